@@ -1,0 +1,148 @@
+//! Adoption: a database that is already there is taken as it is. The migration adds tables of our own and never
+//! touches `students` and `courses`; what it cannot take it refuses, all reasons at once, without a byte changed.
+
+mod plan;
+mod recognize;
+mod refusal;
+mod store;
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use self::plan::Plan;
+pub use self::refusal::{Refusal, Refusals};
+use crate::clock::Clock;
+use crate::db::migrate::{self, HistoryError};
+use crate::db::{DbError, Writer};
+
+/// What a migration did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// What was there before, a line each; empty when matricula had migrated the database already.
+    pub found: Vec<String>,
+    /// The migrations that ran, in order; empty when there was nothing to do.
+    pub applied: Vec<String>,
+    /// How many rows of a found `student_courses` were adopted.
+    pub adopted: i64,
+}
+
+/// What a migration would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DryRun {
+    /// As [`Report::found`].
+    pub found: Vec<String>,
+    /// The statements in the order in which they would run, in one transaction; empty when there is nothing to do.
+    pub statements: Vec<String>,
+}
+
+/// Why a database was not migrated. Nothing in it was changed.
+#[derive(Debug, Error)]
+#[error("{}: {reason}", path.display())]
+pub struct MigrateError {
+    /// The database.
+    pub path: PathBuf,
+    /// What stood in the way.
+    pub reason: Reason,
+}
+
+/// What stood in the way of a migration.
+#[derive(Debug, Error)]
+pub enum Reason {
+    /// The path cannot be a database.
+    #[error("{0}")]
+    Unusable(String),
+    /// The database's history is not one that this version can continue.
+    #[error(transparent)]
+    History(HistoryError),
+    /// What is there cannot be adopted.
+    #[error(transparent)]
+    Refused(#[from] Refusals),
+    /// What the engine said.
+    #[error("{0}")]
+    Db(#[from] DbError),
+}
+
+impl From<HistoryError> for Reason {
+    fn from(error: HistoryError) -> Self {
+        match error {
+            HistoryError::Db(error) => Self::Db(error),
+            history => Self::History(history),
+        }
+    }
+}
+
+/// Brings the database at `path` to this version: makes it, adopts it, or finds nothing to do.
+///
+/// # Errors
+/// When it cannot be migrated; nothing in it was changed then.
+pub async fn migrate(path: &Path, clock: &Clock) -> Result<Report, MigrateError> {
+    carry_out(path, clock).await.map_err(|reason| MigrateError { path: path.to_owned(), reason })
+}
+
+/// What [`migrate`] would do. Changes nothing, and makes no file.
+///
+/// # Errors
+/// As [`migrate`].
+pub async fn dry_run(path: &Path, clock: &Clock) -> Result<DryRun, MigrateError> {
+    look(path, clock).await.map_err(|reason| MigrateError { path: path.to_owned(), reason })
+}
+
+async fn carry_out(path: &Path, clock: &Clock) -> Result<Report, Reason> {
+    check_path(path)?;
+    let mut writer = Writer::open_for_migration(path)?;
+    let mut tx = writer.begin().await?;
+    let plan = Plan::make(&mut tx, clock).await?;
+    if plan.migrations.is_empty() {
+        return Ok(Report::default());
+    }
+    for statement in &plan.before {
+        tx.execute_batch(statement).await?;
+    }
+    migrate::apply(&mut tx).await?;
+    for statement in &plan.after {
+        tx.execute_batch(statement).await?;
+    }
+    plan.verify(&mut tx).await?;
+    tx.commit().await?;
+    let applied = plan.migrations.into_iter().map(|migration| migration.name).collect();
+    Ok(Report { found: plan.found, applied, adopted: plan.adopted })
+}
+
+async fn look(path: &Path, clock: &Clock) -> Result<DryRun, Reason> {
+    check_path(path)?;
+    // Opening a file that is not there would make it.
+    let mut writer = Writer::open_for_migration(if path.exists() { path } else { Path::new(":memory:") })?;
+    let plan = Plan::make(&mut writer.begin().await?, clock).await?;
+    let migrations = plan
+        .migrations
+        .into_iter()
+        .map(|migration| format!("-- {}\n{}", migration.name, migration.sql.trim_end()));
+    Ok(DryRun {
+        found: plan.found,
+        statements: plan.before.into_iter().chain(migrations).chain(plan.after).collect(),
+    })
+}
+
+/// Says in plain words what the engine would only call "unable to open". It asks for the file's kind and never opens
+/// it: closing a second handle of a file releases the locks that the engine of this process holds on it.
+fn check_path(path: &Path) -> Result<(), Reason> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(Reason::Unusable("a directory, not a database".to_owned())),
+        Ok(found) if !found.is_file() => Err(Reason::Unusable("no regular file, so no database".to_owned())),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => check_folder(path),
+        Err(error) => Err(Reason::Unusable(error.to_string())),
+    }
+}
+
+fn check_folder(path: &Path) -> Result<(), Reason> {
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) if !folder.is_dir() => {
+            Err(Reason::Unusable(format!("the folder {} does not exist", folder.display())))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,150 @@
+use super::Reason;
+use super::refusal::{Refusal, Refusals};
+use super::{recognize, store};
+use crate::clock::Clock;
+use crate::db::catalog::{self, Table};
+use crate::db::migrate::{self, History, Pending};
+use crate::db::{DbError, Tx};
+
+/// The tables that the service is about, with their texts.
+const SERVED: [(&str, [&str; 2]); 2] = [("students", ["name", "email"]), ("courses", ["name", "level"])];
+
+/// What a migration does to one database, decided before anything is written.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) found: Vec<String>,
+    pub(super) before: Vec<String>,
+    pub(super) migrations: Vec<Pending>,
+    pub(super) after: Vec<String>,
+    pub(super) adopted: i64,
+}
+
+impl Plan {
+    /// Looks at the database and decides. Reads only what it must: where nothing is pending, the history alone.
+    pub(super) async fn make(tx: &mut Tx<'_>, clock: &Clock) -> Result<Self, Reason> {
+        let History { is_new, pending } = migrate::history(tx).await?;
+        let mut plan = Self { migrations: pending, ..Self::default() };
+        let mut refusals = Vec::new();
+        if plan.migrations.is_empty() {
+            return Ok(plan);
+        }
+        refusals.extend(taken_names(tx, &plan.migrations, is_new).await?);
+        if is_new {
+            let mut served = Vec::new();
+            for (name, texts) in SERVED {
+                let table = catalog::table(tx, name).await?;
+                refusals.extend(plan.served(tx, name, texts, table.as_ref()).await?);
+                served.push((name, table));
+            }
+            if let Some(table) = catalog::table(tx, "student_courses").await? {
+                refusals.extend(plan.association(tx, &table, &served, clock).await?);
+            }
+        }
+        if refusals.is_empty() { Ok(plan) } else { Err(Refusals(refusals).into()) }
+    }
+
+    /// The last look before the commit: every foreign key of our tables leads somewhere.
+    pub(super) async fn verify(&self, tx: &mut Tx<'_>) -> Result<(), Reason> {
+        let made = self.migrations.iter().flat_map(Pending::makes);
+        for (_, name) in made.filter(|(kind, _)| *kind == "table") {
+            if let Some(refusal) = broken_references(tx, name).await? {
+                return Err(Refusals(vec![refusal]).into());
+            }
+        }
+        Ok(())
+    }
+
+    async fn served(
+        &mut self,
+        tx: &mut Tx<'_>,
+        name: &str,
+        texts: [&str; 2],
+        table: Option<&Table>,
+    ) -> Result<Vec<Refusal>, DbError> {
+        let Some(table) = table else {
+            self.found.push(format!("{name}: not there, will be made"));
+            return Ok(Vec::new());
+        };
+        let mut refusals = recognize::people_or_things(name, texts, table);
+        if table.kind == "table" && table.column("id").is_some() {
+            refusals.extend(store::unusable_ids(tx, name).await?);
+        }
+        if refusals.is_empty() {
+            let further = recognize::further_columns(table, &["id", texts[0], texts[1]]);
+            let rows = store::count(tx, name).await?;
+            self.found.push(format!("{name}: found, {}, stays as it is", content(rows, &further)));
+            self.found.extend(recognize::remarks(name, texts, table));
+        }
+        Ok(refusals)
+    }
+
+    async fn association(
+        &mut self,
+        tx: &mut Tx<'_>,
+        table: &Table,
+        served: &[(&str, Option<Table>)],
+        clock: &Clock,
+    ) -> Result<Vec<Refusal>, DbError> {
+        let mut refusals = recognize::association(table);
+        if table.kind == "table"
+            && ["id", "student_id", "course_id"].iter().all(|name| table.column(name).is_some())
+        {
+            refusals.extend(store::unusable_rows(tx, served).await?);
+        }
+        let further = recognize::carried(table);
+        if refusals.is_empty() && !further.is_empty() {
+            refusals.extend(broken_references(tx, "student_courses").await?);
+        }
+        if refusals.is_empty() {
+            self.adopted = store::count(tx, "student_courses").await?;
+            self.found.push(format!(
+                "student_courses: found, {}, will be adopted with the present time as the time of enrollment",
+                content(self.adopted, &further)
+            ));
+            self.found.extend(further.iter().filter(|column| recognize::is_demanding(column)).map(
+                |column| {
+                    format!(
+                        "student_courses.{} may be empty from now on: matricula does not know it",
+                        column.name
+                    )
+                },
+            ));
+            self.before = store::set_aside();
+            self.after = store::take_over(tx, table, self.adopted, &clock.stamp()).await?;
+        }
+        Ok(refusals)
+    }
+}
+
+async fn broken_references(tx: &mut Tx<'_>, table: &str) -> Result<Option<Refusal>, DbError> {
+    let (rows, total) = catalog::broken_references(tx, table, store::SHOWN).await?;
+    let what = format!("{table} has rows that refer to rows that are not there:");
+    Ok((total > 0).then(|| Refusal { rows, total, ..Refusal::new(what) }))
+}
+
+fn content(rows: i64, further: &[&catalog::Column]) -> String {
+    let names: Vec<&str> = further.iter().map(|column| column.name.as_str()).collect();
+    let rows = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
+    if names.is_empty() { rows } else { format!("{rows}, further columns {}", names.join(", ")) }
+}
+
+/// Names that a migration needs and that something else has.
+async fn taken_names(tx: &mut Tx<'_>, pending: &[Pending], is_new: bool) -> Result<Vec<Refusal>, DbError> {
+    let made = pending.iter().flat_map(Pending::makes).map(|(_, name)| name);
+    let wanted: Vec<&str> = made.chain([store::SET_ASIDE]).collect();
+    let taken = catalog::names(tx).await?.into_iter().filter(|(name, _, table)| {
+        // What a found student_courses has goes with it when it is adopted.
+        wanted.contains(&name.as_str()) && !(is_new && table == "student_courses")
+    });
+    Ok(taken
+        .map(|(name, kind, _)| {
+            let refusal =
+                Refusal::new(format!("the name {name} is taken: there is another {kind} of that name"));
+            if kind == "table" {
+                refusal.remedy(store::make_way(&name))
+            } else {
+                refusal.remedy(store::drop(&kind, &name))
+            }
+        })
+        .collect())
+}

@@ -1,0 +1,201 @@
+//! The SQL of adoption: what is counted and looked for in found tables, how a found `student_courses` becomes ours, and
+//! what an owner could run against a refusal.
+
+use super::recognize;
+use super::refusal::Refusal;
+use crate::db::catalog::{self, Column, Reference, Table};
+use crate::db::{DbError, Row, Tx};
+
+/// Where the rows of a found `student_courses` are while ours is made. A copy, not a rename: a rename rewrites the
+/// views and triggers of other programs.
+pub(super) const SET_ASIDE: &str = "matricula_found_student_courses";
+/// How many rows of each sort a refusal shows.
+pub(super) const SHOWN: i64 = 20;
+/// JavaScript's safe integers.
+const GREATEST_ID: i64 = (1 << 53) - 1;
+
+pub(super) async fn count(tx: &mut Tx<'_>, table: &str) -> Result<i64, DbError> {
+    let rows = tx.query(&format!("select count(*) from {table}"), &[], |row: &Row<'_>| row.int(0)).await?;
+    Ok(rows.into_iter().sum())
+}
+
+/// Rows of `students` or `courses` whose id cannot be one of ours.
+pub(super) async fn unusable_ids(tx: &mut Tx<'_>, table: &str) -> Result<Option<Refusal>, DbError> {
+    let what = format!("{table} has ids that are not whole numbers from 1 to {GREATEST_ID}:");
+    let wrong = not_a_key("id");
+    offending(
+        tx,
+        what,
+        &format!("select 'id ' || quote(id), count(*) over () from {table} where {wrong} order by id"),
+    )
+    .await
+}
+
+/// Rows of a found `student_courses` that ours could not hold; `served` are the tables that a row refers to.
+pub(super) async fn unusable_rows(
+    tx: &mut Tx<'_>,
+    served: &[(&str, Option<Table>)],
+) -> Result<Vec<Refusal>, DbError> {
+    let mut sorts = Vec::new();
+    for column in ["id", "student_id", "course_id"] {
+        sorts.push((
+            format!("rows without a usable {column} (a whole number from 1 to {GREATEST_ID})"),
+            not_a_key(column),
+        ));
+    }
+    sorts.push((
+        "the same id more than once".to_owned(),
+        "id in (select id from student_courses group by id having count(*) > 1)".to_owned(),
+    ));
+    sorts.push((
+        "the same student and course more than once".to_owned(),
+        "(student_id, course_id) in (select student_id, course_id from student_courses \
+         group by student_id, course_id having count(*) > 1)"
+            .to_owned(),
+    ));
+    for ((name, table), column) in served.iter().zip(["student_id", "course_id"]) {
+        let missing = match table {
+            None => "1 = 1".to_owned(),
+            Some(table) if table.kind == "table" && table.column("id").is_some() => {
+                format!("not exists (select 1 from {name} where {name}.id = student_courses.{column})")
+            }
+            // Refused for what it is; which rows it lacks, nobody can tell.
+            Some(_) => continue,
+        };
+        sorts.push((
+            format!("rows whose {column} is not in {name}"),
+            format!("{column} is not null and {missing}"),
+        ));
+    }
+    let mut refusals = Vec::new();
+    for (what, condition) in sorts {
+        let sql = format!(
+            "select 'id ' || quote(id) || ', student_id ' || quote(student_id) || ', course_id ' || quote(course_id), \
+             count(*) over () from student_courses where {condition} order by student_id, course_id, id"
+        );
+        refusals.extend(offending(tx, format!("student_courses has {what}:"), &sql).await?);
+    }
+    Ok(refusals)
+}
+
+async fn offending(tx: &mut Tx<'_>, what: String, sql: &str) -> Result<Option<Refusal>, DbError> {
+    let found = tx
+        .query(&format!("{sql} limit {SHOWN}"), &[], |row: &Row<'_>| Ok((row.text(0)?, row.int(1)?)))
+        .await?;
+    Ok(found.first().map(|&(_, total)| total).map(|total| Refusal {
+        what,
+        rows: found.into_iter().map(|(row, _)| row).collect(),
+        total,
+        remedy: None,
+    }))
+}
+
+/// In an `SQLite` file a column may hold values of any type, whatever its definition says.
+fn not_a_key(column: &str) -> String {
+    format!("(typeof({column}) <> 'integer' or {column} not between 1 and {GREATEST_ID})")
+}
+
+pub(super) fn set_aside() -> Vec<String> {
+    vec![
+        format!("create table {SET_ASIDE} as select * from student_courses;"),
+        "drop table student_courses;".to_owned(),
+    ]
+}
+
+/// Fills our `student_courses` from what was set aside, and begins the log with it.
+pub(super) async fn take_over(
+    tx: &mut Tx<'_>,
+    found: &Table,
+    rows: i64,
+    now: &str,
+) -> Result<Vec<String>, DbError> {
+    let carried = recognize::carried(found);
+    let mut statements: Vec<String> = carried.iter().map(|column| add_column(found, column)).collect();
+    let further =
+        carried.iter().map(|column| format!(", {}", quoted(&column.name))).collect::<Vec<_>>().concat();
+    statements.push(format!(
+        "insert into student_courses (id, student_id, course_id, enrolled_at{further})\n\
+         select id, student_id, course_id, '{now}'{further} from {SET_ASIDE} order by id;"
+    ));
+    statements.push(format!("drop table {SET_ASIDE};"));
+    statements.extend(
+        recognize::kept_indexes(found).filter_map(|index| Some(format!("{};", index.definition.as_ref()?))),
+    );
+    statements.push(format!(
+        "insert into events (seq, at, type, student_id, course_id, enrollment_id, actor, request_id, data)\n\
+         select row_number() over (order by id), '{now}', 'enrollment.adopted', student_id, course_id, id, \
+         'migration', null, '{{}}'\nfrom student_courses order by id;"
+    ));
+    let highest =
+        tx.query("select max(id) from student_courses", &[], |row: &Row<'_>| row.opt_int(0)).await?;
+    // A number that the found table has given out to a row deleted since is not given out again either.
+    let given_out =
+        catalog::last_number(tx, "student_courses").await?.filter(|number| *number <= GREATEST_ID);
+    let last = highest.into_iter().flatten().chain(given_out).max().unwrap_or(0);
+    let at = if rows == 0 { "" } else { now };
+    statements.push(format!(
+        "update log_head set last_seq = {rows}, last_enrollment_id = {last}, last_at = '{at}' where id = 1;"
+    ));
+    Ok(statements)
+}
+
+/// A further column as it was, but one that no insert of ours could satisfy may be empty.
+fn add_column(found: &Table, column: &Column) -> String {
+    let default = column.default.as_ref().map(|default| {
+        let required =
+            if column.required && !default.eq_ignore_ascii_case("null") { " not null" } else { "" };
+        format!("{required} default ({default})")
+    });
+    let reference =
+        found.references.iter().find(|reference| reference.column.eq_ignore_ascii_case(&column.name));
+    let reference = reference.map(|Reference { table, target, on_update, on_delete, .. }| {
+        let target = target.as_ref().map(|target| format!(" ({})", quoted(target))).unwrap_or_default();
+        let actions = format!("on update {on_update} on delete {on_delete}").to_lowercase();
+        format!(" references {}{target} {actions}", quoted(table))
+    });
+    format!(
+        "alter table student_courses add column {} {}{}{};",
+        quoted(&column.name),
+        column.kind,
+        default.unwrap_or_default(),
+        reference.unwrap_or_default()
+    )
+}
+
+pub(super) fn add_text_column(table: &str, column: &str) -> String {
+    format!("alter table {table} add column {column} text not null default '';")
+}
+
+pub(super) fn number_rows(table: &str) -> String {
+    format!("alter table {table} add column id integer;\nupdate {table} set id = rowid;")
+}
+
+pub(super) fn make_key(table: &str) -> String {
+    format!("create unique index {table}_id on {table} (id);")
+}
+
+pub(super) fn rename(from: &str, to: &str) -> String {
+    format!("alter table student_courses rename column {from} to {to};")
+}
+
+pub(super) fn make_way(table: &str) -> String {
+    format!("alter table {table} rename to {table}_before;")
+}
+
+pub(super) fn drop(kind: &str, name: &str) -> String {
+    format!("drop {kind} {};", quoted(name))
+}
+
+/// Keeps the rows and the columns' values of a found `student_courses`, and none of its rules.
+pub(super) fn rebuild(found: &Table) -> String {
+    let indexes = found.indexes.iter().filter_map(|index| Some(format!("\n{};", index.definition.as_ref()?)));
+    let indexes: String = indexes.collect();
+    format!(
+        "create table student_courses_plain as select * from student_courses;\ndrop table student_courses;\n\
+         create table student_courses as select * from student_courses_plain;\ndrop table student_courses_plain;{indexes}"
+    )
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

@@ -1,0 +1,84 @@
+//! The application: what every handler is given, and all routes.
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::http::Method;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::db::Db;
+use crate::http::limits::{self, Limits};
+use crate::http::paging::LinkBase;
+use crate::http::problem::{MethodNotAllowed, NotFound, Problem};
+use crate::http::{beside, openapi};
+use crate::metrics::Metrics;
+use crate::registrar::Registrar;
+use crate::{courses, enrollments, events, students};
+
+/// What every handler is given. Cheap to clone.
+#[derive(Clone, Debug, FromRef)]
+pub struct App {
+    /// The reading side of the database.
+    pub db: Db,
+    /// The way to change anything.
+    pub registrar: Registrar,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Where clients find this server.
+    pub public_url: LinkBase,
+}
+
+/// All routes, behind all limits.
+pub fn router(app: App, limits: &Limits) -> Router {
+    let metrics = app.metrics.clone();
+    let (rooms, document) = rooms();
+    let document = document.to_json().unwrap_or_default();
+    let routes = rooms
+        .merge(beside::routes(document))
+        .fallback(async || {
+            Problem::new::<NotFound>("There is nothing at this address; /docs lists what there is.")
+        })
+        .method_not_allowed_fallback(async |method: Method| {
+            Problem::new::<MethodNotAllowed>(format!("{method} is not a method of this address."))
+        })
+        .with_state(app);
+    limits::apply(routes, limits, &metrics)
+}
+
+/// The OpenAPI document of the API.
+#[must_use]
+pub fn document() -> utoipa::openapi::OpenApi {
+    rooms().1
+}
+
+fn rooms() -> (Router<App>, utoipa::openapi::OpenApi) {
+    let (routes, mut document) = OpenApiRouter::with_openapi(Document::openapi())
+        .merge(students::api::routes())
+        .merge(courses::api::routes())
+        .merge(enrollments::api::routes())
+        .merge(events::api::routes())
+        .split_for_parts();
+    openapi::complete(&mut document);
+    (routes, document)
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "matricula", description = "Courses for students: who is enrolled in what."),
+    servers((url = "/", description = "This server")),
+    tags(
+        (name = "enrollments", description = "The association of a student and a course"),
+        (name = "students", description = "The students of the school"),
+        (name = "courses", description = "The courses of the school"),
+        (name = "events", description = "What happened, in order"),
+    ),
+    components(schemas(
+        crate::registrar::Student,
+        crate::registrar::Course,
+        crate::registrar::Enrollment,
+        crate::enrollments::RosterEntry,
+        crate::events::LogEntry,
+        crate::http::problem::Told,
+    ))
+)]
+struct Document;

@@ -1,0 +1,52 @@
+//! The audit: do the tables say what the log says?
+
+mod store;
+
+use crate::db::{Db, DbError};
+
+/// Something that does not agree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Which promise is broken.
+    pub promise: &'static str,
+    /// Where, row by row; the first of them when there are many.
+    pub rows: Vec<String>,
+    /// How many rows in all.
+    pub total: usize,
+}
+
+/// What an audit counted and found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// Events in the log.
+    pub events: i64,
+    /// Rows of `student_courses`.
+    pub enrollments: i64,
+    /// What does not agree; empty when all is well.
+    pub findings: Vec<Finding>,
+}
+
+/// Rows of a finding that are told.
+const TOLD: usize = 20;
+
+/// Recounts and compares everything. It only reads, and may run beside a server.
+///
+/// # Errors
+/// What the engine said.
+pub async fn audit(db: &Db) -> Result<Audit, DbError> {
+    let (events, enrollments) = store::counts(db).await?;
+    let mut findings = Vec::new();
+    for (promise, sql) in store::PROMISES {
+        let mut rows = db.query(sql, [], |row| row.text(0)).await?;
+        let total = rows.len();
+        rows.truncate(TOLD);
+        if total > 0 {
+            findings.push(Finding { promise, rows, total });
+        }
+    }
+    let rows = db.integrity().await?;
+    if !rows.is_empty() {
+        findings.push(Finding { promise: "the file is intact", total: rows.len(), rows });
+    }
+    Ok(Audit { events, enrollments, findings })
+}

@@ -1,0 +1,67 @@
+//! The promises, each as the rows that break it. One statement each, so that each sees one moment of a running school.
+
+use crate::db::{Db, DbError};
+
+pub(super) async fn counts(db: &Db) -> Result<(i64, i64), DbError> {
+    let sql = "select (select count(*) from events), (select count(*) from student_courses)";
+    let counts = db.query_opt(sql, [], |row| Ok((row.int(0)?, row.int(1)?))).await?;
+    Ok(counts.unwrap_or_default())
+}
+
+pub(super) const PROMISES: [(&str, &str); 9] = [
+    (
+        "the log has no gap",
+        "select 'after seq ' || seq from events e where seq < (select last_seq from log_head) \
+         and not exists (select 1 from events n where n.seq = e.seq + 1) \
+         union all select 'the log begins at seq ' || min(seq) from events having min(seq) <> 1",
+    ),
+    (
+        "the log ends at its head",
+        "select 'the head says ' || last_seq || ', the log ends at ' || (select coalesce(max(seq), 0) from events) \
+         from log_head where last_seq <> (select coalesce(max(seq), 0) from events) \
+         union all select 'the log has no head' where not exists (select 1 from log_head)",
+    ),
+    (
+        "the log's times never go back",
+        "select 'seq ' || seq from (select seq, at, lag(at) over (order by seq) as before from events) e \
+         where before > at",
+    ),
+    (
+        "every enrollment is in the log, and was not dropped since",
+        "select 'enrollment ' || id || ' of student ' || student_id || ' in course ' || course_id from ( \
+         select id, student_id, course_id, enrolled_at from student_courses \
+         except select enrollment_id, student_id, course_id, at from events \
+         where type in ('enrollment.created', 'enrollment.adopted')) found \
+         union all select 'enrollment ' || id || ' was dropped' from student_courses \
+         where id in (select enrollment_id from events where type = 'enrollment.dropped')",
+    ),
+    (
+        "every enrollment of the log that was not dropped is there",
+        "select 'enrollment ' || enrollment_id || ' of student ' || student_id || ' in course ' || course_id from ( \
+         select enrollment_id, student_id, course_id from events \
+         where type in ('enrollment.created', 'enrollment.adopted') \
+         except select enrollment_id, student_id, course_id from events where type = 'enrollment.dropped' \
+         except select id, student_id, course_id from student_courses) missing",
+    ),
+    (
+        "an enrollment's id is given once",
+        "select 'enrollment ' || enrollment_id || ' began ' || count(*) || ' times' from events \
+         where type in ('enrollment.created', 'enrollment.adopted') group by enrollment_id having count(*) > 1",
+    ),
+    (
+        "no id is above the last one given",
+        "select 'enrollment ' || id from student_courses where id > (select last_enrollment_id from log_head)",
+    ),
+    (
+        "nobody takes a course twice",
+        "select 'student ' || student_id || ' in course ' || course_id from student_courses \
+         group by student_id, course_id having count(*) > 1",
+    ),
+    (
+        "every enrollment has its student and its course",
+        "select 'enrollment ' || sc.id || ': there is no student ' || sc.student_id from student_courses sc \
+         where not exists (select 1 from students s where s.id = sc.student_id) \
+         union all select 'enrollment ' || sc.id || ': there is no course ' || sc.course_id from student_courses sc \
+         where not exists (select 1 from courses c where c.id = sc.course_id)",
+    ),
+];

@@ -1,0 +1,49 @@
+use std::io::Write;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app;
+use crate::clock::Clock;
+use crate::config::{ServeArgs, check_exposure, is_loopback};
+use crate::http::limits::Limits;
+use crate::http::server::{self, Server};
+use crate::logging;
+use crate::school::School;
+
+/// Serves until SIGTERM or SIGINT, then answers what it has accepted and stops.
+pub(super) async fn run(args: ServeArgs, clock: Clock, out: &mut dyn Write) -> anyhow::Result<()> {
+    let log = logging::init(&args.log)?;
+    let addresses = server::resolve(&args.listen).await?;
+    check_exposure(&addresses, args.allow_unauthenticated)?;
+    let server = Server::bind(&addresses).await?;
+    let address = server.local_addr();
+    let limits = Limits {
+        loopback: is_loopback(&address),
+        public_url: args.public_url.clone(),
+        cors_origins: args.cors_origin,
+        ..Limits::default()
+    };
+    let school = School::open(&args.database.database, clock, args.public_url).await?;
+    let router = app::router(school.app.clone(), &limits);
+    writeln!(out, "matricula listens on http://{address} (API reference: http://{address}/docs/)")?;
+    out.flush()?;
+
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: answering what was accepted");
+    };
+    let serving = async {
+        server.serve(router, stop).await;
+        school.close().await;
+    };
+    tokio::select! {
+        () = serving => {}
+        () = log.gather() => {}
+    }
+    tracing::info!("stopped");
+    Ok(())
+}

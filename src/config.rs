@@ -1,0 +1,244 @@
+//! Every setting: its flag, its environment variable, its default, its meaning. A flag wins over the environment, the
+//! environment over the default; a variable that is set to nothing counts as not set.
+
+use std::ffi::{OsStr, OsString};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use axum::http::HeaderValue;
+use axum::http::uri::{Authority, Scheme, Uri};
+use clap::builder::{BoolishValueParser, Resettable};
+use clap::{Args, Command, Parser, ValueEnum};
+use thiserror::Error;
+
+use crate::logging;
+
+/// Reads the command line and the environment.
+///
+/// # Errors
+/// Help that was asked for, or what is wrong, ready to be printed by clap.
+pub fn parse<C: Parser>(line: impl IntoIterator<Item = OsString>) -> Result<C, clap::Error> {
+    let matches = unset_empty(C::command()).try_get_matches_from(line)?;
+    C::from_arg_matches(&matches)
+}
+
+/// `MATRICULA_LISTEN=` in a unit file or a compose file means "not set"; clap takes it for an empty value.
+fn unset_empty(command: Command) -> Command {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|arg| if arg.get_env().is_some_and(is_empty) { arg.env(Resettable::Reset) } else { arg })
+        .mut_subcommands(unset_empty)
+}
+
+/// Where the data is.
+#[derive(Args, Clone, Debug)]
+pub struct DatabaseArgs {
+    /// The database file. `serve` makes it if there is none.
+    #[arg(long, env = "MATRICULA_DATABASE", value_name = "FILE", default_value = "./matricula.db")]
+    pub database: PathBuf,
+}
+
+/// How to serve.
+#[derive(Args, Clone, Debug)]
+pub struct ServeArgs {
+    /// Where the data is.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+
+    /// The address and port to listen on; port 0 picks a free one. Anything but loopback needs
+    /// --allow-unauthenticated.
+    #[arg(long, env = "MATRICULA_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:8080", value_parser = listen)]
+    pub listen: String,
+
+    /// Serve to other machines although everyone who can reach the address can then read and change everything.
+    #[arg(long, env = "MATRICULA_ALLOW_UNAUTHENTICATED", value_parser = BoolishValueParser::new())]
+    pub allow_unauthenticated: bool,
+
+    #[expect(clippy::doc_markdown, reason = "the help is read on a terminal")]
+    /// The address at which clients reach the server, where that is not the one it listens on (behind a proxy), like
+    /// https://courses.example.edu. Links in answers begin with it [default: the scheme and host of the request]
+    #[arg(long, env = "MATRICULA_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<PublicUrl>,
+
+    #[expect(clippy::doc_markdown, reason = "the help is read on a terminal")]
+    /// A site whose pages may use the API from a browser, like https://app.example.edu. Repeat it, or separate several
+    /// by commas [default: none]
+    #[arg(long, env = "MATRICULA_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    pub cors_origin: Vec<Origin>,
+
+    /// What is logged, and how.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// What is logged, and how.
+#[derive(Args, Clone, Debug)]
+pub struct LogArgs {
+    /// What to log, on standard error: off, error, warn, info, debug or trace, or one of them for a part of the
+    /// program. `info,matricula::access=off` leaves out the line for each request.
+    #[arg(long, env = "MATRICULA_LOG", value_name = "FILTER", default_value = "info", value_parser = filter)]
+    pub log: String,
+
+    /// How to log.
+    #[arg(long, env = "MATRICULA_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t)]
+    pub log_format: LogFormat,
+}
+
+/// A form of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people on a terminal, JSON otherwise.
+    #[default]
+    Auto,
+    /// One line for people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// An absolute `http` or `https` URL without query, under which clients reach the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicUrl {
+    url: String,
+    authority: String,
+}
+
+impl PublicUrl {
+    /// The URL, without a slash at its end.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.url
+    }
+
+    /// Its host, and its port if it has one.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The origin of its pages.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        let end = self.url.find("://").map_or(0, |scheme| scheme + 3) + self.authority.len();
+        self.url.get(..end).unwrap_or(&self.url)
+    }
+}
+
+impl FromStr for PublicUrl {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        let wanted = BadValue(
+            "it has to be an absolute URL like https://courses.example.edu, without user, query or \
+             fragment (--public-url or MATRICULA_PUBLIC_URL)"
+                .to_owned(),
+        );
+        let Some((uri, authority)) = web_uri(text) else {
+            return Err(wanted);
+        };
+        if uri.query().is_some() || text.contains('#') {
+            return Err(wanted);
+        }
+        Ok(Self { url: text.trim_end_matches('/').to_owned(), authority })
+    }
+}
+
+/// The origin of a site, in the one form in which browsers send it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin(HeaderValue);
+
+impl Origin {
+    /// The origin as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // It was made of visible ASCII.
+        self.0.to_str().unwrap_or_default()
+    }
+
+    /// The origin as the value of a header.
+    #[must_use]
+    pub fn header(&self) -> &HeaderValue {
+        &self.0
+    }
+}
+
+impl FromStr for Origin {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        let setting = "(--cors-origin or MATRICULA_CORS_ORIGIN)";
+        if text == "*" {
+            return Err(BadValue(format!("every site could use the API then: list the sites {setting}")));
+        }
+        let wanted = || BadValue(format!("it has to be a site like https://app.example.edu {setting}"));
+        let (uri, authority) = web_uri(text).ok_or_else(wanted)?;
+        let scheme = uri.scheme_str().ok_or_else(wanted)?;
+        let usual = if scheme == "https" { ":443" } else { ":80" };
+        let host = authority.strip_suffix(usual).unwrap_or(&authority).to_ascii_lowercase();
+        let sent = format!("{scheme}://{host}");
+        if text != sent {
+            return Err(BadValue(format!("browsers send this origin as {sent}: write it so {setting}")));
+        }
+        HeaderValue::from_str(text).map(Self).map_err(|_| wanted())
+    }
+}
+
+/// The parts of an absolute URL of the web.
+fn web_uri(text: &str) -> Option<(Uri, String)> {
+    let uri: Uri = text.parse().ok()?;
+    let web = uri.scheme() == Some(&Scheme::HTTP) || uri.scheme() == Some(&Scheme::HTTPS);
+    let authority =
+        uri.authority().map(Authority::as_str).filter(|authority| !authority.contains('@'))?.to_owned();
+    (web && !authority.starts_with(':')).then_some((uri, authority))
+}
+
+/// What is wrong with the value of a setting, and where it can be set.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{0}")]
+pub struct BadValue(String);
+
+fn listen(text: &str) -> Result<String, BadValue> {
+    let port =
+        text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
+    match port {
+        Some(Ok(_)) => Ok(text.to_owned()),
+        _ => Err(BadValue(
+            "it has to be an address and a port, like 127.0.0.1:8080 or [::1]:8080 (--listen or MATRICULA_LISTEN)"
+                .to_owned(),
+        )),
+    }
+}
+
+fn filter(text: &str) -> Result<String, BadValue> {
+    logging::filter(text)
+        .map(|_| text.to_owned())
+        .map_err(|why| BadValue(format!("{why} (--log or MATRICULA_LOG)")))
+}
+
+/// The server would be open to everyone.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error(
+    "refusing to listen on {0}: it can be reached from other machines, and there is no authentication yet, so whoever \
+     reaches it can read and change everything. Listen on 127.0.0.1 (and put a proxy that authenticates in front), or \
+     allow it with --allow-unauthenticated"
+)]
+pub struct Exposed(SocketAddr);
+
+/// Refuses to serve anybody but this machine, unless that is allowed.
+///
+/// # Errors
+/// When an address is not loopback and `allow` is false.
+pub fn check_exposure(addresses: &[SocketAddr], allow: bool) -> Result<(), Exposed> {
+    match addresses.iter().find(|address| !is_loopback(address)) {
+        Some(open) if !allow => Err(Exposed(*open)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether only this machine can reach an address.
+#[must_use]
+pub fn is_loopback(address: &SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}

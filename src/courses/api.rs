@@ -1,0 +1,186 @@
+//! Courses over HTTP.
+
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::store::{self, Sort};
+use crate::app::App;
+use crate::http::conditional::{IfMatch, IfNoneMatch};
+use crate::http::extract::{Json, Named, NoQuery, Parameters, Query, from_text, origin};
+use crate::http::fields::{self, Draft, Fields};
+use crate::http::paging::{Cursor, Direction, Here, Limit, Page, Search};
+use crate::http::problem::{CourseNotFound, HasEnrollments, Refused, RowRefused, Stale};
+use crate::http::reply::{Created, Current, Found, List, NoContent, Resource};
+use crate::registrar::{Command, Course, CourseId, Refusal, Version, text};
+
+/// The routes of this room.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(create, list)).routes(routes!(show, change, delete))
+}
+
+/// Add a course
+#[utoipa::path(post, path = "/api/v1/courses", tag = "courses")]
+async fn create(
+    State(app): State<App>,
+    _: NoQuery,
+    Json(draft): Json<NewCourse>,
+) -> Result<Created<Course>, Refused<(RowRefused,)>> {
+    let command = Command::CreateCourse { name: draft.name, level: draft.level };
+    Ok(Created(app.registrar.submit(command, origin()).await?))
+}
+
+/// List courses
+///
+/// Complete without `limit`; with it a page, and a `Link` to the next while there is more.
+#[utoipa::path(get, path = "/api/v1/courses", tag = "courses", params(CourseList))]
+async fn list(
+    State(app): State<App>,
+    Query(wanted): Query<CourseList>,
+    here: Here,
+) -> Result<List<Course>, Refused<()>> {
+    let listing = store::list(wanted.q.as_ref(), wanted.sort, wanted.order);
+    let page = Page::of(wanted.limit, wanted.after, &listing.order)?;
+    Ok(listing.read(&app.db, &page, &here).await?)
+}
+
+/// Read a course
+#[utoipa::path(get, path = "/api/v1/courses/{course_id}", tag = "courses")]
+async fn show(
+    State(app): State<App>,
+    id: Named<CourseId>,
+    had: IfNoneMatch,
+    _: NoQuery,
+) -> Result<Current<Course>, Refused<(CourseNotFound,)>> {
+    let id = id.found()?;
+    let course = store::find(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?;
+    Ok(Current(course, had))
+}
+
+/// Change a course
+///
+/// A merge patch (RFC 7396): fields that are left out stay as they are.
+#[utoipa::path(patch, path = "/api/v1/courses/{course_id}", tag = "courses")]
+async fn change(
+    State(app): State<App>,
+    id: Named<CourseId>,
+    IfMatch(expected): IfMatch,
+    _: NoQuery,
+    Json(draft): Json<CourseChange>,
+) -> Result<Found<Course>, Refused<(CourseNotFound, RowRefused, Stale)>> {
+    let command = Command::UpdateCourse { id: id.found()?, name: draft.name, level: draft.level, expected };
+    Ok(Found(app.registrar.submit(command, origin()).await?))
+}
+
+/// Delete a course
+///
+/// Enrollments stand in the way, unless `drop=true` drops them in the same transaction.
+#[utoipa::path(delete, path = "/api/v1/courses/{course_id}", tag = "courses", params(CourseDeletion))]
+async fn delete(
+    State(app): State<App>,
+    id: Named<CourseId>,
+    IfMatch(expected): IfMatch,
+    Query(wanted): Query<CourseDeletion>,
+) -> Result<NoContent, Refused<(CourseNotFound, HasEnrollments, RowRefused, Stale)>> {
+    let command = Command::DeleteCourse { id: id.found()?, drop: wanted.drop.unwrap_or_default(), expected };
+    app.registrar.submit::<()>(command, origin()).await?;
+    Ok(NoContent)
+}
+
+impl Resource for Course {
+    const VERSIONED: bool = true;
+
+    fn location(&self) -> String {
+        format!("/api/v1/courses/{}", self.id)
+    }
+
+    fn version(&self) -> Option<Version> {
+        Some(Version::of(self))
+    }
+}
+
+/// A course to add.
+#[derive(Debug, ToSchema)]
+#[schema(example = json!({"name": "Algebra", "level": "undergraduate"}))]
+struct NewCourse {
+    /// Trimmed; no control characters.
+    #[schema(min_length = 1, max_length = 255)]
+    name: String,
+    /// Trimmed; no control characters.
+    #[schema(min_length = 1, max_length = 255)]
+    level: String,
+}
+
+/// What to change of a course.
+#[derive(Debug, ToSchema)]
+#[schema(example = json!({"level": "graduate"}))]
+struct CourseChange {
+    /// Trimmed; no control characters.
+    #[schema(min_length = 1, max_length = 255, nullable = false)]
+    name: Option<String>,
+    /// Trimmed; no control characters.
+    #[schema(min_length = 1, max_length = 255, nullable = false)]
+    level: Option<String>,
+}
+
+impl Draft for NewCourse {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let name = fields.required("name", |value| fields::text(value, text));
+        let level = fields.required("level", |value| fields::text(value, text));
+        Some(Self { name: name?, level: level? })
+    }
+}
+
+impl Draft for CourseChange {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let name = fields.optional("name", |value| fields::text(value, text));
+        let level = fields.optional("level", |value| fields::text(value, text));
+        Some(Self { name: name?, level: level? })
+    }
+}
+
+/// Which courses, and in what order.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+#[derive(Default)]
+struct CourseList {
+    /// Rows a page; without it the list is complete.
+    #[serde(deserialize_with = "from_text")]
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 10_000)]
+    limit: Option<Limit>,
+    /// The cursor from the `Link` of the page before.
+    #[serde(deserialize_with = "from_text")]
+    #[param(value_type = Option<String>)]
+    after: Option<Cursor>,
+    /// Part of a word of the name or the level, whatever its case.
+    #[serde(deserialize_with = "from_text")]
+    #[param(value_type = Option<String>, min_length = 1, max_length = 255)]
+    q: Option<Search>,
+    /// What to sort by; `id` breaks ties.
+    #[param(inline)]
+    sort: Sort,
+    /// Which way.
+    #[param(inline)]
+    order: Direction,
+}
+
+impl Parameters for CourseList {
+    const KNOWN: &'static [&'static str] = &["limit", "after", "q", "sort", "order"];
+}
+
+/// How to delete.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+struct CourseDeletion {
+    /// Drop the enrollments too, in the same transaction.
+    #[serde(deserialize_with = "from_text")]
+    drop: Option<bool>,
+}
+
+impl Parameters for CourseDeletion {
+    const KNOWN: &'static [&'static str] = &["drop"];
+}

@@ -1,0 +1,167 @@
+//! The threads that read, each with its own connection and prepared statements, and the lists that are read at leisure.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError};
+use futures_util::Stream;
+use rusqlite::Connection;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use super::sqlite::{open_reader, prepare, query};
+use super::{Arg, DbError, Map, Row};
+
+/// Threads that read; a read takes microseconds, so that a few serve everybody.
+const READERS: usize = 3;
+/// Reads that may wait; one more is refused at once.
+const WAITING_READS: usize = 4096;
+/// Long lists that are read at the same time, each on a connection of its own.
+const STREAMS: usize = 32;
+/// Rows that are handed over together.
+const STREAM_ROWS: usize = 500;
+/// How long a consumer may take nothing: a list that is being read keeps the write-ahead log from beginning anew.
+const STREAM_STALL: Duration = Duration::from_secs(30);
+
+type Job = Box<dyn FnOnce(&Connection) + Send>;
+
+/// The threads that read.
+#[derive(Debug)]
+pub(super) struct Readers {
+    /// Until it is dropped.
+    jobs: Option<Sender<Job>>,
+    threads: Vec<JoinHandle<()>>,
+    path: PathBuf,
+    streams: Arc<Semaphore>,
+}
+
+impl Readers {
+    #[expect(clippy::disallowed_methods, reason = "threads live here")]
+    pub(super) fn start(path: &Path) -> Result<Self, DbError> {
+        let (jobs, waiting) = crossbeam_channel::bounded::<Job>(WAITING_READS);
+        let mut threads = Vec::with_capacity(READERS);
+        for number in 0..READERS {
+            let connection = open_reader(path)?;
+            let waiting = waiting.clone();
+            let thread = std::thread::Builder::new()
+                .name(format!("reader-{number}"))
+                .spawn(move || serve_reads(&connection, &waiting))
+                .map_err(|error| DbError::Engine(error.to_string()))?;
+            threads.push(thread);
+        }
+        Ok(Self {
+            jobs: Some(jobs),
+            threads,
+            path: path.to_owned(),
+            streams: Arc::new(Semaphore::new(STREAMS)),
+        })
+    }
+
+    pub(super) async fn query<T: Send + 'static>(
+        &self,
+        sql: &'static str,
+        args: Vec<Arg>,
+        map: Map<T>,
+    ) -> Result<Vec<T>, DbError> {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |connection| {
+            // A client that went away no longer wants its answer.
+            if !answer.is_closed() {
+                let _ = answer.send(query(connection, sql, &args, map));
+            }
+        });
+        let sent = self.jobs.as_ref().map(|jobs| jobs.try_send(job));
+        match sent {
+            Some(Ok(())) => {}
+            Some(Err(TrySendError::Full(_))) => return Err(DbError::Busy),
+            Some(Err(TrySendError::Disconnected(_))) | None => {
+                return Err(DbError::Engine("the readers have stopped".to_owned()));
+            }
+        }
+        answered.await.map_err(|_| DbError::Engine("a reader stopped in the middle of a read".to_owned()))?
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "threads live here")]
+    pub(super) fn stream<T: Send + 'static>(
+        &self,
+        sql: &'static str,
+        args: Vec<Arg>,
+        map: Map<T>,
+    ) -> Result<impl Stream<Item = Result<Vec<T>, DbError>> + Send + use<T>, DbError> {
+        let permit = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| DbError::Busy)?;
+        let connection = open_reader(&self.path)?;
+        let (rows, taken) = mpsc::channel(2);
+        let runtime = tokio::runtime::Handle::current();
+        std::thread::Builder::new()
+            .name("stream".to_owned())
+            .spawn(move || {
+                let give = |chunk| runtime.block_on(give_within(&rows, chunk, STREAM_STALL));
+                if let Err(error) = read_chunks(&connection, sql, &args, map, &give) {
+                    give(Err(error));
+                }
+                drop(permit);
+            })
+            .map_err(|error| DbError::Engine(error.to_string()))?;
+        Ok(futures_util::stream::unfold(Some(taken), advance))
+    }
+}
+
+impl Drop for Readers {
+    /// Their connections are closed when this returns.
+    fn drop(&mut self) {
+        self.jobs = None;
+        for thread in self.threads.drain(..) {
+            // A panic in it has been told already.
+            let _ = thread.join();
+        }
+    }
+}
+
+type Chunks<T> = mpsc::Receiver<Result<Vec<T>, DbError>>;
+
+/// The next chunk; nothing after the last one, or after a failure.
+async fn advance<T>(reading: Option<Chunks<T>>) -> Option<(Result<Vec<T>, DbError>, Option<Chunks<T>>)> {
+    let mut chunks = reading?;
+    match chunks.recv().await {
+        // The last chunk is an empty one: a channel that closes without it was cut off.
+        Some(Ok(chunk)) if chunk.is_empty() => None,
+        Some(Ok(chunk)) => Some((Ok(chunk), Some(chunks))),
+        Some(Err(error)) => Some((Err(error), None)),
+        None => Some((Err(DbError::Engine("a list was cut off: its reader stopped".to_owned())), None)),
+    }
+}
+
+async fn give_within<T>(rows: &mpsc::Sender<T>, chunk: T, stall: Duration) -> bool {
+    matches!(tokio::time::timeout(stall, rows.send(chunk)).await, Ok(Ok(())))
+}
+
+fn serve_reads(connection: &Connection, waiting: &Receiver<Job>) {
+    for job in waiting {
+        job(connection);
+    }
+}
+
+fn read_chunks<T>(
+    connection: &Connection,
+    sql: &str,
+    args: &[Arg],
+    map: Map<T>,
+    give: &dyn Fn(Result<Vec<T>, DbError>) -> bool,
+) -> Result<(), DbError> {
+    let mut statement = prepare(connection, sql, args)?;
+    let mut rows = statement.raw_query();
+    let mut chunk = Vec::with_capacity(STREAM_ROWS);
+    while let Some(row) = rows.next()? {
+        chunk.push(map(&Row(row))?);
+        if chunk.len() == STREAM_ROWS
+            && !give(Ok(std::mem::replace(&mut chunk, Vec::with_capacity(STREAM_ROWS))))
+        {
+            return Ok(());
+        }
+    }
+    if chunk.is_empty() || give(Ok(chunk)) {
+        give(Ok(Vec::new()));
+    }
+    Ok(())
+}

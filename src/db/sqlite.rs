@@ -1,0 +1,283 @@
+//! SQLite: the connection that writes, and what every connection is: its settings, its prepared statements, its errors.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rusqlite::config::DbConfig;
+use rusqlite::functions::FunctionFlags;
+use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, ffi};
+
+use super::checkpoint::Checkpointer;
+use super::{Arg, DbError, Map, Row};
+
+/// Statements kept prepared on a connection; more than the service has.
+const STATEMENTS: usize = 128;
+/// Pages of WAL (64 MB at most) before a commit also checkpoints: decides the tail of the write latency.
+const CHECKPOINT_PAGES: i64 = 16_000;
+/// How long a write waits for another program that writes to the same file.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a migration waits for another: that one may be copying a million rows.
+const MIGRATION_PATIENCE: Duration = Duration::from_mins(1);
+/// How often the switch to WAL is tried again.
+const WAL_RETRY: Duration = Duration::from_millis(10);
+
+/// The connection that writes.
+#[derive(Debug)]
+pub struct Writer {
+    connection: Connection,
+    checkpointer: Option<Checkpointer>,
+}
+
+impl Writer {
+    /// Opens the database at `path`, making the file if there is none.
+    ///
+    /// # Errors
+    /// When the file cannot be opened as a database that can be written.
+    pub fn open(path: &Path) -> Result<Self, DbError> {
+        let mut writer = Self::open_as_found(path, true)?;
+        writer.switch_to_wal()?;
+        writer.connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        let beside = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        writer.checkpointer = Some(Checkpointer::start(path, beside)?);
+        Ok(writer)
+    }
+
+    /// The switch needs the file for itself, and alone of all statements it does not wait for that: of eight servers
+    /// that started together on a new file, one in a few failed.
+    fn switch_to_wal(&self) -> Result<(), DbError> {
+        let began = Instant::now();
+        loop {
+            match self.connection.pragma_update(None, "journal_mode", "wal").map_err(DbError::from) {
+                Err(DbError::Busy) if began.elapsed() < PATIENCE => std::thread::sleep(WAL_RETRY),
+                done => return done,
+            }
+        }
+    }
+
+    /// As [`Writer::open`], for migrations: foreign keys are checked at their end only, another server's migration is
+    /// waited for, and no byte changes before the first commit: the file may be one that is refused.
+    ///
+    /// # Errors
+    /// As [`Writer::open`].
+    pub fn open_for_migration(path: &Path) -> Result<Self, DbError> {
+        let writer = Self::open_as_found(path, false)?;
+        writer.connection.busy_timeout(MIGRATION_PATIENCE)?;
+        Ok(writer)
+    }
+
+    fn open_as_found(path: &Path, foreign_keys: bool) -> Result<Self, DbError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = open(path, flags)?;
+        // Only an empty file takes a page size; a smaller page makes a commit cheaper.
+        connection.pragma_update(None, "page_size", 2048)?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        connection.pragma_update(None, "foreign_keys", foreign_keys)?;
+        Ok(Self { connection, checkpointer: None })
+    }
+
+    /// Brings everything from the write-ahead log into the file, as far as nobody else is in the way.
+    pub fn close(self) {
+        // Nothing is lost when it cannot be done: whoever opens the file next reads the log too.
+        let _ = self.connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()));
+    }
+
+    /// Begins a transaction that may write; no other writer of this database is in one at the same time.
+    ///
+    /// # Errors
+    /// [`DbError::Busy`] when another program keeps writing.
+    #[expect(clippy::unused_async, reason = "the seam: an engine on the network awaits here")]
+    pub async fn begin(&mut self) -> Result<Tx<'_>, DbError> {
+        self.connection.execute_batch("begin immediate")?;
+        Ok(Tx { connection: &self.connection, open: true })
+    }
+}
+
+/// A transaction that writes. Dropped without [`Tx::commit`], it never happened.
+#[derive(Debug)]
+pub struct Tx<'a> {
+    pub(super) connection: &'a Connection,
+    open: bool,
+}
+
+#[expect(clippy::unused_async, reason = "the seam: an engine on the network awaits here")]
+impl Tx<'_> {
+    /// Reads once for each set of parameters; the answers in their order, each with all its rows.
+    ///
+    /// # Errors
+    /// What the engine said.
+    pub async fn query_many<T>(
+        &mut self,
+        sql: &str,
+        sets: &[Vec<Arg>],
+        map: Map<T>,
+    ) -> Result<Vec<Vec<T>>, DbError> {
+        sets.iter().map(|args| query(self.connection, sql, args, map)).collect()
+    }
+
+    /// Reads once.
+    ///
+    /// # Errors
+    /// What the engine said.
+    pub async fn query<T>(&mut self, sql: &str, args: &[Arg], map: Map<T>) -> Result<Vec<T>, DbError> {
+        query(self.connection, sql, args, map)
+    }
+
+    /// Runs a statement once for each set of parameters, in order.
+    ///
+    /// # Errors
+    /// What the engine said; the transaction can then only be dropped.
+    pub async fn execute_many(&mut self, sql: &str, sets: &[Vec<Arg>]) -> Result<(), DbError> {
+        for args in sets {
+            prepare(self.connection, sql, args)?.raw_execute()?;
+        }
+        Ok(())
+    }
+
+    /// Runs one or more statements that take no parameters, for migrations.
+    ///
+    /// # Errors
+    /// What the engine said.
+    pub async fn execute_batch(&mut self, sql: &str) -> Result<(), DbError> {
+        Ok(self.connection.execute_batch(sql)?)
+    }
+
+    /// Makes it durable: on stable storage when this returns.
+    ///
+    /// # Errors
+    /// What the engine said; nothing of the transaction was kept.
+    pub async fn commit(mut self) -> Result<(), DbError> {
+        self.connection.execute_batch("commit")?;
+        self.open = false;
+        Ok(())
+    }
+}
+
+impl Drop for Tx<'_> {
+    fn drop(&mut self) {
+        // A full disk has rolled back already; a second rollback would be an error.
+        if self.open && !self.connection.is_autocommit() {
+            let _ = self.connection.execute_batch("rollback");
+        }
+    }
+}
+
+pub(super) fn query<T>(
+    connection: &Connection,
+    sql: &str,
+    args: &[Arg],
+    map: Map<T>,
+) -> Result<Vec<T>, DbError> {
+    let mut statement = prepare(connection, sql, args)?;
+    let mut rows = statement.raw_query();
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(map(&Row(row))?);
+    }
+    Ok(found)
+}
+
+pub(super) fn open_reader(path: &Path) -> Result<Connection, DbError> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+fn open(path: &Path, flags: OpenFlags) -> Result<Connection, DbError> {
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Without it a cached statement with a bound comparison is planned again at every use: half the speed.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.create_scalar_function(
+        "casefold",
+        1,
+        FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC,
+        |context| {
+            Ok(match context.get_raw(0) {
+                ValueRef::Text(text) => Some(String::from_utf8_lossy(text).to_lowercase()),
+                ValueRef::Null | ValueRef::Blob(_) => None,
+                ValueRef::Integer(value) => Some(value.to_string()),
+                ValueRef::Real(value) => Some(value.to_string()),
+            })
+        },
+    )?;
+    // Fails here, not at the first request, on a file that is no database.
+    connection.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))?;
+    Ok(connection)
+}
+
+pub(super) fn prepare<'c>(
+    connection: &'c Connection,
+    sql: &str,
+    args: &[Arg],
+) -> Result<CachedStatement<'c>, DbError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    for (index, arg) in args.iter().enumerate() {
+        statement.raw_bind_parameter(index + 1, arg)?;
+    }
+    Ok(statement)
+}
+
+impl ToSql for Arg {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self {
+            Self::Int(Some(value)) => ToSqlOutput::Owned(Value::Integer(*value)),
+            Self::Text(Some(value)) => ToSqlOutput::Borrowed(ValueRef::Text(value.as_bytes())),
+            Self::Int(None) | Self::Text(None) => ToSqlOutput::Owned(Value::Null),
+        })
+    }
+}
+
+impl From<rusqlite::Error> for DbError {
+    fn from(error: rusqlite::Error) -> Self {
+        let rusqlite::Error::SqliteFailure(failure, _) = &error else {
+            return Self::Engine(error.to_string());
+        };
+        match (failure.code, failure.extended_code) {
+            (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => Self::Busy,
+            (ErrorCode::DiskFull, _) | (_, ffi::SQLITE_IOERR_WRITE) => Self::Full,
+            // SQLite's message names the kind and the column ("UNIQUE constraint failed: students.email"), no value.
+            (ErrorCode::ConstraintViolation, _) => Self::Constraint(error.to_string()),
+            (ErrorCode::NotADatabase, _) => {
+                Self::Engine("it is no SQLite database, or an encrypted one".to_owned())
+            }
+            (ErrorCode::CannotOpen, _) => Self::Engine(
+                "it cannot be opened or made: may this user read and write its folder?".to_owned(),
+            ),
+            (ErrorCode::ReadOnly | ErrorCode::PermissionDenied, _) => {
+                Self::Engine("this user may not write to it".to_owned())
+            }
+            _ => Self::Engine(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    #[test]
+    fn a_prepared_statement_is_never_planned_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = open(&folder.path().join("a.db"), OpenFlags::default()).unwrap();
+        connection
+            .execute_batch(
+                "create table t (a integer, b integer); create index t_a on t (a); \
+                 with recursive n (i) as (select 1 union all select i + 1 from n where i < 500) \
+                 insert into t select i % 7, i from n; analyze;",
+            )
+            .unwrap();
+        let sql = "select b from t where a > $1 and a < $2";
+        for bound in 0..50_i64 {
+            query(&connection, sql, &[bound.into(), (bound + 3).into()], |row| row.int(0)).unwrap();
+        }
+        let statement = connection.prepare_cached(sql).unwrap();
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+        assert!(statement.get_status(StatementStatus::Run) >= 50);
+    }
+}

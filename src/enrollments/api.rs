@@ -1,0 +1,172 @@
+//! Enrollments over HTTP.
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize, Serializer};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::RosterEntry;
+use super::store::{self, Taken};
+use crate::app::App;
+use crate::courses::store::find as find_course;
+use crate::http::extract::{Json, Named, NoQuery, Parameters, Query, from_text, origin};
+use crate::http::fields::{self, Draft, Fields};
+use crate::http::paging::{Cursor, Here, Limit, Page};
+use crate::http::problem::{AlreadyEnrolled, CourseNotFound, EnrollmentNotFound, Refused, StudentNotFound};
+use crate::http::reply::{Created, Ensured, Found, List, NoContent, Resource};
+use crate::registrar::{Command, CourseId, Enrollment, Refusal, StudentId};
+use crate::students::store::find as find_student;
+
+/// The routes of this room.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(enroll, courses))
+        .routes(routes!(ensure, show, drop_course))
+        .routes(routes!(roster))
+}
+
+/// Enroll a student in a course
+#[utoipa::path(post, path = "/api/v1/students/{student_id}/courses", tag = "enrollments")]
+async fn enroll(
+    State(app): State<App>,
+    student: Named<StudentId>,
+    _: NoQuery,
+    Json(draft): Json<NewEnrollment>,
+) -> Result<Created<Enrollment>, Refused<(StudentNotFound, CourseNotFound, AlreadyEnrolled)>> {
+    let command = Command::Enroll { student_id: student.found()?, course_id: draft.course_id };
+    Ok(Created(app.registrar.submit(command, origin()).await?))
+}
+
+/// List the courses of a student
+///
+/// In order of enrollment; `[]` when there is none. Complete without `limit`.
+#[utoipa::path(get, path = "/api/v1/students/{student_id}/courses", tag = "enrollments", params(Part))]
+async fn courses(
+    State(app): State<App>,
+    student: Named<StudentId>,
+    Query(wanted): Query<Part>,
+    here: Here,
+) -> Result<List<Taken>, Refused<(StudentNotFound,)>> {
+    let id = student.found()?;
+    let listing = store::courses_of(id);
+    let page = Page::of(wanted.limit, wanted.after, &listing.order)?;
+    let list = listing.read(&app.db, &page, &here).await?;
+    if list.rows.is_empty() {
+        find_student(&app.db, id).await?.ok_or(Refusal::StudentNotFound(id))?;
+    }
+    Ok(list)
+}
+
+/// Enroll a student in a course, unless it is done already
+///
+/// As POST, but natural to repeat: 201 the first time, 200 with the same body after.
+#[utoipa::path(put, path = "/api/v1/students/{student_id}/courses/{course_id}", tag = "enrollments")]
+async fn ensure(
+    State(app): State<App>,
+    pair: Named<(StudentId, CourseId)>,
+    _: NoQuery,
+) -> Result<Ensured<Enrollment>, Refused<(StudentNotFound, CourseNotFound)>> {
+    let (student_id, course_id) = pair.found()?;
+    match app.registrar.submit(Command::Enroll { student_id, course_id }, origin()).await {
+        Ok(enrollment) => Ok(Ensured::Created(enrollment)),
+        Err(Refusal::AlreadyEnrolled(enrollment)) => Ok(Ensured::Found(enrollment)),
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+/// Read the enrollment of a student in a course
+#[utoipa::path(get, path = "/api/v1/students/{student_id}/courses/{course_id}", tag = "enrollments")]
+async fn show(
+    State(app): State<App>,
+    pair: Named<(StudentId, CourseId)>,
+    _: NoQuery,
+) -> Result<Found<Enrollment>, Refused<(StudentNotFound, CourseNotFound, EnrollmentNotFound)>> {
+    let (student_id, course_id) = pair.found()?;
+    if let Some(enrollment) = store::find(&app.db, student_id, course_id).await? {
+        return Ok(Found(enrollment));
+    }
+    find_student(&app.db, student_id).await?.ok_or(Refusal::StudentNotFound(student_id))?;
+    Err(Refusal::EnrollmentNotFound { student_id, course_id }.into())
+}
+
+/// Drop a course
+///
+/// The association ends; the log keeps what was.
+#[utoipa::path(delete, path = "/api/v1/students/{student_id}/courses/{course_id}", tag = "enrollments")]
+async fn drop_course(
+    State(app): State<App>,
+    pair: Named<(StudentId, CourseId)>,
+    _: NoQuery,
+) -> Result<NoContent, Refused<(StudentNotFound, CourseNotFound, EnrollmentNotFound)>> {
+    let (student_id, course_id) = pair.found()?;
+    app.registrar.submit::<()>(Command::Drop { student_id, course_id }, origin()).await?;
+    Ok(NoContent)
+}
+
+/// The roster of a course
+///
+/// Its students in order of enrollment; `[]` when there is none. Complete without `limit`.
+#[utoipa::path(get, path = "/api/v1/courses/{course_id}/students", tag = "enrollments", params(Part))]
+async fn roster(
+    State(app): State<App>,
+    course: Named<CourseId>,
+    Query(wanted): Query<Part>,
+    here: Here,
+) -> Result<List<RosterEntry>, Refused<(CourseNotFound,)>> {
+    let id = course.found()?;
+    let listing = store::roster_of(id);
+    let page = Page::of(wanted.limit, wanted.after, &listing.order)?;
+    let list = listing.read(&app.db, &page, &here).await?;
+    if list.rows.is_empty() {
+        find_course(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?;
+    }
+    Ok(list)
+}
+
+impl Resource for Enrollment {
+    fn location(&self) -> String {
+        format!("/api/v1/students/{}/courses/{}", self.student_id, self.course_id)
+    }
+}
+
+impl Serialize for Taken {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+/// The course to enroll in.
+#[derive(Debug, ToSchema)]
+#[schema(example = json!({"course_id": 7}))]
+struct NewEnrollment {
+    /// The course's id.
+    #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
+    course_id: CourseId,
+}
+
+impl Draft for NewEnrollment {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let course_id = fields.required("course_id", fields::id)?;
+        Some(Self { course_id: CourseId(course_id) })
+    }
+}
+
+/// Which part of the list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+struct Part {
+    /// Rows a page; without it the list is complete.
+    #[serde(deserialize_with = "from_text")]
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 10_000)]
+    limit: Option<Limit>,
+    /// The cursor from the `Link` of the page before.
+    #[serde(deserialize_with = "from_text")]
+    #[param(value_type = Option<String>)]
+    after: Option<Cursor>,
+}
+
+impl Parameters for Part {
+    const KNOWN: &'static [&'static str] = &["limit", "after"];
+}

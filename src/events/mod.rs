@@ -1,0 +1,54 @@
+//! The log as its readers see it: what happened, in order.
+
+pub mod api;
+pub mod store;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::registrar::{CourseId, EnrollmentId, StudentId};
+
+/// The types of events that there are.
+pub const TYPES: [&str; 9] = [
+    "student.created",
+    "student.updated",
+    "student.deleted",
+    "course.created",
+    "course.updated",
+    "course.deleted",
+    "enrollment.created",
+    "enrollment.dropped",
+    "enrollment.adopted",
+];
+
+/// One entry of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(example = json!({"seq": 12, "at": "2026-09-01T08:00:00.000Z", "type": "enrollment.created", "student_id": 4, "course_id": 7, "enrollment_id": 1, "actor": null, "request_id": "5f0c1d2e3a4b5c6d-7", "data": {}}))]
+pub struct LogEntry {
+    /// Grows by one from entry to entry, in the order of commits.
+    #[schema(minimum = 1)]
+    pub seq: i64,
+    /// RFC 3339, UTC, milliseconds; never earlier than the entry before.
+    #[schema(format = DateTime)]
+    pub at: String,
+    /// What happened.
+    pub r#type: String,
+    /// To which student.
+    #[schema(value_type = Option<i64>, required)]
+    pub student_id: Option<StudentId>,
+    /// To which course.
+    #[schema(value_type = Option<i64>, required)]
+    pub course_id: Option<CourseId>,
+    /// To which enrollment.
+    #[schema(value_type = Option<i64>, required)]
+    pub enrollment_id: Option<EnrollmentId>,
+    /// Who asked; null while nobody signs in.
+    #[schema(required)]
+    pub actor: Option<String>,
+    /// The request that asked.
+    #[schema(required)]
+    pub request_id: Option<String>,
+    /// More of it: the names of the fields that an update changed.
+    #[schema(value_type = Object)]
+    pub data: serde_json::Value,
+}

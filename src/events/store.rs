@@ -1,0 +1,86 @@
+//! What is read of the log.
+
+use super::LogEntry;
+use crate::db::{Arg, DbError, Row};
+use crate::http::paging::{Cursor, Listing, PLAIN};
+use crate::registrar::{CourseId, StudentId};
+
+/// The entries that match, in order.
+#[must_use]
+pub fn list(
+    student_id: Option<StudentId>,
+    course_id: Option<CourseId>,
+    kind: Option<&str>,
+) -> Listing<LogEntry> {
+    let mut filter: Vec<Arg> = Vec::new();
+    filter.extend(student_id.map(|id| id.0.into()));
+    filter.extend(course_id.map(|id| id.0.into()));
+    filter.extend(kind.map(Arg::from));
+    let (count, rows) = match (student_id, course_id, kind) {
+        // The log has no gaps: its last number is how many there are.
+        (None, None, None) => ("select last_seq from log_head where id = 1", rows!("seq > $1", "$2")),
+        (None, None, Some(_)) => statements!("type = $1", "seq > $2", "$3"),
+        (Some(_), None, None) => statements!("student_id = $1", "seq > $2", "$3"),
+        (Some(_), None, Some(_)) => statements!("student_id = $1 and type = $2", "seq > $3", "$4"),
+        (None, Some(_), None) => statements!("course_id = $1", "seq > $2", "$3"),
+        (None, Some(_), Some(_)) => statements!("course_id = $1 and type = $2", "seq > $3", "$4"),
+        (Some(_), Some(_), None) => statements!("student_id = $1 and course_id = $2", "seq > $3", "$4"),
+        (Some(_), Some(_), Some(_)) => {
+            statements!("student_id = $1 and course_id = $2 and type = $3", "seq > $4", "$5")
+        }
+    };
+    let count_args = filter.clone();
+    let args = move |after: Option<&Cursor>| {
+        let mut args = filter.clone();
+        args.push(after.map_or(0, |after| after.id).into());
+        args
+    };
+    let key = |entry: &LogEntry| (None, entry.seq);
+    Listing {
+        order: PLAIN.to_owned(),
+        count,
+        count_args,
+        rows,
+        args: Box::new(args),
+        map: entry,
+        key: Box::new(key),
+    }
+}
+
+macro_rules! statements {
+    ($filter:literal, $after:literal, $limit:literal) => {
+        (
+            concat!("select count(*) from events where ", $filter),
+            rows!(concat!($filter, " and ", $after), $limit),
+        )
+    };
+}
+use statements;
+
+macro_rules! rows {
+    ($filter:expr, $limit:literal) => {
+        concat!(
+            "select seq, at, type, student_id, course_id, enrollment_id, actor, request_id, data from events where ",
+            $filter,
+            " order by seq limit ",
+            $limit
+        )
+    };
+}
+use rows;
+
+fn entry(row: &Row<'_>) -> Result<LogEntry, DbError> {
+    let data = row.text(8)?;
+    Ok(LogEntry {
+        seq: row.int(0)?,
+        at: row.text(1)?,
+        r#type: row.text(2)?,
+        student_id: row.opt_int(3)?.map(Into::into),
+        course_id: row.opt_int(4)?.map(Into::into),
+        enrollment_id: row.opt_int(5)?.map(Into::into),
+        actor: row.opt_text(6)?,
+        request_id: row.opt_text(7)?,
+        data: serde_json::from_str(&data)
+            .map_err(|error| DbError::Engine(format!("events.data: {error}")))?,
+    })
+}

@@ -1,0 +1,67 @@
+//! Beside the API: health, readiness, metrics, the OpenAPI document and its page, what the problems mean.
+
+use axum::Router;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRef, Path, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::middleware::map_response;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use utoipa_swagger_ui::{Config, SwaggerUi, Url};
+
+use super::pages;
+use super::problem::{KINDS, NotFound, Problem};
+use crate::db::{Db, migrate};
+use crate::metrics::Metrics;
+
+/// The OpenAPI document, as JSON.
+pub const OPENAPI: &str = "/api/v1/openapi.json";
+
+/// The routes, with `document` as the OpenAPI document.
+pub fn routes<S>(document: String) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Db: FromRef<S>,
+    Metrics: FromRef<S>,
+{
+    let docs = SwaggerUi::new("/docs")
+        .config(Config::new([Url::new("matricula", OPENAPI)]).validator_url("none").try_it_out_enabled(true));
+    Router::new()
+        .route(OPENAPI, get(async move || ([(CONTENT_TYPE, "application/json")], document)))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/problems/{slug}", get(problem))
+        .merge(Router::from(docs).layer(map_response(or_problem)))
+}
+
+/// The page's own routes know no problems.
+async fn or_problem(response: Response) -> Response {
+    if response.status() == StatusCode::NOT_FOUND {
+        return Problem::new::<NotFound>("The reference has no such part.").into_response();
+    }
+    response
+}
+
+/// The database answers and its schema is the one that this program knows.
+async fn ready(State(db): State<Db>) -> Result<&'static str, Problem> {
+    match migrate::is_current(&db).await {
+        Ok(true) => Ok("ready\n"),
+        Ok(false) => Err(Problem::overloaded(
+            "The database has another schema than this program; see `matricula migrate`.",
+        )),
+        Err(error) => Err(Problem::overloaded(format!("The database does not answer: {error}."))),
+    }
+}
+
+async fn metrics(State(metrics): State<Metrics>) -> Response {
+    ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], metrics.render())
+        .into_response()
+}
+
+async fn problem(slug: Result<Path<String>, PathRejection>) -> Result<Html<String>, Problem> {
+    let kind = slug.ok().and_then(|Path(slug)| KINDS.iter().find(|kind| kind.slug == slug));
+    let kind = kind.ok_or_else(|| Problem::new::<NotFound>("There is no problem of this name."))?;
+    Ok(Html(pages::problem(kind)))
+}

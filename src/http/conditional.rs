@@ -1,0 +1,68 @@
+//! Optimistic locking: `ETag`, `If-Match`, `If-None-Match` (RFC 9110, chapter 13).
+
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
+use axum::http::request::Parts;
+
+use crate::registrar::Version;
+
+/// A version as a strong entity tag.
+#[must_use]
+pub fn etag(version: Version) -> String {
+    format!("\"{:016x}\"", version.0)
+}
+
+/// The versions that `If-Match` names; `None` when any will do (no header, or `*`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IfMatch(pub Option<Vec<Version>>);
+
+/// The versions that the client has already, from `If-None-Match`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IfNoneMatch {
+    any: bool,
+    versions: Vec<Version>,
+}
+
+impl IfNoneMatch {
+    /// Whether the client has this version already.
+    #[must_use]
+    pub fn has(&self, version: Version) -> bool {
+        self.any || self.versions.contains(&version)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let tags = tags(&parts.headers, &IF_MATCH);
+        if !parts.headers.contains_key(IF_MATCH) || tags.contains(&"*") {
+            return Ok(Self(None));
+        }
+        // A weak tag never matches here, and neither does one that we did not give out or cannot read.
+        Ok(Self(Some(tags.into_iter().filter_map(version).collect())))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let tags = tags(&parts.headers, &IF_NONE_MATCH);
+        let versions = tags.iter().filter_map(|tag| version(tag.strip_prefix("W/").unwrap_or(tag))).collect();
+        Ok(Self { any: tags.contains(&"*"), versions })
+    }
+}
+
+fn tags<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {
+    let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).map(str::trim).filter(|tag| !tag.is_empty()).collect()
+}
+
+fn version(tag: &str) -> Option<Version> {
+    let digits = tag.strip_prefix('"')?.strip_suffix('"')?;
+    (digits.len() == 16).then(|| u64::from_str_radix(digits, 16).ok().map(Version))?
+}

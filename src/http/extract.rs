@@ -1,0 +1,209 @@
+//! Reading requests: the body, the ids in the path, the query.
+
+use std::convert::Infallible;
+use std::str::FromStr;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, MatchedPath, RawPathParams, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use super::fields::{self, Draft, invalid, list, nearest};
+use super::observe::current_request_id;
+use super::problem::{CourseNotFound, Problem, StudentNotFound, UnsupportedMediaType};
+use crate::registrar::{CourseId, MAX_ID, Origin, StudentId};
+
+/// A JSON body, read into a draft. Refuses in the order media type, size, JSON, fields.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: Draft, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            return Err(Problem::new::<UnsupportedMediaType>(
+                "Send the body as `Content-Type: application/json`.",
+            ));
+        }
+        let body = Bytes::from_request(request, state).await.map_err(|rejection| {
+            if rejection.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE {
+                Problem::payload_too_large()
+            } else {
+                invalid(vec![json!({"pointer": "", "detail": "could not be read to its end"})])
+            }
+        })?;
+        fields::read(&body).map(Self)
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let mut lines = headers.get_all(CONTENT_TYPE).into_iter();
+    let (Some(Ok(line)), None) = (lines.next().map(|line| line.to_str()), lines.next()) else {
+        return false;
+    };
+    let mut parts = line.split(';').map(str::trim);
+    let json = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    // Nothing but UTF-8 is JSON (RFC 8259).
+    json && parts.all(|parameter| {
+        let charset = parameter.to_ascii_lowercase();
+        charset.strip_prefix("charset=").is_none_or(|name| name.trim_matches('"') == "utf-8")
+    })
+}
+
+/// What the path names. Whether it can exist is asked with [`Named::found`], after the body has been read: of two
+/// things that are wrong, the body is told first.
+#[derive(Debug)]
+pub struct Named<T>(Result<T, Problem>);
+
+impl<T> Named<T> {
+    /// The id, or the 404 for a text that is nobody's id.
+    ///
+    /// # Errors
+    /// `student-not-found` or `course-not-found`.
+    pub fn found(self) -> Result<T, Problem> {
+        self.0
+    }
+}
+
+/// What can be named by a path.
+pub trait InPath: Sized {
+    /// Reads it from the path, whose parameters `given` tells by name.
+    ///
+    /// # Errors
+    /// The 404 that it is.
+    fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem>;
+}
+
+impl InPath for StudentId {
+    fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
+        id(given("student_id")).map(Self).map_err(|text| {
+            Problem::new::<StudentNotFound>("There is no such student: an id is a whole number from 1.")
+                .with("student_id", text)
+        })
+    }
+}
+
+impl InPath for CourseId {
+    fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
+        id(given("course_id")).map(Self).map_err(|text| {
+            Problem::new::<CourseNotFound>("There is no such course: an id is a whole number from 1.")
+                .with("course_id", text)
+        })
+    }
+}
+
+impl InPath for (StudentId, CourseId) {
+    fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
+        Ok((StudentId::read(given)?, CourseId::read(given)?))
+    }
+}
+
+/// Who asks, for the log.
+#[must_use]
+pub fn origin() -> Origin {
+    Origin { actor: None, request_id: current_request_id().map(|id| id.to_string()) }
+}
+
+fn id(text: String) -> Result<i64, String> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let id = digits.then(|| text.parse().ok()).flatten().filter(|id| (1..=MAX_ID).contains(id));
+    id.ok_or(text)
+}
+
+impl<T: InPath, S: Send + Sync> FromRequestParts<S> for Named<T> {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let decoded = RawPathParams::from_request_parts(parts, state).await;
+        let given = |name: &str| match &decoded {
+            Ok(parameters) => {
+                parameters.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_owned())
+            }
+            // One of them is no UTF-8 once decoded: they are told as they were sent.
+            Err(_) => parts.extensions.get::<MatchedPath>().and_then(|pattern| {
+                let mut segments = pattern.as_str().split('/').zip(parts.uri.path().split('/'));
+                segments.find(|(known, _)| *known == format!("{{{name}}}")).map(|(_, sent)| sent.to_owned())
+            }),
+        };
+        Ok(Self(T::read(&|name| given(name).unwrap_or_default())))
+    }
+}
+
+/// No parameters: any is refused.
+#[derive(Debug)]
+pub struct NoQuery;
+
+#[derive(Deserialize)]
+struct Nothing {}
+
+impl Parameters for Nothing {
+    const KNOWN: &'static [&'static str] = &[];
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for NoQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Query::<Nothing>::from_request_parts(parts, state).await.map(|_| Self)
+    }
+}
+
+/// The query, read into `T`, whose fields are all optional. Unknown and repeated parameters are refused, all at once.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+/// What a query may say.
+pub trait Parameters: DeserializeOwned {
+    /// The names of all its parameters.
+    const KNOWN: &'static [&'static str];
+}
+
+impl<T: Parameters, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let mut given = Map::new();
+        let mut errors = Vec::new();
+        for (name, value) in form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()) {
+            if !T::KNOWN.contains(&name.as_ref()) {
+                let hint = match nearest(&name, T::KNOWN) {
+                    Some(known) => format!("did you mean `{known}`?"),
+                    None if T::KNOWN.is_empty() => "there are none here".to_owned(),
+                    None => format!("known are {}", list(T::KNOWN)),
+                };
+                errors
+                    .push(json!({"parameter": name, "detail": format!("is not a known parameter; {hint}")}));
+            } else if given.insert(name.to_string(), Value::String(value.into_owned())).is_some() {
+                errors.push(json!({"parameter": name, "detail": "is there more than once"}));
+            } else if let Err(error) = T::deserialize(json!({ name.as_ref(): given[name.as_ref()] })) {
+                errors.push(json!({"parameter": name, "detail": error.to_string()}));
+            }
+        }
+        if !errors.is_empty() {
+            return Err(invalid(errors));
+        }
+        // Each parameter was accepted alone, so all of them together are.
+        T::deserialize(Value::Object(given))
+            .map(Self)
+            .map_err(|error| invalid(vec![json!({"parameter": "", "detail": error.to_string()})]))
+    }
+}
+
+/// Deserializes a query parameter from its text, with `FromStr` and its error.
+///
+/// # Errors
+/// What `FromStr` says.
+pub fn from_text<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: FromStr<Err: std::fmt::Display>,
+{
+    let text = <String as Deserialize>::deserialize(deserializer)?;
+    text.parse().map(Some).map_err(serde::de::Error::custom)
+}

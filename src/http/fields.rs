@@ -1,0 +1,215 @@
+//! Reading a JSON body into domain words: every field that is wrong is told, all at once.
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+use serde_json::json;
+
+use super::problem::{InvalidRequest, MalformedJson, Problem};
+use crate::registrar::MAX_ID;
+
+/// What a body is read into.
+pub trait Draft: Sized {
+    /// Takes what it knows; the errors gather in `fields`. `None` when one of them is in the way.
+    fn read(fields: &mut Fields) -> Option<Self>;
+}
+
+/// Reads a whole body.
+///
+/// # Errors
+/// `malformed-json` with the place, or `invalid-request` with all errors.
+pub fn read<T: Draft>(body: &[u8]) -> Result<T, Problem> {
+    let document: Document = serde_json::from_slice(body).map_err(|error| {
+        Problem::new::<MalformedJson>(format!("The body is not JSON: {error}."))
+            .with("line", error.line())
+            .with("column", error.column())
+    })?;
+    let Document::Object(members) = document else {
+        return Err(invalid(vec![json!({"pointer": "", "detail": "must be a JSON object"})]));
+    };
+    let mut fields = Fields { members, known: Vec::new(), errors: Vec::new() };
+    let draft = T::read(&mut fields);
+    fields.refuse_unknown();
+    match draft {
+        Some(draft) if fields.errors.is_empty() => Ok(draft),
+        _ => Err(invalid(fields.errors)),
+    }
+}
+
+/// Errors that are told of one request: a body of nothing but unknown fields would be answered with eight times its size.
+const TOLD: usize = 100;
+
+/// `invalid-request` with these errors.
+pub(super) fn invalid(mut errors: Vec<Value>) -> Problem {
+    let detail = match errors.as_slice() {
+        [one] => format!(
+            "{}: {}.",
+            one.get("parameter")
+                .or(one.get("pointer"))
+                .and_then(Value::as_str)
+                .filter(|at| !at.is_empty())
+                .unwrap_or("The body"),
+            one["detail"].as_str().unwrap_or("is not allowed")
+        ),
+        several if several.len() <= TOLD => {
+            format!("{} things are wrong with this request; `errors` lists them.", several.len())
+        }
+        many => {
+            format!("{} things are wrong with this request; `errors` lists the first {TOLD}.", many.len())
+        }
+    };
+    errors.truncate(TOLD);
+    Problem::new::<InvalidRequest>(detail).with("errors", errors)
+}
+
+/// The members of a body, as they are taken one by one.
+#[derive(Debug)]
+pub struct Fields {
+    members: Vec<(String, Value)>,
+    known: Vec<&'static str>,
+    errors: Vec<Value>,
+}
+
+impl Fields {
+    /// A field that must be there.
+    pub fn required<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&Value) -> Result<T, String>,
+    ) -> Option<T> {
+        let Some(value) = self.take(name) else {
+            self.refuse(name, "is required");
+            return None;
+        };
+        self.parsed(name, parse(&value))
+    }
+
+    /// A field that may be left out (`Some(None)`), but not be null: that would remove what is required (RFC 7396).
+    pub fn optional<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&Value) -> Result<T, String>,
+    ) -> Option<Option<T>> {
+        match self.take(name) {
+            Some(value) => self.parsed(name, parse(&value)).map(Some),
+            None => Some(None),
+        }
+    }
+
+    fn take(&mut self, name: &'static str) -> Option<Value> {
+        self.known.push(name);
+        let place = self.members.iter().position(|(member, _)| member == name)?;
+        let (_, value) = self.members.remove(place);
+        if self.members.iter().any(|(member, _)| member == name) {
+            self.refuse(name, "is there more than once");
+            self.members.retain(|(member, _)| member != name);
+        }
+        Some(value)
+    }
+
+    fn parsed<T>(&mut self, name: &str, parsed: Result<T, String>) -> Option<T> {
+        parsed.map_err(|detail| self.refuse(name, &detail)).ok()
+    }
+
+    fn refuse(&mut self, name: &str, detail: &str) {
+        let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+        self.errors.push(json!({"pointer": pointer, "detail": detail}));
+    }
+
+    fn refuse_unknown(&mut self) {
+        for (name, _) in std::mem::take(&mut self.members) {
+            let detail = match nearest(&name, &self.known) {
+                Some(known) => format!("is not a known field; did you mean `{known}`?"),
+                None => format!("is not a known field; known are {}", list(&self.known)),
+            };
+            self.refuse(&name, &detail);
+        }
+    }
+}
+
+/// A text by the rule `allowed`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn text(value: &Value, allowed: impl FnOnce(&str) -> Result<String, String>) -> Result<String, String> {
+    match value {
+        Value::String(text) => allowed(text),
+        Value::Null => Err("must not be null".to_owned()),
+        _ => Err("must be a text".to_owned()),
+    }
+}
+
+/// A whole number from 1 to 2^53 − 1; JSON Schema's `integer` has `7.0` too.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn id(value: &Value) -> Result<i64, String> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "exact up to 2^53")]
+    let integral =
+        |float: f64| (float.fract() == 0.0 && float.abs() <= MAX_ID as f64).then_some(float as i64);
+    let id = value.as_i64().or_else(|| value.as_f64().and_then(integral));
+    id.filter(|id| (1..=MAX_ID).contains(id))
+        .ok_or_else(|| format!("must be a whole number from 1 to {MAX_ID}"))
+}
+
+/// The known name that `name` was perhaps meant to be.
+pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let (length, lower) = (name.chars().count(), name.to_lowercase());
+    let close = |candidate: &str| 1 + candidate.len() / 3;
+    known
+        .iter()
+        .copied()
+        // No distance is less than the difference in length: a name of a megabyte is not compared at all.
+        .filter(|candidate| candidate.len().abs_diff(length) <= close(candidate))
+        .map(|candidate| (strsim::damerau_levenshtein(&lower, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= close(candidate))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+pub(super) fn list(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// A JSON text that keeps an object's members as they stand, so that one that is there twice is seen.
+enum Document {
+    Object(Vec<(String, Value)>),
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Document {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(DocumentVisitor)
+    }
+}
+
+struct DocumentVisitor;
+
+macro_rules! other {
+    ($($visit:ident($($value:ty)?))*) => {
+        $(fn $visit<E>(self $(, _: $value)?) -> Result<Document, E> { Ok(Document::Other) })*
+    };
+}
+
+impl<'de> Visitor<'de> for DocumentVisitor {
+    type Value = Document;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Document, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Document::Object(members))
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Document, A::Error> {
+        while seq.next_element::<serde::de::IgnoredAny>()?.is_some() {}
+        Ok(Document::Other)
+    }
+
+    other! { visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64) visit_str(&str) visit_unit() }
+}

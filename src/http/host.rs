@@ -1,0 +1,183 @@
+//! Whom a request believes to talk to: its `Host`, and the authority in its first line where it has one.
+
+use std::net::IpAddr;
+
+use axum::extract::Request;
+use axum::http::header::HOST;
+use axum::http::uri::Authority;
+
+use crate::config::PublicUrl;
+
+/// The hosts that the server answers to.
+#[derive(Clone, Debug)]
+pub struct Hosts {
+    loopback: bool,
+    public: Option<String>,
+}
+
+/// Why a request is not for this server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stranger {
+    /// No host, several, or none that can be read.
+    Unreadable,
+    /// A host that is not this server.
+    Foreign,
+}
+
+impl Hosts {
+    /// Those of loopback and of the public URL if `loopback`, else every host.
+    #[must_use]
+    pub fn new(loopback: bool, public_url: Option<&PublicUrl>) -> Self {
+        let public = public_url.and_then(|url| host_of(url.authority().as_bytes())).map(str::to_owned);
+        Self { loopback, public }
+    }
+
+    /// Whether a request is for this server.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn check(&self, request: &Request) -> Result<(), Stranger> {
+        let mut lines = request.headers().get_all(HOST).iter();
+        let (Some(line), None) = (lines.next(), lines.next()) else {
+            return Err(Stranger::Unreadable);
+        };
+        self.known(line.as_bytes())?;
+        request.uri().authority().map_or(Ok(()), |asked| self.known(Authority::as_str(asked).as_bytes()))
+    }
+
+    fn known(&self, authority: &[u8]) -> Result<(), Stranger> {
+        let host = host_of(authority).ok_or(Stranger::Unreadable)?;
+        let public = || self.public.as_ref().is_some_and(|public| public.eq_ignore_ascii_case(host));
+        if !self.loopback || is_loopback(host) || public() { Ok(()) } else { Err(Stranger::Foreign) }
+    }
+}
+
+/// The host of `host[:port]`, without the final dot of a full name and the brackets of an IPv6 address.
+fn host_of(authority: &[u8]) -> Option<&str> {
+    let text = str::from_utf8(authority).ok()?;
+    let (host, port) = if let Some(rest) = text.strip_prefix('[') {
+        let (address, rest) = rest.split_once(']')?;
+        address.parse::<std::net::Ipv6Addr>().ok()?;
+        (address, rest)
+    } else {
+        let (host, port) = text.split_at(text.find(':').unwrap_or(text.len()));
+        let host = host.strip_suffix('.').unwrap_or(host);
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+        (!host.is_empty() && host.bytes().all(plain)).then_some((host, port))?
+    };
+    // `localhost:` without a number means the default port (RFC 3986).
+    let number = port.strip_prefix(':').unwrap_or(port);
+    let fits = number.is_empty()
+        || number.bytes().all(|byte| byte.is_ascii_digit()) && number.parse::<u16>().is_ok();
+    (fits && (port.is_empty() || port.starts_with(':'))).then_some(host)
+}
+
+/// Whether a host's name or address can only mean this machine: RFC 6761 keeps all of `localhost` for it.
+fn is_loopback(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or(host);
+    last.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ask(hosts: &Hosts, target: &str, host: &[&str]) -> Result<(), Stranger> {
+        let request =
+            host.iter().fold(Request::builder().uri(target), |request, host| request.header(HOST, *host));
+        hosts.check(&request.body(Body::empty()).unwrap())
+    }
+
+    #[test]
+    fn on_loopback_every_name_of_this_machine_is_answered() {
+        let hosts = Hosts::new(true, None);
+        for host in [
+            "localhost",
+            "LocalHost:8080",
+            "localhost.",
+            "localhost.:80",
+            "localhost:",
+            "school.localhost:3000",
+            "127.0.0.1",
+            "127.8.9.10:1",
+            "[::1]",
+            "[::1]:8080",
+            "[::ffff:127.0.0.1]",
+        ] {
+            assert_eq!(ask(&hosts, "/", &[host]), Ok(()), "{host}");
+            assert_eq!(
+                ask(&hosts, &format!("http://{host}/"), &["localhost"]),
+                Ok(()),
+                "{host} in the first line"
+            );
+        }
+    }
+
+    #[test]
+    fn on_loopback_every_other_name_is_foreign() {
+        let hosts = Hosts::new(true, None);
+        for host in [
+            "evil.example",
+            "localhost.evil.example",
+            "notlocalhost",
+            "10.0.0.1",
+            "0.0.0.0",
+            "[::]",
+            "[::2]:80",
+        ] {
+            assert_eq!(ask(&hosts, "/", &[host]), Err(Stranger::Foreign), "{host}");
+            let absolute = format!("http://{host}/");
+            assert_eq!(
+                ask(&hosts, &absolute, &["localhost"]),
+                Err(Stranger::Foreign),
+                "{host} in the first line"
+            );
+        }
+    }
+
+    #[test]
+    fn a_host_is_needed_exactly_once_and_readable_wherever_the_server_listens() {
+        for hosts in [Hosts::new(true, None), Hosts::new(false, None)] {
+            for host in [
+                &[][..],
+                &["localhost", "localhost"],
+                &[""],
+                &["."],
+                &[":80"],
+                &["a b"],
+                &["user@localhost"],
+                &["localhost:80x"],
+                &["localhost:65536"],
+                &["localhost:+1"],
+                &["[::1"],
+                &["[localhost]"],
+                &["[::1]80"],
+                &["localhost/"],
+            ] {
+                assert_eq!(ask(&hosts, "/", host), Err(Stranger::Unreadable), "{host:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn elsewhere_every_host_is_answered_and_the_public_one_on_loopback_too() {
+        assert_eq!(ask(&Hosts::new(false, None), "/", &["courses.example.edu"]), Ok(()));
+        let url = "https://courses.example.edu:8443/x".parse().unwrap();
+        let hosts = Hosts::new(true, Some(&url));
+        assert_eq!(ask(&hosts, "/", &["Courses.example.edu"]), Ok(()));
+        assert_eq!(ask(&hosts, "/", &["other.example.edu"]), Err(Stranger::Foreign));
+    }
+
+    proptest! {
+        #[test]
+        fn no_host_is_read_out_of_thin_air(authority in "[\\[\\]:.a-z0-9@/-]{0,20}") {
+            if let Some(host) = host_of(authority.as_bytes()) {
+                prop_assert!(!host.is_empty() && authority.contains(host));
+            }
+        }
+    }
+}

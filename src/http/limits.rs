@@ -1,0 +1,176 @@
+//! What every request meets before its handler: its name and its line in the log, the panic catcher, the names that the
+//! server answers to, CORS, cross-site writes, the time and the size that a request may take.
+
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::header::{
+    AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION, RETRY_AFTER,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderName, HeaderValue, Method};
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use tower::Service;
+use tower::layer::layer_fn;
+use tower::util::option_layer;
+use tower_http::cors::CorsLayer;
+use tower_http::csrf::{CsrfLayer, ProtectionError};
+
+use super::host::{Hosts, Stranger};
+use super::observe::{ObserveLayer, X_REQUEST_ID, current_request_id};
+use super::problem::Problem;
+use crate::config::{Origin, PublicUrl};
+use crate::metrics::Metrics;
+
+/// What a request may ask for and take.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Whether the server listens on loopback only, and so answers to the names of loopback only.
+    pub loopback: bool,
+    /// The address at which clients reach the server; its host is answered to as well.
+    pub public_url: Option<PublicUrl>,
+    /// The sites whose pages may use the API.
+    pub cors_origins: Vec<Origin>,
+    /// How long a handler may take to begin its answer.
+    pub timeout: Duration,
+    /// How many bytes a body may have.
+    pub body: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            loopback: true,
+            public_url: None,
+            cors_origins: Vec::new(),
+            timeout: Duration::from_secs(30),
+            body: 1024 * 1024,
+        }
+    }
+}
+
+/// Puts `limits` around every route of `router` and its fallback, and counts and logs all that they answer or refuse.
+pub fn apply(router: Router, limits: &Limits, metrics: &Metrics) -> Router {
+    let hosts = Hosts::new(limits.loopback, limits.public_url.as_ref());
+    let (hosts, timeout) = (Arc::new(hosts), limits.timeout);
+    // One stack, the outermost first: axum boxes every request once a call of `layer`.
+    router.layer((
+        ObserveLayer::new(metrics.clone()),
+        layer_fn(move |inner| Guard { inner, hosts: Arc::clone(&hosts), timeout }),
+        option_layer(cors(&limits.cors_origins)),
+        csrf(limits),
+        DefaultBodyLimit::max(limits.body),
+    ))
+}
+
+fn cors(origins: &[Origin]) -> Option<CorsLayer> {
+    let listed = || origins.iter().map(|origin| origin.header().clone());
+    let layer = CorsLayer::new()
+        .allow_origin(listed().collect::<Vec<_>>())
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers([
+            CONTENT_TYPE,
+            IF_MATCH,
+            IF_NONE_MATCH,
+            AUTHORIZATION,
+            X_REQUEST_ID,
+            HeaderName::from_static("idempotency-key"),
+        ])
+        .expose_headers([
+            LINK,
+            LOCATION,
+            RETRY_AFTER,
+            ETAG,
+            X_REQUEST_ID,
+            HeaderName::from_static("x-total-count"),
+        ])
+        .max_age(Duration::from_mins(10));
+    (!origins.is_empty()).then_some(layer)
+}
+
+fn csrf(limits: &Limits) -> CsrfLayer<impl Fn(ProtectionError) -> Response + Clone + use<>> {
+    let own = limits.public_url.iter().map(PublicUrl::origin);
+    own.chain(limits.cors_origins.iter().map(Origin::as_str))
+        // An origin that the layer does not understand stays untrusted: a refusal, never a hole.
+        .fold(CsrfLayer::new(), |layer, origin| layer.clone().add_trusted_origin(origin).unwrap_or(layer))
+        .with_rejection_response(|_| {
+            Problem::forbidden(
+                "A browser sent this write on behalf of a page of another site. Pages of other sites may write only \
+                 if their origin is listed in --cors-origin.",
+            )
+            .into_response()
+        })
+}
+
+/// Catches panics, refuses foreign hosts, ends what takes too long.
+#[derive(Clone, Debug)]
+struct Guard<S> {
+    inner: S,
+    hosts: Arc<Hosts>,
+    timeout: Duration,
+}
+
+impl<S> Service<Request> for Guard<S>
+where
+    S: Service<Request, Response = Response> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        // The clone stays behind: the one that was asked whether it is ready must be the one that is called.
+        let clone = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, clone);
+        let (refused, timeout) = (self.hosts.check(&request).err(), self.timeout);
+        Box::pin(async move {
+            let mut response = if let Some(stranger) = refused {
+                refuse(stranger)
+            } else {
+                // The call itself is inside too: layers refuse before they return a future.
+                let answer = AssertUnwindSafe(async move { inner.call(request).await }).catch_unwind();
+                match tokio::time::timeout(timeout, answer).await {
+                    Ok(Ok(answered)) => answered?,
+                    // What it says may hold anything, and the panic hook has told where it was.
+                    Ok(Err(_panic)) => {
+                        tracing::error!(request_id = current_request_id().as_deref(), "a handler panicked");
+                        Problem::internal().into_response()
+                    }
+                    Err(_late) => Problem::overloaded(format!(
+                        "The request was not answered within {} seconds. A write that it asked for may have been \
+                         carried out.",
+                        timeout.as_secs()
+                    ))
+                    .into_response(),
+                }
+            };
+            response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            Ok(response)
+        })
+    }
+}
+
+fn refuse(stranger: Stranger) -> Response {
+    match stranger {
+        Stranger::Unreadable => {
+            Problem::invalid_host("A request needs exactly one Host header, which names a host and perhaps a port.")
+        }
+        Stranger::Foreign => Problem::forbidden(
+            "The server listens on loopback only, and this request asks for another host. A page that a browser \
+             shows could otherwise reach the server under a name of its own (DNS rebinding). Ask for localhost or \
+             127.0.0.1; behind a proxy, set --public-url to the address that clients use.",
+        ),
+    }
+    .into_response()
+}

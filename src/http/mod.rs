@@ -1,0 +1,16 @@
+//! The hall: everything about HTTP that no room should have to say twice.
+
+pub mod beside;
+pub mod conditional;
+pub mod extract;
+pub mod fields;
+pub mod host;
+pub mod limits;
+pub mod observe;
+pub mod openapi;
+pub mod pages;
+pub mod paging;
+pub mod problem;
+pub mod reply;
+pub mod server;
+pub mod socket;

@@ -1,0 +1,268 @@
+//! The OpenAPI 3.1 document: derived from the handlers' signatures, completed from the structure of each operation.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::response::{Response, ResponseBuilder};
+use utoipa::openapi::schema::{
+    AdditionalProperties, KnownFormat, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type,
+};
+use utoipa::openapi::{OpenApi, Ref, RefOr, Required};
+use utoipa::{IntoResponses, PartialSchema, ToSchema};
+
+use super::problem::{KINDS, Kind, Kinds, Refused, Scope};
+use super::reply::{Created, Current, Ensured, Found, List, NoContent, Resource};
+use crate::registrar::MAX_ID;
+
+type Responses = BTreeMap<String, RefOr<Response>>;
+
+/// Completes the document with what the structure of an operation says: the ids in its path, conditional headers, and
+/// the problems that any such request can meet.
+pub fn complete(document: &mut OpenApi) {
+    close_bodies(document);
+    for (path, item) in &mut document.paths.paths {
+        let PathItem { get, put, post, delete, patch, .. } = item;
+        for operation in [get, put, post, delete, patch].into_iter().flatten() {
+            complete_operation(path, operation);
+        }
+    }
+}
+
+/// A text without control characters that is not all white space.
+const TEXT: &str = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$";
+
+/// Unknown fields of a body are refused: what is only ever sent has `additionalProperties: false`. Its texts have no
+/// control characters, which an address of the right format has not anyway.
+fn close_bodies(document: &mut OpenApi) {
+    let schemas = document.components.iter_mut().flat_map(|components| &mut components.schemas);
+    for (name, schema) in schemas {
+        if (name.starts_with("New") || name.ends_with("Change"))
+            && let RefOr::T(Schema::Object(object)) = schema
+        {
+            object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+            for field in object.properties.values_mut() {
+                if let RefOr::T(Schema::Object(field)) = field
+                    && field.max_length.is_some()
+                    && field.format.is_none()
+                {
+                    field.pattern = Some(TEXT.to_owned());
+                }
+            }
+        }
+    }
+}
+
+fn complete_operation(path: &str, operation: &mut Operation) {
+    // Handlers of different rooms have the same names; operations may not.
+    if let (Some(name), Some([room, ..])) = (&mut operation.operation_id, operation.tags.as_deref()) {
+        *name = format!("{room}_{name}");
+    }
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(Parameter { name, schema: Some(RefOr::T(Schema::Object(text))), .. }) = parameter
+            && name == "q"
+        {
+            text.pattern = Some(TEXT.to_owned());
+        }
+    }
+    let mut parameters = Vec::new();
+    for name in path.split(['{', '}']).skip(1).step_by(2) {
+        parameters.push(parameter(name, ParameterIn::Path, id_schema(), "The id."));
+    }
+    if operation.responses.responses.contains_key("412") {
+        let meaning = "Only if the present `ETag` is one of these (RFC 9110).";
+        parameters.push(parameter("If-Match", ParameterIn::Header, text_schema(), meaning));
+    }
+    if operation.responses.responses.contains_key("304") {
+        let meaning = "304 when the present `ETag` is one of these (RFC 9110).";
+        parameters.push(parameter("If-None-Match", ParameterIn::Header, text_schema(), meaning));
+    }
+    let name = "X-Request-Id";
+    parameters.push(parameter(
+        name,
+        ParameterIn::Header,
+        text_schema(),
+        "A name for this request, told back and kept in the log.",
+    ));
+    operation.parameters.get_or_insert_default().extend(parameters.into_iter().map(RefOr::T));
+
+    let has_body = operation.request_body.is_some();
+    for kind in KINDS.iter().filter(|kind| match kind.scope {
+        Scope::Any => true,
+        Scope::Body => has_body,
+        Scope::Signature | Scope::Unrouted => false,
+    }) {
+        add_problem(&mut operation.responses.responses, kind);
+    }
+    for response in operation.responses.responses.values_mut() {
+        if let RefOr::T(response) = response {
+            let told = header("The request's name, also in the server's log.", text_schema());
+            response.headers.insert(name.to_owned(), RefOr::T(told));
+        }
+    }
+}
+
+fn parameter(name: &str, place: ParameterIn, schema: ObjectBuilder, meaning: &str) -> Parameter {
+    let required = if place == ParameterIn::Path { Required::True } else { Required::False };
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(place)
+        .required(required)
+        .description(Some(meaning))
+        .schema(Some(schema))
+        .build()
+}
+
+fn header(meaning: &str, schema: ObjectBuilder) -> utoipa::openapi::Header {
+    HeaderBuilder::new().schema(Some(schema)).description(Some(meaning)).build()
+}
+
+fn text_schema() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(SchemaType::Type(Type::String))
+}
+
+fn id_schema() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::Type(Type::Integer))
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+        .minimum(Some(1))
+        .maximum(Some(MAX_ID))
+}
+
+fn add_problem(responses: &mut Responses, kind: &Kind) {
+    let example = ExampleBuilder::new()
+        .summary(kind.title)
+        .value(Some(json!({
+            "type": format!("/problems/{}", kind.slug),
+            "title": kind.title,
+            "status": kind.status,
+            "detail": kind.meaning,
+            "instance": "5f0c1d2e3a4b5c6d-7",
+        })))
+        .build();
+    let response = responses.entry(kind.status.to_string()).or_insert_with(|| RefOr::T(Response::new("")));
+    let RefOr::T(response) = response else { return };
+    let line = format!("`{}`: {}.", kind.slug, kind.title);
+    if !response.description.is_empty() {
+        response.description.push(' ');
+    }
+    response.description.push_str(&line);
+    let content = response.content.entry("application/problem+json".to_owned()).or_insert_with(|| {
+        RefOr::T(ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build())
+    });
+    if let RefOr::T(content) = content {
+        content.examples.insert(kind.slug.to_owned(), RefOr::T(example));
+    }
+    if kind.status == 503 {
+        response
+            .headers
+            .insert("Retry-After".to_owned(), RefOr::T(header("Seconds to wait.", text_schema())));
+    }
+}
+
+fn answer<T: ToSchema + Resource>(
+    status: &str,
+    meaning: &str,
+    headers: &[(&str, &str)],
+) -> (String, RefOr<Response>) {
+    let version = T::VERSIONED.then_some(ETAG);
+    let headers: Vec<_> = headers.iter().copied().chain(version).collect();
+    with_schema(status, meaning, &headers, schema_of::<T>(), None)
+}
+
+fn schema_of<T: ToSchema>() -> RefOr<Schema> {
+    RefOr::Ref(Ref::from_schema_name(T::name()))
+}
+
+fn with_schema(
+    status: &str,
+    meaning: &str,
+    headers: &[(&str, &str)],
+    schema: RefOr<Schema>,
+    example: Option<Value>,
+) -> (String, RefOr<Response>) {
+    let content = ContentBuilder::new().schema(Some(schema)).example(example).build();
+    let mut response = ResponseBuilder::new().description(meaning).content("application/json", content);
+    for (name, meaning) in headers {
+        response = response.header(*name, header(meaning, text_schema()));
+    }
+    (status.to_owned(), RefOr::T(response.build()))
+}
+
+const ETAG: (&str, &str) = ("ETag", "The version, for If-Match and If-None-Match.");
+const LOCATION: (&str, &str) = ("Location", "Where it is.");
+
+impl<T: ToSchema + Resource> IntoResponses for Found<T> {
+    fn responses() -> Responses {
+        [answer::<T>("200", "As it is now.", &[])].into()
+    }
+}
+
+impl<T: ToSchema + Resource> IntoResponses for Current<T> {
+    fn responses() -> Responses {
+        let unchanged = ResponseBuilder::new().description("The client has it already.").build();
+        [answer::<T>("200", "As it is now.", &[]), ("304".to_owned(), RefOr::T(unchanged))].into()
+    }
+}
+
+impl<T: ToSchema + Resource> IntoResponses for Created<T> {
+    fn responses() -> Responses {
+        [answer::<T>("201", "It is made, and on stable storage.", &[LOCATION])].into()
+    }
+}
+
+impl<T: ToSchema + Resource> IntoResponses for Ensured<T> {
+    fn responses() -> Responses {
+        let made = answer::<T>("201", "It is made, and on stable storage.", &[LOCATION]);
+        [answer::<T>("200", "It was there already.", &[]), made].into()
+    }
+}
+
+impl IntoResponses for NoContent {
+    fn responses() -> Responses {
+        let gone = ResponseBuilder::new().description("It is done, and on stable storage.").build();
+        [("204".to_owned(), RefOr::T(gone))].into()
+    }
+}
+
+impl<T: ToSchema> IntoResponses for List<T> {
+    fn responses() -> Responses {
+        let headers = [
+            ("X-Total-Count", "Rows that match, before paging."),
+            ("Link", "The next page (RFC 8288), while there is more."),
+        ];
+        let array = utoipa::openapi::schema::ArrayBuilder::new().items(schema_of::<T>()).build();
+        let example = match T::schema() {
+            RefOr::T(Schema::Object(object)) => object.example.or(object.examples.into_iter().next()),
+            _ => None,
+        };
+        let example = example.map(|one| json!([one]));
+        [with_schema("200", "The rows, `[]` when there is none.", &headers, RefOr::T(array.into()), example)]
+            .into()
+    }
+}
+
+impl<P: Kinds> IntoResponses for Refused<P> {
+    fn responses() -> Responses {
+        let mut responses = Responses::new();
+        for kind in P::kinds() {
+            add_problem(&mut responses, kind);
+        }
+        responses
+    }
+}
+
+impl ToSchema for crate::enrollments::store::Taken {
+    fn name() -> std::borrow::Cow<'static, str> {
+        crate::registrar::Course::name()
+    }
+}
+
+impl PartialSchema for crate::enrollments::store::Taken {
+    fn schema() -> RefOr<Schema> {
+        crate::registrar::Course::schema()
+    }
+}

@@ -1,0 +1,279 @@
+//! Lists: complete and streamed without `limit`, a page with it; nothing is truncated silently.
+
+use std::fmt::Write as _;
+use std::str::FromStr;
+
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::request::Parts;
+use axum::http::uri::Authority;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use futures_util::StreamExt as _;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::fields::invalid;
+use super::problem::Problem;
+use super::reply::List;
+use crate::db::{Arg, Db, DbError, Map};
+
+/// Rows of a complete list that are read before the rest is streamed.
+const FIRST_ROWS: i64 = 500;
+
+/// How many rows a page has: 1 to 10,000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit(i64);
+
+impl FromStr for Limit {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let limit = digits.then(|| text.parse().ok()).flatten().filter(|limit| (1..=10_000).contains(limit));
+        limit.map(Self).ok_or("must be a whole number from 1 to 10000")
+    }
+}
+
+/// A place in a list: the row that was told last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// Which order the list is in; a cursor is good for that order only.
+    pub order: String,
+    /// What the list is sorted by, when that is not the id.
+    pub text: Option<String>,
+    /// The last key of the order.
+    pub id: i64,
+}
+
+impl Cursor {
+    fn encode(&self) -> String {
+        BASE64.encode(serde_json::json!([self.order, self.text, self.id]).to_string())
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts = BASE64.decode(text).ok().and_then(|json| serde_json::from_slice(&json).ok());
+        let (order, text, id) = parts.ok_or("must be a cursor from a `Link` header of this list")?;
+        Ok(Self { order, text, id })
+    }
+}
+
+/// Which part of a list is wanted.
+#[derive(Debug)]
+pub struct Page {
+    /// Rows at most; all of them when `None`.
+    pub limit: Option<Limit>,
+    /// After which row.
+    pub after: Option<Cursor>,
+}
+
+/// The parameters of a statement that reads on after a row.
+type ArgsAfter = Box<dyn Fn(Option<&Cursor>) -> Vec<Arg> + Send + Sync>;
+/// Where a row stands: what its list is sorted by, where that is not the id, and the id.
+type KeyOf<T> = Box<dyn Fn(&T) -> (Option<String>, i64) + Send + Sync>;
+/// The text of a row that a list is sorted by.
+pub type TextOf<T> = fn(&T) -> Option<&str>;
+
+/// A list as a room's store defines it.
+pub struct Listing<T> {
+    /// Which order it is in, for its cursors.
+    pub order: String,
+    /// Counts the rows, one integer.
+    pub count: &'static str,
+    /// The parameters of `count`.
+    pub count_args: Vec<Arg>,
+    /// Reads the rows after a cursor; its last parameter is how many.
+    pub rows: &'static str,
+    /// The parameters of `rows` but the last, for reading after a cursor.
+    pub args: ArgsAfter,
+    /// How a row is read.
+    pub map: Map<T>,
+    /// What the list is sorted by where that is not the id, and the id.
+    pub key: KeyOf<T>,
+}
+
+/// A list that can be searched and sorted.
+pub struct Sorted<'a, T> {
+    /// Counts the rows; `$1` is the pattern, if one is searched for.
+    pub count: &'static str,
+    /// Reads the rows; `$1` is the pattern, then the key of the row before, then how many.
+    pub rows: &'static str,
+    /// How a row is read.
+    pub map: Map<T>,
+    /// What is searched for.
+    pub search: Option<&'a Search>,
+    /// Which order it is in, for its cursors.
+    pub order: String,
+    /// Which way.
+    pub direction: Direction,
+    /// The text that it is sorted by; by the id alone when `None`.
+    pub text: Option<TextOf<T>>,
+    /// The id, which breaks ties.
+    pub id: fn(&T) -> i64,
+}
+
+impl<T: 'static> Sorted<'_, T> {
+    /// As a listing.
+    #[must_use]
+    pub fn listing(self) -> Listing<T> {
+        let Self { count, rows, map, search, order, direction, text, id } = self;
+        let pattern = search.map(Search::pattern);
+        let count_args = pattern.iter().map(|pattern| pattern.as_str().into()).collect();
+        let before_all = if direction == Direction::Asc { 0 } else { i64::MAX };
+        let args = move |after: Option<&Cursor>| {
+            let mut args = vec![pattern.clone().into()];
+            if text.is_some() {
+                args.push(after.map(|after| after.text.clone().unwrap_or_default()).into());
+            }
+            args.push(after.map_or(before_all, |after| after.id).into());
+            args
+        };
+        let key = move |row: &T| (text.map(|text| text(row).unwrap_or_default().to_lowercase()), id(row));
+        Listing { order, count, count_args, rows, args: Box::new(args), map, key: Box::new(key) }
+    }
+}
+
+impl<T: Send + 'static> Listing<T> {
+    /// Reads the part of the list that is wanted.
+    ///
+    /// # Errors
+    /// What the engine said.
+    pub async fn read(self, db: &Db, page: &Page, here: &Here) -> Result<List<T>, DbError> {
+        let wanted = page.limit.map_or(FIRST_ROWS, |limit| limit.0);
+        let mut rows =
+            db.query(self.rows, self.args_after(page.after.as_ref(), wanted + 1), self.map).await?;
+        let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) > wanted;
+        if more {
+            rows.pop();
+        }
+        let total = match i64::try_from(rows.len()) {
+            Ok(all) if !more && page.after.is_none() => all,
+            _ => {
+                db.query_opt(self.count, self.count_args.clone(), |row| row.int(0)).await?.unwrap_or_default()
+            }
+        };
+        let last = rows.last().filter(|_| more).map(|row| {
+            let (text, id) = (self.key)(row);
+            Cursor { order: self.order.clone(), text, id }
+        });
+        let (next, rest) = match (last, page.limit) {
+            (Some(last), Some(_)) => (Some(here.after(&last)), None),
+            (Some(last), None) => {
+                (None, Some(db.stream(self.rows, self.args_after(Some(&last), i64::MAX), self.map)?.boxed()))
+            }
+            (None, _) => (None, None),
+        };
+        Ok(List { total, next, rows, rest })
+    }
+
+    fn args_after(&self, after: Option<&Cursor>, rows: i64) -> Vec<Arg> {
+        let mut args = (self.args)(after);
+        args.push(rows.into());
+        args
+    }
+}
+
+impl Page {
+    /// The part that a query asks for, of a list in `order`.
+    ///
+    /// # Errors
+    /// `invalid-request` for a cursor of another order.
+    pub fn of(limit: Option<Limit>, after: Option<Cursor>, order: &str) -> Result<Self, Problem> {
+        if after.as_ref().is_some_and(|after| after.order != order) {
+            let detail = "is a cursor of another list or order; start again without it";
+            return Err(invalid(vec![serde_json::json!({"parameter": "after", "detail": detail})]));
+        }
+        Ok(Self { limit, after })
+    }
+}
+
+/// Which way a list goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// The smallest first.
+    #[default]
+    Asc,
+    /// The largest first.
+    Desc,
+}
+
+/// A text that is searched for: 1 to 255 characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Search(String);
+
+impl FromStr for Search {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        crate::registrar::text(text).map(Self)
+    }
+}
+
+impl Search {
+    /// A pattern for `casefold(column) like $n escape '\\'` that finds the text anywhere in the column.
+    #[must_use]
+    pub fn pattern(&self) -> String {
+        let folded = self.0.to_lowercase();
+        let escaped = folded.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_");
+        format!("%{escaped}%")
+    }
+}
+
+/// What links begin with, where that is configured; otherwise the scheme and host of the request.
+#[derive(Clone, Debug, Default)]
+pub struct LinkBase(pub Option<String>);
+
+/// The address of this request as its client knows it: for `Link` headers.
+#[derive(Debug)]
+pub struct Here {
+    base: String,
+    path: String,
+    query: Vec<(String, String)>,
+}
+
+impl Here {
+    fn after(&self, cursor: &Cursor) -> String {
+        let after = if cursor.order == PLAIN { cursor.id.to_string() } else { cursor.encode() };
+        let mut url = format!("{}{}?", self.base, self.path);
+        for (name, value) in self.query.iter().filter(|(name, _)| name != "after") {
+            let _ = write!(url, "{}={}&", encoded(name), encoded(value));
+        }
+        let _ = write!(url, "after={}", encoded(&after));
+        url
+    }
+}
+
+/// The order of a list whose cursors are plain numbers.
+pub const PLAIN: &str = "";
+
+/// Percent-encoded; also what stands between links (a comma) or ends them.
+fn encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+impl<S> FromRequestParts<S> for Here
+where
+    S: Send + Sync,
+    LinkBase: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let base = match LinkBase::from_ref(state).0 {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("http://{}", authority(parts).unwrap_or_default()),
+        };
+        let query =
+            form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+        Ok(Self { base, path: parts.uri.path().to_owned(), query })
+    }
+}
+
+fn authority(parts: &Parts) -> Option<&str> {
+    let host = || parts.headers.get(axum::http::header::HOST)?.to_str().ok();
+    parts.uri.authority().map(Authority::as_str).or_else(host)
+}

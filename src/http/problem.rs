@@ -1,0 +1,300 @@
+//! Refusals as a client sees them: `application/problem+json` (RFC 9457).
+//!
+//! A [`Kind`] is a type of problem, a [`Problem`] one of them with its detail. What a handler can answer stands in its
+//! signature: `Result<Created<Enrollment>, Refused<(StudentNotFound, CourseNotFound)>>`. Problems that any request can
+//! meet (a full queue, a failing disk, a bad query) are not repeated there: see [`Scope`].
+
+use std::marker::PhantomData;
+
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use super::observe::current_request_id;
+use crate::db::DbError;
+use crate::registrar::Refusal;
+
+/// A type of problem.
+#[derive(Debug)]
+pub struct Kind {
+    /// Its name in the `type` URL.
+    pub slug: &'static str,
+    /// The status that it is answered with.
+    pub status: u16,
+    /// What it is, in a few words.
+    pub title: &'static str,
+    /// What it means and what to do about it.
+    pub meaning: &'static str,
+    /// Which requests can meet it.
+    pub scope: Scope,
+}
+
+/// Which requests can meet a problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Those whose signature says so.
+    Signature,
+    /// Every request.
+    Any,
+    /// Every request that carries a body.
+    Body,
+    /// Requests that meet no operation at all.
+    Unrouted,
+}
+
+/// A kind of problem as a type, for signatures.
+pub trait ProblemKind {
+    /// The kind.
+    const KIND: &'static Kind;
+}
+
+macro_rules! kinds {
+    ($($name:ident = $slug:literal, $status:literal, $scope:ident, $title:literal, $meaning:literal;)*) => {
+        $(
+            #[doc = $title]
+            #[derive(Debug)]
+            pub struct $name;
+
+            impl ProblemKind for $name {
+                const KIND: &'static Kind = &Kind {
+                    slug: $slug,
+                    status: $status,
+                    title: $title,
+                    meaning: $meaning,
+                    scope: Scope::$scope,
+                };
+            }
+        )*
+
+        /// Every kind of problem that this server answers.
+        pub const KINDS: &[&Kind] = &[$($name::KIND),*];
+    };
+}
+
+kinds! {
+    MalformedJson = "malformed-json", 400, Body, "The body is not JSON",
+        "The body could not be read as JSON. `line` and `column` say where reading stopped. Nothing was changed.";
+    InvalidRequest = "invalid-request", 400, Any, "The request is not valid",
+        "A field or a parameter has a value that is not allowed, is missing, or is not known here. `errors` lists all of them, each with a JSON pointer (RFC 6901) into the body or the name of the query parameter. Nothing was changed.";
+    Forbidden = "forbidden", 403, Any, "The request is not allowed",
+        "The server is closed by default: on loopback it answers only requests whose Host is a loopback name or address, and it refuses writes that a browser sends on behalf of another site.";
+    NotFound = "not-found", 404, Unrouted, "There is nothing here",
+        "No resource has this address. The list of all addresses is at /docs.";
+    StudentNotFound = "student-not-found", 404, Signature, "There is no such student",
+        "No student has the id in `student_id`. The student may have been deleted.";
+    CourseNotFound = "course-not-found", 404, Signature, "There is no such course",
+        "No course has the id in `course_id`. The course may have been deleted. Nothing was changed.";
+    EnrollmentNotFound = "enrollment-not-found", 404, Signature, "The student is not enrolled in the course",
+        "The student does not take this course (any more).";
+    MethodNotAllowed = "method-not-allowed", 405, Unrouted, "The method is not allowed here",
+        "The address exists, the method does not. The `Allow` header lists the methods that do.";
+    AlreadyEnrolled = "already-enrolled", 409, Signature, "The student is already enrolled in the course",
+        "A student takes a course once. `enrollment` is the enrollment that exists, `url` its address. To enroll without minding whether it is done already, use PUT on that address.";
+    HasEnrollments = "has-enrollments", 409, Signature, "Enrollments stand in the way",
+        "A student with courses, or a course with students, is not deleted by accident. Drop the enrollments first, or repeat the request with `?drop=true`, which drops them in the same transaction.";
+    RowRefused = "row-refused", 409, Signature, "The database does not take this row",
+        "The tables students and courses may belong to another program, whose constraints hold: a unique address, a required column that matricula does not know, a check, a trigger, a reference from another table. The detail names the constraint. Nothing was changed.";
+    Stale = "stale", 412, Signature, "It has changed since you read it",
+        "The If-Match header does not name the present version, which is in `etag`. Read it again and decide anew. Nothing was changed.";
+    PayloadTooLarge = "payload-too-large", 413, Body, "The body is too large",
+        "A body may have 1 MiB at most. Nothing was changed.";
+    UnsupportedMediaType = "unsupported-media-type", 415, Body, "The body has a media type that is not supported",
+        "Bodies are JSON: send `Content-Type: application/json`. Nothing was changed.";
+    Internal = "internal", 500, Any, "The server failed",
+        "The failure is in the server's log, under the request id in `instance`.";
+    Overloaded = "overloaded", 503, Any, "The server cannot take the request now",
+        "Too much waits already, the disk is full, another program holds the database, or the server is stopping. `Retry-After` says when to try again. Nothing was changed, unless the detail says otherwise.";
+}
+
+/// One problem, ready to be told.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    kind: &'static Kind,
+    detail: String,
+    members: Map<String, Value>,
+}
+
+impl Problem {
+    /// A problem of kind `K`; `detail` says what is the matter this time.
+    pub fn new<K: ProblemKind>(detail: impl Into<String>) -> Self {
+        Self { kind: K::KIND, detail: detail.into(), members: Map::new() }
+    }
+
+    /// Adds a member that helps a program to act.
+    #[must_use]
+    pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
+        self.members.insert(member.to_owned(), value.into());
+        self
+    }
+
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> &'static Kind {
+        self.kind
+    }
+
+    /// 403, `detail` says why.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new::<Forbidden>(detail)
+    }
+
+    /// 400 for a `Host` header that is missing, doubled or unreadable.
+    pub fn invalid_host(detail: impl Into<String>) -> Self {
+        Self::new::<InvalidRequest>(detail)
+    }
+
+    /// 500; the reason is for the log only.
+    #[must_use]
+    pub fn internal() -> Self {
+        Self::new::<Internal>("Something went wrong on the server; its log has the reason.")
+    }
+
+    /// 503 with `Retry-After`.
+    pub fn overloaded(detail: impl Into<String>) -> Self {
+        Self::new::<Overloaded>(detail)
+    }
+
+    /// 413.
+    #[must_use]
+    pub fn payload_too_large() -> Self {
+        Self::new::<PayloadTooLarge>("The body has more than 1 MiB (1,048,576 bytes).")
+    }
+}
+
+/// A problem (RFC 9457). Kinds have further members that help a program to act.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct Told<'a> {
+    /// A URL on this server that explains the kind of problem in a page.
+    r#type: String,
+    /// What kind of problem it is.
+    title: &'a str,
+    /// The status of the answer.
+    status: u16,
+    /// What is the matter this time.
+    detail: &'a str,
+    /// The request's id, which the server's log has too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required)]
+    instance: Option<&'a str>,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    members: &'a Map<String, Value>,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let instance = current_request_id();
+        let told = Told {
+            r#type: format!("/problems/{}", self.kind.slug),
+            title: self.kind.title,
+            status: self.kind.status,
+            detail: &self.detail,
+            instance: instance.as_deref(),
+            members: &self.members,
+        };
+        let status = StatusCode::from_u16(self.kind.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, serde_json::to_vec(&told).unwrap_or_default()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            Refusal::StudentNotFound(id) => Self::new::<StudentNotFound>(detail).with("student_id", id.0),
+            Refusal::CourseNotFound(id) => Self::new::<CourseNotFound>(detail).with("course_id", id.0),
+            Refusal::EnrollmentNotFound { student_id, course_id } => Self::new::<EnrollmentNotFound>(detail)
+                .with("student_id", student_id.0)
+                .with("course_id", course_id.0),
+            Refusal::AlreadyEnrolled(enrollment) => {
+                let url =
+                    format!("/api/v1/students/{}/courses/{}", enrollment.student_id, enrollment.course_id);
+                Self::new::<AlreadyEnrolled>(detail).with("enrollment", json!(enrollment)).with("url", url)
+            }
+            Refusal::HasEnrollments { enrolled } => {
+                Self::new::<HasEnrollments>(detail).with("enrolled", enrolled).with("waitlisted", 0)
+            }
+            Refusal::Stale(version) => {
+                Self::new::<Stale>(detail).with("etag", super::conditional::etag(version))
+            }
+            Refusal::RowRefused(_) => Self::new::<RowRefused>(detail),
+            Refusal::Overloaded | Refusal::Stopping => Self::overloaded(detail),
+            Refusal::Engine(error) => error.into(),
+        }
+    }
+}
+
+impl From<DbError> for Problem {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Busy => Self::overloaded("The database is busy; nothing was changed."),
+            DbError::Full => {
+                Self::overloaded("The disk that holds the database is full; nothing was changed.")
+            }
+            DbError::Constraint(_) | DbError::Engine(_) => {
+                tracing::error!(request_id = current_request_id().as_deref(), %error, "the database failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+/// The kinds that a signature names.
+pub trait Kinds {
+    /// All of them.
+    fn kinds() -> Vec<&'static Kind>;
+}
+
+impl Kinds for () {
+    fn kinds() -> Vec<&'static Kind> {
+        Vec::new()
+    }
+}
+
+macro_rules! tuple_of_kinds {
+    ($($name:ident)+) => {
+        impl<$($name: ProblemKind),+> Kinds for ($($name,)+) {
+            fn kinds() -> Vec<&'static Kind> {
+                vec![$($name::KIND),+]
+            }
+        }
+    };
+}
+
+tuple_of_kinds!(A);
+tuple_of_kinds!(A B);
+tuple_of_kinds!(A B C);
+tuple_of_kinds!(A B C D);
+
+/// A problem of one of the kinds `P`, or of those that any request can meet.
+#[derive(Debug)]
+pub struct Refused<P>(Problem, PhantomData<P>);
+
+impl<P: Kinds, E: Into<Problem>> From<E> for Refused<P> {
+    fn from(error: E) -> Self {
+        let problem = error.into();
+        debug_assert!(
+            problem.kind.scope != Scope::Signature
+                || P::kinds().iter().any(|kind| kind.slug == problem.kind.slug),
+            "the signature does not say {}",
+            problem.kind.slug
+        );
+        Self(problem, PhantomData)
+    }
+}
+
+impl<P> IntoResponse for Refused<P> {
+    fn into_response(self) -> Response {
+        self.0.into_response()
+    }
+}

@@ -1,0 +1,113 @@
+//! A connection that ends well: it waits only so long for a client that does not read, and closes so that the last
+//! answer arrives.
+
+use std::io::{self, ErrorKind, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
+
+/// How long a client that is still sending may go on after the last answer.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// A TCP connection with a deadline for writes.
+#[derive(Debug)]
+pub struct Socket {
+    stream: TcpStream,
+    stall: Duration,
+    /// Runs while the client does not read; begins anew with every byte that it takes.
+    stalled: Option<Pin<Box<Sleep>>>,
+    /// Runs while the connection is being closed.
+    lingering: Option<Pin<Box<Sleep>>>,
+}
+
+impl Socket {
+    /// Gives up a client that reads nothing for as long as `stall`.
+    #[must_use]
+    pub fn new(stream: TcpStream, stall: Duration) -> Self {
+        Self { stream, stall, stalled: None, lingering: None }
+    }
+
+    fn watch(
+        &mut self,
+        context: &mut Context<'_>,
+        wrote: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if wrote.is_ready() {
+            self.stalled = None;
+            return wrote;
+        }
+        let stall = self.stall;
+        ready!(self.stalled.get_or_insert_with(|| Box::pin(sleep(stall))).as_mut().poll(context));
+        Poll::Ready(Err(ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let wrote = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.watch(context, wrote)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let wrote = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.watch(context, wrote)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    /// Says that no more will come, then reads what the client is still sending: a socket that is closed over unread
+    /// bytes resets the connection, and the client loses the answer (a 413, say) that it has not read yet.
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.lingering.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+        }
+        let mut discarded = [0; 8192];
+        loop {
+            let mut buffer = ReadBuf::new(&mut discarded);
+            match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                // Nothing was on its way: an idle client is not waited for.
+                Poll::Pending if self.lingering.is_none() => return Poll::Ready(Ok(())),
+                Poll::Pending => {
+                    let Some(deadline) = &mut self.lingering else {
+                        return Poll::Ready(Ok(()));
+                    };
+                    return deadline.as_mut().poll(context).map(Ok);
+                }
+            }
+            let deadline = self.lingering.get_or_insert_with(|| Box::pin(sleep(LINGER)));
+            if deadline.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}

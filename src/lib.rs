@@ -1,0 +1,28 @@
+//! matricula: course registration over the tables `students` and `courses` that a school already has.
+//!
+//! The house, from the street to the cellar:
+//! - [`cli`] and [`config`]: the command line and every setting;
+//! - [`app`] and [`school`]: what handlers are given, all routes, opening and closing;
+//! - [`http`], the hall: the accept loop, limits, reading requests, saying results, problems, the OpenAPI document;
+//! - the rooms [`students`], [`courses`], [`enrollments`], [`events`]: what each is, what is read of it, its JSON;
+//! - [`registrar`], the heart: every change is a command, decided by a pure function, committed with its event;
+//! - [`adoption`] and [`audit`]: how a found database becomes ours without altering what is not, and whether all agrees;
+//! - [`db`], the cellar: one SQL, and the engine under it;
+//! - [`clock`], [`metrics`], [`logging`]: the time, what is counted, what is written down.
+
+pub mod adoption;
+pub mod app;
+pub mod audit;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod courses;
+pub mod db;
+pub mod enrollments;
+pub mod events;
+pub mod http;
+pub mod logging;
+pub mod metrics;
+pub mod registrar;
+pub mod school;
+pub mod students;

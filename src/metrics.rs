@@ -1,0 +1,173 @@
+//! What an operator can count: requests, the writer's queue, the commits. Told at `/metrics`.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use axum::http::{Method, StatusCode};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// Upper bounds in seconds, for requests and commits alike: a flush takes 0.2 ms on a good disk, 30 s is the timeout.
+const SECONDS: [f64; 14] =
+    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
+
+/// Upper bounds of the number of commands that share a commit.
+const COMMANDS: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
+
+/// Everything that is counted. Cheap to clone; all clones count together.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    /// Commands that wait for the Registrar.
+    pub queue_depth: Gauge,
+    /// Commands in one commit.
+    pub batch_size: Histogram,
+    /// How long one commit took, its flush to the disk included.
+    pub commit_seconds: Histogram,
+    http: Arc<Http>,
+}
+
+#[derive(Debug)]
+struct Http {
+    registry: Registry,
+    requests: Family<Request, Counter>,
+    durations: Family<Route, Histogram, fn() -> Histogram>,
+    /// The series of each route by its path, so that a request makes no string to find its own.
+    routes: RwLock<HashMap<String, Series>>,
+}
+
+#[derive(Clone, Debug)]
+struct Series {
+    route: Arc<str>,
+    duration: Histogram,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    route: Arc<str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    route: Arc<str>,
+    method: &'static str,
+    status: u16,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let (queue_depth, batch_size) = (Gauge::default(), Histogram::new(COMMANDS));
+        let commit_seconds = Histogram::new(SECONDS);
+        let requests = Family::default();
+        let durations = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
+
+        let mut registry = Registry::with_prefix("matricula");
+        registry.register("http_requests", "Requests answered", requests.clone());
+        registry.register(
+            "http_request_duration_seconds",
+            "From a request's head to the head of its answer",
+            durations.clone(),
+        );
+        registry.register("queue_depth", "Commands that wait for the Registrar", queue_depth.clone());
+        registry.register("batch_size", "Commands in one commit", batch_size.clone());
+        registry.register("commit_seconds", "How long one commit took", commit_seconds.clone());
+
+        let http = Arc::new(Http { registry, requests, durations, routes: RwLock::default() });
+        Self { queue_depth, batch_size, commit_seconds, http }
+    }
+}
+
+impl Metrics {
+    /// Counts one answered request; `route` is the path of the route, never the path that was asked for.
+    pub fn answered(&self, route: &str, method: &Method, status: StatusCode, took: Duration) {
+        let series = self.series(route);
+        series.duration.observe(took.as_secs_f64());
+        let request = Request { route: series.route, method: verb(method), status: status.as_u16() };
+        self.http.requests.get_or_create(&request).inc();
+    }
+
+    /// Everything in the `OpenMetrics` text form, which Prometheus reads.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        if encode(&mut text, &self.http.registry).is_err() {
+            // A `String` takes all that is written; half a document must not pass for a whole one.
+            text.clear();
+        }
+        text
+    }
+
+    fn series(&self, route: &str) -> Series {
+        let known = self.http.routes.read().unwrap_or_else(PoisonError::into_inner).get(route).cloned();
+        known.unwrap_or_else(|| {
+            let name = Arc::<str>::from(route);
+            let duration = self.http.durations.get_or_create_owned(&Route { route: Arc::clone(&name) });
+            let series = Series { route: name, duration };
+            let mut routes = self.http.routes.write().unwrap_or_else(PoisonError::into_inner);
+            routes.insert(route.to_owned(), series.clone());
+            series
+        })
+    }
+}
+
+/// The method as a label; a client can make up methods, a label must not grow with them.
+fn verb(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_counted_by_route_method_and_status() {
+        let metrics = Metrics::default();
+        for (method, status) in [(Method::GET, 200), (Method::GET, 200), (Method::POST, 409)] {
+            let status = StatusCode::from_u16(status).unwrap();
+            metrics.answered("/students/{student_id}", &method, status, Duration::from_micros(200));
+        }
+        let text = metrics.render();
+        for line in [
+            r#"matricula_http_requests_total{route="/students/{student_id}",method="GET",status="200"} 2"#,
+            r#"matricula_http_requests_total{route="/students/{student_id}",method="POST",status="409"} 1"#,
+            r#"matricula_http_request_duration_seconds_count{route="/students/{student_id}"} 3"#,
+            r#"matricula_http_request_duration_seconds_bucket{le="0.0001",route="/students/{student_id}"} 0"#,
+            "# EOF",
+        ] {
+            assert!(text.lines().any(|found| found == line), "no line {line} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn methods_that_a_client_makes_up_share_one_label() {
+        let metrics = Metrics::default();
+        for name in ["BREW", "WHEN"] {
+            let method = Method::from_bytes(name.as_bytes()).unwrap();
+            metrics.answered("unmatched", &method, StatusCode::METHOD_NOT_ALLOWED, Duration::ZERO);
+        }
+        assert!(metrics.render().contains(r#"{route="unmatched",method="other",status="405"} 2"#));
+    }
+
+    #[test]
+    fn clones_count_together() {
+        let metrics = Metrics::default();
+        metrics.clone().queue_depth.inc_by(3);
+        metrics.batch_size.observe(64.0);
+        assert!(metrics.render().contains("matricula_queue_depth 3"));
+        assert!(metrics.clone().render().contains("matricula_batch_size_sum 64"));
+    }
+}

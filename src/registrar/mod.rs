@@ -1,0 +1,164 @@
+//! The heart: every change takes one way, and there is no other.
+//!
+//! A [`Command`] waits in the queue; the Registrar takes whatever has gathered, loads the [`Facts`] that it needs,
+//! [`decide`]s each command, applies the [`Event`]s and appends them to the log in one transaction, and answers after
+//! its commit. While one commit waits for the disk the next batch gathers, so a busy server shares each flush.
+
+pub mod command;
+mod commit;
+pub mod decide;
+pub mod event;
+pub mod facts;
+pub mod record;
+pub mod refusal;
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Notify, mpsc, oneshot};
+
+pub use self::command::{Answer, Command, Origin};
+pub use self::decide::{Decision, decide};
+pub use self::event::Event;
+pub use self::facts::Facts;
+pub use self::record::{
+    Course, CourseId, Enrollment, EnrollmentId, MAX_ID, Student, StudentId, Version, text,
+};
+pub use self::refusal::Refusal;
+use crate::clock::Clock;
+use crate::db::{DbError, Writer};
+use crate::metrics::Metrics;
+
+/// Commands that may wait; one more is refused at once.
+const QUEUE: usize = 8192;
+/// Commands that share a commit at most, which bounds how long the last of them waits.
+const BATCH: usize = 512;
+
+/// The way to the one thread that writes. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Registrar {
+    queue: mpsc::Sender<Asked>,
+    stop: Arc<Notify>,
+    metrics: Metrics,
+}
+
+#[derive(Debug)]
+struct Asked {
+    command: Command,
+    origin: Origin,
+    answer: oneshot::Sender<Result<Answer, Refusal>>,
+}
+
+impl Registrar {
+    /// Starts the thread that writes. It ends after [`Registrar::stop`], when every accepted command is answered.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    #[expect(clippy::disallowed_methods, reason = "threads live here")]
+    pub fn start(writer: Writer, clock: Clock, metrics: Metrics) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let (queue, asked) = mpsc::channel(QUEUE);
+        let stop = Arc::new(Notify::new());
+        let registrar = Self { queue, stop: Arc::clone(&stop), metrics: metrics.clone() };
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let thread = std::thread::Builder::new()
+            .name("registrar".to_owned())
+            .spawn(move || runtime.block_on(carry_out(writer, asked, &stop, &clock, &metrics)))?;
+        Ok((registrar, thread))
+    }
+
+    /// Takes no more commands; those that wait are still carried out.
+    pub fn stop(&self) {
+        self.stop.notify_one();
+    }
+
+    /// Carries out a command. The answer comes after its commit; an asker that goes away undoes nothing.
+    ///
+    /// # Errors
+    /// The reason why nothing was changed.
+    pub async fn submit<T: TryFrom<Answer>>(&self, command: Command, origin: Origin) -> Result<T, Refusal> {
+        let (answer, answered) = oneshot::channel();
+        self.metrics.queue_depth.inc();
+        self.queue.try_send(Asked { command, origin, answer }).map_err(|error| {
+            self.metrics.queue_depth.dec();
+            match error {
+                TrySendError::Full(_) => Refusal::Overloaded,
+                TrySendError::Closed(_) => Refusal::Stopping,
+            }
+        })?;
+        let answer =
+            answered.await.map_err(|_| broken("the Registrar stopped in the middle of a batch"))??;
+        T::try_from(answer).map_err(|_| broken("a command got another command's answer"))
+    }
+}
+
+async fn carry_out(
+    mut writer: Writer,
+    mut asked: mpsc::Receiver<Asked>,
+    stop: &Notify,
+    clock: &Clock,
+    metrics: &Metrics,
+) {
+    let mut batch = Vec::with_capacity(BATCH);
+    loop {
+        let taken = tokio::select! {
+            taken = asked.recv_many(&mut batch, BATCH) => taken,
+            () = stop.notified() => {
+                asked.close();
+                continue;
+            }
+        };
+        if taken == 0 {
+            return writer.close();
+        }
+        metrics.queue_depth.dec_by(i64::try_from(taken).unwrap_or(i64::MAX));
+        metrics.batch_size.observe(f64::from(u32::try_from(taken).unwrap_or(u32::MAX)));
+        let began = Instant::now();
+        let commands: Vec<_> = batch.iter().map(|asked| (&asked.command, &asked.origin)).collect();
+        let outcome = carry_out_batch(&mut writer, &commands, clock).await;
+        metrics.commit_seconds.observe(began.elapsed().as_secs_f64());
+        for (asked, answer) in batch.drain(..).zip(outcome) {
+            // Nobody waits for it any more; it is done all the same.
+            let _ = asked.answer.send(answer);
+        }
+    }
+}
+
+async fn carry_out_batch(
+    writer: &mut Writer,
+    commands: &[(&Command, &Origin)],
+    clock: &Clock,
+) -> commit::Outcome {
+    match commit::commit(writer, commands, clock.stamp()).await {
+        Ok(outcome) => outcome,
+        Err(error @ (DbError::Busy | DbError::Full)) => vec![Err(Refusal::Engine(error)); commands.len()],
+        Err(error) if commands.len() == 1 => vec![Err(refused(error))],
+        // One command that the database does not take must not fail its neighbors.
+        Err(_) => {
+            let mut outcome = Vec::with_capacity(commands.len());
+            for command in commands {
+                outcome.push(
+                    match commit::commit(writer, std::slice::from_ref(command), clock.stamp()).await {
+                        Ok(mut alone) => alone
+                            .pop()
+                            .unwrap_or_else(|| Err(broken("a command was decided without an answer"))),
+                        Err(error) => Err(refused(error)),
+                    },
+                );
+            }
+            outcome
+        }
+    }
+}
+
+fn refused(error: DbError) -> Refusal {
+    match error {
+        DbError::Constraint(what) => Refusal::RowRefused(what),
+        error => Refusal::Engine(error),
+    }
+}
+
+fn broken(what: &str) -> Refusal {
+    Refusal::Engine(DbError::Engine(what.to_owned()))
+}

@@ -1,0 +1,54 @@
+//! A school that is open: its database migrated, its Registrar at work.
+
+use std::path::Path;
+use std::thread::JoinHandle;
+
+use anyhow::Context;
+
+use crate::adoption;
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::PublicUrl;
+use crate::db::Db;
+use crate::http::paging::LinkBase;
+use crate::metrics::Metrics;
+use crate::registrar::Registrar;
+
+/// A school that is open.
+#[derive(Debug)]
+pub struct School {
+    /// What handlers are given.
+    pub app: App,
+    writing: JoinHandle<()>,
+}
+
+impl School {
+    /// Migrates the database at `path` (making it if there is none) and puts its Registrar to work.
+    ///
+    /// # Errors
+    /// What a person should read.
+    pub async fn open(path: &Path, clock: Clock, public_url: Option<PublicUrl>) -> anyhow::Result<Self> {
+        adoption::migrate(path, &clock).await?;
+        let db = Db::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+        let metrics = Metrics::default();
+        let writer = db.writer().with_context(|| format!("cannot write to {}", path.display()))?;
+        let (registrar, writing) = Registrar::start(writer, clock, metrics.clone())?;
+        Ok(Self {
+            app: App {
+                db,
+                registrar,
+                metrics,
+                public_url: LinkBase(public_url.map(|url| url.as_str().to_owned())),
+            },
+            writing,
+        })
+    }
+
+    /// Takes no more changes, carries out those that it has accepted, and returns when they are on stable storage.
+    pub async fn close(self) {
+        self.app.registrar.stop();
+        let writing = self.writing;
+        // The thread ends by itself, and a panic in it has been answered already.
+        let _ = tokio::task::spawn_blocking(move || writing.join()).await;
+    }
+}

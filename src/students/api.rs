@@ -1,0 +1,186 @@
+//! Students over HTTP.
+
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::store::{self, Sort};
+use crate::app::App;
+use crate::http::conditional::{IfMatch, IfNoneMatch};
+use crate::http::extract::{Json, Named, NoQuery, Parameters, Query, from_text, origin};
+use crate::http::fields::{self, Draft, Fields};
+use crate::http::paging::{Cursor, Direction, Here, Limit, Page, Search};
+use crate::http::problem::{HasEnrollments, Refused, RowRefused, Stale, StudentNotFound};
+use crate::http::reply::{Created, Current, Found, List, NoContent, Resource};
+use crate::registrar::{Command, Refusal, Student, StudentId, Version, text};
+use crate::students::email;
+/// The routes of this room.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(create, list)).routes(routes!(show, change, delete))
+}
+
+/// Add a student
+#[utoipa::path(post, path = "/api/v1/students", tag = "students")]
+async fn create(
+    State(app): State<App>,
+    _: NoQuery,
+    Json(draft): Json<NewStudent>,
+) -> Result<Created<Student>, Refused<(RowRefused,)>> {
+    let command = Command::CreateStudent { name: draft.name, email: draft.email };
+    Ok(Created(app.registrar.submit(command, origin()).await?))
+}
+
+/// List students
+///
+/// Complete without `limit`; with it a page, and a `Link` to the next while there is more.
+#[utoipa::path(get, path = "/api/v1/students", tag = "students", params(StudentList))]
+async fn list(
+    State(app): State<App>,
+    Query(wanted): Query<StudentList>,
+    here: Here,
+) -> Result<List<Student>, Refused<()>> {
+    let listing = store::list(wanted.q.as_ref(), wanted.sort, wanted.order);
+    let page = Page::of(wanted.limit, wanted.after, &listing.order)?;
+    Ok(listing.read(&app.db, &page, &here).await?)
+}
+
+/// Read a student
+#[utoipa::path(get, path = "/api/v1/students/{student_id}", tag = "students")]
+async fn show(
+    State(app): State<App>,
+    id: Named<StudentId>,
+    had: IfNoneMatch,
+    _: NoQuery,
+) -> Result<Current<Student>, Refused<(StudentNotFound,)>> {
+    let id = id.found()?;
+    let student = store::find(&app.db, id).await?.ok_or(Refusal::StudentNotFound(id))?;
+    Ok(Current(student, had))
+}
+
+/// Change a student
+///
+/// A merge patch (RFC 7396): fields that are left out stay as they are.
+#[utoipa::path(patch, path = "/api/v1/students/{student_id}", tag = "students")]
+async fn change(
+    State(app): State<App>,
+    id: Named<StudentId>,
+    IfMatch(expected): IfMatch,
+    _: NoQuery,
+    Json(draft): Json<StudentChange>,
+) -> Result<Found<Student>, Refused<(StudentNotFound, RowRefused, Stale)>> {
+    let command = Command::UpdateStudent { id: id.found()?, name: draft.name, email: draft.email, expected };
+    Ok(Found(app.registrar.submit(command, origin()).await?))
+}
+
+/// Delete a student
+///
+/// Enrollments stand in the way, unless `drop=true` drops them in the same transaction.
+#[utoipa::path(delete, path = "/api/v1/students/{student_id}", tag = "students", params(StudentDeletion))]
+async fn delete(
+    State(app): State<App>,
+    id: Named<StudentId>,
+    IfMatch(expected): IfMatch,
+    Query(wanted): Query<StudentDeletion>,
+) -> Result<NoContent, Refused<(StudentNotFound, HasEnrollments, RowRefused, Stale)>> {
+    let command = Command::DeleteStudent { id: id.found()?, drop: wanted.drop.unwrap_or_default(), expected };
+    app.registrar.submit::<()>(command, origin()).await?;
+    Ok(NoContent)
+}
+
+impl Resource for Student {
+    const VERSIONED: bool = true;
+
+    fn location(&self) -> String {
+        format!("/api/v1/students/{}", self.id)
+    }
+
+    fn version(&self) -> Option<Version> {
+        Some(Version::of(self))
+    }
+}
+
+/// A student to add.
+#[derive(Debug, ToSchema)]
+#[schema(example = json!({"name": "Zoë Martin", "email": "zoe@example.edu"}))]
+struct NewStudent {
+    /// Trimmed; no control characters.
+    #[schema(min_length = 1, max_length = 255)]
+    name: String,
+    /// Trimmed; no control characters.
+    #[schema(min_length = 1, max_length = 255, format = Email)]
+    email: String,
+}
+
+/// What to change of a student.
+#[derive(Debug, ToSchema)]
+#[schema(example = json!({"email": "zoe.martin@example.edu"}))]
+struct StudentChange {
+    /// Trimmed; no control characters.
+    #[schema(min_length = 1, max_length = 255, nullable = false)]
+    name: Option<String>,
+    /// Trimmed; no control characters.
+    #[schema(min_length = 1, max_length = 255, nullable = false, format = Email)]
+    email: Option<String>,
+}
+
+impl Draft for NewStudent {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let name = fields.required("name", |value| fields::text(value, text));
+        let email = fields.required("email", |value| fields::text(value, email));
+        Some(Self { name: name?, email: email? })
+    }
+}
+
+impl Draft for StudentChange {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let name = fields.optional("name", |value| fields::text(value, text));
+        let email = fields.optional("email", |value| fields::text(value, email));
+        Some(Self { name: name?, email: email? })
+    }
+}
+
+/// Which students, and in what order.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+#[derive(Default)]
+struct StudentList {
+    /// Rows a page; without it the list is complete.
+    #[serde(deserialize_with = "from_text")]
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 10_000)]
+    limit: Option<Limit>,
+    /// The cursor from the `Link` of the page before.
+    #[serde(deserialize_with = "from_text")]
+    #[param(value_type = Option<String>)]
+    after: Option<Cursor>,
+    /// Part of a word of the name or the address, whatever its case.
+    #[serde(deserialize_with = "from_text")]
+    #[param(value_type = Option<String>, min_length = 1, max_length = 255)]
+    q: Option<Search>,
+    /// What to sort by; `id` breaks ties.
+    #[param(inline)]
+    sort: Sort,
+    /// Which way.
+    #[param(inline)]
+    order: Direction,
+}
+
+impl Parameters for StudentList {
+    const KNOWN: &'static [&'static str] = &["limit", "after", "q", "sort", "order"];
+}
+
+/// How to delete.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+struct StudentDeletion {
+    /// Drop the enrollments too, in the same transaction.
+    #[serde(deserialize_with = "from_text")]
+    drop: Option<bool>,
+}
+
+impl Parameters for StudentDeletion {
+    const KNOWN: &'static [&'static str] = &["drop"];
+}

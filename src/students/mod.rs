@@ -1,0 +1,21 @@
+//! Students: a name and an address.
+
+pub mod api;
+pub mod store;
+
+use email_address::EmailAddress;
+
+use crate::registrar::text;
+
+/// An address as we let it in: a text, and an address by RFC 5322 without comments or display name.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn email(given: &str) -> Result<String, String> {
+    let email = text(given)?;
+    let options = email_address::Options::default().without_display_text().without_domain_literal();
+    match EmailAddress::parse_with_options(&email, options) {
+        Ok(_) => Ok(email),
+        Err(error) => Err(format!("must be an e-mail address: {}", error.to_string().to_lowercase())),
+    }
+}

@@ -1,0 +1,147 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+
+use matricula::adoption::{self, DryRun, MigrateError, Report};
+use matricula::clock::{Clock, Hand};
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
+use tempfile::TempDir;
+
+use crate::school::{FIRST_DAY, School};
+
+/// A database that was there before matricula, alone in its folder.
+pub(crate) struct Found {
+    folder: Arc<TempDir>,
+    pub(crate) path: PathBuf,
+}
+
+impl Found {
+    /// No database yet.
+    pub(crate) fn nothing() -> Self {
+        let folder = Arc::new(TempDir::new().unwrap());
+        let path = folder.path().join("school.db");
+        Self { folder, path }
+    }
+
+    /// Made by the `sqlite3` shell.
+    pub(crate) fn by_shell(script: &str) -> Self {
+        let found = Self::nothing();
+        found.shell(script);
+        found
+    }
+
+    /// Made by a Flask-SQLAlchemy application.
+    pub(crate) fn by_flask(commands: &str) -> Self {
+        let found = Self::nothing();
+        found.flask(commands);
+        found
+    }
+
+    /// Made by matricula itself, and used.
+    pub(crate) async fn by_us() -> Self {
+        let found = Self::nothing();
+        let school = School::open_at(&found.folder, &found.path).await;
+        let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
+        ana.enrolls_in(&algebra).await.is_created();
+        school.close().await;
+        found
+    }
+
+    /// Runs a script in the `sqlite3` shell; it reads a script that begins with `--` from its input only.
+    pub(crate) fn shell(&self, script: &str) -> String {
+        let mut shell = Command::new("sqlite3");
+        let pipes = shell.arg("-bail").arg(&self.path).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = pipes.stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+        told(child.wait_with_output().unwrap())
+    }
+
+    /// Commands of the application in `legacy/app.py`, one a line, words separated by `|`; what it printed.
+    pub(crate) fn flask(&self, commands: &str) -> String {
+        told(self.flask_runs(commands))
+    }
+
+    /// A command that the application cannot carry out; what it complained of.
+    pub(crate) fn flask_fails(&self, command: &str) -> String {
+        let output = self.flask_runs(command);
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn flask_runs(&self, commands: &str) -> Output {
+        let python = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/venv/bin/python"));
+        assert!(python.exists(), "{} is missing: run `cargo xtask tools` first", python.display());
+        let app = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/legacy/app.py");
+        let words = commands.trim().replace('\n', "|--|");
+        let words = words.split('|').map(str::trim);
+        Command::new(python).arg("-B").arg(app).arg(&self.path).args(words).output().unwrap()
+    }
+
+    pub(crate) async fn migrate(&self) -> Result<Report, MigrateError> {
+        adoption::migrate(&self.path, &first_day()).await
+    }
+
+    pub(crate) async fn dry_run(&self) -> Result<DryRun, MigrateError> {
+        adoption::dry_run(&self.path, &first_day()).await
+    }
+
+    /// Migrates it and serves it.
+    pub(crate) async fn opens(&self) -> School {
+        School::open_at(&self.folder, &self.path).await
+    }
+
+    /// What a query says, a row a line, columns separated by `|`.
+    pub(crate) fn rows(&self, sql: &str) -> Vec<String> {
+        let connection = Connection::open(&self.path).unwrap();
+        let mut statement = connection.prepare(sql).unwrap();
+        let columns = 0..statement.column_count();
+        let text = |value: ValueRef<'_>| match value {
+            ValueRef::Null => String::new(),
+            ValueRef::Integer(value) => value.to_string(),
+            ValueRef::Real(value) => value.to_string(),
+            ValueRef::Text(bytes) | ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        };
+        let rows = statement
+            .query_map([], |row| {
+                let values = columns.clone().map(|column| Ok(text(row.get_ref(column)?)));
+                Ok(values.collect::<rusqlite::Result<Vec<_>>>()?.join("|"))
+            })
+            .unwrap();
+        rows.map(Result::unwrap).collect()
+    }
+
+    /// Every definition that belongs to `students` and `courses`, and every byte of every row with its type.
+    pub(crate) fn students_and_courses(&self) -> Vec<String> {
+        let mut all = self.rows(
+            "select sql from sqlite_schema where lower(tbl_name) in ('students', 'courses') order by rowid",
+        );
+        for table in ["students", "courses"] {
+            let columns = self.rows(&format!("select name from pragma_table_xinfo('{table}')"));
+            let exact = |column| format!("typeof(\"{column}\") || quote(\"{column}\") || hex(\"{column}\")");
+            let exact: Vec<String> = columns.iter().map(exact).collect();
+            all.extend(self.rows(&format!("select rowid, {} from {table} order by rowid", exact.join(", "))));
+        }
+        all
+    }
+
+    /// Every file of the folder, byte for byte: a journal that was left behind is a file too.
+    pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        let files = fs::read_dir(self.folder.path()).unwrap().map(Result::unwrap);
+        files.map(|file| (file.file_name().into_string().unwrap(), fs::read(file.path()).unwrap())).collect()
+    }
+}
+
+fn first_day() -> Clock {
+    let hand = Hand::default();
+    hand.set(FIRST_DAY.parse().unwrap());
+    Clock::Hand(hand)
+}
+
+fn told(output: Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}

@@ -1,0 +1,102 @@
+//! Clients that nobody here wrote: one that knows only the OpenAPI document, and one that plays the Postman collection.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::school::{Process, matricula};
+
+/// A tool of the tests; the program is started with all that `cargo xtask tools` has installed.
+fn tool(path: &str) -> Command {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools").join(path);
+    assert!(program.exists(), "{} is missing: run `cargo xtask tools`", program.display());
+    Command::new(program)
+}
+
+#[track_caller]
+fn passes(output: &Output) {
+    let said = [&output.stdout[..], &output.stderr].concat();
+    assert!(output.status.success(), "{}\n{}", output.status, String::from_utf8_lossy(&said));
+}
+
+/// A school with people in it, so that a client that guesses small ids finds somebody.
+fn populated(folder: &TempDir) -> PathBuf {
+    let database = folder.path().join("school.db");
+    let mut sample = matricula();
+    sample.arg("sample").arg("--database").arg(&database).args(["--students", "60", "--courses", "12"]);
+    passes(&sample.output().unwrap());
+    database
+}
+
+/// Asks every operation that the document has, in these phases, at least so many times.
+async fn schemathesis(phases: &[&str], least: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let database = populated(&folder);
+    let server = Process::serve(&database).await;
+    let address = format!("http://{}/api/v1/openapi.json", server.address);
+    let output = tool("venv/bin/schemathesis")
+        .arg("--config-file")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/schemathesis.toml"))
+        .args(["run", &address])
+        .args(phases)
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    drop(server);
+    passes(&output);
+    let said = String::from_utf8_lossy(&output.stdout);
+    let selected = said.lines().find_map(|line| line.trim().strip_prefix("Selected: ")).unwrap_or_default();
+    let document = serde_json::to_value(matricula::app::document()).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    let operations: usize = paths.values().map(|path| path.as_object().unwrap().len()).sum();
+    assert_eq!(selected, format!("{operations}/{operations}"), "some operations were not asked for:\n{said}");
+    let generated = said.split(" generated, ").next().and_then(|before| before.split_whitespace().last());
+    let generated: u64 = generated.and_then(|number| number.parse().ok()).unwrap_or_default();
+    assert!(generated >= least, "only {generated} requests were made:\n{said}");
+    passes(&matricula().arg("check").arg("--database").arg(&database).output().unwrap());
+}
+
+/// No 5xx, no status, media type, header or body that the document does not have, nothing refused that the document
+/// allows, nothing taken that it forbids, no method that it does not list.
+#[tokio::test]
+async fn a_client_that_knows_only_the_document_is_never_surprised() {
+    schemathesis(&["--phases", "examples,coverage,fuzzing"], 1000).await;
+}
+
+/// What was made can be read, what was deleted cannot: whole stories, along the links that answers hold.
+///
+/// The request id is fixed here: schemathesis takes `X-Request-Id` for the id of something and sends it as a number,
+/// which its own HTTP client then refuses.
+#[tokio::test]
+async fn a_client_that_follows_what_it_was_told_is_never_surprised() {
+    schemathesis(&["--phases", "stateful", "--max-examples", "25", "--header", "X-Request-Id: stories"], 50)
+        .await;
+}
+
+/// Twice on one server: the collection must not depend on the ids of a new database.
+#[tokio::test]
+async fn the_postman_collection_passes_on_a_new_database_and_on_one_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Process::serve(&folder.path().join("school.db")).await;
+    let collection = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/matricula.postman_collection.json");
+    for run in ["new", "used"] {
+        let report = folder.path().join(format!("{run}.json"));
+        let output = tool("node_modules/.bin/newman")
+            .arg("run")
+            .arg(&collection)
+            .args(["--color", "off", "--reporters", "cli,json", "--reporter-json-export"])
+            .arg(&report)
+            .args(["--env-var", &format!("base_url=http://{}", server.address)])
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        passes(&output);
+        let report: Value = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
+        let counted = |what: &str| report["run"]["stats"][what]["total"].as_u64().unwrap();
+        assert!(counted("requests") >= 36, "only {} requests were made", counted("requests"));
+        assert!(counted("assertions") >= counted("requests"), "there are requests that test nothing");
+        assert_eq!(report["run"]["failures"], Value::Array(Vec::new()));
+    }
+}

@@ -1,0 +1,150 @@
+//! Settings: which wins, and what is said of a bad one.
+
+use std::ffi::OsString;
+use std::process::Command;
+
+use clap::Parser;
+use matricula::config::{self, LogFormat, PublicUrl, ServeArgs};
+
+#[derive(Debug, Parser)]
+struct Line {
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+fn parse(line: &[&str]) -> Result<ServeArgs, String> {
+    let line = std::iter::once("matricula").chain(line.iter().copied()).map(OsString::from);
+    config::parse::<Line>(line).map(|line| line.serve).map_err(|error| error.to_string())
+}
+
+#[test]
+fn without_any_setting_the_server_is_closed_and_local() {
+    let serve = parse(&[]).unwrap();
+    assert_eq!(serve.database.database.to_str(), Some("./matricula.db"));
+    assert_eq!(serve.listen, "127.0.0.1:8080");
+    assert!(!serve.allow_unauthenticated && serve.public_url.is_none() && serve.cors_origin.is_empty());
+    assert_eq!((serve.log.log.as_str(), serve.log.log_format), ("info", LogFormat::Auto));
+}
+
+#[test]
+fn each_bad_value_is_told_once_with_the_names_of_its_setting() {
+    for (flag, variable, values) in [
+        (
+            "--listen",
+            "MATRICULA_LISTEN",
+            &["8080", ":8080", "localhost", "localhost:http", "[::1]", "1.2.3.4:65536"][..],
+        ),
+        (
+            "--public-url",
+            "MATRICULA_PUBLIC_URL",
+            &[
+                "courses",
+                "/x",
+                "ftp://x.edu",
+                "https://x.edu?a=1",
+                "https://x.edu#a",
+                "https://u:p@x.edu",
+                "https://",
+            ],
+        ),
+        (
+            "--cors-origin",
+            "MATRICULA_CORS_ORIGIN",
+            &[
+                "*",
+                "app.edu",
+                "null",
+                "https://app.edu/",
+                "https://App.edu",
+                "https://app.edu:443",
+                "https://app.edu/x",
+            ],
+        ),
+        ("--log", "MATRICULA_LOG", &["verbose", "matricula", "matricula=loud", "info,,x=", "info,[bad=info"]),
+    ] {
+        for value in values {
+            let error = parse(&[flag, value]).unwrap_err();
+            let first = error.lines().next().unwrap_or_default();
+            assert!(first.contains(value) && first.contains(flag) && first.contains(variable), "{error}");
+        }
+    }
+}
+
+#[test]
+fn an_origin_is_given_back_as_browsers_send_it() {
+    let error = parse(&["--cors-origin", "HTTPS://App.edu:443/"]).unwrap_err();
+    assert!(error.contains("browsers send this origin as https://app.edu: write it so"), "{error}");
+}
+
+#[test]
+fn several_origins_are_separated_by_commas_or_repeated() {
+    let serve =
+        parse(&["--cors-origin", "https://a.edu,http://localhost:3000", "--cors-origin", "https://b.edu"]);
+    let origins: Vec<_> =
+        serve.unwrap().cors_origin.iter().map(|origin| origin.as_str().to_owned()).collect();
+    assert_eq!(origins, ["https://a.edu", "http://localhost:3000", "https://b.edu"]);
+}
+
+#[test]
+fn a_public_url_keeps_its_path_and_loses_its_last_slash() {
+    let url: PublicUrl = "https://x.edu:8443/courses/".parse().unwrap();
+    assert_eq!(
+        (url.as_str(), url.authority(), url.origin()),
+        ("https://x.edu:8443/courses", "x.edu:8443", "https://x.edu:8443")
+    );
+    let root: PublicUrl = "http://x.edu/".parse().unwrap();
+    assert_eq!((root.as_str(), root.origin()), ("http://x.edu", "http://x.edu"));
+}
+
+#[test]
+fn only_loopback_is_served_without_permission() {
+    let addresses = |text: &str| [text.parse().unwrap()];
+    for own in ["127.0.0.1:0", "127.9.9.9:1", "[::1]:8080", "[::ffff:127.0.0.1]:1"] {
+        assert_eq!(config::check_exposure(&addresses(own), false), Ok(()), "{own}");
+    }
+    for open in ["0.0.0.0:80", "[::]:80", "10.0.0.1:1", "192.0.2.1:1"] {
+        let error = config::check_exposure(&addresses(open), false).unwrap_err().to_string();
+        assert!(error.contains(open) && error.contains("--allow-unauthenticated"), "{error}");
+        assert_eq!(config::check_exposure(&addresses(open), true), Ok(()), "{open}");
+    }
+    let both = ["127.0.0.1:1".parse().unwrap(), "10.0.0.1:1".parse().unwrap()];
+    assert!(config::check_exposure(&both, false).is_err());
+}
+
+/// What the program says on standard error, and its exit code, with these variables and flags.
+fn run(variables: &[(&str, &str)], line: &[&str]) -> (String, Option<i32>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_matricula"));
+    let output = command.env_clear().envs(variables.iter().copied()).args(line).output().unwrap();
+    (String::from_utf8(output.stderr).unwrap(), output.status.code())
+}
+
+#[test]
+fn the_environment_is_read_and_a_flag_wins_over_it() {
+    let (error, code) = run(&[("MATRICULA_LISTEN", "0.0.0.0:0")], &[]);
+    assert!(error.contains("refusing to listen on 0.0.0.0:0"), "{error}");
+    assert_eq!(code, Some(1));
+    let (error, code) = run(&[("MATRICULA_LISTEN", "0.0.0.0:0")], &["--listen", "10.0.0.1:7"]);
+    assert!(error.contains("refusing to listen on 10.0.0.1:7"), "{error}");
+    assert_eq!(code, Some(1));
+}
+
+#[test]
+fn an_empty_variable_counts_as_not_set() {
+    let (error, _) = run(
+        &[("MATRICULA_ALLOW_UNAUTHENTICATED", ""), ("MATRICULA_LOG", ""), ("MATRICULA_PUBLIC_URL", "")],
+        &["--listen", "0.0.0.0:0"],
+    );
+    assert!(error.contains("refusing to listen"), "{error}");
+}
+
+#[test]
+fn yes_and_no_may_be_written_in_the_usual_ways() {
+    for no in ["0", "false", "no", "off"] {
+        let (error, _) = run(&[("MATRICULA_ALLOW_UNAUTHENTICATED", no)], &["--listen", "0.0.0.0:0"]);
+        assert!(error.contains("refusing to listen"), "{no}: {error}");
+    }
+    for yes in ["1", "true", "yes", "on"] {
+        let (error, _) = run(&[("MATRICULA_ALLOW_UNAUTHENTICATED", yes)], &["--listen", "192.0.2.1:0"]);
+        assert!(error.contains("does not have that address"), "{yes}: {error}");
+    }
+}

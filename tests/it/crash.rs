@@ -1,0 +1,125 @@
+//! Nothing that was acknowledged is lost, nothing is done twice: not even when the server is killed.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use fastrand::Rng;
+use matricula::audit::audit;
+use matricula::clock::Clock;
+use matricula::db::Db;
+use matricula::registrar::{Command, Course, Origin, Student};
+use serde_json::json;
+use tokio::sync::Notify;
+
+use crate::school::{Client, Process};
+
+const ROUNDS: u64 = 12;
+const CLIENTS: i64 = 64;
+const COURSES: i64 = 12;
+
+/// What one client knows of its student's courses: `None` is what was asked when the server died.
+type Known = BTreeMap<i64, Option<bool>>;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_acknowledged_enrollment_survives_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("school.db");
+    found_school(&path).await;
+    let mut known: Vec<Known> = vec![Known::new(); usize::try_from(CLIENTS).unwrap()];
+
+    for round in 0..ROUNDS {
+        let mut server = Process::serve(&path).await;
+        let acknowledged = Arc::new(AtomicUsize::new(0));
+        let enough = Arc::new(Notify::new());
+        let fatal = Rng::with_seed(round).usize(1..1500);
+        let clients: Vec<_> = known
+            .drain(..)
+            .zip(1..)
+            .map(|(known, student)| {
+                let (acknowledged, enough) = (Arc::clone(&acknowledged), Arc::clone(&enough));
+                let (client, chance) = (Client::new(server.address), Rng::with_seed(round << 32 | student));
+                tokio::spawn(enroll_and_drop(client, student, known, chance, move || {
+                    if acknowledged.fetch_add(1, Ordering::SeqCst) + 1 == fatal {
+                        enough.notify_one();
+                    }
+                }))
+            })
+            .collect();
+        enough.notified().await;
+        server.kill();
+        for client in clients {
+            known.push(client.await.unwrap());
+        }
+
+        // Whoever opens the database next finds all of it.
+        let school = matricula::school::School::open(&path, Clock::Wall, None).await.unwrap();
+        school.close().await;
+        let db = Db::open(&path).unwrap();
+        assert_eq!(audit(&db).await.unwrap().findings, [], "round {round}");
+        let sql = "select student_id, course_id from student_courses";
+        let rows = db.query(sql, [], |row| Ok((row.int(0)?, row.int(1)?))).await.unwrap();
+        for (known, student) in known.iter_mut().zip(1_i64..) {
+            for (course, taken) in known {
+                let found = rows.contains(&(student, *course));
+                assert_eq!(
+                    taken.unwrap_or(found),
+                    found,
+                    "round {round}: student {student}, course {course}"
+                );
+                *taken = Some(found);
+            }
+        }
+        let expected = known.iter().flat_map(BTreeMap::values).filter(|taken| **taken == Some(true)).count();
+        assert_eq!(rows.len(), expected, "round {round}: nobody takes what was never asked for");
+    }
+}
+
+async fn found_school(path: &Path) {
+    let school = matricula::school::School::open(path, Clock::Wall, None).await.unwrap();
+    let registrar = &school.app.registrar;
+    for number in 0..CLIENTS {
+        let (name, email) = (format!("Student {number}"), format!("{number}@example.edu"));
+        registrar.submit::<Student>(Command::CreateStudent { name, email }, Origin::default()).await.unwrap();
+    }
+    for number in 0..COURSES {
+        let (name, level) = (format!("Course {number}"), "graduate".to_owned());
+        registrar.submit::<Course>(Command::CreateCourse { name, level }, Origin::default()).await.unwrap();
+    }
+    school.close().await;
+}
+
+/// Asks until the server is gone; every answer must be true to what this client did before.
+async fn enroll_and_drop(
+    client: Client,
+    student: u64,
+    mut known: Known,
+    mut chance: Rng,
+    acknowledged: impl Fn() + Send,
+) -> Known {
+    loop {
+        let course = chance.i64(1..=COURSES);
+        let taken = known.get(&course).copied().flatten().unwrap_or(false);
+        let url = format!("/api/v1/students/{student}/courses");
+        let enroll = chance.bool();
+        let asking = if enroll {
+            client.ask("POST", &url).json(&json!({"course_id": course}))
+        } else {
+            client.ask("DELETE", &format!("{url}/{course}"))
+        };
+        let Ok(reply) = asking.send().await else {
+            known.insert(course, None);
+            return known;
+        };
+        let expected = match (enroll, taken) {
+            (true, false) => 201,
+            (true, true) => 409,
+            (false, true) => 204,
+            (false, false) => 404,
+        };
+        assert_eq!(reply.status.as_u16(), expected, "student {student}, course {course}: {reply:?}");
+        known.insert(course, Some(enroll));
+        acknowledged();
+    }
+}

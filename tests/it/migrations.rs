@@ -1,0 +1,200 @@
+//! Migrations: forward only, each in a transaction, checksummed, recorded, safe to run twice and from many at once.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use futures_util::future::join_all;
+use matricula::adoption;
+use matricula::clock::Clock;
+
+use crate::adoption::found::Found;
+use crate::school::{Process, matricula};
+
+const VERSIONS: &str = "select version, name from matricula_migrations order by version";
+const ALL: [&str; 3] = ["1|students_and_courses", "2|student_courses", "3|event_log"];
+
+fn run(database: &Path, more: &[&str]) -> (bool, String, String) {
+    let output = matricula().arg("migrate").arg("--database").arg(database).args(more).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test]
+async fn a_new_database_gets_every_migration_once() {
+    let found = Found::nothing();
+    assert_eq!(found.migrate().await.unwrap().applied.len(), 3);
+    let files = found.files();
+
+    assert_eq!(found.migrate().await.unwrap().applied, [""; 0]);
+
+    assert_eq!(found.files(), files);
+    assert_eq!(found.rows(VERSIONS), ALL);
+}
+
+#[test]
+fn the_command_says_what_it_did() {
+    let found = Found::nothing();
+    let shown = found.path.display().to_string();
+    let (done, said, _) = run(&found.path, &[]);
+    assert!(done);
+    assert_eq!(
+        said.replace(&shown, "school.db"),
+        "students: not there, will be made\ncourses: not there, will be made\napplied V1__students_and_courses\n\
+         applied V2__student_courses\napplied V3__event_log\nschool.db is up to date\n"
+    );
+    assert_eq!(run(&found.path, &[]).1, format!("{shown} is up to date\n"));
+    assert_eq!(run(&found.path, &["--dry-run"]).1, format!("-- {shown} is up to date\n"));
+}
+
+#[test]
+fn eight_processes_at_once_migrate_once() {
+    let found = Found::nothing();
+    let start = || {
+        let mut command = matricula();
+        command.arg("migrate").arg("--database").arg(&found.path).stdout(Stdio::null()).spawn().unwrap()
+    };
+    let children: Vec<_> = (0..8).map(|_| start()).collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    assert_eq!(found.rows(VERSIONS), ALL);
+}
+
+#[tokio::test]
+async fn eight_servers_that_start_at_once_on_a_new_file_all_start() {
+    let found = Found::nothing();
+    let servers = join_all((0..8).map(|_| Process::serve(&found.path))).await;
+    assert!(servers.iter().all(|server| server.line.contains("http://")));
+    assert_eq!(found.rows(VERSIONS), ALL);
+}
+
+#[test]
+fn eight_threads_at_once_adopt_once() {
+    let found = Found::by_shell(
+        "create table students (id integer primary key, name, email); insert into students values (1, '', '');
+        create table courses (id integer primary key, name, level); insert into courses values (1, '', '');
+        create table student_courses (id, student_id, course_id); insert into student_courses values (1, 1, 1);",
+    );
+    let applied: usize = std::thread::scope(|scope| {
+        let migrate = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(adoption::migrate(&found.path, &Clock::Wall)).unwrap().applied.len()
+        };
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(migrate)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert_eq!(applied, 3);
+    assert_eq!(found.rows(VERSIONS), ALL);
+    assert_eq!(found.rows("select type from events"), ["enrollment.adopted"]);
+}
+
+#[test]
+fn a_dry_run_prints_a_script_and_changes_nothing() {
+    let found = Found::by_shell(
+        "create table students (id integer primary key, name, email); insert into students values (1, 'Ana', '');
+        create table courses (id integer primary key, name, level); insert into courses values (1, 'Algebra', '');
+        create table student_courses (id int, student_id int, course_id int, grade text);
+        insert into student_courses values (7, 1, 1, 'A');",
+    );
+    let before = found.files();
+
+    let (done, script, _) = run(&found.path, &["--dry-run"]);
+
+    assert!(done);
+    assert_eq!(found.files(), before);
+    assert!(script.starts_with("-- students: found, 1 row, stays as it is\n"), "{script}");
+    assert!(script.contains("\nalter table student_courses add column \"grade\" TEXT;\n"), "{script}");
+    // What it printed is what would run: another program can run it.
+    found.shell(&script);
+    assert_eq!(found.rows("select id, student_id, course_id, grade from student_courses"), ["7|1|1|A"]);
+    assert_eq!(found.rows("select last_seq, last_enrollment_id from log_head"), ["1|7"]);
+}
+
+#[test]
+fn a_dry_run_makes_no_file() {
+    let found = Found::nothing();
+    let (done, script, _) = run(&found.path, &["--dry-run"]);
+    assert!(done && script.contains("create table if not exists students"), "{script}");
+    assert_eq!(found.files().len(), 0);
+}
+
+#[tokio::test]
+async fn a_history_that_is_not_ours_is_refused_without_a_byte_changed() {
+    for (change, reason) in [
+        (
+            "insert into matricula_migrations values (900, 'teleport', '2030-01-01T00:00:00Z', '1')",
+            "made by a newer matricula (it has had V900__teleport, which this version does not know)",
+        ),
+        (
+            "update matricula_migrations set checksum = '12345' where version = 2",
+            "its migration V2__student_courses is not the one that this version has",
+        ),
+        ("delete from matricula_migrations where version = 2", "has a gap: V2__student_courses is missing"),
+        ("update matricula_migrations set checksum = 'x'", "a checksum that is none: \"x\""),
+    ] {
+        let found = Found::nothing();
+        found.migrate().await.unwrap();
+        found.shell(change);
+        let before = found.files();
+
+        let error = found.migrate().await.unwrap_err().to_string();
+
+        assert!(error.contains(reason), "{error}");
+        assert_eq!(found.files(), before);
+    }
+}
+
+#[tokio::test]
+async fn a_migrated_database_is_not_looked_through_again() {
+    let found = Found::nothing();
+    found.migrate().await.unwrap();
+    // Refused in a database that is adopted; here only `check` has something to say.
+    found.shell("insert into students values (-5, '', '')");
+    assert_eq!(found.migrate().await.unwrap().applied, [""; 0]);
+}
+
+#[tokio::test]
+async fn every_migration_keeps_the_data_that_was_there_before_it() {
+    let scripts = Found::nothing().dry_run().await.unwrap().statements;
+    let data = [
+        "insert into students (name, email) values ('Ana', 'ana@example.edu'), ('Ben', 'ben@example.edu');
+        insert into courses (name, level) values ('Algebra', 'one');",
+        "insert into student_courses values (1, 1, 1, '2026-09-01T08:00:00.000Z');",
+        "insert into events values (1, '2026-09-01T08:00:00.000Z', 'enrollment.created', 1, 1, 1, null, null, '{}');",
+    ];
+    assert_eq!(scripts.len(), data.len(), "a new migration brings sample data");
+    let found = Found::nothing();
+    let mut kept: Vec<(Vec<String>, String)> = Vec::new();
+    for (script, data) in scripts.iter().zip(data) {
+        found.shell(script);
+        for (rows, sql) in &kept {
+            assert_eq!(&found.rows(sql), rows, "after {script}");
+        }
+        found.shell(data);
+        let tables = found.rows("select name from sqlite_schema where type = 'table' order by name");
+        kept = tables
+            .into_iter()
+            .map(|table| format!("select * from {table}"))
+            .map(|sql| (found.rows(&sql), sql))
+            .collect();
+        assert_eq!(found.rows("select * from pragma_foreign_key_check"), [""; 0]);
+    }
+}
+
+#[test]
+fn what_cannot_be_a_database_is_one_clear_line_and_exit_code_one() {
+    let found = Found::nothing();
+    let folder = found.path.parent().unwrap();
+    for (path, reason) in [
+        (folder.to_owned(), "a directory, not a database"),
+        (folder.join("no/school.db"), "does not exist"),
+        ("/dev/null".into(), "no regular file, so no database"),
+        ("/proc/school.db".into(), "it cannot be opened or made: may this user read and write its folder?"),
+    ] {
+        let (done, said, complaint) = run(&path, &[]);
+        assert!(!done && said.is_empty(), "{said}");
+        assert_eq!(complaint.lines().count(), 1, "{complaint}");
+        assert!(complaint.trim_end().ends_with(reason), "{complaint}");
+        assert!(complaint.contains(&path.display().to_string()), "{complaint}");
+    }
+}

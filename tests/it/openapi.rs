@@ -1,0 +1,119 @@
+//! The OpenAPI document and the pages beside it.
+
+use std::collections::BTreeSet;
+
+use matricula::http::problem::{KINDS, Scope};
+use regex::Regex;
+use serde_json::Value;
+
+use crate::school::School;
+
+/// Every operation of the document: its path, its method, and what is said of it.
+fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    let items =
+        paths.iter().flat_map(|(path, item)| item.as_object().unwrap().iter().map(move |told| (path, told)));
+    items.map(|(path, (method, operation))| (path.as_str(), method.as_str(), operation)).collect()
+}
+
+async fn document() -> Value {
+    let school = School::open().await;
+    let reply = school.get("/api/v1/openapi.json").await.is_ok();
+    assert_eq!(reply.header("content-type"), "application/json");
+    reply.json()
+}
+
+#[tokio::test]
+async fn the_document_is_the_one_that_was_agreed_on() {
+    let document = document().await;
+    assert_eq!(document, serde_json::to_value(matricula::app::document()).unwrap());
+    insta::with_settings!({ sort_maps => true, prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_json_snapshot!("openapi", document);
+    });
+}
+
+#[tokio::test]
+async fn every_operation_says_what_it_does_and_what_it_answers() {
+    let document = document().await;
+    assert_eq!(document["openapi"], "3.1.0");
+    let mut names = BTreeSet::new();
+    for (path, method, operation) in operations(&document) {
+        let text = |member: &str| operation[member].as_str().unwrap_or_default().to_owned();
+        assert!(!text("summary").is_empty(), "{method} {path} has no summary");
+        assert!(names.insert(text("operationId")), "{method} {path} has the name of another");
+        assert!(operation["tags"].is_array(), "{method} {path} is nowhere in the reference");
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            assert_ne!(response["description"], "", "{method} {path} {status}");
+            assert!(response["headers"]["X-Request-Id"].is_object(), "{method} {path} {status}");
+            for (header, needed) in [("Location", "201"), ("Retry-After", "503")] {
+                assert!(
+                    status != needed || response["headers"][header].is_object(),
+                    "{method} {path} {status}"
+                );
+            }
+        }
+        for parameter in operation["parameters"].as_array().unwrap() {
+            assert!(parameter["schema"].is_object(), "{method} {path} {parameter}");
+            assert!(
+                !parameter["description"].as_str().unwrap_or_default().is_empty(),
+                "{method} {path} {parameter}"
+            );
+        }
+    }
+    assert_eq!(names.len(), 17);
+}
+
+#[tokio::test]
+async fn every_reference_of_the_document_leads_somewhere() {
+    let document = document().await;
+    let text = document.to_string();
+    let references = Regex::new(r##""\$ref":"#(/[^"]+)""##).unwrap();
+    let references: Vec<_> = references.captures_iter(&text).map(|found| found[1].to_owned()).collect();
+    assert!(references.len() > 20);
+    for reference in references {
+        assert!(document.pointer(&reference).is_some(), "{reference}");
+    }
+}
+
+#[tokio::test]
+async fn every_problem_is_documented_and_has_a_page() {
+    let school = School::open().await;
+    let document = school.get("/api/v1/openapi.json").await.is_ok().json();
+    for kind in KINDS {
+        let documented = operations(&document).into_iter().any(|(_, _, operation)| {
+            let content =
+                &operation["responses"][kind.status.to_string()]["content"]["application/problem+json"];
+            content["examples"][kind.slug].is_object()
+        });
+        assert_eq!(documented, kind.scope != Scope::Unrouted, "{}", kind.slug);
+        let page = school.get(&format!("/problems/{}", kind.slug)).await.is_ok();
+        assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+        for told in [kind.title, kind.slug, &kind.status.to_string()] {
+            assert!(page.text().contains(told), "{told} in {}", page.text());
+        }
+        assert!(!page.text().contains("{{"), "{}", page.text());
+    }
+}
+
+#[tokio::test]
+async fn the_interactive_reference_needs_no_network() {
+    let school = School::open().await;
+    let moved = school.get("/docs").await;
+    assert!(moved.status.is_redirection(), "{moved:?}");
+    assert_eq!(moved.header("location"), "/docs/");
+
+    let page = school.get("/docs/").await.is_ok();
+
+    assert!(page.header("content-type").starts_with("text/html"));
+    let resources = Regex::new(r#"(?:src|href)\s*=\s*["']([^"']+)"#).unwrap();
+    let resources: Vec<_> = resources.captures_iter(page.text()).map(|found| found[1].to_owned()).collect();
+    assert!(resources.len() >= 3, "{resources:?}");
+    for resource in &resources {
+        assert!(!resource.contains("//"), "{resource} is elsewhere");
+        let path = format!("/docs/{}", resource.trim_start_matches("./"));
+        assert!(!school.get(&path).await.is_ok().body.is_empty());
+    }
+    let start = school.get("/docs/swagger-initializer.js").await.is_ok();
+    assert!(start.text().contains("/api/v1/openapi.json"), "{}", start.text());
+    assert!(!start.text().contains("http://") && !start.text().contains("https://"), "{}", start.text());
+}

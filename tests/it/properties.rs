@@ -1,0 +1,199 @@
+//! The rules of registration, whatever anybody asks and in whatever order.
+
+use std::collections::BTreeMap;
+
+use matricula::audit::audit;
+use matricula::clock::{Clock, Hand};
+use matricula::db::Db;
+use matricula::registrar::{
+    Answer, Command, CourseId, Enrollment, Event, Facts, Origin, Refusal, StudentId, Version, decide,
+};
+use proptest::prelude::*;
+
+use crate::school::FIRST_DAY;
+
+/// A whole small school in memory: the pure decision, numbered as the tables number.
+#[derive(Clone, Default)]
+struct Model {
+    facts: Facts,
+    log: Vec<Event>,
+    students: i64,
+    courses: i64,
+}
+
+impl Model {
+    fn new() -> Self {
+        Self { facts: Facts { now: FIRST_DAY.to_owned(), ..Facts::default() }, ..Self::default() }
+    }
+
+    fn carry_out(&mut self, command: &Command) -> Result<Answer, Refusal> {
+        let before = self.facts.clone();
+        let (events, mut answer) = match decide(command, &self.facts) {
+            Ok(decided) => decided,
+            Err(refusal) => {
+                assert_eq!(self.facts, before, "a refusal changes nothing");
+                return Err(refusal);
+            }
+        };
+        for mut event in events {
+            match &mut event {
+                Event::StudentCreated(student) => {
+                    self.students += 1;
+                    student.id = StudentId(self.students);
+                    answer = Answer::Student(student.clone());
+                }
+                Event::CourseCreated(course) => {
+                    self.courses += 1;
+                    course.id = CourseId(self.courses);
+                    answer = Answer::Course(course.clone());
+                }
+                _ => {}
+            }
+            self.facts.apply(&event);
+            self.log.push(event);
+        }
+        Ok(answer)
+    }
+}
+
+fn commands() -> impl Strategy<Value = Vec<Command>> {
+    let student = || (1..5_i64).prop_map(StudentId);
+    let course = || (1..4_i64).prop_map(CourseId);
+    let text = || prop_oneof![Just("Ana"), Just("Ben"), Just("Zoë")].prop_map(str::to_owned);
+    let maybe = || proptest::option::of(text());
+    let expected = || proptest::option::weighted(0.2, Just(vec![Version(7)]));
+    let command = prop_oneof![
+        3 => (text(), text()).prop_map(|(name, email)| Command::CreateStudent { name, email }),
+        2 => (text(), text()).prop_map(|(name, level)| Command::CreateCourse { name, level }),
+        1 => (student(), maybe(), maybe(), expected())
+            .prop_map(|(id, name, email, expected)| Command::UpdateStudent { id, name, email, expected }),
+        1 => (course(), maybe(), maybe(), expected())
+            .prop_map(|(id, name, level, expected)| Command::UpdateCourse { id, name, level, expected }),
+        1 => (student(), any::<bool>(), expected())
+            .prop_map(|(id, drop, expected)| Command::DeleteStudent { id, drop, expected }),
+        1 => (course(), any::<bool>(), expected())
+            .prop_map(|(id, drop, expected)| Command::DeleteCourse { id, drop, expected }),
+        8 => (student(), course())
+            .prop_map(|(student_id, course_id)| Command::Enroll { student_id, course_id }),
+        4 => (student(), course())
+            .prop_map(|(student_id, course_id)| Command::Drop { student_id, course_id }),
+    ];
+    proptest::collection::vec(command, 1..80)
+}
+
+/// What the log alone says about who takes what.
+fn enrollments_by(log: &[Event]) -> BTreeMap<(StudentId, CourseId), Enrollment> {
+    let mut taken = BTreeMap::new();
+    for event in log {
+        match event {
+            Event::EnrollmentCreated(row) => {
+                let before = taken.insert((row.student_id, row.course_id), row.clone());
+                assert_eq!(before, None, "no pair twice");
+            }
+            Event::EnrollmentDropped(row) => {
+                let before = taken.remove(&(row.student_id, row.course_id));
+                assert_eq!(before.as_ref(), Some(row), "only what is there is dropped");
+            }
+            _ => {}
+        }
+    }
+    taken
+}
+
+proptest! {
+    #[test]
+    fn the_tables_are_what_the_log_says(commands in commands()) {
+        let mut model = Model::new();
+        for command in &commands {
+            let _ = model.carry_out(command);
+            prop_assert_eq!(&model.facts.enrollments, &enrollments_by(&model.log));
+        }
+        let ids: Vec<_> = model.log.iter().filter_map(|event| match event {
+            Event::EnrollmentCreated(row) => Some(row.id.0),
+            _ => None,
+        }).collect();
+        let counted: Vec<_> = (1..).take(ids.len()).collect();
+        prop_assert_eq!(ids, counted, "ids are given once, in order");
+        for row in model.facts.enrollments.values() {
+            prop_assert!(model.facts.students.contains_key(&row.student_id), "nobody who is gone takes a course");
+            prop_assert!(model.facts.courses.contains_key(&row.course_id), "nobody takes a course that is gone");
+        }
+    }
+
+    #[test]
+    fn what_was_asked_is_so_afterwards(commands in commands()) {
+        let mut model = Model::new();
+        for command in &commands {
+            let events = model.log.len();
+            match (command, model.carry_out(command)) {
+                (Command::Enroll { student_id, course_id }, Ok(Answer::Enrollment(row))) => {
+                    prop_assert_eq!(model.facts.enrollments.get(&(*student_id, *course_id)), Some(&row));
+                }
+                (Command::Enroll { student_id, course_id }, Err(Refusal::AlreadyEnrolled(row))) => {
+                    prop_assert_eq!((row.student_id, row.course_id), (*student_id, *course_id));
+                }
+                (Command::Drop { student_id, course_id }, Ok(_)) => {
+                    prop_assert!(!model.facts.enrollments.contains_key(&(*student_id, *course_id)));
+                }
+                (Command::DeleteStudent { id, .. }, Ok(_)) => {
+                    prop_assert!(!model.facts.students.contains_key(id));
+                }
+                (Command::DeleteStudent { drop, .. }, Err(Refusal::HasEnrollments { enrolled })) => {
+                    prop_assert!(!drop && enrolled > 0);
+                }
+                (_, Err(_)) => prop_assert_eq!(model.log.len(), events, "a refusal is no event"),
+                _ => {}
+            }
+        }
+    }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_registrar_answers_as_if_the_commands_had_come_one_by_one(commands in commands()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("school.db");
+            let clock = Hand::default();
+            clock.set(FIRST_DAY.parse().unwrap());
+            let school = matricula::school::School::open(&path, Clock::Hand(clock), None).await.unwrap();
+
+            // What can be asked at once is: the Registrar is free to share commits among them as it likes. Only
+            // what is about a new row waits until its asker has been told of it.
+            let mut answers = Vec::new();
+            let creates = |command: &Command| {
+                matches!(command, Command::CreateStudent { .. } | Command::CreateCourse { .. })
+            };
+            for together in commands.chunk_by(|one, next| creates(one) == creates(next)) {
+                let asked = together.iter().map(|command| {
+                    school.app.registrar.submit::<Answer>(command.clone(), Origin::default())
+                });
+                answers.extend(futures_util::future::join_all(asked).await);
+            }
+            school.close().await;
+
+            let mut model = Model::new();
+            for (command, answer) in commands.iter().zip(answers) {
+                assert_eq!(answer, model.carry_out(command), "{command:?}");
+            }
+            let db = Db::open(&path).unwrap();
+            assert_eq!(audit(&db).await.unwrap().findings, []);
+            let sql = "select id, student_id, course_id from student_courses order by student_id, course_id";
+            let rows = db.query(sql, [], |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?))).await.unwrap();
+            let expected: Vec<_> =
+                model.facts.enrollments.values().map(|row| (row.id.0, row.student_id.0, row.course_id.0)).collect();
+            assert_eq!(rows, expected);
+            let sql = "select cast(id as bigint), name, email from students order by id";
+            let rows = db.query(sql, [], |row| Ok((row.int(0)?, row.opt_text(1)?, row.opt_text(2)?))).await.unwrap();
+            let mut expected: Vec<_> = model.facts.students.values().cloned().map(|s| (s.id.0, s.name, s.email)).collect();
+            expected.sort();
+            assert_eq!(rows, expected);
+            let kinds = db.query("select type from events order by seq", [], |row| row.text(0)).await.unwrap();
+            assert_eq!(kinds, model.log.iter().map(Event::kind).collect::<Vec<_>>());
+        });
+    }
+}

@@ -1,0 +1,163 @@
+use std::future::{Future, IntoFuture};
+use std::net::SocketAddr;
+use std::pin::Pin;
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+
+use super::contract;
+
+/// An HTTP client that holds every answer against the OpenAPI document.
+#[derive(Clone)]
+pub(crate) struct Client {
+    http: hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>,
+    address: SocketAddr,
+}
+
+impl Client {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        Self { http: hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http(), address }
+    }
+
+    pub(crate) fn ask(&self, method: &str, path: &str) -> Asking {
+        let uri =
+            if path.starts_with('/') { format!("http://{}{path}", self.address) } else { path.to_owned() };
+        Asking {
+            client: self.clone(),
+            request: Request::builder().method(method).uri(uri),
+            body: Bytes::new(),
+        }
+    }
+}
+
+/// A request; `.await` sends it.
+pub(crate) struct Asking {
+    client: Client,
+    request: axum::http::request::Builder,
+    body: Bytes,
+}
+
+impl Asking {
+    pub(crate) fn header(self, name: &str, value: &str) -> Self {
+        self.header_value(name, value.parse().unwrap())
+    }
+
+    pub(crate) fn header_value(mut self, name: &str, value: HeaderValue) -> Self {
+        self.request = self.request.header(name, value);
+        self
+    }
+
+    pub(crate) fn json(self, body: &Value) -> Self {
+        self.header("content-type", "application/json").body(body.to_string())
+    }
+
+    pub(crate) fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Sends it; an error when the connection broke before the answer was complete.
+    pub(crate) async fn send(self) -> Result<Reply, String> {
+        let request = self.request.body(Full::new(self.body)).unwrap();
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let response = self.client.http.request(request).await.map_err(|error| format!("{error:?}"))?;
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.map_err(|error| format!("{error:?}"))?.to_bytes();
+        let reply = Reply { status: parts.status, headers: parts.headers, body };
+        contract::hold(method.as_str(), &path, &reply);
+        Ok(reply)
+    }
+}
+
+impl IntoFuture for Asking {
+    type Output = Reply;
+    type IntoFuture = Pin<Box<dyn Future<Output = Reply> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async { self.send().await.unwrap() })
+    }
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Reply {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).unwrap_or_else(|| panic!("no {name} in {self:?}")).to_str().unwrap()
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in {self:?}"))
+    }
+
+    #[track_caller]
+    pub(crate) fn is(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{self:?}");
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn is_ok(self) -> Self {
+        self.is(200)
+    }
+
+    #[track_caller]
+    pub(crate) fn is_created(self) -> Self {
+        self.is(201)
+    }
+
+    /// A problem of this kind; its whole body.
+    #[track_caller]
+    pub(crate) fn is_refused(self, status: u16, kind: &str) -> Value {
+        let reply = self.is(status);
+        assert_eq!(reply.header("content-type"), "application/problem+json");
+        let problem = reply.json();
+        assert_eq!(problem["type"], format!("/problems/{kind}"), "{problem}");
+        assert_eq!(problem["status"], status, "{problem}");
+        assert_eq!(problem["instance"], reply.header("x-request-id"), "{problem}");
+        problem
+    }
+
+    /// Where the `Link` says that the next page is.
+    #[track_caller]
+    pub(crate) fn next_page(&self) -> Option<&str> {
+        let link = self.headers.get("link")?.to_str().unwrap();
+        let url = link.strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"next\""));
+        Some(url.unwrap_or_else(|| panic!("not one link to the next page: {link}")))
+    }
+
+    /// The ids of a list's rows, in order.
+    #[track_caller]
+    pub(crate) fn ids(&self) -> Vec<i64> {
+        self.json().as_array().unwrap().iter().map(|row| row["id"].as_i64().unwrap()).collect()
+    }
+}
+
+/// The `errors` of a problem, a line each: where, and what is wrong there.
+#[track_caller]
+pub(crate) fn errors(problem: &Value) -> Vec<String> {
+    let told = |error: &Value| {
+        let place = error.get("pointer").or(error.get("parameter")).unwrap().as_str().unwrap();
+        format!("{place}: {}", error["detail"].as_str().unwrap())
+    };
+    problem["errors"]
+        .as_array()
+        .unwrap_or_else(|| panic!("no errors in {problem}"))
+        .iter()
+        .map(told)
+        .collect()
+}

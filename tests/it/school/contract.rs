@@ -1,0 +1,44 @@
+//! Nothing is answered that the OpenAPI document does not say.
+
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use super::Reply;
+
+static DOCUMENT: LazyLock<Value> =
+    LazyLock::new(|| serde_json::to_value(matricula::app::document()).unwrap());
+
+#[track_caller]
+pub(super) fn hold(method: &str, path: &str, reply: &Reply) {
+    assert!(reply.headers.contains_key("x-request-id"), "every answer has a request id: {reply:?}");
+    let Some(operation) = operation(method, path) else {
+        return;
+    };
+    let told = &operation["responses"][reply.status.as_str()];
+    assert!(told.is_object(), "{method} {path} does not document {}: {}", reply.status, reply.text());
+    if reply.body.is_empty() || method == "HEAD" {
+        return;
+    }
+    let content = &told["content"][reply.header("content-type")];
+    assert!(content.is_object(), "{method} {path} {} does not document {:?}", reply.status, reply.headers);
+    if !reply.status.is_success() {
+        let kind = reply.json()["type"].as_str().unwrap().replace("/problems/", "");
+        assert!(content["examples"][&kind].is_object(), "{method} {path} does not document {kind}");
+    }
+}
+
+fn operation(method: &str, path: &str) -> Option<&'static Value> {
+    let method = if method == "HEAD" { "get".to_owned() } else { method.to_lowercase() };
+    let segments: Vec<_> = path.split('/').collect();
+    let paths = DOCUMENT["paths"].as_object().unwrap();
+    let found = paths.iter().find(|(template, _)| {
+        let template: Vec<_> = template.split('/').collect();
+        template.len() == segments.len()
+            && template
+                .iter()
+                .zip(&segments)
+                .all(|(known, given)| known == given || (known.starts_with('{') && !given.is_empty()))
+    });
+    found.and_then(|(_, item)| item.get(&method))
+}

@@ -1,0 +1,174 @@
+//! The language of the tests: a school that is open, its students, its courses, and what it answers.
+//!
+//! Every answer is held against the OpenAPI document; when the school closes, the audit finds nothing to complain about.
+
+mod client;
+mod contract;
+mod people;
+mod process;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use matricula::audit::audit;
+use matricula::clock::{Clock, Hand};
+use matricula::config::PublicUrl;
+use matricula::db::Db;
+use matricula::http::limits::Limits;
+use matricula::http::server::Server;
+use matricula::registrar::Registrar;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+pub(crate) use self::client::{Asking, Client, Reply, errors};
+pub(crate) use self::process::{Process, matricula};
+
+/// When a test's school opens.
+pub(crate) const FIRST_DAY: &str = "2026-09-01T08:00:00.000Z";
+
+pub(crate) struct School {
+    pub(crate) client: Client,
+    pub(crate) clock: Hand,
+    pub(crate) address: SocketAddr,
+    pub(crate) registrar: Registrar,
+    path: PathBuf,
+    stop: Option<oneshot::Sender<()>>,
+    serving: Option<JoinHandle<()>>,
+    _folder: Arc<TempDir>,
+}
+
+impl School {
+    /// A new school, served on a free port of loopback.
+    pub(crate) async fn open() -> Self {
+        let folder = Arc::new(TempDir::new().unwrap());
+        let path = folder.path().join("school.db");
+        Self::open_in(folder, path, None).await
+    }
+
+    /// A school on a database that is there already, or is made now.
+    pub(crate) async fn open_at(folder: &Arc<TempDir>, path: &Path) -> Self {
+        Self::open_in(Arc::clone(folder), path.to_owned(), None).await
+    }
+
+    /// A school that tells its clients another address than its own.
+    pub(crate) async fn open_behind(public_url: &str) -> Self {
+        let folder = Arc::new(TempDir::new().unwrap());
+        let path = folder.path().join("school.db");
+        Self::open_in(folder, path, Some(public_url.parse().unwrap())).await
+    }
+
+    /// A school on a database that another program made with these statements.
+    pub(crate) async fn open_found(sql: &str) -> Self {
+        let folder = Arc::new(TempDir::new().unwrap());
+        let path = folder.path().join("school.db");
+        rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+        Self::open_in(folder, path, None).await
+    }
+
+    async fn open_in(folder: Arc<TempDir>, path: PathBuf, public_url: Option<PublicUrl>) -> Self {
+        let clock = Hand::default();
+        clock.set(FIRST_DAY.parse().unwrap());
+        let school = matricula::school::School::open(&path, Clock::Hand(clock.clone()), public_url.clone())
+            .await
+            .unwrap();
+        let server = Server::bind(&[([127, 0, 0, 1], 0).into()]).await.unwrap();
+        let address = server.local_addr();
+        let limits = Limits { public_url, ..Limits::default() };
+        let registrar = school.app.registrar.clone();
+        let router = matricula::app::router(school.app.clone(), &limits);
+        let (stop, stopped) = oneshot::channel();
+        let serving = tokio::spawn(async move {
+            server.serve(router, async { stopped.await.unwrap_or_default() }).await;
+            school.close().await;
+        });
+        let client = Client::new(address);
+        Self {
+            client,
+            clock,
+            address,
+            registrar,
+            path,
+            stop: Some(stop),
+            serving: Some(serving),
+            _folder: folder,
+        }
+    }
+
+    /// Stops as SIGTERM does: everything accepted is answered and on stable storage.
+    pub(crate) async fn close(mut self) -> PathBuf {
+        self.stop.take().unwrap().send(()).unwrap();
+        self.serving.take().unwrap().await.unwrap();
+        self.path.clone()
+    }
+
+    pub(crate) fn database(&self) -> &Path {
+        &self.path
+    }
+
+    /// What another program does to the same database, meanwhile.
+    pub(crate) fn meanwhile(&self, sql: &str) {
+        self.other_program().execute_batch(sql).unwrap();
+    }
+
+    /// Another program's connection to the same database.
+    pub(crate) fn other_program(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(&self.path).unwrap()
+    }
+
+    /// Moves the school's clock on.
+    pub(crate) fn let_pass(&self, time: Duration) {
+        self.clock.set(Clock::Hand(self.clock.clone()).now() + time);
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Asking {
+        self.client.ask("GET", path)
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "callers write the body where they send it")]
+    pub(crate) fn post(&self, path: &str, body: serde_json::Value) -> Asking {
+        self.client.ask("POST", path).json(&body)
+    }
+
+    pub(crate) fn put(&self, path: &str) -> Asking {
+        self.client.ask("PUT", path)
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "callers write the body where they send it")]
+    pub(crate) fn patch(&self, path: &str, body: serde_json::Value) -> Asking {
+        self.client.ask("PATCH", path).json(&body)
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Asking {
+        self.client.ask("DELETE", path)
+    }
+
+    /// The types of the log's events, in order.
+    pub(crate) async fn log(&self) -> Vec<String> {
+        let events = self.get("/api/v1/events").await.is_ok();
+        events
+            .json()
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|event| event["type"].as_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+impl Drop for School {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        // A thread of its own, because a drop cannot wait inside the test's runtime.
+        let path = self.path.clone();
+        let audit = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async { audit(&Db::open(&path).unwrap()).await.unwrap() })
+        });
+        assert_eq!(audit.join().unwrap().findings, [], "the audit of the closing school");
+    }
+}

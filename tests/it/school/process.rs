@@ -1,0 +1,66 @@
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use std::io::{BufRead, BufReader};
+
+/// The real program, serving in a process of its own; killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    pub(crate) line: String,
+}
+
+/// The program, with an environment that sets nothing.
+pub(crate) fn matricula() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_matricula"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("MATRICULA_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+impl Process {
+    pub(crate) async fn serve(database: &Path) -> Self {
+        let mut command = matricula();
+        command.arg("--database").arg(database).args(["--listen", "127.0.0.1:0", "--log", "error"]);
+        Self::start(command).await
+    }
+
+    pub(crate) async fn start(mut command: Command) -> Self {
+        let start = move || {
+            let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+            let mut line = String::new();
+            BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+            (child, line)
+        };
+        let (mut child, line) = tokio::task::spawn_blocking(start).await.unwrap();
+        let address = line.split("http://").nth(1).and_then(|rest| rest.split([' ', '/', '\n']).next());
+        let Some(address) = address.and_then(|address| address.parse().ok()) else {
+            let _ = child.kill();
+            panic!("no address in {line:?}: {:?}", child.wait());
+        };
+        Self { child, address, line }
+    }
+
+    /// SIGKILL: no last word.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and how it ended.
+    pub(crate) async fn terminate(self) -> ExitStatus {
+        let mut process = self;
+        let id = process.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        tokio::task::spawn_blocking(move || process.child.wait().unwrap()).await.unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

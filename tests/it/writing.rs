@@ -1,0 +1,132 @@
+//! The one way of every change: the queue, its end, and those who do not wait for it.
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use matricula::clock::Clock;
+use matricula::db::Db;
+use matricula::registrar::{Command, Course, Enrollment, Origin, Refusal, Registrar, Student, StudentId};
+use serde_json::json;
+
+use crate::school::School;
+
+/// Another program's write transaction on the same file: commits wait until it is dropped.
+fn busy(path: &std::path::Path) -> rusqlite::Connection {
+    let other = rusqlite::Connection::open(path).unwrap();
+    other.execute_batch("begin immediate").unwrap();
+    other
+}
+
+fn create(name: &str) -> Command {
+    Command::CreateStudent { name: name.to_owned(), email: "ana@example.edu".to_owned() }
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_at_once_and_what_it_accepted_is_carried_out() {
+    let school = School::open().await;
+    let registrar = &school.registrar;
+    let other = busy(school.database());
+
+    // All of them are asked before any of them can be answered.
+    let mut asked = FuturesUnordered::new();
+    let mut refused = 0;
+    for _ in 0..20_000 {
+        let mut submitted = Box::pin(registrar.submit::<Student>(create("Ana"), Origin::default()));
+        match (&mut submitted).now_or_never() {
+            None => asked.push(submitted),
+            Some(answer) => {
+                assert_eq!(answer, Err(Refusal::Overloaded));
+                refused += 1;
+            }
+        }
+    }
+    let accepted = asked.len();
+    assert!(refused > 0 && accepted >= 8192, "{refused} refused, {accepted} accepted");
+    let reply = school.post("/api/v1/students", json!({"name": "Ben", "email": "ben@example.edu"})).await;
+    assert_eq!(reply.header("retry-after"), "1");
+    reply.is_refused(503, "overloaded");
+    school.get("/api/v1/students").await.is_ok();
+
+    drop(other);
+    while let Some(answer) = asked.next().await {
+        answer.unwrap();
+    }
+    let reply = school.get("/api/v1/students?limit=1").await.is_ok();
+    assert_eq!(reply.header("x-total-count"), accepted.to_string());
+}
+
+#[tokio::test]
+async fn an_asker_that_goes_away_undoes_nothing() {
+    let school = School::open().await;
+    let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
+    let other = busy(school.database());
+    {
+        let asking = ana.enrolls_in(&algebra).send();
+        // The request is sent, and then its client loses patience.
+        let waited = tokio::time::timeout(Duration::from_millis(200), asking).await;
+        assert!(waited.is_err(), "answered before the commit: {waited:?}");
+    }
+    drop(other);
+
+    ana.enrolls_in(&algebra).await.is_refused(409, "already-enrolled");
+    assert_eq!(ana.courses().await, ["Algebra"]);
+}
+
+#[tokio::test]
+async fn a_school_that_closes_carries_out_what_it_accepted_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("school.db");
+    let school = matricula::school::School::open(&path, Clock::Wall, None).await.unwrap();
+    let registrar: Registrar = school.app.registrar.clone();
+    let other = busy(&path);
+    let mut accepted = Box::pin(registrar.submit::<Student>(create("Ana"), Origin::default()));
+    assert!((&mut accepted).now_or_never().is_none());
+
+    let closing = tokio::spawn(school.close());
+    drop(other);
+    assert_eq!(accepted.await.unwrap().id, StudentId(1));
+    closing.await.unwrap();
+
+    let late = registrar.submit::<Student>(create("Ben"), Origin::default()).await;
+    assert_eq!(late, Err(Refusal::Stopping));
+    let db = Db::open(&path).unwrap();
+    let names = db.query("select name from students", [], |row| row.text(0)).await.unwrap();
+    assert_eq!(names, ["Ana"]);
+}
+
+#[tokio::test]
+async fn one_row_that_the_database_does_not_take_fails_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("school.db");
+    let found = rusqlite::Connection::open(&path).unwrap();
+    found
+        .execute_batch("create table students (id integer primary key, name text, email text unique)")
+        .unwrap();
+    let school = matricula::school::School::open(&path, Clock::Wall, None).await.unwrap();
+    let registrar = &school.app.registrar;
+    let level = "graduate".to_owned();
+    let algebra = Command::CreateCourse { name: "Algebra".to_owned(), level };
+    let algebra = registrar.submit::<Course>(algebra, Origin::default()).await.unwrap();
+    let ana = registrar.submit::<Student>(create("Ana"), Origin::default()).await.unwrap();
+
+    // Held up by another program, the three share a commit.
+    let other = busy(&path);
+    let hold = registrar.submit::<Course>(
+        Command::CreateCourse { name: "Botany".to_owned(), level: "graduate".to_owned() },
+        Origin::default(),
+    );
+    let twin = registrar.submit::<Student>(create("Twin"), Origin::default());
+    let enroll = Command::Enroll { student_id: ana.id, course_id: algebra.id };
+    let enroll = registrar.submit::<Enrollment>(enroll, Origin::default());
+    let release = async {
+        tokio::task::yield_now().await;
+        drop(other);
+    };
+    let (hold, twin, enroll, ()) = tokio::join!(hold, twin, enroll, release);
+
+    assert!(hold.is_ok() && enroll.is_ok());
+    let Err(Refusal::RowRefused(what)) = twin else { panic!("{twin:?}") };
+    assert_eq!(what, "UNIQUE constraint failed: students.email");
+    school.close().await;
+}

@@ -1,0 +1,96 @@
+//! The workshop: every check of this repository by one command, `cargo xtask test`.
+
+mod parts;
+mod shell;
+mod tools;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::parts::{PARTS, Part};
+use crate::shell::Shell;
+
+const USAGE: &str = "\
+cargo xtask test            every part in order, until one fails
+cargo xtask test <part>...  these parts
+cargo xtask list            the parts
+cargo xtask tools           install what the tests need
+";
+
+#[derive(Debug)]
+enum Task {
+    Test(Vec<&'static Part>),
+    List,
+    Tools,
+    Help,
+}
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match task(&words).and_then(|task| carry_out(&task)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where even the error cannot be said, the exit code still says it.
+            let _ = writeln!(io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn task(words: &[String]) -> Result<Task> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["test", names @ ..] => Ok(Task::Test(parts::select(names)?)),
+        ["list"] => Ok(Task::List),
+        ["tools"] => Ok(Task::Tools),
+        [] | ["help" | "-h" | "--help"] => Ok(Task::Help),
+        other => bail!("`{}` is no task of the workshop:\n{USAGE}", other.join(" ")),
+    }
+}
+
+fn carry_out(task: &Task) -> Result<()> {
+    match task {
+        Task::Test(parts) => parts::run(parts, &Shell::open()?, &mut io::stdout()),
+        Task::Tools => tools::install(&Shell::open()?),
+        Task::List => {
+            for part in PARTS {
+                writeln!(io::stdout(), "{:8}{}", part.name, part.about)?;
+            }
+            Ok(())
+        }
+        Task::Help => Ok(write!(io::stdout(), "{USAGE}")?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Task> {
+        let words: Vec<String> = line.split_whitespace().map(String::from).collect();
+        task(&words)
+    }
+
+    #[test]
+    fn test_alone_means_every_part() {
+        let Task::Test(parts) = read("test").unwrap() else { panic!("not a test") };
+        assert_eq!(parts.len(), PARTS.len());
+    }
+
+    #[test]
+    fn a_line_that_is_no_task_is_answered_with_the_usage() {
+        let message = read("tset fmt").unwrap_err().to_string();
+        assert!(message.starts_with("`tset fmt` is no task of the workshop:"), "{message}");
+        assert!(message.contains("cargo xtask tools"), "{message}");
+    }
+
+    #[test]
+    fn help_and_list_need_nothing_installed() {
+        for line in ["", "--help", "list"] {
+            carry_out(&read(line).unwrap()).unwrap();
+        }
+        assert!(matches!(read("tools").unwrap(), Task::Tools));
+    }
+}

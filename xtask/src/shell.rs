@@ -1,0 +1,150 @@
+//! How the workshop runs programs: in the root of the repository, with the tools of the tests first on the path.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+/// Debian's LLVM of the same version as this rustc's: an older one cannot read its coverage.
+const LLVM: &str = "/usr/lib/llvm-22/bin";
+
+pub(crate) struct Shell {
+    pub(crate) root: PathBuf,
+    /// Whether this is a run of CI (`CI=true`).
+    pub(crate) ci: bool,
+    path: OsString,
+    /// Whether the caller has said which LLVM reads the coverage.
+    llvm_given: bool,
+}
+
+impl Shell {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the workshop has no config.rs: its whole environment is read here"
+    )]
+    pub(crate) fn open() -> Result<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
+        let own = root.join("target/tools/venv/bin");
+        let path = env::var_os("PATH").unwrap_or_default();
+        let path = env::join_paths([own].into_iter().chain(env::split_paths(&path)))?;
+        let ci = env::var_os("CI").is_some_and(|it| it == "true");
+        Ok(Self { root, ci, path, llvm_given: env::var_os("LLVM_COV").is_some() })
+    }
+
+    /// Runs a line of words, which must succeed.
+    pub(crate) fn run(&self, line: &str) -> Result<()> {
+        let status = self.command(line).status().with_context(|| format!("cannot run `{line}`"))?;
+        ensure!(status.success(), "`{line}` ended with {status}");
+        Ok(())
+    }
+
+    /// Whether a line of words succeeds, in silence.
+    pub(crate) fn works(&self, line: &str) -> bool {
+        self.command(line).output().is_ok_and(|output| output.status.success())
+    }
+
+    /// What a line of words prints.
+    pub(crate) fn read(&self, line: &str) -> Result<String> {
+        let output = self.command(line).output().with_context(|| format!("cannot run `{line}`"))?;
+        ensure!(output.status.success(), "`{line}` ended with {}", output.status);
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    fn command(&self, line: &str) -> Command {
+        let mut words = line.split_whitespace();
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words).current_dir(&self.root).env("PATH", &self.path).stdin(Stdio::null());
+        if !self.llvm_given && Path::new(LLVM).join("llvm-cov").exists() {
+            command.envs(coverage(LLVM));
+        }
+        command
+    }
+}
+
+fn coverage(llvm: &str) -> [(&'static str, String); 3] {
+    [
+        ("LLVM_COV", format!("{llvm}/llvm-cov")),
+        ("LLVM_PROFDATA", format!("{llvm}/llvm-profdata")),
+        ("CARGO_LLVM_COV_SETUP", "no".to_owned()),
+    ]
+}
+
+#[cfg(test)]
+impl Shell {
+    /// A machine of a test: these programs alone, each a line of shell. They write themselves down in `log`.
+    pub(crate) fn rehearsal(test: &str, programs: &[(&str, &str)]) -> Self {
+        use std::fs;
+        use std::os::unix::fs::PermissionsExt;
+
+        let root = env::temp_dir().join(format!("{}{test}", rehearsals()));
+        let path = root.join("bin");
+        fs::create_dir_all(root.join("src")).unwrap();
+        fs::create_dir_all(&path).unwrap();
+        for (name, body) in programs {
+            let program = path.join(name);
+            fs::write(&program, format!("#!/bin/sh\necho \"{name} $*\" >> log\n{body}\n")).unwrap();
+            fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        Self { root, ci: true, path: path.into(), llvm_given: true }
+    }
+
+    /// What has run so far, a line each.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.root.join("log")).unwrap()
+    }
+}
+
+/// How the folders of this process' rehearsals begin: only these are removed.
+#[cfg(test)]
+fn rehearsals() -> String {
+    format!("xtask-rehearsal-{}-", std::process::id())
+}
+
+#[cfg(test)]
+impl Drop for Shell {
+    fn drop(&mut self) {
+        let name = self.root.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with(&rehearsals()) {
+            std::fs::remove_dir_all(&self.root).unwrap();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_runs_in_the_root_of_the_repository() {
+        let shell = Shell::open().unwrap();
+        assert_eq!(shell.read("pwd").unwrap().trim(), shell.root.to_str().unwrap());
+        assert!(shell.works("test -f xtask/Cargo.toml"));
+        shell.run("test -d .").unwrap();
+    }
+
+    #[test]
+    fn a_line_that_fails_is_named() {
+        let shell = Shell::open().unwrap();
+        assert_eq!(shell.run("false").unwrap_err().to_string(), "`false` ended with exit status: 1");
+        assert_eq!(shell.read("no-such-program").unwrap_err().to_string(), "cannot run `no-such-program`");
+        assert!(!shell.works("no-such-program"));
+    }
+
+    #[test]
+    fn the_tools_of_the_tests_come_first_on_the_path() {
+        let shell = Shell::open().unwrap();
+        let path = shell.read("printenv PATH").unwrap();
+        assert!(path.starts_with(shell.root.join("target/tools/venv/bin").to_str().unwrap()), "{path}");
+    }
+
+    #[test]
+    fn coverage_is_read_by_the_llvm_that_fits() {
+        let names = coverage("/llvm").map(|(name, value)| format!("{name}={value}"));
+        assert_eq!(
+            names,
+            ["LLVM_COV=/llvm/llvm-cov", "LLVM_PROFDATA=/llvm/llvm-profdata", "CARGO_LLVM_COV_SETUP=no"]
+        );
+    }
+}

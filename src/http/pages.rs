@@ -10,5 +10,13 @@ pub fn problem(kind: &Kind) -> String {
         .replace("{{title}}", kind.title)
         .replace("{{status}}", &kind.status.to_string())
         .replace("{{slug}}", kind.slug)
-        .replace("{{meaning}}", kind.meaning)
+        .replace("{{meaning}}", &with_code(kind.meaning))
+}
+
+/// What stands between backticks is code.
+fn with_code(text: &str) -> String {
+    let pieces = text.split('`').enumerate();
+    pieces
+        .map(|(place, piece)| if place % 2 == 1 { format!("<code>{piece}</code>") } else { piece.to_owned() })
+        .collect()
 }

@@ -13,7 +13,7 @@ use matricula::registrar::{Command, Course, Origin, Student};
 use serde_json::json;
 use tokio::sync::Notify;
 
-use crate::school::{Client, Process};
+use crate::school::{Client, Process, matricula};
 
 const ROUNDS: u64 = 12;
 const CLIENTS: i64 = 64;
@@ -122,4 +122,43 @@ async fn enroll_and_drop(
         known.insert(course, Some(enroll));
         acknowledged();
     }
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_writes_goes_on_reading_and_is_forgotten_when_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("school.db");
+    // A limit on the size of files stands for the disk's: the engine meets the same failed write.
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -S -f 400; exec \"$0\" \"$@\""]).arg(matricula().get_program());
+    command.arg("--database").arg(&path).args(["--listen", "127.0.0.1:0", "--log", "off"]);
+    let server = Process::start(command).await;
+    let client = Client::new(server.address);
+    let add = |number: i32| {
+        let body = json!({"name": format!("Student {number}"), "email": "a@example.edu"});
+        client.ask("POST", "/api/v1/students").json(&body)
+    };
+
+    let mut acknowledged = 0;
+    let refused = loop {
+        let reply = add(acknowledged).await;
+        if reply.status.as_u16() != 201 {
+            break reply;
+        }
+        acknowledged += 1;
+        assert!(acknowledged < 10_000, "the disk is never full");
+    };
+    assert_eq!(refused.header("retry-after"), "1");
+    let problem = refused.is_refused(503, "overloaded");
+    assert!(problem["detail"].as_str().unwrap().contains("is full"), "{problem}");
+    let list = client.ask("GET", "/api/v1/students?limit=1").await.is_ok();
+    assert_eq!(list.header("x-total-count"), acknowledged.to_string());
+
+    let id = server.id().to_string();
+    let room = std::process::Command::new("prlimit").args(["--pid", &id, "--fsize=unlimited"]).status();
+    assert!(room.unwrap().success());
+    add(acknowledged).await.is_created();
+    assert!(server.terminate().await.success());
+    let audit = audit(&Db::open(&path).unwrap()).await.unwrap();
+    assert_eq!((audit.events, audit.findings), (i64::from(acknowledged) + 1, Vec::new()));
 }

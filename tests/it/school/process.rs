@@ -43,6 +43,10 @@ impl Process {
         Self { child, address, line }
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGKILL: no last word.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();

@@ -1,9 +1,9 @@
 //! What is read of enrollments.
 
 use super::RosterEntry;
-use crate::db::{Db, DbError, Row};
+use crate::db::{Db, DbError};
 use crate::http::paging::Listing;
-use crate::registrar::{Course, CourseId, Enrollment, StudentId};
+use crate::registrar::{Course, CourseId, Enrollment, StudentId, enrollment};
 
 /// The enrollment of a student in a course.
 ///
@@ -63,13 +63,4 @@ pub fn roster_of(course_id: CourseId) -> Listing<RosterEntry> {
         },
         key: Box::new(|entry| (None, entry.enrollment_id)),
     }
-}
-
-fn enrollment(row: &Row<'_>) -> Result<Enrollment, DbError> {
-    Ok(Enrollment {
-        id: row.int(0)?.into(),
-        student_id: row.int(1)?.into(),
-        course_id: row.int(2)?.into(),
-        enrolled_at: row.text(3)?,
-    })
 }

@@ -340,7 +340,11 @@ async fn append_to_log(
     .await
 }
 
-fn enrollment(row: &Row<'_>) -> Result<Enrollment, DbError> {
+/// An enrollment from `id, student_id, course_id, enrolled_at`.
+///
+/// # Errors
+/// When the row holds anything else.
+pub fn enrollment(row: &Row<'_>) -> Result<Enrollment, DbError> {
     Ok(Enrollment {
         id: row.int(0)?.into(),
         student_id: row.int(1)?.into(),

@@ -20,6 +20,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 pub use self::command::{Answer, Command, Origin};
+pub use self::commit::enrollment;
 pub use self::decide::{Decision, decide};
 pub use self::event::Event;
 pub use self::facts::Facts;

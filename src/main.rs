@@ -15,7 +15,10 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
     };
-    match runtime.block_on(cli::run(cli)) {
+    let done = runtime.block_on(cli::run(cli));
+    // What is still held up has been told of, and must not hold up the end.
+    runtime.shutdown_background();
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads the output, `head` say, has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,

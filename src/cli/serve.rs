@@ -1,4 +1,5 @@
 use std::io::Write;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -9,6 +10,9 @@ use crate::http::limits::Limits;
 use crate::http::server::{self, Server};
 use crate::logging;
 use crate::school::School;
+
+/// How long the Registrar may take to carry out what it has accepted, once the last request has ended.
+const LAST_COMMITS: Duration = Duration::from_secs(20);
 
 /// Serves until SIGTERM or SIGINT, then answers what it has accepted and stops.
 pub(super) async fn run(args: ServeArgs, clock: Clock, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -38,7 +42,9 @@ pub(super) async fn run(args: ServeArgs, clock: Clock, out: &mut dyn Write) -> a
     };
     let serving = async {
         server.serve(router, stop).await;
-        school.close().await;
+        if tokio::time::timeout(LAST_COMMITS, school.close()).await.is_err() {
+            tracing::error!("stopped before every accepted change was carried out: the database is held up");
+        }
     };
     tokio::select! {
         () = serving => {}

@@ -14,6 +14,7 @@ create table events (
 
 create index events_student on events (student_id, seq);
 create index events_course on events (course_id, seq);
+create index events_type on events (type, seq);
 
 -- The head of the log: the row that every batch updates first, so that batches take turns and `seq` has no gaps.
 create table log_head (

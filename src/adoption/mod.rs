@@ -129,6 +129,9 @@ async fn look(path: &Path, clock: &Clock) -> Result<DryRun, Reason> {
 /// Says in plain words what the engine would only call "unable to open". It asks for the file's kind and never opens
 /// it: closing a second handle of a file releases the locks that the engine of this process holds on it.
 fn check_path(path: &Path) -> Result<(), Reason> {
+    if path == Path::new(":memory:") {
+        return Err(Reason::Unusable("what is in memory only is not kept; name a file".to_owned()));
+    }
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => Err(Reason::Unusable("a directory, not a database".to_owned())),
         Ok(found) if !found.is_file() => Err(Reason::Unusable("no regular file, so no database".to_owned())),

@@ -1,6 +1,6 @@
 //! SQLite: the connection that writes, and what every connection is: its settings, its prepared statements, its errors.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
@@ -26,6 +26,7 @@ const WAL_RETRY: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct Writer {
     connection: Connection,
+    file: Option<File>,
     checkpointer: Option<Checkpointer>,
 }
 
@@ -39,6 +40,7 @@ impl Writer {
         writer.switch_to_wal()?;
         writer.connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         let beside = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        writer.file = File::at(path);
         writer.checkpointer = Some(Checkpointer::start(path, beside)?);
         Ok(writer)
     }
@@ -75,7 +77,7 @@ impl Writer {
         connection.pragma_update(None, "page_size", 2048)?;
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "foreign_keys", foreign_keys)?;
-        Ok(Self { connection, checkpointer: None })
+        Ok(Self { connection, file: None, checkpointer: None })
     }
 
     /// Brings everything from the write-ahead log into the file, as far as nobody else is in the way.
@@ -90,9 +92,46 @@ impl Writer {
     /// [`DbError::Busy`] when another program keeps writing.
     #[expect(clippy::unused_async, reason = "the seam: an engine on the network awaits here")]
     pub async fn begin(&mut self) -> Result<Tx<'_>, DbError> {
+        if self.file.as_ref().is_some_and(File::is_gone) {
+            // What is written to a file without a name is lost with the process.
+            return Err(DbError::Engine(
+                "the database file was moved or deleted under the server".to_owned(),
+            ));
+        }
         self.connection.execute_batch("begin immediate")?;
         Ok(Tx { connection: &self.connection, open: true })
     }
+}
+
+/// The file that a path led to.
+#[derive(Debug)]
+struct File {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl File {
+    fn at(path: &Path) -> Option<Self> {
+        Some(Self { path: path.to_owned(), identity: identity(path)? })
+    }
+
+    fn is_gone(&self) -> bool {
+        identity(&self.path) != Some(self.identity)
+    }
+}
+
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+
+    let found = std::fs::metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
+/// Other systems do not let an open file go.
+#[cfg(not(unix))]
+fn identity(_: &Path) -> Option<(u64, u64)> {
+    None
 }
 
 /// A transaction that writes. Dropped without [`Tx::commit`], it never happened.
@@ -125,13 +164,15 @@ impl Tx<'_> {
         query(self.connection, sql, args, map)
     }
 
-    /// Runs a statement once for each set of parameters, in order.
+    /// Runs a statement once for each set of parameters, in order; each changes one row.
     ///
     /// # Errors
-    /// What the engine said; the transaction can then only be dropped.
+    /// What the engine said, or that a row was left as it was (by a trigger of the table, say); the transaction can then only be dropped.
     pub async fn execute_many(&mut self, sql: &str, sets: &[Vec<Arg>]) -> Result<(), DbError> {
         for args in sets {
-            prepare(self.connection, sql, args)?.raw_execute()?;
+            if prepare(self.connection, sql, args)?.raw_execute()? != 1 {
+                return Err(DbError::Constraint("the table kept the row as it was".to_owned()));
+            }
         }
         Ok(())
     }
@@ -240,6 +281,10 @@ impl From<rusqlite::Error> for DbError {
             (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => Self::Busy,
             (ErrorCode::DiskFull, _) | (_, ffi::SQLITE_IOERR_WRITE) => Self::Full,
             // SQLite's message names the kind and the column ("UNIQUE constraint failed: students.email"), no value.
+            // Its text is the trigger's own, and may hold values.
+            (_, ffi::SQLITE_CONSTRAINT_TRIGGER) => {
+                Self::Constraint("a trigger of the table refuses it".to_owned())
+            }
             (ErrorCode::ConstraintViolation, _) => Self::Constraint(error.to_string()),
             (ErrorCode::NotADatabase, _) => {
                 Self::Engine("it is no SQLite database, or an encrypted one".to_owned())

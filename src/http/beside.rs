@@ -14,6 +14,7 @@ use super::pages;
 use super::problem::{KINDS, NotFound, Problem};
 use crate::db::{Db, migrate};
 use crate::metrics::Metrics;
+use crate::registrar::Registrar;
 
 /// The OpenAPI document, as JSON.
 pub const OPENAPI: &str = "/api/v1/openapi.json";
@@ -23,6 +24,7 @@ pub fn routes<S>(document: String) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
     Db: FromRef<S>,
+    Registrar: FromRef<S>,
     Metrics: FromRef<S>,
 {
     let docs = SwaggerUi::new("/docs")
@@ -45,7 +47,10 @@ async fn or_problem(response: Response) -> Response {
 }
 
 /// The database answers and its schema is the one that this program knows.
-async fn ready(State(db): State<Db>) -> Result<&'static str, Problem> {
+async fn ready(State(db): State<Db>, State(registrar): State<Registrar>) -> Result<&'static str, Problem> {
+    if !registrar.is_open() {
+        return Err(Problem::overloaded("Nothing can be changed: the server is stopping."));
+    }
     match migrate::is_current(&db).await {
         Ok(true) => Ok("ready\n"),
         Ok(false) => Err(Problem::overloaded(

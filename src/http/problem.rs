@@ -237,7 +237,7 @@ impl From<Refusal> for Problem {
 impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
         match error {
-            DbError::Busy => Self::overloaded("The database is busy; nothing was changed."),
+            DbError::Busy => Self::overloaded("The database is busy; try again."),
             DbError::Full => {
                 Self::overloaded("The disk that holds the database is full; nothing was changed.")
             }

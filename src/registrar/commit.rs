@@ -6,7 +6,7 @@ use super::command::{Answer, Command, Origin};
 use super::decide::decide;
 use super::event::Event;
 use super::facts::Facts;
-use super::record::{Course, CourseId, Enrollment, EnrollmentId, Student, StudentId};
+use super::record::{Course, CourseId, Enrollment, EnrollmentId, MAX_ID, Student, StudentId};
 use super::refusal::Refusal;
 use crate::db::{Arg, DbError, Row, Tx, Writer};
 
@@ -240,13 +240,7 @@ impl<'a> Effects<'a> {
 
 async fn apply_to_tables(tx: &mut Tx<'_>, happened: &[(Event, &Origin)]) -> Result<Numbered, DbError> {
     let effects = Effects::of(happened);
-    // Drops before what they make room for, deletions after what stood in their way.
     tx.execute_many("delete from student_courses where id = $1", &sets(&effects.dropped)).await?;
-    tx.execute_many("delete from students where id = cast($1 as bigint)", &sets(&effects.deleted_students))
-        .await?;
-    tx.execute_many("delete from courses where id = cast($1 as bigint)", &sets(&effects.deleted_courses))
-        .await?;
-
     let rows: Vec<_> = effects
         .students
         .values()
@@ -279,6 +273,13 @@ async fn apply_to_tables(tx: &mut Tx<'_>, happened: &[(Event, &Origin)]) -> Resu
     .await?;
     let courses = effects.new_courses.iter().map(|c| c.id).zip(given.into_iter().map(CourseId)).collect();
 
+    // After the new rows: a found table may give a new row the id of one that is gone, and the log would have told of
+    // the deletion last.
+    tx.execute_many("delete from students where id = cast($1 as bigint)", &sets(&effects.deleted_students))
+        .await?;
+    tx.execute_many("delete from courses where id = cast($1 as bigint)", &sets(&effects.deleted_courses))
+        .await?;
+
     let rows: Vec<_> = effects
         .enrolled
         .values()
@@ -299,7 +300,13 @@ async fn insert_numbered(tx: &mut Tx<'_>, sql: &str, rows: &[Vec<Arg>]) -> Resul
     given
         .into_iter()
         .map(|row| row.into_iter().flatten().next())
-        .map(|id| id.ok_or_else(|| DbError::Constraint("the table gives new rows no id".to_owned())))
+        .map(|id| match id {
+            Some(id) if (1..=MAX_ID).contains(&id) => Ok(id),
+            Some(id) => Err(DbError::Constraint(format!(
+                "the table gives new rows ids like {id}, out of 1 to {MAX_ID}"
+            ))),
+            None => Err(DbError::Constraint("the table gives new rows no id".to_owned())),
+        })
         .collect()
 }
 

@@ -69,6 +69,12 @@ impl Registrar {
         Ok((registrar, thread))
     }
 
+    /// Whether it takes commands: not after [`Registrar::stop`], nor when its thread has ended otherwise.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.queue.is_closed()
+    }
+
     /// Takes no more commands; those that wait are still carried out.
     pub fn stop(&self) {
         self.stop.notify_one();
@@ -96,7 +102,7 @@ impl Registrar {
 
 async fn carry_out(
     mut writer: Writer,
-    mut asked: mpsc::Receiver<Asked>,
+    mut queue: mpsc::Receiver<Asked>,
     stop: &Notify,
     clock: &Clock,
     metrics: &Metrics,
@@ -104,9 +110,9 @@ async fn carry_out(
     let mut batch = Vec::with_capacity(BATCH);
     loop {
         let taken = tokio::select! {
-            taken = asked.recv_many(&mut batch, BATCH) => taken,
+            taken = queue.recv_many(&mut batch, BATCH) => taken,
             () = stop.notified() => {
-                asked.close();
+                queue.close();
                 continue;
             }
         };
@@ -119,9 +125,16 @@ async fn carry_out(
         let commands: Vec<_> = batch.iter().map(|asked| (&asked.command, &asked.origin)).collect();
         let outcome = carry_out_batch(&mut writer, &commands, clock).await;
         metrics.commit_seconds.observe(began.elapsed().as_secs_f64());
+        let held_up = outcome.iter().any(|answer| *answer == Err(Refusal::Engine(DbError::Busy)));
         for (asked, answer) in batch.drain(..).zip(outcome) {
             // Nobody waits for it any more; it is done all the same.
             let _ = asked.answer.send(answer);
+        }
+        // Another program keeps the database. Whoever waits here has waited as long, and must not wait for turn after
+        // turn of it.
+        while held_up && let Ok(asked) = queue.try_recv() {
+            metrics.queue_depth.dec();
+            let _ = asked.answer.send(Err(Refusal::Engine(DbError::Busy)));
         }
     }
 }
@@ -133,24 +146,34 @@ async fn carry_out_batch(
 ) -> commit::Outcome {
     match commit::commit(writer, commands, clock.stamp()).await {
         Ok(outcome) => outcome,
-        Err(error @ (DbError::Busy | DbError::Full)) => vec![Err(Refusal::Engine(error)); commands.len()],
-        Err(error) if commands.len() == 1 => vec![Err(refused(error))],
         // One command that the database does not take must not fail its neighbors.
-        Err(_) => {
-            let mut outcome = Vec::with_capacity(commands.len());
-            for command in commands {
+        Err(DbError::Constraint(_)) if commands.len() > 1 => carry_out_singly(writer, commands, clock).await,
+        Err(error) => vec![Err(refused(error)); commands.len()],
+    }
+}
+
+async fn carry_out_singly(
+    writer: &mut Writer,
+    commands: &[(&Command, &Origin)],
+    clock: &Clock,
+) -> commit::Outcome {
+    let mut outcome = Vec::with_capacity(commands.len());
+    for command in commands {
+        match commit::commit(writer, std::slice::from_ref(command), clock.stamp()).await {
+            Ok(mut alone) => {
                 outcome.push(
-                    match commit::commit(writer, std::slice::from_ref(command), clock.stamp()).await {
-                        Ok(mut alone) => alone
-                            .pop()
-                            .unwrap_or_else(|| Err(broken("a command was decided without an answer"))),
-                        Err(error) => Err(refused(error)),
-                    },
+                    alone.pop().unwrap_or_else(|| Err(broken("a command was decided without an answer"))),
                 );
             }
-            outcome
+            Err(error @ DbError::Constraint(_)) => outcome.push(Err(refused(error))),
+            // What is the database's own trouble is not tried again for each of the others.
+            Err(error) => {
+                outcome.resize(commands.len(), Err(refused(error)));
+                break;
+            }
         }
     }
+    outcome
 }
 
 fn refused(error: DbError) -> Refusal {

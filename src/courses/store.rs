@@ -1,7 +1,7 @@
 //! What is read of courses.
 
 use crate::db::{Db, DbError, Row};
-use crate::http::paging::{Direction, Listing, Search, Sorted, TextOf};
+use crate::http::paging::{Direction, Listed, Listing, Search, Sorted};
 use crate::registrar::{Course, CourseId};
 
 /// What the list can be sorted by.
@@ -30,26 +30,28 @@ pub async fn find(db: &Db, id: CourseId) -> Result<Option<Course>, DbError> {
 #[must_use]
 pub fn list(search: Option<&Search>, sort: Sort, direction: Direction) -> Listing<Course> {
     let ascending = direction == Direction::Asc;
-    let (rows, text): (_, Option<TextOf<Course>>) = match sort {
-        Sort::Id if ascending => (rows!("id > $2", "id limit $3"), None),
-        Sort::Id => (rows!("id < $2", "id desc limit $3"), None),
-        Sort::Name if ascending => (rows_by!("name", ">", ""), Some(|course| course.name.as_deref())),
-        Sort::Name => (rows_by!("name", "<", "desc"), Some(|course| course.name.as_deref())),
-        Sort::Level if ascending => (rows_by!("level", ">", ""), Some(|course| course.level.as_deref())),
-        Sort::Level => (rows_by!("level", "<", "desc"), Some(|course| course.level.as_deref())),
+    let rows = match sort {
+        Sort::Id if ascending => rows!("cast(null as text)", "id > $2", "id limit $3"),
+        Sort::Id => rows!("cast(null as text)", "id < $2", "id desc limit $3"),
+        Sort::Name if ascending => rows_by!("name", ">", ""),
+        Sort::Name => rows_by!("name", "<", "desc"),
+        Sort::Level if ascending => rows_by!("level", ">", ""),
+        Sort::Level => rows_by!("level", "<", "desc"),
     };
     let count = if search.is_some() { COUNT_MATCHING } else { "select count(*) from courses" };
     let order = format!("courses.{sort:?}.{direction:?}");
-    Sorted { count, rows, map: course, search, order, direction, text, id: |course| course.id.0 }.listing()
+    Sorted { count, rows, map: listed, search, order, direction, by_text: sort != Sort::Id }.listing()
 }
 
 const COUNT_MATCHING: &str = r"select count(*) from courses
     where casefold(name) like $1 escape '\' or casefold(level) like $1 escape '\'";
 
 macro_rules! rows {
-    ($after:expr, $order:expr) => {
+    ($key:expr, $after:expr, $order:expr) => {
         concat!(
-            r"select cast(id as bigint), name, level from courses where (cast($1 as text) is null
+            "select cast(id as bigint), name, level, ",
+            $key,
+            r" from courses where (cast($1 as text) is null
             or casefold(name) like $1 escape '\' or casefold(level) like $1 escape '\') and ",
             $after,
             " order by ",
@@ -62,6 +64,7 @@ use rows;
 macro_rules! rows_by {
     ($text:literal, $past:literal, $way:literal) => {
         rows!(
+            concat!("casefold(coalesce(", $text, ", ''))"),
             concat!(
                 "(cast($2 as text) is null or (casefold(coalesce(",
                 $text,
@@ -74,6 +77,10 @@ macro_rules! rows_by {
     };
 }
 use rows_by;
+
+fn listed(row: &Row<'_>) -> Result<Listed<Course>, DbError> {
+    Ok(Listed { row: course(row)?, text: row.opt_text(3)?, id: row.int(0)? })
+}
 
 fn course(row: &Row<'_>) -> Result<Course, DbError> {
     Ok(Course { id: row.int(0)?.into(), name: row.opt_text(1)?, level: row.opt_text(2)? })

@@ -238,8 +238,10 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection, DbError> {
         FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC,
         |context| {
             Ok(match context.get_raw(0) {
-                ValueRef::Text(text) => Some(String::from_utf8_lossy(text).to_lowercase()),
-                ValueRef::Null | ValueRef::Blob(_) => None,
+                ValueRef::Text(text) | ValueRef::Blob(text) => {
+                    Some(String::from_utf8_lossy(text).to_lowercase())
+                }
+                ValueRef::Null => None,
                 ValueRef::Integer(value) => Some(value.to_string()),
                 ValueRef::Real(value) => Some(value.to_string()),
             })

@@ -1,13 +1,13 @@
 //! Enrollments over HTTP.
 
 use axum::extract::State;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::RosterEntry;
-use super::store::{self, Taken};
+use super::store;
 use crate::app::App;
 use crate::courses::store::find as find_course;
 use crate::http::extract::{Json, Named, NoQuery, Parameters, Query, from_text, origin};
@@ -15,7 +15,7 @@ use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{Cursor, Here, Limit, Page};
 use crate::http::problem::{AlreadyEnrolled, CourseNotFound, EnrollmentNotFound, Refused, StudentNotFound};
 use crate::http::reply::{Created, Ensured, Found, List, NoContent, Resource};
-use crate::registrar::{Command, CourseId, Enrollment, Refusal, StudentId};
+use crate::registrar::{Command, Course, CourseId, Enrollment, Refusal, StudentId};
 use crate::students::store::find as find_student;
 
 /// The routes of this room.
@@ -47,7 +47,7 @@ async fn courses(
     student: Named<StudentId>,
     Query(wanted): Query<Part>,
     here: Here,
-) -> Result<List<Taken>, Refused<(StudentNotFound,)>> {
+) -> Result<List<Course>, Refused<(StudentNotFound,)>> {
     let id = student.found()?;
     let listing = store::courses_of(id);
     let page = Page::of(wanted.limit, wanted.after, &listing.order)?;
@@ -127,12 +127,6 @@ async fn roster(
 impl Resource for Enrollment {
     fn location(&self) -> String {
         format!("/api/v1/students/{}/courses/{}", self.student_id, self.course_id)
-    }
-}
-
-impl Serialize for Taken {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
     }
 }
 

@@ -24,8 +24,4 @@ pub struct RosterEntry {
     /// RFC 3339, UTC, milliseconds.
     #[schema(format = DateTime)]
     pub enrolled_at: String,
-    /// The enrollment, whose order is the order of the roster.
-    #[serde(skip)]
-    #[schema(ignore)]
-    pub(crate) enrollment_id: i64,
 }

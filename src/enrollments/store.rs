@@ -2,7 +2,7 @@
 
 use super::RosterEntry;
 use crate::db::{Db, DbError};
-use crate::http::paging::Listing;
+use crate::http::paging::{Listed, Listing};
 use crate::registrar::{Course, CourseId, Enrollment, StudentId, enrollment};
 
 /// The enrollment of a student in a course.
@@ -18,13 +18,9 @@ pub async fn find(
     db.query_opt(sql, [student_id.0.into(), course_id.0.into()], enrollment).await
 }
 
-/// A course that a student takes, and the enrollment, whose order is the order of the list.
-#[derive(Debug)]
-pub struct Taken(pub Course, i64);
-
 /// The courses that a student takes, in order of enrollment. Empty also when there is no such student.
 #[must_use]
-pub fn courses_of(student_id: StudentId) -> Listing<Taken> {
+pub fn courses_of(student_id: StudentId) -> Listing<Course> {
     Listing {
         order: format!("courses-of-{student_id}"),
         count: "select count(*) from student_courses sc join courses c on c.id = sc.course_id where sc.student_id = $1",
@@ -35,9 +31,8 @@ pub fn courses_of(student_id: StudentId) -> Listing<Taken> {
         args: Box::new(move |after| vec![student_id.0.into(), after.map_or(0, |after| after.id).into()]),
         map: |row| {
             let course = Course { id: row.int(1)?.into(), name: row.opt_text(2)?, level: row.opt_text(3)? };
-            Ok(Taken(course, row.int(0)?))
+            Ok(Listed { row: course, text: None, id: row.int(0)? })
         },
-        key: Box::new(|taken| (None, taken.1)),
     }
 }
 
@@ -53,14 +48,13 @@ pub fn roster_of(course_id: CourseId) -> Listing<RosterEntry> {
                where sc.course_id = $1 and sc.id > $2 order by sc.id limit $3",
         args: Box::new(move |after| vec![course_id.0.into(), after.map_or(0, |after| after.id).into()]),
         map: |row| {
-            Ok(RosterEntry {
+            let entry = RosterEntry {
                 id: row.int(0)?.into(),
                 name: row.opt_text(1)?,
                 email: row.opt_text(2)?,
                 enrolled_at: row.text(3)?,
-                enrollment_id: row.int(4)?,
-            })
+            };
+            Ok(Listed { row: entry, text: None, id: row.int(4)? })
         },
-        key: Box::new(|entry| (None, entry.enrollment_id)),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::LogEntry;
 use crate::db::{Arg, DbError, Row};
-use crate::http::paging::{Cursor, Listing, PLAIN};
+use crate::http::paging::{Cursor, Listed, Listing, PLAIN};
 use crate::registrar::{CourseId, StudentId};
 
 /// The entries that match, in order.
@@ -35,16 +35,7 @@ pub fn list(
         args.push(after.map_or(0, |after| after.id).into());
         args
     };
-    let key = |entry: &LogEntry| (None, entry.seq);
-    Listing {
-        order: PLAIN.to_owned(),
-        count,
-        count_args,
-        rows,
-        args: Box::new(args),
-        map: entry,
-        key: Box::new(key),
-    }
+    Listing { order: PLAIN.to_owned(), count, count_args, rows, args: Box::new(args), map: listed }
 }
 
 macro_rules! statements {
@@ -68,6 +59,10 @@ macro_rules! rows {
     };
 }
 use rows;
+
+fn listed(row: &Row<'_>) -> Result<Listed<LogEntry>, DbError> {
+    Ok(Listed { row: entry(row)?, text: None, id: row.int(0)? })
+}
 
 fn entry(row: &Row<'_>) -> Result<LogEntry, DbError> {
     let data = row.text(8)?;

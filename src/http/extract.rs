@@ -2,10 +2,11 @@
 
 use std::convert::Infallible;
 use std::str::FromStr;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, MatchedPath, RawPathParams, Request};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
@@ -14,9 +15,13 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::fields::{self, Draft, invalid, list, nearest};
+use super::limits::BODY;
 use super::observe::current_request_id;
 use super::problem::{CourseNotFound, Problem, StudentNotFound, UnsupportedMediaType};
 use crate::registrar::{CourseId, MAX_ID, Origin, StudentId};
+
+/// How long a body may take to arrive; shorter than a request may take, so that it is told what was slow.
+const SLOWEST_BODY: Duration = Duration::from_secs(20);
 
 /// A JSON body, read into a draft. Refuses in the order media type, size, JSON, fields.
 #[derive(Debug)]
@@ -31,7 +36,15 @@ impl<T: Draft, S: Send + Sync> FromRequest<S> for Json<T> {
                 "Send the body as `Content-Type: application/json`.",
             ));
         }
-        let body = Bytes::from_request(request, state).await.map_err(|rejection| {
+        if announced(request.headers()).is_some_and(|bytes| bytes > BODY) {
+            return Err(Problem::payload_too_large());
+        }
+        let body = tokio::time::timeout(SLOWEST_BODY, Bytes::from_request(request, state)).await;
+        let body = body.map_err(|_| {
+            let detail = format!("did not arrive within {} seconds", SLOWEST_BODY.as_secs());
+            invalid(vec![json!({"pointer": "", "detail": detail})])
+        })?;
+        let body = body.map_err(|rejection| {
             if rejection.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE {
                 Problem::payload_too_large()
             } else {
@@ -40,6 +53,10 @@ impl<T: Draft, S: Send + Sync> FromRequest<S> for Json<T> {
         })?;
         fields::read(&body).map(Self)
     }
+}
+
+fn announced(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -24,23 +24,34 @@ pub fn read<T: Draft>(body: &[u8]) -> Result<T, Problem> {
             .with("line", error.line())
             .with("column", error.column())
     })?;
-    let Document::Object(members) = document else {
+    let Document::Object(members, further) = document else {
         return Err(invalid(vec![json!({"pointer": "", "detail": "must be a JSON object"})]));
     };
-    let mut fields = Fields { members, known: Vec::new(), errors: Vec::new() };
+    let mut fields = Fields { members, known: Vec::new(), errors: Vec::new(), untold: 0 };
     let draft = T::read(&mut fields);
     fields.refuse_unknown();
     match draft {
-        Some(draft) if fields.errors.is_empty() => Ok(draft),
-        _ => Err(invalid(fields.errors)),
+        Some(draft) if fields.errors.is_empty() && further == 0 => Ok(draft),
+        _ => {
+            let total = fields.errors.len() + fields.untold + further;
+            Err(invalid_of(fields.errors, total))
+        }
     }
 }
 
-/// Errors that are told of one request: a body of nothing but unknown fields would be answered with eight times its size.
-const TOLD: usize = 100;
+/// Errors that are told of one request: a body of nothing but unknown fields would be answered with eight times its
+/// size.
+pub(super) const TOLD: usize = 100;
 
 /// `invalid-request` with these errors.
-pub(super) fn invalid(mut errors: Vec<Value>) -> Problem {
+pub(super) fn invalid(errors: Vec<Value>) -> Problem {
+    let total = errors.len();
+    invalid_of(errors, total)
+}
+
+/// `invalid-request` with the first of so many errors.
+fn invalid_of(mut errors: Vec<Value>, total: usize) -> Problem {
+    errors.truncate(TOLD);
     let detail = match errors.as_slice() {
         [one] => format!(
             "{}: {}.",
@@ -51,14 +62,11 @@ pub(super) fn invalid(mut errors: Vec<Value>) -> Problem {
                 .unwrap_or("The body"),
             one["detail"].as_str().unwrap_or("is not allowed")
         ),
-        several if several.len() <= TOLD => {
-            format!("{} things are wrong with this request; `errors` lists them.", several.len())
+        told if told.len() == total => {
+            format!("{total} things are wrong with this request; `errors` lists them.")
         }
-        many => {
-            format!("{} things are wrong with this request; `errors` lists the first {TOLD}.", many.len())
-        }
+        _ => format!("{total} things are wrong with this request; `errors` lists the first {TOLD}."),
     };
-    errors.truncate(TOLD);
     Problem::new::<InvalidRequest>(detail).with("errors", errors)
 }
 
@@ -68,6 +76,7 @@ pub struct Fields {
     members: Vec<(String, Value)>,
     known: Vec<&'static str>,
     errors: Vec<Value>,
+    untold: usize,
 }
 
 impl Fields {
@@ -117,7 +126,10 @@ impl Fields {
     }
 
     fn refuse_unknown(&mut self) {
-        for (name, _) in std::mem::take(&mut self.members) {
+        let mut unknown = std::mem::take(&mut self.members);
+        self.untold = unknown.len().saturating_sub(TOLD);
+        unknown.truncate(TOLD);
+        for (name, _) in unknown {
             let detail = match nearest(&name, &self.known) {
                 Some(known) => format!("is not a known field; did you mean `{known}`?"),
                 None => format!("is not a known field; known are {}", list(&self.known)),
@@ -173,7 +185,8 @@ pub(super) fn list(names: &[&str]) -> String {
 
 /// A JSON text that keeps an object's members as they stand, so that one that is there twice is seen.
 enum Document {
-    Object(Vec<(String, Value)>),
+    /// The first members, and how many more there are.
+    Object(Vec<(String, Value)>, usize),
     Other,
 }
 
@@ -182,6 +195,9 @@ impl<'de> Deserialize<'de> for Document {
         deserializer.deserialize_any(DocumentVisitor)
     }
 }
+
+/// Members that are kept of an object; no draft has as many, and more are only counted.
+const MEMBERS: usize = 1000;
 
 struct DocumentVisitor;
 
@@ -200,10 +216,15 @@ impl<'de> Visitor<'de> for DocumentVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Document, A::Error> {
         let mut members = Vec::new();
-        while let Some(member) = map.next_entry()? {
+        while members.len() < MEMBERS {
+            let Some(member) = map.next_entry()? else { return Ok(Document::Object(members, 0)) };
             members.push(member);
         }
-        Ok(Document::Object(members))
+        let mut further = 0;
+        while map.next_entry::<serde::de::IgnoredAny, serde::de::IgnoredAny>()?.is_some() {
+            further += 1;
+        }
+        Ok(Document::Object(members, further))
     }
 
     fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Document, A::Error> {

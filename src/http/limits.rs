@@ -28,6 +28,9 @@ use super::problem::Problem;
 use crate::config::{Origin, PublicUrl};
 use crate::metrics::Metrics;
 
+/// Bytes that a body may have.
+pub const BODY: usize = 1024 * 1024;
+
 /// What a request may ask for and take.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -50,7 +53,7 @@ impl Default for Limits {
             public_url: None,
             cors_origins: Vec::new(),
             timeout: Duration::from_secs(30),
-            body: 1024 * 1024,
+            body: BODY,
         }
     }
 }

@@ -12,7 +12,7 @@ use utoipa::openapi::schema::{
     AdditionalProperties, KnownFormat, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type,
 };
 use utoipa::openapi::{OpenApi, Ref, RefOr, Required};
-use utoipa::{IntoResponses, PartialSchema, ToSchema};
+use utoipa::{IntoResponses, ToSchema};
 
 use super::problem::{KINDS, Kind, Kinds, Refused, Scope};
 use super::reply::{Created, Current, Ensured, Found, List, NoContent, Resource};
@@ -252,17 +252,5 @@ impl<P: Kinds> IntoResponses for Refused<P> {
             add_problem(&mut responses, kind);
         }
         responses
-    }
-}
-
-impl ToSchema for crate::enrollments::store::Taken {
-    fn name() -> std::borrow::Cow<'static, str> {
-        crate::registrar::Course::name()
-    }
-}
-
-impl PartialSchema for crate::enrollments::store::Taken {
-    fn schema() -> RefOr<Schema> {
-        crate::registrar::Course::schema()
     }
 }

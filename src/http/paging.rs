@@ -72,10 +72,17 @@ pub struct Page {
 
 /// The parameters of a statement that reads on after a row.
 type ArgsAfter = Box<dyn Fn(Option<&Cursor>) -> Vec<Arg> + Send + Sync>;
-/// Where a row stands: what its list is sorted by, where that is not the id, and the id.
-type KeyOf<T> = Box<dyn Fn(&T) -> (Option<String>, i64) + Send + Sync>;
-/// The text of a row that a list is sorted by.
-pub type TextOf<T> = fn(&T) -> Option<&str>;
+/// A row, and where it stands in its list. The statement itself tells the text, so that a cursor means exactly what the
+/// engine sorts by.
+#[derive(Debug)]
+pub struct Listed<T> {
+    /// The row.
+    pub row: T,
+    /// What the list is sorted by, where that is not the id.
+    pub text: Option<String>,
+    /// The last key of the order.
+    pub id: i64,
+}
 
 /// A list as a room's store defines it.
 pub struct Listing<T> {
@@ -90,9 +97,7 @@ pub struct Listing<T> {
     /// The parameters of `rows` but the last, for reading after a cursor.
     pub args: ArgsAfter,
     /// How a row is read.
-    pub map: Map<T>,
-    /// What the list is sorted by where that is not the id, and the id.
-    pub key: KeyOf<T>,
+    pub map: Map<Listed<T>>,
 }
 
 /// A list that can be searched and sorted.
@@ -102,37 +107,34 @@ pub struct Sorted<'a, T> {
     /// Reads the rows; `$1` is the pattern, then the key of the row before, then how many.
     pub rows: &'static str,
     /// How a row is read.
-    pub map: Map<T>,
+    pub map: Map<Listed<T>>,
     /// What is searched for.
     pub search: Option<&'a Search>,
     /// Which order it is in, for its cursors.
     pub order: String,
     /// Which way.
     pub direction: Direction,
-    /// The text that it is sorted by; by the id alone when `None`.
-    pub text: Option<TextOf<T>>,
-    /// The id, which breaks ties.
-    pub id: fn(&T) -> i64,
+    /// Whether it is sorted by a text, or by the id alone.
+    pub by_text: bool,
 }
 
 impl<T: 'static> Sorted<'_, T> {
     /// As a listing.
     #[must_use]
     pub fn listing(self) -> Listing<T> {
-        let Self { count, rows, map, search, order, direction, text, id } = self;
+        let Self { count, rows, map, search, order, direction, by_text } = self;
         let pattern = search.map(Search::pattern);
         let count_args = pattern.iter().map(|pattern| pattern.as_str().into()).collect();
         let before_all = if direction == Direction::Asc { 0 } else { i64::MAX };
         let args = move |after: Option<&Cursor>| {
             let mut args = vec![pattern.clone().into()];
-            if text.is_some() {
+            if by_text {
                 args.push(after.map(|after| after.text.clone().unwrap_or_default()).into());
             }
             args.push(after.map_or(before_all, |after| after.id).into());
             args
         };
-        let key = move |row: &T| (text.map(|text| text(row).unwrap_or_default().to_lowercase()), id(row));
-        Listing { order, count, count_args, rows, args: Box::new(args), map, key: Box::new(key) }
+        Listing { order, count, count_args, rows, args: Box::new(args), map }
     }
 }
 
@@ -155,18 +157,19 @@ impl<T: Send + 'static> Listing<T> {
                 db.query_opt(self.count, self.count_args.clone(), |row| row.int(0)).await?.unwrap_or_default()
             }
         };
-        let last = rows.last().filter(|_| more).map(|row| {
-            let (text, id) = (self.key)(row);
-            Cursor { order: self.order.clone(), text, id }
+        let last = rows.last().filter(|_| more).map(|last| {
+            let order = self.order.clone();
+            Cursor { order, text: last.text.clone(), id: last.id }
         });
         let (next, rest) = match (last, page.limit) {
             (Some(last), Some(_)) => (Some(here.after(&last)), None),
             (Some(last), None) => {
-                (None, Some(db.stream(self.rows, self.args_after(Some(&last), i64::MAX), self.map)?.boxed()))
+                let rest = db.stream(self.rows, self.args_after(Some(&last), i64::MAX), self.map)?;
+                (None, Some(rest.map(|chunk| chunk.map(without_places)).boxed()))
             }
             (None, _) => (None, None),
         };
-        Ok(List { total, next, rows, rest })
+        Ok(List { total, next, rows: without_places(rows), rest })
     }
 
     fn args_after(&self, after: Option<&Cursor>, rows: i64) -> Vec<Arg> {
@@ -174,6 +177,10 @@ impl<T: Send + 'static> Listing<T> {
         args.push(rows.into());
         args
     }
+}
+
+fn without_places<T>(listed: Vec<Listed<T>>) -> Vec<T> {
+    listed.into_iter().map(|listed| listed.row).collect()
 }
 
 impl Page {

@@ -16,6 +16,7 @@ mod crash;
 mod documents;
 mod enrollments;
 mod events;
+mod found_tables;
 mod laws;
 mod lists;
 mod migrations;

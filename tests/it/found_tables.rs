@@ -1,0 +1,115 @@
+//! Tables that other programs made, with rules of their own.
+
+use matricula::audit::audit;
+use matricula::db::Db;
+use matricula::registrar::{Command, Origin, Student, StudentId};
+use serde_json::json;
+
+use crate::school::School;
+
+/// As most programs make them: SQLite gives the id of the last row again once that row is gone.
+const STUDENTS: &str = "create table students (id integer primary key, name, email);
+    insert into students (id, name, email) values (1, 'Ana', 'ana@example.edu'), (7, 'Ben', 'ben@example.edu');";
+
+#[tokio::test]
+async fn a_new_row_never_takes_the_id_of_one_that_the_log_says_is_deleted_after_it() {
+    let school = School::open_found(STUDENTS).await;
+    let other = school.other_program();
+    other.execute_batch("begin immediate").unwrap();
+    let registrar = &school.registrar;
+    let (name, email) = ("Cleo".to_owned(), "cleo@example.edu".to_owned());
+    // Held up by the other program, what comes after the first shares a commit.
+    let first = Command::UpdateStudent {
+        id: StudentId(1),
+        name: Some("Anna".to_owned()),
+        email: None,
+        expected: None,
+    };
+    let first = registrar.submit::<Student>(first, Origin::default());
+    let create = registrar.submit::<Student>(Command::CreateStudent { name, email }, Origin::default());
+    let delete = Command::DeleteStudent { id: StudentId(7), drop: false, expected: None };
+    let delete = registrar.submit::<()>(delete, Origin::default());
+    let release = async {
+        tokio::task::yield_now().await;
+        drop(other);
+    };
+    let (_, created, deleted, ()) = tokio::join!(first, create, delete, release);
+    deleted.unwrap();
+
+    let id = created.unwrap().id;
+    assert_ne!(id, StudentId(7));
+    school.get(&format!("/api/v1/students/{id}")).await.is_ok();
+    school.get("/api/v1/students/7").await.is_refused(404, "student-not-found");
+}
+
+#[tokio::test]
+async fn a_row_that_a_trigger_keeps_as_it_was_is_a_refusal_and_no_event() {
+    let school = School::open_found(STUDENTS).await;
+    school.meanwhile(
+        "create trigger keep before delete on students begin select raise(ignore); end;
+         create trigger still before update on students begin select raise(ignore); end;",
+    );
+    school.delete("/api/v1/students/7").await.is_refused(409, "row-refused");
+    school.patch("/api/v1/students/7", json!({"name": "Benno"})).await.is_refused(409, "row-refused");
+    assert_eq!(school.log().await, [""; 0]);
+    assert_eq!(school.get("/api/v1/students/7").await.is_ok().json()["name"], "Ben");
+}
+
+#[tokio::test]
+async fn what_a_trigger_says_of_a_row_is_not_told() {
+    let school = School::open_found(STUDENTS).await;
+    school.meanwhile(
+        "create trigger strict before insert on students begin select raise(abort, 'Secret name'); end;",
+    );
+    let body = json!({"name": "Cleo", "email": "cleo@example.edu"});
+    let problem = school.post("/api/v1/students", body).await.is_refused(409, "row-refused");
+    assert_eq!(problem["detail"], "The database does not take this row: a trigger of the table refuses it.");
+}
+
+#[tokio::test]
+async fn ids_that_javascript_could_not_read_are_not_given() {
+    let school = School::open_found(STUDENTS).await;
+    school.meanwhile("insert into students values (9007199254740991, 'Last', 'last@example.edu')");
+    let body = json!({"name": "Cleo", "email": "cleo@example.edu"});
+    school.post("/api/v1/students", body).await.is_refused(409, "row-refused");
+    school.get("/api/v1/students/9007199254740991").await.is_ok();
+}
+
+#[tokio::test]
+async fn paging_by_name_tells_every_row_once_whatever_is_in_the_name() {
+    let school = School::open_found(STUDENTS).await;
+    school.meanwhile(
+        "insert into students (name, email) values (x'5A6FC3AB', 'a'), (null, 'b'), (42, 'c'), ('ΟΔΥΣΣΕΥΣ', 'd'),
+         ('İpek', 'e'), ('', 'f'), (4.5, 'g'), (x'FF', 'h')",
+    );
+    for order in ["asc", "desc"] {
+        let mut ids = Vec::new();
+        let mut page = school.get(&format!("/api/v1/students?sort=name&order={order}&limit=1")).await.is_ok();
+        loop {
+            ids.push(page.json()[0]["id"].as_i64().unwrap());
+            let Some(next) = page.headers.get("link") else { break };
+            let next = next.to_str().unwrap().trim_start_matches('<').split('>').next().unwrap().to_owned();
+            page = school.client.ask("GET", &next).await.is_ok();
+        }
+        let whole = school.get(&format!("/api/v1/students?sort=name&order={order}")).await.is_ok().json();
+        let all: Vec<_> = whole.as_array().unwrap().iter().map(|row| row["id"].as_i64().unwrap()).collect();
+        assert_eq!(ids, all, "{order}");
+        assert_eq!(all.len(), 10);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_when_the_file_is_gone() {
+    let school = School::open().await;
+    school.course("Algebra").await;
+    let kept = school.database().with_extension("kept");
+    std::fs::rename(school.database(), &kept).unwrap();
+
+    let body = json!({"name": "Ana", "email": "ana@example.edu"});
+    school.post("/api/v1/students", body.clone()).await.is_refused(500, "internal");
+
+    std::fs::rename(&kept, school.database()).unwrap();
+    school.post("/api/v1/students", body).await.is_created();
+    let found = audit(&Db::open(school.database()).unwrap()).await.unwrap();
+    assert_eq!((found.events, found.findings), (2, Vec::new()));
+}

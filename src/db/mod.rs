@@ -20,6 +20,7 @@ use futures_util::Stream;
 
 pub use self::args::Arg;
 pub use self::error::DbError;
+pub use self::readers::Reach;
 pub use self::row::Row;
 pub use self::sqlite::{Tx, Writer};
 
@@ -50,7 +51,7 @@ impl Db {
         Writer::open(&self.path)
     }
 
-    /// One read, all of its rows.
+    /// One read by key, all of its rows.
     ///
     /// # Errors
     /// [`DbError::Busy`] when too many reads wait already; otherwise what the engine said.
@@ -60,7 +61,21 @@ impl Db {
         args: impl Into<Vec<Arg>>,
         map: Map<T>,
     ) -> Result<Vec<T>, DbError> {
-        self.readers.query(sql, args.into(), map).await
+        self.read(Reach::Key, sql, args, map).await
+    }
+
+    /// One read of this reach, all of its rows.
+    ///
+    /// # Errors
+    /// As [`Db::query`].
+    pub async fn read<T: Send + 'static>(
+        &self,
+        reach: Reach,
+        sql: &'static str,
+        args: impl Into<Vec<Arg>>,
+        map: Map<T>,
+    ) -> Result<Vec<T>, DbError> {
+        self.readers.query(reach, sql, args.into(), map).await
     }
 
     /// One read of which at most one row is wanted.

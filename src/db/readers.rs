@@ -13,10 +13,14 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use super::sqlite::{open_reader, prepare, query};
 use super::{Arg, DbError, Map, Row};
 
-/// Threads that read; a read takes microseconds, so that a few serve everybody.
-const READERS: usize = 3;
-/// Reads that may wait; one more is refused at once.
-const WAITING_READS: usize = 4096;
+/// Threads for reads by key, which take microseconds, so that a few serve everybody.
+const KEY_READERS: usize = 3;
+/// Reads by key that may wait; one more is refused at once.
+const WAITING_KEY_READS: usize = 4096;
+/// Threads for reads that go through a whole table, so that however many search, nobody else waits behind them.
+const SCANNERS: usize = 1;
+/// Scans that may wait; one more is refused at once.
+const WAITING_SCANS: usize = 128;
 /// Long lists that are read at the same time, each on a connection of its own.
 const STREAMS: usize = 32;
 /// Rows that are handed over together.
@@ -26,33 +30,29 @@ const STREAM_STALL: Duration = Duration::from_secs(30);
 
 type Job = Box<dyn FnOnce(&Connection) + Send>;
 
+/// How much of a table a read goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Some rows, found by key.
+    Key,
+    /// All of them.
+    Scan,
+}
+
 /// The threads that read.
 #[derive(Debug)]
 pub(super) struct Readers {
-    /// Until it is dropped.
-    jobs: Option<Sender<Job>>,
-    threads: Vec<JoinHandle<()>>,
+    keys: Lane,
+    scans: Lane,
     path: PathBuf,
     streams: Arc<Semaphore>,
 }
 
 impl Readers {
-    #[expect(clippy::disallowed_methods, reason = "threads live here")]
     pub(super) fn start(path: &Path) -> Result<Self, DbError> {
-        let (jobs, waiting) = crossbeam_channel::bounded::<Job>(WAITING_READS);
-        let mut threads = Vec::with_capacity(READERS);
-        for number in 0..READERS {
-            let connection = open_reader(path)?;
-            let waiting = waiting.clone();
-            let thread = std::thread::Builder::new()
-                .name(format!("reader-{number}"))
-                .spawn(move || serve_reads(&connection, &waiting))
-                .map_err(|error| DbError::Engine(error.to_string()))?;
-            threads.push(thread);
-        }
         Ok(Self {
-            jobs: Some(jobs),
-            threads,
+            keys: Lane::start(path, "reader", KEY_READERS, WAITING_KEY_READS)?,
+            scans: Lane::start(path, "scanner", SCANNERS, WAITING_SCANS)?,
             path: path.to_owned(),
             streams: Arc::new(Semaphore::new(STREAMS)),
         })
@@ -60,6 +60,7 @@ impl Readers {
 
     pub(super) async fn query<T: Send + 'static>(
         &self,
+        reach: Reach,
         sql: &'static str,
         args: Vec<Arg>,
         map: Map<T>,
@@ -71,14 +72,8 @@ impl Readers {
                 let _ = answer.send(query(connection, sql, &args, map));
             }
         });
-        let sent = self.jobs.as_ref().map(|jobs| jobs.try_send(job));
-        match sent {
-            Some(Ok(())) => {}
-            Some(Err(TrySendError::Full(_))) => return Err(DbError::Busy),
-            Some(Err(TrySendError::Disconnected(_))) | None => {
-                return Err(DbError::Engine("the readers have stopped".to_owned()));
-            }
-        }
+        let lane = if reach == Reach::Key { &self.keys } else { &self.scans };
+        lane.take(job)?;
         answered.await.map_err(|_| DbError::Engine("a reader stopped in the middle of a read".to_owned()))?
     }
 
@@ -107,8 +102,43 @@ impl Readers {
     }
 }
 
-impl Drop for Readers {
-    /// Their connections are closed when this returns.
+/// Threads that share one queue.
+#[derive(Debug)]
+struct Lane {
+    /// Until it is dropped.
+    jobs: Option<Sender<Job>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Lane {
+    #[expect(clippy::disallowed_methods, reason = "threads live here")]
+    fn start(path: &Path, name: &str, threads: usize, waiting: usize) -> Result<Self, DbError> {
+        let (jobs, queue) = crossbeam_channel::bounded::<Job>(waiting);
+        let mut lane = Self { jobs: Some(jobs), threads: Vec::with_capacity(threads) };
+        for number in 0..threads {
+            let (connection, queue) = (open_reader(path)?, queue.clone());
+            let thread = std::thread::Builder::new()
+                .name(format!("{name}-{number}"))
+                .spawn(move || serve_reads(&connection, &queue))
+                .map_err(|error| DbError::Engine(error.to_string()))?;
+            lane.threads.push(thread);
+        }
+        Ok(lane)
+    }
+
+    fn take(&self, job: Job) -> Result<(), DbError> {
+        match self.jobs.as_ref().map(|jobs| jobs.try_send(job)) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(TrySendError::Full(_))) => Err(DbError::Busy),
+            Some(Err(TrySendError::Disconnected(_))) | None => {
+                Err(DbError::Engine("the readers have stopped".to_owned()))
+            }
+        }
+    }
+}
+
+impl Drop for Lane {
+    /// Its connections are closed when this returns.
     fn drop(&mut self) {
         self.jobs = None;
         for thread in self.threads.drain(..) {

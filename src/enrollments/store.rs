@@ -1,7 +1,7 @@
 //! What is read of enrollments.
 
 use super::RosterEntry;
-use crate::db::{Db, DbError};
+use crate::db::{Db, DbError, Reach};
 use crate::http::paging::{Listed, Listing};
 use crate::registrar::{Course, CourseId, Enrollment, StudentId, enrollment};
 
@@ -22,6 +22,7 @@ pub async fn find(
 #[must_use]
 pub fn courses_of(student_id: StudentId) -> Listing<Course> {
     Listing {
+        reach: Reach::Key,
         order: format!("courses-of-{student_id}"),
         count: "select count(*) from student_courses sc join courses c on c.id = sc.course_id where sc.student_id = $1",
         count_args: vec![student_id.0.into()],
@@ -40,6 +41,7 @@ pub fn courses_of(student_id: StudentId) -> Listing<Course> {
 #[must_use]
 pub fn roster_of(course_id: CourseId) -> Listing<RosterEntry> {
     Listing {
+        reach: Reach::Key,
         order: format!("roster-of-{course_id}"),
         count: "select count(*) from student_courses sc join students s on s.id = sc.student_id where sc.course_id = $1",
         count_args: vec![course_id.0.into()],

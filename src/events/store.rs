@@ -1,7 +1,7 @@
 //! What is read of the log.
 
 use super::LogEntry;
-use crate::db::{Arg, DbError, Row};
+use crate::db::{Arg, DbError, Reach, Row};
 use crate::http::paging::{Cursor, Listed, Listing, PLAIN};
 use crate::registrar::{CourseId, StudentId};
 
@@ -35,7 +35,15 @@ pub fn list(
         args.push(after.map_or(0, |after| after.id).into());
         args
     };
-    Listing { order: PLAIN.to_owned(), count, count_args, rows, args: Box::new(args), map: listed }
+    Listing {
+        order: PLAIN.to_owned(),
+        count,
+        count_args,
+        rows,
+        args: Box::new(args),
+        map: listed,
+        reach: Reach::Key,
+    }
 }
 
 macro_rules! statements {

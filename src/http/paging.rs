@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use super::fields::invalid;
 use super::problem::Problem;
 use super::reply::List;
-use crate::db::{Arg, Db, DbError, Map};
+use crate::db::{Arg, Db, DbError, Map, Reach};
 
 /// Rows of a complete list that are read before the rest is streamed.
 const FIRST_ROWS: i64 = 500;
@@ -98,6 +98,8 @@ pub struct Listing<T> {
     pub args: ArgsAfter,
     /// How a row is read.
     pub map: Map<Listed<T>>,
+    /// How much of a table it takes to read a page.
+    pub reach: Reach,
 }
 
 /// A list that can be searched and sorted.
@@ -134,7 +136,8 @@ impl<T: 'static> Sorted<'_, T> {
             args.push(after.map_or(before_all, |after| after.id).into());
             args
         };
-        Listing { order, count, count_args, rows, args: Box::new(args), map }
+        let reach = if by_text || search.is_some() { Reach::Scan } else { Reach::Key };
+        Listing { order, count, count_args, rows, args: Box::new(args), map, reach }
     }
 }
 
@@ -145,17 +148,20 @@ impl<T: Send + 'static> Listing<T> {
     /// What the engine said.
     pub async fn read(self, db: &Db, page: &Page, here: &Here) -> Result<List<T>, DbError> {
         let wanted = page.limit.map_or(FIRST_ROWS, |limit| limit.0);
-        let mut rows =
-            db.query(self.rows, self.args_after(page.after.as_ref(), wanted + 1), self.map).await?;
+        let mut rows = db
+            .read(self.reach, self.rows, self.args_after(page.after.as_ref(), wanted + 1), self.map)
+            .await?;
         let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) > wanted;
         if more {
             rows.pop();
         }
         let total = match i64::try_from(rows.len()) {
             Ok(all) if !more && page.after.is_none() => all,
-            _ => {
-                db.query_opt(self.count, self.count_args.clone(), |row| row.int(0)).await?.unwrap_or_default()
-            }
+            _ => db
+                .read(self.reach, self.count, self.count_args.clone(), |row| row.int(0))
+                .await?
+                .into_iter()
+                .sum(),
         };
         let last = rows.last().filter(|_| more).map(|last| {
             let order = self.order.clone();

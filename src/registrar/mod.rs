@@ -125,7 +125,7 @@ async fn carry_out(
         let commands: Vec<_> = batch.iter().map(|asked| (&asked.command, &asked.origin)).collect();
         let outcome = carry_out_batch(&mut writer, &commands, clock).await;
         metrics.commit_seconds.observe(began.elapsed().as_secs_f64());
-        let held_up = outcome.iter().any(|answer| *answer == Err(Refusal::Engine(DbError::Busy)));
+        let held_up = outcome.contains(&Err(Refusal::Engine(DbError::Busy)));
         for (asked, answer) in batch.drain(..).zip(outcome) {
             // Nobody waits for it any more; it is done all the same.
             let _ = asked.answer.send(answer);

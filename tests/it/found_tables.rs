@@ -87,12 +87,10 @@ async fn paging_by_name_tells_every_row_once_whatever_is_in_the_name() {
         let mut page = school.get(&format!("/api/v1/students?sort=name&order={order}&limit=1")).await.is_ok();
         loop {
             ids.push(page.json()[0]["id"].as_i64().unwrap());
-            let Some(next) = page.headers.get("link") else { break };
-            let next = next.to_str().unwrap().trim_start_matches('<').split('>').next().unwrap().to_owned();
+            let Some(next) = page.next_page().map(str::to_owned) else { break };
             page = school.client.ask("GET", &next).await.is_ok();
         }
-        let whole = school.get(&format!("/api/v1/students?sort=name&order={order}")).await.is_ok().json();
-        let all: Vec<_> = whole.as_array().unwrap().iter().map(|row| row["id"].as_i64().unwrap()).collect();
+        let all = school.get(&format!("/api/v1/students?sort=name&order={order}")).await.is_ok().ids();
         assert_eq!(ids, all, "{order}");
         assert_eq!(all.len(), 10);
     }

@@ -102,7 +102,8 @@ impl Db {
 
     /// One read of any length, row by row in constant memory, on a connection of its own.
     ///
-    /// A consumer that takes nothing for 30 seconds is given up: the stream then ends with an error, never silently.
+    /// A consumer that takes nothing for 30 seconds, or more than ten minutes in all, is given up: the stream then ends
+    /// with an error, never silently.
     ///
     /// # Errors
     /// [`DbError::Busy`] when too many lists are being read already.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use futures_util::Stream;
@@ -27,6 +27,8 @@ const STREAMS: usize = 32;
 const STREAM_ROWS: usize = 500;
 /// How long a consumer may take nothing: a list that is being read keeps the write-ahead log from beginning anew.
 const STREAM_STALL: Duration = Duration::from_secs(30);
+/// How long a list may take in all, for the same reason: ten minutes are a million rows at 200 KB a second.
+const STREAM_LONGEST: Duration = Duration::from_mins(10);
 
 type Job = Box<dyn FnOnce(&Connection) + Send>;
 
@@ -91,7 +93,11 @@ impl Readers {
         std::thread::Builder::new()
             .name("stream".to_owned())
             .spawn(move || {
-                let give = |chunk| runtime.block_on(give_within(&rows, chunk, STREAM_STALL));
+                let began = Instant::now();
+                let give = |chunk| {
+                    let left = STREAM_LONGEST.saturating_sub(began.elapsed());
+                    runtime.block_on(give_within(&rows, chunk, STREAM_STALL.min(left)))
+                };
                 if let Err(error) = read_chunks(&connection, sql, &args, map, &give) {
                     give(Err(error));
                 }

@@ -167,7 +167,8 @@ impl Tx<'_> {
     /// Runs a statement once for each set of parameters, in order; each changes one row.
     ///
     /// # Errors
-    /// What the engine said, or that a row was left as it was (by a trigger of the table, say); the transaction can then only be dropped.
+    /// What the engine said, or that a row was left as it was (by a trigger of the table, say); the transaction can then
+    /// only be dropped.
     pub async fn execute_many(&mut self, sql: &str, sets: &[Vec<Arg>]) -> Result<(), DbError> {
         for args in sets {
             if prepare(self.connection, sql, args)?.raw_execute()? != 1 {

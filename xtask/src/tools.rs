@@ -19,6 +19,7 @@ struct Need {
 
 const NEEDS: &[Need] = &[
     Need { probe: "cc --version", packages: "gcc libc6-dev" },
+    Need { probe: "curl --version", packages: "curl" },
     Need { probe: "sqlite3 --version", packages: "sqlite3" },
     Need { probe: "python3 -m ensurepip --version", packages: "python3 python3-venv" },
     Need { probe: "npm --version", packages: "nodejs npm" },
@@ -87,8 +88,15 @@ fn tool_lines() -> [String; 3] {
 mod tests {
     use super::*;
 
-    const NOTHING_MISSING: [(&str, &str); 6] =
-        [("cc", ""), ("sqlite3", ""), ("python3", ""), ("python", ""), ("npm", ""), ("printenv", "")];
+    const NOTHING_MISSING: [(&str, &str); 7] = [
+        ("cc", ""),
+        ("curl", ""),
+        ("sqlite3", ""),
+        ("python3", ""),
+        ("python", ""),
+        ("npm", ""),
+        ("printenv", ""),
+    ];
 
     #[test]
     fn tools_are_installed_once() {
@@ -126,7 +134,7 @@ mod tests {
         let programs = [("cc", ""), ("python3", ""), ("npm", ""), ("apt-get", ""), ("id", "echo 1000")];
         let shell = Shell::rehearsal("nobody", &programs);
         let message = install(&shell).unwrap_err().to_string();
-        assert!(message.contains("apt-get install sqlite3 llvm-22\n"), "{message}");
+        assert!(message.contains("apt-get install curl sqlite3 llvm-22\n"), "{message}");
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Process {
     pub(crate) async fn terminate(self) -> ExitStatus {
         let mut process = self;
         let id = process.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status().unwrap().success());
         tokio::task::spawn_blocking(move || process.child.wait().unwrap()).await.unwrap()
     }
 }

@@ -192,11 +192,12 @@ mod tests {
         assert_eq!(text.matches("passed").count(), 4, "{text}");
     }
 
-    const PROGRAMS: [(&str, &str); 9] = [
+    const PROGRAMS: [(&str, &str); 10] = [
         ("cargo", ""),
         ("typos", ""),
         ("git", ""),
         ("cc", ""),
+        ("curl", ""),
         ("sqlite3", ""),
         ("python3", ""),
         ("python", ""),

@@ -123,7 +123,7 @@ mod tests {
     fn root_installs_the_packages_that_are_missing_and_no_others() {
         let missing = [("npm", "test \"$1\" != --version"), ("id", "echo 0"), ("apt-get", ""), ("env", "")];
         let shell =
-            Shell::rehearsal("root", &[&NOTHING_MISSING[..4], &NOTHING_MISSING[5..], &missing[..]].concat());
+            Shell::rehearsal("root", &[&NOTHING_MISSING[..5], &NOTHING_MISSING[6..], &missing[..]].concat());
         install(&shell).unwrap();
         let log = shell.log();
         assert!(log.contains("--no-install-recommends nodejs npm\n"), "{log}");

@@ -3,15 +3,15 @@
 
 use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use axum::http::HeaderValue;
 use axum::http::uri::{Authority, Scheme, Uri};
-use clap::builder::{BoolishValueParser, Resettable};
+use clap::builder::{BoolishValueParser, OsStringValueParser, Resettable, TypedValueParser as _};
 use clap::{Args, Command, Parser, ValueEnum};
 use thiserror::Error;
 
+use crate::db::Location;
 use crate::logging;
 
 /// Reads the command line and the environment.
@@ -35,9 +35,17 @@ fn unset_empty(command: Command) -> Command {
 /// Where the data is.
 #[derive(Args, Clone, Debug)]
 pub struct DatabaseArgs {
-    /// The database file. `serve` makes it if there is none.
-    #[arg(long, env = "MATRICULA_DATABASE", value_name = "FILE", default_value = "./matricula.db")]
-    pub database: PathBuf,
+    /// The database: a file, which `serve` makes if there is none, or a PostgreSQL server by its URL, like
+    /// `postgres://user@host/school?sslmode=verify-full`
+    #[arg(
+        long,
+        env = "MATRICULA_DATABASE",
+        value_name = "FILE|URL",
+        default_value = "./matricula.db",
+        value_parser = OsStringValueParser::new().map(Location::from),
+        hide_env_values = true
+    )]
+    pub database: Location,
 }
 
 /// How to serve.

@@ -68,8 +68,9 @@ pub fn filter(text: &str) -> Result<EnvFilter, LogError> {
     let refused = |directive: &str| LogError::Filter { directive: directive.to_owned() };
     match strange {
         Some(directive) => Err(refused(directive)),
-        // What the migrations tell anyway would be told twice.
-        None => EnvFilter::try_new(format!("refinery_core=warn,{text}")).map_err(|_| refused(text)),
+        // What the migrations tell anyway would be told twice, and the driver would tell the values of statements.
+        None => EnvFilter::try_new(format!("refinery_core=warn,tokio_postgres=warn,{text}"))
+            .map_err(|_| refused(text)),
     }
 }
 

@@ -1,6 +1,5 @@
 //! A school that is open: its database migrated, its Registrar at work.
 
-use std::path::Path;
 use std::thread::JoinHandle;
 
 use anyhow::Context;
@@ -9,7 +8,7 @@ use crate::adoption;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::PublicUrl;
-use crate::db::Db;
+use crate::db::{Db, Location, Writer};
 use crate::http::paging::LinkBase;
 use crate::metrics::Metrics;
 use crate::registrar::Registrar;
@@ -23,15 +22,19 @@ pub struct School {
 }
 
 impl School {
-    /// Migrates the database at `path` (making it if there is none) and puts its Registrar to work.
+    /// Migrates the database at `location` (making it if there is none) and puts its Registrar to work.
     ///
     /// # Errors
     /// What a person should read.
-    pub async fn open(path: &Path, clock: Clock, public_url: Option<PublicUrl>) -> anyhow::Result<Self> {
-        adoption::migrate(path, &clock).await?;
-        let db = Db::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    pub async fn open(
+        location: &Location,
+        clock: Clock,
+        public_url: Option<PublicUrl>,
+    ) -> anyhow::Result<Self> {
+        adoption::migrate(location, &clock).await?;
+        let db = Db::open(location).with_context(|| format!("cannot open {location}"))?;
         let metrics = Metrics::default();
-        let writer = db.writer().with_context(|| format!("cannot write to {}", path.display()))?;
+        let writer = Writer::open(location).with_context(|| format!("cannot write to {location}"))?;
         let (registrar, writing) = Registrar::start(writer, clock, metrics.clone())?;
         Ok(Self {
             app: App {

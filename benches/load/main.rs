@@ -6,10 +6,11 @@
 
 mod client;
 mod constant;
+mod postgres;
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -32,6 +33,9 @@ struct Args {
     /// Requests a second where the rate is fixed
     #[arg(long, default_value_t = 2000)]
     rate: u32,
+    /// Measure PostgreSQL beside a file instead
+    #[arg(long)]
+    postgres: bool,
     /// Serve a constant instead (used by the benchmark itself)
     #[arg(long, hide = true)]
     constant: bool,
@@ -49,12 +53,15 @@ fn main() -> Result<()> {
     if args.constant {
         return runtime.block_on(constant::serve());
     }
+    if args.postgres {
+        return runtime.block_on(postgres::measure(&args, &mut std::io::stdout()));
+    }
     pin(std::process::id(), 1);
     let folder = tempfile::tempdir()?;
     let database = folder.path().join("bench.db");
     let mut out = std::io::stdout();
     writeln!(out, "making {} students, {COURSES} courses, up to 5 courses a student ...", args.students)?;
-    make(&database, args.students)?;
+    make(database.as_os_str(), args.students)?;
 
     let ours = Server::start(
         Command::new(env!("CARGO_BIN_EXE_matricula")).arg("--database").arg(&database).args([
@@ -68,7 +75,7 @@ fn main() -> Result<()> {
     runtime.block_on(measure(&args, &ours, &constant, &mut out))
 }
 
-fn make(database: &Path, students: u32) -> Result<()> {
+fn make(database: &OsStr, students: u32) -> Result<()> {
     let sample = |students: u32, courses: u32| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_matricula"));
         command.arg("sample").arg("--database").arg(database);

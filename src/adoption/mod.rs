@@ -8,7 +8,8 @@ mod store;
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -16,7 +17,7 @@ use self::plan::Plan;
 pub use self::refusal::{Refusal, Refusals};
 use crate::clock::Clock;
 use crate::db::migrate::{self, HistoryError};
-use crate::db::{DbError, Writer};
+use crate::db::{DbError, Location, Patience, Writer};
 
 /// What a migration did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,10 +41,10 @@ pub struct DryRun {
 
 /// Why a database was not migrated. Nothing in it was changed.
 #[derive(Debug, Error)]
-#[error("{}: {reason}", path.display())]
+#[error("{location}: {reason}")]
 pub struct MigrateError {
     /// The database.
-    pub path: PathBuf,
+    pub location: Location,
     /// What stood in the way.
     pub reason: Reason,
 }
@@ -74,51 +75,84 @@ impl From<HistoryError> for Reason {
     }
 }
 
-/// Brings the database at `path` to this version: makes it, adopts it, or finds nothing to do.
+/// Brings the database at `location` to this version: makes it, adopts it, or finds nothing to do.
 ///
 /// # Errors
 /// When it cannot be migrated; nothing in it was changed then.
-pub async fn migrate(path: &Path, clock: &Clock) -> Result<Report, MigrateError> {
-    carry_out(path, clock).await.map_err(|reason| MigrateError { path: path.to_owned(), reason })
+pub async fn migrate(location: &Location, clock: &Clock) -> Result<Report, MigrateError> {
+    carry_out(location, clock).await.map_err(|reason| MigrateError { location: location.clone(), reason })
 }
 
 /// What [`migrate`] would do. Changes nothing, and makes no file.
 ///
 /// # Errors
 /// As [`migrate`].
-pub async fn dry_run(path: &Path, clock: &Clock) -> Result<DryRun, MigrateError> {
-    look(path, clock).await.map_err(|reason| MigrateError { path: path.to_owned(), reason })
+pub async fn dry_run(location: &Location, clock: &Clock) -> Result<DryRun, MigrateError> {
+    look(location, clock).await.map_err(|reason| MigrateError { location: location.clone(), reason })
 }
 
-async fn carry_out(path: &Path, clock: &Clock) -> Result<Report, Reason> {
-    check_path(path)?;
-    let mut writer = Writer::open_for_migration(path)?;
-    let mut tx = writer.begin().await?;
-    let plan = Plan::make(&mut tx, clock).await?;
+/// How long a migration waits for another one: that may be copying a million rows.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+async fn carry_out(location: &Location, clock: &Clock) -> Result<Report, Reason> {
+    if let Location::File(path) = location {
+        check_path(path)?;
+    }
+    let mut writer = Writer::open_for_migration(location)?;
+    let mut patience = Patience::lasting(PATIENCE);
+    loop {
+        match carry_out_once(&mut writer, clock).await {
+            // Another server's migration, or a program that keeps the tables, has been waited for already.
+            Err(Reason::Db(error @ (DbError::Conflict(_) | DbError::Unknown(_)))) => {
+                patience.after(DbError::Conflict(error.to_string())).await?;
+            }
+            done => return done,
+        }
+    }
+}
+
+async fn carry_out_once(writer: &mut Writer, clock: &Clock) -> Result<Report, Reason> {
+    let tx = writer.begin().await?;
+    plan::obstacles(&tx).await?;
+    migrate::take_turn(&tx).await?;
+    let plan = Plan::make(&tx, clock).await?;
     if plan.migrations.is_empty() {
         return Ok(Report::default());
     }
+    migrate::make_history(&tx).await?;
     for statement in &plan.before {
         tx.execute_batch(statement).await?;
     }
-    migrate::apply(&mut tx).await?;
+    for migration in &plan.migrations {
+        migrate::apply(&tx, migration, &clock.stamp()).await?;
+    }
     for statement in &plan.after {
         tx.execute_batch(statement).await?;
     }
-    plan.verify(&mut tx).await?;
+    plan.verify(&tx).await?;
     tx.commit().await?;
     let applied = plan.migrations.into_iter().map(|migration| migration.name).collect();
     Ok(Report { found: plan.found, applied, adopted: plan.adopted })
 }
 
-async fn look(path: &Path, clock: &Clock) -> Result<DryRun, Reason> {
-    check_path(path)?;
-    // Opening a file that is not there would make it.
-    let mut writer = Writer::open_for_migration(if path.exists() { path } else { Path::new(":memory:") })?;
-    let plan = Plan::make(&mut writer.begin().await?, clock).await?;
+async fn look(location: &Location, clock: &Clock) -> Result<DryRun, Reason> {
+    let nothing = Location::File(":memory:".into());
+    let mut looked_at = location;
+    if let Location::File(path) = location {
+        check_path(path)?;
+        // Opening a file that is not there would make it.
+        if !path.exists() {
+            looked_at = &nothing;
+        }
+    }
+    let mut writer = Writer::open_for_migration(looked_at)?;
+    let tx = writer.begin().await?;
+    plan::obstacles(&tx).await?;
+    let plan = Plan::make(&tx, clock).await?;
     let migrations = plan
         .migrations
         .into_iter()
+        .filter(|migration| !migration.sql.is_empty())
         .map(|migration| format!("-- {}\n{}", migration.name, migration.sql.trim_end()));
     Ok(DryRun {
         found: plan.found,

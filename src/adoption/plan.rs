@@ -2,7 +2,7 @@ use super::Reason;
 use super::refusal::{Refusal, Refusals};
 use super::{recognize, store};
 use crate::clock::Clock;
-use crate::db::catalog::{self, Table};
+use crate::db::catalog::{self, Name, Rule, Table};
 use crate::db::migrate::{self, History, Pending};
 use crate::db::{DbError, Tx};
 
@@ -21,30 +21,36 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Looks at the database and decides. Reads only what it must: where nothing is pending, the history alone.
-    pub(super) async fn make(tx: &mut Tx<'_>, clock: &Clock) -> Result<Self, Reason> {
+    pub(super) async fn make(tx: &Tx<'_>, clock: &Clock) -> Result<Self, Reason> {
         let History { is_new, pending } = migrate::history(tx).await?;
         let mut plan = Self { migrations: pending, ..Self::default() };
         let mut refusals = Vec::new();
         if plan.migrations.is_empty() {
             return Ok(plan);
         }
-        refusals.extend(taken_names(tx, &plan.migrations, is_new).await?);
         if is_new {
             let mut served = Vec::new();
             for (name, texts) in SERVED {
                 let table = catalog::table(tx, name).await?;
                 refusals.extend(plan.served(tx, name, texts, table.as_ref()).await?);
+                if table.is_some() {
+                    plan.leave_out(name);
+                }
                 served.push((name, table));
             }
+            // After the tables that are left out.
+            refusals.extend(taken_names(tx, &plan.migrations, is_new).await?);
             if let Some(table) = catalog::table(tx, "student_courses").await? {
                 refusals.extend(plan.association(tx, &table, &served, clock).await?);
             }
+        } else {
+            refusals.extend(taken_names(tx, &plan.migrations, is_new).await?);
         }
         if refusals.is_empty() { Ok(plan) } else { Err(Refusals(refusals).into()) }
     }
 
     /// The last look before the commit: every foreign key of our tables leads somewhere.
-    pub(super) async fn verify(&self, tx: &mut Tx<'_>) -> Result<(), Reason> {
+    pub(super) async fn verify(&self, tx: &Tx<'_>) -> Result<(), Reason> {
         let made = self.migrations.iter().flat_map(Pending::makes);
         for (_, name) in made.filter(|(kind, _)| *kind == "table") {
             if let Some(refusal) = broken_references(tx, name).await? {
@@ -54,9 +60,17 @@ impl Plan {
         Ok(())
     }
 
+    /// What is there is not made.
+    fn leave_out(&mut self, table: &str) {
+        let makes = |migration: &Pending| migration.makes().any(|made| made == ("table", table));
+        if let Some(migration) = self.migrations.iter_mut().find(|migration| makes(migration)) {
+            migration.sql.clear();
+        }
+    }
+
     async fn served(
         &mut self,
-        tx: &mut Tx<'_>,
+        tx: &Tx<'_>,
         name: &str,
         texts: [&str; 2],
         table: Option<&Table>,
@@ -65,8 +79,9 @@ impl Plan {
             self.found.push(format!("{name}: not there, will be made"));
             return Ok(Vec::new());
         };
-        let mut refusals = recognize::people_or_things(name, texts, table);
-        if table.kind == "table" && table.column("id").is_some() {
+        let number_rows = |table: &str| catalog::number_rows(tx, table);
+        let mut refusals = recognize::people_or_things(name, texts, table, number_rows);
+        if recognize::may_hold_ids(table, "id") {
             refusals.extend(store::unusable_ids(tx, name).await?);
         }
         if refusals.is_empty() {
@@ -80,15 +95,13 @@ impl Plan {
 
     async fn association(
         &mut self,
-        tx: &mut Tx<'_>,
+        tx: &Tx<'_>,
         table: &Table,
         served: &[(&str, Option<Table>)],
         clock: &Clock,
     ) -> Result<Vec<Refusal>, DbError> {
-        let mut refusals = recognize::association(table);
-        if table.kind == "table"
-            && ["id", "student_id", "course_id"].iter().all(|name| table.column(name).is_some())
-        {
+        let mut refusals = recognize::association(table, |table| catalog::number_rows(tx, table));
+        if ["id", "student_id", "course_id"].iter().all(|name| recognize::may_hold_ids(table, name)) {
             refusals.extend(store::unusable_rows(tx, served).await?);
         }
         let further = recognize::carried(table);
@@ -116,7 +129,7 @@ impl Plan {
     }
 }
 
-async fn broken_references(tx: &mut Tx<'_>, table: &str) -> Result<Option<Refusal>, DbError> {
+async fn broken_references(tx: &Tx<'_>, table: &str) -> Result<Option<Refusal>, DbError> {
     let (rows, total) = catalog::broken_references(tx, table, store::SHOWN).await?;
     let what = format!("{table} has rows that refer to rows that are not there:");
     Ok((total > 0).then(|| Refusal { rows, total, ..Refusal::new(what) }))
@@ -129,22 +142,28 @@ fn content(rows: i64, further: &[&catalog::Column]) -> String {
 }
 
 /// Names that a migration needs and that something else has.
-async fn taken_names(tx: &mut Tx<'_>, pending: &[Pending], is_new: bool) -> Result<Vec<Refusal>, DbError> {
+async fn taken_names(tx: &Tx<'_>, pending: &[Pending], is_new: bool) -> Result<Vec<Refusal>, DbError> {
     let made = pending.iter().flat_map(Pending::makes).map(|(_, name)| name);
     let wanted: Vec<&str> = made.chain([store::SET_ASIDE]).collect();
-    let taken = catalog::names(tx).await?.into_iter().filter(|(name, _, table)| {
+    let taken = catalog::names(tx).await?.into_iter().filter(|taken| {
         // What a found student_courses has goes with it when it is adopted.
-        wanted.contains(&name.as_str()) && !(is_new && table == "student_courses")
+        wanted.contains(&taken.name.as_str()) && !(is_new && taken.table == "student_courses")
     });
-    Ok(taken
-        .map(|(name, kind, _)| {
-            let refusal =
-                Refusal::new(format!("the name {name} is taken: there is another {kind} of that name"));
-            if kind == "table" {
-                refusal.remedy(store::make_way(&name))
-            } else {
-                refusal.remedy(store::drop(&kind, &name))
-            }
-        })
-        .collect())
+    let refusal = |Name { name, kind, undo, .. }| {
+        Refusal::new(format!("the name {name} is taken: there is another {kind} of that name")).remedy(undo)
+    };
+    Ok(taken.map(refusal).collect())
+}
+
+/// What stands in the way of making any table, where matricula has made none yet.
+pub(super) async fn obstacles(tx: &Tx<'_>) -> Result<(), Reason> {
+    if catalog::table(tx, migrate::HISTORY).await?.is_some() {
+        return Ok(());
+    }
+    let obstacles = catalog::obstacles(tx).await?;
+    if obstacles.is_empty() {
+        return Ok(());
+    }
+    let refusal = |Rule { what, undo }| Refusal { remedy: undo, ..Refusal::new(what) };
+    Err(Refusals(obstacles.into_iter().map(refusal).collect()).into())
 }

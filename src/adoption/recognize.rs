@@ -2,25 +2,44 @@
 
 use super::refusal::Refusal;
 use super::store;
-use crate::db::catalog::{Column, Index, Table};
+use crate::db::catalog::{Column, Index, Reference, Rule, Table};
 
 /// The columns of `student_courses` that matricula knows by name.
 const KNOWN: [&str; 4] = ["id", "student_id", "course_id", "enrolled_at"];
 
 /// Whether `students` or `courses` can be read and referred to as it is.
-pub(super) fn people_or_things(name: &str, texts: [&str; 2], table: &Table) -> Vec<Refusal> {
+pub(super) fn people_or_things(
+    name: &str,
+    texts: [&str; 2],
+    table: &Table,
+    number_rows: impl Fn(&str) -> String,
+) -> Vec<Refusal> {
     if table.kind != "table" {
-        return vec![Refusal::new(format!("{name} is a {}: only a table can be referred to", table.kind))];
+        return vec![Refusal::new(format!(
+            "{name} is a {}: only an ordinary table can be referred to",
+            table.kind
+        ))];
     }
     let mut refusals = Vec::new();
+    let role = &table.rights.role;
+    for (may, right, what) in
+        [(table.rights.read, "select", "read"), (table.rights.refer, "references", "refer to")]
+    {
+        if !may {
+            refusals.push(
+                Refusal::new(format!("the role {role} may not {what} {name}"))
+                    .remedy(store::grant(right, name, role)),
+            );
+        }
+    }
     match table.column("id") {
         None => refusals.push(Refusal::new(format!("{name} has no column id")).remedy(format!(
             "{}\n{}",
-            store::number_rows(name),
+            number_rows(name),
             store::make_key(name)
         ))),
         Some(id) => {
-            if !is_integer(id) {
+            if !id.is_integer {
                 refusals.push(Refusal::new(format!(
                     "{name}.id is declared {:?}: ids are integers here, so the table would have to be made anew",
                     id.kind
@@ -43,22 +62,42 @@ pub(super) fn people_or_things(name: &str, texts: [&str; 2], table: &Table) -> V
 }
 
 /// Whether a found `student_courses` can be rebuilt as ours without losing anything.
-pub(super) fn association(table: &Table) -> Vec<Refusal> {
-    let rebuild = store::rebuild(table);
+pub(super) fn association(table: &Table, number_rows: impl Fn(&str) -> String) -> Vec<Refusal> {
     if table.kind != "table" {
         return vec![Refusal::new(format!("student_courses is a {}, not a table", table.kind))];
     }
     let mut refusals = Vec::new();
-    if table.column("id").is_none() {
+    if !table.rights.own {
+        let role = &table.rights.role;
         refusals.push(
-            Refusal::new("student_courses has no column id").remedy(store::number_rows("student_courses")),
+            Refusal::new(format!("student_courses is not owned by the role {role}, which has to rebuild it"))
+                .remedy(store::give_to(role)),
         );
     }
-    for column in ["student_id", "course_id"].into_iter().filter(|column| table.column(column).is_none()) {
-        refusals.push(
-            Refusal::new(format!("student_courses has no column {column}"))
-                .remedy(store::rename("...", column)),
-        );
+    if let Some(schema) = &table.elsewhere {
+        refusals.push(Refusal::new(format!(
+            "student_courses is in the schema {schema}, which is not the first of search_path, so ours would not be made there"
+        )));
+    }
+    if table.column("id").is_none() {
+        refusals
+            .push(Refusal::new("student_courses has no column id").remedy(number_rows("student_courses")));
+    }
+    for name in ["student_id", "course_id"] {
+        if table.column(name).is_none() {
+            refusals.push(
+                Refusal::new(format!("student_courses has no column {name}"))
+                    .remedy(store::rename("...", name)),
+            );
+        }
+    }
+    for column in ["id", "student_id", "course_id"].into_iter().filter_map(|name| table.column(name)) {
+        if table.strict && !column.is_integer {
+            refusals.push(Refusal::new(format!(
+                "student_courses.{} is declared {:?}: ids are integers here",
+                column.name, column.kind
+            )));
+        }
     }
     if table.column("enrolled_at").is_some() {
         refusals.push(
@@ -66,62 +105,56 @@ pub(super) fn association(table: &Table) -> Vec<Refusal> {
                 .remedy(store::rename("enrolled_at", "enrolled_at_before")),
         );
     }
-    refusals.extend(table.triggers.iter().map(|name| {
-        Refusal::new(format!("the trigger {name} on student_courses would be lost"))
-            .remedy(store::drop("trigger", name))
+    refusals.extend(table.triggers.iter().map(|Rule { what, undo }| Refusal {
+        remedy: undo.clone(),
+        ..Refusal::new(format!("the trigger {what} on student_courses would be lost"))
     }));
     refusals.extend(table.indexes.iter().filter(|index| is_rule_of_its_own(index)).map(|index| {
-        let remedy = index.definition.as_ref().map_or(rebuild.clone(), |_| store::drop("index", &index.name));
         let columns = named(index).unwrap_or_default().join(", ");
         Refusal::new(format!(
             "student_courses has a unique key ({columns}), a rule that matricula does not know"
         ))
-        .remedy(remedy)
+        .remedy(&index.undo)
     }));
-    let mut lost: Vec<String> = words(&table.definition)
-        .filter(|word| ["check", "collate", "deferrable"].contains(&word.as_str()))
-        .map(|word| format!("`{word}` in its definition"))
-        .collect();
-    lost.extend(
+    let would_lose = |what: &str| format!("student_courses would lose {what} when it is rebuilt");
+    refusals.extend(
         table
-            .columns
+            .rules
             .iter()
-            .filter(|column| column.generated)
-            .map(|column| format!("its computed column {}", column.name)),
+            .map(|Rule { what, undo }| Refusal { remedy: undo.clone(), ..Refusal::new(would_lose(what)) }),
     );
-    lost.extend(
-        table
-            .references
-            .iter()
-            .filter(|reference| reference.composite)
-            .map(|reference| format!("its foreign key to several columns of {}", reference.table)),
-    );
-    lost.dedup();
-    refusals.extend(lost.into_iter().map(|what| {
-        Refusal::new(format!("student_courses would lose {what} when it is rebuilt")).remedy(rebuild.clone())
+    let mut composite: Vec<&Reference> =
+        table.references.iter().filter(|reference| reference.composite).collect();
+    composite.dedup_by_key(|reference| (&reference.table, &reference.undo));
+    refusals.extend(composite.into_iter().map(|Reference { table, undo, .. }| {
+        Refusal::new(would_lose(&format!("its foreign key to several columns of {table}"))).remedy(undo)
     }));
     for (column, whose) in [("id", ""), ("student_id", "students"), ("course_id", "courses")] {
         let elsewhere =
             table.references.iter().filter(|reference| reference.column.eq_ignore_ascii_case(column));
         for reference in elsewhere.filter(|reference| !reference.table.eq_ignore_ascii_case(whose)) {
-            refusals.push(
-                Refusal::new(format!(
-                    "student_courses.{column} refers to {}, not to {whose}",
-                    reference.table
-                ))
-                .remedy(rebuild.clone()),
-            );
+            let what = format!("student_courses.{column} refers to {}, not to {whose}", reference.table);
+            refusals.push(Refusal::new(what).remedy(&reference.undo));
         }
     }
     refusals
 }
 
+/// Whether the rows can be asked whether `column` holds ids.
+pub(super) fn may_hold_ids(table: &Table, column: &str) -> bool {
+    let fits = |column: &Column| column.is_integer || !table.strict;
+    table.kind == "table" && table.rights.read && table.column(column).is_some_and(fits)
+}
+
 /// What stands in matricula's way of adding rows to a table that it serves nevertheless.
 pub(super) fn remarks(name: &str, texts: [&str; 2], table: &Table) -> Vec<String> {
-    let numbers_itself =
-        table.column("id").is_some_and(|id| id.key == 1 && id.kind.eq_ignore_ascii_case("integer"));
     let mut remarks = Vec::new();
-    if !numbers_itself {
+    if !table.rights.add {
+        let role = &table.rights.role;
+        remarks
+            .push(format!("{name}: the role {role} may not insert, so only its own program can add {name}"));
+    }
+    if !table.column("id").is_some_and(|id| id.numbers_itself) {
         remarks.push(format!("{name}.id does not number itself: only its own program can add {name}"));
     }
     for column in table.columns.iter().filter(|column| is_demanding(column)) {
@@ -159,12 +192,7 @@ pub(super) fn kept_indexes(table: &Table) -> impl Iterator<Item = &Index> {
 
 /// Whether it takes a value in every row and nothing gives it one.
 pub(super) fn is_demanding(column: &Column) -> bool {
-    column.required && column.default.is_none() && !column.generated
-}
-
-/// A column holds integers where its type says so: the engine asks for `int` anywhere in it.
-fn is_integer(column: &Column) -> bool {
-    column.kind.to_ascii_lowercase().contains("int")
+    column.required && column.default.is_none() && !column.generated && !column.numbers_itself
 }
 
 /// Whether a foreign key can refer to `id` alone: it is the primary key, or has a unique index of its own.
@@ -193,43 +221,9 @@ fn as_strs(names: &[String]) -> Vec<&str> {
     names.iter().map(String::as_str).collect()
 }
 
-/// The bare words of a statement in lower case: nothing quoted, no comments.
-fn words(sql: &str) -> impl Iterator<Item = String> {
-    let mut bare = String::new();
-    let mut rest = sql;
-    while let Some(first) = rest.chars().next() {
-        let end = match first {
-            '\'' | '"' | '`' => Some(first.to_string()),
-            '[' => Some("]".to_owned()),
-            '-' if rest.starts_with("--") => Some("\n".to_owned()),
-            '/' if rest.starts_with("/*") => Some("*/".to_owned()),
-            _ => None,
-        };
-        if let Some(end) = end {
-            // A doubled quote inside a quoted text reads as two texts side by side: just as well.
-            let inside = &rest[first.len_utf8()..];
-            rest = inside.find(&end).map_or("", |at| &inside[at + end.len()..]);
-            bare.push(' ');
-        } else {
-            bare.push(first.to_ascii_lowercase());
-            rest = &rest[first.len_utf8()..];
-        }
-    }
-    let separated: Vec<String> =
-        bare.split(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_owned).collect();
-    separated.into_iter()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_in_quotes_and_comments_are_no_words() {
-        let sql = "t (\"check\" text default 'it''s a check', [collate] int /* check */, -- check\n a int check(a>0))";
-        let found: Vec<String> = words(sql).filter(|word| word == "check" || word == "collate").collect();
-        assert_eq!(found, ["check"]);
-    }
 
     #[test]
     fn a_unique_key_that_ours_implies_is_no_rule_of_its_own() {

@@ -3,7 +3,7 @@
 
 use super::recognize;
 use super::refusal::Refusal;
-use crate::db::catalog::{self, Column, Reference, Table};
+use crate::db::catalog::{self, Column, Table, quoted};
 use crate::db::{DbError, Row, Tx};
 
 /// Where the rows of a found `student_courses` are while ours is made. A copy, not a rename: a rename rewrites the
@@ -14,33 +14,33 @@ pub(super) const SHOWN: i64 = 20;
 /// JavaScript's safe integers.
 const GREATEST_ID: i64 = (1 << 53) - 1;
 
-pub(super) async fn count(tx: &mut Tx<'_>, table: &str) -> Result<i64, DbError> {
+pub(super) async fn count(tx: &Tx<'_>, table: &str) -> Result<i64, DbError> {
     let rows = tx.query(&format!("select count(*) from {table}"), &[], |row: &Row<'_>| row.int(0)).await?;
     Ok(rows.into_iter().sum())
 }
 
 /// Rows of `students` or `courses` whose id cannot be one of ours.
-pub(super) async fn unusable_ids(tx: &mut Tx<'_>, table: &str) -> Result<Option<Refusal>, DbError> {
+pub(super) async fn unusable_ids(tx: &Tx<'_>, table: &str) -> Result<Option<Refusal>, DbError> {
     let what = format!("{table} has ids that are not whole numbers from 1 to {GREATEST_ID}:");
-    let wrong = not_a_key("id");
+    let (wrong, id) = (not_a_key(tx, "id"), catalog::shown(tx, "id"));
     offending(
         tx,
         what,
-        &format!("select 'id ' || quote(id), count(*) over () from {table} where {wrong} order by id"),
+        &format!("select 'id ' || {id}, count(*) over () from {table} where {wrong} order by id"),
     )
     .await
 }
 
 /// Rows of a found `student_courses` that ours could not hold; `served` are the tables that a row refers to.
 pub(super) async fn unusable_rows(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     served: &[(&str, Option<Table>)],
 ) -> Result<Vec<Refusal>, DbError> {
     let mut sorts = Vec::new();
     for column in ["id", "student_id", "course_id"] {
         sorts.push((
             format!("rows without a usable {column} (a whole number from 1 to {GREATEST_ID})"),
-            not_a_key(column),
+            not_a_key(tx, column),
         ));
     }
     sorts.push((
@@ -56,7 +56,7 @@ pub(super) async fn unusable_rows(
     for ((name, table), column) in served.iter().zip(["student_id", "course_id"]) {
         let missing = match table {
             None => "1 = 1".to_owned(),
-            Some(table) if table.kind == "table" && table.column("id").is_some() => {
+            Some(table) if recognize::may_hold_ids(table, "id") => {
                 format!("not exists (select 1 from {name} where {name}.id = student_courses.{column})")
             }
             // Refused for what it is; which rows it lacks, nobody can tell.
@@ -68,9 +68,10 @@ pub(super) async fn unusable_rows(
         ));
     }
     let mut refusals = Vec::new();
+    let [id, student, course] = ["id", "student_id", "course_id"].map(|column| catalog::shown(tx, column));
     for (what, condition) in sorts {
         let sql = format!(
-            "select 'id ' || quote(id) || ', student_id ' || quote(student_id) || ', course_id ' || quote(course_id), \
+            "select 'id ' || {id} || ', student_id ' || {student} || ', course_id ' || {course}, \
              count(*) over () from student_courses where {condition} order by student_id, course_id, id"
         );
         refusals.extend(offending(tx, format!("student_courses has {what}:"), &sql).await?);
@@ -78,7 +79,7 @@ pub(super) async fn unusable_rows(
     Ok(refusals)
 }
 
-async fn offending(tx: &mut Tx<'_>, what: String, sql: &str) -> Result<Option<Refusal>, DbError> {
+async fn offending(tx: &Tx<'_>, what: String, sql: &str) -> Result<Option<Refusal>, DbError> {
     let found = tx
         .query(&format!("{sql} limit {SHOWN}"), &[], |row: &Row<'_>| Ok((row.text(0)?, row.int(1)?)))
         .await?;
@@ -90,9 +91,8 @@ async fn offending(tx: &mut Tx<'_>, what: String, sql: &str) -> Result<Option<Re
     }))
 }
 
-/// In an `SQLite` file a column may hold values of any type, whatever its definition says.
-fn not_a_key(column: &str) -> String {
-    format!("(typeof({column}) <> 'integer' or {column} not between 1 and {GREATEST_ID})")
+fn not_a_key(tx: &Tx<'_>, column: &str) -> String {
+    format!("not ({} and {column} between 1 and {GREATEST_ID})", catalog::is_whole_number(tx, column))
 }
 
 pub(super) fn set_aside() -> Vec<String> {
@@ -104,7 +104,7 @@ pub(super) fn set_aside() -> Vec<String> {
 
 /// Fills our `student_courses` from what was set aside, and begins the log with it.
 pub(super) async fn take_over(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     found: &Table,
     rows: i64,
     now: &str,
@@ -121,6 +121,7 @@ pub(super) async fn take_over(
     statements.extend(
         recognize::kept_indexes(found).filter_map(|index| Some(format!("{};", index.definition.as_ref()?))),
     );
+    statements.extend(found.restores.iter().cloned());
     statements.push(format!(
         "insert into events (seq, at, type, student_id, course_id, enrollment_id, actor, request_id, data)\n\
          select row_number() over (order by id), '{now}', 'enrollment.adopted', student_id, course_id, id, \
@@ -146,13 +147,11 @@ fn add_column(found: &Table, column: &Column) -> String {
             if column.required && !default.eq_ignore_ascii_case("null") { " not null" } else { "" };
         format!("{required} default ({default})")
     });
-    let reference =
-        found.references.iter().find(|reference| reference.column.eq_ignore_ascii_case(&column.name));
-    let reference = reference.map(|Reference { table, target, on_update, on_delete, .. }| {
-        let target = target.as_ref().map(|target| format!(" ({})", quoted(target))).unwrap_or_default();
-        let actions = format!("on update {on_update} on delete {on_delete}").to_lowercase();
-        format!(" references {}{target} {actions}", quoted(table))
-    });
+    let reference = found
+        .references
+        .iter()
+        .find(|reference| reference.column.eq_ignore_ascii_case(&column.name))
+        .map(|reference| format!(" {}", reference.clause));
     format!(
         "alter table student_courses add column {} {}{}{};",
         quoted(&column.name),
@@ -166,10 +165,6 @@ pub(super) fn add_text_column(table: &str, column: &str) -> String {
     format!("alter table {table} add column {column} text not null default '';")
 }
 
-pub(super) fn number_rows(table: &str) -> String {
-    format!("alter table {table} add column id integer;\nupdate {table} set id = rowid;")
-}
-
 pub(super) fn make_key(table: &str) -> String {
     format!("create unique index {table}_id on {table} (id);")
 }
@@ -178,24 +173,10 @@ pub(super) fn rename(from: &str, to: &str) -> String {
     format!("alter table student_courses rename column {from} to {to};")
 }
 
-pub(super) fn make_way(table: &str) -> String {
-    format!("alter table {table} rename to {table}_before;")
+pub(super) fn grant(right: &str, table: &str, role: &str) -> String {
+    format!("grant {right} on {table} to {role};")
 }
 
-pub(super) fn drop(kind: &str, name: &str) -> String {
-    format!("drop {kind} {};", quoted(name))
-}
-
-/// Keeps the rows and the columns' values of a found `student_courses`, and none of its rules.
-pub(super) fn rebuild(found: &Table) -> String {
-    let indexes = found.indexes.iter().filter_map(|index| Some(format!("\n{};", index.definition.as_ref()?)));
-    let indexes: String = indexes.collect();
-    format!(
-        "create table student_courses_plain as select * from student_courses;\ndrop table student_courses;\n\
-         create table student_courses as select * from student_courses_plain;\ndrop table student_courses_plain;{indexes}"
-    )
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
+pub(super) fn give_to(role: &str) -> String {
+    format!("alter table student_courses owner to {role};")
 }

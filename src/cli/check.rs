@@ -1,21 +1,21 @@
 use std::io::Write;
-use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 
 use crate::audit::audit;
-use crate::db::{Db, migrate};
+use crate::db::{Db, Location, migrate};
 
 /// Recounts everything that the log says against the tables; fails when something does not agree.
-pub(super) async fn run(database: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
-    ensure!(database.exists(), "{}: there is no such file", database.display());
-    let db = Db::open(database).with_context(|| format!("cannot open {}", database.display()))?;
+pub(super) async fn run(database: &Location, out: &mut dyn Write) -> anyhow::Result<()> {
+    if let Location::File(path) = database {
+        ensure!(path.exists(), "{database}: there is no such file");
+    }
+    let db = Db::open(database).with_context(|| format!("cannot open {database}"))?;
     ensure!(
-        migrate::is_current(&db).await?,
-        "{} does not have the schema of this program: run `matricula migrate` first",
-        database.display()
+        migrate::is_current(&db).await.with_context(|| database.to_string())?,
+        "{database} does not have the schema of this program: run `matricula migrate` first"
     );
-    let audit = audit(&db).await?;
+    let audit = audit(&db).await.with_context(|| database.to_string())?;
     for finding in &audit.findings {
         writeln!(out, "BROKEN: {} ({} rows)", finding.promise, finding.total)?;
         for row in &finding.rows {

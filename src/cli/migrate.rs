@@ -1,10 +1,10 @@
 //! `matricula migrate`: brings a database to this version, or says what that would do.
 
 use std::io::Write;
-use std::path::Path;
 
 use crate::adoption;
 use crate::clock::Clock;
+use crate::db::Location;
 
 /// Options of `matricula migrate`.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
@@ -20,11 +20,10 @@ pub(super) struct MigrateArgs {
 /// When the database cannot be migrated, or `out` not be written to.
 pub(super) async fn run(
     args: MigrateArgs,
-    database: &Path,
+    database: &Location,
     clock: &Clock,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let shown = database.display();
     if args.dry_run {
         let plan = adoption::dry_run(database, clock).await?;
         // Comments beside the statements. It is for reading: run by hand, they would lack their record.
@@ -32,7 +31,7 @@ pub(super) async fn run(
             writeln!(out, "-- {line}")?;
         }
         match plan.statements.as_slice() {
-            [] => writeln!(out, "-- {shown} is up to date")?,
+            [] => writeln!(out, "-- {database} is up to date")?,
             statements => {
                 writeln!(out, "\nbegin;\n\n{}\n\ncommit;", statements.join("\n\n"))?;
             }
@@ -49,5 +48,5 @@ pub(super) async fn run(
     if report.adopted > 0 {
         writeln!(out, "adopted {} enrollments", report.adopted)?;
     }
-    Ok(writeln!(out, "{shown} is up to date")?)
+    Ok(writeln!(out, "{database} is up to date")?)
 }

@@ -1,6 +1,5 @@
 use std::collections::HashSet;
 use std::io::Write;
-use std::path::Path;
 
 use clap::Args;
 use fastrand::Rng;
@@ -8,6 +7,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::clock::Clock;
+use crate::db::Location;
 use crate::registrar::{Command, Course, CourseId, Enrollment, Origin, Registrar, Student, StudentId};
 use crate::school::School;
 
@@ -31,7 +31,7 @@ pub(super) struct SampleArgs {
 /// Adds the school through the same commands as the API.
 pub(super) async fn run(
     args: SampleArgs,
-    database: &Path,
+    database: &Location,
     clock: Clock,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
@@ -41,10 +41,8 @@ pub(super) async fn run(
     let enrollments = added?;
     writeln!(
         out,
-        "{} students, {} courses and {enrollments} enrollments are in {}",
-        args.students,
-        args.courses,
-        database.display()
+        "{} students, {} courses and {enrollments} enrollments are in {database}",
+        args.students, args.courses
     )?;
     Ok(())
 }

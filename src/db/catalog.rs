@@ -1,20 +1,25 @@
 //! What an engine says of the tables that it holds.
 
-use super::{DbError, Row, Tx};
+use super::{DbError, In, Tx, postgres, sqlite};
 
 /// A column as its table defines it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an answer of the catalog of its own")]
 pub struct Column {
     /// Its name, as written.
     pub name: String,
     /// Its declared type, as written; may be empty.
     pub kind: String,
+    /// Whether that type is one of integers.
+    pub is_integer: bool,
     /// Whether it refuses a null.
     pub required: bool,
     /// Its default, an SQL expression.
     pub default: Option<String>,
     /// Its place in the primary key, from 1; 0 when it is not part of it.
     pub key: i64,
+    /// Whether the engine gives the next number to a row that comes without one.
+    pub numbers_itself: bool,
     /// Whether the engine computes it.
     pub generated: bool,
 }
@@ -32,6 +37,22 @@ pub struct Index {
     pub columns: Vec<Option<String>>,
     /// Its statement; `None` for a key of the table's definition.
     pub definition: Option<String>,
+    /// Statements that the owner could run to be rid of it.
+    pub undo: String,
+}
+
+impl Index {
+    /// Indexes whose columns were told one by one, in order.
+    pub(super) fn joined(parts: Vec<Self>) -> Vec<Self> {
+        let mut indexes: Vec<Self> = Vec::new();
+        for part in parts {
+            match indexes.last_mut().filter(|index| index.name == part.name) {
+                Some(index) => index.columns.extend(part.columns),
+                None => indexes.push(part),
+            }
+        }
+        indexes
+    }
 }
 
 /// One column of a foreign key.
@@ -41,38 +62,82 @@ pub struct Reference {
     pub column: String,
     /// The table referred to.
     pub table: String,
-    /// The column referred to; `None` means the primary key.
-    pub target: Option<String>,
-    /// What an update does, as in `on update <this>`.
-    pub on_update: String,
-    /// What a delete does, as in `on delete <this>`.
-    pub on_delete: String,
+    /// What the definition of the column says of it: `references ...`.
+    pub clause: String,
     /// Whether it is one of several columns that refer together.
     pub composite: bool,
+    /// Statements that the owner could run to be rid of it.
+    pub undo: String,
+}
+
+/// Something that a table does beside holding rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rule {
+    /// What it is, as in "the table would lose <this>".
+    pub what: String,
+    /// Statements that the owner could run to be rid of it; `None` when that is not for the table's owner to say.
+    pub undo: Option<String>,
+}
+
+/// What the service's role may do with a table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a right of its own")]
+pub struct Rights {
+    /// The role as a statement names it; empty where there are none.
+    pub role: String,
+    /// Read the columns that are served.
+    pub read: bool,
+    /// Make a foreign key that refers to its `id`.
+    pub refer: bool,
+    /// Add rows.
+    pub add: bool,
+    /// Make it anew: it is the role's own.
+    pub own: bool,
 }
 
 /// A table, or something else that is read like one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
-    /// `table`, `view` or `virtual table`.
+    /// `table`, or what else it is: `view`, `virtual table`, `temporary table`.
     pub kind: String,
-    /// The statement that made it.
-    pub definition: String,
+    /// The schema that it is in, where it is another one than that of new tables.
+    pub elsewhere: Option<String>,
+    /// Whether every value has its column's type, and every name its case.
+    pub strict: bool,
     /// Its columns, in order.
     pub columns: Vec<Column>,
     /// Its indexes and unique keys.
     pub indexes: Vec<Index>,
     /// Its foreign keys.
     pub references: Vec<Reference>,
-    /// The names of the triggers on it.
-    pub triggers: Vec<String>,
+    /// The triggers on it, by name.
+    pub triggers: Vec<Rule>,
+    /// What else would be lost if it were made anew with the same columns, indexes and foreign keys.
+    pub rules: Vec<Rule>,
+    /// Statements that give a table made anew the owner, the grants and the comments of this one.
+    pub restores: Vec<String>,
+    /// What the service's role may do with it.
+    pub rights: Rights,
 }
 
 impl Table {
-    /// The column of this name, in whatever case.
+    /// The column that a statement means by this name, which is in lower case.
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&Column> {
-        self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
+        self.columns.iter().find(|column| {
+            if self.strict { column.name == name } else { column.name.eq_ignore_ascii_case(name) }
+        })
+    }
+}
+
+/// What stands in the way of making any table at all.
+///
+/// # Errors
+/// What the engine said.
+pub async fn obstacles(tx: &Tx<'_>) -> Result<Vec<Rule>, DbError> {
+    match tx.0 {
+        In::Sqlite(_) => Ok(Vec::new()),
+        In::Postgres(_) => postgres::catalog::obstacles(tx).await,
     }
 }
 
@@ -80,143 +145,94 @@ impl Table {
 ///
 /// # Errors
 /// What the engine said.
-pub async fn table(tx: &mut Tx<'_>, name: &str) -> Result<Option<Table>, DbError> {
-    let found = tx
-        .query(
-            "select case when lower(sql) like 'create virtual%' then 'virtual table' else type end, sql
-            from sqlite_schema where type in ('table', 'view') and lower(name) = lower($1)",
-            &[name.into()],
-            |row: &Row<'_>| Ok((row.text(0)?, row.text(1)?)),
-        )
-        .await?;
-    let Some((kind, definition)) = found.into_iter().next() else {
-        return Ok(None);
-    };
-    if kind != "table" {
-        return Ok(Some(Table { kind, definition, ..Table::default() }));
+pub async fn table(tx: &Tx<'_>, name: &str) -> Result<Option<Table>, DbError> {
+    match tx.0 {
+        In::Sqlite(_) => sqlite::catalog::table(tx, name).await,
+        In::Postgres(_) => postgres::catalog::table(tx, name).await,
     }
-    Ok(Some(Table {
-        kind,
-        definition,
-        columns: columns(tx, name).await?,
-        indexes: indexes(tx, name).await?,
-        references: references(tx, name).await?,
-        triggers: tx
-            .query(
-                "select name from sqlite_schema where type = 'trigger' and lower(tbl_name) = lower($1) order by name",
-                &[name.into()],
-                |row: &Row<'_>| row.text(0),
-            )
-            .await?,
-    }))
 }
 
-/// Every name that is taken, in lower case, with what it is (`table`, `index`, ...) and the table that it belongs to.
+/// A name that is taken where new tables go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// The name, in lower case.
+    pub name: String,
+    /// What it is: `table`, `index`, ...
+    pub kind: String,
+    /// The table that it belongs to, in lower case.
+    pub table: String,
+    /// Statements that the owner could run to free the name.
+    pub undo: String,
+}
+
+/// Every name that is taken.
 ///
 /// # Errors
 /// What the engine said.
-pub async fn names(tx: &mut Tx<'_>) -> Result<Vec<(String, String, String)>, DbError> {
-    tx.query("select lower(name), type, lower(tbl_name) from sqlite_schema", &[], |row: &Row<'_>| {
-        Ok((row.text(0)?, row.text(1)?, row.text(2)?))
-    })
-    .await
+pub async fn names(tx: &Tx<'_>) -> Result<Vec<Name>, DbError> {
+    match tx.0 {
+        In::Sqlite(_) => sqlite::catalog::names(tx).await,
+        In::Postgres(_) => postgres::catalog::names(tx).await,
+    }
 }
 
 /// The highest key that the engine has ever given out for a table that numbers its own rows.
 ///
 /// # Errors
 /// What the engine said.
-pub async fn last_number(tx: &mut Tx<'_>, table: &str) -> Result<Option<i64>, DbError> {
-    if !names(tx).await?.iter().any(|(name, ..)| name == "sqlite_sequence") {
-        return Ok(None);
+pub async fn last_number(tx: &Tx<'_>, table: &str) -> Result<Option<i64>, DbError> {
+    match tx.0 {
+        In::Sqlite(_) => sqlite::catalog::last_number(tx, table).await,
+        In::Postgres(_) => postgres::catalog::last_number(tx, table).await,
     }
-    let sql = "select max(cast(seq as integer)) from sqlite_sequence where lower(name) = lower($1)";
-    Ok(tx.query(sql, &[table.into()], |row: &Row<'_>| row.opt_int(0)).await?.into_iter().flatten().next())
 }
 
-/// The rows of a table whose foreign keys lead nowhere: the first of them, a line each, and how many there are.
+/// The rows of a table whose foreign keys lead nowhere: the first of them, a line each, and how many there are. A server
+/// does not let such rows in.
 ///
 /// # Errors
 /// What the engine said; also that a foreign key does not fit the table that it refers to.
-pub async fn broken_references(
-    tx: &mut Tx<'_>,
-    table: &str,
-    limit: i64,
-) -> Result<(Vec<String>, i64), DbError> {
-    let found = tx
-        .query(
-            "select 'row ' || coalesce(rowid, '') || ' refers to ' || parent, count(*) over ()
-            from pragma_foreign_key_check($1) limit $2",
-            &[table.into(), limit.into()],
-            |row: &Row<'_>| Ok((row.text(0)?, row.int(1)?)),
-        )
-        .await?;
-    let total = found.first().map_or(0, |(_, total)| *total);
-    Ok((found.into_iter().map(|(line, _)| line).collect(), total))
+pub async fn broken_references(tx: &Tx<'_>, table: &str, limit: i64) -> Result<(Vec<String>, i64), DbError> {
+    match tx.0 {
+        In::Sqlite(_) => sqlite::catalog::broken_references(tx, table, limit).await,
+        In::Postgres(_) => Ok((Vec::new(), 0)),
+    }
 }
 
-async fn columns(tx: &mut Tx<'_>, table: &str) -> Result<Vec<Column>, DbError> {
-    tx.query(
-        r#"select name, type, "notnull", dflt_value, pk, hidden from pragma_table_xinfo($1) order by cid"#,
-        &[table.into()],
-        |row: &Row<'_>| {
-            Ok(Column {
-                name: row.text(0)?,
-                kind: row.text(1)?,
-                required: row.int(2)? != 0,
-                default: row.opt_text(3)?,
-                key: row.int(4)?,
-                generated: row.int(5)? >= 2,
-            })
-        },
-    )
-    .await
+/// An expression: whether a value is a whole number.
+#[must_use]
+pub fn is_whole_number(tx: &Tx<'_>, column: &str) -> String {
+    match tx.0 {
+        In::Sqlite(_) => format!("typeof({column}) = 'integer'"),
+        // The column's type says it of every value.
+        In::Postgres(_) => format!("{column} is not null"),
+    }
 }
 
-async fn indexes(tx: &mut Tx<'_>, table: &str) -> Result<Vec<Index>, DbError> {
-    let parts = tx
-        .query(
-            r#"select list.name, list."unique", list.partial, info.name, schema.sql
-            from pragma_index_list($1) list, pragma_index_info(list.name) info
-            left join sqlite_schema schema on schema.type = 'index' and schema.name = list.name
-            order by list.seq, info.seqno"#,
-            &[table.into()],
-            |row: &Row<'_>| {
-                Ok(Index {
-                    name: row.text(0)?,
-                    unique: row.int(1)? != 0,
-                    partial: row.int(2)? != 0,
-                    columns: vec![row.opt_text(3)?],
-                    definition: row.opt_text(4)?,
-                })
-            },
-        )
-        .await?;
-    let mut indexes: Vec<Index> = Vec::new();
-    for part in parts {
-        match indexes.last_mut().filter(|index| index.name == part.name) {
-            Some(index) => index.columns.extend(part.columns),
-            None => indexes.push(part),
+/// An expression: a value as a person reads it.
+#[must_use]
+pub fn shown(tx: &Tx<'_>, column: &str) -> String {
+    match tx.0 {
+        In::Sqlite(_) => format!("quote({column})"),
+        In::Postgres(_) => format!("coalesce(cast({column} as text), 'NULL')"),
+    }
+}
+
+/// Statements that give every row of a table a number of its own in a new column `id`.
+#[must_use]
+pub fn number_rows(tx: &Tx<'_>, table: &str) -> String {
+    match tx.0 {
+        In::Sqlite(_) => {
+            format!("alter table {table} add column id integer;\nupdate {table} set id = rowid;")
+        }
+        In::Postgres(_) => {
+            format!("alter table {table} add column id bigint generated by default as identity;")
         }
     }
-    Ok(indexes)
 }
 
-async fn references(tx: &mut Tx<'_>, table: &str) -> Result<Vec<Reference>, DbError> {
-    tx.query(
-        r#"select "from", "table", "to", on_update, on_delete, count(*) over (partition by id) > 1
-        from pragma_foreign_key_list($1) order by id, seq"#,
-        &[table.into()],
-        |row: &Row<'_>| {
-            Ok(Reference {
-                column: row.text(0)?,
-                table: row.text(1)?,
-                target: row.opt_text(2)?,
-                on_update: row.text(3)?,
-                on_delete: row.text(4)?,
-                composite: row.int(5)? != 0,
-            })
-        },
-    )
-    .await
+/// A name in quotes, as a statement takes it.
+#[must_use]
+pub fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -12,7 +12,28 @@ pub enum DbError {
     /// A constraint of a table did not take the row; the text names the kind and the column, never a value.
     #[error("{0}")]
     Constraint(String),
+    /// The server cannot be used now, which may pass by itself. Nothing was changed.
+    #[error("the database server cannot be used now: {0}")]
+    Away(String),
+    /// The transaction could not be put in order with another one. Nothing was changed; done again it may succeed.
+    #[error("the transaction met another one: {0}")]
+    Conflict(String),
+    /// The server was lost after it was told to commit: the change was made, or it was not.
+    #[error("the database server was lost during a commit: {0}")]
+    Unknown(String),
+    /// The server has committed, but no standby has confirmed it as the server is told to wait for: a failure of its
+    /// disk could still lose the change.
+    #[error("the commit is not confirmed by a standby")]
+    Unconfirmed,
     /// Anything else, in the engine's words.
     #[error("{0}")]
     Engine(String),
+}
+
+impl DbError {
+    /// Whether nothing was changed, and the same may succeed in a moment.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Away(_) | Self::Conflict(_))
+    }
 }

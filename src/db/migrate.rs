@@ -1,13 +1,13 @@
-//! Migrations: one file a change, numbered, in the common dialect. refinery keeps the history and the checksums; it
-//! runs inside a transaction that the caller has begun, so a migration and its entry in the history are one, and
-//! servers that start at the same time take turns.
+//! Migrations: one file a change, numbered, in the common dialect. refinery names them, makes their checksums and compares
+//! them with the history. They run inside a transaction that the caller has begun, so a migration and its entry in the
+//! history are one.
 
+use std::convert::Infallible;
 use std::time::UNIX_EPOCH;
 
 use refinery_core::error::Kind;
 use refinery_core::traits::sync::{Migrate, Query, Transaction};
-use refinery_core::{Error, Migration, Target};
-use rusqlite::Connection;
+use refinery_core::{Error, Migration};
 use thiserror::Error;
 
 use super::{Db, DbError, Tx, catalog};
@@ -15,15 +15,17 @@ use super::{Db, DbError, Tx, catalog};
 /// Not refinery's own name: the database is somebody else's, who may use refinery too.
 pub const HISTORY: &str = "matricula_migrations";
 
-const FILES: [(&str, &str); 3] = [
-    ("V1__students_and_courses", include_str!("../../migrations/V1__students_and_courses.sql")),
-    ("V2__student_courses", include_str!("../../migrations/V2__student_courses.sql")),
-    ("V3__event_log", include_str!("../../migrations/V3__event_log.sql")),
-];
+/// refinery's own form, so that its tools can read it.
+const MAKE_HISTORY: &str = "create table if not exists matricula_migrations (
+    version bigint primary key, name varchar(255), applied_on varchar(255), checksum varchar(255)
+)";
 
-/// Where the engines truly differ.
-const TOKENS: [(&str, &str); 2] =
-    [("{{key}}", "integer"), ("{{self_numbering_key}}", "integer primary key autoincrement")];
+const FILES: [(&str, &str); 4] = [
+    ("V1__students", include_str!("../../migrations/V1__students.sql")),
+    ("V2__courses", include_str!("../../migrations/V2__courses.sql")),
+    ("V3__student_courses", include_str!("../../migrations/V3__student_courses.sql")),
+    ("V4__event_log", include_str!("../../migrations/V4__event_log.sql")),
+];
 
 /// A migration that this database has not had yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +34,7 @@ pub struct Pending {
     pub name: String,
     /// What it runs on this engine.
     pub sql: String,
+    entry: Migration,
 }
 
 /// What a database's history says.
@@ -70,7 +73,7 @@ impl Pending {
                 [("table", "create table "), ("index", "create index "), ("index", "create unique index ")]
                     .iter()
                     .find_map(|(kind, words)| Some((*kind, line.strip_prefix(words)?)))?;
-            rest.split([' ', '(']).next().filter(|name| *name != "if").map(|name| (kind, name))
+            rest.split([' ', '(']).next().map(|name| (kind, name))
         })
     }
 }
@@ -79,25 +82,65 @@ impl Pending {
 ///
 /// # Errors
 /// When the history is not one that this program can continue.
-pub async fn history(tx: &mut Tx<'_>) -> Result<History, HistoryError> {
-    let known = known()?;
-    // refinery would make the table where there is none.
-    let pending = if catalog::table(tx, HISTORY).await?.is_none() {
-        known.clone()
-    } else {
-        Recorder(tx.connection).get_unapplied_migrations(&known, true, true, HISTORY)?
-    };
-    Ok(History { is_new: pending.len() == known.len(), pending: pending.iter().map(Pending::from).collect() })
+pub async fn history(tx: &Tx<'_>) -> Result<History, HistoryError> {
+    let known = known(tx.tokens())?;
+    let mut had = Had(Vec::new());
+    if catalog::table(tx, HISTORY).await?.is_some() {
+        let sql = "select version, name, checksum from matricula_migrations order by version";
+        let entries = tx.query(sql, &[], |row| Ok((row.int(0)?, row.text(1)?, row.text(2)?))).await?;
+        for (version, name, checksum) in entries {
+            let checksum = checksum.parse().map_err(|_| {
+                DbError::Engine(format!("{HISTORY} holds a checksum that is none: {checksum:?}"))
+            })?;
+            // When it ran is for people to read; refinery compares the number, the name and the checksum.
+            had.0.push(Migration::applied(version, name, UNIX_EPOCH.into(), checksum));
+        }
+    }
+    let is_new = had.0.is_empty();
+    let pending = had.get_unapplied_migrations(&known, true, true, HISTORY)?;
+    Ok(History { is_new, pending: pending.into_iter().map(Pending::from).collect() })
 }
 
-/// Runs and records what is pending.
+/// Takes the turn of this process to migrate a server's database: whoever else wants to waits here until it has committed.
+/// Without a history it is the making of it that only one can do at a time, otherwise the head of the log. (A file has
+/// one writer at a time anyway.)
 ///
 /// # Errors
-/// As [`history`], and what the engine said of a migration; the transaction can then only be dropped.
-#[expect(clippy::unused_async, reason = "the seam: an engine on the network awaits here")]
-pub async fn apply(tx: &mut Tx<'_>) -> Result<(), HistoryError> {
-    Recorder(tx.connection).migrate(&known()?, true, true, true, Target::Latest, HISTORY)?;
+/// What the engine said; [`DbError::Conflict`] when somebody else has made the history meanwhile.
+pub async fn take_turn(tx: &Tx<'_>) -> Result<(), DbError> {
+    if !tx.is_shared() {
+        return Ok(());
+    }
+    if catalog::table(tx, HISTORY).await?.is_none() {
+        return make_history(tx).await;
+    }
+    if catalog::table(tx, "log_head").await?.is_some() {
+        tx.execute_batch("update log_head set last_seq = last_seq").await?;
+    }
     Ok(())
+}
+
+/// Makes the table of the history where there is none.
+///
+/// # Errors
+/// What the engine said.
+pub async fn make_history(tx: &Tx<'_>) -> Result<(), DbError> {
+    tx.execute_batch(MAKE_HISTORY).await
+}
+
+/// Runs and records a migration.
+///
+/// # Errors
+/// What the engine said; the transaction can then only be dropped.
+pub async fn apply(tx: &Tx<'_>, pending: &Pending, now: &str) -> Result<(), DbError> {
+    if !pending.sql.is_empty() {
+        tx.execute_batch(&pending.sql).await?;
+    }
+    let sql =
+        "insert into matricula_migrations (version, name, applied_on, checksum) values ($1, $2, $3, $4)";
+    let entry = &pending.entry;
+    let args = [entry.version().into(), entry.name().into(), now.into(), entry.checksum().to_string().into()];
+    tx.execute_many(sql, &[args.to_vec()]).await
 }
 
 /// Whether the database is exactly at this version.
@@ -105,29 +148,28 @@ pub async fn apply(tx: &mut Tx<'_>) -> Result<(), HistoryError> {
 /// # Errors
 /// What the engine said.
 pub async fn is_current(db: &Db) -> Result<bool, DbError> {
-    let history = "select 1 from sqlite_schema where type = 'table' and name = $1";
-    if db.query(history, [HISTORY.into()], |row| row.int(0)).await?.is_empty() {
+    if !db.has_table(HISTORY).await? {
         return Ok(false);
     }
     let sql = "select version, checksum from matricula_migrations order by version";
     let had = db.query(sql, [], |row| Ok((row.int(0)?, row.text(1)?))).await?;
-    let known = known().map_err(|error| DbError::Engine(error.to_string()))?;
+    let known = known(db.tokens()).map_err(|error| DbError::Engine(error.to_string()))?;
     Ok(had
         .into_iter()
         .eq(known.iter().map(|migration| (migration.version(), migration.checksum().to_string()))))
 }
 
-fn known() -> Result<Vec<Migration>, Error> {
-    FILES.iter().map(|(name, text)| Migration::unapplied(name, &on_this_engine(text))).collect()
+fn known(tokens: &[(&str, &str)]) -> Result<Vec<Migration>, Error> {
+    FILES.iter().map(|(name, text)| Migration::unapplied(name, &meant(text, tokens))).collect()
 }
 
-fn on_this_engine(text: &str) -> String {
-    TOKENS.iter().fold(text.to_owned(), |text, (token, meaning)| text.replace(token, meaning))
+fn meant(text: &str, tokens: &[(&str, &str)]) -> String {
+    tokens.iter().fold(text.to_owned(), |text, (token, meaning)| text.replace(token, meaning))
 }
 
-impl From<&Migration> for Pending {
-    fn from(migration: &Migration) -> Self {
-        Self { name: migration.to_string(), sql: migration.sql().unwrap_or_default().to_owned() }
+impl From<Migration> for Pending {
+    fn from(entry: Migration) -> Self {
+        Self { name: entry.to_string(), sql: entry.sql().unwrap_or_default().to_owned(), entry }
     }
 }
 
@@ -148,44 +190,30 @@ impl From<Error> for HistoryError {
     }
 }
 
-/// refinery's way into a transaction that is open already; refinery's own adapter begins and commits by itself.
-struct Recorder<'a>(&'a Connection);
+/// A history that was read already, as refinery asks for it.
+struct Had(Vec<Migration>);
 
-impl Transaction for Recorder<'_> {
-    type Error = DbError;
+impl Transaction for Had {
+    type Error = Infallible;
 
-    fn execute<'q, T: Iterator<Item = &'q str>>(&mut self, statements: T) -> Result<usize, DbError> {
-        let mut count = 0;
-        for statement in statements {
-            self.0.execute_batch(statement)?;
-            count += 1;
-        }
-        Ok(count)
+    /// refinery would make the history here.
+    fn execute<'q, T: Iterator<Item = &'q str>>(&mut self, _: T) -> Result<usize, Infallible> {
+        Ok(0)
     }
 }
 
-impl Query<Vec<Migration>> for Recorder<'_> {
-    fn query(&mut self, sql: &str) -> Result<Vec<Migration>, DbError> {
-        let mut statement = self.0.prepare(sql)?;
-        let mut rows = statement.query([])?;
-        let mut had = Vec::new();
-        while let Some(row) = rows.next()? {
-            let checksum = row.get::<_, String>(3)?;
-            let checksum = checksum.parse().map_err(|_| {
-                DbError::Engine(format!("{HISTORY} holds a checksum that is none: {checksum:?}"))
-            })?;
-            // When it ran is for people to read; refinery compares the number, the name and the checksum.
-            had.push(Migration::applied(row.get(0)?, row.get(1)?, UNIX_EPOCH.into(), checksum));
-        }
-        Ok(had)
+impl Query<Vec<Migration>> for Had {
+    fn query(&mut self, _: &str) -> Result<Vec<Migration>, Infallible> {
+        Ok(self.0.clone())
     }
 }
 
-impl Migrate for Recorder<'_> {}
+impl Migrate for Had {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::db::{postgres, sqlite};
 
     #[test]
     fn every_file_of_the_folder_is_embedded_and_no_token_is_left() {
@@ -195,15 +223,18 @@ mod tests {
             .collect();
         files.sort();
         assert_eq!(files, FILES.map(|(name, _)| format!("{name}.sql")));
-        assert!(known().unwrap().iter().all(|migration| !migration.sql().unwrap().contains("{{")));
+        for tokens in [sqlite::TOKENS, postgres::TOKENS] {
+            assert!(known(tokens).unwrap().iter().all(|migration| !migration.sql().unwrap().contains("{{")));
+        }
     }
 
     #[test]
-    fn a_migration_says_which_names_it_takes_but_not_those_that_it_shares() {
-        let pending: Vec<Pending> = known().unwrap().iter().map(Pending::from).collect();
-        assert_eq!(pending[0].makes().count(), 0);
+    fn a_migration_says_which_names_it_takes() {
+        let known = known(sqlite::TOKENS).unwrap();
+        let pending: Vec<Pending> = known.into_iter().map(Pending::from).collect();
+        assert_eq!(pending[0].makes().collect::<Vec<_>>(), [("table", "students")]);
         assert_eq!(
-            pending[1].makes().collect::<Vec<_>>(),
+            pending[2].makes().collect::<Vec<_>>(),
             [("table", "student_courses"), ("index", "student_courses_course")]
         );
     }

@@ -2,53 +2,65 @@
 //!
 //! Statements use the dialect that both SQLite and PostgreSQL speak: lower case, `$1` parameters numbered in the order
 //! of their first appearance, `returning`, `on conflict do nothing`, row-value keysets. Two helpers of the dialect come
-//! from here: `casefold(text)` (Unicode lower case, for searching and sorting) and typed nulls in [`Arg`].
+//! from here: `casefold(text)` (Unicode lower case, for searching and sorting) and the collation `"C"` (by bytes).
 
 mod args;
 pub mod catalog;
-mod checkpoint;
+mod chunks;
 mod error;
+mod location;
 pub mod migrate;
-mod readers;
+mod patience;
+mod postgres;
 mod row;
 mod sqlite;
 
-use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::Stream;
 
 pub use self::args::Arg;
 pub use self::error::DbError;
-pub use self::readers::Reach;
+pub use self::location::Location;
+pub use self::patience::Patience;
 pub use self::row::Row;
-pub use self::sqlite::{Tx, Writer};
 
 /// How one row becomes a value; runs beside the engine, so that nothing is copied in between.
 pub type Map<T> = fn(&Row<'_>) -> Result<T, DbError>;
 
+/// The rows of a long list, some at a time.
+pub type Rows<T> = Pin<Box<dyn Stream<Item = Result<Vec<T>, DbError>> + Send>>;
+
+/// How much of a table a read goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Some rows, found by key.
+    Key,
+    /// All of them.
+    Scan,
+}
+
 /// The reading side of one database. Cheap to clone; reads never wait for writes.
 #[derive(Clone, Debug)]
-pub struct Db {
-    path: PathBuf,
-    readers: Arc<readers::Readers>,
+pub struct Db(Readers);
+
+#[derive(Clone, Debug)]
+enum Readers {
+    Sqlite(Arc<sqlite::Readers>),
+    Postgres(Arc<postgres::Readers>),
 }
 
 impl Db {
-    /// Starts the readers of the database at `path`, which must exist and be migrated.
+    /// Starts the readers of a database, which must exist and be migrated.
     ///
     /// # Errors
-    /// When the file cannot be opened as a database.
-    pub fn open(path: &Path) -> Result<Self, DbError> {
-        Ok(Self { path: path.to_owned(), readers: Arc::new(readers::Readers::start(path)?) })
-    }
-
-    /// Opens the one connection that writes.
-    ///
-    /// # Errors
-    /// When the file cannot be opened as a database.
-    pub fn writer(&self) -> Result<Writer, DbError> {
-        Writer::open(&self.path)
+    /// When it cannot be opened as a database.
+    pub fn open(location: &Location) -> Result<Self, DbError> {
+        Ok(Self(match location {
+            Location::File(path) => Readers::Sqlite(Arc::new(sqlite::Readers::start(path)?)),
+            Location::Server(url) => Readers::Postgres(Arc::new(postgres::Readers::start(url.address()?)?)),
+        }))
     }
 
     /// One read by key, all of its rows.
@@ -75,7 +87,10 @@ impl Db {
         args: impl Into<Vec<Arg>>,
         map: Map<T>,
     ) -> Result<Vec<T>, DbError> {
-        self.readers.query(reach, sql, args.into(), map).await
+        match &self.0 {
+            Readers::Sqlite(readers) => readers.query(reach, sql, args.into(), map).await,
+            Readers::Postgres(readers) => readers.query(reach, sql, &args.into(), map).await,
+        }
     }
 
     /// One read of which at most one row is wanted.
@@ -91,13 +106,39 @@ impl Db {
         Ok(self.query(sql, args, map).await?.into_iter().next())
     }
 
-    /// What the engine finds wrong with its own storage, a line each; it reads all of it.
+    /// What migrations have tokens for, on this engine.
+    fn tokens(&self) -> &'static [(&'static str, &'static str)] {
+        match self.0 {
+            Readers::Sqlite(_) => sqlite::TOKENS,
+            Readers::Postgres(_) => postgres::TOKENS,
+        }
+    }
+
+    /// Whether there is a table of this name.
+    ///
+    /// # Errors
+    /// As [`Db::query`].
+    pub async fn has_table(&self, name: &str) -> Result<bool, DbError> {
+        let sql = match &self.0 {
+            Readers::Sqlite(_) => "select 1 from sqlite_schema where type = 'table' and name = $1",
+            Readers::Postgres(_) => "select 1 where to_regclass($1) is not null",
+        };
+        Ok(!self.query(sql, [name.into()], |row| row.int(0)).await?.is_empty())
+    }
+
+    /// What the engine finds wrong with its own storage, a line each; it reads all of it. A server looks after its
+    /// storage itself.
     ///
     /// # Errors
     /// As [`Db::query`].
     pub async fn integrity(&self) -> Result<Vec<String>, DbError> {
-        let lines = self.query("pragma integrity_check", [], |row| row.text(0)).await?;
-        Ok(lines.into_iter().filter(|line| line != "ok").collect())
+        match &self.0 {
+            Readers::Sqlite(_) => {
+                let lines = self.read(Reach::Scan, "pragma integrity_check", [], |row| row.text(0)).await?;
+                Ok(lines.into_iter().filter(|line| line != "ok").collect())
+            }
+            Readers::Postgres(_) => Ok(Vec::new()),
+        }
     }
 
     /// One read of any length, row by row in constant memory, on a connection of its own.
@@ -107,12 +148,169 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError::Busy`] when too many lists are being read already.
-    pub fn stream<T: Send + 'static>(
+    pub async fn stream<T: Send + 'static>(
         &self,
         sql: &'static str,
         args: Vec<Arg>,
         map: Map<T>,
-    ) -> Result<impl Stream<Item = Result<Vec<T>, DbError>> + Send + use<T>, DbError> {
-        self.readers.stream(sql, args, map)
+    ) -> Result<Rows<T>, DbError> {
+        Ok(match &self.0 {
+            Readers::Sqlite(readers) => Box::pin(readers.stream(sql, args, map)?),
+            Readers::Postgres(readers) => Box::pin(readers.stream(sql, args, map).await?),
+        })
     }
 }
+
+/// The one connection of a process that writes.
+#[derive(Debug)]
+pub struct Writer(Writing);
+
+#[derive(Debug)]
+enum Writing {
+    Sqlite(Box<sqlite::Writer>),
+    Postgres(Box<postgres::Writer>),
+}
+
+impl Writer {
+    /// Opens it, making a file if there is none. A server is connected to at the first [`Writer::begin`].
+    ///
+    /// # Errors
+    /// When a file cannot be opened as a database that can be written.
+    pub fn open(location: &Location) -> Result<Self, DbError> {
+        Ok(Self(match location {
+            Location::File(path) => Writing::Sqlite(Box::new(sqlite::Writer::open(path)?)),
+            Location::Server(url) => Writing::Postgres(Box::new(postgres::Writer::new(url.address()?))),
+        }))
+    }
+
+    /// As [`Writer::open`], for migrations: in a file, foreign keys are checked at their end only, another server's
+    /// migration is waited for, and no byte changes before the first commit: the file may be one that is refused.
+    ///
+    /// # Errors
+    /// As [`Writer::open`].
+    pub fn open_for_migration(location: &Location) -> Result<Self, DbError> {
+        Ok(Self(match location {
+            Location::File(path) => Writing::Sqlite(Box::new(sqlite::Writer::open_for_migration(path)?)),
+            Location::Server(url) => Writing::Postgres(Box::new(postgres::Writer::new(url.address()?))),
+        }))
+    }
+
+    /// Begins a transaction that may write. In a file, no other writer is in one at the same time.
+    ///
+    /// # Errors
+    /// [`DbError::Busy`] when another program keeps writing, [`DbError::Away`] when the server cannot be reached.
+    pub async fn begin(&mut self) -> Result<Tx<'_>, DbError> {
+        Ok(Tx(match &mut self.0 {
+            Writing::Sqlite(writer) => In::Sqlite(writer.begin()?),
+            Writing::Postgres(writer) => In::Postgres(writer.begin().await?),
+        }))
+    }
+
+    /// Ends it. A file then holds everything, as far as nobody else is in the way.
+    pub fn close(self) {
+        if let Writing::Sqlite(writer) = self.0 {
+            writer.close();
+        }
+    }
+}
+
+/// A transaction that writes. Dropped without [`Tx::commit`], it never happened.
+#[derive(Debug)]
+pub struct Tx<'a>(In<'a>);
+
+#[derive(Debug)]
+enum In<'a> {
+    Sqlite(sqlite::Tx<'a>),
+    Postgres(postgres::Tx<'a>),
+}
+
+impl Tx<'_> {
+    /// What migrations have tokens for, on this engine.
+    fn tokens(&self) -> &'static [(&'static str, &'static str)] {
+        match self.0 {
+            In::Sqlite(_) => sqlite::TOKENS,
+            In::Postgres(_) => postgres::TOKENS,
+        }
+    }
+
+    /// Whether others may write to the same database during the transaction.
+    fn is_shared(&self) -> bool {
+        matches!(self.0, In::Postgres(_))
+    }
+
+    /// Reads once for each set of parameters; the answers in their order, each with all its rows. On a server it is one
+    /// round trip, however many sets.
+    ///
+    /// # Errors
+    /// What the engine said; the transaction can then only be dropped.
+    pub async fn query_many<T>(
+        &self,
+        sql: &str,
+        sets: &[Vec<Arg>],
+        map: Map<T>,
+    ) -> Result<Vec<Vec<T>>, DbError> {
+        match &self.0 {
+            In::Sqlite(tx) => tx.query_many(sql, sets, map),
+            In::Postgres(tx) => tx.query_many(sql, sets, map).await,
+        }
+    }
+
+    /// Reads once.
+    ///
+    /// # Errors
+    /// As [`Tx::query_many`].
+    pub async fn query<T>(&self, sql: &str, args: &[Arg], map: Map<T>) -> Result<Vec<T>, DbError> {
+        match &self.0 {
+            In::Sqlite(tx) => tx.query(sql, args, map),
+            In::Postgres(tx) => tx.query(sql, args, map).await,
+        }
+    }
+
+    /// Runs a statement once for each set of parameters, in order; each changes one row. On a server it is one round
+    /// trip, however many sets.
+    ///
+    /// # Errors
+    /// What the engine said, or that a row was left as it was (by a trigger of the table, say); the transaction can then
+    /// only be dropped.
+    pub async fn execute_many(&self, sql: &str, sets: &[Vec<Arg>]) -> Result<(), DbError> {
+        let changed = match &self.0 {
+            In::Sqlite(tx) => tx.execute_many(sql, sets)?,
+            In::Postgres(tx) => tx.execute_many(sql, sets).await?,
+        };
+        if changed.iter().all(|rows| *rows == 1) {
+            Ok(())
+        } else {
+            Err(DbError::Constraint("the table kept the row as it was".to_owned()))
+        }
+    }
+
+    /// Runs one or more statements that take no parameters, for migrations.
+    ///
+    /// # Errors
+    /// As [`Tx::query_many`].
+    pub async fn execute_batch(&self, sql: &str) -> Result<(), DbError> {
+        match &self.0 {
+            In::Sqlite(tx) => tx.execute_batch(sql),
+            In::Postgres(tx) => tx.execute_batch(sql).await,
+        }
+    }
+
+    /// Makes it durable: on stable storage when this returns.
+    ///
+    /// # Errors
+    /// [`DbError::Unknown`] and [`DbError::Unconfirmed`] say what they mean; after any other, nothing was kept.
+    pub async fn commit(self) -> Result<(), DbError> {
+        match self.0 {
+            In::Sqlite(tx) => tx.commit(),
+            In::Postgres(tx) => tx.commit().await,
+        }
+    }
+}
+
+/// Two texts in one order on every engine: by the bytes of their lower case, a null as an empty one.
+macro_rules! folded {
+    ($text:expr) => {
+        concat!("coalesce(casefold(cast(", $text, " as text)), '') collate \"C\"")
+    };
+}
+pub(crate) use folded;

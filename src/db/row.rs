@@ -1,18 +1,37 @@
 use rusqlite::types::ValueRef;
+use tokio_postgres::types::{FromSql, Type};
 
 use super::DbError;
+use super::postgres::Integer;
 
 /// One row of an answer, read by position (the first column is 0).
 #[derive(Debug)]
-pub struct Row<'a>(pub(super) &'a rusqlite::Row<'a>);
+pub struct Row<'a>(Of<'a>);
 
-impl Row<'_> {
+#[derive(Debug)]
+enum Of<'a> {
+    Sqlite(&'a rusqlite::Row<'a>),
+    Postgres(&'a tokio_postgres::Row),
+}
+
+impl<'a> Row<'a> {
+    pub(super) fn sqlite(row: &'a rusqlite::Row<'a>) -> Self {
+        Self(Of::Sqlite(row))
+    }
+
+    pub(super) fn postgres(row: &'a tokio_postgres::Row) -> Self {
+        Self(Of::Postgres(row))
+    }
+
     /// An integer that is always there.
     ///
     /// # Errors
     /// When the column holds anything else.
     pub fn int(&self, column: usize) -> Result<i64, DbError> {
-        Ok(self.0.get(column)?)
+        match self.0 {
+            Of::Sqlite(row) => Ok(row.get(column)?),
+            Of::Postgres(row) => Ok(get::<Integer>(row, column)?.0),
+        }
     }
 
     /// An integer, or `None` for a null.
@@ -20,7 +39,10 @@ impl Row<'_> {
     /// # Errors
     /// When the column holds anything else.
     pub fn opt_int(&self, column: usize) -> Result<Option<i64>, DbError> {
-        Ok(self.0.get(column)?)
+        match self.0 {
+            Of::Sqlite(row) => Ok(row.get(column)?),
+            Of::Postgres(row) => Ok(get::<Option<Integer>>(row, column)?.map(|integer| integer.0)),
+        }
     }
 
     /// A text that is always there.
@@ -31,13 +53,17 @@ impl Row<'_> {
         self.opt_text(column)?.ok_or_else(|| DbError::Engine(format!("column {column} is null")))
     }
 
-    /// A text, or `None` for a null. Found tables hold what other programs wrote: a number reads as its digits, bytes
-    /// that are no UTF-8 with replacement characters.
+    /// A text, or `None` for a null. In an `SQLite` file a column may hold anything that another program wrote: a number
+    /// reads as its digits, bytes that are no UTF-8 with replacement characters.
     ///
     /// # Errors
     /// When there is no such column.
     pub fn opt_text(&self, column: usize) -> Result<Option<String>, DbError> {
-        Ok(match self.0.get_ref(column)? {
+        let row = match self.0 {
+            Of::Sqlite(row) => row,
+            Of::Postgres(row) => return get(row, column),
+        };
+        Ok(match row.get_ref(column)? {
             ValueRef::Null => None,
             ValueRef::Integer(value) => Some(value.to_string()),
             ValueRef::Real(value) => Some(value.to_string()),
@@ -46,4 +72,11 @@ impl Row<'_> {
             }
         })
     }
+}
+
+fn get<'a, T: FromSql<'a>>(row: &'a tokio_postgres::Row, column: usize) -> Result<T, DbError> {
+    row.try_get(column).map_err(|error| {
+        let kind = row.columns().get(column).map_or(Type::UNKNOWN, |column| column.type_().clone());
+        DbError::Engine(format!("column {column} of type {kind}: {error}"))
+    })
 }

@@ -26,7 +26,7 @@ pub fn courses_of(student_id: StudentId) -> Listing<Course> {
         order: format!("courses-of-{student_id}"),
         count: "select count(*) from student_courses sc join courses c on c.id = sc.course_id where sc.student_id = $1",
         count_args: vec![student_id.0.into()],
-        rows: "select sc.id, cast(c.id as bigint), c.name, c.level from student_courses sc \
+        rows: "select sc.id, cast(c.id as bigint), cast(c.name as text), cast(c.level as text) from student_courses sc \
                join students s on s.id = sc.student_id join courses c on c.id = sc.course_id \
                where sc.student_id = $1 and sc.id > $2 order by sc.id limit $3",
         args: Box::new(move |after| vec![student_id.0.into(), after.map_or(0, |after| after.id).into()]),
@@ -45,7 +45,7 @@ pub fn roster_of(course_id: CourseId) -> Listing<RosterEntry> {
         order: format!("roster-of-{course_id}"),
         count: "select count(*) from student_courses sc join students s on s.id = sc.student_id where sc.course_id = $1",
         count_args: vec![course_id.0.into()],
-        rows: "select cast(s.id as bigint), s.name, s.email, sc.enrolled_at, sc.id from student_courses sc \
+        rows: "select cast(s.id as bigint), cast(s.name as text), cast(s.email as text), sc.enrolled_at, sc.id from student_courses sc \
                join courses c on c.id = sc.course_id join students s on s.id = sc.student_id \
                where sc.course_id = $1 and sc.id > $2 order by sc.id limit $3",
         args: Box::new(move |after| vec![course_id.0.into(), after.map_or(0, |after| after.id).into()]),

@@ -170,7 +170,7 @@ impl<T: Send + 'static> Listing<T> {
         let (next, rest) = match (last, page.limit) {
             (Some(last), Some(_)) => (Some(here.after(&last)), None),
             (Some(last), None) => {
-                let rest = db.stream(self.rows, self.args_after(Some(&last), i64::MAX), self.map)?;
+                let rest = db.stream(self.rows, self.args_after(Some(&last), i64::MAX), self.map).await?;
                 (None, Some(rest.map(|chunk| chunk.map(without_places)).boxed()))
             }
             (None, _) => (None, None),
@@ -227,7 +227,7 @@ impl FromStr for Search {
 }
 
 impl Search {
-    /// A pattern for `casefold(column) like $n escape '\\'` that finds the text anywhere in the column.
+    /// A pattern for `folded!(column) like $n escape '\\'` that finds the text anywhere in the column.
     #[must_use]
     pub fn pattern(&self) -> String {
         let folded = self.0.to_lowercase();

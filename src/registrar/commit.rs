@@ -1,14 +1,19 @@
 //! One batch, one transaction: load the facts, decide, apply what happens to the tables and append it to the log.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashSet;
+use std::time::Duration;
 
 use super::command::{Answer, Command, Origin};
 use super::decide::decide;
+use super::effects::{Effects, Numbered};
 use super::event::Event;
 use super::facts::Facts;
-use super::record::{Course, CourseId, Enrollment, EnrollmentId, MAX_ID, Student, StudentId};
+use super::record::{Course, CourseId, Enrollment, MAX_ID, Student, StudentId};
 use super::refusal::Refusal;
-use crate::db::{Arg, DbError, Row, Tx, Writer};
+use crate::db::{Arg, DbError, Patience, Row, Tx, Writer};
+
+/// How long the outcome of a commit is asked for that the server did not answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What each command of the batch came to, in order.
 pub(super) type Outcome = Vec<Result<Answer, Refusal>>;
@@ -22,8 +27,8 @@ pub(super) async fn commit(
     commands: &[(&Command, &Origin)],
     now: String,
 ) -> Result<Outcome, DbError> {
-    let mut tx = writer.begin().await?;
-    let (mut facts, head) = load_facts(&mut tx, commands, now).await?;
+    let tx = writer.begin().await?;
+    let (mut facts, head) = load_facts(&tx, commands, now).await?;
     let mut happened = Vec::with_capacity(commands.len());
     let mut outcome = Vec::with_capacity(commands.len());
     for (command, origin) in commands {
@@ -39,73 +44,98 @@ pub(super) async fn commit(
         // Refusals change nothing, so there is nothing to wait for the disk for.
         return Ok(outcome);
     }
-    let numbered = apply_to_tables(&mut tx, &happened).await?;
+    let effects = Effects::of(&happened);
+    let numbered = apply_to_tables(&tx, &effects).await?;
+    let enrolled = effects.enrolled();
     numbered.replace_provisional_ids(&mut happened, &mut outcome);
-    append_to_log(&mut tx, &happened, &facts, head).await?;
-    tx.commit().await?;
-    Ok(outcome)
+    let entries = entries(&happened, &facts, head);
+    append_to_log(&tx, enrolled, &entries, &facts).await?;
+    match tx.commit().await {
+        Ok(()) => Ok(outcome),
+        Err(DbError::Unknown(what)) => find_out(writer, &entries, outcome, what).await,
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a batch whose commit was not answered is in the log. Whoever has the head knows: the commit that was lost had
+/// it, so it is over now.
+async fn find_out(
+    writer: &mut Writer,
+    entries: &[Vec<Arg>],
+    outcome: Outcome,
+    lost: String,
+) -> Result<Outcome, DbError> {
+    let mut patience = Patience::lasting(PATIENCE);
+    loop {
+        match is_in_log(writer, entries).await {
+            Ok(true) => return Ok(outcome),
+            Ok(false) => return Err(DbError::Conflict(lost)),
+            Err(error) => patience.after(error).await.map_err(|_| DbError::Unknown(lost.clone()))?,
+        }
+    }
+}
+
+async fn is_in_log(writer: &mut Writer, entries: &[Vec<Arg>]) -> Result<bool, DbError> {
+    let tx = writer.begin().await?;
+    take_head(&tx).await?;
+    // The batch is one transaction, so its first entry stands for all of it; another server may have used its number.
+    let found =
+        tx.query(ENTRY_IS_THERE, entries.first().map_or(&[], Vec::as_slice), |row| row.int(0)).await?;
+    Ok(!found.is_empty())
+}
+
+/// The last `seq`, the last enrollment's id, the time of the last event. Until the transaction ends, no other has them.
+async fn take_head(tx: &Tx<'_>) -> Result<(i64, i64, String), DbError> {
+    let sql = "update log_head set last_seq = last_seq where id = 1 returning last_seq, last_enrollment_id, last_at";
+    let head = tx.query(sql, &[], |row| Ok((row.int(0)?, row.int(1)?, row.text(2)?))).await?.pop();
+    head.ok_or_else(|| DbError::Engine("the log has lost its head: run `matricula check`".to_owned()))
 }
 
 async fn load_facts(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     commands: &[(&Command, &Origin)],
     now: String,
 ) -> Result<(Facts, i64), DbError> {
-    let head = tx
-        .query(
-            "update log_head set last_seq = last_seq where id = 1 returning last_seq, last_enrollment_id, last_at",
-            &[],
-            |row| Ok((row.int(0)?, row.int(1)?, row.text(2)?)),
-        )
-        .await?
-        .pop();
-    let Some((last_seq, last_enrollment_id, last_at)) = head else {
-        return Err(DbError::Engine("the log has lost its head: run `matricula check`".to_owned()));
-    };
+    let (last_seq, last_enrollment_id, last_at) = take_head(tx).await?;
     // The log's order is the order of its times, even when the machine's clock is put back.
     let mut facts = Facts { now: now.max(last_at), last_enrollment_id, ..Facts::default() };
     let wanted = Wanted::by(commands);
 
-    let found = tx
-        .query_many(
-            "select cast(id as bigint), name, email from students where id = cast($1 as bigint)",
-            &sets(&wanted.students),
-            |row| Ok(Student { id: row.int(0)?.into(), name: row.opt_text(1)?, email: row.opt_text(2)? }),
-        )
-        .await?;
-    facts.students = found.into_iter().flatten().map(|student| (student.id, student)).collect();
-    let found = tx
-        .query_many(
-            "select cast(id as bigint), name, level from courses where id = cast($1 as bigint)",
-            &sets(&wanted.courses),
-            |row| Ok(Course { id: row.int(0)?.into(), name: row.opt_text(1)?, level: row.opt_text(2)? }),
-        )
-        .await?;
-    facts.courses = found.into_iter().flatten().map(|course| (course.id, course)).collect();
-
     let pairs: Vec<_> =
         wanted.pairs.iter().map(|(student, course)| vec![student.0.into(), course.0.into()]).collect();
-    let enrollments = [
+    let (students, courses) = (sets(&wanted.students), sets(&wanted.courses));
+    let (all_of_student, all_of_course) = (sets(&wanted.all_of_student), sets(&wanted.all_of_course));
+    // Side by side: on a server they share one round trip.
+    let (students, courses, of_pairs, of_students, of_courses) = tokio::try_join!(
+        tx.query_many(
+            "select cast(id as bigint), cast(name as text), cast(email as text) from students where id = cast($1 as bigint)",
+            &students,
+            |row| Ok(Student { id: row.int(0)?.into(), name: row.opt_text(1)?, email: row.opt_text(2)? }),
+        ),
+        tx.query_many(
+            "select cast(id as bigint), cast(name as text), cast(level as text) from courses where id = cast($1 as bigint)",
+            &courses,
+            |row| Ok(Course { id: row.int(0)?.into(), name: row.opt_text(1)?, level: row.opt_text(2)? }),
+        ),
         tx.query_many(
             "select id, student_id, course_id, enrolled_at from student_courses where student_id = $1 and course_id = $2",
             &pairs,
             enrollment,
-        )
-        .await?,
+        ),
         tx.query_many(
             "select id, student_id, course_id, enrolled_at from student_courses where student_id = $1",
-            &sets(&wanted.all_of_student),
+            &all_of_student,
             enrollment,
-        )
-        .await?,
+        ),
         tx.query_many(
             "select id, student_id, course_id, enrolled_at from student_courses where course_id = $1",
-            &sets(&wanted.all_of_course),
+            &all_of_course,
             enrollment,
-        )
-        .await?,
-    ];
-    let enrollments = enrollments.into_iter().flatten().flatten();
+        ),
+    )?;
+    facts.students = students.into_iter().flatten().map(|student| (student.id, student)).collect();
+    facts.courses = courses.into_iter().flatten().map(|course| (course.id, course)).collect();
+    let enrollments = [of_pairs, of_students, of_courses].into_iter().flatten().flatten();
     facts.enrollments = enrollments.map(|row| ((row.student_id, row.course_id), row)).collect();
     Ok((facts, last_seq))
 }
@@ -151,96 +181,9 @@ impl Wanted {
     }
 }
 
-/// The ids that the tables gave to the batch's new rows, by their stand-ins.
-#[derive(Default)]
-struct Numbered {
-    students: HashMap<StudentId, StudentId>,
-    courses: HashMap<CourseId, CourseId>,
-}
-
-impl Numbered {
-    fn replace_provisional_ids(&self, happened: &mut [(Event, &Origin)], outcome: &mut Outcome) {
-        if self.students.is_empty() && self.courses.is_empty() {
-            return;
-        }
-        let student = |student: &mut Student| {
-            if let Some(id) = self.students.get(&student.id) {
-                student.id = *id;
-            }
-        };
-        let course = |course: &mut Course| {
-            if let Some(id) = self.courses.get(&course.id) {
-                course.id = *id;
-            }
-        };
-        for (event, _) in happened {
-            match event {
-                Event::StudentCreated(created) => student(created),
-                Event::CourseCreated(created) => course(created),
-                _ => {}
-            }
-        }
-        for answer in outcome.iter_mut().flatten() {
-            match answer {
-                Answer::Student(told) => student(told),
-                Answer::Course(told) => course(told),
-                Answer::Enrollment(_) | Answer::Gone => {}
-            }
-        }
-    }
-}
-
-/// What a batch leaves behind, whatever went on inside it: a fixed number of steps.
-#[derive(Default)]
-struct Effects<'a> {
-    new_students: Vec<&'a Student>,
-    new_courses: Vec<&'a Course>,
-    students: BTreeMap<StudentId, &'a Student>,
-    courses: BTreeMap<CourseId, &'a Course>,
-    deleted_students: Vec<StudentId>,
-    deleted_courses: Vec<CourseId>,
-    enrolled: BTreeMap<EnrollmentId, &'a Enrollment>,
-    dropped: Vec<EnrollmentId>,
-}
-
-impl<'a> Effects<'a> {
-    fn of(happened: &'a [(Event, &Origin)]) -> Self {
-        let mut effects = Self::default();
-        for (event, _) in happened {
-            match event {
-                Event::StudentCreated(student) => effects.new_students.push(student),
-                Event::StudentUpdated { student, .. } => {
-                    effects.students.insert(student.id, student);
-                }
-                Event::StudentDeleted(id) => {
-                    effects.students.remove(id);
-                    effects.deleted_students.push(*id);
-                }
-                Event::CourseCreated(course) => effects.new_courses.push(course),
-                Event::CourseUpdated { course, .. } => {
-                    effects.courses.insert(course.id, course);
-                }
-                Event::CourseDeleted(id) => {
-                    effects.courses.remove(id);
-                    effects.deleted_courses.push(*id);
-                }
-                Event::EnrollmentCreated(enrollment) => {
-                    effects.enrolled.insert(enrollment.id, enrollment);
-                }
-                Event::EnrollmentDropped(enrollment) => {
-                    if effects.enrolled.remove(&enrollment.id).is_none() {
-                        effects.dropped.push(enrollment.id);
-                    }
-                }
-            }
-        }
-        effects
-    }
-}
-
-async fn apply_to_tables(tx: &mut Tx<'_>, happened: &[(Event, &Origin)]) -> Result<Numbered, DbError> {
-    let effects = Effects::of(happened);
-    tx.execute_many("delete from student_courses where id = $1", &sets(&effects.dropped)).await?;
+async fn apply_to_tables(tx: &Tx<'_>, effects: &Effects<'_>) -> Result<Numbered, DbError> {
+    let dropped = effects.dropped();
+    tx.execute_many("delete from student_courses where student_id = $1 and id = $2", &dropped).await?;
     let rows: Vec<_> = effects
         .students
         .values()
@@ -280,22 +223,10 @@ async fn apply_to_tables(tx: &mut Tx<'_>, happened: &[(Event, &Origin)]) -> Resu
     tx.execute_many("delete from courses where id = cast($1 as bigint)", &sets(&effects.deleted_courses))
         .await?;
 
-    let rows: Vec<_> = effects
-        .enrolled
-        .values()
-        .map(|e| {
-            vec![e.id.0.into(), e.student_id.0.into(), e.course_id.0.into(), e.enrolled_at.as_str().into()]
-        })
-        .collect();
-    tx.execute_many(
-        "insert into student_courses (id, student_id, course_id, enrolled_at) values ($1, $2, $3, $4)",
-        &rows,
-    )
-    .await?;
     Ok(Numbered { students, courses })
 }
 
-async fn insert_numbered(tx: &mut Tx<'_>, sql: &str, rows: &[Vec<Arg>]) -> Result<Vec<i64>, DbError> {
+async fn insert_numbered(tx: &Tx<'_>, sql: &str, rows: &[Vec<Arg>]) -> Result<Vec<i64>, DbError> {
     let given = tx.query_many(sql, rows, |row| row.opt_int(0)).await?;
     given
         .into_iter()
@@ -310,17 +241,11 @@ async fn insert_numbered(tx: &mut Tx<'_>, sql: &str, rows: &[Vec<Arg>]) -> Resul
         .collect()
 }
 
-async fn append_to_log(
-    tx: &mut Tx<'_>,
-    happened: &[(Event, &Origin)],
-    facts: &Facts,
-    last_seq: i64,
-) -> Result<(), DbError> {
-    let mut seq = last_seq;
-    let rows: Vec<Vec<Arg>> = happened
-        .iter()
-        .map(|(event, origin)| {
-            seq += 1;
+/// The rows of the log for what happened, from `last_seq` on.
+fn entries(happened: &[(Event, &Origin)], facts: &Facts, last_seq: i64) -> Vec<Vec<Arg>> {
+    (last_seq + 1..)
+        .zip(happened)
+        .map(|(seq, (event, origin))| {
             vec![
                 seq.into(),
                 facts.now.as_str().into(),
@@ -333,18 +258,39 @@ async fn append_to_log(
                 event.data().into(),
             ]
         })
-        .collect();
-    tx.execute_many(
-        "insert into events (seq, at, type, student_id, course_id, enrollment_id, actor, request_id, data) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        &rows,
-    )
-    .await?;
-    tx.execute_many(
-        "update log_head set last_seq = $1, last_enrollment_id = $2, last_at = $3 where id = 1",
-        &[vec![seq.into(), facts.last_enrollment_id.into(), facts.now.as_str().into()]],
-    )
-    .await
+        .collect()
+}
+
+const ENTRY_IS_THERE: &str = "select 1 from events where seq = $1 and at = $2 and type = $3 \
+    and student_id is not distinct from $4 and course_id is not distinct from $5 \
+    and enrollment_id is not distinct from $6 and actor is not distinct from $7 \
+    and request_id is not distinct from $8 and data = $9";
+
+/// The new enrollments and their events, and where the log ends now.
+async fn append_to_log(
+    tx: &Tx<'_>,
+    enrolled: Vec<Vec<Arg>>,
+    entries: &[Vec<Arg>],
+    facts: &Facts,
+) -> Result<(), DbError> {
+    let last_seq = entries.last().and_then(|entry| entry.first()).cloned().unwrap_or(Arg::Int(None));
+    let head = [vec![last_seq, facts.last_enrollment_id.into(), facts.now.as_str().into()]];
+    tokio::try_join!(
+        tx.execute_many(
+            "insert into student_courses (id, student_id, course_id, enrolled_at) values ($1, $2, $3, $4)",
+            &enrolled,
+        ),
+        tx.execute_many(
+            "insert into events (seq, at, type, student_id, course_id, enrollment_id, actor, request_id, data) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            entries,
+        ),
+        tx.execute_many(
+            "update log_head set last_seq = $1, last_enrollment_id = $2, last_at = $3 where id = 1",
+            &head,
+        ),
+    )?;
+    Ok(())
 }
 
 /// An enrollment from `id, student_id, course_id, enrolled_at`.

@@ -7,6 +7,7 @@
 pub mod command;
 mod commit;
 pub mod decide;
+mod effects;
 pub mod event;
 pub mod facts;
 pub mod record;
@@ -14,7 +15,7 @@ pub mod refusal;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -29,13 +30,15 @@ pub use self::record::{
 };
 pub use self::refusal::Refusal;
 use crate::clock::Clock;
-use crate::db::{DbError, Writer};
+use crate::db::{DbError, Patience, Writer};
 use crate::metrics::Metrics;
 
 /// Commands that may wait; one more is refused at once.
 const QUEUE: usize = 8192;
 /// Commands that share a commit at most, which bounds how long the last of them waits.
 const BATCH: usize = 512;
+/// How long a batch is tried again while the database server is away, and how long its outcome is asked for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The way to the one thread that writes. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -62,7 +65,7 @@ impl Registrar {
         let (queue, asked) = mpsc::channel(QUEUE);
         let stop = Arc::new(Notify::new());
         let registrar = Self { queue, stop: Arc::clone(&stop), metrics: metrics.clone() };
-        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new()
             .name("registrar".to_owned())
             .spawn(move || runtime.block_on(carry_out(writer, asked, &stop, &clock, &metrics)))?;
@@ -125,17 +128,30 @@ async fn carry_out(
         let commands: Vec<_> = batch.iter().map(|asked| (&asked.command, &asked.origin)).collect();
         let outcome = carry_out_batch(&mut writer, &commands, clock).await;
         metrics.commit_seconds.observe(began.elapsed().as_secs_f64());
-        let held_up = outcome.contains(&Err(Refusal::Engine(DbError::Busy)));
+        let held_up = outcome.iter().find_map(held_up);
         for (asked, answer) in batch.drain(..).zip(outcome) {
             // Nobody waits for it any more; it is done all the same.
             let _ = asked.answer.send(answer);
         }
-        // Another program keeps the database. Whoever waits here has waited as long, and must not wait for turn after
-        // turn of it.
-        while held_up && let Ok(asked) = queue.try_recv() {
+        // Another program keeps the database, or its server is away. Whoever waits here has waited as long, and must not
+        // wait for turn after turn of it.
+        while let Some(error) = &held_up
+            && let Ok(asked) = queue.try_recv()
+        {
             metrics.queue_depth.dec();
-            let _ = asked.answer.send(Err(Refusal::Engine(DbError::Busy)));
+            let _ = asked.answer.send(Err(Refusal::Engine(error.clone())));
         }
+    }
+}
+
+/// What keeps others waiting too, as it is told to those of whom nothing was tried.
+fn held_up(outcome: &Result<Answer, Refusal>) -> Option<DbError> {
+    match outcome {
+        Err(Refusal::Engine(DbError::Busy)) => Some(DbError::Busy),
+        Err(Refusal::Engine(DbError::Away(what) | DbError::Unknown(what))) => {
+            Some(DbError::Away(what.clone()))
+        }
+        _ => None,
     }
 }
 
@@ -144,10 +160,11 @@ async fn carry_out_batch(
     commands: &[(&Command, &Origin)],
     clock: &Clock,
 ) -> commit::Outcome {
-    match commit::commit(writer, commands, clock.stamp()).await {
+    match commit_again(writer, commands, clock).await {
         Ok(outcome) => outcome,
-        // One command that the database does not take must not fail its neighbors.
-        Err(DbError::Constraint(_)) if commands.len() > 1 => carry_out_singly(writer, commands, clock).await,
+        // One command that the database does not take must not fail its neighbors; and what another program has done
+        // since the facts were read (deleted a student, say) is among the facts the second time.
+        Err(DbError::Constraint(_)) => carry_out_singly(writer, commands, clock).await,
         Err(error) => vec![Err(refused(error)); commands.len()],
     }
 }
@@ -159,21 +176,38 @@ async fn carry_out_singly(
 ) -> commit::Outcome {
     let mut outcome = Vec::with_capacity(commands.len());
     for command in commands {
-        match commit::commit(writer, std::slice::from_ref(command), clock.stamp()).await {
+        match commit_again(writer, std::slice::from_ref(command), clock).await {
             Ok(mut alone) => {
                 outcome.push(
                     alone.pop().unwrap_or_else(|| Err(broken("a command was decided without an answer"))),
                 );
             }
             Err(error @ DbError::Constraint(_)) => outcome.push(Err(refused(error))),
-            // What is the database's own trouble is not tried again for each of the others.
             Err(error) => {
-                outcome.resize(commands.len(), Err(refused(error)));
+                outcome.push(Err(refused(error.clone())));
+                // What is the database's own trouble is not tried again for each of the others.
+                let untried = held_up(&Err(Refusal::Engine(error.clone()))).unwrap_or(error);
+                outcome.resize(commands.len(), Err(refused(untried)));
                 break;
             }
         }
     }
     outcome
+}
+
+/// Commits, and does it again where nothing was changed and the trouble may pass.
+async fn commit_again(
+    writer: &mut Writer,
+    commands: &[(&Command, &Origin)],
+    clock: &Clock,
+) -> Result<commit::Outcome, DbError> {
+    let mut patience = Patience::lasting(PATIENCE);
+    loop {
+        match commit::commit(writer, commands, clock.stamp()).await {
+            Err(error) => patience.after(error).await?,
+            done => return done,
+        }
+    }
 }
 
 fn refused(error: DbError) -> Refusal {

@@ -1,6 +1,6 @@
 //! What is read of students.
 
-use crate::db::{Db, DbError, Row};
+use crate::db::{Db, DbError, Row, folded};
 use crate::http::paging::{Direction, Listed, Listing, Search, Sorted};
 use crate::registrar::{Student, StudentId};
 
@@ -22,7 +22,7 @@ pub enum Sort {
 /// # Errors
 /// What the engine said.
 pub async fn find(db: &Db, id: StudentId) -> Result<Option<Student>, DbError> {
-    let sql = "select cast(id as bigint), name, email from students where id = cast($1 as bigint)";
+    let sql = "select cast(id as bigint), cast(name as text), cast(email as text) from students where id = cast($1 as bigint)";
     db.query_opt(sql, [id.0.into()], student).await
 }
 
@@ -31,8 +31,8 @@ pub async fn find(db: &Db, id: StudentId) -> Result<Option<Student>, DbError> {
 pub fn list(search: Option<&Search>, sort: Sort, direction: Direction) -> Listing<Student> {
     let ascending = direction == Direction::Asc;
     let rows = match sort {
-        Sort::Id if ascending => rows!("cast(null as text)", "id > $2", "id limit $3"),
-        Sort::Id => rows!("cast(null as text)", "id < $2", "id desc limit $3"),
+        Sort::Id if ascending => rows!("cast(null as text)", "id > cast($2 as bigint)", "id limit $3"),
+        Sort::Id => rows!("cast(null as text)", "id < cast($2 as bigint)", "id desc limit $3"),
         Sort::Name if ascending => rows_by!("name", ">", ""),
         Sort::Name => rows_by!("name", "<", "desc"),
         Sort::Email if ascending => rows_by!("email", ">", ""),
@@ -43,16 +43,23 @@ pub fn list(search: Option<&Search>, sort: Sort, direction: Direction) -> Listin
     Sorted { count, rows, map: listed, search, order, direction, by_text: sort != Sort::Id }.listing()
 }
 
-const COUNT_MATCHING: &str = r"select count(*) from students
-    where casefold(name) like $1 escape '\' or casefold(email) like $1 escape '\'";
+macro_rules! matching {
+    () => {
+        concat!(folded!("name"), r" like $1 escape '\' or ", folded!("email"), r" like $1 escape '\'")
+    };
+}
+use matching;
+
+const COUNT_MATCHING: &str = concat!("select count(*) from students where ", matching!());
 
 macro_rules! rows {
     ($key:expr, $after:expr, $order:expr) => {
         concat!(
-            "select cast(id as bigint), name, email, ",
+            "select cast(id as bigint), cast(name as text), cast(email as text), ",
             $key,
-            r" from students where (cast($1 as text) is null
-            or casefold(name) like $1 escape '\' or casefold(email) like $1 escape '\') and ",
+            " from students where (cast($1 as text) is null or ",
+            matching!(),
+            ") and ",
             $after,
             " order by ",
             $order
@@ -64,15 +71,15 @@ use rows;
 macro_rules! rows_by {
     ($text:literal, $past:literal, $way:literal) => {
         rows!(
-            concat!("casefold(coalesce(", $text, ", ''))"),
+            folded!($text),
             concat!(
-                "(cast($2 as text) is null or (casefold(coalesce(",
-                $text,
-                ", '')), id) ",
+                "(cast($2 as text) is null or (",
+                folded!($text),
+                ", id) ",
                 $past,
-                " ($2, $3))"
+                " ($2, cast($3 as bigint)))"
             ),
-            concat!("casefold(coalesce(", $text, ", '')) ", $way, ", id ", $way, " limit $4")
+            concat!(folded!($text), " ", $way, ", id ", $way, " limit $4")
         )
     };
 }

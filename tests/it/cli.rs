@@ -1,12 +1,12 @@
 //! The program on its command line: what it prints, how it ends.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use crate::school::{Client, Process, matricula};
+use crate::school::{Client, Database, Process, matricula};
 
 fn run(arguments: &[&str]) -> Output {
     finished(matricula().args(arguments))
@@ -16,8 +16,8 @@ fn finished(command: &mut Command) -> Output {
     command.output().unwrap()
 }
 
-fn on(database: &Path, arguments: &[&str]) -> Output {
-    finished(matricula().args(arguments).arg("--database").arg(database))
+fn on(database: impl AsRef<OsStr>, arguments: &[&str]) -> Output {
+    finished(matricula().args(arguments).arg("--database").arg(database.as_ref()))
 }
 
 #[track_caller]
@@ -57,17 +57,15 @@ fn openapi_prints_the_document_that_is_served() {
 
 #[test]
 fn the_same_seed_makes_the_same_school_and_check_agrees_with_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let rosters = ["one.db", "two.db"].map(|name| {
-        let path = folder.path().join(name);
-        let told = succeeds(&on(&path, &["sample", "--students", "60", "--courses", "8", "--seed", "7"]));
+    let rosters = [Database::new(), Database::new()].map(|database| {
+        let path = database.argument();
+        let told = succeeds(&on(path, &["sample", "--students", "60", "--courses", "8", "--seed", "7"]));
         assert!(told.starts_with("60 students, 8 courses and "), "{told}");
-        assert!(succeeds(&on(&path, &["check"])).starts_with("ok: "));
-        let database = rusqlite::Connection::open(path).unwrap();
-        let mut rows = database
-            .prepare("select s.name || s.email || c.name from student_courses sc join students s on s.id = student_id join courses c on c.id = course_id order by sc.id")
-            .unwrap();
-        rows.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap).collect::<Vec<_>>()
+        assert!(succeeds(&on(path, &["check"])).starts_with("ok: "));
+        database.other_program().column(
+            "select s.name || s.email || c.name from student_courses sc join students s on s.id = student_id \
+             join courses c on c.id = course_id order by sc.id",
+        )
     });
     assert!(rosters[0].len() > 150);
     assert_eq!(rosters[0], rosters[1]);
@@ -88,13 +86,11 @@ fn check_tells_what_does_not_agree() {
         ("every enrollment has its student and its course", "delete from students where id = 4"),
         ("an enrollment's id is given once", "update events set enrollment_id = 1 where enrollment_id = 2"),
     ] {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("school.db");
-        succeeds(&on(&path, &["sample", "--students", "20", "--courses", "5"]));
-        let database = rusqlite::Connection::open(&path).unwrap();
-        database.execute_batch(&format!("pragma foreign_keys = off; {damage}")).unwrap();
+        let database = Database::new();
+        succeeds(&on(database.argument(), &["sample", "--students", "20", "--courses", "5"]));
+        database.runs(&format!("pragma foreign_keys = off; {damage}"));
 
-        let output = on(&path, &["check"]);
+        let output = on(database.argument(), &["check"]);
 
         assert_eq!(output.status.code(), Some(1), "{damage}");
         let told = String::from_utf8_lossy(&output.stdout);
@@ -103,7 +99,7 @@ fn check_tells_what_does_not_agree() {
 }
 
 #[test]
-fn check_of_a_database_that_is_not_there_makes_none() {
+fn check_of_a_file_that_is_not_there_makes_none_sqlite_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("nothing.db");
     fails_saying(&on(&path, &["check"]), "nothing.db");
@@ -113,7 +109,7 @@ fn check_of_a_database_that_is_not_there_makes_none() {
 }
 
 #[test]
-fn what_cannot_be_served_is_told_in_one_line() {
+fn a_file_that_cannot_be_served_is_told_in_one_line_sqlite_only() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     fs::write(
@@ -121,14 +117,14 @@ fn what_cannot_be_served_is_told_in_one_line() {
         "Dear registrar, this is no database, and it is long enough to be sure of it.",
     )
     .unwrap();
-    fails_saying(&on(&at("letter.txt"), &["serve", "--listen", "127.0.0.1:0"]), "letter.txt");
+    fails_saying(&on(at("letter.txt"), &["serve", "--listen", "127.0.0.1:0"]), "letter.txt");
     fails_saying(&on(folder.path(), &["serve", "--listen", "127.0.0.1:0"]), "directory");
-    fails_saying(&on(&at("no/such/folder.db"), &["serve", "--listen", "127.0.0.1:0"]), "folder.db");
+    fails_saying(&on(at("no/such/folder.db"), &["serve", "--listen", "127.0.0.1:0"]), "folder.db");
 
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     fails_saying(
-        &on(&at("school.db"), &["serve", "--listen", &address]),
+        &on(at("school.db"), &["serve", "--listen", &address]),
         "another program listens there already",
     );
 }
@@ -142,7 +138,7 @@ fn serve_is_closed_to_other_machines_by_default() {
 }
 
 #[tokio::test]
-async fn serving_without_a_command_makes_the_database_and_ends_well_on_sigterm() {
+async fn serving_without_a_command_makes_the_file_and_ends_well_on_sigterm_sqlite_only() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = matricula();
     command.current_dir(folder.path()).env("MATRICULA_LISTEN", "127.0.0.1:0").env("MATRICULA_LOG", "error");

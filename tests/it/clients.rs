@@ -1,12 +1,11 @@
 //! Clients that nobody here wrote: one that knows only the OpenAPI document, and one that plays the Postman collection.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use tempfile::TempDir;
 
-use crate::school::{Process, matricula};
+use crate::school::{Database, Process, matricula};
 
 /// A tool of the tests; the program is started with all that `cargo xtask tools` has installed.
 fn tool(path: &str) -> Command {
@@ -22,10 +21,15 @@ fn passes(output: &Output) {
 }
 
 /// A school with people in it, so that a client that guesses small ids finds somebody.
-fn populated(folder: &TempDir) -> PathBuf {
-    let database = folder.path().join("school.db");
+fn populated() -> Database {
+    let database = Database::new();
     let mut sample = matricula();
-    sample.arg("sample").arg("--database").arg(&database).args(["--students", "60", "--courses", "12"]);
+    sample.arg("sample").arg("--database").arg(database.argument()).args([
+        "--students",
+        "60",
+        "--courses",
+        "12",
+    ]);
     passes(&sample.output().unwrap());
     database
 }
@@ -33,7 +37,7 @@ fn populated(folder: &TempDir) -> PathBuf {
 /// Asks every operation that the document has, in these phases, at least so many times.
 async fn schemathesis(phases: &[&str], least: u64) {
     let folder = tempfile::tempdir().unwrap();
-    let database = populated(&folder);
+    let database = populated();
     let server = Process::serve(&database).await;
     let address = format!("http://{}/api/v1/openapi.json", server.address);
     let output = tool("venv/bin/schemathesis")
@@ -55,7 +59,7 @@ async fn schemathesis(phases: &[&str], least: u64) {
     let generated = said.split(" generated, ").next().and_then(|before| before.split_whitespace().last());
     let generated: u64 = generated.and_then(|number| number.parse().ok()).unwrap_or_default();
     assert!(generated >= least, "only {generated} requests were made:\n{said}");
-    passes(&matricula().arg("check").arg("--database").arg(&database).output().unwrap());
+    passes(&matricula().arg("check").arg("--database").arg(database.argument()).output().unwrap());
 }
 
 /// No 5xx, no status, media type, header or body that the document does not have, nothing refused that the document
@@ -79,7 +83,8 @@ async fn a_client_that_follows_what_it_was_told_is_never_surprised() {
 #[tokio::test]
 async fn the_postman_collection_passes_on_a_new_database_and_on_one_in_use() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Process::serve(&folder.path().join("school.db")).await;
+    let database = Database::new();
+    let server = Process::serve(&database).await;
     let collection = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/matricula.postman_collection.json");
     for run in ["new", "used"] {
         let report = folder.path().join(format!("{run}.json"));

@@ -20,7 +20,7 @@ fn parse(line: &[&str]) -> Result<ServeArgs, String> {
 #[test]
 fn without_any_setting_the_server_is_closed_and_local() {
     let serve = parse(&[]).unwrap();
-    assert_eq!(serve.database.database.to_str(), Some("./matricula.db"));
+    assert_eq!(serve.database.database.to_string(), "./matricula.db");
     assert_eq!(serve.listen, "127.0.0.1:8080");
     assert!(!serve.allow_unauthenticated && serve.public_url.is_none() && serve.cors_origin.is_empty());
     assert_eq!((serve.log.log.as_str(), serve.log.log_format), ("info", LogFormat::Auto));

@@ -1,19 +1,18 @@
 //! Nothing that was acknowledged is lost, nothing is done twice: not even when the server is killed.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fastrand::Rng;
 use matricula::audit::audit;
 use matricula::clock::Clock;
-use matricula::db::Db;
+use matricula::db::{Db, Location};
 use matricula::registrar::{Command, Course, Origin, Student};
 use serde_json::json;
 use tokio::sync::Notify;
 
-use crate::school::{Client, Process, matricula};
+use crate::school::{Client, Database, Process, matricula};
 
 const ROUNDS: u64 = 12;
 const CLIENTS: i64 = 64;
@@ -24,13 +23,13 @@ type Known = BTreeMap<i64, Option<bool>>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_acknowledged_enrollment_survives_a_kill() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("school.db");
-    found_school(&path).await;
+    let database = Database::new();
+    let location = database.location();
+    found_school(location).await;
     let mut known: Vec<Known> = vec![Known::new(); usize::try_from(CLIENTS).unwrap()];
 
     for round in 0..ROUNDS {
-        let mut server = Process::serve(&path).await;
+        let mut server = Process::serve(&database).await;
         let acknowledged = Arc::new(AtomicUsize::new(0));
         let enough = Arc::new(Notify::new());
         let fatal = Rng::with_seed(round).usize(1..1500);
@@ -54,9 +53,9 @@ async fn every_acknowledged_enrollment_survives_a_kill() {
         }
 
         // Whoever opens the database next finds all of it.
-        let school = matricula::school::School::open(&path, Clock::Wall, None).await.unwrap();
+        let school = matricula::school::School::open(location, Clock::Wall, None).await.unwrap();
         school.close().await;
-        let db = Db::open(&path).unwrap();
+        let db = Db::open(location).unwrap();
         assert_eq!(audit(&db).await.unwrap().findings, [], "round {round}");
         let sql = "select student_id, course_id from student_courses";
         let rows = db.query(sql, [], |row| Ok((row.int(0)?, row.int(1)?))).await.unwrap();
@@ -76,8 +75,8 @@ async fn every_acknowledged_enrollment_survives_a_kill() {
     }
 }
 
-async fn found_school(path: &Path) {
-    let school = matricula::school::School::open(path, Clock::Wall, None).await.unwrap();
+async fn found_school(location: &Location) {
+    let school = matricula::school::School::open(location, Clock::Wall, None).await.unwrap();
     let registrar = &school.app.registrar;
     for number in 0..CLIENTS {
         let (name, email) = (format!("Student {number}"), format!("{number}@example.edu"));
@@ -125,7 +124,7 @@ async fn enroll_and_drop(
 }
 
 #[tokio::test]
-async fn a_full_disk_refuses_writes_goes_on_reading_and_is_forgotten_when_there_is_room() {
+async fn a_full_disk_sqlite_only_refuses_writes_goes_on_reading_and_is_forgotten_when_there_is_room() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("school.db");
     // A limit on the size of files stands for the disk's: the engine meets the same failed write.
@@ -159,6 +158,6 @@ async fn a_full_disk_refuses_writes_goes_on_reading_and_is_forgotten_when_there_
     assert!(room.unwrap().success());
     add(acknowledged).await.is_created();
     assert!(server.terminate().await.success());
-    let audit = audit(&Db::open(&path).unwrap()).await.unwrap();
+    let audit = audit(&Db::open(&path.as_path().into()).unwrap()).await.unwrap();
     assert_eq!((audit.events, audit.findings), (i64::from(acknowledged) + 1, Vec::new()));
 }

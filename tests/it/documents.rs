@@ -9,7 +9,7 @@ use clap::CommandFactory;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::school::{Process, matricula};
+use crate::school::{Process, School, matricula};
 
 const README: &str = include_str!("../../README.md");
 const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
@@ -96,14 +96,14 @@ fn the_readme_walks_through_every_endpoint_of_the_association() {
 }
 
 #[tokio::test]
-async fn every_example_of_the_readme_answers_as_printed() {
+async fn every_example_of_the_readme_answers_as_printed_sqlite_only_they_name_a_file() {
     for tool in ["curl", "sqlite3"] {
         let found = Command::new(tool).arg("--version").output().is_ok_and(|found| found.status.success());
         assert!(found, "the examples of README.md need {tool}: apt-get install {tool}");
     }
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join(".curlrc"), "silent\nshow-error\n").unwrap();
-    let server = Process::serve(&folder.path().join("matricula.db")).await;
+    let server = Process::serve_at(&folder.path().join("matricula.db")).await;
     let address = server.address.to_string();
 
     let mut drifted = Vec::new();
@@ -331,4 +331,25 @@ fn the_collection_asks_for_every_endpoint_of_the_association_too() {
     ] {
         assert!(requests.contains(request), "the collection has no {request}: {requests:?}");
     }
+}
+
+/// All but the three statements that only Citus knows.
+#[tokio::test]
+async fn the_statements_that_prepare_for_sharding_leave_a_service_that_works_postgres_only() {
+    let page = include_str!("../../docs/scaling.md");
+    let (_, block) = page.split_once("```sql\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let (citus, ours): (Vec<&str>, Vec<&str>) =
+        block.lines().partition(|line| line.starts_with("select create_"));
+    assert_eq!(citus.len(), 3);
+    let database = School::open().await.close().await;
+    database.other_program().execute_batch(&ours.join("\n")).unwrap();
+
+    let school = School::open_at(&database).await;
+    let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
+    ana.enrolls_in(&algebra).await.is_created();
+    ana.enrolls_in(&algebra).await.is_refused(409, "already-enrolled");
+    assert_eq!(algebra.roster().await, ["Ana"]);
+    school.delete(&format!("/api/v1/students/{}/courses/{}", ana.id, algebra.id)).await.is(204);
+    ana.enrolls_in(&algebra).await.is_created();
 }

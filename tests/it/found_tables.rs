@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::school::School;
 
 /// As most programs make them: SQLite gives the id of the last row again once that row is gone.
-const STUDENTS: &str = "create table students (id integer primary key, name, email);
+const STUDENTS: &str = "create table students (id integer primary key, name text, email text);
     insert into students (id, name, email) values (1, 'Ana', 'ana@example.edu'), (7, 'Ben', 'ben@example.edu');";
 
 #[tokio::test]
@@ -45,10 +45,14 @@ async fn a_new_row_never_takes_the_id_of_one_that_the_log_says_is_deleted_after_
 #[tokio::test]
 async fn a_row_that_a_trigger_keeps_as_it_was_is_a_refusal_and_no_event() {
     let school = School::open_found(STUDENTS).await;
-    school.meanwhile(
+    school.meanwhile(if school.database().is_on_a_server() {
+        "create function ignore() returns trigger language plpgsql as 'begin return null; end';
+         create trigger keep before delete on students for each row execute function ignore();
+         create trigger still before update on students for each row execute function ignore();"
+    } else {
         "create trigger keep before delete on students begin select raise(ignore); end;
-         create trigger still before update on students begin select raise(ignore); end;",
-    );
+         create trigger still before update on students begin select raise(ignore); end;"
+    });
     school.delete("/api/v1/students/7").await.is_refused(409, "row-refused");
     school.patch("/api/v1/students/7", json!({"name": "Benno"})).await.is_refused(409, "row-refused");
     assert_eq!(school.log().await, [""; 0]);
@@ -58,9 +62,12 @@ async fn a_row_that_a_trigger_keeps_as_it_was_is_a_refusal_and_no_event() {
 #[tokio::test]
 async fn what_a_trigger_says_of_a_row_is_not_told() {
     let school = School::open_found(STUDENTS).await;
-    school.meanwhile(
-        "create trigger strict before insert on students begin select raise(abort, 'Secret name'); end;",
-    );
+    school.meanwhile(if school.database().is_on_a_server() {
+        "create function complain() returns trigger language plpgsql as 'begin raise exception $$Secret name$$; end';
+         create trigger strict before insert on students for each row execute function complain();"
+    } else {
+        "create trigger strict before insert on students begin select raise(abort, 'Secret name'); end;"
+    });
     let body = json!({"name": "Cleo", "email": "cleo@example.edu"});
     let problem = school.post("/api/v1/students", body).await.is_refused(409, "row-refused");
     assert_eq!(problem["detail"], "The database does not take this row: a trigger of the table refuses it.");
@@ -97,17 +104,17 @@ async fn paging_by_name_tells_every_row_once_whatever_is_in_the_name() {
 }
 
 #[tokio::test]
-async fn nothing_is_acknowledged_when_the_file_is_gone() {
+async fn nothing_is_acknowledged_when_the_file_is_gone_sqlite_only() {
     let school = School::open().await;
     school.course("Algebra").await;
-    let kept = school.database().with_extension("kept");
-    std::fs::rename(school.database(), &kept).unwrap();
+    let kept = school.database().folder().join("school.kept");
+    std::fs::rename(school.database().argument(), &kept).unwrap();
 
     let body = json!({"name": "Ana", "email": "ana@example.edu"});
     school.post("/api/v1/students", body.clone()).await.is_refused(500, "internal");
 
-    std::fs::rename(&kept, school.database()).unwrap();
+    std::fs::rename(&kept, school.database().argument()).unwrap();
     school.post("/api/v1/students", body).await.is_created();
-    let found = audit(&Db::open(school.database()).unwrap()).await.unwrap();
+    let found = audit(&Db::open(school.database().location()).unwrap()).await.unwrap();
     assert_eq!((found.events, found.findings), (2, Vec::new()));
 }

@@ -6,10 +6,12 @@
     reason = "tests have the machine to themselves: its environment, its threads"
 )]
 
-mod adoption;
+mod adoption_of_files_sqlite_only;
+mod adoption_of_servers_postgres_only;
 mod cli;
 mod clients;
 mod config;
+mod connections_postgres_only;
 mod conventions;
 mod courses;
 mod crash;
@@ -19,7 +21,8 @@ mod events;
 mod found_tables;
 mod laws;
 mod lists;
-mod migrations;
+mod many_servers_postgres_only_a_file_is_for_one;
+mod migrations_of_files_sqlite_only;
 mod openapi;
 mod properties;
 mod school;

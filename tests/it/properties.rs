@@ -10,7 +10,7 @@ use matricula::registrar::{
 };
 use proptest::prelude::*;
 
-use crate::school::FIRST_DAY;
+use crate::school::{Database, FIRST_DAY};
 
 /// A whole small school in memory: the pure decision, numbered as the tables number.
 #[derive(Clone, Default)]
@@ -156,11 +156,10 @@ proptest! {
     fn the_registrar_answers_as_if_the_commands_had_come_one_by_one(commands in commands()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let folder = tempfile::tempdir().unwrap();
-            let path = folder.path().join("school.db");
+            let database = Database::new();
             let clock = Hand::default();
             clock.set(FIRST_DAY.parse().unwrap());
-            let school = matricula::school::School::open(&path, Clock::Hand(clock), None).await.unwrap();
+            let school = matricula::school::School::open(database.location(), Clock::Hand(clock), None).await.unwrap();
 
             // What can be asked at once is: the Registrar is free to share commits among them as it likes. Only
             // what is about a new row waits until its asker has been told of it.
@@ -180,7 +179,7 @@ proptest! {
             for (command, answer) in commands.iter().zip(answers) {
                 assert_eq!(answer, model.carry_out(command), "{command:?}");
             }
-            let db = Db::open(&path).unwrap();
+            let db = Db::open(database.location()).unwrap();
             assert_eq!(audit(&db).await.unwrap().findings, []);
             let sql = "select id, student_id, course_id from student_courses order by student_id, course_id";
             let rows = db.query(sql, [], |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?))).await.unwrap();

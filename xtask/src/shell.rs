@@ -6,9 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
+use xtask::postgres;
 
 /// Debian's LLVM of the same version as this rustc's: an older one cannot read its coverage.
 const LLVM: &str = "/usr/lib/llvm-22/bin";
+
+/// Where Debian puts pgbouncer, which is not on everybody's path.
+const SBIN: &str = "/usr/sbin";
 
 pub(crate) struct Shell {
     pub(crate) root: PathBuf,
@@ -17,6 +21,8 @@ pub(crate) struct Shell {
     path: OsString,
     /// Whether the caller has said which LLVM reads the coverage.
     llvm_given: bool,
+    /// The developer's own server, where the tests are to use one.
+    pub(crate) postgres: Option<String>,
 }
 
 impl Shell {
@@ -28,14 +34,26 @@ impl Shell {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
         let own = root.join("target/tools/venv/bin");
         let path = env::var_os("PATH").unwrap_or_default();
-        let path = env::join_paths([own].into_iter().chain(env::split_paths(&path)))?;
+        let path = env::join_paths(
+            [own].into_iter().chain(env::split_paths(&path)).chain(postgres::programs()).chain([SBIN.into()]),
+        )?;
+        let postgres = env::var("MATRICULA_TEST_POSTGRES").ok().filter(|url| !url.is_empty());
         let ci = env::var_os("CI").is_some_and(|it| it == "true");
-        Ok(Self { root, ci, path, llvm_given: env::var_os("LLVM_COV").is_some() })
+        Ok(Self { root, ci, path, llvm_given: env::var_os("LLVM_COV").is_some(), postgres })
     }
 
     /// Runs a line of words, which must succeed.
     pub(crate) fn run(&self, line: &str) -> Result<()> {
-        let status = self.command(line).status().with_context(|| format!("cannot run `{line}`"))?;
+        self.run_on("", line)
+    }
+
+    /// Runs a line of words whose tests are to use this server; `SQLite` for none.
+    pub(crate) fn run_on(&self, server: &str, line: &str) -> Result<()> {
+        let mut command = self.command(line);
+        let status = command
+            .env("MATRICULA_TEST_POSTGRES", server)
+            .status()
+            .with_context(|| format!("cannot run `{line}`"))?;
         ensure!(status.success(), "`{line}` ended with {status}");
         Ok(())
     }
@@ -87,7 +105,8 @@ impl Shell {
             fs::write(&program, format!("#!/bin/sh\necho \"{name} $*\" >> log\n{body}\n")).unwrap();
             fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
         }
-        Self { root, ci: true, path: path.into(), llvm_given: true }
+        let postgres = Some("postgres://rehearsal".to_owned());
+        Self { root, ci: true, path: path.into(), llvm_given: true, postgres }
     }
 
     /// What has run so far, a line each.

@@ -21,6 +21,8 @@ const NEEDS: &[Need] = &[
     Need { probe: "cc --version", packages: "gcc libc6-dev" },
     Need { probe: "curl --version", packages: "curl" },
     Need { probe: "sqlite3 --version", packages: "sqlite3" },
+    Need { probe: "initdb --version", packages: "postgresql" },
+    Need { probe: "pgbouncer --version", packages: "pgbouncer" },
     Need { probe: "python3 -m ensurepip --version", packages: "python3 python3-venv" },
     Need { probe: "npm --version", packages: "nodejs npm" },
     Need { probe: "printenv LLVM_COV", packages: "llvm-22" },
@@ -88,10 +90,12 @@ fn tool_lines() -> [String; 3] {
 mod tests {
     use super::*;
 
-    const NOTHING_MISSING: [(&str, &str); 7] = [
+    const NOTHING_MISSING: [(&str, &str); 9] = [
         ("cc", ""),
         ("curl", ""),
         ("sqlite3", ""),
+        ("initdb", ""),
+        ("pgbouncer", ""),
         ("python3", ""),
         ("python", ""),
         ("npm", ""),
@@ -123,7 +127,7 @@ mod tests {
     fn root_installs_the_packages_that_are_missing_and_no_others() {
         let missing = [("npm", "test \"$1\" != --version"), ("id", "echo 0"), ("apt-get", ""), ("env", "")];
         let shell =
-            Shell::rehearsal("root", &[&NOTHING_MISSING[..5], &NOTHING_MISSING[6..], &missing[..]].concat());
+            Shell::rehearsal("root", &[&NOTHING_MISSING[..7], &NOTHING_MISSING[8..], &missing[..]].concat());
         install(&shell).unwrap();
         let log = shell.log();
         assert!(log.contains("--no-install-recommends nodejs npm\n"), "{log}");
@@ -134,7 +138,7 @@ mod tests {
         let programs = [("cc", ""), ("python3", ""), ("npm", ""), ("apt-get", ""), ("id", "echo 1000")];
         let shell = Shell::rehearsal("nobody", &programs);
         let message = install(&shell).unwrap_err().to_string();
-        assert!(message.contains("apt-get install curl sqlite3 llvm-22\n"), "{message}");
+        assert!(message.contains("apt-get install curl sqlite3 postgresql pgbouncer llvm-22\n"), "{message}");
     }
 
     #[test]

@@ -14,7 +14,8 @@ from flask_sqlalchemy import SQLAlchemy
 database, *words = sys.argv[1:]
 
 app = Flask(__name__)
-app.config["SQLALCHEMY_DATABASE_URI"] = "sqlite:///" + os.path.abspath(database)
+is_server = database.startswith("postgresql")
+app.config["SQLALCHEMY_DATABASE_URI"] = database if is_server else "sqlite:///" + os.path.abspath(database)
 db = SQLAlchemy(app)
 
 

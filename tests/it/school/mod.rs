@@ -4,12 +4,11 @@
 
 mod client;
 mod contract;
+mod database;
 mod people;
 mod process;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use matricula::audit::audit;
@@ -19,11 +18,11 @@ use matricula::db::Db;
 use matricula::http::limits::Limits;
 use matricula::http::server::Server;
 use matricula::registrar::Registrar;
-use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub(crate) use self::client::{Asking, Client, Reply, errors};
+pub(crate) use self::database::{Database, OtherProgram};
 pub(crate) use self::process::{Process, matricula};
 
 /// When a test's school opens.
@@ -34,46 +33,44 @@ pub(crate) struct School {
     pub(crate) clock: Hand,
     pub(crate) address: SocketAddr,
     pub(crate) registrar: Registrar,
-    path: PathBuf,
+    database: Database,
     stop: Option<oneshot::Sender<()>>,
     serving: Option<JoinHandle<()>>,
-    _folder: Arc<TempDir>,
 }
 
 impl School {
     /// A new school, served on a free port of loopback.
     pub(crate) async fn open() -> Self {
-        let folder = Arc::new(TempDir::new().unwrap());
-        let path = folder.path().join("school.db");
-        Self::open_in(folder, path, None).await
+        Self::open_at(&Database::new()).await
     }
 
     /// A school on a database that is there already, or is made now.
-    pub(crate) async fn open_at(folder: &Arc<TempDir>, path: &Path) -> Self {
-        Self::open_in(Arc::clone(folder), path.to_owned(), None).await
+    pub(crate) async fn open_at(database: &Database) -> Self {
+        Self::open_in(database.clone(), None).await
     }
 
     /// A school that tells its clients another address than its own.
     pub(crate) async fn open_behind(public_url: &str) -> Self {
-        let folder = Arc::new(TempDir::new().unwrap());
-        let path = folder.path().join("school.db");
-        Self::open_in(folder, path, Some(public_url.parse().unwrap())).await
+        Self::open_in(Database::new(), Some(public_url.parse().unwrap())).await
     }
 
     /// A school on a database that another program made with these statements.
     pub(crate) async fn open_found(sql: &str) -> Self {
-        let folder = Arc::new(TempDir::new().unwrap());
-        let path = folder.path().join("school.db");
-        rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
-        Self::open_in(folder, path, None).await
+        let database = Database::new();
+        database.runs(sql);
+        Self::open_in(database, None).await
     }
 
-    async fn open_in(folder: Arc<TempDir>, path: PathBuf, public_url: Option<PublicUrl>) -> Self {
+    async fn open_in(database: Database, public_url: Option<PublicUrl>) -> Self {
         let clock = Hand::default();
         clock.set(FIRST_DAY.parse().unwrap());
-        let school = matricula::school::School::open(&path, Clock::Hand(clock.clone()), public_url.clone())
-            .await
-            .unwrap();
+        let school = matricula::school::School::open(
+            database.location(),
+            Clock::Hand(clock.clone()),
+            public_url.clone(),
+        )
+        .await
+        .unwrap();
         let server = Server::bind(&[([127, 0, 0, 1], 0).into()]).await.unwrap();
         let address = server.local_addr();
         let limits = Limits { public_url, ..Limits::default() };
@@ -85,37 +82,28 @@ impl School {
             school.close().await;
         });
         let client = Client::new(address);
-        Self {
-            client,
-            clock,
-            address,
-            registrar,
-            path,
-            stop: Some(stop),
-            serving: Some(serving),
-            _folder: folder,
-        }
+        Self { client, clock, address, registrar, database, stop: Some(stop), serving: Some(serving) }
     }
 
     /// Stops as SIGTERM does: everything accepted is answered and on stable storage.
-    pub(crate) async fn close(mut self) -> PathBuf {
+    pub(crate) async fn close(mut self) -> Database {
         self.stop.take().unwrap().send(()).unwrap();
         self.serving.take().unwrap().await.unwrap();
-        self.path.clone()
+        self.database.clone()
     }
 
-    pub(crate) fn database(&self) -> &Path {
-        &self.path
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
     }
 
     /// What another program does to the same database, meanwhile.
     pub(crate) fn meanwhile(&self, sql: &str) {
-        self.other_program().execute_batch(sql).unwrap();
+        self.database.runs(sql);
     }
 
     /// Another program's connection to the same database.
-    pub(crate) fn other_program(&self) -> rusqlite::Connection {
-        rusqlite::Connection::open(&self.path).unwrap()
+    pub(crate) fn other_program(&self) -> OtherProgram {
+        self.database.other_program()
     }
 
     /// Moves the school's clock on.
@@ -164,10 +152,10 @@ impl Drop for School {
             return;
         }
         // A thread of its own, because a drop cannot wait inside the test's runtime.
-        let path = self.path.clone();
+        let location = self.database.location().clone();
         let audit = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            runtime.block_on(async { audit(&Db::open(&path).unwrap()).await.unwrap() })
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async { audit(&Db::open(&location).unwrap()).await.unwrap() })
         });
         assert_eq!(audit.join().unwrap().findings, [], "the audit of the closing school");
     }

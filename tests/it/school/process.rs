@@ -1,8 +1,10 @@
+use std::ffi::OsStr;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use std::io::{BufRead, BufReader};
+
+use super::Database;
 
 /// The real program, serving in a process of its own; killed when dropped.
 pub(crate) struct Process {
@@ -21,9 +23,14 @@ pub(crate) fn matricula() -> Command {
 }
 
 impl Process {
-    pub(crate) async fn serve(database: &Path) -> Self {
+    pub(crate) async fn serve(database: &Database) -> Self {
+        Self::serve_at(database.argument()).await
+    }
+
+    /// As `--database` is told.
+    pub(crate) async fn serve_at(database: impl AsRef<OsStr>) -> Self {
         let mut command = matricula();
-        command.arg("--database").arg(database).args(["--listen", "127.0.0.1:0", "--log", "error"]);
+        command.arg("--database").arg(database.as_ref()).args(["--listen", "127.0.0.1:0", "--log", "error"]);
         Self::start(command).await
     }
 

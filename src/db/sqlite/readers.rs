@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use futures_util::Stream;
 use rusqlite::Connection;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 
-use super::sqlite::{open_reader, prepare, query};
-use super::{Arg, DbError, Map, Row};
+use super::{open_reader, prepare, query};
+use crate::db::{Arg, DbError, Map, Reach, Row, chunks};
 
 /// Threads for reads by key, which take microseconds, so that a few serve everybody.
 const KEY_READERS: usize = 3;
@@ -23,27 +23,11 @@ const SCANNERS: usize = 1;
 const WAITING_SCANS: usize = 128;
 /// Long lists that are read at the same time, each on a connection of its own.
 const STREAMS: usize = 32;
-/// Rows that are handed over together.
-const STREAM_ROWS: usize = 500;
-/// How long a consumer may take nothing: a list that is being read keeps the write-ahead log from beginning anew.
-const STREAM_STALL: Duration = Duration::from_secs(30);
-/// How long a list may take in all, for the same reason: ten minutes are a million rows at 200 KB a second.
-const STREAM_LONGEST: Duration = Duration::from_mins(10);
-
 type Job = Box<dyn FnOnce(&Connection) + Send>;
-
-/// How much of a table a read goes through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// Some rows, found by key.
-    Key,
-    /// All of them.
-    Scan,
-}
 
 /// The threads that read.
 #[derive(Debug)]
-pub(super) struct Readers {
+pub(in crate::db) struct Readers {
     keys: Lane,
     scans: Lane,
     path: PathBuf,
@@ -51,7 +35,7 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    pub(super) fn start(path: &Path) -> Result<Self, DbError> {
+    pub(in crate::db) fn start(path: &Path) -> Result<Self, DbError> {
         Ok(Self {
             keys: Lane::start(path, "reader", KEY_READERS, WAITING_KEY_READS)?,
             scans: Lane::start(path, "scanner", SCANNERS, WAITING_SCANS)?,
@@ -60,7 +44,7 @@ impl Readers {
         })
     }
 
-    pub(super) async fn query<T: Send + 'static>(
+    pub(in crate::db) async fn query<T: Send + 'static>(
         &self,
         reach: Reach,
         sql: &'static str,
@@ -80,7 +64,7 @@ impl Readers {
     }
 
     #[expect(clippy::disallowed_methods, reason = "threads live here")]
-    pub(super) fn stream<T: Send + 'static>(
+    pub(in crate::db) fn stream<T: Send + 'static>(
         &self,
         sql: &'static str,
         args: Vec<Arg>,
@@ -88,15 +72,15 @@ impl Readers {
     ) -> Result<impl Stream<Item = Result<Vec<T>, DbError>> + Send + use<T>, DbError> {
         let permit = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| DbError::Busy)?;
         let connection = open_reader(&self.path)?;
-        let (rows, taken) = mpsc::channel(2);
+        let (rows, taken) = chunks::channel();
         let runtime = tokio::runtime::Handle::current();
         std::thread::Builder::new()
             .name("stream".to_owned())
             .spawn(move || {
                 let began = Instant::now();
                 let give = |chunk| {
-                    let left = STREAM_LONGEST.saturating_sub(began.elapsed());
-                    runtime.block_on(give_within(&rows, chunk, STREAM_STALL.min(left)))
+                    let left = chunks::LONGEST.saturating_sub(began.elapsed());
+                    runtime.block_on(chunks::give_within(&rows, chunk, chunks::STALL.min(left)))
                 };
                 if let Err(error) = read_chunks(&connection, sql, &args, map, &give) {
                     give(Err(error));
@@ -104,7 +88,7 @@ impl Readers {
                 drop(permit);
             })
             .map_err(|error| DbError::Engine(error.to_string()))?;
-        Ok(futures_util::stream::unfold(Some(taken), advance))
+        Ok(taken)
     }
 }
 
@@ -154,24 +138,6 @@ impl Drop for Lane {
     }
 }
 
-type Chunks<T> = mpsc::Receiver<Result<Vec<T>, DbError>>;
-
-/// The next chunk; nothing after the last one, or after a failure.
-async fn advance<T>(reading: Option<Chunks<T>>) -> Option<(Result<Vec<T>, DbError>, Option<Chunks<T>>)> {
-    let mut chunks = reading?;
-    match chunks.recv().await {
-        // The last chunk is an empty one: a channel that closes without it was cut off.
-        Some(Ok(chunk)) if chunk.is_empty() => None,
-        Some(Ok(chunk)) => Some((Ok(chunk), Some(chunks))),
-        Some(Err(error)) => Some((Err(error), None)),
-        None => Some((Err(DbError::Engine("a list was cut off: its reader stopped".to_owned())), None)),
-    }
-}
-
-async fn give_within<T>(rows: &mpsc::Sender<T>, chunk: T, stall: Duration) -> bool {
-    matches!(tokio::time::timeout(stall, rows.send(chunk)).await, Ok(Ok(())))
-}
-
 fn serve_reads(connection: &Connection, waiting: &Receiver<Job>) {
     for job in waiting {
         job(connection);
@@ -187,11 +153,11 @@ fn read_chunks<T>(
 ) -> Result<(), DbError> {
     let mut statement = prepare(connection, sql, args)?;
     let mut rows = statement.raw_query();
-    let mut chunk = Vec::with_capacity(STREAM_ROWS);
+    let mut chunk = Vec::with_capacity(chunks::ROWS);
     while let Some(row) = rows.next()? {
-        chunk.push(map(&Row(row))?);
-        if chunk.len() == STREAM_ROWS
-            && !give(Ok(std::mem::replace(&mut chunk, Vec::with_capacity(STREAM_ROWS))))
+        chunk.push(map(&Row::sqlite(row))?);
+        if chunk.len() == chunks::ROWS
+            && !give(Ok(std::mem::replace(&mut chunk, Vec::with_capacity(chunks::ROWS))))
         {
             return Ok(());
         }

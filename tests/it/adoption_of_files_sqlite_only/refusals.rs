@@ -100,7 +100,7 @@ async fn a_view_is_no_table() {
     let refusal =
         refused_script("create view students as select 1 as id; create view student_courses as select 1;")
             .await;
-    assert!(refusal.contains("- students is a view: only a table can be referred to"), "{refusal}");
+    assert!(refusal.contains("- students is a view: only an ordinary table can be referred to"), "{refusal}");
     assert!(refusal.contains("- student_courses is a view, not a table"), "{refusal}");
 }
 

@@ -3,28 +3,27 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
 
 use matricula::adoption::{self, DryRun, MigrateError, Report};
 use matricula::clock::{Clock, Hand};
+use matricula::db::Location;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-use tempfile::TempDir;
 
-use crate::school::{FIRST_DAY, School};
+use crate::school::{Database, FIRST_DAY, School};
 
 /// A database that was there before matricula, alone in its folder.
 pub(crate) struct Found {
-    folder: Arc<TempDir>,
+    database: Database,
     pub(crate) path: PathBuf,
 }
 
 impl Found {
     /// No database yet.
     pub(crate) fn nothing() -> Self {
-        let folder = Arc::new(TempDir::new().unwrap());
-        let path = folder.path().join("school.db");
-        Self { folder, path }
+        let database = Database::file();
+        let path = database.argument().into();
+        Self { database, path }
     }
 
     /// Made by the `sqlite3` shell.
@@ -44,7 +43,7 @@ impl Found {
     /// Made by matricula itself, and used.
     pub(crate) async fn by_us() -> Self {
         let found = Self::nothing();
-        let school = School::open_at(&found.folder, &found.path).await;
+        let school = School::open_at(&found.database).await;
         let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
         ana.enrolls_in(&algebra).await.is_created();
         school.close().await;
@@ -81,17 +80,21 @@ impl Found {
         Command::new(python).arg("-B").arg(app).arg(&self.path).args(words).output().unwrap()
     }
 
+    pub(crate) fn location(&self) -> &Location {
+        self.database.location()
+    }
+
     pub(crate) async fn migrate(&self) -> Result<Report, MigrateError> {
-        adoption::migrate(&self.path, &first_day()).await
+        adoption::migrate(self.location(), &first_day()).await
     }
 
     pub(crate) async fn dry_run(&self) -> Result<DryRun, MigrateError> {
-        adoption::dry_run(&self.path, &first_day()).await
+        adoption::dry_run(self.location(), &first_day()).await
     }
 
     /// Migrates it and serves it.
     pub(crate) async fn opens(&self) -> School {
-        School::open_at(&self.folder, &self.path).await
+        School::open_at(&self.database).await
     }
 
     /// What a query says, a row a line, columns separated by `|`.
@@ -130,7 +133,7 @@ impl Found {
 
     /// Every file of the folder, byte for byte: a journal that was left behind is a file too.
     pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
-        let files = fs::read_dir(self.folder.path()).unwrap().map(Result::unwrap);
+        let files = fs::read_dir(self.database.folder()).unwrap().map(Result::unwrap);
         files.map(|file| (file.file_name().into_string().unwrap(), fs::read(file.path()).unwrap())).collect()
     }
 }

@@ -7,11 +7,11 @@ use futures_util::future::join_all;
 use matricula::adoption;
 use matricula::clock::Clock;
 
-use crate::adoption::found::Found;
+use crate::adoption_of_files_sqlite_only::found::Found;
 use crate::school::{Process, matricula};
 
 const VERSIONS: &str = "select version, name from matricula_migrations order by version";
-const ALL: [&str; 3] = ["1|students_and_courses", "2|student_courses", "3|event_log"];
+const ALL: [&str; 4] = ["1|students", "2|courses", "3|student_courses", "4|event_log"];
 
 fn run(database: &Path, more: &[&str]) -> (bool, String, String) {
     let output = matricula().arg("migrate").arg("--database").arg(database).args(more).output().unwrap();
@@ -22,7 +22,7 @@ fn run(database: &Path, more: &[&str]) -> (bool, String, String) {
 #[tokio::test]
 async fn a_new_database_gets_every_migration_once() {
     let found = Found::nothing();
-    assert_eq!(found.migrate().await.unwrap().applied.len(), 3);
+    assert_eq!(found.migrate().await.unwrap().applied.len(), 4);
     let files = found.files();
 
     assert_eq!(found.migrate().await.unwrap().applied, [""; 0]);
@@ -39,8 +39,8 @@ fn the_command_says_what_it_did() {
     assert!(done);
     assert_eq!(
         said.replace(&shown, "school.db"),
-        "students: not there, will be made\ncourses: not there, will be made\napplied V1__students_and_courses\n\
-         applied V2__student_courses\napplied V3__event_log\nschool.db is up to date\n"
+        "students: not there, will be made\ncourses: not there, will be made\napplied V1__students\n\
+         applied V2__courses\napplied V3__student_courses\napplied V4__event_log\nschool.db is up to date\n"
     );
     assert_eq!(run(&found.path, &[]).1, format!("{shown} is up to date\n"));
     assert_eq!(run(&found.path, &["--dry-run"]).1, format!("-- {shown} is up to date\n"));
@@ -63,7 +63,7 @@ fn eight_processes_at_once_migrate_once() {
 #[tokio::test]
 async fn eight_servers_that_start_at_once_on_a_new_file_all_start() {
     let found = Found::nothing();
-    let servers = join_all((0..8).map(|_| Process::serve(&found.path))).await;
+    let servers = join_all((0..8).map(|_| Process::serve_at(&found.path))).await;
     assert!(servers.iter().all(|server| server.line.contains("http://")));
     assert_eq!(found.rows(VERSIONS), ALL);
 }
@@ -78,12 +78,12 @@ fn eight_threads_at_once_adopt_once() {
     let applied: usize = std::thread::scope(|scope| {
         let migrate = || {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            runtime.block_on(adoption::migrate(&found.path, &Clock::Wall)).unwrap().applied.len()
+            runtime.block_on(adoption::migrate(found.location(), &Clock::Wall)).unwrap().applied.len()
         };
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(migrate)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
-    assert_eq!(applied, 3);
+    assert_eq!(applied, 4);
     assert_eq!(found.rows(VERSIONS), ALL);
     assert_eq!(found.rows("select type from events"), ["enrollment.adopted"]);
 }
@@ -114,7 +114,7 @@ fn a_dry_run_prints_a_script_and_changes_nothing() {
 fn a_dry_run_makes_no_file() {
     let found = Found::nothing();
     let (done, script, _) = run(&found.path, &["--dry-run"]);
-    assert!(done && script.contains("create table if not exists students"), "{script}");
+    assert!(done && script.contains("create table students"), "{script}");
     assert_eq!(found.files().len(), 0);
 }
 
@@ -126,10 +126,10 @@ async fn a_history_that_is_not_ours_is_refused_without_a_byte_changed() {
             "made by a newer matricula (it has had V900__teleport, which this version does not know)",
         ),
         (
-            "update matricula_migrations set checksum = '12345' where version = 2",
-            "its migration V2__student_courses is not the one that this version has",
+            "update matricula_migrations set checksum = '12345' where version = 3",
+            "its migration V3__student_courses is not the one that this version has",
         ),
-        ("delete from matricula_migrations where version = 2", "has a gap: V2__student_courses is missing"),
+        ("delete from matricula_migrations where version = 3", "has a gap: V3__student_courses is missing"),
         ("update matricula_migrations set checksum = 'x'", "a checksum that is none: \"x\""),
     ] {
         let found = Found::nothing();
@@ -157,8 +157,8 @@ async fn a_migrated_database_is_not_looked_through_again() {
 async fn every_migration_keeps_the_data_that_was_there_before_it() {
     let scripts = Found::nothing().dry_run().await.unwrap().statements;
     let data = [
-        "insert into students (name, email) values ('Ana', 'ana@example.edu'), ('Ben', 'ben@example.edu');
-        insert into courses (name, level) values ('Algebra', 'one');",
+        "insert into students (name, email) values ('Ana', 'ana@example.edu'), ('Ben', 'ben@example.edu');",
+        "insert into courses (name, level) values ('Algebra', 'one');",
         "insert into student_courses values (1, 1, 1, '2026-09-01T08:00:00.000Z');",
         "insert into events values (1, '2026-09-01T08:00:00.000Z', 'enrollment.created', 1, 1, 1, null, null, '{}');",
     ];

@@ -1,5 +1,9 @@
 //! SQLite: the connection that writes, and what every connection is: its settings, its prepared statements, its errors.
 
+pub(super) mod catalog;
+mod checkpoint;
+mod readers;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -8,8 +12,13 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, ffi};
 
-use super::checkpoint::Checkpointer;
+use self::checkpoint::Checkpointer;
+pub(super) use self::readers::Readers;
 use super::{Arg, DbError, Map, Row};
+
+/// Where the engines truly differ.
+pub(super) const TOKENS: &[(&str, &str)] =
+    &[("{{key}}", "integer"), ("{{self_numbering_key}}", "integer primary key autoincrement")];
 
 /// Statements kept prepared on a connection; more than the service has.
 const STATEMENTS: usize = 128;
@@ -24,7 +33,7 @@ const WAL_RETRY: Duration = Duration::from_millis(10);
 
 /// The connection that writes.
 #[derive(Debug)]
-pub struct Writer {
+pub(super) struct Writer {
     connection: Connection,
     file: Option<File>,
     checkpointer: Option<Checkpointer>,
@@ -35,7 +44,7 @@ impl Writer {
     ///
     /// # Errors
     /// When the file cannot be opened as a database that can be written.
-    pub fn open(path: &Path) -> Result<Self, DbError> {
+    pub(in crate::db) fn open(path: &Path) -> Result<Self, DbError> {
         let mut writer = Self::open_as_found(path, true)?;
         writer.switch_to_wal()?;
         writer.connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
@@ -62,7 +71,7 @@ impl Writer {
     ///
     /// # Errors
     /// As [`Writer::open`].
-    pub fn open_for_migration(path: &Path) -> Result<Self, DbError> {
+    pub(in crate::db) fn open_for_migration(path: &Path) -> Result<Self, DbError> {
         let writer = Self::open_as_found(path, false)?;
         writer.connection.busy_timeout(MIGRATION_PATIENCE)?;
         Ok(writer)
@@ -81,7 +90,7 @@ impl Writer {
     }
 
     /// Brings everything from the write-ahead log into the file, as far as nobody else is in the way.
-    pub fn close(self) {
+    pub(in crate::db) fn close(self) {
         // Nothing is lost when it cannot be done: whoever opens the file next reads the log too.
         let _ = self.connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()));
     }
@@ -90,8 +99,7 @@ impl Writer {
     ///
     /// # Errors
     /// [`DbError::Busy`] when another program keeps writing.
-    #[expect(clippy::unused_async, reason = "the seam: an engine on the network awaits here")]
-    pub async fn begin(&mut self) -> Result<Tx<'_>, DbError> {
+    pub(in crate::db) fn begin(&mut self) -> Result<Tx<'_>, DbError> {
         if self.file.as_ref().is_some_and(File::is_gone) {
             // What is written to a file without a name is lost with the process.
             return Err(DbError::Engine(
@@ -136,19 +144,14 @@ fn identity(_: &Path) -> Option<(u64, u64)> {
 
 /// A transaction that writes. Dropped without [`Tx::commit`], it never happened.
 #[derive(Debug)]
-pub struct Tx<'a> {
-    pub(super) connection: &'a Connection,
+pub(super) struct Tx<'a> {
+    connection: &'a Connection,
     open: bool,
 }
 
-#[expect(clippy::unused_async, reason = "the seam: an engine on the network awaits here")]
 impl Tx<'_> {
-    /// Reads once for each set of parameters; the answers in their order, each with all its rows.
-    ///
-    /// # Errors
-    /// What the engine said.
-    pub async fn query_many<T>(
-        &mut self,
+    pub(in crate::db) fn query_many<T>(
+        &self,
         sql: &str,
         sets: &[Vec<Arg>],
         map: Map<T>,
@@ -156,41 +159,20 @@ impl Tx<'_> {
         sets.iter().map(|args| query(self.connection, sql, args, map)).collect()
     }
 
-    /// Reads once.
-    ///
-    /// # Errors
-    /// What the engine said.
-    pub async fn query<T>(&mut self, sql: &str, args: &[Arg], map: Map<T>) -> Result<Vec<T>, DbError> {
+    pub(in crate::db) fn query<T>(&self, sql: &str, args: &[Arg], map: Map<T>) -> Result<Vec<T>, DbError> {
         query(self.connection, sql, args, map)
     }
 
-    /// Runs a statement once for each set of parameters, in order; each changes one row.
-    ///
-    /// # Errors
-    /// What the engine said, or that a row was left as it was (by a trigger of the table, say); the transaction can then
-    /// only be dropped.
-    pub async fn execute_many(&mut self, sql: &str, sets: &[Vec<Arg>]) -> Result<(), DbError> {
-        for args in sets {
-            if prepare(self.connection, sql, args)?.raw_execute()? != 1 {
-                return Err(DbError::Constraint("the table kept the row as it was".to_owned()));
-            }
-        }
-        Ok(())
+    /// How many rows each changed.
+    pub(in crate::db) fn execute_many(&self, sql: &str, sets: &[Vec<Arg>]) -> Result<Vec<usize>, DbError> {
+        sets.iter().map(|args| Ok(prepare(self.connection, sql, args)?.raw_execute()?)).collect()
     }
 
-    /// Runs one or more statements that take no parameters, for migrations.
-    ///
-    /// # Errors
-    /// What the engine said.
-    pub async fn execute_batch(&mut self, sql: &str) -> Result<(), DbError> {
+    pub(in crate::db) fn execute_batch(&self, sql: &str) -> Result<(), DbError> {
         Ok(self.connection.execute_batch(sql)?)
     }
 
-    /// Makes it durable: on stable storage when this returns.
-    ///
-    /// # Errors
-    /// What the engine said; nothing of the transaction was kept.
-    pub async fn commit(mut self) -> Result<(), DbError> {
+    pub(in crate::db) fn commit(mut self) -> Result<(), DbError> {
         self.connection.execute_batch("commit")?;
         self.open = false;
         Ok(())
@@ -216,7 +198,7 @@ pub(super) fn query<T>(
     let mut rows = statement.raw_query();
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(map(&Row(row))?);
+        found.push(map(&Row::sqlite(row))?);
     }
     Ok(found)
 }
@@ -248,6 +230,8 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection, DbError> {
             })
         },
     )?;
+    // As PostgreSQL calls it; ours compares texts as byte by byte as its own `binary` does.
+    connection.create_collation("C", str::cmp)?;
     // Fails here, not at the first request, on a file that is no database.
     connection.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))?;
     Ok(connection)

@@ -1,0 +1,45 @@
+//! A long list on its way from a connection to whoever asked, some rows at a time.
+
+use std::time::Duration;
+
+use futures_util::Stream;
+use tokio::sync::mpsc;
+
+use super::DbError;
+
+/// Rows that are handed over together.
+pub(super) const ROWS: usize = 500;
+/// How long a consumer may take nothing: a list that is being read keeps the engine from cleaning up behind it.
+pub(super) const STALL: Duration = Duration::from_secs(30);
+/// How long a list may take in all, for the same reason: ten minutes are a million rows at 200 KB a second.
+pub(super) const LONGEST: Duration = Duration::from_mins(10);
+
+type Chunk<T> = Result<Vec<T>, DbError>;
+
+/// Where the rows are put.
+pub(super) type Giver<T> = mpsc::Sender<Chunk<T>>;
+
+/// Both ends of a list. The last chunk is an empty one.
+pub(super) fn channel<T: Send + 'static>() -> (Giver<T>, impl Stream<Item = Chunk<T>> + Send + use<T>) {
+    let (give, taken) = mpsc::channel(2);
+    (give, futures_util::stream::unfold(Some(taken), next))
+}
+
+/// Whether it was taken in time.
+pub(super) async fn give_within<T>(rows: &Giver<T>, chunk: Chunk<T>, time: Duration) -> bool {
+    matches!(tokio::time::timeout(time, rows.send(chunk)).await, Ok(Ok(())))
+}
+
+/// The next chunk; nothing after the last one, or after a failure.
+async fn next<T>(
+    reading: Option<mpsc::Receiver<Chunk<T>>>,
+) -> Option<(Chunk<T>, Option<mpsc::Receiver<Chunk<T>>>)> {
+    let mut chunks = reading?;
+    match chunks.recv().await {
+        // A channel that closes without an empty chunk was cut off.
+        Some(Ok(chunk)) if chunk.is_empty() => None,
+        Some(Ok(chunk)) => Some((Ok(chunk), Some(chunks))),
+        Some(Err(error)) => Some((Err(error), None)),
+        None => Some((Err(DbError::Engine("a list was cut off: its reader stopped".to_owned())), None)),
+    }
+}

@@ -1,0 +1,198 @@
+use std::fmt::{self, Write as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio_postgres::Config;
+use tokio_postgres::config::Host;
+
+/// How long one host may take to answer, unless the URL says otherwise.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// After how much silence a server is asked whether it is still there.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+/// How long what was sent may stay unacknowledged: a server that is cut off must not hold a batch up for minutes.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(15);
+
+/// Where a server is, and how to speak to it: a URL as libpq has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::db) struct Address {
+    pub(super) config: Config,
+    pub(super) tls: Tls,
+}
+
+/// `sslmode`, with what libpq means by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Tls {
+    /// Never.
+    Disable,
+    /// When the server insists on it.
+    Allow,
+    /// When the server can.
+    Prefer,
+    /// Always, whoever the server is.
+    Require,
+    /// Always, and the server has a certificate that these roots lead to.
+    VerifyCa(Roots),
+    /// The same, in the name of the host.
+    VerifyFull(Roots),
+}
+
+/// Which certificates are trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Roots {
+    System,
+    File(PathBuf),
+}
+
+impl Address {
+    /// # Errors
+    /// What is wrong with the URL, without its password.
+    pub(in crate::db) fn parse(url: &str) -> Result<Self, String> {
+        let (place, query) = url.split_once('?').unwrap_or((url, ""));
+        let (mut mode, mut roots, mut rest) = (None, None, String::new());
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            // In this kind of URL a plus is a plus.
+            let decoded = pair.replace('+', "%2B");
+            let (name, value) = form_urlencoded::parse(decoded.as_bytes()).next().unwrap_or_default();
+            match &*name {
+                "sslmode" => mode = Some(value.into_owned()),
+                "sslrootcert" => roots = Some(value.into_owned()),
+                "sslcert" | "sslkey" | "sslpassword" | "sslcrl" | "passfile" | "service" | "gssencmode" => {
+                    return Err(format!("the database URL asks for `{name}`, which matricula does not know"));
+                }
+                _ => {
+                    rest.push(if rest.is_empty() { '?' } else { '&' });
+                    rest.push_str(pair);
+                }
+            }
+        }
+        let mut config: Config =
+            format!("{place}{rest}").parse().map_err(|error: tokio_postgres::Error| {
+                let cause =
+                    std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+                format!("the database URL cannot be understood{cause}")
+            })?;
+        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+            return Err("the database URL names no host".to_owned());
+        }
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECT_TIMEOUT);
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("matricula");
+        }
+        config.keepalives_idle(KEEPALIVE).tcp_user_timeout(UNACKNOWLEDGED);
+        Ok(Self { config, tls: tls(mode.as_deref(), roots)? })
+    }
+}
+
+fn tls(mode: Option<&str>, roots: Option<String>) -> Result<Tls, String> {
+    let system = roots.as_deref() == Some("system");
+    let given = roots.is_some();
+    let roots = match roots {
+        Some(file) if !system => Roots::File(file.into()),
+        _ => Roots::System,
+    };
+    Ok(match mode {
+        Some("verify-full") => Tls::VerifyFull(roots),
+        None if system => Tls::VerifyFull(roots),
+        // So that nobody takes the weaker check for one that suffices where everybody can have a certificate.
+        Some(weaker) if system => {
+            return Err(format!(
+                "sslmode={weaker} is weaker than sslrootcert=system allows: use verify-full"
+            ));
+        }
+        Some("verify-ca") => Tls::VerifyCa(roots),
+        Some("require") if given => Tls::VerifyCa(roots),
+        Some("require") => Tls::Require,
+        Some("prefer") | None => Tls::Prefer,
+        Some("allow") => Tls::Allow,
+        Some("disable") => Tls::Disable,
+        Some(other) => {
+            return Err(format!(
+                "sslmode={other} is none of disable, allow, prefer, require, verify-ca, verify-full"
+            ));
+        }
+    })
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("postgres://")?;
+        if let Some(user) = self.config.get_user() {
+            write!(f, "{user}@")?;
+        }
+        let ports = self.config.get_ports();
+        for (number, host) in self.config.get_hosts().iter().enumerate() {
+            if number > 0 {
+                f.write_char(',')?;
+            }
+            match host {
+                Host::Tcp(name) => f.write_str(name)?,
+                Host::Unix(folder) => write!(f, "{}", folder.display())?,
+            }
+            if let Some(port) = ports.get(number).or(ports.first()) {
+                write!(f, ":{port}")?;
+            }
+        }
+        write!(f, "/{}", self.config.get_dbname().unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(query: &str) -> Result<Tls, String> {
+        Address::parse(&format!("postgres://ana@db.example.edu/school{query}")).map(|address| address.tls)
+    }
+
+    #[test]
+    fn sslmode_means_what_it_means_to_libpq() {
+        let file = || Roots::File("/etc/ca+1.pem".into());
+        assert_eq!(mode(""), Ok(Tls::Prefer));
+        assert_eq!(mode("?sslmode=disable"), Ok(Tls::Disable));
+        assert_eq!(mode("?sslmode=allow"), Ok(Tls::Allow));
+        assert_eq!(mode("?sslmode=require"), Ok(Tls::Require));
+        assert_eq!(mode("?sslmode=require&sslrootcert=/etc/ca+1.pem"), Ok(Tls::VerifyCa(file())));
+        assert_eq!(mode("?sslrootcert=%2Fetc%2Fca%2b1.pem&sslmode=verify-full"), Ok(Tls::VerifyFull(file())));
+        assert_eq!(mode("?sslmode=verify-ca"), Ok(Tls::VerifyCa(Roots::System)));
+        assert_eq!(mode("?sslrootcert=system"), Ok(Tls::VerifyFull(Roots::System)));
+        assert!(mode("?sslrootcert=system&sslmode=require").unwrap_err().contains("weaker"));
+        assert!(mode("?sslmode=yes").unwrap_err().contains("verify-full"));
+    }
+
+    #[test]
+    fn the_rest_of_the_url_is_the_drivers() {
+        let address = Address::parse(
+            "postgresql://ana:s%40cret@one,two:5433/school?options=-csearch_path%3Dmine&sslmode=disable&target_session_attrs=read-write",
+        )
+        .unwrap();
+        assert_eq!(address.config.get_password(), Some(&b"s@cret"[..]));
+        assert_eq!(address.config.get_options(), Some("-csearch_path=mine"));
+        assert_eq!(address.config.get_hosts().len(), 2);
+        assert_eq!(address.config.get_application_name(), Some("matricula"));
+    }
+
+    #[test]
+    fn what_is_shown_has_no_password() {
+        let shown = Address::parse("postgres://ana:secret@db:5433/school?options=-cx.y%3Dsecret").unwrap();
+        assert_eq!(shown.to_string(), "postgres://ana@db:5433/school");
+        assert_eq!(
+            Address::parse("postgres://ana@%2Ftmp%2Fpg/school").unwrap().to_string(),
+            "postgres://ana@/tmp/pg:5432/school"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_told_without_the_password() {
+        for (url, reason) in [
+            ("postgres://ana:secret@db:port/school", "cannot be understood"),
+            ("postgres://ana:secret@db/school?colour=red", "colour"),
+            ("postgres://ana:secret@db/school?sslcert=me.pem", "`sslcert`"),
+            ("postgres:///school", "names no host"),
+        ] {
+            let error = Address::parse(url).unwrap_err();
+            assert!(error.contains(reason) && !error.contains("secret"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! One connection: made as `sslmode` says, and looked at before it is used.
+
+use std::error::Error as _;
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, NoTls, SimpleQueryMessage, Socket};
+
+use super::Address;
+use super::address::Tls;
+use super::error::{is_passing, said};
+use super::tls::connector;
+use crate::db::DbError;
+
+/// How long all of it may take, on top of what each host may take to answer.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// A setting of our own in the startup packet. Where it does not arrive a pooler has taken it out.
+const DIRECT: &str = "-c matricula.direct=yes";
+const LOOK: &str = "select current_setting('server_version_num'), current_setting('server_version'), \
+    current_setting('server_encoding'), coalesce(current_setting('matricula.direct', true), ''), \
+    (select count(*) from pg_catalog.pg_collation where collname = 'und-x-icu')";
+
+/// A connection that is open. Its driver runs on the runtime on which it was made, until the connection ends.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) client: Client,
+    /// Whether a pooler stands between, so that a transaction may run on another connection than the last.
+    pub(super) behind_pooler: bool,
+    /// Set when the server warns: a commit that warns is not replicated.
+    pub(super) warned: Arc<AtomicBool>,
+}
+
+/// Connects.
+///
+/// # Errors
+/// [`DbError::Away`] for what may pass by itself; otherwise what a person has to mend, without the password.
+pub(super) async fn connect(address: &Address) -> Result<Session, DbError> {
+    let mut config = address.config.clone();
+    let own = config.get_options().map(str::to_owned);
+    config.options(own.iter().map(String::as_str).chain([DIRECT]).collect::<Vec<_>>().join(" "));
+    match connect_within(address, &config).await {
+        Err(Failure::Said(error)) if takes_no_options(&error) => {
+            if own.is_some() {
+                return Err(DbError::Engine(
+                    "the pooler there takes no `options`; set them for the role instead (alter role ... set \
+                     search_path = ...), or let it ignore them (ignore_startup_parameters)"
+                        .to_owned(),
+                ));
+            }
+            connect_within(address, &address.config).await
+        }
+        done => done,
+    }
+    .map_err(Failure::told)
+}
+
+enum Failure {
+    Said(Error),
+    Found(DbError),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Said(error)
+    }
+}
+
+impl From<DbError> for Failure {
+    fn from(error: DbError) -> Self {
+        Self::Found(error)
+    }
+}
+
+impl Failure {
+    fn told(self) -> DbError {
+        let error = match self {
+            Self::Found(error) => return error,
+            Self::Said(error) => error,
+        };
+        if let Some(answer) = error.as_db_error() {
+            let told = answer.message().to_owned();
+            return if is_passing(answer.code()) { DbError::Away(told) } else { DbError::Engine(told) };
+        }
+        let cause = cause(&error);
+        if error.to_string().contains("TLS") && !is_broken(&error) {
+            return DbError::Engine(format!("no TLS with this server: {cause}"));
+        }
+        match said(error) {
+            DbError::Engine(_) => DbError::Engine(cause),
+            _ => DbError::Away(cause),
+        }
+    }
+}
+
+/// The innermost reason.
+fn cause(error: &Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+/// Whether the connection itself broke; a certificate that is not trusted comes as an error of reading, too.
+fn is_broken(error: &Error) -> bool {
+    let io = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    io.is_some_and(|io| io.get_ref().is_none_or(|inner| !inner.is::<rustls::Error>()))
+}
+
+fn takes_no_options(error: &Error) -> bool {
+    error.as_db_error().is_some_and(|answer| answer.message().contains("unsupported startup parameter"))
+}
+
+async fn connect_within(address: &Address, config: &Config) -> Result<Session, Failure> {
+    let time = HANDSHAKE + config.get_connect_timeout().copied().unwrap_or_default();
+    let connecting = connect_as_asked(address, config);
+    tokio::time::timeout(time, connecting)
+        .await
+        .unwrap_or_else(|_| Err(DbError::Away("it does not answer".to_owned()).into()))
+}
+
+async fn connect_as_asked(address: &Address, config: &Config) -> Result<Session, Failure> {
+    let tls = || connector(&address.tls);
+    match address.tls {
+        Tls::Disable => open(config, SslMode::Disable, NoTls).await,
+        Tls::Allow => match open(config, SslMode::Disable, NoTls).await {
+            Err(Failure::Said(error)) if error.as_db_error().is_some() && !takes_no_options(&error) => {
+                open(config, SslMode::Require, tls()?).await
+            }
+            done => done,
+        },
+        Tls::Prefer => match open(config, SslMode::Prefer, tls()?).await {
+            Err(Failure::Said(error)) if error.as_db_error().is_none() && !is_broken(&error) => {
+                open(config, SslMode::Disable, NoTls).await
+            }
+            done => done,
+        },
+        Tls::Require | Tls::VerifyCa(_) | Tls::VerifyFull(_) => open(config, SslMode::Require, tls()?).await,
+    }
+}
+
+async fn open<T>(config: &Config, mode: SslMode, tls: T) -> Result<Session, Failure>
+where
+    T: MakeTlsConnect<Socket>,
+    T::Stream: Send + 'static,
+{
+    let mut config = config.clone();
+    let (client, connection) = config.ssl_mode(mode).connect(tls).await?;
+    let warned = Arc::<AtomicBool>::default();
+    tokio::spawn(drive(connection, Arc::clone(&warned)));
+    let behind_pooler = look(&client).await?;
+    Ok(Session { client, behind_pooler, warned })
+}
+
+/// Moves what is sent and received, until the connection ends: whoever uses it hears of that. What the server remarks is
+/// not logged; it may quote values.
+async fn drive<S, T>(mut connection: Connection<S, T>, warned: Arc<AtomicBool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+        if let AsyncMessage::Notice(notice) = message
+            && notice.parsed_severity() == Some(tokio_postgres::error::Severity::Warning)
+        {
+            warned.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Whether a pooler stands between, once it is sure that the server is one that we can use.
+async fn look(client: &Client) -> Result<bool, Failure> {
+    let answers = client.simple_query(LOOK).await?;
+    let row = answers.iter().find_map(|answer| match answer {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    let told = |column: usize| row.and_then(|row| row.get(column)).unwrap_or_default();
+    let unusable = |what: String| Failure::Found(DbError::Engine(what));
+    if told(0).parse::<u32>().is_ok_and(|version| version < 150_000) {
+        return Err(unusable(format!("the server is PostgreSQL {}; 15 or newer is needed", told(1))));
+    }
+    if told(2) != "UTF8" {
+        return Err(unusable(format!("the database's encoding is {}; UTF8 is needed", told(2))));
+    }
+    if told(4) == "0" {
+        return Err(unusable(
+            "the server was built without ICU, which searching whatever the case needs".to_owned(),
+        ));
+    }
+    Ok(told(3) != "yes")
+}

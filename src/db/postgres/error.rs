@@ -1,0 +1,71 @@
+use tokio_postgres::Error;
+use tokio_postgres::error::{DbError as Said, SqlState};
+
+use crate::db::DbError;
+
+/// What the server said, or that it says nothing any more.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
+pub(super) fn said(error: Error) -> DbError {
+    match error.as_db_error() {
+        Some(answer) => meaning(answer),
+        None if error.is_closed() => DbError::Away("it has closed the connection".to_owned()),
+        None if is_io(&error) => DbError::Away("the connection broke".to_owned()),
+        None => DbError::Engine(error.to_string()),
+    }
+}
+
+/// As [`said`], of a commit: whoever does not answer it, or stops instead, may have carried it out.
+pub(super) fn said_of_commit(error: Error) -> DbError {
+    match said(error) {
+        DbError::Away(what) => DbError::Unknown(what),
+        settled => settled,
+    }
+}
+
+fn is_io(error: &Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.is::<std::io::Error>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Whether it may pass by itself: too many connections, a server that starts or stops, a standby.
+pub(super) fn is_passing(code: &SqlState) -> bool {
+    matches!(code.code().as_bytes(), [b'5', b'3', ..] | [b'5', b'7', b'P', ..])
+        || *code == SqlState::READ_ONLY_SQL_TRANSACTION
+}
+
+fn meaning(answer: &Said) -> DbError {
+    let (code, message) = (answer.code(), answer.message());
+    // A server's message names tables, columns and constraints; values are in its detail, which is not told.
+    match code.code().as_bytes() {
+        _ if *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED => {
+            DbError::Conflict(message.to_owned())
+        }
+        // Two have made the same table at the same time.
+        _ if *code == SqlState::DUPLICATE_TABLE
+            || (*code == SqlState::UNIQUE_VIOLATION && answer.schema() == Some("pg_catalog")) =>
+        {
+            DbError::Conflict(message.to_owned())
+        }
+        _ if *code == SqlState::LOCK_NOT_AVAILABLE || *code == SqlState::QUERY_CANCELED => DbError::Busy,
+        _ if *code == SqlState::DISK_FULL => DbError::Full,
+        _ if is_passing(code) || *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => {
+            DbError::Away(message.to_owned())
+        }
+        [b'0', b'8', ..] => DbError::Away(message.to_owned()),
+        [b'2', b'3', ..] | b"22001" => DbError::Constraint(message.to_owned()),
+        // These messages quote the value.
+        [b'2', b'2', ..] => DbError::Constraint("a column does not take this value".to_owned()),
+        // The text is the trigger's own, and may hold values.
+        [b'P', ..] | [b'0', b'9', ..] => DbError::Constraint("a trigger of the table refuses it".to_owned()),
+        _ if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
+            DbError::Constraint(format!("the database role may not do it: {message}"))
+        }
+        _ => DbError::Engine(format!("{message} ({})", code.code())),
+    }
+}

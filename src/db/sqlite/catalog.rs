@@ -1,0 +1,232 @@
+//! What SQLite says of its tables.
+
+use crate::db::catalog::{Column, Index, Name, Reference, Rights, Rule, Table, quoted};
+use crate::db::{DbError, Row, Tx};
+
+/// The table or view of this name, in whatever case.
+///
+/// # Errors
+/// What the engine said.
+pub(in crate::db) async fn table(tx: &Tx<'_>, name: &str) -> Result<Option<Table>, DbError> {
+    let found = tx
+        .query(
+            "select case when lower(sql) like 'create virtual%' then 'virtual table' else type end, sql
+            from sqlite_schema where type in ('table', 'view') and lower(name) = lower($1)",
+            &[name.into()],
+            |row: &Row<'_>| Ok((row.text(0)?, row.text(1)?)),
+        )
+        .await?;
+    let Some((kind, definition)) = found.into_iter().next() else {
+        return Ok(None);
+    };
+    let rights = Rights { role: String::new(), read: true, refer: true, add: true, own: true };
+    if kind != "table" {
+        return Ok(Some(Table { kind, rights, ..Table::default() }));
+    }
+    let columns = columns(tx, name).await?;
+    let mut indexes = indexes(tx, name).await?;
+    let mut references = references(tx, name).await?;
+    let rebuild = rebuild(name, &indexes);
+    for index in indexes.iter_mut().filter(|index| index.undo.is_empty()) {
+        index.undo.clone_from(&rebuild);
+    }
+    for reference in &mut references {
+        reference.undo.clone_from(&rebuild);
+    }
+    let rules = rules(&definition, &columns);
+    let rules = rules.into_iter().map(|what| Rule { what, undo: Some(rebuild.clone()) }).collect();
+    let triggers = tx
+        .query(
+            "select name from sqlite_schema where type = 'trigger' and lower(tbl_name) = lower($1) order by name",
+            &[name.into()],
+            |row: &Row<'_>| {
+                let what = row.text(0)?;
+                Ok(Rule { undo: Some(format!("drop trigger {};", quoted(&what))), what })
+            },
+        )
+        .await?;
+    Ok(Some(Table { kind, columns, indexes, references, triggers, rules, rights, ..Table::default() }))
+}
+
+/// Every name that is taken.
+///
+/// # Errors
+/// What the engine said.
+pub(in crate::db) async fn names(tx: &Tx<'_>) -> Result<Vec<Name>, DbError> {
+    tx.query("select lower(name), type, lower(tbl_name) from sqlite_schema", &[], |row: &Row<'_>| {
+        let (name, kind) = (row.text(0)?, row.text(1)?);
+        let undo = if kind == "table" {
+            format!("alter table {name} rename to {name}_before;")
+        } else {
+            format!("drop {kind} {};", quoted(&name))
+        };
+        Ok(Name { name, kind, table: row.text(2)?, undo })
+    })
+    .await
+}
+
+/// The highest key that the engine has ever given out for a table that numbers its own rows.
+///
+/// # Errors
+/// What the engine said.
+pub(in crate::db) async fn last_number(tx: &Tx<'_>, table: &str) -> Result<Option<i64>, DbError> {
+    if !names(tx).await?.iter().any(|taken| taken.name == "sqlite_sequence") {
+        return Ok(None);
+    }
+    let sql = "select max(cast(seq as integer)) from sqlite_sequence where lower(name) = lower($1)";
+    Ok(tx.query(sql, &[table.into()], |row: &Row<'_>| row.opt_int(0)).await?.into_iter().flatten().next())
+}
+
+/// The rows of a table whose foreign keys lead nowhere: the first of them, a line each, and how many there are.
+///
+/// # Errors
+/// What the engine said; also that a foreign key does not fit the table that it refers to.
+pub(in crate::db) async fn broken_references(
+    tx: &Tx<'_>,
+    table: &str,
+    limit: i64,
+) -> Result<(Vec<String>, i64), DbError> {
+    let found = tx
+        .query(
+            "select 'row ' || coalesce(rowid, '') || ' refers to ' || parent, count(*) over ()
+            from pragma_foreign_key_check($1) limit $2",
+            &[table.into(), limit.into()],
+            |row: &Row<'_>| Ok((row.text(0)?, row.int(1)?)),
+        )
+        .await?;
+    let total = found.first().map_or(0, |(_, total)| *total);
+    Ok((found.into_iter().map(|(line, _)| line).collect(), total))
+}
+
+async fn columns(tx: &Tx<'_>, table: &str) -> Result<Vec<Column>, DbError> {
+    tx.query(
+        r#"select name, type, "notnull", dflt_value, pk, hidden, sum(pk > 0) over () from pragma_table_xinfo($1)
+        order by cid"#,
+        &[table.into()],
+        |row: &Row<'_>| {
+            let kind = row.text(1)?;
+            Ok(Column {
+                name: row.text(0)?,
+                // The engine asks for these letters anywhere in the type.
+                is_integer: kind.to_ascii_lowercase().contains("int"),
+                // The alias of the row's own number.
+                numbers_itself: row.int(4)? == 1 && row.int(6)? == 1 && kind.eq_ignore_ascii_case("integer"),
+                kind,
+                required: row.int(2)? != 0,
+                default: row.opt_text(3)?,
+                key: row.int(4)?,
+                generated: row.int(5)? >= 2,
+            })
+        },
+    )
+    .await
+}
+
+async fn indexes(tx: &Tx<'_>, table: &str) -> Result<Vec<Index>, DbError> {
+    let parts = tx
+        .query(
+            r#"select list.name, list."unique", list.partial, info.name, schema.sql
+            from pragma_index_list($1) list, pragma_index_info(list.name) info
+            left join sqlite_schema schema on schema.type = 'index' and schema.name = list.name
+            order by list.seq, info.seqno"#,
+            &[table.into()],
+            |row: &Row<'_>| {
+                let (name, definition) = (row.text(0)?, row.opt_text(4)?);
+                Ok(Index {
+                    undo: definition
+                        .as_ref()
+                        .map(|_| format!("drop index {};", quoted(&name)))
+                        .unwrap_or_default(),
+                    name,
+                    unique: row.int(1)? != 0,
+                    partial: row.int(2)? != 0,
+                    columns: vec![row.opt_text(3)?],
+                    definition,
+                })
+            },
+        )
+        .await?;
+    Ok(Index::joined(parts))
+}
+
+async fn references(tx: &Tx<'_>, table: &str) -> Result<Vec<Reference>, DbError> {
+    tx.query(
+        r#"select "from", "table", "to", on_update, on_delete, count(*) over (partition by id) > 1
+        from pragma_foreign_key_list($1) order by id, seq"#,
+        &[table.into()],
+        |row: &Row<'_>| {
+            let table = row.text(1)?;
+            let target = row.opt_text(2)?.map(|target| format!(" ({})", quoted(&target))).unwrap_or_default();
+            let actions = format!("on update {} on delete {}", row.text(3)?, row.text(4)?).to_lowercase();
+            Ok(Reference {
+                column: row.text(0)?,
+                clause: format!("references {}{target} {actions}", quoted(&table)),
+                table,
+                composite: row.int(5)? != 0,
+                undo: String::new(),
+            })
+        },
+    )
+    .await
+}
+
+/// What a table made anew from the catalog's answers would not have.
+fn rules(definition: &str, columns: &[Column]) -> Vec<String> {
+    let mut rules: Vec<String> = words(definition)
+        .filter(|word| ["check", "collate", "deferrable"].contains(&word.as_str()))
+        .map(|word| format!("`{word}` in its definition"))
+        .collect();
+    rules.dedup();
+    let computed = columns.iter().filter(|column| column.generated);
+    rules.extend(computed.map(|column| format!("its computed column {}", column.name)));
+    rules
+}
+
+/// Keeps the rows and the columns' values, and none of the rules.
+fn rebuild(table: &str, indexes: &[Index]) -> String {
+    let indexes = indexes.iter().filter_map(|index| Some(format!("\n{};", index.definition.as_ref()?)));
+    let indexes: String = indexes.collect();
+    format!(
+        "create table {table}_plain as select * from {table};\ndrop table {table};\n\
+         create table {table} as select * from {table}_plain;\ndrop table {table}_plain;{indexes}"
+    )
+}
+
+/// The bare words of a statement in lower case: nothing quoted, no comments.
+fn words(sql: &str) -> impl Iterator<Item = String> {
+    let mut bare = String::new();
+    let mut rest = sql;
+    while let Some(first) = rest.chars().next() {
+        let end = match first {
+            '\'' | '"' | '`' => Some(first.to_string()),
+            '[' => Some("]".to_owned()),
+            '-' if rest.starts_with("--") => Some("\n".to_owned()),
+            '/' if rest.starts_with("/*") => Some("*/".to_owned()),
+            _ => None,
+        };
+        if let Some(end) = end {
+            // A doubled quote inside a quoted text reads as two texts side by side: just as well.
+            let inside = &rest[first.len_utf8()..];
+            rest = inside.find(&end).map_or("", |at| &inside[at + end.len()..]);
+            bare.push(' ');
+        } else {
+            bare.push(first.to_ascii_lowercase());
+            rest = &rest[first.len_utf8()..];
+        }
+    }
+    let separated: Vec<String> =
+        bare.split(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_owned).collect();
+    separated.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_in_quotes_and_comments_are_no_words() {
+        let sql = "t (\"check\" text default 'it''s a check', [collate] int /* check */, -- check\n a int check(a>0))";
+        let found: Vec<String> = words(sql).filter(|word| word == "check" || word == "collate").collect();
+        assert_eq!(found, ["check"]);
+    }
+}

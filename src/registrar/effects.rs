@@ -1,0 +1,108 @@
+//! What a batch does to the tables, once it is decided what happens.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::Origin;
+use super::command::Answer;
+use super::commit::Outcome;
+use super::event::Event;
+use super::record::{Course, CourseId, Enrollment, EnrollmentId, Student, StudentId};
+use crate::db::Arg;
+
+/// What a batch leaves behind, whatever went on inside it: a fixed number of steps.
+#[derive(Default)]
+pub(super) struct Effects<'a> {
+    pub(super) new_students: Vec<&'a Student>,
+    pub(super) new_courses: Vec<&'a Course>,
+    pub(super) students: BTreeMap<StudentId, &'a Student>,
+    pub(super) courses: BTreeMap<CourseId, &'a Course>,
+    pub(super) deleted_students: Vec<StudentId>,
+    pub(super) deleted_courses: Vec<CourseId>,
+    pub(super) enrolled: BTreeMap<EnrollmentId, &'a Enrollment>,
+    pub(super) dropped: Vec<&'a Enrollment>,
+}
+
+impl<'a> Effects<'a> {
+    pub(super) fn of(happened: &'a [(Event, &Origin)]) -> Self {
+        let mut effects = Self::default();
+        for (event, _) in happened {
+            match event {
+                Event::StudentCreated(student) => effects.new_students.push(student),
+                Event::StudentUpdated { student, .. } => {
+                    effects.students.insert(student.id, student);
+                }
+                Event::StudentDeleted(id) => {
+                    effects.students.remove(id);
+                    effects.deleted_students.push(*id);
+                }
+                Event::CourseCreated(course) => effects.new_courses.push(course),
+                Event::CourseUpdated { course, .. } => {
+                    effects.courses.insert(course.id, course);
+                }
+                Event::CourseDeleted(id) => {
+                    effects.courses.remove(id);
+                    effects.deleted_courses.push(*id);
+                }
+                Event::EnrollmentCreated(enrollment) => {
+                    effects.enrolled.insert(enrollment.id, enrollment);
+                }
+                Event::EnrollmentDropped(enrollment) => {
+                    if effects.enrolled.remove(&enrollment.id).is_none() {
+                        effects.dropped.push(enrollment);
+                    }
+                }
+            }
+        }
+        effects
+    }
+
+    pub(super) fn dropped(&self) -> Vec<Vec<Arg>> {
+        self.dropped.iter().map(|e| vec![e.student_id.0.into(), e.id.0.into()]).collect()
+    }
+
+    pub(super) fn enrolled(&self) -> Vec<Vec<Arg>> {
+        let row = |e: &&Enrollment| {
+            vec![e.id.0.into(), e.student_id.0.into(), e.course_id.0.into(), e.enrolled_at.as_str().into()]
+        };
+        self.enrolled.values().map(row).collect()
+    }
+}
+
+/// The ids that the tables gave to the batch's new rows, by their stand-ins.
+#[derive(Default)]
+pub(super) struct Numbered {
+    pub(super) students: HashMap<StudentId, StudentId>,
+    pub(super) courses: HashMap<CourseId, CourseId>,
+}
+
+impl Numbered {
+    pub(super) fn replace_provisional_ids(&self, happened: &mut [(Event, &Origin)], outcome: &mut Outcome) {
+        if self.students.is_empty() && self.courses.is_empty() {
+            return;
+        }
+        let student = |student: &mut Student| {
+            if let Some(id) = self.students.get(&student.id) {
+                student.id = *id;
+            }
+        };
+        let course = |course: &mut Course| {
+            if let Some(id) = self.courses.get(&course.id) {
+                course.id = *id;
+            }
+        };
+        for (event, _) in happened {
+            match event {
+                Event::StudentCreated(created) => student(created),
+                Event::CourseCreated(created) => course(created),
+                _ => {}
+            }
+        }
+        for answer in outcome.iter_mut().flatten() {
+            match answer {
+                Answer::Student(told) => student(told),
+                Answer::Course(told) => course(told),
+                Answer::Enrollment(_) | Answer::Gone => {}
+            }
+        }
+    }
+}

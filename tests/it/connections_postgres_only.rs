@@ -1,0 +1,336 @@
+//! The way to a server: what is wrong with it is one clear line, what is lost on it is found again.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use futures_util::future::join_all;
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use xtask::postgres::Server;
+
+use crate::school::{Client, Database, OtherProgram, Process, School, matricula};
+
+/// What `matricula check` complains of, after the address.
+fn complaint(url: &str) -> String {
+    let output = matricula().args(["check", "--database", url]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said.trim().lines().count(), 1, "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+    said.trim().to_owned()
+}
+
+/// As [`complaint`], while this test answers in the server's place.
+async fn complaint_meanwhile(url: String) -> String {
+    tokio::task::spawn_blocking(move || complaint(&url)).await.unwrap()
+}
+
+#[test]
+fn what_is_wrong_is_said_in_one_line_without_the_password() {
+    let mut server = Server::start_with(&[], |data| {
+        let rules = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
+        Ok(fs::write(data.join("pg_hba.conf"), rules)?)
+    })
+    .unwrap();
+    let postgres = OtherProgram::at(&server.url());
+    postgres.execute_batch("create role ana login password 'right'").unwrap();
+    postgres.execute_batch("create database latin template template0 encoding 'LATIN1' locale 'C'").unwrap();
+    let at =
+        |rest: &str| format!("postgres://{}", rest.replace('@', &format!("@127.0.0.1:{}", server.port())));
+
+    let wrong_password = complaint(&at("ana:hunter2@/postgres"));
+    assert!(wrong_password.contains("password authentication failed for user \"ana\""), "{wrong_password}");
+    let wrong_database = complaint(&at("postgres:hunter2@/nowhere"));
+    assert!(wrong_database.contains("database \"nowhere\" does not exist"), "{wrong_database}");
+    let no_tls = complaint(&at("postgres:hunter2@/postgres?sslmode=require"));
+    assert!(no_tls.contains("no TLS"), "{no_tls}");
+    let no_file = complaint(&at("postgres:hunter2@/postgres?sslmode=verify-ca&sslrootcert=/nowhere.pem"));
+    assert!(no_file.contains("sslrootcert /nowhere.pem"), "{no_file}");
+    let latin = complaint(&at("postgres:hunter2@/latin"));
+    assert!(latin.contains("the database's encoding is LATIN1; UTF8 is needed"), "{latin}");
+    let unknown_mode = complaint(&at("postgres:hunter2@/postgres?sslmode=on"));
+    assert!(unknown_mode.contains("sslmode=on is none of"), "{unknown_mode}");
+    let not_migrated = complaint(&at("postgres:hunter2@/postgres"));
+    assert!(not_migrated.contains("migrate"), "{not_migrated}");
+    let url = at("postgres:hunter2@/postgres");
+    server.stop().unwrap();
+    let away = complaint(&url);
+    assert!(away.contains("Connection refused"), "{away}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_too_old_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let old = tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let mut read = vec![0; 4096];
+        let _ = client.read(&mut read).await.unwrap();
+        // Authentication is over, ready for a query.
+        client.write_all(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I").await.unwrap();
+        let _ = client.read(&mut read).await.unwrap();
+        let values: [&[u8]; 5] = [b"140011", b"14.11", b"UTF8", b"yes", b"1"];
+        let column = |name: u8| {
+            [&[name, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 25], &[255, 255, 255, 255, 255, 255, 0, 0][..]].concat()
+        };
+        let columns: Vec<u8> = [b"\0\x05".to_vec(), (b'a'..b'f').flat_map(column).collect()].concat();
+        let cell = |value: &&[u8]| [&u32::try_from(value.len()).unwrap().to_be_bytes(), *value].concat();
+        let cells = [b"\0\x05".to_vec(), values.iter().flat_map(cell).collect()].concat();
+        let message = |kind: u8, body: &[u8]| {
+            [&[kind], &u32::try_from(body.len() + 4).unwrap().to_be_bytes()[..], body].concat()
+        };
+        for part in [
+            message(b'T', &columns),
+            message(b'D', &cells),
+            message(b'C', b"SELECT 1\0"),
+            message(b'Z', b"I"),
+        ] {
+            client.write_all(&part).await.unwrap();
+        }
+        let _ = client.read(&mut read).await;
+    });
+    let said = complaint_meanwhile(format!("postgres://ana@{address}/school?sslmode=disable")).await;
+    assert!(said.contains("the server is PostgreSQL 14.11; 15 or newer is needed"), "{said}");
+    old.abort();
+}
+
+/// Keys and certificates, by `openssl`: `ca.pem` has signed `server.pem` for `localhost`; `other.pem` has signed nothing.
+fn certificates(folder: &Path) {
+    let openssl = |line: &str| {
+        let output = Command::new("openssl").args(line.split(' ')).current_dir(folder).output().unwrap();
+        assert!(output.status.success(), "openssl {line}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    for name in ["ca", "other"] {
+        openssl(&format!(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN={name} -keyout {name}.key -out {name}.pem"
+        ));
+    }
+    openssl(
+        "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost -keyout server.key -out server.csr",
+    );
+    fs::write(folder.join("names"), "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n").unwrap();
+    openssl(
+        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.pem",
+    );
+}
+
+#[test]
+fn sslmode_is_honoured_as_libpq_does() {
+    let kept = TempDir::new().unwrap();
+    certificates(kept.path());
+    let server =
+        Server::start_with(&["ssl=on", "ssl_cert_file=server.pem", "ssl_key_file=server.key"], |data| {
+            for name in ["server.pem", "server.key"] {
+                fs::copy(kept.path().join(name), data.join(name))?;
+            }
+            let chmod = Command::new("chmod").arg("600").arg(data.join("server.key")).status()?;
+            assert!(chmod.success());
+            // `ana` has to come by TLS, `postgres` may come as it likes.
+            let rules = "host all postgres 127.0.0.1/32 trust\nhostssl all all 127.0.0.1/32 trust\n";
+            Ok(fs::write(data.join("pg_hba.conf"), rules)?)
+        })
+        .unwrap();
+    OtherProgram::at(&server.url()).execute_batch("create role ana login").unwrap();
+    let folder = kept.path().display();
+    let port = server.port();
+    let fails =
+        |host: &str, query: &str| complaint(&format!("postgres://ana@{host}:{port}/postgres?{query}"));
+    // Whoever gets in is told that nobody has migrated.
+    let works = |host: &str, query: &str| {
+        let said = fails(host, query);
+        assert!(said.contains("migrate"), "{query}: {said}");
+    };
+
+    works("127.0.0.1", "");
+    works("127.0.0.1", "sslmode=allow");
+    works("127.0.0.1", "sslmode=prefer");
+    works("127.0.0.1", "sslmode=require");
+    works("127.0.0.1", &format!("sslmode=verify-ca&sslrootcert={folder}/ca.pem"));
+    works("127.0.0.1", &format!("sslmode=require&sslrootcert={folder}/ca.pem"));
+    works("localhost", &format!("sslmode=verify-full&sslrootcert={folder}/ca.pem"));
+
+    let refused = fails("127.0.0.1", "sslmode=disable");
+    assert!(refused.contains("no encryption"), "{refused}");
+    let name = fails("127.0.0.1", &format!("sslmode=verify-full&sslrootcert={folder}/ca.pem"));
+    assert!(name.contains("no TLS with this server: ") && name.contains("not valid for name"), "{name}");
+    for query in ["sslmode=verify-ca", "sslmode=verify-full", "sslmode=require"] {
+        let issuer = fails("localhost", &format!("{query}&sslrootcert={folder}/other.pem"));
+        assert!(issuer.contains("UnknownIssuer"), "{query}: {issuer}");
+    }
+}
+
+/// A pooler of Debian's, in transaction mode, before this server.
+struct Bouncer {
+    process: std::process::Child,
+    _folder: TempDir,
+    port: u16,
+}
+
+impl Bouncer {
+    fn before(server: &Server, further: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let settings = format!(
+            "[databases]\n* = host=127.0.0.1 port={} user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+             listen_port = {port}\nunix_socket_dir =\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 4\n\
+             user = nobody\n{further}\n",
+            server.port()
+        );
+        fs::write(folder.path().join("settings"), settings).unwrap();
+        let open = Command::new("chmod").arg("-R").arg("a+rX").arg(folder.path()).status().unwrap();
+        assert!(open.success());
+        let mut command = Command::new("pgbouncer");
+        command.arg("-q").arg(folder.path().join("settings")).stderr(std::process::Stdio::null());
+        let process = command.spawn().unwrap();
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            std::thread::yield_now();
+        }
+        Self { process, _folder: folder, port }
+    }
+}
+
+impl Drop for Bouncer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pgbouncer_in_transaction_mode_is_noticed_and_works() {
+    let server = Server::start().unwrap();
+    let bouncer = Bouncer::before(&server, "");
+    let url = format!("postgres://postgres@127.0.0.1:{}/postgres", bouncer.port);
+    let (one, two) = tokio::join!(Process::serve_at(&url), Process::serve_at(&url));
+    let servers = [Client::new(one.address), Client::new(two.address)];
+    let course = json!({"name": "Algebra", "level": "one"});
+    servers[0].ask("POST", "/api/v1/courses").json(&course).await.is_created();
+
+    join_all((0..64).map(async |number: usize| {
+        let client = &servers[number % 2];
+        let student = json!({"name": format!("Student {number}"), "email": "s@example.edu"});
+        let student = client.ask("POST", "/api/v1/students").json(&student).await.is_created();
+        let courses = format!("{}/courses", student.header("location"));
+        client.ask("POST", &courses).json(&json!({"course_id": 1})).await.is_created();
+        client.ask("POST", &courses).json(&json!({"course_id": 1})).await.is_refused(409, "already-enrolled");
+        assert_eq!(client.ask("GET", &courses).await.is_ok().json()[0]["id"], 1);
+    }))
+    .await;
+    let roster = servers[1].ask("GET", "/api/v1/courses/1/students").await.is_ok();
+    assert_eq!(roster.header("x-total-count"), "64");
+    assert!(one.terminate().await.success() && two.terminate().await.success());
+    let check = matricula().args(["check", "--database", &url]).output().unwrap();
+    assert_eq!(
+        String::from_utf8(check.stdout).unwrap().trim(),
+        "ok: 64 enrollments agree with the 129 events of the log"
+    );
+}
+
+#[test]
+fn a_pooler_that_takes_no_options_says_where_to_set_them_instead() {
+    let server = Server::start().unwrap();
+    let bouncer = Bouncer::before(&server, "");
+    let url =
+        format!("postgres://postgres@127.0.0.1:{}/postgres?options=-csearch_path%3Dschool", bouncer.port);
+    let said = complaint(&url);
+    assert!(said.contains("alter role ... set search_path"), "{said}");
+}
+
+const PASS: u8 = 0;
+/// The commit reaches the server, its answer reaches nobody.
+const LOSE_ANSWER: u8 = 1;
+/// The commit reaches nobody.
+const LOSE_COMMIT: u8 = 2;
+
+/// The way to a server, on which the next commit is lost one way or another.
+async fn lossy_way_to(server: SocketAddr) -> (SocketAddr, Arc<AtomicU8>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, next) = (listener.local_addr().unwrap(), Arc::new(AtomicU8::new(PASS)));
+    let fate = Arc::clone(&next);
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = TcpStream::connect(server).await.unwrap();
+            tokio::spawn(carry(client, server, Arc::clone(&fate)));
+        }
+    });
+    (address, next)
+}
+
+async fn carry(mut client: TcpStream, mut server: TcpStream, fate: Arc<AtomicU8>) -> std::io::Result<()> {
+    let (mut asked, mut answered) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+    loop {
+        tokio::select! {
+            length = client.read(&mut asked) => {
+                let asked = &asked[..length?];
+                let commits = asked.windows(7).any(|bytes| bytes == b"commit\0");
+                match if commits { fate.swap(PASS, Ordering::SeqCst) } else { PASS } {
+                    LOSE_COMMIT => return Ok(()),
+                    LOSE_ANSWER => {
+                        server.write_all(asked).await?;
+                        // Once it answers, it is done.
+                        return server.read(&mut answered).await.map(drop);
+                    }
+                    _ if asked.is_empty() => return Ok(()),
+                    _ => server.write_all(asked).await?,
+                }
+            }
+            length = server.read(&mut answered) => match length? {
+                0 => return Ok(()),
+                length => client.write_all(&answered[..length]).await?,
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_whose_answer_is_lost_is_found_out_and_one_that_is_lost_is_made_once() {
+    let server = Server::start().unwrap();
+    let (way, next) = lossy_way_to(([127, 0, 0, 1], server.port()).into()).await;
+    let database = Database::at(format!("postgres://postgres@{way}/postgres"));
+    let school = School::open_at(&database).await;
+    let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
+    let before = school.log().await.len();
+
+    for fate in [LOSE_ANSWER, LOSE_COMMIT] {
+        next.store(fate, Ordering::SeqCst);
+        ana.enrolls_in(&algebra).await.is_created();
+        assert_eq!(next.load(Ordering::SeqCst), PASS);
+        next.store(fate, Ordering::SeqCst);
+        school.delete(&format!("/api/v1/students/{}/courses/{}", ana.id, algebra.id)).await.is(204);
+    }
+
+    let happened = school.log().await.split_off(before);
+    assert_eq!(happened, ["enrollment.created", "enrollment.dropped"].repeat(2));
+}
+
+#[tokio::test]
+async fn a_commit_that_no_standby_confirms_is_not_acknowledged() {
+    let server = Server::start().unwrap();
+    let database = Database::of(server.url());
+    let school = School::open_at(&database).await;
+    let ana = school.student("Ana").await;
+    let other = OtherProgram::at(&server.url());
+    other.execute_batch("alter system set synchronous_standby_names = 'nobody'").unwrap();
+    other.execute_batch("select pg_reload_conf()").unwrap();
+    let waiting = "select pid from pg_stat_activity where wait_event = 'SyncRep'";
+
+    let asking = tokio::spawn(
+        school.post("/api/v1/courses", json!({"name": "Algebra", "level": "one"})).into_future(),
+    );
+    while other.column(waiting).is_empty() {
+        tokio::task::yield_now().await;
+    }
+    other.execute_batch(&format!("select pg_cancel_backend(pid) from ({waiting}) w")).unwrap();
+
+    let problem = asking.await.unwrap().is_refused(503, "overloaded");
+    assert!(problem["detail"].as_str().unwrap().contains("may have been made, or not"), "{problem}");
+    other.execute_batch("alter system reset synchronous_standby_names").unwrap();
+    other.execute_batch("select pg_reload_conf()").unwrap();
+    assert_eq!(ana.id, 1);
+}

@@ -1,0 +1,186 @@
+//! Several servers on one database: one log, one decision after the other, whatever is cut off or restarted meanwhile.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use fastrand::Rng;
+use matricula::adoption;
+use matricula::audit::audit;
+use matricula::clock::Clock;
+use matricula::db::Db;
+use serde_json::json;
+use tokio::sync::Notify;
+use xtask::postgres::Server;
+
+use crate::school::{Client, Database, Process, Reply};
+
+const ROUNDS: usize = 12;
+/// Answers of each round before the next thing is cut off.
+const ANSWERS: usize = 600;
+const CLIENTS: i64 = 64;
+const COURSES: i64 = 12;
+
+/// What one client knows of its student's courses: `None` is what the server could not say.
+type Known = BTreeMap<i64, Option<bool>>;
+
+/// What goes on while the clients ask.
+struct Day {
+    over: AtomicBool,
+    answers: AtomicUsize,
+    answered: Notify,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_when_connections_are_cut_and_the_database_restarts() {
+    let mut server = Server::start().unwrap();
+    let database = Database::of(server.url());
+    database.runs(&format!(
+        "create table students (id integer primary key, name text, email text);
+         create table courses (id integer primary key, name text, level text);
+         insert into students select n, 'Student ' || n, 's@example.edu' from generate_series(1, {CLIENTS}) n;
+         insert into courses select n, 'Course ' || n, 'graduate' from generate_series(1, {COURSES}) n;"
+    ));
+    // At once, so that both find a database that nobody has migrated.
+    let (one, two) = tokio::join!(Process::serve(&database), Process::serve(&database));
+    let addresses = [one.address, two.address];
+    let day =
+        Arc::new(Day { over: AtomicBool::new(false), answers: AtomicUsize::new(0), answered: Notify::new() });
+    let clients: Vec<_> = (1..=CLIENTS)
+        .map(|student| {
+            let servers = addresses.map(Client::new);
+            tokio::spawn(enroll_and_drop(servers, student, Arc::clone(&day)))
+        })
+        .collect();
+
+    let mut chance = Rng::with_seed(7);
+    for round in 0..ROUNDS {
+        let before = day.answers.load(Ordering::SeqCst);
+        while day.answers.load(Ordering::SeqCst) < before + ANSWERS {
+            day.answered.notified().await;
+        }
+        if round % 4 == 3 {
+            tokio::task::block_in_place(|| {
+                if round % 8 == 3 { server.crash() } else { server.stop() }.unwrap();
+                server.start_again().unwrap();
+            });
+        } else {
+            let every = chance.u32(1..4);
+            database.runs(&format!(
+                "select pg_terminate_backend(pid) from pg_stat_activity
+                 where application_name = 'matricula' and pid % {every} = 0"
+            ));
+        }
+    }
+    // Both recover by themselves.
+    for address in addresses {
+        let client = Client::new(address);
+        client.ask("GET", "/api/v1/students?limit=1").await.is_ok();
+        let course = json!({"name": "Recovery", "level": "one"});
+        client.ask("POST", "/api/v1/courses").json(&course).await.is_created();
+    }
+    day.over.store(true, Ordering::SeqCst);
+    let mut known: Vec<Known> = Vec::new();
+    for client in clients {
+        known.push(client.await.unwrap());
+    }
+    assert!(one.terminate().await.success());
+    assert!(two.terminate().await.success());
+
+    let db = Db::open(database.location()).unwrap();
+    let found = audit(&db).await.unwrap();
+    assert_eq!(found.findings, []);
+    let head = db.query("select last_seq from log_head", [], |row| row.int(0)).await.unwrap();
+    assert_eq!(head, [found.events]);
+    let sql = "select student_id, course_id from student_courses";
+    let rows = db.query(sql, [], |row| Ok((row.int(0)?, row.int(1)?))).await.unwrap();
+    for (known, student) in known.iter().zip(1_i64..) {
+        for (course, taken) in known {
+            let found = rows.contains(&(student, *course));
+            assert_eq!(taken.unwrap_or(found), found, "student {student}, course {course}");
+        }
+    }
+}
+
+/// Asks one server or the other; every answer must be true to what this client did before, on whichever.
+async fn enroll_and_drop(servers: [Client; 2], student: i64, day: Arc<Day>) -> Known {
+    let mut known = Known::new();
+    let mut chance = Rng::with_seed(u64::try_from(student).unwrap());
+    while !day.over.load(Ordering::SeqCst) {
+        let course = chance.i64(1..=COURSES);
+        let client = &servers[chance.usize(..2)];
+        let url = format!("/api/v1/students/{student}/courses");
+        let enroll = chance.bool();
+        let reply = if enroll {
+            client.ask("POST", &url).json(&json!({"course_id": course})).await
+        } else {
+            client.ask("DELETE", &format!("{url}/{course}")).await
+        };
+        let taken = known.get(&course).copied().unwrap_or(Some(false));
+        if reply.status.as_u16() == 503 {
+            if is_unknown(&reply) {
+                known.insert(course, None);
+            }
+        } else {
+            let expected: &[u16] = match (enroll, taken) {
+                (true, Some(false)) => &[201],
+                (true, Some(true)) => &[409],
+                (true, None) => &[201, 409],
+                (false, Some(true)) => &[204],
+                (false, Some(false)) => &[404],
+                (false, None) => &[204, 404],
+            };
+            let status = reply.status.as_u16();
+            assert!(expected.contains(&status), "student {student}, course {course}, {taken:?}: {reply:?}");
+            known.insert(course, Some(enroll));
+        }
+        day.answers.fetch_add(1, Ordering::SeqCst);
+        day.answered.notify_one();
+    }
+    known
+}
+
+/// Whether the server says that it cannot know; every other 503 says that nothing was changed.
+fn is_unknown(reply: &Reply) -> bool {
+    let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+    assert!(
+        detail.contains("may have been made, or not") || detail.contains("nothing was changed"),
+        "{detail}"
+    );
+    detail.contains("may have been made")
+}
+
+#[tokio::test]
+async fn eight_migrations_at_once_are_one() {
+    let database = Database::new();
+    database.runs(
+        "create table students (id integer primary key, name text, email text);
+         create table student_courses (id integer, student_id integer, course_id integer);",
+    );
+    let migrations = (0..8).map(|_| adoption::migrate(database.location(), &Clock::Wall));
+    let done = futures_util::future::join_all(migrations).await;
+    let mut applied: Vec<usize> = done.into_iter().map(|report| report.unwrap().applied.len()).collect();
+    applied.sort_unstable();
+    assert_eq!(applied, [0, 0, 0, 0, 0, 0, 0, 4]);
+}
+
+#[tokio::test]
+async fn a_server_that_stops_answering_holds_the_head_no_longer_than_seconds() {
+    let database = Database::new();
+    let server = Process::serve(&database).await;
+    let client = Client::new(server.address);
+    let course = json!({"name": "Algebra", "level": "one"});
+    let other = database.other_program();
+    other.execute_batch("begin immediate").unwrap();
+
+    let waiting = tokio::spawn(client.ask("POST", "/api/v1/courses").json(&course).into_future());
+    // Reads never wait for writes.
+    client.ask("GET", "/api/v1/courses").await.is_ok();
+    let refused = tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap().unwrap();
+
+    let problem = refused.is_refused(503, "overloaded");
+    assert!(problem["detail"].as_str().unwrap().contains("nothing was changed"), "{problem}");
+    drop(other);
+    client.ask("POST", "/api/v1/courses").json(&course).await.is_created();
+}

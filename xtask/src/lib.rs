@@ -1,0 +1,3 @@
+//! What the tests share with the workshop: a private PostgreSQL.
+
+pub mod postgres;

@@ -8,5 +8,5 @@ create table student_courses (
     unique (student_id, course_id)
 );
 
--- The roster of a course, and what the foreign key asks when a course is deleted.
-create index student_courses_course on student_courses (course_id);
+-- The roster of a course in its order, and what the foreign key asks when a course is deleted.
+create index student_courses_course on student_courses (course_id, id);

@@ -179,7 +179,9 @@ impl Writer {
     pub fn open(location: &Location) -> Result<Self, DbError> {
         Ok(Self(match location {
             Location::File(path) => Writing::Sqlite(Box::new(sqlite::Writer::open(path)?)),
-            Location::Server(url) => Writing::Postgres(Box::new(postgres::Writer::new(url.address()?))),
+            Location::Server(url) => {
+                Writing::Postgres(Box::new(postgres::Writer::new(url.address()?, Reach::Key)))
+            }
         }))
     }
 
@@ -191,7 +193,9 @@ impl Writer {
     pub fn open_for_migration(location: &Location) -> Result<Self, DbError> {
         Ok(Self(match location {
             Location::File(path) => Writing::Sqlite(Box::new(sqlite::Writer::open_for_migration(path)?)),
-            Location::Server(url) => Writing::Postgres(Box::new(postgres::Writer::new(url.address()?))),
+            Location::Server(url) => {
+                Writing::Postgres(Box::new(postgres::Writer::new(url.address()?, Reach::Scan)))
+            }
         }))
     }
 

@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::sync::Notify;
 use xtask::postgres::Server;
 
-use crate::school::{Client, Database, Process, Reply};
+use crate::school::{Client, Database, Process, Reply, School};
 
 const ROUNDS: usize = 12;
 /// Answers of each round before the next thing is cut off.
@@ -183,4 +183,23 @@ async fn a_server_that_stops_answering_holds_the_head_no_longer_than_seconds() {
     assert!(problem["detail"].as_str().unwrap().contains("nothing was changed"), "{problem}");
     drop(other);
     client.ask("POST", "/api/v1/courses").json(&course).await.is_created();
+}
+
+#[tokio::test]
+async fn what_the_database_gives_up_for_another_transaction_is_done_again_and_once() {
+    let school = School::open().await;
+    school.meanwhile(
+        "create sequence tries;
+         create function give_up() returns trigger language plpgsql as $$ begin
+            case nextval('tries')
+                when 1 then raise exception 'could not serialize access' using errcode = '40001';
+                when 2 then raise exception 'deadlock detected' using errcode = '40P01';
+                else return new;
+            end case;
+         end $$;
+         create trigger give_up before insert on students for each row execute function give_up();",
+    );
+    school.post("/api/v1/students", json!({"name": "Ana", "email": "ana@example.edu"})).await.is_created();
+    assert_eq!(school.database().other_program().column("select last_value from tries"), ["3"]);
+    assert_eq!(school.log().await, ["student.created"]);
 }

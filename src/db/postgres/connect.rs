@@ -16,12 +16,16 @@ use super::Address;
 use super::address::Tls;
 use super::error::{is_passing, said};
 use super::tls::connector;
-use crate::db::DbError;
+use crate::db::{DbError, Reach};
 
 /// How long all of it may take, on top of what each host may take to answer.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// A setting of our own in the startup packet. Where it does not arrive a pooler has taken it out.
 const DIRECT: &str = "-c matricula.direct=yes";
+/// What is found by key is found by an index, one row after the other, however little the server knows of a table that
+/// was filled a moment ago: left to guess, it reads the table whole for every answer until it has counted its rows.
+const BY_KEY: &str =
+    "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_material=off -c jit=off";
 const LOOK: &str = "select current_setting('server_version_num'), current_setting('server_version'), \
     current_setting('server_encoding'), coalesce(current_setting('matricula.direct', true), ''), \
     (select count(*) from pg_catalog.pg_collation where collname = 'und-x-icu')";
@@ -36,14 +40,16 @@ pub(super) struct Session {
     pub(super) warned: Arc<AtomicBool>,
 }
 
-/// Connects.
+/// Connects, for statements of this reach.
 ///
 /// # Errors
 /// [`DbError::Away`] for what may pass by itself; otherwise what a person has to mend, without the password.
-pub(super) async fn connect(address: &Address) -> Result<Session, DbError> {
+pub(super) async fn connect(address: &Address, reach: Reach) -> Result<Session, DbError> {
     let mut config = address.config.clone();
     let own = config.get_options().map(str::to_owned);
-    config.options(own.iter().map(String::as_str).chain([DIRECT]).collect::<Vec<_>>().join(" "));
+    let by_key = (reach == Reach::Key).then_some(BY_KEY);
+    let options = own.as_deref().into_iter().chain(by_key).chain([DIRECT]);
+    config.options(options.collect::<Vec<_>>().join(" "));
     match connect_within(address, &config).await {
         Err(Failure::Said(error)) if takes_no_options(&error) => {
             if own.is_some() {

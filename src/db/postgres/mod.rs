@@ -4,6 +4,7 @@ mod address;
 pub(super) mod catalog;
 mod connect;
 mod error;
+mod pack;
 mod readers;
 mod tls;
 mod value;
@@ -12,6 +13,7 @@ mod writer;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use futures_util::StreamExt as _;
 use futures_util::future::try_join_all;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error, RowStream, Statement};
@@ -21,7 +23,7 @@ use self::error::said;
 pub(super) use self::readers::Readers;
 pub(super) use self::value::Integer;
 pub(super) use self::writer::{Tx, Writer};
-use super::{Arg, DbError, Map, Row};
+use super::{Arg, DbError, Map, Reach, Row};
 
 /// Where the engines truly differ.
 pub(super) const TOKENS: &[(&str, &str)] = &[
@@ -37,8 +39,11 @@ struct Session {
 }
 
 impl Session {
-    async fn begin(address: &Address) -> Result<Self, DbError> {
-        Ok(Self { connection: Box::pin(connect::connect(address)).await?, statements: Mutex::default() })
+    async fn begin(address: &Address, reach: Reach) -> Result<Self, DbError> {
+        Ok(Self {
+            connection: Box::pin(connect::connect(address, reach)).await?,
+            statements: Mutex::default(),
+        })
     }
 
     fn client(&self) -> &Client {
@@ -78,12 +83,28 @@ impl Session {
         self.query_prepared(statement.as_ref(), sql, args, map).await
     }
 
-    /// All of them in one round trip: the second is sent before the first is answered.
+    /// All of them in one round trip: as one statement, or the second is sent before the first is answered.
     async fn query_many<T>(&self, sql: &str, sets: &[Vec<Arg>], map: Map<T>) -> Result<Vec<Vec<T>>, DbError> {
         if sets.is_empty() {
             return Ok(Vec::new());
         }
         let statement = self.prepared(sql).await.map_err(said)?;
+        if let Some((packed, arrays)) = self.packed(sql, statement.as_ref(), sets).await? {
+            let mut found: Vec<_> = sets.iter().map(|_| Vec::new()).collect();
+            let rows = self.client().query_raw(&packed, arrays).await.map_err(said)?;
+            let mut rows = std::pin::pin!(rows);
+            while let Some(row) = rows.next().await {
+                let row = row.map_err(said)?;
+                let place = Row::postgres(&row).int(row.len() - 1)?;
+                let of_set = usize::try_from(place - 1).ok().and_then(|place| found.get_mut(place));
+                of_set
+                    .ok_or_else(|| {
+                        DbError::Engine(format!("a row for the set {place}, which was not asked"))
+                    })?
+                    .push(map(&Row::postgres(&row))?);
+            }
+            return Ok(found);
+        }
         try_join_all(sets.iter().map(|args| self.query_prepared(statement.as_ref(), sql, args, map))).await
     }
 
@@ -93,14 +114,34 @@ impl Session {
             return Ok(Vec::new());
         }
         let statement = self.prepared(sql).await.map_err(said)?;
+        if let Some((packed, arrays)) = self.packed(sql, statement.as_ref(), sets).await? {
+            let changed = self.client().execute_raw(&packed, arrays).await.map_err(said)?;
+            // An insert makes a row of each or none of it.
+            let each = usize::from(usize::try_from(changed) == Ok(sets.len()));
+            return Ok(vec![each; sets.len()]);
+        }
         try_join_all(sets.iter().map(|args| async {
             let mut rows = std::pin::pin!(self.rows(statement.as_ref(), sql, args).await.map_err(said)?);
-            while let Some(row) = futures_util::StreamExt::next(&mut rows).await {
+            while let Some(row) = rows.next().await {
                 row.map_err(said)?;
             }
             Ok(usize::try_from(rows.rows_affected().unwrap_or(0)).unwrap_or(usize::MAX))
         }))
         .await
+    }
+
+    /// The sets as one statement, where that is possible and pays.
+    async fn packed<'a>(
+        &self,
+        sql: &str,
+        statement: Option<&Statement>,
+        sets: &'a [Vec<Arg>],
+    ) -> Result<Option<(Statement, Vec<pack::Array<'a>>)>, DbError> {
+        let Some(statement) = statement.filter(|_| sets.len() >= pack::FEW) else { return Ok(None) };
+        let Some(packed) = pack::packed(sql, statement) else { return Ok(None) };
+        let Some(arrays) = pack::arrays(sets, statement) else { return Ok(None) };
+        let packed = self.prepared(&packed).await.map_err(said)?;
+        Ok(packed.map(|packed| (packed, arrays)))
     }
 
     async fn query_prepared<T>(
@@ -112,7 +153,7 @@ impl Session {
     ) -> Result<Vec<T>, DbError> {
         let mut rows = std::pin::pin!(self.rows(statement, sql, args).await.map_err(said)?);
         let mut found = Vec::new();
-        while let Some(row) = futures_util::StreamExt::next(&mut rows).await {
+        while let Some(row) = rows.next().await {
             found.push(map(&Row::postgres(&row.map_err(said)?))?);
         }
         Ok(found)

@@ -172,7 +172,7 @@ impl Shared {
         {
             return Err(error.clone());
         }
-        match Session::begin(address).await {
+        match Session::begin(address, Reach::Key).await {
             Ok(session) => {
                 let session = Arc::new(session);
                 *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&session));
@@ -200,7 +200,7 @@ impl managed::Manager for Sessions {
     type Error = DbError;
 
     async fn create(&self) -> Result<Session, DbError> {
-        Session::begin(&self.0).await
+        Session::begin(&self.0, Reach::Scan).await
     }
 
     async fn recycle(&self, session: &mut Session, _: &Metrics) -> RecycleResult<DbError> {

@@ -4,7 +4,7 @@ use futures_util::FutureExt as _;
 
 use super::error::{said, said_of_commit};
 use super::{Address, Session};
-use crate::db::{Arg, DbError, Map};
+use crate::db::{Arg, DbError, Map, Reach};
 
 /// Whatever the database or the role has as defaults. The statements take turns by the rows that they lock, so each is to
 /// see what was committed before it began. A service that dies holds its locks no longer than the last of these says. A
@@ -18,12 +18,13 @@ const BEGIN: &str = "begin isolation level read committed read write; set local 
 #[derive(Debug)]
 pub(in crate::db) struct Writer {
     address: Address,
+    reach: Reach,
     session: Option<Session>,
 }
 
 impl Writer {
-    pub(in crate::db) fn new(address: Address) -> Self {
-        Self { address, session: None }
+    pub(in crate::db) fn new(address: Address, reach: Reach) -> Self {
+        Self { address, reach, session: None }
     }
 
     pub(in crate::db) async fn begin(&mut self) -> Result<Tx<'_>, DbError> {
@@ -32,7 +33,7 @@ impl Writer {
         }
         let session = match self.session.take() {
             Some(session) => session,
-            None => Session::begin(&self.address).await?,
+            None => Session::begin(&self.address, self.reach).await?,
         };
         let session = self.session.insert(session);
         session.client().batch_execute(BEGIN).await.map_err(said)?;

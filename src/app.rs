@@ -7,13 +7,14 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::db::Db;
+use crate::events::feed::Feed;
 use crate::http::limits::{self, Limits};
 use crate::http::paging::LinkBase;
 use crate::http::problem::{MethodNotAllowed, NotFound, Problem};
 use crate::http::{beside, openapi};
 use crate::metrics::Metrics;
 use crate::registrar::Registrar;
-use crate::{courses, enrollments, events, students};
+use crate::{batch, courses, enrollments, events, seats, students};
 
 /// What every handler is given. Cheap to clone.
 #[derive(Clone, Debug, FromRef)]
@@ -22,6 +23,8 @@ pub struct App {
     pub db: Db,
     /// The way to change anything.
     pub registrar: Registrar,
+    /// The log as it grows.
+    pub feed: Feed,
     /// What is counted.
     pub metrics: Metrics,
     /// Where clients find this server.
@@ -56,6 +59,8 @@ fn rooms() -> (Router<App>, utoipa::openapi::OpenApi) {
         .merge(students::api::routes())
         .merge(courses::api::routes())
         .merge(enrollments::api::routes())
+        .merge(batch::api::routes())
+        .merge(seats::api::routes())
         .merge(events::api::routes())
         .split_for_parts();
     openapi::complete(&mut document);
@@ -70,13 +75,20 @@ fn rooms() -> (Router<App>, utoipa::openapi::OpenApi) {
         (name = "enrollments", description = "The association of a student and a course"),
         (name = "students", description = "The students of the school"),
         (name = "courses", description = "The courses of the school"),
+        (name = "seats", description = "How many students a course takes, who waits, and when registration is open"),
         (name = "events", description = "What happened, in order"),
     ),
     components(schemas(
         crate::registrar::Student,
         crate::registrar::Course,
         crate::registrar::Enrollment,
+        crate::registrar::SeatCount,
+        crate::registrar::Seats,
         crate::enrollments::RosterEntry,
+        crate::enrollments::Waitlisted,
+        crate::enrollments::WaitlistStatus,
+        crate::seats::WaitlistEntry,
+        crate::batch::api::OperationResult,
         crate::events::LogEntry,
         crate::http::problem::Told,
     ))

@@ -4,7 +4,7 @@
 //! - [`cli`] and [`config`]: the command line and every setting;
 //! - [`app`] and [`school`]: what handlers are given, all routes, opening and closing;
 //! - [`http`], the hall: the accept loop, limits, reading requests, saying results, problems, the OpenAPI document;
-//! - the rooms [`students`], [`courses`], [`enrollments`], [`events`]: what each is, what is read of it, its JSON;
+//! - the rooms [`students`], [`courses`], [`enrollments`], [`batch`], [`seats`], [`events`]: what each is, what is read of it, its JSON;
 //! - [`registrar`], the heart: every change is a command, decided by a pure function, committed with its event;
 //! - [`adoption`] and [`audit`]: how a found database becomes ours without altering what is not, and whether all agrees;
 //! - [`db`], the cellar: one SQL, and the engine under it;
@@ -13,6 +13,7 @@
 pub mod adoption;
 pub mod app;
 pub mod audit;
+pub mod batch;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -25,4 +26,5 @@ pub mod logging;
 pub mod metrics;
 pub mod registrar;
 pub mod school;
+pub mod seats;
 pub mod students;

@@ -1,5 +1,6 @@
 //! A school that is open: its database migrated, its Registrar at work.
 
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use anyhow::Context;
@@ -9,6 +10,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::PublicUrl;
 use crate::db::{Db, Location, Writer};
+use crate::events::feed::Feed;
 use crate::http::paging::LinkBase;
 use crate::metrics::Metrics;
 use crate::registrar::Registrar;
@@ -34,10 +36,12 @@ impl School {
         adoption::migrate(location, &clock).await?;
         let db = Db::open(location).with_context(|| format!("cannot open {location}"))?;
         let metrics = Metrics::default();
+        let news = Arc::default();
         let writer = Writer::open(location).with_context(|| format!("cannot write to {location}"))?;
-        let (registrar, writing) = Registrar::start(writer, clock, metrics.clone())?;
+        let (registrar, writing) = Registrar::start(writer, clock, metrics.clone(), Arc::clone(&news))?;
         Ok(Self {
             app: App {
+                feed: Feed::start(db.clone(), news),
                 db,
                 registrar,
                 metrics,
@@ -49,6 +53,7 @@ impl School {
 
     /// Takes no more changes, carries out those that it has accepted, and returns when they are on stable storage.
     pub async fn close(self) {
+        self.app.feed.close();
         self.app.registrar.stop();
         let writing = self.writing;
         // The thread ends by itself, and a panic in it has been answered already.

@@ -74,6 +74,23 @@ fn post(student: u64, course: u64) -> Vec<u8> {
     .into()
 }
 
+/// An answer with what its list has in all.
+pub(crate) struct Page {
+    pub(crate) total: Option<i64>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// Reads a page of a list, on a connection of its own.
+pub(crate) async fn get(address: SocketAddr, path: &str) -> Result<Page> {
+    let mut connection = Connection::open(address).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let status = connection.ask(request.as_bytes()).await?;
+    ensure!(status == 200, "{status}: {path}");
+    let head = String::from_utf8_lossy(&connection.buffer).into_owned();
+    let total = head.split("x-total-count: ").nth(1).and_then(|rest| rest.split('\r').next()?.parse().ok());
+    Ok(Page { total, body: connection.body })
+}
+
 /// Adds courses and tells their ids.
 pub(crate) async fn add_courses(address: SocketAddr, many: u64) -> Result<Vec<u64>> {
     let mut connection = Connection::open(address).await?;

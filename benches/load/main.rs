@@ -6,6 +6,7 @@
 
 mod client;
 mod constant;
+mod day;
 mod postgres;
 
 use std::ffi::OsStr;
@@ -20,6 +21,7 @@ use clap::Parser;
 use client::{Load, percentile};
 
 #[derive(Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 struct Args {
     /// Students in the database, five courses each at most
     #[arg(long, default_value_t = 100_000)]
@@ -36,6 +38,9 @@ struct Args {
     /// Measure PostgreSQL beside a file instead
     #[arg(long)]
     postgres: bool,
+    /// Measure registration day instead: the rehearsal, past rosters, idle listeners
+    #[arg(long)]
+    day: bool,
     /// Serve a constant instead (used by the benchmark itself)
     #[arg(long, hide = true)]
     constant: bool,
@@ -55,6 +60,9 @@ fn main() -> Result<()> {
     }
     if args.postgres {
         return runtime.block_on(postgres::measure(&args, &mut std::io::stdout()));
+    }
+    if args.day {
+        return runtime.block_on(day::measure(&args, &mut std::io::stdout()));
     }
     pin(std::process::id(), 1);
     let folder = tempfile::tempdir()?;

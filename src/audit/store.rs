@@ -8,7 +8,7 @@ pub(super) async fn counts(db: &Db) -> Result<(i64, i64), DbError> {
     Ok(counts.unwrap_or_default())
 }
 
-pub(super) const PROMISES: [(&str, &str); 9] = [
+pub(super) const PROMISES: [(&str, &str); 12] = [
     (
         "the log has no gap",
         "select 'after seq ' || seq from events e where seq < (select last_seq from log_head) \
@@ -31,7 +31,7 @@ pub(super) const PROMISES: [(&str, &str); 9] = [
         "select 'enrollment ' || id || ' of student ' || student_id || ' in course ' || course_id from ( \
          select id, student_id, course_id, enrolled_at from student_courses \
          except select enrollment_id, student_id, course_id, at from events \
-         where type in ('enrollment.created', 'enrollment.adopted')) found \
+         where type in ('enrollment.created', 'enrollment.adopted', 'waitlist.promoted')) found \
          union all select 'enrollment ' || id || ' was dropped' from student_courses \
          where id in (select enrollment_id from events where type = 'enrollment.dropped')",
     ),
@@ -39,14 +39,14 @@ pub(super) const PROMISES: [(&str, &str); 9] = [
         "every enrollment of the log that was not dropped is there",
         "select 'enrollment ' || enrollment_id || ' of student ' || student_id || ' in course ' || course_id from ( \
          select enrollment_id, student_id, course_id from events \
-         where type in ('enrollment.created', 'enrollment.adopted') \
+         where type in ('enrollment.created', 'enrollment.adopted', 'waitlist.promoted') \
          except select enrollment_id, student_id, course_id from events where type = 'enrollment.dropped' \
          except select id, student_id, course_id from student_courses) missing",
     ),
     (
         "an enrollment's id is given once",
         "select 'enrollment ' || enrollment_id || ' began ' || count(*) || ' times' from events \
-         where type in ('enrollment.created', 'enrollment.adopted') group by enrollment_id having count(*) > 1",
+         where type in ('enrollment.created', 'enrollment.adopted', 'waitlist.promoted') group by enrollment_id having count(*) > 1",
     ),
     (
         "no id is above the last one given",
@@ -56,6 +56,31 @@ pub(super) const PROMISES: [(&str, &str); 9] = [
         "nobody takes a course twice",
         "select 'student ' || student_id || ' in course ' || course_id from student_courses \
          group by student_id, course_id having count(*) > 1",
+    ),
+    (
+        "whoever waits is in the log, and neither left nor moved up since",
+        "select 'student ' || student_id || ' waits for course ' || course_id from ( \
+         select student_id, course_id, joined_seq, joined_at from waitlist \
+         except select student_id, course_id, seq, at from events where type = 'waitlist.joined') found \
+         union all select 'student ' || w.student_id || ' waits no more for course ' || w.course_id from waitlist w \
+         join events e on e.student_id = w.student_id and e.course_id = w.course_id and e.seq > w.joined_seq \
+         where e.type in ('waitlist.left', 'waitlist.promoted')",
+    ),
+    (
+        "whoever joined a waitlist waits, has left or moved up",
+        "select 'student ' || student_id || ' for course ' || course_id from ( \
+         select student_id, course_id, \
+         sum(case when type = 'waitlist.joined' then 1 when type in ('waitlist.left', 'waitlist.promoted') then -1 else 0 end) \
+         as waits from events where type like 'waitlist.%' group by student_id, course_id) counted \
+         where waits <> (select count(*) from waitlist w \
+         where w.student_id = counted.student_id and w.course_id = counted.course_id)",
+    ),
+    (
+        "no seat is idle while somebody waits",
+        "select 'course ' || course_id from waitlist w \
+         where exists (select 1 from students s where s.id = w.student_id) group by course_id \
+         having not exists (select 1 from course_seats cs where cs.course_id = w.course_id and cs.capacity <= \
+         (select count(*) from student_courses sc where sc.course_id = w.course_id))",
     ),
     (
         "every enrollment has its student and its course",

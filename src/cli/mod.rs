@@ -3,6 +3,7 @@
 mod check;
 mod migrate;
 mod openapi;
+mod rush;
 mod sample;
 mod serve;
 
@@ -49,6 +50,8 @@ enum Command {
         #[command(flatten)]
         args: sample::SampleArgs,
     },
+    /// Rehearse registration day on a running server, and prove that no seat was sold twice
+    Rush(Box<rush::RushArgs>),
     /// Print the OpenAPI 3.1 document
     Openapi,
 }
@@ -70,6 +73,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Sample { database, args }) => {
             sample::run(args, &database.database, clock, &mut out).await
         }
+        Some(Command::Rush(args)) => rush::run(*args, &clock, &mut out).await,
         Some(Command::Openapi) => openapi::run(&mut out),
     }
 }

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::clock::Clock;
 use crate::db::Location;
-use crate::registrar::{Command, Course, CourseId, Enrollment, Origin, Registrar, Student, StudentId};
+use crate::registrar::{Admission, Command, Course, CourseId, Origin, Registrar, Student, StudentId};
 use crate::school::School;
 
 /// Commands under way at once: enough to fill the Registrar's batches.
@@ -65,7 +65,7 @@ async fn add(args: &SampleArgs, registrar: &Registrar) -> anyhow::Result<usize> 
     let wanted: Vec<Command> =
         students.iter().flat_map(|student| choices(*student, &courses, &mut chance)).collect();
     progress.set_length(progress.position() + wanted.len() as u64);
-    let enrollments: Vec<Enrollment> = all(registrar, &progress, wanted).try_collect().await?;
+    let enrollments: Vec<Admission> = all(registrar, &progress, wanted).try_collect().await?;
     progress.finish_and_clear();
     Ok(enrollments.len())
 }
@@ -75,7 +75,7 @@ fn all<'a, T: TryFrom<crate::registrar::Answer> + 'a>(
     progress: &'a ProgressBar,
     commands: Vec<Command>,
 ) -> impl futures_util::TryStream<Ok = T, Error = anyhow::Error, Item = anyhow::Result<T>> + 'a {
-    let origin = Origin { actor: Some("sample".to_owned()), request_id: None };
+    let origin = Origin { actor: Some("sample".to_owned()), request_id: None, key: None };
     stream::iter(commands)
         .map(move |command| {
             let origin = origin.clone();

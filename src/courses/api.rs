@@ -13,7 +13,7 @@ use crate::http::extract::{Json, Named, NoQuery, Parameters, Query, from_text, o
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{Cursor, Direction, Here, Limit, Page, Search};
 use crate::http::problem::{CourseNotFound, HasEnrollments, Refused, RowRefused, Stale};
-use crate::http::reply::{Created, Current, Found, List, NoContent, Resource};
+use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Resource};
 use crate::registrar::{Command, Course, CourseId, Refusal, Version, text};
 
 /// The routes of this room.
@@ -92,12 +92,18 @@ async fn delete(
 impl Resource for Course {
     const VERSIONED: bool = true;
 
-    fn location(&self) -> String {
-        format!("/api/v1/courses/{}", self.id)
-    }
-
     fn version(&self) -> Option<Version> {
         Some(Version::of(self))
+    }
+
+    fn beside(&self) -> Option<Version> {
+        self.seats.as_ref().map(Version::of)
+    }
+}
+
+impl Located for Course {
+    fn location(&self) -> String {
+        format!("/api/v1/courses/{}", self.id)
     }
 }
 

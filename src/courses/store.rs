@@ -2,7 +2,7 @@
 
 use crate::db::{Db, DbError, Row, folded};
 use crate::http::paging::{Direction, Listed, Listing, Search, Sorted};
-use crate::registrar::{Course, CourseId};
+use crate::registrar::{Course, CourseId, SeatCount};
 
 /// What the list can be sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, utoipa::ToSchema)]
@@ -22,7 +22,11 @@ pub enum Sort {
 /// # Errors
 /// What the engine said.
 pub async fn find(db: &Db, id: CourseId) -> Result<Option<Course>, DbError> {
-    let sql = "select cast(id as bigint), cast(name as text), cast(level as text) from courses where id = cast($1 as bigint)";
+    let sql = concat!(
+        "select cast(id as bigint), cast(name as text), cast(level as text), null, ",
+        seats!(),
+        " where id = cast($1 as bigint)"
+    );
     db.query_opt(sql, [id.0.into()], course).await
 }
 
@@ -52,12 +56,25 @@ use matching;
 
 const COUNT_MATCHING: &str = concat!("select count(*) from courses where ", matching!());
 
+/// How full a course is, nulls where nothing limits it; and where all of this is read from.
+macro_rules! seats {
+    () => {
+        "cs.capacity, case when cs.course_id is not null then \
+         (select count(*) from student_courses sc where sc.course_id = courses.id) end, \
+         (select count(*) from waitlist w where w.course_id = cs.course_id) \
+         from courses left join course_seats cs on cs.course_id = courses.id"
+    };
+}
+use seats;
+
 macro_rules! rows {
     ($key:expr, $after:expr, $order:expr) => {
         concat!(
             "select cast(id as bigint), cast(name as text), cast(level as text), ",
             $key,
-            " from courses where (cast($1 as text) is null or ",
+            ", ",
+            seats!(),
+            " where (cast($1 as text) is null or ",
             matching!(),
             ") and ",
             $after,
@@ -90,5 +107,9 @@ fn listed(row: &Row<'_>) -> Result<Listed<Course>, DbError> {
 }
 
 fn course(row: &Row<'_>) -> Result<Course, DbError> {
-    Ok(Course { id: row.int(0)?.into(), name: row.opt_text(1)?, level: row.opt_text(2)? })
+    let seats = match row.opt_int(5)? {
+        Some(enrolled) => Some(SeatCount { capacity: row.opt_int(4)?, enrolled, waitlisted: row.int(6)? }),
+        None => None,
+    };
+    Ok(Course { id: row.int(0)?.into(), name: row.opt_text(1)?, level: row.opt_text(2)?, seats })
 }

@@ -6,16 +6,19 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::RosterEntry;
-use super::store;
+use super::{RosterEntry, Waitlisted, store};
 use crate::app::App;
 use crate::courses::store::find as find_course;
-use crate::http::extract::{Json, Named, NoQuery, Parameters, Query, from_text, origin};
+use crate::http::extract::{Json, Named, NoQuery, Parameters, Query, Time, from_text, origin};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{Cursor, Here, Limit, Page};
-use crate::http::problem::{AlreadyEnrolled, CourseNotFound, EnrollmentNotFound, Refused, StudentNotFound};
-use crate::http::reply::{Created, Ensured, Found, List, NoContent, Resource};
-use crate::registrar::{Command, Course, CourseId, Enrollment, Refusal, StudentId};
+use crate::http::problem::{
+    AlreadyEnrolled, AlreadyWaitlisted, CourseFull, CourseNotFound, EnrollmentNotFound, Refused,
+    RegistrationClosed, RegistrationNotOpen, StudentNotFound, WaitlistFull,
+};
+use crate::http::reply::{Admitted, Ensured, Found, List, Located, NoContent, Resource};
+use crate::registrar::{Admission, Command, Course, CourseId, Enrollment, Refusal, Role, StudentId};
+use crate::seats::store::place;
 use crate::students::store::find as find_student;
 
 /// The routes of this room.
@@ -27,32 +30,38 @@ pub fn routes() -> OpenApiRouter<App> {
 }
 
 /// Enroll a student in a course
+///
+/// 202 with the position when the course is full and has a waitlist.
 #[utoipa::path(post, path = "/api/v1/students/{student_id}/courses", tag = "enrollments")]
 async fn enroll(
     State(app): State<App>,
     student: Named<StudentId>,
     _: NoQuery,
     Json(draft): Json<NewEnrollment>,
-) -> Result<Created<Enrollment>, Refused<(StudentNotFound, CourseNotFound, AlreadyEnrolled)>> {
+) -> Result<Admitted<Enrollment, Waitlisted>, Refused<NotAdmitted>> {
     let command = Command::Enroll { student_id: student.found()?, course_id: draft.course_id };
-    Ok(Created(app.registrar.submit(command, origin()).await?))
+    Ok(match app.registrar.submit(command, origin()).await? {
+        Admission::Enrolled(enrollment) => Admitted::Created(enrollment),
+        Admission::Waitlisted(place) => Admitted::Waiting(place.into()),
+    })
 }
 
 /// List the courses of a student
 ///
-/// In order of enrollment; `[]` when there is none. Complete without `limit`.
-#[utoipa::path(get, path = "/api/v1/students/{student_id}/courses", tag = "enrollments", params(Part))]
+/// In order of enrollment; `[]` when there is none. Complete without `limit`. With `as_of`, as they stood then.
+#[utoipa::path(get, path = "/api/v1/students/{student_id}/courses", tag = "enrollments", params(PartAsOf))]
 async fn courses(
     State(app): State<App>,
     student: Named<StudentId>,
-    Query(wanted): Query<Part>,
+    Query(wanted): Query<PartAsOf>,
     here: Here,
 ) -> Result<List<Course>, Refused<(StudentNotFound,)>> {
     let id = student.found()?;
-    let listing = store::courses_of(id);
+    let time = wanted.as_of.as_ref();
+    let listing = time.map_or_else(|| store::courses_of(id), |time| store::courses_of_at(id, time));
     let page = Page::of(wanted.limit, wanted.after, &listing.order)?;
     let list = listing.read(&app.db, &page, &here).await?;
-    if list.rows.is_empty() {
+    if list.rows.is_empty() && !(time.is_some() && store::log_knows_student(&app.db, id).await?) {
         find_student(&app.db, id).await?.ok_or(Refusal::StudentNotFound(id))?;
     }
     Ok(list)
@@ -60,17 +69,20 @@ async fn courses(
 
 /// Enroll a student in a course, unless it is done already
 ///
-/// As POST, but natural to repeat: 201 the first time, 200 with the same body after.
+/// As POST, but natural to repeat: 201 the first time, 200 with the same body after; 202 while the student waits.
 #[utoipa::path(put, path = "/api/v1/students/{student_id}/courses/{course_id}", tag = "enrollments")]
 async fn ensure(
     State(app): State<App>,
     pair: Named<(StudentId, CourseId)>,
     _: NoQuery,
-) -> Result<Ensured<Enrollment>, Refused<(StudentNotFound, CourseNotFound)>> {
+) -> Result<Ensured<Enrollment, Waitlisted>, Refused<NotEnsured>> {
     let (student_id, course_id) = pair.found()?;
     match app.registrar.submit(Command::Enroll { student_id, course_id }, origin()).await {
-        Ok(enrollment) => Ok(Ensured::Created(enrollment)),
+        Ok(Admission::Enrolled(enrollment)) => Ok(Ensured::Created(enrollment)),
         Err(Refusal::AlreadyEnrolled(enrollment)) => Ok(Ensured::Found(enrollment)),
+        Ok(Admission::Waitlisted(place)) | Err(Refusal::AlreadyWaitlisted(place)) => {
+            Ok(Ensured::Waiting(place.into()))
+        }
         Err(refusal) => Err(refusal.into()),
     }
 }
@@ -87,12 +99,13 @@ async fn show(
         return Ok(Found(enrollment));
     }
     find_student(&app.db, student_id).await?.ok_or(Refusal::StudentNotFound(student_id))?;
-    Err(Refusal::EnrollmentNotFound { student_id, course_id }.into())
+    let place = place(&app.db, student_id, course_id).await?;
+    Err(Refusal::EnrollmentNotFound { student_id, course_id, place }.into())
 }
 
-/// Drop a course
+/// Drop a course, or leave its waitlist
 ///
-/// The association ends; the log keeps what was.
+/// The association ends; the log keeps what was. The first on the waitlist takes the seat in the same transaction.
 #[utoipa::path(delete, path = "/api/v1/students/{student_id}/courses/{course_id}", tag = "enrollments")]
 async fn drop_course(
     State(app): State<App>,
@@ -100,31 +113,51 @@ async fn drop_course(
     _: NoQuery,
 ) -> Result<NoContent, Refused<(StudentNotFound, CourseNotFound, EnrollmentNotFound)>> {
     let (student_id, course_id) = pair.found()?;
-    app.registrar.submit::<()>(Command::Drop { student_id, course_id }, origin()).await?;
+    let command = Command::Drop { student_id, course_id, role: Role::Registrar };
+    app.registrar.submit::<()>(command, origin()).await?;
     Ok(NoContent)
 }
 
 /// The roster of a course
 ///
-/// Its students in order of enrollment; `[]` when there is none. Complete without `limit`.
-#[utoipa::path(get, path = "/api/v1/courses/{course_id}/students", tag = "enrollments", params(Part))]
+/// Its students in order of enrollment; `[]` when there is none. Complete without `limit`. With `as_of`, as it stood then.
+#[utoipa::path(get, path = "/api/v1/courses/{course_id}/students", tag = "enrollments", params(PartAsOf))]
 async fn roster(
     State(app): State<App>,
     course: Named<CourseId>,
-    Query(wanted): Query<Part>,
+    Query(wanted): Query<PartAsOf>,
     here: Here,
 ) -> Result<List<RosterEntry>, Refused<(CourseNotFound,)>> {
     let id = course.found()?;
-    let listing = store::roster_of(id);
+    let time = wanted.as_of.as_ref();
+    let listing = time.map_or_else(|| store::roster_of(id), |time| store::roster_of_at(id, time));
     let page = Page::of(wanted.limit, wanted.after, &listing.order)?;
     let list = listing.read(&app.db, &page, &here).await?;
-    if list.rows.is_empty() {
+    if list.rows.is_empty() && !(time.is_some() && store::log_knows_course(&app.db, id).await?) {
         find_course(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?;
     }
     Ok(list)
 }
 
-impl Resource for Enrollment {
+/// Why a student neither takes a course afterwards nor waits for it.
+type NotEnsured =
+    (StudentNotFound, CourseNotFound, RegistrationNotOpen, RegistrationClosed, CourseFull, WaitlistFull);
+
+/// The same of a request that is not natural to repeat.
+type NotAdmitted = (
+    StudentNotFound,
+    CourseNotFound,
+    RegistrationNotOpen,
+    RegistrationClosed,
+    AlreadyEnrolled,
+    AlreadyWaitlisted,
+    CourseFull,
+    WaitlistFull,
+);
+
+impl Resource for Enrollment {}
+
+impl Located for Enrollment {
     fn location(&self) -> String {
         format!("/api/v1/students/{}/courses/{}", self.student_id, self.course_id)
     }
@@ -146,11 +179,11 @@ impl Draft for NewEnrollment {
     }
 }
 
-/// Which part of the list.
+/// Which part of the list, and when.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(default)]
-struct Part {
+struct PartAsOf {
     /// Rows a page; without it the list is complete.
     #[serde(deserialize_with = "from_text")]
     #[param(value_type = Option<i64>, minimum = 1, maximum = 10_000)]
@@ -159,8 +192,12 @@ struct Part {
     #[serde(deserialize_with = "from_text")]
     #[param(value_type = Option<String>)]
     after: Option<Cursor>,
+    /// As it stood at this time (RFC 3339), with everything that had happened by then.
+    #[serde(deserialize_with = "from_text")]
+    #[param(value_type = Option<String>, format = DateTime)]
+    as_of: Option<Time>,
 }
 
-impl Parameters for Part {
-    const KNOWN: &'static [&'static str] = &["limit", "after"];
+impl Parameters for PartAsOf {
+    const KNOWN: &'static [&'static str] = &["limit", "after", "as_of"];
 }

@@ -6,7 +6,7 @@ pub mod store;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::registrar::StudentId;
+use crate::registrar::{CourseId, Place, StudentId};
 
 /// A student on the roster of a course.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -15,13 +15,49 @@ pub struct RosterEntry {
     /// The student's id.
     #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub id: StudentId,
-    /// Null only where another program wrote a null.
+    /// Null where another program wrote a null, or the student of a past roster has been deleted since.
     #[schema(required)]
     pub name: Option<String>,
-    /// Null only where another program wrote a null.
+    /// Null where another program wrote a null, or the student of a past roster has been deleted since.
     #[schema(required)]
     pub email: Option<String>,
     /// RFC 3339, UTC, milliseconds.
     #[schema(format = DateTime)]
     pub enrolled_at: String,
+}
+
+/// A place on the waitlist of a course that is full.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(example = json!({"status": "waitlisted", "student_id": 4, "course_id": 7, "position": 3, "joined_at": "2026-09-01T08:00:00.000Z"}))]
+pub struct Waitlisted {
+    /// `waitlisted`.
+    pub status: WaitlistStatus,
+    /// The student.
+    #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
+    pub student_id: StudentId,
+    /// The course.
+    #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
+    pub course_id: CourseId,
+    /// 1 is next.
+    #[schema(minimum = 1)]
+    pub position: i64,
+    /// RFC 3339, UTC, milliseconds.
+    #[schema(format = DateTime)]
+    pub joined_at: String,
+}
+
+/// That the student waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = WaitlistStatus)]
+pub enum WaitlistStatus {
+    /// On the waitlist.
+    Waitlisted,
+}
+
+impl From<Place> for Waitlisted {
+    fn from(place: Place) -> Self {
+        let Place { student_id, course_id, position, joined_at } = place;
+        Self { status: WaitlistStatus::Waitlisted, student_id, course_id, position, joined_at }
+    }
 }

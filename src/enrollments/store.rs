@@ -1,8 +1,9 @@
 //! What is read of enrollments.
 
 use super::RosterEntry;
-use crate::db::{Db, DbError, Reach};
-use crate::http::paging::{Listed, Listing};
+use crate::db::{Db, DbError, Reach, Row};
+use crate::http::extract::Time;
+use crate::http::paging::{ArgsAfter, Listed, Listing};
 use crate::registrar::{Course, CourseId, Enrollment, StudentId, enrollment};
 
 /// The enrollment of a student in a course.
@@ -33,7 +34,39 @@ pub fn courses_of(student_id: StudentId) -> Listing<Course> {
                where sc.student_id = $1 and sc.id + 0 > $2 order by sc.id + 0 limit $3",
         args: Box::new(move |after| vec![student_id.0.into(), after.map_or(0, |after| after.id).into()]),
         map: |row| {
-            let course = Course { id: row.int(1)?.into(), name: row.opt_text(2)?, level: row.opt_text(3)? };
+            let course = Course {
+                id: row.int(1)?.into(),
+                name: row.opt_text(2)?,
+                level: row.opt_text(3)?,
+                seats: None,
+            };
+            Ok(Listed { row: course, text: None, id: row.int(0)? })
+        },
+    }
+}
+
+/// The courses that a student took at a time, as the log tells, in order of enrollment. A course that has been deleted
+/// since has no name any more.
+#[must_use]
+pub fn courses_of_at(student_id: StudentId, time: &Time) -> Listing<Course> {
+    Listing {
+        reach: Reach::Key,
+        order: format!("courses-of-{student_id}-at-{}", time.0),
+        count: concat!("select count(*) from (", standing!("student_id", "course_id"), ") e"),
+        count_args: vec![student_id.0.into(), time.0.as_str().into(), 0.into()],
+        rows: concat!(
+            "select e.enrollment_id, e.other_id, cast(c.name as text), cast(c.level as text) from (",
+            standing!("student_id", "course_id"),
+            ") e left join courses c on c.id = e.other_id order by e.enrollment_id limit $4"
+        ),
+        args: args_at(student_id.0, time.clone()),
+        map: |row| {
+            let course = Course {
+                id: row.int(1)?.into(),
+                name: row.opt_text(2)?,
+                level: row.opt_text(3)?,
+                seats: None,
+            };
             Ok(Listed { row: course, text: None, id: row.int(0)? })
         },
     }
@@ -51,14 +84,72 @@ pub fn roster_of(course_id: CourseId) -> Listing<RosterEntry> {
                join courses c on c.id = sc.course_id join students s on s.id = sc.student_id \
                where sc.course_id = $1 and sc.id > $2 order by sc.id limit $3",
         args: Box::new(move |after| vec![course_id.0.into(), after.map_or(0, |after| after.id).into()]),
-        map: |row| {
-            let entry = RosterEntry {
-                id: row.int(0)?.into(),
-                name: row.opt_text(1)?,
-                email: row.opt_text(2)?,
-                enrolled_at: row.text(3)?,
-            };
-            Ok(Listed { row: entry, text: None, id: row.int(4)? })
-        },
+        map: listed_on_roster,
     }
+}
+
+/// The roster of a course at a time, as the log tells, in order of enrollment. A student who has been deleted since has no
+/// name any more: the log keeps none.
+#[must_use]
+pub fn roster_of_at(course_id: CourseId, time: &Time) -> Listing<RosterEntry> {
+    Listing {
+        reach: Reach::Key,
+        order: format!("roster-of-{course_id}-at-{}", time.0),
+        count: concat!("select count(*) from (", standing!("course_id", "student_id"), ") e"),
+        count_args: vec![course_id.0.into(), time.0.as_str().into(), 0.into()],
+        rows: concat!(
+            "select e.other_id, cast(s.name as text), cast(s.email as text), e.enrolled_at, e.enrollment_id from (",
+            standing!("course_id", "student_id"),
+            ") e left join students s on s.id = e.other_id order by e.enrollment_id limit $4"
+        ),
+        args: args_at(course_id.0, time.clone()),
+        map: listed_on_roster,
+    }
+}
+
+/// Whether the log has ever told of this student.
+///
+/// # Errors
+/// What the engine said.
+pub async fn log_knows_student(db: &Db, id: StudentId) -> Result<bool, DbError> {
+    let sql = "select seq from events where student_id = $1 order by seq limit 1";
+    Ok(db.query_opt(sql, [id.0.into()], |row| row.int(0)).await?.is_some())
+}
+
+/// Whether the log has ever told of this course.
+///
+/// # Errors
+/// What the engine said.
+pub async fn log_knows_course(db: &Db, id: CourseId) -> Result<bool, DbError> {
+    let sql = "select seq from events where course_id = $1 order by seq limit 1";
+    Ok(db.query_opt(sql, [id.0.into()], |row| row.int(0)).await?.is_some())
+}
+
+/// The enrollments of `$1` that stood at the time `$2`, those after `$3`. Of each the log tells twice at most, that it
+/// began and that it ended: what it has told of once has not ended. The log's order is that of its times.
+macro_rules! standing {
+    ($of:literal, $other:literal) => {
+        concat!(
+            "select enrollment_id, min(",
+            $other,
+            ") as other_id, min(at) as enrolled_at from events where ",
+            $of,
+            " = $1 and at <= $2 and enrollment_id > $3 group by enrollment_id having count(*) = 1"
+        )
+    };
+}
+use standing;
+
+fn args_at(id: i64, time: Time) -> ArgsAfter {
+    Box::new(move |after| vec![id.into(), time.0.as_str().into(), after.map_or(0, |after| after.id).into()])
+}
+
+fn listed_on_roster(row: &Row<'_>) -> Result<Listed<RosterEntry>, DbError> {
+    let entry = RosterEntry {
+        id: row.int(0)?.into(),
+        name: row.opt_text(1)?,
+        email: row.opt_text(2)?,
+        enrolled_at: row.text(3)?,
+    };
+    Ok(Listed { row: entry, text: None, id: row.int(4)? })
 }

@@ -1,21 +1,29 @@
 //! The log over HTTP.
 
+use std::convert::Infallible;
 use std::str::FromStr;
 
-use axum::extract::State;
+use axum::extract::{OptionalFromRequestParts, State};
+use axum::http::HeaderValue;
+use axum::http::header::ACCEPT;
+use axum::http::request::Parts;
+use futures_util::StreamExt as _;
 use serde::Deserialize;
+use serde_json::json;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::feed::Filter;
 use super::{LogEntry, TYPES, store};
 use crate::app::App;
 use crate::http::extract::{Parameters, Query, from_text};
+use crate::http::fields::invalid;
 use crate::http::paging::{Cursor, Here, Limit, PLAIN, Page};
-use crate::http::problem::Refused;
-use crate::http::reply::List;
+use crate::http::problem::{Problem, Refused};
+use crate::http::reply::{EventStream, ListOrStream};
 use crate::registrar::{CourseId, MAX_ID, StudentId};
 
 /// The routes of this room.
@@ -26,18 +34,53 @@ pub fn routes() -> OpenApiRouter<App> {
 /// Read the log
 ///
 /// Every change appends exactly one event in the transaction that made it, and `seq` has no gaps: a reader that keeps
-/// the last `seq` it saw, and asks for what came `after` it, misses nothing.
+/// the last `seq` it saw, and asks for what came `after` it, misses nothing. With `Accept: text/event-stream` the answer
+/// has no end: server-sent events, whose `id` is `seq`, as they happen.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", params(LogPart))]
 async fn list(
     State(app): State<App>,
     Query(wanted): Query<LogPart>,
+    streams: Option<Streams>,
     here: Here,
-) -> Result<List<LogEntry>, Refused<()>> {
+) -> Result<ListOrStream<LogEntry>, Refused<()>> {
+    let filter = wanted.filter();
+    if let Some(streams) = streams {
+        let told = app.feed.listen(filter, streams.after(&wanted)?);
+        let told = told.ok_or_else(|| Problem::overloaded("More listen already than the server takes."))?;
+        return Ok(ListOrStream::Stream(EventStream(told.boxed())));
+    }
     let after = wanted.after.map(|Number(seq)| Cursor { order: PLAIN.to_owned(), text: None, id: seq });
-    let (student_id, course_id) =
-        (wanted.student_id.map(|n| StudentId(n.0)), wanted.course_id.map(|n| CourseId(n.0)));
-    let listing = store::list(student_id, course_id, wanted.r#type.as_ref().map(|kind| kind.0));
-    Ok(listing.read(&app.db, &Page::of(wanted.limit, after, PLAIN)?, &here).await?)
+    let page = Page::of(wanted.limit, after, PLAIN)?;
+    Ok(ListOrStream::List(store::list(&filter).read(&app.db, &page, &here).await?))
+}
+
+/// That the client wants the log as it grows, and the last `seq` that it was told before it was cut off.
+#[derive(Debug)]
+struct Streams(Option<HeaderValue>);
+
+impl Streams {
+    fn after(&self, wanted: &LogPart) -> Result<i64, Problem> {
+        if wanted.limit.is_some() {
+            let detail = "is not for a stream, which has no pages";
+            return Err(invalid(vec![json!({"parameter": "limit", "detail": detail})]));
+        }
+        let Some(last) = &self.0 else { return Ok(wanted.after.as_ref().map_or(0, |after| after.0)) };
+        let last = last.to_str().unwrap_or_default().parse::<Number>();
+        let last =
+            last.map_err(|detail| invalid(vec![json!({"parameter": "Last-Event-ID", "detail": detail})]))?;
+        Ok(last.0)
+    }
+}
+
+impl<S: Send + Sync> OptionalFromRequestParts<S> for Streams {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        let accepted = parts.headers.get_all(ACCEPT).into_iter().filter_map(|line| line.to_str().ok());
+        let mut kinds = accepted.flat_map(|line| line.split(',')).filter_map(|kind| kind.split(';').next());
+        let streams = kinds.any(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream"));
+        Ok(streams.then(|| Self(parts.headers.get("last-event-id").cloned())))
+    }
 }
 
 /// Which part of the log.
@@ -65,6 +108,16 @@ struct LogPart {
     #[serde(deserialize_with = "from_text")]
     #[param(inline)]
     r#type: Option<EventType>,
+}
+
+impl LogPart {
+    fn filter(&self) -> Filter {
+        Filter {
+            student_id: self.student_id.as_ref().map(|id| StudentId(id.0)),
+            course_id: self.course_id.as_ref().map(|id| CourseId(id.0)),
+            kind: self.r#type.as_ref().map(|kind| kind.0),
+        }
+    }
 }
 
 impl Parameters for LogPart {

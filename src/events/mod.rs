@@ -1,6 +1,7 @@
 //! The log as its readers see it: what happened, in order.
 
 pub mod api;
+pub mod feed;
 pub mod store;
 
 use serde::Serialize;
@@ -9,7 +10,7 @@ use utoipa::ToSchema;
 use crate::registrar::{CourseId, EnrollmentId, StudentId};
 
 /// The types of events that there are.
-pub const TYPES: [&str; 9] = [
+pub const TYPES: [&str; 14] = [
     "student.created",
     "student.updated",
     "student.deleted",
@@ -19,6 +20,11 @@ pub const TYPES: [&str; 9] = [
     "enrollment.created",
     "enrollment.dropped",
     "enrollment.adopted",
+    "seats.set",
+    "seats.removed",
+    "waitlist.joined",
+    "waitlist.left",
+    "waitlist.promoted",
 ];
 
 /// One entry of the log.
@@ -48,7 +54,7 @@ pub struct LogEntry {
     /// The request that asked.
     #[schema(required)]
     pub request_id: Option<String>,
-    /// More of it: the names of the fields that an update changed.
+    /// More of it: the names of the fields that an update changed, the limits that were set.
     #[schema(value_type = Object)]
     pub data: serde_json::Value,
 }

@@ -1,34 +1,15 @@
 //! What is read of the log.
 
 use super::LogEntry;
-use crate::db::{Arg, DbError, Reach, Row};
+use super::feed::Filter;
+use crate::db::{Arg, Db, DbError, Reach, Row};
 use crate::http::paging::{Cursor, Listed, Listing, PLAIN};
-use crate::registrar::{CourseId, StudentId};
 
 /// The entries that match, in order.
 #[must_use]
-pub fn list(
-    student_id: Option<StudentId>,
-    course_id: Option<CourseId>,
-    kind: Option<&str>,
-) -> Listing<LogEntry> {
-    let mut filter: Vec<Arg> = Vec::new();
-    filter.extend(student_id.map(|id| id.0.into()));
-    filter.extend(course_id.map(|id| id.0.into()));
-    filter.extend(kind.map(Arg::from));
-    let (count, rows) = match (student_id, course_id, kind) {
-        // The log has no gaps: its last number is how many there are.
-        (None, None, None) => ("select last_seq from log_head where id = 1", rows!("seq > $1", "$2")),
-        (None, None, Some(_)) => statements!("type = $1", "seq > $2", "$3"),
-        (Some(_), None, None) => statements!("student_id = $1", "seq > $2", "$3"),
-        (Some(_), None, Some(_)) => statements!("student_id = $1 and type = $2", "seq > $3", "$4"),
-        (None, Some(_), None) => statements!("course_id = $1", "seq > $2", "$3"),
-        (None, Some(_), Some(_)) => statements!("course_id = $1 and type = $2", "seq > $3", "$4"),
-        (Some(_), Some(_), None) => statements!("student_id = $1 and course_id = $2", "seq > $3", "$4"),
-        (Some(_), Some(_), Some(_)) => {
-            statements!("student_id = $1 and course_id = $2 and type = $3", "seq > $4", "$5")
-        }
-    };
+pub fn list(wanted: &Filter) -> Listing<LogEntry> {
+    let filter = args(wanted);
+    let (count, rows) = matching(wanted);
     let count_args = filter.clone();
     let args = move |after: Option<&Cursor>| {
         let mut args = filter.clone();
@@ -43,6 +24,51 @@ pub fn list(
         args: Box::new(args),
         map: listed,
         reach: Reach::Key,
+    }
+}
+
+/// The next entries after `after` that pass, as many as `most`.
+///
+/// # Errors
+/// What the engine said.
+pub async fn after(db: &Db, filter: &Filter, after: i64, most: usize) -> Result<Vec<LogEntry>, DbError> {
+    let (_, sql) = matching(filter);
+    let mut args = args(filter);
+    args.extend([after.into(), i64::try_from(most).unwrap_or(i64::MAX).into()]);
+    db.query(sql, args, entry).await
+}
+
+/// The number of the last entry.
+///
+/// # Errors
+/// What the engine said.
+pub async fn last_seq(db: &Db) -> Result<i64, DbError> {
+    let last = db.query_opt("select last_seq from log_head where id = 1", [], |row| row.int(0)).await?;
+    Ok(last.unwrap_or_default())
+}
+
+fn args(filter: &Filter) -> Vec<Arg> {
+    let mut args = Vec::new();
+    args.extend(filter.student_id.map(|id| id.0.into()));
+    args.extend(filter.course_id.map(|id| id.0.into()));
+    args.extend(filter.kind.map(Arg::from));
+    args
+}
+
+/// The statements that count and read the entries that match.
+fn matching(filter: &Filter) -> (&'static str, &'static str) {
+    match (filter.student_id, filter.course_id, filter.kind) {
+        // The log has no gaps: its last number is how many there are.
+        (None, None, None) => ("select last_seq from log_head where id = 1", rows!("seq > $1", "$2")),
+        (None, None, Some(_)) => statements!("type = $1", "seq > $2", "$3"),
+        (Some(_), None, None) => statements!("student_id = $1", "seq > $2", "$3"),
+        (Some(_), None, Some(_)) => statements!("student_id = $1 and type = $2", "seq > $3", "$4"),
+        (None, Some(_), None) => statements!("course_id = $1", "seq > $2", "$3"),
+        (None, Some(_), Some(_)) => statements!("course_id = $1 and type = $2", "seq > $3", "$4"),
+        (Some(_), Some(_), None) => statements!("student_id = $1 and course_id = $2", "seq > $3", "$4"),
+        (Some(_), Some(_), Some(_)) => {
+            statements!("student_id = $1 and course_id = $2 and type = $3", "seq > $4", "$5")
+        }
     }
 }
 

@@ -9,13 +9,17 @@ use axum::http::request::Parts;
 
 use crate::registrar::Version;
 
-/// A version as a strong entity tag.
+/// A version, and that of what is told beside it, as a strong entity tag.
 #[must_use]
-pub fn etag(version: Version) -> String {
-    format!("\"{:016x}\"", version.0)
+pub fn etag(version: Version, beside: Option<Version>) -> String {
+    match beside {
+        Some(beside) => format!("\"{:016x}-{:016x}\"", version.0, beside.0),
+        None => format!("\"{:016x}\"", version.0),
+    }
 }
 
-/// The versions that `If-Match` names; `None` when any will do (no header, or `*`).
+/// The versions that `If-Match` names; `None` when any will do (no header, or `*`). What is told beside a record does not
+/// count: who changes the name of a course has not meant that nobody may enroll meanwhile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IfMatch(pub Option<Vec<Version>>);
 
@@ -23,14 +27,14 @@ pub struct IfMatch(pub Option<Vec<Version>>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IfNoneMatch {
     any: bool,
-    versions: Vec<Version>,
+    tags: Vec<String>,
 }
 
 impl IfNoneMatch {
     /// Whether the client has this version already.
     #[must_use]
-    pub fn has(&self, version: Version) -> bool {
-        self.any || self.versions.contains(&version)
+    pub fn has(&self, version: Version, beside: Option<Version>) -> bool {
+        self.any || self.tags.contains(&etag(version, beside))
     }
 }
 
@@ -52,8 +56,11 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let tags = tags(&parts.headers, &IF_NONE_MATCH);
-        let versions = tags.iter().filter_map(|tag| version(tag.strip_prefix("W/").unwrap_or(tag))).collect();
-        Ok(Self { any: tags.contains(&"*"), versions })
+        let any = tags.contains(&"*");
+        Ok(Self {
+            any,
+            tags: tags.iter().map(|tag| tag.strip_prefix("W/").unwrap_or(tag).to_owned()).collect(),
+        })
     }
 }
 
@@ -63,6 +70,7 @@ fn tags<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {
 }
 
 fn version(tag: &str) -> Option<Version> {
-    let digits = tag.strip_prefix('"')?.strip_suffix('"')?;
+    let tag = tag.strip_prefix('"')?.strip_suffix('"')?;
+    let digits = tag.split_once('-').map_or(tag, |(version, _)| version);
     (digits.len() == 16).then(|| u64::from_str_radix(digits, 16).ok().map(Version))?
 }

@@ -1,6 +1,7 @@
 //! Reading requests: the body, the ids in the path, the query.
 
 use std::convert::Infallible;
+use std::hash::Hasher;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -8,17 +9,22 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, MatchedPath, RawPathParams, Request};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::fields::{self, Draft, invalid, list, nearest};
-use super::limits::BODY;
-use super::observe::current_request_id;
+use super::limits::{BODY, LARGE_BODY};
+use super::observe::{current_key, current_request_id, set_current_key};
 use super::problem::{CourseNotFound, Problem, StudentNotFound, UnsupportedMediaType};
-use crate::registrar::{CourseId, MAX_ID, Origin, StudentId};
+use crate::clock::stamp;
+use crate::registrar::{CourseId, Key, MAX_ID, Origin, StudentId};
+
+/// Objects that a body may have, where it may have many.
+pub(super) const MANY: usize = 10_000;
 
 /// How long a body may take to arrive; shorter than a request may take, so that it is told what was slow.
 const SLOWEST_BODY: Duration = Duration::from_secs(20);
@@ -31,28 +37,81 @@ impl<T: Draft, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        if !is_json(request.headers()) {
-            return Err(Problem::new::<UnsupportedMediaType>(
-                "Send the body as `Content-Type: application/json`.",
-            ));
-        }
-        if announced(request.headers()).is_some_and(|bytes| bytes > BODY) {
-            return Err(Problem::payload_too_large());
-        }
-        let body = tokio::time::timeout(SLOWEST_BODY, Bytes::from_request(request, state)).await;
-        let body = body.map_err(|_| {
-            let detail = format!("did not arrive within {} seconds", SLOWEST_BODY.as_secs());
-            invalid(vec![json!({"pointer": "", "detail": detail})])
-        })?;
-        let body = body.map_err(|rejection| {
-            if rejection.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE {
-                Problem::payload_too_large()
-            } else {
-                invalid(vec![json!({"pointer": "", "detail": "could not be read to its end"})])
-            }
-        })?;
-        fields::read(&body).map(Self)
+        read_body(request, state, BODY, fields::read).await.map(Self)
     }
+}
+
+/// A JSON body that is an array of drafts, of one at least; as [`Json`] otherwise, but larger.
+#[derive(Debug)]
+pub struct JsonArray<T>(pub Vec<T>);
+
+impl<T: Draft, S: Send + Sync> FromRequest<S> for JsonArray<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        read_body(request, state, LARGE_BODY, |body| fields::read_many(body, MANY)).await.map(Self)
+    }
+}
+
+async fn read_body<T, S: Send + Sync>(
+    request: Request,
+    state: &S,
+    most: usize,
+    read: impl FnOnce(&[u8]) -> Result<T, Problem>,
+) -> Result<T, Problem> {
+    if !is_json(request.headers()) {
+        return Err(Problem::new::<UnsupportedMediaType>(
+            "Send the body as `Content-Type: application/json`.",
+        ));
+    }
+    if announced(request.headers()).is_some_and(|bytes| bytes > most) {
+        return Err(Problem::payload_too_large(most));
+    }
+    let key =
+        (request.method() == Method::POST && request.headers().contains_key(&IDEMPOTENCY_KEY)).then(|| {
+            let lines = request.headers().get_all(&IDEMPOTENCY_KEY).into_iter().cloned();
+            (request.uri().to_string(), lines.collect::<Vec<_>>())
+        });
+    let body = tokio::time::timeout(SLOWEST_BODY, Bytes::from_request(request, state)).await;
+    let body = body.map_err(|_| {
+        let detail = format!("did not arrive within {} seconds", SLOWEST_BODY.as_secs());
+        invalid(vec![json!({"pointer": "", "detail": detail})])
+    })?;
+    let body = body.map_err(|rejection| {
+        if rejection.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Problem::payload_too_large(most)
+        } else {
+            invalid(vec![json!({"pointer": "", "detail": "could not be read to its end"})])
+        }
+    })?;
+    let draft = read(&body)?;
+    if let Some((asked, lines)) = key {
+        keep_key(&asked, &lines, &body)?;
+    }
+    Ok(draft)
+}
+
+/// The header by which a client names a request that it may send again.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Keeps the request's key for its command, with the fingerprint of what was asked.
+fn keep_key(asked: &str, lines: &[HeaderValue], body: &[u8]) -> Result<(), Problem> {
+    let name = match lines {
+        [line] => line.to_str().ok().filter(|name| (1..=255).contains(&name.len())),
+        _ => None,
+    };
+    // `to_str` takes visible ASCII, spaces and tabs.
+    let name = name.filter(|name| !name.contains([' ', '\t'])).ok_or_else(|| {
+        let detail = "must be one text of 1 to 255 visible ASCII characters";
+        invalid(vec![json!({"parameter": "Idempotency-Key", "detail": detail})])
+    })?;
+    let mut hasher = SipHasher13::new();
+    hasher.write(asked.as_bytes());
+    hasher.write_u8(0xff);
+    hasher.write(body);
+    let print = hasher.finish128();
+    set_current_key(Key::new(name.to_owned(), 0, format!("{:016x}{:016x}", print.h1, print.h2)));
+    Ok(())
 }
 
 fn announced(headers: &HeaderMap) -> Option<usize> {
@@ -124,7 +183,7 @@ impl InPath for (StudentId, CourseId) {
 /// Who asks, for the log.
 #[must_use]
 pub fn origin() -> Origin {
-    Origin { actor: None, request_id: current_request_id().map(|id| id.to_string()) }
+    Origin { actor: None, request_id: current_request_id().map(|id| id.to_string()), key: current_key() }
 }
 
 fn id(text: String) -> Result<i64, String> {
@@ -209,6 +268,23 @@ impl<T: Parameters, S: Send + Sync> FromRequestParts<S> for Query<T> {
         T::deserialize(Value::Object(given))
             .map(Self)
             .map_err(|error| invalid(vec![json!({"parameter": "", "detail": error.to_string()})]))
+    }
+}
+
+/// A time of RFC 3339 with its offset, as it is stored: UTC, milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Time(pub String);
+
+impl FromStr for Time {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let stamp = text.parse().map(stamp).ok();
+        // Texts of one length sort as their times do.
+        stamp
+            .filter(|stamp| stamp.len() == "2026-09-01T08:00:00.000Z".len())
+            .map(Self)
+            .ok_or_else(|| "must be a time with its offset, like 2026-09-01T08:00:00Z (RFC 3339)".to_owned())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Reading a JSON body into domain words: every field that is wrong is told, all at once.
 
+use std::str::FromStr;
+
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
@@ -19,13 +21,51 @@ pub trait Draft: Sized {
 /// # Errors
 /// `malformed-json` with the place, or `invalid-request` with all errors.
 pub fn read<T: Draft>(body: &[u8]) -> Result<T, Problem> {
-    let document: Document = serde_json::from_slice(body).map_err(|error| {
-        Problem::new::<MalformedJson>(format!("The body is not JSON: {error}."))
-            .with("line", error.line())
-            .with("column", error.column())
-    })?;
+    let document = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
+    read_document(document).map_err(|(errors, total)| invalid_of(errors, total))
+}
+
+/// Reads a body that is an array of at most `most` objects, and of one at least.
+///
+/// # Errors
+/// As [`read`]; the pointers begin with the place in the array.
+pub fn read_many<T: Draft>(body: &[u8], most: usize) -> Result<Vec<T>, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let documents = DocumentsVisitor { most };
+    let documents = json.deserialize_any(documents).and_then(|documents| json.end().map(|()| documents));
+    let documents = documents.map_err(|error| malformed(&error))?;
+    let Some(documents) = documents.filter(|documents| (1..=most).contains(&documents.len())) else {
+        let detail = format!("must be a JSON array of 1 to {most} objects");
+        return Err(invalid(vec![json!({"pointer": "", "detail": detail})]));
+    };
+    let mut drafts = Vec::with_capacity(documents.len());
+    let (mut errors, mut total) = (Vec::new(), 0);
+    for (place, document) in documents.into_iter().enumerate() {
+        match read_document(document) {
+            Ok(draft) => drafts.push(draft),
+            Err((found, count)) => {
+                total += count;
+                errors.extend(found.into_iter().take(TOLD.saturating_sub(errors.len())).map(|mut error| {
+                    error["pointer"] =
+                        format!("/{place}{}", error["pointer"].as_str().unwrap_or_default()).into();
+                    error
+                }));
+            }
+        }
+    }
+    if total == 0 { Ok(drafts) } else { Err(invalid_of(errors, total)) }
+}
+
+fn malformed(error: &serde_json::Error) -> Problem {
+    Problem::new::<MalformedJson>(format!("The body is not JSON: {error}."))
+        .with("line", error.line())
+        .with("column", error.column())
+}
+
+/// The draft, or what is wrong with it and how much that is in all.
+fn read_document<T: Draft>(document: Document) -> Result<T, (Vec<Value>, usize)> {
     let Document::Object(members, further) = document else {
-        return Err(invalid(vec![json!({"pointer": "", "detail": "must be a JSON object"})]));
+        return Err((vec![json!({"pointer": "", "detail": "must be a JSON object"})], 1));
     };
     let mut fields = Fields { members, known: Vec::new(), errors: Vec::new(), untold: 0 };
     let draft = T::read(&mut fields);
@@ -34,7 +74,7 @@ pub fn read<T: Draft>(body: &[u8]) -> Result<T, Problem> {
         Some(draft) if fields.errors.is_empty() && further == 0 => Ok(draft),
         _ => {
             let total = fields.errors.len() + fields.untold + further;
-            Err(invalid_of(fields.errors, total))
+            Err((fields.errors, total))
         }
     }
 }
@@ -44,7 +84,8 @@ pub fn read<T: Draft>(body: &[u8]) -> Result<T, Problem> {
 pub(super) const TOLD: usize = 100;
 
 /// `invalid-request` with these errors.
-pub(super) fn invalid(errors: Vec<Value>) -> Problem {
+#[must_use]
+pub fn invalid(errors: Vec<Value>) -> Problem {
     let total = errors.len();
     invalid_of(errors, total)
 }
@@ -120,7 +161,8 @@ impl Fields {
         parsed.map_err(|detail| self.refuse(name, &detail)).ok()
     }
 
-    fn refuse(&mut self, name: &str, detail: &str) {
+    /// Says what is wrong with a field.
+    pub fn refuse(&mut self, name: &str, detail: &str) {
         let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
         self.errors.push(json!({"pointer": pointer, "detail": detail}));
     }
@@ -151,17 +193,45 @@ pub fn text(value: &Value, allowed: impl FnOnce(&str) -> Result<String, String>)
     }
 }
 
-/// A whole number from 1 to 2^53 − 1; JSON Schema's `integer` has `7.0` too.
+/// An id: a whole number from 1 to 2^53 − 1.
 ///
 /// # Errors
 /// What is wrong with it.
 pub fn id(value: &Value) -> Result<i64, String> {
+    number(value, 1, MAX_ID)
+}
+
+/// A whole number from `least` to `most`; JSON Schema's `integer` has `7.0` too.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn number(value: &Value, least: i64, most: i64) -> Result<i64, String> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "exact up to 2^53")]
     let integral =
         |float: f64| (float.fract() == 0.0 && float.abs() <= MAX_ID as f64).then_some(float as i64);
-    let id = value.as_i64().or_else(|| value.as_f64().and_then(integral));
-    id.filter(|id| (1..=MAX_ID).contains(id))
-        .ok_or_else(|| format!("must be a whole number from 1 to {MAX_ID}"))
+    let number = value.as_i64().or_else(|| value.as_f64().and_then(integral));
+    number
+        .filter(|number| (least..=most).contains(number))
+        .ok_or_else(|| format!("must be a whole number from {least} to {most}"))
+}
+
+/// A time of RFC 3339 with its offset, as it is stored: UTC, milliseconds.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn time(value: &Value) -> Result<String, String> {
+    text(value, |text| super::extract::Time::from_str(text).map(|time| time.0))
+}
+
+/// What may be null.
+///
+/// # Errors
+/// What `parse` says of what is not null.
+pub fn nullable<T>(
+    value: &Value,
+    parse: impl FnOnce(&Value) -> Result<T, String>,
+) -> Result<Option<T>, String> {
+    if value.is_null() { Ok(None) } else { parse(value).map(Some) }
 }
 
 /// The known name that `name` was perhaps meant to be.
@@ -192,14 +262,29 @@ enum Document {
 
 impl<'de> Deserialize<'de> for Document {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(DocumentVisitor)
+        deserializer.deserialize_any(DocumentVisitor { most: MEMBERS })
+    }
+}
+
+/// The same of an object in an array, of which there may be thousands.
+struct Short(Document);
+
+impl<'de> Deserialize<'de> for Short {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(DocumentVisitor { most: MEMBERS_OF_MANY }).map(Self)
     }
 }
 
 /// Members that are kept of an object; no draft has as many, and more are only counted.
 const MEMBERS: usize = 1000;
 
-struct DocumentVisitor;
+/// The same of each of many objects.
+const MEMBERS_OF_MANY: usize = 20;
+
+struct DocumentVisitor {
+    /// Members that are kept.
+    most: usize,
+}
 
 macro_rules! other {
     ($($visit:ident($($value:ty)?))*) => {
@@ -216,7 +301,7 @@ impl<'de> Visitor<'de> for DocumentVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Document, A::Error> {
         let mut members = Vec::new();
-        while members.len() < MEMBERS {
+        while members.len() < self.most {
             let Some(member) = map.next_entry()? else { return Ok(Document::Object(members, 0)) };
             members.push(member);
         }
@@ -233,4 +318,41 @@ impl<'de> Visitor<'de> for DocumentVisitor {
     }
 
     other! { visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64) visit_str(&str) visit_unit() }
+}
+
+/// An array of documents, as far as they are kept; nothing where it is no array.
+struct DocumentsVisitor {
+    /// Documents that are kept; one more says that there are too many.
+    most: usize,
+}
+
+macro_rules! none {
+    ($($visit:ident($($value:ty)?))*) => {
+        $(fn $visit<E>(self $(, _: $value)?) -> Result<Self::Value, E> { Ok(None) })*
+    };
+}
+
+impl<'de> Visitor<'de> for DocumentsVisitor {
+    type Value = Option<Vec<Document>>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<serde::de::IgnoredAny, serde::de::IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut documents = Vec::new();
+        while documents.len() <= self.most {
+            let Some(Short(document)) = seq.next_element()? else { return Ok(Some(documents)) };
+            documents.push(document);
+        }
+        while seq.next_element::<serde::de::IgnoredAny>()?.is_some() {}
+        Ok(Some(documents))
+    }
+
+    none! { visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64) visit_str(&str) visit_unit() }
 }

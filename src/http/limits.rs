@@ -30,6 +30,8 @@ use crate::metrics::Metrics;
 
 /// Bytes that a body may have.
 pub const BODY: usize = 1024 * 1024;
+/// Bytes that a body of many objects may have.
+pub const LARGE_BODY: usize = 8 * BODY;
 
 /// What a request may ask for and take.
 #[derive(Clone, Debug)]

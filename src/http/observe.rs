@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -15,6 +15,7 @@ use axum::response::Response;
 use tower::{Layer, Service};
 
 use crate::metrics::Metrics;
+use crate::registrar::Key;
 
 /// The header that carries a request's id, in both directions.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -22,14 +23,35 @@ pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What is logged for a client that went away before it was answered, as nginx does; no client ever sees it.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
+/// Says that an answer is the one that was given to the same request before.
+const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
 tokio::task_local! {
-    static REQUEST_ID: Arc<str>;
+    static REQUEST: Arc<Current>;
+}
+
+/// The request that is being answered.
+struct Current {
+    id: Arc<str>,
+    key: OnceLock<Arc<Key>>,
 }
 
 /// The id of the request that is being answered, if one is.
 #[must_use]
 pub fn current_request_id() -> Option<Arc<str>> {
-    REQUEST_ID.try_with(Arc::clone).ok()
+    REQUEST.try_with(|request| Arc::clone(&request.id)).ok()
+}
+
+/// The key of the request that is being answered, if it has one.
+#[must_use]
+pub fn current_key() -> Option<Arc<Key>> {
+    REQUEST.try_with(|request| request.key.get().cloned()).ok().flatten()
+}
+
+/// Gives the request that is being answered its key.
+pub fn set_current_key(key: Key) {
+    // A body is read once, so it has none yet.
+    let _ = REQUEST.try_with(|request| request.key.set(Arc::new(key)));
 }
 
 /// Names, logs and counts requests. The outermost layer, so that refusals of the others are seen too.
@@ -81,11 +103,15 @@ where
             metrics: self.metrics.clone(),
             status: None,
         };
-        let answer = REQUEST_ID.scope(Arc::clone(&exchange.id), self.inner.call(request));
+        let current = Arc::new(Current { id: Arc::clone(&exchange.id), key: OnceLock::new() });
+        let answer = REQUEST.scope(Arc::clone(&current), self.inner.call(request));
         Box::pin(async move {
             let mut response = answer.await?;
             if let Ok(id) = HeaderValue::from_str(&exchange.id) {
                 response.headers_mut().insert(X_REQUEST_ID, id);
+            }
+            if current.key.get().is_some_and(|key| key.is_replayed()) {
+                response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
             }
             exchange.answered(response.status());
             Ok(response)

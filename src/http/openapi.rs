@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::content::{Content, ContentBuilder};
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
@@ -14,8 +14,11 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::{OpenApi, Ref, RefOr, Required};
 use utoipa::{IntoResponses, ToSchema};
 
+use super::extract::MANY;
 use super::problem::{KINDS, Kind, Kinds, Refused, Scope};
-use super::reply::{Created, Current, Ensured, Found, List, NoContent, Resource};
+use super::reply::{
+    Admitted, Created, Current, Ensured, Found, List, ListOrStream, NoContent, Parts, Resource,
+};
 use crate::registrar::MAX_ID;
 
 type Responses = BTreeMap<String, RefOr<Response>>;
@@ -26,9 +29,29 @@ pub fn complete(document: &mut OpenApi) {
     close_bodies(document);
     for (path, item) in &mut document.paths.paths {
         let PathItem { get, put, post, delete, patch, .. } = item;
+        if let Some(post) = post {
+            add_key(post);
+        }
         for operation in [get, put, post, delete, patch].into_iter().flatten() {
             complete_operation(path, operation);
         }
+    }
+}
+
+/// Every POST may be sent again under a name.
+fn add_key(operation: &mut Operation) {
+    let schema = text_schema().min_length(Some(1)).max_length(Some(255)).pattern(Some(r"^[\x21-\x7e]+$"));
+    let meaning = "A name for this request: sent again within 24 hours it is not carried out again, but answered the same.";
+    let key = parameter("Idempotency-Key", ParameterIn::Header, schema, meaning);
+    operation.parameters.get_or_insert_default().push(RefOr::T(key));
+    for response in operation.responses.responses.values_mut() {
+        if let RefOr::T(response) = response {
+            let told = header("`true` where the answer was given to the same request before.", text_schema());
+            response.headers.insert("Idempotency-Replayed".to_owned(), RefOr::T(told));
+        }
+    }
+    for kind in KINDS.iter().filter(|kind| kind.scope == Scope::Keyed) {
+        add_problem(&mut operation.responses.responses, kind);
     }
 }
 
@@ -80,6 +103,10 @@ fn complete_operation(path: &str, operation: &mut Operation) {
         let meaning = "304 when the present `ETag` is one of these (RFC 9110).";
         parameters.push(parameter("If-None-Match", ParameterIn::Header, text_schema(), meaning));
     }
+    if streams(operation) {
+        let meaning = "Of a stream: the last `seq` that was told. It goes before `after`.";
+        parameters.push(parameter("Last-Event-ID", ParameterIn::Header, text_schema(), meaning));
+    }
     let name = "X-Request-Id";
     parameters.push(parameter(
         name,
@@ -89,11 +116,18 @@ fn complete_operation(path: &str, operation: &mut Operation) {
     ));
     operation.parameters.get_or_insert_default().extend(parameters.into_iter().map(RefOr::T));
 
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        for content in body.content.values_mut() {
+            if let RefOr::T(Content { schema: Some(RefOr::T(Schema::Array(array))), .. }) = content {
+                (array.min_items, array.max_items) = (Some(1), Some(MANY));
+            }
+        }
+    }
     let has_body = operation.request_body.is_some();
     for kind in KINDS.iter().filter(|kind| match kind.scope {
         Scope::Any => true,
         Scope::Body => has_body,
-        Scope::Signature | Scope::Unrouted => false,
+        Scope::Signature | Scope::Keyed | Scope::Unrouted => false,
     }) {
         add_problem(&mut operation.responses.responses, kind);
     }
@@ -103,6 +137,11 @@ fn complete_operation(path: &str, operation: &mut Operation) {
             response.headers.insert(name.to_owned(), RefOr::T(told));
         }
     }
+}
+
+fn streams(operation: &Operation) -> bool {
+    let told = operation.responses.responses.get("200");
+    matches!(told, Some(RefOr::T(response)) if response.content.contains_key("text/event-stream"))
 }
 
 fn parameter(name: &str, place: ParameterIn, schema: ObjectBuilder, meaning: &str) -> Parameter {
@@ -214,11 +253,22 @@ impl<T: ToSchema + Resource> IntoResponses for Created<T> {
     }
 }
 
-impl<T: ToSchema + Resource> IntoResponses for Ensured<T> {
+impl<T: ToSchema + Resource, W: ToSchema> IntoResponses for Admitted<T, W> {
     fn responses() -> Responses {
         let made = answer::<T>("201", "It is made, and on stable storage.", &[LOCATION]);
-        [answer::<T>("200", "It was there already.", &[]), made].into()
+        [made, waiting::<W>()].into()
     }
+}
+
+impl<T: ToSchema + Resource, W: ToSchema> IntoResponses for Ensured<T, W> {
+    fn responses() -> Responses {
+        let made = answer::<T>("201", "It is made, and on stable storage.", &[LOCATION]);
+        [answer::<T>("200", "It was there already.", &[]), made, waiting::<W>()].into()
+    }
+}
+
+fn waiting<W: ToSchema>() -> (String, RefOr<Response>) {
+    with_schema("202", "It waits, and that is on stable storage.", &[], schema_of::<W>(), None)
 }
 
 impl IntoResponses for NoContent {
@@ -242,6 +292,27 @@ impl<T: ToSchema> IntoResponses for List<T> {
         let example = example.map(|one| json!([one]));
         [with_schema("200", "The rows, `[]` when there is none.", &headers, RefOr::T(array.into()), example)]
             .into()
+    }
+}
+
+impl<T: ToSchema> IntoResponses for Parts<T> {
+    fn responses() -> Responses {
+        let array = utoipa::openapi::schema::ArrayBuilder::new().items(schema_of::<T>()).build();
+        [with_schema("200", "One result each, in order.", &[], RefOr::T(array.into()), None)].into()
+    }
+}
+
+impl<T: ToSchema> IntoResponses for ListOrStream<T> {
+    fn responses() -> Responses {
+        let mut responses = List::<T>::responses();
+        if let Some(RefOr::T(response)) = responses.get_mut("200") {
+            let events = ContentBuilder::new()
+                .schema(Some(text_schema()))
+                .example(Some(json!("id: 12\ndata: {\"seq\": 12, \"type\": \"student.created\"}\n\n")))
+                .build();
+            response.content.insert("text/event-stream".to_owned(), RefOr::T(events));
+        }
+        responses
     }
 }
 

@@ -10,8 +10,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use futures_util::StreamExt as _;
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
+use super::extract::{Parameters, from_text};
 use super::fields::invalid;
 use super::problem::Problem;
 use super::reply::List;
@@ -32,6 +33,25 @@ impl FromStr for Limit {
         let limit = digits.then(|| text.parse().ok()).flatten().filter(|limit| (1..=10_000).contains(limit));
         limit.map(Self).ok_or("must be a whole number from 1 to 10000")
     }
+}
+
+/// Which part of the list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub struct Part {
+    /// Rows a page; without it the list is complete.
+    #[serde(deserialize_with = "from_text")]
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 10_000)]
+    pub limit: Option<Limit>,
+    /// The cursor from the `Link` of the page before.
+    #[serde(deserialize_with = "from_text")]
+    #[param(value_type = Option<String>)]
+    pub after: Option<Cursor>,
+}
+
+impl Parameters for Part {
+    const KNOWN: &'static [&'static str] = &["limit", "after"];
 }
 
 /// A place in a list: the row that was told last.
@@ -71,7 +91,8 @@ pub struct Page {
 }
 
 /// The parameters of a statement that reads on after a row.
-type ArgsAfter = Box<dyn Fn(Option<&Cursor>) -> Vec<Arg> + Send + Sync>;
+pub type ArgsAfter = Box<dyn Fn(Option<&Cursor>) -> Vec<Arg> + Send + Sync>;
+
 /// A row, and where it stands in its list. The statement itself tells the text, so that a cursor means exactly what the
 /// engine sorts by.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::observe::current_request_id;
 use crate::db::DbError;
-use crate::registrar::Refusal;
+use crate::registrar::{CourseId, Limits, Refusal, StudentId};
 
 /// A type of problem.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ pub enum Scope {
     Any,
     /// Every request that carries a body.
     Body,
+    /// Every request that may carry an `Idempotency-Key`.
+    Keyed,
     /// Requests that meet no operation at all.
     Unrouted,
 }
@@ -88,21 +90,35 @@ kinds! {
     CourseNotFound = "course-not-found", 404, Signature, "There is no such course",
         "No course has the id in `course_id`. The course may have been deleted. Nothing was changed.";
     EnrollmentNotFound = "enrollment-not-found", 404, Signature, "The student is not enrolled in the course",
-        "The student does not take this course (any more).";
+        "The student does not take this course (any more). Where the student waits for a seat, `waitlisted` has the place.";
     MethodNotAllowed = "method-not-allowed", 405, Unrouted, "The method is not allowed here",
         "The address exists, the method does not. The `Allow` header lists the methods that do.";
     AlreadyEnrolled = "already-enrolled", 409, Signature, "The student is already enrolled in the course",
         "A student takes a course once. `enrollment` is the enrollment that exists, `url` its address. To enroll without minding whether it is done already, use PUT on that address.";
+    AlreadyWaitlisted = "already-waitlisted", 409, Signature, "The student is already on the waitlist of the course",
+        "A student waits for a course once. `position` is the place on the waitlist, 1 is next; `url` is where to leave it with DELETE.";
+    CourseFull = "course-full", 409, Signature, "The course is full",
+        "All seats are taken, and the course has no waitlist. `capacity` is how many there are, `enrolled` how many students take it. Nothing was changed.";
+    WaitlistFull = "waitlist-full", 409, Signature, "The waitlist is full",
+        "All seats are taken, and so are all places on the waitlist: `waitlist_capacity`. Nothing was changed.";
+    RegistrationNotOpen = "registration-not-open", 409, Signature, "Registration is not open yet",
+        "Students enroll from `opens_at` on. Nothing was changed.";
+    RegistrationClosed = "registration-closed", 409, Signature, "Registration is closed",
+        "Students enrolled until `closes_at`. Nothing was changed.";
     HasEnrollments = "has-enrollments", 409, Signature, "Enrollments stand in the way",
         "A student with courses, or a course with students, is not deleted by accident. Drop the enrollments first, or repeat the request with `?drop=true`, which drops them in the same transaction.";
     RowRefused = "row-refused", 409, Signature, "The database does not take this row",
         "The tables students and courses may belong to another program, whose constraints hold: a unique address, a required column that matricula does not know, a check, a trigger, a reference from another table. The detail names the constraint. Nothing was changed.";
+    IdempotencyKeyInUse = "idempotency-key-in-use", 409, Keyed, "The Idempotency-Key is in use",
+        "A request with this key is being carried out. Ask again in a moment: the answer will be its answer. Nothing was changed by this request.";
     Stale = "stale", 412, Signature, "It has changed since you read it",
         "The If-Match header does not name the present version, which is in `etag`. Read it again and decide anew. Nothing was changed.";
     PayloadTooLarge = "payload-too-large", 413, Body, "The body is too large",
-        "A body may have 1 MiB at most. Nothing was changed.";
+        "A body may have 1 MiB at most, of many operations 8 MiB. Nothing was changed.";
     UnsupportedMediaType = "unsupported-media-type", 415, Body, "The body has a media type that is not supported",
         "Bodies are JSON: send `Content-Type: application/json`. Nothing was changed.";
+    IdempotencyKeyReused = "idempotency-key-reused", 422, Keyed, "The Idempotency-Key was used for another request",
+        "A key names one request, with its method, path and body, for 24 hours. For another request choose another key. Nothing was changed.";
     Internal = "internal", 500, Any, "The server failed",
         "The failure is in the server's log, under the request id in `instance`.";
     Overloaded = "overloaded", 503, Any, "The server cannot take the request now",
@@ -128,6 +144,12 @@ impl Problem {
     pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
         self.members.insert(member.to_owned(), value.into());
         self
+    }
+
+    /// As JSON, of the request `instance`.
+    #[must_use]
+    pub fn to_json(&self, instance: Option<&str>) -> Value {
+        json!(Told::of(self, instance))
     }
 
     /// Its kind.
@@ -157,10 +179,18 @@ impl Problem {
         Self::new::<Overloaded>(detail)
     }
 
+    fn window<K: ProblemKind>(detail: String, course_id: CourseId, limits: Limits) -> Self {
+        Self::new::<K>(detail)
+            .with("course_id", course_id.0)
+            .with("opens_at", limits.opens_at)
+            .with("closes_at", limits.closes_at)
+    }
+
     /// 413.
     #[must_use]
-    pub fn payload_too_large() -> Self {
-        Self::new::<PayloadTooLarge>("The body has more than 1 MiB (1,048,576 bytes).")
+    pub fn payload_too_large(most: usize) -> Self {
+        let mebibytes = most / (1024 * 1024);
+        Self::new::<PayloadTooLarge>(format!("The body has more than {mebibytes} MiB ({most} bytes)."))
     }
 }
 
@@ -185,19 +215,27 @@ pub(crate) struct Told<'a> {
     members: &'a Map<String, Value>,
 }
 
+impl<'a> Told<'a> {
+    fn of(problem: &'a Problem, instance: Option<&'a str>) -> Self {
+        Self {
+            r#type: format!("/problems/{}", problem.kind.slug),
+            title: problem.kind.title,
+            status: problem.kind.status,
+            detail: &problem.detail,
+            instance,
+            members: &problem.members,
+        }
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let instance = current_request_id();
-        let told = Told {
-            r#type: format!("/problems/{}", self.kind.slug),
-            title: self.kind.title,
-            status: self.kind.status,
-            detail: &self.detail,
-            instance: instance.as_deref(),
-            members: &self.members,
-        };
         let status = StatusCode::from_u16(self.kind.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, serde_json::to_vec(&told).unwrap_or_default()).into_response();
+        let mut response = (
+            status,
+            serde_json::to_vec(&Told::of(&self, current_request_id().as_deref())).unwrap_or_default(),
+        )
+            .into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::SERVICE_UNAVAILABLE {
@@ -213,25 +251,52 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::StudentNotFound(id) => Self::new::<StudentNotFound>(detail).with("student_id", id.0),
             Refusal::CourseNotFound(id) => Self::new::<CourseNotFound>(detail).with("course_id", id.0),
-            Refusal::EnrollmentNotFound { student_id, course_id } => Self::new::<EnrollmentNotFound>(detail)
-                .with("student_id", student_id.0)
-                .with("course_id", course_id.0),
+            Refusal::EnrollmentNotFound { student_id, course_id, place } => {
+                let problem = Self::new::<EnrollmentNotFound>(detail)
+                    .with("student_id", student_id.0)
+                    .with("course_id", course_id.0);
+                place.into_iter().fold(problem, |problem, place| {
+                    let waitlisted = json!({"position": place.position, "joined_at": place.joined_at});
+                    problem.with("waitlisted", waitlisted)
+                })
+            }
+            Refusal::AlreadyWaitlisted(place) => Self::new::<AlreadyWaitlisted>(detail)
+                .with("position", place.position)
+                .with("url", url(place.student_id, place.course_id)),
+            Refusal::CourseFull { course_id, capacity, enrolled } => Self::new::<CourseFull>(detail)
+                .with("course_id", course_id.0)
+                .with("capacity", capacity)
+                .with("enrolled", enrolled),
+            Refusal::WaitlistFull { course_id, waitlist_capacity } => Self::new::<WaitlistFull>(detail)
+                .with("course_id", course_id.0)
+                .with("waitlist_capacity", waitlist_capacity),
+            Refusal::RegistrationNotOpen { course_id, limits } => {
+                Self::window::<RegistrationNotOpen>(detail, course_id, limits)
+            }
+            Refusal::RegistrationClosed { course_id, limits } => {
+                Self::window::<RegistrationClosed>(detail, course_id, limits)
+            }
             Refusal::AlreadyEnrolled(enrollment) => {
-                let url =
-                    format!("/api/v1/students/{}/courses/{}", enrollment.student_id, enrollment.course_id);
+                let url = url(enrollment.student_id, enrollment.course_id);
                 Self::new::<AlreadyEnrolled>(detail).with("enrollment", json!(enrollment)).with("url", url)
             }
-            Refusal::HasEnrollments { enrolled } => {
-                Self::new::<HasEnrollments>(detail).with("enrolled", enrolled).with("waitlisted", 0)
+            Refusal::HasEnrollments { enrolled, waitlisted } => {
+                Self::new::<HasEnrollments>(detail).with("enrolled", enrolled).with("waitlisted", waitlisted)
             }
             Refusal::Stale(version) => {
-                Self::new::<Stale>(detail).with("etag", super::conditional::etag(version))
+                Self::new::<Stale>(detail).with("etag", super::conditional::etag(version, None))
             }
             Refusal::RowRefused(_) => Self::new::<RowRefused>(detail),
+            Refusal::KeyInUse => Self::new::<IdempotencyKeyInUse>(detail),
+            Refusal::KeyReused => Self::new::<IdempotencyKeyReused>(detail),
             Refusal::Overloaded | Refusal::Stopping => Self::overloaded(detail),
             Refusal::Engine(error) => error.into(),
         }
     }
+}
+
+fn url(student_id: StudentId, course_id: CourseId) -> String {
+    format!("/api/v1/students/{student_id}/courses/{course_id}")
 }
 
 impl From<DbError> for Problem {
@@ -286,6 +351,8 @@ tuple_of_kinds!(A);
 tuple_of_kinds!(A B);
 tuple_of_kinds!(A B C);
 tuple_of_kinds!(A B C D);
+tuple_of_kinds!(A B C D E F);
+tuple_of_kinds!(A B C D E F G H);
 
 /// A problem of one of the kinds `P`, or of those that any request can meet.
 #[derive(Debug)]

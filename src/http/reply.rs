@@ -1,7 +1,7 @@
 //! What handlers answer: the status stands in the type, and the OpenAPI document is derived from it.
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, ETAG, HeaderName, LINK, LOCATION};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, LINK, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -16,18 +16,26 @@ use crate::registrar::Version;
 /// Rows that match, before paging.
 pub const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
-/// What has an address, and perhaps a version.
+/// What can be told, perhaps with its version.
 pub trait Resource: Serialize {
     /// Whether it can be changed, and so has versions.
     const VERSIONED: bool = false;
-
-    /// Its path on this server.
-    fn location(&self) -> String;
 
     /// Its version, where it has versions.
     fn version(&self) -> Option<Version> {
         None
     }
+
+    /// The version of what is told beside it, and changes on its own.
+    fn beside(&self) -> Option<Version> {
+        None
+    }
+}
+
+/// What has an address of its own.
+pub trait Located: Resource {
+    /// Its path on this server.
+    fn location(&self) -> String;
 }
 
 /// 200 and the body.
@@ -42,13 +50,24 @@ pub struct Current<T>(pub T, pub IfNoneMatch);
 #[derive(Debug)]
 pub struct Created<T>(pub T);
 
-/// 201 the first time, 200 with the same body after.
+/// 201, `Location` and the body; 202 when something else has to happen first.
 #[derive(Debug)]
-pub enum Ensured<T> {
+pub enum Admitted<T, W> {
+    /// It was made now.
+    Created(T),
+    /// What waits instead.
+    Waiting(W),
+}
+
+/// 201 the first time, 200 with the same body after; 202 while something else has to happen first.
+#[derive(Debug)]
+pub enum Ensured<T, W> {
     /// It was made now.
     Created(T),
     /// It was there.
     Found(T),
+    /// What waits instead.
+    Waiting(W),
 }
 
 /// 204.
@@ -76,15 +95,15 @@ impl<T: Resource> IntoResponse for Found<T> {
 impl<T: Resource> IntoResponse for Current<T> {
     fn into_response(self) -> Response {
         match self.0.version() {
-            Some(version) if self.1.has(version) => {
-                (StatusCode::NOT_MODIFIED, [(ETAG, etag(version))]).into_response()
+            Some(version) if self.1.has(version, self.0.beside()) => {
+                (StatusCode::NOT_MODIFIED, [(ETAG, etag(version, self.0.beside()))]).into_response()
             }
             _ => resource(StatusCode::OK, &self.0),
         }
     }
 }
 
-impl<T: Resource> IntoResponse for Created<T> {
+impl<T: Located> IntoResponse for Created<T> {
     fn into_response(self) -> Response {
         let mut response = resource(StatusCode::CREATED, &self.0);
         if let Ok(location) = HeaderValue::from_str(&self.0.location()) {
@@ -94,11 +113,21 @@ impl<T: Resource> IntoResponse for Created<T> {
     }
 }
 
-impl<T: Resource> IntoResponse for Ensured<T> {
+impl<T: Located, W: Serialize> IntoResponse for Admitted<T, W> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Created(body) => Created(body).into_response(),
+            Self::Waiting(body) => json(StatusCode::ACCEPTED, &body),
+        }
+    }
+}
+
+impl<T: Located, W: Serialize> IntoResponse for Ensured<T, W> {
     fn into_response(self) -> Response {
         match self {
             Self::Created(body) => Created(body).into_response(),
             Self::Found(body) => Found(body).into_response(),
+            Self::Waiting(body) => json(StatusCode::ACCEPTED, &body),
         }
     }
 }
@@ -126,17 +155,67 @@ impl<T: Serialize + Send + 'static> IntoResponse for List<T> {
     }
 }
 
+/// 200 and an array that comes in parts.
+pub struct Parts<T> {
+    /// What is known already.
+    pub first: Vec<T>,
+    /// What comes.
+    pub rest: BoxStream<'static, Vec<T>>,
+}
+
+impl<T: Serialize + Send + 'static> IntoResponse for Parts<T> {
+    fn into_response(self) -> Response {
+        let body = streamed(&self.first, self.rest.map(Ok).boxed());
+        (StatusCode::OK, [(CONTENT_TYPE, JSON)], body).into_response()
+    }
+}
+
+/// 200 and what happens, as it happens: server-sent events (HTML Living Standard, 9.2). Never compressed nor kept.
+pub struct EventStream(pub BoxStream<'static, Result<Bytes, DbError>>);
+
+/// A list, or what comes to it.
+pub enum ListOrStream<T> {
+    /// What there is.
+    List(List<T>),
+    /// What comes.
+    Stream(EventStream),
+}
+
+impl IntoResponse for EventStream {
+    fn into_response(self) -> Response {
+        let headers = [
+            (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
+            (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            // nginx holds answers back otherwise.
+            (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
+        ];
+        (StatusCode::OK, headers, Body::from_stream(self.0)).into_response()
+    }
+}
+
+impl<T: Serialize + Send + 'static> IntoResponse for ListOrStream<T> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::List(list) => list.into_response(),
+            Self::Stream(stream) => stream.into_response(),
+        }
+    }
+}
+
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 fn resource(status: StatusCode, body: &impl Resource) -> Response {
-    let mut response =
-        (status, [(CONTENT_TYPE, JSON)], serde_json::to_vec(body).unwrap_or_default()).into_response();
+    let mut response = json(status, body);
     if let Some(version) = body.version()
-        && let Ok(tag) = HeaderValue::from_str(&etag(version))
+        && let Ok(tag) = HeaderValue::from_str(&etag(version, body.beside()))
     {
         response.headers_mut().insert(ETAG, tag);
     }
     response
+}
+
+fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    (status, [(CONTENT_TYPE, JSON)], serde_json::to_vec(body).unwrap_or_default()).into_response()
 }
 
 fn array<T: Serialize>(rows: &[T]) -> Vec<u8> {

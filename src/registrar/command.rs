@@ -1,6 +1,13 @@
 //! What can be asked of the Registrar, and what it answers.
 
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::keys::Key;
 use super::record::{Course, CourseId, Enrollment, Student, StudentId, Version};
+use super::refusal::Refusal;
+use super::seats::{Limits, Place, Seats};
 
 /// What somebody asks the Registrar to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,17 +73,79 @@ pub enum Command {
         /// The course.
         course_id: CourseId,
     },
-    /// End the association of a student and a course.
+    /// End the association of a student and a course, or the wait for it.
     Drop {
         /// The student.
         student_id: StudentId,
         /// The course.
         course_id: CourseId,
+        /// Who asks: students drop while registration is open.
+        role: Role,
+    },
+    /// Limit the enrollment in a course.
+    SetSeats {
+        /// The course.
+        course_id: CourseId,
+        /// The new limits, instead of those before.
+        limits: Limits,
+    },
+    /// Limit the enrollment in a course no longer.
+    RemoveSeats {
+        /// The course.
+        course_id: CourseId,
+    },
+    /// Many at once, in order.
+    Batch {
+        /// What is asked.
+        operations: Vec<Operation>,
+        /// Whether all of it is done or nothing; otherwise what can be done is.
+        all: bool,
     },
 }
 
+/// What can be asked many times at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// As [`Command::Enroll`].
+    Enroll(StudentId, CourseId),
+    /// As [`Command::Drop`], by the registrar.
+    Drop(StudentId, CourseId),
+}
+
+impl From<Operation> for Command {
+    fn from(operation: Operation) -> Self {
+        match operation {
+            Operation::Enroll(student_id, course_id) => Self::Enroll { student_id, course_id },
+            Operation::Drop(student_id, course_id) => {
+                Self::Drop { student_id, course_id, role: Role::Registrar }
+            }
+        }
+    }
+}
+
+/// What one of many operations came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Done {
+    /// It was done.
+    Done(Answer),
+    /// It was not.
+    Refused(Refusal),
+    /// It was not, because another one was refused.
+    Withheld,
+}
+
+/// As what somebody asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Whoever runs the registration; everybody, while nobody signs in.
+    #[default]
+    Registrar,
+    /// A student, for themselves.
+    Student,
+}
+
 /// What was done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
     /// The student as added or changed.
     Student(Student),
@@ -84,6 +153,12 @@ pub enum Answer {
     Course(Course),
     /// The new enrollment.
     Enrollment(Enrollment),
+    /// A place on the waitlist instead.
+    Waitlisted(Place),
+    /// The limits as they are now.
+    Seats(Seats),
+    /// What each of many operations came to.
+    Batch(Vec<Done>),
     /// It is gone.
     Gone,
 }
@@ -108,15 +183,39 @@ macro_rules! answered {
 answered! {
     Student = Answer::Student(student) => student;
     Course = Answer::Course(course) => course;
-    Enrollment = Answer::Enrollment(enrollment) => enrollment;
+    Seats = Answer::Seats(seats) => seats;
+    Vec<Done> = Answer::Batch(done) => done;
     () = Answer::Gone => ();
 }
 
-/// Who asked, for the log.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What comes of wanting a seat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It was free.
+    Enrolled(Enrollment),
+    /// The course is full; the student waits.
+    Waitlisted(Place),
+}
+
+impl TryFrom<Answer> for Admission {
+    type Error = Answer;
+
+    fn try_from(answer: Answer) -> Result<Self, Answer> {
+        match answer {
+            Answer::Enrollment(enrollment) => Ok(Self::Enrolled(enrollment)),
+            Answer::Waitlisted(place) => Ok(Self::Waitlisted(place)),
+            other => Err(other),
+        }
+    }
+}
+
+/// Who asked, and as what.
+#[derive(Clone, Debug, Default)]
 pub struct Origin {
     /// Who; `None` while nobody signs in.
     pub actor: Option<String>,
     /// The request that carried it.
     pub request_id: Option<String>,
+    /// Under which the answer is kept, to be given again.
+    pub key: Option<Arc<Key>>,
 }

@@ -1,10 +1,11 @@
 //! All rules of registration, as one pure function: no clock, no database, nothing to wait for.
 
-use super::command::{Answer, Command};
+use super::command::{Answer, Command, Done, Operation, Role};
 use super::event::Event;
 use super::facts::Facts;
-use super::record::{Course, CourseId, Enrollment, Student, StudentId, Version};
+use super::record::{Course, CourseId, EnrollmentId, Student, StudentId, Version};
 use super::refusal::Refusal;
+use super::seats::{self, Limits};
 
 /// What a command comes to: what happens, and what the asker is told.
 pub type Decision = Result<(Vec<Event>, Answer), Refusal>;
@@ -35,13 +36,14 @@ pub fn decide(command: &Command, facts: &Facts) -> Decision {
         }
         Command::DeleteStudent { id, drop, expected } => {
             unless_stale(student(facts, *id)?, expected.as_deref())?;
-            delete(facts.enrollments_of_student(*id), *drop, Event::StudentDeleted(*id))
+            delete_student(*id, *drop, facts)
         }
         Command::CreateCourse { name, level } => {
             let course = Course {
                 id: CourseId(facts.provisional_id()),
                 name: Some(name.clone()),
                 level: Some(level.clone()),
+                seats: None,
             };
             Ok((vec![Event::CourseCreated(course.clone())], Answer::Course(course)))
         }
@@ -52,43 +54,151 @@ pub fn decide(command: &Command, facts: &Facts) -> Decision {
             let mut changed = Vec::new();
             change("name", &mut course.name, name.as_ref(), &mut changed);
             change("level", &mut course.level, level.as_ref(), &mut changed);
-            let answer = Answer::Course(course.clone());
+            let seats = facts.limits.contains_key(id).then(|| facts.seats_of(*id).count());
+            let answer = Answer::Course(Course { seats, ..course.clone() });
             Ok((if_any(&changed, || Event::CourseUpdated { course, changed: changed.clone() }), answer))
         }
         Command::DeleteCourse { id, drop, expected } => {
             unless_stale(course(facts, *id)?, expected.as_deref())?;
-            delete(facts.enrollments_of_course(*id), *drop, Event::CourseDeleted(*id))
+            delete_course(*id, *drop, facts)
         }
         Command::Enroll { student_id, course_id } => enroll(*student_id, *course_id, facts),
-        Command::Drop { student_id, course_id } => {
-            // A row whose student another program deleted can still be dropped.
-            let Some(enrollment) = facts.enrollments.get(&(*student_id, *course_id)) else {
-                student(facts, *student_id)?;
-                return Err(Refusal::EnrollmentNotFound { student_id: *student_id, course_id: *course_id });
-            };
-            Ok((vec![Event::EnrollmentDropped(enrollment.clone())], Answer::Gone))
-        }
+        Command::Drop { student_id, course_id, role } => leave(*student_id, *course_id, *role, facts),
+        Command::SetSeats { course_id, limits } => set_seats(*course_id, limits, facts),
+        Command::RemoveSeats { course_id } => remove_seats(*course_id, facts),
+        Command::Batch { operations, all } => Ok(batch(operations, *all, facts.clone())),
     }
 }
 
 fn enroll(student_id: StudentId, course_id: CourseId, facts: &Facts) -> Decision {
     student(facts, student_id)?;
     course(facts, course_id)?;
+    seats::unless_closed(course_id, facts.limits_of(course_id), &facts.now)?;
     if let Some(enrollment) = facts.enrollments.get(&(student_id, course_id)) {
         return Err(Refusal::AlreadyEnrolled(enrollment.clone()));
     }
-    let enrollment =
-        Enrollment { id: facts.next_enrollment_id(), student_id, course_id, enrolled_at: facts.now.clone() };
-    Ok((vec![Event::EnrollmentCreated(enrollment.clone())], Answer::Enrollment(enrollment)))
+    if let Some(place) = facts.place(student_id, course_id) {
+        return Err(Refusal::AlreadyWaitlisted(place));
+    }
+    let event = seats::take(student_id, course_id, facts)?;
+    let answer = match &event {
+        Event::EnrollmentCreated(enrollment) => Answer::Enrollment(enrollment.clone()),
+        _ => Answer::Waitlisted(facts.last_place(student_id, course_id)),
+    };
+    Ok((vec![event], answer))
 }
 
-fn delete<'a>(enrollments: impl Iterator<Item = &'a Enrollment>, drop: bool, deleted: Event) -> Decision {
-    let mut events: Vec<_> = enrollments.cloned().map(Event::EnrollmentDropped).collect();
-    if !events.is_empty() && !drop {
-        return Err(Refusal::HasEnrollments { enrolled: events.len() });
+fn leave(student_id: StudentId, course_id: CourseId, role: Role, facts: &Facts) -> Decision {
+    let limits = facts.limits_of(course_id);
+    let in_time = || match role {
+        Role::Registrar => Ok(()),
+        Role::Student => seats::unless_closed(course_id, limits.clone(), &facts.now),
+    };
+    // A row whose student another program deleted can still be dropped.
+    if let Some(enrollment) = facts.enrollments.get(&(student_id, course_id)) {
+        in_time()?;
+        let mut events = vec![Event::EnrollmentDropped(enrollment.clone())];
+        events.extend(seats::promotions(
+            course_id,
+            &limits,
+            1,
+            EnrollmentId(facts.last_enrollment_id),
+            facts,
+        ));
+        return Ok((events, Answer::Gone));
     }
-    events.push(deleted);
+    if let Some(waiting) = facts.waiting_for(course_id).find(|waiting| waiting.student_id == student_id) {
+        in_time()?;
+        return Ok((vec![Event::WaitlistLeft(waiting.clone())], Answer::Gone));
+    }
+    student(facts, student_id)?;
+    Err(Refusal::EnrollmentNotFound { student_id, course_id, place: None })
+}
+
+/// Nobody is dropped by it, however few seats there are.
+fn set_seats(course_id: CourseId, limits: &Limits, facts: &Facts) -> Decision {
+    course(facts, course_id)?;
+    let mut seats = facts.seats_of(course_id);
+    let before = facts.limits.get(&course_id);
+    if before == Some(limits) {
+        return Ok((Vec::new(), Answer::Seats(seats)));
+    }
+    let limits = limits.clone();
+    let promoted = seats::promotions(course_id, &limits, 0, EnrollmentId(facts.last_enrollment_id), facts);
+    let moved = seats::count(promoted.iter());
+    seats = seats::Seats::of(limits.clone(), seats.enrolled + moved, seats.waitlisted - moved);
+    let set = Event::SeatsSet { course_id, limits, is_first: before.is_none() };
+    Ok(([vec![set], promoted].concat(), Answer::Seats(seats)))
+}
+
+fn remove_seats(course_id: CourseId, facts: &Facts) -> Decision {
+    course(facts, course_id)?;
+    if !facts.limits.contains_key(&course_id) {
+        return Ok((Vec::new(), Answer::Gone));
+    }
+    let last_id = EnrollmentId(facts.last_enrollment_id);
+    let promoted = seats::promotions(course_id, &Limits::default(), 0, last_id, facts);
+    Ok(([vec![Event::SeatsRemoved(course_id)], promoted].concat(), Answer::Gone))
+}
+
+fn delete_student(id: StudentId, drop: bool, facts: &Facts) -> Decision {
+    let waits: Vec<_> = facts.waits_of(id).cloned().collect();
+    let enrollments: Vec<_> = facts.enrollments_of_student(id).cloned().collect();
+    unless_in_the_way(drop, enrollments.len(), waits.len())?;
+    let mut events: Vec<_> = waits.into_iter().map(Event::WaitlistLeft).collect();
+    let mut last_id = EnrollmentId(facts.last_enrollment_id);
+    for enrollment in enrollments {
+        let course_id = enrollment.course_id;
+        let promoted = seats::promotions(course_id, &facts.limits_of(course_id), 1, last_id, facts);
+        last_id.0 += seats::count(promoted.iter());
+        events.push(Event::EnrollmentDropped(enrollment));
+        events.extend(promoted);
+    }
+    events.push(Event::StudentDeleted(id));
     Ok((events, Answer::Gone))
+}
+
+/// Those who wait leave first: nobody moves up into a course that ends.
+fn delete_course(id: CourseId, drop: bool, facts: &Facts) -> Decision {
+    let waits: Vec<_> = facts.waiting_for(id).cloned().collect();
+    let enrollments: Vec<_> = facts.enrollments_of_course(id).cloned().collect();
+    unless_in_the_way(drop, enrollments.len(), waits.len())?;
+    let mut events: Vec<_> = waits.into_iter().map(Event::WaitlistLeft).collect();
+    events.extend(enrollments.into_iter().map(Event::EnrollmentDropped));
+    events.extend(facts.limits.contains_key(&id).then_some(Event::SeatsRemoved(id)));
+    events.push(Event::CourseDeleted(id));
+    Ok((events, Answer::Gone))
+}
+
+/// Each operation sees what those before it did. Where all or nothing is wanted, each that is refused says why.
+fn batch(operations: &[Operation], all: bool, mut facts: Facts) -> (Vec<Event>, Answer) {
+    let mut events = Vec::new();
+    let mut done = Vec::with_capacity(operations.len());
+    for operation in operations {
+        done.push(match decide(&Command::from(*operation), &facts) {
+            Ok((happens, answer)) => {
+                for event in &happens {
+                    facts.apply(event);
+                }
+                events.extend(happens);
+                Done::Done(answer)
+            }
+            Err(refusal) => Done::Refused(refusal),
+        });
+    }
+    if all && done.iter().any(|done| matches!(done, Done::Refused(_))) {
+        events.clear();
+        done.iter_mut().filter(|done| matches!(done, Done::Done(_))).for_each(|done| *done = Done::Withheld);
+    }
+    (events, Answer::Batch(done))
+}
+
+fn unless_in_the_way(drop: bool, enrolled: usize, waitlisted: usize) -> Result<(), Refusal> {
+    if drop || enrolled + waitlisted == 0 {
+        Ok(())
+    } else {
+        Err(Refusal::HasEnrollments { enrolled, waitlisted })
+    }
 }
 
 fn student(facts: &Facts, id: StudentId) -> Result<&Student, Refusal> {

@@ -1,6 +1,7 @@
 //! What can happen.
 
 use super::record::{Course, CourseId, Enrollment, Student, StudentId};
+use super::seats::{Limits, Waiting};
 
 /// What happened: one change, which the log keeps for good.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,28 @@ pub enum Event {
     EnrollmentCreated(Enrollment),
     /// A student left a course.
     EnrollmentDropped(Enrollment),
+    /// A course has these limits now.
+    SeatsSet {
+        /// The course.
+        course_id: CourseId,
+        /// Its limits.
+        limits: Limits,
+        /// Whether it had none before.
+        is_first: bool,
+    },
+    /// A course has no limits any more.
+    SeatsRemoved(CourseId),
+    /// A student waits for a seat.
+    WaitlistJoined(Waiting),
+    /// A student waits no more.
+    WaitlistLeft(Waiting),
+    /// A student who waited has a seat.
+    WaitlistPromoted {
+        /// The place that became free.
+        waiting: Waiting,
+        /// The new enrollment.
+        enrollment: Enrollment,
+    },
 }
 
 impl Event {
@@ -46,6 +69,11 @@ impl Event {
             Self::CourseDeleted(_) => "course.deleted",
             Self::EnrollmentCreated(_) => "enrollment.created",
             Self::EnrollmentDropped(_) => "enrollment.dropped",
+            Self::SeatsSet { .. } => "seats.set",
+            Self::SeatsRemoved(_) => "seats.removed",
+            Self::WaitlistJoined(_) => "waitlist.joined",
+            Self::WaitlistLeft(_) => "waitlist.left",
+            Self::WaitlistPromoted { .. } => "waitlist.promoted",
         }
     }
 
@@ -58,7 +86,14 @@ impl Event {
             Self::EnrollmentCreated(enrollment) | Self::EnrollmentDropped(enrollment) => {
                 Some(enrollment.student_id)
             }
-            Self::CourseCreated(_) | Self::CourseUpdated { .. } | Self::CourseDeleted(_) => None,
+            Self::WaitlistJoined(waiting)
+            | Self::WaitlistLeft(waiting)
+            | Self::WaitlistPromoted { waiting, .. } => Some(waiting.student_id),
+            Self::CourseCreated(_)
+            | Self::CourseUpdated { .. }
+            | Self::CourseDeleted(_)
+            | Self::SeatsSet { .. }
+            | Self::SeatsRemoved(_) => None,
         }
     }
 
@@ -67,10 +102,15 @@ impl Event {
     pub fn course_id(&self) -> Option<CourseId> {
         match self {
             Self::CourseCreated(course) | Self::CourseUpdated { course, .. } => Some(course.id),
-            Self::CourseDeleted(id) => Some(*id),
+            Self::CourseDeleted(id) | Self::SeatsRemoved(id) | Self::SeatsSet { course_id: id, .. } => {
+                Some(*id)
+            }
             Self::EnrollmentCreated(enrollment) | Self::EnrollmentDropped(enrollment) => {
                 Some(enrollment.course_id)
             }
+            Self::WaitlistJoined(waiting)
+            | Self::WaitlistLeft(waiting)
+            | Self::WaitlistPromoted { waiting, .. } => Some(waiting.course_id),
             Self::StudentCreated(_) | Self::StudentUpdated { .. } | Self::StudentDeleted(_) => None,
         }
     }
@@ -79,7 +119,9 @@ impl Event {
     #[must_use]
     pub fn enrollment(&self) -> Option<&Enrollment> {
         match self {
-            Self::EnrollmentCreated(enrollment) | Self::EnrollmentDropped(enrollment) => Some(enrollment),
+            Self::EnrollmentCreated(enrollment)
+            | Self::EnrollmentDropped(enrollment)
+            | Self::WaitlistPromoted { enrollment, .. } => Some(enrollment),
             _ => None,
         }
     }
@@ -91,6 +133,15 @@ impl Event {
             Self::StudentUpdated { changed, .. } | Self::CourseUpdated { changed, .. } => {
                 serde_json::json!({ "changed": changed }).to_string()
             }
+            Self::SeatsSet {
+                limits: Limits { capacity, waitlist_capacity, opens_at, closes_at }, ..
+            } => serde_json::json!({
+                "capacity": capacity,
+                "waitlist_capacity": waitlist_capacity,
+                "opens_at": opens_at,
+                "closes_at": closes_at,
+            })
+            .to_string(),
             _ => "{}".to_owned(),
         }
     }

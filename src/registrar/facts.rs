@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::event::Event;
 use super::record::{Course, CourseId, Enrollment, EnrollmentId, Student, StudentId};
+use super::seats::{Limits, Waiting, Waitlist};
 
 /// What a decision may know: the part of the school that the commands of one batch speak of.
 ///
@@ -12,6 +13,8 @@ use super::record::{Course, CourseId, Enrollment, EnrollmentId, Student, Student
 pub struct Facts {
     /// The time of the batch, RFC 3339.
     pub now: String,
+    /// The last `seq` of the log.
+    pub last_seq: i64,
     /// The last id given to an enrollment.
     pub last_enrollment_id: i64,
     /// Those of the students asked for that exist.
@@ -20,6 +23,12 @@ pub struct Facts {
     pub courses: HashMap<CourseId, Course>,
     /// The enrollments that the commands could meet: of each pair, and of everybody who is to be deleted.
     pub enrollments: BTreeMap<(StudentId, CourseId), Enrollment>,
+    /// Those of the courses asked for that have limits, and which.
+    pub limits: HashMap<CourseId, Limits>,
+    /// How many students take each of the courses of which seats matter.
+    pub enrolled: HashMap<CourseId, i64>,
+    /// Who waits for each of the courses of which seats matter.
+    pub waitlists: BTreeMap<CourseId, Waitlist>,
     /// How many rows the batch has added to tables that number their rows themselves.
     pub added: i64,
 }
@@ -52,6 +61,7 @@ impl Facts {
 
     /// Moves the facts on by what has happened.
     pub fn apply(&mut self, event: &Event) {
+        self.last_seq += 1;
         match event {
             Event::StudentCreated(student) => {
                 self.added += 1;
@@ -73,13 +83,38 @@ impl Facts {
             Event::CourseDeleted(id) => {
                 self.courses.remove(id);
             }
-            Event::EnrollmentCreated(enrollment) => {
-                self.last_enrollment_id = enrollment.id.0;
-                self.enrollments.insert((enrollment.student_id, enrollment.course_id), enrollment.clone());
-            }
+            Event::EnrollmentCreated(enrollment) => self.enroll(enrollment),
             Event::EnrollmentDropped(enrollment) => {
                 self.enrollments.remove(&(enrollment.student_id, enrollment.course_id));
+                *self.enrolled.entry(enrollment.course_id).or_default() -= 1;
             }
+            Event::SeatsSet { course_id, limits, .. } => {
+                self.limits.insert(*course_id, limits.clone());
+            }
+            Event::SeatsRemoved(course_id) => {
+                self.limits.remove(course_id);
+            }
+            Event::WaitlistJoined(waiting) => {
+                let waitlist = self.waitlists.entry(waiting.course_id).or_default();
+                waitlist.insert(waiting.joined_seq, waiting.clone());
+            }
+            Event::WaitlistLeft(waiting) => self.take_off_waitlist(waiting),
+            Event::WaitlistPromoted { waiting, enrollment } => {
+                self.take_off_waitlist(waiting);
+                self.enroll(enrollment);
+            }
+        }
+    }
+
+    fn enroll(&mut self, enrollment: &Enrollment) {
+        self.last_enrollment_id = enrollment.id.0;
+        self.enrollments.insert((enrollment.student_id, enrollment.course_id), enrollment.clone());
+        *self.enrolled.entry(enrollment.course_id).or_default() += 1;
+    }
+
+    fn take_off_waitlist(&mut self, waiting: &Waiting) {
+        if let Some(waitlist) = self.waitlists.get_mut(&waiting.course_id) {
+            waitlist.remove(&waiting.joined_seq);
         }
     }
 }

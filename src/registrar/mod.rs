@@ -7,11 +7,12 @@
 pub mod command;
 mod commit;
 pub mod decide;
-mod effects;
 pub mod event;
 pub mod facts;
+pub mod keys;
 pub mod record;
 pub mod refusal;
+pub mod seats;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -20,15 +21,18 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-pub use self::command::{Answer, Command, Origin};
-pub use self::commit::enrollment;
+pub use self::command::{Admission, Answer, Command, Done, Operation, Origin, Role};
+pub use self::commit::{enrollment, limits};
 pub use self::decide::{Decision, decide};
 pub use self::event::Event;
 pub use self::facts::Facts;
+use self::keys::UnderWay;
+pub use self::keys::{InUse, Key};
 pub use self::record::{
     Course, CourseId, Enrollment, EnrollmentId, MAX_ID, Student, StudentId, Version, text,
 };
 pub use self::refusal::Refusal;
+pub use self::seats::{Limits, MOST_SEATS, Place, SeatCount, Seats, Waiting, Waitlist};
 use crate::clock::Clock;
 use crate::db::{DbError, Patience, Writer};
 use crate::metrics::Metrics;
@@ -37,6 +41,8 @@ use crate::metrics::Metrics;
 const QUEUE: usize = 8192;
 /// Commands that share a commit at most, which bounds how long the last of them waits.
 const BATCH: usize = 512;
+/// In the place of a part: all of a request.
+const WHOLE: i64 = -1;
 /// How long a batch is tried again while the database server is away, and how long its outcome is asked for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -45,30 +51,38 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Registrar {
     queue: mpsc::Sender<Asked>,
     stop: Arc<Notify>,
+    under_way: UnderWay,
     metrics: Metrics,
 }
 
 #[derive(Debug)]
 struct Asked {
+    in_use: Option<InUse>,
     command: Command,
     origin: Origin,
     answer: oneshot::Sender<Result<Answer, Refusal>>,
 }
 
 impl Registrar {
-    /// Starts the thread that writes. It ends after [`Registrar::stop`], when every accepted command is answered.
+    /// Starts the thread that writes, and notifies `news` after each batch. It ends after [`Registrar::stop`], when every accepted command is answered.
     ///
     /// # Errors
     /// When the system gives no thread.
     #[expect(clippy::disallowed_methods, reason = "threads live here")]
-    pub fn start(writer: Writer, clock: Clock, metrics: Metrics) -> std::io::Result<(Self, JoinHandle<()>)> {
+    pub fn start(
+        writer: Writer,
+        clock: Clock,
+        metrics: Metrics,
+        news: Arc<Notify>,
+    ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (queue, asked) = mpsc::channel(QUEUE);
         let stop = Arc::new(Notify::new());
-        let registrar = Self { queue, stop: Arc::clone(&stop), metrics: metrics.clone() };
+        let under_way = UnderWay::default();
+        let registrar = Self { queue, stop: Arc::clone(&stop), under_way, metrics: metrics.clone() };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new()
             .name("registrar".to_owned())
-            .spawn(move || runtime.block_on(carry_out(writer, asked, &stop, &clock, &metrics)))?;
+            .spawn(move || runtime.block_on(carry_out(writer, asked, &stop, &clock, &metrics, &news)))?;
         Ok((registrar, thread))
     }
 
@@ -83,14 +97,23 @@ impl Registrar {
         self.stop.notify_one();
     }
 
+    /// Takes the key of a request that takes several commits, until what is returned is dropped.
+    ///
+    /// # Errors
+    /// [`Refusal::KeyInUse`] when the same request is under way.
+    pub fn hold(&self, key: &Key) -> Result<InUse, Refusal> {
+        self.under_way.take(&key.part(WHOLE))
+    }
+
     /// Carries out a command. The answer comes after its commit; an asker that goes away undoes nothing.
     ///
     /// # Errors
     /// The reason why nothing was changed.
     pub async fn submit<T: TryFrom<Answer>>(&self, command: Command, origin: Origin) -> Result<T, Refusal> {
+        let in_use = origin.key.as_deref().map(|key| self.under_way.take(key)).transpose()?;
         let (answer, answered) = oneshot::channel();
         self.metrics.queue_depth.inc();
-        self.queue.try_send(Asked { command, origin, answer }).map_err(|error| {
+        self.queue.try_send(Asked { in_use, command, origin, answer }).map_err(|error| {
             self.metrics.queue_depth.dec();
             match error {
                 TrySendError::Full(_) => Refusal::Overloaded,
@@ -109,6 +132,7 @@ async fn carry_out(
     stop: &Notify,
     clock: &Clock,
     metrics: &Metrics,
+    news: &Notify,
 ) {
     let mut batch = Vec::with_capacity(BATCH);
     loop {
@@ -128,8 +152,10 @@ async fn carry_out(
         let commands: Vec<_> = batch.iter().map(|asked| (&asked.command, &asked.origin)).collect();
         let outcome = carry_out_batch(&mut writer, &commands, clock).await;
         metrics.commit_seconds.observe(began.elapsed().as_secs_f64());
+        news.notify_one();
         let held_up = outcome.iter().find_map(held_up);
         for (asked, answer) in batch.drain(..).zip(outcome) {
+            drop(asked.in_use);
             // Nobody waits for it any more; it is done all the same.
             let _ = asked.answer.send(answer);
         }

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 use utoipa::ToSchema;
 
+use super::seats::SeatCount;
+
 /// The largest id: 2^53 − 1, so that JavaScript reads every id exactly.
 pub const MAX_ID: i64 = (1 << 53) - 1;
 
@@ -52,7 +54,7 @@ id! {
 }
 
 /// A student, as the table `students` has it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"id": 4, "name": "Zoë Martin", "email": "zoe@example.edu"}))]
 pub struct Student {
     /// Given by the table when the student is added.
@@ -67,7 +69,7 @@ pub struct Student {
 }
 
 /// A course, as the table `courses` has it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"id": 7, "name": "Algebra", "level": "undergraduate"}))]
 pub struct Course {
     /// Given by the table when the course is added.
@@ -79,10 +81,21 @@ pub struct Course {
     /// Null only where another program wrote a null.
     #[schema(required)]
     pub level: Option<String>,
+    /// How full it is; left out while the course has no limits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub seats: Option<SeatCount>,
+}
+
+/// What others take or leave does not make it another version of the course.
+impl Hash for Course {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.id, &self.name, &self.level).hash(state);
+    }
 }
 
 /// One row of `student_courses`: a student takes a course.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"id": 1, "student_id": 4, "course_id": 7, "enrolled_at": "2026-09-01T08:00:00.000Z"}))]
 pub struct Enrollment {
     /// Given by the Registrar; never used again, not even after a drop.
@@ -100,7 +113,7 @@ pub struct Enrollment {
 }
 
 /// A fingerprint of what a record says: equal records have equal versions, on every server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Version(pub u64);
 
 impl Version {

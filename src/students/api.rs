@@ -13,7 +13,7 @@ use crate::http::extract::{Json, Named, NoQuery, Parameters, Query, from_text, o
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{Cursor, Direction, Here, Limit, Page, Search};
 use crate::http::problem::{HasEnrollments, Refused, RowRefused, Stale, StudentNotFound};
-use crate::http::reply::{Created, Current, Found, List, NoContent, Resource};
+use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Resource};
 use crate::registrar::{Command, Refusal, Student, StudentId, Version, text};
 use crate::students::email;
 /// The routes of this room.
@@ -92,12 +92,14 @@ async fn delete(
 impl Resource for Student {
     const VERSIONED: bool = true;
 
-    fn location(&self) -> String {
-        format!("/api/v1/students/{}", self.id)
-    }
-
     fn version(&self) -> Option<Version> {
         Some(Version::of(self))
+    }
+}
+
+impl Located for Student {
+    fn location(&self) -> String {
+        format!("/api/v1/students/{}", self.id)
     }
 }
 

@@ -320,10 +320,15 @@ async fn a_commit_that_no_standby_confirms_is_not_acknowledged() {
     other.execute_batch("select pg_reload_conf()").unwrap();
     let waiting = "select pid from pg_stat_activity where wait_event = 'SyncRep'";
 
-    let asking = tokio::spawn(
-        school.post("/api/v1/courses", json!({"name": "Algebra", "level": "one"})).into_future(),
-    );
+    let ask = || {
+        tokio::spawn(school.post("/api/v1/courses", json!({"name": "Algebra", "level": "one"})).into_future())
+    };
+    let mut asking = ask();
     while other.column(waiting).is_empty() {
+        // The server takes its new settings in its own time.
+        if asking.is_finished() {
+            asking = ask();
+        }
         tokio::task::yield_now().await;
     }
     other.execute_batch(&format!("select pg_cancel_backend(pid) from ({waiting}) w")).unwrap();

@@ -8,6 +8,7 @@
 
 mod adoption_of_files_sqlite_only;
 mod adoption_of_servers_postgres_only;
+mod batch;
 mod cli;
 mod clients;
 mod config;
@@ -19,13 +20,20 @@ mod documents;
 mod enrollments;
 mod events;
 mod found_tables;
+mod idempotency;
 mod laws;
+mod linearizable;
 mod lists;
 mod many_servers_postgres_only_a_file_is_for_one;
 mod migrations_of_files_sqlite_only;
 mod openapi;
+mod past;
 mod properties;
+mod rush;
 mod school;
+mod seats;
 mod server;
+mod small_worlds;
+mod stream;
 mod students;
 mod writing;

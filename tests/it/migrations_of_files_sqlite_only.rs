@@ -11,7 +11,15 @@ use crate::adoption_of_files_sqlite_only::found::Found;
 use crate::school::{Process, matricula};
 
 const VERSIONS: &str = "select version, name from matricula_migrations order by version";
-const ALL: [&str; 4] = ["1|students", "2|courses", "3|student_courses", "4|event_log"];
+const ALL: [&str; 7] = [
+    "1|students",
+    "2|courses",
+    "3|student_courses",
+    "4|event_log",
+    "5|course_seats",
+    "6|waitlist",
+    "7|idempotency_keys",
+];
 
 fn run(database: &Path, more: &[&str]) -> (bool, String, String) {
     let output = matricula().arg("migrate").arg("--database").arg(database).args(more).output().unwrap();
@@ -22,7 +30,7 @@ fn run(database: &Path, more: &[&str]) -> (bool, String, String) {
 #[tokio::test]
 async fn a_new_database_gets_every_migration_once() {
     let found = Found::nothing();
-    assert_eq!(found.migrate().await.unwrap().applied.len(), 4);
+    assert_eq!(found.migrate().await.unwrap().applied.len(), ALL.len());
     let files = found.files();
 
     assert_eq!(found.migrate().await.unwrap().applied, [""; 0]);
@@ -40,7 +48,8 @@ fn the_command_says_what_it_did() {
     assert_eq!(
         said.replace(&shown, "school.db"),
         "students: not there, will be made\ncourses: not there, will be made\napplied V1__students\n\
-         applied V2__courses\napplied V3__student_courses\napplied V4__event_log\nschool.db is up to date\n"
+         applied V2__courses\napplied V3__student_courses\napplied V4__event_log\n\
+         applied V5__course_seats\napplied V6__waitlist\napplied V7__idempotency_keys\nschool.db is up to date\n"
     );
     assert_eq!(run(&found.path, &[]).1, format!("{shown} is up to date\n"));
     assert_eq!(run(&found.path, &["--dry-run"]).1, format!("-- {shown} is up to date\n"));
@@ -83,7 +92,7 @@ fn eight_threads_at_once_adopt_once() {
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(migrate)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
-    assert_eq!(applied, 4);
+    assert_eq!(applied, ALL.len());
     assert_eq!(found.rows(VERSIONS), ALL);
     assert_eq!(found.rows("select type from events"), ["enrollment.adopted"]);
 }
@@ -161,6 +170,9 @@ async fn every_migration_keeps_the_data_that_was_there_before_it() {
         "insert into courses (name, level) values ('Algebra', 'one');",
         "insert into student_courses values (1, 1, 1, '2026-09-01T08:00:00.000Z');",
         "insert into events values (1, '2026-09-01T08:00:00.000Z', 'enrollment.created', 1, 1, 1, null, null, '{}');",
+        "insert into course_seats values (1, 30, 10, null, '2026-09-30T08:00:00.000Z');",
+        "insert into waitlist values (2, 1, 2, '2026-09-01T08:00:00.000Z');",
+        "insert into idempotency_keys values ('key', 0, 'print', '2026-09-01T08:00:00.000Z', '{}');",
     ];
     assert_eq!(scripts.len(), data.len(), "a new migration brings sample data");
     let found = Found::nothing();

@@ -60,7 +60,7 @@ async fn every_operation_says_what_it_does_and_what_it_answers() {
             );
         }
     }
-    assert_eq!(names.len(), 17);
+    assert_eq!(names.len(), 22);
 }
 
 #[tokio::test]

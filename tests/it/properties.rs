@@ -1,67 +1,34 @@
 //! The rules of registration, whatever anybody asks and in whatever order.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use matricula::audit::audit;
 use matricula::clock::{Clock, Hand};
 use matricula::db::Db;
 use matricula::registrar::{
-    Answer, Command, CourseId, Enrollment, Event, Facts, Origin, Refusal, StudentId, Version, decide,
+    Answer, Command, CourseId, Event, Limits, Origin, Refusal, Role, StudentId, Version, Waitlist, limits,
 };
 use proptest::prelude::*;
 
-use crate::school::{Database, FIRST_DAY};
+use crate::school::{Database, FIRST_DAY, Model, enrollments_by};
 
-/// A whole small school in memory: the pure decision, numbered as the tables number.
-#[derive(Clone, Default)]
-struct Model {
-    facts: Facts,
-    log: Vec<Event>,
-    students: i64,
-    courses: i64,
-}
-
-impl Model {
-    fn new() -> Self {
-        Self { facts: Facts { now: FIRST_DAY.to_owned(), ..Facts::default() }, ..Self::default() }
-    }
-
-    fn carry_out(&mut self, command: &Command) -> Result<Answer, Refusal> {
-        let before = self.facts.clone();
-        let (events, mut answer) = match decide(command, &self.facts) {
-            Ok(decided) => decided,
-            Err(refusal) => {
-                assert_eq!(self.facts, before, "a refusal changes nothing");
-                return Err(refusal);
-            }
-        };
-        for mut event in events {
-            match &mut event {
-                Event::StudentCreated(student) => {
-                    self.students += 1;
-                    student.id = StudentId(self.students);
-                    answer = Answer::Student(student.clone());
-                }
-                Event::CourseCreated(course) => {
-                    self.courses += 1;
-                    course.id = CourseId(self.courses);
-                    answer = Answer::Course(course.clone());
-                }
-                _ => {}
-            }
-            self.facts.apply(&event);
-            self.log.push(event);
-        }
-        Ok(answer)
-    }
-}
-
-fn commands() -> impl Strategy<Value = Vec<Command>> {
+pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
     let student = || (1..5_i64).prop_map(StudentId);
     let course = || (1..4_i64).prop_map(CourseId);
     let text = || prop_oneof![Just("Ana"), Just("Ben"), Just("Zoë")].prop_map(str::to_owned);
     let maybe = || proptest::option::of(text());
     let expected = || proptest::option::weighted(0.2, Just(vec![Version(7)]));
+    let seats = || prop_oneof![3 => (0..3_i64).prop_map(Some), 1 => Just(None)];
+    let time = |chance: f64| proptest::option::weighted(chance, (0..4_u64).prop_map(hour));
+    let limits = (seats(), 0..3_i64, time(0.1), time(0.1)).prop_map(
+        |(capacity, waitlist_capacity, opens_at, closes_at)| Limits {
+            capacity,
+            waitlist_capacity,
+            opens_at,
+            closes_at,
+        },
+    );
+    let role = prop_oneof![3 => Just(Role::Registrar), 1 => Just(Role::Student)];
     let command = prop_oneof![
         3 => (text(), text()).prop_map(|(name, email)| Command::CreateStudent { name, email }),
         2 => (text(), text()).prop_map(|(name, level)| Command::CreateCourse { name, level }),
@@ -75,29 +42,17 @@ fn commands() -> impl Strategy<Value = Vec<Command>> {
             .prop_map(|(id, drop, expected)| Command::DeleteCourse { id, drop, expected }),
         8 => (student(), course())
             .prop_map(|(student_id, course_id)| Command::Enroll { student_id, course_id }),
-        4 => (student(), course())
-            .prop_map(|(student_id, course_id)| Command::Drop { student_id, course_id }),
+        4 => (student(), course(), role)
+            .prop_map(|(student_id, course_id, role)| Command::Drop { student_id, course_id, role }),
+        3 => (course(), limits).prop_map(|(course_id, limits)| Command::SetSeats { course_id, limits }),
+        1 => course().prop_map(|course_id| Command::RemoveSeats { course_id }),
     ];
     proptest::collection::vec(command, 1..80)
 }
 
-/// What the log alone says about who takes what.
-fn enrollments_by(log: &[Event]) -> BTreeMap<(StudentId, CourseId), Enrollment> {
-    let mut taken = BTreeMap::new();
-    for event in log {
-        match event {
-            Event::EnrollmentCreated(row) => {
-                let before = taken.insert((row.student_id, row.course_id), row.clone());
-                assert_eq!(before, None, "no pair twice");
-            }
-            Event::EnrollmentDropped(row) => {
-                let before = taken.remove(&(row.student_id, row.course_id));
-                assert_eq!(before.as_ref(), Some(row), "only what is there is dropped");
-            }
-            _ => {}
-        }
-    }
-    taken
+/// Some hours from the first day on.
+fn hour(hour: u64) -> String {
+    format!("2026-09-01T{:02}:00:00.000Z", 8 + hour)
 }
 
 proptest! {
@@ -109,7 +64,7 @@ proptest! {
             prop_assert_eq!(&model.facts.enrollments, &enrollments_by(&model.log));
         }
         let ids: Vec<_> = model.log.iter().filter_map(|event| match event {
-            Event::EnrollmentCreated(row) => Some(row.id.0),
+            Event::EnrollmentCreated(row) | Event::WaitlistPromoted { enrollment: row, .. } => Some(row.id.0),
             _ => None,
         }).collect();
         let counted: Vec<_> = (1..).take(ids.len()).collect();
@@ -132,14 +87,21 @@ proptest! {
                 (Command::Enroll { student_id, course_id }, Err(Refusal::AlreadyEnrolled(row))) => {
                     prop_assert_eq!((row.student_id, row.course_id), (*student_id, *course_id));
                 }
-                (Command::Drop { student_id, course_id }, Ok(_)) => {
+                (Command::Drop { student_id, course_id, .. }, Ok(_)) => {
                     prop_assert!(!model.facts.enrollments.contains_key(&(*student_id, *course_id)));
+                }
+                (Command::Enroll { student_id, course_id }, Ok(Answer::Waitlisted(place))) => {
+                    prop_assert_eq!(model.facts.place(*student_id, *course_id), Some(place));
+                }
+                (Command::SetSeats { course_id, limits }, Ok(Answer::Seats(seats))) => {
+                    prop_assert_eq!(&model.facts.limits_of(*course_id), limits);
+                    prop_assert_eq!(model.facts.seats_of(*course_id), seats);
                 }
                 (Command::DeleteStudent { id, .. }, Ok(_)) => {
                     prop_assert!(!model.facts.students.contains_key(id));
                 }
-                (Command::DeleteStudent { drop, .. }, Err(Refusal::HasEnrollments { enrolled })) => {
-                    prop_assert!(!drop && enrolled > 0);
+                (Command::DeleteStudent { drop, .. }, Err(Refusal::HasEnrollments { enrolled, waitlisted })) => {
+                    prop_assert!(!drop && enrolled + waitlisted > 0);
                 }
                 (_, Err(_)) => prop_assert_eq!(model.log.len(), events, "a refusal is no event"),
                 _ => {}
@@ -186,6 +148,14 @@ proptest! {
             let expected: Vec<_> =
                 model.facts.enrollments.values().map(|row| (row.id.0, row.student_id.0, row.course_id.0)).collect();
             assert_eq!(rows, expected);
+            let sql = "select student_id, course_id, joined_seq from waitlist order by course_id, joined_seq";
+            let rows = db.query(sql, [], |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?))).await.unwrap();
+            let expected: Vec<_> = model.facts.waitlists.values().flat_map(Waitlist::values)
+                .map(|row| (row.student_id.0, row.course_id.0, row.joined_seq)).collect();
+            assert_eq!(rows, expected);
+            let sql = "select course_id, capacity, waitlist_capacity, opens_at, closes_at from course_seats";
+            let rows = db.query(sql, [], |row| Ok((CourseId(row.int(0)?), limits(row, 1)?))).await.unwrap();
+            assert_eq!(rows.into_iter().collect::<HashMap<_, _>>(), model.facts.limits);
             let sql = "select cast(id as bigint), name, email from students order by id";
             let rows = db.query(sql, [], |row| Ok((row.int(0)?, row.opt_text(1)?, row.opt_text(2)?))).await.unwrap();
             let mut expected: Vec<_> = model.facts.students.values().cloned().map(|s| (s.id.0, s.name, s.email)).collect();

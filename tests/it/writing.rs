@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use matricula::clock::Clock;
 use matricula::db::Db;
-use matricula::registrar::{Command, Course, Enrollment, Origin, Refusal, Registrar, Student, StudentId};
+use matricula::registrar::{Admission, Command, Course, Origin, Refusal, Registrar, Student, StudentId};
 use serde_json::json;
 
 use crate::school::{Database, OtherProgram, School};
@@ -113,7 +113,7 @@ async fn one_row_that_the_database_does_not_take_fails_alone() {
     );
     let twin = registrar.submit::<Student>(create("Twin"), Origin::default());
     let enroll = Command::Enroll { student_id: ana.id, course_id: algebra.id };
-    let enroll = registrar.submit::<Enrollment>(enroll, Origin::default());
+    let enroll = registrar.submit::<Admission>(enroll, Origin::default());
     let release = async {
         tokio::task::yield_now().await;
         drop(other);

@@ -131,7 +131,18 @@ async fn ours_go_to_the_first_schema_of_the_search_path() {
 
     assert_eq!(found.dump(&["students", "courses", "public.events"]), before);
     let ours = "select relname from pg_class where relkind = 'r' and relnamespace = 'registration'::regnamespace order by 1";
-    assert_eq!(found.rows(ours), ["events", "log_head", "matricula_migrations", "student_courses"]);
+    assert_eq!(
+        found.rows(ours),
+        [
+            "course_seats",
+            "events",
+            "idempotency_keys",
+            "log_head",
+            "matricula_migrations",
+            "student_courses",
+            "waitlist"
+        ]
+    );
 }
 
 const FLASK: &str = "create role flask login; grant create on schema public to flask;";

@@ -73,6 +73,53 @@ impl Asking {
     }
 }
 
+impl Asking {
+    /// Listens to what happens.
+    pub(crate) async fn listen(self) -> Listener {
+        let asking = self.header("accept", "text/event-stream");
+        let response =
+            asking.client.http.request(asking.request.body(Full::new(asking.body)).unwrap()).await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Listener { body: response.into_body(), heard: String::new() }
+    }
+}
+
+/// A stream of server-sent events.
+pub(crate) struct Listener {
+    body: hyper::body::Incoming,
+    heard: String,
+}
+
+impl Listener {
+    /// The next event; nothing when the stream has ended.
+    pub(crate) async fn next(&mut self) -> Option<Value> {
+        loop {
+            if let Some((block, rest)) = self.heard.split_once("\n\n") {
+                let lines: Vec<_> = block.lines().map(str::to_owned).collect();
+                self.heard = rest.to_owned();
+                if let [id, data] = lines.as_slice() {
+                    let event: Value = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
+                    assert_eq!(id.strip_prefix("id: ").unwrap(), event["seq"].to_string());
+                    return Some(event);
+                }
+                continue;
+            }
+            let frame = self.body.frame().await?.unwrap();
+            self.heard.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap());
+        }
+    }
+
+    /// The next events, by their `seq`.
+    pub(crate) async fn seqs(&mut self, count: usize) -> Vec<i64> {
+        let mut seqs = Vec::new();
+        while seqs.len() < count {
+            seqs.push(self.next().await.unwrap()["seq"].as_i64().unwrap());
+        }
+        seqs
+    }
+}
+
 impl IntoFuture for Asking {
     type Output = Reply;
     type IntoFuture = Pin<Box<dyn Future<Output = Reply> + Send>>;

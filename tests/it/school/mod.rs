@@ -5,6 +5,7 @@
 mod client;
 mod contract;
 mod database;
+mod model;
 mod people;
 mod process;
 
@@ -23,6 +24,8 @@ use tokio::task::JoinHandle;
 
 pub(crate) use self::client::{Asking, Client, Reply, errors};
 pub(crate) use self::database::{Database, OtherProgram};
+pub(crate) use self::model::{Model, enrollments_by};
+pub(crate) use self::people::{Course, Student};
 pub(crate) use self::process::{Process, matricula};
 
 /// When a test's school opens.
@@ -78,7 +81,11 @@ impl School {
         let router = matricula::app::router(school.app.clone(), &limits);
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(async move {
-            server.serve(router, async { stopped.await.unwrap_or_default() }).await;
+            let stop = async {
+                stopped.await.unwrap_or_default();
+                school.app.feed.close();
+            };
+            server.serve(router, stop).await;
             school.close().await;
         });
         let client = Client::new(address);

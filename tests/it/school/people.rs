@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Asking, Client, Reply, School};
 
@@ -86,6 +86,25 @@ impl Course {
 
     pub(crate) fn roster_url(&self) -> String {
         format!("{}/students", self.url())
+    }
+
+    pub(crate) fn seats_url(&self) -> String {
+        format!("{}/seats", self.url())
+    }
+
+    pub(crate) fn waitlist_url(&self) -> String {
+        format!("{}/waitlist", self.url())
+    }
+
+    /// Sets its seats and the places on its waitlist; the answer.
+    pub(crate) async fn seats(&self, capacity: i64, waitlist_capacity: i64) -> Value {
+        let body = json!({"capacity": capacity, "waitlist_capacity": waitlist_capacity});
+        self.client.ask("PUT", &self.seats_url()).json(&body).await.is_ok().json()
+    }
+
+    /// The names of those who wait, in order.
+    pub(crate) async fn waitlist(&self) -> Vec<String> {
+        names(&self.client.ask("GET", &self.waitlist_url()).await.is_ok())
     }
 
     /// The names of the course's students, in order.

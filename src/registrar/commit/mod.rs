@@ -1,15 +1,20 @@
 //! One batch, one transaction: load the facts, decide, apply what happens to the tables and append it to the log.
 
-use std::collections::HashSet;
+mod effects;
+mod load;
+
 use std::time::Duration;
 
+use self::effects::{Effects, Numbered};
+use self::load::{load_facts, take_head};
 use super::command::{Answer, Command, Origin};
 use super::decide::decide;
-use super::effects::{Effects, Numbered};
 use super::event::Event;
 use super::facts::Facts;
-use super::record::{Course, CourseId, Enrollment, MAX_ID, Student, StudentId};
+use super::keys::{Answered, Key, expiry};
+use super::record::{CourseId, Enrollment, MAX_ID, StudentId};
 use super::refusal::Refusal;
+use super::seats::Limits;
 use crate::db::{Arg, DbError, Patience, Row, Tx, Writer};
 
 /// How long the outcome of a commit is asked for that the server did not answer.
@@ -28,28 +33,42 @@ pub(super) async fn commit(
     now: String,
 ) -> Result<Outcome, DbError> {
     let tx = writer.begin().await?;
-    let (mut facts, head) = load_facts(&tx, commands, now).await?;
+    let mut facts = load_facts(&tx, commands, now).await?;
+    let expired = expiry(&facts.now);
+    let mut answered = load_answered(&tx, commands, &expired).await?;
+    let mut to_keep = Vec::new();
+    let last_seq = facts.last_seq;
     let mut happened = Vec::with_capacity(commands.len());
     let mut outcome = Vec::with_capacity(commands.len());
     for (command, origin) in commands {
-        outcome.push(decide(command, &facts).map(|(events, answer)| {
+        if let Some(before) = origin.key.as_deref().and_then(|key| answered.to(key)) {
+            outcome.push(before);
+            continue;
+        }
+        let decided = decide(command, &facts).map(|(events, answer)| {
             for event in events {
                 facts.apply(&event);
                 happened.push((event, *origin));
             }
             answer
-        }));
+        });
+        if let Some(key) = origin.key.as_deref() {
+            answered.insert(key, key.fingerprint.clone(), decided.clone());
+            to_keep.push((key, outcome.len()));
+        }
+        outcome.push(decided);
     }
-    if happened.is_empty() {
+    if happened.is_empty() && to_keep.is_empty() {
         // Refusals change nothing, so there is nothing to wait for the disk for.
         return Ok(outcome);
     }
     let effects = Effects::of(&happened);
     let numbered = apply_to_tables(&tx, &effects).await?;
-    let enrolled = effects.enrolled();
+    let (enrolled, waiting) = (effects.enrolled(), effects.waiting());
     numbered.replace_provisional_ids(&mut happened, &mut outcome);
-    let entries = entries(&happened, &facts, head);
-    append_to_log(&tx, enrolled, &entries, &facts).await?;
+    let entries = entries(&happened, &facts, last_seq);
+    append_to_log(&tx, enrolled, waiting, &entries, &facts).await?;
+    keep_answers(&tx, &to_keep, &outcome, &facts.now, &expired).await?;
     match tx.commit().await {
         Ok(()) => Ok(outcome),
         Err(DbError::Unknown(what)) => find_out(writer, &entries, outcome, what).await,
@@ -65,6 +84,10 @@ async fn find_out(
     outcome: Outcome,
     lost: String,
 ) -> Result<Outcome, DbError> {
+    if entries.is_empty() {
+        // Answers to refusals, at most, which are decided or found again.
+        return Err(DbError::Conflict(lost));
+    }
     let mut patience = Patience::lasting(PATIENCE);
     loop {
         match is_in_log(writer, entries).await {
@@ -84,106 +107,11 @@ async fn is_in_log(writer: &mut Writer, entries: &[Vec<Arg>]) -> Result<bool, Db
     Ok(!found.is_empty())
 }
 
-/// The last `seq`, the last enrollment's id, the time of the last event. Until the transaction ends, no other has them.
-async fn take_head(tx: &Tx<'_>) -> Result<(i64, i64, String), DbError> {
-    let sql = "update log_head set last_seq = last_seq where id = 1 returning last_seq, last_enrollment_id, last_at";
-    let head = tx.query(sql, &[], |row| Ok((row.int(0)?, row.int(1)?, row.text(2)?))).await?.pop();
-    head.ok_or_else(|| DbError::Engine("the log has lost its head: run `matricula check`".to_owned()))
-}
-
-async fn load_facts(
-    tx: &Tx<'_>,
-    commands: &[(&Command, &Origin)],
-    now: String,
-) -> Result<(Facts, i64), DbError> {
-    let (last_seq, last_enrollment_id, last_at) = take_head(tx).await?;
-    // The log's order is the order of its times, even when the machine's clock is put back.
-    let mut facts = Facts { now: now.max(last_at), last_enrollment_id, ..Facts::default() };
-    let wanted = Wanted::by(commands);
-
-    let pairs: Vec<_> =
-        wanted.pairs.iter().map(|(student, course)| vec![student.0.into(), course.0.into()]).collect();
-    let (students, courses) = (sets(&wanted.students), sets(&wanted.courses));
-    let (all_of_student, all_of_course) = (sets(&wanted.all_of_student), sets(&wanted.all_of_course));
-    // Side by side: on a server they share one round trip.
-    let (students, courses, of_pairs, of_students, of_courses) = tokio::try_join!(
-        tx.query_many(
-            "select cast(id as bigint), cast(name as text), cast(email as text) from students where id = cast($1 as bigint)",
-            &students,
-            |row| Ok(Student { id: row.int(0)?.into(), name: row.opt_text(1)?, email: row.opt_text(2)? }),
-        ),
-        tx.query_many(
-            "select cast(id as bigint), cast(name as text), cast(level as text) from courses where id = cast($1 as bigint)",
-            &courses,
-            |row| Ok(Course { id: row.int(0)?.into(), name: row.opt_text(1)?, level: row.opt_text(2)? }),
-        ),
-        tx.query_many(
-            "select id, student_id, course_id, enrolled_at from student_courses where student_id = $1 and course_id = $2",
-            &pairs,
-            enrollment,
-        ),
-        tx.query_many(
-            "select id, student_id, course_id, enrolled_at from student_courses where student_id = $1",
-            &all_of_student,
-            enrollment,
-        ),
-        tx.query_many(
-            "select id, student_id, course_id, enrolled_at from student_courses where course_id = $1",
-            &all_of_course,
-            enrollment,
-        ),
-    )?;
-    facts.students = students.into_iter().flatten().map(|student| (student.id, student)).collect();
-    facts.courses = courses.into_iter().flatten().map(|course| (course.id, course)).collect();
-    let enrollments = [of_pairs, of_students, of_courses].into_iter().flatten().flatten();
-    facts.enrollments = enrollments.map(|row| ((row.student_id, row.course_id), row)).collect();
-    Ok((facts, last_seq))
-}
-
-/// What the commands of a batch speak of.
-#[derive(Default)]
-struct Wanted {
-    students: HashSet<StudentId>,
-    courses: HashSet<CourseId>,
-    pairs: HashSet<(StudentId, CourseId)>,
-    all_of_student: HashSet<StudentId>,
-    all_of_course: HashSet<CourseId>,
-}
-
-impl Wanted {
-    fn by(commands: &[(&Command, &Origin)]) -> Self {
-        let mut wanted = Self::default();
-        for (command, _) in commands {
-            match command {
-                Command::CreateStudent { .. } | Command::CreateCourse { .. } => {}
-                Command::UpdateStudent { id, .. } => {
-                    wanted.students.insert(*id);
-                }
-                Command::DeleteStudent { id, .. } => {
-                    wanted.students.insert(*id);
-                    wanted.all_of_student.insert(*id);
-                }
-                Command::UpdateCourse { id, .. } => {
-                    wanted.courses.insert(*id);
-                }
-                Command::DeleteCourse { id, .. } => {
-                    wanted.courses.insert(*id);
-                    wanted.all_of_course.insert(*id);
-                }
-                Command::Enroll { student_id, course_id } | Command::Drop { student_id, course_id } => {
-                    wanted.students.insert(*student_id);
-                    wanted.courses.insert(*course_id);
-                    wanted.pairs.insert((*student_id, *course_id));
-                }
-            }
-        }
-        wanted
-    }
-}
-
 async fn apply_to_tables(tx: &Tx<'_>, effects: &Effects<'_>) -> Result<Numbered, DbError> {
     let dropped = effects.dropped();
     tx.execute_many("delete from student_courses where student_id = $1 and id = $2", &dropped).await?;
+    tx.execute_many("delete from waitlist where student_id = $1 and course_id = $2", &effects.left()).await?;
+    tx.execute_many("delete from course_seats where course_id = $1", &effects.seats_removed()).await?;
     let rows: Vec<_> = effects
         .students
         .values()
@@ -215,6 +143,14 @@ async fn apply_to_tables(tx: &Tx<'_>, effects: &Effects<'_>) -> Result<Numbered,
     )
     .await?;
     let courses = effects.new_courses.iter().map(|c| c.id).zip(given.into_iter().map(CourseId)).collect();
+
+    tx.execute_many(
+        "insert into course_seats (course_id, capacity, waitlist_capacity, opens_at, closes_at) \
+         values ($1, $2, $3, $4, $5) on conflict (course_id) do update set capacity = excluded.capacity, \
+         waitlist_capacity = excluded.waitlist_capacity, opens_at = excluded.opens_at, closes_at = excluded.closes_at",
+        &effects.seats_set(),
+    )
+    .await?;
 
     // After the new rows: a found table may give a new row the id of one that is gone, and the log would have told of
     // the deletion last.
@@ -266,19 +202,26 @@ const ENTRY_IS_THERE: &str = "select 1 from events where seq = $1 and at = $2 an
     and enrollment_id is not distinct from $6 and actor is not distinct from $7 \
     and request_id is not distinct from $8 and data = $9";
 
-/// The new enrollments and their events, and where the log ends now.
+/// The new enrollments, those who wait, their events, and where the log ends now.
 async fn append_to_log(
     tx: &Tx<'_>,
     enrolled: Vec<Vec<Arg>>,
+    waiting: Vec<Vec<Arg>>,
     entries: &[Vec<Arg>],
     facts: &Facts,
 ) -> Result<(), DbError> {
-    let last_seq = entries.last().and_then(|entry| entry.first()).cloned().unwrap_or(Arg::Int(None));
-    let head = [vec![last_seq, facts.last_enrollment_id.into(), facts.now.as_str().into()]];
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let head = [vec![facts.last_seq.into(), facts.last_enrollment_id.into(), facts.now.as_str().into()]];
     tokio::try_join!(
         tx.execute_many(
             "insert into student_courses (id, student_id, course_id, enrolled_at) values ($1, $2, $3, $4)",
             &enrolled,
+        ),
+        tx.execute_many(
+            "insert into waitlist (student_id, course_id, joined_seq, joined_at) values ($1, $2, $3, $4)",
+            &waiting,
         ),
         tx.execute_many(
             "insert into events (seq, at, type, student_id, course_id, enrollment_id, actor, request_id, data) \
@@ -293,6 +236,59 @@ async fn append_to_log(
     Ok(())
 }
 
+/// Expired answers that go with every commit that keeps some: more than come, so that the table does not grow.
+const SWEPT: &str = "delete from idempotency_keys where answered_at <= $1 and key in (select key from idempotency_keys \
+    where answered_at <= $1 order by answered_at limit 600) returning part";
+
+async fn load_answered(
+    tx: &Tx<'_>,
+    commands: &[(&Command, &Origin)],
+    expired: &str,
+) -> Result<Answered, DbError> {
+    let keys: Vec<_> = commands.iter().filter_map(|(_, origin)| origin.key.as_deref()).collect();
+    let asked: Vec<_> =
+        keys.iter().map(|key| vec![key.name.as_str().into(), key.part.into(), expired.into()]).collect();
+    let sql =
+        "select fingerprint, answer from idempotency_keys where key = $1 and part = $2 and answered_at > $3";
+    let found = tx.query_many(sql, &asked, |row| Ok((row.text(0)?, row.text(1)?))).await?;
+    let mut answered = Answered::default();
+    for (key, (fingerprint, answer)) in
+        keys.iter().zip(found).flat_map(|(key, rows)| rows.into_iter().map(move |row| (key, row)))
+    {
+        let answer = serde_json::from_str(&answer)
+            .map_err(|error| DbError::Engine(format!("idempotency_keys.answer: {error}")))?;
+        answered.insert(key, fingerprint, answer);
+    }
+    Ok(answered)
+}
+
+async fn keep_answers(
+    tx: &Tx<'_>,
+    to_keep: &[(&Key, usize)],
+    outcome: &Outcome,
+    now: &str,
+    expired: &str,
+) -> Result<(), DbError> {
+    if to_keep.is_empty() {
+        return Ok(());
+    }
+    let row = |(key, place): &(&Key, usize)| {
+        let answer = serde_json::to_string(&outcome.get(*place))
+            .map_err(|error| DbError::Engine(format!("an answer cannot be kept: {error}")))?;
+        let (name, print) = (key.name.as_str(), key.fingerprint.as_str());
+        Ok(vec![name.into(), key.part.into(), print.into(), now.into(), answer.into()])
+    };
+    let rows = to_keep.iter().map(row).collect::<Result<Vec<_>, DbError>>()?;
+    tx.query(SWEPT, &[expired.into()], |row| row.int(0)).await?;
+    tx.execute_many(
+        "insert into idempotency_keys (key, part, fingerprint, answered_at, answer) values ($1, $2, $3, $4, $5) \
+         on conflict (key, part) do update set fingerprint = excluded.fingerprint, \
+         answered_at = excluded.answered_at, answer = excluded.answer",
+        &rows,
+    )
+    .await
+}
+
 /// An enrollment from `id, student_id, course_id, enrolled_at`.
 ///
 /// # Errors
@@ -303,6 +299,19 @@ pub fn enrollment(row: &Row<'_>) -> Result<Enrollment, DbError> {
         student_id: row.int(1)?.into(),
         course_id: row.int(2)?.into(),
         enrolled_at: row.text(3)?,
+    })
+}
+
+/// Limits from `capacity, waitlist_capacity, opens_at, closes_at`, from the column `first` on.
+///
+/// # Errors
+/// When the row holds anything else.
+pub fn limits(row: &Row<'_>, first: usize) -> Result<Limits, DbError> {
+    Ok(Limits {
+        capacity: row.opt_int(first)?,
+        waitlist_capacity: row.int(first + 1)?,
+        opens_at: row.opt_text(first + 2)?,
+        closes_at: row.opt_text(first + 3)?,
     })
 }
 

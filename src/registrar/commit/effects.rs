@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::Origin;
-use super::command::Answer;
-use super::commit::Outcome;
-use super::event::Event;
-use super::record::{Course, CourseId, Enrollment, EnrollmentId, Student, StudentId};
+use super::Outcome;
 use crate::db::Arg;
+use crate::registrar::command::{Answer, Origin};
+use crate::registrar::event::Event;
+use crate::registrar::record::{Course, CourseId, Enrollment, EnrollmentId, Student, StudentId};
+use crate::registrar::seats::{Limits, Waiting};
 
 /// What a batch leaves behind, whatever went on inside it: a fixed number of steps.
 #[derive(Default)]
@@ -20,6 +20,15 @@ pub(super) struct Effects<'a> {
     pub(super) deleted_courses: Vec<CourseId>,
     pub(super) enrolled: BTreeMap<EnrollmentId, &'a Enrollment>,
     pub(super) dropped: Vec<&'a Enrollment>,
+    waiting: BTreeMap<i64, &'a Waiting>,
+    left: Vec<&'a Waiting>,
+    seats: BTreeMap<CourseId, Seats<'a>>,
+}
+
+struct Seats<'a> {
+    /// Whether the course had limits before the batch.
+    were: bool,
+    now: Option<&'a Limits>,
 }
 
 impl<'a> Effects<'a> {
@@ -51,9 +60,65 @@ impl<'a> Effects<'a> {
                         effects.dropped.push(enrollment);
                     }
                 }
+                Event::SeatsSet { course_id, limits, is_first } => {
+                    let seats = effects.seats.entry(*course_id);
+                    seats.or_insert(Seats { were: !is_first, now: None }).now = Some(limits);
+                }
+                Event::SeatsRemoved(course_id) => {
+                    effects.seats.entry(*course_id).or_insert(Seats { were: true, now: None }).now = None;
+                }
+                Event::WaitlistJoined(waiting) => {
+                    effects.waiting.insert(waiting.joined_seq, waiting);
+                }
+                Event::WaitlistLeft(waiting) => effects.take_off_waitlist(waiting),
+                Event::WaitlistPromoted { waiting, enrollment } => {
+                    effects.take_off_waitlist(waiting);
+                    effects.enrolled.insert(enrollment.id, enrollment);
+                }
             }
         }
         effects
+    }
+
+    fn take_off_waitlist(&mut self, waiting: &'a Waiting) {
+        if self.waiting.remove(&waiting.joined_seq).is_none() {
+            self.left.push(waiting);
+        }
+    }
+
+    pub(super) fn waiting(&self) -> Vec<Vec<Arg>> {
+        let row = |w: &&Waiting| {
+            vec![
+                w.student_id.0.into(),
+                w.course_id.0.into(),
+                w.joined_seq.into(),
+                w.joined_at.as_str().into(),
+            ]
+        };
+        self.waiting.values().map(row).collect()
+    }
+
+    pub(super) fn left(&self) -> Vec<Vec<Arg>> {
+        self.left.iter().map(|w| vec![w.student_id.0.into(), w.course_id.0.into()]).collect()
+    }
+
+    pub(super) fn seats_set(&self) -> Vec<Vec<Arg>> {
+        let set = self.seats.iter().filter_map(|(id, seats)| Some((id, seats.now?)));
+        set.map(|(id, limits)| {
+            vec![
+                id.0.into(),
+                limits.capacity.into(),
+                limits.waitlist_capacity.into(),
+                limits.opens_at.clone().into(),
+                limits.closes_at.clone().into(),
+            ]
+        })
+        .collect()
+    }
+
+    pub(super) fn seats_removed(&self) -> Vec<Vec<Arg>> {
+        let removed = self.seats.iter().filter(|(_, seats)| seats.were && seats.now.is_none());
+        removed.map(|(id, _)| vec![id.0.into()]).collect()
     }
 
     pub(super) fn dropped(&self) -> Vec<Vec<Arg>> {
@@ -101,7 +166,11 @@ impl Numbered {
             match answer {
                 Answer::Student(told) => student(told),
                 Answer::Course(told) => course(told),
-                Answer::Enrollment(_) | Answer::Gone => {}
+                Answer::Enrollment(_)
+                | Answer::Waitlisted(_)
+                | Answer::Seats(_)
+                | Answer::Batch(_)
+                | Answer::Gone => {}
             }
         }
     }

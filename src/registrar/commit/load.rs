@@ -1,0 +1,193 @@
+//! The facts that the commands of a batch need.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{enrollment, limits, sets};
+use crate::db::{DbError, Row, Tx};
+use crate::registrar::command::{Command, Origin};
+use crate::registrar::facts::Facts;
+use crate::registrar::record::{Course, CourseId, Student, StudentId};
+use crate::registrar::seats::{Limits, Waiting, Waitlist};
+
+/// The last `seq`, the last enrollment's id, the time of the last event. Until the transaction ends, no other has them.
+pub(super) async fn take_head(tx: &Tx<'_>) -> Result<(i64, i64, String), DbError> {
+    let sql = "update log_head set last_seq = last_seq where id = 1 returning last_seq, last_enrollment_id, last_at";
+    let head = tx.query(sql, &[], |row| Ok((row.int(0)?, row.int(1)?, row.text(2)?))).await?.pop();
+    head.ok_or_else(|| DbError::Engine("the log has lost its head: run `matricula check`".to_owned()))
+}
+
+pub(super) async fn load_facts(
+    tx: &Tx<'_>,
+    commands: &[(&Command, &Origin)],
+    now: String,
+) -> Result<Facts, DbError> {
+    let (last_seq, last_enrollment_id, last_at) = take_head(tx).await?;
+    // The log's order is the order of its times, even when the machine's clock is put back.
+    let mut facts = Facts { now: now.max(last_at), last_seq, last_enrollment_id, ..Facts::default() };
+    let mut wanted = Wanted::by(commands);
+    load_rows(tx, &wanted, &mut facts).await?;
+    // Who leaves with a deletion frees seats of courses that the command does not name.
+    let left: HashSet<_> = wanted
+        .all_of_student
+        .iter()
+        .flat_map(|id| facts.enrollments_of_student(*id))
+        .map(|enrollment| enrollment.course_id)
+        .chain(facts.waitlists.keys().copied())
+        .filter(|course| !wanted.limits.contains(course))
+        .collect();
+    facts.limits.extend(load_limits(tx, &left).await?);
+    wanted.seats.extend(facts.limits.keys());
+    load_seats(tx, &wanted.seats, &mut facts).await?;
+    Ok(facts)
+}
+
+async fn load_rows(tx: &Tx<'_>, wanted: &Wanted, facts: &mut Facts) -> Result<(), DbError> {
+    let pairs: Vec<_> =
+        wanted.pairs.iter().map(|(student, course)| vec![student.0.into(), course.0.into()]).collect();
+    let (students, courses) = (sets(&wanted.students), sets(&wanted.courses));
+    let (all_of_student, all_of_course) = (sets(&wanted.all_of_student), sets(&wanted.all_of_course));
+    // Side by side: on a server they share one round trip.
+    let (students, courses, of_pairs, of_students, of_courses, waits, limits) = tokio::try_join!(
+        tx.query_many(
+            "select cast(id as bigint), cast(name as text), cast(email as text) from students where id = cast($1 as bigint)",
+            &students,
+            |row| Ok(Student { id: row.int(0)?.into(), name: row.opt_text(1)?, email: row.opt_text(2)? }),
+        ),
+        tx.query_many(
+            "select cast(id as bigint), cast(name as text), cast(level as text) from courses where id = cast($1 as bigint)",
+            &courses,
+            |row| Ok(Course { id: row.int(0)?.into(), name: row.opt_text(1)?, level: row.opt_text(2)?, seats: None }),
+        ),
+        tx.query_many(
+            "select id, student_id, course_id, enrolled_at from student_courses where student_id = $1 and course_id = $2",
+            &pairs,
+            enrollment,
+        ),
+        tx.query_many(
+            "select id, student_id, course_id, enrolled_at from student_courses where student_id = $1",
+            &all_of_student,
+            enrollment,
+        ),
+        tx.query_many(
+            "select id, student_id, course_id, enrolled_at from student_courses where course_id = $1",
+            &all_of_course,
+            enrollment,
+        ),
+        tx.query_many(
+            "select course_id from waitlist where student_id = $1",
+            &all_of_student,
+            |row| Ok(CourseId(row.int(0)?)),
+        ),
+        load_limits(tx, &wanted.limits),
+    )?;
+    facts.students = students.into_iter().flatten().map(|student| (student.id, student)).collect();
+    facts.courses = courses.into_iter().flatten().map(|course| (course.id, course)).collect();
+    let enrollments = [of_pairs, of_students, of_courses].into_iter().flatten().flatten();
+    facts.enrollments = enrollments.map(|row| ((row.student_id, row.course_id), row)).collect();
+    facts.waitlists = waits.into_iter().flatten().map(|course| (course, Waitlist::default())).collect();
+    facts.limits = limits;
+    Ok(())
+}
+
+async fn load_limits(tx: &Tx<'_>, courses: &HashSet<CourseId>) -> Result<HashMap<CourseId, Limits>, DbError> {
+    let sql = "select course_id, capacity, waitlist_capacity, opens_at, closes_at from course_seats where course_id = $1";
+    let found =
+        tx.query_many(sql, &sets(courses), |row| Ok((CourseId(row.int(0)?), limits(row, 1)?))).await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// How full the courses are. Counted anew for every batch: a number that is kept beside the rows drifts from them.
+async fn load_seats(tx: &Tx<'_>, courses: &HashSet<CourseId>, facts: &mut Facts) -> Result<(), DbError> {
+    let courses_asked = sets(courses);
+    let (counts, waits) = tokio::try_join!(
+        tx.query_many(
+            "select count(*) from student_courses where course_id = $1",
+            &courses_asked,
+            |row| row.int(0),
+        ),
+        tx.query_many(
+            "select student_id, course_id, joined_seq, joined_at, \
+             case when exists (select 1 from students where id = cast(waitlist.student_id as bigint)) then 0 else 1 end \
+             from waitlist where course_id = $1",
+            &courses_asked,
+            waiting,
+        ),
+    )?;
+    facts.enrolled = courses.iter().copied().zip(counts.into_iter().flatten()).collect();
+    for waiting in waits.into_iter().flatten() {
+        facts.waitlists.entry(waiting.course_id).or_default().insert(waiting.joined_seq, waiting);
+    }
+    Ok(())
+}
+
+fn waiting(row: &Row<'_>) -> Result<Waiting, DbError> {
+    Ok(Waiting {
+        student_id: row.int(0)?.into(),
+        course_id: row.int(1)?.into(),
+        joined_seq: row.int(2)?,
+        joined_at: row.text(3)?,
+        is_gone: row.int(4)? != 0,
+    })
+}
+
+/// What the commands of a batch speak of.
+#[derive(Default)]
+struct Wanted {
+    students: HashSet<StudentId>,
+    courses: HashSet<CourseId>,
+    pairs: HashSet<(StudentId, CourseId)>,
+    all_of_student: HashSet<StudentId>,
+    all_of_course: HashSet<CourseId>,
+    /// Of which limits matter, if there are any.
+    limits: HashSet<CourseId>,
+    /// Of which it matters how full they are, whether or not they have limits.
+    seats: HashSet<CourseId>,
+}
+
+impl Wanted {
+    fn by(commands: &[(&Command, &Origin)]) -> Self {
+        let mut wanted = Self::default();
+        for (command, _) in commands {
+            wanted.add(command);
+        }
+        wanted
+    }
+
+    fn add(&mut self, command: &Command) {
+        match command {
+            Command::CreateStudent { .. } | Command::CreateCourse { .. } => {}
+            Command::UpdateStudent { id, .. } => {
+                self.students.insert(*id);
+            }
+            Command::DeleteStudent { id, .. } => {
+                self.students.insert(*id);
+                self.all_of_student.insert(*id);
+            }
+            Command::UpdateCourse { id, .. } => self.add_course(*id),
+            Command::DeleteCourse { id, .. } => {
+                self.add_course(*id);
+                self.all_of_course.insert(*id);
+                self.seats.insert(*id);
+            }
+            Command::Enroll { student_id, course_id } | Command::Drop { student_id, course_id, .. } => {
+                self.students.insert(*student_id);
+                self.add_course(*course_id);
+                self.pairs.insert((*student_id, *course_id));
+            }
+            Command::Batch { operations, .. } => {
+                for operation in operations {
+                    self.add(&(*operation).into());
+                }
+            }
+            Command::SetSeats { course_id, .. } | Command::RemoveSeats { course_id } => {
+                self.add_course(*course_id);
+                self.seats.insert(*course_id);
+            }
+        }
+    }
+
+    fn add_course(&mut self, id: CourseId) {
+        self.courses.insert(id);
+        self.limits.insert(id);
+    }
+}

@@ -1,0 +1,125 @@
+//! Seats over HTTP.
+
+use axum::extract::State;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{WaitlistEntry, store};
+use crate::app::App;
+use crate::courses::store::find as find_course;
+use crate::http::extract::{Json, Named, NoQuery, Query, origin};
+use crate::http::fields::{self, Draft, Fields};
+use crate::http::paging::{Here, Page, Part};
+use crate::http::problem::{CourseNotFound, Refused};
+use crate::http::reply::{Found, List, NoContent, Resource};
+use crate::registrar::{Command, CourseId, Limits, MOST_SEATS, Refusal, Seats};
+
+/// The routes of this room.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(set, show, remove)).routes(routes!(waitlist))
+}
+
+/// Limit the seats of a course
+///
+/// What is set replaces what was. More seats are taken by those who wait, in order and in the same transaction. Fewer
+/// than there are students is allowed and drops nobody: the course is over-full until students leave.
+#[utoipa::path(put, path = "/api/v1/courses/{course_id}/seats", tag = "seats")]
+async fn set(
+    State(app): State<App>,
+    course: Named<CourseId>,
+    _: NoQuery,
+    Json(draft): Json<NewSeats>,
+) -> Result<Found<Seats>, Refused<(CourseNotFound,)>> {
+    let command = Command::SetSeats { course_id: course.found()?, limits: draft.into() };
+    Ok(Found(app.registrar.submit(command, origin()).await?))
+}
+
+/// Read the limits of a course, and how full it is
+///
+/// A course without limits has the capacity null.
+#[utoipa::path(get, path = "/api/v1/courses/{course_id}/seats", tag = "seats")]
+async fn show(
+    State(app): State<App>,
+    course: Named<CourseId>,
+    _: NoQuery,
+) -> Result<Found<Seats>, Refused<(CourseNotFound,)>> {
+    let id = course.found()?;
+    Ok(Found(store::find(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?))
+}
+
+/// Limit the seats of a course no longer
+///
+/// Everybody on the waitlist takes a seat.
+#[utoipa::path(delete, path = "/api/v1/courses/{course_id}/seats", tag = "seats")]
+async fn remove(
+    State(app): State<App>,
+    course: Named<CourseId>,
+    _: NoQuery,
+) -> Result<NoContent, Refused<(CourseNotFound,)>> {
+    app.registrar.submit::<()>(Command::RemoveSeats { course_id: course.found()? }, origin()).await?;
+    Ok(NoContent)
+}
+
+/// The waitlist of a course
+///
+/// In the order in which seats are given; `[]` when nobody waits. Complete without `limit`.
+#[utoipa::path(get, path = "/api/v1/courses/{course_id}/waitlist", tag = "seats", params(Part))]
+async fn waitlist(
+    State(app): State<App>,
+    course: Named<CourseId>,
+    Query(wanted): Query<Part>,
+    here: Here,
+) -> Result<List<WaitlistEntry>, Refused<(CourseNotFound,)>> {
+    let id = course.found()?;
+    let listing = store::waitlist_of(id);
+    let page = Page::of(wanted.limit, wanted.after, &listing.order)?;
+    let list = listing.read(&app.db, &page, &here).await?;
+    if list.rows.is_empty() {
+        find_course(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?;
+    }
+    Ok(list)
+}
+
+impl Resource for Seats {}
+
+/// The limits of a course. Those that are left out do not limit.
+#[derive(Debug, ToSchema)]
+#[schema(example = json!({"capacity": 30, "waitlist_capacity": 10, "opens_at": "2026-09-01T08:00:00Z", "closes_at": null}))]
+struct NewSeats {
+    /// Seats; null is as many as come.
+    #[schema(required, minimum = 0, maximum = 1_000_000)]
+    capacity: Option<i64>,
+    /// Places on the waitlist; 0 is no waitlist.
+    #[schema(minimum = 0, maximum = 1_000_000, nullable = false)]
+    waitlist_capacity: Option<i64>,
+    /// From when on students enroll and drop (RFC 3339); null is always.
+    #[schema(format = DateTime)]
+    opens_at: Option<String>,
+    /// From when on they do not any more; null is never.
+    #[schema(format = DateTime)]
+    closes_at: Option<String>,
+}
+
+impl Draft for NewSeats {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let seats = |value: &Value| fields::number(value, 0, MOST_SEATS);
+        let capacity = fields.required("capacity", |value| fields::nullable(value, seats));
+        let waitlist_capacity = fields.optional("waitlist_capacity", seats);
+        let opens_at = fields.optional("opens_at", |value| fields::nullable(value, fields::time));
+        let closes_at = fields.optional("closes_at", |value| fields::nullable(value, fields::time));
+        let (opens_at, closes_at) = (opens_at?.flatten(), closes_at?.flatten());
+        if opens_at.is_some() && closes_at.is_some() && opens_at >= closes_at {
+            fields.refuse("closes_at", "must be after opens_at");
+        }
+        Some(Self { capacity: capacity?, waitlist_capacity: waitlist_capacity?, opens_at, closes_at })
+    }
+}
+
+impl From<NewSeats> for Limits {
+    fn from(new: NewSeats) -> Self {
+        let NewSeats { capacity, waitlist_capacity, opens_at, closes_at } = new;
+        Self { capacity, waitlist_capacity: waitlist_capacity.unwrap_or_default(), opens_at, closes_at }
+    }
+}

@@ -1,0 +1,168 @@
+//! Many operations at once.
+
+use serde_json::{Value, json};
+
+use crate::school::{Course, School, Student, errors};
+
+const BATCH: &str = "/api/v1/enrollments/batch";
+
+fn enroll(student: &Student, course: &Course) -> Value {
+    json!({"op": "enroll", "student_id": student.id, "course_id": course.id})
+}
+
+fn drop(student: &Student, course: &Course) -> Value {
+    json!({"op": "drop", "student_id": student.id, "course_id": course.id})
+}
+
+fn statuses(results: &Value) -> Vec<i64> {
+    let results = results.as_array().unwrap();
+    for (index, result) in results.iter().enumerate() {
+        assert_eq!(result["index"], index);
+    }
+    results.iter().map(|result| result["status"].as_i64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn each_operation_is_answered_as_it_would_be_by_itself() {
+    let school = School::open().await;
+    let [ana, ben, cleo] = school.students(["Ana", "Ben", "Cleo"]).await;
+    let algebra = school.course("Algebra").await;
+    algebra.seats(1, 1).await;
+    let body = json!([
+        enroll(&ana, &algebra),
+        enroll(&ben, &algebra),
+        enroll(&cleo, &algebra),
+        enroll(&ana, &algebra),
+        drop(&ana, &algebra),
+        drop(&ana, &algebra),
+        {"op": "enroll", "student_id": 99, "course_id": algebra.id},
+        enroll(&cleo, &algebra),
+    ]);
+    let reply = school.post(BATCH, body).await.is_ok();
+    let results = reply.json();
+    assert_eq!(statuses(&results), [201, 202, 409, 409, 204, 404, 404, 202]);
+    assert_eq!(
+        results[0],
+        json!({"index": 0, "status": 201, "enrollment": {"id": 1, "student_id": ana.id, "course_id": algebra.id, "enrolled_at": "2026-09-01T08:00:00.000Z"}})
+    );
+    assert_eq!(results[1]["waitlisted"]["position"], 1);
+    for (place, kind) in
+        [(2, "waitlist-full"), (3, "already-enrolled"), (5, "enrollment-not-found"), (6, "student-not-found")]
+    {
+        let problem = &results[place]["problem"];
+        assert_eq!(problem["type"], format!("/problems/{kind}"));
+        assert_eq!(problem["instance"], reply.header("x-request-id"));
+    }
+    assert_eq!(results[4], json!({"index": 4, "status": 204}));
+    // The drop made room for Ben, whose place Cleo took.
+    assert_eq!((algebra.roster().await, algebra.waitlist().await), (vec!["Ben".into()], vec!["Cleo".into()]));
+}
+
+#[tokio::test]
+async fn all_of_it_or_nothing() {
+    let school = School::open().await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
+    botany.seats(0, 0).await;
+    let before = school.log().await;
+    let all = format!("{BATCH}?mode=all");
+
+    let body =
+        json!([enroll(&ana, &algebra), enroll(&ana, &botany), enroll(&ben, &algebra), drop(&ben, &botany)]);
+    let results = school.post(&all, body).await.is_ok().json();
+
+    assert_eq!(statuses(&results), [424, 409, 424, 404]);
+    assert_eq!(results[0], json!({"index": 0, "status": 424}));
+    assert_eq!(results[1]["problem"]["type"], "/problems/course-full");
+    assert_eq!(school.log().await, before);
+    let results =
+        school.post(&all, json!([enroll(&ana, &algebra), enroll(&ben, &algebra)])).await.is_ok().json();
+    assert_eq!(statuses(&results), [201, 201]);
+    assert_eq!(algebra.roster().await, ["Ana", "Ben"]);
+}
+
+#[tokio::test]
+async fn ten_thousand_are_done_and_told_in_order() {
+    let school = School::open().await;
+    let ana = school.student("Ana").await;
+    let algebra = school.course("Algebra").await;
+    let pair = [enroll(&ana, &algebra), drop(&ana, &algebra)];
+    let body: Vec<_> = pair.iter().cycle().take(10_000).cloned().collect();
+    let results = school.post(BATCH, json!(body)).await.is_ok().json();
+    assert_eq!(statuses(&results), [201, 204].repeat(5_000));
+    let last = school.get("/api/v1/events?limit=1").await.is_ok();
+    assert_eq!(last.header("x-total-count"), "10002");
+
+    let too_many: Vec<_> = pair.iter().cycle().take(10_001).cloned().collect();
+    let problem = school.post(BATCH, json!(too_many)).await.is_refused(400, "invalid-request");
+    assert_eq!(errors(&problem), [": must be a JSON array of 1 to 10000 objects"]);
+}
+
+#[tokio::test]
+async fn a_batch_that_is_sent_again_is_done_once() {
+    let school = School::open().await;
+    let ana = school.student("Ana").await;
+    let algebra = school.course("Algebra").await;
+    // Of more commits than one.
+    let pair = [enroll(&ana, &algebra), drop(&ana, &algebra)];
+    let body: Vec<_> = pair.iter().cycle().take(1_201).cloned().collect();
+    let ask = || school.post(BATCH, json!(body)).header("idempotency-key", "import-2026");
+    let first = ask().await.is_ok();
+    let again = ask().await.is_ok();
+    assert!(!first.headers.contains_key("idempotency-replayed"));
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    assert_eq!(again.body, first.body);
+    assert_eq!(school.log().await.len(), 2 + 1_201);
+    let other = school.post(BATCH, json!(pair)).header("idempotency-key", "import-2026");
+    other.await.is_refused(422, "idempotency-key-reused");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_batch_is_told_with_its_place_and_nothing_is_done() {
+    let school = School::open().await;
+    let ana = school.student("Ana").await;
+    let algebra = school.course("Algebra").await;
+    let body = json!([
+        enroll(&ana, &algebra),
+        {"op": "swap", "student_id": 0, "course_id": algebra.id},
+        {"op": "drop", "student": ana.id, "course_id": algebra.id},
+        7,
+    ]);
+    let problem = school.post(BATCH, body).await.is_refused(400, "invalid-request");
+    assert_eq!(
+        errors(&problem),
+        [
+            "/1/op: must be `enroll` or `drop`",
+            "/1/student_id: must be a whole number from 1 to 9007199254740991",
+            "/2/student_id: is required",
+            "/2/student: is not a known field; did you mean `student_id`?",
+            "/3: must be a JSON object",
+        ]
+    );
+    for none in [json!([]), json!({}), json!("enroll"), json!(null)] {
+        let problem = school.post(BATCH, none).await.is_refused(400, "invalid-request");
+        assert_eq!(errors(&problem), [": must be a JSON array of 1 to 10000 objects"]);
+    }
+    let broken =
+        school.client.ask("POST", BATCH).header("content-type", "application/json").body("[{\"op\": ");
+    broken.await.is_refused(400, "malformed-json");
+    let many: Vec<_> = (0..500).map(|_| json!({})).collect();
+    let problem = school.post(BATCH, json!(many)).await.is_refused(400, "invalid-request");
+    assert_eq!(problem["detail"], "1500 things are wrong with this request; `errors` lists the first 100.");
+    assert_eq!(errors(&problem).len(), 100);
+    let body = json!([enroll(&ana, &algebra)]);
+    school.post(&format!("{BATCH}?mode=some"), body).await.is_refused(400, "invalid-request");
+    assert_eq!(school.log().await, ["student.created", "course.created"]);
+}
+
+#[tokio::test]
+async fn a_batch_may_have_eight_mebibytes() {
+    let school = School::open().await;
+    let mebibyte = " ".repeat(1024 * 1024);
+    let ask =
+        |body: String| school.client.ask("POST", BATCH).header("content-type", "application/json").body(body);
+    // Read to its end, and then seen to be none.
+    ask(format!("{}[]", mebibyte.repeat(7))).await.is_refused(400, "invalid-request");
+    let problem = ask(format!("{}[]", mebibyte.repeat(8))).await.is_refused(413, "payload-too-large");
+    assert_eq!(problem["detail"], "The body has more than 8 MiB (8388608 bytes).");
+}

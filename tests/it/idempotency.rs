@@ -1,0 +1,120 @@
+//! A request with an Idempotency-Key is carried out once, however often it is sent.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::school::{Asking, School, errors};
+
+const STUDENTS: &str = "/api/v1/students";
+
+fn ben(school: &School) -> Asking {
+    school.post(STUDENTS, json!({"name": "Ben", "email": "ben@example.edu"}))
+}
+
+#[tokio::test]
+async fn what_is_sent_again_is_answered_again_and_done_once() {
+    let school = School::open().await;
+    let first = ben(&school).header("idempotency-key", "a-key").await.is_created();
+    assert!(!first.headers.contains_key("idempotency-replayed"));
+    school.let_pass(Duration::from_hours(23));
+
+    let again = ben(&school).header("idempotency-key", "a-key").await.is_created();
+
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    assert_eq!(again.body, first.body);
+    for header in ["location", "etag"] {
+        assert_eq!(again.header(header), first.header(header));
+    }
+    assert_eq!(school.log().await, ["student.created"]);
+    // Without a key, or under another, it is another request.
+    ben(&school).await.is_created();
+    ben(&school).header("idempotency-key", "another-key").await.is_created();
+    assert_eq!(school.log().await.len(), 3);
+}
+
+#[tokio::test]
+async fn every_answer_is_given_again_whatever_has_happened_since() {
+    let school = School::open().await;
+    let [ana, cleo] = school.students(["Ana", "Cleo"]).await;
+    let algebra = school.course("Algebra").await;
+    algebra.seats(1, 1).await;
+    let enrolled = ana.enrolls_in(&algebra).header("idempotency-key", "1").await.is_created();
+    let waits = cleo.enrolls_in(&algebra).header("idempotency-key", "2").await.is(202);
+    let refused =
+        ana.enrolls_in(&algebra).header("idempotency-key", "3").await.is_refused(409, "already-enrolled");
+    ana.drops(&algebra).await.is(204);
+    let before = school.log().await.len();
+
+    let again = ana.enrolls_in(&algebra).header("idempotency-key", "1").await.is_created();
+    assert_eq!((again.header("idempotency-replayed"), &again.body), ("true", &enrolled.body));
+    let again = cleo.enrolls_in(&algebra).header("idempotency-key", "2").await.is(202);
+    assert_eq!((again.header("idempotency-replayed"), &again.body), ("true", &waits.body));
+    let mut again =
+        ana.enrolls_in(&algebra).header("idempotency-key", "3").await.is_refused(409, "already-enrolled");
+    again["instance"] = refused["instance"].clone();
+    assert_eq!(again, refused);
+    assert_eq!(school.log().await.len(), before);
+}
+
+#[tokio::test]
+async fn a_key_names_one_request() {
+    let school = School::open().await;
+    ben(&school).header("idempotency-key", "a-key").await.is_created();
+    let other_body = school.post(STUDENTS, json!({"name": "Cleo", "email": "cleo@example.edu"}));
+    other_body.header("idempotency-key", "a-key").await.is_refused(422, "idempotency-key-reused");
+    let other_path = school.post("/api/v1/courses", json!({"name": "Logic", "level": "one"}));
+    other_path.header("idempotency-key", "a-key").await.is_refused(422, "idempotency-key-reused");
+    assert_eq!(school.log().await, ["student.created"]);
+}
+
+#[tokio::test]
+async fn a_day_later_the_key_is_free_and_forgotten() {
+    let school = School::open().await;
+    ben(&school).header("idempotency-key", "a-key").await.is_created();
+    ben(&school).header("idempotency-key", "an-old-key").await.is_created();
+    school.let_pass(Duration::from_hours(24));
+    let again = ben(&school).header("idempotency-key", "a-key").await.is_created();
+    assert!(!again.headers.contains_key("idempotency-replayed"));
+    assert_eq!(school.log().await.len(), 3);
+    assert_eq!(school.other_program().column("select key from idempotency_keys"), ["a-key"]);
+}
+
+#[tokio::test]
+async fn while_the_first_is_under_way_the_second_is_told_so() {
+    let school = School::open().await;
+    let other = school.other_program();
+    other.execute_batch("begin immediate").unwrap();
+    let first = tokio::spawn(ben(&school).header("idempotency-key", "a-key").into_future());
+    let second = loop {
+        let second = ben(&school).header("idempotency-key", "a-key");
+        // Until the first is there, the second could be it.
+        match tokio::time::timeout(Duration::from_millis(100), second.into_future()).await {
+            Ok(reply) => break reply,
+            Err(_) => tokio::task::yield_now().await,
+        }
+    };
+    second.is_refused(409, "idempotency-key-in-use");
+    drop(other);
+    first.await.unwrap();
+    ben(&school).header("idempotency-key", "a-key").await.is_created();
+    assert_eq!(school.log().await, ["student.created"]);
+}
+
+#[tokio::test]
+async fn a_key_that_is_none_is_refused() {
+    let school = School::open().await;
+    for key in ["", "two words", &"x".repeat(256), "cl\u{e9}"] {
+        let value = axum::http::HeaderValue::from_bytes(key.as_bytes()).unwrap();
+        let problem =
+            ben(&school).header_value("idempotency-key", value).await.is_refused(400, "invalid-request");
+        assert_eq!(
+            errors(&problem),
+            ["Idempotency-Key: must be one text of 1 to 255 visible ASCII characters"]
+        );
+    }
+    let twice = ben(&school).header("idempotency-key", "one").header("idempotency-key", "two");
+    twice.await.is_refused(400, "invalid-request");
+    ben(&school).header("idempotency-key", &"x".repeat(255)).await.is_created();
+    assert_eq!(school.log().await, ["student.created"]);
+}

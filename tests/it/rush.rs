@@ -1,0 +1,163 @@
+//! Registration day in small, by the program that rehearses it; and what a rush does to seats.
+
+use std::process::Output;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::json;
+
+use crate::school::{Client, Database, Process, School, matricula};
+
+async fn rush(server: &Process, more: &'static [&'static str]) -> Output {
+    let url = format!("http://{}", server.address);
+    let run = move || {
+        let mut command = matricula();
+        command
+            .args(["rush", "--url", &url, "--minutes", "0.01", "--clients", "32"])
+            .args(more)
+            .output()
+            .unwrap()
+    };
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
+
+fn told(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap() + &String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[tokio::test]
+async fn a_rush_is_proved_from_the_api_alone() {
+    let database = Database::new();
+    let server = Process::serve(&database).await;
+    let output =
+        rush(&server, &["--students", "200", "--courses", "8", "--seats", "10", "--waitlist", "3"]).await;
+    let told = told(&output);
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains("proved: no seat was sold twice"), "{told}");
+    for answer in [" 201", " 202", " 204", " waitlist-full", "99.9th percentile"] {
+        assert!(told.contains(answer), "no {answer} in {told}");
+    }
+    assert!(server.terminate().await.success());
+}
+
+#[tokio::test]
+async fn a_server_that_loses_what_it_acknowledged_is_found_out() {
+    let database = School::open().await.close().await;
+    // What no trigger of ours would do.
+    database.runs(if database.is_on_a_server() {
+        "create function lose() returns trigger language plpgsql as \
+         'begin delete from student_courses where id = new.id; return null; end';
+         create trigger lose after insert on student_courses for each row when (new.id % 10 = 0) execute function lose();"
+    } else {
+        "create trigger lose after insert on student_courses when new.id % 10 = 0
+         begin delete from student_courses where id = new.id; end;"
+    });
+    let server = Process::serve(&database).await;
+    let output = rush(&server, &["--students", "60", "--courses", "4", "--seats", "10"]).await;
+    let told = told(&output);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("the roster is not what the log says"), "{told}");
+}
+
+#[tokio::test]
+async fn a_rush_needs_a_server() {
+    for (url, reason) in [
+        ("http://127.0.0.1:9", "cannot reach 127.0.0.1:9"),
+        ("https://127.0.0.1:9", "rush speaks plain HTTP"),
+        ("127.0.0.1", "rush speaks plain HTTP"),
+    ] {
+        let output = matricula().args(["rush", "--url", url]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(told(&output).contains(reason), "{}", told(&output));
+    }
+}
+
+const CLIENTS: i64 = 64;
+
+/// 64 who want the seats of a few courses, and give some back, until it is over; each knows of the answers that it got.
+async fn want_seats(address: std::net::SocketAddr, student: i64, courses: Vec<i64>, over: Arc<AtomicBool>) {
+    let client = Client::new(address);
+    let mut chance = fastrand::Rng::with_seed(student.unsigned_abs());
+    while !over.load(Ordering::SeqCst) {
+        let course = courses[chance.usize(..courses.len())];
+        let path = format!("/api/v1/students/{student}/courses");
+        let asking = if chance.u8(..3) == 0 {
+            client.ask("DELETE", &format!("{path}/{course}"))
+        } else {
+            client.ask("POST", &path).json(&json!({"course_id": course}))
+        };
+        if asking.send().await.is_err() {
+            // The server is being killed.
+            return;
+        }
+    }
+}
+
+/// No course has more students than seats, wherever one looks.
+async fn hold(client: &Client, courses: &[(i64, i64)]) {
+    for (course, capacity) in courses {
+        let roster = client.ask("GET", &format!("/api/v1/courses/{course}/students")).await.is_ok().ids();
+        assert!(
+            i64::try_from(roster.len()).unwrap() <= *capacity,
+            "course {course}: {roster:?} on {capacity}"
+        );
+        let log = client.ask("GET", &format!("/api/v1/events?course_id={course}")).await.is_ok().json();
+        let mut enrolled = 0;
+        for event in log.as_array().unwrap() {
+            enrolled += match event["type"].as_str().unwrap() {
+                "enrollment.created" | "waitlist.promoted" => 1,
+                "enrollment.dropped" => -1,
+                _ => 0,
+            };
+            assert!(enrolled <= *capacity, "seq {} of course {course} sells a seat twice", event["seq"]);
+        }
+        assert_eq!(enrolled, i64::try_from(roster.len()).unwrap());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_seat_is_sold_twice_even_when_the_server_is_killed_in_the_middle() {
+    let database = Database::new();
+    let mut server = Process::serve(&database).await;
+    let client = Client::new(server.address);
+    for number in 1..=CLIENTS {
+        let body = json!({"name": format!("Student {number}"), "email": "s@example.edu"});
+        client.ask("POST", "/api/v1/students").json(&body).await.is_created();
+    }
+    let mut courses = Vec::new();
+    for capacity in [1, 2, 3, 5, 8, 13, 30] {
+        let body = json!({"name": format!("Course of {capacity}"), "level": "one"});
+        let id = client.ask("POST", "/api/v1/courses").json(&body).await.is_created().json()["id"]
+            .as_i64()
+            .unwrap();
+        let seats = json!({"capacity": capacity, "waitlist_capacity": capacity % 3});
+        client.ask("PUT", &format!("/api/v1/courses/{id}/seats")).json(&seats).await.is_ok();
+        courses.push((id, capacity));
+    }
+    let ids: Vec<i64> = courses.iter().map(|(id, _)| *id).collect();
+    for _ in 0..4 {
+        let over = Arc::new(AtomicBool::new(false));
+        let wanting: Vec<_> = (1..=CLIENTS)
+            .map(|student| tokio::spawn(want_seats(server.address, student, ids.clone(), Arc::clone(&over))))
+            .collect();
+        let client = Client::new(server.address);
+        let seq = async || {
+            let reply = client.ask("GET", "/api/v1/events?limit=1").await.is_ok();
+            reply.header("x-total-count").parse::<i64>().unwrap()
+        };
+        let before = seq().await;
+        while seq().await < before + 500 {
+            hold(&client, &courses[..1]).await;
+        }
+        server.kill();
+        over.store(true, Ordering::SeqCst);
+        for wanting in wanting {
+            wanting.await.unwrap();
+        }
+        server = Process::serve(&database).await;
+        hold(&Client::new(server.address), &courses).await;
+    }
+    assert!(server.terminate().await.success());
+    let db = matricula::db::Db::open(database.location()).unwrap();
+    assert_eq!(matricula::audit::audit(&db).await.unwrap().findings, []);
+}

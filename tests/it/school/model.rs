@@ -1,0 +1,125 @@
+use std::collections::BTreeMap;
+
+use matricula::registrar::{Answer, Command, CourseId, Enrollment, Event, Facts, Refusal, StudentId, decide};
+
+use super::FIRST_DAY;
+
+/// A whole small school in memory: the pure decision, numbered as the tables number.
+#[derive(Clone, Default)]
+pub(crate) struct Model {
+    pub(crate) facts: Facts,
+    pub(crate) log: Vec<Event>,
+    students: i64,
+    courses: i64,
+}
+
+impl Model {
+    pub(crate) fn new() -> Self {
+        Self { facts: Facts { now: FIRST_DAY.to_owned(), ..Facts::default() }, ..Self::default() }
+    }
+
+    pub(crate) fn carry_out(&mut self, command: &Command) -> Result<Answer, Refusal> {
+        let before = self.facts.clone();
+        let (events, mut answer) = match decide(command, &self.facts) {
+            Ok(decided) => decided,
+            Err(refusal) => {
+                assert_eq!(self.facts, before, "a refusal changes nothing");
+                return Err(refusal);
+            }
+        };
+        for mut event in events {
+            match &mut event {
+                Event::StudentCreated(student) => {
+                    self.students += 1;
+                    student.id = StudentId(self.students);
+                    answer = Answer::Student(student.clone());
+                }
+                Event::CourseCreated(course) => {
+                    self.courses += 1;
+                    course.id = CourseId(self.courses);
+                    answer = Answer::Course(course.clone());
+                }
+                _ => {}
+            }
+            self.hold_order(&event);
+            self.facts.apply(&event);
+            self.log.push(event);
+        }
+        self.hold_seats(&before);
+        Ok(answer)
+    }
+    /// First come, first served.
+    fn hold_order(&self, event: &Event) {
+        match event {
+            Event::WaitlistPromoted { waiting, .. } => {
+                assert_eq!(
+                    self.facts.waiting_for(waiting.course_id).next(),
+                    Some(waiting),
+                    "the first moves up"
+                );
+            }
+            Event::WaitlistJoined(waiting) => {
+                let last = self.facts.waiting_for(waiting.course_id).last();
+                assert!(
+                    last.is_none_or(|last| last.joined_seq < waiting.joined_seq),
+                    "who joins goes to the end"
+                );
+                let waits = self.facts.place(waiting.student_id, waiting.course_id);
+                assert_eq!(waits, None, "nobody waits twice for one course");
+            }
+            _ => {}
+        }
+    }
+
+    /// After a command, whatever it was.
+    fn hold_seats(&self, before: &Facts) {
+        let facts = &self.facts;
+        for id in facts.courses.keys() {
+            let (seats, were) = (facts.seats_of(*id), before.seats_of(*id));
+            let rows = facts.enrollments_of_course(*id).count();
+            assert_eq!(seats.enrolled, i64::try_from(rows).unwrap(), "counts are those of the rows");
+            if let Some(capacity) = seats.capacity {
+                assert!(
+                    seats.enrolled <= capacity.max(were.enrolled),
+                    "no seat is sold twice: {seats:?}, were {were:?}"
+                );
+            }
+            let idle = seats.capacity.is_none_or(|capacity| seats.enrolled < capacity);
+            assert!(!idle || seats.waitlisted == 0, "no seat is idle while somebody waits: {seats:?}");
+            let places = seats.waitlist_capacity.max(were.waitlisted);
+            assert!(seats.waitlisted <= places, "the waitlist is no longer than it may be: {seats:?}");
+            for waiting in facts.waiting_for(*id) {
+                let pair = (waiting.student_id, *id);
+                assert!(!facts.enrollments.contains_key(&pair), "who has a seat does not wait: {pair:?}");
+                assert!(
+                    facts.students.contains_key(&waiting.student_id),
+                    "nobody who is gone waits: {pair:?}"
+                );
+            }
+        }
+        let courses = facts.waitlists.iter().filter(|(_, waitlist)| !waitlist.is_empty()).map(|(id, _)| id);
+        assert!(
+            courses.chain(facts.limits.keys()).all(|id| facts.courses.contains_key(id)),
+            "no course, no seats"
+        );
+    }
+}
+
+/// What the log alone says about who takes what.
+pub(crate) fn enrollments_by(log: &[Event]) -> BTreeMap<(StudentId, CourseId), Enrollment> {
+    let mut taken = BTreeMap::new();
+    for event in log {
+        match event {
+            Event::EnrollmentCreated(row) | Event::WaitlistPromoted { enrollment: row, .. } => {
+                let before = taken.insert((row.student_id, row.course_id), row.clone());
+                assert_eq!(before, None, "no pair twice");
+            }
+            Event::EnrollmentDropped(row) => {
+                let before = taken.remove(&(row.student_id, row.course_id));
+                assert_eq!(before.as_ref(), Some(row), "only what is there is dropped");
+            }
+            _ => {}
+        }
+    }
+    taken
+}

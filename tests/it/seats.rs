@@ -1,0 +1,344 @@
+//! Seats, the waitlist and the registration window.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::school::{School, errors};
+
+const HOUR: Duration = Duration::from_hours(1);
+/// A millisecond is missing.
+const ALMOST_AN_HOUR: Duration = Duration::from_millis(3_599_999);
+
+#[tokio::test]
+async fn a_course_without_limits_takes_everybody_and_says_so() {
+    let school = School::open().await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    let algebra = school.course("Algebra").await;
+    ana.enrolls_in(&algebra).await.is_created();
+    ben.enrolls_in(&algebra).await.is_created();
+    let none = json!({"capacity": null, "waitlist_capacity": 0, "opens_at": null, "closes_at": null, "enrolled": 2, "waitlisted": 0});
+    assert_eq!(school.get(&algebra.seats_url()).await.is_ok().json(), none);
+    assert!(school.get(&algebra.url()).await.is_ok().json().get("seats").is_none());
+    school.delete(&algebra.seats_url()).await.is(204);
+    assert!(!school.log().await.contains(&"seats.removed".to_owned()));
+}
+
+#[tokio::test]
+async fn a_full_course_refuses_and_says_how_full_it_is() {
+    let school = School::open().await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    let algebra = school.course("Algebra").await;
+    let set = algebra.seats(1, 0).await;
+    assert_eq!(
+        set,
+        json!({"capacity": 1, "waitlist_capacity": 0, "opens_at": null, "closes_at": null, "enrolled": 0, "waitlisted": 0})
+    );
+    ana.enrolls_in(&algebra).await.is_created();
+
+    for refused in [ben.enrolls_in(&algebra).await, ben.makes_sure_of(&algebra).await] {
+        let problem = refused.is_refused(409, "course-full");
+        assert_eq!((&problem["capacity"], &problem["enrolled"]), (&json!(1), &json!(1)));
+        assert_eq!(problem["detail"], format!("Course {} is full: 1 of 1 seats are taken.", algebra.id));
+    }
+
+    ana.enrolls_in(&algebra).await.is_refused(409, "already-enrolled");
+    assert_eq!(algebra.roster().await, ["Ana"]);
+    assert!(ana.drops(&algebra).await.is(204).body.is_empty());
+    ben.enrolls_in(&algebra).await.is_created();
+}
+
+#[tokio::test]
+async fn a_course_shows_how_full_it_is_wherever_it_is_shown() {
+    let school = School::open().await;
+    let ana = school.student("Ana").await;
+    let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
+    algebra.seats(30, 5).await;
+    ana.enrolls_in(&algebra).await.is_created();
+    let seats = json!({"capacity": 30, "enrolled": 1, "waitlisted": 0});
+    assert_eq!(school.get(&algebra.url()).await.is_ok().json()["seats"], seats);
+    let changed = school.patch(&algebra.url(), json!({"level": "graduate"})).await.is_ok();
+    assert_eq!(changed.json()["seats"], seats);
+    for list in ["/api/v1/courses", "/api/v1/courses?sort=name", "/api/v1/courses?q=a&limit=1"] {
+        let list = school.get(list).await.is_ok().json();
+        assert_eq!(list[0]["seats"], seats);
+        assert!(list.as_array().unwrap().iter().skip(1).all(|course| course.get("seats").is_none()));
+    }
+    // The courses of a student are what they were.
+    let courses = school.get(&ana.courses_url()).await.is_ok().json();
+    assert_eq!(courses, json!([{"id": algebra.id, "name": "Algebra", "level": "graduate"}]));
+    assert_ne!(botany.id, algebra.id);
+}
+
+#[tokio::test]
+async fn who_changes_a_course_is_not_in_the_way_of_who_enrolls() {
+    let school = School::open().await;
+    let ana = school.student("Ana").await;
+    let algebra = school.course("Algebra").await;
+    algebra.seats(30, 0).await;
+    let read = school.get(&algebra.url()).await.is_ok();
+    let tag = read.header("etag").to_owned();
+    school.get(&algebra.url()).header("if-none-match", &tag).await.is(304);
+
+    ana.enrolls_in(&algebra).await.is_created();
+
+    // It shows something else now, but the course is the same.
+    school.get(&algebra.url()).header("if-none-match", &tag).await.is_ok();
+    let changed =
+        school.patch(&algebra.url(), json!({"level": "graduate"})).header("if-match", &tag).await.is_ok();
+    assert_eq!(changed.header("etag"), school.get(&algebra.url()).await.is_ok().header("etag"));
+    school
+        .patch(&algebra.url(), json!({"level": "one"}))
+        .header("if-match", &tag)
+        .await
+        .is_refused(412, "stale");
+}
+
+#[tokio::test]
+async fn who_comes_too_late_waits_in_line() {
+    let school = School::open().await;
+    let [ana, ben, cleo, dan] = school.students(["Ana", "Ben", "Cleo", "Dan"]).await;
+    let algebra = school.course("Algebra").await;
+    algebra.seats(1, 2).await;
+    ana.enrolls_in(&algebra).await.is_created();
+
+    let waits = ben.enrolls_in(&algebra).await.is(202).json();
+    let first = json!({"status": "waitlisted", "student_id": ben.id, "course_id": algebra.id, "position": 1, "joined_at": "2026-09-01T08:00:00.000Z"});
+    assert_eq!(waits, first);
+    assert_eq!(cleo.makes_sure_of(&algebra).await.is(202).json()["position"], 2);
+    // To ask again by PUT changes nothing; by POST it is refused.
+    assert_eq!(ben.makes_sure_of(&algebra).await.is(202).json(), first);
+    let problem = cleo.enrolls_in(&algebra).await.is_refused(409, "already-waitlisted");
+    assert_eq!((&problem["position"], &problem["url"]), (&json!(2), &json!(cleo.enrollment_url(&algebra))));
+    let problem = dan.enrolls_in(&algebra).await.is_refused(409, "waitlist-full");
+    assert_eq!(problem["waitlist_capacity"], 2);
+
+    assert_eq!(algebra.waitlist().await, ["Ben", "Cleo"]);
+    let list = school.get(&algebra.waitlist_url()).await.is_ok();
+    assert_eq!(list.header("x-total-count"), "2");
+    assert_eq!(
+        list.json()[1],
+        json!({"position": 2, "student_id": cleo.id, "name": "Cleo", "email": "cleo@example.edu", "joined_at": "2026-09-01T08:00:00.000Z"})
+    );
+    let problem = school.get(&ben.enrollment_url(&algebra)).await.is_refused(404, "enrollment-not-found");
+    assert_eq!(problem["waitlisted"], json!({"position": 1, "joined_at": "2026-09-01T08:00:00.000Z"}));
+    assert_eq!(ben.courses().await, [""; 0]);
+    assert_eq!(
+        school.get(&algebra.url()).await.is_ok().json()["seats"],
+        json!({"capacity": 1, "enrolled": 1, "waitlisted": 2})
+    );
+}
+
+#[tokio::test]
+async fn a_waitlist_is_paged_without_losing_count() {
+    let school = School::open().await;
+    let [ana, ben, cleo, dan] = school.students(["Ana", "Ben", "Cleo", "Dan"]).await;
+    let algebra = school.course("Algebra").await;
+    algebra.seats(0, 10).await;
+    for student in [&ben, &ana, &dan, &cleo] {
+        student.enrolls_in(&algebra).await.is(202);
+    }
+    let first = school.get(&format!("{}?limit=2", algebra.waitlist_url())).await.is_ok();
+    let rest = school.client.ask("GET", first.next_page().unwrap()).await.is_ok();
+    let told: Vec<_> = [first.json(), rest.json()]
+        .iter()
+        .flat_map(|page| page.as_array().unwrap().clone())
+        .map(|row| (row["position"].as_i64().unwrap(), row["name"].as_str().unwrap().to_owned()))
+        .collect();
+    assert_eq!(told, [(1, "Ben".into()), (2, "Ana".into()), (3, "Dan".into()), (4, "Cleo".into())]);
+    assert_eq!(rest.next_page(), None);
+    school.get("/api/v1/courses/77/waitlist").await.is_refused(404, "course-not-found");
+}
+
+#[tokio::test]
+async fn the_first_who_waits_takes_the_seat_that_comes_free() {
+    let school = School::open().await;
+    let [ana, ben, cleo] = school.students(["Ana", "Ben", "Cleo"]).await;
+    let algebra = school.course("Algebra").await;
+    algebra.seats(1, 5).await;
+    ana.enrolls_in(&algebra).await.is_created();
+    ben.enrolls_in(&algebra).await.is(202);
+    cleo.enrolls_in(&algebra).await.is(202);
+    let before = school.log().await.len();
+
+    school.let_pass(HOUR);
+    ana.drops(&algebra).await.is(204);
+
+    assert_eq!(school.log().await[before..], ["enrollment.dropped", "waitlist.promoted"]);
+    assert_eq!(algebra.roster().await, ["Ben"]);
+    assert_eq!(algebra.waitlist().await, ["Cleo"]);
+    let enrollment = school.get(&ben.enrollment_url(&algebra)).await.is_ok().json();
+    assert_eq!(enrollment["enrolled_at"], "2026-09-01T09:00:00.000Z");
+    let promoted =
+        school.get(&format!("/api/v1/events?student_id={}&type=waitlist.promoted", ben.id)).await.is_ok();
+    assert_eq!(promoted.json()[0]["enrollment_id"], enrollment["id"]);
+
+    // Who leaves and comes again goes to the end of the line.
+    ana.enrolls_in(&algebra).await.is(202);
+    ben.drops(&algebra).await.is(204);
+    ben.enrolls_in(&algebra).await.is(202);
+    assert_eq!(
+        (algebra.roster().await, algebra.waitlist().await),
+        (vec!["Cleo".into()], vec!["Ana".into(), "Ben".into()])
+    );
+}
+
+#[tokio::test]
+async fn who_leaves_the_waitlist_takes_nobodys_seat_with_them() {
+    let school = School::open().await;
+    let [ana, ben, cleo] = school.students(["Ana", "Ben", "Cleo"]).await;
+    let algebra = school.course("Algebra").await;
+    algebra.seats(1, 5).await;
+    ana.enrolls_in(&algebra).await.is_created();
+    ben.enrolls_in(&algebra).await.is(202);
+    cleo.enrolls_in(&algebra).await.is(202);
+    ben.drops(&algebra).await.is(204);
+    ben.drops(&algebra).await.is_refused(404, "enrollment-not-found");
+    assert_eq!((algebra.roster().await, algebra.waitlist().await), (vec!["Ana".into()], vec!["Cleo".into()]));
+    assert_eq!(school.log().await.last().unwrap(), "waitlist.left");
+}
+
+#[tokio::test]
+async fn more_seats_are_taken_in_order_and_fewer_drop_nobody() {
+    let school = School::open().await;
+    let [ana, ben, cleo, dan] = school.students(["Ana", "Ben", "Cleo", "Dan"]).await;
+    let algebra = school.course("Algebra").await;
+    algebra.seats(1, 5).await;
+    ana.enrolls_in(&algebra).await.is_created();
+    for student in [&ben, &cleo, &dan] {
+        student.enrolls_in(&algebra).await.is(202);
+    }
+
+    let set = algebra.seats(3, 5).await;
+    assert_eq!((&set["enrolled"], &set["waitlisted"]), (&json!(3), &json!(1)));
+    assert_eq!(algebra.roster().await, ["Ana", "Ben", "Cleo"]);
+
+    let set = algebra.seats(1, 5).await;
+    assert_eq!((&set["capacity"], &set["enrolled"], &set["waitlisted"]), (&json!(1), &json!(3), &json!(1)));
+    assert_eq!(algebra.roster().await, ["Ana", "Ben", "Cleo"]);
+    // Over-full: who leaves makes room for nobody yet.
+    ana.drops(&algebra).await.is(204);
+    ben.drops(&algebra).await.is(204);
+    assert_eq!((algebra.roster().await, algebra.waitlist().await), (vec!["Cleo".into()], vec!["Dan".into()]));
+    cleo.drops(&algebra).await.is(204);
+    assert_eq!((algebra.roster().await, algebra.waitlist().await), (vec!["Dan".into()], vec![]));
+    let before = school.log().await.len();
+    algebra.seats(1, 5).await;
+    assert_eq!(school.log().await.len(), before, "the same limits once more are no change");
+}
+
+#[tokio::test]
+async fn without_a_limit_everybody_who_waits_has_a_seat() {
+    let school = School::open().await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    let algebra = school.course("Algebra").await;
+    algebra.seats(0, 5).await;
+    ana.enrolls_in(&algebra).await.is(202);
+    ben.enrolls_in(&algebra).await.is(202);
+    school.delete(&algebra.seats_url()).await.is(204);
+    assert_eq!(
+        (algebra.roster().await, algebra.waitlist().await),
+        (vec!["Ana".into(), "Ben".into()], vec![])
+    );
+    assert_eq!(school.log().await[6..], ["seats.removed", "waitlist.promoted", "waitlist.promoted"]);
+    assert!(school.get(&algebra.url()).await.is_ok().json().get("seats").is_none());
+}
+
+#[tokio::test]
+async fn who_is_deleted_leaves_every_line_and_makes_room() {
+    let school = School::open().await;
+    let [ana, ben, cleo] = school.students(["Ana", "Ben", "Cleo"]).await;
+    let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
+    algebra.seats(1, 5).await;
+    botany.seats(0, 5).await;
+    for student in [&ana, &ben, &cleo] {
+        student.enrolls_in(&algebra).await;
+    }
+    ana.enrolls_in(&botany).await.is(202);
+    ben.enrolls_in(&botany).await.is(202);
+
+    let problem = school.delete(&ana.url()).await.is_refused(409, "has-enrollments");
+    assert_eq!((&problem["enrolled"], &problem["waitlisted"]), (&json!(1), &json!(1)));
+    school.delete(&format!("{}?drop=true", ana.url())).await.is(204);
+
+    assert_eq!((algebra.roster().await, algebra.waitlist().await), (vec!["Ben".into()], vec!["Cleo".into()]));
+    assert_eq!(botany.waitlist().await, ["Ben"]);
+    let problem = school.delete(&cleo.url()).await.is_refused(409, "has-enrollments");
+    assert_eq!((&problem["enrolled"], &problem["waitlisted"]), (&json!(0), &json!(1)));
+}
+
+#[tokio::test]
+async fn a_course_that_is_deleted_lets_everybody_go() {
+    let school = School::open().await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    let algebra = school.course("Algebra").await;
+    algebra.seats(1, 5).await;
+    ana.enrolls_in(&algebra).await.is_created();
+    ben.enrolls_in(&algebra).await.is(202);
+    let before = school.log().await.len();
+    school.delete(&algebra.url()).await.is_refused(409, "has-enrollments");
+    school.delete(&format!("{}?drop=true", algebra.url())).await.is(204);
+    assert_eq!(
+        school.log().await[before..],
+        ["waitlist.left", "enrollment.dropped", "seats.removed", "course.deleted"]
+    );
+    // Limits alone are in nobody's way.
+    let botany = school.course("Botany").await;
+    botany.seats(1, 0).await;
+    school.delete(&botany.url()).await.is(204);
+    school.get(&botany.seats_url()).await.is_refused(404, "course-not-found");
+}
+
+#[tokio::test]
+async fn registration_is_open_from_its_opening_until_its_closing() {
+    let school = School::open().await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    let algebra = school.course("Algebra").await;
+    let window = json!({"capacity": null, "opens_at": "2026-09-01T11:00:00+02:00", "closes_at": "2026-09-01T10:00:00Z"});
+    let set = school.put(&algebra.seats_url()).json(&window).await.is_ok().json();
+    assert_eq!(set["opens_at"], "2026-09-01T09:00:00.000Z");
+
+    school.let_pass(ALMOST_AN_HOUR);
+    let problem = ana.enrolls_in(&algebra).await.is_refused(409, "registration-not-open");
+    assert_eq!(problem["opens_at"], "2026-09-01T09:00:00.000Z");
+    school.let_pass(Duration::from_millis(1));
+    ana.enrolls_in(&algebra).await.is_created();
+    school.let_pass(ALMOST_AN_HOUR);
+    ana.enrolls_in(&algebra).await.is_refused(409, "already-enrolled");
+    school.let_pass(Duration::from_millis(1));
+    for refused in [ben.enrolls_in(&algebra).await, ana.makes_sure_of(&algebra).await] {
+        let problem = refused.is_refused(409, "registration-closed");
+        assert_eq!(problem["closes_at"], "2026-09-01T10:00:00.000Z");
+    }
+    // Whoever runs the registration drops at any time.
+    ana.drops(&algebra).await.is(204);
+}
+
+#[tokio::test]
+async fn limits_that_cannot_be_are_refused_all_at_once() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let body = json!({"capacity": -1, "waitlist_capacity": null, "opens_at": "tomorrow", "closes_at": "2026-09-01", "seats": 3});
+    let problem = school.put(&algebra.seats_url()).json(&body).await.is_refused(400, "invalid-request");
+    assert_eq!(
+        errors(&problem),
+        [
+            "/capacity: must be a whole number from 0 to 1000000",
+            "/waitlist_capacity: must be a whole number from 0 to 1000000",
+            "/opens_at: must be a time with its offset, like 2026-09-01T08:00:00Z (RFC 3339)",
+            "/closes_at: must be a time with its offset, like 2026-09-01T08:00:00Z (RFC 3339)",
+            "/seats: is not a known field; known are `capacity`, `waitlist_capacity`, `opens_at`, `closes_at`",
+        ]
+    );
+    let body =
+        json!({"capacity": 1, "opens_at": "2026-09-02T00:00:00Z", "closes_at": "2026-09-02T01:00:00+01:00"});
+    let problem = school.put(&algebra.seats_url()).json(&body).await.is_refused(400, "invalid-request");
+    assert_eq!(errors(&problem), ["/closes_at: must be after opens_at"]);
+    school.put(&algebra.seats_url()).json(&json!({})).await.is_refused(400, "invalid-request");
+    school
+        .put("/api/v1/courses/9/seats")
+        .json(&json!({"capacity": 1}))
+        .await
+        .is_refused(404, "course-not-found");
+    assert_eq!(school.log().await, ["course.created"]);
+}

@@ -1,0 +1,77 @@
+//! Every small school there is: three students, two courses, one or two seats, whatever is asked in whatever order. The
+//! model holds its promises at every step.
+
+use std::collections::{HashSet, VecDeque};
+
+use matricula::registrar::{Command, CourseId, Limits, Role, StudentId};
+
+use crate::school::Model;
+
+const STUDENTS: i64 = 3;
+const COURSES: i64 = 2;
+
+/// What is asked of a course and of its students.
+fn commands() -> Vec<Command> {
+    let students = (1..=STUDENTS).map(StudentId);
+    let mut commands = Vec::new();
+    for course_id in (1..=COURSES).map(CourseId) {
+        for student_id in students.clone() {
+            commands.push(Command::Enroll { student_id, course_id });
+            commands.push(Command::Drop { student_id, course_id, role: Role::Student });
+        }
+        for (capacity, waitlist_capacity) in [(1, 0), (1, 2), (2, 1)] {
+            let limits = Limits { capacity: Some(capacity), waitlist_capacity, ..Limits::default() };
+            commands.push(Command::SetSeats { course_id, limits });
+        }
+        commands.push(Command::RemoveSeats { course_id });
+        commands.push(Command::DeleteCourse { id: course_id, drop: true, expected: None });
+    }
+    commands.extend(students.map(|id| Command::DeleteStudent { id, drop: true, expected: None }));
+    commands
+}
+
+/// What is the same in two schools that go on in the same way.
+fn what_matters(model: &Model) -> String {
+    let facts = &model.facts;
+    let mut students: Vec<_> = facts.students.keys().map(|id| id.0).collect();
+    students.sort_unstable();
+    let mut courses: Vec<_> = facts.courses.keys().copied().collect();
+    courses.sort_unstable();
+    let courses = courses.into_iter().map(|id| {
+        let enrolled: Vec<_> = facts.enrollments_of_course(id).map(|row| row.student_id.0).collect();
+        let waiting: Vec<_> = facts.waiting_for(id).map(|row| row.student_id.0).collect();
+        (id.0, facts.limits_of(id), enrolled, waiting)
+    });
+    format!("{students:?} {:?}", courses.collect::<Vec<_>>())
+}
+
+#[test]
+fn every_small_school_keeps_the_promises() {
+    let mut first = Model::new();
+    for _ in 0..STUDENTS {
+        first
+            .carry_out(&Command::CreateStudent { name: "Ana".to_owned(), email: "a@example.edu".to_owned() })
+            .unwrap();
+    }
+    for _ in 0..COURSES {
+        first
+            .carry_out(&Command::CreateCourse { name: "Algebra".to_owned(), level: "one".to_owned() })
+            .unwrap();
+    }
+    first.log.clear();
+    let commands = commands();
+    let mut seen = HashSet::from([what_matters(&first)]);
+    let mut open = VecDeque::from([first]);
+    while let Some(school) = open.pop_front() {
+        for command in &commands {
+            let mut next = school.clone();
+            // The model asserts what has to hold.
+            let _ = next.carry_out(command);
+            next.log.clear();
+            if seen.insert(what_matters(&next)) {
+                open.push_back(next);
+            }
+        }
+    }
+    assert!(seen.len() > 5_000, "only {} schools were seen", seen.len());
+}

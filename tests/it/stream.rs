@@ -1,0 +1,105 @@
+//! The log as a stream: everybody hears everything, in order, once.
+
+use serde_json::json;
+
+use crate::school::{Process, School, errors};
+
+const EVENTS: &str = "/api/v1/events";
+
+#[tokio::test]
+async fn a_listener_hears_what_was_and_what_comes() {
+    let school = School::open().await;
+    let ana = school.student("Ana").await;
+    let mut listener = school.get(EVENTS).listen().await;
+    let heard = listener.next().await.unwrap();
+    assert_eq!(heard, school.get(EVENTS).await.is_ok().json()[0]);
+
+    let algebra = school.course("Algebra").await;
+    ana.enrolls_in(&algebra).await.is_created();
+    assert_eq!(listener.next().await.unwrap()["type"], "course.created");
+    let heard = listener.next().await.unwrap();
+    assert_eq!(heard, school.get(&format!("{EVENTS}?after=2")).await.is_ok().json()[0]);
+    assert_eq!((&heard["type"], &heard["student_id"]), (&json!("enrollment.created"), &json!(ana.id)));
+}
+
+#[tokio::test]
+async fn who_was_cut_off_goes_on_where_they_were() {
+    let school = School::open().await;
+    school.students(["Ana", "Ben", "Cleo", "Dan"]).await;
+    let mut listener = school.get(EVENTS).listen().await;
+    assert_eq!(listener.seqs(2).await, [1, 2]);
+    drop(listener);
+    // The header, which a browser sends by itself, goes before the address that it was given first.
+    let mut listener = school.get(&format!("{EVENTS}?after=0")).header("last-event-id", "2").listen().await;
+    assert_eq!(listener.seqs(2).await, [3, 4]);
+    let mut listener = school.get(&format!("{EVENTS}?after=3")).listen().await;
+    assert_eq!(listener.seqs(1).await, [4]);
+    school.student("Elif").await;
+    assert_eq!(listener.seqs(1).await, [5]);
+}
+
+#[tokio::test]
+async fn a_listener_who_is_far_behind_misses_nothing_either() {
+    let school = School::open().await;
+    let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
+    let mut early = school.get(EVENTS).listen().await;
+    // More than are told at a time, while one listens and none of them reads.
+    for _ in 0..600 {
+        ana.enrolls_in(&algebra).await.is_created();
+        ana.drops(&algebra).await.is(204);
+    }
+    let all: Vec<i64> = (1..=1202).collect();
+    assert_eq!(early.seqs(1202).await, all);
+    assert_eq!(school.get(EVENTS).listen().await.seqs(1202).await, all);
+}
+
+#[tokio::test]
+async fn a_listener_may_choose() {
+    let school = School::open().await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    let algebra = school.course("Algebra").await;
+    ana.enrolls_in(&algebra).await.is_created();
+    let mut of_ben = school.get(&format!("{EVENTS}?student_id={}", ben.id)).listen().await;
+    let mut drops =
+        school.get(&format!("{EVENTS}?course_id={}&type=enrollment.dropped", algebra.id)).listen().await;
+    ben.enrolls_in(&algebra).await.is_created();
+    ana.drops(&algebra).await.is(204);
+    ben.drops(&algebra).await.is(204);
+    assert_eq!(of_ben.seqs(3).await, [2, 5, 7]);
+    assert_eq!(drops.seqs(2).await, [6, 7]);
+}
+
+#[tokio::test]
+async fn what_another_server_of_the_same_school_writes_is_heard_too() {
+    let school = School::open().await;
+    let mut listener = school.get(EVENTS).listen().await;
+    let other = Process::serve(school.database()).await;
+    let body = json!({"name": "Ana", "email": "ana@example.edu"});
+    let client = crate::school::Client::new(other.address);
+    for _ in 0..3 {
+        client.ask("POST", "/api/v1/students").json(&body).await.is_created();
+    }
+    assert_eq!(listener.seqs(3).await, [1, 2, 3]);
+    school.student("Ben").await;
+    assert_eq!(listener.seqs(1).await, [4]);
+}
+
+#[tokio::test]
+async fn a_server_that_stops_ends_its_streams() {
+    let school = School::open().await;
+    school.student("Ana").await;
+    let mut listener = school.get(EVENTS).listen().await;
+    assert_eq!(listener.seqs(1).await, [1]);
+    school.close().await;
+    assert_eq!(listener.next().await, None);
+}
+
+#[tokio::test]
+async fn a_stream_has_no_pages() {
+    let school = School::open().await;
+    let stream = |path: &str| school.get(path).header("accept", "text/html, text/event-stream;q=0.9");
+    let problem = stream(&format!("{EVENTS}?limit=5")).await.is_refused(400, "invalid-request");
+    assert_eq!(errors(&problem), ["limit: is not for a stream, which has no pages"]);
+    let problem = stream(EVENTS).header("last-event-id", "x").await.is_refused(400, "invalid-request");
+    assert_eq!(errors(&problem), ["Last-Event-ID: must be a whole number from 0 to 9007199254740991"]);
+}

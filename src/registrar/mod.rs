@@ -39,7 +39,8 @@ use crate::metrics::Metrics;
 
 /// Commands that may wait; one more is refused at once.
 const QUEUE: usize = 8192;
-/// Commands that share a commit at most, which bounds how long the last of them waits.
+/// Operations that share a commit at most, which bounds how long the last of them waits; a command that has more of them
+/// has a commit to itself.
 const BATCH: usize = 512;
 /// In the place of a part: all of a request.
 const WHOLE: i64 = -1;
@@ -134,18 +135,27 @@ async fn carry_out(
     metrics: &Metrics,
     news: &Notify,
 ) {
-    let mut batch = Vec::with_capacity(BATCH);
+    let mut waiting = Vec::with_capacity(BATCH);
     loop {
-        let taken = tokio::select! {
-            taken = queue.recv_many(&mut batch, BATCH) => taken,
-            () = stop.notified() => {
-                queue.close();
-                continue;
-            }
-        };
-        if taken == 0 {
-            return writer.close();
+        while waiting.len() < BATCH
+            && let Ok(asked) = queue.try_recv()
+        {
+            waiting.push(asked);
         }
+        if waiting.is_empty() {
+            let taken = tokio::select! {
+                taken = queue.recv_many(&mut waiting, BATCH) => taken,
+                () = stop.notified() => {
+                    queue.close();
+                    continue;
+                }
+            };
+            if taken == 0 {
+                return writer.close();
+            }
+        }
+        let taken = sharing(waiting.iter().map(|asked| &asked.command));
+        let batch: Vec<_> = waiting.drain(..taken).collect();
         metrics.queue_depth.dec_by(i64::try_from(taken).unwrap_or(i64::MAX));
         metrics.batch_size.observe(f64::from(u32::try_from(taken).unwrap_or(u32::MAX)));
         let began = Instant::now();
@@ -154,20 +164,34 @@ async fn carry_out(
         metrics.commit_seconds.observe(began.elapsed().as_secs_f64());
         news.notify_one();
         let held_up = outcome.iter().find_map(held_up);
-        for (asked, answer) in batch.drain(..).zip(outcome) {
+        for (asked, answer) in batch.into_iter().zip(outcome) {
             drop(asked.in_use);
             // Nobody waits for it any more; it is done all the same.
             let _ = asked.answer.send(answer);
         }
         // Another program keeps the database, or its server is away. Whoever waits here has waited as long, and must not
         // wait for turn after turn of it.
-        while let Some(error) = &held_up
-            && let Ok(asked) = queue.try_recv()
-        {
-            metrics.queue_depth.dec();
-            let _ = asked.answer.send(Err(Refusal::Engine(error.clone())));
+        if let Some(error) = held_up {
+            waiting.extend(std::iter::from_fn(|| queue.try_recv().ok()));
+            for asked in waiting.drain(..) {
+                metrics.queue_depth.dec();
+                let _ = asked.answer.send(Err(Refusal::Engine(error.clone())));
+            }
         }
     }
+}
+
+/// How many of the commands, from the first on, share the next commit.
+fn sharing<'a>(commands: impl Iterator<Item = &'a Command>) -> usize {
+    let weight = |command: &Command| match command {
+        Command::Batch { operations, .. } => operations.len(),
+        _ => 1,
+    };
+    let until = commands.scan(0, |sum, command| {
+        *sum += weight(command);
+        Some(*sum)
+    });
+    until.take_while(|sum| *sum <= BATCH).count().max(1)
 }
 
 /// What keeps others waiting too, as it is told to those of whom nothing was tried.
@@ -245,4 +269,23 @@ fn refused(error: DbError) -> Refusal {
 
 fn broken(what: &str) -> Refusal {
     Refusal::Engine(DbError::Engine(what.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_for_much_does_not_hold_up_the_others_for_long() {
+        let one =
+            || Command::Drop { student_id: StudentId(1), course_id: CourseId(1), role: Role::Registrar };
+        let many = |count| {
+            let operations = vec![Operation::Drop(StudentId(1), CourseId(1)); count];
+            Command::Batch { operations, all: false }
+        };
+        assert_eq!(sharing([one(), one(), one()].iter()), 3);
+        assert_eq!(sharing([one(), many(500), many(500), one()].iter()), 2);
+        assert_eq!(sharing([many(10_000), one()].iter()), 1);
+        assert_eq!(sharing(vec![one(); 600].iter()), BATCH);
+    }
 }

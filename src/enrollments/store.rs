@@ -33,15 +33,7 @@ pub fn courses_of(student_id: StudentId) -> Listing<Course> {
                join students s on s.id = sc.student_id join courses c on c.id = sc.course_id \
                where sc.student_id = $1 and sc.id + 0 > $2 order by sc.id + 0 limit $3",
         args: Box::new(move |after| vec![student_id.0.into(), after.map_or(0, |after| after.id).into()]),
-        map: |row| {
-            let course = Course {
-                id: row.int(1)?.into(),
-                name: row.opt_text(2)?,
-                level: row.opt_text(3)?,
-                seats: None,
-            };
-            Ok(Listed { row: course, text: None, id: row.int(0)? })
-        },
+        map: listed_course,
     }
 }
 
@@ -60,15 +52,7 @@ pub fn courses_of_at(student_id: StudentId, time: &Time) -> Listing<Course> {
             ") e left join courses c on c.id = e.other_id order by e.enrollment_id limit $4"
         ),
         args: args_at(student_id.0, time.clone()),
-        map: |row| {
-            let course = Course {
-                id: row.int(1)?.into(),
-                name: row.opt_text(2)?,
-                level: row.opt_text(3)?,
-                seats: None,
-            };
-            Ok(Listed { row: course, text: None, id: row.int(0)? })
-        },
+        map: listed_course,
     }
 }
 
@@ -142,6 +126,12 @@ use standing;
 
 fn args_at(id: i64, time: Time) -> ArgsAfter {
     Box::new(move |after| vec![id.into(), time.0.as_str().into(), after.map_or(0, |after| after.id).into()])
+}
+
+fn listed_course(row: &Row<'_>) -> Result<Listed<Course>, DbError> {
+    let course =
+        Course { id: row.int(1)?.into(), name: row.opt_text(2)?, level: row.opt_text(3)?, seats: None };
+    Ok(Listed { row: course, text: None, id: row.int(0)? })
 }
 
 fn listed_on_roster(row: &Row<'_>) -> Result<Listed<RosterEntry>, DbError> {

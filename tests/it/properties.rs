@@ -6,7 +6,8 @@ use matricula::audit::audit;
 use matricula::clock::{Clock, Hand};
 use matricula::db::Db;
 use matricula::registrar::{
-    Answer, Command, CourseId, Event, Limits, Origin, Refusal, Role, StudentId, Version, Waitlist, limits,
+    Answer, Command, CourseId, Done, Event, Limits, Operation, Origin, Refusal, Role, StudentId, Version,
+    Waitlist, limits,
 };
 use proptest::prelude::*;
 
@@ -29,6 +30,10 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
         },
     );
     let role = prop_oneof![3 => Just(Role::Registrar), 1 => Just(Role::Student)];
+    let operation = prop_oneof![
+        2 => (student(), course()).prop_map(|(student_id, course_id)| Operation::Enroll(student_id, course_id)),
+        1 => (student(), course()).prop_map(|(student_id, course_id)| Operation::Drop(student_id, course_id)),
+    ];
     let command = prop_oneof![
         3 => (text(), text()).prop_map(|(name, email)| Command::CreateStudent { name, email }),
         2 => (text(), text()).prop_map(|(name, level)| Command::CreateCourse { name, level }),
@@ -46,6 +51,8 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
             .prop_map(|(student_id, course_id, role)| Command::Drop { student_id, course_id, role }),
         3 => (course(), limits).prop_map(|(course_id, limits)| Command::SetSeats { course_id, limits }),
         1 => course().prop_map(|course_id| Command::RemoveSeats { course_id }),
+        2 => (proptest::collection::vec(operation, 1..7), any::<bool>())
+            .prop_map(|(operations, all)| Command::Batch { operations, all }),
     ];
     proptest::collection::vec(command, 1..80)
 }
@@ -96,6 +103,15 @@ proptest! {
                 (Command::SetSeats { course_id, limits }, Ok(Answer::Seats(seats))) => {
                     prop_assert_eq!(&model.facts.limits_of(*course_id), limits);
                     prop_assert_eq!(model.facts.seats_of(*course_id), seats);
+                }
+                (Command::Batch { operations, all }, Ok(Answer::Batch(done))) => {
+                    prop_assert_eq!(operations.len(), done.len());
+                    let refused = done.iter().any(|done| matches!(done, Done::Refused(_)));
+                    let withheld = done.contains(&Done::Withheld);
+                    let was_done = done.iter().any(|done| matches!(done, Done::Done(_)));
+                    prop_assert!(!(*all && refused && was_done), "all or nothing");
+                    prop_assert!(!withheld || *all && refused, "nothing is withheld without a reason");
+                    prop_assert_eq!(model.log.len() > events, was_done);
                 }
                 (Command::DeleteStudent { id, .. }, Ok(_)) => {
                     prop_assert!(!model.facts.students.contains_key(id));

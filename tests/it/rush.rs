@@ -93,8 +93,8 @@ async fn want_seats(address: std::net::SocketAddr, student: i64, courses: Vec<i6
     }
 }
 
-/// No course has more students than seats, wherever one looks.
-async fn hold(client: &Client, courses: &[(i64, i64)]) {
+/// No course has more students than seats, wherever one looks; where nobody writes meanwhile, the log and the roster agree.
+async fn hold(client: &Client, courses: &[(i64, i64)], nobody_writes: bool) {
     for (course, capacity) in courses {
         let roster = client.ask("GET", &format!("/api/v1/courses/{course}/students")).await.is_ok().ids();
         assert!(
@@ -111,7 +111,7 @@ async fn hold(client: &Client, courses: &[(i64, i64)]) {
             };
             assert!(enrolled <= *capacity, "seq {} of course {course} sells a seat twice", event["seq"]);
         }
-        assert_eq!(enrolled, i64::try_from(roster.len()).unwrap());
+        assert!(!nobody_writes || enrolled == i64::try_from(roster.len()).unwrap(), "{log} and {roster:?}");
     }
 }
 
@@ -147,7 +147,7 @@ async fn no_seat_is_sold_twice_even_when_the_server_is_killed_in_the_middle() {
         };
         let before = seq().await;
         while seq().await < before + 500 {
-            hold(&client, &courses[..1]).await;
+            hold(&client, &courses[..1], false).await;
         }
         server.kill();
         over.store(true, Ordering::SeqCst);
@@ -155,7 +155,7 @@ async fn no_seat_is_sold_twice_even_when_the_server_is_killed_in_the_middle() {
             wanting.await.unwrap();
         }
         server = Process::serve(&database).await;
-        hold(&Client::new(server.address), &courses).await;
+        hold(&Client::new(server.address), &courses, true).await;
     }
     assert!(server.terminate().await.success());
     let db = matricula::db::Db::open(database.location()).unwrap();

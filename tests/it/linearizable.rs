@@ -204,8 +204,8 @@ async fn every_history_could_be_one_clerks_day() {
         }
         // Whoever was being answered by it does not know what came of it.
         let address = running[0].address;
-        running[0].kill();
         addresses.lock().unwrap().retain(|other| *other != address);
+        running[0].kill();
         running[0] = Process::serve(&database).await;
         addresses.lock().unwrap().push(running[0].address);
     }

@@ -1,0 +1,240 @@
+//! A client that costs little: requests made beforehand, answers read just far enough.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::{JoinSet, LocalSet};
+
+use crate::work::{Kind, Request, Work};
+
+/// What was measured: answers a second, and latencies in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Figures {
+    pub(crate) rate: f64,
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+    pub(crate) p999: f64,
+}
+
+impl Figures {
+    fn of(mut latencies: Vec<Duration>, span: Duration) -> Self {
+        latencies.sort_unstable();
+        let [p50, p99, p999] = [0.50, 0.99, 0.999].map(|p| percentile(&latencies, p).as_secs_f64() * 1e3);
+        let count = u32::try_from(latencies.len()).unwrap_or(u32::MAX);
+        Self { rate: f64::from(count) / span.as_secs_f64(), p50, p99, p999 }
+    }
+}
+
+/// The latency that the part `p` of all stayed under; `sorted` is in order.
+pub(crate) fn percentile(sorted: &[Duration], p: f64) -> Duration {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an index"
+    )]
+    let place = (sorted.len() as f64 * p) as usize;
+    sorted.get(place.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
+}
+
+/// With all connections always busy: each asks again as soon as it is answered.
+pub(crate) async fn saturate(
+    address: SocketAddr,
+    work: &mut Work,
+    kind: Kind,
+    connections: usize,
+    span: Duration,
+) -> Result<Figures> {
+    let work = RefCell::new(work);
+    let mut open = Vec::new();
+    for _ in 0..connections {
+        open.push(Connection::open(address).await?);
+    }
+    let began = Instant::now();
+    let asking = open.into_iter().map(|mut connection| {
+        let work = &work;
+        async move {
+            let mut latencies = Vec::with_capacity(4096);
+            while began.elapsed() < span {
+                let request = work.borrow_mut().next(kind);
+                let asked = Instant::now();
+                connection.ask(&request).await?;
+                latencies.push(asked.elapsed());
+            }
+            anyhow::Ok(latencies)
+        }
+    });
+    let latencies = futures_util::future::try_join_all(asking).await?;
+    Ok(Figures::of(latencies.concat(), began.elapsed()))
+}
+
+/// At a fixed rate, whatever the answers take: a latency counts from when its request was due. Nothing where the rate is
+/// not held.
+pub(crate) async fn at_rate(
+    address: SocketAddr,
+    work: &mut Work,
+    kind: Kind,
+    connections: usize,
+    rate: u32,
+    span: Duration,
+) -> Result<Option<Figures>> {
+    let idle = Rc::new(RefCell::new(VecDeque::new()));
+    for _ in 0..connections {
+        let connection = Connection::open(address).await?;
+        idle.borrow_mut().push_back(connection);
+    }
+    let requests = (1..).take_while(|number| Duration::from_secs(1) * *number / rate < span);
+    LocalSet::new()
+        .run_until(async {
+            let mut asked: JoinSet<Result<Duration>> = JoinSet::new();
+            let began = Instant::now();
+            for number in requests {
+                let due = began + Duration::from_secs(1) * number / rate;
+                while Instant::now() < due || idle.borrow().is_empty() {
+                    if began.elapsed() > span * 2 {
+                        return Ok(None);
+                    }
+                    tokio::task::yield_now().await;
+                }
+                let mut connection = idle.borrow_mut().pop_front().context("no idle connection")?;
+                let (idle, request) = (Rc::clone(&idle), work.next(kind));
+                asked.spawn_local(async move {
+                    connection.ask(&request).await?;
+                    let latency = due.elapsed();
+                    idle.borrow_mut().push_back(connection);
+                    Ok(latency)
+                });
+            }
+            let latencies: Vec<_> = asked.join_all().await.into_iter().collect::<Result<_>>()?;
+            let took = began.elapsed();
+            // Behind by a tenth is behind for good.
+            Ok((took < span.mul_f64(1.1)).then(|| Figures::of(latencies, took)))
+        })
+        .await
+}
+
+/// One connection, opened again where the server has closed it after an answer.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    address: SocketAddr,
+    stream: TcpStream,
+    buffer: Vec<u8>,
+    body: usize,
+}
+
+impl Connection {
+    pub(crate) async fn open(address: SocketAddr) -> Result<Self> {
+        Ok(Self { address, stream: connect(address).await?, buffer: Vec::with_capacity(4096), body: 0 })
+    }
+
+    /// Sends a request and reads its answer, which must have the status that is expected.
+    pub(crate) async fn ask(&mut self, request: &Request) -> Result<&[u8]> {
+        self.stream.write_all(&request.bytes).await?;
+        self.buffer.clear();
+        let answer = loop {
+            ensure!(self.stream.read_buf(&mut self.buffer).await? > 0, "the connection was closed");
+            if let Some(answer) = Answer::read(&self.buffer)? {
+                break answer;
+            }
+        };
+        self.body = answer.body;
+        if answer.is_last {
+            self.stream = connect(self.address).await?;
+        }
+        let told = || String::from_utf8_lossy(&self.buffer).into_owned();
+        ensure!(answer.status == request.status, "{}: {}", String::from_utf8_lossy(&request.bytes), told());
+        Ok(&self.buffer[self.body..])
+    }
+
+    /// The head of the last answer.
+    pub(crate) fn head(&self) -> String {
+        String::from_utf8_lossy(&self.buffer[..self.body]).into_owned()
+    }
+}
+
+async fn connect(address: SocketAddr) -> Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Answer {
+    status: u16,
+    /// Where its body begins.
+    body: usize,
+    is_last: bool,
+}
+
+impl Answer {
+    /// Once all of it is there.
+    fn read(buffer: &[u8]) -> Result<Option<Self>> {
+        let Some(head) = buffer.windows(4).position(|window| window == b"\r\n\r\n") else {
+            return Ok(None);
+        };
+        let text = std::str::from_utf8(&buffer[..head])?;
+        let status = text.get(9..12).context("no status")?.parse()?;
+        let (mut length, mut is_last) = (None, false);
+        for (name, value) in text.lines().filter_map(|line| line.split_once(':')) {
+            if name.eq_ignore_ascii_case("content-length") {
+                length = Some(value.trim().parse::<usize>()?);
+            } else if name.eq_ignore_ascii_case("connection") {
+                is_last = value.trim().eq_ignore_ascii_case("close");
+            }
+        }
+        let body = head + 4;
+        Ok((buffer.len() >= body + length.context("no content-length")?).then_some(Self {
+            status,
+            body,
+            is_last,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::data::School;
+
+    #[test]
+    fn an_answer_is_read_when_all_of_it_is_there() {
+        let whole = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
+        for length in 0..whole.len() {
+            assert_eq!(Answer::read(&whole[..length]).unwrap(), None);
+        }
+        let answer = Answer::read(whole).unwrap();
+        assert_eq!(answer, Some(Answer { status: 200, body: whole.len() - 2, is_last: true }));
+    }
+
+    /// A server that answers each request so long after the one before.
+    async fn slow(pause: Duration) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = [0; 1024];
+            while stream.read(&mut asked).await.is_ok_and(|bytes| bytes > 0) {
+                tokio::time::sleep(pause).await;
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn a_server_that_falls_behind_is_not_asked_less_but_does_not_hold_the_rate() {
+        let address = slow(Duration::from_millis(20)).await;
+        let mut work = Work::on(School { students: 10 });
+        let held = at_rate(address, &mut work, Kind::R2, 1, 1_000, Duration::from_millis(200)).await.unwrap();
+        assert_eq!(held, None);
+    }
+}

@@ -1,0 +1,138 @@
+//! Who is measured: the service, the limit of what any could reach, and what people would use instead.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::data::{Data, ENGINES, Engine, School, Tables, serve};
+use crate::process::Service;
+
+/// Where the programs are.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    pub(crate) matricula: PathBuf,
+    /// The peers' sources, with what they need of npm beside them.
+    pub(crate) peers: PathBuf,
+    /// The programs of the peers in Python.
+    pub(crate) python: PathBuf,
+}
+
+/// A program on an engine.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Contender {
+    pub(crate) program: Program,
+    /// None for who has no data.
+    pub(crate) engine: Option<Engine>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Program {
+    /// The same HTTP stack, answering a constant of the same size.
+    Hello,
+    Matricula,
+    /// Another build of it, to compare with.
+    Other(PathBuf),
+    Flask,
+    FastApi,
+    Django,
+    Fastify,
+}
+
+impl Program {
+    pub(crate) const PEERS: [Self; 4] = [Self::Flask, Self::FastApi, Self::Django, Self::Fastify];
+
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Hello => "hello",
+            Self::Matricula => "matricula",
+            Self::Other(_) => "other matricula",
+            Self::Flask => "Flask",
+            Self::FastApi => "FastAPI",
+            Self::Django => "Django REST",
+            Self::Fastify => "Fastify",
+        }
+    }
+
+    pub(crate) fn on(self, engine: Engine) -> Contender {
+        Contender { program: self, engine: Some(engine) }
+    }
+
+    pub(crate) fn is_rust(&self) -> bool {
+        matches!(self, Self::Hello | Self::Matricula | Self::Other(_))
+    }
+
+    fn tables(&self) -> Tables {
+        match self {
+            Self::Matricula | Self::Other(_) => Tables::Ours,
+            _ => Tables::Plain,
+        }
+    }
+}
+
+impl Contender {
+    pub(crate) const HELLO: Self = Self { program: Program::Hello, engine: None };
+
+    /// In the order in which they take turns.
+    pub(crate) fn all(other: Option<PathBuf>, peers: bool) -> Vec<Self> {
+        let programs = [Some(Program::Matricula), other.map(Program::Other)].into_iter().flatten();
+        let programs = programs.chain(Program::PEERS.into_iter().filter(|_| peers));
+        let on_both = programs.flat_map(|program| ENGINES.map(|engine| program.clone().on(engine)));
+        [Self::HELLO].into_iter().chain(on_both).collect()
+    }
+
+    pub(crate) fn name(&self) -> String {
+        match self.engine {
+            Some(engine) => format!("{} on {}", self.program.name(), engine.name()),
+            None => self.program.name().to_owned(),
+        }
+    }
+
+    /// Starts it on its own copy of the school.
+    pub(crate) async fn start(&self, places: &Places, data: &mut Data, school: School) -> Result<Service> {
+        let database = match self.engine {
+            Some(engine) => data.of(&self.name(), engine, school, self.program.tables()).await?,
+            None => String::new(),
+        };
+        let python = |program: &str, words: String| {
+            let mut command = Command::new(places.python.join(program));
+            command.args(words.split_whitespace()).current_dir(&places.peers);
+            command.env("DATABASE", &database);
+            command
+        };
+        match &self.program {
+            Program::Hello => Service::that_tells(Command::new(std::env::current_exe()?).arg("hello")),
+            Program::Matricula => Service::that_tells(&serve(&places.matricula, &database)),
+            Program::Other(matricula) => Service::that_tells(&serve(matricula, &database)),
+            Program::Flask => {
+                Service::that_is_told(|port| python("gunicorn", gunicorn(port, "flask_app:app"))).await
+            }
+            Program::Django => {
+                Service::that_is_told(|port| python("gunicorn", gunicorn(port, "django_app:app"))).await
+            }
+            Program::FastApi => Service::that_is_told(|port| python("uvicorn", uvicorn(port))).await,
+            Program::Fastify => {
+                Service::that_is_told(|port| {
+                    let mut command = Command::new("node");
+                    command.arg("fastify_app.mjs").current_dir(&places.peers);
+                    command
+                        .env("NODE_ENV", "production")
+                        .env("DATABASE", &database)
+                        .env("PORT", port.to_string());
+                    command
+                })
+                .await
+            }
+        }
+    }
+}
+
+fn gunicorn(port: u16, app: &str) -> String {
+    format!(
+        "--workers 3 --worker-class gthread --threads 32 --keep-alive 60 --log-level error --bind 127.0.0.1:{port} {app}"
+    )
+}
+
+fn uvicorn(port: u16) -> String {
+    format!("--workers 3 --no-access-log --log-level error --host 127.0.0.1 --port {port} fastapi_app:app")
+}

@@ -1,0 +1,37 @@
+//! The limit: the same accept loop and router with nothing around it, answering a constant of the size of an answer.
+
+use std::io::Write as _;
+
+use anyhow::Result;
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, HeaderName};
+use axum::routing::get;
+use matricula::http::server::Server;
+
+const COURSES: &str = concat!(
+    r#"[{"id":17,"name":"Linguistics 117","level":"undergraduate"},"#,
+    r#"{"id":203,"name":"Statistics 303","level":"introductory"},"#,
+    r#"{"id":350,"name":"World Literature 450","level":"graduate"},"#,
+    r#"{"id":611,"name":"Economics 711","level":"undergraduate"}]"#
+);
+const STUDENT: &str =
+    r#"{"id":51234,"name":"Mariana Fernández","email":"mariana.fernandez.51234@example.edu"}"#;
+const ENROLLMENT: &str =
+    r#"{"id":400017,"student_id":51234,"course_id":1007,"enrolled_at":"2026-09-01T08:00:00.000Z"}"#;
+const JSON: [(HeaderName, &str); 1] = [(CONTENT_TYPE, "application/json")];
+
+/// Serves until it is stopped.
+pub(crate) async fn serve() -> Result<()> {
+    let enroll = async |_: Bytes| (StatusCode::CREATED, JSON, ENROLLMENT);
+    let routes = Router::new()
+        .route("/api/v1/students/{student_id}", get(async || (JSON, STUDENT)))
+        .route("/api/v1/students/{student_id}/courses", get(async || (JSON, COURSES)).post(enroll));
+    let server = Server::bind(&[([127, 0, 0, 1], 0).into()]).await?;
+    let mut out = std::io::stdout();
+    writeln!(out, "listens on http://{}", server.local_addr())?;
+    out.flush()?;
+    server.serve(routes, std::future::pending()).await;
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! `cargo xtask bench`: the service beside the limits of the machine and beside what people would use instead.
+//!
+//! Whoever is measured has core 0 for all of its server side, the client core 1. Contenders take turns (A B C A B C ...),
+//! medians are told, and ratios are what to remember: the same binary varies by a third between minutes.
+
+mod client;
+mod contender;
+mod data;
+mod day;
+mod growth;
+mod hello;
+mod journal;
+mod machine;
+mod plot;
+mod process;
+mod raw;
+mod report;
+mod turns;
+mod work;
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use clap::{Parser, Subcommand};
+
+use crate::contender::{Contender, Places};
+use crate::data::{Data, School};
+use crate::journal::Journal;
+
+#[derive(Debug, Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
+struct Args {
+    #[command(subcommand)]
+    task: Option<Task>,
+    /// Smaller schools, one round: in less than five minutes, for a look
+    #[arg(long)]
+    quick: bool,
+    /// Forget what an earlier run has measured
+    #[arg(long)]
+    fresh: bool,
+    /// Only contenders whose names have this in them, and neither growth nor registration day
+    #[arg(long)]
+    only: Option<String>,
+    /// Another build of matricula, to compare with
+    #[arg(long)]
+    against: Option<PathBuf>,
+    /// Rounds that the contenders take turns in
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// Where the measurements and their data are kept
+    #[arg(long, default_value = "target/bench")]
+    folder: PathBuf,
+    /// Nothing but whether all of it works: a school of a class, without the peers
+    #[arg(long, hide = true)]
+    rehearsal: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Answer a constant (used by the benchmark itself)
+    #[command(hide = true)]
+    Hello,
+    /// Write without a service (used by the benchmark itself)
+    #[command(hide = true)]
+    Raw { database: String, students: u64, milliseconds: u64 },
+}
+
+/// A run.
+pub(crate) struct Bench {
+    settings: Settings,
+    contenders: Vec<Contender>,
+    places: Places,
+    journal: Journal,
+    data: Data,
+}
+
+/// How much is measured.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// The school of the contenders.
+    school: School,
+    /// The schools whose growth is looked at.
+    sizes: Vec<School>,
+    rounds: usize,
+    /// The rounds of what is looked at as the school grows.
+    growth_rounds: usize,
+    /// Of each measurement.
+    span: Duration,
+    day: day::Day,
+}
+
+impl Settings {
+    fn of(args: &Args) -> Self {
+        let schools = |sizes: &[u64]| sizes.iter().map(|students| School { students: *students }).collect();
+        let (students, sizes, rounds, growth_rounds, span) = match (args.rehearsal, args.quick) {
+            (true, _) => (200, schools(&[200, 400]), 1, 1, Duration::from_millis(100)),
+            (_, true) => (10_000, schools(&[10_000, 50_000]), 1, 1, Duration::from_secs(1)),
+            _ => (100_000, schools(&[10_000, 100_000, 1_000_000]), 5, 3, Duration::from_secs(3)),
+        };
+        Self {
+            school: School { students },
+            // Who looks at some only is not interested in the rest.
+            sizes: if args.only.is_some() { Vec::new() } else { sizes },
+            rounds: args.rounds.unwrap_or(rounds),
+            growth_rounds,
+            span,
+            day: day::Day::of(args),
+        }
+    }
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match args.task {
+        Some(Task::Hello) => runtime.block_on(hello::serve()),
+        Some(Task::Raw { database, students, milliseconds }) => {
+            let (school, span) = (School { students }, Duration::from_millis(milliseconds));
+            let rate = runtime.block_on(raw::measure(&database, school, span))?;
+            Ok(writeln!(io::stdout(), "{rate}")?)
+        }
+        None => runtime.block_on(run(&args)),
+    }
+}
+
+async fn run(args: &Args) -> Result<()> {
+    let settings = Settings::of(args);
+    let own = std::env::current_exe()?;
+    let beside = own.parent().context("this program has no folder")?;
+    let folder = absolute(&args.folder)?;
+    let places = Places {
+        matricula: beside.join("matricula"),
+        peers: folder.join("peers"),
+        python: folder.join("venv/bin"),
+    };
+    ensure!(places.matricula.exists(), "{} has to be built first", places.matricula.display());
+    let measured = folder.join("run");
+    if args.fresh && measured.exists() {
+        std::fs::remove_dir_all(&measured)?;
+    }
+    let against = args.against.as_deref().map(absolute).transpose()?;
+    let how = format!("{settings:?} {:?} {against:?}", args.only);
+    let mut contenders = Contender::all(against, !args.rehearsal);
+    if let Some(only) = &args.only {
+        contenders.retain(|contender| contender.name().contains(only.as_str()));
+    }
+    let journal = Journal::open(&measured, &how, &places.matricula)?;
+    let data = Data::open(measured.join("data"), places.matricula.clone())?;
+    let mut bench = Bench { settings, contenders, places, journal, data };
+    bench
+        .journal
+        .expect(turns::measurements(&bench) + growth::measurements(&bench) + day::measurements(&bench));
+    turns::measure(&mut bench).await?;
+    growth::measure(&mut bench).await?;
+    day::measure(&mut bench).await?;
+    // Only a whole run is worth keeping.
+    let is_whole = args.only.is_none() && args.rounds.is_none() && !args.quick && !args.rehearsal;
+    let results = if is_whole { absolute(Path::new("bench"))? } else { folder };
+    report::write(&bench, &results)?;
+    Ok(writeln!(io::stdout(), "{}", results.join("RESULTS.md").display())?)
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    Ok(std::path::absolute(path)?)
+}

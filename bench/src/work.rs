@@ -1,0 +1,132 @@
+//! What is asked of every contender: the same requests, in the same order.
+
+use fastrand::Rng;
+
+use crate::data::School;
+
+/// A kind of work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// The courses of a random student.
+    R1,
+    /// A random student.
+    R2,
+    /// A durable enrollment: each student in turn, in one course after the other.
+    W1,
+    /// The same in twenty courses that everybody wants, and whose seats are counted.
+    W2,
+    /// Nine of R1, one of W1.
+    M,
+}
+
+pub(crate) const KINDS: [Kind; 5] = [Kind::R1, Kind::R2, Kind::W1, Kind::W2, Kind::M];
+
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::R1 => "R1",
+            Self::R2 => "R2",
+            Self::W1 => "W1",
+            Self::W2 => "W2",
+            Self::M => "M",
+        }
+    }
+}
+
+/// A request, and the status that it has to be answered with.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) status: u16,
+}
+
+/// The requests to one database, none of its enrollments twice.
+#[derive(Debug)]
+pub(crate) struct Work {
+    school: School,
+    chance: Rng,
+    enrolled: u64,
+    enrolled_hot: u64,
+}
+
+/// Shares no factor with the numbers of students, so that neighbors in time are no neighbors in the tables.
+const STRIDE: u64 = 7_919;
+/// Of how many requests of [`Kind::M`] one writes.
+const MIX: u64 = 10;
+
+impl Work {
+    /// For a database on which nothing of it has been done yet.
+    pub(crate) fn on(school: School) -> Self {
+        Self { school, chance: Rng::with_seed(1), enrolled: 0, enrolled_hot: 0 }
+    }
+
+    pub(crate) fn next(&mut self, kind: Kind) -> Request {
+        match kind {
+            Kind::R1 => get(&format!("/api/v1/students/{}/courses", self.any_student())),
+            Kind::R2 => get(&format!("/api/v1/students/{}", self.any_student())),
+            Kind::W1 => {
+                let (number, students) = (self.enrolled, self.school.students);
+                self.enrolled += 1;
+                self.enroll(number, self.school.fresh(number / students))
+            }
+            Kind::W2 => {
+                let (number, hot) = (self.enrolled_hot, School::HOT);
+                self.enrolled_hot += 1;
+                self.enroll(number / hot, self.school.hot(number % hot))
+            }
+            Kind::M if self.chance.u64(0..MIX) == 0 => self.next(Kind::W1),
+            Kind::M => self.next(Kind::R1),
+        }
+    }
+
+    fn any_student(&mut self) -> u64 {
+        self.chance.u64(1..=self.school.students)
+    }
+
+    fn enroll(&self, number: u64, course: u64) -> Request {
+        let student = number.wrapping_mul(STRIDE) % self.school.students + 1;
+        post(&format!("/api/v1/students/{student}/courses"), &format!("{{\"course_id\":{course}}}"))
+    }
+}
+
+pub(crate) fn get(path: &str) -> Request {
+    Request { bytes: format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").into(), status: 200 }
+}
+
+pub(crate) fn post(path: &str, body: &str) -> Request {
+    with_body("POST", path, body, 201)
+}
+
+pub(crate) fn put(path: &str, body: &str) -> Request {
+    with_body("PUT", path, body, 200)
+}
+
+fn with_body(method: &str, path: &str, body: &str, status: u16) -> Request {
+    let length = body.len();
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n");
+    Request { bytes: format!("{head}Content-Length: {length}\r\n\r\n{body}").into(), status }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_enrollment_is_asked_for_twice() {
+        let mut work = Work::on(School { students: 100 });
+        let mut asked = HashSet::new();
+        for _ in 0..2_000 {
+            assert!(asked.insert(work.next(Kind::W1).bytes));
+            assert!(asked.insert(work.next(Kind::W2).bytes));
+        }
+    }
+
+    #[test]
+    fn the_mix_reads_nine_times_of_ten() {
+        let mut work = Work::on(School { students: 100 });
+        let writes = (0..10_000).filter(|_| work.next(Kind::M).status == 201).count();
+        assert!((900..1_100).contains(&writes), "{writes}");
+    }
+}

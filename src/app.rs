@@ -1,5 +1,8 @@
 //! The application: what every handler is given, and all routes.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::FromRef;
 use axum::http::Method;
@@ -16,9 +19,13 @@ use crate::metrics::Metrics;
 use crate::registrar::Registrar;
 use crate::{batch, courses, enrollments, events, seats, students};
 
-/// What every handler is given. Cheap to clone.
-#[derive(Clone, Debug, FromRef)]
-pub struct App {
+/// What every handler is given. Cheap to clone: it is, several times a request.
+#[derive(Clone, Debug)]
+pub struct App(Arc<Parts>);
+
+/// What there is to give.
+#[derive(Debug)]
+pub struct Parts {
     /// The reading side of the database.
     pub db: Db,
     /// The way to change anything.
@@ -29,6 +36,44 @@ pub struct App {
     pub metrics: Metrics,
     /// Where clients find this server.
     pub public_url: LinkBase,
+}
+
+impl From<Parts> for App {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl FromRef<App> for Db {
+    fn from_ref(app: &App) -> Self {
+        app.db.clone()
+    }
+}
+
+impl FromRef<App> for Registrar {
+    fn from_ref(app: &App) -> Self {
+        app.registrar.clone()
+    }
+}
+
+impl FromRef<App> for Metrics {
+    fn from_ref(app: &App) -> Self {
+        app.metrics.clone()
+    }
+}
+
+impl FromRef<App> for LinkBase {
+    fn from_ref(app: &App) -> Self {
+        app.public_url.clone()
+    }
 }
 
 /// All routes, behind all limits.

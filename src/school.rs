@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use anyhow::Context;
 
 use crate::adoption;
-use crate::app::App;
+use crate::app::{App, Parts};
 use crate::clock::Clock;
 use crate::config::PublicUrl;
 use crate::db::{Db, Location, Writer};
@@ -40,13 +40,13 @@ impl School {
         let writer = Writer::open(location).with_context(|| format!("cannot write to {location}"))?;
         let (registrar, writing) = Registrar::start(writer, clock, metrics.clone(), Arc::clone(&news))?;
         Ok(Self {
-            app: App {
+            app: App::from(Parts {
                 feed: Feed::start(db.clone(), news),
                 db,
                 registrar,
                 metrics,
-                public_url: LinkBase(public_url.map(|url| url.as_str().to_owned())),
-            },
+                public_url: LinkBase(public_url.map(|url| url.as_str().into())),
+            }),
             writing,
         })
     }

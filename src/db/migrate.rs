@@ -10,7 +10,7 @@ use refinery_core::traits::sync::{Migrate, Query, Transaction};
 use refinery_core::{Error, Migration};
 use thiserror::Error;
 
-use super::{Db, DbError, Tx, catalog};
+use super::{Db, DbError, Tx};
 
 /// Not refinery's own name: the database is somebody else's, who may use refinery too.
 pub const HISTORY: &str = "matricula_migrations";
@@ -88,7 +88,7 @@ impl Pending {
 pub async fn history(tx: &Tx<'_>) -> Result<History, HistoryError> {
     let known = known(tx.tokens())?;
     let mut had = Had(Vec::new());
-    if catalog::table(tx, HISTORY).await?.is_some() {
+    if tx.has_table(HISTORY).await? {
         let sql = "select version, name, checksum from matricula_migrations order by version";
         let entries = tx.query(sql, &[], |row| Ok((row.int(0)?, row.text(1)?, row.text(2)?))).await?;
         for (version, name, checksum) in entries {
@@ -114,10 +114,10 @@ pub async fn take_turn(tx: &Tx<'_>) -> Result<(), DbError> {
     if !tx.is_shared() {
         return Ok(());
     }
-    if catalog::table(tx, HISTORY).await?.is_none() {
+    if !tx.has_table(HISTORY).await? {
         return make_history(tx).await;
     }
-    if catalog::table(tx, "log_head").await?.is_some() {
+    if tx.has_table("log_head").await? {
         tx.execute_batch("update log_head set last_seq = last_seq").await?;
     }
     Ok(())

@@ -120,8 +120,8 @@ impl Db {
     /// As [`Db::query`].
     pub async fn has_table(&self, name: &str) -> Result<bool, DbError> {
         let sql = match &self.0 {
-            Readers::Sqlite(_) => "select 1 from sqlite_schema where type = 'table' and name = $1",
-            Readers::Postgres(_) => "select 1 where to_regclass($1) is not null",
+            Readers::Sqlite(_) => sqlite::HAS_TABLE,
+            Readers::Postgres(_) => postgres::HAS_TABLE,
         };
         Ok(!self.query(sql, [name.into()], |row| row.int(0)).await?.is_empty())
     }
@@ -237,6 +237,18 @@ impl Tx<'_> {
         }
     }
 
+    /// Whether there is a table of this name.
+    ///
+    /// # Errors
+    /// As [`Tx::query_many`].
+    pub async fn has_table(&self, name: &str) -> Result<bool, DbError> {
+        let sql = match self.0 {
+            In::Sqlite(_) => sqlite::HAS_TABLE,
+            In::Postgres(_) => postgres::HAS_TABLE,
+        };
+        Ok(!self.query(sql, &[name.into()], |row| row.int(0)).await?.is_empty())
+    }
+
     /// Whether others may write to the same database during the transaction.
     fn is_shared(&self) -> bool {
         matches!(self.0, In::Postgres(_))
@@ -285,6 +297,21 @@ impl Tx<'_> {
             Ok(())
         } else {
             Err(DbError::Constraint("the table kept the row as it was".to_owned()))
+        }
+    }
+
+    /// A number that is another one once somebody else has written to the database, as far as the engine tells: a file
+    /// does, a server does not.
+    ///
+    /// # Errors
+    /// As [`Tx::query_many`].
+    pub fn writes_of_others(&self) -> Result<i64, DbError> {
+        match &self.0 {
+            In::Sqlite(tx) => {
+                let told = tx.query("pragma data_version", &[], |row| row.int(0))?;
+                Ok(told.into_iter().sum())
+            }
+            In::Postgres(_) => Ok(0),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::RosterEntry;
 use crate::db::{Db, DbError, Reach, Row};
 use crate::http::extract::Time;
-use crate::http::paging::{ArgsAfter, Listed, Listing};
+use crate::http::paging::{ArgsAfter, Listed, Listing, ShortListing};
 use crate::registrar::{Course, CourseId, Enrollment, StudentId, enrollment};
 
 /// The enrollment of a student in a course.
@@ -21,18 +21,12 @@ pub async fn find(
 
 /// The courses that a student takes, in order of enrollment. Empty also when there is no such student.
 #[must_use]
-pub fn courses_of(student_id: StudentId) -> Listing<Course> {
-    Listing {
-        // `+ 0` keeps a server that does not know yet how few courses a student takes from going through everybody's
-        // enrollments in their order.
-        reach: Reach::Key,
+pub fn courses_of(student_id: StudentId) -> ShortListing<Course> {
+    ShortListing {
         order: format!("courses-of-{student_id}"),
-        count: "select count(*) from student_courses sc join courses c on c.id = sc.course_id where sc.student_id = $1",
-        count_args: vec![student_id.0.into()],
         rows: "select sc.id, cast(c.id as bigint), cast(c.name as text), cast(c.level as text) from student_courses sc \
-               join students s on s.id = sc.student_id join courses c on c.id = sc.course_id \
-               where sc.student_id = $1 and sc.id + 0 > $2 order by sc.id + 0 limit $3",
-        args: Box::new(move |after| vec![student_id.0.into(), after.map_or(0, |after| after.id).into()]),
+               join students s on s.id = sc.student_id join courses c on c.id = sc.course_id where sc.student_id = $1",
+        args: vec![student_id.0.into()],
         map: listed_course,
     }
 }
@@ -40,18 +34,15 @@ pub fn courses_of(student_id: StudentId) -> Listing<Course> {
 /// The courses that a student took at a time, as the log tells, in order of enrollment. A course that has been deleted
 /// since has no name any more.
 #[must_use]
-pub fn courses_of_at(student_id: StudentId, time: &Time) -> Listing<Course> {
-    Listing {
-        reach: Reach::Key,
+pub fn courses_of_at(student_id: StudentId, time: &Time) -> ShortListing<Course> {
+    ShortListing {
         order: format!("courses-of-{student_id}-at-{}", time.0),
-        count: concat!("select count(*) from (", standing!("student_id", "course_id"), ") e"),
-        count_args: vec![student_id.0.into(), time.0.as_str().into(), 0.into()],
         rows: concat!(
             "select e.enrollment_id, e.other_id, cast(c.name as text), cast(c.level as text) from (",
             standing!("student_id", "course_id"),
-            ") e left join courses c on c.id = e.other_id order by e.enrollment_id limit $4"
+            ") e left join courses c on c.id = e.other_id"
         ),
-        args: args_at(student_id.0, time.clone()),
+        args: vec![student_id.0.into(), time.0.as_str().into(), 0.into()],
         map: listed_course,
     }
 }
@@ -86,7 +77,7 @@ pub fn roster_of_at(course_id: CourseId, time: &Time) -> Listing<RosterEntry> {
             standing!("course_id", "student_id"),
             ") e left join students s on s.id = e.other_id order by e.enrollment_id limit $4"
         ),
-        args: args_at(course_id.0, time.clone()),
+        args: args_at(course_id, time.clone()),
         map: listed_on_roster,
     }
 }
@@ -124,8 +115,10 @@ macro_rules! standing {
 }
 use standing;
 
-fn args_at(id: i64, time: Time) -> ArgsAfter {
-    Box::new(move |after| vec![id.into(), time.0.as_str().into(), after.map_or(0, |after| after.id).into()])
+fn args_at(course_id: CourseId, time: Time) -> ArgsAfter {
+    Box::new(move |after| {
+        vec![course_id.0.into(), time.0.as_str().into(), after.map_or(0, |after| after.id).into()]
+    })
 }
 
 fn listed_course(row: &Row<'_>) -> Result<Listed<Course>, DbError> {

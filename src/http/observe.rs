@@ -170,11 +170,13 @@ fn is_valid(id: &[u8]) -> bool {
 
 /// Unique by a prefix of this process, which the hash keys of the standard library make random, and a count.
 fn fresh() -> Arc<str> {
-    static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().build_hasher().finish());
+    static PROCESS: LazyLock<String> =
+        LazyLock::new(|| format!("{:016x}-", RandomState::new().build_hasher().finish()));
     static COUNT: AtomicU64 = AtomicU64::new(1);
     let mut id = String::with_capacity(33);
+    id.push_str(&PROCESS);
     // Writing to a `String` cannot fail.
-    _ = write!(id, "{:016x}-{:x}", *PROCESS, COUNT.fetch_add(1, Ordering::Relaxed));
+    _ = write!(id, "{:x}", COUNT.fetch_add(1, Ordering::Relaxed));
     id.into()
 }
 

@@ -2,10 +2,13 @@
 
 use std::fmt::Write as _;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use axum::extract::{FromRef, FromRequestParts};
+use axum::http::header::HOST;
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
+use axum::http::{HeaderValue, Uri};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use futures_util::StreamExt as _;
@@ -206,6 +209,40 @@ impl<T: Send + 'static> Listing<T> {
     }
 }
 
+/// A list of which nobody has many rows: it is read whole, and sorted and cut here. For a few rows an engine takes as long
+/// to set up its sorting as to find them.
+pub struct ShortListing<T> {
+    /// Which order it is in, for its cursors.
+    pub order: String,
+    /// Reads all rows, in any order.
+    pub rows: &'static str,
+    /// The parameters of `rows`.
+    pub args: Vec<Arg>,
+    /// How a row is read; its place is its id.
+    pub map: Map<Listed<T>>,
+}
+
+impl<T: Send + 'static> ShortListing<T> {
+    /// Reads the part of the list that is wanted.
+    ///
+    /// # Errors
+    /// What the engine said.
+    pub async fn read(self, db: &Db, page: &Page, here: &Here) -> Result<List<T>, DbError> {
+        let mut rows = db.query(self.rows, self.args, self.map).await?;
+        let total = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        rows.sort_unstable_by_key(|row| row.id);
+        if let Some(after) = &page.after {
+            rows.retain(|row| row.id > after.id);
+        }
+        let most = page.limit.map_or(rows.len(), |limit| usize::try_from(limit.0).unwrap_or(usize::MAX));
+        let more = rows.len() > most;
+        rows.truncate(most);
+        let last = rows.last().filter(|_| more);
+        let next = last.map(|last| here.after(&Cursor { order: self.order, text: None, id: last.id }));
+        Ok(List { total, next, rows: without_places(rows), rest: None })
+    }
+}
+
 fn without_places<T>(listed: Vec<Listed<T>>) -> Vec<T> {
     listed.into_iter().map(|listed| listed.row).collect()
 }
@@ -259,25 +296,35 @@ impl Search {
 
 /// What links begin with, where that is configured; otherwise the scheme and host of the request.
 #[derive(Clone, Debug, Default)]
-pub struct LinkBase(pub Option<String>);
+pub struct LinkBase(pub Option<Arc<str>>);
 
-/// The address of this request as its client knows it: for `Link` headers.
+/// The address of this request as its client knows it: for `Link` headers. Most requests need none.
 #[derive(Debug)]
 pub struct Here {
-    base: String,
-    path: String,
-    query: Vec<(String, String)>,
+    base: LinkBase,
+    host: Option<HeaderValue>,
+    asked: Uri,
 }
 
 impl Here {
     fn after(&self, cursor: &Cursor) -> String {
         let after = if cursor.order == PLAIN { cursor.id.to_string() } else { cursor.encode() };
-        let mut url = format!("{}{}?", self.base, self.path);
-        for (name, value) in self.query.iter().filter(|(name, _)| name != "after") {
-            let _ = write!(url, "{}={}&", encoded(name), encoded(value));
+        let base = match &self.base.0 {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("http://{}", self.authority().unwrap_or_default()),
+        };
+        let mut url = format!("{base}{}?", self.asked.path());
+        let query = form_urlencoded::parse(self.asked.query().unwrap_or_default().as_bytes());
+        for (name, value) in query.filter(|(name, _)| name != "after") {
+            let _ = write!(url, "{}={}&", encoded(&name), encoded(&value));
         }
         let _ = write!(url, "after={}", encoded(&after));
         url
+    }
+
+    fn authority(&self) -> Option<&str> {
+        let host = || self.host.as_ref()?.to_str().ok();
+        self.asked.authority().map(Authority::as_str).or_else(host)
     }
 }
 
@@ -297,17 +344,7 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let base = match LinkBase::from_ref(state).0 {
-            Some(url) => url.trim_end_matches('/').to_owned(),
-            None => format!("http://{}", authority(parts).unwrap_or_default()),
-        };
-        let query =
-            form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
-        Ok(Self { base, path: parts.uri.path().to_owned(), query })
+        let host = parts.headers.get(HOST).cloned();
+        Ok(Self { base: LinkBase::from_ref(state), host, asked: parts.uri.clone() })
     }
-}
-
-fn authority(parts: &Parts) -> Option<&str> {
-    let host = || parts.headers.get(axum::http::header::HOST)?.to_str().ok();
-    parts.uri.authority().map(Authority::as_str).or_else(host)
 }

@@ -18,10 +18,12 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 pub use self::command::{Admission, Answer, Command, Done, Operation, Origin, Role};
+use self::commit::Books;
 pub use self::commit::{enrollment, limits};
 pub use self::decide::{Decision, decide};
 pub use self::event::Event;
@@ -65,7 +67,8 @@ struct Asked {
 }
 
 impl Registrar {
-    /// Starts the thread that writes, and notifies `news` after each batch. It ends after [`Registrar::stop`], when every accepted command is answered.
+    /// Starts the thread that writes, on behalf of this runtime, and notifies `news` after each batch. It ends after
+    /// [`Registrar::stop`], when every accepted command is carried out.
     ///
     /// # Errors
     /// When the system gives no thread.
@@ -80,10 +83,11 @@ impl Registrar {
         let stop = Arc::new(Notify::new());
         let under_way = UnderWay::default();
         let registrar = Self { queue, stop: Arc::clone(&stop), under_way, metrics: metrics.clone() };
+        let askers = Handle::current();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let thread = std::thread::Builder::new()
-            .name("registrar".to_owned())
-            .spawn(move || runtime.block_on(carry_out(writer, asked, &stop, &clock, &metrics, &news)))?;
+        let thread = std::thread::Builder::new().name("registrar".to_owned()).spawn(move || {
+            runtime.block_on(carry_out(Books::new(writer), asked, &stop, &clock, &metrics, &news, &askers));
+        })?;
         Ok((registrar, thread))
     }
 
@@ -128,12 +132,13 @@ impl Registrar {
 }
 
 async fn carry_out(
-    mut writer: Writer,
+    mut books: Books,
     mut queue: mpsc::Receiver<Asked>,
     stop: &Notify,
     clock: &Clock,
     metrics: &Metrics,
     news: &Notify,
+    askers: &Handle,
 ) {
     let mut waiting = Vec::with_capacity(BATCH);
     loop {
@@ -151,8 +156,12 @@ async fn carry_out(
                 }
             };
             if taken == 0 {
-                return writer.close();
+                return books.close();
             }
+            // Whoever is on their way gets in: where the one who woke this thread is still at work on the same core, it has
+            // more to hand over. It costs nothing where nobody is.
+            std::thread::yield_now();
+            waiting.extend(std::iter::from_fn(|| queue.try_recv().ok()).take(BATCH - taken));
         }
         let taken = sharing(waiting.iter().map(|asked| &asked.command));
         let batch: Vec<_> = waiting.drain(..taken).collect();
@@ -160,15 +169,18 @@ async fn carry_out(
         metrics.batch_size.observe(f64::from(u32::try_from(taken).unwrap_or(u32::MAX)));
         let began = Instant::now();
         let commands: Vec<_> = batch.iter().map(|asked| (&asked.command, &asked.origin)).collect();
-        let outcome = carry_out_batch(&mut writer, &commands, clock).await;
+        let outcome = carry_out_batch(&mut books, &commands, clock).await;
         metrics.commit_seconds.observe(began.elapsed().as_secs_f64());
         news.notify_one();
         let held_up = outcome.iter().find_map(held_up);
-        for (asked, answer) in batch.into_iter().zip(outcome) {
-            drop(asked.in_use);
-            // Nobody waits for it any more; it is done all the same.
-            let _ = asked.answer.send(answer);
-        }
+        // By a task of those who wait: told from here, each answer would wake them up, and stop this thread for it.
+        askers.spawn(async move {
+            for (asked, answer) in batch.into_iter().zip(outcome) {
+                drop(asked.in_use);
+                // Nobody waits for it any more; it is done all the same.
+                let _ = asked.answer.send(answer);
+            }
+        });
         // Another program keeps the database, or its server is away. Whoever waits here has waited as long, and must not
         // wait for turn after turn of it.
         if let Some(error) = held_up {
@@ -206,27 +218,27 @@ fn held_up(outcome: &Result<Answer, Refusal>) -> Option<DbError> {
 }
 
 async fn carry_out_batch(
-    writer: &mut Writer,
+    books: &mut Books,
     commands: &[(&Command, &Origin)],
     clock: &Clock,
 ) -> commit::Outcome {
-    match commit_again(writer, commands, clock).await {
+    match commit_again(books, commands, clock).await {
         Ok(outcome) => outcome,
         // One command that the database does not take must not fail its neighbors; and what another program has done
         // since the facts were read (deleted a student, say) is among the facts the second time.
-        Err(DbError::Constraint(_)) => carry_out_singly(writer, commands, clock).await,
+        Err(DbError::Constraint(_)) => carry_out_singly(books, commands, clock).await,
         Err(error) => vec![Err(refused(error)); commands.len()],
     }
 }
 
 async fn carry_out_singly(
-    writer: &mut Writer,
+    books: &mut Books,
     commands: &[(&Command, &Origin)],
     clock: &Clock,
 ) -> commit::Outcome {
     let mut outcome = Vec::with_capacity(commands.len());
     for command in commands {
-        match commit_again(writer, std::slice::from_ref(command), clock).await {
+        match commit_again(books, std::slice::from_ref(command), clock).await {
             Ok(mut alone) => {
                 outcome.push(
                     alone.pop().unwrap_or_else(|| Err(broken("a command was decided without an answer"))),
@@ -247,13 +259,13 @@ async fn carry_out_singly(
 
 /// Commits, and does it again where nothing was changed and the trouble may pass.
 async fn commit_again(
-    writer: &mut Writer,
+    books: &mut Books,
     commands: &[(&Command, &Origin)],
     clock: &Clock,
 ) -> Result<commit::Outcome, DbError> {
     let mut patience = Patience::lasting(PATIENCE);
     loop {
-        match commit::commit(writer, commands, clock.stamp()).await {
+        match books.commit(commands, clock.stamp()).await {
             Err(error) => patience.after(error).await?,
             done => return done,
         }

@@ -1,6 +1,7 @@
 //! The connections that read. A few are shared: reads by key follow each other on them without waiting for answers. What
 //! takes long has a connection to itself.
 
+use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,7 +14,8 @@ use super::error::said;
 use super::{Address, Session};
 use crate::db::{Arg, DbError, Map, Patience, Reach, Row, chunks};
 
-/// Connections that reads by key share.
+/// Connections that reads by key share: no more than there are cores here, for the more reads share one the fewer times
+/// are they sent.
 const SHARED: usize = 3;
 /// Reads by key under way at once; one more is refused at once.
 const KEY_READS: usize = 4096;
@@ -31,7 +33,7 @@ const RECONNECT: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(in crate::db) struct Readers {
     address: Address,
-    shared: [Shared; SHARED],
+    shared: Vec<Shared>,
     next: AtomicUsize,
     own: Pool<Sessions>,
     key_reads: Semaphore,
@@ -43,13 +45,14 @@ pub(in crate::db) struct Readers {
 impl Readers {
     /// Connects nowhere yet.
     pub(in crate::db) fn start(address: Address) -> Result<Self, DbError> {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let own = Pool::builder(Sessions(address.clone()))
             .max_size(SCANS + STREAMS)
             .build()
             .map_err(|error| DbError::Engine(error.to_string()))?;
         Ok(Self {
             address,
-            shared: Default::default(),
+            shared: (0..cores.min(SHARED)).map(|_| Shared::default()).collect(),
             next: AtomicUsize::new(0),
             own,
             key_reads: Semaphore::new(KEY_READS),
@@ -82,7 +85,7 @@ impl Readers {
     }
 
     async fn query_shared<T>(&self, sql: &str, args: &[Arg], map: Map<T>) -> Result<Vec<T>, DbError> {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed) % SHARED;
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.shared.len();
         let session = self.shared[turn].session(&self.address).await?;
         session.query(sql, args, map).await
     }

@@ -3,26 +3,37 @@
 //! Left to the commit that happens to make the log long enough, a checkpoint of tens of megabytes holds up everybody
 //! who waits for that commit. Here the writer finds most of the work done, and only has the rest to do before the log
 //! begins anew.
+//!
+//! How small the steps are goes by how much is written. A step flushes the file, and the commits of that moment wait for
+//! the disk behind it: while there is little to do, steps are so small that nobody notices. While much is written a page
+//! is likely to be written again soon, so that a large step does the work of many.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Sender, bounded};
 use rusqlite::Connection;
 
 use super::DbError;
 
-/// How often the thread looks.
-const INTERVAL: Duration = Duration::from_millis(50);
-/// Pages that are worth a step.
-const STEP_PAGES: i64 = 1_000;
+/// How often the thread looks, while there is something to do.
+const INTERVAL: Duration = Duration::from_millis(2);
+/// Pages that are worth a step while little is written.
+const SMALL_STEP: i64 = 30;
+/// Pages a millisecond that are little: as many as two thousand commits a second write.
+const LITTLE: i64 = 20;
+/// Pages that are worth a step in any case.
+const LARGE_STEP: i64 = 4_000;
 
 /// The thread; it ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Checkpointer {
     /// Until it is dropped.
-    alive: Option<Sender<()>>,
+    written: Option<Sender<()>>,
+    is_over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -30,26 +41,36 @@ impl Checkpointer {
     /// Starts it on a connection of its own.
     #[expect(clippy::disallowed_methods, reason = "threads live here")]
     pub(super) fn start(path: &Path, connection: Connection) -> Result<Self, DbError> {
-        let (alive, gone) = bounded::<()>(0);
+        // One word is enough, however much is written.
+        let (written, heard) = bounded(1);
+        let is_over = Arc::<AtomicBool>::default();
+        let told = Arc::clone(&is_over);
         let path = path.display().to_string();
         let thread = std::thread::Builder::new()
             .name("checkpointer".to_owned())
             .spawn(move || {
-                while gone.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
-                    if let Err(error) = step(&connection) {
+                while heard.recv().is_ok() {
+                    if let Err(error) = work(&connection, &told) {
                         tracing::warn!(%error, path, "a checkpoint failed; the next commits will do its work");
                     }
                 }
             })
             .map_err(|error| DbError::Engine(error.to_string()))?;
-        Ok(Self { alive: Some(alive), thread: Some(thread) })
+        Ok(Self { written: Some(written), is_over, thread: Some(thread) })
+    }
+
+    /// Says that there is something to do.
+    pub(super) fn wake(&self) {
+        // It knows already, or it ends.
+        let _ = self.written.as_ref().map(|written| written.try_send(()));
     }
 }
 
 impl Drop for Checkpointer {
     /// Its connection is closed when this returns.
     fn drop(&mut self) {
-        self.alive = None;
+        self.written = None;
+        self.is_over.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             // A panic in it has been told already.
             let _ = thread.join();
@@ -57,9 +78,20 @@ impl Drop for Checkpointer {
     }
 }
 
-fn step(connection: &Connection) -> Result<(), DbError> {
-    if waiting(connection, "noop")? >= STEP_PAGES {
-        waiting(connection, "passive")?;
+/// Steps, until less is left than is worth one.
+fn work(connection: &Connection, is_over: &AtomicBool) -> Result<(), DbError> {
+    let mut last_step = Instant::now();
+    while !is_over.load(Ordering::Relaxed) {
+        let left = waiting(connection, "noop")?;
+        if left < SMALL_STEP {
+            break;
+        }
+        let milliseconds = i64::try_from(last_step.elapsed().as_millis()).unwrap_or(i64::MAX);
+        if left >= LARGE_STEP || left / LITTLE <= milliseconds {
+            last_step = Instant::now();
+            waiting(connection, "passive")?;
+        }
+        std::thread::sleep(INTERVAL);
     }
     Ok(())
 }

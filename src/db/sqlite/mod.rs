@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
-use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, ffi};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, Statement, ffi};
 
 use self::checkpoint::Checkpointer;
 pub(super) use self::readers::Readers;
@@ -20,10 +20,15 @@ use super::{Arg, DbError, Map, Row};
 pub(super) const TOKENS: &[(&str, &str)] =
     &[("{{key}}", "integer"), ("{{self_numbering_key}}", "integer primary key autoincrement")];
 
+pub(super) const HAS_TABLE: &str = "select 1 from sqlite_schema where type = 'table' and name = $1";
+
 /// Statements kept prepared on a connection; more than the service has.
 const STATEMENTS: usize = 128;
-/// Pages of WAL (64 MB at most) before a commit also checkpoints: decides the tail of the write latency.
-const CHECKPOINT_PAGES: i64 = 16_000;
+/// Pages of WAL (128 MB) before a commit also checkpoints, as little as is left to do then: decides the tail of the write
+/// latency.
+const CHECKPOINT_PAGES: i64 = 64_000;
+/// Memory for the pages that writes meet.
+const WRITER_CACHE_KIB: i64 = 24 * 1024;
 /// How long a write waits for another program that writes to the same file.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a migration waits for another: that one may be copying a million rows.
@@ -84,13 +89,16 @@ impl Writer {
         let connection = open(path, flags)?;
         // Only an empty file takes a page size; a smaller page makes a commit cheaper.
         connection.pragma_update(None, "page_size", 2048)?;
+        connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "foreign_keys", foreign_keys)?;
         Ok(Self { connection, file: None, checkpointer: None })
     }
 
     /// Brings everything from the write-ahead log into the file, as far as nobody else is in the way.
-    pub(in crate::db) fn close(self) {
+    pub(in crate::db) fn close(mut self) {
+        // Of two checkpoints at a time one is refused, and this one is the last.
+        self.checkpointer = None;
         // Nothing is lost when it cannot be done: whoever opens the file next reads the log too.
         let _ = self.connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()));
     }
@@ -107,7 +115,7 @@ impl Writer {
             ));
         }
         self.connection.execute_batch("begin immediate")?;
-        Ok(Tx { connection: &self.connection, open: true })
+        Ok(Tx { connection: &self.connection, checkpointer: self.checkpointer.as_ref(), open: true })
     }
 }
 
@@ -146,6 +154,7 @@ fn identity(_: &Path) -> Option<(u64, u64)> {
 #[derive(Debug)]
 pub(super) struct Tx<'a> {
     connection: &'a Connection,
+    checkpointer: Option<&'a Checkpointer>,
     open: bool,
 }
 
@@ -156,7 +165,11 @@ impl Tx<'_> {
         sets: &[Vec<Arg>],
         map: Map<T>,
     ) -> Result<Vec<Vec<T>>, DbError> {
-        sets.iter().map(|args| query(self.connection, sql, args, map)).collect()
+        if sets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut statement = self.connection.prepare_cached(sql)?;
+        sets.iter().map(|args| rows(&mut statement, args, map)).collect()
     }
 
     pub(in crate::db) fn query<T>(&self, sql: &str, args: &[Arg], map: Map<T>) -> Result<Vec<T>, DbError> {
@@ -165,7 +178,15 @@ impl Tx<'_> {
 
     /// How many rows each changed.
     pub(in crate::db) fn execute_many(&self, sql: &str, sets: &[Vec<Arg>]) -> Result<Vec<usize>, DbError> {
-        sets.iter().map(|args| Ok(prepare(self.connection, sql, args)?.raw_execute()?)).collect()
+        if sets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let execute = |args: &Vec<Arg>| {
+            bind(&mut statement, args)?;
+            Ok(statement.raw_execute()?)
+        };
+        sets.iter().map(execute).collect()
     }
 
     pub(in crate::db) fn execute_batch(&self, sql: &str) -> Result<(), DbError> {
@@ -175,6 +196,9 @@ impl Tx<'_> {
     pub(in crate::db) fn commit(mut self) -> Result<(), DbError> {
         self.connection.execute_batch("commit")?;
         self.open = false;
+        if let Some(checkpointer) = self.checkpointer {
+            checkpointer.wake();
+        }
         Ok(())
     }
 }
@@ -194,7 +218,11 @@ pub(super) fn query<T>(
     args: &[Arg],
     map: Map<T>,
 ) -> Result<Vec<T>, DbError> {
-    let mut statement = prepare(connection, sql, args)?;
+    rows(&mut *connection.prepare_cached(sql)?, args, map)
+}
+
+fn rows<T>(statement: &mut Statement<'_>, args: &[Arg], map: Map<T>) -> Result<Vec<T>, DbError> {
+    bind(statement, args)?;
     let mut rows = statement.raw_query();
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
@@ -243,10 +271,15 @@ pub(super) fn prepare<'c>(
     args: &[Arg],
 ) -> Result<CachedStatement<'c>, DbError> {
     let mut statement = connection.prepare_cached(sql)?;
+    bind(&mut statement, args)?;
+    Ok(statement)
+}
+
+fn bind(statement: &mut Statement<'_>, args: &[Arg]) -> Result<(), DbError> {
     for (index, arg) in args.iter().enumerate() {
         statement.raw_bind_parameter(index + 1, arg)?;
     }
-    Ok(statement)
+    Ok(())
 }
 
 impl ToSql for Arg {
@@ -292,6 +325,29 @@ mod tests {
     use rusqlite::StatementStatus;
 
     use super::*;
+
+    #[test]
+    fn a_file_that_is_closed_while_much_was_written_has_no_log_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        for round in 0..5 {
+            let mut writer = Writer::open(&path).unwrap();
+            // The last connection to be closed would tidy up by itself.
+            let _reader = open_reader(&path).unwrap();
+            for _ in 0..20 {
+                let tx = writer.begin().unwrap();
+                tx.execute_batch(
+                    "create table if not exists t (a blob); insert into t values (randomblob(2000000))",
+                )
+                .unwrap();
+                tx.commit().unwrap();
+            }
+            writer.close();
+            // Whoever opens it next would read the log from end to end.
+            let log = std::fs::metadata(folder.path().join("a.db-wal")).map_or(0, |log| log.len());
+            assert_eq!(log, 0, "round {round}");
+        }
+    }
 
     #[test]
     fn a_prepared_statement_is_never_planned_again() {

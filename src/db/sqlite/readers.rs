@@ -1,5 +1,6 @@
 //! The threads that read, each with its own connection and prepared statements, and the lists that are read at leisure.
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -13,12 +14,19 @@ use tokio::sync::{Semaphore, oneshot};
 use super::{open_reader, prepare, query};
 use crate::db::{Arg, DbError, Map, Reach, Row, chunks};
 
-/// Threads for reads by key, which take microseconds, so that a few serve everybody.
+/// Threads for reads by key, which take microseconds, so that a few serve everybody; no more than there are cores, which
+/// would only get in each other's way.
 const KEY_READERS: usize = 3;
+/// Memory for the pages that reads by key meet, of all their threads together.
+const KEY_CACHE: usize = 48 * 1024 * 1024;
+/// Reads by key that share a snapshot at most.
+const GATHERED: usize = 32;
 /// Reads by key that may wait; one more is refused at once.
 const WAITING_KEY_READS: usize = 4096;
 /// Threads for reads that go through a whole table, so that however many search, nobody else waits behind them.
 const SCANNERS: usize = 1;
+/// Memory for the pages that a scan meets, of which it meets most once.
+const SCAN_CACHE: usize = 4 * 1024 * 1024;
 /// Scans that may wait; one more is refused at once.
 const WAITING_SCANS: usize = 128;
 /// Long lists that are read at the same time, each on a connection of its own.
@@ -36,9 +44,11 @@ pub(in crate::db) struct Readers {
 
 impl Readers {
     pub(in crate::db) fn start(path: &Path) -> Result<Self, DbError> {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let key_readers = cores.min(KEY_READERS);
         Ok(Self {
-            keys: Lane::start(path, "reader", KEY_READERS, WAITING_KEY_READS)?,
-            scans: Lane::start(path, "scanner", SCANNERS, WAITING_SCANS)?,
+            keys: Lane::start(path, "reader", key_readers, WAITING_KEY_READS, KEY_CACHE / key_readers)?,
+            scans: Lane::start(path, "scanner", SCANNERS, WAITING_SCANS, SCAN_CACHE)?,
             path: path.to_owned(),
             streams: Arc::new(Semaphore::new(STREAMS)),
         })
@@ -102,11 +112,14 @@ struct Lane {
 
 impl Lane {
     #[expect(clippy::disallowed_methods, reason = "threads live here")]
-    fn start(path: &Path, name: &str, threads: usize, waiting: usize) -> Result<Self, DbError> {
+    fn start(path: &Path, name: &str, threads: usize, waiting: usize, cache: usize) -> Result<Self, DbError> {
         let (jobs, queue) = crossbeam_channel::bounded::<Job>(waiting);
         let mut lane = Self { jobs: Some(jobs), threads: Vec::with_capacity(threads) };
         for number in 0..threads {
             let (connection, queue) = (open_reader(path)?, queue.clone());
+            // A negative size is in KiB.
+            let kibibytes = i64::try_from(cache / 1024).unwrap_or(i64::MAX);
+            connection.pragma_update(None, "cache_size", -kibibytes)?;
             let thread = std::thread::Builder::new()
                 .name(format!("{name}-{number}"))
                 .spawn(move || serve_reads(&connection, &queue))
@@ -138,10 +151,27 @@ impl Drop for Lane {
     }
 }
 
+/// What has gathered shares a snapshot. It is taken after the last of it was asked for, so that everybody sees what was
+/// answered before.
 fn serve_reads(connection: &Connection, waiting: &Receiver<Job>) {
-    for job in waiting {
-        job(connection);
+    let mut gathered = Vec::with_capacity(GATHERED);
+    while let Ok(job) = waiting.recv() {
+        gathered.push(job);
+        gathered.extend(waiting.try_iter().take(GATHERED - 1));
+        // Where it cannot be shared each takes its own.
+        let is_shared = gathered.len() > 1 && run(connection, "begin");
+        for job in gathered.drain(..) {
+            job(connection);
+        }
+        if is_shared && !run(connection, "commit") && !connection.is_autocommit() {
+            run(connection, "rollback");
+        }
     }
+}
+
+/// Whether a statement without parameters was carried out.
+fn run(connection: &Connection, sql: &str) -> bool {
+    connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).is_ok()
 }
 
 fn read_chunks<T>(

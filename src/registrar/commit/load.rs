@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::known::{Known, Mark};
 use super::{enrollment, limits, sets};
 use crate::db::{DbError, Row, Tx};
 use crate::registrar::command::{Command, Origin};
@@ -16,16 +17,38 @@ pub(super) async fn take_head(tx: &Tx<'_>) -> Result<(i64, i64, String), DbError
     head.ok_or_else(|| DbError::Engine("the log has lost its head: run `matricula check`".to_owned()))
 }
 
+/// The facts of a batch, and what of them is worth knowing after it.
+pub(super) struct Loaded {
+    pub(super) facts: Facts,
+    known: Known,
+    limits: HashSet<CourseId>,
+    seats: HashSet<CourseId>,
+    others: i64,
+}
+
+impl Loaded {
+    /// What is known now that the batch is committed.
+    pub(super) fn after_commit(self) -> Known {
+        let Self { facts, mut known, limits, seats, others } = self;
+        known.keep(Mark { last_seq: facts.last_seq, others }, &limits, &seats, facts);
+        known
+    }
+}
+
 pub(super) async fn load_facts(
     tx: &Tx<'_>,
     commands: &[(&Command, &Origin)],
     now: String,
-) -> Result<Facts, DbError> {
+    known: &mut Known,
+) -> Result<Loaded, DbError> {
     let (last_seq, last_enrollment_id, last_at) = take_head(tx).await?;
+    let others = tx.writes_of_others()?;
+    let mut known = known.take_as_of(Mark { last_seq, others });
     // The log's order is the order of its times, even when the machine's clock is put back.
     let mut facts = Facts { now: now.max(last_at), last_seq, last_enrollment_id, ..Facts::default() };
     let mut wanted = Wanted::by(commands);
-    load_rows(tx, &wanted, &mut facts).await?;
+    let unknown = known.give_limits(&wanted.limits, &mut facts);
+    load_rows(tx, &wanted, &unknown, &mut facts).await?;
     // Who leaves with a deletion frees seats of courses that the command does not name.
     let left: HashSet<_> = wanted
         .all_of_student
@@ -35,13 +58,22 @@ pub(super) async fn load_facts(
         .chain(facts.waitlists.keys().copied())
         .filter(|course| !wanted.limits.contains(course))
         .collect();
-    facts.limits.extend(load_limits(tx, &left).await?);
+    let unknown = known.give_limits(&left, &mut facts);
+    facts.limits.extend(load_limits(tx, &unknown).await?);
+    wanted.limits.extend(left);
     wanted.seats.extend(facts.limits.keys());
-    load_seats(tx, &wanted.seats, &mut facts).await?;
-    Ok(facts)
+    let unknown = known.give_seats(&wanted.seats, &mut facts);
+    load_seats(tx, &unknown, &mut facts).await?;
+    let Wanted { limits, seats, .. } = wanted;
+    Ok(Loaded { facts, known, limits, seats, others })
 }
 
-async fn load_rows(tx: &Tx<'_>, wanted: &Wanted, facts: &mut Facts) -> Result<(), DbError> {
+async fn load_rows(
+    tx: &Tx<'_>,
+    wanted: &Wanted,
+    of_unknown_limits: &HashSet<CourseId>,
+    facts: &mut Facts,
+) -> Result<(), DbError> {
     let pairs: Vec<_> =
         wanted.pairs.iter().map(|(student, course)| vec![student.0.into(), course.0.into()]).collect();
     let (students, courses) = (sets(&wanted.students), sets(&wanted.courses));
@@ -78,14 +110,14 @@ async fn load_rows(tx: &Tx<'_>, wanted: &Wanted, facts: &mut Facts) -> Result<()
             &all_of_student,
             |row| Ok(CourseId(row.int(0)?)),
         ),
-        load_limits(tx, &wanted.limits),
+        load_limits(tx, of_unknown_limits),
     )?;
     facts.students = students.into_iter().flatten().map(|student| (student.id, student)).collect();
     facts.courses = courses.into_iter().flatten().map(|course| (course.id, course)).collect();
     let enrollments = [of_pairs, of_students, of_courses].into_iter().flatten().flatten();
     facts.enrollments = enrollments.map(|row| ((row.student_id, row.course_id), row)).collect();
     facts.waitlists = waits.into_iter().flatten().map(|course| (course, Waitlist::default())).collect();
-    facts.limits = limits;
+    facts.limits.extend(limits);
     Ok(())
 }
 
@@ -96,7 +128,7 @@ async fn load_limits(tx: &Tx<'_>, courses: &HashSet<CourseId>) -> Result<HashMap
     Ok(found.into_iter().flatten().collect())
 }
 
-/// How full the courses are. Counted anew for every batch: a number that is kept beside the rows drifts from them.
+/// How full the courses are, counted from rows: a number that is kept beside them in a table drifts from them.
 async fn load_seats(tx: &Tx<'_>, courses: &HashSet<CourseId>, facts: &mut Facts) -> Result<(), DbError> {
     let courses_asked = sets(courses);
     let (counts, waits) = tokio::try_join!(
@@ -113,7 +145,7 @@ async fn load_seats(tx: &Tx<'_>, courses: &HashSet<CourseId>, facts: &mut Facts)
             waiting,
         ),
     )?;
-    facts.enrolled = courses.iter().copied().zip(counts.into_iter().flatten()).collect();
+    facts.enrolled.extend(courses.iter().copied().zip(counts.into_iter().flatten()));
     for waiting in waits.into_iter().flatten() {
         facts.waitlists.entry(waiting.course_id).or_default().insert(waiting.joined_seq, waiting);
     }

@@ -1,11 +1,13 @@
 //! One batch, one transaction: load the facts, decide, apply what happens to the tables and append it to the log.
 
 mod effects;
+mod known;
 mod load;
 
 use std::time::Duration;
 
 use self::effects::{Effects, Numbered};
+use self::known::Known;
 use self::load::{load_facts, take_head};
 use super::command::{Answer, Command, Origin};
 use super::decide::decide;
@@ -23,17 +25,46 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What each command of the batch came to, in order.
 pub(super) type Outcome = Vec<Result<Answer, Refusal>>;
 
-/// Carries out the commands, in order, as one transaction. The answers may be told when this returns.
-///
-/// # Errors
-/// When the engine fails: then nothing of the batch was kept.
-pub(super) async fn commit(
+/// Where the batches go: the connection that writes, and what is still known from the batch before.
+#[derive(Debug)]
+pub(super) struct Books {
+    writer: Writer,
+    known: Known,
+}
+
+impl Books {
+    /// With nothing known yet.
+    pub(super) fn new(writer: Writer) -> Self {
+        Self { writer, known: Known::default() }
+    }
+
+    /// Carries out the commands, in order, as one transaction. The answers may be told when this returns.
+    ///
+    /// # Errors
+    /// When the engine fails: then nothing of the batch was kept.
+    pub(super) async fn commit(
+        &mut self,
+        commands: &[(&Command, &Origin)],
+        now: String,
+    ) -> Result<Outcome, DbError> {
+        commit(&mut self.writer, &mut self.known, commands, now).await
+    }
+
+    /// As [`Writer::close`].
+    pub(super) fn close(self) {
+        self.writer.close();
+    }
+}
+
+async fn commit(
     writer: &mut Writer,
+    known: &mut Known,
     commands: &[(&Command, &Origin)],
     now: String,
 ) -> Result<Outcome, DbError> {
     let tx = writer.begin().await?;
-    let mut facts = load_facts(&tx, commands, now).await?;
+    let mut loaded = load_facts(&tx, commands, now, known).await?;
+    let facts = &mut loaded.facts;
     let expired = expiry(&facts.now);
     let mut answered = load_answered(&tx, commands, &expired).await?;
     let mut to_keep = Vec::new();
@@ -45,7 +76,7 @@ pub(super) async fn commit(
             outcome.push(before);
             continue;
         }
-        let decided = decide(command, &facts).map(|(events, answer)| {
+        let decided = decide(command, facts).map(|(events, answer)| {
             for event in events {
                 facts.apply(&event);
                 happened.push((event, *origin));
@@ -60,17 +91,21 @@ pub(super) async fn commit(
     }
     if happened.is_empty() && to_keep.is_empty() {
         // Refusals change nothing, so there is nothing to wait for the disk for.
+        *known = loaded.after_commit();
         return Ok(outcome);
     }
     let effects = Effects::of(&happened);
     let numbered = apply_to_tables(&tx, &effects).await?;
     let (enrolled, waiting) = (effects.enrolled(), effects.waiting());
     numbered.replace_provisional_ids(&mut happened, &mut outcome);
-    let entries = entries(&happened, &facts, last_seq);
-    append_to_log(&tx, enrolled, waiting, &entries, &facts).await?;
+    let entries = entries(&happened, facts, last_seq);
+    append_to_log(&tx, enrolled, waiting, &entries, facts).await?;
     keep_answers(&tx, &to_keep, &outcome, &facts.now, &expired).await?;
     match tx.commit().await {
-        Ok(()) => Ok(outcome),
+        Ok(()) => {
+            *known = loaded.after_commit();
+            Ok(outcome)
+        }
         Err(DbError::Unknown(what)) => find_out(writer, &entries, outcome, what).await,
         Err(error) => Err(error),
     }

@@ -1,0 +1,151 @@
+//! What the Registrar still knows of the courses that it was asked about: a course that everybody wants is not counted
+//! again for every batch.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::registrar::facts::Facts;
+use crate::registrar::record::CourseId;
+use crate::registrar::seats::{Limits, Waitlist};
+
+/// Courses that are known at most, and people on their waitlists: beyond, all is forgotten and read anew.
+const MOST: usize = 20_000;
+
+/// Limits and seats of courses as the last batch left them.
+///
+/// They are counted from rows once, and moved on by the events of each batch after. That is exact as long as every change
+/// is one of ours: the head of the log is where this process left it, and, in a file, nobody else has written anything.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    as_of: Option<Mark>,
+    courses: HashMap<CourseId, Course>,
+    waiting: usize,
+}
+
+/// A state of the database: it is the same as long as this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// Where the log ends.
+    pub(super) last_seq: i64,
+    /// What the engine says of the writes of others.
+    pub(super) others: i64,
+}
+
+#[derive(Debug)]
+struct Course {
+    limits: Option<Limits>,
+    /// Where they matter.
+    seats: Option<(i64, Waitlist)>,
+}
+
+impl Known {
+    /// What is known of the state at the mark; nothing of any other. While a batch is under way, nothing is known: if it
+    /// fails, that is right.
+    pub(super) fn take_as_of(&mut self, mark: Mark) -> Self {
+        let known = std::mem::take(self);
+        if known.as_of == Some(mark) { known } else { Self::default() }
+    }
+
+    /// Gives to the facts what is known of these courses; those of which it is nothing are left over.
+    pub(super) fn give_limits(
+        &mut self,
+        courses: &HashSet<CourseId>,
+        facts: &mut Facts,
+    ) -> HashSet<CourseId> {
+        let mut is_given = |id: &CourseId| {
+            let course = self.courses.get(id);
+            facts.limits.extend(course.and_then(|course| Some((*id, course.limits.clone()?))));
+            course.is_some()
+        };
+        courses.iter().copied().filter(|id| !is_given(id)).collect()
+    }
+
+    /// The same for seats.
+    pub(super) fn give_seats(&mut self, courses: &HashSet<CourseId>, facts: &mut Facts) -> HashSet<CourseId> {
+        let mut is_given = |id: &CourseId| {
+            let seats = self.courses.get_mut(id).and_then(|course| course.seats.take());
+            let is_known = seats.is_some();
+            if let Some((enrolled, waitlist)) = seats {
+                self.waiting -= waitlist.len();
+                facts.enrolled.insert(*id, enrolled);
+                facts.waitlists.insert(*id, waitlist);
+            }
+            is_known
+        };
+        courses.iter().copied().filter(|id| !is_given(id)).collect()
+    }
+
+    /// Keeps what a batch that is committed has left, of courses of which it knew the limits and of those of which it knew
+    /// the seats.
+    pub(super) fn keep(
+        &mut self,
+        mark: Mark,
+        limits: &HashSet<CourseId>,
+        seats: &HashSet<CourseId>,
+        mut facts: Facts,
+    ) {
+        self.as_of = Some(mark);
+        for id in limits {
+            let counted = facts.enrolled.remove(id).filter(|_| seats.contains(id));
+            let seats = counted.map(|enrolled| (enrolled, facts.waitlists.remove(id).unwrap_or_default()));
+            self.waiting += seats.as_ref().map_or(0, |(_, waitlist)| waitlist.len());
+            let before = self.courses.insert(*id, Course { limits: facts.limits.remove(id), seats });
+            let forgotten = before.and_then(|course| course.seats);
+            self.waiting -= forgotten.map_or(0, |(_, waitlist)| waitlist.len());
+        }
+        if self.courses.len() + self.waiting > MOST {
+            *self = Self::default();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALGEBRA: CourseId = CourseId(7);
+    const MARK: Mark = Mark { last_seq: 5, others: 0 };
+
+    /// After a batch that knew of one course that 28 take.
+    fn known() -> Known {
+        let mut known = Known::default();
+        let facts = Facts {
+            limits: [(ALGEBRA, Limits { capacity: Some(30), ..Limits::default() })].into(),
+            enrolled: [(ALGEBRA, 28)].into(),
+            ..Facts::default()
+        };
+        let courses = [ALGEBRA].into();
+        known.keep(MARK, &courses, &courses, facts);
+        known
+    }
+
+    #[test]
+    fn what_a_batch_has_left_the_next_need_not_read() {
+        let mut facts = Facts::default();
+        let mut known = known().take_as_of(MARK);
+        assert!(known.give_limits(&[ALGEBRA].into(), &mut facts).is_empty());
+        assert!(known.give_seats(&[ALGEBRA].into(), &mut facts).is_empty());
+        assert_eq!((facts.limits_of(ALGEBRA).capacity, facts.enrolled_in(ALGEBRA)), (Some(30), 28));
+        let botany = CourseId(8);
+        assert_eq!(known.give_limits(&[ALGEBRA, botany].into(), &mut facts), [botany].into());
+    }
+
+    #[test]
+    fn nothing_is_known_of_what_somebody_else_may_have_changed() {
+        for mark in [Mark { last_seq: 6, ..MARK }, Mark { others: 1, ..MARK }] {
+            let mut known = known().take_as_of(mark);
+            let unknown = known.give_limits(&[ALGEBRA].into(), &mut Facts::default());
+            assert_eq!(unknown, [ALGEBRA].into());
+        }
+        let mut failed = known();
+        failed.take_as_of(MARK);
+        assert!(failed.take_as_of(MARK).courses.is_empty(), "a batch that fails leaves nothing");
+    }
+
+    #[test]
+    fn more_than_is_worth_remembering_is_forgotten() {
+        let mut known = known();
+        let many: HashSet<_> = (0..=20_000).map(CourseId).collect();
+        known.keep(MARK, &many, &HashSet::new(), Facts::default());
+        assert!(known.courses.is_empty() && known.waiting == 0);
+    }
+}

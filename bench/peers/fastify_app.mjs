@@ -3,7 +3,8 @@
 //     NODE_ENV=production DATABASE=... PORT=... node fastify_app.mjs
 //
 // No request log, response schemas as Fastify recommends, prepared statements on both engines.
-// SQLite: WAL and synchronous=FULL; PostgreSQL: the server's own durability.
+// SQLite runs with WAL and synchronous=FULL, PostgreSQL with the server's own durability.
+// Fair on one core: Node runs one event loop for each process, so one process is what it would get.
 
 import Fastify from 'fastify'
 
@@ -54,6 +55,7 @@ async function postgresStore (connectionString) {
   const { default: pg } = await import('pg')
   pg.types.setTypeParser(pg.types.builtins.INT8, Number)
   const pool = new pg.Pool({ connectionString })
+  pool.on('error', console.error)
   const run = async (db, name, text, ...values) => (await db.query({ name, text, values })).rows
   return {
     student: async (id) => (await run(pool, 'student', SELECT_STUDENT, id))[0],

@@ -1,10 +1,11 @@
 """Peer service: Flask + SQLAlchemy 2 ORM (sync), served by gunicorn with threads.
 
-    DATABASE=... gunicorn --workers W --worker-class gthread --threads T --keep-alive 60 \
+    DATABASE=... gunicorn --workers 1 --worker-class gthread --threads 4 --keep-alive 60 \
         --no-control-socket --log-level warning --bind 127.0.0.1:PORT flask_app:app
 
-Debug off, no request log, pooled connections, reads in autocommit mode (one round trip on PostgreSQL).
-SQLite: WAL and synchronous=FULL; PostgreSQL (psycopg 3): the server's own durability.
+Debug off, no request log, a pooled connection for each thread, reads in autocommit mode (one round trip).
+SQLite runs with WAL and synchronous=FULL, PostgreSQL (psycopg 3) with the server's own durability.
+Fair on one core: more workers only add switches, and idle keep-alive connections hold no thread.
 """
 
 import os
@@ -29,7 +30,7 @@ if SQLITE:
             connection.execute(f"PRAGMA {pragma}")
 
 else:
-    write_engine = create_engine(make_url(DATABASE).set(drivername="postgresql+psycopg"), pool_size=16, max_overflow=0)
+    write_engine = create_engine(make_url(DATABASE).set(drivername="postgresql+psycopg"))
     read_engine = write_engine.execution_options(isolation_level="AUTOCOMMIT")
 
 ReadSession = sessionmaker(read_engine)

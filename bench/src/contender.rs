@@ -30,6 +30,8 @@ pub(crate) struct Contender {
 pub(crate) enum Program {
     /// The same HTTP stack, answering a constant of the same size.
     Hello,
+    /// The same behind what every request of the service meets: its name, its metrics, the checks of its origin.
+    GuardedHello,
     Matricula,
     /// Another build of it, to compare with.
     Other(PathBuf),
@@ -45,6 +47,7 @@ impl Program {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Hello => "hello",
+            Self::GuardedHello => "hello, guarded",
             Self::Matricula => "matricula",
             Self::Other(_) => "other matricula",
             Self::Flask => "Flask",
@@ -59,7 +62,7 @@ impl Program {
     }
 
     pub(crate) fn is_rust(&self) -> bool {
-        matches!(self, Self::Hello | Self::Matricula | Self::Other(_))
+        matches!(self, Self::Hello | Self::GuardedHello | Self::Matricula | Self::Other(_))
     }
 
     fn tables(&self) -> Tables {
@@ -72,13 +75,14 @@ impl Program {
 
 impl Contender {
     pub(crate) const HELLO: Self = Self { program: Program::Hello, engine: None };
+    const GUARDED_HELLO: Self = Self { program: Program::GuardedHello, engine: None };
 
     /// In the order in which they take turns.
     pub(crate) fn all(other: Option<PathBuf>, peers: bool) -> Vec<Self> {
         let programs = [Some(Program::Matricula), other.map(Program::Other)].into_iter().flatten();
         let programs = programs.chain(Program::PEERS.into_iter().filter(|_| peers));
         let on_both = programs.flat_map(|program| ENGINES.map(|engine| program.clone().on(engine)));
-        [Self::HELLO].into_iter().chain(on_both).collect()
+        [Self::HELLO, Self::GUARDED_HELLO].into_iter().chain(on_both).collect()
     }
 
     pub(crate) fn name(&self) -> String {
@@ -97,11 +101,14 @@ impl Contender {
         let python = |program: &str, words: String| {
             let mut command = Command::new(places.python.join(program));
             command.args(words.split_whitespace()).current_dir(&places.peers);
-            command.env("DATABASE", &database);
+            command.env("DATABASE", &database).env("PYTHONDONTWRITEBYTECODE", "1");
             command
         };
         match &self.program {
             Program::Hello => Service::that_tells(Command::new(std::env::current_exe()?).arg("hello")),
+            Program::GuardedHello => {
+                Service::that_tells(Command::new(std::env::current_exe()?).args(["hello", "--guarded"]))
+            }
             Program::Matricula => Service::that_tells(&serve(&places.matricula, &database)),
             Program::Other(matricula) => Service::that_tells(&serve(matricula, &database)),
             Program::Flask => {
@@ -134,5 +141,8 @@ fn gunicorn(port: u16, app: &str) -> String {
 }
 
 fn uvicorn(port: u16) -> String {
-    format!("--workers 3 --no-access-log --log-level error --host 127.0.0.1 --port {port} fastapi_app:app")
+    format!(
+        "--loop uvloop --http httptools --timeout-keep-alive 60 --no-access-log --log-level warning \
+         --host 127.0.0.1 --port {port} fastapi_app:app"
+    )
 }

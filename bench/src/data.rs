@@ -55,11 +55,11 @@ impl School {
     /// Courses that nobody takes yet, with seats that are counted, and enough of them.
     pub(crate) const HOT: u64 = 20;
 
-    pub(crate) fn fresh(self, number: u64) -> u64 {
+    pub(crate) fn fresh(number: u64) -> u64 {
         Self::TAKEN + 1 + number % Self::FRESH
     }
 
-    pub(crate) fn hot(self, number: u64) -> u64 {
+    pub(crate) fn hot(number: u64) -> u64 {
         Self::TAKEN + Self::FRESH + 1 + number % Self::HOT
     }
 }
@@ -159,7 +159,7 @@ impl Data {
             ensure!(told.starts_with(expected.as_bytes()), "the courses have other ids");
         }
         for number in 0..School::HOT {
-            let path = format!("/api/v1/courses/{}/seats", school.hot(number));
+            let path = format!("/api/v1/courses/{}/seats", School::hot(number));
             connection.ask(&put(&path, "{\"capacity\":1000000,\"waitlist_capacity\":10}")).await?;
         }
         drop(connection);

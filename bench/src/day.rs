@@ -81,7 +81,7 @@ pub(crate) async fn measure(bench: &mut Bench) -> Result<()> {
         let looking = past(&bench.settings.day, service.address).await?;
         let rushing = rush(bench, &service)?;
         for (what, value) in WHAT.iter().zip(rushing.into_iter().chain(looking).chain(listening)) {
-            bench.journal.note(named(what), Measured::Value(value))?;
+            bench.journal.note(&named(what), Measured::Value(value))?;
         }
         service.stop()?;
     }

@@ -66,15 +66,15 @@ async fn measure_one(
     let service = Service::that_tells(&serve(&bench.places.matricula, &database))?;
     Connection::open(service.address).await?.ask(&work.next(Kind::R1)).await?;
     let started = began.elapsed().as_secs_f64() * 1e3;
-    bench.journal.note(in_round(name(engine, school, START)), Measured::Value(started))?;
+    bench.journal.note(&in_round(name(engine, school, START)), Measured::Value(started))?;
     for kind in [Kind::R1, Kind::W1] {
         client::saturate(service.address, work, kind, CONNECTIONS, bench.settings.span / 3).await?;
     }
     for load in LOADS {
         let (kind, clients) = load;
         let figures = client::saturate(service.address, work, kind, clients, bench.settings.span).await?;
-        bench.journal.note(in_round(load_name(engine, school, load)), Measured::Load(figures))?;
+        bench.journal.note(&in_round(load_name(engine, school, load)), Measured::Load(figures))?;
     }
-    bench.journal.note(last, Measured::Value(service.resident()?))?;
+    bench.journal.note(&last, Measured::Value(service.resident()?))?;
     service.stop()
 }

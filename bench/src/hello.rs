@@ -8,7 +8,9 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderName};
 use axum::routing::get;
+use matricula::http::limits::{self, Limits};
 use matricula::http::server::Server;
+use matricula::metrics::Metrics;
 
 const COURSES: &str = concat!(
     r#"[{"id":17,"name":"Linguistics 117","level":"undergraduate"},"#,
@@ -22,12 +24,18 @@ const ENROLLMENT: &str =
     r#"{"id":400017,"student_id":51234,"course_id":1007,"enrolled_at":"2026-09-01T08:00:00.000Z"}"#;
 const JSON: [(HeaderName, &str); 1] = [(CONTENT_TYPE, "application/json")];
 
-/// Serves until it is stopped.
-pub(crate) async fn serve() -> Result<()> {
+/// Serves until it is stopped, on as many threads as the service would.
+pub(crate) fn serve(guarded: bool) -> Result<()> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(answer(guarded))
+}
+
+async fn answer(guarded: bool) -> Result<()> {
     let enroll = async |_: Bytes| (StatusCode::CREATED, JSON, ENROLLMENT);
     let routes = Router::new()
         .route("/api/v1/students/{student_id}", get(async || (JSON, STUDENT)))
         .route("/api/v1/students/{student_id}/courses", get(async || (JSON, COURSES)).post(enroll));
+    let routes =
+        if guarded { limits::apply(routes, &Limits::default(), &Metrics::default()) } else { routes };
     let server = Server::bind(&[([127, 0, 0, 1], 0).into()]).await?;
     let mut out = std::io::stdout();
     writeln!(out, "listens on http://{}", server.local_addr())?;

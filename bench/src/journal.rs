@@ -84,7 +84,7 @@ impl Journal {
     }
 
     /// Keeps it, and tells of it.
-    pub(crate) fn note(&mut self, name: String, measured: Measured) -> Result<()> {
+    pub(crate) fn note(&mut self, name: &str, measured: Measured) -> Result<()> {
         let told = match measured {
             Measured::Load(Figures { rate, p50, p99, p999 }) => {
                 format!("{rate:.0}/s, {p50:.2} / {p99:.2} / {p999:.2} ms")
@@ -92,10 +92,10 @@ impl Journal {
             Measured::NotHeld => "not held".to_owned(),
             Measured::Value(value) => format!("{value:.1}"),
         };
-        let line = serde_json::to_string(&Line { name: name.clone(), measured })?;
+        let line = serde_json::to_string(&Line { name: name.to_owned(), measured })?;
         // A cut-off line ends here, and is skipped.
         writeln!(self.file, "\n{line}")?;
-        self.lines.insert(name.clone(), measured);
+        self.lines.insert(name.to_owned(), measured);
         let (done, expected) = (self.lines.len(), self.expected.max(self.lines.len()));
         let share = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
         let each = self.began.elapsed().as_secs_f64() / share(done - self.found);
@@ -165,12 +165,12 @@ mod tests {
         let (folder, program) = (folder.path().join("run"), folder.path().join("program"));
         fs::write(&program, "one").unwrap();
         let mut journal = Journal::open(&folder, "quick", &program).unwrap();
-        journal.note("R1, round 1".to_owned(), load(10.0)).unwrap();
+        journal.note("R1, round 1", load(10.0)).unwrap();
         write!(File::options().append(true).open(folder.join("measurements.jsonl")).unwrap(), "{{\"na")
             .unwrap();
         let mut journal = Journal::open(&folder, "quick", &program).unwrap();
         assert!(journal.has("R1, round 1") && !journal.has("R1, round 2"));
-        journal.note("R1, round 2".to_owned(), load(20.0)).unwrap();
+        journal.note("R1, round 2", load(20.0)).unwrap();
         let journal = Journal::open(&folder, "quick", &program).unwrap();
         assert_eq!(journal.spread("R1"), Some((10.0, 20.0)));
         for (how, build) in [("slow", "one"), ("quick", "two")] {
@@ -186,11 +186,11 @@ mod tests {
         fs::write(&program, "").unwrap();
         let mut journal = Journal::open(&folder.path().join("run"), "", &program).unwrap();
         for (round, rate) in [(1, 30.0), (2, 10.0), (3, 20.0)] {
-            journal.note(format!("W1, round {round}"), load(rate)).unwrap();
+            journal.note(&format!("W1, round {round}"), load(rate)).unwrap();
         }
         let middle = journal.load("W1").unwrap();
         assert_eq!((middle.rate, middle.p99), (20.0, 2.0));
-        journal.note("W1, round 4".to_owned(), Measured::NotHeld).unwrap();
+        journal.note("W1, round 4", Measured::NotHeld).unwrap();
         assert_eq!(journal.load("W1"), None);
         assert_eq!(journal.load("R1"), None);
     }

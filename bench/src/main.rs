@@ -15,6 +15,7 @@ mod plot;
 mod process;
 mod raw;
 mod report;
+mod targets;
 mod turns;
 mod work;
 
@@ -28,13 +29,14 @@ use clap::{Parser, Subcommand};
 use crate::contender::{Contender, Places};
 use crate::data::{Data, School};
 use crate::journal::Journal;
+use crate::turns::Load;
+use crate::work::Kind;
 
 #[derive(Debug, Parser)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 struct Args {
     #[command(subcommand)]
     task: Option<Task>,
-    /// Smaller schools, one round: in less than five minutes, for a look
+    /// Smaller schools, one round: in five minutes, for a look
     #[arg(long)]
     quick: bool,
     /// Forget what an earlier run has measured
@@ -43,12 +45,18 @@ struct Args {
     /// Only contenders whose names have this in them, and neither growth nor registration day
     #[arg(long)]
     only: Option<String>,
+    /// Only these kinds of work, by always busy clients: R1,W1
+    #[arg(long, value_delimiter = ',')]
+    work: Vec<Kind>,
     /// Another build of matricula, to compare with
     #[arg(long)]
     against: Option<PathBuf>,
     /// Rounds that the contenders take turns in
     #[arg(long)]
     rounds: Option<usize>,
+    /// Seconds of each measurement
+    #[arg(long)]
+    seconds: Option<f64>,
     /// Where the measurements and their data are kept
     #[arg(long, default_value = "target/bench")]
     folder: PathBuf,
@@ -57,11 +65,23 @@ struct Args {
     rehearsal: bool,
 }
 
+impl Args {
+    /// Whether all is measured, as it is told in `bench/RESULTS.md`.
+    fn is_whole(&self) -> bool {
+        let is_changed = self.only.is_some() || self.rounds.is_some() || self.seconds.is_some();
+        !(is_changed || !self.work.is_empty() || self.against.is_some() || self.quick || self.rehearsal)
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Task {
     /// Answer a constant (used by the benchmark itself)
     #[command(hide = true)]
-    Hello,
+    Hello {
+        /// Behind all that every request of the service meets
+        #[arg(long)]
+        guarded: bool,
+    },
     /// Write without a service (used by the benchmark itself)
     #[command(hide = true)]
     Raw { database: String, students: u64, milliseconds: u64 },
@@ -88,6 +108,8 @@ pub(crate) struct Settings {
     growth_rounds: usize,
     /// Of each measurement.
     span: Duration,
+    /// What is asked of the contenders.
+    loads: Vec<Load>,
     day: day::Day,
 }
 
@@ -97,15 +119,16 @@ impl Settings {
         let (students, sizes, rounds, growth_rounds, span) = match (args.rehearsal, args.quick) {
             (true, _) => (200, schools(&[200, 400]), 1, 1, Duration::from_millis(100)),
             (_, true) => (10_000, schools(&[10_000, 50_000]), 1, 1, Duration::from_secs(1)),
-            _ => (100_000, schools(&[10_000, 100_000, 1_000_000]), 5, 3, Duration::from_secs(3)),
+            _ => (100_000, schools(&[10_000, 100_000, 1_000_000]), 3, 2, Duration::from_secs(2)),
         };
         Self {
             school: School { students },
             // Who looks at some only is not interested in the rest.
-            sizes: if args.only.is_some() { Vec::new() } else { sizes },
+            sizes: if args.only.is_some() || !args.work.is_empty() { Vec::new() } else { sizes },
             rounds: args.rounds.unwrap_or(rounds),
             growth_rounds,
-            span,
+            span: args.seconds.map_or(span, Duration::from_secs_f64),
+            loads: turns::loads(&args.work),
             day: day::Day::of(args),
         }
     }
@@ -113,15 +136,15 @@ impl Settings {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
     match args.task {
-        Some(Task::Hello) => runtime.block_on(hello::serve()),
+        Some(Task::Hello { guarded }) => hello::serve(guarded),
         Some(Task::Raw { database, students, milliseconds }) => {
             let (school, span) = (School { students }, Duration::from_millis(milliseconds));
-            let rate = runtime.block_on(raw::measure(&database, school, span))?;
+            let rate = runtime()?.block_on(raw::measure(&database, school, span))?;
             Ok(writeln!(io::stdout(), "{rate}")?)
         }
-        None => runtime.block_on(run(&args)),
+        None => runtime()?.block_on(run(&args)),
     }
 }
 
@@ -136,7 +159,8 @@ async fn run(args: &Args) -> Result<()> {
         python: folder.join("venv/bin"),
     };
     ensure!(places.matricula.exists(), "{} has to be built first", places.matricula.display());
-    let measured = folder.join("run");
+    // A look at something else does not cost a whole run what it has measured.
+    let measured = folder.join(if args.is_whole() { "run" } else { "look" });
     if args.fresh && measured.exists() {
         std::fs::remove_dir_all(&measured)?;
     }
@@ -145,6 +169,7 @@ async fn run(args: &Args) -> Result<()> {
     let mut contenders = Contender::all(against, !args.rehearsal);
     if let Some(only) = &args.only {
         contenders.retain(|contender| contender.name().contains(only.as_str()));
+        ensure!(!contenders.is_empty(), "no contender has `{only}` in its name");
     }
     let journal = Journal::open(&measured, &how, &places.matricula)?;
     let data = Data::open(measured.join("data"), places.matricula.clone())?;
@@ -156,8 +181,7 @@ async fn run(args: &Args) -> Result<()> {
     growth::measure(&mut bench).await?;
     day::measure(&mut bench).await?;
     // Only a whole run is worth keeping.
-    let is_whole = args.only.is_none() && args.rounds.is_none() && !args.quick && !args.rehearsal;
-    let results = if is_whole { absolute(Path::new("bench"))? } else { folder };
+    let results = if args.is_whole() { absolute(Path::new("bench"))? } else { folder };
     report::write(&bench, &results)?;
     Ok(writeln!(io::stdout(), "{}", results.join("RESULTS.md").display())?)
 }

@@ -33,11 +33,27 @@ pub(crate) fn raw_name(engine: Engine) -> String {
 }
 
 pub(crate) fn measurements(bench: &Bench) -> usize {
-    bench.settings.rounds * (bench.contenders.len() * loads().count() + ENGINES.len())
+    bench.settings.rounds * (bench.contenders.len() * bench.settings.loads.len() + raw_engines(bench).len())
 }
 
-fn loads() -> impl Iterator<Item = Load> {
-    KINDS.map(|kind| (kind, None)).into_iter().chain(RATES.map(|(kind, rate)| (kind, Some(rate))))
+/// All of them, or those of these kinds by clients that are always busy.
+pub(crate) fn loads(wanted: &[Kind]) -> Vec<Load> {
+    if !wanted.is_empty() {
+        return wanted.iter().map(|kind| (*kind, None)).collect();
+    }
+    let saturated = KINDS.into_iter().map(|kind| (kind, None));
+    let at_rate = RATES.into_iter().map(|(kind, rate)| (kind, Some(rate)));
+    let mut loads: Vec<Load> = saturated.chain(at_rate).collect();
+    // Reads first: who has written a while ago is still cleaning up.
+    loads.sort_by_key(|(kind, _)| kind.writes());
+    loads
+}
+
+/// The engines of which it is asked how fast they write.
+fn raw_engines(bench: &Bench) -> Vec<Engine> {
+    let writes = bench.settings.loads.contains(&(Kind::W1, None));
+    let is_there = |engine: &Engine| bench.contenders.iter().any(|it| it.engine == Some(*engine));
+    ENGINES.into_iter().filter(|engine| writes && is_there(engine)).collect()
 }
 
 pub(crate) async fn measure(bench: &mut Bench) -> Result<()> {
@@ -47,11 +63,11 @@ pub(crate) async fn measure(bench: &mut Bench) -> Result<()> {
         for (contender, work) in contenders.iter().zip(&mut works) {
             measure_one(bench, contender, work, round).await?;
         }
-        for engine in ENGINES {
+        for engine in raw_engines(bench) {
             let name = format!("{}, round {round}", raw_name(engine));
             if !bench.journal.has(&name) {
                 let rate = raw(bench, engine).await?;
-                bench.journal.note(name, Measured::Value(rate))?;
+                bench.journal.note(&name, Measured::Value(rate))?;
             }
         }
     }
@@ -60,15 +76,13 @@ pub(crate) async fn measure(bench: &mut Bench) -> Result<()> {
 
 async fn measure_one(bench: &mut Bench, contender: &Contender, work: &mut Work, round: usize) -> Result<()> {
     let named = |load| format!("{}, round {round}", name(contender, load));
-    let missing: Vec<_> = loads().filter(|load| !bench.journal.has(&named(*load))).collect();
+    let loads = bench.settings.loads.iter().copied();
+    let missing: Vec<_> = loads.filter(|load| !bench.journal.has(&named(*load))).collect();
     if missing.is_empty() {
         return Ok(());
     }
-    let (school, span) = (bench.settings.school, bench.settings.span);
+    let school = bench.settings.school;
     let service = contender.start(&bench.places, &mut bench.data, school).await?;
-    for kind in [Kind::R1, Kind::W1] {
-        client::saturate(service.address, work, kind, CONNECTIONS, span / 3).await?;
-    }
     for load in missing {
         let most = match bench.journal.get(&named((load.0, None))) {
             Some(Measured::Load(figures)) => figures.rate,
@@ -78,18 +92,25 @@ async fn measure_one(bench: &mut Bench, contender: &Contender, work: &mut Work, 
             (_, Some(rate)) if f64::from(rate) > most => Measured::NotHeld,
             load => ask(bench, &service, work, load).await?,
         };
-        bench.journal.note(named(load), measured)?;
+        bench.journal.note(&named(load), measured)?;
     }
     service.stop()
 }
 
 async fn ask(bench: &Bench, service: &Service, work: &mut Work, (kind, rate): Load) -> Result<Measured> {
     let (address, span) = (service.address, bench.settings.span);
+    // What was asked before has warmed up other parts, and may have left something behind.
     Ok(match rate {
-        None => Measured::Load(client::saturate(address, work, kind, CONNECTIONS, span).await?),
-        Some(rate) => client::at_rate(address, work, kind, CONNECTIONS, rate, span)
-            .await?
-            .map_or(Measured::NotHeld, Measured::Load),
+        None => {
+            client::saturate(address, work, kind, CONNECTIONS, span / 3).await?;
+            Measured::Load(client::saturate(address, work, kind, CONNECTIONS, span).await?)
+        }
+        Some(rate) => {
+            client::at_rate(address, work, kind, CONNECTIONS, rate, span / 3).await?;
+            client::at_rate(address, work, kind, CONNECTIONS, rate, span)
+                .await?
+                .map_or(Measured::NotHeld, Measured::Load)
+        }
     })
 }
 

@@ -5,7 +5,8 @@ use fastrand::Rng;
 use crate::data::School;
 
 /// A kind of work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+#[value(rename_all = "verbatim")]
 pub(crate) enum Kind {
     /// The courses of a random student.
     R1,
@@ -22,6 +23,10 @@ pub(crate) enum Kind {
 pub(crate) const KINDS: [Kind; 5] = [Kind::R1, Kind::R2, Kind::W1, Kind::W2, Kind::M];
 
 impl Kind {
+    pub(crate) fn writes(self) -> bool {
+        !matches!(self, Self::R1 | Self::R2)
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::R1 => "R1",
@@ -67,12 +72,13 @@ impl Work {
             Kind::W1 => {
                 let (number, students) = (self.enrolled, self.school.students);
                 self.enrolled += 1;
-                self.enroll(number, self.school.fresh(number / students))
+                self.enroll(number, School::fresh(number / students))
             }
             Kind::W2 => {
-                let (number, hot) = (self.enrolled_hot, School::HOT);
+                let (number, students) = (self.enrolled_hot, self.school.students);
                 self.enrolled_hot += 1;
-                self.enroll(number / hot, self.school.hot(number % hot))
+                // A student who comes again wants the next course.
+                self.enroll(number, School::hot(number + number / students))
             }
             Kind::M if self.chance.u64(0..MIX) == 0 => self.next(Kind::W1),
             Kind::M => self.next(Kind::R1),

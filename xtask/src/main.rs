@@ -1,5 +1,6 @@
 //! The workshop: every check of this repository by one command, `cargo xtask test`.
 
+mod bench;
 mod parts;
 mod shell;
 mod tools;
@@ -17,18 +18,22 @@ cargo xtask test            every part in order, until one fails
 cargo xtask test <part>...  these parts
 cargo xtask list            the parts
 cargo xtask tools           install what the tests need
+cargo xtask bench           how fast the service is, and what people would use instead: bench/RESULTS.md
+cargo xtask bench --quick   the same in five minutes; --help tells the other flags
 ";
 
 #[derive(Debug)]
-enum Task {
+enum Task<'a> {
     Test(Vec<&'static Part>),
     List,
     Tools,
+    Bench(&'a [&'a str]),
     Help,
 }
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match task(&words).and_then(|task| carry_out(&task)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -39,21 +44,22 @@ fn main() -> ExitCode {
     }
 }
 
-fn task(words: &[String]) -> Result<Task> {
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    match words.as_slice() {
+fn task<'a>(words: &'a [&'a str]) -> Result<Task<'a>> {
+    match words {
         ["test", names @ ..] => Ok(Task::Test(parts::select(names)?)),
         ["list"] => Ok(Task::List),
         ["tools"] => Ok(Task::Tools),
+        ["bench", flags @ ..] => Ok(Task::Bench(flags)),
         [] | ["help" | "-h" | "--help"] => Ok(Task::Help),
         other => bail!("`{}` is no task of the workshop:\n{USAGE}", other.join(" ")),
     }
 }
 
-fn carry_out(task: &Task) -> Result<()> {
+fn carry_out(task: &Task<'_>) -> Result<()> {
     match task {
         Task::Test(parts) => parts::run(parts, &Shell::open()?, &mut io::stdout()),
         Task::Tools => tools::install(&Shell::open()?),
+        Task::Bench(flags) => bench::run(flags, &Shell::open()?),
         Task::List => {
             for part in PARTS {
                 writeln!(io::stdout(), "{:8}{}", part.name, part.about)?;
@@ -68,29 +74,24 @@ fn carry_out(task: &Task) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn read(line: &str) -> Result<Task> {
-        let words: Vec<String> = line.split_whitespace().map(String::from).collect();
-        task(&words)
-    }
-
     #[test]
     fn test_alone_means_every_part() {
-        let Task::Test(parts) = read("test").unwrap() else { panic!("not a test") };
+        let Task::Test(parts) = task(&["test"]).unwrap() else { panic!("not a test") };
         assert_eq!(parts.len(), PARTS.len());
     }
 
     #[test]
     fn a_line_that_is_no_task_is_answered_with_the_usage() {
-        let message = read("tset fmt").unwrap_err().to_string();
+        let message = task(&["tset", "fmt"]).unwrap_err().to_string();
         assert!(message.starts_with("`tset fmt` is no task of the workshop:"), "{message}");
         assert!(message.contains("cargo xtask tools"), "{message}");
     }
 
     #[test]
     fn help_and_list_need_nothing_installed() {
-        for line in ["", "--help", "list"] {
-            carry_out(&read(line).unwrap()).unwrap();
+        for words in [&[][..], &["--help"], &["list"]] {
+            carry_out(&task(words).unwrap()).unwrap();
         }
-        assert!(matches!(read("tools").unwrap(), Task::Tools));
+        assert!(matches!(task(&["tools"]).unwrap(), Task::Tools));
     }
 }

@@ -30,6 +30,12 @@ const NEEDS: &[Need] = &[
 
 /// Installs what is missing; quick where nothing is.
 pub(crate) fn install(shell: &Shell) -> Result<()> {
+    install_packages(shell)?;
+    install_tools(shell)
+}
+
+/// The packages alone.
+pub(crate) fn install_packages(shell: &Shell) -> Result<()> {
     let missing = missing(|probe| shell.works(probe));
     if !missing.is_empty() {
         let can_install = shell.works("apt-get --version") && shell.read("id -u")?.trim() == "0";
@@ -37,6 +43,10 @@ pub(crate) fn install(shell: &Shell) -> Result<()> {
             run(shell, &line)?;
         }
     }
+    Ok(())
+}
+
+fn install_tools(shell: &Shell) -> Result<()> {
     let folder = shell.root.join("target/tools");
     let stamp = folder.join("stamp");
     // A virtual environment works only where it was made, so the place is part of the stamp.

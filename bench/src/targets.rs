@@ -1,0 +1,140 @@
+//! The ratios to reach.
+
+use crate::contender::{Contender, Program};
+use crate::data::{Engine, School};
+use crate::growth::{CROWD, MEMORY, START};
+use crate::turns::CONNECTIONS;
+use crate::work::Kind;
+use crate::{Bench, growth, turns};
+
+/// What a ratio has to reach.
+#[derive(Clone, Copy)]
+pub(crate) enum Bound {
+    AtLeast(f64),
+    AtMost(f64),
+    /// Told beside the others, which it explains.
+    Any,
+}
+
+use Bound::{Any, AtLeast, AtMost};
+
+impl Bound {
+    pub(crate) fn holds(self, value: f64) -> bool {
+        match self {
+            AtLeast(bound) => value >= bound,
+            AtMost(bound) => value <= bound,
+            Any => true,
+        }
+    }
+}
+
+/// Measured; nothing where it was not.
+pub(crate) type Value<'a> = Box<dyn Fn(Engine) -> Option<f64> + 'a>;
+
+/// What is told of each, how it comes from what was measured, and what it has to reach on both engines in their order.
+#[expect(clippy::too_many_lines, reason = "it is a table")]
+pub(crate) fn of(bench: &Bench) -> Vec<(String, Value<'_>, [Bound; 2])> {
+    let journal = &bench.journal;
+    let load = move |contender: &Contender, kind, rate| journal.load(&turns::name(contender, (kind, rate)));
+    let ours = move |engine, kind, rate| load(&Program::Matricula.on(engine), kind, rate);
+    let to_hello = move |kind| -> Value<'_> {
+        Box::new(move |engine| {
+            Some(ours(engine, kind, None)?.rate / load(&Contender::HELLO, kind, None)?.rate)
+        })
+    };
+    let to_peer = move |kind, peer: Program| -> Value<'_> {
+        Box::new(move |engine| {
+            Some(ours(engine, kind, None)?.rate / load(&peer.clone().on(engine), kind, None)?.rate)
+        })
+    };
+    let of_size =
+        move |school, kind, engine| journal.load(&growth::load_name(engine, school, (kind, CONNECTIONS)));
+    let sizes = &bench.settings.sizes;
+    let (first, last) = (sizes.first().copied(), sizes.last().copied());
+    let grown = move |kind| -> Value<'_> {
+        Box::new(move |engine| Some(of_size(last?, kind, engine)?.rate / of_size(first?, kind, engine)?.rate))
+    };
+    let number = |school: Option<School>, what: &'static str| -> Value<'_> {
+        Box::new(move |engine| journal.value(&growth::name(engine, school?, what)))
+    };
+    let crowd = Box::new(move |engine| {
+        let p99 = |kind| Some(journal.load(&growth::load_name(engine, last?, (kind, CROWD)))?.p99);
+        Some(p99(Kind::R1)?.max(p99(Kind::W1)?))
+    });
+    let count = |school: Option<School>| school.map_or(0, |school| school.students);
+    let (middle, large) = (sizes.get(1).or(sizes.first()).copied(), last);
+    vec![
+        ("R1 : hello".into(), to_hello(Kind::R1), [AtLeast(0.55), AtLeast(0.22)]),
+        ("R2 : hello".into(), to_hello(Kind::R2), [AtLeast(0.62), AtLeast(0.30)]),
+        (
+            "W1 : the same rows written without HTTP".into(),
+            Box::new(move |engine| {
+                Some(ours(engine, Kind::W1, None)?.rate / journal.value(&turns::raw_name(engine))?)
+            }),
+            [AtLeast(0.80), AtLeast(0.60)],
+        ),
+        (
+            "W1 : hello's POST and then those rows, on the one core".into(),
+            Box::new(move |engine| {
+                let each = 1.0 / load(&Contender::HELLO, Kind::W1, None)?.rate
+                    + 1.0 / journal.value(&turns::raw_name(engine))?;
+                Some(ours(engine, Kind::W1, None)?.rate * each)
+            }),
+            [Any, Any],
+        ),
+        ("R1 : Flask's".into(), to_peer(Kind::R1, Program::Flask), [AtLeast(50.0), AtLeast(30.0)]),
+        ("R1 : Fastify's".into(), to_peer(Kind::R1, Program::Fastify), [AtLeast(3.5), AtLeast(4.5)]),
+        ("W1 : Flask's".into(), to_peer(Kind::W1, Program::Flask), [AtLeast(30.0), AtLeast(35.0)]),
+        ("W1 : Fastify's".into(), to_peer(Kind::W1, Program::Fastify), [AtLeast(5.0), AtLeast(10.0)]),
+        (
+            "W2 : W1".into(),
+            Box::new(move |engine| {
+                Some(ours(engine, Kind::W2, None)?.rate / ours(engine, Kind::W1, None)?.rate)
+            }),
+            [AtLeast(0.9), AtLeast(0.9)],
+        ),
+        (
+            "p99 of R1 at 2000/s : hello's".into(),
+            Box::new(move |engine| {
+                let rate = Some(2_000);
+                Some(ours(engine, Kind::R1, rate)?.p99 / load(&Contender::HELLO, Kind::R1, rate)?.p99)
+            }),
+            [AtMost(2.0), AtMost(3.0)],
+        ),
+        (
+            "p99 of W1 at 1000/s, ms".into(),
+            Box::new(move |engine| Some(ours(engine, Kind::W1, Some(1_000))?.p99)),
+            [AtMost(2.0), AtMost(2.0)],
+        ),
+        (
+            format!("p99 of {CROWD} busy clients, {} students, ms", count(large)),
+            crowd,
+            [AtMost(200.0), AtMost(200.0)],
+        ),
+        (
+            format!("R1 with {} students : with {}", count(last), count(first)),
+            grown(Kind::R1),
+            [AtLeast(0.9), AtLeast(0.9)],
+        ),
+        (
+            format!("W1 with {} students : with {}", count(last), count(first)),
+            grown(Kind::W1),
+            [AtLeast(0.75), AtLeast(0.75)],
+        ),
+        (
+            format!("memory, {} students, MiB", count(middle)),
+            number(middle, MEMORY),
+            [AtMost(96.0), AtMost(32.0)],
+        ),
+        (
+            format!("memory, {} students, MiB", count(large)),
+            number(large, MEMORY),
+            [AtMost(160.0), AtMost(32.0)],
+        ),
+        (
+            format!("start to first answer, {} students, ms", count(large)),
+            number(large, START),
+            [AtMost(20.0), AtMost(40.0)],
+        ),
+    ]
+}

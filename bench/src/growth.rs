@@ -32,14 +32,14 @@ pub(crate) fn load_name(engine: Engine, school: School, (kind, clients): (Kind, 
 }
 
 pub(crate) fn measurements(bench: &Bench) -> usize {
-    bench.settings.growth_rounds * bench.settings.sizes.len() * ENGINES.len() * (LOADS.len() + 2)
+    bench.settings.rounds * bench.settings.sizes.len() * ENGINES.len() * (LOADS.len() + 2)
 }
 
 pub(crate) async fn measure(bench: &mut Bench) -> Result<()> {
     let sizes = bench.settings.sizes.clone();
     let places: Vec<_> = sizes.iter().flat_map(|school| ENGINES.map(|engine| (*school, engine))).collect();
     let mut works: Vec<_> = places.iter().map(|(school, _)| Work::on(*school)).collect();
-    for round in 1..=bench.settings.growth_rounds {
+    for round in 1..=bench.settings.rounds {
         for ((school, engine), work) in places.iter().zip(&mut works) {
             measure_one(bench, *school, *engine, work, round).await?;
         }

@@ -104,8 +104,6 @@ pub(crate) struct Settings {
     /// The schools whose growth is looked at.
     sizes: Vec<School>,
     rounds: usize,
-    /// The rounds of what is looked at as the school grows.
-    growth_rounds: usize,
     /// Of each measurement.
     span: Duration,
     /// What is asked of the contenders.
@@ -116,17 +114,16 @@ pub(crate) struct Settings {
 impl Settings {
     fn of(args: &Args) -> Self {
         let schools = |sizes: &[u64]| sizes.iter().map(|students| School { students: *students }).collect();
-        let (students, sizes, rounds, growth_rounds, span) = match (args.rehearsal, args.quick) {
-            (true, _) => (200, schools(&[200, 400]), 1, 1, Duration::from_millis(100)),
-            (_, true) => (10_000, schools(&[10_000, 50_000]), 1, 1, Duration::from_secs(1)),
-            _ => (100_000, schools(&[10_000, 100_000, 1_000_000]), 3, 2, Duration::from_secs(2)),
+        let (students, sizes, rounds, span) = match (args.rehearsal, args.quick) {
+            (true, _) => (200, schools(&[200, 400]), 1, Duration::from_millis(100)),
+            (_, true) => (10_000, schools(&[10_000, 50_000]), 1, Duration::from_secs(1)),
+            _ => (100_000, schools(&[10_000, 100_000, 1_000_000]), 3, Duration::from_secs(2)),
         };
         Self {
             school: School { students },
             // Who looks at some only is not interested in the rest.
             sizes: if args.only.is_some() || !args.work.is_empty() { Vec::new() } else { sizes },
             rounds: args.rounds.unwrap_or(rounds),
-            growth_rounds,
             span: args.seconds.map_or(span, Duration::from_secs_f64),
             loads: turns::loads(&args.work),
             day: day::Day::of(args),

@@ -28,7 +28,7 @@ const STATEMENTS: usize = 128;
 /// latency.
 const CHECKPOINT_PAGES: i64 = 64_000;
 /// Memory for the pages that writes meet.
-const WRITER_CACHE_KIB: i64 = 24 * 1024;
+const WRITER_CACHE_KIB: i64 = 40 * 1024;
 /// How long a write waits for another program that writes to the same file.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a migration waits for another: that one may be copying a million rows.

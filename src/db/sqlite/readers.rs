@@ -18,7 +18,7 @@ use crate::db::{Arg, DbError, Map, Reach, Row, chunks};
 /// would only get in each other's way.
 const KEY_READERS: usize = 3;
 /// Memory for the pages that reads by key meet, of all their threads together.
-const KEY_CACHE: usize = 48 * 1024 * 1024;
+const KEY_CACHE: usize = 64 * 1024 * 1024;
 /// Reads by key that share a snapshot at most.
 const GATHERED: usize = 32;
 /// Reads by key that may wait; one more is refused at once.

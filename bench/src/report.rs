@@ -37,7 +37,8 @@ fn introduction(bench: &Bench, text: &mut String) -> Result<()> {
         text,
         "# How fast\n\n\
          Written by `cargo xtask bench`, which measures all of it anew. One core for all of the server side (PostgreSQL\n\
-         included), one for the client; contenders take turns, and every figure is the median of {} rounds of {} s.\n\
+         included), one for the client; contenders take turns, and every figure is the median of {} rounds of {} s,\n\
+         {} s at a fixed rate.\n\
          Ratios carry over to another machine, rates do not.\n\n\
          {} students with up to five of {} courses each; {CONNECTIONS} connections that are always busy:\n\n\
          - **R1** `GET /api/v1/students/{{id}}/courses` of a random student; **R2** `GET /api/v1/students/{{id}}`;\n\
@@ -50,6 +51,7 @@ fn introduction(bench: &Bench, text: &mut String) -> Result<()> {
          ![Requests a second](results.svg)\n",
         settings.rounds,
         settings.span.as_secs_f64(),
+        settings.span_at_rate.as_secs_f64(),
         settings.school.students,
         School::TAKEN,
         School::HOT,

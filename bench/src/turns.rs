@@ -99,6 +99,7 @@ async fn measure_one(bench: &mut Bench, contender: &Contender, work: &mut Work, 
 
 async fn ask(bench: &Bench, service: &Service, work: &mut Work, (kind, rate): Load) -> Result<Measured> {
     let (address, span) = (service.address, bench.settings.span);
+    let span_at_rate = bench.settings.span_at_rate;
     // What was asked before has warmed up other parts, and may have left something behind.
     Ok(match rate {
         None => {
@@ -107,7 +108,7 @@ async fn ask(bench: &Bench, service: &Service, work: &mut Work, (kind, rate): Lo
         }
         Some(rate) => {
             client::at_rate(address, work, kind, CONNECTIONS, rate, span / 3).await?;
-            client::at_rate(address, work, kind, CONNECTIONS, rate, span)
+            client::at_rate(address, work, kind, CONNECTIONS, rate, span_at_rate)
                 .await?
                 .map_or(Measured::NotHeld, Measured::Load)
         }

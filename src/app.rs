@@ -6,6 +6,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::http::Method;
+use axum::response::Redirect;
+use axum::routing::get;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -17,7 +19,8 @@ use crate::http::problem::{MethodNotAllowed, NotFound, Problem};
 use crate::http::{beside, openapi};
 use crate::metrics::Metrics;
 use crate::registrar::Registrar;
-use crate::{batch, courses, enrollments, events, seats, students};
+use crate::registration::{self, Board};
+use crate::{batch, courses, enrollments, events, sample, seats, students, ui};
 
 /// What every handler is given. Cheap to clone: it is, several times a request.
 #[derive(Clone, Debug)]
@@ -32,6 +35,8 @@ pub struct Parts {
     pub registrar: Registrar,
     /// The log as it grows.
     pub feed: Feed,
+    /// How full every course is.
+    pub board: Board,
     /// What is counted.
     pub metrics: Metrics,
     /// Where clients find this server.
@@ -83,6 +88,7 @@ pub fn router(app: App, limits: &Limits) -> Router {
     let document = document.to_json().unwrap_or_default();
     let routes = rooms
         .merge(beside::routes(document))
+        .merge(pages())
         .fallback(async || {
             Problem::new::<NotFound>("There is nothing at this address; /docs lists what there is.")
         })
@@ -90,7 +96,7 @@ pub fn router(app: App, limits: &Limits) -> Router {
             Problem::new::<MethodNotAllowed>(format!("{method} is not a method of this address."))
         })
         .with_state(app);
-    limits::apply(routes, limits, &metrics)
+    limits::apply(routes, limits, &metrics, ui::problems::page)
 }
 
 /// The OpenAPI document of the API.
@@ -110,6 +116,19 @@ fn rooms() -> (Router<App>, utoipa::openapi::OpenApi) {
         .split_for_parts();
     openapi::complete(&mut document);
     (routes, document)
+}
+
+/// Everything for people.
+fn pages() -> Router<App> {
+    let rooms = students::pages::pages()
+        .merge(courses::pages::pages())
+        .merge(enrollments::pages::pages())
+        .merge(seats::pages::pages())
+        .merge(registration::pages::pages())
+        .merge(sample::pages::pages())
+        .route("/", get(async || Redirect::to("/courses")))
+        .route(ui::problems::ROUTE, get(ui::problems::kind));
+    ui::around(rooms).route(ui::assets::ROUTE, get(ui::assets::get))
 }
 
 #[derive(OpenApi)]

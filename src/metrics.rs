@@ -1,8 +1,8 @@
 //! What an operator can count: requests, the writer's queue, the commits. Told at `/metrics`.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use axum::http::{Method, StatusCode};
 use prometheus_client::encoding::EncodeLabelSet;
@@ -29,7 +29,20 @@ pub struct Metrics {
     pub batch_size: Histogram,
     /// How long one commit took, its flush to the disk included.
     pub commit_seconds: Histogram,
+    refusals: Arc<Refusals>,
     http: Arc<Http>,
+}
+
+/// What was refused, by reason.
+#[derive(Debug, Default)]
+struct Refusals {
+    all: Family<Reason, Counter>,
+    recent: Mutex<Recent>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
 }
 
 #[derive(Debug)]
@@ -77,8 +90,11 @@ impl Default for Metrics {
         registry.register("batch_size", "Commands in one commit", batch_size.clone());
         registry.register("commit_seconds", "How long one commit took", commit_seconds.clone());
 
+        let refusals = Arc::<Refusals>::default();
+        registry.register("refusals", "Commands that were refused", refusals.all.clone());
+
         let http = Arc::new(Http { registry, requests, durations, routes: RwLock::default() });
-        Self { queue_depth, batch_size, commit_seconds, http }
+        Self { queue_depth, batch_size, commit_seconds, refusals, http }
     }
 }
 
@@ -89,6 +105,26 @@ impl Metrics {
         series.duration.observe(took.as_secs_f64());
         let request = Request { route: series.route, method: verb(method), status: status.as_u16() };
         self.http.requests.get_or_create(&request).inc();
+    }
+
+    /// Counts refusals for these reasons.
+    pub fn refused(&self, reasons: impl Iterator<Item = &'static str>) {
+        let mut reasons = reasons.peekable();
+        if reasons.peek().is_none() {
+            return;
+        }
+        let mut recent = self.refusals.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        for reason in reasons {
+            self.refusals.all.get_or_create(&Reason { reason }).inc();
+            recent.count(Instant::now(), reason);
+        }
+    }
+
+    /// How often each reason was given within the last minute, the most frequent first.
+    #[must_use]
+    pub fn refused_lately(&self) -> Vec<(&'static str, i64)> {
+        let mut recent = self.refusals.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.counts(Instant::now())
     }
 
     /// Everything in the `OpenMetrics` text form, which Prometheus reads.
@@ -112,6 +148,42 @@ impl Metrics {
             routes.insert(route.to_owned(), series.clone());
             series
         })
+    }
+}
+
+/// What happened within the last minute, counted by the second.
+#[derive(Debug, Default)]
+struct Recent(VecDeque<(Instant, HashMap<&'static str, i64>)>);
+
+impl Recent {
+    const SPAN: Duration = Duration::from_mins(1);
+    const STEP: Duration = Duration::from_secs(1);
+
+    fn count(&mut self, now: Instant, what: &'static str) {
+        self.forget(now);
+        if self.0.back().is_none_or(|(began, _)| now.duration_since(*began) >= Self::STEP) {
+            self.0.push_back((now, HashMap::new()));
+        }
+        if let Some((_, counts)) = self.0.back_mut() {
+            *counts.entry(what).or_default() += 1;
+        }
+    }
+
+    fn counts(&mut self, now: Instant) -> Vec<(&'static str, i64)> {
+        self.forget(now);
+        let mut all = BTreeMap::<_, i64>::new();
+        for (what, count) in self.0.iter().flat_map(|(_, counts)| counts) {
+            *all.entry(*what).or_default() += count;
+        }
+        let mut all: Vec<_> = all.into_iter().collect();
+        all.sort_by_key(|(_, count)| -count);
+        all
+    }
+
+    fn forget(&mut self, now: Instant) {
+        while self.0.front().is_some_and(|(began, _)| now.duration_since(*began) >= Self::SPAN) {
+            self.0.pop_front();
+        }
     }
 }
 
@@ -160,6 +232,23 @@ mod tests {
             metrics.answered("unmatched", &method, StatusCode::METHOD_NOT_ALLOWED, Duration::ZERO);
         }
         assert!(metrics.render().contains(r#"{route="unmatched",method="other",status="405"} 2"#));
+    }
+
+    #[test]
+    fn refusals_are_counted_by_reason_and_forgotten_after_a_minute() {
+        let (mut recent, began) = (Recent::default(), Instant::now());
+        for (second, reason) in [(0, "course-full"), (1, "course-full"), (30, "already-enrolled")] {
+            recent.count(began + Duration::from_secs(second), reason);
+        }
+        let after = |recent: &mut Recent, seconds| recent.counts(began + Duration::from_secs(seconds));
+        assert_eq!(after(&mut recent, 31), [("course-full", 2), ("already-enrolled", 1)]);
+        assert_eq!(after(&mut recent, 70), [("already-enrolled", 1)]);
+        assert_eq!(after(&mut recent, 90), []);
+
+        let metrics = Metrics::default();
+        metrics.refused(["course-full"; 3].into_iter());
+        assert_eq!(metrics.refused_lately(), [("course-full", 3)]);
+        assert!(metrics.render().contains(r#"matricula_refusals_total{reason="course-full"} 3"#));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::events::feed::Feed;
 use crate::http::paging::LinkBase;
 use crate::metrics::Metrics;
 use crate::registrar::Registrar;
+use crate::registration::Board;
 
 /// A school that is open.
 #[derive(Debug)]
@@ -38,10 +39,12 @@ impl School {
         let metrics = Metrics::default();
         let news = Arc::default();
         let writer = Writer::open(location).with_context(|| format!("cannot write to {location}"))?;
-        let (registrar, writing) = Registrar::start(writer, clock, metrics.clone(), Arc::clone(&news))?;
+        let (registrar, writing) =
+            Registrar::start(writer, clock.clone(), metrics.clone(), Arc::clone(&news))?;
         Ok(Self {
             app: App::from(Parts {
                 feed: Feed::start(db.clone(), news),
+                board: Board::new(db.clone(), clock),
                 db,
                 registrar,
                 metrics,

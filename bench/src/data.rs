@@ -108,6 +108,34 @@ impl Data {
         Ok(copy)
     }
 
+    /// A sample school, as whoever tries the service out has it.
+    pub(crate) async fn sample(&mut self, engine: Engine, students: u32, courses: u32) -> Result<String> {
+        let name = format!("sample_{students}_{courses}");
+        let database = match engine {
+            Engine::Sqlite => {
+                remove(&self.file(&name))?;
+                text(&self.file(&name))
+            }
+            Engine::Postgres => {
+                self.on_server(&format!("drop database if exists {name}")).await?;
+                self.on_server(&format!("create database {name}")).await?;
+                self.postgres.url_of(&name)
+            }
+        };
+        self.add_sample(&database, &students.to_string(), &courses.to_string())?;
+        if engine == Engine::Postgres {
+            self.on_server_in(&name, "vacuum analyze").await?;
+        }
+        Ok(database)
+    }
+
+    fn add_sample(&self, database: &str, students: &str, courses: &str) -> Result<()> {
+        let mut sample = Command::new(&self.matricula);
+        sample.args(["sample", "--database", database, "--students", students, "--courses", courses]);
+        ensure!(sample.stdout(Stdio::null()).status()?.success(), "{sample:?} failed");
+        Ok(())
+    }
+
     /// Where the files are.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
@@ -147,9 +175,7 @@ impl Data {
     /// Through the service itself, so that the log tells of everything.
     async fn make(&self, database: &str, school: School) -> Result<()> {
         let (students, courses) = (school.students.to_string(), School::TAKEN.to_string());
-        let mut sample = Command::new(&self.matricula);
-        sample.args(["sample", "--database", database, "--students", &students, "--courses", &courses]);
-        ensure!(sample.stdout(Stdio::null()).status()?.success(), "{sample:?} failed");
+        self.add_sample(database, &students, &courses)?;
         let service = Service::that_tells(&serve(&self.matricula, database))?;
         let mut connection = Connection::open(service.address).await?;
         for number in 0..School::FRESH + School::HOT {

@@ -11,6 +11,7 @@ use axum::routing::get;
 use matricula::http::limits::{self, Limits};
 use matricula::http::server::Server;
 use matricula::metrics::Metrics;
+use matricula::ui::problems::page;
 
 const COURSES: &str = concat!(
     r#"[{"id":17,"name":"Linguistics 117","level":"undergraduate"},"#,
@@ -35,7 +36,7 @@ async fn answer(guarded: bool) -> Result<()> {
         .route("/api/v1/students/{student_id}", get(async || (JSON, STUDENT)))
         .route("/api/v1/students/{student_id}/courses", get(async || (JSON, COURSES)).post(enroll));
     let routes =
-        if guarded { limits::apply(routes, &Limits::default(), &Metrics::default()) } else { routes };
+        if guarded { limits::apply(routes, &Limits::default(), &Metrics::default(), page) } else { routes };
     let server = Server::bind(&[([127, 0, 0, 1], 0).into()]).await?;
     let mut out = std::io::stdout();
     writeln!(out, "listens on http://{}", server.local_addr())?;

@@ -11,6 +11,7 @@ mod growth;
 mod hello;
 mod journal;
 mod machine;
+mod pages;
 mod plot;
 mod process;
 mod raw;
@@ -111,6 +112,7 @@ pub(crate) struct Settings {
     /// What is asked of the contenders.
     loads: Vec<Load>,
     day: day::Day,
+    looks: pages::Looks,
 }
 
 impl Settings {
@@ -131,6 +133,7 @@ impl Settings {
             span_at_rate: if args.is_whole() { span * 3 } else { span },
             loads: turns::loads(&args.work),
             day: day::Day::of(args),
+            looks: pages::Looks::of(args),
         }
     }
 }
@@ -175,12 +178,16 @@ async fn run(args: &Args) -> Result<()> {
     let journal = Journal::open(&measured, &how, &places.matricula)?;
     let data = Data::open(measured.join("data"), places.matricula.clone())?;
     let mut bench = Bench { settings, contenders, places, journal, data };
-    bench
-        .journal
-        .expect(turns::measurements(&bench) + growth::measurements(&bench) + day::measurements(&bench));
+    bench.journal.expect(
+        turns::measurements(&bench)
+            + growth::measurements(&bench)
+            + day::measurements(&bench)
+            + pages::measurements(&bench),
+    );
     turns::measure(&mut bench).await?;
     growth::measure(&mut bench).await?;
     day::measure(&mut bench).await?;
+    pages::measure(&mut bench).await?;
     // Only a whole run is worth keeping.
     let results = if args.is_whole() { absolute(Path::new("bench"))? } else { folder };
     report::write(&bench, &results)?;

@@ -13,7 +13,7 @@ use crate::journal::Journal;
 use crate::targets::{self, Bound};
 use crate::turns::{CONNECTIONS, RATES};
 use crate::work::{KINDS, Kind};
-use crate::{Bench, day, growth, machine, plot, turns};
+use crate::{Bench, day, growth, machine, pages, plot, turns};
 
 /// Writes it, and its plot, into a folder.
 pub(crate) fn write(bench: &Bench, folder: &Path) -> Result<()> {
@@ -25,6 +25,7 @@ pub(crate) fn write(bench: &Bench, folder: &Path) -> Result<()> {
     if !bench.settings.sizes.is_empty() {
         growing(bench, &mut text)?;
         registration_day(bench, &mut text)?;
+        looks(bench, &mut text)?;
     }
     machine::describe(bench, &mut text)?;
     fs::write(folder.join("RESULTS.md"), text)?;
@@ -164,6 +165,29 @@ fn growing(bench: &Bench, text: &mut String) -> Result<()> {
     }
     let binary = fs::metadata(&bench.places.matricula)?.len() / (1024 * 1024);
     Ok(writeln!(text, "\nThe program is one file of {binary} MiB.\n")?)
+}
+
+fn looks(bench: &Bench, text: &mut String) -> Result<()> {
+    let (looks, (time, weight)) = (bench.settings.looks, pages::MOST);
+    writeln!(
+        text,
+        "## Pages\n\n{} students, {} courses. What one client waits for a page (the median), and what the page weighs with all \\
+         that it loads; {time} ms and {weight} kB at most.\n\n| | SQLite, ms | PostgreSQL, ms | kB |\n|---|---|---|---|",
+        looks.students, looks.courses
+    )?;
+    let told = |value: Option<f64>, most: f64| match value {
+        Some(value) if value > most => format!("**{}**", short(value)),
+        Some(value) => short(value),
+        None => "–".to_owned(),
+    };
+    for page in pages::names() {
+        let times = ENGINES.map(|engine| told(bench.journal.value(&pages::time_name(engine, page)), time));
+        let heaviest =
+            ENGINES.iter().filter_map(|engine| bench.journal.value(&pages::weight_name(*engine, page)));
+        let heaviest = told(heaviest.max_by(f64::total_cmp), weight);
+        writeln!(text, "| {page} | {} | {heaviest} |", times.join(" | "))?;
+    }
+    Ok(writeln!(text)?)
 }
 
 fn registration_day(bench: &Bench, text: &mut String) -> Result<()> {

@@ -110,25 +110,25 @@ impl Located for Course {
 /// A course to add.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({"name": "Algebra", "level": "undergraduate"}))]
-struct NewCourse {
+pub(super) struct NewCourse {
     /// Trimmed; no control characters.
     #[schema(min_length = 1, max_length = 255)]
-    name: String,
+    pub(super) name: String,
     /// Trimmed; no control characters.
     #[schema(min_length = 1, max_length = 255)]
-    level: String,
+    pub(super) level: String,
 }
 
 /// What to change of a course.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({"level": "graduate"}))]
-struct CourseChange {
+pub(super) struct CourseChange {
     /// Trimmed; no control characters.
     #[schema(min_length = 1, max_length = 255, nullable = false)]
-    name: Option<String>,
+    pub(super) name: Option<String>,
     /// Trimmed; no control characters.
     #[schema(min_length = 1, max_length = 255, nullable = false)]
-    level: Option<String>,
+    pub(super) level: Option<String>,
 }
 
 impl Draft for NewCourse {

@@ -166,10 +166,10 @@ impl Located for Enrollment {
 /// The course to enroll in.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({"course_id": 7}))]
-struct NewEnrollment {
+pub(super) struct NewEnrollment {
     /// The course's id.
     #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
-    course_id: CourseId,
+    pub(super) course_id: CourseId,
 }
 
 impl Draft for NewEnrollment {

@@ -1,6 +1,7 @@
 //! Enrollments: which student takes which course.
 
 pub mod api;
+pub mod pages;
 pub mod store;
 
 use serde::Serialize;

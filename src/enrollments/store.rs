@@ -100,6 +100,30 @@ pub async fn log_knows_course(db: &Db, id: CourseId) -> Result<bool, DbError> {
     Ok(db.query_opt(sql, [id.0.into()], |row| row.int(0)).await?.is_some())
 }
 
+/// The times of the first and the last entry of the log about a course.
+///
+/// # Errors
+/// What the engine said.
+pub async fn told_between(db: &Db, id: CourseId) -> Result<Option<(String, String)>, DbError> {
+    let at = async |sql| db.query_opt(sql, [id.0.into()], |row| row.text(0)).await;
+    let first = at("select at from events where course_id = $1 order by seq limit 1").await?;
+    let last = at("select at from events where course_id = $1 order by seq desc limit 1").await?;
+    Ok(first.zip(last))
+}
+
+/// By how many the students of a course became more or fewer, in order, each with the first `precision` characters of its
+/// time.
+///
+/// # Errors
+/// What the engine said.
+pub async fn steps(db: &Db, id: CourseId, precision: i64) -> Result<Vec<(String, i64)>, DbError> {
+    let sql = "select substr(at, 1, cast(cast($1 as bigint) as integer)) as step, \
+               sum(case when type = 'enrollment.dropped' then -1 else 1 end) from events where course_id = $2 and type in \
+               ('enrollment.created', 'enrollment.adopted', 'enrollment.dropped', 'waitlist.promoted') \
+               group by 1 order by 1";
+    db.query(sql, [precision.into(), id.0.into()], |row| Ok((row.text(0)?, row.int(1)?))).await
+}
+
 /// The enrollments of `$1` that stood at the time `$2`, those after `$3`. Of each the log tells twice at most, that it
 /// began and that it ended: what it has told of once has not ended. The log's order is that of its times.
 macro_rules! standing {

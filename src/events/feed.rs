@@ -99,6 +99,12 @@ impl Feed {
         self.0.news.notify_one();
     }
 
+    /// Is ready once nobody is told any more.
+    pub async fn closed(self) {
+        // An error is the end of the feed itself.
+        let _ = self.0.head.subscribe().wait_for(|head| head.is_closed).await;
+    }
+
     /// The entries after `after` that pass, as server-sent events, as they come. `None` when too many listen already.
     #[must_use]
     pub fn listen(

@@ -2,6 +2,7 @@
 
 use super::LogEntry;
 use super::feed::Filter;
+use super::pages::{About, Told};
 use crate::db::{Arg, Db, DbError, Reach, Row};
 use crate::http::paging::{Cursor, Listed, Listing, PLAIN};
 
@@ -36,6 +37,18 @@ pub async fn after(db: &Db, filter: &Filter, after: i64, most: usize) -> Result<
     let mut args = args(filter);
     args.extend([after.into(), i64::try_from(most).unwrap_or(i64::MAX).into()]);
     db.query(sql, args, entry).await
+}
+
+/// The latest entries about a student or a course before `before`, the last first, with the names of whom they are about.
+///
+/// # Errors
+/// What the engine said.
+pub async fn latest(db: &Db, about: About, before: i64, most: i64) -> Result<Vec<Told>, DbError> {
+    let (sql, id) = match about {
+        About::Student(id) => (told_of!("student_id"), id.0),
+        About::Course(id) => (told_of!("course_id"), id.0),
+    };
+    db.query(sql, [id.into(), before.into(), most.into()], told).await
 }
 
 /// The number of the last entry.
@@ -94,12 +107,41 @@ macro_rules! rows {
 }
 use rows;
 
+macro_rules! told_of {
+    ($of:literal) => {
+        concat!(
+            "select e.seq, e.at, e.type, e.student_id, cast(s.name as text), e.course_id, cast(c.name as text), e.data from (\
+             select seq, at, type, student_id, course_id, data from events where ",
+            $of,
+            " = $1 and seq < $2 order by seq desc limit $3) e left join students s on s.id = e.student_id \
+             left join courses c on c.id = e.course_id order by e.seq desc"
+        )
+    };
+}
+use told_of;
+
+fn told(row: &Row<'_>) -> Result<Told, DbError> {
+    Ok(Told {
+        seq: row.int(0)?,
+        at: row.text(1)?,
+        r#type: row.text(2)?,
+        student: row.opt_int(3)?.map(Into::into),
+        student_name: row.opt_text(4)?,
+        course: row.opt_int(5)?.map(Into::into),
+        course_name: row.opt_text(6)?,
+        data: data(row, 7)?,
+    })
+}
+
+fn data(row: &Row<'_>, column: usize) -> Result<serde_json::Value, DbError> {
+    serde_json::from_str(&row.text(column)?).map_err(|error| DbError::Engine(format!("events.data: {error}")))
+}
+
 fn listed(row: &Row<'_>) -> Result<Listed<LogEntry>, DbError> {
     Ok(Listed { row: entry(row)?, text: None, id: row.int(0)? })
 }
 
 fn entry(row: &Row<'_>) -> Result<LogEntry, DbError> {
-    let data = row.text(8)?;
     Ok(LogEntry {
         seq: row.int(0)?,
         at: row.text(1)?,
@@ -109,7 +151,6 @@ fn entry(row: &Row<'_>) -> Result<LogEntry, DbError> {
         enrollment_id: row.opt_int(5)?.map(Into::into),
         actor: row.opt_text(6)?,
         request_id: row.opt_text(7)?,
-        data: serde_json::from_str(&data)
-            .map_err(|error| DbError::Engine(format!("events.data: {error}")))?,
+        data: data(row, 8)?,
     })
 }

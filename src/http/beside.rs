@@ -1,17 +1,15 @@
-//! Beside the API: health, readiness, metrics, the OpenAPI document and its page, what the problems mean.
+//! Beside the API: health, readiness, metrics, the OpenAPI document and its page.
 
 use axum::Router;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{FromRef, Path, State};
+use axum::extract::{FromRef, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware::map_response;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 
-use super::pages;
-use super::problem::{KINDS, NotFound, Problem};
+use super::problem::{NotFound, Problem};
 use crate::db::{Db, migrate};
 use crate::metrics::Metrics;
 use crate::registrar::Registrar;
@@ -34,7 +32,6 @@ where
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .route("/problems/{slug}", get(problem))
         .merge(Router::from(docs).layer(map_response(or_problem)))
 }
 
@@ -63,10 +60,4 @@ async fn ready(State(db): State<Db>, State(registrar): State<Registrar>) -> Resu
 async fn metrics(State(metrics): State<Metrics>) -> Response {
     ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], metrics.render())
         .into_response()
-}
-
-async fn problem(slug: Result<Path<String>, PathRejection>) -> Result<Html<String>, Problem> {
-    let kind = slug.ok().and_then(|Path(slug)| KINDS.iter().find(|kind| kind.slug == slug));
-    let kind = kind.ok_or_else(|| Problem::new::<NotFound>("There is no problem of this name."))?;
-    Ok(Html(pages::problem(kind)))
 }

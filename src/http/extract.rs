@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, MatchedPath, RawPathParams, Request};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -53,55 +53,84 @@ impl<T: Draft, S: Send + Sync> FromRequest<S> for JsonArray<T> {
     }
 }
 
+/// The fields of an HTML form, in their order. One of them, `idempotency_key`, names the request as the header does.
+#[derive(Debug)]
+pub struct FormFields(pub Vec<(String, String)>);
+
+impl<S: Send + Sync> FromRequest<S> for FormFields {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !is_of(request.headers(), "application/x-www-form-urlencoded") {
+            return Err(Problem::new::<UnsupportedMediaType>(
+                "Send the form as `Content-Type: application/x-www-form-urlencoded`.",
+            ));
+        }
+        let asked = request.uri().to_string();
+        let body = receive(request, state, BODY).await?;
+        let fields: Vec<(String, String)> = form_urlencoded::parse(&body).into_owned().collect();
+        if let Some((_, name)) = fields.iter().find(|(field, _)| field == KEY_FIELD) {
+            keep_key(&asked, Some(name), &body)?;
+        }
+        Ok(Self(fields.into_iter().filter(|(field, _)| field != KEY_FIELD).collect()))
+    }
+}
+
+/// The field of a form that does what `Idempotency-Key` does.
+pub const KEY_FIELD: &str = "idempotency_key";
+
 async fn read_body<T, S: Send + Sync>(
     request: Request,
     state: &S,
     most: usize,
     read: impl FnOnce(&[u8]) -> Result<T, Problem>,
 ) -> Result<T, Problem> {
-    if !is_json(request.headers()) {
+    if !is_of(request.headers(), "application/json") {
         return Err(Problem::new::<UnsupportedMediaType>(
             "Send the body as `Content-Type: application/json`.",
         ));
-    }
-    if announced(request.headers()).is_some_and(|bytes| bytes > most) {
-        return Err(Problem::payload_too_large(most));
     }
     let key =
         (request.method() == Method::POST && request.headers().contains_key(&IDEMPOTENCY_KEY)).then(|| {
             let lines = request.headers().get_all(&IDEMPOTENCY_KEY).into_iter().cloned();
             (request.uri().to_string(), lines.collect::<Vec<_>>())
         });
+    let body = receive(request, state, most).await?;
+    let draft = read(&body)?;
+    if let Some((asked, lines)) = key {
+        let name = if let [line] = lines.as_slice() { line.to_str().ok() } else { None };
+        keep_key(&asked, name, &body)?;
+    }
+    Ok(draft)
+}
+
+/// The whole body, of so many bytes at most.
+async fn receive<S: Send + Sync>(request: Request, state: &S, most: usize) -> Result<Bytes, Problem> {
+    if announced(request.headers()).is_some_and(|bytes| bytes > most) {
+        return Err(Problem::payload_too_large(most));
+    }
     let body = tokio::time::timeout(SLOWEST_BODY, Bytes::from_request(request, state)).await;
     let body = body.map_err(|_| {
         let detail = format!("did not arrive within {} seconds", SLOWEST_BODY.as_secs());
         invalid(vec![json!({"pointer": "", "detail": detail})])
     })?;
-    let body = body.map_err(|rejection| {
+    body.map_err(|rejection| {
         if rejection.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE {
             Problem::payload_too_large(most)
         } else {
             invalid(vec![json!({"pointer": "", "detail": "could not be read to its end"})])
         }
-    })?;
-    let draft = read(&body)?;
-    if let Some((asked, lines)) = key {
-        keep_key(&asked, &lines, &body)?;
-    }
-    Ok(draft)
+    })
 }
 
 /// The header by which a client names a request that it may send again.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Keeps the request's key for its command, with the fingerprint of what was asked.
-fn keep_key(asked: &str, lines: &[HeaderValue], body: &[u8]) -> Result<(), Problem> {
-    let name = match lines {
-        [line] => line.to_str().ok().filter(|name| (1..=255).contains(&name.len())),
-        _ => None,
-    };
-    // `to_str` takes visible ASCII, spaces and tabs.
-    let name = name.filter(|name| !name.contains([' ', '\t'])).ok_or_else(|| {
+fn keep_key(asked: &str, name: Option<&str>, body: &[u8]) -> Result<(), Problem> {
+    let is_key =
+        |name: &&str| (1..=255).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
+    let name = name.filter(is_key).ok_or_else(|| {
         let detail = "must be one text of 1 to 255 visible ASCII characters";
         invalid(vec![json!({"parameter": "Idempotency-Key", "detail": detail})])
     })?;
@@ -118,18 +147,19 @@ fn announced(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// Whether the body says that it is of a media type. Nothing but UTF-8 is JSON (RFC 8259), nor a form (WHATWG URL, 5).
+fn is_of(headers: &HeaderMap, media_type: &str) -> bool {
     let mut lines = headers.get_all(CONTENT_TYPE).into_iter();
     let (Some(Ok(line)), None) = (lines.next().map(|line| line.to_str()), lines.next()) else {
         return false;
     };
     let mut parts = line.split(';').map(str::trim);
-    let json = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
-    // Nothing but UTF-8 is JSON (RFC 8259).
-    json && parts.all(|parameter| {
-        let charset = parameter.to_ascii_lowercase();
-        charset.strip_prefix("charset=").is_none_or(|name| name.trim_matches('"') == "utf-8")
-    })
+    let is_named = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case(media_type));
+    is_named
+        && parts.all(|parameter| {
+            let charset = parameter.to_ascii_lowercase();
+            charset.strip_prefix("charset=").is_none_or(|name| name.trim_matches('"') == "utf-8")
+        })
 }
 
 /// What the path names. Whether it can exist is asked with [`Named::found`], after the body has been read: of two

@@ -56,6 +56,20 @@ pub fn read_many<T: Draft>(body: &[u8], most: usize) -> Result<Vec<T>, Problem> 
     if total == 0 { Ok(drafts) } else { Err(invalid_of(errors, total)) }
 }
 
+/// Reads members that did not come as JSON.
+///
+/// # Errors
+/// Every field that is wrong, and what is wrong with it.
+pub fn read_members<T: Draft>(members: Vec<(String, Value)>) -> Result<T, Vec<(String, String)>> {
+    read_document(Document::Object(members, 0)).map_err(|(errors, _)| {
+        let text = |error: &Value, member| error[member].as_str().unwrap_or_default().to_owned();
+        errors
+            .iter()
+            .map(|error| (text(error, "pointer").trim_start_matches('/').to_owned(), text(error, "detail")))
+            .collect()
+    })
+}
+
 fn malformed(error: &serde_json::Error) -> Problem {
     Problem::new::<MalformedJson>(format!("The body is not JSON: {error}."))
         .with("line", error.line())

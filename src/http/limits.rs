@@ -23,7 +23,7 @@ use tower_http::cors::CorsLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use super::host::{Hosts, Stranger};
-use super::observe::{ObserveLayer, X_REQUEST_ID, current_request_id};
+use super::observe::{ObserveLayer, ProblemPage, X_REQUEST_ID, current_request_id};
 use super::problem::Problem;
 use crate::config::{Origin, PublicUrl};
 use crate::metrics::Metrics;
@@ -61,12 +61,13 @@ impl Default for Limits {
 }
 
 /// Puts `limits` around every route of `router` and its fallback, and counts and logs all that they answer or refuse.
-pub fn apply(router: Router, limits: &Limits, metrics: &Metrics) -> Router {
+/// People are told problems by `page`.
+pub fn apply(router: Router, limits: &Limits, metrics: &Metrics, page: ProblemPage) -> Router {
     let hosts = Hosts::new(limits.loopback, limits.public_url.as_ref());
     let (hosts, timeout) = (Arc::new(hosts), limits.timeout);
     // One stack, the outermost first: axum boxes every request once a call of `layer`.
     router.layer((
-        ObserveLayer::new(metrics.clone()),
+        ObserveLayer::new(metrics.clone(), page),
         layer_fn(move |inner| Guard { inner, hosts: Arc::clone(&hosts), timeout }),
         option_layer(cors(&limits.cors_origins)),
         csrf(limits),

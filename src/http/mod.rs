@@ -8,7 +8,6 @@ pub mod host;
 pub mod limits;
 pub mod observe;
 pub mod openapi;
-pub mod pages;
 pub mod paging;
 pub mod problem;
 pub mod reply;

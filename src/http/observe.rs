@@ -10,10 +10,12 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
+use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use tower::{Layer, Service};
 
+use super::problem::Problem;
 use crate::metrics::Metrics;
 use crate::registrar::Key;
 
@@ -34,7 +36,11 @@ tokio::task_local! {
 struct Current {
     id: Arc<str>,
     key: OnceLock<Arc<Key>>,
+    page: Option<ProblemPage>,
 }
+
+/// How a problem is told to people.
+pub type ProblemPage = fn(&Problem) -> Response;
 
 /// The id of the request that is being answered, if one is.
 #[must_use]
@@ -54,15 +60,24 @@ pub fn set_current_key(key: Key) {
     let _ = REQUEST.try_with(|request| request.key.set(Arc::new(key)));
 }
 
+/// How problems are told to whoever sent the request that is being answered, where that is a person with a browser.
+#[must_use]
+pub fn current_problem_page() -> Option<ProblemPage> {
+    REQUEST.try_with(|request| request.page).ok().flatten()
+}
+
 /// Names, logs and counts requests. The outermost layer, so that refusals of the others are seen too.
 #[derive(Clone, Debug)]
-pub struct ObserveLayer(Metrics);
+pub struct ObserveLayer {
+    metrics: Metrics,
+    page: ProblemPage,
+}
 
 impl ObserveLayer {
-    /// Counts into `metrics`.
+    /// Counts into `metrics`, and has problems told to people by `page`.
     #[must_use]
-    pub fn new(metrics: Metrics) -> Self {
-        Self(metrics)
+    pub fn new(metrics: Metrics, page: ProblemPage) -> Self {
+        Self { metrics, page }
     }
 }
 
@@ -70,7 +85,7 @@ impl<S> Layer<S> for ObserveLayer {
     type Service = Observe<S>;
 
     fn layer(&self, inner: S) -> Observe<S> {
-        Observe { inner, metrics: self.0.clone() }
+        Observe { inner, metrics: self.metrics.clone(), page: self.page }
     }
 }
 
@@ -79,6 +94,7 @@ impl<S> Layer<S> for ObserveLayer {
 pub struct Observe<S> {
     inner: S,
     metrics: Metrics,
+    page: ProblemPage,
 }
 
 impl<S> Service<Request> for Observe<S>
@@ -103,7 +119,8 @@ where
             metrics: self.metrics.clone(),
             status: None,
         };
-        let current = Arc::new(Current { id: Arc::clone(&exchange.id), key: OnceLock::new() });
+        let page = wants_page(&request).then_some(self.page);
+        let current = Arc::new(Current { id: Arc::clone(&exchange.id), key: OnceLock::new(), page });
         let answer = REQUEST.scope(Arc::clone(&current), self.inner.call(request));
         Box::pin(async move {
             let mut response = answer.await?;
@@ -151,6 +168,15 @@ impl Drop for Exchange {
             tracing::info!(target: "matricula::access", request_id, method, route, status, duration_ms, "request");
         }
     }
+}
+
+/// Whether a person is to read the answer. What the API says is for programs, whoever asks.
+fn wants_page(request: &Request) -> bool {
+    let accepts_page = || {
+        let mut accepted = request.headers().get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
+        accepted.any(|line| line.contains("text/html"))
+    };
+    !request.uri().path().starts_with("/api/") && accepts_page()
 }
 
 /// The client's own id where it sent exactly one that can be told again, else a new one.

@@ -28,6 +28,15 @@ const FIRST_ROWS: i64 = 500;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit(i64);
 
+impl Limit {
+    /// As many as the list has room for on a page that people read.
+    pub const TO_READ: Self = Self(50);
+    /// As many as a page has at most.
+    pub const MOST: Self = Self(10_000);
+    /// A few to choose from.
+    pub const TO_CHOOSE: Self = Self(8);
+}
+
 impl FromStr for Limit {
     type Err = &'static str;
 
@@ -248,6 +257,12 @@ fn without_places<T>(listed: Vec<Listed<T>>) -> Vec<T> {
 }
 
 impl Page {
+    /// The first of a list.
+    #[must_use]
+    pub fn first(limit: Limit) -> Self {
+        Self { limit: Some(limit), after: None }
+    }
+
     /// The part that a query asks for, of a list in `order`.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::observe::current_request_id;
+use super::observe::{current_problem_page, current_request_id};
 use crate::db::DbError;
 use crate::registrar::{CourseId, Limits, Refusal, StudentId};
 
@@ -158,6 +158,18 @@ impl Problem {
         self.kind
     }
 
+    /// What is the matter this time.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The status that it is answered with.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.kind.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
     /// 403, `detail` says why.
     pub fn forbidden(detail: impl Into<String>) -> Self {
         Self::new::<Forbidden>(detail)
@@ -230,7 +242,10 @@ impl<'a> Told<'a> {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.kind.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        if let Some(page) = current_problem_page() {
+            return page(&self);
+        }
+        let status = self.status();
         let mut response = (
             status,
             serde_json::to_vec(&Told::of(&self, current_request_id().as_deref())).unwrap_or_default(),

@@ -171,6 +171,7 @@ async fn carry_out(
         let commands: Vec<_> = batch.iter().map(|asked| (&asked.command, &asked.origin)).collect();
         let outcome = carry_out_batch(&mut books, &commands, clock).await;
         metrics.commit_seconds.observe(began.elapsed().as_secs_f64());
+        metrics.refused(outcome.iter().flat_map(refusals).map(Refusal::reason));
         news.notify_one();
         let held_up = outcome.iter().find_map(held_up);
         // By a task of those who wait: told from here, each answer would wake them up, and stop this thread for it.
@@ -204,6 +205,19 @@ fn sharing<'a>(commands: impl Iterator<Item = &'a Command>) -> usize {
         Some(*sum)
     });
     until.take_while(|sum| *sum <= BATCH).count().max(1)
+}
+
+/// Why an answer, or a part of it, is a refusal.
+fn refusals(outcome: &Result<Answer, Refusal>) -> impl Iterator<Item = &Refusal> {
+    let parts = match outcome {
+        Ok(Answer::Batch(parts)) => parts.as_slice(),
+        _ => &[],
+    };
+    let of_parts = parts.iter().filter_map(|part| match part {
+        Done::Refused(refusal) => Some(refusal),
+        _ => None,
+    });
+    outcome.as_ref().err().into_iter().chain(of_parts)
 }
 
 /// What keeps others waiting too, as it is told to those of whom nothing was tried.

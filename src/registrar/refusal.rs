@@ -102,6 +102,31 @@ pub enum Refusal {
     Engine(#[from] DbError),
 }
 
+impl Refusal {
+    /// The reason in a word, for whoever counts.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::StudentNotFound(_) => "student-not-found",
+            Self::CourseNotFound(_) => "course-not-found",
+            Self::EnrollmentNotFound { .. } => "enrollment-not-found",
+            Self::AlreadyEnrolled(_) => "already-enrolled",
+            Self::AlreadyWaitlisted(_) => "already-waitlisted",
+            Self::CourseFull { .. } => "course-full",
+            Self::WaitlistFull { .. } => "waitlist-full",
+            Self::RegistrationNotOpen { .. } => "registration-not-open",
+            Self::RegistrationClosed { .. } => "registration-closed",
+            Self::HasEnrollments { .. } => "has-enrollments",
+            Self::Stale(_) => "stale",
+            Self::RowRefused(_) => "row-refused",
+            Self::KeyInUse => "idempotency-key-in-use",
+            Self::KeyReused => "idempotency-key-reused",
+            Self::Overloaded | Self::Stopping => "overloaded",
+            Self::Engine(_) => "database",
+        }
+    }
+}
+
 fn and_waiting(waitlisted: usize) -> String {
     if waitlisted == 0 { String::new() } else { format!(" (and {waitlisted} on the waitlist)") }
 }

@@ -87,19 +87,19 @@ impl Resource for Seats {}
 /// The limits of a course. Those that are left out do not limit.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({"capacity": 30, "waitlist_capacity": 10, "opens_at": "2026-09-01T08:00:00Z", "closes_at": null}))]
-struct NewSeats {
+pub(super) struct NewSeats {
     /// Seats; null is as many as come.
     #[schema(required, minimum = 0, maximum = 1_000_000)]
-    capacity: Option<i64>,
+    pub(super) capacity: Option<i64>,
     /// Places on the waitlist; 0 is no waitlist.
     #[schema(minimum = 0, maximum = 1_000_000, nullable = false)]
-    waitlist_capacity: Option<i64>,
+    pub(super) waitlist_capacity: Option<i64>,
     /// From when on students enroll and drop (RFC 3339); null is always.
     #[schema(format = DateTime)]
-    opens_at: Option<String>,
+    pub(super) opens_at: Option<String>,
     /// From when on they do not any more; null is never.
     #[schema(format = DateTime)]
-    closes_at: Option<String>,
+    pub(super) closes_at: Option<String>,
 }
 
 impl Draft for NewSeats {

@@ -33,6 +33,22 @@ pub async fn place(db: &Db, student_id: StudentId, course_id: CourseId) -> Resul
     Ok(found.await?.map(|(joined_at, position)| Place { student_id, course_id, position, joined_at }))
 }
 
+/// The courses that a student waits for, with their names and the student's places, in the order in which the waits began.
+///
+/// # Errors
+/// What the engine said.
+pub async fn waits_of(db: &Db, student_id: StudentId) -> Result<Vec<(Option<String>, Place)>, DbError> {
+    let sql = "select w.course_id, cast(c.name as text), w.joined_at, (select count(*) from waitlist before \
+               where before.course_id = w.course_id and before.joined_seq <= w.joined_seq) from waitlist w \
+               left join courses c on c.id = w.course_id where w.student_id = $1 order by w.joined_seq";
+    let found = db.query(sql, [student_id.0.into()], |row| {
+        Ok((CourseId(row.int(0)?), row.opt_text(1)?, row.text(2)?, row.int(3)?))
+    });
+    let place =
+        |(course_id, name, joined_at, position)| (name, Place { student_id, course_id, position, joined_at });
+    Ok(found.await?.into_iter().map(place).collect())
+}
+
 /// Who waits for a course, in order. Empty also when there is no such course.
 #[must_use]
 pub fn waitlist_of(course_id: CourseId) -> Listing<WaitlistEntry> {

@@ -106,25 +106,25 @@ impl Located for Student {
 /// A student to add.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({"name": "Zoë Martin", "email": "zoe@example.edu"}))]
-struct NewStudent {
+pub(super) struct NewStudent {
     /// Trimmed; no control characters.
     #[schema(min_length = 1, max_length = 255)]
-    name: String,
+    pub(super) name: String,
     /// Trimmed; no control characters.
     #[schema(min_length = 1, max_length = 255, format = Email)]
-    email: String,
+    pub(super) email: String,
 }
 
 /// What to change of a student.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({"email": "zoe.martin@example.edu"}))]
-struct StudentChange {
+pub(super) struct StudentChange {
     /// Trimmed; no control characters.
     #[schema(min_length = 1, max_length = 255, nullable = false)]
-    name: Option<String>,
+    pub(super) name: Option<String>,
     /// Trimmed; no control characters.
     #[schema(min_length = 1, max_length = 255, nullable = false, format = Email)]
-    email: Option<String>,
+    pub(super) email: Option<String>,
 }
 
 impl Draft for NewStudent {

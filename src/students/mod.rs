@@ -1,6 +1,7 @@
 //! Students: a name and an address.
 
 pub mod api;
+pub mod pages;
 pub mod store;
 
 use email_address::EmailAddress;

@@ -112,7 +112,6 @@ async fn where_there_is_nothing_a_problem_says_so() {
     let school = School::open().await;
     school.student("Ana").await;
     for path in [
-        "/",
         "/api",
         "/api/v1/student",
         "/api/v2/students",

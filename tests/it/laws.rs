@@ -65,13 +65,17 @@ fn only_in(what: &str, pattern: &str, places: &[&str]) {
 
 #[test]
 fn the_heart_knows_no_http_and_the_cellar_no_student() {
-    let rooms = "students|courses|enrollments|events|audit|adoption|cli|app|school|http";
+    let rooms = "students|courses|enrollments|events|seats|batch|registration|sample|ui|audit|adoption|cli|app|school|http";
     for (house, above) in [
         ("registrar/", format!(r"crate::(\{{|({rooms}|config)\b)|\b(axum|hyper|tower)\b")),
         ("db/", format!(r"crate::(\{{|({rooms}|registrar|config|metrics)\b)|\b(axum|hyper|tower|utoipa)\b")),
         (
             "http/",
-            r"crate::(\{|(students|courses|enrollments|events|audit|cli|app|school|adoption)\b)".to_owned(),
+            r"crate::(\{|(students|courses|enrollments|events|seats|batch|registration|sample|ui|audit|cli|app|school|adoption)\b)".to_owned(),
+        ),
+        (
+            "ui/",
+            r"crate::(\{|(students|courses|enrollments|events|seats|batch|registration|sample|audit|cli|app|school|adoption)\b)".to_owned(),
         ),
     ] {
         let pattern = Regex::new(&above).unwrap();
@@ -95,7 +99,7 @@ fn status_codes_have_their_addresses() {
         "status codes",
         r"StatusCode|\b(200|201|204|304|404|409|412|503)\b",
         // The rehearsal is a client, to whom they are answers.
-        &["*/api.rs", "http/", "metrics.rs", "cli/rush/"],
+        &["*/api.rs", "*/pages.rs", "ui/", "http/", "metrics.rs", "cli/rush/"],
     );
 }
 

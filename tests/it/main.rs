@@ -27,6 +27,7 @@ mod lists;
 mod many_servers_postgres_only_a_file_is_for_one;
 mod migrations_of_files_sqlite_only;
 mod openapi;
+mod pages_over_http;
 mod past;
 mod properties;
 mod rush;

@@ -110,6 +110,15 @@ impl Listener {
         }
     }
 
+    /// Whether this text comes before the stream ends.
+    pub(crate) async fn hears(&mut self, text: &str) -> bool {
+        while !self.heard.contains(text) {
+            let Some(frame) = self.body.frame().await else { return false };
+            self.heard.push_str(std::str::from_utf8(frame.unwrap().data_ref().unwrap()).unwrap());
+        }
+        true
+    }
+
     /// The next events, by their `seq`.
     pub(crate) async fn seqs(&mut self, count: usize) -> Vec<i64> {
         let mut seqs = Vec::new();

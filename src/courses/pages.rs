@@ -1,0 +1,284 @@
+//! Courses in a browser.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use serde::Deserialize;
+
+use super::api::{CourseChange, NewCourse};
+use super::store::{self, Sort};
+use crate::app::App;
+use crate::enrollments::pages::{Day, Plot};
+use crate::enrollments::{RosterEntry, store as enrollments};
+use crate::events::pages::{About, History};
+use crate::http::extract::{Named, NoQuery, Parameters, Query, from_text, origin};
+use crate::http::paging::{Direction, Here, Limit, Listing, Page};
+use crate::http::problem::Problem;
+use crate::http::reply::List;
+use crate::registrar::{Command, Course, CourseId, Refusal, SeatCount, Version};
+use crate::seats::pages::SeatsForm;
+use crate::seats::{WaitlistEntry, store as seats};
+use crate::ui::filters::name_of;
+use crate::ui::form::{Nothing, new_key};
+use crate::ui::{
+    DeletePage, EditPage, Field, Filled, Form, ListQuery, Part, Shown, Typed, filters, searched,
+};
+
+/// The pages of this room.
+pub fn pages() -> Router<App> {
+    Router::new()
+        .route("/courses", get(list))
+        .route("/courses/new", get(blank).post(create))
+        .route("/courses/{course_id}", get(show))
+        .route("/courses/{course_id}/roster", get(whole_roster))
+        .route("/courses/{course_id}/edit", get(edit).post(change))
+        .route("/courses/{course_id}/delete", get(confirm).post(delete))
+}
+
+#[derive(Template)]
+#[template(path = "courses.html", blocks = ["rows"])]
+struct CoursesPage {
+    here: &'static str,
+    list: List<Course>,
+    query: ListQuery<Sort>,
+    /// Whether there is nothing at all yet.
+    is_blank: bool,
+    is_past: bool,
+    part: bool,
+}
+
+impl CoursesPage {
+    fn sort(&self) -> &'static str {
+        match self.query.sort {
+            Sort::Id => "id",
+            Sort::Name => "name",
+            Sort::Level => "level",
+        }
+    }
+
+    fn order(&self) -> &'static str {
+        if self.ascending() { "asc" } else { "desc" }
+    }
+
+    fn ascending(&self) -> bool {
+        self.query.order == Direction::Asc
+    }
+}
+
+async fn list(
+    State(app): State<App>,
+    Query(mut query): Query<ListQuery<Sort>>,
+    Part(part): Part,
+    here: Here,
+) -> Result<Response, Problem> {
+    let listing = store::list(searched(&query.q)?.as_ref(), query.sort, query.order);
+    let page = Page::of(Some(Limit::TO_READ), query.after.take(), &listing.order)?;
+    let (is_past, list) = (page.after.is_some(), listing.read(&app.db, &page, &here).await?);
+    let page = CoursesPage {
+        here: "courses",
+        is_blank: list.total == 0 && query.q.trim().is_empty(),
+        list,
+        query,
+        is_past,
+        part,
+    };
+    Ok(if part { Shown(page.as_rows()).into_response() } else { Shown(page).into_response() })
+}
+
+const FIELDS: &[Field] = &[
+    Field { name: "name", label: "Name", kind: "text", hint: "" },
+    Field { name: "level", label: "Level", kind: "text", hint: "In your own words, like undergraduate." },
+];
+
+fn new_page() -> EditPage {
+    EditPage::new("Add a course", "/courses/new", "courses", FIELDS)
+}
+
+async fn blank(_: NoQuery) -> EditPage {
+    new_page()
+}
+
+async fn create(State(app): State<App>, _: NoQuery, form: Form<NewCourse>) -> Response {
+    let page = new_page().with(form.typed);
+    let Some(draft) = form.draft else { return page.unreadable() };
+    let command = Command::CreateCourse { name: draft.name, level: draft.level };
+    match app.registrar.submit::<Course>(command, origin()).await {
+        Ok(course) => Redirect::to(&path(course.id)).into_response(),
+        Err(refusal) => page.refused(refusal),
+    }
+}
+
+fn change_page(course: &Course) -> EditPage {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let typed = Typed::with([("name", text(&course.name)), ("level", text(&course.level))]);
+    let path = path(course.id);
+    EditPage {
+        heading: format!("Change {}", name_of(&course.name)),
+        action: format!("{path}/edit"),
+        back: path,
+        typed: typed.clone(),
+        present: Some((typed, Version::of(course))),
+        ..new_page()
+    }
+}
+
+async fn edit(State(app): State<App>, id: Named<CourseId>, _: NoQuery) -> Result<EditPage, Problem> {
+    Ok(change_page(&find(&app, id.found()?).await?))
+}
+
+async fn change(
+    State(app): State<App>,
+    id: Named<CourseId>,
+    _: NoQuery,
+    form: Form<CourseChange>,
+) -> Result<Response, Problem> {
+    let id = id.found()?;
+    let page = change_page(&find(&app, id).await?).with(form.typed);
+    let Some(draft) = form.draft else { return Ok(page.unreadable()) };
+    let command = Command::UpdateCourse { id, name: draft.name, level: draft.level, expected: form.expected };
+    Ok(match app.registrar.submit::<Course>(command, origin()).await {
+        Ok(course) => Redirect::to(&path(course.id)).into_response(),
+        Err(refusal) => page.refused(refusal),
+    })
+}
+
+async fn delete_page(app: &App, id: CourseId) -> Result<DeletePage, Problem> {
+    let course = find(app, id).await?;
+    let seats = seats::find(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?;
+    Ok(DeletePage {
+        here: "courses",
+        name: name_of(&course.name),
+        back: path(id),
+        enrolled: seats.enrolled,
+        waitlisted: seats.waitlisted,
+        version: Version::of(&course),
+        refusal: None,
+        key: new_key(),
+    })
+}
+
+async fn confirm(State(app): State<App>, id: Named<CourseId>, _: NoQuery) -> Result<DeletePage, Problem> {
+    delete_page(&app, id.found()?).await
+}
+
+async fn delete(
+    State(app): State<App>,
+    id: Named<CourseId>,
+    _: NoQuery,
+    form: Form<Nothing>,
+) -> Result<Response, Problem> {
+    let id = id.found()?;
+    let page = delete_page(&app, id).await?;
+    let command = Command::DeleteCourse { id, drop: true, expected: form.expected };
+    Ok(match app.registrar.submit::<()>(command, origin()).await {
+        Ok(()) => Redirect::to("/courses").into_response(),
+        Err(refusal) => page.refused(refusal),
+    })
+}
+
+#[derive(Template)]
+#[template(path = "course.html")]
+struct CoursePage {
+    here: &'static str,
+    course: Course,
+    path: String,
+    saved: bool,
+    count: Option<SeatCount>,
+    day: Option<Day>,
+    roster: List<RosterEntry>,
+    waitlist: List<WaitlistEntry>,
+    limits: SeatsForm,
+    plot: Option<Plot>,
+    history: History,
+}
+
+/// What is looked at of a course.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct CourseView {
+    /// The roster as it was at the end of this day; left empty it is the present one.
+    as_of: String,
+    /// What happened before this `seq`.
+    #[serde(deserialize_with = "from_text")]
+    before: Option<i64>,
+    /// What was saved just now.
+    saved: Option<String>,
+}
+
+impl Parameters for CourseView {
+    const KNOWN: &'static [&'static str] = &["as_of", "before", "saved"];
+}
+
+async fn show(
+    State(app): State<App>,
+    id: Named<CourseId>,
+    Query(view): Query<CourseView>,
+    here: Here,
+) -> Result<impl IntoResponse, Problem> {
+    Ok(Shown(course_page(&app, id.found()?, &view, &here, None).await?))
+}
+
+/// The page of a course; `limits` is its form for seats where it was filled in.
+pub(crate) async fn course_page(
+    app: &App,
+    id: CourseId,
+    view: &CourseView,
+    here: &Here,
+    limits: Option<SeatsForm>,
+) -> Result<impl Template + use<>, Problem> {
+    let seats = seats::find(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?;
+    let day = Day::chosen(&view.as_of)?;
+    Ok(CoursePage {
+        here: "courses",
+        course: find(app, id).await?,
+        path: path(id),
+        saved: view.saved.is_some(),
+        count: Some(seats.count()),
+        roster: roster(id, day.as_ref()).read(&app.db, &Page::first(Limit::TO_READ), here).await?,
+        waitlist: seats::waitlist_of(id).read(&app.db, &Page::first(Limit::TO_READ), here).await?,
+        limits: limits.unwrap_or_else(|| SeatsForm::of(&seats)),
+        plot: Plot::of(&app.db, id).await?,
+        history: History::of(&app.db, About::Course(id), view.before).await?,
+        day,
+    })
+}
+
+#[derive(Template)]
+#[template(path = "roster.html")]
+struct RosterPage {
+    here: &'static str,
+    course: Course,
+    day: Option<Day>,
+    roster: List<RosterEntry>,
+}
+
+/// The whole roster, to print.
+async fn whole_roster(
+    State(app): State<App>,
+    id: Named<CourseId>,
+    Query(view): Query<CourseView>,
+    here: Here,
+) -> Result<impl IntoResponse, Problem> {
+    let id = id.found()?;
+    let day = Day::chosen(&view.as_of)?;
+    let roster = roster(id, day.as_ref()).read(&app.db, &Page::first(Limit::MOST), &here).await?;
+    Ok(Shown(RosterPage { here: "courses", course: find(&app, id).await?, day, roster }))
+}
+
+fn roster(id: CourseId, day: Option<&Day>) -> Listing<RosterEntry> {
+    day.map_or_else(|| enrollments::roster_of(id), |day| enrollments::roster_of_at(id, &day.end))
+}
+
+async fn find(app: &App, id: CourseId) -> Result<Course, Problem> {
+    Ok(store::find(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?)
+}
+
+fn path(id: CourseId) -> String {
+    format!("/courses/{id}")
+}
+
+impl Filled for NewCourse {}
+
+impl Filled for CourseChange {}

@@ -1,0 +1,149 @@
+//! The log in a browser: the history of a student or a course, in words.
+
+use serde_json::Value;
+
+use super::store;
+use crate::db::{Db, DbError};
+use crate::registrar::{CourseId, MAX_ID, StudentId};
+
+/// Entries that are shown at a time.
+const SHOWN: i64 = 20;
+
+/// Whose history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// A student's.
+    Student(StudentId),
+    /// A course's.
+    Course(CourseId),
+}
+
+/// What happened to a student or a course, the last first.
+#[derive(Debug)]
+pub struct History {
+    /// The entries that are shown.
+    pub entries: Vec<Told>,
+    /// Before which `seq` there is more.
+    pub earlier: Option<i64>,
+    /// Whether these are not the latest.
+    pub is_past: bool,
+}
+
+/// An entry of the log, with the names that go with it.
+#[derive(Debug)]
+pub struct Told {
+    /// Its place in the log.
+    pub seq: i64,
+    /// When, as stored.
+    pub at: String,
+    /// What happened.
+    pub r#type: String,
+    /// To which student.
+    pub student: Option<StudentId>,
+    /// What the student is called now; nothing once the student is deleted.
+    pub student_name: Option<String>,
+    /// To which course.
+    pub course: Option<CourseId>,
+    /// What the course is called now; nothing once the course is deleted.
+    pub course_name: Option<String>,
+    /// More of it.
+    pub data: Value,
+}
+
+impl History {
+    /// The latest entries before the `seq` `before`, or of all.
+    ///
+    /// # Errors
+    /// What the engine said.
+    pub async fn of(db: &Db, about: About, before: Option<i64>) -> Result<Self, DbError> {
+        let mut entries = store::latest(db, about, before.unwrap_or(MAX_ID), SHOWN + 1).await?;
+        let shown = usize::try_from(SHOWN).unwrap_or(usize::MAX);
+        let has_more = entries.len() > shown;
+        entries.truncate(shown);
+        let earlier = entries.last().filter(|_| has_more).map(|last| last.seq);
+        Ok(Self { entries, earlier, is_past: before.is_some() })
+    }
+}
+
+impl Told {
+    /// What happened, after the name of the student.
+    #[must_use]
+    pub fn of_student(&self) -> String {
+        match self.r#type.as_str() {
+            "student.created" => "was added".to_owned(),
+            "student.updated" => format!("was changed: {}", self.changed()),
+            "student.deleted" => "was deleted".to_owned(),
+            "enrollment.created" => "enrolled in".to_owned(),
+            "enrollment.adopted" => "was enrolled already in".to_owned(),
+            "enrollment.dropped" => "dropped".to_owned(),
+            "waitlist.joined" => "joined the waitlist of".to_owned(),
+            "waitlist.left" => "left the waitlist of".to_owned(),
+            "waitlist.promoted" => "got a seat from the waitlist of".to_owned(),
+            other => other.to_owned(),
+        }
+    }
+
+    /// What happened, after the name of the student or, where it is about none, of the course.
+    #[must_use]
+    pub fn of_course(&self) -> String {
+        match self.r#type.as_str() {
+            "course.created" => "The course was added".to_owned(),
+            "course.updated" => format!("The course was changed: {}", self.changed()),
+            "course.deleted" => "The course was deleted".to_owned(),
+            "seats.set" => format!("Seats were set: {}", limits(&self.data)),
+            "seats.removed" => "Seats were limited no longer".to_owned(),
+            "enrollment.created" => "enrolled".to_owned(),
+            "enrollment.adopted" => "was enrolled already".to_owned(),
+            "enrollment.dropped" => "dropped the course".to_owned(),
+            "waitlist.joined" => "joined the waitlist".to_owned(),
+            "waitlist.left" => "left the waitlist".to_owned(),
+            "waitlist.promoted" => "got a seat from the waitlist".to_owned(),
+            other => other.to_owned(),
+        }
+    }
+
+    /// What the student is called, also one who is deleted.
+    #[must_use]
+    pub fn student_called(&self) -> String {
+        called("student", self.student.map(i64::from), self.student_name.as_deref())
+    }
+
+    /// What the course is called, also one that is deleted.
+    #[must_use]
+    pub fn course_called(&self) -> String {
+        called("course", self.course.map(i64::from), self.course_name.as_deref())
+    }
+
+    fn changed(&self) -> String {
+        let fields = self.data["changed"].as_array().map(Vec::as_slice).unwrap_or_default();
+        fields.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn called(kind: &str, id: Option<i64>, name: Option<&str>) -> String {
+    name.map_or_else(|| format!("{kind} {}", id.unwrap_or_default()), str::to_owned)
+}
+
+fn limits(data: &Value) -> String {
+    let capacity =
+        data["capacity"].as_i64().map_or_else(|| "no limit".to_owned(), |seats| format!("{seats} seats"));
+    let waitlist = data["waitlist_capacity"].as_i64().filter(|places| *places > 0);
+    let waitlist = waitlist.map(|places| format!("a waitlist of {places}"));
+    let time = |what: &str, member: &str| data[member].as_str().map(|time| format!("{what} {time}"));
+    let times = [time("from", "opens_at"), time("until", "closes_at")];
+    [Some(capacity), waitlist].into_iter().chain(times).flatten().collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn limits_are_told_as_far_as_they_limit() {
+        let all = json!({"capacity": 30, "waitlist_capacity": 5, "opens_at": "2026-09-01T08:00:00.000Z", "closes_at": null});
+        assert_eq!(limits(&all), "30 seats, a waitlist of 5, from 2026-09-01T08:00:00.000Z");
+        assert_eq!(limits(&json!({"capacity": null, "waitlist_capacity": 0})), "no limit");
+    }
+}

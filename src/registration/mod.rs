@@ -1,0 +1,7 @@
+//! Registration as it happens: how full every course is, how much is asked, what is refused.
+
+mod board;
+pub mod pages;
+pub mod store;
+
+pub use self::board::{Board, Pulse};

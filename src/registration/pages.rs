@@ -1,0 +1,150 @@
+//! The board in a browser: what a registrar wants on the wall on registration day.
+
+use std::time::Duration;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use serde::Deserialize;
+
+use super::Pulse;
+use crate::app::App;
+use crate::db::DbError;
+use crate::http::extract::{Parameters, Query, from_text};
+use crate::http::problem::{KINDS, Kind, Problem};
+use crate::http::reply::EventStream;
+use crate::registrar::Course;
+use crate::ui::{Shown, filters};
+
+/// Courses on a page of the board.
+const SHOWN: usize = 100;
+/// How often those who look on are told what has changed.
+const TICK: Duration = Duration::from_secs(1);
+/// Ticks after which those to whom nothing happens are told so: whoever stands between may end a silent connection.
+const SILENT: u32 = 15;
+
+/// The pages of this room.
+pub fn pages() -> Router<App> {
+    Router::new().route("/registration", get(board)).route("/registration/feed", get(feed))
+}
+
+/// Which part of the board.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+struct BoardPart {
+    /// Which page, from 1.
+    #[serde(deserialize_with = "from_text")]
+    page: Option<u16>,
+}
+
+impl Parameters for BoardPart {
+    const KNOWN: &'static [&'static str] = &["page"];
+}
+
+#[derive(Template)]
+#[template(path = "registration.html", blocks = ["live"])]
+struct BoardPage {
+    here: &'static str,
+    page: usize,
+    pages: usize,
+    total: i64,
+    full: i64,
+    waiting: i64,
+    courses: Vec<Course>,
+    pulse: Pulse,
+    /// What kind, its name where it is none that is told, and how often.
+    refusals: Vec<(Option<&'static Kind>, &'static str, i64)>,
+}
+
+impl BoardPage {
+    async fn read(app: &App, part: BoardPart) -> Result<Self, DbError> {
+        let all = app.board.courses().await?;
+        let seats = || all.iter().filter_map(|course| course.seats.as_ref());
+        let is_full = |course: &&Course| {
+            course
+                .seats
+                .as_ref()
+                .is_some_and(|seats| seats.capacity.is_some_and(|capacity| seats.enrolled >= capacity))
+        };
+        let pages = all.len().div_ceil(SHOWN).max(1);
+        let page = usize::from(part.page.unwrap_or(1)).clamp(1, pages);
+        Ok(Self {
+            here: "registration",
+            page,
+            pages,
+            total: whole(all.len()),
+            full: whole(all.iter().filter(is_full).count()),
+            waiting: seats().map(|seats| seats.waitlisted).sum(),
+            courses: all.iter().skip((page - 1) * SHOWN).take(SHOWN).cloned().collect(),
+            pulse: app.board.pulse().await?,
+            refusals: app.metrics.refused_lately().into_iter().map(explained).collect(),
+        })
+    }
+}
+
+fn explained((reason, count): (&'static str, i64)) -> (Option<&'static Kind>, &'static str, i64) {
+    (KINDS.iter().copied().find(|kind| kind.slug == reason), reason, count)
+}
+
+fn whole(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+async fn board(State(app): State<App>, Query(part): Query<BoardPart>) -> Result<impl IntoResponse, Problem> {
+    Ok(Shown(BoardPage::read(&app, part).await?))
+}
+
+/// What changes on the board, as it changes. It ends when the server stops.
+async fn feed(State(app): State<App>, Query(part): Query<BoardPart>) -> EventStream {
+    let closed = app.feed.clone().closed();
+    let onlooker = Onlooker { app, part, last: String::new(), silent: 0 };
+    let told = stream::unfold(onlooker, async |mut onlooker| {
+        let told = onlooker.next().await;
+        Some((Ok(told), onlooker))
+    });
+    EventStream(told.take_until(closed).boxed())
+}
+
+/// Someone who looks at a part of the board.
+struct Onlooker {
+    app: App,
+    part: BoardPart,
+    /// What was told last.
+    last: String,
+    /// Ticks since then.
+    silent: u32,
+}
+
+impl Onlooker {
+    async fn next(&mut self) -> Bytes {
+        loop {
+            if !self.last.is_empty() {
+                tokio::time::sleep(TICK).await;
+            }
+            self.silent += 1;
+            // Where the database does not answer, what is shown stays, and the next tick tries again.
+            let board = BoardPage::read(&self.app, self.part).await.ok();
+            let told =
+                board.and_then(|board| board.as_live().render().ok()).filter(|told| *told != self.last);
+            if let Some(told) = told {
+                self.silent = 0;
+                self.last.clone_from(&told);
+                return as_message(&told);
+            }
+            if self.silent >= SILENT {
+                self.silent = 0;
+                return Bytes::from_static(b":\n\n");
+            }
+        }
+    }
+}
+
+/// HTML as a message of server-sent events.
+fn as_message(html: &str) -> Bytes {
+    let lines = html.lines().flat_map(|line| ["data: ", line, "\n"]);
+    Bytes::from(lines.chain(["\n"]).collect::<String>())
+}

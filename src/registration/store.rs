@@ -1,0 +1,60 @@
+//! What is read for the board.
+
+use crate::db::{Db, DbError, Reach, Row};
+use crate::registrar::{Course, CourseId, SeatCount};
+
+/// All courses, with how full each is, and the `seq` up to which that is so: one statement sees one state.
+///
+/// # Errors
+/// What the engine said.
+pub async fn courses(db: &Db) -> Result<(i64, Vec<Course>), DbError> {
+    let sql = "select cast(c.id as bigint), cast(c.name as text), cast(c.level as text), cs.capacity, \
+               coalesce(e.enrolled, 0), coalesce(w.waiting, 0), h.last_seq from log_head h left join courses c on 1 = 1 \
+               left join course_seats cs on cs.course_id = c.id \
+               left join (select course_id, count(*) as enrolled from student_courses group by course_id) e \
+               on e.course_id = c.id \
+               left join (select course_id, count(*) as waiting from waitlist group by course_id) w on w.course_id = c.id \
+               where h.id = 1";
+    let rows = db.read(Reach::Scan, sql, Vec::new(), |row| Ok((row.int(6)?, course(row)?))).await?;
+    let seq = rows.first().map_or(0, |(seq, _)| *seq);
+    Ok((seq, rows.into_iter().filter_map(|(_, course)| course).collect()))
+}
+
+/// So many events of a type about a course.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// The course.
+    pub course_id: CourseId,
+    /// The type.
+    pub kind: String,
+    /// How many.
+    pub count: i64,
+}
+
+/// What happened to courses after the `seq` `after`, up to `until`.
+///
+/// # Errors
+/// What the engine said.
+pub async fn tallies(db: &Db, after: i64, until: i64) -> Result<Vec<Tally>, DbError> {
+    let sql = "select course_id, type, count(*) from events where seq > $1 and seq <= $2 and course_id is not null \
+               group by course_id, type";
+    db.query(sql, [after.into(), until.into()], |row| {
+        Ok(Tally { course_id: row.int(0)?.into(), kind: row.text(1)?, count: row.int(2)? })
+    })
+    .await
+}
+
+/// How many events of each type came after the `seq` `after` and the time `since`, and when the first of them came.
+///
+/// # Errors
+/// What the engine said.
+pub async fn lately(db: &Db, after: i64, since: &str) -> Result<Vec<(String, i64, String)>, DbError> {
+    let sql = "select type, count(*), min(at) from events where seq > $1 and at > $2 group by type";
+    db.query(sql, [after.into(), since.into()], |row| Ok((row.text(0)?, row.int(1)?, row.text(2)?))).await
+}
+
+fn course(row: &Row<'_>) -> Result<Option<Course>, DbError> {
+    let Some(id) = row.opt_int(0)? else { return Ok(None) };
+    let seats = SeatCount { capacity: row.opt_int(3)?, enrolled: row.int(4)?, waitlisted: row.int(5)? };
+    Ok(Some(Course { id: id.into(), name: row.opt_text(1)?, level: row.opt_text(2)?, seats: Some(seats) }))
+}

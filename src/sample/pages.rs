@@ -1,0 +1,71 @@
+//! One click that fills an empty school.
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Redirect;
+use axum::routing::post;
+use indicatif::ProgressBar;
+
+use super::Size;
+use crate::app::App;
+use crate::courses::store as courses;
+use crate::http::extract::{NoQuery, origin};
+use crate::http::paging::{Direction, Here, Limit, Page};
+use crate::http::problem::Problem;
+use crate::registrar::{Admission, Command, Course, Key, Limits, Refusal, Registrar, Seats, StudentId};
+use crate::registration::store::courses as counted;
+use crate::students::store as students;
+use crate::ui::Form;
+use crate::ui::form::Nothing;
+
+/// Small enough to be there at once, large enough to be looked at.
+const SIZE: Size = Size { students: 500, courses: 40, seed: 1 };
+
+/// Students who want a seat in a course that is full.
+const EAGER: usize = 5;
+
+/// The pages of this room.
+pub fn pages() -> Router<App> {
+    Router::new().route("/sample", post(add))
+}
+
+async fn add(State(app): State<App>, _: NoQuery, here: Here, _: Form<Nothing>) -> Result<Redirect, Problem> {
+    // A second click meets the first.
+    let _held = app.registrar.hold(&Key::new("sample".to_owned(), 0, String::new()))?;
+    let first = Page::first(Limit::TO_READ);
+    let students = || students::list(None, students::Sort::Id, Direction::Asc).read(&app.db, &first, &here);
+    let courses = courses::list(None, courses::Sort::Id, Direction::Asc).read(&app.db, &first, &here).await?;
+    // A school that is not empty has something to show already, and would be mixed up with the sample.
+    if courses.total + students().await?.total == 0 {
+        super::add(SIZE, &app.registrar, &ProgressBar::hidden()).await?;
+        let eager: Vec<_> = students().await?.rows.iter().map(|student| student.id).collect();
+        for (course, eager) in counted(&app.db).await?.1.iter().zip(eager.chunks(EAGER).cycle()) {
+            limit(&app.registrar, course, eager).await?;
+        }
+    }
+    Ok(Redirect::to("/courses"))
+}
+
+/// Some courses are full and waited for, some nearly full, some half empty; every fourth has no limit.
+async fn limit(registrar: &Registrar, course: &Course, eager: &[StudentId]) -> Result<(), Refusal> {
+    let enrolled = course.seats.as_ref().map_or(0, |seats| seats.enrolled);
+    let capacity = match course.id.0 % 4 {
+        0 => return Ok(()),
+        1 => enrolled,
+        2 => enrolled + 3,
+        _ => enrolled * 2,
+    };
+    let limits = Limits { capacity: Some(capacity), waitlist_capacity: 10, ..Limits::default() };
+    registrar.submit::<Seats>(Command::SetSeats { course_id: course.id, limits }, origin()).await?;
+    if capacity > enrolled {
+        return Ok(());
+    }
+    for student_id in eager {
+        let command = Command::Enroll { student_id: *student_id, course_id: course.id };
+        match registrar.submit::<Admission>(command, origin()).await {
+            Ok(_) | Err(Refusal::AlreadyEnrolled(_)) => {}
+            Err(refusal) => return Err(refusal),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,312 @@
+//! Students in a browser.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use serde::Deserialize;
+
+use super::api::{NewStudent, StudentChange};
+use super::store::{self, Sort};
+use crate::app::App;
+use crate::courses::store as courses;
+use crate::enrollments::store as enrollments;
+use crate::events::pages::{About, History};
+use crate::http::extract::{Named, NoQuery, Parameters, Query, from_text, origin};
+use crate::http::paging::{Direction, Here, Limit, Page};
+use crate::http::problem::Problem;
+use crate::http::reply::List;
+use crate::registrar::{Command, Course, CourseId, Place, Refusal, Student, StudentId, Version};
+use crate::seats::store as seats;
+use crate::ui::filters::name_of;
+use crate::ui::form::{Nothing, new_key};
+use crate::ui::{
+    DeletePage, EditPage, Field, Filled, Form, ListQuery, Part, Shown, Typed, filters, searched,
+};
+
+/// The pages of this room.
+pub fn pages() -> Router<App> {
+    Router::new()
+        .route("/students", get(list))
+        .route("/students/new", get(blank).post(create))
+        .route("/students/{student_id}", get(show))
+        .route("/students/{student_id}/edit", get(edit).post(change))
+        .route("/students/{student_id}/delete", get(confirm).post(delete))
+}
+
+#[derive(Template)]
+#[template(path = "students.html", blocks = ["rows"])]
+struct StudentsPage {
+    here: &'static str,
+    list: List<Student>,
+    query: ListQuery<Sort>,
+    /// Whether there is nothing at all yet.
+    is_blank: bool,
+    is_past: bool,
+    part: bool,
+}
+
+impl StudentsPage {
+    fn sort(&self) -> &'static str {
+        match self.query.sort {
+            Sort::Id => "id",
+            Sort::Name => "name",
+            Sort::Email => "email",
+        }
+    }
+
+    fn order(&self) -> &'static str {
+        if self.ascending() { "asc" } else { "desc" }
+    }
+
+    fn ascending(&self) -> bool {
+        self.query.order == Direction::Asc
+    }
+}
+
+async fn list(
+    State(app): State<App>,
+    Query(mut query): Query<ListQuery<Sort>>,
+    Part(part): Part,
+    here: Here,
+) -> Result<Response, Problem> {
+    let listing = store::list(searched(&query.q)?.as_ref(), query.sort, query.order);
+    let page = Page::of(Some(Limit::TO_READ), query.after.take(), &listing.order)?;
+    let (is_past, list) = (page.after.is_some(), listing.read(&app.db, &page, &here).await?);
+    let page = StudentsPage {
+        here: "students",
+        is_blank: list.total == 0 && query.q.trim().is_empty(),
+        list,
+        query,
+        is_past,
+        part,
+    };
+    Ok(if part { Shown(page.as_rows()).into_response() } else { Shown(page).into_response() })
+}
+
+const FIELDS: &[Field] = &[
+    Field { name: "name", label: "Name", kind: "text", hint: "" },
+    Field {
+        name: "email",
+        label: "E-mail",
+        kind: "email",
+        hint: "Like zoe@example.edu; siblings may share one.",
+    },
+];
+
+fn new_page() -> EditPage {
+    EditPage::new("Add a student", "/students/new", "students", FIELDS)
+}
+
+async fn blank(_: NoQuery) -> EditPage {
+    new_page()
+}
+
+async fn create(State(app): State<App>, _: NoQuery, form: Form<NewStudent>) -> Response {
+    let page = new_page().with(form.typed);
+    let Some(draft) = form.draft else { return page.unreadable() };
+    let command = Command::CreateStudent { name: draft.name, email: draft.email };
+    match app.registrar.submit::<Student>(command, origin()).await {
+        Ok(student) => Redirect::to(&path(student.id)).into_response(),
+        Err(refusal) => page.refused(refusal),
+    }
+}
+
+fn change_page(student: &Student) -> EditPage {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let typed = Typed::with([("name", text(&student.name)), ("email", text(&student.email))]);
+    let path = path(student.id);
+    EditPage {
+        heading: format!("Change {}", name_of(&student.name)),
+        action: format!("{path}/edit"),
+        back: path,
+        typed: typed.clone(),
+        present: Some((typed, Version::of(student))),
+        ..new_page()
+    }
+}
+
+async fn edit(State(app): State<App>, id: Named<StudentId>, _: NoQuery) -> Result<EditPage, Problem> {
+    Ok(change_page(&find(&app, id.found()?).await?))
+}
+
+async fn change(
+    State(app): State<App>,
+    id: Named<StudentId>,
+    _: NoQuery,
+    form: Form<StudentChange>,
+) -> Result<Response, Problem> {
+    let id = id.found()?;
+    let page = change_page(&find(&app, id).await?).with(form.typed);
+    let Some(draft) = form.draft else { return Ok(page.unreadable()) };
+    let command =
+        Command::UpdateStudent { id, name: draft.name, email: draft.email, expected: form.expected };
+    Ok(match app.registrar.submit::<Student>(command, origin()).await {
+        Ok(student) => Redirect::to(&path(student.id)).into_response(),
+        Err(refusal) => page.refused(refusal),
+    })
+}
+
+async fn delete_page(app: &App, id: StudentId, here: &Here) -> Result<DeletePage, Problem> {
+    let student = find(app, id).await?;
+    let taken = enrollments::courses_of(id).read(&app.db, &Page::first(Limit::TO_CHOOSE), here).await?;
+    let waits = seats::waits_of(&app.db, id).await?;
+    Ok(DeletePage {
+        here: "students",
+        name: name_of(&student.name),
+        back: path(id),
+        enrolled: taken.total,
+        waitlisted: i64::try_from(waits.len()).unwrap_or(i64::MAX),
+        version: Version::of(&student),
+        refusal: None,
+        key: new_key(),
+    })
+}
+
+async fn confirm(
+    State(app): State<App>,
+    id: Named<StudentId>,
+    _: NoQuery,
+    here: Here,
+) -> Result<DeletePage, Problem> {
+    delete_page(&app, id.found()?, &here).await
+}
+
+async fn delete(
+    State(app): State<App>,
+    id: Named<StudentId>,
+    _: NoQuery,
+    here: Here,
+    form: Form<Nothing>,
+) -> Result<Response, Problem> {
+    let id = id.found()?;
+    let page = delete_page(&app, id, &here).await?;
+    let command = Command::DeleteStudent { id, drop: true, expected: form.expected };
+    Ok(match app.registrar.submit::<()>(command, origin()).await {
+        Ok(()) => Redirect::to("/students").into_response(),
+        Err(refusal) => page.refused(refusal),
+    })
+}
+
+/// What is looked at of a student.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct StudentView {
+    /// Part of the name of a course to enroll in.
+    q: String,
+    /// A course that was enrolled in just now.
+    #[serde(deserialize_with = "from_text")]
+    enrolled: Option<i64>,
+    /// A course whose waitlist was joined just now.
+    #[serde(deserialize_with = "from_text")]
+    waits: Option<i64>,
+    /// A course that was dropped just now.
+    #[serde(deserialize_with = "from_text")]
+    dropped: Option<i64>,
+    /// What happened before this `seq`.
+    #[serde(deserialize_with = "from_text")]
+    before: Option<i64>,
+}
+
+impl Parameters for StudentView {
+    const KNOWN: &'static [&'static str] = &["q", "enrolled", "waits", "dropped", "before"];
+}
+
+#[derive(Template)]
+#[template(path = "student.html", blocks = ["choice"])]
+pub(crate) struct StudentPage {
+    here: &'static str,
+    student: Student,
+    path: String,
+    taken: Vec<Course>,
+    waits: Vec<(Option<String>, Place)>,
+    done: Option<(Done, Course)>,
+    refusal: Option<String>,
+    q: String,
+    choice: Vec<Course>,
+    history: History,
+    key: String,
+}
+
+/// What was done just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Done {
+    Enrolled,
+    Waits,
+    Dropped,
+}
+
+impl StudentPage {
+    fn takes(&self, course: &Course) -> bool {
+        self.taken.iter().any(|taken| taken.id == course.id)
+    }
+
+    fn waits_for(&self, course: &Course) -> bool {
+        self.waits.iter().any(|(_, place)| place.course_id == course.id)
+    }
+}
+
+async fn show(
+    State(app): State<App>,
+    id: Named<StudentId>,
+    Query(view): Query<StudentView>,
+    Part(part): Part,
+    here: Here,
+) -> Result<Response, Problem> {
+    let page = student_page(&app, id.found()?, &view, &here, None).await?;
+    Ok(if part { Shown(page.as_choice()).into_response() } else { Shown(page).into_response() })
+}
+
+/// The page of a student; `refusal` says why the last thing was not done.
+pub(crate) async fn student_page(
+    app: &App,
+    id: StudentId,
+    view: &StudentView,
+    here: &Here,
+    refusal: Option<String>,
+) -> Result<StudentPage, Problem> {
+    let student = find(app, id).await?;
+    let all = Page { limit: None, after: None };
+    let choice = match searched(&view.q)? {
+        Some(search) => {
+            let found = courses::list(Some(&search), courses::Sort::Name, Direction::Asc);
+            found.read(&app.db, &Page::first(Limit::TO_CHOOSE), here).await?.rows
+        }
+        None => Vec::new(),
+    };
+    Ok(StudentPage {
+        here: "students",
+        student,
+        path: path(id),
+        taken: enrollments::courses_of(id).read(&app.db, &all, here).await?.rows,
+        waits: seats::waits_of(&app.db, id).await?,
+        done: done(app, view).await?,
+        refusal,
+        q: view.q.clone(),
+        choice,
+        history: History::of(&app.db, About::Student(id), view.before).await?,
+        key: new_key(),
+    })
+}
+
+/// What was done just now, as far as the course is still there.
+async fn done(app: &App, view: &StudentView) -> Result<Option<(Done, Course)>, Problem> {
+    let said = [(Done::Enrolled, view.enrolled), (Done::Waits, view.waits), (Done::Dropped, view.dropped)];
+    let Some((done, id)) = said.into_iter().find_map(|(done, id)| id.map(|id| (done, id))) else {
+        return Ok(None);
+    };
+    Ok(courses::find(&app.db, CourseId(id)).await?.map(|course| (done, course)))
+}
+
+async fn find(app: &App, id: StudentId) -> Result<Student, Problem> {
+    Ok(store::find(&app.db, id).await?.ok_or(Refusal::StudentNotFound(id))?)
+}
+
+fn path(id: StudentId) -> String {
+    format!("/students/{id}")
+}
+
+impl Filled for NewStudent {}
+
+impl Filled for StudentChange {}

@@ -1,0 +1,76 @@
+//! How values are written on pages.
+#![expect(
+    clippy::inline_always,
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    clippy::unnecessary_wraps,
+    clippy::unused_self,
+    unreachable_pub,
+    reason = "what a filter is to askama"
+)]
+
+use std::fmt::Display;
+
+use askama::{Result, Values};
+use jiff::Timestamp;
+
+/// A name, where there is one: another program may have written none, or deleted who had it.
+#[askama::filter_fn]
+pub(crate) fn named<'a>(name: &'a Option<String>, _: &dyn Values) -> Result<&'a str> {
+    Ok(shown(name))
+}
+
+/// What stands before a name of one, or of another number of them: `12 students`.
+#[askama::filter_fn]
+pub(crate) fn counted(count: &i64, _: &dyn Values, one: &str, many: &str) -> Result<String> {
+    Ok(format!("{} {}", grouped(*count), if *count == 1 { one } else { many }))
+}
+
+/// A number with its thousands apart: `12,345`.
+#[askama::filter_fn]
+pub(crate) fn number(number: &i64, _: &dyn Values) -> Result<String> {
+    Ok(grouped(*number))
+}
+
+/// A stored time for people, in UTC; scripts put it into the zone of whoever looks.
+#[askama::filter_fn]
+pub(crate) fn instant(stamp: impl Display, _: &dyn Values) -> Result<String> {
+    let stamp = stamp.to_string();
+    Ok(match stamp.parse::<Timestamp>() {
+        Ok(time) => time.strftime("%-d %B %Y, %H:%M UTC").to_string(),
+        Err(_) => stamp,
+    })
+}
+
+/// A name as pages write it, where it is not in a template.
+#[must_use]
+pub(crate) fn name_of(name: &Option<String>) -> String {
+    shown(name).to_owned()
+}
+
+fn shown(name: &Option<String>) -> &str {
+    name.as_deref().filter(|name| !name.trim().is_empty()).unwrap_or("(no name)")
+}
+
+fn grouped(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = if number < 0 { "\u{2212}".to_owned() } else { String::new() };
+    for (place, digit) in digits.char_indices() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn thousands_stand_apart() {
+        let written = [0, 7, 999, 1_000, 12_345, 1_000_000, -1_234].map(grouped);
+        assert_eq!(written, ["0", "7", "999", "1,000", "12,345", "1,000,000", "\u{2212}1,234"]);
+    }
+}

@@ -1,0 +1,145 @@
+//! Forms: their fields are read into the same drafts as the bodies of the API, by the same rules and in the same words.
+//! What was typed is kept, to be shown again.
+
+use axum::extract::{FromRequest, Request};
+use serde_json::Value;
+
+use crate::http::extract::FormFields;
+use crate::http::fields::{self, Draft, Fields};
+use crate::http::problem::Problem;
+use crate::registrar::Version;
+
+/// The hidden field that says which version of the record was shown.
+const IF_MATCH: &str = "if_match";
+
+/// What a form is read into.
+pub trait Filled: Draft {
+    /// Fields that hold a number; left empty they are null.
+    const NUMBERS: &[&str] = &[];
+    /// Fields that are null when they are left empty.
+    const NULLABLE: &[&str] = &[];
+}
+
+/// A form without fields of its own: a button.
+#[derive(Debug)]
+pub struct Nothing;
+
+impl Draft for Nothing {
+    fn read(_: &mut Fields) -> Option<Self> {
+        Some(Self)
+    }
+}
+
+impl Filled for Nothing {}
+
+/// A form that was sent.
+#[derive(Debug)]
+pub struct Form<T> {
+    /// What it asks for, unless something is wrong with it.
+    pub draft: Option<T>,
+    /// What was typed, and what is wrong with it.
+    pub typed: Typed,
+    /// The version of the record that was shown, where the form is about one.
+    pub expected: Option<Vec<Version>>,
+}
+
+/// What stands in the fields of a form, and what is wrong with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Typed {
+    values: Vec<(String, String)>,
+    errors: Vec<(String, String)>,
+}
+
+impl Typed {
+    /// A form with these values, of which nothing is wrong.
+    #[must_use]
+    pub fn with<const N: usize>(values: [(&str, String); N]) -> Self {
+        let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Self { values, errors: Vec::new() }
+    }
+
+    /// What stands in a field.
+    #[must_use]
+    pub fn value(&self, name: &str) -> &str {
+        self.values.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value)
+    }
+
+    /// What is wrong with a field, without the point at the end.
+    #[must_use]
+    pub fn error(&self, name: &str) -> Option<&str> {
+        self.errors.iter().find(|(field, _)| field == name).map(|(_, error)| error.trim_end_matches('.'))
+    }
+
+    /// Whether it is the first field with which something is wrong.
+    #[must_use]
+    pub fn is_first(&self, name: &str) -> bool {
+        self.errors.first().is_some_and(|(field, _)| field == name)
+    }
+}
+
+impl<T: Filled, S: Send + Sync> FromRequest<S> for Form<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let FormFields(values) = FormFields::from_request(request, state).await?;
+        let (hidden, values): (Vec<_>, Vec<_>) = values.into_iter().partition(|(name, _)| name == IF_MATCH);
+        let expected = hidden.first().map(|(_, tag)| u64::from_str_radix(tag, 16).map(Version));
+        // A tag that we did not give out names no version.
+        let expected = expected.map(|version| version.into_iter().collect());
+        let members = values.iter().map(|(name, value)| (name.clone(), member::<T>(name, value))).collect();
+        let read = fields::read_members::<T>(members);
+        let (draft, errors) = match read {
+            Ok(draft) => (Some(draft), Vec::new()),
+            Err(errors) => (None, errors),
+        };
+        Ok(Self { draft, typed: Typed { values, errors }, expected })
+    }
+}
+
+/// What was typed as the member of a body that says the same.
+fn member<T: Filled>(name: &str, typed: &str) -> Value {
+    let is_number = T::NUMBERS.contains(&name);
+    if typed.trim().is_empty() && (is_number || T::NULLABLE.contains(&name)) {
+        return Value::Null;
+    }
+    let number = is_number.then(|| typed.trim().parse::<i64>().ok()).flatten();
+    number.map_or_else(|| Value::String(typed.to_owned()), Value::from)
+}
+
+/// Names a form that is shown, so that to send it twice is to send it once.
+#[must_use]
+pub fn new_key() -> String {
+    format!("form-{:032x}", fastrand::u128(..))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Seats;
+
+    impl Draft for Seats {
+        fn read(_: &mut Fields) -> Option<Self> {
+            Some(Self)
+        }
+    }
+
+    impl Filled for Seats {
+        const NUMBERS: &[&str] = &["capacity"];
+        const NULLABLE: &[&str] = &["opens_at"];
+    }
+
+    #[test]
+    fn what_is_typed_means_what_the_api_would_be_told() {
+        for (name, typed, told) in [
+            ("capacity", " 30 ", Value::from(30)),
+            ("capacity", "", Value::Null),
+            ("capacity", "many", Value::from("many")),
+            ("opens_at", " ", Value::Null),
+            ("name", "", Value::from("")),
+            ("name", "30", Value::from("30")),
+        ] {
+            assert_eq!(member::<Seats>(name, typed), told, "{name} {typed:?}");
+        }
+    }
+}

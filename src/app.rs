@@ -8,6 +8,7 @@ use axum::extract::FromRef;
 use axum::http::Method;
 use axum::response::Redirect;
 use axum::routing::get;
+use tower_http::compression::CompressionLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -128,7 +129,8 @@ fn pages() -> Router<App> {
         .merge(sample::pages::pages())
         .route("/", get(async || Redirect::to("/courses")))
         .route(ui::problems::ROUTE, get(ui::problems::kind));
-    ui::around(rooms).route(ui::assets::ROUTE, get(ui::assets::get))
+    let assets = Router::new().route(ui::assets::ROUTE, get(ui::assets::get));
+    ui::around(rooms).merge(assets).layer(CompressionLayer::new())
 }
 
 #[derive(OpenApi)]

@@ -83,7 +83,7 @@ impl Board {
         let now = self.clock.now();
         let since = now.checked_sub(1.minute()).unwrap_or(now);
         let after = last_seq(&self.db).await? - RECENT;
-        let lately = store::lately(&self.db, after, &stamp(since)).await?;
+        let lately = store::lately(&self.db, after, RECENT, &stamp(since)).await?;
         let all: i64 = lately.iter().map(|(_, count, _)| count).sum();
         let first = lately.iter().filter_map(|(_, _, first)| first.parse::<Timestamp>().ok()).min();
         // As many as are looked at came in less than a minute: as they came, so a minute would have them.

@@ -36,21 +36,32 @@ pub struct Tally {
 /// # Errors
 /// What the engine said.
 pub async fn tallies(db: &Db, after: i64, until: i64) -> Result<Vec<Tally>, DbError> {
-    let sql = "select course_id, type, count(*) from events where seq > $1 and seq <= $2 and course_id is not null \
-               group by course_id, type";
-    db.query(sql, [after.into(), until.into()], |row| {
+    // By its place in the log, and by no index of what is counted: it would be read from end to end.
+    let sql = "select course_id, type, count(*) from (select seq, course_id, type from events where seq > $1 \
+               order by seq limit $2) e where course_id is not null group by course_id, type";
+    db.query(sql, [after.into(), (until - after).into()], |row| {
         Ok(Tally { course_id: row.int(0)?.into(), kind: row.text(1)?, count: row.int(2)? })
     })
     .await
 }
 
-/// How many events of each type came after the `seq` `after` and the time `since`, and when the first of them came.
+/// How many of the first `most` events after the `seq` `after` came after the time `since`, by their type, and when the
+/// first of each came.
 ///
 /// # Errors
 /// What the engine said.
-pub async fn lately(db: &Db, after: i64, since: &str) -> Result<Vec<(String, i64, String)>, DbError> {
-    let sql = "select type, count(*), min(at) from events where seq > $1 and at > $2 group by type";
-    db.query(sql, [after.into(), since.into()], |row| Ok((row.text(0)?, row.int(1)?, row.text(2)?))).await
+pub async fn lately(
+    db: &Db,
+    after: i64,
+    most: i64,
+    since: &str,
+) -> Result<Vec<(String, i64, String)>, DbError> {
+    let sql = "select type, count(*), min(at) from (select type, at from events where seq > $1 order by seq limit $2) e \
+               where at > $3 group by type";
+    db.query(sql, [after.into(), most.into(), since.into()], |row| {
+        Ok((row.text(0)?, row.int(1)?, row.text(2)?))
+    })
+    .await
 }
 
 fn course(row: &Row<'_>) -> Result<Option<Course>, DbError> {

@@ -110,6 +110,17 @@ async fn what_pages_load_is_named_by_its_content_and_kept_for_good() {
 }
 
 #[tokio::test]
+async fn pages_are_sent_small_to_whoever_can_unpack_them_and_what_is_live_is_not_held_back() {
+    let school = School::open().await;
+    school.course("Algebra").await;
+    let packed = school.page("/courses").header("accept-encoding", "gzip, br").await.is_ok();
+    assert_eq!(packed.header("content-encoding"), "gzip");
+    assert!(packed.body.len() * 2 < school.page("/courses").await.is_ok().body.len());
+    let mut feed = school.get("/registration/feed").header("accept-encoding", "gzip").listen().await;
+    assert!(feed.hears("Algebra").await, "the feed is packed");
+}
+
+#[tokio::test]
 async fn people_are_told_problems_in_a_page_and_programs_in_json() {
     let school = School::open().await;
     school.get("/courses/7").await.is_refused(404, "course-not-found");

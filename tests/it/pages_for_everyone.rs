@@ -1,0 +1,174 @@
+//! The pages with the keyboard alone, without scripts, on a phone, in the dark, on paper, and for screen readers.
+
+use serde_json::json;
+
+use crate::school::{Browser, School};
+
+/// A school with something on every page, and all its pages.
+async fn lived_in() -> (School, Vec<(&'static str, String)>) {
+    let school = School::open().await;
+    let [algebra, _] = school.courses(["Algebra", "Botany"]).await;
+    let [ana, ben, eve] = school.students(["Ana", "Ben", "Eve"]).await;
+    let seats = json!({"capacity": 1, "waitlist_capacity": 2, "opens_at": "2026-09-01T08:00:00Z"});
+    school.put(&format!("{}/seats", algebra.url())).json(&seats).await.is_ok();
+    ana.enrolls_in(&algebra).await.is_created();
+    ben.enrolls_in(&algebra).await.is(202);
+    eve.enrolls_in(&algebra).await.is(202);
+    let (course, student) = (format!("/courses/{}", algebra.id), format!("/students/{}", ana.id));
+    let pages = vec![
+        ("courses", "/courses".to_owned()),
+        ("courses-searched", "/courses?q=zoology".to_owned()),
+        ("course", course.clone()),
+        ("course-of-a-day", format!("{course}?as_of=2026-09-01")),
+        ("roster", format!("{course}/roster")),
+        ("course-new", "/courses/new".to_owned()),
+        ("course-edit", format!("{course}/edit")),
+        ("course-delete", format!("{course}/delete")),
+        ("students", "/students".to_owned()),
+        ("student", format!("{student}?q=b&dropped={}", algebra.id)),
+        ("student-new", "/students/new".to_owned()),
+        ("student-edit", format!("{student}/edit")),
+        ("student-delete", format!("{student}/delete")),
+        ("registration", "/registration".to_owned()),
+        ("problem", "/problems/course-full".to_owned()),
+    ];
+    (school, pages)
+}
+
+#[tokio::test]
+async fn every_page_is_accessible_and_quiet_on_a_desk() {
+    let (school, pages) = lived_in().await;
+    let page = Browser::open(&school).await;
+    for (name, path) in pages {
+        page.goto(&path).await;
+        page.is_accessible().await;
+        page.picture(&format!("{name}-desk")).await;
+    }
+    page.goto("/courses/999").await;
+    page.waits_for_text("There is no course 999.").await;
+    page.is_accessible().await;
+    page.expects_status(404);
+    page.has_no_complaints().await;
+    page.stays_at_home().await;
+}
+
+#[tokio::test]
+async fn every_page_is_accessible_in_the_dark() {
+    let (school, pages) = lived_in().await;
+    let page = Browser::open(&school).await.dark().await;
+    for (name, path) in pages {
+        page.goto(&path).await;
+        page.is_accessible().await;
+        page.picture(&format!("{name}-dark")).await;
+    }
+    page.has_no_complaints().await;
+}
+
+#[tokio::test]
+async fn every_page_fits_a_phone() {
+    let (school, pages) = lived_in().await;
+    let page = Browser::phone(&school).await;
+    for (name, path) in pages {
+        page.goto(&path).await;
+        let widths = "return [document.documentElement.scrollWidth, innerWidth]";
+        let widths = page.run(widths).await;
+        assert!(widths[0].as_i64() <= widths[1].as_i64(), "{path} is wider than the phone: {widths}");
+        page.is_accessible().await;
+        page.picture(&format!("{name}-phone")).await;
+    }
+    page.has_no_complaints().await;
+}
+
+#[tokio::test]
+async fn an_empty_school_says_what_to_do_next() {
+    let school = School::open().await;
+    let page = Browser::open(&school).await;
+    for path in ["/courses", "/students", "/registration"] {
+        page.goto(path).await;
+        page.is_accessible().await;
+        page.picture(&format!("empty{}", path.replace('/', "-"))).await;
+    }
+    page.has_no_complaints().await;
+}
+
+#[tokio::test]
+async fn the_keyboard_is_enough() {
+    let school = School::open().await;
+    school.course("Algebra").await;
+    let ana = school.student("Ana").await;
+    let page = Browser::open(&school).await;
+    page.goto(&format!("/students/{}", ana.id)).await;
+    page.press("Tab").await;
+    page.waits_for_focus("Skip to content").await;
+    page.press("Enter").await;
+    for name in ["Edit", "Delete", "Part of its name"] {
+        page.press("Tab").await;
+        page.waits_for_focus(name).await;
+    }
+    for letter in ["a", "l", "g"] {
+        page.press(letter).await;
+    }
+    page.waits_for_text("Enroll").await;
+    page.waits_for("#choice button").await;
+    for name in ["Find", "Algebra", "Enroll in Algebra"] {
+        page.press("Tab").await;
+        page.waits_for_focus(name).await;
+    }
+    page.press("Enter").await;
+    page.waits_for_text("Enrolled in Algebra.").await;
+    assert_eq!(ana.courses().await, ["Algebra"]);
+    page.has_no_complaints().await;
+}
+
+#[tokio::test]
+async fn without_scripts_everything_works_but_what_is_live() {
+    let school = School::open().await;
+    let page = Browser::open(&school).await.without_scripts().await;
+    page.goto("/courses").await;
+    page.click_text("Load the sample school").await;
+    page.waits_for_text("40 courses").await;
+    page.type_into("Search by name or level", "logic 101").await;
+    page.click_text("Search").await;
+    page.waits_for_text("1 course").await;
+    page.click_text("Logic 101").await;
+    page.waits_for_path("/courses/1").await;
+    page.type_into("Capacity", "500").await;
+    page.type_into("Registration opens", "2026-08-01T08:00:00Z").await;
+    page.click_text("Save seats").await;
+    page.waits_for_text("The seats are saved.").await;
+    page.waits_for_text("of 500").await;
+    page.goto("/students/1").await;
+    page.type_into("Part of its name", "logic").await;
+    page.click_text("Find").await;
+    page.waits_for("#choice").await;
+    page.goto("/students/new").await;
+    page.type_into("Name", "Zoë Martin").await;
+    page.type_into("E-mail", "zoe@example.edu").await;
+    page.click_text("Add").await;
+    page.waits_for_path("/students/501").await;
+    page.type_into("Part of its name", "logic 101").await;
+    page.click_text("Find").await;
+    page.click_text("Enroll in Logic 101").await;
+    page.waits_for_text("Enrolled in Logic 101.").await;
+    page.click_text("Drop Logic 101").await;
+    page.click_text("Undo").await;
+    page.waits_for_text("Enrolled in Logic 101.").await;
+    page.goto("/registration").await;
+    page.waits_for_text("Adds a minute").await;
+    assert_eq!(page.find_all(".board li").await.len(), 40);
+}
+
+#[tokio::test]
+async fn a_printed_roster_is_a_roster_and_nothing_else() {
+    let (school, pages) = lived_in().await;
+    let (_, roster) = pages.into_iter().find(|(name, _)| *name == "roster").unwrap();
+    let page = Browser::open(&school).await.prints().await;
+    page.goto(&roster).await;
+    page.waits_for_text("Ana").await;
+    for gone in ["nav", ".masthead", ".actions", "footer"] {
+        let shown =
+            page.run(&format!("return getComputedStyle(document.querySelector('{gone}')).display")).await;
+        assert_eq!(shown, "none", "{gone} is printed");
+    }
+    page.picture("roster-printed").await;
+}

@@ -1,0 +1,99 @@
+//! What is done with students in a browser, by a registrar or by themselves.
+
+use serde_json::json;
+
+use crate::school::{Browser, School};
+
+#[tokio::test]
+async fn a_student_is_added_changed_and_deleted() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let page = Browser::open(&school).await;
+    page.goto("/students").await;
+    page.click_text("Add a student").await;
+    page.type_into("Name", "Zoë Martin").await;
+    page.type_into("E-mail", "zoe at home").await;
+    page.click_text("Add").await;
+    page.waits_for_text("E-mail must be an e-mail address").await;
+    page.expects_status(422);
+    assert_eq!(page.value("#name").await, "Zoë Martin");
+    page.type_into("E-mail", "zoe@example.edu").await;
+    page.click_text("Add").await;
+    page.waits_for_path("/students/1").await;
+    let enroll = json!({"course_id": algebra.id});
+    school.post("/api/v1/students/1/courses", enroll).await.is_created();
+    page.click_text("Delete").await;
+    page.waits_for_text("This ends 1 enrollment.").await;
+    page.click_text("Delete Zoë Martin").await;
+    page.waits_for_text("No students yet").await;
+    assert_eq!(algebra.roster().await, [""; 0]);
+    page.has_no_complaints().await;
+    page.stays_at_home().await;
+}
+
+#[tokio::test]
+async fn a_student_enrolls_by_part_of_a_name_drops_and_thinks_better_of_it() {
+    let school = School::open().await;
+    let [algebra, _] = school.courses(["Algebra", "Botany"]).await;
+    let ana = school.student("Ana").await;
+    let page = Browser::open(&school).await;
+    page.goto(&format!("/students/{}", ana.id)).await;
+    page.waits_for_text("No course yet.").await;
+    page.type_into("Part of its name", "alg").await;
+    page.click_text("Enroll in Algebra").await;
+    page.waits_for_text("Enrolled in Algebra.").await;
+    assert_eq!(ana.courses().await, ["Algebra"]);
+    page.click_text("Drop Algebra").await;
+    page.waits_for_text("Dropped Algebra.").await;
+    assert_eq!(ana.courses().await, [""; 0]);
+    page.click_text("Undo").await;
+    page.waits_for_text("Enrolled in Algebra.").await;
+    assert_eq!(algebra.roster().await, ["Ana"]);
+    page.waits_for_text("dropped Algebra").await;
+    page.type_into("Part of its name", "zoology").await;
+    page.waits_for_text("No course has “zoology” in its name or level.").await;
+    page.has_no_complaints().await;
+    page.stays_at_home().await;
+}
+
+#[tokio::test]
+async fn whoever_gets_no_seat_is_told_why_or_waits() {
+    let school = School::open().await;
+    let [full, closed] = school.courses(["Full Course", "Closed Course"]).await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    let limits = json!({"capacity": 1, "waitlist_capacity": 1});
+    school.put(&format!("{}/seats", full.url())).json(&limits).await.is_ok();
+    let limits = json!({"capacity": 9, "closes_at": "2026-08-01T08:00:00Z"});
+    school.put(&format!("{}/seats", closed.url())).json(&limits).await.is_ok();
+    ana.enrolls_in(&full).await.is_created();
+    let page = Browser::open(&school).await;
+    page.goto(&format!("/students/{}?q=course", ben.id)).await;
+    page.click_text("Enroll in Closed Course").await;
+    page.waits_for_text("closed at 2026-08-01T08:00:00.000Z").await;
+    page.expects_status(409);
+    page.is_accessible().await;
+    page.type_into("Part of its name", "full").await;
+    page.click_text("Enroll in Full Course").await;
+    page.waits_for_text("Full Course is full: the student waits for a seat.").await;
+    page.waits_for_text("waits, place 1").await;
+    page.click_text("Leave the waitlist of Full Course").await;
+    page.waits_for_text("Dropped Full Course.").await;
+    page.has_no_complaints().await;
+}
+
+#[tokio::test]
+async fn what_somebody_else_has_changed_is_not_lost() {
+    let school = School::open().await;
+    let ana = school.student("Ana").await;
+    let page = Browser::open(&school).await;
+    page.goto(&format!("/students/{}/edit", ana.id)).await;
+    page.type_into("Name", "Ana Costa").await;
+    school.patch(&ana.url(), json!({"email": "costa@example.edu"})).await.is_ok();
+    page.click_text("Save").await;
+    page.waits_for_text("Somebody has changed this since you opened it.").await;
+    page.waits_for_text("costa@example.edu").await;
+    assert_eq!(page.value("#name").await, "Ana Costa");
+    page.is_accessible().await;
+    page.expects_status(412);
+    page.has_no_complaints().await;
+}

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::store;
 use crate::db::{Db, DbError};
 use crate::registrar::{CourseId, MAX_ID, StudentId};
+use crate::ui::filters::time_of;
 
 /// Entries that are shown at a time.
 const SHOWN: i64 = 20;
@@ -125,11 +126,14 @@ fn called(kind: &str, id: Option<i64>, name: Option<&str>) -> String {
 }
 
 fn limits(data: &Value) -> String {
-    let capacity =
-        data["capacity"].as_i64().map_or_else(|| "no limit".to_owned(), |seats| format!("{seats} seats"));
+    let capacity = data["capacity"].as_i64().map_or_else(
+        || "no limit".to_owned(),
+        |seats| if seats == 1 { "1 seat".to_owned() } else { format!("{seats} seats") },
+    );
     let waitlist = data["waitlist_capacity"].as_i64().filter(|places| *places > 0);
     let waitlist = waitlist.map(|places| format!("a waitlist of {places}"));
-    let time = |what: &str, member: &str| data[member].as_str().map(|time| format!("{what} {time}"));
+    let time =
+        |what: &str, member: &str| data[member].as_str().map(|time| format!("{what} {}", time_of(time)));
     let times = [time("from", "opens_at"), time("until", "closes_at")];
     [Some(capacity), waitlist].into_iter().chain(times).flatten().collect::<Vec<_>>().join(", ")
 }
@@ -143,7 +147,7 @@ mod tests {
     #[test]
     fn limits_are_told_as_far_as_they_limit() {
         let all = json!({"capacity": 30, "waitlist_capacity": 5, "opens_at": "2026-09-01T08:00:00.000Z", "closes_at": null});
-        assert_eq!(limits(&all), "30 seats, a waitlist of 5, from 2026-09-01T08:00:00.000Z");
+        assert_eq!(limits(&all), "30 seats, a waitlist of 5, from 1 September 2026, 08:00 UTC");
         assert_eq!(limits(&json!({"capacity": null, "waitlist_capacity": 0})), "no limit");
     }
 }

@@ -35,11 +35,14 @@ pub(crate) fn number(number: &i64, _: &dyn Values) -> Result<String> {
 /// A stored time for people, in UTC; scripts put it into the zone of whoever looks.
 #[askama::filter_fn]
 pub(crate) fn instant(stamp: impl Display, _: &dyn Values) -> Result<String> {
-    let stamp = stamp.to_string();
-    Ok(match stamp.parse::<Timestamp>() {
-        Ok(time) => time.strftime("%-d %B %Y, %H:%M UTC").to_string(),
-        Err(_) => stamp,
-    })
+    Ok(time_of(&stamp.to_string()))
+}
+
+/// A stored time as pages write it, where it is not in a template.
+pub(crate) fn time_of(stamp: &str) -> String {
+    stamp
+        .parse::<Timestamp>()
+        .map_or_else(|_| stamp.to_owned(), |time| time.strftime("%-d %B %Y, %H:%M UTC").to_string())
 }
 
 /// A name as pages write it, where it is not in a template.

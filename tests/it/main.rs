@@ -16,6 +16,7 @@ mod connections_postgres_only;
 mod conventions;
 mod courses;
 mod crash;
+mod docs_page;
 mod documents;
 mod enrollments;
 mod events;

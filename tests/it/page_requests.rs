@@ -267,7 +267,7 @@ async fn who_enrolls_and_drops_by_forms_is_told_what_came_of_it() {
     for told in [
         "Ben got a seat from the waitlist",
         "Ana dropped the course",
-        "Seats were set: 1 seats, a waitlist of 1",
+        "Seats were set: 1 seat, a waitlist of 1",
     ] {
         assert!(history.contains(told), "{told} is not in {history}");
     }

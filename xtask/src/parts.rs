@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(text.matches("passed").count(), 4, "{text}");
     }
 
-    const PROGRAMS: [(&str, &str); 12] = [
+    const PROGRAMS: [(&str, &str); 14] = [
         ("cargo", ""),
         ("typos", ""),
         ("git", ""),
@@ -215,6 +215,8 @@ mod tests {
         ("python3", ""),
         ("python", ""),
         ("npm", ""),
+        ("chromium", ""),
+        ("chromedriver", ""),
         ("printenv", ""),
     ];
 

@@ -8,8 +8,8 @@ use anyhow::{Result, ensure};
 use crate::shell::Shell;
 
 const PYTHON: &str = include_str!("../requirements.txt");
-/// The runner of Postman collections.
-const NODE: &str = "newman@6.2.2";
+/// The runner of Postman collections, and what finds barriers in pages.
+const NODE: &str = "newman@6.2.2 axe-core@4.14.1";
 
 /// Something that the machine must have: a line that succeeds where it is there, and the packages that bring it.
 struct Need {
@@ -25,6 +25,8 @@ const NEEDS: &[Need] = &[
     Need { probe: "pgbouncer --version", packages: "pgbouncer" },
     Need { probe: "python3 -m ensurepip --version", packages: "python3 python3-venv" },
     Need { probe: "npm --version", packages: "nodejs npm" },
+    Need { probe: "chromium --version", packages: "chromium" },
+    Need { probe: "chromedriver --version", packages: "chromium-driver" },
     Need { probe: "printenv LLVM_COV", packages: "llvm-22" },
 ];
 
@@ -92,7 +94,7 @@ fn tool_lines() -> [String; 3] {
     [
         "python3 -m venv target/tools/venv".to_owned(),
         "python -m pip install --quiet --no-deps --requirement xtask/requirements.txt".to_owned(),
-        format!("npm install --silent --no-audit --no-fund --prefix target/tools {NODE}"),
+        format!("npm install --silent --no-audit --no-fund --ignore-scripts --prefix target/tools {NODE}"),
     ]
 }
 
@@ -100,7 +102,7 @@ fn tool_lines() -> [String; 3] {
 mod tests {
     use super::*;
 
-    const NOTHING_MISSING: [(&str, &str); 9] = [
+    const NOTHING_MISSING: [(&str, &str); 11] = [
         ("cc", ""),
         ("curl", ""),
         ("sqlite3", ""),
@@ -109,6 +111,8 @@ mod tests {
         ("python3", ""),
         ("python", ""),
         ("npm", ""),
+        ("chromium", ""),
+        ("chromedriver", ""),
         ("printenv", ""),
     ];
 
@@ -148,12 +152,18 @@ mod tests {
         let programs = [("cc", ""), ("python3", ""), ("npm", ""), ("apt-get", ""), ("id", "echo 1000")];
         let shell = Shell::rehearsal("nobody", &programs);
         let message = install(&shell).unwrap_err().to_string();
-        assert!(message.contains("apt-get install curl sqlite3 postgresql pgbouncer llvm-22\n"), "{message}");
+        assert!(
+            message.contains(
+                "apt-get install curl sqlite3 postgresql pgbouncer chromium chromium-driver llvm-22\n"
+            ),
+            "{message}"
+        );
     }
 
     #[test]
     fn every_tool_has_one_version() {
-        let tools = PYTHON.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).chain([NODE]);
+        let tools =
+            PYTHON.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).chain(NODE.split(' '));
         for tool in tools {
             assert!(tool.contains("==") || tool.contains('@'), "`{tool}` has no version");
         }

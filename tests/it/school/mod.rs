@@ -2,6 +2,7 @@
 //!
 //! Every answer is held against the OpenAPI document; when the school closes, the audit finds nothing to complain about.
 
+mod browser;
 mod client;
 mod contract;
 mod database;
@@ -22,6 +23,7 @@ use matricula::registrar::Registrar;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+pub(crate) use self::browser::Browser;
 pub(crate) use self::client::{Asking, Client, Reply, errors};
 pub(crate) use self::database::{Database, OtherProgram};
 pub(crate) use self::model::{Model, enrollments_by};

@@ -1,0 +1,21 @@
+//! The reference of the API, as a browser shows it.
+
+use serde_json::Value;
+
+use crate::school::{Browser, School};
+
+#[tokio::test]
+async fn the_reference_shows_every_room_of_the_document_and_asks_nobody_else() {
+    let document = serde_json::to_value(matricula::app::document()).unwrap();
+    let school = School::open().await;
+    let browser = Browser::open(&school).await;
+    browser.goto("/docs/").await;
+    browser.waits_for_text(document["info"]["title"].as_str().unwrap()).await;
+    for operations in document["paths"].as_object().unwrap().values() {
+        for operation in operations.as_object().unwrap().values() {
+            browser.waits_for_text(operation["summary"].as_str().unwrap()).await;
+        }
+    }
+    browser.has_no_complaints().await;
+    browser.stays_at_home().await;
+}

@@ -1,0 +1,231 @@
+//! A browser: what a person sees, hears and does on the pages of a school.
+//!
+//! Whatever is looked for is waited for, since a page may still be on its way; after ten seconds in vain the test fails
+//! and shows the page.
+
+mod driver;
+mod element;
+mod keys;
+mod verdicts;
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use self::driver::Session;
+pub(crate) use self::element::Element;
+use super::School;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// The text that can be seen, in one line.
+const VISIBLE: &str = r"return document.body.innerText.replace(/\s+/g, ' ')";
+
+/// A chromium with a profile of its own; it ends when dropped, whatever happens.
+pub(crate) struct Browser {
+    session: Session,
+    /// Where the school is: `http://127.0.0.1:41231`.
+    school: String,
+    runs_scripts: bool,
+    expected: Mutex<BTreeSet<u16>>,
+}
+
+/// What it is like.
+impl Browser {
+    /// On a desk, with a mouse.
+    pub(crate) async fn open(school: &School) -> Self {
+        let screen = json!({"width": 1280, "height": 800, "deviceScaleFactor": 1, "mobile": false});
+        Self::start(school, screen).await
+    }
+
+    /// In a hand, with a thumb.
+    pub(crate) async fn phone(school: &School) -> Self {
+        let screen = json!({"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": true});
+        let browser = Self::start(school, screen).await;
+        browser.session.devtools("Emulation.setTouchEmulationEnabled", json!({"enabled": true})).await;
+        browser
+    }
+
+    async fn start(school: &School, screen: Value) -> Self {
+        let session = Session::start().await;
+        session.devtools("Emulation.setDeviceMetricsOverride", screen).await;
+        let browser = Self {
+            session,
+            school: format!("http://{}", school.address),
+            runs_scripts: true,
+            expected: Mutex::default(),
+        };
+        // Its own first page is no page of the school's.
+        browser.asked().await;
+        browser
+    }
+
+    /// Pages that are opened from now on run no scripts.
+    pub(crate) async fn without_scripts(mut self) -> Self {
+        self.runs_scripts = false;
+        self.lets_scripts_run(false).await;
+        self
+    }
+
+    /// Of somebody who likes it dark.
+    pub(crate) async fn dark(self) -> Self {
+        let features = json!([{"name": "prefers-color-scheme", "value": "dark"}]);
+        self.session.devtools("Emulation.setEmulatedMedia", json!({"features": features})).await;
+        self
+    }
+
+    /// As on paper.
+    pub(crate) async fn prints(self) -> Self {
+        self.session.devtools("Emulation.setEmulatedMedia", json!({"media": "print"})).await;
+        self
+    }
+
+    /// Of somebody who lives there; pages that are opened from now on know it.
+    pub(crate) async fn in_zone(self, zone: &str) -> Self {
+        self.session.devtools("Emulation.setTimezoneOverride", json!({"timezoneId": zone})).await;
+        self
+    }
+
+    async fn lets_scripts_run(&self, run: bool) {
+        self.session.devtools("Emulation.setScriptExecutionDisabled", json!({"value": !run})).await;
+    }
+}
+
+/// What a person does.
+impl Browser {
+    pub(crate) async fn goto(&self, path: &str) {
+        let url = format!("{}{path}", self.school);
+        self.session.post("/url", json!({"url": url})).await.unwrap();
+    }
+
+    pub(crate) async fn click(&self, css: &str) {
+        self.patiently(css, async || self.look(css).await?.try_click().await).await;
+    }
+
+    /// A button, a link or the like, by what a screen reader calls it; the first that can be seen.
+    pub(crate) async fn click_text(&self, name: &str) {
+        self.patiently(name, async || self.look_for_control(name).await?.try_click().await).await;
+    }
+
+    /// Replaces what is in a field, which is told by its label or by CSS. A list takes the option that begins so, a date
+    /// or a time is written as HTML writes it: `2026-09-01T08:00`.
+    pub(crate) async fn type_into(&self, field: &str, text: &str) {
+        self.patiently(field, async || self.look_for_field(field).await?.try_fill(text).await).await;
+    }
+
+    /// A key for whatever has the focus: `Tab`, `Shift+Tab`, `Enter`, `x`.
+    pub(crate) async fn press(&self, key: &str) {
+        self.session.post("/actions", keys::pressing(key)).await.unwrap();
+    }
+
+    /// The body of a function, run in the page: what it returns.
+    pub(crate) async fn run(&self, script: &str) -> Value {
+        self.session.run(script, json!([])).await.unwrap_or_else(|refusal| panic!("{script}: {refusal}"))
+    }
+}
+
+/// What a person sees now.
+impl Browser {
+    /// The path and the query of the address.
+    pub(crate) async fn path(&self) -> String {
+        let url = self.session.get("/url").await.unwrap();
+        let url = url.as_str().unwrap();
+        url.strip_prefix(&self.school).unwrap_or(url).to_owned()
+    }
+
+    pub(crate) async fn title(&self) -> String {
+        self.session.get("/title").await.unwrap().as_str().unwrap().to_owned()
+    }
+
+    /// What has the focus, as a screen reader calls it; where it has no name, its tag and its id.
+    pub(crate) async fn focused(&self) -> String {
+        self.patiently("the focus", async || {
+            let focused =
+                Element::of(self, &self.session.run("return document.activeElement", json!([])).await?)?;
+            let (name, tag) = (focused.try_name().await?, focused.tag().await?);
+            Ok(if name.is_empty() || tag == "body" { tag } else { name })
+        })
+        .await
+    }
+
+    pub(crate) async fn text(&self, css: &str) -> String {
+        self.patiently(css, async || self.look(css).await?.try_text().await).await
+    }
+
+    pub(crate) async fn value(&self, css: &str) -> String {
+        self.patiently(css, async || self.look(css).await?.try_value().await).await
+    }
+
+    pub(crate) async fn attribute(&self, css: &str, name: &str) -> Option<String> {
+        self.patiently(css, async || self.look(css).await?.try_attribute(name).await).await
+    }
+
+    /// The first such element, seen or not.
+    pub(crate) async fn find(&self, css: &str) -> Element<'_> {
+        self.patiently(css, async || self.look(css).await).await
+    }
+
+    /// All such elements, of which there is one at least.
+    pub(crate) async fn find_all(&self, css: &str) -> Vec<Element<'_>> {
+        self.patiently(css, async || {
+            let found = self.look_for_all(css).await?;
+            if found.is_empty() { Err("there is none".to_owned()) } else { Ok(found) }
+        })
+        .await
+    }
+}
+
+/// What a person waits for.
+impl Browser {
+    pub(crate) async fn waits_for(&self, css: &str) {
+        self.find(css).await;
+    }
+
+    /// Until the text can be seen somewhere on the page, whatever the spaces between its words.
+    pub(crate) async fn waits_for_text(&self, text: &str) {
+        self.waits_until(text, async || Ok(self.visible_text().await?.contains(text))).await;
+    }
+
+    /// Until no such element is in the page.
+    pub(crate) async fn waits_until_gone(&self, css: &str) {
+        self.waits_until(&format!("no {css}"), async || Ok(self.look_for_all(css).await?.is_empty())).await;
+    }
+
+    pub(crate) async fn waits_for_path(&self, path: &str) {
+        self.waits_until(path, async || Ok(self.path().await == path)).await;
+    }
+
+    /// Until what `focused` tells is this.
+    pub(crate) async fn waits_for_focus(&self, name: &str) {
+        self.waits_until(&format!("focus on {name}"), async || Ok(self.focused().await == name)).await;
+    }
+
+    async fn waits_until(&self, wanted: &str, holds: impl AsyncFn() -> Result<bool, String>) {
+        self.patiently(wanted, async || if holds().await? { Ok(()) } else { Err("not so".to_owned()) }).await;
+    }
+
+    /// Tries until it works.
+    async fn patiently<T>(&self, wanted: &str, work: impl AsyncFn() -> Result<T, String>) -> T {
+        let begin = Instant::now();
+        loop {
+            match work().await {
+                Ok(done) => return done,
+                Err(_) if begin.elapsed() < PATIENCE => tokio::time::sleep(GLANCE).await,
+                Err(refusal) => {
+                    let (path, text) = (self.path().await, self.visible_text().await);
+                    panic!(
+                        "waited for {wanted}: {refusal}\nat {path}: {}",
+                        text.unwrap_or_else(|error| error)
+                    );
+                }
+            }
+        }
+    }
+
+    async fn visible_text(&self) -> Result<String, String> {
+        Ok(self.session.run(VISIBLE, json!([])).await?.as_str().unwrap_or_default().to_owned())
+    }
+}

@@ -1,7 +1,5 @@
 //! The reference of the API, as a browser shows it.
 
-use serde_json::Value;
-
 use crate::school::{Browser, School};
 
 #[tokio::test]

@@ -79,25 +79,12 @@ impl<'a> Element<'a> {
         Ok(Self { browser, id: element_id(found)? })
     }
 
-    pub(crate) async fn click(&self) {
-        self.try_click().await.unwrap();
-    }
-
     pub(crate) async fn text(&self) -> String {
         self.try_text().await.unwrap()
     }
 
-    pub(crate) async fn value(&self) -> String {
-        self.try_value().await.unwrap()
-    }
-
     pub(crate) async fn attribute(&self, name: &str) -> Option<String> {
         self.try_attribute(name).await.unwrap()
-    }
-
-    /// What a screen reader calls it.
-    pub(crate) async fn name(&self) -> String {
-        self.try_name().await.unwrap()
     }
 
     pub(super) async fn try_click(&self) -> Result<(), String> {

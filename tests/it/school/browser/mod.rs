@@ -101,10 +101,6 @@ impl Browser {
         self.session.post("/url", json!({"url": url})).await.unwrap();
     }
 
-    pub(crate) async fn click(&self, css: &str) {
-        self.patiently(css, async || self.look(css).await?.try_click().await).await;
-    }
-
     /// A button, a link or the like, by what a screen reader calls it; the first that can be seen.
     pub(crate) async fn click_text(&self, name: &str) {
         self.patiently(name, async || self.look_for_control(name).await?.try_click().await).await;
@@ -187,11 +183,6 @@ impl Browser {
     /// Until the text can be seen somewhere on the page, whatever the spaces between its words.
     pub(crate) async fn waits_for_text(&self, text: &str) {
         self.waits_until(text, async || Ok(self.visible_text().await?.contains(text))).await;
-    }
-
-    /// Until no such element is in the page.
-    pub(crate) async fn waits_until_gone(&self, css: &str) {
-        self.waits_until(&format!("no {css}"), async || Ok(self.look_for_all(css).await?.is_empty())).await;
     }
 
     pub(crate) async fn waits_for_path(&self, path: &str) {

@@ -1,15 +1,17 @@
 //! The pages: what the server takes for each, and what it weighs with everything that it loads.
 
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
+use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use fastrand::Rng;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
-use crate::client::{Connection, percentile};
+use crate::client::percentile;
 use crate::data::{ENGINES, Engine, serve};
 use crate::journal::Measured;
 use crate::process::Service;
-use crate::work::Request;
 use crate::{Args, Bench};
 
 /// How large a school is looked at, and how often each page.
@@ -102,39 +104,34 @@ pub(crate) async fn measure(bench: &mut Bench) -> Result<()> {
 
 /// The median of what one client waits for the page, in milliseconds, and the weight of the heaviest, in kB.
 async fn look(service: &Service, looks: &Looks, path: fn(&Looks, &mut Rng) -> String) -> Result<(f64, f64)> {
-    let mut connection = Connection::open(service.address).await?;
     let mut chance = Rng::with_seed(1);
-    let (mut times, mut heaviest, mut loaded) = (Vec::new(), 0, 0);
+    let (mut times, mut heaviest) = (Vec::new(), 0);
     // The first look warms up.
-    for number in 0..=looks.times {
-        let request = page(&path(looks, &mut chance));
+    let first = ask(service.address, &path(looks, &mut chance), "identity").await?;
+    for _ in 0..looks.times {
+        let path = path(looks, &mut chance);
         let asked = Instant::now();
-        let body = connection.ask(&request).await?;
-        if number > 0 {
-            times.push(asked.elapsed());
-        }
-        heaviest = heaviest.max(body.len());
-        if number == 0 {
-            let body = String::from_utf8(body.to_vec())?;
-            loaded = assets(&mut connection, &body).await?;
-        }
+        let told = ask(service.address, &path, "gzip").await?;
+        times.push(asked.elapsed());
+        heaviest = heaviest.max(told.len());
+    }
+    for asset in String::from_utf8(first)?.split('"').filter(|text| text.starts_with("/assets/")) {
+        heaviest += ask(service.address, asset, "gzip").await?.len();
     }
     times.sort_unstable();
-    let median: Duration = percentile(&times, 0.5);
-    let weight = u32::try_from(heaviest + loaded).context("a page of gigabytes")?;
-    Ok((median.as_secs_f64() * 1e3, f64::from(weight) / 1e3))
+    let weight = u32::try_from(heaviest).context("a page of gigabytes")?;
+    Ok((percentile(&times, 0.5).as_secs_f64() * 1e3, f64::from(weight) / 1e3))
 }
 
-/// What the page loads.
-async fn assets(connection: &mut Connection, page: &str) -> Result<usize> {
-    let mut bytes = 0;
-    for asset in page.split('"').filter(|text| text.starts_with("/assets/")) {
-        bytes += connection.ask(&self::page(asset)).await?.len();
-    }
-    Ok(bytes)
-}
-
-fn page(path: &str) -> Request {
-    let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\r\n");
-    Request { bytes: head.into(), status: 200 }
+/// All bytes of an answer, as they travel, on a connection of its own.
+async fn ask(address: SocketAddr, path: &str, packed: &str) -> Result<Vec<u8>> {
+    let mut stream = TcpStream::connect(address).await?;
+    let head = format!(
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\nAccept-Encoding: {packed}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await?;
+    let mut told = Vec::with_capacity(16 * 1024);
+    stream.read_to_end(&mut told).await?;
+    ensure!(told.starts_with(b"HTTP/1.1 200 "), "{path}: {}", String::from_utf8_lossy(&told));
+    Ok(told)
 }

@@ -41,9 +41,9 @@ assets! {
     /// Times in the viewer's zone.
     SITE = "site.js", "text/javascript; charset=utf-8";
     /// htmx 4 (0BSD), as npm has it.
-    HTMX = "htmx.min.js", "text/javascript; charset=utf-8";
+    HTMX = "vendor/htmx.min.js", "text/javascript; charset=utf-8";
     /// Its extension for server-sent events.
-    SSE = "hx-sse.min.js", "text/javascript; charset=utf-8";
+    SSE = "vendor/hx-sse.min.js", "text/javascript; charset=utf-8";
     /// The mark in the browser's tab.
     ICON = "icon.svg", "image/svg+xml";
 }
@@ -68,6 +68,7 @@ pub async fn get(Path(name): Path<String>) -> Result<Response, Problem> {
 fn path_of(asset: &Asset) -> String {
     let mut hasher = SipHasher13::new();
     hasher.write(asset.content);
-    let (stem, extension) = asset.name.rsplit_once('.').unwrap_or((asset.name, ""));
+    let name = asset.name.rsplit('/').next().unwrap_or(asset.name);
+    let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
     format!("/assets/{stem}.{:016x}.{extension}", hasher.finish())
 }

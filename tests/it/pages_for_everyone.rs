@@ -77,6 +77,7 @@ async fn every_page_fits_a_phone() {
         page.picture(&format!("{name}-phone")).await;
     }
     page.has_no_complaints().await;
+    page.stays_at_home().await;
 }
 
 #[tokio::test]
@@ -156,6 +157,8 @@ async fn without_scripts_everything_works_but_what_is_live() {
     page.goto("/registration").await;
     page.waits_for_text("Adds a minute").await;
     assert_eq!(page.find_all(".board li").await.len(), 40);
+    page.has_no_complaints().await;
+    page.stays_at_home().await;
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::{Method, Request};
@@ -65,7 +66,9 @@ fn port(said: &mut impl BufRead) -> Option<u16> {
 impl Drop for Driver {
     /// Killed, it would leave chromium behind; asked, it ends both.
     fn drop(&mut self) {
-        if let Ok(mut socket) = TcpStream::connect(self.address) {
+        if let Ok(mut socket) = TcpStream::connect(self.address)
+            && socket.set_read_timeout(Some(Duration::from_secs(10))).is_ok()
+        {
             let _ =
                 socket.write_all(b"GET /shutdown HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
             let _ = socket.read_to_end(&mut Vec::new());

@@ -207,10 +207,9 @@ impl Browser {
                 Err(_) if begin.elapsed() < PATIENCE => tokio::time::sleep(GLANCE).await,
                 Err(refusal) => {
                     let (path, text) = (self.path().await, self.visible_text().await);
-                    panic!(
-                        "waited for {wanted}: {refusal}\nat {path}: {}",
-                        text.unwrap_or_else(|error| error)
-                    );
+                    let text = text.unwrap_or_else(|error| error);
+                    let console = self.session.log("browser").await;
+                    panic!("waited for {wanted}: {refusal}\nat {path}: {text}\nthe console: {console:?}");
                 }
             }
         }

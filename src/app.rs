@@ -21,7 +21,8 @@ use crate::http::{beside, openapi};
 use crate::metrics::Metrics;
 use crate::registrar::Registrar;
 use crate::registration::{self, Board};
-use crate::{batch, courses, enrollments, events, sample, seats, students, ui};
+use crate::students::{self, Roll};
+use crate::{batch, courses, enrollments, events, sample, seats, ui};
 
 /// What every handler is given. Cheap to clone: it is, several times a request.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub struct Parts {
     pub feed: Feed,
     /// How full every course is.
     pub board: Board,
+    /// All students, for those who look for one.
+    pub roll: Roll,
     /// What is counted.
     pub metrics: Metrics,
     /// Where clients find this server.

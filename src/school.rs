@@ -15,6 +15,7 @@ use crate::http::paging::LinkBase;
 use crate::metrics::Metrics;
 use crate::registrar::Registrar;
 use crate::registration::Board;
+use crate::students::Roll;
 
 /// A school that is open.
 #[derive(Debug)]
@@ -45,6 +46,7 @@ impl School {
             app: App::from(Parts {
                 feed: Feed::start(db.clone(), news),
                 board: Board::new(db.clone(), clock),
+                roll: Roll::new(db.clone()),
                 db,
                 registrar,
                 metrics,

@@ -243,9 +243,8 @@ impl<T: Send + 'static> ShortListing<T> {
         if let Some(after) = &page.after {
             rows.retain(|row| row.id > after.id);
         }
-        let most = page.limit.map_or(rows.len(), |limit| usize::try_from(limit.0).unwrap_or(usize::MAX));
-        let more = rows.len() > most;
-        rows.truncate(most);
+        let more = rows.len() > page.most();
+        rows.truncate(page.most());
         let last = rows.last().filter(|_| more);
         let next = last.map(|last| here.after(&Cursor { order: self.order, text: None, id: last.id }));
         Ok(List { total, next, rows: without_places(rows), rest: None })
@@ -274,6 +273,12 @@ impl Page {
         }
         Ok(Self { limit, after })
     }
+
+    /// Rows at most, however many a list without a limit has.
+    #[must_use]
+    pub fn most(&self) -> usize {
+        self.limit.map_or(usize::MAX, |limit| usize::try_from(limit.0).unwrap_or(usize::MAX))
+    }
 }
 
 /// Which way a list goes.
@@ -300,11 +305,16 @@ impl FromStr for Search {
 }
 
 impl Search {
+    /// The text in lower case, as names and addresses are compared with it.
+    #[must_use]
+    pub fn folded(&self) -> String {
+        self.0.to_lowercase()
+    }
+
     /// A pattern for `folded!(column) like $n escape '\\'` that finds the text anywhere in the column.
     #[must_use]
     pub fn pattern(&self) -> String {
-        let folded = self.0.to_lowercase();
-        let escaped = folded.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_");
+        let escaped = self.folded().replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_");
         format!("%{escaped}%")
     }
 }
@@ -322,7 +332,9 @@ pub struct Here {
 }
 
 impl Here {
-    fn after(&self, cursor: &Cursor) -> String {
+    /// This address, of the part of its list after a row.
+    #[must_use]
+    pub fn after(&self, cursor: &Cursor) -> String {
         let after = if cursor.order == PLAIN { cursor.id.to_string() } else { cursor.encode() };
         let base = match &self.base.0 {
             Some(url) => url.trim_end_matches('/').to_owned(),

@@ -2,10 +2,12 @@
 
 pub mod api;
 pub mod pages;
+mod roll;
 pub mod store;
 
 use email_address::EmailAddress;
 
+pub use self::roll::Roll;
 use crate::registrar::text;
 
 /// An address as we let it in: a text, and an address by RFC 5322 without comments or display name.

@@ -71,9 +71,14 @@ async fn list(
     Part(part): Part,
     here: Here,
 ) -> Result<Response, Problem> {
-    let listing = store::list(searched(&query.q)?.as_ref(), query.sort, query.order);
-    let page = Page::of(Some(Limit::TO_READ), query.after.take(), &listing.order)?;
-    let (is_past, list) = (page.after.is_some(), listing.read(&app.db, &page, &here).await?);
+    let (search, order) = (searched(&query.q)?, store::order(query.sort, query.order));
+    let page = Page::of(Some(Limit::TO_READ), query.after.take(), &order)?;
+    let is_past = page.after.is_some();
+    let list = if search.is_none() && query.sort == Sort::Id {
+        store::list(None, query.sort, query.order).read(&app.db, &page, &here).await?
+    } else {
+        app.roll.page(search.as_ref(), query.sort, query.order, &page, &here).await?
+    };
     let page = StudentsPage {
         here: "students",
         is_blank: list.total == 0 && query.q.trim().is_empty(),

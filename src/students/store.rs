@@ -1,6 +1,8 @@
 //! What is read of students.
 
-use crate::db::{Db, DbError, Row, folded};
+use std::sync::LazyLock;
+
+use crate::db::{Arg, Db, DbError, Reach, Row, folded};
 use crate::http::paging::{Direction, Listed, Listing, Search, Sorted};
 use crate::registrar::{Student, StudentId};
 
@@ -26,6 +28,86 @@ pub async fn find(db: &Db, id: StudentId) -> Result<Option<Student>, DbError> {
     db.query_opt(sql, [id.0.into()], student).await
 }
 
+/// All students as they are, in any order, and the `seq` up to which that is so: one statement sees one state.
+///
+/// # Errors
+/// What the engine said.
+pub async fn all(db: &Db) -> Result<(i64, Vec<Student>), DbError> {
+    let sql = "select cast(s.id as bigint), cast(s.name as text), cast(s.email as text), h.last_seq \
+               from log_head h left join students s on 1 = 1 where h.id = 1";
+    let map = |row: &Row<'_>| Ok((row.int(3)?, row.opt_int(0)?.map(|_| student(row)).transpose()?));
+    let rows = db.read(Reach::Scan, sql, Vec::new(), map).await?;
+    let seq = rows.first().map_or(0, |(seq, _)| *seq);
+    Ok((seq, rows.into_iter().filter_map(|(_, student)| student).collect()))
+}
+
+/// The `seq` of the last event, and of the last by which there is a student more, less or other than before.
+///
+/// # Errors
+/// What the engine said.
+pub async fn last_change(db: &Db) -> Result<(i64, i64), DbError> {
+    let sql = concat!(
+        "select h.last_seq, ",
+        last_of!("student.created"),
+        ", ",
+        last_of!("student.updated"),
+        ", ",
+        last_of!("student.deleted"),
+        " from log_head h where h.id = 1"
+    );
+    let map = |row: &Row<'_>| Ok((row.int(0)?, row.int(1)?.max(row.int(2)?).max(row.int(3)?)));
+    Ok(db.query_opt(sql, [], map).await?.unwrap_or_default())
+}
+
+// Asked for the events of a type from the last one backward, PostgreSQL may go through the whole log by `seq`. Only one
+// index has this order.
+macro_rules! last_of {
+    ($type:literal) => {
+        concat!(
+            "coalesce((select seq from (select type, seq from events where type <= '",
+            $type,
+            "' order by type desc, seq desc limit 1) e where type = '",
+            $type,
+            "'), 0)"
+        )
+    };
+}
+use last_of;
+
+/// Who was added, changed or deleted after the `seq` `after`, up to `until`; each once.
+///
+/// # Errors
+/// What the engine said.
+pub async fn changed(db: &Db, after: i64, until: i64) -> Result<Vec<StudentId>, DbError> {
+    let sql = "select distinct student_id from (select type, student_id from events where seq > $1 order by seq limit $2) e \
+               where type in ('student.created', 'student.updated', 'student.deleted')";
+    db.query(sql, [after.into(), (until - after).into()], |row| Ok(row.int(0)?.into())).await
+}
+
+/// How many keys [`those`] asks for in one statement.
+const TOGETHER: usize = 50;
+
+/// Of these students those who are there, in any order.
+///
+/// # Errors
+/// What the engine said.
+pub async fn those(db: &Db, ids: &[StudentId]) -> Result<Vec<Student>, DbError> {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        let keys: Vec<_> = (1..=TOGETHER).map(|key| format!("cast(${key} as bigint)")).collect();
+        let sql =
+            "select cast(id as bigint), cast(name as text), cast(email as text) from students where id in";
+        format!("{sql} ({})", keys.join(", "))
+    });
+    let mut found = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(TOGETHER) {
+        // One statement for any number: the last is asked for again.
+        let keys = ids.iter().chain(std::iter::repeat(&ids[ids.len() - 1]));
+        let keys: Vec<Arg> = keys.take(TOGETHER).map(|id| id.0.into()).collect();
+        found.extend(db.query(SQL.as_str(), keys, student).await?);
+    }
+    Ok(found)
+}
+
 /// All students that match, in order.
 #[must_use]
 pub fn list(search: Option<&Search>, sort: Sort, direction: Direction) -> Listing<Student> {
@@ -39,8 +121,14 @@ pub fn list(search: Option<&Search>, sort: Sort, direction: Direction) -> Listin
         Sort::Email => rows_by!("email", "<", "desc"),
     };
     let count = if search.is_some() { COUNT_MATCHING } else { "select count(*) from students" };
-    let order = format!("students.{sort:?}.{direction:?}");
-    Sorted { count, rows, map: listed, search, order, direction, by_text: sort != Sort::Id }.listing()
+    let (order, by_text) = (order(sort, direction), sort != Sort::Id);
+    Sorted { count, rows, map: listed, search, order, direction, by_text }.listing()
+}
+
+/// What the cursors of a list in this order say of it.
+#[must_use]
+pub fn order(sort: Sort, direction: Direction) -> String {
+    format!("students.{sort:?}.{direction:?}")
 }
 
 macro_rules! matching {

@@ -408,3 +408,52 @@ async fn whoever_looks_at_the_board_is_told_what_changes_until_the_server_stops(
     assert!(!feed.hears("nothing more").await);
     closing.await.unwrap();
 }
+
+#[tokio::test]
+async fn students_are_looked_for_among_those_who_are_there_now() {
+    let school = School::open().await;
+    school.meanwhile("insert into students (id, name, email) values (70, 'ZOË Found', 'found@example.edu')");
+    let found = async |q: &str| school.page(&format!("/students?q={q}")).await.is_page(200);
+    assert!(found("zo%C3%AB").await.contains("ZOË Found"));
+    let ana = school.student("Ana 100%").await;
+    assert!(found("ANA").await.contains("Ana 100%"));
+    assert!(found("0%25").await.contains("Ana 100%"));
+    assert!(!found("a%25").await.contains("Ana"));
+    school.patch(&ana.url(), json!({"name": "Beatrix"})).await.is_ok();
+    assert!(found("beatrix").await.contains("Beatrix"));
+    assert!(!found("ana+100").await.contains("Beatrix"));
+    school.delete(&ana.url()).await.is(204);
+    assert!(!found("beatrix").await.contains("Beatrix"));
+    // Who is shown is read again: nobody is shown under a name that they no longer have.
+    school.meanwhile("update students set name = 'Zoë Lost' where id = 70");
+    assert!(found("zo%C3%AB").await.contains("Zoë Lost"));
+    school.meanwhile("delete from students where id = 70");
+    assert!(!found("zo%C3%AB").await.contains("Zoë Lost"));
+}
+
+#[tokio::test]
+async fn a_list_by_name_shows_everybody_once_in_both_directions() {
+    let school = School::open().await;
+    for number in 0..120 {
+        // Four of a name.
+        school.student(&format!("Student {:02}", number * 7 % 30)).await;
+    }
+    let rows = Regex::new(r#"href="/students/(\d+)""#).unwrap();
+    let next = Regex::new(r#"rel="next" href="([^"]+)""#).unwrap();
+    let shown = async |first: &str| {
+        let (mut shown, mut path) = (Vec::new(), Some(first.to_owned()));
+        while let Some(asked) = path.take() {
+            let page = school.page(&asked).await.is_ok();
+            assert!(page.text().contains("120 students"), "{}", page.text());
+            shown.extend(rows.captures_iter(page.text()).map(|row| row[1].parse::<i64>().unwrap()));
+            path = next.captures(page.text()).map(|next| next[1].replace("&#38;", "&"));
+        }
+        shown
+    };
+    let api = school.get("/api/v1/students?sort=name").await.ids();
+    assert_eq!(api.len(), 120);
+    assert_eq!(shown("/students?sort=name").await, api);
+    assert_eq!(shown("/students?sort=name&q=student").await, api);
+    let reversed: Vec<_> = api.into_iter().rev().collect();
+    assert_eq!(shown("/students?sort=name&order=desc").await, reversed);
+}

@@ -27,15 +27,38 @@
         if (sent.hasAttribute(name)) typed.setAttribute(name, sent.getAttribute(name));
         sent.removeAttribute(name);
       }
+      typed.max = "9999-12-31T23:59";
       typed.addEventListener("input", () => {
-        sent.value = typed.value ? new Date(typed.value).toISOString() : "";
+        if (typed.validity.valid) sent.value = typed.value ? new Date(typed.value).toISOString() : "";
+      });
+      // Half a time is none; sent, it would read as one that was taken away.
+      sent.form.addEventListener("submit", (event) => {
+        if (typed.validity.valid) return;
+        event.preventDefault();
+        typed.reportValidity();
       });
       sent.type = "hidden";
       sent.before(typed);
     }
   };
 
+  // A day ends where it is looked at: beside the day that is asked for its last moment is sent.
+  const askDays = () => {
+    for (const day of document.querySelectorAll("input[data-end]")) {
+      const end = document.createElement("input");
+      end.type = "hidden";
+      day.form.addEventListener("submit", () => {
+        const [year, month, date] = day.value.split("-").map(Number);
+        if (!date) return;
+        end.name = day.dataset.end;
+        end.value = new Date(new Date(year, month - 1, date + 1).getTime() - 1).toISOString();
+        day.form.append(end);
+      });
+    }
+  };
+
   showTimes(document);
+  askDays();
   askTimes();
   document.addEventListener("htmx:after:swap", () => showTimes(document));
 })();

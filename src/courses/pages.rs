@@ -13,17 +13,18 @@ use crate::app::App;
 use crate::enrollments::pages::{Day, Plot};
 use crate::enrollments::{RosterEntry, store as enrollments};
 use crate::events::pages::{About, History};
-use crate::http::extract::{Named, NoQuery, Parameters, Query, from_text, origin};
+use crate::http::extract::{Named, NoQuery, Parameters, Query, Time, from_text};
 use crate::http::paging::{Direction, Here, Limit, Listing, Page};
 use crate::http::problem::Problem;
 use crate::http::reply::List;
 use crate::registrar::{Command, Course, CourseId, Refusal, SeatCount, Version};
 use crate::seats::pages::SeatsForm;
 use crate::seats::{WaitlistEntry, store as seats};
+use crate::ui::edit::version_field;
 use crate::ui::filters::name_of;
-use crate::ui::form::{Nothing, new_key};
+use crate::ui::form::{Deletion, new_key};
 use crate::ui::{
-    DeletePage, EditPage, Field, Filled, Form, ListQuery, Part, Shown, Typed, filters, searched,
+    DeletePage, EditPage, Field, Filled, Form, ListQuery, Part, Shown, Typed, filters, searched, submit,
 };
 
 /// The pages of this room.
@@ -101,12 +102,12 @@ async fn blank(_: NoQuery) -> EditPage {
 }
 
 async fn create(State(app): State<App>, _: NoQuery, form: Form<NewCourse>) -> Response {
-    let page = new_page().with(form.typed);
+    let page = new_page().with(&form);
     let Some(draft) = form.draft else { return page.unreadable() };
     let command = Command::CreateCourse { name: draft.name, level: draft.level };
-    match app.registrar.submit::<Course>(command, origin()).await {
+    match submit::<Course>(&app.registrar, command).await {
         Ok(course) => Redirect::to(&path(course.id)).into_response(),
-        Err(refusal) => page.refused(refusal),
+        Err(refusal) => page.refused(refusal, None),
     }
 }
 
@@ -119,7 +120,8 @@ fn change_page(course: &Course) -> EditPage {
         action: format!("{path}/edit"),
         back: path,
         typed: typed.clone(),
-        present: Some((typed, Version::of(course))),
+        present: Some(typed),
+        version: Some(version_field(Version::of(course))),
         ..new_page()
     }
 }
@@ -135,12 +137,19 @@ async fn change(
     form: Form<CourseChange>,
 ) -> Result<Response, Problem> {
     let id = id.found()?;
-    let page = change_page(&find(&app, id).await?).with(form.typed);
-    let Some(draft) = form.draft else { return Ok(page.unreadable()) };
-    let command = Command::UpdateCourse { id, name: draft.name, level: draft.level, expected: form.expected };
-    Ok(match app.registrar.submit::<Course>(command, origin()).await {
+    let Some(draft) = &form.draft else {
+        return Ok(change_page(&find(&app, id).await?).with(&form).unreadable());
+    };
+    let (name, level) = (draft.name.clone(), draft.level.clone());
+    let command = Command::UpdateCourse { id, name, level, expected: form.expected() };
+    Ok(match submit::<Course>(&app.registrar, command).await {
         Ok(course) => Redirect::to(&path(course.id)).into_response(),
-        Err(refusal) => page.refused(refusal),
+        // As it is now, not as it was when the form came.
+        Err(refusal) => {
+            let present = find(&app, id).await?;
+            let shown = change_page(&present).with(&form);
+            shown.refused(refusal, Some(Version::of(&present)))
+        }
     })
 }
 
@@ -167,14 +176,13 @@ async fn delete(
     State(app): State<App>,
     id: Named<CourseId>,
     _: NoQuery,
-    form: Form<Nothing>,
+    form: Form<Deletion>,
 ) -> Result<Response, Problem> {
-    let id = id.found()?;
-    let page = delete_page(&app, id).await?;
-    let command = Command::DeleteCourse { id, drop: true, expected: form.expected };
-    Ok(match app.registrar.submit::<()>(command, origin()).await {
+    let (id, expected) = (id.found()?, form.expected());
+    let drop = form.draft.is_some_and(|deletion| deletion.drop);
+    Ok(match submit::<()>(&app.registrar, Command::DeleteCourse { id, drop, expected }).await {
         Ok(()) => Redirect::to("/courses").into_response(),
-        Err(refusal) => page.refused(refusal),
+        Err(refusal) => delete_page(&app, id).await?.refused(refusal),
     })
 }
 
@@ -200,6 +208,9 @@ struct CoursePage {
 pub(crate) struct CourseView {
     /// The roster as it was at the end of this day; left empty it is the present one.
     as_of: String,
+    /// The last moment of that day where whoever looks is: scripts know it.
+    #[serde(deserialize_with = "from_text")]
+    until: Option<Time>,
     /// What happened before this `seq`.
     #[serde(deserialize_with = "from_text")]
     before: Option<i64>,
@@ -208,7 +219,7 @@ pub(crate) struct CourseView {
 }
 
 impl Parameters for CourseView {
-    const KNOWN: &'static [&'static str] = &["as_of", "before", "saved"];
+    const KNOWN: &'static [&'static str] = &["as_of", "until", "before", "saved"];
 }
 
 async fn show(
@@ -229,7 +240,7 @@ pub(crate) async fn course_page(
     limits: Option<SeatsForm>,
 ) -> Result<impl Template + use<>, Problem> {
     let seats = seats::find(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?;
-    let day = Day::chosen(&view.as_of)?;
+    let day = Day::chosen(&view.as_of, view.until.as_ref())?;
     Ok(CoursePage {
         here: "courses",
         course: find(app, id).await?,
@@ -262,7 +273,7 @@ async fn whole_roster(
     here: Here,
 ) -> Result<impl IntoResponse, Problem> {
     let id = id.found()?;
-    let day = Day::chosen(&view.as_of)?;
+    let day = Day::chosen(&view.as_of, view.until.as_ref())?;
     let roster = roster(id, day.as_ref()).read(&app.db, &Page::first(Limit::MOST), &here).await?;
     Ok(Shown(RosterPage { here: "courses", course: find(&app, id).await?, day, roster }))
 }

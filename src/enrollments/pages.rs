@@ -16,20 +16,21 @@ use super::store;
 use crate::app::App;
 use crate::clock::stamp;
 use crate::db::{Db, DbError};
-use crate::http::extract::{Named, NoQuery, Time, origin};
+use crate::http::extract::{Named, NoQuery, Time};
 use crate::http::fields::invalid;
 use crate::http::paging::Here;
 use crate::http::problem::Problem;
 use crate::registrar::{Admission, Command, CourseId, Refusal, Role, StudentId};
 use crate::students::pages::{StudentView, student_page};
 use crate::ui::form::Nothing;
-use crate::ui::{Filled, Form, Refused};
+use crate::ui::{Filled, Form, Refused, submit};
 
 /// The pages of this room.
 pub fn pages() -> Router<App> {
     Router::new()
         .route("/students/{student_id}/courses", post(enroll))
         .route("/students/{student_id}/courses/{course_id}/drop", post(drop_course))
+        .route("/students/{student_id}/courses/{course_id}/leave", post(leave_waitlist))
 }
 
 impl Filled for NewEnrollment {
@@ -48,7 +49,7 @@ async fn enroll(
         let detail = form.typed.error("course_id").unwrap_or("is required");
         return Err(invalid(vec![json!({"pointer": "/course_id", "detail": detail})]));
     };
-    match app.registrar.submit(Command::Enroll { student_id, course_id }, origin()).await {
+    match submit(&app.registrar, Command::Enroll { student_id, course_id }).await {
         Ok(Admission::Enrolled(_)) => Ok(told(student_id, "enrolled", course_id)),
         Ok(Admission::Waitlisted(_)) => Ok(told(student_id, "waits", course_id)),
         Err(refusal) => refused(&app, student_id, refusal, &here).await,
@@ -62,11 +63,29 @@ async fn drop_course(
     here: Here,
     _: Form<Nothing>,
 ) -> Result<Response, Problem> {
-    let (student_id, course_id) = pair.found()?;
+    end(&app, pair.found()?, "dropped", &here).await
+}
+
+async fn leave_waitlist(
+    State(app): State<App>,
+    pair: Named<(StudentId, CourseId)>,
+    _: NoQuery,
+    here: Here,
+    _: Form<Nothing>,
+) -> Result<Response, Problem> {
+    end(&app, pair.found()?, "left", &here).await
+}
+
+async fn end(
+    app: &App,
+    (student_id, course_id): (StudentId, CourseId),
+    done: &str,
+    here: &Here,
+) -> Result<Response, Problem> {
     let command = Command::Drop { student_id, course_id, role: Role::Registrar };
-    match app.registrar.submit::<()>(command, origin()).await {
-        Ok(()) => Ok(told(student_id, "dropped", course_id)),
-        Err(refusal) => refused(&app, student_id, refusal, &here).await,
+    match submit::<()>(&app.registrar, command).await {
+        Ok(()) => Ok(told(student_id, done, course_id)),
+        Err(refusal) => refused(app, student_id, refusal, here).await,
     }
 }
 
@@ -92,28 +111,30 @@ async fn refused(
 pub struct Day {
     /// As it was chosen: `2026-09-01`.
     pub chosen: String,
-    /// The last millisecond of it, in UTC.
+    /// The last millisecond of it: where whoever looks is, if a script has told; else in UTC.
     pub end: Time,
 }
 
 impl Day {
-    /// Reads it; nothing is no day.
+    /// Reads it; nothing is no day. `end` is its last moment where whoever looks is.
     ///
     /// # Errors
     /// `invalid-request` where it is none of the calendar.
-    pub fn chosen(typed: &str) -> Result<Option<Self>, Problem> {
+    pub fn chosen(typed: &str, end: Option<&Time>) -> Result<Option<Self>, Problem> {
         if typed.trim().is_empty() {
             return Ok(None);
         }
-        let end = |day: Date| {
-            day.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp().checked_sub(1.millisecond()).ok()
+        let in_utc = |day: Date| {
+            let next = day.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok()?;
+            next.timestamp().checked_sub(1.millisecond()).ok()
         };
         let day = typed.trim().parse::<Date>().ok().filter(|day| day.year() > 0);
-        let end = day.and_then(end).ok_or_else(|| {
+        let in_utc = day.and_then(in_utc).ok_or_else(|| {
             let detail = "must be a day, like 2026-09-01";
             invalid(vec![json!({"parameter": "as_of", "detail": detail})])
         })?;
-        Ok(Some(Self { chosen: typed.trim().to_owned(), end: Time(stamp(end)) }))
+        let end = end.cloned().unwrap_or_else(|| Time(stamp(in_utc)));
+        Ok(Some(Self { chosen: typed.trim().to_owned(), end }))
     }
 }
 
@@ -200,11 +221,11 @@ mod tests {
 
     #[test]
     fn a_day_ends_with_its_last_millisecond() {
-        let end = |typed| Day::chosen(typed).unwrap().map(|day| day.end.0);
+        let end = |typed| Day::chosen(typed, None).unwrap().map(|day| day.end.0);
         assert_eq!(end("2026-09-01").as_deref(), Some("2026-09-01T23:59:59.999Z"));
         assert_eq!(end(" "), None);
         for typed in ["2026-02-30", "yesterday", "2026-09-01T08:00:00Z", "9999-12-31"] {
-            assert!(Day::chosen(typed).is_err(), "{typed}");
+            assert!(Day::chosen(typed, None).is_err(), "{typed}");
         }
     }
 

@@ -5,7 +5,6 @@ use serde_json::Value;
 use super::store;
 use crate::db::{Db, DbError};
 use crate::registrar::{CourseId, MAX_ID, StudentId};
-use crate::ui::filters::time_of;
 
 /// Entries that are shown at a time.
 const SHOWN: i64 = 20;
@@ -115,6 +114,12 @@ impl Told {
         called("course", self.course.map(i64::from), self.course_name.as_deref())
     }
 
+    /// A time that was set, as stored.
+    #[must_use]
+    pub fn time(&self, member: &str) -> Option<&str> {
+        self.data[member].as_str()
+    }
+
     fn changed(&self) -> String {
         let fields = self.data["changed"].as_array().map(Vec::as_slice).unwrap_or_default();
         fields.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
@@ -132,10 +137,7 @@ fn limits(data: &Value) -> String {
     );
     let waitlist = data["waitlist_capacity"].as_i64().filter(|places| *places > 0);
     let waitlist = waitlist.map(|places| format!("a waitlist of {places}"));
-    let time =
-        |what: &str, member: &str| data[member].as_str().map(|time| format!("{what} {}", time_of(time)));
-    let times = [time("from", "opens_at"), time("until", "closes_at")];
-    [Some(capacity), waitlist].into_iter().chain(times).flatten().collect::<Vec<_>>().join(", ")
+    [Some(capacity), waitlist].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -147,7 +149,7 @@ mod tests {
     #[test]
     fn limits_are_told_as_far_as_they_limit() {
         let all = json!({"capacity": 30, "waitlist_capacity": 5, "opens_at": "2026-09-01T08:00:00.000Z", "closes_at": null});
-        assert_eq!(limits(&all), "30 seats, a waitlist of 5, from 1 September 2026, 08:00 UTC");
+        assert_eq!(limits(&all), "30 seats, a waitlist of 5");
         assert_eq!(limits(&json!({"capacity": null, "waitlist_capacity": 0})), "no limit");
     }
 }

@@ -68,13 +68,20 @@ impl<S: Send + Sync> FromRequest<S> for FormFields {
         }
         let asked = request.uri().to_string();
         let body = receive(request, state, BODY).await?;
-        let fields: Vec<(String, String)> = form_urlencoded::parse(&body).into_owned().collect();
+        let fields: Vec<_> = form_urlencoded::parse(&body).into_owned().take(FORM_FIELDS + 1).collect();
+        if fields.len() > FORM_FIELDS {
+            let detail = format!("must have {FORM_FIELDS} fields at most");
+            return Err(invalid(vec![json!({"pointer": "", "detail": detail})]));
+        }
         if let Some((_, name)) = fields.iter().find(|(field, _)| field == KEY_FIELD) {
             keep_key(&asked, Some(name), &body)?;
         }
         Ok(Self(fields.into_iter().filter(|(field, _)| field != KEY_FIELD).collect()))
     }
 }
+
+/// Fields that a form may have; no form has as many.
+const FORM_FIELDS: usize = 100;
 
 /// The field of a form that does what `Idempotency-Key` does.
 pub const KEY_FIELD: &str = "idempotency_key";

@@ -115,15 +115,18 @@ impl Registrar {
     /// # Errors
     /// The reason why nothing was changed.
     pub async fn submit<T: TryFrom<Answer>>(&self, command: Command, origin: Origin) -> Result<T, Refusal> {
-        let in_use = origin.key.as_deref().map(|key| self.under_way.take(key)).transpose()?;
+        let in_use = origin.key.as_deref().map(|key| self.under_way.take(key)).transpose();
+        let in_use = in_use.inspect_err(|refusal| self.metrics.refused([refusal.reason()].into_iter()))?;
         let (answer, answered) = oneshot::channel();
         self.metrics.queue_depth.inc();
         self.queue.try_send(Asked { in_use, command, origin, answer }).map_err(|error| {
             self.metrics.queue_depth.dec();
-            match error {
+            let refusal = match error {
                 TrySendError::Full(_) => Refusal::Overloaded,
                 TrySendError::Closed(_) => Refusal::Stopping,
-            }
+            };
+            self.metrics.refused([refusal.reason()].into_iter());
+            refusal
         })?;
         let answer =
             answered.await.map_err(|_| broken("the Registrar stopped in the middle of a batch"))??;
@@ -188,7 +191,9 @@ async fn carry_out(
             waiting.extend(std::iter::from_fn(|| queue.try_recv().ok()));
             for asked in waiting.drain(..) {
                 metrics.queue_depth.dec();
-                let _ = asked.answer.send(Err(Refusal::Engine(error.clone())));
+                let refusal = Refusal::Engine(error.clone());
+                metrics.refused([refusal.reason()].into_iter());
+                let _ = asked.answer.send(Err(refusal));
             }
         }
     }

@@ -65,6 +65,14 @@ pub struct Seats {
     pub waitlisted: i64,
 }
 
+impl SeatCount {
+    /// Whether no seat is left.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.capacity.is_some_and(|capacity| self.enrolled >= capacity)
+    }
+}
+
 impl Seats {
     /// These limits, with so many students.
     #[must_use]

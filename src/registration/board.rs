@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, ToSpan};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 use super::store::{self, Tally};
 use crate::clock::{Clock, stamp};
@@ -19,6 +19,8 @@ const KEPT: Duration = Duration::from_mins(1);
 const BEHIND: i64 = 50_000;
 /// Events of which the rate is told: in a rush, fewer than a minute has.
 const RECENT: i64 = 5_000;
+/// Who may look on at once.
+const ONLOOKERS: usize = 500;
 
 /// How full every course is. Cheap to clone; all clones share what was counted.
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ pub struct Board {
     db: Db,
     clock: Clock,
     counted: Arc<Mutex<Option<Counted>>>,
+    pulse: Arc<Mutex<Option<(Instant, Pulse)>>>,
+    places: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
@@ -51,7 +55,13 @@ impl Board {
     /// A board on which nothing is yet.
     #[must_use]
     pub fn new(db: Db, clock: Clock) -> Self {
-        Self { db, clock, counted: Arc::default() }
+        Self {
+            db,
+            clock,
+            counted: Arc::default(),
+            pulse: Arc::default(),
+            places: Arc::new(Semaphore::new(ONLOOKERS)),
+        }
     }
 
     /// Every course with its seats as they are now, the fullest first.
@@ -75,11 +85,27 @@ impl Board {
         Ok(Arc::clone(&anew.in_order))
     }
 
-    /// How fast it goes now.
+    /// A place for one who looks on, until it is dropped; nothing where all are taken.
+    #[must_use]
+    pub fn place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).try_acquire_owned().ok()
+    }
+
+    /// How fast it goes, or went no longer than `age` ago: all who look on share what one of them has asked for.
     ///
     /// # Errors
     /// What the engine said.
-    pub async fn pulse(&self) -> Result<Pulse, DbError> {
+    pub async fn pulse(&self, age: Duration) -> Result<Pulse, DbError> {
+        let mut last = self.pulse.lock().await;
+        if let Some((_, pulse)) = last.filter(|(when, _)| when.elapsed() < age) {
+            return Ok(pulse);
+        }
+        let (when, pulse) = (Instant::now(), self.felt().await?);
+        *last = Some((when, pulse));
+        Ok(pulse)
+    }
+
+    async fn felt(&self) -> Result<Pulse, DbError> {
         let now = self.clock.now();
         let since = now.checked_sub(1.minute()).unwrap_or(now);
         let after = last_seq(&self.db).await? - RECENT;

@@ -10,6 +10,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Pulse;
 use crate::app::App;
@@ -39,16 +40,20 @@ struct BoardPart {
     /// Which page, from 1.
     #[serde(deserialize_with = "from_text")]
     page: Option<u16>,
+    /// Whether it stays as it is.
+    #[serde(deserialize_with = "from_text")]
+    still: Option<bool>,
 }
 
 impl Parameters for BoardPart {
-    const KNOWN: &'static [&'static str] = &["page"];
+    const KNOWN: &'static [&'static str] = &["page", "still"];
 }
 
 #[derive(Template)]
 #[template(path = "registration.html", blocks = ["live"])]
 struct BoardPage {
     here: &'static str,
+    is_still: bool,
     page: usize,
     pages: usize,
     total: i64,
@@ -61,26 +66,22 @@ struct BoardPage {
 }
 
 impl BoardPage {
-    async fn read(app: &App, part: BoardPart) -> Result<Self, DbError> {
+    /// As it is now; how fast it goes may be from a moment ago, no older than `age`.
+    async fn read(app: &App, part: BoardPart, age: Duration) -> Result<Self, DbError> {
         let all = app.board.courses().await?;
         let seats = || all.iter().filter_map(|course| course.seats.as_ref());
-        let is_full = |course: &&Course| {
-            course
-                .seats
-                .as_ref()
-                .is_some_and(|seats| seats.capacity.is_some_and(|capacity| seats.enrolled >= capacity))
-        };
         let pages = all.len().div_ceil(SHOWN).max(1);
         let page = usize::from(part.page.unwrap_or(1)).clamp(1, pages);
         Ok(Self {
             here: "registration",
+            is_still: part.still.unwrap_or_default(),
             page,
             pages,
             total: whole(all.len()),
-            full: whole(all.iter().filter(is_full).count()),
+            full: whole(seats().filter(|seats| seats.is_full()).count()),
             waiting: seats().map(|seats| seats.waitlisted).sum(),
             courses: all.iter().skip((page - 1) * SHOWN).take(SHOWN).cloned().collect(),
-            pulse: app.board.pulse().await?,
+            pulse: app.board.pulse(age).await?,
             refusals: app.metrics.refused_lately().into_iter().map(explained).collect(),
         })
     }
@@ -95,24 +96,29 @@ fn whole(count: usize) -> i64 {
 }
 
 async fn board(State(app): State<App>, Query(part): Query<BoardPart>) -> Result<impl IntoResponse, Problem> {
-    Ok(Shown(BoardPage::read(&app, part).await?))
+    Ok(Shown(BoardPage::read(&app, part, Duration::ZERO).await?))
 }
 
 /// What changes on the board, as it changes. It ends when the server stops.
-async fn feed(State(app): State<App>, Query(part): Query<BoardPart>) -> EventStream {
+async fn feed(State(app): State<App>, Query(part): Query<BoardPart>) -> Result<EventStream, Problem> {
+    let place = app.board.place();
+    let place =
+        place.ok_or_else(|| Problem::overloaded("More look at the board already than the server takes."))?;
     let closed = app.feed.clone().closed();
-    let onlooker = Onlooker { app, part, last: String::new(), silent: 0 };
+    let onlooker = Onlooker { app, part, _place: place, has_begun: false, last: String::new(), silent: 0 };
     let told = stream::unfold(onlooker, async |mut onlooker| {
         let told = onlooker.next().await;
         Some((Ok(told), onlooker))
     });
-    EventStream(told.take_until(closed).boxed())
+    Ok(EventStream(told.take_until(closed).boxed()))
 }
 
 /// Someone who looks at a part of the board.
 struct Onlooker {
     app: App,
     part: BoardPart,
+    _place: OwnedSemaphorePermit,
+    has_begun: bool,
     /// What was told last.
     last: String,
     /// Ticks since then.
@@ -122,12 +128,12 @@ struct Onlooker {
 impl Onlooker {
     async fn next(&mut self) -> Bytes {
         loop {
-            if !self.last.is_empty() {
+            if std::mem::replace(&mut self.has_begun, true) {
                 tokio::time::sleep(TICK).await;
             }
             self.silent += 1;
             // Where the database does not answer, what is shown stays, and the next tick tries again.
-            let board = BoardPage::read(&self.app, self.part).await.ok();
+            let board = BoardPage::read(&self.app, self.part, TICK).await.ok();
             let told =
                 board.and_then(|board| board.as_live().render().ok()).filter(|told| *told != self.last);
             if let Some(told) = told {
@@ -145,6 +151,7 @@ impl Onlooker {
 
 /// HTML as a message of server-sent events.
 fn as_message(html: &str) -> Bytes {
-    let lines = html.lines().flat_map(|line| ["data: ", line, "\n"]);
+    // A lone carriage return ends a line too.
+    let lines = html.split(['\n', '\r']).flat_map(|line| ["data: ", line, "\n"]);
     Bytes::from(lines.chain(["\n"]).collect::<String>())
 }

@@ -1,5 +1,7 @@
 //! One click that fills an empty school.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::State;
 use axum::response::Redirect;
@@ -12,7 +14,9 @@ use crate::courses::store as courses;
 use crate::http::extract::{NoQuery, origin};
 use crate::http::paging::{Direction, Here, Limit, Page};
 use crate::http::problem::Problem;
-use crate::registrar::{Admission, Command, Course, Key, Limits, Refusal, Registrar, Seats, StudentId};
+use crate::registrar::{
+    Admission, Command, Course, Key, Limits, Origin, Refusal, Registrar, Seats, StudentId,
+};
 use crate::registration::store::courses as counted;
 use crate::students::store as students;
 use crate::ui::Form;
@@ -30,24 +34,43 @@ pub fn pages() -> Router<App> {
 }
 
 async fn add(State(app): State<App>, _: NoQuery, here: Here, _: Form<Nothing>) -> Result<Redirect, Problem> {
-    // A second click meets the first.
-    let _held = app.registrar.hold(&Key::new("sample".to_owned(), 0, String::new()))?;
+    // A browser gives the first of two clicks up; half a school would then be all that there ever is.
+    let filled = tokio::spawn(fill(app, here, origin())).await;
+    filled.map_err(|_| Problem::internal())??;
+    Ok(Redirect::to("/courses"))
+}
+
+async fn fill(app: App, here: Here, origin: Origin) -> Result<(), Problem> {
+    // The second click waits, and finds the school filled. No client can send this key: it has a space.
+    let key = Key::new("the sample".to_owned(), 0, String::new());
+    let _held = loop {
+        match app.registrar.hold(&key) {
+            Err(Refusal::KeyInUse) => tokio::time::sleep(Duration::from_millis(20)).await,
+            held => break held?,
+        }
+    };
     let first = Page::first(Limit::TO_READ);
     let students = || students::list(None, students::Sort::Id, Direction::Asc).read(&app.db, &first, &here);
     let courses = courses::list(None, courses::Sort::Id, Direction::Asc).read(&app.db, &first, &here).await?;
     // A school that is not empty has something to show already, and would be mixed up with the sample.
-    if courses.total + students().await?.total == 0 {
-        super::add(SIZE, &app.registrar, &ProgressBar::hidden()).await?;
-        let eager: Vec<_> = students().await?.rows.iter().map(|student| student.id).collect();
-        for (course, eager) in counted(&app.db).await?.1.iter().zip(eager.chunks(EAGER).cycle()) {
-            limit(&app.registrar, course, eager).await?;
-        }
+    if courses.total + students().await?.total > 0 {
+        return Ok(());
     }
-    Ok(Redirect::to("/courses"))
+    super::add(SIZE, &app.registrar, &ProgressBar::hidden()).await?;
+    let eager: Vec<_> = students().await?.rows.iter().map(|student| student.id).collect();
+    for (course, eager) in counted(&app.db).await?.1.iter().zip(eager.chunks(EAGER).cycle()) {
+        limit(&app.registrar, course, eager, &origin).await?;
+    }
+    Ok(())
 }
 
 /// Some courses are full and waited for, some nearly full, some half empty; every fourth has no limit.
-async fn limit(registrar: &Registrar, course: &Course, eager: &[StudentId]) -> Result<(), Refusal> {
+async fn limit(
+    registrar: &Registrar,
+    course: &Course,
+    eager: &[StudentId],
+    origin: &Origin,
+) -> Result<(), Refusal> {
     let enrolled = course.seats.as_ref().map_or(0, |seats| seats.enrolled);
     let capacity = match course.id.0 % 4 {
         0 => return Ok(()),
@@ -56,13 +79,13 @@ async fn limit(registrar: &Registrar, course: &Course, eager: &[StudentId]) -> R
         _ => enrolled * 2,
     };
     let limits = Limits { capacity: Some(capacity), waitlist_capacity: 10, ..Limits::default() };
-    registrar.submit::<Seats>(Command::SetSeats { course_id: course.id, limits }, origin()).await?;
+    registrar.submit::<Seats>(Command::SetSeats { course_id: course.id, limits }, origin.clone()).await?;
     if capacity > enrolled {
         return Ok(());
     }
     for student_id in eager {
         let command = Command::Enroll { student_id: *student_id, course_id: course.id };
-        match registrar.submit::<Admission>(command, origin()).await {
+        match registrar.submit::<Admission>(command, origin.clone()).await {
             Ok(_) | Err(Refusal::AlreadyEnrolled(_)) => {}
             Err(refusal) => return Err(refusal),
         }

@@ -9,12 +9,12 @@ use axum::routing::post;
 use super::api::NewSeats;
 use crate::app::App;
 use crate::courses::pages::{CourseView, course_page};
-use crate::http::extract::{Named, NoQuery, origin};
+use crate::http::extract::{Named, NoQuery};
 use crate::http::paging::Here;
 use crate::http::problem::Problem;
 use crate::registrar::{Command, CourseId, Seats};
-use crate::ui::form::new_key;
-use crate::ui::{Filled, Form, Refused, Typed};
+use crate::ui::form::{key_after, new_key};
+use crate::ui::{Filled, Form, Refused, Typed, submit};
 
 /// The pages of this room.
 pub fn pages() -> Router<App> {
@@ -69,11 +69,13 @@ async fn set(
         None => StatusCode::UNPROCESSABLE_ENTITY,
         Some(draft) => {
             let command = Command::SetSeats { course_id, limits: draft.into() };
-            let Err(refusal) = app.registrar.submit::<Seats>(command, origin()).await else {
+            let Err(refusal) = submit::<Seats>(&app.registrar, command).await else {
                 return Ok(Redirect::to(&format!("/courses/{course_id}?saved=seats")).into_response());
             };
-            again.refusal = Some(refusal.to_string());
-            Problem::from(refusal).status()
+            again.key = key_after(&refusal);
+            let problem = Problem::from(refusal);
+            again.refusal = Some(problem.detail().to_owned());
+            problem.status()
         }
     };
     let page = course_page(&app, course_id, &CourseView::default(), &here, Some(again)).await?;

@@ -13,16 +13,17 @@ use crate::app::App;
 use crate::courses::store as courses;
 use crate::enrollments::store as enrollments;
 use crate::events::pages::{About, History};
-use crate::http::extract::{Named, NoQuery, Parameters, Query, from_text, origin};
+use crate::http::extract::{Named, NoQuery, Parameters, Query, from_text};
 use crate::http::paging::{Direction, Here, Limit, Page};
 use crate::http::problem::Problem;
 use crate::http::reply::List;
-use crate::registrar::{Command, Course, CourseId, Place, Refusal, Student, StudentId, Version};
+use crate::registrar::{Command, Course, CourseId, Place, Refusal, SeatCount, Student, StudentId, Version};
 use crate::seats::store as seats;
+use crate::ui::edit::version_field;
 use crate::ui::filters::name_of;
-use crate::ui::form::{Nothing, new_key};
+use crate::ui::form::{Deletion, new_key};
 use crate::ui::{
-    DeletePage, EditPage, Field, Filled, Form, ListQuery, Part, Shown, Typed, filters, searched,
+    DeletePage, EditPage, Field, Filled, Form, ListQuery, Part, Shown, Typed, filters, searched, submit,
 };
 
 /// The pages of this room.
@@ -109,12 +110,12 @@ async fn blank(_: NoQuery) -> EditPage {
 }
 
 async fn create(State(app): State<App>, _: NoQuery, form: Form<NewStudent>) -> Response {
-    let page = new_page().with(form.typed);
+    let page = new_page().with(&form);
     let Some(draft) = form.draft else { return page.unreadable() };
     let command = Command::CreateStudent { name: draft.name, email: draft.email };
-    match app.registrar.submit::<Student>(command, origin()).await {
+    match submit::<Student>(&app.registrar, command).await {
         Ok(student) => Redirect::to(&path(student.id)).into_response(),
-        Err(refusal) => page.refused(refusal),
+        Err(refusal) => page.refused(refusal, None),
     }
 }
 
@@ -127,7 +128,8 @@ fn change_page(student: &Student) -> EditPage {
         action: format!("{path}/edit"),
         back: path,
         typed: typed.clone(),
-        present: Some((typed, Version::of(student))),
+        present: Some(typed),
+        version: Some(version_field(Version::of(student))),
         ..new_page()
     }
 }
@@ -143,13 +145,19 @@ async fn change(
     form: Form<StudentChange>,
 ) -> Result<Response, Problem> {
     let id = id.found()?;
-    let page = change_page(&find(&app, id).await?).with(form.typed);
-    let Some(draft) = form.draft else { return Ok(page.unreadable()) };
-    let command =
-        Command::UpdateStudent { id, name: draft.name, email: draft.email, expected: form.expected };
-    Ok(match app.registrar.submit::<Student>(command, origin()).await {
+    let Some(draft) = &form.draft else {
+        return Ok(change_page(&find(&app, id).await?).with(&form).unreadable());
+    };
+    let (name, email) = (draft.name.clone(), draft.email.clone());
+    let command = Command::UpdateStudent { id, name, email, expected: form.expected() };
+    Ok(match submit::<Student>(&app.registrar, command).await {
         Ok(student) => Redirect::to(&path(student.id)).into_response(),
-        Err(refusal) => page.refused(refusal),
+        // As it is now, not as it was when the form came.
+        Err(refusal) => {
+            let present = find(&app, id).await?;
+            let shown = change_page(&present).with(&form);
+            shown.refused(refusal, Some(Version::of(&present)))
+        }
     })
 }
 
@@ -183,14 +191,13 @@ async fn delete(
     id: Named<StudentId>,
     _: NoQuery,
     here: Here,
-    form: Form<Nothing>,
+    form: Form<Deletion>,
 ) -> Result<Response, Problem> {
-    let id = id.found()?;
-    let page = delete_page(&app, id, &here).await?;
-    let command = Command::DeleteStudent { id, drop: true, expected: form.expected };
-    Ok(match app.registrar.submit::<()>(command, origin()).await {
+    let (id, expected) = (id.found()?, form.expected());
+    let drop = form.draft.is_some_and(|deletion| deletion.drop);
+    Ok(match submit::<()>(&app.registrar, Command::DeleteStudent { id, drop, expected }).await {
         Ok(()) => Redirect::to("/students").into_response(),
-        Err(refusal) => page.refused(refusal),
+        Err(refusal) => delete_page(&app, id, &here).await?.refused(refusal),
     })
 }
 
@@ -209,13 +216,16 @@ pub(crate) struct StudentView {
     /// A course that was dropped just now.
     #[serde(deserialize_with = "from_text")]
     dropped: Option<i64>,
+    /// A course whose waitlist was left just now.
+    #[serde(deserialize_with = "from_text")]
+    left: Option<i64>,
     /// What happened before this `seq`.
     #[serde(deserialize_with = "from_text")]
     before: Option<i64>,
 }
 
 impl Parameters for StudentView {
-    const KNOWN: &'static [&'static str] = &["q", "enrolled", "waits", "dropped", "before"];
+    const KNOWN: &'static [&'static str] = &["q", "enrolled", "waits", "dropped", "left", "before"];
 }
 
 #[derive(Template)]
@@ -229,7 +239,7 @@ pub(crate) struct StudentPage {
     done: Option<(Done, Course)>,
     refusal: Option<String>,
     q: String,
-    choice: Vec<Course>,
+    choice: List<Course>,
     history: History,
     key: String,
 }
@@ -240,6 +250,7 @@ enum Done {
     Enrolled,
     Waits,
     Dropped,
+    Left,
 }
 
 impl StudentPage {
@@ -276,11 +287,11 @@ pub(crate) async fn student_page(
     let choice = match searched(&view.q)? {
         Some(search) => {
             let found = courses::list(Some(&search), courses::Sort::Name, Direction::Asc);
-            found.read(&app.db, &Page::first(Limit::TO_CHOOSE), here).await?.rows
+            found.read(&app.db, &Page::first(Limit::TO_READ), here).await?
         }
-        None => Vec::new(),
+        None => List { total: 0, next: None, rows: Vec::new(), rest: None },
     };
-    Ok(StudentPage {
+    let mut page = StudentPage {
         here: "students",
         student,
         path: path(id),
@@ -292,12 +303,28 @@ pub(crate) async fn student_page(
         choice,
         history: History::of(&app.db, About::Student(id), view.before).await?,
         key: new_key(),
-    })
+    };
+    // Whoever goes back, or comes by an old address, is not told what is no longer so.
+    page.done = page.done.take().filter(|(done, course)| match done {
+        Done::Enrolled => page.takes(course),
+        Done::Waits => page.waits_for(course),
+        Done::Dropped | Done::Left => !page.takes(course) && !page.waits_for(course),
+    });
+    Ok(page)
+}
+
+fn is_full(course: &Course) -> bool {
+    course.seats.as_ref().is_some_and(SeatCount::is_full)
 }
 
 /// What was done just now, as far as the course is still there.
 async fn done(app: &App, view: &StudentView) -> Result<Option<(Done, Course)>, Problem> {
-    let said = [(Done::Enrolled, view.enrolled), (Done::Waits, view.waits), (Done::Dropped, view.dropped)];
+    let said = [
+        (Done::Enrolled, view.enrolled),
+        (Done::Waits, view.waits),
+        (Done::Dropped, view.dropped),
+        (Done::Left, view.left),
+    ];
     let Some((done, id)) = said.into_iter().find_map(|(done, id)| id.map(|id| (done, id))) else {
         return Ok(None);
     };

@@ -66,7 +66,10 @@ impl Roll {
         page: &Page,
         here: &Here,
     ) -> Result<List<Student>, DbError> {
-        let index = self.now().await?;
+        // Reading takes a while: who goes on typing must not have it begun anew with each letter.
+        let roll = self.clone();
+        let index = tokio::spawn(async move { roll.now().await });
+        let index = index.await.map_err(|error| DbError::Engine(error.to_string()))??;
         let (search, after, most) = (search.map(Search::folded), page.after.clone(), page.most());
         let turn = Arc::clone(&self.turn).acquire_owned().await.map_err(|_| DbError::Busy)?;
         let found = aside(move || {

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::filters;
-use super::form::{Typed, new_key};
+use super::form::{Form, Typed, key_after, new_key};
 use super::page::{Refused, Shown};
 use crate::http::problem::Problem;
 use crate::registrar::{Refusal, Version};
@@ -40,9 +40,13 @@ pub struct EditPage {
     /// What stands in the fields.
     pub typed: Typed,
     /// The record as it is, where there is one.
-    pub present: Option<(Typed, Version)>,
+    pub present: Option<Typed>,
+    /// The version that is changed: what was shown, until it is shown what it has become.
+    pub version: Option<String>,
     /// Why it was not done.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<String>,
+    /// Whether that is because somebody else has changed it.
+    pub is_stale: bool,
     /// Names the form.
     pub key: String,
 }
@@ -59,15 +63,17 @@ impl EditPage {
             fields,
             typed: Typed::default(),
             present: None,
+            version: None,
             refusal: None,
+            is_stale: false,
             key: new_key(),
         }
     }
 
-    /// A form with what was typed.
+    /// The form as it was sent.
     #[must_use]
-    pub fn with(self, typed: Typed) -> Self {
-        Self { typed, ..self }
+    pub fn with<T>(self, form: &Form<T>) -> Self {
+        Self { typed: form.typed.clone(), version: form.seen.clone(), ..self }
     }
 
     /// That one of the fields is wrong.
@@ -76,20 +82,15 @@ impl EditPage {
         Refused(StatusCode::UNPROCESSABLE_ENTITY, self).into_response()
     }
 
-    /// That it was not done, and why. What was typed is still there.
+    /// That it was not done, and why. What was typed is still there; `present` is the version that the record has.
     #[must_use]
-    pub fn refused(self, refusal: Refusal) -> Response {
-        let status = Problem::from(refusal.clone()).status();
-        Refused(status, Self { refusal: Some(refusal), ..self }).into_response()
-    }
-
-    fn is_stale(&self) -> bool {
-        matches!(self.refusal, Some(Refusal::Stale(_)))
-    }
-
-    /// The version that the next try is about: whoever sees what has changed meanwhile may replace it.
-    fn version(&self) -> Option<String> {
-        self.present.as_ref().map(|(_, version)| version_field(*version))
+    pub fn refused(self, refusal: Refusal, present: Option<Version>) -> Response {
+        let (is_stale, key) = (matches!(refusal, Refusal::Stale(_)), key_after(&refusal));
+        // Whoever is shown what has changed meanwhile may replace it.
+        let version = if is_stale { present.map(version_field) } else { self.version };
+        let problem = Problem::from(refusal);
+        let refusal = Some(problem.detail().to_owned());
+        Refused(problem.status(), Self { version, refusal, is_stale, key, ..self }).into_response()
     }
 }
 
@@ -110,7 +111,7 @@ pub struct DeletePage {
     /// The version that is shown.
     pub version: Version,
     /// Why it was not done.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<String>,
     /// Names the form.
     pub key: String,
 }
@@ -119,8 +120,15 @@ impl DeletePage {
     /// That it was not done, and why.
     #[must_use]
     pub fn refused(self, refusal: Refusal) -> Response {
-        let status = Problem::from(refusal.clone()).status();
-        Refused(status, Self { refusal: Some(refusal), ..self }).into_response()
+        let told = match refusal {
+            Refusal::HasEnrollments { .. } => Some("Somebody has enrolled since you looked."),
+            Refusal::Stale(_) => Some("Somebody has changed this since you looked."),
+            _ => None,
+        };
+        let key = key_after(&refusal);
+        let problem = Problem::from(refusal);
+        let refusal = Some(told.unwrap_or(problem.detail()).to_owned());
+        Refused(problem.status(), Self { refusal, key, ..self }).into_response()
     }
 }
 

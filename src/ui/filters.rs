@@ -35,14 +35,22 @@ pub(crate) fn number(number: &i64, _: &dyn Values) -> Result<String> {
 /// A stored time for people, in UTC; scripts put it into the zone of whoever looks.
 #[askama::filter_fn]
 pub(crate) fn instant(stamp: impl Display, _: &dyn Values) -> Result<String> {
-    Ok(time_of(&stamp.to_string()))
+    let stamp = stamp.to_string();
+    Ok(match stamp.parse::<Timestamp>() {
+        Ok(time) => time.strftime("%-d %B %Y, %H:%M UTC").to_string(),
+        Err(_) => stamp,
+    })
 }
 
-/// A stored time as pages write it, where it is not in a template.
-pub(crate) fn time_of(stamp: &str) -> String {
-    stamp
-        .parse::<Timestamp>()
-        .map_or_else(|_| stamp.to_owned(), |time| time.strftime("%-d %B %Y, %H:%M UTC").to_string())
+/// A link to this server without the server: however it is reached, the page is there already.
+#[askama::filter_fn]
+pub(crate) fn local<'a>(link: &'a str, _: &dyn Values) -> Result<&'a str> {
+    Ok(without_server(link))
+}
+
+fn without_server(link: &str) -> &str {
+    let after = link.split_once("://").map_or(link, |(_, after)| after);
+    after.find('/').map_or(link, |path| &after[path..])
 }
 
 /// A name as pages write it, where it is not in a template.
@@ -69,7 +77,18 @@ fn grouped(number: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::grouped;
+    use super::{grouped, without_server};
+
+    #[test]
+    fn a_link_says_where_on_this_server() {
+        for link in [
+            "http://127.0.0.1:8080/courses?after=x",
+            "https://school.example/courses?after=x",
+            "/courses?after=x",
+        ] {
+            assert_eq!(without_server(link), "/courses?after=x");
+        }
+    }
 
     #[test]
     fn thousands_stand_apart() {

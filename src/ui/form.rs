@@ -1,13 +1,16 @@
 //! Forms: their fields are read into the same drafts as the bodies of the API, by the same rules and in the same words.
 //! What was typed is kept, to be shown again.
 
+use std::time::{Duration, Instant};
+
 use axum::extract::{FromRequest, Request};
 use serde_json::Value;
 
-use crate::http::extract::FormFields;
+use crate::http::extract::{FormFields, origin};
 use crate::http::fields::{self, Draft, Fields};
+use crate::http::observe::current_key;
 use crate::http::problem::Problem;
-use crate::registrar::Version;
+use crate::registrar::{Answer, Command, Refusal, Registrar, Version};
 
 /// The hidden field that says which version of the record was shown.
 const IF_MATCH: &str = "if_match";
@@ -32,6 +35,22 @@ impl Draft for Nothing {
 
 impl Filled for Nothing {}
 
+/// That a record is deleted.
+#[derive(Debug)]
+pub struct Deletion {
+    /// With the enrollments that the page has told of.
+    pub drop: bool,
+}
+
+impl Draft for Deletion {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let drop = fields.optional("drop", |value| Ok(value == "true"))?;
+        Some(Self { drop: drop.unwrap_or_default() })
+    }
+}
+
+impl Filled for Deletion {}
+
 /// A form that was sent.
 #[derive(Debug)]
 pub struct Form<T> {
@@ -39,8 +58,17 @@ pub struct Form<T> {
     pub draft: Option<T>,
     /// What was typed, and what is wrong with it.
     pub typed: Typed,
-    /// The version of the record that was shown, where the form is about one.
-    pub expected: Option<Vec<Version>>,
+    /// The version of the record that was shown, as the form said it, where it is about one.
+    pub seen: Option<String>,
+}
+
+impl<T> Form<T> {
+    /// The version of the record that was shown. One that we did not give out is none that the record has.
+    #[must_use]
+    pub fn expected(&self) -> Option<Vec<Version>> {
+        let version = |tag: &String| u64::from_str_radix(tag, 16).map(Version).into_iter().collect();
+        self.seen.as_ref().map(version)
+    }
 }
 
 /// What stands in the fields of a form, and what is wrong with it.
@@ -83,16 +111,14 @@ impl<T: Filled, S: Send + Sync> FromRequest<S> for Form<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let FormFields(values) = FormFields::from_request(request, state).await?;
         let (hidden, values): (Vec<_>, Vec<_>) = values.into_iter().partition(|(name, _)| name == IF_MATCH);
-        let expected = hidden.first().map(|(_, tag)| u64::from_str_radix(tag, 16).map(Version));
-        // A tag that we did not give out names no version.
-        let expected = expected.map(|version| version.into_iter().collect());
+        let seen = hidden.into_iter().next().map(|(_, tag)| tag);
         let members = values.iter().map(|(name, value)| (name.clone(), member::<T>(name, value))).collect();
         let read = fields::read_members::<T>(members);
         let (draft, errors) = match read {
             Ok(draft) => (Some(draft), Vec::new()),
             Err(errors) => (None, errors),
         };
-        Ok(Self { draft, typed: Typed { values, errors }, expected })
+        Ok(Self { draft, typed: Typed { values, errors }, seen })
     }
 }
 
@@ -104,6 +130,34 @@ fn member<T: Filled>(name: &str, typed: &str) -> Value {
     }
     let number = is_number.then(|| typed.trim().parse::<i64>().ok()).flatten();
     number.map_or_else(|| Value::String(typed.to_owned()), Value::from)
+}
+
+/// How long the second of two clicks waits for what the first one does.
+const DOUBLE_CLICK: Duration = Duration::from_secs(5);
+
+/// Carries out what a form asks for. Sent twice it is done once, and both are told what came of it.
+///
+/// # Errors
+/// The reason why nothing was changed.
+pub async fn submit<T: TryFrom<Answer>>(registrar: &Registrar, command: Command) -> Result<T, Refusal> {
+    let until = Instant::now() + DOUBLE_CLICK;
+    loop {
+        match registrar.submit(command.clone(), origin()).await {
+            Err(Refusal::KeyInUse) if Instant::now() < until => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// The key of the form that is shown again after a refusal: where the command may yet be carried out, or was, to try again
+/// must not be to do it twice.
+#[must_use]
+pub fn key_after(refusal: &Refusal) -> String {
+    let may_be_done =
+        matches!(refusal, Refusal::KeyInUse | Refusal::Overloaded | Refusal::Stopping | Refusal::Engine(_));
+    may_be_done.then(current_key).flatten().map_or_else(new_key, |key| key.name.clone())
 }
 
 /// Names a form that is shown, so that to send it twice is to send it once.

@@ -10,6 +10,6 @@ pub mod page;
 pub mod problems;
 
 pub use self::edit::{DeletePage, EditPage, Field};
-pub use self::form::{Filled, Form, Typed};
+pub use self::form::{Filled, Form, Typed, submit};
 pub use self::list::{ListQuery, searched};
 pub use self::page::{Part, Refused, Shown, around};

@@ -1,12 +1,16 @@
 //! Problems as people see them: the one that they met, and what its kind means.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::page::{Refused, Shown, with_policy};
+use crate::http::observe::current_request_id;
 use crate::http::problem::{KINDS, Kind, NotFound, Problem};
 
 /// Where the kinds are explained.
@@ -25,6 +29,8 @@ struct ProblemPage<'a> {
     here: &'static str,
     kind: &'static Kind,
     detail: &'a str,
+    /// The request's id, which the server's log has too.
+    request_id: Option<Arc<str>>,
 }
 
 /// Where htmx has asked for a part of a page, all of the page makes way for what is the matter.
@@ -37,8 +43,13 @@ const INSTEAD: [(HeaderName, HeaderValue); 3] = [
 /// A problem, for whoever met it with a browser.
 #[must_use]
 pub fn page(problem: &Problem) -> Response {
-    let page = ProblemPage { here: "", kind: problem.kind(), detail: problem.detail() };
-    with_policy((INSTEAD, Refused(problem.status(), page)).into_response())
+    let (kind, detail, request_id) = (problem.kind(), problem.detail(), current_request_id());
+    let page = ProblemPage { here: "", kind, detail, request_id };
+    let mut response = (INSTEAD, Refused(problem.status(), page)).into_response();
+    if problem.status() == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    with_policy(response)
 }
 
 /// What a kind of problem means.

@@ -141,7 +141,7 @@ async fn without_scripts_everything_works_but_what_is_live() {
     page.goto("/students/1").await;
     page.type_into("Part of its name", "logic").await;
     page.click_text("Find").await;
-    page.waits_for("#choice").await;
+    page.waits_for_path("/students/1?q=logic").await;
     page.goto("/students/new").await;
     page.type_into("Name", "Zoë Martin").await;
     page.type_into("E-mail", "zoe@example.edu").await;

@@ -85,6 +85,12 @@ async fn seats_are_limited_and_times_are_those_of_the_one_who_looks() {
     page.click_text("Save seats").await;
     page.waits_for_text("The seats are saved.").await;
     page.waits_for_text("0 of 30").await;
+    // Half a time is not taken for none.
+    page.run("const it = document.getElementById('opens_at'); it.focus()").await;
+    page.press("Delete").await;
+    page.click_text("Save seats").await;
+    page.waits_for_focus("Registration opens").await;
+    page.goto(&format!("/courses/{}", algebra.id)).await;
     let seats = school.get(&format!("/api/v1/courses/{}/seats", algebra.id)).await.is_ok().json();
     assert_eq!(seats["opens_at"], "2026-09-01T08:00:00.000Z", "Kathmandu is 5:45 ahead");
     assert_eq!(page.value("#opens_at").await, "2026-09-01T13:45");
@@ -115,13 +121,32 @@ async fn a_course_shows_who_takes_it_who_waits_and_who_did_on_a_day() {
     page.find("svg.plot polyline").await;
     page.run("document.getElementById('as_of').value = '2026-09-02'").await;
     page.click_text("Show").await;
-    page.waits_for_path(&format!("/courses/{}?as_of=2026-09-02", algebra.id)).await;
+    page.waits_for_text("As it stood at Sep 2, 2026, 11:59 PM").await;
     let then = page.text("[aria-label='Students on the roster']").await;
     assert!(then.contains("Ana") && !then.contains("Ben"), "{then}");
     page.click_text("The whole roster, to print").await;
     page.waits_for_text("1 student, as it stood at").await;
     page.has_no_complaints().await;
     page.stays_at_home().await;
+}
+
+#[tokio::test]
+async fn a_day_ends_where_it_is_looked_at() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    ana.enrolls_in(&algebra).await.is_created();
+    // 20:00 of the same day in Los Angeles, the next morning in UTC.
+    school.let_pass(Duration::from_hours(19));
+    ben.enrolls_in(&algebra).await.is_created();
+    let page = Browser::open(&school).await.in_zone("America/Los_Angeles").await;
+    page.goto(&format!("/courses/{}", algebra.id)).await;
+    page.run("document.getElementById('as_of').value = '2026-09-01'").await;
+    page.click_text("Show").await;
+    page.waits_for_text("As it stood at Sep 1, 2026, 11:59 PM: 2 students.").await;
+    page.click_text("The whole roster, to print").await;
+    page.waits_for_text("2 students, as it stood at").await;
+    page.has_no_complaints().await;
 }
 
 #[tokio::test]

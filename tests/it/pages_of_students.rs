@@ -77,7 +77,7 @@ async fn whoever_gets_no_seat_is_told_why_or_waits() {
     page.waits_for_text("Full Course is full: the student waits for a seat.").await;
     page.waits_for_text("waits, place 1").await;
     page.click_text("Leave the waitlist of Full Course").await;
-    page.waits_for_text("Dropped Full Course.").await;
+    page.waits_for_text("Left the waitlist of Full Course.").await;
     page.has_no_complaints().await;
 }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::store;
 use crate::db::{Db, DbError};
 use crate::registrar::{CourseId, MAX_ID, StudentId};
+use crate::seats::pages::told;
 
 /// Entries that are shown at a time.
 const SHOWN: i64 = 20;
@@ -90,7 +91,7 @@ impl Told {
             "course.created" => "The course was added".to_owned(),
             "course.updated" => format!("The course was changed: {}", self.changed()),
             "course.deleted" => "The course was deleted".to_owned(),
-            "seats.set" => format!("Seats were set: {}", limits(&self.data)),
+            "seats.set" => format!("Seats were set: {}", self.limits()),
             "seats.removed" => "Seats were limited no longer".to_owned(),
             "enrollment.created" => "enrolled".to_owned(),
             "enrollment.adopted" => "was enrolled already".to_owned(),
@@ -114,6 +115,11 @@ impl Told {
         called("course", self.course.map(i64::from), self.course_name.as_deref())
     }
 
+    fn limits(&self) -> String {
+        // What was told of limits is what they are written as.
+        serde_json::from_value(self.data.clone()).map(|limits| told(&limits)).unwrap_or_default()
+    }
+
     /// A time that was set, as stored.
     #[must_use]
     pub fn time(&self, member: &str) -> Option<&str> {
@@ -128,28 +134,4 @@ impl Told {
 
 fn called(kind: &str, id: Option<i64>, name: Option<&str>) -> String {
     name.map_or_else(|| format!("{kind} {}", id.unwrap_or_default()), str::to_owned)
-}
-
-fn limits(data: &Value) -> String {
-    let capacity = data["capacity"].as_i64().map_or_else(
-        || "no limit".to_owned(),
-        |seats| if seats == 1 { "1 seat".to_owned() } else { format!("{seats} seats") },
-    );
-    let waitlist = data["waitlist_capacity"].as_i64().filter(|places| *places > 0);
-    let waitlist = waitlist.map(|places| format!("a waitlist of {places}"));
-    [Some(capacity), waitlist].into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn limits_are_told_as_far_as_they_limit() {
-        let all = json!({"capacity": 30, "waitlist_capacity": 5, "opens_at": "2026-09-01T08:00:00.000Z", "closes_at": null});
-        assert_eq!(limits(&all), "30 seats, a waitlist of 5");
-        assert_eq!(limits(&json!({"capacity": null, "waitlist_capacity": 0})), "no limit");
-    }
 }

@@ -88,6 +88,8 @@ pub enum Command {
         course_id: CourseId,
         /// The new limits, instead of those before.
         limits: Limits,
+        /// Only if the limits still are what the asker saw.
+        expected: Option<Vec<Version>>,
     },
     /// Limit the enrollment in a course no longer.
     RemoveSeats {

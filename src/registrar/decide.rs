@@ -64,7 +64,11 @@ pub fn decide(command: &Command, facts: &Facts) -> Decision {
         }
         Command::Enroll { student_id, course_id } => enroll(*student_id, *course_id, facts),
         Command::Drop { student_id, course_id, role } => leave(*student_id, *course_id, *role, facts),
-        Command::SetSeats { course_id, limits } => set_seats(*course_id, limits, facts),
+        Command::SetSeats { course_id, limits, expected } => {
+            course(facts, *course_id)?;
+            unless_stale(&facts.limits_of(*course_id), expected.as_deref())?;
+            set_seats(*course_id, limits, facts)
+        }
         Command::RemoveSeats { course_id } => remove_seats(*course_id, facts),
         Command::Batch { operations, all } => Ok(batch(operations, *all, facts.clone())),
     }

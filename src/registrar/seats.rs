@@ -14,7 +14,7 @@ use super::refusal::Refusal;
 pub const MOST_SEATS: i64 = 1_000_000;
 
 /// What limits the enrollment in a course: a row of `course_seats`. The default limits nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Limits {
     /// Seats; `None` is as many as come.
     pub capacity: Option<i64>,
@@ -83,6 +83,13 @@ impl Seats {
 }
 
 impl Seats {
+    /// What limits the course.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let Self { capacity, waitlist_capacity, opens_at, closes_at, .. } = self.clone();
+        Limits { capacity, waitlist_capacity, opens_at, closes_at }
+    }
+
     /// How full the course is.
     #[must_use]
     pub fn count(&self) -> SeatCount {

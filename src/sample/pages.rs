@@ -79,7 +79,8 @@ async fn limit(
         _ => enrolled * 2,
     };
     let limits = Limits { capacity: Some(capacity), waitlist_capacity: 10, ..Limits::default() };
-    registrar.submit::<Seats>(Command::SetSeats { course_id: course.id, limits }, origin.clone()).await?;
+    let command = Command::SetSeats { course_id: course.id, limits, expected: None };
+    registrar.submit::<Seats>(command, origin.clone()).await?;
     if capacity > enrolled {
         return Ok(());
     }

@@ -32,7 +32,7 @@ async fn set(
     _: NoQuery,
     Json(draft): Json<NewSeats>,
 ) -> Result<Found<Seats>, Refused<(CourseNotFound,)>> {
-    let command = Command::SetSeats { course_id: course.found()?, limits: draft.into() };
+    let command = Command::SetSeats { course_id: course.found()?, limits: draft.into(), expected: None };
     Ok(Found(app.registrar.submit(command, origin()).await?))
 }
 

@@ -7,12 +7,14 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
 
 use super::api::NewSeats;
+use super::store;
 use crate::app::App;
 use crate::courses::pages::{CourseView, course_page};
 use crate::http::extract::{Named, NoQuery};
 use crate::http::paging::Here;
 use crate::http::problem::Problem;
-use crate::registrar::{Command, CourseId, Seats};
+use crate::registrar::{Command, CourseId, Limits, Refusal, Seats, Version};
+use crate::ui::edit::version_field;
 use crate::ui::form::{key_after, new_key};
 use crate::ui::{Filled, Form, Refused, Typed, submit};
 
@@ -31,6 +33,8 @@ impl Filled for NewSeats {
 pub struct SeatsForm {
     /// What stands in it.
     pub typed: Typed,
+    /// The version of the limits that are changed: what was shown, until it is shown what they have become.
+    pub version: Option<String>,
     /// Why it was not done.
     pub refusal: Option<String>,
     /// Names the form.
@@ -42,20 +46,50 @@ impl SeatsForm {
     #[must_use]
     pub fn of(seats: &Seats) -> Self {
         let time = |time: &Option<String>| time.clone().unwrap_or_default();
-        Self::with(Typed::with([
+        let typed = Typed::with([
             ("capacity", seats.capacity.map_or_else(String::new, |capacity| capacity.to_string())),
             ("waitlist_capacity", seats.waitlist_capacity.to_string()),
             ("opens_at", time(&seats.opens_at)),
             ("closes_at", time(&seats.closes_at)),
-        ]))
+        ]);
+        Self { typed, version: Some(version_of(seats)), refusal: None, key: new_key() }
     }
 
-    fn with(typed: Typed) -> Self {
-        Self { typed, refusal: None, key: new_key() }
+    /// The form as it was sent, with why it was not done.
+    async fn refused(self, app: &App, id: CourseId, refusal: Refusal) -> Result<(StatusCode, Self), Problem> {
+        let (is_stale, key) = (matches!(refusal, Refusal::Stale(_)), key_after(&refusal));
+        let problem = Problem::from(refusal);
+        let status = problem.status();
+        if !is_stale {
+            return Ok((status, Self { refusal: Some(problem.detail().to_owned()), key, ..self }));
+        }
+        let seats = store::find(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?;
+        let now = told(&seats.limits());
+        let refusal = format!(
+            "Somebody has changed the seats since you looked. They are now: {now}. Save to replace that."
+        );
+        Ok((status, Self { version: Some(version_of(&seats)), refusal: Some(refusal), key, ..self }))
     }
 }
 
-/// Limits the seats.
+/// Limits in words, but the times.
+#[must_use]
+pub fn told(limits: &Limits) -> String {
+    let seats = match limits.capacity {
+        None => "no limit".to_owned(),
+        Some(1) => "1 seat".to_owned(),
+        Some(seats) => format!("{seats} seats"),
+    };
+    match limits.waitlist_capacity {
+        0 => seats,
+        places => format!("{seats}, a waitlist of {places}"),
+    }
+}
+
+fn version_of(seats: &Seats) -> String {
+    version_field(Version::of(&seats.limits()))
+}
+
 async fn set(
     State(app): State<App>,
     course: Named<CourseId>,
@@ -63,21 +97,31 @@ async fn set(
     here: Here,
     form: Form<NewSeats>,
 ) -> Result<Response, Problem> {
-    let course_id = course.found()?;
-    let mut again = SeatsForm::with(form.typed);
-    let status = match form.draft {
-        None => StatusCode::UNPROCESSABLE_ENTITY,
+    let (course_id, expected) = (course.found()?, form.expected());
+    let again = SeatsForm { typed: form.typed, version: form.seen, refusal: None, key: new_key() };
+    let (status, again) = match form.draft {
+        None => (StatusCode::UNPROCESSABLE_ENTITY, again),
         Some(draft) => {
-            let command = Command::SetSeats { course_id, limits: draft.into() };
+            let command = Command::SetSeats { course_id, limits: draft.into(), expected };
             let Err(refusal) = submit::<Seats>(&app.registrar, command).await else {
                 return Ok(Redirect::to(&format!("/courses/{course_id}?saved=seats")).into_response());
             };
-            again.key = key_after(&refusal);
-            let problem = Problem::from(refusal);
-            again.refusal = Some(problem.detail().to_owned());
-            problem.status()
+            again.refused(&app, course_id, refusal).await?
         }
     };
     let page = course_page(&app, course_id, &CourseView::default(), &here, Some(again)).await?;
     Ok(Refused(status, page).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_told_as_far_as_they_limit() {
+        let limits =
+            |capacity, waitlist_capacity| Limits { capacity, waitlist_capacity, ..Limits::default() };
+        let all = [limits(None, 0), limits(Some(1), 0), limits(Some(30), 5)].map(|limits| told(&limits));
+        assert_eq!(all, ["no limit", "1 seat", "30 seats, a waitlist of 5"]);
+    }
 }

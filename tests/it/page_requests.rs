@@ -225,6 +225,27 @@ async fn seats_are_set_by_a_form() {
 }
 
 #[tokio::test]
+async fn seats_that_somebody_else_has_set_meanwhile_are_shown_before_they_are_replaced() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let seats = format!("{}/seats", algebra.url());
+    school.put(&seats).json(&json!({"capacity": 30})).await.is_ok();
+    let seen = school.page(&format!("/courses/{}", algebra.id)).await.is_ok().hidden("if_match");
+    school.put(&seats).json(&json!({"capacity": 40, "waitlist_capacity": 5})).await.is_ok();
+    let path = format!("/courses/{}/seats", algebra.id);
+    let fields = |seen| {
+        let limits = [("capacity", "30"), ("waitlist_capacity", "0"), ("opens_at", ""), ("closes_at", "")];
+        [vec![("if_match", seen)], limits.to_vec()].concat()
+    };
+    let told = school.form(&path, &fields(seen.as_str())).await;
+    let now = told.hidden("if_match");
+    assert!(told.text().contains("value=\"30\""));
+    assert!(told.is_page(412).contains("They are now: 40 seats, a waitlist of 5. Save to replace that."));
+    school.form(&path, &fields(now.as_str())).await.leads_to();
+    assert_eq!(school.get(&seats).await.is_ok().json()["capacity"], 30);
+}
+
+#[tokio::test]
 async fn what_has_changed_meanwhile_is_shown_before_it_is_replaced() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;

@@ -49,7 +49,7 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
             .prop_map(|(student_id, course_id)| Command::Enroll { student_id, course_id }),
         4 => (student(), course(), role)
             .prop_map(|(student_id, course_id, role)| Command::Drop { student_id, course_id, role }),
-        3 => (course(), limits).prop_map(|(course_id, limits)| Command::SetSeats { course_id, limits }),
+        3 => (course(), limits).prop_map(|(course_id, limits)| Command::SetSeats { course_id, limits, expected: None }),
         1 => course().prop_map(|course_id| Command::RemoveSeats { course_id }),
         2 => (proptest::collection::vec(operation, 1..7), any::<bool>())
             .prop_map(|(operations, all)| Command::Batch { operations, all }),
@@ -100,7 +100,7 @@ proptest! {
                 (Command::Enroll { student_id, course_id }, Ok(Answer::Waitlisted(place))) => {
                     prop_assert_eq!(model.facts.place(*student_id, *course_id), Some(place));
                 }
-                (Command::SetSeats { course_id, limits }, Ok(Answer::Seats(seats))) => {
+                (Command::SetSeats { course_id, limits, .. }, Ok(Answer::Seats(seats))) => {
                     prop_assert_eq!(&model.facts.limits_of(*course_id), limits);
                     prop_assert_eq!(model.facts.seats_of(*course_id), seats);
                 }

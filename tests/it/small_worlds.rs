@@ -21,7 +21,7 @@ fn commands() -> Vec<Command> {
         }
         for (capacity, waitlist_capacity) in [(1, 0), (1, 2), (2, 1)] {
             let limits = Limits { capacity: Some(capacity), waitlist_capacity, ..Limits::default() };
-            commands.push(Command::SetSeats { course_id, limits });
+            commands.push(Command::SetSeats { course_id, limits, expected: None });
         }
         commands.push(Command::RemoveSeats { course_id });
         commands.push(Command::DeleteCourse { id: course_id, drop: true, expected: None });

@@ -171,7 +171,7 @@ fn looks(bench: &Bench, text: &mut String) -> Result<()> {
     let (looks, (time, weight)) = (bench.settings.looks, pages::MOST);
     writeln!(
         text,
-        "## Pages\n\n{} students, {} courses. What one client waits for a page (the median), and what the page weighs with all \\
+        "## Pages\n\n{} students, {} courses. What one client waits for a page (the median), and what the page weighs with all\n\
          that it loads; {time} ms and {weight} kB at most.\n\n| | SQLite, ms | PostgreSQL, ms | kB |\n|---|---|---|---|",
         looks.students, looks.courses
     )?;

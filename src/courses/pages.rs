@@ -202,6 +202,14 @@ struct CoursePage {
     history: History,
 }
 
+impl CoursePage {
+    /// The part of an address that asks for the day that is shown.
+    fn asked_day(&self) -> String {
+        let asked = |day: &Day| format!("as_of={}&until={}", day.chosen, day.end.0);
+        self.day.as_ref().map(asked).unwrap_or_default()
+    }
+}
+
 /// What is looked at of a course.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

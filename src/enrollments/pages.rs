@@ -16,7 +16,7 @@ use super::store;
 use crate::app::App;
 use crate::clock::stamp;
 use crate::db::{Db, DbError};
-use crate::http::extract::{Named, NoQuery, Time};
+use crate::http::extract::{Named, NoQuery, Query, Time};
 use crate::http::fields::invalid;
 use crate::http::paging::Here;
 use crate::http::problem::Problem;
@@ -40,7 +40,7 @@ impl Filled for NewEnrollment {
 async fn enroll(
     State(app): State<App>,
     student: Named<StudentId>,
-    _: NoQuery,
+    Query(view): Query<StudentView>,
     here: Here,
     form: Form<NewEnrollment>,
 ) -> Result<Response, Problem> {
@@ -52,7 +52,7 @@ async fn enroll(
     match submit(&app.registrar, Command::Enroll { student_id, course_id }).await {
         Ok(Admission::Enrolled(_)) => Ok(told(student_id, "enrolled", course_id)),
         Ok(Admission::Waitlisted(_)) => Ok(told(student_id, "waits", course_id)),
-        Err(refusal) => refused(&app, student_id, refusal, &here).await,
+        Err(refusal) => refused(&app, student_id, &view, refusal, &here).await,
     }
 }
 
@@ -85,7 +85,7 @@ async fn end(
     let command = Command::Drop { student_id, course_id, role: Role::Registrar };
     match submit::<()>(&app.registrar, command).await {
         Ok(()) => Ok(told(student_id, done, course_id)),
-        Err(refusal) => refused(app, student_id, refusal, here).await,
+        Err(refusal) => refused(app, student_id, &StudentView::default(), refusal, here).await,
     }
 }
 
@@ -97,12 +97,12 @@ fn told(student_id: StudentId, done: &str, course_id: CourseId) -> Response {
 async fn refused(
     app: &App,
     student_id: StudentId,
+    view: &StudentView,
     refusal: Refusal,
     here: &Here,
 ) -> Result<Response, Problem> {
     let problem = Problem::from(refusal);
-    let view = StudentView::default();
-    let page = student_page(app, student_id, &view, here, Some(problem.detail().to_owned())).await?;
+    let page = student_page(app, student_id, view, here, Some(problem.detail().to_owned())).await?;
     Ok(Refused(problem.status(), page).into_response())
 }
 

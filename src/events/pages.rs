@@ -120,12 +120,6 @@ impl Told {
         serde_json::from_value(self.data.clone()).map(|limits| told(&limits)).unwrap_or_default()
     }
 
-    /// A time that was set, as stored.
-    #[must_use]
-    pub fn time(&self, member: &str) -> Option<&str> {
-        self.data[member].as_str()
-    }
-
     fn changed(&self) -> String {
         let fields = self.data["changed"].as_array().map(Vec::as_slice).unwrap_or_default();
         fields.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")

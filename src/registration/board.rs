@@ -1,4 +1,5 @@
-//! The board: counted once from the tables, then kept up with the log. So it costs a rush little, however many look on.
+//! The board: counted once from the tables, then kept up with the log, for all who look on together: so it costs a
+//! rush little.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -102,7 +102,6 @@ fn ascii(name: &str) -> String {
     name.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
-/// Names from all over; every school has its own.
 const GIVEN: [&str; 40] = [
     "Ana",
     "Ben",

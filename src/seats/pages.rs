@@ -72,7 +72,7 @@ impl SeatsForm {
     }
 }
 
-/// Limits in words, but the times.
+/// Limits in words; times as stored.
 #[must_use]
 pub fn told(limits: &Limits) -> String {
     let seats = match limits.capacity {
@@ -80,10 +80,13 @@ pub fn told(limits: &Limits) -> String {
         Some(1) => "1 seat".to_owned(),
         Some(seats) => format!("{seats} seats"),
     };
-    match limits.waitlist_capacity {
-        0 => seats,
-        places => format!("{seats}, a waitlist of {places}"),
+    let mut told = vec![seats];
+    if limits.waitlist_capacity > 0 {
+        told.push(format!("a waitlist of {}", limits.waitlist_capacity));
     }
+    told.extend(limits.opens_at.iter().map(|opens| format!("from {opens}")));
+    told.extend(limits.closes_at.iter().map(|closes| format!("until {closes}")));
+    told.join(", ")
 }
 
 fn version_of(seats: &Seats) -> String {
@@ -119,9 +122,14 @@ mod tests {
 
     #[test]
     fn limits_are_told_as_far_as_they_limit() {
-        let limits =
-            |capacity, waitlist_capacity| Limits { capacity, waitlist_capacity, ..Limits::default() };
-        let all = [limits(None, 0), limits(Some(1), 0), limits(Some(30), 5)].map(|limits| told(&limits));
-        assert_eq!(all, ["no limit", "1 seat", "30 seats, a waitlist of 5"]);
+        let limits = |capacity, waitlist_capacity, closes_at: Option<&str>| Limits {
+            capacity,
+            waitlist_capacity,
+            closes_at: closes_at.map(str::to_owned),
+            ..Limits::default()
+        };
+        let all = [limits(None, 0, None), limits(Some(1), 0, Some("noon")), limits(Some(30), 5, None)];
+        let all = all.map(|limits| told(&limits));
+        assert_eq!(all, ["no limit", "1 seat, until noon", "30 seats, a waitlist of 5"]);
     }
 }

@@ -42,6 +42,27 @@ pub(crate) fn instant(stamp: impl Display, _: &dyn Values) -> Result<String> {
     })
 }
 
+/// The stored times in a text and what stands around them: pieces of it, and whether they are times.
+pub(crate) fn around_times(text: &str) -> Vec<(bool, &str)> {
+    let (mut pieces, mut rest) = (Vec::new(), text);
+    while let Some((before, time, after)) = first_time(rest) {
+        pieces.extend([(false, before), (true, time)]);
+        rest = after;
+    }
+    pieces.push((false, rest));
+    pieces
+}
+
+/// A text parted by the first stored time in it.
+fn first_time(text: &str) -> Option<(&str, &str, &str)> {
+    const LENGTH: usize = "2026-09-01T08:00:00.000Z".len();
+    text.match_indices('Z').find_map(|(last, _)| {
+        let begin = (last + 1).checked_sub(LENGTH)?;
+        let time = text.get(begin..=last).filter(|time| time.parse::<Timestamp>().is_ok())?;
+        Some((&text[..begin], time, &text[last + 1..]))
+    })
+}
+
 /// A link to this server without the server: however it is reached, the page is there already.
 #[askama::filter_fn]
 pub(crate) fn local<'a>(link: &'a str, _: &dyn Values) -> Result<&'a str> {
@@ -77,7 +98,7 @@ fn grouped(number: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{grouped, without_server};
+    use super::{around_times, grouped, without_server};
 
     #[test]
     fn a_link_says_where_on_this_server() {
@@ -87,6 +108,17 @@ mod tests {
             "/courses?after=x",
         ] {
             assert_eq!(without_server(link), "/courses?after=x");
+        }
+    }
+
+    #[test]
+    fn times_are_found_in_a_text() {
+        let (opens, closes) = ("2026-09-01T08:00:00.000Z", "2026-09-02T08:00:00.000Z");
+        let text = format!("Zoë: from {opens} until {closes}.");
+        let pieces = [(false, "Zoë: from "), (true, opens), (false, " until "), (true, closes), (false, ".")];
+        assert_eq!(around_times(&text), pieces);
+        for text in ["", "no time", "ÖÖÖÖÖÖÖÖÖÖÖÖÖZ", "2026-13-01T08:00:00.000Z"] {
+            assert_eq!(around_times(text), [(false, text)]);
         }
     }
 

@@ -9,6 +9,7 @@ use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use super::filters;
 use super::page::{Refused, Shown, with_policy};
 use crate::http::observe::current_request_id;
 use crate::http::problem::{KINDS, Kind, NotFound, Problem};

@@ -1,0 +1,115 @@
+//! Forms: done once, refused in the words of the API, and never over what was not shown.
+
+use serde_json::json;
+
+use crate::school::{School, errors};
+
+#[tokio::test]
+async fn a_form_that_is_sent_twice_is_done_once() {
+    let school = School::open().await;
+    let blank = school.page("/courses/new").await.is_ok();
+    let key = blank.hidden("idempotency_key");
+    let fields = [("idempotency_key", key.as_str()), ("name", "Algebra"), ("level", "graduate")];
+    let [one, other] =
+        [school.form("/courses/new", &fields).await, school.form("/courses/new", &fields).await];
+    assert_eq!(one.leads_to(), other.leads_to());
+    assert_eq!(school.get("/api/v1/courses").await.ids().len(), 1);
+    // The same key for something else is a mistake, and is told so.
+    let other = [("idempotency_key", key.as_str()), ("name", "Botany"), ("level", "graduate")];
+    assert!(school.form("/courses/new", &other).await.is_page(422).contains("was used for another"));
+    assert_ne!(school.page("/courses/new").await.hidden("idempotency_key"), key);
+}
+
+#[tokio::test]
+async fn a_form_is_refused_in_the_words_of_the_api_and_keeps_what_was_typed() {
+    let school = School::open().await;
+    for (path, api, fields) in [
+        ("/courses/new", "/api/v1/courses", [("name", " "), ("level", "undergraduate")]),
+        ("/courses/new", "/api/v1/courses", [("name", "Tab\there"), ("level", "")]),
+        ("/students/new", "/api/v1/students", [("name", "Zoë"), ("email", "zoe at home")]),
+    ] {
+        let body = json!({fields[0].0: fields[0].1, fields[1].0: fields[1].1});
+        let told = school.post(api, body).await.is_refused(400, "invalid-request");
+        let page = school.form(path, &fields).await;
+        for (name, typed) in fields {
+            assert!(page.text().contains(&format!("name=\"{name}\" type=\"")), "{}", page.text());
+            assert!(page.text().contains(&format!("value=\"{typed}\"")), "{typed:?} is lost");
+        }
+        let page = page.is_page(422);
+        for error in errors(&told) {
+            let detail = error.split_once(": ").unwrap().1;
+            assert!(page.contains(detail), "{detail:?} is not in {page}");
+        }
+    }
+    assert_eq!(school.log().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn what_has_changed_meanwhile_is_shown_before_it_is_replaced() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let path = format!("/courses/{}/edit", algebra.id);
+    let seen = school.page(&path).await.is_ok().hidden("if_match");
+    school.patch(&algebra.url(), json!({"name": "Linear Algebra"})).await.is_ok();
+    let fields = |seen| [("if_match", seen), ("name", "Algebra I"), ("level", "undergraduate")];
+    let told = school.form(&path, &fields(seen.as_str())).await;
+    let now = told.hidden("if_match");
+    assert!(told.text().contains("value=\"Algebra I\""));
+    assert!(told.is_page(412).contains("It is now: Name Linear Algebra Level undergraduate"));
+    school.form(&path, &fields(now.as_str())).await.leads_to();
+    assert_eq!(school.get(&algebra.url()).await.is_ok().json()["name"], "Algebra I");
+}
+
+#[tokio::test]
+async fn a_mistake_in_a_form_does_not_make_it_know_what_was_never_shown() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let path = format!("/courses/{}/edit", algebra.id);
+    let seen = school.page(&path).await.is_ok().hidden("if_match");
+    school.patch(&algebra.url(), json!({"level": "graduate"})).await.is_ok();
+    let fields = |name| [("if_match", seen.as_str()), ("name", name), ("level", "undergraduate")];
+    let mistaken = school.form(&path, &fields("")).await.is(422);
+    assert_eq!(mistaken.hidden("if_match"), seen);
+    assert!(school.form(&path, &fields("Algebra I")).await.is_page(412).contains("It is now"));
+    let unreadable = [("if_match", "any"), ("name", "Algebra I"), ("level", "undergraduate")];
+    school.form(&path, &unreadable).await.is(412);
+    assert_eq!(school.get(&algebra.url()).await.is_ok().json()["level"], "graduate");
+}
+
+#[tokio::test]
+async fn nobody_is_dropped_by_a_deletion_that_did_not_speak_of_them() {
+    let school = School::open().await;
+    let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
+    let path = format!("/courses/{}/delete", algebra.id);
+    let page = school.page(&path).await.is_ok();
+    let version = page.hidden("if_match");
+    assert!(
+        !page.text().contains("name=\"drop\"") && page.is_page(200).contains("Nothing else goes with it.")
+    );
+    ana.enrolls_in(&algebra).await.is_created();
+    let told = school.form(&path, &[("if_match", &version)]).await;
+    assert_eq!(told.hidden("drop"), "true");
+    let key = told.hidden("idempotency_key");
+    let told = told.is_page(409);
+    assert!(told.contains("Somebody has enrolled since you looked. This ends 1 enrollment."), "{told}");
+    let fields = [("idempotency_key", key.as_str()), ("if_match", &version), ("drop", "true")];
+    // The second of two clicks is told the same.
+    assert_eq!(school.form(&path, &fields).await.leads_to(), "/courses");
+    assert_eq!(school.form(&path, &fields).await.leads_to(), "/courses");
+    assert_eq!(ana.courses().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_form_that_another_site_sends_is_refused_and_so_is_what_is_no_form() {
+    let school = School::open().await;
+    let fields = [("name", "Algebra"), ("level", "graduate")];
+    let foreign = school.form("/courses/new", &fields).header("sec-fetch-site", "cross-site").await;
+    assert!(foreign.is_page(403).contains("on behalf of a page of another site"));
+    let json = school.post("/courses/new", json!({"name": "Algebra", "level": "graduate"})).await;
+    json.is_refused(415, "unsupported-media-type");
+    let many: Vec<_> = (0..200).map(|_| ("name", "Algebra")).collect();
+    assert!(school.form("/courses/new", &many).await.is_page(400).contains("must have 100 fields at most"));
+    let large = "a".repeat(2 * 1024 * 1024);
+    assert!(school.form("/courses/new", &[("name", &large)]).await.is_page(413).contains("more than 1 MiB"));
+    assert_eq!(school.log().await, [""; 0]);
+}

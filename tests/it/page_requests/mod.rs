@@ -1,0 +1,177 @@
+//! The pages as a browser asks for them, without one: what they are made of, what a form does, what is refused.
+
+mod courses;
+mod forms;
+mod registration;
+mod students;
+
+use regex::Regex;
+use serde_json::json;
+
+use crate::school::{Asking, Reply, School};
+
+impl School {
+    fn page(&self, path: &str) -> Asking {
+        self.get(path).header("accept", "text/html,application/xhtml+xml")
+    }
+
+    /// A form as a browser sends it.
+    fn form(&self, path: &str, fields: &[(&str, &str)]) -> Asking {
+        let mut body = form_urlencoded::Serializer::new(String::new());
+        body.extend_pairs(fields);
+        let asking = self.client.ask("POST", path).header("accept", "text/html");
+        asking.header("content-type", "application/x-www-form-urlencoded").body(body.finish())
+    }
+}
+
+impl Reply {
+    /// A page with this status; what people read of it.
+    #[track_caller]
+    fn is_page(self, status: u16) -> String {
+        let reply = self.is(status);
+        assert_eq!(reply.header("content-type"), "text/html; charset=utf-8");
+        let main = reply.text().split_once("<main").unwrap().1.split_once("</main>").unwrap().0;
+        let text = Regex::new("<[^>]*>").unwrap().replace_all(&main[main.find('>').unwrap() + 1..], " ");
+        text.replace("&#39;", "'").split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Where a form leads once it is done.
+    #[track_caller]
+    fn leads_to(self) -> String {
+        self.is(303).header("location").to_owned()
+    }
+
+    /// The hidden field of a page's first form that has it.
+    #[track_caller]
+    fn hidden(&self, name: &str) -> String {
+        let field = Regex::new(&format!("name=\"{name}\" value=\"([^\"]*)\"")).unwrap();
+        field.captures(self.text()).unwrap_or_else(|| panic!("no {name} in {}", self.text()))[1].to_owned()
+    }
+}
+
+#[tokio::test]
+async fn the_front_door_leads_to_the_courses() {
+    let school = School::open().await;
+    assert_eq!(school.page("/").await.leads_to(), "/courses");
+    let empty = school.page("/courses").await.is_page(200);
+    assert!(empty.contains("No courses yet") && empty.contains("Load the sample school"), "{empty}");
+}
+
+#[tokio::test]
+async fn pages_load_nothing_from_elsewhere_and_are_kept_by_nobody() {
+    let school = School::open().await;
+    let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
+    let elsewhere = Regex::new(r#"(src|href|action)="[^/?#"]|<script>|<style|\sstyle=|\son[a-z]+="#).unwrap();
+    for path in [
+        "/courses".to_owned(),
+        "/courses/new".to_owned(),
+        format!("/courses/{}", algebra.id),
+        format!("/courses/{}/roster", algebra.id),
+        format!("/courses/{}/edit", algebra.id),
+        format!("/courses/{}/delete", algebra.id),
+        "/students".to_owned(),
+        "/students/new".to_owned(),
+        format!("/students/{}", ana.id),
+        format!("/students/{}/edit", ana.id),
+        format!("/students/{}/delete", ana.id),
+        "/registration".to_owned(),
+        "/problems/stale".to_owned(),
+        "/nothing/here".to_owned(),
+    ] {
+        let reply = school.page(&path).await;
+        let policy = reply.header("content-security-policy");
+        assert!(
+            policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'"),
+            "{path}: {policy}"
+        );
+        assert_eq!(reply.header("cache-control"), "private, no-store", "{path}");
+        assert_eq!(reply.header("vary"), "accept, hx-request-type", "{path}");
+        for line in reply.text().lines() {
+            assert!(!elsewhere.is_match(line), "{path} has {line}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_pages_load_is_named_by_its_content_and_kept_for_good() {
+    let school = School::open().await;
+    let page = school.page("/courses").await.is_ok();
+    let loaded = Regex::new(r#"(?:src|href)="(/assets/[^"]+)""#).unwrap();
+    let mut weight = page.body.len();
+    for asset in loaded.captures_iter(page.text()) {
+        let reply = school.get(&asset[1]).await.is_ok();
+        assert_eq!(reply.header("cache-control"), "public, max-age=31536000, immutable");
+        assert!(
+            ["text/css; charset=utf-8", "text/javascript; charset=utf-8", "image/svg+xml"]
+                .contains(&reply.header("content-type"))
+        );
+        weight += reply.body.len();
+    }
+    assert!(weight < 100_000, "all of a page weighs {weight} bytes");
+    school.get("/assets/style.0000000000000000.css").await.is_refused(404, "not-found");
+}
+
+#[tokio::test]
+async fn pages_are_sent_small_to_whoever_can_unpack_them_and_what_is_live_is_not_held_back() {
+    let school = School::open().await;
+    school.course("Algebra").await;
+    let packed = school.page("/courses").header("accept-encoding", "gzip, br").await.is_ok();
+    assert_eq!(packed.header("content-encoding"), "gzip");
+    assert!(packed.body.len() * 2 < school.page("/courses").await.is_ok().body.len());
+    let mut feed = school.get("/registration/feed").header("accept-encoding", "gzip").listen().await;
+    assert!(feed.hears("Algebra").await, "the feed is packed");
+}
+
+#[tokio::test]
+async fn people_are_told_problems_in_a_page_and_programs_in_json() {
+    let school = School::open().await;
+    school.get("/courses/7").await.is_refused(404, "course-not-found");
+    let told = school.page("/courses/7").await.is_page(404);
+    assert!(
+        told.starts_with("404 There is no such course There is no course 7. What this means Request "),
+        "{told}"
+    );
+    assert!(school.page("/students/0").await.is_page(404).contains("an id is a whole number from 1"));
+    assert!(school.page("/nowhere").await.is_page(404).contains("There is nothing at this address"));
+    assert!(school.page("/courses?sort=size").await.is_page(400).contains("unknown variant"));
+    // Whoever asks the API is answered by the API.
+    school.page("/api/v1/courses/7").await.is_refused(404, "course-not-found");
+}
+
+#[tokio::test]
+async fn what_a_name_has_in_it_is_text_on_every_page() {
+    let school = School::open().await;
+    let name = "<script>alert(1)</script>\"'&";
+    let course = school.post("/api/v1/courses", json!({"name": name, "level": name})).await.is_created();
+    let student = json!({"name": name, "email": "a@example.edu"});
+    let student = school.post("/api/v1/students", student).await.is_created().json()["id"].to_string();
+    let course = course.json()["id"].to_string();
+    school.form(&format!("/students/{student}/courses"), &[("course_id", &course)]).await.leads_to();
+    for path in [
+        "/courses".to_owned(),
+        format!("/courses?q={}", "%3Cscript%3E"),
+        format!("/courses/{course}"),
+        format!("/courses/{course}/edit"),
+        format!("/courses/{course}/delete"),
+        format!("/students/{student}?q=alert&enrolled={course}"),
+        format!("/students/{student}/edit"),
+        "/registration".to_owned(),
+    ] {
+        let reply = school.page(&path).await.is_ok();
+        assert!(reply.text().contains("alert(1)"), "{path} does not tell the name");
+        assert!(!reply.text().contains("<script>") && !reply.text().contains("\"\"'"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_part_that_changes_is_sent_where_htmx_asks_for_it() {
+    let school = School::open().await;
+    school.courses(["Algebra", "Botany"]).await;
+    let part = school.page("/courses?q=bot").header("hx-request-type", "partial").await.is_ok();
+    assert!(part.text().trim_start().starts_with("<div id=\"rows\""), "{}", part.text());
+    assert!(part.text().contains("Botany") && !part.text().contains("Algebra"));
+    assert!(part.text().contains("<hx-partial hx-target=\"#found\">1 course</hx-partial>"));
+    let wrong = format!("/courses?q={}", "a".repeat(300));
+    let problem = school.page(&wrong).header("hx-request-type", "partial").await.is(400);
+    assert_eq!(problem.header("hx-retarget"), "#main");
+}

@@ -1,0 +1,68 @@
+//! The board, and the sample school.
+
+use std::future::IntoFuture as _;
+
+use serde_json::json;
+
+use crate::school::School;
+
+#[tokio::test]
+async fn one_click_fills_an_empty_school_and_no_other() {
+    let school = School::open().await;
+    let [one, other] = [school.form("/sample", &[]), school.form("/sample", &[])];
+    let (one, other) = tokio::join!(one.into_future(), other.into_future());
+    assert_eq!([one.leads_to(), other.leads_to()], ["/courses", "/courses"]);
+    let [students, courses] = ["students", "courses"].map(|rows| format!("/api/v1/{rows}"));
+    assert_eq!(school.get(&students).await.ids().len(), 500);
+    let told = school.get(&courses).await.is_ok().json();
+    let full = |course: &&serde_json::Value| course["seats"]["waitlisted"].as_i64() > Some(0);
+    assert_eq!(told.as_array().unwrap().len(), 40);
+    assert!(told.as_array().unwrap().iter().filter(full).count() > 3, "nobody waits: {told}");
+    school.form("/sample", &[]).await.leads_to();
+    assert_eq!(school.get(&students).await.ids().len(), 500);
+}
+
+#[tokio::test]
+async fn the_board_counts_what_happens_and_what_is_refused() {
+    let school = School::open().await;
+    let [algebra, _] = school.courses(["Algebra", "Botany"]).await;
+    let board = async || school.page("/registration").await.is_page(200);
+    assert!(board().await.contains("Adds a minute 0"));
+    let [ana, ben, eve] = school.students(["Ana", "Ben", "Eve"]).await;
+    let seats = json!({"capacity": 1, "waitlist_capacity": 1});
+    school.put(&format!("{}/seats", algebra.url())).json(&seats).await.is_ok();
+    ana.enrolls_in(&algebra).await.is_created();
+    ben.enrolls_in(&algebra).await.is(202);
+    eve.enrolls_in(&algebra).await.is_refused(409, "waitlist-full");
+    let told = board().await;
+    for told_once in [
+        "Adds a minute 1",
+        "To waitlists a minute 1",
+        "Courses that are full 1 of 2",
+        "Waiting for a seat 1",
+        "The waitlist is full 1",
+        "Algebra 1 of 1 1 of 1 1 waiting",
+    ] {
+        assert!(told.contains(told_once), "{told_once:?} is not in {told}");
+    }
+    ana.drops(&algebra).await.is(204);
+    school.meanwhile("insert into courses (id, name, level) values (99, 'Found', 'graduate')");
+    school.patch(&algebra.url(), json!({"name": "Algebra I"})).await.is_ok();
+    let told = board().await;
+    assert!(told.contains("Drops a minute 1") && told.contains("Adds a minute 2"), "{told}");
+    assert!(told.contains("Waiting for a seat 0") && told.contains("Algebra I 1 of 1 1 of 1"), "{told}");
+}
+
+#[tokio::test]
+async fn whoever_looks_at_the_board_is_told_what_changes_until_the_server_stops() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let ana = school.student("Ana").await;
+    let mut feed = school.get("/registration/feed").listen().await;
+    assert!(feed.hears("Algebra").await);
+    ana.enrolls_in(&algebra).await.is_created();
+    assert!(feed.hears("<dt>Adds a minute</dt><dd>1</dd>").await);
+    let closing = tokio::spawn(school.close());
+    assert!(!feed.hears("nothing more").await);
+    closing.await.unwrap();
+}

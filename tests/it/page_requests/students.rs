@@ -1,0 +1,125 @@
+//! The pages of students.
+
+use regex::Regex;
+use serde_json::json;
+
+use crate::school::{Course, School, Student};
+
+#[tokio::test]
+async fn a_page_says_that_something_was_done_only_while_it_is_so() {
+    let school = School::open().await;
+    let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
+    ana.enrolls_in(&algebra).await.is_created();
+    let told = async |what: &str| {
+        school.page(&format!("/students/{}?{what}={}", ana.id, algebra.id)).await.is_page(200)
+    };
+    assert!(told("enrolled").await.contains("Enrolled in Algebra"));
+    assert!(!told("dropped").await.contains("Dropped Algebra"));
+    ana.drops(&algebra).await.is(204);
+    assert!(!told("enrolled").await.contains("Enrolled in Algebra"));
+    assert!(told("dropped").await.contains("Dropped Algebra . Undo"));
+    assert!(told("left").await.contains("Left the waitlist of Algebra"));
+}
+
+#[tokio::test]
+async fn who_enrolls_and_drops_by_forms_is_told_what_came_of_it() {
+    let school = School::open().await;
+    let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    let seats = json!({"capacity": 1, "waitlist_capacity": 1});
+    school.put(&format!("{}/seats", algebra.url())).json(&seats).await.is_ok();
+    let enroll = |student: &Student, course: &Course| {
+        school.form(&format!("/students/{}/courses", student.id), &[("course_id", &course.id.to_string())])
+    };
+    let leads = enroll(&ana, &algebra).await.leads_to();
+    assert!(school.page(&leads).await.is_page(200).contains("Enrolled in Algebra ."));
+    let leads = enroll(&ben, &algebra).await.leads_to();
+    let page = school.page(&leads).await.is_page(200);
+    assert!(page.contains("Algebra is full: the student waits for a seat."), "{page}");
+    assert!(page.contains("waits, place 1"), "{page}");
+    assert!(enroll(&ana, &algebra).await.is_page(409).contains("is enrolled in course"));
+    let drop = format!("/students/{}/courses/{}/drop", ana.id, algebra.id);
+    let leads = school.form(&drop, &[]).await.leads_to();
+    assert!(school.page(&leads).await.is_page(200).contains("The seat has gone to somebody who waited"));
+    assert!(school.form(&drop, &[]).await.is_page(404).contains("is not enrolled"));
+    assert!(
+        school.form(&format!("/students/{}/courses", ana.id), &[]).await.is_page(400).contains("is required")
+    );
+    assert_eq!(botany.roster().await, [""; 0]);
+    assert_eq!(algebra.roster().await, ["Ben"]);
+    let history = school.page(&format!("/courses/{}", algebra.id)).await.is_page(200);
+    for told in [
+        "Ben got a seat from the waitlist",
+        "Ana dropped the course",
+        "Seats were set: 1 seat, a waitlist of 1",
+    ] {
+        assert!(history.contains(told), "{told} is not in {history}");
+    }
+}
+
+#[tokio::test]
+async fn who_cannot_be_enrolled_keeps_what_was_searched_and_is_told_when() {
+    let school = School::open().await;
+    let (ana, algebra) = (school.student("Ana").await, school.course("Algebra & more").await);
+    let seats = json!({"capacity": null, "opens_at": "2026-12-01T08:00:00Z"});
+    school.put(&format!("{}/seats", algebra.url())).json(&seats).await.is_ok();
+    let found = school.page(&format!("/students/{}?q=algebra+%26", ana.id)).await.is_ok();
+    let action = Regex::new(r#"action="(/students/\d+/courses[^"]*)""#).unwrap();
+    let action = action.captures(found.text()).unwrap()[1].to_owned();
+    let told = school.form(&action, &[("course_id", &algebra.id.to_string())]).await;
+    assert!(told.text().contains("value=\"algebra &#38;\""), "{}", told.text());
+    let opens = "<time datetime=\"2026-12-01T08:00:00.000Z\">1 December 2026, 08:00 UTC</time>";
+    assert!(told.text().contains(opens), "{}", told.text());
+    let told = told.is_page(409);
+    assert!(told.contains("opens at 1 December 2026, 08:00 UTC ."), "{told}");
+    assert!(told.contains("Algebra &#38; more undergraduate Enroll"), "{told}");
+}
+
+#[tokio::test]
+async fn students_are_looked_for_among_those_who_are_there_now() {
+    let school = School::open().await;
+    school.meanwhile("insert into students (id, name, email) values (70, 'ZOË Found', 'found@example.edu')");
+    let found = async |q: &str| school.page(&format!("/students?q={q}")).await.is_page(200);
+    assert!(found("zo%C3%AB").await.contains("ZOË Found"));
+    let ana = school.student("Ana 100%").await;
+    assert!(found("ANA").await.contains("Ana 100%"));
+    assert!(found("0%25").await.contains("Ana 100%"));
+    assert!(!found("a%25").await.contains("Ana"));
+    school.patch(&ana.url(), json!({"name": "Beatrix"})).await.is_ok();
+    assert!(found("beatrix").await.contains("Beatrix"));
+    assert!(!found("ana+100").await.contains("Beatrix"));
+    school.delete(&ana.url()).await.is(204);
+    assert!(!found("beatrix").await.contains("Beatrix"));
+    // Who is shown is read again: nobody is shown under a name that they no longer have.
+    school.meanwhile("update students set name = 'Zoë Lost' where id = 70");
+    assert!(found("zo%C3%AB").await.contains("Zoë Lost"));
+    school.meanwhile("delete from students where id = 70");
+    assert!(!found("zo%C3%AB").await.contains("Zoë Lost"));
+}
+
+#[tokio::test]
+async fn a_list_by_name_shows_everybody_once_in_both_directions() {
+    let school = School::open().await;
+    for number in 0..120 {
+        // Four of a name.
+        school.student(&format!("Student {:02}", number * 7 % 30)).await;
+    }
+    let rows = Regex::new(r#"href="/students/(\d+)""#).unwrap();
+    let next = Regex::new(r#"rel="next" href="([^"]+)""#).unwrap();
+    let shown = async |first: &str| {
+        let (mut shown, mut path) = (Vec::new(), Some(first.to_owned()));
+        while let Some(asked) = path.take() {
+            let page = school.page(&asked).await.is_ok();
+            assert!(page.text().contains("120 students"), "{}", page.text());
+            shown.extend(rows.captures_iter(page.text()).map(|row| row[1].parse::<i64>().unwrap()));
+            path = next.captures(page.text()).map(|next| next[1].replace("&#38;", "&"));
+        }
+        shown
+    };
+    let api = school.get("/api/v1/students?sort=name").await.ids();
+    assert_eq!(api.len(), 120);
+    assert_eq!(shown("/students?sort=name").await, api);
+    assert_eq!(shown("/students?sort=name&q=student").await, api);
+    let reversed: Vec<_> = api.into_iter().rev().collect();
+    assert_eq!(shown("/students?sort=name&order=desc").await, reversed);
+}

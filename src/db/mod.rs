@@ -89,7 +89,7 @@ impl Db {
     ) -> Result<Vec<T>, DbError> {
         match &self.0 {
             Readers::Sqlite(readers) => readers.query(reach, sql, args.into(), map).await,
-            Readers::Postgres(readers) => readers.query(reach, sql, &args.into(), map).await,
+            Readers::Postgres(readers) => readers.query(reach, sql, args.into(), map).await,
         }
     }
 

@@ -339,3 +339,28 @@ async fn a_commit_that_no_standby_confirms_is_not_acknowledged() {
     other.execute_batch("select pg_reload_conf()").unwrap();
     assert_eq!(ana.id, 1);
 }
+
+#[tokio::test]
+async fn what_is_the_matter_with_one_row_is_not_told_to_those_who_read_others_at_the_same_time() {
+    let school = School::open().await;
+    let mut students = Vec::new();
+    for number in 0..40 {
+        students.push(school.student(&format!("Student {number}")).await);
+    }
+    let broken = students[13].id;
+    school.meanwhile(&format!(
+        "alter table students rename to people;
+         create view students as select id, name, \
+         case when id = {broken} then (1 / (id - id))::text else email end as email from people;"
+    ));
+    for _ in 0..5 {
+        let told = join_all(students.iter().map(async |student| school.get(&student.url()).await)).await;
+        for (reply, student) in told.into_iter().zip(&students) {
+            if student.id == broken {
+                reply.is_refused(500, "internal");
+            } else {
+                assert_eq!(reply.is_ok().json()["id"], student.id);
+            }
+        }
+    }
+}

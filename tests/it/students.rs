@@ -1,5 +1,7 @@
 //! Students: a name and an address.
 
+use std::future::IntoFuture as _;
+
 use axum::http::HeaderValue;
 use futures_util::future::join_all;
 use serde_json::json;
@@ -28,6 +30,38 @@ async fn a_student_is_added_and_read_again() {
     let list = school.get(STUDENTS).await.is_ok();
     assert_eq!(list.json(), json!([added.json()]));
     assert_eq!(list.header("x-total-count"), "1");
+}
+
+#[tokio::test]
+async fn whoever_reads_at_the_same_time_as_others_is_told_of_their_own() {
+    let school = School::open().await;
+    let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
+    let mut students = Vec::new();
+    for number in 0..40 {
+        let student = school.student(&format!("Student {number}")).await;
+        if number % 3 > 0 {
+            student.enrolls_in(&algebra).await.is_created();
+        }
+        if number % 3 > 1 {
+            student.enrolls_in(&botany).await.is_created();
+        }
+        students.push(student);
+    }
+    for _ in 0..5 {
+        let told = join_all(students.iter().map(async |student| {
+            let (name, courses, nobody) = tokio::join!(
+                school.get(&student.url()).into_future(),
+                student.courses(),
+                school.get(&format!("{STUDENTS}/{}", student.id + 1000)).into_future(),
+            );
+            nobody.is_refused(404, "student-not-found");
+            (name.is_ok().json()["name"].clone(), courses)
+        }));
+        for ((name, courses), number) in told.await.into_iter().zip(0..) {
+            assert_eq!(name, format!("Student {number}"));
+            assert_eq!(courses, ["Algebra", "Botany"][..number % 3], "student {number}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod connect;
 mod error;
 mod pack;
 mod readers;
+mod reads_by_key;
 mod tls;
 mod value;
 mod writer;
@@ -13,10 +14,10 @@ mod writer;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use futures_util::StreamExt as _;
 use futures_util::future::try_join_all;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Error, RowStream, Statement};
+use tokio_postgres::{Client, Error, Row as Found, RowStream, Statement};
 
 pub(super) use self::address::Address;
 use self::error::said;
@@ -91,23 +92,31 @@ impl Session {
             return Ok(Vec::new());
         }
         let statement = self.prepared(sql).await.map_err(said)?;
-        if let Some((packed, arrays)) = self.packed(sql, statement.as_ref(), sets).await? {
-            let mut found: Vec<_> = sets.iter().map(|_| Vec::new()).collect();
-            let rows = self.client().query_raw(&packed, arrays).await.map_err(said)?;
-            let mut rows = std::pin::pin!(rows);
-            while let Some(row) = rows.next().await {
-                let row = row.map_err(said)?;
-                let place = Row::postgres(&row).int(row.len() - 1)?;
-                let of_set = usize::try_from(place - 1).ok().and_then(|place| found.get_mut(place));
-                of_set
-                    .ok_or_else(|| {
-                        DbError::Engine(format!("a row for the set {place}, which was not asked"))
-                    })?
-                    .push(map(&Row::postgres(&row))?);
-            }
-            return Ok(found);
+        if let Some(found) = self.query_packed(sql, statement.as_ref(), sets).await? {
+            return found.iter().map(|rows| mapped(rows, map)).collect();
         }
         try_join_all(sets.iter().map(|args| self.query_prepared(statement.as_ref(), sql, args, map))).await
+    }
+
+    /// What one statement finds for each of the sets; nothing where there is none for them all.
+    async fn query_packed(
+        &self,
+        sql: &str,
+        statement: Option<&Statement>,
+        sets: &[Vec<Arg>],
+    ) -> Result<Option<Vec<Vec<Found>>>, DbError> {
+        let Some((packed, arrays)) = self.packed(sql, statement, sets).await? else { return Ok(None) };
+        let mut found: Vec<_> = sets.iter().map(|_| Vec::new()).collect();
+        let mut rows = std::pin::pin!(self.client().query_raw(&packed, arrays).await.map_err(said)?);
+        while let Some(row) = rows.next().await {
+            let row = row.map_err(said)?;
+            let place = Row::postgres(&row).int(row.len() - 1)?;
+            let of_set = usize::try_from(place - 1).ok().and_then(|place| found.get_mut(place));
+            of_set
+                .ok_or_else(|| DbError::Engine(format!("a row for the set {place}, which was not asked")))?
+                .push(row);
+        }
+        Ok(Some(found))
     }
 
     /// As [`Session::query_many`]; how many rows each changed.
@@ -153,13 +162,22 @@ impl Session {
         args: &[Arg],
         map: Map<T>,
     ) -> Result<Vec<T>, DbError> {
-        let mut rows = std::pin::pin!(self.rows(statement, sql, args).await.map_err(said)?);
-        let mut found = Vec::new();
-        while let Some(row) = rows.next().await {
-            found.push(map(&Row::postgres(&row.map_err(said)?))?);
-        }
-        Ok(found)
+        mapped(&self.query_alone(statement, sql, args).await?, map)
     }
+
+    async fn query_alone(
+        &self,
+        statement: Option<&Statement>,
+        sql: &str,
+        args: &[Arg],
+    ) -> Result<Vec<Found>, DbError> {
+        let rows = self.rows(statement, sql, args).await.map_err(said)?;
+        rows.map_err(said).try_collect().await
+    }
+}
+
+fn mapped<T>(rows: &[Found], map: Map<T>) -> Result<Vec<T>, DbError> {
+    rows.iter().map(|row| map(&Row::postgres(row))).collect()
 }
 
 /// What PostgreSQL has under another name. Its `lower` goes by the collation of what it is given, which may know ASCII

@@ -15,6 +15,9 @@ pub(super) type Array<'a> = Box<dyn ToSql + Sync + Send + 'a>;
 /// order, and of an insert of nothing but parameters. What a read finds has the place of its set, from 1 on, as its last
 /// column.
 pub(super) fn packed(sql: &str, statement: &Statement) -> Option<String> {
+    if statement.params().is_empty() {
+        return None;
+    }
     let kinds: Option<Vec<_>> = statement.params().iter().map(array_of).collect();
     let arrays = kinds?.into_iter().zip(1..).map(|(kind, place)| format!("${place}::{kind}"));
     let rows = format!(

@@ -1,9 +1,6 @@
-//! The connections that read. A few are shared: reads by key follow each other on them without waiting for answers. What
-//! takes long has a connection to itself.
+//! The connections that read. A few are shared by reads by key; what takes long has a connection to itself.
 
-use std::num::NonZero;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deadpool::managed::{self, Metrics, Object, Pool, RecycleResult};
@@ -11,14 +8,10 @@ use futures_util::{Stream, StreamExt as _};
 use tokio::sync::Semaphore;
 
 use super::error::said;
+use super::reads_by_key::ReadsByKey;
 use super::{Address, Session};
 use crate::db::{Arg, DbError, Map, Patience, Reach, Row, chunks};
 
-/// Connections that reads by key share: no more than there are cores here, for the more reads share one the fewer times
-/// are they sent.
-const SHARED: usize = 3;
-/// Reads by key under way at once; one more is refused at once.
-const KEY_READS: usize = 4096;
 /// Reads at once that go through a whole table, each on a connection of its own.
 const SCANS: usize = 2;
 /// Scans under way or waiting; one more is refused at once.
@@ -27,16 +20,11 @@ const WAITING_SCANS: usize = 128;
 const STREAMS: usize = 8;
 /// How long a read is tried again while the server is away.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a failure to connect answers for the others that want the same connection.
-const RECONNECT: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub(in crate::db) struct Readers {
-    address: Address,
-    shared: Vec<Shared>,
-    next: AtomicUsize,
+    by_key: ReadsByKey,
     own: Pool<Sessions>,
-    key_reads: Semaphore,
     waiting_scans: Semaphore,
     scans: Semaphore,
     streams: Arc<Semaphore>,
@@ -45,17 +33,13 @@ pub(in crate::db) struct Readers {
 impl Readers {
     /// Connects nowhere yet.
     pub(in crate::db) fn start(address: Address) -> Result<Self, DbError> {
-        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let own = Pool::builder(Sessions(address.clone()))
             .max_size(SCANS + STREAMS)
             .build()
             .map_err(|error| DbError::Engine(error.to_string()))?;
         Ok(Self {
-            address,
-            shared: (0..cores.min(SHARED)).map(|_| Shared::default()).collect(),
-            next: AtomicUsize::new(0),
+            by_key: ReadsByKey::of(address),
             own,
-            key_reads: Semaphore::new(KEY_READS),
             waiting_scans: Semaphore::new(WAITING_SCANS),
             scans: Semaphore::new(SCANS),
             streams: Arc::new(Semaphore::new(STREAMS)),
@@ -65,17 +49,15 @@ impl Readers {
     pub(in crate::db) async fn query<T>(
         &self,
         reach: Reach,
-        sql: &str,
-        args: &[Arg],
+        sql: &'static str,
+        args: Vec<Arg>,
         map: Map<T>,
     ) -> Result<Vec<T>, DbError> {
         let mut patience = Patience::lasting(PATIENCE);
-        let waiting = if reach == Reach::Key { &self.key_reads } else { &self.waiting_scans };
-        let _place = waiting.try_acquire().map_err(|_| DbError::Busy)?;
         loop {
             let read = match reach {
-                Reach::Key => self.query_shared(sql, args, map).await,
-                Reach::Scan => self.query_alone(sql, args, map).await,
+                Reach::Key => self.by_key.query(sql, args.clone(), map).await,
+                Reach::Scan => self.query_alone(sql, &args, map).await,
             };
             match read {
                 Err(error) => patience.after(error).await?,
@@ -84,13 +66,8 @@ impl Readers {
         }
     }
 
-    async fn query_shared<T>(&self, sql: &str, args: &[Arg], map: Map<T>) -> Result<Vec<T>, DbError> {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.shared.len();
-        let session = self.shared[turn].session(&self.address).await?;
-        session.query(sql, args, map).await
-    }
-
     async fn query_alone<T>(&self, sql: &str, args: &[Arg], map: Map<T>) -> Result<Vec<T>, DbError> {
+        let _place = self.waiting_scans.try_acquire().map_err(|_| DbError::Busy)?;
         let _turn = self.scans.acquire().await.map_err(|_| DbError::Busy)?;
         self.own().await?.query(sql, args, map).await
     }
@@ -150,47 +127,6 @@ async fn read_chunks<T>(
         if is_last {
             return Ok(());
         }
-    }
-}
-
-/// A connection that many use at once.
-#[derive(Debug, Default)]
-struct Shared {
-    session: Mutex<Option<Arc<Session>>>,
-    failed: tokio::sync::Mutex<Option<(Instant, DbError)>>,
-}
-
-impl Shared {
-    async fn session(&self, address: &Address) -> Result<Arc<Session>, DbError> {
-        if let Some(session) = self.open_session() {
-            return Ok(session);
-        }
-        // One of those who wait connects for all of them.
-        let mut failed = self.failed.lock().await;
-        if let Some(session) = self.open_session() {
-            return Ok(session);
-        }
-        if let Some((when, error)) = failed.as_ref()
-            && when.elapsed() < RECONNECT
-        {
-            return Err(error.clone());
-        }
-        match Session::begin(address, Reach::Key).await {
-            Ok(session) => {
-                let session = Arc::new(session);
-                *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&session));
-                Ok(session)
-            }
-            Err(error) => {
-                *failed = Some((Instant::now(), error.clone()));
-                Err(error)
-            }
-        }
-    }
-
-    fn open_session(&self) -> Option<Arc<Session>> {
-        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
-        session.as_ref().filter(|session| !session.is_closed()).cloned()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Students: a name and an address.
 
 pub mod api;
+mod index;
 pub mod pages;
 mod roll;
 pub mod store;

@@ -49,6 +49,14 @@ impl Session {
         })
     }
 
+    /// The one that there is, or a new one where that is none or has ended.
+    async fn open(kept: Option<Self>, address: &Address, reach: Reach) -> Result<Self, DbError> {
+        match kept.filter(|session| !session.is_closed()) {
+            Some(session) => Ok(session),
+            None => Self::begin(address, reach).await,
+        }
+    }
+
     fn client(&self) -> &Client {
         &self.connection.client
     }
@@ -162,10 +170,10 @@ impl Session {
         args: &[Arg],
         map: Map<T>,
     ) -> Result<Vec<T>, DbError> {
-        mapped(&self.query_alone(statement, sql, args).await?, map)
+        mapped(&self.all_rows(statement, sql, args).await?, map)
     }
 
-    async fn query_alone(
+    async fn all_rows(
         &self,
         statement: Option<&Statement>,
         sql: &str,

@@ -78,7 +78,7 @@ async fn serve(address: Address, waiting: Arc<Waiting>) {
         if waiting.lock().await.recv_many(&mut asked, TOGETHER).await == 0 {
             return;
         }
-        session = match open(session.take(), &address).await {
+        session = match Session::open(session.take(), &address, Reach::Key).await {
             Ok(open) => {
                 answer(&open, asked).await;
                 Some(open)
@@ -95,13 +95,6 @@ async fn serve(address: Address, waiting: Arc<Waiting>) {
                 None
             }
         };
-    }
-}
-
-async fn open(session: Option<Session>, address: &Address) -> Result<Session, DbError> {
-    match session.filter(|session| !session.is_closed()) {
-        Some(session) => Ok(session),
-        None => Session::begin(address, Reach::Key).await,
     }
 }
 
@@ -140,7 +133,7 @@ impl Alike {
             return;
         }
         let alone = async |(args, answer): (Vec<Arg>, Answer)| {
-            tell(answer, session.query_alone(statement.as_ref(), self.sql, &args).await);
+            tell(answer, session.all_rows(statement.as_ref(), self.sql, &args).await);
         };
         join_all(self.sets.into_iter().zip(self.answers).map(alone)).await;
     }

@@ -28,13 +28,7 @@ impl Writer {
     }
 
     pub(in crate::db) async fn begin(&mut self) -> Result<Tx<'_>, DbError> {
-        if self.session.as_ref().is_none_or(Session::is_closed) {
-            self.session = None;
-        }
-        let session = match self.session.take() {
-            Some(session) => session,
-            None => Session::begin(&self.address, self.reach).await?,
-        };
+        let session = Session::open(self.session.take(), &self.address, self.reach).await?;
         let session = self.session.insert(session);
         session.client().batch_execute(BEGIN).await.map_err(said)?;
         Ok(Tx { session, open: true })

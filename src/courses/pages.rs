@@ -137,9 +137,9 @@ async fn change(
     form: Form<CourseChange>,
 ) -> Result<Response, Problem> {
     let id = id.found()?;
-    let Some(draft) = &form.draft else {
-        return Ok(change_page(&find(&app, id).await?).with(&form).unreadable());
-    };
+    let page = change_page(&find(&app, id).await?);
+    let form = page.changes(form);
+    let Some(draft) = &form.draft else { return Ok(page.with(&form).unreadable()) };
     let (name, level) = (draft.name.clone(), draft.level.clone());
     let command = Command::UpdateCourse { id, name, level, expected: form.expected() };
     Ok(match submit::<Course>(&app.registrar, command).await {

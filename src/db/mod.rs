@@ -271,6 +271,23 @@ impl Tx<'_> {
         }
     }
 
+    /// As [`Tx::query_many`], of a plain `select` from one table; the rows stay as they are read until the transaction ends.
+    ///
+    /// # Errors
+    /// As [`Tx::query_many`]; also [`DbError::Busy`] when another program keeps a row for too long.
+    pub async fn lock_many<T>(
+        &self,
+        sql: &str,
+        sets: &[Vec<Arg>],
+        map: Map<T>,
+    ) -> Result<Vec<Vec<T>>, DbError> {
+        match &self.0 {
+            // The transaction has the file for itself.
+            In::Sqlite(tx) => tx.query_many(sql, sets, map),
+            In::Postgres(tx) => tx.query_many(&format!("{sql} for no key update"), sets, map).await,
+        }
+    }
+
     /// Reads once.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! All rules of registration, as one pure function: no clock, no database, nothing to wait for.
 
 use super::command::{Answer, Command, Done, Operation, Role};
-use super::event::Event;
+use super::event::{Change, Event};
 use super::facts::Facts;
 use super::record::{Course, CourseId, EnrollmentId, Student, StudentId, Version};
 use super::refusal::Refusal;
@@ -32,7 +32,7 @@ pub fn decide(command: &Command, facts: &Facts) -> Decision {
             change("name", &mut student.name, name.as_ref(), &mut changed);
             change("email", &mut student.email, email.as_ref(), &mut changed);
             let answer = Answer::Student(student.clone());
-            Ok((if_any(&changed, || Event::StudentUpdated { student, changed: changed.clone() }), answer))
+            Ok((if_any(changed, |changed| Event::StudentUpdated { student, changed }), answer))
         }
         Command::DeleteStudent { id, drop, expected } => {
             unless_stale(student(facts, *id)?, expected.as_deref())?;
@@ -56,7 +56,7 @@ pub fn decide(command: &Command, facts: &Facts) -> Decision {
             change("level", &mut course.level, level.as_ref(), &mut changed);
             let seats = facts.limits.contains_key(id).then(|| facts.seats_of(*id).count());
             let answer = Answer::Course(Course { seats, ..course.clone() });
-            Ok((if_any(&changed, || Event::CourseUpdated { course, changed: changed.clone() }), answer))
+            Ok((if_any(changed, |changed| Event::CourseUpdated { course, changed }), answer))
         }
         Command::DeleteCourse { id, drop, expected } => {
             unless_stale(course(facts, *id)?, expected.as_deref())?;
@@ -225,16 +225,16 @@ fn change(
     field: &'static str,
     present: &mut Option<String>,
     new: Option<&String>,
-    changed: &mut Vec<&'static str>,
+    changed: &mut Vec<Change>,
 ) {
     if let Some(new) = new
         && present.as_ref() != Some(new)
     {
         *present = Some(new.clone());
-        changed.push(field);
+        changed.push((field, new.clone()));
     }
 }
 
-fn if_any(changed: &[&'static str], event: impl FnOnce() -> Event) -> Vec<Event> {
-    if changed.is_empty() { Vec::new() } else { vec![event()] }
+fn if_any(changed: Vec<Change>, event: impl FnOnce(Vec<Change>) -> Event) -> Vec<Event> {
+    if changed.is_empty() { Vec::new() } else { vec![event(changed)] }
 }

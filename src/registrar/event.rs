@@ -3,28 +3,31 @@
 use super::record::{Course, CourseId, Enrollment, Student, StudentId};
 use super::seats::{Limits, Waiting};
 
+/// The name of a field and its new value.
+pub type Change = (&'static str, String);
+
 /// What happened: one change, which the log keeps for good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A student was added.
     StudentCreated(Student),
-    /// A student is now this; `changed` names the fields that differ.
+    /// A student is now this.
     StudentUpdated {
-        /// As it is now.
+        /// The student after the change.
         student: Student,
-        /// Which fields differ from before.
-        changed: Vec<&'static str>,
+        /// The fields that differ from before.
+        changed: Vec<Change>,
     },
     /// A student was removed.
     StudentDeleted(StudentId),
     /// A course was added.
     CourseCreated(Course),
-    /// A course is now this; `changed` names the fields that differ.
+    /// A course is now this.
     CourseUpdated {
-        /// As it is now.
+        /// The course after the change.
         course: Course,
-        /// Which fields differ from before.
-        changed: Vec<&'static str>,
+        /// The fields that differ from before.
+        changed: Vec<Change>,
     },
     /// A course was removed.
     CourseDeleted(CourseId),
@@ -131,7 +134,8 @@ impl Event {
     pub fn data(&self) -> String {
         match self {
             Self::StudentUpdated { changed, .. } | Self::CourseUpdated { changed, .. } => {
-                serde_json::json!({ "changed": changed }).to_string()
+                let fields: Vec<_> = changed.iter().map(|(field, _)| field).collect();
+                serde_json::json!({ "changed": fields }).to_string()
             }
             Self::SeatsSet {
                 limits: Limits { capacity, waitlist_capacity, opens_at, closes_at }, ..

@@ -145,9 +145,9 @@ async fn change(
     form: Form<StudentChange>,
 ) -> Result<Response, Problem> {
     let id = id.found()?;
-    let Some(draft) = &form.draft else {
-        return Ok(change_page(&find(&app, id).await?).with(&form).unreadable());
-    };
+    let page = change_page(&find(&app, id).await?);
+    let form = page.changes(form);
+    let Some(draft) = &form.draft else { return Ok(page.with(&form).unreadable()) };
     let (name, email) = (draft.name.clone(), draft.email.clone());
     let command = Command::UpdateStudent { id, name, email, expected: form.expected() };
     Ok(match submit::<Student>(&app.registrar, command).await {

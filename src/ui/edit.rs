@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::filters;
-use super::form::{Form, Typed, key_after, new_key};
+use super::form::{Filled, Form, Typed, key_after, new_key};
 use super::page::{Refused, Shown};
 use crate::http::problem::Problem;
 use crate::registrar::{Refusal, Version};
@@ -21,6 +21,15 @@ pub struct Field {
     pub kind: &'static str,
     /// What may stand in it, where that is not plain.
     pub hint: &'static str,
+}
+
+impl Field {
+    /// Whether a browser sends this when the input showed `shown` and nobody touched it: it takes line breaks out of
+    /// single-line inputs, and the blanks around an address too (HTML Standard, value sanitization).
+    fn came_back(&self, shown: &str, sent: &str) -> bool {
+        let line = shown.replace(['\r', '\n'], "").replace('\0', "\u{fffd}");
+        if self.kind == "email" { line.trim_ascii() == sent } else { line == sent }
+    }
 }
 
 /// A record that is added or changed.
@@ -68,6 +77,19 @@ impl EditPage {
             is_stale: false,
             key: new_key(),
         }
+    }
+
+    /// The form without the fields that came back as this page shows them; all of it if it was made from another version
+    /// of the record.
+    #[must_use]
+    pub fn changes<T: Filled>(&self, form: Form<T>) -> Form<T> {
+        if form.seen != self.version {
+            return form;
+        }
+        form.without_unchanged(|name, sent| {
+            let field = self.fields.iter().find(|field| field.name == name);
+            field.is_some_and(|field| field.came_back(self.typed.value(name), sent))
+        })
     }
 
     /// The form as it was sent.

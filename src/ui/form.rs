@@ -71,6 +71,17 @@ impl<T> Form<T> {
     }
 }
 
+impl<T: Filled> Form<T> {
+    /// The form without the fields for which `is_unchanged` holds, given their name and what was sent. Those are neither
+    /// judged nor written, whatever another program has put there.
+    #[must_use]
+    pub fn without_unchanged(self, is_unchanged: impl Fn(&str, &str) -> bool) -> Self {
+        let changed = self.typed.values.iter().filter(|(name, value)| !is_unchanged(name, value));
+        let (draft, errors) = read(changed.cloned().collect());
+        Self { draft, typed: Typed { errors, ..self.typed }, ..self }
+    }
+}
+
 /// What stands in the fields of a form, and what is wrong with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Typed {
@@ -112,13 +123,21 @@ impl<T: Filled, S: Send + Sync> FromRequest<S> for Form<T> {
         let FormFields(values) = FormFields::from_request(request, state).await?;
         let (hidden, values): (Vec<_>, Vec<_>) = values.into_iter().partition(|(name, _)| name == IF_MATCH);
         let seen = hidden.into_iter().next().map(|(_, tag)| tag);
-        let members = values.iter().map(|(name, value)| (name.clone(), member::<T>(name, value))).collect();
-        let read = fields::read_members::<T>(members);
-        let (draft, errors) = match read {
-            Ok(draft) => (Some(draft), Vec::new()),
-            Err(errors) => (None, errors),
-        };
+        let (draft, errors) = read(values.clone());
         Ok(Self { draft, typed: Typed { values, errors }, seen })
+    }
+}
+
+/// The draft, or what is wrong with which field.
+fn read<T: Filled>(values: Vec<(String, String)>) -> (Option<T>, Vec<(String, String)>) {
+    let member = |(name, value): (String, String)| {
+        let member = member::<T>(&name, &value);
+        (name, member)
+    };
+    let members = values.into_iter().map(member).collect();
+    match fields::read_members::<T>(members) {
+        Ok(draft) => (Some(draft), Vec::new()),
+        Err(errors) => (None, errors),
     }
 }
 

@@ -39,6 +39,7 @@ mod rush;
 mod school;
 mod seats;
 mod server;
+mod shared_tables;
 mod small_worlds;
 mod stream;
 mod students;

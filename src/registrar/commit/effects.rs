@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::Outcome;
 use crate::db::Arg;
 use crate::registrar::command::{Answer, Origin};
-use crate::registrar::event::Event;
+use crate::registrar::event::{Change, Event};
 use crate::registrar::record::{Course, CourseId, Enrollment, EnrollmentId, Student, StudentId};
 use crate::registrar::seats::{Limits, Waiting};
 
@@ -14,8 +14,8 @@ use crate::registrar::seats::{Limits, Waiting};
 pub(super) struct Effects<'a> {
     pub(super) new_students: Vec<&'a Student>,
     pub(super) new_courses: Vec<&'a Course>,
-    pub(super) students: BTreeMap<StudentId, &'a Student>,
-    pub(super) courses: BTreeMap<CourseId, &'a Course>,
+    pub(super) students: BTreeMap<StudentId, Changes<'a>>,
+    pub(super) courses: BTreeMap<CourseId, Changes<'a>>,
     pub(super) deleted_students: Vec<StudentId>,
     pub(super) deleted_courses: Vec<CourseId>,
     pub(super) enrolled: BTreeMap<EnrollmentId, &'a Enrollment>,
@@ -24,6 +24,9 @@ pub(super) struct Effects<'a> {
     left: Vec<&'a Waiting>,
     seats: BTreeMap<CourseId, Seats<'a>>,
 }
+
+/// The columns that the batch writes of a row, with their new values. Other columns keep their bytes.
+pub(super) type Changes<'a> = BTreeMap<&'static str, &'a str>;
 
 struct Seats<'a> {
     /// Whether the course had limits before the batch.
@@ -37,16 +40,16 @@ impl<'a> Effects<'a> {
         for (event, _) in happened {
             match event {
                 Event::StudentCreated(student) => effects.new_students.push(student),
-                Event::StudentUpdated { student, .. } => {
-                    effects.students.insert(student.id, student);
+                Event::StudentUpdated { student, changed } => {
+                    effects.students.entry(student.id).or_default().extend(values(changed));
                 }
                 Event::StudentDeleted(id) => {
                     effects.students.remove(id);
                     effects.deleted_students.push(*id);
                 }
                 Event::CourseCreated(course) => effects.new_courses.push(course),
-                Event::CourseUpdated { course, .. } => {
-                    effects.courses.insert(course.id, course);
+                Event::CourseUpdated { course, changed } => {
+                    effects.courses.entry(course.id).or_default().extend(values(changed));
                 }
                 Event::CourseDeleted(id) => {
                     effects.courses.remove(id);
@@ -131,6 +134,10 @@ impl<'a> Effects<'a> {
         };
         self.enrolled.values().map(row).collect()
     }
+}
+
+fn values(changed: &[Change]) -> impl Iterator<Item = (&'static str, &str)> {
+    changed.iter().map(|(field, value)| (*field, value.as_str()))
 }
 
 /// The ids that the tables gave to the batch's new rows, by their stand-ins.

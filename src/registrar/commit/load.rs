@@ -1,6 +1,6 @@
 //! The facts that the commands of a batch need.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::known::{Known, Mark};
 use super::{enrollment, limits, sets};
@@ -77,19 +77,14 @@ async fn load_rows(
     let pairs: Vec<_> =
         wanted.pairs.iter().map(|(student, course)| vec![student.0.into(), course.0.into()]).collect();
     let (students, courses) = (sets(&wanted.students), sets(&wanted.courses));
+    let (locked_students, locked_courses) = (sets(&wanted.locked_students), sets(&wanted.locked_courses));
     let (all_of_student, all_of_course) = (sets(&wanted.all_of_student), sets(&wanted.all_of_course));
     // Side by side: on a server they share one round trip.
-    let (students, courses, of_pairs, of_students, of_courses, waits, limits) = tokio::try_join!(
-        tx.query_many(
-            "select cast(id as bigint), cast(name as text), cast(email as text) from students where id = cast($1 as bigint)",
-            &students,
-            |row| Ok(Student { id: row.int(0)?.into(), name: row.opt_text(1)?, email: row.opt_text(2)? }),
-        ),
-        tx.query_many(
-            "select cast(id as bigint), cast(name as text), cast(level as text) from courses where id = cast($1 as bigint)",
-            &courses,
-            |row| Ok(Course { id: row.int(0)?.into(), name: row.opt_text(1)?, level: row.opt_text(2)?, seats: None }),
-        ),
+    let (students, courses, locked_students, locked_courses, of_pairs, of_students, of_courses, waits, limits) = tokio::try_join!(
+        tx.query_many(STUDENT, &students, student),
+        tx.query_many(COURSE, &courses, course),
+        tx.lock_many(STUDENT, &locked_students, student),
+        tx.lock_many(COURSE, &locked_courses, course),
         tx.query_many(
             "select id, student_id, course_id, enrolled_at from student_courses where student_id = $1 and course_id = $2",
             &pairs,
@@ -112,13 +107,28 @@ async fn load_rows(
         ),
         load_limits(tx, of_unknown_limits),
     )?;
-    facts.students = students.into_iter().flatten().map(|student| (student.id, student)).collect();
-    facts.courses = courses.into_iter().flatten().map(|course| (course.id, course)).collect();
+    // Where a row was also locked, that is the newer reading.
+    let students = students.into_iter().chain(locked_students).flatten();
+    facts.students = students.map(|student| (student.id, student)).collect();
+    let courses = courses.into_iter().chain(locked_courses).flatten();
+    facts.courses = courses.map(|course| (course.id, course)).collect();
     let enrollments = [of_pairs, of_students, of_courses].into_iter().flatten().flatten();
     facts.enrollments = enrollments.map(|row| ((row.student_id, row.course_id), row)).collect();
     facts.waitlists = waits.into_iter().flatten().map(|course| (course, Waitlist::default())).collect();
     facts.limits.extend(limits);
     Ok(())
+}
+
+const STUDENT: &str = "select cast(id as bigint), cast(name as text), cast(email as text) from students where id = cast($1 as bigint)";
+
+fn student(row: &Row<'_>) -> Result<Student, DbError> {
+    Ok(Student { id: row.int(0)?.into(), name: row.opt_text(1)?, email: row.opt_text(2)? })
+}
+
+const COURSE: &str = "select cast(id as bigint), cast(name as text), cast(level as text) from courses where id = cast($1 as bigint)";
+
+fn course(row: &Row<'_>) -> Result<Course, DbError> {
+    Ok(Course { id: row.int(0)?.into(), name: row.opt_text(1)?, level: row.opt_text(2)?, seats: None })
 }
 
 async fn load_limits(tx: &Tx<'_>, courses: &HashSet<CourseId>) -> Result<HashMap<CourseId, Limits>, DbError> {
@@ -167,6 +177,9 @@ fn waiting(row: &Row<'_>) -> Result<Waiting, DbError> {
 struct Wanted {
     students: HashSet<StudentId>,
     courses: HashSet<CourseId>,
+    /// Of these it matters what their rows say; in one order, so that two servers cannot wait for each other.
+    locked_students: BTreeSet<StudentId>,
+    locked_courses: BTreeSet<CourseId>,
     pairs: HashSet<(StudentId, CourseId)>,
     all_of_student: HashSet<StudentId>,
     all_of_course: HashSet<CourseId>,
@@ -189,15 +202,20 @@ impl Wanted {
         match command {
             Command::CreateStudent { .. } | Command::CreateCourse { .. } => {}
             Command::UpdateStudent { id, .. } => {
-                self.students.insert(*id);
+                self.locked_students.insert(*id);
             }
-            Command::DeleteStudent { id, .. } => {
+            Command::DeleteStudent { id, expected, .. } => {
                 self.students.insert(*id);
+                self.locked_students.extend(expected.is_some().then_some(id));
                 self.all_of_student.insert(*id);
             }
-            Command::UpdateCourse { id, .. } => self.add_course(*id),
-            Command::DeleteCourse { id, .. } => {
+            Command::UpdateCourse { id, .. } => {
+                self.limits.insert(*id);
+                self.locked_courses.insert(*id);
+            }
+            Command::DeleteCourse { id, expected, .. } => {
                 self.add_course(*id);
+                self.locked_courses.extend(expected.is_some().then_some(id));
                 self.all_of_course.insert(*id);
                 self.seats.insert(*id);
             }

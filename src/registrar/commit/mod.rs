@@ -4,9 +4,10 @@ mod effects;
 mod known;
 mod load;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use self::effects::{Effects, Numbered};
+use self::effects::{Changes, Effects, Numbered};
 use self::known::Known;
 use self::load::{load_facts, take_head};
 use super::command::{Answer, Command, Origin};
@@ -147,18 +148,12 @@ async fn apply_to_tables(tx: &Tx<'_>, effects: &Effects<'_>) -> Result<Numbered,
     tx.execute_many("delete from student_courses where student_id = $1 and id = $2", &dropped).await?;
     tx.execute_many("delete from waitlist where student_id = $1 and course_id = $2", &effects.left()).await?;
     tx.execute_many("delete from course_seats where course_id = $1", &effects.seats_removed()).await?;
-    let rows: Vec<_> = effects
-        .students
-        .values()
-        .map(|s| vec![s.name.clone().into(), s.email.clone().into(), s.id.0.into()])
-        .collect();
-    tx.execute_many("update students set name = $1, email = $2 where id = cast($3 as bigint)", &rows).await?;
-    let rows: Vec<_> = effects
-        .courses
-        .values()
-        .map(|c| vec![c.name.clone().into(), c.level.clone().into(), c.id.0.into()])
-        .collect();
-    tx.execute_many("update courses set name = $1, level = $2 where id = cast($3 as bigint)", &rows).await?;
+    for (columns, sql) in UPDATES_OF_STUDENTS {
+        tx.execute_many(sql, &changing(columns, &effects.students)).await?;
+    }
+    for (columns, sql) in UPDATES_OF_COURSES {
+        tx.execute_many(sql, &changing(columns, &effects.courses)).await?;
+    }
 
     let rows: Vec<_> =
         effects.new_students.iter().map(|s| vec![s.name.clone().into(), s.email.clone().into()]).collect();
@@ -195,6 +190,27 @@ async fn apply_to_tables(tx: &Tx<'_>, effects: &Effects<'_>) -> Result<Numbered,
         .await?;
 
     Ok(Numbered { students, courses })
+}
+
+/// A statement for each set of columns that can change together, so that the others are not written.
+const UPDATES_OF_STUDENTS: [(&[&str], &str); 3] = [
+    (&["name"], "update students set name = $1 where id = cast($2 as bigint)"),
+    (&["email"], "update students set email = $1 where id = cast($2 as bigint)"),
+    (&["email", "name"], "update students set email = $1, name = $2 where id = cast($3 as bigint)"),
+];
+const UPDATES_OF_COURSES: [(&[&str], &str); 3] = [
+    (&["name"], "update courses set name = $1 where id = cast($2 as bigint)"),
+    (&["level"], "update courses set level = $1 where id = cast($2 as bigint)"),
+    (&["level", "name"], "update courses set level = $1, name = $2 where id = cast($3 as bigint)"),
+];
+
+/// The new values and the id of each row of which just these columns change.
+fn changing<Id: Copy + Into<i64>>(columns: &[&str], rows: &BTreeMap<Id, Changes<'_>>) -> Vec<Vec<Arg>> {
+    let changing = rows.iter().filter(|(_, changes)| changes.keys().copied().eq(columns.iter().copied()));
+    let args = |(id, changes): (&Id, &Changes<'_>)| {
+        changes.values().copied().map(Arg::from).chain([(*id).into().into()]).collect()
+    };
+    changing.map(args).collect()
 }
 
 async fn insert_numbered(tx: &Tx<'_>, sql: &str, rows: &[Vec<Arg>]) -> Result<Vec<i64>, DbError> {

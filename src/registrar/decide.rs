@@ -10,6 +10,21 @@ use super::seats::{self, Limits};
 /// What a command comes to: what happens, and what the asker is told.
 pub type Decision = Result<(Vec<Event>, Answer), Refusal>;
 
+/// Decides one command and moves the facts on by what happens, without a copy of them.
+///
+/// # Errors
+/// The reason why not; the facts are then as before.
+pub fn carry_out(command: &Command, facts: &mut Facts) -> Decision {
+    if let Command::Batch { operations, all } = command {
+        return Ok(batch(operations, *all, facts));
+    }
+    let (events, answer) = decide(command, facts)?;
+    for event in &events {
+        facts.apply(event);
+    }
+    Ok((events, answer))
+}
+
 /// Decides one command on the facts. The facts are not changed: [`Facts::apply`] does that, event by event.
 ///
 /// # Errors
@@ -70,7 +85,7 @@ pub fn decide(command: &Command, facts: &Facts) -> Decision {
             set_seats(*course_id, limits, facts)
         }
         Command::RemoveSeats { course_id } => remove_seats(*course_id, facts),
-        Command::Batch { operations, all } => Ok(batch(operations, *all, facts.clone())),
+        Command::Batch { operations, all } => Ok(batch(operations, *all, &mut facts.clone())),
     }
 }
 
@@ -111,7 +126,7 @@ fn leave(student_id: StudentId, course_id: CourseId, role: Role, facts: &Facts) 
         ));
         return Ok((events, Answer::Gone));
     }
-    if let Some(waiting) = facts.waiting_for(course_id).find(|waiting| waiting.student_id == student_id) {
+    if let Some(waiting) = facts.waiting(student_id, course_id) {
         in_time()?;
         return Ok((vec![Event::WaitlistLeft(waiting.clone())], Answer::Gone));
     }
@@ -174,16 +189,15 @@ fn delete_course(id: CourseId, drop: bool, facts: &Facts) -> Decision {
     Ok((events, Answer::Gone))
 }
 
-/// Each operation sees what those before it did. Where all or nothing is wanted, each that is refused says why.
-fn batch(operations: &[Operation], all: bool, mut facts: Facts) -> (Vec<Event>, Answer) {
+/// Each operation sees what those before it did. Where all or nothing is wanted, each that is refused says why, and the facts
+/// are as before.
+fn batch(operations: &[Operation], all: bool, facts: &mut Facts) -> (Vec<Event>, Answer) {
+    let last_enrollment_id = facts.last_enrollment_id;
     let mut events = Vec::new();
     let mut done = Vec::with_capacity(operations.len());
     for operation in operations {
-        done.push(match decide(&Command::from(*operation), &facts) {
+        done.push(match carry_out(&Command::from(*operation), facts) {
             Ok((happens, answer)) => {
-                for event in &happens {
-                    facts.apply(event);
-                }
                 events.extend(happens);
                 Done::Done(answer)
             }
@@ -191,6 +205,7 @@ fn batch(operations: &[Operation], all: bool, mut facts: Facts) -> (Vec<Event>, 
         });
     }
     if all && done.iter().any(|done| matches!(done, Done::Refused(_))) {
+        facts.take_back(&events, last_enrollment_id);
         events.clear();
         done.iter_mut().filter(|done| matches!(done, Done::Done(_))).for_each(|done| *done = Done::Withheld);
     }

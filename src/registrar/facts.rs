@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::event::Event;
 use super::record::{Course, CourseId, Enrollment, EnrollmentId, Student, StudentId};
-use super::seats::{Limits, Waiting, Waitlist};
+use super::seats::{Limits, Waiting};
+use super::waitlist::Waitlist;
 
 /// What a decision may know: the part of the school that the commands of one batch speak of.
 ///
@@ -84,20 +85,14 @@ impl Facts {
                 self.courses.remove(id);
             }
             Event::EnrollmentCreated(enrollment) => self.enroll(enrollment),
-            Event::EnrollmentDropped(enrollment) => {
-                self.enrollments.remove(&(enrollment.student_id, enrollment.course_id));
-                *self.enrolled.entry(enrollment.course_id).or_default() -= 1;
-            }
+            Event::EnrollmentDropped(enrollment) => self.leave(enrollment),
             Event::SeatsSet { course_id, limits, .. } => {
                 self.limits.insert(*course_id, limits.clone());
             }
             Event::SeatsRemoved(course_id) => {
                 self.limits.remove(course_id);
             }
-            Event::WaitlistJoined(waiting) => {
-                let waitlist = self.waitlists.entry(waiting.course_id).or_default();
-                waitlist.insert(waiting.joined_seq, waiting.clone());
-            }
+            Event::WaitlistJoined(waiting) => self.put_on_waitlist(waiting),
             Event::WaitlistLeft(waiting) => self.take_off_waitlist(waiting),
             Event::WaitlistPromoted { waiting, enrollment } => {
                 self.take_off_waitlist(waiting);
@@ -106,15 +101,53 @@ impl Facts {
         }
     }
 
+    /// Takes back what the operations of a batch did, the last first. A copy of the facts to return to would be as large as
+    /// all waitlists in them.
+    pub(super) fn take_back(&mut self, events: &[Event], last_enrollment_id: i64) {
+        for event in events.iter().rev() {
+            self.last_seq -= 1;
+            match event {
+                Event::EnrollmentCreated(enrollment) => self.leave(enrollment),
+                Event::EnrollmentDropped(enrollment) => self.enroll(enrollment),
+                Event::WaitlistJoined(waiting) => self.take_off_waitlist(waiting),
+                Event::WaitlistLeft(waiting) => self.put_on_waitlist(waiting),
+                Event::WaitlistPromoted { waiting, enrollment } => {
+                    self.leave(enrollment);
+                    self.put_on_waitlist(waiting);
+                }
+                Event::StudentCreated(_)
+                | Event::StudentUpdated { .. }
+                | Event::StudentDeleted(_)
+                | Event::CourseCreated(_)
+                | Event::CourseUpdated { .. }
+                | Event::CourseDeleted(_)
+                | Event::SeatsSet { .. }
+                | Event::SeatsRemoved(_) => {
+                    debug_assert!(false, "no operation of a batch does this: {event:?}")
+                }
+            }
+        }
+        self.last_enrollment_id = last_enrollment_id;
+    }
+
     fn enroll(&mut self, enrollment: &Enrollment) {
         self.last_enrollment_id = enrollment.id.0;
         self.enrollments.insert((enrollment.student_id, enrollment.course_id), enrollment.clone());
         *self.enrolled.entry(enrollment.course_id).or_default() += 1;
     }
 
+    fn leave(&mut self, enrollment: &Enrollment) {
+        self.enrollments.remove(&(enrollment.student_id, enrollment.course_id));
+        *self.enrolled.entry(enrollment.course_id).or_default() -= 1;
+    }
+
+    fn put_on_waitlist(&mut self, waiting: &Waiting) {
+        self.waitlists.entry(waiting.course_id).or_default().insert(waiting.clone());
+    }
+
     fn take_off_waitlist(&mut self, waiting: &Waiting) {
         if let Some(waitlist) = self.waitlists.get_mut(&waiting.course_id) {
-            waitlist.remove(&waiting.joined_seq);
+            waitlist.remove(waiting.student_id);
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod keys;
 pub mod record;
 pub mod refusal;
 pub mod seats;
+pub mod waitlist;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -25,7 +26,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 pub use self::command::{Admission, Answer, Command, Done, Operation, Origin, Role};
 use self::commit::Books;
 pub use self::commit::{enrollment, limits};
-pub use self::decide::{Decision, decide};
+pub use self::decide::{Decision, carry_out, decide};
 pub use self::event::Event;
 pub use self::facts::Facts;
 use self::keys::UnderWay;
@@ -34,7 +35,8 @@ pub use self::record::{
     Course, CourseId, Enrollment, EnrollmentId, MAX_ID, Student, StudentId, Version, text,
 };
 pub use self::refusal::Refusal;
-pub use self::seats::{Limits, MOST_SEATS, Place, SeatCount, Seats, Waiting, Waitlist};
+pub use self::seats::{Limits, MOST_SEATS, Place, SeatCount, Seats, Waiting};
+pub use self::waitlist::Waitlist;
 use crate::clock::Clock;
 use crate::db::{DbError, Patience, Writer};
 use crate::metrics::Metrics;
@@ -86,7 +88,7 @@ impl Registrar {
         let askers = Handle::current();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("registrar".to_owned()).spawn(move || {
-            runtime.block_on(carry_out(Books::new(writer), asked, &stop, &clock, &metrics, &news, &askers));
+            runtime.block_on(serve(Books::new(writer), asked, &stop, &clock, &metrics, &news, &askers));
         })?;
         Ok((registrar, thread))
     }
@@ -134,7 +136,7 @@ impl Registrar {
     }
 }
 
-async fn carry_out(
+async fn serve(
     mut books: Books,
     mut queue: mpsc::Receiver<Asked>,
     stop: &Notify,

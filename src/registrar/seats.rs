@@ -1,7 +1,5 @@
 //! Seats, the waitlist and the registration window of a course.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -9,6 +7,7 @@ use super::event::Event;
 use super::facts::Facts;
 use super::record::{CourseId, Enrollment, EnrollmentId, StudentId};
 use super::refusal::Refusal;
+use super::waitlist::Waitlist;
 
 /// The most seats, and the most places on a waitlist, that a course can be given.
 pub const MOST_SEATS: i64 = 1_000_000;
@@ -125,9 +124,6 @@ pub struct Place {
     pub joined_at: String,
 }
 
-/// Who waits for a course, by the `seq` with which they joined.
-pub type Waitlist = BTreeMap<i64, Waiting>;
-
 impl Facts {
     /// What limits the course.
     #[must_use]
@@ -143,33 +139,49 @@ impl Facts {
 
     /// Who waits for the course, in order.
     pub fn waiting_for(&self, id: CourseId) -> impl Iterator<Item = &Waiting> {
-        self.waitlists.get(&id).into_iter().flat_map(BTreeMap::values)
+        self.waitlists.get(&id).into_iter().flat_map(Waitlist::iter)
     }
 
     /// For what the student waits, in order of the course.
     pub fn waits_of(&self, id: StudentId) -> impl Iterator<Item = &Waiting> {
-        self.waitlists.values().flat_map(BTreeMap::values).filter(move |waiting| waiting.student_id == id)
+        self.waitlists.values().filter_map(move |waitlist| waitlist.get(id))
+    }
+
+    /// The student's entry on the course's waitlist.
+    #[must_use]
+    pub fn waiting(&self, student_id: StudentId, course_id: CourseId) -> Option<&Waiting> {
+        self.waitlists.get(&course_id)?.get(student_id)
+    }
+
+    /// Students who wait for the course.
+    #[must_use]
+    pub fn waitlisted_in(&self, id: CourseId) -> i64 {
+        number(self.waitlists.get(&id).map_or(0, Waitlist::len))
     }
 
     /// Where the student stands on the course's waitlist.
     #[must_use]
     pub fn place(&self, student_id: StudentId, course_id: CourseId) -> Option<Place> {
-        let mut places = (1..).zip(self.waiting_for(course_id));
-        let (position, waiting) = places.find(|(_, waiting)| waiting.student_id == student_id)?;
-        Some(Place { student_id, course_id, position, joined_at: waiting.joined_at.clone() })
+        let (position, waiting) = self.waitlists.get(&course_id)?.position(student_id)?;
+        Some(Place {
+            student_id,
+            course_id,
+            position: number(position),
+            joined_at: waiting.joined_at.clone(),
+        })
     }
 
     /// The place at the end of the course's waitlist.
     #[must_use]
     pub fn last_place(&self, student_id: StudentId, course_id: CourseId) -> Place {
-        let position = count(self.waiting_for(course_id)) + 1;
+        let position = self.waitlisted_in(course_id) + 1;
         Place { student_id, course_id, position, joined_at: self.now.clone() }
     }
 
     /// The limits of the course, and how full it is.
     #[must_use]
     pub fn seats_of(&self, id: CourseId) -> Seats {
-        Seats::of(self.limits_of(id), self.enrolled_in(id), count(self.waiting_for(id)))
+        Seats::of(self.limits_of(id), self.enrolled_in(id), self.waitlisted_in(id))
     }
 }
 
@@ -230,5 +242,9 @@ pub(super) fn promotions(
 }
 
 pub(super) fn count<T>(items: impl Iterator<Item = T>) -> i64 {
-    i64::try_from(items.count()).unwrap_or(i64::MAX)
+    number(items.count())
+}
+
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

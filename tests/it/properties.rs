@@ -166,7 +166,7 @@ proptest! {
             assert_eq!(rows, expected);
             let sql = "select student_id, course_id, joined_seq from waitlist order by course_id, joined_seq";
             let rows = db.query(sql, [], |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?))).await.unwrap();
-            let expected: Vec<_> = model.facts.waitlists.values().flat_map(Waitlist::values)
+            let expected: Vec<_> = model.facts.waitlists.values().flat_map(Waitlist::iter)
                 .map(|row| (row.student_id.0, row.course_id.0, row.joined_seq)).collect();
             assert_eq!(rows, expected);
             let sql = "select course_id, capacity, waitlist_capacity, opens_at, closes_at from course_seats";

@@ -5,10 +5,14 @@ use std::collections::{HashMap, HashSet};
 
 use crate::registrar::facts::Facts;
 use crate::registrar::record::CourseId;
-use crate::registrar::seats::{Limits, Waitlist};
+use crate::registrar::seats::Limits;
+use crate::registrar::waitlist::Waitlist;
 
-/// Courses that are known at most, and people on their waitlists: beyond, all is forgotten and read anew.
-const MOST: usize = 20_000;
+/// Courses that are known at most.
+const MAX_COURSES: usize = 20_000;
+/// Students on their waitlists that are known at most: enough for one course with the longest waitlist that there can be, which
+/// takes seconds to read. Each takes up to 150 bytes.
+const MAX_WAITING: usize = 1_250_000;
 
 /// Limits and seats of courses as the last batch left them.
 ///
@@ -86,15 +90,29 @@ impl Known {
         self.as_of = Some(mark);
         for id in limits {
             let counted = facts.enrolled.remove(id).filter(|_| seats.contains(id));
-            let seats = counted.map(|enrolled| (enrolled, facts.waitlists.remove(id).unwrap_or_default()));
+            let seats = counted.map(|enrolled| {
+                let mut waitlist = facts.waitlists.remove(id).unwrap_or_default();
+                waitlist.compact();
+                (enrolled, waitlist)
+            });
             self.waiting += seats.as_ref().map_or(0, |(_, waitlist)| waitlist.len());
             let before = self.courses.insert(*id, Course { limits: facts.limits.remove(id), seats });
             let forgotten = before.and_then(|course| course.seats);
             self.waiting -= forgotten.map_or(0, |(_, waitlist)| waitlist.len());
         }
-        if self.courses.len() + self.waiting > MOST {
+        if self.is_too_much() {
+            // What this batch was about is what the next one is likely to be about.
+            self.courses.retain(|id, _| limits.contains(id));
+            let waitlists = self.courses.values().filter_map(|course| Some(course.seats.as_ref()?.1.len()));
+            self.waiting = waitlists.sum();
+        }
+        if self.is_too_much() {
             *self = Self::default();
         }
+    }
+
+    fn is_too_much(&self) -> bool {
+        self.courses.len() > MAX_COURSES || self.waiting > MAX_WAITING
     }
 }
 

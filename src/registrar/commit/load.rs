@@ -8,7 +8,8 @@ use crate::db::{DbError, Row, Tx};
 use crate::registrar::command::{Command, Origin};
 use crate::registrar::facts::Facts;
 use crate::registrar::record::{Course, CourseId, Student, StudentId};
-use crate::registrar::seats::{Limits, Waiting, Waitlist};
+use crate::registrar::seats::{Limits, Waiting};
+use crate::registrar::waitlist::Waitlist;
 
 /// The last `seq`, the last enrollment's id, the time of the last event. Until the transaction ends, no other has them.
 pub(super) async fn take_head(tx: &Tx<'_>) -> Result<(i64, i64, String), DbError> {
@@ -156,9 +157,7 @@ async fn load_seats(tx: &Tx<'_>, courses: &HashSet<CourseId>, facts: &mut Facts)
         ),
     )?;
     facts.enrolled.extend(courses.iter().copied().zip(counts.into_iter().flatten()));
-    for waiting in waits.into_iter().flatten() {
-        facts.waitlists.entry(waiting.course_id).or_default().insert(waiting.joined_seq, waiting);
-    }
+    facts.waitlists.extend(courses.iter().copied().zip(waits.into_iter().map(Waitlist::from_iter)));
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use self::effects::{Changes, Effects, Numbered};
 use self::known::Known;
 use self::load::{load_facts, take_head};
 use super::command::{Answer, Command, Origin};
-use super::decide::decide;
+use super::decide::carry_out;
 use super::event::Event;
 use super::facts::Facts;
 use super::keys::{Answered, Key, expiry};
@@ -77,11 +77,8 @@ async fn commit(
             outcome.push(before);
             continue;
         }
-        let decided = decide(command, facts).map(|(events, answer)| {
-            for event in events {
-                facts.apply(&event);
-                happened.push((event, *origin));
-            }
+        let decided = carry_out(command, facts).map(|(events, answer)| {
+            happened.extend(events.into_iter().map(|event| (event, *origin)));
             answer
         });
         if let Some(key) = origin.key.as_deref() {

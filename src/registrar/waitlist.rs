@@ -1,0 +1,403 @@
+//! The waitlist of a course in memory: positions and changes in O(log n), for a rush makes a waitlist of a hundred thousand.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use super::record::StudentId;
+use super::seats::Waiting;
+
+/// The students who wait for one course, in the order in which they joined.
+///
+/// Finding a student, a position, or the next to move up, and adding or removing anybody takes O(log n).
+#[derive(Clone, Default)]
+pub struct Waitlist {
+    /// In order of `joined_seq`. The slot of a student who leaves stays behind, empty, until [`Waitlist::compact`].
+    slots: Vec<Slot>,
+    /// A Fenwick tree over the slots that counts those in which somebody waits: entry `i` counts the slots of the range that
+    /// ends with slot `i` and is as long as the lowest bit of `i + 1`.
+    counts: Vec<usize>,
+    /// The slot of each student who waits.
+    slot_of: HashMap<StudentId, usize>,
+}
+
+struct Slot {
+    waiting: Waiting,
+    is_taken: bool,
+}
+
+impl Clone for Slot {
+    fn clone(&self) -> Self {
+        step();
+        Self { waiting: self.waiting.clone(), is_taken: self.is_taken }
+    }
+}
+
+impl Waitlist {
+    /// How many students wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slot_of.len()
+    }
+
+    /// Whether nobody waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.slot_of.is_empty()
+    }
+
+    /// The student's entry.
+    #[must_use]
+    pub fn get(&self, student_id: StudentId) -> Option<&Waiting> {
+        let slot = self.slots.get(*self.slot_of.get(&student_id)?)?;
+        Some(&slot.waiting)
+    }
+
+    /// The student's position, 1 for the next to move up, and entry.
+    #[must_use]
+    pub fn position(&self, student_id: StudentId) -> Option<(usize, &Waiting)> {
+        let at = *self.slot_of.get(&student_id)?;
+        Some((self.taken_up_to(at), &self.slots.get(at)?.waiting))
+    }
+
+    /// The entries in order. Taking the first few costs O(log n) each at most, however many have left before them.
+    pub fn iter(&self) -> impl Iterator<Item = &Waiting> {
+        let (mut at, mut seen) = (0, 0);
+        std::iter::from_fn(move || {
+            step();
+            if !self.slots.get(at)?.is_taken {
+                // Long runs of empty slots form where many have moved up.
+                at = self.slot_of_position(seen + 1)?;
+            }
+            let slot = self.slots.get(at)?;
+            (at, seen) = (at + 1, seen + 1);
+            Some(&slot.waiting)
+        })
+    }
+
+    /// Adds an entry at its place by `joined_seq`. At the end, or where this entry has been before, it takes O(log n);
+    /// elsewhere O(n).
+    pub fn insert(&mut self, waiting: Waiting) {
+        if self.get(waiting.student_id).is_some_and(|before| before.joined_seq != waiting.joined_seq) {
+            self.remove(waiting.student_id);
+        }
+        let (student_id, slot) = (waiting.student_id, |waiting| Slot { waiting, is_taken: true });
+        match self.slots.binary_search_by_key(&waiting.joined_seq, |slot| slot.waiting.joined_seq) {
+            Ok(at) => {
+                let Some(before) = self.slots.get_mut(at) else { return };
+                let before = std::mem::replace(before, slot(waiting));
+                if before.is_taken {
+                    self.slot_of.remove(&before.waiting.student_id);
+                } else {
+                    self.count(at, true);
+                }
+                self.slot_of.insert(student_id, at);
+            }
+            Err(at) if at == self.slots.len() => {
+                self.slots.push(slot(waiting));
+                self.slot_of.insert(student_id, at);
+                self.count_last();
+            }
+            Err(at) => {
+                self.slots.insert(at, slot(waiting));
+                self.renumber();
+            }
+        }
+    }
+
+    /// Removes the student's entry.
+    pub fn remove(&mut self, student_id: StudentId) -> Option<Waiting> {
+        let at = self.slot_of.remove(&student_id)?;
+        let slot = self.slots.get_mut(at)?;
+        slot.is_taken = false;
+        let removed = slot.waiting.clone();
+        self.count(at, false);
+        Some(removed)
+    }
+
+    /// Gives up the empty slots once they are more than half of all. Not done by [`Waitlist::remove`], so that a batch which
+    /// is taken back finds the slots of those who left.
+    pub fn compact(&mut self) {
+        if self.slots.len() > 2 * self.len() + MIN_SLOTS {
+            self.slots.retain(|slot| slot.is_taken);
+            self.slots.shrink_to(2 * self.slots.len());
+            self.renumber();
+        }
+    }
+
+    fn renumber(&mut self) {
+        self.slot_of.clear();
+        let taken = self.slots.iter().enumerate().filter(|(_, slot)| slot.is_taken);
+        self.slot_of.extend(taken.map(|(at, slot)| (slot.waiting.student_id, at)));
+        self.slot_of.shrink_to(2 * self.slot_of.len());
+        let mut counts: Vec<_> = self.slots.iter().map(|slot| usize::from(slot.is_taken)).collect();
+        for at in 0..counts.len() {
+            step();
+            let (of_range, parent) = (counts.get(at).copied().unwrap_or_default(), parent(at));
+            if let Some(count) = counts.get_mut(parent) {
+                *count += of_range;
+            }
+        }
+        self.counts = counts;
+    }
+
+    /// Counts the last slot, which is taken, once it is there.
+    fn count_last(&mut self) {
+        let (end, mut count) = (self.slots.len(), 1);
+        let first = end - lowest_bit(end);
+        let mut part = end - 1;
+        while part > first {
+            step();
+            count += self.counts.get(part - 1).copied().unwrap_or_default();
+            part -= lowest_bit(part);
+        }
+        self.counts.push(count);
+    }
+
+    /// Counts one more or one less where somebody came to slot `at` or left it.
+    fn count(&mut self, mut at: usize, is_taken: bool) {
+        while let Some(count) = self.counts.get_mut(at) {
+            step();
+            *count = if is_taken { *count + 1 } else { count.saturating_sub(1) };
+            at = parent(at);
+        }
+    }
+
+    /// How many of the slots up to and including `at` are taken.
+    fn taken_up_to(&self, at: usize) -> usize {
+        let (mut end, mut taken) = (at + 1, 0);
+        while end > 0 {
+            step();
+            taken += self.counts.get(end - 1).copied().unwrap_or_default();
+            end -= lowest_bit(end);
+        }
+        taken
+    }
+
+    /// The slot with the `position`-th entry, from 1 on.
+    fn slot_of_position(&self, position: usize) -> Option<usize> {
+        if position == 0 || position > self.len() {
+            return None;
+        }
+        let (mut before, mut left) = (0, position);
+        let mut width = self.slots.len().checked_ilog2().map_or(0, |bits| 1 << bits);
+        while width > 0 {
+            step();
+            if let Some(count) = self.counts.get(before + width - 1)
+                && *count < left
+            {
+                before += width;
+                left -= count;
+            }
+            width /= 2;
+        }
+        Some(before)
+    }
+}
+
+/// Slots that may be empty however few students wait.
+const MIN_SLOTS: usize = 16;
+
+fn lowest_bit(number: usize) -> usize {
+    number & number.wrapping_neg()
+}
+
+/// The next entry of the tree whose range contains that of entry `at`.
+fn parent(at: usize) -> usize {
+    at + lowest_bit(at + 1)
+}
+
+impl FromIterator<Waiting> for Waitlist {
+    /// From entries in any order.
+    fn from_iter<I: IntoIterator<Item = Waiting>>(entries: I) -> Self {
+        let mut slots: Vec<_> = entries.into_iter().map(|waiting| Slot { waiting, is_taken: true }).collect();
+        slots.sort_by_key(|slot| slot.waiting.joined_seq);
+        let mut waitlist = Self { slots, ..Self::default() };
+        waitlist.renumber();
+        waitlist
+    }
+}
+
+/// Equal where the same students wait in the same order, whoever has left before.
+impl PartialEq for Waitlist {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Waitlist {}
+
+impl fmt::Debug for Waitlist {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(not(test))]
+fn step() {}
+
+#[cfg(test)]
+thread_local! {
+    /// What a waitlist has looked at on this thread: time that any machine measures alike.
+    static STEPS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+#[cfg(test)]
+fn step() {
+    STEPS.set(STEPS.get() + 1);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::super::seats::Limits;
+    use super::super::{Answer, Command, Course, CourseId, Done, Facts, Operation, Refusal, Role, carry_out};
+    use super::*;
+
+    const ALGEBRA: CourseId = CourseId(7);
+
+    fn waiting(student: i64, joined_seq: i64) -> Waiting {
+        Waiting {
+            student_id: StudentId(student),
+            course_id: ALGEBRA,
+            joined_seq,
+            joined_at: format!("2026-09-01T08:00:00.{joined_seq:03}Z"),
+            is_gone: false,
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Change {
+        Join(i64),
+        /// At the place of an earlier time.
+        ComeBack(i64, i64),
+        Leave(i64),
+        Compact,
+        Rebuild,
+    }
+
+    fn changes() -> impl Strategy<Value = Vec<Change>> {
+        let student = || 1..40_i64;
+        let change = prop_oneof![
+            8 => student().prop_map(Change::Join),
+            2 => (student(), 1..300_i64).prop_map(|(student, seq)| Change::ComeBack(student, seq)),
+            6 => student().prop_map(Change::Leave),
+            1 => Just(Change::Compact),
+            1 => Just(Change::Rebuild),
+        ];
+        proptest::collection::vec(change, 1..300)
+    }
+
+    /// Nobody twice, and no two at one place.
+    fn put(naive: &mut BTreeMap<i64, Waiting>, waiting: Waiting) {
+        naive.retain(|_, other| other.student_id != waiting.student_id);
+        naive.insert(waiting.joined_seq, waiting);
+    }
+
+    proptest! {
+        #[test]
+        fn a_waitlist_is_a_list_in_order_of_joining(changes in changes()) {
+            let (mut waitlist, mut naive) = (Waitlist::default(), BTreeMap::new());
+            for (seq, change) in (300..).zip(changes) {
+                match change {
+                    Change::Join(student) => {
+                        waitlist.insert(waiting(student, seq));
+                        put(&mut naive, waiting(student, seq));
+                    }
+                    Change::ComeBack(student, seq) => {
+                        waitlist.insert(waiting(student, seq));
+                        put(&mut naive, waiting(student, seq));
+                    }
+                    Change::Leave(student) => {
+                        let at = naive.values().find(|w| w.student_id.0 == student).map(|w| w.joined_seq);
+                        let removed = at.and_then(|at| naive.remove(&at));
+                        prop_assert_eq!(waitlist.remove(StudentId(student)), removed);
+                    }
+                    Change::Compact => waitlist.compact(),
+                    Change::Rebuild => waitlist = naive.values().rev().cloned().collect(),
+                }
+                prop_assert_eq!((waitlist.len(), waitlist.is_empty()), (naive.len(), naive.is_empty()));
+                prop_assert!(waitlist.iter().eq(naive.values()));
+                for student in (1..40).map(StudentId) {
+                    let position = (1..).zip(naive.values()).find(|(_, w)| w.student_id == student);
+                    prop_assert_eq!(waitlist.position(student), position);
+                    prop_assert_eq!(waitlist.get(student), position.map(|(_, waiting)| waiting));
+                }
+                prop_assert_eq!(&waitlist, &naive.values().cloned().collect::<Waitlist>());
+            }
+        }
+    }
+
+    const OPERATIONS: i64 = 200;
+
+    /// Algebra with one seat, which student 0 has, and so many who wait: students 1 to `count`. Those after them are there.
+    fn rush(count: i64) -> Facts {
+        let course = Course { id: ALGEBRA, name: None, level: None, seats: None };
+        let limits = Limits { capacity: Some(1), waitlist_capacity: 1_000_000, ..Limits::default() };
+        let student = |id| super::super::Student { id: StudentId(id), name: None, email: None };
+        let mut facts = Facts {
+            last_seq: count,
+            students: (0..=count + 2 * OPERATIONS).map(|id| (StudentId(id), student(id))).collect(),
+            courses: [(ALGEBRA, course)].into(),
+            waitlists: [(ALGEBRA, (1..=count).map(|id| waiting(id, id)).collect())].into(),
+            ..Facts::default()
+        };
+        carry_out(&Command::Enroll { student_id: StudentId(0), course_id: ALGEBRA }, &mut facts).unwrap();
+        facts.limits.insert(ALGEBRA, limits);
+        facts
+    }
+
+    /// What a waitlist looks at while people join it, ask for their place, leave it, and move up.
+    fn steps_of_a_rush(count: i64) -> usize {
+        let mut facts = rush(count);
+        STEPS.set(0);
+        for n in 0..OPERATIONS {
+            let enroll = |id| Command::Enroll { student_id: StudentId(id), course_id: ALGEBRA };
+            let (_, joined) = carry_out(&enroll(count + 1 + n), &mut facts).unwrap();
+            assert!(matches!(joined, Answer::Waitlisted(_)));
+            let again = carry_out(&enroll(count / 2 + n), &mut facts).unwrap_err();
+            assert!(matches!(again, Refusal::AlreadyWaitlisted(_)));
+            let drops =
+                |id| Command::Drop { student_id: StudentId(id), course_id: ALGEBRA, role: Role::Registrar };
+            // The first leaves, so that the one behind moves up when the seat becomes free.
+            let (first, last) = (2 * n + 1, count - n);
+            for id in [first, last, 2 * n] {
+                carry_out(&drops(id), &mut facts).unwrap();
+            }
+        }
+        STEPS.get()
+    }
+
+    #[test]
+    fn a_long_waitlist_is_hardly_more_work_than_a_short_one() {
+        let (short, long) = (steps_of_a_rush(1_000), steps_of_a_rush(64_000));
+        assert!(long < 2 * short, "{short} steps with 1,000 waiting, {long} with 64,000");
+    }
+
+    /// A batch whose last operation is refused, so that all of it is taken back.
+    fn steps_of_a_batch_taken_back(count: i64) -> usize {
+        let mut facts = rush(count);
+        let before = facts.clone();
+        let mut operations: Vec<_> =
+            (1..=OPERATIONS).map(|n| Operation::Drop(StudentId(n), ALGEBRA)).collect();
+        operations.extend((1..=OPERATIONS).map(|n| Operation::Enroll(StudentId(count + n), ALGEBRA)));
+        operations.push(Operation::Drop(StudentId(0), ALGEBRA));
+        operations.push(Operation::Drop(StudentId(0), ALGEBRA));
+        STEPS.set(0);
+        let (events, answer) = carry_out(&Command::Batch { operations, all: true }, &mut facts).unwrap();
+        let steps = STEPS.get();
+        let Answer::Batch(done) = answer else { panic!("{answer:?}") };
+        assert!(done.iter().take(done.len() - 1).all(|done| *done == Done::Withheld));
+        assert_eq!(events, []);
+        assert_eq!(facts, before);
+        steps
+    }
+
+    #[test]
+    fn a_batch_is_taken_back_without_a_copy_of_the_waitlist() {
+        let (short, long) = (steps_of_a_batch_taken_back(1_000), steps_of_a_batch_taken_back(64_000));
+        assert!(long < 2 * short, "{short} steps with 1,000 waiting, {long} with 64,000");
+    }
+}

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::panic;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use tracing::level_filters::LevelFilter;
@@ -160,6 +160,31 @@ impl Write for Lines<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// Says when it is time for another line of one sort.
+#[derive(Debug)]
+pub struct Seldom {
+    every: Duration,
+    last: Mutex<Option<Instant>>,
+}
+
+impl Seldom {
+    /// One line in so much time.
+    #[must_use]
+    pub const fn every(every: Duration) -> Self {
+        Self { every, last: Mutex::new(None) }
+    }
+
+    /// Whether it is time. The next is counted from here.
+    pub fn is_time(&self) -> bool {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_time = last.is_none_or(|last| last.elapsed() >= self.every);
+        if is_time {
+            *last = Some(Instant::now());
+        }
+        is_time
     }
 }
 

@@ -41,7 +41,9 @@ impl School {
         let news = Arc::default();
         let writer = Writer::open(location).with_context(|| format!("cannot write to {location}"))?;
         let (registrar, writing) =
-            Registrar::start(writer, clock.clone(), metrics.clone(), Arc::clone(&news))?;
+            Registrar::start(writer, clock.clone(), metrics.clone(), Arc::clone(&news))
+                .await
+                .with_context(|| format!("cannot write to {location}"))?;
         Ok(Self {
             app: App::from(Parts {
                 feed: Feed::start(db.clone(), news),

@@ -25,6 +25,10 @@ pub enum DbError {
     /// disk could still lose the change.
     #[error("the commit is not confirmed by a standby")]
     Unconfirmed,
+    /// The operator's to mend: the role, or this user, may not do it, or the database's files are not the ones that were
+    /// opened. Nothing was changed.
+    #[error("{0}")]
+    Unwritable(String),
     /// Anything else, in the engine's words.
     #[error("{0}")]
     Engine(String),

@@ -12,6 +12,8 @@ mod location;
 pub mod migrate;
 mod patience;
 mod postgres;
+mod pulse;
+mod rights;
 mod row;
 mod sqlite;
 
@@ -24,6 +26,8 @@ pub use self::args::Arg;
 pub use self::error::DbError;
 pub use self::location::Location;
 pub use self::patience::Patience;
+pub use self::pulse::Pulse;
+pub use self::rights::{Need, missing_rights};
 pub use self::row::Row;
 
 /// How one row becomes a value; runs beside the engine, so that nothing is copied in between.
@@ -161,9 +165,9 @@ impl Db {
     }
 }
 
-/// The one connection of a process that writes.
+/// The one connection of a process that writes, and how its last attempt ended.
 #[derive(Debug)]
-pub struct Writer(Writing);
+pub struct Writer(Writing, Pulse);
 
 #[derive(Debug)]
 enum Writing {
@@ -177,12 +181,13 @@ impl Writer {
     /// # Errors
     /// When a file cannot be opened as a database that can be written.
     pub fn open(location: &Location) -> Result<Self, DbError> {
-        Ok(Self(match location {
+        let writing = match location {
             Location::File(path) => Writing::Sqlite(Box::new(sqlite::Writer::open(path)?)),
             Location::Server(url) => {
                 Writing::Postgres(Box::new(postgres::Writer::new(url.address()?, Reach::Key)))
             }
-        }))
+        };
+        Ok(Self(writing, Pulse::default()))
     }
 
     /// As [`Writer::open`], for migrations: in a file, foreign keys are checked at their end only, another server's
@@ -191,12 +196,19 @@ impl Writer {
     /// # Errors
     /// As [`Writer::open`].
     pub fn open_for_migration(location: &Location) -> Result<Self, DbError> {
-        Ok(Self(match location {
+        let writing = match location {
             Location::File(path) => Writing::Sqlite(Box::new(sqlite::Writer::open_for_migration(path)?)),
             Location::Server(url) => {
                 Writing::Postgres(Box::new(postgres::Writer::new(url.address()?, Reach::Scan)))
             }
-        }))
+        };
+        Ok(Self(writing, Pulse::default()))
+    }
+
+    /// How its last attempt to write ended.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        self.1.clone()
     }
 
     /// Begins a transaction that may write. In a file, no other writer is in one at the same time.
@@ -204,10 +216,11 @@ impl Writer {
     /// # Errors
     /// [`DbError::Busy`] when another program keeps writing, [`DbError::Away`] when the server cannot be reached.
     pub async fn begin(&mut self) -> Result<Tx<'_>, DbError> {
-        Ok(Tx(match &mut self.0 {
-            Writing::Sqlite(writer) => In::Sqlite(writer.begin()?),
-            Writing::Postgres(writer) => In::Postgres(writer.begin().await?),
-        }))
+        let begun = match &mut self.0 {
+            Writing::Sqlite(writer) => writer.begin().map(In::Sqlite),
+            Writing::Postgres(writer) => writer.begin().await.map(In::Postgres),
+        };
+        self.1.heard(begun).map(|begun| Tx(begun, &self.1))
     }
 
     /// Ends it. A file then holds everything, as far as nobody else is in the way.
@@ -220,7 +233,7 @@ impl Writer {
 
 /// A transaction that writes. Dropped without [`Tx::commit`], it never happened.
 #[derive(Debug)]
-pub struct Tx<'a>(In<'a>);
+pub struct Tx<'a>(In<'a>, &'a Pulse);
 
 #[derive(Debug)]
 enum In<'a> {
@@ -265,10 +278,10 @@ impl Tx<'_> {
         sets: &[Vec<Arg>],
         map: Map<T>,
     ) -> Result<Vec<Vec<T>>, DbError> {
-        match &self.0 {
+        self.1.heard(match &self.0 {
             In::Sqlite(tx) => tx.query_many(sql, sets, map),
             In::Postgres(tx) => tx.query_many(sql, sets, map).await,
-        }
+        })
     }
 
     /// As [`Tx::query_many`], of a plain `select` from one table; the rows stay as they are read until the transaction ends.
@@ -281,11 +294,11 @@ impl Tx<'_> {
         sets: &[Vec<Arg>],
         map: Map<T>,
     ) -> Result<Vec<Vec<T>>, DbError> {
-        match &self.0 {
+        self.1.heard(match &self.0 {
             // The transaction has the file for itself.
             In::Sqlite(tx) => tx.query_many(sql, sets, map),
             In::Postgres(tx) => tx.query_many(&format!("{sql} for no key update"), sets, map).await,
-        }
+        })
     }
 
     /// Reads once.
@@ -293,10 +306,10 @@ impl Tx<'_> {
     /// # Errors
     /// As [`Tx::query_many`].
     pub async fn query<T>(&self, sql: &str, args: &[Arg], map: Map<T>) -> Result<Vec<T>, DbError> {
-        match &self.0 {
+        self.1.heard(match &self.0 {
             In::Sqlite(tx) => tx.query(sql, args, map),
             In::Postgres(tx) => tx.query(sql, args, map).await,
-        }
+        })
     }
 
     /// Runs a statement once for each set of parameters, in order; each changes one row. On a server it is one round
@@ -306,10 +319,10 @@ impl Tx<'_> {
     /// What the engine said, or that a row was left as it was (by a trigger of the table, say); the transaction can then
     /// only be dropped.
     pub async fn execute_many(&self, sql: &str, sets: &[Vec<Arg>]) -> Result<(), DbError> {
-        let changed = match &self.0 {
-            In::Sqlite(tx) => tx.execute_many(sql, sets)?,
-            In::Postgres(tx) => tx.execute_many(sql, sets).await?,
-        };
+        let changed = self.1.heard(match &self.0 {
+            In::Sqlite(tx) => tx.execute_many(sql, sets),
+            In::Postgres(tx) => tx.execute_many(sql, sets).await,
+        })?;
         if changed.iter().all(|rows| *rows == 1) {
             Ok(())
         } else {
@@ -348,10 +361,12 @@ impl Tx<'_> {
     /// # Errors
     /// [`DbError::Unknown`] and [`DbError::Unconfirmed`] say what they mean; after any other, nothing was kept.
     pub async fn commit(self) -> Result<(), DbError> {
-        match self.0 {
+        self.1.heard(match self.0 {
             In::Sqlite(tx) => tx.commit(),
             In::Postgres(tx) => tx.commit().await,
-        }
+        })?;
+        self.1.succeeded();
+        Ok(())
     }
 }
 

@@ -43,18 +43,20 @@ async fn or_problem(response: Response) -> Response {
     response
 }
 
-/// The database answers and its schema is the one that this program knows.
+/// The database answers, its schema is the one that this program knows, and the last attempt to write succeeded.
 async fn ready(State(db): State<Db>, State(registrar): State<Registrar>) -> Result<&'static str, Problem> {
-    if !registrar.is_open() {
-        return Err(Problem::overloaded("Nothing can be changed: the server is stopping."));
-    }
     match migrate::is_current(&db).await {
-        Ok(true) => Ok("ready\n"),
-        Ok(false) => Err(Problem::overloaded(
-            "The database has another schema than this program; see `matricula migrate`.",
-        )),
-        Err(error) => Err(Problem::overloaded(format!("The database does not answer: {error}."))),
+        Ok(true) => {}
+        Ok(false) => {
+            return Err(Problem::overloaded(
+                "The database has another schema than this program; see `matricula migrate`.",
+            ));
+        }
+        Err(error) => return Err(Problem::overloaded(format!("The database does not answer: {error}."))),
     }
+    let unready = |why| Problem::overloaded(format!("Nothing can be changed: {why}."));
+    registrar.can_write().await.map_err(unready)?;
+    Ok("ready\n")
 }
 
 async fn metrics(State(metrics): State<Metrics>) -> Response {

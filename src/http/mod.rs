@@ -13,3 +13,4 @@ pub mod problem;
 pub mod reply;
 pub mod server;
 pub mod socket;
+mod trouble;

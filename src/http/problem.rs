@@ -14,7 +14,6 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::observe::{current_problem_page, current_request_id};
-use crate::db::DbError;
 use crate::registrar::{CourseId, Limits, Refusal, StudentId};
 
 /// A type of problem.
@@ -312,32 +311,6 @@ impl From<Refusal> for Problem {
 
 fn url(student_id: StudentId, course_id: CourseId) -> String {
     format!("/api/v1/students/{student_id}/courses/{course_id}")
-}
-
-impl From<DbError> for Problem {
-    fn from(error: DbError) -> Self {
-        match error {
-            DbError::Busy => Self::overloaded("The database is busy; nothing was changed. Try again."),
-            DbError::Full => {
-                Self::overloaded("The disk that holds the database is full; nothing was changed.")
-            }
-            DbError::Away(_) | DbError::Conflict(_) => {
-                tracing::warn!(request_id = current_request_id().as_deref(), %error, "the database is away");
-                Self::overloaded("The database server cannot be used now; nothing was changed. Try again.")
-            }
-            DbError::Unknown(_) | DbError::Unconfirmed => {
-                tracing::error!(request_id = current_request_id().as_deref(), %error, "an outcome is unknown");
-                Self::overloaded(
-                    "The database server was lost while it made the change: it may have been made, or not. Look \
-                     before you ask again.",
-                )
-            }
-            DbError::Constraint(_) | DbError::Engine(_) => {
-                tracing::error!(request_id = current_request_id().as_deref(), %error, "the database failed");
-                Self::internal()
-            }
-        }
-    }
 }
 
 /// The kinds that a signature names.

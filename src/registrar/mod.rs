@@ -10,6 +10,7 @@ pub mod decide;
 pub mod event;
 pub mod facts;
 pub mod keys;
+mod readiness;
 pub mod record;
 pub mod refusal;
 pub mod seats;
@@ -31,6 +32,7 @@ pub use self::event::Event;
 pub use self::facts::Facts;
 use self::keys::UnderWay;
 pub use self::keys::{InUse, Key};
+pub use self::readiness::Unready;
 pub use self::record::{
     Course, CourseId, Enrollment, EnrollmentId, MAX_ID, Student, StudentId, Version, text,
 };
@@ -38,7 +40,7 @@ pub use self::refusal::Refusal;
 pub use self::seats::{Limits, MOST_SEATS, Place, SeatCount, Seats, Waiting};
 pub use self::waitlist::Waitlist;
 use crate::clock::Clock;
-use crate::db::{DbError, Patience, Writer};
+use crate::db::{DbError, Patience, Pulse, Writer};
 use crate::metrics::Metrics;
 
 /// Commands that may wait; one more is refused at once.
@@ -58,6 +60,8 @@ pub struct Registrar {
     stop: Arc<Notify>,
     under_way: UnderWay,
     metrics: Metrics,
+    pulse: Pulse,
+    asking: mpsc::Sender<readiness::Asking>,
 }
 
 #[derive(Debug)]
@@ -73,23 +77,41 @@ impl Registrar {
     /// [`Registrar::stop`], when every accepted command is carried out.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// When nothing can be written, or the system gives no thread.
     #[expect(clippy::disallowed_methods, reason = "threads live here")]
-    pub fn start(
+    pub async fn start(
         writer: Writer,
         clock: Clock,
         metrics: Metrics,
         news: Arc<Notify>,
-    ) -> std::io::Result<(Self, JoinHandle<()>)> {
+    ) -> Result<(Self, JoinHandle<()>), DbError> {
+        let pulse = writer.pulse();
         let (queue, asked) = mpsc::channel(QUEUE);
         let stop = Arc::new(Notify::new());
         let under_way = UnderWay::default();
-        let registrar = Self { queue, stop: Arc::clone(&stop), under_way, metrics: metrics.clone() };
+        let (asking, questions) = readiness::channel();
+        let registrar =
+            Self { queue, stop: Arc::clone(&stop), under_way, metrics: metrics.clone(), pulse, asking };
         let askers = Handle::current();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let thread = std::thread::Builder::new().name("registrar".to_owned()).spawn(move || {
-            runtime.block_on(serve(Books::new(writer), asked, &stop, &clock, &metrics, &news, &askers));
-        })?;
+        let (opened, is_open) = oneshot::channel();
+        let work = async move || {
+            let mut books = Books::new(writer);
+            let can_write = books.open().await;
+            let goes_on = can_write.is_ok();
+            // Whoever started it waits for this.
+            let _ = opened.send(can_write);
+            if goes_on {
+                serve(books, asked, questions, &stop, &clock, &metrics, &news, &askers).await;
+            }
+        };
+        let no_thread = |error: std::io::Error| DbError::Engine(error.to_string());
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_thread)?;
+        let thread = std::thread::Builder::new()
+            .name("registrar".to_owned())
+            .spawn(move || runtime.block_on(work()))
+            .map_err(no_thread)?;
+        is_open.await.map_err(|_| DbError::Engine("the Registrar did not start".to_owned()))??;
         Ok((registrar, thread))
     }
 
@@ -136,17 +158,23 @@ impl Registrar {
     }
 }
 
-async fn serve(
+#[expect(clippy::too_many_arguments, reason = "it is what its thread has, and has one caller")]
+async fn carry_out(
     mut books: Books,
     mut queue: mpsc::Receiver<Asked>,
+    mut questions: mpsc::Receiver<readiness::Asking>,
     stop: &Notify,
     clock: &Clock,
     metrics: &Metrics,
     news: &Notify,
     askers: &Handle,
 ) {
+    let pulse = books.pulse();
     let mut waiting = Vec::with_capacity(BATCH);
     loop {
+        if let Ok(first) = questions.try_recv() {
+            readiness::answer(first, &mut questions, &mut books, &pulse).await;
+        }
         while waiting.len() < BATCH
             && let Ok(asked) = queue.try_recv()
         {
@@ -155,6 +183,10 @@ async fn serve(
         if waiting.is_empty() {
             let taken = tokio::select! {
                 taken = queue.recv_many(&mut waiting, BATCH) => taken,
+                Some(first) = questions.recv() => {
+                    readiness::answer(first, &mut questions, &mut books, &pulse).await;
+                    continue;
+                }
                 () = stop.notified() => {
                     queue.close();
                     continue;
@@ -177,6 +209,7 @@ async fn serve(
         let outcome = carry_out_batch(&mut books, &commands, clock).await;
         metrics.commit_seconds.observe(began.elapsed().as_secs_f64());
         metrics.refused(outcome.iter().flat_map(refusals).map(Refusal::reason));
+        pulse.log();
         news.notify_one();
         let held_up = outcome.iter().find_map(held_up);
         // By a task of those who wait: told from here, each answer would wake them up, and stop this thread for it.
@@ -247,7 +280,9 @@ async fn carry_out_batch(
         Ok(outcome) => outcome,
         // One command that the database does not take must not fail its neighbors; and what another program has done
         // since the facts were read (deleted a student, say) is among the facts the second time.
-        Err(DbError::Constraint(_)) => carry_out_singly(books, commands, clock).await,
+        Err(DbError::Constraint(_) | DbError::Unwritable(_)) => {
+            carry_out_singly(books, commands, clock).await
+        }
         Err(error) => vec![Err(refused(error)); commands.len()],
     }
 }
@@ -265,7 +300,10 @@ async fn carry_out_singly(
                     alone.pop().unwrap_or_else(|| Err(broken("a command was decided without an answer"))),
                 );
             }
-            Err(error @ DbError::Constraint(_)) => outcome.push(Err(refused(error))),
+            // What the role may not do with one table is no trouble of the others.
+            Err(error @ (DbError::Constraint(_) | DbError::Unwritable(_))) => {
+                outcome.push(Err(refused(error)))
+            }
             Err(error) => {
                 outcome.push(Err(refused(error.clone())));
                 // What is the database's own trouble is not tried again for each of the others.

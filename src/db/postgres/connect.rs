@@ -26,6 +26,29 @@ const DIRECT: &str = "-c matricula.direct=yes";
 /// was filled a moment ago: left to guess, it reads the table whole for every answer until it has counted its rows.
 const BY_KEY: &str =
     "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_material=off -c jit=off";
+/// Settings of a server, a database or a role under which a statement would mean something else, a value look different, or
+/// the warning of a commit that no standby has confirmed not arrive.
+const MEANING: [(&str, &str); 10] = [
+    ("standard_conforming_strings", "on"),
+    ("transform_null_equals", "off"),
+    ("datestyle", "iso"),
+    ("intervalstyle", "postgres"),
+    ("bytea_output", "hex"),
+    ("extra_float_digits", "1"),
+    ("client_min_messages", "warning"),
+    ("default_transaction_isolation", "read\\ committed"),
+    ("default_transaction_read_only", "off"),
+    ("default_transaction_deferrable", "off"),
+];
+/// The same for one transaction, where a pooler takes no options. A single read behind a pooler has none of them: it says
+/// nothing that they change.
+pub(super) const OUR_MEANING: &str = "set local standard_conforming_strings = on; \
+    set local transform_null_equals = off; set local datestyle = 'iso'; set local intervalstyle = 'postgres'; \
+    set local bytea_output = 'hex'; set local extra_float_digits = 1; set local client_min_messages = 'warning'";
+/// How long a statement may take, unless the URL says otherwise: as long as a request, and as long as a list. Whoever asked
+/// has left by then.
+const KEY_TIMEOUT: &str = "-c statement_timeout=30s";
+const SCAN_TIMEOUT: &str = "-c statement_timeout=10min";
 const LOOK: &str = "select current_setting('server_version_num'), current_setting('server_version'), \
     current_setting('server_encoding'), coalesce(current_setting('matricula.direct', true), ''), \
     (select count(*) from pg_catalog.pg_collation where collname = 'und-x-icu')";
@@ -48,7 +71,10 @@ pub(super) async fn connect(address: &Address, reach: Reach) -> Result<Session, 
     let mut config = address.config.clone();
     let own = config.get_options().map(str::to_owned);
     let by_key = (reach == Reach::Key).then_some(BY_KEY);
-    let options = own.as_deref().into_iter().chain(by_key).chain([DIRECT]);
+    let timeout = if reach == Reach::Key { KEY_TIMEOUT } else { SCAN_TIMEOUT };
+    let meaning = MEANING.map(|(name, value)| format!("-c {name}={value}"));
+    let options = [timeout].into_iter().chain(own.as_deref()).chain(meaning.iter().map(String::as_str));
+    let options = options.chain(by_key).chain([DIRECT]);
     config.options(options.collect::<Vec<_>>().join(" "));
     match connect_within(address, &config).await {
         Err(Failure::Said(error)) if takes_no_options(&error) => {

@@ -14,11 +14,24 @@ pub(super) fn said(error: Error) -> DbError {
     }
 }
 
-/// As [`said`], of a commit: whoever does not answer it, or stops instead, may have carried it out.
+/// As [`said`], of a commit. Only a refusal says that nothing was kept: a row that a deferred constraint does not take, a
+/// conflict with another transaction. Any other error may have come after the change was made (from a proxy, from one
+/// node of several), and no answer may mean either.
 pub(super) fn said_of_commit(error: Error) -> DbError {
     match said(error) {
-        DbError::Away(what) => DbError::Unknown(what),
-        settled => settled,
+        refusal @ (DbError::Constraint(_) | DbError::Conflict(_)) => refusal,
+        other => DbError::Unknown(other.to_string()),
+    }
+}
+
+/// As [`said`], of the beginning of a transaction that is to write: a standby says that it cannot have one. It may become
+/// the primary, or the way to the primary may come back.
+pub(super) fn said_of_begin(error: Error) -> DbError {
+    match error.as_db_error() {
+        Some(answer) if *answer.code() == SqlState::FEATURE_NOT_SUPPORTED => {
+            DbError::Away(answer.message().to_owned())
+        }
+        _ => said(error),
     }
 }
 
@@ -33,9 +46,10 @@ fn is_io(error: &Error) -> bool {
     false
 }
 
-/// Whether it may pass by itself: too many connections, a server that starts or stops, a standby.
+/// Whether it may pass by itself: too many connections, a server that starts or stops, a standby, a proxy that has lost
+/// its server (`08P01` among others).
 pub(super) fn is_passing(code: &SqlState) -> bool {
-    matches!(code.code().as_bytes(), [b'5', b'3', ..] | [b'5', b'7', b'P', ..])
+    matches!(code.code().as_bytes(), [b'0', b'8', ..] | [b'5', b'3', ..] | [b'5', b'7', b'P', ..])
         || *code == SqlState::READ_ONLY_SQL_TRANSACTION
 }
 
@@ -57,14 +71,13 @@ fn meaning(answer: &Said) -> DbError {
         _ if is_passing(code) || *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => {
             DbError::Away(message.to_owned())
         }
-        [b'0', b'8', ..] => DbError::Away(message.to_owned()),
         [b'2', b'3', ..] | b"22001" => DbError::Constraint(message.to_owned()),
         // These messages quote the value.
         [b'2', b'2', ..] => DbError::Constraint("a column does not take this value".to_owned()),
         // The text is the trigger's own, and may hold values.
         [b'P', ..] | [b'0', b'9', ..] => DbError::Constraint("a trigger of the table refuses it".to_owned()),
         _ if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
-            DbError::Constraint(format!("the database role may not do it: {message}"))
+            DbError::Unwritable(format!("the database role may not do it: {message}"))
         }
         _ => DbError::Engine(format!("{message} ({})", code.code())),
     }

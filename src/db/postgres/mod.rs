@@ -12,6 +12,7 @@ mod value;
 mod writer;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::try_join_all;
@@ -34,11 +35,19 @@ pub(super) const TOKENS: &[(&str, &str)] = &[
 
 pub(super) const HAS_TABLE: &str = "select 1 where to_regclass($1) is not null";
 
+/// A right of some columns is enough to read, to insert and to update.
+pub(super) const MISSING_RIGHTS: &str = "select word || ' on ' || name \
+    from (values {{needs}}) as need (name, word) where to_regclass(name) is not null \
+    and not case word when 'delete' then has_table_privilege(to_regclass(name), word) \
+    else has_any_column_privilege(to_regclass(name), word) end order by 1";
+
 /// A connection and what is prepared on it.
 #[derive(Debug)]
 struct Session {
     connection: connect::Session,
     statements: Mutex<HashMap<String, Statement>>,
+    /// Whether it must not be used again.
+    is_doubtful: AtomicBool,
 }
 
 impl Session {
@@ -46,6 +55,7 @@ impl Session {
         Ok(Self {
             connection: Box::pin(connect::connect(address, reach)).await?,
             statements: Mutex::default(),
+            is_doubtful: AtomicBool::new(false),
         })
     }
 
@@ -62,7 +72,7 @@ impl Session {
     }
 
     fn is_closed(&self) -> bool {
-        self.client().is_closed()
+        self.client().is_closed() || self.is_doubtful.load(Ordering::Relaxed)
     }
 
     /// The statement as it is prepared here; nothing behind a pooler, which may run it on a connection that never heard

@@ -2,15 +2,17 @@ use std::sync::atomic::Ordering;
 
 use futures_util::FutureExt as _;
 
-use super::error::{said, said_of_commit};
+use super::connect::OUR_MEANING;
+use super::error::{said, said_of_begin, said_of_commit};
 use super::{Address, Session};
 use crate::db::{Arg, DbError, Map, Reach};
 
 /// Whatever the database or the role has as defaults. The statements take turns by the rows that they lock, so each is to
 /// see what was committed before it began. A service that dies holds its locks no longer than the last of these says. A
-/// commit that is answered before it is on stable storage could be lost after it was acknowledged.
+/// commit that is answered before it is on stable storage could be lost after it was acknowledged. How long a batch takes
+/// is bounded by its size and by the locks that it waits for; a migration may take as long as it takes.
 const BEGIN: &str = "begin isolation level read committed read write; set local lock_timeout = '5s'; \
-                     set local idle_in_transaction_session_timeout = '15s'; \
+                     set local idle_in_transaction_session_timeout = '15s'; set local statement_timeout = 0; \
                      select set_config('synchronous_commit', 'on', true) \
                      where current_setting('synchronous_commit') = 'off'";
 
@@ -29,9 +31,14 @@ impl Writer {
 
     pub(in crate::db) async fn begin(&mut self) -> Result<Tx<'_>, DbError> {
         let session = Session::open(self.session.take(), &self.address, self.reach).await?;
-        let session = self.session.insert(session);
-        session.client().batch_execute(BEGIN).await.map_err(said)?;
-        Ok(Tx { session, open: true })
+        let begin = if session.connection.behind_pooler {
+            format!("{BEGIN}; {OUR_MEANING}")
+        } else {
+            BEGIN.to_owned()
+        };
+        // A session in which that failed is left: what it has begun would be in the way of the next.
+        session.client().batch_execute(&begin).await.map_err(said_of_begin)?;
+        Ok(Tx { session: self.session.insert(session), open: true })
     }
 }
 
@@ -77,7 +84,14 @@ impl Tx<'_> {
         let warned = &self.session.connection.warned;
         warned.store(false, Ordering::Relaxed);
         self.open = false;
-        self.session.client().batch_execute("commit").await.map_err(said_of_commit)?;
+        if let Err(error) = self.session.client().batch_execute("commit").await {
+            let said = said_of_commit(error);
+            if matches!(said, DbError::Unknown(_)) {
+                // The transaction may still be open there, and would find its own rows in the log.
+                self.session.is_doubtful.store(true, Ordering::Relaxed);
+            }
+            return Err(said);
+        }
         if warned.load(Ordering::Relaxed) { Err(DbError::Unconfirmed) } else { Ok(()) }
     }
 }

@@ -2,6 +2,7 @@
 
 pub(super) mod catalog;
 mod checkpoint;
+mod files;
 mod readers;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, Statement, ffi};
 
 use self::checkpoint::Checkpointer;
+use self::files::Files;
 pub(super) use self::readers::Readers;
 use super::{Arg, DbError, Map, Row};
 
@@ -33,6 +35,8 @@ const WRITER_CACHE_KIB: i64 = 40 * 1024;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a migration waits for another: that one may be copying a million rows.
 const MIGRATION_PATIENCE: Duration = Duration::from_mins(1);
+/// What is said of a file that may not be written, where nothing more is known.
+const NOT_WRITABLE: &str = "this user may not write to it";
 /// How often the switch to WAL is tried again.
 const WAL_RETRY: Duration = Duration::from_millis(10);
 
@@ -40,7 +44,8 @@ const WAL_RETRY: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(super) struct Writer {
     connection: Connection,
-    file: Option<File>,
+    path: PathBuf,
+    files: Option<Files>,
     checkpointer: Option<Checkpointer>,
 }
 
@@ -51,10 +56,13 @@ impl Writer {
     /// When the file cannot be opened as a database that can be written.
     pub(in crate::db) fn open(path: &Path) -> Result<Self, DbError> {
         let mut writer = Self::open_as_found(path, true)?;
-        writer.switch_to_wal()?;
+        if writer.connection.is_readonly("main")? {
+            return Err(DbError::Unwritable(NOT_WRITABLE.to_owned()).at(path));
+        }
+        writer.switch_to_wal().map_err(|error| error.at(path))?;
         writer.connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         let beside = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        writer.file = File::at(path);
+        writer.files = Files::of(&writer.connection, path)?;
         writer.checkpointer = Some(Checkpointer::start(path, beside)?);
         Ok(writer)
     }
@@ -92,13 +100,18 @@ impl Writer {
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "foreign_keys", foreign_keys)?;
-        Ok(Self { connection, file: None, checkpointer: None })
+        Ok(Self { connection, path: path.to_owned(), files: None, checkpointer: None })
     }
 
     /// Brings everything from the write-ahead log into the file, as far as nobody else is in the way.
     pub(in crate::db) fn close(mut self) {
         // Of two checkpoints at a time one is refused, and this one is the last.
         self.checkpointer = None;
+        if self.files.as_ref().is_some_and(|files| files.check(&self.connection).is_err()) {
+            // What is there now is not ours to write to.
+            let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            return;
+        }
         // Nothing is lost when it cannot be done: whoever opens the file next reads the log too.
         let _ = self.connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()));
     }
@@ -108,52 +121,24 @@ impl Writer {
     /// # Errors
     /// [`DbError::Busy`] when another program keeps writing.
     pub(in crate::db) fn begin(&mut self) -> Result<Tx<'_>, DbError> {
-        if self.file.as_ref().is_some_and(File::is_gone) {
-            // What is written to a file without a name is lost with the process.
-            return Err(DbError::Engine(
-                "the database file was moved or deleted under the server".to_owned(),
-            ));
-        }
-        self.connection.execute_batch("begin immediate")?;
-        Ok(Tx { connection: &self.connection, checkpointer: self.checkpointer.as_ref(), open: true })
+        self.files.as_ref().map_or(Ok(()), |files| files.check(&self.connection))?;
+        self.connection
+            .execute_batch("begin immediate")
+            .map_err(|error| DbError::from(error).at(&self.path))?;
+        Ok(Tx {
+            connection: &self.connection,
+            files: self.files.as_ref(),
+            checkpointer: self.checkpointer.as_ref(),
+            open: true,
+        })
     }
-}
-
-/// The file that a path led to.
-#[derive(Debug)]
-struct File {
-    path: PathBuf,
-    identity: (u64, u64),
-}
-
-impl File {
-    fn at(path: &Path) -> Option<Self> {
-        Some(Self { path: path.to_owned(), identity: identity(path)? })
-    }
-
-    fn is_gone(&self) -> bool {
-        identity(&self.path) != Some(self.identity)
-    }
-}
-
-#[cfg(unix)]
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-
-    let found = std::fs::metadata(path).ok()?;
-    Some((found.dev(), found.ino()))
-}
-
-/// Other systems do not let an open file go.
-#[cfg(not(unix))]
-fn identity(_: &Path) -> Option<(u64, u64)> {
-    None
 }
 
 /// A transaction that writes. Dropped without [`Tx::commit`], it never happened.
 #[derive(Debug)]
 pub(super) struct Tx<'a> {
     connection: &'a Connection,
+    files: Option<&'a Files>,
     checkpointer: Option<&'a Checkpointer>,
     open: bool,
 }
@@ -196,6 +181,10 @@ impl Tx<'_> {
     pub(in crate::db) fn commit(mut self) -> Result<(), DbError> {
         self.connection.execute_batch("commit")?;
         self.open = false;
+        // Where it went to a file that is gone, it goes with this process.
+        self.files
+            .map_or(Ok(()), |files| files.check(self.connection))
+            .map_err(|error| DbError::Unknown(error.to_string()))?;
         if let Some(checkpointer) = self.checkpointer {
             checkpointer.wake();
         }
@@ -238,6 +227,10 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, DbError> {
 }
 
 fn open(path: &Path, flags: OpenFlags) -> Result<Connection, DbError> {
+    open_with(path, flags).map_err(|error| error.at(path))
+}
+
+fn open_with(path: &Path, flags: OpenFlags) -> Result<Connection, DbError> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -292,6 +285,16 @@ impl ToSql for Arg {
     }
 }
 
+impl DbError {
+    /// The same of the file at this path; where it may not be written, which part of it.
+    fn at(self, path: &Path) -> Self {
+        match self {
+            Self::Unwritable(what) => Self::Unwritable(files::not_writable(path).unwrap_or(what)),
+            other => other,
+        }
+    }
+}
+
 impl From<rusqlite::Error> for DbError {
     fn from(error: rusqlite::Error) -> Self {
         let rusqlite::Error::SqliteFailure(failure, _) = &error else {
@@ -309,11 +312,11 @@ impl From<rusqlite::Error> for DbError {
             (ErrorCode::NotADatabase, _) => {
                 Self::Engine("it is no SQLite database, or an encrypted one".to_owned())
             }
-            (ErrorCode::CannotOpen, _) => Self::Engine(
+            (ErrorCode::CannotOpen, _) => Self::Unwritable(
                 "it cannot be opened or made: may this user read and write its folder?".to_owned(),
             ),
             (ErrorCode::ReadOnly | ErrorCode::PermissionDenied, _) => {
-                Self::Engine("this user may not write to it".to_owned())
+                Self::Unwritable(NOT_WRITABLE.to_owned())
             }
             _ => Self::Engine(error.to_string()),
         }

@@ -1,5 +1,6 @@
 //! One batch, one transaction: load the facts, decide, apply what happens to the tables and append it to the log.
 
+mod attempt;
 mod effects;
 mod known;
 mod load;
@@ -31,12 +32,14 @@ pub(super) type Outcome = Vec<Result<Answer, Refusal>>;
 pub(super) struct Books {
     writer: Writer,
     known: Known,
+    /// Rights on found tables that the role did not have from the beginning.
+    never_had: Vec<String>,
 }
 
 impl Books {
     /// With nothing known yet.
     pub(super) fn new(writer: Writer) -> Self {
-        Self { writer, known: Known::default() }
+        Self { writer, known: Known::default(), never_had: Vec::new() }
     }
 
     /// Carries out the commands, in order, as one transaction. The answers may be told when this returns.

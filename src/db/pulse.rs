@@ -1,0 +1,96 @@
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::DbError;
+
+/// How often the same trouble is logged.
+const LOG_AGAIN: Duration = Duration::from_mins(1);
+
+/// How the last attempt to write ended. Cheap to clone; all clones know the same.
+#[derive(Clone, Debug, Default)]
+pub struct Pulse(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    last: Option<Attempt>,
+    logged: Option<(Instant, DbError)>,
+}
+
+#[derive(Clone, Debug)]
+struct Attempt {
+    at: Instant,
+    outcome: Result<(), DbError>,
+}
+
+impl Pulse {
+    /// How the last attempt ended, if that is no longer ago than `age`.
+    #[must_use]
+    pub fn within(&self, age: Duration) -> Option<Result<(), DbError>> {
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.last.as_ref().filter(|last| last.at.elapsed() < age).map(|last| last.outcome.clone())
+    }
+
+    /// Something was committed.
+    pub(super) fn succeeded(&self) {
+        self.set(Ok(()));
+    }
+
+    /// Takes note of an error, unless it is about what was to be written: another row would have been accepted.
+    pub fn failed(&self, error: &DbError) {
+        if !matches!(error, DbError::Constraint(_) | DbError::Conflict(_)) {
+            self.set(Err(error.clone()));
+        }
+    }
+
+    /// As [`Pulse::failed`], for whatever an engine answers.
+    pub(super) fn heard<T>(&self, answer: Result<T, DbError>) -> Result<T, DbError> {
+        answer.inspect_err(|error| self.failed(error))
+    }
+
+    fn set(&self, outcome: Result<(), DbError>) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.last = Some(Attempt { at: Instant::now(), outcome });
+    }
+
+    /// Logs that writing fails, once a minute while it does for the same reason, and that it succeeds again.
+    pub fn log(&self) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Attempt { at, outcome }) = state.last.clone() else { return };
+        match outcome {
+            Ok(()) => {
+                if state.logged.take().is_some() {
+                    tracing::info!("the database can be written to again");
+                }
+            }
+            Err(error) => {
+                let is_known = |(logged, known): &(Instant, DbError)| {
+                    *known == error && at.duration_since(*logged) < LOG_AGAIN
+                };
+                if !state.logged.as_ref().is_some_and(is_known) {
+                    tracing::error!(%error, "the database cannot be written to");
+                    state.logged = Some((at, error));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_row_is_refused_for_is_no_trouble_of_the_database() {
+        let pulse = Pulse::default();
+        assert_eq!(pulse.within(Duration::MAX), None);
+        pulse.succeeded();
+        pulse.failed(&DbError::Constraint("the address is taken".to_owned()));
+        pulse.failed(&DbError::Conflict("another was first".to_owned()));
+        assert_eq!(pulse.within(Duration::MAX), Some(Ok(())));
+        pulse.failed(&DbError::Full);
+        assert_eq!(pulse.within(Duration::MAX), Some(Err(DbError::Full)));
+        assert_eq!(pulse.within(Duration::ZERO), None);
+        pulse.succeeded();
+        assert_eq!(pulse.within(Duration::MAX), Some(Ok(())));
+    }
+}

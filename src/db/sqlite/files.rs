@@ -1,0 +1,158 @@
+//! Whether the files of an open database are still the ones that were opened. SQLite does not look: it goes on writing to
+//! a file without a name, and what is written there is lost with the process.
+
+use std::cell::Cell;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use rustix::fs::{Access, access};
+
+use super::DbError;
+
+/// Bytes of a write-ahead log before its first frame, and of a frame before its page (SQLite's file format, 4.1).
+const WAL_HEADER: u64 = 32;
+const FRAME_HEADER: u64 = 24;
+/// How often a log that looks too short is looked at: another program may have emptied it in between, as it may.
+const LOOKS: usize = 3;
+
+/// The files of a database that is open: its own, the write-ahead log and the index of the log.
+#[derive(Debug)]
+pub(super) struct Files {
+    database: File,
+    /// `None` where the engine keeps no such file.
+    log: Option<File>,
+    index: Option<File>,
+    page_size: u64,
+    is_rescued: Cell<bool>,
+}
+
+#[derive(Debug)]
+struct File {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl Files {
+    /// The files that this connection has open, once it has read. As long as one connection is open nobody but a stranger
+    /// takes them away: the engine makes the log and its index with the first connection and removes them with the last.
+    pub(super) fn of(connection: &Connection, path: &Path) -> Result<Option<Self>, DbError> {
+        // Opens the log, which a switch of the journal's mode alone does not.
+        connection.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))?;
+        let page_size: i64 = connection.query_row("pragma page_size", [], |row| row.get(0))?;
+        let Some(database) = File::at(path.to_owned()) else { return Ok(None) };
+        // Behind a link they are beside the file that it leads to.
+        let real = connection.path().map_or(path, Path::new);
+        Ok(Some(Self {
+            database,
+            log: File::at(beside(real, "-wal")),
+            index: File::at(beside(real, "-shm")),
+            page_size: u64::try_from(page_size).unwrap_or(0),
+            is_rescued: Cell::new(false),
+        }))
+    }
+
+    /// Refuses to go on with files that are not the ones that were opened. `connection` must not be in a transaction.
+    ///
+    /// # Errors
+    /// [`DbError::Unwritable`], naming the file.
+    pub(super) fn check(&self, connection: &Connection) -> Result<(), DbError> {
+        let all = [Some(&self.database), self.log.as_ref(), self.index.as_ref()];
+        if let Some(gone) = all.into_iter().flatten().find(|file| file.is_gone()) {
+            self.rescue(connection);
+            return Err(gone.refused("moved or deleted"));
+        }
+        match &self.log {
+            Some(log) if self.is_short(log, connection)? => Err(log.refused("shortened")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the log has fewer bytes than the engine believes that it has written.
+    fn is_short(&self, log: &File, connection: &Connection) -> Result<bool, DbError> {
+        for _ in 0..LOOKS {
+            let mut statement = connection.prepare_cached("pragma wal_checkpoint(noop)")?;
+            let frames: i64 = statement.query_row([], |row| row.get(1))?;
+            let frames = u64::try_from(frames).unwrap_or(0);
+            let expected =
+                if frames == 0 { 0 } else { WAL_HEADER + frames * (FRAME_HEADER + self.page_size) };
+            if std::fs::metadata(&log.path).map_or(0, |found| found.len()) >= expected {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Brings what is confirmed from a log that has lost its name into the database, so that it is not lost with this
+    /// process. Not where somebody else has begun another log: that one may be further.
+    fn rescue(&self, connection: &Connection) {
+        let is_alone = |file: &File| matches!(std::fs::metadata(&file.path), Err(error) if error.kind() == ErrorKind::NotFound);
+        let may = !self.database.is_gone()
+            && self.log.as_ref().is_some_and(is_alone)
+            && !self.index.as_ref().is_some_and(|index| index.is_gone() && !is_alone(index));
+        if may && !self.is_rescued.replace(true) {
+            let moved = connection.query_row("pragma wal_checkpoint(passive)", [], |row| {
+                Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+            });
+            match moved {
+                Ok((log, moved)) if log == moved => {
+                    tracing::warn!("the write-ahead log is gone; what was confirmed is in the database file");
+                }
+                moved => {
+                    tracing::error!(?moved, "the write-ahead log is gone, and not all of it could be saved");
+                }
+            }
+        }
+    }
+}
+
+impl File {
+    fn at(path: PathBuf) -> Option<Self> {
+        let identity = identity(&path)?;
+        Some(Self { path, identity })
+    }
+
+    fn is_gone(&self) -> bool {
+        identity(&self.path) != Some(self.identity)
+    }
+
+    fn refused(&self, what: &str) -> DbError {
+        let name = self.path.file_name().unwrap_or_default().display();
+        DbError::Unwritable(format!("the database file {name} was {what} under the server"))
+    }
+}
+
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+
+    let found = std::fs::metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
+/// Other systems do not let an open file go.
+#[cfg(not(unix))]
+fn identity(_: &Path) -> Option<(u64, u64)> {
+    None
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// Which of the files, or that their folder, is not this user's to write: the engine says only that something is.
+pub(super) fn not_writable(path: &Path) -> Option<String> {
+    let refuses = |path: &Path| path.exists() && access(path, Access::WRITE_OK).is_err();
+    let refused =
+        |what: &str, path: &Path| format!("this user may not write to the {what} {}", path.display());
+    for file in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {
+        if refuses(&file) {
+            return Some(refused("file", &file));
+        }
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let why = ", in which the database needs files of its own beside it (-wal, -shm)";
+    refuses(folder).then(|| format!("{}{why}", refused("folder", folder)))
+}

@@ -1,0 +1,46 @@
+//! What a client is told when the database fails, and what the operator is.
+
+use std::time::Duration;
+
+use super::observe::current_request_id;
+use super::problem::Problem;
+use crate::db::DbError;
+use crate::logging::Seldom;
+
+/// Every request meets it until somebody mends it; a line every few seconds is enough to find the reason.
+static UNWRITABLE_LOGGED: Seldom = Seldom::every(Duration::from_secs(10));
+
+impl From<DbError> for Problem {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Busy => Self::overloaded("The database is busy; nothing was changed. Try again."),
+            DbError::Full => {
+                Self::overloaded("The disk that holds the database is full; nothing was changed.")
+            }
+            DbError::Away(_) | DbError::Conflict(_) => {
+                tracing::warn!(request_id = current_request_id().as_deref(), %error, "the database is away");
+                Self::overloaded("The database server cannot be used now; nothing was changed. Try again.")
+            }
+            DbError::Unknown(_) | DbError::Unconfirmed => {
+                tracing::error!(request_id = current_request_id().as_deref(), %error, "an outcome is unknown");
+                Self::overloaded(
+                    "The database server was lost while it made the change: it may have been made, or not. Look \
+                     before you ask again.",
+                )
+            }
+            DbError::Unwritable(_) => {
+                if UNWRITABLE_LOGGED.is_time() {
+                    tracing::error!(request_id = current_request_id().as_deref(), %error, "the database cannot be used as it has to be");
+                }
+                Self::overloaded(
+                    "The server may not do this with the database at present, which its operator has to mend; nothing \
+                     was changed.",
+                )
+            }
+            DbError::Constraint(_) | DbError::Engine(_) => {
+                tracing::error!(request_id = current_request_id().as_deref(), %error, "the database failed");
+                Self::internal()
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! An attempt to write that changes nothing: whether a batch could be committed now.
+
+use super::Books;
+use super::load::take_head;
+use crate::db::{DbError, Need, Pulse, missing_rights};
+
+/// What a batch may do to our own tables.
+const OURS: [Need; 19] = [
+    ("matricula_migrations", "select"),
+    ("log_head", "select"),
+    ("log_head", "update"),
+    ("events", "select"),
+    ("events", "insert"),
+    ("student_courses", "select"),
+    ("student_courses", "insert"),
+    ("student_courses", "delete"),
+    ("course_seats", "select"),
+    ("course_seats", "insert"),
+    ("course_seats", "update"),
+    ("course_seats", "delete"),
+    ("waitlist", "select"),
+    ("waitlist", "insert"),
+    ("waitlist", "delete"),
+    ("idempotency_keys", "select"),
+    ("idempotency_keys", "insert"),
+    ("idempotency_keys", "update"),
+    ("idempotency_keys", "delete"),
+];
+/// What nothing works without.
+const READS: [Need; 2] = [("students", "select"), ("courses", "select")];
+/// What the owner of a found table may keep to another program from the beginning; the migration has said so.
+const THEIRS: [Need; 6] = [
+    ("students", "insert"),
+    ("students", "update"),
+    ("students", "delete"),
+    ("courses", "insert"),
+    ("courses", "update"),
+    ("courses", "delete"),
+];
+
+impl Books {
+    /// How the last attempt to write ended.
+    pub(in crate::registrar) fn pulse(&self) -> Pulse {
+        self.writer.pulse()
+    }
+
+    /// Tries whether this connection can write at all, before anybody relies on it. What the role may not do with found
+    /// tables now is no trouble later.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub(in crate::registrar) async fn open(&mut self) -> Result<(), DbError> {
+        let tx = self.writer.begin().await?;
+        self.never_had = missing_rights(&tx, &THEIRS).await?;
+        drop(tx);
+        self.try_to_write().await
+    }
+
+    /// Commits the head of the log as it is, after a look at what the role may do.
+    ///
+    /// # Errors
+    /// Why it cannot be written.
+    pub(in crate::registrar) async fn try_to_write(&mut self) -> Result<(), DbError> {
+        let tx = self.writer.begin().await?;
+        take_head(&tx).await?;
+        let needs: Vec<_> = [&OURS[..], &READS, &THEIRS].concat();
+        let mut missing = missing_rights(&tx, &needs).await?;
+        missing.retain(|right| !self.never_had.contains(right));
+        if missing.is_empty() {
+            return tx.commit().await;
+        }
+        drop(tx);
+        let error = DbError::Unwritable(format!("the database role has no right to {}", missing.join(", ")));
+        self.writer.pulse().failed(&error);
+        Err(error)
+    }
+}

@@ -1,0 +1,90 @@
+//! Whether the Registrar can write. Its own thread tries, between two batches, so that nothing is in its way but what would
+//! be in the way of a batch.
+
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
+
+use super::Registrar;
+use super::commit::Books;
+use crate::db::{DbError, Pulse};
+
+/// For how long the outcome of an attempt is good, so that however many ask, there is at most one write a second for them.
+const FRESH: Duration = Duration::from_secs(1);
+/// How long an answer may take: less than those who ask usually wait for one.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How many may wait for the same attempt.
+const WAITING: usize = 256;
+
+/// Why nothing can be written.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum Unready {
+    /// No more commands are accepted.
+    #[error("the server is stopping")]
+    Stopping,
+    /// A batch or an attempt has been waiting for seconds.
+    #[error("a change has been waiting for the database for seconds")]
+    HeldUp,
+    /// The last attempt failed.
+    #[error("{0}")]
+    Failed(DbError),
+}
+
+/// Those who ask whether it can write.
+pub(super) type Asking = oneshot::Sender<Result<(), DbError>>;
+
+/// The way of a question to the thread.
+pub(super) fn channel() -> (mpsc::Sender<Asking>, mpsc::Receiver<Asking>) {
+    mpsc::channel(WAITING)
+}
+
+impl Registrar {
+    /// Whether the last attempt to write succeeded. When that was more than a moment ago, a new one is made.
+    ///
+    /// # Errors
+    /// Why nothing can be written.
+    pub async fn can_write(&self) -> Result<(), Unready> {
+        if !self.is_open() {
+            return Err(Unready::Stopping);
+        }
+        if let Some(outcome) = self.pulse.within(FRESH) {
+            return outcome.map_err(Unready::Failed);
+        }
+        let (answer, answered) = oneshot::channel();
+        self.asking.try_send(answer).map_err(|error| match error {
+            TrySendError::Full(_) => Unready::HeldUp,
+            TrySendError::Closed(_) => Unready::Stopping,
+        })?;
+        match tokio::time::timeout(PATIENCE, answered).await {
+            Ok(Ok(outcome)) => outcome.map_err(Unready::Failed),
+            Ok(Err(_)) => Err(Unready::Stopping),
+            Err(_) => Err(Unready::HeldUp),
+        }
+    }
+}
+
+/// Answers the first and whoever waits with it, by one attempt at most.
+pub(super) async fn answer(
+    first: Asking,
+    asking: &mut mpsc::Receiver<Asking>,
+    books: &mut Books,
+    pulse: &Pulse,
+) {
+    let mut waiting = vec![first];
+    waiting.extend(std::iter::from_fn(|| asking.try_recv().ok()));
+    // Whoever has left needs no answer.
+    waiting.retain(|answer| !answer.is_closed());
+    if waiting.is_empty() {
+        return;
+    }
+    let outcome = match pulse.within(FRESH) {
+        Some(outcome) => outcome,
+        None => books.try_to_write().await,
+    };
+    pulse.log();
+    for answer in waiting {
+        let _ = answer.send(outcome.clone());
+    }
+}

@@ -1,6 +1,7 @@
 //! What an operator can count: requests, the writer's queue, the commits. Told at `/metrics`.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,8 @@ const COMMANDS: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0,
 pub struct Metrics {
     /// Commands that wait for the Registrar.
     pub queue_depth: Gauge,
+    /// Seconds by which the log's last entry is ahead of the clock.
+    pub log_ahead_seconds: Gauge<f64, AtomicU64>,
     /// Commands in one commit.
     pub batch_size: Histogram,
     /// How long one commit took, its flush to the disk included.
@@ -75,6 +78,7 @@ struct Request {
 impl Default for Metrics {
     fn default() -> Self {
         let (queue_depth, batch_size) = (Gauge::default(), Histogram::new(COMMANDS));
+        let log_ahead_seconds = Gauge::default();
         let commit_seconds = Histogram::new(SECONDS);
         let requests = Family::default();
         let durations = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
@@ -87,6 +91,11 @@ impl Default for Metrics {
             durations.clone(),
         );
         registry.register("queue_depth", "Commands that wait for the Registrar", queue_depth.clone());
+        registry.register(
+            "log_ahead_seconds",
+            "By how much the time of the last event is ahead of the clock",
+            log_ahead_seconds.clone(),
+        );
         registry.register("batch_size", "Commands in one commit", batch_size.clone());
         registry.register("commit_seconds", "How long one commit took", commit_seconds.clone());
 
@@ -94,7 +103,7 @@ impl Default for Metrics {
         registry.register("refusals", "Commands that were refused", refusals.all.clone());
 
         let http = Arc::new(Http { registry, requests, durations, routes: RwLock::default() });
-        Self { queue_depth, batch_size, commit_seconds, refusals, http }
+        Self { queue_depth, log_ahead_seconds, batch_size, commit_seconds, refusals, http }
     }
 }
 

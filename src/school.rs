@@ -13,7 +13,7 @@ use crate::db::{Db, Location, Writer};
 use crate::events::feed::Feed;
 use crate::http::paging::LinkBase;
 use crate::metrics::Metrics;
-use crate::registrar::Registrar;
+use crate::registrar::{Registrar, sweeper};
 use crate::registration::Board;
 use crate::students::Roll;
 
@@ -23,6 +23,7 @@ pub struct School {
     /// What handlers are given.
     pub app: App,
     writing: JoinHandle<()>,
+    sweeping: tokio::task::JoinHandle<()>,
 }
 
 impl School {
@@ -38,13 +39,15 @@ impl School {
         adoption::migrate(location, &clock).await?;
         let db = Db::open(location).with_context(|| format!("cannot open {location}"))?;
         let metrics = Metrics::default();
-        let news = Arc::default();
+        let (news, others_wrote) = (Arc::default(), Arc::default());
         let writer = Writer::open(location).with_context(|| format!("cannot write to {location}"))?;
         let (registrar, writing) =
-            Registrar::start(writer, clock.clone(), metrics.clone(), Arc::clone(&news))
+            Registrar::start(writer, clock.clone(), metrics.clone(), Arc::clone(&news), Arc::clone(&others_wrote))
                 .await
                 .with_context(|| format!("cannot write to {location}"))?;
+        let sweeping = sweeper::start(db.clone(), registrar.clone(), others_wrote);
         Ok(Self {
+            sweeping,
             app: App::from(Parts {
                 feed: Feed::start(db.clone(), news),
                 board: Board::new(db.clone(), clock),
@@ -61,6 +64,7 @@ impl School {
     /// Takes no more changes, carries out those that it has accepted, and returns when they are on stable storage.
     pub async fn close(self) {
         self.app.feed.close();
+        self.sweeping.abort();
         self.app.registrar.stop();
         let writing = self.writing;
         // The thread ends by itself, and a panic in it has been answered already.

@@ -187,6 +187,53 @@ pub async fn last_number(tx: &Tx<'_>, table: &str) -> Result<Option<i64>, DbErro
     }
 }
 
+/// The names of the columns that a table computes, in lower case.
+///
+/// # Errors
+/// What the engine said.
+pub async fn computed_columns(tx: &Tx<'_>, table: &str) -> Result<Vec<String>, DbError> {
+    let sql = match tx.0 {
+        In::Sqlite(_) => sqlite::catalog::COMPUTED_COLUMNS,
+        In::Postgres(_) => postgres::catalog::COMPUTED_COLUMNS,
+    };
+    tx.query(sql, &[table.into()], |row| row.text(0)).await
+}
+
+/// A column that another program keeps in a table of ours, with what a statement needs to carry its value away and back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Further {
+    /// Its name.
+    pub name: String,
+    /// The name as a statement takes it.
+    pub quoted: String,
+    /// An expression: its value as `kept_columns.value` holds it.
+    pub kept: String,
+    /// An expression: the column's value from `value`.
+    pub given_back: String,
+}
+
+/// The columns of a table other than `known` that can be written.
+///
+/// # Errors
+/// What the engine said.
+pub async fn further_columns(tx: &Tx<'_>, table: &str, known: &[&str]) -> Result<Vec<Further>, DbError> {
+    let sql = match tx.0 {
+        In::Sqlite(_) => sqlite::catalog::PLAIN_COLUMNS,
+        In::Postgres(_) => postgres::catalog::PLAIN_COLUMNS,
+    };
+    let columns = tx.query(sql, &[table.into()], |row| Ok((row.text(0)?, row.text(1)?))).await?;
+    let is_further = |(name, _): &(String, String)| !known.iter().any(|known| name.eq_ignore_ascii_case(known));
+    let further = columns.into_iter().filter(is_further).map(|(name, kind)| {
+        let quoted = quoted(&name);
+        let (kept, given_back) = match tx.0 {
+            In::Sqlite(_) => (quoted.clone(), "value".to_owned()),
+            In::Postgres(_) => (format!("cast({quoted} as text)"), format!("cast(value as {kind})")),
+        };
+        Further { name, quoted, kept, given_back }
+    });
+    Ok(further.collect())
+}
+
 /// The rows of a table whose foreign keys lead nowhere: the first of them, a line each, and how many there are. A server
 /// does not let such rows in.
 ///

@@ -20,7 +20,7 @@ const MAKE_HISTORY: &str = "create table if not exists matricula_migrations (
     version bigint primary key, name varchar(255), applied_on varchar(255), checksum varchar(255)
 )";
 
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     ("V1__students", include_str!("../../migrations/V1__students.sql")),
     ("V2__courses", include_str!("../../migrations/V2__courses.sql")),
     ("V3__student_courses", include_str!("../../migrations/V3__student_courses.sql")),
@@ -28,6 +28,7 @@ const FILES: [(&str, &str); 7] = [
     ("V5__course_seats", include_str!("../../migrations/V5__course_seats.sql")),
     ("V6__waitlist", include_str!("../../migrations/V6__waitlist.sql")),
     ("V7__idempotency_keys", include_str!("../../migrations/V7__idempotency_keys.sql")),
+    ("V8__nothing_lost", include_str!("../../migrations/V8__nothing_lost.sql")),
 ];
 
 /// A migration that this database has not had yet.

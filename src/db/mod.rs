@@ -223,6 +223,18 @@ impl Writer {
         self.1.heard(begun).map(|begun| Tx(begun, &self.1))
     }
 
+    /// A number that is another one once somebody else has written to the database, as far as the engine tells: a file does,
+    /// a server does not.
+    ///
+    /// # Errors
+    /// What the engine said.
+    pub fn writes_of_others(&self) -> Result<i64, DbError> {
+        match &self.0 {
+            Writing::Sqlite(writer) => writer.data_version(),
+            Writing::Postgres(_) => Ok(0),
+        }
+    }
+
     /// Ends it. A file then holds everything, as far as nobody else is in the way.
     pub fn close(self) {
         if let Writing::Sqlite(writer) = self.0 {
@@ -342,6 +354,35 @@ impl Tx<'_> {
                 Ok(told.into_iter().sum())
             }
             In::Postgres(_) => Ok(0),
+        }
+    }
+
+    /// Inserts rows with these columns into a table that numbers its rows. Returns their ids in order, each above `above` and
+    /// above every id that is in the table.
+    ///
+    /// # Errors
+    /// As [`Tx::execute_many`]; also when the table numbers its rows otherwise.
+    pub async fn insert_numbered(
+        &self,
+        table: &str,
+        columns: &[&str],
+        rows: &[Vec<Arg>],
+        above: i64,
+    ) -> Result<Vec<i64>, DbError> {
+        match &self.0 {
+            In::Sqlite(_) => sqlite::insert_numbered(self, table, columns, rows, above).await,
+            In::Postgres(_) => postgres::insert_numbered(self, table, columns, rows, above).await,
+        }
+    }
+
+    /// What a database server's clock says, RFC 3339 in UTC with milliseconds. A file has none.
+    ///
+    /// # Errors
+    /// As [`Tx::query_many`].
+    pub async fn time(&self) -> Result<Option<String>, DbError> {
+        match self.0 {
+            In::Sqlite(_) => Ok(None),
+            In::Postgres(_) => Ok(self.query(postgres::TIME, &[], |row| row.text(0)).await?.pop()),
         }
     }
 

@@ -108,6 +108,10 @@ kinds! {
         "A student with courses, or a course with students, is not deleted by accident. Drop the enrollments first, or repeat the request with `?drop=true`, which drops them in the same transaction.";
     RowRefused = "row-refused", 409, Signature, "The database does not take this row",
         "The tables students and courses may belong to another program, whose constraints hold: a unique address, a required column that matricula does not know, a check, a trigger, a reference from another table. The detail names the constraint. Nothing was changed.";
+    ReadOnlyField = "read-only-field", 409, Signature, "The field cannot be written",
+        "The table belongs to another program and computes this field itself. `pointer` names it. Nothing was changed.";
+    IdempotencyAnswerNotKept = "idempotency-answer-not-kept", 409, Keyed, "The answer is no longer kept",
+        "A request with this key was carried out before, so it is not carried out again. Its answer was deleted together with the student whom it named, or was stored by another version of the server. Nothing was changed by this request.";
     IdempotencyKeyInUse = "idempotency-key-in-use", 409, Keyed, "The Idempotency-Key is in use",
         "A request with this key is being carried out. Ask again in a moment: the answer will be its answer. Nothing was changed by this request.";
     Stale = "stale", 412, Signature, "It has changed since you read it",
@@ -301,6 +305,10 @@ impl From<Refusal> for Problem {
                 Self::new::<Stale>(detail).with("etag", super::conditional::etag(version, None))
             }
             Refusal::RowRefused(_) => Self::new::<RowRefused>(detail),
+            Refusal::ReadOnlyField(field) => {
+                Self::new::<ReadOnlyField>(detail).with("pointer", format!("/{field}"))
+            }
+            Refusal::AnswerNotKept => Self::new::<IdempotencyAnswerNotKept>(detail),
             Refusal::KeyInUse => Self::new::<IdempotencyKeyInUse>(detail),
             Refusal::KeyReused => Self::new::<IdempotencyKeyReused>(detail),
             Refusal::Overloaded | Refusal::Stopping => Self::overloaded(detail),

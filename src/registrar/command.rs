@@ -96,6 +96,8 @@ pub enum Command {
         /// The course.
         course_id: CourseId,
     },
+    /// Drop what students and courses that another program has deleted left behind in these courses.
+    Sweep(Vec<CourseId>),
     /// Many at once, in order.
     Batch {
         /// What is asked.
@@ -208,6 +210,14 @@ impl TryFrom<Answer> for Admission {
             Answer::Waitlisted(place) => Ok(Self::Waitlisted(place)),
             other => Err(other),
         }
+    }
+}
+
+impl Origin {
+    /// Of what another program did.
+    #[must_use]
+    pub fn database() -> Self {
+        Self { actor: Some("database".to_owned()), ..Self::default() }
     }
 }
 

@@ -46,6 +46,7 @@ pub fn decide(command: &Command, facts: &Facts) -> Decision {
             let mut changed = Vec::new();
             change("name", &mut student.name, name.as_ref(), &mut changed);
             change("email", &mut student.email, email.as_ref(), &mut changed);
+            unless_read_only(&changed, &facts.read_only.of_students)?;
             let answer = Answer::Student(student.clone());
             Ok((if_any(changed, |changed| Event::StudentUpdated { student, changed }), answer))
         }
@@ -69,6 +70,7 @@ pub fn decide(command: &Command, facts: &Facts) -> Decision {
             let mut changed = Vec::new();
             change("name", &mut course.name, name.as_ref(), &mut changed);
             change("level", &mut course.level, level.as_ref(), &mut changed);
+            unless_read_only(&changed, &facts.read_only.of_courses)?;
             let seats = facts.limits.contains_key(id).then(|| facts.seats_of(*id).count());
             let answer = Answer::Course(Course { seats, ..course.clone() });
             Ok((if_any(changed, |changed| Event::CourseUpdated { course, changed }), answer))
@@ -85,6 +87,8 @@ pub fn decide(command: &Command, facts: &Facts) -> Decision {
             set_seats(*course_id, limits, facts)
         }
         Command::RemoveSeats { course_id } => remove_seats(*course_id, facts),
+        // Every batch drops what it finds before it decides; this one only says where to look.
+        Command::Sweep(_) => Ok((Vec::new(), Answer::Gone)),
         Command::Batch { operations, all } => Ok(batch(operations, *all, &mut facts.clone())),
     }
 }
@@ -113,7 +117,6 @@ fn leave(student_id: StudentId, course_id: CourseId, role: Role, facts: &Facts) 
         Role::Registrar => Ok(()),
         Role::Student => seats::unless_closed(course_id, limits.clone(), &facts.now),
     };
-    // A row whose student another program deleted can still be dropped.
     if let Some(enrollment) = facts.enrollments.get(&(student_id, course_id)) {
         in_time()?;
         let mut events = vec![Event::EnrollmentDropped(enrollment.clone())];
@@ -233,6 +236,13 @@ fn unless_stale(record: &impl std::hash::Hash, expected: Option<&[Version]>) -> 
     match expected {
         Some(versions) if !versions.contains(&present) => Err(Refusal::Stale(present)),
         _ => Ok(()),
+    }
+}
+
+fn unless_read_only(changed: &[Change], read_only: &[String]) -> Result<(), Refusal> {
+    match changed.iter().find(|(field, _)| read_only.iter().any(|one| one == field)) {
+        Some((field, _)) => Err(Refusal::ReadOnlyField((*field).to_owned())),
+        None => Ok(()),
     }
 }
 

@@ -20,6 +20,8 @@ pub enum Event {
     },
     /// A student was removed.
     StudentDeleted(StudentId),
+    /// Another program has deleted the student's row.
+    StudentVanished(StudentId),
     /// A course was added.
     CourseCreated(Course),
     /// A course is now this.
@@ -31,6 +33,8 @@ pub enum Event {
     },
     /// A course was removed.
     CourseDeleted(CourseId),
+    /// Another program has deleted the course's row.
+    CourseVanished(CourseId),
     /// A student enrolled in a course.
     EnrollmentCreated(Enrollment),
     /// A student left a course.
@@ -66,10 +70,10 @@ impl Event {
         match self {
             Self::StudentCreated(_) => "student.created",
             Self::StudentUpdated { .. } => "student.updated",
-            Self::StudentDeleted(_) => "student.deleted",
+            Self::StudentDeleted(_) | Self::StudentVanished(_) => "student.deleted",
             Self::CourseCreated(_) => "course.created",
             Self::CourseUpdated { .. } => "course.updated",
-            Self::CourseDeleted(_) => "course.deleted",
+            Self::CourseDeleted(_) | Self::CourseVanished(_) => "course.deleted",
             Self::EnrollmentCreated(_) => "enrollment.created",
             Self::EnrollmentDropped(_) => "enrollment.dropped",
             Self::SeatsSet { .. } => "seats.set",
@@ -85,7 +89,7 @@ impl Event {
     pub fn student_id(&self) -> Option<StudentId> {
         match self {
             Self::StudentCreated(student) | Self::StudentUpdated { student, .. } => Some(student.id),
-            Self::StudentDeleted(id) => Some(*id),
+            Self::StudentDeleted(id) | Self::StudentVanished(id) => Some(*id),
             Self::EnrollmentCreated(enrollment) | Self::EnrollmentDropped(enrollment) => {
                 Some(enrollment.student_id)
             }
@@ -95,6 +99,7 @@ impl Event {
             Self::CourseCreated(_)
             | Self::CourseUpdated { .. }
             | Self::CourseDeleted(_)
+            | Self::CourseVanished(_)
             | Self::SeatsSet { .. }
             | Self::SeatsRemoved(_) => None,
         }
@@ -105,16 +110,20 @@ impl Event {
     pub fn course_id(&self) -> Option<CourseId> {
         match self {
             Self::CourseCreated(course) | Self::CourseUpdated { course, .. } => Some(course.id),
-            Self::CourseDeleted(id) | Self::SeatsRemoved(id) | Self::SeatsSet { course_id: id, .. } => {
-                Some(*id)
-            }
+            Self::CourseDeleted(id)
+            | Self::CourseVanished(id)
+            | Self::SeatsRemoved(id)
+            | Self::SeatsSet { course_id: id, .. } => Some(*id),
             Self::EnrollmentCreated(enrollment) | Self::EnrollmentDropped(enrollment) => {
                 Some(enrollment.course_id)
             }
             Self::WaitlistJoined(waiting)
             | Self::WaitlistLeft(waiting)
             | Self::WaitlistPromoted { waiting, .. } => Some(waiting.course_id),
-            Self::StudentCreated(_) | Self::StudentUpdated { .. } | Self::StudentDeleted(_) => None,
+            Self::StudentCreated(_)
+            | Self::StudentUpdated { .. }
+            | Self::StudentDeleted(_)
+            | Self::StudentVanished(_) => None,
         }
     }
 

@@ -7,13 +7,24 @@ use super::record::{Course, CourseId, Enrollment, EnrollmentId, Student, Student
 use super::seats::{Limits, Waiting};
 use super::waitlist::Waitlist;
 
+/// Columns of found tables that cannot be written because the table computes them; in lower case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReadOnly {
+    /// Those of `students`.
+    pub of_students: Vec<String>,
+    /// Those of `courses`.
+    pub of_courses: Vec<String>,
+}
+
 /// What a decision may know: the part of the school that the commands of one batch speak of.
 ///
 /// [`Facts::apply`] moves the facts on, so that each command sees what those before it did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// The time of the batch, RFC 3339.
+    /// What the clock says, which decides: RFC 3339, UTC, milliseconds.
     pub now: String,
+    /// The time that is written: as `now`, but never earlier than the log's last entry.
+    pub stamp: String,
     /// The last `seq` of the log.
     pub last_seq: i64,
     /// The last id given to an enrollment.
@@ -30,6 +41,8 @@ pub struct Facts {
     pub enrolled: HashMap<CourseId, i64>,
     /// Who waits for each of the courses of which seats matter.
     pub waitlists: BTreeMap<CourseId, Waitlist>,
+    /// What cannot be written.
+    pub read_only: ReadOnly,
     /// How many rows the batch has added to tables that number their rows themselves.
     pub added: i64,
 }
@@ -71,7 +84,7 @@ impl Facts {
             Event::StudentUpdated { student, .. } => {
                 self.students.insert(student.id, student.clone());
             }
-            Event::StudentDeleted(id) => {
+            Event::StudentDeleted(id) | Event::StudentVanished(id) => {
                 self.students.remove(id);
             }
             Event::CourseCreated(course) => {
@@ -81,7 +94,7 @@ impl Facts {
             Event::CourseUpdated { course, .. } => {
                 self.courses.insert(course.id, course.clone());
             }
-            Event::CourseDeleted(id) => {
+            Event::CourseDeleted(id) | Event::CourseVanished(id) => {
                 self.courses.remove(id);
             }
             Event::EnrollmentCreated(enrollment) => self.enroll(enrollment),
@@ -118,9 +131,11 @@ impl Facts {
                 Event::StudentCreated(_)
                 | Event::StudentUpdated { .. }
                 | Event::StudentDeleted(_)
+                | Event::StudentVanished(_)
                 | Event::CourseCreated(_)
                 | Event::CourseUpdated { .. }
                 | Event::CourseDeleted(_)
+                | Event::CourseVanished(_)
                 | Event::SeatsSet { .. }
                 | Event::SeatsRemoved(_) => {
                     debug_assert!(false, "no operation of a batch does this: {event:?}")

@@ -72,11 +72,28 @@ impl Answered {
     }
 }
 
-/// When answers of before have expired `now`, both RFC 3339.
-pub(super) fn expiry(now: &str) -> String {
-    let expired = now.parse::<Timestamp>().and_then(|now| now.checked_sub(KEPT));
-    // What the clock says is a time; of anything else nothing has expired.
-    expired.map(stamp).unwrap_or_default()
+/// Which answers count at a moment: those after `after` and up to `until`, RFC 3339. An answer from further in the future
+/// was stored while the clock was wrong.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) now: String,
+    pub(super) after: String,
+    pub(super) until: String,
+}
+
+impl Kept {
+    /// At a time that a clock has given.
+    pub(super) fn at(now: &str) -> Self {
+        let time = now.parse::<Timestamp>();
+        // What is no time compares with nothing: then every answer counts.
+        let after = time.as_ref().ok().and_then(|now| now.checked_sub(KEPT).ok()).map(stamp);
+        let until = time.ok().and_then(|now| now.checked_add(KEPT).ok()).map(stamp);
+        Self {
+            now: now.to_owned(),
+            after: after.unwrap_or_default(),
+            until: until.unwrap_or_else(|| "9999".to_owned()),
+        }
+    }
 }
 
 /// The keys of the requests that are under way in this process.

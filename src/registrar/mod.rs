@@ -10,10 +10,15 @@ pub mod decide;
 pub mod event;
 pub mod facts;
 pub mod keys;
+mod housekeeping;
+mod lead;
 mod readiness;
 pub mod record;
 pub mod refusal;
 pub mod seats;
+mod store;
+mod stored;
+pub(crate) mod sweeper;
 pub mod waitlist;
 
 use std::sync::Arc;
@@ -30,8 +35,11 @@ pub use self::commit::{enrollment, limits};
 pub use self::decide::{Decision, carry_out, decide};
 pub use self::event::Event;
 pub use self::facts::Facts;
+use self::housekeeping::Housekeeping;
 use self::keys::UnderWay;
 pub use self::keys::{InUse, Key};
+pub use self::lead::lead;
+use self::lead::Lead;
 pub use self::readiness::Unready;
 pub use self::record::{
     Course, CourseId, Enrollment, EnrollmentId, MAX_ID, Student, StudentId, Version, text,
@@ -61,6 +69,7 @@ pub struct Registrar {
     under_way: UnderWay,
     metrics: Metrics,
     pulse: Pulse,
+    lead: Lead,
     asking: mpsc::Sender<readiness::Asking>,
 }
 
@@ -84,24 +93,26 @@ impl Registrar {
         clock: Clock,
         metrics: Metrics,
         news: Arc<Notify>,
+        others_wrote: Arc<Notify>,
     ) -> Result<(Self, JoinHandle<()>), DbError> {
-        let pulse = writer.pulse();
+        let (pulse, lead) = (writer.pulse(), Lead::new(metrics.clone()));
         let (queue, asked) = mpsc::channel(QUEUE);
         let stop = Arc::new(Notify::new());
         let under_way = UnderWay::default();
         let (asking, questions) = readiness::channel();
         let registrar =
-            Self { queue, stop: Arc::clone(&stop), under_way, metrics: metrics.clone(), pulse, asking };
+            Self { queue, stop: Arc::clone(&stop), under_way, metrics: metrics.clone(), pulse, lead: lead.clone(), asking };
         let askers = Handle::current();
         let (opened, is_open) = oneshot::channel();
         let work = async move || {
-            let mut books = Books::new(writer);
+            let mut books = Books::new(writer, clock.clone(), lead);
             let can_write = books.open().await;
             let goes_on = can_write.is_ok();
             // Whoever started it waits for this.
             let _ = opened.send(can_write);
             if goes_on {
-                serve(books, asked, questions, &stop, &clock, &metrics, &news, &askers).await;
+                let housekeeping = Housekeeping::new(clock, others_wrote);
+                serve(books, asked, questions, housekeeping, &stop, &metrics, &news, &askers).await;
             }
         };
         let no_thread = |error: std::io::Error| DbError::Engine(error.to_string());
@@ -159,12 +170,12 @@ impl Registrar {
 }
 
 #[expect(clippy::too_many_arguments, reason = "it is what its thread has, and has one caller")]
-async fn carry_out(
+async fn serve(
     mut books: Books,
     mut queue: mpsc::Receiver<Asked>,
     mut questions: mpsc::Receiver<readiness::Asking>,
+    mut housekeeping: Housekeeping,
     stop: &Notify,
-    clock: &Clock,
     metrics: &Metrics,
     news: &Notify,
     askers: &Handle,
@@ -180,13 +191,18 @@ async fn carry_out(
         {
             waiting.push(asked);
         }
+        let has_more = housekeeping.work(&mut books).await;
         if waiting.is_empty() {
+            if has_more && queue.is_empty() {
+                continue;
+            }
             let taken = tokio::select! {
                 taken = queue.recv_many(&mut waiting, BATCH) => taken,
                 Some(first) = questions.recv() => {
                     readiness::answer(first, &mut questions, &mut books, &pulse).await;
                     continue;
                 }
+                () = housekeeping.tick() => continue,
                 () = stop.notified() => {
                     queue.close();
                     continue;
@@ -206,7 +222,7 @@ async fn carry_out(
         metrics.batch_size.observe(f64::from(u32::try_from(taken).unwrap_or(u32::MAX)));
         let began = Instant::now();
         let commands: Vec<_> = batch.iter().map(|asked| (&asked.command, &asked.origin)).collect();
-        let outcome = carry_out_batch(&mut books, &commands, clock).await;
+        let outcome = carry_out_batch(&mut books, &commands).await;
         metrics.commit_seconds.observe(began.elapsed().as_secs_f64());
         metrics.refused(outcome.iter().flat_map(refusals).map(Refusal::reason));
         pulse.log();
@@ -274,14 +290,13 @@ fn held_up(outcome: &Result<Answer, Refusal>) -> Option<DbError> {
 async fn carry_out_batch(
     books: &mut Books,
     commands: &[(&Command, &Origin)],
-    clock: &Clock,
 ) -> commit::Outcome {
-    match commit_again(books, commands, clock).await {
+    match commit_again(books, commands).await {
         Ok(outcome) => outcome,
         // One command that the database does not take must not fail its neighbors; and what another program has done
         // since the facts were read (deleted a student, say) is among the facts the second time.
         Err(DbError::Constraint(_) | DbError::Unwritable(_)) => {
-            carry_out_singly(books, commands, clock).await
+            carry_out_singly(books, commands).await
         }
         Err(error) => vec![Err(refused(error)); commands.len()],
     }
@@ -290,11 +305,10 @@ async fn carry_out_batch(
 async fn carry_out_singly(
     books: &mut Books,
     commands: &[(&Command, &Origin)],
-    clock: &Clock,
 ) -> commit::Outcome {
     let mut outcome = Vec::with_capacity(commands.len());
     for command in commands {
-        match commit_again(books, std::slice::from_ref(command), clock).await {
+        match commit_again(books, std::slice::from_ref(command)).await {
             Ok(mut alone) => {
                 outcome.push(
                     alone.pop().unwrap_or_else(|| Err(broken("a command was decided without an answer"))),
@@ -320,11 +334,10 @@ async fn carry_out_singly(
 async fn commit_again(
     books: &mut Books,
     commands: &[(&Command, &Origin)],
-    clock: &Clock,
 ) -> Result<commit::Outcome, DbError> {
     let mut patience = Patience::lasting(PATIENCE);
     loop {
-        match books.commit(commands, clock.stamp()).await {
+        match books.commit(commands).await {
             Err(error) => patience.after(error).await?,
             done => return done,
         }

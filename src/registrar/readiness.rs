@@ -15,6 +15,8 @@ use crate::db::{DbError, Pulse};
 const FRESH: Duration = Duration::from_secs(1);
 /// How long an answer may take: less than those who ask usually wait for one.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// By how much the log may be ahead of the clock.
+const MAX_LEAD: Duration = Duration::from_mins(1);
 /// How many may wait for the same attempt.
 const WAITING: usize = 256;
 
@@ -27,6 +29,9 @@ pub enum Unready {
     /// A batch or an attempt has been waiting for seconds.
     #[error("a change has been waiting for the database for seconds")]
     HeldUp,
+    /// The log is ahead of the clock by more than a minute.
+    #[error("the log is {} s ahead of the clock, which is wrong now or was when the last entry was written", .0.as_secs())]
+    Ahead(Duration),
     /// The last attempt failed.
     #[error("{0}")]
     Failed(DbError),
@@ -46,6 +51,12 @@ impl Registrar {
     /// # Errors
     /// Why nothing can be written.
     pub async fn can_write(&self) -> Result<(), Unready> {
+        self.last_attempt().await?;
+        let lead = self.lead.get();
+        if lead > MAX_LEAD { Err(Unready::Ahead(lead)) } else { Ok(()) }
+    }
+
+    async fn last_attempt(&self) -> Result<(), Unready> {
         if !self.is_open() {
             return Err(Unready::Stopping);
         }

@@ -77,6 +77,9 @@ pub enum Refusal {
     /// The record has changed since the asker saw it.
     #[error("It has changed since you read it; read it again.")]
     Stale(Version),
+    /// The table computes the field.
+    #[error("The table computes {0} itself, so it cannot be set.")]
+    ReadOnlyField(String),
     /// A constraint of a found table does not take the row; the text names the constraint, never a value.
     #[error("The database does not take this row: {0}.")]
     RowRefused(String),
@@ -88,6 +91,10 @@ pub enum Refusal {
     #[error("This Idempotency-Key was used for another method, path or body.")]
     #[serde(skip)]
     KeyReused,
+    /// The request was carried out before, and its answer is no longer there or cannot be read.
+    #[error("A request with this Idempotency-Key was carried out, but its answer cannot be given again: it was deleted with the student, or stored by another version. Read the record to see what it did.")]
+    #[serde(skip)]
+    AnswerNotKept,
     /// The queue is full: nothing was tried.
     #[serde(skip)]
     #[error("More writes are waiting than the server takes at once.")]
@@ -118,9 +125,11 @@ impl Refusal {
             Self::RegistrationClosed { .. } => "registration-closed",
             Self::HasEnrollments { .. } => "has-enrollments",
             Self::Stale(_) => "stale",
+            Self::ReadOnlyField(_) => "read-only-field",
             Self::RowRefused(_) => "row-refused",
             Self::KeyInUse => "idempotency-key-in-use",
             Self::KeyReused => "idempotency-key-reused",
+            Self::AnswerNotKept => "idempotency-answer-not-kept",
             Self::Overloaded | Self::Stopping => "overloaded",
             Self::Engine(_) => "database",
         }

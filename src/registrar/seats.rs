@@ -107,8 +107,6 @@ pub struct Waiting {
     pub joined_seq: i64,
     /// RFC 3339, UTC, milliseconds.
     pub joined_at: String,
-    /// Another program has deleted the student, who then takes no seat any more.
-    pub is_gone: bool,
 }
 
 /// A place on a waitlist.
@@ -175,7 +173,7 @@ impl Facts {
     #[must_use]
     pub fn last_place(&self, student_id: StudentId, course_id: CourseId) -> Place {
         let position = self.waitlisted_in(course_id) + 1;
-        Place { student_id, course_id, position, joined_at: self.now.clone() }
+        Place { student_id, course_id, position, joined_at: self.stamp.clone() }
     }
 
     /// The limits of the course, and how full it is.
@@ -204,7 +202,7 @@ pub(super) fn take(student_id: StudentId, course_id: CourseId, facts: &Facts) ->
             id: facts.next_enrollment_id(),
             student_id,
             course_id,
-            enrolled_at: facts.now.clone(),
+            enrolled_at: facts.stamp.clone(),
         }));
     };
     if waitlist_capacity == 0 {
@@ -213,9 +211,9 @@ pub(super) fn take(student_id: StudentId, course_id: CourseId, facts: &Facts) ->
     if waitlisted >= waitlist_capacity {
         return Err(Refusal::WaitlistFull { course_id, waitlist_capacity });
     }
-    let joined_at = facts.now.clone();
+    let joined_at = facts.stamp.clone();
     let joined_seq = facts.last_seq + 1;
-    Ok(Event::WaitlistJoined(Waiting { student_id, course_id, joined_seq, joined_at, is_gone: false }))
+    Ok(Event::WaitlistJoined(Waiting { student_id, course_id, joined_seq, joined_at }))
 }
 
 /// Who moves up when `freed` seats of the course come free and these are its limits: the first who wait, as many as
@@ -229,13 +227,13 @@ pub(super) fn promotions(
 ) -> Vec<Event> {
     let free = limits.capacity.map(|capacity| capacity - (facts.enrolled_in(course_id) - freed));
     let free = free.map_or(usize::MAX, |free| usize::try_from(free).unwrap_or(0));
-    let next = facts.waiting_for(course_id).filter(|waiting| !waiting.is_gone).take(free);
+    let next = facts.waiting_for(course_id).take(free);
     (last_id.0 + 1..)
         .zip(next)
         .map(|(id, waiting)| {
             let (student_id, course_id) = (waiting.student_id, waiting.course_id);
             let id = EnrollmentId(id);
-            let enrollment = Enrollment { id, student_id, course_id, enrolled_at: facts.now.clone() };
+            let enrollment = Enrollment { id, student_id, course_id, enrolled_at: facts.stamp.clone() };
             Event::WaitlistPromoted { waiting: waiting.clone(), enrollment }
         })
         .collect()

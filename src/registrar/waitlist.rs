@@ -264,7 +264,6 @@ mod tests {
             course_id: ALGEBRA,
             joined_seq,
             joined_at: format!("2026-09-01T08:00:00.{joined_seq:03}Z"),
-            is_gone: false,
         }
     }
 

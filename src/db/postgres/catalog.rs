@@ -3,6 +3,12 @@
 use crate::db::catalog::{Column, Index, Name, Reference, Rights, Rule, Table};
 use crate::db::{Arg, DbError, Row, Tx};
 
+pub(in crate::db) const COMPUTED_COLUMNS: &str = "select cast(attname as text) from pg_attribute \
+    where attrelid = to_regclass($1) and attnum > 0 and not attisdropped and attgenerated <> ''";
+pub(in crate::db) const PLAIN_COLUMNS: &str = "select cast(attname as text), format_type(atttypid, atttypmod) \
+    from pg_attribute where attrelid = to_regclass($1) and attnum > 0 and not attisdropped \
+    and attgenerated = '' and attidentity <> 'a' order by attnum";
+
 /// What stands in the way of making any table at all.
 ///
 /// # Errors

@@ -3,6 +3,10 @@
 use crate::db::catalog::{Column, Index, Name, Reference, Rights, Rule, Table, quoted};
 use crate::db::{DbError, Row, Tx};
 
+pub(in crate::db) const COMPUTED_COLUMNS: &str =
+    "select lower(name) from pragma_table_xinfo($1) where hidden in (2, 3)";
+pub(in crate::db) const PLAIN_COLUMNS: &str = "select name, type from pragma_table_xinfo($1) where hidden = 0";
+
 /// The table or view of this name, in whatever case.
 ///
 /// # Errors

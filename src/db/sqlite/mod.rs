@@ -3,6 +3,7 @@
 pub(super) mod catalog;
 mod checkpoint;
 mod files;
+mod numbering;
 mod readers;
 
 use std::path::{Path, PathBuf};
@@ -15,12 +16,18 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, Statement, ffi
 
 use self::checkpoint::Checkpointer;
 use self::files::Files;
+pub(super) use self::numbering::insert_numbered;
 pub(super) use self::readers::Readers;
 use super::{Arg, DbError, Map, Row};
 
 /// Where the engines truly differ.
 pub(super) const TOKENS: &[(&str, &str)] =
-    &[("{{key}}", "integer"), ("{{self_numbering_key}}", "integer primary key autoincrement")];
+    &[
+    ("{{key}}", "integer"),
+    ("{{self_numbering_key}}", "integer primary key autoincrement"),
+    ("{{any_value}}", ""),
+    ("{{index_of}}", "instr"),
+];
 
 pub(super) const HAS_TABLE: &str = "select 1 from sqlite_schema where type = 'table' and name = $1";
 
@@ -101,6 +108,11 @@ impl Writer {
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "foreign_keys", foreign_keys)?;
         Ok(Self { connection, path: path.to_owned(), files: None, checkpointer: None })
+    }
+
+    /// Another number once another connection has written.
+    pub(in crate::db) fn data_version(&self) -> Result<i64, DbError> {
+        Ok(query(&self.connection, "pragma data_version", &[], |row| row.int(0))?.into_iter().sum())
     }
 
     /// Brings everything from the write-ahead log into the file, as far as nobody else is in the way.

@@ -1,11 +1,11 @@
 //! An attempt to write that changes nothing: whether a batch could be committed now.
 
 use super::Books;
-use super::load::take_head;
+use super::head::Head;
 use crate::db::{DbError, Need, Pulse, missing_rights};
 
 /// What a batch may do to our own tables.
-const OURS: [Need; 19] = [
+const OURS: [Need; 23] = [
     ("matricula_migrations", "select"),
     ("log_head", "select"),
     ("log_head", "update"),
@@ -13,6 +13,7 @@ const OURS: [Need; 19] = [
     ("events", "insert"),
     ("student_courses", "select"),
     ("student_courses", "insert"),
+    ("student_courses", "update"),
     ("student_courses", "delete"),
     ("course_seats", "select"),
     ("course_seats", "insert"),
@@ -25,6 +26,9 @@ const OURS: [Need; 19] = [
     ("idempotency_keys", "insert"),
     ("idempotency_keys", "update"),
     ("idempotency_keys", "delete"),
+    ("kept_columns", "select"),
+    ("kept_columns", "insert"),
+    ("kept_columns", "delete"),
 ];
 /// What nothing works without.
 const READS: [Need; 2] = [("students", "select"), ("courses", "select")];
@@ -62,7 +66,8 @@ impl Books {
     /// Why it cannot be written.
     pub(in crate::registrar) async fn try_to_write(&mut self) -> Result<(), DbError> {
         let tx = self.writer.begin().await?;
-        take_head(&tx).await?;
+        let head = Head::take(&tx, &self.clock).await?;
+        self.lead.observe(&head.last_at, &head.now);
         let needs: Vec<_> = [&OURS[..], &READS, &THEIRS].concat();
         let mut missing = missing_rights(&tx, &needs).await?;
         missing.retain(|right| !self.never_had.contains(right));

@@ -18,6 +18,9 @@ pub(super) struct Effects<'a> {
     pub(super) courses: BTreeMap<CourseId, Changes<'a>>,
     pub(super) deleted_students: Vec<StudentId>,
     pub(super) deleted_courses: Vec<CourseId>,
+    /// Students and courses of which nothing but the log may remain.
+    pub(super) forgotten_students: Vec<StudentId>,
+    pub(super) forgotten_courses: Vec<CourseId>,
     pub(super) enrolled: BTreeMap<EnrollmentId, &'a Enrollment>,
     pub(super) dropped: Vec<&'a Enrollment>,
     waiting: BTreeMap<i64, &'a Waiting>,
@@ -46,7 +49,9 @@ impl<'a> Effects<'a> {
                 Event::StudentDeleted(id) => {
                     effects.students.remove(id);
                     effects.deleted_students.push(*id);
+                    effects.forgotten_students.push(*id);
                 }
+                Event::StudentVanished(id) => effects.forgotten_students.push(*id),
                 Event::CourseCreated(course) => effects.new_courses.push(course),
                 Event::CourseUpdated { course, changed } => {
                     effects.courses.entry(course.id).or_default().extend(values(changed));
@@ -54,7 +59,9 @@ impl<'a> Effects<'a> {
                 Event::CourseDeleted(id) => {
                     effects.courses.remove(id);
                     effects.deleted_courses.push(*id);
+                    effects.forgotten_courses.push(*id);
                 }
+                Event::CourseVanished(id) => effects.forgotten_courses.push(*id),
                 Event::EnrollmentCreated(enrollment) => {
                     effects.enrolled.insert(enrollment.id, enrollment);
                 }
@@ -145,21 +152,31 @@ fn values(changed: &[Change]) -> impl Iterator<Item = (&'static str, &str)> {
 pub(super) struct Numbered {
     pub(super) students: HashMap<StudentId, StudentId>,
     pub(super) courses: HashMap<CourseId, CourseId>,
+    /// Rows as they are now, where the table computes a column of them.
+    pub(super) computed_students: HashMap<StudentId, Student>,
+    pub(super) computed_courses: HashMap<CourseId, Course>,
 }
 
 impl Numbered {
     pub(super) fn replace_provisional_ids(&self, happened: &mut [(Event, &Origin)], outcome: &mut Outcome) {
-        if self.students.is_empty() && self.courses.is_empty() {
+        let is_computed = !self.computed_students.is_empty() || !self.computed_courses.is_empty();
+        if self.students.is_empty() && self.courses.is_empty() && !is_computed {
             return;
         }
         let student = |student: &mut Student| {
             if let Some(id) = self.students.get(&student.id) {
                 student.id = *id;
             }
+            if let Some(computed) = self.computed_students.get(&student.id) {
+                student.clone_from(computed);
+            }
         };
         let course = |course: &mut Course| {
             if let Some(id) = self.courses.get(&course.id) {
                 course.id = *id;
+            }
+            if let Some(computed) = self.computed_courses.get(&course.id) {
+                *course = Course { seats: course.seats.take(), ..computed.clone() };
             }
         };
         for (event, _) in happened {

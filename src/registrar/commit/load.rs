@@ -2,25 +2,22 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use super::head::Head;
 use super::known::{Known, Mark};
-use super::{enrollment, limits, sets};
+use super::orphans::{Held, Orphans};
+use super::{limits, sets};
 use crate::db::{DbError, Row, Tx};
 use crate::registrar::command::{Command, Origin};
-use crate::registrar::facts::Facts;
+use crate::registrar::facts::{Facts, ReadOnly};
 use crate::registrar::record::{Course, CourseId, Student, StudentId};
-use crate::registrar::seats::{Limits, Waiting};
+use crate::registrar::seats::Limits;
 use crate::registrar::waitlist::Waitlist;
-
-/// The last `seq`, the last enrollment's id, the time of the last event. Until the transaction ends, no other has them.
-pub(super) async fn take_head(tx: &Tx<'_>) -> Result<(i64, i64, String), DbError> {
-    let sql = "update log_head set last_seq = last_seq where id = 1 returning last_seq, last_enrollment_id, last_at";
-    let head = tx.query(sql, &[], |row| Ok((row.int(0)?, row.int(1)?, row.text(2)?))).await?.pop();
-    head.ok_or_else(|| DbError::Engine("the log has lost its head: run `matricula check`".to_owned()))
-}
 
 /// The facts of a batch, and what of them is worth knowing after it.
 pub(super) struct Loaded {
     pub(super) facts: Facts,
+    /// What other programs left behind, to be dropped before anything is decided.
+    pub(super) orphans: Orphans,
     known: Known,
     limits: HashSet<CourseId>,
     seats: HashSet<CourseId>,
@@ -30,7 +27,7 @@ pub(super) struct Loaded {
 impl Loaded {
     /// What is known now that the batch is committed.
     pub(super) fn after_commit(self) -> Known {
-        let Self { facts, mut known, limits, seats, others } = self;
+        let Self { facts, mut known, limits, seats, others, .. } = self;
         known.keep(Mark { last_seq: facts.last_seq, others }, &limits, &seats, facts);
         known
     }
@@ -39,34 +36,53 @@ impl Loaded {
 pub(super) async fn load_facts(
     tx: &Tx<'_>,
     commands: &[(&Command, &Origin)],
-    now: String,
+    head: &Head,
+    read_only: &ReadOnly,
     known: &mut Known,
 ) -> Result<Loaded, DbError> {
-    let (last_seq, last_enrollment_id, last_at) = take_head(tx).await?;
     let others = tx.writes_of_others()?;
-    let mut known = known.take_as_of(Mark { last_seq, others });
-    // The log's order is the order of its times, even when the machine's clock is put back.
-    let mut facts = Facts { now: now.max(last_at), last_seq, last_enrollment_id, ..Facts::default() };
+    let mut known = known.take_as_of(Mark { last_seq: head.last_seq, others });
     let mut wanted = Wanted::by(commands);
-    let unknown = known.give_limits(&wanted.limits, &mut facts);
-    load_rows(tx, &wanted, &unknown, &mut facts).await?;
-    // Who leaves with a deletion frees seats of courses that the command does not name.
-    let left: HashSet<_> = wanted
-        .all_of_student
-        .iter()
-        .flat_map(|id| facts.enrollments_of_student(*id))
-        .map(|enrollment| enrollment.course_id)
-        .chain(facts.waitlists.keys().copied())
-        .filter(|course| !wanted.limits.contains(course))
-        .collect();
-    let unknown = known.give_limits(&left, &mut facts);
-    facts.limits.extend(load_limits(tx, &unknown).await?);
-    wanted.limits.extend(left);
-    wanted.seats.extend(facts.limits.keys());
-    let unknown = known.give_seats(&wanted.seats, &mut facts);
-    load_seats(tx, &unknown, &mut facts).await?;
-    let Wanted { limits, seats, .. } = wanted;
-    Ok(Loaded { facts, known, limits, seats, others })
+    if wanted.is_sweep {
+        // A server does not say that another program has written: what is known may be what is to be swept.
+        known = Known::default();
+    }
+    loop {
+        let mut facts = Facts {
+            now: head.now.clone(),
+            stamp: head.stamp(),
+            last_seq: head.last_seq,
+            last_enrollment_id: head.last_enrollment_id,
+            read_only: read_only.clone(),
+            ..Facts::default()
+        };
+        let mut orphans = Orphans::default();
+        let unknown = known.give_limits(&wanted.limits, &mut facts);
+        load_rows(tx, &wanted, &unknown, &mut facts, &mut orphans).await?;
+        // Who leaves with a deletion frees seats of courses that the command does not name.
+        let left: HashSet<_> = wanted
+            .all_of_student
+            .iter()
+            .flat_map(|id| facts.enrollments_of_student(*id))
+            .map(|enrollment| enrollment.course_id)
+            .chain(facts.waitlists.keys().copied())
+            .filter(|course| !wanted.limits.contains(course))
+            .collect();
+        let unknown = known.give_limits(&left, &mut facts);
+        facts.limits.extend(load_limits(tx, &unknown).await?);
+        wanted.limits.extend(left);
+        wanted.seats.extend(facts.limits.keys().chain(facts.waitlists.keys()));
+        let unknown = known.give_seats(&wanted.seats, &mut facts);
+        load_seats(tx, &unknown, &mut facts, &mut orphans).await?;
+        orphans.judge(&wanted.courses, &facts);
+        if wanted.covers(&orphans) {
+            let Wanted { limits, seats, .. } = wanted;
+            return Ok(Loaded { facts, orphans, known, limits, seats, others });
+        }
+        // Somebody has been deleted by another program: all that is left of them goes together.
+        wanted.add_all_of(&orphans);
+        known = Known::default();
+    }
 }
 
 async fn load_rows(
@@ -74,6 +90,7 @@ async fn load_rows(
     wanted: &Wanted,
     of_unknown_limits: &HashSet<CourseId>,
     facts: &mut Facts,
+    orphans: &mut Orphans,
 ) -> Result<(), DbError> {
     let pairs: Vec<_> =
         wanted.pairs.iter().map(|(student, course)| vec![student.0.into(), course.0.into()]).collect();
@@ -81,31 +98,27 @@ async fn load_rows(
     let (locked_students, locked_courses) = (sets(&wanted.locked_students), sets(&wanted.locked_courses));
     let (all_of_student, all_of_course) = (sets(&wanted.all_of_student), sets(&wanted.all_of_course));
     // Side by side: on a server they share one round trip.
-    let (students, courses, locked_students, locked_courses, of_pairs, of_students, of_courses, waits, limits) = tokio::try_join!(
+    let (
+        students,
+        courses,
+        locked_students,
+        locked_courses,
+        of_pairs,
+        of_students,
+        of_courses,
+        waits,
+        limits,
+    ) = tokio::try_join!(
         tx.query_many(STUDENT, &students, student),
         tx.query_many(COURSE, &courses, course),
         tx.lock_many(STUDENT, &locked_students, student),
         tx.lock_many(COURSE, &locked_courses, course),
-        tx.query_many(
-            "select id, student_id, course_id, enrolled_at from student_courses where student_id = $1 and course_id = $2",
-            &pairs,
-            enrollment,
-        ),
-        tx.query_many(
-            "select id, student_id, course_id, enrolled_at from student_courses where student_id = $1",
-            &all_of_student,
-            enrollment,
-        ),
-        tx.query_many(
-            "select id, student_id, course_id, enrolled_at from student_courses where course_id = $1",
-            &all_of_course,
-            enrollment,
-        ),
-        tx.query_many(
-            "select course_id from waitlist where student_id = $1",
-            &all_of_student,
-            |row| Ok(CourseId(row.int(0)?)),
-        ),
+        tx.query_many(held!("sc.student_id = $1 and sc.course_id = $2"), &pairs, Held::enrollment),
+        tx.query_many(held!("sc.student_id = $1"), &all_of_student, Held::enrollment),
+        tx.query_many(held!("sc.course_id = $1"), &all_of_course, Held::enrollment),
+        tx.query_many("select course_id from waitlist where student_id = $1", &all_of_student, |row| Ok(
+            CourseId(row.int(0)?)
+        )),
         load_limits(tx, of_unknown_limits),
     )?;
     // Where a row was also locked, that is the newer reading.
@@ -113,22 +126,41 @@ async fn load_rows(
     facts.students = students.map(|student| (student.id, student)).collect();
     let courses = courses.into_iter().chain(locked_courses).flatten();
     facts.courses = courses.map(|course| (course.id, course)).collect();
-    let enrollments = [of_pairs, of_students, of_courses].into_iter().flatten().flatten();
-    facts.enrollments = enrollments.map(|row| ((row.student_id, row.course_id), row)).collect();
+    for held in [of_pairs, of_students, of_courses].into_iter().flatten().flatten() {
+        let row = held.row.clone();
+        facts.enrollments.insert((row.student_id, row.course_id), row);
+        orphans.add_enrollment(held);
+    }
     facts.waitlists = waits.into_iter().flatten().map(|course| (course, Waitlist::default())).collect();
     facts.limits.extend(limits);
     Ok(())
 }
 
-const STUDENT: &str = "select cast(id as bigint), cast(name as text), cast(email as text) from students where id = cast($1 as bigint)";
+/// A statement for rows of `student_courses`, each with whether its student and its course are there.
+macro_rules! held {
+    ($which:literal) => {
+        concat!(
+            "select sc.id, sc.student_id, sc.course_id, sc.enrolled_at, \
+             (select count(*) from students s where s.id = cast(sc.student_id as bigint)), \
+             (select count(*) from courses c where c.id = cast(sc.course_id as bigint)) \
+             from student_courses sc where ",
+            $which
+        )
+    };
+}
+use held;
 
-fn student(row: &Row<'_>) -> Result<Student, DbError> {
+pub(super) const STUDENT: &str =
+    "select cast(id as bigint), cast(name as text), cast(email as text) from students where id = cast($1 as bigint)";
+
+pub(super) fn student(row: &Row<'_>) -> Result<Student, DbError> {
     Ok(Student { id: row.int(0)?.into(), name: row.opt_text(1)?, email: row.opt_text(2)? })
 }
 
-const COURSE: &str = "select cast(id as bigint), cast(name as text), cast(level as text) from courses where id = cast($1 as bigint)";
+pub(super) const COURSE: &str =
+    "select cast(id as bigint), cast(name as text), cast(level as text) from courses where id = cast($1 as bigint)";
 
-fn course(row: &Row<'_>) -> Result<Course, DbError> {
+pub(super) fn course(row: &Row<'_>) -> Result<Course, DbError> {
     Ok(Course { id: row.int(0)?.into(), name: row.opt_text(1)?, level: row.opt_text(2)?, seats: None })
 }
 
@@ -140,35 +172,49 @@ async fn load_limits(tx: &Tx<'_>, courses: &HashSet<CourseId>) -> Result<HashMap
 }
 
 /// How full the courses are, counted from rows: a number that is kept beside them in a table drifts from them.
-async fn load_seats(tx: &Tx<'_>, courses: &HashSet<CourseId>, facts: &mut Facts) -> Result<(), DbError> {
+async fn load_seats(
+    tx: &Tx<'_>,
+    courses: &HashSet<CourseId>,
+    facts: &mut Facts,
+    orphans: &mut Orphans,
+) -> Result<(), DbError> {
     let courses_asked = sets(courses);
-    let (counts, waits) = tokio::try_join!(
+    let (counts, waits, gone) = tokio::try_join!(
         tx.query_many(
             "select count(*) from student_courses where course_id = $1",
             &courses_asked,
             |row| row.int(0),
         ),
         tx.query_many(
-            "select student_id, course_id, joined_seq, joined_at, \
-             case when exists (select 1 from students where id = cast(waitlist.student_id as bigint)) then 0 else 1 end \
-             from waitlist where course_id = $1",
+            "select w.student_id, w.course_id, w.joined_seq, w.joined_at, \
+             (select count(*) from students s where s.id = cast(w.student_id as bigint)), \
+             (select count(*) from courses c where c.id = cast(w.course_id as bigint)) \
+             from waitlist w where w.course_id = $1",
             &courses_asked,
-            waiting,
+            Held::waiting,
+        ),
+        tx.query_many(
+            held!(
+                "sc.course_id = $1 and (not exists (select 1 from students s where s.id = cast(sc.student_id as bigint)) \
+                 or not exists (select 1 from courses c where c.id = cast(sc.course_id as bigint)))"
+            ),
+            &courses_asked,
+            Held::enrollment,
         ),
     )?;
     facts.enrolled.extend(courses.iter().copied().zip(counts.into_iter().flatten()));
-    facts.waitlists.extend(courses.iter().copied().zip(waits.into_iter().map(Waitlist::from_iter)));
+    for (course, waits) in courses.iter().zip(waits) {
+        let waitlist = waits.iter().map(|held| held.row.clone()).collect();
+        facts.waitlists.insert(*course, waitlist);
+        waits.into_iter().for_each(|held| orphans.add_waiting(held));
+    }
+    for held in gone.into_iter().flatten() {
+        let row = held.row.clone();
+        facts.enrollments.insert((row.student_id, row.course_id), row);
+        orphans.add_enrollment(held);
+    }
+    orphans.counted.extend(courses);
     Ok(())
-}
-
-fn waiting(row: &Row<'_>) -> Result<Waiting, DbError> {
-    Ok(Waiting {
-        student_id: row.int(0)?.into(),
-        course_id: row.int(1)?.into(),
-        joined_seq: row.int(2)?,
-        joined_at: row.text(3)?,
-        is_gone: row.int(4)? != 0,
-    })
 }
 
 /// What the commands of a batch speak of.
@@ -186,6 +232,7 @@ struct Wanted {
     limits: HashSet<CourseId>,
     /// Of which it matters how full they are, whether or not they have limits.
     seats: HashSet<CourseId>,
+    is_sweep: bool,
 }
 
 impl Wanted {
@@ -232,11 +279,35 @@ impl Wanted {
                 self.add_course(*course_id);
                 self.seats.insert(*course_id);
             }
+            Command::Sweep(courses) => {
+                self.is_sweep = true;
+                for id in courses {
+                    self.add_course(*id);
+                    self.seats.insert(*id);
+                }
+            }
         }
     }
 
     fn add_course(&mut self, id: CourseId) {
         self.courses.insert(id);
         self.limits.insert(id);
+    }
+
+    /// Whether everything was loaded that is left of those whom another program has deleted.
+    fn covers(&self, orphans: &Orphans) -> bool {
+        orphans.students.iter().all(|id| self.all_of_student.contains(id))
+            && orphans.courses.iter().all(|id| self.courses.contains(id) && self.seats.contains(id))
+    }
+
+    fn add_all_of(&mut self, orphans: &Orphans) {
+        for id in &orphans.students {
+            self.students.insert(*id);
+            self.all_of_student.insert(*id);
+        }
+        for id in &orphans.courses {
+            self.add_course(*id);
+            self.seats.insert(*id);
+        }
     }
 }

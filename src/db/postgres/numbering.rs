@@ -1,0 +1,55 @@
+//! Ids for new rows. The table's sequence gives them, because other programs draw from it too. It can be behind: a program
+//! has inserted rows with ids of its own, or the sequence was set back.
+
+use crate::db::{Arg, DbError, Tx};
+
+/// Numbers that are drawn at most to bring a sequence up to the ids that there were: about a second.
+const MAX_DRAWN: i64 = 1_000_000;
+
+/// Inserts rows as the table numbers them. Where its sequence is behind, numbers are drawn until it is not: setting it could
+/// set it back for another program that draws at the same time.
+pub(in crate::db) async fn insert_numbered(
+    tx: &Tx<'_>,
+    table: &str,
+    columns: &[&str],
+    rows: &[Vec<Arg>],
+    above: i64,
+) -> Result<Vec<i64>, DbError> {
+    if !rows.is_empty() {
+        catch_up(tx, table, above).await?;
+    }
+    let places: Vec<_> = (1..=columns.len()).map(|place| format!("${place}")).collect();
+    let sql = if columns.is_empty() {
+        format!("insert into {table} default values returning cast(id as bigint)")
+    } else {
+        let (columns, places) = (columns.join(", "), places.join(", "));
+        format!("insert into {table} ({columns}) values ({places}) returning cast(id as bigint)")
+    };
+    let given = tx.query_many(&sql, rows, |row| row.opt_int(0)).await?;
+    let ids: Option<Vec<_>> = given.into_iter().map(|row| row.into_iter().flatten().next()).collect();
+    let ids = ids.ok_or_else(|| DbError::Constraint("the table gives new rows no id".to_owned()))?;
+    match ids.iter().find(|id| **id <= above) {
+        Some(id) => Err(DbError::Constraint(format!(
+            "the table {table} gives new rows ids like {id}, and ids up to {above} have been used before: its owner has \
+             to set its sequence"
+        ))),
+        None => Ok(ids),
+    }
+}
+
+async fn catch_up(tx: &Tx<'_>, table: &str, above: i64) -> Result<(), DbError> {
+    // A sequence that this role may not read has to be as it should.
+    let sql = format!(
+        "select cast(s.seq as text), s.highest - s.last from (select n.seq, \
+         greatest(cast($1 as bigint), (select coalesce(max(cast(id as bigint)), 0) from {table})) as highest, \
+         case when has_sequence_privilege(n.seq, 'usage') then coalesce(pg_sequence_last_value(n.seq), 0) end as last \
+         from (select to_regclass(pg_get_serial_sequence('{table}', 'id')) as seq) n where n.seq is not null) s \
+         where s.last < s.highest"
+    );
+    let behind = tx.query(&sql, &[above.into()], |row| Ok((row.text(0)?, row.int(1)?))).await?;
+    for (sequence, gap) in behind.into_iter().filter(|(_, gap)| *gap <= MAX_DRAWN) {
+        let sql = "select max(nextval(cast($1 as text)::regclass)) from generate_series(1, cast($2 as bigint))";
+        tx.query(sql, &[sequence.into(), gap.into()], |row| row.opt_int(0)).await?;
+    }
+    Ok(())
+}

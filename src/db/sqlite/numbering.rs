@@ -1,0 +1,36 @@
+//! Ids for new rows. Left to itself, a table with a plain `integer primary key` gives the id of its last row again once
+//! that row is gone.
+
+use super::HAS_TABLE;
+use crate::db::{Arg, DbError, Tx};
+
+/// Inserts rows with ids after `above`, after the highest in the table, and after the highest that an `autoincrement` has
+/// given.
+pub(in crate::db) async fn insert_numbered(
+    tx: &Tx<'_>,
+    table: &str,
+    columns: &[&str],
+    rows: &[Vec<Arg>],
+    above: i64,
+) -> Result<Vec<i64>, DbError> {
+    let highest = format!("select coalesce(max(cast(id as bigint)), 0) from {table}");
+    let mut last = above.max(number(tx, &highest, &[]).await?);
+    if number(tx, HAS_TABLE, &["sqlite_sequence".into()]).await? == 1 {
+        let sql = "select coalesce(max(cast(seq as bigint)), 0) from sqlite_sequence where lower(name) = lower($1)";
+        last = last.max(number(tx, sql, &[table.into()]).await?);
+    }
+    let out_of_range = || DbError::Constraint(format!("the table {table} has an id that none can follow"));
+    let end = i64::try_from(rows.len()).ok().and_then(|rows| last.checked_add(rows)).ok_or_else(out_of_range)?;
+    let ids: Vec<_> = (last + 1..=end).collect();
+    let places: String = (2..=columns.len() + 1).map(|place| format!(", ${place}")).collect();
+    let names: String = columns.iter().map(|column| format!(", {column}")).collect();
+    let sql = format!("insert into {table} (id{names}) values ($1{places})");
+    let numbered: Vec<_> =
+        ids.iter().zip(rows).map(|(id, row)| [vec![(*id).into()], row.clone()].concat()).collect();
+    tx.execute_many(&sql, &numbered).await?;
+    Ok(ids)
+}
+
+async fn number(tx: &Tx<'_>, sql: &str, args: &[Arg]) -> Result<i64, DbError> {
+    Ok(tx.query(sql, args, |row| row.int(0)).await?.into_iter().sum())
+}

@@ -1,0 +1,43 @@
+//! The head of the log: the row that every batch takes first.
+
+use crate::clock::Clock;
+use crate::db::{DbError, Tx};
+
+/// Where the log ends, and what time it is.
+pub(super) struct Head {
+    pub(super) last_seq: i64,
+    pub(super) last_enrollment_id: i64,
+    /// Whether further columns of dropped rows have ever been kept.
+    pub(super) keeps: bool,
+    /// The time of the log's last entry; empty before the first.
+    pub(super) last_at: String,
+    /// What the clock says: the database server's, which is one for all servers, otherwise this machine's.
+    pub(super) now: String,
+}
+
+impl Head {
+    /// Takes the head. Until the transaction ends, no other has it.
+    pub(super) async fn take(tx: &Tx<'_>, clock: &Clock) -> Result<Self, DbError> {
+        let sql = "update log_head set last_seq = last_seq where id = 1 \
+                   returning last_seq, last_enrollment_id, last_at, keeps";
+        let taken = tx.query(sql, &[], |row| Ok((row.int(0)?, row.int(1)?, row.text(2)?, row.int(3)?)));
+        // In the same round trip, and answered once the head is taken.
+        let (mut taken, now) = tokio::try_join!(taken, time(tx, clock))?;
+        let lost = || DbError::Engine("the log has lost its head: run `matricula check`".to_owned());
+        let (last_seq, last_enrollment_id, last_at, keeps) = taken.pop().ok_or_else(lost)?;
+        Ok(Self { last_seq, last_enrollment_id, keeps: keeps != 0, last_at, now })
+    }
+
+    /// The time of the next entries: the log's order is the order of its times, even when the clock is put back.
+    pub(super) fn stamp(&self) -> String {
+        self.now.clone().max(self.last_at.clone())
+    }
+}
+
+async fn time(tx: &Tx<'_>, clock: &Clock) -> Result<String, DbError> {
+    let of_server = match clock {
+        Clock::Wall => tx.time().await?,
+        Clock::Hand(_) => None,
+    };
+    Ok(of_server.unwrap_or_else(|| clock.stamp()))
+}

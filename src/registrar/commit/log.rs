@@ -1,0 +1,110 @@
+//! Appending to the log, and looking in it for a batch whose commit was not answered.
+
+use std::time::Duration;
+
+use super::Outcome;
+use super::head::Head;
+use crate::clock::Clock;
+use crate::db::{Arg, DbError, Patience, Tx, Writer};
+use crate::registrar::command::Origin;
+use crate::registrar::event::Event;
+use crate::registrar::facts::Facts;
+
+/// How long the outcome of a commit is asked for that the server did not answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The rows of the log for what happened, from `last_seq` on. The first has the batch's own random id.
+pub(super) fn entries(happened: &[(Event, &Origin)], facts: &Facts, last_seq: i64) -> Vec<Vec<Arg>> {
+    let batch = std::iter::once(Some(fastrand::i64(1..))).chain(std::iter::repeat(None));
+    (last_seq + 1..)
+        .zip(happened)
+        .zip(batch)
+        .map(|((seq, (event, origin)), batch)| {
+            vec![
+                seq.into(),
+                facts.stamp.as_str().into(),
+                event.kind().into(),
+                event.student_id().map(|id| id.0).into(),
+                event.course_id().map(|id| id.0).into(),
+                event.enrollment().map(|enrollment| enrollment.id.0).into(),
+                origin.actor.clone().into(),
+                origin.request_id.clone().into(),
+                event.data().into(),
+                batch.into(),
+            ]
+        })
+        .collect()
+}
+
+/// The new enrollments, those who wait, their events, and where the log ends now.
+pub(super) async fn append_to_log(
+    tx: &Tx<'_>,
+    enrolled: Vec<Vec<Arg>>,
+    waiting: Vec<Vec<Arg>>,
+    entries: &[Vec<Arg>],
+    facts: &Facts,
+    keeps: bool,
+) -> Result<(), DbError> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let head = [vec![
+        facts.last_seq.into(),
+        facts.last_enrollment_id.into(),
+        facts.stamp.as_str().into(),
+        i64::from(keeps).into(),
+    ]];
+    tokio::try_join!(
+        tx.execute_many(
+            "insert into student_courses (id, student_id, course_id, enrolled_at) values ($1, $2, $3, $4)",
+            &enrolled,
+        ),
+        tx.execute_many(
+            "insert into waitlist (student_id, course_id, joined_seq, joined_at) values ($1, $2, $3, $4)",
+            &waiting,
+        ),
+        tx.execute_many(
+            "insert into events (seq, at, type, student_id, course_id, enrollment_id, actor, request_id, data, batch) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            entries,
+        ),
+        tx.execute_many(
+            "update log_head set last_seq = $1, last_enrollment_id = $2, last_at = $3, keeps = $4 where id = 1",
+            &head,
+        ),
+    )?;
+    Ok(())
+}
+
+/// Whether a batch whose commit was not answered is in the log. Whoever has the head knows: the commit that was lost had
+/// it, so it is over now.
+pub(super) async fn find_out(
+    writer: &mut Writer,
+    clock: &Clock,
+    entries: &[Vec<Arg>],
+    outcome: Outcome,
+    lost: String,
+) -> Result<Outcome, DbError> {
+    let id = entries.first().and_then(|first| Some([first.first()?.clone(), first.last()?.clone()]));
+    let Some(id) = id else {
+        // Answers to refusals, at most, which are decided or found again.
+        return Err(DbError::Conflict(lost));
+    };
+    let mut patience = Patience::lasting(PATIENCE);
+    loop {
+        match is_in_log(writer, clock, &id).await {
+            Ok(true) => return Ok(outcome),
+            Ok(false) => return Err(DbError::Conflict(lost)),
+            Err(error) => patience.after(error).await.map_err(|_| DbError::Unknown(lost.clone()))?,
+        }
+    }
+}
+
+/// The batch is one transaction, so its first entry stands for all of it. Another batch may have its number, and all that
+/// can be read of it, but not its id.
+async fn is_in_log(writer: &mut Writer, clock: &Clock, id: &[Arg]) -> Result<bool, DbError> {
+    let tx = writer.begin().await?;
+    Head::take(&tx, clock).await?;
+    let found = tx.query("select 1 from events where seq = $1 and batch = $2", id, |row| row.int(0)).await?;
+    Ok(!found.is_empty())
+}

@@ -1,0 +1,132 @@
+//! What a batch does to the tables, in a fixed number of steps.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::effects::{Changes, Effects, Numbered};
+use super::load::{COURSE, STUDENT, course, student};
+use super::sets;
+use crate::db::catalog;
+use crate::db::{Arg, DbError, Tx};
+use crate::registrar::facts::ReadOnly;
+use crate::registrar::record::{CourseId, MAX_ID, StudentId};
+
+/// The columns of `students` and `courses` that the tables compute themselves.
+pub(super) async fn read_only(tx: &Tx<'_>) -> Result<ReadOnly, DbError> {
+    Ok(ReadOnly {
+        of_students: catalog::computed_columns(tx, "students").await?,
+        of_courses: catalog::computed_columns(tx, "courses").await?,
+    })
+}
+
+pub(super) async fn apply_to_tables(
+    tx: &Tx<'_>,
+    effects: &Effects<'_>,
+    read_only: &ReadOnly,
+) -> Result<Numbered, DbError> {
+    let dropped = effects.dropped();
+    tx.execute_many("delete from student_courses where student_id = $1 and id = $2", &dropped).await?;
+    tx.execute_many("delete from waitlist where student_id = $1 and course_id = $2", &effects.left()).await?;
+    tx.execute_many("delete from course_seats where course_id = $1", &effects.seats_removed()).await?;
+    for (columns, sql) in UPDATES_OF_STUDENTS {
+        tx.execute_many(sql, &changing(columns, &effects.students)).await?;
+    }
+    for (columns, sql) in UPDATES_OF_COURSES {
+        tx.execute_many(sql, &changing(columns, &effects.courses)).await?;
+    }
+
+    let values = effects.new_students.iter().map(|s| [("name", &s.name), ("email", &s.email)]);
+    let given = insert_numbered(tx, "students", values, &read_only.of_students).await?;
+    let students: HashMap<_, _> =
+        effects.new_students.iter().map(|s| s.id).zip(given.into_iter().map(StudentId)).collect();
+    let values = effects.new_courses.iter().map(|c| [("name", &c.name), ("level", &c.level)]);
+    let given = insert_numbered(tx, "courses", values, &read_only.of_courses).await?;
+    let courses: HashMap<_, _> =
+        effects.new_courses.iter().map(|c| c.id).zip(given.into_iter().map(CourseId)).collect();
+
+    tx.execute_many(
+        "insert into course_seats (course_id, capacity, waitlist_capacity, opens_at, closes_at) \
+         values ($1, $2, $3, $4, $5) on conflict (course_id) do update set capacity = excluded.capacity, \
+         waitlist_capacity = excluded.waitlist_capacity, opens_at = excluded.opens_at, closes_at = excluded.closes_at",
+        &effects.seats_set(),
+    )
+    .await?;
+
+    let mut numbered = Numbered { students, courses, ..Numbered::default() };
+    as_the_tables_compute(tx, effects, read_only, &mut numbered).await?;
+
+    // After the new rows: so none of them gets the id of one that the log will say is gone.
+    tx.execute_many("delete from students where id = cast($1 as bigint)", &sets(&effects.deleted_students))
+        .await?;
+    tx.execute_many("delete from courses where id = cast($1 as bigint)", &sets(&effects.deleted_courses))
+        .await?;
+
+    Ok(numbered)
+}
+
+/// Reads back rows that were written, where a table computes a column of them.
+async fn as_the_tables_compute(
+    tx: &Tx<'_>,
+    effects: &Effects<'_>,
+    read_only: &ReadOnly,
+    numbered: &mut Numbered,
+) -> Result<(), DbError> {
+    if !read_only.of_students.is_empty() {
+        let written: Vec<_> = numbered.students.values().chain(effects.students.keys()).copied().collect();
+        let rows = tx.query_many(STUDENT, &sets(&written), student).await?;
+        numbered.computed_students = rows.into_iter().flatten().map(|row| (row.id, row)).collect();
+    }
+    if !read_only.of_courses.is_empty() {
+        let written: Vec<_> = numbered.courses.values().chain(effects.courses.keys()).copied().collect();
+        let rows = tx.query_many(COURSE, &sets(&written), course).await?;
+        numbered.computed_courses = rows.into_iter().flatten().map(|row| (row.id, row)).collect();
+    }
+    Ok(())
+}
+
+/// A statement for each set of columns that can change together, so that the others are not written.
+const UPDATES_OF_STUDENTS: [(&[&str], &str); 3] = [
+    (&["name"], "update students set name = $1 where id = cast($2 as bigint)"),
+    (&["email"], "update students set email = $1 where id = cast($2 as bigint)"),
+    (&["email", "name"], "update students set email = $1, name = $2 where id = cast($3 as bigint)"),
+];
+const UPDATES_OF_COURSES: [(&[&str], &str); 3] = [
+    (&["name"], "update courses set name = $1 where id = cast($2 as bigint)"),
+    (&["level"], "update courses set level = $1 where id = cast($2 as bigint)"),
+    (&["level", "name"], "update courses set level = $1, name = $2 where id = cast($3 as bigint)"),
+];
+
+/// The new values and the id of each row of which just these columns change.
+fn changing<Id: Copy + Into<i64>>(columns: &[&str], rows: &BTreeMap<Id, Changes<'_>>) -> Vec<Vec<Arg>> {
+    let changing = rows.iter().filter(|(_, changes)| changes.keys().copied().eq(columns.iter().copied()));
+    let args = |(id, changes): (&Id, &Changes<'_>)| {
+        changes.values().copied().map(Arg::from).chain([(*id).into().into()]).collect()
+    };
+    changing.map(args).collect()
+}
+
+/// Inserts rows without the columns that the table computes; their ids, above every one that the log has ever named.
+async fn insert_numbered<'a>(
+    tx: &Tx<'_>,
+    table: &'static str,
+    rows: impl Iterator<Item = [(&'static str, &'a Option<String>); 2]>,
+    read_only: &[String],
+) -> Result<Vec<i64>, DbError> {
+    let is_writable = |(column, _): &(&'static str, &Option<String>)| !read_only.iter().any(|one| one == column);
+    let rows: Vec<Vec<_>> = rows.map(|row| row.into_iter().filter(is_writable).collect()).collect();
+    let Some(first) = rows.first() else { return Ok(Vec::new()) };
+    let columns: Vec<_> = first.iter().map(|(column, _)| *column).collect();
+    let rows: Vec<Vec<Arg>> =
+        rows.iter().map(|row| row.iter().map(|(_, value)| (*value).clone().into()).collect()).collect();
+    let last_in_log = match table {
+        "students" => "select coalesce(max(student_id), 0) from events",
+        _ => "select coalesce(max(course_id), 0) from events",
+    };
+    let last: i64 = tx.query(last_in_log, &[], |row| row.int(0)).await?.into_iter().sum();
+    let given = tx.insert_numbered(table, &columns, &rows, last).await?;
+    match given.iter().find(|id| !(1..=MAX_ID).contains(*id)) {
+        Some(id) => Err(DbError::Constraint(format!(
+            "the table gives new rows ids like {id}, out of 1 to {MAX_ID}"
+        ))),
+        None => Ok(given),
+    }
+}

@@ -1,0 +1,116 @@
+//! An answer as `idempotency_keys` stores it. Servers of two versions may share a database during an upgrade, so the
+//! form has a number: whatever changes what [`write`] produces, a field of [`Answer`] or [`Refusal`] included, takes the
+//! next one, and [`read`] goes on reading those before.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::command::Answer;
+use super::refusal::Refusal;
+
+/// The form that this version writes. Form 1 was written without its number.
+const FORM: i64 = 2;
+
+type Outcome = Result<Answer, Refusal>;
+
+#[derive(Serialize)]
+struct Stored<T> {
+    form: i64,
+    outcome: T,
+}
+
+#[derive(Deserialize)]
+struct Form {
+    #[serde(default = "unnumbered")]
+    form: i64,
+    outcome: Option<Value>,
+}
+
+fn unnumbered() -> i64 {
+    1
+}
+
+/// The answer as it is stored.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub(super) fn write(outcome: Option<&Outcome>) -> serde_json::Result<String> {
+    serde_json::to_string(&Stored { form: FORM, outcome })
+}
+
+/// The stored answer; [`Refusal::AnswerNotKept`] for one that was taken away or that this version cannot read: the
+/// request was carried out, so it must not be carried out again.
+pub(super) fn read(text: &str) -> Outcome {
+    if text.is_empty() {
+        return Err(Refusal::AnswerNotKept);
+    }
+    let read = serde_json::from_str::<Form>(text).and_then(|stored| match (stored.form, stored.outcome) {
+        (1, None) => serde_json::from_str::<Outcome>(text),
+        (FORM, Some(outcome)) => serde_json::from_value::<Outcome>(outcome),
+        (form, _) => Err(serde::de::Error::custom(format!("form {form} is not known"))),
+    });
+    read.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the stored answer to an Idempotency-Key cannot be read");
+        Err(Refusal::AnswerNotKept)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registrar::{CourseId, Done, Enrollment, EnrollmentId, Limits, Place, Seats, Student, StudentId};
+
+    /// Every form that a database may hold. A new one is added; none is changed.
+    #[test]
+    fn answers_stored_by_earlier_versions_are_read() {
+        let ana = Student {
+            id: StudentId(2),
+            name: Some("Ana".to_owned()),
+            email: Some("ana@example.edu".to_owned()),
+        };
+        let ana_stored = r#"{"Ok":{"Student":{"id":2,"name":"Ana","email":"ana@example.edu"}}}"#;
+        assert_eq!(read(ana_stored), Ok(Answer::Student(ana.clone())));
+        let gone = r#"{"Err":{"StudentNotFound":7}}"#;
+        assert_eq!(read(gone), Err(Refusal::StudentNotFound(StudentId(7))));
+        let now = r#"{"form":2,"outcome":{"Ok":{"Student":{"id":2,"name":"Ana","email":"ana@example.edu"}}}}"#;
+        assert_eq!(read(now), Ok(Answer::Student(ana)));
+    }
+
+    #[test]
+    fn what_is_written_is_of_the_form_that_its_number_says() {
+        let enrollment = Enrollment {
+            id: EnrollmentId(1),
+            student_id: StudentId(2),
+            course_id: CourseId(3),
+            enrolled_at: "t".to_owned(),
+        };
+        let place = Place { student_id: StudentId(2), course_id: CourseId(3), position: 1, joined_at: "t".to_owned() };
+        let seats = Seats::of(Limits { capacity: Some(30), ..Limits::default() }, 2, 1);
+        let outcomes: [Outcome; 5] = [
+            Ok(Answer::Batch(vec![Done::Done(Answer::Gone), Done::Refused(Refusal::CourseNotFound(CourseId(3))), Done::Withheld])),
+            Ok(Answer::Enrollment(enrollment)),
+            Ok(Answer::Waitlisted(place)),
+            Ok(Answer::Seats(seats)),
+            Err(Refusal::HasEnrollments { enrolled: 1, waitlisted: 2 }),
+        ];
+        let written: Vec<_> = outcomes.iter().map(|outcome| write(Some(outcome)).unwrap()).collect();
+        let expected = [
+            r#"{"form":2,"outcome":{"Ok":{"Batch":[{"Done":"Gone"},{"Refused":{"CourseNotFound":3}},"Withheld"]}}}"#,
+            r#"{"form":2,"outcome":{"Ok":{"Enrollment":{"id":1,"student_id":2,"course_id":3,"enrolled_at":"t"}}}}"#,
+            r#"{"form":2,"outcome":{"Ok":{"Waitlisted":{"student_id":2,"course_id":3,"position":1,"joined_at":"t"}}}}"#,
+            r#"{"form":2,"outcome":{"Ok":{"Seats":{"capacity":30,"waitlist_capacity":0,"opens_at":null,"closes_at":null,"enrolled":2,"waitlisted":1}}}}"#,
+            r#"{"form":2,"outcome":{"Err":{"HasEnrollments":{"enrolled":1,"waitlisted":2}}}}"#,
+        ];
+        assert_eq!(written, expected);
+        for (text, outcome) in written.iter().zip(outcomes) {
+            assert_eq!(read(text), outcome);
+        }
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_says_that_it_is_not_kept() {
+        for text in ["", "{", r#"{"Ok":"Unheard"}"#, r#"{"form":3,"outcome":{"Ok":"Gone"}}"#, r#"{"form":2}"#] {
+            assert_eq!(read(text), Err(Refusal::AnswerNotKept), "{text}");
+        }
+    }
+}

@@ -41,10 +41,15 @@ impl School {
         let metrics = Metrics::default();
         let (news, others_wrote) = (Arc::default(), Arc::default());
         let writer = Writer::open(location).with_context(|| format!("cannot write to {location}"))?;
-        let (registrar, writing) =
-            Registrar::start(writer, clock.clone(), metrics.clone(), Arc::clone(&news), Arc::clone(&others_wrote))
-                .await
-                .with_context(|| format!("cannot write to {location}"))?;
+        let (registrar, writing) = Registrar::start(
+            writer,
+            clock.clone(),
+            metrics.clone(),
+            Arc::clone(&news),
+            Arc::clone(&others_wrote),
+        )
+        .await
+        .with_context(|| format!("cannot write to {location}"))?;
         let sweeping = sweeper::start(db.clone(), registrar.clone(), others_wrote);
         Ok(Self {
             sweeping,

@@ -2,7 +2,7 @@
 
 use super::refusal::Refusal;
 use super::store;
-use crate::db::catalog::{Column, Index, Reference, Rule, Table};
+use crate::db::catalog::{Column, Index, Reference, Referrer, Rule, Table};
 
 /// The columns of `student_courses` that matricula knows by name.
 const KNOWN: [&str; 4] = ["id", "student_id", "course_id", "enrolled_at"];
@@ -116,6 +116,20 @@ pub(super) fn association(table: &Table, number_rows: impl Fn(&str) -> String) -
         ))
         .remedy(&index.undo)
     }));
+    // On a server a table that others refer to cannot be made anew; in a file it can, but whatever follows a deleted row
+    // would follow each that we drop.
+    refusals.extend(table.referrers.iter().filter(|other| table.strict || acts(other)).map(|other| {
+        let Referrer { table, on_delete, undo } = other;
+        let follows = if acts(other) {
+            "would be changed whenever a student drops a course, and when student_courses is rebuilt"
+        } else {
+            "stand in the way of rebuilding student_courses"
+        };
+        Refusal::new(format!(
+            "the table {table} refers to student_courses (on delete {on_delete}): its rows {follows}"
+        ))
+        .remedy(undo)
+    }));
     let would_lose = |what: &str| format!("student_courses would lose {what} when it is rebuilt");
     refusals.extend(
         table
@@ -140,6 +154,11 @@ pub(super) fn association(table: &Table, number_rows: impl Fn(&str) -> String) -
     refusals
 }
 
+/// Whether rows of the other table change when the row that they refer to is deleted.
+fn acts(other: &Referrer) -> bool {
+    !["no action", "restrict"].contains(&other.on_delete.as_str())
+}
+
 /// Whether the rows can be asked whether `column` holds ids.
 pub(super) fn may_hold_ids(table: &Table, column: &str) -> bool {
     let fits = |column: &Column| column.is_integer || !table.strict;
@@ -156,6 +175,13 @@ pub(super) fn remarks(name: &str, texts: [&str; 2], table: &Table) -> Vec<String
     }
     if !table.column("id").is_some_and(|id| id.numbers_itself) {
         remarks.push(format!("{name}.id does not number itself: only its own program can add {name}"));
+    }
+    for text in texts {
+        if table.column(text).is_some_and(|column| column.generated) {
+            remarks.push(format!(
+                "{name}.{text} is computed by the table: it cannot be set or changed through matricula"
+            ));
+        }
     }
     for column in table.columns.iter().filter(|column| is_demanding(column)) {
         let known = texts.iter().chain(&["id"]).any(|known| column.name.eq_ignore_ascii_case(known));

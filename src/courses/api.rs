@@ -12,7 +12,7 @@ use crate::http::conditional::{IfMatch, IfNoneMatch};
 use crate::http::extract::{Json, Named, NoQuery, Parameters, Query, from_text, origin};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{Cursor, Direction, Here, Limit, Page, Search};
-use crate::http::problem::{CourseNotFound, HasEnrollments, Refused, RowRefused, Stale};
+use crate::http::problem::{CourseNotFound, HasEnrollments, ReadOnlyField, Refused, RowRefused, Stale};
 use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Resource};
 use crate::registrar::{Command, Course, CourseId, Refusal, Version, text};
 
@@ -69,7 +69,7 @@ async fn change(
     IfMatch(expected): IfMatch,
     _: NoQuery,
     Json(draft): Json<CourseChange>,
-) -> Result<Found<Course>, Refused<(CourseNotFound, RowRefused, Stale)>> {
+) -> Result<Found<Course>, Refused<(CourseNotFound, RowRefused, ReadOnlyField, Stale)>> {
     let command = Command::UpdateCourse { id: id.found()?, name: draft.name, level: draft.level, expected };
     Ok(Found(app.registrar.submit(command, origin()).await?))
 }

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::enrollments::pages::{Day, Plot};
 use crate::enrollments::{RosterEntry, store as enrollments};
 use crate::events::pages::{About, History};
+use crate::events::store as events;
 use crate::http::extract::{Named, NoQuery, Parameters, Query, Time, from_text};
 use crate::http::paging::{Direction, Here, Limit, Listing, Page};
 use crate::http::problem::Problem;
@@ -255,7 +256,10 @@ pub(crate) async fn course_page(
         path: path(id),
         saved: view.saved.is_some(),
         count: Some(seats.count()),
-        roster: roster(id, day.as_ref()).read(&app.db, &Page::first(Limit::TO_READ), here).await?,
+        roster: roster(app, id, day.as_ref())
+            .await?
+            .read(&app.db, &Page::first(Limit::TO_READ), here)
+            .await?,
         waitlist: seats::waitlist_of(id).read(&app.db, &Page::first(Limit::TO_READ), here).await?,
         limits: limits.unwrap_or_else(|| SeatsForm::of(&seats)),
         plot: Plot::of(&app.db, id).await?,
@@ -282,12 +286,19 @@ async fn whole_roster(
 ) -> Result<impl IntoResponse, Problem> {
     let id = id.found()?;
     let day = Day::chosen(&view.as_of, view.until.as_ref())?;
-    let roster = roster(id, day.as_ref()).read(&app.db, &Page::first(Limit::MOST), &here).await?;
+    let roster =
+        roster(&app, id, day.as_ref()).await?.read(&app.db, &Page::first(Limit::MOST), &here).await?;
     Ok(Shown(RosterPage { here: "courses", course: find(&app, id).await?, day, roster }))
 }
 
-fn roster(id: CourseId, day: Option<&Day>) -> Listing<RosterEntry> {
-    day.map_or_else(|| enrollments::roster_of(id), |day| enrollments::roster_of_at(id, &day.end))
+async fn roster(app: &App, id: CourseId, day: Option<&Day>) -> Result<Listing<RosterEntry>, Problem> {
+    Ok(match day {
+        None => enrollments::roster_of(id),
+        Some(day) => {
+            let beginning = events::beginning(&app.db, About::Course(id)).await?;
+            enrollments::roster_of_at(id, &day.end, beginning)
+        }
+    })
 }
 
 async fn find(app: &App, id: CourseId) -> Result<Course, Problem> {

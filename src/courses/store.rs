@@ -60,8 +60,9 @@ const COUNT_MATCHING: &str = concat!("select count(*) from courses where ", matc
 macro_rules! seats {
     () => {
         "cs.capacity, case when cs.course_id is not null then \
-         (select count(*) from student_courses sc where sc.course_id = courses.id) end, \
-         (select count(*) from waitlist w where w.course_id = cs.course_id) \
+         (select count(*) from student_courses sc join students s on s.id = sc.student_id \
+         where sc.course_id = courses.id) end, \
+         (select count(*) from waitlist w join students s on s.id = w.student_id where w.course_id = cs.course_id) \
          from courses left join course_seats cs on cs.course_id = courses.id"
     };
 }

@@ -70,6 +70,17 @@ pub struct Reference {
     pub undo: String,
 }
 
+/// A foreign key of another table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Referrer {
+    /// The other table.
+    pub table: String,
+    /// What happens to its rows when the row that they refer to is deleted: `cascade`, `set null`, `no action`, ...
+    pub on_delete: String,
+    /// Statements that the owner could run to be rid of it.
+    pub undo: String,
+}
+
 /// Something that a table does beside holding rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rule {
@@ -110,6 +121,8 @@ pub struct Table {
     pub indexes: Vec<Index>,
     /// Its foreign keys.
     pub references: Vec<Reference>,
+    /// The foreign keys of other tables that refer to it.
+    pub referrers: Vec<Referrer>,
     /// The triggers on it, by name.
     pub triggers: Vec<Rule>,
     /// What else would be lost if it were made anew with the same columns, indexes and foreign keys.
@@ -222,7 +235,8 @@ pub async fn further_columns(tx: &Tx<'_>, table: &str, known: &[&str]) -> Result
         In::Postgres(_) => postgres::catalog::PLAIN_COLUMNS,
     };
     let columns = tx.query(sql, &[table.into()], |row| Ok((row.text(0)?, row.text(1)?))).await?;
-    let is_further = |(name, _): &(String, String)| !known.iter().any(|known| name.eq_ignore_ascii_case(known));
+    let is_further =
+        |(name, _): &(String, String)| !known.iter().any(|known| name.eq_ignore_ascii_case(known));
     let further = columns.into_iter().filter(is_further).map(|(name, kind)| {
         let quoted = quoted(&name);
         let (kept, given_back) = match tx.0 {

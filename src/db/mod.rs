@@ -342,6 +342,12 @@ impl Tx<'_> {
         }
     }
 
+    /// Whether [`Tx::writes_of_others`] tells anything.
+    #[must_use]
+    pub fn tells_of_others(&self) -> bool {
+        !self.is_shared()
+    }
+
     /// A number that is another one once somebody else has written to the database, as far as the engine tells: a file
     /// does, a server does not.
     ///

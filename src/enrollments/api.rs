@@ -9,6 +9,8 @@ use utoipa_axum::routes;
 use super::{RosterEntry, Waitlisted, store};
 use crate::app::App;
 use crate::courses::store::find as find_course;
+use crate::events::pages::About;
+use crate::events::store as events;
 use crate::http::extract::{Json, Named, NoQuery, Parameters, Query, Time, from_text, origin};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{Cursor, Here, Limit, Page};
@@ -58,7 +60,10 @@ async fn courses(
 ) -> Result<List<Course>, Refused<(StudentNotFound,)>> {
     let id = student.found()?;
     let time = wanted.as_of.as_ref();
-    let listing = time.map_or_else(|| store::courses_of(id), |time| store::courses_of_at(id, time));
+    let listing = match time {
+        None => store::courses_of(id),
+        Some(time) => store::courses_of_at(id, time, events::beginning(&app.db, About::Student(id)).await?),
+    };
     let page = Page::of(wanted.limit, wanted.after, &listing.order)?;
     let list = listing.read(&app.db, &page, &here).await?;
     if list.rows.is_empty() && !(time.is_some() && store::log_knows_student(&app.db, id).await?) {
@@ -130,7 +135,10 @@ async fn roster(
 ) -> Result<List<RosterEntry>, Refused<(CourseNotFound,)>> {
     let id = course.found()?;
     let time = wanted.as_of.as_ref();
-    let listing = time.map_or_else(|| store::roster_of(id), |time| store::roster_of_at(id, time));
+    let listing = match time {
+        None => store::roster_of(id),
+        Some(time) => store::roster_of_at(id, time, events::beginning(&app.db, About::Course(id)).await?),
+    };
     let page = Page::of(wanted.limit, wanted.after, &listing.order)?;
     let list = listing.read(&app.db, &page, &here).await?;
     if list.rows.is_empty() && !(time.is_some() && store::log_knows_course(&app.db, id).await?) {

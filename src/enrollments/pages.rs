@@ -16,6 +16,8 @@ use super::store;
 use crate::app::App;
 use crate::clock::stamp;
 use crate::db::{Db, DbError};
+use crate::events::pages::About;
+use crate::events::store as events;
 use crate::http::extract::{Named, NoQuery, Query, Time};
 use crate::http::fields::invalid;
 use crate::http::paging::Here;
@@ -163,8 +165,11 @@ impl Plot {
     /// # Errors
     /// What the engine said.
     pub async fn of(db: &Db, course_id: CourseId) -> Result<Option<Self>, DbError> {
-        let Some((begins, ends)) = store::told_between(db, course_id).await? else { return Ok(None) };
-        let steps = store::steps(db, course_id, precision(&begins, &ends)).await?;
+        let beginning = events::beginning(db, About::Course(course_id)).await?;
+        let Some((begins, ends)) = store::told_between(db, course_id, beginning).await? else {
+            return Ok(None);
+        };
+        let steps = store::steps(db, course_id, beginning, precision(&begins, &ends)).await?;
         Ok(Self::drawn(&steps, begins, ends))
     }
 

@@ -44,11 +44,42 @@ pub async fn after(db: &Db, filter: &Filter, after: i64, most: usize) -> Result<
 /// # Errors
 /// What the engine said.
 pub async fn latest(db: &Db, about: About, before: i64, most: i64) -> Result<Vec<Told>, DbError> {
+    let after = beginning(db, about).await?;
     let (sql, id) = match about {
         About::Student(id) => (told_of!("student_id"), id.0),
         About::Course(id) => (told_of!("course_id"), id.0),
     };
-    db.query(sql, [id.into(), before.into(), most.into()], told).await
+    db.query(sql, [id.into(), after.into(), before.into(), most.into()], told).await
+}
+
+/// The `seq` after which the log speaks of the student or the course that has this id now, or had it last: where another
+/// program gave the id of a deleted row again, what was before the deletion belongs to somebody else. 0 as a rule.
+///
+/// # Errors
+/// What the engine said.
+pub async fn beginning(db: &Db, about: About) -> Result<i64, DbError> {
+    // By the index that leads to few entries: a student has not many of their own, and few courses are deleted.
+    let (deletions, last, is_there, id) = match about {
+        About::Student(id) => (
+            "select seq from events where student_id = $1 and type || '' = 'student.deleted'",
+            "select max(seq) from events where student_id = $1",
+            "select 1 from students where id = cast($1 as bigint)",
+            id.0,
+        ),
+        About::Course(id) => (
+            "select seq from events where type = 'course.deleted' and course_id + 0 = $1",
+            "select max(seq) from events where course_id = $1",
+            "select 1 from courses where id = cast($1 as bigint)",
+            id.0,
+        ),
+    };
+    let mut deletions = db.query(deletions, [id.into()], |row| row.int(0)).await?;
+    deletions.sort_unstable();
+    let Some(deleted) = deletions.pop() else { return Ok(0) };
+    let last = db.query(last, [id.into()], |row| row.int(0)).await?.pop();
+    let is_there = !db.query(is_there, [id.into()], |row| row.int(0)).await?.is_empty();
+    // Nobody has had the id since, so the last entries are those of who was deleted.
+    if !is_there && last == Some(deleted) { Ok(deletions.pop().unwrap_or(0)) } else { Ok(deleted) }
 }
 
 /// The number of the last entry.
@@ -107,14 +138,46 @@ macro_rules! rows {
 }
 use rows;
 
+/// A condition: the student with this id is the one whom the log meant at this `seq`.
+macro_rules! same_student {
+    ($id:literal, $seq:literal) => {
+        concat!(
+            "not exists (select 1 from events d where d.student_id = ",
+            $id,
+            " and d.type || '' = 'student.deleted' and d.seq > ",
+            $seq,
+            ")"
+        )
+    };
+}
+pub(crate) use same_student;
+
+/// The same for a course.
+macro_rules! same_course {
+    ($id:literal, $seq:literal) => {
+        concat!(
+            "not exists (select 1 from events d where d.type = 'course.deleted' and d.course_id + 0 = ",
+            $id,
+            " and d.seq > ",
+            $seq,
+            ")"
+        )
+    };
+}
+pub(crate) use same_course;
+
 macro_rules! told_of {
     ($of:literal) => {
         concat!(
             "select e.seq, e.at, e.type, e.student_id, cast(s.name as text), e.course_id, cast(c.name as text), e.data from (\
              select seq, at, type, student_id, course_id, data from events where ",
             $of,
-            " = $1 and seq < $2 order by seq desc limit $3) e left join students s on s.id = e.student_id \
-             left join courses c on c.id = e.course_id order by e.seq desc"
+            " = $1 and seq > $2 and seq < $3 order by seq desc limit $4) e \
+             left join students s on s.id = e.student_id and ",
+            same_student!("e.student_id", "e.seq"),
+            " left join courses c on c.id = e.course_id and ",
+            same_course!("e.course_id", "e.seq"),
+            " order by e.seq desc"
         )
     };
 }

@@ -9,8 +9,8 @@ mod commit;
 pub mod decide;
 pub mod event;
 pub mod facts;
-pub mod keys;
 mod housekeeping;
+pub mod keys;
 mod lead;
 mod readiness;
 pub mod record;
@@ -38,8 +38,8 @@ pub use self::facts::Facts;
 use self::housekeeping::Housekeeping;
 use self::keys::UnderWay;
 pub use self::keys::{InUse, Key};
-pub use self::lead::lead;
 use self::lead::Lead;
+pub use self::lead::lead;
 pub use self::readiness::Unready;
 pub use self::record::{
     Course, CourseId, Enrollment, EnrollmentId, MAX_ID, Student, StudentId, Version, text,
@@ -100,8 +100,15 @@ impl Registrar {
         let stop = Arc::new(Notify::new());
         let under_way = UnderWay::default();
         let (asking, questions) = readiness::channel();
-        let registrar =
-            Self { queue, stop: Arc::clone(&stop), under_way, metrics: metrics.clone(), pulse, lead: lead.clone(), asking };
+        let registrar = Self {
+            queue,
+            stop: Arc::clone(&stop),
+            under_way,
+            metrics: metrics.clone(),
+            pulse,
+            lead: lead.clone(),
+            asking,
+        };
         let askers = Handle::current();
         let (opened, is_open) = oneshot::channel();
         let work = async move || {
@@ -287,25 +294,17 @@ fn held_up(outcome: &Result<Answer, Refusal>) -> Option<DbError> {
     }
 }
 
-async fn carry_out_batch(
-    books: &mut Books,
-    commands: &[(&Command, &Origin)],
-) -> commit::Outcome {
+async fn carry_out_batch(books: &mut Books, commands: &[(&Command, &Origin)]) -> commit::Outcome {
     match commit_again(books, commands).await {
         Ok(outcome) => outcome,
         // One command that the database does not take must not fail its neighbors; and what another program has done
         // since the facts were read (deleted a student, say) is among the facts the second time.
-        Err(DbError::Constraint(_) | DbError::Unwritable(_)) => {
-            carry_out_singly(books, commands).await
-        }
+        Err(DbError::Constraint(_) | DbError::Unwritable(_)) => carry_out_singly(books, commands).await,
         Err(error) => vec![Err(refused(error)); commands.len()],
     }
 }
 
-async fn carry_out_singly(
-    books: &mut Books,
-    commands: &[(&Command, &Origin)],
-) -> commit::Outcome {
+async fn carry_out_singly(books: &mut Books, commands: &[(&Command, &Origin)]) -> commit::Outcome {
     let mut outcome = Vec::with_capacity(commands.len());
     for command in commands {
         match commit_again(books, std::slice::from_ref(command)).await {

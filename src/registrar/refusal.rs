@@ -92,7 +92,9 @@ pub enum Refusal {
     #[serde(skip)]
     KeyReused,
     /// The request was carried out before, and its answer is no longer there or cannot be read.
-    #[error("A request with this Idempotency-Key was carried out, but its answer cannot be given again: it was deleted with the student, or stored by another version. Read the record to see what it did.")]
+    #[error(
+        "A request with this Idempotency-Key was carried out, but its answer cannot be given again: it was deleted with the student, or stored by another version. Read the record to see what it did."
+    )]
     #[serde(skip)]
     AnswerNotKept,
     /// The queue is full: nothing was tried.

@@ -58,7 +58,9 @@ pub(super) fn read(text: &str) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registrar::{CourseId, Done, Enrollment, EnrollmentId, Limits, Place, Seats, Student, StudentId};
+    use crate::registrar::{
+        CourseId, Done, Enrollment, EnrollmentId, Limits, Place, Seats, Student, StudentId,
+    };
 
     /// Every form that a database may hold. A new one is added; none is changed.
     #[test]
@@ -72,7 +74,8 @@ mod tests {
         assert_eq!(read(ana_stored), Ok(Answer::Student(ana.clone())));
         let gone = r#"{"Err":{"StudentNotFound":7}}"#;
         assert_eq!(read(gone), Err(Refusal::StudentNotFound(StudentId(7))));
-        let now = r#"{"form":2,"outcome":{"Ok":{"Student":{"id":2,"name":"Ana","email":"ana@example.edu"}}}}"#;
+        let now =
+            r#"{"form":2,"outcome":{"Ok":{"Student":{"id":2,"name":"Ana","email":"ana@example.edu"}}}}"#;
         assert_eq!(read(now), Ok(Answer::Student(ana)));
     }
 
@@ -84,10 +87,19 @@ mod tests {
             course_id: CourseId(3),
             enrolled_at: "t".to_owned(),
         };
-        let place = Place { student_id: StudentId(2), course_id: CourseId(3), position: 1, joined_at: "t".to_owned() };
+        let place = Place {
+            student_id: StudentId(2),
+            course_id: CourseId(3),
+            position: 1,
+            joined_at: "t".to_owned(),
+        };
         let seats = Seats::of(Limits { capacity: Some(30), ..Limits::default() }, 2, 1);
         let outcomes: [Outcome; 5] = [
-            Ok(Answer::Batch(vec![Done::Done(Answer::Gone), Done::Refused(Refusal::CourseNotFound(CourseId(3))), Done::Withheld])),
+            Ok(Answer::Batch(vec![
+                Done::Done(Answer::Gone),
+                Done::Refused(Refusal::CourseNotFound(CourseId(3))),
+                Done::Withheld,
+            ])),
             Ok(Answer::Enrollment(enrollment)),
             Ok(Answer::Waitlisted(place)),
             Ok(Answer::Seats(seats)),
@@ -109,7 +121,8 @@ mod tests {
 
     #[test]
     fn an_answer_that_cannot_be_read_says_that_it_is_not_kept() {
-        for text in ["", "{", r#"{"Ok":"Unheard"}"#, r#"{"form":3,"outcome":{"Ok":"Gone"}}"#, r#"{"form":2}"#] {
+        for text in ["", "{", r#"{"Ok":"Unheard"}"#, r#"{"form":3,"outcome":{"Ok":"Gone"}}"#, r#"{"form":2}"#]
+        {
             assert_eq!(read(text), Err(Refusal::AnswerNotKept), "{text}");
         }
     }

@@ -11,9 +11,11 @@ pub async fn courses(db: &Db) -> Result<(i64, Vec<Course>), DbError> {
     let sql = "select cast(c.id as bigint), cast(c.name as text), cast(c.level as text), cs.capacity, \
                coalesce(e.enrolled, 0), coalesce(w.waiting, 0), h.last_seq from log_head h left join courses c on 1 = 1 \
                left join course_seats cs on cs.course_id = c.id \
-               left join (select course_id, count(*) as enrolled from student_courses group by course_id) e \
+               left join (select sc.course_id, count(*) as enrolled from student_courses sc \
+               join students s on s.id = sc.student_id group by sc.course_id) e \
                on e.course_id = c.id \
-               left join (select course_id, count(*) as waiting from waitlist group by course_id) w on w.course_id = c.id \
+               left join (select wl.course_id, count(*) as waiting from waitlist wl \
+               join students s on s.id = wl.student_id group by wl.course_id) w on w.course_id = c.id \
                where h.id = 1";
     let rows = db.read(Reach::Scan, sql, Vec::new(), |row| Ok((row.int(6)?, course(row)?))).await?;
     let seq = rows.first().map_or(0, |(seq, _)| *seq);

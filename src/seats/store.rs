@@ -11,8 +11,8 @@ use crate::registrar::{CourseId, Limits, Place, Seats, StudentId, limits};
 /// What the engine said.
 pub async fn find(db: &Db, id: CourseId) -> Result<Option<Seats>, DbError> {
     let sql = "select cs.capacity, coalesce(cs.waitlist_capacity, 0), cs.opens_at, cs.closes_at, \
-               (select count(*) from student_courses sc where sc.course_id = c.id), \
-               (select count(*) from waitlist w where w.course_id = c.id) \
+               (select count(*) from student_courses sc join students s on s.id = sc.student_id where sc.course_id = c.id), \
+               (select count(*) from waitlist w join students s on s.id = w.student_id where w.course_id = c.id) \
                from courses c left join course_seats cs on cs.course_id = c.id where c.id = cast($1 as bigint)";
     db.query_opt(sql, [id.0.into()], |row| {
         let limits: Limits = limits(row, 0)?;
@@ -26,8 +26,10 @@ pub async fn find(db: &Db, id: CourseId) -> Result<Option<Seats>, DbError> {
 /// # Errors
 /// What the engine said.
 pub async fn place(db: &Db, student_id: StudentId, course_id: CourseId) -> Result<Option<Place>, DbError> {
-    let sql = "select w.joined_at, (select count(*) from waitlist before where before.course_id = w.course_id \
-               and before.joined_seq <= w.joined_seq) from waitlist w where w.student_id = $1 and w.course_id = $2";
+    let sql = "select w.joined_at, (select count(*) from waitlist before join students s on s.id = before.student_id \
+               where before.course_id = w.course_id and before.joined_seq <= w.joined_seq) from waitlist w \
+               join students s on s.id = w.student_id join courses c on c.id = w.course_id \
+               where w.student_id = $1 and w.course_id = $2";
     let found =
         db.query_opt(sql, [student_id.0.into(), course_id.0.into()], |row| Ok((row.text(0)?, row.int(1)?)));
     Ok(found.await?.map(|(joined_at, position)| Place { student_id, course_id, position, joined_at }))
@@ -39,8 +41,9 @@ pub async fn place(db: &Db, student_id: StudentId, course_id: CourseId) -> Resul
 /// What the engine said.
 pub async fn waits_of(db: &Db, student_id: StudentId) -> Result<Vec<(Option<String>, Place)>, DbError> {
     let sql = "select w.course_id, cast(c.name as text), w.joined_at, (select count(*) from waitlist before \
+               join students s on s.id = before.student_id \
                where before.course_id = w.course_id and before.joined_seq <= w.joined_seq) from waitlist w \
-               left join courses c on c.id = w.course_id where w.student_id = $1 order by w.joined_seq";
+               join students s on s.id = w.student_id join courses c on c.id = w.course_id where w.student_id = $1 order by w.joined_seq";
     let found = db.query(sql, [student_id.0.into()], |row| {
         Ok((CourseId(row.int(0)?), row.opt_text(1)?, row.text(2)?, row.int(3)?))
     });
@@ -55,12 +58,14 @@ pub fn waitlist_of(course_id: CourseId) -> Listing<WaitlistEntry> {
     Listing {
         reach: Reach::Key,
         order: format!("waitlist-of-{course_id}"),
-        count: "select count(*) from waitlist where course_id = $1",
+        count: "select count(*) from waitlist w join students s on s.id = w.student_id \
+                join courses c on c.id = w.course_id where w.course_id = $1",
         count_args: vec![course_id.0.into()],
         rows: "select position, student_id, name, email, joined_at, joined_seq from (\
                select row_number() over (order by w.joined_seq) as position, w.student_id, cast(s.name as text) as name, \
                cast(s.email as text) as email, w.joined_at, w.joined_seq \
-               from waitlist w left join students s on s.id = w.student_id where w.course_id = $1) placed \
+               from waitlist w join students s on s.id = w.student_id join courses c on c.id = w.course_id \
+               where w.course_id = $1) placed \
                where joined_seq > $2 order by joined_seq limit $3",
         args: Box::new(move |after| vec![course_id.0.into(), after.map_or(0, |after| after.id).into()]),
         map: |row| {

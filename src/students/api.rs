@@ -12,7 +12,7 @@ use crate::http::conditional::{IfMatch, IfNoneMatch};
 use crate::http::extract::{Json, Named, NoQuery, Parameters, Query, from_text, origin};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{Cursor, Direction, Here, Limit, Page, Search};
-use crate::http::problem::{HasEnrollments, Refused, RowRefused, Stale, StudentNotFound};
+use crate::http::problem::{HasEnrollments, ReadOnlyField, Refused, RowRefused, Stale, StudentNotFound};
 use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Resource};
 use crate::registrar::{Command, Refusal, Student, StudentId, Version, text};
 use crate::students::email;
@@ -69,7 +69,7 @@ async fn change(
     IfMatch(expected): IfMatch,
     _: NoQuery,
     Json(draft): Json<StudentChange>,
-) -> Result<Found<Student>, Refused<(StudentNotFound, RowRefused, Stale)>> {
+) -> Result<Found<Student>, Refused<(StudentNotFound, RowRefused, ReadOnlyField, Stale)>> {
     let command = Command::UpdateStudent { id: id.found()?, name: draft.name, email: draft.email, expected };
     Ok(Found(app.registrar.submit(command, origin()).await?))
 }

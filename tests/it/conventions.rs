@@ -282,8 +282,12 @@ async fn what_another_program_writes_is_seen_at_once() {
     assert_eq!(algebra.roster().await, ["Anna"]);
     school.get("/api/v1/students/70/courses").await.is_refused(404, "student-not-found");
     school.put("/api/v1/students/70/courses/1").await.is_refused(404, "student-not-found");
-    // What it left behind can be cleared away.
-    school.delete("/api/v1/students/70/courses/1").await.is(204);
+    // What it left behind is cleared away by the first who asks for a change of it.
+    school.delete("/api/v1/students/70/courses/1").await.is_refused(404, "student-not-found");
+    let events = school.get("/api/v1/events?student_id=70").await.is_ok().json();
+    let last: Vec<_> =
+        events.as_array().unwrap()[1..].iter().map(|event| (&event["type"], &event["actor"])).collect();
+    assert_eq!(json!(last), json!([["enrollment.dropped", "database"], ["student.deleted", "database"]]));
 }
 
 #[tokio::test]

@@ -118,3 +118,65 @@ async fn a_key_that_is_none_is_refused() {
     ben(&school).header("idempotency-key", &"x".repeat(255)).await.is_created();
     assert_eq!(school.log().await, ["student.created"]);
 }
+
+#[tokio::test]
+async fn a_stored_answer_that_cannot_be_read_is_no_trouble_of_others() {
+    let school = School::open().await;
+    ben(&school).header("idempotency-key", "a-key").await.is_created();
+    school.meanwhile("update idempotency_keys set answer = '{\"Ok\":{\"Unheard\":1}}'");
+    let other = school.other_program();
+    other.execute_batch("begin immediate").unwrap();
+    // Held up by the other program, they share a commit.
+    let others = (0..5).map(|_| ben(&school).into_future());
+    let asked = futures_util::future::join(
+        ben(&school).header("idempotency-key", "a-key").into_future(),
+        futures_util::future::join_all(others),
+    );
+    let release = async {
+        tokio::task::yield_now().await;
+        drop(other);
+    };
+    let ((own, others), ()) = tokio::join!(asked, release);
+    others.into_iter().for_each(|other| drop(other.is_created()));
+    own.is_refused(409, "idempotency-answer-not-kept");
+    assert_eq!(school.log().await.len(), 6, "nothing is done twice");
+}
+
+#[tokio::test]
+async fn what_was_answered_about_a_student_goes_with_the_student() {
+    let school = School::open().await;
+    let created = ben(&school).header("idempotency-key", "created").await.is_created();
+    let url = created.header("location").to_owned();
+    let change =
+        || school.patch(&url, json!({"email": "b@example.edu"})).header("idempotency-key", "changed");
+    change().await.is_ok();
+    let stored = || school.other_program().column("select answer from idempotency_keys").concat();
+    assert!(stored().contains("Ben"));
+    school.delete(&url).await.is(204);
+    assert!(!stored().contains("Ben") && !stored().contains("example.edu"), "{}", stored());
+    // The request is still the one that was carried out.
+    ben(&school).header("idempotency-key", "created").await.is_refused(409, "idempotency-answer-not-kept");
+    assert_eq!(school.log().await.iter().filter(|kind| *kind == "student.created").count(), 1);
+}
+
+#[tokio::test]
+async fn what_has_expired_is_swept_though_nobody_sends_a_key() {
+    let school = School::open().await;
+    let keys = |school: &School| school.other_program().column("select key from idempotency_keys");
+    ben(&school).header("idempotency-key", "a-key").await.is_created();
+    school.let_pass(Duration::from_hours(25));
+    // By a change without a key,
+    ben(&school).await.is_created();
+    while !keys(&school).is_empty() {
+        tokio::task::yield_now().await;
+    }
+    school.clock.set(crate::school::FIRST_DAY.parse().unwrap());
+    ben(&school).header("idempotency-key", "another").await.is_created();
+    let database = school.close().await;
+    database.runs("update idempotency_keys set answered_at = '2026-08-30T08:00:00.000Z'");
+    // and when the school opens.
+    let school = School::open_at(&database).await;
+    while !keys(&school).is_empty() {
+        tokio::task::yield_now().await;
+    }
+}

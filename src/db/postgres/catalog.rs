@@ -1,6 +1,6 @@
 //! What PostgreSQL says of its tables. Names are looked up as a statement would: along `search_path`.
 
-use crate::db::catalog::{Column, Index, Name, Reference, Rights, Rule, Table};
+use crate::db::catalog::{Column, Index, Name, Reference, Referrer, Rights, Rule, Table};
 use crate::db::{Arg, DbError, Row, Tx};
 
 pub(in crate::db) const COMPUTED_COLUMNS: &str = "select cast(attname as text) from pg_attribute \
@@ -79,6 +79,7 @@ pub(in crate::db) async fn table(tx: &Tx<'_>, name: &str) -> Result<Option<Table
         columns: columns(tx, &of[..1]).await?,
         indexes: indexes(tx, &of).await?,
         references: references(tx, &of).await?,
+        referrers: referrers(tx, &of[..1]).await?,
         triggers: triggers(tx, &of).await?,
         rules: rules(tx, &of).await?,
         restores: restores(tx, &of).await?,
@@ -207,6 +208,20 @@ async fn references(tx: &Tx<'_>, of: &[Arg]) -> Result<Vec<Reference>, DbError> 
     .await
 }
 
+async fn referrers(tx: &Tx<'_>, of: &[Arg]) -> Result<Vec<Referrer>, DbError> {
+    tx.query(
+        "select cast(cast(c.conrelid as regclass) as text),
+        case c.confdeltype when 'c' then 'cascade' when 'n' then 'set null' when 'd' then 'set default'
+            when 'r' then 'restrict' else 'no action' end,
+        'alter table ' || cast(cast(c.conrelid as regclass) as text) || ' drop constraint ' || quote_ident(c.conname) || ';'
+        from pg_constraint c where c.confrelid = cast($1 as bigint) and c.contype = 'f' and c.conrelid <> c.confrelid
+        and c.conparentid = 0 order by 1, 3",
+        of,
+        |row: &Row<'_>| Ok(Referrer { table: row.text(0)?, on_delete: row.text(1)?, undo: row.text(2)? }),
+    )
+    .await
+}
+
 async fn triggers(tx: &Tx<'_>, of: &[Arg]) -> Result<Vec<Rule>, DbError> {
     tx.query(
         "select cast(tgname as text), 'drop trigger ' || quote_ident(tgname) || ' on ' || $2 || ';'
@@ -267,6 +282,7 @@ async fn rules(tx: &Tx<'_>, of: &[Arg]) -> Result<Vec<Rule>, DbError> {
         left join pg_constraint c on d.classid = 'pg_constraint'::regclass and c.oid = d.objid
         left join pg_attrdef a on d.classid = 'pg_attrdef'::regclass and a.oid = d.objid
         where coalesce(r.ev_class, c.conrelid, a.adrelid, 0) <> found.oid and d.classid <> 'pg_policy'::regclass
+        and coalesce(c.contype, ' ') <> 'f'
         order by 1";
     tx.query(sql, of, rule).await
 }

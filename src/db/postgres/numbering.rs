@@ -48,7 +48,8 @@ async fn catch_up(tx: &Tx<'_>, table: &str, above: i64) -> Result<(), DbError> {
     );
     let behind = tx.query(&sql, &[above.into()], |row| Ok((row.text(0)?, row.int(1)?))).await?;
     for (sequence, gap) in behind.into_iter().filter(|(_, gap)| *gap <= MAX_DRAWN) {
-        let sql = "select max(nextval(cast($1 as text)::regclass)) from generate_series(1, cast($2 as bigint))";
+        let sql =
+            "select max(nextval(cast($1 as text)::regclass)) from generate_series(1, cast($2 as bigint))";
         tx.query(sql, &[sequence.into(), gap.into()], |row| row.opt_int(0)).await?;
     }
     Ok(())

@@ -1,11 +1,12 @@
 //! What SQLite says of its tables.
 
-use crate::db::catalog::{Column, Index, Name, Reference, Rights, Rule, Table, quoted};
+use crate::db::catalog::{Column, Index, Name, Reference, Referrer, Rights, Rule, Table, quoted};
 use crate::db::{DbError, Row, Tx};
 
 pub(in crate::db) const COMPUTED_COLUMNS: &str =
     "select lower(name) from pragma_table_xinfo($1) where hidden in (2, 3)";
-pub(in crate::db) const PLAIN_COLUMNS: &str = "select name, type from pragma_table_xinfo($1) where hidden = 0";
+pub(in crate::db) const PLAIN_COLUMNS: &str =
+    "select name, type from pragma_table_xinfo($1) where hidden = 0";
 
 /// The table or view of this name, in whatever case.
 ///
@@ -37,6 +38,7 @@ pub(in crate::db) async fn table(tx: &Tx<'_>, name: &str) -> Result<Option<Table
     for reference in &mut references {
         reference.undo.clone_from(&rebuild);
     }
+    let referrers = referrers(tx, name).await?;
     let rules = rules(&definition, &columns);
     let rules = rules.into_iter().map(|what| Rule { what, undo: Some(rebuild.clone()) }).collect();
     let triggers = tx
@@ -49,7 +51,17 @@ pub(in crate::db) async fn table(tx: &Tx<'_>, name: &str) -> Result<Option<Table
             },
         )
         .await?;
-    Ok(Some(Table { kind, columns, indexes, references, triggers, rules, rights, ..Table::default() }))
+    Ok(Some(Table {
+        kind,
+        columns,
+        indexes,
+        references,
+        referrers,
+        triggers,
+        rules,
+        rights,
+        ..Table::default()
+    }))
 }
 
 /// Every name that is taken.
@@ -172,6 +184,23 @@ async fn references(tx: &Tx<'_>, table: &str) -> Result<Vec<Reference>, DbError>
         },
     )
     .await
+}
+
+async fn referrers(tx: &Tx<'_>, table: &str) -> Result<Vec<Referrer>, DbError> {
+    let found = tx
+        .query(
+            r#"select distinct other.name, lower(keys.on_delete) from sqlite_schema other, pragma_foreign_key_list(other.name) keys
+            where other.type = 'table' and lower(keys."table") = lower($1) and lower(other.name) <> lower($1) order by 1"#,
+            &[table.into()],
+            |row: &Row<'_>| Ok((row.text(0)?, row.text(1)?)),
+        )
+        .await?;
+    let mut referrers = Vec::with_capacity(found.len());
+    for (table, on_delete) in found {
+        let undo = rebuild(&table, &indexes(tx, &table).await?);
+        referrers.push(Referrer { table, on_delete, undo });
+    }
+    Ok(referrers)
 }
 
 /// What a table made anew from the catalog's answers would not have.

@@ -21,8 +21,7 @@ pub(super) use self::readers::Readers;
 use super::{Arg, DbError, Map, Row};
 
 /// Where the engines truly differ.
-pub(super) const TOKENS: &[(&str, &str)] =
-    &[
+pub(super) const TOKENS: &[(&str, &str)] = &[
     ("{{key}}", "integer"),
     ("{{self_numbering_key}}", "integer primary key autoincrement"),
     ("{{any_value}}", ""),

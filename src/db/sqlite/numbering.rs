@@ -16,11 +16,13 @@ pub(in crate::db) async fn insert_numbered(
     let highest = format!("select coalesce(max(cast(id as bigint)), 0) from {table}");
     let mut last = above.max(number(tx, &highest, &[]).await?);
     if number(tx, HAS_TABLE, &["sqlite_sequence".into()]).await? == 1 {
-        let sql = "select coalesce(max(cast(seq as bigint)), 0) from sqlite_sequence where lower(name) = lower($1)";
+        let sql =
+            "select coalesce(max(cast(seq as bigint)), 0) from sqlite_sequence where lower(name) = lower($1)";
         last = last.max(number(tx, sql, &[table.into()]).await?);
     }
     let out_of_range = || DbError::Constraint(format!("the table {table} has an id that none can follow"));
-    let end = i64::try_from(rows.len()).ok().and_then(|rows| last.checked_add(rows)).ok_or_else(out_of_range)?;
+    let end =
+        i64::try_from(rows.len()).ok().and_then(|rows| last.checked_add(rows)).ok_or_else(out_of_range)?;
     let ids: Vec<_> = (last + 1..=end).collect();
     let places: String = (2..=columns.len() + 1).map(|place| format!(", ${place}")).collect();
     let names: String = columns.iter().map(|column| format!(", {column}")).collect();

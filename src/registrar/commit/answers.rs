@@ -84,7 +84,8 @@ fn student_in(outcome: &Result<Answer, Refusal>) -> Option<StudentId> {
 /// Takes away what was answered about students who are no more. Their keys stay, so that nothing is done twice.
 pub(super) async fn forget_answers(tx: &Tx<'_>, students: &[StudentId]) -> Result<(), DbError> {
     let students: Vec<_> = students.iter().map(|id| vec![Arg::from(id.0)]).collect();
-    let sql = "update idempotency_keys set answer = '', student_id = null where student_id = $1 returning part";
+    let sql =
+        "update idempotency_keys set answer = '', student_id = null where student_id = $1 returning part";
     tx.query_many(sql, &students, |row| row.int(0)).await?;
     Ok(())
 }

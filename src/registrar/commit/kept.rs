@@ -19,8 +19,7 @@ pub(super) async fn keep(tx: &Tx<'_>, effects: &Effects<'_>, was: bool) -> Resul
     }
     let (students, courses): (HashSet<_>, HashSet<_>) =
         (effects.forgotten_students.iter().collect(), effects.forgotten_courses.iter().collect());
-    let stays =
-        |row: &&&Enrollment| !students.contains(&row.student_id) && !courses.contains(&row.course_id);
+    let stays = |row: &&&Enrollment| !students.contains(&row.student_id) && !courses.contains(&row.course_id);
     let dropped: Vec<_> = effects.dropped.iter().filter(stays).copied().collect();
     if dropped.is_empty() {
         return Ok(was);
@@ -63,7 +62,11 @@ pub(super) async fn give_back(tx: &Tx<'_>, enrolled: &[Enrollment]) -> Result<()
             match tx.execute_many(&sql, &[args]).await {
                 Ok(()) => tx.execute_batch("release savepoint give_back").await?,
                 Err(DbError::Constraint(why)) => {
-                    tracing::warn!(column = name, why, "a column of a dropped enrollment cannot be given back");
+                    tracing::warn!(
+                        column = name,
+                        why,
+                        "a column of a dropped enrollment cannot be given back"
+                    );
                     tx.execute_batch("rollback to savepoint give_back; release savepoint give_back").await?;
                 }
                 Err(error) => return Err(error),

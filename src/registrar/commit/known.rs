@@ -1,7 +1,8 @@
 //! What the Registrar still knows of the courses that it was asked about: a course that everybody wants is not counted
 //! again for every batch.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::{Duration, Instant};
 
 use crate::registrar::facts::Facts;
 use crate::registrar::record::CourseId;
@@ -13,6 +14,10 @@ const MAX_COURSES: usize = 20_000;
 /// Students on their waitlists that are known at most: enough for one course with the longest waitlist that there can be, which
 /// takes seconds to read. Each takes up to 150 bytes.
 const MAX_WAITING: usize = 1_250_000;
+
+/// How long the seats of a course are relied on without a look at the rows, where the engine does not say that another
+/// program has written.
+const TRUSTED: Duration = Duration::from_secs(1);
 
 /// Limits and seats of courses as the last batch left them.
 ///
@@ -39,6 +44,8 @@ struct Course {
     limits: Option<Limits>,
     /// Where they matter.
     seats: Option<(i64, Waitlist)>,
+    /// When the seats were last counted from rows, or found to be as many.
+    counted: Instant,
 }
 
 impl Known {
@@ -63,6 +70,26 @@ impl Known {
         courses.iter().copied().filter(|id| !is_given(id)).collect()
     }
 
+    /// Courses of these whose seats were counted too long ago to be relied on where nobody says that another program has
+    /// written, with how many students they are known to have.
+    pub(super) fn to_verify(&self, courses: &HashSet<CourseId>) -> Vec<(CourseId, i64)> {
+        let old = |id: &CourseId| {
+            let course = self.courses.get(id)?;
+            let (enrolled, _) = course.seats.as_ref()?;
+            (course.counted.elapsed() > TRUSTED).then_some((*id, *enrolled))
+        };
+        courses.iter().filter_map(old).collect()
+    }
+
+    /// Of a course that another number of students take than was known, nothing is known any more.
+    pub(super) fn verify(&mut self, id: CourseId, is_so: bool) {
+        if is_so {
+            self.courses.entry(id).and_modify(|course| course.counted = Instant::now());
+        } else if let Some((_, waitlist)) = self.courses.remove(&id).and_then(|course| course.seats) {
+            self.waiting -= waitlist.len();
+        }
+    }
+
     /// The same for seats.
     pub(super) fn give_seats(&mut self, courses: &HashSet<CourseId>, facts: &mut Facts) -> HashSet<CourseId> {
         let mut is_given = |id: &CourseId| {
@@ -79,12 +106,13 @@ impl Known {
     }
 
     /// Keeps what a batch that is committed has left, of courses of which it knew the limits and of those of which it knew
-    /// the seats.
+    /// the seats; the `fresh` were counted for it.
     pub(super) fn keep(
         &mut self,
         mark: Mark,
         limits: &HashSet<CourseId>,
         seats: &HashSet<CourseId>,
+        fresh: &BTreeSet<CourseId>,
         mut facts: Facts,
     ) {
         self.as_of = Some(mark);
@@ -96,7 +124,10 @@ impl Known {
                 (enrolled, waitlist)
             });
             self.waiting += seats.as_ref().map_or(0, |(_, waitlist)| waitlist.len());
-            let before = self.courses.insert(*id, Course { limits: facts.limits.remove(id), seats });
+            let counted = self.courses.get(id).filter(|_| !fresh.contains(id)).map(|course| course.counted);
+            let counted = counted.unwrap_or_else(Instant::now);
+            let course = Course { limits: facts.limits.remove(id), seats, counted };
+            let before = self.courses.insert(*id, course);
             let forgotten = before.and_then(|course| course.seats);
             self.waiting -= forgotten.map_or(0, |(_, waitlist)| waitlist.len());
         }
@@ -132,7 +163,7 @@ mod tests {
             ..Facts::default()
         };
         let courses = [ALGEBRA].into();
-        known.keep(MARK, &courses, &courses, facts);
+        known.keep(MARK, &courses, &courses, &BTreeSet::new(), facts);
         known
     }
 
@@ -163,7 +194,7 @@ mod tests {
     fn more_than_is_worth_remembering_is_forgotten() {
         let mut known = known();
         let many: HashSet<_> = (0..=20_000).map(CourseId).collect();
-        known.keep(MARK, &many, &HashSet::new(), Facts::default());
+        known.keep(MARK, &many, &HashSet::new(), &BTreeSet::new(), Facts::default());
         assert!(known.courses.is_empty() && known.waiting == 0);
     }
 }

@@ -21,14 +21,15 @@ pub(super) struct Loaded {
     known: Known,
     limits: HashSet<CourseId>,
     seats: HashSet<CourseId>,
+    counted: BTreeSet<CourseId>,
     others: i64,
 }
 
 impl Loaded {
     /// What is known now that the batch is committed.
     pub(super) fn after_commit(self) -> Known {
-        let Self { facts, mut known, limits, seats, others, .. } = self;
-        known.keep(Mark { last_seq: facts.last_seq, others }, &limits, &seats, facts);
+        let Self { facts, mut known, limits, seats, counted, others, .. } = self;
+        known.keep(Mark { last_seq: facts.last_seq, others }, &limits, &seats, &counted, facts);
         known
     }
 }
@@ -72,17 +73,31 @@ pub(super) async fn load_facts(
         facts.limits.extend(load_limits(tx, &unknown).await?);
         wanted.limits.extend(left);
         wanted.seats.extend(facts.limits.keys().chain(facts.waitlists.keys()));
+        verify(tx, &mut known, &wanted.seats).await?;
         let unknown = known.give_seats(&wanted.seats, &mut facts);
         load_seats(tx, &unknown, &mut facts, &mut orphans).await?;
         orphans.judge(&wanted.courses, &facts);
         if wanted.covers(&orphans) {
             let Wanted { limits, seats, .. } = wanted;
-            return Ok(Loaded { facts, orphans, known, limits, seats, others });
+            let counted = orphans.counted.clone();
+            return Ok(Loaded { facts, orphans, known, limits, seats, counted, others });
         }
         // Somebody has been deleted by another program: all that is left of them goes together.
         wanted.add_all_of(&orphans);
         known = Known::default();
     }
+}
+
+/// A server does not say that another program has written: once in a while what is known is compared with the rows.
+async fn verify(tx: &Tx<'_>, known: &mut Known, courses: &HashSet<CourseId>) -> Result<(), DbError> {
+    let old = if tx.tells_of_others() { Vec::new() } else { known.to_verify(courses) };
+    let asked: Vec<_> = old.iter().map(|(id, _)| vec![id.0.into()]).collect();
+    let sql = "select count(*) from student_courses sc join students s on s.id = sc.student_id where sc.course_id = $1";
+    let counts = tx.query_many(sql, &asked, |row| row.int(0)).await?;
+    for ((id, enrolled), counts) in old.into_iter().zip(counts) {
+        known.verify(id, counts.first() == Some(&enrolled));
+    }
+    Ok(())
 }
 
 async fn load_rows(
@@ -150,15 +165,13 @@ macro_rules! held {
 }
 use held;
 
-pub(super) const STUDENT: &str =
-    "select cast(id as bigint), cast(name as text), cast(email as text) from students where id = cast($1 as bigint)";
+pub(super) const STUDENT: &str = "select cast(id as bigint), cast(name as text), cast(email as text) from students where id = cast($1 as bigint)";
 
 pub(super) fn student(row: &Row<'_>) -> Result<Student, DbError> {
     Ok(Student { id: row.int(0)?.into(), name: row.opt_text(1)?, email: row.opt_text(2)? })
 }
 
-pub(super) const COURSE: &str =
-    "select cast(id as bigint), cast(name as text), cast(level as text) from courses where id = cast($1 as bigint)";
+pub(super) const COURSE: &str = "select cast(id as bigint), cast(name as text), cast(level as text) from courses where id = cast($1 as bigint)";
 
 pub(super) fn course(row: &Row<'_>) -> Result<Course, DbError> {
     Ok(Course { id: row.int(0)?.into(), name: row.opt_text(1)?, level: row.opt_text(2)?, seats: None })

@@ -124,7 +124,9 @@ impl Books {
                 self.known = loaded.after_commit();
                 Ok(outcome)
             }
-            Err(DbError::Unknown(what)) => find_out(&mut self.writer, &self.clock, &entries, outcome, what).await,
+            Err(DbError::Unknown(what)) => {
+                find_out(&mut self.writer, &self.clock, &entries, outcome, what).await
+            }
             Err(error) => Err(error),
         }
     }

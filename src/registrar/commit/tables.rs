@@ -111,7 +111,8 @@ async fn insert_numbered<'a>(
     rows: impl Iterator<Item = [(&'static str, &'a Option<String>); 2]>,
     read_only: &[String],
 ) -> Result<Vec<i64>, DbError> {
-    let is_writable = |(column, _): &(&'static str, &Option<String>)| !read_only.iter().any(|one| one == column);
+    let is_writable =
+        |(column, _): &(&'static str, &Option<String>)| !read_only.iter().any(|one| one == column);
     let rows: Vec<Vec<_>> = rows.map(|row| row.into_iter().filter(is_writable).collect()).collect();
     let Some(first) = rows.first() else { return Ok(Vec::new()) };
     let columns: Vec<_> = first.iter().map(|(column, _)| *column).collect();
@@ -124,9 +125,9 @@ async fn insert_numbered<'a>(
     let last: i64 = tx.query(last_in_log, &[], |row| row.int(0)).await?.into_iter().sum();
     let given = tx.insert_numbered(table, &columns, &rows, last).await?;
     match given.iter().find(|id| !(1..=MAX_ID).contains(*id)) {
-        Some(id) => Err(DbError::Constraint(format!(
-            "the table gives new rows ids like {id}, out of 1 to {MAX_ID}"
-        ))),
+        Some(id) => {
+            Err(DbError::Constraint(format!("the table gives new rows ids like {id}, out of 1 to {MAX_ID}")))
+        }
         None => Ok(given),
     }
 }

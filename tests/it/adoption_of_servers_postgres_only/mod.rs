@@ -137,6 +137,7 @@ async fn ours_go_to_the_first_schema_of_the_search_path() {
             "course_seats",
             "events",
             "idempotency_keys",
+            "kept_columns",
             "log_head",
             "matricula_migrations",
             "student_courses",

@@ -15,7 +15,10 @@ pub(crate) struct Model {
 
 impl Model {
     pub(crate) fn new() -> Self {
-        Self { facts: Facts { now: FIRST_DAY.to_owned(), ..Facts::default() }, ..Self::default() }
+        Self {
+            facts: Facts { now: FIRST_DAY.to_owned(), stamp: FIRST_DAY.to_owned(), ..Facts::default() },
+            ..Self::default()
+        }
     }
 
     pub(crate) fn carry_out(&mut self, command: &Command) -> Result<Answer, Refusal> {

@@ -1,0 +1,104 @@
+//! What other programs keep beside an enrollment survives a drop.
+
+use crate::school::{Database, School};
+
+const FOUND: &str = "create table students (id integer primary key, name text, email text);
+    create table courses (id integer primary key, name text, level text);
+    create table student_courses (id integer primary key, student_id integer, course_id integer, grade text, points integer,
+        \"half price\" text default 'no');
+    insert into students (id, name, email) values (1, 'Ana', 'ana@example.edu'), (2, 'Ben', 'ben@example.edu');
+    insert into courses (id, name, level) values (1, 'Algebra', 'one'), (2, 'Botany', 'one');
+    insert into student_courses (id, student_id, course_id, grade, points, \"half price\") values (1, 1, 1, 'A', 15, 'yes'),
+        (2, 2, 1, 'B', null, null);";
+
+const ROWS: &str = "select student_id || ' ' || coalesce(grade, '-') || ' ' || coalesce(cast(points as text), '-') || ' ' || \
+    coalesce(\"half price\", '-') from student_courses where course_id = 1 order by student_id";
+
+#[tokio::test]
+async fn a_grade_comes_back_when_the_student_enrolls_again() {
+    let school = School::open_found(FOUND).await;
+    let rows = || school.other_program().column(ROWS);
+    assert_eq!(rows(), ["1 A 15 yes", "2 B - -"]);
+    for student in [1, 2] {
+        school.delete(&format!("/api/v1/students/{student}/courses/1")).await.is(204);
+    }
+    assert_eq!(rows(), [""; 0]);
+    for student in [1, 2] {
+        school.put(&format!("/api/v1/students/{student}/courses/1")).await.is_created();
+    }
+    assert_eq!(rows(), ["1 A 15 yes", "2 B - -"]);
+    // Given back, it is kept no longer: what is there now is what counts.
+    school.meanwhile("update student_courses set grade = 'C' where student_id = 1");
+    school.delete("/api/v1/students/1/courses/1").await.is(204);
+    school.put("/api/v1/students/1/courses/1").await.is_created();
+    assert_eq!(rows(), ["1 C 15 yes", "2 B - -"]);
+    // Another course has nothing to do with it.
+    school.put("/api/v1/students/1/courses/2").await.is_created();
+    let other =
+        school.other_program().column("select coalesce(grade, '-') from student_courses where course_id = 2");
+    assert_eq!(other, ["-"]);
+}
+
+#[tokio::test]
+async fn a_dropped_grade_outlives_a_restart_and_comes_back_by_the_waitlist_too() {
+    let school = School::open_found(FOUND).await;
+    school.delete("/api/v1/students/1/courses/1").await.is(204);
+    let database = school.close().await;
+    let school = School::open_at(&database).await;
+    let limits = serde_json::json!({"capacity": 1, "waitlist_capacity": 1});
+    school.put("/api/v1/courses/1/seats").json(&limits).await.is_ok();
+    school.put("/api/v1/students/1/courses/1").await.is(202);
+    school.delete("/api/v1/students/2/courses/1").await.is(204);
+    assert_eq!(school.other_program().column(ROWS), ["1 A 15 yes"]);
+}
+
+#[tokio::test]
+async fn what_was_kept_goes_with_the_student() {
+    let school = School::open_found(FOUND).await;
+    let kept = || school.other_program().column("select distinct student_id from kept_columns order by 1");
+    for student in [1, 2] {
+        school.delete(&format!("/api/v1/students/{student}/courses/1")).await.is(204);
+    }
+    assert_eq!(kept(), ["1", "2"]);
+    school.delete("/api/v1/students/1").await.is(204);
+    assert_eq!(kept(), ["2"]);
+    school.delete("/api/v1/courses/1").await.is(204);
+    assert_eq!(kept(), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_a_column_does_not_take_any_more_does_not_keep_the_student_out() {
+    let school = School::open_found(FOUND).await;
+    school.delete("/api/v1/students/1/courses/1").await.is(204);
+    school.meanwhile("create unique index one_grade on student_courses (grade)");
+    school.meanwhile("update student_courses set grade = 'A' where student_id = 2");
+    school.put("/api/v1/students/1/courses/1").await.is_created();
+    assert_eq!(school.other_program().column(ROWS), ["1 - 15 yes", "2 A - -"]);
+}
+
+#[tokio::test]
+async fn bytes_and_numbers_come_back_as_they_were_sqlite_only() {
+    let school = School::open_found(FOUND).await;
+    school.meanwhile("update student_courses set grade = x'00FF', points = 1.5 where student_id = 1");
+    let sql =
+        "select typeof(grade) || hex(grade) || typeof(points) from student_courses where student_id = 1";
+    let before = school.other_program().column(sql);
+    school.delete("/api/v1/students/1/courses/1").await.is(204);
+    school.put("/api/v1/students/1/courses/1").await.is_created();
+    assert_eq!(school.other_program().column(sql), before);
+}
+
+#[tokio::test]
+async fn a_table_that_refers_to_the_association_is_named_before_anything_is_done() {
+    let database = Database::new();
+    database.runs(FOUND);
+    database.runs(
+        "create table attendance (id integer primary key, enrollment_id bigint references student_courses (id) on delete cascade);
+         insert into attendance (id, enrollment_id) values (1, 1);",
+    );
+    let error =
+        matricula::adoption::migrate(database.location(), &matricula::clock::Clock::Wall).await.unwrap_err();
+    let said = error.to_string();
+    assert!(said.contains("the table attendance refers to student_courses (on delete cascade)"), "{said}");
+    assert_eq!(database.other_program().column("select count(*) from attendance"), ["1"]);
+}

@@ -1,0 +1,124 @@
+//! The past belongs to a person, not to a number: no id is given twice, and where another program gives one again, history
+//! stops at the deletion.
+
+use serde_json::json;
+
+use crate::school::School;
+
+/// As most programs make them: the highest id comes back once its row is gone.
+const FOUND: &str = "create table students (id integer primary key, name text, email text);
+    create table courses (id integer primary key, name text, level text);
+    insert into students (id, name, email) values (1, 'Ana', 'ana@example.edu'), (2, 'Ben', 'ben@example.edu');
+    insert into courses (id, name, level) values (1, 'Algebra', 'one'), (2, 'Botany', 'one');";
+
+#[tokio::test]
+async fn the_id_of_a_deleted_student_or_course_is_not_given_again() {
+    let school = School::open_found(FOUND).await;
+    for student in [1, 2] {
+        school.put(&format!("/api/v1/students/{student}/courses/2")).await.is_created();
+    }
+    school.delete("/api/v1/students/2?drop=true").await.is(204);
+    school.delete("/api/v1/courses/2?drop=true").await.is(204);
+    let [cleo, chemistry] = [school.student("Cleo").await.id, school.course("Chemistry").await.id];
+    assert!(cleo > 2 && chemistry > 2, "{cleo} {chemistry}");
+    // Nor one that only another program has seen, as long as its row is there.
+    school.meanwhile("insert into students (id, name, email) values (50, 'Dan', 'dan@example.edu')");
+    assert!(school.student("Eve").await.id > 50);
+}
+
+#[tokio::test]
+async fn a_table_that_is_behind_its_ids_is_brought_up_to_them() {
+    let school = School::open_found(FOUND).await;
+    school.put("/api/v1/students/1/courses/1").await.is_created();
+    let other = school.other_program();
+    // A program that chooses ids itself leaves the numbering of a server behind.
+    other
+        .execute_batch("insert into students (id, name, email) values (500, 'Dan', 'dan@example.edu')")
+        .unwrap();
+    school.put("/api/v1/students/500/courses/1").await.is_created();
+    school.delete("/api/v1/students/500?drop=true").await.is(204);
+    assert!(school.student("Eve").await.id > 500);
+    other
+        .execute_batch("insert into students (id, name, email) values (900, 'Flo', 'flo@example.edu')")
+        .unwrap();
+    assert!(school.student("Gus").await.id > 900);
+}
+
+#[tokio::test]
+async fn a_roster_of_the_past_does_not_name_who_has_the_id_now() {
+    let school = School::open_found(FOUND).await;
+    school.put("/api/v1/students/2/courses/1").await.is_created();
+    school.let_pass(std::time::Duration::from_hours(1));
+    let before = "2026-09-01T08:30:00Z";
+    school.delete("/api/v1/students/2?drop=true").await.is(204);
+    school.meanwhile("insert into students (id, name, email) values (2, 'Stranger', 'stranger@example.edu')");
+
+    let roster = school.get(&format!("/api/v1/courses/1/students?as_of={before}")).await.is_ok();
+    assert_eq!(roster.json()[0]["id"], 2);
+    assert_eq!((&roster.json()[0]["name"], &roster.json()[0]["email"]), (&json!(null), &json!(null)));
+    // The courses of the one before are not hers.
+    let courses = school.get(&format!("/api/v1/students/2/courses?as_of={before}")).await.is_ok();
+    assert_eq!(courses.json(), json!([]));
+    // From her own enrollment on she is named.
+    school.put("/api/v1/students/2/courses/1").await.is_created();
+    let roster = school.get("/api/v1/courses/1/students?as_of=2026-09-01T09:00:00Z").await.is_ok();
+    assert_eq!(roster.json()[0]["name"], "Stranger");
+    let courses = school.get("/api/v1/students/2/courses?as_of=2026-09-01T09:00:00Z").await.is_ok();
+    assert_eq!(courses.ids(), [1]);
+}
+
+#[tokio::test]
+async fn a_course_that_has_the_id_of_another_begins_without_its_past() {
+    let school = School::open_found(FOUND).await;
+    school.put("/api/v1/students/1/courses/2").await.is_created();
+    school.let_pass(std::time::Duration::from_hours(1));
+    let before = "2026-09-01T08:30:00Z";
+    school.delete("/api/v1/courses/2?drop=true").await.is(204);
+    school.meanwhile("insert into courses (id, name, level) values (2, 'Zoology', 'two')");
+
+    assert_eq!(
+        school.get(&format!("/api/v1/courses/2/students?as_of={before}")).await.is_ok().json(),
+        json!([])
+    );
+    let courses = school.get(&format!("/api/v1/students/1/courses?as_of={before}")).await.is_ok();
+    assert_eq!((&courses.json()[0]["id"], &courses.json()[0]["name"]), (&json!(2), &json!(null)));
+}
+
+#[tokio::test]
+async fn the_past_of_who_is_deleted_for_good_stays_theirs() {
+    let school = School::open_found(FOUND).await;
+    school.put("/api/v1/students/2/courses/1").await.is_created();
+    school.let_pass(std::time::Duration::from_hours(1));
+    school.delete("/api/v1/students/2?drop=true").await.is(204);
+    let first = "/api/v1/students/2/courses?as_of=2026-09-01T08:30:00Z";
+    assert_eq!(school.get(first).await.is_ok().ids(), [1]);
+    // A second one by the same number, deleted as well.
+    school.meanwhile("insert into students (id, name, email) values (2, 'Stranger', 'stranger@example.edu')");
+    school.put("/api/v1/students/2/courses/2").await.is_created();
+    school.let_pass(std::time::Duration::from_hours(1));
+    school.delete("/api/v1/students/2?drop=true").await.is(204);
+    assert_eq!(school.get(first).await.is_ok().json(), json!([]));
+    assert_eq!(school.get("/api/v1/students/2/courses?as_of=2026-09-01T09:30:00Z").await.is_ok().ids(), [2]);
+}
+
+#[tokio::test]
+async fn the_pages_tell_nobody_the_history_of_somebody_else() {
+    let school = School::open_found(FOUND).await;
+    school.put("/api/v1/students/2/courses/1").await.is_created();
+    school.put("/api/v1/students/1/courses/2").await.is_created();
+    school.delete("/api/v1/students/2?drop=true").await.is(204);
+    school.delete("/api/v1/courses/2?drop=true").await.is(204);
+    school.meanwhile(
+        "insert into students (id, name, email) values (2, 'Stranger', 'stranger@example.edu');
+         insert into courses (id, name, level) values (2, 'Zoology', 'two')",
+    );
+    let history =
+        |text: &str| text.split_once("History").map(|(_, history)| history.to_owned()).unwrap_or_default();
+    let text = school.get("/students/2").header("accept", "text/html").await.is_ok().text().to_owned();
+    assert!(!history(&text).contains("Algebra"), "{text}");
+    // Nor does the page of the other say a name that was not meant.
+    let text = school.get("/courses/1").header("accept", "text/html").await.is_ok().text().to_owned();
+    assert!(!history(&text).contains("Stranger"), "{text}");
+    let text = school.get("/students/1").header("accept", "text/html").await.is_ok().text().to_owned();
+    assert!(!history(&text).contains("Zoology"), "{text}");
+}

@@ -1,0 +1,128 @@
+//! Rows that another program leaves behind when it deletes a student or a course without minding foreign keys hold no seat,
+//! are in no count, and are dropped on record.
+
+use serde_json::json;
+
+use crate::school::School;
+
+#[tokio::test]
+async fn who_was_deleted_by_another_program_holds_no_seat() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    school.put(&algebra.seats_url()).json(&json!({"capacity": 1})).await.is_ok();
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    ana.enrolls_in(&algebra).await.is_created();
+    school.meanwhile("pragma foreign_keys = off; delete from students where id = 1");
+
+    // What is counted, shown and decided is the same set of rows, before anybody has asked for a change.
+    let seats = |json: serde_json::Value| json["enrolled"].clone();
+    assert_eq!(seats(school.get("/api/v1/courses/1/seats").await.is_ok().json()), 0);
+    assert_eq!(school.get("/api/v1/courses/1").await.is_ok().json()["seats"]["enrolled"], 0);
+    assert_eq!(school.get("/api/v1/courses").await.is_ok().json()[0]["seats"]["enrolled"], 0);
+    let roster = school.get("/api/v1/courses/1/students").await.is_ok();
+    assert_eq!((roster.json(), roster.header("x-total-count")), (json!([]), "0"));
+    // A server does not say that somebody has written: there it takes a second until the rows are counted again.
+    while ben.enrolls_in(&algebra).await.status == 409 {}
+    let log: Vec<String> = school.log().await;
+    assert_eq!(log[log.len() - 3..], ["enrollment.dropped", "student.deleted", "enrollment.created"]);
+}
+
+#[tokio::test]
+async fn a_seat_that_came_free_goes_to_the_first_who_waits() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    school.put(&algebra.seats_url()).json(&json!({"capacity": 1, "waitlist_capacity": 5})).await.is_ok();
+    let [ana, ben, cleo, _dan] = school.students(["Ana", "Ben", "Cleo", "Dan"]).await;
+    ana.enrolls_in(&algebra).await.is_created();
+    for student in [&ben, &cleo] {
+        student.enrolls_in(&algebra).await.is(202);
+    }
+    let delete = "pragma foreign_keys = off; delete from students where id in (1, 2)";
+    let school = if school.database().is_on_a_server() {
+        // What is known of a full course is relied on for a second.
+        let database = school.close().await;
+        database.runs(delete);
+        School::open_at(&database).await
+    } else {
+        school.meanwhile(delete);
+        school
+    };
+    let place = school.get("/api/v1/courses/1/waitlist").await.is_ok().json();
+    assert_eq!(
+        (&place[0]["student_id"], &place[0]["position"], place.as_array().unwrap().len()),
+        (&json!(3), &json!(1), 1)
+    );
+    assert_eq!(school.get("/api/v1/courses/1/seats").await.is_ok().json()["waitlisted"], 1);
+    // Dan comes late, and does not pass Cleo.
+    let dan = json!({"course_id": 1});
+    let reply = school.post("/api/v1/students/4/courses", dan).await.is(202);
+    assert_eq!(reply.json()["position"], 1);
+    let roster = school.get("/api/v1/courses/1/students").await.is_ok().json();
+    assert_eq!((&roster[0]["name"], roster.as_array().unwrap().len()), (&json!("Cleo"), 1));
+}
+
+#[tokio::test]
+async fn a_sweep_drops_on_record_what_nobody_asks_about() {
+    let school = School::open().await;
+    let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    for (student, course) in [(&ana, &algebra), (&ana, &botany), (&ben, &botany)] {
+        student.enrolls_in(course).await.is_created();
+    }
+    school.put(&botany.seats_url()).json(&json!({"capacity": 30})).await.is_ok();
+    let database = school.close().await;
+    database.runs(
+        "pragma foreign_keys = off; delete from students where id = 1; delete from courses where id = 2",
+    );
+    // A school looks for them when it opens.
+    let school = School::open_at(&database).await;
+    let mut log = Vec::new();
+    while log.len() < 13 {
+        log = school.get("/api/v1/events").await.is_ok().json().as_array().unwrap().clone();
+    }
+    let mut swept: Vec<_> = log[8..]
+        .iter()
+        .map(|event| json!([event["type"], event["student_id"], event["course_id"], event["actor"]]))
+        .collect();
+    swept.sort_by_key(ToString::to_string);
+    assert_eq!(
+        json!(swept),
+        json!([
+            ["course.deleted", null, 2, "database"],
+            ["enrollment.dropped", 1, 1, "database"],
+            ["enrollment.dropped", 1, 2, "database"],
+            ["enrollment.dropped", 2, 2, "database"],
+            ["seats.removed", null, 2, "database"],
+        ])
+        .as_array()
+        .map(|first| json!([first.as_slice(), &[json!(["student.deleted", 1, null, "database"])]].concat()))
+        .unwrap()
+    );
+}
+
+#[tokio::test]
+async fn what_nobody_holds_stands_in_no_way() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let ana = school.student("Ana").await;
+    ana.enrolls_in(&algebra).await.is_created();
+    school.meanwhile("pragma foreign_keys = off; delete from students where id = 1");
+    school.delete(&algebra.url()).await.is(204);
+}
+
+#[tokio::test]
+async fn the_enrollments_of_a_deleted_course_are_in_no_list() {
+    let school = School::open().await;
+    let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
+    let ana = school.student("Ana").await;
+    for course in [&algebra, &botany] {
+        ana.enrolls_in(course).await.is_created();
+    }
+    school.meanwhile("pragma foreign_keys = off; delete from courses where id = 1");
+    let courses = school.get(&ana.courses_url()).await.is_ok();
+    assert_eq!((courses.ids(), courses.header("x-total-count")), (vec![2], "1"));
+    school.get(&ana.enrollment_url(&algebra)).await.is_refused(404, "enrollment-not-found");
+    // A student whose only courses are gone has none that stand in the way.
+    ana.drops(&botany).await.is(204);
+    school.delete(&ana.url()).await.is(204);
+}

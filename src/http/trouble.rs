@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
+use super::fields::invalid;
 use super::observe::current_request_id;
 use super::problem::Problem;
 use crate::db::DbError;
@@ -28,6 +31,7 @@ impl From<DbError> for Problem {
                      before you ask again.",
                 )
             }
+            DbError::Nul => invalid(vec![json!({"parameter": "", "detail": error.to_string()})]),
             DbError::Unwritable(_) => {
                 if UNWRITABLE_LOGGED.is_time() {
                     tracing::error!(request_id = current_request_id().as_deref(), %error, "the database cannot be used as it has to be");

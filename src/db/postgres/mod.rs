@@ -4,6 +4,7 @@ mod address;
 pub(super) mod catalog;
 mod connect;
 mod error;
+pub(super) mod nodes;
 mod pack;
 mod readers;
 mod reads_by_key;

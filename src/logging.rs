@@ -265,7 +265,6 @@ impl Drop for Stop<'_> {
 
 /// A few lines to a reader who may not read them. They are written by a thread of their own, which is waited for, but not
 /// for long, when the guard is dropped.
-#[must_use]
 pub fn unblocked(writer: impl Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
     NonBlockingBuilder::default().thread_name("output").buffered_lines_limit(OUTPUT).finish(writer)
 }

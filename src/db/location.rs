@@ -28,7 +28,7 @@ pub struct BadLocation(String);
 /// How a database is named, where something else was given.
 const FORMS: &str = "name a file (school.db, sqlite:///school.db) or a PostgreSQL server \
                      (postgres://user@host/school); a file with a colon in its name is written ./name";
-/// As they call PostgreSQL: libpq, Django, SQLAlchemy and their kin.
+/// How libpq, Django, `SQLAlchemy` and others call PostgreSQL.
 const SERVERS: [&str; 5] = ["postgres", "postgresql", "pgsql", "psql", "postgis"];
 /// Options in the URL of a file that say how another program opens it.
 const OF_OTHER_PROGRAMS: [&str; 8] = [
@@ -87,8 +87,8 @@ fn is_list_of_words(text: &str) -> bool {
     words.any(|(name, _)| names.contains(&name.trim().to_ascii_lowercase().as_str()))
 }
 
-/// As SQLAlchemy and Django write it: a relative path after three slashes, an absolute one after four. Rails and sqlx leave
-/// the slashes out.
+/// As `SQLAlchemy` and Django write it: a relative path after three slashes, an absolute one after four. Rails and sqlx
+/// leave the slashes out.
 fn of_sqlite(rest: &str) -> Result<PathBuf, BadLocation> {
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let path = match path.strip_prefix("//") {
@@ -124,7 +124,7 @@ fn checked(path: &str, query: &str) -> Result<PathBuf, BadLocation> {
         }
     }
     Ok(match path {
-        // As SQLAlchemy means it.
+        // An SQLAlchemy URL without a path.
         "" => ":memory:".into(),
         path => decoded(path).into(),
     })

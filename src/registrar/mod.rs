@@ -300,7 +300,7 @@ async fn carry_out_singly(
             }
             // What the role may not do with one table is no trouble of the others.
             Err(error @ (DbError::Constraint(_) | DbError::Unwritable(_))) => {
-                outcome.push(Err(refused(error)))
+                outcome.push(Err(refused(error)));
             }
             Err(error) => {
                 outcome.push(Err(refused(error.clone())));

@@ -144,15 +144,15 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 
 /// Which of the files, or that their folder, is not this user's to write: the engine says only that something is.
 pub(super) fn not_writable(path: &Path) -> Option<String> {
-    let refuses = |path: &Path| path.exists() && access(path, Access::WRITE_OK).is_err();
-    let refused =
+    let is_refused = |path: &Path| path.exists() && access(path, Access::WRITE_OK).is_err();
+    let may_not =
         |what: &str, path: &Path| format!("this user may not write to the {what} {}", path.display());
     for file in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {
-        if refuses(&file) {
-            return Some(refused("file", &file));
+        if is_refused(&file) {
+            return Some(may_not("file", &file));
         }
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let why = ", in which the database needs files of its own beside it (-wal, -shm)";
-    refuses(folder).then(|| format!("{}{why}", refused("folder", folder)))
+    is_refused(folder).then(|| may_not("folder", folder) + why)
 }

@@ -1,5 +1,7 @@
 //! A database whose tables lie on several nodes is refused. Citus is not there: these are its catalogs, with its columns.
 
+use std::fmt::Write as _;
+
 use matricula::adoption;
 use matricula::clock::Clock;
 
@@ -25,14 +27,16 @@ async fn placed(tables: &[(&str, &str, &[i64])]) -> Database {
     let mut script = CATALOGS.to_owned();
     let mut shard = 102_008;
     for (name, method, groups) in tables {
-        script += &format!("insert into pg_dist_partition values ('{name}', '{method}', null, 3, 't');");
+        write!(script, "insert into pg_dist_partition values ('{name}', '{method}', null, 3, 't');").unwrap();
         for group in *groups {
             // The shards of a divided table have a node each; a copied table has one shard on every node.
             if *method == "h" || *group == groups[0] {
                 shard += 1;
-                script += &format!("insert into pg_dist_shard values ('{name}', {shard}, 't', null, null);");
+                write!(script, "insert into pg_dist_shard values ('{name}', {shard}, 't', null, null);")
+                    .unwrap();
             }
-            script += &format!("insert into pg_dist_placement values ({shard}, {shard}, 1, 0, {group});");
+            write!(script, "insert into pg_dist_placement values ({shard}, {shard}, 1, 0, {group});")
+                .unwrap();
         }
     }
     database.other_program().execute_batch(&script).unwrap();

@@ -243,8 +243,11 @@ struct Counted<W> {
 
 impl<W: Write> Write for Counted<W> {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        // Nobody is left to be told of a log that cannot be written.
-        let taken = self.writer.write(text).unwrap_or(text.len());
+        let taken = match self.writer.write(text) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
+            // Nobody is left to be told of a log that cannot be written.
+            taken => taken.unwrap_or(text.len()),
+        };
         self.written.fetch_add(u64::try_from(taken).unwrap_or(0), Ordering::Release);
         Ok(taken)
     }

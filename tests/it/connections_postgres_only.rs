@@ -207,7 +207,7 @@ async fn pgbouncer_in_transaction_mode_is_noticed_and_works() {
     let server = Server::start().unwrap();
     // What no option can set right, behind a pooler.
     for setting in
-        ["standard_conforming_strings = off", "default_transaction_read_only = on", "datestyle = 'SQL, DMY'"]
+        ["standard_conforming_strings = off", "datestyle = 'SQL, DMY'", "default_transaction_read_only = on"]
     {
         let set = format!("alter database postgres set {setting}");
         OtherProgram::at(&server.url()).execute_batch(&set).unwrap();

@@ -10,7 +10,7 @@ const PLACES: &str = "select distinct cast(name as text), coalesce(cast(p.partme
     from unnest(cast(string_to_array($1, ' ') as text[])) as ours (name) \
     left join pg_dist_partition p on p.logicalrelid = to_regclass(name) \
     left join pg_dist_shard s on s.logicalrelid = p.logicalrelid \
-    left join pg_dist_placement placed on placed.shardid = s.shardid \
+    left join pg_dist_placement placed on placed.shardid = s.shardid and placed.shardstate = 1 \
     where to_regclass(name) is not null order by 1, 3";
 const HERE: &str = "coalesce((select cast(max(groupid) as bigint) from pg_dist_local_group), 0)";
 

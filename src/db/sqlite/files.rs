@@ -57,14 +57,25 @@ impl Files {
     /// # Errors
     /// [`DbError::Unwritable`], naming the file.
     pub(super) fn check(&self, connection: &Connection) -> Result<(), DbError> {
-        let all = [Some(&self.database), self.log.as_ref(), self.index.as_ref()];
-        if let Some(gone) = all.into_iter().flatten().find(|file| file.is_gone()) {
-            self.rescue(connection);
-            return Err(gone.refused("moved or deleted"));
-        }
+        self.check_names(connection)?;
         match &self.log {
             Some(log) if self.is_short(log, connection)? => Err(log.refused("shortened")),
             _ => Ok(()),
+        }
+    }
+
+    /// The part of [`Files::check`] that is worth its time after a commit, too.
+    ///
+    /// # Errors
+    /// As [`Files::check`].
+    pub(super) fn check_names(&self, connection: &Connection) -> Result<(), DbError> {
+        let all = [Some(&self.database), self.log.as_ref(), self.index.as_ref()];
+        match all.into_iter().flatten().find(|file| file.is_gone()) {
+            Some(gone) => {
+                self.rescue(connection);
+                Err(gone.refused("moved or deleted"))
+            }
+            None => Ok(()),
         }
     }
 

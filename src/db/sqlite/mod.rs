@@ -183,7 +183,7 @@ impl Tx<'_> {
         self.open = false;
         // Where it went to a file that is gone, it goes with this process.
         self.files
-            .map_or(Ok(()), |files| files.check(self.connection))
+            .map_or(Ok(()), |files| files.check_names(self.connection))
             .map_err(|error| DbError::Unknown(error.to_string()))?;
         if let Some(checkpointer) = self.checkpointer {
             checkpointer.wake();
@@ -350,6 +350,29 @@ mod tests {
             let log = std::fs::metadata(folder.path().join("a.db-wal")).map_or(0, |log| log.len());
             assert_eq!(log, 0, "round {round}");
         }
+    }
+
+    #[test]
+    fn what_is_committed_to_a_log_without_a_name_is_not_confirmed_and_yet_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let mut writer = Writer::open(&path).unwrap();
+        let tx = writer.begin().unwrap();
+        tx.execute_batch("create table t (a)").unwrap();
+        tx.commit().unwrap();
+        let tx = writer.begin().unwrap();
+        tx.execute_batch("insert into t values (1)").unwrap();
+        std::fs::remove_file(folder.path().join("a.db-wal")).unwrap();
+
+        let told = tx.commit();
+
+        assert!(matches!(&told, Err(DbError::Unknown(what)) if what.contains("a.db-wal")), "{told:?}");
+        assert!(matches!(writer.begin().map(drop), Err(DbError::Unwritable(_))));
+        // As after a crash, in which what the process still knows is lost.
+        let copy = folder.path().join("copy.db");
+        std::fs::copy(&path, &copy).unwrap();
+        let kept = query(&open_reader(&copy).unwrap(), "select a from t", &[], |row| row.int(0));
+        assert_eq!(kept, Ok(vec![1]));
     }
 
     #[test]

@@ -171,7 +171,7 @@ impl Log {
         }
     }
 
-    /// Waits until everything is written, but no longer than a moment: nobody may be reading.
+    /// Waits until everything is written, but no longer than a moment: standard error may not be read.
     pub async fn finish(&self) {
         self.write(&[], true);
         self.own_up();
@@ -245,7 +245,7 @@ impl<W: Write> Write for Counted<W> {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         let taken = match self.writer.write(text) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
-            // Nobody is left to be told of a log that cannot be written.
+            // There is nowhere left to report a log that cannot be written.
             taken => taken.unwrap_or(text.len()),
         };
         self.written.fetch_add(u64::try_from(taken).unwrap_or(0), Ordering::Release);

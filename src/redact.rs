@@ -1,4 +1,4 @@
-//! Takes passwords out of messages: out of what a person typed by mistake, which nothing else has understood.
+//! Removes passwords from messages that repeat what a person typed.
 
 /// The message without what looks like a password: `user:secret@host` becomes `user:...@host`, `password=secret` becomes
 /// `password=...`.
@@ -8,7 +8,7 @@ pub fn without_passwords(message: &str) -> String {
     lines.join("\n")
 }
 
-/// What may end a value: quotes, in which clap shows it. A password may have any other character.
+/// A value ends at a quote, in which clap shows it. A password may have any other character.
 const QUOTES: [char; 3] = ['\'', '"', '`'];
 
 fn without_userinfo(line: &str) -> String {
@@ -25,7 +25,7 @@ fn without_userinfo(line: &str) -> String {
     line.split_inclusive(QUOTES).map(part).collect()
 }
 
-/// How a password is called in a query or in a list of words.
+/// Names of a password in a query or in a list of words.
 const NAMES: [&str; 4] = ["password=", "passwd=", "pwd=", "sslpassword="];
 
 fn without_named(line: &str) -> String {

@@ -152,7 +152,7 @@ pub struct Spread {
     pub nodes: Vec<i64>,
 }
 
-/// Where these tables lie; nothing where there is one node only.
+/// Where these tables lie; empty where there is only one node.
 ///
 /// # Errors
 /// What the engine said.

@@ -71,7 +71,7 @@ impl Location {
     }
 }
 
-/// What stands before the first colon, if it may be the scheme of a URL, and what after it.
+/// The text before and after the first colon, if it may begin with the scheme of a URL.
 fn scheme(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_once(':')?;
     let is_scheme = scheme.len() > 1

@@ -1,4 +1,4 @@
-//! What a client is told when the database fails, and what the operator is.
+//! The answer to a client when the database fails, and the line in the log for the operator.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::problem::Problem;
 use crate::db::DbError;
 use crate::logging::Seldom;
 
-/// Every request meets it until somebody mends it; a line every few seconds is enough to find the reason.
+/// Every request meets it until it is mended; a line every few seconds is enough to find the reason.
 static UNWRITABLE_LOGGED: Seldom = Seldom::every(Duration::from_secs(10));
 
 impl From<DbError> for Problem {

@@ -14,7 +14,7 @@ const PLACES: &str = "select distinct cast(name as text), coalesce(cast(p.partme
     where to_regclass(name) is not null order by 1, 3";
 const HERE: &str = "coalesce((select cast(max(groupid) as bigint) from pg_dist_local_group), 0)";
 
-/// Where these tables lie; nothing where there is no cluster.
+/// Where these tables lie; empty where there is no cluster.
 pub(in crate::db) async fn spread(tx: &Tx<'_>, tables: &[&str]) -> Result<Vec<Spread>, DbError> {
     for catalog in ["pg_dist_partition", "pg_dist_shard", "pg_dist_placement"] {
         if !tx.has_table(catalog).await? {

@@ -102,7 +102,7 @@ impl Readers {
     }
 }
 
-/// What a read looks for may come from a request as it is: from the cursor of a list.
+/// Arguments of a read may come unchecked from a request: from the cursor of a list.
 fn can_be_sent(args: &[Arg]) -> Result<(), DbError> {
     if args.iter().any(Arg::has_nul) { Err(DbError::Nul) } else { Ok(()) }
 }

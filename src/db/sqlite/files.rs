@@ -34,8 +34,8 @@ struct File {
 }
 
 impl Files {
-    /// The files that this connection has open, once it has read. As long as one connection is open nobody but a stranger
-    /// takes them away: the engine makes the log and its index with the first connection and removes them with the last.
+    /// The files that this connection has open, once it has read. SQLite creates the log and its index with the first
+    /// connection and removes them with the last, so while this one is open only another program can take them away.
     pub(super) fn of(connection: &Connection, path: &Path) -> Result<Option<Self>, DbError> {
         // Opens the log, which a switch of the journal's mode alone does not.
         connection.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))?;

@@ -35,7 +35,7 @@ const WRITER_CACHE_KIB: i64 = 40 * 1024;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a migration waits for another: that one may be copying a million rows.
 const MIGRATION_PATIENCE: Duration = Duration::from_mins(1);
-/// What is said of a file that may not be written, where nothing more is known.
+/// The message for a file that may not be written, where nothing more is known.
 const NOT_WRITABLE: &str = "this user may not write to it";
 /// How often the switch to WAL is tried again.
 const WAL_RETRY: Duration = Duration::from_millis(10);
@@ -108,7 +108,7 @@ impl Writer {
         // Of two checkpoints at a time one is refused, and this one is the last.
         self.checkpointer = None;
         if self.files.as_ref().is_some_and(|files| files.check(&self.connection).is_err()) {
-            // What is there now is not ours to write to.
+            // The files there now are not ours to write to.
             let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
             return;
         }

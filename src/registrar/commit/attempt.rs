@@ -4,7 +4,7 @@ use super::Books;
 use super::load::take_head;
 use crate::db::{DbError, Need, Pulse, missing_rights};
 
-/// What a batch may do to our own tables.
+/// Rights on our own tables that some batch needs.
 const OURS: [Need; 19] = [
     ("matricula_migrations", "select"),
     ("log_head", "select"),
@@ -26,9 +26,9 @@ const OURS: [Need; 19] = [
     ("idempotency_keys", "update"),
     ("idempotency_keys", "delete"),
 ];
-/// What nothing works without.
+/// Rights that everything needs.
 const READS: [Need; 2] = [("students", "select"), ("courses", "select")];
-/// What the owner of a found table may keep to another program from the beginning; the migration has said so.
+/// Rights that the owner of a found table may never have granted; the migration reports that.
 const THEIRS: [Need; 6] = [
     ("students", "insert"),
     ("students", "update"),
@@ -44,8 +44,8 @@ impl Books {
         self.writer.pulse()
     }
 
-    /// Tries whether this connection can write at all, before anybody relies on it. What the role may not do with found
-    /// tables now is no trouble later.
+    /// Checks that this connection can write, before the server starts. A right on a found table that is missing now will not
+    /// make it unready later.
     ///
     /// # Errors
     /// Why it cannot.

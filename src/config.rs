@@ -7,20 +7,29 @@ use std::str::FromStr;
 
 use axum::http::HeaderValue;
 use axum::http::uri::{Authority, Scheme, Uri};
-use clap::builder::{BoolishValueParser, OsStringValueParser, Resettable, TypedValueParser as _};
-use clap::{Args, Command, Parser, ValueEnum};
+use clap::builder::{BoolishValueParser, Resettable, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::{Arg, Args, Command, Parser, ValueEnum};
 use thiserror::Error;
 
 use crate::db::Location;
 use crate::logging;
+use crate::redact::without_passwords;
 
 /// Reads the command line and the environment.
 ///
 /// # Errors
 /// Help that was asked for, or what is wrong, ready to be printed by clap.
 pub fn parse<C: Parser>(line: impl IntoIterator<Item = OsString>) -> Result<C, clap::Error> {
-    let matches = unset_empty(C::command()).try_get_matches_from(line)?;
-    C::from_arg_matches(&matches)
+    let parsed = unset_empty(C::command())
+        .try_get_matches_from(line)
+        .and_then(|matches| C::from_arg_matches(&matches));
+    parsed.map_err(|error| {
+        // clap shows what it did not understand: the URL of a database that stands in the wrong place, say.
+        let (said, told) = (error.to_string(), without_passwords(&error.to_string()));
+        let message = told.strip_prefix("error: ").unwrap_or(&told);
+        if said == told { error } else { clap::Error::raw(error.kind(), message) }
+    })
 }
 
 /// `MATRICULA_LISTEN=` in a unit file or a compose file means "not set"; clap takes it for an empty value.
@@ -30,6 +39,21 @@ fn unset_empty(command: Command) -> Command {
     command
         .mut_args(|arg| if arg.get_env().is_some_and(is_empty) { arg.env(Resettable::Reset) } else { arg })
         .mut_subcommands(unset_empty)
+}
+
+/// Reads where a database is. clap would show a value that it refuses, with the password in it.
+#[derive(Clone, Copy, Debug)]
+struct DatabaseParser;
+
+impl TypedValueParser for DatabaseParser {
+    type Value = Location;
+
+    fn parse_ref(&self, command: &Command, _: Option<&Arg>, value: &OsStr) -> Result<Location, clap::Error> {
+        Location::parse(value).map_err(|why| {
+            let message = format!("invalid value for --database (MATRICULA_DATABASE): {why}\n");
+            clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
+        })
+    }
 }
 
 /// Where the data is.
@@ -42,7 +66,7 @@ pub struct DatabaseArgs {
         env = "MATRICULA_DATABASE",
         value_name = "FILE|URL",
         default_value = "./matricula.db",
-        value_parser = OsStringValueParser::new().map(Location::from),
+        value_parser = DatabaseParser,
         hide_env_values = true
     )]
     pub database: Location,

@@ -8,7 +8,7 @@
 //! - [`registrar`], the heart: every change is a command, decided by a pure function, committed with its event;
 //! - [`adoption`] and [`audit`]: how a found database becomes ours without altering what is not, and whether all agrees;
 //! - [`db`], the cellar: one SQL, and the engine under it;
-//! - [`clock`], [`metrics`], [`logging`]: the time, what is counted, what is written down.
+//! - [`clock`], [`metrics`], [`logging`], [`redact`]: the time, what is counted, what is written down and what must not be.
 
 pub mod adoption;
 pub mod app;
@@ -24,6 +24,7 @@ pub mod events;
 pub mod http;
 pub mod logging;
 pub mod metrics;
+pub mod redact;
 pub mod registrar;
 pub mod registration;
 pub mod sample;

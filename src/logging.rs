@@ -2,14 +2,19 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::panic;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use prometheus_client::metrics::counter::Counter;
 use thiserror::Error;
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata, Subscriber};
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{LogArgs, LogFormat};
@@ -19,6 +24,16 @@ const GATHER: Duration = Duration::from_millis(100);
 
 /// How much is gathered at most: a line in a busy second costs a copy, not a system call.
 const GATHERED_BYTES: usize = 32 * 1024;
+
+/// Pieces of the log that may wait to be written, of so many bytes each at most: 8 MB for a reader who takes a break.
+const QUEUED: usize = 256;
+/// Bytes that may wait when it is said how many lines are missing: there is room for that line, then.
+const ROOM: u64 = 64 * 1024;
+/// Lines that a command may print ahead of its reader.
+const OUTPUT: usize = 64;
+/// How long the end waits for the last lines to be taken, and how often it looks.
+const LAST_LINES: Duration = Duration::from_secs(1);
+const TO_THE_END: Duration = Duration::from_millis(2);
 
 /// Why there is no log.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -39,13 +54,14 @@ pub enum LogError {
 /// # Errors
 /// When the filter is wrong, or the log has been started before.
 pub fn init(args: &LogArgs) -> Result<Log, LogError> {
-    let log = Log::default();
     let human = match args.log_format {
         LogFormat::Auto => io::stderr().is_terminal(),
         LogFormat::Human => true,
         LogFormat::Json => false,
     };
-    subscriber(filter(&args.log)?, human, log.clone()).try_init().map_err(|_| LogError::Started)?;
+    let filter = filter(&args.log)?;
+    let log = Log::default();
+    subscriber(filter, human, log.clone()).try_init().map_err(|_| LogError::Started)?;
     // The message of a panic may hold anything, the values of a student among it; where it was is enough to find it.
     panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
@@ -68,9 +84,7 @@ pub fn filter(text: &str) -> Result<EnvFilter, LogError> {
     let refused = |directive: &str| LogError::Filter { directive: directive.to_owned() };
     match strange {
         Some(directive) => Err(refused(directive)),
-        // What the migrations tell anyway would be told twice, and the driver would tell the values of statements.
-        None => EnvFilter::try_new(format!("refinery_core=warn,tokio_postgres=warn,{text}"))
-            .map_err(|_| refused(text)),
+        None => EnvFilter::try_new(text).map_err(|_| refused(text)),
     }
 }
 
@@ -78,49 +92,168 @@ fn subscriber<W>(filter: EnvFilter, human: bool, writer: W) -> Box<dyn Subscribe
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    let registry = tracing_subscriber::registry().with(filter).with(filter_fn(is_impersonal));
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
     if human {
-        Box::new(builder.with_ansi(io::stderr().is_terminal()).finish())
+        Box::new(registry.with(layer.with_ansi(io::stderr().is_terminal())))
     } else {
-        Box::new(builder.json().flatten_event(true).with_current_span(false).with_span_list(false).finish())
+        let json = layer.json().flatten_event(true).with_current_span(false).with_span_list(false);
+        Box::new(registry.with(json))
     }
 }
 
-/// Standard error, line by line; while [`Log::gather`] runs, many lines at a time.
-#[derive(Clone, Debug, Default)]
-pub struct Log(Arc<Mutex<Gathered>>);
+/// Whatever the filter says: a library may log what it is given, the driver of the database the values of statements and
+/// what a server remarks on them. Warnings of it are let through, details are not.
+fn is_impersonal(meta: &Metadata<'_>) -> bool {
+    let (target, own) = (meta.target(), "matricula");
+    *meta.level() <= Level::WARN
+        || target.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// The log, on its way to standard error: through a bounded queue, to a thread that may be held up as long as it likes. What
+/// the queue cannot take is dropped and counted. While [`Log::gather`] runs, many lines are written at a time.
+#[derive(Clone, Debug)]
+pub struct Log(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    gathered: Mutex<Gathered>,
+    queue: NonBlocking,
+    /// Bytes that standard error has taken.
+    written: Arc<AtomicU64>,
+    dropped: Counter,
+    guard: Mutex<Option<WorkerGuard>>,
+}
 
 #[derive(Debug, Default)]
 struct Gathered {
     gathering: bool,
-    lines: Vec<u8>,
+    text: Vec<u8>,
+    lines: u64,
+    /// Bytes that the queue has taken.
+    queued: u64,
+    /// Lines that it has not, since that was last said.
+    missing: u64,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self::to(io::stderr())
+    }
 }
 
 impl Log {
+    fn to(writer: impl Write + Send + 'static) -> Self {
+        let written = Arc::<AtomicU64>::default();
+        let counted = Counted { writer, written: Arc::clone(&written) };
+        let (queue, guard) =
+            NonBlockingBuilder::default().thread_name("log").buffered_lines_limit(QUEUED).finish(counted);
+        let guard = Mutex::new(Some(guard));
+        let (gathered, dropped) = (Mutex::default(), Counter::default());
+        Self(Arc::new(Shared { gathered, queue, written, dropped, guard }))
+    }
+
+    /// How many lines were dropped.
+    #[must_use]
+    pub fn dropped(&self) -> Counter {
+        self.0.dropped.clone()
+    }
+
     /// Gathers lines that are no warnings and writes them together, ten times a second, for as long as it is polled.
-    pub async fn gather(self) {
-        let stop = Stop(&self);
+    pub async fn gather(&self) {
+        let stop = Stop(self);
         stop.0.gathering(true);
         let mut ticks = tokio::time::interval(GATHER);
         loop {
             ticks.tick().await;
             self.write(&[], true);
+            self.own_up();
+        }
+    }
+
+    /// Waits until everything is written, but no longer than a moment: standard error may not be read.
+    pub async fn finish(&self) {
+        self.write(&[], true);
+        self.own_up();
+        let waiting = async {
+            while self.behind() > 0 {
+                tokio::time::sleep(TO_THE_END).await;
+            }
+        };
+        let is_done = tokio::time::timeout(LAST_LINES, waiting).await.is_ok();
+        let guard = self.0.guard.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if !is_done {
+            // Dropped, it would wait for the thread, and complain on standard output.
+            std::mem::forget(guard);
         }
     }
 
     fn gathering(&self, gathering: bool) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).gathering = gathering;
+        self.lock().gathering = gathering;
         self.write(&[], true);
     }
 
+    fn lock(&self) -> MutexGuard<'_, Gathered> {
+        self.0.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes that wait.
+    fn behind(&self) -> u64 {
+        self.lock().queued.saturating_sub(self.0.written.load(Ordering::Acquire))
+    }
+
     fn write(&self, line: &[u8], now: bool) {
-        let mut gathered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        gathered.lines.extend_from_slice(line);
-        if now || !gathered.gathering || gathered.lines.len() >= GATHERED_BYTES {
-            // Nobody is left to be told of a log that cannot be written.
-            _ = io::stderr().write_all(&gathered.lines);
-            gathered.lines.clear();
+        let mut gathered = self.lock();
+        gathered.text.extend_from_slice(line);
+        gathered.lines += u64::from(!line.is_empty());
+        if gathered.text.is_empty() || !now && gathered.gathering && gathered.text.len() < GATHERED_BYTES {
+            return;
         }
+        // Only here, under the lock, does anything go into the queue.
+        let (mut queue, refused) = (self.0.queue.clone(), self.0.queue.error_counter());
+        let before = refused.dropped_lines();
+        _ = queue.write_all(&gathered.text);
+        let lines = std::mem::take(&mut gathered.lines);
+        if refused.dropped_lines() == before {
+            gathered.queued += u64::try_from(gathered.text.len()).unwrap_or(u64::MAX);
+        } else {
+            gathered.missing += lines;
+            self.0.dropped.inc_by(lines);
+        }
+        gathered.text.clear();
+    }
+
+    /// Says how many lines are missing, once there is room for that.
+    fn own_up(&self) {
+        if self.behind() > ROOM {
+            return;
+        }
+        let missing = std::mem::take(&mut self.lock().missing);
+        if missing > 0 {
+            tracing::warn!(lines = missing, "lines are missing here: the log was not read for a while");
+        }
+    }
+}
+
+/// Counts the bytes that the thread has written.
+struct Counted<W> {
+    writer: W,
+    written: Arc<AtomicU64>,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        let taken = match self.writer.write(text) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
+            // There is nowhere left to report a log that cannot be written.
+            taken => taken.unwrap_or(text.len()),
+        };
+        self.written.fetch_add(u64::try_from(taken).unwrap_or(0), Ordering::Release);
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
     }
 }
 
@@ -131,6 +264,12 @@ impl Drop for Stop<'_> {
     fn drop(&mut self) {
         self.0.gathering(false);
     }
+}
+
+/// A few lines to a reader who may not read them. They are written by a thread of their own, which is waited for, but not
+/// for long, when the guard is dropped.
+pub fn unblocked(writer: impl Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
+    NonBlockingBuilder::default().thread_name("output").buffered_lines_limit(OUTPUT).finish(writer)
 }
 
 impl<'a> MakeWriter<'a> for Log {
@@ -226,6 +365,68 @@ mod tests {
         assert_eq!(lines[0]["status"], 201);
         assert_eq!(lines[0]["route"], "/id/{id}");
         assert_eq!(lines[1]["message"], "the disk is full");
+    }
+
+    #[test]
+    fn no_filter_brings_to_light_what_a_library_is_given() {
+        let captured = Captured::default();
+        let writer = captured.clone();
+        let all = "trace,tokio_postgres=trace,tokio_postgres::query=trace,matriculation=trace";
+        let subscriber = subscriber(filter(all).unwrap(), false, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::debug!(target: "tokio_postgres::query", "executing with parameters: Ana");
+            tracing::info!(target: "tokio_postgres::connection", "NOTICE: Ana");
+            tracing::trace!(target: "matriculation", "Ana");
+            tracing::warn!(target: "rustls", "no certificate");
+            tracing::trace!(target: "matricula::db", "a detail of ours");
+            tracing::trace!(target: "matricula", "another");
+        });
+        let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+        assert!(!text.contains("Ana") && text.lines().count() == 3, "{text}");
+    }
+
+    /// Takes nothing until it is let.
+    struct Gate(std::sync::mpsc::Receiver<()>, Captured);
+
+    impl Write for Gate {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            // Once the other end is gone everything passes.
+            _ = self.0.recv();
+            self.1.write(text)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn what_nobody_reads_is_dropped_and_counted_and_owned_up_to() {
+        let (open, gate) = std::sync::mpsc::channel();
+        let captured = Captured::default();
+        let log = Log::to(Gate(gate, captured.clone()));
+        let subscriber = subscriber(filter("info").unwrap(), false, log.clone());
+        let _here = tracing::subscriber::set_default(subscriber);
+        for number in 0..1000 {
+            tracing::warn!(number, "a line");
+        }
+        // What waits in the queue, and what the thread has in its hand.
+        let (dropped, room) = (log.dropped().get(), u64::try_from(QUEUED).unwrap());
+        assert!((1000 - room - 1..=1000 - room).contains(&dropped), "{dropped}");
+        drop(open);
+        while log.behind() > 0 {
+            tokio::task::yield_now().await;
+        }
+        log.own_up();
+        tracing::warn!("the last line");
+        log.finish().await;
+        let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let [.., owned_up, last] = lines.as_slice() else { panic!("{text}") };
+        assert_eq!(owned_up["lines"], dropped);
+        assert_eq!(last["message"], "the last line");
+        assert_eq!(u64::try_from(lines.len()).unwrap(), 1000 - dropped + 2);
     }
 
     #[test]

@@ -2,9 +2,15 @@
 
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use matricula::cli::{self, Cli};
 use matricula::config;
+use matricula::redact::without_passwords;
+use tokio::runtime::Runtime;
+
+/// How long the last message may take: standard error may have a reader who reads nothing.
+const LAST_MESSAGE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let cli: Cli = match config::parse(std::env::args_os()) {
@@ -13,17 +19,20 @@ fn main() -> ExitCode {
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return failed(&error.into()),
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "matricula: {error:#}");
+            return ExitCode::FAILURE;
+        }
     };
-    let done = runtime.block_on(cli::run(cli));
-    // What is still held up has been told of, and must not hold up the end.
-    runtime.shutdown_background();
-    match done {
+    let code = match runtime.block_on(cli::run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads the output, `head` say, has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => failed(&error),
-    }
+        Err(error) => failed(&runtime, &error),
+    };
+    // What is still held up has been told of, and must not hold up the end.
+    runtime.shutdown_background();
+    code
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -31,8 +40,11 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-fn failed(error: &anyhow::Error) -> ExitCode {
+fn failed(runtime: &Runtime, error: &anyhow::Error) -> ExitCode {
+    let message = without_passwords(&format!("matricula: {error:#}"));
     // With standard error gone there is nobody left to tell.
-    let _ = writeln!(std::io::stderr(), "matricula: {error:#}");
+    let write = move || writeln!(std::io::stderr(), "{message}");
+    let _ = runtime
+        .block_on(async { tokio::time::timeout(LAST_MESSAGE, tokio::task::spawn_blocking(write)).await });
     ExitCode::FAILURE
 }

@@ -32,6 +32,8 @@ pub struct Metrics {
     pub batch_size: Histogram,
     /// How long one commit took, its flush to the disk included.
     pub commit_seconds: Histogram,
+    /// Lines of the log that nobody read in time.
+    pub log_dropped: Counter,
     refusals: Arc<Refusals>,
     http: Arc<Http>,
 }
@@ -77,6 +79,14 @@ struct Request {
 
 impl Default for Metrics {
     fn default() -> Self {
+        Self::with(Counter::default())
+    }
+}
+
+impl Metrics {
+    /// With the counter of a log that has been started already.
+    #[must_use]
+    pub fn with(log_dropped: Counter) -> Self {
         let (queue_depth, batch_size) = (Gauge::default(), Histogram::new(COMMANDS));
         let log_ahead_seconds = Gauge::default();
         let commit_seconds = Histogram::new(SECONDS);
@@ -98,16 +108,19 @@ impl Default for Metrics {
         );
         registry.register("batch_size", "Commands in one commit", batch_size.clone());
         registry.register("commit_seconds", "How long one commit took", commit_seconds.clone());
+        registry.register(
+            "log_lines_dropped",
+            "Lines of the log that were dropped because nobody read them",
+            log_dropped.clone(),
+        );
 
         let refusals = Arc::<Refusals>::default();
         registry.register("refusals", "Commands that were refused", refusals.all.clone());
 
         let http = Arc::new(Http { registry, requests, durations, routes: RwLock::default() });
-        Self { queue_depth, log_ahead_seconds, batch_size, commit_seconds, refusals, http }
+        Self { queue_depth, log_ahead_seconds, batch_size, commit_seconds, log_dropped, refusals, http }
     }
-}
 
-impl Metrics {
     /// Counts one answered request; `route` is the path of the route, never the path that was asked for.
     pub fn answered(&self, route: &str, method: &Method, status: StatusCode, took: Duration) {
         let series = self.series(route);

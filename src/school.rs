@@ -36,9 +36,21 @@ impl School {
         clock: Clock,
         public_url: Option<PublicUrl>,
     ) -> anyhow::Result<Self> {
+        Self::open_counted(location, clock, public_url, Metrics::default()).await
+    }
+
+    /// The same, counted by these metrics.
+    ///
+    /// # Errors
+    /// As [`School::open`].
+    pub async fn open_counted(
+        location: &Location,
+        clock: Clock,
+        public_url: Option<PublicUrl>,
+        metrics: Metrics,
+    ) -> anyhow::Result<Self> {
         adoption::migrate(location, &clock).await?;
         let db = Db::open(location).with_context(|| format!("cannot open {location}"))?;
-        let metrics = Metrics::default();
         let (news, others_wrote) = (Arc::default(), Arc::default());
         let writer = Writer::open(location).with_context(|| format!("cannot write to {location}"))?;
         let (registrar, writing) = Registrar::start(

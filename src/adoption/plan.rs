@@ -1,6 +1,6 @@
 use super::Reason;
 use super::refusal::{Refusal, Refusals};
-use super::{recognize, store};
+use super::{nodes, recognize, store};
 use crate::clock::Clock;
 use crate::db::catalog::{self, Name, Rule, Table};
 use crate::db::migrate::{self, History, Pending};
@@ -157,6 +157,7 @@ async fn taken_names(tx: &Tx<'_>, pending: &[Pending], is_new: bool) -> Result<V
 
 /// What stands in the way of making any table, where matricula has made none yet.
 pub(super) async fn obstacles(tx: &Tx<'_>) -> Result<(), Reason> {
+    nodes::on_one(tx).await?;
     if catalog::table(tx, migrate::HISTORY).await?.is_some() {
         return Ok(());
     }

@@ -13,6 +13,7 @@ use clap::{Parser, Subcommand};
 
 use crate::clock::Clock;
 use crate::config::{DatabaseArgs, ServeArgs};
+use crate::logging;
 
 /// Course registration: students, courses, and who is enrolled in what.
 ///
@@ -64,8 +65,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
     let clock = Clock::Wall;
     let mut out = io::stdout();
     match cli.command {
-        None => serve::run(cli.serve, clock, &mut out).await,
-        Some(Command::Serve(args)) => serve::run(*args, clock, &mut out).await,
+        None => serve(cli.serve, clock).await,
+        Some(Command::Serve(args)) => serve(*args, clock).await,
         Some(Command::Migrate { database, args }) => {
             migrate::run(args, &database.database, &clock, &mut out).await
         }
@@ -76,4 +77,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Rush(args)) => rush::run(*args, &clock, &mut out).await,
         Some(Command::Openapi) => openapi::run(&mut out),
     }
+}
+
+/// A server does not wait for its output to be read.
+async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<()> {
+    let (mut out, _until_printed) = logging::unblocked(io::stdout());
+    serve::run(args, clock, &mut out).await
 }

@@ -8,7 +8,8 @@ use crate::clock::Clock;
 use crate::config::{ServeArgs, check_exposure, is_loopback};
 use crate::http::limits::Limits;
 use crate::http::server::{self, Server};
-use crate::logging;
+use crate::logging::{self, Log};
+use crate::metrics::Metrics;
 use crate::school::School;
 
 /// How long the Registrar may take to carry out what it has accepted, once the last request has ended.
@@ -17,6 +18,12 @@ const LAST_COMMITS: Duration = Duration::from_secs(20);
 /// Serves until SIGTERM or SIGINT, then answers what it has accepted and stops.
 pub(super) async fn run(args: ServeArgs, clock: Clock, out: &mut dyn Write) -> anyhow::Result<()> {
     let log = logging::init(&args.log)?;
+    let served = serve(args, clock, out, &log).await;
+    log.finish().await;
+    served
+}
+
+async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &Log) -> anyhow::Result<()> {
     let addresses = server::resolve(&args.listen).await?;
     check_exposure(&addresses, args.allow_unauthenticated)?;
     let server = Server::bind(&addresses).await?;
@@ -27,7 +34,8 @@ pub(super) async fn run(args: ServeArgs, clock: Clock, out: &mut dyn Write) -> a
         cors_origins: args.cors_origin,
         ..Limits::default()
     };
-    let school = School::open(&args.database.database, clock, args.public_url).await?;
+    let metrics = Metrics::with(log.dropped());
+    let school = School::open_counted(&args.database.database, clock, args.public_url, metrics).await?;
     let router = app::router(school.app.clone(), &limits);
     writeln!(out, "matricula listens on http://{address} (API reference: http://{address}/docs/)")?;
     out.flush()?;

@@ -49,7 +49,7 @@ pub fn list(search: Option<&Search>, sort: Sort, direction: Direction) -> Listin
 
 macro_rules! matching {
     () => {
-        concat!(folded!("name"), r" like $1 escape '\' or ", folded!("level"), r" like $1 escape '\'")
+        concat!(folded!("name"), " like $1 escape '~' or ", folded!("level"), " like $1 escape '~'")
     };
 }
 use matching;

@@ -7,6 +7,13 @@ pub enum Arg {
     Text(Option<String>),
 }
 
+impl Arg {
+    /// A file holds texts with a NUL character, which other programs may have written; a server takes none.
+    pub(super) fn has_nul(&self) -> bool {
+        matches!(self, Self::Text(Some(text)) if text.contains('\0'))
+    }
+}
+
 impl From<i64> for Arg {
     fn from(value: i64) -> Self {
         Self::Int(Some(value))

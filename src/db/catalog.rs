@@ -154,6 +154,28 @@ pub async fn obstacles(tx: &Tx<'_>) -> Result<Vec<Rule>, DbError> {
     }
 }
 
+/// Where a table lies in a database that is spread over several nodes (Citus).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spread {
+    /// The table.
+    pub table: String,
+    /// Whether its rows are divided.
+    pub is_sharded: bool,
+    /// The nodes that have some or all of its rows, by their number.
+    pub nodes: Vec<i64>,
+}
+
+/// Where these tables lie; empty where there is only one node.
+///
+/// # Errors
+/// What the engine said.
+pub async fn spread(tx: &Tx<'_>, tables: &[&str]) -> Result<Vec<Spread>, DbError> {
+    match tx.0 {
+        In::Sqlite(_) => Ok(Vec::new()),
+        In::Postgres(_) => postgres::nodes::spread(tx, tables).await,
+    }
+}
+
 /// The table or view of this name, in whatever case.
 ///
 /// # Errors

@@ -25,6 +25,9 @@ pub enum DbError {
     /// disk could still lose the change.
     #[error("the commit is not confirmed by a standby")]
     Unconfirmed,
+    /// A text that is looked for has a character that no text of a server can have.
+    #[error("a text has a NUL character, which no text of this database can have")]
+    Nul,
     /// The operator's to mend: the role, or this user, may not do it, or the database's files are not the ones that were
     /// opened. Nothing was changed.
     #[error("{0}")]

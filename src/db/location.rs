@@ -1,8 +1,9 @@
-use std::convert::Infallible;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+
+use thiserror::Error;
 
 use super::postgres::Address;
 
@@ -18,6 +19,123 @@ pub enum Location {
 /// The URL of a server. It may hold a password, so it is never shown whole.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Url(String);
+
+/// Why a text says of no database where it is. The text itself is not in it: it may hold a password.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{0}")]
+pub struct BadLocation(String);
+
+/// How a database is named, where something else was given.
+const FORMS: &str = "name a file (school.db, sqlite:///school.db) or a PostgreSQL server \
+                     (postgres://user@host/school); a file with a colon in its name is written ./name";
+/// How libpq, Django, `SQLAlchemy` and others call PostgreSQL.
+const SERVERS: [&str; 5] = ["postgres", "postgresql", "pgsql", "psql", "postgis"];
+/// Options in the URL of a file that say how another program opens it.
+const OF_OTHER_PROGRAMS: [&str; 8] = [
+    "cache=private",
+    "check_same_thread",
+    "connection_limit",
+    "mode=rw",
+    "mode=rwc",
+    "pool_timeout",
+    "socket_timeout",
+    "timeout",
+];
+
+impl Location {
+    /// Reads a file's name, or a URL as the common tools write them.
+    ///
+    /// # Errors
+    /// When it is the URL of something else.
+    pub fn parse(text: &OsStr) -> Result<Self, BadLocation> {
+        let bad = |what: &str| Err(BadLocation(format!("{what}: {FORMS}")));
+        let Some(known) = text.to_str() else { return Ok(Self::File(text.into())) };
+        let Some((scheme, rest)) = scheme(known) else {
+            return if is_list_of_words(known) || (known.starts_with("//") && known.contains('@')) {
+                bad("it looks like a connection string of another form")
+            } else {
+                Ok(Self::File(text.into()))
+            };
+        };
+        let kind = scheme.split('+').next().unwrap_or_default().to_ascii_lowercase();
+        match kind.as_str() {
+            kind if SERVERS.contains(&kind) && rest.starts_with("//") => {
+                Ok(Self::Server(Url(format!("postgres:{rest}"))))
+            }
+            kind if SERVERS.contains(&kind) => bad("two slashes are missing after the colon"),
+            "sqlite" | "sqlite3" => Ok(Self::File(of_sqlite(rest)?)),
+            "file" => Ok(Self::File(of_file(rest)?)),
+            "jdbc" => bad("leave out `jdbc:`, and write user and password before the host"),
+            _ => bad("what stands before the colon is no database that matricula knows"),
+        }
+    }
+}
+
+/// The text before and after the first colon, if it may begin with the scheme of a URL.
+fn scheme(text: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = text.split_once(':')?;
+    let is_scheme = scheme.len() > 1
+        && scheme.starts_with(|letter: char| letter.is_ascii_alphabetic())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    is_scheme.then_some((scheme, rest))
+}
+
+/// `host=db user=ana password=...`, as libpq takes it too, or `Server=db;Pwd=...`.
+fn is_list_of_words(text: &str) -> bool {
+    let names = ["host", "hostaddr", "dbname", "password", "pwd", "server", "data source"];
+    let mut words = text.split([' ', ';']).filter_map(|word| word.split_once('='));
+    words.any(|(name, _)| names.contains(&name.trim().to_ascii_lowercase().as_str()))
+}
+
+/// As `SQLAlchemy` and Django write it: a relative path after three slashes, an absolute one after four. Rails and sqlx
+/// leave the slashes out.
+fn of_sqlite(rest: &str) -> Result<PathBuf, BadLocation> {
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let path = match path.strip_prefix("//") {
+        Some(after) if after.split('/').next().is_some_and(|host| host.contains('@')) => {
+            return Err(BadLocation(format!("an SQLite file has no user and no password: {FORMS}")));
+        }
+        Some(after) => after.strip_prefix('/').unwrap_or(after),
+        None => path,
+    };
+    checked(path, query)
+}
+
+/// As RFC 8089 and Prisma write it: three slashes, one or none before an absolute path, none before a relative one.
+fn of_file(rest: &str) -> Result<PathBuf, BadLocation> {
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let path = match path.strip_prefix("//") {
+        Some(after) => match after.strip_prefix("localhost").unwrap_or(after) {
+            absolute if absolute.starts_with('/') => absolute,
+            _ => return Err(BadLocation(format!("the file is on another machine: {FORMS}"))),
+        },
+        None => path,
+    };
+    checked(path, query)
+}
+
+fn checked(path: &str, query: &str) -> Result<PathBuf, BadLocation> {
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let name = pair.split('=').next().unwrap_or_default();
+        if !OF_OTHER_PROGRAMS.iter().any(|known| *known == pair || *known == name) {
+            return Err(BadLocation(format!(
+                "the database URL asks for `{name}`, which matricula does not do"
+            )));
+        }
+    }
+    Ok(match path {
+        // An SQLAlchemy URL without a path.
+        "" => ":memory:".into(),
+        path => decoded(path).into(),
+    })
+}
+
+/// Without its percent signs. Only these three mean something else in a form.
+fn decoded(path: &str) -> String {
+    let path = path.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
+    let mut decoded = form_urlencoded::parse(path.as_bytes());
+    decoded.next().map_or_else(String::new, |(path, _)| path.into_owned())
+}
 
 impl Url {
     pub(super) fn address(&self) -> Result<Address, super::DbError> {
@@ -49,27 +167,103 @@ impl fmt::Display for Location {
     }
 }
 
-impl From<OsString> for Location {
-    fn from(text: OsString) -> Self {
-        match text.to_str() {
-            Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
-                Self::Server(Url(url.to_owned()))
-            }
-            _ => Self::File(text.into()),
-        }
+impl From<&Path> for Location {
+    fn from(path: &Path) -> Self {
+        Self::File(path.to_owned())
     }
 }
 
-impl From<&Path> for Location {
-    fn from(path: &Path) -> Self {
-        path.as_os_str().to_owned().into()
+impl TryFrom<OsString> for Location {
+    type Error = BadLocation;
+
+    fn try_from(text: OsString) -> Result<Self, BadLocation> {
+        Self::parse(&text)
     }
 }
 
 impl FromStr for Location {
-    type Err = Infallible;
+    type Err = BadLocation;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(OsString::from(text).into())
+    fn from_str(text: &str) -> Result<Self, BadLocation> {
+        Self::parse(OsStr::new(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> String {
+        match text.parse().unwrap() {
+            Location::File(path) => path.to_str().unwrap().to_owned(),
+            Location::Server(url) => panic!("{text} is the server {url}"),
+        }
+    }
+
+    #[test]
+    fn a_file_is_named_as_it_is_or_as_common_tools_do() {
+        for (text, path) in [
+            ("school.db", "school.db"),
+            ("./2026:school.db", "./2026:school.db"),
+            ("2026:school.db", "2026:school.db"),
+            ("/var/lib/school.db", "/var/lib/school.db"),
+            // SQLAlchemy, Django
+            ("sqlite:///school.db", "school.db"),
+            ("sqlite:////var/lib/school.db", "/var/lib/school.db"),
+            ("sqlite+pysqlite:///school.db?check_same_thread=false", "school.db"),
+            ("sqlite://", ":memory:"),
+            ("sqlite:///:memory:", ":memory:"),
+            // Rails, sqlx
+            ("sqlite3:db/school.sqlite3", "db/school.sqlite3"),
+            ("sqlite:school.db?mode=rwc", "school.db"),
+            ("sqlite://school.db", "school.db"),
+            ("sqlite:/var/lib/school.db", "/var/lib/school.db"),
+            // Prisma, RFC 8089
+            ("file:./school.db?connection_limit=1", "./school.db"),
+            ("file:school%20of+law%26more.db", "school of+law&more.db"),
+            ("file:/var/lib/school.db", "/var/lib/school.db"),
+            ("file:///var/lib/school.db", "/var/lib/school.db"),
+            ("file://localhost/var/lib/school.db", "/var/lib/school.db"),
+        ] {
+            assert_eq!(file(text), path, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_server_is_named_as_common_tools_do() {
+        for text in [
+            "postgres://ana:secret@db/school",
+            "PostgreSQL://ana:secret@db/school",
+            "postgresql+psycopg2://ana:secret@db/school",
+            "postgresql+asyncpg://ana:secret@db:5432/school?schema=mine",
+            "pgsql://ana:secret@db/school",
+            "psql://ana:secret@db/school?connection_limit=5&pgbouncer=true",
+        ] {
+            let location: Location = text.parse().unwrap();
+            assert_eq!(location.to_string(), "postgres://ana@db:5432/school", "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_neither_is_refused_without_a_word_of_it() {
+        for text in [
+            "mysql://ana:secret@db/school",
+            "mysql+pymysql://ana:secret@db/school",
+            "jdbc:postgresql://db/school?user=ana&password=secret",
+            "postgres:ana:secret@db/school",
+            "postgresql:/ana:secret@db/school",
+            "ana:secret@db/school",
+            "//ana:secret@db/school",
+            "host=db user=ana password=secret",
+            "Server=db;Uid=ana;Pwd=secret;",
+            "sqlite+pysqlcipher://:secret@/school.db",
+            "sqlite:///school.db?key=secret",
+            "sqlite:school.db?mode=ro",
+            "file://secret/school.db",
+            "redis://:secret@db",
+        ] {
+            let error = text.parse::<Location>().unwrap_err().to_string();
+            assert!(!error.contains("secret") && !error.contains("ana:"), "{text}: {error}");
+        }
     }
 }

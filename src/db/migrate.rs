@@ -147,6 +147,17 @@ pub async fn apply(tx: &Tx<'_>, pending: &Pending, now: &str) -> Result<(), DbEr
     tx.execute_many(sql, &[args.to_vec()]).await
 }
 
+/// Every table that the migrations make or find, and the history.
+///
+/// # Errors
+/// When a migration cannot be read.
+pub fn tables(tx: &Tx<'_>) -> Result<Vec<String>, DbError> {
+    let known = known(tx.tokens()).map_err(|error| DbError::Engine(error.to_string()))?;
+    let known: Vec<_> = known.into_iter().map(Pending::from).collect();
+    let made = known.iter().flat_map(Pending::makes).filter(|(kind, _)| *kind == "table");
+    Ok(made.map(|(_, name)| name.to_owned()).chain([HISTORY.to_owned()]).collect())
+}
+
 /// Whether the database is exactly at this version.
 ///
 /// # Errors

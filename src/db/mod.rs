@@ -24,7 +24,7 @@ use futures_util::Stream;
 
 pub use self::args::Arg;
 pub use self::error::DbError;
-pub use self::location::Location;
+pub use self::location::{BadLocation, Location};
 pub use self::patience::Patience;
 pub use self::pulse::Pulse;
 pub use self::rights::{Need, missing_rights};

@@ -311,10 +311,11 @@ impl Search {
         self.0.to_lowercase()
     }
 
-    /// A pattern for `folded!(column) like $n escape '\\'` that finds the text anywhere in the column.
+    /// A pattern for `folded!(column) like $n escape '~'` that finds the text anywhere in the column. A backslash would mean
+    /// something else on a server with `standard_conforming_strings=off`.
     #[must_use]
     pub fn pattern(&self) -> String {
-        let escaped = self.folded().replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_");
+        let escaped = self.folded().replace('~', "~~").replace('%', "~%").replace('_', "~_");
         format!("%{escaped}%")
     }
 }

@@ -1,13 +1,16 @@
-//! What a client is told when the database fails, and what the operator is.
+//! The answer to a client when the database fails, and the line in the log for the operator.
 
 use std::time::Duration;
 
+use serde_json::json;
+
+use super::fields::invalid;
 use super::observe::current_request_id;
 use super::problem::Problem;
 use crate::db::DbError;
 use crate::logging::Seldom;
 
-/// Every request meets it until somebody mends it; a line every few seconds is enough to find the reason.
+/// Every request meets it until it is mended; a line every few seconds is enough to find the reason.
 static UNWRITABLE_LOGGED: Seldom = Seldom::every(Duration::from_secs(10));
 
 impl From<DbError> for Problem {
@@ -28,6 +31,7 @@ impl From<DbError> for Problem {
                      before you ask again.",
                 )
             }
+            DbError::Nul => invalid(vec![json!({"parameter": "", "detail": error.to_string()})]),
             DbError::Unwritable(_) => {
                 if UNWRITABLE_LOGGED.is_time() {
                     tracing::error!(request_id = current_request_id().as_deref(), %error, "the database cannot be used as it has to be");

@@ -115,7 +115,7 @@ impl Registrar {
             let mut books = Books::new(writer, clock.clone(), lead);
             let can_write = books.open().await;
             let goes_on = can_write.is_ok();
-            // Whoever started it waits for this.
+            // The caller of `start` waits for this.
             let _ = opened.send(can_write);
             if goes_on {
                 let housekeeping = Housekeeping::new(clock, others_wrote);
@@ -313,9 +313,9 @@ async fn carry_out_singly(books: &mut Books, commands: &[(&Command, &Origin)]) -
                     alone.pop().unwrap_or_else(|| Err(broken("a command was decided without an answer"))),
                 );
             }
-            // What the role may not do with one table is no trouble of the others.
+            // A right that is missing on one table fails only the commands that need it.
             Err(error @ (DbError::Constraint(_) | DbError::Unwritable(_))) => {
-                outcome.push(Err(refused(error)))
+                outcome.push(Err(refused(error)));
             }
             Err(error) => {
                 outcome.push(Err(refused(error.clone())));

@@ -1,5 +1,4 @@
-//! Whether the Registrar can write. Its own thread tries, between two batches, so that nothing is in its way but what would
-//! be in the way of a batch.
+//! Whether the Registrar can write. Its own thread tries, between two batches, so that the attempt never competes with one.
 
 use std::time::Duration;
 
@@ -11,13 +10,13 @@ use super::Registrar;
 use super::commit::Books;
 use crate::db::{DbError, Pulse};
 
-/// For how long the outcome of an attempt is good, so that however many ask, there is at most one write a second for them.
+/// How long the outcome of an attempt is reused: at most one write a second, however many clients ask.
 const FRESH: Duration = Duration::from_secs(1);
-/// How long an answer may take: less than those who ask usually wait for one.
+/// How long an answer may take: less than the usual timeout of a health check.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// By how much the log may be ahead of the clock.
 const MAX_LEAD: Duration = Duration::from_mins(1);
-/// How many may wait for the same attempt.
+/// Questions that may wait for the same attempt.
 const WAITING: usize = 256;
 
 /// Why nothing can be written.
@@ -37,10 +36,10 @@ pub enum Unready {
     Failed(DbError),
 }
 
-/// Those who ask whether it can write.
+/// A question whether it can write: where the answer goes.
 pub(super) type Asking = oneshot::Sender<Result<(), DbError>>;
 
-/// The way of a question to the thread.
+/// The queue of questions to the thread.
 pub(super) fn channel() -> (mpsc::Sender<Asking>, mpsc::Receiver<Asking>) {
     mpsc::channel(WAITING)
 }
@@ -76,7 +75,7 @@ impl Registrar {
     }
 }
 
-/// Answers the first and whoever waits with it, by one attempt at most.
+/// Answers the first question and all that wait with it, by one attempt at most.
 pub(super) async fn answer(
     first: Asking,
     asking: &mut mpsc::Receiver<Asking>,
@@ -85,7 +84,7 @@ pub(super) async fn answer(
 ) {
     let mut waiting = vec![first];
     waiting.extend(std::iter::from_fn(|| asking.try_recv().ok()));
-    // Whoever has left needs no answer.
+    // A client that has left needs no answer.
     waiting.retain(|answer| !answer.is_closed());
     if waiting.is_empty() {
         return;

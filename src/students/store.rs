@@ -133,7 +133,7 @@ pub fn order(sort: Sort, direction: Direction) -> String {
 
 macro_rules! matching {
     () => {
-        concat!(folded!("name"), r" like $1 escape '\' or ", folded!("email"), r" like $1 escape '\'")
+        concat!(folded!("name"), " like $1 escape '~' or ", folded!("email"), " like $1 escape '~'")
     };
 }
 use matching;

@@ -205,6 +205,13 @@ impl Drop for Bouncer {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pgbouncer_in_transaction_mode_is_noticed_and_works() {
     let server = Server::start().unwrap();
+    // What no option can set right, behind a pooler.
+    for setting in
+        ["standard_conforming_strings = off", "datestyle = 'SQL, DMY'", "default_transaction_read_only = on"]
+    {
+        let set = format!("alter database postgres set {setting}");
+        OtherProgram::at(&server.url()).execute_batch(&set).unwrap();
+    }
     let bouncer = Bouncer::before(&server, "");
     let url = format!("postgres://postgres@127.0.0.1:{}/postgres", bouncer.port);
     let (one, two) = tokio::join!(Process::serve_at(&url), Process::serve_at(&url));
@@ -224,6 +231,12 @@ async fn pgbouncer_in_transaction_mode_is_noticed_and_works() {
     .await;
     let roster = servers[1].ask("GET", "/api/v1/courses/1/students").await.is_ok();
     assert_eq!(roster.header("x-total-count"), "64");
+    for (query, found) in [("student%2063", "1"), ("%5C", "0"), ("%25", "0"), ("student", "64")] {
+        let list =
+            servers[0].ask("GET", &format!("/api/v1/students?q={query}&sort=name&limit=1")).await.is_ok();
+        assert_eq!(list.header("x-total-count"), found, "{query}");
+    }
+    servers[0].ask("GET", "/readyz").await.is_ok();
     assert!(one.terminate().await.success() && two.terminate().await.success());
     let check = matricula().args(["check", "--database", &url]).output().unwrap();
     assert_eq!(

@@ -9,7 +9,7 @@ use clap::CommandFactory;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::school::{Process, School, matricula};
+use crate::school::{Process, matricula};
 
 const README: &str = include_str!("../../README.md");
 const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
@@ -332,25 +332,4 @@ fn the_collection_asks_for_every_endpoint_of_the_association_too() {
     ] {
         assert!(requests.contains(request), "the collection has no {request}: {requests:?}");
     }
-}
-
-/// All but the five statements that only Citus knows.
-#[tokio::test]
-async fn the_statements_that_prepare_for_sharding_leave_a_service_that_works_postgres_only() {
-    let page = include_str!("../../docs/scaling.md");
-    let (_, block) = page.split_once("```sql\n").unwrap();
-    let (block, _) = block.split_once("```").unwrap();
-    let (citus, ours): (Vec<&str>, Vec<&str>) =
-        block.lines().partition(|line| line.starts_with("select create_"));
-    assert_eq!(citus.len(), 5);
-    let database = School::open().await.close().await;
-    database.other_program().execute_batch(&ours.join("\n")).unwrap();
-
-    let school = School::open_at(&database).await;
-    let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
-    ana.enrolls_in(&algebra).await.is_created();
-    ana.enrolls_in(&algebra).await.is_refused(409, "already-enrolled");
-    assert_eq!(algebra.roster().await, ["Ana"]);
-    school.delete(&format!("/api/v1/students/{}/courses/{}", ana.id, algebra.id)).await.is(204);
-    ana.enrolls_in(&algebra).await.is_created();
 }

@@ -111,7 +111,7 @@ async fn nothing_is_acknowledged_when_the_file_is_gone_sqlite_only() {
     std::fs::rename(school.database().argument(), &kept).unwrap();
 
     let body = json!({"name": "Ana", "email": "ana@example.edu"});
-    school.post("/api/v1/students", body.clone()).await.is_refused(500, "internal");
+    school.post("/api/v1/students", body.clone()).await.is_refused(503, "overloaded");
 
     std::fs::rename(&kept, school.database().argument()).unwrap();
     school.post("/api/v1/students", body).await.is_created();

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use axum::http::header::LINK;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use serde_json::{Value, json};
 
 use crate::school::{Reply, School, errors};
@@ -74,6 +76,29 @@ async fn a_page_leads_to_the_next_under_the_address_that_the_client_used() {
     assert_eq!(last.next_page(), None);
     for exactly in ["/api/v1/students?limit=3", "/api/v1/students?limit=10000", STUDENTS] {
         assert_eq!(school.get(exactly).await.is_ok().next_page(), None, "{exactly}");
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_that_somebody_made_up_is_no_failure_of_the_server() {
+    let school = School::open().await;
+    school.students(["Ana", "Ben"]).await;
+    let url = "/api/v1/students?sort=name&limit=1";
+    let first = school.get(url).await.is_ok();
+    let cursor = first.next_page().unwrap().split("after=").nth(1).unwrap().to_owned();
+    let decoded = String::from_utf8(BASE64.decode(cursor).unwrap()).unwrap();
+    for text in ["\\u0000", "A\\u0000na", "\\uffff", "\\\\", "'", "%"] {
+        let forged = BASE64.encode(decoded.replace("\"ana\"", &format!("\"{text}\"")));
+        assert_ne!(forged, BASE64.encode(&decoded), "{decoded}");
+        for more in ["&limit=1", ""] {
+            let reply = school.get(&format!("/api/v1/students?sort=name{more}&after={forged}")).await;
+            let status = reply.status.as_u16();
+            assert!([200, 400].contains(&status), "{text}: {reply:?}");
+            assert!(
+                status == 200 || text.contains("0000") && school.database().is_on_a_server(),
+                "{reply:?}"
+            );
+        }
     }
 }
 

@@ -186,6 +186,10 @@ async fn serve_refuses_to_start_on_what_it_may_not_write_and_says_what_sqlite_on
         (0o777, 0o444, format!("this user may not write to the file {}", file.display())),
         (0o555, 0o666, format!("this user may not write to the folder {}", folder.display())),
     ] {
+        // What the connections before have left, empty.
+        for beside in ["-wal", "-shm"] {
+            let _ = fs::remove_file(folder.join(format!("school.db{beside}")));
+        }
         mode(folder, of_folder);
         mode(&file, of_file);
         let output = as_nobody(&file).output().unwrap();

@@ -129,7 +129,7 @@ impl Server {
                 bail!("PostgreSQL ended with {status}");
             }
             let state = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
-            if state.lines().nth(7).is_some_and(|line| line.trim() == "ready") {
+            if state.lines().nth(7).is_some_and(|line| ["ready", "standby"].contains(&line.trim())) {
                 self.process = Some(process);
                 return Ok(());
             }

@@ -48,17 +48,31 @@ impl Address {
     /// What is wrong with the URL, without its password.
     pub(in crate::db) fn parse(url: &str) -> Result<Self, String> {
         let (place, query) = url.split_once('?').unwrap_or((url, ""));
-        let (mut mode, mut roots, mut rest) = (None, None, String::new());
+        // A password with an @ that is not encoded would be taken for a part of the host, and shown.
+        let authority = place.split_once("://").map_or(place, |(_, authority)| authority);
+        if authority.matches('@').count() > 1
+            || authority.split_once('/').is_some_and(|(_, path)| path.contains('@'))
+        {
+            return Err(
+                "the database URL has an @ or a / where none can be: in a password write %40 and %2F"
+                    .to_owned(),
+            );
+        }
+        let (mut mode, mut roots, mut schema, mut rest) = (None, None, None, String::new());
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             // In this kind of URL a plus is a plus.
             let decoded = pair.replace('+', "%2B");
             let (name, value) = form_urlencoded::parse(decoded.as_bytes()).next().unwrap_or_default();
             match &*name {
+                // As Prisma names it.
+                "schema" => schema = Some(search_path(&value)),
                 "sslmode" => mode = Some(value.into_owned()),
                 "sslrootcert" => roots = Some(value.into_owned()),
                 "sslcert" | "sslkey" | "sslpassword" | "sslcrl" | "passfile" | "service" | "gssencmode" => {
                     return Err(format!("the database URL asks for `{name}`, which matricula does not know"));
                 }
+                // How many connections another program makes.
+                "connection_limit" | "pool_timeout" | "pgbouncer" | "statement_cache_size" => {}
                 _ => {
                     rest.push(if rest.is_empty() { '?' } else { '&' });
                     rest.push_str(pair);
@@ -74,6 +88,10 @@ impl Address {
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err("the database URL names no host".to_owned());
         }
+        if let Some(schema) = schema {
+            let options: Vec<_> = config.get_options().into_iter().chain([schema.as_str()]).collect();
+            config.options(options.join(" "));
+        }
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_TIMEOUT);
         }
@@ -83,6 +101,12 @@ impl Address {
         config.keepalives_idle(KEEPALIVE).tcp_user_timeout(UNACKNOWLEDGED);
         Ok(Self { config, tls: tls(mode.as_deref(), roots)? })
     }
+}
+
+/// The option that puts new tables into a schema, and looks for all others there. A blank would end it.
+fn search_path(schema: &str) -> String {
+    let quoted = schema.replace('"', "\"\"").replace('\\', r"\\").replace(' ', r"\ ");
+    format!("-c search_path=\"{quoted}\"")
 }
 
 fn tls(mode: Option<&str>, roots: Option<String>) -> Result<Tls, String> {
@@ -174,6 +198,20 @@ mod tests {
     }
 
     #[test]
+    fn a_schema_is_the_search_path_and_what_another_program_makes_of_its_pool_is_its_own() {
+        let options = |query: &str| {
+            let address = Address::parse(&format!("postgres://ana@db/school{query}")).unwrap();
+            address.config.get_options().map(str::to_owned)
+        };
+        assert_eq!(options("?connection_limit=5&pgbouncer=true"), None);
+        assert_eq!(options("?schema=mine").unwrap(), "-c search_path=\"mine\"");
+        assert_eq!(
+            options("?options=-cx.y%3D1&schema=Our%20%22old%22%5Cnew").unwrap(),
+            r#"-cx.y=1 -c search_path="Our\ ""old""\\new""#
+        );
+    }
+
+    #[test]
     fn what_is_shown_has_no_password() {
         let shown = Address::parse("postgres://ana:secret@db:5433/school?options=-cx.y%3Dsecret").unwrap();
         assert_eq!(shown.to_string(), "postgres://ana@db:5433/school");
@@ -190,6 +228,8 @@ mod tests {
             ("postgres://ana:secret@db/school?colour=red", "colour"),
             ("postgres://ana:secret@db/school?sslcert=me.pem", "`sslcert`"),
             ("postgres:///school", "names no host"),
+            ("postgres://ana:p@secret@db/school", "%40"),
+            ("postgres://ana:1/secret@db/school", "%2F"),
         ] {
             let error = Address::parse(url).unwrap_err();
             assert!(error.contains(reason) && !error.contains("secret"), "{error}");

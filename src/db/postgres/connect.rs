@@ -45,7 +45,7 @@ const MEANING: [(&str, &str); 10] = [
 pub(super) const OUR_MEANING: &str = "set local standard_conforming_strings = on; \
     set local transform_null_equals = off; set local datestyle = 'iso'; set local intervalstyle = 'postgres'; \
     set local bytea_output = 'hex'; set local extra_float_digits = 1; set local client_min_messages = 'warning'";
-/// How long a statement may take, unless the URL says otherwise: as long as a request, and as long as a list. Whoever asked
+/// How long a statement may take, unless the URL says otherwise: as long as a request, and as long as a list. The client
 /// has left by then.
 const KEY_TIMEOUT: &str = "-c statement_timeout=30s";
 const SCAN_TIMEOUT: &str = "-c statement_timeout=10min";

@@ -16,7 +16,7 @@ pub(super) fn said(error: Error) -> DbError {
 
 /// As [`said`], of a commit. Only a refusal says that nothing was kept: a row that a deferred constraint does not take, a
 /// conflict with another transaction. Any other error may have come after the change was made (from a proxy, from one
-/// node of several), and no answer may mean either.
+/// node of several), and without an answer either is possible.
 pub(super) fn said_of_commit(error: Error) -> DbError {
     match said(error) {
         refusal @ (DbError::Constraint(_) | DbError::Conflict(_)) => refusal,

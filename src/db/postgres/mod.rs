@@ -4,6 +4,7 @@ mod address;
 pub(super) mod catalog;
 mod connect;
 mod error;
+pub(super) mod nodes;
 mod numbering;
 mod pack;
 mod readers;

@@ -53,6 +53,7 @@ impl Readers {
         args: Vec<Arg>,
         map: Map<T>,
     ) -> Result<Vec<T>, DbError> {
+        can_be_sent(&args)?;
         let mut patience = Patience::lasting(PATIENCE);
         loop {
             let read = match reach {
@@ -85,6 +86,7 @@ impl Readers {
         args: Vec<Arg>,
         map: Map<T>,
     ) -> Result<impl Stream<Item = Result<Vec<T>, DbError>> + Send + use<T>, DbError> {
+        can_be_sent(&args)?;
         let permit = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| DbError::Busy)?;
         let session = self.own().await?;
         let (give, taken) = chunks::channel();
@@ -98,6 +100,11 @@ impl Readers {
         });
         Ok(taken)
     }
+}
+
+/// Arguments of a read may come unchecked from a request: from the cursor of a list.
+fn can_be_sent(args: &[Arg]) -> Result<(), DbError> {
+    if args.iter().any(Arg::has_nul) { Err(DbError::Nul) } else { Ok(()) }
 }
 
 async fn read_chunks<T>(

@@ -34,8 +34,8 @@ struct File {
 }
 
 impl Files {
-    /// The files that this connection has open, once it has read. As long as one connection is open nobody but a stranger
-    /// takes them away: the engine makes the log and its index with the first connection and removes them with the last.
+    /// The files that this connection has open, once it has read. SQLite creates the log and its index with the first
+    /// connection and removes them with the last, so while this one is open only another program can take them away.
     pub(super) fn of(connection: &Connection, path: &Path) -> Result<Option<Self>, DbError> {
         // Opens the log, which a switch of the journal's mode alone does not.
         connection.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))?;
@@ -57,14 +57,25 @@ impl Files {
     /// # Errors
     /// [`DbError::Unwritable`], naming the file.
     pub(super) fn check(&self, connection: &Connection) -> Result<(), DbError> {
-        let all = [Some(&self.database), self.log.as_ref(), self.index.as_ref()];
-        if let Some(gone) = all.into_iter().flatten().find(|file| file.is_gone()) {
-            self.rescue(connection);
-            return Err(gone.refused("moved or deleted"));
-        }
+        self.check_names(connection)?;
         match &self.log {
             Some(log) if self.is_short(log, connection)? => Err(log.refused("shortened")),
             _ => Ok(()),
+        }
+    }
+
+    /// The part of [`Files::check`] that is worth its time after a commit, too.
+    ///
+    /// # Errors
+    /// As [`Files::check`].
+    pub(super) fn check_names(&self, connection: &Connection) -> Result<(), DbError> {
+        let all = [Some(&self.database), self.log.as_ref(), self.index.as_ref()];
+        match all.into_iter().flatten().find(|file| file.is_gone()) {
+            Some(gone) => {
+                self.rescue(connection);
+                Err(gone.refused("moved or deleted"))
+            }
+            None => Ok(()),
         }
     }
 
@@ -144,15 +155,15 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 
 /// Which of the files, or that their folder, is not this user's to write: the engine says only that something is.
 pub(super) fn not_writable(path: &Path) -> Option<String> {
-    let refuses = |path: &Path| path.exists() && access(path, Access::WRITE_OK).is_err();
-    let refused =
+    let is_refused = |path: &Path| path.exists() && access(path, Access::WRITE_OK).is_err();
+    let may_not =
         |what: &str, path: &Path| format!("this user may not write to the {what} {}", path.display());
     for file in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {
-        if refuses(&file) {
-            return Some(refused("file", &file));
+        if is_refused(&file) {
+            return Some(may_not("file", &file));
         }
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let why = ", in which the database needs files of its own beside it (-wal, -shm)";
-    refuses(folder).then(|| format!("{}{why}", refused("folder", folder)))
+    is_refused(folder).then(|| may_not("folder", folder) + why)
 }

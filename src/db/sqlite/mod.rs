@@ -41,7 +41,7 @@ const WRITER_CACHE_KIB: i64 = 40 * 1024;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a migration waits for another: that one may be copying a million rows.
 const MIGRATION_PATIENCE: Duration = Duration::from_mins(1);
-/// What is said of a file that may not be written, where nothing more is known.
+/// The message for a file that may not be written, where nothing more is known.
 const NOT_WRITABLE: &str = "this user may not write to it";
 /// How often the switch to WAL is tried again.
 const WAL_RETRY: Duration = Duration::from_millis(10);
@@ -119,7 +119,7 @@ impl Writer {
         // Of two checkpoints at a time one is refused, and this one is the last.
         self.checkpointer = None;
         if self.files.as_ref().is_some_and(|files| files.check(&self.connection).is_err()) {
-            // What is there now is not ours to write to.
+            // The files there now are not ours to write to.
             let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
             return;
         }
@@ -194,7 +194,7 @@ impl Tx<'_> {
         self.open = false;
         // Where it went to a file that is gone, it goes with this process.
         self.files
-            .map_or(Ok(()), |files| files.check(self.connection))
+            .map_or(Ok(()), |files| files.check_names(self.connection))
             .map_err(|error| DbError::Unknown(error.to_string()))?;
         if let Some(checkpointer) = self.checkpointer {
             checkpointer.wake();
@@ -361,6 +361,29 @@ mod tests {
             let log = std::fs::metadata(folder.path().join("a.db-wal")).map_or(0, |log| log.len());
             assert_eq!(log, 0, "round {round}");
         }
+    }
+
+    #[test]
+    fn what_is_committed_to_a_log_without_a_name_is_not_confirmed_and_yet_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let mut writer = Writer::open(&path).unwrap();
+        let tx = writer.begin().unwrap();
+        tx.execute_batch("create table t (a)").unwrap();
+        tx.commit().unwrap();
+        let tx = writer.begin().unwrap();
+        tx.execute_batch("insert into t values (1)").unwrap();
+        std::fs::remove_file(folder.path().join("a.db-wal")).unwrap();
+
+        let told = tx.commit();
+
+        assert!(matches!(&told, Err(DbError::Unknown(what)) if what.contains("a.db-wal")), "{told:?}");
+        assert!(matches!(writer.begin().map(drop), Err(DbError::Unwritable(_))));
+        // As after a crash, in which what the process still knows is lost.
+        let copy = folder.path().join("copy.db");
+        std::fs::copy(&path, &copy).unwrap();
+        let kept = query(&open_reader(&copy).unwrap(), "select a from t", &[], |row| row.int(0));
+        assert_eq!(kept, Ok(vec![1]));
     }
 
     #[test]

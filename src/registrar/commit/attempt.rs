@@ -4,7 +4,7 @@ use super::Books;
 use super::head::Head;
 use crate::db::{DbError, Need, Pulse, missing_rights};
 
-/// What a batch may do to our own tables.
+/// Rights on our own tables that some batch needs.
 const OURS: [Need; 23] = [
     ("matricula_migrations", "select"),
     ("log_head", "select"),
@@ -30,9 +30,9 @@ const OURS: [Need; 23] = [
     ("kept_columns", "insert"),
     ("kept_columns", "delete"),
 ];
-/// What nothing works without.
+/// Rights that everything needs.
 const READS: [Need; 2] = [("students", "select"), ("courses", "select")];
-/// What the owner of a found table may keep to another program from the beginning; the migration has said so.
+/// Rights that the owner of a found table may never have granted; the migration reports that.
 const THEIRS: [Need; 6] = [
     ("students", "insert"),
     ("students", "update"),
@@ -48,8 +48,8 @@ impl Books {
         self.writer.pulse()
     }
 
-    /// Tries whether this connection can write at all, before anybody relies on it. What the role may not do with found
-    /// tables now is no trouble later.
+    /// Checks that this connection can write, before the server starts. A right on a found table that is missing now will not
+    /// make it unready later.
     ///
     /// # Errors
     /// Why it cannot.

@@ -34,7 +34,7 @@ impl Database {
     pub(crate) fn file() -> Self {
         let folder = TempDir::new().unwrap();
         let argument = folder.path().join("school.db").into_os_string();
-        let location = argument.clone().into();
+        let location = Location::parse(&argument).unwrap();
         Self(Arc::new(Kept { folder, argument, location, on: None }))
     }
 
@@ -44,7 +44,7 @@ impl Database {
         let name = format!("matricula_test_{}_{:08x}", std::process::id(), fastrand::u32(..));
         OtherProgram::at(&server).execute_batch(&format!("create database {name}")).unwrap();
         let argument: OsString = url_of(&server, &name).into();
-        let location = argument.clone().into();
+        let location = Location::parse(&argument).unwrap();
         let on = Some(Server { url: server, name });
         Self(Arc::new(Kept { folder, argument, location, on }))
     }
@@ -52,7 +52,7 @@ impl Database {
     /// A database that is somebody else's to make and to drop.
     pub(crate) fn at(url: String) -> Self {
         let argument = OsString::from(url);
-        let (folder, location) = (TempDir::new().unwrap(), argument.clone().into());
+        let (folder, location) = (TempDir::new().unwrap(), Location::parse(&argument).unwrap());
         Self(Arc::new(Kept { folder, argument, location, on: None }))
     }
 

@@ -1,0 +1,173 @@
+//! What a proxy, a standby or one of several nodes says in the place of a primary. It is no failure of this program: the
+//! answer is found out, or the client is asked to come again.
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use xtask::postgres::Server;
+
+use crate::school::{Database, OtherProgram, School};
+
+const PASS: u8 = 0;
+/// The commit is made, and its answer is an error.
+const DENY_COMMIT: u8 = 1;
+/// The transaction is not begun, as on a standby.
+const DENY_BEGIN: u8 = 2;
+/// The connection is not made, as by a pooler that has lost its server.
+const DENY_CONNECTION: u8 = 3;
+
+/// A proxy that lies as it is told, once each time.
+#[derive(Clone, Default)]
+struct Proxy {
+    lie: Arc<AtomicU8>,
+    told: Arc<AtomicUsize>,
+}
+
+impl Proxy {
+    async fn before(server: &Server) -> (Self, SocketAddr) {
+        let proxy = Self::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, server) =
+            (listener.local_addr().unwrap(), SocketAddr::from(([127, 0, 0, 1], server.port())));
+        let carrier = proxy.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(carrier.clone().carry(client, server));
+            }
+        });
+        (proxy, address)
+    }
+
+    fn lies(&self, lie: u8) {
+        self.lie.store(lie, Ordering::SeqCst);
+    }
+
+    fn is_time_for(&self, lie: u8) -> bool {
+        let is_time = self.lie.compare_exchange(lie, PASS, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+        self.told.fetch_add(usize::from(is_time), Ordering::SeqCst);
+        is_time
+    }
+
+    async fn carry(self, mut client: TcpStream, server: SocketAddr) -> std::io::Result<()> {
+        let mut server = TcpStream::connect(server).await?;
+        let (mut asked, mut answered) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+        if self.is_time_for(DENY_CONNECTION) {
+            let _ = client.read(&mut asked).await?;
+            return client.write_all(&error("08P01", "server conn crashed?")).await;
+        }
+        let says = |asked: &[u8], words: &[u8]| asked.windows(words.len()).any(|bytes| bytes == words);
+        loop {
+            tokio::select! {
+                length = client.read(&mut asked) => {
+                    let asked = &asked[..length?];
+                    if asked.is_empty() {
+                        return Ok(());
+                    }
+                    if says(asked, b"begin isolation") && self.is_time_for(DENY_BEGIN) {
+                        let said = error("0A000", "cannot set transaction read-write mode during recovery");
+                        client.write_all(&[said, READY.to_vec()].concat()).await?;
+                        continue;
+                    }
+                    server.write_all(asked).await?;
+                    if says(asked, b"commit\0") && self.is_time_for(DENY_COMMIT) {
+                        let _ = server.read(&mut answered).await?;
+                        let said = error("XX000", "failure on connection marked as essential");
+                        client.write_all(&[said, READY.to_vec()].concat()).await?;
+                    }
+                }
+                length = server.read(&mut answered) => match length? {
+                    0 => return Ok(()),
+                    length => client.write_all(&answered[..length]).await?,
+                }
+            }
+        }
+    }
+}
+
+/// Ready for the next query, outside a transaction.
+const READY: &[u8] = b"Z\0\0\0\x05I";
+
+fn error(code: &str, message: &str) -> Vec<u8> {
+    let body = format!("SERROR\0VERROR\0C{code}\0M{message}\0\0");
+    let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
+    [b"E", &length[..], body.as_bytes()].concat()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_fails_with_anything_but_a_refusal_is_looked_for_in_the_log() {
+    let server = Server::start().unwrap();
+    let (proxy, address) = Proxy::before(&server).await;
+    let school =
+        School::open_at(&Database::at(format!("postgres://postgres@{address}/postgres?sslmode=disable")))
+            .await;
+    let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
+
+    proxy.lies(DENY_COMMIT);
+    ana.enrolls_in(&algebra).await.is_created();
+
+    assert_eq!(proxy.told.load(Ordering::SeqCst), 1);
+    assert_eq!(school.log().await, ["student.created", "course.created", "enrollment.created"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_that_is_passed_by_and_a_proxy_without_a_server_are_waited_for() {
+    let server = Server::start().unwrap();
+    let (proxy, address) = Proxy::before(&server).await;
+    let school =
+        School::open_at(&Database::at(format!("postgres://postgres@{address}/postgres?sslmode=disable")))
+            .await;
+    for (number, lie) in [DENY_BEGIN, DENY_CONNECTION].into_iter().enumerate() {
+        proxy.lies(lie);
+        // A new connection is the first that hears it.
+        let other = OtherProgram::at(&server.url());
+        other
+            .execute_batch(
+                "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'matricula'",
+            )
+            .unwrap();
+        school.post("/api/v1/courses", json!({"name": "Algebra", "level": "one"})).await.is_created();
+        school.get("/api/v1/courses").await.is_ok();
+        assert_eq!(proxy.told.load(Ordering::SeqCst), number + 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_has_become_a_standby_is_away_until_it_is_promoted() {
+    let mut server = Server::start().unwrap();
+    let database = Database::at(server.url());
+    let school = School::open_at(&database).await;
+    let course = || school.post("/api/v1/courses", json!({"name": "Algebra", "level": "one"}));
+    course().await.is_created();
+    tokio::task::block_in_place(|| {
+        server.stop().unwrap();
+        File::create(server.data().join("standby.signal")).unwrap();
+        server.start_again().unwrap();
+    });
+
+    let refused = course().await.is_refused(503, "overloaded");
+    assert!(refused["detail"].as_str().unwrap().contains("nothing was changed"), "{refused}");
+    school.get("/readyz").await.is_refused(503, "overloaded");
+    school.get("/api/v1/courses").await.is_ok();
+
+    assert_eq!(OtherProgram::at(&server.url()).column("select pg_promote()"), ["t"]);
+    assert!(fs::metadata(server.data().join("standby.signal")).is_err());
+    course().await.is_created();
+    school.get("/readyz").await.is_ok();
+}
+
+#[tokio::test]
+async fn what_a_constraint_refuses_at_the_commit_is_refused() {
+    let database = Database::new();
+    database.runs(
+        "create table students (id integer primary key, name text, email text unique deferrable initially deferred)",
+    );
+    let school = School::open_at(&database).await;
+    let ana = json!({"name": "Ana", "email": "ana@example.edu"});
+    school.post("/api/v1/students", ana.clone()).await.is_created();
+    school.post("/api/v1/students", ana).await.is_refused(409, "row-refused");
+}

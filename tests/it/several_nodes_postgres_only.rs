@@ -1,0 +1,108 @@
+//! A database whose tables lie on several nodes is refused. Citus is not there: these are its catalogs, with its columns.
+
+use std::fmt::Write as _;
+
+use matricula::adoption;
+use matricula::clock::Clock;
+
+use crate::school::{Database, School};
+
+const CATALOGS: &str = "
+    create table pg_dist_partition (
+        logicalrelid regclass not null, partmethod \"char\" not null, partkey text, colocationid integer not null default 0,
+        repmodel \"char\" not null default 's', autoconverted boolean not null default false
+    );
+    create table pg_dist_shard (
+        logicalrelid regclass not null, shardid bigint not null, shardstorage \"char\" not null,
+        shardminvalue text, shardmaxvalue text
+    );
+    create table pg_dist_placement (
+        placementid bigint not null, shardid bigint not null, shardstate integer not null, shardlength bigint not null,
+        groupid integer not null
+    );";
+
+/// A database of ours in a cluster that has placed these tables so: name, method, and the group of each shard's placement.
+async fn placed(tables: &[(&str, &str, &[i64])]) -> Database {
+    let database = School::open().await.close().await;
+    let mut script = CATALOGS.to_owned();
+    let mut shard = 102_008;
+    for (name, method, groups) in tables {
+        write!(script, "insert into pg_dist_partition values ('{name}', '{method}', null, 3, 't');").unwrap();
+        for group in *groups {
+            // The shards of a divided table have a node each; a copied table has one shard on every node.
+            if *method == "h" || *group == groups[0] {
+                shard += 1;
+                write!(script, "insert into pg_dist_shard values ('{name}', {shard}, 't', null, null);")
+                    .unwrap();
+            }
+            write!(script, "insert into pg_dist_placement values ({shard}, {shard}, 1, 0, {group});")
+                .unwrap();
+        }
+    }
+    database.other_program().execute_batch(&script).unwrap();
+    database
+}
+
+const OURS: [&str; 9] = [
+    "students",
+    "courses",
+    "student_courses",
+    "events",
+    "log_head",
+    "course_seats",
+    "waitlist",
+    "idempotency_keys",
+    "matricula_migrations",
+];
+
+async fn refusal(database: &Database) -> String {
+    let served = matricula::school::School::open(database.location(), Clock::Wall, None).await.unwrap_err();
+    let migrated = adoption::migrate(database.location(), &Clock::Wall).await.unwrap_err();
+    let looked_at = adoption::dry_run(database.location(), &Clock::Wall).await.unwrap_err();
+    assert_eq!(format!("{served:#}"), migrated.to_string());
+    assert_eq!(looked_at.to_string(), migrated.to_string());
+    migrated.to_string()
+}
+
+#[tokio::test]
+async fn a_table_that_is_divided_over_nodes_is_refused_with_what_works() {
+    let database = placed(&[("students", "h", &[1, 2, 1, 2]), ("courses", "n", &[0, 1, 2])]).await;
+    let told = refusal(&database).await;
+    for words in [
+        "its tables lie on several nodes",
+        "students divided over the nodes 1, 2",
+        "courses copied to the nodes 0, 1, 2",
+        "events on node 0",
+        "a seat would be sold twice",
+        "one institution, one schema, one node",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn tables_that_lie_whole_on_different_nodes_are_refused() {
+    let told = refusal(&placed(&[("student_courses", "n", &[2])]).await).await;
+    assert!(told.contains("student_courses on node 2") && told.contains("log_head on node 0"), "{told}");
+}
+
+#[tokio::test]
+async fn a_schema_that_lies_whole_on_one_node_is_served() {
+    let tables = OURS.map(|name| (name, "n", &[2_i64][..]));
+    let database = placed(&tables).await;
+    let school = School::open_at(&database).await;
+    let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
+    ana.enrolls_in(&algebra).await.is_created();
+}
+
+#[tokio::test]
+async fn what_another_schema_divides_is_its_own() {
+    let database = placed(&[]).await;
+    database.runs(
+        "create schema other; create table other.students (id bigint);
+         insert into pg_dist_partition values ('other.students', 'h', null, 3, 's');
+         insert into pg_dist_shard values ('other.students', 1, 't', null, null), ('other.students', 2, 't', null, null);
+         insert into pg_dist_placement values (1, 1, 1, 0, 1), (2, 2, 1, 0, 2);",
+    );
+    drop(School::open_at(&database).await);
+}

@@ -123,7 +123,7 @@ impl Facts {
                 | Event::CourseDeleted(_)
                 | Event::SeatsSet { .. }
                 | Event::SeatsRemoved(_) => {
-                    debug_assert!(false, "no operation of a batch does this: {event:?}")
+                    debug_assert!(false, "no operation of a batch does this: {event:?}");
                 }
             }
         }

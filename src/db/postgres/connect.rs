@@ -47,7 +47,7 @@ pub(super) struct Session {
 pub(super) async fn connect(address: &Address, reach: Reach) -> Result<Session, DbError> {
     let mut config = address.config.clone();
     let own = config.get_options().map(str::to_owned);
-    let by_key = (reach == Reach::Key).then_some(BY_KEY);
+    let by_key = (reach != Reach::Scan).then_some(BY_KEY);
     let options = own.as_deref().into_iter().chain(by_key).chain([DIRECT]);
     config.options(options.collect::<Vec<_>>().join(" "));
     match connect_within(address, &config).await {

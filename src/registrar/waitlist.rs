@@ -279,7 +279,7 @@ mod tests {
     }
 
     fn changes() -> impl Strategy<Value = Vec<Change>> {
-        let student = || 1..40_i64;
+        let student = || 1..16_i64;
         let change = prop_oneof![
             8 => student().prop_map(Change::Join),
             2 => (student(), 1..300_i64).prop_map(|(student, seq)| Change::ComeBack(student, seq)),
@@ -287,7 +287,7 @@ mod tests {
             1 => Just(Change::Compact),
             1 => Just(Change::Rebuild),
         ];
-        proptest::collection::vec(change, 1..300)
+        proptest::collection::vec(change, 1..120)
     }
 
     /// Nobody twice, and no two at one place.
@@ -320,7 +320,7 @@ mod tests {
                 }
                 prop_assert_eq!((waitlist.len(), waitlist.is_empty()), (naive.len(), naive.is_empty()));
                 prop_assert!(waitlist.iter().eq(naive.values()));
-                for student in (1..40).map(StudentId) {
+                for student in (1..16).map(StudentId) {
                     let position = (1..).zip(naive.values()).find(|(_, w)| w.student_id == student);
                     prop_assert_eq!(waitlist.position(student), position);
                     prop_assert_eq!(waitlist.get(student), position.map(|(_, waiting)| waiting));

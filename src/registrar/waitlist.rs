@@ -252,9 +252,11 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::seats::Limits;
-    use super::super::{Answer, Command, Course, CourseId, Done, Facts, Operation, Refusal, Role, carry_out};
     use super::*;
+    use crate::registrar::seats::Limits;
+    use crate::registrar::{
+        Answer, Command, Course, CourseId, Done, Facts, Operation, Refusal, Role, carry_out,
+    };
 
     const ALGEBRA: CourseId = CourseId(7);
 
@@ -336,7 +338,7 @@ mod tests {
     fn rush(count: i64) -> Facts {
         let course = Course { id: ALGEBRA, name: None, level: None, seats: None };
         let limits = Limits { capacity: Some(1), waitlist_capacity: 1_000_000, ..Limits::default() };
-        let student = |id| super::super::Student { id: StudentId(id), name: None, email: None };
+        let student = |id| crate::registrar::Student { id: StudentId(id), name: None, email: None };
         let mut facts = Facts {
             last_seq: count,
             students: (0..=count + 2 * OPERATIONS).map(|id| (StudentId(id), student(id))).collect(),

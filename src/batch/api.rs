@@ -24,13 +24,14 @@ pub fn routes() -> OpenApiRouter<App> {
 ///
 /// 1 to 10,000 operations, 8 MiB at most; one result an operation, in order. With `mode=each` what can be done is done, in
 /// a few commits; with `mode=all` all of it in one commit, or nothing: then those that stood in the way say why, and the
-/// others have the status 424.
+/// others have the status 424. Everybody else waits for that commit, so `mode=all` takes 1,000 operations at most.
 #[utoipa::path(post, path = "/api/v1/enrollments/batch", tag = "enrollments", params(HowMany), request_body = Vec<NewOperation>)]
 async fn carry_out(
     State(app): State<App>,
     Query(wanted): Query<HowMany>,
     JsonArray(drafts): JsonArray<NewOperation>,
 ) -> Result<Parts<OperationResult>, Refused<(RowRefused,)>> {
+    wanted.mode.takes(drafts.len())?;
     let operations = drafts.into_iter().map(Operation::from).collect();
     Ok(match wanted.mode {
         Mode::Each => super::each(&app.registrar, operations, origin()).await?,
@@ -151,6 +152,18 @@ enum Mode {
     #[default]
     Each,
     All,
+}
+
+impl Mode {
+    fn takes(self, operations: usize) -> Result<(), Problem> {
+        if self == Self::Each || operations <= super::MAX_TOGETHER {
+            return Ok(());
+        }
+        let most = super::MAX_TOGETHER;
+        let detail =
+            format!("must have {most} objects at most with mode=all, which keeps everybody else waiting");
+        Err(fields::invalid(vec![serde_json::json!({"pointer": "", "detail": detail})]))
+    }
 }
 
 impl Parameters for HowMany {

@@ -14,6 +14,10 @@ use crate::registrar::{Command, Done, Operation, Origin, Refusal, Registrar};
 /// Operations that share a commit, where each is done for itself: few enough that others come in between.
 const PART: usize = 500;
 
+/// Operations that are done or withheld together at most. They are one commit, for which everybody else who writes waits: in a
+/// school of a million students, on one core, up to a quarter of a second where each of them also moves somebody up.
+pub const MAX_TOGETHER: usize = 1_000;
+
 /// All of it or nothing, in one commit.
 ///
 /// # Errors

@@ -1,8 +1,9 @@
 //! What is read of courses.
 
-use crate::db::{Db, DbError, Row, folded};
+use crate::db::{Db, DbError, Reach, Row, folded};
 use crate::http::paging::{Direction, Listed, Listing, Search, Sorted};
 use crate::registrar::{Course, CourseId, SeatCount};
+use crate::seats::store::FEW;
 
 /// What the list can be sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, utoipa::ToSchema)]
@@ -24,10 +25,15 @@ pub enum Sort {
 pub async fn find(db: &Db, id: CourseId) -> Result<Option<Course>, DbError> {
     let sql = concat!(
         "select cast(id as bigint), cast(name as text), cast(level as text), null, ",
-        seats!(),
-        " where id = cast($1 as bigint)"
+        seats!(" limit $1"),
+        " where id = cast($2 as bigint)"
     );
-    db.query_opt(sql, [id.0.into()], course).await
+    let found = db.query_opt(sql, [(FEW + 1).into(), id.0.into()], course).await?;
+    let seats = found.as_ref().and_then(|course| course.seats.as_ref());
+    if seats.is_none_or(|seats| seats.enrolled.max(seats.waitlisted) <= FEW) {
+        return Ok(found);
+    }
+    Ok(db.read(Reach::Range, sql, [i64::MAX.into(), id.0.into()], course).await?.pop())
 }
 
 /// All courses that match, in order.
@@ -44,7 +50,9 @@ pub fn list(search: Option<&Search>, sort: Sort, direction: Direction) -> Listin
     };
     let count = if search.is_some() { COUNT_MATCHING } else { "select count(*) from courses" };
     let order = format!("courses.{sort:?}.{direction:?}");
-    Sorted { count, rows, map: listed, search, order, direction, by_text: sort != Sort::Id }.listing()
+    // A page counts the students of each of its courses.
+    let reach = Reach::Range;
+    Sorted { count, rows, map: listed, search, order, direction, by_text: sort != Sort::Id, reach }.listing()
 }
 
 macro_rules! matching {
@@ -56,14 +64,19 @@ use matching;
 
 const COUNT_MATCHING: &str = concat!("select count(*) from courses where ", matching!());
 
-/// How full a course is, nulls where nothing limits it; and where all of this is read from.
+/// How full a course is, counted as far as the limit, nulls where nothing limits it; and where all of this is read from.
 macro_rules! seats {
-    () => {
-        "cs.capacity, case when cs.course_id is not null then \
-         (select count(*) from student_courses sc join students s on s.id = sc.student_id \
-         where sc.course_id = courses.id) end, \
-         (select count(*) from waitlist w join students s on s.id = w.student_id where w.course_id = cs.course_id) \
-         from courses left join course_seats cs on cs.course_id = courses.id"
+    ($limit:literal) => {
+        concat!(
+            "cs.capacity, case when cs.course_id is not null then \
+             (select count(*) from (select 1 from student_courses sc join students s on s.id = sc.student_id \
+             where sc.course_id = courses.id",
+            $limit,
+            ") few) end, (select count(*) from (select 1 from waitlist w join students s on s.id = w.student_id \
+             where w.course_id = cs.course_id",
+            $limit,
+            ") few) from courses left join course_seats cs on cs.course_id = courses.id"
+        )
     };
 }
 use seats;
@@ -74,7 +87,7 @@ macro_rules! rows {
             "select cast(id as bigint), cast(name as text), cast(level as text), ",
             $key,
             ", ",
-            seats!(),
+            seats!(""),
             " where (cast($1 as text) is null or ",
             matching!(),
             ") and ",

@@ -1,5 +1,5 @@
 /// A bound parameter. A null keeps its type: PostgreSQL asks for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Arg {
     /// A 64-bit integer or its null.
     Int(Option<i64>),

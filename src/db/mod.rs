@@ -7,6 +7,7 @@
 mod args;
 pub mod catalog;
 mod chunks;
+mod counts;
 mod error;
 mod location;
 pub mod migrate;
@@ -21,8 +22,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::Stream;
+use tokio::sync::oneshot;
 
 pub use self::args::Arg;
+use self::counts::Counts;
 pub use self::error::DbError;
 pub use self::location::{BadLocation, Location};
 pub use self::patience::Patience;
@@ -39,15 +42,17 @@ pub type Rows<T> = Pin<Box<dyn Stream<Item = Result<Vec<T>, DbError>> + Send>>;
 /// How much of a table a read goes through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// Some rows, found by key.
+    /// Some rows, found by key: microseconds.
     Key,
-    /// All of them.
+    /// A range of an index, however long it is, as for a count: milliseconds.
+    Range,
+    /// All rows, each of which is looked at: up to seconds.
     Scan,
 }
 
 /// The reading side of one database. Cheap to clone; reads never wait for writes.
 #[derive(Clone, Debug)]
-pub struct Db(Readers);
+pub struct Db(Readers, Arc<Counts>);
 
 #[derive(Clone, Debug)]
 enum Readers {
@@ -61,10 +66,11 @@ impl Db {
     /// # Errors
     /// When it cannot be opened as a database.
     pub fn open(location: &Location) -> Result<Self, DbError> {
-        Ok(Self(match location {
+        let readers = match location {
             Location::File(path) => Readers::Sqlite(Arc::new(sqlite::Readers::start(path)?)),
             Location::Server(url) => Readers::Postgres(Arc::new(postgres::Readers::start(url.address()?)?)),
-        }))
+        };
+        Ok(Self(readers, Arc::default()))
     }
 
     /// One read by key, all of its rows.
@@ -108,6 +114,31 @@ impl Db {
         map: Map<T>,
     ) -> Result<Option<T>, DbError> {
         Ok(self.query(sql, args, map).await?.into_iter().next())
+    }
+
+    /// Counts by a statement that reads one integer. Clients that ask for the same count before it begins share its answer,
+    /// and one count of a reach is made at a time: however many count, nobody else waits behind them.
+    ///
+    /// # Errors
+    /// As [`Db::query`].
+    pub async fn count(&self, reach: Reach, sql: &'static str, args: Vec<Arg>) -> Result<i64, DbError> {
+        let counted = move |db: Self, args| async move {
+            let counted = db.read(reach, sql, args, |row| row.int(0)).await?;
+            Ok(counted.into_iter().sum())
+        };
+        if reach == Reach::Key {
+            return counted(self.clone(), args).await;
+        }
+        let (key, db) = ((sql, args), self.clone());
+        let (answer, answered) = oneshot::channel();
+        if self.1.join(&key, answer)? {
+            // On its own: the client that asked first may go away, and the others still wait.
+            tokio::spawn(async move {
+                let count = counted(db.clone(), key.1.clone());
+                db.1.make(reach, &key, count).await;
+            });
+        }
+        answered.await.map_err(|_| DbError::Engine("a count stopped in the middle".to_owned()))?
     }
 
     /// What migrations have tokens for, on this engine.

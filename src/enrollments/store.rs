@@ -56,6 +56,7 @@ pub fn courses_of_at(student_id: StudentId, time: &Time, beginning: i64) -> Shor
 pub fn roster_of(course_id: CourseId) -> Listing<RosterEntry> {
     Listing {
         reach: Reach::Key,
+        count_reach: Reach::Range,
         order: format!("roster-of-{course_id}"),
         count: "select count(*) from student_courses sc join courses c on c.id = sc.course_id \
                 join students s on s.id = sc.student_id where sc.course_id = $1",
@@ -73,7 +74,9 @@ pub fn roster_of(course_id: CourseId) -> Listing<RosterEntry> {
 #[must_use]
 pub fn roster_of_at(course_id: CourseId, time: &Time, beginning: i64) -> Listing<RosterEntry> {
     Listing {
-        reach: Reach::Key,
+        // Whoever stood then is known only once all that the log has of the course is read.
+        reach: Reach::Range,
+        count_reach: Reach::Range,
         order: format!("roster-of-{course_id}-at-{}", time.0),
         count: concat!("select count(*) from (", standing!("course_id", "student_id"), ") e"),
         count_args: vec![course_id.0.into(), time.0.as_str().into(), 0.into(), beginning.into()],
@@ -138,8 +141,8 @@ pub async fn steps(
                sum(case when type = 'enrollment.dropped' then -1 else 1 end) from events where course_id = $2 and seq > $3 and type in \
                ('enrollment.created', 'enrollment.adopted', 'enrollment.dropped', 'waitlist.promoted') \
                group by 1 order by 1";
-    db.query(sql, [precision.into(), id.0.into(), beginning.into()], |row| Ok((row.text(0)?, row.int(1)?)))
-        .await
+    let args = [precision.into(), id.0.into(), beginning.into()];
+    db.read(Reach::Range, sql, args, |row| Ok((row.text(0)?, row.int(1)?))).await
 }
 
 /// The enrollments of `$1` that stood at the time `$2`, those after `$3`. Of each the log tells twice at most, that it

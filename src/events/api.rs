@@ -49,7 +49,12 @@ async fn list(
         let told = told.ok_or_else(|| Problem::overloaded("More listen already than the server takes."))?;
         return Ok(ListOrStream::Stream(EventStream(told.boxed())));
     }
-    let after = wanted.after.map(|Number(seq)| Cursor { order: PLAIN.to_owned(), text: None, id: seq });
+    let after = wanted.after.map(|Number(seq)| Cursor {
+        order: PLAIN.to_owned(),
+        text: None,
+        id: seq,
+        total: wanted.total.map(|Number(total)| total),
+    });
     let page = Page::of(wanted.limit, after, PLAIN)?;
     Ok(ListOrStream::List(store::list(&filter).read(&app.db, &page, &here).await?))
 }
@@ -92,6 +97,11 @@ struct LogPart {
     #[serde(deserialize_with = "from_text")]
     #[param(value_type = Option<i64>, minimum = 0, maximum = 9_007_199_254_740_991_i64)]
     after: Option<Number>,
+    /// How many entries match, from the `Link` of the page before: given with `after`, it is said again as `X-Total-Count`
+    /// instead of counted.
+    #[serde(deserialize_with = "from_text")]
+    #[param(value_type = Option<i64>, minimum = 0, maximum = 9_007_199_254_740_991_i64)]
+    total: Option<Number>,
     /// Entries a page; without it the list is complete.
     #[serde(deserialize_with = "from_text")]
     #[param(value_type = Option<i64>, minimum = 1, maximum = 10_000)]
@@ -121,7 +131,7 @@ impl LogPart {
 }
 
 impl Parameters for LogPart {
-    const KNOWN: &'static [&'static str] = &["after", "limit", "student_id", "course_id", "type"];
+    const KNOWN: &'static [&'static str] = &["after", "total", "limit", "student_id", "course_id", "type"];
 }
 
 #[derive(Debug)]

@@ -24,7 +24,9 @@ pub fn list(wanted: &Filter) -> Listing<LogEntry> {
         rows,
         args: Box::new(args),
         map: listed,
-        reach: Reach::Key,
+        reach: reach(wanted),
+        // How many there are in all is a number of one row.
+        count_reach: if *wanted == Filter::default() { Reach::Key } else { Reach::Range },
     }
 }
 
@@ -36,7 +38,16 @@ pub async fn after(db: &Db, filter: &Filter, after: i64, most: usize) -> Result<
     let (_, sql) = matching(filter);
     let mut args = args(filter);
     args.extend([after.into(), i64::try_from(most).unwrap_or(i64::MAX).into()]);
-    db.query(sql, args, entry).await
+    db.read(reach(filter), sql, args, entry).await
+}
+
+/// What it takes to read a few entries that match. For a course and a type no index has both: all that was ever said of the
+/// course may have to be looked at. A student has few entries.
+fn reach(filter: &Filter) -> Reach {
+    match (filter.student_id, filter.course_id, filter.kind) {
+        (None, Some(_), Some(_)) => Reach::Range,
+        _ => Reach::Key,
+    }
 }
 
 /// The latest entries about a student or a course before `before`, the last first, with the names of whom they are about.

@@ -2,6 +2,7 @@
 
 pub mod beside;
 pub mod conditional;
+pub mod cursor;
 pub mod extract;
 pub mod fields;
 pub mod host;

@@ -281,7 +281,10 @@ impl IntoResponses for NoContent {
 impl<T: ToSchema> IntoResponses for List<T> {
     fn responses() -> Responses {
         let headers = [
-            ("X-Total-Count", "Rows that match, before paging."),
+            (
+                "X-Total-Count",
+                "Rows that match, before paging. Counted for the first page; those behind its `Link` say it again.",
+            ),
             ("Link", "The next page (RFC 8288), while there is more."),
         ];
         let array = utoipa::openapi::schema::ArrayBuilder::new().items(schema_of::<T>()).build();

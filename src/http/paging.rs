@@ -9,12 +9,11 @@ use axum::http::header::HOST;
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderValue, Uri};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use futures_util::StreamExt as _;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+pub use super::cursor::{Cursor, PLAIN};
 use super::extract::{Parameters, from_text};
 use super::fields::invalid;
 use super::problem::Problem;
@@ -66,33 +65,6 @@ impl Parameters for Part {
     const KNOWN: &'static [&'static str] = &["limit", "after"];
 }
 
-/// A place in a list: the row that was told last.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    /// Which order the list is in; a cursor is good for that order only.
-    pub order: String,
-    /// What the list is sorted by, when that is not the id.
-    pub text: Option<String>,
-    /// The last key of the order.
-    pub id: i64,
-}
-
-impl Cursor {
-    fn encode(&self) -> String {
-        BASE64.encode(serde_json::json!([self.order, self.text, self.id]).to_string())
-    }
-}
-
-impl FromStr for Cursor {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parts = BASE64.decode(text).ok().and_then(|json| serde_json::from_slice(&json).ok());
-        let (order, text, id) = parts.ok_or("must be a cursor from a `Link` header of this list")?;
-        Ok(Self { order, text, id })
-    }
-}
-
 /// Which part of a list is wanted.
 #[derive(Debug)]
 pub struct Page {
@@ -133,6 +105,8 @@ pub struct Listing<T> {
     pub map: Map<Listed<T>>,
     /// How much of a table it takes to read a page.
     pub reach: Reach,
+    /// How much of a table it takes to count the rows: hardly ever less than a range.
+    pub count_reach: Reach,
 }
 
 /// A list that can be searched and sorted.
@@ -151,13 +125,15 @@ pub struct Sorted<'a, T> {
     pub direction: Direction,
     /// Whether it is sorted by a text, or by the id alone.
     pub by_text: bool,
+    /// How much of a table it takes to read a page in the order of the id, where nothing is searched for.
+    pub reach: Reach,
 }
 
 impl<T: 'static> Sorted<'_, T> {
     /// As a listing.
     #[must_use]
     pub fn listing(self) -> Listing<T> {
-        let Self { count, rows, map, search, order, direction, by_text } = self;
+        let Self { count, rows, map, search, order, direction, by_text, reach } = self;
         let pattern = search.map(Search::pattern);
         let count_args = pattern.iter().map(|pattern| pattern.as_str().into()).collect();
         let before_all = if direction == Direction::Asc { 0 } else { i64::MAX };
@@ -169,8 +145,9 @@ impl<T: 'static> Sorted<'_, T> {
             args.push(after.map_or(before_all, |after| after.id).into());
             args
         };
-        let reach = if by_text || search.is_some() { Reach::Scan } else { Reach::Key };
-        Listing { order, count, count_args, rows, args: Box::new(args), map, reach }
+        let reach = if by_text || search.is_some() { Reach::Scan } else { reach };
+        let count_reach = if search.is_some() { Reach::Scan } else { Reach::Range };
+        Listing { order, count, count_args, rows, args: Box::new(args), map, reach, count_reach }
     }
 }
 
@@ -190,15 +167,14 @@ impl<T: Send + 'static> Listing<T> {
         }
         let total = match i64::try_from(rows.len()) {
             Ok(all) if !more && page.after.is_none() => all,
-            _ => db
-                .read(self.reach, self.count, self.count_args.clone(), |row| row.int(0))
-                .await?
-                .into_iter()
-                .sum(),
+            _ => match page.after.as_ref().and_then(|after| after.total) {
+                Some(counted) => counted,
+                None => db.count(self.count_reach, self.count, self.count_args.clone()).await?,
+            },
         };
         let last = rows.last().filter(|_| more).map(|last| {
             let order = self.order.clone();
-            Cursor { order, text: last.text.clone(), id: last.id }
+            Cursor { order, text: last.text.clone(), id: last.id, total: Some(total) }
         });
         let (next, rest) = match (last, page.limit) {
             (Some(last), Some(_)) => (Some(here.after(&last)), None),
@@ -246,7 +222,8 @@ impl<T: Send + 'static> ShortListing<T> {
         let more = rows.len() > page.most();
         rows.truncate(page.most());
         let last = rows.last().filter(|_| more);
-        let next = last.map(|last| here.after(&Cursor { order: self.order, text: None, id: last.id }));
+        let next =
+            last.map(|last| here.after(&Cursor { order: self.order, text: None, id: last.id, total: None }));
         Ok(List { total, next, rows: without_places(rows), rest: None })
     }
 }
@@ -336,17 +313,19 @@ impl Here {
     /// This address, of the part of its list after a row.
     #[must_use]
     pub fn after(&self, cursor: &Cursor) -> String {
-        let after = if cursor.order == PLAIN { cursor.id.to_string() } else { cursor.encode() };
         let base = match &self.base.0 {
             Some(url) => url.trim_end_matches('/').to_owned(),
             None => format!("http://{}", self.authority().unwrap_or_default()),
         };
         let mut url = format!("{base}{}?", self.asked.path());
         let query = form_urlencoded::parse(self.asked.query().unwrap_or_default().as_bytes());
-        for (name, value) in query.filter(|(name, _)| name != "after") {
+        for (name, value) in query.filter(|(name, _)| name != "after" && name != "total") {
             let _ = write!(url, "{}={}&", encoded(&name), encoded(&value));
         }
-        let _ = write!(url, "after={}", encoded(&after));
+        if let Some(total) = cursor.total.filter(|_| cursor.order == PLAIN) {
+            let _ = write!(url, "total={total}&");
+        }
+        let _ = write!(url, "after={}", encoded(&cursor.encode()));
         url
     }
 
@@ -355,9 +334,6 @@ impl Here {
         self.asked.authority().map(Authority::as_str).or_else(host)
     }
 }
-
-/// The order of a list whose cursors are plain numbers.
-pub const PLAIN: &str = "";
 
 /// Percent-encoded; also what stands between links (a comma) or ends them.
 fn encoded(text: &str) -> String {

@@ -138,7 +138,7 @@ impl Facts {
                 | Event::CourseVanished(_)
                 | Event::SeatsSet { .. }
                 | Event::SeatsRemoved(_) => {
-                    debug_assert!(false, "no operation of a batch does this: {event:?}")
+                    debug_assert!(false, "no operation of a batch does this: {event:?}");
                 }
             }
         }

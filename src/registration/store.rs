@@ -41,7 +41,7 @@ pub async fn tallies(db: &Db, after: i64, until: i64) -> Result<Vec<Tally>, DbEr
     // By its place in the log, and by no index of what is counted: it would be read from end to end.
     let sql = "select course_id, type, count(*) from (select seq, course_id, type from events where seq > $1 \
                order by seq limit $2) e where course_id is not null group by course_id, type";
-    db.query(sql, [after.into(), (until - after).into()], |row| {
+    db.read(Reach::Range, sql, [after.into(), (until - after).into()], |row| {
         Ok(Tally { course_id: row.int(0)?.into(), kind: row.text(1)?, count: row.int(2)? })
     })
     .await
@@ -60,7 +60,7 @@ pub async fn lately(
 ) -> Result<Vec<(String, i64, String)>, DbError> {
     let sql = "select type, count(*), min(at) from (select type, at from events where seq > $1 order by seq limit $2) e \
                where at > $3 group by type";
-    db.query(sql, [after.into(), most.into(), since.into()], |row| {
+    db.read(Reach::Range, sql, [after.into(), most.into(), since.into()], |row| {
         Ok((row.text(0)?, row.int(1)?, row.text(2)?))
     })
     .await

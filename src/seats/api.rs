@@ -64,7 +64,8 @@ async fn remove(
 
 /// The waitlist of a course
 ///
-/// In the order in which seats are given; `[]` when nobody waits. Complete without `limit`.
+/// In the order in which seats are given; `[]` when nobody waits. Complete without `limit`; in pages, positions are those of
+/// when the first page was read.
 #[utoipa::path(get, path = "/api/v1/courses/{course_id}/waitlist", tag = "seats", params(Part))]
 async fn waitlist(
     State(app): State<App>,

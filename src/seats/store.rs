@@ -1,9 +1,13 @@
 //! What is read of seats and waitlists.
 
 use super::WaitlistEntry;
-use crate::db::{Db, DbError, Reach};
-use crate::http::paging::{Listed, Listing};
-use crate::registrar::{CourseId, Limits, Place, Seats, StudentId, limits};
+use crate::db::{Arg, Db, DbError, Reach, Row};
+use crate::http::paging::{Cursor, Listed, Listing};
+use crate::registrar::{CourseId, Limits, MOST_SEATS, Place, Seats, StudentId, limits};
+
+/// Students of a course that are counted among the reads by key; whoever asks how full a larger one is must not hold up
+/// everybody else.
+pub const FEW: i64 = 1_000;
 
 /// The limits of a course, and how full it is; nothing when there is no such course.
 ///
@@ -11,14 +15,20 @@ use crate::registrar::{CourseId, Limits, Place, Seats, StudentId, limits};
 /// What the engine said.
 pub async fn find(db: &Db, id: CourseId) -> Result<Option<Seats>, DbError> {
     let sql = "select cs.capacity, coalesce(cs.waitlist_capacity, 0), cs.opens_at, cs.closes_at, \
-               (select count(*) from student_courses sc join students s on s.id = sc.student_id where sc.course_id = c.id), \
-               (select count(*) from waitlist w join students s on s.id = w.student_id where w.course_id = c.id) \
-               from courses c left join course_seats cs on cs.course_id = c.id where c.id = cast($1 as bigint)";
-    db.query_opt(sql, [id.0.into()], |row| {
+               (select count(*) from (select 1 from student_courses sc join students s on s.id = sc.student_id \
+               where sc.course_id = c.id limit $1) few), \
+               (select count(*) from (select 1 from waitlist w join students s on s.id = w.student_id \
+               where w.course_id = c.id limit $1) few) \
+               from courses c left join course_seats cs on cs.course_id = c.id where c.id = cast($2 as bigint)";
+    let map = |row: &Row<'_>| {
         let limits: Limits = limits(row, 0)?;
         Ok(Seats::of(limits, row.int(4)?, row.int(5)?))
-    })
-    .await
+    };
+    let found = db.query_opt(sql, [(FEW + 1).into(), id.0.into()], map).await?;
+    if found.as_ref().is_none_or(|seats| seats.enrolled.max(seats.waitlisted) <= FEW) {
+        return Ok(found);
+    }
+    Ok(db.read(Reach::Range, sql, [i64::MAX.into(), id.0.into()], map).await?.pop())
 }
 
 /// Where a student stands on the waitlist of a course.
@@ -30,9 +40,13 @@ pub async fn place(db: &Db, student_id: StudentId, course_id: CourseId) -> Resul
                where before.course_id = w.course_id and before.joined_seq <= w.joined_seq) from waitlist w \
                join students s on s.id = w.student_id join courses c on c.id = w.course_id \
                where w.student_id = $1 and w.course_id = $2";
-    let found =
-        db.query_opt(sql, [student_id.0.into(), course_id.0.into()], |row| Ok((row.text(0)?, row.int(1)?)));
-    Ok(found.await?.map(|(joined_at, position)| Place { student_id, course_id, position, joined_at }))
+    let args: [Arg; 2] = [student_id.0.into(), course_id.0.into()];
+    let waits = "select 1 from waitlist where student_id = $1 and course_id = $2";
+    if db.query_opt(waits, args.clone(), |row| row.int(0)).await?.is_none() {
+        return Ok(None);
+    }
+    let found = db.read(Reach::Range, sql, args, |row| Ok((row.text(0)?, row.int(1)?))).await?.pop();
+    Ok(found.map(|(joined_at, position)| Place { student_id, course_id, position, joined_at }))
 }
 
 /// The courses that a student waits for, with their names and the student's places, in the order in which the waits began.
@@ -44,7 +58,11 @@ pub async fn waits_of(db: &Db, student_id: StudentId) -> Result<Vec<(Option<Stri
                join students s on s.id = before.student_id \
                where before.course_id = w.course_id and before.joined_seq <= w.joined_seq) from waitlist w \
                join students s on s.id = w.student_id join courses c on c.id = w.course_id where w.student_id = $1 order by w.joined_seq";
-    let found = db.query(sql, [student_id.0.into()], |row| {
+    let waits = "select 1 from waitlist where student_id = $1 limit 1";
+    if db.query_opt(waits, [student_id.0.into()], |row| row.int(0)).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let found = db.read(Reach::Range, sql, [student_id.0.into()], |row| {
         Ok((CourseId(row.int(0)?), row.opt_text(1)?, row.text(2)?, row.int(3)?))
     });
     let place =
@@ -57,17 +75,21 @@ pub async fn waits_of(db: &Db, student_id: StudentId) -> Result<Vec<(Option<Stri
 pub fn waitlist_of(course_id: CourseId) -> Listing<WaitlistEntry> {
     Listing {
         reach: Reach::Key,
+        count_reach: Reach::Range,
         order: format!("waitlist-of-{course_id}"),
         count: "select count(*) from waitlist w join students s on s.id = w.student_id \
                 join courses c on c.id = w.course_id where w.course_id = $1",
         count_args: vec![course_id.0.into()],
-        rows: "select position, student_id, name, email, joined_at, joined_seq from (\
-               select row_number() over (order by w.joined_seq) as position, w.student_id, cast(s.name as text) as name, \
-               cast(s.email as text) as email, w.joined_at, w.joined_seq \
-               from waitlist w join students s on s.id = w.student_id join courses c on c.id = w.course_id \
-               where w.course_id = $1) placed \
-               where joined_seq > $2 order by joined_seq limit $3",
-        args: Box::new(move |after| vec![course_id.0.into(), after.map_or(0, |after| after.id).into()]),
+        rows: "select coalesce(cast($1 as bigint), (select count(*) from waitlist b join students s on s.id = b.student_id \
+               where b.course_id = $2 and b.joined_seq <= $3)) \
+               + row_number() over (order by w.joined_seq), w.student_id, w.name, w.email, w.joined_at, w.joined_seq \
+               from (select wl.student_id, cast(s.name as text) as name, cast(s.email as text) as email, wl.joined_at, \
+               wl.joined_seq from waitlist wl join students s on s.id = wl.student_id join courses c on c.id = wl.course_id \
+               where wl.course_id = $2 and wl.joined_seq > $3 order by wl.joined_seq limit $4) w order by w.joined_seq",
+        args: Box::new(move |after| {
+            let (seq, position) = after.map_or((0, Some(0)), |after| (after.id, position_in(after)));
+            vec![position.into(), course_id.0.into(), seq.into()]
+        }),
         map: |row| {
             let entry = WaitlistEntry {
                 position: row.int(0)?,
@@ -76,7 +98,14 @@ pub fn waitlist_of(course_id: CourseId) -> Listing<WaitlistEntry> {
                 email: row.opt_text(3)?,
                 joined_at: row.text(4)?,
             };
-            Ok(Listed { row: entry, text: None, id: row.int(5)? })
+            let text = Some(entry.position.to_string());
+            Ok(Listed { row: entry, text, id: row.int(5)? })
         },
     }
+}
+
+/// The position that a page went on to: the next one counts on from there instead of from the first who waits. `None` where
+/// the cursor is of an earlier version, or not as we wrote it.
+fn position_in(after: &Cursor) -> Option<i64> {
+    after.text.as_deref()?.parse().ok().filter(|position| (0..=MOST_SEATS).contains(position))
 }

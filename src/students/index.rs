@@ -168,7 +168,7 @@ impl Index {
         let next = found.last().filter(|_| more).map(|last| {
             let (text, id) = self.key(sort, *last);
             let text = (sort != Sort::Id).then(|| String::from_utf8_lossy(text).into_owned());
-            Cursor { order: store::order(sort, direction), text, id: id.0 }
+            Cursor { order: store::order(sort, direction), text, id: id.0, total: None }
         });
         Found {
             total: i64::try_from(total).unwrap_or(i64::MAX),
@@ -281,9 +281,9 @@ mod tests {
         let index = index(&[("Zoë", "z"), ("ANA", "a")]);
         let next = |sort| index.page(None, sort, Direction::Asc, None, 1).next.unwrap();
         let order = store::list(None, Sort::Name, Direction::Asc).order;
-        assert_eq!(next(Sort::Name), Cursor { order, text: Some("ana".to_owned()), id: 2 });
+        assert_eq!(next(Sort::Name), Cursor { order, text: Some("ana".to_owned()), id: 2, total: None });
         let order = store::list(None, Sort::Id, Direction::Asc).order;
-        assert_eq!(next(Sort::Id), Cursor { order, text: None, id: 1 });
+        assert_eq!(next(Sort::Id), Cursor { order, text: None, id: 1, total: None });
     }
 
     #[test]

@@ -81,7 +81,8 @@ use last_of;
 pub async fn changed(db: &Db, after: i64, until: i64) -> Result<Vec<StudentId>, DbError> {
     let sql = "select distinct student_id from (select type, student_id from events where seq > $1 order by seq limit $2) e \
                where type in ('student.created', 'student.updated', 'student.deleted')";
-    db.query(sql, [after.into(), (until - after).into()], |row| Ok(row.int(0)?.into())).await
+    let args = [after.into(), (until - after).into()];
+    db.read(Reach::Range, sql, args, |row| Ok(row.int(0)?.into())).await
 }
 
 /// How many keys [`those`] asks for in one statement.
@@ -122,7 +123,7 @@ pub fn list(search: Option<&Search>, sort: Sort, direction: Direction) -> Listin
     };
     let count = if search.is_some() { COUNT_MATCHING } else { "select count(*) from students" };
     let (order, by_text) = (order(sort, direction), sort != Sort::Id);
-    Sorted { count, rows, map: listed, search, order, direction, by_text }.listing()
+    Sorted { count, rows, map: listed, search, order, direction, by_text, reach: Reach::Key }.listing()
 }
 
 /// What the cursors of a list in this order say of it.

@@ -82,6 +82,24 @@ async fn all_of_it_or_nothing() {
 }
 
 #[tokio::test]
+async fn no_more_is_done_together_than_others_can_wait_for() {
+    let school = School::open().await;
+    let ana = school.student("Ana").await;
+    let algebra = school.course("Algebra").await;
+    let pair = [enroll(&ana, &algebra), drop(&ana, &algebra)];
+    let operations = |count| json!(pair.iter().cycle().take(count).cloned().collect::<Vec<_>>());
+    let all = format!("{BATCH}?mode=all");
+    let results = school.post(&all, operations(1_000)).await.is_ok().json();
+    assert_eq!(statuses(&results), [201, 204].repeat(500));
+    let before = school.log().await.len();
+    let problem = school.post(&all, operations(1_001)).await.is_refused(400, "invalid-request");
+    let detail = ": must have 1000 objects at most with mode=all, which keeps everybody else waiting";
+    assert_eq!(errors(&problem), [detail]);
+    assert_eq!(school.log().await.len(), before);
+    school.post(BATCH, operations(1_001)).await.is_ok();
+}
+
+#[tokio::test]
 async fn ten_thousand_are_done_and_told_in_order() {
     let school = School::open().await;
     let ana = school.student("Ana").await;

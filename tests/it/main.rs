@@ -31,6 +31,7 @@ mod ids;
 mod laws;
 mod linearizable;
 mod lists;
+mod long_lists;
 mod many_servers_postgres_only_a_file_is_for_one;
 mod migrations_of_files_sqlite_only;
 mod openapi;

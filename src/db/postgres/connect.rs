@@ -70,7 +70,7 @@ pub(super) struct Session {
 pub(super) async fn connect(address: &Address, reach: Reach) -> Result<Session, DbError> {
     let mut config = address.config.clone();
     let own = config.get_options().map(str::to_owned);
-    let by_key = (reach == Reach::Key).then_some(BY_KEY);
+    let by_key = (reach != Reach::Scan).then_some(BY_KEY);
     let timeout = if reach == Reach::Key { KEY_TIMEOUT } else { SCAN_TIMEOUT };
     let meaning = MEANING.map(|(name, value)| format!("-c {name}={value}"));
     let options = [timeout].into_iter().chain(own.as_deref()).chain(meaning.iter().map(String::as_str));

@@ -16,6 +16,10 @@ use crate::db::{Arg, DbError, Map, Patience, Reach, Row, chunks};
 const SCANS: usize = 2;
 /// Scans under way or waiting; one more is refused at once.
 const WAITING_SCANS: usize = 128;
+/// Reads at once of a range of an index, such as counts, each on a connection of its own.
+const RANGES: usize = 2;
+/// Reads of a range under way or waiting; one more is refused at once.
+const WAITING_RANGES: usize = 512;
 /// Long lists that are read at the same time, each on a connection of its own.
 const STREAMS: usize = 8;
 /// How long a read is tried again while the server is away.
@@ -24,24 +28,20 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(in crate::db) struct Readers {
     by_key: ReadsByKey,
+    ranges: Alone,
+    scans: Alone,
     own: Pool<Sessions>,
-    waiting_scans: Semaphore,
-    scans: Semaphore,
     streams: Arc<Semaphore>,
 }
 
 impl Readers {
     /// Connects nowhere yet.
     pub(in crate::db) fn start(address: Address) -> Result<Self, DbError> {
-        let own = Pool::builder(Sessions(address.clone()))
-            .max_size(SCANS + STREAMS)
-            .build()
-            .map_err(|error| DbError::Engine(error.to_string()))?;
         Ok(Self {
+            ranges: Alone::new(&address, Reach::Range, RANGES, WAITING_RANGES)?,
+            scans: Alone::new(&address, Reach::Scan, SCANS, WAITING_SCANS)?,
+            own: sessions(&address, Reach::Scan, STREAMS)?,
             by_key: ReadsByKey::of(address),
-            own,
-            waiting_scans: Semaphore::new(WAITING_SCANS),
-            scans: Semaphore::new(SCANS),
             streams: Arc::new(Semaphore::new(STREAMS)),
         })
     }
@@ -58,26 +58,14 @@ impl Readers {
         loop {
             let read = match reach {
                 Reach::Key => self.by_key.query(sql, args.clone(), map).await,
-                Reach::Scan => self.query_alone(sql, &args, map).await,
+                Reach::Range => self.ranges.query(sql, &args, map).await,
+                Reach::Scan => self.scans.query(sql, &args, map).await,
             };
             match read {
                 Err(error) => patience.after(error).await?,
                 found => return found,
             }
         }
-    }
-
-    async fn query_alone<T>(&self, sql: &str, args: &[Arg], map: Map<T>) -> Result<Vec<T>, DbError> {
-        let _place = self.waiting_scans.try_acquire().map_err(|_| DbError::Busy)?;
-        let _turn = self.scans.acquire().await.map_err(|_| DbError::Busy)?;
-        self.own().await?.query(sql, args, map).await
-    }
-
-    async fn own(&self) -> Result<Object<Sessions>, DbError> {
-        self.own.get().await.map_err(|error| match error {
-            managed::PoolError::Backend(error) => error,
-            error => DbError::Engine(error.to_string()),
-        })
     }
 
     pub(in crate::db) async fn stream<T: Send + 'static>(
@@ -88,7 +76,7 @@ impl Readers {
     ) -> Result<impl Stream<Item = Result<Vec<T>, DbError>> + Send + use<T>, DbError> {
         can_be_sent(&args)?;
         let permit = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| DbError::Busy)?;
-        let session = self.own().await?;
+        let session = session(&self.own).await?;
         let (give, taken) = chunks::channel();
         tokio::spawn(async move {
             if let Err(error) = read_chunks(&session, sql, &args, map, &give).await {
@@ -105,6 +93,30 @@ impl Readers {
 /// Arguments of a read may come unchecked from a request: from the cursor of a list.
 fn can_be_sent(args: &[Arg]) -> Result<(), DbError> {
     if args.iter().any(Arg::has_nul) { Err(DbError::Nul) } else { Ok(()) }
+}
+
+/// Reads that each have a connection to themselves, a few at a time.
+#[derive(Debug)]
+struct Alone {
+    sessions: Pool<Sessions>,
+    waiting: Semaphore,
+    turns: Semaphore,
+}
+
+impl Alone {
+    fn new(address: &Address, reach: Reach, at_once: usize, waiting: usize) -> Result<Self, DbError> {
+        Ok(Self {
+            sessions: sessions(address, reach, at_once)?,
+            waiting: Semaphore::new(waiting),
+            turns: Semaphore::new(at_once),
+        })
+    }
+
+    async fn query<T>(&self, sql: &str, args: &[Arg], map: Map<T>) -> Result<Vec<T>, DbError> {
+        let _place = self.waiting.try_acquire().map_err(|_| DbError::Busy)?;
+        let _turn = self.turns.acquire().await.map_err(|_| DbError::Busy)?;
+        session(&self.sessions).await?.query(sql, args, map).await
+    }
 }
 
 async fn read_chunks<T>(
@@ -139,14 +151,27 @@ async fn read_chunks<T>(
 
 /// Makes the connections that have one user at a time.
 #[derive(Debug)]
-struct Sessions(Address);
+struct Sessions(Address, Reach);
+
+/// Connects nowhere yet.
+fn sessions(address: &Address, reach: Reach, most: usize) -> Result<Pool<Sessions>, DbError> {
+    let pool = Pool::builder(Sessions(address.clone(), reach)).max_size(most).build();
+    pool.map_err(|error| DbError::Engine(error.to_string()))
+}
+
+async fn session(pool: &Pool<Sessions>) -> Result<Object<Sessions>, DbError> {
+    pool.get().await.map_err(|error| match error {
+        managed::PoolError::Backend(error) => error,
+        error => DbError::Engine(error.to_string()),
+    })
+}
 
 impl managed::Manager for Sessions {
     type Type = Session;
     type Error = DbError;
 
     async fn create(&self) -> Result<Session, DbError> {
-        Session::begin(&self.0, Reach::Scan).await
+        Session::begin(&self.0, self.1).await
     }
 
     async fn recycle(&self, session: &mut Session, _: &Metrics) -> RecycleResult<DbError> {

@@ -23,6 +23,12 @@ const KEY_CACHE: usize = 64 * 1024 * 1024;
 const GATHERED: usize = 32;
 /// Reads by key that may wait; one more is refused at once.
 const WAITING_KEY_READS: usize = 4096;
+/// Threads for reads of a range of an index, such as counts: milliseconds, which searches must not make seconds.
+const RANGE_READERS: usize = 1;
+/// Memory for the pages that reads of a range meet; most of them are met again by the next count of the same list.
+const RANGE_CACHE: usize = 16 * 1024 * 1024;
+/// Reads of a range that may wait; one more is refused at once.
+const WAITING_RANGES: usize = 512;
 /// Threads for reads that go through a whole table, so that however many search, nobody else waits behind them.
 const SCANNERS: usize = 1;
 /// Memory for the pages that a scan meets, of which it meets most once.
@@ -37,6 +43,7 @@ type Job = Box<dyn FnOnce(&Connection) + Send>;
 #[derive(Debug)]
 pub(in crate::db) struct Readers {
     keys: Lane,
+    ranges: Lane,
     scans: Lane,
     path: PathBuf,
     streams: Arc<Semaphore>,
@@ -48,6 +55,7 @@ impl Readers {
         let key_readers = cores.min(KEY_READERS);
         Ok(Self {
             keys: Lane::start(path, "reader", key_readers, WAITING_KEY_READS, KEY_CACHE / key_readers)?,
+            ranges: Lane::start(path, "range-reader", RANGE_READERS, WAITING_RANGES, RANGE_CACHE)?,
             scans: Lane::start(path, "scanner", SCANNERS, WAITING_SCANS, SCAN_CACHE)?,
             path: path.to_owned(),
             streams: Arc::new(Semaphore::new(STREAMS)),
@@ -68,7 +76,11 @@ impl Readers {
                 let _ = answer.send(query(connection, sql, &args, map));
             }
         });
-        let lane = if reach == Reach::Key { &self.keys } else { &self.scans };
+        let lane = match reach {
+            Reach::Key => &self.keys,
+            Reach::Range => &self.ranges,
+            Reach::Scan => &self.scans,
+        };
         lane.take(job)?;
         answered.await.map_err(|_| DbError::Engine("a reader stopped in the middle of a read".to_owned()))?
     }

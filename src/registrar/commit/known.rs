@@ -131,25 +131,28 @@ impl Known {
             let forgotten = before.and_then(|course| course.seats);
             self.waiting -= forgotten.map_or(0, |(_, waitlist)| waitlist.len());
         }
-        if self.is_too_much() {
-            // What this batch was about is what the next one is likely to be about.
-            self.courses.retain(|id, _| limits.contains(id));
+        self.forget_beyond(MAX_COURSES, MAX_WAITING, limits);
+    }
+
+    /// Forgets what is too much, if possible not these courses: those of one batch are likely to be those of the next.
+    fn forget_beyond(&mut self, courses: usize, waiting: usize, recent: &HashSet<CourseId>) {
+        let is_too_much = |known: &Self| known.courses.len() > courses || known.waiting > waiting;
+        if is_too_much(self) {
+            self.courses.retain(|id, _| recent.contains(id));
             let waitlists = self.courses.values().filter_map(|course| Some(course.seats.as_ref()?.1.len()));
             self.waiting = waitlists.sum();
         }
-        if self.is_too_much() {
+        if is_too_much(self) {
             *self = Self::default();
         }
-    }
-
-    fn is_too_much(&self) -> bool {
-        self.courses.len() > MAX_COURSES || self.waiting > MAX_WAITING
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registrar::record::StudentId;
+    use crate::registrar::seats::Waiting;
 
     const ALGEBRA: CourseId = CourseId(7);
     const MARK: Mark = Mark { last_seq: 5, others: 0 };
@@ -196,5 +199,49 @@ mod tests {
         let many: HashSet<_> = (0..=20_000).map(CourseId).collect();
         known.keep(MARK, &many, &HashSet::new(), &BTreeSet::new(), Facts::default());
         assert!(known.courses.is_empty() && known.waiting == 0);
+    }
+
+    /// After a batch for each of these courses, for which so many wait.
+    fn known_waitlists(courses: impl IntoIterator<Item = (CourseId, i64)>) -> Known {
+        let mut known = Known::default();
+        for (course_id, count) in courses {
+            let waiting = |seq| Waiting {
+                student_id: StudentId(seq),
+                course_id,
+                joined_seq: seq,
+                joined_at: String::new(),
+            };
+            let facts = Facts {
+                enrolled: [(course_id, 1)].into(),
+                waitlists: [(course_id, (1..=count).map(waiting).collect())].into(),
+                ..Facts::default()
+            };
+            known.keep(MARK, &[course_id].into(), &[course_id].into(), &BTreeSet::new(), facts);
+        }
+        known
+    }
+
+    fn is_known(known: &mut Known, course: CourseId) -> bool {
+        known.give_seats(&[course].into(), &mut Facts::default()).is_empty()
+    }
+
+    #[test]
+    fn a_long_waitlist_is_not_read_again_for_every_batch() {
+        let mut known = known_waitlists([(ALGEBRA, 100_000)]).take_as_of(MARK);
+        let mut facts = Facts::default();
+        assert!(known.give_seats(&[ALGEBRA].into(), &mut facts).is_empty());
+        assert_eq!((facts.waitlisted_in(ALGEBRA), known.waiting), (100_000, 0));
+    }
+
+    #[test]
+    fn of_more_waitlists_than_there_is_room_for_the_last_one_is_kept() {
+        let botany = CourseId(8);
+        let mut known = known_waitlists([(ALGEBRA, 60), (botany, 60)]);
+        known.forget_beyond(20, 119, &[botany].into());
+        assert_eq!(known.waiting, 60);
+        assert!(!is_known(&mut known, ALGEBRA) && is_known(&mut known, botany));
+        let mut known = known_waitlists([(ALGEBRA, 60)]);
+        known.forget_beyond(20, 59, &[ALGEBRA].into());
+        assert!(known.courses.is_empty() && known.waiting == 0, "not even one that is too long by itself");
     }
 }

@@ -1,0 +1,118 @@
+//! Counts of long lists. Clients that ask for the same count while it waits for its turn share one answer, so that many of
+//! them cost no more than one.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::{Semaphore, oneshot};
+
+use super::{Arg, DbError, Reach};
+
+/// Different counts that may wait; one more is refused at once.
+const MAX_WAITING: usize = 128;
+
+/// The counts that wait for their turn, which is one at a time for each reach.
+#[derive(Debug)]
+pub(super) struct Counts {
+    waiting: Mutex<HashMap<Key, Vec<Answer>>>,
+    ranges: Semaphore,
+    scans: Semaphore,
+}
+
+/// A statement that counts, and its parameters.
+pub(super) type Key = (&'static str, Vec<Arg>);
+type Answer = oneshot::Sender<Result<i64, DbError>>;
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self { waiting: Mutex::default(), ranges: Semaphore::new(1), scans: Semaphore::new(1) }
+    }
+}
+
+impl Counts {
+    /// Waits with the others for this count. True for the first of them, who has to see to it that it is made.
+    ///
+    /// # Errors
+    /// [`DbError::Busy`] when too many different counts wait already.
+    pub(super) fn join(&self, key: &Key, answer: Answer) -> Result<bool, DbError> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(others) = waiting.get_mut(key) {
+            others.push(answer);
+            return Ok(false);
+        }
+        if waiting.len() >= MAX_WAITING {
+            return Err(DbError::Busy);
+        }
+        waiting.insert(key.clone(), vec![answer]);
+        Ok(true)
+    }
+
+    /// Makes a count when its turn has come, for all who wait for it then. A client that asks later waits for a new one: its
+    /// own writes must be in it.
+    pub(super) async fn make(
+        &self,
+        reach: Reach,
+        key: &Key,
+        count: impl Future<Output = Result<i64, DbError>>,
+    ) {
+        let turns = if reach == Reach::Scan { &self.scans } else { &self.ranges };
+        let turn = turns.acquire().await;
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        // A client that went away no longer wants its answer.
+        let waiting: Vec<_> = waiting.into_iter().flatten().filter(|answer| !answer.is_closed()).collect();
+        if waiting.is_empty() {
+            return;
+        }
+        let counted = count.await;
+        drop(turn);
+        for answer in waiting {
+            let _ = answer.send(counted.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_asks_for_the_same_before_its_turn_shares_a_count_and_who_asks_later_does_not() {
+        let (counts, made) = (Arc::new(Counts::default()), Arc::new(AtomicI64::new(0)));
+        let ask = |args: &[i64]| {
+            let key: Key = ("select count(*) from t", args.iter().map(|arg| (*arg).into()).collect());
+            let (answer, answered) = oneshot::channel();
+            if counts.join(&key, answer).unwrap() {
+                let (counts, made) = (Arc::clone(&counts), Arc::clone(&made));
+                tokio::spawn(async move {
+                    let count = async { Ok(made.fetch_add(1, Ordering::SeqCst) + 1) };
+                    counts.make(Reach::Range, &key, count).await;
+                });
+            }
+            answered
+        };
+        let turn = counts.ranges.acquire().await.unwrap();
+        let together: Vec<_> = (0..100).map(|_| ask(&[1])).collect();
+        let other = ask(&[2]);
+        drop(turn);
+        for answered in together {
+            assert_eq!(answered.await.unwrap(), Ok(1));
+        }
+        assert_eq!(other.await.unwrap(), Ok(2));
+        assert_eq!(ask(&[1]).await.unwrap(), Ok(3));
+    }
+
+    #[test]
+    fn more_different_counts_than_can_wait_are_refused() {
+        let counts = Counts::default();
+        let ask = |number: usize| {
+            let key: Key = ("select count(*) from t", vec![i64::try_from(number).unwrap().into()]);
+            counts.join(&key, oneshot::channel().0)
+        };
+        assert!((0..MAX_WAITING).all(|number| ask(number) == Ok(true)));
+        assert_eq!(ask(MAX_WAITING), Err(DbError::Busy));
+        assert_eq!(ask(0), Ok(false));
+    }
+}

@@ -209,3 +209,33 @@ fn read_chunks<T>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Barrier, LazyLock};
+
+    use super::*;
+
+    static HELD_UP: LazyLock<Barrier> = LazyLock::new(|| Barrier::new(2));
+
+    #[tokio::test]
+    async fn a_long_count_holds_up_no_read_by_key_and_no_search() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        super::super::Writer::open(&path).unwrap().close();
+        let readers = Readers::start(&path).unwrap();
+        let one = "select 1";
+        let count = readers.query(Reach::Range, one, Vec::new(), |row| {
+            HELD_UP.wait();
+            row.int(0)
+        });
+        let others = async {
+            for reach in [Reach::Key, Reach::Scan] {
+                assert_eq!(readers.query(reach, one, Vec::new(), |row| row.int(0)).await, Ok(vec![1]));
+            }
+            tokio::task::spawn_blocking(|| HELD_UP.wait()).await.unwrap();
+        };
+        let (count, ()) = tokio::join!(count, others);
+        assert_eq!(count, Ok(vec![1]));
+    }
+}

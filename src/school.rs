@@ -50,9 +50,10 @@ impl School {
         metrics: Metrics,
     ) -> anyhow::Result<Self> {
         adoption::migrate(location, &clock).await?;
-        let db = Db::open(location).with_context(|| format!("cannot open {location}"))?;
         let (news, others_wrote) = (Arc::default(), Arc::default());
         let writer = Writer::open(location).with_context(|| format!("cannot write to {location}"))?;
+        // After the writer, which makes the write-ahead log that readers open.
+        let db = Db::open(location).with_context(|| format!("cannot open {location}"))?;
         let (registrar, writing) = Registrar::start(
             writer,
             clock.clone(),

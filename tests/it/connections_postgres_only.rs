@@ -324,7 +324,8 @@ async fn a_commit_whose_answer_is_lost_is_found_out_and_one_that_is_lost_is_made
 
 #[tokio::test]
 async fn a_commit_that_no_standby_confirms_is_not_acknowledged() {
-    let server = Server::start().unwrap();
+    // A server that is told to warn nobody.
+    let server = Server::start_with(&["client_min_messages=error"], |_| Ok(())).unwrap();
     let database = Database::of(server.url());
     let school = School::open_at(&database).await;
     let ana = school.student("Ana").await;

@@ -18,11 +18,15 @@ const LAST_COMMITS: Duration = Duration::from_secs(20);
 pub(super) async fn run(args: ServeArgs, clock: Clock, out: &mut dyn Write) -> anyhow::Result<()> {
     let log = logging::init(&args.log)?;
     let addresses = server::resolve(&args.listen).await?;
-    check_exposure(&addresses, args.allow_unauthenticated)?;
+    check_exposure(&addresses, args.allow_unauthenticated, args.public_url.as_ref())?;
     let server = Server::bind(&addresses).await?;
     let address = server.local_addr();
+    let loopback = is_loopback(&address);
+    if !loopback {
+        tracing::warn!(%address, "serving other machines without authentication: whoever reaches this address can read and change everything");
+    }
     let limits = Limits {
-        loopback: is_loopback(&address),
+        loopback,
         public_url: args.public_url.clone(),
         cors_origins: args.cors_origin,
         ..Limits::default()

@@ -2,14 +2,17 @@
 
 pub mod beside;
 pub mod conditional;
+pub mod echo;
 pub mod extract;
 pub mod fields;
+pub mod headers;
 pub mod host;
 pub mod limits;
 pub mod observe;
 pub mod openapi;
 pub mod paging;
 pub mod problem;
+pub mod refused;
 pub mod reply;
 pub mod server;
 pub mod socket;

@@ -13,6 +13,7 @@ pub mod keys;
 pub mod record;
 pub mod refusal;
 pub mod seats;
+mod visible;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -31,7 +32,7 @@ pub use self::facts::Facts;
 use self::keys::UnderWay;
 pub use self::keys::{InUse, Key};
 pub use self::record::{
-    Course, CourseId, Enrollment, EnrollmentId, MAX_ID, Student, StudentId, Version, text,
+    Course, CourseId, Enrollment, EnrollmentId, MAX_ID, MAX_TEXT, Student, StudentId, Version, text,
 };
 pub use self::refusal::Refusal;
 pub use self::seats::{Limits, MOST_SEATS, Place, SeatCount, Seats, Waiting, Waitlist};

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use axum::extract::{FromRequest, Request};
 use serde_json::Value;
 
+use crate::http::echo::{excerpt, excerpt_of};
 use crate::http::extract::{FormFields, origin};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::observe::current_key;
 use crate::http::problem::Problem;
-use crate::registrar::{Answer, Command, Refusal, Registrar, Version};
+use crate::registrar::{Answer, Command, MAX_TEXT, Refusal, Registrar, Version};
 
 /// The hidden field that says which version of the record was shown.
 const IF_MATCH: &str = "if_match";
@@ -22,6 +23,9 @@ pub trait Filled: Draft {
     /// Fields that are null when they are left empty.
     const NULLABLE: &[&str] = &[];
 }
+
+/// Characters of what was typed that are shown again; a field that takes a text takes a quarter as many.
+const SHOWN_AGAIN: usize = 4 * MAX_TEXT;
 
 /// A form without fields of its own: a button.
 #[derive(Debug)]
@@ -111,13 +115,15 @@ impl<T: Filled, S: Send + Sync> FromRequest<S> for Form<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let FormFields(values) = FormFields::from_request(request, state).await?;
         let (hidden, values): (Vec<_>, Vec<_>) = values.into_iter().partition(|(name, _)| name == IF_MATCH);
-        let seen = hidden.into_iter().next().map(|(_, tag)| tag);
+        let seen = hidden.into_iter().next().map(|(_, tag)| excerpt(&tag).into_owned());
         let members = values.iter().map(|(name, value)| (name.clone(), member::<T>(name, value))).collect();
         let read = fields::read_members::<T>(members);
         let (draft, errors) = match read {
             Ok(draft) => (Some(draft), Vec::new()),
             Err(errors) => (None, errors),
         };
+        let shown = |(name, value): (String, String)| (name, excerpt_of(&value, SHOWN_AGAIN).into_owned());
+        let values = values.into_iter().map(shown).collect();
         Ok(Self { draft, typed: Typed { values, errors }, seen })
     }
 }

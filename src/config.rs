@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use crate::db::Location;
 use crate::logging;
+use crate::shares::DEFAULT_SHARE;
 
 /// Reads the command line and the environment.
 ///
@@ -77,6 +78,17 @@ pub struct ServeArgs {
     /// by commas [default: none]
     #[arg(long, env = "MATRICULA_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub cors_origin: Vec<Origin>,
+
+    /// How many percent of what is shared one client may hold at a time: connections, memory for bodies, searches, long
+    /// lists. A client is an address; behind a proxy that limits its clients itself, say 100
+    #[arg(
+        long,
+        env = "MATRICULA_CLIENT_SHARE",
+        value_name = "PERCENT",
+        default_value_t = DEFAULT_SHARE,
+        value_parser = clap::value_parser!(u8).range(1..=100)
+    )]
+    pub client_share: u8,
 
     /// What is logged, and how.
     #[command(flatten)]

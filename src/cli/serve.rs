@@ -7,7 +7,7 @@ use crate::app;
 use crate::clock::Clock;
 use crate::config::{ServeArgs, check_exposure, is_loopback};
 use crate::http::limits::Limits;
-use crate::http::server::{self, Server};
+use crate::http::server::{self, Bounds, Server};
 use crate::logging;
 use crate::school::School;
 
@@ -19,7 +19,8 @@ pub(super) async fn run(args: ServeArgs, clock: Clock, out: &mut dyn Write) -> a
     let log = logging::init(&args.log)?;
     let addresses = server::resolve(&args.listen).await?;
     check_exposure(&addresses, args.allow_unauthenticated, args.public_url.as_ref())?;
-    let server = Server::bind(&addresses).await?;
+    let bounds = Bounds { share: args.client_share, ..Bounds::default() };
+    let server = Server::bind(&addresses).await?.with_bounds(bounds);
     let address = server.local_addr();
     let loopback = is_loopback(&address);
     if !loopback {
@@ -33,10 +34,11 @@ pub(super) async fn run(args: ServeArgs, clock: Clock, out: &mut dyn Write) -> a
     };
     let school = School::open(&args.database.database, clock, args.public_url).await?;
     let router = app::router(school.app.clone(), &limits);
+    // Whoever reads that it listens may stop it.
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     writeln!(out, "matricula listens on http://{address} (API reference: http://{address}/docs/)")?;
     out.flush()?;
 
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let feed = school.app.feed.clone();
     let stop = async move {
         tokio::select! {

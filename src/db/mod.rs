@@ -14,6 +14,7 @@ mod patience;
 mod postgres;
 mod row;
 mod sqlite;
+mod turns;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub use self::error::DbError;
 pub use self::location::Location;
 pub use self::patience::Patience;
 pub use self::row::Row;
+use self::turns::{Turns, in_turn};
 
 /// How one row becomes a value; runs beside the engine, so that nothing is copied in between.
 pub type Map<T> = fn(&Row<'_>) -> Result<T, DbError>;
@@ -43,7 +45,7 @@ pub enum Reach {
 
 /// The reading side of one database. Cheap to clone; reads never wait for writes.
 #[derive(Clone, Debug)]
-pub struct Db(Readers);
+pub struct Db(Readers, Arc<Turns>);
 
 #[derive(Clone, Debug)]
 enum Readers {
@@ -57,10 +59,15 @@ impl Db {
     /// # Errors
     /// When it cannot be opened as a database.
     pub fn open(location: &Location) -> Result<Self, DbError> {
-        Ok(Self(match location {
-            Location::File(path) => Readers::Sqlite(Arc::new(sqlite::Readers::start(path)?)),
-            Location::Server(url) => Readers::Postgres(Arc::new(postgres::Readers::start(url.address()?)?)),
-        }))
+        let (readers, streams) = match location {
+            Location::File(path) => {
+                (Readers::Sqlite(Arc::new(sqlite::Readers::start(path)?)), sqlite::STREAMS)
+            }
+            Location::Server(url) => {
+                (Readers::Postgres(Arc::new(postgres::Readers::start(url.address()?)?)), postgres::STREAMS)
+            }
+        };
+        Ok(Self(readers, Arc::new(Turns::new(streams))))
     }
 
     /// One read by key, all of its rows.
@@ -79,7 +86,7 @@ impl Db {
     /// One read of this reach, all of its rows.
     ///
     /// # Errors
-    /// As [`Db::query`].
+    /// As [`Db::query`]; [`DbError::Share`] when the client scans too much already.
     pub async fn read<T: Send + 'static>(
         &self,
         reach: Reach,
@@ -87,10 +94,15 @@ impl Db {
         args: impl Into<Vec<Arg>>,
         map: Map<T>,
     ) -> Result<Vec<T>, DbError> {
-        match &self.0 {
+        let scan = (reach == Reach::Scan).then(|| self.1.scan()).transpose()?;
+        let rows = match &self.0 {
             Readers::Sqlite(readers) => readers.query(reach, sql, args.into(), map).await,
             Readers::Postgres(readers) => readers.query(reach, sql, args.into(), map).await,
+        }?;
+        if let Some(scan) = scan {
+            scan.done();
         }
+        Ok(rows)
     }
 
     /// One read of which at most one row is wanted.
@@ -147,17 +159,20 @@ impl Db {
     /// with an error, never silently.
     ///
     /// # Errors
-    /// [`DbError::Busy`] when too many lists are being read already.
+    /// [`DbError::Busy`] when too many lists are being read already, [`DbError::Share`] when too many of them are this
+    /// client's.
     pub async fn stream<T: Send + 'static>(
         &self,
         sql: &'static str,
         args: Vec<Arg>,
         map: Map<T>,
     ) -> Result<Rows<T>, DbError> {
-        Ok(match &self.0 {
+        let place = self.1.stream()?;
+        let rows: Rows<T> = match &self.0 {
             Readers::Sqlite(readers) => Box::pin(readers.stream(sql, args, map)?),
             Readers::Postgres(readers) => Box::pin(readers.stream(sql, args, map).await?),
-        })
+        };
+        Ok(in_turn(rows, place))
     }
 }
 

@@ -3,19 +3,17 @@
 use std::convert::Infallible;
 use std::hash::Hasher;
 use std::str::FromStr;
-use std::time::Duration;
 
-use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, MatchedPath, RawPathParams, Request};
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, HeaderName, Method};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use super::body::{Received, receive};
 use super::echo::excerpt;
 use super::fields::{self, Draft, invalid, list, nearest};
 use super::limits::{BODY, LARGE_BODY};
@@ -27,9 +25,6 @@ use crate::registrar::{CourseId, Key, MAX_ID, Origin, StudentId};
 /// Objects that a body may have, where it may have many.
 pub(super) const MANY: usize = 10_000;
 
-/// How long a body may take to arrive; shorter than a request may take, so that it is told what was slow.
-const SLOWEST_BODY: Duration = Duration::from_secs(20);
-
 /// A JSON body, read into a draft. Refuses in the order media type, size, JSON, fields.
 #[derive(Debug)]
 pub struct Json<T>(pub T);
@@ -37,8 +32,8 @@ pub struct Json<T>(pub T);
 impl<T: Draft, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        read_body(request, state, BODY, fields::read).await.map(Self)
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        read_body(request, BODY, fields::read).await.map(Self)
     }
 }
 
@@ -49,8 +44,8 @@ pub struct JsonArray<T>(pub Vec<T>);
 impl<T: Draft, S: Send + Sync> FromRequest<S> for JsonArray<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        read_body(request, state, LARGE_BODY, |body| fields::read_many(body, MANY)).await.map(Self)
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        read_body(request, LARGE_BODY, |body| fields::read_many(body, MANY)).await.map(Self)
     }
 }
 
@@ -61,10 +56,10 @@ pub struct FormFields(pub Vec<(String, String)>);
 impl<S: Send + Sync> FromRequest<S> for FormFields {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         check_kind(request.headers(), "application/x-www-form-urlencoded", "form")?;
         let asked = request.uri().to_string();
-        let body = receive(request, state, BODY).await?;
+        let Received { bytes: body, memory: _memory } = receive(request, BODY).await?;
         let fields: Vec<_> = form_urlencoded::parse(&body).into_owned().take(FORM_FIELDS + 1).collect();
         if fields.len() > FORM_FIELDS {
             let detail = format!("must have {FORM_FIELDS} fields at most");
@@ -83,9 +78,8 @@ const FORM_FIELDS: usize = 100;
 /// The field of a form that does what `Idempotency-Key` does.
 pub const KEY_FIELD: &str = "idempotency_key";
 
-async fn read_body<T, S: Send + Sync>(
+async fn read_body<T>(
     request: Request,
-    state: &S,
     most: usize,
     read: impl FnOnce(&[u8]) -> Result<T, Problem>,
 ) -> Result<T, Problem> {
@@ -95,32 +89,14 @@ async fn read_body<T, S: Send + Sync>(
             let lines = request.headers().get_all(&IDEMPOTENCY_KEY).into_iter().cloned();
             (request.uri().to_string(), lines.collect::<Vec<_>>())
         });
-    let body = receive(request, state, most).await?;
+    // The memory is given back once the body has been read into what it asks for.
+    let Received { bytes: body, memory: _memory } = receive(request, most).await?;
     let draft = read(&body)?;
     if let Some((asked, lines)) = key {
         let name = if let [line] = lines.as_slice() { line.to_str().ok() } else { None };
         keep_key(&asked, name, &body)?;
     }
     Ok(draft)
-}
-
-/// The whole body, of so many bytes at most.
-async fn receive<S: Send + Sync>(request: Request, state: &S, most: usize) -> Result<Bytes, Problem> {
-    if announced(request.headers()).is_some_and(|bytes| bytes > most) {
-        return Err(Problem::payload_too_large(most));
-    }
-    let body = tokio::time::timeout(SLOWEST_BODY, Bytes::from_request(request, state)).await;
-    let body = body.map_err(|_| {
-        let detail = format!("did not arrive within {} seconds", SLOWEST_BODY.as_secs());
-        invalid(vec![json!({"pointer": "", "detail": detail})])
-    })?;
-    body.map_err(|rejection| {
-        if rejection.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE {
-            Problem::payload_too_large(most)
-        } else {
-            invalid(vec![json!({"pointer": "", "detail": "could not be read to its end"})])
-        }
-    })
 }
 
 /// The header by which a client names a request that it may send again.
@@ -141,10 +117,6 @@ fn keep_key(asked: &str, name: Option<&str>, body: &[u8]) -> Result<(), Problem>
     let print = hasher.finish128();
     set_current_key(Key::new(name.to_owned(), 0, format!("{:016x}{:016x}", print.h1, print.h2)));
     Ok(())
-}
-
-fn announced(headers: &HeaderMap) -> Option<usize> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Refuses a body of another media type, and one that would have to be unpacked: a few bytes can unpack to any size.
@@ -203,7 +175,7 @@ pub trait InPath: Sized {
 
 impl InPath for StudentId {
     fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
-        id(given("student_id")).map(Self).map_err(|text| {
+        id(&given("student_id")).map(Self).map_err(|text| {
             Problem::new::<StudentNotFound>("There is no such student: an id is a whole number from 1.")
                 .with("student_id", text)
         })
@@ -212,7 +184,7 @@ impl InPath for StudentId {
 
 impl InPath for CourseId {
     fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
-        id(given("course_id")).map(Self).map_err(|text| {
+        id(&given("course_id")).map(Self).map_err(|text| {
             Problem::new::<CourseNotFound>("There is no such course: an id is a whole number from 1.")
                 .with("course_id", text)
         })
@@ -231,10 +203,10 @@ pub fn origin() -> Origin {
     Origin { actor: None, request_id: current_request_id().map(|id| id.to_string()), key: current_key() }
 }
 
-fn id(text: String) -> Result<i64, String> {
+fn id(text: &str) -> Result<i64, String> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let id = digits.then(|| text.parse().ok()).flatten().filter(|id| (1..=MAX_ID).contains(id));
-    id.ok_or_else(|| excerpt(&text).into_owned())
+    id.ok_or_else(|| excerpt(text).into_owned())
 }
 
 impl<T: InPath, S: Send + Sync> FromRequestParts<S> for Named<T> {

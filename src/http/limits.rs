@@ -16,23 +16,33 @@ use axum::http::header::{
 use axum::http::{HeaderName, Method};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use hyper::body::Body as _;
 use tower::Service;
 use tower::layer::layer_fn;
 use tower::util::option_layer;
 use tower_http::cors::CorsLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
+use super::beside;
+use super::connections::Crowded;
 use super::headers::{self, Content};
 use super::host::{Hosts, Stranger};
 use super::observe::{ObserveLayer, ProblemPage, X_REQUEST_ID, current_request_id};
 use super::problem::Problem;
 use crate::config::{Origin, PublicUrl};
 use crate::metrics::Metrics;
+use crate::shares::{Full, Places};
 
 /// Bytes that a body may have.
 pub const BODY: usize = 1024 * 1024;
 /// Bytes that a body of many objects may have.
 pub const LARGE_BODY: usize = 8 * BODY;
+/// Bytes that all bodies together may have that are being read: eight of the largest.
+pub const ALL_BODIES: usize = 8 * LARGE_BODY;
+
+/// The memory for bodies, in bytes. A request takes of it what has arrived of its body.
+#[derive(Clone, Debug)]
+pub struct BodyMemory(pub Arc<Places>);
 
 /// What a request may ask for and take.
 #[derive(Clone, Debug)]
@@ -47,6 +57,8 @@ pub struct Limits {
     pub timeout: Duration,
     /// How many bytes a body may have.
     pub body: usize,
+    /// How many bytes all bodies may have that are being read.
+    pub all_bodies: usize,
 }
 
 impl Default for Limits {
@@ -57,6 +69,7 @@ impl Default for Limits {
             cors_origins: Vec::new(),
             timeout: Duration::from_secs(30),
             body: BODY,
+            all_bodies: ALL_BODIES,
         }
     }
 }
@@ -66,7 +79,7 @@ impl Default for Limits {
 pub fn apply(router: Router, limits: &Limits, metrics: &Metrics, page: ProblemPage) -> Router {
     let hosts = Arc::new(Hosts::new(limits.loopback, limits.public_url.as_ref()));
     let public_url = limits.public_url.as_ref().map(|url| Arc::from(url.as_str()));
-    let timeout = limits.timeout;
+    let (timeout, bodies) = (limits.timeout, BodyMemory(Places::new(limits.all_bodies)));
     // One stack, the outermost first: axum boxes every request once a call of `layer`.
     router.layer((
         ObserveLayer::new(metrics.clone(), page),
@@ -74,6 +87,7 @@ pub fn apply(router: Router, limits: &Limits, metrics: &Metrics, page: ProblemPa
             inner,
             hosts: Arc::clone(&hosts),
             public_url: public_url.clone(),
+            bodies: bodies.clone(),
             timeout,
         }),
         option_layer(cors(&limits.cors_origins)),
@@ -127,6 +141,7 @@ struct Guard<S> {
     inner: S,
     hosts: Arc<Hosts>,
     public_url: Option<Arc<str>>,
+    bodies: BodyMemory,
     timeout: Duration,
 }
 
@@ -143,12 +158,15 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, mut request: Request) -> Self::Future {
         // The clone stays behind: the one that was asked whether it is ready must be the one that is called.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let (refused, timeout) = (self.refusal(&request), self.timeout);
         let content = Content::at(request.uri().path());
+        if !request.body().is_end_stream() {
+            request.extensions_mut().insert(self.bodies.clone());
+        }
         Box::pin(async move {
             let mut response = if let Some(problem) = refused {
                 problem.into_response()
@@ -179,6 +197,10 @@ where
 impl<S> Guard<S> {
     /// Why the request goes no further.
     fn refusal(&self, request: &Request) -> Option<Problem> {
+        let crowded = request.extensions().get::<Crowded>();
+        if let Some(crowded) = crowded.filter(|_| !beside::is_health(request.uri().path())) {
+            return Some(no_room(*crowded));
+        }
         let stranger = self.hosts.check(request).err();
         stranger.map(|stranger| self.refuse(stranger)).or_else(|| check_coding(request).err())
     }
@@ -199,6 +221,15 @@ impl<S> Guard<S> {
                  127.0.0.1; behind a proxy, set --public-url to the address that clients use.",
             ),
         }
+    }
+}
+
+fn no_room(Crowded(full): Crowded) -> Problem {
+    match full {
+        Full::Share => Problem::rate_limited(
+            "Your other connections are as many as one client may have. Use one of them again, or close some.",
+        ),
+        Full::All => Problem::overloaded("All connections that the server can have are in use. Try again."),
     }
 }
 

@@ -1,7 +1,10 @@
 //! The hall: everything about HTTP that no room should have to say twice.
 
+pub mod bare;
 pub mod beside;
+mod body;
 pub mod conditional;
+pub mod connections;
 pub mod echo;
 pub mod extract;
 pub mod fields;

@@ -55,30 +55,31 @@ fn add_key(operation: &mut Operation) {
     }
 }
 
-/// A character that can be seen: no control character, no white space, nothing of `registrar/visible.rs` that every program
-/// can name in a pattern (those above U+FFFF need a flag).
+/// Characters that no text has where they stand alone: control characters and what is in `registrar/visible.rs`, as far as
+/// every program can name it in a pattern (what is above U+FFFF needs a flag).
+macro_rules! unfit {
+    () => {
+        r"\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    };
+}
+
+/// A character that can be seen.
 macro_rules! seen {
     () => {
-        r"[^\x00-\x20\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb]"
+        concat!("[^", unfit!(), r" \xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
     };
 }
 
 /// What may follow it: selectors of how it looks, and joiners, but not two of them in a row.
 macro_rules! joined {
     () => {
-        r"(?:[\u200c\u200d]?[\u034f\u180b-\u180d\u180f\ufe00-\ufe0f])*[\u200c\u200d]?"
+        r"(?:(?:[\u200c\u200d]?[\u034f\u180b-\u180d\u180f\ufe00-\ufe0f])+[\u200c\u200d]?|[\u200c\u200d])"
     };
 }
 
-macro_rules! blank {
-    () => {
-        r"[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]"
-    };
-}
-
-/// A text of characters that can be seen, which is not all white space.
+/// A text that can be seen: not white space alone, and what joins follows what it joins.
 const TEXT: &str =
-    concat!("^", blank!(), "*", seen!(), joined!(), "(?:", blank!(), "|", seen!(), joined!(), ")*$");
+    concat!("^[^", unfit!(), "]*", seen!(), joined!(), "?(?:[^", unfit!(), "]|", seen!(), joined!(), ")*$");
 
 /// Unknown fields of a body are refused: what is only ever sent has `additionalProperties: false`. Its texts can be
 /// seen, which an address of the right format can anyway.
@@ -217,7 +218,7 @@ fn add_problem(responses: &mut Responses, kind: &Kind) {
     if let RefOr::T(content) = content {
         content.examples.insert(kind.slug.to_owned(), RefOr::T(example));
     }
-    if kind.status == 503 {
+    if matches!(kind.status, 429 | 503) {
         response
             .headers
             .insert("Retry-After".to_owned(), RefOr::T(header("Seconds to wait.", text_schema())));

@@ -115,7 +115,7 @@ async fn every_name_on_a_page_is_read_apart_from_what_is_around_it() {
     let mut seen = 0;
     for path in [
         "/courses".to_owned(),
-        format!("/courses?q=algebra"),
+        "/courses?q=algebra".to_owned(),
         "/courses?q=nothing".to_owned(),
         format!("/courses/{}", algebra.id),
         format!("/courses/{}/roster", algebra.id),

@@ -44,6 +44,7 @@ mod rush;
 mod school;
 mod seats;
 mod server;
+mod shares;
 mod small_worlds;
 mod stream;
 mod students;

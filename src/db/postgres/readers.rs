@@ -17,7 +17,7 @@ const SCANS: usize = 2;
 /// Scans under way or waiting; one more is refused at once.
 const WAITING_SCANS: usize = 128;
 /// Long lists that are read at the same time, each on a connection of its own.
-const STREAMS: usize = 8;
+pub(in crate::db) const STREAMS: usize = 8;
 /// How long a read is tried again while the server is away.
 const PATIENCE: Duration = Duration::from_secs(5);
 

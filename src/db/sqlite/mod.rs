@@ -13,7 +13,7 @@ use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, Statement, ffi};
 
 use self::checkpoint::Checkpointer;
-pub(super) use self::readers::Readers;
+pub(super) use self::readers::{Readers, STREAMS};
 use super::{Arg, DbError, Map, Row};
 
 /// Where the engines truly differ.

@@ -18,7 +18,7 @@ use matricula::audit::audit;
 use matricula::clock::{Clock, Hand};
 use matricula::db::Db;
 use matricula::http::limits::Limits;
-use matricula::http::server::Server;
+use matricula::http::server::{Bounds, Server};
 use matricula::registrar::Registrar;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -52,7 +52,7 @@ impl School {
 
     /// A school on a database that is there already, or is made now.
     pub(crate) async fn open_at(database: &Database) -> Self {
-        Self::open_in(database.clone(), Limits::default()).await
+        Self::open_in(database.clone(), Limits::default(), Bounds::default()).await
     }
 
     /// A school that tells its clients another address than its own.
@@ -63,17 +63,22 @@ impl School {
 
     /// A new school that asks other things of its clients.
     pub(crate) async fn open_with(limits: Limits) -> Self {
-        Self::open_in(Database::new(), limits).await
+        Self::open_in(Database::new(), limits, Bounds::default()).await
+    }
+
+    /// A new school that can do less at a time.
+    pub(crate) async fn open_within(limits: Limits, bounds: Bounds) -> Self {
+        Self::open_in(Database::new(), limits, bounds).await
     }
 
     /// A school on a database that another program made with these statements.
     pub(crate) async fn open_found(sql: &str) -> Self {
         let database = Database::new();
         database.runs(sql);
-        Self::open_in(database, Limits::default()).await
+        Self::open_in(database, Limits::default(), Bounds::default()).await
     }
 
-    async fn open_in(database: Database, limits: Limits) -> Self {
+    async fn open_in(database: Database, limits: Limits, bounds: Bounds) -> Self {
         let clock = Hand::default();
         clock.set(FIRST_DAY.parse().unwrap());
         let school = matricula::school::School::open(
@@ -83,7 +88,7 @@ impl School {
         )
         .await
         .unwrap();
-        let server = Server::bind(&[([127, 0, 0, 1], 0).into()]).await.unwrap();
+        let server = Server::bind(&[([127, 0, 0, 1], 0).into()]).await.unwrap().with_bounds(bounds);
         let address = server.local_addr();
         let registrar = school.app.registrar.clone();
         let router = matricula::app::router(school.app.clone(), &limits);

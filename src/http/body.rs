@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_LENGTH;
+use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use serde_json::json;
 
@@ -21,7 +22,7 @@ const SLOWEST: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub(super) struct Received {
     /// What was sent.
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Bytes,
     /// Its part of the memory for all bodies, until this is dropped.
     pub(super) memory: Option<Place>,
 }
@@ -41,7 +42,7 @@ pub(super) async fn receive(request: Request, most: usize) -> Result<Received, P
     if let (Some(memory), Some(announced)) = (&memory, announced) {
         memory.could_grow(announced).map_err(no_memory)?;
     }
-    let mut received = Received { bytes: Vec::new(), memory };
+    let mut received = Received { bytes: Bytes::new(), memory };
     let arrived = tokio::time::timeout(SLOWEST, received.take(request.into_body(), most)).await;
     arrived.unwrap_or_else(|_| {
         Err(unreadable(&format!("did not arrive within {} seconds", SLOWEST.as_secs())))
@@ -51,16 +52,25 @@ pub(super) async fn receive(request: Request, most: usize) -> Result<Received, P
 
 impl Received {
     async fn take(&mut self, body: Body, most: usize) -> Result<(), Problem> {
-        let mut chunks = body.into_data_stream();
+        let (mut chunks, mut whole) = (body.into_data_stream(), BytesMut::new());
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk.map_err(|_| unreadable("could not be read to its end"))?;
-            if self.bytes.len() + chunk.len() > most {
+            if self.bytes.len() + whole.len() + chunk.len() > most {
                 return Err(Problem::payload_too_large(most));
             }
             if let Some(memory) = &mut self.memory {
                 memory.grow(chunk.len()).map_err(no_memory)?;
             }
-            self.bytes.extend_from_slice(&chunk);
+            // Most bodies come in one piece, which is not copied.
+            if self.bytes.is_empty() && whole.is_empty() {
+                self.bytes = chunk;
+            } else {
+                whole.extend_from_slice(&std::mem::take(&mut self.bytes));
+                whole.extend_from_slice(&chunk);
+            }
+        }
+        if !whole.is_empty() {
+            self.bytes = whole.freeze();
         }
         Ok(())
     }

@@ -10,10 +10,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::header::{
-    AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION, RETRY_AFTER,
+    AUTHORIZATION, CONNECTION, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION, RETRY_AFTER,
     TRANSFER_ENCODING,
 };
-use axum::http::{HeaderName, Method};
+use axum::http::{HeaderName, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use hyper::body::Body as _;
@@ -28,7 +28,7 @@ use super::connections::Crowded;
 use super::headers::{self, Content};
 use super::host::{Hosts, Stranger};
 use super::observe::{ObserveLayer, ProblemPage, X_REQUEST_ID, current_request_id};
-use super::problem::Problem;
+use super::problem::{MalformedRequest, Problem, ProblemKind as _};
 use crate::config::{Origin, PublicUrl};
 use crate::metrics::Metrics;
 use crate::shares::{Full, Places};
@@ -169,7 +169,13 @@ where
         }
         Box::pin(async move {
             let mut response = if let Some(problem) = refused {
-                problem.into_response()
+                // Where a body ends that is packed in another way, nobody knows.
+                let is_lost = problem.kind().slug == MalformedRequest::KIND.slug;
+                let mut response = problem.into_response();
+                if is_lost {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                response
             } else {
                 // The call itself is inside too: layers refuse before they return a future.
                 let answer = AssertUnwindSafe(async move { inner.call(request).await }).catch_unwind();

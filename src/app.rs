@@ -14,6 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::db::Db;
 use crate::events::feed::Feed;
+use crate::http::echo::excerpt;
 use crate::http::limits::{self, Limits};
 use crate::http::paging::LinkBase;
 use crate::http::problem::{MethodNotAllowed, NotFound, Problem};
@@ -97,6 +98,7 @@ pub fn router(app: App, limits: &Limits) -> Router {
             Problem::new::<NotFound>("There is nothing at this address; /docs lists what there is.")
         })
         .method_not_allowed_fallback(async |method: Method| {
+            let method = excerpt(method.as_str());
             Problem::new::<MethodNotAllowed>(format!("{method} is not a method of this address."))
         })
         .with_state(app);

@@ -15,6 +15,7 @@ use thiserror::Error;
 use crate::db::Location;
 use crate::logging;
 use crate::redact::without_passwords;
+use crate::shares::DEFAULT_SHARE;
 
 /// Reads the command line and the environment.
 ///
@@ -80,17 +81,19 @@ pub struct ServeArgs {
     pub database: DatabaseArgs,
 
     /// The address and port to listen on; port 0 picks a free one. Anything but loopback needs
-    /// --allow-unauthenticated.
+    /// --allow-unauthenticated and --public-url.
     #[arg(long, env = "MATRICULA_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:8080", value_parser = listen)]
     pub listen: String,
 
-    /// Serve to other machines although everyone who can reach the address can then read and change everything.
+    /// Serve to other machines although everyone who can reach the address can then read and change everything. Needs
+    /// --public-url.
     #[arg(long, env = "MATRICULA_ALLOW_UNAUTHENTICATED", value_parser = BoolishValueParser::new())]
     pub allow_unauthenticated: bool,
 
     #[expect(clippy::doc_markdown, reason = "the help is read on a terminal")]
     /// The address at which clients reach the server, where that is not the one it listens on (behind a proxy), like
-    /// https://courses.example.edu. Links in answers begin with it [default: the scheme and host of the request]
+    /// https://courses.example.edu. Links in answers begin with it, and off loopback only its host is answered to
+    /// [default: the scheme and host of the request]
     #[arg(long, env = "MATRICULA_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<PublicUrl>,
 
@@ -99,6 +102,17 @@ pub struct ServeArgs {
     /// by commas [default: none]
     #[arg(long, env = "MATRICULA_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub cors_origin: Vec<Origin>,
+
+    /// How many percent of what is shared one client may hold at a time: connections, memory for bodies, searches, long
+    /// lists. A client is an address; behind a proxy that limits its clients itself, say 100
+    #[arg(
+        long,
+        env = "MATRICULA_CLIENT_SHARE",
+        value_name = "PERCENT",
+        default_value_t = DEFAULT_SHARE,
+        value_parser = clap::value_parser!(u8).range(1..=100)
+    )]
+    pub client_share: u8,
 
     /// What is logged, and how.
     #[command(flatten)]
@@ -249,22 +263,37 @@ fn filter(text: &str) -> Result<String, BadValue> {
         .map_err(|why| BadValue(format!("{why} (--log or MATRICULA_LOG)")))
 }
 
-/// The server would be open to everyone.
+/// Why the server does not listen where other machines reach it.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error(
-    "refusing to listen on {0}: it can be reached from other machines, and there is no authentication yet, so whoever \
-     reaches it can read and change everything. Listen on 127.0.0.1 (and put a proxy that authenticates in front), or \
-     allow it with --allow-unauthenticated"
-)]
-pub struct Exposed(SocketAddr);
+pub enum Exposed {
+    /// It would be open to everyone.
+    #[error(
+        "refusing to listen on {0}: it can be reached from other machines, and there is no authentication yet, so \
+         whoever reaches it can read and change everything. Listen on 127.0.0.1 (and put a proxy that authenticates in \
+         front), or allow it with --allow-unauthenticated and --public-url"
+    )]
+    ToEveryone(SocketAddr),
+    /// It would answer under every name.
+    #[error(
+        "refusing to listen on {0}: it can be reached from other machines, and does not know under which name, so a page \
+         in a browser could reach it under a name of its own (DNS rebinding). Say the address that clients use, like \
+         --public-url https://courses.example.edu"
+    )]
+    WithoutName(SocketAddr),
+}
 
-/// Refuses to serve anybody but this machine, unless that is allowed.
+/// Refuses to serve anybody but this machine, unless that is allowed and it is known under which address.
 ///
 /// # Errors
-/// When an address is not loopback and `allow` is false.
-pub fn check_exposure(addresses: &[SocketAddr], allow: bool) -> Result<(), Exposed> {
+/// When an address is not loopback, and `allow` is false or there is no `public_url`.
+pub fn check_exposure(
+    addresses: &[SocketAddr],
+    allow: bool,
+    public_url: Option<&PublicUrl>,
+) -> Result<(), Exposed> {
     match addresses.iter().find(|address| !is_loopback(address)) {
-        Some(open) if !allow => Err(Exposed(*open)),
+        Some(open) if !allow => Err(Exposed::ToEveryone(*open)),
+        Some(open) if public_url.is_none() => Err(Exposed::WithoutName(*open)),
         _ => Ok(()),
     }
 }

@@ -30,5 +30,6 @@ pub mod registration;
 pub mod sample;
 pub mod school;
 pub mod seats;
+pub mod shares;
 pub mod students;
 pub mod ui;

@@ -10,6 +10,8 @@ mod serve;
 use std::io;
 
 use clap::{Parser, Subcommand};
+use rustix::process::Signal;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::Clock;
 use crate::config::{DatabaseArgs, ServeArgs};
@@ -62,6 +64,7 @@ enum Command {
 /// # Errors
 /// What a person should read, one clear line each.
 pub async fn run(cli: Cli) -> anyhow::Result<()> {
+    outlive_the_file_size_limit()?;
     let clock = Clock::Wall;
     let mut out = io::stdout();
     match cli.command {
@@ -83,4 +86,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
 async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<()> {
     let (mut out, _until_printed) = logging::unblocked(io::stdout());
     serve::run(args, clock, &mut out).await
+}
+
+/// A file that has reached the limit of its size (`ulimit -f`) is a write that fails, as on a full disk, not the end of the
+/// program: the signal that comes with it kills whoever has no handler. A handler stays, also without its listener.
+fn outlive_the_file_size_limit() -> io::Result<()> {
+    signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).map(drop)
 }

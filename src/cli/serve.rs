@@ -7,7 +7,7 @@ use crate::app;
 use crate::clock::Clock;
 use crate::config::{ServeArgs, check_exposure, is_loopback};
 use crate::http::limits::Limits;
-use crate::http::server::{self, Server};
+use crate::http::server::{self, Bounds, Server};
 use crate::logging::{self, Log};
 use crate::metrics::Metrics;
 use crate::school::School;
@@ -25,11 +25,16 @@ pub(super) async fn run(args: ServeArgs, clock: Clock, out: &mut dyn Write) -> a
 
 async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &Log) -> anyhow::Result<()> {
     let addresses = server::resolve(&args.listen).await?;
-    check_exposure(&addresses, args.allow_unauthenticated)?;
-    let server = Server::bind(&addresses).await?;
+    check_exposure(&addresses, args.allow_unauthenticated, args.public_url.as_ref())?;
+    let bounds = Bounds { share: args.client_share, ..Bounds::default() };
+    let server = Server::bind(&addresses).await?.with_bounds(bounds);
     let address = server.local_addr();
+    let loopback = is_loopback(&address);
+    if !loopback {
+        tracing::warn!(%address, "serving other machines without authentication: whoever reaches this address can read and change everything");
+    }
     let limits = Limits {
-        loopback: is_loopback(&address),
+        loopback,
         public_url: args.public_url.clone(),
         cors_origins: args.cors_origin,
         ..Limits::default()
@@ -37,10 +42,11 @@ async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &Log) ->
     let metrics = Metrics::with(log.dropped());
     let school = School::open_counted(&args.database.database, clock, args.public_url, metrics).await?;
     let router = app::router(school.app.clone(), &limits);
+    // Whoever reads that it listens may stop it.
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     writeln!(out, "matricula listens on http://{address} (API reference: http://{address}/docs/)")?;
     out.flush()?;
 
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let feed = school.app.feed.clone();
     let stop = async move {
         tokio::select! {

@@ -117,7 +117,8 @@ fn change_page(course: &Course) -> EditPage {
     let typed = Typed::with([("name", text(&course.name)), ("level", text(&course.level))]);
     let path = path(course.id);
     EditPage {
-        heading: format!("Change {}", name_of(&course.name)),
+        heading: "Change",
+        name: Some(name_of(&course.name)),
         action: format!("{path}/edit"),
         back: path,
         typed: typed.clone(),

@@ -2,19 +2,21 @@
 //! them cost no more than one.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, oneshot};
 
 use super::{Arg, DbError, Reach};
+use crate::shares::{Client, Place, Places};
 
-/// Different counts that may wait; one more is refused at once.
+/// Different counts that may wait; one more is refused at once, and one more of a client that has its share of them.
 const MAX_WAITING: usize = 128;
 
 /// The counts that wait for their turn, which is one at a time for each reach.
 #[derive(Debug)]
 pub(super) struct Counts {
     waiting: Mutex<HashMap<Key, Vec<Answer>>>,
+    places: Arc<Places>,
     ranges: Semaphore,
     scans: Semaphore,
 }
@@ -25,26 +27,29 @@ type Answer = oneshot::Sender<Result<i64, DbError>>;
 
 impl Default for Counts {
     fn default() -> Self {
-        Self { waiting: Mutex::default(), ranges: Semaphore::new(1), scans: Semaphore::new(1) }
+        Self {
+            waiting: Mutex::default(),
+            places: Places::new(MAX_WAITING),
+            ranges: Semaphore::new(1),
+            scans: Semaphore::new(1),
+        }
     }
 }
 
 impl Counts {
-    /// Waits with the others for this count. True for the first of them, who has to see to it that it is made.
+    /// Waits with the others for this count. The first of them gets a place, and has to see to it that the count is made.
     ///
     /// # Errors
-    /// [`DbError::Busy`] when too many different counts wait already.
-    pub(super) fn join(&self, key: &Key, answer: Answer) -> Result<bool, DbError> {
+    /// [`DbError::Busy`] when too many different counts wait already, [`DbError::Share`] when too many of this client do.
+    pub(super) fn join(&self, key: &Key, answer: Answer) -> Result<Option<Place>, DbError> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(others) = waiting.get_mut(key) {
             others.push(answer);
-            return Ok(false);
+            return Ok(None);
         }
-        if waiting.len() >= MAX_WAITING {
-            return Err(DbError::Busy);
-        }
+        let place = self.places.take(Client::current(), 1)?;
         waiting.insert(key.clone(), vec![answer]);
-        Ok(true)
+        Ok(Some(place))
     }
 
     /// Makes a count when its turn has come, for all who wait for it then. A client that asks later waits for a new one: its
@@ -73,7 +78,6 @@ impl Counts {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicI64, Ordering};
 
     use super::*;
@@ -84,11 +88,12 @@ mod tests {
         let ask = |args: &[i64]| {
             let key: Key = ("select count(*) from t", args.iter().map(|arg| (*arg).into()).collect());
             let (answer, answered) = oneshot::channel();
-            if counts.join(&key, answer).unwrap() {
+            if let Some(place) = counts.join(&key, answer).unwrap() {
                 let (counts, made) = (Arc::clone(&counts), Arc::clone(&made));
                 tokio::spawn(async move {
                     let count = async { Ok(made.fetch_add(1, Ordering::SeqCst) + 1) };
                     counts.make(Reach::Range, &key, count).await;
+                    drop(place);
                 });
             }
             answered
@@ -111,8 +116,10 @@ mod tests {
             let key: Key = ("select count(*) from t", vec![i64::try_from(number).unwrap().into()]);
             counts.join(&key, oneshot::channel().0)
         };
-        assert!((0..MAX_WAITING).all(|number| ask(number) == Ok(true)));
-        assert_eq!(ask(MAX_WAITING), Err(DbError::Busy));
-        assert_eq!(ask(0), Ok(false));
+        let places: Vec<_> = (0..MAX_WAITING).map(|number| ask(number).unwrap().unwrap()).collect();
+        assert_eq!(ask(MAX_WAITING).unwrap_err(), DbError::Busy);
+        assert!(ask(0).unwrap().is_none());
+        drop(places);
+        assert!(ask(MAX_WAITING).unwrap().is_some());
     }
 }

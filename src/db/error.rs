@@ -6,6 +6,9 @@ pub enum DbError {
     /// Somebody else holds the database, or too many reads wait: try again later.
     #[error("the database is busy")]
     Busy,
+    /// One client reads at length too much at a time: what others wait for is for others.
+    #[error("one client reads too much at a time")]
+    Share,
     /// The disk is full; nothing was written.
     #[error("the disk that holds the database is full")]
     Full,

@@ -17,6 +17,7 @@ mod pulse;
 mod rights;
 mod row;
 mod sqlite;
+mod turns;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub use self::patience::Patience;
 pub use self::pulse::Pulse;
 pub use self::rights::{Need, missing_rights};
 pub use self::row::Row;
+use self::turns::{Turns, in_turn};
 
 /// How one row becomes a value; runs beside the engine, so that nothing is copied in between.
 pub type Map<T> = fn(&Row<'_>) -> Result<T, DbError>;
@@ -52,7 +54,7 @@ pub enum Reach {
 
 /// The reading side of one database. Cheap to clone; reads never wait for writes.
 #[derive(Clone, Debug)]
-pub struct Db(Readers, Arc<Counts>);
+pub struct Db(Readers, Arc<Counts>, Arc<Turns>);
 
 #[derive(Clone, Debug)]
 enum Readers {
@@ -66,11 +68,15 @@ impl Db {
     /// # Errors
     /// When it cannot be opened as a database.
     pub fn open(location: &Location) -> Result<Self, DbError> {
-        let readers = match location {
-            Location::File(path) => Readers::Sqlite(Arc::new(sqlite::Readers::start(path)?)),
-            Location::Server(url) => Readers::Postgres(Arc::new(postgres::Readers::start(url.address()?)?)),
+        let (readers, streams) = match location {
+            Location::File(path) => {
+                (Readers::Sqlite(Arc::new(sqlite::Readers::start(path)?)), sqlite::STREAMS)
+            }
+            Location::Server(url) => {
+                (Readers::Postgres(Arc::new(postgres::Readers::start(url.address()?)?)), postgres::STREAMS)
+            }
         };
-        Ok(Self(readers, Arc::default()))
+        Ok(Self(readers, Arc::default(), Arc::new(Turns::new(streams))))
     }
 
     /// One read by key, all of its rows.
@@ -89,7 +95,7 @@ impl Db {
     /// One read of this reach, all of its rows.
     ///
     /// # Errors
-    /// As [`Db::query`].
+    /// As [`Db::query`]; [`DbError::Share`] when the client scans too much already.
     pub async fn read<T: Send + 'static>(
         &self,
         reach: Reach,
@@ -97,10 +103,16 @@ impl Db {
         args: impl Into<Vec<Arg>>,
         map: Map<T>,
     ) -> Result<Vec<T>, DbError> {
-        match &self.0 {
+        let scan = (reach == Reach::Scan).then(|| self.2.scan()).transpose()?;
+        let _range = (reach == Reach::Range).then(|| self.2.range()).transpose()?;
+        let rows = match &self.0 {
             Readers::Sqlite(readers) => readers.query(reach, sql, args.into(), map).await,
             Readers::Postgres(readers) => readers.query(reach, sql, args.into(), map).await,
+        }?;
+        if let Some(scan) = scan {
+            scan.done();
         }
+        Ok(rows)
     }
 
     /// One read of which at most one row is wanted.
@@ -131,11 +143,12 @@ impl Db {
         }
         let (key, db) = ((sql, args), self.clone());
         let (answer, answered) = oneshot::channel();
-        if self.1.join(&key, answer)? {
+        if let Some(place) = self.1.join(&key, answer)? {
             // On its own: the client that asked first may go away, and the others still wait.
             tokio::spawn(async move {
                 let count = counted(db.clone(), key.1.clone());
                 db.1.make(reach, &key, count).await;
+                drop(place);
             });
         }
         answered.await.map_err(|_| DbError::Engine("a count stopped in the middle".to_owned()))?
@@ -182,17 +195,20 @@ impl Db {
     /// with an error, never silently.
     ///
     /// # Errors
-    /// [`DbError::Busy`] when too many lists are being read already.
+    /// [`DbError::Busy`] when too many lists are being read already, [`DbError::Share`] when too many of them are this
+    /// client's.
     pub async fn stream<T: Send + 'static>(
         &self,
         sql: &'static str,
         args: Vec<Arg>,
         map: Map<T>,
     ) -> Result<Rows<T>, DbError> {
-        Ok(match &self.0 {
+        let place = self.2.stream()?;
+        let rows: Rows<T> = match &self.0 {
             Readers::Sqlite(readers) => Box::pin(readers.stream(sql, args, map)?),
             Readers::Postgres(readers) => Box::pin(readers.stream(sql, args, map).await?),
-        })
+        };
+        Ok(in_turn(rows, place))
     }
 }
 

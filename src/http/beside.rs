@@ -2,8 +2,8 @@
 
 use axum::Router;
 use axum::extract::{FromRef, State};
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -16,6 +16,21 @@ use crate::registrar::Registrar;
 
 /// The OpenAPI document, as JSON.
 pub const OPENAPI: &str = "/api/v1/openapi.json";
+
+/// Where an operator's programs ask how the server fares.
+const HEALTH: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
+/// The reference styles its parts in place, and has its pictures inside the stylesheet; scripts are files of ours.
+const REFERENCE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+);
+
+/// Whether a path says how the server fares, which has to be heard whatever else the server refuses.
+#[must_use]
+pub fn is_health(path: &str) -> bool {
+    HEALTH.contains(&path)
+}
 
 /// The routes, with `document` as the OpenAPI document.
 pub fn routes<S>(document: String) -> Router<S>
@@ -32,14 +47,15 @@ where
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .merge(Router::from(docs).layer(map_response(or_problem)))
+        .merge(Router::from(docs).layer(map_response(reference)))
 }
 
-/// The page's own routes know no problems.
-async fn or_problem(response: Response) -> Response {
+/// The page's own routes know neither problems nor policies.
+async fn reference(mut response: Response) -> Response {
     if response.status() == StatusCode::NOT_FOUND {
         return Problem::new::<NotFound>("The reference has no such part.").into_response();
     }
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, REFERENCE_POLICY);
     response
 }
 

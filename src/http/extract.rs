@@ -3,19 +3,18 @@
 use std::convert::Infallible;
 use std::hash::Hasher;
 use std::str::FromStr;
-use std::time::Duration;
 
-use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, MatchedPath, RawPathParams, Request};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, HeaderName, Method};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use super::body::{Received, receive};
+use super::echo::excerpt;
 use super::fields::{self, Draft, invalid, list, nearest};
 use super::limits::{BODY, LARGE_BODY};
 use super::observe::{current_key, current_request_id, set_current_key};
@@ -26,9 +25,6 @@ use crate::registrar::{CourseId, Key, MAX_ID, Origin, StudentId};
 /// Objects that a body may have, where it may have many.
 pub(super) const MANY: usize = 10_000;
 
-/// How long a body may take to arrive; shorter than a request may take, so that it is told what was slow.
-const SLOWEST_BODY: Duration = Duration::from_secs(20);
-
 /// A JSON body, read into a draft. Refuses in the order media type, size, JSON, fields.
 #[derive(Debug)]
 pub struct Json<T>(pub T);
@@ -36,8 +32,8 @@ pub struct Json<T>(pub T);
 impl<T: Draft, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        read_body(request, state, BODY, fields::read).await.map(Self)
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        read_body(request, BODY, fields::read).await.map(Self)
     }
 }
 
@@ -48,8 +44,8 @@ pub struct JsonArray<T>(pub Vec<T>);
 impl<T: Draft, S: Send + Sync> FromRequest<S> for JsonArray<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        read_body(request, state, LARGE_BODY, |body| fields::read_many(body, MANY)).await.map(Self)
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        read_body(request, LARGE_BODY, |body| fields::read_many(body, MANY)).await.map(Self)
     }
 }
 
@@ -60,14 +56,10 @@ pub struct FormFields(pub Vec<(String, String)>);
 impl<S: Send + Sync> FromRequest<S> for FormFields {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        if !is_of(request.headers(), "application/x-www-form-urlencoded") {
-            return Err(Problem::new::<UnsupportedMediaType>(
-                "Send the form as `Content-Type: application/x-www-form-urlencoded`.",
-            ));
-        }
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        check_kind(request.headers(), "application/x-www-form-urlencoded", "form")?;
         let asked = request.uri().to_string();
-        let body = receive(request, state, BODY).await?;
+        let Received { bytes: body, memory: _memory } = receive(request, BODY).await?;
         let fields: Vec<_> = form_urlencoded::parse(&body).into_owned().take(FORM_FIELDS + 1).collect();
         if fields.len() > FORM_FIELDS {
             let detail = format!("must have {FORM_FIELDS} fields at most");
@@ -86,48 +78,25 @@ const FORM_FIELDS: usize = 100;
 /// The field of a form that does what `Idempotency-Key` does.
 pub const KEY_FIELD: &str = "idempotency_key";
 
-async fn read_body<T, S: Send + Sync>(
+async fn read_body<T>(
     request: Request,
-    state: &S,
     most: usize,
     read: impl FnOnce(&[u8]) -> Result<T, Problem>,
 ) -> Result<T, Problem> {
-    if !is_of(request.headers(), "application/json") {
-        return Err(Problem::new::<UnsupportedMediaType>(
-            "Send the body as `Content-Type: application/json`.",
-        ));
-    }
+    check_kind(request.headers(), "application/json", "body")?;
     let key =
         (request.method() == Method::POST && request.headers().contains_key(&IDEMPOTENCY_KEY)).then(|| {
             let lines = request.headers().get_all(&IDEMPOTENCY_KEY).into_iter().cloned();
             (request.uri().to_string(), lines.collect::<Vec<_>>())
         });
-    let body = receive(request, state, most).await?;
+    // The memory is given back once the body has been read into what it asks for.
+    let Received { bytes: body, memory: _memory } = receive(request, most).await?;
     let draft = read(&body)?;
     if let Some((asked, lines)) = key {
         let name = if let [line] = lines.as_slice() { line.to_str().ok() } else { None };
         keep_key(&asked, name, &body)?;
     }
     Ok(draft)
-}
-
-/// The whole body, of so many bytes at most.
-async fn receive<S: Send + Sync>(request: Request, state: &S, most: usize) -> Result<Bytes, Problem> {
-    if announced(request.headers()).is_some_and(|bytes| bytes > most) {
-        return Err(Problem::payload_too_large(most));
-    }
-    let body = tokio::time::timeout(SLOWEST_BODY, Bytes::from_request(request, state)).await;
-    let body = body.map_err(|_| {
-        let detail = format!("did not arrive within {} seconds", SLOWEST_BODY.as_secs());
-        invalid(vec![json!({"pointer": "", "detail": detail})])
-    })?;
-    body.map_err(|rejection| {
-        if rejection.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE {
-            Problem::payload_too_large(most)
-        } else {
-            invalid(vec![json!({"pointer": "", "detail": "could not be read to its end"})])
-        }
-    })
 }
 
 /// The header by which a client names a request that it may send again.
@@ -150,8 +119,19 @@ fn keep_key(asked: &str, name: Option<&str>, body: &[u8]) -> Result<(), Problem>
     Ok(())
 }
 
-fn announced(headers: &HeaderMap) -> Option<usize> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+/// Refuses a body of another media type, and one that would have to be unpacked: a few bytes can unpack to any size.
+fn check_kind(headers: &HeaderMap, media_type: &str, what: &str) -> Result<(), Problem> {
+    if !is_of(headers, media_type) {
+        let detail = format!("Send the {what} as `Content-Type: {media_type}`.");
+        return Err(Problem::new::<UnsupportedMediaType>(detail));
+    }
+    let plain = |coding: &axum::http::HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !headers.get_all(CONTENT_ENCODING).into_iter().all(plain) {
+        let detail =
+            format!("Send the {what} as it is, without `Content-Encoding`: it is not unpacked here.");
+        return Err(Problem::new::<UnsupportedMediaType>(detail));
+    }
+    Ok(())
 }
 
 /// Whether the body says that it is of a media type. Nothing but UTF-8 is JSON (RFC 8259), nor a form (WHATWG URL, 5).
@@ -195,7 +175,7 @@ pub trait InPath: Sized {
 
 impl InPath for StudentId {
     fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
-        id(given("student_id")).map(Self).map_err(|text| {
+        id(&given("student_id")).map(Self).map_err(|text| {
             Problem::new::<StudentNotFound>("There is no such student: an id is a whole number from 1.")
                 .with("student_id", text)
         })
@@ -204,7 +184,7 @@ impl InPath for StudentId {
 
 impl InPath for CourseId {
     fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
-        id(given("course_id")).map(Self).map_err(|text| {
+        id(&given("course_id")).map(Self).map_err(|text| {
             Problem::new::<CourseNotFound>("There is no such course: an id is a whole number from 1.")
                 .with("course_id", text)
         })
@@ -223,10 +203,10 @@ pub fn origin() -> Origin {
     Origin { actor: None, request_id: current_request_id().map(|id| id.to_string()), key: current_key() }
 }
 
-fn id(text: String) -> Result<i64, String> {
+fn id(text: &str) -> Result<i64, String> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let id = digits.then(|| text.parse().ok()).flatten().filter(|id| (1..=MAX_ID).contains(id));
-    id.ok_or(text)
+    id.ok_or_else(|| excerpt(text).into_owned())
 }
 
 impl<T: InPath, S: Send + Sync> FromRequestParts<S> for Named<T> {
@@ -295,7 +275,10 @@ impl<T: Parameters, S: Send + Sync> FromRequestParts<S> for Query<T> {
             } else if given.insert(name.to_string(), Value::String(value.into_owned())).is_some() {
                 errors.push(json!({"parameter": name, "detail": "is there more than once"}));
             } else if let Err(error) = T::deserialize(json!({ name.as_ref(): given[name.as_ref()] })) {
-                errors.push(json!({"parameter": name, "detail": error.to_string()}));
+                // What is wrong with a long value is told with the beginning of it.
+                let value = given[name.as_ref()].as_str().unwrap_or_default();
+                let detail = error.to_string().replace(value, &excerpt(value));
+                errors.push(json!({"parameter": name, "detail": detail}));
             }
         }
         if !errors.is_empty() {
@@ -316,13 +299,31 @@ impl FromStr for Time {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let stamp = text.parse().map(stamp).ok();
+        let stamp = has_offset(text).then(|| text.parse().map(stamp).ok()).flatten();
         // Texts of one length sort as their times do.
         stamp
             .filter(|stamp| stamp.len() == "2026-09-01T08:00:00.000Z".len())
             .map(Self)
             .ok_or_else(|| "must be a time with its offset, like 2026-09-01T08:00:00Z (RFC 3339)".to_owned())
     }
+}
+
+/// Whether a time ends with an offset as RFC 3339 has it: `Z`, or hours up to 23 and minutes up to 59. What reads times
+/// takes more: hours that no day has, offsets without minutes, names of zones.
+fn has_offset(time: &str) -> bool {
+    let numeric = |offset: &[u8]| match offset {
+        [b'+' | b'-', hours @ .., b':', m, n] if hours.len() == 2 => {
+            let number = |text: &[u8]| str::from_utf8(text).ok().and_then(|text| text.parse::<u8>().ok());
+            let digits = hours.iter().chain([m, n]).all(u8::is_ascii_digit);
+            digits
+                && number(hours).is_some_and(|hours| hours < 24)
+                && number(&[*m, *n]).is_some_and(|n| n < 60)
+        }
+        _ => false,
+    };
+    let bytes = time.as_bytes();
+    bytes.last().is_some_and(|last| last.eq_ignore_ascii_case(&b'z'))
+        || bytes.split_at_checked(bytes.len().saturating_sub(6)).is_some_and(|(_, offset)| numeric(offset))
 }
 
 /// Deserializes a query parameter from its text, with `FromStr` and its error.

@@ -7,6 +7,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::json;
 
+use super::echo::{excerpt, excerpt_of};
 use super::problem::{InvalidRequest, MalformedJson, Problem};
 use crate::registrar::MAX_ID;
 
@@ -97,6 +98,9 @@ fn read_document<T: Draft>(document: Document) -> Result<T, (Vec<Value>, usize)>
 /// size.
 pub(super) const TOLD: usize = 100;
 
+/// Characters of a place in a body, the place in an array and the slashes included.
+const LONGEST_PLACE: usize = 80;
+
 /// `invalid-request` with these errors.
 #[must_use]
 pub fn invalid(errors: Vec<Value>) -> Problem {
@@ -104,9 +108,22 @@ pub fn invalid(errors: Vec<Value>) -> Problem {
     invalid_of(errors, total)
 }
 
-/// `invalid-request` with the first of so many errors.
+/// Characters of what is told of one error: a list of what is known may be long, what is wrong is not.
+const LONGEST_DETAIL: usize = 600;
+
+/// `invalid-request` with the first of so many errors. A name or a value that was sent is told as far as it takes to
+/// recognize it: a body of one unknown field would be answered with its own size.
 fn invalid_of(mut errors: Vec<Value>, total: usize) -> Problem {
     errors.truncate(TOLD);
+    for error in &mut errors {
+        for (member, most) in
+            [("pointer", LONGEST_PLACE), ("parameter", LONGEST_PLACE), ("detail", LONGEST_DETAIL)]
+        {
+            if let Some(Value::String(text)) = error.get_mut(member) {
+                *text = excerpt_of(text, most).into_owned();
+            }
+        }
+    }
     let detail = match errors.as_slice() {
         [one] => format!(
             "{}: {}.",
@@ -190,7 +207,7 @@ impl Fields {
                 Some(known) => format!("is not a known field; did you mean `{known}`?"),
                 None => format!("is not a known field; known are {}", list(&self.known)),
             };
-            self.refuse(&name, &detail);
+            self.refuse(&excerpt(&name), &detail);
         }
     }
 }

@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 
 use axum::extract::Request;
+use axum::http::Version;
 use axum::http::header::HOST;
 use axum::http::uri::Authority;
 
+use super::beside;
 use crate::config::PublicUrl;
 
 /// The hosts that the server answers to.
@@ -25,7 +27,8 @@ pub enum Stranger {
 }
 
 impl Hosts {
-    /// Those of loopback and of the public URL if `loopback`, else every host.
+    /// That of the public URL; those of loopback if `loopback`. Where the server is reached by others, its health may be
+    /// asked for by address too, as what checks it does.
     #[must_use]
     pub fn new(loopback: bool, public_url: Option<&PublicUrl>) -> Self {
         let public = public_url.and_then(|url| host_of(url.authority().as_bytes())).map(str::to_owned);
@@ -38,17 +41,24 @@ impl Hosts {
     /// Why it is not.
     pub fn check(&self, request: &Request) -> Result<(), Stranger> {
         let mut lines = request.headers().get_all(HOST).iter();
-        let (Some(line), None) = (lines.next(), lines.next()) else {
-            return Err(Stranger::Unreadable);
-        };
-        self.known(line.as_bytes())?;
-        request.uri().authority().map_or(Ok(()), |asked| self.known(Authority::as_str(asked).as_bytes()))
+        let is_health = beside::is_health(request.uri().path());
+        match (lines.next(), lines.next()) {
+            (Some(line), None) => self.known(line.as_bytes(), is_health)?,
+            // HTTP/1.0 knows no Host, and no browser speaks it.
+            (None, _) if request.version() <= Version::HTTP_10 => {}
+            _ => return Err(Stranger::Unreadable),
+        }
+        let asked = request.uri().authority().map(Authority::as_str);
+        asked.map_or(Ok(()), |asked| self.known(asked.as_bytes(), is_health))
     }
 
-    fn known(&self, authority: &[u8]) -> Result<(), Stranger> {
+    fn known(&self, authority: &[u8], is_health: bool) -> Result<(), Stranger> {
         let host = host_of(authority).ok_or(Stranger::Unreadable)?;
         let public = || self.public.as_ref().is_some_and(|public| public.eq_ignore_ascii_case(host));
-        if !self.loopback || is_loopback(host) || public() { Ok(()) } else { Err(Stranger::Foreign) }
+        let own = || is_loopback(host) && (self.loopback || is_health);
+        // Under an address there is no name that could be made to point elsewhere.
+        let address = || !self.loopback && is_health && host.parse::<IpAddr>().is_ok();
+        if own() || public() || address() { Ok(()) } else { Err(Stranger::Foreign) }
     }
 }
 
@@ -164,8 +174,34 @@ mod tests {
     }
 
     #[test]
-    fn elsewhere_every_host_is_answered_and_the_public_one_on_loopback_too() {
-        assert_eq!(ask(&Hosts::new(false, None), "/", &["courses.example.edu"]), Ok(()));
+    fn elsewhere_the_public_host_is_answered_and_addresses_about_health() {
+        let url = "https://courses.example.edu".parse().unwrap();
+        let hosts = Hosts::new(false, Some(&url));
+        assert_eq!(ask(&hosts, "/", &["courses.example.edu:8080"]), Ok(()));
+        for host in ["10.0.0.5:8080", "[2001:db8::1]", "localhost", "127.0.0.1:80"] {
+            assert_eq!(ask(&hosts, "/healthz", &[host]), Ok(()), "{host}");
+            assert_eq!(ask(&hosts, "/healthy", &[host]), Err(Stranger::Foreign), "{host}");
+            let absolute = format!("http://{host}/students");
+            assert_eq!(ask(&hosts, &absolute, &["courses.example.edu"]), Err(Stranger::Foreign), "{host}");
+        }
+        for path in ["/", "/healthz"] {
+            assert_eq!(ask(&hosts, path, &["evil.example"]), Err(Stranger::Foreign));
+            assert_eq!(ask(&Hosts::new(false, None), path, &["courses.example.edu"]), Err(Stranger::Foreign));
+        }
+    }
+
+    #[test]
+    fn only_http_1_0_goes_without_a_host() {
+        let ask = |version| {
+            let request = Request::builder().uri("/").version(version).body(Body::empty()).unwrap();
+            Hosts::new(true, None).check(&request)
+        };
+        assert_eq!(ask(Version::HTTP_10), Ok(()));
+        assert_eq!(ask(Version::HTTP_11), Err(Stranger::Unreadable));
+    }
+
+    #[test]
+    fn the_public_host_is_answered_on_loopback_too() {
         let url = "https://courses.example.edu:8443/x".parse().unwrap();
         let hosts = Hosts::new(true, Some(&url));
         assert_eq!(ask(&hosts, "/", &["Courses.example.edu"]), Ok(()));

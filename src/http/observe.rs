@@ -194,6 +194,12 @@ fn is_valid(id: &[u8]) -> bool {
         && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte))
 }
 
+/// A new request id, for what was no request.
+#[must_use]
+pub fn new_request_id() -> Arc<str> {
+    fresh()
+}
+
 /// Unique by a prefix of this process, which the hash keys of the standard library make random, and a count.
 fn fresh() -> Arc<str> {
     static PROCESS: LazyLock<String> =

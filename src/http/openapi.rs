@@ -55,11 +55,34 @@ fn add_key(operation: &mut Operation) {
     }
 }
 
-/// A text without control characters that is not all white space.
-const TEXT: &str = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$";
+/// Characters that no text has where they stand alone: control characters and what is in `registrar/visible.rs`, as far as
+/// every program can name it in a pattern (what is above U+FFFF needs a flag).
+macro_rules! unfit {
+    () => {
+        r"\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    };
+}
 
-/// Unknown fields of a body are refused: what is only ever sent has `additionalProperties: false`. Its texts have no
-/// control characters, which an address of the right format has not anyway.
+/// A character that can be seen.
+macro_rules! seen {
+    () => {
+        concat!("[^", unfit!(), r" \xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+    };
+}
+
+/// What may follow it: selectors of how it looks, and joiners, but not two of them in a row.
+macro_rules! joined {
+    () => {
+        r"(?:(?:[\u200c\u200d]?[\u034f\u180b-\u180d\u180f\ufe00-\ufe0f])+[\u200c\u200d]?|[\u200c\u200d])"
+    };
+}
+
+/// A text that can be seen: not white space alone, and what joins follows what it joins.
+const TEXT: &str =
+    concat!("^[^", unfit!(), "]*", seen!(), joined!(), "?(?:[^", unfit!(), "]|", seen!(), joined!(), ")*$");
+
+/// Unknown fields of a body are refused: what is only ever sent has `additionalProperties: false`. Its texts can be
+/// seen, which an address of the right format can anyway.
 fn close_bodies(document: &mut OpenApi) {
     let schemas = document.components.iter_mut().flat_map(|components| &mut components.schemas);
     for (name, schema) in schemas {
@@ -195,7 +218,7 @@ fn add_problem(responses: &mut Responses, kind: &Kind) {
     if let RefOr::T(content) = content {
         content.examples.insert(kind.slug.to_owned(), RefOr::T(example));
     }
-    if kind.status == 503 {
+    if matches!(kind.status, 429 | 503) {
         response
             .headers
             .insert("Retry-After".to_owned(), RefOr::T(header("Seconds to wait.", text_schema())));

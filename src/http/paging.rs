@@ -315,7 +315,8 @@ impl Here {
     pub fn after(&self, cursor: &Cursor) -> String {
         let base = match &self.base.0 {
             Some(url) => url.trim_end_matches('/').to_owned(),
-            None => format!("http://{}", self.authority().unwrap_or_default()),
+            // A client of HTTP/1.0 says no host: from where it is, the path is enough.
+            None => self.authority().map_or_else(String::new, |authority| format!("http://{authority}")),
         };
         let mut url = format!("{base}{}?", self.asked.path());
         let query = form_urlencoded::parse(self.asked.query().unwrap_or_default().as_bytes());

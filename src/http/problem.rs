@@ -4,8 +4,6 @@
 //! signature: `Result<Created<Enrollment>, Refused<(StudentNotFound, CourseNotFound)>>`. Problems that any request can
 //! meet (a full queue, a failing disk, a bad query) are not repeated there: see [`Scope`].
 
-use std::marker::PhantomData;
-
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -14,6 +12,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::observe::{current_problem_page, current_request_id};
+pub use super::refused::{Kinds, Refused};
 use crate::registrar::{CourseId, Limits, Refusal, StudentId};
 
 /// A type of problem.
@@ -80,8 +79,10 @@ kinds! {
         "The body could not be read as JSON. `line` and `column` say where reading stopped. Nothing was changed.";
     InvalidRequest = "invalid-request", 400, Any, "The request is not valid",
         "A field or a parameter has a value that is not allowed, is missing, or is not known here. `errors` lists all of them, each with a JSON pointer (RFC 6901) into the body or the name of the query parameter. Nothing was changed.";
+    MalformedRequest = "malformed-request", 400, Any, "The request cannot be read",
+        "It is not HTTP/1.1 as RFC 9112 has it: its first line, a header or the length of its body, or its body is packed in a way that is not undone here. The connection is closed. Nothing was changed.";
     Forbidden = "forbidden", 403, Any, "The request is not allowed",
-        "The server is closed by default: on loopback it answers only requests whose Host is a loopback name or address, and it refuses writes that a browser sends on behalf of another site.";
+        "The server is closed by default: on loopback it answers only requests whose Host is a loopback name or address, elsewhere only those for its public URL, and it refuses writes that a browser sends on behalf of another site.";
     NotFound = "not-found", 404, Unrouted, "There is nothing here",
         "No resource has this address. The list of all addresses is at /docs.";
     StudentNotFound = "student-not-found", 404, Signature, "There is no such student",
@@ -118,10 +119,16 @@ kinds! {
         "The If-Match header does not name the present version, which is in `etag`. Read it again and decide anew. Nothing was changed.";
     PayloadTooLarge = "payload-too-large", 413, Body, "The body is too large",
         "A body may have 1 MiB at most, of many operations 8 MiB. Nothing was changed.";
+    UriTooLong = "uri-too-long", 414, Unrouted, "The address is too long",
+        "The path and the query are longer than the server reads. What is long belongs in a body. Nothing was changed.";
     UnsupportedMediaType = "unsupported-media-type", 415, Body, "The body has a media type that is not supported",
-        "Bodies are JSON: send `Content-Type: application/json`. Nothing was changed.";
+        "Bodies are JSON: send `Content-Type: application/json`, and no `Content-Encoding`. Nothing was changed.";
     IdempotencyKeyReused = "idempotency-key-reused", 422, Keyed, "The Idempotency-Key was used for another request",
         "A key names one request, with its method, path and body, for 24 hours. For another request choose another key. Nothing was changed.";
+    RateLimited = "rate-limited", 429, Any, "Too much at a time from one client",
+        "One client may take only a share of what the server can do at a time: connections, bodies, searches and long lists. Others are answered meanwhile. `Retry-After` says when to try again. Behind a proxy all clients share the proxy's address: see `--client-share`. Nothing was changed.";
+    HeadTooLarge = "request-head-too-large", 431, Unrouted, "The head of the request is too large",
+        "The first line and the headers have more than 64 KiB together, or are more than a hundred. The connection is closed. Nothing was changed.";
     Internal = "internal", 500, Any, "The server failed",
         "The failure is in the server's log, under the request id in `instance`.";
     Overloaded = "overloaded", 503, Any, "The server cannot take the request now",
@@ -167,6 +174,12 @@ impl Problem {
         &self.detail
     }
 
+    /// Whether the same may succeed in a moment; `Retry-After` then says so.
+    #[must_use]
+    pub fn may_be_tried_again(&self) -> bool {
+        matches!(self.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)
+    }
+
     /// The status that it is answered with.
     #[must_use]
     pub fn status(&self) -> StatusCode {
@@ -176,6 +189,16 @@ impl Problem {
     /// 403, `detail` says why.
     pub fn forbidden(detail: impl Into<String>) -> Self {
         Self::new::<Forbidden>(detail)
+    }
+
+    /// 400 for a request that is not HTTP as we read it.
+    pub fn malformed_request(detail: impl Into<String>) -> Self {
+        Self::new::<MalformedRequest>(detail)
+    }
+
+    /// 429 with `Retry-After`: the client has its share already.
+    pub fn rate_limited(detail: impl Into<String>) -> Self {
+        Self::new::<RateLimited>(detail)
     }
 
     /// 400 for a `Host` header that is missing, doubled or unreadable.
@@ -256,7 +279,7 @@ impl IntoResponse for Problem {
             .into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if self.may_be_tried_again() {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
@@ -319,56 +342,4 @@ impl From<Refusal> for Problem {
 
 fn url(student_id: StudentId, course_id: CourseId) -> String {
     format!("/api/v1/students/{student_id}/courses/{course_id}")
-}
-
-/// The kinds that a signature names.
-pub trait Kinds {
-    /// All of them.
-    fn kinds() -> Vec<&'static Kind>;
-}
-
-impl Kinds for () {
-    fn kinds() -> Vec<&'static Kind> {
-        Vec::new()
-    }
-}
-
-macro_rules! tuple_of_kinds {
-    ($($name:ident)+) => {
-        impl<$($name: ProblemKind),+> Kinds for ($($name,)+) {
-            fn kinds() -> Vec<&'static Kind> {
-                vec![$($name::KIND),+]
-            }
-        }
-    };
-}
-
-tuple_of_kinds!(A);
-tuple_of_kinds!(A B);
-tuple_of_kinds!(A B C);
-tuple_of_kinds!(A B C D);
-tuple_of_kinds!(A B C D E F);
-tuple_of_kinds!(A B C D E F G H);
-
-/// A problem of one of the kinds `P`, or of those that any request can meet.
-#[derive(Debug)]
-pub struct Refused<P>(Problem, PhantomData<P>);
-
-impl<P: Kinds, E: Into<Problem>> From<E> for Refused<P> {
-    fn from(error: E) -> Self {
-        let problem = error.into();
-        debug_assert!(
-            problem.kind.scope != Scope::Signature
-                || P::kinds().iter().any(|kind| kind.slug == problem.kind.slug),
-            "the signature does not say {}",
-            problem.kind.slug
-        );
-        Self(problem, PhantomData)
-    }
-}
-
-impl<P> IntoResponse for Refused<P> {
-    fn into_response(self) -> Response {
-        self.0.into_response()
-    }
 }

@@ -2,19 +2,27 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::pin::pin;
-use std::sync::Arc;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::http::HeaderValue;
+use axum::http::header::CONNECTION;
+use bytes::Bytes;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{mpsc, watch};
 
+use super::connections::{Answering, Connection, Connections, RESERVED};
 use super::socket::Socket;
+use crate::shares::DEFAULT_SHARE;
 
 /// The most bytes that a request's head may have.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -42,9 +50,16 @@ pub struct Bounds {
     pub stall: Duration,
     /// For the requests in flight when the server stops.
     pub finish: Duration,
-    /// Connections at a time; further ones wait to be accepted.
+    /// Connections at a time; who comes to further ones is told so.
     pub connections: usize,
+    /// Percent of the connections, and of everything else that is shared, that one client may hold.
+    pub share: u8,
+    /// For a connection to be kept without a request, where connections run low.
+    pub idle: Duration,
 }
+
+/// For the head of a request over a connection that there was no room for: there are few of them.
+const CROWDED_HEAD: Duration = Duration::from_secs(1);
 
 impl Default for Bounds {
     fn default() -> Self {
@@ -53,6 +68,8 @@ impl Default for Bounds {
             stall: Duration::from_secs(30),
             finish: Duration::from_secs(10),
             connections: 10_000,
+            share: DEFAULT_SHARE,
+            idle: Duration::from_secs(1),
         }
     }
 }
@@ -116,45 +133,42 @@ impl Server {
 
     /// Answers until `shutdown` is ready, then finishes the requests in flight, for as long as the bounds allow.
     pub async fn serve(self, router: Router, shutdown: impl Future<Output = ()>) {
-        let most = self.bounds.connections.min(descriptors().saturating_sub(RESERVED_DESCRIPTORS)).max(1);
-        let slots = Arc::new(Semaphore::new(most));
+        let most = descriptors().saturating_sub(RESERVED_DESCRIPTORS + RESERVED);
+        let most = self.bounds.connections.min(most).max(1);
+        let connections = Connections::new(most, self.bounds.share, self.bounds.idle);
         let (stop, stopped) = watch::channel(());
+        // Each connection holds one end; once none does, all have ended.
+        let (open, mut ended) = mpsc::channel::<()>(1);
         let service = TowerToHyperService::new(router);
         let mut shutdown = pin!(shutdown);
         loop {
-            let (stream, slot) = tokio::select! {
+            let (stream, peer) = tokio::select! {
                 () = &mut shutdown => break,
-                accepted = accept(&self.listener, &slots) => match accepted {
-                    Some(accepted) => accepted,
-                    None => break,
-                },
+                accepted = accept(&self.listener) => accepted,
             };
+            // Where there is not even room to say so, the connection is closed.
+            let Some(connection) = connections.admit(peer.ip()) else { continue };
             let (service, stopped, bounds) = (service.clone(), stopped.clone(), self.bounds);
+            let open = open.clone();
             tokio::spawn(async move {
-                converse(stream, service, stopped, bounds).await;
-                drop(slot);
+                converse(stream, connection, service, stopped, bounds).await;
+                drop(open);
             });
         }
-        drop(self.listener);
+        drop((self.listener, open));
         // The first word on the channel asks connections to finish; its end, with `stop`, that they give up.
         _ = stop.send(());
-        let all = u32::try_from(most).unwrap_or(u32::MAX);
-        if tokio::time::timeout(self.bounds.finish, slots.acquire_many(all)).await.is_err() {
-            tracing::warn!(
-                connections = most - slots.available_permits(),
-                "stopped before every request was answered"
-            );
+        if tokio::time::timeout(self.bounds.finish, ended.recv()).await.is_err() {
+            tracing::warn!(connections = connections.count(), "stopped before every request was answered");
         }
     }
 }
 
-/// The next client, once there is a slot for it.
-async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    // Nobody closes the semaphore, so there is always a slot some day.
-    let slot = Arc::clone(slots).acquire_owned().await.ok()?;
+/// The next client.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return Some((stream, slot)),
+            Ok(accepted) => return accepted,
             // The client went away while it waited: its affair.
             Err(error)
                 if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
@@ -169,6 +183,7 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Option<(TcpSt
 /// Serves one connection to its end. What goes wrong in it is the client's doing, and not logged.
 async fn converse(
     stream: TcpStream,
+    connection: Connection,
     service: TowerToHyperService<Router>,
     mut stopped: watch::Receiver<()>,
     bounds: Bounds,
@@ -176,19 +191,63 @@ async fn converse(
     // Without it the second small write of an answer waits for the client's acknowledgement. It fails on a connection
     // that is gone already.
     _ = stream.set_nodelay(true);
-    let connection = http1::Builder::new()
+    let (client, crowded, activity) = (connection.client, connection.crowded, &connection.activity);
+    let head = if crowded.is_some() { bounds.head.min(CROWDED_HEAD) } else { bounds.head };
+    let service = service_fn(|mut request: hyper::Request<Incoming>| {
+        let answering = activity.answer();
+        if let Some(crowded) = crowded {
+            request.extensions_mut().insert(crowded);
+        }
+        let answer = client.asks(service.call(request));
+        async move {
+            let mut response = answer.await?;
+            if crowded.is_some() {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, std::convert::Infallible>(response.map(|body| Answer { body, _until: answering }))
+        }
+    });
+    let socket = Socket::new(stream, activity.clone(), bounds.stall);
+    let serving = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(bounds.head)
+        .header_read_timeout(head)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(Socket::new(stream, bounds.stall)), service);
-    let mut connection = pin!(connection);
+        .serve_connection(TokioIo::new(socket), service);
+    let mut serving = pin!(serving);
     tokio::select! {
-        _ = connection.as_mut() => return,
-        _ = stopped.changed() => connection.as_mut().graceful_shutdown(),
+        _ = serving.as_mut() => return,
+        () = activity.makes_room() => return,
+        _ = stopped.changed() => serving.as_mut().graceful_shutdown(),
     }
     tokio::select! {
-        _ = connection => {}
+        _ = serving => {}
         _ = stopped.changed() => {}
+    }
+}
+
+/// The content of an answer, which is being given for as long as there is this.
+struct Answer {
+    body: Body,
+    _until: Answering,
+}
+
+impl hyper::body::Body for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -17,6 +17,10 @@ impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
         match error {
             DbError::Busy => Self::overloaded("The database is busy; nothing was changed. Try again."),
+            DbError::Share => Self::rate_limited(
+                "Your other searches and long lists are still being read, as many as one client may have. Wait for one \
+                 of them.",
+            ),
             DbError::Full => {
                 Self::overloaded("The disk that holds the database is full; nothing was changed.")
             }

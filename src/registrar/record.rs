@@ -8,6 +8,7 @@ use siphasher::sip::SipHasher13;
 use utoipa::ToSchema;
 
 use super::seats::SeatCount;
+use super::visible;
 
 /// The largest id: 2^53 − 1, so that JavaScript reads every id exactly.
 pub const MAX_ID: i64 = (1 << 53) - 1;
@@ -128,7 +129,8 @@ impl Version {
 /// The longest text that a field takes, in characters.
 pub const MAX_TEXT: usize = 255;
 
-/// A text as we let it in: trimmed, 1 to 255 characters, no control characters.
+/// A text as we let it in: trimmed, 1 to 255 characters, no control characters, nothing that cannot be seen or that turns
+/// the direction of what is around it.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -139,7 +141,10 @@ pub fn text(given: &str) -> Result<String, String> {
         1..=MAX_TEXT if text.chars().any(char::is_control) => {
             Err("must not have control characters".to_owned())
         }
-        1..=MAX_TEXT => Ok(text.to_owned()),
+        1..=MAX_TEXT => match visible::fault(text) {
+            Some(fault) => Err(fault),
+            None => Ok(text.to_owned()),
+        },
         length => Err(format!("must have {MAX_TEXT} characters at most, not {length}")),
     }
 }

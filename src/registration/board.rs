@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, ToSpan};
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Mutex;
 
 use super::store::{self, Tally};
 use crate::clock::{Clock, stamp};
 use crate::db::{Db, DbError};
 use crate::events::store::last_seq;
 use crate::registrar::{Course, CourseId};
+use crate::shares::{Client, Full, Place, Places};
 
 /// How long what was counted is followed: another program may have written to the tables, of which the log knows nothing.
 const KEPT: Duration = Duration::from_mins(1);
@@ -30,7 +31,7 @@ pub struct Board {
     clock: Clock,
     counted: Arc<Mutex<Option<Counted>>>,
     pulse: Arc<Mutex<Option<(Instant, Pulse)>>>,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
 }
 
 #[derive(Debug)]
@@ -56,13 +57,7 @@ impl Board {
     /// A board on which nothing is yet.
     #[must_use]
     pub fn new(db: Db, clock: Clock) -> Self {
-        Self {
-            db,
-            clock,
-            counted: Arc::default(),
-            pulse: Arc::default(),
-            places: Arc::new(Semaphore::new(ONLOOKERS)),
-        }
+        Self { db, clock, counted: Arc::default(), pulse: Arc::default(), places: Places::new(ONLOOKERS) }
     }
 
     /// Every course with its seats as they are now, the fullest first.
@@ -86,10 +81,12 @@ impl Board {
         Ok(Arc::clone(&anew.in_order))
     }
 
-    /// A place for one who looks on, until it is dropped; nothing where all are taken.
-    #[must_use]
-    pub fn place(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.places).try_acquire_owned().ok()
+    /// A place for one who looks on, until it is dropped.
+    ///
+    /// # Errors
+    /// Where all are taken, or the share of who asks.
+    pub fn place(&self) -> Result<Place, Full> {
+        self.places.take(Client::current(), 1)
     }
 
     /// How fast it goes, or went no longer than `age` ago: all who look on share what one of them has asked for.

@@ -10,7 +10,6 @@ use axum::routing::get;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::Pulse;
 use crate::app::App;
@@ -19,6 +18,7 @@ use crate::http::extract::{Parameters, Query, from_text};
 use crate::http::problem::{KINDS, Kind, Problem};
 use crate::http::reply::EventStream;
 use crate::registrar::Course;
+use crate::shares::{Full, Place};
 use crate::ui::{Shown, filters};
 
 /// Courses on a page of the board.
@@ -101,9 +101,10 @@ async fn board(State(app): State<App>, Query(part): Query<BoardPart>) -> Result<
 
 /// What changes on the board, as it changes. It ends when the server stops.
 async fn feed(State(app): State<App>, Query(part): Query<BoardPart>) -> Result<EventStream, Problem> {
-    let place = app.board.place();
-    let place =
-        place.ok_or_else(|| Problem::overloaded("More look at the board already than the server takes."))?;
+    let place = app.board.place().map_err(|full| match full {
+        Full::All => Problem::overloaded("More look at the board already than the server takes."),
+        Full::Share => Problem::rate_limited("You look at the board already as often as one client may."),
+    })?;
     let closed = app.feed.clone().closed();
     let onlooker = Onlooker { app, part, _place: place, has_begun: false, last: String::new(), silent: 0 };
     let told = stream::unfold(onlooker, async |mut onlooker| {
@@ -117,7 +118,7 @@ async fn feed(State(app): State<App>, Query(part): Query<BoardPart>) -> Result<E
 struct Onlooker {
     app: App,
     part: BoardPart,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
     has_begun: bool,
     /// What was told last.
     last: String,

@@ -124,7 +124,8 @@ fn change_page(student: &Student) -> EditPage {
     let typed = Typed::with([("name", text(&student.name)), ("email", text(&student.email))]);
     let path = path(student.id);
     EditPage {
-        heading: format!("Change {}", name_of(&student.name)),
+        heading: "Change",
+        name: Some(name_of(&student.name)),
         action: format!("{path}/edit"),
         back: path,
         typed: typed.clone(),

@@ -39,7 +39,9 @@ pub struct EditPage {
     /// Which part of the site it belongs to.
     pub here: &'static str,
     /// What is done.
-    pub heading: String,
+    pub heading: &'static str,
+    /// To what, where it is there already.
+    pub name: Option<String>,
     /// Where the form goes.
     pub action: String,
     /// Where to leave it to.
@@ -63,10 +65,16 @@ pub struct EditPage {
 impl EditPage {
     /// A form for a record that is not there yet.
     #[must_use]
-    pub fn new(heading: &str, path: &'static str, here: &'static str, fields: &'static [Field]) -> Self {
+    pub fn new(
+        heading: &'static str,
+        path: &'static str,
+        here: &'static str,
+        fields: &'static [Field],
+    ) -> Self {
         Self {
             here,
-            heading: heading.to_owned(),
+            heading,
+            name: None,
             action: path.to_owned(),
             back: format!("/{here}"),
             fields,

@@ -20,6 +20,24 @@ pub(crate) fn named<'a>(name: &'a Option<String>, _: &dyn Values) -> Result<&'a 
     Ok(shown(name))
 }
 
+/// A name in the middle of other words, where no element can set it apart (in a title, in a label): characters that turn
+/// the direction of text are left out, and a name that is read from the right is isolated (UAX #9).
+#[askama::filter_fn]
+pub(crate) fn apart(name: impl Display, _: &dyn Values) -> Result<String> {
+    Ok(isolated(&name.to_string()))
+}
+
+fn isolated(name: &str) -> String {
+    let turns = |character: &char| matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    // The blocks of all scripts that are written from right to left.
+    let from_right = |character: char| {
+        matches!(character, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}'
+            | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
+    };
+    let plain: String = name.chars().filter(|character| !turns(character)).collect();
+    if plain.chars().any(from_right) { format!("\u{2068}{plain}\u{2069}") } else { plain }
+}
+
 /// What stands before a name of one, or of another number of them: `12 students`.
 #[askama::filter_fn]
 pub(crate) fn counted(count: &i64, _: &dyn Values, one: &str, many: &str) -> Result<String> {
@@ -98,7 +116,14 @@ fn grouped(number: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{around_times, grouped, without_server};
+    use super::{around_times, grouped, isolated, without_server};
+
+    #[test]
+    fn a_name_among_other_words_does_not_turn_them() {
+        assert_eq!(isolated("Ana"), "Ana");
+        assert_eq!(isolated("\u{202e}Ana\u{2069}"), "Ana");
+        assert_eq!(isolated("שרה"), "\u{2068}שרה\u{2069}");
+    }
 
     #[test]
     fn a_link_says_where_on_this_server() {

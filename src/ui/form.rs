@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use axum::extract::{FromRequest, Request};
 use serde_json::Value;
 
+use crate::http::echo::{excerpt, excerpt_of};
 use crate::http::extract::{FormFields, origin};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::observe::current_key;
 use crate::http::problem::Problem;
-use crate::registrar::{Answer, Command, Refusal, Registrar, Version};
+use crate::registrar::{Answer, Command, MAX_TEXT, Refusal, Registrar, Version};
 
 /// The hidden field that says which version of the record was shown.
 const IF_MATCH: &str = "if_match";
@@ -22,6 +23,9 @@ pub trait Filled: Draft {
     /// Fields that are null when they are left empty.
     const NULLABLE: &[&str] = &[];
 }
+
+/// Characters of what was typed that are shown again; a field that takes a text takes a quarter as many.
+const SHOWN_AGAIN: usize = 4 * MAX_TEXT;
 
 /// A form without fields of its own: a button.
 #[derive(Debug)]
@@ -60,6 +64,7 @@ pub struct Form<T> {
     pub typed: Typed,
     /// The version of the record that was shown, as the form said it, where it is about one.
     pub seen: Option<String>,
+    sent: Vec<(String, String)>,
 }
 
 impl<T> Form<T> {
@@ -76,7 +81,7 @@ impl<T: Filled> Form<T> {
     /// judged nor written, whatever another program has put there.
     #[must_use]
     pub fn without_unchanged(self, is_unchanged: impl Fn(&str, &str) -> bool) -> Self {
-        let changed = self.typed.values.iter().filter(|(name, value)| !is_unchanged(name, value));
+        let changed = self.sent.iter().filter(|(name, value)| !is_unchanged(name, value));
         let (draft, errors) = read(changed.cloned().collect());
         Self { draft, typed: Typed { errors, ..self.typed }, ..self }
     }
@@ -122,9 +127,12 @@ impl<T: Filled, S: Send + Sync> FromRequest<S> for Form<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let FormFields(values) = FormFields::from_request(request, state).await?;
         let (hidden, values): (Vec<_>, Vec<_>) = values.into_iter().partition(|(name, _)| name == IF_MATCH);
-        let seen = hidden.into_iter().next().map(|(_, tag)| tag);
+        let seen = hidden.into_iter().next().map(|(_, tag)| excerpt(&tag).into_owned());
         let (draft, errors) = read(values.clone());
-        Ok(Self { draft, typed: Typed { values, errors }, seen })
+        let shown =
+            |(name, value): &(String, String)| (name.clone(), excerpt_of(value, SHOWN_AGAIN).into_owned());
+        let typed = Typed { values: values.iter().map(shown).collect(), errors };
+        Ok(Self { draft, typed, seen, sent: values })
     }
 }
 

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use askama::Template;
 use axum::Router;
 use axum::extract::{FromRequestParts, Request};
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, VARY};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, VARY};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
@@ -65,10 +65,9 @@ pub fn around<S: Clone + Send + Sync + 'static>(pages: Router<S>) -> Router<S> {
 pub(super) fn with_policy(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     // Names of students, as they are now: for the one who looks.
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store"));
     // What is told depends on who asks: programs are told problems as JSON, htmx a part of a page.
-    headers.insert(VARY, HeaderValue::from_static("accept, hx-request-type"));
+    headers.insert(VARY, HeaderValue::from_static("accept, hx-request-type, authorization, cookie"));
     response
 }

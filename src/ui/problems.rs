@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 
 use super::filters;
@@ -47,7 +47,7 @@ pub fn page(problem: &Problem) -> Response {
     let (kind, detail, request_id) = (problem.kind(), problem.detail(), current_request_id());
     let page = ProblemPage { here: "", kind, detail, request_id };
     let mut response = (INSTEAD, Refused(problem.status(), page)).into_response();
-    if problem.status() == StatusCode::SERVICE_UNAVAILABLE {
+    if problem.may_be_tried_again() {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
     with_policy(response)

@@ -138,18 +138,21 @@ fn a_public_url_keeps_its_path_and_loses_its_last_slash() {
 }
 
 #[test]
-fn only_loopback_is_served_without_permission() {
+fn only_loopback_is_served_without_permission_and_a_name() {
+    let url: PublicUrl = "https://x.edu".parse().unwrap();
     let addresses = |text: &str| [text.parse().unwrap()];
     for own in ["127.0.0.1:0", "127.9.9.9:1", "[::1]:8080", "[::ffff:127.0.0.1]:1"] {
-        assert_eq!(config::check_exposure(&addresses(own), false), Ok(()), "{own}");
+        assert_eq!(config::check_exposure(&addresses(own), false, None), Ok(()), "{own}");
     }
     for open in ["0.0.0.0:80", "[::]:80", "10.0.0.1:1", "192.0.2.1:1"] {
-        let error = config::check_exposure(&addresses(open), false).unwrap_err().to_string();
+        let error = config::check_exposure(&addresses(open), false, Some(&url)).unwrap_err().to_string();
         assert!(error.contains(open) && error.contains("--allow-unauthenticated"), "{error}");
-        assert_eq!(config::check_exposure(&addresses(open), true), Ok(()), "{open}");
+        let error = config::check_exposure(&addresses(open), true, None).unwrap_err().to_string();
+        assert!(error.contains(open) && error.contains("--public-url https://"), "{error}");
+        assert_eq!(config::check_exposure(&addresses(open), true, Some(&url)), Ok(()), "{open}");
     }
     let both = ["127.0.0.1:1".parse().unwrap(), "10.0.0.1:1".parse().unwrap()];
-    assert!(config::check_exposure(&both, false).is_err());
+    assert!(config::check_exposure(&both, false, None).is_err());
 }
 
 /// What the program says on standard error, and its exit code, with these variables and flags.
@@ -185,7 +188,10 @@ fn yes_and_no_may_be_written_in_the_usual_ways() {
         assert!(error.contains("refusing to listen"), "{no}: {error}");
     }
     for yes in ["1", "true", "yes", "on"] {
-        let (error, _) = run(&[("MATRICULA_ALLOW_UNAUTHENTICATED", yes)], &["--listen", "192.0.2.1:0"]);
+        let (error, _) = run(
+            &[("MATRICULA_ALLOW_UNAUTHENTICATED", yes), ("MATRICULA_PUBLIC_URL", "https://x.edu")],
+            &["--listen", "192.0.2.1:0"],
+        );
         assert!(error.contains("does not have that address"), "{yes}: {error}");
     }
 }

@@ -116,8 +116,10 @@ async fn a_client_that_does_not_read_is_given_up() {
     let server = served(Limits::default(), Bounds { connections: 1, ..impatient() }).await;
     let mut stuck = server.connects().await;
     stuck.write_all(get_of("/large").as_bytes()).await.unwrap();
-    // There is one slot: the second client is answered once the first has lost it.
-    assert_eq!(status(&server.says(&get_of("/id/1")).await), "200");
+    // There is one slot: the next client is answered once the first has lost it.
+    timeout(PATIENCE, async { while status(&server.says(&get_of("/id/1")).await) != "200" {} })
+        .await
+        .expect("in time");
     drop(stuck);
 }
 
@@ -169,19 +171,6 @@ async fn a_thousand_idle_connections_do_not_stop_others() {
     }
     assert_eq!(status(&server.says(&get_of("/id/1")).await), "200");
     server.stops().await;
-}
-
-#[tokio::test]
-async fn a_client_above_the_most_waits_for_another_to_leave() {
-    let server = served(Limits::default(), Bounds { connections: 1, ..Bounds::default() }).await;
-    let mut first = server.connects().await;
-    first.write_all(b"GET /id/1 HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
-    first.read_exact(&mut [0; 12]).await.unwrap();
-    let mut second = server.connects().await;
-    second.write_all(get_of("/id/1").as_bytes()).await.unwrap();
-    assert!(timeout(SOON, second.read_u8()).await.is_err(), "answered above the most");
-    drop(first);
-    assert_eq!(status(&format!("H{}", rest(&mut second).await.trim_start_matches('H'))), "200");
 }
 
 #[tokio::test]

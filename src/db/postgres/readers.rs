@@ -21,7 +21,7 @@ const RANGES: usize = 2;
 /// Reads of a range under way or waiting; one more is refused at once.
 const WAITING_RANGES: usize = 512;
 /// Long lists that are read at the same time, each on a connection of its own.
-const STREAMS: usize = 8;
+pub(in crate::db) const STREAMS: usize = 8;
 /// How long a read is tried again while the server is away.
 const PATIENCE: Duration = Duration::from_secs(5);
 

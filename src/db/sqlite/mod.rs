@@ -17,7 +17,7 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, Statement, ffi
 use self::checkpoint::Checkpointer;
 use self::files::Files;
 pub(super) use self::numbering::insert_numbered;
-pub(super) use self::readers::Readers;
+pub(super) use self::readers::{Readers, STREAMS};
 use super::{Arg, DbError, Map, Row};
 
 /// Where the engines truly differ.

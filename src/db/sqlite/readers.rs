@@ -36,7 +36,7 @@ const SCAN_CACHE: usize = 4 * 1024 * 1024;
 /// Scans that may wait; one more is refused at once.
 const WAITING_SCANS: usize = 128;
 /// Long lists that are read at the same time, each on a connection of its own.
-const STREAMS: usize = 32;
+pub(in crate::db) const STREAMS: usize = 32;
 type Job = Box<dyn FnOnce(&Connection) + Send>;
 
 /// The threads that read.

@@ -85,7 +85,7 @@ async fn pages_load_nothing_from_elsewhere_and_are_kept_by_nobody() {
             "{path}: {policy}"
         );
         assert_eq!(reply.header("cache-control"), "private, no-store", "{path}");
-        assert_eq!(reply.header("vary"), "accept, hx-request-type", "{path}");
+        assert_eq!(reply.header("vary"), "accept, hx-request-type, authorization, cookie", "{path}");
         for line in reply.text().lines() {
             assert!(!elsewhere.is_match(line), "{path} has {line}");
         }

@@ -9,16 +9,16 @@ mod database;
 mod model;
 mod people;
 mod process;
+mod raw;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use matricula::audit::audit;
 use matricula::clock::{Clock, Hand};
-use matricula::config::PublicUrl;
 use matricula::db::Db;
 use matricula::http::limits::Limits;
-use matricula::http::server::Server;
+use matricula::http::server::{Bounds, Server};
 use matricula::registrar::Registrar;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -29,6 +29,7 @@ pub(crate) use self::database::{Database, OtherProgram};
 pub(crate) use self::model::{Model, enrollments_by};
 pub(crate) use self::people::{Course, Student};
 pub(crate) use self::process::{Process, matricula};
+pub(crate) use self::raw::{Raw, RawAnswer};
 
 /// When a test's school opens.
 pub(crate) const FIRST_DAY: &str = "2026-09-01T08:00:00.000Z";
@@ -51,34 +52,44 @@ impl School {
 
     /// A school on a database that is there already, or is made now.
     pub(crate) async fn open_at(database: &Database) -> Self {
-        Self::open_in(database.clone(), None).await
+        Self::open_in(database.clone(), Limits::default(), Bounds::default()).await
     }
 
     /// A school that tells its clients another address than its own.
     pub(crate) async fn open_behind(public_url: &str) -> Self {
-        Self::open_in(Database::new(), Some(public_url.parse().unwrap())).await
+        let public_url = Some(public_url.parse().unwrap());
+        Self::open_with(Limits { public_url, ..Limits::default() }).await
+    }
+
+    /// A new school that asks other things of its clients.
+    pub(crate) async fn open_with(limits: Limits) -> Self {
+        Self::open_in(Database::new(), limits, Bounds::default()).await
+    }
+
+    /// A new school that can do less at a time.
+    pub(crate) async fn open_within(limits: Limits, bounds: Bounds) -> Self {
+        Self::open_in(Database::new(), limits, bounds).await
     }
 
     /// A school on a database that another program made with these statements.
     pub(crate) async fn open_found(sql: &str) -> Self {
         let database = Database::new();
         database.runs(sql);
-        Self::open_in(database, None).await
+        Self::open_in(database, Limits::default(), Bounds::default()).await
     }
 
-    async fn open_in(database: Database, public_url: Option<PublicUrl>) -> Self {
+    async fn open_in(database: Database, limits: Limits, bounds: Bounds) -> Self {
         let clock = Hand::default();
         clock.set(FIRST_DAY.parse().unwrap());
         let school = matricula::school::School::open(
             database.location(),
             Clock::Hand(clock.clone()),
-            public_url.clone(),
+            limits.public_url.clone(),
         )
         .await
         .unwrap();
-        let server = Server::bind(&[([127, 0, 0, 1], 0).into()]).await.unwrap();
+        let server = Server::bind(&[([127, 0, 0, 1], 0).into()]).await.unwrap().with_bounds(bounds);
         let address = server.local_addr();
-        let limits = Limits { public_url, ..Limits::default() };
         let registrar = school.app.registrar.clone();
         let router = matricula::app::router(school.app.clone(), &limits);
         let (stop, stopped) = oneshot::channel();

@@ -1,0 +1,224 @@
+//! Who may be connected. There is a number of connections, of which no client has more than its share. Where they run low,
+//! those that nobody uses are closed. Whoever comes to none left is told so, and the server's health as well, over a few that
+//! are kept for it.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use crate::shares::{Client, Full, Place, Places};
+
+/// Connections that are kept for telling that there are no more, and for those who ask how the server fares.
+pub const RESERVED: usize = 128;
+
+/// How long nothing is looked for again after no idle connection was found: looking takes longer the more there are.
+const RESIGNED: Duration = Duration::from_millis(100);
+
+/// That a request came over a connection which there was no room for: only the server's health is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crowded(pub Full);
+
+/// All connections of a server.
+#[derive(Debug)]
+pub struct Connections {
+    share: u8,
+    idle: Duration,
+    places: Arc<Places>,
+    reserved: Arc<Places>,
+    open: Mutex<Open>,
+    began: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    last: u64,
+    by_number: HashMap<u64, (Client, Arc<Activity>)>,
+    /// When it is worth while again to look for idle ones.
+    look_again: Option<Instant>,
+}
+
+/// A connection that is open, until it is dropped.
+#[derive(Debug)]
+pub struct Connection {
+    /// Whose it is.
+    pub client: Client,
+    /// What happens on it.
+    pub activity: Arc<Activity>,
+    /// Why nothing but health is told over it, if that is so.
+    pub crowded: Option<Crowded>,
+    number: u64,
+    all: Arc<Connections>,
+    _place: Place,
+}
+
+/// What happens on a connection, as its accept loop, its service and its socket know it.
+#[derive(Debug)]
+pub struct Activity {
+    began: Instant,
+    /// A request is being answered.
+    answering: AtomicBool,
+    /// A request has been read whose answer may not have been sent to its end.
+    busy: AtomicBool,
+    /// When it was busy for the last time, in milliseconds after the server began.
+    since: AtomicU64,
+    leave: Notify,
+}
+
+/// That a request is being answered, until it is dropped.
+#[derive(Debug)]
+pub struct Answering(Arc<Activity>);
+
+impl Connections {
+    /// So many in all, of which a client may have `share` percent, and may keep unused ones for `idle` at least.
+    #[must_use]
+    pub fn new(most: usize, share: u8, idle: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            share,
+            idle,
+            places: Places::new(most),
+            reserved: Places::new(RESERVED),
+            open: Mutex::default(),
+            began: Instant::now(),
+        })
+    }
+
+    /// How many are open, those that only tell that there are too many included.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.places.held() + self.reserved.held()
+    }
+
+    /// A connection for the client at this address; `None` where it is to be closed at once.
+    #[must_use]
+    pub fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Connection> {
+        let client = Client::new(address, self.share);
+        self.make_room(client);
+        let (place, crowded) = match self.places.take(Some(client), 1) {
+            Ok(place) => (place, None),
+            Err(full) => (self.reserved.take(Some(client), 1).ok()?, Some(Crowded(full))),
+        };
+        let activity = Arc::new(Activity {
+            began: self.began,
+            answering: AtomicBool::new(false),
+            busy: AtomicBool::new(false),
+            since: AtomicU64::new(millis(self.began.elapsed())),
+            leave: Notify::new(),
+        });
+        let mut open = self.lock();
+        open.last += 1;
+        let number = open.last;
+        if crowded.is_none() {
+            open.by_number.insert(number, (client, Arc::clone(&activity)));
+        }
+        drop(open);
+        Some(Connection { client, activity, crowded, number, all: Arc::clone(self), _place: place })
+    }
+
+    /// Closes connections that nobody uses, where three quarters of all, or of a client's share, are taken.
+    fn make_room(&self, client: Client) {
+        let low = |held: usize, most: usize| held >= (most / 4 * 3).max(1);
+        let most = self.places.total();
+        if low(self.places.held(), most) {
+            self.close_idle(None, most);
+        } else if low(self.places.held_by(client), client.share_of(most)) {
+            self.close_idle(Some(client), client.share_of(most));
+        }
+    }
+
+    /// Of those who have most connections first, and of each client those that have been idle for longest.
+    fn close_idle(&self, of: Option<Client>, most: usize) {
+        let now = self.began.elapsed();
+        let mut open = self.lock();
+        if open.look_again.is_some_and(|when| Instant::now() < when) {
+            return;
+        }
+        let mut counts = HashMap::<IpAddr, usize>::new();
+        for (client, _) in open.by_number.values() {
+            *counts.entry(client.network()).or_default() += 1;
+        }
+        let idle = |activity: &Activity| {
+            let since = activity.since.load(Ordering::Relaxed);
+            (!activity.busy.load(Ordering::Acquire) && now >= Duration::from_millis(since) + self.idle)
+                .then_some(since)
+        };
+        let mut found: Vec<_> = open
+            .by_number
+            .iter()
+            .filter(|(_, (client, _))| of.is_none_or(|of| of == *client))
+            .filter_map(|(number, (client, activity))| {
+                let count = counts.get(&client.network()).copied().unwrap_or_default();
+                idle(activity).map(|since| (std::cmp::Reverse(count), since, *number))
+            })
+            .collect();
+        if found.is_empty() {
+            open.look_again = Some(Instant::now() + RESIGNED);
+            return;
+        }
+        // Some at a time, so that the next clients find room without a search.
+        found.sort_unstable();
+        for (_, _, number) in found.into_iter().take((most / 16).max(1)) {
+            if let Some((_, activity)) = open.by_number.remove(&number) {
+                activity.leave.notify_one();
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.all.lock().by_number.remove(&self.number);
+    }
+}
+
+impl Activity {
+    /// That a request has been read and is being answered.
+    #[must_use]
+    pub fn answer(self: &Arc<Self>) -> Answering {
+        self.busy.store(true, Ordering::Release);
+        self.answering.store(true, Ordering::Release);
+        Answering(Arc::clone(self))
+    }
+
+    /// Whether what is written now belongs to the answer to a request.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Acquire)
+    }
+
+    /// Everything that was to be written has been.
+    pub fn flushed(&self) {
+        if self.is_busy() && !self.answering.load(Ordering::Acquire) {
+            self.since.store(millis(self.began.elapsed()), Ordering::Relaxed);
+            self.busy.store(false, Ordering::Release);
+        }
+    }
+
+    /// Is ready once the connection has to make room, and nobody uses it.
+    pub async fn makes_room(&self) {
+        loop {
+            self.leave.notified().await;
+            // A request may have come at the last moment; the next search finds the connection again.
+            if !self.is_busy() {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.answering.store(false, Ordering::Release);
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

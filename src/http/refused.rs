@@ -1,0 +1,59 @@
+//! Which problems a handler can answer, in its signature: `Refused<(StudentNotFound, CourseNotFound)>`.
+
+use std::marker::PhantomData;
+
+use axum::response::{IntoResponse, Response};
+
+use super::problem::{Kind, Problem, ProblemKind, Scope};
+
+/// The kinds that a signature names.
+pub trait Kinds {
+    /// All of them.
+    fn kinds() -> Vec<&'static Kind>;
+}
+
+impl Kinds for () {
+    fn kinds() -> Vec<&'static Kind> {
+        Vec::new()
+    }
+}
+
+macro_rules! tuple_of_kinds {
+    ($($name:ident)+) => {
+        impl<$($name: ProblemKind),+> Kinds for ($($name,)+) {
+            fn kinds() -> Vec<&'static Kind> {
+                vec![$($name::KIND),+]
+            }
+        }
+    };
+}
+
+tuple_of_kinds!(A);
+tuple_of_kinds!(A B);
+tuple_of_kinds!(A B C);
+tuple_of_kinds!(A B C D);
+tuple_of_kinds!(A B C D E F);
+tuple_of_kinds!(A B C D E F G H);
+
+/// A problem of one of the kinds `P`, or of those that any request can meet.
+#[derive(Debug)]
+pub struct Refused<P>(Problem, PhantomData<P>);
+
+impl<P: Kinds, E: Into<Problem>> From<E> for Refused<P> {
+    fn from(error: E) -> Self {
+        let problem = error.into();
+        debug_assert!(
+            problem.kind().scope != Scope::Signature
+                || P::kinds().iter().any(|kind| kind.slug == problem.kind().slug),
+            "the signature does not say {}",
+            problem.kind().slug
+        );
+        Self(problem, PhantomData)
+    }
+}
+
+impl<P> IntoResponse for Refused<P> {
+    fn into_response(self) -> Response {
+        self.0.into_response()
+    }
+}

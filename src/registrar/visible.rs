@@ -1,0 +1,105 @@
+//! Characters that a name may not have: what nobody sees, and what makes others read wrongly. Two names that look the same
+//! are one name to people; a name that turns the direction of text shows the words around it in another order.
+
+/// What is wrong with a text that has been trimmed: the first character that may not be where it is.
+pub(super) fn fault(text: &str) -> Option<String> {
+    let mut before = None;
+    for character in text.chars() {
+        if let Some(why) = why_not(character, before) {
+            if text.chars().all(|character| character.is_whitespace() || is_unseen(character)) {
+                return Some("must have a character that can be seen".to_owned());
+            }
+            return Some(format!("must not have the character U+{:04X}, which {why}", u32::from(character)));
+        }
+        before = Some(character);
+    }
+    None
+}
+
+fn why_not(character: char, before: Option<char>) -> Option<&'static str> {
+    const UNSEEN: &str = "cannot be seen";
+    if changes_direction(character) {
+        return Some("changes the direction of text");
+    }
+    match character {
+        '\u{2028}' | '\u{2029}' => Some("breaks the line"),
+        // Between letters of many scripts, and between the parts of an emoji; alone, or twice, they are nothing.
+        ZWNJ | ZWJ => (before.is_none_or(|before| !carries(before) || is_joiner(before))).then_some(UNSEEN),
+        // How the character before looks.
+        _ if selects_a_variant(character) => before.is_none_or(|before| !carries(before)).then_some(UNSEEN),
+        // The flags of England, Scotland and Wales are a black flag and letters that are not seen.
+        '\u{e0020}'..='\u{e007f}' => {
+            before.is_none_or(|before| before != '\u{1f3f4}' && !is_tag(before)).then_some(UNSEEN)
+        }
+        _ => is_unseen(character).then_some(UNSEEN),
+    }
+}
+
+const ZWNJ: char = '\u{200c}';
+const ZWJ: char = '\u{200d}';
+
+fn is_joiner(character: char) -> bool {
+    matches!(character, ZWNJ | ZWJ)
+}
+
+/// Whether a joiner or a selector can follow.
+fn carries(character: char) -> bool {
+    !character.is_whitespace() && !is_tag(character) || character == '\u{e007f}'
+}
+
+fn is_tag(character: char) -> bool {
+    matches!(character, '\u{e0020}'..='\u{e007f}')
+}
+
+fn selects_a_variant(character: char) -> bool {
+    matches!(character, '\u{34f}' | '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
+}
+
+/// Unicode's `Bidi_Control`: marks, embeddings, overrides and isolates.
+fn changes_direction(character: char) -> bool {
+    matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Unicode's `Default_Ignorable_Code_Point`, and the letters and symbols that are blank.
+fn is_unseen(character: char) -> bool {
+    changes_direction(character)
+        || is_joiner(character)
+        || selects_a_variant(character)
+        || matches!(
+            character,
+            '\u{ad}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180e}'
+                | '\u{200b}'
+                | '\u{2028}'..='\u{2029}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{2800}'
+                | '\u{3164}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_text_without_fault_can_be_seen_and_has_no_direction_of_its_own(text in "[a\u{200b}-\u{202e} \u{fe0f}\u{1f3f4}\u{e0041}\u{e007f}]{1,6}") {
+            let text = text.trim();
+            if !text.is_empty() && fault(text).is_none() {
+                prop_assert!(text.chars().any(|character| !is_unseen(character)));
+                prop_assert!(!text.chars().any(changes_direction));
+                prop_assert!(!is_unseen(text.chars().next().unwrap()));
+            }
+        }
+    }
+}

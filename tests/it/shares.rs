@@ -1,0 +1,264 @@
+//! No client takes up everything: connections, memory, searches. Whoever asks for too much is told so at once, and how the
+//! server fares is told to everybody, whatever else is refused.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use matricula::http::limits::Limits;
+use matricula::http::server::Bounds;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
+
+use crate::school::{Raw, RawAnswer, School};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const HOUR: Duration = Duration::from_hours(1);
+
+/// All of them are addresses of this machine.
+const ANA: [u8; 4] = [127, 0, 0, 1];
+const BEN: [u8; 4] = [127, 0, 0, 2];
+const CLEO: [u8; 4] = [127, 0, 0, 3];
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")
+}
+
+/// A connection that has had one answer, and stays open.
+async fn keeps_alive(client: [u8; 4], address: SocketAddr) -> Raw {
+    let mut raw = Raw::connect_from(client, address).await;
+    raw.sends(&get("/healthz")).await;
+    assert_eq!(raw.answer().await.status(), 200);
+    raw
+}
+
+/// What a client is answered over a connection of its own.
+async fn asks(client: [u8; 4], address: SocketAddr, path: &str) -> RawAnswer {
+    let mut raw = Raw::connect_from(client, address).await;
+    raw.sends(&get(path)).await;
+    raw.answer().await
+}
+
+#[tokio::test]
+async fn a_client_has_its_share_of_the_connections_and_others_have_the_rest() {
+    let bounds = Bounds { connections: 8, head: HOUR, idle: HOUR, ..Bounds::default() };
+    let school = School::open_within(Limits::default(), bounds).await;
+    let mut ana = Vec::new();
+    for _ in 0..4 {
+        ana.push(keeps_alive(ANA, school.address).await);
+    }
+
+    let mut fifth = Raw::connect_from(ANA, school.address).await;
+    fifth.sends(&get("/api/v1/students")).await;
+    let answer = fifth.rest().await;
+    answer.is_refused(429, "rate-limited");
+    assert_eq!((answer.header("retry-after"), answer.header("connection")), (Some("1"), Some("close")));
+    let mut ben = keeps_alive(BEN, school.address).await;
+    ben.sends(&get("/api/v1/students")).await;
+    assert_eq!(ben.answer().await.status(), 200);
+
+    // Whoever leaves makes room.
+    drop(ana.pop());
+    let admitted = async { while asks(ANA, school.address, "/api/v1/students").await.status() != 200 {} };
+    timeout(PATIENCE, admitted).await.expect("admitted in time");
+}
+
+#[tokio::test]
+async fn where_all_connections_are_taken_that_is_told_and_how_the_server_fares_too() {
+    let bounds = Bounds { connections: 4, head: HOUR, idle: HOUR, ..Bounds::default() };
+    let school = School::open_within(Limits::default(), bounds).await;
+    let mut taken = Vec::new();
+    for client in [ANA, ANA, BEN, BEN] {
+        taken.push(keeps_alive(client, school.address).await);
+    }
+    let answer = asks(CLEO, school.address, "/api/v1/students").await;
+    answer.is_refused(503, "overloaded");
+    assert_eq!((answer.header("retry-after"), answer.header("connection")), (Some("1"), Some("close")));
+    for client in [ANA, CLEO] {
+        for path in ["/healthz", "/readyz", "/metrics"] {
+            let mut raw = Raw::connect_from(client, school.address).await;
+            raw.sends(&get(path)).await;
+            assert_eq!(raw.rest().await.status(), 200, "{client:?} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn connections_that_nobody_uses_are_closed_for_those_who_come() {
+    let bounds = Bounds { connections: 8, head: HOUR, idle: Duration::ZERO, ..Bounds::default() };
+    let school = School::open_within(Limits::default(), bounds).await;
+    let (mut first, mut silent) =
+        (keeps_alive(ANA, school.address).await, Raw::connect_from(ANA, school.address).await);
+    let mut others = Vec::new();
+    // Each is admitted, and many more than there is room for.
+    for _ in 0..100 {
+        let one = async {
+            loop {
+                let mut raw = Raw::connect_from(ANA, school.address).await;
+                raw.sends(&get("/api/v1/students")).await;
+                if raw.answer().await.status() == 200 {
+                    return raw;
+                }
+            }
+        };
+        others.push(timeout(PATIENCE, one).await.expect("admitted in time"));
+    }
+    assert!(first.is_closed().await && silent.is_closed().await);
+    let mut last = others.pop().unwrap();
+    last.sends(&get("/healthz")).await;
+    assert_eq!(last.answer().await.status(), 200, "the last that came may stay");
+}
+
+#[tokio::test]
+async fn of_those_who_come_in_vain_only_some_are_told_and_health_is_for_others_too() {
+    let bounds = Bounds { connections: 1, head: HOUR, idle: HOUR, ..Bounds::default() };
+    let school = School::open_within(Limits::default(), bounds).await;
+    // They say nothing, for as long as they may.
+    let mut crowd = Vec::new();
+    let full = async {
+        loop {
+            let next = Raw::connect_from(ANA, school.address).await;
+            if timeout(Duration::from_millis(1), next.0.readable()).await.is_ok() {
+                return next;
+            }
+            crowd.push(next);
+        }
+    };
+    let mut closed = timeout(PATIENCE, full).await.expect("full in time");
+    assert!(closed.is_closed().await);
+    assert_eq!(asks(BEN, school.address, "/healthz").await.status(), 200);
+    asks(BEN, school.address, "/students").await.is_refused(503, "overloaded");
+}
+
+/// A request whose body of one mebibyte is sent but for its last byte.
+async fn almost_sends(client: [u8; 4], school: &School) -> Raw {
+    let mut raw = Raw::connect_from(client, school.address).await;
+    let head = "POST /api/v1/students HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+    raw.sends(&format!("{head}Content-Length: {}\r\n\r\n{}", 1 << 20, " ".repeat((1 << 20) - 1))).await;
+    raw
+}
+
+/// What a client is answered to a whole request, of which there may be no room for the body.
+async fn sends(client: [u8; 4], school: &School) -> RawAnswer {
+    let mut raw = Raw::connect_from(client, school.address).await;
+    let head = "POST /api/v1/students HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n";
+    let body = format!(r#"{{"name":"Ana","email":"ana@example.edu"{}}}"#, " ".repeat(1000));
+    raw.sends(&format!("{head}Content-Length: {}\r\n\r\n{body}", body.len())).await;
+    raw.rest().await
+}
+
+#[tokio::test]
+async fn bodies_that_never_end_take_a_share_of_the_memory_for_bodies_and_give_it_back() {
+    let limits = Limits { all_bodies: 4 << 20, ..Limits::default() };
+    let school = School::open_within(limits, Bounds::default()).await;
+    let [first, second] = [almost_sends(ANA, &school).await, almost_sends(ANA, &school).await];
+    // What is sent takes a moment to arrive.
+    let refused = async {
+        loop {
+            let answer = sends(ANA, &school).await;
+            if answer.status() != 201 {
+                return answer;
+            }
+        }
+    };
+    let refused = timeout(PATIENCE, refused).await.expect("the memory is taken in time");
+    refused.is_refused(429, "rate-limited");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(sends(BEN, &school).await.status(), 201);
+
+    let [_third, _fourth] = [almost_sends(BEN, &school).await, almost_sends(BEN, &school).await];
+    let refused = async {
+        loop {
+            let answer = sends(CLEO, &school).await;
+            if answer.status() != 201 {
+                return answer;
+            }
+        }
+    };
+    let refused = timeout(PATIENCE, refused).await.expect("the memory is taken in time");
+    refused.is_refused(503, "overloaded");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    // Who reads is not affected, and what is dropped is free again.
+    assert_eq!(asks(ANA, school.address, "/api/v1/courses").await.status(), 200);
+    drop((first, second));
+    let taken = async { while sends(ANA, &school).await.status() != 201 {} };
+    timeout(PATIENCE, taken).await.expect("the memory is given back in time");
+}
+
+#[tokio::test]
+async fn a_body_that_is_announced_larger_than_the_room_there_is_is_refused_before_it_comes() {
+    let limits = Limits { all_bodies: 1 << 20, ..Limits::default() };
+    let school = School::open_within(limits, Bounds::default()).await;
+    let mut raw = school.connects().await;
+    let head = "POST /api/v1/students HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+    raw.sends(&format!("{head}Content-Length: {}\r\n\r\n", 1 << 20)).await;
+    raw.answer().await.is_refused(429, "rate-limited");
+}
+
+/// A school whose list of students is longer than what a socket holds, and takes a while to search.
+async fn large_school() -> School {
+    let school = School::open().await;
+    let long = "x".repeat(245);
+    school.meanwhile(&format!(
+        "with recursive n(n) as (select 1 union all select n + 1 from n where n < 30000)
+         insert into students (name, email)
+         select '{long}' || n, 'student' || n || '@example.edu' from n"
+    ));
+    school
+}
+
+#[tokio::test]
+async fn long_lists_that_a_client_does_not_read_leave_some_for_others() {
+    let school = large_school().await;
+    let mut unread = Vec::new();
+    let refused = async {
+        loop {
+            let mut raw = Raw::connect_from(ANA, school.address).await;
+            raw.sends(&get("/api/v1/students")).await;
+            raw.0.readable().await.unwrap();
+            let mut head = [0; 12];
+            raw.0.peek(&mut head).await.unwrap();
+            if !head.ends_with(b"200") {
+                return raw.answer().await;
+            }
+            unread.push(raw);
+        }
+    };
+    let refused = timeout(PATIENCE, refused).await.expect("refused in time");
+    refused.is_refused(429, "rate-limited");
+    let mut ben = Raw::connect_from(BEN, school.address).await;
+    ben.sends("GET /api/v1/students HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await;
+    let all = ben.rest().await;
+    assert!(all.status() == 200 && all.header("x-total-count") == Some("30000"), "{:.300}", all.0);
+}
+
+#[tokio::test]
+async fn a_client_that_searches_too_much_at_a_time_is_told_at_once_and_others_find_what_they_seek() {
+    let school = large_school().await;
+    let began = Instant::now();
+    let full = Notify::new();
+    let searches = join_all((0..300).map(|_| async {
+        let answer = asks(ANA, school.address, "/api/v1/students?q=nobody").await;
+        if answer.status() != 200 {
+            full.notify_one();
+        }
+        answer
+    }));
+    let other = async {
+        // Once the first of them has been refused, as many wait as may.
+        full.notified().await;
+        asks(BEN, school.address, "/api/v1/students?q=student777%40").await
+    };
+    let (answers, found) = tokio::join!(searches, other);
+
+    assert!(found.status() == 200 && found.header("x-total-count") == Some("1"), "{}", found.0);
+    let mut refused = 0;
+    for answer in answers {
+        if answer.status() != 200 {
+            answer.is_refused(429, "rate-limited");
+            refused += 1;
+        }
+    }
+    assert!((100..300).contains(&refused), "{refused} searches were refused");
+    assert!(began.elapsed() < PATIENCE, "nobody waits for long");
+}

@@ -49,9 +49,10 @@ impl School {
         metrics: Metrics,
     ) -> anyhow::Result<Self> {
         adoption::migrate(location, &clock).await?;
-        let db = Db::open(location).with_context(|| format!("cannot open {location}"))?;
         let news = Arc::default();
+        // In this order the readers of a new file open its write-ahead log now, not at their first read, when it may be gone.
         let writer = Writer::open(location).with_context(|| format!("cannot write to {location}"))?;
+        let db = Db::open(location).with_context(|| format!("cannot open {location}"))?;
         let (registrar, writing) =
             Registrar::start(writer, clock.clone(), metrics.clone(), Arc::clone(&news))
                 .await

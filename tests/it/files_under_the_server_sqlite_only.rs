@@ -73,6 +73,8 @@ async fn what_was_confirmed_outlives_its_log_and_nothing_is_confirmed_after() {
     student("Ana").await.is_created();
 
     fs::remove_file(file(&database, "-wal")).unwrap();
+    // As a reader does that is opened only now.
+    fs::File::create(file(&database, "-wal")).unwrap();
 
     student("Ben").await.is_refused(503, "overloaded");
     server.kill();

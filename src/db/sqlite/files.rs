@@ -4,17 +4,22 @@
 use std::cell::Cell;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use rustix::fs::{Access, access};
 
 use super::DbError;
+use crate::logging::Seldom;
 
 /// Bytes of a write-ahead log before its first frame, and of a frame before its page (SQLite's file format, 4.1).
 const WAL_HEADER: u64 = 32;
 const FRAME_HEADER: u64 = 24;
 /// How often a log that looks too short is looked at: another program may have emptied it in between, as it may.
 const LOOKS: usize = 3;
+
+/// Each request meets it while it lasts.
+static UNSAVED_LOGGED: Seldom = Seldom::every(Duration::from_secs(10));
 
 /// The files of a database that is open: its own, the write-ahead log and the index of the log.
 #[derive(Debug)]
@@ -97,21 +102,31 @@ impl Files {
     /// Brings what is confirmed from a log that has lost its name into the database, so that it is not lost with this
     /// process. Not where somebody else has begun another log: that one may be further.
     fn rescue(&self, connection: &Connection) {
-        let is_alone = |file: &File| matches!(std::fs::metadata(&file.path), Err(error) if error.kind() == ErrorKind::NotFound);
+        // A reader that comes too late makes an empty one.
+        let is_alone = |file: &File| match std::fs::metadata(&file.path) {
+            Ok(found) => found.len() == 0,
+            Err(error) => error.kind() == ErrorKind::NotFound,
+        };
         let may = !self.database.is_gone()
             && self.log.as_ref().is_some_and(is_alone)
             && !self.index.as_ref().is_some_and(|index| index.is_gone() && !is_alone(index));
-        if may && !self.is_rescued.replace(true) {
+        if may && !self.is_rescued.get() {
             let moved = connection.query_row("pragma wal_checkpoint(passive)", [], |row| {
                 Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
             });
             match moved {
                 Ok((log, moved)) if log == moved => {
+                    self.is_rescued.set(true);
                     tracing::warn!("the write-ahead log is gone; what was confirmed is in the database file");
                 }
-                moved => {
-                    tracing::error!(?moved, "the write-ahead log is gone, and not all of it could be saved");
+                // A reader or another checkpoint is in the way: the next check tries again.
+                moved if UNSAVED_LOGGED.is_time() => {
+                    tracing::error!(
+                        ?moved,
+                        "the write-ahead log is gone, and not all of it could be saved yet"
+                    );
                 }
+                _ => {}
             }
         }
     }

@@ -1,8 +1,13 @@
 //! The audit: do the tables say what the log says?
 
+mod replay;
 mod store;
 
+use std::time::Duration;
+
+use crate::clock::Clock;
 use crate::db::{Db, DbError, Reach};
+use crate::registrar::lead;
 
 /// Something that does not agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +31,8 @@ pub struct Audit {
     pub findings: Vec<Finding>,
 }
 
-/// Rows of a finding that are told.
-const TOLD: usize = 20;
+/// Rows of a finding that are shown.
+const SHOWN: usize = 20;
 
 /// Recounts and compares everything. It only reads, and may run beside a server.
 ///
@@ -39,14 +44,25 @@ pub async fn audit(db: &Db) -> Result<Audit, DbError> {
     for (promise, sql) in store::PROMISES {
         let mut rows = db.read(Reach::Scan, sql, [], |row| row.text(0)).await?;
         let total = rows.len();
-        rows.truncate(TOLD);
+        rows.truncate(SHOWN);
         if total > 0 {
             findings.push(Finding { promise, rows, total });
         }
     }
+    findings.extend(replay::replay(db).await?);
     let rows = db.integrity().await?;
     if !rows.is_empty() {
         findings.push(Finding { promise: "the file is intact", total: rows.len(), rows });
     }
     Ok(Audit { events, enrollments, findings })
+}
+
+/// By how much the log's last entry is ahead of the clock: the database server's where there is one. Zero if it is not.
+///
+/// # Errors
+/// What the engine said.
+pub async fn ahead(db: &Db, clock: &Clock) -> Result<Duration, DbError> {
+    let last_at = store::last_at(db).await?;
+    let now = db.time().await?.unwrap_or_else(|| clock.stamp());
+    Ok(last_at.map_or(Duration::ZERO, |last_at| lead(&last_at, &now)))
 }

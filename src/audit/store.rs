@@ -1,6 +1,10 @@
 //! The promises, each as the rows that break it. One statement each, so that each sees one moment of a running school.
 
-use crate::db::{Db, DbError};
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::db::{Db, DbError, Reach, Rows};
 
 pub(super) async fn counts(db: &Db) -> Result<(i64, i64), DbError> {
     let sql = "select (select count(*) from events), (select count(*) from student_courses)";
@@ -8,7 +12,53 @@ pub(super) async fn counts(db: &Db) -> Result<(i64, i64), DbError> {
     Ok(counts.unwrap_or_default())
 }
 
-pub(super) const PROMISES: [(&str, &str); 12] = [
+/// An entry of the log that says something about a course.
+pub(super) struct Entry {
+    pub(super) seq: i64,
+    pub(super) kind: String,
+    pub(super) course_id: i64,
+    /// 0 where it is about no student.
+    pub(super) student_id: i64,
+    pub(super) actor: Option<String>,
+    pub(super) data: Value,
+}
+
+/// All entries about courses, in order.
+pub(super) async fn entries(db: &Db) -> Result<Rows<Entry>, DbError> {
+    let sql = "select seq, type, course_id, coalesce(student_id, 0), actor, data from events \
+               where course_id is not null order by seq";
+    db.stream(sql, Vec::new(), |row| {
+        let data = row.text(5)?;
+        Ok(Entry {
+            seq: row.int(0)?,
+            kind: row.text(1)?,
+            course_id: row.int(2)?,
+            student_id: row.int(3)?,
+            actor: row.opt_text(4)?,
+            data: if data == "{}" {
+                Value::Null
+            } else {
+                serde_json::from_str(&data)
+                    .map_err(|error| DbError::Engine(format!("events.data: {error}")))?
+            },
+        })
+    })
+    .await
+}
+
+/// Who waits for which course (the course, the student), and whether that student is there.
+pub(super) async fn waiting_students(db: &Db) -> Result<HashMap<(i64, i64), bool>, DbError> {
+    let sql = "select w.course_id, w.student_id, (select count(*) from students s where s.id = w.student_id) from waitlist w";
+    let rows = db.read(Reach::Scan, sql, [], |row| Ok(((row.int(0)?, row.int(1)?), row.int(2)? > 0))).await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// The time of the log's last entry.
+pub(super) async fn last_at(db: &Db) -> Result<Option<String>, DbError> {
+    db.query_opt("select last_at from log_head where id = 1", [], |row| row.text(0)).await
+}
+
+pub(super) const PROMISES: [(&str, &str); 13] = [
     (
         "the log has no gap",
         "select 'after seq ' || seq from events e where seq < (select last_seq from log_head) \
@@ -53,6 +103,13 @@ pub(super) const PROMISES: [(&str, &str); 12] = [
         "select 'enrollment ' || id from student_courses where id > (select last_enrollment_id from log_head)",
     ),
     (
+        "the id of a student or a course is given once",
+        "select 'student ' || student_id || ' at seq ' || seq from events e where type = 'student.created' \
+         and exists (select 1 from events b where b.student_id = e.student_id and b.seq < e.seq) \
+         union all select 'course ' || course_id || ' at seq ' || seq from events e where type = 'course.created' \
+         and exists (select 1 from events b where b.course_id = e.course_id and b.seq < e.seq)",
+    ),
+    (
         "nobody takes a course twice",
         "select 'student ' || student_id || ' in course ' || course_id from student_courses \
          group by student_id, course_id having count(*) > 1",
@@ -80,7 +137,7 @@ pub(super) const PROMISES: [(&str, &str); 12] = [
         "select 'course ' || course_id from waitlist w \
          where exists (select 1 from students s where s.id = w.student_id) group by course_id \
          having not exists (select 1 from course_seats cs where cs.course_id = w.course_id and cs.capacity <= \
-         (select count(*) from student_courses sc where sc.course_id = w.course_id))",
+         (select count(*) from student_courses sc join students s on s.id = sc.student_id where sc.course_id = w.course_id))",
     ),
     (
         "every enrollment has its student and its course",

@@ -1,12 +1,17 @@
 use std::io::Write;
+use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 
-use crate::audit::audit;
+use crate::audit::{ahead, audit};
+use crate::clock::Clock;
 use crate::db::{Db, Location, migrate};
 
+/// By how much the log is ahead after a clock was set right by a little.
+const NORMAL_LEAD: Duration = Duration::from_secs(1);
+
 /// Recounts everything that the log says against the tables; fails when something does not agree.
-pub(super) async fn run(database: &Location, out: &mut dyn Write) -> anyhow::Result<()> {
+pub(super) async fn run(database: &Location, clock: &Clock, out: &mut dyn Write) -> anyhow::Result<()> {
     if let Location::File(path) = database {
         ensure!(path.exists(), "{database}: there is no such file");
     }
@@ -24,6 +29,14 @@ pub(super) async fn run(database: &Location, out: &mut dyn Write) -> anyhow::Res
         if finding.total > finding.rows.len() {
             writeln!(out, "  ... and {} more", finding.total - finding.rows.len())?;
         }
+    }
+    let ahead = ahead(&db, clock).await.with_context(|| database.to_string())?;
+    if ahead > NORMAL_LEAD {
+        let seconds = ahead.as_secs();
+        writeln!(
+            out,
+            "warning: the log is {seconds} s ahead of the clock: see \"A wrong clock\" in the README"
+        )?;
     }
     if !audit.findings.is_empty() {
         bail!("{} of the school's promises are broken", audit.findings.len());

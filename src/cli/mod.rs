@@ -73,7 +73,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Migrate { database, args }) => {
             migrate::run(args, &database.database, &clock, &mut out).await
         }
-        Some(Command::Check { database }) => check::run(&database.database, &mut out).await,
+        Some(Command::Check { database }) => check::run(&database.database, &clock, &mut out).await,
         Some(Command::Sample { database, args }) => {
             sample::run(args, &database.database, clock, &mut out).await
         }

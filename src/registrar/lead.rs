@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::logging::Seldom;
 use crate::metrics::Metrics;
@@ -46,11 +46,12 @@ impl Lead {
 }
 
 /// How long after `now` the time `last_at` is; zero if it is not, or if there is no entry yet.
+#[must_use]
 pub fn lead(last_at: &str, now: &str) -> Duration {
     if last_at <= now {
         return Duration::ZERO;
     }
     let between = last_at.parse::<Timestamp>().and_then(|last| Ok(last.duration_since(now.parse()?)));
     // A time that is none is as far ahead as can be.
-    between.map_or(Duration::MAX, |between| between.unsigned_abs())
+    between.map_or(Duration::MAX, SignedDuration::unsigned_abs)
 }

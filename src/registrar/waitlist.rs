@@ -291,10 +291,11 @@ mod tests {
         proptest::collection::vec(change, 1..120)
     }
 
-    /// Nobody twice, and no two at one place.
-    fn put(naive: &mut BTreeMap<i64, Waiting>, waiting: Waiting) {
+    /// In both: nobody twice, and no two at one place.
+    fn join(waitlist: &mut Waitlist, naive: &mut BTreeMap<i64, Waiting>, waiting: &Waiting) {
+        waitlist.insert(waiting.clone());
         naive.retain(|_, other| other.student_id != waiting.student_id);
-        naive.insert(waiting.joined_seq, waiting);
+        naive.insert(waiting.joined_seq, waiting.clone());
     }
 
     proptest! {
@@ -303,14 +304,8 @@ mod tests {
             let (mut waitlist, mut naive) = (Waitlist::default(), BTreeMap::new());
             for (seq, change) in (300..).zip(changes) {
                 match change {
-                    Change::Join(student) => {
-                        waitlist.insert(waiting(student, seq));
-                        put(&mut naive, waiting(student, seq));
-                    }
-                    Change::ComeBack(student, seq) => {
-                        waitlist.insert(waiting(student, seq));
-                        put(&mut naive, waiting(student, seq));
-                    }
+                    Change::Join(student) => join(&mut waitlist, &mut naive, &waiting(student, seq)),
+                    Change::ComeBack(student, seq) => join(&mut waitlist, &mut naive, &waiting(student, seq)),
                     Change::Leave(student) => {
                         let at = naive.values().find(|w| w.student_id.0 == student).map(|w| w.joined_seq);
                         let removed = at.and_then(|at| naive.remove(&at));

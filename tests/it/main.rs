@@ -10,6 +10,7 @@ mod adoption_of_files_sqlite_only;
 mod adoption_of_servers_postgres_only;
 mod batch;
 mod caching;
+mod check;
 mod cli;
 mod clients;
 mod clocks;

@@ -24,9 +24,9 @@ pub(in crate::db) async fn insert_numbered(
     let end =
         i64::try_from(rows.len()).ok().and_then(|rows| last.checked_add(rows)).ok_or_else(out_of_range)?;
     let ids: Vec<_> = (last + 1..=end).collect();
-    let places: String = (2..=columns.len() + 1).map(|place| format!(", ${place}")).collect();
-    let names: String = columns.iter().map(|column| format!(", {column}")).collect();
-    let sql = format!("insert into {table} (id{names}) values ($1{places})");
+    let places: Vec<_> = (1..=columns.len() + 1).map(|place| format!("${place}")).collect();
+    let names = [&["id"], columns].concat().join(", ");
+    let sql = format!("insert into {table} ({names}) values ({})", places.join(", "));
     let numbered: Vec<_> =
         ids.iter().zip(rows).map(|(id, row)| [vec![(*id).into()], row.clone()].concat()).collect();
     tx.execute_many(&sql, &numbered).await?;

@@ -3,6 +3,7 @@
 use super::{Books, Outcome};
 use crate::db::{Arg, DbError, Tx};
 use crate::registrar::command::{Answer, Command, Origin};
+use crate::registrar::event::Event;
 use crate::registrar::keys::{Answered, Kept, Key};
 use crate::registrar::record::StudentId;
 use crate::registrar::refusal::Refusal;
@@ -47,7 +48,7 @@ pub(super) async fn keep_answers(
     }
     let row = |(key, place): &(&Key, usize)| {
         let answer = outcome.get(*place);
-        let student = answer.and_then(|answer| student_in(answer)).map(|id| id.0);
+        let student = answer.and_then(student_in).map(|id| id.0);
         let answer = stored::write(answer)
             .map_err(|error| DbError::Engine(format!("an answer cannot be kept: {error}")))?;
         let (name, print, now) = (key.name.as_str(), key.fingerprint.as_str(), kept.now.as_str());
@@ -82,8 +83,12 @@ fn student_in(outcome: &Result<Answer, Refusal>) -> Option<StudentId> {
 }
 
 /// Takes away what was answered about students who are no more. Their keys stay, so that nothing is done twice.
-pub(super) async fn forget_answers(tx: &Tx<'_>, students: &[StudentId]) -> Result<(), DbError> {
-    let students: Vec<_> = students.iter().map(|id| vec![Arg::from(id.0)]).collect();
+pub(super) async fn forget_answers(tx: &Tx<'_>, happened: &[(Event, &Origin)]) -> Result<(), DbError> {
+    let students = happened.iter().filter_map(|(event, _)| match event {
+        Event::StudentDeleted(id) | Event::StudentVanished(id) => Some(vec![Arg::from(id.0)]),
+        _ => None,
+    });
+    let students: Vec<_> = students.collect();
     let sql =
         "update idempotency_keys set answer = '', student_id = null where student_id = $1 returning part";
     tx.query_many(sql, &students, |row| row.int(0)).await?;

@@ -219,7 +219,9 @@ async fn load_seats(
     for (course, waits) in courses.iter().zip(waits) {
         let waitlist = waits.iter().map(|held| held.row.clone()).collect();
         facts.waitlists.insert(*course, waitlist);
-        waits.into_iter().for_each(|held| orphans.add_waiting(held));
+        for held in waits {
+            orphans.add_waiting(held);
+        }
     }
     for held in gone.into_iter().flatten() {
         let row = held.row.clone();

@@ -20,14 +20,15 @@ use self::log::{append_to_log, entries, find_out};
 use self::tables::{apply_to_tables, read_only};
 use super::command::{Answer, Command, Origin};
 use super::decide::carry_out;
-use super::facts::ReadOnly;
-use super::keys::Kept;
+use super::event::Event;
+use super::facts::{Facts, ReadOnly};
+use super::keys::{Answered, Kept, Key};
 use super::lead::Lead;
 use super::record::Enrollment;
 use super::refusal::Refusal;
 use super::seats::Limits;
 use crate::clock::Clock;
-use crate::db::{Arg, DbError, Row, Writer};
+use crate::db::{Arg, DbError, Row, Tx, Writer};
 
 /// What each command of the batch came to, in order.
 pub(super) type Outcome = Vec<Result<Answer, Refusal>>;
@@ -57,11 +58,11 @@ impl Books {
     /// When the engine fails: then nothing of the batch was kept.
     pub(super) async fn commit(&mut self, commands: &[(&Command, &Origin)]) -> Result<Outcome, DbError> {
         let was_known = self.read_only.is_some();
-        match self.commit_once(commands).await {
+        match Box::pin(self.commit_once(commands)).await {
             // Another program may have altered a found table since it was looked at.
             Err(DbError::Engine(_)) if was_known => {
                 self.read_only = None;
-                self.commit_once(commands).await
+                Box::pin(self.commit_once(commands)).await
             }
             done => done,
         }
@@ -78,54 +79,25 @@ impl Books {
         };
         let mut loaded = load_facts(&tx, commands, &head, &found, &mut self.known).await?;
         let kept = Kept::at(&head.now);
-        let mut answered = load_answered(&tx, commands, &kept).await?;
-        let facts = &mut loaded.facts;
-        let mut to_keep = Vec::new();
-        let mut happened = Vec::with_capacity(commands.len());
-        let swept = std::mem::take(&mut loaded.orphans).sweep(facts);
-        happened.extend(swept.into_iter().map(|event| (event, &database)));
-        let mut outcome = Vec::with_capacity(commands.len());
-        for (command, origin) in commands {
-            if let Some(before) = origin.key.as_deref().and_then(|key| answered.to(key)) {
-                outcome.push(before);
-                continue;
-            }
-            let decided = carry_out(command, facts).map(|(events, answer)| {
-                happened.extend(events.into_iter().map(|event| (event, *origin)));
-                answer
-            });
-            if let Some(key) = origin.key.as_deref() {
-                answered.insert(key, key.fingerprint.clone(), decided.clone());
-                to_keep.push((key, outcome.len()));
-            }
-            outcome.push(decided);
-        }
-        if happened.is_empty() && to_keep.is_empty() {
+        let answered = load_answered(&tx, commands, &kept).await?;
+        let swept = std::mem::take(&mut loaded.orphans).sweep(&mut loaded.facts);
+        let swept = swept.into_iter().map(|event| (event, &database)).collect();
+        let mut decided = Decided::of(commands, &mut loaded.facts, answered, swept);
+        if decided.happened.is_empty() && decided.to_keep.is_empty() {
             // Refusals change nothing, so there is nothing to wait for the disk for.
             self.known = loaded.after_commit();
-            return Ok(outcome);
+            return Ok(decided.outcome);
         }
-        let effects = Effects::of(&happened);
-        let keeps = kept::keep(&tx, &effects, head.keeps).await?;
-        let numbered = apply_to_tables(&tx, &effects, &found).await?;
-        let (enrolled, waiting) = (effects.enrolled(), effects.waiting());
-        let forgotten = effects.forgotten_students.clone();
-        let pairs: Vec<_> = effects.enrolled.values().map(|enrollment| (*enrollment).clone()).collect();
-        numbered.replace_provisional_ids(&mut happened, &mut outcome);
-        let entries = entries(&happened, facts, head.last_seq);
-        append_to_log(&tx, enrolled, waiting, &entries, facts, keeps).await?;
-        if keeps {
-            kept::give_back(&tx, &pairs).await?;
-        }
-        keep_answers(&tx, &to_keep, &outcome, &kept).await?;
-        forget_answers(&tx, &forgotten).await?;
+        let entries = write(&tx, &mut decided, &loaded.facts, &head, &found).await?;
+        keep_answers(&tx, &decided.to_keep, &decided.outcome, &kept).await?;
+        forget_answers(&tx, &decided.happened).await?;
         match tx.commit().await {
             Ok(()) => {
                 self.known = loaded.after_commit();
-                Ok(outcome)
+                Ok(decided.outcome)
             }
             Err(DbError::Unknown(what)) => {
-                find_out(&mut self.writer, &self.clock, &entries, outcome, what).await
+                find_out(&mut self.writer, &self.clock, &entries, decided.outcome, what).await
             }
             Err(error) => Err(error),
         }
@@ -141,6 +113,64 @@ impl Books {
         self.writer.close();
     }
 }
+/// What a batch came to.
+struct Decided<'a> {
+    happened: Vec<(Event, &'a Origin)>,
+    outcome: Outcome,
+    /// The keys under which answers are kept, each with its place in the outcome.
+    to_keep: Vec<(&'a Key, usize)>,
+}
+
+impl<'a> Decided<'a> {
+    /// Decides the commands in order, each on what those before it and the sweep did.
+    fn of(
+        commands: &[(&Command, &'a Origin)],
+        facts: &mut Facts,
+        mut answered: Answered,
+        swept: Vec<(Event, &'a Origin)>,
+    ) -> Self {
+        let outcome = Vec::with_capacity(commands.len());
+        let mut decided = Self { happened: swept, outcome, to_keep: Vec::new() };
+        for (command, origin) in commands {
+            if let Some(before) = origin.key.as_deref().and_then(|key| answered.to(key)) {
+                decided.outcome.push(before);
+                continue;
+            }
+            let answer = carry_out(command, facts).map(|(events, answer)| {
+                decided.happened.extend(events.into_iter().map(|event| (event, *origin)));
+                answer
+            });
+            if let Some(key) = origin.key.as_deref() {
+                answered.insert(key, key.fingerprint.clone(), answer.clone());
+                decided.to_keep.push((key, decided.outcome.len()));
+            }
+            decided.outcome.push(answer);
+        }
+        decided
+    }
+}
+
+/// Writes what happened to the tables and to the log; the entries of the log.
+async fn write(
+    tx: &Tx<'_>,
+    decided: &mut Decided<'_>,
+    facts: &Facts,
+    head: &Head,
+    read_only: &ReadOnly,
+) -> Result<Vec<Vec<Arg>>, DbError> {
+    let effects = Effects::of(&decided.happened);
+    let keeps = kept::keep(tx, &effects, head.keeps).await?;
+    let numbered = apply_to_tables(tx, &effects, read_only).await?;
+    let (enrolled, waiting) = (effects.enrolled(), effects.waiting());
+    let pairs: Vec<_> =
+        if keeps { effects.enrolled.values().map(|row| (*row).clone()).collect() } else { Vec::new() };
+    numbered.replace_provisional_ids(&mut decided.happened, &mut decided.outcome);
+    let entries = entries(&decided.happened, facts, head.last_seq);
+    append_to_log(tx, enrolled, waiting, &entries, facts, keeps).await?;
+    kept::give_back(tx, &pairs).await?;
+    Ok(entries)
+}
+
 /// An enrollment from `id, student_id, course_id, enrolled_at`.
 ///
 /// # Errors

@@ -82,11 +82,15 @@ impl Orphans {
         events.extend(limited.copied().map(Event::SeatsRemoved));
         events.extend(self.courses.iter().copied().map(Event::CourseVanished));
         events.extend(self.students.into_iter().map(Event::StudentVanished));
-        events.iter().for_each(|event| facts.apply(event));
+        for event in &events {
+            facts.apply(event);
+        }
         for id in self.counted.difference(&self.courses) {
             let last_id = EnrollmentId(facts.last_enrollment_id);
             let promoted = promotions(*id, &facts.limits_of(*id), 0, last_id, facts);
-            promoted.iter().for_each(|event| facts.apply(event));
+            for event in &promoted {
+                facts.apply(event);
+            }
             events.extend(promoted);
         }
         events

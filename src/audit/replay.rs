@@ -1,0 +1,140 @@
+//! The log played again from its beginning: was a seat ever sold that was not there, did anybody ever pass those who
+//! waited?
+
+use std::collections::{BTreeMap, HashMap};
+
+use futures_util::StreamExt as _;
+use serde_json::Value;
+
+use super::store::{self, Entry};
+use super::{Finding, SHOWN};
+use crate::db::{Db, DbError};
+
+/// Plays the whole log, in memory for the courses and whoever waits.
+///
+/// # Errors
+/// When the log cannot be read.
+pub(super) async fn replay(db: &Db) -> Result<Vec<Finding>, DbError> {
+    let mut replay = Replay::default();
+    let mut entries = store::entries(db).await?;
+    while let Some(entries) = entries.next().await {
+        entries?.iter().for_each(|entry| replay.apply(entry));
+    }
+    let there = store::waiting_students(db).await?;
+    replay.end(&there);
+    Ok(replay.findings())
+}
+
+#[derive(Default)]
+struct Replay {
+    courses: HashMap<i64, Course>,
+    oversold: Rows,
+    passed: Rows,
+}
+
+#[derive(Default)]
+struct Course {
+    capacity: Option<i64>,
+    enrolled: i64,
+    /// Who waits, by the `seq` with which they joined.
+    line: BTreeMap<i64, i64>,
+    joined: HashMap<i64, i64>,
+    /// Whoever joined by then and still waits was passed.
+    passed_up_to: i64,
+}
+
+/// The first of the rows that break a promise, and how many there are.
+#[derive(Default)]
+struct Rows {
+    first: Vec<String>,
+    total: usize,
+}
+
+impl Rows {
+    fn add(&mut self, row: impl FnOnce() -> String) {
+        self.total += 1;
+        if self.first.len() < SHOWN {
+            self.first.push(row());
+        }
+    }
+}
+
+impl Replay {
+    fn apply(&mut self, entry: &Entry) {
+        let &Entry { seq, course_id, student_id, .. } = entry;
+        let course = self.courses.entry(course_id).or_default();
+        match entry.kind.as_str() {
+            "seats.set" => course.capacity = entry.data["capacity"].as_i64(),
+            "seats.removed" => course.capacity = None,
+            "course.deleted" => *course = Course::default(),
+            "waitlist.joined" => {
+                course.line.insert(seq, student_id);
+                course.joined.insert(student_id, seq);
+            }
+            "waitlist.left" => {
+                course.leave(student_id);
+            }
+            "enrollment.dropped" => course.enrolled -= 1,
+            "enrollment.adopted" => course.enrolled += 1,
+            "enrollment.created" | "waitlist.promoted" => {
+                // What another program forced in, or staff with a reason, is bound by nothing.
+                let is_forced =
+                    entry.actor.as_deref() == Some("database") || entry.data["override"] != Value::Null;
+                let is_promoted = entry.kind == "waitlist.promoted";
+                if course.capacity.is_some_and(|capacity| course.enrolled >= capacity)
+                    && (is_promoted || !is_forced)
+                {
+                    let (enrolled, capacity) = (course.enrolled, course.capacity.unwrap_or_default());
+                    self.oversold.add(|| {
+                        format!("seq {seq}: student {student_id} got a seat in course {course_id}, of which {enrolled} of {capacity} were taken")
+                    });
+                }
+                course.enrolled += 1;
+                let joined = course.leave(student_id);
+                if joined.is_some_and(|joined| joined <= course.passed_up_to) {
+                    self.passed.add(|| {
+                        format!("seq {seq}: student {student_id} moved up in course {course_id} after somebody who joined later")
+                    });
+                }
+                if is_promoted || (course.capacity.is_some() && !is_forced) {
+                    let before = joined.unwrap_or(seq);
+                    let last = course.line.range(..before).next_back().map_or(0, |(seq, _)| *seq);
+                    course.passed_up_to = course.passed_up_to.max(last);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whoever was passed and waits to this day. One whose row another program has deleted was passed by right.
+    fn end(&mut self, there: &HashMap<(i64, i64), bool>) {
+        let mut courses: Vec<_> = self.courses.iter().collect();
+        courses.sort_unstable_by_key(|(id, _)| **id);
+        for (id, course) in courses {
+            for (seq, student) in course.line.range(..=course.passed_up_to) {
+                if there.get(&(*id, *student)) == Some(&true) {
+                    self.passed.add(|| {
+                        format!("student {student} waits for course {id} since seq {seq} and was passed")
+                    });
+                }
+            }
+        }
+    }
+
+    fn findings(self) -> Vec<Finding> {
+        let finding = |promise, rows: Rows| {
+            (rows.total > 0).then_some(Finding { promise, rows: rows.first, total: rows.total })
+        };
+        let oversold = finding("no seat was ever sold twice, at any seq", self.oversold);
+        let passed = finding("nobody was ever passed on a waitlist", self.passed);
+        oversold.into_iter().chain(passed).collect()
+    }
+}
+
+impl Course {
+    fn leave(&mut self, student: i64) -> Option<i64> {
+        let joined = self.joined.remove(&student)?;
+        self.line.remove(&joined);
+        Some(joined)
+    }
+}

@@ -9,6 +9,10 @@ use matricula::config;
 use matricula::redact::without_passwords;
 use tokio::runtime::Runtime;
 
+/// A request allocates some fifty times; this one is faster than the system's at that.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How long the last message may take: standard error may have a reader who reads nothing.
 const LAST_MESSAGE: Duration = Duration::from_secs(1);
 

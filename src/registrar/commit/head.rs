@@ -21,8 +21,9 @@ impl Head {
         let sql = "update log_head set last_seq = last_seq where id = 1 \
                    returning last_seq, last_enrollment_id, last_at, keeps";
         let taken = tx.query(sql, &[], |row| Ok((row.int(0)?, row.int(1)?, row.text(2)?, row.int(3)?)));
-        // In the same round trip, and answered once the head is taken.
-        let (mut taken, now) = tokio::try_join!(taken, time(tx, clock))?;
+        // In the same round trip, and answered once the head is taken. In order (`biased`): where the first fails, what the second
+        // says is only that the transaction has failed.
+        let (mut taken, now) = tokio::try_join!(biased; taken, time(tx, clock))?;
         let lost = || DbError::Engine("the log has lost its head: run `matricula check`".to_owned());
         let (last_seq, last_enrollment_id, last_at, keeps) = taken.pop().ok_or_else(lost)?;
         Ok(Self { last_seq, last_enrollment_id, keeps: keeps != 0, last_at, now })

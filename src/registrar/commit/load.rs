@@ -112,7 +112,7 @@ async fn load_rows(
     let (students, courses) = (sets(&wanted.students), sets(&wanted.courses));
     let (locked_students, locked_courses) = (sets(&wanted.locked_students), sets(&wanted.locked_courses));
     let (all_of_student, all_of_course) = (sets(&wanted.all_of_student), sets(&wanted.all_of_course));
-    // Side by side: on a server they share one round trip.
+    // Side by side: on a server they share one round trip. The first that fails is the reason why those after it do.
     let (
         students,
         courses,
@@ -124,6 +124,7 @@ async fn load_rows(
         waits,
         limits,
     ) = tokio::try_join!(
+        biased;
         tx.query_many(STUDENT, &students, student),
         tx.query_many(COURSE, &courses, course),
         tx.lock_many(STUDENT, &locked_students, student),
@@ -193,6 +194,7 @@ async fn load_seats(
 ) -> Result<(), DbError> {
     let courses_asked = sets(courses);
     let (counts, waits, gone) = tokio::try_join!(
+        biased;
         tx.query_many(
             "select count(*) from student_courses where course_id = $1",
             &courses_asked,

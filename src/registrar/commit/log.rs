@@ -55,6 +55,7 @@ pub(super) async fn append_to_log(
         i64::from(keeps).into(),
     ]];
     tokio::try_join!(
+        biased;
         tx.execute_many(
             "insert into student_courses (id, student_id, course_id, enrolled_at) values ($1, $2, $3, $4)",
             &enrolled,

@@ -9,9 +9,11 @@ use crate::db::{Db, DbError, Reach};
 /// # Errors
 /// What the engine said.
 pub(super) async fn courses_with_orphans(db: &Db) -> Result<Vec<CourseId>, DbError> {
+    // As the Registrar sees them: a row whose ids are no numbers is about nobody.
     let sql = "select course_id from student_courses sc \
-               where not exists (select 1 from students s where s.id = sc.student_id) \
-               or not exists (select 1 from courses c where c.id = sc.course_id) \
+               where (not exists (select 1 from students s where s.id = sc.student_id) \
+               or not exists (select 1 from courses c where c.id = sc.course_id)) \
+               and sc.student_id = cast(sc.student_id as bigint) and sc.course_id = cast(sc.course_id as bigint) \
                union select course_id from waitlist w \
                where not exists (select 1 from students s where s.id = w.student_id) \
                or not exists (select 1 from courses c where c.id = w.course_id) \

@@ -126,3 +126,27 @@ async fn the_enrollments_of_a_deleted_course_are_in_no_list() {
     ana.drops(&botany).await.is(204);
     school.delete(&ana.url()).await.is(204);
 }
+
+#[tokio::test]
+async fn rows_about_nobody_keep_nobody_out_sqlite_only() {
+    let school = School::open().await;
+    let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    school.put(&algebra.seats_url()).json(&json!({"capacity": 1})).await.is_ok();
+    // A file lets a program write what it likes: ids that are no numbers, and one that is no id.
+    school.meanwhile(
+        "pragma foreign_keys = off;
+         insert into student_courses (id, student_id, course_id, enrolled_at) values
+         (901, 'ana', 1, ''), (902, 1, 'algebra', ''), (903, 9000000000000000000, 1, '')",
+    );
+    ana.enrolls_in(&algebra).await.is_created();
+    ben.enrolls_in(&algebra).await.is_refused(409, "course-full");
+    assert_eq!(school.get(&algebra.seats_url()).await.is_ok().json()["enrolled"], 1);
+    school.student("Cleo").await;
+    ben.enrolls_in(&botany).await.is_created();
+    school.delete(&format!("{}?drop=true", ben.url())).await.is(204);
+    // Whoever wrote them takes them away.
+    school.delete(&format!("{}?drop=true", ana.url())).await.is_refused(409, "row-refused");
+    school.meanwhile("delete from student_courses where id in (901, 902)");
+    school.delete(&format!("{}?drop=true", ana.url())).await.is(204);
+}

@@ -151,14 +151,16 @@ async fn load_rows(
     Ok(())
 }
 
-/// A statement for rows of `student_courses`, each with whether its student and its course are there.
+/// A statement for rows of `student_courses`, each with whether its student and its course are there. A row whose ids are no
+/// numbers, as a file takes it, is about nobody and nothing: it holds no seat and is left to who wrote it.
 macro_rules! held {
     ($which:literal) => {
         concat!(
             "select sc.id, sc.student_id, sc.course_id, sc.enrolled_at, \
              (select count(*) from students s where s.id = cast(sc.student_id as bigint)), \
              (select count(*) from courses c where c.id = cast(sc.course_id as bigint)) \
-             from student_courses sc where ",
+             from student_courses sc where sc.student_id = cast(sc.student_id as bigint) \
+             and sc.course_id = cast(sc.course_id as bigint) and ",
             $which
         )
     };
@@ -194,7 +196,7 @@ async fn load_seats(
     let courses_asked = sets(courses);
     let (counts, waits, gone) = tokio::try_join!(
         tx.query_many(
-            "select count(*) from student_courses where course_id = $1",
+            "select count(*) from student_courses where course_id = $1 and student_id = cast(student_id as bigint)",
             &courses_asked,
             |row| row.int(0),
         ),

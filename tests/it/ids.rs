@@ -155,3 +155,13 @@ async fn who_gets_the_id_of_a_student_who_held_nothing_any_more_gets_nothing_of_
     let history = school.get("/students/2").header("accept", "text/html").await.is_ok().text().to_owned();
     assert!(!history.contains("Dropped"), "{history}");
 }
+
+#[tokio::test]
+async fn one_id_far_above_the_others_keeps_nobody_out() {
+    let school = School::open_found(FOUND).await;
+    // Where a program gives ids of its own, from another range.
+    school.meanwhile("insert into students (id, name, email) values (2026000001, 'Dan', 'dan@example.edu')");
+    school.put("/api/v1/students/2026000001/courses/1").await.is_created();
+    let [cleo, eve] = [school.student("Cleo").await.id, school.student("Eve").await.id];
+    assert!(cleo > 2 && eve > cleo, "{cleo} {eve}");
+}

@@ -314,6 +314,15 @@ pub fn number_rows(tx: &Tx<'_>, table: &str) -> String {
     }
 }
 
+/// Statements that have deferred constraints judge what the transaction has written so far. A file has none for it.
+#[must_use]
+pub fn check_now(tx: &Tx<'_>) -> &'static str {
+    match tx.0 {
+        In::Sqlite(_) => "",
+        In::Postgres(_) => "set constraints all immediate; set constraints all deferred",
+    }
+}
+
 /// A name in quotes, as a statement takes it.
 #[must_use]
 pub fn quoted(name: &str) -> String {

@@ -116,7 +116,7 @@ async fn drop_course(
     State(app): State<App>,
     pair: Named<(StudentId, CourseId)>,
     _: NoQuery,
-) -> Result<NoContent, Refused<(StudentNotFound, CourseNotFound, EnrollmentNotFound)>> {
+) -> Result<NoContent, Refused<(StudentNotFound, CourseNotFound, EnrollmentNotFound, RowRefused)>> {
     let (student_id, course_id) = pair.found()?;
     let command = Command::Drop { student_id, course_id, role: Role::Registrar };
     app.registrar.submit::<()>(command, origin()).await?;
@@ -149,7 +149,7 @@ async fn roster(
 
 /// Why a student neither takes a course afterwards nor waits for it.
 type NotEnsured =
-    (StudentNotFound, CourseNotFound, RegistrationNotOpen, RegistrationClosed, CourseFull, WaitlistFull);
+    (StudentNotFound, CourseNotFound, RegistrationNotOpen, RegistrationClosed, CourseFull, WaitlistFull, RowRefused);
 
 /// The same of a request that is not natural to repeat.
 type NotAdmitted = (
@@ -161,6 +161,7 @@ type NotAdmitted = (
     AlreadyWaitlisted,
     CourseFull,
     WaitlistFull,
+    RowRefused,
 );
 
 impl Resource for Enrollment {}

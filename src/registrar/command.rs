@@ -96,8 +96,13 @@ pub enum Command {
         /// The course.
         course_id: CourseId,
     },
-    /// Drop what students and courses that another program has deleted left behind in these courses.
-    Sweep(Vec<CourseId>),
+    /// Drop what students and courses that another program has deleted left behind.
+    Sweep {
+        /// Students of whom the log tells and whose rows are gone.
+        students: Vec<StudentId>,
+        /// Courses with something to drop, or that are gone themselves.
+        courses: Vec<CourseId>,
+    },
     /// Many at once, in order.
     Batch {
         /// What is asked.

@@ -88,7 +88,7 @@ pub fn decide(command: &Command, facts: &Facts) -> Decision {
         }
         Command::RemoveSeats { course_id } => remove_seats(*course_id, facts),
         // Every batch drops what it finds before it decides; this one only says where to look.
-        Command::Sweep(_) => Ok((Vec::new(), Answer::Gone)),
+        Command::Sweep { .. } => Ok((Vec::new(), Answer::Gone)),
         Command::Batch { operations, all } => Ok(batch(operations, *all, &mut facts.clone())),
     }
 }

@@ -17,7 +17,7 @@ const INTERVAL: Duration = Duration::from_hours(1);
 /// The shortest pause; where looking takes long, the pause is `PAUSE_FACTOR` times as long.
 const MIN_PAUSE: Duration = Duration::from_secs(1);
 const PAUSE_FACTOR: u32 = 20;
-/// Courses that share a commit.
+/// Courses, or students, that share a commit.
 const TOGETHER: usize = 50;
 
 /// Looks once at the beginning and after each time that `others_wrote` is notified, until it is aborted.
@@ -36,9 +36,16 @@ pub(crate) fn start(db: Db, registrar: Registrar, others_wrote: Arc<Notify>) -> 
 }
 
 async fn sweep(db: &Db, registrar: &Registrar) -> Result<(), Refusal> {
-    let courses = store::courses_with_orphans(db).await?;
+    let courses = [store::courses_with_orphans(db).await?, store::vanished_courses(db).await?].concat();
     for courses in courses.chunks(TOGETHER) {
-        registrar.submit::<()>(Command::Sweep(courses.to_vec()), Origin::database()).await?;
+        let command = Command::Sweep { students: Vec::new(), courses: courses.to_vec() };
+        registrar.submit::<()>(command, Origin::database()).await?;
+    }
+    // Those of the students who held nothing: the others are on record by now.
+    let students = store::vanished_students(db).await?;
+    for students in students.chunks(TOGETHER) {
+        let command = Command::Sweep { students: students.to_vec(), courses: Vec::new() };
+        registrar.submit::<()>(command, Origin::database()).await?;
     }
     Ok(())
 }

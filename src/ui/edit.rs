@@ -87,13 +87,10 @@ impl EditPage {
         }
     }
 
-    /// The form without the fields that came back as this page shows them; all of it if it was made from another version
-    /// of the record.
+    /// The form without the fields that came back as this page shows them. Where it was made from another version of the
+    /// record it is stale, or was sent twice: such fields must not hide that.
     #[must_use]
     pub fn changes<T: Filled>(&self, form: Form<T>) -> Form<T> {
-        if form.seen != self.version {
-            return form;
-        }
         form.without_unchanged(|name, sent| {
             let field = self.fields.iter().find(|field| field.name == name);
             field.is_some_and(|field| field.came_back(self.typed.value(name), sent))

@@ -87,6 +87,19 @@ async fn an_id_that_was_given_twice_is_found() {
 }
 
 #[tokio::test]
+async fn an_id_that_an_earlier_version_gave_twice_is_no_finding_for_ever() {
+    let database = school_with_a_waitlist().await;
+    let found = found_after(
+        &database,
+        "insert into events (seq, at, type, student_id, data) values (9, 'DAY', 'student.created', 2, '{}');
+         update log_head set last_seq = 9;
+         update events set batch = null;",
+    )
+    .await;
+    assert_eq!(found, []);
+}
+
+#[tokio::test]
 async fn a_log_that_is_ahead_of_the_clock_is_a_line_of_its_own() {
     let school = School::open().await;
     school.clock.set("2100-01-01T00:00:00Z".parse().unwrap());

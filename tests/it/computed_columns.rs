@@ -73,3 +73,14 @@ async fn a_column_that_is_computed_from_now_on_is_noticed() {
     let created = school.post("/api/v1/students", body).await.is_created();
     assert_eq!(created.json()["name"], json!(null));
 }
+
+#[tokio::test]
+async fn a_column_that_is_computed_no_more_is_written_again() {
+    let school = School::open_found(FOUND).await;
+    let body = json!({"name": "Ben", "email": "ben@example.edu"});
+    school.post("/api/v1/students", body.clone()).await.is_created();
+    school.meanwhile("alter table students drop column name; alter table students add column name text");
+    assert_eq!(school.post("/api/v1/students", body).await.is_created().json()["name"], "Ben");
+    let changed = school.patch("/api/v1/students/1", json!({"name": "Ana"})).await.is_ok();
+    assert_eq!(changed.json()["name"], "Ana");
+}

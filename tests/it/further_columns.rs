@@ -102,3 +102,24 @@ async fn a_table_that_refers_to_the_association_is_named_before_anything_is_done
     assert!(said.contains("the table attendance refers to student_courses (on delete cascade)"), "{said}");
     assert_eq!(database.other_program().column("select count(*) from attendance"), ["1"]);
 }
+
+#[tokio::test]
+async fn what_cannot_be_given_back_keeps_nobody_from_enrolling_postgres_only() {
+    let school = School::open_found(FOUND).await;
+    // As Django makes them: judged when the transaction ends.
+    school.meanwhile(
+        "create table terms (id integer primary key); insert into terms values (7), (8);
+         alter table student_courses add column term integer references terms (id) deferrable initially deferred;
+         update student_courses set term = 6 + student_id",
+    );
+    for student in [1, 2] {
+        school.delete(&format!("/api/v1/students/{student}/courses/1")).await.is(204);
+    }
+    school.meanwhile("delete from terms where id = 7");
+    let operations = serde_json::json!([
+        {"op": "enroll", "student_id": 1, "course_id": 1}, {"op": "enroll", "student_id": 2, "course_id": 1}
+    ]);
+    school.post("/api/v1/enrollments/batch?mode=all", operations).await.is_ok();
+    let terms = "select student_id || ' ' || coalesce(grade, '-') || ' ' || coalesce(term, 0) from student_courses order by 1";
+    assert_eq!(school.other_program().column(terms), ["1 A 0", "2 B 8"]);
+}

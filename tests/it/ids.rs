@@ -122,3 +122,46 @@ async fn the_pages_tell_nobody_the_history_of_somebody_else() {
     let text = school.get("/students/1").header("accept", "text/html").await.is_ok().text().to_owned();
     assert!(!history(&text).contains("Zoology"), "{text}");
 }
+
+#[tokio::test]
+async fn who_gets_the_id_of_a_student_who_held_nothing_any_more_gets_nothing_of_theirs() {
+    let found = format!(
+        "{FOUND} create table student_courses (id integer primary key, student_id integer, course_id integer, grade text);
+         insert into student_courses (id, student_id, course_id, grade) values (1, 2, 1, 'A'), (2, 1, 2, 'B');"
+    );
+    let school = School::open_found(&found).await;
+    school.delete("/api/v1/students/2/courses/1").await.is(204);
+    school.delete("/api/v1/students/1/courses/2").await.is(204);
+    let database = school.close().await;
+    // Nothing stands in the way of that, on a server either.
+    database.runs("delete from students where id = 2; delete from courses where id = 2");
+    let school = School::open_at(&database).await;
+    // A school looks for them when it opens.
+    let mut log = Vec::new();
+    while log.len() < 6 {
+        log = school.log().await;
+    }
+    log[4..].sort();
+    assert_eq!(log[4..], ["course.deleted", "student.deleted"]);
+    school.meanwhile(
+        "insert into students (id, name, email) values (2, 'Stranger', 'stranger@example.edu');
+         insert into courses (id, name, level) values (2, 'Zoology', 'two')",
+    );
+    for path in ["/api/v1/students/2/courses/1", "/api/v1/students/1/courses/2"] {
+        school.put(path).await.is_created();
+    }
+    let grades = school.other_program().column("select coalesce(grade, '-') from student_courses");
+    assert_eq!(grades, ["-", "-"]);
+    let history = school.get("/students/2").header("accept", "text/html").await.is_ok().text().to_owned();
+    assert!(!history.contains("Dropped"), "{history}");
+}
+
+#[tokio::test]
+async fn one_id_far_above_the_others_keeps_nobody_out() {
+    let school = School::open_found(FOUND).await;
+    // Where a program gives ids of its own, from another range.
+    school.meanwhile("insert into students (id, name, email) values (2026000001, 'Dan', 'dan@example.edu')");
+    school.put("/api/v1/students/2026000001/courses/1").await.is_created();
+    let [cleo, eve] = [school.student("Cleo").await.id, school.student("Eve").await.id];
+    assert!(cleo > 2 && eve > cleo, "{cleo} {eve}");
+}

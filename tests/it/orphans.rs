@@ -39,7 +39,7 @@ async fn a_seat_that_came_free_goes_to_the_first_who_waits() {
     }
     let delete = "pragma foreign_keys = off; delete from students where id in (1, 2)";
     let school = if school.database().is_on_a_server() {
-        // What is known of a full course is relied on for a second.
+        // What is known of a full course is relied on for a second; a school that opens sweeps at once.
         let database = school.close().await;
         database.runs(delete);
         School::open_at(&database).await
@@ -126,4 +126,28 @@ async fn the_enrollments_of_a_deleted_course_are_in_no_list() {
     // A student whose only courses are gone has none that stand in the way.
     ana.drops(&botany).await.is(204);
     school.delete(&ana.url()).await.is(204);
+}
+
+#[tokio::test]
+async fn rows_about_nobody_keep_nobody_out_sqlite_only() {
+    let school = School::open().await;
+    let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    school.put(&algebra.seats_url()).json(&json!({"capacity": 1})).await.is_ok();
+    // A file lets a program write what it likes: ids that are no numbers, and one that is no id.
+    school.meanwhile(
+        "pragma foreign_keys = off;
+         insert into student_courses (id, student_id, course_id, enrolled_at) values
+         (901, 'ana', 1, ''), (902, 1, 'algebra', ''), (903, 9000000000000000000, 1, '')",
+    );
+    ana.enrolls_in(&algebra).await.is_created();
+    ben.enrolls_in(&algebra).await.is_refused(409, "course-full");
+    assert_eq!(school.get(&algebra.seats_url()).await.is_ok().json()["enrolled"], 1);
+    school.student("Cleo").await;
+    ben.enrolls_in(&botany).await.is_created();
+    school.delete(&format!("{}?drop=true", ben.url())).await.is(204);
+    // Whoever wrote them takes them away.
+    school.delete(&format!("{}?drop=true", ana.url())).await.is_refused(409, "row-refused");
+    school.meanwhile("delete from student_courses where id in (901, 902)");
+    school.delete(&format!("{}?drop=true", ana.url())).await.is(204);
 }

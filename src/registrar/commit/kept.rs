@@ -56,25 +56,40 @@ pub(super) async fn give_back(tx: &Tx<'_>, enrolled: &[Enrollment]) -> Result<()
             "update student_courses set {quoted} = (select {given_back} from kept_columns k \
              where k.student_id = $1 and k.course_id = $2 and k.name = $3) where id = $4"
         );
-        for (row, _) in kept.iter().filter(|(_, names)| names.contains(&name)) {
-            let args = [pair(row), vec![name.as_str().into(), row.id.0.into()]].concat();
-            tx.execute_batch("savepoint give_back").await?;
-            match tx.execute_many(&sql, &[args]).await {
-                Ok(()) => tx.execute_batch("release savepoint give_back").await?,
-                Err(DbError::Constraint(why)) => {
-                    tracing::warn!(
-                        column = name,
-                        why,
-                        "a column of a dropped enrollment cannot be given back"
-                    );
-                    tx.execute_batch("rollback to savepoint give_back; release savepoint give_back").await?;
-                }
-                Err(error) => return Err(error),
+        let args = |row: &Enrollment| [pair(row), vec![name.as_str().into(), row.id.0.into()]].concat();
+        let rows = kept.iter().filter(|(_, names)| names.contains(&name));
+        let sets: Vec<_> = rows.map(|(row, _)| args(row)).collect();
+        if takes(tx, &sql, &sets).await? {
+            continue;
+        }
+        // One row that it does not take must not keep the others from theirs.
+        for set in sets {
+            if !takes(tx, &sql, &[set]).await? {
+                tracing::warn!(column = name, "a column of a dropped enrollment cannot be given back");
             }
         }
     }
     let pairs: Vec<_> = kept.iter().map(|(row, _)| pair(row)).collect();
     forget(tx, FORGET, &pairs).await
+}
+
+/// Whether the table takes this; what it does not take is not written.
+async fn takes(tx: &Tx<'_>, sql: &str, sets: &[Vec<Arg>]) -> Result<bool, DbError> {
+    tx.execute_batch("savepoint give_back").await?;
+    let judged = match tx.execute_many(sql, sets).await {
+        // Also by what would otherwise be looked at when the batch is committed, which would then fail.
+        Ok(()) => tx.execute_batch(catalog::check_now(tx)).await,
+        refused => refused,
+    };
+    let (end, is_taken) = match judged {
+        Ok(()) => ("release savepoint give_back", true),
+        Err(DbError::Constraint(_)) => {
+            ("rollback to savepoint give_back; release savepoint give_back", false)
+        }
+        Err(error) => return Err(error),
+    };
+    tx.execute_batch(end).await?;
+    Ok(is_taken)
 }
 
 const FORGET: &str = "delete from kept_columns where student_id = $1 and course_id = $2 returning name";

@@ -77,6 +77,9 @@ pub(super) async fn load_facts(
         let unknown = known.give_seats(&wanted.seats, &mut facts);
         load_seats(tx, &unknown, &mut facts, &mut orphans).await?;
         orphans.judge(&wanted.courses, &facts);
+        if wanted.is_sweep {
+            load_vanished(tx, &wanted, &facts, &mut orphans).await?;
+        }
         if wanted.covers(&orphans) {
             let Wanted { limits, seats, .. } = wanted;
             let counted = orphans.counted.clone();
@@ -152,14 +155,16 @@ async fn load_rows(
     Ok(())
 }
 
-/// A statement for rows of `student_courses`, each with whether its student and its course are there.
+/// A statement for rows of `student_courses`, each with whether its student and its course are there. A row whose ids are no
+/// numbers, as a file takes it, is about nobody and nothing: it holds no seat and is left to who wrote it.
 macro_rules! held {
     ($which:literal) => {
         concat!(
             "select sc.id, sc.student_id, sc.course_id, sc.enrolled_at, \
              (select count(*) from students s where s.id = cast(sc.student_id as bigint)), \
              (select count(*) from courses c where c.id = cast(sc.course_id as bigint)) \
-             from student_courses sc where ",
+             from student_courses sc where sc.student_id = cast(sc.student_id as bigint) \
+             and sc.course_id = cast(sc.course_id as bigint) and ",
             $which
         )
     };
@@ -196,7 +201,7 @@ async fn load_seats(
     let (counts, waits, gone) = tokio::try_join!(
         biased;
         tx.query_many(
-            "select count(*) from student_courses where course_id = $1",
+            "select count(*) from student_courses where course_id = $1 and student_id = cast(student_id as bigint)",
             &courses_asked,
             |row| row.int(0),
         ),
@@ -231,6 +236,41 @@ async fn load_seats(
         orphans.add_enrollment(held);
     }
     orphans.counted.extend(courses);
+    Ok(())
+}
+
+/// Those of the students and courses asked for that are gone, which the log does not know yet: also who held nothing has a
+/// past there, and further columns that are kept.
+async fn load_vanished(
+    tx: &Tx<'_>,
+    wanted: &Wanted,
+    facts: &Facts,
+    orphans: &mut Orphans,
+) -> Result<(), DbError> {
+    let students: Vec<_> =
+        wanted.students.iter().filter(|id| !facts.students.contains_key(id)).copied().collect();
+    let courses: Vec<_> =
+        wanted.courses.iter().filter(|id| !facts.courses.contains_key(id)).copied().collect();
+    let (asked_students, asked_courses) = (sets(&students), sets(&courses));
+    let (of_students, of_courses) = tokio::try_join!(
+        tx.query_many(
+            "select type from events where student_id = $1 order by seq desc limit 1",
+            &asked_students,
+            |row| row.text(0),
+        ),
+        tx.query_many(
+            "select type from events where course_id = $1 order by seq desc limit 1",
+            &asked_courses,
+            |row| row.text(0),
+        ),
+    )?;
+    let is_untold = |last: &[String], told: &str| last.first().is_some_and(|last| last != told);
+    let students = students.into_iter().zip(of_students);
+    orphans
+        .students
+        .extend(students.filter(|(_, last)| is_untold(last, "student.deleted")).map(|(id, _)| id));
+    let courses = courses.into_iter().zip(of_courses);
+    orphans.courses.extend(courses.filter(|(_, last)| is_untold(last, "course.deleted")).map(|(id, _)| id));
     Ok(())
 }
 
@@ -296,8 +336,10 @@ impl Wanted {
                 self.add_course(*course_id);
                 self.seats.insert(*course_id);
             }
-            Command::Sweep(courses) => {
+            Command::Sweep { students, courses } => {
                 self.is_sweep = true;
+                self.students.extend(students);
+                self.all_of_student.extend(students);
                 for id in courses {
                     self.add_course(*id);
                     self.seats.insert(*id);

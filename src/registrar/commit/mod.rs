@@ -39,7 +39,7 @@ pub(super) struct Books {
     writer: Writer,
     clock: Clock,
     known: Known,
-    /// Which columns of found tables cannot be written, once that was asked for.
+    /// Which columns of found tables cannot be written, once that was asked for; asked again as long as there are any.
     read_only: Option<ReadOnly>,
     lead: Lead,
     /// Rights on found tables that the role did not have from the beginning.
@@ -74,8 +74,9 @@ impl Books {
         let head = Head::take(&tx, &self.clock).await?;
         self.lead.observe(&head.last_at, &head.now);
         let found = match &self.read_only {
-            Some(found) => found.clone(),
-            None => self.read_only.insert(read_only(&tx).await?).clone(),
+            // What was computed may have become a column like any other, and would be left out without a word.
+            Some(found) if *found == ReadOnly::default() => found.clone(),
+            _ => self.read_only.insert(read_only(&tx).await?).clone(),
         };
         let mut loaded = load_facts(&tx, commands, &head, &found, &mut self.known).await?;
         let kept = Kept::at(&head.now);

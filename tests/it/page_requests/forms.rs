@@ -149,3 +149,36 @@ async fn a_field_that_comes_back_as_it_was_shown_is_neither_judged_nor_written()
     school.form("/students/1/edit", &fields).await.leads_to();
     assert_eq!(school.get("/api/v1/students/1").await.is_ok().json()["name"], "Pad");
 }
+
+#[tokio::test]
+async fn a_field_that_nobody_touched_hides_neither_what_was_saved_nor_what_has_changed() {
+    let school = School::open_found(
+        "create table students (id integer primary key, name text, email text);
+         create table courses (id integer primary key, name text, level text);
+         insert into students (id, name, email) values (1, 'Dan', 'no address');",
+    )
+    .await;
+    let path = "/students/1/edit";
+    let shown = school.page(path).await.is_ok();
+    let (key, seen) = (shown.hidden("idempotency_key"), shown.hidden("if_match"));
+    let fields =
+        [("idempotency_key", key.as_str()), ("if_match", &seen), ("email", "no address"), ("name", "Daniel")];
+    // The second of two clicks is told the same.
+    assert_eq!(school.form(path, &fields).await.leads_to(), "/students/1");
+    assert_eq!(school.form(path, &fields).await.leads_to(), "/students/1");
+    // Whoever comes late is told that first, and can save then.
+    let late = [("if_match", seen.as_str()), fields[2], ("name", "Danny")];
+    let told = school.form(path, &late).await;
+    let seen = told.hidden("if_match");
+    assert!(told.is_page(412).contains("Somebody has changed this since you opened it."));
+    school.form(path, &[("if_match", seen.as_str()), late[1], late[2]]).await.leads_to();
+    assert_eq!(
+        school.other_program().column("select name || '/' || email from students"),
+        ["Danny/no address"]
+    );
+    // What was typed wrong is still wrong.
+    let seen = school.page(path).await.is_ok().hidden("if_match");
+    let wrong = [("if_match", seen.as_str()), ("email", "still none"), late[2]];
+    school.form(path, &wrong).await.is_page(422);
+    school.form(path, &wrong[1..]).await.is_page(422);
+}

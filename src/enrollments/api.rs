@@ -16,7 +16,7 @@ use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{Cursor, Here, Limit, Page};
 use crate::http::problem::{
     AlreadyEnrolled, AlreadyWaitlisted, CourseFull, CourseNotFound, EnrollmentNotFound, Refused,
-    RegistrationClosed, RegistrationNotOpen, StudentNotFound, WaitlistFull,
+    RegistrationClosed, RegistrationNotOpen, RowRefused, StudentNotFound, WaitlistFull,
 };
 use crate::http::reply::{Admitted, Ensured, Found, List, Located, NoContent, Resource};
 use crate::registrar::{Admission, Command, Course, CourseId, Enrollment, Refusal, Role, StudentId};
@@ -148,8 +148,15 @@ async fn roster(
 }
 
 /// Why a student neither takes a course afterwards nor waits for it.
-type NotEnsured =
-    (StudentNotFound, CourseNotFound, RegistrationNotOpen, RegistrationClosed, CourseFull, WaitlistFull, RowRefused);
+type NotEnsured = (
+    StudentNotFound,
+    CourseNotFound,
+    RegistrationNotOpen,
+    RegistrationClosed,
+    CourseFull,
+    WaitlistFull,
+    RowRefused,
+);
 
 /// The same of a request that is not natural to repeat.
 type NotAdmitted = (

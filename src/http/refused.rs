@@ -32,8 +32,8 @@ tuple_of_kinds!(A);
 tuple_of_kinds!(A B);
 tuple_of_kinds!(A B C);
 tuple_of_kinds!(A B C D);
-tuple_of_kinds!(A B C D E F);
-tuple_of_kinds!(A B C D E F G H);
+tuple_of_kinds!(A B C D E F G);
+tuple_of_kinds!(A B C D E F G H I);
 
 /// A problem of one of the kinds `P`, or of those that any request can meet.
 #[derive(Debug)]

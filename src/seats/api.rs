@@ -12,7 +12,7 @@ use crate::courses::store::find as find_course;
 use crate::http::extract::{Json, Named, NoQuery, Query, origin};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{Here, Page, Part};
-use crate::http::problem::{CourseNotFound, Refused};
+use crate::http::problem::{CourseNotFound, Refused, RowRefused};
 use crate::http::reply::{Found, List, NoContent, Resource};
 use crate::registrar::{Command, CourseId, Limits, MOST_SEATS, Refusal, Seats};
 
@@ -31,7 +31,7 @@ async fn set(
     course: Named<CourseId>,
     _: NoQuery,
     Json(draft): Json<NewSeats>,
-) -> Result<Found<Seats>, Refused<(CourseNotFound,)>> {
+) -> Result<Found<Seats>, Refused<(CourseNotFound, RowRefused)>> {
     let command = Command::SetSeats { course_id: course.found()?, limits: draft.into(), expected: None };
     Ok(Found(app.registrar.submit(command, origin()).await?))
 }
@@ -57,7 +57,7 @@ async fn remove(
     State(app): State<App>,
     course: Named<CourseId>,
     _: NoQuery,
-) -> Result<NoContent, Refused<(CourseNotFound,)>> {
+) -> Result<NoContent, Refused<(CourseNotFound, RowRefused)>> {
     app.registrar.submit::<()>(Command::RemoveSeats { course_id: course.found()? }, origin()).await?;
     Ok(NoContent)
 }

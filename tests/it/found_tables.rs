@@ -118,3 +118,23 @@ async fn nothing_is_acknowledged_when_the_file_is_gone_sqlite_only() {
     let found = audit(&Db::open(school.database().location()).unwrap()).await.unwrap();
     assert_eq!((found.events, found.findings), (2, Vec::new()));
 }
+
+#[tokio::test]
+async fn a_rule_that_another_program_puts_on_the_association_is_a_refusal() {
+    let school = School::open().await;
+    let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    school.meanwhile("create unique index one_course on student_courses (student_id)");
+    ana.enrolls_in(&algebra).await.is_created();
+    ana.enrolls_in(&botany).await.is_refused(409, "row-refused");
+    ana.makes_sure_of(&botany).await.is_refused(409, "row-refused");
+    // She waits for a seat that she cannot have.
+    botany.seats(1, 5).await;
+    ben.enrolls_in(&botany).await.is_created();
+    ana.enrolls_in(&botany).await.is(202);
+    ben.drops(&botany).await.is_refused(409, "row-refused");
+    let more = json!({"capacity": 2, "waitlist_capacity": 5});
+    school.put(&botany.seats_url()).json(&more).await.is_refused(409, "row-refused");
+    school.delete(&botany.seats_url()).await.is_refused(409, "row-refused");
+    assert_eq!(botany.roster().await, ["Ben"]);
+}

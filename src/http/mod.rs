@@ -6,6 +6,7 @@ mod body;
 pub mod conditional;
 pub mod connections;
 pub mod cursor;
+mod document;
 pub mod echo;
 pub mod extract;
 pub mod fields;

@@ -277,7 +277,7 @@ impl FromStr for Search {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        crate::registrar::text(text).map(Self)
+        crate::registrar::typed(text).map(|text| Self(text.to_owned()))
     }
 }
 

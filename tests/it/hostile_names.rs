@@ -143,3 +143,13 @@ async fn every_name_on_a_page_is_read_apart_from_what_is_around_it() {
     }
     assert!(seen > 30, "{seen} names");
 }
+
+#[tokio::test]
+async fn a_name_of_another_program_is_found_by_what_is_not_seen_in_it() {
+    let school = School::open().await;
+    school.meanwhile("insert into students (name, email) values ('\u{200f}Ana\u{200b}', 'ana@example.edu')");
+    for path in ["/api/v1/students", "/students"] {
+        let found = school.get(&format!("{path}?q=%E2%80%8FAna%E2%80%8B")).await.is(200);
+        assert!(found.text().contains("ana@example.edu"), "{path}: {}", found.text());
+    }
+}

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,9 @@ pub const RESERVED: usize = 128;
 /// How long nothing is looked for again after no idle connection was found: looking takes longer the more there are.
 const RESIGNED: Duration = Duration::from_millis(100);
 
+/// Bytes of a head that are not counted: each connection has room for as many from the beginning.
+const SHORT_HEAD: usize = 8 * 1024;
+
 /// That a request came over a connection which there was no room for: only the server's health is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Crowded(pub Full);
@@ -29,6 +32,7 @@ pub struct Connections {
     idle: Duration,
     places: Arc<Places>,
     reserved: Arc<Places>,
+    memory: Arc<Places>,
     open: Mutex<Open>,
     began: Instant,
 }
@@ -66,6 +70,12 @@ pub struct Activity {
     /// When it was busy for the last time, in milliseconds after the server began.
     since: AtomicU64,
     leave: Notify,
+    client: Client,
+    memory: Arc<Places>,
+    /// Bytes of the head of the next request.
+    read: AtomicUsize,
+    /// What it has of the memory.
+    held: Mutex<Option<Place>>,
 }
 
 /// That a request is being answered, until it is dropped.
@@ -73,14 +83,16 @@ pub struct Activity {
 pub struct Answering(Arc<Activity>);
 
 impl Connections {
-    /// So many in all, of which a client may have `share` percent, and may keep unused ones for `idle` at least.
+    /// So many in all, of which a client may have `share` percent, as of the bytes of `memory` for what is read and told over
+    /// them; and may keep unused ones for `idle` at least.
     #[must_use]
-    pub fn new(most: usize, share: u8, idle: Duration) -> Arc<Self> {
+    pub fn new(most: usize, share: u8, idle: Duration, memory: usize) -> Arc<Self> {
         Arc::new(Self {
             share,
             idle,
             places: Places::new(most),
             reserved: Places::new(RESERVED),
+            memory: Places::new(memory),
             open: Mutex::default(),
             began: Instant::now(),
         })
@@ -107,6 +119,10 @@ impl Connections {
             busy: AtomicBool::new(false),
             since: AtomicU64::new(millis(self.began.elapsed())),
             leave: Notify::new(),
+            client,
+            memory: Arc::clone(&self.memory),
+            read: AtomicUsize::new(0),
+            held: Mutex::default(),
         });
         let mut open = self.lock();
         open.last += 1;
@@ -197,8 +213,35 @@ impl Activity {
     pub fn flushed(&self) {
         if self.is_busy() && !self.answering.load(Ordering::Acquire) {
             self.since.store(millis(self.began.elapsed()), Ordering::Relaxed);
+            self.read.store(0, Ordering::Relaxed);
+            *self.held.lock().unwrap_or_else(PoisonError::into_inner) = None;
             self.busy.store(false, Ordering::Release);
         }
+    }
+
+    /// Takes so many bytes of memory until the request that is being read, or answered, has had its answer.
+    ///
+    /// # Errors
+    /// What there is too little of.
+    pub fn hold(&self, bytes: usize) -> Result<(), Full> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(held) = held.as_mut() {
+            return held.grow(bytes);
+        }
+        *held = Some(self.memory.take(Some(self.client), bytes)?);
+        Ok(())
+    }
+
+    /// Bytes have come; those of a head are held once they are more than almost any head has.
+    ///
+    /// # Errors
+    /// What there is too little of.
+    pub fn has_read(&self, bytes: usize) -> Result<(), Full> {
+        if bytes == 0 || self.is_busy() {
+            return Ok(());
+        }
+        let before = self.read.fetch_add(bytes, Ordering::Relaxed);
+        if before + bytes <= SHORT_HEAD { Ok(()) } else { self.hold(bytes) }
     }
 
     /// Is ready once the connection has to make room, and nobody uses it.

@@ -13,6 +13,7 @@ pub mod fields;
 pub mod headers;
 pub mod host;
 pub mod limits;
+pub mod memory;
 pub mod observe;
 pub mod openapi;
 pub mod paging;

@@ -70,6 +70,8 @@ pub struct Activity {
     /// When it was busy for the last time, in milliseconds after the server began.
     since: AtomicU64,
     leave: Notify,
+    /// It has been asked to make room.
+    leaves: AtomicBool,
     client: Client,
     memory: Arc<Places>,
     /// Bytes of the head of the next request.
@@ -119,6 +121,7 @@ impl Connections {
             busy: AtomicBool::new(false),
             since: AtomicU64::new(millis(self.began.elapsed())),
             leave: Notify::new(),
+            leaves: AtomicBool::new(false),
             client,
             memory: Arc::clone(&self.memory),
             read: AtomicUsize::new(0),
@@ -158,8 +161,8 @@ impl Connections {
         }
         let idle = |activity: &Activity| {
             let since = activity.since.load(Ordering::Relaxed);
-            (!activity.busy.load(Ordering::Acquire) && now >= Duration::from_millis(since) + self.idle)
-                .then_some(since)
+            let is_used = activity.busy.load(Ordering::Acquire) || activity.leaves.load(Ordering::Acquire);
+            (!is_used && now >= Duration::from_millis(since) + self.idle).then_some(since)
         };
         let mut found: Vec<_> = open
             .by_number
@@ -177,7 +180,8 @@ impl Connections {
         // Some at a time, so that the next clients find room without a search.
         found.sort_unstable();
         for (_, _, number) in found.into_iter().take((most / 16).max(1)) {
-            if let Some((_, activity)) = open.by_number.remove(&number) {
+            if let Some((_, activity)) = open.by_number.get(&number) {
+                activity.leaves.store(true, Ordering::Release);
                 activity.leave.notify_one();
             }
         }
@@ -248,10 +252,11 @@ impl Activity {
     pub async fn makes_room(&self) {
         loop {
             self.leave.notified().await;
-            // A request may have come at the last moment; the next search finds the connection again.
             if !self.is_busy() {
                 return;
             }
+            // A request has come at the last moment; the next search finds the connection again.
+            self.leaves.store(false, Ordering::Release);
         }
     }
 }
@@ -264,4 +269,29 @@ impl Drop for Answering {
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_connection_that_is_used_when_it_is_to_make_room_does_so_later() {
+        let all = Connections::new(2, 100, Duration::ZERO, 0);
+        let here = IpAddr::from([127, 0, 0, 1]);
+        let connection = all.admit(here).unwrap();
+        let used = Arc::clone(&connection.activity);
+        let open = all.admit(here).unwrap();
+        let answering = used.answer();
+        assert!(used.makes_room().now_or_never().is_none());
+        drop((answering, open));
+        used.flushed();
+        let asked = (0..3).any(|_| {
+            drop(all.admit(here));
+            used.makes_room().now_or_never().is_some()
+        });
+        assert!(asked, "nobody asks it again");
+    }
 }

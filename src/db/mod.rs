@@ -34,7 +34,7 @@ pub use self::patience::Patience;
 pub use self::pulse::Pulse;
 pub use self::rights::{Need, missing_rights};
 pub use self::row::Row;
-use self::turns::{Turns, in_turn};
+use self::turns::Turns;
 use self::writer::In;
 pub use self::writer::{Tx, Writer};
 
@@ -106,11 +106,14 @@ impl Db {
         args: impl Into<Vec<Arg>>,
         map: Map<T>,
     ) -> Result<Vec<T>, DbError> {
-        let scan = (reach == Reach::Scan).then(|| self.2.scan()).transpose()?;
-        let _range = (reach == Reach::Range).then(|| self.2.range()).transpose()?;
+        let (scan, place) = match reach {
+            Reach::Key => (None, None),
+            Reach::Range => (None, Some(self.2.range()?)),
+            Reach::Scan => self.2.scan().map(|(scan, place)| (Some(scan), Some(place)))?,
+        };
         let rows = match &self.0 {
-            Readers::Sqlite(readers) => readers.query(reach, sql, args.into(), map).await,
-            Readers::Postgres(readers) => readers.query(reach, sql, args.into(), map).await,
+            Readers::Sqlite(readers) => readers.query(reach, sql, args.into(), map, place).await,
+            Readers::Postgres(readers) => readers.query(reach, sql, args.into(), map, place).await,
         }?;
         if let Some(scan) = scan {
             scan.done();
@@ -218,11 +221,10 @@ impl Db {
         map: Map<T>,
     ) -> Result<Rows<T>, DbError> {
         let place = self.2.stream()?;
-        let rows: Rows<T> = match &self.0 {
-            Readers::Sqlite(readers) => Box::pin(readers.stream(sql, args, map)?),
-            Readers::Postgres(readers) => Box::pin(readers.stream(sql, args, map).await?),
-        };
-        Ok(in_turn(rows, place))
+        Ok(match &self.0 {
+            Readers::Sqlite(readers) => Box::pin(readers.stream(sql, args, map, place)?),
+            Readers::Postgres(readers) => Box::pin(readers.stream(sql, args, map, place).await?),
+        })
     }
 }
 
@@ -233,3 +235,38 @@ macro_rules! folded {
     };
 }
 pub(crate) use folded;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Barrier, LazyLock};
+
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::shares::Client;
+
+    static HELD_UP: LazyLock<Barrier> = LazyLock::new(|| Barrier::new(2));
+
+    #[tokio::test]
+    async fn who_asks_for_scans_and_leaves_keeps_no_turns_from_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = Location::File(folder.path().join("a.db"));
+        Writer::open(&file).unwrap().close();
+        let db = Db::open(&file).unwrap();
+        let [ana, ben] = [1, 2].map(|last| Client::new([10, 0, 0, last].into(), 50));
+        let scan = || db.read(Reach::Scan, "select 1", [], |row| row.int(0));
+        let mut slow = Box::pin(ana.asks(db.read(Reach::Scan, "select 1", [], |row| {
+            HELD_UP.wait();
+            row.int(0)
+        })));
+        assert!((&mut slow).now_or_never().is_none());
+        for _ in 0..200 {
+            let _gone = ana.asks(scan()).now_or_never();
+        }
+        assert_eq!(ana.asks(scan()).await, Err(DbError::Share));
+        let mut found = Box::pin(ben.asks(scan()));
+        assert!((&mut found).now_or_never().is_none());
+        tokio::task::spawn_blocking(|| HELD_UP.wait()).await.unwrap();
+        assert_eq!((slow.await, found.await), (Ok(vec![1]), Ok(vec![1])));
+    }
+}

@@ -1,15 +1,11 @@
 //! Who may read at length: through a whole table, or a long list. What cannot be answered in good time is refused before it
 //! begins, and no client has more than its share of what is under way.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use futures_util::Stream;
-
-use super::{DbError, Rows};
+use super::DbError;
 use crate::shares::{Client, Full, Place, Places};
 
 /// Scans under way or waiting at most, however fast they are.
@@ -34,14 +30,13 @@ pub(super) struct Turns {
     pace: AtomicU64,
 }
 
-/// A turn to scan.
+/// How long a scan takes.
 #[derive(Debug)]
 pub(super) struct Scan<'a> {
     turns: &'a Turns,
     began: Instant,
     /// Scans that had to be done until this one was.
     before: usize,
-    _place: Place,
 }
 
 impl Turns {
@@ -57,13 +52,14 @@ impl Turns {
         turns
     }
 
-    /// A turn to read through a whole table.
+    /// A turn to read through a whole table. Its place is held until the engine has done with it: a client that asks and
+    /// leaves, again and again, has no more of them than one that waits.
     ///
     /// # Errors
     /// [`DbError::Busy`] when it would have to wait for too long, [`DbError::Share`] when this client's others are too many.
-    pub(super) fn scan(&self) -> Result<Scan<'_>, DbError> {
+    pub(super) fn scan(&self) -> Result<(Scan<'_>, Place), DbError> {
         let place = self.scans.take(Client::current(), 1)?;
-        Ok(Scan { turns: self, began: Instant::now(), before: self.scans.held(), _place: place })
+        Ok((Scan { turns: self, began: Instant::now(), before: self.scans.held() }, place))
     }
 
     /// A turn to read a long range of an index.
@@ -107,24 +103,6 @@ impl From<Full> for DbError {
             Full::All => Self::Busy,
             Full::Share => Self::Share,
         }
-    }
-}
-
-/// Rows that hold a place for as long as they are read.
-pub(super) fn in_turn<T: Send + 'static>(rows: Rows<T>, place: Place) -> Rows<T> {
-    Box::pin(InTurn { rows, _place: place })
-}
-
-struct InTurn<T> {
-    rows: Rows<T>,
-    _place: Place,
-}
-
-impl<T> Stream for InTurn<T> {
-    type Item = Result<Vec<T>, DbError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.rows.as_mut().poll_next(context)
     }
 }
 

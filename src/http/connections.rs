@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,9 @@ pub const RESERVED: usize = 128;
 /// How long nothing is looked for again after no idle connection was found: looking takes longer the more there are.
 const RESIGNED: Duration = Duration::from_millis(100);
 
+/// Bytes of a head that are not counted: each connection has room for as many from the beginning.
+const SHORT_HEAD: usize = 8 * 1024;
+
 /// That a request came over a connection which there was no room for: only the server's health is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Crowded(pub Full);
@@ -29,6 +32,7 @@ pub struct Connections {
     idle: Duration,
     places: Arc<Places>,
     reserved: Arc<Places>,
+    memory: Arc<Places>,
     open: Mutex<Open>,
     began: Instant,
 }
@@ -66,6 +70,14 @@ pub struct Activity {
     /// When it was busy for the last time, in milliseconds after the server began.
     since: AtomicU64,
     leave: Notify,
+    /// It has been asked to make room.
+    leaves: AtomicBool,
+    client: Client,
+    memory: Arc<Places>,
+    /// Bytes of the head of the next request.
+    read: AtomicUsize,
+    /// What it has of the memory.
+    held: Mutex<Option<Place>>,
 }
 
 /// That a request is being answered, until it is dropped.
@@ -73,14 +85,16 @@ pub struct Activity {
 pub struct Answering(Arc<Activity>);
 
 impl Connections {
-    /// So many in all, of which a client may have `share` percent, and may keep unused ones for `idle` at least.
+    /// So many in all, of which a client may have `share` percent, as of the bytes of `memory` for what is read and told over
+    /// them; and may keep unused ones for `idle` at least.
     #[must_use]
-    pub fn new(most: usize, share: u8, idle: Duration) -> Arc<Self> {
+    pub fn new(most: usize, share: u8, idle: Duration, memory: usize) -> Arc<Self> {
         Arc::new(Self {
             share,
             idle,
             places: Places::new(most),
             reserved: Places::new(RESERVED),
+            memory: Places::new(memory),
             open: Mutex::default(),
             began: Instant::now(),
         })
@@ -107,6 +121,11 @@ impl Connections {
             busy: AtomicBool::new(false),
             since: AtomicU64::new(millis(self.began.elapsed())),
             leave: Notify::new(),
+            leaves: AtomicBool::new(false),
+            client,
+            memory: Arc::clone(&self.memory),
+            read: AtomicUsize::new(0),
+            held: Mutex::default(),
         });
         let mut open = self.lock();
         open.last += 1;
@@ -142,8 +161,8 @@ impl Connections {
         }
         let idle = |activity: &Activity| {
             let since = activity.since.load(Ordering::Relaxed);
-            (!activity.busy.load(Ordering::Acquire) && now >= Duration::from_millis(since) + self.idle)
-                .then_some(since)
+            let is_used = activity.busy.load(Ordering::Acquire) || activity.leaves.load(Ordering::Acquire);
+            (!is_used && now >= Duration::from_millis(since) + self.idle).then_some(since)
         };
         let mut found: Vec<_> = open
             .by_number
@@ -161,7 +180,8 @@ impl Connections {
         // Some at a time, so that the next clients find room without a search.
         found.sort_unstable();
         for (_, _, number) in found.into_iter().take((most / 16).max(1)) {
-            if let Some((_, activity)) = open.by_number.remove(&number) {
+            if let Some((_, activity)) = open.by_number.get(&number) {
+                activity.leaves.store(true, Ordering::Release);
                 activity.leave.notify_one();
             }
         }
@@ -197,18 +217,46 @@ impl Activity {
     pub fn flushed(&self) {
         if self.is_busy() && !self.answering.load(Ordering::Acquire) {
             self.since.store(millis(self.began.elapsed()), Ordering::Relaxed);
+            self.read.store(0, Ordering::Relaxed);
+            *self.held.lock().unwrap_or_else(PoisonError::into_inner) = None;
             self.busy.store(false, Ordering::Release);
         }
+    }
+
+    /// Takes so many bytes of memory until the request that is being read, or answered, has had its answer.
+    ///
+    /// # Errors
+    /// What there is too little of.
+    pub fn hold(&self, bytes: usize) -> Result<(), Full> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(held) = held.as_mut() {
+            return held.grow(bytes);
+        }
+        *held = Some(self.memory.take(Some(self.client), bytes)?);
+        Ok(())
+    }
+
+    /// Bytes have come; those of a head are held once they are more than almost any head has.
+    ///
+    /// # Errors
+    /// What there is too little of.
+    pub fn has_read(&self, bytes: usize) -> Result<(), Full> {
+        if bytes == 0 || self.is_busy() {
+            return Ok(());
+        }
+        let before = self.read.fetch_add(bytes, Ordering::Relaxed);
+        if before + bytes <= SHORT_HEAD { Ok(()) } else { self.hold(bytes) }
     }
 
     /// Is ready once the connection has to make room, and nobody uses it.
     pub async fn makes_room(&self) {
         loop {
             self.leave.notified().await;
-            // A request may have come at the last moment; the next search finds the connection again.
             if !self.is_busy() {
                 return;
             }
+            // A request has come at the last moment; the next search finds the connection again.
+            self.leaves.store(false, Ordering::Release);
         }
     }
 }
@@ -221,4 +269,29 @@ impl Drop for Answering {
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_connection_that_is_used_when_it_is_to_make_room_does_so_later() {
+        let all = Connections::new(2, 100, Duration::ZERO, 0);
+        let here = IpAddr::from([127, 0, 0, 1]);
+        let connection = all.admit(here).unwrap();
+        let used = Arc::clone(&connection.activity);
+        let open = all.admit(here).unwrap();
+        let answering = used.answer();
+        assert!(used.makes_room().now_or_never().is_none());
+        drop((answering, open));
+        used.flushed();
+        let asked = (0..3).any(|_| {
+            drop(all.admit(here));
+            used.makes_room().now_or_never().is_some()
+        });
+        assert!(asked, "nobody asks it again");
+    }
 }

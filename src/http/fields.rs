@@ -2,11 +2,11 @@
 
 use std::str::FromStr;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::Deserializer as _;
 use serde_json::Value;
 use serde_json::json;
 
+use super::document::{Document, DocumentsVisitor};
 use super::echo::{excerpt, excerpt_of};
 use super::problem::{InvalidRequest, MalformedJson, Problem};
 use crate::registrar::MAX_ID;
@@ -282,108 +282,4 @@ pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
 
 pub(super) fn list(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
-/// A JSON text that keeps an object's members as they stand, so that one that is there twice is seen.
-enum Document {
-    /// The first members, and how many more there are.
-    Object(Vec<(String, Value)>, usize),
-    Other,
-}
-
-impl<'de> Deserialize<'de> for Document {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(DocumentVisitor { most: MEMBERS })
-    }
-}
-
-/// The same of an object in an array, of which there may be thousands.
-struct Short(Document);
-
-impl<'de> Deserialize<'de> for Short {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(DocumentVisitor { most: MEMBERS_OF_MANY }).map(Self)
-    }
-}
-
-/// Members that are kept of an object; no draft has as many, and more are only counted.
-const MEMBERS: usize = 1000;
-
-/// The same of each of many objects.
-const MEMBERS_OF_MANY: usize = 20;
-
-struct DocumentVisitor {
-    /// Members that are kept.
-    most: usize,
-}
-
-macro_rules! other {
-    ($($visit:ident($($value:ty)?))*) => {
-        $(fn $visit<E>(self $(, _: $value)?) -> Result<Document, E> { Ok(Document::Other) })*
-    };
-}
-
-impl<'de> Visitor<'de> for DocumentVisitor {
-    type Value = Document;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Document, A::Error> {
-        let mut members = Vec::new();
-        while members.len() < self.most {
-            let Some(member) = map.next_entry()? else { return Ok(Document::Object(members, 0)) };
-            members.push(member);
-        }
-        let mut further = 0;
-        while map.next_entry::<serde::de::IgnoredAny, serde::de::IgnoredAny>()?.is_some() {
-            further += 1;
-        }
-        Ok(Document::Object(members, further))
-    }
-
-    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Document, A::Error> {
-        while seq.next_element::<serde::de::IgnoredAny>()?.is_some() {}
-        Ok(Document::Other)
-    }
-
-    other! { visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64) visit_str(&str) visit_unit() }
-}
-
-/// An array of documents, as far as they are kept; nothing where it is no array.
-struct DocumentsVisitor {
-    /// Documents that are kept; one more says that there are too many.
-    most: usize,
-}
-
-macro_rules! none {
-    ($($visit:ident($($value:ty)?))*) => {
-        $(fn $visit<E>(self $(, _: $value)?) -> Result<Self::Value, E> { Ok(None) })*
-    };
-}
-
-impl<'de> Visitor<'de> for DocumentsVisitor {
-    type Value = Option<Vec<Document>>;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while map.next_entry::<serde::de::IgnoredAny, serde::de::IgnoredAny>()?.is_some() {}
-        Ok(None)
-    }
-
-    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut documents = Vec::new();
-        while documents.len() <= self.most {
-            let Some(Short(document)) = seq.next_element()? else { return Ok(Some(documents)) };
-            documents.push(document);
-        }
-        while seq.next_element::<serde::de::IgnoredAny>()?.is_some() {}
-        Ok(Some(documents))
-    }
-
-    none! { visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64) visit_str(&str) visit_unit() }
 }

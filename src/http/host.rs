@@ -54,7 +54,7 @@ impl Hosts {
 
     fn known(&self, authority: &[u8], is_health: bool) -> Result<(), Stranger> {
         let host = host_of(authority).ok_or(Stranger::Unreadable)?;
-        let public = || self.public.as_ref().is_some_and(|public| public.eq_ignore_ascii_case(host));
+        let public = || self.public.as_ref().is_some_and(|public| is_same(public, host));
         let own = || is_loopback(host) && (self.loopback || is_health);
         // Under an address there is no name that could be made to point elsewhere.
         let address = || !self.loopback && is_health && host.parse::<IpAddr>().is_ok();
@@ -80,6 +80,12 @@ fn host_of(authority: &[u8]) -> Option<&str> {
     let fits = number.is_empty()
         || number.bytes().all(|byte| byte.is_ascii_digit()) && number.parse::<u16>().is_ok();
     (fits && (port.is_empty() || port.starts_with(':'))).then_some(host)
+}
+
+/// Whether two hosts are one; an IPv6 address can be written in many ways, of which browsers send one.
+fn is_same(one: &str, other: &str) -> bool {
+    let as_address = || Some(one.parse::<IpAddr>().ok()? == other.parse::<IpAddr>().ok()?);
+    one.eq_ignore_ascii_case(other) || as_address().unwrap_or(false)
 }
 
 /// Whether a host's name or address can only mean this machine: RFC 6761 keeps all of `localhost` for it.
@@ -188,6 +194,14 @@ mod tests {
             assert_eq!(ask(&hosts, path, &["evil.example"]), Err(Stranger::Foreign));
             assert_eq!(ask(&Hosts::new(false, None), path, &["courses.example.edu"]), Err(Stranger::Foreign));
         }
+    }
+
+    #[test]
+    fn a_public_address_is_answered_however_it_is_written() {
+        let url = "http://[2001:DB8:0:0::1]:8080".parse().unwrap();
+        let hosts = Hosts::new(false, Some(&url));
+        assert_eq!(ask(&hosts, "/", &["[2001:db8::1]:8080"]), Ok(()));
+        assert_eq!(ask(&hosts, "/", &["[2001:db8::2]:8080"]), Err(Stranger::Foreign));
     }
 
     #[test]

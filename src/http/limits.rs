@@ -27,6 +27,7 @@ use super::beside;
 use super::connections::Crowded;
 use super::headers::{self, Content};
 use super::host::{Hosts, Stranger};
+use super::memory;
 use super::observe::{ObserveLayer, ProblemPage, X_REQUEST_ID, current_request_id};
 use super::problem::{MalformedRequest, Problem, ProblemKind as _};
 use crate::config::{Origin, PublicUrl};
@@ -163,7 +164,7 @@ where
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let (refused, timeout) = (self.refusal(&request), self.timeout);
-        let content = Content::at(request.uri().path());
+        let (content, activity) = (Content::at(request.uri().path()), memory::activity(&request));
         if !request.body().is_end_stream() {
             request.extensions_mut().insert(self.bodies.clone());
         }
@@ -194,6 +195,9 @@ where
                     .into_response(),
                 }
             };
+            if let Some(activity) = activity {
+                response = memory::until_taken(&activity, response);
+            }
             headers::complete(content, &mut response);
             Ok(response)
         })

@@ -159,7 +159,12 @@ impl<T: Send + 'static> Listing<T> {
     pub async fn read(self, db: &Db, page: &Page, here: &Here) -> Result<List<T>, DbError> {
         let wanted = page.limit.map_or(FIRST_ROWS, |limit| limit.0);
         let mut rows = db
-            .read(self.reach, self.rows, self.args_after(page.after.as_ref(), wanted + 1), self.map)
+            .read(
+                self.reach_for(wanted),
+                self.rows,
+                self.args_after(page.after.as_ref(), wanted + 1),
+                self.map,
+            )
             .await?;
         let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) > wanted;
         if more {
@@ -185,6 +190,12 @@ impl<T: Send + 'static> Listing<T> {
             (None, _) => (None, None),
         };
         Ok(List { total, next, rows: without_places(rows), rest })
+    }
+
+    /// Rows by key are microseconds, thousands of them are not: whoever reads single rows must not wait behind a few clients
+    /// that read the largest pages.
+    fn reach_for(&self, rows: i64) -> Reach {
+        if self.reach == Reach::Key && rows > FIRST_ROWS { Reach::Range } else { self.reach }
     }
 
     fn args_after(&self, after: Option<&Cursor>, rows: i64) -> Vec<Arg> {
@@ -277,7 +288,7 @@ impl FromStr for Search {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        crate::registrar::text(text).map(Self)
+        crate::registrar::typed(text).map(|text| Self(text.to_owned()))
     }
 }
 
@@ -351,5 +362,28 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let host = parts.headers.get(HOST).cloned();
         Ok(Self { base: LinkBase::from_ref(state), host, asked: parts.uri.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_pages_are_not_read_among_the_reads_by_key() {
+        let listing = |reach| Listing::<()> {
+            order: String::new(),
+            count: "",
+            count_args: Vec::new(),
+            rows: "",
+            args: Box::new(|_| Vec::new()),
+            map: |_| Ok(Listed { row: (), text: None, id: 0 }),
+            reach,
+            count_reach: Reach::Range,
+        };
+        let rows = [Limit::TO_READ.0, FIRST_ROWS, FIRST_ROWS + 1, Limit::MOST.0];
+        let by_key = rows.map(|rows| listing(Reach::Key).reach_for(rows));
+        assert_eq!(by_key, [Reach::Key, Reach::Key, Reach::Range, Reach::Range]);
+        assert_eq!(rows.map(|rows| listing(Reach::Scan).reach_for(rows)), [Reach::Scan; 4]);
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -56,7 +57,12 @@ pub struct Bounds {
     pub share: u8,
     /// For a connection to be kept without a request, where connections run low.
     pub idle: Duration,
+    /// Bytes of memory for long heads that are being read, and for long answers that have not been taken.
+    pub memory: usize,
 }
+
+/// Bytes of memory: a hundred of the longest pages that most schools have.
+const MEMORY: usize = 256 * 1024 * 1024;
 
 /// For the head of a request over a connection that there was no room for: there are few of them.
 const CROWDED_HEAD: Duration = Duration::from_secs(1);
@@ -70,6 +76,7 @@ impl Default for Bounds {
             connections: 10_000,
             share: DEFAULT_SHARE,
             idle: Duration::from_secs(1),
+            memory: MEMORY,
         }
     }
 }
@@ -135,7 +142,7 @@ impl Server {
     pub async fn serve(self, router: Router, shutdown: impl Future<Output = ()>) {
         let most = descriptors().saturating_sub(RESERVED_DESCRIPTORS + RESERVED);
         let most = self.bounds.connections.min(most).max(1);
-        let connections = Connections::new(most, self.bounds.share, self.bounds.idle);
+        let connections = Connections::new(most, self.bounds.share, self.bounds.idle, self.bounds.memory);
         let (stop, stopped) = watch::channel(());
         // Each connection holds one end; once none does, all have ended.
         let (open, mut ended) = mpsc::channel::<()>(1);
@@ -195,6 +202,7 @@ async fn converse(
     let head = if crowded.is_some() { bounds.head.min(CROWDED_HEAD) } else { bounds.head };
     let service = service_fn(|mut request: hyper::Request<Incoming>| {
         let answering = activity.answer();
+        request.extensions_mut().insert(Arc::clone(activity));
         if let Some(crowded) = crowded {
             request.extensions_mut().insert(crowded);
         }

@@ -81,7 +81,11 @@ impl AsyncRead for Socket {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        // Who sends long heads over many connections, and never ends them, is not answered.
+        let held = self.activity.has_read(buffer.filled().len() - before);
+        Poll::Ready(held.map_err(|_| ErrorKind::OutOfMemory.into()))
     }
 }
 

@@ -43,7 +43,7 @@ use self::lead::Lead;
 pub use self::lead::lead;
 pub use self::readiness::Unready;
 pub use self::record::{
-    Course, CourseId, Enrollment, EnrollmentId, MAX_ID, MAX_TEXT, Student, StudentId, Version, text,
+    Course, CourseId, Enrollment, EnrollmentId, MAX_ID, MAX_TEXT, Student, StudentId, Version, text, typed,
 };
 pub use self::refusal::Refusal;
 pub use self::seats::{Limits, MOST_SEATS, Place, SeatCount, Seats, Waiting};

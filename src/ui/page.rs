@@ -11,6 +11,8 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{Html, IntoResponse, Response};
 
+use crate::http::memory;
+
 /// Our own files and nothing inline, in no other site's frame.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
     form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -58,7 +60,15 @@ impl<S: Send + Sync> FromRequestParts<S> for Part {
 
 /// Puts around pages what all of them answer.
 pub fn around<S: Clone + Send + Sync + 'static>(pages: Router<S>) -> Router<S> {
-    pages.layer(from_fn(async |request: Request, next: Next| with_policy(next.run(request).await)))
+    pages.layer(from_fn(async |request: Request, next: Next| {
+        // Here and not only around everything: afterwards it may be packed, and nobody knows how long it is.
+        let activity = memory::activity(&request);
+        let page = next.run(request).await;
+        with_policy(match activity {
+            Some(activity) => memory::until_taken(&activity, page),
+            None => page,
+        })
+    }))
 }
 
 /// With what no page goes without.

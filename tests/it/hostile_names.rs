@@ -143,3 +143,24 @@ async fn every_name_on_a_page_is_read_apart_from_what_is_around_it() {
     }
     assert!(seen > 30, "{seen} names");
 }
+
+#[tokio::test]
+async fn a_name_of_another_program_is_found_by_what_is_not_seen_in_it() {
+    let school = School::open().await;
+    school.meanwhile("insert into students (name, email) values ('\u{200f}Ana\u{200b}', 'ana@example.edu')");
+    for path in ["/api/v1/students", "/students"] {
+        let found = school.get(&format!("{path}?q=%E2%80%8FAna%E2%80%8B")).await.is(200);
+        assert!(found.text().contains("ana@example.edu"), "{path}: {}", found.text());
+    }
+}
+
+#[tokio::test]
+async fn a_button_has_its_words_in_one_piece() {
+    let school = School::open().await;
+    school.student("Ana").await;
+    let page = school.get("/students/1/delete").await.is(200);
+    // A button lays out its parts as boxes, and the blank between two of them is lost.
+    let torn = Regex::new(r"<button[^>]*>[^<]*\w[^<]*<[^/]").unwrap();
+    assert_eq!(torn.find(page.text()).map(|found| found.as_str().to_owned()), None);
+    assert!(page.text().contains("Delete <bdi>Ana</bdi>"), "{}", page.text());
+}

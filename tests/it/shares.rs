@@ -7,6 +7,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use matricula::http::limits::Limits;
 use matricula::http::server::Bounds;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpSocket;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
@@ -261,4 +263,86 @@ async fn a_client_that_searches_too_much_at_a_time_is_told_at_once_and_others_fi
     }
     assert!((100..300).contains(&refused), "{refused} searches were refused");
     assert!(began.elapsed() < PATIENCE, "nobody waits for long");
+}
+
+#[tokio::test]
+async fn long_answers_that_a_client_does_not_read_take_a_share_of_the_memory_and_give_it_back() {
+    let bounds = Bounds { memory: 9 << 20, ..Bounds::default() };
+    let school = School::open_within(Limits::default(), bounds).await;
+    let long = "x".repeat(245);
+    school.meanwhile(&format!(
+        "with recursive n(n) as (select 1 union all select n + 1 from n where n < 10000)
+         insert into students (id, name, email)
+         select n, '{long}' || n, 'student' || n || '@example.edu' from n"
+    ));
+    school.meanwhile("insert into courses (id, name, level) values (1, 'Algebra', 'graduate')");
+    school.meanwhile(
+        "insert into student_courses (id, student_id, course_id, enrolled_at)
+         select id, id, 1, '2026-09-01T08:00:00.000Z' from students",
+    );
+    let path = "/api/v1/students?limit=10000";
+    let mut unread = Vec::new();
+    let refused = async {
+        loop {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.set_recv_buffer_size(4096).unwrap();
+            let mut raw = Raw(socket.connect(school.address).await.unwrap());
+            raw.sends(&get(path)).await;
+            raw.0.readable().await.unwrap();
+            let mut head = [0; 12];
+            raw.0.peek(&mut head).await.unwrap();
+            if !head.ends_with(b"200") {
+                return raw.answer().await;
+            }
+            unread.push(raw);
+        }
+    };
+    let refused = timeout(PATIENCE, refused).await.expect("refused in time");
+    refused.is_refused(429, "rate-limited");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    // A page is as long before it is packed.
+    let page = "GET /courses/1/roster HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n";
+    let page = school.says(&format!("{page}Connection: close\r\n\r\n")).await;
+    assert_eq!(page.status(), 429, "{:.300}", page.0);
+
+    // What is short goes on, others have their part, and what has been taken is given back on the same connection.
+    assert_eq!(asks(ANA, school.address, "/api/v1/students/1").await.status(), 200);
+    let mut ben = Raw::connect_from(BEN, school.address).await;
+    for _ in 0..5 {
+        ben.sends(&get(path)).await;
+        assert_eq!(ben.answer().await.status(), 200);
+    }
+    drop(unread);
+    let taken = async { while asks(ANA, school.address, path).await.status() != 200 {} };
+    timeout(PATIENCE, taken).await.expect("the memory is given back in time");
+    school.meanwhile("delete from student_courses");
+}
+
+#[tokio::test]
+async fn long_heads_that_never_end_take_a_share_of_the_memory() {
+    let bounds = Bounds { memory: 1 << 20, head: HOUR, ..Bounds::default() };
+    let school = School::open_within(Limits::default(), bounds).await;
+    let long = format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: {}", "x".repeat(60_000));
+    let mut open = Vec::new();
+    for _ in 0..20 {
+        let mut raw = Raw::connect_from(ANA, school.address).await;
+        raw.sends(&long).await;
+        open.push(raw);
+    }
+    let closed = async {
+        loop {
+            for raw in &mut open {
+                if timeout(Duration::from_millis(1), raw.0.read_u8()).await.is_ok() {
+                    return;
+                }
+            }
+        }
+    };
+    timeout(PATIENCE, closed).await.expect("some are closed in time");
+    assert_eq!(asks(ANA, school.address, "/healthz").await.status(), 200);
+    let mut ben = Raw::connect_from(BEN, school.address).await;
+    for _ in 0..20 {
+        ben.sends(&format!("{long}\r\n\r\n")).await;
+        assert_eq!(ben.answer().await.status(), 200);
+    }
 }

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use deadpool::managed::{self, Metrics, Object, Pool, RecycleResult};
 use futures_util::{Stream, StreamExt as _};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::error::said;
 use super::reads_by_key::ReadsByKey;
 use super::{Address, Session};
 use crate::db::{Arg, DbError, Map, Patience, Reach, Row, chunks};
+use crate::shares::Place;
 
 /// Reads at once that go through a whole table, each on a connection of its own.
 const SCANS: usize = 2;
@@ -28,8 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(in crate::db) struct Readers {
     by_key: ReadsByKey,
-    ranges: Alone,
-    scans: Alone,
+    ranges: Arc<Alone>,
+    scans: Arc<Alone>,
     own: Pool<Sessions>,
     streams: Arc<Semaphore>,
 }
@@ -38,34 +39,53 @@ impl Readers {
     /// Connects nowhere yet.
     pub(in crate::db) fn start(address: Address) -> Result<Self, DbError> {
         Ok(Self {
-            ranges: Alone::new(&address, Reach::Range, RANGES, WAITING_RANGES)?,
-            scans: Alone::new(&address, Reach::Scan, SCANS, WAITING_SCANS)?,
+            ranges: Arc::new(Alone::new(&address, Reach::Range, RANGES, WAITING_RANGES)?),
+            scans: Arc::new(Alone::new(&address, Reach::Scan, SCANS, WAITING_SCANS)?),
             own: sessions(&address, Reach::Scan, STREAMS)?,
             by_key: ReadsByKey::of(address),
             streams: Arc::new(Semaphore::new(STREAMS)),
         })
     }
 
-    pub(in crate::db) async fn query<T>(
+    pub(in crate::db) async fn query<T: Send + 'static>(
         &self,
         reach: Reach,
         sql: &'static str,
         args: Vec<Arg>,
         map: Map<T>,
+        place: Option<Place>,
     ) -> Result<Vec<T>, DbError> {
         can_be_sent(&args)?;
-        let mut patience = Patience::lasting(PATIENCE);
-        loop {
-            let read = match reach {
-                Reach::Key => self.by_key.query(sql, args.clone(), map).await,
-                Reach::Range => self.ranges.query(sql, &args, map).await,
-                Reach::Scan => self.scans.query(sql, &args, map).await,
-            };
-            match read {
-                Err(error) => patience.after(error).await?,
-                found => return found,
+        let alone = match reach {
+            Reach::Key => {
+                let mut patience = Patience::lasting(PATIENCE);
+                loop {
+                    match self.by_key.query(sql, args.clone(), map).await {
+                        Err(error) => patience.after(error).await?,
+                        found => return found,
+                    }
+                }
             }
-        }
+            Reach::Range => Arc::clone(&self.ranges),
+            Reach::Scan => Arc::clone(&self.scans),
+        };
+        let (mut answer, answered) = oneshot::channel();
+        // On its own: the server reads on when the client has gone, and the next on this connection would wait behind it.
+        tokio::spawn(async move {
+            let read = async {
+                let _place = alone.waiting.try_acquire().map_err(|_| DbError::Busy)?;
+                let _turn = tokio::select! {
+                    turn = alone.turns.acquire() => turn.map_err(|_| DbError::Busy)?,
+                    // A client that went away no longer wants its answer.
+                    () = answer.closed() => return Err(DbError::Busy),
+                };
+                alone.query(sql, &args, map).await
+            };
+            let read = read.await;
+            drop(place);
+            let _ = answer.send(read);
+        });
+        answered.await.map_err(|_| DbError::Engine("a read stopped in the middle".to_owned()))?
     }
 
     pub(in crate::db) async fn stream<T: Send + 'static>(
@@ -73,6 +93,7 @@ impl Readers {
         sql: &'static str,
         args: Vec<Arg>,
         map: Map<T>,
+        place: Place,
     ) -> Result<impl Stream<Item = Result<Vec<T>, DbError>> + Send + use<T>, DbError> {
         can_be_sent(&args)?;
         let permit = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| DbError::Busy)?;
@@ -84,7 +105,7 @@ impl Readers {
                 drop(Object::take(session));
                 let _ = give.try_send(Err(error));
             }
-            drop(permit);
+            drop((permit, place));
         });
         Ok(taken)
     }
@@ -113,9 +134,14 @@ impl Alone {
     }
 
     async fn query<T>(&self, sql: &str, args: &[Arg], map: Map<T>) -> Result<Vec<T>, DbError> {
-        let _place = self.waiting.try_acquire().map_err(|_| DbError::Busy)?;
-        let _turn = self.turns.acquire().await.map_err(|_| DbError::Busy)?;
-        session(&self.sessions).await?.query(sql, args, map).await
+        let mut patience = Patience::lasting(PATIENCE);
+        loop {
+            let read = async { session(&self.sessions).await?.query(sql, args, map).await };
+            match read.await {
+                Err(error) => patience.after(error).await?,
+                found => return found,
+            }
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::{open_reader, prepare, query};
 use crate::db::{Arg, DbError, Map, Reach, Row, chunks};
+use crate::shares::Place;
 
 /// Threads for reads by key, which take microseconds, so that a few serve everybody; no more than there are cores, which
 /// would only get in each other's way.
@@ -68,9 +69,11 @@ impl Readers {
         sql: &'static str,
         args: Vec<Arg>,
         map: Map<T>,
+        place: Option<Place>,
     ) -> Result<Vec<T>, DbError> {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
+            let _place = place;
             // A client that went away no longer wants its answer.
             if !answer.is_closed() {
                 let _ = answer.send(query(connection, sql, &args, map));
@@ -91,6 +94,7 @@ impl Readers {
         sql: &'static str,
         args: Vec<Arg>,
         map: Map<T>,
+        place: Place,
     ) -> Result<impl Stream<Item = Result<Vec<T>, DbError>> + Send + use<T>, DbError> {
         let permit = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| DbError::Busy)?;
         let connection = open_reader(&self.path)?;
@@ -107,7 +111,7 @@ impl Readers {
                 if let Err(error) = read_chunks(&connection, sql, &args, map, &give) {
                     give(Err(error));
                 }
-                drop(permit);
+                drop((permit, place));
             })
             .map_err(|error| DbError::Engine(error.to_string()))?;
         Ok(taken)
@@ -225,13 +229,14 @@ mod tests {
         super::super::Writer::open(&path).unwrap().close();
         let readers = Readers::start(&path).unwrap();
         let one = "select 1";
-        let count = readers.query(Reach::Range, one, Vec::new(), |row| {
+        let slowly = |row: &Row<'_>| {
             HELD_UP.wait();
             row.int(0)
-        });
+        };
+        let count = readers.query(Reach::Range, one, Vec::new(), slowly, None);
         let others = async {
             for reach in [Reach::Key, Reach::Scan] {
-                assert_eq!(readers.query(reach, one, Vec::new(), |row| row.int(0)).await, Ok(vec![1]));
+                assert_eq!(readers.query(reach, one, Vec::new(), |row| row.int(0), None).await, Ok(vec![1]));
             }
             tokio::task::spawn_blocking(|| HELD_UP.wait()).await.unwrap();
         };

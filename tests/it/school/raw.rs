@@ -63,7 +63,7 @@ impl Raw {
                     return RawAnswer(text);
                 }
             }
-            let mut buffer = [0; 4096];
+            let mut buffer = vec![0; 256 * 1024];
             let read = timeout(PATIENCE, self.0.read(&mut buffer)).await.expect("an answer in time");
             match read.unwrap_or(0) {
                 0 => return RawAnswer(text),

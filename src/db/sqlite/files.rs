@@ -75,16 +75,12 @@ impl Files {
     /// As [`Files::check`].
     pub(super) fn check_names(&self, connection: &Connection) -> Result<(), DbError> {
         let all = [Some(&self.database), self.log.as_ref(), self.index.as_ref()];
-        match all.into_iter().flatten().find(|file| file.is_gone()) {
-            Some(gone) => {
-                self.rescue(connection);
-                Err(gone.refused("moved or deleted"))
-            }
-            None => {
-                self.is_rescued.set(false);
-                Ok(())
-            }
+        if let Some(gone) = all.into_iter().flatten().find(|file| file.is_gone()) {
+            self.rescue(connection);
+            return Err(gone.refused("moved or deleted"));
         }
+        self.is_rescued.set(false);
+        Ok(())
     }
 
     /// Whether the log has fewer bytes than the engine believes that it has written.

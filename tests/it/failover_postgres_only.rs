@@ -205,3 +205,30 @@ async fn a_commit_that_is_cut_off_while_it_waits_for_a_standby_is_not_acknowledg
     let problem = asking.await.unwrap().is_refused(503, "overloaded");
     assert!(problem["detail"].as_str().unwrap().contains("may have been made, or not"), "{problem}");
 }
+
+#[tokio::test]
+async fn a_role_that_may_no_longer_connect_is_the_operators_to_mend() {
+    let server = Server::start().unwrap();
+    let other = OtherProgram::at(&server.url());
+    other.execute_batch("create role registrar login; grant create on schema public to registrar").unwrap();
+    let url = server.url().replace("postgres@", "registrar@");
+    let school = School::open_at(&Database::at(url)).await;
+    let course = || school.post("/api/v1/courses", json!({"name": "Algebra", "level": "one"}));
+    course().await.is_created();
+    for (take, give) in [
+        ("alter role registrar nologin", "alter role registrar login"),
+        ("revoke connect on database postgres from public", "grant connect on database postgres to public"),
+    ] {
+        other.execute_batch(take).unwrap();
+        let connected = "select pid from pg_stat_activity where usename = 'registrar'";
+        other
+            .execute_batch(&format!("select pg_terminate_backend(pid, 10000) from ({connected}) c"))
+            .unwrap();
+        course().await.is_refused(503, "overloaded");
+        school.get("/api/v1/courses/1").await.is_refused(503, "overloaded");
+
+        other.execute_batch(give).unwrap();
+        course().await.is_created();
+        school.get("/api/v1/courses/1").await.is_ok();
+    }
+}

@@ -206,7 +206,11 @@ impl Log {
         let mut gathered = self.lock();
         gathered.text.extend_from_slice(line);
         gathered.lines += u64::from(!line.is_empty());
-        if gathered.text.is_empty() || !now && gathered.gathering && gathered.text.len() < GATHERED_BYTES {
+        // Where standard error is behind, lines of any level wait for a whole piece, so that a burst of them fits into the
+        // queue. Without a line it is time to write.
+        let is_behind = gathered.queued > self.0.written.load(Ordering::Acquire);
+        let can_wait = gathered.gathering && (!now || is_behind && !line.is_empty());
+        if gathered.text.is_empty() || can_wait && gathered.text.len() < GATHERED_BYTES {
             return;
         }
         // Only here, under the lock, does anything go into the queue.
@@ -427,6 +431,23 @@ mod tests {
         assert_eq!(owned_up["lines"], dropped);
         assert_eq!(last["message"], "the last line");
         assert_eq!(u64::try_from(lines.len()).unwrap(), 1000 - dropped + 2);
+    }
+
+    #[tokio::test]
+    async fn a_burst_of_warnings_is_kept_while_the_reader_is_slow() {
+        let (open, gate) = std::sync::mpsc::channel();
+        let captured = Captured::default();
+        let log = Log::to(Gate(gate, captured.clone()));
+        let subscriber = subscriber(filter("info").unwrap(), false, log.clone());
+        let _here = tracing::subscriber::set_default(subscriber);
+        log.gathering(true);
+        for number in 0..1000 {
+            tracing::warn!(number, "a line");
+        }
+        drop(open);
+        log.finish().await;
+        assert_eq!(log.dropped().get(), 0);
+        assert_eq!(String::from_utf8(captured.0.lock().unwrap().clone()).unwrap().lines().count(), 1000);
     }
 
     #[test]

@@ -12,6 +12,14 @@ pub fn without_passwords(message: &str) -> String {
 const QUOTES: [char; 3] = ['\'', '"', '`'];
 
 fn without_userinfo(line: &str) -> String {
+    // After a scheme it is sure that a password is one, whatever is in it.
+    let line = &match line.find("://").map(|scheme| scheme + 3).zip(line.rfind('@')) {
+        Some((user, at)) if user < at => match line[user..at].find(':') {
+            Some(colon) => format!("{}...{}", &line[..=user + colon], &line[at..]),
+            None => line.to_owned(),
+        },
+        _ => line.to_owned(),
+    };
     let part = |part: &str| {
         let Some(at) = part.rfind('@') else { return part.to_owned() };
         let (before, host) = part.split_at(at);
@@ -59,6 +67,7 @@ mod tests {
             ),
             ("'host=db password=secret dbname=school'", "'host=db password=... dbname=school'"),
             ("'Server=db;Pwd=secret;Database=school'", "'Server=db;Pwd=...;Database=school'"),
+            ("'postgres://ana:se'c\"re`t@db/school' found", "'postgres://ana:...@db/school' found"),
             ("'ana:secret@db/school'", "'ana:...@db/school'"),
             ("cannot write to ana@example.edu: é", "cannot write to ana@example.edu: é"),
             ("http://127.0.0.1:8080 is not a URL", "http://127.0.0.1:8080 is not a URL"),

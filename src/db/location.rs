@@ -50,8 +50,12 @@ impl Location {
     pub fn parse(text: &OsStr) -> Result<Self, BadLocation> {
         let bad = |what: &str| Err(BadLocation(format!("{what}: {FORMS}")));
         let Some(known) = text.to_str() else { return Ok(Self::File(text.into())) };
+        if known.is_empty() {
+            // SQLite would take it for a database that is gone as soon as it is closed.
+            return bad("the name of the database is empty");
+        }
         let Some((scheme, rest)) = scheme(known) else {
-            return if is_list_of_words(known) || (known.starts_with("//") && known.contains('@')) {
+            return if is_list_of_words(known) || is_like_a_url(known) {
                 bad("it looks like a connection string of another form")
             } else {
                 Ok(Self::File(text.into()))
@@ -83,8 +87,20 @@ fn scheme(text: &str) -> Option<(&str, &str)> {
 /// `host=db user=ana password=...`, as libpq takes it too, or `Server=db;Pwd=...`.
 fn is_list_of_words(text: &str) -> bool {
     let names = ["host", "hostaddr", "dbname", "password", "pwd", "server", "data source"];
+    let text = text.replace(" =", "=");
     let mut words = text.split([' ', ';']).filter_map(|word| word.split_once('='));
     words.any(|(name, _)| names.contains(&name.trim().to_ascii_lowercase().as_str()))
+}
+
+/// What is no scheme and yet looks like a URL: with a user whose name has an underscore, in quotes, behind a blank or the
+/// name of a variable. A file of that name can still be written with its folder.
+fn is_like_a_url(text: &str) -> bool {
+    if text.starts_with("//") {
+        return text.contains('@');
+    }
+    let has_folder = text.starts_with(['/', '.']);
+    !has_folder
+        && (text.contains("://") || text.split_once(':').is_some_and(|(_, password)| password.contains('@')))
 }
 
 /// As `SQLAlchemy` and Django write it: a relative path after three slashes, an absolute one after four. Rails and sqlx
@@ -126,7 +142,16 @@ fn checked(path: &str, query: &str) -> Result<PathBuf, BadLocation> {
     Ok(match path {
         // An SQLAlchemy URL without a path.
         "" => ":memory:".into(),
-        path => decoded(path).into(),
+        path => match decoded(path) {
+            name if name.contains(char::REPLACEMENT_CHARACTER)
+                && !path.contains(char::REPLACEMENT_CHARACTER) =>
+            {
+                return Err(BadLocation(format!(
+                    "the database URL has percent signs that are no UTF-8: {FORMS}"
+                )));
+            }
+            name => name.into(),
+        },
     })
 }
 
@@ -206,6 +231,8 @@ mod tests {
             ("school.db", "school.db"),
             ("./2026:school.db", "./2026:school.db"),
             ("2026:school.db", "2026:school.db"),
+            ("./ana:b@school.db", "./ana:b@school.db"),
+            ("ana@school.db", "ana@school.db"),
             ("/var/lib/school.db", "/var/lib/school.db"),
             // SQLAlchemy, Django
             ("sqlite:///school.db", "school.db"),
@@ -255,6 +282,13 @@ mod tests {
             "ana:secret@db/school",
             "//ana:secret@db/school",
             "host=db user=ana password=secret",
+            "host = db user = ana password = secret",
+            "school_app:secret@db",
+            "\"postgres://ana:secret@db/school\"",
+            " postgres://ana:secret@db/school",
+            "DATABASE_URL=postgres://ana:secret@db/school",
+            "sqlite:///%FFsecret.db",
+            "",
             "Server=db;Uid=ana;Pwd=secret;",
             "sqlite+pysqlcipher://:secret@/school.db",
             "sqlite:///school.db?key=secret",

@@ -300,7 +300,9 @@ async fn carry_out_batch(books: &mut Books, commands: &[(&Command, &Origin)]) ->
         Ok(outcome) => outcome,
         // One command that the database does not take must not fail its neighbors; and what another program has done
         // since the facts were read (deleted a student, say) is among the facts the second time.
-        Err(DbError::Constraint(_) | DbError::Unwritable(_)) => carry_out_singly(books, commands).await,
+        Err(DbError::Constraint(_) | DbError::Unwritable(_) | DbError::Engine(_)) => {
+            carry_out_singly(books, commands).await
+        }
         Err(error) => vec![Err(refused(error)); commands.len()],
     }
 }
@@ -316,6 +318,10 @@ async fn carry_out_singly(books: &mut Books, commands: &[(&Command, &Origin)]) -
             }
             // A right that is missing on one table fails only the commands that need it.
             Err(error @ (DbError::Constraint(_) | DbError::Unwritable(_))) => {
+                outcome.push(Err(refused(error)));
+            }
+            // A trigger that fails on one table, say: others can go on as long as the log takes entries.
+            Err(error @ DbError::Engine(_)) if books.try_to_write().await.is_ok() => {
                 outcome.push(Err(refused(error)));
             }
             Err(error) => {

@@ -171,3 +171,64 @@ async fn what_a_constraint_refuses_at_the_commit_is_refused() {
     school.post("/api/v1/students", ana.clone()).await.is_created();
     school.post("/api/v1/students", ana).await.is_refused(409, "row-refused");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_is_cut_off_while_it_waits_for_a_standby_is_not_acknowledged_before_the_standby_has_it()
+{
+    let server = Server::start().unwrap();
+    let school = School::open_at(&Database::at(server.url())).await;
+    school.course("Algebra").await;
+    let other = OtherProgram::at(&server.url());
+    for set in ["synchronous_standby_names = 'nobody'", "synchronous_commit = on"] {
+        other.execute_batch(&format!("alter system set {set}")).unwrap();
+    }
+    other.execute_batch("select pg_reload_conf()").unwrap();
+    let course = || school.post("/api/v1/courses", json!({"name": "Logic", "level": "one"}));
+    let waiting =
+        "select pid from pg_stat_activity where wait_event = 'SyncRep' and application_name = 'matricula'";
+
+    let mut asking = tokio::spawn(course().into_future());
+    while other.column(waiting).is_empty() {
+        // The server takes its new settings in its own time.
+        if asking.is_finished() {
+            asking = tokio::spawn(course().into_future());
+        }
+        tokio::task::yield_now().await;
+    }
+    // As a primary does that is stopped: the change is in its own log, and nowhere else. Whoever asks for it then must not
+    // be told that it is safe.
+    while !asking.is_finished() {
+        other.execute_batch(&format!("select pg_terminate_backend(pid) from ({waiting}) w")).unwrap();
+        tokio::task::yield_now().await;
+    }
+
+    let problem = asking.await.unwrap().is_refused(503, "overloaded");
+    assert!(problem["detail"].as_str().unwrap().contains("may have been made, or not"), "{problem}");
+}
+
+#[tokio::test]
+async fn a_role_that_may_no_longer_connect_is_the_operators_to_mend() {
+    let server = Server::start().unwrap();
+    let other = OtherProgram::at(&server.url());
+    other.execute_batch("create role registrar login; grant create on schema public to registrar").unwrap();
+    let url = server.url().replace("postgres@", "registrar@");
+    let school = School::open_at(&Database::at(url)).await;
+    let course = || school.post("/api/v1/courses", json!({"name": "Algebra", "level": "one"}));
+    course().await.is_created();
+    for (take, give) in [
+        ("alter role registrar nologin", "alter role registrar login"),
+        ("revoke connect on database postgres from public", "grant connect on database postgres to public"),
+    ] {
+        other.execute_batch(take).unwrap();
+        let connected = "select pid from pg_stat_activity where usename = 'registrar'";
+        other
+            .execute_batch(&format!("select pg_terminate_backend(pid, 10000) from ({connected}) c"))
+            .unwrap();
+        course().await.is_refused(503, "overloaded");
+        school.get("/api/v1/courses/1").await.is_refused(503, "overloaded");
+
+        other.execute_batch(give).unwrap();
+        course().await.is_created();
+        school.get("/api/v1/courses/1").await.is_ok();
+    }
+}

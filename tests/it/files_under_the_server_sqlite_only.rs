@@ -118,3 +118,36 @@ async fn what_the_engine_itself_does_with_its_log_is_no_trouble() {
         school.get("/readyz").await.is_ok();
     }
 }
+
+#[tokio::test]
+async fn a_backup_that_takes_the_place_of_the_file_is_not_mixed_with_the_log_of_what_was_there() {
+    // It is noticed by a request, or at the end.
+    for is_asked in [true, false] {
+        let database = Database::file();
+        let school = School::open_at(&database).await;
+        school.student("Ana").await;
+        school.close().await;
+        let (here, backup, replaced) =
+            (file(&database, ""), file(&database, "-backup"), file(&database, "-replaced"));
+        fs::copy(&here, &backup).unwrap();
+        let school = School::open_at(&database).await;
+        for number in 0..40 {
+            school.student(&format!("Student {number}")).await;
+        }
+        fs::rename(&here, &replaced).unwrap();
+        fs::rename(&backup, &here).unwrap();
+        if is_asked {
+            adds_ben(&school).await.is_refused(503, "overloaded");
+        }
+        school.close().await;
+
+        let students = |path: &std::path::Path| {
+            let opened = rusqlite::Connection::open(path).unwrap();
+            let sound: String = opened.query_row("pragma integrity_check", [], |row| row.get(0)).unwrap();
+            assert_eq!(sound, "ok");
+            opened.query_row("select count(*) from students", [], |row| row.get::<_, i64>(0)).unwrap()
+        };
+        assert_eq!(students(&here), 1, "the backup");
+        assert_eq!(students(&replaced), 41, "what was confirmed");
+    }
+}

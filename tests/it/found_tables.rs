@@ -2,7 +2,7 @@
 
 use matricula::audit::audit;
 use matricula::db::Db;
-use matricula::registrar::{Command, Origin, Student, StudentId};
+use matricula::registrar::{Command, Course, Origin, Refusal, Student, StudentId};
 use serde_json::json;
 
 use crate::school::School;
@@ -137,4 +137,71 @@ async fn a_rule_that_another_program_puts_on_the_association_is_a_refusal() {
     school.put(&botany.seats_url()).json(&more).await.is_refused(409, "row-refused");
     school.delete(&botany.seats_url()).await.is_refused(409, "row-refused");
     assert_eq!(botany.roster().await, ["Ben"]);
+}
+
+#[tokio::test]
+async fn a_trigger_that_fails_fails_nobody_else() {
+    let school = School::open_found(STUDENTS).await;
+    school.meanwhile(if school.database().is_on_a_server() {
+        "create function broken() returns trigger language plpgsql as 'begin perform nowhere(); return new; end';
+         create trigger broken before insert on students for each row execute function broken();"
+    } else {
+        "create trigger broken before insert on students begin select nowhere(); end;"
+    });
+    let other = school.other_program();
+    other.execute_batch("begin immediate").unwrap();
+    let registrar = &school.registrar;
+    let course = |name: &str| {
+        let (name, level) = (name.to_owned(), "one".to_owned());
+        registrar.submit::<Course>(Command::CreateCourse { name, level }, Origin::default())
+    };
+    let (name, email) = ("Cleo".to_owned(), "cleo@example.edu".to_owned());
+    let cleo = registrar.submit::<Student>(Command::CreateStudent { name, email }, Origin::default());
+    let release = async {
+        tokio::task::yield_now().await;
+        drop(other);
+    };
+    // Held up by the other program, what comes after the first shares a commit.
+    let (first, before, cleo, after, ()) =
+        tokio::join!(course("Algebra"), course("Logic"), cleo, course("Biology"), release);
+
+    assert!(matches!(cleo, Err(Refusal::Engine(_))), "{cleo:?}");
+    for course in [first, before, after] {
+        course.unwrap();
+    }
+    school.get("/readyz").await.is_ok();
+}
+
+#[tokio::test]
+async fn what_a_function_says_with_a_code_of_its_own_is_not_told_postgres_only() {
+    let school = School::open_found(STUDENTS).await;
+    school.meanwhile(
+        "create function complain() returns trigger language plpgsql as
+         'begin raise exception $$Secret name$$ using errcode = $$45000$$; end';
+         create trigger strict before insert on students for each row execute function complain();",
+    );
+    let body = json!({"name": "Cleo", "email": "cleo@example.edu"});
+    let problem = school.post("/api/v1/students", body).await.is_refused(409, "row-refused");
+    assert_eq!(problem["detail"], "The database does not take this row: a trigger of the table refuses it.");
+    school.get("/readyz").await.is_ok();
+}
+
+#[tokio::test]
+async fn a_column_whose_type_another_program_changes_is_written_as_it_is_then_postgres_only() {
+    let school = School::open_found(
+        "create table students (id bigserial primary key, name varchar(100), email varchar(100));",
+    )
+    .await;
+    school.meanwhile(
+        "create function same() returns trigger language plpgsql as
+         'begin if new.name = $$Nobody$$ then return null; end if; return new; end';
+         create trigger same before insert on students for each row execute function same();",
+    );
+    let ana = || school.post("/api/v1/students", json!({"name": "Ana", "email": "ana@example.edu"}));
+    ana().await.is_created();
+    for name in ["text", "varchar(300)", "text"] {
+        school.meanwhile(&format!("alter table students alter column name type {name}"));
+        ana().await.is_created();
+        school.patch("/api/v1/students/1", json!({"name": format!("Anna {name}")})).await.is_ok();
+    }
 }

@@ -117,7 +117,12 @@ impl Failure {
         };
         if let Some(answer) = error.as_db_error() {
             let told = answer.message().to_owned();
-            return if is_passing(answer.code()) { DbError::Away(told) } else { DbError::Engine(told) };
+            return match answer.code().code().as_bytes() {
+                _ if is_passing(answer.code()) => DbError::Away(told),
+                // The role, its password or its database: somebody has to mend it, here or there.
+                [b'2', b'8', ..] | [b'3', b'D', ..] | b"42501" => DbError::Unwritable(told),
+                _ => DbError::Engine(told),
+            };
         }
         let cause = cause(&error);
         if error.to_string().contains("TLS") && !is_broken(&error) {

@@ -79,6 +79,19 @@ fn meaning(answer: &Said) -> DbError {
         _ if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
             DbError::Unwritable(format!("the database role may not do it: {message}"))
         }
+        class if !is_of_server(class) => DbError::Constraint("a trigger of the table refuses it".to_owned()),
         _ => DbError::Engine(format!("{message} ({})", code.code())),
     }
+}
+
+/// Whether the server itself has errors of this class. Those of any other are made up by functions, whose text may hold
+/// values.
+fn is_of_server(code: &[u8]) -> bool {
+    /// PostgreSQL's documentation, appendix A.
+    const CLASSES: [&[u8; 2]; 42] = [
+        b"00", b"01", b"02", b"03", b"08", b"09", b"0A", b"0B", b"0F", b"0L", b"0P", b"0Z", b"10", b"20",
+        b"21", b"22", b"23", b"24", b"25", b"26", b"27", b"28", b"2B", b"2D", b"2F", b"34", b"38", b"39",
+        b"3B", b"3D", b"3F", b"40", b"42", b"44", b"53", b"54", b"55", b"57", b"58", b"F0", b"HV", b"XX",
+    ];
+    CLASSES.iter().any(|class| code.starts_with(*class))
 }

@@ -84,6 +84,16 @@ impl Session {
         self.client().is_closed() || self.is_doubtful.load(Ordering::Relaxed)
     }
 
+    /// After an error of the engine its statements may be to blame: they were prepared for tables that another program
+    /// has altered since. The next transaction has a session without them.
+    fn doubted_after<T>(&self, answer: Result<T, DbError>) -> Result<T, DbError> {
+        answer.inspect_err(|error| {
+            if matches!(error, DbError::Engine(_)) {
+                self.is_doubtful.store(true, Ordering::Relaxed);
+            }
+        })
+    }
+
     /// The statement as it is prepared here; nothing behind a pooler, which may run it on a connection that never heard
     /// of it, or that knows another one by its name.
     async fn prepared(&self, sql: &str) -> Result<Option<Statement>, Error> {

@@ -56,7 +56,7 @@ impl Tx<'_> {
         sets: &[Vec<Arg>],
         map: Map<T>,
     ) -> Result<Vec<Vec<T>>, DbError> {
-        self.session.query_many(sql, sets, map).await
+        self.session.doubted_after(self.session.query_many(sql, sets, map).await)
     }
 
     pub(in crate::db) async fn query<T>(
@@ -65,7 +65,7 @@ impl Tx<'_> {
         args: &[Arg],
         map: Map<T>,
     ) -> Result<Vec<T>, DbError> {
-        self.session.query(sql, args, map).await
+        self.session.doubted_after(self.session.query(sql, args, map).await)
     }
 
     pub(in crate::db) async fn execute_many(
@@ -73,7 +73,7 @@ impl Tx<'_> {
         sql: &str,
         sets: &[Vec<Arg>],
     ) -> Result<Vec<usize>, DbError> {
-        self.session.execute_many(sql, sets).await
+        self.session.doubted_after(self.session.execute_many(sql, sets).await)
     }
 
     pub(in crate::db) async fn execute_batch(&self, sql: &str) -> Result<(), DbError> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use rustix::fs::{Access, access};
 
-use super::DbError;
+use super::{DbError, PATIENCE};
 use crate::logging::Seldom;
 
 /// Bytes of a write-ahead log before its first frame, and of a frame before its page (SQLite's file format, 4.1).
@@ -75,13 +75,12 @@ impl Files {
     /// As [`Files::check`].
     pub(super) fn check_names(&self, connection: &Connection) -> Result<(), DbError> {
         let all = [Some(&self.database), self.log.as_ref(), self.index.as_ref()];
-        match all.into_iter().flatten().find(|file| file.is_gone()) {
-            Some(gone) => {
-                self.rescue(connection);
-                Err(gone.refused("moved or deleted"))
-            }
-            None => Ok(()),
+        if let Some(gone) = all.into_iter().flatten().find(|file| file.is_gone()) {
+            self.rescue(connection);
+            return Err(gone.refused("moved or deleted"));
         }
+        self.is_rescued.set(false);
+        Ok(())
     }
 
     /// Whether the log has fewer bytes than the engine believes that it has written.
@@ -99,37 +98,61 @@ impl Files {
         Ok(true)
     }
 
-    /// Brings what is confirmed from a log that has lost its name into the database, so that it is not lost with this
-    /// process. Not where somebody else has begun another log: that one may be further.
+    /// Brings what is confirmed from the log into the database file, while this process still has both.
     fn rescue(&self, connection: &Connection) {
+        if self.is_rescued.get() {
+            return;
+        }
+        let Some(mode) = self.way_to_rescue() else { return };
+        let moved = checkpoint_at_once(connection, mode);
+        match moved {
+            // Refused in favor of another checkpoint, it counts -1 pages of -1.
+            Ok((0, log, moved)) if log == moved => {
+                self.is_rescued.set(true);
+                tracing::warn!(
+                    "the database's files are not the ones that were opened; what was confirmed is in the file that was"
+                );
+            }
+            // A reader or another checkpoint is in the way: the next check tries again.
+            moved if UNSAVED_LOGGED.is_time() => {
+                tracing::error!(
+                    ?moved,
+                    "the database's files are not the ones that were opened, and not all that was confirmed could be saved yet"
+                );
+            }
+            _ => {}
+        }
+    }
+
+    /// The checkpoint that saves what is confirmed; `None` where that could do harm.
+    fn way_to_rescue(&self) -> Option<&'static str> {
+        let is_there = |file: &Option<File>| file.as_ref().is_some_and(|file| !file.is_gone());
+        if self.database.is_gone() {
+            // The log has to be empty: whoever opens the file that has taken the name, a backup say, would read the log
+            // as that file's, and so spoil it.
+            return (is_there(&self.log) && is_there(&self.index)).then_some("truncate");
+        }
         // A reader that comes too late makes an empty one.
         let is_alone = |file: &File| match std::fs::metadata(&file.path) {
             Ok(found) => found.len() == 0,
             Err(error) => error.kind() == ErrorKind::NotFound,
         };
-        let may = !self.database.is_gone()
-            && self.log.as_ref().is_some_and(is_alone)
+        // Not where somebody else has begun another log: that one may be further.
+        let may = self.log.as_ref().is_some_and(is_alone)
             && !self.index.as_ref().is_some_and(|index| index.is_gone() && !is_alone(index));
-        if may && !self.is_rescued.get() {
-            let moved = connection.query_row("pragma wal_checkpoint(passive)", [], |row| {
-                Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
-            });
-            match moved {
-                Ok((log, moved)) if log == moved => {
-                    self.is_rescued.set(true);
-                    tracing::warn!("the write-ahead log is gone; what was confirmed is in the database file");
-                }
-                // A reader or another checkpoint is in the way: the next check tries again.
-                moved if UNSAVED_LOGGED.is_time() => {
-                    tracing::error!(
-                        ?moved,
-                        "the write-ahead log is gone, and not all of it could be saved yet"
-                    );
-                }
-                _ => {}
-            }
-        }
+        may.then_some("passive")
     }
+}
+
+/// Runs a checkpoint of this mode that waits for nobody: whether it was held up, the pages of the log, and those of them
+/// that are in the file.
+fn checkpoint_at_once(connection: &Connection, mode: &str) -> rusqlite::Result<(i64, i64, i64)> {
+    connection.busy_timeout(Duration::ZERO)?;
+    let moved = connection.query_row(&format!("pragma wal_checkpoint({mode})"), [], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    });
+    connection.busy_timeout(PATIENCE)?;
+    moved
 }
 
 impl File {
@@ -181,4 +204,46 @@ pub(super) fn not_writable(path: &Path) -> Option<String> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let why = ", in which the database needs files of its own beside it (-wal, -shm)";
     is_refused(folder).then(|| may_not("folder", folder) + why)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::super::Writer;
+    use super::*;
+
+    static MET: Barrier = Barrier::new(2);
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "another program checkpoints at the same time")]
+    fn a_log_without_a_name_is_not_said_to_be_saved_while_another_checkpoint_is_in_the_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let mut writer = Writer::open(&path).unwrap();
+        let mut other = Connection::open(&path).unwrap();
+        other.query_row("select count(*) from sqlite_schema", [], |_| Ok(())).unwrap();
+        let tx = writer.begin().unwrap();
+        tx.execute_batch("create table t (a)").unwrap();
+        // Its checkpoint has begun, and meets the transaction.
+        let meets = |_| {
+            MET.wait();
+            MET.wait();
+            false
+        };
+        other.busy_handler(Some(meets)).unwrap();
+        let checkpoint = std::thread::spawn(move || {
+            other.query_row("pragma wal_checkpoint(full)", [], |_| Ok(())).unwrap();
+        });
+        MET.wait();
+        std::fs::remove_file(folder.path().join("a.db-wal")).unwrap();
+        assert!(matches!(tx.commit(), Err(DbError::Unknown(_))));
+        let is_rescued = |writer: &Writer| writer.files.as_ref().unwrap().is_rescued.get();
+        assert!(!is_rescued(&writer));
+        MET.wait();
+        checkpoint.join().unwrap();
+
+        assert!(matches!(writer.begin().map(drop), Err(DbError::Unwritable(_))));
+        assert!(is_rescued(&writer));
+    }
 }

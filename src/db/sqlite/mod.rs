@@ -2,6 +2,7 @@
 
 pub(super) mod catalog;
 mod checkpoint;
+mod error;
 mod files;
 mod numbering;
 mod readers;
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
-use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, Statement, ffi};
+use rusqlite::{CachedStatement, Connection, OpenFlags, Statement};
 
 use self::checkpoint::Checkpointer;
 use self::files::Files;
@@ -302,34 +303,6 @@ impl DbError {
         match self {
             Self::Unwritable(what) => Self::Unwritable(files::not_writable(path).unwrap_or(what)),
             other => other,
-        }
-    }
-}
-
-impl From<rusqlite::Error> for DbError {
-    fn from(error: rusqlite::Error) -> Self {
-        let rusqlite::Error::SqliteFailure(failure, _) = &error else {
-            return Self::Engine(error.to_string());
-        };
-        match (failure.code, failure.extended_code) {
-            (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => Self::Busy,
-            (ErrorCode::DiskFull, _) | (_, ffi::SQLITE_IOERR_WRITE) => Self::Full,
-            // SQLite's message names the kind and the column ("UNIQUE constraint failed: students.email"), no value.
-            // Its text is the trigger's own, and may hold values.
-            (_, ffi::SQLITE_CONSTRAINT_TRIGGER) => {
-                Self::Constraint("a trigger of the table refuses it".to_owned())
-            }
-            (ErrorCode::ConstraintViolation, _) => Self::Constraint(error.to_string()),
-            (ErrorCode::NotADatabase, _) => {
-                Self::Engine("it is no SQLite database, or an encrypted one".to_owned())
-            }
-            (ErrorCode::CannotOpen, _) => Self::Unwritable(
-                "it cannot be opened or made: may this user read and write its folder?".to_owned(),
-            ),
-            (ErrorCode::ReadOnly | ErrorCode::PermissionDenied, _) => {
-                Self::Unwritable(NOT_WRITABLE.to_owned())
-            }
-            _ => Self::Engine(error.to_string()),
         }
     }
 }

@@ -1,0 +1,32 @@
+use rusqlite::{ErrorCode, ffi};
+
+use super::NOT_WRITABLE;
+use crate::db::DbError;
+
+impl From<rusqlite::Error> for DbError {
+    fn from(error: rusqlite::Error) -> Self {
+        let rusqlite::Error::SqliteFailure(failure, _) = &error else {
+            return Self::Engine(error.to_string());
+        };
+        match (failure.code, failure.extended_code) {
+            (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => Self::Busy,
+            (ErrorCode::DiskFull, _) | (_, ffi::SQLITE_IOERR_WRITE) => Self::Full,
+            // SQLite's message names the kind and the column ("UNIQUE constraint failed: students.email"), no value.
+            // Its text is the trigger's own, and may hold values.
+            (_, ffi::SQLITE_CONSTRAINT_TRIGGER) => {
+                Self::Constraint("a trigger of the table refuses it".to_owned())
+            }
+            (ErrorCode::ConstraintViolation, _) => Self::Constraint(error.to_string()),
+            (ErrorCode::NotADatabase, _) => {
+                Self::Engine("it is no SQLite database, or an encrypted one".to_owned())
+            }
+            (ErrorCode::CannotOpen, _) => Self::Unwritable(
+                "it cannot be opened or made: may this user read and write its folder?".to_owned(),
+            ),
+            (ErrorCode::ReadOnly | ErrorCode::PermissionDenied, _) => {
+                Self::Unwritable(NOT_WRITABLE.to_owned())
+            }
+            _ => Self::Engine(error.to_string()),
+        }
+    }
+}

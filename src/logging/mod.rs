@@ -1,0 +1,166 @@
+//! The log, on standard error: for people on a terminal, JSON otherwise. Nothing personal is ever handed to it.
+
+mod queue;
+mod seldom;
+
+use std::io::{self, IsTerminal};
+use std::panic;
+
+use thiserror::Error;
+use tracing::level_filters::LevelFilter;
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+pub use self::queue::{Lines, Log, unblocked};
+pub use self::seldom::Seldom;
+use crate::config::{LogArgs, LogFormat};
+
+/// Why there is no log.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum LogError {
+    /// The filter cannot be understood.
+    #[error("`{directive}` is no filter: write a level (error, warn, info, debug, trace, off) or part=level")]
+    Filter {
+        /// The part that is wrong.
+        directive: String,
+    },
+    /// There is one already.
+    #[error("the log has been started already")]
+    Started,
+}
+
+/// Starts the log of this process.
+///
+/// # Errors
+/// When the filter is wrong, or the log has been started before.
+pub fn init(args: &LogArgs) -> Result<Log, LogError> {
+    let human = match args.log_format {
+        LogFormat::Auto => io::stderr().is_terminal(),
+        LogFormat::Human => true,
+        LogFormat::Json => false,
+    };
+    let filter = filter(&args.log)?;
+    let log = Log::default();
+    subscriber(filter, human, log.clone()).try_init().map_err(|_| LogError::Started)?;
+    // The message of a panic may hold anything, the values of a student among it; where it was is enough to find it.
+    panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, "panicked");
+    }));
+    Ok(log)
+}
+
+/// Reads a filter. A bare word that is no level is refused: it would silence everything else.
+///
+/// # Errors
+/// When it cannot be understood.
+pub fn filter(text: &str) -> Result<EnvFilter, LogError> {
+    let mut directives = text.split(',').map(str::trim).filter(|directive| !directive.is_empty());
+    let strange = directives.find(|directive| {
+        let unclear =
+            directive.ends_with('=') || !directive.contains('=') && directive.parse::<LevelFilter>().is_err();
+        unclear || EnvFilter::try_new(directive).is_err()
+    });
+    let refused = |directive: &str| LogError::Filter { directive: directive.to_owned() };
+    match strange {
+        Some(directive) => Err(refused(directive)),
+        None => EnvFilter::try_new(text).map_err(|_| refused(text)),
+    }
+}
+
+fn subscriber<W>(filter: EnvFilter, human: bool, writer: W) -> Box<dyn Subscriber + Send + Sync>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let registry = tracing_subscriber::registry().with(filter).with(filter_fn(is_impersonal));
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
+    if human {
+        Box::new(registry.with(layer.with_ansi(io::stderr().is_terminal())))
+    } else {
+        let json = layer.json().flatten_event(true).with_current_span(false).with_span_list(false);
+        Box::new(registry.with(json))
+    }
+}
+
+/// Whatever the filter says: a library may log what it is given, the driver of the database the values of statements and
+/// what a server remarks on them. Warnings of it are let through, details are not.
+fn is_impersonal(meta: &Metadata<'_>) -> bool {
+    let (target, own) = (meta.target(), "matricula");
+    *meta.level() <= Level::WARN
+        || target.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    pub(super) struct Captured(pub(super) Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Captured {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(line)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(directives: &str, human: bool) -> String {
+        let captured = Captured::default();
+        let writer = captured.clone();
+        let subscriber = subscriber(filter(directives).unwrap(), human, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!(target: "matricula::access", status = 201, route = "/id/{id}", "request");
+            tracing::warn!("the disk is full");
+        });
+        String::from_utf8(captured.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn json_is_one_object_a_line_with_the_fields_beside_the_message() {
+        let text = logged("info", false);
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[0]["level"], "INFO");
+        assert_eq!(lines[0]["status"], 201);
+        assert_eq!(lines[0]["route"], "/id/{id}");
+        assert_eq!(lines[1]["message"], "the disk is full");
+    }
+
+    #[test]
+    fn no_filter_brings_to_light_what_a_library_is_given() {
+        let captured = Captured::default();
+        let writer = captured.clone();
+        let all = "trace,tokio_postgres=trace,tokio_postgres::query=trace,matriculation=trace";
+        let subscriber = subscriber(filter(all).unwrap(), false, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::debug!(target: "tokio_postgres::query", "executing with parameters: Ana");
+            tracing::info!(target: "tokio_postgres::connection", "NOTICE: Ana");
+            tracing::trace!(target: "matriculation", "Ana");
+            tracing::warn!(target: "rustls", "no certificate");
+            tracing::trace!(target: "matricula::db", "a detail of ours");
+            tracing::trace!(target: "matricula", "another");
+        });
+        let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+        assert!(!text.contains("Ana") && text.lines().count() == 3, "{text}");
+    }
+
+    #[test]
+    fn the_filter_leaves_out_the_lines_of_requests_alone() {
+        for human in [true, false] {
+            let text = logged("info,matricula::access=off", human);
+            assert!(text.lines().count() == 1 && text.contains("the disk is full"), "{text}");
+        }
+        assert_eq!(logged("off", false), "");
+    }
+}

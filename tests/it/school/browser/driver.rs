@@ -40,18 +40,21 @@ impl Driver {
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
         let start = move || {
-            let mut child = command.spawn().expect("no chromedriver: run `cargo xtask tools`");
-            let mut said = BufReader::new(child.stdout.take().unwrap());
-            let port = port(&mut said);
-            // It fails where nobody reads what it says.
-            std::thread::spawn(move || io::copy(&mut said, &mut io::sink()));
-            (child, port)
+            // It takes a free port of one family of addresses and ends if another test has that port of the other family.
+            for _ in 0..20 {
+                let mut child = command.spawn().expect("no chromedriver: run `cargo xtask tools`");
+                let mut said = BufReader::new(child.stdout.take().unwrap());
+                if let Some(port) = port(&mut said) {
+                    // It fails where nobody reads what it says.
+                    std::thread::spawn(move || io::copy(&mut said, &mut io::sink()));
+                    return (child, port);
+                }
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+            panic!("chromedriver does not listen");
         };
-        let (mut child, port) = tokio::task::spawn_blocking(start).await.unwrap();
-        let Some(port) = port else {
-            let _ = child.kill();
-            panic!("chromedriver does not listen: {:?}", child.wait());
-        };
+        let (child, port) = tokio::task::spawn_blocking(start).await.unwrap();
         Self { child, address: ([127, 0, 0, 1], port).into(), _home: home }
     }
 }

@@ -1,5 +1,6 @@
 //! Whether a server says that it is ready when it is, and only then: the last attempt to write is what counts.
 
+use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -11,7 +12,7 @@ use matricula::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::adoption_of_servers_postgres_only::found::Found;
-use crate::school::{Client, Database, Process, Reply, School, matricula};
+use crate::school::{Client, Database, OtherProgram, Process, Reply, School, matricula};
 
 const STUDENTS: &str = "/api/v1/students";
 
@@ -53,20 +54,21 @@ async fn whoever_holds_the_database_for_long_makes_it_unready_until_they_let_go(
 #[tokio::test]
 async fn whoever_asks_often_costs_no_more_than_a_write_a_second() {
     let school = School::open().await;
-    let before = versions(&school);
+    let other = school.other_program();
+    let mut versions = HashSet::new();
     for _ in 0..200 {
         school.get("/readyz").await.is_ok();
+        versions.insert(version(&school, &other));
     }
-    assert!(versions(&school) - before < 20, "it wrote for everybody who asked");
+    assert!(versions.len() < 20, "it wrote for everybody who asked");
 }
 
-/// A number that grows with every commit to the head of the log.
-fn versions(school: &School) -> u64 {
+/// Something that changes with every commit to the head of the log.
+fn version(school: &School, other: &OtherProgram) -> String {
     if school.database().is_on_a_server() {
-        let count = "select cast(cast(pg_current_xact_id() as text) as bigint)";
-        return school.other_program().column(count)[0].parse().unwrap();
+        return other.column("select cast(xmin as text) from log_head").remove(0);
     }
-    fs::metadata(school.database().folder().join("school.db-wal")).unwrap().len() / 2072
+    fs::metadata(school.database().folder().join("school.db-wal")).unwrap().len().to_string()
 }
 
 const GRANTS: &str = "grant create on schema public to registrar";

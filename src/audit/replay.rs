@@ -10,7 +10,7 @@ use super::store::{self, Entry};
 use super::{Finding, SHOWN};
 use crate::db::{Db, DbError};
 
-/// Plays the whole log, in memory for the courses and whoever waits.
+/// Plays the whole log; holds the courses and their waitlists in memory.
 ///
 /// # Errors
 /// When the log cannot be read.
@@ -39,7 +39,7 @@ struct Course {
     /// Who waits, by the `seq` with which they joined.
     line: BTreeMap<i64, i64>,
     joined: HashMap<i64, i64>,
-    /// Whoever joined by then and still waits was passed.
+    /// A student who joined by this `seq` and still waits was passed.
     passed_up_to: i64,
 }
 
@@ -77,16 +77,18 @@ impl Replay {
             "enrollment.dropped" => course.enrolled -= 1,
             "enrollment.adopted" => course.enrolled += 1,
             "enrollment.created" | "waitlist.promoted" => {
-                // What another program forced in, or staff with a reason, is bound by nothing.
+                // No rule binds what another program forced in, or staff with a reason.
                 let is_forced =
                     entry.actor.as_deref() == Some("database") || entry.data["override"] != Value::Null;
                 let is_promoted = entry.kind == "waitlist.promoted";
-                if course.capacity.is_some_and(|capacity| course.enrolled >= capacity)
+                let enrolled = course.enrolled;
+                if let Some(capacity) = course.capacity.filter(|capacity| enrolled >= *capacity)
                     && (is_promoted || !is_forced)
                 {
-                    let (enrolled, capacity) = (course.enrolled, course.capacity.unwrap_or_default());
                     self.oversold.add(|| {
-                        format!("seq {seq}: student {student_id} got a seat in course {course_id}, of which {enrolled} of {capacity} were taken")
+                        format!(
+                            "seq {seq}: student {student_id} got a seat in course {course_id}, of which {enrolled} of {capacity} were taken"
+                        )
                     });
                 }
                 course.enrolled += 1;
@@ -106,7 +108,7 @@ impl Replay {
         }
     }
 
-    /// Whoever was passed and waits to this day. One whose row another program has deleted was passed by right.
+    /// Reports the students who were passed and still wait, except those whose row another program has deleted.
     fn end(&mut self, there: &HashMap<(i64, i64), bool>) {
         let mut courses: Vec<_> = self.courses.iter().collect();
         courses.sort_unstable_by_key(|(id, _)| **id);

@@ -115,3 +115,32 @@ async fn is_in_log(writer: &mut Writer, clock: &Clock, id: &[Arg]) -> Result<boo
     tx.commit().await?;
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adoption;
+    use crate::db::Location;
+
+    /// A database whose log has one entry, written by the batch 7.
+    async fn log_of_batch_7(folder: &std::path::Path) -> Writer {
+        let location = Location::File(folder.join("a.db"));
+        adoption::migrate(&location, &Clock::Wall).await.unwrap();
+        let mut writer = Writer::open(&location).unwrap();
+        let tx = writer.begin().await.unwrap();
+        let entry = "insert into events (seq, at, type, student_id, course_id, enrollment_id, request_id, data, batch) \
+                     values (1, '2026-09-01T08:00:00.000Z', 'enrollment.created', 1, 1, 1, 'the same', '{}', 7); \
+                     update log_head set last_seq = 1";
+        tx.execute_batch(entry).await.unwrap();
+        tx.commit().await.unwrap();
+        writer
+    }
+
+    #[tokio::test]
+    async fn a_lost_batch_is_not_taken_for_another_that_begins_with_the_same_entry() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = log_of_batch_7(folder.path()).await;
+        assert!(is_in_log(&mut writer, &Clock::Wall, &[1.into(), 7.into()]).await.unwrap());
+        assert!(!is_in_log(&mut writer, &Clock::Wall, &[1.into(), 8.into()]).await.unwrap());
+    }
+}

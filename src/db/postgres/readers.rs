@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, oneshot};
 use super::error::said;
 use super::reads_by_key::ReadsByKey;
 use super::{Address, Session};
+use crate::db::turns::Turn;
 use crate::db::{Arg, DbError, Map, Patience, Reach, Row, chunks};
 use crate::shares::Place;
 
@@ -53,7 +54,7 @@ impl Readers {
         sql: &'static str,
         args: Vec<Arg>,
         map: Map<T>,
-        place: Option<Place>,
+        turn: Option<Turn>,
     ) -> Result<Vec<T>, DbError> {
         can_be_sent(&args)?;
         let alone = match reach {
@@ -79,10 +80,11 @@ impl Readers {
                     // A client that went away no longer wants its answer.
                     () = answer.closed() => return Err(DbError::Busy),
                 };
+                turn.as_ref().map_or(Ok(()), Turn::begin)?;
                 alone.query(sql, &args, map).await
             };
             let read = read.await;
-            drop(place);
+            drop(turn);
             let _ = answer.send(read);
         });
         answered.await.map_err(|_| DbError::Engine("a read stopped in the middle".to_owned()))?

@@ -30,32 +30,6 @@ pub(super) struct Turns {
     pace: AtomicU64,
 }
 
-/// A turn to read, from when it is given until the engine has done with it.
-#[derive(Debug)]
-pub(super) struct Turn {
-    _place: Place,
-    /// When it was asked for, if it must not wait for too long.
-    asked: Option<Instant>,
-}
-
-impl Turn {
-    /// That the read begins, unless it has waited too long: scans were slower than was expected when the turn was given.
-    ///
-    /// # Errors
-    /// [`DbError::Busy`] if so.
-    pub(super) fn begin(&self) -> Result<(), DbError> {
-        self.asked.map_or(Ok(()), in_good_time)
-    }
-}
-
-/// That a scan for clients which was asked for at this time may still begin.
-///
-/// # Errors
-/// [`DbError::Busy`] if it has waited too long.
-pub(super) fn in_good_time(asked: Instant) -> Result<(), DbError> {
-    if asked.elapsed() > GOOD_TIME { Err(DbError::Busy) } else { Ok(()) }
-}
-
 /// How long a scan takes.
 #[derive(Debug)]
 pub(super) struct Scan<'a> {
@@ -83,20 +57,17 @@ impl Turns {
     ///
     /// # Errors
     /// [`DbError::Busy`] when it would have to wait for too long, [`DbError::Share`] when this client's others are too many.
-    pub(super) fn scan(&self) -> Result<(Scan<'_>, Turn), DbError> {
-        let (client, began) = (Client::current(), Instant::now());
-        let place = self.scans.take(client, 1)?;
-        // What the program reads for itself waits as long as it takes.
-        let turn = Turn { _place: place, asked: client.map(|_| began) };
-        Ok((Scan { turns: self, began, before: self.scans.held() }, turn))
+    pub(super) fn scan(&self) -> Result<(Scan<'_>, Place), DbError> {
+        let place = self.scans.take(Client::current(), 1)?;
+        Ok((Scan { turns: self, began: Instant::now(), before: self.scans.held() }, place))
     }
 
     /// A turn to read a long range of an index.
     ///
     /// # Errors
     /// As [`Turns::scan`].
-    pub(super) fn range(&self) -> Result<Turn, DbError> {
-        Ok(Turn { _place: self.ranges.take(Client::current(), 1)?, asked: None })
+    pub(super) fn range(&self) -> Result<Place, DbError> {
+        Ok(self.ranges.take(Client::current(), 1)?)
     }
 
     /// The rows of a long list that this client may still read; `None` where the program reads for itself.
@@ -155,18 +126,6 @@ mod tests {
             turns.took(Duration::from_millis(1));
         }
         assert_eq!(turns.scans.total(), 128);
-    }
-
-    #[tokio::test]
-    async fn a_scan_that_has_waited_too_long_is_refused_and_not_made() {
-        let turns = Turns::new(1);
-        let (_, own) = turns.scan().unwrap();
-        let ana = Client::new([10, 0, 0, 1].into(), 50);
-        let (_, mut turn) = ana.asks(async { turns.scan() }).await.unwrap();
-        assert_eq!(turn.begin(), Ok(()));
-        turn.asked = turn.asked.and_then(|asked| asked.checked_sub(GOOD_TIME));
-        assert_eq!(turn.begin(), Err(DbError::Busy));
-        assert_eq!(own.begin(), Ok(()));
     }
 
     #[tokio::test]

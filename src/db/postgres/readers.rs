@@ -10,7 +10,6 @@ use tokio::sync::{Semaphore, oneshot};
 use super::error::said;
 use super::reads_by_key::ReadsByKey;
 use super::{Address, Session};
-use crate::db::turns::Turn;
 use crate::db::{Arg, DbError, Map, Patience, Reach, Row, chunks};
 use crate::shares::Place;
 
@@ -54,7 +53,7 @@ impl Readers {
         sql: &'static str,
         args: Vec<Arg>,
         map: Map<T>,
-        turn: Option<Turn>,
+        place: Option<Place>,
     ) -> Result<Vec<T>, DbError> {
         can_be_sent(&args)?;
         let alone = match reach {
@@ -80,11 +79,10 @@ impl Readers {
                     // A client that went away no longer wants its answer.
                     () = answer.closed() => return Err(DbError::Busy),
                 };
-                turn.as_ref().map_or(Ok(()), Turn::begin)?;
                 alone.query(sql, &args, map).await
             };
             let read = read.await;
-            drop(turn);
+            drop(place);
             let _ = answer.send(read);
         });
         answered.await.map_err(|_| DbError::Engine("a read stopped in the middle".to_owned()))?

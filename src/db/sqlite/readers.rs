@@ -12,7 +12,6 @@ use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::{open_reader, prepare, query};
-use crate::db::turns::Turn;
 use crate::db::{Arg, DbError, Map, Reach, Row, chunks};
 use crate::shares::Place;
 
@@ -70,16 +69,15 @@ impl Readers {
         sql: &'static str,
         args: Vec<Arg>,
         map: Map<T>,
-        turn: Option<Turn>,
+        place: Option<Place>,
     ) -> Result<Vec<T>, DbError> {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
+            let _place = place;
             // A client that went away no longer wants its answer.
             if !answer.is_closed() {
-                let begun = turn.as_ref().map_or(Ok(()), Turn::begin);
-                let _ = answer.send(begun.and_then(|()| query(connection, sql, &args, map)));
+                let _ = answer.send(query(connection, sql, &args, map));
             }
-            drop(turn);
         });
         let lane = match reach {
             Reach::Key => &self.keys,

@@ -6,19 +6,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, oneshot};
 
-use super::{Arg, DbError, Reach};
+use super::{Arg, DbError};
 use crate::shares::{Client, Place, Places};
 
 /// Different counts that may wait; one more is refused at once, and one more of a client that has its share of them.
 const MAX_WAITING: usize = 128;
 
-/// The counts that wait for their turn, which is one at a time for each reach.
+/// The counts that wait for their turn, which is one at a time.
 #[derive(Debug)]
 pub(super) struct Counts {
     waiting: Mutex<HashMap<Key, Vec<Answer>>>,
     places: Arc<Places>,
-    ranges: Semaphore,
-    scans: Semaphore,
+    turn: Semaphore,
 }
 
 /// A statement that counts, and its parameters.
@@ -27,12 +26,7 @@ type Answer = oneshot::Sender<Result<i64, DbError>>;
 
 impl Default for Counts {
     fn default() -> Self {
-        Self {
-            waiting: Mutex::default(),
-            places: Places::new(MAX_WAITING),
-            ranges: Semaphore::new(1),
-            scans: Semaphore::new(1),
-        }
+        Self { waiting: Mutex::default(), places: Places::new(MAX_WAITING), turn: Semaphore::new(1) }
     }
 }
 
@@ -54,14 +48,8 @@ impl Counts {
 
     /// Makes a count when its turn has come, for all who wait for it then. A client that asks later waits for a new one: its
     /// own writes must be in it.
-    pub(super) async fn make(
-        &self,
-        reach: Reach,
-        key: &Key,
-        count: impl Future<Output = Result<i64, DbError>>,
-    ) {
-        let turns = if reach == Reach::Scan { &self.scans } else { &self.ranges };
-        let turn = turns.acquire().await;
+    pub(super) async fn make(&self, key: &Key, count: impl Future<Output = Result<i64, DbError>>) {
+        let turn = self.turn.acquire().await;
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         // A client that went away no longer wants its answer.
         let waiting: Vec<_> = waiting.into_iter().flatten().filter(|answer| !answer.is_closed()).collect();
@@ -92,13 +80,13 @@ mod tests {
                 let (counts, made) = (Arc::clone(&counts), Arc::clone(&made));
                 tokio::spawn(async move {
                     let count = async { Ok(made.fetch_add(1, Ordering::SeqCst) + 1) };
-                    counts.make(Reach::Range, &key, count).await;
+                    counts.make(&key, count).await;
                     drop(place);
                 });
             }
             answered
         };
-        let turn = counts.ranges.acquire().await.unwrap();
+        let turn = counts.turn.acquire().await.unwrap();
         let together: Vec<_> = (0..100).map(|_| ask(&[1])).collect();
         let other = ask(&[2]);
         drop(turn);

@@ -34,7 +34,7 @@ pub use self::patience::Patience;
 pub use self::pulse::Pulse;
 pub use self::rights::{Need, missing_rights};
 pub use self::row::Row;
-use self::turns::Turns;
+use self::turns::{Turn, Turns};
 use self::writer::In;
 pub use self::writer::{Tx, Writer};
 
@@ -55,6 +55,32 @@ pub enum Reach {
     Scan,
 }
 
+/// Counts the rows of which a read returns a part.
+pub struct Total {
+    /// Reads one integer.
+    pub sql: &'static str,
+    /// Its parameters.
+    pub args: Vec<Arg>,
+    /// Where the read returns at most this many rows, these are all of them and need no count.
+    pub unless_within: Option<usize>,
+}
+
+impl Total {
+    fn is_needed(&self, rows: usize) -> bool {
+        self.unless_within.is_none_or(|most| rows > most)
+    }
+}
+
+/// One read of an engine.
+struct Read<T> {
+    reach: Reach,
+    sql: &'static str,
+    args: Vec<Arg>,
+    map: Map<T>,
+    total: Option<Total>,
+    turn: Option<Turn>,
+}
+
 /// The reading side of one database. Cheap to clone; reads never wait for writes.
 #[derive(Clone, Debug)]
 pub struct Db(Readers, Arc<Counts>, Arc<Turns>);
@@ -71,15 +97,17 @@ impl Db {
     /// # Errors
     /// When it cannot be opened as a database.
     pub fn open(location: &Location) -> Result<Self, DbError> {
-        let (readers, streams) = match location {
-            Location::File(path) => {
-                (Readers::Sqlite(Arc::new(sqlite::Readers::start(path)?)), sqlite::STREAMS)
-            }
-            Location::Server(url) => {
-                (Readers::Postgres(Arc::new(postgres::Readers::start(url.address()?)?)), postgres::STREAMS)
-            }
+        let (readers, turns) = match location {
+            Location::File(path) => (
+                Readers::Sqlite(Arc::new(sqlite::Readers::start(path)?)),
+                Turns::new(sqlite::SCANNERS, sqlite::STREAMS),
+            ),
+            Location::Server(url) => (
+                Readers::Postgres(Arc::new(postgres::Readers::start(url.address()?)?)),
+                Turns::new(postgres::SCANS, postgres::STREAMS),
+            ),
         };
-        Ok(Self(readers, Arc::default(), Arc::new(Turns::new(streams))))
+        Ok(Self(readers, Arc::default(), Arc::new(turns)))
     }
 
     /// One read by key, all of its rows.
@@ -99,6 +127,7 @@ impl Db {
     ///
     /// # Errors
     /// As [`Db::query`]; [`DbError::Share`] when the client scans too much already.
+    /// [`DbError::Busy`] also when a scan for a client could not begin within five seconds.
     pub async fn read<T: Send + 'static>(
         &self,
         reach: Reach,
@@ -106,19 +135,35 @@ impl Db {
         args: impl Into<Vec<Arg>>,
         map: Map<T>,
     ) -> Result<Vec<T>, DbError> {
-        let (scan, place) = match reach {
-            Reach::Key => (None, None),
-            Reach::Range => (None, Some(self.2.range()?)),
-            Reach::Scan => self.2.scan().map(|(scan, place)| (Some(scan), Some(place)))?,
+        let turn = match reach {
+            Reach::Key => None,
+            Reach::Range => Some(self.2.range()?),
+            Reach::Scan => Some(self.2.scan()?),
         };
-        let rows = match &self.0 {
-            Readers::Sqlite(readers) => readers.query(reach, sql, args.into(), map, place).await,
-            Readers::Postgres(readers) => readers.query(reach, sql, args.into(), map, place).await,
-        }?;
-        if let Some(scan) = scan {
-            scan.done();
+        Ok(self.run(Read { reach, sql, args: args.into(), map, total: None, turn }).await?.0)
+    }
+
+    /// One scan for a part of a list, and for how many rows the list has unless the part is all of it. Both are one turn: a
+    /// search that has got its rows need not wait for its count.
+    ///
+    /// # Errors
+    /// As [`Db::read`].
+    pub async fn search<T: Send + 'static>(
+        &self,
+        sql: &'static str,
+        args: Vec<Arg>,
+        map: Map<T>,
+        total: Total,
+    ) -> Result<(Vec<T>, Option<i64>), DbError> {
+        let turn = Some(self.2.scan()?);
+        self.run(Read { reach: Reach::Scan, sql, args, map, total: Some(total), turn }).await
+    }
+
+    async fn run<T: Send + 'static>(&self, read: Read<T>) -> Result<(Vec<T>, Option<i64>), DbError> {
+        match &self.0 {
+            Readers::Sqlite(readers) => readers.run(read).await,
+            Readers::Postgres(readers) => readers.run(read).await,
         }
-        Ok(rows)
     }
 
     /// One read of which at most one row is wanted.
@@ -134,15 +179,15 @@ impl Db {
         Ok(self.query(sql, args, map).await?.into_iter().next())
     }
 
-    /// Counts by a statement that reads one integer. Clients that ask for the same count before it begins share its answer,
-    /// and one count of a reach is made at a time: however many count, nobody else waits behind them.
+    /// Counts by a statement that reads one integer, by key or in a range of an index. Clients that ask for the same count of
+    /// a range before it begins share its answer, and one is made at a time: however many count, nobody else waits behind
+    /// them.
     ///
     /// # Errors
     /// As [`Db::query`].
     pub async fn count(&self, reach: Reach, sql: &'static str, args: Vec<Arg>) -> Result<i64, DbError> {
         let counted = move |db: Self, args| async move {
-            let counted = db.read(reach, sql, args, |row| row.int(0)).await?;
-            Ok(counted.into_iter().sum())
+            Ok(db.read(reach, sql, args, |row| row.int(0)).await?.into_iter().sum())
         };
         if reach == Reach::Key {
             return counted(self.clone(), args).await;
@@ -152,8 +197,7 @@ impl Db {
         if let Some(place) = self.1.join(&key, answer)? {
             // On its own: the client that asked first may go away, and the others still wait.
             tokio::spawn(async move {
-                let count = counted(db.clone(), key.1.clone());
-                db.1.make(reach, &key, count).await;
+                db.1.make(&key, counted(db.clone(), key.1.clone())).await;
                 drop(place);
             });
         }

@@ -1,5 +1,5 @@
-//! Who may read at length: through a whole table, or a long list. What cannot be answered in good time is refused before it
-//! begins, and no client has more than its share of what is under way.
+//! Who may read at length: through a whole table, or a long list. A read that could not begin in good time is refused, and no
+//! client has more than its share of the reads under way.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,91 +9,125 @@ use super::DbError;
 use crate::shares::{Client, Full, Place, Places};
 
 /// Scans under way or waiting at most, however fast they are.
-const SCANS: usize = 128;
+const MAX_SCANS: usize = 128;
 /// Reads of a long range of an index, under way or waiting.
-const RANGES: usize = 512;
+const MAX_RANGES: usize = 512;
 /// Scans that may wait, however slow they are.
-const FEW_SCANS: usize = 4;
-/// What a scan takes where none has been made yet, in microseconds: that of a hundred thousand rows or more.
-const UNKNOWN: u64 = 100_000;
-/// How long a scan may have to wait for those before it: who searches on a page has gone by then, and a request that waits
+const MIN_SCANS: usize = 4;
+/// How long a scan takes where none has been made yet: that of a hundred thousand rows or more.
+const UNKNOWN_PACE: Duration = Duration::from_millis(100);
+/// How long a scan may wait for those before it: the person who searches on a page has gone by then, and a request that waits
 /// for thirty seconds is given up.
 const GOOD_TIME: Duration = Duration::from_secs(5);
 
 /// Turns to read at length.
 #[derive(Debug)]
 pub(super) struct Turns {
-    scans: Arc<Places>,
+    scans: Arc<Scans>,
     ranges: Arc<Places>,
     streams: Arc<Places>,
-    /// What a scan takes, in microseconds, on the average of the last ones; those beside it included.
+}
+
+#[derive(Debug)]
+struct Scans {
+    places: Arc<Places>,
+    at_once: u32,
+    /// What each scan adds to the wait of those behind it, in microseconds, on the average of the last ones.
     pace: AtomicU64,
 }
 
-/// How long a scan takes.
+/// A turn to read, from when it is given until the engine has done with it: a client that asks and leaves, again and again,
+/// has no more of them than one that waits.
 #[derive(Debug)]
-pub(super) struct Scan<'a> {
-    turns: &'a Turns,
-    began: Instant,
-    /// Scans that had to be done until this one was.
-    before: usize,
+pub(super) struct Turn {
+    _place: Place,
+    scan: Option<Scan>,
+}
+
+#[derive(Debug)]
+struct Scan {
+    scans: Arc<Scans>,
+    /// When it must have begun; the program itself waits for as long as it takes.
+    until: Option<Instant>,
+    began: Option<Instant>,
 }
 
 impl Turns {
-    /// Turns of which at most so many are for long lists.
-    pub(super) fn new(streams: usize) -> Self {
-        let turns = Self {
-            scans: Places::new(SCANS),
-            ranges: Places::new(RANGES),
-            streams: Places::new(streams),
-            pace: AtomicU64::new(0),
-        };
-        turns.is_at(UNKNOWN);
-        turns
+    /// Turns of an engine that makes `scans` scans at once and reads `streams` long lists.
+    pub(super) fn new(scans: usize, streams: usize) -> Self {
+        let at_once = u32::try_from(scans).unwrap_or(u32::MAX).max(1);
+        let scans = Scans { places: Places::new(MAX_SCANS), at_once, pace: AtomicU64::new(0) };
+        scans.set_pace(UNKNOWN_PACE);
+        Self { scans: Arc::new(scans), ranges: Places::new(MAX_RANGES), streams: Places::new(streams) }
     }
 
-    /// A turn to read through a whole table. Its place is held until the engine has done with it: a client that asks and
-    /// leaves, again and again, has no more of them than one that waits.
+    /// A turn to read through a whole table.
     ///
     /// # Errors
     /// [`DbError::Busy`] when it would have to wait for too long, [`DbError::Share`] when this client's others are too many.
-    pub(super) fn scan(&self) -> Result<(Scan<'_>, Place), DbError> {
-        let place = self.scans.take(Client::current(), 1)?;
-        Ok((Scan { turns: self, began: Instant::now(), before: self.scans.held() }, place))
+    pub(super) fn scan(&self) -> Result<Turn, DbError> {
+        let client = Client::current();
+        let scan = Scan {
+            scans: Arc::clone(&self.scans),
+            until: client.and_then(|_| Instant::now().checked_add(GOOD_TIME)),
+            began: None,
+        };
+        Ok(Turn { _place: self.scans.places.take(client, 1)?, scan: Some(scan) })
     }
 
     /// A turn to read a long range of an index.
     ///
     /// # Errors
     /// As [`Turns::scan`].
-    pub(super) fn range(&self) -> Result<Place, DbError> {
-        Ok(self.ranges.take(Client::current(), 1)?)
+    pub(super) fn range(&self) -> Result<Turn, DbError> {
+        Ok(Turn { _place: self.ranges.take(Client::current(), 1)?, scan: None })
     }
 
-    /// The rows of a long list that this client may still read; `None` where the program reads for itself.
+    /// A place among the long lists that are read now.
     ///
     /// # Errors
     /// As [`Turns::scan`].
     pub(super) fn stream(&self) -> Result<Place, DbError> {
         Ok(self.streams.take(Client::current(), 1)?)
     }
+}
 
+impl Scans {
     fn took(&self, time: Duration) {
-        let time = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        self.is_at((self.pace.load(Ordering::Relaxed) / 4).saturating_mul(3).saturating_add(time / 4));
+        let pace = Duration::from_micros(self.pace.load(Ordering::Relaxed));
+        self.set_pace(pace * 3 / 4 + time / self.at_once / 4);
     }
 
-    fn is_at(&self, pace: u64) {
-        self.pace.store(pace, Ordering::Relaxed);
-        let in_good_time = GOOD_TIME.as_micros() / u128::from(pace.max(1));
-        self.scans.set_total(usize::try_from(in_good_time).unwrap_or(SCANS).clamp(FEW_SCANS, SCANS));
+    /// As many may wait as can begin in good time at this pace.
+    fn set_pace(&self, pace: Duration) {
+        let micros = pace.as_micros().max(1);
+        self.pace.store(u64::try_from(micros).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let in_good_time = usize::try_from(GOOD_TIME.as_micros() / micros).unwrap_or(MAX_SCANS);
+        self.places.set_total(in_good_time.clamp(MIN_SCANS, MAX_SCANS));
     }
 }
 
-impl Scan<'_> {
-    /// It has been read to its end; how long that took says how many may wait.
-    pub(super) fn done(self) {
-        self.turns.took(self.began.elapsed() / u32::try_from(self.before.max(1)).unwrap_or(u32::MAX));
+impl Turn {
+    /// The engine begins to read.
+    ///
+    /// # Errors
+    /// [`DbError::Busy`] for a scan that has waited too long: those before it were slower than expected.
+    pub(super) fn begin(&mut self) -> Result<(), DbError> {
+        let Some(scan) = &mut self.scan else { return Ok(()) };
+        let now = Instant::now();
+        if scan.until.is_some_and(|until| now > until) {
+            return Err(DbError::Busy);
+        }
+        scan.began = Some(now);
+        Ok(())
+    }
+}
+
+impl Drop for Scan {
+    fn drop(&mut self) {
+        if let Some(began) = self.began {
+            self.scans.took(began.elapsed());
+        }
     }
 }
 
@@ -112,25 +146,44 @@ mod tests {
 
     #[test]
     fn the_slower_scans_are_the_fewer_may_wait() {
-        let turns = Turns::new(1);
-        assert_eq!(turns.scans.total(), 50);
+        let Turns { scans, .. } = Turns::new(1, 1);
+        assert_eq!(scans.places.total(), 50);
         for _ in 0..50 {
-            turns.took(Duration::from_millis(249));
+            scans.took(Duration::from_millis(249));
         }
-        assert_eq!(turns.scans.total(), 20);
+        assert_eq!(scans.places.total(), 20);
         for _ in 0..50 {
-            turns.took(Duration::from_mins(1));
+            scans.took(Duration::from_mins(1));
         }
-        assert_eq!(turns.scans.total(), FEW_SCANS);
+        assert_eq!(scans.places.total(), MIN_SCANS);
         for _ in 0..50 {
-            turns.took(Duration::from_millis(1));
+            scans.took(Duration::from_millis(1));
         }
-        assert_eq!(turns.scans.total(), 128);
+        assert_eq!(scans.places.total(), MAX_SCANS);
+    }
+
+    #[test]
+    fn where_two_scans_are_made_at_once_twice_as_many_may_wait() {
+        let Turns { scans, .. } = Turns::new(2, 1);
+        for _ in 0..50 {
+            scans.took(Duration::from_millis(498));
+        }
+        assert_eq!(scans.places.total(), 20);
+    }
+
+    #[tokio::test]
+    async fn a_search_that_waited_too_long_is_refused_when_its_turn_comes() {
+        let turns = Turns::new(1, 1);
+        let ana = Client::new([10, 0, 0, 1].into(), 50);
+        let [mut in_time, mut late] = ana.asks(async { [(); 2].map(|()| turns.scan().unwrap()) }).await;
+        late.scan.as_mut().unwrap().until = Instant::now().checked_sub(Duration::from_millis(1));
+        assert_eq!((in_time.begin(), late.begin()), (Ok(()), Err(DbError::Busy)));
+        assert_eq!(turns.scan().unwrap().scan.unwrap().until, None, "the program itself waits");
     }
 
     #[tokio::test]
     async fn a_client_has_its_share_of_turns() {
-        let turns = Turns::new(4);
+        let turns = Turns::new(1, 4);
         let ana = Client::new([10, 0, 0, 1].into(), 50);
         let held = ana
             .asks(async {

@@ -18,7 +18,7 @@ use super::extract::{Parameters, from_text};
 use super::fields::invalid;
 use super::problem::Problem;
 use super::reply::List;
-use crate::db::{Arg, Db, DbError, Map, Reach};
+use crate::db::{Arg, Db, DbError, Map, Reach, Total};
 
 /// Rows of a complete list that are read before the rest is streamed.
 const FIRST_ROWS: i64 = 500;
@@ -158,24 +158,23 @@ impl<T: Send + 'static> Listing<T> {
     /// What the engine said.
     pub async fn read(self, db: &Db, page: &Page, here: &Here) -> Result<List<T>, DbError> {
         let wanted = page.limit.map_or(FIRST_ROWS, |limit| limit.0);
-        let mut rows = db
-            .read(
-                self.reach_for(wanted),
-                self.rows,
-                self.args_after(page.after.as_ref(), wanted + 1),
-                self.map,
-            )
-            .await?;
+        let args = self.args_after(page.after.as_ref(), wanted + 1);
+        let counted_before = page.after.as_ref().and_then(|after| after.total);
+        let (mut rows, counted) = if self.count_reach == Reach::Scan && counted_before.is_none() {
+            let unless_within = page.after.is_none().then(|| usize::try_from(wanted).unwrap_or(usize::MAX));
+            let total = Total { sql: self.count, args: self.count_args.clone(), unless_within };
+            db.search(self.rows, args, self.map, total).await?
+        } else {
+            (db.read(self.reach_for(wanted), self.rows, args, self.map).await?, counted_before)
+        };
         let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) > wanted;
         if more {
             rows.pop();
         }
-        let total = match i64::try_from(rows.len()) {
-            Ok(all) if !more && page.after.is_none() => all,
-            _ => match page.after.as_ref().and_then(|after| after.total) {
-                Some(counted) => counted,
-                None => db.count(self.count_reach, self.count, self.count_args.clone()).await?,
-            },
+        let total = match (counted, i64::try_from(rows.len())) {
+            (Some(counted), _) => counted,
+            (None, Ok(all)) if !more && page.after.is_none() => all,
+            _ => db.count(self.count_reach, self.count, self.count_args.clone()).await?,
         };
         let last = rows.last().filter(|_| more).map(|last| {
             let order = self.order.clone();

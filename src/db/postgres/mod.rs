@@ -25,7 +25,7 @@ use tokio_postgres::{Client, Error, Row as Found, RowStream, Statement};
 pub(super) use self::address::Address;
 use self::error::said;
 pub(super) use self::numbering::insert_numbered;
-pub(super) use self::readers::{Readers, STREAMS};
+pub(super) use self::readers::{Readers, SCANS, STREAMS};
 pub(super) use self::value::Integer;
 pub(super) use self::writer::{Tx, Writer};
 use super::{Arg, DbError, Map, Reach, Row};

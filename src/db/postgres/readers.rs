@@ -10,11 +10,12 @@ use tokio::sync::{Semaphore, oneshot};
 use super::error::said;
 use super::reads_by_key::ReadsByKey;
 use super::{Address, Session};
-use crate::db::{Arg, DbError, Map, Patience, Reach, Row, chunks};
+use crate::db::turns::Turn;
+use crate::db::{Arg, DbError, Map, Patience, Reach, Read, Row, chunks};
 use crate::shares::Place;
 
 /// Reads at once that go through a whole table, each on a connection of its own.
-const SCANS: usize = 2;
+pub(in crate::db) const SCANS: usize = 2;
 /// Scans under way or waiting; one more is refused at once.
 const WAITING_SCANS: usize = 128;
 /// Reads at once of a range of an index, such as counts, each on a connection of its own.
@@ -47,22 +48,18 @@ impl Readers {
         })
     }
 
-    pub(in crate::db) async fn query<T: Send + 'static>(
+    pub(in crate::db) async fn run<T: Send + 'static>(
         &self,
-        reach: Reach,
-        sql: &'static str,
-        args: Vec<Arg>,
-        map: Map<T>,
-        place: Option<Place>,
-    ) -> Result<Vec<T>, DbError> {
-        can_be_sent(&args)?;
-        let alone = match reach {
+        mut read: Read<T>,
+    ) -> Result<(Vec<T>, Option<i64>), DbError> {
+        can_be_sent(&read.args)?;
+        let alone = match read.reach {
             Reach::Key => {
                 let mut patience = Patience::lasting(PATIENCE);
                 loop {
-                    match self.by_key.query(sql, args.clone(), map).await {
+                    match self.by_key.query(read.sql, read.args.clone(), read.map).await {
                         Err(error) => patience.after(error).await?,
-                        found => return found,
+                        found => return Ok((found?, None)),
                     }
                 }
             }
@@ -72,18 +69,19 @@ impl Readers {
         let (mut answer, answered) = oneshot::channel();
         // On its own: the server reads on when the client has gone, and the next on this connection would wait behind it.
         tokio::spawn(async move {
-            let read = async {
+            let found = async {
                 let _place = alone.waiting.try_acquire().map_err(|_| DbError::Busy)?;
                 let _turn = tokio::select! {
                     turn = alone.turns.acquire() => turn.map_err(|_| DbError::Busy)?,
                     // A client that went away no longer wants its answer.
                     () = answer.closed() => return Err(DbError::Busy),
                 };
-                alone.query(sql, &args, map).await
+                alone.rows_and_total(&mut read).await
             };
-            let read = read.await;
-            drop(place);
-            let _ = answer.send(read);
+            let found = found.await;
+            // Its turn is over before the client hears of it.
+            drop(read);
+            let _ = answer.send(found);
         });
         answered.await.map_err(|_| DbError::Engine("a read stopped in the middle".to_owned()))?
     }
@@ -131,6 +129,16 @@ impl Alone {
             waiting: Semaphore::new(waiting),
             turns: Semaphore::new(at_once),
         })
+    }
+
+    async fn rows_and_total<T>(&self, read: &mut Read<T>) -> Result<(Vec<T>, Option<i64>), DbError> {
+        read.turn.as_mut().map_or(Ok(()), Turn::begin)?;
+        let rows = self.query(read.sql, &read.args, read.map).await?;
+        let Some(total) = read.total.as_ref().filter(|total| total.is_needed(rows.len())) else {
+            return Ok((rows, None));
+        };
+        let counted = self.query(total.sql, &total.args, |row| row.int(0)).await?;
+        Ok((rows, Some(counted.into_iter().sum())))
     }
 
     async fn query<T>(&self, sql: &str, args: &[Arg], map: Map<T>) -> Result<Vec<T>, DbError> {

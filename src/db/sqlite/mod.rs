@@ -18,7 +18,7 @@ use rusqlite::{CachedStatement, Connection, OpenFlags, Statement};
 use self::checkpoint::Checkpointer;
 use self::files::Files;
 pub(super) use self::numbering::insert_numbered;
-pub(super) use self::readers::{Readers, STREAMS};
+pub(super) use self::readers::{Readers, SCANNERS, STREAMS};
 use super::{Arg, DbError, Map, Row};
 
 /// Where the engines truly differ.

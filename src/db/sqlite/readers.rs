@@ -12,7 +12,8 @@ use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::{open_reader, prepare, query};
-use crate::db::{Arg, DbError, Map, Reach, Row, chunks};
+use crate::db::turns::Turn;
+use crate::db::{Arg, DbError, Map, Reach, Read, Row, chunks};
 use crate::shares::Place;
 
 /// Threads for reads by key, which take microseconds, so that a few serve everybody; no more than there are cores, which
@@ -31,7 +32,7 @@ const RANGE_CACHE: usize = 16 * 1024 * 1024;
 /// Reads of a range that may wait; one more is refused at once.
 const WAITING_RANGES: usize = 512;
 /// Threads for reads that go through a whole table, so that however many search, nobody else waits behind them.
-const SCANNERS: usize = 1;
+pub(in crate::db) const SCANNERS: usize = 1;
 /// Memory for the pages that a scan meets, of which it meets most once.
 const SCAN_CACHE: usize = 4 * 1024 * 1024;
 /// Scans that may wait; one more is refused at once.
@@ -63,27 +64,26 @@ impl Readers {
         })
     }
 
-    pub(in crate::db) async fn query<T: Send + 'static>(
+    pub(in crate::db) async fn run<T: Send + 'static>(
         &self,
-        reach: Reach,
-        sql: &'static str,
-        args: Vec<Arg>,
-        map: Map<T>,
-        place: Option<Place>,
-    ) -> Result<Vec<T>, DbError> {
-        let (answer, answered) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
-            let _place = place;
-            // A client that went away no longer wants its answer.
-            if !answer.is_closed() {
-                let _ = answer.send(query(connection, sql, &args, map));
-            }
-        });
-        let lane = match reach {
+        mut read: Read<T>,
+    ) -> Result<(Vec<T>, Option<i64>), DbError> {
+        let lane = match read.reach {
             Reach::Key => &self.keys,
             Reach::Range => &self.ranges,
             Reach::Scan => &self.scans,
         };
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |connection| {
+            // A client that went away no longer wants its answer.
+            if answer.is_closed() {
+                return;
+            }
+            let found = rows_and_total(connection, &mut read);
+            // Its turn is over before the client hears of it.
+            drop(read);
+            let _ = answer.send(found);
+        });
         lane.take(job)?;
         answered.await.map_err(|_| DbError::Engine("a reader stopped in the middle of a read".to_owned()))?
     }
@@ -116,6 +116,14 @@ impl Readers {
             .map_err(|error| DbError::Engine(error.to_string()))?;
         Ok(taken)
     }
+}
+
+fn rows_and_total<T>(connection: &Connection, read: &mut Read<T>) -> Result<(Vec<T>, Option<i64>), DbError> {
+    read.turn.as_mut().map_or(Ok(()), Turn::begin)?;
+    let rows = query(connection, read.sql, &read.args, read.map)?;
+    let total = read.total.take().filter(|total| total.is_needed(rows.len()));
+    let total = total.map(|total| query(connection, total.sql, &total.args, |row| row.int(0))).transpose()?;
+    Ok((rows, total.map(|counted| counted.into_iter().sum())))
 }
 
 /// Threads that share one queue.
@@ -228,19 +236,21 @@ mod tests {
         let path = folder.path().join("a.db");
         super::super::Writer::open(&path).unwrap().close();
         let readers = Readers::start(&path).unwrap();
-        let one = "select 1";
-        let slowly = |row: &Row<'_>| {
+        let slowly: Map<i64> = |row| {
             HELD_UP.wait();
             row.int(0)
         };
-        let count = readers.query(Reach::Range, one, Vec::new(), slowly, None);
+        let read = |reach, map| {
+            readers.run(Read { reach, sql: "select 1", args: Vec::new(), map, total: None, turn: None })
+        };
+        let count = read(Reach::Range, slowly);
         let others = async {
             for reach in [Reach::Key, Reach::Scan] {
-                assert_eq!(readers.query(reach, one, Vec::new(), |row| row.int(0), None).await, Ok(vec![1]));
+                assert_eq!(read(reach, |row| row.int(0)).await, Ok((vec![1], None)));
             }
             tokio::task::spawn_blocking(|| HELD_UP.wait()).await.unwrap();
         };
         let (count, ()) = tokio::join!(count, others);
-        assert_eq!(count, Ok(vec![1]));
+        assert_eq!(count, Ok((vec![1], None)));
     }
 }

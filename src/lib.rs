@@ -2,7 +2,8 @@
 //!
 //! The house, from the street to the cellar:
 //! - [`cli`] and [`config`]: the command line and every setting;
-//! - [`app`] and [`school`]: what handlers are given, all routes, opening and closing;
+//! - [`server`] and [`state`]: opening and closing, all routes, what handlers are given;
+//! - [`pages`]: the same for people, in a browser; each page is composed of several rooms;
 //! - [`http`], the hall: the accept loop, limits, reading requests, saying results, problems, the OpenAPI document;
 //! - the rooms [`students`], [`courses`], [`enrollments`], [`batch`], [`seats`], [`events`]: what each is, what is read of it, its JSON;
 //! - [`registrar`], the heart: every change is a command, decided by a pure function, committed with its event;
@@ -11,7 +12,6 @@
 //! - [`clock`], [`metrics`], [`logging`], [`redact`]: the time, what is counted, what is written down and what must not be.
 
 pub mod adoption;
-pub mod app;
 pub mod audit;
 pub mod batch;
 pub mod cli;
@@ -22,14 +22,16 @@ pub mod db;
 pub mod enrollments;
 pub mod events;
 pub mod http;
+pub mod lists;
 pub mod logging;
 pub mod metrics;
+pub mod pages;
 pub mod redact;
 pub mod registrar;
 pub mod registration;
 pub mod sample;
-pub mod school;
 pub mod seats;
+pub mod server;
 pub mod shares;
+pub mod state;
 pub mod students;
-pub mod ui;

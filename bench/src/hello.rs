@@ -11,7 +11,7 @@ use axum::routing::get;
 use matricula::http::limits::{self, Limits};
 use matricula::http::server::Server;
 use matricula::metrics::Metrics;
-use matricula::ui::problems::page;
+use matricula::pages::kit::problems::page;
 
 const COURSES: &str = concat!(
     r#"[{"id":17,"name":"Linguistics 117","level":"undergraduate"},"#,

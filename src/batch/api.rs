@@ -1,19 +1,20 @@
 //! Many operations at once, over HTTP.
 
 use axum::extract::{DefaultBodyLimit, State};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::app::App;
-use crate::enrollments::Waitlisted;
 use crate::http::extract::{JsonArray, Parameters, Query, origin};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::limits::LARGE_BODY;
 use crate::http::problem::{Problem, Refused, RowRefused};
 use crate::http::reply::Parts;
-use crate::registrar::{Answer, CourseId, Done, Enrollment, Operation, StudentId};
+use crate::registrar::{CourseId, Operation, StudentId};
+
+use super::OperationResult;
+use crate::state::App;
 
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<App> {
@@ -37,57 +38,6 @@ async fn carry_out(
         Mode::Each => super::each(&app.registrar, operations, origin()).await?,
         Mode::All => super::all(&app.registrar, operations, origin()).await?,
     })
-}
-
-/// What one operation came to.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(example = json!({"index": 0, "status": 201, "enrollment": {"id": 1, "student_id": 4, "course_id": 7, "enrolled_at": "2026-09-01T08:00:00.000Z"}}))]
-pub struct OperationResult {
-    /// The operation's place in the request, from 0 on.
-    #[schema(minimum = 0)]
-    pub index: usize,
-    /// What it would have been answered by itself; 424 where it was not done because another one was refused.
-    #[schema(minimum = 200, maximum = 599)]
-    pub status: u16,
-    /// The new enrollment.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub enrollment: Option<Enrollment>,
-    /// The place on the waitlist instead.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub waitlisted: Option<Waitlisted>,
-    /// Why it was refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<crate::http::problem::Told>, nullable = false)]
-    pub problem: Option<serde_json::Value>,
-}
-
-impl OperationResult {
-    /// Nothing but a status.
-    #[must_use]
-    pub fn of(index: usize, status: u16) -> Self {
-        Self { index, status, enrollment: None, waitlisted: None, problem: None }
-    }
-}
-
-/// What an operation is answered.
-pub(super) fn result(index: usize, done: Done, instance: Option<&str>) -> OperationResult {
-    match done {
-        Done::Done(Answer::Enrollment(enrollment)) => {
-            OperationResult { enrollment: Some(enrollment), ..OperationResult::of(index, 201) }
-        }
-        Done::Done(Answer::Waitlisted(place)) => {
-            OperationResult { waitlisted: Some(place.into()), ..OperationResult::of(index, 202) }
-        }
-        Done::Done(_) => OperationResult::of(index, 204),
-        Done::Refused(refusal) => {
-            let problem = Problem::from(refusal);
-            let status = problem.kind().status;
-            OperationResult { problem: Some(problem.to_json(instance)), ..OperationResult::of(index, status) }
-        }
-        Done::Withheld => OperationResult::of(index, 424),
-    }
 }
 
 /// One operation.

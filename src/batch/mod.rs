@@ -5,11 +5,14 @@ pub mod api;
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _};
+use serde::Serialize;
 use tokio::sync::mpsc;
+use utoipa::ToSchema;
 
-use self::api::OperationResult;
+use crate::enrollments::Waitlisted;
+use crate::http::problem::Problem;
 use crate::http::reply::Parts;
-use crate::registrar::{Command, Done, Operation, Origin, Refusal, Registrar};
+use crate::registrar::{Answer, Command, Done, Enrollment, Operation, Origin, Refusal, Registrar};
 
 /// Operations that share a commit, where each is done for itself: few enough that others come in between.
 const PART: usize = 500;
@@ -64,5 +67,56 @@ pub async fn each(
 }
 
 fn results(first: usize, done: Vec<Done>, origin: &Origin) -> Vec<OperationResult> {
-    (first..).zip(done).map(|(index, done)| api::result(index, done, origin.request_id.as_deref())).collect()
+    (first..).zip(done).map(|(index, done)| result(index, done, origin.request_id.as_deref())).collect()
+}
+
+/// What one operation came to.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(example = json!({"index": 0, "status": 201, "enrollment": {"id": 1, "student_id": 4, "course_id": 7, "enrolled_at": "2026-09-01T08:00:00.000Z"}}))]
+pub struct OperationResult {
+    /// The operation's place in the request, from 0 on.
+    #[schema(minimum = 0)]
+    pub index: usize,
+    /// What it would have been answered by itself; 424 where it was not done because another one was refused.
+    #[schema(minimum = 200, maximum = 599)]
+    pub status: u16,
+    /// The new enrollment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub enrollment: Option<Enrollment>,
+    /// The place on the waitlist instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub waitlisted: Option<Waitlisted>,
+    /// Why it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<crate::http::problem::Told>, nullable = false)]
+    pub problem: Option<serde_json::Value>,
+}
+
+impl OperationResult {
+    /// Nothing but a status.
+    #[must_use]
+    pub fn of(index: usize, status: u16) -> Self {
+        Self { index, status, enrollment: None, waitlisted: None, problem: None }
+    }
+}
+
+/// What an operation is answered.
+fn result(index: usize, done: Done, instance: Option<&str>) -> OperationResult {
+    match done {
+        Done::Done(Answer::Enrollment(enrollment)) => {
+            OperationResult { enrollment: Some(enrollment), ..OperationResult::of(index, 201) }
+        }
+        Done::Done(Answer::Waitlisted(place)) => {
+            OperationResult { waitlisted: Some(place.into()), ..OperationResult::of(index, 202) }
+        }
+        Done::Done(_) => OperationResult::of(index, 204),
+        Done::Refused(refusal) => {
+            let problem = Problem::from(refusal);
+            let status = problem.kind().status;
+            OperationResult { problem: Some(problem.to_json(instance)), ..OperationResult::of(index, status) }
+        }
+        Done::Withheld => OperationResult::of(index, 424),
+    }
 }

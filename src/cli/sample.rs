@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::clock::Clock;
 use crate::db::Location;
 use crate::sample::{self, Size};
-use crate::school::School;
+use crate::server::School;
 
 /// How large a school.
 #[derive(Debug, Args)]

@@ -3,14 +3,14 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::app;
 use crate::clock::Clock;
 use crate::config::{ServeArgs, check_exposure, is_loopback};
 use crate::http::limits::Limits;
 use crate::http::server::{self, Bounds, Server};
 use crate::logging::{self, Log};
 use crate::metrics::Metrics;
-use crate::school::School;
+use crate::server::School;
+use crate::server::router;
 
 /// How long the Registrar may take to carry out what it has accepted, once the last request has ended.
 const LAST_COMMITS: Duration = Duration::from_secs(20);
@@ -41,7 +41,7 @@ async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &Log) ->
     };
     let metrics = Metrics::with(log.dropped());
     let school = School::open_counted(&args.database.database, clock, args.public_url, metrics).await?;
-    let router = app::router(school.app.clone(), &limits);
+    let router = router::router(school.app.clone(), &limits);
     // Whoever reads that it listens may stop it.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     writeln!(out, "matricula listens on http://{address} (API reference: http://{address}/docs/)")?;

@@ -7,14 +7,15 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::store::{self, Sort};
-use crate::app::App;
 use crate::http::conditional::{IfMatch, IfNoneMatch};
 use crate::http::extract::{Json, Named, NoQuery, Parameters, Query, from_text, origin};
 use crate::http::fields::{self, Draft, Fields};
-use crate::http::paging::{Cursor, Direction, Here, Limit, Page, Search};
+use crate::http::paging::Here;
 use crate::http::problem::{CourseNotFound, HasEnrollments, ReadOnlyField, Refused, RowRefused, Stale};
 use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Resource};
+use crate::lists::{Cursor, Direction, Limit, Page, Search};
 use crate::registrar::{Command, Course, CourseId, Refusal, Version, text};
+use crate::state::App;
 
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<App> {
@@ -43,7 +44,7 @@ async fn list(
 ) -> Result<List<Course>, Refused<()>> {
     let listing = store::list(wanted.q.as_ref(), wanted.sort, wanted.order);
     let page = Page::of(wanted.limit, wanted.after, &listing.order)?;
-    Ok(listing.read(&app.db, &page, &here).await?)
+    Ok(List::new(listing.read(&app.db, &page).await?, &here))
 }
 
 /// Read a course
@@ -110,25 +111,25 @@ impl Located for Course {
 /// A course to add.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({"name": "Algebra", "level": "undergraduate"}))]
-pub(super) struct NewCourse {
+pub(crate) struct NewCourse {
     /// Trimmed; no control characters.
     #[schema(min_length = 1, max_length = 255)]
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Trimmed; no control characters.
     #[schema(min_length = 1, max_length = 255)]
-    pub(super) level: String,
+    pub(crate) level: String,
 }
 
 /// What to change of a course.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({"level": "graduate"}))]
-pub(super) struct CourseChange {
+pub(crate) struct CourseChange {
     /// Trimmed; no control characters.
     #[schema(min_length = 1, max_length = 255, nullable = false)]
-    pub(super) name: Option<String>,
+    pub(crate) name: Option<String>,
     /// Trimmed; no control characters.
     #[schema(min_length = 1, max_length = 255, nullable = false)]
-    pub(super) level: Option<String>,
+    pub(crate) level: Option<String>,
 }
 
 impl Draft for NewCourse {

@@ -1,5 +1,4 @@
 //! Courses: a name and a level, in the school's own words.
 
 pub mod api;
-pub mod pages;
 pub mod store;

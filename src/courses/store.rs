@@ -1,7 +1,7 @@
 //! What is read of courses.
 
 use crate::db::{Db, DbError, Reach, Row, folded};
-use crate::http::paging::{Direction, Listed, Listing, Search, Sorted};
+use crate::lists::{Direction, Listed, Listing, Search, Sorted};
 use crate::registrar::{Course, CourseId, SeatCount};
 use crate::seats::store::FEW;
 

@@ -7,20 +7,21 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{RosterEntry, Waitlisted, store};
-use crate::app::App;
 use crate::courses::store::find as find_course;
-use crate::events::pages::About;
+use crate::events::About;
 use crate::events::store as events;
 use crate::http::extract::{Json, Named, NoQuery, Parameters, Query, Time, from_text, origin};
 use crate::http::fields::{self, Draft, Fields};
-use crate::http::paging::{Cursor, Here, Limit, Page};
+use crate::http::paging::Here;
 use crate::http::problem::{
     AlreadyEnrolled, AlreadyWaitlisted, CourseFull, CourseNotFound, EnrollmentNotFound, Refused,
     RegistrationClosed, RegistrationNotOpen, RowRefused, StudentNotFound, WaitlistFull,
 };
 use crate::http::reply::{Admitted, Ensured, Found, List, Located, NoContent, Resource};
+use crate::lists::{Cursor, Limit, Page};
 use crate::registrar::{Admission, Command, Course, CourseId, Enrollment, Refusal, Role, StudentId};
 use crate::seats::store::place;
+use crate::state::App;
 use crate::students::store::find as find_student;
 
 /// The routes of this room.
@@ -65,11 +66,11 @@ async fn courses(
         Some(time) => store::courses_of_at(id, time, events::beginning(&app.db, About::Student(id)).await?),
     };
     let page = Page::of(wanted.limit, wanted.after, &listing.order)?;
-    let list = listing.read(&app.db, &page, &here).await?;
+    let list = listing.read(&app.db, &page).await?;
     if list.rows.is_empty() && !(time.is_some() && store::log_knows_student(&app.db, id).await?) {
         find_student(&app.db, id).await?.ok_or(Refusal::StudentNotFound(id))?;
     }
-    Ok(list)
+    Ok(List::new(list, &here))
 }
 
 /// Enroll a student in a course, unless it is done already
@@ -140,11 +141,11 @@ async fn roster(
         Some(time) => store::roster_of_at(id, time, events::beginning(&app.db, About::Course(id)).await?),
     };
     let page = Page::of(wanted.limit, wanted.after, &listing.order)?;
-    let list = listing.read(&app.db, &page, &here).await?;
+    let list = listing.read(&app.db, &page).await?;
     if list.rows.is_empty() && !(time.is_some() && store::log_knows_course(&app.db, id).await?) {
         find_course(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?;
     }
-    Ok(list)
+    Ok(List::new(list, &here))
 }
 
 /// Why a student neither takes a course afterwards nor waits for it.
@@ -182,10 +183,10 @@ impl Located for Enrollment {
 /// The course to enroll in.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({"course_id": 7}))]
-pub(super) struct NewEnrollment {
+pub(crate) struct NewEnrollment {
     /// The course's id.
     #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
-    pub(super) course_id: CourseId,
+    pub(crate) course_id: CourseId,
 }
 
 impl Draft for NewEnrollment {

@@ -1,7 +1,6 @@
 //! Enrollments: which student takes which course.
 
 pub mod api;
-pub mod pages;
 pub mod store;
 
 use serde::Serialize;

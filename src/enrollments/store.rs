@@ -4,7 +4,7 @@ use super::RosterEntry;
 use crate::db::{Db, DbError, Reach, Row};
 use crate::events::store::{same_course, same_student};
 use crate::http::extract::Time;
-use crate::http::paging::{ArgsAfter, Listed, Listing, ShortListing};
+use crate::lists::{ArgsAfter, Listed, Listing, ShortListing};
 use crate::registrar::{Course, CourseId, Enrollment, StudentId, enrollment};
 
 /// The enrollment of a student in a course.

@@ -16,15 +16,15 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::feed::Filter;
-use super::{LogEntry, TYPES, store};
-use crate::app::App;
+use super::{Filter, LogEntry, TYPES, store};
 use crate::http::extract::{Parameters, Query, from_text};
 use crate::http::fields::invalid;
-use crate::http::paging::{Cursor, Here, Limit, PLAIN, Page};
+use crate::http::paging::Here;
 use crate::http::problem::{Problem, Refused};
-use crate::http::reply::{EventStream, ListOrStream};
+use crate::http::reply::{EventStream, List, ListOrStream};
+use crate::lists::{Cursor, Limit, PLAIN, Page};
 use crate::registrar::{CourseId, MAX_ID, StudentId};
+use crate::state::App;
 
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<App> {
@@ -56,7 +56,7 @@ async fn list(
         total: wanted.total.map(|Number(total)| total),
     });
     let page = Page::of(wanted.limit, after, PLAIN)?;
-    Ok(ListOrStream::List(store::list(&filter).read(&app.db, &page, &here).await?))
+    Ok(ListOrStream::List(List::new(store::list(&filter).read(&app.db, &page).await?, &here)))
 }
 
 /// That the client wants the log as it grows, and the last `seq` that it was told before it was cut off.

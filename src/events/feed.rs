@@ -14,9 +14,8 @@ use futures_util::{Stream, stream};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use super::{LogEntry, store};
+use super::{Filter, LogEntry, store};
 use crate::db::{Db, DbError};
-use crate::registrar::{CourseId, StudentId};
 
 /// Who may listen at once: of the connections that the server takes, enough are left for those who ask.
 const LISTENERS: usize = 8000;
@@ -30,25 +29,6 @@ const OTHERS: Duration = Duration::from_millis(100);
 const BACK_OFF: Duration = Duration::from_secs(1);
 /// How often a listener to whom nothing happens is told so: whoever stands between may end a silent connection.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-
-/// Which entries a listener wants.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// About this student.
-    pub student_id: Option<StudentId>,
-    /// About this course.
-    pub course_id: Option<CourseId>,
-    /// Of this type.
-    pub kind: Option<&'static str>,
-}
-
-impl Filter {
-    fn takes(&self, entry: &LogEntry) -> bool {
-        self.student_id.is_none_or(|id| entry.student_id == Some(id))
-            && self.course_id.is_none_or(|id| entry.course_id == Some(id))
-            && self.kind.is_none_or(|kind| entry.r#type == kind)
-    }
-}
 
 /// The log as it grows. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -2,10 +2,10 @@
 
 pub mod api;
 pub mod feed;
-pub mod pages;
 pub mod store;
 
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::registrar::{CourseId, EnrollmentId, StudentId};
@@ -57,5 +57,56 @@ pub struct LogEntry {
     pub request_id: Option<String>,
     /// More of it: the names of the fields that an update changed, the limits that were set.
     #[schema(value_type = Object)]
-    pub data: serde_json::Value,
+    pub data: Value,
+}
+
+/// What a history is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// A student's.
+    Student(StudentId),
+    /// A course's.
+    Course(CourseId),
+}
+
+/// An entry of the log with the names of the student and the course.
+#[derive(Debug)]
+pub struct Happening {
+    /// Its place in the log.
+    pub seq: i64,
+    /// When, as stored.
+    pub at: String,
+    /// What happened.
+    pub r#type: String,
+    /// To which student.
+    pub student: Option<StudentId>,
+    /// What the student is called now; `None` once the student is deleted.
+    pub student_name: Option<String>,
+    /// To which course.
+    pub course: Option<CourseId>,
+    /// What the course is called now; `None` once the course is deleted.
+    pub course_name: Option<String>,
+    /// More of it.
+    pub data: Value,
+}
+
+/// Which entries of the log are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// About this student.
+    pub student_id: Option<StudentId>,
+    /// About this course.
+    pub course_id: Option<CourseId>,
+    /// Of this type.
+    pub kind: Option<&'static str>,
+}
+
+impl Filter {
+    /// Whether this entry is wanted.
+    #[must_use]
+    pub fn takes(&self, entry: &LogEntry) -> bool {
+        self.student_id.is_none_or(|id| entry.student_id == Some(id))
+            && self.course_id.is_none_or(|id| entry.course_id == Some(id))
+            && self.kind.is_none_or(|kind| entry.r#type == kind)
+    }
 }

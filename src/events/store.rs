@@ -1,10 +1,8 @@
 //! What is read of the log.
 
-use super::LogEntry;
-use super::feed::Filter;
-use super::pages::{About, Told};
+use super::{About, Filter, Happening, LogEntry};
 use crate::db::{Arg, Db, DbError, Reach, Row};
-use crate::http::paging::{Cursor, Listed, Listing, PLAIN};
+use crate::lists::{Cursor, Listed, Listing, PLAIN};
 
 /// The entries that match, in order.
 #[must_use]
@@ -54,13 +52,13 @@ fn reach(filter: &Filter) -> Reach {
 ///
 /// # Errors
 /// What the engine said.
-pub async fn latest(db: &Db, about: About, before: i64, most: i64) -> Result<Vec<Told>, DbError> {
+pub async fn latest(db: &Db, about: About, before: i64, most: i64) -> Result<Vec<Happening>, DbError> {
     let after = beginning(db, about).await?;
     let (sql, id) = match about {
-        About::Student(id) => (told_of!("student_id"), id.0),
-        About::Course(id) => (told_of!("course_id"), id.0),
+        About::Student(id) => (happening_of!("student_id"), id.0),
+        About::Course(id) => (happening_of!("course_id"), id.0),
     };
-    db.query(sql, [id.into(), after.into(), before.into(), most.into()], told).await
+    db.query(sql, [id.into(), after.into(), before.into(), most.into()], happening).await
 }
 
 /// The `seq` after which the log speaks of the student or the course that has this id now, or had it last: where another
@@ -177,7 +175,7 @@ macro_rules! same_course {
 }
 pub(crate) use same_course;
 
-macro_rules! told_of {
+macro_rules! happening_of {
     ($of:literal) => {
         concat!(
             "select e.seq, e.at, e.type, e.student_id, cast(s.name as text), e.course_id, cast(c.name as text), e.data from (\
@@ -192,10 +190,10 @@ macro_rules! told_of {
         )
     };
 }
-use told_of;
+use happening_of;
 
-fn told(row: &Row<'_>) -> Result<Told, DbError> {
-    Ok(Told {
+fn happening(row: &Row<'_>) -> Result<Happening, DbError> {
+    Ok(Happening {
         seq: row.int(0)?,
         at: row.text(1)?,
         r#type: row.text(2)?,

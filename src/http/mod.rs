@@ -5,7 +5,6 @@ pub mod beside;
 mod body;
 pub mod conditional;
 pub mod connections;
-pub mod cursor;
 mod document;
 pub mod echo;
 pub mod extract;

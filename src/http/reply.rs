@@ -10,7 +10,9 @@ use futures_util::{StreamExt, stream};
 use serde::Serialize;
 
 use super::conditional::{IfNoneMatch, etag};
+use super::paging::Here;
 use crate::db::DbError;
+use crate::lists::ListPart;
 use crate::registrar::Version;
 
 /// Rows that match, before paging.
@@ -76,14 +78,19 @@ pub struct NoContent;
 
 /// 200 and an array, with `X-Total-Count` and, while there is more, `Link`.
 pub struct List<T> {
-    /// Rows that match, before paging.
-    pub total: i64,
-    /// Where the next page is.
-    pub next: Option<String>,
-    /// The first rows; all of them, unless `rest` has more.
-    pub rows: Vec<T>,
-    /// What comes after the first rows, as it is read.
-    pub rest: Option<BoxStream<'static, Result<Vec<T>, DbError>>>,
+    total: i64,
+    next: Option<String>,
+    rows: Vec<T>,
+    rest: Option<BoxStream<'static, Result<Vec<T>, DbError>>>,
+}
+
+impl<T> List<T> {
+    /// The answer to the request for `here`.
+    #[must_use]
+    pub fn new(part: ListPart<T>, here: &Here) -> Self {
+        let ListPart { total, next, rows, rest } = part;
+        Self { total, next: next.map(|next| here.after(&next)), rows, rest }
+    }
 }
 
 impl<T: Resource> IntoResponse for Found<T> {
@@ -140,13 +147,14 @@ impl IntoResponse for NoContent {
 
 impl<T: Serialize + Send + 'static> IntoResponse for List<T> {
     fn into_response(self) -> Response {
-        let body = match self.rest {
-            None => Body::from(array(&self.rows)),
-            Some(rest) => streamed(&self.rows, rest),
+        let Self { total, next, rows, rest } = self;
+        let body = match rest {
+            None => Body::from(array(&rows)),
+            Some(rest) => streamed(&rows, rest),
         };
         let mut response = (StatusCode::OK, [(CONTENT_TYPE, JSON)], body).into_response();
-        response.headers_mut().insert(X_TOTAL_COUNT, HeaderValue::from(self.total));
-        if let Some(next) = self.next
+        response.headers_mut().insert(X_TOTAL_COUNT, HeaderValue::from(total));
+        if let Some(next) = next
             && let Ok(link) = HeaderValue::from_str(&format!("<{next}>; rel=\"next\""))
         {
             response.headers_mut().insert(LINK, link);

@@ -1,7 +1,6 @@
 //! Registration as it happens: how full every course is, how much is asked, what is refused.
 
 mod board;
-pub mod pages;
 pub mod store;
 
 pub use self::board::{Board, Pulse};

@@ -1,7 +1,5 @@
 //! A school made up: to look at, to learn with, to measure on. It is added through the same commands as any other.
 
-pub mod pages;
-
 use std::collections::HashSet;
 
 use fastrand::Rng;

@@ -7,14 +7,15 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{WaitlistEntry, store};
-use crate::app::App;
 use crate::courses::store::find as find_course;
 use crate::http::extract::{Json, Named, NoQuery, Query, origin};
 use crate::http::fields::{self, Draft, Fields};
-use crate::http::paging::{Here, Page, Part};
+use crate::http::paging::{Here, Part};
 use crate::http::problem::{CourseNotFound, Refused, RowRefused};
 use crate::http::reply::{Found, List, NoContent, Resource};
+use crate::lists::Page;
 use crate::registrar::{Command, CourseId, Limits, MOST_SEATS, Refusal, Seats};
+use crate::state::App;
 
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<App> {
@@ -76,11 +77,11 @@ async fn waitlist(
     let id = course.found()?;
     let listing = store::waitlist_of(id);
     let page = Page::of(wanted.limit, wanted.after, &listing.order)?;
-    let list = listing.read(&app.db, &page, &here).await?;
+    let list = listing.read(&app.db, &page).await?;
     if list.rows.is_empty() {
         find_course(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?;
     }
-    Ok(list)
+    Ok(List::new(list, &here))
 }
 
 impl Resource for Seats {}
@@ -88,19 +89,19 @@ impl Resource for Seats {}
 /// The limits of a course. Those that are left out do not limit.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({"capacity": 30, "waitlist_capacity": 10, "opens_at": "2026-09-01T08:00:00Z", "closes_at": null}))]
-pub(super) struct NewSeats {
+pub(crate) struct NewSeats {
     /// Seats; null is as many as come.
     #[schema(required, minimum = 0, maximum = 1_000_000)]
-    pub(super) capacity: Option<i64>,
+    pub(crate) capacity: Option<i64>,
     /// Places on the waitlist; 0 is no waitlist.
     #[schema(minimum = 0, maximum = 1_000_000, nullable = false)]
-    pub(super) waitlist_capacity: Option<i64>,
+    pub(crate) waitlist_capacity: Option<i64>,
     /// From when on students enroll and drop (RFC 3339); null is always.
     #[schema(format = DateTime)]
-    pub(super) opens_at: Option<String>,
+    pub(crate) opens_at: Option<String>,
     /// From when on they do not any more; null is never.
     #[schema(format = DateTime)]
-    pub(super) closes_at: Option<String>,
+    pub(crate) closes_at: Option<String>,
 }
 
 impl Draft for NewSeats {

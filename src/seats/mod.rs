@@ -1,7 +1,6 @@
 //! Seats: how many students a course takes, who waits for one, and when registration is open.
 
 pub mod api;
-pub mod pages;
 pub mod store;
 
 use serde::Serialize;

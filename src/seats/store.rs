@@ -2,7 +2,7 @@
 
 use super::WaitlistEntry;
 use crate::db::{Arg, Db, DbError, Reach, Row};
-use crate::http::paging::{Cursor, Listed, Listing};
+use crate::lists::{Cursor, Listed, Listing};
 use crate::registrar::{CourseId, Limits, MOST_SEATS, Place, Seats, StudentId, limits};
 
 /// Students of a course that are counted among the reads by key; whoever asks how full a larger one is must not hold up

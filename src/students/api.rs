@@ -7,14 +7,15 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::store::{self, Sort};
-use crate::app::App;
 use crate::http::conditional::{IfMatch, IfNoneMatch};
 use crate::http::extract::{Json, Named, NoQuery, Parameters, Query, from_text, origin};
 use crate::http::fields::{self, Draft, Fields};
-use crate::http::paging::{Cursor, Direction, Here, Limit, Page, Search};
+use crate::http::paging::Here;
 use crate::http::problem::{HasEnrollments, ReadOnlyField, Refused, RowRefused, Stale, StudentNotFound};
 use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Resource};
+use crate::lists::{Cursor, Direction, Limit, Page, Search};
 use crate::registrar::{Command, Refusal, Student, StudentId, Version, text};
+use crate::state::App;
 use crate::students::email;
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<App> {
@@ -43,7 +44,7 @@ async fn list(
 ) -> Result<List<Student>, Refused<()>> {
     let listing = store::list(wanted.q.as_ref(), wanted.sort, wanted.order);
     let page = Page::of(wanted.limit, wanted.after, &listing.order)?;
-    Ok(listing.read(&app.db, &page, &here).await?)
+    Ok(List::new(listing.read(&app.db, &page).await?, &here))
 }
 
 /// Read a student
@@ -106,25 +107,25 @@ impl Located for Student {
 /// A student to add.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({"name": "Zoë Martin", "email": "zoe@example.edu"}))]
-pub(super) struct NewStudent {
+pub(crate) struct NewStudent {
     /// Trimmed; no control characters.
     #[schema(min_length = 1, max_length = 255)]
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Trimmed; no control characters.
     #[schema(min_length = 1, max_length = 255, format = Email)]
-    pub(super) email: String,
+    pub(crate) email: String,
 }
 
 /// What to change of a student.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({"email": "zoe.martin@example.edu"}))]
-pub(super) struct StudentChange {
+pub(crate) struct StudentChange {
     /// Trimmed; no control characters.
     #[schema(min_length = 1, max_length = 255, nullable = false)]
-    pub(super) name: Option<String>,
+    pub(crate) name: Option<String>,
     /// Trimmed; no control characters.
     #[schema(min_length = 1, max_length = 255, nullable = false, format = Email)]
-    pub(super) email: Option<String>,
+    pub(crate) email: Option<String>,
 }
 
 impl Draft for NewStudent {

@@ -4,7 +4,7 @@ use memchr::memmem;
 
 use super::store::{self, Sort};
 use crate::db::DbError;
-use crate::http::paging::{Cursor, Direction};
+use crate::lists::{Cursor, Direction};
 use crate::registrar::{Student, StudentId};
 
 /// Stands between texts, and for those who are gone. Nobody can search for it.

@@ -2,7 +2,6 @@
 
 pub mod api;
 mod index;
-pub mod pages;
 mod roll;
 pub mod store;
 

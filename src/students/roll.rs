@@ -10,8 +10,7 @@ use tokio::sync::{Mutex, Semaphore};
 use super::index::Index;
 use super::store::{self, Sort};
 use crate::db::{Db, DbError};
-use crate::http::paging::{Direction, Here, Page, Search};
-use crate::http::reply::List;
+use crate::lists::{Direction, ListPart, Page, Search};
 use crate::registrar::Student;
 
 /// How long what was read is taken for what is there: another program may have written to the table, of which the log knows
@@ -62,8 +61,7 @@ impl Roll {
         sort: Sort,
         direction: Direction,
         page: &Page,
-        here: &Here,
-    ) -> Result<List<Student>, DbError> {
+    ) -> Result<ListPart<Student>, DbError> {
         // Reading takes a while: who goes on typing must not have it begun anew with each letter.
         let roll = self.clone();
         let index = tokio::spawn(async move { roll.now().await });
@@ -79,7 +77,7 @@ impl Roll {
         let rows = store::those(&self.db, &found.ids).await?;
         let mut rows: BTreeMap<_, _> = rows.into_iter().map(|student| (student.id, student)).collect();
         let rows = found.ids.iter().filter_map(|id| rows.remove(id)).collect();
-        Ok(List { total: found.total, next: found.next.map(|last| here.after(&last)), rows, rest: None })
+        Ok(ListPart { total: found.total, next: found.next, rows, rest: None })
     }
 
     async fn now(&self) -> Result<Arc<Index>, DbError> {
@@ -168,7 +166,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::db::Location;
-    use crate::school::School;
+    use crate::server::School;
 
     #[tokio::test]
     async fn what_another_program_writes_is_seen_after_ten_seconds_and_nobody_waits_for_it() {

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::db::{Arg, Db, DbError, Reach, Row, folded};
-use crate::http::paging::{Direction, Listed, Listing, Search, Sorted};
+use crate::lists::{Direction, Listed, Listing, Search, Sorted};
 use crate::registrar::{Student, StudentId};
 
 /// What the list can be sorted by.

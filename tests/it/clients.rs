@@ -52,7 +52,7 @@ async fn schemathesis(phases: &[&str], least: u64) {
     passes(&output);
     let said = String::from_utf8_lossy(&output.stdout);
     let selected = said.lines().find_map(|line| line.trim().strip_prefix("Selected: ")).unwrap_or_default();
-    let document = serde_json::to_value(matricula::app::document()).unwrap();
+    let document = serde_json::to_value(matricula::server::router::document()).unwrap();
     let paths = document["paths"].as_object().unwrap();
     let operations: usize = paths.values().map(|path| path.as_object().unwrap().len()).sum();
     assert_eq!(selected, format!("{operations}/{operations}"), "some operations were not asked for:\n{said}");

@@ -93,7 +93,7 @@ async fn servers_of_one_database_go_by_its_clock_postgres_only() {
              as $$ select pg_catalog.clock_timestamp() + interval '1 hour' $$;",
     )
     .unwrap();
-    let school = matricula::school::School::open(database.location(), Clock::Wall, None).await.unwrap();
+    let school = matricula::server::School::open(database.location(), Clock::Wall, None).await.unwrap();
     let command = Command::Enroll { student_id: StudentId(1), course_id: CourseId(1) };
     let admission = school.app.registrar.submit::<Admission>(command, Origin::default()).await;
     assert!(matches!(admission, Ok(Admission::Enrolled(_))), "{admission:?}");

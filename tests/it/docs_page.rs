@@ -4,7 +4,7 @@ use crate::school::{Browser, School};
 
 #[tokio::test]
 async fn the_reference_shows_every_room_of_the_document_and_asks_nobody_else() {
-    let document = serde_json::to_value(matricula::app::document()).unwrap();
+    let document = serde_json::to_value(matricula::server::router::document()).unwrap();
     let school = School::open().await;
     let browser = Browser::open(&school).await;
     browser.goto("/docs/").await;

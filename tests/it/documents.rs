@@ -79,7 +79,7 @@ fn the_readme_walks_through_every_endpoint_of_the_association() {
     let examples = examples();
     assert!(examples.len() >= 38, "only {} examples were found", examples.len());
     let asked: Vec<_> = examples.iter().filter_map(|example| request(&example.command.text)).collect();
-    let document = serde_json::to_value(matricula::app::document()).unwrap();
+    let document = serde_json::to_value(matricula::server::router::document()).unwrap();
     let mut endpoints = 0;
     for (template, operations) in document["paths"].as_object().unwrap() {
         let path =

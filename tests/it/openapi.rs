@@ -26,7 +26,7 @@ async fn document() -> Value {
 #[tokio::test]
 async fn the_document_is_the_one_that_was_agreed_on() {
     let document = document().await;
-    assert_eq!(document, serde_json::to_value(matricula::app::document()).unwrap());
+    assert_eq!(document, serde_json::to_value(matricula::server::router::document()).unwrap());
     insta::with_settings!({ sort_maps => true, prepend_module_to_snapshot => false, omit_expression => true }, {
         insta::assert_json_snapshot!("openapi", document);
     });

@@ -137,7 +137,7 @@ proptest! {
             let database = Database::new();
             let clock = Hand::default();
             clock.set(FIRST_DAY.parse().unwrap());
-            let school = matricula::school::School::open(database.location(), Clock::Hand(clock), None).await.unwrap();
+            let school = matricula::server::School::open(database.location(), Clock::Hand(clock), None).await.unwrap();
 
             // What can be asked at once is: the Registrar is free to share commits among them as it likes. Only
             // what is about a new row waits until its asker has been told of it.

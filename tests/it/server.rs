@@ -47,7 +47,7 @@ async fn served(limits: Limits, bounds: Bounds) -> Served {
             }),
         );
     let metrics = Metrics::default();
-    let router = limits::apply(router, &limits, &metrics, matricula::ui::problems::page);
+    let router = limits::apply(router, &limits, &metrics, matricula::pages::kit::problems::page);
     let addresses = server::resolve("127.0.0.1:0").await.unwrap();
     let server = Server::bind(&addresses).await.unwrap().with_bounds(bounds);
     let address = server.local_addr();

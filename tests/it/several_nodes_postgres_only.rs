@@ -57,7 +57,7 @@ const OURS: [&str; 10] = [
 ];
 
 async fn refusal(database: &Database) -> String {
-    let served = matricula::school::School::open(database.location(), Clock::Wall, None).await.unwrap_err();
+    let served = matricula::server::School::open(database.location(), Clock::Wall, None).await.unwrap_err();
     let migrated = adoption::migrate(database.location(), &Clock::Wall).await.unwrap_err();
     let looked_at = adoption::dry_run(database.location(), &Clock::Wall).await.unwrap_err();
     assert_eq!(format!("{served:#}"), migrated.to_string());

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Reply;
 
 static DOCUMENT: LazyLock<Value> =
-    LazyLock::new(|| serde_json::to_value(matricula::app::document()).unwrap());
+    LazyLock::new(|| serde_json::to_value(matricula::server::router::document()).unwrap());
 
 #[track_caller]
 pub(super) fn hold(method: &str, path: &str, reply: &Reply) {

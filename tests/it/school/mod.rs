@@ -81,7 +81,7 @@ impl School {
     async fn open_in(database: Database, limits: Limits, bounds: Bounds) -> Self {
         let clock = Hand::default();
         clock.set(FIRST_DAY.parse().unwrap());
-        let school = matricula::school::School::open(
+        let school = matricula::server::School::open(
             database.location(),
             Clock::Hand(clock.clone()),
             limits.public_url.clone(),
@@ -91,7 +91,7 @@ impl School {
         let server = Server::bind(&[([127, 0, 0, 1], 0).into()]).await.unwrap().with_bounds(bounds);
         let address = server.local_addr();
         let registrar = school.app.registrar.clone();
-        let router = matricula::app::router(school.app.clone(), &limits);
+        let router = matricula::server::router::router(school.app.clone(), &limits);
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(async move {
             let stop = async {

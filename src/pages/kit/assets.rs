@@ -27,7 +27,7 @@ macro_rules! assets {
     ($($(#[$doc:meta])* $id:ident = $stem:literal . $extension:literal, $media_type:literal, [$($file:literal),+];)*) => {
         $($(#[$doc])* pub static $id: Asset = Asset {
             media_type: $media_type,
-            content: LazyLock::new(|| joined(&[$(include_bytes!(concat!("../../static/", $file)).as_slice()),+])),
+            content: LazyLock::new(|| joined(&[$(include_bytes!(concat!("../../../static/", $file)).as_slice()),+])),
             path: LazyLock::new(|| path_of($stem, &$id.content, $extension)),
         };)*
         static ALL: &[&Asset] = &[$(&$id),*];

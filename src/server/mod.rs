@@ -1,4 +1,6 @@
-//! A school that is open: its database migrated, its Registrar at work.
+//! A school that is open: its database migrated, its Registrar at work, its routes.
+
+pub mod router;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -6,7 +8,6 @@ use std::thread::JoinHandle;
 use anyhow::Context;
 
 use crate::adoption;
-use crate::app::{App, Parts};
 use crate::clock::Clock;
 use crate::config::PublicUrl;
 use crate::db::{Db, Location, Writer};
@@ -15,6 +16,7 @@ use crate::http::paging::LinkBase;
 use crate::metrics::Metrics;
 use crate::registrar::{Registrar, sweeper};
 use crate::registration::Board;
+use crate::state::{App, Parts};
 use crate::students::Roll;
 
 /// A school that is open.

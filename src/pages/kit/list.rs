@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 
 use crate::http::extract::{Parameters, from_text};
 use crate::http::fields::invalid;
-use crate::http::paging::{Cursor, Direction, Search};
 use crate::http::problem::Problem;
+use crate::lists::{Cursor, Direction, Search};
 
 /// Which part of a list, in what order.
 #[derive(Debug, Default, Deserialize)]

@@ -8,19 +8,19 @@ use axum::response::Redirect;
 use axum::routing::post;
 use indicatif::ProgressBar;
 
-use super::Size;
-use crate::app::App;
+use super::kit::Form;
+use super::kit::form::Nothing;
 use crate::courses::store as courses;
 use crate::http::extract::{NoQuery, origin};
-use crate::http::paging::{Direction, Here, Limit, Page};
 use crate::http::problem::Problem;
+use crate::lists::{Direction, Limit, Page};
 use crate::registrar::{
     Admission, Command, Course, Key, Limits, Origin, Refusal, Registrar, Seats, StudentId,
 };
 use crate::registration::store::courses as counted;
+use crate::sample::{self, Size};
+use crate::state::App;
 use crate::students::store as students;
-use crate::ui::Form;
-use crate::ui::form::Nothing;
 
 /// Small enough to be there at once, large enough to be looked at.
 const SIZE: Size = Size { students: 500, courses: 40, seed: 1 };
@@ -28,19 +28,19 @@ const SIZE: Size = Size { students: 500, courses: 40, seed: 1 };
 /// Students who want a seat in a course that is full.
 const EAGER: usize = 5;
 
-/// The pages of this room.
-pub fn pages() -> Router<App> {
+/// The routes of these pages.
+pub(super) fn routes() -> Router<App> {
     Router::new().route("/sample", post(add))
 }
 
-async fn add(State(app): State<App>, _: NoQuery, here: Here, _: Form<Nothing>) -> Result<Redirect, Problem> {
+async fn add(State(app): State<App>, _: NoQuery, _: Form<Nothing>) -> Result<Redirect, Problem> {
     // A browser gives the first of two clicks up; half a school would then be all that there ever is.
-    let filled = tokio::spawn(fill(app, here, origin())).await;
+    let filled = tokio::spawn(fill(app, origin())).await;
     filled.map_err(|_| Problem::internal())??;
     Ok(Redirect::to("/courses"))
 }
 
-async fn fill(app: App, here: Here, origin: Origin) -> Result<(), Problem> {
+async fn fill(app: App, origin: Origin) -> Result<(), Problem> {
     // The second click waits, and finds the school filled. No client can send this key: it has a space.
     let key = Key::new("the sample".to_owned(), 0, String::new());
     let _held = loop {
@@ -50,13 +50,13 @@ async fn fill(app: App, here: Here, origin: Origin) -> Result<(), Problem> {
         }
     };
     let first = Page::first(Limit::TO_READ);
-    let students = || students::list(None, students::Sort::Id, Direction::Asc).read(&app.db, &first, &here);
-    let courses = courses::list(None, courses::Sort::Id, Direction::Asc).read(&app.db, &first, &here).await?;
+    let students = || students::list(None, students::Sort::Id, Direction::Asc).read(&app.db, &first);
+    let courses = courses::list(None, courses::Sort::Id, Direction::Asc).read(&app.db, &first).await?;
     // A school that is not empty has something to show already, and would be mixed up with the sample.
     if courses.total + students().await?.total > 0 {
         return Ok(());
     }
-    super::add(SIZE, &app.registrar, &ProgressBar::hidden()).await?;
+    sample::add(SIZE, &app.registrar, &ProgressBar::hidden()).await?;
     let eager: Vec<_> = students().await?.rows.iter().map(|student| student.id).collect();
     for (course, eager) in counted(&app.db).await?.1.iter().zip(eager.chunks(EAGER).cycle()) {
         limit(&app.registrar, course, eager, &origin).await?;

@@ -2,53 +2,24 @@
 
 use serde_json::Value;
 
-use super::store;
+use super::seats_form::told;
 use crate::db::{Db, DbError};
-use crate::registrar::{CourseId, MAX_ID, StudentId};
-use crate::seats::pages::told;
+use crate::events::{About, Happening, store};
+
+use crate::registrar::MAX_ID;
 
 /// Entries that are shown at a time.
 const SHOWN: i64 = 20;
 
-/// Whose history.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum About {
-    /// A student's.
-    Student(StudentId),
-    /// A course's.
-    Course(CourseId),
-}
-
 /// What happened to a student or a course, the last first.
 #[derive(Debug)]
-pub struct History {
+pub(super) struct History {
     /// The entries that are shown.
-    pub entries: Vec<Told>,
+    pub entries: Vec<Happening>,
     /// Before which `seq` there is more.
     pub earlier: Option<i64>,
     /// Whether these are not the latest.
     pub is_past: bool,
-}
-
-/// An entry of the log, with the names that go with it.
-#[derive(Debug)]
-pub struct Told {
-    /// Its place in the log.
-    pub seq: i64,
-    /// When, as stored.
-    pub at: String,
-    /// What happened.
-    pub r#type: String,
-    /// To which student.
-    pub student: Option<StudentId>,
-    /// What the student is called now; nothing once the student is deleted.
-    pub student_name: Option<String>,
-    /// To which course.
-    pub course: Option<CourseId>,
-    /// What the course is called now; nothing once the course is deleted.
-    pub course_name: Option<String>,
-    /// More of it.
-    pub data: Value,
 }
 
 impl History {
@@ -56,7 +27,7 @@ impl History {
     ///
     /// # Errors
     /// What the engine said.
-    pub async fn of(db: &Db, about: About, before: Option<i64>) -> Result<Self, DbError> {
+    pub(super) async fn of(db: &Db, about: About, before: Option<i64>) -> Result<Self, DbError> {
         let mut entries = store::latest(db, about, before.unwrap_or(MAX_ID), SHOWN + 1).await?;
         let shown = usize::try_from(SHOWN).unwrap_or(usize::MAX);
         let has_more = entries.len() > shown;
@@ -66,10 +37,10 @@ impl History {
     }
 }
 
-impl Told {
+impl Happening {
     /// What happened, after the name of the student.
     #[must_use]
-    pub fn of_student(&self) -> String {
+    pub(super) fn of_student(&self) -> String {
         match self.r#type.as_str() {
             "student.created" => "was added".to_owned(),
             "student.updated" => format!("was changed: {}", self.changed()),
@@ -86,7 +57,7 @@ impl Told {
 
     /// What happened, after the name of the student or, where it is about none, of the course.
     #[must_use]
-    pub fn of_course(&self) -> String {
+    pub(super) fn of_course(&self) -> String {
         match self.r#type.as_str() {
             "course.created" => "The course was added".to_owned(),
             "course.updated" => format!("The course was changed: {}", self.changed()),
@@ -105,13 +76,13 @@ impl Told {
 
     /// What the student is called, also one who is deleted.
     #[must_use]
-    pub fn student_called(&self) -> String {
+    pub(super) fn student_called(&self) -> String {
         called("student", self.student.map(i64::from), self.student_name.as_deref())
     }
 
     /// What the course is called, also one that is deleted.
     #[must_use]
-    pub fn course_called(&self) -> String {
+    pub(super) fn course_called(&self) -> String {
         called("course", self.course.map(i64::from), self.course_name.as_deref())
     }
 

@@ -7,27 +7,28 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use serde::Deserialize;
 
-use super::api::{NewStudent, StudentChange};
-use super::store::{self, Sort};
-use crate::app::App;
-use crate::courses::store as courses;
-use crate::enrollments::store as enrollments;
-use crate::events::pages::{About, History};
-use crate::http::extract::{Named, NoQuery, Parameters, Query, from_text};
-use crate::http::paging::{Direction, Here, Limit, Page};
-use crate::http::problem::Problem;
-use crate::http::reply::List;
-use crate::registrar::{Command, Course, CourseId, Place, Refusal, SeatCount, Student, StudentId, Version};
-use crate::seats::store as seats;
-use crate::ui::edit::version_field;
-use crate::ui::filters::name_of;
-use crate::ui::form::{Deletion, new_key};
-use crate::ui::{
+use super::history::History;
+use super::kit::edit::version_field;
+use super::kit::filters::name_of;
+use super::kit::form::{Deletion, new_key};
+use super::kit::{
     DeletePage, EditPage, Field, Filled, Form, ListQuery, Part, Shown, Typed, filters, searched, submit,
 };
+use crate::courses::store as courses;
+use crate::enrollments::store as enrollments;
+use crate::events::About;
+use crate::http::extract::{Named, NoQuery, Parameters, Query, from_text};
+use crate::http::paging::Here;
+use crate::http::problem::Problem;
+use crate::lists::{Direction, Limit, ListPart, Page};
+use crate::registrar::{Command, Course, CourseId, Place, Refusal, SeatCount, Student, StudentId, Version};
+use crate::seats::store as seats;
+use crate::state::App;
+use crate::students::api::{NewStudent, StudentChange};
+use crate::students::store::{self, Sort};
 
-/// The pages of this room.
-pub fn pages() -> Router<App> {
+/// The routes of these pages.
+pub(super) fn routes() -> Router<App> {
     Router::new()
         .route("/students", get(list))
         .route("/students/new", get(blank).post(create))
@@ -40,10 +41,11 @@ pub fn pages() -> Router<App> {
 #[template(path = "students.html", blocks = ["rows"])]
 struct StudentsPage {
     here: &'static str,
-    list: List<Student>,
+    list: ListPart<Student>,
     query: ListQuery<Sort>,
     /// Whether there is nothing at all yet.
     is_blank: bool,
+    next: Option<String>,
     is_past: bool,
     part: bool,
 }
@@ -76,13 +78,14 @@ async fn list(
     let page = Page::of(Some(Limit::TO_READ), query.after.take(), &order)?;
     let is_past = page.after.is_some();
     let list = if search.is_none() && query.sort == Sort::Id {
-        store::list(None, query.sort, query.order).read(&app.db, &page, &here).await?
+        store::list(None, query.sort, query.order).read(&app.db, &page).await?
     } else {
-        app.roll.page(search.as_ref(), query.sort, query.order, &page, &here).await?
+        app.roll.page(search.as_ref(), query.sort, query.order, &page).await?
     };
     let page = StudentsPage {
         here: "students",
         is_blank: list.total == 0 && query.q.trim().is_empty(),
+        next: list.next.as_ref().map(|next| here.after(next)),
         list,
         query,
         is_past,
@@ -162,9 +165,9 @@ async fn change(
     })
 }
 
-async fn delete_page(app: &App, id: StudentId, here: &Here) -> Result<DeletePage, Problem> {
+async fn delete_page(app: &App, id: StudentId) -> Result<DeletePage, Problem> {
     let student = find(app, id).await?;
-    let taken = enrollments::courses_of(id).read(&app.db, &Page::first(Limit::TO_CHOOSE), here).await?;
+    let taken = enrollments::courses_of(id).read(&app.db, &Page::first(Limit::TO_CHOOSE)).await?;
     let waits = seats::waits_of(&app.db, id).await?;
     Ok(DeletePage {
         here: "students",
@@ -178,27 +181,21 @@ async fn delete_page(app: &App, id: StudentId, here: &Here) -> Result<DeletePage
     })
 }
 
-async fn confirm(
-    State(app): State<App>,
-    id: Named<StudentId>,
-    _: NoQuery,
-    here: Here,
-) -> Result<DeletePage, Problem> {
-    delete_page(&app, id.found()?, &here).await
+async fn confirm(State(app): State<App>, id: Named<StudentId>, _: NoQuery) -> Result<DeletePage, Problem> {
+    delete_page(&app, id.found()?).await
 }
 
 async fn delete(
     State(app): State<App>,
     id: Named<StudentId>,
     _: NoQuery,
-    here: Here,
     form: Form<Deletion>,
 ) -> Result<Response, Problem> {
     let (id, expected) = (id.found()?, form.expected());
     let drop = form.draft.is_some_and(|deletion| deletion.drop);
     Ok(match submit::<()>(&app.registrar, Command::DeleteStudent { id, drop, expected }).await {
         Ok(()) => Redirect::to("/students").into_response(),
-        Err(refusal) => delete_page(&app, id, &here).await?.refused(refusal),
+        Err(refusal) => delete_page(&app, id).await?.refused(refusal),
     })
 }
 
@@ -240,7 +237,7 @@ pub(crate) struct StudentPage {
     done: Option<(Done, Course)>,
     refusal: Option<String>,
     q: String,
-    choice: List<Course>,
+    choice: ListPart<Course>,
     history: History,
     key: String,
 }
@@ -269,9 +266,8 @@ async fn show(
     id: Named<StudentId>,
     Query(view): Query<StudentView>,
     Part(part): Part,
-    here: Here,
 ) -> Result<Response, Problem> {
-    let page = student_page(&app, id.found()?, &view, &here, None).await?;
+    let page = student_page(&app, id.found()?, &view, None).await?;
     Ok(if part { Shown(page.as_choice()).into_response() } else { Shown(page).into_response() })
 }
 
@@ -280,7 +276,6 @@ pub(crate) async fn student_page(
     app: &App,
     id: StudentId,
     view: &StudentView,
-    here: &Here,
     refusal: Option<String>,
 ) -> Result<StudentPage, Problem> {
     let student = find(app, id).await?;
@@ -288,15 +283,15 @@ pub(crate) async fn student_page(
     let choice = match searched(&view.q)? {
         Some(search) => {
             let found = courses::list(Some(&search), courses::Sort::Name, Direction::Asc);
-            found.read(&app.db, &Page::first(Limit::TO_READ), here).await?
+            found.read(&app.db, &Page::first(Limit::TO_READ)).await?
         }
-        None => List { total: 0, next: None, rows: Vec::new(), rest: None },
+        None => ListPart { total: 0, next: None, rows: Vec::new(), rest: None },
     };
     let mut page = StudentPage {
         here: "students",
         student,
         path: path(id),
-        taken: enrollments::courses_of(id).read(&app.db, &all, here).await?.rows,
+        taken: enrollments::courses_of(id).read(&app.db, &all).await?.rows,
         waits: seats::waits_of(&app.db, id).await?,
         done: done(app, view).await?,
         refusal,

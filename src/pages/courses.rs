@@ -7,29 +7,30 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use serde::Deserialize;
 
-use super::api::{CourseChange, NewCourse};
-use super::store::{self, Sort};
-use crate::app::App;
-use crate::enrollments::pages::{Day, Plot};
-use crate::enrollments::{RosterEntry, store as enrollments};
-use crate::events::pages::{About, History};
-use crate::events::store as events;
-use crate::http::extract::{Named, NoQuery, Parameters, Query, Time, from_text};
-use crate::http::paging::{Direction, Here, Limit, Listing, Page};
-use crate::http::problem::Problem;
-use crate::http::reply::List;
-use crate::registrar::{Command, Course, CourseId, Refusal, SeatCount, Version};
-use crate::seats::pages::SeatsForm;
-use crate::seats::{WaitlistEntry, store as seats};
-use crate::ui::edit::version_field;
-use crate::ui::filters::name_of;
-use crate::ui::form::{Deletion, new_key};
-use crate::ui::{
+use super::history::History;
+use super::kit::edit::version_field;
+use super::kit::filters::name_of;
+use super::kit::form::{Deletion, new_key};
+use super::kit::{
     DeletePage, EditPage, Field, Filled, Form, ListQuery, Part, Shown, Typed, filters, searched, submit,
 };
+use super::seats_form::SeatsForm;
+use super::{day::Day, plot::Plot};
+use crate::courses::api::{CourseChange, NewCourse};
+use crate::courses::store::{self, Sort};
+use crate::enrollments::{RosterEntry, store as enrollments};
+use crate::events::About;
+use crate::events::store as events;
+use crate::http::extract::{Named, NoQuery, Parameters, Query, Time, from_text};
+use crate::http::paging::Here;
+use crate::http::problem::Problem;
+use crate::lists::{Direction, Limit, ListPart, Listing, Page};
+use crate::registrar::{Command, Course, CourseId, Refusal, SeatCount, Version};
+use crate::seats::{WaitlistEntry, store as seats};
+use crate::state::App;
 
-/// The pages of this room.
-pub fn pages() -> Router<App> {
+/// The routes of these pages.
+pub(super) fn routes() -> Router<App> {
     Router::new()
         .route("/courses", get(list))
         .route("/courses/new", get(blank).post(create))
@@ -43,10 +44,11 @@ pub fn pages() -> Router<App> {
 #[template(path = "courses.html", blocks = ["rows"])]
 struct CoursesPage {
     here: &'static str,
-    list: List<Course>,
+    list: ListPart<Course>,
     query: ListQuery<Sort>,
     /// Whether there is nothing at all yet.
     is_blank: bool,
+    next: Option<String>,
     is_past: bool,
     part: bool,
 }
@@ -77,10 +79,11 @@ async fn list(
 ) -> Result<Response, Problem> {
     let listing = store::list(searched(&query.q)?.as_ref(), query.sort, query.order);
     let page = Page::of(Some(Limit::TO_READ), query.after.take(), &listing.order)?;
-    let (is_past, list) = (page.after.is_some(), listing.read(&app.db, &page, &here).await?);
+    let (is_past, list) = (page.after.is_some(), listing.read(&app.db, &page).await?);
     let page = CoursesPage {
         here: "courses",
         is_blank: list.total == 0 && query.q.trim().is_empty(),
+        next: list.next.as_ref().map(|next| here.after(next)),
         list,
         query,
         is_past,
@@ -197,8 +200,8 @@ struct CoursePage {
     saved: bool,
     count: Option<SeatCount>,
     day: Option<Day>,
-    roster: List<RosterEntry>,
-    waitlist: List<WaitlistEntry>,
+    roster: ListPart<RosterEntry>,
+    waitlist: ListPart<WaitlistEntry>,
     limits: SeatsForm,
     plot: Option<Plot>,
     history: History,
@@ -236,9 +239,8 @@ async fn show(
     State(app): State<App>,
     id: Named<CourseId>,
     Query(view): Query<CourseView>,
-    here: Here,
 ) -> Result<impl IntoResponse, Problem> {
-    Ok(Shown(course_page(&app, id.found()?, &view, &here, None).await?))
+    Ok(Shown(course_page(&app, id.found()?, &view, None).await?))
 }
 
 /// The page of a course; `limits` is its form for seats where it was filled in.
@@ -246,7 +248,6 @@ pub(crate) async fn course_page(
     app: &App,
     id: CourseId,
     view: &CourseView,
-    here: &Here,
     limits: Option<SeatsForm>,
 ) -> Result<impl Template + use<>, Problem> {
     let seats = seats::find(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?;
@@ -257,11 +258,8 @@ pub(crate) async fn course_page(
         path: path(id),
         saved: view.saved.is_some(),
         count: Some(seats.count()),
-        roster: roster(app, id, day.as_ref())
-            .await?
-            .read(&app.db, &Page::first(Limit::TO_READ), here)
-            .await?,
-        waitlist: seats::waitlist_of(id).read(&app.db, &Page::first(Limit::TO_READ), here).await?,
+        roster: roster(app, id, day.as_ref()).await?.read(&app.db, &Page::first(Limit::TO_READ)).await?,
+        waitlist: seats::waitlist_of(id).read(&app.db, &Page::first(Limit::TO_READ)).await?,
         limits: limits.unwrap_or_else(|| SeatsForm::of(&seats)),
         plot: Plot::of(&app.db, id).await?,
         history: History::of(&app.db, About::Course(id), view.before).await?,
@@ -275,7 +273,7 @@ struct RosterPage {
     here: &'static str,
     course: Course,
     day: Option<Day>,
-    roster: List<RosterEntry>,
+    roster: ListPart<RosterEntry>,
 }
 
 /// The whole roster, to print.
@@ -283,12 +281,10 @@ async fn whole_roster(
     State(app): State<App>,
     id: Named<CourseId>,
     Query(view): Query<CourseView>,
-    here: Here,
 ) -> Result<impl IntoResponse, Problem> {
     let id = id.found()?;
     let day = Day::chosen(&view.as_of, view.until.as_ref())?;
-    let roster =
-        roster(&app, id, day.as_ref()).await?.read(&app.db, &Page::first(Limit::MOST), &here).await?;
+    let roster = roster(&app, id, day.as_ref()).await?.read(&app.db, &Page::first(Limit::MOST)).await?;
     Ok(Shown(RosterPage { here: "courses", course: find(&app, id).await?, day, roster }))
 }
 

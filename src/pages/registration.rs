@@ -11,15 +11,15 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
 
-use super::Pulse;
-use crate::app::App;
+use super::kit::{Shown, filters};
 use crate::db::DbError;
 use crate::http::extract::{Parameters, Query, from_text};
 use crate::http::problem::{KINDS, Kind, Problem};
 use crate::http::reply::EventStream;
 use crate::registrar::Course;
+use crate::registration::Pulse;
 use crate::shares::{Full, Place};
-use crate::ui::{Shown, filters};
+use crate::state::App;
 
 /// Courses on a page of the board.
 const SHOWN: usize = 100;
@@ -28,8 +28,8 @@ const TICK: Duration = Duration::from_secs(1);
 /// Ticks after which those to whom nothing happens are told so: whoever stands between may end a silent connection.
 const SILENT: u32 = 15;
 
-/// The pages of this room.
-pub fn pages() -> Router<App> {
+/// The routes of these pages.
+pub(super) fn routes() -> Router<App> {
     Router::new().route("/registration", get(board)).route("/registration/feed", get(feed))
 }
 

@@ -1,36 +1,18 @@
-//! The seats of a course in a browser: a form on the course's page.
+//! The form for the seats of a course.
 
-use axum::Router;
-use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::post;
 
-use super::api::NewSeats;
-use super::store;
-use crate::app::App;
-use crate::courses::pages::{CourseView, course_page};
-use crate::http::extract::{Named, NoQuery};
-use crate::http::paging::Here;
+use super::kit::Typed;
+use super::kit::edit::version_field;
+use super::kit::form::{key_after, new_key};
 use crate::http::problem::Problem;
-use crate::registrar::{Command, CourseId, Limits, Refusal, Seats, Version};
-use crate::ui::edit::version_field;
-use crate::ui::form::{key_after, new_key};
-use crate::ui::{Filled, Form, Refused, Typed, submit};
-
-/// The pages of this room.
-pub fn pages() -> Router<App> {
-    Router::new().route("/courses/{course_id}/seats", post(set))
-}
-
-impl Filled for NewSeats {
-    const NUMBERS: &[&str] = &["capacity", "waitlist_capacity"];
-    const NULLABLE: &[&str] = &["opens_at", "closes_at"];
-}
+use crate::registrar::{CourseId, Limits, Refusal, Seats, Version};
+use crate::seats::store;
+use crate::state::App;
 
 /// The form for the seats of a course.
 #[derive(Debug)]
-pub struct SeatsForm {
+pub(super) struct SeatsForm {
     /// What stands in it.
     pub typed: Typed,
     /// The version of the limits that are changed: what was shown, until it is shown what they have become.
@@ -44,7 +26,7 @@ pub struct SeatsForm {
 impl SeatsForm {
     /// The form with the limits as they are.
     #[must_use]
-    pub fn of(seats: &Seats) -> Self {
+    pub(super) fn of(seats: &Seats) -> Self {
         let time = |time: &Option<String>| time.clone().unwrap_or_default();
         let typed = Typed::with([
             ("capacity", seats.capacity.map_or_else(String::new, |capacity| capacity.to_string())),
@@ -56,7 +38,12 @@ impl SeatsForm {
     }
 
     /// The form as it was sent, with why it was not done.
-    async fn refused(self, app: &App, id: CourseId, refusal: Refusal) -> Result<(StatusCode, Self), Problem> {
+    pub(super) async fn refused(
+        self,
+        app: &App,
+        id: CourseId,
+        refusal: Refusal,
+    ) -> Result<(StatusCode, Self), Problem> {
         let (is_stale, key) = (matches!(refusal, Refusal::Stale(_)), key_after(&refusal));
         let problem = Problem::from(refusal);
         let status = problem.status();
@@ -74,7 +61,7 @@ impl SeatsForm {
 
 /// Limits in words; times as stored.
 #[must_use]
-pub fn told(limits: &Limits) -> String {
+pub(super) fn told(limits: &Limits) -> String {
     let seats = match limits.capacity {
         None => "no limit".to_owned(),
         Some(1) => "1 seat".to_owned(),
@@ -91,29 +78,6 @@ pub fn told(limits: &Limits) -> String {
 
 fn version_of(seats: &Seats) -> String {
     version_field(Version::of(&seats.limits()))
-}
-
-async fn set(
-    State(app): State<App>,
-    course: Named<CourseId>,
-    _: NoQuery,
-    here: Here,
-    form: Form<NewSeats>,
-) -> Result<Response, Problem> {
-    let (course_id, expected) = (course.found()?, form.expected());
-    let again = SeatsForm { typed: form.typed, version: form.seen, refusal: None, key: new_key() };
-    let (status, again) = match form.draft {
-        None => (StatusCode::UNPROCESSABLE_ENTITY, again),
-        Some(draft) => {
-            let command = Command::SetSeats { course_id, limits: draft.into(), expected };
-            let Err(refusal) = submit::<Seats>(&app.registrar, command).await else {
-                return Ok(Redirect::to(&format!("/courses/{course_id}?saved=seats")).into_response());
-            };
-            again.refused(&app, course_id, refusal).await?
-        }
-    };
-    let page = course_page(&app, course_id, &CourseView::default(), &here, Some(again)).await?;
-    Ok(Refused(status, page).into_response())
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ pub mod lists;
 pub mod logging;
 pub mod metrics;
 pub mod pages;
+pub mod problems;
 pub mod redact;
 pub mod registrar;
 pub mod registration;

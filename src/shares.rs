@@ -7,12 +7,6 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::task::futures::TaskLocalFuture;
-
-tokio::task_local! {
-    static CLIENT: Client;
-}
-
 /// Percent of everything that one client may hold, unless it is set otherwise: a client alone is hardly ever slowed down,
 /// and cannot keep out the second.
 pub const DEFAULT_SHARE: u8 = 50;
@@ -42,17 +36,6 @@ impl Client {
     #[must_use]
     pub fn network(self) -> IpAddr {
         self.network
-    }
-
-    /// Whose request is being answered; `None` where the program asks for itself.
-    #[must_use]
-    pub fn current() -> Option<Self> {
-        CLIENT.try_with(|client| *client).ok()
-    }
-
-    /// Does `work` for this client.
-    pub fn asks<F: Future>(self, work: F) -> TaskLocalFuture<Self, F> {
-        CLIENT.scope(self, work)
     }
 
     /// How many of `total` it may hold: one at least.

@@ -1,17 +1,19 @@
 //! Many operations at once, over HTTP.
 
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::DefaultBodyLimit;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::http::extract::{JsonArray, Parameters, Query, origin};
+use crate::http::extract::{JsonArray, Parameters, Query};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::limits::LARGE_BODY;
-use crate::http::problem::{Problem, Refused, RowRefused};
+use crate::http::problem::Problem;
+use crate::http::refused::Refused;
 use crate::http::reply::Parts;
-use crate::registrar::{CourseId, Operation, StudentId};
+use crate::problems::RowRefused;
+use crate::registrar::{CourseId, Operation, Outcome, StudentId};
 
 use super::OperationResult;
 use crate::state::App;
@@ -28,15 +30,15 @@ pub fn routes() -> OpenApiRouter<App> {
 /// others have the status 424. Everybody else waits for that commit, so `mode=all` takes 1,000 operations at most.
 #[utoipa::path(post, path = "/api/v1/enrollments/batch", tag = "enrollments", params(HowMany), request_body = Vec<NewOperation>)]
 async fn carry_out(
-    State(app): State<App>,
+    app: App,
     Query(wanted): Query<HowMany>,
-    JsonArray(drafts): JsonArray<NewOperation>,
-) -> Result<Parts<OperationResult>, Refused<(RowRefused,)>> {
+    JsonArray(drafts, caller): JsonArray<NewOperation>,
+) -> Result<Outcome<Parts<OperationResult>>, Refused<(RowRefused,)>> {
     wanted.mode.takes(drafts.len())?;
     let operations = drafts.into_iter().map(Operation::from).collect();
     Ok(match wanted.mode {
-        Mode::Each => super::each(&app.registrar, operations, origin()).await?,
-        Mode::All => super::all(&app.registrar, operations, origin()).await?,
+        Mode::Each => super::each(&app.registrar, operations, &caller).await?,
+        Mode::All => super::all(&app.registrar, operations, &caller).await?,
     })
 }
 

@@ -2,8 +2,6 @@
 
 pub mod api;
 
-use std::sync::Arc;
-
 use futures_util::stream::{self, StreamExt as _};
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -12,7 +10,7 @@ use utoipa::ToSchema;
 use crate::enrollments::Waitlisted;
 use crate::http::problem::Problem;
 use crate::http::reply::Parts;
-use crate::registrar::{Answer, Command, Done, Enrollment, Operation, Origin, Refusal, Registrar};
+use crate::registrar::{Answer, Batch, Caller, Done, Enrollment, Operation, Outcome, Refusal, Registrar};
 
 /// Operations that share a commit, where each is done for itself: few enough that others come in between.
 const PART: usize = 500;
@@ -28,10 +26,10 @@ pub const MAX_TOGETHER: usize = 1_000;
 pub async fn all(
     registrar: &Registrar,
     operations: Vec<Operation>,
-    origin: Origin,
-) -> Result<Parts<OperationResult>, Refusal> {
-    let done = registrar.submit(Command::Batch { operations, all: true }, origin.clone()).await?;
-    Ok(Parts { first: results(0, done, &origin), rest: stream::empty().boxed() })
+    caller: &Caller,
+) -> Result<Outcome<Parts<OperationResult>>, Outcome<Refusal>> {
+    let done = registrar.submit(Batch { operations, all: true }, caller).await?;
+    Ok(done.map(|done| Parts { first: results(0, done, caller), rest: stream::empty().boxed() }))
 }
 
 /// What can be done, in a few commits. Once the first is made all are, whether or not somebody takes the results.
@@ -41,33 +39,41 @@ pub async fn all(
 pub async fn each(
     registrar: &Registrar,
     operations: Vec<Operation>,
-    origin: Origin,
-) -> Result<Parts<OperationResult>, Refusal> {
+    caller: &Caller,
+) -> Result<Outcome<Parts<OperationResult>>, Outcome<Refusal>> {
     let mut parts = operations.chunks(PART).map(<[_]>::to_vec).enumerate().collect::<Vec<_>>().into_iter();
-    let in_use = origin.key.as_deref().map(|key| registrar.hold(key)).transpose()?;
+    let in_use = caller.key.as_ref().map(|key| registrar.hold(key)).transpose()?;
     let operations = parts.next().map_or_else(Vec::new, |(_, first)| first);
-    let done = registrar.submit(Command::Batch { operations, all: false }, origin.clone()).await?;
-    let first = results(0, done, &origin);
+    let done = registrar.submit(Batch { operations, all: false }, caller).await?;
     let (give, take) = mpsc::unbounded_channel();
-    let registrar = registrar.clone();
+    let (registrar, whole) = (registrar.clone(), caller.clone());
     tokio::spawn(async move {
         for (part, operations) in parts {
             let number = i64::try_from(part).unwrap_or(i64::MAX);
-            let key = origin.key.as_ref().map(|key| Arc::new(key.part(number)));
-            let (part_origin, count) = (Origin { key, ..origin.clone() }, operations.len());
-            let done = registrar.submit(Command::Batch { operations, all: false }, part_origin).await;
-            let done: Vec<_> = done.unwrap_or_else(|refusal| vec![Done::Refused(refusal); count]);
+            let key = whole.key.as_ref().map(|key| key.part(number));
+            let (part_of, count) = (Caller { key, ..whole.clone() }, operations.len());
+            let done = match registrar.submit(Batch { operations, all: false }, &part_of).await {
+                Ok(done) => done.answer,
+                Err(refused) => vec![Done::Refused(refused.answer); count],
+            };
             // Nobody may be there to take it any more.
-            let _ = give.send(results(part * PART, done, &origin));
+            let _ = give.send(results(part * PART, done, &whole));
         }
         drop(in_use);
     });
     let rest = stream::unfold(take, |mut take| async { take.recv().await.map(|results| (results, take)) });
-    Ok(Parts { first, rest: rest.boxed() })
+    Ok(done.map(|done| Parts { first: results(0, done, caller), rest: rest.boxed() }))
 }
 
-fn results(first: usize, done: Vec<Done>, origin: &Origin) -> Vec<OperationResult> {
-    (first..).zip(done).map(|(index, done)| result(index, done, origin.request_id.as_deref())).collect()
+fn results(first: usize, done: Vec<Done>, caller: &Caller) -> Vec<OperationResult> {
+    let request_id = caller.request_id.as_deref();
+    // Operations that the database failed for failed together: one line in the log is enough.
+    let failed = done.iter().find_map(|done| match done {
+        Done::Refused(refusal @ Refusal::Engine(_)) => Some(Problem::from(refusal.clone())),
+        _ => None,
+    });
+    failed.inspect(|problem| problem.log(request_id));
+    (first..).zip(done).map(|(index, done)| result(index, done, request_id)).collect()
 }
 
 /// What one operation came to.

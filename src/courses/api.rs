@@ -1,6 +1,5 @@
 //! Courses over HTTP.
 
-use axum::extract::State;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -8,13 +7,16 @@ use utoipa_axum::routes;
 
 use super::store::{self, Sort};
 use crate::http::conditional::{IfMatch, IfNoneMatch};
-use crate::http::extract::{Json, Named, NoQuery, Parameters, Query, from_text, origin};
+use crate::http::extract::{Json, Named, NoQuery, Parameters, Query, from_text};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::Here;
-use crate::http::problem::{CourseNotFound, HasEnrollments, ReadOnlyField, Refused, RowRefused, Stale};
+use crate::http::refused::Refused;
 use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Resource};
 use crate::lists::{Cursor, Direction, Limit, Page, Search};
-use crate::registrar::{Command, Course, CourseId, Refusal, Version, text};
+use crate::problems::{CourseNotFound, HasEnrollments, ReadOnlyField, RowRefused, Stale};
+use crate::registrar::{
+    Caller, Course, CourseId, CreateCourse, DeleteCourse, Outcome, Refusal, UpdateCourse, Version, text,
+};
 use crate::state::App;
 
 /// The routes of this room.
@@ -25,23 +27,19 @@ pub fn routes() -> OpenApiRouter<App> {
 /// Add a course
 #[utoipa::path(post, path = "/api/v1/courses", tag = "courses")]
 async fn create(
-    State(app): State<App>,
+    app: App,
     _: NoQuery,
-    Json(draft): Json<NewCourse>,
-) -> Result<Created<Course>, Refused<(RowRefused,)>> {
-    let command = Command::CreateCourse { name: draft.name, level: draft.level };
-    Ok(Created(app.registrar.submit(command, origin()).await?))
+    Json(draft, caller): Json<NewCourse>,
+) -> Result<Outcome<Created<Course>>, Refused<(RowRefused,)>> {
+    let command = CreateCourse { name: draft.name, level: draft.level };
+    Ok(app.registrar.submit(command, &caller).await?.map(Created))
 }
 
 /// List courses
 ///
 /// Complete without `limit`; with it a page, and a `Link` to the next while there is more.
 #[utoipa::path(get, path = "/api/v1/courses", tag = "courses", params(CourseList))]
-async fn list(
-    State(app): State<App>,
-    Query(wanted): Query<CourseList>,
-    here: Here,
-) -> Result<List<Course>, Refused<()>> {
+async fn list(app: App, Query(wanted): Query<CourseList>, here: Here) -> Result<List<Course>, Refused<()>> {
     let listing = store::list(wanted.q.as_ref(), wanted.sort, wanted.order);
     let page = Page::of(wanted.limit, wanted.after, &listing.order)?;
     Ok(List::new(listing.read(&app.db, &page).await?, &here))
@@ -50,7 +48,7 @@ async fn list(
 /// Read a course
 #[utoipa::path(get, path = "/api/v1/courses/{course_id}", tag = "courses")]
 async fn show(
-    State(app): State<App>,
+    app: App,
     id: Named<CourseId>,
     had: IfNoneMatch,
     _: NoQuery,
@@ -65,14 +63,14 @@ async fn show(
 /// A merge patch (RFC 7396): fields that are left out stay as they are.
 #[utoipa::path(patch, path = "/api/v1/courses/{course_id}", tag = "courses")]
 async fn change(
-    State(app): State<App>,
+    app: App,
     id: Named<CourseId>,
     IfMatch(expected): IfMatch,
     _: NoQuery,
-    Json(draft): Json<CourseChange>,
+    Json(draft, caller): Json<CourseChange>,
 ) -> Result<Found<Course>, Refused<(CourseNotFound, RowRefused, ReadOnlyField, Stale)>> {
-    let command = Command::UpdateCourse { id: id.found()?, name: draft.name, level: draft.level, expected };
-    Ok(Found(app.registrar.submit(command, origin()).await?))
+    let command = UpdateCourse { id: id.found()?, name: draft.name, level: draft.level, expected };
+    Ok(Found(app.registrar.submit(command, &caller).await?.answer))
 }
 
 /// Delete a course
@@ -80,13 +78,14 @@ async fn change(
 /// Enrollments stand in the way, unless `drop=true` drops them in the same transaction.
 #[utoipa::path(delete, path = "/api/v1/courses/{course_id}", tag = "courses", params(CourseDeletion))]
 async fn delete(
-    State(app): State<App>,
+    app: App,
     id: Named<CourseId>,
     IfMatch(expected): IfMatch,
     Query(wanted): Query<CourseDeletion>,
+    caller: Caller,
 ) -> Result<NoContent, Refused<(CourseNotFound, HasEnrollments, RowRefused, Stale)>> {
-    let command = Command::DeleteCourse { id: id.found()?, drop: wanted.drop.unwrap_or_default(), expected };
-    app.registrar.submit::<()>(command, origin()).await?;
+    let command = DeleteCourse { id: id.found()?, drop: wanted.drop.unwrap_or_default(), expected };
+    app.registrar.submit(command, &caller).await?;
     Ok(NoContent)
 }
 

@@ -35,13 +35,18 @@ impl Counts {
     ///
     /// # Errors
     /// [`DbError::Busy`] when too many different counts wait already, [`DbError::Share`] when too many of this client do.
-    pub(super) fn join(&self, key: &Key, answer: Answer) -> Result<Option<Place>, DbError> {
+    pub(super) fn join(
+        &self,
+        key: &Key,
+        client: Option<Client>,
+        answer: Answer,
+    ) -> Result<Option<Place>, DbError> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(others) = waiting.get_mut(key) {
             others.push(answer);
             return Ok(None);
         }
-        let place = self.places.take(Client::current(), 1)?;
+        let place = self.places.take(client, 1)?;
         waiting.insert(key.clone(), vec![answer]);
         Ok(Some(place))
     }
@@ -76,7 +81,7 @@ mod tests {
         let ask = |args: &[i64]| {
             let key: Key = ("select count(*) from t", args.iter().map(|arg| (*arg).into()).collect());
             let (answer, answered) = oneshot::channel();
-            if let Some(place) = counts.join(&key, answer).unwrap() {
+            if let Some(place) = counts.join(&key, None, answer).unwrap() {
                 let (counts, made) = (Arc::clone(&counts), Arc::clone(&made));
                 tokio::spawn(async move {
                     let count = async { Ok(made.fetch_add(1, Ordering::SeqCst) + 1) };
@@ -102,7 +107,7 @@ mod tests {
         let counts = Counts::default();
         let ask = |number: usize| {
             let key: Key = ("select count(*) from t", vec![i64::try_from(number).unwrap().into()]);
-            counts.join(&key, oneshot::channel().0)
+            counts.join(&key, None, oneshot::channel().0)
         };
         let places: Vec<_> = (0..MAX_WAITING).map(|number| ask(number).unwrap().unwrap()).collect();
         assert_eq!(ask(MAX_WAITING).unwrap_err(), DbError::Busy);

@@ -37,6 +37,7 @@ pub use self::row::Row;
 use self::turns::{Turn, Turns};
 use self::writer::In;
 pub use self::writer::{Tx, Writer};
+use crate::shares::Client;
 
 /// How one row becomes a value; runs beside the engine, so that nothing is copied in between.
 pub type Map<T> = fn(&Row<'_>) -> Result<T, DbError>;
@@ -83,7 +84,13 @@ struct Read<T> {
 
 /// The reading side of one database. Cheap to clone; reads never wait for writes.
 #[derive(Clone, Debug)]
-pub struct Db(Readers, Arc<Counts>, Arc<Turns>);
+pub struct Db {
+    readers: Readers,
+    counts: Arc<Counts>,
+    turns: Arc<Turns>,
+    /// For whom it reads; `None` where the program reads for itself.
+    client: Option<Client>,
+}
 
 #[derive(Clone, Debug)]
 enum Readers {
@@ -107,7 +114,13 @@ impl Db {
                 Turns::new(postgres::SCANS, postgres::STREAMS),
             ),
         };
-        Ok(Self(readers, Arc::default(), Arc::new(turns)))
+        Ok(Self { readers, counts: Arc::default(), turns: Arc::new(turns), client: None })
+    }
+
+    /// The same for this client, who may have its share of long reads.
+    #[must_use]
+    pub fn for_client(&self, client: Option<Client>) -> Self {
+        Self { client, ..self.clone() }
     }
 
     /// One read by key, all of its rows.
@@ -137,8 +150,8 @@ impl Db {
     ) -> Result<Vec<T>, DbError> {
         let turn = match reach {
             Reach::Key => None,
-            Reach::Range => Some(self.2.range()?),
-            Reach::Scan => Some(self.2.scan()?),
+            Reach::Range => Some(self.turns.range(self.client)?),
+            Reach::Scan => Some(self.turns.scan(self.client)?),
         };
         Ok(self.run(Read { reach, sql, args: args.into(), map, total: None, turn }).await?.0)
     }
@@ -155,12 +168,12 @@ impl Db {
         map: Map<T>,
         total: Total,
     ) -> Result<(Vec<T>, Option<i64>), DbError> {
-        let turn = Some(self.2.scan()?);
+        let turn = Some(self.turns.scan(self.client)?);
         self.run(Read { reach: Reach::Scan, sql, args, map, total: Some(total), turn }).await
     }
 
     async fn run<T: Send + 'static>(&self, read: Read<T>) -> Result<(Vec<T>, Option<i64>), DbError> {
-        match &self.0 {
+        match &self.readers {
             Readers::Sqlite(readers) => readers.run(read).await,
             Readers::Postgres(readers) => readers.run(read).await,
         }
@@ -194,10 +207,10 @@ impl Db {
         }
         let (key, db) = ((sql, args), self.clone());
         let (answer, answered) = oneshot::channel();
-        if let Some(place) = self.1.join(&key, answer)? {
+        if let Some(place) = self.counts.join(&key, self.client, answer)? {
             // On its own: the client that asked first may go away, and the others still wait.
             tokio::spawn(async move {
-                db.1.make(&key, counted(db.clone(), key.1.clone())).await;
+                db.counts.make(&key, counted(db.clone(), key.1.clone())).await;
                 drop(place);
             });
         }
@@ -206,7 +219,7 @@ impl Db {
 
     /// What migrations have tokens for, on this engine.
     fn tokens(&self) -> &'static [(&'static str, &'static str)] {
-        match self.0 {
+        match self.readers {
             Readers::Sqlite(_) => sqlite::TOKENS,
             Readers::Postgres(_) => postgres::TOKENS,
         }
@@ -217,7 +230,7 @@ impl Db {
     /// # Errors
     /// As [`Db::query`].
     pub async fn has_table(&self, name: &str) -> Result<bool, DbError> {
-        let sql = match &self.0 {
+        let sql = match &self.readers {
             Readers::Sqlite(_) => sqlite::HAS_TABLE,
             Readers::Postgres(_) => postgres::HAS_TABLE,
         };
@@ -229,7 +242,7 @@ impl Db {
     /// # Errors
     /// As [`Db::query`].
     pub async fn time(&self) -> Result<Option<String>, DbError> {
-        match self.0 {
+        match self.readers {
             Readers::Sqlite(_) => Ok(None),
             Readers::Postgres(_) => self.query_opt(postgres::TIME, [], |row| row.text(0)).await,
         }
@@ -241,7 +254,7 @@ impl Db {
     /// # Errors
     /// As [`Db::query`].
     pub async fn integrity(&self) -> Result<Vec<String>, DbError> {
-        match &self.0 {
+        match &self.readers {
             Readers::Sqlite(_) => {
                 let lines = self.read(Reach::Scan, "pragma integrity_check", [], |row| row.text(0)).await?;
                 Ok(lines.into_iter().filter(|line| line != "ok").collect())
@@ -264,8 +277,8 @@ impl Db {
         args: Vec<Arg>,
         map: Map<T>,
     ) -> Result<Rows<T>, DbError> {
-        let place = self.2.stream()?;
-        Ok(match &self.0 {
+        let place = self.turns.stream(self.client)?;
+        Ok(match &self.readers {
             Readers::Sqlite(readers) => Box::pin(readers.stream(sql, args, map, place)?),
             Readers::Postgres(readers) => Box::pin(readers.stream(sql, args, map, place).await?),
         })
@@ -287,7 +300,6 @@ mod tests {
     use futures_util::FutureExt as _;
 
     use super::*;
-    use crate::shares::Client;
 
     static HELD_UP: LazyLock<Barrier> = LazyLock::new(|| Barrier::new(2));
 
@@ -298,17 +310,18 @@ mod tests {
         Writer::open(&file).unwrap().close();
         let db = Db::open(&file).unwrap();
         let [ana, ben] = [1, 2].map(|last| Client::new([10, 0, 0, last].into(), 50));
-        let scan = || db.read(Reach::Scan, "select 1", [], |row| row.int(0));
-        let mut slow = Box::pin(ana.asks(db.read(Reach::Scan, "select 1", [], |row| {
+        let (for_ana, for_ben) = (db.for_client(Some(ana)), db.for_client(Some(ben)));
+        let scan = async |db: &Db| db.read(Reach::Scan, "select 1", [], |row| row.int(0)).await;
+        let mut slow = Box::pin(for_ana.read(Reach::Scan, "select 1", [], |row| {
             HELD_UP.wait();
             row.int(0)
-        })));
+        }));
         assert!((&mut slow).now_or_never().is_none());
         for _ in 0..200 {
-            let _gone = ana.asks(scan()).now_or_never();
+            let _gone = Box::pin(scan(&for_ana)).now_or_never();
         }
-        assert_eq!(ana.asks(scan()).await, Err(DbError::Share));
-        let mut found = Box::pin(ben.asks(scan()));
+        assert_eq!(scan(&for_ana).await, Err(DbError::Share));
+        let mut found = Box::pin(scan(&for_ben));
         assert!((&mut found).now_or_never().is_none());
         tokio::task::spawn_blocking(|| HELD_UP.wait()).await.unwrap();
         assert_eq!((slow.await, found.await), (Ok(vec![1]), Ok(vec![1])));

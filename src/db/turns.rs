@@ -65,8 +65,7 @@ impl Turns {
     ///
     /// # Errors
     /// [`DbError::Busy`] when it would have to wait for too long, [`DbError::Share`] when this client's others are too many.
-    pub(super) fn scan(&self) -> Result<Turn, DbError> {
-        let client = Client::current();
+    pub(super) fn scan(&self, client: Option<Client>) -> Result<Turn, DbError> {
         let scan = Scan {
             scans: Arc::clone(&self.scans),
             until: client.and_then(|_| Instant::now().checked_add(GOOD_TIME)),
@@ -79,16 +78,16 @@ impl Turns {
     ///
     /// # Errors
     /// As [`Turns::scan`].
-    pub(super) fn range(&self) -> Result<Turn, DbError> {
-        Ok(Turn { _place: self.ranges.take(Client::current(), 1)?, scan: None })
+    pub(super) fn range(&self, client: Option<Client>) -> Result<Turn, DbError> {
+        Ok(Turn { _place: self.ranges.take(client, 1)?, scan: None })
     }
 
     /// A place among the long lists that are read now.
     ///
     /// # Errors
     /// As [`Turns::scan`].
-    pub(super) fn stream(&self) -> Result<Place, DbError> {
-        Ok(self.streams.take(Client::current(), 1)?)
+    pub(super) fn stream(&self, client: Option<Client>) -> Result<Place, DbError> {
+        Ok(self.streams.take(client, 1)?)
     }
 }
 
@@ -171,35 +170,25 @@ mod tests {
         assert_eq!(scans.places.total(), 20);
     }
 
-    #[tokio::test]
-    async fn a_search_that_waited_too_long_is_refused_when_its_turn_comes() {
+    #[test]
+    fn a_search_that_waited_too_long_is_refused_when_its_turn_comes() {
         let turns = Turns::new(1, 1);
-        let ana = Client::new([10, 0, 0, 1].into(), 50);
-        let [mut in_time, mut late] = ana.asks(async { [(); 2].map(|()| turns.scan().unwrap()) }).await;
+        let ana = Some(Client::new([10, 0, 0, 1].into(), 50));
+        let [mut in_time, mut late] = [(); 2].map(|()| turns.scan(ana).unwrap());
         late.scan.as_mut().unwrap().until = Instant::now().checked_sub(Duration::from_millis(1));
         assert_eq!((in_time.begin(), late.begin()), (Ok(()), Err(DbError::Busy)));
-        assert_eq!(turns.scan().unwrap().scan.unwrap().until, None, "the program itself waits");
+        assert_eq!(turns.scan(None).unwrap().scan.unwrap().until, None, "the program itself waits");
     }
 
-    #[tokio::test]
-    async fn a_client_has_its_share_of_turns() {
+    #[test]
+    fn a_client_has_its_share_of_turns() {
         let turns = Turns::new(1, 4);
-        let ana = Client::new([10, 0, 0, 1].into(), 50);
-        let held = ana
-            .asks(async {
-                let held = [turns.stream().unwrap(), turns.stream().unwrap()];
-                assert_eq!(turns.stream().unwrap_err(), DbError::Share);
-                held
-            })
-            .await;
-        let ben = Client::new([10, 0, 0, 2].into(), 100);
-        let more = ben
-            .asks(async {
-                let more = [turns.stream().unwrap(), turns.stream().unwrap()];
-                assert_eq!(turns.stream().unwrap_err(), DbError::Busy);
-                more
-            })
-            .await;
+        let ana = Some(Client::new([10, 0, 0, 1].into(), 50));
+        let held = [turns.stream(ana).unwrap(), turns.stream(ana).unwrap()];
+        assert_eq!(turns.stream(ana).unwrap_err(), DbError::Share);
+        let ben = Some(Client::new([10, 0, 0, 2].into(), 100));
+        let more = [turns.stream(ben).unwrap(), turns.stream(ben).unwrap()];
+        assert_eq!(turns.stream(ben).unwrap_err(), DbError::Busy);
         drop((held, more));
         assert_eq!(turns.streams.held(), 0);
     }

@@ -1,6 +1,5 @@
 //! Enrollments over HTTP.
 
-use axum::extract::State;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -10,16 +9,19 @@ use super::{RosterEntry, Waitlisted, store};
 use crate::courses::store::find as find_course;
 use crate::events::About;
 use crate::events::store as events;
-use crate::http::extract::{Json, Named, NoQuery, Parameters, Query, Time, from_text, origin};
+use crate::http::extract::{Json, Named, NoQuery, Parameters, Query, Time, from_text};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::Here;
-use crate::http::problem::{
-    AlreadyEnrolled, AlreadyWaitlisted, CourseFull, CourseNotFound, EnrollmentNotFound, Refused,
-    RegistrationClosed, RegistrationNotOpen, RowRefused, StudentNotFound, WaitlistFull,
-};
+use crate::http::refused::Refused;
 use crate::http::reply::{Admitted, Ensured, Found, List, Located, NoContent, Resource};
 use crate::lists::{Cursor, Limit, Page};
-use crate::registrar::{Admission, Command, Course, CourseId, Enrollment, Refusal, Role, StudentId};
+use crate::problems::{
+    AlreadyEnrolled, AlreadyWaitlisted, CourseFull, CourseNotFound, EnrollmentNotFound, RegistrationClosed,
+    RegistrationNotOpen, RowRefused, StudentNotFound, WaitlistFull,
+};
+use crate::registrar::{
+    Admission, Caller, Course, CourseId, DropCourse, Enroll, Enrollment, Outcome, Refusal, StudentId,
+};
 use crate::seats::store::place;
 use crate::state::App;
 use crate::students::store::find as find_student;
@@ -37,16 +39,16 @@ pub fn routes() -> OpenApiRouter<App> {
 /// 202 with the position when the course is full and has a waitlist.
 #[utoipa::path(post, path = "/api/v1/students/{student_id}/courses", tag = "enrollments")]
 async fn enroll(
-    State(app): State<App>,
+    app: App,
     student: Named<StudentId>,
     _: NoQuery,
-    Json(draft): Json<NewEnrollment>,
-) -> Result<Admitted<Enrollment, Waitlisted>, Refused<NotAdmitted>> {
-    let command = Command::Enroll { student_id: student.found()?, course_id: draft.course_id };
-    Ok(match app.registrar.submit(command, origin()).await? {
+    Json(draft, caller): Json<NewEnrollment>,
+) -> Result<Outcome<Admitted<Enrollment, Waitlisted>>, Refused<NotAdmitted>> {
+    let command = Enroll { student_id: student.found()?, course_id: draft.course_id };
+    Ok(app.registrar.submit(command, &caller).await?.map(|admission| match admission {
         Admission::Enrolled(enrollment) => Admitted::Created(enrollment),
         Admission::Waitlisted(place) => Admitted::Waiting(place.into()),
-    })
+    }))
 }
 
 /// List the courses of a student
@@ -54,7 +56,7 @@ async fn enroll(
 /// In order of enrollment; `[]` when there is none. Complete without `limit`. With `as_of`, as they stood then.
 #[utoipa::path(get, path = "/api/v1/students/{student_id}/courses", tag = "enrollments", params(PartAsOf))]
 async fn courses(
-    State(app): State<App>,
+    app: App,
     student: Named<StudentId>,
     Query(wanted): Query<PartAsOf>,
     here: Here,
@@ -78,12 +80,14 @@ async fn courses(
 /// As POST, but natural to repeat: 201 the first time, 200 with the same body after; 202 while the student waits.
 #[utoipa::path(put, path = "/api/v1/students/{student_id}/courses/{course_id}", tag = "enrollments")]
 async fn ensure(
-    State(app): State<App>,
+    app: App,
     pair: Named<(StudentId, CourseId)>,
     _: NoQuery,
+    caller: Caller,
 ) -> Result<Ensured<Enrollment, Waitlisted>, Refused<NotEnsured>> {
     let (student_id, course_id) = pair.found()?;
-    match app.registrar.submit(Command::Enroll { student_id, course_id }, origin()).await {
+    let outcome = app.registrar.submit(Enroll { student_id, course_id }, &caller).await;
+    match outcome.map(|outcome| outcome.answer).map_err(|outcome| outcome.answer) {
         Ok(Admission::Enrolled(enrollment)) => Ok(Ensured::Created(enrollment)),
         Err(Refusal::AlreadyEnrolled(enrollment)) => Ok(Ensured::Found(enrollment)),
         Ok(Admission::Waitlisted(place)) | Err(Refusal::AlreadyWaitlisted(place)) => {
@@ -96,7 +100,7 @@ async fn ensure(
 /// Read the enrollment of a student in a course
 #[utoipa::path(get, path = "/api/v1/students/{student_id}/courses/{course_id}", tag = "enrollments")]
 async fn show(
-    State(app): State<App>,
+    app: App,
     pair: Named<(StudentId, CourseId)>,
     _: NoQuery,
 ) -> Result<Found<Enrollment>, Refused<(StudentNotFound, CourseNotFound, EnrollmentNotFound)>> {
@@ -114,13 +118,14 @@ async fn show(
 /// The association ends; the log keeps what was. The first on the waitlist takes the seat in the same transaction.
 #[utoipa::path(delete, path = "/api/v1/students/{student_id}/courses/{course_id}", tag = "enrollments")]
 async fn drop_course(
-    State(app): State<App>,
+    app: App,
     pair: Named<(StudentId, CourseId)>,
     _: NoQuery,
+    caller: Caller,
 ) -> Result<NoContent, Refused<(StudentNotFound, CourseNotFound, EnrollmentNotFound, RowRefused)>> {
     let (student_id, course_id) = pair.found()?;
-    let command = Command::Drop { student_id, course_id, role: Role::Registrar };
-    app.registrar.submit::<()>(command, origin()).await?;
+    let command = DropCourse { student_id, course_id };
+    app.registrar.submit(command, &caller).await?;
     Ok(NoContent)
 }
 
@@ -129,7 +134,7 @@ async fn drop_course(
 /// Its students in order of enrollment; `[]` when there is none. Complete without `limit`. With `as_of`, as it stood then.
 #[utoipa::path(get, path = "/api/v1/courses/{course_id}/students", tag = "enrollments", params(PartAsOf))]
 async fn roster(
-    State(app): State<App>,
+    app: App,
     course: Named<CourseId>,
     Query(wanted): Query<PartAsOf>,
     here: Here,

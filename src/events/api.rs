@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::str::FromStr;
 
-use axum::extract::{OptionalFromRequestParts, State};
+use axum::extract::OptionalFromRequestParts;
 use axum::http::HeaderValue;
 use axum::http::header::ACCEPT;
 use axum::http::request::Parts;
@@ -20,7 +20,8 @@ use super::{Filter, LogEntry, TYPES, store};
 use crate::http::extract::{Parameters, Query, from_text};
 use crate::http::fields::invalid;
 use crate::http::paging::Here;
-use crate::http::problem::{Problem, Refused};
+use crate::http::problem::Problem;
+use crate::http::refused::Refused;
 use crate::http::reply::{EventStream, List, ListOrStream};
 use crate::lists::{Cursor, Limit, PLAIN, Page};
 use crate::registrar::{CourseId, MAX_ID, StudentId};
@@ -38,7 +39,7 @@ pub fn routes() -> OpenApiRouter<App> {
 /// has no end: server-sent events, whose `id` is `seq`, as they happen.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", params(LogPart))]
 async fn list(
-    State(app): State<App>,
+    app: App,
     Query(wanted): Query<LogPart>,
     streams: Option<Streams>,
     here: Here,

@@ -37,7 +37,8 @@ pub(super) async fn receive(request: Request, most: usize) -> Result<Received, P
     if announced.is_some_and(|bytes| bytes > most) {
         return Err(Problem::payload_too_large(most));
     }
-    let memory = request.extensions().get::<BodyMemory>().map(|memory| memory.0.take(Client::current(), 0));
+    let client = request.extensions().get::<Client>().copied();
+    let memory = request.extensions().get::<BodyMemory>().map(|memory| memory.0.take(client, 0));
     let memory = memory.transpose().map_err(no_memory)?;
     if let (Some(memory), Some(announced)) = (&memory, announced) {
         memory.could_grow(announced).map_err(no_memory)?;

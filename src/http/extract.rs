@@ -3,11 +3,12 @@
 use std::convert::Infallible;
 use std::hash::Hasher;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, MatchedPath, RawPathParams, Request};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, Method};
+use axum::http::{Extensions, HeaderMap, HeaderName, Method};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -17,41 +18,43 @@ use super::body::{Received, receive};
 use super::echo::excerpt;
 use super::fields::{self, Draft, invalid, list, nearest};
 use super::limits::{BODY, LARGE_BODY};
-use super::observe::{current_key, current_request_id, set_current_key};
-use super::problem::{CourseNotFound, Problem, StudentNotFound, UnsupportedMediaType};
+use super::observe::RequestId;
+use super::problem::{Problem, UnsupportedMediaType};
 use crate::clock::stamp;
-use crate::registrar::{CourseId, Key, MAX_ID, Origin, StudentId};
+use crate::registrar::{Caller, Key, MAX_ID};
 
 /// Objects that a body may have, where it may have many.
 pub(super) const MANY: usize = 10_000;
 
-/// A JSON body, read into a draft. Refuses in the order media type, size, JSON, fields.
+/// A JSON body, read into a draft, and who sent it. Refuses in the order media type, size, JSON, fields.
 #[derive(Debug)]
-pub struct Json<T>(pub T);
+pub struct Json<T>(pub T, pub Caller);
 
 impl<T: Draft, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        read_body(request, BODY, fields::read).await.map(Self)
+        let (draft, caller) = read_body(request, BODY, fields::read).await?;
+        Ok(Self(draft, caller))
     }
 }
 
 /// A JSON body that is an array of drafts, of one at least; as [`Json`] otherwise, but larger.
 #[derive(Debug)]
-pub struct JsonArray<T>(pub Vec<T>);
+pub struct JsonArray<T>(pub Vec<T>, pub Caller);
 
 impl<T: Draft, S: Send + Sync> FromRequest<S> for JsonArray<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        read_body(request, LARGE_BODY, |body| fields::read_many(body, MANY)).await.map(Self)
+        let (drafts, caller) = read_body(request, LARGE_BODY, |body| fields::read_many(body, MANY)).await?;
+        Ok(Self(drafts, caller))
     }
 }
 
-/// The fields of an HTML form, in their order. One of them, `idempotency_key`, names the request as the header does.
+/// The fields of an HTML form, in their order, and who sent it. One of them, `idempotency_key`, names the request as the header does.
 #[derive(Debug)]
-pub struct FormFields(pub Vec<(String, String)>);
+pub struct FormFields(pub Vec<(String, String)>, pub Caller);
 
 impl<S: Send + Sync> FromRequest<S> for FormFields {
     type Rejection = Problem;
@@ -59,6 +62,7 @@ impl<S: Send + Sync> FromRequest<S> for FormFields {
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         check_kind(request.headers(), "application/x-www-form-urlencoded", "form")?;
         let asked = request.uri().to_string();
+        let mut caller = caller(request.extensions());
         let Received { bytes: body, memory: _memory } = receive(request, BODY).await?;
         let fields: Vec<_> = form_urlencoded::parse(&body).into_owned().take(FORM_FIELDS + 1).collect();
         if fields.len() > FORM_FIELDS {
@@ -66,9 +70,9 @@ impl<S: Send + Sync> FromRequest<S> for FormFields {
             return Err(invalid(vec![json!({"pointer": "", "detail": detail})]));
         }
         if let Some((_, name)) = fields.iter().find(|(field, _)| field == KEY_FIELD) {
-            keep_key(&asked, Some(name), &body)?;
+            caller.key = Some(key(&asked, Some(name), &body)?);
         }
-        Ok(Self(fields.into_iter().filter(|(field, _)| field != KEY_FIELD).collect()))
+        Ok(Self(fields.into_iter().filter(|(field, _)| field != KEY_FIELD).collect(), caller))
     }
 }
 
@@ -82,28 +86,29 @@ async fn read_body<T>(
     request: Request,
     most: usize,
     read: impl FnOnce(&[u8]) -> Result<T, Problem>,
-) -> Result<T, Problem> {
+) -> Result<(T, Caller), Problem> {
     check_kind(request.headers(), "application/json", "body")?;
-    let key =
-        (request.method() == Method::POST && request.headers().contains_key(&IDEMPOTENCY_KEY)).then(|| {
+    let mut caller = caller(request.extensions());
+    let sent_key = (request.method() == Method::POST && request.headers().contains_key(&IDEMPOTENCY_KEY))
+        .then(|| {
             let lines = request.headers().get_all(&IDEMPOTENCY_KEY).into_iter().cloned();
             (request.uri().to_string(), lines.collect::<Vec<_>>())
         });
     // The memory is given back once the body has been read into what it asks for.
     let Received { bytes: body, memory: _memory } = receive(request, most).await?;
     let draft = read(&body)?;
-    if let Some((asked, lines)) = key {
+    if let Some((asked, lines)) = sent_key {
         let name = if let [line] = lines.as_slice() { line.to_str().ok() } else { None };
-        keep_key(&asked, name, &body)?;
+        caller.key = Some(key(&asked, name, &body)?);
     }
-    Ok(draft)
+    Ok((draft, caller))
 }
 
 /// The header by which a client names a request that it may send again.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Keeps the request's key for its command, with the fingerprint of what was asked.
-fn keep_key(asked: &str, name: Option<&str>, body: &[u8]) -> Result<(), Problem> {
+/// The request's key, with the fingerprint of what was asked.
+fn key(asked: &str, name: Option<&str>, body: &[u8]) -> Result<Key, Problem> {
     let is_key =
         |name: &&str| (1..=255).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
     let name = name.filter(is_key).ok_or_else(|| {
@@ -115,8 +120,21 @@ fn keep_key(asked: &str, name: Option<&str>, body: &[u8]) -> Result<(), Problem>
     hasher.write_u8(0xff);
     hasher.write(body);
     let print = hasher.finish128();
-    set_current_key(Key::new(name.to_owned(), 0, format!("{:016x}{:016x}", print.h1, print.h2)));
-    Ok(())
+    Ok(Key::new(name.to_owned(), format!("{:016x}{:016x}", print.h1, print.h2)))
+}
+
+/// Who sent a request without a body.
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(caller(&parts.extensions))
+    }
+}
+
+fn caller(extensions: &Extensions) -> Caller {
+    let request_id = extensions.get::<RequestId>().map(|id| Arc::clone(&id.0));
+    Caller { request_id, ..Caller::default() }
 }
 
 /// Refuses a body of another media type, and one that would have to be unpacked: a few bytes can unpack to any size.
@@ -158,7 +176,7 @@ impl<T> Named<T> {
     /// The id, or the 404 for a text that is nobody's id.
     ///
     /// # Errors
-    /// `student-not-found` or `course-not-found`.
+    /// The problem that says what there is not.
     pub fn found(self) -> Result<T, Problem> {
         self.0
     }
@@ -173,37 +191,11 @@ pub trait InPath: Sized {
     fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem>;
 }
 
-impl InPath for StudentId {
-    fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
-        id(&given("student_id")).map(Self).map_err(|text| {
-            Problem::new::<StudentNotFound>("There is no such student: an id is a whole number from 1.")
-                .with("student_id", text)
-        })
-    }
-}
-
-impl InPath for CourseId {
-    fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
-        id(&given("course_id")).map(Self).map_err(|text| {
-            Problem::new::<CourseNotFound>("There is no such course: an id is a whole number from 1.")
-                .with("course_id", text)
-        })
-    }
-}
-
-impl InPath for (StudentId, CourseId) {
-    fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
-        Ok((StudentId::read(given)?, CourseId::read(given)?))
-    }
-}
-
-/// Who asks, for the log.
-#[must_use]
-pub fn origin() -> Origin {
-    Origin { actor: None, request_id: current_request_id().map(|id| id.to_string()), key: current_key() }
-}
-
-fn id(text: &str) -> Result<i64, String> {
+/// An id as a path has it.
+///
+/// # Errors
+/// The text, cut off where it is long, if it is nobody's id.
+pub fn id(text: &str) -> Result<i64, String> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let id = digits.then(|| text.parse().ok()).flatten().filter(|id| (1..=MAX_ID).contains(id));
     id.ok_or_else(|| excerpt(text).into_owned())

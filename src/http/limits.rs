@@ -10,8 +10,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION, RETRY_AFTER,
-    TRANSFER_ENCODING,
+    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION,
+    RETRY_AFTER, TRANSFER_ENCODING,
 };
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
@@ -28,8 +28,8 @@ use super::connections::Crowded;
 use super::headers::{self, Content};
 use super::host::{Hosts, Stranger};
 use super::memory;
-use super::observe::{ObserveLayer, ProblemPage, X_REQUEST_ID, current_request_id};
-use super::problem::{MalformedRequest, Problem, ProblemKind as _};
+use super::observe::{ObserveLayer, RequestId, X_REQUEST_ID};
+use super::problem::{MalformedRequest, Problem, ProblemKind as _, ProblemPage};
 use crate::config::{Origin, PublicUrl};
 use crate::metrics::Metrics;
 use crate::shares::{Full, Places};
@@ -83,13 +83,14 @@ pub fn apply(router: Router, limits: &Limits, metrics: &Metrics, page: ProblemPa
     let (timeout, bodies) = (limits.timeout, BodyMemory(Places::new(limits.all_bodies)));
     // One stack, the outermost first: axum boxes every request once a call of `layer`.
     router.layer((
-        ObserveLayer::new(metrics.clone(), page),
+        ObserveLayer::new(metrics.clone()),
         layer_fn(move |inner| Guard {
             inner,
             hosts: Arc::clone(&hosts),
             public_url: public_url.clone(),
             bodies: bodies.clone(),
             timeout,
+            page,
         }),
         option_layer(cors(&limits.cors_origins)),
         csrf(limits),
@@ -144,6 +145,7 @@ struct Guard<S> {
     public_url: Option<Arc<str>>,
     bodies: BodyMemory,
     timeout: Duration,
+    page: ProblemPage,
 }
 
 impl<S> Service<Request> for Guard<S>
@@ -164,6 +166,8 @@ where
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let (refused, timeout) = (self.refusal(&request), self.timeout);
+        let request_id = request.extensions().get::<RequestId>().cloned();
+        let page = wants_page(&request).then_some(self.page);
         let (content, activity) = (Content::at(request.uri().path()), memory::activity(&request));
         if !request.body().is_end_stream() {
             request.extensions_mut().insert(self.bodies.clone());
@@ -184,7 +188,8 @@ where
                     Ok(Ok(answered)) => answered?,
                     // What it says may hold anything, and the panic hook has told where it was.
                     Ok(Err(_panic)) => {
-                        tracing::error!(request_id = current_request_id().as_deref(), "a handler panicked");
+                        let request_id = request_id.as_ref().map(|id| &*id.0);
+                        tracing::error!(request_id, "a handler panicked");
                         Problem::internal().into_response()
                     }
                     Err(_late) => Problem::overloaded(format!(
@@ -198,6 +203,7 @@ where
             if let Some(activity) = activity {
                 response = memory::until_taken(&activity, response);
             }
+            response = Problem::shown(response, request_id.as_ref().map(|id| &*id.0), page);
             headers::complete(content, &mut response);
             Ok(response)
         })
@@ -241,6 +247,15 @@ fn no_room(Crowded(full): Crowded) -> Problem {
         ),
         Full::All => Problem::overloaded("All connections that the server can have are in use. Try again."),
     }
+}
+
+/// Whether a person is to read the answer. What the API says is for programs, whoever asks.
+fn wants_page(request: &Request) -> bool {
+    let accepts_page = || {
+        let mut accepted = request.headers().get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
+        accepted.any(|line| line.contains("text/html"))
+    };
+    !request.uri().path().starts_with("/api/") && accepts_page()
 }
 
 /// Refuses a body that would have to be unpacked: of transfer codings the server undoes `chunked`, once. What is before it

@@ -5,19 +5,16 @@ use std::fmt::Write;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use tower::{Layer, Service};
 
-use super::problem::Problem;
 use crate::metrics::Metrics;
-use crate::registrar::Key;
 
 /// The header that carries a request's id, in both directions.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -25,59 +22,21 @@ pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What is logged for a client that went away before it was answered, as nginx does; no client ever sees it.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// Says that an answer is the one that was given to the same request before.
-const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-
-tokio::task_local! {
-    static REQUEST: Arc<Current>;
-}
-
-/// The request that is being answered.
-struct Current {
-    id: Arc<str>,
-    key: OnceLock<Arc<Key>>,
-    page: Option<ProblemPage>,
-}
-
-/// How a problem is told to people.
-pub type ProblemPage = fn(&Problem) -> Response;
-
-/// The id of the request that is being answered, if one is.
-#[must_use]
-pub fn current_request_id() -> Option<Arc<str>> {
-    REQUEST.try_with(|request| Arc::clone(&request.id)).ok()
-}
-
-/// The key of the request that is being answered, if it has one.
-#[must_use]
-pub fn current_key() -> Option<Arc<Key>> {
-    REQUEST.try_with(|request| request.key.get().cloned()).ok().flatten()
-}
-
-/// Gives the request that is being answered its key.
-pub fn set_current_key(key: Key) {
-    // A body is read once, so it has none yet.
-    let _ = REQUEST.try_with(|request| request.key.set(Arc::new(key)));
-}
-
-/// How problems are told to whoever sent the request that is being answered, where that is a person with a browser.
-#[must_use]
-pub fn current_problem_page() -> Option<ProblemPage> {
-    REQUEST.try_with(|request| request.page).ok().flatten()
-}
+/// The id of a request, which handlers find among its extensions.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub Arc<str>);
 
 /// Names, logs and counts requests. The outermost layer, so that refusals of the others are seen too.
 #[derive(Clone, Debug)]
 pub struct ObserveLayer {
     metrics: Metrics,
-    page: ProblemPage,
 }
 
 impl ObserveLayer {
-    /// Counts into `metrics`, and has problems told to people by `page`.
+    /// Counts into `metrics`.
     #[must_use]
-    pub fn new(metrics: Metrics, page: ProblemPage) -> Self {
-        Self { metrics, page }
+    pub fn new(metrics: Metrics) -> Self {
+        Self { metrics }
     }
 }
 
@@ -85,7 +44,7 @@ impl<S> Layer<S> for ObserveLayer {
     type Service = Observe<S>;
 
     fn layer(&self, inner: S) -> Observe<S> {
-        Observe { inner, metrics: self.metrics.clone(), page: self.page }
+        Observe { inner, metrics: self.metrics.clone() }
     }
 }
 
@@ -94,7 +53,6 @@ impl<S> Layer<S> for ObserveLayer {
 pub struct Observe<S> {
     inner: S,
     metrics: Metrics,
-    page: ProblemPage,
 }
 
 impl<S> Service<Request> for Observe<S>
@@ -110,7 +68,7 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, mut request: Request) -> Self::Future {
         let exchange = Exchange {
             id: request_id(request.headers()),
             method: request.method().clone(),
@@ -119,16 +77,12 @@ where
             metrics: self.metrics.clone(),
             status: None,
         };
-        let page = wants_page(&request).then_some(self.page);
-        let current = Arc::new(Current { id: Arc::clone(&exchange.id), key: OnceLock::new(), page });
-        let answer = REQUEST.scope(Arc::clone(&current), self.inner.call(request));
+        request.extensions_mut().insert(RequestId(Arc::clone(&exchange.id)));
+        let answer = self.inner.call(request);
         Box::pin(async move {
             let mut response = answer.await?;
             if let Ok(id) = HeaderValue::from_str(&exchange.id) {
                 response.headers_mut().insert(X_REQUEST_ID, id);
-            }
-            if current.key.get().is_some_and(|key| key.is_replayed()) {
-                response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
             }
             exchange.answered(response.status());
             Ok(response)
@@ -168,15 +122,6 @@ impl Drop for Exchange {
             tracing::info!(target: "matricula::access", request_id, method, route, status, duration_ms, "request");
         }
     }
-}
-
-/// Whether a person is to read the answer. What the API says is for programs, whoever asks.
-fn wants_page(request: &Request) -> bool {
-    let accepts_page = || {
-        let mut accepted = request.headers().get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
-        accepted.any(|line| line.contains("text/html"))
-    };
-    !request.uri().path().starts_with("/api/") && accepts_page()
 }
 
 /// The client's own id where it sent exactly one that can be told again, else a new one.

@@ -15,11 +15,12 @@ use utoipa::openapi::{OpenApi, Ref, RefOr, Required};
 use utoipa::{IntoResponses, ToSchema};
 
 use super::extract::MANY;
-use super::problem::{KINDS, Kind, Kinds, Refused, Scope};
+use super::problem::{KINDS, Kind, Scope};
+use super::refused::{Kinds, Refused};
 use super::reply::{
     Admitted, Created, Current, Ensured, Found, List, ListOrStream, NoContent, Parts, Resource,
 };
-use crate::registrar::MAX_ID;
+use crate::registrar::{MAX_ID, Outcome};
 
 type Responses = BTreeMap<String, RefOr<Response>>;
 
@@ -256,6 +257,13 @@ fn with_schema(
 
 const ETAG: (&str, &str) = ("ETag", "The version, for If-Match and If-None-Match.");
 const LOCATION: (&str, &str) = ("Location", "Where it is.");
+
+/// The header that a replayed answer has is named for every POST: see [`add_key`].
+impl<R: IntoResponses> IntoResponses for Outcome<R> {
+    fn responses() -> Responses {
+        R::responses()
+    }
+}
 
 impl<T: ToSchema + Resource> IntoResponses for Found<T> {
     fn responses() -> Responses {

@@ -4,16 +4,14 @@
 //! signature: `Result<Created<Enrollment>, Refused<(StudentNotFound, CourseNotFound)>>`. Problems that any request can
 //! meet (a full queue, a failing disk, a bad query) are not repeated there: see [`Scope`].
 
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::observe::{current_problem_page, current_request_id};
-pub use super::refused::{Kinds, Refused};
-use crate::registrar::{CourseId, Limits, Refusal, StudentId};
+use crate::db::DbError;
 
 /// A type of problem.
 #[derive(Debug)]
@@ -51,6 +49,7 @@ pub trait ProblemKind {
     const KIND: &'static Kind;
 }
 
+/// Defines kinds of problems, each as a type and all in `KINDS`.
 macro_rules! kinds {
     ($($name:ident = $slug:literal, $status:literal, $scope:ident, $title:literal, $meaning:literal;)*) => {
         $(
@@ -58,21 +57,22 @@ macro_rules! kinds {
             #[derive(Debug)]
             pub struct $name;
 
-            impl ProblemKind for $name {
-                const KIND: &'static Kind = &Kind {
+            impl $crate::http::problem::ProblemKind for $name {
+                const KIND: &'static $crate::http::problem::Kind = &$crate::http::problem::Kind {
                     slug: $slug,
                     status: $status,
                     title: $title,
                     meaning: $meaning,
-                    scope: Scope::$scope,
+                    scope: $crate::http::problem::Scope::$scope,
                 };
             }
         )*
 
-        /// Every kind of problem that this server answers.
-        pub const KINDS: &[&Kind] = &[$($name::KIND),*];
+        /// The kinds of problems that are defined here.
+        pub const KINDS: &[&$crate::http::problem::Kind] = &[$($name::KIND),*];
     };
 }
+pub(crate) use kinds;
 
 kinds! {
     MalformedJson = "malformed-json", 400, Body, "The body is not JSON",
@@ -85,38 +85,12 @@ kinds! {
         "The server is closed by default: on loopback it answers only requests whose Host is a loopback name or address, elsewhere only those for its public URL, and it refuses writes that a browser sends on behalf of another site.";
     NotFound = "not-found", 404, Unrouted, "There is nothing here",
         "No resource has this address. The list of all addresses is at /docs.";
-    StudentNotFound = "student-not-found", 404, Signature, "There is no such student",
-        "No student has the id in `student_id`. The student may have been deleted.";
-    CourseNotFound = "course-not-found", 404, Signature, "There is no such course",
-        "No course has the id in `course_id`. The course may have been deleted. Nothing was changed.";
-    EnrollmentNotFound = "enrollment-not-found", 404, Signature, "The student is not enrolled in the course",
-        "The student does not take this course (any more). Where the student waits for a seat, `waitlisted` has the place.";
     MethodNotAllowed = "method-not-allowed", 405, Unrouted, "The method is not allowed here",
         "The address exists, the method does not. The `Allow` header lists the methods that do.";
-    AlreadyEnrolled = "already-enrolled", 409, Signature, "The student is already enrolled in the course",
-        "A student takes a course once. `enrollment` is the enrollment that exists, `url` its address. To enroll without minding whether it is done already, use PUT on that address.";
-    AlreadyWaitlisted = "already-waitlisted", 409, Signature, "The student is already on the waitlist of the course",
-        "A student waits for a course once. `position` is the place on the waitlist, 1 is next; `url` is where to leave it with DELETE.";
-    CourseFull = "course-full", 409, Signature, "The course is full",
-        "All seats are taken, and the course has no waitlist. `capacity` is how many there are, `enrolled` how many students take it. Nothing was changed.";
-    WaitlistFull = "waitlist-full", 409, Signature, "The waitlist is full",
-        "All seats are taken, and so are all places on the waitlist: `waitlist_capacity`. Nothing was changed.";
-    RegistrationNotOpen = "registration-not-open", 409, Signature, "Registration is not open yet",
-        "Students enroll from `opens_at` on. Nothing was changed.";
-    RegistrationClosed = "registration-closed", 409, Signature, "Registration is closed",
-        "Students enrolled until `closes_at`. Nothing was changed.";
-    HasEnrollments = "has-enrollments", 409, Signature, "Enrollments stand in the way",
-        "A student with courses, or a course with students, is not deleted by accident. Drop the enrollments first, or repeat the request with `?drop=true`, which drops them in the same transaction.";
-    RowRefused = "row-refused", 409, Signature, "The database does not take this row",
-        "The tables students and courses may belong to another program, whose constraints hold: a unique address, a required column that matricula does not know, a check, a trigger, a reference from another table. The detail names the constraint. Nothing was changed.";
-    ReadOnlyField = "read-only-field", 409, Signature, "The field cannot be written",
-        "The table belongs to another program and computes this field itself. `pointer` names it. Nothing was changed.";
     IdempotencyAnswerNotKept = "idempotency-answer-not-kept", 409, Keyed, "The answer is no longer kept",
         "A request with this key was carried out before, so it is not carried out again. Its answer was deleted together with the student whom it named, or was stored by another version of the server. Nothing was changed by this request.";
     IdempotencyKeyInUse = "idempotency-key-in-use", 409, Keyed, "The Idempotency-Key is in use",
         "A request with this key is being carried out. Ask again in a moment: the answer will be its answer. Nothing was changed by this request.";
-    Stale = "stale", 412, Signature, "It has changed since you read it",
-        "The If-Match header does not name the present version, which is in `etag`. Read it again and decide anew. Nothing was changed.";
     PayloadTooLarge = "payload-too-large", 413, Body, "The body is too large",
         "A body may have 1 MiB at most, of many operations 8 MiB. Nothing was changed.";
     UriTooLong = "uri-too-long", 414, Unrouted, "The address is too long",
@@ -141,12 +115,24 @@ pub struct Problem {
     kind: &'static Kind,
     detail: String,
     members: Map<String, Value>,
+    /// What the operator has to know, and nobody else.
+    cause: Option<Box<Cause>>,
+    /// Whether the same request was refused the same before.
+    replayed: bool,
+}
+
+/// What is behind a problem, for the log.
+#[derive(Clone, Debug)]
+struct Cause {
+    what: &'static str,
+    error: DbError,
+    is_passing: bool,
 }
 
 impl Problem {
     /// A problem of kind `K`; `detail` says what is the matter this time.
     pub fn new<K: ProblemKind>(detail: impl Into<String>) -> Self {
-        Self { kind: K::KIND, detail: detail.into(), members: Map::new() }
+        Self { kind: K::KIND, detail: detail.into(), members: Map::new(), cause: None, replayed: false }
     }
 
     /// Adds a member that helps a program to act.
@@ -154,6 +140,29 @@ impl Problem {
     pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
         self.members.insert(member.to_owned(), value.into());
         self
+    }
+
+    /// With an error for the log; one that `is_passing` is a warning there.
+    #[must_use]
+    pub(super) fn because(self, what: &'static str, error: DbError, is_passing: bool) -> Self {
+        Self { cause: Some(Box::new(Cause { what, error, is_passing })), ..self }
+    }
+
+    /// Writes what is behind it to the log of the server, under the request's id.
+    pub fn log(&self, request_id: Option<&str>) {
+        if let Some(Cause { what, error, is_passing }) = self.cause.as_deref() {
+            if *is_passing {
+                tracing::warn!(request_id, %error, "{what}");
+            } else {
+                tracing::error!(request_id, %error, "{what}");
+            }
+        }
+    }
+
+    /// Given to the same request before.
+    #[must_use]
+    pub fn again(self, replayed: bool) -> Self {
+        Self { replayed, ..self }
     }
 
     /// As JSON, of the request `instance`.
@@ -217,13 +226,6 @@ impl Problem {
         Self::new::<Overloaded>(detail)
     }
 
-    fn window<K: ProblemKind>(detail: String, course_id: CourseId, limits: Limits) -> Self {
-        Self::new::<K>(detail)
-            .with("course_id", course_id.0)
-            .with("opens_at", limits.opens_at)
-            .with("closes_at", limits.closes_at)
-    }
-
     /// 413.
     #[must_use]
     pub fn payload_too_large(most: usize) -> Self {
@@ -266,80 +268,52 @@ impl<'a> Told<'a> {
     }
 }
 
+/// Says that an answer is the one that was given to the same request before.
+pub(super) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// How a problem is shown to people; the second is the request's id.
+pub type ProblemPage = fn(&Problem, Option<&str>) -> Response;
+
+/// As JSON without the request's id. The problem goes with the response, for the layer that knows who asked: see
+/// [`Problem::shown`].
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        if let Some(page) = current_problem_page() {
-            return page(&self);
-        }
-        let status = self.status();
-        let mut response = (
-            status,
-            serde_json::to_vec(&Told::of(&self, current_request_id().as_deref())).unwrap_or_default(),
-        )
-            .into_response();
+        let mut response = self.to_response(None);
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl Problem {
+    /// Writes the problem that a response carries, if it does, for the request that it answers: as JSON, or as a page. Its
+    /// cause goes to the log.
+    #[must_use]
+    pub fn shown(mut response: Response, request_id: Option<&str>, page: Option<ProblemPage>) -> Response {
+        let Some(problem) = response.extensions_mut().remove::<Self>() else { return response };
+        problem.log(request_id);
+        let written = match page {
+            Some(page) => page(&problem, request_id),
+            None => problem.to_response(request_id),
+        };
+        let (head, body) = written.into_parts();
+        // The length of what it was.
+        response.headers_mut().remove(CONTENT_LENGTH);
+        response.headers_mut().extend(head.headers);
+        *response.body_mut() = body;
+        response
+    }
+
+    fn to_response(&self, instance: Option<&str>) -> Response {
+        let json = json!(Told::of(self, instance)).to_string();
+        let mut response = (self.status(), json).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if self.may_be_tried_again() {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        if self.replayed {
+            headers.insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+        }
         response
     }
-}
-
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
-        let detail = refusal.to_string();
-        match refusal {
-            Refusal::StudentNotFound(id) => Self::new::<StudentNotFound>(detail).with("student_id", id.0),
-            Refusal::CourseNotFound(id) => Self::new::<CourseNotFound>(detail).with("course_id", id.0),
-            Refusal::EnrollmentNotFound { student_id, course_id, place } => {
-                let problem = Self::new::<EnrollmentNotFound>(detail)
-                    .with("student_id", student_id.0)
-                    .with("course_id", course_id.0);
-                place.into_iter().fold(problem, |problem, place| {
-                    let waitlisted = json!({"position": place.position, "joined_at": place.joined_at});
-                    problem.with("waitlisted", waitlisted)
-                })
-            }
-            Refusal::AlreadyWaitlisted(place) => Self::new::<AlreadyWaitlisted>(detail)
-                .with("position", place.position)
-                .with("url", url(place.student_id, place.course_id)),
-            Refusal::CourseFull { course_id, capacity, enrolled } => Self::new::<CourseFull>(detail)
-                .with("course_id", course_id.0)
-                .with("capacity", capacity)
-                .with("enrolled", enrolled),
-            Refusal::WaitlistFull { course_id, waitlist_capacity } => Self::new::<WaitlistFull>(detail)
-                .with("course_id", course_id.0)
-                .with("waitlist_capacity", waitlist_capacity),
-            Refusal::RegistrationNotOpen { course_id, limits } => {
-                Self::window::<RegistrationNotOpen>(detail, course_id, limits)
-            }
-            Refusal::RegistrationClosed { course_id, limits } => {
-                Self::window::<RegistrationClosed>(detail, course_id, limits)
-            }
-            Refusal::AlreadyEnrolled(enrollment) => {
-                let url = url(enrollment.student_id, enrollment.course_id);
-                Self::new::<AlreadyEnrolled>(detail).with("enrollment", json!(enrollment)).with("url", url)
-            }
-            Refusal::HasEnrollments { enrolled, waitlisted } => {
-                Self::new::<HasEnrollments>(detail).with("enrolled", enrolled).with("waitlisted", waitlisted)
-            }
-            Refusal::Stale(version) => {
-                Self::new::<Stale>(detail).with("etag", super::conditional::etag(version, None))
-            }
-            Refusal::RowRefused(_) => Self::new::<RowRefused>(detail),
-            Refusal::ReadOnlyField(field) => {
-                Self::new::<ReadOnlyField>(detail).with("pointer", format!("/{field}"))
-            }
-            Refusal::AnswerNotKept => Self::new::<IdempotencyAnswerNotKept>(detail),
-            Refusal::KeyInUse => Self::new::<IdempotencyKeyInUse>(detail),
-            Refusal::KeyReused => Self::new::<IdempotencyKeyReused>(detail),
-            Refusal::Overloaded | Refusal::Stopping => Self::overloaded(detail),
-            Refusal::Engine(error) => error.into(),
-        }
-    }
-}
-
-fn url(student_id: StudentId, course_id: CourseId) -> String {
-    format!("/api/v1/students/{student_id}/courses/{course_id}")
 }

@@ -11,9 +11,10 @@ use serde::Serialize;
 
 use super::conditional::{IfNoneMatch, etag};
 use super::paging::Here;
+use super::problem::IDEMPOTENCY_REPLAYED;
 use crate::db::DbError;
 use crate::lists::ListPart;
-use crate::registrar::Version;
+use crate::registrar::{Outcome, Version};
 
 /// Rows that match, before paging.
 pub const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
@@ -75,6 +76,16 @@ pub enum Ensured<T, W> {
 /// 204.
 #[derive(Debug)]
 pub struct NoContent;
+
+impl<R: IntoResponse> IntoResponse for Outcome<R> {
+    fn into_response(self) -> Response {
+        let mut response = self.answer.into_response();
+        if self.replayed {
+            response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+        }
+        response
+    }
+}
 
 /// 200 and an array, with `X-Total-Count` and, while there is more, `Link`.
 pub struct List<T> {

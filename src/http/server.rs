@@ -206,7 +206,8 @@ async fn converse(
         if let Some(crowded) = crowded {
             request.extensions_mut().insert(crowded);
         }
-        let answer = client.asks(service.call(request));
+        request.extensions_mut().insert(client);
+        let answer = service.call(request);
         async move {
             let mut response = answer.await?;
             if crowded.is_some() {

@@ -1,11 +1,10 @@
-//! The answer to a client when the database fails, and the line in the log for the operator.
+//! The problem that a client meets when the database fails, and its cause for the operator.
 
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::fields::invalid;
-use super::observe::current_request_id;
 use super::problem::Problem;
 use crate::db::DbError;
 use crate::logging::Seldom;
@@ -25,29 +24,28 @@ impl From<DbError> for Problem {
                 Self::overloaded("The disk that holds the database is full; nothing was changed.")
             }
             DbError::Away(_) | DbError::Conflict(_) => {
-                tracing::warn!(request_id = current_request_id().as_deref(), %error, "the database is away");
                 Self::overloaded("The database server cannot be used now; nothing was changed. Try again.")
+                    .because("the database is away", error, true)
             }
-            DbError::Unknown(_) | DbError::Unconfirmed => {
-                tracing::error!(request_id = current_request_id().as_deref(), %error, "an outcome is unknown");
-                Self::overloaded(
-                    "The database server was lost while it made the change: it may have been made, or not. Look \
-                     before you ask again.",
-                )
-            }
+            DbError::Unknown(_) | DbError::Unconfirmed => Self::overloaded(
+                "The database server was lost while it made the change: it may have been made, or not. Look \
+                 before you ask again.",
+            )
+            .because("an outcome is unknown", error, false),
             DbError::Nul => invalid(vec![json!({"parameter": "", "detail": error.to_string()})]),
             DbError::Unwritable(_) => {
-                if UNWRITABLE_LOGGED.is_time() {
-                    tracing::error!(request_id = current_request_id().as_deref(), %error, "the database cannot be used as it has to be");
-                }
-                Self::overloaded(
+                let problem = Self::overloaded(
                     "The server may not do this with the database at present, which its operator has to mend; nothing \
                      was changed.",
-                )
+                );
+                if UNWRITABLE_LOGGED.is_time() {
+                    problem.because("the database cannot be used as it has to be", error, false)
+                } else {
+                    problem
+                }
             }
             DbError::Constraint(_) | DbError::Engine(_) => {
-                tracing::error!(request_id = current_request_id().as_deref(), %error, "the database failed");
-                Self::internal()
+                Self::internal().because("the database failed", error, false)
             }
         }
     }

@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::Router;
-use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use serde::Deserialize;
@@ -25,7 +24,9 @@ use crate::http::extract::{Named, NoQuery, Parameters, Query, Time, from_text};
 use crate::http::paging::Here;
 use crate::http::problem::Problem;
 use crate::lists::{Direction, Limit, ListPart, Listing, Page};
-use crate::registrar::{Command, Course, CourseId, Refusal, SeatCount, Version};
+use crate::registrar::{
+    Course, CourseId, CreateCourse, DeleteCourse, Refusal, SeatCount, UpdateCourse, Version,
+};
 use crate::seats::{WaitlistEntry, store as seats};
 use crate::state::App;
 
@@ -72,7 +73,7 @@ impl CoursesPage {
 }
 
 async fn list(
-    State(app): State<App>,
+    app: App,
     Query(mut query): Query<ListQuery<Sort>>,
     Part(part): Part,
     here: Here,
@@ -105,13 +106,13 @@ async fn blank(_: NoQuery) -> EditPage {
     new_page()
 }
 
-async fn create(State(app): State<App>, _: NoQuery, form: Form<NewCourse>) -> Response {
+async fn create(app: App, _: NoQuery, form: Form<NewCourse>) -> Response {
     let page = new_page().with(&form);
     let Some(draft) = form.draft else { return page.unreadable() };
-    let command = Command::CreateCourse { name: draft.name, level: draft.level };
-    match submit::<Course>(&app.registrar, command).await {
+    let command = CreateCourse { name: draft.name, level: draft.level };
+    match submit(&app.registrar, command, &form.caller).await {
         Ok(course) => Redirect::to(&path(course.id)).into_response(),
-        Err(refusal) => page.refused(refusal, None),
+        Err(refusal) => page.refused(refusal, &form.caller, None),
     }
 }
 
@@ -131,12 +132,12 @@ fn change_page(course: &Course) -> EditPage {
     }
 }
 
-async fn edit(State(app): State<App>, id: Named<CourseId>, _: NoQuery) -> Result<EditPage, Problem> {
+async fn edit(app: App, id: Named<CourseId>, _: NoQuery) -> Result<EditPage, Problem> {
     Ok(change_page(&find(&app, id.found()?).await?))
 }
 
 async fn change(
-    State(app): State<App>,
+    app: App,
     id: Named<CourseId>,
     _: NoQuery,
     form: Form<CourseChange>,
@@ -146,14 +147,14 @@ async fn change(
     let form = page.changes(form);
     let Some(draft) = &form.draft else { return Ok(page.with(&form).unreadable()) };
     let (name, level) = (draft.name.clone(), draft.level.clone());
-    let command = Command::UpdateCourse { id, name, level, expected: form.expected() };
-    Ok(match submit::<Course>(&app.registrar, command).await {
+    let command = UpdateCourse { id, name, level, expected: form.expected() };
+    Ok(match submit(&app.registrar, command, &form.caller).await {
         Ok(course) => Redirect::to(&path(course.id)).into_response(),
         // As it is now, not as it was when the form came.
         Err(refusal) => {
             let present = find(&app, id).await?;
             let shown = change_page(&present).with(&form);
-            shown.refused(refusal, Some(Version::of(&present)))
+            shown.refused(refusal, &form.caller, Some(Version::of(&present)))
         }
     })
 }
@@ -173,21 +174,21 @@ async fn delete_page(app: &App, id: CourseId) -> Result<DeletePage, Problem> {
     })
 }
 
-async fn confirm(State(app): State<App>, id: Named<CourseId>, _: NoQuery) -> Result<DeletePage, Problem> {
+async fn confirm(app: App, id: Named<CourseId>, _: NoQuery) -> Result<DeletePage, Problem> {
     delete_page(&app, id.found()?).await
 }
 
 async fn delete(
-    State(app): State<App>,
+    app: App,
     id: Named<CourseId>,
     _: NoQuery,
     form: Form<Deletion>,
 ) -> Result<Response, Problem> {
     let (id, expected) = (id.found()?, form.expected());
     let drop = form.draft.is_some_and(|deletion| deletion.drop);
-    Ok(match submit::<()>(&app.registrar, Command::DeleteCourse { id, drop, expected }).await {
+    Ok(match submit(&app.registrar, DeleteCourse { id, drop, expected }, &form.caller).await {
         Ok(()) => Redirect::to("/courses").into_response(),
-        Err(refusal) => delete_page(&app, id).await?.refused(refusal),
+        Err(refusal) => delete_page(&app, id).await?.refused(refusal, &form.caller),
     })
 }
 
@@ -236,7 +237,7 @@ impl Parameters for CourseView {
 }
 
 async fn show(
-    State(app): State<App>,
+    app: App,
     id: Named<CourseId>,
     Query(view): Query<CourseView>,
 ) -> Result<impl IntoResponse, Problem> {
@@ -278,7 +279,7 @@ struct RosterPage {
 
 /// The whole roster, to print.
 async fn whole_roster(
-    State(app): State<App>,
+    app: App,
     id: Named<CourseId>,
     Query(view): Query<CourseView>,
 ) -> Result<impl IntoResponse, Problem> {

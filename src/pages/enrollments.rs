@@ -1,7 +1,6 @@
 //! Enrolling and dropping on the page of a student.
 
 use axum::Router;
-use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
 use serde_json::json;
@@ -13,7 +12,7 @@ use crate::enrollments::api::NewEnrollment;
 use crate::http::extract::{Named, NoQuery, Query};
 use crate::http::fields::invalid;
 use crate::http::problem::Problem;
-use crate::registrar::{Admission, Command, CourseId, Refusal, Role, StudentId};
+use crate::registrar::{Admission, Caller, CourseId, DropCourse, Enroll, Refusal, StudentId};
 use crate::state::App;
 
 /// The routes of these pages.
@@ -29,7 +28,7 @@ impl Filled for NewEnrollment {
 }
 
 async fn enroll(
-    State(app): State<App>,
+    app: App,
     student: Named<StudentId>,
     Query(view): Query<StudentView>,
     form: Form<NewEnrollment>,
@@ -39,7 +38,7 @@ async fn enroll(
         let detail = form.typed.error("course_id").unwrap_or("is required");
         return Err(invalid(vec![json!({"pointer": "/course_id", "detail": detail})]));
     };
-    match submit(&app.registrar, Command::Enroll { student_id, course_id }).await {
+    match submit(&app.registrar, Enroll { student_id, course_id }, &form.caller).await {
         Ok(Admission::Enrolled(_)) => Ok(told(student_id, "enrolled", course_id)),
         Ok(Admission::Waitlisted(_)) => Ok(told(student_id, "waits", course_id)),
         Err(refusal) => refused(&app, student_id, &view, refusal).await,
@@ -47,30 +46,31 @@ async fn enroll(
 }
 
 async fn drop_course(
-    State(app): State<App>,
+    app: App,
     pair: Named<(StudentId, CourseId)>,
     _: NoQuery,
-    _: Form<Nothing>,
+    form: Form<Nothing>,
 ) -> Result<Response, Problem> {
-    end(&app, pair.found()?, "dropped").await
+    end(&app, pair.found()?, "dropped", &form.caller).await
 }
 
 async fn leave_waitlist(
-    State(app): State<App>,
+    app: App,
     pair: Named<(StudentId, CourseId)>,
     _: NoQuery,
-    _: Form<Nothing>,
+    form: Form<Nothing>,
 ) -> Result<Response, Problem> {
-    end(&app, pair.found()?, "left").await
+    end(&app, pair.found()?, "left", &form.caller).await
 }
 
 async fn end(
     app: &App,
     (student_id, course_id): (StudentId, CourseId),
     done: &str,
+    caller: &Caller,
 ) -> Result<Response, Problem> {
-    let command = Command::Drop { student_id, course_id, role: Role::Registrar };
-    match submit::<()>(&app.registrar, command).await {
+    let command = DropCourse { student_id, course_id };
+    match submit(&app.registrar, command, caller).await {
         Ok(()) => Ok(told(student_id, done, course_id)),
         Err(refusal) => refused(app, student_id, &StudentView::default(), refusal).await,
     }

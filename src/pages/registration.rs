@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use bytes::Bytes;
@@ -14,8 +13,9 @@ use serde::Deserialize;
 use super::kit::{Shown, filters};
 use crate::db::DbError;
 use crate::http::extract::{Parameters, Query, from_text};
-use crate::http::problem::{KINDS, Kind, Problem};
+use crate::http::problem::{Kind, Problem};
 use crate::http::reply::EventStream;
+use crate::problems;
 use crate::registrar::Course;
 use crate::registration::Pulse;
 use crate::shares::{Full, Place};
@@ -88,20 +88,20 @@ impl BoardPage {
 }
 
 fn explained((reason, count): (&'static str, i64)) -> (Option<&'static Kind>, &'static str, i64) {
-    (KINDS.iter().copied().find(|kind| kind.slug == reason), reason, count)
+    (problems::all().find(|kind| kind.slug == reason), reason, count)
 }
 
 fn whole(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-async fn board(State(app): State<App>, Query(part): Query<BoardPart>) -> Result<impl IntoResponse, Problem> {
+async fn board(app: App, Query(part): Query<BoardPart>) -> Result<impl IntoResponse, Problem> {
     Ok(Shown(BoardPage::read(&app, part, Duration::ZERO).await?))
 }
 
 /// What changes on the board, as it changes. It ends when the server stops.
-async fn feed(State(app): State<App>, Query(part): Query<BoardPart>) -> Result<EventStream, Problem> {
-    let place = app.board.place().map_err(|full| match full {
+async fn feed(app: App, Query(part): Query<BoardPart>) -> Result<EventStream, Problem> {
+    let place = app.board.place(app.client).map_err(|full| match full {
         Full::All => Problem::overloaded("More look at the board already than the server takes."),
         Full::Share => Problem::rate_limited("You look at the board already as often as one client may."),
     })?;

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
 use axum::response::Redirect;
 use axum::routing::post;
 use indicatif::ProgressBar;
@@ -11,12 +10,10 @@ use indicatif::ProgressBar;
 use super::kit::Form;
 use super::kit::form::Nothing;
 use crate::courses::store as courses;
-use crate::http::extract::{NoQuery, origin};
+use crate::http::extract::NoQuery;
 use crate::http::problem::Problem;
 use crate::lists::{Direction, Limit, Page};
-use crate::registrar::{
-    Admission, Command, Course, Key, Limits, Origin, Refusal, Registrar, Seats, StudentId,
-};
+use crate::registrar::{Caller, Course, Enroll, Key, Limits, Refusal, Registrar, SetSeats, StudentId};
 use crate::registration::store::courses as counted;
 use crate::sample::{self, Size};
 use crate::state::App;
@@ -33,16 +30,16 @@ pub(super) fn routes() -> Router<App> {
     Router::new().route("/sample", post(add))
 }
 
-async fn add(State(app): State<App>, _: NoQuery, _: Form<Nothing>) -> Result<Redirect, Problem> {
+async fn add(app: App, _: NoQuery, form: Form<Nothing>) -> Result<Redirect, Problem> {
     // A browser gives the first of two clicks up; half a school would then be all that there ever is.
-    let filled = tokio::spawn(fill(app, origin())).await;
+    let filled = tokio::spawn(fill(app, form.caller)).await;
     filled.map_err(|_| Problem::internal())??;
     Ok(Redirect::to("/courses"))
 }
 
-async fn fill(app: App, origin: Origin) -> Result<(), Problem> {
+async fn fill(app: App, caller: Caller) -> Result<(), Problem> {
     // The second click waits, and finds the school filled. No client can send this key: it has a space.
-    let key = Key::new("the sample".to_owned(), 0, String::new());
+    let key = Key::new("the sample".to_owned(), String::new());
     let _held = loop {
         match app.registrar.hold(&key) {
             Err(Refusal::KeyInUse) => tokio::time::sleep(Duration::from_millis(20)).await,
@@ -59,7 +56,7 @@ async fn fill(app: App, origin: Origin) -> Result<(), Problem> {
     sample::add(SIZE, &app.registrar, &ProgressBar::hidden()).await?;
     let eager: Vec<_> = students().await?.rows.iter().map(|student| student.id).collect();
     for (course, eager) in counted(&app.db).await?.1.iter().zip(eager.chunks(EAGER).cycle()) {
-        limit(&app.registrar, course, eager, &origin).await?;
+        limit(&app.registrar, course, eager, &caller).await?;
     }
     Ok(())
 }
@@ -69,7 +66,7 @@ async fn limit(
     registrar: &Registrar,
     course: &Course,
     eager: &[StudentId],
-    origin: &Origin,
+    caller: &Caller,
 ) -> Result<(), Refusal> {
     let enrolled = course.seats.as_ref().map_or(0, |seats| seats.enrolled);
     let capacity = match course.id.0 % 4 {
@@ -78,15 +75,17 @@ async fn limit(
         2 => enrolled + 3,
         _ => enrolled * 2,
     };
+    // The key of the click names none of these commands.
+    let own = Caller { key: None, ..caller.clone() };
     let limits = Limits { capacity: Some(capacity), waitlist_capacity: 10, ..Limits::default() };
-    let command = Command::SetSeats { course_id: course.id, limits, expected: None };
-    registrar.submit::<Seats>(command, origin.clone()).await?;
+    let command = SetSeats { course_id: course.id, limits, expected: None };
+    registrar.submit(command, &own).await.map_err(|outcome| outcome.answer)?;
     if capacity > enrolled {
         return Ok(());
     }
     for student_id in eager {
-        let command = Command::Enroll { student_id: *student_id, course_id: course.id };
-        match registrar.submit::<Admission>(command, origin.clone()).await {
+        let command = Enroll { student_id: *student_id, course_id: course.id };
+        match registrar.submit(command, &own).await.map_err(|outcome| outcome.answer) {
             Ok(_) | Err(Refusal::AlreadyEnrolled(_)) => {}
             Err(refusal) => return Err(refusal),
         }

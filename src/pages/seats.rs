@@ -1,7 +1,6 @@
 //! The seats of a course in a browser: a form on the course's page.
 
 use axum::Router;
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
@@ -12,7 +11,7 @@ use super::kit::{Filled, Form, Refused, submit};
 use super::seats_form::SeatsForm;
 use crate::http::extract::{Named, NoQuery};
 use crate::http::problem::Problem;
-use crate::registrar::{Command, CourseId, Seats};
+use crate::registrar::{CourseId, SetSeats};
 use crate::seats::api::NewSeats;
 use crate::state::App;
 
@@ -27,7 +26,7 @@ impl Filled for NewSeats {
 }
 
 async fn set(
-    State(app): State<App>,
+    app: App,
     course: Named<CourseId>,
     _: NoQuery,
     form: Form<NewSeats>,
@@ -37,11 +36,11 @@ async fn set(
     let (status, again) = match form.draft {
         None => (StatusCode::UNPROCESSABLE_ENTITY, again),
         Some(draft) => {
-            let command = Command::SetSeats { course_id, limits: draft.into(), expected };
-            let Err(refusal) = submit::<Seats>(&app.registrar, command).await else {
+            let command = SetSeats { course_id, limits: draft.into(), expected };
+            let Err(refusal) = submit(&app.registrar, command, &form.caller).await else {
                 return Ok(Redirect::to(&format!("/courses/{course_id}?saved=seats")).into_response());
             };
-            again.refused(&app, course_id, refusal).await?
+            again.refused(&app, course_id, refusal, &form.caller).await?
         }
     };
     let page = course_page(&app, course_id, &CourseView::default(), Some(again)).await?;

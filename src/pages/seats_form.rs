@@ -6,7 +6,7 @@ use super::kit::Typed;
 use super::kit::edit::version_field;
 use super::kit::form::{key_after, new_key};
 use crate::http::problem::Problem;
-use crate::registrar::{CourseId, Limits, Refusal, Seats, Version};
+use crate::registrar::{Caller, CourseId, Limits, Refusal, Seats, Version};
 use crate::seats::store;
 use crate::state::App;
 
@@ -43,8 +43,9 @@ impl SeatsForm {
         app: &App,
         id: CourseId,
         refusal: Refusal,
+        caller: &Caller,
     ) -> Result<(StatusCode, Self), Problem> {
-        let (is_stale, key) = (matches!(refusal, Refusal::Stale(_)), key_after(&refusal));
+        let (is_stale, key) = (matches!(refusal, Refusal::Stale(_)), key_after(&refusal, caller));
         let problem = Problem::from(refusal);
         let status = problem.status();
         if !is_stale {

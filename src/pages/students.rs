@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::Router;
-use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use serde::Deserialize;
@@ -21,7 +20,10 @@ use crate::http::extract::{Named, NoQuery, Parameters, Query, from_text};
 use crate::http::paging::Here;
 use crate::http::problem::Problem;
 use crate::lists::{Direction, Limit, ListPart, Page};
-use crate::registrar::{Command, Course, CourseId, Place, Refusal, SeatCount, Student, StudentId, Version};
+use crate::registrar::{
+    Course, CourseId, CreateStudent, DeleteStudent, Place, Refusal, SeatCount, Student, StudentId,
+    UpdateStudent, Version,
+};
 use crate::seats::store as seats;
 use crate::state::App;
 use crate::students::api::{NewStudent, StudentChange};
@@ -69,7 +71,7 @@ impl StudentsPage {
 }
 
 async fn list(
-    State(app): State<App>,
+    app: App,
     Query(mut query): Query<ListQuery<Sort>>,
     Part(part): Part,
     here: Here,
@@ -112,13 +114,13 @@ async fn blank(_: NoQuery) -> EditPage {
     new_page()
 }
 
-async fn create(State(app): State<App>, _: NoQuery, form: Form<NewStudent>) -> Response {
+async fn create(app: App, _: NoQuery, form: Form<NewStudent>) -> Response {
     let page = new_page().with(&form);
     let Some(draft) = form.draft else { return page.unreadable() };
-    let command = Command::CreateStudent { name: draft.name, email: draft.email };
-    match submit::<Student>(&app.registrar, command).await {
+    let command = CreateStudent { name: draft.name, email: draft.email };
+    match submit(&app.registrar, command, &form.caller).await {
         Ok(student) => Redirect::to(&path(student.id)).into_response(),
-        Err(refusal) => page.refused(refusal, None),
+        Err(refusal) => page.refused(refusal, &form.caller, None),
     }
 }
 
@@ -138,12 +140,12 @@ fn change_page(student: &Student) -> EditPage {
     }
 }
 
-async fn edit(State(app): State<App>, id: Named<StudentId>, _: NoQuery) -> Result<EditPage, Problem> {
+async fn edit(app: App, id: Named<StudentId>, _: NoQuery) -> Result<EditPage, Problem> {
     Ok(change_page(&find(&app, id.found()?).await?))
 }
 
 async fn change(
-    State(app): State<App>,
+    app: App,
     id: Named<StudentId>,
     _: NoQuery,
     form: Form<StudentChange>,
@@ -153,14 +155,14 @@ async fn change(
     let form = page.changes(form);
     let Some(draft) = &form.draft else { return Ok(page.with(&form).unreadable()) };
     let (name, email) = (draft.name.clone(), draft.email.clone());
-    let command = Command::UpdateStudent { id, name, email, expected: form.expected() };
-    Ok(match submit::<Student>(&app.registrar, command).await {
+    let command = UpdateStudent { id, name, email, expected: form.expected() };
+    Ok(match submit(&app.registrar, command, &form.caller).await {
         Ok(student) => Redirect::to(&path(student.id)).into_response(),
         // As it is now, not as it was when the form came.
         Err(refusal) => {
             let present = find(&app, id).await?;
             let shown = change_page(&present).with(&form);
-            shown.refused(refusal, Some(Version::of(&present)))
+            shown.refused(refusal, &form.caller, Some(Version::of(&present)))
         }
     })
 }
@@ -181,21 +183,21 @@ async fn delete_page(app: &App, id: StudentId) -> Result<DeletePage, Problem> {
     })
 }
 
-async fn confirm(State(app): State<App>, id: Named<StudentId>, _: NoQuery) -> Result<DeletePage, Problem> {
+async fn confirm(app: App, id: Named<StudentId>, _: NoQuery) -> Result<DeletePage, Problem> {
     delete_page(&app, id.found()?).await
 }
 
 async fn delete(
-    State(app): State<App>,
+    app: App,
     id: Named<StudentId>,
     _: NoQuery,
     form: Form<Deletion>,
 ) -> Result<Response, Problem> {
     let (id, expected) = (id.found()?, form.expected());
     let drop = form.draft.is_some_and(|deletion| deletion.drop);
-    Ok(match submit::<()>(&app.registrar, Command::DeleteStudent { id, drop, expected }).await {
+    Ok(match submit(&app.registrar, DeleteStudent { id, drop, expected }, &form.caller).await {
         Ok(()) => Redirect::to("/students").into_response(),
-        Err(refusal) => delete_page(&app, id).await?.refused(refusal),
+        Err(refusal) => delete_page(&app, id).await?.refused(refusal, &form.caller),
     })
 }
 
@@ -262,7 +264,7 @@ impl StudentPage {
 }
 
 async fn show(
-    State(app): State<App>,
+    app: App,
     id: Named<StudentId>,
     Query(view): Query<StudentView>,
     Part(part): Part,

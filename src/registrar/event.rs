@@ -1,46 +1,55 @@
-//! What can happen.
+//! What happened: an entry of the log, and the changes to rows that go with it.
 
-use super::record::{Course, CourseId, Enrollment, Student, StudentId};
-use super::seats::{Limits, Waiting};
+use serde_json::{Value, json};
+
+use super::kinds::EventKind;
+use super::record::{Course, CourseId, Enrollment, EnrollmentId, Limits, Student, StudentId, Waiting};
 
 /// The name of a field and its new value.
-pub type Change = (&'static str, String);
+pub(super) type NewValue = (&'static str, String);
 
-/// What happened: one change, which the log keeps for good.
+/// Something that happened, which the log keeps for good.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A student was added.
-    StudentCreated(Student),
-    /// A student is now this.
-    StudentUpdated {
-        /// The student after the change.
-        student: Student,
-        /// The fields that differ from before.
-        changed: Vec<Change>,
-    },
-    /// A student was removed.
-    StudentDeleted(StudentId),
-    /// Another program has deleted the student's row.
-    StudentVanished(StudentId),
-    /// A course was added.
-    CourseCreated(Course),
-    /// A course is now this.
-    CourseUpdated {
-        /// The course after the change.
-        course: Course,
-        /// The fields that differ from before.
-        changed: Vec<Change>,
-    },
-    /// A course was removed.
-    CourseDeleted(CourseId),
-    /// Another program has deleted the course's row.
-    CourseVanished(CourseId),
-    /// A student enrolled in a course.
-    EnrollmentCreated(Enrollment),
-    /// A student left a course.
-    EnrollmentDropped(Enrollment),
-    /// A course has these limits now.
-    SeatsSet {
+pub struct Event {
+    /// What.
+    pub kind: EventKind,
+    /// To which student.
+    pub student_id: Option<StudentId>,
+    /// To which course.
+    pub course_id: Option<CourseId>,
+    /// To which enrollment.
+    pub enrollment_id: Option<EnrollmentId>,
+    /// What else the log says, a JSON object. Names and addresses stay out: the log outlives the student.
+    pub data: Value,
+    /// What it does to the tables.
+    pub changes: Vec<Change>,
+}
+
+/// A change to the row of one table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A new student.
+    AddStudent(Student),
+    /// The student after the change, and the fields that differ.
+    UpdateStudent(Student, Vec<NewValue>),
+    /// The student's row is deleted.
+    DeleteStudent(StudentId),
+    /// Another program has deleted the student's row; what we keep of the student goes too.
+    ForgetStudent(StudentId),
+    /// A new course.
+    AddCourse(Course),
+    /// The course after the change, and the fields that differ.
+    UpdateCourse(Course, Vec<NewValue>),
+    /// The course's row is deleted.
+    DeleteCourse(CourseId),
+    /// Another program has deleted the course's row; what we keep of the course goes too.
+    ForgetCourse(CourseId),
+    /// A new enrollment.
+    AddEnrollment(Enrollment),
+    /// The enrollment ends.
+    DeleteEnrollment(Enrollment),
+    /// The course has these limits.
+    SetLimits {
         /// The course.
         course_id: CourseId,
         /// Its limits.
@@ -48,114 +57,75 @@ pub enum Event {
         /// Whether it had none before.
         is_first: bool,
     },
-    /// A course has no limits any more.
-    SeatsRemoved(CourseId),
-    /// A student waits for a seat.
-    WaitlistJoined(Waiting),
-    /// A student waits no more.
-    WaitlistLeft(Waiting),
-    /// A student who waited has a seat.
-    WaitlistPromoted {
-        /// The place that became free.
-        waiting: Waiting,
-        /// The new enrollment.
-        enrollment: Enrollment,
-    },
+    /// The course has no limits any more.
+    DeleteLimits(CourseId),
+    /// A new place on a waitlist.
+    AddWaiting(Waiting),
+    /// The place on the waitlist ends.
+    DeleteWaiting(Waiting),
 }
 
 impl Event {
-    /// The type, as the log and the API name it.
+    /// About a student.
     #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::StudentCreated(_) => "student.created",
-            Self::StudentUpdated { .. } => "student.updated",
-            Self::StudentDeleted(_) | Self::StudentVanished(_) => "student.deleted",
-            Self::CourseCreated(_) => "course.created",
-            Self::CourseUpdated { .. } => "course.updated",
-            Self::CourseDeleted(_) | Self::CourseVanished(_) => "course.deleted",
-            Self::EnrollmentCreated(_) => "enrollment.created",
-            Self::EnrollmentDropped(_) => "enrollment.dropped",
-            Self::SeatsSet { .. } => "seats.set",
-            Self::SeatsRemoved(_) => "seats.removed",
-            Self::WaitlistJoined(_) => "waitlist.joined",
-            Self::WaitlistLeft(_) => "waitlist.left",
-            Self::WaitlistPromoted { .. } => "waitlist.promoted",
+    pub fn about_student(kind: EventKind, id: StudentId, change: Change) -> Self {
+        Self {
+            kind,
+            student_id: Some(id),
+            course_id: None,
+            enrollment_id: None,
+            data: json!({}),
+            changes: vec![change],
         }
     }
 
-    /// The student that it is about.
+    /// About a course.
     #[must_use]
-    pub fn student_id(&self) -> Option<StudentId> {
-        match self {
-            Self::StudentCreated(student) | Self::StudentUpdated { student, .. } => Some(student.id),
-            Self::StudentDeleted(id) | Self::StudentVanished(id) => Some(*id),
-            Self::EnrollmentCreated(enrollment) | Self::EnrollmentDropped(enrollment) => {
-                Some(enrollment.student_id)
-            }
-            Self::WaitlistJoined(waiting)
-            | Self::WaitlistLeft(waiting)
-            | Self::WaitlistPromoted { waiting, .. } => Some(waiting.student_id),
-            Self::CourseCreated(_)
-            | Self::CourseUpdated { .. }
-            | Self::CourseDeleted(_)
-            | Self::CourseVanished(_)
-            | Self::SeatsSet { .. }
-            | Self::SeatsRemoved(_) => None,
+    pub fn about_course(kind: EventKind, id: CourseId, change: Change) -> Self {
+        Self {
+            kind,
+            student_id: None,
+            course_id: Some(id),
+            enrollment_id: None,
+            data: json!({}),
+            changes: vec![change],
         }
     }
 
-    /// The course that it is about.
+    /// About a student in a course.
     #[must_use]
-    pub fn course_id(&self) -> Option<CourseId> {
-        match self {
-            Self::CourseCreated(course) | Self::CourseUpdated { course, .. } => Some(course.id),
-            Self::CourseDeleted(id)
-            | Self::CourseVanished(id)
-            | Self::SeatsRemoved(id)
-            | Self::SeatsSet { course_id: id, .. } => Some(*id),
-            Self::EnrollmentCreated(enrollment) | Self::EnrollmentDropped(enrollment) => {
-                Some(enrollment.course_id)
-            }
-            Self::WaitlistJoined(waiting)
-            | Self::WaitlistLeft(waiting)
-            | Self::WaitlistPromoted { waiting, .. } => Some(waiting.course_id),
-            Self::StudentCreated(_)
-            | Self::StudentUpdated { .. }
-            | Self::StudentDeleted(_)
-            | Self::StudentVanished(_) => None,
-        }
-    }
-
-    /// The enrollment that it is about.
-    #[must_use]
-    pub fn enrollment(&self) -> Option<&Enrollment> {
-        match self {
-            Self::EnrollmentCreated(enrollment)
-            | Self::EnrollmentDropped(enrollment)
-            | Self::WaitlistPromoted { enrollment, .. } => Some(enrollment),
+    pub fn about_pair(
+        kind: EventKind,
+        student_id: StudentId,
+        course_id: CourseId,
+        changes: Vec<Change>,
+    ) -> Self {
+        let enrollment_id = changes.iter().find_map(|change| match change {
+            Change::AddEnrollment(row) | Change::DeleteEnrollment(row) => Some(row.id),
             _ => None,
+        });
+        Self {
+            kind,
+            student_id: Some(student_id),
+            course_id: Some(course_id),
+            enrollment_id,
+            data: json!({}),
+            changes,
         }
     }
 
-    /// What else the log says, a JSON object. Names and addresses stay out: the log outlives the student.
+    /// With more for the log to say.
     #[must_use]
-    pub fn data(&self) -> String {
-        match self {
-            Self::StudentUpdated { changed, .. } | Self::CourseUpdated { changed, .. } => {
-                let fields: Vec<_> = changed.iter().map(|(field, _)| field).collect();
-                serde_json::json!({ "changed": fields }).to_string()
-            }
-            Self::SeatsSet {
-                limits: Limits { capacity, waitlist_capacity, opens_at, closes_at }, ..
-            } => serde_json::json!({
-                "capacity": capacity,
-                "waitlist_capacity": waitlist_capacity,
-                "opens_at": opens_at,
-                "closes_at": closes_at,
-            })
-            .to_string(),
-            _ => "{}".to_owned(),
-        }
+    pub fn with_data(self, data: Value) -> Self {
+        Self { data, ..self }
+    }
+
+    /// The enrollment that it makes.
+    #[must_use]
+    pub fn new_enrollment(&self) -> Option<&Enrollment> {
+        self.changes.iter().find_map(|change| match change {
+            Change::AddEnrollment(row) => Some(row),
+            _ => None,
+        })
     }
 }

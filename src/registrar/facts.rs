@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::event::Event;
-use super::record::{Course, CourseId, Enrollment, EnrollmentId, Student, StudentId};
-use super::seats::{Limits, Waiting};
+use super::event::{Change, Event};
+use super::record::{
+    Course, CourseId, Enrollment, EnrollmentId, Limits, Place, Seats, Student, StudentId, Waiting,
+};
+use super::refusal::Refusal;
 use super::waitlist::Waitlist;
 
 /// Columns of found tables that cannot be written because the table computes them; in lower case.
@@ -73,72 +75,147 @@ impl Facts {
         self.enrollments.values().filter(move |enrollment| enrollment.course_id == id)
     }
 
+    /// The student.
+    ///
+    /// # Errors
+    /// [`Refusal::StudentNotFound`].
+    pub fn student(&self, id: StudentId) -> Result<&Student, Refusal> {
+        self.students.get(&id).ok_or(Refusal::StudentNotFound(id))
+    }
+
+    /// The course.
+    ///
+    /// # Errors
+    /// [`Refusal::CourseNotFound`].
+    pub fn course(&self, id: CourseId) -> Result<&Course, Refusal> {
+        self.courses.get(&id).ok_or(Refusal::CourseNotFound(id))
+    }
+
+    /// What limits the course.
+    #[must_use]
+    pub fn limits_of(&self, id: CourseId) -> Limits {
+        self.limits.get(&id).cloned().unwrap_or_default()
+    }
+
+    /// Students who take the course, as far as it has limits.
+    #[must_use]
+    pub fn enrolled_in(&self, id: CourseId) -> i64 {
+        self.enrolled.get(&id).copied().unwrap_or_default()
+    }
+
+    /// Who waits for the course, in order.
+    pub fn waiting_for(&self, id: CourseId) -> impl Iterator<Item = &Waiting> {
+        self.waitlists.get(&id).into_iter().flat_map(Waitlist::iter)
+    }
+
+    /// For what the student waits, in order of the course.
+    pub fn waits_of(&self, id: StudentId) -> impl Iterator<Item = &Waiting> {
+        self.waitlists.values().filter_map(move |waitlist| waitlist.get(id))
+    }
+
+    /// The student's entry on the course's waitlist.
+    #[must_use]
+    pub fn waiting(&self, student_id: StudentId, course_id: CourseId) -> Option<&Waiting> {
+        self.waitlists.get(&course_id)?.get(student_id)
+    }
+
+    /// Students who wait for the course.
+    #[must_use]
+    pub fn waitlisted_in(&self, id: CourseId) -> i64 {
+        number(self.waitlists.get(&id).map_or(0, Waitlist::len))
+    }
+
+    /// Where the student stands on the course's waitlist.
+    #[must_use]
+    pub fn place(&self, student_id: StudentId, course_id: CourseId) -> Option<Place> {
+        let (position, waiting) = self.waitlists.get(&course_id)?.position(student_id)?;
+        Some(Place {
+            student_id,
+            course_id,
+            position: number(position),
+            joined_at: waiting.joined_at.clone(),
+        })
+    }
+
+    /// The place at the end of the course's waitlist.
+    #[must_use]
+    pub fn last_place(&self, student_id: StudentId, course_id: CourseId) -> Place {
+        let position = self.waitlisted_in(course_id) + 1;
+        Place { student_id, course_id, position, joined_at: self.stamp.clone() }
+    }
+
+    /// The limits of the course, and how full it is.
+    #[must_use]
+    pub fn seats_of(&self, id: CourseId) -> Seats {
+        Seats::of(self.limits_of(id), self.enrolled_in(id), self.waitlisted_in(id))
+    }
+
     /// Moves the facts on by what has happened.
     pub fn apply(&mut self, event: &Event) {
         self.last_seq += 1;
-        match event {
-            Event::StudentCreated(student) => {
-                self.added += 1;
-                self.students.insert(student.id, student.clone());
-            }
-            Event::StudentUpdated { student, .. } => {
-                self.students.insert(student.id, student.clone());
-            }
-            Event::StudentDeleted(id) | Event::StudentVanished(id) => {
-                self.students.remove(id);
-            }
-            Event::CourseCreated(course) => {
-                self.added += 1;
-                self.courses.insert(course.id, course.clone());
-            }
-            Event::CourseUpdated { course, .. } => {
-                self.courses.insert(course.id, course.clone());
-            }
-            Event::CourseDeleted(id) | Event::CourseVanished(id) => {
-                self.courses.remove(id);
-            }
-            Event::EnrollmentCreated(enrollment) => self.enroll(enrollment),
-            Event::EnrollmentDropped(enrollment) => self.leave(enrollment),
-            Event::SeatsSet { course_id, limits, .. } => {
-                self.limits.insert(*course_id, limits.clone());
-            }
-            Event::SeatsRemoved(course_id) => {
-                self.limits.remove(course_id);
-            }
-            Event::WaitlistJoined(waiting) => self.put_on_waitlist(waiting),
-            Event::WaitlistLeft(waiting) => self.take_off_waitlist(waiting),
-            Event::WaitlistPromoted { waiting, enrollment } => {
-                self.take_off_waitlist(waiting);
-                self.enroll(enrollment);
-            }
+        for change in &event.changes {
+            self.change(change);
         }
     }
 
-    /// Takes back what the operations of a batch did, the last first. A copy of the facts to return to would be as large as
-    /// all waitlists in them.
-    pub(super) fn take_back(&mut self, events: &[Event], last_enrollment_id: i64) {
+    fn change(&mut self, change: &Change) {
+        match change {
+            Change::AddStudent(student) => {
+                self.added += 1;
+                self.students.insert(student.id, student.clone());
+            }
+            Change::UpdateStudent(student, _) => {
+                self.students.insert(student.id, student.clone());
+            }
+            Change::DeleteStudent(id) | Change::ForgetStudent(id) => {
+                self.students.remove(id);
+            }
+            Change::AddCourse(course) => {
+                self.added += 1;
+                self.courses.insert(course.id, course.clone());
+            }
+            Change::UpdateCourse(course, _) => {
+                self.courses.insert(course.id, course.clone());
+            }
+            Change::DeleteCourse(id) | Change::ForgetCourse(id) => {
+                self.courses.remove(id);
+            }
+            Change::AddEnrollment(enrollment) => self.enroll(enrollment),
+            Change::DeleteEnrollment(enrollment) => self.leave(enrollment),
+            Change::SetLimits { course_id, limits, .. } => {
+                self.limits.insert(*course_id, limits.clone());
+            }
+            Change::DeleteLimits(course_id) => {
+                self.limits.remove(course_id);
+            }
+            Change::AddWaiting(waiting) => self.put_on_waitlist(waiting),
+            Change::DeleteWaiting(waiting) => self.take_off_waitlist(waiting),
+        }
+    }
+
+    /// Reverts what the operations of a batch did, the last first. A copy of the facts to return to would be as large as all
+    /// waitlists in them.
+    pub(super) fn revert(&mut self, events: &[Event], last_enrollment_id: i64) {
         for event in events.iter().rev() {
             self.last_seq -= 1;
-            match event {
-                Event::EnrollmentCreated(enrollment) => self.leave(enrollment),
-                Event::EnrollmentDropped(enrollment) => self.enroll(enrollment),
-                Event::WaitlistJoined(waiting) => self.take_off_waitlist(waiting),
-                Event::WaitlistLeft(waiting) => self.put_on_waitlist(waiting),
-                Event::WaitlistPromoted { waiting, enrollment } => {
-                    self.leave(enrollment);
-                    self.put_on_waitlist(waiting);
-                }
-                Event::StudentCreated(_)
-                | Event::StudentUpdated { .. }
-                | Event::StudentDeleted(_)
-                | Event::StudentVanished(_)
-                | Event::CourseCreated(_)
-                | Event::CourseUpdated { .. }
-                | Event::CourseDeleted(_)
-                | Event::CourseVanished(_)
-                | Event::SeatsSet { .. }
-                | Event::SeatsRemoved(_) => {
-                    debug_assert!(false, "no operation of a batch does this: {event:?}");
+            for change in event.changes.iter().rev() {
+                match change {
+                    Change::AddEnrollment(enrollment) => self.leave(enrollment),
+                    Change::DeleteEnrollment(enrollment) => self.enroll(enrollment),
+                    Change::AddWaiting(waiting) => self.take_off_waitlist(waiting),
+                    Change::DeleteWaiting(waiting) => self.put_on_waitlist(waiting),
+                    Change::AddStudent(_)
+                    | Change::UpdateStudent(..)
+                    | Change::DeleteStudent(_)
+                    | Change::ForgetStudent(_)
+                    | Change::AddCourse(_)
+                    | Change::UpdateCourse(..)
+                    | Change::DeleteCourse(_)
+                    | Change::ForgetCourse(_)
+                    | Change::SetLimits { .. }
+                    | Change::DeleteLimits(_) => {
+                        debug_assert!(false, "no operation of a batch does this: {change:?}");
+                    }
                 }
             }
         }
@@ -165,4 +242,8 @@ impl Facts {
             waitlist.remove(waiting.student_id);
         }
     }
+}
+
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

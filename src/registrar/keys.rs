@@ -1,55 +1,19 @@
 //! Idempotency keys: a request that is sent twice is carried out once, and answered twice.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::command::Answer;
+use super::answer::Answer;
+use super::caller::Outcome;
+use super::key::Key;
 use super::refusal::Refusal;
 use crate::clock::stamp;
 
 /// How long an answer is kept.
 const KEPT: Duration = Duration::from_hours(24);
-
-/// What a client calls a request, to send it again when it does not hear the answer.
-#[derive(Debug)]
-pub struct Key {
-    /// The client's name for it.
-    pub name: String,
-    /// Which of the commits that the request takes.
-    pub part: i64,
-    /// Of the request's method, path and body.
-    pub fingerprint: String,
-    /// Whether the answer is the one that was given to the same request before.
-    replayed: AtomicBool,
-}
-
-impl Key {
-    /// A key that has not been looked for.
-    #[must_use]
-    pub fn new(name: String, part: i64, fingerprint: String) -> Self {
-        Self { name, part, fingerprint, replayed: AtomicBool::new(false) }
-    }
-
-    /// Whether the answer is the one that was given to the same request before.
-    #[must_use]
-    pub fn is_replayed(&self) -> bool {
-        self.replayed.load(Ordering::Relaxed)
-    }
-
-    /// The key of another of the request's commits.
-    #[must_use]
-    pub fn part(&self, part: i64) -> Self {
-        Self::new(self.name.clone(), part, self.fingerprint.clone())
-    }
-
-    fn id(&self) -> (String, i64) {
-        (self.name.clone(), self.part)
-    }
-}
 
 /// What was answered to the keys of a batch, before it or in it.
 #[derive(Debug, Default)]
@@ -57,18 +21,18 @@ pub(super) struct Answered(HashMap<(String, i64), (String, Result<Answer, Refusa
 
 impl Answered {
     /// An answer that was kept.
-    pub(super) fn insert(&mut self, key: &Key, fingerprint: String, outcome: Result<Answer, Refusal>) {
-        self.0.insert(key.id(), (fingerprint, outcome));
+    pub(super) fn insert(&mut self, key: &Key, fingerprint: String, answer: Result<Answer, Refusal>) {
+        self.0.insert(id(key), (fingerprint, answer));
     }
 
     /// What the request is answered, when its key was used before.
-    pub(super) fn to(&self, key: &Key) -> Option<Result<Answer, Refusal>> {
-        let (fingerprint, outcome) = self.0.get(&key.id())?;
-        if *fingerprint != key.fingerprint {
-            return Some(Err(Refusal::KeyReused));
-        }
-        key.replayed.store(true, Ordering::Relaxed);
-        Some(outcome.clone())
+    pub(super) fn to(&self, key: &Key) -> Option<Outcome<Result<Answer, Refusal>>> {
+        let (fingerprint, answer) = self.0.get(&id(key))?;
+        Some(if *fingerprint == key.fingerprint {
+            Outcome { answer: answer.clone(), replayed: true }
+        } else {
+            Outcome { answer: Err(Refusal::KeyReused), replayed: false }
+        })
     }
 }
 
@@ -113,7 +77,7 @@ impl UnderWay {
     /// # Errors
     /// [`Refusal::KeyInUse`] when another request has it.
     pub(super) fn take(&self, key: &Key) -> Result<InUse, Refusal> {
-        let id = key.id();
+        let id = id(key);
         let is_new = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
         if is_new { Ok(InUse { id, keys: self.clone() }) } else { Err(Refusal::KeyInUse) }
     }
@@ -123,4 +87,8 @@ impl Drop for InUse {
     fn drop(&mut self) {
         self.keys.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }
+}
+
+fn id(key: &Key) -> (String, i64) {
+    (key.name.clone(), key.part)
 }

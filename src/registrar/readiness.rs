@@ -6,8 +6,8 @@ use thiserror::Error;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
-use super::Registrar;
 use super::commit::Books;
+use super::lead::Lead;
 use crate::db::{DbError, Pulse};
 
 /// How long the outcome of an attempt is reused: at most one write a second, however many clients ask.
@@ -36,29 +36,34 @@ pub enum Unready {
     Failed(DbError),
 }
 
-/// A question whether it can write: where the answer goes.
-pub(super) type Asking = oneshot::Sender<Result<(), DbError>>;
-
-/// The queue of questions to the thread.
-pub(super) fn channel() -> (mpsc::Sender<Asking>, mpsc::Receiver<Asking>) {
-    mpsc::channel(WAITING)
+/// Asks the Registrar's thread whether it can write. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Readiness {
+    pulse: Pulse,
+    lead: Lead,
+    asking: mpsc::Sender<Question>,
 }
 
-impl Registrar {
-    /// Whether the last attempt to write succeeded. When that was more than a moment ago, a new one is made.
-    ///
-    /// # Errors
-    /// Why nothing can be written.
-    pub async fn can_write(&self) -> Result<(), Unready> {
+/// Where the answer to a question goes.
+type Question = oneshot::Sender<Result<(), DbError>>;
+
+/// The questions that the thread has to answer.
+#[derive(Debug)]
+pub(super) struct Questions(mpsc::Receiver<Question>);
+
+impl Readiness {
+    pub(super) fn new(pulse: Pulse, lead: Lead) -> (Self, Questions) {
+        let (asking, questions) = mpsc::channel(WAITING);
+        (Self { pulse, lead, asking }, Questions(questions))
+    }
+
+    pub(super) async fn can_write(&self) -> Result<(), Unready> {
         self.last_attempt().await?;
         let lead = self.lead.get();
         if lead > MAX_LEAD { Err(Unready::Ahead(lead)) } else { Ok(()) }
     }
 
     async fn last_attempt(&self) -> Result<(), Unready> {
-        if !self.is_open() {
-            return Err(Unready::Stopping);
-        }
         if let Some(outcome) = self.pulse.within(FRESH) {
             return outcome.map_err(Unready::Failed);
         }
@@ -75,26 +80,36 @@ impl Registrar {
     }
 }
 
-/// Answers the first question and all that wait with it, by one attempt at most.
-pub(super) async fn answer(
-    first: Asking,
-    asking: &mut mpsc::Receiver<Asking>,
-    books: &mut Books,
-    pulse: &Pulse,
-) {
-    let mut waiting = vec![first];
-    waiting.extend(std::iter::from_fn(|| asking.try_recv().ok()));
-    // A client that has left needs no answer.
-    waiting.retain(|answer| !answer.is_closed());
-    if waiting.is_empty() {
-        return;
+impl Questions {
+    /// The next question.
+    pub(super) async fn next(&mut self) -> Option<Question> {
+        self.0.recv().await
     }
-    let outcome = match pulse.within(FRESH) {
-        Some(outcome) => outcome,
-        None => books.try_to_write().await,
-    };
-    pulse.log();
-    for answer in waiting {
-        let _ = answer.send(outcome.clone());
+
+    /// Answers all that wait, if any do.
+    pub(super) async fn answer_waiting(&mut self, books: &mut Books) {
+        if let Ok(first) = self.0.try_recv() {
+            self.answer(first, books).await;
+        }
+    }
+
+    /// Answers the first question and all that wait with it, by one attempt at most.
+    pub(super) async fn answer(&mut self, first: Question, books: &mut Books) {
+        let mut waiting = vec![first];
+        waiting.extend(std::iter::from_fn(|| self.0.try_recv().ok()));
+        // A client that has left needs no answer.
+        waiting.retain(|answer| !answer.is_closed());
+        if waiting.is_empty() {
+            return;
+        }
+        let pulse = books.pulse();
+        let outcome = match pulse.within(FRESH) {
+            Some(outcome) => outcome,
+            None => books.try_to_write().await,
+        };
+        pulse.log();
+        for answer in waiting {
+            let _ = answer.send(outcome.clone());
+        }
     }
 }

@@ -7,9 +7,6 @@ use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 use utoipa::ToSchema;
 
-use super::seats::SeatCount;
-use super::visible;
-
 /// The largest id: 2^53 − 1, so that JavaScript reads every id exactly.
 pub const MAX_ID: i64 = (1 << 53) - 1;
 
@@ -126,35 +123,115 @@ impl Version {
     }
 }
 
-/// The longest text that a field takes, in characters.
-pub const MAX_TEXT: usize = 255;
+/// The most seats, and the most places on a waitlist, that a course can be given.
+pub const MOST_SEATS: i64 = 1_000_000;
 
-/// A text as we let it in: trimmed, 1 to 255 characters, no control characters, nothing that cannot be seen or that turns
-/// the direction of what is around it.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn text(given: &str) -> Result<String, String> {
-    let text = typed(given)?;
-    match visible::fault(text) {
-        Some(fault) => Err(fault),
-        None => Ok(text.to_owned()),
+/// What limits the enrollment in a course: a row of `course_seats`. The default limits nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Limits {
+    /// Seats; `None` is as many as come.
+    pub capacity: Option<i64>,
+    /// Places on the waitlist; 0 is no waitlist.
+    pub waitlist_capacity: i64,
+    /// From when on students enroll and drop: RFC 3339, UTC, milliseconds.
+    pub opens_at: Option<String>,
+    /// From when on they do not any more, in the same form.
+    pub closes_at: Option<String>,
+}
+
+/// How full a course is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"capacity": 30, "enrolled": 28, "waitlisted": 0}))]
+pub struct SeatCount {
+    /// Seats; null is as many as come.
+    #[schema(required, minimum = 0, maximum = 1_000_000)]
+    pub capacity: Option<i64>,
+    /// Students who take the course. More than seats only where the capacity was lowered.
+    #[schema(minimum = 0)]
+    pub enrolled: i64,
+    /// Students who wait for a seat.
+    #[schema(minimum = 0)]
+    pub waitlisted: i64,
+}
+
+/// The limits of a course, and how full it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"capacity": 30, "waitlist_capacity": 10, "opens_at": "2026-09-01T08:00:00.000Z", "closes_at": null, "enrolled": 28, "waitlisted": 0}))]
+pub struct Seats {
+    /// Seats; null is as many as come.
+    #[schema(required, minimum = 0, maximum = 1_000_000)]
+    pub capacity: Option<i64>,
+    /// Places on the waitlist; 0 is no waitlist.
+    #[schema(minimum = 0, maximum = 1_000_000)]
+    pub waitlist_capacity: i64,
+    /// From when on students enroll and drop (RFC 3339, UTC, milliseconds); null is always.
+    #[schema(required, format = DateTime)]
+    pub opens_at: Option<String>,
+    /// From when on they do not any more; null is never.
+    #[schema(required, format = DateTime)]
+    pub closes_at: Option<String>,
+    /// Students who take the course. More than seats only where the capacity was lowered.
+    #[schema(minimum = 0)]
+    pub enrolled: i64,
+    /// Students who wait for a seat.
+    #[schema(minimum = 0)]
+    pub waitlisted: i64,
+}
+
+impl SeatCount {
+    /// Whether no seat is left.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.capacity.is_some_and(|capacity| self.enrolled >= capacity)
     }
 }
 
-/// A text as it may be searched for: trimmed, 1 to 255 characters, no control characters. Names that another program wrote
-/// may have what is not seen, and have to be found by it.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn typed(given: &str) -> Result<&str, String> {
-    let text = given.trim();
-    match text.chars().count() {
-        0 => Err("must not be empty".to_owned()),
-        1..=MAX_TEXT if text.chars().any(char::is_control) => {
-            Err("must not have control characters".to_owned())
-        }
-        1..=MAX_TEXT => Ok(text),
-        length => Err(format!("must have {MAX_TEXT} characters at most, not {length}")),
+impl Seats {
+    /// These limits, with so many students.
+    #[must_use]
+    pub fn of(limits: Limits, enrolled: i64, waitlisted: i64) -> Self {
+        let Limits { capacity, waitlist_capacity, opens_at, closes_at } = limits;
+        Self { capacity, waitlist_capacity, opens_at, closes_at, enrolled, waitlisted }
     }
+}
+
+impl Seats {
+    /// What limits the course.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let Self { capacity, waitlist_capacity, opens_at, closes_at, .. } = self.clone();
+        Limits { capacity, waitlist_capacity, opens_at, closes_at }
+    }
+
+    /// How full the course is.
+    #[must_use]
+    pub fn count(&self) -> SeatCount {
+        SeatCount { capacity: self.capacity, enrolled: self.enrolled, waitlisted: self.waitlisted }
+    }
+}
+
+/// A student who waits for a seat: a row of `waitlist`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The student.
+    pub student_id: StudentId,
+    /// The course.
+    pub course_id: CourseId,
+    /// The `seq` of the event with which they joined: the order of the waitlist.
+    pub joined_seq: i64,
+    /// RFC 3339, UTC, milliseconds.
+    pub joined_at: String,
+}
+
+/// A place on a waitlist.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The student.
+    pub student_id: StudentId,
+    /// The course.
+    pub course_id: CourseId,
+    /// 1 is next.
+    pub position: i64,
+    /// RFC 3339, UTC, milliseconds.
+    pub joined_at: String,
 }

@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::record::{CourseId, Enrollment, StudentId, Version};
-use super::seats::{Limits, Place};
+use super::record::{CourseId, Enrollment, Limits, Place, StudentId, Version};
 use crate::db::DbError;
 
 /// Why a command was not carried out. Nothing was changed.

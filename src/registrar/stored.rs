@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::command::Answer;
+use super::answer::Answer;
 use super::refusal::Refusal;
 
 /// The form that this version writes. Form 1 was written without its number.

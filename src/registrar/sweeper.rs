@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::command::{Command, Origin};
+use super::caller::Caller;
+use super::queue::Registrar;
 use super::refusal::Refusal;
-use super::{Registrar, store};
+use super::store;
+use super::sweep::Sweep;
 use crate::db::Db;
 
 /// How often it looks where nothing says that another program has written: a server checks foreign keys itself.
@@ -38,14 +40,14 @@ pub(crate) fn start(db: Db, registrar: Registrar, others_wrote: Arc<Notify>) -> 
 async fn sweep(db: &Db, registrar: &Registrar) -> Result<(), Refusal> {
     let courses = [store::courses_with_orphans(db).await?, store::vanished_courses(db).await?].concat();
     for courses in courses.chunks(TOGETHER) {
-        let command = Command::Sweep { students: Vec::new(), courses: courses.to_vec() };
-        registrar.submit::<()>(command, Origin::database()).await?;
+        let command = Sweep { students: Vec::new(), courses: courses.to_vec() };
+        registrar.submit(command, &Caller::database()).await.map_err(|outcome| outcome.answer)?;
     }
     // Those of the students who held nothing: the others are on record by now.
     let students = store::vanished_students(db).await?;
     for students in students.chunks(TOGETHER) {
-        let command = Command::Sweep { students: students.to_vec(), courses: Vec::new() };
-        registrar.submit::<()>(command, Origin::database()).await?;
+        let command = Sweep { students: students.to_vec(), courses: Vec::new() };
+        registrar.submit(command, &Caller::database()).await.map_err(|outcome| outcome.answer)?;
     }
     Ok(())
 }

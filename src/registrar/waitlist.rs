@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::record::StudentId;
-use super::seats::Waiting;
+use super::record::{StudentId, Waiting};
 
 /// The students who wait for one course, in the order in which they joined.
 ///
@@ -253,9 +252,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::registrar::seats::Limits;
     use crate::registrar::{
-        Answer, Command, Course, CourseId, Done, Facts, Operation, Refusal, Role, carry_out,
+        Admission, Batch, Caller, Command, Course, CourseId, Done, DropCourse, Enroll, Event, Facts, Limits,
+        Operation, Refusal,
     };
 
     const ALGEBRA: CourseId = CourseId(7);
@@ -328,6 +327,10 @@ mod tests {
 
     const OPERATIONS: i64 = 200;
 
+    fn carry_out<C: Command>(command: &C, facts: &mut Facts) -> Result<(Vec<Event>, C::Answer), Refusal> {
+        command.carry_out(&Caller::default(), facts)
+    }
+
     /// Algebra with one seat, which student 0 has, and so many who wait: students 1 to `count`. Those after them are there.
     fn rush(count: i64) -> Facts {
         let course = Course { id: ALGEBRA, name: None, level: None, seats: None };
@@ -340,7 +343,7 @@ mod tests {
             waitlists: [(ALGEBRA, (1..=count).map(|id| waiting(id, id)).collect())].into(),
             ..Facts::default()
         };
-        carry_out(&Command::Enroll { student_id: StudentId(0), course_id: ALGEBRA }, &mut facts).unwrap();
+        carry_out(&Enroll { student_id: StudentId(0), course_id: ALGEBRA }, &mut facts).unwrap();
         facts.limits.insert(ALGEBRA, limits);
         facts
     }
@@ -350,13 +353,12 @@ mod tests {
         let mut facts = rush(count);
         STEPS.set(0);
         for n in 0..OPERATIONS {
-            let enroll = |id| Command::Enroll { student_id: StudentId(id), course_id: ALGEBRA };
+            let enroll = |id| Enroll { student_id: StudentId(id), course_id: ALGEBRA };
             let (_, joined) = carry_out(&enroll(count + 1 + n), &mut facts).unwrap();
-            assert!(matches!(joined, Answer::Waitlisted(_)));
+            assert!(matches!(joined, Admission::Waitlisted(_)));
             let again = carry_out(&enroll(count / 2 + n), &mut facts).unwrap_err();
             assert!(matches!(again, Refusal::AlreadyWaitlisted(_)));
-            let drops =
-                |id| Command::Drop { student_id: StudentId(id), course_id: ALGEBRA, role: Role::Registrar };
+            let drops = |id| DropCourse { student_id: StudentId(id), course_id: ALGEBRA };
             // The first leaves, so that the one behind moves up when the seat becomes free.
             let (first, last) = (2 * n + 1, count - n);
             for id in [first, last, 2 * n] {
@@ -382,9 +384,8 @@ mod tests {
         operations.push(Operation::Drop(StudentId(0), ALGEBRA));
         operations.push(Operation::Drop(StudentId(0), ALGEBRA));
         STEPS.set(0);
-        let (events, answer) = carry_out(&Command::Batch { operations, all: true }, &mut facts).unwrap();
+        let (events, done) = carry_out(&Batch { operations, all: true }, &mut facts).unwrap();
         let steps = STEPS.get();
-        let Answer::Batch(done) = answer else { panic!("{answer:?}") };
         assert!(done.iter().take(done.len() - 1).all(|done| *done == Done::Withheld));
         assert_eq!(events, []);
         assert_eq!(facts, before);

@@ -85,8 +85,8 @@ impl Board {
     ///
     /// # Errors
     /// Where all are taken, or the share of who asks.
-    pub fn place(&self) -> Result<Place, Full> {
-        self.places.take(Client::current(), 1)
+    pub fn place(&self, client: Option<Client>) -> Result<Place, Full> {
+        self.places.take(client, 1)
     }
 
     /// How fast it goes, or went no longer than `age` ago: all who look on share what one of them has asked for.

@@ -7,7 +7,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use indicatif::ProgressBar;
 
 use crate::registrar::{
-    Admission, Answer, Command, Course, CourseId, Origin, Refusal, Registrar, Student, StudentId,
+    Caller, Command, CourseId, CreateCourse, CreateStudent, Enroll, Refusal, Registrar, StudentId,
 };
 
 /// Commands under way at once: enough to fill the Registrar's batches.
@@ -33,55 +33,55 @@ pub async fn add(size: Size, registrar: &Registrar, progress: &ProgressBar) -> R
     progress.set_length(u64::from(size.students) * 2 + u64::from(size.courses));
 
     progress.set_message("courses");
-    let courses: Vec<Command> = (0..size.courses).map(|number| course(number, &mut chance)).collect();
+    let courses: Vec<_> = (0..size.courses).map(|number| course(number, &mut chance)).collect();
     let courses: Vec<CourseId> =
-        all(registrar, progress, courses).map_ok(|course: Course| course.id).try_collect().await?;
+        all(registrar, progress, courses).map_ok(|course| course.id).try_collect().await?;
     progress.set_message("students");
-    let students: Vec<Command> = (0..size.students).map(|_| student(&mut chance)).collect();
+    let students: Vec<_> = (0..size.students).map(|_| student(&mut chance)).collect();
     let students: Vec<StudentId> =
-        all(registrar, progress, students).map_ok(|student: Student| student.id).try_collect().await?;
+        all(registrar, progress, students).map_ok(|student| student.id).try_collect().await?;
 
     progress.set_message("enrollments");
-    let wanted: Vec<Command> =
+    let wanted: Vec<_> =
         students.iter().flat_map(|student| choices(*student, &courses, &mut chance)).collect();
     progress.set_length(progress.position() + wanted.len() as u64);
-    let enrollments: Vec<Admission> = all(registrar, progress, wanted).try_collect().await?;
+    let enrollments: Vec<_> = all(registrar, progress, wanted).try_collect().await?;
     progress.finish_and_clear();
     Ok(enrollments.len())
 }
 
-fn all<'a, T: TryFrom<Answer> + 'a>(
+fn all<'a, C: Command>(
     registrar: &'a Registrar,
     progress: &'a ProgressBar,
-    commands: Vec<Command>,
-) -> impl futures_util::TryStream<Ok = T, Error = Refusal, Item = Result<T, Refusal>> + 'a {
-    let origin = Origin { actor: Some("sample".to_owned()), request_id: None, key: None };
+    commands: Vec<C>,
+) -> impl futures_util::TryStream<Ok = C::Answer, Error = Refusal, Item = Result<C::Answer, Refusal>> + 'a {
+    let caller = Caller { actor: Some("sample".to_owned()), ..Caller::default() };
     stream::iter(commands)
         .map(move |command| {
-            let origin = origin.clone();
+            let caller = caller.clone();
             async move {
-                let answer = registrar.submit(command, origin).await?;
+                let outcome = registrar.submit(command, &caller).await.map_err(|outcome| outcome.answer)?;
                 progress.inc(1);
-                Ok(answer)
+                Ok(outcome.answer)
             }
         })
         .buffered(AT_ONCE)
 }
 
-fn student(chance: &mut Rng) -> Command {
+fn student(chance: &mut Rng) -> CreateStudent {
     let (given, family) = (one_of(&GIVEN, chance), one_of(&FAMILY, chance));
     let number = chance.u32(..100_000);
     let email = format!("{}.{}{number}@example.edu", ascii(given), ascii(family));
-    Command::CreateStudent { name: format!("{given} {family}"), email }
+    CreateStudent { name: format!("{given} {family}"), email }
 }
 
-fn course(number: u32, chance: &mut Rng) -> Command {
+fn course(number: u32, chance: &mut Rng) -> CreateCourse {
     let (subject, level) = (one_of(&SUBJECTS, chance), one_of(&LEVELS, chance));
-    Command::CreateCourse { name: format!("{subject} {}", 101 + number), level: level.to_owned() }
+    CreateCourse { name: format!("{subject} {}", 101 + number), level: level.to_owned() }
 }
 
 /// Three to five courses, the first ones more often: every school has its favorites.
-fn choices(student_id: StudentId, courses: &[CourseId], chance: &mut Rng) -> Vec<Command> {
+fn choices(student_id: StudentId, courses: &[CourseId], chance: &mut Rng) -> Vec<Enroll> {
     let wanted = chance.usize(3..=5).min(courses.len());
     let mut taken = HashSet::new();
     while taken.len() < wanted {
@@ -89,7 +89,7 @@ fn choices(student_id: StudentId, courses: &[CourseId], chance: &mut Rng) -> Vec
     }
     let mut taken: Vec<_> = taken.into_iter().collect();
     taken.sort_unstable();
-    taken.into_iter().map(|place| Command::Enroll { student_id, course_id: courses[place] }).collect()
+    taken.into_iter().map(|place| Enroll { student_id, course_id: courses[place] }).collect()
 }
 
 fn one_of<'a>(words: &[&'a str], chance: &mut Rng) -> &'a str {

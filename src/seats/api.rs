@@ -1,6 +1,5 @@
 //! Seats over HTTP.
 
-use axum::extract::State;
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -8,13 +7,14 @@ use utoipa_axum::routes;
 
 use super::{WaitlistEntry, store};
 use crate::courses::store::find as find_course;
-use crate::http::extract::{Json, Named, NoQuery, Query, origin};
+use crate::http::extract::{Json, Named, NoQuery, Query};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{Here, Part};
-use crate::http::problem::{CourseNotFound, Refused, RowRefused};
+use crate::http::refused::Refused;
 use crate::http::reply::{Found, List, NoContent, Resource};
 use crate::lists::Page;
-use crate::registrar::{Command, CourseId, Limits, MOST_SEATS, Refusal, Seats};
+use crate::problems::{CourseNotFound, RowRefused};
+use crate::registrar::{Caller, CourseId, Limits, MOST_SEATS, Refusal, RemoveSeats, Seats, SetSeats};
 use crate::state::App;
 
 /// The routes of this room.
@@ -28,13 +28,13 @@ pub fn routes() -> OpenApiRouter<App> {
 /// than there are students is allowed and drops nobody: the course is over-full until students leave.
 #[utoipa::path(put, path = "/api/v1/courses/{course_id}/seats", tag = "seats")]
 async fn set(
-    State(app): State<App>,
+    app: App,
     course: Named<CourseId>,
     _: NoQuery,
-    Json(draft): Json<NewSeats>,
+    Json(draft, caller): Json<NewSeats>,
 ) -> Result<Found<Seats>, Refused<(CourseNotFound, RowRefused)>> {
-    let command = Command::SetSeats { course_id: course.found()?, limits: draft.into(), expected: None };
-    Ok(Found(app.registrar.submit(command, origin()).await?))
+    let command = SetSeats { course_id: course.found()?, limits: draft.into(), expected: None };
+    Ok(Found(app.registrar.submit(command, &caller).await?.answer))
 }
 
 /// Read the limits of a course, and how full it is
@@ -42,7 +42,7 @@ async fn set(
 /// A course without limits has the capacity null.
 #[utoipa::path(get, path = "/api/v1/courses/{course_id}/seats", tag = "seats")]
 async fn show(
-    State(app): State<App>,
+    app: App,
     course: Named<CourseId>,
     _: NoQuery,
 ) -> Result<Found<Seats>, Refused<(CourseNotFound,)>> {
@@ -55,11 +55,12 @@ async fn show(
 /// Everybody on the waitlist takes a seat.
 #[utoipa::path(delete, path = "/api/v1/courses/{course_id}/seats", tag = "seats")]
 async fn remove(
-    State(app): State<App>,
+    app: App,
     course: Named<CourseId>,
     _: NoQuery,
+    caller: Caller,
 ) -> Result<NoContent, Refused<(CourseNotFound, RowRefused)>> {
-    app.registrar.submit::<()>(Command::RemoveSeats { course_id: course.found()? }, origin()).await?;
+    app.registrar.submit(RemoveSeats { course_id: course.found()? }, &caller).await?;
     Ok(NoContent)
 }
 
@@ -69,7 +70,7 @@ async fn remove(
 /// when the first page was read.
 #[utoipa::path(get, path = "/api/v1/courses/{course_id}/waitlist", tag = "seats", params(Part))]
 async fn waitlist(
-    State(app): State<App>,
+    app: App,
     course: Named<CourseId>,
     Query(wanted): Query<Part>,
     here: Here,

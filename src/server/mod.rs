@@ -16,7 +16,7 @@ use crate::http::paging::LinkBase;
 use crate::metrics::Metrics;
 use crate::registrar::{Registrar, sweeper};
 use crate::registration::Board;
-use crate::state::{App, Parts};
+use crate::state::{App, Services};
 use crate::students::Roll;
 
 /// A school that is open.
@@ -68,15 +68,17 @@ impl School {
         let sweeping = sweeper::start(db.clone(), registrar.clone(), others_wrote);
         Ok(Self {
             sweeping,
-            app: App::from(Parts {
-                feed: Feed::start(db.clone(), news),
-                board: Board::new(db.clone(), clock),
-                roll: Roll::new(db.clone()),
-                db,
-                registrar,
-                metrics,
-                public_url: LinkBase(public_url.map(|url| url.as_str().into())),
-            }),
+            app: App::new(
+                db.clone(),
+                Services {
+                    feed: Feed::start(db.clone(), news),
+                    board: Board::new(db.clone(), clock),
+                    roll: Roll::new(db),
+                    registrar,
+                    metrics,
+                    public_url: LinkBase(public_url.map(|url| url.as_str().into())),
+                },
+            ),
             writing,
         })
     }

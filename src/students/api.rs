@@ -1,6 +1,5 @@
 //! Students over HTTP.
 
-use axum::extract::State;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -8,13 +7,16 @@ use utoipa_axum::routes;
 
 use super::store::{self, Sort};
 use crate::http::conditional::{IfMatch, IfNoneMatch};
-use crate::http::extract::{Json, Named, NoQuery, Parameters, Query, from_text, origin};
+use crate::http::extract::{Json, Named, NoQuery, Parameters, Query, from_text};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::Here;
-use crate::http::problem::{HasEnrollments, ReadOnlyField, Refused, RowRefused, Stale, StudentNotFound};
+use crate::http::refused::Refused;
 use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Resource};
 use crate::lists::{Cursor, Direction, Limit, Page, Search};
-use crate::registrar::{Command, Refusal, Student, StudentId, Version, text};
+use crate::problems::{HasEnrollments, ReadOnlyField, RowRefused, Stale, StudentNotFound};
+use crate::registrar::{
+    Caller, CreateStudent, DeleteStudent, Outcome, Refusal, Student, StudentId, UpdateStudent, Version, text,
+};
 use crate::state::App;
 use crate::students::email;
 /// The routes of this room.
@@ -25,23 +27,19 @@ pub fn routes() -> OpenApiRouter<App> {
 /// Add a student
 #[utoipa::path(post, path = "/api/v1/students", tag = "students")]
 async fn create(
-    State(app): State<App>,
+    app: App,
     _: NoQuery,
-    Json(draft): Json<NewStudent>,
-) -> Result<Created<Student>, Refused<(RowRefused,)>> {
-    let command = Command::CreateStudent { name: draft.name, email: draft.email };
-    Ok(Created(app.registrar.submit(command, origin()).await?))
+    Json(draft, caller): Json<NewStudent>,
+) -> Result<Outcome<Created<Student>>, Refused<(RowRefused,)>> {
+    let command = CreateStudent { name: draft.name, email: draft.email };
+    Ok(app.registrar.submit(command, &caller).await?.map(Created))
 }
 
 /// List students
 ///
 /// Complete without `limit`; with it a page, and a `Link` to the next while there is more.
 #[utoipa::path(get, path = "/api/v1/students", tag = "students", params(StudentList))]
-async fn list(
-    State(app): State<App>,
-    Query(wanted): Query<StudentList>,
-    here: Here,
-) -> Result<List<Student>, Refused<()>> {
+async fn list(app: App, Query(wanted): Query<StudentList>, here: Here) -> Result<List<Student>, Refused<()>> {
     let listing = store::list(wanted.q.as_ref(), wanted.sort, wanted.order);
     let page = Page::of(wanted.limit, wanted.after, &listing.order)?;
     Ok(List::new(listing.read(&app.db, &page).await?, &here))
@@ -50,7 +48,7 @@ async fn list(
 /// Read a student
 #[utoipa::path(get, path = "/api/v1/students/{student_id}", tag = "students")]
 async fn show(
-    State(app): State<App>,
+    app: App,
     id: Named<StudentId>,
     had: IfNoneMatch,
     _: NoQuery,
@@ -65,14 +63,14 @@ async fn show(
 /// A merge patch (RFC 7396): fields that are left out stay as they are.
 #[utoipa::path(patch, path = "/api/v1/students/{student_id}", tag = "students")]
 async fn change(
-    State(app): State<App>,
+    app: App,
     id: Named<StudentId>,
     IfMatch(expected): IfMatch,
     _: NoQuery,
-    Json(draft): Json<StudentChange>,
+    Json(draft, caller): Json<StudentChange>,
 ) -> Result<Found<Student>, Refused<(StudentNotFound, RowRefused, ReadOnlyField, Stale)>> {
-    let command = Command::UpdateStudent { id: id.found()?, name: draft.name, email: draft.email, expected };
-    Ok(Found(app.registrar.submit(command, origin()).await?))
+    let command = UpdateStudent { id: id.found()?, name: draft.name, email: draft.email, expected };
+    Ok(Found(app.registrar.submit(command, &caller).await?.answer))
 }
 
 /// Delete a student
@@ -80,13 +78,14 @@ async fn change(
 /// Enrollments stand in the way, unless `drop=true` drops them in the same transaction.
 #[utoipa::path(delete, path = "/api/v1/students/{student_id}", tag = "students", params(StudentDeletion))]
 async fn delete(
-    State(app): State<App>,
+    app: App,
     id: Named<StudentId>,
     IfMatch(expected): IfMatch,
     Query(wanted): Query<StudentDeletion>,
+    caller: Caller,
 ) -> Result<NoContent, Refused<(StudentNotFound, HasEnrollments, RowRefused, Stale)>> {
-    let command = Command::DeleteStudent { id: id.found()?, drop: wanted.drop.unwrap_or_default(), expected };
-    app.registrar.submit::<()>(command, origin()).await?;
+    let command = DeleteStudent { id: id.found()?, drop: wanted.drop.unwrap_or_default(), expected };
+    app.registrar.submit(command, &caller).await?;
     Ok(NoContent)
 }
 

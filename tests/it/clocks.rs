@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use matricula::clock::Clock;
-use matricula::registrar::{Admission, Command, CourseId, Origin, StudentId};
+use matricula::registrar::{Admission, CourseId, Enroll, StudentId};
 use serde_json::json;
 
-use crate::school::{FIRST_DAY, School};
+use crate::school::{FIRST_DAY, School, submit};
 
 #[tokio::test]
 async fn a_clock_that_was_wrong_once_closes_nothing_for_good() {
@@ -94,8 +94,8 @@ async fn servers_of_one_database_go_by_its_clock_postgres_only() {
     )
     .unwrap();
     let school = matricula::server::School::open(database.location(), Clock::Wall, None).await.unwrap();
-    let command = Command::Enroll { student_id: StudentId(1), course_id: CourseId(1) };
-    let admission = school.app.registrar.submit::<Admission>(command, Origin::default()).await;
+    let command = Enroll { student_id: StudentId(1), course_id: CourseId(1) };
+    let admission = submit(&school.app.registrar, command).await;
     assert!(matches!(admission, Ok(Admission::Enrolled(_))), "{admission:?}");
     school.close().await;
 }

@@ -8,11 +8,11 @@ use fastrand::Rng;
 use matricula::audit::audit;
 use matricula::clock::Clock;
 use matricula::db::{Db, Location};
-use matricula::registrar::{Command, Course, Origin, Student};
+use matricula::registrar::{CreateCourse, CreateStudent};
 use serde_json::json;
 use tokio::sync::Notify;
 
-use crate::school::{Client, Database, Process, matricula};
+use crate::school::{Client, Database, Process, matricula, submit};
 
 const ROUNDS: u64 = 12;
 const CLIENTS: i64 = 64;
@@ -80,11 +80,11 @@ async fn found_school(location: &Location) {
     let registrar = &school.app.registrar;
     for number in 0..CLIENTS {
         let (name, email) = (format!("Student {number}"), format!("{number}@example.edu"));
-        registrar.submit::<Student>(Command::CreateStudent { name, email }, Origin::default()).await.unwrap();
+        submit(registrar, CreateStudent { name, email }).await.unwrap();
     }
     for number in 0..COURSES {
         let (name, level) = (format!("Course {number}"), "graduate".to_owned());
-        registrar.submit::<Course>(Command::CreateCourse { name, level }, Origin::default()).await.unwrap();
+        submit(registrar, CreateCourse { name, level }).await.unwrap();
     }
     school.close().await;
 }

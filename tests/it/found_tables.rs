@@ -2,10 +2,10 @@
 
 use matricula::audit::audit;
 use matricula::db::Db;
-use matricula::registrar::{Command, Course, Origin, Refusal, Student, StudentId};
+use matricula::registrar::{CreateCourse, CreateStudent, DeleteStudent, Refusal, StudentId, UpdateStudent};
 use serde_json::json;
 
-use crate::school::School;
+use crate::school::{School, submit};
 
 /// As most programs make them: SQLite gives the id of the last row again once that row is gone.
 const STUDENTS: &str = "create table students (id integer primary key, name text, email text);
@@ -19,16 +19,12 @@ async fn a_new_row_never_takes_the_id_of_one_that_the_log_says_is_deleted_after_
     let registrar = &school.registrar;
     let (name, email) = ("Cleo".to_owned(), "cleo@example.edu".to_owned());
     // Held up by the other program, what comes after the first shares a commit.
-    let first = Command::UpdateStudent {
-        id: StudentId(1),
-        name: Some("Anna".to_owned()),
-        email: None,
-        expected: None,
-    };
-    let first = registrar.submit::<Student>(first, Origin::default());
-    let create = registrar.submit::<Student>(Command::CreateStudent { name, email }, Origin::default());
-    let delete = Command::DeleteStudent { id: StudentId(7), drop: false, expected: None };
-    let delete = registrar.submit::<()>(delete, Origin::default());
+    let first =
+        UpdateStudent { id: StudentId(1), name: Some("Anna".to_owned()), email: None, expected: None };
+    let first = submit(registrar, first);
+    let create = submit(registrar, CreateStudent { name, email });
+    let delete = DeleteStudent { id: StudentId(7), drop: false, expected: None };
+    let delete = submit(registrar, delete);
     let release = async {
         tokio::task::yield_now().await;
         drop(other);
@@ -153,10 +149,10 @@ async fn a_trigger_that_fails_fails_nobody_else() {
     let registrar = &school.registrar;
     let course = |name: &str| {
         let (name, level) = (name.to_owned(), "one".to_owned());
-        registrar.submit::<Course>(Command::CreateCourse { name, level }, Origin::default())
+        submit(registrar, CreateCourse { name, level })
     };
     let (name, email) = ("Cleo".to_owned(), "cleo@example.edu".to_owned());
-    let cleo = registrar.submit::<Student>(Command::CreateStudent { name, email }, Origin::default());
+    let cleo = submit(registrar, CreateStudent { name, email });
     let release = async {
         tokio::task::yield_now().await;
         drop(other);

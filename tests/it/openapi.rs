@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use matricula::http::problem::{KINDS, Scope};
+use matricula::http::problem::Scope;
+use matricula::problems;
 use regex::Regex;
 use serde_json::Value;
 
@@ -79,7 +80,7 @@ async fn every_reference_of_the_document_leads_somewhere() {
 async fn every_problem_is_documented_and_has_a_page() {
     let school = School::open().await;
     let document = school.get("/api/v1/openapi.json").await.is_ok().json();
-    for kind in KINDS {
+    for kind in problems::all() {
         let documented = operations(&document).into_iter().any(|(_, _, operation)| {
             let content =
                 &operation["responses"][kind.status.to_string()]["content"]["application/problem+json"];

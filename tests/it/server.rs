@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::Router;
 use axum::body::Bytes;
 use axum::routing::{get, post};
 use matricula::http::limits::{self, Limits};
-use matricula::http::observe::current_request_id;
+use matricula::http::observe::RequestId;
 use matricula::http::server::{self, Bounds, Server};
 use matricula::metrics::Metrics;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -33,7 +34,7 @@ struct Served {
 async fn served(limits: Limits, bounds: Bounds) -> Served {
     let (entered, slow) = mpsc::unbounded_channel();
     let router = Router::new()
-        .route("/id/{id}", get(|| async { current_request_id().unwrap().to_string() }))
+        .route("/id/{id}", get(async |Extension(id): Extension<RequestId>| id.0.to_string()))
         .route("/echo", post(|body: Bytes| async { body }))
         .route("/large", get(|| async { vec![b'x'; 64 * 1024 * 1024] }))
         .route("/panic", get(async || -> &str { panic!("ana@example.edu") }))

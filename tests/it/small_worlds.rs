@@ -3,9 +3,12 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use matricula::registrar::{Command, CourseId, Limits, Role, StudentId};
+use matricula::registrar::{
+    CourseId, CreateCourse, CreateStudent, DeleteCourse, DeleteStudent, DropCourse, Enroll, Limits,
+    RemoveSeats, SetSeats, StudentId,
+};
 
-use crate::school::Model;
+use crate::school::{Command, Model};
 
 const STUDENTS: i64 = 3;
 const COURSES: i64 = 2;
@@ -16,17 +19,18 @@ fn commands() -> Vec<Command> {
     let mut commands = Vec::new();
     for course_id in (1..=COURSES).map(CourseId) {
         for student_id in students.clone() {
-            commands.push(Command::Enroll { student_id, course_id });
-            commands.push(Command::Drop { student_id, course_id, role: Role::Student });
+            commands.push(Command::Enroll(Enroll { student_id, course_id }));
+            commands.push(Command::DropAsStudent(DropCourse { student_id, course_id }));
         }
         for (capacity, waitlist_capacity) in [(1, 0), (1, 2), (2, 1)] {
             let limits = Limits { capacity: Some(capacity), waitlist_capacity, ..Limits::default() };
-            commands.push(Command::SetSeats { course_id, limits, expected: None });
+            commands.push(Command::SetSeats(SetSeats { course_id, limits, expected: None }));
         }
-        commands.push(Command::RemoveSeats { course_id });
-        commands.push(Command::DeleteCourse { id: course_id, drop: true, expected: None });
+        commands.push(Command::RemoveSeats(RemoveSeats { course_id }));
+        commands.push(Command::DeleteCourse(DeleteCourse { id: course_id, drop: true, expected: None }));
     }
-    commands.extend(students.map(|id| Command::DeleteStudent { id, drop: true, expected: None }));
+    commands
+        .extend(students.map(|id| Command::DeleteStudent(DeleteStudent { id, drop: true, expected: None })));
     commands
 }
 
@@ -50,12 +54,18 @@ fn every_small_school_keeps_the_promises() {
     let mut first = Model::new();
     for _ in 0..STUDENTS {
         first
-            .carry_out(&Command::CreateStudent { name: "Ana".to_owned(), email: "a@example.edu".to_owned() })
+            .carry_out(&Command::CreateStudent(CreateStudent {
+                name: "Ana".to_owned(),
+                email: "a@example.edu".to_owned(),
+            }))
             .unwrap();
     }
     for _ in 0..COURSES {
         first
-            .carry_out(&Command::CreateCourse { name: "Algebra".to_owned(), level: "one".to_owned() })
+            .carry_out(&Command::CreateCourse(CreateCourse {
+                name: "Algebra".to_owned(),
+                level: "one".to_owned(),
+            }))
             .unwrap();
     }
     first.log.clear();

@@ -6,10 +6,10 @@ use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use matricula::clock::Clock;
 use matricula::db::Db;
-use matricula::registrar::{Admission, Command, Course, Origin, Refusal, Registrar, Student, StudentId};
+use matricula::registrar::{CreateCourse, CreateStudent, Enroll, Refusal, Registrar, StudentId};
 use serde_json::json;
 
-use crate::school::{Database, OtherProgram, School};
+use crate::school::{Database, OtherProgram, School, submit};
 
 /// Another program's write transaction on the same database: commits wait until it is dropped.
 fn busy(database: &Database) -> OtherProgram {
@@ -18,8 +18,8 @@ fn busy(database: &Database) -> OtherProgram {
     other
 }
 
-fn create(name: &str) -> Command {
-    Command::CreateStudent { name: name.to_owned(), email: "ana@example.edu".to_owned() }
+fn create(name: &str) -> CreateStudent {
+    CreateStudent { name: name.to_owned(), email: "ana@example.edu".to_owned() }
 }
 
 #[tokio::test]
@@ -32,7 +32,7 @@ async fn a_full_queue_refuses_at_once_and_what_it_accepted_is_carried_out() {
     let mut asked = FuturesUnordered::new();
     let mut refused = 0;
     for _ in 0..20_000 {
-        let mut submitted = Box::pin(registrar.submit::<Student>(create("Ana"), Origin::default()));
+        let mut submitted = Box::pin(submit(registrar, create("Ana")));
         match (&mut submitted).now_or_never() {
             None => asked.push(submitted),
             Some(answer) => {
@@ -79,7 +79,7 @@ async fn a_school_that_closes_carries_out_what_it_accepted_and_no_more() {
     let school = matricula::server::School::open(database.location(), Clock::Wall, None).await.unwrap();
     let registrar: Registrar = school.app.registrar.clone();
     let other = busy(&database);
-    let mut accepted = Box::pin(registrar.submit::<Student>(create("Ana"), Origin::default()));
+    let mut accepted = Box::pin(submit(&registrar, create("Ana")));
     assert!((&mut accepted).now_or_never().is_none());
 
     let closing = tokio::spawn(school.close());
@@ -87,7 +87,7 @@ async fn a_school_that_closes_carries_out_what_it_accepted_and_no_more() {
     assert_eq!(accepted.await.unwrap().id, StudentId(1));
     closing.await.unwrap();
 
-    let late = registrar.submit::<Student>(create("Ben"), Origin::default()).await;
+    let late = submit(&registrar, create("Ben")).await;
     assert_eq!(late, Err(Refusal::Stopping));
     let db = Db::open(database.location()).unwrap();
     let names = db.query("select name from students", [], |row| row.text(0)).await.unwrap();
@@ -101,19 +101,16 @@ async fn one_row_that_the_database_does_not_take_fails_alone() {
     let school = matricula::server::School::open(database.location(), Clock::Wall, None).await.unwrap();
     let registrar = &school.app.registrar;
     let level = "graduate".to_owned();
-    let algebra = Command::CreateCourse { name: "Algebra".to_owned(), level };
-    let algebra = registrar.submit::<Course>(algebra, Origin::default()).await.unwrap();
-    let ana = registrar.submit::<Student>(create("Ana"), Origin::default()).await.unwrap();
+    let algebra = CreateCourse { name: "Algebra".to_owned(), level };
+    let algebra = submit(registrar, algebra).await.unwrap();
+    let ana = submit(registrar, create("Ana")).await.unwrap();
 
     // Held up by another program, the three share a commit.
     let other = busy(&database);
-    let hold = registrar.submit::<Course>(
-        Command::CreateCourse { name: "Botany".to_owned(), level: "graduate".to_owned() },
-        Origin::default(),
-    );
-    let twin = registrar.submit::<Student>(create("Twin"), Origin::default());
-    let enroll = Command::Enroll { student_id: ana.id, course_id: algebra.id };
-    let enroll = registrar.submit::<Admission>(enroll, Origin::default());
+    let hold = submit(registrar, CreateCourse { name: "Botany".to_owned(), level: "graduate".to_owned() });
+    let twin = submit(registrar, create("Twin"));
+    let enroll = Enroll { student_id: ana.id, course_id: algebra.id };
+    let enroll = submit(registrar, enroll);
     let release = async {
         tokio::task::yield_now().await;
         drop(other);

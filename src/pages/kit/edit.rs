@@ -8,7 +8,7 @@ use super::filters;
 use super::form::{Filled, Form, Typed, key_after, new_key};
 use super::page::{Refused, Shown};
 use crate::http::problem::Problem;
-use crate::registrar::{Refusal, Version};
+use crate::registrar::{Caller, Refusal, Version};
 
 /// A field of a form.
 #[derive(Clone, Copy, Debug)]
@@ -111,8 +111,8 @@ impl EditPage {
 
     /// That it was not done, and why. What was typed is still there; `present` is the version that the record has.
     #[must_use]
-    pub fn refused(self, refusal: Refusal, present: Option<Version>) -> Response {
-        let (is_stale, key) = (matches!(refusal, Refusal::Stale(_)), key_after(&refusal));
+    pub fn refused(self, refusal: Refusal, caller: &Caller, present: Option<Version>) -> Response {
+        let (is_stale, key) = (matches!(refusal, Refusal::Stale(_)), key_after(&refusal, caller));
         // Whoever is shown what has changed meanwhile may replace it.
         let version = if is_stale { present.map(version_field) } else { self.version };
         let problem = Problem::from(refusal);
@@ -146,13 +146,13 @@ pub struct DeletePage {
 impl DeletePage {
     /// That it was not done, and why.
     #[must_use]
-    pub fn refused(self, refusal: Refusal) -> Response {
+    pub fn refused(self, refusal: Refusal, caller: &Caller) -> Response {
         let told = match refusal {
             Refusal::HasEnrollments { .. } => Some("Somebody has enrolled since you looked."),
             Refusal::Stale(_) => Some("Somebody has changed this since you looked."),
             _ => None,
         };
-        let key = key_after(&refusal);
+        let key = key_after(&refusal, caller);
         let problem = Problem::from(refusal);
         let refusal = Some(told.unwrap_or(problem.detail()).to_owned());
         Refused(problem.status(), Self { refusal, key, ..self }).into_response()

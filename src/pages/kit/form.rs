@@ -7,11 +7,10 @@ use axum::extract::{FromRequest, Request};
 use serde_json::Value;
 
 use crate::http::echo::{excerpt, excerpt_of};
-use crate::http::extract::{FormFields, origin};
+use crate::http::extract::FormFields;
 use crate::http::fields::{self, Draft, Fields};
-use crate::http::observe::current_key;
 use crate::http::problem::Problem;
-use crate::registrar::{Answer, Command, MAX_TEXT, Refusal, Registrar, Version};
+use crate::registrar::{Caller, Command, MAX_TEXT, Refusal, Registrar, Version};
 
 /// The hidden field that says which version of the record was shown.
 const IF_MATCH: &str = "if_match";
@@ -64,6 +63,8 @@ pub struct Form<T> {
     pub typed: Typed,
     /// The version of the record that was shown, as the form said it, where it is about one.
     pub seen: Option<String>,
+    /// Who sent it.
+    pub caller: Caller,
     sent: Vec<(String, String)>,
 }
 
@@ -125,14 +126,14 @@ impl<T: Filled, S: Send + Sync> FromRequest<S> for Form<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let FormFields(values) = FormFields::from_request(request, state).await?;
+        let FormFields(values, caller) = FormFields::from_request(request, state).await?;
         let (hidden, values): (Vec<_>, Vec<_>) = values.into_iter().partition(|(name, _)| name == IF_MATCH);
         let seen = hidden.into_iter().next().map(|(_, tag)| excerpt(&tag).into_owned());
         let (draft, errors) = read(values.clone());
         let shown =
             |(name, value): &(String, String)| (name.clone(), excerpt_of(value, SHOWN_AGAIN).into_owned());
         let typed = Typed { values: values.iter().map(shown).collect(), errors };
-        Ok(Self { draft, typed, seen, sent: values })
+        Ok(Self { draft, typed, seen, caller, sent: values })
     }
 }
 
@@ -166,14 +167,18 @@ const DOUBLE_CLICK: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// The reason why nothing was changed.
-pub async fn submit<T: TryFrom<Answer>>(registrar: &Registrar, command: Command) -> Result<T, Refusal> {
+pub async fn submit<C: Command + Clone>(
+    registrar: &Registrar,
+    command: C,
+    caller: &Caller,
+) -> Result<C::Answer, Refusal> {
     let until = Instant::now() + DOUBLE_CLICK;
     loop {
-        match registrar.submit(command.clone(), origin()).await {
+        match registrar.submit(command.clone(), caller).await.map_err(|outcome| outcome.answer) {
             Err(Refusal::KeyInUse) if Instant::now() < until => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            outcome => return outcome,
+            outcome => return outcome.map(|outcome| outcome.answer),
         }
     }
 }
@@ -181,10 +186,11 @@ pub async fn submit<T: TryFrom<Answer>>(registrar: &Registrar, command: Command)
 /// The key of the form that is shown again after a refusal: where the command may yet be carried out, or was, to try again
 /// must not be to do it twice.
 #[must_use]
-pub fn key_after(refusal: &Refusal) -> String {
+pub fn key_after(refusal: &Refusal, caller: &Caller) -> String {
     let may_be_done =
         matches!(refusal, Refusal::KeyInUse | Refusal::Overloaded | Refusal::Stopping | Refusal::Engine(_));
-    may_be_done.then(current_key).flatten().map_or_else(new_key, |key| key.name.clone())
+    let key = caller.key.as_ref().filter(|_| may_be_done);
+    key.map_or_else(new_key, |key| key.name.clone())
 }
 
 /// Names a form that is shown, so that to send it twice is to send it once.

@@ -1,7 +1,5 @@
 //! Problems as people see them: the one that they met, and what its kind means.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
@@ -11,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 
 use super::filters;
 use super::page::{Refused, Shown, with_policy};
-use crate::http::observe::current_request_id;
-use crate::http::problem::{KINDS, Kind, NotFound, Problem};
+use crate::http::problem::{Kind, NotFound, Problem};
+use crate::problems;
 
 /// Where the kinds are explained.
 pub const ROUTE: &str = "/problems/{slug}";
@@ -31,7 +29,7 @@ struct ProblemPage<'a> {
     kind: &'static Kind,
     detail: &'a str,
     /// The request's id, which the server's log has too.
-    request_id: Option<Arc<str>>,
+    request_id: Option<&'a str>,
 }
 
 /// Where htmx has asked for a part of a page, all of the page makes way for what is the matter.
@@ -43,9 +41,8 @@ const INSTEAD: [(HeaderName, HeaderValue); 3] = [
 
 /// A problem, for whoever met it with a browser.
 #[must_use]
-pub fn page(problem: &Problem) -> Response {
-    let (kind, detail, request_id) = (problem.kind(), problem.detail(), current_request_id());
-    let page = ProblemPage { here: "", kind, detail, request_id };
+pub fn page(problem: &Problem, request_id: Option<&str>) -> Response {
+    let page = ProblemPage { here: "", kind: problem.kind(), detail: problem.detail(), request_id };
     let mut response = (INSTEAD, Refused(problem.status(), page)).into_response();
     if problem.may_be_tried_again() {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
@@ -58,7 +55,7 @@ pub fn page(problem: &Problem) -> Response {
 /// # Errors
 /// `not-found` where there is no such kind.
 pub async fn kind(slug: Result<Path<String>, PathRejection>) -> Result<impl IntoResponse, Problem> {
-    let kind = slug.ok().and_then(|Path(slug)| KINDS.iter().find(|kind| kind.slug == slug));
+    let kind = slug.ok().and_then(|Path(slug)| problems::all().find(|kind| kind.slug == slug));
     let kind = kind.ok_or_else(|| Problem::new::<NotFound>("There is no problem of this name."))?;
     Ok(Shown(KindPage { here: "", kind }))
 }

@@ -1,10 +1,12 @@
 //! The answers that are kept for requests with an `Idempotency-Key`, in the transaction that made them true.
 
-use super::{Books, Outcome};
+use super::asked::{Answers, Asked};
 use crate::db::{Arg, DbError, Tx};
-use crate::registrar::command::{Answer, Command, Origin};
-use crate::registrar::event::Event;
-use crate::registrar::keys::{Answered, Kept, Key};
+use crate::registrar::answer::Answer;
+use crate::registrar::caller::Caller;
+use crate::registrar::event::{Change, Event};
+use crate::registrar::key::Key;
+use crate::registrar::keys::{Answered, Kept};
 use crate::registrar::record::StudentId;
 use crate::registrar::refusal::Refusal;
 use crate::registrar::stored;
@@ -16,18 +18,18 @@ const SWEPT: &str = "delete from idempotency_keys where (key, part) in (select k
 
 pub(super) async fn load_answered(
     tx: &Tx<'_>,
-    commands: &[(&Command, &Origin)],
+    asked: &[Asked<'_>],
     kept: &Kept,
 ) -> Result<Answered, DbError> {
-    let keys: Vec<_> = commands.iter().filter_map(|(_, origin)| origin.key.as_deref()).collect();
+    let keys: Vec<_> = asked.iter().filter_map(|(_, caller)| caller.key.as_ref()).collect();
     let (after, until) = (kept.after.as_str(), kept.until.as_str());
-    let asked: Vec<_> = keys
+    let sets: Vec<_> = keys
         .iter()
         .map(|key| vec![key.name.as_str().into(), key.part.into(), after.into(), until.into()])
         .collect();
     let sql = "select fingerprint, answer from idempotency_keys where key = $1 and part = $2 \
                and answered_at > $3 and answered_at <= $4";
-    let found = tx.query_many(sql, &asked, |row| Ok((row.text(0)?, row.text(1)?))).await?;
+    let found = tx.query_many(sql, &sets, |row| Ok((row.text(0)?, row.text(1)?))).await?;
     let mut answered = Answered::default();
     for (key, (fingerprint, answer)) in
         keys.iter().zip(found).flat_map(|(key, rows)| rows.into_iter().map(move |row| (key, row)))
@@ -40,14 +42,14 @@ pub(super) async fn load_answered(
 pub(super) async fn keep_answers(
     tx: &Tx<'_>,
     to_keep: &[(&Key, usize)],
-    outcome: &Outcome,
+    answers: &Answers,
     kept: &Kept,
 ) -> Result<(), DbError> {
     if to_keep.is_empty() {
         return Ok(());
     }
     let row = |(key, place): &(&Key, usize)| {
-        let answer = outcome.get(*place);
+        let answer = answers.get(*place).map(|reply| &reply.answer);
         let student = answer.and_then(student_in).map(|id| id.0);
         let answer = stored::write(answer)
             .map_err(|error| DbError::Engine(format!("an answer cannot be kept: {error}")))?;
@@ -83,9 +85,10 @@ fn student_in(outcome: &Result<Answer, Refusal>) -> Option<StudentId> {
 }
 
 /// Takes away what was answered about students who are no more. Their keys stay, so that nothing is done twice.
-pub(super) async fn forget_answers(tx: &Tx<'_>, happened: &[(Event, &Origin)]) -> Result<(), DbError> {
-    let students = happened.iter().filter_map(|(event, _)| match event {
-        Event::StudentDeleted(id) | Event::StudentVanished(id) => Some(vec![Arg::from(id.0)]),
+pub(super) async fn forget_answers(tx: &Tx<'_>, happened: &[(Event, &Caller)]) -> Result<(), DbError> {
+    let changes = happened.iter().flat_map(|(event, _)| &event.changes);
+    let students = changes.filter_map(|change| match change {
+        Change::DeleteStudent(id) | Change::ForgetStudent(id) => Some(vec![Arg::from(id.0)]),
         _ => None,
     });
     let students: Vec<_> = students.collect();
@@ -101,22 +104,8 @@ async fn sweep(tx: &Tx<'_>, kept: &Kept) -> Result<usize, DbError> {
     Ok(tx.query(SWEPT, &args, |row| row.int(0)).await?.len())
 }
 
-impl Books {
-    /// Takes away some of the expired answers; whether there may be more.
-    ///
-    /// # Errors
-    /// When the engine fails.
-    pub(in crate::registrar) async fn sweep_answers(&mut self) -> Result<bool, DbError> {
-        let tx = self.writer.begin().await?;
-        let now = match &self.clock {
-            crate::clock::Clock::Wall => tx.time().await?,
-            crate::clock::Clock::Hand(_) => None,
-        };
-        let kept = Kept::at(&now.unwrap_or_else(|| self.clock.stamp()));
-        let swept = sweep(&tx, &kept).await?;
-        if swept > 0 {
-            tx.commit().await?;
-        }
-        Ok(i64::try_from(swept).is_ok_and(|swept| swept == MAX_SWEPT))
-    }
+/// Takes away some of the expired answers: whether it took any, and whether there may be more.
+pub(super) async fn sweep_answers(tx: &Tx<'_>, kept: &Kept) -> Result<(bool, bool), DbError> {
+    let swept = sweep(tx, kept).await?;
+    Ok((swept > 0, i64::try_from(swept).is_ok_and(|swept| swept == MAX_SWEPT)))
 }

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::Outcome;
+use super::asked::Answers;
 use crate::db::Arg;
-use crate::registrar::command::{Answer, Origin};
-use crate::registrar::event::{Change, Event};
-use crate::registrar::record::{Course, CourseId, Enrollment, EnrollmentId, Student, StudentId};
-use crate::registrar::seats::{Limits, Waiting};
+use crate::registrar::answer::{Answer, Done};
+use crate::registrar::caller::Caller;
+use crate::registrar::event::{Change, Event, NewValue};
+use crate::registrar::record::{
+    Course, CourseId, Enrollment, EnrollmentId, Limits, Student, StudentId, Waiting,
+};
 
 /// What a batch leaves behind, whatever went on inside it: a fixed number of steps.
 #[derive(Default)]
@@ -38,56 +40,56 @@ struct Seats<'a> {
 }
 
 impl<'a> Effects<'a> {
-    pub(super) fn of(happened: &'a [(Event, &Origin)]) -> Self {
+    pub(super) fn of(happened: &'a [(Event, &Caller)]) -> Self {
         let mut effects = Self::default();
-        for (event, _) in happened {
-            match event {
-                Event::StudentCreated(student) => effects.new_students.push(student),
-                Event::StudentUpdated { student, changed } => {
-                    effects.students.entry(student.id).or_default().extend(values(changed));
-                }
-                Event::StudentDeleted(id) => {
-                    effects.students.remove(id);
-                    effects.deleted_students.push(*id);
-                    effects.forgotten_students.push(*id);
-                }
-                Event::StudentVanished(id) => effects.forgotten_students.push(*id),
-                Event::CourseCreated(course) => effects.new_courses.push(course),
-                Event::CourseUpdated { course, changed } => {
-                    effects.courses.entry(course.id).or_default().extend(values(changed));
-                }
-                Event::CourseDeleted(id) => {
-                    effects.courses.remove(id);
-                    effects.deleted_courses.push(*id);
-                    effects.forgotten_courses.push(*id);
-                }
-                Event::CourseVanished(id) => effects.forgotten_courses.push(*id),
-                Event::EnrollmentCreated(enrollment) => {
-                    effects.enrolled.insert(enrollment.id, enrollment);
-                }
-                Event::EnrollmentDropped(enrollment) => {
-                    if effects.enrolled.remove(&enrollment.id).is_none() {
-                        effects.dropped.push(enrollment);
-                    }
-                }
-                Event::SeatsSet { course_id, limits, is_first } => {
-                    let seats = effects.seats.entry(*course_id);
-                    seats.or_insert(Seats { were: !is_first, now: None }).now = Some(limits);
-                }
-                Event::SeatsRemoved(course_id) => {
-                    effects.seats.entry(*course_id).or_insert(Seats { were: true, now: None }).now = None;
-                }
-                Event::WaitlistJoined(waiting) => {
-                    effects.waiting.insert(waiting.joined_seq, waiting);
-                }
-                Event::WaitlistLeft(waiting) => effects.take_off_waitlist(waiting),
-                Event::WaitlistPromoted { waiting, enrollment } => {
-                    effects.take_off_waitlist(waiting);
-                    effects.enrolled.insert(enrollment.id, enrollment);
-                }
-            }
+        for change in happened.iter().flat_map(|(event, _)| &event.changes) {
+            effects.add(change);
         }
         effects
+    }
+
+    fn add(&mut self, change: &'a Change) {
+        match change {
+            Change::AddStudent(student) => self.new_students.push(student),
+            Change::UpdateStudent(student, changed) => {
+                self.students.entry(student.id).or_default().extend(values(changed));
+            }
+            Change::DeleteStudent(id) => {
+                self.students.remove(id);
+                self.deleted_students.push(*id);
+                self.forgotten_students.push(*id);
+            }
+            Change::ForgetStudent(id) => self.forgotten_students.push(*id),
+            Change::AddCourse(course) => self.new_courses.push(course),
+            Change::UpdateCourse(course, changed) => {
+                self.courses.entry(course.id).or_default().extend(values(changed));
+            }
+            Change::DeleteCourse(id) => {
+                self.courses.remove(id);
+                self.deleted_courses.push(*id);
+                self.forgotten_courses.push(*id);
+            }
+            Change::ForgetCourse(id) => self.forgotten_courses.push(*id),
+            Change::AddEnrollment(enrollment) => {
+                self.enrolled.insert(enrollment.id, enrollment);
+            }
+            Change::DeleteEnrollment(enrollment) => {
+                if self.enrolled.remove(&enrollment.id).is_none() {
+                    self.dropped.push(enrollment);
+                }
+            }
+            Change::SetLimits { course_id, limits, is_first } => {
+                let seats = self.seats.entry(*course_id);
+                seats.or_insert(Seats { were: !is_first, now: None }).now = Some(limits);
+            }
+            Change::DeleteLimits(course_id) => {
+                self.seats.entry(*course_id).or_insert(Seats { were: true, now: None }).now = None;
+            }
+            Change::AddWaiting(waiting) => {
+                self.waiting.insert(waiting.joined_seq, waiting);
+            }
+            Change::DeleteWaiting(waiting) => self.take_off_waitlist(waiting),
+        }
     }
 
     fn take_off_waitlist(&mut self, waiting: &'a Waiting) {
@@ -143,7 +145,7 @@ impl<'a> Effects<'a> {
     }
 }
 
-fn values(changed: &[Change]) -> impl Iterator<Item = (&'static str, &str)> {
+fn values(changed: &[NewValue]) -> impl Iterator<Item = (&'static str, &str)> {
     changed.iter().map(|(field, value)| (*field, value.as_str()))
 }
 
@@ -158,44 +160,87 @@ pub(super) struct Numbered {
 }
 
 impl Numbered {
-    pub(super) fn replace_provisional_ids(&self, happened: &mut [(Event, &Origin)], outcome: &mut Outcome) {
-        let is_computed = !self.computed_students.is_empty() || !self.computed_courses.is_empty();
-        if self.students.is_empty() && self.courses.is_empty() && !is_computed {
-            return;
-        }
-        let student = |student: &mut Student| {
-            if let Some(id) = self.students.get(&student.id) {
-                student.id = *id;
-            }
-            if let Some(computed) = self.computed_students.get(&student.id) {
-                student.clone_from(computed);
-            }
-        };
-        let course = |course: &mut Course| {
-            if let Some(id) = self.courses.get(&course.id) {
-                course.id = *id;
-            }
-            if let Some(computed) = self.computed_courses.get(&course.id) {
-                *course = Course { seats: course.seats.take(), ..computed.clone() };
-            }
-        };
+    /// Whether every row is as it was decided.
+    pub(super) fn is_empty(&self) -> bool {
+        self.students.is_empty()
+            && self.courses.is_empty()
+            && self.computed_students.is_empty()
+            && self.computed_courses.is_empty()
+    }
+
+    pub(super) fn replace_provisional_ids(&self, happened: &mut [(Event, &Caller)], answers: &mut Answers) {
         for (event, _) in happened {
-            match event {
-                Event::StudentCreated(created) => student(created),
-                Event::CourseCreated(created) => course(created),
-                _ => {}
+            event.student_id.iter_mut().for_each(|id| self.student_id(id));
+            event.course_id.iter_mut().for_each(|id| self.course_id(id));
+            event.changes.iter_mut().for_each(|change| self.change(change));
+        }
+        for answer in answers.iter_mut().filter_map(|reply| reply.answer.as_mut().ok()) {
+            self.answer(answer);
+        }
+    }
+
+    fn change(&self, change: &mut Change) {
+        match change {
+            Change::AddStudent(student) | Change::UpdateStudent(student, _) => self.student(student),
+            Change::AddCourse(course) | Change::UpdateCourse(course, _) => self.course(course),
+            Change::DeleteStudent(id) | Change::ForgetStudent(id) => self.student_id(id),
+            Change::DeleteCourse(id)
+            | Change::ForgetCourse(id)
+            | Change::DeleteLimits(id)
+            | Change::SetLimits { course_id: id, .. } => self.course_id(id),
+            Change::AddEnrollment(row) | Change::DeleteEnrollment(row) => {
+                self.student_id(&mut row.student_id);
+                self.course_id(&mut row.course_id);
+            }
+            Change::AddWaiting(row) | Change::DeleteWaiting(row) => {
+                self.student_id(&mut row.student_id);
+                self.course_id(&mut row.course_id);
             }
         }
-        for answer in outcome.iter_mut().flatten() {
-            match answer {
-                Answer::Student(told) => student(told),
-                Answer::Course(told) => course(told),
-                Answer::Enrollment(_)
-                | Answer::Waitlisted(_)
-                | Answer::Seats(_)
-                | Answer::Batch(_)
-                | Answer::Gone => {}
+    }
+
+    fn answer(&self, answer: &mut Answer) {
+        match answer {
+            Answer::Student(student) => self.student(student),
+            Answer::Course(course) => self.course(course),
+            Answer::Enrollment(row) => {
+                self.student_id(&mut row.student_id);
+                self.course_id(&mut row.course_id);
             }
+            Answer::Waitlisted(place) => {
+                self.student_id(&mut place.student_id);
+                self.course_id(&mut place.course_id);
+            }
+            Answer::Batch(done) => {
+                for done in done {
+                    if let Done::Done(answer) = done {
+                        self.answer(answer);
+                    }
+                }
+            }
+            Answer::Seats(_) | Answer::Gone => {}
         }
+    }
+
+    fn student(&self, student: &mut Student) {
+        self.student_id(&mut student.id);
+        if let Some(computed) = self.computed_students.get(&student.id) {
+            student.clone_from(computed);
+        }
+    }
+
+    fn course(&self, course: &mut Course) {
+        self.course_id(&mut course.id);
+        if let Some(computed) = self.computed_courses.get(&course.id) {
+            *course = Course { seats: course.seats.take(), ..computed.clone() };
+        }
+    }
+
+    fn student_id(&self, id: &mut StudentId) {
+        *id = self.students.get(id).copied().unwrap_or(*id);
+    }
+
+    fn course_id(&self, id: &mut CourseId) {
+        *id = self.courses.get(id).copied().unwrap_or(*id);
     }
 }

@@ -35,7 +35,7 @@ impl Head {
     }
 }
 
-async fn time(tx: &Tx<'_>, clock: &Clock) -> Result<String, DbError> {
+pub(super) async fn time(tx: &Tx<'_>, clock: &Clock) -> Result<String, DbError> {
     let of_server = match clock {
         Clock::Wall => tx.time().await?,
         Clock::Hand(_) => None,

@@ -5,8 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use crate::registrar::facts::Facts;
-use crate::registrar::record::CourseId;
-use crate::registrar::seats::Limits;
+use crate::registrar::record::{CourseId, Limits};
 use crate::registrar::waitlist::Waitlist;
 
 /// Courses that are known at most.
@@ -151,8 +150,7 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registrar::record::StudentId;
-    use crate::registrar::seats::Waiting;
+    use crate::registrar::record::{StudentId, Waiting};
 
     const ALGEBRA: CourseId = CourseId(7);
     const MARK: Mark = Mark { last_seq: 5, others: 0 };

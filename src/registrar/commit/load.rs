@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use super::asked::Asked;
 use super::head::Head;
 use super::known::{Known, Mark};
-use super::orphans::{Held, Orphans};
-use super::{limits, sets};
-use crate::db::{DbError, Row, Tx};
-use crate::registrar::command::{Command, Origin};
+use super::orphans::{Held, Orphans, held};
+use super::rows::{COURSE, STUDENT, course, limits, sets, student};
+use crate::db::{DbError, Tx};
 use crate::registrar::facts::{Facts, ReadOnly};
-use crate::registrar::record::{Course, CourseId, Student, StudentId};
-use crate::registrar::seats::Limits;
+use crate::registrar::kinds::EventKind;
+use crate::registrar::needs::Needs;
+use crate::registrar::record::{CourseId, Limits};
 use crate::registrar::waitlist::Waitlist;
 
 /// The facts of a batch, and what of them is worth knowing after it.
@@ -36,15 +37,18 @@ impl Loaded {
 
 pub(super) async fn load_facts(
     tx: &Tx<'_>,
-    commands: &[(&Command, &Origin)],
+    asked: &[Asked<'_>],
     head: &Head,
     read_only: &ReadOnly,
     known: &mut Known,
 ) -> Result<Loaded, DbError> {
     let others = tx.writes_of_others()?;
     let mut known = known.take_as_of(Mark { last_seq: head.last_seq, others });
-    let mut wanted = Wanted::by(commands);
-    if wanted.is_sweep {
+    let mut needs = Needs::default();
+    for (command, _) in asked {
+        command.needs(&mut needs);
+    }
+    if needs.vanished {
         // A server does not say that another program has written: what is known may be what is to be swept.
         known = Known::default();
     }
@@ -58,35 +62,36 @@ pub(super) async fn load_facts(
             ..Facts::default()
         };
         let mut orphans = Orphans::default();
-        let unknown = known.give_limits(&wanted.limits, &mut facts);
-        load_rows(tx, &wanted, &unknown, &mut facts, &mut orphans).await?;
+        let unknown = known.give_limits(&needs.limits, &mut facts);
+        load_rows(tx, &needs, &unknown, &mut facts, &mut orphans).await?;
         // Who leaves with a deletion frees seats of courses that the command does not name.
-        let left: HashSet<_> = wanted
+        let left: HashSet<_> = needs
             .all_of_student
             .iter()
             .flat_map(|id| facts.enrollments_of_student(*id))
             .map(|enrollment| enrollment.course_id)
             .chain(facts.waitlists.keys().copied())
-            .filter(|course| !wanted.limits.contains(course))
+            .filter(|course| !needs.limits.contains(course))
             .collect();
         let unknown = known.give_limits(&left, &mut facts);
         facts.limits.extend(load_limits(tx, &unknown).await?);
-        wanted.limits.extend(left);
-        wanted.seats.extend(facts.limits.keys().chain(facts.waitlists.keys()));
-        verify(tx, &mut known, &wanted.seats).await?;
-        let unknown = known.give_seats(&wanted.seats, &mut facts);
+        needs.limits.extend(left);
+        needs.seats.extend(facts.limits.keys().chain(facts.waitlists.keys()));
+        verify(tx, &mut known, &needs.seats).await?;
+        let unknown = known.give_seats(&needs.seats, &mut facts);
         load_seats(tx, &unknown, &mut facts, &mut orphans).await?;
-        orphans.judge(&wanted.courses, &facts);
-        if wanted.is_sweep {
-            load_vanished(tx, &wanted, &facts, &mut orphans).await?;
+        orphans.judge(&needs.courses, &facts);
+        if needs.vanished {
+            load_vanished(tx, &needs, &facts, &mut orphans).await?;
         }
-        if wanted.covers(&orphans) {
-            let Wanted { limits, seats, .. } = wanted;
+        if covers(&needs, &orphans) {
+            let Needs { limits, seats, .. } = needs;
             let counted = orphans.counted.clone();
             return Ok(Loaded { facts, orphans, known, limits, seats, counted, others });
         }
         // Somebody has been deleted by another program: all that is left of them goes together.
-        wanted.add_all_of(&orphans);
+        orphans.students.iter().for_each(|id| needs.all_of_student(*id));
+        orphans.courses.iter().for_each(|id| needs.seats(*id));
         known = Known::default();
     }
 }
@@ -105,16 +110,16 @@ async fn verify(tx: &Tx<'_>, known: &mut Known, courses: &HashSet<CourseId>) -> 
 
 async fn load_rows(
     tx: &Tx<'_>,
-    wanted: &Wanted,
+    needs: &Needs,
     of_unknown_limits: &HashSet<CourseId>,
     facts: &mut Facts,
     orphans: &mut Orphans,
 ) -> Result<(), DbError> {
     let pairs: Vec<_> =
-        wanted.pairs.iter().map(|(student, course)| vec![student.0.into(), course.0.into()]).collect();
-    let (students, courses) = (sets(&wanted.students), sets(&wanted.courses));
-    let (locked_students, locked_courses) = (sets(&wanted.locked_students), sets(&wanted.locked_courses));
-    let (all_of_student, all_of_course) = (sets(&wanted.all_of_student), sets(&wanted.all_of_course));
+        needs.pairs.iter().map(|(student, course)| vec![student.0.into(), course.0.into()]).collect();
+    let (students, courses) = (sets(&needs.students), sets(&needs.courses));
+    let (locked_students, locked_courses) = (sets(&needs.locked_students), sets(&needs.locked_courses));
+    let (all_of_student, all_of_course) = (sets(&needs.all_of_student), sets(&needs.all_of_course));
     // Side by side: on a server they share one round trip. The first that fails is the reason why those after it do.
     let (
         students,
@@ -153,34 +158,6 @@ async fn load_rows(
     facts.waitlists = waits.into_iter().flatten().map(|course| (course, Waitlist::default())).collect();
     facts.limits.extend(limits);
     Ok(())
-}
-
-/// A statement for rows of `student_courses`, each with whether its student and its course are there. A row whose ids are no
-/// numbers, as a file takes it, is about nobody and nothing: it holds no seat and is left to who wrote it.
-macro_rules! held {
-    ($which:literal) => {
-        concat!(
-            "select sc.id, sc.student_id, sc.course_id, sc.enrolled_at, \
-             (select count(*) from students s where s.id = cast(sc.student_id as bigint)), \
-             (select count(*) from courses c where c.id = cast(sc.course_id as bigint)) \
-             from student_courses sc where sc.student_id = cast(sc.student_id as bigint) \
-             and sc.course_id = cast(sc.course_id as bigint) and ",
-            $which
-        )
-    };
-}
-use held;
-
-pub(super) const STUDENT: &str = "select cast(id as bigint), cast(name as text), cast(email as text) from students where id = cast($1 as bigint)";
-
-pub(super) fn student(row: &Row<'_>) -> Result<Student, DbError> {
-    Ok(Student { id: row.int(0)?.into(), name: row.opt_text(1)?, email: row.opt_text(2)? })
-}
-
-pub(super) const COURSE: &str = "select cast(id as bigint), cast(name as text), cast(level as text) from courses where id = cast($1 as bigint)";
-
-pub(super) fn course(row: &Row<'_>) -> Result<Course, DbError> {
-    Ok(Course { id: row.int(0)?.into(), name: row.opt_text(1)?, level: row.opt_text(2)?, seats: None })
 }
 
 async fn load_limits(tx: &Tx<'_>, courses: &HashSet<CourseId>) -> Result<HashMap<CourseId, Limits>, DbError> {
@@ -243,14 +220,14 @@ async fn load_seats(
 /// past there, and further columns that are kept.
 async fn load_vanished(
     tx: &Tx<'_>,
-    wanted: &Wanted,
+    needs: &Needs,
     facts: &Facts,
     orphans: &mut Orphans,
 ) -> Result<(), DbError> {
     let students: Vec<_> =
-        wanted.students.iter().filter(|id| !facts.students.contains_key(id)).copied().collect();
+        needs.students.iter().filter(|id| !facts.students.contains_key(id)).copied().collect();
     let courses: Vec<_> =
-        wanted.courses.iter().filter(|id| !facts.courses.contains_key(id)).copied().collect();
+        needs.courses.iter().filter(|id| !facts.courses.contains_key(id)).copied().collect();
     let (asked_students, asked_courses) = (sets(&students), sets(&courses));
     let (of_students, of_courses) = tokio::try_join!(
         tx.query_many(
@@ -264,109 +241,21 @@ async fn load_vanished(
             |row| row.text(0),
         ),
     )?;
-    let is_untold = |last: &[String], told: &str| last.first().is_some_and(|last| last != told);
+    let is_untold =
+        |last: &[String], deleted: EventKind| last.first().is_some_and(|last| last != deleted.as_str());
     let students = students.into_iter().zip(of_students);
     orphans
         .students
-        .extend(students.filter(|(_, last)| is_untold(last, "student.deleted")).map(|(id, _)| id));
+        .extend(students.filter(|(_, last)| is_untold(last, EventKind::StudentDeleted)).map(|(id, _)| id));
     let courses = courses.into_iter().zip(of_courses);
-    orphans.courses.extend(courses.filter(|(_, last)| is_untold(last, "course.deleted")).map(|(id, _)| id));
+    orphans
+        .courses
+        .extend(courses.filter(|(_, last)| is_untold(last, EventKind::CourseDeleted)).map(|(id, _)| id));
     Ok(())
 }
 
-/// What the commands of a batch speak of.
-#[derive(Default)]
-struct Wanted {
-    students: HashSet<StudentId>,
-    courses: HashSet<CourseId>,
-    /// Of these it matters what their rows say; in one order, so that two servers cannot wait for each other.
-    locked_students: BTreeSet<StudentId>,
-    locked_courses: BTreeSet<CourseId>,
-    pairs: HashSet<(StudentId, CourseId)>,
-    all_of_student: HashSet<StudentId>,
-    all_of_course: HashSet<CourseId>,
-    /// Of which limits matter, if there are any.
-    limits: HashSet<CourseId>,
-    /// Of which it matters how full they are, whether or not they have limits.
-    seats: HashSet<CourseId>,
-    is_sweep: bool,
-}
-
-impl Wanted {
-    fn by(commands: &[(&Command, &Origin)]) -> Self {
-        let mut wanted = Self::default();
-        for (command, _) in commands {
-            wanted.add(command);
-        }
-        wanted
-    }
-
-    fn add(&mut self, command: &Command) {
-        match command {
-            Command::CreateStudent { .. } | Command::CreateCourse { .. } => {}
-            Command::UpdateStudent { id, .. } => {
-                self.locked_students.insert(*id);
-            }
-            Command::DeleteStudent { id, expected, .. } => {
-                self.students.insert(*id);
-                self.locked_students.extend(expected.is_some().then_some(id));
-                self.all_of_student.insert(*id);
-            }
-            Command::UpdateCourse { id, .. } => {
-                self.limits.insert(*id);
-                self.locked_courses.insert(*id);
-            }
-            Command::DeleteCourse { id, expected, .. } => {
-                self.add_course(*id);
-                self.locked_courses.extend(expected.is_some().then_some(id));
-                self.all_of_course.insert(*id);
-                self.seats.insert(*id);
-            }
-            Command::Enroll { student_id, course_id } | Command::Drop { student_id, course_id, .. } => {
-                self.students.insert(*student_id);
-                self.add_course(*course_id);
-                self.pairs.insert((*student_id, *course_id));
-            }
-            Command::Batch { operations, .. } => {
-                for operation in operations {
-                    self.add(&(*operation).into());
-                }
-            }
-            Command::SetSeats { course_id, .. } | Command::RemoveSeats { course_id } => {
-                self.add_course(*course_id);
-                self.seats.insert(*course_id);
-            }
-            Command::Sweep { students, courses } => {
-                self.is_sweep = true;
-                self.students.extend(students);
-                self.all_of_student.extend(students);
-                for id in courses {
-                    self.add_course(*id);
-                    self.seats.insert(*id);
-                }
-            }
-        }
-    }
-
-    fn add_course(&mut self, id: CourseId) {
-        self.courses.insert(id);
-        self.limits.insert(id);
-    }
-
-    /// Whether everything was loaded that is left of those whom another program has deleted.
-    fn covers(&self, orphans: &Orphans) -> bool {
-        orphans.students.iter().all(|id| self.all_of_student.contains(id))
-            && orphans.courses.iter().all(|id| self.courses.contains(id) && self.seats.contains(id))
-    }
-
-    fn add_all_of(&mut self, orphans: &Orphans) {
-        for id in &orphans.students {
-            self.students.insert(*id);
-            self.all_of_student.insert(*id);
-        }
-        for id in &orphans.courses {
-            self.add_course(*id);
-            self.seats.insert(*id);
-        }
-    }
+/// Whether everything was loaded that is left of those whom another program has deleted.
+fn covers(needs: &Needs, orphans: &Orphans) -> bool {
+    orphans.students.iter().all(|id| needs.all_of_student.contains(id))
+        && orphans.courses.iter().all(|id| needs.courses.contains(id) && needs.seats.contains(id))
 }

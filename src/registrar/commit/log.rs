@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::Outcome;
+use super::asked::Answers;
 use super::head::Head;
 use crate::clock::Clock;
 use crate::db::{Arg, DbError, Patience, Tx, Writer};
-use crate::registrar::command::Origin;
+use crate::registrar::caller::Caller;
 use crate::registrar::event::Event;
 use crate::registrar::facts::Facts;
 
@@ -14,22 +14,22 @@ use crate::registrar::facts::Facts;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The rows of the log for what happened, from `last_seq` on. The first has the batch's own random id.
-pub(super) fn entries(happened: &[(Event, &Origin)], facts: &Facts, last_seq: i64) -> Vec<Vec<Arg>> {
+pub(super) fn entries(happened: &[(Event, &Caller)], facts: &Facts, last_seq: i64) -> Vec<Vec<Arg>> {
     let batch = std::iter::once(Some(fastrand::i64(1..))).chain(std::iter::repeat(None));
     (last_seq + 1..)
         .zip(happened)
         .zip(batch)
-        .map(|((seq, (event, origin)), batch)| {
+        .map(|((seq, (event, caller)), batch)| {
             vec![
                 seq.into(),
                 facts.stamp.as_str().into(),
-                event.kind().into(),
-                event.student_id().map(|id| id.0).into(),
-                event.course_id().map(|id| id.0).into(),
-                event.enrollment().map(|enrollment| enrollment.id.0).into(),
-                origin.actor.clone().into(),
-                origin.request_id.clone().into(),
-                event.data().into(),
+                event.kind.as_str().into(),
+                event.student_id.map(|id| id.0).into(),
+                event.course_id.map(|id| id.0).into(),
+                event.enrollment_id.map(|id| id.0).into(),
+                caller.actor.clone().into(),
+                caller.request_id.as_deref().map(str::to_owned).into(),
+                event.data.to_string().into(),
                 batch.into(),
             ]
         })
@@ -83,9 +83,9 @@ pub(super) async fn find_out(
     writer: &mut Writer,
     clock: &Clock,
     entries: &[Vec<Arg>],
-    outcome: Outcome,
+    answers: Answers,
     lost: String,
-) -> Result<Outcome, DbError> {
+) -> Result<Answers, DbError> {
     let id = entries.first().and_then(|first| Some([first.first()?.clone(), first.last()?.clone()]));
     let Some(id) = id else {
         // Answers to refusals, at most, which are decided or found again.
@@ -94,7 +94,7 @@ pub(super) async fn find_out(
     let mut patience = Patience::lasting(PATIENCE);
     loop {
         match is_in_log(writer, clock, &id).await {
-            Ok(true) => return Ok(outcome),
+            Ok(true) => return Ok(answers),
             Ok(false) => return Err(DbError::Conflict(lost)),
             Err(error) => patience.after(error).await.map_err(|_| DbError::Unknown(lost.clone()))?,
         }

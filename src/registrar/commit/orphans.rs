@@ -3,13 +3,29 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use super::rows::enrollment;
 use crate::db::{DbError, Row};
+use crate::registrar::enrollment::{dropped, left, promotions};
 use crate::registrar::event::Event;
 use crate::registrar::facts::Facts;
-use crate::registrar::record::{CourseId, Enrollment, EnrollmentId, StudentId};
-use crate::registrar::seats::{Waiting, promotions};
+use crate::registrar::record::{CourseId, Enrollment, EnrollmentId, StudentId, Waiting};
+use crate::registrar::{course, seats, student};
 
-use super::enrollment;
+/// A statement for rows of `student_courses`, each with whether its student and its course are there. A row whose ids are no
+/// numbers, as a file takes it, is about nobody and nothing: it holds no seat and is left to who wrote it.
+macro_rules! held {
+    ($which:literal) => {
+        concat!(
+            "select sc.id, sc.student_id, sc.course_id, sc.enrolled_at, \
+             (select count(*) from students s where s.id = cast(sc.student_id as bigint)), \
+             (select count(*) from courses c where c.id = cast(sc.course_id as bigint)) \
+             from student_courses sc where sc.student_id = cast(sc.student_id as bigint) \
+             and sc.course_id = cast(sc.course_id as bigint) and ",
+            $which
+        )
+    };
+}
+pub(super) use held;
 
 /// A row of `student_courses` or `waitlist`, and whether the records that it refers to are there.
 pub(super) struct Held<T> {
@@ -76,18 +92,17 @@ impl Orphans {
 
     /// Drops all of it and gives the seats that are free to those who wait. What happened, in order; the facts know it.
     pub(super) fn sweep(self, facts: &mut Facts) -> Vec<Event> {
-        let mut events: Vec<_> = self.waiting.into_values().map(Event::WaitlistLeft).collect();
-        events.extend(self.enrollments.into_values().map(Event::EnrollmentDropped));
+        let mut events: Vec<_> = self.waiting.into_values().map(left).collect();
+        events.extend(self.enrollments.into_values().map(dropped));
         let limited = self.courses.iter().filter(|id| facts.limits.contains_key(id));
-        events.extend(limited.copied().map(Event::SeatsRemoved));
-        events.extend(self.courses.iter().copied().map(Event::CourseVanished));
-        events.extend(self.students.into_iter().map(Event::StudentVanished));
+        events.extend(limited.copied().map(seats::removed));
+        events.extend(self.courses.iter().copied().map(course::vanished));
+        events.extend(self.students.into_iter().map(student::vanished));
         for event in &events {
             facts.apply(event);
         }
         for id in self.counted.difference(&self.courses) {
-            let last_id = EnrollmentId(facts.last_enrollment_id);
-            let promoted = promotions(*id, &facts.limits_of(*id), 0, last_id, facts);
+            let promoted = promotions(*id, &facts.limits_of(*id), 0, facts.last_enrollment_id, facts);
             for event in &promoted {
                 facts.apply(event);
             }

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::effects::{Changes, Effects, Numbered};
-use super::load::{COURSE, STUDENT, course, student};
-use super::sets;
+use super::rows::{COURSE, STUDENT, course, sets, student};
 use crate::db::catalog;
 use crate::db::{Arg, DbError, Tx};
 use crate::registrar::facts::ReadOnly;

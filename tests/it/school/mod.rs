@@ -4,6 +4,7 @@
 
 mod browser;
 mod client;
+mod command;
 mod contract;
 mod database;
 mod model;
@@ -25,6 +26,7 @@ use tokio::task::JoinHandle;
 
 pub(crate) use self::browser::Browser;
 pub(crate) use self::client::{Asking, Client, Reply, errors};
+pub(crate) use self::command::{Command, submit};
 pub(crate) use self::database::{Database, OtherProgram};
 pub(crate) use self::model::{Model, enrollments_by};
 pub(crate) use self::people::{Course, Student};

@@ -1,8 +1,10 @@
 use std::collections::BTreeMap;
 
-use matricula::registrar::{Answer, Command, CourseId, Enrollment, Event, Facts, Refusal, StudentId, decide};
+use matricula::registrar::{
+    Answer, Caller, Change, Command as _, CourseId, Enrollment, Event, EventKind, Facts, Refusal, StudentId,
+};
 
-use super::FIRST_DAY;
+use super::{Command, FIRST_DAY};
 
 /// A whole small school in memory: the pure decision, numbered as the tables number.
 #[derive(Clone, Default)]
@@ -23,7 +25,7 @@ impl Model {
 
     pub(crate) fn carry_out(&mut self, command: &Command) -> Result<Answer, Refusal> {
         let before = self.facts.clone();
-        let (events, mut answer) = match decide(command, &self.facts) {
+        let (events, mut answer) = match command.decide(&Caller::default(), &self.facts) {
             Ok(decided) => decided,
             Err(refusal) => {
                 assert_eq!(self.facts, before, "a refusal changes nothing");
@@ -31,18 +33,20 @@ impl Model {
             }
         };
         for mut event in events {
-            match &mut event {
-                Event::StudentCreated(student) => {
-                    self.students += 1;
-                    student.id = StudentId(self.students);
-                    answer = Answer::Student(student.clone());
+            for change in &mut event.changes {
+                match change {
+                    Change::AddStudent(student) => {
+                        self.students += 1;
+                        student.id = StudentId(self.students);
+                        answer = Answer::Student(student.clone());
+                    }
+                    Change::AddCourse(course) => {
+                        self.courses += 1;
+                        course.id = CourseId(self.courses);
+                        answer = Answer::Course(course.clone());
+                    }
+                    _ => {}
                 }
-                Event::CourseCreated(course) => {
-                    self.courses += 1;
-                    course.id = CourseId(self.courses);
-                    answer = Answer::Course(course.clone());
-                }
-                _ => {}
             }
             self.hold_order(&event);
             self.facts.apply(&event);
@@ -53,15 +57,15 @@ impl Model {
     }
     /// First come, first served.
     fn hold_order(&self, event: &Event) {
-        match event {
-            Event::WaitlistPromoted { waiting, .. } => {
+        match (event.kind, event.changes.as_slice()) {
+            (EventKind::WaitlistPromoted, [Change::DeleteWaiting(waiting), Change::AddEnrollment(_)]) => {
                 assert_eq!(
                     self.facts.waiting_for(waiting.course_id).next(),
                     Some(waiting),
                     "the first moves up"
                 );
             }
-            Event::WaitlistJoined(waiting) => {
+            (EventKind::WaitlistJoined, [Change::AddWaiting(waiting)]) => {
                 let last = self.facts.waiting_for(waiting.course_id).last();
                 assert!(
                     last.is_none_or(|last| last.joined_seq < waiting.joined_seq),
@@ -111,13 +115,13 @@ impl Model {
 /// What the log alone says about who takes what.
 pub(crate) fn enrollments_by(log: &[Event]) -> BTreeMap<(StudentId, CourseId), Enrollment> {
     let mut taken = BTreeMap::new();
-    for event in log {
-        match event {
-            Event::EnrollmentCreated(row) | Event::WaitlistPromoted { enrollment: row, .. } => {
+    for change in log.iter().flat_map(|event| &event.changes) {
+        match change {
+            Change::AddEnrollment(row) => {
                 let before = taken.insert((row.student_id, row.course_id), row.clone());
                 assert_eq!(before, None, "no pair twice");
             }
-            Event::EnrollmentDropped(row) => {
+            Change::DeleteEnrollment(row) => {
                 let before = taken.remove(&(row.student_id, row.course_id));
                 assert_eq!(before.as_ref(), Some(row), "only what is there is dropped");
             }

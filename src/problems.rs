@@ -1,0 +1,138 @@
+//! Problems of registration: the kinds that only it knows, and what each [`Refusal`] is to a client.
+
+use serde_json::json;
+
+use crate::http::conditional::etag;
+use crate::http::extract::{self, InPath};
+use crate::http::problem::{
+    self, IdempotencyAnswerNotKept, IdempotencyKeyInUse, IdempotencyKeyReused, Kind, Problem, ProblemKind,
+    kinds,
+};
+use crate::registrar::{CourseId, Limits, Outcome, Refusal, StudentId};
+
+kinds! {
+    StudentNotFound = "student-not-found", 404, Signature, "There is no such student",
+        "No student has the id in `student_id`. The student may have been deleted.";
+    CourseNotFound = "course-not-found", 404, Signature, "There is no such course",
+        "No course has the id in `course_id`. The course may have been deleted. Nothing was changed.";
+    EnrollmentNotFound = "enrollment-not-found", 404, Signature, "The student is not enrolled in the course",
+        "The student does not take this course (any more). Where the student waits for a seat, `waitlisted` has the place.";
+    AlreadyEnrolled = "already-enrolled", 409, Signature, "The student is already enrolled in the course",
+        "A student takes a course once. `enrollment` is the enrollment that exists, `url` its address. To enroll without minding whether it is done already, use PUT on that address.";
+    AlreadyWaitlisted = "already-waitlisted", 409, Signature, "The student is already on the waitlist of the course",
+        "A student waits for a course once. `position` is the place on the waitlist, 1 is next; `url` is where to leave it with DELETE.";
+    CourseFull = "course-full", 409, Signature, "The course is full",
+        "All seats are taken, and the course has no waitlist. `capacity` is how many there are, `enrolled` how many students take it. Nothing was changed.";
+    WaitlistFull = "waitlist-full", 409, Signature, "The waitlist is full",
+        "All seats are taken, and so are all places on the waitlist: `waitlist_capacity`. Nothing was changed.";
+    RegistrationNotOpen = "registration-not-open", 409, Signature, "Registration is not open yet",
+        "Students enroll from `opens_at` on. Nothing was changed.";
+    RegistrationClosed = "registration-closed", 409, Signature, "Registration is closed",
+        "Students enrolled until `closes_at`. Nothing was changed.";
+    HasEnrollments = "has-enrollments", 409, Signature, "Enrollments stand in the way",
+        "A student with courses, or a course with students, is not deleted by accident. Drop the enrollments first, or repeat the request with `?drop=true`, which drops them in the same transaction.";
+    RowRefused = "row-refused", 409, Signature, "The database does not take this row",
+        "The tables students and courses may belong to another program, whose constraints hold: a unique address, a required column that matricula does not know, a check, a trigger, a reference from another table. The detail names the constraint. Nothing was changed.";
+    ReadOnlyField = "read-only-field", 409, Signature, "The field cannot be written",
+        "The table belongs to another program and computes this field itself. `pointer` names it. Nothing was changed.";
+    Stale = "stale", 412, Signature, "It has changed since you read it",
+        "The If-Match header does not name the present version, which is in `etag`. Read it again and decide anew. Nothing was changed.";
+}
+
+/// Every kind of problem that this server answers.
+pub fn all() -> impl Iterator<Item = &'static Kind> {
+    problem::KINDS.iter().chain(KINDS).copied()
+}
+
+impl From<Outcome<Refusal>> for Problem {
+    fn from(Outcome { answer, replayed }: Outcome<Refusal>) -> Self {
+        Self::from(answer).again(replayed)
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            Refusal::StudentNotFound(id) => Self::new::<StudentNotFound>(detail).with("student_id", id.0),
+            Refusal::CourseNotFound(id) => Self::new::<CourseNotFound>(detail).with("course_id", id.0),
+            Refusal::EnrollmentNotFound { student_id, course_id, place } => {
+                let problem = Self::new::<EnrollmentNotFound>(detail)
+                    .with("student_id", student_id.0)
+                    .with("course_id", course_id.0);
+                place.into_iter().fold(problem, |problem, place| {
+                    let waitlisted = json!({"position": place.position, "joined_at": place.joined_at});
+                    problem.with("waitlisted", waitlisted)
+                })
+            }
+            Refusal::AlreadyWaitlisted(place) => Self::new::<AlreadyWaitlisted>(detail)
+                .with("position", place.position)
+                .with("url", url(place.student_id, place.course_id)),
+            Refusal::CourseFull { course_id, capacity, enrolled } => Self::new::<CourseFull>(detail)
+                .with("course_id", course_id.0)
+                .with("capacity", capacity)
+                .with("enrolled", enrolled),
+            Refusal::WaitlistFull { course_id, waitlist_capacity } => Self::new::<WaitlistFull>(detail)
+                .with("course_id", course_id.0)
+                .with("waitlist_capacity", waitlist_capacity),
+            Refusal::RegistrationNotOpen { course_id, limits } => {
+                window::<RegistrationNotOpen>(detail, course_id, limits)
+            }
+            Refusal::RegistrationClosed { course_id, limits } => {
+                window::<RegistrationClosed>(detail, course_id, limits)
+            }
+            Refusal::AlreadyEnrolled(enrollment) => {
+                let url = url(enrollment.student_id, enrollment.course_id);
+                Self::new::<AlreadyEnrolled>(detail).with("enrollment", json!(enrollment)).with("url", url)
+            }
+            Refusal::HasEnrollments { enrolled, waitlisted } => {
+                Self::new::<HasEnrollments>(detail).with("enrolled", enrolled).with("waitlisted", waitlisted)
+            }
+            Refusal::Stale(version) => Self::new::<Stale>(detail).with("etag", etag(version, None)),
+            Refusal::RowRefused(_) => Self::new::<RowRefused>(detail),
+            Refusal::ReadOnlyField(field) => {
+                Self::new::<ReadOnlyField>(detail).with("pointer", format!("/{field}"))
+            }
+            Refusal::AnswerNotKept => Self::new::<IdempotencyAnswerNotKept>(detail),
+            Refusal::KeyInUse => Self::new::<IdempotencyKeyInUse>(detail),
+            Refusal::KeyReused => Self::new::<IdempotencyKeyReused>(detail),
+            Refusal::Overloaded | Refusal::Stopping => Self::overloaded(detail),
+            Refusal::Engine(error) => error.into(),
+        }
+    }
+}
+
+fn url(student_id: StudentId, course_id: CourseId) -> String {
+    format!("/api/v1/students/{student_id}/courses/{course_id}")
+}
+
+fn window<K: ProblemKind>(detail: String, course_id: CourseId, limits: Limits) -> Problem {
+    Problem::new::<K>(detail)
+        .with("course_id", course_id.0)
+        .with("opens_at", limits.opens_at)
+        .with("closes_at", limits.closes_at)
+}
+
+impl InPath for StudentId {
+    fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
+        extract::id(&given("student_id")).map(Self).map_err(|text| {
+            Problem::new::<StudentNotFound>("There is no such student: an id is a whole number from 1.")
+                .with("student_id", text)
+        })
+    }
+}
+
+impl InPath for CourseId {
+    fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
+        extract::id(&given("course_id")).map(Self).map_err(|text| {
+            Problem::new::<CourseNotFound>("There is no such course: an id is a whole number from 1.")
+                .with("course_id", text)
+        })
+    }
+}
+
+impl InPath for (StudentId, CourseId) {
+    fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
+        Ok((StudentId::read(given)?, CourseId::read(given)?))
+    }
+}

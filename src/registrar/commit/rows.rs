@@ -1,0 +1,46 @@
+//! How rows become records.
+
+use crate::db::{Arg, DbError, Row};
+use crate::registrar::record::{Course, Enrollment, Limits, Student};
+
+/// An enrollment from `id, student_id, course_id, enrolled_at`.
+///
+/// # Errors
+/// When the row holds anything else.
+pub fn enrollment(row: &Row<'_>) -> Result<Enrollment, DbError> {
+    Ok(Enrollment {
+        id: row.int(0)?.into(),
+        student_id: row.int(1)?.into(),
+        course_id: row.int(2)?.into(),
+        enrolled_at: row.text(3)?,
+    })
+}
+
+/// Limits from `capacity, waitlist_capacity, opens_at, closes_at`, from the column `first` on.
+///
+/// # Errors
+/// When the row holds anything else.
+pub fn limits(row: &Row<'_>, first: usize) -> Result<Limits, DbError> {
+    Ok(Limits {
+        capacity: row.opt_int(first)?,
+        waitlist_capacity: row.int(first + 1)?,
+        opens_at: row.opt_text(first + 2)?,
+        closes_at: row.opt_text(first + 3)?,
+    })
+}
+
+pub(super) fn sets<'a, T: Copy + Into<i64> + 'a>(ids: impl IntoIterator<Item = &'a T>) -> Vec<Vec<Arg>> {
+    ids.into_iter().map(|id| vec![Arg::Int(Some((*id).into()))]).collect()
+}
+
+pub(super) const STUDENT: &str = "select cast(id as bigint), cast(name as text), cast(email as text) from students where id = cast($1 as bigint)";
+
+pub(super) fn student(row: &Row<'_>) -> Result<Student, DbError> {
+    Ok(Student { id: row.int(0)?.into(), name: row.opt_text(1)?, email: row.opt_text(2)? })
+}
+
+pub(super) const COURSE: &str = "select cast(id as bigint), cast(name as text), cast(level as text) from courses where id = cast($1 as bigint)";
+
+pub(super) fn course(row: &Row<'_>) -> Result<Course, DbError> {
+    Ok(Course { id: row.int(0)?.into(), name: row.opt_text(1)?, level: row.opt_text(2)?, seats: None })
+}

@@ -1,0 +1,124 @@
+//! Courses.
+
+use serde_json::json;
+
+use super::caller::Caller;
+use super::command::Command;
+use super::enrollment::{dropped, left};
+use super::event::{Change, Event, NewValue};
+use super::facts::Facts;
+use super::fields::{change, unless_in_use, unless_read_only, unless_stale};
+use super::kinds::EventKind;
+use super::needs::Needs;
+use super::record::{Course, CourseId, Version};
+use super::refusal::Refusal;
+use super::seats;
+
+/// Add a course.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateCourse {
+    /// The title.
+    pub name: String,
+    /// The level, in the school's own words.
+    pub level: String,
+}
+
+impl Command for CreateCourse {
+    type Answer = Course;
+
+    fn needs(&self, _: &mut Needs) {}
+
+    fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Course), Refusal> {
+        let course = Course {
+            id: CourseId(facts.provisional_id()),
+            name: Some(self.name.clone()),
+            level: Some(self.level.clone()),
+            seats: None,
+        };
+        Ok((vec![created(course.clone())], course))
+    }
+}
+
+/// Change the fields that are `Some`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpdateCourse {
+    /// The course.
+    pub id: CourseId,
+    /// The new title.
+    pub name: Option<String>,
+    /// The new level.
+    pub level: Option<String>,
+    /// Only if the course still is what the caller saw.
+    pub expected: Option<Vec<Version>>,
+}
+
+impl Command for UpdateCourse {
+    type Answer = Course;
+
+    fn needs(&self, needs: &mut Needs) {
+        needs.course_as_it_is(self.id);
+    }
+
+    fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Course), Refusal> {
+        let before = facts.course(self.id)?;
+        unless_stale(before, self.expected.as_deref())?;
+        let (mut course, mut changed) = (before.clone(), Vec::new());
+        change("name", &mut course.name, self.name.as_ref(), &mut changed);
+        change("level", &mut course.level, self.level.as_ref(), &mut changed);
+        unless_read_only(&changed, &facts.read_only.of_courses)?;
+        let updated = (!changed.is_empty()).then(|| updated(course.clone(), changed));
+        let seats = facts.limits.contains_key(&self.id).then(|| facts.seats_of(self.id).count());
+        Ok((updated.into_iter().collect(), Course { seats, ..course }))
+    }
+}
+
+/// Remove a course.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeleteCourse {
+    /// The course.
+    pub id: CourseId,
+    /// Drop its students first; otherwise the course is not removed while there are any.
+    pub drop: bool,
+    /// Only if the course still is what the caller saw.
+    pub expected: Option<Vec<Version>>,
+}
+
+impl Command for DeleteCourse {
+    type Answer = ();
+
+    fn needs(&self, needs: &mut Needs) {
+        needs.all_of_course(self.id);
+        if self.expected.is_some() {
+            needs.course_as_it_is(self.id);
+        }
+    }
+
+    fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, ()), Refusal> {
+        let id = self.id;
+        unless_stale(facts.course(id)?, self.expected.as_deref())?;
+        let waits: Vec<_> = facts.waiting_for(id).cloned().collect();
+        let enrollments: Vec<_> = facts.enrollments_of_course(id).cloned().collect();
+        unless_in_use(self.drop, enrollments.len(), waits.len())?;
+        // Students who wait leave first: nobody moves up into a course that ends.
+        let mut events: Vec<_> = waits.into_iter().map(left).collect();
+        events.extend(enrollments.into_iter().map(dropped));
+        events.extend(facts.limits.contains_key(&id).then(|| seats::removed(id)));
+        events.push(Event::about_course(EventKind::CourseDeleted, id, Change::DeleteCourse(id)));
+        Ok((events, ()))
+    }
+}
+
+fn created(course: Course) -> Event {
+    Event::about_course(EventKind::CourseCreated, course.id, Change::AddCourse(course))
+}
+
+fn updated(course: Course, changed: Vec<NewValue>) -> Event {
+    let fields: Vec<_> = changed.iter().map(|(field, _)| *field).collect();
+    Event::about_course(EventKind::CourseUpdated, course.id, Change::UpdateCourse(course, changed))
+        .with_data(json!({ "changed": fields }))
+}
+
+/// Another program has deleted the course's row.
+pub(super) fn vanished(id: CourseId) -> Event {
+    Event::about_course(EventKind::CourseDeleted, id, Change::ForgetCourse(id))
+}

@@ -1,0 +1,158 @@
+//! Enrollments: which student takes which course, and who waits for a seat.
+
+use super::answer::Admission;
+use super::caller::{Caller, Role};
+use super::command::Command;
+use super::event::{Change, Event};
+use super::facts::Facts;
+use super::kinds::EventKind;
+use super::needs::Needs;
+use super::record::{CourseId, Enrollment, EnrollmentId, Limits, Seats, StudentId, Waiting};
+use super::refusal::Refusal;
+
+/// Enroll a student in a course, or put them on its waitlist where it is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Enroll {
+    /// The student.
+    pub student_id: StudentId,
+    /// The course.
+    pub course_id: CourseId,
+}
+
+impl Command for Enroll {
+    type Answer = Admission;
+
+    fn needs(&self, needs: &mut Needs) {
+        needs.pair(self.student_id, self.course_id);
+    }
+
+    fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Admission), Refusal> {
+        let &Self { student_id, course_id } = self;
+        facts.student(student_id)?;
+        facts.course(course_id)?;
+        unless_closed(course_id, facts)?;
+        if let Some(enrollment) = facts.enrollments.get(&(student_id, course_id)) {
+            return Err(Refusal::AlreadyEnrolled(enrollment.clone()));
+        }
+        if let Some(place) = facts.place(student_id, course_id) {
+            return Err(Refusal::AlreadyWaitlisted(place));
+        }
+        let Seats { capacity, waitlist_capacity, enrolled, waitlisted, .. } = facts.seats_of(course_id);
+        let Some(capacity) = capacity.filter(|capacity| enrolled >= *capacity) else {
+            let enrolled_at = facts.stamp.clone();
+            let enrollment =
+                Enrollment { id: facts.next_enrollment_id(), student_id, course_id, enrolled_at };
+            return Ok((vec![created(enrollment.clone())], Admission::Enrolled(enrollment)));
+        };
+        if waitlist_capacity == 0 {
+            return Err(Refusal::CourseFull { course_id, capacity, enrolled });
+        }
+        if waitlisted >= waitlist_capacity {
+            return Err(Refusal::WaitlistFull { course_id, waitlist_capacity });
+        }
+        let joined_at = facts.stamp.clone();
+        let joined_seq = facts.last_seq + 1;
+        let waiting = Waiting { student_id, course_id, joined_seq, joined_at };
+        Ok((vec![joined(waiting)], Admission::Waitlisted(facts.last_place(student_id, course_id))))
+    }
+}
+
+/// End the enrollment of a student in a course, or their wait for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DropCourse {
+    /// The student.
+    pub student_id: StudentId,
+    /// The course.
+    pub course_id: CourseId,
+}
+
+impl Command for DropCourse {
+    type Answer = ();
+
+    fn needs(&self, needs: &mut Needs) {
+        needs.pair(self.student_id, self.course_id);
+    }
+
+    fn decide(&self, caller: &Caller, facts: &Facts) -> Result<(Vec<Event>, ()), Refusal> {
+        let &Self { student_id, course_id } = self;
+        let in_time = || match caller.role {
+            Role::Registrar => Ok(()),
+            Role::Student => unless_closed(course_id, facts),
+        };
+        if let Some(enrollment) = facts.enrollments.get(&(student_id, course_id)) {
+            in_time()?;
+            let mut events = vec![dropped(enrollment.clone())];
+            let limits = facts.limits_of(course_id);
+            events.extend(promotions(course_id, &limits, 1, facts.last_enrollment_id, facts));
+            return Ok((events, ()));
+        }
+        if let Some(waiting) = facts.waiting(student_id, course_id) {
+            in_time()?;
+            return Ok((vec![left(waiting.clone())], ()));
+        }
+        facts.student(student_id)?;
+        Err(Refusal::EnrollmentNotFound { student_id, course_id, place: None })
+    }
+}
+
+/// The students who move up when `freed` seats of the course come free and these are its limits: the first who wait, as many
+/// as there are seats then. Their enrollments get the ids after `last_id`.
+pub(super) fn promotions(
+    course_id: CourseId,
+    limits: &Limits,
+    freed: i64,
+    last_id: i64,
+    facts: &Facts,
+) -> Vec<Event> {
+    let free = limits.capacity.map(|capacity| capacity - (facts.enrolled_in(course_id) - freed));
+    let free = free.map_or(usize::MAX, |free| usize::try_from(free).unwrap_or(0));
+    let next = facts.waiting_for(course_id).take(free);
+    let promoted = |(id, waiting): (i64, &Waiting)| {
+        let &Waiting { student_id, course_id, .. } = waiting;
+        let id = EnrollmentId(id);
+        promoted(waiting.clone(), Enrollment { id, student_id, course_id, enrolled_at: facts.stamp.clone() })
+    };
+    (last_id + 1..).zip(next).map(promoted).collect()
+}
+
+/// The registration window: open from `opens_at` on, closed from `closes_at` on.
+fn unless_closed(course_id: CourseId, facts: &Facts) -> Result<(), Refusal> {
+    let Some(limits) = facts.limits.get(&course_id) else { return Ok(()) };
+    let now = facts.now.as_str();
+    if limits.closes_at.as_deref().is_some_and(|closes_at| closes_at <= now) {
+        return Err(Refusal::RegistrationClosed { course_id, limits: limits.clone() });
+    }
+    if limits.opens_at.as_deref().is_some_and(|opens_at| now < opens_at) {
+        return Err(Refusal::RegistrationNotOpen { course_id, limits: limits.clone() });
+    }
+    Ok(())
+}
+
+fn created(row: Enrollment) -> Event {
+    let (student_id, course_id) = (row.student_id, row.course_id);
+    Event::about_pair(EventKind::EnrollmentCreated, student_id, course_id, vec![Change::AddEnrollment(row)])
+}
+
+/// The student takes the course no longer.
+pub(super) fn dropped(row: Enrollment) -> Event {
+    let (student_id, course_id) = (row.student_id, row.course_id);
+    let changes = vec![Change::DeleteEnrollment(row)];
+    Event::about_pair(EventKind::EnrollmentDropped, student_id, course_id, changes)
+}
+
+fn joined(row: Waiting) -> Event {
+    let (student_id, course_id) = (row.student_id, row.course_id);
+    Event::about_pair(EventKind::WaitlistJoined, student_id, course_id, vec![Change::AddWaiting(row)])
+}
+
+/// The student does not wait any more, and got no seat.
+pub(super) fn left(row: Waiting) -> Event {
+    let (student_id, course_id) = (row.student_id, row.course_id);
+    Event::about_pair(EventKind::WaitlistLeft, student_id, course_id, vec![Change::DeleteWaiting(row)])
+}
+
+fn promoted(waiting: Waiting, row: Enrollment) -> Event {
+    let (student_id, course_id) = (row.student_id, row.course_id);
+    let changes = vec![Change::DeleteWaiting(waiting), Change::AddEnrollment(row)];
+    Event::about_pair(EventKind::WaitlistPromoted, student_id, course_id, changes)
+}

@@ -1,0 +1,76 @@
+//! The kinds of events that there are, as the log and the API name them.
+
+use std::fmt;
+use std::str::FromStr;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// What happened.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum EventKind {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl EventKind {
+            /// All kinds.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// As the column `type` of the log has it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A student was added.
+    StudentCreated = "student.created",
+    /// A student was changed.
+    StudentUpdated = "student.updated",
+    /// A student was removed, by us or by another program.
+    StudentDeleted = "student.deleted",
+    /// A course was added.
+    CourseCreated = "course.created",
+    /// A course was changed.
+    CourseUpdated = "course.updated",
+    /// A course was removed, by us or by another program.
+    CourseDeleted = "course.deleted",
+    /// A student enrolled in a course.
+    EnrollmentCreated = "enrollment.created",
+    /// A student left a course.
+    EnrollmentDropped = "enrollment.dropped",
+    /// An enrollment was found when the database was adopted.
+    EnrollmentAdopted = "enrollment.adopted",
+    /// A course has other limits.
+    SeatsSet = "seats.set",
+    /// A course has no limits any more.
+    SeatsRemoved = "seats.removed",
+    /// A student joined a waitlist.
+    WaitlistJoined = "waitlist.joined",
+    /// A student left a waitlist without getting a seat.
+    WaitlistLeft = "waitlist.left",
+    /// A student got a seat from a waitlist.
+    WaitlistPromoted = "waitlist.promoted",
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A kind that this version does not know: a newer version wrote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownKind;
+
+impl FromStr for EventKind {
+    type Err = UnknownKind;
+
+    fn from_str(text: &str) -> Result<Self, UnknownKind> {
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == text).ok_or(UnknownKind)
+    }
+}

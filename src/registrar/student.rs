@@ -1,0 +1,125 @@
+//! Students.
+
+use serde_json::json;
+
+use super::caller::Caller;
+use super::command::Command;
+use super::enrollment::{dropped, left, promotions};
+use super::event::{Change, Event, NewValue};
+use super::facts::Facts;
+use super::fields::{change, unless_in_use, unless_read_only, unless_stale};
+use super::kinds::EventKind;
+use super::needs::Needs;
+use super::record::{Student, StudentId, Version};
+use super::refusal::Refusal;
+
+/// Add a student.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateStudent {
+    /// The full name.
+    pub name: String,
+    /// An address; two students may have the same.
+    pub email: String,
+}
+
+impl Command for CreateStudent {
+    type Answer = Student;
+
+    fn needs(&self, _: &mut Needs) {}
+
+    fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Student), Refusal> {
+        let student = Student {
+            id: StudentId(facts.provisional_id()),
+            name: Some(self.name.clone()),
+            email: Some(self.email.clone()),
+        };
+        Ok((vec![created(student.clone())], student))
+    }
+}
+
+/// Change the fields that are `Some`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpdateStudent {
+    /// The student.
+    pub id: StudentId,
+    /// The new name.
+    pub name: Option<String>,
+    /// The new address.
+    pub email: Option<String>,
+    /// Only if the student still is what the caller saw.
+    pub expected: Option<Vec<Version>>,
+}
+
+impl Command for UpdateStudent {
+    type Answer = Student;
+
+    fn needs(&self, needs: &mut Needs) {
+        needs.student_as_it_is(self.id);
+    }
+
+    fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Student), Refusal> {
+        let before = facts.student(self.id)?;
+        unless_stale(before, self.expected.as_deref())?;
+        let (mut student, mut changed) = (before.clone(), Vec::new());
+        change("name", &mut student.name, self.name.as_ref(), &mut changed);
+        change("email", &mut student.email, self.email.as_ref(), &mut changed);
+        unless_read_only(&changed, &facts.read_only.of_students)?;
+        let updated = (!changed.is_empty()).then(|| updated(student.clone(), changed));
+        Ok((updated.into_iter().collect(), student))
+    }
+}
+
+/// Remove a student.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeleteStudent {
+    /// The student.
+    pub id: StudentId,
+    /// Drop the student's courses first; otherwise the student is not removed while there are any.
+    pub drop: bool,
+    /// Only if the student still is what the caller saw.
+    pub expected: Option<Vec<Version>>,
+}
+
+impl Command for DeleteStudent {
+    type Answer = ();
+
+    fn needs(&self, needs: &mut Needs) {
+        needs.all_of_student(self.id);
+        if self.expected.is_some() {
+            needs.student_as_it_is(self.id);
+        }
+    }
+
+    fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, ()), Refusal> {
+        unless_stale(facts.student(self.id)?, self.expected.as_deref())?;
+        let waits: Vec<_> = facts.waits_of(self.id).cloned().collect();
+        let enrollments: Vec<_> = facts.enrollments_of_student(self.id).cloned().collect();
+        unless_in_use(self.drop, enrollments.len(), waits.len())?;
+        let mut events: Vec<_> = waits.into_iter().map(left).collect();
+        let mut last_id = facts.last_enrollment_id;
+        for enrollment in enrollments {
+            let course_id = enrollment.course_id;
+            let promoted = promotions(course_id, &facts.limits_of(course_id), 1, last_id, facts);
+            last_id += i64::try_from(promoted.len()).unwrap_or(i64::MAX);
+            events.push(dropped(enrollment));
+            events.extend(promoted);
+        }
+        events.push(Event::about_student(EventKind::StudentDeleted, self.id, Change::DeleteStudent(self.id)));
+        Ok((events, ()))
+    }
+}
+
+fn created(student: Student) -> Event {
+    Event::about_student(EventKind::StudentCreated, student.id, Change::AddStudent(student))
+}
+
+fn updated(student: Student, changed: Vec<NewValue>) -> Event {
+    let fields: Vec<_> = changed.iter().map(|(field, _)| *field).collect();
+    Event::about_student(EventKind::StudentUpdated, student.id, Change::UpdateStudent(student, changed))
+        .with_data(json!({ "changed": fields }))
+}
+
+/// Another program has deleted the student's row.
+pub(super) fn vanished(id: StudentId) -> Event {
+    Event::about_student(EventKind::StudentDeleted, id, Change::ForgetStudent(id))
+}

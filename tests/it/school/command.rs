@@ -1,0 +1,80 @@
+use matricula::registrar::{
+    self, Answer, Batch, Caller, CreateCourse, CreateStudent, DeleteCourse, DeleteStudent, DropCourse,
+    Enroll, Event, Facts, Needs, Refusal, Registrar, RemoveSeats, Role, SetSeats, UpdateCourse,
+    UpdateStudent,
+};
+
+/// Any command.
+#[derive(Clone, Debug)]
+pub(crate) enum Command {
+    CreateStudent(CreateStudent),
+    UpdateStudent(UpdateStudent),
+    DeleteStudent(DeleteStudent),
+    CreateCourse(CreateCourse),
+    UpdateCourse(UpdateCourse),
+    DeleteCourse(DeleteCourse),
+    Enroll(Enroll),
+    Drop(DropCourse),
+    /// Asked by a student.
+    DropAsStudent(DropCourse),
+    SetSeats(SetSeats),
+    RemoveSeats(RemoveSeats),
+    Batch(Batch),
+}
+
+/// What is done with the command that it is.
+macro_rules! each {
+    ($command:expr, $one:ident => $done:expr) => {
+        match $command {
+            Command::CreateStudent($one) => $done,
+            Command::UpdateStudent($one) => $done,
+            Command::DeleteStudent($one) => $done,
+            Command::CreateCourse($one) => $done,
+            Command::UpdateCourse($one) => $done,
+            Command::DeleteCourse($one) => $done,
+            Command::Enroll($one) => $done,
+            Command::Drop($one) | Command::DropAsStudent($one) => $done,
+            Command::SetSeats($one) => $done,
+            Command::RemoveSeats($one) => $done,
+            Command::Batch($one) => $done,
+        }
+    };
+}
+
+impl Command {
+    fn as_asked_by(&self, caller: &Caller) -> Caller {
+        let role = if matches!(self, Self::DropAsStudent(_)) { Role::Student } else { caller.role };
+        Caller { role, ..caller.clone() }
+    }
+}
+
+/// Submits a command that nobody in particular asks for.
+pub(crate) async fn submit<C: registrar::Command>(
+    registrar: &Registrar,
+    command: C,
+) -> Result<C::Answer, Refusal> {
+    let outcome = registrar.submit(command, &Caller::default()).await;
+    outcome.map(|outcome| outcome.answer).map_err(|outcome| outcome.answer)
+}
+
+impl registrar::Command for Command {
+    type Answer = Answer;
+
+    fn needs(&self, needs: &mut Needs) {
+        each!(self, one => one.needs(needs));
+    }
+
+    fn decide(&self, caller: &Caller, facts: &Facts) -> Result<(Vec<Event>, Answer), Refusal> {
+        let caller = &self.as_asked_by(caller);
+        each!(self, one => one.decide(caller, facts).map(|(events, answer)| (events, answer.into())))
+    }
+
+    fn carry_out(&self, caller: &Caller, facts: &mut Facts) -> Result<(Vec<Event>, Answer), Refusal> {
+        let caller = &self.as_asked_by(caller);
+        each!(self, one => one.carry_out(caller, facts).map(|(events, answer)| (events, answer.into())))
+    }
+
+    fn weight(&self) -> usize {
+        each!(self, one => one.weight())
+    }
+}

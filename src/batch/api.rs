@@ -8,6 +8,7 @@ use utoipa_axum::routes;
 
 use crate::http::extract::{JsonArray, Parameters, Query, origin};
 use crate::http::fields::{self, Draft, Fields};
+use crate::http::invalid::invalid;
 use crate::http::limits::LARGE_BODY;
 use crate::http::problem::{Problem, Refused, RowRefused};
 use crate::http::reply::Parts;
@@ -112,7 +113,7 @@ impl Mode {
         let most = super::MAX_TOGETHER;
         let detail =
             format!("must have {most} objects at most with mode=all, which keeps everybody else waiting");
-        Err(fields::invalid(vec![serde_json::json!({"pointer": "", "detail": detail})]))
+        Err(invalid(vec![serde_json::json!({"pointer": "", "detail": detail})]))
     }
 }
 

@@ -16,12 +16,13 @@ use super::kit::{
 };
 use super::seats_form::SeatsForm;
 use super::{day::Day, plot::Plot};
+use crate::clock::Time;
 use crate::courses::api::{CourseChange, NewCourse};
 use crate::courses::store::{self, Sort};
 use crate::enrollments::{RosterEntry, store as enrollments};
 use crate::events::About;
 use crate::events::store as events;
-use crate::http::extract::{Named, NoQuery, Parameters, Query, Time, from_text};
+use crate::http::extract::{Named, NoQuery, Parameters, Query, from_text};
 use crate::http::paging::Here;
 use crate::http::problem::Problem;
 use crate::lists::{Direction, Limit, ListPart, Listing, Page};

@@ -9,11 +9,11 @@ use axum::http::HeaderValue;
 use axum::http::uri::{Authority, Scheme, Uri};
 use clap::builder::{BoolishValueParser, Resettable, TypedValueParser};
 use clap::error::ErrorKind;
-use clap::{Arg, Args, Command, Parser, ValueEnum};
+use clap::{Arg, Args, Command, Parser};
 use thiserror::Error;
 
 use crate::db::Location;
-use crate::logging;
+use crate::logging::{self, LogFormat};
 use crate::redact::without_passwords;
 use crate::shares::DEFAULT_SHARE;
 
@@ -130,18 +130,6 @@ pub struct LogArgs {
     /// How to log.
     #[arg(long, env = "MATRICULA_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
-}
-
-/// A form of the log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people on a terminal, JSON otherwise.
-    #[default]
-    Auto,
-    /// One line for people.
-    Human,
-    /// One JSON object a line.
-    Json,
 }
 
 /// An absolute `http` or `https` URL without query, under which clients reach the server.

@@ -1,6 +1,8 @@
 //! Adoption: a database that is already there is taken as it is. The migration adds tables of our own and never
 //! touches `students` and `courses`; what it cannot take it refuses, all reasons at once, without a byte changed.
 
+mod columns;
+mod error;
 mod nodes;
 mod plan;
 mod recognize;
@@ -12,12 +14,11 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use thiserror::Error;
-
+pub use self::error::{MigrateError, Reason};
 use self::plan::Plan;
 pub use self::refusal::{Refusal, Refusals};
 use crate::clock::Clock;
-use crate::db::migrate::{self, HistoryError};
+use crate::db::migrate;
 use crate::db::{DbError, Location, Patience, Writer};
 
 /// What a migration did.
@@ -38,42 +39,6 @@ pub struct DryRun {
     pub found: Vec<String>,
     /// The statements in the order in which they would run, in one transaction; empty when there is nothing to do.
     pub statements: Vec<String>,
-}
-
-/// Why a database was not migrated. Nothing in it was changed.
-#[derive(Debug, Error)]
-#[error("{location}: {reason}")]
-pub struct MigrateError {
-    /// The database.
-    pub location: Location,
-    /// What stood in the way.
-    pub reason: Reason,
-}
-
-/// What stood in the way of a migration.
-#[derive(Debug, Error)]
-pub enum Reason {
-    /// The path cannot be a database.
-    #[error("{0}")]
-    Unusable(String),
-    /// The database's history is not one that this version can continue.
-    #[error(transparent)]
-    History(HistoryError),
-    /// What is there cannot be adopted.
-    #[error(transparent)]
-    Refused(#[from] Refusals),
-    /// What the engine said.
-    #[error("{0}")]
-    Db(#[from] DbError),
-}
-
-impl From<HistoryError> for Reason {
-    fn from(error: HistoryError) -> Self {
-        match error {
-            HistoryError::Db(error) => Self::Db(error),
-            history => Self::History(history),
-        }
-    }
 }
 
 /// Brings the database at `location` to this version: makes it, adopts it, or finds nothing to do.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Reason;
+use super::error::Reason;
 use crate::db::catalog::{self, Spread};
 use crate::db::{Tx, migrate};
 

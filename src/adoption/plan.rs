@@ -1,6 +1,6 @@
-use super::Reason;
+use super::error::Reason;
 use super::refusal::{Refusal, Refusals};
-use super::{nodes, recognize, store};
+use super::{columns, nodes, recognize, store};
 use crate::clock::Clock;
 use crate::db::catalog::{self, Name, Rule, Table};
 use crate::db::migrate::{self, History, Pending};
@@ -81,11 +81,11 @@ impl Plan {
         };
         let number_rows = |table: &str| catalog::number_rows(tx, table);
         let mut refusals = recognize::people_or_things(name, texts, table, number_rows);
-        if recognize::may_hold_ids(table, "id") {
+        if columns::may_hold_ids(table, "id") {
             refusals.extend(store::unusable_ids(tx, name).await?);
         }
         if refusals.is_empty() {
-            let further = recognize::further_columns(table, &["id", texts[0], texts[1]]);
+            let further = columns::further_columns(table, &["id", texts[0], texts[1]]);
             let rows = store::count(tx, name).await?;
             self.found.push(format!("{name}: found, {}, stays as it is", content(rows, &further)));
             self.found.extend(recognize::remarks(name, texts, table));
@@ -101,10 +101,10 @@ impl Plan {
         clock: &Clock,
     ) -> Result<Vec<Refusal>, DbError> {
         let mut refusals = recognize::association(table, |table| catalog::number_rows(tx, table));
-        if ["id", "student_id", "course_id"].iter().all(|name| recognize::may_hold_ids(table, name)) {
+        if ["id", "student_id", "course_id"].iter().all(|name| columns::may_hold_ids(table, name)) {
             refusals.extend(store::unusable_rows(tx, served).await?);
         }
-        let further = recognize::carried(table);
+        let further = columns::carried(table);
         if refusals.is_empty() && !further.is_empty() {
             refusals.extend(broken_references(tx, "student_courses").await?);
         }
@@ -114,14 +114,12 @@ impl Plan {
                 "student_courses: found, {}, will be adopted with the present time as the time of enrollment",
                 content(self.adopted, &further)
             ));
-            self.found.extend(further.iter().filter(|column| recognize::is_demanding(column)).map(
-                |column| {
-                    format!(
-                        "student_courses.{} may be empty from now on: matricula does not know it",
-                        column.name
-                    )
-                },
-            ));
+            self.found.extend(further.iter().filter(|column| columns::is_demanding(column)).map(|column| {
+                format!(
+                    "student_courses.{} may be empty from now on: matricula does not know it",
+                    column.name
+                )
+            }));
             self.before = store::set_aside();
             self.after = store::take_over(tx, table, self.adopted, &clock.stamp()).await?;
         }

@@ -1,11 +1,9 @@
 //! What is recognized, judged by definitions alone: pure functions over the catalog.
 
+use super::columns::{is_demanding, named};
 use super::refusal::Refusal;
 use super::store;
-use crate::db::catalog::{Column, Index, Reference, Referrer, Rule, Table};
-
-/// The columns of `student_courses` that matricula knows by name.
-const KNOWN: [&str; 4] = ["id", "student_id", "course_id", "enrolled_at"];
+use crate::db::catalog::{Index, Reference, Referrer, Rule, Table};
 
 /// Whether `students` or `courses` can be read and referred to as it is.
 pub(super) fn people_or_things(
@@ -159,12 +157,6 @@ fn acts(other: &Referrer) -> bool {
     !["no action", "restrict"].contains(&other.on_delete.as_str())
 }
 
-/// Whether the rows can be asked whether `column` holds ids.
-pub(super) fn may_hold_ids(table: &Table, column: &str) -> bool {
-    let fits = |column: &Column| column.is_integer || !table.strict;
-    table.kind == "table" && table.rights.read && table.column(column).is_some_and(fits)
-}
-
 /// What stands in matricula's way of adding rows to a table that it serves nevertheless.
 pub(super) fn remarks(name: &str, texts: [&str; 2], table: &Table) -> Vec<String> {
     let mut remarks = Vec::new();
@@ -192,35 +184,6 @@ pub(super) fn remarks(name: &str, texts: [&str; 2], table: &Table) -> Vec<String
     remarks
 }
 
-/// The columns that another program keeps in `student_courses` beside ours.
-pub(super) fn further_columns<'t>(table: &'t Table, known: &[&str]) -> Vec<&'t Column> {
-    table
-        .columns
-        .iter()
-        .filter(|column| !known.iter().any(|known| column.name.eq_ignore_ascii_case(known)))
-        .collect()
-}
-
-/// The columns of a found `student_courses` that ours takes over.
-pub(super) fn carried(table: &Table) -> Vec<&Column> {
-    further_columns(table, &KNOWN)
-}
-
-/// The indexes of a found `student_courses` that ours does not have already.
-pub(super) fn kept_indexes(table: &Table) -> impl Iterator<Item = &Index> {
-    const OURS: [&[&str]; 3] = [&["id"], &["student_id", "course_id"], &["course_id"]];
-    table.indexes.iter().filter(|index| {
-        let columns = named(index).unwrap_or_default();
-        let served = OURS.iter().any(|ours| !columns.is_empty() && ours.starts_with(&as_strs(&columns)));
-        index.definition.is_some() && (index.partial || !served)
-    })
-}
-
-/// Whether it takes a value in every row and nothing gives it one.
-pub(super) fn is_demanding(column: &Column) -> bool {
-    column.required && column.default.is_none() && !column.generated && !column.numbers_itself
-}
-
 /// Whether a foreign key can refer to `id` alone: it is the primary key, or has a unique index of its own.
 fn is_key(table: &Table) -> bool {
     let alone = table.columns.iter().filter(|column| column.key > 0).count() == 1;
@@ -237,14 +200,6 @@ fn is_rule_of_its_own(index: &Index) -> bool {
     let columns = index.columns.iter().flatten().map(|name| name.to_ascii_lowercase()).collect::<Vec<_>>();
     let has = |name: &str| columns.iter().any(|column| column == name);
     index.unique && !has("id") && !(has("student_id") && has("course_id"))
-}
-
-fn named(index: &Index) -> Option<Vec<String>> {
-    index.columns.iter().map(|name| name.as_ref().map(|name| name.to_ascii_lowercase())).collect()
-}
-
-fn as_strs(names: &[String]) -> Vec<&str> {
-    names.iter().map(String::as_str).collect()
 }
 
 #[cfg(test)]

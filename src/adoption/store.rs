@@ -1,7 +1,7 @@
 //! The SQL of adoption: what is counted and looked for in found tables, how a found `student_courses` becomes ours, and
 //! what an owner could run against a refusal.
 
-use super::recognize;
+use super::columns::{carried as carried_columns, kept_indexes, may_hold_ids};
 use super::refusal::Refusal;
 use crate::db::catalog::{self, Column, Table, quoted};
 use crate::db::{DbError, Row, Tx};
@@ -56,7 +56,7 @@ pub(super) async fn unusable_rows(
     for ((name, table), column) in served.iter().zip(["student_id", "course_id"]) {
         let missing = match table {
             None => "1 = 1".to_owned(),
-            Some(table) if recognize::may_hold_ids(table, "id") => {
+            Some(table) if may_hold_ids(table, "id") => {
                 format!("not exists (select 1 from {name} where {name}.id = student_courses.{column})")
             }
             // Refused for what it is; which rows it lacks, nobody can tell.
@@ -109,7 +109,7 @@ pub(super) async fn take_over(
     rows: i64,
     now: &str,
 ) -> Result<Vec<String>, DbError> {
-    let carried = recognize::carried(found);
+    let carried = carried_columns(found);
     let mut statements: Vec<String> = carried.iter().map(|column| add_column(found, column)).collect();
     let further =
         carried.iter().map(|column| format!(", {}", quoted(&column.name))).collect::<Vec<_>>().concat();
@@ -118,9 +118,8 @@ pub(super) async fn take_over(
          select id, student_id, course_id, '{now}'{further} from {SET_ASIDE} order by id;"
     ));
     statements.push(format!("drop table {SET_ASIDE};"));
-    statements.extend(
-        recognize::kept_indexes(found).filter_map(|index| Some(format!("{};", index.definition.as_ref()?))),
-    );
+    statements
+        .extend(kept_indexes(found).filter_map(|index| Some(format!("{};", index.definition.as_ref()?))));
     statements.extend(found.restores.iter().cloned());
     statements.push(format!(
         "insert into events (seq, at, type, student_id, course_id, enrollment_id, actor, request_id, data)\n\

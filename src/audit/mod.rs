@@ -1,24 +1,16 @@
 //! The audit: do the tables say what the log says?
 
+mod finding;
 mod replay;
 mod store;
 
 use std::time::Duration;
 
+pub use self::finding::Finding;
+use self::finding::SHOWN;
 use crate::clock::Clock;
 use crate::db::{Db, DbError, Reach};
 use crate::registrar::lead;
-
-/// Something that does not agree.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// Which promise is broken.
-    pub promise: &'static str,
-    /// Where, row by row; the first of them when there are many.
-    pub rows: Vec<String>,
-    /// How many rows in all.
-    pub total: usize,
-}
 
 /// What an audit counted and found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,9 +22,6 @@ pub struct Audit {
     /// What does not agree; empty when all is well.
     pub findings: Vec<Finding>,
 }
-
-/// Rows of a finding that are shown.
-const SHOWN: usize = 20;
 
 /// Recounts and compares everything. It only reads, and may run beside a server.
 ///

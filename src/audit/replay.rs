@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 use futures_util::StreamExt as _;
 use serde_json::Value;
 
+use super::finding::{Finding, SHOWN};
 use super::store::{self, Entry};
-use super::{Finding, SHOWN};
 use crate::db::{Db, DbError};
 
 /// Plays the whole log; holds the courses and their waitlists in memory.

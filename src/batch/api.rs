@@ -1,21 +1,25 @@
 //! Many operations at once, over HTTP.
 
+use std::sync::Arc;
+
 use axum::extract::DefaultBodyLimit;
-use serde::Deserialize;
+use futures_util::StreamExt as _;
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::Outcomes;
+use crate::enrollments::Waitlisted;
 use crate::http::extract::{JsonArray, Parameters, Query};
 use crate::http::fields::{self, Draft, Fields};
+use crate::http::invalid::invalid;
 use crate::http::limits::LARGE_BODY;
 use crate::http::problem::Problem;
 use crate::http::refused::Refused;
 use crate::http::reply::Parts;
 use crate::problems::RowRefused;
-use crate::registrar::{CourseId, Operation, Outcome, StudentId};
-
-use super::OperationResult;
+use crate::registrar::{Answer, CourseId, Done, Enrollment, Operation, Outcome, Refusal, StudentId};
 use crate::state::App;
 
 /// The routes of this room.
@@ -36,10 +40,11 @@ async fn carry_out(
 ) -> Result<Outcome<Parts<OperationResult>>, Refused<(RowRefused,)>> {
     wanted.mode.takes(drafts.len())?;
     let operations = drafts.into_iter().map(Operation::from).collect();
-    Ok(match wanted.mode {
+    let outcomes = match wanted.mode {
         Mode::Each => super::each(&app.registrar, operations, &caller).await?,
         Mode::All => super::all(&app.registrar, operations, &caller).await?,
-    })
+    };
+    Ok(outcomes.map(|outcomes| results(outcomes, caller.request_id)))
 }
 
 /// One operation.
@@ -114,10 +119,75 @@ impl Mode {
         let most = super::MAX_TOGETHER;
         let detail =
             format!("must have {most} objects at most with mode=all, which keeps everybody else waiting");
-        Err(fields::invalid(vec![serde_json::json!({"pointer": "", "detail": detail})]))
+        Err(invalid(vec![serde_json::json!({"pointer": "", "detail": detail})]))
     }
 }
 
 impl Parameters for HowMany {
     const KNOWN: &'static [&'static str] = &["mode"];
+}
+
+/// What the operations are answered, in the request `instance`.
+fn results(outcomes: Outcomes, instance: Option<Arc<str>>) -> Parts<OperationResult> {
+    let results = move |done: Vec<(usize, Done)>| -> Vec<_> {
+        // Operations that the database failed for failed together: one line in the log is enough.
+        let failed = done.iter().find_map(|(_, done)| match done {
+            Done::Refused(refusal @ Refusal::Engine(_)) => Some(Problem::from(refusal.clone())),
+            _ => None,
+        });
+        failed.inspect(|problem| problem.log(instance.as_deref()));
+        done.into_iter().map(|(index, done)| result(index, done, instance.as_deref())).collect()
+    };
+    Parts { first: results(outcomes.first), rest: outcomes.rest.map(results).boxed() }
+}
+
+/// What one operation came to.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(example = json!({"index": 0, "status": 201, "enrollment": {"id": 1, "student_id": 4, "course_id": 7, "enrolled_at": "2026-09-01T08:00:00.000Z"}}))]
+pub struct OperationResult {
+    /// The operation's place in the request, from 0 on.
+    #[schema(minimum = 0)]
+    pub index: usize,
+    /// What it would have been answered by itself; 424 where it was not done because another one was refused.
+    #[schema(minimum = 200, maximum = 599)]
+    pub status: u16,
+    /// The new enrollment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub enrollment: Option<Enrollment>,
+    /// The place on the waitlist instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub waitlisted: Option<Waitlisted>,
+    /// Why it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<crate::http::problem::Told>, nullable = false)]
+    pub problem: Option<serde_json::Value>,
+}
+
+impl OperationResult {
+    /// Nothing but a status.
+    #[must_use]
+    pub fn of(index: usize, status: u16) -> Self {
+        Self { index, status, enrollment: None, waitlisted: None, problem: None }
+    }
+}
+
+/// What an operation is answered.
+fn result(index: usize, done: Done, instance: Option<&str>) -> OperationResult {
+    match done {
+        Done::Done(Answer::Enrollment(enrollment)) => {
+            OperationResult { enrollment: Some(enrollment), ..OperationResult::of(index, 201) }
+        }
+        Done::Done(Answer::Waitlisted(place)) => {
+            OperationResult { waitlisted: Some(place.into()), ..OperationResult::of(index, 202) }
+        }
+        Done::Done(_) => OperationResult::of(index, 204),
+        Done::Refused(refusal) => {
+            let problem = Problem::from(refusal);
+            let status = problem.kind().status;
+            OperationResult { problem: Some(problem.to_json(instance)), ..OperationResult::of(index, status) }
+        }
+        Done::Withheld => OperationResult::of(index, 424),
+    }
 }

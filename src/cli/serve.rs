@@ -17,7 +17,7 @@ const LAST_COMMITS: Duration = Duration::from_secs(20);
 
 /// Serves until SIGTERM or SIGINT, then answers what it has accepted and stops.
 pub(super) async fn run(args: ServeArgs, clock: Clock, out: &mut dyn Write) -> anyhow::Result<()> {
-    let log = logging::init(&args.log)?;
+    let log = logging::init(&args.log.log, args.log.log_format)?;
     let served = serve(args, clock, out, &log).await;
     log.finish().await;
     served

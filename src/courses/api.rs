@@ -15,7 +15,8 @@ use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Reso
 use crate::lists::{Cursor, Direction, Limit, Page, Search};
 use crate::problems::{CourseNotFound, HasEnrollments, ReadOnlyField, RowRefused, Stale};
 use crate::registrar::{
-    Caller, Course, CourseId, CreateCourse, DeleteCourse, Outcome, Refusal, UpdateCourse, Version, text,
+    Caller, Course, CourseId, CreateCourse, DeleteCourse, Outcome, Refusal, SeenCourse, UpdateCourse,
+    Version, text,
 };
 use crate::state::App;
 
@@ -65,11 +66,16 @@ async fn show(
 async fn change(
     app: App,
     id: Named<CourseId>,
-    IfMatch(expected): IfMatch,
+    expected: IfMatch,
     _: NoQuery,
     Json(draft, caller): Json<CourseChange>,
 ) -> Result<Found<Course>, Refused<(CourseNotFound, RowRefused, ReadOnlyField, Stale)>> {
-    let command = UpdateCourse { id: id.found()?, name: draft.name, level: draft.level, expected };
+    let command = UpdateCourse {
+        id: id.found()?,
+        name: draft.name,
+        level: draft.level,
+        expected: expected.of_record(),
+    };
     Ok(Found(app.registrar.submit(command, &caller).await?.answer))
 }
 
@@ -84,9 +90,15 @@ async fn delete(
     Query(wanted): Query<CourseDeletion>,
     caller: Caller,
 ) -> Result<NoContent, Refused<(CourseNotFound, HasEnrollments, RowRefused, Stale)>> {
-    let command = DeleteCourse { id: id.found()?, drop: wanted.drop.unwrap_or_default(), expected };
+    let command =
+        DeleteCourse { id: id.found()?, drop: wanted.drop.unwrap_or_default(), expected: expected.map(seen) };
     app.registrar.submit(command, &caller).await?;
     Ok(NoContent)
+}
+
+/// A course goes only as the client saw it, with its students.
+fn seen(tags: Vec<(Version, Option<Version>)>) -> Vec<SeenCourse> {
+    tags.into_iter().map(|(version, seats)| SeenCourse { version, seats: Some(seats) }).collect()
 }
 
 impl Resource for Course {

@@ -3,7 +3,6 @@
 use crate::db::{Db, DbError, Reach, Row, folded};
 use crate::lists::{Direction, Listed, Listing, Search, Sorted};
 use crate::registrar::{Course, CourseId, SeatCount};
-use crate::seats::store::FEW;
 
 /// What the list can be sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, utoipa::ToSchema)]
@@ -28,9 +27,9 @@ pub async fn find(db: &Db, id: CourseId) -> Result<Option<Course>, DbError> {
         seats!(" limit $1"),
         " where id = cast($2 as bigint)"
     );
-    let found = db.query_opt(sql, [(FEW + 1).into(), id.0.into()], course).await?;
+    let found = db.query_opt(sql, [(Reach::MAX_COUNTED_BY_KEY + 1).into(), id.0.into()], course).await?;
     let seats = found.as_ref().and_then(|course| course.seats.as_ref());
-    if seats.is_none_or(|seats| seats.enrolled.max(seats.waitlisted) <= FEW) {
+    if seats.is_none_or(|seats| seats.enrolled.max(seats.waitlisted) <= Reach::MAX_COUNTED_BY_KEY) {
         return Ok(found);
     }
     Ok(db.read(Reach::Range, sql, [i64::MAX.into(), id.0.into()], course).await?.pop())

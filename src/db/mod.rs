@@ -11,19 +11,20 @@ mod counts;
 mod error;
 mod location;
 pub mod migrate;
+mod numbering;
 mod patience;
 mod postgres;
 mod pulse;
+mod reach;
+mod read;
 mod rights;
 mod row;
 mod sqlite;
 mod turns;
 mod writer;
 
-use std::pin::Pin;
 use std::sync::Arc;
 
-use futures_util::Stream;
 use tokio::sync::oneshot;
 
 pub use self::args::Arg;
@@ -32,55 +33,15 @@ pub use self::error::DbError;
 pub use self::location::{BadLocation, Location};
 pub use self::patience::Patience;
 pub use self::pulse::Pulse;
+pub use self::reach::Reach;
+use self::read::Read;
+pub use self::read::{Rows, Total};
 pub use self::rights::{Need, missing_rights};
-pub use self::row::Row;
-use self::turns::{Turn, Turns};
+pub use self::row::{Map, Row};
+use self::turns::Turns;
 use self::writer::In;
 pub use self::writer::{Tx, Writer};
 use crate::shares::Client;
-
-/// How one row becomes a value; runs beside the engine, so that nothing is copied in between.
-pub type Map<T> = fn(&Row<'_>) -> Result<T, DbError>;
-
-/// The rows of a long list, some at a time.
-pub type Rows<T> = Pin<Box<dyn Stream<Item = Result<Vec<T>, DbError>> + Send>>;
-
-/// How much of a table a read goes through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// Some rows, found by key: microseconds.
-    Key,
-    /// A range of an index, however long it is, as for a count: milliseconds.
-    Range,
-    /// All rows, each of which is looked at: up to seconds.
-    Scan,
-}
-
-/// Counts the rows of which a read returns a part.
-pub struct Total {
-    /// Reads one integer.
-    pub sql: &'static str,
-    /// Its parameters.
-    pub args: Vec<Arg>,
-    /// Where the read returns at most this many rows, these are all of them and need no count.
-    pub unless_within: Option<usize>,
-}
-
-impl Total {
-    fn is_needed(&self, rows: usize) -> bool {
-        self.unless_within.is_none_or(|most| rows > most)
-    }
-}
-
-/// One read of an engine.
-struct Read<T> {
-    reach: Reach,
-    sql: &'static str,
-    args: Vec<Arg>,
-    map: Map<T>,
-    total: Option<Total>,
-    turn: Option<Turn>,
-}
 
 /// The reading side of one database. Cheap to clone; reads never wait for writes.
 #[derive(Clone, Debug)]

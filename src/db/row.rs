@@ -1,8 +1,12 @@
+use std::error::Error;
+
 use rusqlite::types::ValueRef;
 use tokio_postgres::types::{FromSql, Type};
 
 use super::DbError;
-use super::postgres::Integer;
+
+/// How one row becomes a value; runs beside the engine, so that nothing is copied in between.
+pub type Map<T> = fn(&Row<'_>) -> Result<T, DbError>;
 
 /// One row of an answer, read by position (the first column is 0).
 #[derive(Debug)]
@@ -81,4 +85,22 @@ fn get<'a, T: FromSql<'a>>(row: &'a tokio_postgres::Row, column: usize) -> Resul
         let kind = row.columns().get(column).map_or(Type::UNKNOWN, |column| column.type_().clone());
         DbError::Engine(format!("column {column} of type {kind}: {error}"))
     })
+}
+
+/// An integer of PostgreSQL, of any width.
+struct Integer(i64);
+
+impl<'a> FromSql<'a> for Integer {
+    fn from_sql(kind: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(match *kind {
+            Type::INT2 => i16::from_sql(kind, raw)?.into(),
+            Type::INT4 => i32::from_sql(kind, raw)?.into(),
+            Type::BOOL => bool::from_sql(kind, raw)?.into(),
+            _ => i64::from_sql(kind, raw)?,
+        }))
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        [Type::INT2, Type::INT4, Type::INT8, Type::BOOL].contains(kind)
+    }
 }

@@ -200,24 +200,6 @@ impl Tx<'_> {
         }
     }
 
-    /// Inserts rows with these columns into a table that numbers its rows. Returns their ids in order, each above `above` and
-    /// above every id that is in the table.
-    ///
-    /// # Errors
-    /// As [`Tx::execute_many`]; also when the table numbers its rows otherwise.
-    pub async fn insert_numbered(
-        &self,
-        table: &str,
-        columns: &[&str],
-        rows: &[Vec<Arg>],
-        above: i64,
-    ) -> Result<Vec<i64>, DbError> {
-        match &self.0 {
-            In::Sqlite(_) => sqlite::insert_numbered(self, table, columns, rows, above).await,
-            In::Postgres(_) => postgres::insert_numbered(self, table, columns, rows, above).await,
-        }
-    }
-
     /// What a database server's clock says, RFC 3339 in UTC with milliseconds. A file has none.
     ///
     /// # Errors

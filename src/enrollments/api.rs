@@ -6,10 +6,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{RosterEntry, Waitlisted, store};
+use crate::clock::Time;
 use crate::courses::store::find as find_course;
 use crate::events::About;
 use crate::events::store as events;
-use crate::http::extract::{Json, Named, NoQuery, Parameters, Query, Time, from_text};
+use crate::http::extract::{Json, Named, NoQuery, Parameters, Query, from_text};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::Here;
 use crate::http::refused::Refused;

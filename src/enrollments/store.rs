@@ -1,9 +1,9 @@
 //! What is read of enrollments.
 
 use super::RosterEntry;
+use crate::clock::Time;
 use crate::db::{Db, DbError, Reach, Row};
 use crate::events::store::{same_course, same_student};
-use crate::http::extract::Time;
 use crate::lists::{ArgsAfter, Listed, Listing, ShortListing};
 use crate::registrar::{Course, CourseId, Enrollment, StudentId, enrollment};
 

@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 
 use super::{Filter, LogEntry, TYPES, store};
 use crate::http::extract::{Parameters, Query, from_text};
-use crate::http::fields::invalid;
+use crate::http::invalid::invalid;
 use crate::http::paging::Here;
 use crate::http::problem::Problem;
 use crate::http::refused::Refused;

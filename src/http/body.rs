@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use serde_json::json;
 
-use super::fields::invalid;
+use super::invalid::invalid;
 use super::limits::BodyMemory;
 use super::problem::Problem;
 use crate::shares::{Client, Full, Place};

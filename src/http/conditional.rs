@@ -18,10 +18,19 @@ pub fn etag(version: Version, beside: Option<Version>) -> String {
     }
 }
 
-/// The versions that `If-Match` names; `None` when any will do (no header, or `*`). What is told beside a record does not
-/// count: who changes the name of a course has not meant that nobody may enroll meanwhile.
+/// The versions that `If-Match` names, each with the version of what is shown beside the record; `None` when any will do (no
+/// header, or `*`).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IfMatch(pub Option<Vec<Version>>);
+pub struct IfMatch(pub Option<Vec<(Version, Option<Version>)>>);
+
+impl IfMatch {
+    /// The versions of the record alone, for a change to it: renaming a course does not mean that nobody may enroll in the
+    /// meantime.
+    #[must_use]
+    pub fn of_record(self) -> Option<Vec<Version>> {
+        self.0.map(|tags| tags.into_iter().map(|(version, _)| version).collect())
+    }
+}
 
 /// The versions that the client has already, from `If-None-Match`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,8 +78,12 @@ fn tags<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {
     lines.flat_map(|line| line.split(',')).map(str::trim).filter(|tag| !tag.is_empty()).collect()
 }
 
-fn version(tag: &str) -> Option<Version> {
+fn version(tag: &str) -> Option<(Version, Option<Version>)> {
     let tag = tag.strip_prefix('"')?.strip_suffix('"')?;
-    let digits = tag.split_once('-').map_or(tag, |(version, _)| version);
-    (digits.len() == 16).then(|| u64::from_str_radix(digits, 16).ok().map(Version))?
+    let version =
+        |digits: &str| (digits.len() == 16).then(|| u64::from_str_radix(digits, 16).ok().map(Version))?;
+    match tag.split_once('-') {
+        Some((record, beside)) => Some((version(record)?, Some(version(beside)?))),
+        None => Some((version(tag)?, None)),
+    }
 }

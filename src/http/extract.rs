@@ -16,11 +16,11 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::body::{Received, receive};
 use super::echo::excerpt;
-use super::fields::{self, Draft, invalid, list, nearest};
+use super::fields::{self, Draft, list, nearest};
+use super::invalid::invalid;
 use super::limits::{BODY, LARGE_BODY};
 use super::observe::RequestId;
 use super::problem::{Problem, UnsupportedMediaType};
-use crate::clock::stamp;
 use crate::registrar::{Caller, Key, MAX_ID};
 
 /// Objects that a body may have, where it may have many.
@@ -281,41 +281,6 @@ impl<T: Parameters, S: Send + Sync> FromRequestParts<S> for Query<T> {
             .map(Self)
             .map_err(|error| invalid(vec![json!({"parameter": "", "detail": error.to_string()})]))
     }
-}
-
-/// A time of RFC 3339 with its offset, as it is stored: UTC, milliseconds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Time(pub String);
-
-impl FromStr for Time {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let stamp = has_offset(text).then(|| text.parse().map(stamp).ok()).flatten();
-        // Texts of one length sort as their times do.
-        stamp
-            .filter(|stamp| stamp.len() == "2026-09-01T08:00:00.000Z".len())
-            .map(Self)
-            .ok_or_else(|| "must be a time with its offset, like 2026-09-01T08:00:00Z (RFC 3339)".to_owned())
-    }
-}
-
-/// Whether a time ends with an offset as RFC 3339 has it: `Z`, or hours up to 23 and minutes up to 59. What reads times
-/// takes more: hours that no day has, offsets without minutes, names of zones.
-fn has_offset(time: &str) -> bool {
-    let numeric = |offset: &[u8]| match offset {
-        [b'+' | b'-', hours @ .., b':', m, n] if hours.len() == 2 => {
-            let number = |text: &[u8]| str::from_utf8(text).ok().and_then(|text| text.parse::<u8>().ok());
-            let digits = hours.iter().chain([m, n]).all(u8::is_ascii_digit);
-            digits
-                && number(hours).is_some_and(|hours| hours < 24)
-                && number(&[*m, *n]).is_some_and(|n| n < 60)
-        }
-        _ => false,
-    };
-    let bytes = time.as_bytes();
-    bytes.last().is_some_and(|last| last.eq_ignore_ascii_case(&b'z'))
-        || bytes.split_at_checked(bytes.len().saturating_sub(6)).is_some_and(|(_, offset)| numeric(offset))
 }
 
 /// Deserializes a query parameter from its text, with `FromStr` and its error.

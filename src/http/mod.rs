@@ -11,6 +11,7 @@ pub mod extract;
 pub mod fields;
 pub mod headers;
 pub mod host;
+pub mod invalid;
 pub mod limits;
 pub mod memory;
 pub mod observe;

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::extract::{Parameters, from_text};
-use super::fields::invalid;
+use super::invalid::invalid;
 use super::problem::Problem;
 use crate::lists::{Cursor, Limit, PLAIN, WrongCursor};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::fields::invalid;
+use super::invalid::invalid;
 use super::problem::Problem;
 use crate::db::DbError;
 use crate::logging::Seldom;

@@ -6,6 +6,7 @@ mod seldom;
 use std::io::{self, IsTerminal};
 use std::panic;
 
+use clap::ValueEnum;
 use thiserror::Error;
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata, Subscriber};
@@ -17,7 +18,18 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 pub use self::queue::{Lines, Log, unblocked};
 pub use self::seldom::Seldom;
-use crate::config::{LogArgs, LogFormat};
+
+/// A form of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people on a terminal, JSON otherwise.
+    #[default]
+    Auto,
+    /// One line for people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
 
 /// Why there is no log.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -33,17 +45,17 @@ pub enum LogError {
     Started,
 }
 
-/// Starts the log of this process.
+/// Starts the log of this process, with the filter `directives` as [`filter`] reads them.
 ///
 /// # Errors
 /// When the filter is wrong, or the log has been started before.
-pub fn init(args: &LogArgs) -> Result<Log, LogError> {
-    let human = match args.log_format {
+pub fn init(directives: &str, format: LogFormat) -> Result<Log, LogError> {
+    let human = match format {
         LogFormat::Auto => io::stderr().is_terminal(),
         LogFormat::Human => true,
         LogFormat::Json => false,
     };
-    let filter = filter(&args.log)?;
+    let filter = filter(directives)?;
     let log = Log::default();
     subscriber(filter, human, log.clone()).try_init().map_err(|_| LogError::Started)?;
     // The message of a panic may hold anything, the values of a student among it; where it was is enough to find it.

@@ -15,17 +15,18 @@ use super::kit::{
 };
 use super::seats_form::SeatsForm;
 use super::{day::Day, plot::Plot};
+use crate::clock::Time;
 use crate::courses::api::{CourseChange, NewCourse};
 use crate::courses::store::{self, Sort};
 use crate::enrollments::{RosterEntry, store as enrollments};
 use crate::events::About;
 use crate::events::store as events;
-use crate::http::extract::{Named, NoQuery, Parameters, Query, Time, from_text};
+use crate::http::extract::{Named, NoQuery, Parameters, Query, from_text};
 use crate::http::paging::Here;
 use crate::http::problem::Problem;
 use crate::lists::{Direction, Limit, ListPart, Listing, Page};
 use crate::registrar::{
-    Course, CourseId, CreateCourse, DeleteCourse, Refusal, SeatCount, UpdateCourse, Version,
+    Course, CourseId, CreateCourse, DeleteCourse, Refusal, SeatCount, SeenCourse, UpdateCourse, Version,
 };
 use crate::seats::{WaitlistEntry, store as seats};
 use crate::state::App;
@@ -185,6 +186,8 @@ async fn delete(
     form: Form<Deletion>,
 ) -> Result<Response, Problem> {
     let (id, expected) = (id.found()?, form.expected());
+    let seen = |version| SeenCourse { version, seats: None };
+    let expected = expected.map(|versions| versions.into_iter().map(seen).collect());
     let drop = form.draft.is_some_and(|deletion| deletion.drop);
     Ok(match submit(&app.registrar, DeleteCourse { id, drop, expected }, &form.caller).await {
         Ok(()) => Redirect::to("/courses").into_response(),

@@ -5,9 +5,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use crate::clock::stamp;
-use crate::http::extract::Time;
-use crate::http::fields::invalid;
+use crate::clock::{Time, stamp};
+use crate::http::invalid::invalid;
 use crate::http::problem::Problem;
 
 /// A day that has been chosen, of which the end counts.

@@ -10,7 +10,7 @@ use super::kit::{Filled, Form, Refused, submit};
 use super::students::{StudentView, student_page};
 use crate::enrollments::api::NewEnrollment;
 use crate::http::extract::{Named, NoQuery, Query};
-use crate::http::fields::invalid;
+use crate::http::invalid::invalid;
 use crate::http::problem::Problem;
 use crate::registrar::{Admission, Caller, CourseId, DropCourse, Enroll, Refusal, StudentId};
 use crate::state::App;

@@ -80,7 +80,17 @@ pub struct DeleteCourse {
     /// Drop its students first; otherwise the course is not removed while there are any.
     pub drop: bool,
     /// Only if the course still is what the caller saw.
-    pub expected: Option<Vec<Version>>,
+    pub expected: Option<Vec<SeenCourse>>,
+}
+
+/// A course as a caller saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeenCourse {
+    /// The version of the course.
+    pub version: Version,
+    /// The version of its [`SeatCount`](super::record::SeatCount), which only a course with limits has; the outer `None` for
+    /// a caller that did not look at it.
+    pub seats: Option<Option<Version>>,
 }
 
 impl Command for DeleteCourse {
@@ -95,7 +105,13 @@ impl Command for DeleteCourse {
 
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, ()), Refusal> {
         let id = self.id;
-        unless_stale(facts.course(id)?, self.expected.as_deref())?;
+        let version = Version::of(facts.course(id)?);
+        let seats = facts.limits.contains_key(&id).then(|| Version::of(&facts.seats_of(id).count()));
+        let is_present =
+            |seen: &SeenCourse| seen.version == version && seen.seats.is_none_or(|seen| seen == seats);
+        if self.expected.as_ref().is_some_and(|seen| !seen.iter().any(is_present)) {
+            return Err(Refusal::Stale(version));
+        }
         let waits: Vec<_> = facts.waiting_for(id).cloned().collect();
         let enrollments: Vec<_> = facts.enrollments_of_course(id).cloned().collect();
         unless_in_use(self.drop, enrollments.len(), waits.len())?;

@@ -41,7 +41,7 @@ pub use self::batch::{Batch, Operation};
 pub use self::caller::{Caller, Outcome, Role};
 pub use self::command::Command;
 pub use self::commit::{enrollment, limits};
-pub use self::course::{CreateCourse, DeleteCourse, UpdateCourse};
+pub use self::course::{CreateCourse, DeleteCourse, SeenCourse, UpdateCourse};
 pub use self::enrollment::{DropCourse, Enroll};
 pub use self::event::{Change, Event};
 pub use self::facts::Facts;

@@ -5,10 +5,6 @@ use crate::db::{Arg, Db, DbError, Reach, Row};
 use crate::lists::{Cursor, Listed, Listing};
 use crate::registrar::{CourseId, Limits, MOST_SEATS, Place, Seats, StudentId, limits};
 
-/// Students of a course that are counted among the reads by key; whoever asks how full a larger one is must not hold up
-/// everybody else.
-pub const FEW: i64 = 1_000;
-
 /// The limits of a course, and how full it is; nothing when there is no such course.
 ///
 /// # Errors
@@ -24,8 +20,8 @@ pub async fn find(db: &Db, id: CourseId) -> Result<Option<Seats>, DbError> {
         let limits: Limits = limits(row, 0)?;
         Ok(Seats::of(limits, row.int(4)?, row.int(5)?))
     };
-    let found = db.query_opt(sql, [(FEW + 1).into(), id.0.into()], map).await?;
-    if found.as_ref().is_none_or(|seats| seats.enrolled.max(seats.waitlisted) <= FEW) {
+    let found = db.query_opt(sql, [(Reach::MAX_COUNTED_BY_KEY + 1).into(), id.0.into()], map).await?;
+    if found.as_ref().is_none_or(|seats| seats.enrolled.max(seats.waitlisted) <= Reach::MAX_COUNTED_BY_KEY) {
         return Ok(found);
     }
     Ok(db.read(Reach::Range, sql, [i64::MAX.into(), id.0.into()], map).await?.pop())

@@ -71,7 +71,7 @@ fn rooms() -> (Router<App>, utoipa::openapi::OpenApi) {
         crate::enrollments::Waitlisted,
         crate::enrollments::WaitlistStatus,
         crate::seats::WaitlistEntry,
-        crate::batch::OperationResult,
+        crate::batch::api::OperationResult,
         crate::events::LogEntry,
         crate::http::problem::Told,
     ))

@@ -65,11 +65,16 @@ async fn show(
 async fn change(
     app: App,
     id: Named<StudentId>,
-    IfMatch(expected): IfMatch,
+    expected: IfMatch,
     _: NoQuery,
     Json(draft, caller): Json<StudentChange>,
 ) -> Result<Found<Student>, Refused<(StudentNotFound, RowRefused, ReadOnlyField, Stale)>> {
-    let command = UpdateStudent { id: id.found()?, name: draft.name, email: draft.email, expected };
+    let command = UpdateStudent {
+        id: id.found()?,
+        name: draft.name,
+        email: draft.email,
+        expected: expected.of_record(),
+    };
     Ok(Found(app.registrar.submit(command, &caller).await?.answer))
 }
 
@@ -80,11 +85,15 @@ async fn change(
 async fn delete(
     app: App,
     id: Named<StudentId>,
-    IfMatch(expected): IfMatch,
+    expected: IfMatch,
     Query(wanted): Query<StudentDeletion>,
     caller: Caller,
 ) -> Result<NoContent, Refused<(StudentNotFound, HasEnrollments, RowRefused, Stale)>> {
-    let command = DeleteStudent { id: id.found()?, drop: wanted.drop.unwrap_or_default(), expected };
+    let command = DeleteStudent {
+        id: id.found()?,
+        drop: wanted.drop.unwrap_or_default(),
+        expected: expected.of_record(),
+    };
     app.registrar.submit(command, &caller).await?;
     Ok(NoContent)
 }

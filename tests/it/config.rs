@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::process::Command;
 
 use clap::Parser;
-use matricula::config::{self, LogFormat, PublicUrl, ServeArgs};
+use matricula::config::{self, PublicUrl, ServeArgs};
+use matricula::logging::LogFormat;
 
 #[derive(Debug, Parser)]
 struct Line {

@@ -7,8 +7,8 @@ use matricula::clock::{Clock, Hand};
 use matricula::db::Db;
 use matricula::registrar::{
     Answer, Batch, CourseId, CreateCourse, CreateStudent, DeleteCourse, DeleteStudent, Done, DropCourse,
-    Enroll, Limits, Operation, Refusal, RemoveSeats, SetSeats, StudentId, UpdateCourse, UpdateStudent,
-    Version, Waitlist, limits,
+    Enroll, Limits, Operation, Refusal, RemoveSeats, SeenCourse, SetSeats, StudentId, UpdateCourse,
+    UpdateStudent, Version, Waitlist, limits,
 };
 use proptest::prelude::*;
 
@@ -44,7 +44,11 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
         1 => (student(), any::<bool>(), expected())
             .prop_map(|(id, drop, expected)| Command::DeleteStudent(DeleteStudent { id, drop, expected })),
         1 => (course(), any::<bool>(), expected())
-            .prop_map(|(id, drop, expected)| Command::DeleteCourse(DeleteCourse { id, drop, expected })),
+            .prop_map(|(id, drop, expected)| {
+                let seen = |version| SeenCourse { version, seats: None };
+                let expected = expected.map(|versions| versions.into_iter().map(seen).collect());
+                Command::DeleteCourse(DeleteCourse { id, drop, expected })
+            }),
         8 => (student(), course())
             .prop_map(|(student_id, course_id)| Command::Enroll(Enroll { student_id, course_id })),
         3 => (student(), course())

@@ -26,7 +26,6 @@ pub(super) use self::address::Address;
 use self::error::said;
 pub(super) use self::numbering::insert_numbered;
 pub(super) use self::readers::{Readers, SCANS, STREAMS};
-pub(super) use self::value::Integer;
 pub(super) use self::writer::{Tx, Writer};
 use super::{Arg, DbError, Map, Reach, Row};
 

@@ -1,7 +1,7 @@
 use std::error::Error;
 
 use bytes::BytesMut;
-use tokio_postgres::types::{Format, FromSql, IsNull, ToSql, Type};
+use tokio_postgres::types::{Format, IsNull, ToSql, Type};
 
 use crate::db::Arg;
 
@@ -29,23 +29,5 @@ impl ToSql for Arg {
 
     fn to_sql_checked(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull, Failure> {
         self.to_sql(kind, out)
-    }
-}
-
-/// An integer of any width.
-pub(in crate::db) struct Integer(pub(in crate::db) i64);
-
-impl<'a> FromSql<'a> for Integer {
-    fn from_sql(kind: &Type, raw: &'a [u8]) -> Result<Self, Failure> {
-        Ok(Self(match *kind {
-            Type::INT2 => i16::from_sql(kind, raw)?.into(),
-            Type::INT4 => i32::from_sql(kind, raw)?.into(),
-            Type::BOOL => bool::from_sql(kind, raw)?.into(),
-            _ => i64::from_sql(kind, raw)?,
-        }))
-    }
-
-    fn accepts(kind: &Type) -> bool {
-        [Type::INT2, Type::INT4, Type::INT8, Type::BOOL].contains(kind)
     }
 }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, bounded};
 use rusqlite::Connection;
 
-use super::DbError;
+use crate::db::DbError;
 
 /// How often the thread looks, while there is something to do.
 const INTERVAL: Duration = Duration::from_millis(2);

@@ -1,7 +1,12 @@
+use std::path::Path;
+
 use rusqlite::{ErrorCode, ffi};
 
-use super::NOT_WRITABLE;
+use super::files::not_writable;
 use crate::db::DbError;
+
+/// The message for a file that may not be written, where nothing more is known.
+pub(super) const NOT_WRITABLE: &str = "this user may not write to it";
 
 impl From<rusqlite::Error> for DbError {
     fn from(error: rusqlite::Error) -> Self {
@@ -27,6 +32,16 @@ impl From<rusqlite::Error> for DbError {
                 Self::Unwritable(NOT_WRITABLE.to_owned())
             }
             _ => Self::Engine(error.to_string()),
+        }
+    }
+}
+
+impl DbError {
+    /// The same of the file at this path; where it may not be written, which part of it.
+    pub(super) fn at(self, path: &Path) -> Self {
+        match self {
+            Self::Unwritable(what) => Self::Unwritable(not_writable(path).unwrap_or(what)),
+            other => other,
         }
     }
 }

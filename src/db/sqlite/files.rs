@@ -9,7 +9,8 @@ use std::time::Duration;
 use rusqlite::Connection;
 use rustix::fs::{Access, access};
 
-use super::{DbError, PATIENCE};
+use super::connection::PATIENCE;
+use crate::db::DbError;
 use crate::logging::Seldom;
 
 /// Bytes of a write-ahead log before its first frame, and of a frame before its page (SQLite's file format, 4.1).
@@ -29,7 +30,7 @@ pub(super) struct Files {
     log: Option<File>,
     index: Option<File>,
     page_size: u64,
-    is_rescued: Cell<bool>,
+    pub(super) is_rescued: Cell<bool>,
 }
 
 #[derive(Debug)]
@@ -204,46 +205,4 @@ pub(super) fn not_writable(path: &Path) -> Option<String> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let why = ", in which the database needs files of its own beside it (-wal, -shm)";
     is_refused(folder).then(|| may_not("folder", folder) + why)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Barrier;
-
-    use super::super::Writer;
-    use super::*;
-
-    static MET: Barrier = Barrier::new(2);
-
-    #[test]
-    #[expect(clippy::disallowed_methods, reason = "another program checkpoints at the same time")]
-    fn a_log_without_a_name_is_not_said_to_be_saved_while_another_checkpoint_is_in_the_way() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.db");
-        let mut writer = Writer::open(&path).unwrap();
-        let mut other = Connection::open(&path).unwrap();
-        other.query_row("select count(*) from sqlite_schema", [], |_| Ok(())).unwrap();
-        let tx = writer.begin().unwrap();
-        tx.execute_batch("create table t (a)").unwrap();
-        // Its checkpoint has begun, and meets the transaction.
-        let meets = |_| {
-            MET.wait();
-            MET.wait();
-            false
-        };
-        other.busy_handler(Some(meets)).unwrap();
-        let checkpoint = std::thread::spawn(move || {
-            other.query_row("pragma wal_checkpoint(full)", [], |_| Ok(())).unwrap();
-        });
-        MET.wait();
-        std::fs::remove_file(folder.path().join("a.db-wal")).unwrap();
-        assert!(matches!(tx.commit(), Err(DbError::Unknown(_))));
-        let is_rescued = |writer: &Writer| writer.files.as_ref().unwrap().is_rescued.get();
-        assert!(!is_rescued(&writer));
-        MET.wait();
-        checkpoint.join().unwrap();
-
-        assert!(matches!(writer.begin().map(drop), Err(DbError::Unwritable(_))));
-        assert!(is_rescued(&writer));
-    }
 }

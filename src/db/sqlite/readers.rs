@@ -11,7 +11,7 @@ use futures_util::Stream;
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 
-use super::{open_reader, prepare, query};
+use super::connection::{open_reader, prepare, query};
 use crate::db::turns::Turn;
 use crate::db::{Arg, DbError, Map, Reach, Read, Row, chunks};
 use crate::shares::Place;

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::http::extract::{Parameters, from_text};
-use crate::http::fields::invalid;
+use crate::http::invalid::invalid;
 use crate::http::problem::Problem;
 use crate::lists::{Cursor, Direction, Search};
 

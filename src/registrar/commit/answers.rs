@@ -68,19 +68,14 @@ pub(super) async fn keep_answers(
     .await
 }
 
-/// Whose name and address the answer holds.
+/// The student whom the answer is about.
 fn student_in(outcome: &Result<Answer, Refusal>) -> Option<StudentId> {
     match outcome {
         Ok(Answer::Student(student)) => Some(student.id),
-        Ok(
-            Answer::Course(_)
-            | Answer::Enrollment(_)
-            | Answer::Waitlisted(_)
-            | Answer::Seats(_)
-            | Answer::Batch(_)
-            | Answer::Gone,
-        )
-        | Err(_) => None,
+        // An enrollment that ended with the student must not be confirmed to somebody else who has the id.
+        Ok(Answer::Enrollment(enrollment)) => Some(enrollment.student_id),
+        Ok(Answer::Waitlisted(place)) => Some(place.student_id),
+        Ok(Answer::Course(_) | Answer::Seats(_) | Answer::Batch(_) | Answer::Gone) | Err(_) => None,
     }
 }
 

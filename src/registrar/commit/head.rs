@@ -3,6 +3,9 @@
 use crate::clock::Clock;
 use crate::db::{DbError, Tx};
 
+/// Ids in the upper half of the range are left to other programs: after the last of them there would be none for us.
+const LAST_IN_TABLE: &str = "select coalesce(max(id), 0) from student_courses where id < 4503599627370496";
+
 /// Where the log ends, and what time it is.
 pub(super) struct Head {
     pub(super) last_seq: i64,
@@ -21,11 +24,14 @@ impl Head {
         let sql = "update log_head set last_seq = last_seq where id = 1 \
                    returning last_seq, last_enrollment_id, last_at, keeps";
         let taken = tx.query(sql, &[], |row| Ok((row.int(0)?, row.int(1)?, row.text(2)?, row.int(3)?)));
-        // In the same round trip, and answered once the head is taken. In order (`biased`): where the first fails, what the second
-        // says is only that the transaction has failed.
-        let (mut taken, now) = tokio::try_join!(biased; taken, time(tx, clock))?;
+        // Another program may have inserted enrollments with ids of its own, which are not given again.
+        let in_table = tx.query(LAST_IN_TABLE, &[], |row| row.int(0));
+        // In the same round trip, and answered once the head is taken. In order (`biased`): where the first fails, the others
+        // only say that the transaction has failed.
+        let (mut taken, in_table, now) = tokio::try_join!(biased; taken, in_table, time(tx, clock))?;
         let lost = || DbError::Engine("the log has lost its head: run `matricula check`".to_owned());
         let (last_seq, last_enrollment_id, last_at, keeps) = taken.pop().ok_or_else(lost)?;
+        let last_enrollment_id = in_table.into_iter().fold(last_enrollment_id, i64::max);
         Ok(Self { last_seq, last_enrollment_id, keeps: keeps != 0, last_at, now })
     }
 

@@ -1,6 +1,4 @@
-//! What an engine says of the tables that it holds.
-
-use super::{DbError, In, Tx, postgres, sqlite};
+//! What a catalog tells of a table, whatever the engine.
 
 /// A column as its table defines it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,7 +41,7 @@ pub struct Index {
 
 impl Index {
     /// Indexes whose columns were told one by one, in order.
-    pub(super) fn joined(parts: Vec<Self>) -> Vec<Self> {
+    pub(in crate::db) fn joined(parts: Vec<Self>) -> Vec<Self> {
         let mut indexes: Vec<Self> = Vec::new();
         for part in parts {
             match indexes.last_mut().filter(|index| index.name == part.name) {
@@ -143,17 +141,6 @@ impl Table {
     }
 }
 
-/// What stands in the way of making any table at all.
-///
-/// # Errors
-/// What the engine said.
-pub async fn obstacles(tx: &Tx<'_>) -> Result<Vec<Rule>, DbError> {
-    match tx.0 {
-        In::Sqlite(_) => Ok(Vec::new()),
-        In::Postgres(_) => postgres::catalog::obstacles(tx).await,
-    }
-}
-
 /// Where a table lies in a database that is spread over several nodes (Citus).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spread {
@@ -163,28 +150,6 @@ pub struct Spread {
     pub is_sharded: bool,
     /// The nodes that have some or all of its rows, by their number.
     pub nodes: Vec<i64>,
-}
-
-/// Where these tables lie; empty where there is only one node.
-///
-/// # Errors
-/// What the engine said.
-pub async fn spread(tx: &Tx<'_>, tables: &[&str]) -> Result<Vec<Spread>, DbError> {
-    match tx.0 {
-        In::Sqlite(_) => Ok(Vec::new()),
-        In::Postgres(_) => postgres::nodes::spread(tx, tables).await,
-    }
-}
-
-/// The table or view of this name, in whatever case.
-///
-/// # Errors
-/// What the engine said.
-pub async fn table(tx: &Tx<'_>, name: &str) -> Result<Option<Table>, DbError> {
-    match tx.0 {
-        In::Sqlite(_) => sqlite::catalog::table(tx, name).await,
-        In::Postgres(_) => postgres::catalog::table(tx, name).await,
-    }
 }
 
 /// A name that is taken where new tables go.
@@ -200,40 +165,6 @@ pub struct Name {
     pub undo: String,
 }
 
-/// Every name that is taken.
-///
-/// # Errors
-/// What the engine said.
-pub async fn names(tx: &Tx<'_>) -> Result<Vec<Name>, DbError> {
-    match tx.0 {
-        In::Sqlite(_) => sqlite::catalog::names(tx).await,
-        In::Postgres(_) => postgres::catalog::names(tx).await,
-    }
-}
-
-/// The highest key that the engine has ever given out for a table that numbers its own rows.
-///
-/// # Errors
-/// What the engine said.
-pub async fn last_number(tx: &Tx<'_>, table: &str) -> Result<Option<i64>, DbError> {
-    match tx.0 {
-        In::Sqlite(_) => sqlite::catalog::last_number(tx, table).await,
-        In::Postgres(_) => postgres::catalog::last_number(tx, table).await,
-    }
-}
-
-/// The names of the columns that a table computes, in lower case.
-///
-/// # Errors
-/// What the engine said.
-pub async fn computed_columns(tx: &Tx<'_>, table: &str) -> Result<Vec<String>, DbError> {
-    let sql = match tx.0 {
-        In::Sqlite(_) => sqlite::catalog::COMPUTED_COLUMNS,
-        In::Postgres(_) => postgres::catalog::COMPUTED_COLUMNS,
-    };
-    tx.query(sql, &[table.into()], |row| row.text(0)).await
-}
-
 /// A column that another program keeps in a table of ours, with what a statement needs to carry its value away and back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Further {
@@ -245,82 +176,6 @@ pub struct Further {
     pub kept: String,
     /// An expression: the column's value from `value`.
     pub given_back: String,
-}
-
-/// The columns of a table other than `known` that can be written.
-///
-/// # Errors
-/// What the engine said.
-pub async fn further_columns(tx: &Tx<'_>, table: &str, known: &[&str]) -> Result<Vec<Further>, DbError> {
-    let sql = match tx.0 {
-        In::Sqlite(_) => sqlite::catalog::PLAIN_COLUMNS,
-        In::Postgres(_) => postgres::catalog::PLAIN_COLUMNS,
-    };
-    let columns = tx.query(sql, &[table.into()], |row| Ok((row.text(0)?, row.text(1)?))).await?;
-    let is_further =
-        |(name, _): &(String, String)| !known.iter().any(|known| name.eq_ignore_ascii_case(known));
-    let further = columns.into_iter().filter(is_further).map(|(name, kind)| {
-        let quoted = quoted(&name);
-        let (kept, given_back) = match tx.0 {
-            In::Sqlite(_) => (quoted.clone(), "value".to_owned()),
-            In::Postgres(_) => (format!("cast({quoted} as text)"), format!("cast(value as {kind})")),
-        };
-        Further { name, quoted, kept, given_back }
-    });
-    Ok(further.collect())
-}
-
-/// The rows of a table whose foreign keys lead nowhere: the first of them, a line each, and how many there are. A server
-/// does not let such rows in.
-///
-/// # Errors
-/// What the engine said; also that a foreign key does not fit the table that it refers to.
-pub async fn broken_references(tx: &Tx<'_>, table: &str, limit: i64) -> Result<(Vec<String>, i64), DbError> {
-    match tx.0 {
-        In::Sqlite(_) => sqlite::catalog::broken_references(tx, table, limit).await,
-        In::Postgres(_) => Ok((Vec::new(), 0)),
-    }
-}
-
-/// An expression: whether a value is a whole number.
-#[must_use]
-pub fn is_whole_number(tx: &Tx<'_>, column: &str) -> String {
-    match tx.0 {
-        In::Sqlite(_) => format!("typeof({column}) = 'integer'"),
-        // The column's type says it of every value.
-        In::Postgres(_) => format!("{column} is not null"),
-    }
-}
-
-/// An expression: a value as a person reads it.
-#[must_use]
-pub fn shown(tx: &Tx<'_>, column: &str) -> String {
-    match tx.0 {
-        In::Sqlite(_) => format!("quote({column})"),
-        In::Postgres(_) => format!("coalesce(cast({column} as text), 'NULL')"),
-    }
-}
-
-/// Statements that give every row of a table a number of its own in a new column `id`.
-#[must_use]
-pub fn number_rows(tx: &Tx<'_>, table: &str) -> String {
-    match tx.0 {
-        In::Sqlite(_) => {
-            format!("alter table {table} add column id integer;\nupdate {table} set id = rowid;")
-        }
-        In::Postgres(_) => {
-            format!("alter table {table} add column id bigint generated by default as identity;")
-        }
-    }
-}
-
-/// Statements that have deferred constraints judge what the transaction has written so far. A file has none for it.
-#[must_use]
-pub fn check_now(tx: &Tx<'_>) -> &'static str {
-    match tx.0 {
-        In::Sqlite(_) => "",
-        In::Postgres(_) => "set constraints all immediate; set constraints all deferred",
-    }
 }
 
 /// A name in quotes, as a statement takes it.

@@ -1,0 +1,49 @@
+//! Which columns and indexes of a found table can be used, and which are carried over: pure functions over the catalog.
+
+use crate::db::catalog::{Column, Index, Table};
+
+/// The columns of `student_courses` that matricula knows by name.
+const KNOWN: [&str; 4] = ["id", "student_id", "course_id", "enrolled_at"];
+
+/// Whether the rows can be asked whether `column` holds ids.
+pub(super) fn may_hold_ids(table: &Table, column: &str) -> bool {
+    let fits = |column: &Column| column.is_integer || !table.strict;
+    table.kind == "table" && table.rights.read && table.column(column).is_some_and(fits)
+}
+
+/// The columns that another program keeps in `student_courses` beside ours.
+pub(super) fn further_columns<'t>(table: &'t Table, known: &[&str]) -> Vec<&'t Column> {
+    table
+        .columns
+        .iter()
+        .filter(|column| !known.iter().any(|known| column.name.eq_ignore_ascii_case(known)))
+        .collect()
+}
+
+/// The columns of a found `student_courses` that ours takes over.
+pub(super) fn carried(table: &Table) -> Vec<&Column> {
+    further_columns(table, &KNOWN)
+}
+
+/// The indexes of a found `student_courses` that ours does not have already.
+pub(super) fn kept_indexes(table: &Table) -> impl Iterator<Item = &Index> {
+    const OURS: [&[&str]; 3] = [&["id"], &["student_id", "course_id"], &["course_id"]];
+    table.indexes.iter().filter(|index| {
+        let columns = named(index).unwrap_or_default();
+        let served = OURS.iter().any(|ours| !columns.is_empty() && ours.starts_with(&as_strs(&columns)));
+        index.definition.is_some() && (index.partial || !served)
+    })
+}
+
+/// Whether it takes a value in every row and nothing gives it one.
+pub(super) fn is_demanding(column: &Column) -> bool {
+    column.required && column.default.is_none() && !column.generated && !column.numbers_itself
+}
+
+pub(super) fn named(index: &Index) -> Option<Vec<String>> {
+    index.columns.iter().map(|name| name.as_ref().map(|name| name.to_ascii_lowercase())).collect()
+}
+
+fn as_strs(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
+}

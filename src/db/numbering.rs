@@ -1,0 +1,23 @@
+//! Rows whose ids the table gives.
+
+use super::{Arg, DbError, In, Tx, postgres, sqlite};
+
+impl Tx<'_> {
+    /// Inserts rows with these columns into a table that numbers its rows. Returns their ids in order, each above `above` and
+    /// above every id that is in the table.
+    ///
+    /// # Errors
+    /// As [`Tx::execute_many`]; also when the table numbers its rows otherwise.
+    pub async fn insert_numbered(
+        &self,
+        table: &str,
+        columns: &[&str],
+        rows: &[Vec<Arg>],
+        above: i64,
+    ) -> Result<Vec<i64>, DbError> {
+        match &self.0 {
+            In::Sqlite(_) => sqlite::insert_numbered(self, table, columns, rows, above).await,
+            In::Postgres(_) => postgres::insert_numbered(self, table, columns, rows, above).await,
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! The connection that writes, and its transactions.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use super::checkpoint::Checkpointer;
+use super::connection::{PATIENCE, bind, open, query, rows};
+use super::error::NOT_WRITABLE;
+use super::files::Files;
+use crate::db::{Arg, DbError, Map};
+
+/// Pages of WAL (128 MB) before a commit also checkpoints, as little as is left to do then: decides the tail of the write
+/// latency.
+const CHECKPOINT_PAGES: i64 = 64_000;
+/// Memory for the pages that writes meet.
+const WRITER_CACHE_KIB: i64 = 40 * 1024;
+/// How long a migration waits for another: that one may be copying a million rows.
+const MIGRATION_PATIENCE: Duration = Duration::from_mins(1);
+/// How often the switch to WAL is tried again.
+const WAL_RETRY: Duration = Duration::from_millis(10);
+
+/// The connection that writes.
+#[derive(Debug)]
+pub(in crate::db) struct Writer {
+    connection: Connection,
+    path: PathBuf,
+    files: Option<Files>,
+    checkpointer: Option<Checkpointer>,
+}
+
+impl Writer {
+    /// Opens the database at `path`, making the file if there is none.
+    ///
+    /// # Errors
+    /// When the file cannot be opened as a database that can be written.
+    pub(in crate::db) fn open(path: &Path) -> Result<Self, DbError> {
+        let mut writer = Self::open_as_found(path, true)?;
+        if writer.connection.is_readonly("main")? {
+            return Err(DbError::Unwritable(NOT_WRITABLE.to_owned()).at(path));
+        }
+        writer.switch_to_wal().map_err(|error| error.at(path))?;
+        writer.connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        let beside = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        writer.files = Files::of(&writer.connection, path)?;
+        writer.checkpointer = Some(Checkpointer::start(path, beside)?);
+        Ok(writer)
+    }
+
+    /// The switch needs the file for itself, and alone of all statements it does not wait for that: of eight servers
+    /// that started together on a new file, one in a few failed.
+    fn switch_to_wal(&self) -> Result<(), DbError> {
+        let began = Instant::now();
+        loop {
+            match self.connection.pragma_update(None, "journal_mode", "wal").map_err(DbError::from) {
+                Err(DbError::Busy) if began.elapsed() < PATIENCE => std::thread::sleep(WAL_RETRY),
+                done => return done,
+            }
+        }
+    }
+
+    /// As [`Writer::open`], for migrations: foreign keys are checked at their end only, another server's migration is
+    /// waited for, and no byte changes before the first commit: the file may be one that is refused.
+    ///
+    /// # Errors
+    /// As [`Writer::open`].
+    pub(in crate::db) fn open_for_migration(path: &Path) -> Result<Self, DbError> {
+        let writer = Self::open_as_found(path, false)?;
+        writer.connection.busy_timeout(MIGRATION_PATIENCE)?;
+        Ok(writer)
+    }
+
+    fn open_as_found(path: &Path, foreign_keys: bool) -> Result<Self, DbError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = open(path, flags)?;
+        // Only an empty file takes a page size; a smaller page makes a commit cheaper.
+        connection.pragma_update(None, "page_size", 2048)?;
+        connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        connection.pragma_update(None, "foreign_keys", foreign_keys)?;
+        Ok(Self { connection, path: path.to_owned(), files: None, checkpointer: None })
+    }
+
+    /// Another number once another connection has written.
+    pub(in crate::db) fn data_version(&self) -> Result<i64, DbError> {
+        Ok(query(&self.connection, "pragma data_version", &[], |row| row.int(0))?.into_iter().sum())
+    }
+
+    /// Brings everything from the write-ahead log into the file, as far as nobody else is in the way.
+    pub(in crate::db) fn close(mut self) {
+        // Of two checkpoints at a time one is refused, and this one is the last.
+        self.checkpointer = None;
+        if self.files.as_ref().is_some_and(|files| files.check(&self.connection).is_err()) {
+            // The files there now are not ours to write to.
+            let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            return;
+        }
+        // Nothing is lost when it cannot be done: whoever opens the file next reads the log too.
+        let _ = self.connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()));
+    }
+
+    /// Begins a transaction that may write; no other writer of this database is in one at the same time.
+    ///
+    /// # Errors
+    /// [`DbError::Busy`] when another program keeps writing.
+    pub(in crate::db) fn begin(&mut self) -> Result<Tx<'_>, DbError> {
+        self.files.as_ref().map_or(Ok(()), |files| files.check(&self.connection))?;
+        self.connection
+            .execute_batch("begin immediate")
+            .map_err(|error| DbError::from(error).at(&self.path))?;
+        Ok(Tx {
+            connection: &self.connection,
+            files: self.files.as_ref(),
+            checkpointer: self.checkpointer.as_ref(),
+            open: true,
+        })
+    }
+}
+
+/// A transaction that writes. Dropped without [`Tx::commit`], it never happened.
+#[derive(Debug)]
+pub(in crate::db) struct Tx<'a> {
+    connection: &'a Connection,
+    files: Option<&'a Files>,
+    checkpointer: Option<&'a Checkpointer>,
+    open: bool,
+}
+
+impl Tx<'_> {
+    pub(in crate::db) fn query_many<T>(
+        &self,
+        sql: &str,
+        sets: &[Vec<Arg>],
+        map: Map<T>,
+    ) -> Result<Vec<Vec<T>>, DbError> {
+        if sets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut statement = self.connection.prepare_cached(sql)?;
+        sets.iter().map(|args| rows(&mut statement, args, map)).collect()
+    }
+
+    pub(in crate::db) fn query<T>(&self, sql: &str, args: &[Arg], map: Map<T>) -> Result<Vec<T>, DbError> {
+        query(self.connection, sql, args, map)
+    }
+
+    /// How many rows each changed.
+    pub(in crate::db) fn execute_many(&self, sql: &str, sets: &[Vec<Arg>]) -> Result<Vec<usize>, DbError> {
+        if sets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let execute = |args: &Vec<Arg>| {
+            bind(&mut statement, args)?;
+            Ok(statement.raw_execute()?)
+        };
+        sets.iter().map(execute).collect()
+    }
+
+    pub(in crate::db) fn execute_batch(&self, sql: &str) -> Result<(), DbError> {
+        Ok(self.connection.execute_batch(sql)?)
+    }
+
+    pub(in crate::db) fn commit(mut self) -> Result<(), DbError> {
+        self.connection.execute_batch("commit")?;
+        self.open = false;
+        // Where it went to a file that is gone, it goes with this process.
+        self.files
+            .map_or(Ok(()), |files| files.check_names(self.connection))
+            .map_err(|error| DbError::Unknown(error.to_string()))?;
+        if let Some(checkpointer) = self.checkpointer {
+            checkpointer.wake();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Tx<'_> {
+    fn drop(&mut self) {
+        // A full disk has rolled back already; a second rollback would be an error.
+        if self.open && !self.connection.is_autocommit() {
+            let _ = self.connection.execute_batch("rollback");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::super::connection::open_reader;
+    use super::*;
+
+    static MET: Barrier = Barrier::new(2);
+
+    #[test]
+    fn a_file_that_is_closed_while_much_was_written_has_no_log_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        for round in 0..5 {
+            let mut writer = Writer::open(&path).unwrap();
+            // The last connection to be closed would tidy up by itself.
+            let _reader = open_reader(&path).unwrap();
+            for _ in 0..20 {
+                let tx = writer.begin().unwrap();
+                tx.execute_batch(
+                    "create table if not exists t (a blob); insert into t values (randomblob(2000000))",
+                )
+                .unwrap();
+                tx.commit().unwrap();
+            }
+            writer.close();
+            // Whoever opens it next would read the log from end to end.
+            let log = std::fs::metadata(folder.path().join("a.db-wal")).map_or(0, |log| log.len());
+            assert_eq!(log, 0, "round {round}");
+        }
+    }
+
+    #[test]
+    fn what_is_committed_to_a_log_without_a_name_is_not_confirmed_and_yet_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let mut writer = Writer::open(&path).unwrap();
+        let tx = writer.begin().unwrap();
+        tx.execute_batch("create table t (a)").unwrap();
+        tx.commit().unwrap();
+        let tx = writer.begin().unwrap();
+        tx.execute_batch("insert into t values (1)").unwrap();
+        std::fs::remove_file(folder.path().join("a.db-wal")).unwrap();
+
+        let told = tx.commit();
+
+        assert!(matches!(&told, Err(DbError::Unknown(what)) if what.contains("a.db-wal")), "{told:?}");
+        assert!(matches!(writer.begin().map(drop), Err(DbError::Unwritable(_))));
+        // As after a crash, in which what the process still knows is lost.
+        let copy = folder.path().join("copy.db");
+        std::fs::copy(&path, &copy).unwrap();
+        let kept = query(&open_reader(&copy).unwrap(), "select a from t", &[], |row| row.int(0));
+        assert_eq!(kept, Ok(vec![1]));
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "another program checkpoints at the same time")]
+    fn a_log_without_a_name_is_not_said_to_be_saved_while_another_checkpoint_is_in_the_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let mut writer = Writer::open(&path).unwrap();
+        let mut other = Connection::open(&path).unwrap();
+        other.query_row("select count(*) from sqlite_schema", [], |_| Ok(())).unwrap();
+        let tx = writer.begin().unwrap();
+        tx.execute_batch("create table t (a)").unwrap();
+        // Its checkpoint has begun, and meets the transaction.
+        let meets = |_| {
+            MET.wait();
+            MET.wait();
+            false
+        };
+        other.busy_handler(Some(meets)).unwrap();
+        let checkpoint = std::thread::spawn(move || {
+            other.query_row("pragma wal_checkpoint(full)", [], |_| Ok(())).unwrap();
+        });
+        MET.wait();
+        std::fs::remove_file(folder.path().join("a.db-wal")).unwrap();
+        assert!(matches!(tx.commit(), Err(DbError::Unknown(_))));
+        let is_rescued = |writer: &Writer| writer.files.as_ref().unwrap().is_rescued.get();
+        assert!(!is_rescued(&writer));
+        MET.wait();
+        checkpoint.join().unwrap();
+
+        assert!(matches!(writer.begin().map(drop), Err(DbError::Unwritable(_))));
+        assert!(is_rescued(&writer));
+    }
+}

@@ -1,0 +1,216 @@
+//! Which part of the source may depend on which, and that no files depend on each other in a cycle.
+
+use std::collections::BTreeSet;
+
+use super::imports::{Arrows, arrows, cycles};
+use super::source::{Source, hold, is_at};
+
+/// A part of the source.
+struct Layer {
+    name: &'static str,
+    /// The files that are in it, as far as they are in no layer above.
+    places: &'static [&'static str],
+    /// The layers below that its files may depend on, next to those of its own.
+    below: &'static str,
+}
+
+impl Layer {
+    fn below(&self) -> impl Iterator<Item = &'static str> {
+        self.below.split_whitespace()
+    }
+}
+
+const fn layer(name: &'static str, places: &'static [&'static str], below: &'static str) -> Layer {
+    Layer { name, places, below }
+}
+
+/// From the top down: what a person or a client meets first, to what everything stands on.
+const LAYERS: &[Layer] = &[
+    layer("cli", &["main.rs", "cli/"], "server sample audit adoption http config db metrics ground"),
+    layer("server", &["server/"], "pages api state rooms adoption http config registrar db metrics ground"),
+    layer("pages", &["pages/"], "api state rooms sample http lists registrar db ground"),
+    layer("api", &["*/api.rs"], "state rooms http lists registrar ground"),
+    layer("state", &["state.rs"], "rooms http registrar db metrics"),
+    // What the rooms are, and what is read of them: neither knows the wire, nor does the wire know them.
+    layer(
+        "rooms",
+        &["students/", "courses/", "enrollments/", "batch/", "seats/", "events/", "registration/"],
+        "lists registrar db ground",
+    ),
+    layer("http", &["http/"], "lists config registrar db metrics ground"),
+    layer("sample", &["sample/"], "registrar"),
+    layer("audit", &["audit/"], "registrar db ground"),
+    layer("adoption", &["adoption/"], "db ground"),
+    layer("lists", &["lists/"], "registrar db"),
+    layer("config", &["config.rs"], "db ground"),
+    layer("registrar", &["registrar/"], "db metrics ground"),
+    layer("db", &["db/"], "ground"),
+    layer("metrics", &["metrics.rs"], ""),
+    layer("ground", &["clock.rs", "shares.rs", "redact.rs", "logging/", "lib.rs"], ""),
+];
+
+/// Files that still depend on each other, and why.
+const KNOWN_CYCLES: &[(&[&str], &str)] = &[
+    (&["registrar/"], "what one command needs is spread over several of its files"),
+    (
+        &["http/observe.rs", "http/problem.rs", "http/refused.rs"],
+        "a problem reads the id of its request from where it is told",
+    ),
+];
+
+fn layer_of(file: &str) -> Option<usize> {
+    LAYERS.iter().position(|layer| layer.places.iter().any(|place| is_at(file, place)))
+}
+
+/// Files of no layer, and arrows that the table does not have.
+fn wrong_arrows(sources: &[Source]) -> Vec<String> {
+    let unplaced = sources.iter().filter(|source| layer_of(&source.path).is_none());
+    let mut wrong: Vec<_> = unplaced.map(|source| format!("{} is in no layer", source.path)).collect();
+    for (from, to) in each(&arrows(sources)) {
+        let (Some(upper), Some(lower)) = (layer_of(from), layer_of(to)) else { continue };
+        if upper != lower && !LAYERS[upper].below().any(|name| name == LAYERS[lower].name) {
+            let (upper, lower) = (LAYERS[upper].name, LAYERS[lower].name);
+            wrong.push(format!("{from} depends on {to}: {upper} may not depend on {lower}"));
+        }
+    }
+    wrong
+}
+
+fn each(arrows: &Arrows) -> impl Iterator<Item = (&str, &str)> {
+    arrows.iter().flat_map(|(from, all)| all.iter().map(move |to| (from.as_str(), to.as_str())))
+}
+
+/// Cycles of files, but for those that are known.
+fn cycles_of_files(sources: &[Source]) -> Vec<String> {
+    let arrows = arrows(sources);
+    let is_known = |cycle: &BTreeSet<String>| {
+        KNOWN_CYCLES
+            .iter()
+            .any(|(places, _)| cycle.iter().all(|file| places.iter().any(|place| is_at(file, place))))
+    };
+    let cycles = cycles(&arrows).into_iter().filter(|cycle| !is_known(cycle));
+    cycles.map(|cycle| described(&arrows, &cycle)).collect()
+}
+
+fn described(arrows: &Arrows, cycle: &BTreeSet<String>) -> String {
+    let within = each(arrows).filter(|(from, to)| cycle.contains(*from) && cycle.contains(*to));
+    let lines: Vec<_> = within.map(|(from, to)| format!("\n    {from} -> {to}")).collect();
+    format!("a cycle:{}", lines.concat())
+}
+
+/// Cycles of rooms: what one room depends on does not depend on that room, whichever of their files it is.
+fn cycles_of_rooms(sources: &[Source]) -> Vec<String> {
+    let room = |file: &str| {
+        let layer = LAYERS[layer_of(file)?].name;
+        let (room, _) = file.split_once('/').filter(|_| ["api", "rooms"].contains(&layer))?;
+        Some(room.to_owned())
+    };
+    let mut rooms = Arrows::new();
+    for (from, to) in each(&arrows(sources)) {
+        if let (Some(from), Some(to)) = (room(from), room(to)) {
+            rooms.entry(to.clone()).or_default();
+            let others = rooms.entry(from.clone()).or_default();
+            others.extend(Some(to).filter(|to| *to != from));
+        }
+    }
+    cycles(&rooms).iter().map(|cycle| described(&rooms, cycle)).collect()
+}
+
+/// Arrows of the table that lead to no layer further down.
+fn upward(layers: &[Layer]) -> Vec<String> {
+    let mut upward = Vec::new();
+    for (place, layer) in layers.iter().enumerate() {
+        let further_down: Vec<_> = layers[place + 1..].iter().map(|layer| layer.name).collect();
+        let wrong = layer.below().filter(|name| !further_down.contains(name));
+        upward.extend(wrong.map(|name| format!("{name} is not below {}", layer.name)));
+    }
+    upward
+}
+
+#[test]
+fn the_table_of_layers_itself_points_down() {
+    assert_eq!(upward(LAYERS), [""; 0]);
+    assert_eq!(upward(&[layer("db", &[], ""), layer("http", &[], "db")]), ["db is not below http"]);
+}
+
+#[test]
+fn arrows_point_down() {
+    hold(wrong_arrows, &[("cellar/mod.rs", "")]);
+    let item = |path: &'static str| (path, "pub struct Thing;");
+    for (from, text, to) in [
+        ("students/store.rs", "use crate::http::reply::Thing;", "http/reply.rs"),
+        ("students/store.rs", "use crate::pages::kit::Thing;", "pages/kit/mod.rs"),
+        ("students/mod.rs", "fn f() { crate::state::Thing; }", "state.rs"),
+        ("http/reply.rs", "use crate::students::Thing as It;", "students/mod.rs"),
+        ("lists/mod.rs", "use crate::{http::reply::{self, Thing}};", "http/reply.rs"),
+        ("db/row.rs", "use super::super::students::Thing;", "students/mod.rs"),
+        ("db/row.rs", "use crate::metrics; fn f() -> metrics::Thing {}", "metrics.rs"),
+        (
+            "registrar/event.rs",
+            "fn f() { println!(\"{}\", crate::http::problem::Thing); }",
+            "http/problem.rs",
+        ),
+        ("state.rs", "use crate::students::api::*;", "students/api.rs"),
+        ("main.rs", "use matricula::{students::Thing as It};", "students/mod.rs"),
+    ] {
+        let made_up = [item(to), (from, text)].map(|(path, text)| Source::new(path, text));
+        // A module is there if its parents are.
+        let parents = ["lib.rs", "http/mod.rs", "students/mod.rs", "db/mod.rs", "pages/mod.rs"];
+        let parents = parents.into_iter().filter(|path| *path != to && *path != from);
+        let all: Vec<_> = parents.map(|path| Source::new(path, "")).chain(made_up).collect();
+        let found = wrong_arrows(&all);
+        assert!(
+            matches!(found.as_slice(), [one] if one.starts_with(&format!("{from} depends on {to}"))),
+            "{text}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn no_file_depends_on_one_that_depends_on_it() {
+    hold(
+        cycles_of_files,
+        &[
+            ("db/a.rs", "use super::b::B; pub struct A;"),
+            ("db/b.rs", "use super::a::A; pub struct B;"),
+            ("db/mod.rs", ""),
+        ],
+    );
+    let known: Vec<_> = cycles(&arrows(&super::source::sources()));
+    for (places, why) in KNOWN_CYCLES {
+        let is_there =
+            known.iter().any(|cycle| cycle.iter().all(|file| places.iter().any(|place| is_at(file, place))));
+        assert!(is_there, "no cycle is left in {places:?} ({why}): remove the exception");
+    }
+}
+
+#[test]
+fn no_room_depends_on_one_that_depends_on_it() {
+    let stores = [
+        ("lib.rs", ""),
+        ("seats/mod.rs", ""),
+        ("seats/store.rs", "pub const FEW: i64 = 1;"),
+        ("seats/api.rs", "use crate::courses::store::find;"),
+        ("courses/mod.rs", ""),
+        ("courses/store.rs", "use crate::seats::store::FEW; pub fn find() {}"),
+    ];
+    hold(cycles_of_rooms, &stores);
+}
+
+/// What is not an arrow: passing a name on, a module's own tests, whom something is visible to.
+#[test]
+fn only_dependence_is_an_arrow() {
+    let made_up = [
+        ("lib.rs", ""),
+        ("db/mod.rs", "mod a;\nmod b;\npub use self::a::A;\npub(crate) use self::b::B;"),
+        ("db/a.rs", "pub struct A;\n#[cfg(test)]\nmod tests { use crate::http::Far; }"),
+        (
+            "db/b.rs",
+            "/// [`crate::http::Far`]\n#[cfg(test)] fn t() { crate::http::Far; }\npub(in crate::db) struct B(super::A);",
+        ),
+        ("http/mod.rs", "pub struct Far;"),
+    ];
+    let made_up = made_up.map(|(path, text)| Source::new(path, text));
+    let arrows = arrows(&made_up);
+    assert_eq!(each(&arrows).collect::<Vec<_>>(), [("db/b.rs", "db/a.rs")]);
+}

@@ -1,0 +1,140 @@
+//! The laws of the house, read from its source. Each is held against a made-up source that breaks it, too.
+
+mod imports;
+mod layers;
+mod source;
+
+use regex::Regex;
+
+use self::source::{Source, hold, sources};
+
+/// A law: what matches stands only in these places.
+fn only_in(pattern: &str, places: &[&str]) -> impl Fn(&[Source]) -> Vec<String> {
+    let pattern = Regex::new(pattern).unwrap();
+    move |sources| {
+        let elsewhere = sources.iter().filter(|source| !source.is_at(places));
+        elsewhere.flat_map(|source| lines_of(source, &pattern)).collect()
+    }
+}
+
+/// A law: what matches stands in none of these places.
+fn never_in(pattern: &str, places: &[&str]) -> impl Fn(&[Source]) -> Vec<String> {
+    let pattern = Regex::new(pattern).unwrap();
+    move |sources| {
+        let there = sources.iter().filter(|source| source.is_at(places));
+        there.flat_map(|source| lines_of(source, &pattern)).collect()
+    }
+}
+
+/// Lines that match, as `file:line: text`. Comments are not read.
+fn lines_of(source: &Source, pattern: &Regex) -> Vec<String> {
+    let lines = source.without_tests().lines().enumerate();
+    let matching = lines.filter(|(_, line)| pattern.is_match(line.split("//").next().unwrap_or_default()));
+    matching.map(|(number, line)| format!("{}:{}: {}", source.path, number + 1, line.trim())).collect()
+}
+
+#[test]
+fn only_what_speaks_http_uses_its_libraries() {
+    hold(
+        never_in(
+            r"\b(axum|hyper|tower|tower_http)(::|\b)",
+            &["registrar/", "db/", "lists/", "adoption/", "audit/", "*/store.rs"],
+        ),
+        &[("registrar/mod.rs", "use axum::http::StatusCode;")],
+    );
+    hold(never_in(r"\butoipa\b", &["db/"]), &[("db/row.rs", "#[derive(utoipa::ToSchema)]\nstruct Row;")]);
+}
+
+#[test]
+fn sql_has_its_addresses() {
+    let statement = r#"(?:"|^\s*)(select |insert |update \w+ set |delete from |create |alter |drop (table|index)|with |pragma )"#;
+    hold(
+        only_in(statement, &["*/store.rs", "registrar/commit/", "db/"]),
+        &[("students/api.rs", r#"let sql = "select id from students";"#)],
+    );
+}
+
+#[test]
+fn status_codes_have_their_addresses() {
+    let places = [
+        "*/api.rs",
+        "pages/",
+        "http/",
+        "metrics.rs",
+        // The rehearsal is a client, to whom they are answers.
+        "cli/rush/",
+    ];
+    hold(
+        only_in(r"StatusCode|\b(200|201|204|304|404|409|412|503)\b", &places),
+        &[("students/store.rs", "fn status() -> u16 { 404 }")],
+    );
+}
+
+#[test]
+fn html_stands_in_templates_only() {
+    hold(
+        only_in(r"<(html|body|div|p|h1|span|table)\b", &[]),
+        &[("pages/students.rs", r#"let page = "<div>";"#)],
+    );
+}
+
+#[test]
+fn the_environment_is_read_in_one_place() {
+    hold(
+        only_in(r"env::var|\benv = |env\(", &["config.rs"]),
+        &[("db/mod.rs", r#"let home = std::env::var("HOME");"#)],
+    );
+}
+
+#[test]
+fn the_time_comes_from_the_clock() {
+    hold(
+        only_in(r"Timestamp::now|SystemTime::now|Zoned::now", &["clock.rs"]),
+        &[("students/store.rs", "let now = Timestamp::now();")],
+    );
+}
+
+#[test]
+fn threads_belong_to_the_database_and_the_registrar() {
+    hold(
+        only_in(r"thread::(spawn|Builder)", &["db/", "registrar/"]),
+        &[("http/server.rs", "std::thread::spawn(|| ());")],
+    );
+}
+
+fn long_handlers(sources: &[Source]) -> Vec<String> {
+    let handlers = sources.iter().flat_map(handlers_of);
+    let long = handlers.filter(|(_, body)| body.lines().count() > 15 + 1);
+    long.map(|(path, body)| format!("{} lines in {path}:\n{body}", body.lines().count() - 1)).collect()
+}
+
+/// The bodies of a room's handlers, each with its file.
+fn handlers_of(source: &Source) -> Vec<(&str, &str)> {
+    let handler = Regex::new(r"(?ms)#\[utoipa::path\(.*?^\}").unwrap();
+    let found = handler.find_iter(source.without_tests()).filter(|_| source.is_at(&["*/api.rs"]));
+    found.map(|found| (&*source.path, found.as_str().split_once(" {\n").unwrap().1)).collect()
+}
+
+#[test]
+fn handlers_are_short() {
+    let long = format!("#[utoipa::path(get)]\nfn show() {{\n{}}}", "    step();\n".repeat(16));
+    hold(long_handlers, &[("students/api.rs", &long)]);
+    let handlers = sources().iter().flat_map(handlers_of).count();
+    assert!(handlers >= 17, "only {handlers} handlers were found");
+}
+
+fn long_files(sources: &[Source]) -> Vec<String> {
+    let lines = sources.iter().map(|source| (&source.path, source.text.lines().count()));
+    lines.filter(|(_, lines)| *lines > 400).map(|(path, lines)| format!("{path} has {lines} lines")).collect()
+}
+
+#[test]
+fn every_file_has_one_subject() {
+    hold(long_files, &[("db/mod.rs", &"\n".repeat(401))]);
+}
+
+#[test]
+fn nothing_is_left_unfinished() {
+    let unfinished = r"todo!|unimplemented!|FIXME|\.unwrap\(\)|\.expect\(";
+    hold(only_in(unfinished, &[]), &[("db/mod.rs", "let row = rows.next().unwrap();")]);
+}

@@ -4,7 +4,7 @@
 //! signature: `Result<Created<Enrollment>, Refused<(StudentNotFound, CourseNotFound)>>`. Problems that any request can
 //! meet (a full queue, a failing disk, a bad query) are not repeated there: see [`Scope`].
 
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -296,8 +296,9 @@ impl Problem {
             None => problem.to_response(request_id),
         };
         let (head, body) = written.into_parts();
-        // The length of what it was.
+        // Both are about the body that it had.
         response.headers_mut().remove(CONTENT_LENGTH);
+        response.headers_mut().remove(CONTENT_ENCODING);
         response.headers_mut().extend(head.headers);
         *response.body_mut() = body;
         response

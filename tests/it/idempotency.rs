@@ -162,6 +162,16 @@ async fn what_was_answered_about_a_student_goes_with_the_student() {
 }
 
 #[tokio::test]
+async fn an_enrollment_that_ended_with_the_student_is_not_confirmed_again() {
+    let school = School::open().await;
+    let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
+    let enroll = || ana.enrolls_in(&algebra).header("idempotency-key", "enroll");
+    enroll().await.is_created();
+    school.delete(&format!("{}?drop=true", ana.url())).await.is(204);
+    enroll().await.is_refused(409, "idempotency-answer-not-kept");
+}
+
+#[tokio::test]
 async fn what_has_expired_is_swept_though_nobody_sends_a_key() {
     let school = School::open().await;
     let keys = |school: &School| school.other_program().column("select key from idempotency_keys");

@@ -27,6 +27,22 @@ async fn the_id_of_a_deleted_student_or_course_is_not_given_again() {
 }
 
 #[tokio::test]
+async fn an_enrollment_that_another_program_inserts_keeps_nobody_out() {
+    let school = School::open().await;
+    let [ana, ben, cleo] = school.students(["Ana", "Ben", "Cleo"]).await;
+    let algebra = school.course("Algebra").await;
+    ana.enrolls_in(&algebra).await.is_created();
+    // With the id that would be the next.
+    school.meanwhile(
+        "insert into student_courses (id, student_id, course_id, enrolled_at) values (2, 2, 1, '2026-09-01T08:00:00.000Z')",
+    );
+    assert_eq!(cleo.enrolls_in(&algebra).await.is_created().json()["id"], 3);
+    assert_eq!(algebra.roster().await, ["Ana", "Ben", "Cleo"]);
+    ben.drops(&algebra).await.is(204);
+    assert_eq!(ben.enrolls_in(&algebra).await.is_created().json()["id"], 4);
+}
+
+#[tokio::test]
 async fn a_table_that_is_behind_its_ids_is_brought_up_to_them() {
     let school = School::open_found(FOUND).await;
     school.put("/api/v1/students/1/courses/1").await.is_created();

@@ -95,6 +95,27 @@ async fn who_changes_a_course_is_not_in_the_way_of_who_enrolls() {
 }
 
 #[tokio::test]
+async fn a_course_is_not_deleted_with_students_whom_the_client_has_not_seen() {
+    let school = School::open().await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    let algebra = school.course("Algebra").await;
+    let without_limits = school.get(&algebra.url()).await.is_ok().header("etag").to_owned();
+    algebra.seats(30, 0).await;
+    ana.enrolls_in(&algebra).await.is_created();
+    let with_ana = school.get(&algebra.url()).await.is_ok().header("etag").to_owned();
+    ben.enrolls_in(&algebra).await.is_created();
+    let delete = |tag: &str| school.delete(&format!("{}?drop=true", algebra.url())).header("if-match", tag);
+
+    for tag in [&without_limits, &with_ana] {
+        delete(tag).await.is_refused(412, "stale");
+    }
+    assert_eq!(algebra.roster().await, ["Ana", "Ben"]);
+
+    let present = school.get(&algebra.url()).await.is_ok().header("etag").to_owned();
+    delete(&present).await.is(204);
+}
+
+#[tokio::test]
 async fn who_comes_too_late_waits_in_line() {
     let school = School::open().await;
     let [ana, ben, cleo, dan] = school.students(["Ana", "Ben", "Cleo", "Dan"]).await;

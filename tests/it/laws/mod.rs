@@ -59,6 +59,7 @@ fn status_codes_have_their_addresses() {
     let places = [
         "*/api.rs",
         "pages/",
+        "problems.rs",
         "http/",
         "metrics.rs",
         // The rehearsal is a client, to whom they are answers.

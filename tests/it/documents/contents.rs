@@ -99,6 +99,31 @@ fn the_book_lists_every_type_of_event() {
     }
 }
 
+/// The messages in the first column of the table of what `serve` refuses, in parts where something is left out.
+#[test]
+fn the_messages_in_the_troubleshooting_page_are_those_of_the_program() {
+    let page = read("docs/operate/troubleshooting.md").text;
+    let (_, table) = page.split_once("|---|---|---|\n").unwrap();
+    let rows: Vec<_> = table.lines().take_while(|line| line.starts_with('|')).collect();
+    assert!(rows.len() >= 25, "only {} messages were found", rows.len());
+    // A text that is broken over two lines of the source is one.
+    let sources = Regex::new(r"\\\n\s*").unwrap().replace_all(&sources(), "").into_owned();
+    for row in rows {
+        let messages = row.split('|').nth(1).unwrap();
+        for message in messages.split('`').skip(1).step_by(2) {
+            for part in message.split("...").map(str::trim).filter(|part| !part.is_empty()) {
+                assert!(sources.contains(part), "no message of the program contains {part:?}");
+            }
+        }
+    }
+}
+
+fn sources() -> String {
+    let mut text = String::new();
+    super::names::append_sources(&root().join("src"), &mut text);
+    text
+}
+
 #[tokio::test]
 async fn the_book_says_which_tables_adoption_adds_sqlite_only_it_reads_the_catalog() {
     let tables = tables_of_a_new_school().await;

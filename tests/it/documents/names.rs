@@ -160,7 +160,8 @@ impl Known {
     }
 }
 
-fn append_sources(folder: &Path, text: &mut String) {
+/// Appends the Rust files below a folder.
+pub(super) fn append_sources(folder: &Path, text: &mut String) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         // This file names what is not there.

@@ -35,7 +35,7 @@ pub(super) async fn run(database: &Location, clock: &Clock, out: &mut dyn Write)
         let seconds = ahead.as_secs();
         writeln!(
             out,
-            "warning: the log is {seconds} s ahead of the clock: see \"A wrong clock\" in the README"
+            "warning: the log is {seconds} s ahead of the clock: see \"A wrong clock\" in docs/operate/monitoring.md"
         )?;
     }
     if !audit.findings.is_empty() {

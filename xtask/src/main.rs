@@ -1,6 +1,7 @@
 //! The workshop: every check of this repository by one command, `cargo xtask test`.
 
 mod bench;
+mod book;
 mod parts;
 mod shell;
 mod tools;

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use xtask::postgres::Server;
 
 use crate::shell::Shell;
-use crate::tools;
+use crate::{book, tools};
 
 /// What a part has to say beside that it passed, such as what it could not do.
 type Note = Option<&'static str>;
@@ -30,6 +30,7 @@ pub(crate) const PARTS: &[Part] = &[
     part("clippy", "the lints, every one an error", clippy),
     part("deny", "licenses, sources and advisories of the dependencies", deny).with_tools(),
     part("typos", "the spelling", typos).with_tools(),
+    part("book", "the documentation builds, and no link in it is broken", book).with_tools(),
     part("tests", "all tests, on both engines, and that they reach 90 % of the lines", tests).with_tools(),
     part("clean", "no file of the repository has changed (only with CI=true)", clean),
 ];
@@ -112,6 +113,11 @@ fn typos(shell: &Shell) -> Result<Note> {
     Ok(None)
 }
 
+fn book(shell: &Shell) -> Result<Note> {
+    book::build(shell)?;
+    Ok(None)
+}
+
 fn tests(shell: &Shell) -> Result<Note> {
     let own = shell.postgres.is_none().then(Server::start).transpose()?;
     let server = own.as_ref().map(Server::url).or_else(|| shell.postgres.clone()).unwrap_or_default();
@@ -172,13 +178,16 @@ mod tests {
     #[test]
     fn the_quick_parts_come_first_and_clean_comes_last() {
         let names: Vec<&str> = select(&[]).unwrap().iter().map(|part| part.name).collect();
-        assert_eq!(names, ["fmt", "clippy", "deny", "typos", "tests", "clean"]);
+        assert_eq!(names, ["fmt", "clippy", "deny", "typos", "book", "tests", "clean"]);
     }
 
     #[test]
     fn an_unknown_part_is_answered_with_the_known_ones() {
         let message = select(&["fmt", "lint"]).unwrap_err().to_string();
-        assert_eq!(message, "there is no part `lint`; the parts are: fmt, clippy, deny, typos, tests, clean");
+        assert_eq!(
+            message,
+            "there is no part `lint`; the parts are: fmt, clippy, deny, typos, book, tests, clean"
+        );
     }
 
     #[test]
@@ -203,9 +212,10 @@ mod tests {
         assert_eq!(text.matches("passed").count(), 4, "{text}");
     }
 
-    const PROGRAMS: [(&str, &str); 14] = [
+    const PROGRAMS: [(&str, &str); 15] = [
         ("cargo", ""),
         ("typos", ""),
+        ("mdbook", ""),
         ("git", ""),
         ("cc", ""),
         ("curl", ""),
@@ -224,6 +234,9 @@ mod tests {
     fn a_whole_run_installs_the_tools_and_does_every_part() {
         let shell = Shell::rehearsal("whole", &PROGRAMS);
         fs::write(shell.root.join("src/lib.rs"), "/// ```\n/// 1 + 1;\n/// ```\npub struct S;").unwrap();
+        for folder in ["docs", "target/book"] {
+            fs::create_dir_all(shell.root.join(folder)).unwrap();
+        }
         run(&select(&[]).unwrap(), &shell, &mut Vec::new()).unwrap();
         let log = shell.log();
         let (_, parts) = log.split_once("npm install").unwrap();
@@ -235,6 +248,7 @@ mod tests {
             "cargo deny",
             "cargo deny",
             "typos ",
+            "mdbook build",
             "cargo llvm-cov clean",
             "cargo llvm-cov",
             "cargo llvm-cov",

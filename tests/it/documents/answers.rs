@@ -1,0 +1,227 @@
+//! Comparing what a document prints with what a command answers, and printing the latter.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use regex::Regex;
+use serde_json::Value;
+
+use super::Block;
+
+/// What stands for any time and any request id in a document.
+const EXAMPLE_TIME: &str = "2026-09-01T08:00:00.000Z";
+const EXAMPLE_REQUEST: &str = "5f0c1d2e3a4b5c6d-1";
+/// How wide JSON may be on one line.
+const WIDTH: usize = 110;
+
+/// Times and request ids are different every time.
+struct Varying {
+    time: Regex,
+    request: Regex,
+}
+
+impl Varying {
+    fn new() -> Self {
+        Self {
+            time: Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z").unwrap(),
+            request: Regex::new(r"\b[0-9a-f]{16}-[0-9a-f]+\b").unwrap(),
+        }
+    }
+
+    fn masked(&self, text: &str) -> String {
+        let text = self.time.replace_all(text, "<time>");
+        self.request.replace_all(&text, "<request id>").into_owned()
+    }
+
+    /// With the times that were printed before, and examples for all others.
+    fn exemplary(&self, text: &str, printed: &str) -> String {
+        let keep = |found: &regex::Captures<'_>| {
+            if printed.contains(&found[0]) { found[0].to_owned() } else { EXAMPLE_TIME.to_owned() }
+        };
+        let text = self.time.replace_all(text, keep);
+        self.request.replace_all(&text, EXAMPLE_REQUEST).into_owned()
+    }
+}
+
+/// Whether the block prints the answer; if not, the difference.
+pub(super) fn compare(printed: &Block, actual: &str) -> Result<(), String> {
+    let varying = Varying::new();
+    let (printed_text, actual) = (varying.masked(&printed.text), varying.masked(&actual.replace('\r', "")));
+    if printed.language != "http" {
+        return same(&printed_text, &actual, printed.language == "json");
+    }
+    let (printed_head, printed_body) = parts(&printed_text);
+    let (actual_head, actual_body) = parts(&actual);
+    same(printed_head.trim_end(), &shown(actual_head, printed_head), false)?;
+    same(printed_body, actual_body, actual_head.contains("json"))
+}
+
+/// The answer as the block would print it.
+pub(super) fn rewritten(printed: &Block, actual: &str) -> String {
+    let actual = Varying::new().exemplary(&actual.replace('\r', ""), &printed.text);
+    let text = match printed.language.as_str() {
+        "json" => pretty(&actual),
+        "http" => {
+            let (printed_head, _) = parts(&printed.text);
+            let (head, body) = parts(&actual);
+            let body = if head.contains("json") { pretty(body) } else { body.to_owned() };
+            format!("{}\n\n{body}", shown(head, printed_head))
+        }
+        _ => actual,
+    };
+    format!("{}\n", text.trim_end())
+}
+
+fn parts(answer: &str) -> (&str, &str) {
+    answer.split_once("\n\n").unwrap_or((answer, ""))
+}
+
+/// Of an answer's head, the status and the headers that the document prints, in the order in which they come.
+fn shown(actual: &str, printed: &str) -> String {
+    let names: BTreeSet<&str> = printed.lines().skip(1).filter_map(|line| line.split(':').next()).collect();
+    let is_shown = |line: &&str| line.starts_with("HTTP/") || names.contains(line.split(':').next().unwrap());
+    actual.lines().filter(is_shown).map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+fn same(printed: &str, actual: &str, json: bool) -> Result<(), String> {
+    let (mut printed, mut actual) = (printed.trim().to_owned(), actual.trim().to_owned());
+    // Both in one form, so that members and values differ, not white space; their order counts.
+    if json {
+        (printed, actual) = (one_value_a_line(&printed), one_value_a_line(&actual));
+    }
+    if printed == actual {
+        return Ok(());
+    }
+    let (mut before, mut after) = (printed.lines(), actual.lines());
+    let mut difference = String::new();
+    loop {
+        match (before.next(), after.next()) {
+            (None, None) => return Err(difference),
+            (Some(a), Some(b)) if a == b => difference.extend(["  ", a, "\n"]),
+            (a, b) => {
+                difference.extend(a.into_iter().flat_map(|a| ["- ", a, "\n"]));
+                difference.extend(b.into_iter().flat_map(|b| ["+ ", b, "\n"]));
+            }
+        }
+    }
+}
+
+/// JSON without the white space between its values, broken after each comma and bracket.
+fn one_value_a_line(text: &str) -> String {
+    let (mut lines, mut quoted, mut escaped) = (String::new(), false, false);
+    for letter in text.chars().filter(|letter| *letter != '\n') {
+        if !quoted && letter == ' ' {
+            continue;
+        }
+        lines.push(letter);
+        if !quoted && ",{[".contains(letter) {
+            lines.push('\n');
+        }
+        quoted ^= letter == '"' && !escaped;
+        escaped = letter == '\\' && !escaped;
+    }
+    lines
+}
+
+/// JSON for reading: on one line where it fits, lists of objects an object a line. Other text as it is.
+fn pretty(text: &str) -> String {
+    match serde_json::from_str(text) {
+        Ok(value) => broken(&value, 0),
+        Err(_) => text.to_owned(),
+    }
+}
+
+fn broken(value: &Value, depth: usize) -> String {
+    let line = on_one_line(value);
+    let has_objects = value.as_array().is_some_and(|items| items.iter().any(Value::is_object));
+    if line.chars().count() + 2 * depth <= WIDTH && !(has_objects && depth == 0) {
+        return line;
+    }
+    let (open, close, items): (_, _, Vec<String>) = match value {
+        Value::Array(items) => ("[", "]", items.iter().map(|item| broken(item, depth + 1)).collect()),
+        Value::Object(members) => {
+            let member = |(name, value): (&String, &Value)| {
+                format!("{}: {}", Value::from(name.as_str()), broken(value, depth + 1))
+            };
+            ("{", "}", members.iter().map(member).collect())
+        }
+        _ => return line,
+    };
+    let indent = "  ".repeat(depth + 1);
+    format!("{open}\n{indent}{}\n{}{close}", items.join(&format!(",\n{indent}")), "  ".repeat(depth))
+}
+
+fn on_one_line(value: &Value) -> String {
+    let mut line = String::new();
+    match value {
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(on_one_line).collect();
+            write!(line, "[{}]", items.join(", ")).unwrap();
+        }
+        Value::Object(members) => {
+            let member = |(name, value): (&String, &Value)| {
+                format!("{}: {}", Value::from(name.as_str()), on_one_line(value))
+            };
+            let members: Vec<_> = members.iter().map(member).collect();
+            write!(line, "{{{}}}", members.join(", ")).unwrap();
+        }
+        value => write!(line, "{value}").unwrap(),
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(language: &str, text: &str) -> Block {
+        Block { line: 1, language: language.into(), text: text.into() }
+    }
+
+    #[test]
+    fn a_drifted_answer_is_noticed_and_shown() {
+        let printed = block("http", "HTTP/1.1 200 OK\netag: \"a\"\n\n[\n  {\"id\": 1, \"x\": \"a b\"}\n]\n");
+        let actual = |status: &str, tag: &str, body: &str| {
+            let head = format!(
+                "HTTP/1.1 {status}\r\ndate: now\r\netag: \"{tag}\"\r\ncontent-type: application/json"
+            );
+            compare(&printed, &format!("{head}\r\n\r\n{body}"))
+        };
+        let json = block("json", "{\"id\": 1, \"x\": \"a b\"}\n");
+        assert_eq!(compare(&json, "{\"id\":1,\"x\":\"a b\"}"), Ok(()));
+        assert_eq!(
+            compare(&json, "{\"id\":1,\"x\":\"ab\"}").unwrap_err(),
+            "  {\n  \"id\":1,\n- \"x\":\"a b\"}\n+ \"x\":\"ab\"}\n"
+        );
+        assert!(compare(&json, "{\"x\":\"a b\",\"id\":1}").is_err());
+        assert!(compare(&json, "").is_err());
+        assert_eq!(actual("200 OK", "a", "[{\"id\":1,\"x\":\"a b\"}]"), Ok(()));
+        assert!(actual("201 Created", "a", "[{\"id\": 1, \"x\": \"a b\"}]").is_err());
+        assert!(actual("200 OK", "b", "[{\"id\": 1, \"x\": \"a b\"}]").is_err());
+        assert!(actual("200 OK", "a", "[]").is_err());
+        let time = block("text", "since 2026-09-01T08:00:00.000Z\n");
+        assert_eq!(compare(&time, "since 2031-01-01T00:00:00.999Z"), Ok(()));
+        assert!(compare(&time, "since 2031").is_err());
+    }
+
+    #[test]
+    fn a_drifted_answer_is_rewritten_as_it_would_be_written_by_hand() {
+        let printed =
+            block("http", "HTTP/1.1 200 OK\netag: \"a\"\n\n{\"opens_at\": \"2027-01-01T00:00:00.000Z\"}\n");
+        let actual = "HTTP/1.1 201 Created\r\ndate: now\r\netag: \"b\"\r\ncontent-type: application/json\r\n\r\n\
+                      [{\"id\":1,\"opens_at\":\"2027-01-01T00:00:00.000Z\",\"at\":\"2031-01-01T00:00:00.999Z\"}]";
+        let text = rewritten(&printed, actual);
+        assert_eq!(
+            text,
+            "HTTP/1.1 201 Created\netag: \"b\"\n\n[\n  {\"id\": 1, \"opens_at\": \"2027-01-01T00:00:00.000Z\", \
+             \"at\": \"2026-09-01T08:00:00.000Z\"}\n]\n"
+        );
+        assert_eq!(compare(&block("http", &text), actual), Ok(()));
+        assert_eq!(rewritten(&block("text", ""), "it failed\n\n"), "it failed\n");
+        assert_eq!(rewritten(&block("json", ""), "[]"), "[]\n");
+        assert!(
+            rewritten(&block("json", ""), &format!("{{\"a\":\"{}\",\"b\":2}}", "x".repeat(99)))
+                .ends_with(",\n  \"b\": 2\n}\n")
+        );
+    }
+}

@@ -30,6 +30,7 @@ mod file_size_limit_sqlite_only;
 mod files_under_the_server_sqlite_only;
 mod found_tables;
 mod further_columns;
+mod history_of_migrations;
 mod hostile_names;
 mod hostile_requests;
 mod idempotency;

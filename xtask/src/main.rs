@@ -2,8 +2,8 @@
 
 mod bench;
 mod parts;
+mod setup;
 mod shell;
-mod tools;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -17,7 +17,7 @@ const USAGE: &str = "\
 cargo xtask test            every part in order, until one fails
 cargo xtask test <part>...  these parts
 cargo xtask list            the parts
-cargo xtask tools           install what the tests need
+cargo xtask setup           install what the tests need: lists it and asks first
 cargo xtask bench           how fast the service is, and what people would use instead: bench/RESULTS.md
 cargo xtask bench --quick   the same in five minutes; --help tells the other flags
 ";
@@ -26,7 +26,7 @@ cargo xtask bench --quick   the same in five minutes; --help tells the other fla
 enum Task<'a> {
     Test(Vec<&'static Part>),
     List,
-    Tools,
+    Setup,
     Bench(&'a [&'a str]),
     Help,
 }
@@ -48,7 +48,7 @@ fn task<'a>(words: &'a [&'a str]) -> Result<Task<'a>> {
     match words {
         ["test", names @ ..] => Ok(Task::Test(parts::select(names)?)),
         ["list"] => Ok(Task::List),
-        ["tools"] => Ok(Task::Tools),
+        ["setup"] => Ok(Task::Setup),
         ["bench", flags @ ..] => Ok(Task::Bench(flags)),
         [] | ["help" | "-h" | "--help"] => Ok(Task::Help),
         other => bail!("`{}` is no task of the workshop:\n{USAGE}", other.join(" ")),
@@ -58,7 +58,7 @@ fn task<'a>(words: &'a [&'a str]) -> Result<Task<'a>> {
 fn carry_out(task: &Task<'_>) -> Result<()> {
     match task {
         Task::Test(parts) => parts::run(parts, &Shell::open()?, &mut io::stdout()),
-        Task::Tools => tools::install(&Shell::open()?),
+        Task::Setup => setup::run_alone(&Shell::open()?, &mut io::stdout()),
         Task::Bench(flags) => bench::run(flags, &Shell::open()?),
         Task::List => {
             for part in PARTS {
@@ -84,7 +84,7 @@ mod tests {
     fn a_line_that_is_no_task_is_answered_with_the_usage() {
         let message = task(&["tset", "fmt"]).unwrap_err().to_string();
         assert!(message.starts_with("`tset fmt` is no task of the workshop:"), "{message}");
-        assert!(message.contains("cargo xtask tools"), "{message}");
+        assert!(message.contains("cargo xtask setup"), "{message}");
     }
 
     #[test]
@@ -92,6 +92,6 @@ mod tests {
         for words in [&[][..], &["--help"], &["list"]] {
             carry_out(&task(words).unwrap()).unwrap();
         }
-        assert!(matches!(task(&["tools"]).unwrap(), Task::Tools));
+        assert!(matches!(task(&["setup"]).unwrap(), Task::Setup));
     }
 }

@@ -57,7 +57,7 @@ impl Server {
     /// # Errors
     /// As [`Server::start`]; also what `prepare` said.
     pub fn start_with(settings: &[&str], prepare: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
-        let programs = programs().context("PostgreSQL is not installed: `cargo xtask tools` installs it")?;
+        let programs = programs().context("PostgreSQL is not installed: `cargo xtask setup` installs it")?;
         remove_leftovers()?;
         let folder = new_folder()?;
         let settings = SETTINGS.iter().chain(settings).map(|setting| (*setting).to_owned()).collect();

@@ -7,7 +7,6 @@ use axum::extract::{OptionalFromRequestParts, State};
 use axum::http::HeaderValue;
 use axum::http::header::ACCEPT;
 use axum::http::request::Parts;
-use futures_util::StreamExt as _;
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::openapi::RefOr;
@@ -47,7 +46,7 @@ async fn list(
     if let Some(streams) = streams {
         let told = app.feed.listen(filter, streams.after(&wanted)?);
         let told = told.ok_or_else(|| Problem::overloaded("More listen already than the server takes."))?;
-        return Ok(ListOrStream::Stream(EventStream(told.boxed())));
+        return Ok(ListOrStream::Stream(EventStream::new(told)));
     }
     let after = wanted.after.map(|Number(seq)| Cursor {
         order: PLAIN.to_owned(),

@@ -3,10 +3,11 @@
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, LINK, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
+use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 use serde::Serialize;
 
 use super::conditional::{IfNoneMatch, etag};
@@ -170,8 +171,16 @@ impl<T: Serialize + Send + 'static> IntoResponse for Parts<T> {
     }
 }
 
-/// 200 and what happens, as it happens: server-sent events (HTML Living Standard, 9.2). Never compressed nor kept.
-pub struct EventStream(pub BoxStream<'static, Result<Bytes, DbError>>);
+/// 200 and server-sent events (HTML Living Standard, 9.2), with a comment whenever none came for 15 seconds, because a proxy
+/// may end a silent connection. Never compressed, cached or buffered.
+pub struct EventStream(BoxStream<'static, Result<Event, DbError>>);
+
+impl EventStream {
+    /// The response that sends these events; an error ends the connection.
+    pub fn new(events: impl Stream<Item = Result<Event, DbError>> + Send + 'static) -> Self {
+        Self(events.boxed())
+    }
+}
 
 /// A list, or what comes to it.
 pub enum ListOrStream<T> {
@@ -184,12 +193,11 @@ pub enum ListOrStream<T> {
 impl IntoResponse for EventStream {
     fn into_response(self) -> Response {
         let headers = [
-            (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
             (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-            // nginx holds answers back otherwise.
+            // nginx buffers answers otherwise.
             (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
         ];
-        (StatusCode::OK, headers, Body::from_stream(self.0)).into_response()
+        (headers, Sse::new(self.0).keep_alive(KeepAlive::new())).into_response()
     }
 }
 

@@ -54,10 +54,15 @@ pub fn current_key() -> Option<Arc<Key>> {
     REQUEST.try_with(|request| request.key.get().cloned()).ok().flatten()
 }
 
-/// Gives the request that is being answered its key.
+/// Gives the request that is being answered its key. Without it, a change that is sent again would be made twice, so that it
+/// cannot be given is a fault of the program, never passed over.
+///
+/// # Panics
+/// Outside of a request, and when it has one already.
+#[expect(clippy::expect_used, reason = "the body of a request is read once, with its key")]
 pub fn set_current_key(key: Key) {
-    // A body is read once, so it has none yet.
-    let _ = REQUEST.try_with(|request| request.key.set(Arc::new(key)));
+    let given = REQUEST.with(|request| request.key.set(Arc::new(key)));
+    given.expect("a request has one key");
 }
 
 /// How problems are told to whoever sent the request that is being answered, where that is a person with a browser.

@@ -1,6 +1,5 @@
 //! Lists: complete and streamed without `limit`, a page with it; nothing is truncated silently.
 
-use std::fmt::Write as _;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -18,14 +17,15 @@ use super::extract::{Parameters, from_text};
 use super::fields::invalid;
 use super::problem::Problem;
 use super::reply::List;
+use crate::count::to_i64;
 use crate::db::{Arg, Db, DbError, Map, Reach, Total};
 
 /// Rows of a complete list that are read before the rest is streamed.
-const FIRST_ROWS: i64 = 500;
+const FIRST_ROWS: u16 = 500;
 
 /// How many rows a page has: 1 to 10,000.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limit(i64);
+pub struct Limit(u16);
 
 impl Limit {
     /// As many as the list has room for on a page that people read.
@@ -158,23 +158,23 @@ impl<T: Send + 'static> Listing<T> {
     /// What the engine said.
     pub async fn read(self, db: &Db, page: &Page, here: &Here) -> Result<List<T>, DbError> {
         let wanted = page.limit.map_or(FIRST_ROWS, |limit| limit.0);
-        let args = self.args_after(page.after.as_ref(), wanted + 1);
+        let args = self.args_after(page.after.as_ref(), i64::from(wanted) + 1);
         let counted_before = page.after.as_ref().and_then(|after| after.total);
         let (mut rows, counted) = if self.count_reach == Reach::Scan && counted_before.is_none() {
-            let unless_within = page.after.is_none().then(|| usize::try_from(wanted).unwrap_or(usize::MAX));
+            let unless_within = page.after.is_none().then(|| usize::from(wanted));
             let total = Total { sql: self.count, args: self.count_args.clone(), unless_within };
             db.search(self.rows, args, self.map, total).await?
         } else {
             (db.read(self.reach_for(wanted), self.rows, args, self.map).await?, counted_before)
         };
-        let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) > wanted;
+        let more = rows.len() > usize::from(wanted);
         if more {
             rows.pop();
         }
-        let total = match (counted, i64::try_from(rows.len())) {
-            (Some(counted), _) => counted,
-            (None, Ok(all)) if !more && page.after.is_none() => all,
-            _ => db.count(self.count_reach, self.count, self.count_args.clone()).await?,
+        let total = match counted {
+            Some(counted) => counted,
+            None if !more && page.after.is_none() => to_i64(rows.len()),
+            None => db.count(self.count_reach, self.count, self.count_args.clone()).await?,
         };
         let last = rows.last().filter(|_| more).map(|last| {
             let order = self.order.clone();
@@ -193,7 +193,7 @@ impl<T: Send + 'static> Listing<T> {
 
     /// Rows by key are microseconds, thousands of them are not: whoever reads single rows must not wait behind a few clients
     /// that read the largest pages.
-    fn reach_for(&self, rows: i64) -> Reach {
+    fn reach_for(&self, rows: u16) -> Reach {
         if self.reach == Reach::Key && rows > FIRST_ROWS { Reach::Range } else { self.reach }
     }
 
@@ -224,7 +224,7 @@ impl<T: Send + 'static> ShortListing<T> {
     /// What the engine said.
     pub async fn read(self, db: &Db, page: &Page, here: &Here) -> Result<List<T>, DbError> {
         let mut rows = db.query(self.rows, self.args, self.map).await?;
-        let total = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        let total = to_i64(rows.len());
         rows.sort_unstable_by_key(|row| row.id);
         if let Some(after) = &page.after {
             rows.retain(|row| row.id > after.id);
@@ -264,7 +264,7 @@ impl Page {
     /// Rows at most, however many a list without a limit has.
     #[must_use]
     pub fn most(&self) -> usize {
-        self.limit.map_or(usize::MAX, |limit| usize::try_from(limit.0).unwrap_or(usize::MAX))
+        self.limit.map_or(usize::MAX, |limit| usize::from(limit.0))
     }
 }
 
@@ -328,16 +328,14 @@ impl Here {
             // A client of HTTP/1.0 says no host: from where it is, the path is enough.
             None => self.authority().map_or_else(String::new, |authority| format!("http://{authority}")),
         };
-        let mut url = format!("{base}{}?", self.asked.path());
         let query = form_urlencoded::parse(self.asked.query().unwrap_or_default().as_bytes());
-        for (name, value) in query.filter(|(name, _)| name != "after" && name != "total") {
-            let _ = write!(url, "{}={}&", encoded(&name), encoded(&value));
-        }
-        if let Some(total) = cursor.total.filter(|_| cursor.order == PLAIN) {
-            let _ = write!(url, "total={total}&");
-        }
-        let _ = write!(url, "after={}", encoded(&cursor.encode()));
-        url
+        let mut pairs: Vec<_> = query
+            .filter(|(name, _)| name != "after" && name != "total")
+            .map(|(name, value)| format!("{}={}", encoded(&name), encoded(&value)))
+            .collect();
+        pairs.extend(cursor.total.filter(|_| cursor.order == PLAIN).map(|total| format!("total={total}")));
+        pairs.push(format!("after={}", encoded(&cursor.encode())));
+        format!("{base}{}?{}", self.asked.path(), pairs.join("&"))
     }
 
     fn authority(&self) -> Option<&str> {

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::observe::{current_problem_page, current_request_id};
 pub use super::refused::{Kinds, Refused};
+use super::reply::to_json;
 use crate::registrar::{CourseId, Limits, Refusal, StudentId};
 
 /// A type of problem.
@@ -272,11 +273,8 @@ impl IntoResponse for Problem {
             return page(&self);
         }
         let status = self.status();
-        let mut response = (
-            status,
-            serde_json::to_vec(&Told::of(&self, current_request_id().as_deref())).unwrap_or_default(),
-        )
-            .into_response();
+        let mut response =
+            (status, to_json(&Told::of(&self, current_request_id().as_deref()))).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if self.may_be_tried_again() {

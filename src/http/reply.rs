@@ -107,9 +107,7 @@ impl<T: Resource> IntoResponse for Current<T> {
 impl<T: Located> IntoResponse for Created<T> {
     fn into_response(self) -> Response {
         let mut response = resource(StatusCode::CREATED, &self.0);
-        if let Ok(location) = HeaderValue::from_str(&self.0.location()) {
-            response.headers_mut().insert(LOCATION, location);
-        }
+        response.headers_mut().insert(LOCATION, ascii(&self.0.location()));
         response
     }
 }
@@ -147,10 +145,8 @@ impl<T: Serialize + Send + 'static> IntoResponse for List<T> {
         };
         let mut response = (StatusCode::OK, [(CONTENT_TYPE, JSON)], body).into_response();
         response.headers_mut().insert(X_TOTAL_COUNT, HeaderValue::from(self.total));
-        if let Some(next) = self.next
-            && let Ok(link) = HeaderValue::from_str(&format!("<{next}>; rel=\"next\""))
-        {
-            response.headers_mut().insert(LINK, link);
+        if let Some(next) = self.next {
+            response.headers_mut().insert(LINK, ascii(&format!("<{next}>; rel=\"next\"")));
         }
         response
     }
@@ -214,16 +210,29 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 fn resource(status: StatusCode, body: &impl Resource) -> Response {
     let mut response = json(status, body);
-    if let Some(version) = body.version()
-        && let Ok(tag) = HeaderValue::from_str(&etag(version, body.beside()))
-    {
-        response.headers_mut().insert(ETAG, tag);
+    if let Some(version) = body.version() {
+        response.headers_mut().insert(ETAG, ascii(&etag(version, body.beside())));
     }
     response
 }
 
 fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    (status, [(CONTENT_TYPE, JSON)], serde_json::to_vec(body).unwrap_or_default()).into_response()
+    (status, [(CONTENT_TYPE, JSON)], to_json(body)).into_response()
+}
+
+/// A record, a result or a problem of ours as JSON.
+#[expect(clippy::expect_used, reason = "writing to memory cannot fail, and their maps have texts as keys")]
+pub(super) fn to_json(body: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(body).expect("what is answered is JSON")
+}
+
+/// An address or a tag of ours as the value of a header.
+#[expect(
+    clippy::expect_used,
+    reason = "they are made of ids, fingerprints, and URLs that were parsed or encoded"
+)]
+fn ascii(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("addresses and tags are visible ASCII")
 }
 
 fn array<T: Serialize>(rows: &[T]) -> Vec<u8> {
@@ -264,7 +273,7 @@ fn push_items<T: Serialize>(body: &mut Vec<u8>, rows: &[T]) {
         if index > 0 {
             body.push(b',');
         }
-        // Writing to memory cannot fail, and our records serialize.
-        let _ = serde_json::to_writer(&mut *body, row);
+        #[expect(clippy::expect_used, reason = "as in `to_json`")]
+        serde_json::to_writer(&mut *body, row).expect("what is answered is JSON");
     }
 }

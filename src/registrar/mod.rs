@@ -32,7 +32,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 pub use self::command::{Admission, Answer, Command, Done, Operation, Origin, Role};
 use self::commit::Books;
-pub use self::commit::{enrollment, limits};
+pub use self::commit::{enrollment, limits, no_log_head};
 pub use self::decide::{Decision, carry_out, decide};
 pub use self::event::Event;
 pub use self::facts::Facts;
@@ -49,6 +49,7 @@ pub use self::refusal::Refusal;
 pub use self::seats::{Limits, MOST_SEATS, Place, SeatCount, Seats, Waiting};
 pub use self::waitlist::Waitlist;
 use crate::clock::Clock;
+use crate::count::to_i64;
 use crate::db::{DbError, Patience, Pulse, Writer};
 use crate::metrics::Metrics;
 
@@ -116,7 +117,7 @@ impl Registrar {
             let mut books = Books::new(writer, clock.clone(), lead);
             let can_write = books.open().await;
             let goes_on = can_write.is_ok();
-            // The caller of `start` waits for this.
+            #[expect(clippy::let_underscore_must_use, reason = "the caller of `start` may have given up")]
             let _ = opened.send(can_write);
             if goes_on {
                 let housekeeping = Housekeeping::new(clock, others_wrote);
@@ -226,8 +227,9 @@ async fn serve(
         }
         let taken = sharing(waiting.iter().map(|asked| &asked.command));
         let batch: Vec<_> = waiting.drain(..taken).collect();
-        metrics.queue_depth.dec_by(i64::try_from(taken).unwrap_or(i64::MAX));
-        metrics.batch_size.observe(f64::from(u32::try_from(taken).unwrap_or(u32::MAX)));
+        metrics.queue_depth.dec_by(to_i64(taken));
+        #[expect(clippy::cast_precision_loss, reason = "a batch has at most some hundred commands")]
+        metrics.batch_size.observe(taken as f64);
         let began = Instant::now();
         let commands: Vec<_> = batch.iter().map(|asked| (&asked.command, &asked.origin)).collect();
         let outcome = carry_out_batch(&mut books, &commands).await;
@@ -240,7 +242,10 @@ async fn serve(
         askers.spawn(async move {
             for (asked, answer) in batch.into_iter().zip(outcome) {
                 drop(asked.in_use);
-                // Nobody waits for it any more; it is done all the same.
+                #[expect(
+                    clippy::let_underscore_must_use,
+                    reason = "if its client has left, it is done all the same"
+                )]
                 let _ = asked.answer.send(answer);
             }
         });
@@ -252,6 +257,7 @@ async fn serve(
                 metrics.queue_depth.dec();
                 let refusal = Refusal::Engine(error.clone());
                 metrics.refused([refusal.reason()].into_iter());
+                #[expect(clippy::let_underscore_must_use, reason = "a client that has left needs no answer")]
                 let _ = asked.answer.send(Err(refusal));
             }
         }

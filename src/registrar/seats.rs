@@ -8,6 +8,7 @@ use super::facts::Facts;
 use super::record::{CourseId, Enrollment, EnrollmentId, StudentId};
 use super::refusal::Refusal;
 use super::waitlist::Waitlist;
+use crate::count::to_i64;
 
 /// The most seats, and the most places on a waitlist, that a course can be given.
 pub const MOST_SEATS: i64 = 1_000_000;
@@ -154,7 +155,7 @@ impl Facts {
     /// Students who wait for the course.
     #[must_use]
     pub fn waitlisted_in(&self, id: CourseId) -> i64 {
-        number(self.waitlists.get(&id).map_or(0, Waitlist::len))
+        to_i64(self.waitlists.get(&id).map_or(0, Waitlist::len))
     }
 
     /// Where the student stands on the course's waitlist.
@@ -164,7 +165,7 @@ impl Facts {
         Some(Place {
             student_id,
             course_id,
-            position: number(position),
+            position: to_i64(position),
             joined_at: waiting.joined_at.clone(),
         })
     }
@@ -240,9 +241,5 @@ pub(super) fn promotions(
 }
 
 pub(super) fn count<T>(items: impl Iterator<Item = T>) -> i64 {
-    number(items.count())
-}
-
-fn number(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
+    to_i64(items.count())
 }

@@ -14,6 +14,7 @@ mod tables;
 use self::answers::{forget_answers, keep_answers, load_answered};
 use self::effects::Effects;
 use self::head::Head;
+pub use self::head::no_log_head;
 use self::known::Known;
 use self::load::load_facts;
 use self::log::{append_to_log, entries, find_out};

@@ -8,6 +8,7 @@ use futures_util::stream::{self, StreamExt as _};
 use tokio::sync::mpsc;
 
 use self::api::OperationResult;
+use crate::count::to_i64;
 use crate::http::reply::Parts;
 use crate::registrar::{Command, Done, Operation, Origin, Refusal, Registrar};
 
@@ -49,12 +50,15 @@ pub async fn each(
     let registrar = registrar.clone();
     tokio::spawn(async move {
         for (part, operations) in parts {
-            let number = i64::try_from(part).unwrap_or(i64::MAX);
+            let number = to_i64(part);
             let key = origin.key.as_ref().map(|key| Arc::new(key.part(number)));
             let (part_origin, count) = (Origin { key, ..origin.clone() }, operations.len());
             let done = registrar.submit(Command::Batch { operations, all: false }, part_origin).await;
             let done: Vec<_> = done.unwrap_or_else(|refusal| vec![Done::Refused(refusal); count]);
-            // Nobody may be there to take it any more.
+            #[expect(
+                clippy::let_underscore_must_use,
+                reason = "if the client has left, the rest is carried out all the same"
+            )]
             let _ = give.send(results(part * PART, done, &origin));
         }
         drop(in_use);

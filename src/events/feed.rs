@@ -100,7 +100,7 @@ impl Feed {
 
     /// Is ready once nobody is told any more.
     pub async fn closed(self) {
-        // An error is the end of the feed itself.
+        #[expect(clippy::let_underscore_must_use, reason = "an error is the end of the feed itself")]
         let _ = self.0.head.subscribe().wait_for(|head| head.is_closed).await;
     }
 
@@ -143,6 +143,7 @@ impl Feed {
             if is_resting {
                 shared.news.notified().await;
             } else {
+                #[expect(clippy::let_underscore_must_use, reason = "either is a reason to look")]
                 let _ = tokio::time::timeout(OTHERS, shared.news.notified()).await;
             }
         }

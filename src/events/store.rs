@@ -3,8 +3,10 @@
 use super::LogEntry;
 use super::feed::Filter;
 use super::pages::{About, Told};
+use crate::count::to_i64;
 use crate::db::{Arg, Db, DbError, Reach, Row};
 use crate::http::paging::{Cursor, Listed, Listing, PLAIN};
+use crate::registrar::no_log_head;
 
 /// The entries that match, in order.
 #[must_use]
@@ -37,7 +39,7 @@ pub fn list(wanted: &Filter) -> Listing<LogEntry> {
 pub async fn after(db: &Db, filter: &Filter, after: i64, most: usize) -> Result<Vec<LogEntry>, DbError> {
     let (_, sql) = matching(filter);
     let mut args = args(filter);
-    args.extend([after.into(), i64::try_from(most).unwrap_or(i64::MAX).into()]);
+    args.extend([after.into(), to_i64(most).into()]);
     db.read(reach(filter), sql, args, entry).await
 }
 
@@ -99,7 +101,7 @@ pub async fn beginning(db: &Db, about: About) -> Result<i64, DbError> {
 /// What the engine said.
 pub async fn last_seq(db: &Db) -> Result<i64, DbError> {
     let last = db.query_opt("select last_seq from log_head where id = 1", [], |row| row.int(0)).await?;
-    Ok(last.unwrap_or_default())
+    last.ok_or_else(no_log_head)
 }
 
 fn args(filter: &Filter) -> Vec<Arg> {

@@ -1,7 +1,7 @@
 //! What is read for the board.
 
 use crate::db::{Db, DbError, Reach, Row};
-use crate::registrar::{Course, CourseId, SeatCount};
+use crate::registrar::{Course, CourseId, SeatCount, no_log_head};
 
 /// All courses, with how full each is, and the `seq` up to which that is so: one statement sees one state.
 ///
@@ -18,7 +18,7 @@ pub async fn courses(db: &Db) -> Result<(i64, Vec<Course>), DbError> {
                join students s on s.id = wl.student_id group by wl.course_id) w on w.course_id = c.id \
                where h.id = 1";
     let rows = db.read(Reach::Scan, sql, Vec::new(), |row| Ok((row.int(6)?, course(row)?))).await?;
-    let seq = rows.first().map_or(0, |(seq, _)| *seq);
+    let seq = rows.first().map(|(seq, _)| *seq).ok_or_else(no_log_head)?;
     Ok((seq, rows.into_iter().filter_map(|(_, course)| course).collect()))
 }
 

@@ -5,6 +5,10 @@
     clippy::disallowed_methods,
     reason = "tests have the machine to themselves: its environment, its threads"
 )]
+#![expect(
+    clippy::let_underscore_must_use,
+    reason = "what is checked is an assertion; the rest is cleaning up"
+)]
 
 mod adoption_of_files_sqlite_only;
 mod adoption_of_servers_postgres_only;

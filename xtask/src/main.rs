@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     match task(&words).and_then(|task| carry_out(&task)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Where even the error cannot be said, the exit code still says it.
+            #[expect(clippy::let_underscore_must_use, reason = "the exit code says it, too")]
             let _ = writeln!(io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }

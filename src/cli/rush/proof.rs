@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use anyhow::Context as _;
 use serde_json::Value;
 
 use super::client::Client;
@@ -34,7 +35,7 @@ pub(super) async fn prove(
         let seats = client.get(&format!("{path}/seats")).await?;
         let course = Course {
             id: *id,
-            capacity: usize::try_from(seats["capacity"].as_u64().unwrap_or(u64::MAX)).unwrap_or(usize::MAX),
+            capacity: capacity(&seats).with_context(|| format!("course {id} has no capacity: {seats}"))?,
             roster: ids(&client.get(&format!("{path}/students")).await?, "id"),
             waitlist: ids(&client.get(&format!("{path}/waitlist")).await?, "student_id"),
         };
@@ -47,6 +48,10 @@ pub(super) async fn prove(
         hold_acknowledged(student, &told, &mut findings);
     }
     Ok(findings)
+}
+
+fn capacity(seats: &Value) -> Option<usize> {
+    usize::try_from(seats["capacity"].as_u64()?).ok()
 }
 
 fn ids(list: &Value, member: &str) -> Vec<i64> {

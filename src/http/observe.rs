@@ -16,6 +16,7 @@ use axum::response::Response;
 use tower::{Layer, Service};
 
 use super::problem::Problem;
+use super::reply::ascii;
 use crate::metrics::Metrics;
 use crate::registrar::Key;
 
@@ -129,9 +130,7 @@ where
         let answer = REQUEST.scope(Arc::clone(&current), self.inner.call(request));
         Box::pin(async move {
             let mut response = answer.await?;
-            if let Ok(id) = HeaderValue::from_str(&exchange.id) {
-                response.headers_mut().insert(X_REQUEST_ID, id);
-            }
+            response.headers_mut().insert(X_REQUEST_ID, ascii(&exchange.id));
             if current.key.get().is_some_and(|key| key.is_replayed()) {
                 response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
             }

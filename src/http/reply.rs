@@ -226,13 +226,13 @@ pub(super) fn to_json(body: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(body).expect("what is answered is JSON")
 }
 
-/// An address or a tag of ours as the value of a header.
+/// An address, a tag or an id of ours as the value of a header.
 #[expect(
     clippy::expect_used,
     reason = "they are made of ids, fingerprints, and URLs that were parsed or encoded"
 )]
-fn ascii(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).expect("addresses and tags are visible ASCII")
+pub(super) fn ascii(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("what is put into a header is visible ASCII")
 }
 
 fn array<T: Serialize>(rows: &[T]) -> Vec<u8> {

@@ -38,8 +38,14 @@ impl Clock {
                 let now = Timestamp::now();
                 now.round(Unit::Millisecond).unwrap_or(now)
             }
-            Self::Hand(hand) => {
-                Timestamp::from_millisecond(hand.0.load(Ordering::SeqCst)).unwrap_or_default()
+            Self::Hand(hand) =>
+            {
+                #[expect(
+                    clippy::expect_used,
+                    clippy::missing_panics_doc,
+                    reason = "it was set as a timestamp"
+                )]
+                Timestamp::from_millisecond(hand.0.load(Ordering::SeqCst)).expect("the hand is at a time")
             }
         }
     }

@@ -165,14 +165,15 @@ impl FromStr for PublicUrl {
 
     fn from_str(text: &str) -> Result<Self, BadValue> {
         let wanted = BadValue(
-            "it has to be an absolute URL like https://courses.example.edu, without user, query or \
-             fragment (--public-url or MATRICULA_PUBLIC_URL)"
+            "it has to be an absolute URL like https://courses.example.edu, in ASCII, without user, \
+             query or fragment (--public-url or MATRICULA_PUBLIC_URL)"
                 .to_owned(),
         );
         let Some((uri, authority)) = web_uri(text) else {
             return Err(wanted);
         };
-        if uri.query().is_some() || text.contains('#') {
+        // It goes into headers.
+        if uri.query().is_some() || text.contains('#') || !text.is_ascii() {
             return Err(wanted);
         }
         Ok(Self { url: text.trim_end_matches('/').to_owned(), authority })
@@ -186,9 +187,13 @@ pub struct Origin(HeaderValue);
 impl Origin {
     /// The origin as text.
     #[must_use]
+    #[expect(
+        clippy::expect_used,
+        clippy::missing_panics_doc,
+        reason = "it was compared with what was made of ASCII"
+    )]
     pub fn as_str(&self) -> &str {
-        // It was made of visible ASCII.
-        self.0.to_str().unwrap_or_default()
+        self.0.to_str().expect("an origin is visible ASCII")
     }
 
     /// The origin as the value of a header.

@@ -9,7 +9,8 @@
 //! - [`registrar`], the heart: every change is a command, decided by a pure function, committed with its event;
 //! - [`adoption`] and [`audit`]: how a found database becomes ours without altering what is not, and whether all agrees;
 //! - [`db`], the cellar: one SQL, and the engine under it;
-//! - [`clock`], [`metrics`], [`logging`], [`redact`]: the time, what is counted, what is written down and what must not be.
+//! - [`clock`], [`count`], [`metrics`], [`logging`], [`redact`]: the time, numbers, what is counted, what is written down and
+//!   what must not be.
 
 pub mod adoption;
 pub mod audit;
@@ -17,6 +18,7 @@ pub mod batch;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod count;
 pub mod courses;
 pub mod db;
 pub mod enrollments;

@@ -24,6 +24,7 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
+            #[expect(clippy::let_underscore_must_use, reason = "the exit code says it, too")]
             let _ = writeln!(std::io::stderr(), "matricula: {error:#}");
             return ExitCode::FAILURE;
         }
@@ -46,8 +47,11 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 fn failed(runtime: &Runtime, error: &anyhow::Error) -> ExitCode {
     let message = without_passwords(&format!("matricula: {error:#}"));
-    // With standard error gone there is nobody left to tell.
     let write = move || writeln!(std::io::stderr(), "{message}");
+    #[expect(
+        clippy::let_underscore_must_use,
+        reason = "without standard error there is nowhere left to report"
+    )]
     let _ = runtime
         .block_on(async { tokio::time::timeout(LAST_MESSAGE, tokio::task::spawn_blocking(write)).await });
     ExitCode::FAILURE

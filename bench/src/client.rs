@@ -224,7 +224,10 @@ mod tests {
             let mut asked = [0; 1024];
             while stream.read(&mut asked).await.is_ok_and(|bytes| bytes > 0) {
                 tokio::time::sleep(pause).await;
-                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+                if stream.write_all(answer).await.is_err() {
+                    return;
+                }
             }
         });
         address

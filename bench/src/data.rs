@@ -78,6 +78,7 @@ pub(crate) struct Data {
 }
 
 impl Data {
+    /// Data that `matricula` makes: the oldest build that is measured.
     pub(crate) fn open(folder: PathBuf, matricula: PathBuf) -> Result<Self> {
         fs::create_dir_all(&folder)?;
         let postgres = on_the_servers_core(|| Server::start_with(&POSTGRES, |_| Ok(())))?;

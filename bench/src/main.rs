@@ -170,13 +170,15 @@ async fn run(args: &Args) -> Result<()> {
     }
     let against = args.against.as_deref().map(absolute).transpose()?;
     let how = format!("{settings:?} {:?} {against:?}", args.only);
+    // A newer build brings its own copy to its schema; an older one could not read a newer schema.
+    let maker = against.clone().unwrap_or_else(|| places.matricula.clone());
     let mut contenders = Contender::all(against, !args.rehearsal);
     if let Some(only) = &args.only {
         contenders.retain(|contender| contender.name().contains(only.as_str()));
         ensure!(!contenders.is_empty(), "no contender has `{only}` in its name");
     }
     let journal = Journal::open(&measured, &how, &places.matricula)?;
-    let data = Data::open(measured.join("data"), places.matricula.clone())?;
+    let data = Data::open(measured.join("data"), maker)?;
     let mut bench = Bench { settings, contenders, places, journal, data };
     bench.journal.expect(
         turns::measurements(&bench)

@@ -98,6 +98,7 @@ impl Service {
 impl Drop for Service {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
+        #[expect(clippy::let_underscore_must_use, reason = "a drop has nowhere to report to")]
         let _ = self.child.wait();
     }
 }

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::count::to_i64;
+
 /// Why a found table cannot be adopted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refusal {
@@ -31,7 +33,7 @@ impl fmt::Display for Refusal {
         for row in &self.rows {
             write!(f, "\n    {row}")?;
         }
-        let shown = i64::try_from(self.rows.len()).unwrap_or(i64::MAX);
+        let shown = to_i64(self.rows.len());
         if self.total > shown {
             write!(f, "\n    and {} more", self.total - shown)?;
         }

@@ -9,7 +9,7 @@ use crate::db::{Db, DbError, Reach, Rows};
 pub(super) async fn counts(db: &Db) -> Result<(i64, i64), DbError> {
     let sql = "select (select count(*) from events), (select count(*) from student_courses)";
     let counts = db.query_opt(sql, [], |row| Ok((row.int(0)?, row.int(1)?))).await?;
-    Ok(counts.unwrap_or_default())
+    counts.ok_or_else(|| DbError::Engine("the tables cannot be counted".to_owned()))
 }
 
 /// An entry of the log that says something about a course.

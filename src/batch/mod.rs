@@ -5,6 +5,7 @@ pub mod api;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use tokio::sync::mpsc;
 
+use crate::count::to_i64;
 use crate::registrar::{Batch, Caller, Done, Operation, Outcome, Refusal, Registrar};
 
 /// Operations that share a commit, where each is done for itself: few enough that others come in between.
@@ -52,14 +53,17 @@ pub async fn each(
     let (registrar, whole) = (registrar.clone(), caller.clone());
     tokio::spawn(async move {
         for (part, operations) in parts {
-            let number = i64::try_from(part).unwrap_or(i64::MAX);
+            let number = to_i64(part);
             let key = whole.key.as_ref().map(|key| key.part(number));
             let (part_of, count) = (Caller { key, ..whole.clone() }, operations.len());
             let done = match registrar.submit(Batch { operations, all: false }, &part_of).await {
                 Ok(done) => done.answer,
                 Err(refused) => vec![Done::Refused(refused.answer); count],
             };
-            // Nobody may be there to take it any more.
+            #[expect(
+                clippy::let_underscore_must_use,
+                reason = "a client that left changes nothing: the rest is carried out"
+            )]
             let _ = give.send(placed(part * PART, done));
         }
         drop(in_use);

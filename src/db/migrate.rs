@@ -1,34 +1,33 @@
-//! Migrations: one file a change, numbered, in the common dialect. refinery names them, makes their checksums and compares
-//! them with the history. They run inside a transaction that the caller has begun, so a migration and its entry in the
-//! history are one.
+//! Migrations: one file a change, numbered, in the common dialect, embedded in the program. The database records which ones
+//! it has had, each with the checksum of what ran there; a history that this program cannot continue is refused. They run
+//! inside a transaction that the caller has begun, so a migration and its entry in the history are one.
 
-use std::convert::Infallible;
-use std::time::UNIX_EPOCH;
+use std::fmt;
+use std::hash::Hasher as _;
 
-use refinery_core::error::Kind;
-use refinery_core::traits::sync::{Migrate, Query, Transaction};
-use refinery_core::{Error, Migration};
+use siphasher::sip::SipHasher13;
 use thiserror::Error;
 
 use super::{Db, DbError, Tx};
 
-/// Not refinery's own name: the database is somebody else's, who may use refinery too.
+/// The table of the history. Prefixed, because the database also belongs to other programs, with migrations of their own.
 pub const HISTORY: &str = "matricula_migrations";
 
-/// refinery's own form, so that its tools can read it.
+/// The columns that the migration library refinery uses, so that its tools can read the table.
 const MAKE_HISTORY: &str = "create table if not exists matricula_migrations (
     version bigint primary key, name varchar(255), applied_on varchar(255), checksum varchar(255)
 )";
 
-const FILES: [(&str, &str); 8] = [
-    ("V1__students", include_str!("../../migrations/V1__students.sql")),
-    ("V2__courses", include_str!("../../migrations/V2__courses.sql")),
-    ("V3__student_courses", include_str!("../../migrations/V3__student_courses.sql")),
-    ("V4__event_log", include_str!("../../migrations/V4__event_log.sql")),
-    ("V5__course_seats", include_str!("../../migrations/V5__course_seats.sql")),
-    ("V6__waitlist", include_str!("../../migrations/V6__waitlist.sql")),
-    ("V7__idempotency_keys", include_str!("../../migrations/V7__idempotency_keys.sql")),
-    ("V8__nothing_lost", include_str!("../../migrations/V8__nothing_lost.sql")),
+/// Version, name, and what it runs; in order.
+const FILES: [(i64, &str, &str); 8] = [
+    (1, "students", include_str!("../../migrations/V1__students.sql")),
+    (2, "courses", include_str!("../../migrations/V2__courses.sql")),
+    (3, "student_courses", include_str!("../../migrations/V3__student_courses.sql")),
+    (4, "event_log", include_str!("../../migrations/V4__event_log.sql")),
+    (5, "course_seats", include_str!("../../migrations/V5__course_seats.sql")),
+    (6, "waitlist", include_str!("../../migrations/V6__waitlist.sql")),
+    (7, "idempotency_keys", include_str!("../../migrations/V7__idempotency_keys.sql")),
+    (8, "nothing_lost", include_str!("../../migrations/V8__nothing_lost.sql")),
 ];
 
 /// A migration that this database has not had yet.
@@ -38,7 +37,15 @@ pub struct Pending {
     pub name: String,
     /// What it runs on this engine.
     pub sql: String,
-    entry: Migration,
+    entry: Entry,
+}
+
+/// What the history says of a migration, except when it ran: that is for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    version: i64,
+    name: String,
+    checksum: u64,
 }
 
 /// What a database's history says.
@@ -87,8 +94,7 @@ impl Pending {
 /// # Errors
 /// When the history is not one that this program can continue.
 pub async fn history(tx: &Tx<'_>) -> Result<History, HistoryError> {
-    let known = known(tx.tokens())?;
-    let mut had = Had(Vec::new());
+    let mut had = Vec::new();
     if tx.has_table(HISTORY).await? {
         let sql = "select version, name, checksum from matricula_migrations order by version";
         let entries = tx.query(sql, &[], |row| Ok((row.int(0)?, row.text(1)?, row.text(2)?))).await?;
@@ -96,13 +102,28 @@ pub async fn history(tx: &Tx<'_>) -> Result<History, HistoryError> {
             let checksum = checksum.parse().map_err(|_| {
                 DbError::Engine(format!("{HISTORY} holds a checksum that is none: {checksum:?}"))
             })?;
-            // When it ran is for people to read; refinery compares the number, the name and the checksum.
-            had.0.push(Migration::applied(version, name, UNIX_EPOCH.into(), checksum));
+            had.push(Entry { version, name, checksum });
         }
     }
-    let is_new = had.0.is_empty();
-    let pending = had.get_unapplied_migrations(&known, true, true, HISTORY)?;
-    Ok(History { is_new, pending: pending.into_iter().map(Pending::from).collect() })
+    Ok(History { is_new: had.is_empty(), pending: pending(known(tx.tokens()), &had)? })
+}
+
+/// The known migrations that are not in the history, which must be in the order of its versions.
+fn pending(known: Vec<Pending>, had: &[Entry]) -> Result<Vec<Pending>, HistoryError> {
+    for entry in had {
+        match known.iter().find(|known| known.entry.version == entry.version) {
+            None => return Err(HistoryError::Newer(entry.to_string())),
+            Some(known) if known.entry != *entry => return Err(HistoryError::Changed(entry.to_string())),
+            Some(_) => {}
+        }
+    }
+    let pending: Vec<_> = known.into_iter().filter(|known| !had.contains(&known.entry)).collect();
+    match (pending.first(), had.last()) {
+        (Some(first), Some(last)) if first.entry.version < last.version => {
+            Err(HistoryError::Gap(first.name.clone()))
+        }
+        _ => Ok(pending),
+    }
 }
 
 /// Takes the turn of this process to migrate a server's database: whoever else wants to waits here until it has committed.
@@ -143,19 +164,17 @@ pub async fn apply(tx: &Tx<'_>, pending: &Pending, now: &str) -> Result<(), DbEr
     let sql =
         "insert into matricula_migrations (version, name, applied_on, checksum) values ($1, $2, $3, $4)";
     let entry = &pending.entry;
-    let args = [entry.version().into(), entry.name().into(), now.into(), entry.checksum().to_string().into()];
+    let args =
+        [entry.version.into(), entry.name.as_str().into(), now.into(), entry.checksum.to_string().into()];
     tx.execute_many(sql, &[args.to_vec()]).await
 }
 
 /// Every table that the migrations make or find, and the history.
-///
-/// # Errors
-/// When a migration cannot be read.
-pub fn tables(tx: &Tx<'_>) -> Result<Vec<String>, DbError> {
-    let known = known(tx.tokens()).map_err(|error| DbError::Engine(error.to_string()))?;
-    let known: Vec<_> = known.into_iter().map(Pending::from).collect();
+#[must_use]
+pub fn tables(tx: &Tx<'_>) -> Vec<String> {
+    let known = known(tx.tokens());
     let made = known.iter().flat_map(Pending::makes).filter(|(kind, _)| *kind == "table");
-    Ok(made.map(|(_, name)| name.to_owned()).chain([HISTORY.to_owned()]).collect())
+    made.map(|(_, name)| name.to_owned()).chain([HISTORY.to_owned()]).collect()
 }
 
 /// Whether the database is exactly at this version.
@@ -168,62 +187,38 @@ pub async fn is_current(db: &Db) -> Result<bool, DbError> {
     }
     let sql = "select version, checksum from matricula_migrations order by version";
     let had = db.query(sql, [], |row| Ok((row.int(0)?, row.text(1)?))).await?;
-    let known = known(db.tokens()).map_err(|error| DbError::Engine(error.to_string()))?;
-    Ok(had
-        .into_iter()
-        .eq(known.iter().map(|migration| (migration.version(), migration.checksum().to_string()))))
+    let known = known(db.tokens()).into_iter().map(|known| (known.entry.version, known.entry.checksum));
+    Ok(had.into_iter().eq(known.map(|(version, checksum)| (version, checksum.to_string()))))
 }
 
-fn known(tokens: &[(&str, &str)]) -> Result<Vec<Migration>, Error> {
-    FILES.iter().map(|(name, text)| Migration::unapplied(name, &meant(text, tokens))).collect()
+/// Every migration, as it runs on the engine of these tokens.
+fn known(tokens: &[(&str, &str)]) -> Vec<Pending> {
+    let migration = |&(version, name, text): &(i64, &str, &str)| {
+        // The checksum is of what runs, so it differs between the engines.
+        let sql = tokens.iter().fold(text.to_owned(), |text, (token, value)| text.replace(token, value));
+        let entry = Entry { version, name: name.to_owned(), checksum: checksum(version, name, &sql) };
+        Pending { name: entry.to_string(), sql, entry }
+    };
+    FILES.iter().map(migration).collect()
 }
 
-fn meant(text: &str, tokens: &[(&str, &str)]) -> String {
-    tokens.iter().fold(text.to_owned(), |text, (token, meaning)| text.replace(token, meaning))
+/// `SipHash` 1-3 with the key 0 of name, version and SQL. It is recorded in every database, so it must not change: refinery
+/// made the first ones, and hashed as Rust's standard library does, which ends a text with 0xff.
+fn checksum(version: i64, name: &str, sql: &str) -> u64 {
+    let mut hasher = SipHasher13::new();
+    hasher.write(name.as_bytes());
+    hasher.write_u8(0xff);
+    hasher.write(&version.to_le_bytes());
+    hasher.write(sql.as_bytes());
+    hasher.write_u8(0xff);
+    hasher.finish()
 }
 
-impl From<Migration> for Pending {
-    fn from(entry: Migration) -> Self {
-        Self { name: entry.to_string(), sql: entry.sql().unwrap_or_default().to_owned(), entry }
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "V{}__{}", self.version, self.name)
     }
 }
-
-impl From<Error> for HistoryError {
-    fn from(error: Error) -> Self {
-        match error.kind() {
-            Kind::DivergentVersion(had, _) => Self::Changed(had.to_string()),
-            // refinery says "missing" of both: a migration in the history that we do not know, and one that we know
-            // but that the history has skipped. Only what comes from the history has a time.
-            Kind::MissingVersion(had) if had.applied_on().is_some() => Self::Newer(had.to_string()),
-            Kind::MissingVersion(skipped) => Self::Gap(skipped.to_string()),
-            Kind::Connection(_, cause) => Self::Db(match cause.downcast_ref::<DbError>() {
-                Some(said) => said.clone(),
-                None => DbError::Engine(cause.to_string()),
-            }),
-            _ => Self::Db(DbError::Engine(error.to_string())),
-        }
-    }
-}
-
-/// A history that was read already, as refinery asks for it.
-struct Had(Vec<Migration>);
-
-impl Transaction for Had {
-    type Error = Infallible;
-
-    /// refinery would make the history here.
-    fn execute<'q, T: Iterator<Item = &'q str>>(&mut self, _: T) -> Result<usize, Infallible> {
-        Ok(0)
-    }
-}
-
-impl Query<Vec<Migration>> for Had {
-    fn query(&mut self, _: &str) -> Result<Vec<Migration>, Infallible> {
-        Ok(self.0.clone())
-    }
-}
-
-impl Migrate for Had {}
 
 #[cfg(test)]
 mod tests {
@@ -237,16 +232,15 @@ mod tests {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         files.sort();
-        assert_eq!(files, FILES.map(|(name, _)| format!("{name}.sql")));
+        assert_eq!(files, FILES.map(|(version, name, _)| format!("V{version}__{name}.sql")));
         for tokens in [sqlite::TOKENS, postgres::TOKENS] {
-            assert!(known(tokens).unwrap().iter().all(|migration| !migration.sql().unwrap().contains("{{")));
+            assert!(known(tokens).iter().all(|migration| !migration.sql.contains("{{")));
         }
     }
 
     #[test]
     fn a_migration_says_which_names_it_takes() {
-        let known = known(sqlite::TOKENS).unwrap();
-        let pending: Vec<Pending> = known.into_iter().map(Pending::from).collect();
+        let pending = known(sqlite::TOKENS);
         assert_eq!(pending[0].makes().collect::<Vec<_>>(), [("table", "students")]);
         assert_eq!(
             pending[2].makes().collect::<Vec<_>>(),

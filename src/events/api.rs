@@ -7,7 +7,6 @@ use axum::extract::OptionalFromRequestParts;
 use axum::http::HeaderValue;
 use axum::http::header::ACCEPT;
 use axum::http::request::Parts;
-use futures_util::StreamExt as _;
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::openapi::RefOr;
@@ -16,7 +15,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Filter, LogEntry, TYPES, store};
+use super::{Filter, LogEntry, store};
 use crate::http::extract::{Parameters, Query, from_text};
 use crate::http::invalid::invalid;
 use crate::http::paging::Here;
@@ -24,7 +23,7 @@ use crate::http::problem::Problem;
 use crate::http::refused::Refused;
 use crate::http::reply::{EventStream, List, ListOrStream};
 use crate::lists::{Cursor, Limit, PLAIN, Page};
-use crate::registrar::{CourseId, MAX_ID, StudentId};
+use crate::registrar::{CourseId, EventKind, MAX_ID, StudentId};
 use crate::state::App;
 
 /// The routes of this room.
@@ -48,7 +47,7 @@ async fn list(
     if let Some(streams) = streams {
         let told = app.feed.listen(filter, streams.after(&wanted)?);
         let told = told.ok_or_else(|| Problem::overloaded("More listen already than the server takes."))?;
-        return Ok(ListOrStream::Stream(EventStream(told.boxed())));
+        return Ok(ListOrStream::Stream(EventStream::new(told)));
     }
     let after = wanted.after.map(|Number(seq)| Cursor {
         order: PLAIN.to_owned(),
@@ -150,13 +149,16 @@ impl FromStr for Number {
 }
 
 #[derive(Debug)]
-struct EventType(&'static str);
+struct EventType(EventKind);
 
 impl ToSchema for EventType {}
 
 impl PartialSchema for EventType {
     fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(TYPES)).into()
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(EventKind::ALL.iter().map(|kind| kind.as_str())))
+            .into()
     }
 }
 
@@ -164,7 +166,9 @@ impl FromStr for EventType {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let known = TYPES.into_iter().find(|kind| *kind == text).map(Self);
-        known.ok_or_else(|| format!("must be one of {}", TYPES.join(", ")))
+        text.parse().map(Self).map_err(|_| {
+            let known: Vec<_> = EventKind::ALL.iter().map(|kind| kind.as_str()).collect();
+            format!("must be one of {}", known.join(", "))
+        })
     }
 }

@@ -9,10 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use futures_util::{Stream, stream};
+use axum::response::sse::Event;
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::{Notify, watch};
-use tokio::time::Instant;
 
 use super::{Filter, LogEntry, store};
 use crate::db::{Db, DbError};
@@ -27,8 +26,8 @@ const CHUNK: usize = 500;
 const OTHERS: Duration = Duration::from_millis(100);
 /// How long after a failure the log is read again.
 const BACK_OFF: Duration = Duration::from_secs(1);
-/// How often a listener to whom nothing happens is told so: whoever stands between may end a silent connection.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How soon a client connects again when it is cut off.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// The log as it grows. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -47,7 +46,7 @@ struct Shared {
 #[derive(Debug)]
 struct Held {
     entry: LogEntry,
-    told: Bytes,
+    event: Event,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,7 +80,7 @@ impl Feed {
 
     /// Is ready once nobody is told any more.
     pub async fn closed(self) {
-        // An error is the end of the feed itself.
+        #[expect(clippy::let_underscore_must_use, reason = "an error is the end of the feed itself")]
         let _ = self.0.head.subscribe().wait_for(|head| head.is_closed).await;
     }
 
@@ -91,27 +90,20 @@ impl Feed {
         &self,
         filter: Filter,
         after: i64,
-    ) -> Option<impl Stream<Item = Result<Bytes, DbError>> + Send + use<>> {
+    ) -> Option<impl Stream<Item = Result<Event, DbError>> + Send + use<>> {
         let others = self.0.listeners.fetch_add(1, Ordering::SeqCst);
-        let listener = Listener {
-            feed: self.clone(),
-            head: self.0.head.subscribe(),
-            filter,
-            after,
-            heartbeat: Instant::now() + HEARTBEAT,
-        };
+        let listener = Listener { feed: self.clone(), head: self.0.head.subscribe(), filter, after };
         if others >= LISTENERS {
             return None;
         }
         self.0.news.notify_one();
-        // The first bytes tell the client that it is heard, and how soon to come again when it is cut off.
-        let opening = stream::iter([Ok(Bytes::from_static(b"retry: 1000\n\n"))]);
-        let told = stream::try_unfold(listener, |mut listener| async {
-            let chunk = listener.next().await?;
-            listener.heartbeat = Instant::now() + HEARTBEAT;
-            Ok(chunk.map(|chunk| (chunk, listener)))
+        // Sent at once, so that the client knows that it is connected.
+        let opening = stream::iter([Ok(Event::default().retry(RETRY))]);
+        let events = stream::try_unfold(listener, |mut listener| async {
+            let events = listener.next().await?;
+            Ok::<_, DbError>(events.map(|events| (stream::iter(events.into_iter().map(Ok)), listener)))
         });
-        Some(futures_util::StreamExt::chain(opening, told))
+        Some(opening.chain(events.try_flatten()))
     }
 
     async fn follow(self) {
@@ -131,6 +123,7 @@ impl Feed {
             if is_resting {
                 shared.news.notified().await;
             } else {
+                #[expect(clippy::let_underscore_must_use, reason = "either is a reason to look")]
                 let _ = tokio::time::timeout(OTHERS, shared.news.notified()).await;
             }
         }
@@ -152,7 +145,7 @@ impl Feed {
             let Some(last) = last else { return Ok(()) };
             {
                 let mut held = self.0.held.write().unwrap_or_else(PoisonError::into_inner);
-                held.extend(entries.into_iter().map(|entry| Held { told: told(&entry), entry }));
+                held.extend(entries.into_iter().map(|entry| Held { event: event(&entry), entry }));
                 let surplus = held.len().saturating_sub(HELD);
                 held.drain(..surplus);
             }
@@ -168,49 +161,46 @@ struct Listener {
     feed: Feed,
     head: watch::Receiver<Head>,
     filter: Filter,
-    /// The last `seq` that was told, or passed over.
+    /// The last `seq` that was sent or skipped.
     after: i64,
-    /// When the listener is told that nothing happens.
-    heartbeat: Instant,
 }
 
 impl Listener {
-    /// What is told next; nothing when the server stops.
-    async fn next(&mut self) -> Result<Option<Bytes>, DbError> {
+    /// The next events; `None` when the server stops.
+    async fn next(&mut self) -> Result<Option<Vec<Event>>, DbError> {
         loop {
             let head = *self.head.borrow_and_update();
             if self.after < head.seq {
-                let told = match self.held() {
-                    Some(told) => told,
+                let events = match self.held() {
+                    Some(events) => events,
                     None => self.read(head).await?,
                 };
-                if !told.is_empty() {
-                    return Ok(Some(told));
+                if !events.is_empty() {
+                    return Ok(Some(events));
                 }
-            } else if head.is_closed {
+            } else if head.is_closed || self.head.changed().await.is_err() {
                 return Ok(None);
-            } else if tokio::time::timeout_at(self.heartbeat, self.head.changed()).await.is_err() {
-                return Ok(Some(Bytes::from_static(b":\n\n")));
             }
         }
     }
 
-    /// What is held after the last that was told; `None` when the listener is behind what is held.
-    fn held(&mut self) -> Option<Bytes> {
+    /// What is held after the last that was sent; `None` when the listener is behind what is held.
+    fn held(&mut self) -> Option<Vec<Event>> {
         let held = self.feed.0.held.read().unwrap_or_else(PoisonError::into_inner);
         let first = held.front()?.entry.seq;
         let behind = usize::try_from(self.after + 1 - first).ok()?;
         let next: Vec<_> = held.range(behind.min(held.len())..).take(CHUNK).collect();
         self.after = next.last().map_or(self.after, |last| last.entry.seq);
-        Some(joined(next.into_iter().filter(|held| self.filter.takes(&held.entry)).map(|held| &held.told)))
+        let passing = next.into_iter().filter(|held| self.filter.takes(&held.entry));
+        Some(passing.map(|held| held.event.clone()).collect())
     }
 
-    async fn read(&mut self, head: Head) -> Result<Bytes, DbError> {
+    async fn read(&mut self, head: Head) -> Result<Vec<Event>, DbError> {
         let entries = store::after(&self.feed.0.db, &self.filter, self.after, CHUNK).await?;
         let last = entries.last().map_or(self.after, |entry| entry.seq);
         // A page that is not full has everything that there was when it was read, and the head is older than that.
         self.after = if entries.len() < CHUNK { last.max(head.seq) } else { last };
-        Ok(joined(entries.iter().map(told).collect::<Vec<_>>().iter()))
+        Ok(entries.iter().map(event).collect())
     }
 }
 
@@ -222,16 +212,7 @@ impl Drop for Listener {
 }
 
 /// An entry as a server-sent event.
-fn told(entry: &LogEntry) -> Bytes {
-    // JSON has no line breaks of its own.
-    let data = serde_json::to_string(entry).unwrap_or_default();
-    Bytes::from(format!("id: {}\ndata: {data}\n\n", entry.seq))
-}
-
-fn joined<'a>(told: impl Iterator<Item = &'a Bytes>) -> Bytes {
-    let mut all = BytesMut::new();
-    for one in told {
-        all.extend_from_slice(one);
-    }
-    all.freeze()
+fn event(entry: &LogEntry) -> Event {
+    #[expect(clippy::expect_used, reason = "an entry is numbers, texts and JSON, which always serialize")]
+    Event::default().id(entry.seq.to_string()).json_data(entry).expect("a log entry is JSON")
 }

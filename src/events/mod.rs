@@ -8,25 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::registrar::{CourseId, EnrollmentId, StudentId};
-
-/// The types of events that there are.
-pub const TYPES: [&str; 14] = [
-    "student.created",
-    "student.updated",
-    "student.deleted",
-    "course.created",
-    "course.updated",
-    "course.deleted",
-    "enrollment.created",
-    "enrollment.dropped",
-    "enrollment.adopted",
-    "seats.set",
-    "seats.removed",
-    "waitlist.joined",
-    "waitlist.left",
-    "waitlist.promoted",
-];
+use crate::registrar::{CourseId, EnrollmentId, EventKind, StudentId};
 
 /// One entry of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -76,7 +58,9 @@ pub struct Happening {
     pub seq: i64,
     /// When, as stored.
     pub at: String,
-    /// What happened.
+    /// What happened; `None` for a kind that only a newer version knows.
+    pub kind: Option<EventKind>,
+    /// The same as stored.
     pub r#type: String,
     /// To which student.
     pub student: Option<StudentId>,
@@ -98,7 +82,7 @@ pub struct Filter {
     /// About this course.
     pub course_id: Option<CourseId>,
     /// Of this type.
-    pub kind: Option<&'static str>,
+    pub kind: Option<EventKind>,
 }
 
 impl Filter {
@@ -107,6 +91,6 @@ impl Filter {
     pub fn takes(&self, entry: &LogEntry) -> bool {
         self.student_id.is_none_or(|id| entry.student_id == Some(id))
             && self.course_id.is_none_or(|id| entry.course_id == Some(id))
-            && self.kind.is_none_or(|kind| entry.r#type == kind)
+            && self.kind.is_none_or(|kind| entry.r#type == kind.as_str())
     }
 }

@@ -1,8 +1,10 @@
 //! What is read of the log.
 
 use super::{About, Filter, Happening, LogEntry};
+use crate::count::to_i64;
 use crate::db::{Arg, Db, DbError, Reach, Row};
 use crate::lists::{Cursor, Listed, Listing, PLAIN};
+use crate::registrar::no_log_head;
 
 /// The entries that match, in order.
 #[must_use]
@@ -35,7 +37,7 @@ pub fn list(wanted: &Filter) -> Listing<LogEntry> {
 pub async fn after(db: &Db, filter: &Filter, after: i64, most: usize) -> Result<Vec<LogEntry>, DbError> {
     let (_, sql) = matching(filter);
     let mut args = args(filter);
-    args.extend([after.into(), i64::try_from(most).unwrap_or(i64::MAX).into()]);
+    args.extend([after.into(), to_i64(most).into()]);
     db.read(reach(filter), sql, args, entry).await
 }
 
@@ -97,14 +99,14 @@ pub async fn beginning(db: &Db, about: About) -> Result<i64, DbError> {
 /// What the engine said.
 pub async fn last_seq(db: &Db) -> Result<i64, DbError> {
     let last = db.query_opt("select last_seq from log_head where id = 1", [], |row| row.int(0)).await?;
-    Ok(last.unwrap_or_default())
+    last.ok_or_else(no_log_head)
 }
 
 fn args(filter: &Filter) -> Vec<Arg> {
     let mut args = Vec::new();
     args.extend(filter.student_id.map(|id| id.0.into()));
     args.extend(filter.course_id.map(|id| id.0.into()));
-    args.extend(filter.kind.map(Arg::from));
+    args.extend(filter.kind.map(|kind| kind.as_str().into()));
     args
 }
 
@@ -196,6 +198,7 @@ fn happening(row: &Row<'_>) -> Result<Happening, DbError> {
     Ok(Happening {
         seq: row.int(0)?,
         at: row.text(1)?,
+        kind: row.text(2)?.parse().ok(),
         r#type: row.text(2)?,
         student: row.opt_int(3)?.map(Into::into),
         student_name: row.opt_text(4)?,

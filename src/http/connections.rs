@@ -169,7 +169,7 @@ impl Connections {
             .iter()
             .filter(|(_, (client, _))| of.is_none_or(|of| of == *client))
             .filter_map(|(number, (client, activity))| {
-                let count = counts.get(&client.network()).copied().unwrap_or_default();
+                let count = counts[&client.network()];
                 idle(activity).map(|since| (std::cmp::Reverse(count), since, *number))
             })
             .collect();

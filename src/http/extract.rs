@@ -216,7 +216,12 @@ impl<T: InPath, S: Send + Sync> FromRequestParts<S> for Named<T> {
                 segments.find(|(known, _)| *known == format!("{{{name}}}")).map(|(_, sent)| sent.to_owned())
             }),
         };
-        Ok(Self(T::read(&|name| given(name).unwrap_or_default())))
+        #[expect(
+            clippy::expect_used,
+            reason = "a handler asks only for what is in the path of its own route"
+        )]
+        let given = |name: &str| given(name).expect("the route has a parameter of this name");
+        Ok(Self(T::read(&given)))
     }
 }
 
@@ -268,7 +273,8 @@ impl<T: Parameters, S: Send + Sync> FromRequestParts<S> for Query<T> {
                 errors.push(json!({"parameter": name, "detail": "is there more than once"}));
             } else if let Err(error) = T::deserialize(json!({ name.as_ref(): given[name.as_ref()] })) {
                 // What is wrong with a long value is told with the beginning of it.
-                let value = given[name.as_ref()].as_str().unwrap_or_default();
+                #[expect(clippy::expect_used, reason = "it was inserted as a string above")]
+                let value = given[name.as_ref()].as_str().expect("a parameter is a string");
                 let detail = error.to_string().replace(value, &excerpt(value));
                 errors.push(json!({"parameter": name, "detail": detail}));
             }

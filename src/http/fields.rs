@@ -49,8 +49,7 @@ pub fn read_many<T: Draft>(body: &[u8], most: usize) -> Result<Vec<T>, Problem> 
             Err((found, count)) => {
                 total += count;
                 errors.extend(found.into_iter().take(TOLD.saturating_sub(errors.len())).map(|mut error| {
-                    error["pointer"] =
-                        format!("/{place}{}", error["pointer"].as_str().unwrap_or_default()).into();
+                    error["pointer"] = format!("/{place}{}", member(&error, "pointer")).into();
                     error
                 }));
             }
@@ -65,12 +64,18 @@ pub fn read_many<T: Draft>(body: &[u8], most: usize) -> Result<Vec<T>, Problem> 
 /// Every field that is wrong, and what is wrong with it.
 pub fn read_members<T: Draft>(members: Vec<(String, Value)>) -> Result<T, Vec<(String, String)>> {
     read_document(Document::Object(members, 0)).map_err(|(errors, _)| {
-        let text = |error: &Value, member| error[member].as_str().unwrap_or_default().to_owned();
         errors
             .iter()
-            .map(|error| (text(error, "pointer").trim_start_matches('/').to_owned(), text(error, "detail")))
+            .map(|error| (member(error, "pointer").trim_start_matches('/'), member(error, "detail")))
+            .map(|(field, detail)| (field.to_owned(), detail.to_owned()))
             .collect()
     })
+}
+
+/// A member of an error that [`read_document`] found.
+#[expect(clippy::expect_used, reason = "it makes every error of these two texts")]
+fn member<'a>(error: &'a Value, name: &str) -> &'a str {
+    error[name].as_str().expect("an error has a pointer and a detail")
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {

@@ -1,6 +1,5 @@
 //! Lists over HTTP: which part a request wants, and where the next page is.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::extract::{FromRef, FromRequestParts};
@@ -63,16 +62,14 @@ impl Here {
             // A client of HTTP/1.0 says no host: from where it is, the path is enough.
             None => self.authority().map_or_else(String::new, |authority| format!("http://{authority}")),
         };
-        let mut url = format!("{base}{}?", self.asked.path());
         let query = form_urlencoded::parse(self.asked.query().unwrap_or_default().as_bytes());
-        for (name, value) in query.filter(|(name, _)| name != "after" && name != "total") {
-            let _ = write!(url, "{}={}&", encoded(&name), encoded(&value));
-        }
-        if let Some(total) = cursor.total.filter(|_| cursor.order == PLAIN) {
-            let _ = write!(url, "total={total}&");
-        }
-        let _ = write!(url, "after={}", encoded(&cursor.encode()));
-        url
+        let mut pairs: Vec<_> = query
+            .filter(|(name, _)| name != "after" && name != "total")
+            .map(|(name, value)| format!("{}={}", encoded(&name), encoded(&value)))
+            .collect();
+        pairs.extend(cursor.total.filter(|_| cursor.order == PLAIN).map(|total| format!("total={total}")));
+        pairs.push(format!("after={}", encoded(&cursor.encode())));
+        format!("{base}{}?{}", self.asked.path(), pairs.join("&"))
     }
 
     fn authority(&self) -> Option<&str> {

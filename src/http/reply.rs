@@ -3,10 +3,11 @@
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, LINK, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
+use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 use serde::Serialize;
 
 use super::conditional::{IfNoneMatch, etag};
@@ -124,9 +125,7 @@ impl<T: Resource> IntoResponse for Current<T> {
 impl<T: Located> IntoResponse for Created<T> {
     fn into_response(self) -> Response {
         let mut response = resource(StatusCode::CREATED, &self.0);
-        if let Ok(location) = HeaderValue::from_str(&self.0.location()) {
-            response.headers_mut().insert(LOCATION, location);
-        }
+        response.headers_mut().insert(LOCATION, ascii(&self.0.location()));
         response
     }
 }
@@ -189,8 +188,16 @@ impl<T: Serialize + Send + 'static> IntoResponse for Parts<T> {
     }
 }
 
-/// 200 and what happens, as it happens: server-sent events (HTML Living Standard, 9.2). Never compressed nor kept.
-pub struct EventStream(pub BoxStream<'static, Result<Bytes, DbError>>);
+/// 200 and server-sent events (HTML Living Standard, 9.2), with a comment whenever none came for 15 seconds, because a proxy
+/// may end a silent connection. Never compressed, cached or buffered.
+pub struct EventStream(BoxStream<'static, Result<Event, DbError>>);
+
+impl EventStream {
+    /// The response that sends these events; an error ends the connection.
+    pub fn new(events: impl Stream<Item = Result<Event, DbError>> + Send + 'static) -> Self {
+        Self(events.boxed())
+    }
+}
 
 /// A list, or what comes to it.
 pub enum ListOrStream<T> {
@@ -203,12 +210,11 @@ pub enum ListOrStream<T> {
 impl IntoResponse for EventStream {
     fn into_response(self) -> Response {
         let headers = [
-            (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
             (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-            // nginx holds answers back otherwise.
+            // nginx buffers answers otherwise.
             (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
         ];
-        (StatusCode::OK, headers, Body::from_stream(self.0)).into_response()
+        (headers, Sse::new(self.0).keep_alive(KeepAlive::new())).into_response()
     }
 }
 
@@ -225,16 +231,29 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 fn resource(status: StatusCode, body: &impl Resource) -> Response {
     let mut response = json(status, body);
-    if let Some(version) = body.version()
-        && let Ok(tag) = HeaderValue::from_str(&etag(version, body.beside()))
-    {
-        response.headers_mut().insert(ETAG, tag);
+    if let Some(version) = body.version() {
+        response.headers_mut().insert(ETAG, ascii(&etag(version, body.beside())));
     }
     response
 }
 
 fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    (status, [(CONTENT_TYPE, JSON)], serde_json::to_vec(body).unwrap_or_default()).into_response()
+    (status, [(CONTENT_TYPE, JSON)], to_json(body)).into_response()
+}
+
+/// A record, a result or a problem of ours as JSON.
+#[expect(clippy::expect_used, reason = "writing to memory cannot fail, and their maps have texts as keys")]
+pub(super) fn to_json(body: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(body).expect("what is answered is JSON")
+}
+
+/// An address, a tag or an id of ours as the value of a header.
+#[expect(
+    clippy::expect_used,
+    reason = "they are made of ids, fingerprints, and URLs that were parsed or encoded"
+)]
+pub(super) fn ascii(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("what is put into a header is visible ASCII")
 }
 
 fn array<T: Serialize>(rows: &[T]) -> Vec<u8> {
@@ -275,7 +294,7 @@ fn push_items<T: Serialize>(body: &mut Vec<u8>, rows: &[T]) {
         if index > 0 {
             body.push(b',');
         }
-        // Writing to memory cannot fail, and our records serialize.
-        let _ = serde_json::to_writer(&mut *body, row);
+        #[expect(clippy::expect_used, reason = "as in `to_json`")]
+        serde_json::to_writer(&mut *body, row).expect("what is answered is JSON");
     }
 }

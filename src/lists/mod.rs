@@ -10,6 +10,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 pub use self::cursor::{Cursor, PLAIN};
+use crate::count::to_i64;
 use crate::db::{Arg, Db, DbError, Map, Reach, Total};
 
 /// Rows of a complete list that are read before the rest is streamed.
@@ -156,7 +157,7 @@ impl<T: Send + 'static> Listing<T> {
         } else {
             (db.read(self.reach_for(wanted), self.rows, args, self.map).await?, counted_before)
         };
-        let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) > wanted;
+        let more = to_i64(rows.len()) > wanted;
         if more {
             rows.pop();
         }
@@ -213,7 +214,7 @@ impl<T: Send + 'static> ShortListing<T> {
     /// What the engine said.
     pub async fn read(self, db: &Db, page: &Page) -> Result<ListPart<T>, DbError> {
         let mut rows = db.query(self.rows, self.args, self.map).await?;
-        let total = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        let total = to_i64(rows.len());
         rows.sort_unstable_by_key(|row| row.id);
         if let Some(after) = &page.after {
             rows.retain(|row| row.id > after.id);

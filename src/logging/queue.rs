@@ -135,7 +135,7 @@ impl Log {
         _ = queue.write_all(&gathered.text);
         let lines = std::mem::take(&mut gathered.lines);
         if refused.dropped_lines() == before {
-            gathered.queued += u64::try_from(gathered.text.len()).unwrap_or(u64::MAX);
+            gathered.queued += gathered.text.len() as u64;
         } else {
             gathered.missing += lines;
             self.0.dropped.inc_by(lines);
@@ -168,7 +168,7 @@ impl<W: Write> Write for Counted<W> {
             // There is nowhere left to report a log that cannot be written.
             taken => taken.unwrap_or(text.len()),
         };
-        self.written.fetch_add(u64::try_from(taken).unwrap_or(0), Ordering::Release);
+        self.written.fetch_add(taken as u64, Ordering::Release);
         Ok(taken)
     }
 

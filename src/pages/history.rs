@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 use super::seats_form::told;
+use crate::count::to_i64;
 use crate::db::{Db, DbError};
 use crate::events::{About, Happening, store};
-
-use crate::registrar::MAX_ID;
+use crate::registrar::{EventKind, MAX_ID};
 
 /// Entries that are shown at a time.
-const SHOWN: i64 = 20;
+const SHOWN: usize = 20;
 
 /// What happened to a student or a course, the last first.
 #[derive(Debug)]
@@ -28,10 +28,9 @@ impl History {
     /// # Errors
     /// What the engine said.
     pub(super) async fn of(db: &Db, about: About, before: Option<i64>) -> Result<Self, DbError> {
-        let mut entries = store::latest(db, about, before.unwrap_or(MAX_ID), SHOWN + 1).await?;
-        let shown = usize::try_from(SHOWN).unwrap_or(usize::MAX);
-        let has_more = entries.len() > shown;
-        entries.truncate(shown);
+        let mut entries = store::latest(db, about, before.unwrap_or(MAX_ID), to_i64(SHOWN + 1)).await?;
+        let has_more = entries.len() > SHOWN;
+        entries.truncate(SHOWN);
         let earlier = entries.last().filter(|_| has_more).map(|last| last.seq);
         Ok(Self { entries, earlier, is_past: before.is_some() })
     }
@@ -40,63 +39,76 @@ impl History {
 impl Happening {
     /// What happened, after the name of the student.
     #[must_use]
-    pub(super) fn of_student(&self) -> String {
-        match self.r#type.as_str() {
-            "student.created" => "was added".to_owned(),
-            "student.updated" => format!("was changed: {}", self.changed()),
-            "student.deleted" => "was deleted".to_owned(),
-            "enrollment.created" => "enrolled in".to_owned(),
-            "enrollment.adopted" => "was enrolled already in".to_owned(),
-            "enrollment.dropped" => "dropped".to_owned(),
-            "waitlist.joined" => "joined the waitlist of".to_owned(),
-            "waitlist.left" => "left the waitlist of".to_owned(),
-            "waitlist.promoted" => "got a seat from the waitlist of".to_owned(),
-            other => other.to_owned(),
+    pub fn of_student(&self) -> String {
+        let Some(kind) = self.kind else { return self.r#type.clone() };
+        match kind {
+            EventKind::StudentCreated => "was added".to_owned(),
+            EventKind::StudentUpdated => format!("was changed: {}", self.changed()),
+            EventKind::StudentDeleted => "was deleted".to_owned(),
+            EventKind::EnrollmentCreated => "enrolled in".to_owned(),
+            EventKind::EnrollmentAdopted => "was enrolled already in".to_owned(),
+            EventKind::EnrollmentDropped => "dropped".to_owned(),
+            EventKind::WaitlistJoined => "joined the waitlist of".to_owned(),
+            EventKind::WaitlistLeft => "left the waitlist of".to_owned(),
+            EventKind::WaitlistPromoted => "got a seat from the waitlist of".to_owned(),
+            EventKind::CourseCreated
+            | EventKind::CourseUpdated
+            | EventKind::CourseDeleted
+            | EventKind::SeatsSet
+            | EventKind::SeatsRemoved => kind.to_string(),
         }
     }
 
     /// What happened, after the name of the student or, where it is about none, of the course.
     #[must_use]
-    pub(super) fn of_course(&self) -> String {
-        match self.r#type.as_str() {
-            "course.created" => "The course was added".to_owned(),
-            "course.updated" => format!("The course was changed: {}", self.changed()),
-            "course.deleted" => "The course was deleted".to_owned(),
-            "seats.set" => format!("Seats were set: {}", self.limits()),
-            "seats.removed" => "Seats were limited no longer".to_owned(),
-            "enrollment.created" => "enrolled".to_owned(),
-            "enrollment.adopted" => "was enrolled already".to_owned(),
-            "enrollment.dropped" => "dropped the course".to_owned(),
-            "waitlist.joined" => "joined the waitlist".to_owned(),
-            "waitlist.left" => "left the waitlist".to_owned(),
-            "waitlist.promoted" => "got a seat from the waitlist".to_owned(),
-            other => other.to_owned(),
+    pub fn of_course(&self) -> String {
+        let Some(kind) = self.kind else { return self.r#type.clone() };
+        match kind {
+            EventKind::CourseCreated => "The course was added".to_owned(),
+            EventKind::CourseUpdated => format!("The course was changed: {}", self.changed()),
+            EventKind::CourseDeleted => "The course was deleted".to_owned(),
+            EventKind::SeatsSet => format!("Seats were set: {}", self.limits()),
+            EventKind::SeatsRemoved => "The seat limit was removed".to_owned(),
+            EventKind::EnrollmentCreated => "enrolled".to_owned(),
+            EventKind::EnrollmentAdopted => "was enrolled already".to_owned(),
+            EventKind::EnrollmentDropped => "dropped the course".to_owned(),
+            EventKind::WaitlistJoined => "joined the waitlist".to_owned(),
+            EventKind::WaitlistLeft => "left the waitlist".to_owned(),
+            EventKind::WaitlistPromoted => "got a seat from the waitlist".to_owned(),
+            EventKind::StudentCreated | EventKind::StudentUpdated | EventKind::StudentDeleted => {
+                kind.to_string()
+            }
         }
     }
 
-    /// What the student is called, also one who is deleted.
+    /// The name of the student, also of one who is deleted.
     #[must_use]
-    pub(super) fn student_called(&self) -> String {
+    pub fn student_called(&self) -> String {
         called("student", self.student.map(i64::from), self.student_name.as_deref())
     }
 
-    /// What the course is called, also one that is deleted.
+    /// The name of the course, also of one that is deleted.
     #[must_use]
-    pub(super) fn course_called(&self) -> String {
+    pub fn course_called(&self) -> String {
         called("course", self.course.map(i64::from), self.course_name.as_deref())
     }
 
     fn limits(&self) -> String {
-        // What was told of limits is what they are written as.
-        serde_json::from_value(self.data.clone()).map(|limits| told(&limits)).unwrap_or_default()
+        // Another version may have written more of it.
+        serde_json::from_value(self.data.clone())
+            .map_or_else(|_| self.data.to_string(), |limits| told(&limits))
     }
 
     fn changed(&self) -> String {
-        let fields = self.data["changed"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let fields = self.data["changed"].as_array().map_or(&[][..], Vec::as_slice);
         fields.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
     }
 }
 
 fn called(kind: &str, id: Option<i64>, name: Option<&str>) -> String {
-    name.map_or_else(|| format!("{kind} {}", id.unwrap_or_default()), str::to_owned)
+    match (name, id) {
+        (Some(name), _) => name.to_owned(),
+        (None, Some(id)) => format!("{kind} {id}"),
+        (None, None) => kind.to_owned(),
+    }
 }

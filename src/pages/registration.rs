@@ -5,12 +5,13 @@ use std::time::Duration;
 use askama::Template;
 use axum::Router;
 use axum::response::IntoResponse;
+use axum::response::sse::Event;
 use axum::routing::get;
-use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
 
 use super::kit::{Shown, filters};
+use crate::count::to_i64;
 use crate::db::DbError;
 use crate::http::extract::{Parameters, Query, from_text};
 use crate::http::problem::{Kind, Problem};
@@ -25,8 +26,6 @@ use crate::state::App;
 const SHOWN: usize = 100;
 /// How often those who look on are told what has changed.
 const TICK: Duration = Duration::from_secs(1);
-/// Ticks after which those to whom nothing happens are told so: whoever stands between may end a silent connection.
-const SILENT: u32 = 15;
 
 /// The routes of these pages.
 pub(super) fn routes() -> Router<App> {
@@ -92,7 +91,7 @@ fn explained((reason, count): (&'static str, i64)) -> (Option<&'static Kind>, &'
 }
 
 fn whole(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
+    to_i64(count)
 }
 
 async fn board(app: App, Query(part): Query<BoardPart>) -> Result<impl IntoResponse, Problem> {
@@ -106,12 +105,12 @@ async fn feed(app: App, Query(part): Query<BoardPart>) -> Result<EventStream, Pr
         Full::Share => Problem::rate_limited("You look at the board already as often as one client may."),
     })?;
     let closed = app.feed.clone().closed();
-    let onlooker = Onlooker { app, part, _place: place, has_begun: false, last: String::new(), silent: 0 };
+    let onlooker = Onlooker { app, part, _place: place, has_begun: false, last: String::new() };
     let told = stream::unfold(onlooker, async |mut onlooker| {
         let told = onlooker.next().await;
         Some((Ok(told), onlooker))
     });
-    Ok(EventStream(told.take_until(closed).boxed()))
+    Ok(EventStream::new(told.take_until(closed)))
 }
 
 /// Someone who looks at a part of the board.
@@ -122,37 +121,27 @@ struct Onlooker {
     has_begun: bool,
     /// What was told last.
     last: String,
-    /// Ticks since then.
-    silent: u32,
 }
 
 impl Onlooker {
-    async fn next(&mut self) -> Bytes {
+    async fn next(&mut self) -> Event {
         loop {
             if std::mem::replace(&mut self.has_begun, true) {
                 tokio::time::sleep(TICK).await;
             }
-            self.silent += 1;
             // Where the database does not answer, what is shown stays, and the next tick tries again.
-            let board = BoardPage::read(&self.app, self.part, TICK).await.ok();
-            let told =
-                board.and_then(|board| board.as_live().render().ok()).filter(|told| *told != self.last);
-            if let Some(told) = told {
-                self.silent = 0;
-                self.last.clone_from(&told);
-                return as_message(&told);
-            }
-            if self.silent >= SILENT {
-                self.silent = 0;
-                return Bytes::from_static(b":\n\n");
+            let Ok(board) = BoardPage::read(&self.app, self.part, TICK).await else { continue };
+            let shown = match board.as_live().render() {
+                Ok(shown) => shown,
+                Err(error) => {
+                    tracing::error!(%error, "the board cannot be written");
+                    continue;
+                }
+            };
+            if shown != self.last {
+                self.last.clone_from(&shown);
+                return Event::default().data(shown);
             }
         }
     }
-}
-
-/// HTML as a message of server-sent events.
-fn as_message(html: &str) -> Bytes {
-    // A lone carriage return ends a line too.
-    let lines = html.split(['\n', '\r']).flat_map(|line| ["data: ", line, "\n"]);
-    Bytes::from(lines.chain(["\n"]).collect::<String>())
 }

@@ -13,6 +13,7 @@ use super::kit::form::{Deletion, new_key};
 use super::kit::{
     DeletePage, EditPage, Field, Filled, Form, ListQuery, Part, Shown, Typed, filters, searched, submit,
 };
+use crate::count::to_i64;
 use crate::courses::store as courses;
 use crate::enrollments::store as enrollments;
 use crate::events::About;
@@ -176,7 +177,7 @@ async fn delete_page(app: &App, id: StudentId) -> Result<DeletePage, Problem> {
         name: name_of(&student.name),
         back: path(id),
         enrolled: taken.total,
-        waitlisted: i64::try_from(waits.len()).unwrap_or(i64::MAX),
+        waitlisted: to_i64(waits.len()),
         version: Version::of(&student),
         refusal: None,
         key: new_key(),

@@ -8,6 +8,7 @@ use super::record::{
 };
 use super::refusal::Refusal;
 use super::waitlist::Waitlist;
+use crate::count::to_i64;
 
 /// Columns of found tables that cannot be written because the table computes them; in lower case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -122,7 +123,7 @@ impl Facts {
     /// Students who wait for the course.
     #[must_use]
     pub fn waitlisted_in(&self, id: CourseId) -> i64 {
-        number(self.waitlists.get(&id).map_or(0, Waitlist::len))
+        to_i64(self.waitlists.get(&id).map_or(0, Waitlist::len))
     }
 
     /// Where the student stands on the course's waitlist.
@@ -132,7 +133,7 @@ impl Facts {
         Some(Place {
             student_id,
             course_id,
-            position: number(position),
+            position: to_i64(position),
             joined_at: waiting.joined_at.clone(),
         })
     }
@@ -242,8 +243,4 @@ impl Facts {
             waitlist.remove(waiting.student_id);
         }
     }
-}
-
-fn number(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -40,7 +40,7 @@ pub use self::answer::{Admission, Answer, Done};
 pub use self::batch::{Batch, Operation};
 pub use self::caller::{Caller, Outcome, Role};
 pub use self::command::Command;
-pub use self::commit::{enrollment, limits};
+pub use self::commit::{enrollment, limits, no_log_head};
 pub use self::course::{CreateCourse, DeleteCourse, SeenCourse, UpdateCourse};
 pub use self::enrollment::{DropCourse, Enroll};
 pub use self::event::{Change, Event};

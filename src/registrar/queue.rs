@@ -19,6 +19,7 @@ use super::lead::Lead;
 use super::readiness::{Questions, Readiness, Unready};
 use super::refusal::Refusal;
 use crate::clock::Clock;
+use crate::count::to_i64;
 use crate::db::{DbError, Patience, Writer};
 use crate::metrics::Metrics;
 
@@ -78,7 +79,7 @@ impl Registrar {
             let mut books = Books::new(writer, clock.clone(), lead);
             let can_write = books.open().await;
             let goes_on = can_write.is_ok();
-            // The caller of `start` waits for this.
+            #[expect(clippy::let_underscore_must_use, reason = "the caller of `start` may have given up")]
             let _ = opened.send(can_write);
             if goes_on {
                 let housekeeping = Housekeeping::new(clock, others_wrote);
@@ -205,7 +206,7 @@ async fn serve(
         }
         let taken = sharing(waiting.iter().map(|queued| queued.command.weight()));
         let batch: Vec<_> = waiting.drain(..taken).collect();
-        metrics.queue_depth.dec_by(i64::try_from(taken).unwrap_or(i64::MAX));
+        metrics.queue_depth.dec_by(to_i64(taken));
         metrics.batch_size.observe(f64::from(u32::try_from(taken).unwrap_or(u32::MAX)));
         let began = Instant::now();
         let asked: Vec<Asked<'_>> = batch.iter().map(|queued| (&*queued.command, &queued.caller)).collect();
@@ -219,7 +220,10 @@ async fn serve(
         callers.spawn(async move {
             for (queued, answer) in batch.into_iter().zip(answers) {
                 drop(queued.in_use);
-                // A caller that went away no longer wants its answer.
+                #[expect(
+                    clippy::let_underscore_must_use,
+                    reason = "a caller that went away no longer wants its answer"
+                )]
                 let _ = queued.answer.send(answer);
             }
         });
@@ -231,6 +235,10 @@ async fn serve(
                 metrics.queue_depth.dec();
                 let refusal = Refusal::Engine(error.clone());
                 metrics.refused([refusal.reason()].into_iter());
+                #[expect(
+                    clippy::let_underscore_must_use,
+                    reason = "a caller that went away no longer wants its answer"
+                )]
                 let _ = queued.answer.send(Outcome { answer: Err(refusal), replayed: false });
             }
         }

@@ -50,7 +50,7 @@ pub enum Refusal {
         waitlist_capacity: i64,
     },
     /// The window has not begun.
-    #[error("Registration for course {course_id} opens at {}.", .limits.opens_at.as_deref().unwrap_or_default())]
+    #[error("Registration for course {course_id} opens at {}.", bound(.limits.opens_at.as_ref()))]
     RegistrationNotOpen {
         /// The course.
         course_id: CourseId,
@@ -58,7 +58,7 @@ pub enum Refusal {
         limits: Limits,
     },
     /// The window has ended.
-    #[error("Registration for course {course_id} closed at {}.", .limits.closes_at.as_deref().unwrap_or_default())]
+    #[error("Registration for course {course_id} closed at {}.", bound(.limits.closes_at.as_ref()))]
     RegistrationClosed {
         /// The course.
         course_id: CourseId,
@@ -135,6 +135,12 @@ impl Refusal {
             Self::Engine(_) => "database",
         }
     }
+}
+
+/// The end of a registration window that a refusal is about.
+#[expect(clippy::expect_used, reason = "without a bound there is nothing to be too early or too late for")]
+fn bound(time: Option<&String>) -> &str {
+    time.expect("a window that refuses has this end")
 }
 
 fn and_waiting(waitlisted: usize) -> String {

@@ -12,6 +12,7 @@ use super::kinds::EventKind;
 use super::needs::Needs;
 use super::record::{CourseId, Limits, Seats, Version};
 use super::refusal::Refusal;
+use crate::count::to_i64;
 
 /// Limit the enrollment in a course. Nobody is dropped by it, however few seats there are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +42,7 @@ impl Command for SetSeats {
             return Ok((Vec::new(), seats));
         }
         let promoted = promotions(*course_id, limits, 0, facts.last_enrollment_id, facts);
-        let moved = i64::try_from(promoted.len()).unwrap_or(i64::MAX);
+        let moved = to_i64(promoted.len());
         let answer = Seats::of(limits.clone(), seats.enrolled + moved, seats.waitlisted - moved);
         Ok(([vec![set(*course_id, limits.clone(), before.is_none())], promoted].concat(), answer))
     }

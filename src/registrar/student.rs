@@ -12,6 +12,7 @@ use super::kinds::EventKind;
 use super::needs::Needs;
 use super::record::{Student, StudentId, Version};
 use super::refusal::Refusal;
+use crate::count::to_i64;
 
 /// Add a student.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,7 +101,7 @@ impl Command for DeleteStudent {
         for enrollment in enrollments {
             let course_id = enrollment.course_id;
             let promoted = promotions(course_id, &facts.limits_of(course_id), 1, last_id, facts);
-            last_id += i64::try_from(promoted.len()).unwrap_or(i64::MAX);
+            last_id += to_i64(promoted.len());
             events.push(dropped(enrollment));
             events.extend(promoted);
         }

@@ -31,7 +31,10 @@ pub(crate) fn start(db: Db, registrar: Registrar, others_wrote: Arc<Notify>) -> 
                 tracing::warn!(%error, "cannot look for rows that other programs left behind");
             }
             tokio::time::sleep((began.elapsed() * PAUSE_FACTOR).max(MIN_PAUSE)).await;
-            // When the hour is over, it looks all the same.
+            #[expect(
+                clippy::let_underscore_must_use,
+                reason = "when the hour is over, it looks all the same"
+            )]
             let _ = tokio::time::timeout(INTERVAL, others_wrote.notified()).await;
         }
     })

@@ -131,7 +131,7 @@ impl Waitlist {
         let mut counts: Vec<_> = self.slots.iter().map(|slot| usize::from(slot.is_taken)).collect();
         for at in 0..counts.len() {
             step();
-            let (of_range, parent) = (counts.get(at).copied().unwrap_or_default(), parent(at));
+            let (of_range, parent) = (counts[at], parent(at));
             if let Some(count) = counts.get_mut(parent) {
                 *count += of_range;
             }
@@ -146,7 +146,7 @@ impl Waitlist {
         let mut part = end - 1;
         while part > first {
             step();
-            count += self.counts.get(part - 1).copied().unwrap_or_default();
+            count += self.counts[part - 1];
             part -= lowest_bit(part);
         }
         self.counts.push(count);
@@ -166,7 +166,7 @@ impl Waitlist {
         let (mut end, mut taken) = (at + 1, 0);
         while end > 0 {
             step();
-            taken += self.counts.get(end - 1).copied().unwrap_or_default();
+            taken += self.counts[end - 1];
             end -= lowest_bit(end);
         }
         taken

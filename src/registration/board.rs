@@ -12,7 +12,7 @@ use super::store::{self, Tally};
 use crate::clock::{Clock, stamp};
 use crate::db::{Db, DbError};
 use crate::events::store::last_seq;
-use crate::registrar::{Course, CourseId};
+use crate::registrar::{Course, CourseId, EventKind};
 use crate::shares::{Client, Full, Place, Places};
 
 /// How long what was counted is followed: another program may have written to the tables, of which the log knows nothing.
@@ -113,14 +113,14 @@ impl Board {
         // As many as are looked at came in less than a minute: as they came, so a minute would have them.
         let span =
             first.filter(|_| all >= RECENT).map_or(60.0, |first| now.duration_since(first).as_secs_f64());
-        let of = |kinds: &[&str]| {
-            let counts = lately.iter().filter(|(kind, _, _)| kinds.contains(&kind.as_str()));
+        let of = |kinds: &[EventKind]| {
+            let counts = lately.iter().filter(|(kind, _, _)| kind.is_some_and(|kind| kinds.contains(&kind)));
             a_minute(counts.map(|(_, count, _)| count).sum(), span)
         };
         Ok(Pulse {
-            adds: of(&["enrollment.created", "waitlist.promoted"]),
-            drops: of(&["enrollment.dropped"]),
-            waits: of(&["waitlist.joined"]),
+            adds: of(&[EventKind::EnrollmentCreated, EventKind::WaitlistPromoted]),
+            drops: of(&[EventKind::EnrollmentDropped]),
+            waits: of(&[EventKind::WaitlistJoined]),
         })
     }
 }
@@ -154,17 +154,24 @@ fn in_order(courses: &BTreeMap<CourseId, Course>) -> Arc<[Course]> {
     courses.into()
 }
 
-/// By how much events of this type change how many take the course and how many wait; nothing where they change the course
-/// itself.
+/// By how much events of this kind change how many students take the course and how many wait; `None` where they change the
+/// course itself, or the kind is unknown.
 fn moved(tally: &Tally) -> Option<(i64, i64)> {
     let count = tally.count;
-    match tally.kind.as_str() {
-        "enrollment.created" | "enrollment.adopted" => Some((count, 0)),
-        "enrollment.dropped" => Some((-count, 0)),
-        "waitlist.joined" => Some((0, count)),
-        "waitlist.left" => Some((0, -count)),
-        "waitlist.promoted" => Some((count, -count)),
-        _ => None,
+    match tally.kind? {
+        EventKind::EnrollmentCreated | EventKind::EnrollmentAdopted => Some((count, 0)),
+        EventKind::EnrollmentDropped => Some((-count, 0)),
+        EventKind::WaitlistJoined => Some((0, count)),
+        EventKind::WaitlistLeft => Some((0, -count)),
+        EventKind::WaitlistPromoted => Some((count, -count)),
+        EventKind::StudentCreated
+        | EventKind::StudentUpdated
+        | EventKind::StudentDeleted
+        | EventKind::CourseCreated
+        | EventKind::CourseUpdated
+        | EventKind::CourseDeleted
+        | EventKind::SeatsSet
+        | EventKind::SeatsRemoved => None,
     }
 }
 
@@ -204,8 +211,8 @@ mod tests {
         counted.in_order.iter().map(|course| course.id.0).collect()
     }
 
-    fn tally(course: i64, kind: &str, count: i64) -> Tally {
-        Tally { course_id: CourseId(course), kind: kind.to_owned(), count }
+    fn tally(course: i64, kind: EventKind, count: i64) -> Tally {
+        Tally { course_id: CourseId(course), kind: Some(kind), count }
     }
 
     #[test]
@@ -217,15 +224,21 @@ mod tests {
     #[test]
     fn what_happened_is_followed_as_far_as_it_moves_students_only() {
         let mut counted = counted(&[(1, Some(2), 0), (2, Some(3), 0)]);
-        let moves =
-            [tally(2, "enrollment.created", 3), tally(2, "waitlist.joined", 2), tally(2, "waitlist.left", 1)];
+        let moves = [
+            tally(2, EventKind::EnrollmentCreated, 3),
+            tally(2, EventKind::WaitlistJoined, 2),
+            tally(2, EventKind::WaitlistLeft, 1),
+        ];
         assert!(counted.follow(&moves, 16));
         assert_eq!(ids(&counted), [2, 1]);
-        assert!(counted.follow(&[tally(2, "waitlist.promoted", 1), tally(2, "enrollment.dropped", 2)], 19));
+        assert!(counted.follow(
+            &[tally(2, EventKind::WaitlistPromoted, 1), tally(2, EventKind::EnrollmentDropped, 2)],
+            19
+        ));
         let seats = counted.courses[&CourseId(2)].seats.clone().unwrap();
         assert_eq!((seats.enrolled, seats.waitlisted, counted.seq), (2, 0, 19));
-        for unknown in [tally(2, "seats.set", 1), tally(3, "enrollment.created", 1)] {
-            assert!(!counted.follow(&[tally(1, "enrollment.created", 1), unknown], 21));
+        for unknown in [tally(2, EventKind::SeatsSet, 1), tally(3, EventKind::EnrollmentCreated, 1)] {
+            assert!(!counted.follow(&[tally(1, EventKind::EnrollmentCreated, 1), unknown], 21));
         }
         assert_eq!(counted.seq, 19);
     }

@@ -1,7 +1,7 @@
 //! What is read for the board.
 
 use crate::db::{Db, DbError, Reach, Row};
-use crate::registrar::{Course, CourseId, SeatCount};
+use crate::registrar::{Course, CourseId, EventKind, SeatCount, no_log_head};
 
 /// All courses, with how full each is, and the `seq` up to which that is so: one statement sees one state.
 ///
@@ -18,7 +18,7 @@ pub async fn courses(db: &Db) -> Result<(i64, Vec<Course>), DbError> {
                join students s on s.id = wl.student_id group by wl.course_id) w on w.course_id = c.id \
                where h.id = 1";
     let rows = db.read(Reach::Scan, sql, Vec::new(), |row| Ok((row.int(6)?, course(row)?))).await?;
-    let seq = rows.first().map_or(0, |(seq, _)| *seq);
+    let seq = rows.first().map(|(seq, _)| *seq).ok_or_else(no_log_head)?;
     Ok((seq, rows.into_iter().filter_map(|(_, course)| course).collect()))
 }
 
@@ -27,8 +27,8 @@ pub async fn courses(db: &Db) -> Result<(i64, Vec<Course>), DbError> {
 pub struct Tally {
     /// The course.
     pub course_id: CourseId,
-    /// The type.
-    pub kind: String,
+    /// The kind; `None` for one that only a newer version knows.
+    pub kind: Option<EventKind>,
     /// How many.
     pub count: i64,
 }
@@ -42,7 +42,7 @@ pub async fn tallies(db: &Db, after: i64, until: i64) -> Result<Vec<Tally>, DbEr
     let sql = "select course_id, type, count(*) from (select seq, course_id, type from events where seq > $1 \
                order by seq limit $2) e where course_id is not null group by course_id, type";
     db.read(Reach::Range, sql, [after.into(), (until - after).into()], |row| {
-        Ok(Tally { course_id: row.int(0)?.into(), kind: row.text(1)?, count: row.int(2)? })
+        Ok(Tally { course_id: row.int(0)?.into(), kind: row.text(1)?.parse().ok(), count: row.int(2)? })
     })
     .await
 }
@@ -57,11 +57,11 @@ pub async fn lately(
     after: i64,
     most: i64,
     since: &str,
-) -> Result<Vec<(String, i64, String)>, DbError> {
+) -> Result<Vec<(Option<EventKind>, i64, String)>, DbError> {
     let sql = "select type, count(*), min(at) from (select type, at from events where seq > $1 order by seq limit $2) e \
                where at > $3 group by type";
     db.read(Reach::Range, sql, [after.into(), most.into(), since.into()], |row| {
-        Ok((row.text(0)?, row.int(1)?, row.text(2)?))
+        Ok((row.text(0)?.parse().ok(), row.int(1)?, row.text(2)?))
     })
     .await
 }

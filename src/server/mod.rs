@@ -89,7 +89,10 @@ impl School {
         self.sweeping.abort();
         self.app.registrar.stop();
         let writing = self.writing;
-        // The thread ends by itself, and a panic in it has been answered already.
+        #[expect(
+            clippy::let_underscore_must_use,
+            reason = "a panic in it has been answered and reported already"
+        )]
         let _ = tokio::task::spawn_blocking(move || writing.join()).await;
     }
 }

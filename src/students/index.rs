@@ -3,6 +3,7 @@
 use memchr::memmem;
 
 use super::store::{self, Sort};
+use crate::count::to_i64;
 use crate::db::DbError;
 use crate::lists::{Cursor, Direction};
 use crate::registrar::{Student, StudentId};
@@ -171,7 +172,7 @@ impl Index {
             Cursor { order: store::order(sort, direction), text, id: id.0, total: None }
         });
         Found {
-            total: i64::try_from(total).unwrap_or(i64::MAX),
+            total: to_i64(total),
             ids: found.into_iter().map(|number| self.ids[number as usize]).collect(),
             next,
         }

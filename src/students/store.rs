@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use crate::db::{Arg, Db, DbError, Reach, Row, folded};
 use crate::lists::{Direction, Listed, Listing, Search, Sorted};
-use crate::registrar::{Student, StudentId};
+use crate::registrar::{Student, StudentId, no_log_head};
 
 /// What the list can be sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, utoipa::ToSchema)]
@@ -37,7 +37,7 @@ pub async fn all(db: &Db) -> Result<(i64, Vec<Student>), DbError> {
                from log_head h left join students s on 1 = 1 where h.id = 1";
     let map = |row: &Row<'_>| Ok((row.int(3)?, row.opt_int(0)?.map(|_| student(row)).transpose()?));
     let rows = db.read(Reach::Scan, sql, Vec::new(), map).await?;
-    let seq = rows.first().map_or(0, |(seq, _)| *seq);
+    let seq = rows.first().map(|(seq, _)| *seq).ok_or_else(no_log_head)?;
     Ok((seq, rows.into_iter().filter_map(|(_, student)| student).collect()))
 }
 
@@ -56,7 +56,7 @@ pub async fn last_change(db: &Db) -> Result<(i64, i64), DbError> {
         " from log_head h where h.id = 1"
     );
     let map = |row: &Row<'_>| Ok((row.int(0)?, row.int(1)?.max(row.int(2)?).max(row.int(3)?)));
-    Ok(db.query_opt(sql, [], map).await?.unwrap_or_default())
+    db.query_opt(sql, [], map).await?.ok_or_else(no_log_head)
 }
 
 // Asked for the events of a type from the last one backward, PostgreSQL may go through the whole log by `seq`. Only one

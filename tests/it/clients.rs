@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::school::{Database, Process, matricula};
 
-/// A tool of the tests; the program is started with all that `cargo xtask tools` has installed.
+/// A tool of the tests; the program is started with all that `cargo xtask setup` has installed.
 fn tool(path: &str) -> Command {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools").join(path);
-    assert!(program.exists(), "{} is missing: run `cargo xtask tools`", program.display());
+    assert!(program.exists(), "{} is missing: run `cargo xtask setup`", program.display());
     Command::new(program)
 }
 

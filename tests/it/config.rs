@@ -139,6 +139,12 @@ fn a_public_url_keeps_its_path_and_loses_its_last_slash() {
 }
 
 #[test]
+fn a_public_url_can_be_sent_in_a_header() {
+    assert!("https://x.edu/café".parse::<PublicUrl>().is_err());
+    assert!("https://x.edu/caf%C3%A9".parse::<PublicUrl>().is_ok());
+}
+
+#[test]
 fn only_loopback_is_served_without_permission_and_a_name() {
     let url: PublicUrl = "https://x.edu".parse().unwrap();
     let addresses = |text: &str| [text.parse().unwrap()];

@@ -5,6 +5,10 @@
     clippy::disallowed_methods,
     reason = "tests have the machine to themselves: its environment, its threads"
 )]
+#![expect(
+    clippy::let_underscore_must_use,
+    reason = "what is checked is an assertion; the rest is cleaning up"
+)]
 
 mod adoption_of_files_sqlite_only;
 mod adoption_of_servers_postgres_only;
@@ -30,6 +34,7 @@ mod file_size_limit_sqlite_only;
 mod files_under_the_server_sqlite_only;
 mod found_tables;
 mod further_columns;
+mod history_of_migrations;
 mod hostile_names;
 mod hostile_requests;
 mod idempotency;

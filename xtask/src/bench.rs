@@ -1,18 +1,19 @@
 //! The benchmark: builds it, installs what the service is compared with, and runs it.
 
 use std::fs;
+use std::io;
 
 use anyhow::Result;
 
+use crate::setup::{self, Scope};
 use crate::shell::Shell;
-use crate::tools;
 
 /// Where the measurements, the data and the peers are.
 const FOLDER: &str = "target/bench";
 
 /// Measures, with the flags of the benchmark itself.
 pub(crate) fn run(flags: &[&str], shell: &Shell) -> Result<()> {
-    tools::install_packages(shell)?;
+    setup::install(shell, Scope::Packages, &mut io::stdout())?;
     shell.run("cargo build --release --locked --package bench --package matricula")?;
     install_peers(shell)?;
     shell.run(&format!("target/release/bench --folder {FOLDER} {}", flags.join(" ")))
@@ -53,7 +54,7 @@ mod tests {
 
     #[test]
     fn the_peers_are_installed_once_and_the_flags_are_handed_on() {
-        let found = "cargo cc curl sqlite3 initdb pgbouncer python3 npm chromium chromedriver printenv";
+        let found = "cargo cc git curl sqlite3 initdb pgbouncer python3 npm chromium chromedriver printenv";
         let found: Vec<_> = found.split(' ').map(|program| (program, "")).collect();
         let shell = Shell::rehearsal("bench", &found);
         let peers = shell.root.join("bench/peers");

@@ -3,8 +3,8 @@
 mod bench;
 mod book;
 mod parts;
+mod setup;
 mod shell;
-mod tools;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -18,7 +18,7 @@ const USAGE: &str = "\
 cargo xtask test            every part in order, until one fails
 cargo xtask test <part>...  these parts
 cargo xtask list            the parts
-cargo xtask tools           install what the tests need
+cargo xtask setup           install what the tests need: lists it and asks first
 cargo xtask bench           how fast the service is, and what people would use instead: bench/RESULTS.md
 cargo xtask bench --quick   the same in five minutes; --help tells the other flags
 ";
@@ -27,7 +27,7 @@ cargo xtask bench --quick   the same in five minutes; --help tells the other fla
 enum Task<'a> {
     Test(Vec<&'static Part>),
     List,
-    Tools,
+    Setup,
     Bench(&'a [&'a str]),
     Help,
 }
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     match task(&words).and_then(|task| carry_out(&task)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Where even the error cannot be said, the exit code still says it.
+            #[expect(clippy::let_underscore_must_use, reason = "the exit code says it, too")]
             let _ = writeln!(io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }
@@ -49,7 +49,7 @@ fn task<'a>(words: &'a [&'a str]) -> Result<Task<'a>> {
     match words {
         ["test", names @ ..] => Ok(Task::Test(parts::select(names)?)),
         ["list"] => Ok(Task::List),
-        ["tools"] => Ok(Task::Tools),
+        ["setup"] => Ok(Task::Setup),
         ["bench", flags @ ..] => Ok(Task::Bench(flags)),
         [] | ["help" | "-h" | "--help"] => Ok(Task::Help),
         other => bail!("`{}` is no task of the workshop:\n{USAGE}", other.join(" ")),
@@ -59,7 +59,7 @@ fn task<'a>(words: &'a [&'a str]) -> Result<Task<'a>> {
 fn carry_out(task: &Task<'_>) -> Result<()> {
     match task {
         Task::Test(parts) => parts::run(parts, &Shell::open()?, &mut io::stdout()),
-        Task::Tools => tools::install(&Shell::open()?),
+        Task::Setup => setup::run_alone(&Shell::open()?, &mut io::stdout()),
         Task::Bench(flags) => bench::run(flags, &Shell::open()?),
         Task::List => {
             for part in PARTS {
@@ -85,7 +85,7 @@ mod tests {
     fn a_line_that_is_no_task_is_answered_with_the_usage() {
         let message = task(&["tset", "fmt"]).unwrap_err().to_string();
         assert!(message.starts_with("`tset fmt` is no task of the workshop:"), "{message}");
-        assert!(message.contains("cargo xtask tools"), "{message}");
+        assert!(message.contains("cargo xtask setup"), "{message}");
     }
 
     #[test]
@@ -93,6 +93,6 @@ mod tests {
         for words in [&[][..], &["--help"], &["list"]] {
             carry_out(&task(words).unwrap()).unwrap();
         }
-        assert!(matches!(task(&["tools"]).unwrap(), Task::Tools));
+        assert!(matches!(task(&["setup"]).unwrap(), Task::Setup));
     }
 }

@@ -57,7 +57,7 @@ impl Server {
     /// # Errors
     /// As [`Server::start`]; also what `prepare` said.
     pub fn start_with(settings: &[&str], prepare: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
-        let programs = programs().context("PostgreSQL is not installed: `cargo xtask tools` installs it")?;
+        let programs = programs().context("PostgreSQL is not installed: `cargo xtask setup` installs it")?;
         remove_leftovers()?;
         let folder = new_folder()?;
         let settings = SETTINGS.iter().chain(settings).map(|setting| (*setting).to_owned()).collect();
@@ -134,7 +134,7 @@ impl Server {
                 return Ok(());
             }
             if started.elapsed() > PATIENCE {
-                let _ = process.kill();
+                process.kill().context("PostgreSQL is not ready, and cannot be stopped")?;
                 bail!("PostgreSQL is not ready");
             }
             thread::sleep(Duration::from_millis(10));
@@ -186,6 +186,7 @@ impl Server {
 }
 
 impl Drop for Server {
+    #[expect(clippy::let_underscore_must_use, reason = "a drop has nowhere to report to")]
     fn drop(&mut self) {
         let _ = self.crash();
         let _ = fs::remove_dir_all(&self.folder);
@@ -246,7 +247,7 @@ fn remove_leftovers() -> io::Result<()> {
             process.parse::<u32>().ok()
         });
         if maker.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists()) {
-            // Another one may be removing it, too.
+            #[expect(clippy::let_underscore_must_use, reason = "another process may be removing it, too")]
             let _ = fs::remove_dir_all(entry.path());
         }
     }

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -18,6 +19,8 @@ pub(crate) struct Shell {
     pub(crate) root: PathBuf,
     /// Whether this is a run of CI (`CI=true`).
     pub(crate) ci: bool,
+    /// Whether somebody can be asked.
+    pub(crate) is_terminal: bool,
     path: OsString,
     /// Whether the caller has said which LLVM reads the coverage.
     llvm_given: bool,
@@ -39,7 +42,9 @@ impl Shell {
         )?;
         let postgres = env::var("MATRICULA_TEST_POSTGRES").ok().filter(|url| !url.is_empty());
         let ci = env::var_os("CI").is_some_and(|it| it == "true");
-        Ok(Self { root, ci, path, llvm_given: env::var_os("LLVM_COV").is_some(), postgres })
+        let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+        let llvm_given = env::var_os("LLVM_COV").is_some();
+        Ok(Self { root, ci, is_terminal, path, llvm_given, postgres })
     }
 
     /// Runs a line of words, which must succeed.
@@ -106,7 +111,7 @@ impl Shell {
             fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
         }
         let postgres = Some("postgres://rehearsal".to_owned());
-        Self { root, ci: true, path: path.into(), llvm_given: true, postgres }
+        Self { root, ci: true, is_terminal: false, path: path.into(), llvm_given: true, postgres }
     }
 
     /// What has run so far, a line each.

@@ -118,7 +118,10 @@ impl Client {
         stream.set_nodelay(true)?;
         let (open, connection) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(async move {
-            // What goes wrong on it is the next request's error.
+            #[expect(
+                clippy::let_underscore_must_use,
+                reason = "what goes wrong on it is the next request's error"
+            )]
             let _ = connection.await;
         });
         Ok(open)

@@ -58,7 +58,8 @@ impl Student {
     pub(super) fn new(id: i64, courses: &[i64], chance: &mut Rng) -> Self {
         let mut wishes: Vec<i64> = Vec::new();
         while wishes.len() < 8.min(courses.len()) {
-            let place = (0..3).map(|_| chance.usize(..courses.len())).min().unwrap_or_default();
+            let mut draw = || chance.usize(..courses.len());
+            let place = draw().min(draw()).min(draw());
             if !wishes.contains(&courses[place]) {
                 wishes.push(courses[place]);
             }

@@ -193,10 +193,10 @@ fn tell(tally: &Tally, took: Duration, out: &mut dyn Write) -> anyhow::Result<()
         rate(all),
         rate(adds)
     )?;
-    let at =
-        |per_mille: usize| sorted.get((sorted.len() * per_mille / 1000).min(sorted.len().saturating_sub(1)));
     for (name, per_mille) in [("50th", 500), ("99th", 990), ("99.9th", 999)] {
-        writeln!(out, "{name} percentile {:.1?}", at(per_mille).copied().unwrap_or_default())?;
+        if let Some(latency) = sorted.get(sorted.len() * per_mille / 1000) {
+            writeln!(out, "{name} percentile {latency:.1?}")?;
+        }
     }
     Ok(())
 }

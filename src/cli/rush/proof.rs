@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use anyhow::Context as _;
 use serde_json::Value;
 
 use super::client::Client;
 use super::day::{Known, Student};
+use crate::registrar::EventKind;
 
 /// What is wrong, a line each.
 pub(super) type Findings = Vec<String>;
@@ -34,7 +36,7 @@ pub(super) async fn prove(
         let seats = client.get(&format!("{path}/seats")).await?;
         let course = Course {
             id: *id,
-            capacity: usize::try_from(seats["capacity"].as_u64().unwrap_or(u64::MAX)).unwrap_or(usize::MAX),
+            capacity: capacity(&seats).with_context(|| format!("course {id} has no capacity: {seats}"))?,
             roster: ids(&client.get(&format!("{path}/students")).await?, "id"),
             waitlist: ids(&client.get(&format!("{path}/waitlist")).await?, "student_id"),
         };
@@ -47,6 +49,10 @@ pub(super) async fn prove(
         hold_acknowledged(student, &told, &mut findings);
     }
     Ok(findings)
+}
+
+fn capacity(seats: &Value) -> Option<usize> {
+    usize::try_from(seats["capacity"].as_u64()?).ok()
 }
 
 fn ids(list: &Value, member: &str) -> Vec<i64> {
@@ -82,12 +88,12 @@ impl Course {
         let mut sold_twice = false;
         for event in log {
             let student = event["student_id"].as_i64().unwrap_or_default();
-            match event["type"].as_str().unwrap_or_default() {
-                "enrollment.created" => roster.push(student),
-                "enrollment.dropped" => roster.retain(|other| *other != student),
-                "waitlist.joined" => waitlist.push(student),
-                "waitlist.left" => waitlist.retain(|other| *other != student),
-                "waitlist.promoted" => {
+            match event["type"].as_str().and_then(|kind| kind.parse().ok()) {
+                Some(EventKind::EnrollmentCreated | EventKind::EnrollmentAdopted) => roster.push(student),
+                Some(EventKind::EnrollmentDropped) => roster.retain(|other| *other != student),
+                Some(EventKind::WaitlistJoined) => waitlist.push(student),
+                Some(EventKind::WaitlistLeft) => waitlist.retain(|other| *other != student),
+                Some(EventKind::WaitlistPromoted) => {
                     if waitlist.first() != Some(&student) {
                         findings
                             .push(format!("course {id}: seq {} moves up who was not first", event["seq"]));
@@ -95,7 +101,17 @@ impl Course {
                     waitlist.retain(|other| *other != student);
                     roster.push(student);
                 }
-                _ => {}
+                Some(
+                    EventKind::StudentCreated
+                    | EventKind::StudentUpdated
+                    | EventKind::StudentDeleted
+                    | EventKind::CourseCreated
+                    | EventKind::CourseUpdated
+                    | EventKind::CourseDeleted
+                    | EventKind::SeatsSet
+                    | EventKind::SeatsRemoved,
+                )
+                | None => {}
             }
             if roster.len() > self.capacity && !sold_twice {
                 sold_twice = true;

@@ -62,7 +62,8 @@ impl Address {
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             // In this kind of URL a plus is a plus.
             let decoded = pair.replace('+', "%2B");
-            let (name, value) = form_urlencoded::parse(decoded.as_bytes()).next().unwrap_or_default();
+            #[expect(clippy::expect_used, reason = "it is not empty, and was split at every &")]
+            let (name, value) = form_urlencoded::parse(decoded.as_bytes()).next().expect("one pair");
             match &*name {
                 // As Prisma names it.
                 "schema" => schema = Some(search_path(&value)),

@@ -218,8 +218,9 @@ async fn look(client: &Client) -> Result<bool, Failure> {
         SimpleQueryMessage::Row(row) => Some(row),
         _ => None,
     });
-    let told = |column: usize| row.and_then(|row| row.get(column)).unwrap_or_default();
     let unusable = |what: String| Failure::Found(DbError::Engine(what));
+    let row = row.ok_or_else(|| unusable("the server does not say what it is".to_owned()))?;
+    let told = |column: usize| row.get(column).unwrap_or_default();
     if told(0).parse::<u32>().is_ok_and(|version| version < 150_000) {
         return Err(unusable(format!("the server is PostgreSQL {}; 15 or newer is needed", told(1))));
     }

@@ -172,7 +172,9 @@ impl Session {
             while let Some(row) = rows.next().await {
                 row.map_err(said)?;
             }
-            Ok(usize::try_from(rows.rows_affected().unwrap_or(0)).unwrap_or(usize::MAX))
+            let changed = rows.rows_affected().and_then(|changed| usize::try_from(changed).ok());
+            changed
+                .ok_or_else(|| DbError::Engine("the server does not say how many rows it changed".to_owned()))
         }))
         .await
     }

@@ -81,6 +81,7 @@ impl Readers {
             let found = found.await;
             // Its turn is over before the client hears of it.
             drop(read);
+            #[expect(clippy::let_underscore_must_use, reason = "a client that went away needs no answer")]
             let _ = answer.send(found);
         });
         answered.await.map_err(|_| DbError::Engine("a read stopped in the middle".to_owned()))?
@@ -101,6 +102,10 @@ impl Readers {
             if let Err(error) = read_chunks(&session, sql, &args, map, &give).await {
                 // The rest of the rows is still to come on this connection: it ends with it.
                 drop(Object::take(session));
+                #[expect(
+                    clippy::let_underscore_must_use,
+                    reason = "a reader that is behind is cut off, which ends the list"
+                )]
                 let _ = give.try_send(Err(error));
             }
             drop((permit, place));

@@ -61,8 +61,10 @@ impl Checkpointer {
 
     /// Says that there is something to do.
     pub(super) fn wake(&self) {
-        // It knows already, or it ends.
-        let _ = self.written.as_ref().map(|written| written.try_send(()));
+        if let Some(written) = &self.written {
+            #[expect(clippy::let_underscore_must_use, reason = "it knows already, or it ends")]
+            let _ = written.try_send(());
+        }
     }
 }
 
@@ -72,7 +74,7 @@ impl Drop for Checkpointer {
         self.written = None;
         self.is_over.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // A panic in it has been told already.
+            #[expect(clippy::let_underscore_must_use, reason = "a panic in it has been reported already")]
             let _ = thread.join();
         }
     }

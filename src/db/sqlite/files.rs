@@ -45,7 +45,7 @@ impl Files {
     pub(super) fn of(connection: &Connection, path: &Path) -> Result<Option<Self>, DbError> {
         // Opens the log, which a switch of the journal's mode alone does not.
         connection.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))?;
-        let page_size: i64 = connection.query_row("pragma page_size", [], |row| row.get(0))?;
+        let page_size: u32 = connection.query_row("pragma page_size", [], |row| row.get(0))?;
         let Some(database) = File::at(path.to_owned()) else { return Ok(None) };
         // Behind a link they are beside the file that it leads to.
         let real = connection.path().map_or(path, Path::new);
@@ -53,7 +53,7 @@ impl Files {
             database,
             log: File::at(beside(real, "-wal")),
             index: File::at(beside(real, "-shm")),
-            page_size: u64::try_from(page_size).unwrap_or(0),
+            page_size: u64::from(page_size),
             is_rescued: Cell::new(false),
         }))
     }

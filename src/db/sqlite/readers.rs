@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::connection::{open_reader, prepare, query};
+use crate::count::to_i64;
 use crate::db::turns::Turn;
 use crate::db::{Arg, DbError, Map, Reach, Read, Row, chunks};
 use crate::shares::Place;
@@ -82,6 +83,7 @@ impl Readers {
             let found = rows_and_total(connection, &mut read);
             // Its turn is over before the client hears of it.
             drop(read);
+            #[expect(clippy::let_underscore_must_use, reason = "a client that went away needs no answer")]
             let _ = answer.send(found);
         });
         lane.take(job)?;
@@ -142,7 +144,7 @@ impl Lane {
         for number in 0..threads {
             let (connection, queue) = (open_reader(path)?, queue.clone());
             // A negative size is in KiB.
-            let kibibytes = i64::try_from(cache / 1024).unwrap_or(i64::MAX);
+            let kibibytes = to_i64(cache / 1024);
             connection.pragma_update(None, "cache_size", -kibibytes)?;
             let thread = std::thread::Builder::new()
                 .name(format!("{name}-{number}"))
@@ -169,7 +171,7 @@ impl Drop for Lane {
     fn drop(&mut self) {
         self.jobs = None;
         for thread in self.threads.drain(..) {
-            // A panic in it has been told already.
+            #[expect(clippy::let_underscore_must_use, reason = "a panic in it has been reported already")]
             let _ = thread.join();
         }
     }

@@ -96,10 +96,16 @@ impl Writer {
         self.checkpointer = None;
         if self.files.as_ref().is_some_and(|files| files.check(&self.connection).is_err()) {
             // The files there now are not ours to write to.
-            let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            let without = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            if let Err(error) = without {
+                tracing::error!(%error, "files that replaced the database may be written to at the end");
+            }
             return;
         }
-        // Nothing is lost when it cannot be done: whoever opens the file next reads the log too.
+        #[expect(
+            clippy::let_underscore_must_use,
+            reason = "without it nothing is lost: the next program reads the log too"
+        )]
         let _ = self.connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()));
     }
 
@@ -182,8 +188,11 @@ impl Tx<'_> {
 impl Drop for Tx<'_> {
     fn drop(&mut self) {
         // A full disk has rolled back already; a second rollback would be an error.
-        if self.open && !self.connection.is_autocommit() {
-            let _ = self.connection.execute_batch("rollback");
+        if self.open
+            && !self.connection.is_autocommit()
+            && let Err(error) = self.connection.execute_batch("rollback")
+        {
+            tracing::error!(%error, "a transaction cannot be rolled back; the next one will be refused");
         }
     }
 }

@@ -29,8 +29,7 @@ impl Head {
         // In the same round trip, and answered once the head is taken. In order (`biased`): where the first fails, the others
         // only say that the transaction has failed.
         let (mut taken, in_table, now) = tokio::try_join!(biased; taken, in_table, time(tx, clock))?;
-        let lost = || DbError::Engine("the log has lost its head: run `matricula check`".to_owned());
-        let (last_seq, last_enrollment_id, last_at, keeps) = taken.pop().ok_or_else(lost)?;
+        let (last_seq, last_enrollment_id, last_at, keeps) = taken.pop().ok_or_else(no_log_head)?;
         let last_enrollment_id = in_table.into_iter().fold(last_enrollment_id, i64::max);
         Ok(Self { last_seq, last_enrollment_id, keeps: keeps != 0, last_at, now })
     }
@@ -39,6 +38,12 @@ impl Head {
     pub(super) fn stamp(&self) -> String {
         self.now.clone().max(self.last_at.clone())
     }
+}
+
+/// The error for a table `log_head` without its row. Read as an empty log, it would begin anew.
+#[must_use]
+pub fn no_log_head() -> DbError {
+    DbError::Engine("the log has lost its head: run `matricula check`".to_owned())
 }
 
 pub(super) async fn time(tx: &Tx<'_>, clock: &Clock) -> Result<String, DbError> {

@@ -18,6 +18,7 @@ use self::asked::Reply;
 pub(super) use self::asked::{Answers, Asked};
 use self::effects::Effects;
 use self::head::Head;
+pub use self::head::no_log_head;
 use self::known::Known;
 use self::load::load_facts;
 use self::log::{append_to_log, entries, find_out};

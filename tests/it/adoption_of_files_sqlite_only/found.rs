@@ -73,7 +73,7 @@ impl Found {
 
     fn flask_runs(&self, commands: &str) -> Output {
         let python = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/venv/bin/python"));
-        assert!(python.exists(), "{} is missing: run `cargo xtask tools` first", python.display());
+        assert!(python.exists(), "{} is missing: run `cargo xtask setup` first", python.display());
         let app = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/legacy/app.py");
         let words = commands.trim().replace('\n', "|--|");
         let words = words.split('|').map(str::trim);

@@ -120,7 +120,7 @@ impl Known {
             });
             return (!exists).then(|| format!("nothing has the address {address}"));
         }
-        if is_event(span) && !matricula::events::TYPES.contains(&span) {
+        if is_event(span) && span.parse::<matricula::registrar::EventKind>().is_err() {
             return Some(format!("there is no event {span}"));
         }
         if is_file(span) && !FROM.iter().any(|from| exists(&root().join(from), span)) {

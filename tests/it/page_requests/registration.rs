@@ -66,3 +66,17 @@ async fn whoever_looks_at_the_board_is_told_what_changes_until_the_server_stops(
     assert!(!feed.hears("nothing more").await);
     closing.await.unwrap();
 }
+
+#[tokio::test]
+async fn a_log_without_its_head_is_a_fault_and_no_empty_log() {
+    let school = School::open().await;
+    school.student("Ana").await;
+    school.meanwhile("create table aside as select * from log_head; delete from log_head;");
+    school.page("/registration").await.is_page(500);
+    school
+        .post("/api/v1/courses", json!({"name": "Algebra", "level": "graduate"}))
+        .await
+        .is_refused(500, "internal");
+    school.meanwhile("insert into log_head select * from aside; drop table aside;");
+    school.page("/registration").await.is_page(200);
+}

@@ -42,7 +42,7 @@ impl Driver {
         let start = move || {
             // It takes a free port of one family of addresses and ends if another test has that port of the other family.
             for _ in 0..20 {
-                let mut child = command.spawn().expect("no chromedriver: run `cargo xtask tools`");
+                let mut child = command.spawn().expect("no chromedriver: run `cargo xtask setup`");
                 let mut said = BufReader::new(child.stdout.take().unwrap());
                 if let Some(port) = port(&mut said) {
                     // It fails where nobody reads what it says.

@@ -49,7 +49,7 @@ impl Browser {
     pub(crate) async fn is_accessible(&self) {
         let axe = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/node_modules/axe-core/axe.min.js");
         let axe = fs::read_to_string(&axe)
-            .unwrap_or_else(|_| panic!("{} is missing: run `cargo xtask tools`", axe.display()));
+            .unwrap_or_else(|_| panic!("{} is missing: run `cargo xtask setup`", axe.display()));
         // Those of the page have had their chance when it was opened.
         self.lets_scripts_run(true).await;
         self.run(&axe).await;

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod feed;
+pub mod follower;
 pub mod store;
 
 use serde::Serialize;

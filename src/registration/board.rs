@@ -1,33 +1,37 @@
-//! The board: counted once from the tables, then kept up with the log, for all who look on together: so it costs a
-//! rush little.
+//! The board: counted once from the tables and then kept up with the log, for everybody who watches together. So it costs
+//! little during a rush.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, ToSpan};
 use tokio::sync::Mutex;
 
-use super::store::{self, Tally};
+use super::store;
 use crate::clock::{Clock, stamp};
 use crate::db::{Db, DbError};
+use crate::events::LogEntry;
+use crate::events::follower::{Follower, Subscription};
 use crate::events::store::last_seq;
 use crate::registrar::{Course, CourseId, EventKind};
 use crate::shares::{Client, Full, Place, Places};
 
-/// How long what was counted is followed: another program may have written to the tables, of which the log knows nothing.
-const KEPT: Duration = Duration::from_mins(1);
-/// Events that are caught up with; behind more than that, all is counted anew.
-const BEHIND: i64 = 50_000;
+/// How long counts are kept up with the log before they are made again: another program may have written to the tables, of
+/// which the log knows nothing.
+const COUNT_TTL: Duration = Duration::from_mins(1);
+/// Events that may wait to be applied; with more, everything is counted again.
+const MAX_PENDING: usize = 50_000;
 /// Events of which the rate is told: in a rush, fewer than a minute has.
 const RECENT: i64 = 5_000;
-/// Who may look on at once.
-const ONLOOKERS: usize = 500;
+/// Streams of the board at once.
+const MAX_WATCHERS: usize = 500;
 
 /// How full every course is. Cheap to clone; all clones share what was counted.
 #[derive(Clone, Debug)]
 pub struct Board {
     db: Db,
+    follower: Follower,
     clock: Clock,
     counted: Arc<Mutex<Option<Counted>>>,
     pulse: Arc<Mutex<Option<(Instant, Pulse)>>>,
@@ -37,9 +41,47 @@ pub struct Board {
 #[derive(Debug)]
 struct Counted {
     when: Instant,
+    /// The log up to here is in the counts.
     seq: i64,
     courses: BTreeMap<CourseId, Course>,
     in_order: Arc<[Course]>,
+    pending: Arc<Pending>,
+    _subscription: Option<Subscription>,
+}
+
+/// Events about courses that are not in the counts yet.
+#[derive(Debug, Default)]
+struct Pending(std::sync::Mutex<Vec<Happened>>);
+
+/// What happened to a course; `kind` is `None` where only a newer version knows it.
+#[derive(Clone, Copy, Debug)]
+struct Happened {
+    seq: i64,
+    course_id: CourseId,
+    kind: Option<EventKind>,
+}
+
+impl Pending {
+    fn extend(&self, entries: &[LogEntry]) {
+        let mut pending = self.lock();
+        // One too many says that some are missing.
+        let room = (MAX_PENDING + 1).saturating_sub(pending.len());
+        let happened = entries.iter().filter_map(|entry| {
+            let (seq, kind) = (entry.seq, entry.r#type.parse().ok());
+            Some(Happened { seq, course_id: entry.course_id?, kind })
+        });
+        pending.extend(happened.take(room));
+    }
+
+    /// All that wait, or `None` where there were too many.
+    fn take(&self) -> Option<Vec<Happened>> {
+        let pending = std::mem::take(&mut *self.lock());
+        (pending.len() <= MAX_PENDING).then_some(pending)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Happened>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// How fast it goes: a minute's worth, from the latest events.
@@ -54,31 +96,51 @@ pub struct Pulse {
 }
 
 impl Board {
-    /// A board on which nothing is yet.
+    /// A board on which nothing is counted yet.
     #[must_use]
-    pub fn new(db: Db, clock: Clock) -> Self {
-        Self { db, clock, counted: Arc::default(), pulse: Arc::default(), places: Places::new(ONLOOKERS) }
+    pub fn new(db: Db, follower: Follower, clock: Clock) -> Self {
+        let places = Places::new(MAX_WATCHERS);
+        Self { db, follower, clock, counted: Arc::default(), pulse: Arc::default(), places }
     }
 
     /// Every course with its seats as they are now, the fullest first.
     ///
     /// # Errors
-    /// What the engine said.
+    /// When the database cannot be read.
     pub async fn courses(&self) -> Result<Arc<[Course]>, DbError> {
         let mut counted = self.counted.lock().await;
-        let seq = last_seq(&self.db).await?;
-        let is_near = |it: &&mut Counted| it.when.elapsed() < KEPT && (0..=BEHIND).contains(&(seq - it.seq));
-        if let Some(near) = counted.as_mut().filter(is_near) {
-            let tallies = store::tallies(&self.db, near.seq, seq).await?;
-            if near.follow(&tallies, seq) {
-                return Ok(Arc::clone(&near.in_order));
+        if let Some(counted) = counted.as_mut().filter(|counted| counted.when.elapsed() < COUNT_TTL) {
+            self.follower.catch_up().await?;
+            if counted.pending.take().is_some_and(|happened| counted.apply(&happened)) {
+                return Ok(Arc::clone(&counted.in_order));
             }
         }
+        let new = self.count().await?;
+        let in_order = Arc::clone(&new.in_order);
+        *counted = Some(new);
+        tokio::spawn(self.clone().forget_when_old());
+        Ok(in_order)
+    }
+
+    async fn count(&self) -> Result<Counted, DbError> {
+        let pending = Arc::new(Pending::default());
+        let handler = Arc::clone(&pending);
+        // Before the count, so that nothing is missed in between; what is in both is recognized by its `seq`.
+        let subscription = self.follower.subscribe(move |entries| handler.extend(entries)).await?;
         let (seq, courses) = store::courses(&self.db).await?;
         let courses = courses.into_iter().map(|course| (course.id, course)).collect();
-        let anew =
-            counted.insert(Counted { when: Instant::now(), seq, in_order: in_order(&courses), courses });
-        Ok(Arc::clone(&anew.in_order))
+        let in_order = in_order(&courses);
+        let when = Instant::now();
+        Ok(Counted { when, seq, courses, in_order, pending, _subscription: Some(subscription) })
+    }
+
+    /// Ends the subscription once the counts are too old to be used.
+    async fn forget_when_old(self) {
+        tokio::time::sleep(COUNT_TTL).await;
+        let mut counted = self.counted.lock().await;
+        if counted.as_ref().is_some_and(|counted| counted.when.elapsed() >= COUNT_TTL) {
+            *counted = None;
+        }
     }
 
     /// A place for one who looks on, until it is dropped.
@@ -126,22 +188,25 @@ impl Board {
 }
 
 impl Counted {
-    /// Moves on to what has happened up to `seq`; false, and nothing is changed, where all has to be counted anew.
-    fn follow(&mut self, tallies: &[Tally], seq: i64) -> bool {
-        let moves: Option<Vec<_>> =
-            tallies.iter().map(|tally| Some((tally.course_id, moved(tally)?))).collect();
-        let Some(moves) = moves.filter(|moves| moves.iter().all(|(id, _)| self.courses.contains_key(id)))
-        else {
-            return false;
-        };
-        for (id, (enrolled, waitlisted)) in &moves {
+    /// Applies events; `false`, and nothing is changed, where everything has to be counted again.
+    fn apply(&mut self, happened: &[Happened]) -> bool {
+        let mut changes: BTreeMap<CourseId, (i64, i64)> = BTreeMap::new();
+        for &Happened { course_id, kind, .. } in happened.iter().filter(|happened| happened.seq > self.seq) {
+            let Some((enrolled, waitlisted)) = kind.and_then(change_of_seats) else { return false };
+            if !self.courses.contains_key(&course_id) {
+                return false;
+            }
+            let sum = changes.entry(course_id).or_default();
+            *sum = (sum.0 + enrolled, sum.1 + waitlisted);
+        }
+        for (id, (enrolled, waitlisted)) in &changes {
             if let Some(seats) = self.courses.get_mut(id).and_then(|course| course.seats.as_mut()) {
                 seats.enrolled += enrolled;
                 seats.waitlisted += waitlisted;
             }
         }
-        self.seq = seq;
-        if !moves.is_empty() {
+        self.seq = happened.last().map_or(self.seq, |last| last.seq.max(self.seq));
+        if !changes.is_empty() {
             self.in_order = in_order(&self.courses);
         }
         true
@@ -154,16 +219,15 @@ fn in_order(courses: &BTreeMap<CourseId, Course>) -> Arc<[Course]> {
     courses.into()
 }
 
-/// By how much events of this kind change how many students take the course and how many wait; `None` where they change the
-/// course itself, or the kind is unknown.
-fn moved(tally: &Tally) -> Option<(i64, i64)> {
-    let count = tally.count;
-    match tally.kind? {
-        EventKind::EnrollmentCreated | EventKind::EnrollmentAdopted => Some((count, 0)),
-        EventKind::EnrollmentDropped => Some((-count, 0)),
-        EventKind::WaitlistJoined => Some((0, count)),
-        EventKind::WaitlistLeft => Some((0, -count)),
-        EventKind::WaitlistPromoted => Some((count, -count)),
+/// By how much an event of this kind changes how many students take the course and how many wait; `None` where it changes the
+/// course itself.
+fn change_of_seats(kind: EventKind) -> Option<(i64, i64)> {
+    match kind {
+        EventKind::EnrollmentCreated | EventKind::EnrollmentAdopted => Some((1, 0)),
+        EventKind::EnrollmentDropped => Some((-1, 0)),
+        EventKind::WaitlistJoined => Some((0, 1)),
+        EventKind::WaitlistLeft => Some((0, -1)),
+        EventKind::WaitlistPromoted => Some((1, -1)),
         EventKind::StudentCreated
         | EventKind::StudentUpdated
         | EventKind::StudentDeleted
@@ -204,15 +268,17 @@ mod tests {
             (course.id, course)
         };
         let courses: BTreeMap<_, _> = seats.iter().map(course).collect();
-        Counted { when: Instant::now(), seq: 10, in_order: in_order(&courses), courses }
+        let in_order = in_order(&courses);
+        let (when, pending) = (Instant::now(), Arc::default());
+        Counted { when, seq: 10, courses, in_order, pending, _subscription: None }
     }
 
     fn ids(counted: &Counted) -> Vec<i64> {
         counted.in_order.iter().map(|course| course.id.0).collect()
     }
 
-    fn tally(course: i64, kind: EventKind, count: i64) -> Tally {
-        Tally { course_id: CourseId(course), kind: Some(kind), count }
+    fn happened(seq: i64, course: i64, kind: EventKind) -> Happened {
+        Happened { seq, course_id: CourseId(course), kind: Some(kind) }
     }
 
     #[test]
@@ -222,25 +288,57 @@ mod tests {
     }
 
     #[test]
-    fn what_happened_is_followed_as_far_as_it_moves_students_only() {
+    fn events_that_move_students_are_applied_once_and_others_need_a_new_count() {
         let mut counted = counted(&[(1, Some(2), 0), (2, Some(3), 0)]);
-        let moves = [
-            tally(2, EventKind::EnrollmentCreated, 3),
-            tally(2, EventKind::WaitlistJoined, 2),
-            tally(2, EventKind::WaitlistLeft, 1),
+        let events = [
+            // In the count already.
+            happened(10, 2, EventKind::EnrollmentCreated),
+            happened(11, 2, EventKind::EnrollmentCreated),
+            happened(12, 2, EventKind::EnrollmentCreated),
+            happened(13, 2, EventKind::EnrollmentCreated),
+            happened(14, 2, EventKind::WaitlistJoined),
+            happened(15, 2, EventKind::WaitlistJoined),
+            happened(16, 2, EventKind::WaitlistLeft),
         ];
-        assert!(counted.follow(&moves, 16));
+        assert!(counted.apply(&events));
         assert_eq!(ids(&counted), [2, 1]);
-        assert!(counted.follow(
-            &[tally(2, EventKind::WaitlistPromoted, 1), tally(2, EventKind::EnrollmentDropped, 2)],
-            19
-        ));
+        let events = [
+            happened(17, 2, EventKind::EnrollmentDropped),
+            happened(18, 2, EventKind::EnrollmentDropped),
+            happened(19, 2, EventKind::WaitlistPromoted),
+        ];
+        assert!(counted.apply(&events));
         let seats = counted.courses[&CourseId(2)].seats.clone().unwrap();
         assert_eq!((seats.enrolled, seats.waitlisted, counted.seq), (2, 0, 19));
-        for unknown in [tally(2, EventKind::SeatsSet, 1), tally(3, EventKind::EnrollmentCreated, 1)] {
-            assert!(!counted.follow(&[tally(1, EventKind::EnrollmentCreated, 1), unknown], 21));
+        let set = happened(21, 2, EventKind::SeatsSet);
+        let other_course = happened(21, 3, EventKind::EnrollmentCreated);
+        let newer = Happened { kind: None, ..set };
+        for event in [set, other_course, newer] {
+            assert!(!counted.apply(&[happened(20, 1, EventKind::EnrollmentCreated), event]));
         }
         assert_eq!(counted.seq, 19);
+    }
+
+    #[test]
+    fn more_events_than_can_wait_need_a_new_count() {
+        let entry = |seq| LogEntry {
+            seq,
+            at: String::new(),
+            r#type: EventKind::EnrollmentCreated.to_string(),
+            student_id: None,
+            course_id: Some(CourseId(1)),
+            enrollment_id: None,
+            actor: None,
+            request_id: None,
+            data: serde_json::Value::Null,
+        };
+        let entries: Vec<_> = (1..).take(MAX_PENDING).map(entry).collect();
+        let pending = Pending::default();
+        pending.extend(&entries);
+        assert_eq!(pending.take().map(|happened| happened.len()), Some(MAX_PENDING));
+        pending.extend(&entries);
+        pending.extend(&entries[..1]);
+        assert!(pending.take().is_none());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What is read for the board.
 
 use crate::db::{Db, DbError, Reach, Row};
-use crate::registrar::{Course, CourseId, EventKind, SeatCount, no_log_head};
+use crate::registrar::{Course, EventKind, SeatCount, no_log_head};
 
 /// All courses, with how full each is, and the `seq` up to which that is so: one statement sees one state.
 ///
@@ -20,31 +20,6 @@ pub async fn courses(db: &Db) -> Result<(i64, Vec<Course>), DbError> {
     let rows = db.read(Reach::Scan, sql, Vec::new(), |row| Ok((row.int(6)?, course(row)?))).await?;
     let seq = rows.first().map(|(seq, _)| *seq).ok_or_else(no_log_head)?;
     Ok((seq, rows.into_iter().filter_map(|(_, course)| course).collect()))
-}
-
-/// So many events of a type about a course.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tally {
-    /// The course.
-    pub course_id: CourseId,
-    /// The kind; `None` for one that only a newer version knows.
-    pub kind: Option<EventKind>,
-    /// How many.
-    pub count: i64,
-}
-
-/// What happened to courses after the `seq` `after`, up to `until`.
-///
-/// # Errors
-/// What the engine said.
-pub async fn tallies(db: &Db, after: i64, until: i64) -> Result<Vec<Tally>, DbError> {
-    // By its place in the log, and by no index of what is counted: it would be read from end to end.
-    let sql = "select course_id, type, count(*) from (select seq, course_id, type from events where seq > $1 \
-               order by seq limit $2) e where course_id is not null group by course_id, type";
-    db.read(Reach::Range, sql, [after.into(), (until - after).into()], |row| {
-        Ok(Tally { course_id: row.int(0)?.into(), kind: row.text(1)?.parse().ok(), count: row.int(2)? })
-    })
-    .await
 }
 
 /// How many of the first `most` events after the `seq` `after` came after the time `since`, by their type, and when the

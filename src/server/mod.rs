@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::config::PublicUrl;
 use crate::db::{Db, Location, Writer};
 use crate::events::feed::Feed;
+use crate::events::follower::Follower;
 use crate::http::paging::LinkBase;
 use crate::metrics::Metrics;
 use crate::registrar::{Registrar, sweeper};
@@ -66,14 +67,15 @@ impl School {
         .await
         .with_context(|| format!("cannot write to {location}"))?;
         let sweeping = sweeper::start(db.clone(), registrar.clone(), others_wrote);
+        let follower = Follower::start(db.clone(), news);
         Ok(Self {
             sweeping,
             app: App::new(
                 db.clone(),
                 Services {
-                    feed: Feed::start(db.clone(), news),
-                    board: Board::new(db.clone(), clock),
-                    roll: Roll::new(db),
+                    feed: Feed::new(db.clone(), follower.clone()),
+                    board: Board::new(db.clone(), follower.clone(), clock),
+                    roll: Roll::new(db, follower),
                     registrar,
                     metrics,
                     public_url: LinkBase(public_url.map(|url| url.as_str().into())),

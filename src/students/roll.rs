@@ -2,7 +2,7 @@
 //! could find a part of a name, so that an engine reads all of it for every letter that somebody types.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, Semaphore};
@@ -10,8 +10,10 @@ use tokio::sync::{Mutex, Semaphore};
 use super::index::Index;
 use super::store::{self, Sort};
 use crate::db::{Db, DbError};
+use crate::events::LogEntry;
+use crate::events::follower::{Follower, Subscription};
 use crate::lists::{Direction, ListPart, Page, Search};
-use crate::registrar::Student;
+use crate::registrar::{EventKind, Student, StudentId};
 
 /// How long what was read is taken for what is there: another program may have written to the table, of which the log knows
 /// nothing.
@@ -20,15 +22,14 @@ const FRESH: Duration = Duration::from_secs(10);
 const OLD: Duration = Duration::from_mins(1);
 /// How long it is kept when nobody looks for anybody.
 const UNUSED: Duration = Duration::from_mins(5);
-/// Events among which those about students are looked for; behind more than that, all is read anew.
-const BEHIND: i64 = 10_000;
-/// Students who are changed one by one; for more, all is read anew.
-const FEW: usize = 100;
+/// Students who are updated one by one; with more, all are read again.
+const MAX_CHANGED: usize = 100;
 
 /// All students, as they are looked for. Cheap to clone; all clones share what was read.
 #[derive(Clone, Debug)]
 pub struct Roll {
     db: Db,
+    follower: Follower,
     kept: Arc<Mutex<Option<Kept>>>,
     /// One search at a time, so that however many search, there are cores for everybody else.
     turn: Arc<Semaphore>,
@@ -39,15 +40,56 @@ struct Kept {
     began: Instant,
     used: Instant,
     is_renewed: bool,
+    /// The log up to here is in the index.
     seq: i64,
     index: Arc<Index>,
+    changed: Arc<Changed>,
+    _subscription: Subscription,
+}
+
+/// Students who were added, changed or deleted since, each with the `seq` of the event.
+#[derive(Debug, Default)]
+struct Changed(std::sync::Mutex<Vec<(i64, StudentId)>>);
+
+impl Changed {
+    fn extend(&self, entries: &[LogEntry]) {
+        let mut changed = self.lock();
+        for entry in entries {
+            let is_change = entry.r#type.parse().is_ok_and(|kind| {
+                matches!(
+                    kind,
+                    EventKind::StudentCreated | EventKind::StudentUpdated | EventKind::StudentDeleted
+                )
+            });
+            // One too many says that some are missing.
+            if let Some(id) = entry.student_id.filter(|_| is_change && changed.len() <= MAX_CHANGED) {
+                changed.push((entry.seq, id));
+            }
+        }
+    }
+
+    /// All since `seq`, or `None` where there were too many.
+    fn take(&self, seq: i64) -> Option<Vec<StudentId>> {
+        let changed = std::mem::take(&mut *self.lock());
+        if changed.len() > MAX_CHANGED {
+            return None;
+        }
+        let mut ids: Vec<_> = changed.into_iter().filter(|(at, _)| *at > seq).map(|(_, id)| id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        Some(ids)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(i64, StudentId)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Roll {
     /// A roll on which nobody is yet.
     #[must_use]
-    pub fn new(db: Db) -> Self {
-        Self { db, kept: Arc::default(), turn: Arc::new(Semaphore::new(1)) }
+    pub fn new(db: Db, follower: Follower) -> Self {
+        Self { db, follower, kept: Arc::default(), turn: Arc::new(Semaphore::new(1)) }
     }
 
     /// The part that is wanted of [`store::list`]: exact in what matricula has written; what another program has written is
@@ -83,7 +125,7 @@ impl Roll {
     async fn now(&self) -> Result<Arc<Index>, DbError> {
         let mut kept = self.kept.lock().await;
         if let Some(kept) = kept.as_mut().filter(|kept| kept.began.elapsed() < OLD)
-            && kept.follow(&self.db).await?
+            && kept.catch_up(self).await?
         {
             kept.used = Instant::now();
             if kept.began.elapsed() >= FRESH && !std::mem::replace(&mut kept.is_renewed, true) {
@@ -91,7 +133,7 @@ impl Roll {
             }
             return Ok(Arc::clone(&kept.index));
         }
-        let anew = Kept::read(&self.db).await?;
+        let anew = Kept::read(self).await?;
         if kept.is_none() {
             tokio::spawn(forget(Arc::downgrade(&self.kept)));
         }
@@ -99,7 +141,7 @@ impl Roll {
     }
 
     async fn renew(self) {
-        let anew = Kept::read(&self.db).await;
+        let anew = Kept::read(&self).await;
         let mut kept = self.kept.lock().await;
         match (anew, kept.as_mut()) {
             (Ok(anew), Some(kept)) if anew.began > kept.began => *kept = Kept { used: kept.used, ..anew },
@@ -131,33 +173,38 @@ async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
 }
 
 impl Kept {
-    async fn read(db: &Db) -> Result<Self, DbError> {
-        let began = Instant::now();
-        let (seq, students) = store::all(db).await?;
+    async fn read(roll: &Roll) -> Result<Self, DbError> {
+        let (began, changed) = (Instant::now(), Arc::new(Changed::default()));
+        let handler = Arc::clone(&changed);
+        // Before the students are read, so that nothing is missed in between.
+        let subscription = roll.follower.subscribe(move |entries| handler.extend(entries)).await?;
+        let (seq, students) = store::all(&roll.db).await?;
         let index = aside(move || Index::of(students)).await??;
-        Ok(Self { began, used: Instant::now(), is_renewed: false, seq, index: Arc::new(index) })
+        Ok(Self {
+            began,
+            used: Instant::now(),
+            is_renewed: false,
+            seq,
+            index: Arc::new(index),
+            changed,
+            _subscription: subscription,
+        })
     }
 
-    /// Moves on to what matricula has changed since; false where all has to be read anew.
-    async fn follow(&mut self, db: &Db) -> Result<bool, DbError> {
-        let (last, last_change) = store::last_change(db).await?;
-        if last_change > self.seq {
-            if last - self.seq > BEHIND {
-                return Ok(false);
-            }
-            let ids = store::changed(db, self.seq, last).await?;
-            if ids.len() > FEW {
-                return Ok(false);
-            }
-            let students = store::those(db, &ids).await?;
-            let index = Arc::make_mut(&mut self.index);
-            for id in ids {
-                index.remove(id);
-            }
-            students.iter().try_for_each(|student| index.add(student))?;
+    /// Applies the changes that matricula has made since; `false` where all students have to be read again.
+    async fn catch_up(&mut self, roll: &Roll) -> Result<bool, DbError> {
+        roll.follower.catch_up().await?;
+        let Some(ids) = self.changed.take(self.seq) else { return Ok(false) };
+        if ids.is_empty() {
+            return Ok(true);
         }
-        // A log that is shorter than it was is that of another database.
-        Ok(std::mem::replace(&mut self.seq, last) <= last)
+        let students = store::those(&roll.db, &ids).await?;
+        let index = Arc::make_mut(&mut self.index);
+        for id in ids {
+            index.remove(id);
+        }
+        students.iter().try_for_each(|student| index.add(student))?;
+        Ok(true)
     }
 }
 

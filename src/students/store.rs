@@ -41,50 +41,6 @@ pub async fn all(db: &Db) -> Result<(i64, Vec<Student>), DbError> {
     Ok((seq, rows.into_iter().filter_map(|(_, student)| student).collect()))
 }
 
-/// The `seq` of the last event, and of the last by which there is a student more, less or other than before.
-///
-/// # Errors
-/// What the engine said.
-pub async fn last_change(db: &Db) -> Result<(i64, i64), DbError> {
-    let sql = concat!(
-        "select h.last_seq, ",
-        last_of!("student.created"),
-        ", ",
-        last_of!("student.updated"),
-        ", ",
-        last_of!("student.deleted"),
-        " from log_head h where h.id = 1"
-    );
-    let map = |row: &Row<'_>| Ok((row.int(0)?, row.int(1)?.max(row.int(2)?).max(row.int(3)?)));
-    db.query_opt(sql, [], map).await?.ok_or_else(no_log_head)
-}
-
-// Asked for the events of a type from the last one backward, PostgreSQL may go through the whole log by `seq`. Only one
-// index has this order.
-macro_rules! last_of {
-    ($type:literal) => {
-        concat!(
-            "coalesce((select seq from (select type, seq from events where type <= '",
-            $type,
-            "' order by type desc, seq desc limit 1) e where type = '",
-            $type,
-            "'), 0)"
-        )
-    };
-}
-use last_of;
-
-/// Who was added, changed or deleted after the `seq` `after`, up to `until`; each once.
-///
-/// # Errors
-/// What the engine said.
-pub async fn changed(db: &Db, after: i64, until: i64) -> Result<Vec<StudentId>, DbError> {
-    let sql = "select distinct student_id from (select type, student_id from events where seq > $1 order by seq limit $2) e \
-               where type in ('student.created', 'student.updated', 'student.deleted')";
-    let args = [after.into(), (until - after).into()];
-    db.read(Reach::Range, sql, args, |row| Ok(row.int(0)?.into())).await
-}
-
 /// How many keys [`those`] asks for in one statement.
 const TOGETHER: usize = 50;
 

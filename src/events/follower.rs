@@ -161,7 +161,7 @@ mod tests {
             let handler = Arc::clone(&received);
             let subscription = follower
                 .subscribe(move |entries| {
-                    handler.lock().unwrap().extend(entries.iter().map(|entry| entry.seq))
+                    handler.lock().unwrap().extend(entries.iter().map(|entry| entry.seq));
                 })
                 .await
                 .unwrap();

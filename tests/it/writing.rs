@@ -6,7 +6,10 @@ use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use matricula::clock::Clock;
 use matricula::db::Db;
-use matricula::registrar::{CreateCourse, CreateStudent, Enroll, Refusal, Registrar, StudentId};
+use matricula::registrar::{
+    Admission, Caller, Command, CourseId, CreateCourse, CreateStudent, Enroll, Event, Facts, Needs, Refusal,
+    Registrar, StudentId,
+};
 use serde_json::json;
 
 use crate::school::{Database, OtherProgram, School, submit};
@@ -121,4 +124,68 @@ async fn one_row_that_the_database_does_not_take_fails_alone() {
     let Err(Refusal::RowRefused(what)) = twin else { panic!("{twin:?}") };
     assert!(what.to_lowercase().contains("unique constraint") && what.contains("email"), "{what}");
     school.close().await;
+}
+
+/// Adds a student and enrolls them, as an import does it.
+#[derive(Debug)]
+struct Admit {
+    name: &'static str,
+    course_id: CourseId,
+}
+
+impl Command for Admit {
+    type Answer = Admission;
+
+    fn needs(&self, needs: &mut Needs) {
+        needs.course(self.course_id);
+    }
+
+    fn decide(&self, caller: &Caller, facts: &Facts) -> Result<(Vec<Event>, Admission), Refusal> {
+        self.carry_out(caller, &mut facts.clone())
+    }
+
+    fn carry_out(&self, caller: &Caller, facts: &mut Facts) -> Result<(Vec<Event>, Admission), Refusal> {
+        facts.course(self.course_id)?;
+        let (added, student) = create(self.name).carry_out(caller, facts)?;
+        let enroll = Enroll { student_id: student.id, course_id: self.course_id };
+        let (enrolled, admission) = enroll.carry_out(caller, facts)?;
+        Ok(([added, enrolled].concat(), admission))
+    }
+}
+
+#[tokio::test]
+async fn one_command_may_add_a_student_and_enroll_them() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    algebra.seats(2, 1).await;
+    let course_id = CourseId(algebra.id);
+    // Three at once, so that they share a commit.
+    let other = busy(school.database());
+    let admit = |name| submit(&school.registrar, Admit { name, course_id });
+    let release = async {
+        tokio::task::yield_now().await;
+        drop(other);
+    };
+    let (ana, ben, cleo, ()) = tokio::join!(admit("Ana"), admit("Ben"), admit("Cleo"), release);
+
+    let (Admission::Enrolled(ana), Admission::Enrolled(ben)) = (ana.unwrap(), ben.unwrap()) else {
+        panic!("not enrolled")
+    };
+    let Admission::Waitlisted(cleo) = cleo.unwrap() else { panic!("not on the waitlist") };
+    assert_eq!([ana.student_id.0, ben.student_id.0, cleo.student_id.0], [1, 2, 3]);
+    assert_eq!(algebra.roster().await, ["Ana", "Ben"]);
+    let log = school.log().await;
+    assert_eq!(
+        log[2..],
+        [
+            "student.created",
+            "enrollment.created",
+            "student.created",
+            "enrollment.created",
+            "student.created",
+            "waitlist.joined"
+        ]
+    );
+    school.delete(&format!("/api/v1/students/1/courses/{}", algebra.id)).await.is(204);
+    assert_eq!(algebra.roster().await, ["Ben", "Cleo"]);
 }

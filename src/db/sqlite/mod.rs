@@ -2,6 +2,7 @@
 
 pub(super) mod catalog;
 mod checkpoint;
+mod content;
 mod error;
 mod files;
 mod numbering;
@@ -29,7 +30,8 @@ pub(super) const TOKENS: &[(&str, &str)] = &[
     ("{{index_of}}", "instr"),
 ];
 
-pub(super) const HAS_TABLE: &str = "select 1 from sqlite_schema where type = 'table' and name = $1";
+pub(super) const HAS_TABLE: &str =
+    "select 1 from sqlite_schema where type = 'table' and name = $1 collate nocase";
 
 /// Statements kept prepared on a connection; more than the service has.
 const STATEMENTS: usize = 128;
@@ -70,7 +72,8 @@ impl Writer {
         writer.connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         let beside = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         writer.files = Files::of(&writer.connection, path)?;
-        writer.checkpointer = Some(Checkpointer::start(path, beside)?);
+        let content = writer.files.as_ref().and_then(Files::content);
+        writer.checkpointer = Some(Checkpointer::start(path, beside, content)?);
         Ok(writer)
     }
 

@@ -1,4 +1,4 @@
-//! The promises, each as the rows that break it. One statement each, so that each sees one moment of a running school.
+//! The promises, each as the rows that break it. One statement each, so that each sees a single moment of a running school.
 
 use std::collections::HashMap;
 
@@ -58,7 +58,7 @@ pub(super) async fn last_at(db: &Db) -> Result<Option<String>, DbError> {
     db.query_opt("select last_at from log_head where id = 1", [], |row| row.text(0)).await
 }
 
-pub(super) const PROMISES: [(&str, &str); 13] = [
+pub(super) const PROMISES: [(&str, &str); 14] = [
     (
         "the log has no gap",
         "select 'after seq ' || seq from events e where seq < (select last_seq from log_head) \
@@ -113,21 +113,21 @@ pub(super) const PROMISES: [(&str, &str); 13] = [
          and exists (select 1 from events b where b.course_id = e.course_id and b.seq < e.seq)",
     ),
     (
-        "nobody takes a course twice",
+        "no student is enrolled in a course twice",
         "select 'student ' || student_id || ' in course ' || course_id from student_courses \
          group by student_id, course_id having count(*) > 1",
     ),
     (
-        "whoever waits is in the log, and neither left nor moved up since",
+        "every student on a waitlist joined it in the log, and has neither left nor moved up since",
         "select 'student ' || student_id || ' waits for course ' || course_id from ( \
          select student_id, course_id, joined_seq, joined_at from waitlist \
          except select student_id, course_id, seq, at from events where type = 'waitlist.joined') found \
-         union all select 'student ' || w.student_id || ' waits no more for course ' || w.course_id from waitlist w \
+         union all select 'student ' || w.student_id || ' left the waitlist of course ' || w.course_id || ' or moved up' from waitlist w \
          join events e on e.student_id = w.student_id and e.course_id = w.course_id and e.seq > w.joined_seq \
          where e.type in ('waitlist.left', 'waitlist.promoted')",
     ),
     (
-        "whoever joined a waitlist waits, has left or moved up",
+        "every student who joined a waitlist is on it, has left or has moved up",
         "select 'student ' || student_id || ' for course ' || course_id from ( \
          select student_id, course_id, \
          sum(case when type = 'waitlist.joined' then 1 when type in ('waitlist.left', 'waitlist.promoted') then -1 else 0 end) \
@@ -136,17 +136,30 @@ pub(super) const PROMISES: [(&str, &str); 13] = [
          where w.student_id = counted.student_id and w.course_id = counted.course_id)",
     ),
     (
+        // A student who was deleted by another program holds the seat until a server drops the row.
         "no seat is idle while somebody waits",
         "select 'course ' || course_id from waitlist w \
-         where exists (select 1 from students s where s.id = w.student_id) group by course_id \
+         where exists (select 1 from students s where s.id = w.student_id) \
+         and exists (select 1 from courses c where c.id = w.course_id) group by course_id \
          having not exists (select 1 from course_seats cs where cs.course_id = w.course_id and cs.capacity <= \
-         (select count(*) from student_courses sc join students s on s.id = sc.student_id where sc.course_id = w.course_id))",
+         (select count(*) from student_courses sc \
+         where sc.course_id = w.course_id and sc.student_id = cast(sc.student_id as bigint)))",
     ),
     (
-        "every enrollment has its student and its course",
-        "select 'enrollment ' || sc.id || ': there is no student ' || sc.student_id from student_courses sc \
-         where not exists (select 1 from students s where s.id = sc.student_id) \
-         union all select 'enrollment ' || sc.id || ': there is no course ' || sc.course_id from student_courses sc \
-         where not exists (select 1 from courses c where c.id = sc.course_id)",
+        "no student is enrolled in a course and on its waitlist",
+        "select 'student ' || w.student_id || ' and course ' || w.course_id from waitlist w \
+         join student_courses sc on sc.student_id = w.student_id and sc.course_id = w.course_id",
+    ),
+    (
+        // Rows that another program forced in begin nowhere, and are dropped in its name.
+        "every drop ends an enrollment that had begun",
+        "select 'seq ' || min(case when drops = 1 then seq end) || ': enrollment ' \
+         || coalesce(cast(enrollment_id as text), 'without an id') from ( \
+         select seq, student_id, course_id, enrollment_id, case when type = 'enrollment.dropped' then 1 else 0 end as drops \
+         from events where type in ('enrollment.created', 'enrollment.adopted', 'waitlist.promoted') \
+         or (type = 'enrollment.dropped' and coalesce(actor, '') <> 'database')) e \
+         group by enrollment_id having sum(drops) > 0 and (2 * sum(drops) > count(*) \
+         or min(seq) = min(case when drops = 1 then seq end) \
+         or count(distinct student_id) <> 1 or count(distinct course_id) <> 1)",
     ),
 ];

@@ -152,7 +152,25 @@ pub async fn apply(tx: &Tx<'_>, pending: &Pending, now: &str) -> Result<(), DbEr
 /// # Errors
 /// When a migration cannot be read.
 pub fn tables(tx: &Tx<'_>) -> Result<Vec<String>, DbError> {
-    let known = known(tx.tokens()).map_err(|error| DbError::Engine(error.to_string()))?;
+    tables_with(tx.tokens())
+}
+
+/// Those of the tables that the database does not have.
+///
+/// # Errors
+/// When a migration or the catalog cannot be read.
+pub async fn missing_tables(db: &Db) -> Result<Vec<String>, DbError> {
+    let mut missing = Vec::new();
+    for table in tables_with(db.tokens())? {
+        if !db.has_table(&table).await? {
+            missing.push(table);
+        }
+    }
+    Ok(missing)
+}
+
+fn tables_with(tokens: &[(&str, &str)]) -> Result<Vec<String>, DbError> {
+    let known = known(tokens).map_err(|error| DbError::Engine(error.to_string()))?;
     let known: Vec<_> = known.into_iter().map(Pending::from).collect();
     let made = known.iter().flat_map(Pending::makes).filter(|(kind, _)| *kind == "table");
     Ok(made.map(|(_, name)| name.to_owned()).chain([HISTORY.to_owned()]).collect())

@@ -172,6 +172,9 @@ async fn add(client: &Client, number: usize) -> Reply {
     client.ask("POST", STUDENTS).json(&student).await
 }
 
+/// What somebody does to the database file, given some content.
+type Change<'a> = &'a dyn Fn(&fs::File, &[u8]) -> std::io::Result<()>;
+
 #[tokio::test]
 async fn a_database_file_whose_content_somebody_changes_is_noticed() {
     let shorten = |file: &fs::File, _: &[u8]| file.set_len(8192);
@@ -185,7 +188,6 @@ async fn a_database_file_whose_content_somebody_changes_is_noticed() {
         School::open_at(&database).await.close().await;
         fs::read(file(&database, "")).unwrap()
     };
-    type Change<'a> = &'a dyn Fn(&fs::File, &[u8]) -> std::io::Result<()>;
     let changes: [(Change, Option<&[u8]>, &str); 4] = [
         (&shorten, None, "shortened"),
         (&zero, None, "overwritten"),
@@ -200,8 +202,8 @@ async fn a_database_file_whose_content_somebody_changes_is_noticed() {
         }
         client.ask("GET", "/readyz").await.is_ok();
 
-        let changed = fs::File::options().write(true).open(file(&database, "")).unwrap();
-        change(&changed, content.unwrap_or(&backup)).unwrap();
+        let here = fs::File::options().write(true).open(file(&database, "")).unwrap();
+        change(&here, content.unwrap_or(&backup)).unwrap();
 
         let problem = add(&client, 140).await.is_refused(503, "overloaded");
         assert!(problem["detail"].as_str().unwrap().contains("nothing was changed"), "{problem}");

@@ -37,6 +37,8 @@ pub(super) struct Content {
 #[derive(Debug)]
 struct Look {
     progress: Progress,
+    /// Frames of the log.
+    frames: u32,
     length: u64,
     header: Vec<u8>,
     page: Vec<u8>,
@@ -45,8 +47,8 @@ struct Look {
 /// How far checkpoints have come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Progress {
-    /// Other ones each time that the log begins again.
-    salts: [u8; 8],
+    /// Counted up by one each time that the log begins again.
+    generation: u32,
     /// Frames of the log that are in the file.
     moved: u32,
     /// The same once the checkpoint has ended that is under way; it may also have been cut off.
@@ -69,27 +71,43 @@ impl Content {
         Some(content)
     }
 
-    /// Looks at the file, and remembers it if no checkpoint is under way.
+    /// Looks at the file, and remembers it if no checkpoint is under way. Best in a transaction that writes: then nobody else
+    /// adds to the log.
     ///
     /// # Errors
     /// What was done to it: `shortened` or `overwritten`.
     pub(super) fn check(&self) -> Result<(), &'static str> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         // A file that cannot be read is for the engine to report.
-        let Ok(Some((look, frames))) = self.look() else { return Ok(()) };
-        look.judge(last.as_ref(), frames, self.page_size)?;
+        let Ok(Some(look)) = self.look() else { return Ok(()) };
+        look.judge(last.as_ref(), self.page_size)?;
         if !look.progress.is_under_way() {
             *last = Some(look);
         }
         Ok(())
     }
 
-    /// The file between two checkpoints, or during one, and the frames of the log; `None` where one ended while it looked.
-    fn look(&self) -> io::Result<Option<(Look, u32)>> {
+    /// To be called after a commit: if all of the log was in the file, it has begun again, and the file is still the same.
+    pub(super) fn committed(&self) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = last.as_mut().filter(|last| last.is_complete())
+            && let Ok((now, frames)) = self.progress()
+            && now.generation == last.progress.generation.wrapping_add(1)
+            && (now.moved, now.to_be_moved) == (0, 0)
+            && frames > 0
+        {
+            last.progress = now;
+            last.frames = frames;
+        }
+    }
+
+    /// The file between two checkpoints, or during one; `None` where one ended while it looked.
+    fn look(&self) -> io::Result<Option<Look>> {
         for _ in 0..LOOKS {
             let (before, frames) = self.progress()?;
             let look = Look {
                 progress: before,
+                frames,
                 length: self.database.metadata()?.len(),
                 header: read(&self.database, 0, HEADER)?,
                 page: match self.page {
@@ -98,7 +116,7 @@ impl Content {
                 },
             };
             if self.progress()?.0 == before {
-                return Ok(Some((look, frames)));
+                return Ok(Some(look));
             }
         }
         Ok(None)
@@ -106,11 +124,11 @@ impl Content {
 
     fn progress(&self) -> io::Result<(Progress, u32)> {
         let index = read(&self.index, 0, INDEX)?;
-        let number = |at: usize| index.get(at..)?.first_chunk().copied().map(u32::from_ne_bytes);
-        let salts = index.get(32..).and_then(|rest| rest.first_chunk().copied());
-        match (number(16), salts, number(96), number(128)) {
-            (Some(frames), Some(salts), Some(moved), Some(to_be_moved)) => {
-                Ok((Progress { salts, moved, to_be_moved }, frames))
+        let bytes = |at: usize| index.get(at..)?.first_chunk().copied();
+        let number = |at: usize| bytes(at).map(u32::from_ne_bytes);
+        match (number(16), bytes(32).map(u32::from_be_bytes), number(96), number(128)) {
+            (Some(frames), Some(generation), Some(moved), Some(to_be_moved)) => {
+                Ok((Progress { generation, moved, to_be_moved }, frames))
             }
             _ => Err(io::ErrorKind::UnexpectedEof.into()),
         }
@@ -118,7 +136,7 @@ impl Content {
 }
 
 impl Look {
-    fn judge(&self, last: Option<&Self>, frames: u32, page_size: u64) -> Result<(), &'static str> {
+    fn judge(&self, last: Option<&Self>, page_size: u64) -> Result<(), &'static str> {
         if self.header.len() < HEADER {
             return Err("shortened");
         }
@@ -141,10 +159,15 @@ impl Look {
             }
         }
         // While a reader holds a checkpoint up, pages that the header counts may be in the log only.
-        if self.progress.moved == frames && self.length < self.pages() * page_size {
+        if self.is_complete() && self.length < self.pages() * page_size {
             return Err("shortened");
         }
         Ok(())
+    }
+
+    /// Whether all of the log is in the file.
+    fn is_complete(&self) -> bool {
+        self.progress.moved == self.frames
     }
 
     /// How many pages the header counts.
@@ -183,4 +206,37 @@ fn read(file: &File, at: u64, most: usize) -> io::Result<Vec<u8>> {
 #[cfg(not(unix))]
 fn read(_: &File, _: u64, _: usize) -> io::Result<Vec<u8>> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Writer;
+    use crate::db::DbError;
+
+    #[test]
+    fn an_older_copy_in_its_place_is_noticed_though_the_log_has_begun_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let mut writer = Writer::open(&path).unwrap();
+        let commit = |writer: &mut Writer, sql: &str| {
+            let tx = writer.begin().unwrap();
+            tx.execute_batch(sql).unwrap();
+            tx.commit().unwrap();
+        };
+        commit(&mut writer, "create table log_head (last_seq); insert into log_head values (0)");
+        writer.close();
+        let older = std::fs::read(&path).unwrap();
+        let mut writer = Writer::open(&path).unwrap();
+        let next = "update log_head set last_seq = last_seq + 1";
+        commit(&mut writer, next);
+        writer.connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(())).unwrap();
+        // All is in the file: the log begins again.
+        commit(&mut writer, next);
+
+        std::fs::write(&path, older).unwrap();
+
+        let said = writer.begin().map(drop).unwrap_err();
+        let told = "the database file a.db was overwritten under the server";
+        assert_eq!(said, DbError::Unwritable(told.to_owned()));
+    }
 }

@@ -63,6 +63,13 @@ impl Files {
         }))
     }
 
+    /// To be called after each commit.
+    pub(super) fn committed(&self) {
+        if let Some(content) = &self.content {
+            content.committed();
+        }
+    }
+
     /// What watches the content of the database file; `None` where it cannot be read.
     pub(super) fn content(&self) -> Option<Arc<Content>> {
         self.content.clone()
@@ -76,11 +83,15 @@ impl Files {
         self.check_names(connection)?;
         match &self.log {
             Some(log) if self.is_short(log, connection)? => Err(log.refused("shortened")),
-            _ => self.check_content(),
+            _ => Ok(()),
         }
     }
 
-    fn check_content(&self) -> Result<(), DbError> {
+    /// Refuses to go on with a database file of which somebody has changed the content.
+    ///
+    /// # Errors
+    /// [`DbError::Unwritable`], naming the file.
+    pub(super) fn check_content(&self) -> Result<(), DbError> {
         let checked = self.content.as_ref().map_or(Ok(()), |content| content.check());
         checked.map_err(|what| self.database.refused(what))
     }

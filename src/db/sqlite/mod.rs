@@ -122,7 +122,8 @@ impl Writer {
     pub(in crate::db) fn close(mut self) {
         // Of two checkpoints at a time one is refused, and this one is the last.
         self.checkpointer = None;
-        if self.files.as_ref().is_some_and(|files| files.check(&self.connection).is_err()) {
+        let check = |files: &Files| files.check(&self.connection).and_then(|()| files.check_content());
+        if self.files.as_ref().is_some_and(|files| check(files).is_err()) {
             // The files there now are not ours to write to.
             let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
             return;
@@ -140,12 +141,14 @@ impl Writer {
         self.connection
             .execute_batch("begin immediate")
             .map_err(|error| DbError::from(error).at(&self.path))?;
-        Ok(Tx {
+        let tx = Tx {
             connection: &self.connection,
             files: self.files.as_ref(),
             checkpointer: self.checkpointer.as_ref(),
             open: true,
-        })
+        };
+        tx.files.map_or(Ok(()), Files::check_content)?;
+        Ok(tx)
     }
 }
 
@@ -200,6 +203,9 @@ impl Tx<'_> {
         self.files
             .map_or(Ok(()), |files| files.check_names(self.connection))
             .map_err(|error| DbError::Unknown(error.to_string()))?;
+        if let Some(files) = self.files {
+            files.committed();
+        }
         if let Some(checkpointer) = self.checkpointer {
             checkpointer.wake();
         }

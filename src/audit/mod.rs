@@ -1,7 +1,6 @@
 //! The audit: do the tables say what the log says?
 
 mod finding;
-mod notes;
 mod replay;
 mod seats;
 mod store;
@@ -41,7 +40,7 @@ pub async fn audit(db: &Db) -> Result<Audit, DbError> {
     findings.extend(seats::compare(db).await?);
     findings.extend(replay::replay(db).await?);
     findings.extend(Finding::new("the file is intact", db.integrity().await?));
-    Ok(Audit { events, enrollments, findings, notes: broken(db, &notes::NOTES).await? })
+    Ok(Audit { events, enrollments, findings, notes: broken(db, &store::NOTES).await? })
 }
 
 /// Those of the statements that return rows.

@@ -75,7 +75,8 @@ impl Replay {
                 course.joined.insert(student_id, seq);
             }
             "waitlist.left" => {
-                if course.leave(student_id).is_none() && !is_by_others {
+                let was_on_it = course.leave(student_id).is_some();
+                if !was_on_it && !is_by_others {
                     self.absent.add(|| {
                         format!("seq {seq}: student {student_id} left the waitlist of course {course_id}")
                     });

@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::finding::Finding;
-use crate::db::{Db, DbError, Reach};
-use crate::registrar::{Limits, limits};
+use super::store;
+use crate::db::{Db, DbError};
+use crate::registrar::Limits;
 
 /// Courses whose row in `course_seats` is not what the log last said. Those that another program deleted are left out: a
 /// running server drops their rows.
@@ -12,26 +13,13 @@ use crate::registrar::{Limits, limits};
 /// # Errors
 /// When the tables or the log cannot be read.
 pub(super) async fn compare(db: &Db) -> Result<Option<Finding>, DbError> {
-    let sql = "select coalesce(cs.course_id, last.course_id), coalesce(e.type, ''), coalesce(e.data, '{}'), \
-               case when cs.course_id is null then 0 else 1 end, \
-               cs.capacity, coalesce(cs.waitlist_capacity, 0), cs.opens_at, cs.closes_at \
-               from (select course_id, max(seq) as seq from events \
-               where type in ('seats.set', 'seats.removed', 'course.deleted') group by course_id) last \
-               full join course_seats cs on cs.course_id = last.course_id \
-               left join events e on e.seq = last.seq \
-               where exists (select 1 from courses c where c.id = coalesce(cs.course_id, last.course_id)) order by 1";
-    let courses = db
-        .read(Reach::Scan, sql, [], |row| {
-            let seats = if row.int(3)? == 0 { None } else { Some(limits(row, 4)?) };
-            Ok((row.int(0)?, row.text(1)?, row.text(2)?, seats))
-        })
-        .await?;
+    let courses = store::seats(db).await?;
     let mut found = Vec::new();
-    for (course, kind, data, seats) in courses {
+    for store::CourseSeats { course_id, kind, data, seats } in courses {
         let logged = if kind == "seats.set" { Some(logged(&data)?) } else { None };
         if seats != logged {
             let (seats, logged) = (shown(seats.as_ref()), shown(logged.as_ref()));
-            found.push(format!("course {course} has {seats}; the log last gave it {logged}"));
+            found.push(format!("course {course_id} has {seats}; the log last gave it {logged}"));
         }
     }
     Ok(Finding::new("every course has the seats that the log last gave it", found))
@@ -53,12 +41,15 @@ fn shown(limits: Option<&Limits>) -> String {
     let Some(Limits { capacity, waitlist_capacity, opens_at, closes_at }) = limits else {
         return "no limits".to_owned();
     };
-    let seats = capacity.map_or("unlimited".to_owned(), |capacity| capacity.to_string());
-    let mut shown = format!("{seats} seats, {waitlist_capacity} places on the waitlist");
+    let seats = match capacity {
+        None => "unlimited seats".to_owned(),
+        Some(1) => "1 seat".to_owned(),
+        Some(capacity) => format!("{capacity} seats"),
+    };
+    let places = if *waitlist_capacity == 1 { "place" } else { "places" };
+    let mut parts = vec![seats, format!("{waitlist_capacity} {places} on the waitlist")];
     for (word, time) in [("opens", opens_at), ("closes", closes_at)] {
-        if let Some(time) = time {
-            shown.push_str(&format!(", {word} {time}"));
-        }
+        parts.extend(time.as_ref().map(|time| format!("{word} {time}")));
     }
-    shown
+    parts.join(", ")
 }

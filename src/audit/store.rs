@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::db::{Db, DbError, Reach, Rows};
+use crate::registrar::{Limits, limits};
 
 pub(super) async fn counts(db: &Db) -> Result<(i64, i64), DbError> {
     let sql = "select (select count(*) from events), (select count(*) from student_courses)";
@@ -56,6 +57,36 @@ pub(super) async fn waiting_students(db: &Db) -> Result<HashMap<(i64, i64), bool
 /// The time of the log's last entry.
 pub(super) async fn last_at(db: &Db) -> Result<Option<String>, DbError> {
     db.query_opt("select last_at from log_head where id = 1", [], |row| row.text(0)).await
+}
+
+/// The seats of a course, and the last entry of the log about them.
+pub(super) struct CourseSeats {
+    pub(super) course_id: i64,
+    /// Empty where there is no entry.
+    pub(super) kind: String,
+    pub(super) data: String,
+    pub(super) seats: Option<Limits>,
+}
+
+/// The courses that have seats now, or had them once. Those that another program deleted are left out.
+pub(super) async fn seats(db: &Db) -> Result<Vec<CourseSeats>, DbError> {
+    let sql = "select coalesce(cs.course_id, last.course_id), coalesce(e.type, ''), coalesce(e.data, '{}'), \
+               case when cs.course_id is null then 0 else 1 end, \
+               cs.capacity, coalesce(cs.waitlist_capacity, 0), cs.opens_at, cs.closes_at \
+               from (select course_id, max(seq) as seq from events \
+               where type in ('seats.set', 'seats.removed', 'course.deleted') group by course_id) last \
+               full join course_seats cs on cs.course_id = last.course_id \
+               left join events e on e.seq = last.seq \
+               where exists (select 1 from courses c where c.id = coalesce(cs.course_id, last.course_id)) order by 1";
+    db.read(Reach::Scan, sql, [], |row| {
+        Ok(CourseSeats {
+            course_id: row.int(0)?,
+            kind: row.text(1)?,
+            data: row.text(2)?,
+            seats: if row.int(3)? == 0 { None } else { Some(limits(row, 4)?) },
+        })
+    })
+    .await
 }
 
 pub(super) const PROMISES: [(&str, &str); 14] = [
@@ -161,5 +192,47 @@ pub(super) const PROMISES: [(&str, &str); 14] = [
          group by enrollment_id having sum(drops) > 0 and (2 * sum(drops) > count(*) \
          or min(seq) = min(case when drops = 1 then seq end) \
          or count(distinct student_id) <> 1 or count(distinct course_id) <> 1)",
+    ),
+];
+
+/// What other programs may do to the tables of students and courses, each as the rows where they did. None of it breaks a
+/// promise.
+pub(super) const NOTES: [(&str, &str); 3] = [
+    (
+        "rows of students or courses that another program deleted; a running server drops them",
+        "select 'enrollment ' || sc.id || ': there is no student ' || sc.student_id from student_courses sc \
+         where sc.student_id = cast(sc.student_id as bigint) \
+         and not exists (select 1 from students s where s.id = sc.student_id) \
+         union all select 'enrollment ' || sc.id || ': there is no course ' || sc.course_id from student_courses sc \
+         where sc.course_id = cast(sc.course_id as bigint) \
+         and not exists (select 1 from courses c where c.id = sc.course_id) \
+         union all select 'place of student ' || student_id || ' on the waitlist of course ' || course_id \
+         || ': one of them does not exist' from waitlist w \
+         where not exists (select 1 from students s where s.id = w.student_id) \
+         or not exists (select 1 from courses c where c.id = w.course_id) \
+         union all select 'seats of course ' || course_id || ': there is no such course' from course_seats cs \
+         where not exists (select 1 from courses c where c.id = cs.course_id)",
+    ),
+    (
+        "students or courses that another program deleted; a running server adds this to the log",
+        "select 'student ' || id from \
+         (select distinct student_id as id from events where student_id is not null) known \
+         where not exists (select 1 from students s where s.id = known.id) and 'student.deleted' <> \
+         (select type from events e where e.student_id = known.id order by seq desc limit 1) \
+         union all select 'course ' || id from \
+         (select distinct course_id as id from events where course_id is not null) known \
+         where not exists (select 1 from courses c where c.id = known.id) and 'course.deleted' <> \
+         (select type from events e where e.course_id = known.id order by seq desc limit 1)",
+    ),
+    (
+        "ids of deleted students or courses that another program gave to new rows",
+        "select 'student ' || id || ', deleted at seq ' || seq from (select student_id as id, max(seq) as seq from events \
+         where type = 'student.deleted' group by student_id) deleted \
+         where exists (select 1 from students s where s.id = deleted.id) \
+         and not exists (select 1 from events e where e.student_id = deleted.id and e.seq > deleted.seq) \
+         union all select 'course ' || id || ', deleted at seq ' || seq from (select course_id as id, max(seq) as seq \
+         from events where type = 'course.deleted' group by course_id) deleted \
+         where exists (select 1 from courses c where c.id = deleted.id) \
+         and not exists (select 1 from events e where e.course_id = deleted.id and e.seq > deleted.seq)",
     ),
 ];

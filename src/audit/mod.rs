@@ -2,14 +2,14 @@
 
 mod finding;
 mod replay;
+mod seats;
 mod store;
 
 use std::time::Duration;
 
 pub use self::finding::Finding;
-use self::finding::SHOWN;
 use crate::clock::Clock;
-use crate::db::{Db, DbError, Reach};
+use crate::db::{Db, DbError, Reach, migrate};
 use crate::registrar::lead;
 
 /// What an audit counted and found.
@@ -19,8 +19,10 @@ pub struct Audit {
     pub events: i64,
     /// Rows of `student_courses`.
     pub enrollments: i64,
-    /// What does not agree; empty when all is well.
+    /// The promises that are broken; empty when all is well.
     pub findings: Vec<Finding>,
+    /// What other programs may do, and did.
+    pub notes: Vec<Finding>,
 }
 
 /// Recounts and compares everything. It only reads, and may run beside a server.
@@ -28,22 +30,27 @@ pub struct Audit {
 /// # Errors
 /// What the engine said.
 pub async fn audit(db: &Db) -> Result<Audit, DbError> {
+    let missing = migrate::missing_tables(db).await?;
+    if let Some(finding) = Finding::new("every table of matricula is there", missing) {
+        // Nothing can be compared without them.
+        return Ok(Audit { events: 0, enrollments: 0, findings: vec![finding], notes: Vec::new() });
+    }
     let (events, enrollments) = store::counts(db).await?;
-    let mut findings = Vec::new();
-    for (promise, sql) in store::PROMISES {
-        let mut rows = db.read(Reach::Scan, sql, [], |row| row.text(0)).await?;
-        let total = rows.len();
-        rows.truncate(SHOWN);
-        if total > 0 {
-            findings.push(Finding { promise, rows, total });
-        }
-    }
+    let mut findings = broken(db, &store::PROMISES).await?;
+    findings.extend(seats::compare(db).await?);
     findings.extend(replay::replay(db).await?);
-    let rows = db.integrity().await?;
-    if !rows.is_empty() {
-        findings.push(Finding { promise: "the file is intact", total: rows.len(), rows });
+    findings.extend(Finding::new("the file is intact", db.integrity().await?));
+    Ok(Audit { events, enrollments, findings, notes: broken(db, &store::NOTES).await? })
+}
+
+/// Those of the statements that return rows.
+async fn broken(db: &Db, statements: &[(&'static str, &'static str)]) -> Result<Vec<Finding>, DbError> {
+    let mut findings = Vec::new();
+    for (promise, sql) in statements {
+        let found = db.read(Reach::Scan, sql, [], |row| row.text(0)).await?;
+        findings.extend(Finding::new(promise, found));
     }
-    Ok(Audit { events, enrollments, findings })
+    Ok(findings)
 }
 
 /// By how much the log's last entry is ahead of the clock: the database server's where there is one. Zero if it is not.

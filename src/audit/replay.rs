@@ -1,5 +1,5 @@
-//! The log played again from its beginning: was a seat ever sold that was not there, did anybody ever pass those who
-//! waited?
+//! Replays the log from its beginning: was a seat ever sold that was not there, was anybody ever passed over on a waitlist, did
+//! anybody leave a waitlist without being on it?
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -30,6 +30,7 @@ struct Replay {
     courses: HashMap<i64, Course>,
     oversold: Rows,
     passed: Rows,
+    absent: Rows,
 }
 
 #[derive(Default)]
@@ -62,6 +63,8 @@ impl Rows {
 impl Replay {
     fn apply(&mut self, entry: &Entry) {
         let &Entry { seq, course_id, student_id, .. } = entry;
+        // No rule binds what another program forced in.
+        let is_by_others = entry.actor.as_deref() == Some("database");
         let course = self.courses.entry(course_id).or_default();
         match entry.kind.as_str() {
             "seats.set" => course.capacity = entry.data["capacity"].as_i64(),
@@ -72,14 +75,18 @@ impl Replay {
                 course.joined.insert(student_id, seq);
             }
             "waitlist.left" => {
-                course.leave(student_id);
+                let was_on_it = course.leave(student_id).is_some();
+                if !was_on_it && !is_by_others {
+                    self.absent.add(|| {
+                        format!("seq {seq}: student {student_id} left the waitlist of course {course_id}")
+                    });
+                }
             }
             "enrollment.dropped" => course.enrolled -= 1,
             "enrollment.adopted" => course.enrolled += 1,
             "enrollment.created" | "waitlist.promoted" => {
-                // No rule binds what another program forced in, or staff with a reason.
-                let is_forced =
-                    entry.actor.as_deref() == Some("database") || entry.data["override"] != Value::Null;
+                // Nor does one bind staff with a reason.
+                let is_forced = is_by_others || entry.data["override"] != Value::Null;
                 let is_promoted = entry.kind == "waitlist.promoted";
                 let enrolled = course.enrolled;
                 if let Some(capacity) = course.capacity.filter(|capacity| enrolled >= *capacity)
@@ -93,9 +100,13 @@ impl Replay {
                 }
                 course.enrolled += 1;
                 let joined = course.leave(student_id);
+                if is_promoted && joined.is_none() && !is_by_others {
+                    self.absent
+                        .add(|| format!("seq {seq}: student {student_id} moved up in course {course_id}"));
+                }
                 if joined.is_some_and(|joined| joined <= course.passed_up_to) {
                     self.passed.add(|| {
-                        format!("seq {seq}: student {student_id} moved up in course {course_id} after somebody who joined later")
+                        format!("seq {seq}: student {student_id} moved up in course {course_id} after a student who joined later")
                     });
                 }
                 if is_promoted || (course.capacity.is_some() && !is_forced) {
@@ -116,7 +127,9 @@ impl Replay {
             for (seq, student) in course.line.range(..=course.passed_up_to) {
                 if there.get(&(*id, *student)) == Some(&true) {
                     self.passed.add(|| {
-                        format!("student {student} waits for course {id} since seq {seq} and was passed")
+                        format!(
+                            "student {student} has waited for course {id} since seq {seq} and was passed over"
+                        )
                     });
                 }
             }
@@ -128,8 +141,9 @@ impl Replay {
             (rows.total > 0).then_some(Finding { promise, rows: rows.first, total: rows.total })
         };
         let oversold = finding("no seat was ever sold twice, at any seq", self.oversold);
-        let passed = finding("nobody was ever passed on a waitlist", self.passed);
-        oversold.into_iter().chain(passed).collect()
+        let passed = finding("no student was ever passed over on a waitlist", self.passed);
+        let absent = finding("only students on a waitlist leave it or move up", self.absent);
+        [oversold, passed, absent].into_iter().flatten().collect()
     }
 }
 

@@ -1,10 +1,11 @@
-//! The promises, each as the rows that break it. One statement each, so that each sees one moment of a running school.
+//! The promises, each as the rows that break it. One statement each, so that each sees a single moment of a running school.
 
 use std::collections::HashMap;
 
 use serde_json::Value;
 
 use crate::db::{Db, DbError, Reach, Rows};
+use crate::registrar::{Limits, limits};
 
 pub(super) async fn counts(db: &Db) -> Result<(i64, i64), DbError> {
     let sql = "select (select count(*) from events), (select count(*) from student_courses)";
@@ -58,7 +59,37 @@ pub(super) async fn last_at(db: &Db) -> Result<Option<String>, DbError> {
     db.query_opt("select last_at from log_head where id = 1", [], |row| row.text(0)).await
 }
 
-pub(super) const PROMISES: [(&str, &str); 13] = [
+/// The seats of a course, and the last entry of the log about them.
+pub(super) struct CourseSeats {
+    pub(super) course_id: i64,
+    /// Empty where there is no entry.
+    pub(super) kind: String,
+    pub(super) data: String,
+    pub(super) seats: Option<Limits>,
+}
+
+/// The courses that have seats now, or had them once. Those that another program deleted are left out.
+pub(super) async fn seats(db: &Db) -> Result<Vec<CourseSeats>, DbError> {
+    let sql = "select coalesce(cs.course_id, last.course_id), coalesce(e.type, ''), coalesce(e.data, '{}'), \
+               case when cs.course_id is null then 0 else 1 end, \
+               cs.capacity, coalesce(cs.waitlist_capacity, 0), cs.opens_at, cs.closes_at \
+               from (select course_id, max(seq) as seq from events \
+               where type in ('seats.set', 'seats.removed', 'course.deleted') group by course_id) last \
+               full join course_seats cs on cs.course_id = last.course_id \
+               left join events e on e.seq = last.seq \
+               where exists (select 1 from courses c where c.id = coalesce(cs.course_id, last.course_id)) order by 1";
+    db.read(Reach::Scan, sql, [], |row| {
+        Ok(CourseSeats {
+            course_id: row.int(0)?,
+            kind: row.text(1)?,
+            data: row.text(2)?,
+            seats: if row.int(3)? == 0 { None } else { Some(limits(row, 4)?) },
+        })
+    })
+    .await
+}
+
+pub(super) const PROMISES: [(&str, &str); 14] = [
     (
         "the log has no gap",
         "select 'after seq ' || seq from events e where seq < (select last_seq from log_head) \
@@ -113,21 +144,21 @@ pub(super) const PROMISES: [(&str, &str); 13] = [
          and exists (select 1 from events b where b.course_id = e.course_id and b.seq < e.seq)",
     ),
     (
-        "nobody takes a course twice",
+        "no student is enrolled in a course twice",
         "select 'student ' || student_id || ' in course ' || course_id from student_courses \
          group by student_id, course_id having count(*) > 1",
     ),
     (
-        "whoever waits is in the log, and neither left nor moved up since",
+        "every student on a waitlist joined it in the log, and has neither left nor moved up since",
         "select 'student ' || student_id || ' waits for course ' || course_id from ( \
          select student_id, course_id, joined_seq, joined_at from waitlist \
          except select student_id, course_id, seq, at from events where type = 'waitlist.joined') found \
-         union all select 'student ' || w.student_id || ' waits no more for course ' || w.course_id from waitlist w \
+         union all select 'student ' || w.student_id || ' left the waitlist of course ' || w.course_id || ' or moved up' from waitlist w \
          join events e on e.student_id = w.student_id and e.course_id = w.course_id and e.seq > w.joined_seq \
          where e.type in ('waitlist.left', 'waitlist.promoted')",
     ),
     (
-        "whoever joined a waitlist waits, has left or moved up",
+        "every student who joined a waitlist is on it, has left or has moved up",
         "select 'student ' || student_id || ' for course ' || course_id from ( \
          select student_id, course_id, \
          sum(case when type = 'waitlist.joined' then 1 when type in ('waitlist.left', 'waitlist.promoted') then -1 else 0 end) \
@@ -136,17 +167,72 @@ pub(super) const PROMISES: [(&str, &str); 13] = [
          where w.student_id = counted.student_id and w.course_id = counted.course_id)",
     ),
     (
+        // A student who was deleted by another program holds the seat until a server drops the row.
         "no seat is idle while somebody waits",
         "select 'course ' || course_id from waitlist w \
-         where exists (select 1 from students s where s.id = w.student_id) group by course_id \
+         where exists (select 1 from students s where s.id = w.student_id) \
+         and exists (select 1 from courses c where c.id = w.course_id) group by course_id \
          having not exists (select 1 from course_seats cs where cs.course_id = w.course_id and cs.capacity <= \
-         (select count(*) from student_courses sc join students s on s.id = sc.student_id where sc.course_id = w.course_id))",
+         (select count(*) from student_courses sc \
+         where sc.course_id = w.course_id and sc.student_id = cast(sc.student_id as bigint)))",
     ),
     (
-        "every enrollment has its student and its course",
+        "no student is enrolled in a course and on its waitlist",
+        "select 'student ' || w.student_id || ' and course ' || w.course_id from waitlist w \
+         join student_courses sc on sc.student_id = w.student_id and sc.course_id = w.course_id",
+    ),
+    (
+        // Rows that another program forced in begin nowhere, and are dropped in its name.
+        "every drop ends an enrollment that had begun",
+        "select 'seq ' || min(case when drops = 1 then seq end) || ': enrollment ' \
+         || coalesce(cast(enrollment_id as text), 'without an id') from ( \
+         select seq, student_id, course_id, enrollment_id, case when type = 'enrollment.dropped' then 1 else 0 end as drops \
+         from events where type in ('enrollment.created', 'enrollment.adopted', 'waitlist.promoted') \
+         or (type = 'enrollment.dropped' and coalesce(actor, '') <> 'database')) e \
+         group by enrollment_id having sum(drops) > 0 and (2 * sum(drops) > count(*) \
+         or min(seq) = min(case when drops = 1 then seq end) \
+         or count(distinct student_id) <> 1 or count(distinct course_id) <> 1)",
+    ),
+];
+
+/// What other programs may do to the tables of students and courses, each as the rows where they did. None of it breaks a
+/// promise.
+pub(super) const NOTES: [(&str, &str); 3] = [
+    (
+        "rows of students or courses that another program deleted; a running server drops them",
         "select 'enrollment ' || sc.id || ': there is no student ' || sc.student_id from student_courses sc \
-         where not exists (select 1 from students s where s.id = sc.student_id) \
+         where sc.student_id = cast(sc.student_id as bigint) \
+         and not exists (select 1 from students s where s.id = sc.student_id) \
          union all select 'enrollment ' || sc.id || ': there is no course ' || sc.course_id from student_courses sc \
-         where not exists (select 1 from courses c where c.id = sc.course_id)",
+         where sc.course_id = cast(sc.course_id as bigint) \
+         and not exists (select 1 from courses c where c.id = sc.course_id) \
+         union all select 'place of student ' || student_id || ' on the waitlist of course ' || course_id \
+         || ': one of them does not exist' from waitlist w \
+         where not exists (select 1 from students s where s.id = w.student_id) \
+         or not exists (select 1 from courses c where c.id = w.course_id) \
+         union all select 'seats of course ' || course_id || ': there is no such course' from course_seats cs \
+         where not exists (select 1 from courses c where c.id = cs.course_id)",
+    ),
+    (
+        "students or courses that another program deleted; a running server adds this to the log",
+        "select 'student ' || id from \
+         (select distinct student_id as id from events where student_id is not null) known \
+         where not exists (select 1 from students s where s.id = known.id) and 'student.deleted' <> \
+         (select type from events e where e.student_id = known.id order by seq desc limit 1) \
+         union all select 'course ' || id from \
+         (select distinct course_id as id from events where course_id is not null) known \
+         where not exists (select 1 from courses c where c.id = known.id) and 'course.deleted' <> \
+         (select type from events e where e.course_id = known.id order by seq desc limit 1)",
+    ),
+    (
+        "ids of deleted students or courses that another program gave to new rows",
+        "select 'student ' || id || ', deleted at seq ' || seq from (select student_id as id, max(seq) as seq from events \
+         where type = 'student.deleted' group by student_id) deleted \
+         where exists (select 1 from students s where s.id = deleted.id) \
+         and not exists (select 1 from events e where e.student_id = deleted.id and e.seq > deleted.seq) \
+         union all select 'course ' || id || ', deleted at seq ' || seq from (select course_id as id, max(seq) as seq \
+         from events where type = 'course.deleted' group by course_id) deleted \
+         where exists (select 1 from courses c where c.id = deleted.id) \
+         and not exists (select 1 from events e where e.course_id = deleted.id and e.seq > deleted.seq)",
     ),
 ];

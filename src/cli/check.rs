@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 
-use crate::audit::{ahead, audit};
+use crate::audit::{Finding, ahead, audit};
 use crate::clock::Clock;
 use crate::db::{Db, Location, migrate};
 
@@ -22,25 +22,64 @@ pub(super) async fn run(database: &Location, clock: &Clock, out: &mut dyn Write)
     );
     let audit = audit(&db).await.with_context(|| database.to_string())?;
     for finding in &audit.findings {
-        writeln!(out, "BROKEN: {} ({} rows)", finding.promise, finding.total)?;
-        for row in &finding.rows {
-            writeln!(out, "  {row}")?;
-        }
-        if finding.total > finding.rows.len() {
-            writeln!(out, "  ... and {} more", finding.total - finding.rows.len())?;
-        }
+        write_finding(out, "BROKEN", finding)?;
+    }
+    for note in &audit.notes {
+        write_finding(out, "note", note)?;
     }
     let ahead = ahead(&db, clock).await.with_context(|| database.to_string())?;
     if ahead > NORMAL_LEAD {
-        let seconds = ahead.as_secs();
+        let ahead = in_words(ahead);
         writeln!(
             out,
-            "warning: the log is {seconds} s ahead of the clock: see \"A wrong clock\" in docs/operate/monitoring.md"
+            "warning: the log is {ahead} ahead of the clock: see \"A wrong clock\" in docs/operate/monitoring.md"
         )?;
     }
-    if !audit.findings.is_empty() {
-        bail!("{} of the school's promises are broken", audit.findings.len());
+    match audit.findings.len() {
+        0 => {}
+        1 => bail!("one of the school's promises is broken"),
+        broken => bail!("{broken} of the school's promises are broken"),
     }
     writeln!(out, "ok: {} enrollments agree with the {} events of the log", audit.enrollments, audit.events)?;
     Ok(())
+}
+
+fn write_finding(out: &mut dyn Write, kind: &str, finding: &Finding) -> std::io::Result<()> {
+    let rows = if finding.total == 1 { "row" } else { "rows" };
+    writeln!(out, "{kind}: {} ({} {rows})", finding.promise, finding.total)?;
+    for row in &finding.rows {
+        writeln!(out, "  {row}")?;
+    }
+    if finding.total > finding.rows.len() {
+        writeln!(out, "  ... and {} more", finding.total - finding.rows.len())?;
+    }
+    Ok(())
+}
+
+/// A duration in the largest unit of which there are at least two, rounded down: `35 days`.
+fn in_words(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let units = [("years", 31_556_952), ("days", 86_400), ("hours", 3_600), ("minutes", 60)];
+    let fitting = units.into_iter().find(|(_, length)| seconds >= 2 * length);
+    let (unit, length) = fitting.unwrap_or(("seconds", 1));
+    format!("{} {unit}", seconds / length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_reads_as_people_say_it() {
+        for (seconds, words) in [
+            (2, "2 seconds"),
+            (90, "90 seconds"),
+            (150, "2 minutes"),
+            (47 * 3_600, "47 hours"),
+            (35 * 86_400 + 5, "35 days"),
+            (251_614_051_199, "7973 years"),
+        ] {
+            assert_eq!(in_words(Duration::from_secs(seconds)), words);
+        }
+    }
 }

@@ -172,7 +172,25 @@ pub async fn apply(tx: &Tx<'_>, pending: &Pending, now: &str) -> Result<(), DbEr
 /// Every table that the migrations make or find, and the history.
 #[must_use]
 pub fn tables(tx: &Tx<'_>) -> Vec<String> {
-    let known = known(tx.tokens());
+    tables_with(tx.tokens())
+}
+
+/// Those of the tables that the database does not have.
+///
+/// # Errors
+/// When the catalog cannot be read.
+pub async fn missing_tables(db: &Db) -> Result<Vec<String>, DbError> {
+    let mut missing = Vec::new();
+    for table in tables_with(db.tokens()) {
+        if !db.has_table(&table).await? {
+            missing.push(table);
+        }
+    }
+    Ok(missing)
+}
+
+fn tables_with(tokens: &[(&str, &str)]) -> Vec<String> {
+    let known = known(tokens);
     let made = known.iter().flat_map(Pending::makes).filter(|(kind, _)| *kind == "table");
     made.map(|(_, name)| name.to_owned()).chain([HISTORY.to_owned()]).collect()
 }

@@ -10,8 +10,9 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 use super::commit::Books;
 use crate::clock::Clock;
 
-/// How often it looks while nothing is asked.
-const INTERVAL: Duration = Duration::from_secs(10);
+/// How often it looks while no command comes. An id that another program deletes and gives again sooner than that brings the
+/// new row the enrollments of the old one.
+const INTERVAL: Duration = Duration::from_secs(1);
 /// How long expired answers may stay.
 const SWEEP_EVERY: Duration = Duration::from_mins(5);
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
 
 use crate::logging::Seldom;
 use crate::metrics::Metrics;
@@ -45,13 +46,39 @@ impl Lead {
     }
 }
 
-/// How long after `now` the time `last_at` is; zero if it is not, or if there is no entry yet.
+/// How long after `now` the time `last_at` is; both RFC 3339 in UTC. Zero if it is not, or if there is no entry yet.
 #[must_use]
 pub fn lead(last_at: &str, now: &str) -> Duration {
     if last_at <= now {
         return Duration::ZERO;
     }
-    let between = last_at.parse::<Timestamp>().and_then(|last| Ok(last.duration_since(now.parse()?)));
-    // A time that is none is as far ahead as can be.
-    between.map_or(Duration::MAX, SignedDuration::unsigned_abs)
+    // Text that is no time counts as the latest time that there is.
+    let lead = utc(last_at).unwrap_or(DateTime::MAX).duration_since(utc(now).unwrap_or(DateTime::MIN));
+    if lead.is_negative() { Duration::ZERO } else { SignedDuration::unsigned_abs(lead) }
+}
+
+/// Not a [`jiff::Timestamp`], which ends a day before the year 10000 does.
+fn utc(time: &str) -> Option<DateTime> {
+    time.strip_suffix('Z')?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lead_of_any_time_is_counted() {
+        let now = "2026-09-01T08:00:00.000Z";
+        for (last_at, seconds) in [
+            ("", 0),
+            (now, 0),
+            ("2026-09-01T08:01:30.000Z", 90),
+            ("9999-12-30T08:00:00.000Z", 251_613_907_200),
+            ("9999-12-31T08:00:00.000Z", 251_613_993_600),
+            ("9999-12-31T23:59:59.999Z", 251_614_051_199),
+            ("no time", 251_614_051_199),
+        ] {
+            assert_eq!(lead(last_at, now).as_secs(), seconds, "{last_at}");
+        }
+    }
 }

@@ -83,7 +83,10 @@ fn check_tells_what_does_not_agree() {
             "delete from student_courses where id = 3",
         ),
         ("no id is above the last one given", "update log_head set last_enrollment_id = 2"),
-        ("every enrollment has its student and its course", "delete from students where id = 4"),
+        (
+            "every course has the seats that the log last gave it",
+            "delete from course_seats; insert into course_seats (course_id, waitlist_capacity) values (1, 77)",
+        ),
         ("an enrollment's id is given once", "update events set enrollment_id = 1 where enrollment_id = 2"),
     ] {
         let database = Database::new();

@@ -2,7 +2,11 @@
 //! have lost their names loses what it confirms.
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -150,4 +154,121 @@ async fn a_backup_that_takes_the_place_of_the_file_is_not_mixed_with_the_log_of_
         assert_eq!(students(&here), 1, "the backup");
         assert_eq!(students(&replaced), 41, "what was confirmed");
     }
+}
+
+/// A server whose database has a hundred students.
+async fn server_with_a_hundred_students() -> (Database, Process, Client) {
+    let database = Database::file();
+    let server = Process::serve(&database).await;
+    let client = Client::new(server.address);
+    for number in 0..100 {
+        add(&client, number).await.is_created();
+    }
+    (database, server, client)
+}
+
+async fn add(client: &Client, number: usize) -> Reply {
+    let student = json!({"name": format!("Student {number}"), "email": "a@example.edu"});
+    client.ask("POST", STUDENTS).json(&student).await
+}
+
+/// What somebody does to the database file, given some content.
+type Change<'a> = &'a dyn Fn(&fs::File, &[u8]) -> std::io::Result<()>;
+
+#[tokio::test]
+async fn a_database_file_whose_content_somebody_changes_is_noticed() {
+    let shorten = |file: &fs::File, _: &[u8]| file.set_len(8192);
+    let zero = |file: &fs::File, before: &[u8]| file.write_all_at(&vec![0; before.len()], 0);
+    let replace = |file: &fs::File, other: &[u8]| {
+        file.set_len(0)?;
+        file.write_all_at(other, 0)
+    };
+    let another_school = {
+        let database = Database::file();
+        School::open_at(&database).await.close().await;
+        fs::read(file(&database, "")).unwrap()
+    };
+    let changes: [(Change, Option<&[u8]>, &str); 4] = [
+        (&shorten, None, "shortened"),
+        (&zero, None, "overwritten"),
+        (&replace, None, "overwritten"),
+        (&replace, Some(&another_school), "overwritten"),
+    ];
+    for (change, content, told) in changes {
+        let (database, mut server, client) = server_with_a_hundred_students().await;
+        let backup = fs::read(file(&database, "")).unwrap();
+        for number in 100..140 {
+            add(&client, number).await.is_created();
+        }
+        client.ask("GET", "/readyz").await.is_ok();
+
+        let here = fs::File::options().write(true).open(file(&database, "")).unwrap();
+        change(&here, content.unwrap_or(&backup)).unwrap();
+
+        let problem = add(&client, 140).await.is_refused(503, "overloaded");
+        assert!(problem["detail"].as_str().unwrap().contains("nothing was changed"), "{problem}");
+        let unready = client.ask("GET", "/readyz").await.is_refused(503, "overloaded");
+        let detail = unready["detail"].as_str().unwrap();
+        // Where reading fails, too, that is what is said.
+        let is_named = detail.contains(&format!("school.db was {told}"));
+        assert!(is_named || detail.starts_with("The database does not answer: "), "{unready}");
+        client.ask("GET", "/healthz").await.is_ok();
+        server.kill();
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_noticed_when_its_content_is_back() {
+    let (database, _server, client) = server_with_a_hundred_students().await;
+    // Until the checkpoints that the last commits were worth are over.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let before = fs::read(file(&database, "")).unwrap();
+    let changed = fs::File::options().write(true).open(file(&database, "")).unwrap();
+    changed.set_len(4096).unwrap();
+    add(&client, 100).await.is_refused(503, "overloaded");
+    changed.write_all_at(&before, 0).unwrap();
+    add(&client, 101).await.is_created();
+    client.ask("GET", "/readyz").await.is_ok();
+}
+
+#[tokio::test]
+async fn what_other_programs_do_by_way_of_the_engine_is_no_trouble() {
+    let database = Database::file();
+    let school = School::open_at(&database).await;
+    let here = file(&database, "");
+    let is_over = Arc::new(AtomicBool::new(false));
+    let others = ["passive", "truncate"].map(|mode| {
+        let (here, is_over) = (here.clone(), Arc::clone(&is_over));
+        std::thread::spawn(move || {
+            let other = rusqlite::Connection::open(here).unwrap();
+            other.busy_timeout(Duration::from_secs(1)).unwrap();
+            while !is_over.load(Ordering::Relaxed) {
+                // Makes the file longer and shorter.
+                let _ = other.execute_batch(&format!(
+                    "create table {mode} as with recursive n (i) as (select 1 union all select i + 1 from n where i < 300)
+                         select randomblob(1000) as blob from n;
+                     pragma wal_checkpoint({mode}); drop table {mode}; vacuum; pragma wal_checkpoint({mode});"
+                ));
+                let _ = other.execute_batch(&format!("drop table if exists {mode}"));
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        })
+    });
+    for number in 0..20 {
+        // Holds up checkpoints in the middle.
+        let reader = rusqlite::Connection::open(&here).unwrap();
+        reader.execute_batch("begin").unwrap();
+        let _ = reader.query_row("select count(*) from students", [], |_| Ok(()));
+        let student = json!({"name": format!("Student {number}"), "email": "a@example.edu"});
+        let added = school.post(STUDENTS, student).await.text().to_owned();
+        drop(reader);
+        let ready = school.get("/readyz").await.text().to_owned();
+        for text in [added, ready] {
+            assert!(!text.contains("does not answer") && !text.contains("under the server"), "{text}");
+        }
+    }
+    is_over.store(true, Ordering::Relaxed);
+    tokio::task::spawn_blocking(|| others.map(|other| other.join().unwrap())).await.unwrap();
+    school.student("Last").await;
+    school.get("/readyz").await.is_ok();
 }

@@ -123,3 +123,89 @@ async fn what_cannot_be_given_back_keeps_nobody_from_enrolling_postgres_only() {
     let terms = "select student_id || ' ' || coalesce(grade, '-') || ' ' || coalesce(term, 0) from student_courses order by 1";
     assert_eq!(school.other_program().column(terms), ["1 A 0", "2 B 8"]);
 }
+
+/// A grade comes with the day on which it was given, or neither is there.
+const GRADED_AT: &str = "update student_courses set grade = null;
+    alter table student_courses add column graded_at text check ((grade is null) = (graded_at is null));
+    update student_courses set grade = 'A', graded_at = 'May'";
+
+#[tokio::test]
+async fn columns_that_share_a_rule_come_back_together() {
+    let school = School::open_found(FOUND).await;
+    school.meanwhile(GRADED_AT);
+    school.meanwhile("create unique index one_points on student_courses (points)");
+    let graded_at =
+        || school.other_program().column("select graded_at from student_courses order by student_id");
+    for student in [1, 2] {
+        school.delete(&format!("/api/v1/students/{student}/courses/1")).await.is(204);
+    }
+    school.put("/api/v1/students/2/courses/1").await.is_created();
+    assert_eq!((rows(&school), graded_at()), (vec!["2 A - -".to_owned()], vec!["May".to_owned()]));
+    // Nor does a third column that is refused keep the two apart.
+    school.meanwhile("update student_courses set points = 15 where student_id = 2");
+    school.put("/api/v1/students/1/courses/1").await.is_created();
+    assert_eq!(rows(&school), ["1 A - yes", "2 A 15 -"]);
+    assert_eq!(graded_at(), ["May", "May"]);
+}
+
+#[tokio::test]
+async fn a_value_that_was_refused_comes_back_the_next_time() {
+    let school = School::open_found(FOUND).await;
+    let again = async || {
+        school.delete("/api/v1/students/1/courses/1").await.is(204);
+        school.put("/api/v1/students/1/courses/1").await.is_created();
+    };
+    school.meanwhile("create unique index one_points on student_courses (points)");
+    school.meanwhile("create unique index one_price on student_courses (\"half price\")");
+    school.delete("/api/v1/students/1/courses/1").await.is(204);
+    school.meanwhile("update student_courses set points = 15, \"half price\" = 'yes' where student_id = 2");
+    school.put("/api/v1/students/1/courses/1").await.is_created();
+    assert_eq!(rows(&school), ["1 A - no", "2 B 15 yes"]);
+    again().await;
+    assert_eq!(rows(&school), ["1 A - no", "2 B 15 yes"]);
+    school.meanwhile("update student_courses set points = 1, \"half price\" = '2' where student_id = 2");
+    again().await;
+    assert_eq!(rows(&school), ["1 A 15 yes", "2 B 1 2"]);
+    assert_eq!(school.other_program().column("select count(*) from kept_columns"), ["0"]);
+}
+
+#[tokio::test]
+async fn what_was_written_since_counts_for_more_than_what_was_refused() {
+    let school = School::open_found(FOUND).await;
+    school.meanwhile("create unique index one_price on student_courses (\"half price\")");
+    school.delete("/api/v1/students/1/courses/1").await.is(204);
+    school.meanwhile("update student_courses set \"half price\" = 'yes' where student_id = 2");
+    school.put("/api/v1/students/1/courses/1").await.is_created();
+    school.meanwhile("update student_courses set \"half price\" = '1' where student_id = 1");
+    school.meanwhile("update student_courses set \"half price\" = '2' where student_id = 2");
+    school.delete("/api/v1/students/1/courses/1").await.is(204);
+    school.put("/api/v1/students/1/courses/1").await.is_created();
+    assert_eq!(rows(&school), ["1 A 15 1", "2 B - 2"]);
+}
+
+#[tokio::test]
+async fn the_value_of_a_column_that_is_gone_is_kept_until_it_is_back() {
+    let school = School::open_found(FOUND).await;
+    school.delete("/api/v1/students/1/courses/1").await.is(204);
+    school.meanwhile("alter table student_courses drop column points");
+    school.put("/api/v1/students/1/courses/1").await.is_created();
+    school.delete("/api/v1/students/1/courses/1").await.is(204);
+    school.meanwhile("alter table student_courses add column points integer");
+    school.put("/api/v1/students/1/courses/1").await.is_created();
+    assert_eq!(rows(&school), ["1 A 15 yes", "2 B - -"]);
+}
+
+#[tokio::test]
+async fn a_name_in_other_letters_is_another_column_postgres_only() {
+    let school = School::open_found(FOUND).await;
+    school.meanwhile("alter table student_courses add column \"ID\" text");
+    school.meanwhile("update student_courses set \"ID\" = 'theirs'");
+    school.delete("/api/v1/students/1/courses/1").await.is(204);
+    school.put("/api/v1/students/1/courses/1").await.is_created();
+    let theirs = school.other_program().column("select \"ID\" from student_courses");
+    assert_eq!(theirs, ["theirs", "theirs"]);
+}
+
+fn rows(school: &School) -> Vec<String> {
+    school.other_program().column(ROWS)
+}

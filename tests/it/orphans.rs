@@ -1,6 +1,8 @@
 //! Rows that another program leaves behind when it deletes a student or a course without minding foreign keys hold no seat,
 //! are in no count, and are dropped on record.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 
 use crate::school::School;
@@ -99,6 +101,21 @@ async fn a_sweep_drops_on_record_what_nobody_asks_about() {
         .map(|first| json!([first.as_slice(), &[json!(["student.deleted", 1, null, "database"])]].concat()))
         .unwrap()
     );
+}
+
+#[tokio::test]
+async fn an_id_that_is_given_again_inherits_nothing_though_nobody_wrote_in_between_sqlite_only() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    school.student("Ana").await.enrolls_in(&algebra).await.is_created();
+    school.meanwhile("pragma foreign_keys = off; delete from students where id = 1");
+    let deleted = Instant::now();
+    while school.log().await.last().unwrap() != "student.deleted" {
+        assert!(deleted.elapsed() < Duration::from_secs(5));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    school.meanwhile("insert into students (id, name, email) values (1, 'Zoe', 'zoe@example.edu')");
+    assert_eq!(school.get("/api/v1/students/1/courses").await.is_ok().json(), json!([]));
 }
 
 #[tokio::test]

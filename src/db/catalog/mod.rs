@@ -84,8 +84,12 @@ pub async fn further_columns(tx: &Tx<'_>, table: &str, known: &[&str]) -> Result
         In::Postgres(_) => postgres::catalog::PLAIN_COLUMNS,
     };
     let columns = tx.query(sql, &[table.into()], |row| Ok((row.text(0)?, row.text(1)?))).await?;
-    let is_further =
-        |(name, _): &(String, String)| !known.iter().any(|known| name.eq_ignore_ascii_case(known));
+    // A server takes "ID" and id for two columns.
+    let is_same = |name: &str, known: &str| match tx.0 {
+        In::Sqlite(_) => name.eq_ignore_ascii_case(known),
+        In::Postgres(_) => name == known,
+    };
+    let is_further = |(name, _): &(String, String)| !known.iter().any(|known| is_same(name, known));
     let further = columns.into_iter().filter(is_further).map(|(name, kind)| {
         let quoted = quoted(&name);
         let (kept, given_back) = match tx.0 {

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, bounded};
 use rusqlite::Connection;
 
+use super::content::Content;
 use crate::db::DbError;
 
 /// How often the thread looks, while there is something to do.
@@ -38,9 +39,13 @@ pub(super) struct Checkpointer {
 }
 
 impl Checkpointer {
-    /// Starts it on a connection of its own.
+    /// Starts it on a connection of its own. It leaves a file alone whose content is not what it should be.
     #[expect(clippy::disallowed_methods, reason = "threads live here")]
-    pub(super) fn start(path: &Path, connection: Connection) -> Result<Self, DbError> {
+    pub(super) fn start(
+        path: &Path,
+        connection: Connection,
+        content: Option<Arc<Content>>,
+    ) -> Result<Self, DbError> {
         // One word is enough, however much is written.
         let (written, heard) = bounded(1);
         let is_over = Arc::<AtomicBool>::default();
@@ -50,7 +55,7 @@ impl Checkpointer {
             .name("checkpointer".to_owned())
             .spawn(move || {
                 while heard.recv().is_ok() {
-                    if let Err(error) = work(&connection, &told) {
+                    if let Err(error) = work(&connection, content.as_deref(), &told) {
                         tracing::warn!(%error, path, "a checkpoint failed; the next commits will do its work");
                     }
                 }
@@ -81,7 +86,8 @@ impl Drop for Checkpointer {
 }
 
 /// Steps, until less is left than is worth one.
-fn work(connection: &Connection, is_over: &AtomicBool) -> Result<(), DbError> {
+fn work(connection: &Connection, content: Option<&Content>, is_over: &AtomicBool) -> Result<(), DbError> {
+    let is_intact = || content.is_none_or(|content| content.check().is_ok());
     let mut last_step = Instant::now();
     while !is_over.load(Ordering::Relaxed) {
         let left = waiting(connection, "noop")?;
@@ -90,8 +96,14 @@ fn work(connection: &Connection, is_over: &AtomicBool) -> Result<(), DbError> {
         }
         let milliseconds = i64::try_from(last_step.elapsed().as_millis()).unwrap_or(i64::MAX);
         if left >= LARGE_STEP || left / LITTLE <= milliseconds {
+            // The writer looks too, and refuses.
+            if !is_intact() {
+                break;
+            }
             last_step = Instant::now();
             waiting(connection, "passive")?;
+            // So that a change is noticed that comes before the next commit.
+            is_intact();
         }
         std::thread::sleep(INTERVAL);
     }

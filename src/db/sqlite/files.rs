@@ -4,12 +4,14 @@
 use std::cell::Cell;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::Connection;
 use rustix::fs::{Access, access};
 
 use super::connection::PATIENCE;
+use super::content::Content;
 use crate::db::DbError;
 use crate::logging::Seldom;
 
@@ -29,6 +31,8 @@ pub(super) struct Files {
     /// `None` where the engine keeps no such file.
     log: Option<File>,
     index: Option<File>,
+    /// `None` where it cannot be read.
+    content: Option<Arc<Content>>,
     page_size: u64,
     pub(super) is_rescued: Cell<bool>,
 }
@@ -46,6 +50,7 @@ impl Files {
         // Opens the log, which a switch of the journal's mode alone does not.
         connection.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))?;
         let page_size: u32 = connection.query_row("pragma page_size", [], |row| row.get(0))?;
+        let page_size = u64::from(page_size);
         let Some(database) = File::at(path.to_owned()) else { return Ok(None) };
         // Behind a link they are beside the file that it leads to.
         let real = connection.path().map_or(path, Path::new);
@@ -53,9 +58,22 @@ impl Files {
             database,
             log: File::at(beside(real, "-wal")),
             index: File::at(beside(real, "-shm")),
-            page_size: u64::from(page_size),
+            content: Content::of(connection, real, &beside(real, "-shm"), page_size).map(Arc::new),
+            page_size,
             is_rescued: Cell::new(false),
         }))
+    }
+
+    /// To be called after each commit.
+    pub(super) fn committed(&self) {
+        if let Some(content) = &self.content {
+            content.committed();
+        }
+    }
+
+    /// What watches the content of the database file; `None` where it cannot be read.
+    pub(super) fn content(&self) -> Option<Arc<Content>> {
+        self.content.clone()
     }
 
     /// Refuses to go on with files that are not the ones that were opened. `connection` must not be in a transaction.
@@ -68,6 +86,15 @@ impl Files {
             Some(log) if self.is_short(log, connection)? => Err(log.refused("shortened")),
             _ => Ok(()),
         }
+    }
+
+    /// Refuses to go on with a database file of which somebody has changed the content.
+    ///
+    /// # Errors
+    /// [`DbError::Unwritable`], naming the file.
+    pub(super) fn check_content(&self) -> Result<(), DbError> {
+        let checked = self.content.as_ref().map_or(Ok(()), |content| content.check());
+        checked.map_err(|what| self.database.refused(what))
     }
 
     /// The part of [`Files::check`] that is worth its time after a commit, too.

@@ -3,6 +3,7 @@
 pub(super) mod catalog;
 mod checkpoint;
 mod connection;
+mod content;
 mod error;
 mod files;
 mod numbering;
@@ -21,4 +22,5 @@ pub(super) const TOKENS: &[(&str, &str)] = &[
     ("{{index_of}}", "instr"),
 ];
 
-pub(super) const HAS_TABLE: &str = "select 1 from sqlite_schema where type = 'table' and name = $1";
+pub(super) const HAS_TABLE: &str =
+    "select 1 from sqlite_schema where type = 'table' and name = $1 collate nocase";

@@ -25,7 +25,7 @@ const WAL_RETRY: Duration = Duration::from_millis(10);
 /// The connection that writes.
 #[derive(Debug)]
 pub(in crate::db) struct Writer {
-    connection: Connection,
+    pub(super) connection: Connection,
     path: PathBuf,
     files: Option<Files>,
     checkpointer: Option<Checkpointer>,
@@ -45,7 +45,8 @@ impl Writer {
         writer.connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         let beside = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         writer.files = Files::of(&writer.connection, path)?;
-        writer.checkpointer = Some(Checkpointer::start(path, beside)?);
+        let content = writer.files.as_ref().and_then(Files::content);
+        writer.checkpointer = Some(Checkpointer::start(path, beside, content)?);
         Ok(writer)
     }
 
@@ -94,7 +95,8 @@ impl Writer {
     pub(in crate::db) fn close(mut self) {
         // Of two checkpoints at a time one is refused, and this one is the last.
         self.checkpointer = None;
-        if self.files.as_ref().is_some_and(|files| files.check(&self.connection).is_err()) {
+        let check = |files: &Files| files.check(&self.connection).and_then(|()| files.check_content());
+        if self.files.as_ref().is_some_and(|files| check(files).is_err()) {
             // The files there now are not ours to write to.
             let without = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
             if let Err(error) = without {
@@ -118,12 +120,14 @@ impl Writer {
         self.connection
             .execute_batch("begin immediate")
             .map_err(|error| DbError::from(error).at(&self.path))?;
-        Ok(Tx {
+        let tx = Tx {
             connection: &self.connection,
             files: self.files.as_ref(),
             checkpointer: self.checkpointer.as_ref(),
             open: true,
-        })
+        };
+        tx.files.map_or(Ok(()), Files::check_content)?;
+        Ok(tx)
     }
 }
 
@@ -178,6 +182,9 @@ impl Tx<'_> {
         self.files
             .map_or(Ok(()), |files| files.check_names(self.connection))
             .map_err(|error| DbError::Unknown(error.to_string()))?;
+        if let Some(files) = self.files {
+            files.committed();
+        }
         if let Some(checkpointer) = self.checkpointer {
             checkpointer.wake();
         }

@@ -1,15 +1,15 @@
-//! What other programs keep in further columns of `student_courses` (a grade, a semester) outlives a drop: it is kept
-//! with the pair, and given back when the student enrolls in the course again.
+//! Further columns that other programs keep in `student_courses` (a grade, a semester) survive a drop: they are stored with
+//! the pair, and given back when the student enrolls in the course again.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::effects::Effects;
 use crate::db::catalog::{self, Further};
 use crate::db::{Arg, DbError, Tx};
 use crate::registrar::record::Enrollment;
 
-/// Keeps the further columns of what the batch drops, before it does; forgets those of students and courses that are no
-/// more. Whether anything is kept of anybody, given that something `was`.
+/// Stores the further columns of the rows that the batch is about to drop, and deletes what was stored for students and
+/// courses that no longer exist. Returns whether anything may be stored, given whether anything `was` before.
 pub(super) async fn keep(tx: &Tx<'_>, effects: &Effects<'_>, was: bool) -> Result<bool, DbError> {
     if was {
         let students: Vec<_> = effects.forgotten_students.iter().map(|id| vec![Arg::from(id.0)]).collect();
@@ -28,52 +28,138 @@ pub(super) async fn keep(tx: &Tx<'_>, effects: &Effects<'_>, was: bool) -> Resul
     if columns.is_empty() {
         return Ok(was);
     }
-    let pairs: Vec<_> = dropped.iter().map(|row| pair(row)).collect();
-    forget(tx, FORGET, &pairs).await?;
-    for Further { name, kept, .. } in &columns {
-        let sql = format!(
-            "insert into kept_columns (student_id, course_id, name, value) \
-             select student_id, course_id, cast($1 as text), {kept} from student_courses where id = $2"
-        );
-        let rows: Vec<_> = dropped.iter().map(|row| vec![name.as_str().into(), row.id.0.into()]).collect();
-        tx.execute_many(&sql, &rows).await?;
+    let stored = if was { names_stored(tx, &dropped).await? } else { vec![Vec::new(); dropped.len()] };
+    for column in &columns {
+        let mut rows = Vec::with_capacity(dropped.len());
+        for (row, stored) in dropped.iter().zip(&stored) {
+            if stored.contains(&column.name) && !replaces_stored(tx, row, column, stored).await? {
+                continue;
+            }
+            rows.push(vec![column.name.as_str().into(), row.id.0.into()]);
+        }
+        tx.execute_many(&insert_value(column), &rows).await?;
     }
     Ok(true)
 }
 
-/// Gives back to new enrollments what was kept of their pairs. What a table does not take (any more) is left out: the
-/// enrollment counts for more.
-pub(super) async fn give_back(tx: &Tx<'_>, enrolled: &[Enrollment]) -> Result<(), DbError> {
-    let pairs: Vec<_> = enrolled.iter().map(pair).collect();
-    let sql = "select name from kept_columns where student_id = $1 and course_id = $2";
-    let kept = tx.query_many(sql, &pairs, |row| row.text(0)).await?;
-    let kept: Vec<_> = enrolled.iter().zip(kept).filter(|(_, names)| !names.is_empty()).collect();
-    if kept.is_empty() {
-        return Ok(());
-    }
-    for Further { name, quoted, given_back, .. } in further(tx).await? {
+/// Makes room for the value that the row has now, unless that is only what the row was left with when the stored value
+/// could not be given back: then the stored value is still the one that counts.
+async fn replaces_stored(
+    tx: &Tx<'_>,
+    row: &Enrollment,
+    column: &Further,
+    stored: &[String],
+) -> Result<bool, DbError> {
+    let initial = initial(&column.name);
+    if stored.contains(&initial) {
         let sql = format!(
-            "update student_courses set {quoted} = (select {given_back} from kept_columns k \
-             where k.student_id = $1 and k.course_id = $2 and k.name = $3) where id = $4"
+            "select 1 from student_courses where ({quoted} is null or {kept} is not distinct from \
+             (select k.value from kept_columns k where k.student_id = $1 and k.course_id = $2 and k.name = $3)) and id = $4",
+            quoted = column.quoted,
+            kept = column.kept,
         );
-        let args = |row: &Enrollment| [pair(row), vec![name.as_str().into(), row.id.0.into()]].concat();
-        let rows = kept.iter().filter(|(_, names)| names.contains(&name));
-        let sets: Vec<_> = rows.map(|(row, _)| args(row)).collect();
-        if takes(tx, &sql, &sets).await? {
-            continue;
-        }
-        // One row that it does not take must not keep the others from theirs.
-        for set in sets {
-            if !takes(tx, &sql, &[set]).await? {
-                tracing::warn!(column = name, "a column of a dropped enrollment cannot be given back");
-            }
+        let args = [pair(row), vec![initial.as_str().into(), row.id.0.into()]].concat();
+        if !tx.query(&sql, &args, |row| row.int(0)).await?.is_empty() {
+            return Ok(false);
         }
     }
-    let pairs: Vec<_> = kept.iter().map(|(row, _)| pair(row)).collect();
-    forget(tx, FORGET, &pairs).await
+    forget(tx, FORGET, &named(row, [column.name.as_str(), initial.as_str()])).await?;
+    Ok(true)
 }
 
-/// Whether the table takes this; what it does not take is not written.
+/// Gives the stored values back to new enrollments of the same pairs. A value that the table refuses stays stored for the
+/// next time: the enrollment matters more.
+pub(super) async fn give_back(tx: &Tx<'_>, enrolled: &[Enrollment]) -> Result<(), DbError> {
+    let rows: Vec<_> = enrolled.iter().collect();
+    let stored = names_stored(tx, &rows).await?;
+    if stored.iter().all(Vec::is_empty) {
+        return Ok(());
+    }
+    let columns = further(tx).await?;
+    // Rows with the same columns share their statements.
+    let mut groups: BTreeMap<Vec<usize>, Vec<&Enrollment>> = BTreeMap::new();
+    for (row, stored) in rows.into_iter().zip(&stored) {
+        let of_row = (0..columns.len()).filter(|index| stored.contains(&columns[*index].name)).collect();
+        groups.entry(of_row).or_default().push(row);
+    }
+    for (of_rows, rows) in groups.into_iter().filter(|(of_rows, _)| !of_rows.is_empty()) {
+        let of_rows: Vec<_> = of_rows.into_iter().map(|index| &columns[index]).collect();
+        if gives(tx, &of_rows, &rows).await? {
+            continue;
+        }
+        // One row that the table refuses must not keep the others from theirs.
+        for row in rows {
+            give_back_to(tx, &of_rows, row).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives one row as many of its columns as the table takes. All at once first, since a rule may span several of them.
+async fn give_back_to(tx: &Tx<'_>, columns: &[&Further], row: &Enrollment) -> Result<(), DbError> {
+    if gives(tx, columns, &[row]).await? {
+        return Ok(());
+    }
+    if columns.len() > 1 {
+        for at_fault in columns {
+            let others: Vec<_> = columns.iter().filter(|column| *column != at_fault).copied().collect();
+            if gives(tx, &others, &[row]).await? {
+                return refused(tx, at_fault, row).await;
+            }
+        }
+        for column in columns {
+            if !gives(tx, &[column], &[row]).await? {
+                refused(tx, column, row).await?;
+            }
+        }
+        return Ok(());
+    }
+    for column in columns {
+        refused(tx, column, row).await?;
+    }
+    Ok(())
+}
+
+/// Remembers what the row has in place of the value that was refused, so that the next drop can see whether somebody has
+/// written another value in between.
+async fn refused(tx: &Tx<'_>, column: &Further, row: &Enrollment) -> Result<(), DbError> {
+    tracing::warn!(
+        column = column.name,
+        "a column of a dropped enrollment cannot be given back; its value stays in kept_columns"
+    );
+    let initial = initial(&column.name);
+    forget(tx, FORGET, &named(row, [initial.as_str()])).await?;
+    tx.execute_many(&insert_value(column), &[vec![initial.as_str().into(), row.id.0.into()]]).await
+}
+
+/// Gives these columns of these rows back in one statement a row and deletes what is stored of them. Returns whether the
+/// table took them; if not, nothing is changed.
+async fn gives(tx: &Tx<'_>, columns: &[&Further], rows: &[&Enrollment]) -> Result<bool, DbError> {
+    let set = |(index, column): (usize, &&Further)| {
+        let (quoted, given_back, name) = (&column.quoted, &column.given_back, index + 3);
+        format!(
+            "{quoted} = (select {given_back} from kept_columns k \
+             where k.student_id = $1 and k.course_id = $2 and k.name = ${name})"
+        )
+    };
+    let sets: Vec<_> = columns.iter().enumerate().map(set).collect();
+    // SQLite numbers parameters as it meets them.
+    let sql = format!("update student_courses set {} where id = ${}", sets.join(", "), columns.len() + 3);
+    let names: Vec<Arg> = columns.iter().map(|column| column.name.as_str().into()).collect();
+    let args: Vec<_> =
+        rows.iter().map(|row| [pair(row), names.clone(), vec![row.id.0.into()]].concat()).collect();
+    if !takes(tx, &sql, &args).await? {
+        return Ok(false);
+    }
+    let initials: Vec<_> = columns.iter().map(|column| initial(&column.name)).collect();
+    let names =
+        || columns.iter().map(|column| column.name.as_str()).chain(initials.iter().map(String::as_str));
+    let given: Vec<_> = rows.iter().flat_map(|row| named(row, names())).collect();
+    forget(tx, FORGET, &given).await?;
+    Ok(true)
+}
+
+/// Whether the table takes this; what it refuses is not written.
 async fn takes(tx: &Tx<'_>, sql: &str, sets: &[Vec<Arg>]) -> Result<bool, DbError> {
     tx.execute_batch("savepoint give_back").await?;
     let judged = match tx.execute_many(sql, sets).await {
@@ -92,7 +178,29 @@ async fn takes(tx: &Tx<'_>, sql: &str, sets: &[Vec<Arg>]) -> Result<bool, DbErro
     Ok(is_taken)
 }
 
-const FORGET: &str = "delete from kept_columns where student_id = $1 and course_id = $2 returning name";
+/// A statement that stores the column's value in the row `$2` under the name `$1`.
+fn insert_value(column: &Further) -> String {
+    format!(
+        "insert into kept_columns (student_id, course_id, name, value) \
+         select student_id, course_id, cast($1 as text), {} from student_courses where id = $2",
+        column.kept
+    )
+}
+
+/// The name under which `kept_columns` has what a row was left with when the column's value was refused.
+fn initial(column: &str) -> String {
+    format!("{column} (in place of the value that was refused)")
+}
+
+/// The names under which something is stored for each row's pair.
+async fn names_stored(tx: &Tx<'_>, rows: &[&Enrollment]) -> Result<Vec<Vec<String>>, DbError> {
+    let pairs: Vec<_> = rows.iter().map(|row| pair(row)).collect();
+    let sql = "select name from kept_columns where student_id = $1 and course_id = $2";
+    tx.query_many(sql, &pairs, |row| row.text(0)).await
+}
+
+const FORGET: &str =
+    "delete from kept_columns where student_id = $1 and course_id = $2 and name = $3 returning name";
 
 async fn forget(tx: &Tx<'_>, sql: &str, sets: &[Vec<Arg>]) -> Result<(), DbError> {
     tx.query_many(sql, sets, |row| row.text(0)).await.map(drop)
@@ -104,4 +212,9 @@ async fn further(tx: &Tx<'_>) -> Result<Vec<Further>, DbError> {
 
 fn pair(row: &Enrollment) -> Vec<Arg> {
     vec![row.student_id.0.into(), row.course_id.0.into()]
+}
+
+/// The arguments of [`FORGET`] for these names.
+fn named<'n>(row: &Enrollment, names: impl IntoIterator<Item = &'n str>) -> Vec<Vec<Arg>> {
+    names.into_iter().map(|name| [pair(row), vec![name.into()]].concat()).collect()
 }

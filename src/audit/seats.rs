@@ -1,0 +1,55 @@
+//! Whether every course has the seats that the log last gave it.
+
+use serde_json::Value;
+
+use super::finding::Finding;
+use super::store;
+use crate::db::{Db, DbError};
+use crate::registrar::Limits;
+
+/// Courses whose row in `course_seats` is not what the log last said. Those that another program deleted are left out: a
+/// running server drops their rows.
+///
+/// # Errors
+/// When the tables or the log cannot be read.
+pub(super) async fn compare(db: &Db) -> Result<Option<Finding>, DbError> {
+    let courses = store::seats(db).await?;
+    let mut found = Vec::new();
+    for store::CourseSeats { course_id, kind, data, seats } in courses {
+        let logged = if kind == "seats.set" { Some(logged(&data)?) } else { None };
+        if seats != logged {
+            let (seats, logged) = (shown(seats.as_ref()), shown(logged.as_ref()));
+            found.push(format!("course {course_id} has {seats}; the log last gave it {logged}"));
+        }
+    }
+    Ok(Finding::new("every course has the seats that the log last gave it", found))
+}
+
+fn logged(data: &str) -> Result<Limits, DbError> {
+    let data: Value =
+        serde_json::from_str(data).map_err(|error| DbError::Engine(format!("events.data: {error}")))?;
+    let text = |field: &str| data[field].as_str().map(str::to_owned);
+    Ok(Limits {
+        capacity: data["capacity"].as_i64(),
+        waitlist_capacity: data["waitlist_capacity"].as_i64().unwrap_or_default(),
+        opens_at: text("opens_at"),
+        closes_at: text("closes_at"),
+    })
+}
+
+fn shown(limits: Option<&Limits>) -> String {
+    let Some(Limits { capacity, waitlist_capacity, opens_at, closes_at }) = limits else {
+        return "no limits".to_owned();
+    };
+    let seats = match capacity {
+        None => "unlimited seats".to_owned(),
+        Some(1) => "1 seat".to_owned(),
+        Some(capacity) => format!("{capacity} seats"),
+    };
+    let places = if *waitlist_capacity == 1 { "place" } else { "places" };
+    let mut parts = vec![seats, format!("{waitlist_capacity} {places} on the waitlist")];
+    for (word, time) in [("opens", opens_at), ("closes", closes_at)] {
+        parts.extend(time.as_ref().map(|time| format!("{word} {time}")));
+    }
+    parts.join(", ")
+}

@@ -20,14 +20,14 @@ pub(super) struct Housekeeping {
     external_write: Arc<Notify>,
     interval: Option<Interval>,
     /// The engine's counter of writes by other programs, when it was last read.
-    external_writes: Option<i64>,
+    external_write_count: Option<i64>,
     next_sweep: Option<Timestamp>,
 }
 
 impl Housekeeping {
     /// Deletes expired answers at the first opportunity. Notifies `external_write` when another program has written.
     pub(super) fn new(clock: Clock, external_write: Arc<Notify>) -> Self {
-        Self { clock, external_write, interval: None, external_writes: None, next_sweep: None }
+        Self { clock, external_write, interval: None, external_write_count: None, next_sweep: None }
     }
 
     /// Does a small part of the work that is due. Returns whether there is more.
@@ -66,7 +66,7 @@ impl Housekeeping {
     fn notice_external_writes(&mut self, batch_writer: &BatchWriter) {
         // An error is ignored: the next call tries again.
         let Ok(now) = batch_writer.external_writes() else { return };
-        if self.external_writes.replace(now).is_some_and(|before| before != now) {
+        if self.external_write_count.replace(now).is_some_and(|before| before != now) {
             self.external_write.notify_one();
         }
     }

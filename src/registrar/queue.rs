@@ -272,8 +272,8 @@ fn refusals(outcome: &Result<Answer, Refusal>) -> impl Iterator<Item = &Refusal>
 fn error_for_untried(outcome: &Result<Answer, Refusal>) -> Option<DbError> {
     match outcome {
         Err(Refusal::Engine(DbError::Busy)) => Some(DbError::Busy),
-        Err(Refusal::Engine(DbError::Away(what) | DbError::Unknown(what))) => {
-            Some(DbError::Away(what.clone()))
+        Err(Refusal::Engine(DbError::Away(detail) | DbError::Unknown(detail))) => {
+            Some(DbError::Away(detail.clone()))
         }
         _ => None,
     }
@@ -331,14 +331,14 @@ async fn commit_with_retry(
 
 fn refused(error: DbError) -> Outcome<Result<Answer, Refusal>> {
     let refusal = match error {
-        DbError::Constraint(what) => Refusal::RowRefused(what),
+        DbError::Constraint(detail) => Refusal::RowRefused(detail),
         error => Refusal::Engine(error),
     };
     Outcome { answer: Err(refusal), replayed: false }
 }
 
-fn internal_error(what: &str) -> Outcome<Refusal> {
-    Refusal::Engine(DbError::Engine(what.to_owned())).into()
+fn internal_error(detail: &str) -> Outcome<Refusal> {
+    Refusal::Engine(DbError::Engine(detail.to_owned())).into()
 }
 
 #[cfg(test)]

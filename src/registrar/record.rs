@@ -51,7 +51,7 @@ id! {
     EnrollmentId
 }
 
-/// A row of the table `students`.
+/// A student: a row of `students`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"id": 4, "name": "Zoë Martin", "email": "zoe@example.edu"}))]
 pub struct Student {
@@ -66,7 +66,7 @@ pub struct Student {
     pub email: Option<String>,
 }
 
-/// A row of the table `courses`.
+/// A course: a row of `courses`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"id": 7, "name": "Algebra", "level": "undergraduate"}))]
 pub struct Course {
@@ -92,7 +92,7 @@ impl Hash for Course {
     }
 }
 
-/// A row of `student_courses`: a student takes a course.
+/// An enrollment, a row of `student_courses`: a student takes a course.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"id": 1, "student_id": 4, "course_id": 7, "enrolled_at": "2026-09-01T08:00:00.000Z"}))]
 pub struct Enrollment {

@@ -66,7 +66,7 @@ pub enum Refusal {
         limits: Limits,
     },
     /// A student or a course with enrollments or waitlist entries is not deleted.
-    #[error("There {}. Drop them first, or repeat the request with drop=true.", still(*.enrolled, *.waitlisted))]
+    #[error("There {}. Drop all enrollments first, or repeat the request with drop=true.", still(*.enrolled, *.waitlisted))]
     HasEnrollments {
         /// Number of enrollments.
         enrolled: usize,

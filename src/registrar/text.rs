@@ -10,8 +10,8 @@ pub const MAX_TEXT: usize = 255;
 ///
 /// # Errors
 /// A message about what is wrong.
-pub fn record_text(given: &str) -> Result<String, String> {
-    let text = search_text(given)?;
+pub fn record_text(input: &str) -> Result<String, String> {
+    let text = search_text(input)?;
     match visible::fault(text) {
         Some(fault) => Err(fault),
         None => Ok(text.to_owned()),
@@ -23,8 +23,8 @@ pub fn record_text(given: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// A message about what is wrong.
-pub fn search_text(given: &str) -> Result<&str, String> {
-    let text = given.trim();
+pub fn search_text(input: &str) -> Result<&str, String> {
+    let text = input.trim();
     match text.chars().count() {
         0 => Err("must not be empty".to_owned()),
         1..=MAX_TEXT if text.chars().any(char::is_control) => {

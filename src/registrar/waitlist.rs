@@ -1,5 +1,4 @@
-//! The waitlist of a course in memory. Positions and changes take O(log n): a rush can make a waitlist of 100,000
-//! students.
+//! The waitlist of a course in memory. Positions and changes take O(log n): a rush can put 100,000 students on it.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -44,7 +44,7 @@ impl Head {
 /// The error for a table `log_head` without its row. Treating it as an empty log would start over at 1.
 #[must_use]
 pub fn no_log_head() -> DbError {
-    DbError::Engine("the log has lost its head: run `matricula check`".to_owned())
+    DbError::Engine("the table log_head has lost its row: run `matricula check`".to_owned())
 }
 
 pub(super) async fn time(tx: &Tx<'_>, clock: &Clock) -> Result<String, DbError> {

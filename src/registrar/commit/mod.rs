@@ -105,8 +105,8 @@ impl BatchWriter {
                 self.cache = loaded.after_commit();
                 Ok(decided.answers)
             }
-            Err(DbError::Unknown(what)) => {
-                resolve_lost_commit(&mut self.writer, &self.clock, &entries, decided.answers, what).await
+            Err(DbError::Unknown(lost)) => {
+                resolve_lost_commit(&mut self.writer, &self.clock, &entries, decided.answers, lost).await
             }
             Err(error) => Err(error),
         }

@@ -34,13 +34,13 @@ pub(super) async fn apply_to_tables(
     }
 
     let values = effects.new_students.iter().map(|s| [("name", &s.name), ("email", &s.email)]);
-    let given = insert_rows(tx, "students", values, &read_only.students).await?;
+    let ids = insert_rows(tx, "students", values, &read_only.students).await?;
     let students: HashMap<_, _> =
-        effects.new_students.iter().map(|s| s.id).zip(given.into_iter().map(StudentId)).collect();
+        effects.new_students.iter().map(|s| s.id).zip(ids.into_iter().map(StudentId)).collect();
     let values = effects.new_courses.iter().map(|c| [("name", &c.name), ("level", &c.level)]);
-    let given = insert_rows(tx, "courses", values, &read_only.courses).await?;
+    let ids = insert_rows(tx, "courses", values, &read_only.courses).await?;
     let courses: HashMap<_, _> =
-        effects.new_courses.iter().map(|c| c.id).zip(given.into_iter().map(CourseId)).collect();
+        effects.new_courses.iter().map(|c| c.id).zip(ids.into_iter().map(CourseId)).collect();
 
     tx.execute_many(
         "insert into course_seats (course_id, capacity, waitlist_capacity, opens_at, closes_at) \
@@ -126,23 +126,23 @@ async fn insert_rows<'a>(
         _ => "select coalesce(max(course_id), 0) from events where course_id <= $1",
     };
     let last: i64 = tx.query(last_in_log, &[MAX_ID.into()], |row| row.int(0)).await?.into_iter().sum();
-    let given = tx.insert_numbered(table, &columns, &rows, last).await?;
+    let ids = tx.insert_numbered(table, &columns, &rows, last).await?;
     // A sequence too far behind to be moved forward may still assign ids that were never used.
     let known = match table {
         "students" => "select student_id from events where student_id = $1 limit 1",
         _ => "select course_id from events where course_id = $1 limit 1",
     };
-    let doubtful: Vec<_> = given.iter().filter(|id| **id <= last).map(|id| vec![(*id).into()]).collect();
-    let known = tx.query_many(known, &doubtful, |row| row.int(0)).await?;
+    let low_ids: Vec<_> = ids.iter().filter(|id| **id <= last).map(|id| vec![(*id).into()]).collect();
+    let known = tx.query_many(known, &low_ids, |row| row.int(0)).await?;
     if let Some(id) = known.into_iter().flatten().next() {
         return Err(DbError::Constraint(format!(
             "the table {table} assigns ids that were used before, like {id}: its owner has to move its sequence forward"
         )));
     }
-    match given.iter().find(|id| !(1..=MAX_ID).contains(*id)) {
+    match ids.iter().find(|id| !(1..=MAX_ID).contains(*id)) {
         Some(id) => Err(DbError::Constraint(format!(
             "the table {table} assigns ids like {id}, which is not from 1 to {MAX_ID}"
         ))),
-        None => Ok(given),
+        None => Ok(ids),
     }
 }

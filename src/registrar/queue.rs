@@ -122,7 +122,7 @@ impl Registrar {
     /// stops waiting.
     ///
     /// # Errors
-    /// The reason why nothing was changed.
+    /// The refusal. Nothing was changed, unless it is [`DbError::Unknown`].
     pub async fn submit<C: Command>(
         &self,
         command: C,

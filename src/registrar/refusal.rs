@@ -6,7 +6,7 @@ use thiserror::Error;
 use super::record::{CourseId, Enrollment, Limits, Place, StudentId, Version};
 use crate::db::DbError;
 
-/// Why a command was not carried out. Nothing was changed.
+/// Why a command was not carried out. Nothing was changed, unless it is [`DbError::Unknown`].
 #[derive(Clone, Debug, Error, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refusal {
     /// There is no such student.

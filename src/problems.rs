@@ -1,4 +1,4 @@
-//! Problems of registration: the kinds that only it knows, and what each [`Refusal`] is to a client.
+//! The kinds of problems that belong to registration, and the problem for each [`Refusal`].
 
 use serde_json::json;
 
@@ -16,30 +16,30 @@ kinds! {
     CourseNotFound = "course-not-found", 404, Signature, "There is no such course",
         "No course has the id in `course_id`. The course may have been deleted. Nothing was changed.";
     EnrollmentNotFound = "enrollment-not-found", 404, Signature, "The student is not enrolled in the course",
-        "The student does not take this course (any more). Where the student waits for a seat, `waitlisted` has the place.";
+        "The student is not enrolled in this course (any more). If the student is on its waitlist, `waitlisted` has the place.";
     AlreadyEnrolled = "already-enrolled", 409, Signature, "The student is already enrolled in the course",
-        "A student takes a course once. `enrollment` is the enrollment that exists, `url` its address. To enroll without minding whether it is done already, use PUT on that address.";
+        "A student can enroll in a course only once. `enrollment` is the existing enrollment, `url` its address. To enroll a student only if not already enrolled, use PUT on that address.";
     AlreadyWaitlisted = "already-waitlisted", 409, Signature, "The student is already on the waitlist of the course",
-        "A student waits for a course once. `position` is the place on the waitlist, 1 is next; `url` is where to leave it with DELETE.";
+        "A student can be on the waitlist of a course only once. `position` is the place on the waitlist, 1 is next; DELETE on `url` gives the place up.";
     CourseFull = "course-full", 409, Signature, "The course is full",
-        "All seats are taken, and the course has no waitlist. `capacity` is how many there are, `enrolled` how many students take it. Nothing was changed.";
+        "All seats are taken, and the course has no waitlist. `capacity` is the number of seats, `enrolled` the number of students. Nothing was changed.";
     WaitlistFull = "waitlist-full", 409, Signature, "The waitlist is full",
-        "All seats are taken, and so are all places on the waitlist: `waitlist_capacity`. Nothing was changed.";
+        "All seats are taken, and all places on the waitlist, too: `waitlist_capacity` is their number. Nothing was changed.";
     RegistrationNotOpen = "registration-not-open", 409, Signature, "Registration is not open yet",
-        "Students enroll from `opens_at` on. Nothing was changed.";
+        "Students can enroll from `opens_at` on. Nothing was changed.";
     RegistrationClosed = "registration-closed", 409, Signature, "Registration is closed",
-        "Students enrolled until `closes_at`. Nothing was changed.";
-    HasEnrollments = "has-enrollments", 409, Signature, "Enrollments stand in the way",
-        "A student with courses, or a course with students, is not deleted by accident. Drop the enrollments first, or repeat the request with `?drop=true`, which drops them in the same transaction.";
-    RowRefused = "row-refused", 409, Signature, "The database does not take this row",
-        "The tables students and courses may belong to another program, whose constraints hold: a unique address, a required column that matricula does not know, a check, a trigger, a reference from another table. The detail names the constraint. Nothing was changed.";
+        "Students could enroll until `closes_at`. Nothing was changed.";
+    HasEnrollments = "has-enrollments", 409, Signature, "There are still enrollments",
+        "A student who still has courses, or a course that still has students, is not deleted by accident. Drop the enrollments first, or repeat the request with `?drop=true`, which drops them in the same transaction.";
+    RowRefused = "row-refused", 409, Signature, "The database refused the row",
+        "The tables students and courses may belong to another program, whose constraints apply: a unique address, a required column that matricula does not know, a check, a trigger, a reference from another table. The detail names the constraint. Nothing was changed.";
     ReadOnlyField = "read-only-field", 409, Signature, "The field cannot be written",
-        "The table belongs to another program and computes this field itself. `pointer` names it. Nothing was changed.";
+        "The table belongs to another program, and the database computes this field. `pointer` names it. Nothing was changed.";
     Stale = "stale", 412, Signature, "It has changed since you read it",
-        "The If-Match header does not name the present version, which is in `etag`. Read it again and decide anew. Nothing was changed.";
+        "The If-Match header names an old version; the current one is in `etag`. Read it again, then decide. Nothing was changed.";
 }
 
-/// Every kind of problem that this server answers.
+/// All kinds of problems that this server returns.
 pub fn all() -> impl Iterator<Item = &'static Kind> {
     problem::KINDS.iter().chain(KINDS).copied()
 }

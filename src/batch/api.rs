@@ -19,7 +19,9 @@ use crate::http::problem::Problem;
 use crate::http::refused::Refused;
 use crate::http::reply::Parts;
 use crate::problems::RowRefused;
-use crate::registrar::{Answer, CourseId, Done, Enrollment, Operation, Outcome, Refusal, StudentId};
+use crate::registrar::{
+    Answer, CourseId, Enrollment, Operation, OperationOutcome, Outcome, Refusal, StudentId,
+};
 use crate::state::App;
 
 /// The routes of this room.
@@ -129,10 +131,10 @@ impl Parameters for HowMany {
 
 /// What the operations are answered, in the request `instance`.
 fn results(outcomes: Outcomes, instance: Option<Arc<str>>) -> Parts<OperationResult> {
-    let results = move |done: Vec<(usize, Done)>| -> Vec<_> {
+    let results = move |done: Vec<(usize, OperationOutcome)>| -> Vec<_> {
         // Operations that the database failed for failed together: one line in the log is enough.
         let failed = done.iter().find_map(|(_, done)| match done {
-            Done::Refused(refusal @ Refusal::Engine(_)) => Some(Problem::from(refusal.clone())),
+            OperationOutcome::Refused(refusal @ Refusal::Engine(_)) => Some(Problem::from(refusal.clone())),
             _ => None,
         });
         failed.inspect(|problem| problem.log(instance.as_deref()));
@@ -174,20 +176,20 @@ impl OperationResult {
 }
 
 /// What an operation is answered.
-fn result(index: usize, done: Done, instance: Option<&str>) -> OperationResult {
+fn result(index: usize, done: OperationOutcome, instance: Option<&str>) -> OperationResult {
     match done {
-        Done::Done(Answer::Enrollment(enrollment)) => {
+        OperationOutcome::Done(Answer::Enrollment(enrollment)) => {
             OperationResult { enrollment: Some(enrollment), ..OperationResult::of(index, 201) }
         }
-        Done::Done(Answer::Waitlisted(place)) => {
+        OperationOutcome::Done(Answer::Waitlisted(place)) => {
             OperationResult { waitlisted: Some(place.into()), ..OperationResult::of(index, 202) }
         }
-        Done::Done(_) => OperationResult::of(index, 204),
-        Done::Refused(refusal) => {
+        OperationOutcome::Done(_) => OperationResult::of(index, 204),
+        OperationOutcome::Refused(refusal) => {
             let problem = Problem::from(refusal);
             let status = problem.kind().status;
             OperationResult { problem: Some(problem.to_json(instance)), ..OperationResult::of(index, status) }
         }
-        Done::Withheld => OperationResult::of(index, 424),
+        OperationOutcome::Withheld => OperationResult::of(index, 424),
     }
 }

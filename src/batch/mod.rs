@@ -6,7 +6,7 @@ use futures_util::stream::{self, BoxStream, StreamExt as _};
 use tokio::sync::mpsc;
 
 use crate::count::to_i64;
-use crate::registrar::{Batch, Caller, Done, Operation, Outcome, Refusal, Registrar};
+use crate::registrar::{Batch, Caller, Operation, OperationOutcome, Outcome, Refusal, Registrar};
 
 /// Operations that share a commit, where each is done for itself: few enough that others come in between.
 const PART: usize = 500;
@@ -18,9 +18,9 @@ pub const MAX_TOGETHER: usize = 1_000;
 /// What became of operations, each with its place among all of them.
 pub struct Outcomes {
     /// Of the first commit.
-    pub first: Vec<(usize, Done)>,
+    pub first: Vec<(usize, OperationOutcome)>,
     /// Of the others, as they are made.
-    pub rest: BoxStream<'static, Vec<(usize, Done)>>,
+    pub rest: BoxStream<'static, Vec<(usize, OperationOutcome)>>,
 }
 
 /// All of it or nothing, in one commit.
@@ -32,7 +32,7 @@ pub async fn all(
     operations: Vec<Operation>,
     caller: &Caller,
 ) -> Result<Outcome<Outcomes>, Outcome<Refusal>> {
-    let done = registrar.submit(Batch { operations, all: true }, caller).await?;
+    let done = registrar.submit(Batch { operations, all_or_nothing: true }, caller).await?;
     Ok(done.map(|done| Outcomes { first: placed(0, done), rest: stream::empty().boxed() }))
 }
 
@@ -46,19 +46,19 @@ pub async fn each(
     caller: &Caller,
 ) -> Result<Outcome<Outcomes>, Outcome<Refusal>> {
     let mut parts = operations.chunks(PART).map(<[_]>::to_vec).enumerate().collect::<Vec<_>>().into_iter();
-    let in_use = caller.key.as_ref().map(|key| registrar.hold(key)).transpose()?;
+    let in_use = caller.key.as_ref().map(|key| registrar.lock_key(key)).transpose()?;
     let operations = parts.next().map_or_else(Vec::new, |(_, first)| first);
-    let done = registrar.submit(Batch { operations, all: false }, caller).await?;
+    let done = registrar.submit(Batch { operations, all_or_nothing: false }, caller).await?;
     let (give, take) = mpsc::unbounded_channel();
     let (registrar, whole) = (registrar.clone(), caller.clone());
     tokio::spawn(async move {
         for (part, operations) in parts {
             let number = to_i64(part);
-            let key = whole.key.as_ref().map(|key| key.part(number));
+            let key = whole.key.as_ref().map(|key| key.with_part(number));
             let (part_of, count) = (Caller { key, ..whole.clone() }, operations.len());
-            let done = match registrar.submit(Batch { operations, all: false }, &part_of).await {
+            let done = match registrar.submit(Batch { operations, all_or_nothing: false }, &part_of).await {
                 Ok(done) => done.answer,
-                Err(refused) => vec![Done::Refused(refused.answer); count],
+                Err(refused) => vec![OperationOutcome::Refused(refused.answer); count],
             };
             #[expect(
                 clippy::let_underscore_must_use,
@@ -72,6 +72,6 @@ pub async fn each(
     Ok(done.map(|done| Outcomes { first: placed(0, done), rest: rest.boxed() }))
 }
 
-fn placed(first: usize, done: Vec<Done>) -> Vec<(usize, Done)> {
+fn placed(first: usize, done: Vec<OperationOutcome>) -> Vec<(usize, OperationOutcome)> {
     (first..).zip(done).collect()
 }

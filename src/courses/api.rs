@@ -16,7 +16,7 @@ use crate::lists::{Cursor, Direction, Limit, Page, Search};
 use crate::problems::{CourseNotFound, HasEnrollments, ReadOnlyField, RowRefused, Stale};
 use crate::registrar::{
     Caller, Course, CourseId, CreateCourse, DeleteCourse, Outcome, Refusal, SeenCourse, UpdateCourse,
-    Version, text,
+    Version, record_text,
 };
 use crate::state::App;
 
@@ -105,11 +105,11 @@ impl Resource for Course {
     const VERSIONED: bool = true;
 
     fn version(&self) -> Option<Version> {
-        Some(Version::of(self))
+        Some(Version::from_record(self))
     }
 
     fn beside(&self) -> Option<Version> {
-        self.seats.as_ref().map(Version::of)
+        self.seats.as_ref().map(Version::from_record)
     }
 }
 
@@ -145,16 +145,16 @@ pub(crate) struct CourseChange {
 
 impl Draft for NewCourse {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let name = fields.required("name", |value| fields::text(value, text));
-        let level = fields.required("level", |value| fields::text(value, text));
+        let name = fields.required("name", |value| fields::text(value, record_text));
+        let level = fields.required("level", |value| fields::text(value, record_text));
         Some(Self { name: name?, level: level? })
     }
 }
 
 impl Draft for CourseChange {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let name = fields.optional("name", |value| fields::text(value, text));
-        let level = fields.optional("level", |value| fields::text(value, text));
+        let name = fields.optional("name", |value| fields::text(value, record_text));
+        let level = fields.optional("level", |value| fields::text(value, record_text));
         Some(Self { name: name?, level: level? })
     }
 }

@@ -21,7 +21,7 @@ use super::invalid::invalid;
 use super::limits::{BODY, LARGE_BODY};
 use super::observe::RequestId;
 use super::problem::{Problem, UnsupportedMediaType};
-use crate::registrar::{Caller, Key, MAX_ID};
+use crate::registrar::{Caller, IdempotencyKey, MAX_ID};
 
 /// Objects that a body may have, where it may have many.
 pub(super) const MANY: usize = 10_000;
@@ -108,7 +108,7 @@ async fn read_body<T>(
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The request's key, with the fingerprint of what was asked.
-fn key(asked: &str, name: Option<&str>, body: &[u8]) -> Result<Key, Problem> {
+fn key(asked: &str, name: Option<&str>, body: &[u8]) -> Result<IdempotencyKey, Problem> {
     let is_key =
         |name: &&str| (1..=255).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
     let name = name.filter(is_key).ok_or_else(|| {
@@ -120,7 +120,7 @@ fn key(asked: &str, name: Option<&str>, body: &[u8]) -> Result<Key, Problem> {
     hasher.write_u8(0xff);
     hasher.write(body);
     let print = hasher.finish128();
-    Ok(Key::new(name.to_owned(), format!("{:016x}{:016x}", print.h1, print.h2)))
+    Ok(IdempotencyKey::new(name.to_owned(), format!("{:016x}{:016x}", print.h1, print.h2)))
 }
 
 /// Who sent a request without a body.

@@ -275,7 +275,7 @@ impl FromStr for Search {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        crate::registrar::typed(text).map(|text| Self(text.to_owned()))
+        crate::registrar::search_text(text).map(|text| Self(text.to_owned()))
     }
 }
 

@@ -128,7 +128,7 @@ fn change_page(course: &Course) -> EditPage {
         back: path,
         typed: typed.clone(),
         present: Some(typed),
-        version: Some(version_field(Version::of(course))),
+        version: Some(version_field(Version::from_record(course))),
         ..new_page()
     }
 }
@@ -155,7 +155,7 @@ async fn change(
         Err(refusal) => {
             let present = find(&app, id).await?;
             let shown = change_page(&present).with(&form);
-            shown.refused(refusal, &form.caller, Some(Version::of(&present)))
+            shown.refused(refusal, &form.caller, Some(Version::from_record(&present)))
         }
     })
 }
@@ -169,7 +169,7 @@ async fn delete_page(app: &App, id: CourseId) -> Result<DeletePage, Problem> {
         back: path(id),
         enrolled: seats.enrolled,
         waitlisted: seats.waitlisted,
-        version: Version::of(&course),
+        version: Version::from_record(&course),
         refusal: None,
         key: new_key(),
     })

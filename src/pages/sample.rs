@@ -13,7 +13,9 @@ use crate::courses::store as courses;
 use crate::http::extract::NoQuery;
 use crate::http::problem::Problem;
 use crate::lists::{Direction, Limit, Page};
-use crate::registrar::{Caller, Course, Enroll, Key, Limits, Refusal, Registrar, SetSeats, StudentId};
+use crate::registrar::{
+    Caller, Course, Enroll, IdempotencyKey, Limits, Refusal, Registrar, SetSeats, StudentId,
+};
 use crate::registration::store::courses as counted;
 use crate::sample::{self, Size};
 use crate::state::App;
@@ -39,9 +41,9 @@ async fn add(app: App, _: NoQuery, form: Form<Nothing>) -> Result<Redirect, Prob
 
 async fn fill(app: App, caller: Caller) -> Result<(), Problem> {
     // The second click waits, and finds the school filled. No client can send this key: it has a space.
-    let key = Key::new("the sample".to_owned(), String::new());
+    let key = IdempotencyKey::new("the sample".to_owned(), String::new());
     let _held = loop {
-        match app.registrar.hold(&key) {
+        match app.registrar.lock_key(&key) {
             Err(Refusal::KeyInUse) => tokio::time::sleep(Duration::from_millis(20)).await,
             held => break held?,
         }

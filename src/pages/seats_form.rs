@@ -78,7 +78,7 @@ pub(super) fn told(limits: &Limits) -> String {
 }
 
 fn version_of(seats: &Seats) -> String {
-    version_field(Version::of(&seats.limits()))
+    version_field(Version::from_record(&seats.limits()))
 }
 
 #[cfg(test)]

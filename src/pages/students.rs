@@ -136,7 +136,7 @@ fn change_page(student: &Student) -> EditPage {
         back: path,
         typed: typed.clone(),
         present: Some(typed),
-        version: Some(version_field(Version::of(student))),
+        version: Some(version_field(Version::from_record(student))),
         ..new_page()
     }
 }
@@ -163,7 +163,7 @@ async fn change(
         Err(refusal) => {
             let present = find(&app, id).await?;
             let shown = change_page(&present).with(&form);
-            shown.refused(refusal, &form.caller, Some(Version::of(&present)))
+            shown.refused(refusal, &form.caller, Some(Version::from_record(&present)))
         }
     })
 }
@@ -178,7 +178,7 @@ async fn delete_page(app: &App, id: StudentId) -> Result<DeletePage, Problem> {
         back: path(id),
         enrolled: taken.total,
         waitlisted: to_i64(waits.len()),
-        version: Version::of(&student),
+        version: Version::from_record(&student),
         refusal: None,
         key: new_key(),
     })

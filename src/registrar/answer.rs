@@ -1,46 +1,46 @@
-//! What commands are answered, in the form in which answers are kept.
+//! The answers to commands, in the form in which they are stored.
 
 use serde::{Deserialize, Serialize};
 
 use super::record::{Course, Enrollment, Place, Seats, Student};
 use super::refusal::Refusal;
 
-/// What was done.
+/// The result of a command that was carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
-    /// The student as added or changed.
+    /// The student after it was added or changed.
     Student(Student),
-    /// The course as added or changed.
+    /// The course after it was added or changed.
     Course(Course),
     /// The new enrollment.
     Enrollment(Enrollment),
-    /// A place on the waitlist instead.
+    /// A place on the waitlist, since the course is full.
     Waitlisted(Place),
-    /// The limits as they are now.
+    /// The new limits, and how full the course is.
     Seats(Seats),
-    /// What each of many operations came to.
-    Batch(Vec<Done>),
-    /// It is gone.
+    /// The outcome of each operation of a batch, in order.
+    Batch(Vec<OperationOutcome>),
+    /// It was deleted, or does not exist any more.
     Gone,
 }
 
-/// What one of many operations came to.
+/// The outcome of one operation of a batch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Done {
-    /// It was done.
+pub enum OperationOutcome {
+    /// It was carried out.
     Done(Answer),
-    /// It was not.
+    /// It was refused.
     Refused(Refusal),
-    /// It was not, because another one was refused.
+    /// It was not carried out because another one was refused.
     Withheld,
 }
 
-/// What comes of wanting a seat.
+/// The outcome of an enrollment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// It was free.
+    /// The student is enrolled.
     Enrolled(Enrollment),
-    /// The course is full; the student waits.
+    /// The course is full; the student is on the waitlist.
     Waitlisted(Place),
 }
 
@@ -71,7 +71,7 @@ answers! {
     Student = Answer::Student(student) => student, Self::Student;
     Course = Answer::Course(course) => course, Self::Course;
     Seats = Answer::Seats(seats) => seats, Self::Seats;
-    Vec<Done> = Answer::Batch(done) => done, Self::Batch;
+    Vec<OperationOutcome> = Answer::Batch(done) => done, Self::Batch;
     () = Answer::Gone => (), |()| Self::Gone;
 }
 

@@ -1,6 +1,6 @@
 //! Many operations in one command.
 
-use super::answer::{Answer, Done};
+use super::answer::{Answer, OperationOutcome};
 use super::caller::Caller;
 use super::command::Command;
 use super::enrollment::{DropCourse, Enroll};
@@ -10,21 +10,21 @@ use super::needs::Needs;
 use super::record::{CourseId, StudentId};
 use super::refusal::Refusal;
 
-/// Many operations in order, each of which sees what those before it did.
+/// Operations that are carried out in order; each sees the changes of those before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
-    /// What to do.
+    /// The operations.
     pub operations: Vec<Operation>,
-    /// Whether all of it is done or nothing; otherwise what can be done is.
-    pub all: bool,
+    /// Whether to carry out either all operations or none; otherwise refused ones are skipped.
+    pub all_or_nothing: bool,
 }
 
-/// What can be done many times at once.
+/// An operation of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// As [`Enroll`].
+    /// See [`Enroll`].
     Enroll(StudentId, CourseId),
-    /// As [`DropCourse`].
+    /// See [`DropCourse`].
     Drop(StudentId, CourseId),
 }
 
@@ -49,7 +49,7 @@ impl Operation {
 }
 
 impl Command for Batch {
-    type Answer = Vec<Done>;
+    type Answer = Vec<OperationOutcome>;
 
     fn needs(&self, needs: &mut Needs) {
         for operation in &self.operations {
@@ -57,12 +57,17 @@ impl Command for Batch {
         }
     }
 
-    fn decide(&self, caller: &Caller, facts: &Facts) -> Result<(Vec<Event>, Vec<Done>), Refusal> {
+    fn decide(&self, caller: &Caller, facts: &Facts) -> Result<(Vec<Event>, Vec<OperationOutcome>), Refusal> {
         self.carry_out(caller, &mut facts.clone())
     }
 
-    /// Where all or nothing is wanted, each operation that is refused says why, and the facts are as before.
-    fn carry_out(&self, caller: &Caller, facts: &mut Facts) -> Result<(Vec<Event>, Vec<Done>), Refusal> {
+    /// If the batch is all or nothing and an operation is refused, the facts stay as they were; each refused
+    /// operation has its reason.
+    fn carry_out(
+        &self,
+        caller: &Caller,
+        facts: &mut Facts,
+    ) -> Result<(Vec<Event>, Vec<OperationOutcome>), Refusal> {
         let last_enrollment_id = facts.last_enrollment_id;
         let mut events = Vec::new();
         let mut done = Vec::with_capacity(self.operations.len());
@@ -70,16 +75,16 @@ impl Command for Batch {
             done.push(match operation.carry_out(caller, facts) {
                 Ok((happened, answer)) => {
                     events.extend(happened);
-                    Done::Done(answer)
+                    OperationOutcome::Done(answer)
                 }
-                Err(refusal) => Done::Refused(refusal),
+                Err(refusal) => OperationOutcome::Refused(refusal),
             });
         }
-        if self.all && done.iter().any(|done| matches!(done, Done::Refused(_))) {
+        if self.all_or_nothing && done.iter().any(|done| matches!(done, OperationOutcome::Refused(_))) {
             facts.revert(&events, last_enrollment_id);
             events.clear();
-            for done in done.iter_mut().filter(|done| matches!(done, Done::Done(_))) {
-                *done = Done::Withheld;
+            for done in done.iter_mut().filter(|done| matches!(done, OperationOutcome::Done(_))) {
+                *done = OperationOutcome::Withheld;
             }
         }
         Ok((events, done))

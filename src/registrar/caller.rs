@@ -1,35 +1,35 @@
-//! Who asks for a change, and what came of it.
+//! The caller of a command, and the answer to it.
 
 use std::sync::Arc;
 
-use super::key::Key;
+use super::key::IdempotencyKey;
 use super::refusal::Refusal;
 
-/// Who asks for a change: built once where a request comes in, and passed on from there.
+/// The caller of a command: created where a request arrives, then passed along.
 #[derive(Clone, Debug, Default)]
 pub struct Caller {
-    /// The name for the log; `None` while nobody signs in.
+    /// The name to log; `None` as long as there are no accounts.
     pub actor: Option<String>,
     /// What the caller may do.
     pub role: Role,
-    /// The request.
+    /// The id of the request, for the log.
     pub request_id: Option<Arc<str>>,
-    /// Under which the answer is kept, to be given again.
-    pub key: Option<Key>,
+    /// The key under which to store the answer, for retries.
+    pub key: Option<IdempotencyKey>,
 }
 
 /// What a caller may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Role {
-    /// Staff; everybody, while nobody signs in.
+    /// Staff; everybody, as long as there are no accounts.
     #[default]
     Registrar,
-    /// A student, for themselves.
+    /// A student, who acts for themselves.
     Student,
 }
 
 impl Caller {
-    /// Another program, which changed the tables behind our back.
+    /// Another program that has changed the tables directly.
     #[must_use]
     pub fn database() -> Self {
         Self { actor: Some("database".to_owned()), ..Self::default() }
@@ -39,14 +39,14 @@ impl Caller {
 /// The answer to a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome<T> {
-    /// What was done, or why it was not.
+    /// The result, or the reason for the refusal.
     pub answer: T,
-    /// Whether it is the answer that was given to the same request before.
+    /// Whether it is the stored answer to an earlier request with the same key.
     pub replayed: bool,
 }
 
 impl<T> Outcome<T> {
-    /// The same about another answer.
+    /// Applies a function to the answer.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Outcome<U> {
         Outcome { answer: change(self.answer), replayed: self.replayed }
     }

@@ -1,4 +1,4 @@
-//! What a command is. Each subject's file has its own.
+//! The trait of all commands; each subject has its own file with its commands.
 
 use std::fmt::Debug;
 
@@ -9,25 +9,25 @@ use super::facts::Facts;
 use super::needs::Needs;
 use super::refusal::Refusal;
 
-/// Something that can be asked of the Registrar.
+/// A change that the Registrar can carry out.
 pub trait Command: Debug + Send + Sync + 'static {
-    /// What it is answered when it was carried out.
+    /// The answer when it was carried out.
     type Answer: Into<Answer> + TryFrom<Answer> + Send;
 
     /// Adds the facts that it needs.
     fn needs(&self, needs: &mut Needs);
 
-    /// The rule: what happens and what is answered, or why not. It looks at nothing but the facts and the caller, and
-    /// changes nothing: [`Facts::apply`] does that, event by event.
+    /// Decides by the facts and the caller alone: returns the events and the answer. It changes nothing:
+    /// [`Facts::apply`] applies the events.
     ///
     /// # Errors
-    /// The reason why not.
+    /// The reason for the refusal.
     fn decide(&self, caller: &Caller, facts: &Facts) -> Result<(Vec<Event>, Self::Answer), Refusal>;
 
-    /// Decides, and moves the facts on by what happens; a refusal leaves them as they were.
+    /// Decides, and applies the events to the facts; a refusal leaves them unchanged.
     ///
     /// # Errors
-    /// As [`Command::decide`].
+    /// See [`Command::decide`].
     fn carry_out(&self, caller: &Caller, facts: &mut Facts) -> Result<(Vec<Event>, Self::Answer), Refusal> {
         let (events, answer) = self.decide(caller, facts)?;
         for event in &events {
@@ -36,16 +36,16 @@ pub trait Command: Debug + Send + Sync + 'static {
         Ok((events, answer))
     }
 
-    /// How many operations it has, for a commit takes only so many.
+    /// The number of operations, which is limited for each commit.
     fn weight(&self) -> usize {
         1
     }
 }
 
-/// What a command comes to: what happens, and what is answered.
+/// The events and the answer of a command, or the reason for its refusal.
 pub(super) type Decision = Result<(Vec<Event>, Answer), Refusal>;
 
-/// Any command, in the queue.
+/// A command of any type, in the queue.
 pub(super) trait AnyCommand: Debug + Send + Sync {
     fn needs(&self, needs: &mut Needs);
     fn carry_out(&self, caller: &Caller, facts: &mut Facts) -> Decision;

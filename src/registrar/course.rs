@@ -7,7 +7,7 @@ use super::command::Command;
 use super::enrollment::{dropped, left};
 use super::event::{Change, Event, NewValue};
 use super::facts::Facts;
-use super::fields::{change, unless_in_use, unless_read_only, unless_stale};
+use super::fields::{ensure_current, ensure_unused, ensure_writable, set_field};
 use super::kinds::EventKind;
 use super::needs::Needs;
 use super::record::{Course, CourseId, Version};
@@ -48,7 +48,7 @@ pub struct UpdateCourse {
     pub name: Option<String>,
     /// The new level.
     pub level: Option<String>,
-    /// Only if the course still is what the caller saw.
+    /// Change it only if the course still has one of these versions.
     pub expected: Option<Vec<Version>>,
 }
 
@@ -56,30 +56,30 @@ impl Command for UpdateCourse {
     type Answer = Course;
 
     fn needs(&self, needs: &mut Needs) {
-        needs.course_as_it_is(self.id);
+        needs.lock_course(self.id);
     }
 
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Course), Refusal> {
         let before = facts.course(self.id)?;
-        unless_stale(before, self.expected.as_deref())?;
+        ensure_current(before, self.expected.as_deref())?;
         let (mut course, mut changed) = (before.clone(), Vec::new());
-        change("name", &mut course.name, self.name.as_ref(), &mut changed);
-        change("level", &mut course.level, self.level.as_ref(), &mut changed);
-        unless_read_only(&changed, &facts.read_only.of_courses)?;
+        set_field("name", &mut course.name, self.name.as_ref(), &mut changed);
+        set_field("level", &mut course.level, self.level.as_ref(), &mut changed);
+        ensure_writable(&changed, &facts.read_only.courses)?;
         let updated = (!changed.is_empty()).then(|| updated(course.clone(), changed));
         let seats = facts.limits.contains_key(&self.id).then(|| facts.seats_of(self.id).count());
         Ok((updated.into_iter().collect(), Course { seats, ..course }))
     }
 }
 
-/// Remove a course.
+/// Delete a course.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeleteCourse {
     /// The course.
     pub id: CourseId,
-    /// Drop its students first; otherwise the course is not removed while there are any.
+    /// Whether to drop its students first; if not, a course that has any is not deleted.
     pub drop: bool,
-    /// Only if the course still is what the caller saw.
+    /// Delete it only if the course is still as the caller saw it.
     pub expected: Option<Vec<SeenCourse>>,
 }
 
@@ -88,8 +88,8 @@ pub struct DeleteCourse {
 pub struct SeenCourse {
     /// The version of the course.
     pub version: Version,
-    /// The version of its [`SeatCount`](super::record::SeatCount), which only a course with limits has; the outer `None` for
-    /// a caller that did not look at it.
+    /// The version of its [`SeatCount`](super::record::SeatCount); `Some(None)` if the course had no limits, `None`
+    /// if the caller did not look at it.
     pub seats: Option<Option<Version>>,
 }
 
@@ -99,23 +99,23 @@ impl Command for DeleteCourse {
     fn needs(&self, needs: &mut Needs) {
         needs.all_of_course(self.id);
         if self.expected.is_some() {
-            needs.course_as_it_is(self.id);
+            needs.lock_course(self.id);
         }
     }
 
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, ()), Refusal> {
         let id = self.id;
-        let version = Version::of(facts.course(id)?);
-        let seats = facts.limits.contains_key(&id).then(|| Version::of(&facts.seats_of(id).count()));
+        let version = Version::from_record(facts.course(id)?);
+        let seats = facts.limits.contains_key(&id).then(|| Version::from_record(&facts.seats_of(id).count()));
         let is_present =
             |seen: &SeenCourse| seen.version == version && seen.seats.is_none_or(|seen| seen == seats);
         if self.expected.as_ref().is_some_and(|seen| !seen.iter().any(is_present)) {
             return Err(Refusal::Stale(version));
         }
-        let waits: Vec<_> = facts.waiting_for(id).cloned().collect();
+        let waits: Vec<_> = facts.waitlist_entries_of_course(id).cloned().collect();
         let enrollments: Vec<_> = facts.enrollments_of_course(id).cloned().collect();
-        unless_in_use(self.drop, enrollments.len(), waits.len())?;
-        // Students who wait leave first: nobody moves up into a course that ends.
+        ensure_unused(self.drop, enrollments.len(), waits.len())?;
+        // The waitlist is emptied first, so that nobody is moved up into the deleted course.
         let mut events: Vec<_> = waits.into_iter().map(left).collect();
         events.extend(enrollments.into_iter().map(dropped));
         events.extend(facts.limits.contains_key(&id).then(|| seats::removed(id)));

@@ -1,4 +1,4 @@
-//! Enrollments: which student takes which course, and who waits for a seat.
+//! Enrollments and waitlists: which student takes which course, or waits for a seat.
 
 use super::answer::Admission;
 use super::caller::{Caller, Role};
@@ -7,10 +7,10 @@ use super::event::{Change, Event};
 use super::facts::Facts;
 use super::kinds::EventKind;
 use super::needs::Needs;
-use super::record::{CourseId, Enrollment, EnrollmentId, Limits, Seats, StudentId, Waiting};
+use super::record::{CourseId, Enrollment, EnrollmentId, Limits, Seats, StudentId, WaitlistEntry};
 use super::refusal::Refusal;
 
-/// Enroll a student in a course, or put them on its waitlist where it is full.
+/// Enroll a student in a course, or put them on its waitlist if it is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Enroll {
     /// The student.
@@ -30,7 +30,7 @@ impl Command for Enroll {
         let &Self { student_id, course_id } = self;
         facts.student(student_id)?;
         facts.course(course_id)?;
-        unless_closed(course_id, facts)?;
+        ensure_open(course_id, facts)?;
         if let Some(enrollment) = facts.enrollments.get(&(student_id, course_id)) {
             return Err(Refusal::AlreadyEnrolled(enrollment.clone()));
         }
@@ -52,12 +52,12 @@ impl Command for Enroll {
         }
         let joined_at = facts.stamp.clone();
         let joined_seq = facts.last_seq + 1;
-        let waiting = Waiting { student_id, course_id, joined_seq, joined_at };
+        let waiting = WaitlistEntry { student_id, course_id, joined_seq, joined_at };
         Ok((vec![joined(waiting)], Admission::Waitlisted(facts.last_place(student_id, course_id))))
     }
 }
 
-/// End the enrollment of a student in a course, or their wait for it.
+/// Drop a student from a course, or take them off its waitlist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DropCourse {
     /// The student.
@@ -77,7 +77,7 @@ impl Command for DropCourse {
         let &Self { student_id, course_id } = self;
         let in_time = || match caller.role {
             Role::Registrar => Ok(()),
-            Role::Student => unless_closed(course_id, facts),
+            Role::Student => ensure_open(course_id, facts),
         };
         if let Some(enrollment) = facts.enrollments.get(&(student_id, course_id)) {
             in_time()?;
@@ -86,7 +86,7 @@ impl Command for DropCourse {
             events.extend(promotions(course_id, &limits, 1, facts.last_enrollment_id, facts));
             return Ok((events, ()));
         }
-        if let Some(waiting) = facts.waiting(student_id, course_id) {
+        if let Some(waiting) = facts.waitlist_entry(student_id, course_id) {
             in_time()?;
             return Ok((vec![left(waiting.clone())], ()));
         }
@@ -95,8 +95,8 @@ impl Command for DropCourse {
     }
 }
 
-/// The students who move up when `freed` seats of the course come free and these are its limits: the first who wait, as many
-/// as there are seats then. Their enrollments get the ids after `last_id`.
+/// Moves up students from the waitlist when `freed` seats come free under these limits: from the front, as many as
+/// there are free seats. Their enrollments get the ids after `last_id`.
 pub(super) fn promotions(
     course_id: CourseId,
     limits: &Limits,
@@ -106,17 +106,17 @@ pub(super) fn promotions(
 ) -> Vec<Event> {
     let free = limits.capacity.map(|capacity| capacity - (facts.enrolled_in(course_id) - freed));
     let free = free.map_or(usize::MAX, |free| usize::try_from(free).unwrap_or(0));
-    let next = facts.waiting_for(course_id).take(free);
-    let promoted = |(id, waiting): (i64, &Waiting)| {
-        let &Waiting { student_id, course_id, .. } = waiting;
+    let next = facts.waitlist_entries_of_course(course_id).take(free);
+    let promoted = |(id, waiting): (i64, &WaitlistEntry)| {
+        let &WaitlistEntry { student_id, course_id, .. } = waiting;
         let id = EnrollmentId(id);
         promoted(waiting.clone(), Enrollment { id, student_id, course_id, enrolled_at: facts.stamp.clone() })
     };
     (last_id + 1..).zip(next).map(promoted).collect()
 }
 
-/// The registration window: open from `opens_at` on, closed from `closes_at` on.
-fn unless_closed(course_id: CourseId, facts: &Facts) -> Result<(), Refusal> {
+/// Checks the registration window: open from `opens_at` (inclusive) to `closes_at` (exclusive).
+fn ensure_open(course_id: CourseId, facts: &Facts) -> Result<(), Refusal> {
     let Some(limits) = facts.limits.get(&course_id) else { return Ok(()) };
     let now = facts.now.as_str();
     if limits.closes_at.as_deref().is_some_and(|closes_at| closes_at <= now) {
@@ -133,26 +133,26 @@ fn created(row: Enrollment) -> Event {
     Event::about_pair(EventKind::EnrollmentCreated, student_id, course_id, vec![Change::AddEnrollment(row)])
 }
 
-/// The student takes the course no longer.
+/// The student no longer takes the course.
 pub(super) fn dropped(row: Enrollment) -> Event {
     let (student_id, course_id) = (row.student_id, row.course_id);
     let changes = vec![Change::DeleteEnrollment(row)];
     Event::about_pair(EventKind::EnrollmentDropped, student_id, course_id, changes)
 }
 
-fn joined(row: Waiting) -> Event {
+fn joined(row: WaitlistEntry) -> Event {
     let (student_id, course_id) = (row.student_id, row.course_id);
-    Event::about_pair(EventKind::WaitlistJoined, student_id, course_id, vec![Change::AddWaiting(row)])
+    Event::about_pair(EventKind::WaitlistJoined, student_id, course_id, vec![Change::AddWaitlistEntry(row)])
 }
 
-/// The student does not wait any more, and got no seat.
-pub(super) fn left(row: Waiting) -> Event {
+/// The student left the waitlist without getting a seat.
+pub(super) fn left(row: WaitlistEntry) -> Event {
     let (student_id, course_id) = (row.student_id, row.course_id);
-    Event::about_pair(EventKind::WaitlistLeft, student_id, course_id, vec![Change::DeleteWaiting(row)])
+    Event::about_pair(EventKind::WaitlistLeft, student_id, course_id, vec![Change::DeleteWaitlistEntry(row)])
 }
 
-fn promoted(waiting: Waiting, row: Enrollment) -> Event {
+fn promoted(waiting: WaitlistEntry, row: Enrollment) -> Event {
     let (student_id, course_id) = (row.student_id, row.course_id);
-    let changes = vec![Change::DeleteWaiting(waiting), Change::AddEnrollment(row)];
+    let changes = vec![Change::DeleteWaitlistEntry(waiting), Change::AddEnrollment(row)];
     Event::about_pair(EventKind::WaitlistPromoted, student_id, course_id, changes)
 }

@@ -1,72 +1,72 @@
-//! What happened: an entry of the log, and the changes to rows that go with it.
+//! Events: entries of the log, and the changes to rows that belong to them.
 
 use serde_json::{Value, json};
 
 use super::kinds::EventKind;
-use super::record::{Course, CourseId, Enrollment, EnrollmentId, Limits, Student, StudentId, Waiting};
+use super::record::{Course, CourseId, Enrollment, EnrollmentId, Limits, Student, StudentId, WaitlistEntry};
 
 /// The name of a field and its new value.
 pub(super) type NewValue = (&'static str, String);
 
-/// Something that happened, which the log keeps for good.
+/// Something that happened, to be logged for good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// What.
+    /// What happened.
     pub kind: EventKind,
-    /// To which student.
+    /// The student, if it is about one.
     pub student_id: Option<StudentId>,
-    /// To which course.
+    /// The course, if it is about one.
     pub course_id: Option<CourseId>,
-    /// To which enrollment.
+    /// The enrollment, if it is about one.
     pub enrollment_id: Option<EnrollmentId>,
-    /// What else the log says, a JSON object. Names and addresses stay out: the log outlives the student.
+    /// Further details, a JSON object. No names and addresses: log entries remain when the student is deleted.
     pub data: Value,
-    /// What it does to the tables.
+    /// The changes to the tables.
     pub changes: Vec<Change>,
 }
 
-/// A change to the row of one table.
+/// A change to a row of one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A new student.
     AddStudent(Student),
-    /// The student after the change, and the fields that differ.
+    /// The student after the change, and the changed fields.
     UpdateStudent(Student, Vec<NewValue>),
     /// The student's row is deleted.
     DeleteStudent(StudentId),
-    /// Another program has deleted the student's row; what we keep of the student goes too.
+    /// Another program has deleted the student's row; our own rows about the student are deleted too.
     ForgetStudent(StudentId),
     /// A new course.
     AddCourse(Course),
-    /// The course after the change, and the fields that differ.
+    /// The course after the change, and the changed fields.
     UpdateCourse(Course, Vec<NewValue>),
     /// The course's row is deleted.
     DeleteCourse(CourseId),
-    /// Another program has deleted the course's row; what we keep of the course goes too.
+    /// Another program has deleted the course's row; our own rows about the course are deleted too.
     ForgetCourse(CourseId),
     /// A new enrollment.
     AddEnrollment(Enrollment),
-    /// The enrollment ends.
+    /// The enrollment is deleted.
     DeleteEnrollment(Enrollment),
-    /// The course has these limits.
+    /// The course gets these limits.
     SetLimits {
         /// The course.
         course_id: CourseId,
         /// Its limits.
         limits: Limits,
-        /// Whether it had none before.
+        /// Whether it had no limits before.
         is_first: bool,
     },
-    /// The course has no limits any more.
+    /// The limits of the course are removed.
     DeleteLimits(CourseId),
-    /// A new place on a waitlist.
-    AddWaiting(Waiting),
-    /// The place on the waitlist ends.
-    DeleteWaiting(Waiting),
+    /// A new entry on a waitlist.
+    AddWaitlistEntry(WaitlistEntry),
+    /// The entry on the waitlist is deleted.
+    DeleteWaitlistEntry(WaitlistEntry),
 }
 
 impl Event {
-    /// About a student.
+    /// Creates an event about a student.
     #[must_use]
     pub fn about_student(kind: EventKind, id: StudentId, change: Change) -> Self {
         Self {
@@ -79,7 +79,7 @@ impl Event {
         }
     }
 
-    /// About a course.
+    /// Creates an event about a course.
     #[must_use]
     pub fn about_course(kind: EventKind, id: CourseId, change: Change) -> Self {
         Self {
@@ -92,7 +92,7 @@ impl Event {
         }
     }
 
-    /// About a student in a course.
+    /// Creates an event about a student in a course.
     #[must_use]
     pub fn about_pair(
         kind: EventKind,
@@ -114,13 +114,13 @@ impl Event {
         }
     }
 
-    /// With more for the log to say.
+    /// Sets the further details.
     #[must_use]
     pub fn with_data(self, data: Value) -> Self {
         Self { data, ..self }
     }
 
-    /// The enrollment that it makes.
+    /// The enrollment that it creates, if any.
     #[must_use]
     pub fn new_enrollment(&self) -> Option<&Enrollment> {
         self.changes.iter().find_map(|change| match change {

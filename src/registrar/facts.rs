@@ -1,77 +1,77 @@
-//! What a decision may know.
+//! The facts by which commands are decided.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::event::{Change, Event};
 use super::record::{
-    Course, CourseId, Enrollment, EnrollmentId, Limits, Place, Seats, Student, StudentId, Waiting,
+    Course, CourseId, Enrollment, EnrollmentId, Limits, Place, Seats, Student, StudentId, WaitlistEntry,
 };
 use super::refusal::Refusal;
 use super::waitlist::Waitlist;
 use crate::count::to_i64;
 
-/// Columns of found tables that cannot be written because the table computes them; in lower case.
+/// Columns of found tables that cannot be written because the database computes them; in lower case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ReadOnly {
+pub struct ReadOnlyColumns {
     /// Those of `students`.
-    pub of_students: Vec<String>,
+    pub students: Vec<String>,
     /// Those of `courses`.
-    pub of_courses: Vec<String>,
+    pub courses: Vec<String>,
 }
 
-/// What a decision may know: the part of the school that the commands of one batch speak of.
+/// The facts by which the commands of one batch are decided.
 ///
-/// [`Facts::apply`] moves the facts on, so that each command sees what those before it did.
+/// [`Facts::apply`] updates them, so that each command sees the changes of those before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// What the clock says, which decides: RFC 3339, UTC, milliseconds.
+    /// The current time, which decides whether registration is open: RFC 3339, UTC, milliseconds.
     pub now: String,
-    /// The time that is written: as `now`, but never earlier than the log's last entry.
+    /// The time to write: `now`, but never earlier than the last entry of the log.
     pub stamp: String,
     /// The last `seq` of the log.
     pub last_seq: i64,
-    /// The last id given to an enrollment.
+    /// The last id that an enrollment was given.
     pub last_enrollment_id: i64,
-    /// Those of the students asked for that exist.
+    /// The requested students that exist.
     pub students: HashMap<StudentId, Student>,
-    /// Those of the courses asked for that exist.
+    /// The requested courses that exist.
     pub courses: HashMap<CourseId, Course>,
-    /// The enrollments that the commands could meet: of each pair, and of everybody who is to be deleted.
+    /// The enrollments that matter: those of requested pairs, and all of students and courses to be deleted.
     pub enrollments: BTreeMap<(StudentId, CourseId), Enrollment>,
-    /// Those of the courses asked for that have limits, and which.
+    /// The limits of those requested courses that have any.
     pub limits: HashMap<CourseId, Limits>,
-    /// How many students take each of the courses of which seats matter.
+    /// How many students take each course whose seats matter.
     pub enrolled: HashMap<CourseId, i64>,
-    /// Who waits for each of the courses of which seats matter.
+    /// The waitlist of each course whose seats matter.
     pub waitlists: BTreeMap<CourseId, Waitlist>,
-    /// What cannot be written.
-    pub read_only: ReadOnly,
-    /// How many rows the batch has added to tables that number their rows themselves.
+    /// Columns that cannot be written.
+    pub read_only: ReadOnlyColumns,
+    /// How many rows the batch has added to tables that assign ids themselves.
     pub added: i64,
 }
 
 impl Facts {
-    /// The id that the next enrollment gets.
+    /// The id for the next enrollment.
     #[must_use]
     pub fn next_enrollment_id(&self) -> EnrollmentId {
         EnrollmentId(self.last_enrollment_id + 1)
     }
 
-    /// A stand-in for the id that a table will give to a new row when the events are applied: never positive, so never
-    /// the id of a row that somebody can ask for.
+    /// A temporary id for a new row, replaced by the one that the table assigns when the events are written. It is
+    /// zero or negative, so it is never the id of an existing row.
     #[must_use]
     pub fn provisional_id(&self) -> i64 {
         -self.added
     }
 
-    /// The student's enrollments, in order of the course.
+    /// The student's enrollments, ordered by course.
     pub fn enrollments_of_student(&self, id: StudentId) -> impl Iterator<Item = &Enrollment> {
         self.enrollments
             .range((id, CourseId(i64::MIN))..=(id, CourseId(i64::MAX)))
             .map(|(_, enrollment)| enrollment)
     }
 
-    /// The course's enrollments, in order of the student.
+    /// The course's enrollments, ordered by student.
     pub fn enrollments_of_course(&self, id: CourseId) -> impl Iterator<Item = &Enrollment> {
         self.enrollments.values().filter(move |enrollment| enrollment.course_id == id)
     }
@@ -92,41 +92,41 @@ impl Facts {
         self.courses.get(&id).ok_or(Refusal::CourseNotFound(id))
     }
 
-    /// What limits the course.
+    /// The limits of the course; without any, the default.
     #[must_use]
     pub fn limits_of(&self, id: CourseId) -> Limits {
         self.limits.get(&id).cloned().unwrap_or_default()
     }
 
-    /// Students who take the course, as far as it has limits.
+    /// How many students take the course; 0 if its seats were not loaded.
     #[must_use]
     pub fn enrolled_in(&self, id: CourseId) -> i64 {
         self.enrolled.get(&id).copied().unwrap_or_default()
     }
 
-    /// Who waits for the course, in order.
-    pub fn waiting_for(&self, id: CourseId) -> impl Iterator<Item = &Waiting> {
+    /// The waitlist of the course, in order.
+    pub fn waitlist_entries_of_course(&self, id: CourseId) -> impl Iterator<Item = &WaitlistEntry> {
         self.waitlists.get(&id).into_iter().flat_map(Waitlist::iter)
     }
 
-    /// For what the student waits, in order of the course.
-    pub fn waits_of(&self, id: StudentId) -> impl Iterator<Item = &Waiting> {
+    /// The student's entries on waitlists, ordered by course.
+    pub fn waitlist_entries_of_student(&self, id: StudentId) -> impl Iterator<Item = &WaitlistEntry> {
         self.waitlists.values().filter_map(move |waitlist| waitlist.get(id))
     }
 
     /// The student's entry on the course's waitlist.
     #[must_use]
-    pub fn waiting(&self, student_id: StudentId, course_id: CourseId) -> Option<&Waiting> {
+    pub fn waitlist_entry(&self, student_id: StudentId, course_id: CourseId) -> Option<&WaitlistEntry> {
         self.waitlists.get(&course_id)?.get(student_id)
     }
 
-    /// Students who wait for the course.
+    /// How many students are on the course's waitlist.
     #[must_use]
     pub fn waitlisted_in(&self, id: CourseId) -> i64 {
         to_i64(self.waitlists.get(&id).map_or(0, Waitlist::len))
     }
 
-    /// Where the student stands on the course's waitlist.
+    /// The student's place on the course's waitlist.
     #[must_use]
     pub fn place(&self, student_id: StudentId, course_id: CourseId) -> Option<Place> {
         let (position, waiting) = self.waitlists.get(&course_id)?.position(student_id)?;
@@ -138,7 +138,7 @@ impl Facts {
         })
     }
 
-    /// The place at the end of the course's waitlist.
+    /// The place that a student gets who joins the course's waitlist now.
     #[must_use]
     pub fn last_place(&self, student_id: StudentId, course_id: CourseId) -> Place {
         let position = self.waitlisted_in(course_id) + 1;
@@ -148,10 +148,10 @@ impl Facts {
     /// The limits of the course, and how full it is.
     #[must_use]
     pub fn seats_of(&self, id: CourseId) -> Seats {
-        Seats::of(self.limits_of(id), self.enrolled_in(id), self.waitlisted_in(id))
+        Seats::new(self.limits_of(id), self.enrolled_in(id), self.waitlisted_in(id))
     }
 
-    /// Moves the facts on by what has happened.
+    /// Applies an event.
     pub fn apply(&mut self, event: &Event) {
         self.last_seq += 1;
         for change in &event.changes {
@@ -189,12 +189,12 @@ impl Facts {
             Change::DeleteLimits(course_id) => {
                 self.limits.remove(course_id);
             }
-            Change::AddWaiting(waiting) => self.put_on_waitlist(waiting),
-            Change::DeleteWaiting(waiting) => self.take_off_waitlist(waiting),
+            Change::AddWaitlistEntry(waiting) => self.put_on_waitlist(waiting),
+            Change::DeleteWaitlistEntry(waiting) => self.take_off_waitlist(waiting),
         }
     }
 
-    /// Reverts what the operations of a batch did, the last first. A copy of the facts to return to would be as large as all
+    /// Reverts the events of a batch, the last one first. Keeping a copy of the facts instead would mean to copy all
     /// waitlists in them.
     pub(super) fn revert(&mut self, events: &[Event], last_enrollment_id: i64) {
         for event in events.iter().rev() {
@@ -203,8 +203,8 @@ impl Facts {
                 match change {
                     Change::AddEnrollment(enrollment) => self.leave(enrollment),
                     Change::DeleteEnrollment(enrollment) => self.enroll(enrollment),
-                    Change::AddWaiting(waiting) => self.take_off_waitlist(waiting),
-                    Change::DeleteWaiting(waiting) => self.put_on_waitlist(waiting),
+                    Change::AddWaitlistEntry(waiting) => self.take_off_waitlist(waiting),
+                    Change::DeleteWaitlistEntry(waiting) => self.put_on_waitlist(waiting),
                     Change::AddStudent(_)
                     | Change::UpdateStudent(..)
                     | Change::DeleteStudent(_)
@@ -234,11 +234,11 @@ impl Facts {
         *self.enrolled.entry(enrollment.course_id).or_default() -= 1;
     }
 
-    fn put_on_waitlist(&mut self, waiting: &Waiting) {
+    fn put_on_waitlist(&mut self, waiting: &WaitlistEntry) {
         self.waitlists.entry(waiting.course_id).or_default().insert(waiting.clone());
     }
 
-    fn take_off_waitlist(&mut self, waiting: &Waiting) {
+    fn take_off_waitlist(&mut self, waiting: &WaitlistEntry) {
         if let Some(waitlist) = self.waitlists.get_mut(&waiting.course_id) {
             waitlist.remove(waiting.student_id);
         }

@@ -1,4 +1,4 @@
-//! Changing the fields of a record: only those that differ, only of the version that the caller saw.
+//! Checks and helpers for changing the fields of a record.
 
 use std::hash::Hash;
 
@@ -6,25 +6,25 @@ use super::event::NewValue;
 use super::record::Version;
 use super::refusal::Refusal;
 
-/// Refuses a change to another version of the record than the caller saw.
-pub(super) fn unless_stale(record: &impl Hash, expected: Option<&[Version]>) -> Result<(), Refusal> {
-    let present = Version::of(record);
+/// Refuses the change if the record has none of the versions that the caller expects.
+pub(super) fn ensure_current(record: &impl Hash, expected: Option<&[Version]>) -> Result<(), Refusal> {
+    let present = Version::from_record(record);
     match expected {
         Some(versions) if !versions.contains(&present) => Err(Refusal::Stale(present)),
         _ => Ok(()),
     }
 }
 
-/// Refuses a change to a column that the table computes.
-pub(super) fn unless_read_only(changed: &[NewValue], read_only: &[String]) -> Result<(), Refusal> {
+/// Refuses a change to a computed column.
+pub(super) fn ensure_writable(changed: &[NewValue], read_only: &[String]) -> Result<(), Refusal> {
     match changed.iter().find(|(field, _)| read_only.iter().any(|one| one == field)) {
         Some((field, _)) => Err(Refusal::ReadOnlyField((*field).to_owned())),
         None => Ok(()),
     }
 }
 
-/// Sets a field, and notes it where that is a change.
-pub(super) fn change(
+/// Sets a field; if its value changes, adds it to `changed`.
+pub(super) fn set_field(
     field: &'static str,
     present: &mut Option<String>,
     new: Option<&String>,
@@ -38,8 +38,8 @@ pub(super) fn change(
     }
 }
 
-/// Refuses to delete somebody who has enrollments, unless they are to be dropped.
-pub(super) fn unless_in_use(drop: bool, enrolled: usize, waitlisted: usize) -> Result<(), Refusal> {
+/// Refuses to delete a student or a course with enrollments, unless they are to be dropped.
+pub(super) fn ensure_unused(drop: bool, enrolled: usize, waitlisted: usize) -> Result<(), Refusal> {
     if drop || enrolled + waitlisted == 0 {
         Ok(())
     } else {

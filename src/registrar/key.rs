@@ -1,26 +1,26 @@
-//! Idempotency keys, as a client gives them.
+//! Idempotency keys, as clients send them.
 
-/// The name that a client gives to a request, to send it again when it does not hear the answer.
+/// A client's name for a request, which allows it to send the request again if the answer does not arrive.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key {
-    /// The client's name for it.
+pub struct IdempotencyKey {
+    /// The value of the `Idempotency-Key` header.
     pub name: String,
-    /// Which of the commits that the request takes.
+    /// The number of the commit, for a request that takes several.
     pub part: i64,
-    /// Of the request's method, path and body.
+    /// A fingerprint of the request's method, path and body.
     pub fingerprint: String,
 }
 
-impl Key {
-    /// The key of the first commit of a request.
+impl IdempotencyKey {
+    /// Creates the key for the first commit of a request.
     #[must_use]
     pub fn new(name: String, fingerprint: String) -> Self {
         Self { name, part: 0, fingerprint }
     }
 
-    /// The key of another of the request's commits.
+    /// Returns the key for another commit of the same request.
     #[must_use]
-    pub fn part(&self, part: i64) -> Self {
+    pub fn with_part(&self, part: i64) -> Self {
         Self { part, ..self.clone() }
     }
 }

@@ -1,4 +1,4 @@
-//! The kinds of events that there are, as the log and the API name them.
+//! All kinds of events, as the log and the API name them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,7 +15,7 @@ macro_rules! kinds {
             /// All kinds.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// As the column `type` of the log has it.
+            /// The value in the column `type` of the log.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -45,9 +45,9 @@ kinds! {
     EnrollmentDropped = "enrollment.dropped",
     /// An enrollment was found when the database was adopted.
     EnrollmentAdopted = "enrollment.adopted",
-    /// A course has other limits.
+    /// The limits of a course were set.
     SeatsSet = "seats.set",
-    /// A course has no limits any more.
+    /// The limits of a course were removed.
     SeatsRemoved = "seats.removed",
     /// A student joined a waitlist.
     WaitlistJoined = "waitlist.joined",
@@ -63,7 +63,7 @@ impl fmt::Display for EventKind {
     }
 }
 
-/// A kind that this version does not know: a newer version wrote it.
+/// A kind that this version does not know; a newer version wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownKind;
 

@@ -1,5 +1,5 @@
-//! How far the log is ahead of the clock. It is where the clock was wrong when something was written: entries then have
-//! the time of the last one until the clock has caught up, while windows go by the clock.
+//! By how much the log is ahead of the clock. It is ahead if the clock was wrong when an entry was written: further
+//! entries get the time of the last one until the clock has caught up, while registration windows follow the clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,12 +11,12 @@ use jiff::civil::DateTime;
 use crate::logging::Seldom;
 use crate::metrics::Metrics;
 
-/// The difference that a clock which is set right may leave behind.
-const NORMAL: Duration = Duration::from_secs(1);
+/// The difference that may remain after the clock is set right.
+const TOLERANCE: Duration = Duration::from_secs(1);
 
 static LOGGED: Seldom = Seldom::every(Duration::from_mins(1));
 
-/// How far the log was ahead of the clock when its head was last taken. Cheap to clone.
+/// By how much the log was ahead of the clock when its head was last locked. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Lead {
     milliseconds: Arc<AtomicU64>,
@@ -28,12 +28,12 @@ impl Lead {
         Self { milliseconds: Arc::default(), metrics }
     }
 
-    /// The log's last entry is of `last_at`, the clock says `now`; both RFC 3339.
+    /// Updates the lead: `last_at` is the time of the last log entry, `now` the current one; both RFC 3339.
     pub(super) fn observe(&self, last_at: &str, now: &str) {
         let lead = lead(last_at, now);
         self.milliseconds.store(u64::try_from(lead.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
         self.metrics.log_ahead_seconds.set(lead.as_secs_f64());
-        if lead > NORMAL && LOGGED.is_time() {
+        if lead > TOLERANCE && LOGGED.is_time() {
             tracing::warn!(
                 seconds = lead.as_secs(),
                 "the log is ahead of the clock: the clock is wrong now, or it was when the last entry was written"
@@ -46,13 +46,13 @@ impl Lead {
     }
 }
 
-/// How long after `now` the time `last_at` is; both RFC 3339 in UTC. Zero if it is not, or if there is no entry yet.
+/// How much later `last_at` is than `now`, both RFC 3339; zero if it is not, or if `last_at` is empty.
 #[must_use]
 pub fn lead(last_at: &str, now: &str) -> Duration {
     if last_at <= now {
         return Duration::ZERO;
     }
-    // Text that is no time counts as the latest time that there is.
+    // A time that cannot be parsed counts as the latest possible.
     let lead = utc(last_at).unwrap_or(DateTime::MAX).duration_since(utc(now).unwrap_or(DateTime::MIN));
     if lead.is_negative() { Duration::ZERO } else { SignedDuration::unsigned_abs(lead) }
 }

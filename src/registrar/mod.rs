@@ -1,10 +1,11 @@
-//! The one way to change anything.
+//! All writes.
 //!
-//! A [`Command`] waits in the queue; the Registrar takes all that have gathered, loads the [`Facts`] that they [need](Needs),
-//! decides each of them, writes the [`Event`]s to the tables and to the log in one transaction, and answers after its
-//! commit. While one commit waits for the disk the next batch gathers, so a busy server shares each flush.
+//! A [`Command`] waits in the queue. The Registrar takes all queued commands, loads the [`Facts`] that they
+//! [need](Needs), decides the commands one by one, writes the [`Event`]s to the tables and to the log in one
+//! transaction, and answers after the commit. While a commit waits for the disk, the next batch gathers, so on a busy
+//! server many commands share one flush.
 //!
-//! Each subject has a file: its commands, the facts that they need, their rules and their events.
+//! Each subject has a file with its commands, the facts that they need, their rules and their events.
 
 mod answer;
 mod batch;
@@ -36,7 +37,7 @@ mod text;
 mod visible;
 mod waitlist;
 
-pub use self::answer::{Admission, Answer, Done};
+pub use self::answer::{Admission, Answer, OperationOutcome};
 pub use self::batch::{Batch, Operation};
 pub use self::caller::{Caller, Outcome, Role};
 pub use self::command::Command;
@@ -45,20 +46,20 @@ pub use self::course::{CreateCourse, DeleteCourse, SeenCourse, UpdateCourse};
 pub use self::enrollment::{DropCourse, Enroll};
 pub use self::event::{Change, Event};
 pub use self::facts::Facts;
-pub use self::key::Key;
-pub use self::keys::InUse;
+pub use self::key::IdempotencyKey;
+pub use self::keys::KeyGuard;
 pub use self::kinds::EventKind;
 pub use self::lead::lead;
 pub use self::needs::Needs;
 pub use self::queue::Registrar;
 pub use self::readiness::Unready;
 pub use self::record::{
-    Course, CourseId, Enrollment, EnrollmentId, Limits, MAX_ID, MOST_SEATS, Place, SeatCount, Seats, Student,
-    StudentId, Version, Waiting,
+    Course, CourseId, Enrollment, EnrollmentId, Limits, MAX_ID, MAX_SEATS, Place, SeatCount, Seats, Student,
+    StudentId, Version, WaitlistEntry,
 };
 pub use self::refusal::Refusal;
 pub use self::seats::{RemoveSeats, SetSeats};
 pub use self::student::{CreateStudent, DeleteStudent, UpdateStudent};
 pub use self::sweep::Sweep;
-pub use self::text::{MAX_TEXT, text, typed};
+pub use self::text::{MAX_TEXT, record_text, search_text};
 pub use self::waitlist::Waitlist;

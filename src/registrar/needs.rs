@@ -4,75 +4,75 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::record::{CourseId, StudentId};
 
-/// Which facts the commands of a batch need: everything else stays in the tables.
+/// Which facts the commands of a batch need. Nothing else is loaded.
 #[derive(Debug, Default)]
 pub struct Needs {
     pub(super) students: HashSet<StudentId>,
     pub(super) courses: HashSet<CourseId>,
-    /// Of these it matters what their rows say; in one order, so that two servers cannot wait for each other.
+    /// Rows to lock and read; sorted, so that two servers lock them in the same order and cannot deadlock.
     pub(super) locked_students: BTreeSet<StudentId>,
     pub(super) locked_courses: BTreeSet<CourseId>,
     pub(super) pairs: HashSet<(StudentId, CourseId)>,
     pub(super) all_of_student: HashSet<StudentId>,
     pub(super) all_of_course: HashSet<CourseId>,
-    /// Of which limits matter, if there are any.
+    /// Courses whose limits to load, if they have any.
     pub(super) limits: HashSet<CourseId>,
-    /// Of which it matters how full they are, whether or not they have limits.
+    /// Courses whose enrolled students and waitlist to load, even without limits.
     pub(super) seats: HashSet<CourseId>,
-    /// Whether it is asked who is gone of whom the log does not know it.
+    /// Whether to look for students and courses that are gone without a log entry about it.
     pub(super) vanished: bool,
 }
 
 impl Needs {
-    /// Whether there is such a student.
+    /// Needs to know whether the student exists.
     pub fn student(&mut self, id: StudentId) {
         self.students.insert(id);
     }
 
-    /// What the student's row says, which nobody may change until the commit.
-    pub fn student_as_it_is(&mut self, id: StudentId) {
+    /// Needs the student's row, locked until the commit.
+    pub fn lock_student(&mut self, id: StudentId) {
         self.locked_students.insert(id);
     }
 
-    /// All enrollments of the student, and for what the student waits.
+    /// Needs all enrollments and waitlist entries of the student.
     pub fn all_of_student(&mut self, id: StudentId) {
         self.students.insert(id);
         self.all_of_student.insert(id);
     }
 
-    /// Whether there is such a course, and what limits it; how full it is, where it has limits.
+    /// Needs to know whether the course exists, its limits, and how full it is if it has limits.
     pub fn course(&mut self, id: CourseId) {
         self.courses.insert(id);
         self.limits.insert(id);
     }
 
-    /// What the course's row says, which nobody may change until the commit.
-    pub fn course_as_it_is(&mut self, id: CourseId) {
+    /// Needs the course's row, locked until the commit, and its limits.
+    pub fn lock_course(&mut self, id: CourseId) {
         self.limits.insert(id);
         self.locked_courses.insert(id);
     }
 
-    /// All enrollments in the course.
+    /// Needs all enrollments and the waitlist of the course.
     pub fn all_of_course(&mut self, id: CourseId) {
         self.course(id);
         self.all_of_course.insert(id);
         self.seats.insert(id);
     }
 
-    /// How full the course is, whether or not it has limits.
+    /// Needs to know how full the course is, even without limits.
     pub fn seats(&mut self, id: CourseId) {
         self.course(id);
         self.seats.insert(id);
     }
 
-    /// Whether the student takes the course or waits for it.
+    /// Needs to know whether the student takes the course or waits for it.
     pub fn pair(&mut self, student_id: StudentId, course_id: CourseId) {
         self.student(student_id);
         self.course(course_id);
         self.pairs.insert((student_id, course_id));
     }
 
-    /// Which of the students and courses are gone without a word in the log.
+    /// Needs to know which of the students and courses are gone without a log entry about it.
     pub fn vanished(&mut self) {
         self.vanished = true;
     }

@@ -1,4 +1,4 @@
-//! The queue of commands and the one thread that carries them out, a batch at a time.
+//! The queue of commands, and the one thread that carries them out in batches.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -8,37 +8,37 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::answer::{Answer, Done};
+use super::answer::{Answer, OperationOutcome};
 use super::caller::{Caller, Outcome};
 use super::command::{AnyCommand, Command};
-use super::commit::{Answers, Asked, Books};
+use super::commit::{BatchItem, BatchWriter, Replies};
 use super::housekeeping::Housekeeping;
-use super::key::Key;
-use super::keys::{InUse, UnderWay};
+use super::key::IdempotencyKey;
+use super::keys::{KeyGuard, KeysInUse};
 use super::lead::Lead;
-use super::readiness::{Questions, Readiness, Unready};
+use super::readiness::{Probes, Readiness, Unready};
 use super::refusal::Refusal;
 use crate::clock::Clock;
 use crate::count::to_i64;
 use crate::db::{DbError, Patience, Writer};
 use crate::metrics::Metrics;
 
-/// Commands that may wait; one more is refused at once.
-const QUEUE: usize = 8192;
-/// Operations that share a commit at most, which bounds how long the last of them waits; a command that has more of them
-/// has a commit to itself.
-const BATCH: usize = 512;
+/// Maximum number of queued commands; further ones are refused at once.
+const MAX_QUEUED: usize = 8192;
+/// Maximum number of operations in one commit, which limits how long the last of them waits. A command with more
+/// operations gets a commit of its own.
+const MAX_BATCH: usize = 512;
 /// The `part` of a key that stands for the whole request.
-const WHOLE: i64 = -1;
-/// How long a batch is tried again while the database server is away, and how long its outcome is asked for.
-const PATIENCE: Duration = Duration::from_secs(5);
+const WHOLE_REQUEST: i64 = -1;
+/// How long to retry a batch while the database server is unreachable.
+const MAX_RETRY_TIME: Duration = Duration::from_secs(5);
 
-/// The way to the one thread that writes. Cheap to clone.
+/// A handle to the one thread that writes. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Registrar {
     queue: mpsc::Sender<Queued>,
     stop: Arc<Notify>,
-    under_way: UnderWay,
+    keys_in_use: KeysInUse,
     metrics: Metrics,
     readiness: Readiness,
 }
@@ -46,44 +46,46 @@ pub struct Registrar {
 /// A command in the queue.
 #[derive(Debug)]
 struct Queued {
-    in_use: Option<InUse>,
+    key_guard: Option<KeyGuard>,
     command: Box<dyn AnyCommand>,
     caller: Caller,
     answer: oneshot::Sender<Outcome<Result<Answer, Refusal>>>,
 }
 
 impl Registrar {
-    /// Starts the thread that writes, on behalf of this runtime, and notifies `news` after each batch. It ends after
-    /// [`Registrar::stop`], when every accepted command is carried out.
+    /// Starts the thread that writes, with this runtime for its replies. It notifies `committed` after each batch,
+    /// and `external_write` when another program has written. After [`Registrar::stop`] it carries out the accepted
+    /// commands, then ends.
     ///
     /// # Errors
-    /// When nothing can be written, or the system gives no thread.
-    #[expect(clippy::disallowed_methods, reason = "threads live here")]
+    /// When the database cannot be written to, or no thread can be started.
+    #[expect(clippy::disallowed_methods, reason = "the one place that starts this thread")]
     pub async fn start(
         writer: Writer,
         clock: Clock,
         metrics: Metrics,
-        news: Arc<Notify>,
-        others_wrote: Arc<Notify>,
+        committed: Arc<Notify>,
+        external_write: Arc<Notify>,
     ) -> Result<(Self, JoinHandle<()>), DbError> {
         let lead = Lead::new(metrics.clone());
-        let (readiness, questions) = Readiness::new(writer.pulse(), lead.clone());
-        let (queue, queued) = mpsc::channel(QUEUE);
+        let (readiness, probes) = Readiness::new(writer.pulse(), lead.clone());
+        let (queue, queued) = mpsc::channel(MAX_QUEUED);
         let stop = Arc::new(Notify::new());
-        let under_way = UnderWay::default();
+        let keys_in_use = KeysInUse::default();
         let registrar =
-            Self { queue, stop: Arc::clone(&stop), under_way, metrics: metrics.clone(), readiness };
+            Self { queue, stop: Arc::clone(&stop), keys_in_use, metrics: metrics.clone(), readiness };
         let callers = Handle::current();
         let (opened, is_open) = oneshot::channel();
         let work = async move || {
-            let mut books = Books::new(writer, clock.clone(), lead);
-            let can_write = books.open().await;
-            let goes_on = can_write.is_ok();
+            let mut batch_writer = BatchWriter::new(writer, clock.clone(), lead);
+            let can_write = batch_writer.open().await;
+            let is_writable = can_write.is_ok();
             #[expect(clippy::let_underscore_must_use, reason = "the caller of `start` may have given up")]
             let _ = opened.send(can_write);
-            if goes_on {
-                let housekeeping = Housekeeping::new(clock, others_wrote);
-                serve(books, queued, questions, housekeeping, &stop, &metrics, &news, &callers).await;
+            if is_writable {
+                let housekeeping = Housekeeping::new(clock, external_write);
+                serve(batch_writer, queued, probes, housekeeping, &stop, &metrics, &committed, &callers)
+                    .await;
             }
         };
         let no_thread = |error: std::io::Error| DbError::Engine(error.to_string());
@@ -97,29 +99,30 @@ impl Registrar {
         Ok((registrar, thread))
     }
 
-    /// Whether it takes commands: not after [`Registrar::stop`], nor when its thread has ended otherwise.
+    /// Whether it accepts commands: not after [`Registrar::stop`], nor if its thread has failed.
     #[must_use]
     pub fn is_open(&self) -> bool {
         !self.queue.is_closed()
     }
 
-    /// Takes no more commands; those that wait are still carried out.
+    /// Accepts no more commands; queued ones are still carried out.
     pub fn stop(&self) {
         self.stop.notify_one();
     }
 
-    /// Takes the key of a request that takes several commits, until what is returned is dropped.
+    /// Locks the key of a request that takes several commits, until the guard is dropped.
     ///
     /// # Errors
-    /// [`Refusal::KeyInUse`] when the same request is under way.
-    pub fn hold(&self, key: &Key) -> Result<InUse, Refusal> {
-        self.under_way.take(&key.part(WHOLE))
+    /// [`Refusal::KeyInUse`] when the same request is already running.
+    pub fn lock_key(&self, key: &IdempotencyKey) -> Result<KeyGuard, Refusal> {
+        self.keys_in_use.lock(&key.with_part(WHOLE_REQUEST))
     }
 
-    /// Carries out a command. The answer comes after its commit; a caller that goes away undoes nothing.
+    /// Carries out a command and returns its answer after the commit. The command is carried out even if the caller
+    /// stops waiting.
     ///
     /// # Errors
-    /// The reason why nothing was changed.
+    /// The refusal. Nothing was changed, unless it is [`DbError::Unknown`].
     pub async fn submit<C: Command>(
         &self,
         command: C,
@@ -129,9 +132,10 @@ impl Registrar {
             self.metrics.refused([refusal.reason()].into_iter());
             Outcome::from(refusal)
         };
-        let in_use = caller.key.as_ref().map(|key| self.under_way.take(key)).transpose().map_err(refused)?;
+        let key_guard =
+            caller.key.as_ref().map(|key| self.keys_in_use.lock(key)).transpose().map_err(refused)?;
         let (answer, answered) = oneshot::channel();
-        let queued = Queued { in_use, command: Box::new(command), caller: caller.clone(), answer };
+        let queued = Queued { key_guard, command: Box::new(command), caller: caller.clone(), answer };
         self.metrics.queue_depth.inc();
         self.queue.try_send(queued).map_err(|error| {
             self.metrics.queue_depth.dec();
@@ -140,55 +144,57 @@ impl Registrar {
                 TrySendError::Closed(_) => Refusal::Stopping,
             })
         })?;
-        let outcome = answered.await.map_err(|_| broken("the Registrar stopped in the middle of a batch"))?;
+        let outcome = answered.await.map_err(|_| internal_error("the Registrar stopped during a batch"))?;
         let replayed = outcome.replayed;
         match outcome.answer {
             Ok(answer) => match C::Answer::try_from(answer) {
                 Ok(answer) => Ok(Outcome { answer, replayed }),
-                // A key names one request, so its answer is that of the same command: unless another version kept it.
+                // A key belongs to one request, so the stored answer has the right type, unless another version
+                // stored it.
                 Err(_) => Err(Outcome { answer: Refusal::AnswerNotKept, replayed: false }),
             },
             Err(refusal) => Err(Outcome { answer: refusal, replayed }),
         }
     }
 
-    /// Whether the last attempt to write succeeded. When that was more than a moment ago, a new one is made.
+    /// Whether the database can be written to. Reuses the result of the last attempt for a second, then makes a new
+    /// one.
     ///
     /// # Errors
-    /// Why nothing can be written.
+    /// The reason why nothing can be written.
     pub async fn can_write(&self) -> Result<(), Unready> {
         if self.is_open() { self.readiness.can_write().await } else { Err(Unready::Stopping) }
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "it is what its thread has, and has one caller")]
+#[expect(clippy::too_many_arguments, reason = "all that the thread owns; there is one caller")]
 async fn serve(
-    mut books: Books,
+    mut batch_writer: BatchWriter,
     mut queue: mpsc::Receiver<Queued>,
-    mut questions: Questions,
+    mut probes: Probes,
     mut housekeeping: Housekeeping,
     stop: &Notify,
     metrics: &Metrics,
-    news: &Notify,
+    committed: &Notify,
     callers: &Handle,
 ) {
-    let mut waiting = Vec::with_capacity(BATCH);
+    let mut waiting = Vec::with_capacity(MAX_BATCH);
     loop {
-        questions.answer_waiting(&mut books).await;
-        while waiting.len() < BATCH
+        probes.answer_waiting(&mut batch_writer).await;
+        while waiting.len() < MAX_BATCH
             && let Ok(queued) = queue.try_recv()
         {
             waiting.push(queued);
         }
-        let has_more = housekeeping.work(&mut books).await;
+        let has_more = housekeeping.work(&mut batch_writer).await;
         if waiting.is_empty() {
             if has_more && queue.is_empty() {
                 continue;
             }
             let taken = tokio::select! {
-                taken = queue.recv_many(&mut waiting, BATCH) => taken,
-                Some(first) = questions.next() => {
-                    questions.answer(first, &mut books).await;
+                taken = queue.recv_many(&mut waiting, MAX_BATCH) => taken,
+                Some(first) = probes.next() => {
+                    probes.answer(first, &mut batch_writer).await;
                     continue;
                 }
                 () = housekeeping.tick() => continue,
@@ -198,114 +204,110 @@ async fn serve(
                 }
             };
             if taken == 0 {
-                return books.close();
+                return batch_writer.close();
             }
             // Yield once: the task that woke this thread often has more commands to send.
             std::thread::yield_now();
-            waiting.extend(std::iter::from_fn(|| queue.try_recv().ok()).take(BATCH - taken));
+            waiting.extend(std::iter::from_fn(|| queue.try_recv().ok()).take(MAX_BATCH - taken));
         }
-        let taken = sharing(waiting.iter().map(|queued| queued.command.weight()));
+        let taken = batch_len(waiting.iter().map(|queued| queued.command.weight()));
         let batch: Vec<_> = waiting.drain(..taken).collect();
         metrics.queue_depth.dec_by(to_i64(taken));
         metrics.batch_size.observe(f64::from(u32::try_from(taken).unwrap_or(u32::MAX)));
         let began = Instant::now();
-        let asked: Vec<Asked<'_>> = batch.iter().map(|queued| (&*queued.command, &queued.caller)).collect();
-        let answers = carry_out_batch(&mut books, &asked).await;
+        let items: Vec<BatchItem<'_>> =
+            batch.iter().map(|queued| (&*queued.command, &queued.caller)).collect();
+        let answers = carry_out_batch(&mut batch_writer, &items).await;
         metrics.commit_seconds.observe(began.elapsed().as_secs_f64());
         metrics.refused(answers.iter().flat_map(|outcome| refusals(&outcome.answer)).map(Refusal::reason));
-        books.pulse().log();
-        news.notify_one();
-        let held_up = answers.iter().find_map(|outcome| held_up(&outcome.answer));
+        batch_writer.pulse().log();
+        committed.notify_one();
+        let error = answers.iter().find_map(|outcome| error_for_untried(&outcome.answer));
         // From a task on the callers' runtime: waking them from here would stall this thread.
         callers.spawn(async move {
             for (queued, answer) in batch.into_iter().zip(answers) {
-                drop(queued.in_use);
-                #[expect(
-                    clippy::let_underscore_must_use,
-                    reason = "a caller that went away no longer wants its answer"
-                )]
+                drop(queued.key_guard);
+                #[expect(clippy::let_underscore_must_use, reason = "the caller may have stopped waiting")]
                 let _ = queued.answer.send(answer);
             }
         });
-        // Another program holds the database, or its server is away. Commands that wait have waited as long, and must not
-        // wait for one attempt after the other.
-        if let Some(error) = held_up {
+        // Another program has locked the database, or its server is unreachable. The queued commands have waited just
+        // as long; do not make them wait for one attempt after another.
+        if let Some(error) = error {
             waiting.extend(std::iter::from_fn(|| queue.try_recv().ok()));
             for queued in waiting.drain(..) {
                 metrics.queue_depth.dec();
                 let refusal = Refusal::Engine(error.clone());
                 metrics.refused([refusal.reason()].into_iter());
-                #[expect(
-                    clippy::let_underscore_must_use,
-                    reason = "a caller that went away no longer wants its answer"
-                )]
+                #[expect(clippy::let_underscore_must_use, reason = "the caller may have stopped waiting")]
                 let _ = queued.answer.send(Outcome { answer: Err(refusal), replayed: false });
             }
         }
     }
 }
 
-/// How many of the commands, which weigh this much, share the next commit, from the first on.
-fn sharing(weights: impl Iterator<Item = usize>) -> usize {
+/// How many commands, from the first on, share the next commit, given their weights; at least one.
+fn batch_len(weights: impl Iterator<Item = usize>) -> usize {
     let until = weights.scan(0, |sum, weight| {
         *sum += weight;
         Some(*sum)
     });
-    until.take_while(|sum| *sum <= BATCH).count().max(1)
+    until.take_while(|sum| *sum <= MAX_BATCH).count().max(1)
 }
 
-/// Why an answer, or a part of it, is a refusal.
+/// The refusals in an answer, or in its parts.
 fn refusals(outcome: &Result<Answer, Refusal>) -> impl Iterator<Item = &Refusal> {
     let parts = match outcome {
         Ok(Answer::Batch(parts)) => parts.as_slice(),
         _ => &[],
     };
-    let of_parts = parts.iter().filter_map(|part| match part {
-        Done::Refused(refusal) => Some(refusal),
+    let part_refusals = parts.iter().filter_map(|part| match part {
+        OperationOutcome::Refused(refusal) => Some(refusal),
         _ => None,
     });
-    outcome.as_ref().err().into_iter().chain(of_parts)
+    outcome.as_ref().err().into_iter().chain(part_refusals)
 }
 
 /// The error for commands that were never attempted, if this failure affects them too.
-fn held_up(outcome: &Result<Answer, Refusal>) -> Option<DbError> {
+fn error_for_untried(outcome: &Result<Answer, Refusal>) -> Option<DbError> {
     match outcome {
         Err(Refusal::Engine(DbError::Busy)) => Some(DbError::Busy),
-        Err(Refusal::Engine(DbError::Away(what) | DbError::Unknown(what))) => {
-            Some(DbError::Away(what.clone()))
+        Err(Refusal::Engine(DbError::Away(detail) | DbError::Unknown(detail))) => {
+            Some(DbError::Away(detail.clone()))
         }
         _ => None,
     }
 }
 
-async fn carry_out_batch(books: &mut Books, asked: &[Asked<'_>]) -> Answers {
-    match commit_again(books, asked).await {
+async fn carry_out_batch(batch_writer: &mut BatchWriter, items: &[BatchItem<'_>]) -> Replies {
+    match commit_with_retry(batch_writer, items).await {
         Ok(answers) => answers,
-        // One command that the database does not take must not fail its neighbors; and what another program has done
-        // since the facts were read (deleted a student, say) is among the facts the second time.
+        // One command that the database refuses must not fail the others. The second attempt also loads what another
+        // program has changed since the first (a deleted student, for example).
         Err(DbError::Constraint(_) | DbError::Unwritable(_) | DbError::Engine(_)) => {
-            carry_out_singly(books, asked).await
+            carry_out_one_by_one(batch_writer, items).await
         }
-        Err(error) => vec![refused(error); asked.len()],
+        Err(error) => vec![refused(error); items.len()],
     }
 }
 
-async fn carry_out_singly(books: &mut Books, asked: &[Asked<'_>]) -> Answers {
-    let mut answers = Vec::with_capacity(asked.len());
-    for command in asked {
-        match commit_again(books, std::slice::from_ref(command)).await {
+async fn carry_out_one_by_one(batch_writer: &mut BatchWriter, items: &[BatchItem<'_>]) -> Replies {
+    let mut answers = Vec::with_capacity(items.len());
+    for command in items {
+        match commit_with_retry(batch_writer, std::slice::from_ref(command)).await {
             Ok(alone) => answers.extend(alone),
-            // A right that is missing on one table fails only the commands that need it.
+            // A missing right on one table fails only the commands that need it.
             Err(error @ (DbError::Constraint(_) | DbError::Unwritable(_))) => answers.push(refused(error)),
-            // A trigger that fails on one table, say: others can go on as long as the log takes entries.
-            Err(error @ DbError::Engine(_)) if books.try_to_write().await.is_ok() => {
+            // A failing trigger on one table, for example: the other commands can go on as long as the log can be
+            // written.
+            Err(error @ DbError::Engine(_)) if batch_writer.test_write().await.is_ok() => {
                 answers.push(refused(error));
             }
             Err(error) => {
                 answers.push(refused(error.clone()));
-                // The database's own trouble is not tried again for each of the others.
-                let untried = held_up(&Err(Refusal::Engine(error.clone()))).unwrap_or(error);
-                answers.resize(asked.len(), refused(untried));
+                // The database itself fails: do not retry it for each of the other commands.
+                let untried = error_for_untried(&Err(Refusal::Engine(error.clone()))).unwrap_or(error);
+                answers.resize(items.len(), refused(untried));
                 break;
             }
         }
@@ -313,11 +315,14 @@ async fn carry_out_singly(books: &mut Books, asked: &[Asked<'_>]) -> Answers {
     answers
 }
 
-/// Commits, and does it again where nothing was changed and the trouble may pass.
-async fn commit_again(books: &mut Books, asked: &[Asked<'_>]) -> Result<Answers, DbError> {
-    let mut patience = Patience::lasting(PATIENCE);
+/// Commits, and retries while nothing was changed and the failure may be temporary.
+async fn commit_with_retry(
+    batch_writer: &mut BatchWriter,
+    items: &[BatchItem<'_>],
+) -> Result<Replies, DbError> {
+    let mut patience = Patience::lasting(MAX_RETRY_TIME);
     loop {
-        match books.commit(asked).await {
+        match batch_writer.commit(items).await {
             Err(error) => patience.after(error).await?,
             done => return done,
         }
@@ -326,14 +331,14 @@ async fn commit_again(books: &mut Books, asked: &[Asked<'_>]) -> Result<Answers,
 
 fn refused(error: DbError) -> Outcome<Result<Answer, Refusal>> {
     let refusal = match error {
-        DbError::Constraint(what) => Refusal::RowRefused(what),
+        DbError::Constraint(detail) => Refusal::RowRefused(detail),
         error => Refusal::Engine(error),
     };
     Outcome { answer: Err(refusal), replayed: false }
 }
 
-fn broken(what: &str) -> Outcome<Refusal> {
-    Refusal::Engine(DbError::Engine(what.to_owned())).into()
+fn internal_error(detail: &str) -> Outcome<Refusal> {
+    Refusal::Engine(DbError::Engine(detail.to_owned())).into()
 }
 
 #[cfg(test)]
@@ -341,10 +346,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_caller_that_asks_for_much_does_not_hold_up_the_others_for_long() {
-        assert_eq!(sharing([1, 1, 1].into_iter()), 3);
-        assert_eq!(sharing([1, 500, 500, 1].into_iter()), 2);
-        assert_eq!(sharing([10_000, 1].into_iter()), 1);
-        assert_eq!(sharing([1; 600].into_iter()), BATCH);
+    fn a_large_command_does_not_delay_the_others_for_long() {
+        assert_eq!(batch_len([1, 1, 1].into_iter()), 3);
+        assert_eq!(batch_len([1, 500, 500, 1].into_iter()), 2);
+        assert_eq!(batch_len([10_000, 1].into_iter()), 1);
+        assert_eq!(batch_len([1; 600].into_iter()), MAX_BATCH);
     }
 }

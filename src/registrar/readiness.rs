@@ -1,4 +1,5 @@
-//! Whether the Registrar can write. Its own thread tries, between two batches, so that the attempt never competes with one.
+//! Whether the Registrar can write. Its own thread makes the test write, between batches, so that the two never
+//! compete.
 
 use std::time::Duration;
 
@@ -6,18 +7,18 @@ use thiserror::Error;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
-use super::commit::Books;
+use super::commit::BatchWriter;
 use super::lead::Lead;
 use crate::db::{DbError, Pulse};
 
-/// How long the outcome of an attempt is reused: at most one write a second, however many clients ask.
-const FRESH: Duration = Duration::from_secs(1);
-/// How long an answer may take: less than the usual timeout of a health check.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// By how much the log may be ahead of the clock.
+/// How long the result of an attempt is reused: at most one test write a second, however many clients ask.
+const RESULT_TTL: Duration = Duration::from_secs(1);
+/// Maximum time to wait for a result: less than the usual timeout of a health check.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Maximum time by which the log may be ahead of the clock.
 const MAX_LEAD: Duration = Duration::from_mins(1);
-/// Questions that may wait for the same attempt.
-const WAITING: usize = 256;
+/// Maximum number of probes that wait for the same attempt.
+const MAX_PROBES: usize = 256;
 
 /// Why nothing can be written.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -25,15 +26,26 @@ pub enum Unready {
     /// No more commands are accepted.
     #[error("the server is stopping")]
     Stopping,
-    /// A batch or an attempt has been waiting for seconds.
+    /// A batch or a test write has been waiting for seconds.
     #[error("a change has been waiting for the database for seconds")]
-    HeldUp,
+    Blocked,
     /// The log is ahead of the clock by more than a minute.
-    #[error("the log is {} s ahead of the clock, which is wrong now or was when the last entry was written", .0.as_secs())]
+    #[error("the log is {} ahead of the clock, which is wrong now or was wrong when the last entry was written", duration(*.0))]
     Ahead(Duration),
     /// The last attempt failed.
     #[error("{0}")]
     Failed(DbError),
+}
+
+/// The duration in the largest unit that makes at least two of it.
+fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} minutes", seconds / 60),
+        7_200..172_800 => format!("{} hours", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
 }
 
 /// Asks the Registrar's thread whether it can write. Cheap to clone.
@@ -41,20 +53,20 @@ pub enum Unready {
 pub(super) struct Readiness {
     pulse: Pulse,
     lead: Lead,
-    asking: mpsc::Sender<Question>,
+    probes: mpsc::Sender<Probe>,
 }
 
-/// Where the answer to a question goes.
-type Question = oneshot::Sender<Result<(), DbError>>;
+/// Where to send the result of the probe.
+type Probe = oneshot::Sender<Result<(), DbError>>;
 
-/// The questions that the thread has to answer.
+/// The receiving end: probes that the thread has to answer.
 #[derive(Debug)]
-pub(super) struct Questions(mpsc::Receiver<Question>);
+pub(super) struct Probes(mpsc::Receiver<Probe>);
 
 impl Readiness {
-    pub(super) fn new(pulse: Pulse, lead: Lead) -> (Self, Questions) {
-        let (asking, questions) = mpsc::channel(WAITING);
-        (Self { pulse, lead, asking }, Questions(questions))
+    pub(super) fn new(pulse: Pulse, lead: Lead) -> (Self, Probes) {
+        let (sender, receiver) = mpsc::channel(MAX_PROBES);
+        (Self { pulse, lead, probes: sender }, Probes(receiver))
     }
 
     pub(super) async fn can_write(&self) -> Result<(), Unready> {
@@ -64,52 +76,52 @@ impl Readiness {
     }
 
     async fn last_attempt(&self) -> Result<(), Unready> {
-        if let Some(outcome) = self.pulse.within(FRESH) {
+        if let Some(outcome) = self.pulse.within(RESULT_TTL) {
             return outcome.map_err(Unready::Failed);
         }
         let (answer, answered) = oneshot::channel();
-        self.asking.try_send(answer).map_err(|error| match error {
-            TrySendError::Full(_) => Unready::HeldUp,
+        self.probes.try_send(answer).map_err(|error| match error {
+            TrySendError::Full(_) => Unready::Blocked,
             TrySendError::Closed(_) => Unready::Stopping,
         })?;
-        match tokio::time::timeout(PATIENCE, answered).await {
+        match tokio::time::timeout(PROBE_TIMEOUT, answered).await {
             Ok(Ok(outcome)) => outcome.map_err(Unready::Failed),
             Ok(Err(_)) => Err(Unready::Stopping),
-            Err(_) => Err(Unready::HeldUp),
+            Err(_) => Err(Unready::Blocked),
         }
     }
 }
 
-impl Questions {
-    /// The next question.
-    pub(super) async fn next(&mut self) -> Option<Question> {
+impl Probes {
+    /// Waits for the next probe; `None` when no more can come.
+    pub(super) async fn next(&mut self) -> Option<Probe> {
         self.0.recv().await
     }
 
-    /// Answers all that wait, if any do.
-    pub(super) async fn answer_waiting(&mut self, books: &mut Books) {
+    /// Answers all waiting probes, if there are any.
+    pub(super) async fn answer_waiting(&mut self, batch_writer: &mut BatchWriter) {
         if let Ok(first) = self.0.try_recv() {
-            self.answer(first, books).await;
+            self.answer(first, batch_writer).await;
         }
     }
 
-    /// Answers the first question and all that wait with it, by one attempt at most.
-    pub(super) async fn answer(&mut self, first: Question, books: &mut Books) {
+    /// Answers the first probe and all others that are waiting, with at most one attempt.
+    pub(super) async fn answer(&mut self, first: Probe, batch_writer: &mut BatchWriter) {
         let mut waiting = vec![first];
         waiting.extend(std::iter::from_fn(|| self.0.try_recv().ok()));
-        // A client that has left needs no answer.
+        // Skip clients that have disconnected.
         waiting.retain(|answer| !answer.is_closed());
         if waiting.is_empty() {
             return;
         }
-        let pulse = books.pulse();
-        let outcome = match pulse.within(FRESH) {
+        let pulse = batch_writer.pulse();
+        let outcome = match pulse.within(RESULT_TTL) {
             Some(outcome) => outcome,
-            None => books.try_to_write().await,
+            None => batch_writer.test_write().await,
         };
         pulse.log();
         for answer in waiting {
-            #[expect(clippy::let_underscore_must_use, reason = "a client that has left needs no answer")]
+            #[expect(clippy::let_underscore_must_use, reason = "the client may have disconnected")]
             let _ = answer.send(outcome.clone());
         }
     }

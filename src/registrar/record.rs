@@ -1,4 +1,4 @@
-//! The school's records, as every room and the Registrar know them.
+//! The school's records, as the whole program uses them.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 use utoipa::ToSchema;
 
-/// The largest id: 2^53 − 1, so that JavaScript reads every id exactly.
+/// The largest id: 2^53 − 1, which JavaScript still reads exactly.
 pub const MAX_ID: i64 = (1 << 53) - 1;
 
 macro_rules! id {
@@ -39,64 +39,64 @@ macro_rules! id {
 }
 
 id! {
-    /// Names one student.
+    /// The id of a student.
     StudentId
 }
 id! {
-    /// Names one course.
+    /// The id of a course.
     CourseId
 }
 id! {
-    /// Names one enrollment; never given out twice.
+    /// The id of an enrollment; never used again.
     EnrollmentId
 }
 
-/// A student, as the table `students` has it.
+/// A student: a row of `students`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"id": 4, "name": "Zoë Martin", "email": "zoe@example.edu"}))]
 pub struct Student {
-    /// Given by the table when the student is added.
+    /// Assigned by the table when the student is added.
     #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub id: StudentId,
-    /// Null only where another program wrote a null.
+    /// Null only if another program wrote a null.
     #[schema(required)]
     pub name: Option<String>,
-    /// Null only where another program wrote a null.
+    /// Null only if another program wrote a null.
     #[schema(required)]
     pub email: Option<String>,
 }
 
-/// A course, as the table `courses` has it.
+/// A course: a row of `courses`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"id": 7, "name": "Algebra", "level": "undergraduate"}))]
 pub struct Course {
-    /// Given by the table when the course is added.
+    /// Assigned by the table when the course is added.
     #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub id: CourseId,
-    /// Null only where another program wrote a null.
+    /// Null only if another program wrote a null.
     #[schema(required)]
     pub name: Option<String>,
-    /// Null only where another program wrote a null.
+    /// Null only if another program wrote a null.
     #[schema(required)]
     pub level: Option<String>,
-    /// How full it is; left out while the course has no limits.
+    /// How full the course is; left out if it has no limits.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub seats: Option<SeatCount>,
 }
 
-/// What others take or leave does not make it another version of the course.
+/// Without the seats: an enrollment does not change the version of the course.
 impl Hash for Course {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.id, &self.name, &self.level).hash(state);
     }
 }
 
-/// One row of `student_courses`: a student takes a course.
+/// An enrollment, a row of `student_courses`: a student takes a course.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"id": 1, "student_id": 4, "course_id": 7, "enrolled_at": "2026-09-01T08:00:00.000Z"}))]
 pub struct Enrollment {
-    /// Given by the Registrar; never used again, not even after a drop.
+    /// Assigned by the server; never used again, not even after a drop.
     #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub id: EnrollmentId,
     /// The student.
@@ -110,32 +110,32 @@ pub struct Enrollment {
     pub enrolled_at: String,
 }
 
-/// A fingerprint of what a record says: equal records have equal versions, on every server.
+/// A fingerprint of a record: equal records have equal versions, on every server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Version(pub u64);
 
 impl Version {
-    /// The version of a record as it is now.
-    pub fn of(record: &impl Hash) -> Self {
+    /// The current version of a record.
+    pub fn from_record(record: &impl Hash) -> Self {
         let mut hasher = SipHasher13::new();
         record.hash(&mut hasher);
         Self(hasher.finish())
     }
 }
 
-/// The most seats, and the most places on a waitlist, that a course can be given.
-pub const MOST_SEATS: i64 = 1_000_000;
+/// The maximum number of seats of a course, and of places on its waitlist.
+pub const MAX_SEATS: i64 = 1_000_000;
 
-/// What limits the enrollment in a course: a row of `course_seats`. The default limits nothing.
+/// The limits of a course: a row of `course_seats`. By default there are none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Limits {
-    /// Seats; `None` is as many as come.
+    /// Seats; `None` is unlimited.
     pub capacity: Option<i64>,
     /// Places on the waitlist; 0 is no waitlist.
     pub waitlist_capacity: i64,
-    /// From when on students enroll and drop: RFC 3339, UTC, milliseconds.
+    /// Students enroll and drop from this time on; RFC 3339, UTC, milliseconds.
     pub opens_at: Option<String>,
-    /// From when on they do not any more, in the same form.
+    /// Students enroll and drop until this time; RFC 3339, UTC, milliseconds.
     pub closes_at: Option<String>,
 }
 
@@ -143,13 +143,13 @@ pub struct Limits {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"capacity": 30, "enrolled": 28, "waitlisted": 0}))]
 pub struct SeatCount {
-    /// Seats; null is as many as come.
+    /// Seats; null is unlimited.
     #[schema(required, minimum = 0, maximum = 1_000_000)]
     pub capacity: Option<i64>,
-    /// Students who take the course. More than seats only where the capacity was lowered.
+    /// Enrolled students. More than the capacity only if it was lowered.
     #[schema(minimum = 0)]
     pub enrolled: i64,
-    /// Students who wait for a seat.
+    /// Students on the waitlist.
     #[schema(minimum = 0)]
     pub waitlisted: i64,
 }
@@ -158,22 +158,22 @@ pub struct SeatCount {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"capacity": 30, "waitlist_capacity": 10, "opens_at": "2026-09-01T08:00:00.000Z", "closes_at": null, "enrolled": 28, "waitlisted": 0}))]
 pub struct Seats {
-    /// Seats; null is as many as come.
+    /// Seats; null is unlimited.
     #[schema(required, minimum = 0, maximum = 1_000_000)]
     pub capacity: Option<i64>,
     /// Places on the waitlist; 0 is no waitlist.
     #[schema(minimum = 0, maximum = 1_000_000)]
     pub waitlist_capacity: i64,
-    /// From when on students enroll and drop (RFC 3339, UTC, milliseconds); null is always.
+    /// Students enroll and drop from this time on (RFC 3339, UTC, milliseconds); null is always.
     #[schema(required, format = DateTime)]
     pub opens_at: Option<String>,
-    /// From when on they do not any more; null is never.
+    /// Students enroll and drop until this time; null is forever.
     #[schema(required, format = DateTime)]
     pub closes_at: Option<String>,
-    /// Students who take the course. More than seats only where the capacity was lowered.
+    /// Enrolled students. More than the capacity only if it was lowered.
     #[schema(minimum = 0)]
     pub enrolled: i64,
-    /// Students who wait for a seat.
+    /// Students on the waitlist.
     #[schema(minimum = 0)]
     pub waitlisted: i64,
 }
@@ -187,16 +187,16 @@ impl SeatCount {
 }
 
 impl Seats {
-    /// These limits, with so many students.
+    /// Combines limits with the number of enrolled and of waitlisted students.
     #[must_use]
-    pub fn of(limits: Limits, enrolled: i64, waitlisted: i64) -> Self {
+    pub fn new(limits: Limits, enrolled: i64, waitlisted: i64) -> Self {
         let Limits { capacity, waitlist_capacity, opens_at, closes_at } = limits;
         Self { capacity, waitlist_capacity, opens_at, closes_at, enrolled, waitlisted }
     }
 }
 
 impl Seats {
-    /// What limits the course.
+    /// The limits of the course.
     #[must_use]
     pub fn limits(&self) -> Limits {
         let Self { capacity, waitlist_capacity, opens_at, closes_at, .. } = self.clone();
@@ -210,20 +210,20 @@ impl Seats {
     }
 }
 
-/// A student who waits for a seat: a row of `waitlist`.
+/// A row of `waitlist`: a student waits for a seat.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting {
+pub struct WaitlistEntry {
     /// The student.
     pub student_id: StudentId,
     /// The course.
     pub course_id: CourseId,
-    /// The `seq` of the event with which they joined: the order of the waitlist.
+    /// The `seq` of the event with which the student joined: the order of the waitlist.
     pub joined_seq: i64,
     /// RFC 3339, UTC, milliseconds.
     pub joined_at: String,
 }
 
-/// A place on a waitlist.
+/// A student's place on a waitlist.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// The student.

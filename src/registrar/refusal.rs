@@ -1,4 +1,4 @@
-//! Why not.
+//! The reasons for which commands are refused.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -6,7 +6,7 @@ use thiserror::Error;
 use super::record::{CourseId, Enrollment, Limits, Place, StudentId, Version};
 use crate::db::DbError;
 
-/// Why a command was not carried out. Nothing was changed.
+/// Why a command was not carried out. Nothing was changed, unless it is [`DbError::Unknown`].
 #[derive(Clone, Debug, Error, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refusal {
     /// There is no such student.
@@ -15,21 +15,21 @@ pub enum Refusal {
     /// There is no such course.
     #[error("There is no course {0}.")]
     CourseNotFound(CourseId),
-    /// The student does not take the course.
+    /// The student is not enrolled in the course.
     #[error("Student {student_id} is not enrolled in course {course_id}.")]
     EnrollmentNotFound {
         /// The student.
         student_id: StudentId,
         /// The course.
         course_id: CourseId,
-        /// Where the student waits for it.
+        /// The student's place on the course's waitlist, if there is one.
         place: Option<Place>,
     },
-    /// The student takes the course already.
-    #[error("Student {} is enrolled in course {} since {}.", .0.student_id, .0.course_id, .0.enrolled_at)]
+    /// The student is already enrolled in the course.
+    #[error("Student {} has been enrolled in course {} since {}.", .0.student_id, .0.course_id, .0.enrolled_at)]
     AlreadyEnrolled(Enrollment),
-    /// The student waits for the course already.
-    #[error("Student {} waits for course {} already, in position {}.", .0.student_id, .0.course_id, .0.position)]
+    /// The student is already on the course's waitlist.
+    #[error("Student {} is already on the waitlist of course {}, at position {}.", .0.student_id, .0.course_id, .0.position)]
     AlreadyWaitlisted(Place),
     /// Every seat is taken, and there is no waitlist.
     #[error("Course {course_id} is full: {enrolled} of {capacity} seats are taken.")]
@@ -49,7 +49,7 @@ pub enum Refusal {
         /// Places on its waitlist.
         waitlist_capacity: i64,
     },
-    /// The window has not begun.
+    /// Registration has not opened.
     #[error("Registration for course {course_id} opens at {}.", bound(.limits.opens_at.as_ref()))]
     RegistrationNotOpen {
         /// The course.
@@ -57,7 +57,7 @@ pub enum Refusal {
         /// Its limits.
         limits: Limits,
     },
-    /// The window has ended.
+    /// Registration has closed.
     #[error("Registration for course {course_id} closed at {}.", bound(.limits.closes_at.as_ref()))]
     RegistrationClosed {
         /// The course.
@@ -65,42 +65,42 @@ pub enum Refusal {
         /// Its limits.
         limits: Limits,
     },
-    /// Enrollments stand in the way of a deletion.
-    #[error("Enrollments stand in the way: {enrolled}{}. Drop them first, or ask again with drop=true.", and_waiting(*.waitlisted))]
+    /// A student or a course with enrollments or waitlist entries is not deleted.
+    #[error("There {}. Drop all enrollments first, or repeat the request with drop=true.", still(*.enrolled, *.waitlisted))]
     HasEnrollments {
-        /// How many.
+        /// Number of enrollments.
         enrolled: usize,
-        /// How many wait.
+        /// Number of waitlist entries.
         waitlisted: usize,
     },
-    /// The record has changed since the asker saw it.
+    /// The record has changed since the caller read it; this is its current version.
     #[error("It has changed since you read it; read it again.")]
     Stale(Version),
-    /// The table computes the field.
-    #[error("The table computes {0} itself, so it cannot be set.")]
+    /// The database computes the field.
+    #[error("The database computes {0}, so it cannot be set.")]
     ReadOnlyField(String),
-    /// A constraint of a found table does not take the row; the text names the constraint, never a value.
-    #[error("The database does not take this row: {0}.")]
+    /// A constraint of a found table refuses the row; the text names the constraint, never a value.
+    #[error("The database refused the row: {0}.")]
     RowRefused(String),
-    /// A request with the same idempotency key is under way.
-    #[error("A request with this Idempotency-Key is being carried out; ask again when it is done.")]
+    /// A request with the same idempotency key is running.
+    #[error("A request with this Idempotency-Key is still running; try again when it is done.")]
     #[serde(skip)]
     KeyInUse,
     /// The idempotency key was used for another request.
     #[error("This Idempotency-Key was used for another method, path or body.")]
     #[serde(skip)]
     KeyReused,
-    /// The request was carried out before, and its answer is no longer there or cannot be read.
+    /// The request was carried out before, and its stored answer was deleted or cannot be read.
     #[error(
-        "A request with this Idempotency-Key was carried out, but its answer cannot be given again: it was deleted with the student, or stored by another version. Read the record to see what it did."
+        "A request with this Idempotency-Key was carried out, but its answer is no longer available: it was deleted with the student, or stored by another version of the server. Read the record to see the result."
     )]
     #[serde(skip)]
     AnswerNotKept,
-    /// The queue is full: nothing was tried.
+    /// The queue is full; nothing was attempted.
     #[serde(skip)]
-    #[error("More writes are waiting than the server takes at once.")]
+    #[error("Too many writes are waiting.")]
     Overloaded,
-    /// The server is stopping: nothing was tried.
+    /// The server is stopping; nothing was attempted.
     #[serde(skip)]
     #[error("The server is shutting down.")]
     Stopping,
@@ -111,7 +111,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The reason in a word, for whoever counts.
+    /// The reason in one word, for metrics.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
@@ -137,12 +137,26 @@ impl Refusal {
     }
 }
 
-/// The end of a registration window that a refusal is about.
-#[expect(clippy::expect_used, reason = "without a bound there is nothing to be too early or too late for")]
+/// The end of the registration window that caused the refusal.
+#[expect(clippy::expect_used, reason = "a window without this end refuses nobody")]
 fn bound(time: Option<&String>) -> &str {
     time.expect("a window that refuses has this end")
 }
 
-fn and_waiting(waitlisted: usize) -> String {
-    if waitlisted == 0 { String::new() } else { format!(" (and {waitlisted} on the waitlist)") }
+fn still(enrolled: usize, waitlisted: usize) -> String {
+    let enrollments = match enrolled {
+        1 => "1 enrollment".to_owned(),
+        count => format!("{count} enrollments"),
+    };
+    let entries = match waitlisted {
+        1 => "1 waitlist entry".to_owned(),
+        count => format!("{count} waitlist entries"),
+    };
+    match (enrolled, waitlisted) {
+        (1, 0) => format!("is still {enrollments}"),
+        (_, 0) => format!("are still {enrollments}"),
+        (0, 1) => format!("is still {entries}"),
+        (0, _) => format!("are still {entries}"),
+        _ => format!("are still {enrollments} and {entries}"),
+    }
 }

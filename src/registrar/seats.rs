@@ -1,4 +1,4 @@
-//! Seats: the limits of a course and its registration window.
+//! Seats: the limits of a course, including its registration window.
 
 use serde_json::json;
 
@@ -7,21 +7,21 @@ use super::command::Command;
 use super::enrollment::promotions;
 use super::event::{Change, Event};
 use super::facts::Facts;
-use super::fields::unless_stale;
+use super::fields::ensure_current;
 use super::kinds::EventKind;
 use super::needs::Needs;
 use super::record::{CourseId, Limits, Seats, Version};
 use super::refusal::Refusal;
 use crate::count::to_i64;
 
-/// Limit the enrollment in a course. Nobody is dropped by it, however few seats there are.
+/// Set the limits of a course. No enrolled student is dropped, even if there are more students than seats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetSeats {
     /// The course.
     pub course_id: CourseId,
-    /// The new limits, instead of those before.
+    /// The new limits; they replace the old ones.
     pub limits: Limits,
-    /// Only if the limits still are what the caller saw.
+    /// Set them only if the present limits have one of these versions.
     pub expected: Option<Vec<Version>>,
 }
 
@@ -35,7 +35,7 @@ impl Command for SetSeats {
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Seats), Refusal> {
         let Self { course_id, limits, expected } = self;
         facts.course(*course_id)?;
-        unless_stale(&facts.limits_of(*course_id), expected.as_deref())?;
+        ensure_current(&facts.limits_of(*course_id), expected.as_deref())?;
         let seats = facts.seats_of(*course_id);
         let before = facts.limits.get(course_id);
         if before == Some(limits) {
@@ -43,12 +43,12 @@ impl Command for SetSeats {
         }
         let promoted = promotions(*course_id, limits, 0, facts.last_enrollment_id, facts);
         let moved = to_i64(promoted.len());
-        let answer = Seats::of(limits.clone(), seats.enrolled + moved, seats.waitlisted - moved);
+        let answer = Seats::new(limits.clone(), seats.enrolled + moved, seats.waitlisted - moved);
         Ok(([vec![set(*course_id, limits.clone(), before.is_none())], promoted].concat(), answer))
     }
 }
 
-/// Limit the enrollment in a course no longer.
+/// Remove the limits of a course.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RemoveSeats {
     /// The course.
@@ -73,7 +73,7 @@ impl Command for RemoveSeats {
     }
 }
 
-/// The course has these limits now.
+/// The limits of the course were set.
 fn set(course_id: CourseId, limits: Limits, is_first: bool) -> Event {
     let Limits { capacity, waitlist_capacity, opens_at, closes_at } = &limits;
     let data = json!({
@@ -86,7 +86,7 @@ fn set(course_id: CourseId, limits: Limits, is_first: bool) -> Event {
         .with_data(data)
 }
 
-/// The course has no limits any more.
+/// The limits of the course were removed.
 pub(super) fn removed(course_id: CourseId) -> Event {
     Event::about_course(EventKind::SeatsRemoved, course_id, Change::DeleteLimits(course_id))
 }

@@ -1,15 +1,15 @@
-//! What is read for the sweep.
+//! Queries for the sweep.
 
 use super::record::{CourseId, StudentId};
 use crate::db::{Db, DbError, Reach};
 
-/// Courses with rows of students or courses that are not there: what another program leaves behind when it deletes without
-/// minding foreign keys.
+/// Loads the courses that have orphaned rows: enrollments, waitlist entries or limits of a student or course that
+/// another program deleted without enforcing foreign keys.
 ///
 /// # Errors
-/// What the engine said.
+/// When the engine fails.
 pub(super) async fn courses_with_orphans(db: &Db) -> Result<Vec<CourseId>, DbError> {
-    // As the Registrar sees them: a row whose ids are no numbers is about nobody.
+    // As the Registrar does: rows whose ids are not numbers are left out.
     let sql = "select course_id from student_courses sc \
                where (not exists (select 1 from students s where s.id = sc.student_id) \
                or not exists (select 1 from courses c where c.id = sc.course_id)) \
@@ -22,11 +22,11 @@ pub(super) async fn courses_with_orphans(db: &Db) -> Result<Vec<CourseId>, DbErr
     db.read(Reach::Scan, sql, [], |row| Ok(row.int(0)?.into())).await
 }
 
-/// Students of whom the log tells without saying that they were deleted, and whose rows are gone: whoever gets the id must
-/// not get their past with it.
+/// Loads the students that are in the log without a final `student.deleted` and have no row: a new student with the
+/// same id must not inherit their history.
 ///
 /// # Errors
-/// What the engine said.
+/// When the engine fails.
 pub(super) async fn vanished_students(db: &Db) -> Result<Vec<StudentId>, DbError> {
     let sql = "select id from (select distinct student_id as id from events where student_id is not null) known \
                where not exists (select 1 from students s where s.id = known.id) and 'student.deleted' <> \
@@ -34,10 +34,10 @@ pub(super) async fn vanished_students(db: &Db) -> Result<Vec<StudentId>, DbError
     db.read(Reach::Scan, sql, [], |row| Ok(row.int(0)?.into())).await
 }
 
-/// The same of courses.
+/// Loads the courses that are in the log without a final `course.deleted` and have no row.
 ///
 /// # Errors
-/// What the engine said.
+/// When the engine fails.
 pub(super) async fn vanished_courses(db: &Db) -> Result<Vec<CourseId>, DbError> {
     let sql = "select id from (select distinct course_id as id from events where course_id is not null) known \
                where not exists (select 1 from courses c where c.id = known.id) and 'course.deleted' <> \

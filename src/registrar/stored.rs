@@ -1,6 +1,6 @@
-//! An answer as `idempotency_keys` stores it. Servers of two versions may share a database during an upgrade, so the
-//! form has a number: whatever changes what [`write`] produces, a field of [`Answer`] or [`Refusal`] included, takes the
-//! next one, and [`read`] goes on reading those before.
+//! The format of answers in `idempotency_keys`. Servers of two versions may share a database during an upgrade, so
+//! the format has a number. Every change to the output of [`write`], for example to a field of [`Answer`] or
+//! [`Refusal`], needs a new number; [`read`] still reads the older ones.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::answer::Answer;
 use super::refusal::Refusal;
 
-/// The form that this version writes. Form 1 was written without its number.
-const FORM: i64 = 2;
+/// The format that this version writes. Format 1 was written without a number.
+const FORMAT: i64 = 2;
 
-type Outcome = Result<Answer, Refusal>;
+type AnswerResult = Result<Answer, Refusal>;
 
 #[derive(Serialize)]
 struct Stored<T> {
@@ -20,7 +20,7 @@ struct Stored<T> {
 }
 
 #[derive(Deserialize)]
-struct Form {
+struct Versioned {
     #[serde(default = "unnumbered")]
     form: i64,
     outcome: Option<Value>,
@@ -30,25 +30,26 @@ fn unnumbered() -> i64 {
     1
 }
 
-/// The answer as it is stored.
+/// Serializes an answer.
 ///
 /// # Errors
 /// When it cannot be written as JSON.
-pub(super) fn write(outcome: Option<&Outcome>) -> serde_json::Result<String> {
-    serde_json::to_string(&Stored { form: FORM, outcome })
+pub(super) fn write(outcome: Option<&AnswerResult>) -> serde_json::Result<String> {
+    serde_json::to_string(&Stored { form: FORMAT, outcome })
 }
 
-/// The stored answer; [`Refusal::AnswerNotKept`] for one that was taken away or that this version cannot read: the
+/// Reads a stored answer. Returns [`Refusal::AnswerNotKept`] if it was erased or this version cannot read it: the
 /// request was carried out, so it must not be carried out again.
-pub(super) fn read(text: &str) -> Outcome {
+pub(super) fn read(text: &str) -> AnswerResult {
     if text.is_empty() {
         return Err(Refusal::AnswerNotKept);
     }
-    let read = serde_json::from_str::<Form>(text).and_then(|stored| match (stored.form, stored.outcome) {
-        (1, None) => serde_json::from_str::<Outcome>(text),
-        (FORM, Some(outcome)) => serde_json::from_value::<Outcome>(outcome),
-        (form, _) => Err(serde::de::Error::custom(format!("form {form} is not known"))),
-    });
+    let read =
+        serde_json::from_str::<Versioned>(text).and_then(|stored| match (stored.form, stored.outcome) {
+            (1, None) => serde_json::from_str::<AnswerResult>(text),
+            (FORMAT, Some(outcome)) => serde_json::from_value::<AnswerResult>(outcome),
+            (form, _) => Err(serde::de::Error::custom(format!("format {form} is not known"))),
+        });
     read.unwrap_or_else(|error| {
         tracing::warn!(%error, "the stored answer to an Idempotency-Key cannot be read");
         Err(Refusal::AnswerNotKept)
@@ -59,10 +60,10 @@ pub(super) fn read(text: &str) -> Outcome {
 mod tests {
     use super::*;
     use crate::registrar::{
-        CourseId, Done, Enrollment, EnrollmentId, Limits, Place, Seats, Student, StudentId,
+        CourseId, Enrollment, EnrollmentId, Limits, OperationOutcome, Place, Seats, Student, StudentId,
     };
 
-    /// Every form that a database may hold. A new one is added; none is changed.
+    /// Every format that a database may contain. Add new ones; do not change any.
     #[test]
     fn answers_stored_by_earlier_versions_are_read() {
         let ana = Student {
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_of_the_form_that_its_number_says() {
+    fn answers_are_written_in_the_current_format() {
         let enrollment = Enrollment {
             id: EnrollmentId(1),
             student_id: StudentId(2),
@@ -93,12 +94,12 @@ mod tests {
             position: 1,
             joined_at: "t".to_owned(),
         };
-        let seats = Seats::of(Limits { capacity: Some(30), ..Limits::default() }, 2, 1);
-        let outcomes: [Outcome; 5] = [
+        let seats = Seats::new(Limits { capacity: Some(30), ..Limits::default() }, 2, 1);
+        let outcomes: [AnswerResult; 5] = [
             Ok(Answer::Batch(vec![
-                Done::Done(Answer::Gone),
-                Done::Refused(Refusal::CourseNotFound(CourseId(3))),
-                Done::Withheld,
+                OperationOutcome::Done(Answer::Gone),
+                OperationOutcome::Refused(Refusal::CourseNotFound(CourseId(3))),
+                OperationOutcome::Withheld,
             ])),
             Ok(Answer::Enrollment(enrollment)),
             Ok(Answer::Waitlisted(place)),
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_cannot_be_read_says_that_it_is_not_kept() {
+    fn an_unreadable_answer_is_reported_as_not_kept() {
         for text in ["", "{", r#"{"Ok":"Unheard"}"#, r#"{"form":3,"outcome":{"Ok":"Gone"}}"#, r#"{"form":2}"#]
         {
             assert_eq!(read(text), Err(Refusal::AnswerNotKept), "{text}");

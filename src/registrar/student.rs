@@ -7,7 +7,7 @@ use super::command::Command;
 use super::enrollment::{dropped, left, promotions};
 use super::event::{Change, Event, NewValue};
 use super::facts::Facts;
-use super::fields::{change, unless_in_use, unless_read_only, unless_stale};
+use super::fields::{ensure_current, ensure_unused, ensure_writable, set_field};
 use super::kinds::EventKind;
 use super::needs::Needs;
 use super::record::{Student, StudentId, Version};
@@ -19,7 +19,7 @@ use crate::count::to_i64;
 pub struct CreateStudent {
     /// The full name.
     pub name: String,
-    /// An address; two students may have the same.
+    /// The e-mail address; two students may have the same.
     pub email: String,
 }
 
@@ -45,9 +45,9 @@ pub struct UpdateStudent {
     pub id: StudentId,
     /// The new name.
     pub name: Option<String>,
-    /// The new address.
+    /// The new e-mail address.
     pub email: Option<String>,
-    /// Only if the student still is what the caller saw.
+    /// Change it only if the student still has one of these versions.
     pub expected: Option<Vec<Version>>,
 }
 
@@ -55,29 +55,29 @@ impl Command for UpdateStudent {
     type Answer = Student;
 
     fn needs(&self, needs: &mut Needs) {
-        needs.student_as_it_is(self.id);
+        needs.lock_student(self.id);
     }
 
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Student), Refusal> {
         let before = facts.student(self.id)?;
-        unless_stale(before, self.expected.as_deref())?;
+        ensure_current(before, self.expected.as_deref())?;
         let (mut student, mut changed) = (before.clone(), Vec::new());
-        change("name", &mut student.name, self.name.as_ref(), &mut changed);
-        change("email", &mut student.email, self.email.as_ref(), &mut changed);
-        unless_read_only(&changed, &facts.read_only.of_students)?;
+        set_field("name", &mut student.name, self.name.as_ref(), &mut changed);
+        set_field("email", &mut student.email, self.email.as_ref(), &mut changed);
+        ensure_writable(&changed, &facts.read_only.students)?;
         let updated = (!changed.is_empty()).then(|| updated(student.clone(), changed));
         Ok((updated.into_iter().collect(), student))
     }
 }
 
-/// Remove a student.
+/// Delete a student.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeleteStudent {
     /// The student.
     pub id: StudentId,
-    /// Drop the student's courses first; otherwise the student is not removed while there are any.
+    /// Whether to drop the student's courses first; if not, a student who has any is not deleted.
     pub drop: bool,
-    /// Only if the student still is what the caller saw.
+    /// Delete it only if the student still has one of these versions.
     pub expected: Option<Vec<Version>>,
 }
 
@@ -87,15 +87,15 @@ impl Command for DeleteStudent {
     fn needs(&self, needs: &mut Needs) {
         needs.all_of_student(self.id);
         if self.expected.is_some() {
-            needs.student_as_it_is(self.id);
+            needs.lock_student(self.id);
         }
     }
 
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, ()), Refusal> {
-        unless_stale(facts.student(self.id)?, self.expected.as_deref())?;
-        let waits: Vec<_> = facts.waits_of(self.id).cloned().collect();
+        ensure_current(facts.student(self.id)?, self.expected.as_deref())?;
+        let waits: Vec<_> = facts.waitlist_entries_of_student(self.id).cloned().collect();
         let enrollments: Vec<_> = facts.enrollments_of_student(self.id).cloned().collect();
-        unless_in_use(self.drop, enrollments.len(), waits.len())?;
+        ensure_unused(self.drop, enrollments.len(), waits.len())?;
         let mut events: Vec<_> = waits.into_iter().map(left).collect();
         let mut last_id = facts.last_enrollment_id;
         for enrollment in enrollments {

@@ -1,4 +1,4 @@
-//! Dropping what students and courses left behind that another program has deleted.
+//! Drops the orphaned rows of students and courses that another program has deleted.
 
 use super::caller::Caller;
 use super::command::Command;
@@ -8,13 +8,12 @@ use super::needs::Needs;
 use super::record::{CourseId, StudentId};
 use super::refusal::Refusal;
 
-/// Drop what students and courses left behind that another program has deleted. Every batch drops what it finds before it
-/// decides; this command only says where to look.
+/// Drop orphaned rows. Every batch drops those that it finds; this command only says where to look.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sweep {
-    /// Students whom the log knows and whose rows are gone.
+    /// Students that are in the log and have no row.
     pub students: Vec<StudentId>,
-    /// Courses with something to drop, or that are gone themselves.
+    /// Courses that have orphaned rows, or have no row themselves.
     pub courses: Vec<CourseId>,
 }
 

@@ -1,13 +1,13 @@
-//! Characters that a name may not have: what nobody sees, and what makes others read wrongly. Two names that look the same
-//! are one name to people; a name that turns the direction of text shows the words around it in another order.
+//! Characters that a name must not have: invisible ones and those that change how other text reads. Two names that
+//! look the same are the same to people; a name that changes the direction of text reorders the words around it.
 
-/// What is wrong with a text that has been trimmed: the first character that may not be where it is.
+/// Returns what is wrong with a trimmed text: a message about the first character that is not allowed where it is.
 pub(super) fn fault(text: &str) -> Option<String> {
     let mut before = None;
     for character in text.chars() {
-        if let Some(why) = why_not(character, before) {
-            if text.chars().all(|character| character.is_whitespace() || is_unseen(character)) {
-                return Some("must have a character that can be seen".to_owned());
+        if let Some(why) = rejection(character, before) {
+            if text.chars().all(|character| character.is_whitespace() || is_invisible(character)) {
+                return Some("must have a visible character".to_owned());
             }
             return Some(format!("must not have the character U+{:04X}, which {why}", u32::from(character)));
         }
@@ -16,22 +16,25 @@ pub(super) fn fault(text: &str) -> Option<String> {
     None
 }
 
-fn why_not(character: char, before: Option<char>) -> Option<&'static str> {
-    const UNSEEN: &str = "cannot be seen";
+fn rejection(character: char, before: Option<char>) -> Option<&'static str> {
+    const INVISIBLE: &str = "is invisible";
     if changes_direction(character) {
         return Some("changes the direction of text");
     }
     match character {
         '\u{2028}' | '\u{2029}' => Some("breaks the line"),
-        // Between letters of many scripts, and between the parts of an emoji; alone, or twice, they are nothing.
-        ZWNJ | ZWJ => (before.is_none_or(|before| !carries(before) || is_joiner(before))).then_some(UNSEEN),
-        // How the character before looks.
-        _ if selects_a_variant(character) => before.is_none_or(|before| !carries(before)).then_some(UNSEEN),
-        // The flags of England, Scotland and Wales are a black flag and letters that are not seen.
-        '\u{e0020}'..='\u{e007f}' => {
-            before.is_none_or(|before| before != '\u{1f3f4}' && !is_tag(before)).then_some(UNSEEN)
+        // Between letters of many scripts, and between the parts of an emoji; alone, or twice, they have no effect.
+        ZWNJ | ZWJ => (before.is_none_or(|before| !can_precede_joiner(before) || is_joiner(before)))
+            .then_some(INVISIBLE),
+        // They change the look of the previous character.
+        _ if selects_a_variant(character) => {
+            before.is_none_or(|before| !can_precede_joiner(before)).then_some(INVISIBLE)
         }
-        _ => is_unseen(character).then_some(UNSEEN),
+        // The flags of England, Scotland and Wales are a black flag and invisible letters.
+        '\u{e0020}'..='\u{e007f}' => {
+            before.is_none_or(|before| before != '\u{1f3f4}' && !is_tag(before)).then_some(INVISIBLE)
+        }
+        _ => is_invisible(character).then_some(INVISIBLE),
     }
 }
 
@@ -42,8 +45,8 @@ fn is_joiner(character: char) -> bool {
     matches!(character, ZWNJ | ZWJ)
 }
 
-/// Whether a joiner or a selector can follow.
-fn carries(character: char) -> bool {
+/// Whether a joiner or a variation selector can follow.
+fn can_precede_joiner(character: char) -> bool {
     !character.is_whitespace() && !is_tag(character) || character == '\u{e007f}'
 }
 
@@ -60,8 +63,8 @@ fn changes_direction(character: char) -> bool {
     matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Unicode's `Default_Ignorable_Code_Point`, and the letters and symbols that are blank.
-fn is_unseen(character: char) -> bool {
+/// Unicode's `Default_Ignorable_Code_Point`, and blank letters and symbols.
+fn is_invisible(character: char) -> bool {
     changes_direction(character)
         || is_joiner(character)
         || selects_a_variant(character)
@@ -93,12 +96,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_text_without_fault_can_be_seen_and_has_no_direction_of_its_own(text in "[a\u{200b}-\u{202e} \u{fe0f}\u{1f3f4}\u{e0041}\u{e007f}]{1,6}") {
+        fn a_text_without_fault_is_visible_and_does_not_change_direction(text in "[a\u{200b}-\u{202e} \u{fe0f}\u{1f3f4}\u{e0041}\u{e007f}]{1,6}") {
             let text = text.trim();
             if !text.is_empty() && fault(text).is_none() {
-                prop_assert!(text.chars().any(|character| !is_unseen(character)));
+                prop_assert!(text.chars().any(|character| !is_invisible(character)));
                 prop_assert!(!text.chars().any(changes_direction));
-                prop_assert!(!is_unseen(text.chars().next().unwrap()));
+                prop_assert!(!is_invisible(text.chars().next().unwrap()));
             }
         }
     }

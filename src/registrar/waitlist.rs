@@ -1,26 +1,26 @@
-//! The waitlist of a course in memory: positions and changes in O(log n), for a rush makes a waitlist of a hundred thousand.
+//! The waitlist of a course in memory. Positions and changes take O(log n): a rush can put 100,000 students on it.
 
 use std::collections::HashMap;
 use std::fmt;
 
-use super::record::{StudentId, Waiting};
+use super::record::{StudentId, WaitlistEntry};
 
-/// The students who wait for one course, in the order in which they joined.
+/// The students on the waitlist of one course, in the order in which they joined.
 ///
-/// Finding a student, a position, or the next to move up, and adding or removing anybody takes O(log n).
+/// Finding a student, a position or the next to move up, adding and removing take O(log n).
 #[derive(Clone, Default)]
 pub struct Waitlist {
-    /// In order of `joined_seq`. The slot of a student who leaves stays behind, empty, until [`Waitlist::compact`].
+    /// In order of `joined_seq`. When a student leaves, the empty slot remains until [`Waitlist::compact`].
     slots: Vec<Slot>,
-    /// A Fenwick tree over the slots that counts those in which somebody waits: entry `i` counts the slots of the range that
-    /// ends with slot `i` and is as long as the lowest bit of `i + 1`.
+    /// A Fenwick tree over the slots that counts the taken ones: entry `i` counts the slots of the range that ends
+    /// with slot `i` and is as long as the lowest bit of `i + 1`.
     counts: Vec<usize>,
-    /// The slot of each student who waits.
+    /// The slot of each student on the waitlist.
     slot_of: HashMap<StudentId, usize>,
 }
 
 struct Slot {
-    waiting: Waiting,
+    waiting: WaitlistEntry,
     is_taken: bool,
 }
 
@@ -32,13 +32,13 @@ impl Clone for Slot {
 }
 
 impl Waitlist {
-    /// How many students wait.
+    /// How many students are on the waitlist.
     #[must_use]
     pub fn len(&self) -> usize {
         self.slot_of.len()
     }
 
-    /// Whether nobody waits.
+    /// Whether the waitlist is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.slot_of.is_empty()
@@ -46,25 +46,25 @@ impl Waitlist {
 
     /// The student's entry.
     #[must_use]
-    pub fn get(&self, student_id: StudentId) -> Option<&Waiting> {
+    pub fn get(&self, student_id: StudentId) -> Option<&WaitlistEntry> {
         let slot = self.slots.get(*self.slot_of.get(&student_id)?)?;
         Some(&slot.waiting)
     }
 
     /// The student's position, 1 for the next to move up, and entry.
     #[must_use]
-    pub fn position(&self, student_id: StudentId) -> Option<(usize, &Waiting)> {
+    pub fn position(&self, student_id: StudentId) -> Option<(usize, &WaitlistEntry)> {
         let at = *self.slot_of.get(&student_id)?;
         Some((self.taken_up_to(at), &self.slots.get(at)?.waiting))
     }
 
-    /// The entries in order. Taking the first few costs O(log n) each at most, however many have left before them.
-    pub fn iter(&self) -> impl Iterator<Item = &Waiting> {
+    /// The entries in order. Each of the first few takes at most O(log n), even if many empty slots precede them.
+    pub fn iter(&self) -> impl Iterator<Item = &WaitlistEntry> {
         let (mut at, mut seen) = (0, 0);
         std::iter::from_fn(move || {
             step();
             if !self.slots.get(at)?.is_taken {
-                // Long runs of empty slots form where many have moved up.
+                // After many students have moved up, there are long runs of empty slots.
                 at = self.slot_of_position(seen + 1)?;
             }
             let slot = self.slots.get(at)?;
@@ -73,9 +73,9 @@ impl Waitlist {
         })
     }
 
-    /// Adds an entry at its place by `joined_seq`. At the end, or where this entry has been before, it takes O(log n);
+    /// Adds an entry at its place by `joined_seq`. At the end, or if this entry was there before, it takes O(log n);
     /// elsewhere O(n).
-    pub fn insert(&mut self, waiting: Waiting) {
+    pub fn insert(&mut self, waiting: WaitlistEntry) {
         if self.get(waiting.student_id).is_some_and(|before| before.joined_seq != waiting.joined_seq) {
             self.remove(waiting.student_id);
         }
@@ -104,7 +104,7 @@ impl Waitlist {
     }
 
     /// Removes the student's entry.
-    pub fn remove(&mut self, student_id: StudentId) -> Option<Waiting> {
+    pub fn remove(&mut self, student_id: StudentId) -> Option<WaitlistEntry> {
         let at = self.slot_of.remove(&student_id)?;
         let slot = self.slots.get_mut(at)?;
         slot.is_taken = false;
@@ -113,8 +113,8 @@ impl Waitlist {
         Some(removed)
     }
 
-    /// Gives up the empty slots once they are more than half of all. Not done by [`Waitlist::remove`], so that a batch which
-    /// is taken back finds the slots of those who left.
+    /// Removes the empty slots if they are more than half of all. [`Waitlist::remove`] does not, so that reverting a
+    /// batch finds the slots of the students who left.
     pub fn compact(&mut self) {
         if self.slots.len() > 2 * self.len() + MIN_SLOTS {
             self.slots.retain(|slot| slot.is_taken);
@@ -139,7 +139,7 @@ impl Waitlist {
         self.counts = counts;
     }
 
-    /// Counts the last slot, which is taken, once it is there.
+    /// Adds the count of the new last slot, which is taken.
     fn count_last(&mut self) {
         let (end, mut count) = (self.slots.len(), 1);
         let first = end - lowest_bit(end);
@@ -152,7 +152,7 @@ impl Waitlist {
         self.counts.push(count);
     }
 
-    /// Counts one more or one less where somebody came to slot `at` or left it.
+    /// Adds one to the counts that contain slot `at`, or subtracts one.
     fn count(&mut self, mut at: usize, is_taken: bool) {
         while let Some(count) = self.counts.get_mut(at) {
             step();
@@ -172,7 +172,7 @@ impl Waitlist {
         taken
     }
 
-    /// The slot with the `position`-th entry, from 1 on.
+    /// The slot of the entry at `position`, from 1 on.
     fn slot_of_position(&self, position: usize) -> Option<usize> {
         if position == 0 || position > self.len() {
             return None;
@@ -193,7 +193,7 @@ impl Waitlist {
     }
 }
 
-/// Slots that may be empty however few students wait.
+/// Number of empty slots that may remain on even the shortest waitlist.
 const MIN_SLOTS: usize = 16;
 
 fn lowest_bit(number: usize) -> usize {
@@ -205,9 +205,9 @@ fn parent(at: usize) -> usize {
     at + lowest_bit(at + 1)
 }
 
-impl FromIterator<Waiting> for Waitlist {
-    /// From entries in any order.
-    fn from_iter<I: IntoIterator<Item = Waiting>>(entries: I) -> Self {
+impl FromIterator<WaitlistEntry> for Waitlist {
+    /// Builds a waitlist from entries in any order.
+    fn from_iter<I: IntoIterator<Item = WaitlistEntry>>(entries: I) -> Self {
         let mut slots: Vec<_> = entries.into_iter().map(|waiting| Slot { waiting, is_taken: true }).collect();
         slots.sort_by_key(|slot| slot.waiting.joined_seq);
         let mut waitlist = Self { slots, ..Self::default() };
@@ -216,7 +216,7 @@ impl FromIterator<Waiting> for Waitlist {
     }
 }
 
-/// Equal where the same students wait in the same order, whoever has left before.
+/// Equal if the same students wait in the same order; empty slots do not matter.
 impl PartialEq for Waitlist {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len() && self.iter().eq(other.iter())
@@ -236,7 +236,7 @@ fn step() {}
 
 #[cfg(test)]
 thread_local! {
-    /// What a waitlist has looked at on this thread: time that any machine measures alike.
+    /// Steps that waitlists have taken on this thread: a measure of time that is the same on every machine.
     static STEPS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
@@ -253,14 +253,14 @@ mod tests {
 
     use super::*;
     use crate::registrar::{
-        Admission, Batch, Caller, Command, Course, CourseId, Done, DropCourse, Enroll, Event, Facts, Limits,
-        Operation, Refusal,
+        Admission, Batch, Caller, Command, Course, CourseId, DropCourse, Enroll, Event, Facts, Limits,
+        Operation, OperationOutcome, Refusal,
     };
 
     const ALGEBRA: CourseId = CourseId(7);
 
-    fn waiting(student: i64, joined_seq: i64) -> Waiting {
-        Waiting {
+    fn waiting(student: i64, joined_seq: i64) -> WaitlistEntry {
+        WaitlistEntry {
             student_id: StudentId(student),
             course_id: ALGEBRA,
             joined_seq,
@@ -290,8 +290,8 @@ mod tests {
         proptest::collection::vec(change, 1..120)
     }
 
-    /// In both: nobody twice, and no two at one place.
-    fn join(waitlist: &mut Waitlist, naive: &mut BTreeMap<i64, Waiting>, waiting: &Waiting) {
+    /// Joins both lists; neither has a student twice, nor two entries at one place.
+    fn join(waitlist: &mut Waitlist, naive: &mut BTreeMap<i64, WaitlistEntry>, waiting: &WaitlistEntry) {
         waitlist.insert(waiting.clone());
         naive.retain(|_, other| other.student_id != waiting.student_id);
         naive.insert(waiting.joined_seq, waiting.clone());
@@ -331,7 +331,7 @@ mod tests {
         command.carry_out(&Caller::default(), facts)
     }
 
-    /// Algebra with one seat, which student 0 has, and so many who wait: students 1 to `count`. Those after them are there.
+    /// A course with one seat, taken by student 0, and students 1 to `count` on its waitlist. More students exist.
     fn rush(count: i64) -> Facts {
         let course = Course { id: ALGEBRA, name: None, level: None, seats: None };
         let limits = Limits { capacity: Some(1), waitlist_capacity: 1_000_000, ..Limits::default() };
@@ -348,8 +348,8 @@ mod tests {
         facts
     }
 
-    /// What a waitlist looks at while people join it, ask for their place, leave it, and move up.
-    fn steps_of_a_rush(count: i64) -> usize {
+    /// Steps while students join the waitlist, ask for their place, leave, and move up.
+    fn rush_steps(count: i64) -> usize {
         let mut facts = rush(count);
         STEPS.set(0);
         for n in 0..OPERATIONS {
@@ -359,7 +359,7 @@ mod tests {
             let again = carry_out(&enroll(count / 2 + n), &mut facts).unwrap_err();
             assert!(matches!(again, Refusal::AlreadyWaitlisted(_)));
             let drops = |id| DropCourse { student_id: StudentId(id), course_id: ALGEBRA };
-            // The first leaves, so that the one behind moves up when the seat becomes free.
+            // The first one leaves, so that the next one moves up when the seat becomes free.
             let (first, last) = (2 * n + 1, count - n);
             for id in [first, last, 2 * n] {
                 carry_out(&drops(id), &mut facts).unwrap();
@@ -370,12 +370,12 @@ mod tests {
 
     #[test]
     fn a_long_waitlist_is_hardly_more_work_than_a_short_one() {
-        let (short, long) = (steps_of_a_rush(1_000), steps_of_a_rush(64_000));
+        let (short, long) = (rush_steps(1_000), rush_steps(64_000));
         assert!(long < 2 * short, "{short} steps with 1,000 waiting, {long} with 64,000");
     }
 
-    /// A batch whose last operation is refused, so that all of it is taken back.
-    fn steps_of_a_batch_taken_back(count: i64) -> usize {
+    /// Steps of a batch whose last operation is refused, so that all of it is reverted.
+    fn reverted_batch_steps(count: i64) -> usize {
         let mut facts = rush(count);
         let before = facts.clone();
         let mut operations: Vec<_> =
@@ -384,17 +384,17 @@ mod tests {
         operations.push(Operation::Drop(StudentId(0), ALGEBRA));
         operations.push(Operation::Drop(StudentId(0), ALGEBRA));
         STEPS.set(0);
-        let (events, done) = carry_out(&Batch { operations, all: true }, &mut facts).unwrap();
+        let (events, done) = carry_out(&Batch { operations, all_or_nothing: true }, &mut facts).unwrap();
         let steps = STEPS.get();
-        assert!(done.iter().take(done.len() - 1).all(|done| *done == Done::Withheld));
+        assert!(done.iter().take(done.len() - 1).all(|done| *done == OperationOutcome::Withheld));
         assert_eq!(events, []);
         assert_eq!(facts, before);
         steps
     }
 
     #[test]
-    fn a_batch_is_taken_back_without_a_copy_of_the_waitlist() {
-        let (short, long) = (steps_of_a_batch_taken_back(1_000), steps_of_a_batch_taken_back(64_000));
+    fn a_batch_is_reverted_without_a_copy_of_the_waitlist() {
+        let (short, long) = (reverted_batch_steps(1_000), reverted_batch_steps(64_000));
         assert!(long < 2 * short, "{short} steps with 1,000 waiting, {long} with 64,000");
     }
 }

@@ -14,7 +14,7 @@ use crate::http::refused::Refused;
 use crate::http::reply::{Found, List, NoContent, Resource};
 use crate::lists::Page;
 use crate::problems::{CourseNotFound, RowRefused};
-use crate::registrar::{Caller, CourseId, Limits, MOST_SEATS, Refusal, RemoveSeats, Seats, SetSeats};
+use crate::registrar::{Caller, CourseId, Limits, MAX_SEATS, Refusal, RemoveSeats, Seats, SetSeats};
 use crate::state::App;
 
 /// The routes of this room.
@@ -107,7 +107,7 @@ pub(crate) struct NewSeats {
 
 impl Draft for NewSeats {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let seats = |value: &Value| fields::number(value, 0, MOST_SEATS);
+        let seats = |value: &Value| fields::number(value, 0, MAX_SEATS);
         let capacity = fields.required("capacity", |value| fields::nullable(value, seats));
         let waitlist_capacity = fields.optional("waitlist_capacity", seats);
         let opens_at = fields.optional("opens_at", |value| fields::nullable(value, fields::time));

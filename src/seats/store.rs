@@ -3,7 +3,7 @@
 use super::WaitlistEntry;
 use crate::db::{Arg, Db, DbError, Reach, Row};
 use crate::lists::{Cursor, Listed, Listing};
-use crate::registrar::{CourseId, Limits, MOST_SEATS, Place, Seats, StudentId, limits};
+use crate::registrar::{CourseId, Limits, MAX_SEATS, Place, Seats, StudentId, limits};
 
 /// The limits of a course, and how full it is; nothing when there is no such course.
 ///
@@ -18,7 +18,7 @@ pub async fn find(db: &Db, id: CourseId) -> Result<Option<Seats>, DbError> {
                from courses c left join course_seats cs on cs.course_id = c.id where c.id = cast($2 as bigint)";
     let map = |row: &Row<'_>| {
         let limits: Limits = limits(row, 0)?;
-        Ok(Seats::of(limits, row.int(4)?, row.int(5)?))
+        Ok(Seats::new(limits, row.int(4)?, row.int(5)?))
     };
     let found = db.query_opt(sql, [(Reach::MAX_COUNTED_BY_KEY + 1).into(), id.0.into()], map).await?;
     if found.as_ref().is_none_or(|seats| seats.enrolled.max(seats.waitlisted) <= Reach::MAX_COUNTED_BY_KEY) {
@@ -103,5 +103,5 @@ pub fn waitlist_of(course_id: CourseId) -> Listing<WaitlistEntry> {
 /// The position that a page went on to: the next one counts on from there instead of from the first who waits. `None` where
 /// the cursor is of an earlier version, or not as we wrote it.
 fn position_in(after: &Cursor) -> Option<i64> {
-    after.text.as_deref()?.parse().ok().filter(|position| (0..=MOST_SEATS).contains(position))
+    after.text.as_deref()?.parse().ok().filter(|position| (0..=MAX_SEATS).contains(position))
 }

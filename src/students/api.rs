@@ -15,7 +15,8 @@ use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Reso
 use crate::lists::{Cursor, Direction, Limit, Page, Search};
 use crate::problems::{HasEnrollments, ReadOnlyField, RowRefused, Stale, StudentNotFound};
 use crate::registrar::{
-    Caller, CreateStudent, DeleteStudent, Outcome, Refusal, Student, StudentId, UpdateStudent, Version, text,
+    Caller, CreateStudent, DeleteStudent, Outcome, Refusal, Student, StudentId, UpdateStudent, Version,
+    record_text,
 };
 use crate::state::App;
 use crate::students::email;
@@ -102,7 +103,7 @@ impl Resource for Student {
     const VERSIONED: bool = true;
 
     fn version(&self) -> Option<Version> {
-        Some(Version::of(self))
+        Some(Version::from_record(self))
     }
 }
 
@@ -138,7 +139,7 @@ pub(crate) struct StudentChange {
 
 impl Draft for NewStudent {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let name = fields.required("name", |value| fields::text(value, text));
+        let name = fields.required("name", |value| fields::text(value, record_text));
         let email = fields.required("email", |value| fields::text(value, email));
         Some(Self { name: name?, email: email? })
     }
@@ -146,7 +147,7 @@ impl Draft for NewStudent {
 
 impl Draft for StudentChange {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let name = fields.optional("name", |value| fields::text(value, text));
+        let name = fields.optional("name", |value| fields::text(value, record_text));
         let email = fields.optional("email", |value| fields::text(value, email));
         Some(Self { name: name?, email: email? })
     }

@@ -38,7 +38,7 @@ async fn changing_what_the_table_computes_is_refused_with_the_field() {
         let same = school.get(url).await.is_ok().json()["name"].clone();
         let problem = school.patch(url, json!({"name": "Other"})).await.is_refused(409, "read-only-field");
         assert_eq!(problem["pointer"], "/name");
-        assert_eq!(problem["detail"], "The table computes name itself, so it cannot be set.");
+        assert_eq!(problem["detail"], "The database computes name, so it cannot be set.");
         school.patch(url, json!({"name": same})).await.is_ok();
     }
     assert_eq!(school.log().await, [""; 0]);

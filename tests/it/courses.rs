@@ -32,7 +32,7 @@ async fn everything_that_is_wrong_with_a_course_is_told_at_once() {
         (json!({"name": "", "level": 1}), &["/name: must not be empty", "/level: must be a text"][..]),
         (
             json!({"name": "a\tb", "level": long}),
-            &["/name: must not have control characters", "/level: must have 255 characters at most, not 256"],
+            &["/name: must not have control characters", "/level: must have at most 255 characters, not 256"],
         ),
         (json!({"name": null, "level": null}), &["/name: must not be null", "/level: must not be null"]),
         (

@@ -66,7 +66,7 @@ async fn what_a_trigger_says_of_a_row_is_not_told() {
     });
     let body = json!({"name": "Cleo", "email": "cleo@example.edu"});
     let problem = school.post("/api/v1/students", body).await.is_refused(409, "row-refused");
-    assert_eq!(problem["detail"], "The database does not take this row: a trigger of the table refuses it.");
+    assert_eq!(problem["detail"], "The database refused the row: a trigger of the table refuses it.");
 }
 
 #[tokio::test]
@@ -178,7 +178,7 @@ async fn what_a_function_says_with_a_code_of_its_own_is_not_told_postgres_only()
     );
     let body = json!({"name": "Cleo", "email": "cleo@example.edu"});
     let problem = school.post("/api/v1/students", body).await.is_refused(409, "row-refused");
-    assert_eq!(problem["detail"], "The database does not take this row: a trigger of the table refuses it.");
+    assert_eq!(problem["detail"], "The database refused the row: a trigger of the table refuses it.");
     school.get("/readyz").await.is_ok();
 }
 

@@ -349,7 +349,7 @@ async fn what_a_list_does_not_understand_it_refuses_all_at_once() {
             ("limit=10001", vec![format!("limit: {number}")]),
             ("limit=-1&q=", vec![format!("limit: {number}"), "q: must not be empty".to_owned()]),
             ("q=a%0Ab", vec!["q: must not have control characters".to_owned()]),
-            (&long, vec!["q: must have 255 characters at most, not 256".to_owned()]),
+            (&long, vec!["q: must have at most 255 characters, not 256".to_owned()]),
             ("limit=", vec![format!("limit: {number}")]),
             ("limit=1.0", vec![format!("limit: {number}")]),
             ("limit=%2B1", vec![format!("limit: {number}")]),

@@ -6,8 +6,8 @@ use matricula::audit::audit;
 use matricula::clock::{Clock, Hand};
 use matricula::db::Db;
 use matricula::registrar::{
-    Answer, Batch, CourseId, CreateCourse, CreateStudent, DeleteCourse, DeleteStudent, Done, DropCourse,
-    Enroll, Limits, Operation, Refusal, RemoveSeats, SeenCourse, SetSeats, StudentId, UpdateCourse,
+    Answer, Batch, CourseId, CreateCourse, CreateStudent, DeleteCourse, DeleteStudent, DropCourse, Enroll,
+    Limits, Operation, OperationOutcome, Refusal, RemoveSeats, SeenCourse, SetSeats, StudentId, UpdateCourse,
     UpdateStudent, Version, Waitlist, limits,
 };
 use proptest::prelude::*;
@@ -58,7 +58,7 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
         3 => (course(), limits).prop_map(|(course_id, limits)| Command::SetSeats(SetSeats { course_id, limits, expected: None })),
         1 => course().prop_map(|course_id| Command::RemoveSeats(RemoveSeats { course_id })),
         2 => (proptest::collection::vec(operation, 1..7), any::<bool>())
-            .prop_map(|(operations, all)| Command::Batch(Batch { operations, all })),
+            .prop_map(|(operations, all_or_nothing)| Command::Batch(Batch { operations, all_or_nothing })),
     ];
     proptest::collection::vec(command, 1..80)
 }
@@ -111,13 +111,13 @@ proptest! {
                     prop_assert_eq!(&model.facts.limits_of(*course_id), limits);
                     prop_assert_eq!(model.facts.seats_of(*course_id), seats);
                 }
-                (Command::Batch(Batch { operations, all }), Ok(Answer::Batch(done))) => {
+                (Command::Batch(Batch { operations, all_or_nothing }), Ok(Answer::Batch(done))) => {
                     prop_assert_eq!(operations.len(), done.len());
-                    let refused = done.iter().any(|done| matches!(done, Done::Refused(_)));
-                    let withheld = done.contains(&Done::Withheld);
-                    let was_done = done.iter().any(|done| matches!(done, Done::Done(_)));
-                    prop_assert!(!(*all && refused && was_done), "all or nothing");
-                    prop_assert!(!withheld || *all && refused, "nothing is withheld without a reason");
+                    let refused = done.iter().any(|done| matches!(done, OperationOutcome::Refused(_)));
+                    let withheld = done.contains(&OperationOutcome::Withheld);
+                    let was_done = done.iter().any(|done| matches!(done, OperationOutcome::Done(_)));
+                    prop_assert!(!(*all_or_nothing && refused && was_done), "all or nothing");
+                    prop_assert!(!withheld || *all_or_nothing && refused, "nothing is withheld without a reason");
                     prop_assert_eq!(model.log.len() > events, was_done);
                 }
                 (Command::DeleteStudent(DeleteStudent { id, .. }), Ok(_)) => {

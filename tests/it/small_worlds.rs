@@ -43,7 +43,7 @@ fn what_matters(model: &Model) -> String {
     courses.sort_unstable();
     let courses = courses.into_iter().map(|id| {
         let enrolled: Vec<_> = facts.enrollments_of_course(id).map(|row| row.student_id.0).collect();
-        let waiting: Vec<_> = facts.waiting_for(id).map(|row| row.student_id.0).collect();
+        let waiting: Vec<_> = facts.waitlist_entries_of_course(id).map(|row| row.student_id.0).collect();
         (id.0, facts.limits_of(id), enrolled, waiting)
     });
     format!("{students:?} {:?}", courses.collect::<Vec<_>>())

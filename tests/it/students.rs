@@ -98,7 +98,7 @@ async fn everything_that_is_wrong_with_a_student_is_told_at_once() {
         (json!({"name": "", "email": " \t"}), &["/name: must not be empty", "/email: must not be empty"]),
         (
             json!({"name": long, "email": null}),
-            &["/name: must have 255 characters at most, not 256", "/email: must not be null"],
+            &["/name: must have at most 255 characters, not 256", "/email: must not be null"],
         ),
         (json!({"name": 7, "email": ["a@b.c"]}), &["/name: must be a text", "/email: must be a text"]),
         (

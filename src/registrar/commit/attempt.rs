@@ -1,11 +1,11 @@
-//! An attempt to write that changes nothing: whether a batch could be committed now.
+//! A test write that changes nothing: whether a batch could be committed now.
 
-use super::Books;
+use super::BatchWriter;
 use super::head::Head;
 use crate::db::{DbError, Need, Pulse, missing_rights};
 
 /// Rights on our own tables that some batch needs.
-const OURS: [Need; 23] = [
+const OWN_TABLES: [Need; 23] = [
     ("matricula_migrations", "select"),
     ("log_head", "select"),
     ("log_head", "update"),
@@ -30,10 +30,10 @@ const OURS: [Need; 23] = [
     ("kept_columns", "insert"),
     ("kept_columns", "delete"),
 ];
-/// Rights that everything needs.
-const READS: [Need; 2] = [("students", "select"), ("courses", "select")];
-/// Rights that the owner of a found table may never have granted; the migration reports that.
-const THEIRS: [Need; 6] = [
+/// Rights that every batch needs.
+const READ_RIGHTS: [Need; 2] = [("students", "select"), ("courses", "select")];
+/// Rights that the owner of a found table may never have granted; the migration reports them.
+const FOUND_TABLES: [Need; 6] = [
     ("students", "insert"),
     ("students", "update"),
     ("students", "delete"),
@@ -42,35 +42,35 @@ const THEIRS: [Need; 6] = [
     ("courses", "delete"),
 ];
 
-impl Books {
-    /// How the last attempt to write ended.
+impl BatchWriter {
+    /// The result of the last attempt to write.
     pub(in crate::registrar) fn pulse(&self) -> Pulse {
         self.writer.pulse()
     }
 
-    /// Checks that this connection can write, before the server starts. A right on a found table that is missing now will not
-    /// make it unready later.
+    /// Checks that this connection can write, before the server starts. A right on a found table that is missing now
+    /// will not count as a fault later.
     ///
     /// # Errors
-    /// Why it cannot.
+    /// When nothing can be written: [`DbError::Unwritable`] for a missing right on our own tables.
     pub(in crate::registrar) async fn open(&mut self) -> Result<(), DbError> {
         let tx = self.writer.begin().await?;
-        self.never_had = missing_rights(&tx, &THEIRS).await?;
+        self.initially_missing = missing_rights(&tx, &FOUND_TABLES).await?;
         drop(tx);
-        self.try_to_write().await
+        self.test_write().await
     }
 
-    /// Commits the head of the log as it is, after a look at what the role may do.
+    /// Checks the rights of the role, then commits the head of the log unchanged.
     ///
     /// # Errors
-    /// Why it cannot be written.
-    pub(in crate::registrar) async fn try_to_write(&mut self) -> Result<(), DbError> {
+    /// [`DbError::Unwritable`] when a right is missing; otherwise the error of the failed write.
+    pub(in crate::registrar) async fn test_write(&mut self) -> Result<(), DbError> {
         let tx = self.writer.begin().await?;
         let head = Head::take(&tx, &self.clock).await?;
         self.lead.observe(&head.last_at, &head.now);
-        let needs: Vec<_> = [&OURS[..], &READS, &THEIRS].concat();
+        let needs: Vec<_> = [&OWN_TABLES[..], &READ_RIGHTS, &FOUND_TABLES].concat();
         let mut missing = missing_rights(&tx, &needs).await?;
-        missing.retain(|right| !self.never_had.contains(right));
+        missing.retain(|right| !self.initially_missing.contains(right));
         if missing.is_empty() {
             return tx.commit().await;
         }

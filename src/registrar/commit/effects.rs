@@ -1,48 +1,48 @@
-//! What a batch does to the tables, once it is decided what happens.
+//! The rows that a batch writes, once all of its commands are decided.
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::asked::Answers;
+use super::reply::Replies;
 use crate::db::Arg;
-use crate::registrar::answer::{Answer, Done};
+use crate::registrar::answer::{Answer, OperationOutcome};
 use crate::registrar::caller::Caller;
 use crate::registrar::event::{Change, Event, NewValue};
 use crate::registrar::record::{
-    Course, CourseId, Enrollment, EnrollmentId, Limits, Student, StudentId, Waiting,
+    Course, CourseId, Enrollment, EnrollmentId, Limits, Student, StudentId, WaitlistEntry,
 };
 
-/// What a batch leaves behind, whatever went on inside it: a fixed number of steps.
+/// The net effect of a batch on the tables, so that writing it takes a fixed number of statements.
 #[derive(Default)]
 pub(super) struct Effects<'a> {
     pub(super) new_students: Vec<&'a Student>,
     pub(super) new_courses: Vec<&'a Course>,
-    pub(super) students: BTreeMap<StudentId, Changes<'a>>,
-    pub(super) courses: BTreeMap<CourseId, Changes<'a>>,
+    pub(super) students: BTreeMap<StudentId, ColumnChanges<'a>>,
+    pub(super) courses: BTreeMap<CourseId, ColumnChanges<'a>>,
     pub(super) deleted_students: Vec<StudentId>,
     pub(super) deleted_courses: Vec<CourseId>,
-    /// Students and courses of which nothing but the log may remain.
+    /// Students and courses of which only the log entries may remain.
     pub(super) forgotten_students: Vec<StudentId>,
     pub(super) forgotten_courses: Vec<CourseId>,
     pub(super) enrolled: BTreeMap<EnrollmentId, &'a Enrollment>,
     pub(super) dropped: Vec<&'a Enrollment>,
-    waiting: BTreeMap<i64, &'a Waiting>,
-    left: Vec<&'a Waiting>,
-    seats: BTreeMap<CourseId, Seats<'a>>,
+    waiting: BTreeMap<i64, &'a WaitlistEntry>,
+    left: Vec<&'a WaitlistEntry>,
+    seats: BTreeMap<CourseId, LimitsChange<'a>>,
 }
 
-/// The columns that the batch writes of a row, with their new values. Other columns keep their bytes.
-pub(super) type Changes<'a> = BTreeMap<&'static str, &'a str>;
+/// The columns of a row that the batch writes, with their new values. Other columns stay as they are.
+pub(super) type ColumnChanges<'a> = BTreeMap<&'static str, &'a str>;
 
-struct Seats<'a> {
+struct LimitsChange<'a> {
     /// Whether the course had limits before the batch.
-    were: bool,
+    existed: bool,
     now: Option<&'a Limits>,
 }
 
 impl<'a> Effects<'a> {
-    pub(super) fn of(happened: &'a [(Event, &Caller)]) -> Self {
+    pub(super) fn from_events(events: &'a [(Event, &Caller)]) -> Self {
         let mut effects = Self::default();
-        for change in happened.iter().flat_map(|(event, _)| &event.changes) {
+        for change in events.iter().flat_map(|(event, _)| &event.changes) {
             effects.add(change);
         }
         effects
@@ -80,26 +80,26 @@ impl<'a> Effects<'a> {
             }
             Change::SetLimits { course_id, limits, is_first } => {
                 let seats = self.seats.entry(*course_id);
-                seats.or_insert(Seats { were: !is_first, now: None }).now = Some(limits);
+                seats.or_insert(LimitsChange { existed: !is_first, now: None }).now = Some(limits);
             }
             Change::DeleteLimits(course_id) => {
-                self.seats.entry(*course_id).or_insert(Seats { were: true, now: None }).now = None;
+                self.seats.entry(*course_id).or_insert(LimitsChange { existed: true, now: None }).now = None;
             }
-            Change::AddWaiting(waiting) => {
+            Change::AddWaitlistEntry(waiting) => {
                 self.waiting.insert(waiting.joined_seq, waiting);
             }
-            Change::DeleteWaiting(waiting) => self.take_off_waitlist(waiting),
+            Change::DeleteWaitlistEntry(waiting) => self.take_off_waitlist(waiting),
         }
     }
 
-    fn take_off_waitlist(&mut self, waiting: &'a Waiting) {
+    fn take_off_waitlist(&mut self, waiting: &'a WaitlistEntry) {
         if self.waiting.remove(&waiting.joined_seq).is_none() {
             self.left.push(waiting);
         }
     }
 
     pub(super) fn waiting(&self) -> Vec<Vec<Arg>> {
-        let row = |w: &&Waiting| {
+        let row = |w: &&WaitlistEntry| {
             vec![
                 w.student_id.0.into(),
                 w.course_id.0.into(),
@@ -129,7 +129,7 @@ impl<'a> Effects<'a> {
     }
 
     pub(super) fn seats_removed(&self) -> Vec<Vec<Arg>> {
-        let removed = self.seats.iter().filter(|(_, seats)| seats.were && seats.now.is_none());
+        let removed = self.seats.iter().filter(|(_, seats)| seats.existed && seats.now.is_none());
         removed.map(|(id, _)| vec![id.0.into()]).collect()
     }
 
@@ -149,18 +149,18 @@ fn values(changed: &[NewValue]) -> impl Iterator<Item = (&'static str, &str)> {
     changed.iter().map(|(field, value)| (*field, value.as_str()))
 }
 
-/// The ids that the tables gave to the batch's new rows, by their stand-ins.
+/// What the tables assigned: ids of new rows, by their provisional ids, and computed columns.
 #[derive(Default)]
-pub(super) struct Numbered {
+pub(super) struct Assigned {
     pub(super) students: HashMap<StudentId, StudentId>,
     pub(super) courses: HashMap<CourseId, CourseId>,
-    /// Rows as they are now, where the table computes a column of them.
+    /// Rows as read back, where the table computes one of their columns.
     pub(super) computed_students: HashMap<StudentId, Student>,
     pub(super) computed_courses: HashMap<CourseId, Course>,
 }
 
-impl Numbered {
-    /// Whether every row is as it was decided.
+impl Assigned {
+    /// Whether all rows are exactly as decided.
     pub(super) fn is_empty(&self) -> bool {
         self.students.is_empty()
             && self.courses.is_empty()
@@ -168,8 +168,8 @@ impl Numbered {
             && self.computed_courses.is_empty()
     }
 
-    pub(super) fn replace_provisional_ids(&self, happened: &mut [(Event, &Caller)], answers: &mut Answers) {
-        for (event, _) in happened {
+    pub(super) fn replace_provisional_ids(&self, events: &mut [(Event, &Caller)], answers: &mut Replies) {
+        for (event, _) in events {
             event.student_id.iter_mut().for_each(|id| self.student_id(id));
             event.course_id.iter_mut().for_each(|id| self.course_id(id));
             event.changes.iter_mut().for_each(|change| self.change(change));
@@ -192,7 +192,7 @@ impl Numbered {
                 self.student_id(&mut row.student_id);
                 self.course_id(&mut row.course_id);
             }
-            Change::AddWaiting(row) | Change::DeleteWaiting(row) => {
+            Change::AddWaitlistEntry(row) | Change::DeleteWaitlistEntry(row) => {
                 self.student_id(&mut row.student_id);
                 self.course_id(&mut row.course_id);
             }
@@ -213,7 +213,7 @@ impl Numbered {
             }
             Answer::Batch(done) => {
                 for done in done {
-                    if let Done::Done(answer) = done {
+                    if let OperationOutcome::Done(answer) = done {
                         self.answer(answer);
                     }
                 }

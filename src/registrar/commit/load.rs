@@ -1,56 +1,62 @@
-//! The facts that the commands of a batch need.
+//! Loads the facts that the commands of a batch need.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::asked::Asked;
+use super::cache::{CourseCache, DatabaseState};
 use super::head::Head;
-use super::known::{Known, Mark};
-use super::orphans::{Held, Orphans, held};
+use super::orphans::{CheckedRow, Orphans, select_enrollments};
+use super::reply::BatchItem;
 use super::rows::{COURSE, STUDENT, course, limits, sets, student};
 use crate::db::{DbError, Tx};
-use crate::registrar::facts::{Facts, ReadOnly};
+use crate::registrar::facts::{Facts, ReadOnlyColumns};
 use crate::registrar::kinds::EventKind;
 use crate::registrar::needs::Needs;
 use crate::registrar::record::{CourseId, Limits};
 use crate::registrar::waitlist::Waitlist;
 
-/// The facts of a batch, and what of them is worth knowing after it.
+/// The facts of a batch, and the cache to update after its commit.
 pub(super) struct Loaded {
     pub(super) facts: Facts,
-    /// What other programs left behind, to be dropped before anything is decided.
+    /// Rows that other programs orphaned, to be dropped before anything is decided.
     pub(super) orphans: Orphans,
-    known: Known,
+    cache: CourseCache,
     limits: HashSet<CourseId>,
     seats: HashSet<CourseId>,
     counted: BTreeSet<CourseId>,
-    others: i64,
+    external_writes: i64,
 }
 
 impl Loaded {
-    /// What is known now that the batch is committed.
-    pub(super) fn after_commit(self) -> Known {
-        let Self { facts, mut known, limits, seats, counted, others, .. } = self;
-        known.keep(Mark { last_seq: facts.last_seq, others }, &limits, &seats, &counted, facts);
-        known
+    /// Returns the updated cache, once the batch is committed.
+    pub(super) fn after_commit(self) -> CourseCache {
+        let Self { facts, mut cache, limits, seats, counted, external_writes, .. } = self;
+        cache.store(
+            DatabaseState { last_seq: facts.last_seq, external_writes },
+            &limits,
+            &seats,
+            &counted,
+            facts,
+        );
+        cache
     }
 }
 
 pub(super) async fn load_facts(
     tx: &Tx<'_>,
-    asked: &[Asked<'_>],
+    items: &[BatchItem<'_>],
     head: &Head,
-    read_only: &ReadOnly,
-    known: &mut Known,
+    read_only: &ReadOnlyColumns,
+    cache: &mut CourseCache,
 ) -> Result<Loaded, DbError> {
-    let others = tx.writes_of_others()?;
-    let mut known = known.take_as_of(Mark { last_seq: head.last_seq, others });
+    let external_writes = tx.writes_of_others()?;
+    let mut cache = cache.take_if_current(DatabaseState { last_seq: head.last_seq, external_writes });
     let mut needs = Needs::default();
-    for (command, _) in asked {
+    for (command, _) in items {
         command.needs(&mut needs);
     }
     if needs.vanished {
-        // A server does not say that another program has written: what is known may be what is to be swept.
-        known = Known::default();
+        // A server does not report writes of other programs, so the cache may contain the rows to be swept.
+        cache = CourseCache::default();
     }
     loop {
         let mut facts = Facts {
@@ -62,10 +68,10 @@ pub(super) async fn load_facts(
             ..Facts::default()
         };
         let mut orphans = Orphans::default();
-        let unknown = known.give_limits(&needs.limits, &mut facts);
+        let unknown = cache.fill_limits(&needs.limits, &mut facts);
         load_rows(tx, &needs, &unknown, &mut facts, &mut orphans).await?;
-        // Who leaves with a deletion frees seats of courses that the command does not name.
-        let left: HashSet<_> = needs
+        // Deleting a student frees seats in courses that the command does not name.
+        let freed: HashSet<_> = needs
             .all_of_student
             .iter()
             .flat_map(|id| facts.enrollments_of_student(*id))
@@ -73,37 +79,37 @@ pub(super) async fn load_facts(
             .chain(facts.waitlists.keys().copied())
             .filter(|course| !needs.limits.contains(course))
             .collect();
-        let unknown = known.give_limits(&left, &mut facts);
+        let unknown = cache.fill_limits(&freed, &mut facts);
         facts.limits.extend(load_limits(tx, &unknown).await?);
-        needs.limits.extend(left);
+        needs.limits.extend(freed);
         needs.seats.extend(facts.limits.keys().chain(facts.waitlists.keys()));
-        verify(tx, &mut known, &needs.seats).await?;
-        let unknown = known.give_seats(&needs.seats, &mut facts);
+        verify(tx, &mut cache, &needs.seats).await?;
+        let unknown = cache.fill_seats(&needs.seats, &mut facts);
         load_seats(tx, &unknown, &mut facts, &mut orphans).await?;
-        orphans.judge(&needs.courses, &facts);
+        orphans.add_missing_courses(&needs.courses, &facts);
         if needs.vanished {
             load_vanished(tx, &needs, &facts, &mut orphans).await?;
         }
-        if covers(&needs, &orphans) {
+        if is_complete(&needs, &orphans) {
             let Needs { limits, seats, .. } = needs;
             let counted = orphans.counted.clone();
-            return Ok(Loaded { facts, orphans, known, limits, seats, counted, others });
+            return Ok(Loaded { facts, orphans, cache, limits, seats, counted, external_writes });
         }
-        // Somebody has been deleted by another program: all that is left of them goes together.
+        // Another program has deleted a student or a course: load all of its rows, to drop them together.
         orphans.students.iter().for_each(|id| needs.all_of_student(*id));
         orphans.courses.iter().for_each(|id| needs.seats(*id));
-        known = Known::default();
+        cache = CourseCache::default();
     }
 }
 
-/// A server does not say that another program has written: once in a while what is known is compared with the rows.
-async fn verify(tx: &Tx<'_>, known: &mut Known, courses: &HashSet<CourseId>) -> Result<(), DbError> {
-    let old = if tx.tells_of_others() { Vec::new() } else { known.to_verify(courses) };
+/// Compares old cache entries with the rows, where the engine does not report writes of other programs.
+async fn verify(tx: &Tx<'_>, cache: &mut CourseCache, courses: &HashSet<CourseId>) -> Result<(), DbError> {
+    let old = if tx.tells_of_others() { Vec::new() } else { cache.to_verify(courses) };
     let asked: Vec<_> = old.iter().map(|(id, _)| vec![id.0.into()]).collect();
     let sql = "select count(*) from student_courses sc join students s on s.id = sc.student_id where sc.course_id = $1";
     let counts = tx.query_many(sql, &asked, |row| row.int(0)).await?;
     for ((id, enrolled), counts) in old.into_iter().zip(counts) {
-        known.verify(id, counts.first() == Some(&enrolled));
+        cache.verify(id, counts.first() == Some(&enrolled));
     }
     Ok(())
 }
@@ -111,7 +117,7 @@ async fn verify(tx: &Tx<'_>, known: &mut Known, courses: &HashSet<CourseId>) -> 
 async fn load_rows(
     tx: &Tx<'_>,
     needs: &Needs,
-    of_unknown_limits: &HashSet<CourseId>,
+    courses_to_load: &HashSet<CourseId>,
     facts: &mut Facts,
     orphans: &mut Orphans,
 ) -> Result<(), DbError> {
@@ -120,7 +126,7 @@ async fn load_rows(
     let (students, courses) = (sets(&needs.students), sets(&needs.courses));
     let (locked_students, locked_courses) = (sets(&needs.locked_students), sets(&needs.locked_courses));
     let (all_of_student, all_of_course) = (sets(&needs.all_of_student), sets(&needs.all_of_course));
-    // Side by side: on a server they share one round trip. The first that fails is the reason why those after it do.
+    // Concurrently: on a server they share one round trip. Only the error of the first that fails is meaningful.
     let (
         students,
         courses,
@@ -137,23 +143,23 @@ async fn load_rows(
         tx.query_many(COURSE, &courses, course),
         tx.lock_many(STUDENT, &locked_students, student),
         tx.lock_many(COURSE, &locked_courses, course),
-        tx.query_many(held!("sc.student_id = $1 and sc.course_id = $2"), &pairs, Held::enrollment),
-        tx.query_many(held!("sc.student_id = $1"), &all_of_student, Held::enrollment),
-        tx.query_many(held!("sc.course_id = $1"), &all_of_course, Held::enrollment),
+        tx.query_many(select_enrollments!("sc.student_id = $1 and sc.course_id = $2"), &pairs, CheckedRow::enrollment),
+        tx.query_many(select_enrollments!("sc.student_id = $1"), &all_of_student, CheckedRow::enrollment),
+        tx.query_many(select_enrollments!("sc.course_id = $1"), &all_of_course, CheckedRow::enrollment),
         tx.query_many("select course_id from waitlist where student_id = $1", &all_of_student, |row| Ok(
             CourseId(row.int(0)?)
         )),
-        load_limits(tx, of_unknown_limits),
+        load_limits(tx, courses_to_load),
     )?;
-    // Where a row was also locked, that is the newer reading.
+    // For a locked row, the locked read is the newer one.
     let students = students.into_iter().chain(locked_students).flatten();
     facts.students = students.map(|student| (student.id, student)).collect();
     let courses = courses.into_iter().chain(locked_courses).flatten();
     facts.courses = courses.map(|course| (course.id, course)).collect();
-    for held in [of_pairs, of_students, of_courses].into_iter().flatten().flatten() {
-        let row = held.row.clone();
+    for checked in [of_pairs, of_students, of_courses].into_iter().flatten().flatten() {
+        let row = checked.row.clone();
         facts.enrollments.insert((row.student_id, row.course_id), row);
-        orphans.add_enrollment(held);
+        orphans.add_enrollment(checked);
     }
     facts.waitlists = waits.into_iter().flatten().map(|course| (course, Waitlist::default())).collect();
     facts.limits.extend(limits);
@@ -167,7 +173,7 @@ async fn load_limits(tx: &Tx<'_>, courses: &HashSet<CourseId>) -> Result<HashMap
     Ok(found.into_iter().flatten().collect())
 }
 
-/// How full the courses are, counted from rows: a number that is kept beside them in a table drifts from them.
+/// Counts enrolled students from rows (a stored count would drift from them), and loads waitlists.
 async fn load_seats(
     tx: &Tx<'_>,
     courses: &HashSet<CourseId>,
@@ -188,36 +194,36 @@ async fn load_seats(
              (select count(*) from courses c where c.id = cast(w.course_id as bigint)) \
              from waitlist w where w.course_id = $1",
             &courses_asked,
-            Held::waiting,
+            CheckedRow::waiting,
         ),
         tx.query_many(
-            held!(
+            select_enrollments!(
                 "sc.course_id = $1 and (not exists (select 1 from students s where s.id = cast(sc.student_id as bigint)) \
                  or not exists (select 1 from courses c where c.id = cast(sc.course_id as bigint)))"
             ),
             &courses_asked,
-            Held::enrollment,
+            CheckedRow::enrollment,
         ),
     )?;
     facts.enrolled.extend(courses.iter().copied().zip(counts.into_iter().flatten()));
     for (course, waits) in courses.iter().zip(waits) {
-        let waitlist = waits.iter().map(|held| held.row.clone()).collect();
+        let waitlist = waits.iter().map(|checked| checked.row.clone()).collect();
         facts.waitlists.insert(*course, waitlist);
-        for held in waits {
-            orphans.add_waiting(held);
+        for checked in waits {
+            orphans.add_waiting(checked);
         }
     }
-    for held in gone.into_iter().flatten() {
-        let row = held.row.clone();
+    for checked in gone.into_iter().flatten() {
+        let row = checked.row.clone();
         facts.enrollments.insert((row.student_id, row.course_id), row);
-        orphans.add_enrollment(held);
+        orphans.add_enrollment(checked);
     }
     orphans.counted.extend(courses);
     Ok(())
 }
 
-/// Those of the students and courses asked for that are gone, which the log does not know yet: also who held nothing has a
-/// past there, and further columns that are kept.
+/// Finds the requested students and courses that are gone without a log entry about it. Even without enrollments they
+/// have entries in the log, and perhaps saved columns.
 async fn load_vanished(
     tx: &Tx<'_>,
     needs: &Needs,
@@ -241,21 +247,21 @@ async fn load_vanished(
             |row| row.text(0),
         ),
     )?;
-    let is_untold =
+    let is_unlogged =
         |last: &[String], deleted: EventKind| last.first().is_some_and(|last| last != deleted.as_str());
     let students = students.into_iter().zip(of_students);
     orphans
         .students
-        .extend(students.filter(|(_, last)| is_untold(last, EventKind::StudentDeleted)).map(|(id, _)| id));
+        .extend(students.filter(|(_, last)| is_unlogged(last, EventKind::StudentDeleted)).map(|(id, _)| id));
     let courses = courses.into_iter().zip(of_courses);
     orphans
         .courses
-        .extend(courses.filter(|(_, last)| is_untold(last, EventKind::CourseDeleted)).map(|(id, _)| id));
+        .extend(courses.filter(|(_, last)| is_unlogged(last, EventKind::CourseDeleted)).map(|(id, _)| id));
     Ok(())
 }
 
-/// Whether everything was loaded that is left of those whom another program has deleted.
-fn covers(needs: &Needs, orphans: &Orphans) -> bool {
+/// Whether all rows of deleted students and courses were loaded.
+fn is_complete(needs: &Needs, orphans: &Orphans) -> bool {
     orphans.students.iter().all(|id| needs.all_of_student.contains(id))
         && orphans.courses.iter().all(|id| needs.courses.contains(id) && needs.seats.contains(id))
 }

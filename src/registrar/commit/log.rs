@@ -1,23 +1,23 @@
-//! Appending to the log, and looking in it for a batch whose commit was not answered.
+//! Appends to the log, and searches it for a batch whose commit was not confirmed.
 
 use std::time::Duration;
 
-use super::asked::Answers;
 use super::head::Head;
+use super::reply::Replies;
 use crate::clock::Clock;
 use crate::db::{Arg, DbError, Patience, Tx, Writer};
 use crate::registrar::caller::Caller;
 use crate::registrar::event::Event;
 use crate::registrar::facts::Facts;
 
-/// How long the outcome of a commit is asked for that the server did not answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to retry finding out whether an unconfirmed commit succeeded.
+const MAX_RETRY_TIME: Duration = Duration::from_secs(10);
 
-/// The rows of the log for what happened, from `last_seq` on. The first has the batch's own random id.
-pub(super) fn entries(happened: &[(Event, &Caller)], facts: &Facts, last_seq: i64) -> Vec<Vec<Arg>> {
+/// The rows of the log for these events, after `last_seq`. The first one has the batch's own random id.
+pub(super) fn entries(events: &[(Event, &Caller)], facts: &Facts, last_seq: i64) -> Vec<Vec<Arg>> {
     let batch = std::iter::once(Some(fastrand::i64(1..))).chain(std::iter::repeat(None));
     (last_seq + 1..)
-        .zip(happened)
+        .zip(events)
         .zip(batch)
         .map(|((seq, (event, caller)), batch)| {
             vec![
@@ -36,14 +36,14 @@ pub(super) fn entries(happened: &[(Event, &Caller)], facts: &Facts, last_seq: i6
         .collect()
 }
 
-/// The new enrollments, those who wait, their events, and where the log ends now.
+/// Inserts the new enrollments, waitlist entries and log entries, and updates the head of the log.
 pub(super) async fn append_to_log(
     tx: &Tx<'_>,
     enrolled: Vec<Vec<Arg>>,
     waiting: Vec<Vec<Arg>>,
     entries: &[Vec<Arg>],
     facts: &Facts,
-    keeps: bool,
+    has_saved: bool,
 ) -> Result<(), DbError> {
     if entries.is_empty() {
         return Ok(());
@@ -52,7 +52,7 @@ pub(super) async fn append_to_log(
         facts.last_seq.into(),
         facts.last_enrollment_id.into(),
         facts.stamp.as_str().into(),
-        i64::from(keeps).into(),
+        i64::from(has_saved).into(),
     ]];
     tokio::try_join!(
         biased;
@@ -77,21 +77,24 @@ pub(super) async fn append_to_log(
     Ok(())
 }
 
-/// Whether a batch whose commit was not answered is in the log. Whoever has the head knows: the commit that was lost had
-/// it, so it is over now.
-pub(super) async fn find_out(
+/// Returns the answers of a batch whose commit was not confirmed, if the batch is in the log. Taking the head waits
+/// until the lost commit, which held it, is over.
+///
+/// # Errors
+/// [`DbError::Conflict`] if the batch was not committed, [`DbError::Unknown`] if that cannot be determined in time.
+pub(super) async fn resolve_lost_commit(
     writer: &mut Writer,
     clock: &Clock,
     entries: &[Vec<Arg>],
-    answers: Answers,
+    answers: Replies,
     lost: String,
-) -> Result<Answers, DbError> {
+) -> Result<Replies, DbError> {
     let id = entries.first().and_then(|first| Some([first.first()?.clone(), first.last()?.clone()]));
     let Some(id) = id else {
-        // Answers to refusals, at most, which are decided or found again.
+        // At most the answers to refusals were stored; they are decided or found again.
         return Err(DbError::Conflict(lost));
     };
-    let mut patience = Patience::lasting(PATIENCE);
+    let mut patience = Patience::lasting(MAX_RETRY_TIME);
     loop {
         match is_in_log(writer, clock, &id).await {
             Ok(true) => return Ok(answers),
@@ -101,8 +104,8 @@ pub(super) async fn find_out(
     }
 }
 
-/// The batch is one transaction, so its first entry stands for all of it. Another batch may have its number, and all that
-/// can be read of it, but not its id.
+/// The batch is one transaction, so its first entry stands for all of it. An entry of another batch may have the same
+/// `seq`, but not the same random id.
 async fn is_in_log(writer: &mut Writer, clock: &Clock, id: &[Arg]) -> Result<bool, DbError> {
     let tx = writer.begin().await?;
     Head::take(&tx, clock).await?;
@@ -110,8 +113,8 @@ async fn is_in_log(writer: &mut Writer, clock: &Clock, id: &[Arg]) -> Result<boo
     if found.is_empty() {
         return Ok(false);
     }
-    // The lost commit may have been cut off while it waited for a standby. This one waits for that too, and the standby
-    // confirms them in order.
+    // The lost commit may have been interrupted while it waited for a standby. This commit waits for the standby too,
+    // which confirms commits in order.
     tx.commit().await?;
     Ok(true)
 }
@@ -122,7 +125,7 @@ mod tests {
     use crate::adoption;
     use crate::db::Location;
 
-    /// A database whose log has one entry, written by the batch 7.
+    /// A database whose log has one entry, written by a batch with the id 7.
     async fn log_of_batch_7(folder: &std::path::Path) -> Writer {
         let location = Location::File(folder.join("a.db"));
         adoption::migrate(&location, &Clock::Wall).await.unwrap();
@@ -137,7 +140,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lost_batch_is_not_taken_for_another_that_begins_with_the_same_entry() {
+    async fn a_lost_batch_is_not_confused_with_another_that_has_the_same_first_entry() {
         let folder = tempfile::tempdir().unwrap();
         let mut writer = log_of_batch_7(folder.path()).await;
         assert!(is_in_log(&mut writer, &Clock::Wall, &[1.into(), 7.into()]).await.unwrap());

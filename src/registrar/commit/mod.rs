@@ -1,163 +1,171 @@
-//! One batch, one transaction: load the facts, decide, apply what happens to the tables and append it to the log.
+//! Commits a batch in one transaction: loads the facts, decides, writes the tables and appends to the log.
 
 mod answers;
-mod asked;
 mod attempt;
+mod cache;
 mod effects;
 mod head;
-mod kept;
-mod known;
 mod load;
 mod log;
 mod orphans;
+mod reply;
 mod rows;
+mod saved_columns;
 mod tables;
 
-use self::answers::{forget_answers, keep_answers, load_answered, sweep_answers};
-use self::asked::Reply;
-pub(super) use self::asked::{Answers, Asked};
+use self::answers::{delete_expired_answers, erase_answers, load_stored_answers, store_answers};
+use self::cache::CourseCache;
 use self::effects::Effects;
 use self::head::Head;
 pub use self::head::no_log_head;
-use self::known::Known;
 use self::load::load_facts;
-use self::log::{append_to_log, entries, find_out};
+use self::log::{append_to_log, entries, resolve_lost_commit};
+use self::reply::Reply;
+pub(super) use self::reply::{BatchItem, Replies};
 pub use self::rows::{enrollment, limits};
 use self::tables::{apply_to_tables, read_only};
 use super::caller::Caller;
 use super::event::Event;
-use super::facts::{Facts, ReadOnly};
-use super::key::Key;
-use super::keys::{Answered, Kept};
+use super::facts::{Facts, ReadOnlyColumns};
+use super::key::IdempotencyKey;
+use super::keys::{AnswerWindow, StoredAnswers};
 use super::lead::Lead;
 use crate::clock::Clock;
 use crate::db::{Arg, DbError, Tx, Writer};
 
-/// Where the batches go: the connection that writes, and what is still known from the batch before.
+/// Commits batches: the connection that writes, and the cache of the previous batch.
 #[derive(Debug)]
-pub(super) struct Books {
+pub(super) struct BatchWriter {
     writer: Writer,
     clock: Clock,
-    known: Known,
-    /// Which columns of found tables cannot be written, once that was asked for; asked again as long as there are any.
-    read_only: Option<ReadOnly>,
+    cache: CourseCache,
+    /// Read-only columns of found tables, once they were looked up; looked up again for each batch while there are
+    /// any.
+    read_only: Option<ReadOnlyColumns>,
     lead: Lead,
-    /// Rights on found tables that the role did not have from the beginning.
-    never_had: Vec<String>,
+    /// Rights on found tables that the role did not have when the server started.
+    initially_missing: Vec<String>,
 }
 
-impl Books {
-    /// With nothing known yet.
+impl BatchWriter {
+    /// Creates a writer with an empty cache.
     pub(super) fn new(writer: Writer, clock: Clock, lead: Lead) -> Self {
-        Self { writer, clock, known: Known::default(), read_only: None, lead, never_had: Vec::new() }
+        Self {
+            writer,
+            clock,
+            cache: CourseCache::default(),
+            read_only: None,
+            lead,
+            initially_missing: Vec::new(),
+        }
     }
 
-    /// Carries out the commands, in order, as one transaction. The answers may be told when this returns.
+    /// Carries out the commands, in order, in one transaction. When this returns, the answers may be sent.
     ///
     /// # Errors
-    /// When the engine fails: then nothing of the batch was kept.
-    pub(super) async fn commit(&mut self, asked: &[Asked<'_>]) -> Result<Answers, DbError> {
-        let was_known = self.read_only.is_some();
-        match Box::pin(self.commit_once(asked)).await {
-            // Another program may have altered a found table since it was looked at.
-            Err(DbError::Engine(_)) if was_known => {
+    /// When the engine fails. Then nothing of the batch was written, unless the error is [`DbError::Unknown`].
+    pub(super) async fn commit(&mut self, items: &[BatchItem<'_>]) -> Result<Replies, DbError> {
+        let had_read_only = self.read_only.is_some();
+        match Box::pin(self.commit_once(items)).await {
+            // Another program may have altered a found table since its columns were looked up.
+            Err(DbError::Engine(_)) if had_read_only => {
                 self.read_only = None;
-                Box::pin(self.commit_once(asked)).await
+                Box::pin(self.commit_once(items)).await
             }
             done => done,
         }
     }
 
-    async fn commit_once(&mut self, asked: &[Asked<'_>]) -> Result<Answers, DbError> {
+    async fn commit_once(&mut self, items: &[BatchItem<'_>]) -> Result<Replies, DbError> {
         let database = Caller::database();
         let tx = self.writer.begin().await?;
         let head = Head::take(&tx, &self.clock).await?;
         self.lead.observe(&head.last_at, &head.now);
         let found = match &self.read_only {
-            // What was computed may have become a column like any other, and would be left out without a word.
-            Some(found) if *found == ReadOnly::default() => found.clone(),
+            // A computed column may have become a normal one; skipping it would lose its value without an error.
+            Some(found) if *found == ReadOnlyColumns::default() => found.clone(),
             _ => self.read_only.insert(read_only(&tx).await?).clone(),
         };
-        let mut loaded = load_facts(&tx, asked, &head, &found, &mut self.known).await?;
-        let kept = Kept::at(&head.now);
-        let answered = load_answered(&tx, asked, &kept).await?;
+        let mut loaded = load_facts(&tx, items, &head, &found, &mut self.cache).await?;
+        let window = AnswerWindow::at(&head.now);
+        let stored_answers = load_stored_answers(&tx, items, &window).await?;
         let swept = std::mem::take(&mut loaded.orphans).sweep(&mut loaded.facts);
         let swept = swept.into_iter().map(|event| (event, &database)).collect();
-        let mut decided = Decided::of(asked, &mut loaded.facts, answered, swept);
-        if decided.happened.is_empty() && decided.to_keep.is_empty() {
-            // Refusals change nothing, so there is nothing to wait for the disk for.
-            self.known = loaded.after_commit();
+        let mut decided = Decided::decide(items, &mut loaded.facts, stored_answers, swept);
+        if decided.events.is_empty() && decided.to_store.is_empty() {
+            // Only refusals: nothing was changed, so there is nothing to flush to disk.
+            self.cache = loaded.after_commit();
             return Ok(decided.answers);
         }
         let entries = write(&tx, &mut decided, &loaded.facts, &head, &found).await?;
-        keep_answers(&tx, &decided.to_keep, &decided.answers, &kept).await?;
-        forget_answers(&tx, &decided.happened).await?;
+        store_answers(&tx, &decided.to_store, &decided.answers, &window).await?;
+        erase_answers(&tx, &decided.events).await?;
         match tx.commit().await {
             Ok(()) => {
-                self.known = loaded.after_commit();
+                self.cache = loaded.after_commit();
                 Ok(decided.answers)
             }
-            Err(DbError::Unknown(what)) => {
-                find_out(&mut self.writer, &self.clock, &entries, decided.answers, what).await
+            Err(DbError::Unknown(lost)) => {
+                resolve_lost_commit(&mut self.writer, &self.clock, &entries, decided.answers, lost).await
             }
             Err(error) => Err(error),
         }
     }
 
-    /// Takes away some of the expired answers; whether there may be more.
+    /// Deletes some of the expired answers. Returns whether there may be more.
     ///
     /// # Errors
     /// When the engine fails.
-    pub(super) async fn sweep_answers(&mut self) -> Result<bool, DbError> {
+    pub(super) async fn delete_expired_answers(&mut self) -> Result<bool, DbError> {
         let tx = self.writer.begin().await?;
         let now = head::time(&tx, &self.clock).await?;
-        let (is_changed, has_more) = sweep_answers(&tx, &Kept::at(&now)).await?;
+        let (is_changed, has_more) = delete_expired_answers(&tx, &AnswerWindow::at(&now)).await?;
         if is_changed {
             tx.commit().await?;
         }
         Ok(has_more)
     }
 
-    /// As [`Writer::writes_of_others`].
-    pub(super) fn writes_of_others(&self) -> Result<i64, DbError> {
+    /// See [`Writer::writes_of_others`].
+    pub(super) fn external_writes(&self) -> Result<i64, DbError> {
         self.writer.writes_of_others()
     }
 
-    /// As [`Writer::close`].
+    /// See [`Writer::close`].
     pub(super) fn close(self) {
         self.writer.close();
     }
 }
-/// What a batch came to.
+/// The events and answers of a batch.
 struct Decided<'a> {
-    happened: Vec<(Event, &'a Caller)>,
-    answers: Answers,
-    /// The keys under which answers are kept, each with its place among the answers.
-    to_keep: Vec<(&'a Key, usize)>,
+    events: Vec<(Event, &'a Caller)>,
+    answers: Replies,
+    /// The keys whose answers are to be stored, each with the index of its answer.
+    to_store: Vec<(&'a IdempotencyKey, usize)>,
 }
 
 impl<'a> Decided<'a> {
-    /// Decides the commands in order, each on what those before it and the sweep did.
-    fn of(
-        asked: &[Asked<'a>],
+    /// Decides the commands in order; each one sees the changes of the sweep and of the commands before it.
+    fn decide(
+        items: &[BatchItem<'a>],
         facts: &mut Facts,
-        mut answered: Answered,
+        mut stored_answers: StoredAnswers,
         swept: Vec<(Event, &'a Caller)>,
     ) -> Self {
-        let answers = Vec::with_capacity(asked.len());
-        let mut decided = Self { happened: swept, answers, to_keep: Vec::new() };
-        for (command, caller) in asked {
-            if let Some(before) = caller.key.as_ref().and_then(|key| answered.to(key)) {
+        let answers = Vec::with_capacity(items.len());
+        let mut decided = Self { events: swept, answers, to_store: Vec::new() };
+        for (command, caller) in items {
+            if let Some(before) = caller.key.as_ref().and_then(|key| stored_answers.replay(key)) {
                 decided.answers.push(before);
                 continue;
             }
             let answer = command.carry_out(caller, facts).map(|(events, answer)| {
-                decided.happened.extend(events.into_iter().map(|event| (event, *caller)));
+                decided.events.extend(events.into_iter().map(|event| (event, *caller)));
                 answer
             });
             if let Some(key) = &caller.key {
-                answered.insert(key, key.fingerprint.clone(), answer.clone());
-                decided.to_keep.push((key, decided.answers.len()));
+                stored_answers.insert(key, key.fingerprint.clone(), answer.clone());
+                decided.to_store.push((key, decided.answers.len()));
             }
             decided.answers.push(Reply { answer, replayed: false });
         }
@@ -165,26 +173,26 @@ impl<'a> Decided<'a> {
     }
 }
 
-/// Writes what happened to the tables and to the log; the entries of the log.
+/// Writes the events to the tables and to the log. Returns the entries of the log.
 async fn write(
     tx: &Tx<'_>,
     decided: &mut Decided<'_>,
     facts: &Facts,
     head: &Head,
-    read_only: &ReadOnly,
+    read_only: &ReadOnlyColumns,
 ) -> Result<Vec<Vec<Arg>>, DbError> {
-    let mut effects = Effects::of(&decided.happened);
-    let keeps = kept::keep(tx, &effects, head.keeps).await?;
-    let numbered = apply_to_tables(tx, &effects, read_only).await?;
-    if !numbered.is_empty() {
-        numbered.replace_provisional_ids(&mut decided.happened, &mut decided.answers);
-        effects = Effects::of(&decided.happened);
+    let mut effects = Effects::from_events(&decided.events);
+    let has_saved = saved_columns::save_dropped(tx, &effects, head.has_saved).await?;
+    let assigned = apply_to_tables(tx, &effects, read_only).await?;
+    if !assigned.is_empty() {
+        assigned.replace_provisional_ids(&mut decided.events, &mut decided.answers);
+        effects = Effects::from_events(&decided.events);
     }
     let (enrolled, waiting) = (effects.enrolled(), effects.waiting());
     let pairs: Vec<_> =
-        if keeps { effects.enrolled.values().map(|row| (*row).clone()).collect() } else { Vec::new() };
-    let entries = entries(&decided.happened, facts, head.last_seq);
-    append_to_log(tx, enrolled, waiting, &entries, facts, keeps).await?;
-    kept::give_back(tx, &pairs).await?;
+        if has_saved { effects.enrolled.values().map(|row| (*row).clone()).collect() } else { Vec::new() };
+    let entries = entries(&decided.events, facts, head.last_seq);
+    append_to_log(tx, enrolled, waiting, &entries, facts, has_saved).await?;
+    saved_columns::restore(tx, &pairs).await?;
     Ok(entries)
 }

@@ -1,5 +1,6 @@
-//! What another program left behind when it deleted a student or a course without minding foreign keys, as SQLite lets it.
-//! Rows of nobody hold no seat: a batch that meets them drops them, on record, before it decides anything.
+//! Orphaned rows: enrollments, waitlist entries and limits of a student or course that another program deleted
+//! without enforcing foreign keys, which SQLite allows. They hold no seat: a batch that finds them drops them, with
+//! log entries, before it decides anything.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -8,12 +9,12 @@ use crate::db::{DbError, Row};
 use crate::registrar::enrollment::{dropped, left, promotions};
 use crate::registrar::event::Event;
 use crate::registrar::facts::Facts;
-use crate::registrar::record::{CourseId, Enrollment, EnrollmentId, StudentId, Waiting};
+use crate::registrar::record::{CourseId, Enrollment, EnrollmentId, StudentId, WaitlistEntry};
 use crate::registrar::{course, seats, student};
 
-/// A statement for rows of `student_courses`, each with whether its student and its course are there. A row whose ids are no
-/// numbers, as a file takes it, is about nobody and nothing: it holds no seat and is left to who wrote it.
-macro_rules! held {
+/// A statement for rows of `student_courses`, each with whether its student and its course exist. Rows whose ids are
+/// not numbers, which SQLite allows, are left out: they hold no seat, and stay as they are.
+macro_rules! select_enrollments {
     ($which:literal) => {
         concat!(
             "select sc.id, sc.student_id, sc.course_id, sc.enrolled_at, \
@@ -25,24 +26,24 @@ macro_rules! held {
         )
     };
 }
-pub(super) use held;
+pub(super) use select_enrollments;
 
-/// A row of `student_courses` or `waitlist`, and whether the records that it refers to are there.
-pub(super) struct Held<T> {
+/// A row of `student_courses` or `waitlist`, and whether its student and its course exist.
+pub(super) struct CheckedRow<T> {
     pub(super) row: T,
     has_student: bool,
     has_course: bool,
 }
 
-impl Held<Enrollment> {
+impl CheckedRow<Enrollment> {
     pub(super) fn enrollment(row: &Row<'_>) -> Result<Self, DbError> {
         Ok(Self { row: enrollment(row)?, has_student: row.int(4)? > 0, has_course: row.int(5)? > 0 })
     }
 }
 
-impl Held<Waiting> {
+impl CheckedRow<WaitlistEntry> {
     pub(super) fn waiting(row: &Row<'_>) -> Result<Self, DbError> {
-        let waiting = Waiting {
+        let waiting = WaitlistEntry {
             student_id: row.int(0)?.into(),
             course_id: row.int(1)?.into(),
             joined_seq: row.int(2)?,
@@ -52,29 +53,29 @@ impl Held<Waiting> {
     }
 }
 
-/// The rows of nobody among those that a batch has loaded.
+/// The orphaned rows among those that a batch has loaded.
 #[derive(Default)]
 pub(super) struct Orphans {
     pub(super) students: BTreeSet<StudentId>,
     pub(super) courses: BTreeSet<CourseId>,
-    /// Courses whose seats were counted from rows for this batch.
+    /// Courses whose seats were counted from rows in this batch.
     pub(super) counted: BTreeSet<CourseId>,
     enrollments: BTreeMap<EnrollmentId, Enrollment>,
-    waiting: BTreeMap<i64, Waiting>,
+    waiting: BTreeMap<i64, WaitlistEntry>,
 }
 
 impl Orphans {
-    pub(super) fn add_enrollment(&mut self, held: Held<Enrollment>) {
-        let (student, course) = (held.row.student_id, held.row.course_id);
-        if self.add(student, held.has_student, course, held.has_course) {
-            self.enrollments.insert(held.row.id, held.row);
+    pub(super) fn add_enrollment(&mut self, checked: CheckedRow<Enrollment>) {
+        let (student, course) = (checked.row.student_id, checked.row.course_id);
+        if self.add(student, checked.has_student, course, checked.has_course) {
+            self.enrollments.insert(checked.row.id, checked.row);
         }
     }
 
-    pub(super) fn add_waiting(&mut self, held: Held<Waiting>) {
-        let (student, course) = (held.row.student_id, held.row.course_id);
-        if self.add(student, held.has_student, course, held.has_course) {
-            self.waiting.insert(held.row.joined_seq, held.row);
+    pub(super) fn add_waiting(&mut self, checked: CheckedRow<WaitlistEntry>) {
+        let (student, course) = (checked.row.student_id, checked.row.course_id);
+        if self.add(student, checked.has_student, course, checked.has_course) {
+            self.waiting.insert(checked.row.joined_seq, checked.row);
         }
     }
 
@@ -84,13 +85,14 @@ impl Orphans {
         !has_student || !has_course
     }
 
-    /// Adds those of the courses asked for that are gone and have left their limits behind.
-    pub(super) fn judge(&mut self, asked: &HashSet<CourseId>, facts: &Facts) {
+    /// Adds those of the courses that do not exist but still have limits.
+    pub(super) fn add_missing_courses(&mut self, courses: &HashSet<CourseId>, facts: &Facts) {
         let gone = |id: &&CourseId| !facts.courses.contains_key(id) && facts.limits.contains_key(id);
-        self.courses.extend(asked.iter().filter(gone));
+        self.courses.extend(courses.iter().filter(gone));
     }
 
-    /// Drops all of it and gives the seats that are free to those who wait. What happened, in order; the facts know it.
+    /// Drops all orphaned rows and gives free seats to students on waitlists. Returns the events in order, already
+    /// applied to `facts`.
     pub(super) fn sweep(self, facts: &mut Facts) -> Vec<Event> {
         let mut events: Vec<_> = self.waiting.into_values().map(left).collect();
         events.extend(self.enrollments.into_values().map(dropped));

@@ -1,12 +1,12 @@
-//! How rows become records.
+//! Converts rows to records.
 
 use crate::db::{Arg, DbError, Row};
 use crate::registrar::record::{Course, Enrollment, Limits, Student};
 
-/// An enrollment from `id, student_id, course_id, enrolled_at`.
+/// Reads an enrollment from the columns `id, student_id, course_id, enrolled_at`.
 ///
 /// # Errors
-/// When the row holds anything else.
+/// When a column has another type.
 pub fn enrollment(row: &Row<'_>) -> Result<Enrollment, DbError> {
     Ok(Enrollment {
         id: row.int(0)?.into(),
@@ -16,10 +16,10 @@ pub fn enrollment(row: &Row<'_>) -> Result<Enrollment, DbError> {
     })
 }
 
-/// Limits from `capacity, waitlist_capacity, opens_at, closes_at`, from the column `first` on.
+/// Reads limits from the columns `capacity, waitlist_capacity, opens_at, closes_at`, starting at column `first`.
 ///
 /// # Errors
-/// When the row holds anything else.
+/// When a column has another type.
 pub fn limits(row: &Row<'_>, first: usize) -> Result<Limits, DbError> {
     Ok(Limits {
         capacity: row.opt_int(first)?,

@@ -1,46 +1,46 @@
-//! What a batch does to the tables, in a fixed number of steps.
+//! Writes the rows of a batch, in a fixed number of statements.
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::effects::{Changes, Effects, Numbered};
+use super::effects::{Assigned, ColumnChanges, Effects};
 use super::rows::{COURSE, STUDENT, course, sets, student};
 use crate::db::catalog;
 use crate::db::{Arg, DbError, Tx};
-use crate::registrar::facts::ReadOnly;
+use crate::registrar::facts::ReadOnlyColumns;
 use crate::registrar::record::{CourseId, MAX_ID, StudentId};
 
-/// The columns of `students` and `courses` that the tables compute themselves.
-pub(super) async fn read_only(tx: &Tx<'_>) -> Result<ReadOnly, DbError> {
-    Ok(ReadOnly {
-        of_students: catalog::computed_columns(tx, "students").await?,
-        of_courses: catalog::computed_columns(tx, "courses").await?,
+/// The columns of `students` and `courses` that the database computes.
+pub(super) async fn read_only(tx: &Tx<'_>) -> Result<ReadOnlyColumns, DbError> {
+    Ok(ReadOnlyColumns {
+        students: catalog::computed_columns(tx, "students").await?,
+        courses: catalog::computed_columns(tx, "courses").await?,
     })
 }
 
 pub(super) async fn apply_to_tables(
     tx: &Tx<'_>,
     effects: &Effects<'_>,
-    read_only: &ReadOnly,
-) -> Result<Numbered, DbError> {
+    read_only: &ReadOnlyColumns,
+) -> Result<Assigned, DbError> {
     let dropped = effects.dropped();
     tx.execute_many("delete from student_courses where student_id = $1 and id = $2", &dropped).await?;
     tx.execute_many("delete from waitlist where student_id = $1 and course_id = $2", &effects.left()).await?;
     tx.execute_many("delete from course_seats where course_id = $1", &effects.seats_removed()).await?;
-    for (columns, sql) in UPDATES_OF_STUDENTS {
+    for (columns, sql) in UPDATE_STUDENTS {
         tx.execute_many(sql, &changing(columns, &effects.students)).await?;
     }
-    for (columns, sql) in UPDATES_OF_COURSES {
+    for (columns, sql) in UPDATE_COURSES {
         tx.execute_many(sql, &changing(columns, &effects.courses)).await?;
     }
 
     let values = effects.new_students.iter().map(|s| [("name", &s.name), ("email", &s.email)]);
-    let given = insert_numbered(tx, "students", values, &read_only.of_students).await?;
+    let ids = insert_rows(tx, "students", values, &read_only.students).await?;
     let students: HashMap<_, _> =
-        effects.new_students.iter().map(|s| s.id).zip(given.into_iter().map(StudentId)).collect();
+        effects.new_students.iter().map(|s| s.id).zip(ids.into_iter().map(StudentId)).collect();
     let values = effects.new_courses.iter().map(|c| [("name", &c.name), ("level", &c.level)]);
-    let given = insert_numbered(tx, "courses", values, &read_only.of_courses).await?;
+    let ids = insert_rows(tx, "courses", values, &read_only.courses).await?;
     let courses: HashMap<_, _> =
-        effects.new_courses.iter().map(|c| c.id).zip(given.into_iter().map(CourseId)).collect();
+        effects.new_courses.iter().map(|c| c.id).zip(ids.into_iter().map(CourseId)).collect();
 
     tx.execute_many(
         "insert into course_seats (course_id, capacity, waitlist_capacity, opens_at, closes_at) \
@@ -50,61 +50,64 @@ pub(super) async fn apply_to_tables(
     )
     .await?;
 
-    let mut numbered = Numbered { students, courses, ..Numbered::default() };
-    as_the_tables_compute(tx, effects, read_only, &mut numbered).await?;
+    let mut assigned = Assigned { students, courses, ..Assigned::default() };
+    read_computed_columns(tx, effects, read_only, &mut assigned).await?;
 
-    // After the new rows: so none of them gets the id of one that the log will say is gone.
+    // After the inserts, so that no new row gets the id of one that the log is about to record as deleted.
     tx.execute_many("delete from students where id = cast($1 as bigint)", &sets(&effects.deleted_students))
         .await?;
     tx.execute_many("delete from courses where id = cast($1 as bigint)", &sets(&effects.deleted_courses))
         .await?;
 
-    Ok(numbered)
+    Ok(assigned)
 }
 
-/// Reads back rows that were written, where a table computes a column of them.
-async fn as_the_tables_compute(
+/// Reads back the written rows of tables with computed columns.
+async fn read_computed_columns(
     tx: &Tx<'_>,
     effects: &Effects<'_>,
-    read_only: &ReadOnly,
-    numbered: &mut Numbered,
+    read_only: &ReadOnlyColumns,
+    assigned: &mut Assigned,
 ) -> Result<(), DbError> {
-    if !read_only.of_students.is_empty() {
-        let written: Vec<_> = numbered.students.values().chain(effects.students.keys()).copied().collect();
+    if !read_only.students.is_empty() {
+        let written: Vec<_> = assigned.students.values().chain(effects.students.keys()).copied().collect();
         let rows = tx.query_many(STUDENT, &sets(&written), student).await?;
-        numbered.computed_students = rows.into_iter().flatten().map(|row| (row.id, row)).collect();
+        assigned.computed_students = rows.into_iter().flatten().map(|row| (row.id, row)).collect();
     }
-    if !read_only.of_courses.is_empty() {
-        let written: Vec<_> = numbered.courses.values().chain(effects.courses.keys()).copied().collect();
+    if !read_only.courses.is_empty() {
+        let written: Vec<_> = assigned.courses.values().chain(effects.courses.keys()).copied().collect();
         let rows = tx.query_many(COURSE, &sets(&written), course).await?;
-        numbered.computed_courses = rows.into_iter().flatten().map(|row| (row.id, row)).collect();
+        assigned.computed_courses = rows.into_iter().flatten().map(|row| (row.id, row)).collect();
     }
     Ok(())
 }
 
-/// A statement for each set of columns that can change together, so that the others are not written.
-const UPDATES_OF_STUDENTS: [(&[&str], &str); 3] = [
+/// A statement for each set of columns that can change together, so that other columns are not written.
+const UPDATE_STUDENTS: [(&[&str], &str); 3] = [
     (&["name"], "update students set name = $1 where id = cast($2 as bigint)"),
     (&["email"], "update students set email = $1 where id = cast($2 as bigint)"),
     (&["email", "name"], "update students set email = $1, name = $2 where id = cast($3 as bigint)"),
 ];
-const UPDATES_OF_COURSES: [(&[&str], &str); 3] = [
+const UPDATE_COURSES: [(&[&str], &str); 3] = [
     (&["name"], "update courses set name = $1 where id = cast($2 as bigint)"),
     (&["level"], "update courses set level = $1 where id = cast($2 as bigint)"),
     (&["level", "name"], "update courses set level = $1, name = $2 where id = cast($3 as bigint)"),
 ];
 
-/// The new values and the id of each row of which just these columns change.
-fn changing<Id: Copy + Into<i64>>(columns: &[&str], rows: &BTreeMap<Id, Changes<'_>>) -> Vec<Vec<Arg>> {
+/// The new values and the id of each row that changes exactly these columns.
+fn changing<Id: Copy + Into<i64>>(columns: &[&str], rows: &BTreeMap<Id, ColumnChanges<'_>>) -> Vec<Vec<Arg>> {
     let changing = rows.iter().filter(|(_, changes)| changes.keys().copied().eq(columns.iter().copied()));
-    let args = |(id, changes): (&Id, &Changes<'_>)| {
+    let args = |(id, changes): (&Id, &ColumnChanges<'_>)| {
         changes.values().copied().map(Arg::from).chain([(*id).into().into()]).collect()
     };
     changing.map(args).collect()
 }
 
-/// Inserts rows without the columns that the table computes; their ids, above every one that the log has ever named.
-async fn insert_numbered<'a>(
+/// Inserts rows without their computed columns. Returns their ids, which are above every id in the log.
+///
+/// # Errors
+/// [`DbError::Constraint`] when the table assigns an id that has been used before or is out of range.
+async fn insert_rows<'a>(
     tx: &Tx<'_>,
     table: &'static str,
     rows: impl Iterator<Item = [(&'static str, &'a Option<String>); 2]>,
@@ -117,29 +120,29 @@ async fn insert_numbered<'a>(
     let columns: Vec<_> = first.iter().map(|(column, _)| *column).collect();
     let rows: Vec<Vec<Arg>> =
         rows.iter().map(|row| row.iter().map(|(_, value)| (*value).clone().into()).collect()).collect();
-    // An id that is none of ours (another program wrote a row about nobody, and the sweep said so) has no successor.
+    // Ids out of our range (the sweep logs orphaned rows of other programs) have no successor.
     let last_in_log = match table {
         "students" => "select coalesce(max(student_id), 0) from events where student_id <= $1",
         _ => "select coalesce(max(course_id), 0) from events where course_id <= $1",
     };
     let last: i64 = tx.query(last_in_log, &[MAX_ID.into()], |row| row.int(0)).await?.into_iter().sum();
-    let given = tx.insert_numbered(table, &columns, &rows, last).await?;
-    // A sequence that is too far behind to catch up may still give ids that nobody has had.
+    let ids = tx.insert_numbered(table, &columns, &rows, last).await?;
+    // A sequence too far behind to be moved forward may still assign ids that were never used.
     let known = match table {
         "students" => "select student_id from events where student_id = $1 limit 1",
         _ => "select course_id from events where course_id = $1 limit 1",
     };
-    let doubtful: Vec<_> = given.iter().filter(|id| **id <= last).map(|id| vec![(*id).into()]).collect();
-    let known = tx.query_many(known, &doubtful, |row| row.int(0)).await?;
+    let low_ids: Vec<_> = ids.iter().filter(|id| **id <= last).map(|id| vec![(*id).into()]).collect();
+    let known = tx.query_many(known, &low_ids, |row| row.int(0)).await?;
     if let Some(id) = known.into_iter().flatten().next() {
         return Err(DbError::Constraint(format!(
-            "the table {table} gives new rows ids like {id}, which have been used before: its owner has to set its sequence"
+            "the table {table} assigns ids that were used before, like {id}: its owner has to move its sequence forward"
         )));
     }
-    match given.iter().find(|id| !(1..=MAX_ID).contains(*id)) {
-        Some(id) => {
-            Err(DbError::Constraint(format!("the table gives new rows ids like {id}, out of 1 to {MAX_ID}")))
-        }
-        None => Ok(given),
+    match ids.iter().find(|id| !(1..=MAX_ID).contains(*id)) {
+        Some(id) => Err(DbError::Constraint(format!(
+            "the table {table} assigns ids like {id}, which is not from 1 to {MAX_ID}"
+        ))),
+        None => Ok(ids),
     }
 }

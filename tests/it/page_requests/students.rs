@@ -37,7 +37,7 @@ async fn who_enrolls_and_drops_by_forms_is_told_what_came_of_it() {
     let page = school.page(&leads).await.is_page(200);
     assert!(page.contains("Algebra is full: the student waits for a seat."), "{page}");
     assert!(page.contains("waits, place 1"), "{page}");
-    assert!(enroll(&ana, &algebra).await.is_page(409).contains("is enrolled in course"));
+    assert!(enroll(&ana, &algebra).await.is_page(409).contains("has been enrolled in course"));
     let drop = format!("/students/{}/courses/{}/drop", ana.id, algebra.id);
     let leads = school.form(&drop, &[]).await.leads_to();
     assert!(school.page(&leads).await.is_page(200).contains("The seat has gone to somebody who waited"));

@@ -58,15 +58,18 @@ impl Model {
     /// First come, first served.
     fn hold_order(&self, event: &Event) {
         match (event.kind, event.changes.as_slice()) {
-            (EventKind::WaitlistPromoted, [Change::DeleteWaiting(waiting), Change::AddEnrollment(_)]) => {
+            (
+                EventKind::WaitlistPromoted,
+                [Change::DeleteWaitlistEntry(waiting), Change::AddEnrollment(_)],
+            ) => {
                 assert_eq!(
-                    self.facts.waiting_for(waiting.course_id).next(),
+                    self.facts.waitlist_entries_of_course(waiting.course_id).next(),
                     Some(waiting),
                     "the first moves up"
                 );
             }
-            (EventKind::WaitlistJoined, [Change::AddWaiting(waiting)]) => {
-                let last = self.facts.waiting_for(waiting.course_id).last();
+            (EventKind::WaitlistJoined, [Change::AddWaitlistEntry(waiting)]) => {
+                let last = self.facts.waitlist_entries_of_course(waiting.course_id).last();
                 assert!(
                     last.is_none_or(|last| last.joined_seq < waiting.joined_seq),
                     "who joins goes to the end"
@@ -95,7 +98,7 @@ impl Model {
             assert!(!idle || seats.waitlisted == 0, "no seat is idle while somebody waits: {seats:?}");
             let places = seats.waitlist_capacity.max(were.waitlisted);
             assert!(seats.waitlisted <= places, "the waitlist is no longer than it may be: {seats:?}");
-            for waiting in facts.waiting_for(*id) {
+            for waiting in facts.waitlist_entries_of_course(*id) {
                 let pair = (waiting.student_id, *id);
                 assert!(!facts.enrollments.contains_key(&pair), "who has a seat does not wait: {pair:?}");
                 assert!(

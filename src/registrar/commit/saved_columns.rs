@@ -9,26 +9,31 @@ use crate::db::{Arg, DbError, Tx};
 use crate::registrar::record::Enrollment;
 
 /// Stores the further columns of the rows that the batch is about to drop, and deletes what was stored for students and
-/// courses that no longer exist. Returns whether anything may be stored, given whether anything `was` before.
-pub(super) async fn keep(tx: &Tx<'_>, effects: &Effects<'_>, was: bool) -> Result<bool, DbError> {
-    if was {
+/// courses that no longer exist. Returns whether anything may be stored now; `has_saved` is whether
+/// anything was before.
+pub(super) async fn save_dropped(
+    tx: &Tx<'_>,
+    effects: &Effects<'_>,
+    has_saved: bool,
+) -> Result<bool, DbError> {
+    if has_saved {
         let students: Vec<_> = effects.forgotten_students.iter().map(|id| vec![Arg::from(id.0)]).collect();
-        forget(tx, "delete from kept_columns where student_id = $1 returning name", &students).await?;
+        delete_saved(tx, "delete from kept_columns where student_id = $1 returning name", &students).await?;
         let courses: Vec<_> = effects.forgotten_courses.iter().map(|id| vec![Arg::from(id.0)]).collect();
-        forget(tx, "delete from kept_columns where course_id = $1 returning name", &courses).await?;
+        delete_saved(tx, "delete from kept_columns where course_id = $1 returning name", &courses).await?;
     }
     let (students, courses): (HashSet<_>, HashSet<_>) =
         (effects.forgotten_students.iter().collect(), effects.forgotten_courses.iter().collect());
     let stays = |row: &&&Enrollment| !students.contains(&row.student_id) && !courses.contains(&row.course_id);
     let dropped: Vec<_> = effects.dropped.iter().filter(stays).copied().collect();
     if dropped.is_empty() {
-        return Ok(was);
+        return Ok(has_saved);
     }
-    let columns = further(tx).await?;
+    let columns = extra_columns(tx).await?;
     if columns.is_empty() {
-        return Ok(was);
+        return Ok(has_saved);
     }
-    let stored = if was { names_stored(tx, &dropped).await? } else { vec![Vec::new(); dropped.len()] };
+    let stored = if has_saved { stored_names(tx, &dropped).await? } else { vec![Vec::new(); dropped.len()] };
     for column in &columns {
         let mut rows = Vec::with_capacity(dropped.len());
         for (row, stored) in dropped.iter().zip(&stored) {
@@ -63,19 +68,19 @@ async fn replaces_stored(
             return Ok(false);
         }
     }
-    forget(tx, FORGET, &named(row, [column.name.as_str(), initial.as_str()])).await?;
+    delete_saved(tx, DELETE_SAVED, &named(row, [column.name.as_str(), initial.as_str()])).await?;
     Ok(true)
 }
 
 /// Gives the stored values back to new enrollments of the same pairs. A value that the table refuses stays stored for the
 /// next time: the enrollment matters more.
-pub(super) async fn give_back(tx: &Tx<'_>, enrolled: &[Enrollment]) -> Result<(), DbError> {
+pub(super) async fn restore(tx: &Tx<'_>, enrolled: &[Enrollment]) -> Result<(), DbError> {
     let rows: Vec<_> = enrolled.iter().collect();
-    let stored = names_stored(tx, &rows).await?;
+    let stored = stored_names(tx, &rows).await?;
     if stored.iter().all(Vec::is_empty) {
         return Ok(());
     }
-    let columns = further(tx).await?;
+    let columns = extra_columns(tx).await?;
     // Rows with the same columns share their statements.
     let mut groups: BTreeMap<Vec<usize>, Vec<&Enrollment>> = BTreeMap::new();
     for (row, stored) in rows.into_iter().zip(&stored) {
@@ -84,31 +89,31 @@ pub(super) async fn give_back(tx: &Tx<'_>, enrolled: &[Enrollment]) -> Result<()
     }
     for (of_rows, rows) in groups.into_iter().filter(|(of_rows, _)| !of_rows.is_empty()) {
         let of_rows: Vec<_> = of_rows.into_iter().map(|index| &columns[index]).collect();
-        if gives(tx, &of_rows, &rows).await? {
+        if restores(tx, &of_rows, &rows).await? {
             continue;
         }
         // One row that the table refuses must not keep the others from theirs.
         for row in rows {
-            give_back_to(tx, &of_rows, row).await?;
+            restore_to(tx, &of_rows, row).await?;
         }
     }
     Ok(())
 }
 
 /// Gives one row as many of its columns as the table takes. All at once first, since a rule may span several of them.
-async fn give_back_to(tx: &Tx<'_>, columns: &[&Further], row: &Enrollment) -> Result<(), DbError> {
-    if gives(tx, columns, &[row]).await? {
+async fn restore_to(tx: &Tx<'_>, columns: &[&Further], row: &Enrollment) -> Result<(), DbError> {
+    if restores(tx, columns, &[row]).await? {
         return Ok(());
     }
     if columns.len() > 1 {
         for at_fault in columns {
             let others: Vec<_> = columns.iter().filter(|column| *column != at_fault).copied().collect();
-            if gives(tx, &others, &[row]).await? {
+            if restores(tx, &others, &[row]).await? {
                 return refused(tx, at_fault, row).await;
             }
         }
         for column in columns {
-            if !gives(tx, &[column], &[row]).await? {
+            if !restores(tx, &[column], &[row]).await? {
                 refused(tx, column, row).await?;
             }
         }
@@ -128,13 +133,13 @@ async fn refused(tx: &Tx<'_>, column: &Further, row: &Enrollment) -> Result<(), 
         "a column of a dropped enrollment cannot be given back; its value stays in kept_columns"
     );
     let initial = initial(&column.name);
-    forget(tx, FORGET, &named(row, [initial.as_str()])).await?;
+    delete_saved(tx, DELETE_SAVED, &named(row, [initial.as_str()])).await?;
     tx.execute_many(&insert_value(column), &[vec![initial.as_str().into(), row.id.0.into()]]).await
 }
 
 /// Gives these columns of these rows back in one statement a row and deletes what is stored of them. Returns whether the
 /// table took them; if not, nothing is changed.
-async fn gives(tx: &Tx<'_>, columns: &[&Further], rows: &[&Enrollment]) -> Result<bool, DbError> {
+async fn restores(tx: &Tx<'_>, columns: &[&Further], rows: &[&Enrollment]) -> Result<bool, DbError> {
     let set = |(index, column): (usize, &&Further)| {
         let (quoted, given_back, name) = (&column.quoted, &column.given_back, index + 3);
         format!(
@@ -148,34 +153,34 @@ async fn gives(tx: &Tx<'_>, columns: &[&Further], rows: &[&Enrollment]) -> Resul
     let names: Vec<Arg> = columns.iter().map(|column| column.name.as_str().into()).collect();
     let args: Vec<_> =
         rows.iter().map(|row| [pair(row), names.clone(), vec![row.id.0.into()]].concat()).collect();
-    if !takes(tx, &sql, &args).await? {
+    if !try_write(tx, &sql, &args).await? {
         return Ok(false);
     }
     let initials: Vec<_> = columns.iter().map(|column| initial(&column.name)).collect();
     let names =
         || columns.iter().map(|column| column.name.as_str()).chain(initials.iter().map(String::as_str));
     let given: Vec<_> = rows.iter().flat_map(|row| named(row, names())).collect();
-    forget(tx, FORGET, &given).await?;
+    delete_saved(tx, DELETE_SAVED, &given).await?;
     Ok(true)
 }
 
 /// Whether the table takes this; what it refuses is not written.
-async fn takes(tx: &Tx<'_>, sql: &str, sets: &[Vec<Arg>]) -> Result<bool, DbError> {
-    tx.execute_batch("savepoint give_back").await?;
-    let judged = match tx.execute_many(sql, sets).await {
+async fn try_write(tx: &Tx<'_>, sql: &str, sets: &[Vec<Arg>]) -> Result<bool, DbError> {
+    tx.execute_batch("savepoint restore_columns").await?;
+    let result = match tx.execute_many(sql, sets).await {
         // Also by what would otherwise be looked at when the batch is committed, which would then fail.
         Ok(()) => tx.execute_batch(catalog::check_now(tx)).await,
         refused => refused,
     };
-    let (end, is_taken) = match judged {
-        Ok(()) => ("release savepoint give_back", true),
+    let (end, is_written) = match result {
+        Ok(()) => ("release savepoint restore_columns", true),
         Err(DbError::Constraint(_)) => {
-            ("rollback to savepoint give_back; release savepoint give_back", false)
+            ("rollback to savepoint restore_columns; release savepoint restore_columns", false)
         }
         Err(error) => return Err(error),
     };
     tx.execute_batch(end).await?;
-    Ok(is_taken)
+    Ok(is_written)
 }
 
 /// A statement that stores the column's value in the row `$2` under the name `$1`.
@@ -193,20 +198,20 @@ fn initial(column: &str) -> String {
 }
 
 /// The names under which something is stored for each row's pair.
-async fn names_stored(tx: &Tx<'_>, rows: &[&Enrollment]) -> Result<Vec<Vec<String>>, DbError> {
+async fn stored_names(tx: &Tx<'_>, rows: &[&Enrollment]) -> Result<Vec<Vec<String>>, DbError> {
     let pairs: Vec<_> = rows.iter().map(|row| pair(row)).collect();
     let sql = "select name from kept_columns where student_id = $1 and course_id = $2";
     tx.query_many(sql, &pairs, |row| row.text(0)).await
 }
 
-const FORGET: &str =
+const DELETE_SAVED: &str =
     "delete from kept_columns where student_id = $1 and course_id = $2 and name = $3 returning name";
 
-async fn forget(tx: &Tx<'_>, sql: &str, sets: &[Vec<Arg>]) -> Result<(), DbError> {
+async fn delete_saved(tx: &Tx<'_>, sql: &str, sets: &[Vec<Arg>]) -> Result<(), DbError> {
     tx.query_many(sql, sets, |row| row.text(0)).await.map(drop)
 }
 
-async fn further(tx: &Tx<'_>) -> Result<Vec<Further>, DbError> {
+async fn extra_columns(tx: &Tx<'_>) -> Result<Vec<Further>, DbError> {
     catalog::further_columns(tx, "student_courses", &["id", "student_id", "course_id", "enrolled_at"]).await
 }
 
@@ -214,7 +219,7 @@ fn pair(row: &Enrollment) -> Vec<Arg> {
     vec![row.student_id.0.into(), row.course_id.0.into()]
 }
 
-/// The arguments of [`FORGET`] for these names.
+/// The arguments of [`DELETE_SAVED`] for these names.
 fn named<'n>(row: &Enrollment, names: impl IntoIterator<Item = &'n str>) -> Vec<Vec<Arg>> {
     names.into_iter().map(|name| [pair(row), vec![name.into()]].concat()).collect()
 }

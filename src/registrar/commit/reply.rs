@@ -1,4 +1,4 @@
-//! What a batch is asked, and what it answers.
+//! The commands of a batch and their replies.
 
 use crate::registrar::answer::Answer;
 use crate::registrar::caller::{Caller, Outcome};
@@ -6,10 +6,10 @@ use crate::registrar::command::AnyCommand;
 use crate::registrar::refusal::Refusal;
 
 /// A command and its caller.
-pub(in crate::registrar) type Asked<'a> = (&'a dyn AnyCommand, &'a Caller);
+pub(in crate::registrar) type BatchItem<'a> = (&'a dyn AnyCommand, &'a Caller);
 
-/// What a command came to.
+/// The reply to one command.
 pub(in crate::registrar) type Reply = Outcome<Result<Answer, Refusal>>;
 
-/// What each command of a batch came to, in order.
-pub(in crate::registrar) type Answers = Vec<Reply>;
+/// The replies to the commands of a batch, in order.
+pub(in crate::registrar) type Replies = Vec<Reply>;

@@ -13,7 +13,7 @@ use crate::state::App;
 /// The form for the seats of a course.
 #[derive(Debug)]
 pub(super) struct SeatsForm {
-    /// The values in the fields, and what is wrong with them.
+    /// The values in the fields, and their errors.
     pub values: FormValues,
     /// The version of the limits that the form changes: the one that was shown. After a conflict, the current one.
     pub version: Option<String>,

@@ -225,7 +225,7 @@ const SUBJECTS: [&str; 30] = [
     "World Literature",
 ];
 /// Levels, each with the first digit of its course numbers.
-const LEVELS: [(char, &str); 3] = [('1', "introductory"), ('3', "undergraduate"), ('5', "graduate")];
+const LEVELS: [(char, &str); 3] = [('3', "undergraduate"), ('1', "introductory"), ('5', "graduate")];
 
 #[cfg(test)]
 mod tests {

@@ -49,7 +49,7 @@ pub struct EditPage {
     pub back: String,
     /// The fields of the form.
     pub fields: &'static [Field],
-    /// The values in the fields, and what is wrong with them.
+    /// The values in the fields, and their errors.
     pub values: FormValues,
     /// The record as it is now; `None` for a new one.
     pub current: Option<FormValues>,

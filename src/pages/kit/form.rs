@@ -62,7 +62,7 @@ impl FormDraft for Deletion {}
 pub struct Form<T> {
     /// The draft; `None` if a field is not valid.
     pub draft: Option<T>,
-    /// The typed values, and what is wrong with them.
+    /// The typed values, and their errors.
     pub values: FormValues,
     /// The version of the record that was shown, as the form sent it; `None` if it sent none.
     pub shown_version: Option<String>,
@@ -91,7 +91,7 @@ impl<T: FormDraft> Form<T> {
     }
 }
 
-/// The values in the fields of a form, and what is wrong with them.
+/// The values in the fields of a form, and their errors.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FormValues {
     values: Vec<(String, String)>,

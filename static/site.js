@@ -1,49 +1,52 @@
-// Times in the zone of whoever looks. The server writes UTC, which is what stays without scripts.
+// Shows times in the viewer's time zone. The server writes UTC, which people without scripts see.
 (() => {
   const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  // A date has no time zone; `Date` reads it as UTC.
+  const dateFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" });
 
-  // What is read. A title marks what is done already, and keeps what the server wrote.
+  // Times to read. The title keeps the text of the server and marks elements that are converted already.
   const showTimes = (root) => {
     for (const time of root.querySelectorAll("time[datetime]:not([title])")) {
       time.title = time.textContent;
-      time.textContent = format.format(new Date(time.dateTime));
+      const isDate = time.dateTime.length === "2026-09-01".length;
+      time.textContent = (isDate ? dateFormat : format).format(new Date(time.dateTime));
     }
   };
 
-  // What is typed: a field of this zone in the place of the one that takes RFC 3339, which is sent.
-  const localTime = (instant) => {
+  // Times to enter: a picker in the viewer's time zone fills the hidden RFC 3339 field.
+  const toLocal = (instant) => {
     const local = new Date(instant.getTime() - instant.getTimezoneOffset() * 60_000);
     return local.toISOString().slice(0, 16);
   };
-  const askTimes = () => {
-    for (const sent of document.querySelectorAll("input[data-time]")) {
-      const instant = new Date(sent.value);
-      // What is no time stays as it was typed, beside what is said about it.
-      if (sent.value && Number.isNaN(instant.getTime())) continue;
-      const typed = document.createElement("input");
-      typed.type = "datetime-local";
-      typed.value = sent.value ? localTime(instant) : "";
+  const addTimePickers = () => {
+    for (const field of document.querySelectorAll("input[data-time]")) {
+      const instant = new Date(field.value);
+      // Keep what is not a time as it was typed, next to its error.
+      if (field.value && Number.isNaN(instant.getTime())) continue;
+      const picker = document.createElement("input");
+      picker.type = "datetime-local";
+      picker.value = field.value ? toLocal(instant) : "";
       for (const name of ["id", "aria-describedby", "aria-invalid", "autofocus"]) {
-        if (sent.hasAttribute(name)) typed.setAttribute(name, sent.getAttribute(name));
-        sent.removeAttribute(name);
+        if (field.hasAttribute(name)) picker.setAttribute(name, field.getAttribute(name));
+        field.removeAttribute(name);
       }
-      typed.max = "9999-12-31T23:59";
-      typed.addEventListener("input", () => {
-        if (typed.validity.valid) sent.value = typed.value ? new Date(typed.value).toISOString() : "";
+      picker.max = "9999-12-31T23:59";
+      picker.addEventListener("input", () => {
+        if (picker.validity.valid) field.value = picker.value ? new Date(picker.value).toISOString() : "";
       });
-      // Half a time is none; sent, it would read as one that was taken away.
-      sent.form.addEventListener("submit", (event) => {
-        if (typed.validity.valid) return;
+      // A half-typed time has no value; sent like that, it would remove the time.
+      field.form.addEventListener("submit", (event) => {
+        if (picker.validity.valid) return;
         event.preventDefault();
-        typed.reportValidity();
+        picker.reportValidity();
       });
-      sent.type = "hidden";
-      sent.before(typed);
+      field.type = "hidden";
+      field.before(picker);
     }
   };
 
-  // A day ends where it is looked at: beside the day that is asked for its last moment is sent.
-  const askDays = () => {
+  // A day ends at midnight in the viewer's time zone: send the last moment of the day with it.
+  const sendEndsOfDays = () => {
     for (const day of document.querySelectorAll("input[data-end]")) {
       const end = document.createElement("input");
       end.type = "hidden";
@@ -58,7 +61,7 @@
   };
 
   showTimes(document);
-  askDays();
-  askTimes();
+  sendEndsOfDays();
+  addTimePickers();
   document.addEventListener("htmx:after:swap", () => showTimes(document));
 })();

@@ -1,4 +1,4 @@
-//! Courses in a browser.
+//! The pages of courses.
 
 use askama::Template;
 use axum::Router;
@@ -8,10 +8,11 @@ use serde::Deserialize;
 
 use super::history::History;
 use super::kit::edit::version_field;
-use super::kit::filters::name_of;
+use super::kit::filters::display_name;
 use super::kit::form::{Deletion, new_key};
 use super::kit::{
-    DeletePage, EditPage, Field, Filled, Form, ListQuery, Part, Shown, Typed, filters, searched, submit,
+    DeletePage, EditPage, Field, Form, FormDraft, FormValues, ListQuery, PartialRequest, Rendered, filters,
+    parse_search, submit,
 };
 use super::seats_form::SeatsForm;
 use super::{day::Day, plot::Plot};
@@ -35,24 +36,25 @@ use crate::state::App;
 pub(super) fn routes() -> Router<App> {
     Router::new()
         .route("/courses", get(list))
-        .route("/courses/new", get(blank).post(create))
+        .route("/courses/new", get(new).post(create))
         .route("/courses/{course_id}", get(show))
-        .route("/courses/{course_id}/roster", get(whole_roster))
-        .route("/courses/{course_id}/edit", get(edit).post(change))
-        .route("/courses/{course_id}/delete", get(confirm).post(delete))
+        .route("/courses/{course_id}/roster", get(full_roster))
+        .route("/courses/{course_id}/edit", get(edit).post(update))
+        .route("/courses/{course_id}/delete", get(confirm_delete).post(delete))
 }
 
 #[derive(Template)]
 #[template(path = "courses.html", blocks = ["rows"])]
 struct CoursesPage {
-    here: &'static str,
+    section: &'static str,
     list: ListPart<Course>,
     query: ListQuery<Sort>,
-    /// Whether there is nothing at all yet.
-    is_blank: bool,
+    /// Whether the school has no courses at all.
+    is_empty: bool,
     next: Option<String>,
-    is_past: bool,
-    part: bool,
+    /// Whether this is not the first page.
+    has_previous: bool,
+    is_partial: bool,
 }
 
 impl CoursesPage {
@@ -76,86 +78,91 @@ impl CoursesPage {
 async fn list(
     app: App,
     Query(mut query): Query<ListQuery<Sort>>,
-    Part(part): Part,
+    PartialRequest(is_partial): PartialRequest,
     here: Here,
 ) -> Result<Response, Problem> {
-    let listing = store::list(searched(&query.q)?.as_ref(), query.sort, query.order);
+    let listing = store::list(parse_search(&query.q)?.as_ref(), query.sort, query.order);
     let page = Page::of(Some(Limit::TO_READ), query.after.take(), &listing.order)?;
-    let (is_past, list) = (page.after.is_some(), listing.read(&app.db, &page).await?);
+    let (has_previous, list) = (page.after.is_some(), listing.read(&app.db, &page).await?);
     let page = CoursesPage {
-        here: "courses",
-        is_blank: list.total == 0 && query.q.trim().is_empty(),
+        section: "courses",
+        is_empty: list.total == 0 && query.q.trim().is_empty(),
         next: list.next.as_ref().map(|next| here.after(next)),
         list,
         query,
-        is_past,
-        part,
+        has_previous,
+        is_partial,
     };
-    Ok(if part { Shown(page.as_rows()).into_response() } else { Shown(page).into_response() })
+    Ok(if is_partial { Rendered(page.as_rows()).into_response() } else { Rendered(page).into_response() })
 }
 
 const FIELDS: &[Field] = &[
     Field { name: "name", label: "Name", kind: "text", hint: "" },
-    Field { name: "level", label: "Level", kind: "text", hint: "In your own words, like undergraduate." },
+    Field {
+        name: "level",
+        label: "Level",
+        kind: "text",
+        hint: "In your own words, for example undergraduate.",
+    },
 ];
 
 fn new_page() -> EditPage {
     EditPage::new("Add a course", "/courses/new", "courses", FIELDS)
 }
 
-async fn blank(_: NoQuery) -> EditPage {
+async fn new(_: NoQuery) -> EditPage {
     new_page()
 }
 
 async fn create(app: App, _: NoQuery, form: Form<NewCourse>) -> Response {
-    let page = new_page().with(&form);
-    let Some(draft) = form.draft else { return page.unreadable() };
+    let page = new_page().with_form(&form);
+    let Some(draft) = form.draft else { return page.invalid() };
     let command = CreateCourse { name: draft.name, level: draft.level };
     match submit(&app.registrar, command, &form.caller).await {
-        Ok(course) => Redirect::to(&path(course.id)).into_response(),
+        Ok(course) => Redirect::to(&format!("{}?saved=course", path(course.id))).into_response(),
         Err(refusal) => page.refused(refusal, &form.caller, None),
     }
 }
 
-fn change_page(course: &Course) -> EditPage {
+fn edit_page(course: &Course) -> EditPage {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let typed = Typed::with([("name", text(&course.name)), ("level", text(&course.level))]);
+    let values = FormValues::new([("name", text(&course.name)), ("level", text(&course.level))]);
     let path = path(course.id);
     EditPage {
         heading: "Change",
-        name: Some(name_of(&course.name)),
+        name: Some(display_name(&course.name)),
         action: format!("{path}/edit"),
         back: path,
-        typed: typed.clone(),
-        present: Some(typed),
+        values: values.clone(),
+        current: Some(values),
         version: Some(version_field(Version::from_record(course))),
         ..new_page()
     }
 }
 
 async fn edit(app: App, id: Named<CourseId>, _: NoQuery) -> Result<EditPage, Problem> {
-    Ok(change_page(&find(&app, id.found()?).await?))
+    Ok(edit_page(&find(&app, id.found()?).await?))
 }
 
-async fn change(
+async fn update(
     app: App,
     id: Named<CourseId>,
     _: NoQuery,
     form: Form<CourseChange>,
 ) -> Result<Response, Problem> {
     let id = id.found()?;
-    let page = change_page(&find(&app, id).await?);
+    let page = edit_page(&find(&app, id).await?);
     let form = page.changes(form);
-    let Some(draft) = &form.draft else { return Ok(page.with(&form).unreadable()) };
+    let Some(draft) = &form.draft else { return Ok(page.with_form(&form).invalid()) };
     let (name, level) = (draft.name.clone(), draft.level.clone());
     let command = UpdateCourse { id, name, level, expected: form.expected() };
     Ok(match submit(&app.registrar, command, &form.caller).await {
-        Ok(course) => Redirect::to(&path(course.id)).into_response(),
-        // As it is now, not as it was when the form came.
+        Ok(course) => Redirect::to(&format!("{}?saved=course", path(course.id))).into_response(),
+        // Read again: it may have changed since the form was received.
         Err(refusal) => {
-            let present = find(&app, id).await?;
-            let shown = change_page(&present).with(&form);
-            shown.refused(refusal, &form.caller, Some(Version::from_record(&present)))
+            let current = find(&app, id).await?;
+            let page = edit_page(&current).with_form(&form);
+            page.refused(refusal, &form.caller, Some(Version::from_record(&current)))
         }
     })
 }
@@ -164,8 +171,8 @@ async fn delete_page(app: &App, id: CourseId) -> Result<DeletePage, Problem> {
     let course = find(app, id).await?;
     let seats = seats::find(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?;
     Ok(DeletePage {
-        here: "courses",
-        name: name_of(&course.name),
+        section: "courses",
+        name: display_name(&course.name),
         back: path(id),
         enrolled: seats.enrolled,
         waitlisted: seats.waitlisted,
@@ -175,7 +182,7 @@ async fn delete_page(app: &App, id: CourseId) -> Result<DeletePage, Problem> {
     })
 }
 
-async fn confirm(app: App, id: Named<CourseId>, _: NoQuery) -> Result<DeletePage, Problem> {
+async fn confirm_delete(app: App, id: Named<CourseId>, _: NoQuery) -> Result<DeletePage, Problem> {
     delete_page(&app, id.found()?).await
 }
 
@@ -186,11 +193,11 @@ async fn delete(
     form: Form<Deletion>,
 ) -> Result<Response, Problem> {
     let (id, expected) = (id.found()?, form.expected());
-    let seen = |version| SeenCourse { version, seats: None };
-    let expected = expected.map(|versions| versions.into_iter().map(seen).collect());
+    let seen_course = |version| SeenCourse { version, seats: None };
+    let expected = expected.map(|versions| versions.into_iter().map(seen_course).collect());
     let drop = form.draft.is_some_and(|deletion| deletion.drop);
     Ok(match submit(&app.registrar, DeleteCourse { id, drop, expected }, &form.caller).await {
-        Ok(()) => Redirect::to("/courses").into_response(),
+        Ok(()) => Redirect::to("/courses?deleted=true").into_response(),
         Err(refusal) => delete_page(&app, id).await?.refused(refusal, &form.caller),
     })
 }
@@ -198,10 +205,11 @@ async fn delete(
 #[derive(Template)]
 #[template(path = "course.html")]
 struct CoursePage {
-    here: &'static str,
+    section: &'static str,
     course: Course,
     path: String,
-    saved: bool,
+    /// The message about what was saved just now.
+    saved: Option<&'static str>,
     count: Option<SeatCount>,
     day: Option<Day>,
     roster: ListPart<RosterEntry>,
@@ -212,61 +220,61 @@ struct CoursePage {
 }
 
 impl CoursePage {
-    /// The part of an address that asks for the day that is shown.
-    fn asked_day(&self) -> String {
-        let asked = |day: &Day| format!("as_of={}&until={}", day.chosen, day.end.0);
-        self.day.as_ref().map(asked).unwrap_or_default()
+    /// The query for the day that is shown; empty for the current roster.
+    fn day_query(&self) -> String {
+        let query = |day: &Day| format!("as_of={}&until={}", day.date, day.end.0);
+        self.day.as_ref().map(query).unwrap_or_default()
     }
 }
 
-/// What is looked at of a course.
+/// The query parameters of a course's page.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct CourseView {
-    /// The roster as it was at the end of this day; left empty it is the present one.
+pub(crate) struct CourseQuery {
+    /// Show the roster as it was at the end of this day; empty for the current roster.
     as_of: String,
-    /// The last moment of that day where whoever looks is: scripts know it.
+    /// The last moment of that day in the viewer's time zone, set by a script.
     #[serde(deserialize_with = "from_text")]
     until: Option<Time>,
-    /// What happened before this `seq`.
+    /// Show the history before this `seq`.
     #[serde(deserialize_with = "from_text")]
     before: Option<i64>,
-    /// What was saved just now.
+    /// What was saved just now: `course` or `seats`.
     saved: Option<String>,
 }
 
-impl Parameters for CourseView {
+impl Parameters for CourseQuery {
     const KNOWN: &'static [&'static str] = &["as_of", "until", "before", "saved"];
 }
 
 async fn show(
     app: App,
     id: Named<CourseId>,
-    Query(view): Query<CourseView>,
+    Query(query): Query<CourseQuery>,
 ) -> Result<impl IntoResponse, Problem> {
-    Ok(Shown(course_page(&app, id.found()?, &view, None).await?))
+    Ok(Rendered(course_page(&app, id.found()?, &query, None).await?))
 }
 
-/// The page of a course; `limits` is its form for seats where it was filled in.
+/// The page of a course; `limits` is the form for its seats if one was sent and refused.
 pub(crate) async fn course_page(
     app: &App,
     id: CourseId,
-    view: &CourseView,
+    query: &CourseQuery,
     limits: Option<SeatsForm>,
 ) -> Result<impl Template + use<>, Problem> {
     let seats = seats::find(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?;
-    let day = Day::chosen(&view.as_of, view.until.as_ref())?;
+    let day = Day::parse(&query.as_of, query.until.as_ref())?;
     Ok(CoursePage {
-        here: "courses",
+        section: "courses",
         course: find(app, id).await?,
         path: path(id),
-        saved: view.saved.is_some(),
+        saved: query.saved.as_deref().and_then(saved_text),
         count: Some(seats.count()),
         roster: roster(app, id, day.as_ref()).await?.read(&app.db, &Page::first(Limit::TO_READ)).await?,
         waitlist: seats::waitlist_of(id).read(&app.db, &Page::first(Limit::TO_READ)).await?,
-        limits: limits.unwrap_or_else(|| SeatsForm::of(&seats)),
-        plot: Plot::of(&app.db, id).await?,
-        history: History::of(&app.db, About::Course(id), view.before).await?,
+        limits: limits.unwrap_or_else(|| SeatsForm::new(&seats)),
+        plot: Plot::load(&app.db, id).await?,
+        history: History::load(&app.db, About::Course(id), query.before).await?,
         day,
     })
 }
@@ -274,22 +282,22 @@ pub(crate) async fn course_page(
 #[derive(Template)]
 #[template(path = "roster.html")]
 struct RosterPage {
-    here: &'static str,
+    section: &'static str,
     course: Course,
     day: Option<Day>,
     roster: ListPart<RosterEntry>,
 }
 
-/// The whole roster, to print.
-async fn whole_roster(
+/// The whole roster, for printing.
+async fn full_roster(
     app: App,
     id: Named<CourseId>,
-    Query(view): Query<CourseView>,
+    Query(query): Query<CourseQuery>,
 ) -> Result<impl IntoResponse, Problem> {
     let id = id.found()?;
-    let day = Day::chosen(&view.as_of, view.until.as_ref())?;
+    let day = Day::parse(&query.as_of, query.until.as_ref())?;
     let roster = roster(&app, id, day.as_ref()).await?.read(&app.db, &Page::first(Limit::MOST)).await?;
-    Ok(Shown(RosterPage { here: "courses", course: find(&app, id).await?, day, roster }))
+    Ok(Rendered(RosterPage { section: "courses", course: find(&app, id).await?, day, roster }))
 }
 
 async fn roster(app: &App, id: CourseId, day: Option<&Day>) -> Result<Listing<RosterEntry>, Problem> {
@@ -302,6 +310,15 @@ async fn roster(app: &App, id: CourseId, day: Option<&Day>) -> Result<Listing<Ro
     })
 }
 
+/// The message for a value of `saved`.
+fn saved_text(saved: &str) -> Option<&'static str> {
+    match saved {
+        "course" => Some("The course is saved."),
+        "seats" => Some("The seats are saved."),
+        _ => None,
+    }
+}
+
 async fn find(app: &App, id: CourseId) -> Result<Course, Problem> {
     Ok(store::find(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?)
 }
@@ -310,6 +327,6 @@ fn path(id: CourseId) -> String {
     format!("/courses/{id}")
 }
 
-impl Filled for NewCourse {}
+impl FormDraft for NewCourse {}
 
-impl Filled for CourseChange {}
+impl FormDraft for CourseChange {}

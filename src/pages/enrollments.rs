@@ -1,21 +1,24 @@
-//! Enrolling and dropping on the page of a student.
+//! The forms on a student's page that enroll and drop.
 
 use axum::Router;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
 use serde_json::json;
 
-use super::kit::form::Nothing;
-use super::kit::{Filled, Form, Refused, submit};
-use super::students::{StudentView, student_page};
+use super::kit::filters::{display_name, isolate_name};
+use super::kit::form::EmptyForm;
+use super::kit::{Form, FormDraft, RefusedPage, submit};
+use super::students::{StudentQuery, student_page};
+use crate::courses::store as courses;
 use crate::enrollments::api::NewEnrollment;
 use crate::http::extract::{Named, NoQuery, Query};
 use crate::http::invalid::invalid;
 use crate::http::problem::Problem;
 use crate::registrar::{Admission, Caller, CourseId, DropCourse, Enroll, Refusal, StudentId};
 use crate::state::App;
+use crate::students::store as students;
 
-/// The routes of these pages.
+/// The routes of these forms.
 pub(super) fn routes() -> Router<App> {
     Router::new()
         .route("/students/{student_id}/courses", post(enroll))
@@ -23,25 +26,25 @@ pub(super) fn routes() -> Router<App> {
         .route("/students/{student_id}/courses/{course_id}/leave", post(leave_waitlist))
 }
 
-impl Filled for NewEnrollment {
+impl FormDraft for NewEnrollment {
     const NUMBERS: &[&str] = &["course_id"];
 }
 
 async fn enroll(
     app: App,
     student: Named<StudentId>,
-    Query(view): Query<StudentView>,
+    Query(query): Query<StudentQuery>,
     form: Form<NewEnrollment>,
 ) -> Result<Response, Problem> {
     let student_id = student.found()?;
     let Some(NewEnrollment { course_id }) = form.draft else {
-        let detail = form.typed.error("course_id").unwrap_or("is required");
+        let detail = form.values.error("course_id").unwrap_or("is required");
         return Err(invalid(vec![json!({"pointer": "/course_id", "detail": detail})]));
     };
     match submit(&app.registrar, Enroll { student_id, course_id }, &form.caller).await {
-        Ok(Admission::Enrolled(_)) => Ok(told(student_id, "enrolled", course_id)),
-        Ok(Admission::Waitlisted(_)) => Ok(told(student_id, "waits", course_id)),
-        Err(refusal) => refused(&app, student_id, &view, refusal).await,
+        Ok(Admission::Enrolled(_)) => Ok(redirect_to_student(student_id, "enrolled", course_id)),
+        Ok(Admission::Waitlisted(_)) => Ok(redirect_to_student(student_id, "waits", course_id)),
+        Err(refusal) => refused(&app, (student_id, course_id), &query, refusal).await,
     }
 }
 
@@ -49,45 +52,74 @@ async fn drop_course(
     app: App,
     pair: Named<(StudentId, CourseId)>,
     _: NoQuery,
-    form: Form<Nothing>,
+    form: Form<EmptyForm>,
 ) -> Result<Response, Problem> {
-    end(&app, pair.found()?, "dropped", &form.caller).await
+    drop_or_leave(&app, pair.found()?, "dropped", &form.caller).await
 }
 
 async fn leave_waitlist(
     app: App,
     pair: Named<(StudentId, CourseId)>,
     _: NoQuery,
-    form: Form<Nothing>,
+    form: Form<EmptyForm>,
 ) -> Result<Response, Problem> {
-    end(&app, pair.found()?, "left", &form.caller).await
+    drop_or_leave(&app, pair.found()?, "left", &form.caller).await
 }
 
-async fn end(
+async fn drop_or_leave(
     app: &App,
     (student_id, course_id): (StudentId, CourseId),
-    done: &str,
+    action: &str,
     caller: &Caller,
 ) -> Result<Response, Problem> {
     let command = DropCourse { student_id, course_id };
     match submit(&app.registrar, command, caller).await {
-        Ok(()) => Ok(told(student_id, done, course_id)),
-        Err(refusal) => refused(app, student_id, &StudentView::default(), refusal).await,
+        Ok(()) => Ok(redirect_to_student(student_id, action, course_id)),
+        Err(refusal) => refused(app, (student_id, course_id), &StudentQuery::default(), refusal).await,
     }
 }
 
-/// Back to the student, whose page says what was done.
-fn told(student_id: StudentId, done: &str, course_id: CourseId) -> Response {
-    Redirect::to(&format!("/students/{student_id}?{done}={course_id}")).into_response()
+/// Redirects to the student's page, which reports the action.
+fn redirect_to_student(student_id: StudentId, action: &str, course_id: CourseId) -> Response {
+    Redirect::to(&format!("/students/{student_id}?{action}={course_id}")).into_response()
 }
 
 async fn refused(
     app: &App,
-    student_id: StudentId,
-    view: &StudentView,
+    (student_id, course_id): (StudentId, CourseId),
+    query: &StudentQuery,
     refusal: Refusal,
 ) -> Result<Response, Problem> {
+    let student = students::find(&app.db, student_id).await?.map(|student| display_name(&student.name));
+    let course = courses::find(&app.db, course_id).await?.map(|course| display_name(&course.name));
+    let text = student.zip(course).and_then(|(student, course)| {
+        refusal_with_names(&refusal, &isolate_name(&student), &isolate_name(&course))
+    });
     let problem = Problem::from(refusal);
-    let page = student_page(app, student_id, view, Some(problem.detail().to_owned())).await?;
-    Ok(Refused(problem.status(), page).into_response())
+    let text = text.unwrap_or_else(|| problem.detail().to_owned());
+    let page = student_page(app, student_id, query, Some(text)).await?;
+    Ok(RefusedPage(problem.status(), page).into_response())
+}
+
+/// A refusal with names instead of ids; `None` if it is about neither the student nor the course.
+fn refusal_with_names(refusal: &Refusal, student: &str, course: &str) -> Option<String> {
+    let time = |time: &Option<String>| time.clone().unwrap_or_default();
+    Some(match refusal {
+        Refusal::EnrollmentNotFound { .. } => format!("{student} is not enrolled in {course}."),
+        Refusal::AlreadyEnrolled(enrollment) => {
+            format!("{student} has been enrolled in {course} since {}.", enrollment.enrolled_at)
+        }
+        Refusal::AlreadyWaitlisted(place) => {
+            format!("{student} is already on the waitlist of {course}, at place {}.", place.position)
+        }
+        Refusal::CourseFull { .. } => format!("{course} is full and has no waitlist."),
+        Refusal::WaitlistFull { .. } => format!("{course} is full, and so is its waitlist."),
+        Refusal::RegistrationNotOpen { limits, .. } => {
+            format!("Registration for {course} opens at {}.", time(&limits.opens_at))
+        }
+        Refusal::RegistrationClosed { limits, .. } => {
+            format!("Registration for {course} closed at {}.", time(&limits.closes_at))
+        }
+        _ => return None,
+    })
 }

@@ -1,52 +1,52 @@
-//! The log in a browser: the history of a student or a course, in words.
+//! The history of a student or a course in words, from the event log.
 
 use serde_json::Value;
 
-use super::seats_form::told;
+use super::seats_form::limits_text;
 use crate::count::to_i64;
 use crate::db::{Db, DbError};
 use crate::events::{About, Happening, store};
 use crate::registrar::{EventKind, MAX_ID};
 
-/// Entries that are shown at a time.
-const SHOWN: usize = 20;
+/// Entries on one page.
+const PAGE_SIZE: usize = 20;
 
-/// What happened to a student or a course, the last first.
+/// What happened to a student or a course, newest first.
 #[derive(Debug)]
 pub(super) struct History {
-    /// The entries that are shown.
+    /// The entries of this page.
     pub entries: Vec<Happening>,
-    /// Before which `seq` there is more.
+    /// The `seq` before which older entries follow; `None` if there are none.
     pub earlier: Option<i64>,
-    /// Whether these are not the latest.
-    pub is_past: bool,
+    /// Whether there are newer entries.
+    pub has_newer: bool,
 }
 
 impl History {
-    /// The latest entries before the `seq` `before`, or of all.
+    /// Loads the newest entries, or the newest before the `seq` `before`.
     ///
     /// # Errors
-    /// What the engine said.
-    pub(super) async fn of(db: &Db, about: About, before: Option<i64>) -> Result<Self, DbError> {
-        let mut entries = store::latest(db, about, before.unwrap_or(MAX_ID), to_i64(SHOWN + 1)).await?;
-        let has_more = entries.len() > SHOWN;
-        entries.truncate(SHOWN);
+    /// If the database cannot be read.
+    pub(super) async fn load(db: &Db, about: About, before: Option<i64>) -> Result<Self, DbError> {
+        let mut entries = store::latest(db, about, before.unwrap_or(MAX_ID), to_i64(PAGE_SIZE + 1)).await?;
+        let has_more = entries.len() > PAGE_SIZE;
+        entries.truncate(PAGE_SIZE);
         let earlier = entries.last().filter(|_| has_more).map(|last| last.seq);
-        Ok(Self { entries, earlier, is_past: before.is_some() })
+        Ok(Self { entries, earlier, has_newer: before.is_some() })
     }
 }
 
 impl Happening {
-    /// What happened, after the name of the student.
+    /// What happened, as the rest of a sentence that begins with the student's name.
     #[must_use]
-    pub fn of_student(&self) -> String {
+    pub fn student_phrase(&self) -> String {
         let Some(kind) = self.kind else { return self.r#type.clone() };
         match kind {
             EventKind::StudentCreated => "was added".to_owned(),
             EventKind::StudentUpdated => format!("was changed: {}", self.changed()),
             EventKind::StudentDeleted => "was deleted".to_owned(),
             EventKind::EnrollmentCreated => "enrolled in".to_owned(),
-            EventKind::EnrollmentAdopted => "was enrolled already in".to_owned(),
+            EventKind::EnrollmentAdopted => "was already enrolled in".to_owned(),
             EventKind::EnrollmentDropped => "dropped".to_owned(),
             EventKind::WaitlistJoined => "joined the waitlist of".to_owned(),
             EventKind::WaitlistLeft => "left the waitlist of".to_owned(),
@@ -59,9 +59,10 @@ impl Happening {
         }
     }
 
-    /// What happened, after the name of the student or, where it is about none, of the course.
+    /// What happened to the course: the rest of a sentence that begins with the student's name or, if the entry is about no
+    /// student, a whole sentence.
     #[must_use]
-    pub fn of_course(&self) -> String {
+    pub fn course_phrase(&self) -> String {
         let Some(kind) = self.kind else { return self.r#type.clone() };
         match kind {
             EventKind::CourseCreated => "The course was added".to_owned(),
@@ -70,7 +71,7 @@ impl Happening {
             EventKind::SeatsSet => format!("Seats were set: {}", self.limits()),
             EventKind::SeatsRemoved => "The seat limit was removed".to_owned(),
             EventKind::EnrollmentCreated => "enrolled".to_owned(),
-            EventKind::EnrollmentAdopted => "was enrolled already".to_owned(),
+            EventKind::EnrollmentAdopted => "was already enrolled".to_owned(),
             EventKind::EnrollmentDropped => "dropped the course".to_owned(),
             EventKind::WaitlistJoined => "joined the waitlist".to_owned(),
             EventKind::WaitlistLeft => "left the waitlist".to_owned(),
@@ -81,31 +82,32 @@ impl Happening {
         }
     }
 
-    /// The name of the student, also of one who is deleted.
+    /// The name of the student, or `student` and the id if the student has been deleted.
     #[must_use]
-    pub fn student_called(&self) -> String {
-        called("student", self.student.map(i64::from), self.student_name.as_deref())
+    pub fn student_label(&self) -> String {
+        label("student", self.student.map(i64::from), self.student_name.as_deref())
     }
 
-    /// The name of the course, also of one that is deleted.
+    /// The name of the course, or `course` and the id if the course has been deleted.
     #[must_use]
-    pub fn course_called(&self) -> String {
-        called("course", self.course.map(i64::from), self.course_name.as_deref())
+    pub fn course_label(&self) -> String {
+        label("course", self.course.map(i64::from), self.course_name.as_deref())
     }
 
     fn limits(&self) -> String {
-        // Another version may have written more of it.
+        // Another version of the program may have written data that this one cannot read.
         serde_json::from_value(self.data.clone())
-            .map_or_else(|_| self.data.to_string(), |limits| told(&limits))
+            .map_or_else(|_| self.data.to_string(), |limits| limits_text(&limits))
     }
 
     fn changed(&self) -> String {
         let fields = self.data["changed"].as_array().map_or(&[][..], Vec::as_slice);
-        fields.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+        let names = fields.iter().filter_map(Value::as_str);
+        names.map(|name| if name == "email" { "e-mail" } else { name }).collect::<Vec<_>>().join(", ")
     }
 }
 
-fn called(kind: &str, id: Option<i64>, name: Option<&str>) -> String {
+fn label(kind: &str, id: Option<i64>, name: Option<&str>) -> String {
     match (name, id) {
         (Some(name), _) => name.to_owned(),
         (None, Some(id)) => format!("{kind} {id}"),

@@ -1,4 +1,4 @@
-//! Pages for people, composed of what the rooms know.
+//! HTML pages for people.
 
 mod courses;
 mod day;
@@ -19,7 +19,7 @@ use tower_http::compression::CompressionLayer;
 
 use crate::state::App;
 
-/// The routes of all pages, and of what they load.
+/// The routes of all pages and of the static files that they load.
 pub fn routes() -> Router<App> {
     let pages = students::routes()
         .merge(courses::routes())
@@ -30,5 +30,5 @@ pub fn routes() -> Router<App> {
         .route("/", get(async || Redirect::to("/courses")))
         .route(kit::problems::ROUTE, get(kit::problems::kind));
     let assets = Router::new().route(kit::assets::ROUTE, get(kit::assets::get));
-    kit::around(pages).merge(assets).layer(CompressionLayer::new())
+    kit::with_page_layers(pages).merge(assets).layer(CompressionLayer::new())
 }

@@ -1,4 +1,4 @@
-//! How a course filled, as a curve.
+//! A plot of a course's enrollments over time.
 
 use std::fmt::Write as _;
 
@@ -10,56 +10,56 @@ use crate::events::About;
 use crate::events::store as events;
 use crate::registrar::CourseId;
 
-/// How many students a course had as time went by, as a curve of steps.
+/// How many students a course had over time, as a step curve.
 #[derive(Debug)]
 pub(super) struct Plot {
-    /// The line, as the points of a polyline.
+    /// The curve, as the points of a polyline.
     pub line: String,
-    /// What lies below it, as the points of a polygon.
+    /// The area below the curve, as the points of a polygon.
     pub area: String,
-    /// The highest number.
-    pub most: i64,
-    /// When the curve begins, as stored.
+    /// The maximum number of students.
+    pub max: i64,
+    /// The start of the curve, as a stored time.
     pub begins: String,
-    /// When it ends, as stored.
+    /// The end of the curve, as a stored time.
     pub ends: String,
 }
 
 impl Plot {
-    /// The size of the drawing: its curve lies between these.
+    /// The size of the drawing area in the SVG's units.
     const WIDTH: f64 = 300.0;
     const HEIGHT: f64 = 100.0;
 
-    /// The curve of a course; nothing before anybody has enrolled.
+    /// Loads the curve of a course; `None` if nobody has ever enrolled.
     ///
     /// # Errors
-    /// What the engine said.
-    pub(super) async fn of(db: &Db, course_id: CourseId) -> Result<Option<Self>, DbError> {
+    /// If the database cannot be read.
+    pub(super) async fn load(db: &Db, course_id: CourseId) -> Result<Option<Self>, DbError> {
         let beginning = events::beginning(db, About::Course(course_id)).await?;
         let Some((begins, ends)) = store::told_between(db, course_id, beginning).await? else {
             return Ok(None);
         };
         let steps = store::steps(db, course_id, beginning, precision(&begins, &ends)).await?;
-        Ok(Self::drawn(&steps, begins, ends))
+        Ok(Self::from_steps(&steps, begins, ends))
     }
 
-    fn drawn(steps: &[(String, i64)], begins: String, ends: String) -> Option<Self> {
+    fn from_steps(steps: &[(String, i64)], begins: String, ends: String) -> Option<Self> {
         let (first, last) = (begins.parse::<Timestamp>().ok()?, ends.parse::<Timestamp>().ok()?);
         let span = last.duration_since(first).as_secs_f64().max(1.0);
         let mut enrolled = 0;
         let mut heights = Vec::new();
         for (at, change) in steps {
             enrolled += change;
-            let at = completed(at).parse::<Timestamp>().ok()?;
+            let at = complete_time(at).parse::<Timestamp>().ok()?;
             let part = (at.duration_since(first).as_secs_f64() / span).clamp(0.0, 1.0);
             let x = (part * Self::WIDTH).round();
-            // Of what falls on one place only the last is seen.
+            // Of several steps at the same place only the last is visible.
             heights.pop_if(|(before, _): &mut (f64, i64)| (x - *before).abs() < 1.0);
             heights.push((x, enrolled));
         }
-        let most = heights.iter().map(|(_, enrolled)| *enrolled).max().filter(|most| *most > 0)?;
+        let max = heights.iter().map(|(_, enrolled)| *enrolled).max().filter(|max| *max > 0)?;
         #[expect(clippy::cast_precision_loss, reason = "a drawing")]
-        let y = |enrolled: i64| Self::HEIGHT - (enrolled as f64 / most as f64) * Self::HEIGHT;
+        let y = |enrolled: i64| Self::HEIGHT - (enrolled as f64 / max as f64) * Self::HEIGHT;
         let (mut line, mut before) = (format!("0,{:.1}", Self::HEIGHT), 0);
         for (x, enrolled) in heights {
             // Writing to a `String` cannot fail.
@@ -68,15 +68,15 @@ impl Plot {
         }
         _ = write!(line, " {:.1},{:.1}", Self::WIDTH, y(before));
         let area = format!("{line} {:.1},{:.1}", Self::WIDTH, Self::HEIGHT);
-        Some(Self { line, area, most, begins, ends })
+        Some(Self { line, area, max, begins, ends })
     }
 }
 
-/// How many characters of a stored time tell steps apart that can be seen: days, hours, minutes or seconds.
+/// How many characters of a stored time are needed to separate visible steps: up to days, hours, minutes or seconds.
 fn precision(begins: &str, ends: &str) -> i64 {
-    let differ = begins.bytes().zip(ends.bytes()).take_while(|(one, other)| one == other).count();
-    match differ {
-        // The month or the year.
+    let common = begins.bytes().zip(ends.bytes()).take_while(|(one, other)| one == other).count();
+    match common {
+        // Different months or years.
         0..8 => 10,
         8..11 => 13,
         11..14 => 16,
@@ -84,10 +84,10 @@ fn precision(begins: &str, ends: &str) -> i64 {
     }
 }
 
-/// A stored time of which the end was cut off.
-fn completed(beginning: &str) -> String {
-    const REST: &str = "2026-01-01T00:00:00.000Z";
-    format!("{beginning}{}", REST.get(beginning.len()..).unwrap_or_default())
+/// A stored time that was cut off at its end, completed to the start of that second, minute, hour or day.
+fn complete_time(start: &str) -> String {
+    const COMPLETE: &str = "2026-01-01T00:00:00.000Z";
+    format!("{start}{}", COMPLETE.get(start.len()..).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_course_that_fills_within_minutes_is_drawn_to_the_second() {
+    fn steps_within_minutes_are_drawn_to_the_second() {
         let begins = "2026-09-01T08:00:00.000Z";
         for (ends, precise) in [
             ("2026-09-01T08:00:09.000Z", 19),
@@ -106,7 +106,7 @@ mod tests {
         ] {
             assert_eq!(precision(begins, ends), precise, "{ends}");
             let cut = &ends[..usize::try_from(precise).unwrap()];
-            assert!(completed(cut).parse::<Timestamp>().is_ok(), "{cut}");
+            assert!(complete_time(cut).parse::<Timestamp>().is_ok(), "{cut}");
         }
     }
 
@@ -115,8 +115,8 @@ mod tests {
         let steps = [("2026-09-01T08:00:00", 2), ("2026-09-01T08:00:10", -1)];
         let steps = steps.map(|(at, change)| (at.to_owned(), change));
         let (begins, ends) = ("2026-09-01T08:00:00.000Z".to_owned(), "2026-09-01T08:00:20.000Z".to_owned());
-        let plot = Plot::drawn(&steps, begins, ends).unwrap();
-        assert_eq!(plot.most, 2);
+        let plot = Plot::from_steps(&steps, begins, ends).unwrap();
+        assert_eq!(plot.max, 2);
         assert_eq!(plot.line, "0,100.0 0.0,100.0 0.0,0.0 150.0,0.0 150.0,50.0 300.0,50.0");
     }
 }

@@ -1,4 +1,4 @@
-//! The board in a browser: what a registrar wants on the wall on registration day.
+//! The registration board: live seats of all courses, for a screen on the wall on registration day.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use axum::routing::get;
 use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
 
-use super::kit::{Shown, filters};
+use super::kit::{Rendered, filters};
 use crate::count::to_i64;
 use crate::db::DbError;
 use crate::http::extract::{Parameters, Query, from_text};
@@ -22,37 +22,37 @@ use crate::registration::Pulse;
 use crate::shares::{Full, Place};
 use crate::state::App;
 
-/// Courses on a page of the board.
-const SHOWN: usize = 100;
-/// How often those who look on are told what has changed.
-const TICK: Duration = Duration::from_secs(1);
+/// Courses on one page of the board.
+const PAGE_SIZE: usize = 100;
+/// How often the live board is refreshed.
+const REFRESH: Duration = Duration::from_secs(1);
 
 /// The routes of these pages.
 pub(super) fn routes() -> Router<App> {
     Router::new().route("/registration", get(board)).route("/registration/feed", get(feed))
 }
 
-/// Which part of the board.
+/// The query parameters of the board.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
-struct BoardPart {
-    /// Which page, from 1.
+struct BoardQuery {
+    /// The page, from 1.
     #[serde(deserialize_with = "from_text")]
     page: Option<u16>,
-    /// Whether it stays as it is.
+    /// Whether the board is paused.
     #[serde(deserialize_with = "from_text")]
     still: Option<bool>,
 }
 
-impl Parameters for BoardPart {
+impl Parameters for BoardQuery {
     const KNOWN: &'static [&'static str] = &["page", "still"];
 }
 
 #[derive(Template)]
 #[template(path = "registration.html", blocks = ["live"])]
 struct BoardPage {
-    here: &'static str,
-    is_still: bool,
+    section: &'static str,
+    is_paused: bool,
     page: usize,
     pages: usize,
     total: i64,
@@ -60,87 +60,85 @@ struct BoardPage {
     waiting: i64,
     courses: Vec<Course>,
     pulse: Pulse,
-    /// What kind, its name where it is none that is told, and how often.
+    /// Each reason of the last minute: the kind of problem if there is one, the reason's name, and the count.
     refusals: Vec<(Option<&'static Kind>, &'static str, i64)>,
 }
 
 impl BoardPage {
-    /// As it is now; how fast it goes may be from a moment ago, no older than `age`.
-    async fn read(app: &App, part: BoardPart, age: Duration) -> Result<Self, DbError> {
+    /// Reads the board; the rates may be up to `age` old.
+    async fn read(app: &App, query: BoardQuery, age: Duration) -> Result<Self, DbError> {
         let all = app.board.courses().await?;
         let seats = || all.iter().filter_map(|course| course.seats.as_ref());
-        let pages = all.len().div_ceil(SHOWN).max(1);
-        let page = usize::from(part.page.unwrap_or(1)).clamp(1, pages);
+        let pages = all.len().div_ceil(PAGE_SIZE).max(1);
+        let page = usize::from(query.page.unwrap_or(1)).clamp(1, pages);
         Ok(Self {
-            here: "registration",
-            is_still: part.still.unwrap_or_default(),
+            section: "registration",
+            is_paused: query.still.unwrap_or_default(),
             page,
             pages,
-            total: whole(all.len()),
-            full: whole(seats().filter(|seats| seats.is_full()).count()),
+            total: to_i64(all.len()),
+            full: to_i64(seats().filter(|seats| seats.is_full()).count()),
             waiting: seats().map(|seats| seats.waitlisted).sum(),
-            courses: all.iter().skip((page - 1) * SHOWN).take(SHOWN).cloned().collect(),
+            courses: all.iter().skip((page - 1) * PAGE_SIZE).take(PAGE_SIZE).cloned().collect(),
             pulse: app.board.pulse(age).await?,
-            refusals: app.metrics.refused_lately().into_iter().map(explained).collect(),
+            refusals: app.metrics.refused_lately().into_iter().map(with_kind).collect(),
         })
     }
 }
 
-fn explained((reason, count): (&'static str, i64)) -> (Option<&'static Kind>, &'static str, i64) {
+fn with_kind((reason, count): (&'static str, i64)) -> (Option<&'static Kind>, &'static str, i64) {
     (problems::all().find(|kind| kind.slug == reason), reason, count)
 }
 
-fn whole(count: usize) -> i64 {
-    to_i64(count)
+async fn board(app: App, Query(query): Query<BoardQuery>) -> Result<impl IntoResponse, Problem> {
+    Ok(Rendered(BoardPage::read(&app, query, Duration::ZERO).await?))
 }
 
-async fn board(app: App, Query(part): Query<BoardPart>) -> Result<impl IntoResponse, Problem> {
-    Ok(Shown(BoardPage::read(&app, part, Duration::ZERO).await?))
-}
-
-/// What changes on the board, as it changes. It ends when the server stops.
-async fn feed(app: App, Query(part): Query<BoardPart>) -> Result<EventStream, Problem> {
+/// Streams the board whenever it changes. The stream ends when the server stops.
+async fn feed(app: App, Query(query): Query<BoardQuery>) -> Result<EventStream, Problem> {
     let place = app.board.place(app.client).map_err(|full| match full {
-        Full::All => Problem::overloaded("More look at the board already than the server takes."),
-        Full::Share => Problem::rate_limited("You look at the board already as often as one client may."),
+        Full::All => Problem::overloaded("Too many people are watching the board."),
+        Full::Share => {
+            Problem::rate_limited("This client is already watching the board as often as one client may.")
+        }
     })?;
     let closed = app.feed.clone().closed();
-    let onlooker = Onlooker { app, part, _place: place, has_begun: false, last: String::new() };
-    let told = stream::unfold(onlooker, async |mut onlooker| {
-        let told = onlooker.next().await;
-        Some((Ok(told), onlooker))
+    let viewer = Viewer { app, query, _place: place, has_begun: false, last: String::new() };
+    let events = stream::unfold(viewer, async |mut viewer| {
+        let event = viewer.next().await;
+        Some((Ok(event), viewer))
     });
-    Ok(EventStream::new(told.take_until(closed)))
+    Ok(EventStream::new(events.take_until(closed)))
 }
 
-/// Someone who looks at a part of the board.
-struct Onlooker {
+/// One viewer of the live board.
+struct Viewer {
     app: App,
-    part: BoardPart,
+    query: BoardQuery,
     _place: Place,
     has_begun: bool,
-    /// What was told last.
+    /// The HTML that was sent last.
     last: String,
 }
 
-impl Onlooker {
+impl Viewer {
     async fn next(&mut self) -> Event {
         loop {
             if std::mem::replace(&mut self.has_begun, true) {
-                tokio::time::sleep(TICK).await;
+                tokio::time::sleep(REFRESH).await;
             }
-            // Where the database does not answer, what is shown stays, and the next tick tries again.
-            let Ok(board) = BoardPage::read(&self.app, self.part, TICK).await else { continue };
-            let shown = match board.as_live().render() {
-                Ok(shown) => shown,
+            // If the database does not answer, the viewer keeps the last board until the next refresh.
+            let Ok(board) = BoardPage::read(&self.app, self.query, REFRESH).await else { continue };
+            let html = match board.as_live().render() {
+                Ok(html) => html,
                 Err(error) => {
-                    tracing::error!(%error, "the board cannot be written");
+                    tracing::error!(%error, "cannot render the board");
                     continue;
                 }
             };
-            if shown != self.last {
-                self.last.clone_from(&shown);
-                return Event::default().data(shown);
+            if html != self.last {
+                self.last.clone_from(&html);
+                return Event::default().data(html);
             }
         }
     }

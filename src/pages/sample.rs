@@ -1,4 +1,4 @@
-//! One click that fills an empty school.
+//! The button that loads the sample school.
 
 use std::time::Duration;
 
@@ -8,66 +8,74 @@ use axum::routing::post;
 use indicatif::ProgressBar;
 
 use super::kit::Form;
-use super::kit::form::Nothing;
+use super::kit::form::EmptyForm;
 use crate::courses::store as courses;
+use crate::enrollments::store::roster_of;
 use crate::http::extract::NoQuery;
 use crate::http::problem::Problem;
 use crate::lists::{Direction, Limit, Page};
 use crate::registrar::{
     Caller, Course, Enroll, IdempotencyKey, Limits, Refusal, Registrar, SetSeats, StudentId,
 };
-use crate::registration::store::courses as counted;
+use crate::registration::store::courses as courses_with_seats;
 use crate::sample::{self, Size};
 use crate::state::App;
 use crate::students::store as students;
 
-/// Small enough to be there at once, large enough to be looked at.
+/// Small enough to load within a moment, large enough that lists have several pages.
 const SIZE: Size = Size { students: 500, courses: 40, seed: 1 };
 
-/// Students who want a seat in a course that is full.
-const EAGER: usize = 5;
+/// Students who try to enroll in each full course, so that it has a waitlist.
+const WAITING: usize = 5;
 
-/// The routes of these pages.
+/// The route of the button.
 pub(super) fn routes() -> Router<App> {
     Router::new().route("/sample", post(add))
 }
 
-async fn add(app: App, _: NoQuery, form: Form<Nothing>) -> Result<Redirect, Problem> {
-    // A browser gives the first of two clicks up; half a school would then be all that there ever is.
-    let filled = tokio::spawn(fill(app, form.caller)).await;
-    filled.map_err(|_| Problem::internal())??;
+async fn add(app: App, _: NoQuery, form: Form<EmptyForm>) -> Result<Redirect, Problem> {
+    // In a task of its own: on a double click the browser cancels the first request, which would leave half a school.
+    let result = tokio::spawn(fill(app, form.caller)).await;
+    result.map_err(|_| Problem::internal())??;
     Ok(Redirect::to("/courses"))
 }
 
 async fn fill(app: App, caller: Caller) -> Result<(), Problem> {
-    // The second click waits, and finds the school filled. No client can send this key: it has a space.
+    // A second click waits for the first and then finds a school that is not empty. No client can send this key, because it
+    // contains a space.
     let key = IdempotencyKey::new("the sample".to_owned(), String::new());
-    let _held = loop {
+    let _key_guard = loop {
         match app.registrar.lock_key(&key) {
             Err(Refusal::KeyInUse) => tokio::time::sleep(Duration::from_millis(20)).await,
-            held => break held?,
+            guard => break guard?,
         }
     };
     let first = Page::first(Limit::TO_READ);
     let students = || students::list(None, students::Sort::Id, Direction::Asc).read(&app.db, &first);
     let courses = courses::list(None, courses::Sort::Id, Direction::Asc).read(&app.db, &first).await?;
-    // A school that is not empty has something to show already, and would be mixed up with the sample.
+    // Do not mix the sample with existing data.
     if courses.total + students().await?.total > 0 {
         return Ok(());
     }
     sample::add(SIZE, &app.registrar, &ProgressBar::hidden()).await?;
-    let eager: Vec<_> = students().await?.rows.iter().map(|student| student.id).collect();
-    for (course, eager) in counted(&app.db).await?.1.iter().zip(eager.chunks(EAGER).cycle()) {
-        limit(&app.registrar, course, eager, &caller).await?;
+    let students: Vec<_> = students().await?.rows.iter().map(|student| student.id).collect();
+    for (course, students) in
+        courses_with_seats(&app.db).await?.1.iter().zip(students.chunks(WAITING).cycle())
+    {
+        // Students who are enrolled already would be refused, and the board would show that.
+        let roster = roster_of(course.id).read(&app.db, &Page::first(Limit::MOST)).await?.rows;
+        let is_new = |id: &StudentId| roster.iter().all(|entry| entry.id != *id);
+        let waiting: Vec<_> = students.iter().copied().filter(is_new).collect();
+        set_seats(&app.registrar, course, &waiting, &caller).await?;
     }
     Ok(())
 }
 
-/// Some courses are full and waited for, some nearly full, some half empty; every fourth has no limit.
-async fn limit(
+/// Sets the seats of a course by its id: in turn unlimited, full with a waitlist, nearly full, and half empty.
+async fn set_seats(
     registrar: &Registrar,
     course: &Course,
-    eager: &[StudentId],
+    waiting: &[StudentId],
     caller: &Caller,
 ) -> Result<(), Refusal> {
     let enrolled = course.seats.as_ref().map_or(0, |seats| seats.enrolled);
@@ -77,20 +85,17 @@ async fn limit(
         2 => enrolled + 3,
         _ => enrolled * 2,
     };
-    // The key of the click names none of these commands.
-    let own = Caller { key: None, ..caller.clone() };
+    // The idempotency key of the click belongs to none of these commands.
+    let caller = Caller { key: None, ..caller.clone() };
     let limits = Limits { capacity: Some(capacity), waitlist_capacity: 10, ..Limits::default() };
     let command = SetSeats { course_id: course.id, limits, expected: None };
-    registrar.submit(command, &own).await.map_err(|outcome| outcome.answer)?;
+    registrar.submit(command, &caller).await.map_err(|outcome| outcome.answer)?;
     if capacity > enrolled {
         return Ok(());
     }
-    for student_id in eager {
+    for student_id in waiting {
         let command = Enroll { student_id: *student_id, course_id: course.id };
-        match registrar.submit(command, &own).await.map_err(|outcome| outcome.answer) {
-            Ok(_) | Err(Refusal::AlreadyEnrolled(_)) => {}
-            Err(refusal) => return Err(refusal),
-        }
+        registrar.submit(command, &caller).await.map_err(|outcome| outcome.answer)?;
     }
     Ok(())
 }

@@ -1,13 +1,13 @@
-//! The seats of a course in a browser: a form on the course's page.
+//! The form for a course's seats, on the course's page.
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::post;
+use axum::routing::get;
 
-use super::courses::{CourseView, course_page};
+use super::courses::{CourseQuery, course_page};
 use super::kit::form::new_key;
-use super::kit::{Filled, Form, Refused, submit};
+use super::kit::{Form, FormDraft, RefusedPage, submit};
 use super::seats_form::SeatsForm;
 use crate::http::extract::{Named, NoQuery};
 use crate::http::problem::Problem;
@@ -17,12 +17,22 @@ use crate::state::App;
 
 /// The routes of these pages.
 pub(super) fn routes() -> Router<App> {
-    Router::new().route("/courses/{course_id}/seats", post(set))
+    Router::new().route("/courses/{course_id}/seats", get(redirect_to_course).post(set))
 }
 
-impl Filled for NewSeats {
+impl FormDraft for NewSeats {
     const NUMBERS: &[&str] = &["capacity", "waitlist_capacity"];
     const NULLABLE: &[&str] = &["opens_at", "closes_at"];
+    const MESSAGES: &[(&str, &str, &str)] = &[
+        ("opens_at", "must be a time", "Write the time like 2026-09-01T08:00:00Z"),
+        ("closes_at", "must be a time", "Write the time like 2026-09-01T08:00:00Z"),
+        ("closes_at", "opens_at", "Registration must close after it opens"),
+    ];
+}
+
+/// After a refused form, the address bar shows the form's own path; opening that again leads to the course.
+async fn redirect_to_course(course: Named<CourseId>, _: NoQuery) -> Result<Redirect, Problem> {
+    Ok(Redirect::to(&format!("/courses/{}", course.found()?)))
 }
 
 async fn set(
@@ -32,17 +42,17 @@ async fn set(
     form: Form<NewSeats>,
 ) -> Result<Response, Problem> {
     let (course_id, expected) = (course.found()?, form.expected());
-    let again = SeatsForm { typed: form.typed, version: form.seen, refusal: None, key: new_key() };
-    let (status, again) = match form.draft {
-        None => (StatusCode::UNPROCESSABLE_ENTITY, again),
+    let sent = SeatsForm { values: form.values, version: form.shown_version, refusal: None, key: new_key() };
+    let (status, seats_form) = match form.draft {
+        None => (StatusCode::UNPROCESSABLE_ENTITY, sent),
         Some(draft) => {
             let command = SetSeats { course_id, limits: draft.into(), expected };
             let Err(refusal) = submit(&app.registrar, command, &form.caller).await else {
                 return Ok(Redirect::to(&format!("/courses/{course_id}?saved=seats")).into_response());
             };
-            again.refused(&app, course_id, refusal, &form.caller).await?
+            sent.refused(&app, course_id, refusal, &form.caller).await?
         }
     };
-    let page = course_page(&app, course_id, &CourseView::default(), Some(again)).await?;
-    Ok(Refused(status, page).into_response())
+    let page = course_page(&app, course_id, &CourseQuery::default(), Some(seats_form)).await?;
+    Ok(RefusedPage(status, page).into_response())
 }

@@ -1,4 +1,4 @@
-//! Students in a browser.
+//! The pages of students.
 
 use askama::Template;
 use axum::Router;
@@ -8,10 +8,11 @@ use serde::Deserialize;
 
 use super::history::History;
 use super::kit::edit::version_field;
-use super::kit::filters::name_of;
+use super::kit::filters::display_name;
 use super::kit::form::{Deletion, new_key};
 use super::kit::{
-    DeletePage, EditPage, Field, Filled, Form, ListQuery, Part, Shown, Typed, filters, searched, submit,
+    DeletePage, EditPage, Field, Form, FormDraft, FormValues, ListQuery, PartialRequest, Rendered, filters,
+    parse_search, submit,
 };
 use crate::count::to_i64;
 use crate::courses::store as courses;
@@ -34,23 +35,24 @@ use crate::students::store::{self, Sort};
 pub(super) fn routes() -> Router<App> {
     Router::new()
         .route("/students", get(list))
-        .route("/students/new", get(blank).post(create))
+        .route("/students/new", get(new).post(create))
         .route("/students/{student_id}", get(show))
-        .route("/students/{student_id}/edit", get(edit).post(change))
-        .route("/students/{student_id}/delete", get(confirm).post(delete))
+        .route("/students/{student_id}/edit", get(edit).post(update))
+        .route("/students/{student_id}/delete", get(confirm_delete).post(delete))
 }
 
 #[derive(Template)]
 #[template(path = "students.html", blocks = ["rows"])]
 struct StudentsPage {
-    here: &'static str,
+    section: &'static str,
     list: ListPart<Student>,
     query: ListQuery<Sort>,
-    /// Whether there is nothing at all yet.
-    is_blank: bool,
+    /// Whether the school has no students at all.
+    is_empty: bool,
     next: Option<String>,
-    is_past: bool,
-    part: bool,
+    /// Whether this is not the first page.
+    has_previous: bool,
+    is_partial: bool,
 }
 
 impl StudentsPage {
@@ -74,27 +76,27 @@ impl StudentsPage {
 async fn list(
     app: App,
     Query(mut query): Query<ListQuery<Sort>>,
-    Part(part): Part,
+    PartialRequest(is_partial): PartialRequest,
     here: Here,
 ) -> Result<Response, Problem> {
-    let (search, order) = (searched(&query.q)?, store::order(query.sort, query.order));
+    let (search, order) = (parse_search(&query.q)?, store::order(query.sort, query.order));
     let page = Page::of(Some(Limit::TO_READ), query.after.take(), &order)?;
-    let is_past = page.after.is_some();
+    let has_previous = page.after.is_some();
     let list = if search.is_none() && query.sort == Sort::Id {
         store::list(None, query.sort, query.order).read(&app.db, &page).await?
     } else {
         app.roll.page(search.as_ref(), query.sort, query.order, &page).await?
     };
     let page = StudentsPage {
-        here: "students",
-        is_blank: list.total == 0 && query.q.trim().is_empty(),
+        section: "students",
+        is_empty: list.total == 0 && query.q.trim().is_empty(),
         next: list.next.as_ref().map(|next| here.after(next)),
         list,
         query,
-        is_past,
-        part,
+        has_previous,
+        is_partial,
     };
-    Ok(if part { Shown(page.as_rows()).into_response() } else { Shown(page).into_response() })
+    Ok(if is_partial { Rendered(page.as_rows()).into_response() } else { Rendered(page).into_response() })
 }
 
 const FIELDS: &[Field] = &[
@@ -103,7 +105,7 @@ const FIELDS: &[Field] = &[
         name: "email",
         label: "E-mail",
         kind: "email",
-        hint: "Like zoe@example.edu; siblings may share one.",
+        hint: "For example zoe@example.edu. Two students may have the same address.",
     },
 ];
 
@@ -111,80 +113,80 @@ fn new_page() -> EditPage {
     EditPage::new("Add a student", "/students/new", "students", FIELDS)
 }
 
-async fn blank(_: NoQuery) -> EditPage {
+async fn new(_: NoQuery) -> EditPage {
     new_page()
 }
 
 async fn create(app: App, _: NoQuery, form: Form<NewStudent>) -> Response {
-    let page = new_page().with(&form);
-    let Some(draft) = form.draft else { return page.unreadable() };
+    let page = new_page().with_form(&form);
+    let Some(draft) = form.draft else { return page.invalid() };
     let command = CreateStudent { name: draft.name, email: draft.email };
     match submit(&app.registrar, command, &form.caller).await {
-        Ok(student) => Redirect::to(&path(student.id)).into_response(),
+        Ok(student) => Redirect::to(&format!("{}?saved=true", path(student.id))).into_response(),
         Err(refusal) => page.refused(refusal, &form.caller, None),
     }
 }
 
-fn change_page(student: &Student) -> EditPage {
+fn edit_page(student: &Student) -> EditPage {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let typed = Typed::with([("name", text(&student.name)), ("email", text(&student.email))]);
+    let values = FormValues::new([("name", text(&student.name)), ("email", text(&student.email))]);
     let path = path(student.id);
     EditPage {
         heading: "Change",
-        name: Some(name_of(&student.name)),
+        name: Some(display_name(&student.name)),
         action: format!("{path}/edit"),
         back: path,
-        typed: typed.clone(),
-        present: Some(typed),
+        values: values.clone(),
+        current: Some(values),
         version: Some(version_field(Version::from_record(student))),
         ..new_page()
     }
 }
 
 async fn edit(app: App, id: Named<StudentId>, _: NoQuery) -> Result<EditPage, Problem> {
-    Ok(change_page(&find(&app, id.found()?).await?))
+    Ok(edit_page(&find(&app, id.found()?).await?))
 }
 
-async fn change(
+async fn update(
     app: App,
     id: Named<StudentId>,
     _: NoQuery,
     form: Form<StudentChange>,
 ) -> Result<Response, Problem> {
     let id = id.found()?;
-    let page = change_page(&find(&app, id).await?);
+    let page = edit_page(&find(&app, id).await?);
     let form = page.changes(form);
-    let Some(draft) = &form.draft else { return Ok(page.with(&form).unreadable()) };
+    let Some(draft) = &form.draft else { return Ok(page.with_form(&form).invalid()) };
     let (name, email) = (draft.name.clone(), draft.email.clone());
     let command = UpdateStudent { id, name, email, expected: form.expected() };
     Ok(match submit(&app.registrar, command, &form.caller).await {
-        Ok(student) => Redirect::to(&path(student.id)).into_response(),
-        // As it is now, not as it was when the form came.
+        Ok(student) => Redirect::to(&format!("{}?saved=true", path(student.id))).into_response(),
+        // Read again: it may have changed since the form was received.
         Err(refusal) => {
-            let present = find(&app, id).await?;
-            let shown = change_page(&present).with(&form);
-            shown.refused(refusal, &form.caller, Some(Version::from_record(&present)))
+            let current = find(&app, id).await?;
+            let page = edit_page(&current).with_form(&form);
+            page.refused(refusal, &form.caller, Some(Version::from_record(&current)))
         }
     })
 }
 
 async fn delete_page(app: &App, id: StudentId) -> Result<DeletePage, Problem> {
     let student = find(app, id).await?;
-    let taken = enrollments::courses_of(id).read(&app.db, &Page::first(Limit::TO_CHOOSE)).await?;
-    let waits = seats::waits_of(&app.db, id).await?;
+    let enrolled = enrollments::courses_of(id).read(&app.db, &Page::first(Limit::TO_CHOOSE)).await?;
+    let places = seats::waits_of(&app.db, id).await?;
     Ok(DeletePage {
-        here: "students",
-        name: name_of(&student.name),
+        section: "students",
+        name: display_name(&student.name),
         back: path(id),
-        enrolled: taken.total,
-        waitlisted: to_i64(waits.len()),
+        enrolled: enrolled.total,
+        waitlisted: to_i64(places.len()),
         version: Version::from_record(&student),
         refusal: None,
         key: new_key(),
     })
 }
 
-async fn confirm(app: App, id: Named<StudentId>, _: NoQuery) -> Result<DeletePage, Problem> {
+async fn confirm_delete(app: App, id: Named<StudentId>, _: NoQuery) -> Result<DeletePage, Problem> {
     delete_page(&app, id.found()?).await
 }
 
@@ -197,47 +199,51 @@ async fn delete(
     let (id, expected) = (id.found()?, form.expected());
     let drop = form.draft.is_some_and(|deletion| deletion.drop);
     Ok(match submit(&app.registrar, DeleteStudent { id, drop, expected }, &form.caller).await {
-        Ok(()) => Redirect::to("/students").into_response(),
+        Ok(()) => Redirect::to("/students?deleted=true").into_response(),
         Err(refusal) => delete_page(&app, id).await?.refused(refusal, &form.caller),
     })
 }
 
-/// What is looked at of a student.
+/// The query parameters of a student's page.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct StudentView {
-    /// Part of the name of a course to enroll in.
+pub(crate) struct StudentQuery {
+    /// Part of the name or level of a course to enroll in.
     q: String,
-    /// A course that was enrolled in just now.
+    /// The course that the student was enrolled in just now.
     #[serde(deserialize_with = "from_text")]
     enrolled: Option<i64>,
-    /// A course whose waitlist was joined just now.
+    /// The course whose waitlist the student joined just now.
     #[serde(deserialize_with = "from_text")]
     waits: Option<i64>,
-    /// A course that was dropped just now.
+    /// The course that the student dropped just now.
     #[serde(deserialize_with = "from_text")]
     dropped: Option<i64>,
-    /// A course whose waitlist was left just now.
+    /// The course whose waitlist the student left just now.
     #[serde(deserialize_with = "from_text")]
     left: Option<i64>,
-    /// What happened before this `seq`.
+    /// Show the history before this `seq`.
     #[serde(deserialize_with = "from_text")]
     before: Option<i64>,
+    /// Whether the student was saved just now.
+    #[serde(deserialize_with = "from_text")]
+    saved: Option<bool>,
 }
 
-impl Parameters for StudentView {
-    const KNOWN: &'static [&'static str] = &["q", "enrolled", "waits", "dropped", "left", "before"];
+impl Parameters for StudentQuery {
+    const KNOWN: &'static [&'static str] = &["q", "enrolled", "waits", "dropped", "left", "before", "saved"];
 }
 
 #[derive(Template)]
 #[template(path = "student.html", blocks = ["choice"])]
 pub(crate) struct StudentPage {
-    here: &'static str,
+    section: &'static str,
     student: Student,
     path: String,
-    taken: Vec<Course>,
-    waits: Vec<(Option<String>, Place)>,
-    done: Option<(Done, Course)>,
+    saved: bool,
+    enrolled: Vec<Course>,
+    waiting: Vec<(Option<String>, Place)>,
+    last_action: Option<(Action, Course)>,
     refusal: Option<String>,
     q: String,
     choice: ListPart<Course>,
@@ -245,45 +251,45 @@ pub(crate) struct StudentPage {
     key: String,
 }
 
-/// What was done just now.
+/// What the last form on the page did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Done {
+enum Action {
     Enrolled,
-    Waits,
+    Waitlisted,
     Dropped,
     Left,
 }
 
 impl StudentPage {
-    fn takes(&self, course: &Course) -> bool {
-        self.taken.iter().any(|taken| taken.id == course.id)
+    fn is_enrolled_in(&self, course: &Course) -> bool {
+        self.enrolled.iter().any(|enrolled| enrolled.id == course.id)
     }
 
-    fn waits_for(&self, course: &Course) -> bool {
-        self.waits.iter().any(|(_, place)| place.course_id == course.id)
+    fn is_waiting_for(&self, course: &Course) -> bool {
+        self.waiting.iter().any(|(_, place)| place.course_id == course.id)
     }
 }
 
 async fn show(
     app: App,
     id: Named<StudentId>,
-    Query(view): Query<StudentView>,
-    Part(part): Part,
+    Query(query): Query<StudentQuery>,
+    PartialRequest(is_partial): PartialRequest,
 ) -> Result<Response, Problem> {
-    let page = student_page(&app, id.found()?, &view, None).await?;
-    Ok(if part { Shown(page.as_choice()).into_response() } else { Shown(page).into_response() })
+    let page = student_page(&app, id.found()?, &query, None).await?;
+    Ok(if is_partial { Rendered(page.as_choice()).into_response() } else { Rendered(page).into_response() })
 }
 
-/// The page of a student; `refusal` says why the last thing was not done.
+/// The page of a student; `refusal` is why the last form was refused.
 pub(crate) async fn student_page(
     app: &App,
     id: StudentId,
-    view: &StudentView,
+    query: &StudentQuery,
     refusal: Option<String>,
 ) -> Result<StudentPage, Problem> {
     let student = find(app, id).await?;
     let all = Page { limit: None, after: None };
-    let choice = match searched(&view.q)? {
+    let choice = match parse_search(&query.q)? {
         Some(search) => {
             let found = courses::list(Some(&search), courses::Sort::Name, Direction::Asc);
             found.read(&app.db, &Page::first(Limit::TO_READ)).await?
@@ -291,43 +297,49 @@ pub(crate) async fn student_page(
         None => ListPart { total: 0, next: None, rows: Vec::new(), rest: None },
     };
     let mut page = StudentPage {
-        here: "students",
+        section: "students",
         student,
         path: path(id),
-        taken: enrollments::courses_of(id).read(&app.db, &all).await?.rows,
-        waits: seats::waits_of(&app.db, id).await?,
-        done: done(app, view).await?,
+        saved: query.saved == Some(true),
+        enrolled: enrollments::courses_of(id).read(&app.db, &all).await?.rows,
+        waiting: seats::waits_of(&app.db, id).await?,
+        last_action: last_action(app, query).await?,
         refusal,
-        q: view.q.clone(),
+        q: query.q.clone(),
         choice,
-        history: History::of(&app.db, About::Student(id), view.before).await?,
+        history: History::load(&app.db, About::Student(id), query.before).await?,
         key: new_key(),
     };
-    // Whoever goes back, or comes by an old address, is not told what is no longer so.
-    page.done = page.done.take().filter(|(done, course)| match done {
-        Done::Enrolled => page.takes(course),
-        Done::Waits => page.waits_for(course),
-        Done::Dropped | Done::Left => !page.takes(course) && !page.waits_for(course),
+    // After going back, or at an old address, do not report what is no longer true.
+    page.last_action = page.last_action.take().filter(|(action, course)| match action {
+        Action::Enrolled => page.is_enrolled_in(course),
+        Action::Waitlisted => page.is_waiting_for(course),
+        Action::Dropped | Action::Left => !page.is_enrolled_in(course) && !page.is_waiting_for(course),
     });
     Ok(page)
+}
+
+/// Whether all seats are taken and students are waiting, so that enrolling means joining the waitlist.
+fn has_queue(course: &Course) -> bool {
+    course.seats.as_ref().is_some_and(|seats| seats.is_full() && seats.waitlisted > 0)
 }
 
 fn is_full(course: &Course) -> bool {
     course.seats.as_ref().is_some_and(SeatCount::is_full)
 }
 
-/// What was done just now, as far as the course is still there.
-async fn done(app: &App, view: &StudentView) -> Result<Option<(Done, Course)>, Problem> {
-    let said = [
-        (Done::Enrolled, view.enrolled),
-        (Done::Waits, view.waits),
-        (Done::Dropped, view.dropped),
-        (Done::Left, view.left),
+/// The last action and its course; `None` if the course no longer exists.
+async fn last_action(app: &App, query: &StudentQuery) -> Result<Option<(Action, Course)>, Problem> {
+    let actions = [
+        (Action::Enrolled, query.enrolled),
+        (Action::Waitlisted, query.waits),
+        (Action::Dropped, query.dropped),
+        (Action::Left, query.left),
     ];
-    let Some((done, id)) = said.into_iter().find_map(|(done, id)| id.map(|id| (done, id))) else {
+    let Some((action, id)) = actions.into_iter().find_map(|(action, id)| id.map(|id| (action, id))) else {
         return Ok(None);
     };
-    Ok(courses::find(&app.db, CourseId(id)).await?.map(|course| (done, course)))
+    Ok(courses::find(&app.db, CourseId(id)).await?.map(|course| (action, course)))
 }
 
 async fn find(app: &App, id: StudentId) -> Result<Student, Problem> {
@@ -338,6 +350,6 @@ fn path(id: StudentId) -> String {
     format!("/students/{id}")
 }
 
-impl Filled for NewStudent {}
+impl FormDraft for NewStudent {}
 
-impl Filled for StudentChange {}
+impl FormDraft for StudentChange {}

@@ -215,8 +215,24 @@ impl Counted {
 
 fn in_order(courses: &BTreeMap<CourseId, Course>) -> Arc<[Course]> {
     let mut courses: Vec<_> = courses.values().cloned().collect();
-    courses.sort_by_cached_key(|course| (room(course), course.name.clone(), course.id));
+    courses.sort_by_cached_key(|course| (room(course), course.name.as_deref().map(natural_key), course.id));
     courses.into()
+}
+
+/// A key that sorts numbers in names by value: `Rush 2` before `Rush 10`.
+fn natural_key(name: &str) -> String {
+    let mut key = String::with_capacity(name.len() + 16);
+    let mut rest = name;
+    while let Some(start) = rest.find(|letter: char| letter.is_ascii_digit()) {
+        let (before, digits) = rest.split_at(start);
+        let end = digits.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(digits.len());
+        key.push_str(before);
+        key.extend(std::iter::repeat_n('0', 20_usize.saturating_sub(end)));
+        key.push_str(&digits[..end]);
+        rest = &digits[end..];
+    }
+    key.push_str(rest);
+    key
 }
 
 /// By how much an event of this kind changes how many students take the course and how many wait; `None` where it changes the
@@ -285,6 +301,13 @@ mod tests {
     fn the_fullest_courses_come_first_and_those_without_limits_last() {
         let counted = counted(&[(1, None, 9), (2, Some(30), 3), (3, Some(30), 30), (4, None, 90)]);
         assert_eq!(ids(&counted), [3, 2, 4, 1]);
+    }
+
+    #[test]
+    fn numbers_in_names_sort_by_value() {
+        let mut names = ["Rush 10", "Rush", "Rush 2", "Rush 2b"];
+        names.sort_by_key(|name| natural_key(name));
+        assert_eq!(names, ["Rush", "Rush 2", "Rush 2b", "Rush 10"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A school made up: to look at, to learn with, to measure on. It is added through the same commands as any other.
+//! A generated school for trying out, teaching and measuring. It is added with the same commands as the API uses.
 
 use std::collections::HashSet;
 
@@ -10,47 +10,46 @@ use crate::registrar::{
     Caller, Command, CourseId, CreateCourse, CreateStudent, Enroll, Refusal, Registrar, StudentId,
 };
 
-/// Commands under way at once: enough to fill the Registrar's batches.
-const AT_ONCE: usize = 512;
+/// Commands in flight at a time: enough to fill the Registrar's batches.
+const MAX_IN_FLIGHT: usize = 512;
 
-/// How large a school.
+/// The size of a school.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
-    /// How many students.
+    /// Number of students.
     pub students: u32,
-    /// How many courses; each student takes up to five of them.
+    /// Number of courses; each student takes three to five of them, or fewer if there are fewer.
     pub courses: u32,
     /// The same seed makes the same school.
     pub seed: u64,
 }
 
-/// Adds a school, and tells how many enrollments it has.
+/// Adds a school; returns its number of enrollments.
 ///
 /// # Errors
-/// Why the Registrar refused.
+/// The first refusal of the Registrar. What was added before stays.
 pub async fn add(size: Size, registrar: &Registrar, progress: &ProgressBar) -> Result<usize, Refusal> {
-    let mut chance = Rng::with_seed(size.seed);
+    let mut rng = Rng::with_seed(size.seed);
     progress.set_length(u64::from(size.students) * 2 + u64::from(size.courses));
 
     progress.set_message("courses");
-    let courses: Vec<_> = (0..size.courses).map(|number| course(number, &mut chance)).collect();
+    let courses: Vec<_> = (0..size.courses).map(|number| course(number, &mut rng)).collect();
     let courses: Vec<CourseId> =
-        all(registrar, progress, courses).map_ok(|course| course.id).try_collect().await?;
+        submit_all(registrar, progress, courses).map_ok(|course| course.id).try_collect().await?;
     progress.set_message("students");
-    let students: Vec<_> = (0..size.students).map(|_| student(&mut chance)).collect();
+    let students: Vec<_> = (0..size.students).map(|_| student(&mut rng)).collect();
     let students: Vec<StudentId> =
-        all(registrar, progress, students).map_ok(|student| student.id).try_collect().await?;
+        submit_all(registrar, progress, students).map_ok(|student| student.id).try_collect().await?;
 
     progress.set_message("enrollments");
-    let wanted: Vec<_> =
-        students.iter().flat_map(|student| choices(*student, &courses, &mut chance)).collect();
+    let wanted: Vec<_> = students.iter().flat_map(|student| choices(*student, &courses, &mut rng)).collect();
     progress.set_length(progress.position() + wanted.len() as u64);
-    let enrollments: Vec<_> = all(registrar, progress, wanted).try_collect().await?;
+    let enrollments: Vec<_> = submit_all(registrar, progress, wanted).try_collect().await?;
     progress.finish_and_clear();
     Ok(enrollments.len())
 }
 
-fn all<'a, C: Command>(
+fn submit_all<'a, C: Command>(
     registrar: &'a Registrar,
     progress: &'a ProgressBar,
     commands: Vec<C>,
@@ -65,39 +64,48 @@ fn all<'a, C: Command>(
                 Ok(outcome.answer)
             }
         })
-        .buffered(AT_ONCE)
+        .buffered(MAX_IN_FLIGHT)
 }
 
-fn student(chance: &mut Rng) -> CreateStudent {
-    let (given, family) = (one_of(&GIVEN, chance), one_of(&FAMILY, chance));
-    let number = chance.u32(..100_000);
+fn student(rng: &mut Rng) -> CreateStudent {
+    let (given, family) = (pick(&GIVEN, rng), pick(&FAMILY, rng));
+    let number = rng.u32(..100_000);
     let email = format!("{}.{}{number}@example.edu", ascii(given), ascii(family));
     CreateStudent { name: format!("{given} {family}"), email }
 }
 
-fn course(number: u32, chance: &mut Rng) -> CreateCourse {
-    let (subject, level) = (one_of(&SUBJECTS, chance), one_of(&LEVELS, chance));
-    CreateCourse { name: format!("{subject} {}", 101 + number), level: level.to_owned() }
+fn course(number: u32, rng: &mut Rng) -> CreateCourse {
+    let (subject, (digit, level)) = (pick(&SUBJECTS, rng), pick(&LEVELS, rng));
+    CreateCourse { name: format!("{subject} {digit}{:02}", number + 1), level: level.to_owned() }
 }
 
-/// Three to five courses, the first ones more often: every school has its favorites.
-fn choices(student_id: StudentId, courses: &[CourseId], chance: &mut Rng) -> Vec<Enroll> {
-    let wanted = chance.usize(3..=5).min(courses.len());
+/// Three to five courses; the first ones are chosen more often, as popular courses are in a real school.
+fn choices(student_id: StudentId, courses: &[CourseId], rng: &mut Rng) -> Vec<Enroll> {
+    let wanted = rng.usize(3..=5).min(courses.len());
     let mut taken = HashSet::new();
     while taken.len() < wanted {
-        taken.insert(chance.usize(..courses.len()).min(chance.usize(..courses.len())));
+        taken.insert(rng.usize(..courses.len()).min(rng.usize(..courses.len())));
     }
     let mut taken: Vec<_> = taken.into_iter().collect();
     taken.sort_unstable();
-    taken.into_iter().map(|place| Enroll { student_id, course_id: courses[place] }).collect()
+    taken.into_iter().map(|index| Enroll { student_id, course_id: courses[index] }).collect()
 }
 
-fn one_of<'a>(words: &[&'a str], chance: &mut Rng) -> &'a str {
-    words[chance.usize(..words.len())]
+fn pick<T: Copy>(values: &[T], rng: &mut Rng) -> T {
+    values[rng.usize(..values.len())]
 }
 
+/// A name in lower-case ASCII letters: `Zoë` becomes `zoe`. Knows the accented letters of the names below.
 fn ascii(name: &str) -> String {
-    name.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect()
+    let letter = |letter: char| match letter {
+        'á' | 'å' => 'a',
+        'é' | 'ë' => 'e',
+        'í' | 'ı' => 'i',
+        'ó' | 'ö' => 'o',
+        'ü' => 'u',
+        letter => letter,
+    };
+    name.to_lowercase().chars().map(letter).collect()
 }
 
 const GIVEN: [&str; 40] = [
@@ -216,4 +224,18 @@ const SUBJECTS: [&str; 30] = [
     "Statistics",
     "World Literature",
 ];
-const LEVELS: [&str; 3] = ["introductory", "undergraduate", "graduate"];
+/// Levels, each with the first digit of its course numbers.
+const LEVELS: [(char, &str); 3] = [('3', "undergraduate"), ('1', "introductory"), ('5', "graduate")];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accents_do_not_cost_an_address_its_letters() {
+        assert_eq!(["Zoë", "López", "Müller", "Yılmaz"].map(ascii), ["zoe", "lopez", "muller", "yilmaz"]);
+        for name in GIVEN.iter().chain(&FAMILY) {
+            assert!(ascii(name).chars().all(|letter| letter.is_ascii_lowercase()), "{name}");
+        }
+    }
+}

@@ -23,7 +23,8 @@ async fn a_course_is_added_changed_and_deleted() {
 
     page.type_into("Name", "Algebra").await;
     page.press("Enter").await;
-    page.waits_for_path("/courses/1").await;
+    page.waits_for_path("/courses/1?saved=course").await;
+    page.waits_for_text("The course is saved.").await;
     assert_eq!(page.title().await, "Algebra – matricula");
     page.click_text("Edit").await;
     page.type_into("Name", "Linear Algebra").await;
@@ -32,12 +33,13 @@ async fn a_course_is_added_changed_and_deleted() {
     page.waits_for_text("The course was changed: name").await;
 
     page.click_text("Delete").await;
-    page.waits_for_text("Nothing else goes with it.").await;
-    page.click_text("Keep").await;
+    page.waits_for_text("No students are enrolled.").await;
+    page.click_text("Cancel").await;
     page.waits_for_path("/courses/1").await;
     page.click_text("Delete").await;
     page.click_text("Delete Linear Algebra").await;
-    page.waits_for_path("/courses").await;
+    page.waits_for_path("/courses?deleted=true").await;
+    page.waits_for_text("The course is deleted.").await;
     page.waits_for_text("No courses yet").await;
     page.has_no_complaints().await;
     page.stays_at_home().await;
@@ -121,11 +123,11 @@ async fn a_course_shows_who_takes_it_who_waits_and_who_did_on_a_day() {
     page.find("svg.plot polyline").await;
     page.run("document.getElementById('as_of').value = '2026-09-02'").await;
     page.click_text("Show").await;
-    page.waits_for_text("As it stood at Sep 2, 2026, 11:59 PM").await;
+    page.waits_for_text("As of the end of Sep 2, 2026: 1 student.").await;
     let then = page.text("[aria-label='Students on the roster']").await;
     assert!(then.contains("Ana") && !then.contains("Ben"), "{then}");
-    page.click_text("The whole roster, to print").await;
-    page.waits_for_text("1 student, as it stood at").await;
+    page.click_text("Print the whole roster").await;
+    page.waits_for_text("1 student, as of the end of Sep 2, 2026").await;
     page.has_no_complaints().await;
     page.stays_at_home().await;
 }
@@ -143,9 +145,9 @@ async fn a_day_ends_where_it_is_looked_at() {
     page.goto(&format!("/courses/{}", algebra.id)).await;
     page.run("document.getElementById('as_of').value = '2026-09-01'").await;
     page.click_text("Show").await;
-    page.waits_for_text("As it stood at Sep 1, 2026, 11:59 PM: 2 students.").await;
-    page.click_text("The whole roster, to print").await;
-    page.waits_for_text("2 students, as it stood at").await;
+    page.waits_for_text("As of the end of Sep 1, 2026: 2 students.").await;
+    page.click_text("Print the whole roster").await;
+    page.waits_for_text("2 students, as of the end of Sep 1, 2026").await;
     page.has_no_complaints().await;
 }
 
@@ -158,7 +160,7 @@ async fn a_double_click_adds_one_course() {
     page.type_into("Level", "graduate").await;
     // Two submissions of the same form, the second before the first is answered.
     page.run("const form = document.querySelector('main form'); form.submit(); form.submit()").await;
-    page.waits_for_path("/courses/1").await;
+    page.waits_for_path("/courses/1?saved=course").await;
     assert_eq!(school.get("/api/v1/courses").await.ids(), [1]);
     page.has_no_complaints().await;
 }

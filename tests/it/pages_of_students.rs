@@ -19,12 +19,13 @@ async fn a_student_is_added_changed_and_deleted() {
     assert_eq!(page.value("#name").await, "Zoë Martin");
     page.type_into("E-mail", "zoe@example.edu").await;
     page.click_text("Add").await;
-    page.waits_for_path("/students/1").await;
+    page.waits_for_path("/students/1?saved=true").await;
     let enroll = json!({"course_id": algebra.id});
     school.post("/api/v1/students/1/courses", enroll).await.is_created();
     page.click_text("Delete").await;
-    page.waits_for_text("This ends 1 enrollment.").await;
+    page.waits_for_text("The student will be dropped from 1 course.").await;
     page.click_text("Delete Zoë Martin").await;
+    page.waits_for_text("The student is deleted.").await;
     page.waits_for_text("No students yet").await;
     assert_eq!(algebra.roster().await, [""; 0]);
     page.has_no_complaints().await;
@@ -38,8 +39,8 @@ async fn a_student_enrolls_by_part_of_a_name_drops_and_thinks_better_of_it() {
     let ana = school.student("Ana").await;
     let page = Browser::open(&school).await;
     page.goto(&format!("/students/{}", ana.id)).await;
-    page.waits_for_text("No course yet.").await;
-    page.type_into("Part of its name", "alg").await;
+    page.waits_for_text("No courses.").await;
+    page.type_into("Course name", "alg").await;
     page.click_text("Enroll in Algebra").await;
     page.waits_for_text("Enrolled in Algebra.").await;
     assert_eq!(ana.courses().await, ["Algebra"]);
@@ -50,7 +51,7 @@ async fn a_student_enrolls_by_part_of_a_name_drops_and_thinks_better_of_it() {
     page.waits_for_text("Enrolled in Algebra.").await;
     assert_eq!(algebra.roster().await, ["Ana"]);
     page.waits_for_text("dropped Algebra").await;
-    page.type_into("Part of its name", "zoology").await;
+    page.type_into("Course name", "zoology").await;
     page.waits_for_text("No course has “zoology” in its name or level.").await;
     page.has_no_complaints().await;
     page.stays_at_home().await;
@@ -74,8 +75,8 @@ async fn whoever_gets_no_seat_is_told_why_or_waits() {
     page.is_accessible().await;
     // What was looked for is still there.
     page.click_text("Enroll in Full Course").await;
-    page.waits_for_text("Full Course is full: the student waits for a seat.").await;
-    page.waits_for_text("waits, place 1").await;
+    page.waits_for_text("Full Course is full: the student is on the waitlist.").await;
+    page.waits_for_text("waiting, place 1").await;
     page.click_text("Leave the waitlist of Full Course").await;
     page.waits_for_text("Left the waitlist of Full Course.").await;
     page.has_no_complaints().await;

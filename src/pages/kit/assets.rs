@@ -1,4 +1,5 @@
-//! What pages load: in the program, named by content, kept by browsers for good.
+//! Static files that pages load. They are compiled into the program and named by a hash of their content, so that
+//! browsers can cache them forever.
 
 use std::fmt;
 use std::hash::Hasher;
@@ -12,10 +13,10 @@ use siphasher::sip::SipHasher13;
 
 use crate::http::problem::{NotFound, Problem};
 
-/// Where they are.
+/// The route of all assets.
 pub const ROUTE: &str = "/assets/{name}";
 
-/// A file, perhaps of several. It displays as its address.
+/// A static file, possibly joined from several. `Display` writes its URL path.
 #[derive(Debug)]
 pub struct Asset {
     media_type: &'static str,
@@ -27,8 +28,8 @@ macro_rules! assets {
     ($($(#[$doc:meta])* $id:ident = $stem:literal . $extension:literal, $media_type:literal, [$($file:literal),+];)*) => {
         $($(#[$doc])* pub static $id: Asset = Asset {
             media_type: $media_type,
-            content: LazyLock::new(|| joined(&[$(include_bytes!(concat!("../../../static/", $file)).as_slice()),+])),
-            path: LazyLock::new(|| path_of($stem, &$id.content, $extension)),
+            content: LazyLock::new(|| concat_files(&[$(include_bytes!(concat!("../../../static/", $file)).as_slice()),+])),
+            path: LazyLock::new(|| asset_path($stem, &$id.content, $extension)),
         };)*
         static ALL: &[&Asset] = &[$(&$id),*];
     };
@@ -37,12 +38,12 @@ macro_rules! assets {
 assets! {
     /// The one stylesheet.
     STYLE = "style"."css", "text/css; charset=utf-8", ["style.css"];
-    /// Times in the viewer's zone.
+    /// Shows times in the viewer's time zone.
     SITE = "site"."js", "text/javascript; charset=utf-8", ["site.js"];
-    /// htmx 4 and its extension for server-sent events (0BSD), as npm has them. In one file: htmx begins a moment after it is
-    /// loaded, and takes no notice of what an extension that comes later would have had to say.
+    /// htmx 4 and its extension for server-sent events (0BSD), as published on npm. One file: htmx starts right after it is
+    /// loaded and ignores extensions that are registered later.
     HTMX = "htmx"."js", "text/javascript; charset=utf-8", ["vendor/htmx.min.js", "vendor/hx-sse.min.js"];
-    /// The mark in the browser's tab.
+    /// The icon in the browser's tab.
     ICON = "icon"."svg", "image/svg+xml", ["icon.svg"];
 }
 
@@ -52,22 +53,22 @@ impl fmt::Display for Asset {
     }
 }
 
-/// The file of this name.
+/// Serves an asset by name.
 ///
 /// # Errors
-/// `not-found`, also for a file as it was in another version of the program.
+/// `not-found`, also for an asset of another version of the program.
 pub async fn get(Path(name): Path<String>) -> Result<Response, Problem> {
     let asset = ALL.iter().find(|asset| asset.path.strip_prefix("/assets/") == Some(&*name));
-    let asset = asset.ok_or_else(|| Problem::new::<NotFound>("The pages have no such part."))?;
+    let asset = asset.ok_or_else(|| Problem::new::<NotFound>("There is no such file."))?;
     let head = [(CONTENT_TYPE, asset.media_type), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
     Ok((head, asset.content.clone()).into_response())
 }
 
-fn joined(files: &[&[u8]]) -> Bytes {
+fn concat_files(files: &[&[u8]]) -> Bytes {
     files.join(b"\n".as_slice()).into()
 }
 
-fn path_of(stem: &str, content: &[u8], extension: &str) -> String {
+fn asset_path(stem: &str, content: &[u8], extension: &str) -> String {
     let mut hasher = SipHasher13::new();
     hasher.write(content);
     format!("/assets/{stem}.{:016x}.{extension}", hasher.finish())

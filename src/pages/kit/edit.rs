@@ -1,85 +1,86 @@
-//! The pages on which a record is added, changed or deleted.
+//! Pages that add, change or delete a record.
 
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::filters;
-use super::form::{Filled, Form, Typed, key_after, new_key};
-use super::page::{Refused, Shown};
+use super::form::{Form, FormDraft, FormValues, new_key, retry_key};
+use super::page::{RefusedPage, Rendered};
 use crate::http::problem::Problem;
 use crate::registrar::{Caller, Refusal, Version};
 
 /// A field of a form.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
-    /// As the API calls it.
+    /// The name in the API.
     pub name: &'static str,
-    /// As people call it.
+    /// The label that people see.
     pub label: &'static str,
     /// The `type` of its input.
     pub kind: &'static str,
-    /// What may stand in it, where that is not plain.
+    /// What to enter; empty if that is obvious.
     pub hint: &'static str,
 }
 
 impl Field {
-    /// Whether a browser sends this when the input showed `shown` and nobody touched it: it takes line breaks out of
-    /// single-line inputs, and the blanks around an address too (HTML Standard, value sanitization).
-    fn came_back(&self, shown: &str, sent: &str) -> bool {
+    /// Whether `sent` is what a browser sends if the input showed `shown` and nobody edited it. Browsers remove line
+    /// breaks from single-line inputs, and also surrounding whitespace from e-mail inputs (HTML Standard, value
+    /// sanitization).
+    fn is_unchanged(&self, shown: &str, sent: &str) -> bool {
         let line = shown.replace(['\r', '\n'], "").replace('\0', "\u{fffd}");
         if self.kind == "email" { line.trim_ascii() == sent } else { line == sent }
     }
 }
 
-/// A record that is added or changed.
+/// The form to add or change a record.
 #[derive(Debug, Template)]
 #[template(path = "edit.html")]
 pub struct EditPage {
-    /// Which part of the site it belongs to.
-    pub here: &'static str,
-    /// What is done.
+    /// The section of the site: `courses` or `students`.
+    pub section: &'static str,
+    /// What the form does, for the heading.
     pub heading: &'static str,
-    /// To what, where it is there already.
+    /// The name of the record; `None` for a new one.
     pub name: Option<String>,
-    /// Where the form goes.
+    /// The path that the form is posted to.
     pub action: String,
-    /// Where to leave it to.
+    /// The path of the Cancel link.
     pub back: String,
-    /// What is to be filled in.
+    /// The fields of the form.
     pub fields: &'static [Field],
-    /// What stands in the fields.
-    pub typed: Typed,
-    /// The record as it is, where there is one.
-    pub present: Option<Typed>,
-    /// The version that is changed: what was shown, until it is shown what it has become.
+    /// The values in the fields, and their errors.
+    pub values: FormValues,
+    /// The record as it is now; `None` for a new one.
+    pub current: Option<FormValues>,
+    /// The version that the form changes: the one that was shown. After a conflict, the current one.
     pub version: Option<String>,
-    /// Why it was not done.
+    /// Why the form was refused.
     pub refusal: Option<String>,
-    /// Whether that is because somebody else has changed it.
+    /// Whether it was refused because somebody else has changed the record.
     pub is_stale: bool,
-    /// Names the form.
+    /// The idempotency key of the form.
     pub key: String,
 }
 
 impl EditPage {
-    /// A form for a record that is not there yet.
+    /// An empty form for a new record.
     #[must_use]
     pub fn new(
         heading: &'static str,
         path: &'static str,
-        here: &'static str,
+        section: &'static str,
         fields: &'static [Field],
     ) -> Self {
         Self {
-            here,
+            section,
             heading,
             name: None,
             action: path.to_owned(),
-            back: format!("/{here}"),
+            back: format!("/{section}"),
             fields,
-            typed: Typed::default(),
-            present: None,
+            values: FormValues::default(),
+            current: None,
             version: None,
             refusal: None,
             is_stale: false,
@@ -87,93 +88,93 @@ impl EditPage {
         }
     }
 
-    /// The form without the fields that came back as this page shows them. Where it was made from another version of the
-    /// record it is stale, or was sent twice: such fields must not hide that.
+    /// The form without the fields that still have the values that this page shows. A form that was made from another
+    /// version of the record is stale or was sent twice; comparing with the current record does not hide that.
     #[must_use]
-    pub fn changes<T: Filled>(&self, form: Form<T>) -> Form<T> {
+    pub fn changes<T: FormDraft>(&self, form: Form<T>) -> Form<T> {
         form.without_unchanged(|name, sent| {
             let field = self.fields.iter().find(|field| field.name == name);
-            field.is_some_and(|field| field.came_back(self.typed.value(name), sent))
+            field.is_some_and(|field| field.is_unchanged(self.values.value(name), sent))
         })
     }
 
-    /// The form as it was sent.
+    /// This page with the values and the version of a form that was sent.
     #[must_use]
-    pub fn with<T>(self, form: &Form<T>) -> Self {
-        Self { typed: form.typed.clone(), version: form.seen.clone(), ..self }
+    pub fn with_form<T>(self, form: &Form<T>) -> Self {
+        Self { values: form.values.clone(), version: form.shown_version.clone(), ..self }
     }
 
-    /// That one of the fields is wrong.
+    /// Response 422: a field is not valid.
     #[must_use]
-    pub fn unreadable(self) -> Response {
-        Refused(StatusCode::UNPROCESSABLE_ENTITY, self).into_response()
+    pub fn invalid(self) -> Response {
+        RefusedPage(StatusCode::UNPROCESSABLE_ENTITY, self).into_response()
     }
 
-    /// That it was not done, and why. What was typed is still there; `present` is the version that the record has.
+    /// The response to a refused form: the page with what was typed and the reason. `current` is the version that the
+    /// record has now.
     #[must_use]
-    pub fn refused(self, refusal: Refusal, caller: &Caller, present: Option<Version>) -> Response {
-        let (is_stale, key) = (matches!(refusal, Refusal::Stale(_)), key_after(&refusal, caller));
-        // Whoever is shown what has changed meanwhile may replace it.
-        let version = if is_stale { present.map(version_field) } else { self.version };
+    pub fn refused(self, refusal: Refusal, caller: &Caller, current: Option<Version>) -> Response {
+        let (is_stale, key) = (matches!(refusal, Refusal::Stale(_)), retry_key(&refusal, caller));
+        // The page shows the current record, so saving again may replace it.
+        let version = if is_stale { current.map(version_field) } else { self.version };
         let problem = Problem::from(refusal);
         let refusal = Some(problem.detail().to_owned());
-        Refused(problem.status(), Self { version, refusal, is_stale, key, ..self }).into_response()
+        RefusedPage(problem.status(), Self { version, refusal, is_stale, key, ..self }).into_response()
     }
 }
 
-/// A record that is deleted, once it is confirmed.
+/// The page that asks before a record is deleted.
 #[derive(Debug, Template)]
 #[template(path = "delete.html")]
 pub struct DeletePage {
-    /// Which part of the site it belongs to.
-    pub here: &'static str,
-    /// What it is called.
+    /// The section of the site: `courses` or `students`.
+    pub section: &'static str,
+    /// The name of the record.
     pub name: String,
-    /// Its page.
+    /// The path of the record's page.
     pub back: String,
-    /// Enrollments that end with it.
+    /// Enrollments that end with the deletion.
     pub enrolled: i64,
-    /// Places on waitlists that end with it.
+    /// Waitlist places that end with the deletion.
     pub waitlisted: i64,
-    /// The version that is shown.
+    /// The version that the page shows.
     pub version: Version,
-    /// Why it was not done.
+    /// Why the deletion was refused.
     pub refusal: Option<String>,
-    /// Names the form.
+    /// The idempotency key of the form.
     pub key: String,
 }
 
 impl DeletePage {
-    /// That it was not done, and why.
+    /// The response to a refused deletion: the page with the reason.
     #[must_use]
     pub fn refused(self, refusal: Refusal, caller: &Caller) -> Response {
-        let told = match refusal {
+        let text = match refusal {
             Refusal::HasEnrollments { .. } => Some("Somebody has enrolled since you looked."),
             Refusal::Stale(_) => Some("Somebody has changed this since you looked."),
             _ => None,
         };
-        let key = key_after(&refusal, caller);
+        let key = retry_key(&refusal, caller);
         let problem = Problem::from(refusal);
-        let refusal = Some(told.unwrap_or(problem.detail()).to_owned());
-        Refused(problem.status(), Self { refusal, key, ..self }).into_response()
+        let refusal = Some(text.unwrap_or(problem.detail()).to_owned());
+        RefusedPage(problem.status(), Self { refusal, key, ..self }).into_response()
     }
 }
 
-/// A version as the hidden field of a form holds it.
+/// A version as a form's hidden field has it: 16 hexadecimal digits.
 #[must_use]
 pub fn version_field(version: Version) -> String {
     format!("{:016x}", version.0)
 }
 
-/// As [`Shown`], for a form.
 impl IntoResponse for EditPage {
     fn into_response(self) -> Response {
-        Shown(self).into_response()
+        Rendered(self).into_response()
     }
 }
 
 impl IntoResponse for DeletePage {
     fn into_response(self) -> Response {
-        Shown(self).into_response()
+        Rendered(self).into_response()
     }
 }

@@ -1,4 +1,4 @@
-//! How values are written on pages.
+//! Template filters that format values for people.
 #![expect(
     clippy::inline_always,
     clippy::ref_option,
@@ -6,7 +6,7 @@
     clippy::unnecessary_wraps,
     clippy::unused_self,
     unreachable_pub,
-    reason = "what a filter is to askama"
+    reason = "askama's signature of a filter"
 )]
 
 use std::fmt::Display;
@@ -14,45 +14,45 @@ use std::fmt::Display;
 use askama::{Result, Values};
 use jiff::Timestamp;
 
-/// A name, where there is one: another program may have written none, or deleted who had it.
+/// A name or, if there is none, `(no name)`: another program may have written null or deleted the row.
 #[askama::filter_fn]
 pub(crate) fn named<'a>(name: &'a Option<String>, _: &dyn Values) -> Result<&'a str> {
-    Ok(shown(name))
+    Ok(name_or_placeholder(name))
 }
 
-/// A name in the middle of other words, where no element can set it apart (in a title, in a label): characters that turn
-/// the direction of text are left out, and a name that is read from the right is isolated (UAX #9).
+/// A name inside other text where no `<bdi>` is possible, such as a title or a label. Removes characters that change the
+/// direction of text, and isolates names in right-to-left scripts (UAX #9).
 #[askama::filter_fn]
-pub(crate) fn apart(name: impl Display, _: &dyn Values) -> Result<String> {
-    Ok(isolated(&name.to_string()))
+pub(crate) fn isolate(name: impl Display, _: &dyn Values) -> Result<String> {
+    Ok(isolate_name(&name.to_string()))
 }
 
-fn isolated(name: &str) -> String {
-    let turns = |character: &char| matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    // The blocks of all scripts that are written from right to left.
-    let from_right = |character: char| {
+pub(crate) fn isolate_name(name: &str) -> String {
+    let is_control = |character: &char| matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    // The Unicode blocks of all scripts that are written from right to left.
+    let is_right_to_left = |character: char| {
         matches!(character, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}'
             | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
     };
-    let plain: String = name.chars().filter(|character| !turns(character)).collect();
-    if plain.chars().any(from_right) { format!("\u{2068}{plain}\u{2069}") } else { plain }
+    let plain: String = name.chars().filter(|character| !is_control(character)).collect();
+    if plain.chars().any(is_right_to_left) { format!("\u{2068}{plain}\u{2069}") } else { plain }
 }
 
-/// What stands before a name of one, or of another number of them: `12 students`.
+/// A count with its noun in the singular or the plural: `1 student`, `12 students`.
 #[askama::filter_fn]
-pub(crate) fn counted(count: &i64, _: &dyn Values, one: &str, many: &str) -> Result<String> {
-    Ok(format!("{} {}", grouped(*count), if *count == 1 { one } else { many }))
+pub(crate) fn plural(count: &i64, _: &dyn Values, one: &str, many: &str) -> Result<String> {
+    Ok(format!("{} {}", group_thousands(*count), if *count == 1 { one } else { many }))
 }
 
-/// A number with its thousands apart: `12,345`.
+/// A number with thousands separators: `12,345`.
 #[askama::filter_fn]
 pub(crate) fn number(number: &i64, _: &dyn Values) -> Result<String> {
-    Ok(grouped(*number))
+    Ok(group_thousands(*number))
 }
 
-/// A stored time for people, in UTC; scripts put it into the zone of whoever looks.
+/// A stored time for people, in UTC; a script converts it to the viewer's time zone.
 #[askama::filter_fn]
-pub(crate) fn instant(stamp: impl Display, _: &dyn Values) -> Result<String> {
+pub(crate) fn utc_time(stamp: impl Display, _: &dyn Values) -> Result<String> {
     let stamp = stamp.to_string();
     Ok(match stamp.parse::<Timestamp>() {
         Ok(time) => time.strftime("%-d %B %Y, %H:%M UTC").to_string(),
@@ -60,10 +60,10 @@ pub(crate) fn instant(stamp: impl Display, _: &dyn Values) -> Result<String> {
     })
 }
 
-/// The stored times in a text and what stands around them: pieces of it, and whether they are times.
-pub(crate) fn around_times(text: &str) -> Vec<(bool, &str)> {
+/// Splits a text at the stored times in it; returns each piece and whether it is a time.
+pub(crate) fn split_times(text: &str) -> Vec<(bool, &str)> {
     let (mut pieces, mut rest) = (Vec::new(), text);
-    while let Some((before, time, after)) = first_time(rest) {
+    while let Some((before, time, after)) = split_first_time(rest) {
         pieces.extend([(false, before), (true, time)]);
         rest = after;
     }
@@ -71,8 +71,8 @@ pub(crate) fn around_times(text: &str) -> Vec<(bool, &str)> {
     pieces
 }
 
-/// A text parted by the first stored time in it.
-fn first_time(text: &str) -> Option<(&str, &str, &str)> {
+/// The text before the first stored time, the time, and the text after it; `None` if there is no time.
+fn split_first_time(text: &str) -> Option<(&str, &str, &str)> {
     const LENGTH: usize = "2026-09-01T08:00:00.000Z".len();
     text.match_indices('Z').find_map(|(last, _)| {
         let begin = (last + 1).checked_sub(LENGTH)?;
@@ -81,28 +81,28 @@ fn first_time(text: &str) -> Option<(&str, &str, &str)> {
     })
 }
 
-/// A link to this server without the server: however it is reached, the page is there already.
+/// The path and query of a link to this server, so that the link works under whatever name the browser reached it.
 #[askama::filter_fn]
-pub(crate) fn local<'a>(link: &'a str, _: &dyn Values) -> Result<&'a str> {
-    Ok(without_server(link))
+pub(crate) fn path_only<'a>(link: &'a str, _: &dyn Values) -> Result<&'a str> {
+    Ok(path_without_server(link))
 }
 
-fn without_server(link: &str) -> &str {
+fn path_without_server(link: &str) -> &str {
     let after = link.split_once("://").map_or(link, |(_, after)| after);
     after.find('/').map_or(link, |path| &after[path..])
 }
 
-/// A name as pages write it, where it is not in a template.
+/// A name as [`named`] writes it, for use outside templates.
 #[must_use]
-pub(crate) fn name_of(name: &Option<String>) -> String {
-    shown(name).to_owned()
+pub(crate) fn display_name(name: &Option<String>) -> String {
+    name_or_placeholder(name).to_owned()
 }
 
-fn shown(name: &Option<String>) -> &str {
+fn name_or_placeholder(name: &Option<String>) -> &str {
     name.as_deref().filter(|name| !name.trim().is_empty()).unwrap_or("(no name)")
 }
 
-fn grouped(number: i64) -> String {
+fn group_thousands(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut text = if number < 0 { "\u{2212}".to_owned() } else { String::new() };
     for (place, digit) in digits.char_indices() {
@@ -116,23 +116,23 @@ fn grouped(number: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{around_times, grouped, isolated, without_server};
+    use super::{group_thousands, isolate_name, path_without_server, split_times};
 
     #[test]
-    fn a_name_among_other_words_does_not_turn_them() {
-        assert_eq!(isolated("Ana"), "Ana");
-        assert_eq!(isolated("\u{202e}Ana\u{2069}"), "Ana");
-        assert_eq!(isolated("שרה"), "\u{2068}שרה\u{2069}");
+    fn a_name_does_not_change_the_direction_of_the_text_around_it() {
+        assert_eq!(isolate_name("Ana"), "Ana");
+        assert_eq!(isolate_name("\u{202e}Ana\u{2069}"), "Ana");
+        assert_eq!(isolate_name("שרה"), "\u{2068}שרה\u{2069}");
     }
 
     #[test]
-    fn a_link_says_where_on_this_server() {
+    fn a_link_is_reduced_to_its_path_and_query() {
         for link in [
             "http://127.0.0.1:8080/courses?after=x",
             "https://school.example/courses?after=x",
             "/courses?after=x",
         ] {
-            assert_eq!(without_server(link), "/courses?after=x");
+            assert_eq!(path_without_server(link), "/courses?after=x");
         }
     }
 
@@ -141,15 +141,15 @@ mod tests {
         let (opens, closes) = ("2026-09-01T08:00:00.000Z", "2026-09-02T08:00:00.000Z");
         let text = format!("Zoë: from {opens} until {closes}.");
         let pieces = [(false, "Zoë: from "), (true, opens), (false, " until "), (true, closes), (false, ".")];
-        assert_eq!(around_times(&text), pieces);
+        assert_eq!(split_times(&text), pieces);
         for text in ["", "no time", "ÖÖÖÖÖÖÖÖÖÖÖÖÖZ", "2026-13-01T08:00:00.000Z"] {
-            assert_eq!(around_times(text), [(false, text)]);
+            assert_eq!(split_times(text), [(false, text)]);
         }
     }
 
     #[test]
-    fn thousands_stand_apart() {
-        let written = [0, 7, 999, 1_000, 12_345, 1_000_000, -1_234].map(grouped);
-        assert_eq!(written, ["0", "7", "999", "1,000", "12,345", "1,000,000", "\u{2212}1,234"]);
+    fn thousands_are_separated() {
+        let texts = [0, 7, 999, 1_000, 12_345, 1_000_000, -1_234].map(group_thousands);
+        assert_eq!(texts, ["0", "7", "999", "1,000", "12,345", "1,000,000", "\u{2212}1,234"]);
     }
 }

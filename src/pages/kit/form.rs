@@ -1,5 +1,5 @@
-//! Forms: their fields are read into the same drafts as the bodies of the API, by the same rules and in the same words.
-//! What was typed is kept, to be shown again.
+//! Forms. Their fields are read into the same drafts as the bodies of the API, with the same rules and messages. The typed
+//! values are kept, so that a refused form can be shown again.
 
 use std::time::{Duration, Instant};
 
@@ -12,36 +12,39 @@ use crate::http::fields::{self, Draft, Fields};
 use crate::http::problem::Problem;
 use crate::registrar::{Caller, Command, MAX_TEXT, Refusal, Registrar, Version};
 
-/// The hidden field that says which version of the record was shown.
+/// The hidden field with the version of the record that was shown.
 const IF_MATCH: &str = "if_match";
 
-/// What a form is read into.
-pub trait Filled: Draft {
-    /// Fields that hold a number; left empty they are null.
+/// A draft that can be read from a form.
+pub trait FormDraft: Draft {
+    /// Fields that hold a number; empty means null.
     const NUMBERS: &[&str] = &[];
-    /// Fields that are null when they are left empty.
+    /// Text fields for which empty means null.
     const NULLABLE: &[&str] = &[];
+    /// Page messages in place of API messages that name other fields or formats: the field, a part of the API's message,
+    /// and a sentence without its full stop.
+    const MESSAGES: &[(&str, &str, &str)] = &[];
 }
 
-/// Characters of what was typed that are shown again; a field that takes a text takes a quarter as many.
-const SHOWN_AGAIN: usize = 4 * MAX_TEXT;
+/// Characters of a typed value that are shown again: four times what a text field accepts, so that people can shorten it.
+const MAX_ECHOED: usize = 4 * MAX_TEXT;
 
-/// A form without fields of its own: a button.
+/// A form without fields: only a button.
 #[derive(Debug)]
-pub struct Nothing;
+pub struct EmptyForm;
 
-impl Draft for Nothing {
+impl Draft for EmptyForm {
     fn read(_: &mut Fields) -> Option<Self> {
         Some(Self)
     }
 }
 
-impl Filled for Nothing {}
+impl FormDraft for EmptyForm {}
 
-/// That a record is deleted.
+/// The form that deletes a record.
 #[derive(Debug)]
 pub struct Deletion {
-    /// With the enrollments that the page has told of.
+    /// Whether to drop the enrollments that the page listed.
     pub drop: bool,
 }
 
@@ -52,93 +55,101 @@ impl Draft for Deletion {
     }
 }
 
-impl Filled for Deletion {}
+impl FormDraft for Deletion {}
 
 /// A form that was sent.
 #[derive(Debug)]
 pub struct Form<T> {
-    /// What it asks for, unless something is wrong with it.
+    /// The draft; `None` if a field is not valid.
     pub draft: Option<T>,
-    /// What was typed, and what is wrong with it.
-    pub typed: Typed,
-    /// The version of the record that was shown, as the form said it, where it is about one.
-    pub seen: Option<String>,
-    /// Who sent it.
+    /// The typed values, and their errors.
+    pub values: FormValues,
+    /// The version of the record that was shown, as the form sent it; `None` if it sent none.
+    pub shown_version: Option<String>,
+    /// Who sent the form.
     pub caller: Caller,
     sent: Vec<(String, String)>,
 }
 
 impl<T> Form<T> {
-    /// The version of the record that was shown. One that we did not give out is none that the record has.
+    /// The version of the record that was shown. An unreadable one gives an empty list, which matches no record.
     #[must_use]
     pub fn expected(&self) -> Option<Vec<Version>> {
         let version = |tag: &String| u64::from_str_radix(tag, 16).map(Version).into_iter().collect();
-        self.seen.as_ref().map(version)
+        self.shown_version.as_ref().map(version)
     }
 }
 
-impl<T: Filled> Form<T> {
-    /// The form without the fields for which `is_unchanged` holds, given their name and what was sent. Those are neither
-    /// judged nor written, whatever another program has put there.
+impl<T: FormDraft> Form<T> {
+    /// The form without the fields for which `is_unchanged(name, sent)` holds. Those are neither validated nor written: a
+    /// value from another program may break our rules.
     #[must_use]
     pub fn without_unchanged(self, is_unchanged: impl Fn(&str, &str) -> bool) -> Self {
         let changed = self.sent.iter().filter(|(name, value)| !is_unchanged(name, value));
         let (draft, errors) = read(changed.cloned().collect());
-        Self { draft, typed: Typed { errors, ..self.typed }, ..self }
+        Self { draft, values: FormValues { errors, ..self.values }, ..self }
     }
 }
 
-/// What stands in the fields of a form, and what is wrong with it.
+/// The values in the fields of a form, and their errors.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Typed {
+pub struct FormValues {
     values: Vec<(String, String)>,
     errors: Vec<(String, String)>,
 }
 
-impl Typed {
-    /// A form with these values, of which nothing is wrong.
+impl FormValues {
+    /// Values without errors.
     #[must_use]
-    pub fn with<const N: usize>(values: [(&str, String); N]) -> Self {
+    pub fn new<const N: usize>(values: [(&str, String); N]) -> Self {
         let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         Self { values, errors: Vec::new() }
     }
 
-    /// What stands in a field.
+    /// The value of a field; empty if it has none.
     #[must_use]
     pub fn value(&self, name: &str) -> &str {
         self.values.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value)
     }
 
-    /// What is wrong with a field, without the point at the end.
+    /// The error of a field as a sentence that begins with its label, unless the error is a sentence of its own.
+    #[must_use]
+    pub fn error_sentence(&self, name: &str, label: &str) -> Option<String> {
+        let error = self.error(name)?;
+        let is_sentence = error.starts_with(char::is_uppercase);
+        Some(if is_sentence { format!("{error}.") } else { format!("{label} {error}.") })
+    }
+
+    /// The error of a field, without the full stop.
     #[must_use]
     pub fn error(&self, name: &str) -> Option<&str> {
         self.errors.iter().find(|(field, _)| field == name).map(|(_, error)| error.trim_end_matches('.'))
     }
 
-    /// Whether it is the first field with which something is wrong.
+    /// Whether this is the first field with an error.
     #[must_use]
     pub fn is_first(&self, name: &str) -> bool {
         self.errors.first().is_some_and(|(field, _)| field == name)
     }
 }
 
-impl<T: Filled, S: Send + Sync> FromRequest<S> for Form<T> {
+impl<T: FormDraft, S: Send + Sync> FromRequest<S> for Form<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let FormFields(values, caller) = FormFields::from_request(request, state).await?;
         let (hidden, values): (Vec<_>, Vec<_>) = values.into_iter().partition(|(name, _)| name == IF_MATCH);
-        let seen = hidden.into_iter().next().map(|(_, tag)| excerpt(&tag).into_owned());
+        let shown_version = hidden.into_iter().next().map(|(_, tag)| excerpt(&tag).into_owned());
         let (draft, errors) = read(values.clone());
         let shown =
-            |(name, value): &(String, String)| (name.clone(), excerpt_of(value, SHOWN_AGAIN).into_owned());
-        let typed = Typed { values: values.iter().map(shown).collect(), errors };
-        Ok(Self { draft, typed, seen, caller, sent: values })
+            |(name, value): &(String, String)| (name.clone(), excerpt_of(value, MAX_ECHOED).into_owned());
+        let shown = FormValues { values: values.iter().map(shown).collect(), errors };
+        Ok(Self { draft, values: shown, shown_version, caller, sent: values })
     }
 }
 
-/// The draft, or what is wrong with which field.
-fn read<T: Filled>(values: Vec<(String, String)>) -> (Option<T>, Vec<(String, String)>) {
+/// The draft, or the errors by field.
+fn read<T: FormDraft>(values: Vec<(String, String)>) -> (Option<T>, Vec<(String, String)>) {
     let member = |(name, value): (String, String)| {
         let member = member::<T>(&name, &value);
         (name, member)
@@ -146,12 +157,19 @@ fn read<T: Filled>(values: Vec<(String, String)>) -> (Option<T>, Vec<(String, St
     let members = values.into_iter().map(member).collect();
     match fields::read_members::<T>(members) {
         Ok(draft) => (Some(draft), Vec::new()),
-        Err(errors) => (None, errors),
+        Err(errors) => (None, errors.into_iter().map(page_message::<T>).collect()),
     }
 }
 
-/// What was typed as the member of a body that says the same.
-fn member<T: Filled>(name: &str, typed: &str) -> Value {
+/// The error of a field, with its page message if there is one.
+fn page_message<T: FormDraft>((name, detail): (String, String)) -> (String, String) {
+    let matches = |(field, part, _): &&(&str, &str, &str)| *field == name && detail.contains(part);
+    let detail = T::MESSAGES.iter().find(matches).map_or(detail.clone(), |(_, _, text)| (*text).to_owned());
+    (name, detail)
+}
+
+/// A typed value as the same member of a JSON body.
+fn member<T: FormDraft>(name: &str, typed: &str) -> Value {
     let is_number = T::NUMBERS.contains(&name);
     if typed.trim().is_empty() && (is_number || T::NULLABLE.contains(&name)) {
         return Value::Null;
@@ -160,22 +178,22 @@ fn member<T: Filled>(name: &str, typed: &str) -> Value {
     number.map_or_else(|| Value::String(typed.to_owned()), Value::from)
 }
 
-/// How long the second of two clicks waits for what the first one does.
-const DOUBLE_CLICK: Duration = Duration::from_secs(5);
+/// How long the second click of a double click waits for the first; far longer than a command takes.
+const DOUBLE_CLICK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Carries out what a form asks for. Sent twice it is done once, and both are told what came of it.
+/// Runs the command of a form. A form that is sent twice runs once, and both requests get its result.
 ///
 /// # Errors
-/// The reason why nothing was changed.
+/// The refusal of the command; for a key that is still in use, only after [`DOUBLE_CLICK_TIMEOUT`].
 pub async fn submit<C: Command + Clone>(
     registrar: &Registrar,
     command: C,
     caller: &Caller,
 ) -> Result<C::Answer, Refusal> {
-    let until = Instant::now() + DOUBLE_CLICK;
+    let deadline = Instant::now() + DOUBLE_CLICK_TIMEOUT;
     loop {
         match registrar.submit(command.clone(), caller).await.map_err(|outcome| outcome.answer) {
-            Err(Refusal::KeyInUse) if Instant::now() < until => {
+            Err(Refusal::KeyInUse) if Instant::now() < deadline => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             outcome => return outcome.map(|outcome| outcome.answer),
@@ -183,17 +201,17 @@ pub async fn submit<C: Command + Clone>(
     }
 }
 
-/// The key of the form that is shown again after a refusal: where the command may yet be carried out, or was, to try again
-/// must not be to do it twice.
+/// The key of the form that is shown again after a refusal. If the command may have run or may still run, the key stays the
+/// same, so that trying again does not run it twice.
 #[must_use]
-pub fn key_after(refusal: &Refusal, caller: &Caller) -> String {
-    let may_be_done =
+pub fn retry_key(refusal: &Refusal, caller: &Caller) -> String {
+    let may_have_run =
         matches!(refusal, Refusal::KeyInUse | Refusal::Overloaded | Refusal::Stopping | Refusal::Engine(_));
-    let key = caller.key.as_ref().filter(|_| may_be_done);
+    let key = caller.key.as_ref().filter(|_| may_have_run);
     key.map_or_else(new_key, |key| key.name.clone())
 }
 
-/// Names a form that is shown, so that to send it twice is to send it once.
+/// A new idempotency key for a form.
 #[must_use]
 pub fn new_key() -> String {
     format!("form-{:032x}", fastrand::u128(..))
@@ -211,14 +229,14 @@ mod tests {
         }
     }
 
-    impl Filled for Seats {
+    impl FormDraft for Seats {
         const NUMBERS: &[&str] = &["capacity"];
         const NULLABLE: &[&str] = &["opens_at"];
     }
 
     #[test]
-    fn what_is_typed_means_what_the_api_would_be_told() {
-        for (name, typed, told) in [
+    fn typed_values_become_the_json_that_the_api_expects() {
+        for (name, typed, expected) in [
             ("capacity", " 30 ", Value::from(30)),
             ("capacity", "", Value::Null),
             ("capacity", "many", Value::from("many")),
@@ -226,7 +244,7 @@ mod tests {
             ("name", "", Value::from("")),
             ("name", "30", Value::from("30")),
         ] {
-            assert_eq!(member::<Seats>(name, typed), told, "{name} {typed:?}");
+            assert_eq!(member::<Seats>(name, typed), expected, "{name} {typed:?}");
         }
     }
 }

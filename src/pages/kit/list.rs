@@ -1,4 +1,4 @@
-//! Lists on pages: what is searched for, the order, the place.
+//! The query of a list on a page: search, order and position.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -8,30 +8,33 @@ use crate::http::invalid::invalid;
 use crate::http::problem::Problem;
 use crate::lists::{Cursor, Direction, Search};
 
-/// Which part of a list, in what order.
+/// The query parameters of a list.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, bound(deserialize = "S: Default + DeserializeOwned"))]
 pub struct ListQuery<S> {
-    /// What is searched for, as it was typed: nothing is everything.
+    /// The search as it was typed; empty for everything.
     pub q: String,
-    /// What the list is sorted by.
+    /// The column to sort by.
     pub sort: S,
-    /// Which way.
+    /// Ascending or descending.
     pub order: Direction,
-    /// After which row.
+    /// The row after which the page starts.
     #[serde(deserialize_with = "from_text")]
     pub after: Option<Cursor>,
+    /// Whether a row was deleted just now.
+    #[serde(deserialize_with = "from_text")]
+    pub deleted: Option<bool>,
 }
 
 impl<S: Default + DeserializeOwned> Parameters for ListQuery<S> {
-    const KNOWN: &'static [&'static str] = &["q", "sort", "order", "after"];
+    const KNOWN: &'static [&'static str] = &["q", "sort", "order", "after", "deleted"];
 }
 
-/// What is searched for, if anything is.
+/// Parses a search; `None` if it is empty.
 ///
 /// # Errors
-/// `invalid-request` for what no name can have in it.
-pub fn searched(typed: &str) -> Result<Option<Search>, Problem> {
+/// `invalid-request` for a text that no name can contain.
+pub fn parse_search(typed: &str) -> Result<Option<Search>, Problem> {
     if typed.trim().is_empty() {
         return Ok(None);
     }

@@ -1,5 +1,4 @@
-//! The façade: what all pages share. Pages are made here from templates in the program; scripts only save whoever has
-//! them a wait.
+//! What all pages share. The server renders them from compiled templates; scripts only make them faster.
 
 pub mod assets;
 pub mod edit;
@@ -10,6 +9,6 @@ pub mod page;
 pub mod problems;
 
 pub use self::edit::{DeletePage, EditPage, Field};
-pub use self::form::{Filled, Form, Typed, submit};
-pub use self::list::{ListQuery, searched};
-pub use self::page::{Part, Refused, Shown, around};
+pub use self::form::{Form, FormDraft, FormValues, submit};
+pub use self::list::{ListQuery, parse_search};
+pub use self::page::{PartialRequest, RefusedPage, Rendered, with_page_layers};

@@ -1,4 +1,4 @@
-//! How a page is told: its status, its policy, the whole of it or the part that changes.
+//! Page responses: status, headers, and whether to render the whole page or only a part.
 
 use std::convert::Infallible;
 
@@ -13,44 +13,44 @@ use axum::response::{Html, IntoResponse, Response};
 
 use crate::http::memory;
 
-/// Our own files and nothing inline, in no other site's frame.
+/// Allows only our own files, nothing inline, and no framing by other sites.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
     form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// What htmx sends: `partial` where it replaces only a part of the page.
+/// htmx sends `partial` if it replaces only a part of the page.
 const HX_REQUEST_TYPE: HeaderName = HeaderName::from_static("hx-request-type");
 
-/// 200 and a page, or a block of one.
+/// Response 200 with a page or a block of one.
 #[derive(Debug)]
-pub struct Shown<T>(pub T);
+pub struct Rendered<T>(pub T);
 
-impl<T: Template> IntoResponse for Shown<T> {
+impl<T: Template> IntoResponse for Rendered<T> {
     fn into_response(self) -> Response {
         match self.0.render() {
             Ok(html) => Html(html).into_response(),
             Err(error) => {
-                tracing::error!(%error, "a page cannot be written");
+                tracing::error!(%error, "cannot render a page");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
             }
         }
     }
 }
 
-/// The page that was filled in, with what is wrong, under the status of the refusal.
+/// The page with the filled-in form and its errors, with the status of the refusal.
 #[derive(Debug)]
-pub struct Refused<T>(pub StatusCode, pub T);
+pub struct RefusedPage<T>(pub StatusCode, pub T);
 
-impl<T: Template> IntoResponse for Refused<T> {
+impl<T: Template> IntoResponse for RefusedPage<T> {
     fn into_response(self) -> Response {
-        (self.0, Shown(self.1)).into_response()
+        (self.0, Rendered(self.1)).into_response()
     }
 }
 
-/// Whether only the part of a page is wanted that changes.
+/// Whether htmx asked for only the part of the page that changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Part(pub bool);
+pub struct PartialRequest(pub bool);
 
-impl<S: Send + Sync> FromRequestParts<S> for Part {
+impl<S: Send + Sync> FromRequestParts<S> for PartialRequest {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
@@ -58,26 +58,26 @@ impl<S: Send + Sync> FromRequestParts<S> for Part {
     }
 }
 
-/// Puts around pages what all of them answer.
-pub fn around<S: Clone + Send + Sync + 'static>(pages: Router<S>) -> Router<S> {
+/// Adds the headers of all pages, and the accounting of memory until a page is sent.
+pub fn with_page_layers<S: Clone + Send + Sync + 'static>(pages: Router<S>) -> Router<S> {
     pages.layer(from_fn(async |request: Request, next: Next| {
-        // Here and not only around everything: afterwards it may be packed, and nobody knows how long it is.
+        // Not only in the outermost layer: a page that has been compressed no longer has a known length.
         let activity = memory::activity(&request);
         let page = next.run(request).await;
-        with_policy(match activity {
+        with_page_headers(match activity {
             Some(activity) => memory::until_taken(&activity, page),
             None => page,
         })
     }))
 }
 
-/// With what no page goes without.
-pub(super) fn with_policy(mut response: Response) -> Response {
+/// Sets the headers that every page has.
+pub(super) fn with_page_headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    // Names of students, as they are now: for the one who looks.
+    // Pages have names of students: no cache may store them.
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store"));
-    // What is told depends on who asks: programs are told problems as JSON, htmx a part of a page.
+    // Programs get problems as JSON, htmx gets a part of a page.
     headers.insert(VARY, HeaderValue::from_static("accept, hx-request-type, authorization, cookie"));
     response
 }

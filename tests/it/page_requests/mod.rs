@@ -128,7 +128,9 @@ async fn people_are_told_problems_in_a_page_and_programs_in_json() {
     school.get("/courses/7").await.is_refused(404, "course-not-found");
     let told = school.page("/courses/7").await.is_page(404);
     assert!(
-        told.starts_with("404 There is no such course There is no course 7. What this means Request "),
+        told.starts_with(
+            "There is no such course There is no course 7. What this means Go to Courses or Students . Request "
+        ),
         "{told}"
     );
     assert!(school.page("/students/0").await.is_page(404).contains("an id is a whole number from 1"));

@@ -27,7 +27,7 @@ async fn the_board_counts_what_happens_and_what_is_refused() {
     let school = School::open().await;
     let [algebra, _] = school.courses(["Algebra", "Botany"]).await;
     let board = async || school.page("/registration").await.is_page(200);
-    assert!(board().await.contains("Adds a minute 0"));
+    assert!(board().await.contains("Enrollments per minute 0"));
     let [ana, ben, eve] = school.students(["Ana", "Ben", "Eve"]).await;
     let seats = json!({"capacity": 1, "waitlist_capacity": 1});
     school.put(&format!("{}/seats", algebra.url())).json(&seats).await.is_ok();
@@ -36,9 +36,9 @@ async fn the_board_counts_what_happens_and_what_is_refused() {
     eve.enrolls_in(&algebra).await.is_refused(409, "waitlist-full");
     let told = board().await;
     for told_once in [
-        "Adds a minute 1",
-        "To waitlists a minute 1",
-        "Courses that are full 1 of 2",
+        "Enrollments per minute 1",
+        "Waitlisted per minute 1",
+        "Full courses 1 of 2",
         "Waiting for a seat 1",
         "The waitlist is full 1",
         "Algebra 1 of 1 1 of 1 1 waiting",
@@ -49,7 +49,7 @@ async fn the_board_counts_what_happens_and_what_is_refused() {
     school.meanwhile("insert into courses (id, name, level) values (99, 'Found', 'graduate')");
     school.patch(&algebra.url(), json!({"name": "Algebra I"})).await.is_ok();
     let told = board().await;
-    assert!(told.contains("Drops a minute 1") && told.contains("Adds a minute 2"), "{told}");
+    assert!(told.contains("Drops per minute 1") && told.contains("Enrollments per minute 2"), "{told}");
     assert!(told.contains("Waiting for a seat 0") && told.contains("Algebra I 1 of 1 1 of 1"), "{told}");
 }
 
@@ -61,7 +61,7 @@ async fn whoever_looks_at_the_board_is_told_what_changes_until_the_server_stops(
     let mut feed = school.get("/registration/feed").listen().await;
     assert!(feed.hears("Algebra").await);
     ana.enrolls_in(&algebra).await.is_created();
-    assert!(feed.hears("<dt>Adds a minute</dt><dd>1</dd>").await);
+    assert!(feed.hears("<dt>Enrollments per minute</dt><dd>1</dd>").await);
     let closing = tokio::spawn(school.close());
     assert!(!feed.hears("nothing more").await);
     closing.await.unwrap();

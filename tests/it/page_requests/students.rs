@@ -35,13 +35,15 @@ async fn who_enrolls_and_drops_by_forms_is_told_what_came_of_it() {
     assert!(school.page(&leads).await.is_page(200).contains("Enrolled in Algebra ."));
     let leads = enroll(&ben, &algebra).await.leads_to();
     let page = school.page(&leads).await.is_page(200);
-    assert!(page.contains("Algebra is full: the student waits for a seat."), "{page}");
-    assert!(page.contains("waits, place 1"), "{page}");
-    assert!(enroll(&ana, &algebra).await.is_page(409).contains("has been enrolled in course"));
+    assert!(page.contains("Algebra is full: the student is on the waitlist."), "{page}");
+    assert!(page.contains("waiting, place 1"), "{page}");
+    assert!(enroll(&ana, &algebra).await.is_page(409).contains("Ana has been enrolled in Algebra since "));
     let drop = format!("/students/{}/courses/{}/drop", ana.id, algebra.id);
     let leads = school.form(&drop, &[]).await.leads_to();
-    assert!(school.page(&leads).await.is_page(200).contains("The seat has gone to somebody who waited"));
-    assert!(school.form(&drop, &[]).await.is_page(404).contains("is not enrolled"));
+    assert!(
+        school.page(&leads).await.is_page(200).contains("The seat went to the next student on the waitlist.")
+    );
+    assert!(school.form(&drop, &[]).await.is_page(404).contains("Ana is not enrolled in Algebra."));
     assert!(
         school.form(&format!("/students/{}/courses", ana.id), &[]).await.is_page(400).contains("is required")
     );

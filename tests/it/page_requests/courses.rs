@@ -28,6 +28,12 @@ async fn seats_are_set_by_a_form() {
     let refused = refused.is_page(422);
     assert!(refused.contains("Capacity must be a whole number from 0 to 1000000."), "{refused}");
     assert!(refused.contains("Write the time like 2026-09-01T08:00:00Z."), "{refused}");
+    let window =
+        [fields("", "2026-09-02T08:00:00Z")[..3].to_vec(), vec![("closes_at", "2026-09-01T08:00:00Z")]];
+    let refused = school.form(&path, &window.concat()).await.is_page(422);
+    assert!(refused.contains("Registration must close after it opens."), "{refused}");
+    // The address of a refused form, opened again.
+    assert_eq!(school.page(&path).await.leads_to(), format!("/courses/{}", algebra.id));
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ async fn a_page_says_that_something_was_done_only_while_it_is_so() {
 async fn who_enrolls_and_drops_by_forms_is_told_what_came_of_it() {
     let school = School::open().await;
     let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
-    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    let [ana, ben, eve] = school.students(["Ana", "Ben", "Eve"]).await;
     let seats = json!({"capacity": 1, "waitlist_capacity": 1});
     school.put(&format!("{}/seats", algebra.url())).json(&seats).await.is_ok();
     let enroll = |student: &Student, course: &Course| {
@@ -37,6 +37,10 @@ async fn who_enrolls_and_drops_by_forms_is_told_what_came_of_it() {
     let page = school.page(&leads).await.is_page(200);
     assert!(page.contains("Algebra is full: the student is on the waitlist."), "{page}");
     assert!(page.contains("waiting, place 1"), "{page}");
+    let page = school.page(&format!("/students/{}?q=algebra", eve.id)).await.is_page(200);
+    assert!(page.contains("Join waitlist"), "{page}");
+    let page = enroll(&eve, &algebra).await.is_page(409);
+    assert!(page.contains("Algebra is full, and so is its waitlist."), "{page}");
     assert!(enroll(&ana, &algebra).await.is_page(409).contains("Ana has been enrolled in Algebra since "));
     let drop = format!("/students/{}/courses/{}/drop", ana.id, algebra.id);
     let leads = school.form(&drop, &[]).await.leads_to();

@@ -10,23 +10,23 @@ use crate::db::{DbError, Location};
 pub struct MigrateError {
     /// The database.
     pub location: Location,
-    /// What stood in the way.
+    /// The reason.
     pub reason: Reason,
 }
 
-/// What stood in the way of a migration.
+/// Why a migration is not possible.
 #[derive(Debug, Error)]
 pub enum Reason {
     /// The path cannot be a database.
     #[error("{0}")]
     Unusable(String),
-    /// The database's history is not one that this version can continue.
+    /// This version cannot continue the database's history.
     #[error(transparent)]
     History(HistoryError),
-    /// What is there cannot be adopted.
+    /// The existing tables cannot be adopted.
     #[error(transparent)]
     Refused(#[from] Refusals),
-    /// What the engine said.
+    /// The database reported an error.
     #[error("{0}")]
     Db(#[from] DbError),
 }

@@ -1,5 +1,5 @@
-//! Adoption: a database that is already there is taken as it is. The migration adds tables of our own and never
-//! touches `students` and `courses`; what it cannot take it refuses, all reasons at once, without a byte changed.
+//! Adoption: a database that already exists is used as it is. The migration adds our own tables and never changes
+//! `students` and `courses`; if it cannot use them, it lists all reasons at once and changes nothing.
 
 mod columns;
 mod error;
@@ -24,11 +24,11 @@ use crate::db::{DbError, Location, Patience, Writer};
 /// What a migration did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// What was there before, a line each; empty when matricula had migrated the database already.
+    /// The tables that existed, one per line; empty if matricula had migrated the database before.
     pub found: Vec<String>,
-    /// The migrations that ran, in order; empty when there was nothing to do.
+    /// The migrations that ran, in order; empty if the database was current.
     pub applied: Vec<String>,
-    /// How many rows of a found `student_courses` were adopted.
+    /// How many rows of an existing `student_courses` were adopted.
     pub adopted: i64,
 }
 
@@ -37,19 +37,19 @@ pub struct Report {
 pub struct DryRun {
     /// As [`Report::found`].
     pub found: Vec<String>,
-    /// The statements in the order in which they would run, in one transaction; empty when there is nothing to do.
+    /// The statements in the order in which they would run, in one transaction; empty if the database is current.
     pub statements: Vec<String>,
 }
 
-/// Brings the database at `location` to this version: makes it, adopts it, or finds nothing to do.
+/// Brings the database at `location` to this version: creates it, adopts it, or leaves it as it is if it is current.
 ///
 /// # Errors
-/// When it cannot be migrated; nothing in it was changed then.
+/// When it cannot be migrated; then nothing in it was changed.
 pub async fn migrate(location: &Location, clock: &Clock) -> Result<Report, MigrateError> {
     carry_out(location, clock).await.map_err(|reason| MigrateError { location: location.clone(), reason })
 }
 
-/// What [`migrate`] would do. Changes nothing, and makes no file.
+/// Returns what [`migrate`] would do. Changes nothing, and creates no file.
 ///
 /// # Errors
 /// As [`migrate`].
@@ -57,7 +57,7 @@ pub async fn dry_run(location: &Location, clock: &Clock) -> Result<DryRun, Migra
     look(location, clock).await.map_err(|reason| MigrateError { location: location.clone(), reason })
 }
 
-/// How long a migration waits for another one: that may be copying a million rows.
+/// How long to retry after a conflict with another migration, which may be copying a million rows.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 async fn carry_out(location: &Location, clock: &Clock) -> Result<Report, Reason> {
@@ -68,7 +68,7 @@ async fn carry_out(location: &Location, clock: &Clock) -> Result<Report, Reason>
     let mut patience = Patience::lasting(PATIENCE);
     loop {
         match carry_out_once(&mut writer, clock).await {
-            // Another server's migration, or a program that keeps the tables, has been waited for already.
+            // The database has already waited for other migrations and for locks on the tables.
             Err(Reason::Db(error @ (DbError::Conflict(_) | DbError::Unknown(_)))) => {
                 patience.after(DbError::Conflict(error.to_string())).await?;
             }
@@ -106,7 +106,7 @@ async fn look(location: &Location, clock: &Clock) -> Result<DryRun, Reason> {
     let mut looked_at = location;
     if let Location::File(path) = location {
         check_path(path)?;
-        // Opening a file that is not there would make it.
+        // Opening a missing file would create it.
         if !path.exists() {
             looked_at = &nothing;
         }
@@ -126,8 +126,8 @@ async fn look(location: &Location, clock: &Clock) -> Result<DryRun, Reason> {
     })
 }
 
-/// Says in plain words what the engine would only call "unable to open". It asks for the file's kind and never opens
-/// it: closing a second handle of a file releases the locks that the engine of this process holds on it.
+/// Gives a clear reason where SQLite only reports "unable to open". It never opens the file: closing a second handle
+/// would release the locks that SQLite holds on it in this process.
 fn check_path(path: &Path) -> Result<(), Reason> {
     if path == Path::new(":memory:") {
         return Err(Reason::Unusable("what is in memory only is not kept; name a file".to_owned()));

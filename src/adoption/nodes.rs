@@ -1,4 +1,4 @@
-//! A database that is spread over several nodes is refused: its commit is not one.
+//! Refuses a database whose tables are on several nodes, where a commit is not atomic.
 
 use std::collections::BTreeSet;
 
@@ -6,13 +6,13 @@ use super::error::Reason;
 use crate::db::catalog::{self, Spread};
 use crate::db::{Tx, migrate};
 
-/// Why, and what works.
+/// The rest of the refusal: the reason, and what works instead.
 const WHY: &str = "matricula keeps all of its tables on one node, because a commit over several can be kept on one and \
     lost on another: a seat would be sold twice. What works is one institution, one schema, one node. In Citus that is \
     sharding by schema (set citus.enable_schema_based_sharding to on; create schema ...), or tables that are not \
     distributed (select undistribute_table('...', cascade_via_foreign_keys => true))";
 
-/// Whether all tables of ours, and those that we found, lie on the same node.
+/// Checks that all of our tables, and the existing ones, are on the same node.
 pub(super) async fn on_one(tx: &Tx<'_>) -> Result<(), Reason> {
     let tables = migrate::tables(tx);
     let names: Vec<_> = tables.iter().map(String::as_str).collect();

@@ -6,10 +6,10 @@ use crate::db::catalog::{self, Name, Rule, Table};
 use crate::db::migrate::{self, History, Pending};
 use crate::db::{DbError, Tx};
 
-/// The tables that the service is about, with their texts.
+/// The tables that the service needs, with their text columns.
 const SERVED: [(&str, [&str; 2]); 2] = [("students", ["name", "email"]), ("courses", ["name", "level"])];
 
-/// What a migration does to one database, decided before anything is written.
+/// What a migration will do to a database; decided before anything is written.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     pub(super) found: Vec<String>,
@@ -20,7 +20,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Looks at the database and decides. Reads only what it must: where nothing is pending, the history alone.
+    /// Inspects the database and decides. If no migration is pending, only the history is read.
     pub(super) async fn make(tx: &Tx<'_>, clock: &Clock) -> Result<Self, Reason> {
         let History { is_new, pending } = migrate::history(tx).await?;
         let mut plan = Self { migrations: pending, ..Self::default() };
@@ -38,7 +38,7 @@ impl Plan {
                 }
                 served.push((name, table));
             }
-            // After the tables that are left out.
+            // Checked only now, since tables that exist are not created.
             refusals.extend(taken_names(tx, &plan.migrations, is_new).await?);
             if let Some(table) = catalog::table(tx, "student_courses").await? {
                 refusals.extend(plan.association(tx, &table, &served, clock).await?);
@@ -49,7 +49,7 @@ impl Plan {
         if refusals.is_empty() { Ok(plan) } else { Err(Refusals(refusals).into()) }
     }
 
-    /// The last look before the commit: every foreign key of our tables leads somewhere.
+    /// The last check before the commit: no foreign key of our tables refers to a missing row.
     pub(super) async fn verify(&self, tx: &Tx<'_>) -> Result<(), Reason> {
         let made = self.migrations.iter().flat_map(Pending::makes);
         for (_, name) in made.filter(|(kind, _)| *kind == "table") {
@@ -60,7 +60,7 @@ impl Plan {
         Ok(())
     }
 
-    /// What is there is not made.
+    /// Skips creating a table that exists.
     fn leave_out(&mut self, table: &str) {
         let makes = |migration: &Pending| migration.makes().any(|made| made == ("table", table));
         if let Some(migration) = self.migrations.iter_mut().find(|migration| makes(migration)) {
@@ -139,12 +139,12 @@ fn content(rows: i64, further: &[&catalog::Column]) -> String {
     if names.is_empty() { rows } else { format!("{rows}, further columns {}", names.join(", ")) }
 }
 
-/// Names that a migration needs and that something else has.
+/// Names that a migration needs but that something else has.
 async fn taken_names(tx: &Tx<'_>, pending: &[Pending], is_new: bool) -> Result<Vec<Refusal>, DbError> {
     let made = pending.iter().flat_map(Pending::makes).map(|(_, name)| name);
     let wanted: Vec<&str> = made.chain([store::SET_ASIDE]).collect();
     let taken = catalog::names(tx).await?.into_iter().filter(|taken| {
-        // What a found student_courses has goes with it when it is adopted.
+        // Indexes of an existing student_courses are dropped with it when it is adopted.
         wanted.contains(&taken.name.as_str()) && !(is_new && taken.table == "student_courses")
     });
     let refusal = |Name { name, kind, undo, .. }| {
@@ -153,7 +153,7 @@ async fn taken_names(tx: &Tx<'_>, pending: &[Pending], is_new: bool) -> Result<V
     Ok(taken.map(refusal).collect())
 }
 
-/// What stands in the way of making any table, where matricula has made none yet.
+/// Checks that tables can be created at all, unless matricula has already migrated this database.
 pub(super) async fn obstacles(tx: &Tx<'_>) -> Result<(), Reason> {
     nodes::on_one(tx).await?;
     if catalog::table(tx, migrate::HISTORY).await?.is_some() {

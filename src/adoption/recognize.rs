@@ -1,11 +1,11 @@
-//! What is recognized, judged by definitions alone: pure functions over the catalog.
+//! Decides from definitions alone which tables can be adopted: pure functions over the catalog.
 
 use super::columns::{is_demanding, named};
 use super::refusal::Refusal;
 use super::store;
 use crate::db::catalog::{Index, Reference, Referrer, Rule, Table};
 
-/// Whether `students` or `courses` can be read and referred to as it is.
+/// Why `students` or `courses` cannot be read or referred to as it is.
 pub(super) fn people_or_things(
     name: &str,
     texts: [&str; 2],
@@ -59,7 +59,7 @@ pub(super) fn people_or_things(
     refusals
 }
 
-/// Whether a found `student_courses` can be rebuilt as ours without losing anything.
+/// Why an existing `student_courses` cannot be rebuilt as ours without losing anything.
 pub(super) fn association(table: &Table, number_rows: impl Fn(&str) -> String) -> Vec<Refusal> {
     if table.kind != "table" {
         return vec![Refusal::new(format!("student_courses is a {}, not a table", table.kind))];
@@ -114,8 +114,8 @@ pub(super) fn association(table: &Table, number_rows: impl Fn(&str) -> String) -
         ))
         .remedy(&index.undo)
     }));
-    // On a server a table that others refer to cannot be made anew; in a file it can, but whatever follows a deleted row
-    // would follow each that we drop.
+    // On PostgreSQL a table that others refer to cannot be recreated. In a file it can, but rows that follow a
+    // deleted row would also follow each enrollment that we drop.
     refusals.extend(table.referrers.iter().filter(|other| table.strict || acts(other)).map(|other| {
         let Referrer { table, on_delete, undo } = other;
         let follows = if acts(other) {
@@ -157,7 +157,7 @@ fn acts(other: &Referrer) -> bool {
     !["no action", "restrict"].contains(&other.on_delete.as_str())
 }
 
-/// What stands in matricula's way of adding rows to a table that it serves nevertheless.
+/// What keeps matricula from adding rows to a table that it can otherwise use.
 pub(super) fn remarks(name: &str, texts: [&str; 2], table: &Table) -> Vec<String> {
     let mut remarks = Vec::new();
     if !table.rights.add {
@@ -195,7 +195,7 @@ fn is_key(table: &Table) -> bool {
             .any(|index| index.unique && !index.partial && named(index) == Some(vec!["id".into()]))
 }
 
-/// Whether a unique key forbids rows that ours allow: those with one course a student, say.
+/// Whether a unique key forbids rows that ours allows, for example a second course for a student.
 fn is_rule_of_its_own(index: &Index) -> bool {
     let columns = index.columns.iter().flatten().map(|name| name.to_ascii_lowercase()).collect::<Vec<_>>();
     let has = |name: &str| columns.iter().any(|column| column == name);

@@ -2,26 +2,26 @@ use std::fmt;
 
 use crate::count::to_i64;
 
-/// Why a found table cannot be adopted.
+/// A reason why an existing table cannot be adopted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refusal {
-    /// The reason, a sentence.
+    /// The reason, as a sentence.
     pub what: String,
-    /// The rows that it is about, the first of them.
+    /// Descriptions of the first rows concerned.
     pub rows: Vec<String>,
-    /// How many rows it is about in all.
+    /// The number of rows concerned.
     pub total: i64,
-    /// Statements that the table's owner could run.
+    /// Statements with which the table's owner could solve the problem.
     pub remedy: Option<String>,
 }
 
 impl Refusal {
-    /// A refusal for what a table is, not for its rows.
+    /// A reason that concerns the table's definition, not its rows.
     pub(super) fn new(what: impl Into<String>) -> Self {
         Self { what: what.into(), ..Self::default() }
     }
 
-    /// The same, with statements that its owner could run.
+    /// Adds statements with which the owner could solve the problem.
     pub(super) fn remedy(self, remedy: impl Into<String>) -> Self {
         Self { remedy: Some(remedy.into()), ..self }
     }
@@ -47,7 +47,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Everything that stands in the way of adopting a database, at least one reason.
+/// Everything that prevents a database from being adopted; at least one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusals(pub Vec<Refusal>);
 

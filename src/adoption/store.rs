@@ -1,17 +1,17 @@
-//! The SQL of adoption: what is counted and looked for in found tables, how a found `student_courses` becomes ours, and
-//! what an owner could run against a refusal.
+//! The SQL of adoption: checks of existing tables, the statements that turn an existing `student_courses` into ours,
+//! and the statements that refusals suggest to the owner.
 
 use super::columns::{carried as carried_columns, kept_indexes, may_hold_ids};
 use super::refusal::Refusal;
 use crate::db::catalog::{self, Column, Table, quoted};
 use crate::db::{DbError, Row, Tx};
 
-/// Where the rows of a found `student_courses` are while ours is made. A copy, not a rename: a rename rewrites the
-/// views and triggers of other programs.
+/// Holds the rows of an existing `student_courses` while ours is created. A copy, not a rename: a rename would
+/// rewrite the views and triggers of other programs.
 pub(super) const SET_ASIDE: &str = "matricula_found_student_courses";
-/// How many rows of each sort a refusal shows.
+/// How many rows a refusal lists.
 pub(super) const SHOWN: i64 = 20;
-/// JavaScript's safe integers.
+/// The largest safe integer of JavaScript.
 const GREATEST_ID: i64 = (1 << 53) - 1;
 
 pub(super) async fn count(tx: &Tx<'_>, table: &str) -> Result<i64, DbError> {
@@ -19,7 +19,7 @@ pub(super) async fn count(tx: &Tx<'_>, table: &str) -> Result<i64, DbError> {
     Ok(rows.into_iter().sum())
 }
 
-/// Rows of `students` or `courses` whose id cannot be one of ours.
+/// Rows of `students` or `courses` with an id that we cannot use.
 pub(super) async fn unusable_ids(tx: &Tx<'_>, table: &str) -> Result<Option<Refusal>, DbError> {
     let what = format!("{table} has ids that are not whole numbers from 1 to {GREATEST_ID}:");
     let (wrong, id) = (not_a_key(tx, "id"), catalog::shown(tx, "id"));
@@ -31,7 +31,7 @@ pub(super) async fn unusable_ids(tx: &Tx<'_>, table: &str) -> Result<Option<Refu
     .await
 }
 
-/// Rows of a found `student_courses` that ours could not hold; `served` are the tables that a row refers to.
+/// Rows of an existing `student_courses` that ours could not hold; `served` are the tables that they refer to.
 pub(super) async fn unusable_rows(
     tx: &Tx<'_>,
     served: &[(&str, Option<Table>)],
@@ -59,7 +59,7 @@ pub(super) async fn unusable_rows(
             Some(table) if may_hold_ids(table, "id") => {
                 format!("not exists (select 1 from {name} where {name}.id = student_courses.{column})")
             }
-            // Refused for what it is; which rows it lacks, nobody can tell.
+            // That table is refused itself, so its rows cannot be compared.
             Some(_) => continue,
         };
         sorts.push((
@@ -102,7 +102,7 @@ pub(super) fn set_aside() -> Vec<String> {
     ]
 }
 
-/// Fills our `student_courses` from what was set aside, and begins the log with it.
+/// Statements that fill our `student_courses` from the copy and start the log with its rows.
 pub(super) async fn take_over(
     tx: &Tx<'_>,
     found: &Table,
@@ -128,7 +128,7 @@ pub(super) async fn take_over(
     ));
     let highest =
         tx.query("select max(id) from student_courses", &[], |row: &Row<'_>| row.opt_int(0)).await?;
-    // A number that the found table has given out to a row deleted since is not given out again either.
+    // Ids that the existing table had assigned to rows deleted since are not reused either.
     let given_out =
         catalog::last_number(tx, "student_courses").await?.filter(|number| *number <= GREATEST_ID);
     let last = highest.into_iter().flatten().chain(given_out).max().unwrap_or(0);
@@ -139,7 +139,7 @@ pub(super) async fn take_over(
     Ok(statements)
 }
 
-/// A further column as it was, but one that no insert of ours could satisfy may be empty.
+/// Adds an extra column as it was, except that a required one without a default becomes optional.
 fn add_column(found: &Table, column: &Column) -> String {
     let default = column.default.as_ref().map(|default| {
         let required =

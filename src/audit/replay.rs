@@ -1,5 +1,5 @@
-//! Replays the log from its beginning: was a seat ever sold that was not there, was anybody ever passed over on a waitlist, did
-//! anybody leave a waitlist without being on it?
+//! Replays the log from the beginning, to find seats that were given out twice, students who were passed over on a
+//! waitlist, and students who left a waitlist that they were not on.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,10 +10,10 @@ use super::finding::{Finding, SHOWN};
 use super::store::{self, Entry};
 use crate::db::{Db, DbError};
 
-/// Plays the whole log; holds the courses and their waitlists in memory.
+/// Replays the whole log; keeps the courses and their waitlists in memory.
 ///
 /// # Errors
-/// When the log cannot be read.
+/// When the database cannot be read.
 pub(super) async fn replay(db: &Db) -> Result<Vec<Finding>, DbError> {
     let mut replay = Replay::default();
     let mut entries = store::entries(db).await?;
@@ -37,14 +37,14 @@ struct Replay {
 struct Course {
     capacity: Option<i64>,
     enrolled: i64,
-    /// Who waits, by the `seq` with which they joined.
+    /// The waiting students, by the `seq` with which they joined.
     line: BTreeMap<i64, i64>,
     joined: HashMap<i64, i64>,
-    /// A student who joined by this `seq` and still waits was passed.
+    /// A student who joined at or before this `seq` and still waits was passed over.
     passed_up_to: i64,
 }
 
-/// The first of the rows that break a promise, and how many there are.
+/// The first rows that break a promise, and their total.
 #[derive(Default)]
 struct Rows {
     first: Vec<String>,
@@ -63,7 +63,7 @@ impl Rows {
 impl Replay {
     fn apply(&mut self, entry: &Entry) {
         let &Entry { seq, course_id, student_id, .. } = entry;
-        // No rule binds what another program forced in.
+        // The rules do not apply to changes by other programs.
         let is_by_others = entry.actor.as_deref() == Some("database");
         let course = self.courses.entry(course_id).or_default();
         match entry.kind.as_str() {
@@ -85,7 +85,7 @@ impl Replay {
             "enrollment.dropped" => course.enrolled -= 1,
             "enrollment.adopted" => course.enrolled += 1,
             "enrollment.created" | "waitlist.promoted" => {
-                // Nor does one bind staff with a reason.
+                // Nor to overrides by staff.
                 let is_forced = is_by_others || entry.data["override"] != Value::Null;
                 let is_promoted = entry.kind == "waitlist.promoted";
                 let enrolled = course.enrolled;
@@ -119,7 +119,7 @@ impl Replay {
         }
     }
 
-    /// Reports the students who were passed and still wait, except those whose row another program has deleted.
+    /// Reports students who were passed over and still wait, except those whose row another program has deleted.
     fn end(&mut self, there: &HashMap<(i64, i64), bool>) {
         let mut courses: Vec<_> = self.courses.iter().collect();
         courses.sort_unstable_by_key(|(id, _)| **id);

@@ -1,5 +1,5 @@
-//! Counts of long lists. Clients that ask for the same count while it waits for its turn share one answer, so that many of
-//! them cost no more than one.
+//! Counts of long lists. Clients that ask for a count that is still queued share its result, so that many of them
+//! cost no more than one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,10 +9,10 @@ use tokio::sync::{Semaphore, oneshot};
 use super::{Arg, DbError};
 use crate::shares::{Client, Place, Places};
 
-/// Different counts that may wait; one more is refused at once, and one more of a client that has its share of them.
+/// Different counts that may be queued; further ones are rejected at once.
 const MAX_WAITING: usize = 128;
 
-/// The counts that wait for their turn, which is one at a time.
+/// The queued counts. One runs at a time.
 #[derive(Debug)]
 pub(super) struct Counts {
     waiting: Mutex<HashMap<Key, Vec<Answer>>>,
@@ -20,7 +20,7 @@ pub(super) struct Counts {
     turn: Semaphore,
 }
 
-/// A statement that counts, and its parameters.
+/// A counting statement and its parameters.
 pub(super) type Key = (&'static str, Vec<Arg>);
 type Answer = oneshot::Sender<Result<i64, DbError>>;
 
@@ -31,10 +31,12 @@ impl Default for Counts {
 }
 
 impl Counts {
-    /// Waits with the others for this count. The first of them gets a place, and has to see to it that the count is made.
+    /// Waits for this count together with other callers. The first caller gets a [`Place`] and must call
+    /// [`Counts::run`].
     ///
     /// # Errors
-    /// [`DbError::Busy`] when too many different counts wait already, [`DbError::Share`] when too many of this client do.
+    /// [`DbError::Busy`] if too many different counts are queued, [`DbError::Share`] if too many of them are this
+    /// client's.
     pub(super) fn join(
         &self,
         key: &Key,
@@ -51,12 +53,12 @@ impl Counts {
         Ok(Some(place))
     }
 
-    /// Makes a count when its turn has come, for all who wait for it then. A client that asks later waits for a new one: its
-    /// own writes must be in it.
+    /// Runs a count when its turn comes and sends the result to everyone who waits for it by then. A client that asks
+    /// later waits for a new count, which must include that client's own writes.
     pub(super) async fn make(&self, key: &Key, count: impl Future<Output = Result<i64, DbError>>) {
         let turn = self.turn.acquire().await;
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-        // A client that went away no longer wants its answer.
+        // Skip clients that have disconnected.
         let waiting: Vec<_> = waiting.into_iter().flatten().filter(|answer| !answer.is_closed()).collect();
         if waiting.is_empty() {
             return;

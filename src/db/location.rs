@@ -7,30 +7,30 @@ use thiserror::Error;
 
 use super::postgres::Address;
 
-/// Where the data is: a file of this machine, or a PostgreSQL server.
+/// Where the data is: a file on this machine, or a PostgreSQL server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
     /// An SQLite database.
     File(PathBuf),
-    /// A URL as libpq has them: `postgres://user:password@host:5432/school?sslmode=verify-full`.
+    /// A URL in libpq's format: `postgres://user:password@host:5432/school?sslmode=verify-full`.
     Server(Url),
 }
 
-/// The URL of a server. It may hold a password, so it is never shown whole.
+/// The URL of a server. It may contain a password, so it is never shown in full.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Url(String);
 
-/// Why a text says of no database where it is. The text itself is not in it: it may hold a password.
+/// Why a text does not name a database. The message does not repeat the text, which may contain a password.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{0}")]
 pub struct BadLocation(String);
 
-/// How a database is named, where something else was given.
+/// How to name a database; part of error messages.
 const FORMS: &str = "name a file (school.db, sqlite:///school.db) or a PostgreSQL server \
                      (postgres://user@host/school); a file with a colon in its name is written ./name";
-/// How libpq, Django, `SQLAlchemy` and others call PostgreSQL.
+/// URL schemes for PostgreSQL used by libpq, Django, `SQLAlchemy` and others.
 const SERVERS: [&str; 5] = ["postgres", "postgresql", "pgsql", "psql", "postgis"];
-/// Options in the URL of a file that say how another program opens it.
+/// Options in a file's URL that only matter to other programs; ignored.
 const OF_OTHER_PROGRAMS: [&str; 8] = [
     "cache=private",
     "check_same_thread",
@@ -43,15 +43,15 @@ const OF_OTHER_PROGRAMS: [&str; 8] = [
 ];
 
 impl Location {
-    /// Reads a file's name, or a URL as the common tools write them.
+    /// Parses a file name, or a URL as common tools write it.
     ///
     /// # Errors
-    /// When it is the URL of something else.
+    /// When it is the URL of another kind of database, or looks like a misspelled URL.
     pub fn parse(text: &OsStr) -> Result<Self, BadLocation> {
         let bad = |what: &str| Err(BadLocation(format!("{what}: {FORMS}")));
         let Some(known) = text.to_str() else { return Ok(Self::File(text.into())) };
         if known.is_empty() {
-            // SQLite would take it for a database that is gone as soon as it is closed.
+            // SQLite would open an empty name as a temporary database that is deleted when it is closed.
             return bad("the name of the database is empty");
         }
         let Some((scheme, rest)) = scheme(known) else {
@@ -75,7 +75,7 @@ impl Location {
     }
 }
 
-/// The text before and after the first colon, if it may begin with the scheme of a URL.
+/// Splits at the first colon, if the text before it can be the scheme of a URL.
 fn scheme(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_once(':')?;
     let is_scheme = scheme.len() > 1
@@ -84,7 +84,8 @@ fn scheme(text: &str) -> Option<(&str, &str)> {
     is_scheme.then_some((scheme, rest))
 }
 
-/// `host=db user=ana password=...`, as libpq takes it too, or `Server=db;Pwd=...`.
+/// Whether it is a list of keywords as libpq also accepts it (`host=db user=ana password=...`), or
+/// `Server=db;Pwd=...`.
 fn is_list_of_words(text: &str) -> bool {
     let names = ["host", "hostaddr", "dbname", "password", "pwd", "server", "data source"];
     let text = text.replace(" =", "=");
@@ -92,8 +93,8 @@ fn is_list_of_words(text: &str) -> bool {
     words.any(|(name, _)| names.contains(&name.trim().to_ascii_lowercase().as_str()))
 }
 
-/// What is no scheme and yet looks like a URL: with a user whose name has an underscore, in quotes, behind a blank or the
-/// name of a variable. A file of that name can still be written with its folder.
+/// Whether it looks like a mistyped URL: a user name with an underscore, quotes, or a leading blank or variable name.
+/// A file with such a name can still be given with its folder.
 fn is_like_a_url(text: &str) -> bool {
     if text.starts_with("//") {
         return text.contains('@');
@@ -103,8 +104,8 @@ fn is_like_a_url(text: &str) -> bool {
         && (text.contains("://") || text.split_once(':').is_some_and(|(_, password)| password.contains('@')))
 }
 
-/// As `SQLAlchemy` and Django write it: a relative path after three slashes, an absolute one after four. Rails and sqlx
-/// leave the slashes out.
+/// Path of an SQLite URL. `SQLAlchemy` and Django write a relative path after three slashes and an absolute one after
+/// four; Rails and sqlx leave the slashes out.
 fn of_sqlite(rest: &str) -> Result<PathBuf, BadLocation> {
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let path = match path.strip_prefix("//") {
@@ -117,7 +118,8 @@ fn of_sqlite(rest: &str) -> Result<PathBuf, BadLocation> {
     checked(path, query)
 }
 
-/// As RFC 8089 and Prisma write it: three slashes, one or none before an absolute path, none before a relative one.
+/// Path of a `file:` URL (RFC 8089, Prisma): an absolute path after three slashes, one or none; a relative one after
+/// none.
 fn of_file(rest: &str) -> Result<PathBuf, BadLocation> {
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let path = match path.strip_prefix("//") {
@@ -140,7 +142,7 @@ fn checked(path: &str, query: &str) -> Result<PathBuf, BadLocation> {
         }
     }
     Ok(match path {
-        // An SQLAlchemy URL without a path.
+        // `sqlite://`, an SQLAlchemy URL without a path.
         "" => ":memory:".into(),
         path => match decoded(path) {
             name if name.contains(char::REPLACEMENT_CHARACTER)
@@ -155,7 +157,7 @@ fn checked(path: &str, query: &str) -> Result<PathBuf, BadLocation> {
     })
 }
 
-/// Without its percent signs. Only these three mean something else in a form.
+/// Decodes percent signs. The three replaced characters would otherwise be read as form encoding.
 fn decoded(path: &str) -> String {
     let path = path.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
     let mut decoded = form_urlencoded::parse(path.as_bytes());

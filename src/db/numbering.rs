@@ -1,13 +1,13 @@
-//! Rows whose ids the table gives.
+//! Inserts rows whose ids the table assigns.
 
 use super::{Arg, DbError, In, Tx, postgres, sqlite};
 
 impl Tx<'_> {
-    /// Inserts rows with these columns into a table that numbers its rows. Returns their ids in order, each above `above` and
-    /// above every id that is in the table.
+    /// Inserts rows with these columns into a table that numbers its rows. Returns their ids in order, each above
+    /// `above` and above every id in the table.
     ///
     /// # Errors
-    /// As [`Tx::execute_many`]; also when the table numbers its rows otherwise.
+    /// As [`Tx::execute_many`]; [`DbError::Constraint`] also if the table does not assign ids.
     pub async fn insert_numbered(
         &self,
         table: &str,

@@ -2,13 +2,13 @@ use std::time::{Duration, Instant};
 
 use super::DbError;
 
-/// The first pause; each further one may be twice as long.
+/// The first pause; each following one is at most twice as long.
 const FIRST: Duration = Duration::from_millis(10);
 /// The longest pause.
 const LONGEST: Duration = Duration::from_millis(500);
 
-/// How often something that failed without a trace is done again: after growing pauses, for a limited time. The pauses
-/// are random, so that those who met each other once do not meet again.
+/// Retries an operation that failed without leaving a trace: after growing pauses, for a limited time. The pauses are
+/// random, so that two processes that collided once do not collide again.
 #[derive(Debug)]
 pub struct Patience {
     until: Instant,
@@ -16,16 +16,16 @@ pub struct Patience {
 }
 
 impl Patience {
-    /// Patience for this long.
+    /// Retries for at most this long.
     #[must_use]
     pub fn lasting(time: Duration) -> Self {
         Self { until: Instant::now() + time, pause: FIRST }
     }
 
-    /// Returns when it is time to try again.
+    /// Waits until it is time to retry.
     ///
     /// # Errors
-    /// `error` itself, when it will not pass or the time is up.
+    /// Returns `error` itself if a retry cannot help or the time is up.
     pub async fn after(&mut self, error: DbError) -> Result<(), DbError> {
         let pause = self.pause.mul_f64(0.5 + fastrand::f64() / 2.0);
         if !error.may_pass() || Instant::now() + pause > self.until {

@@ -5,10 +5,10 @@ use tokio_postgres::types::{FromSql, Type};
 
 use super::DbError;
 
-/// How one row becomes a value; runs beside the engine, so that nothing is copied in between.
+/// Converts a row to a value. Runs on the reading thread, so that rows are not copied first.
 pub type Map<T> = fn(&Row<'_>) -> Result<T, DbError>;
 
-/// One row of an answer, read by position (the first column is 0).
+/// A row of a result, read by position (the first column is 0).
 #[derive(Debug)]
 pub struct Row<'a>(Of<'a>);
 
@@ -27,7 +27,7 @@ impl<'a> Row<'a> {
         Self(Of::Postgres(row))
     }
 
-    /// An integer that is always there.
+    /// An integer that cannot be null.
     ///
     /// # Errors
     /// When the column holds anything else.
@@ -49,7 +49,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// A text that is always there.
+    /// A text that cannot be null.
     ///
     /// # Errors
     /// When the column is null.
@@ -57,8 +57,8 @@ impl<'a> Row<'a> {
         self.opt_text(column)?.ok_or_else(|| DbError::Engine(format!("column {column} is null")))
     }
 
-    /// A text, or `None` for a null. In an `SQLite` file a column may hold anything that another program wrote: a number
-    /// reads as its digits, bytes that are no UTF-8 with replacement characters.
+    /// A text, or `None` for a null. In an `SQLite` file a column may hold anything that another program wrote: a
+    /// number is returned as its digits, and bytes that are not UTF-8 with replacement characters.
     ///
     /// # Errors
     /// When there is no such column.
@@ -71,7 +71,7 @@ impl<'a> Row<'a> {
             ValueRef::Null => None,
             ValueRef::Integer(value) => Some(value.to_string()),
             ValueRef::Real(value) => Some(value.to_string()),
-            // Looking for what to replace costs several times as much as seeing that there is nothing.
+            // Checking for valid UTF-8 first is several times faster than the lossy conversion.
             ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(
                 str::from_utf8(bytes)
                     .map_or_else(|_| String::from_utf8_lossy(bytes).into_owned(), str::to_owned),
@@ -87,7 +87,7 @@ fn get<'a, T: FromSql<'a>>(row: &'a tokio_postgres::Row, column: usize) -> Resul
     })
 }
 
-/// An integer of PostgreSQL, of any width.
+/// An integer of any width from PostgreSQL.
 struct Integer(i64);
 
 impl<'a> FromSql<'a> for Integer {

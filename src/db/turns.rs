@@ -1,5 +1,5 @@
-//! Who may read at length: through a whole table, or a long list. A read that could not begin in good time is refused, and no
-//! client has more than its share of the reads under way.
+//! Admission of long reads: scans of a whole table, and long lists. A read that could not begin soon enough is
+//! rejected, and no client gets more than its share of the reads under way.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 use super::DbError;
 use crate::shares::{Client, Full, Place, Places};
 
-/// Scans under way or waiting at most, however fast they are.
+/// Scans under way or waiting at most, even if they are fast.
 const MAX_SCANS: usize = 128;
 /// Reads of a long range of an index, under way or waiting.
 const MAX_RANGES: usize = 512;
-/// Scans that may wait, however slow they are.
+/// Scans that may wait in any case, even if they are slow.
 const MIN_SCANS: usize = 4;
-/// How long a scan takes where none has been made yet: that of a hundred thousand rows or more.
+/// The assumed duration of a scan before the first one was measured: that of a hundred thousand rows or more.
 const UNKNOWN_PACE: Duration = Duration::from_millis(100);
-/// How long a scan may wait for those before it: the person who searches on a page has gone by then, and a request that waits
-/// for thirty seconds is given up.
+/// How long a scan may wait for earlier ones: the person who searches on a page has left by then, and a request is
+/// given up after thirty seconds.
 const GOOD_TIME: Duration = Duration::from_secs(5);
 
-/// Turns to read at length.
+/// Hands out turns for long reads.
 #[derive(Debug)]
 pub(super) struct Turns {
     scans: Arc<Scans>,
@@ -32,12 +32,12 @@ pub(super) struct Turns {
 struct Scans {
     places: Arc<Places>,
     at_once: u32,
-    /// What each scan adds to the wait of those behind it, in microseconds, on the average of the last ones.
+    /// By how much each scan delays those behind it, in microseconds: a moving average.
     pace: AtomicU64,
 }
 
-/// A turn to read, from when it is given until the engine has done with it: a client that asks and leaves, again and again,
-/// has no more of them than one that waits.
+/// A turn to read, held until the engine is done with it. So a client that asks and disconnects again and again gets
+/// no more of them than one that waits.
 #[derive(Debug)]
 pub(super) struct Turn {
     _place: Place,
@@ -47,13 +47,13 @@ pub(super) struct Turn {
 #[derive(Debug)]
 struct Scan {
     scans: Arc<Scans>,
-    /// When it must have begun; the program itself waits for as long as it takes.
+    /// When it must have begun; `None` for the program itself, which waits as long as it takes.
     until: Option<Instant>,
     began: Option<Instant>,
 }
 
 impl Turns {
-    /// Turns of an engine that makes `scans` scans at once and reads `streams` long lists.
+    /// Turns for an engine that runs `scans` scans at a time and reads `streams` long lists.
     pub(super) fn new(scans: usize, streams: usize) -> Self {
         let at_once = u32::try_from(scans).unwrap_or(u32::MAX).max(1);
         let scans = Scans { places: Places::new(MAX_SCANS), at_once, pace: AtomicU64::new(0) };
@@ -61,10 +61,10 @@ impl Turns {
         Self { scans: Arc::new(scans), ranges: Places::new(MAX_RANGES), streams: Places::new(streams) }
     }
 
-    /// A turn to read through a whole table.
+    /// A turn to scan a whole table.
     ///
     /// # Errors
-    /// [`DbError::Busy`] when it would have to wait for too long, [`DbError::Share`] when this client's others are too many.
+    /// [`DbError::Busy`] if it would have to wait too long, [`DbError::Share`] if the client has too many already.
     pub(super) fn scan(&self, client: Option<Client>) -> Result<Turn, DbError> {
         let scan = Scan {
             scans: Arc::clone(&self.scans),
@@ -82,7 +82,7 @@ impl Turns {
         Ok(Turn { _place: self.ranges.take(client, 1)?, scan: None })
     }
 
-    /// A place among the long lists that are read now.
+    /// A place among the long lists that are being read.
     ///
     /// # Errors
     /// As [`Turns::scan`].
@@ -97,7 +97,7 @@ impl Scans {
         self.set_pace(pace * 3 / 4 + time / self.at_once / 4);
     }
 
-    /// As many may wait as can begin in good time at this pace.
+    /// Lets as many scans wait as can begin within [`MAX_WAIT`] at this pace.
     fn set_pace(&self, pace: Duration) {
         let micros = pace.as_micros().max(1);
         self.pace.store(u64::try_from(micros).unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -107,10 +107,10 @@ impl Scans {
 }
 
 impl Turn {
-    /// The engine begins to read.
+    /// Marks the turn as begun.
     ///
     /// # Errors
-    /// [`DbError::Busy`] for a scan that has waited too long: those before it were slower than expected.
+    /// [`DbError::Busy`] for a scan that has waited too long because earlier ones were slower than expected.
     pub(super) fn begin(&mut self) -> Result<(), DbError> {
         let Some(scan) = &mut self.scan else { return Ok(()) };
         let now = Instant::now();

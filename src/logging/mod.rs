@@ -1,4 +1,4 @@
-//! The log, on standard error: for people on a terminal, JSON otherwise. Nothing personal is ever handed to it.
+//! Diagnostic logs on standard error: readable lines on a terminal, JSON otherwise. They never contain personal data.
 
 mod queue;
 mod seldom;
@@ -19,36 +19,36 @@ use tracing_subscriber::util::SubscriberInitExt;
 pub use self::queue::{Lines, Log, unblocked};
 pub use self::seldom::Seldom;
 
-/// A form of the log.
+/// The format of the logs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people on a terminal, JSON otherwise.
+    /// Readable lines on a terminal, JSON otherwise.
     #[default]
     Auto,
-    /// One line for people.
+    /// One readable line per record.
     Human,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Why there is no log.
+/// Why logging was not started.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum LogError {
-    /// The filter cannot be understood.
+    /// The filter is invalid.
     #[error("`{directive}` is no filter: write a level (error, warn, info, debug, trace, off) or part=level")]
     Filter {
-        /// The part that is wrong.
+        /// The invalid part.
         directive: String,
     },
-    /// There is one already.
+    /// Logging was started before.
     #[error("the log has been started already")]
     Started,
 }
 
-/// Starts the log of this process, with the filter `directives` as [`filter`] reads them.
+/// Starts logging for this process, with the filter `directives` as [`filter`] parses them.
 ///
 /// # Errors
-/// When the filter is wrong, or the log has been started before.
+/// When the filter is invalid, or logging was started before.
 pub fn init(directives: &str, format: LogFormat) -> Result<Log, LogError> {
     let human = match format {
         LogFormat::Auto => io::stderr().is_terminal(),
@@ -58,7 +58,7 @@ pub fn init(directives: &str, format: LogFormat) -> Result<Log, LogError> {
     let filter = filter(directives)?;
     let log = Log::default();
     subscriber(filter, human, log.clone()).try_init().map_err(|_| LogError::Started)?;
-    // The message of a panic may hold anything, the values of a student among it; where it was is enough to find it.
+    // A panic message may contain anything, including a student's data; its location is enough to find the cause.
     panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
         tracing::error!(place, "panicked");
@@ -66,10 +66,10 @@ pub fn init(directives: &str, format: LogFormat) -> Result<Log, LogError> {
     Ok(log)
 }
 
-/// Reads a filter. A bare word that is no level is refused: it would silence everything else.
+/// Parses a filter. A bare word that is not a level is rejected: it would silence everything else.
 ///
 /// # Errors
-/// When it cannot be understood.
+/// When the filter is invalid.
 pub fn filter(text: &str) -> Result<EnvFilter, LogError> {
     let mut directives = text.split(',').map(str::trim).filter(|directive| !directive.is_empty());
     let strange = directives.find(|directive| {
@@ -98,8 +98,8 @@ where
     }
 }
 
-/// Whatever the filter says: a library may log what it is given, the driver of the database the values of statements and
-/// what a server remarks on them. Warnings of it are let through, details are not.
+/// Drops details from libraries, whatever the filter says: a library may log its input, and the database driver logs
+/// the values of statements and the server's notices. Warnings and errors of libraries pass.
 fn is_impersonal(meta: &Metadata<'_>) -> bool {
     let (target, own) = (meta.target(), "matricula");
     *meta.level() <= Level::WARN

@@ -1,4 +1,4 @@
-//! The way of the log's lines to standard error, which may have a reader who reads nothing.
+//! Writes log lines to standard error without blocking, even if nobody reads it.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,24 +10,24 @@ use tracing::{Level, Metadata};
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How long a line may wait for others to be written with it.
+/// How often gathered lines are written together.
 const GATHER: Duration = Duration::from_millis(100);
 
-/// How much is gathered at most: a line in a busy second costs a copy, not a system call.
+/// Gathered bytes after which they are written at once. So a line in a busy second costs a copy, not a system call.
 const GATHERED_BYTES: usize = 32 * 1024;
 
-/// Pieces of the log that may wait to be written, of so many bytes each at most: 8 MB for a reader who takes a break.
+/// Chunks that may wait to be written, of [`MAX_BATCH_BYTES`] each: 8 MB for a reader that pauses.
 const QUEUED: usize = 256;
-/// Bytes that may wait when it is said how many lines are missing: there is room for that line, then.
+/// Bytes that may wait when the number of missing lines is reported, so that this report itself is not dropped.
 const ROOM: u64 = 64 * 1024;
 /// Lines that a command may print ahead of its reader.
 const OUTPUT: usize = 64;
-/// How long the end waits for the last lines to be taken, and how often it looks.
+/// How long to wait at exit for the last lines to be written, and how often to check.
 const LAST_LINES: Duration = Duration::from_secs(1);
 const TO_THE_END: Duration = Duration::from_millis(2);
 
-/// The log, on its way to standard error: through a bounded queue, to a thread that may be held up as long as it likes. What
-/// the queue cannot take is dropped and counted. While [`Log::gather`] runs, many lines are written at a time.
+/// Writes logs to standard error through a bounded queue and a thread, which may block on it. Lines that the queue
+/// cannot take are dropped and counted. While [`LogOutput::gather`] runs, many lines are written at a time.
 #[derive(Clone, Debug)]
 pub struct Log(Arc<Shared>);
 
@@ -35,7 +35,7 @@ pub struct Log(Arc<Shared>);
 struct Shared {
     gathered: Mutex<Gathered>,
     queue: NonBlocking,
-    /// Bytes that standard error has taken.
+    /// Bytes that were written to standard error.
     written: Arc<AtomicU64>,
     dropped: Counter,
     guard: Mutex<Option<WorkerGuard>>,
@@ -46,9 +46,9 @@ struct Gathered {
     gathering: bool,
     text: Vec<u8>,
     lines: u64,
-    /// Bytes that the queue has taken.
+    /// Bytes that were put into the queue.
     queued: u64,
-    /// Lines that it has not, since that was last said.
+    /// Lines dropped since that was last reported.
     missing: u64,
 }
 
@@ -69,13 +69,14 @@ impl Log {
         Self(Arc::new(Shared { gathered, queue, written, dropped, guard }))
     }
 
-    /// How many lines were dropped.
+    /// Counts the dropped lines.
     #[must_use]
     pub fn dropped(&self) -> Counter {
         self.0.dropped.clone()
     }
 
-    /// Gathers lines that are no warnings and writes them together, ten times a second, for as long as it is polled.
+    /// Gathers lines below the level of warnings and writes them ten times a second, as long as this future is
+    /// polled.
     pub async fn gather(&self) {
         let stop = Stop(self);
         stop.0.gathering(true);
@@ -87,7 +88,7 @@ impl Log {
         }
     }
 
-    /// Waits until everything is written, but no longer than a moment: standard error may not be read.
+    /// Waits until everything is written, for a second at most: nobody may be reading standard error.
     pub async fn finish(&self) {
         self.write(&[], true);
         self.own_up();
@@ -99,7 +100,7 @@ impl Log {
         let is_done = tokio::time::timeout(LAST_LINES, waiting).await.is_ok();
         let guard = self.0.guard.lock().unwrap_or_else(PoisonError::into_inner).take();
         if !is_done {
-            // Dropped, it would wait for the thread, and complain on standard output.
+            // Dropping it would wait for the thread, and print a complaint to standard output.
             std::mem::forget(guard);
         }
     }
@@ -113,7 +114,7 @@ impl Log {
         self.0.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Bytes that wait.
+    /// Bytes that are queued but not written yet.
     fn behind(&self) -> u64 {
         self.lock().queued.saturating_sub(self.0.written.load(Ordering::Acquire))
     }
@@ -122,14 +123,14 @@ impl Log {
         let mut gathered = self.lock();
         gathered.text.extend_from_slice(line);
         gathered.lines += u64::from(!line.is_empty());
-        // Where standard error is behind, lines of any level wait for a whole piece, so that a burst of them fits into the
-        // queue. Without a line it is time to write.
+        // While writing is behind, lines of any level wait until a chunk is full, so that a burst of them fits into
+        // the queue. An empty line means: flush.
         let is_behind = gathered.queued > self.0.written.load(Ordering::Acquire);
         let can_wait = gathered.gathering && (!now || is_behind && !line.is_empty());
         if gathered.text.is_empty() || can_wait && gathered.text.len() < GATHERED_BYTES {
             return;
         }
-        // Only here, under the lock, does anything go into the queue.
+        // The queue is only used here, under the lock, so the counter's difference is ours.
         let (mut queue, refused) = (self.0.queue.clone(), self.0.queue.error_counter());
         let before = refused.dropped_lines();
         _ = queue.write_all(&gathered.text);
@@ -143,7 +144,7 @@ impl Log {
         gathered.text.clear();
     }
 
-    /// Says how many lines are missing, once there is room for that.
+    /// Reports how many lines are missing, once the queue has room for the report.
     fn own_up(&self) {
         if self.behind() > ROOM {
             return;
@@ -165,7 +166,7 @@ impl<W: Write> Write for Counted<W> {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         let taken = match self.writer.write(text) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
-            // There is nowhere left to report a log that cannot be written.
+            // There is nowhere left to report that logs cannot be written.
             taken => taken.unwrap_or(text.len()),
         };
         self.written.fetch_add(taken as u64, Ordering::Release);
@@ -177,7 +178,7 @@ impl<W: Write> Write for Counted<W> {
     }
 }
 
-/// Whoever stops gathering leaves nothing behind.
+/// Writes what was gathered when gathering ends.
 struct Stop<'a>(&'a Log);
 
 impl Drop for Stop<'_> {
@@ -186,8 +187,8 @@ impl Drop for Stop<'_> {
     }
 }
 
-/// A few lines to a reader who may not read them. They are written by a thread of their own, which is waited for, but not
-/// for long, when the guard is dropped.
+/// A writer for a few lines to a reader that may not read them. A thread of its own writes them; dropping the guard
+/// waits for it, but not for long.
 pub fn unblocked(writer: impl Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
     NonBlockingBuilder::default().thread_name("output").buffered_lines_limit(OUTPUT).finish(writer)
 }
@@ -204,7 +205,7 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
-/// Where one line goes.
+/// Writes one line.
 #[derive(Debug)]
 pub struct Lines<'a> {
     log: &'a Log,
@@ -228,12 +229,12 @@ mod tests {
     use super::super::{filter, subscriber};
     use super::*;
 
-    /// Takes nothing until it is let.
+    /// Blocks until the sender sends something or is dropped.
     struct Gate(std::sync::mpsc::Receiver<()>, Captured);
 
     impl Write for Gate {
         fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-            // Once the other end is gone everything passes.
+            // Once the sender is dropped everything passes.
             _ = self.0.recv();
             self.1.write(text)
         }
@@ -253,7 +254,7 @@ mod tests {
         for number in 0..1000 {
             tracing::warn!(number, "a line");
         }
-        // What waits in the queue, and what the thread has in its hand.
+        // Lines in the queue, and one that the thread is writing.
         let (dropped, room) = (log.dropped().get(), u64::try_from(QUEUED).unwrap());
         assert!((1000 - room - 1..=1000 - room).contains(&dropped), "{dropped}");
         drop(open);

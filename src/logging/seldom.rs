@@ -1,7 +1,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Says when it is time for another line of one sort.
+/// Limits how often a message of one kind is logged.
 #[derive(Debug)]
 pub struct Seldom {
     every: Duration,
@@ -9,13 +9,13 @@ pub struct Seldom {
 }
 
 impl Seldom {
-    /// One line in so much time.
+    /// Allows one message per interval.
     #[must_use]
     pub const fn every(every: Duration) -> Self {
         Self { every, last: Mutex::new(None) }
     }
 
-    /// Whether it is time. The next is counted from here.
+    /// Whether a message is allowed now; if so, the next interval starts now.
     pub fn is_time(&self) -> bool {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let is_time = last.is_none_or(|last| last.elapsed() >= self.every);

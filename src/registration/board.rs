@@ -1,4 +1,4 @@
-//! The board: counted once from the tables and then kept up with the log, for everybody who watches together. So it costs
+//! The board: counted once from the tables and then updated from the log, shared by everyone who watches. So it costs
 //! little during a rush.
 
 use std::collections::BTreeMap;
@@ -17,17 +17,17 @@ use crate::events::store::last_seq;
 use crate::registrar::{Course, CourseId, EventKind};
 use crate::shares::{Client, Full, Place, Places};
 
-/// How long counts are kept up with the log before they are made again: another program may have written to the tables, of
-/// which the log knows nothing.
+/// How long counts are updated from the log before everything is counted again: another program may have written to
+/// the tables, which the log does not show.
 const COUNT_TTL: Duration = Duration::from_mins(1);
-/// Events that may wait to be applied; with more, everything is counted again.
+/// Events that may wait to be applied; beyond it, everything is counted again.
 const MAX_PENDING: usize = 50_000;
-/// Events of which the rate is told: in a rush, fewer than a minute has.
+/// Events from which rates are computed; in a rush, a minute has more.
 const RECENT: i64 = 5_000;
-/// Streams of the board at once.
+/// Streams of the board at a time.
 const MAX_WATCHERS: usize = 500;
 
-/// How full every course is. Cheap to clone; all clones share what was counted.
+/// How full every course is. Cheap to clone; all clones share the counts.
 #[derive(Clone, Debug)]
 pub struct Board {
     db: Db,
@@ -41,7 +41,7 @@ pub struct Board {
 #[derive(Debug)]
 struct Counted {
     when: Instant,
-    /// The log up to here is in the counts.
+    /// The counts include the log up to here.
     seq: i64,
     courses: BTreeMap<CourseId, Course>,
     in_order: Arc<[Course]>,
@@ -53,7 +53,7 @@ struct Counted {
 #[derive(Debug, Default)]
 struct Pending(std::sync::Mutex<Vec<Happened>>);
 
-/// What happened to a course; `kind` is `None` where only a newer version knows it.
+/// An event about a course; `kind` is `None` if only a newer version knows it.
 #[derive(Clone, Copy, Debug)]
 struct Happened {
     seq: i64,
@@ -64,7 +64,7 @@ struct Happened {
 impl Pending {
     fn extend(&self, entries: &[LogEntry]) {
         let mut pending = self.lock();
-        // One too many says that some are missing.
+        // Keep one too many, as a sign that some are missing.
         let room = (MAX_PENDING + 1).saturating_sub(pending.len());
         let happened = entries.iter().filter_map(|entry| {
             let (seq, kind) = (entry.seq, entry.r#type.parse().ok());
@@ -73,7 +73,7 @@ impl Pending {
         pending.extend(happened.take(room));
     }
 
-    /// All that wait, or `None` where there were too many.
+    /// Takes all waiting events; `None` if there were too many.
     fn take(&self) -> Option<Vec<Happened>> {
         let pending = std::mem::take(&mut *self.lock());
         (pending.len() <= MAX_PENDING).then_some(pending)
@@ -84,7 +84,7 @@ impl Pending {
     }
 }
 
-/// How fast it goes: a minute's worth, from the latest events.
+/// Events per minute, computed from the latest events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pulse {
     /// Students who enrolled, or got a seat from a waitlist.
@@ -96,14 +96,14 @@ pub struct Pulse {
 }
 
 impl Board {
-    /// A board on which nothing is counted yet.
+    /// Creates a board; nothing is counted until it is first read.
     #[must_use]
     pub fn new(db: Db, follower: Follower, clock: Clock) -> Self {
         let places = Places::new(MAX_WATCHERS);
         Self { db, follower, clock, counted: Arc::default(), pulse: Arc::default(), places }
     }
 
-    /// Every course with its seats as they are now, the fullest first.
+    /// Every course with its current seats, the fullest first.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -125,7 +125,8 @@ impl Board {
     async fn count(&self) -> Result<Counted, DbError> {
         let pending = Arc::new(Pending::default());
         let handler = Arc::clone(&pending);
-        // Before the count, so that nothing is missed in between; what is in both is recognized by its `seq`.
+        // Subscribe before counting, so that nothing is missed in between; events that are also in the count are
+        // recognized by their `seq`.
         let subscription = self.follower.subscribe(move |entries| handler.extend(entries)).await?;
         let (seq, courses) = store::courses(&self.db).await?;
         let courses = courses.into_iter().map(|course| (course.id, course)).collect();
@@ -143,18 +144,18 @@ impl Board {
         }
     }
 
-    /// A place for one who looks on, until it is dropped.
+    /// Takes a place for a stream of the board; dropping it frees the place.
     ///
     /// # Errors
-    /// Where all are taken, or the share of who asks.
+    /// If all places, or the client's share of them, are taken.
     pub fn place(&self, client: Option<Client>) -> Result<Place, Full> {
         self.places.take(client, 1)
     }
 
-    /// How fast it goes, or went no longer than `age` ago: all who look on share what one of them has asked for.
+    /// The rates, at most `age` old; everyone who watches shares them.
     ///
     /// # Errors
-    /// What the engine said.
+    /// When the database cannot be read.
     pub async fn pulse(&self, age: Duration) -> Result<Pulse, DbError> {
         let mut last = self.pulse.lock().await;
         if let Some((_, pulse)) = last.filter(|(when, _)| when.elapsed() < age) {
@@ -172,7 +173,7 @@ impl Board {
         let lately = store::lately(&self.db, after, RECENT, &stamp(since)).await?;
         let all: i64 = lately.iter().map(|(_, count, _)| count).sum();
         let first = lately.iter().filter_map(|(_, _, first)| first.parse::<Timestamp>().ok()).min();
-        // As many as are looked at came in less than a minute: as they came, so a minute would have them.
+        // If the limit was reached, the events span less than a minute: extrapolate.
         let span =
             first.filter(|_| all >= RECENT).map_or(60.0, |first| now.duration_since(first).as_secs_f64());
         let of = |kinds: &[EventKind]| {
@@ -188,7 +189,7 @@ impl Board {
 }
 
 impl Counted {
-    /// Applies events; `false`, and nothing is changed, where everything has to be counted again.
+    /// Applies events; returns `false` without changing anything if everything has to be counted again.
     fn apply(&mut self, happened: &[Happened]) -> bool {
         let mut changes: BTreeMap<CourseId, (i64, i64)> = BTreeMap::new();
         for &Happened { course_id, kind, .. } in happened.iter().filter(|happened| happened.seq > self.seq) {
@@ -219,8 +220,8 @@ fn in_order(courses: &BTreeMap<CourseId, Course>) -> Arc<[Course]> {
     courses.into()
 }
 
-/// By how much an event of this kind changes how many students take the course and how many wait; `None` where it changes the
-/// course itself.
+/// How an event of this kind changes the number of enrolled and of waiting students; `None` if it changes the course
+/// itself.
 fn change_of_seats(kind: EventKind) -> Option<(i64, i64)> {
     match kind {
         EventKind::EnrollmentCreated | EventKind::EnrollmentAdopted => Some((1, 0)),
@@ -239,7 +240,7 @@ fn change_of_seats(kind: EventKind) -> Option<(i64, i64)> {
     }
 }
 
-/// Those with the fewest free seats first; then those that nobody limits, the largest first.
+/// Sorts courses with the fewest free seats first, then those without a limit, the largest first.
 fn room(course: &Course) -> (bool, i64) {
     let seats = course.seats.as_ref();
     match seats.and_then(|seats| seats.capacity.map(|capacity| capacity - seats.enrolled - seats.waitlisted))
@@ -249,7 +250,7 @@ fn room(course: &Course) -> (bool, i64) {
     }
 }
 
-/// What came in `span` seconds, as a minute would have it.
+/// Converts a count in `span` seconds to a rate per minute.
 fn a_minute(count: i64, span: f64) -> i64 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a rate")]
     let rate = (count as f64 * 60.0 / span.max(0.001)).round() as i64;
@@ -291,7 +292,7 @@ mod tests {
     fn events_that_move_students_are_applied_once_and_others_need_a_new_count() {
         let mut counted = counted(&[(1, Some(2), 0), (2, Some(3), 0)]);
         let events = [
-            // In the count already.
+            // Already counted.
             happened(10, 2, EventKind::EnrollmentCreated),
             happened(11, 2, EventKind::EnrollmentCreated),
             happened(12, 2, EventKind::EnrollmentCreated),

@@ -1,4 +1,4 @@
-//! All students as they are looked for: who has a text in their name or address, and in which order they come.
+//! Searches all students by a part of their name or e-mail address, and sorts them.
 
 use memchr::memmem;
 
@@ -8,24 +8,25 @@ use crate::db::DbError;
 use crate::lists::{Cursor, Direction};
 use crate::registrar::{Student, StudentId};
 
-/// Stands between texts, and for those who are gone. Nobody can search for it.
+/// Separates texts, and overwrites deleted students. Nobody can search for it.
 const SEPARATOR: u8 = 0x1f;
 
-/// What is compared of all students: one text, and for each of them where theirs is. No student has memory of their own.
+/// The texts of all students in one buffer, and the positions of each student's texts. There is no allocation per
+/// student.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
-    /// Of one after the other the folded name and the folded address, with a separator after each.
+    /// For each student the folded name and the folded address, each followed by a separator.
     text: Vec<u8>,
-    /// Where names end.
+    /// Where each student's name ends.
     middles: Vec<u32>,
-    /// Where the next one begins.
+    /// Where each student's texts end and the next student's begin.
     ends: Vec<u32>,
     ids: Vec<StudentId>,
-    /// Who is there, in the order of each [`Sort`].
+    /// The existing students in the order of each [`Sort`].
     orders: [Vec<u32>; 3],
 }
 
-/// A part of the list.
+/// A page of the list.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) total: i64,
@@ -48,10 +49,10 @@ impl Index {
         Ok(index)
     }
 
-    /// All in this order.
+    /// All students in this order.
     fn order(&self, sort: Sort) -> Vec<u32> {
         let numbers = (0..).take(self.ids.len());
-        // What they begin with, beside each, settles nearly all comparisons where they are made.
+        // Comparing the first bytes, stored next to each entry, settles nearly all comparisons without a cache miss.
         let mut order: Vec<_> = numbers.map(|number| (self.beginning(sort, number), number)).collect();
         order.sort_unstable_by(|(begins, one), (other_begins, other)| {
             begins.cmp(other_begins).then_with(|| self.key(sort, *one).cmp(&self.key(sort, *other)))
@@ -59,7 +60,7 @@ impl Index {
         order.into_iter().map(|(_, number)| number).collect()
     }
 
-    /// Writes a student down, in no order yet.
+    /// Appends a student's texts without adding the student to the orders.
     fn write(&mut self, student: &Student) -> Result<u32, DbError> {
         let number = place(self.ids.len())?;
         let name = folded(student.name.as_deref());
@@ -76,7 +77,7 @@ impl Index {
         Ok(number)
     }
 
-    /// Adds a student who is not there.
+    /// Adds a student who is not in the index.
     pub(super) fn add(&mut self, student: &Student) -> Result<(), DbError> {
         let number = self.write(student)?;
         for sort in SORTS {
@@ -87,7 +88,7 @@ impl Index {
         Ok(())
     }
 
-    /// Removes a student, if they are there.
+    /// Removes a student; does nothing if the student is not in the index.
     pub(super) fn remove(&mut self, id: StudentId) {
         let at = self.before(Sort::Id, |(_, other)| other < id);
         let Some(&number) = self.orders[Sort::Id as usize].get(at) else { return };
@@ -107,7 +108,7 @@ impl Index {
         number.checked_sub(1).map_or(0, |before| self.ends[before as usize] as usize)
     }
 
-    /// What one is sorted by: as in the database, by the bytes of the folded text, then by the id.
+    /// The sort key: as in the database, the bytes of the folded text, then the id.
     fn key(&self, sort: Sort, number: u32) -> (&[u8], StudentId) {
         let one = number as usize;
         let middle = self.middles[one] as usize;
@@ -119,7 +120,7 @@ impl Index {
         (text, self.ids[one])
     }
 
-    /// A number in the order of the keys; that of two keys may be the same.
+    /// The first bytes of the key as a number in the same order; different keys may have the same one.
     fn beginning(&self, sort: Sort, number: u32) -> u64 {
         let (text, id) = self.key(sort, number);
         if sort == Sort::Id {
@@ -132,7 +133,7 @@ impl Index {
         u64::from_be_bytes(bytes)
     }
 
-    /// How many come before, in an order in which they are together.
+    /// Partition point: entries before the first that does not satisfy the predicate.
     fn before(&self, sort: Sort, is_before: impl Fn((&[u8], StudentId)) -> bool) -> usize {
         self.orders[sort as usize].partition_point(|number| is_before(self.key(sort, *number)))
     }
@@ -178,7 +179,7 @@ impl Index {
         }
     }
 
-    /// How many have this text in their name or address, and who.
+    /// How many students have this text in their name or address, and for each student whether they have it.
     fn matching(&self, folded: &str) -> (usize, Vec<bool>) {
         let finder = memmem::Finder::new(folded);
         let mut matches = vec![false; self.ids.len()];
@@ -219,7 +220,7 @@ mod tests {
         Index::of(students.collect()).unwrap()
     }
 
-    /// The ids of all pages of so many rows, one after the other, and what each told as the total.
+    /// The ids of all pages of `limit` rows, one after the other, and the total that each page reported.
     fn paged(
         index: &Index,
         search: Option<&str>,
@@ -301,7 +302,7 @@ mod tests {
         assert_eq!(paged(&index, None, Sort::Name, Direction::Asc, 1), (vec![3, 1], vec![2, 2]));
     }
 
-    /// What [`store::list`] tells.
+    /// What [`store::list`] returns.
     fn listed(
         students: &BTreeMap<StudentId, Student>,
         search: Option<&str>,

@@ -1,5 +1,6 @@
-//! The roll: all students as they are looked for, in memory, for the pages. The table is the school's and has no index that
-//! could find a part of a name, so that an engine reads all of it for every letter that somebody types.
+//! The roll: an index of all students in memory, for searches on the pages. The table belongs to the school and has
+//! no index that could find a part of a name, so the database would read all of it for every letter that somebody
+//! types.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, Weak};
@@ -15,23 +16,23 @@ use crate::events::follower::{Follower, Subscription};
 use crate::lists::{Direction, ListPart, Page, Search};
 use crate::registrar::{EventKind, Student, StudentId};
 
-/// How long what was read is taken for what is there: another program may have written to the table, of which the log knows
-/// nothing.
+/// How long the index is considered fresh: another program may have written to the table, which the log does not
+/// show.
 const FRESH: Duration = Duration::from_secs(10);
-/// How long it still answers while it is read anew.
+/// How long a stale index still answers while it is being read again.
 const OLD: Duration = Duration::from_mins(1);
-/// How long it is kept when nobody looks for anybody.
+/// How long the index is kept without a search.
 const UNUSED: Duration = Duration::from_mins(5);
-/// Students who are updated one by one; with more, all are read again.
+/// Students who are updated one by one; beyond it, all are read again.
 const MAX_CHANGED: usize = 100;
 
-/// All students, as they are looked for. Cheap to clone; all clones share what was read.
+/// An index of all students. Cheap to clone; all clones share it.
 #[derive(Clone, Debug)]
 pub struct Roll {
     db: Db,
     follower: Follower,
     kept: Arc<Mutex<Option<Kept>>>,
-    /// One search at a time, so that however many search, there are cores for everybody else.
+    /// One search at a time, so that any number of searches leaves cores for other requests.
     turn: Arc<Semaphore>,
 }
 
@@ -40,7 +41,7 @@ struct Kept {
     began: Instant,
     used: Instant,
     is_renewed: bool,
-    /// The log up to here is in the index.
+    /// The index includes the log up to here.
     seq: i64,
     index: Arc<Index>,
     changed: Arc<Changed>,
@@ -61,14 +62,14 @@ impl Changed {
                     EventKind::StudentCreated | EventKind::StudentUpdated | EventKind::StudentDeleted
                 )
             });
-            // One too many says that some are missing.
+            // Keep one too many, as a sign that some are missing.
             if let Some(id) = entry.student_id.filter(|_| is_change && changed.len() <= MAX_CHANGED) {
                 changed.push((entry.seq, id));
             }
         }
     }
 
-    /// All since `seq`, or `None` where there were too many.
+    /// Takes all changes after `seq`; `None` if there were too many.
     fn take(&self, seq: i64) -> Option<Vec<StudentId>> {
         let changed = std::mem::take(&mut *self.lock());
         if changed.len() > MAX_CHANGED {
@@ -86,17 +87,17 @@ impl Changed {
 }
 
 impl Roll {
-    /// A roll on which nobody is yet.
+    /// Creates a roll; the students are read at the first search.
     #[must_use]
     pub fn new(db: Db, follower: Follower) -> Self {
         Self { db, follower, kept: Arc::default(), turn: Arc::new(Semaphore::new(1)) }
     }
 
-    /// The part that is wanted of [`store::list`]: exact in what matricula has written; what another program has written is
-    /// found some seconds later.
+    /// The requested part of [`store::list`]: exact for changes through matricula; changes by other programs appear
+    /// some seconds later.
     ///
     /// # Errors
-    /// What the engine said.
+    /// When the database cannot be read.
     pub async fn page(
         &self,
         search: Option<&Search>,
@@ -104,7 +105,8 @@ impl Roll {
         direction: Direction,
         page: &Page,
     ) -> Result<ListPart<Student>, DbError> {
-        // Reading takes a while: who goes on typing must not have it begun anew with each letter.
+        // Reading takes a while: in a task of its own it is not cancelled and started again with every letter that
+        // somebody types.
         let roll = self.clone();
         let index = tokio::spawn(async move { roll.now().await });
         let index = index.await.map_err(|error| DbError::Engine(error.to_string()))??;
@@ -115,7 +117,7 @@ impl Roll {
             index.page(search.as_deref(), sort, direction, after.as_ref(), most)
         })
         .await?;
-        // As they are now; who is gone meanwhile is left out.
+        // Load the current rows; students deleted in the meantime are left out.
         let rows = store::those(&self.db, &found.ids).await?;
         let mut rows: BTreeMap<_, _> = rows.into_iter().map(|student| (student.id, student)).collect();
         let rows = found.ids.iter().filter_map(|id| rows.remove(id)).collect();
@@ -154,7 +156,7 @@ impl Roll {
     }
 }
 
-/// Drops what was read once nobody uses it.
+/// Drops the index once nobody uses it.
 async fn forget(kept: Weak<Mutex<Option<Kept>>>) {
     loop {
         tokio::time::sleep(UNUSED).await;
@@ -167,7 +169,7 @@ async fn forget(kept: Weak<Mutex<Option<Kept>>>) {
     }
 }
 
-/// What takes milliseconds, where it holds up nobody.
+/// Runs work that takes milliseconds where it does not block other tasks.
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, DbError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| DbError::Engine(error.to_string()))
 }
@@ -176,7 +178,7 @@ impl Kept {
     async fn read(roll: &Roll) -> Result<Self, DbError> {
         let (began, changed) = (Instant::now(), Arc::new(Changed::default()));
         let handler = Arc::clone(&changed);
-        // Before the students are read, so that nothing is missed in between.
+        // Subscribe before reading, so that no change is missed in between.
         let subscription = roll.follower.subscribe(move |entries| handler.extend(entries)).await?;
         let (seq, students) = store::all(&roll.db).await?;
         let index = aside(move || Index::of(students)).await??;
@@ -191,7 +193,7 @@ impl Kept {
         })
     }
 
-    /// Applies the changes that matricula has made since; `false` where all students have to be read again.
+    /// Applies the changes that matricula has made since; returns `false` if all students have to be read again.
     async fn catch_up(&mut self, roll: &Roll) -> Result<bool, DbError> {
         roll.follower.catch_up().await?;
         let Some(ids) = self.changed.take(self.seq) else { return Ok(false) };

@@ -1,4 +1,4 @@
-//! What an engine says of the tables that it holds.
+//! Reads the engine's catalog: tables, columns, indexes, names.
 
 mod definition;
 
@@ -7,10 +7,10 @@ pub use self::definition::{
 };
 use super::{DbError, In, Tx, postgres, sqlite};
 
-/// What stands in the way of making any table at all.
+/// Reasons why no table can be created at all; empty if there are none.
 ///
 /// # Errors
-/// What the engine said.
+/// When the catalog cannot be read.
 pub async fn obstacles(tx: &Tx<'_>) -> Result<Vec<Rule>, DbError> {
     match tx.0 {
         In::Sqlite(_) => Ok(Vec::new()),
@@ -18,10 +18,10 @@ pub async fn obstacles(tx: &Tx<'_>) -> Result<Vec<Rule>, DbError> {
     }
 }
 
-/// Where these tables lie; empty where there is only one node.
+/// The nodes on which these tables are stored; empty on a database with a single node.
 ///
 /// # Errors
-/// What the engine said.
+/// When the catalog cannot be read.
 pub async fn spread(tx: &Tx<'_>, tables: &[&str]) -> Result<Vec<Spread>, DbError> {
     match tx.0 {
         In::Sqlite(_) => Ok(Vec::new()),
@@ -29,10 +29,10 @@ pub async fn spread(tx: &Tx<'_>, tables: &[&str]) -> Result<Vec<Spread>, DbError
     }
 }
 
-/// The table or view of this name, in whatever case.
+/// The table or view with this name, in any case.
 ///
 /// # Errors
-/// What the engine said.
+/// When the catalog cannot be read.
 pub async fn table(tx: &Tx<'_>, name: &str) -> Result<Option<Table>, DbError> {
     match tx.0 {
         In::Sqlite(_) => sqlite::catalog::table(tx, name).await,
@@ -40,10 +40,10 @@ pub async fn table(tx: &Tx<'_>, name: &str) -> Result<Option<Table>, DbError> {
     }
 }
 
-/// Every name that is taken.
+/// Every name that is already taken.
 ///
 /// # Errors
-/// What the engine said.
+/// When the catalog cannot be read.
 pub async fn names(tx: &Tx<'_>) -> Result<Vec<Name>, DbError> {
     match tx.0 {
         In::Sqlite(_) => sqlite::catalog::names(tx).await,
@@ -51,10 +51,10 @@ pub async fn names(tx: &Tx<'_>) -> Result<Vec<Name>, DbError> {
     }
 }
 
-/// The highest key that the engine has ever given out for a table that numbers its own rows.
+/// The highest key that the engine has ever assigned in a table that numbers its own rows.
 ///
 /// # Errors
-/// What the engine said.
+/// When the catalog cannot be read.
 pub async fn last_number(tx: &Tx<'_>, table: &str) -> Result<Option<i64>, DbError> {
     match tx.0 {
         In::Sqlite(_) => sqlite::catalog::last_number(tx, table).await,
@@ -62,10 +62,10 @@ pub async fn last_number(tx: &Tx<'_>, table: &str) -> Result<Option<i64>, DbErro
     }
 }
 
-/// The names of the columns that a table computes, in lower case.
+/// The names of a table's computed columns, in lower case.
 ///
 /// # Errors
-/// What the engine said.
+/// When the catalog cannot be read.
 pub async fn computed_columns(tx: &Tx<'_>, table: &str) -> Result<Vec<String>, DbError> {
     let sql = match tx.0 {
         In::Sqlite(_) => sqlite::catalog::COMPUTED_COLUMNS,
@@ -74,17 +74,17 @@ pub async fn computed_columns(tx: &Tx<'_>, table: &str) -> Result<Vec<String>, D
     tx.query(sql, &[table.into()], |row| row.text(0)).await
 }
 
-/// The columns of a table other than `known` that can be written.
+/// The writable columns of a table, except `known`.
 ///
 /// # Errors
-/// What the engine said.
+/// When the catalog cannot be read.
 pub async fn further_columns(tx: &Tx<'_>, table: &str, known: &[&str]) -> Result<Vec<Further>, DbError> {
     let sql = match tx.0 {
         In::Sqlite(_) => sqlite::catalog::PLAIN_COLUMNS,
         In::Postgres(_) => postgres::catalog::PLAIN_COLUMNS,
     };
     let columns = tx.query(sql, &[table.into()], |row| Ok((row.text(0)?, row.text(1)?))).await?;
-    // A server takes "ID" and id for two columns.
+    // On PostgreSQL, "ID" and id are two columns.
     let is_same = |name: &str, known: &str| match tx.0 {
         In::Sqlite(_) => name.eq_ignore_ascii_case(known),
         In::Postgres(_) => name == known,
@@ -101,11 +101,11 @@ pub async fn further_columns(tx: &Tx<'_>, table: &str, known: &[&str]) -> Result
     Ok(further.collect())
 }
 
-/// The rows of a table whose foreign keys lead nowhere: the first of them, a line each, and how many there are. A server
-/// does not let such rows in.
+/// The rows of a table whose foreign keys refer to missing rows: descriptions of the first `limit`, one per line, and
+/// the total. PostgreSQL never lets such rows in, so it always returns none.
 ///
 /// # Errors
-/// What the engine said; also that a foreign key does not fit the table that it refers to.
+/// When the rows cannot be read, or a foreign key does not fit the table that it refers to.
 pub async fn broken_references(tx: &Tx<'_>, table: &str, limit: i64) -> Result<(Vec<String>, i64), DbError> {
     match tx.0 {
         In::Sqlite(_) => sqlite::catalog::broken_references(tx, table, limit).await,
@@ -113,17 +113,17 @@ pub async fn broken_references(tx: &Tx<'_>, table: &str, limit: i64) -> Result<(
     }
 }
 
-/// An expression: whether a value is a whole number.
+/// An SQL expression: whether a value is a whole number.
 #[must_use]
 pub fn is_whole_number(tx: &Tx<'_>, column: &str) -> String {
     match tx.0 {
         In::Sqlite(_) => format!("typeof({column}) = 'integer'"),
-        // The column's type says it of every value.
+        // The column's type already guarantees it.
         In::Postgres(_) => format!("{column} is not null"),
     }
 }
 
-/// An expression: a value as a person reads it.
+/// An SQL expression: a value in readable form.
 #[must_use]
 pub fn shown(tx: &Tx<'_>, column: &str) -> String {
     match tx.0 {
@@ -132,7 +132,7 @@ pub fn shown(tx: &Tx<'_>, column: &str) -> String {
     }
 }
 
-/// Statements that give every row of a table a number of its own in a new column `id`.
+/// Statements that add a column `id` to a table and number its rows.
 #[must_use]
 pub fn number_rows(tx: &Tx<'_>, table: &str) -> String {
     match tx.0 {
@@ -145,7 +145,8 @@ pub fn number_rows(tx: &Tx<'_>, table: &str) -> String {
     }
 }
 
-/// Statements that have deferred constraints judge what the transaction has written so far. A file has none for it.
+/// Statements that check deferred constraints for everything the transaction has written so far. Empty for SQLite,
+/// which needs none.
 #[must_use]
 pub fn check_now(tx: &Tx<'_>) -> &'static str {
     match tx.0 {

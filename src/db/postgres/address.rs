@@ -5,38 +5,38 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
-/// How long one host may take to answer, unless the URL says otherwise.
+/// How long one host may take to answer, unless the URL sets another limit.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// After how much silence a server is asked whether it is still there.
+/// How long a connection may be idle before the server is probed.
 const KEEPALIVE: Duration = Duration::from_secs(10);
-/// How long what was sent may stay unacknowledged: a server that is cut off must not hold a batch up for minutes.
+/// How long sent data may stay unacknowledged: an unreachable server must not hold up a batch for minutes.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(15);
 
-/// Where a server is, and how to speak to it: a URL as libpq has them.
+/// A server and how to connect to it, from a URL in libpq's format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::db) struct Address {
     pub(super) config: Config,
     pub(super) tls: Tls,
 }
 
-/// `sslmode`, with what libpq means by it.
+/// `sslmode`, as libpq defines it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Tls {
-    /// Never.
+    /// Never use TLS.
     Disable,
-    /// When the server insists on it.
+    /// Only if the server requires it.
     Allow,
-    /// When the server can.
+    /// If the server supports it.
     Prefer,
-    /// Always, whoever the server is.
+    /// Always, without checking the certificate.
     Require,
-    /// Always, and the server has a certificate that these roots lead to.
+    /// Always, with a certificate signed by these roots.
     VerifyCa(Roots),
-    /// The same, in the name of the host.
+    /// As `VerifyCa`, and the certificate must name the host.
     VerifyFull(Roots),
 }
 
-/// Which certificates are trusted.
+/// The trusted root certificates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Roots {
     System,
@@ -44,11 +44,10 @@ pub(super) enum Roots {
 }
 
 impl Address {
-    /// # Errors
-    /// What is wrong with the URL, without its password.
+    /// Parses a URL. The error says what is wrong with it, without the password.
     pub(in crate::db) fn parse(url: &str) -> Result<Self, String> {
         let (place, query) = url.split_once('?').unwrap_or((url, ""));
-        // A password with an @ that is not encoded would be taken for a part of the host, and shown.
+        // An @ in a password that is not encoded would move part of the password into the host, which is shown.
         let authority = place.split_once("://").map_or(place, |(_, authority)| authority);
         if authority.matches('@').count() > 1
             || authority.split_once('/').is_some_and(|(_, path)| path.contains('@'))
@@ -60,19 +59,19 @@ impl Address {
         }
         let (mut mode, mut roots, mut schema, mut rest) = (None, None, None, String::new());
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            // In this kind of URL a plus is a plus.
+            // In this kind of URL a plus is not a space.
             let decoded = pair.replace('+', "%2B");
             #[expect(clippy::expect_used, reason = "it is not empty, and was split at every &")]
             let (name, value) = form_urlencoded::parse(decoded.as_bytes()).next().expect("one pair");
             match &*name {
-                // As Prisma names it.
+                // Prisma's name for it.
                 "schema" => schema = Some(search_path(&value)),
                 "sslmode" => mode = Some(value.into_owned()),
                 "sslrootcert" => roots = Some(value.into_owned()),
                 "sslcert" | "sslkey" | "sslpassword" | "sslcrl" | "passfile" | "service" | "gssencmode" => {
                     return Err(format!("the database URL asks for `{name}`, which matricula does not know"));
                 }
-                // How many connections another program makes.
+                // These set other programs' connection pools; ignored.
                 "connection_limit" | "pool_timeout" | "pgbouncer" | "statement_cache_size" => {}
                 _ => {
                     rest.push(if rest.is_empty() { '?' } else { '&' });
@@ -104,7 +103,8 @@ impl Address {
     }
 }
 
-/// The option that puts new tables into a schema, and looks for all others there. A blank would end it.
+/// The option that makes a schema the only one for new tables and for lookups. A blank would end the option, so it is
+/// escaped.
 fn search_path(schema: &str) -> String {
     let quoted = schema.replace('"', "\"\"").replace('\\', r"\\").replace(' ', r"\ ");
     format!("-c search_path=\"{quoted}\"")
@@ -120,7 +120,8 @@ fn tls(mode: Option<&str>, roots: Option<String>) -> Result<Tls, String> {
     Ok(match mode {
         Some("verify-full") => Tls::VerifyFull(roots),
         None if system => Tls::VerifyFull(roots),
-        // So that nobody takes the weaker check for one that suffices where everybody can have a certificate.
+        // As libpq does: a weaker check is not enough with the system's roots, since anybody can get a certificate
+        // from one of them.
         Some(weaker) if system => {
             return Err(format!(
                 "sslmode={weaker} is weaker than sslrootcert=system allows: use verify-full"

@@ -1,4 +1,4 @@
-//! What PostgreSQL says of its tables. Names are looked up as a statement would: along `search_path`.
+//! Reads PostgreSQL's catalog. Names are resolved along `search_path`, as in a statement.
 
 use crate::db::catalog::{Column, Index, Name, Reference, Referrer, Rights, Rule, Table};
 use crate::db::{Arg, DbError, Row, Tx};
@@ -9,10 +9,10 @@ pub(in crate::db) const PLAIN_COLUMNS: &str = "select cast(attname as text), for
     from pg_attribute where attrelid = to_regclass($1) and attnum > 0 and not attisdropped \
     and attgenerated = '' and attidentity <> 'a' order by attnum";
 
-/// What stands in the way of making any table at all.
+/// Reasons why no table can be created at all.
 ///
 /// # Errors
-/// What the engine said.
+/// When the catalog cannot be read.
 pub(in crate::db) async fn obstacles(tx: &Tx<'_>) -> Result<Vec<Rule>, DbError> {
     tx.query(
         "select case when current_schema() is null then 'search_path names no schema that is there: ' ||
@@ -26,10 +26,10 @@ pub(in crate::db) async fn obstacles(tx: &Tx<'_>) -> Result<Vec<Rule>, DbError> 
     .await
 }
 
-/// The table or view that this name means.
+/// The table or view that this name refers to.
 ///
 /// # Errors
-/// What the engine said.
+/// When the catalog cannot be read.
 pub(in crate::db) async fn table(tx: &Tx<'_>, name: &str) -> Result<Option<Table>, DbError> {
     let found = tx
         .query(
@@ -87,10 +87,10 @@ pub(in crate::db) async fn table(tx: &Tx<'_>, name: &str) -> Result<Option<Table
     }))
 }
 
-/// Every name that is taken where new tables go.
+/// Every name that is taken in the schema of new tables.
 ///
 /// # Errors
-/// What the engine said.
+/// When the catalog cannot be read.
 pub(in crate::db) async fn names(tx: &Tx<'_>) -> Result<Vec<Name>, DbError> {
     tx.query(
         "select cast(c.relname as text), case c.relkind when 'v' then 'view' when 'm' then 'materialized view'
@@ -113,10 +113,10 @@ pub(in crate::db) async fn names(tx: &Tx<'_>) -> Result<Vec<Name>, DbError> {
     .await
 }
 
-/// The highest key that a table's own sequence has ever given out.
+/// The highest key that a table's own sequence has ever assigned.
 ///
 /// # Errors
-/// What the engine said.
+/// When the catalog cannot be read.
 pub(in crate::db) async fn last_number(tx: &Tx<'_>, table: &str) -> Result<Option<i64>, DbError> {
     let sql = "select pg_sequence_last_value(to_regclass(pg_get_serial_sequence($1, 'id')))";
     Ok(tx.query(sql, &[table.into()], |row: &Row<'_>| row.opt_int(0)).await?.into_iter().flatten().next())
@@ -232,7 +232,7 @@ async fn triggers(tx: &Tx<'_>, of: &[Arg]) -> Result<Vec<Rule>, DbError> {
     .await
 }
 
-/// What a table made anew from the other answers would not have.
+/// What would be lost if the table were recreated from the other results.
 async fn rules(tx: &Tx<'_>, of: &[Arg]) -> Result<Vec<Rule>, DbError> {
     let sql = "with found (oid, name) as (select cast(cast($1 as bigint) as oid), $2)
         select case c.contype when 'c' then 'its check ' when 'x' then 'its exclusion constraint '

@@ -1,4 +1,4 @@
-//! One connection: made as `sslmode` says, and looked at before it is used.
+//! Opens a connection as `sslmode` requires, and checks the server before use.
 
 use std::error::Error as _;
 use std::future::poll_fn;
@@ -18,16 +18,16 @@ use super::error::{is_passing, said};
 use super::tls::connector;
 use crate::db::{DbError, Reach};
 
-/// How long all of it may take, on top of what each host may take to answer.
+/// How long connecting may take in all, in addition to each host's own limit.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// A setting of our own in the startup packet. Where it does not arrive a pooler has taken it out.
+/// A setting of our own in the startup packet. If the server does not report it, a pooler has removed it.
 const DIRECT: &str = "-c matricula.direct=yes";
-/// What is found by key is found by an index, one row after the other, however little the server knows of a table that
-/// was filled a moment ago: left to guess, it reads the table whole for every answer until it has counted its rows.
+/// Reads by key must use an index and nested loops. Until a freshly filled table is analyzed, the server's planner
+/// would scan all of it for every result.
 const BY_KEY: &str =
     "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_material=off -c jit=off";
-/// Settings of a server, a database or a role under which a statement would mean something else, a value look different, or
-/// the warning of a commit that no standby has confirmed not arrive.
+/// Settings of a server, a database or a role that could change what a statement means or how a value looks, or
+/// suppress the warning about a commit that no standby has confirmed.
 const MEANING: [(&str, &str); 10] = [
     ("standard_conforming_strings", "on"),
     ("transform_null_equals", "off"),
@@ -40,33 +40,34 @@ const MEANING: [(&str, &str); 10] = [
     ("default_transaction_read_only", "off"),
     ("default_transaction_deferrable", "off"),
 ];
-/// The same for one transaction, where a pooler takes no options. A single read behind a pooler has none of them: it says
-/// nothing that they change.
+/// The same settings for one transaction, behind a pooler that accepts no options. Single reads behind a pooler run
+/// without them; these settings do not affect them.
 pub(super) const OUR_MEANING: &str = "set local standard_conforming_strings = on; \
     set local transform_null_equals = off; set local datestyle = 'iso'; set local intervalstyle = 'postgres'; \
     set local bytea_output = 'hex'; set local extra_float_digits = 1; set local client_min_messages = 'warning'";
-/// How long a statement may take, unless the URL says otherwise: as long as a request, and as long as a list. The client
-/// has left by then.
+/// Statement timeout unless the URL sets another one: that of a request, and that of a list. The client has left by
+/// then.
 const KEY_TIMEOUT: &str = "-c statement_timeout=30s";
 const SCAN_TIMEOUT: &str = "-c statement_timeout=10min";
 const LOOK: &str = "select current_setting('server_version_num'), current_setting('server_version'), \
     current_setting('server_encoding'), coalesce(current_setting('matricula.direct', true), ''), \
     (select count(*) from pg_catalog.pg_collation where collname = 'und-x-icu')";
 
-/// A connection that is open. Its driver runs on the runtime on which it was made, until the connection ends.
+/// An open connection. A task on the runtime where it was opened drives it until it ends.
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) client: Client,
-    /// Whether a pooler stands between, so that a transaction may run on another connection than the last.
+    /// Whether there is a pooler in between, so that each transaction may run on another connection of the server.
     pub(super) behind_pooler: bool,
-    /// Set when the server warns: a commit that warns is not replicated.
+    /// Set when the server sends a warning: a commit with a warning is not replicated.
     pub(super) warned: Arc<AtomicBool>,
 }
 
 /// Connects, for statements of this reach.
 ///
 /// # Errors
-/// [`DbError::Away`] for what may pass by itself; otherwise what a person has to mend, without the password.
+/// [`DbError::Away`] for problems that may pass by themselves; others have to be fixed by a person. No message
+/// contains the password.
 pub(super) async fn connect(address: &Address, reach: Reach) -> Result<Session, DbError> {
     let mut config = address.config.clone();
     let own = config.get_options().map(str::to_owned);
@@ -119,7 +120,7 @@ impl Failure {
             let told = answer.message().to_owned();
             return match answer.code().code().as_bytes() {
                 _ if is_passing(answer.code()) => DbError::Away(told),
-                // The role, its password or its database: somebody has to mend it, here or there.
+                // The role, its password or its database is wrong, here or on the server: somebody has to fix it.
                 [b'2', b'8', ..] | [b'3', b'D', ..] | b"42501" => DbError::Unwritable(told),
                 _ => DbError::Engine(told),
             };
@@ -135,7 +136,7 @@ impl Failure {
     }
 }
 
-/// The innermost reason.
+/// The message of the innermost cause.
 fn cause(error: &Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
@@ -144,7 +145,7 @@ fn cause(error: &Error) -> String {
     cause.to_string()
 }
 
-/// Whether the connection itself broke; a certificate that is not trusted comes as an error of reading, too.
+/// Whether the connection itself broke. Certificate errors also appear as I/O errors, but do not count.
 fn is_broken(error: &Error) -> bool {
     let io = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
     io.is_some_and(|io| io.get_ref().is_none_or(|inner| !inner.is::<rustls::Error>()))
@@ -195,8 +196,8 @@ where
     Ok(Session { client, behind_pooler, warned })
 }
 
-/// Moves what is sent and received, until the connection ends: whoever uses it hears of that. What the server remarks is
-/// not logged; it may quote values.
+/// Drives the connection until it ends; its users then get an error. Notices of the server are not logged, since they
+/// may contain values.
 async fn drive<S, T>(mut connection: Connection<S, T>, warned: Arc<AtomicBool>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -211,7 +212,7 @@ where
     }
 }
 
-/// Whether a pooler stands between, once it is sure that the server is one that we can use.
+/// Checks that the server can be used; returns whether there is a pooler in between.
 async fn look(client: &Client) -> Result<bool, Failure> {
     let answers = client.simple_query(LOOK).await?;
     let row = answers.iter().find_map(|answer| match answer {

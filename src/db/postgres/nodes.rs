@@ -1,10 +1,10 @@
-//! On which nodes of a Citus cluster tables lie.
+//! The nodes of a Citus cluster on which tables are stored.
 
 use crate::db::catalog::Spread;
 use crate::db::{DbError, Row, Tx};
 
-/// Where a cluster knows it, a row for each table and node: how the table is distributed, and the node's group. A table
-/// that the cluster does not know lies where the connection leads to.
+/// A row for each table and node: the distribution method, and the node's group. A table that Citus does not know is
+/// on the node of the connection.
 const PLACES: &str = "select distinct cast(name as text), coalesce(cast(p.partmethod as text), ''), \
     coalesce(cast(placed.groupid as bigint), {{here}}) \
     from unnest(cast(string_to_array($1, ' ') as text[])) as ours (name) \
@@ -14,7 +14,7 @@ const PLACES: &str = "select distinct cast(name as text), coalesce(cast(p.partme
     where to_regclass(name) is not null order by 1, 3";
 const HERE: &str = "coalesce((select cast(max(groupid) as bigint) from pg_dist_local_group), 0)";
 
-/// Where these tables lie; empty where there is no cluster.
+/// The nodes on which these tables are stored; empty if the server is not a cluster.
 pub(in crate::db) async fn spread(tx: &Tx<'_>, tables: &[&str]) -> Result<Vec<Spread>, DbError> {
     for catalog in ["pg_dist_partition", "pg_dist_shard", "pg_dist_placement"] {
         if !tx.has_table(catalog).await? {

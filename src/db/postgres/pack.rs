@@ -1,19 +1,18 @@
-//! Many sets of parameters as one statement over arrays: the server does as much with a third of the work.
+//! Many sets of parameters as one statement over arrays, which costs the server a third of the work.
 
 use tokio_postgres::Statement;
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::db::Arg;
 
-/// Below this many sets there is nothing to gain.
+/// With fewer sets there is nothing to gain.
 pub(super) const FEW: usize = 4;
 
 /// A parameter of a packed statement.
 pub(super) type Array<'a> = Box<dyn ToSql + Sync + Send + 'a>;
 
-/// The statement that does what `sql` does for each set of its parameters, where there is one: of a read that asks for no
-/// order, and of an insert of nothing but parameters. What a read finds has the place of its set, from 1 on, as its last
-/// column.
+/// The statement that does for each set of parameters what `sql` does for one; `None` unless it is a read without an
+/// order, or an insert of parameters only. A packed read has the number of the set, from 1, as its last column.
 pub(super) fn packed(sql: &str, statement: &Statement) -> Option<String> {
     if statement.params().is_empty() {
         return None;
@@ -25,7 +24,7 @@ pub(super) fn packed(sql: &str, statement: &Statement) -> Option<String> {
         arrays.collect::<Vec<_>>().join(", "),
         (1..=statement.params().len()).map(|place| format!("p{place}")).collect::<Vec<_>>().join(", "),
     );
-    // From the last on: `$1` is also how `$10` begins.
+    // From the last to the first: `$1` is also a prefix of `$10`.
     let each = (1..=statement.params().len())
         .rev()
         .fold(sql.to_owned(), |sql, place| sql.replace(&format!("${place}"), &format!("given.p{place}")));
@@ -37,7 +36,7 @@ pub(super) fn packed(sql: &str, statement: &Statement) -> Option<String> {
     into.starts_with("insert into ").then(|| format!("{into} select {values} from {rows}"))
 }
 
-/// The sets turned about, an array for each parameter; nothing where a value is not of its parameter's kind.
+/// The sets transposed: an array for each parameter. `None` if a value does not have its parameter's type.
 pub(super) fn arrays<'a>(sets: &'a [Vec<Arg>], statement: &Statement) -> Option<Vec<Array<'a>>> {
     let array = |(place, kind): (usize, &Type)| -> Option<Array<'a>> {
         let column = sets.iter().map(|set| set.get(place));

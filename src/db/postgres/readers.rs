@@ -1,4 +1,4 @@
-//! The connections that read. A few are shared by reads by key; what takes long has a connection to itself.
+//! The connections that read. Reads by key share a few; every long read has a connection to itself.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,17 +14,17 @@ use crate::db::turns::Turn;
 use crate::db::{Arg, DbError, Map, Patience, Reach, Read, Row, chunks};
 use crate::shares::Place;
 
-/// Reads at once that go through a whole table, each on a connection of its own.
+/// Scans of a whole table at a time, each on a connection of its own.
 pub(in crate::db) const SCANS: usize = 2;
-/// Scans under way or waiting; one more is refused at once.
+/// Scans under way or waiting; further ones are rejected at once.
 const WAITING_SCANS: usize = 128;
-/// Reads at once of a range of an index, such as counts, each on a connection of its own.
+/// Range reads at a time, such as counts, each on a connection of its own.
 const RANGES: usize = 2;
-/// Reads of a range under way or waiting; one more is refused at once.
+/// Range reads under way or waiting; further ones are rejected at once.
 const WAITING_RANGES: usize = 512;
 /// Long lists that are read at the same time, each on a connection of its own.
 pub(in crate::db) const STREAMS: usize = 8;
-/// How long a read is tried again while the server is away.
+/// How long a read is retried while the server is unavailable.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub(in crate::db) struct Readers {
 }
 
 impl Readers {
-    /// Connects nowhere yet.
+    /// Does not connect yet.
     pub(in crate::db) fn start(address: Address) -> Result<Self, DbError> {
         Ok(Self {
             ranges: Arc::new(Alone::new(&address, Reach::Range, RANGES, WAITING_RANGES)?),
@@ -67,19 +67,20 @@ impl Readers {
             Reach::Scan => Arc::clone(&self.scans),
         };
         let (mut answer, answered) = oneshot::channel();
-        // On its own: the server reads on when the client has gone, and the next on this connection would wait behind it.
+        // In a task of its own: the server finishes the read even if the client disconnects, and the next read must
+        // not wait behind it.
         tokio::spawn(async move {
             let found = async {
                 let _place = alone.waiting.try_acquire().map_err(|_| DbError::Busy)?;
                 let _turn = tokio::select! {
                     turn = alone.turns.acquire() => turn.map_err(|_| DbError::Busy)?,
-                    // A client that went away no longer wants its answer.
+                    // Skip a client that has disconnected.
                     () = answer.closed() => return Err(DbError::Busy),
                 };
                 alone.rows_and_total(&mut read).await
             };
             let found = found.await;
-            // Its turn is over before the client hears of it.
+            // End the turn before the client gets its answer.
             drop(read);
             #[expect(clippy::let_underscore_must_use, reason = "a client that went away needs no answer")]
             let _ = answer.send(found);
@@ -100,7 +101,7 @@ impl Readers {
         let (give, taken) = chunks::channel();
         tokio::spawn(async move {
             if let Err(error) = read_chunks(&session, sql, &args, map, &give).await {
-                // The rest of the rows is still to come on this connection: it ends with it.
+                // The rest of the rows would still arrive on this connection, so it is closed.
                 drop(Object::take(session));
                 #[expect(
                     clippy::let_underscore_must_use,
@@ -114,7 +115,7 @@ impl Readers {
     }
 }
 
-/// Arguments of a read may come unchecked from a request: from the cursor of a list.
+/// The arguments of a read, such as a list's cursor, may come unchecked from a request.
 fn can_be_sent(args: &[Arg]) -> Result<(), DbError> {
     if args.iter().any(Arg::has_nul) { Err(DbError::Nul) } else { Ok(()) }
 }
@@ -168,7 +169,7 @@ async fn read_chunks<T>(
     let until = Instant::now() + chunks::LONGEST;
     let statement = session.prepared(sql).await.map_err(said)?;
     let rows = session.rows(statement.as_ref(), sql, args).await.map_err(said)?;
-    // Asked once more after its end, the driver would take the end for a broken connection.
+    // The driver reports a broken connection if it is polled after the end.
     let mut rows = std::pin::pin!(rows.fuse());
     loop {
         let mut chunk = Vec::with_capacity(chunks::ROWS);
@@ -188,11 +189,11 @@ async fn read_chunks<T>(
     }
 }
 
-/// Makes the connections that have one user at a time.
+/// Opens the connections that have one user at a time.
 #[derive(Debug)]
 struct Sessions(Address, Reach);
 
-/// Connects nowhere yet.
+/// Does not connect yet.
 fn sessions(address: &Address, reach: Reach, most: usize) -> Result<Pool<Sessions>, DbError> {
     let pool = Pool::builder(Sessions(address.clone(), reach)).max_size(most).build();
     pool.map_err(|error| DbError::Engine(error.to_string()))

@@ -1,6 +1,5 @@
-//! Reads by key on the few connections that all of them share. Those that wait while every connection is at work are sent
-//! together, and those among them that ask the same of other keys as one statement: so the busier it is, the less a read
-//! costs.
+//! Reads by key, on a few shared connections. Reads that arrive while every connection is busy are sent together, and
+//! those with the same SQL as one statement: the higher the load, the less a read costs.
 
 use std::num::NonZero;
 use std::sync::{Arc, OnceLock};
@@ -13,11 +12,11 @@ use super::error::said;
 use super::{Address, Found, Session, mapped};
 use crate::db::{Arg, DbError, Map, Reach};
 
-/// Connections: no more than there are cores here, for the more there are the fewer reads meet.
+/// Connections: no more than there are cores here, since more connections mean smaller batches.
 const CONNECTIONS: usize = 3;
-/// Reads that are sent together: beyond it the first of them wait longer than the last ones gain.
+/// Reads that are sent together at most: beyond it the first ones wait longer than the last ones gain.
 const TOGETHER: usize = 64;
-/// Reads that wait for a connection; one more is refused at once.
+/// Reads that may wait for a connection; further ones are rejected at once.
 const WAITING: usize = 4096;
 
 #[derive(Debug)]
@@ -38,7 +37,7 @@ type Answer = oneshot::Sender<Result<Vec<Found>, DbError>>;
 type Waiting = Mutex<mpsc::Receiver<Asked>>;
 
 impl ReadsByKey {
-    /// Connects nowhere yet.
+    /// Does not connect yet.
     pub(super) fn of(address: Address) -> Self {
         Self { address, asked: OnceLock::new() }
     }
@@ -70,7 +69,7 @@ impl ReadsByKey {
     }
 }
 
-/// What one connection does until nobody can ask any more.
+/// Serves reads on one connection until the sender is dropped.
 async fn serve(address: Address, waiting: Arc<Waiting>) {
     let mut session = None;
     loop {
@@ -84,8 +83,8 @@ async fn serve(address: Address, waiting: Arc<Waiting>) {
                 Some(open)
             }
             Err(error) => {
-                // Whoever came meanwhile is told at once: to connect again for each would take them ever longer. Where
-                // another connection waits for reads, it has them.
+                // Reject everything that arrived meanwhile at once, since connecting again for each batch would take
+                // longer and longer. If another connection holds the lock, it takes the waiting reads.
                 if let Ok(mut waiting) = waiting.try_lock() {
                     while let Ok(more) = waiting.try_recv() {
                         asked.push(more);
@@ -100,7 +99,7 @@ async fn serve(address: Address, waiting: Arc<Waiting>) {
 
 async fn answer(session: &Session, asked: Vec<Asked>) {
     let mut alike: Vec<Alike> = Vec::new();
-    // Whoever has left is not read for.
+    // Skip clients that have disconnected.
     for Asked { sql, args, answer } in asked.into_iter().filter(|asked| !asked.answer.is_closed()) {
         if let Some(alike) = alike.iter_mut().find(|alike| alike.sql == sql) {
             alike.sets.push(args);
@@ -112,7 +111,7 @@ async fn answer(session: &Session, asked: Vec<Asked>) {
     join_all(alike.into_iter().map(|alike| alike.answered_by(session))).await;
 }
 
-/// Reads that ask the same, of other keys.
+/// Reads with the same SQL and different parameters.
 struct Alike {
     sql: &'static str,
     sets: Vec<Vec<Arg>>,
@@ -125,7 +124,7 @@ impl Alike {
             Ok(statement) => statement,
             Err(error) => return tell_all(self.answers, &error),
         };
-        // What is the matter with one of them is not told to the others: then each is read alone.
+        // An error of one read must not affect the others: after an error, each is read alone.
         if let Ok(Some(found)) = session.query_packed(self.sql, statement.as_ref(), &self.sets).await {
             for (rows, answer) in found.into_iter().zip(self.answers) {
                 tell(answer, Ok(rows));
@@ -146,6 +145,6 @@ fn tell_all(answers: impl IntoIterator<Item = Answer>, error: &DbError) {
 }
 
 fn tell(answer: Answer, found: Result<Vec<Found>, DbError>) {
-    // Whoever has left is told nothing.
+    // The client may have disconnected.
     _ = answer.send(found);
 }

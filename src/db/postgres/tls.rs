@@ -1,4 +1,4 @@
-//! TLS by rustls, for each `sslmode` of libpq.
+//! TLS with rustls, for each `sslmode` of libpq.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::address::{Roots, Tls};
 use crate::db::DbError;
 
-/// How to speak TLS in this mode.
+/// The TLS configuration for this mode.
 ///
 /// # Errors
-/// When the certificates that are to be trusted cannot be read.
+/// When the trusted certificates cannot be read.
 pub(super) fn connector(tls: &Tls) -> Result<MakeRustlsConnect, DbError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -66,7 +66,7 @@ fn trusted(roots: &Roots) -> Result<RootCertStore, DbError> {
     Ok(trusted)
 }
 
-/// `verify-ca`: the chain, in whatever name.
+/// `verify-ca`: checks the chain but not the name.
 #[derive(Debug)]
 struct AnyName(Arc<WebPkiServerVerifier>);
 
@@ -80,7 +80,7 @@ impl ServerCertVerifier for AnyName {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         match self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
-            // The name is looked at last, when the chain is proven.
+            // rustls checks the name last, after the chain.
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => Ok(ServerCertVerified::assertion()),
@@ -111,7 +111,7 @@ impl ServerCertVerifier for AnyName {
     }
 }
 
-/// `require` and weaker: whoever holds the key of the certificate that is shown.
+/// `require` and weaker modes: accepts any certificate whose private key the server has.
 #[derive(Debug)]
 struct Anybody(Arc<CryptoProvider>);
 

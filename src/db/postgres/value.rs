@@ -7,8 +7,8 @@ use crate::db::Arg;
 
 type Failure = Box<dyn Error + Sync + Send>;
 
-/// Arguments travel as text, and the server reads them as what their place asks for: a found key may be an `integer`
-/// where ours are `bigint`, a found text a `varchar` or an enumeration.
+/// Arguments are sent as text, and the server parses them as the type it expects: in an adopted database a key may be
+/// an `integer` where ours are `bigint`, and a text a `varchar` or an enumeration.
 impl ToSql for Arg {
     fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Failure> {
         match self {

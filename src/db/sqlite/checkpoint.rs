@@ -1,12 +1,13 @@
-//! Checkpoints beside the writer: pages go from the log into the file in small steps, on a thread of their own.
+//! Checkpoints next to the writer: a thread of its own moves pages from the write-ahead log into the file in small
+//! steps.
 //!
-//! Left to the commit that happens to make the log long enough, a checkpoint of tens of megabytes holds up everybody
-//! who waits for that commit. Here the writer finds most of the work done, and only has the rest to do before the log
-//! begins anew.
+//! Otherwise the commit that happens to make the log long enough also runs a checkpoint of tens of megabytes, and
+//! everyone who waits for that commit waits for the checkpoint. With this thread, little is left to do when the log
+//! starts over.
 //!
-//! How small the steps are goes by how much is written. A step flushes the file, and the commits of that moment wait for
-//! the disk behind it: while there is little to do, steps are so small that nobody notices. While much is written a page
-//! is likely to be written again soon, so that a large step does the work of many.
+//! The size of the steps depends on how much is written. A step flushes the file, which delays the commits of that
+//! moment: while little is written, steps are too small to notice. While much is written, the same pages are likely
+//! to be written again soon, so one large step saves many small ones.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,33 +21,33 @@ use rusqlite::Connection;
 use super::content::Content;
 use crate::db::DbError;
 
-/// How often the thread looks, while there is something to do.
+/// How often the thread checks for work while there is some.
 const INTERVAL: Duration = Duration::from_millis(2);
-/// Pages that are worth a step while little is written.
+/// Pages that justify a step while little is written.
 const SMALL_STEP: i64 = 30;
-/// Pages a millisecond that are little: as many as two thousand commits a second write.
+/// Pages per millisecond since the last step that count as little: what two thousand commits a second write.
 const LITTLE: i64 = 20;
-/// Pages that are worth a step in any case.
+/// Pages that justify a step in any case.
 const LARGE_STEP: i64 = 4_000;
 
-/// The thread; it ends when this is dropped.
+/// The checkpointing thread; it ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Checkpointer {
-    /// Until it is dropped.
+    /// `None` only while it is being dropped.
     written: Option<Sender<()>>,
     is_over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Checkpointer {
-    /// Starts it on a connection of its own. It leaves a file alone whose content is not what it should be.
+    /// Starts the thread on a connection of its own. It does not touch a file whose content was changed by others.
     #[expect(clippy::disallowed_methods, reason = "threads live here")]
     pub(super) fn start(
         path: &Path,
         connection: Connection,
         content: Option<Arc<Content>>,
     ) -> Result<Self, DbError> {
-        // One word is enough, however much is written.
+        // One wake-up is enough, however much is written.
         let (written, heard) = bounded(1);
         let is_over = Arc::<AtomicBool>::default();
         let told = Arc::clone(&is_over);
@@ -64,7 +65,7 @@ impl Checkpointer {
         Ok(Self { written: Some(written), is_over, thread: Some(thread) })
     }
 
-    /// Says that there is something to do.
+    /// Wakes the thread after a commit.
     pub(super) fn wake(&self) {
         if let Some(written) = &self.written {
             #[expect(clippy::let_underscore_must_use, reason = "it knows already, or it ends")]
@@ -74,7 +75,7 @@ impl Checkpointer {
 }
 
 impl Drop for Checkpointer {
-    /// Its connection is closed when this returns.
+    /// Waits until the thread has closed its connection.
     fn drop(&mut self) {
         self.written = None;
         self.is_over.store(true, Ordering::Relaxed);
@@ -85,7 +86,7 @@ impl Drop for Checkpointer {
     }
 }
 
-/// Steps, until less is left than is worth one.
+/// Runs steps until too little is left for another one.
 fn work(connection: &Connection, content: Option<&Content>, is_over: &AtomicBool) -> Result<(), DbError> {
     let is_intact = || content.is_none_or(|content| content.check().is_ok());
     let mut last_step = Instant::now();
@@ -96,13 +97,13 @@ fn work(connection: &Connection, content: Option<&Content>, is_over: &AtomicBool
         }
         let milliseconds = i64::try_from(last_step.elapsed().as_millis()).unwrap_or(i64::MAX);
         if left >= LARGE_STEP || left / LITTLE <= milliseconds {
-            // The writer looks too, and refuses.
+            // The writer checks too, and reports the error.
             if !is_intact() {
                 break;
             }
             last_step = Instant::now();
             waiting(connection, "passive")?;
-            // So that a change is noticed that comes before the next commit.
+            // Remembers the file after this step, so that a change before the next commit is noticed.
             is_intact();
         }
         std::thread::sleep(INTERVAL);
@@ -110,7 +111,7 @@ fn work(connection: &Connection, content: Option<&Content>, is_over: &AtomicBool
     Ok(())
 }
 
-/// Runs a checkpoint of this mode; the pages that are still to be done.
+/// Runs a checkpoint in this mode; returns how many pages of the log are not in the file yet.
 fn waiting(connection: &Connection, mode: &str) -> Result<i64, DbError> {
     let sql = format!("pragma wal_checkpoint({mode})");
     Ok(connection.query_row(&sql, [], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?))?)

@@ -1,4 +1,4 @@
-//! What every connection is: its settings, its prepared statements, how values travel.
+//! What all connections have in common: settings, prepared statements, conversion of parameters.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use rusqlite::{CachedStatement, Connection, OpenFlags, Statement};
 
 use crate::db::{Arg, DbError, Map, Row};
 
-/// Statements kept prepared on a connection; more than the service has.
+/// Prepared statements cached per connection; more than the service has.
 const STATEMENTS: usize = 128;
 /// How long a write waits for another program that writes to the same file.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -48,7 +48,7 @@ fn open_with(path: &Path, flags: OpenFlags) -> Result<Connection, DbError> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    // Without it a cached statement with a bound comparison is planned again at every use: half the speed.
+    // Without it SQLite prepares a cached statement with a bound comparison again at every use, at half the speed.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.create_scalar_function(
         "casefold",
@@ -65,9 +65,9 @@ fn open_with(path: &Path, flags: OpenFlags) -> Result<Connection, DbError> {
             })
         },
     )?;
-    // As PostgreSQL calls it; ours compares texts as byte by byte as its own `binary` does.
+    // PostgreSQL's name for this order; like SQLite's `binary`, it compares bytes.
     connection.create_collation("C", str::cmp)?;
-    // Fails here, not at the first request, on a file that is no database.
+    // Fail here, not at the first request, if the file is not a database.
     connection.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))?;
     Ok(connection)
 }

@@ -1,9 +1,10 @@
-//! Whether the database file still has the content that the engine left in it. SQLite does not look: it goes on answering
-//! from the pages and the log that it has in memory, and what it confirms then is lost with the process.
+//! Detects changes that other programs make to the open database file. SQLite does not check: it keeps answering from
+//! the pages and the log in its memory, and what it confirms then is lost when the process ends.
 //!
-//! While a database in WAL mode is open, only checkpoints write to its file, and the index of the log says how far they have
-//! come. So between two checkpoints the file must not change. To compare all of it would take too long: compared are its
-//! length, its header, and one page that every commit changes, which an older copy of the same database has otherwise.
+//! While a database in WAL mode is open, only checkpoints write to its file, and the log's index records their
+//! progress. So the file must not change between two checkpoints. Comparing all of it would take too long; this
+//! compares its length, its header, and one page that every commit changes, which differs in an older copy of the
+//! same database.
 
 use std::fs::File;
 use std::io;
@@ -13,31 +14,32 @@ use std::sync::{Mutex, PoisonError};
 
 use rusqlite::Connection;
 
-/// Bytes of the header (SQLite's file format, 1.3), and how it begins.
+/// Length of the header in bytes (SQLite's file format, 1.3), and its first bytes.
 const HEADER: usize = 100;
 const MAGIC: &[u8] = b"SQLite format 3\0";
-/// Bytes of the log's index that say how far checkpoints have come (SQLite's WAL-mode file format, 2).
+/// Bytes at the start of the log's index that include the checkpoints' progress (SQLite's WAL-mode file format, 2).
 const INDEX: usize = 132;
-/// How often it looks again where a checkpoint ended in between.
+/// How many times a read is repeated if a checkpoint ended in the middle.
 const LOOKS: usize = 3;
 
-/// The content of the file of an open database.
+/// Watches the content of an open database file.
 #[derive(Debug)]
 pub(super) struct Content {
-    /// Never closed: when a process closes a file, it loses all its locks on that file (POSIX), also those of the engine.
+    /// Never closed: when a process closes a file, it loses all of its locks on that file (POSIX), including those of
+    /// SQLite.
     database: ManuallyDrop<File>,
     index: ManuallyDrop<File>,
     page_size: u64,
-    /// Where the page is that every commit changes.
+    /// Offset of the page that every commit changes.
     page: Option<u64>,
     last: Mutex<Option<Look>>,
 }
 
-/// What was in the file, once a checkpoint had ended.
+/// The relevant parts of the file at one moment.
 #[derive(Debug)]
 struct Look {
     progress: Progress,
-    /// Frames of the log.
+    /// Frames in the log.
     frames: u32,
     length: u64,
     header: Vec<u8>,
@@ -47,16 +49,17 @@ struct Look {
 /// How far checkpoints have come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Progress {
-    /// Counted up by one each time that the log begins again.
+    /// Incremented each time the log starts over.
     generation: u32,
-    /// Frames of the log that are in the file.
+    /// Frames of the log that have been copied to the file.
     moved: u32,
-    /// The same once the checkpoint has ended that is under way; it may also have been cut off.
+    /// The value of `moved` once the checkpoint under way ends; it may also have been interrupted.
     to_be_moved: u32,
 }
 
 impl Content {
-    /// The content of the database at `path` that this connection has open, with the index of its log.
+    /// Starts to watch the database at `path`, which `connection` has open, and whose log has its index at `index`.
+    /// `None` if a file cannot be read.
     pub(super) fn of(connection: &Connection, path: &Path, index: &Path, page_size: u64) -> Option<Self> {
         let sql = "select rootpage from sqlite_schema where name = 'log_head'";
         let page: Option<u32> = connection.query_row(sql, [], |row| row.get(0)).ok();
@@ -71,14 +74,14 @@ impl Content {
         Some(content)
     }
 
-    /// Looks at the file, and remembers it if no checkpoint is under way. Best in a transaction that writes: then nobody else
-    /// adds to the log.
+    /// Compares the file with what was last remembered, and remembers it now unless a checkpoint is under way. Best
+    /// called in a write transaction, when nobody else appends to the log.
     ///
     /// # Errors
-    /// What was done to it: `shortened` or `overwritten`.
+    /// What was done to the file: `shortened` or `overwritten`.
     pub(super) fn check(&self) -> Result<(), &'static str> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        // A file that cannot be read is for the engine to report.
+        // SQLite reports files that cannot be read.
         let Ok(Some(look)) = self.look() else { return Ok(()) };
         look.judge(last.as_ref(), self.page_size)?;
         if !look.progress.is_under_way() {
@@ -87,7 +90,8 @@ impl Content {
         Ok(())
     }
 
-    /// To be called after a commit: if all of the log was in the file, it has begun again, and the file is still the same.
+    /// Must be called after each commit: if all of the log had been copied to the file, the log has started over
+    /// while the file stayed the same.
     pub(super) fn committed(&self) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(last) = last.as_mut().filter(|last| last.is_complete())
@@ -101,7 +105,7 @@ impl Content {
         }
     }
 
-    /// The file between two checkpoints, or during one; `None` where one ended while it looked.
+    /// Reads the file; `None` if a checkpoint ended during each attempt.
     fn look(&self) -> io::Result<Option<Look>> {
         for _ in 0..LOOKS {
             let (before, frames) = self.progress()?;
@@ -143,7 +147,7 @@ impl Look {
         if !self.header.starts_with(MAGIC) {
             return Err("overwritten");
         }
-        // A checkpoint that is under way may have written the header, and not yet the rest.
+        // A checkpoint under way may have written the header but not the rest yet.
         if self.progress.is_under_way() {
             return Ok(());
         }
@@ -158,19 +162,19 @@ impl Look {
                 return Err("overwritten");
             }
         }
-        // While a reader holds a checkpoint up, pages that the header counts may be in the log only.
+        // While a reader delays a checkpoint, some of the pages that the header counts may only be in the log.
         if self.is_complete() && self.length < self.pages() * page_size {
             return Err("shortened");
         }
         Ok(())
     }
 
-    /// Whether all of the log is in the file.
+    /// Whether the file has all of the log.
     fn is_complete(&self) -> bool {
         self.progress.moved == self.frames
     }
 
-    /// How many pages the header counts.
+    /// The number of pages according to the header.
     fn pages(&self) -> u64 {
         let pages = self.header.get(28..).and_then(|rest| rest.first_chunk().copied());
         pages.map_or(0, u32::from_be_bytes).into()
@@ -183,7 +187,7 @@ impl Progress {
     }
 }
 
-/// As many bytes from there on as the file has, `most` at most.
+/// Reads up to `most` bytes from offset `at`; fewer at the end of the file.
 #[cfg(unix)]
 fn read(file: &File, at: u64, most: usize) -> io::Result<Vec<u8>> {
     use std::os::unix::fs::FileExt;
@@ -202,7 +206,7 @@ fn read(file: &File, at: u64, most: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Other systems do not let others write to a file that is locked.
+/// Other systems do not let other programs write to a locked file.
 #[cfg(not(unix))]
 fn read(_: &File, _: u64, _: usize) -> io::Result<Vec<u8>> {
     Err(io::ErrorKind::Unsupported.into())
@@ -230,7 +234,7 @@ mod tests {
         let next = "update log_head set last_seq = last_seq + 1";
         commit(&mut writer, next);
         writer.connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(())).unwrap();
-        // All is in the file: the log begins again.
+        // The file has all of the log, so the log starts over.
         commit(&mut writer, next);
 
         std::fs::write(&path, older).unwrap();

@@ -1,11 +1,11 @@
-//! Ids for new rows. Left to itself, a table with a plain `integer primary key` gives the id of its last row again once
-//! that row is gone.
+//! Ids for new rows. By default, a table with a plain `integer primary key` reuses the id of its last row once that
+//! row is deleted.
 
 use super::HAS_TABLE;
 use crate::db::{Arg, DbError, Tx};
 
-/// Inserts rows with ids after `above`, after the highest in the table, and after the highest that an `autoincrement` has
-/// given.
+/// Inserts rows with ids above `above`, above the highest in the table, and above the highest that `autoincrement`
+/// has assigned.
 pub(in crate::db) async fn insert_numbered(
     tx: &Tx<'_>,
     table: &str,
@@ -32,7 +32,7 @@ pub(in crate::db) async fn insert_numbered(
     Ok(ids)
 }
 
-/// The highest id is the last of the key: with a cast inside, every row would be read.
+/// Reads only the last entry of the key; with a cast inside `max`, it would read every row.
 fn highest(table: &str) -> String {
     format!("select coalesce(cast(max(id) as bigint), 0) from {table}")
 }

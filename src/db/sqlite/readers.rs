@@ -1,4 +1,4 @@
-//! The threads that read, each with its own connection and prepared statements, and the lists that are read at leisure.
+//! The threads that read, each with its own connection and prepared statements, and streams of long lists.
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -17,26 +17,27 @@ use crate::db::turns::Turn;
 use crate::db::{Arg, DbError, Map, Reach, Read, Row, chunks};
 use crate::shares::Place;
 
-/// Threads for reads by key, which take microseconds, so that a few serve everybody; no more than there are cores, which
-/// would only get in each other's way.
+/// Threads for reads by key, which take microseconds, so that a few are enough for everybody. Never more than there
+/// are cores.
 const KEY_READERS: usize = 3;
-/// Memory for the pages that reads by key meet, of all their threads together.
+/// Page cache in bytes for reads by key, divided among their threads.
 const KEY_CACHE: usize = 64 * 1024 * 1024;
-/// Reads by key that share a snapshot at most.
+/// How many reads by key share a snapshot at most.
 const GATHERED: usize = 32;
-/// Reads by key that may wait; one more is refused at once.
+/// Reads by key that may wait; further ones are rejected at once.
 const WAITING_KEY_READS: usize = 4096;
-/// Threads for reads of a range of an index, such as counts: milliseconds, which searches must not make seconds.
+/// Threads for reads of a range of an index, such as counts. They take milliseconds and must not wait for searches,
+/// which take longer.
 const RANGE_READERS: usize = 1;
-/// Memory for the pages that reads of a range meet; most of them are met again by the next count of the same list.
+/// Page cache in bytes for range reads; the next count of the same list reads most of the same pages.
 const RANGE_CACHE: usize = 16 * 1024 * 1024;
-/// Reads of a range that may wait; one more is refused at once.
+/// Range reads that may wait; further ones are rejected at once.
 const WAITING_RANGES: usize = 512;
-/// Threads for reads that go through a whole table, so that however many search, nobody else waits behind them.
+/// Threads for scans of a whole table. A single one, so that any number of searches leaves the other threads free.
 pub(in crate::db) const SCANNERS: usize = 1;
-/// Memory for the pages that a scan meets, of which it meets most once.
+/// Page cache in bytes for scans; small, since a scan reads most pages once.
 const SCAN_CACHE: usize = 4 * 1024 * 1024;
-/// Scans that may wait; one more is refused at once.
+/// Scans that may wait; further ones are rejected at once.
 const WAITING_SCANS: usize = 128;
 /// Long lists that are read at the same time, each on a connection of its own.
 pub(in crate::db) const STREAMS: usize = 32;
@@ -76,12 +77,12 @@ impl Readers {
         };
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
-            // A client that went away no longer wants its answer.
+            // Skip a client that has disconnected.
             if answer.is_closed() {
                 return;
             }
             let found = rows_and_total(connection, &mut read);
-            // Its turn is over before the client hears of it.
+            // End the turn before the client gets its answer.
             drop(read);
             #[expect(clippy::let_underscore_must_use, reason = "a client that went away needs no answer")]
             let _ = answer.send(found);
@@ -128,10 +129,10 @@ fn rows_and_total<T>(connection: &Connection, read: &mut Read<T>) -> Result<(Vec
     Ok((rows, total.map(|counted| counted.into_iter().sum())))
 }
 
-/// Threads that share one queue.
+/// Threads that share a queue.
 #[derive(Debug)]
 struct Lane {
-    /// Until it is dropped.
+    /// `None` only while it is being dropped.
     jobs: Option<Sender<Job>>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -167,7 +168,7 @@ impl Lane {
 }
 
 impl Drop for Lane {
-    /// Its connections are closed when this returns.
+    /// Waits until the threads have closed their connections.
     fn drop(&mut self) {
         self.jobs = None;
         for thread in self.threads.drain(..) {
@@ -177,14 +178,14 @@ impl Drop for Lane {
     }
 }
 
-/// What has gathered shares a snapshot. It is taken after the last of it was asked for, so that everybody sees what was
-/// answered before.
+/// Runs waiting reads in batches that share a snapshot. It is taken after the last of them was requested, so that
+/// everyone sees what was confirmed before.
 fn serve_reads(connection: &Connection, waiting: &Receiver<Job>) {
     let mut gathered = Vec::with_capacity(GATHERED);
     while let Ok(job) = waiting.recv() {
         gathered.push(job);
         gathered.extend(waiting.try_iter().take(GATHERED - 1));
-        // Where it cannot be shared each takes its own.
+        // If the snapshot cannot be shared, each read takes its own.
         let is_shared = gathered.len() > 1 && run(connection, "begin");
         for job in gathered.drain(..) {
             job(connection);
@@ -195,7 +196,7 @@ fn serve_reads(connection: &Connection, waiting: &Receiver<Job>) {
     }
 }
 
-/// Whether a statement without parameters was carried out.
+/// Runs a statement without parameters; returns whether it succeeded.
 fn run(connection: &Connection, sql: &str) -> bool {
     connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).is_ok()
 }

@@ -34,23 +34,25 @@ fn without_userinfo(line: &str) -> String {
 }
 
 /// Names of a password in a query or in a list of keywords.
-const NAMES: [&str; 4] = ["password=", "passwd=", "pwd=", "sslpassword="];
+const PASSWORD_NAMES: [&str; 4] = ["password=", "passwd=", "pwd=", "sslpassword="];
 
 fn without_named(line: &str) -> String {
-    let small = line.to_ascii_lowercase();
-    let (mut kept, mut from) = (String::with_capacity(line.len()), 0);
-    while let Some(end) =
-        NAMES.iter().filter_map(|name| Some(from + small.get(from..)?.find(name)? + name.len())).min()
+    let lower = line.to_ascii_lowercase();
+    let (mut redacted, mut from) = (String::with_capacity(line.len()), 0);
+    while let Some(end) = PASSWORD_NAMES
+        .iter()
+        .filter_map(|name| Some(from + lower.get(from..)?.find(name)? + name.len()))
+        .min()
     {
         let ends = |letter: char| letter.is_whitespace() || QUOTES.contains(&letter) || "&;".contains(letter);
         let rest = &line[end..];
         let value = rest.find(ends).unwrap_or(rest.len());
-        kept.push_str(&line[from..end]);
-        kept.push_str("...");
+        redacted.push_str(&line[from..end]);
+        redacted.push_str("...");
         from = end + value;
     }
-    kept.push_str(&line[from..]);
-    kept
+    redacted.push_str(&line[from..]);
+    redacted
 }
 
 #[cfg(test)]
@@ -58,8 +60,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_is_taken_out_wherever_it_stands() {
-        for (message, told) in [
+    fn passwords_are_removed_wherever_they_are() {
+        for (message, expected) in [
             ("'postgresql+x://ana:se:c@r et@db/school' found", "'postgresql+x://ana:...@db/school' found"),
             (
                 "invalid value 'jdbc:pg://db?user=a&PASSWORD=secret&x=y'",
@@ -72,7 +74,7 @@ mod tests {
             ("cannot write to ana@example.edu: é", "cannot write to ana@example.edu: é"),
             ("http://127.0.0.1:8080 is not a URL", "http://127.0.0.1:8080 is not a URL"),
         ] {
-            assert_eq!(without_passwords(message), told);
+            assert_eq!(without_passwords(message), expected);
         }
     }
 }

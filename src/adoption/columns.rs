@@ -13,7 +13,7 @@ pub(super) fn may_hold_ids(table: &Table, column: &str) -> bool {
 }
 
 /// The columns that another program has added.
-pub(super) fn further_columns<'t>(table: &'t Table, known: &[&str]) -> Vec<&'t Column> {
+pub(super) fn extra_columns<'t>(table: &'t Table, known: &[&str]) -> Vec<&'t Column> {
     table
         .columns
         .iter()
@@ -22,12 +22,12 @@ pub(super) fn further_columns<'t>(table: &'t Table, known: &[&str]) -> Vec<&'t C
 }
 
 /// The extra columns of an existing `student_courses` that are copied to ours.
-pub(super) fn carried(table: &Table) -> Vec<&Column> {
-    further_columns(table, &KNOWN)
+pub(super) fn to_carry(table: &Table) -> Vec<&Column> {
+    extra_columns(table, &KNOWN)
 }
 
 /// The indexes of an existing `student_courses` that are recreated because ours does not have them.
-pub(super) fn kept_indexes(table: &Table) -> impl Iterator<Item = &Index> {
+pub(super) fn indexes_to_keep(table: &Table) -> impl Iterator<Item = &Index> {
     const OURS: [&[&str]; 3] = [&["id"], &["student_id", "course_id"], &["course_id"]];
     table.indexes.iter().filter(|index| {
         let columns = named(index).unwrap_or_default();
@@ -37,7 +37,7 @@ pub(super) fn kept_indexes(table: &Table) -> impl Iterator<Item = &Index> {
 }
 
 /// Whether each new row needs a value for it that nothing supplies.
-pub(super) fn is_demanding(column: &Column) -> bool {
+pub(super) fn needs_value(column: &Column) -> bool {
     column.required && column.default.is_none() && !column.generated && !column.numbers_itself
 }
 

@@ -19,7 +19,7 @@ use self::plan::Plan;
 pub use self::refusal::{Refusal, Refusals};
 use crate::clock::Clock;
 use crate::db::migrate;
-use crate::db::{DbError, Location, Patience, Writer};
+use crate::db::{Backoff, DbError, Location, Writer};
 
 /// What a migration did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub struct DryRun {
 /// # Errors
 /// When it cannot be migrated; then nothing in it was changed.
 pub async fn migrate(location: &Location, clock: &Clock) -> Result<Report, MigrateError> {
-    carry_out(location, clock).await.map_err(|reason| MigrateError { location: location.clone(), reason })
+    run(location, clock).await.map_err(|reason| MigrateError { location: location.clone(), reason })
 }
 
 /// Returns what [`migrate`] would do. Changes nothing, and creates no file.
@@ -54,38 +54,38 @@ pub async fn migrate(location: &Location, clock: &Clock) -> Result<Report, Migra
 /// # Errors
 /// As [`migrate`].
 pub async fn dry_run(location: &Location, clock: &Clock) -> Result<DryRun, MigrateError> {
-    look(location, clock).await.map_err(|reason| MigrateError { location: location.clone(), reason })
+    plan_only(location, clock).await.map_err(|reason| MigrateError { location: location.clone(), reason })
 }
 
 /// How long to retry after a conflict with another migration, which may be copying a million rows.
-const PATIENCE: Duration = Duration::from_mins(1);
+const RETRY_TIME: Duration = Duration::from_mins(1);
 
-async fn carry_out(location: &Location, clock: &Clock) -> Result<Report, Reason> {
+async fn run(location: &Location, clock: &Clock) -> Result<Report, Reason> {
     if let Location::File(path) = location {
         check_path(path)?;
     }
     let mut writer = Writer::open_for_migration(location)?;
-    let mut patience = Patience::lasting(PATIENCE);
+    let mut backoff = Backoff::new(RETRY_TIME);
     loop {
-        match carry_out_once(&mut writer, clock).await {
+        match run_once(&mut writer, clock).await {
             // The database has already waited for other migrations and for locks on the tables.
             Err(Reason::Db(error @ (DbError::Conflict(_) | DbError::Unknown(_)))) => {
-                patience.after(DbError::Conflict(error.to_string())).await?;
+                backoff.wait(DbError::Conflict(error.to_string())).await?;
             }
             done => return done,
         }
     }
 }
 
-async fn carry_out_once(writer: &mut Writer, clock: &Clock) -> Result<Report, Reason> {
+async fn run_once(writer: &mut Writer, clock: &Clock) -> Result<Report, Reason> {
     let tx = writer.begin().await?;
-    plan::obstacles(&tx).await?;
-    migrate::take_turn(&tx).await?;
-    let plan = Plan::make(&tx, clock).await?;
+    plan::check_obstacles(&tx).await?;
+    migrate::lock(&tx).await?;
+    let plan = Plan::new(&tx, clock).await?;
     if plan.migrations.is_empty() {
         return Ok(Report::default());
     }
-    migrate::make_history(&tx).await?;
+    migrate::create_history(&tx).await?;
     for statement in &plan.before {
         tx.execute_batch(statement).await?;
     }
@@ -101,20 +101,20 @@ async fn carry_out_once(writer: &mut Writer, clock: &Clock) -> Result<Report, Re
     Ok(Report { found: plan.found, applied, adopted: plan.adopted })
 }
 
-async fn look(location: &Location, clock: &Clock) -> Result<DryRun, Reason> {
-    let nothing = Location::File(":memory:".into());
-    let mut looked_at = location;
+async fn plan_only(location: &Location, clock: &Clock) -> Result<DryRun, Reason> {
+    let empty = Location::File(":memory:".into());
+    let mut inspected = location;
     if let Location::File(path) = location {
         check_path(path)?;
         // Opening a missing file would create it.
         if !path.exists() {
-            looked_at = &nothing;
+            inspected = &empty;
         }
     }
-    let mut writer = Writer::open_for_migration(looked_at)?;
+    let mut writer = Writer::open_for_migration(inspected)?;
     let tx = writer.begin().await?;
-    plan::obstacles(&tx).await?;
-    let plan = Plan::make(&tx, clock).await?;
+    plan::check_obstacles(&tx).await?;
+    let plan = Plan::new(&tx, clock).await?;
     let migrations = plan
         .migrations
         .into_iter()
@@ -130,11 +130,11 @@ async fn look(location: &Location, clock: &Clock) -> Result<DryRun, Reason> {
 /// would release the locks that SQLite holds on it in this process.
 fn check_path(path: &Path) -> Result<(), Reason> {
     if path == Path::new(":memory:") {
-        return Err(Reason::Unusable("what is in memory only is not kept; name a file".to_owned()));
+        return Err(Reason::Unusable("a database in memory is not saved; name a file".to_owned()));
     }
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => Err(Reason::Unusable("a directory, not a database".to_owned())),
-        Ok(found) if !found.is_file() => Err(Reason::Unusable("no regular file, so no database".to_owned())),
+        Ok(found) if !found.is_file() => Err(Reason::Unusable("not a regular file".to_owned())),
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::NotFound => check_folder(path),
         Err(error) => Err(Reason::Unusable(error.to_string())),

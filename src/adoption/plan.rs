@@ -21,7 +21,7 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Inspects the database and decides. If no migration is pending, only the history is read.
-    pub(super) async fn make(tx: &Tx<'_>, clock: &Clock) -> Result<Self, Reason> {
+    pub(super) async fn new(tx: &Tx<'_>, clock: &Clock) -> Result<Self, Reason> {
         let History { is_new, pending } = migrate::history(tx).await?;
         let mut plan = Self { migrations: pending, ..Self::default() };
         let mut refusals = Vec::new();
@@ -51,8 +51,8 @@ impl Plan {
 
     /// The last check before the commit: no foreign key of our tables refers to a missing row.
     pub(super) async fn verify(&self, tx: &Tx<'_>) -> Result<(), Reason> {
-        let made = self.migrations.iter().flat_map(Pending::makes);
-        for (_, name) in made.filter(|(kind, _)| *kind == "table") {
+        let created = self.migrations.iter().flat_map(Pending::creates);
+        for (_, name) in created.filter(|(kind, _)| *kind == "table") {
             if let Some(refusal) = broken_references(tx, name).await? {
                 return Err(Refusals(vec![refusal]).into());
             }
@@ -62,8 +62,8 @@ impl Plan {
 
     /// Skips creating a table that exists.
     fn leave_out(&mut self, table: &str) {
-        let makes = |migration: &Pending| migration.makes().any(|made| made == ("table", table));
-        if let Some(migration) = self.migrations.iter_mut().find(|migration| makes(migration)) {
+        let creates = |migration: &Pending| migration.creates().any(|created| created == ("table", table));
+        if let Some(migration) = self.migrations.iter_mut().find(|migration| creates(migration)) {
             migration.sql.clear();
         }
     }
@@ -76,18 +76,18 @@ impl Plan {
         table: Option<&Table>,
     ) -> Result<Vec<Refusal>, DbError> {
         let Some(table) = table else {
-            self.found.push(format!("{name}: not there, will be made"));
+            self.found.push(format!("{name}: missing, will be created"));
             return Ok(Vec::new());
         };
         let number_rows = |table: &str| catalog::number_rows(tx, table);
-        let mut refusals = recognize::people_or_things(name, texts, table, number_rows);
+        let mut refusals = recognize::check_served_table(name, texts, table, number_rows);
         if columns::may_hold_ids(table, "id") {
             refusals.extend(store::unusable_ids(tx, name).await?);
         }
         if refusals.is_empty() {
-            let further = columns::further_columns(table, &["id", texts[0], texts[1]]);
+            let extra = columns::extra_columns(table, &["id", texts[0], texts[1]]);
             let rows = store::count(tx, name).await?;
-            self.found.push(format!("{name}: found, {}, stays as it is", content(rows, &further)));
+            self.found.push(format!("{name}: found, {}, will not be changed", content(rows, &extra)));
             self.found.extend(recognize::remarks(name, texts, table));
         }
         Ok(refusals)
@@ -100,62 +100,60 @@ impl Plan {
         served: &[(&str, Option<Table>)],
         clock: &Clock,
     ) -> Result<Vec<Refusal>, DbError> {
-        let mut refusals = recognize::association(table, |table| catalog::number_rows(tx, table));
+        let mut refusals = recognize::check_association(table, |table| catalog::number_rows(tx, table));
         if ["id", "student_id", "course_id"].iter().all(|name| columns::may_hold_ids(table, name)) {
             refusals.extend(store::unusable_rows(tx, served).await?);
         }
-        let further = columns::carried(table);
-        if refusals.is_empty() && !further.is_empty() {
+        let extra = columns::to_carry(table);
+        if refusals.is_empty() && !extra.is_empty() {
             refusals.extend(broken_references(tx, "student_courses").await?);
         }
         if refusals.is_empty() {
             self.adopted = store::count(tx, "student_courses").await?;
             self.found.push(format!(
-                "student_courses: found, {}, will be adopted with the present time as the time of enrollment",
-                content(self.adopted, &further)
+                "student_courses: found, {}, will be adopted with the current time as the time of enrollment",
+                content(self.adopted, &extra)
             ));
-            self.found.extend(further.iter().filter(|column| columns::is_demanding(column)).map(|column| {
-                format!(
-                    "student_courses.{} may be empty from now on: matricula does not know it",
-                    column.name
-                )
+            self.found.extend(extra.iter().filter(|column| columns::needs_value(column)).map(|column| {
+                format!("student_courses.{} becomes optional: matricula does not set it", column.name)
             }));
-            self.before = store::set_aside();
-            self.after = store::take_over(tx, table, self.adopted, &clock.stamp()).await?;
+            self.before = store::copy_found();
+            self.after = store::adopt_rows(tx, table, self.adopted, &clock.stamp()).await?;
         }
         Ok(refusals)
     }
 }
 
 async fn broken_references(tx: &Tx<'_>, table: &str) -> Result<Option<Refusal>, DbError> {
-    let (rows, total) = catalog::broken_references(tx, table, store::SHOWN).await?;
-    let what = format!("{table} has rows that refer to rows that are not there:");
+    let (rows, total) = catalog::broken_references(tx, table, store::MAX_SHOWN).await?;
+    let what = format!("{table} has rows that refer to rows that do not exist:");
     Ok((total > 0).then(|| Refusal { rows, total, ..Refusal::new(what) }))
 }
 
-fn content(rows: i64, further: &[&catalog::Column]) -> String {
-    let names: Vec<&str> = further.iter().map(|column| column.name.as_str()).collect();
+fn content(rows: i64, extra: &[&catalog::Column]) -> String {
+    let names: Vec<&str> = extra.iter().map(|column| column.name.as_str()).collect();
     let rows = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
-    if names.is_empty() { rows } else { format!("{rows}, further columns {}", names.join(", ")) }
+    if names.is_empty() { rows } else { format!("{rows}, extra columns {}", names.join(", ")) }
 }
 
 /// Names that a migration needs but that something else has.
 async fn taken_names(tx: &Tx<'_>, pending: &[Pending], is_new: bool) -> Result<Vec<Refusal>, DbError> {
-    let made = pending.iter().flat_map(Pending::makes).map(|(_, name)| name);
-    let wanted: Vec<&str> = made.chain([store::SET_ASIDE]).collect();
+    let created = pending.iter().flat_map(Pending::creates).map(|(_, name)| name);
+    let wanted: Vec<&str> = created.chain([store::FOUND_COPY]).collect();
     let taken = catalog::names(tx).await?.into_iter().filter(|taken| {
         // Indexes of an existing student_courses are dropped with it when it is adopted.
         wanted.contains(&taken.name.as_str()) && !(is_new && taken.table == "student_courses")
     });
     let refusal = |Name { name, kind, undo, .. }| {
-        Refusal::new(format!("the name {name} is taken: there is another {kind} of that name")).remedy(undo)
+        Refusal::new(format!("the name {name} is taken: there is another {kind} with that name"))
+            .with_remedy(undo)
     };
     Ok(taken.map(refusal).collect())
 }
 
 /// Checks that tables can be created at all, unless matricula has already migrated this database.
-pub(super) async fn obstacles(tx: &Tx<'_>) -> Result<(), Reason> {
-    nodes::on_one(tx).await?;
+pub(super) async fn check_obstacles(tx: &Tx<'_>) -> Result<(), Reason> {
+    nodes::check_single_node(tx).await?;
     if catalog::table(tx, migrate::HISTORY).await?.is_some() {
         return Ok(());
     }

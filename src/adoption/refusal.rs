@@ -22,7 +22,7 @@ impl Refusal {
     }
 
     /// Adds statements with which the owner could solve the problem.
-    pub(super) fn remedy(self, remedy: impl Into<String>) -> Self {
+    pub(super) fn with_remedy(self, remedy: impl Into<String>) -> Self {
         Self { remedy: Some(remedy.into()), ..self }
     }
 }

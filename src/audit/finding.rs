@@ -1,5 +1,5 @@
 /// How many rows of a finding are listed.
-pub(super) const SHOWN: usize = 20;
+pub(super) const MAX_SHOWN: usize = 20;
 
 /// A broken promise, or something worth a note.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ impl Finding {
     /// A finding with these rows; `None` if there are none.
     pub(super) fn new(promise: &'static str, mut rows: Vec<String>) -> Option<Self> {
         let total = rows.len();
-        rows.truncate(SHOWN);
+        rows.truncate(MAX_SHOWN);
         (total > 0).then_some(Self { promise, rows, total })
     }
 }

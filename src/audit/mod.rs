@@ -31,7 +31,7 @@ pub struct Audit {
 /// When the database cannot be read.
 pub async fn audit(db: &Db) -> Result<Audit, DbError> {
     let missing = migrate::missing_tables(db).await?;
-    if let Some(finding) = Finding::new("every table of matricula is there", missing) {
+    if let Some(finding) = Finding::new("every table of matricula exists", missing) {
         // Without these tables nothing can be compared.
         return Ok(Audit { events: 0, enrollments: 0, findings: vec![finding], notes: Vec::new() });
     }

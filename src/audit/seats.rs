@@ -1,4 +1,4 @@
-//! Checks that every course has the limits that the log last gave it.
+//! Checks that every course has the limits recorded in the log.
 
 use serde_json::Value;
 
@@ -19,10 +19,10 @@ pub(super) async fn compare(db: &Db) -> Result<Option<Finding>, DbError> {
         let logged = if kind == "seats.set" { Some(logged(&data)?) } else { None };
         if seats != logged {
             let (seats, logged) = (shown(seats.as_ref()), shown(logged.as_ref()));
-            found.push(format!("course {course_id} has {seats}; the log last gave it {logged}"));
+            found.push(format!("course {course_id} has {seats}; the log says {logged}"));
         }
     }
-    Ok(Finding::new("every course has the seats that the log last gave it", found))
+    Ok(Finding::new("every course has the limits that the log says", found))
 }
 
 fn logged(data: &str) -> Result<Limits, DbError> {

@@ -15,7 +15,7 @@ pub(super) async fn counts(db: &Db) -> Result<(i64, i64), DbError> {
 }
 
 /// An entry of the log about a course.
-pub(super) struct Entry {
+pub(super) struct CourseEntry {
     pub(super) seq: i64,
     pub(super) kind: String,
     pub(super) course_id: i64,
@@ -26,12 +26,12 @@ pub(super) struct Entry {
 }
 
 /// All entries about courses, in order.
-pub(super) async fn entries(db: &Db) -> Result<Rows<Entry>, DbError> {
+pub(super) async fn entries(db: &Db) -> Result<Rows<CourseEntry>, DbError> {
     let sql = "select seq, type, course_id, coalesce(student_id, 0), actor, data from events \
                where course_id is not null order by seq";
     db.stream(sql, Vec::new(), |row| {
         let data = row.text(5)?;
-        Ok(Entry {
+        Ok(CourseEntry {
             seq: row.int(0)?,
             kind: row.text(1)?,
             course_id: row.int(2)?,
@@ -109,7 +109,7 @@ pub(super) const PROMISES: [(&str, &str); 14] = [
          where before > at",
     ),
     (
-        "every enrollment is in the log, and was not dropped since",
+        "every enrollment is in the log, and has not been dropped since",
         "select 'enrollment ' || id || ' of student ' || student_id || ' in course ' || course_id from ( \
          select id, student_id, course_id, enrolled_at from student_courses \
          except select enrollment_id, student_id, course_id, at from events \
@@ -118,7 +118,7 @@ pub(super) const PROMISES: [(&str, &str); 14] = [
          where id in (select enrollment_id from events where type = 'enrollment.dropped')",
     ),
     (
-        "every enrollment of the log that was not dropped is there",
+        "every enrollment in the log that was not dropped exists",
         "select 'enrollment ' || enrollment_id || ' of student ' || student_id || ' in course ' || course_id from ( \
          select enrollment_id, student_id, course_id from events \
          where type in ('enrollment.created', 'enrollment.adopted', 'waitlist.promoted') \
@@ -126,17 +126,17 @@ pub(super) const PROMISES: [(&str, &str); 14] = [
          except select id, student_id, course_id from student_courses) missing",
     ),
     (
-        "an enrollment's id is given once",
+        "every enrollment id is used once",
         "select 'enrollment ' || enrollment_id || ' began ' || count(*) || ' times' from events \
          where type in ('enrollment.created', 'enrollment.adopted', 'waitlist.promoted') group by enrollment_id having count(*) > 1",
     ),
     (
-        "no id is above the last one given",
+        "no enrollment id is above the last one assigned",
         "select 'enrollment ' || id from student_courses where id > (select last_enrollment_id from log_head)",
     ),
     (
         // Only since batches have ids: an earlier version reused some ids, which cannot be repaired.
-        "the id of a student or a course is given once",
+        "every id of a student or a course is used once",
         "select 'student ' || student_id || ' at seq ' || seq from events e where type = 'student.created' \
          and seq > (select min(seq) from events where batch is not null) \
          and exists (select 1 from events b where b.student_id = e.student_id and b.seq < e.seq) \
@@ -169,7 +169,7 @@ pub(super) const PROMISES: [(&str, &str); 14] = [
     ),
     (
         // A student who was deleted by another program holds the seat until a server drops the row.
-        "no seat is idle while somebody waits",
+        "no seat is free while a student waits",
         "select 'course ' || course_id from waitlist w \
          where exists (select 1 from students s where s.id = w.student_id) \
          and exists (select 1 from courses c where c.id = w.course_id) group by course_id \

@@ -35,7 +35,7 @@ impl Counts {
     /// [`Counts::run`].
     ///
     /// # Errors
-    /// [`DbError::Busy`] if too many different counts are queued, [`DbError::Share`] if too many of them are this
+    /// [`DbError::Busy`] if too many different counts are queued, [`DbError::OverShare`] if too many of them are this
     /// client's.
     pub(super) fn join(
         &self,
@@ -55,7 +55,7 @@ impl Counts {
 
     /// Runs a count when its turn comes and sends the result to everyone who waits for it by then. A client that asks
     /// later waits for a new count, which must include that client's own writes.
-    pub(super) async fn make(&self, key: &Key, count: impl Future<Output = Result<i64, DbError>>) {
+    pub(super) async fn run(&self, key: &Key, count: impl Future<Output = Result<i64, DbError>>) {
         let turn = self.turn.acquire().await;
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         // Skip clients that have disconnected.
@@ -63,11 +63,11 @@ impl Counts {
         if waiting.is_empty() {
             return;
         }
-        let counted = count.await;
+        let result = count.await;
         drop(turn);
         for answer in waiting {
             #[expect(clippy::let_underscore_must_use, reason = "a client that went away needs no answer")]
-            let _ = answer.send(counted.clone());
+            let _ = answer.send(result.clone());
         }
     }
 }
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_asks_for_the_same_before_its_turn_shares_a_count_and_who_asks_later_does_not() {
+    async fn equal_requests_share_a_count_until_it_begins() {
         let (counts, made) = (Arc::new(Counts::default()), Arc::new(AtomicI64::new(0)));
         let ask = |args: &[i64]| {
             let key: Key = ("select count(*) from t", args.iter().map(|arg| (*arg).into()).collect());
@@ -88,7 +88,7 @@ mod tests {
                 let (counts, made) = (Arc::clone(&counts), Arc::clone(&made));
                 tokio::spawn(async move {
                     let count = async { Ok(made.fetch_add(1, Ordering::SeqCst) + 1) };
-                    counts.make(&key, count).await;
+                    counts.run(&key, count).await;
                     drop(place);
                 });
             }
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn more_different_counts_than_can_wait_are_refused() {
+    fn too_many_different_counts_are_rejected() {
         let counts = Counts::default();
         let ask = |number: usize| {
             let key: Key = ("select count(*) from t", vec![i64::try_from(number).unwrap().into()]);

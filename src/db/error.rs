@@ -7,8 +7,8 @@ pub enum DbError {
     #[error("the database is busy")]
     Busy,
     /// This client has used up its share of long reads; the rest is reserved for others.
-    #[error("one client reads too much at a time")]
-    Share,
+    #[error("this client has too many long reads at a time")]
+    OverShare,
     /// The disk is full; nothing was written.
     #[error("the disk that holds the database is full")]
     Full,
@@ -16,20 +16,20 @@ pub enum DbError {
     #[error("{0}")]
     Constraint(String),
     /// The server is unavailable, perhaps only for a moment. Nothing was changed.
-    #[error("the database server cannot be used now: {0}")]
-    Away(String),
+    #[error("the database server is unavailable: {0}")]
+    Unavailable(String),
     /// The transaction conflicted with another one. Nothing was changed; a retry may succeed.
-    #[error("the transaction met another one: {0}")]
+    #[error("the transaction conflicted with another one: {0}")]
     Conflict(String),
     /// The connection was lost during the commit: the change may or may not have been made.
-    #[error("the database server was lost during a commit: {0}")]
+    #[error("a commit may or may not have succeeded: {0}")]
     Unknown(String),
     /// The server has committed, but a standby that it should wait for has not confirmed: the change could still be
     /// lost if the server's disk fails.
-    #[error("the commit is not confirmed by a standby")]
+    #[error("no standby has confirmed the commit")]
     Unconfirmed,
     /// A search text contains a NUL character, which PostgreSQL texts cannot contain.
-    #[error("a text has a NUL character, which no text of this database can have")]
+    #[error("a text contains a NUL character, which this database cannot store")]
     Nul,
     /// The operator has to fix it: the database role or the operating system user lacks permission, or the database's
     /// files are not the ones that were opened. Nothing was changed.
@@ -43,7 +43,7 @@ pub enum DbError {
 impl DbError {
     /// Whether nothing was changed and a retry may succeed in a moment.
     #[must_use]
-    pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Away(_) | Self::Conflict(_))
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Conflict(_))
     }
 }

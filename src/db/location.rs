@@ -26,12 +26,12 @@ pub struct Url(String);
 pub struct BadLocation(String);
 
 /// How to name a database; part of error messages.
-const FORMS: &str = "name a file (school.db, sqlite:///school.db) or a PostgreSQL server \
-                     (postgres://user@host/school); a file with a colon in its name is written ./name";
+const FORMS: &str = "Use a file (school.db, sqlite:///school.db) or a PostgreSQL URL \
+                     (postgres://user@host/school). Write ./name for a file with a colon in its name";
 /// URL schemes for PostgreSQL used by libpq, Django, `SQLAlchemy` and others.
-const SERVERS: [&str; 5] = ["postgres", "postgresql", "pgsql", "psql", "postgis"];
+const POSTGRES_SCHEMES: [&str; 5] = ["postgres", "postgresql", "pgsql", "psql", "postgis"];
 /// Options in a file's URL that only matter to other programs; ignored.
-const OF_OTHER_PROGRAMS: [&str; 8] = [
+const IGNORED_OPTIONS: [&str; 8] = [
     "cache=private",
     "check_same_thread",
     "connection_limit",
@@ -48,29 +48,30 @@ impl Location {
     /// # Errors
     /// When it is the URL of another kind of database, or looks like a misspelled URL.
     pub fn parse(text: &OsStr) -> Result<Self, BadLocation> {
-        let bad = |what: &str| Err(BadLocation(format!("{what}: {FORMS}")));
+        let bad = |what: &str| Err(BadLocation(format!("{what}. {FORMS}")));
         let Some(known) = text.to_str() else { return Ok(Self::File(text.into())) };
         if known.is_empty() {
             // SQLite would open an empty name as a temporary database that is deleted when it is closed.
             return bad("the name of the database is empty");
         }
         let Some((scheme, rest)) = scheme(known) else {
-            return if is_list_of_words(known) || is_like_a_url(known) {
-                bad("it looks like a connection string of another form")
+            return if is_keyword_list(known) || is_like_a_url(known) {
+                bad("this looks like a connection string in another format")
             } else {
                 Ok(Self::File(text.into()))
             };
         };
         let kind = scheme.split('+').next().unwrap_or_default().to_ascii_lowercase();
         match kind.as_str() {
-            kind if SERVERS.contains(&kind) && rest.starts_with("//") => {
+            kind if POSTGRES_SCHEMES.contains(&kind) && rest.starts_with("//") => {
                 Ok(Self::Server(Url(format!("postgres:{rest}"))))
             }
-            kind if SERVERS.contains(&kind) => bad("two slashes are missing after the colon"),
-            "sqlite" | "sqlite3" => Ok(Self::File(of_sqlite(rest)?)),
-            "file" => Ok(Self::File(of_file(rest)?)),
+            kind if POSTGRES_SCHEMES.contains(&kind) => bad("two slashes are missing after the colon"),
+            "sqlite" | "sqlite3" => Ok(Self::File(sqlite_path(rest)?)),
+            "file" => Ok(Self::File(file_path(rest)?)),
             "jdbc" => bad("leave out `jdbc:`, and write user and password before the host"),
-            _ => bad("what stands before the colon is no database that matricula knows"),
+            kind if rest.starts_with("//") => bad(&format!("{kind}: is not supported")),
+            _ => bad("the part before the colon is not a database that matricula supports"),
         }
     }
 }
@@ -86,7 +87,7 @@ fn scheme(text: &str) -> Option<(&str, &str)> {
 
 /// Whether it is a list of keywords as libpq also accepts it (`host=db user=ana password=...`), or
 /// `Server=db;Pwd=...`.
-fn is_list_of_words(text: &str) -> bool {
+fn is_keyword_list(text: &str) -> bool {
     let names = ["host", "hostaddr", "dbname", "password", "pwd", "server", "data source"];
     let text = text.replace(" =", "=");
     let mut words = text.split([' ', ';']).filter_map(|word| word.split_once('='));
@@ -106,50 +107,50 @@ fn is_like_a_url(text: &str) -> bool {
 
 /// Path of an SQLite URL. `SQLAlchemy` and Django write a relative path after three slashes and an absolute one after
 /// four; Rails and sqlx leave the slashes out.
-fn of_sqlite(rest: &str) -> Result<PathBuf, BadLocation> {
+fn sqlite_path(rest: &str) -> Result<PathBuf, BadLocation> {
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let path = match path.strip_prefix("//") {
         Some(after) if after.split('/').next().is_some_and(|host| host.contains('@')) => {
-            return Err(BadLocation(format!("an SQLite file has no user and no password: {FORMS}")));
+            return Err(BadLocation(format!("an SQLite file has no user and no password. {FORMS}")));
         }
         Some(after) => after.strip_prefix('/').unwrap_or(after),
         None => path,
     };
-    checked(path, query)
+    check_options(path, query)
 }
 
 /// Path of a `file:` URL (RFC 8089, Prisma): an absolute path after three slashes, one or none; a relative one after
 /// none.
-fn of_file(rest: &str) -> Result<PathBuf, BadLocation> {
+fn file_path(rest: &str) -> Result<PathBuf, BadLocation> {
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let path = match path.strip_prefix("//") {
         Some(after) => match after.strip_prefix("localhost").unwrap_or(after) {
             absolute if absolute.starts_with('/') => absolute,
-            _ => return Err(BadLocation(format!("the file is on another machine: {FORMS}"))),
+            _ => return Err(BadLocation(format!("the file is on another machine. {FORMS}"))),
         },
         None => path,
     };
-    checked(path, query)
+    check_options(path, query)
 }
 
-fn checked(path: &str, query: &str) -> Result<PathBuf, BadLocation> {
+fn check_options(path: &str, query: &str) -> Result<PathBuf, BadLocation> {
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let name = pair.split('=').next().unwrap_or_default();
-        if !OF_OTHER_PROGRAMS.iter().any(|known| *known == pair || *known == name) {
+        if !IGNORED_OPTIONS.iter().any(|known| *known == pair || *known == name) {
             return Err(BadLocation(format!(
-                "the database URL asks for `{name}`, which matricula does not do"
+                "the database URL has the option `{name}`, which matricula does not support"
             )));
         }
     }
     Ok(match path {
         // `sqlite://`, an SQLAlchemy URL without a path.
         "" => ":memory:".into(),
-        path => match decoded(path) {
+        path => match percent_decoded(path) {
             name if name.contains(char::REPLACEMENT_CHARACTER)
                 && !path.contains(char::REPLACEMENT_CHARACTER) =>
             {
                 return Err(BadLocation(format!(
-                    "the database URL has percent signs that are no UTF-8: {FORMS}"
+                    "the database URL has percent-encoded bytes that are not UTF-8. {FORMS}"
                 )));
             }
             name => name.into(),
@@ -158,7 +159,7 @@ fn checked(path: &str, query: &str) -> Result<PathBuf, BadLocation> {
 }
 
 /// Decodes percent signs. The three replaced characters would otherwise be read as form encoding.
-fn decoded(path: &str) -> String {
+fn percent_decoded(path: &str) -> String {
     let path = path.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
     let mut decoded = form_urlencoded::parse(path.as_bytes());
     decoded.next().map_or_else(String::new, |(path, _)| path.into_owned())
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_named_as_it_is_or_as_common_tools_do() {
+    fn files_can_be_given_by_path_or_by_common_urls() {
         for (text, path) in [
             ("school.db", "school.db"),
             ("./2026:school.db", "./2026:school.db"),
@@ -259,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_named_as_common_tools_do() {
+    fn servers_can_be_given_by_common_urls() {
         for text in [
             "postgres://ana:secret@db/school",
             "PostgreSQL://ana:secret@db/school",
@@ -274,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_is_refused_without_a_word_of_it() {
+    fn other_texts_are_rejected_without_repeating_them() {
         for text in [
             "mysql://ana:secret@db/school",
             "mysql+pymysql://ana:secret@db/school",

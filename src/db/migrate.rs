@@ -15,7 +15,7 @@ use super::{Db, DbError, Tx};
 pub const HISTORY: &str = "matricula_migrations";
 
 /// The columns of the migration library refinery, so that its tools can read the table.
-const MAKE_HISTORY: &str = "create table if not exists matricula_migrations (
+const CREATE_HISTORY: &str = "create table if not exists matricula_migrations (
     version bigint primary key, name varchar(255), applied_on varchar(255), checksum varchar(255)
 )";
 
@@ -38,12 +38,12 @@ pub struct Pending {
     pub name: String,
     /// Its SQL on this engine.
     pub sql: String,
-    entry: Entry,
+    entry: HistoryEntry,
 }
 
 /// An entry of the history, without the time, which is only informative.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Entry {
+struct HistoryEntry {
     version: i64,
     name: String,
     checksum: u64,
@@ -63,11 +63,11 @@ pub struct History {
 pub enum HistoryError {
     /// The database has had a migration that this version does not know.
     #[error(
-        "it was made by a newer matricula (it has had {0}, which this version does not know): use that version"
+        "it was created by a newer version of matricula (migration {0} is unknown to this one): use that version"
     )]
     Newer(String),
     /// A migration was changed after this database had it.
-    #[error("its migration {0} is not the one that this version has: it was made by a changed matricula")]
+    #[error("its migration {0} differs from the one in this version: it was created by a modified matricula")]
     Changed(String),
     /// A later migration is recorded, but this one is missing.
     #[error("its history in {HISTORY} has a gap: {0} is missing")]
@@ -79,7 +79,7 @@ pub enum HistoryError {
 
 impl Pending {
     /// The tables and indexes that it creates without `if not exists`: `table` or `index`, and the name.
-    pub fn makes(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    pub fn creates(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.sql.lines().filter_map(|line| {
             let (kind, rest) =
                 [("table", "create table "), ("index", "create index "), ("index", "create unique index ")]
@@ -95,31 +95,31 @@ impl Pending {
 /// # Errors
 /// When this version cannot continue the history, or the history cannot be read.
 pub async fn history(tx: &Tx<'_>) -> Result<History, HistoryError> {
-    let mut had = Vec::new();
+    let mut applied = Vec::new();
     if tx.has_table(HISTORY).await? {
         let sql = "select version, name, checksum from matricula_migrations order by version";
         let entries = tx.query(sql, &[], |row| Ok((row.int(0)?, row.text(1)?, row.text(2)?))).await?;
         for (version, name, checksum) in entries {
             let checksum = checksum.parse().map_err(|_| {
-                DbError::Engine(format!("{HISTORY} holds a checksum that is none: {checksum:?}"))
+                DbError::Engine(format!("{HISTORY} contains an invalid checksum: {checksum:?}"))
             })?;
-            had.push(Entry { version, name, checksum });
+            applied.push(HistoryEntry { version, name, checksum });
         }
     }
-    Ok(History { is_new: had.is_empty(), pending: pending(known(tx.tokens()), &had)? })
+    Ok(History { is_new: applied.is_empty(), pending: pending(known(tx.tokens()), &applied)? })
 }
 
 /// The known migrations that are missing in the history. They must all come after the ones that are there.
-fn pending(known: Vec<Pending>, had: &[Entry]) -> Result<Vec<Pending>, HistoryError> {
-    for entry in had {
+fn pending(known: Vec<Pending>, applied: &[HistoryEntry]) -> Result<Vec<Pending>, HistoryError> {
+    for entry in applied {
         match known.iter().find(|known| known.entry.version == entry.version) {
             None => return Err(HistoryError::Newer(entry.to_string())),
             Some(known) if known.entry != *entry => return Err(HistoryError::Changed(entry.to_string())),
             Some(_) => {}
         }
     }
-    let pending: Vec<_> = known.into_iter().filter(|known| !had.contains(&known.entry)).collect();
-    match (pending.first(), had.last()) {
+    let pending: Vec<_> = known.into_iter().filter(|known| !applied.contains(&known.entry)).collect();
+    match (pending.first(), applied.last()) {
         (Some(first), Some(last)) if first.entry.version < last.version => {
             Err(HistoryError::Gap(first.name.clone()))
         }
@@ -133,12 +133,12 @@ fn pending(known: Vec<Pending>, had: &[Entry]) -> Result<Vec<Pending>, HistoryEr
 ///
 /// # Errors
 /// [`DbError::Conflict`] if another process has created the history in the meantime; others when a statement fails.
-pub async fn take_turn(tx: &Tx<'_>) -> Result<(), DbError> {
+pub async fn lock(tx: &Tx<'_>) -> Result<(), DbError> {
     if !tx.is_shared() {
         return Ok(());
     }
     if !tx.has_table(HISTORY).await? {
-        return make_history(tx).await;
+        return create_history(tx).await;
     }
     if tx.has_table("log_head").await? {
         tx.execute_batch("update log_head set last_seq = last_seq").await?;
@@ -150,8 +150,8 @@ pub async fn take_turn(tx: &Tx<'_>) -> Result<(), DbError> {
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn make_history(tx: &Tx<'_>) -> Result<(), DbError> {
-    tx.execute_batch(MAKE_HISTORY).await
+pub async fn create_history(tx: &Tx<'_>) -> Result<(), DbError> {
+    tx.execute_batch(CREATE_HISTORY).await
 }
 
 /// Runs and records a migration.
@@ -192,8 +192,8 @@ pub async fn missing_tables(db: &Db) -> Result<Vec<String>, DbError> {
 
 fn tables_with(tokens: &[(&str, &str)]) -> Vec<String> {
     let known = known(tokens);
-    let made = known.iter().flat_map(Pending::makes).filter(|(kind, _)| *kind == "table");
-    made.map(|(_, name)| name.to_owned()).chain([HISTORY.to_owned()]).collect()
+    let created = known.iter().flat_map(Pending::creates).filter(|(kind, _)| *kind == "table");
+    created.map(|(_, name)| name.to_owned()).chain([HISTORY.to_owned()]).collect()
 }
 
 /// Whether the database has exactly the migrations of this version.
@@ -205,9 +205,9 @@ pub async fn is_current(db: &Db) -> Result<bool, DbError> {
         return Ok(false);
     }
     let sql = "select version, checksum from matricula_migrations order by version";
-    let had = db.query(sql, [], |row| Ok((row.int(0)?, row.text(1)?))).await?;
+    let applied = db.query(sql, [], |row| Ok((row.int(0)?, row.text(1)?))).await?;
     let known = known(db.tokens()).into_iter().map(|known| (known.entry.version, known.entry.checksum));
-    Ok(had.into_iter().eq(known.map(|(version, checksum)| (version, checksum.to_string()))))
+    Ok(applied.into_iter().eq(known.map(|(version, checksum)| (version, checksum.to_string()))))
 }
 
 /// Every migration, with the engine's `tokens` filled in.
@@ -215,7 +215,7 @@ fn known(tokens: &[(&str, &str)]) -> Vec<Pending> {
     let migration = |&(version, name, text): &(i64, &str, &str)| {
         // The checksum covers the SQL that runs, so it differs between engines.
         let sql = tokens.iter().fold(text.to_owned(), |text, (token, value)| text.replace(token, value));
-        let entry = Entry { version, name: name.to_owned(), checksum: checksum(version, name, &sql) };
+        let entry = HistoryEntry { version, name: name.to_owned(), checksum: checksum(version, name, &sql) };
         Pending { name: entry.to_string(), sql, entry }
     };
     FILES.iter().map(migration).collect()
@@ -234,7 +234,7 @@ fn checksum(version: i64, name: &str, sql: &str) -> u64 {
     hasher.finish()
 }
 
-impl fmt::Display for Entry {
+impl fmt::Display for HistoryEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "V{}__{}", self.version, self.name)
     }
@@ -246,7 +246,7 @@ mod tests {
     use crate::db::{postgres, sqlite};
 
     #[test]
-    fn every_file_of_the_folder_is_embedded_and_no_token_is_left() {
+    fn every_migration_file_is_embedded_and_has_its_tokens_replaced() {
         let mut files: Vec<String> = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations"))
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -259,11 +259,11 @@ mod tests {
     }
 
     #[test]
-    fn a_migration_says_which_names_it_takes() {
+    fn a_migration_lists_the_names_that_it_creates() {
         let pending = known(sqlite::TOKENS);
-        assert_eq!(pending[0].makes().collect::<Vec<_>>(), [("table", "students")]);
+        assert_eq!(pending[0].creates().collect::<Vec<_>>(), [("table", "students")]);
         assert_eq!(
-            pending[2].makes().collect::<Vec<_>>(),
+            pending[2].creates().collect::<Vec<_>>(),
             [("table", "student_courses"), ("index", "student_courses_course")]
         );
     }

@@ -6,6 +6,7 @@
 //! `casefold(text)` (Unicode lower case, for searching and sorting) and the collation `"C"` (by bytes).
 
 mod args;
+mod backoff;
 pub mod catalog;
 mod chunks;
 mod counts;
@@ -13,15 +14,14 @@ mod error;
 mod location;
 pub mod migrate;
 mod numbering;
-mod patience;
 mod postgres;
-mod pulse;
 mod reach;
 mod read;
 mod rights;
 mod row;
 mod sqlite;
 mod turns;
+mod write_health;
 mod writer;
 
 use std::sync::Arc;
@@ -29,18 +29,18 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 pub use self::args::Arg;
+pub use self::backoff::Backoff;
 use self::counts::Counts;
 pub use self::error::DbError;
 pub use self::location::{BadLocation, Location};
-pub use self::patience::Patience;
-pub use self::pulse::Pulse;
 pub use self::reach::Reach;
 use self::read::Read;
 pub use self::read::{Rows, Total};
 pub use self::rights::{Need, missing_rights};
 pub use self::row::{Map, Row};
 use self::turns::Turns;
-use self::writer::In;
+pub use self::write_health::WriteHealth;
+use self::writer::EngineTx;
 pub use self::writer::{Tx, Writer};
 use crate::shares::Client;
 
@@ -101,7 +101,7 @@ impl Db {
     /// Runs a read of this reach and returns all rows.
     ///
     /// # Errors
-    /// As [`Db::query`]; also [`DbError::Share`] if the client has too many scans already, and [`DbError::Busy`] if a
+    /// As [`Db::query`]; also [`DbError::OverShare`] if the client has too many scans already, and [`DbError::Busy`] if a
     /// client's scan could not begin within five seconds.
     pub async fn read<T: Send + 'static>(
         &self,
@@ -161,18 +161,18 @@ impl Db {
     /// # Errors
     /// As [`Db::query`].
     pub async fn count(&self, reach: Reach, sql: &'static str, args: Vec<Arg>) -> Result<i64, DbError> {
-        let counted = move |db: Self, args| async move {
+        let count = move |db: Self, args| async move {
             Ok(db.read(reach, sql, args, |row| row.int(0)).await?.into_iter().sum())
         };
         if reach == Reach::Key {
-            return counted(self.clone(), args).await;
+            return count(self.clone(), args).await;
         }
         let (key, db) = ((sql, args), self.clone());
         let (answer, answered) = oneshot::channel();
         if let Some(place) = self.counts.join(&key, self.client, answer)? {
             // In a task of its own: the client that asked first may disconnect while others still wait.
             tokio::spawn(async move {
-                db.counts.make(&key, counted(db.clone(), key.1.clone())).await;
+                db.counts.run(&key, count(db.clone(), key.1.clone())).await;
                 drop(place);
             });
         }
@@ -231,7 +231,7 @@ impl Db {
     /// ten minutes in all.
     ///
     /// # Errors
-    /// [`DbError::Busy`] if too many lists are being read already, [`DbError::Share`] if too many of them are this
+    /// [`DbError::Busy`] if too many lists are being read already, [`DbError::OverShare`] if too many of them are this
     /// client's.
     pub async fn stream<T: Send + 'static>(
         &self,
@@ -263,10 +263,10 @@ mod tests {
 
     use super::*;
 
-    static HELD_UP: LazyLock<Barrier> = LazyLock::new(|| Barrier::new(2));
+    static BARRIER: LazyLock<Barrier> = LazyLock::new(|| Barrier::new(2));
 
     #[tokio::test]
-    async fn who_asks_for_scans_and_leaves_keeps_no_turns_from_others() {
+    async fn a_client_that_abandons_its_scans_does_not_block_others() {
         let folder = tempfile::tempdir().unwrap();
         let file = Location::File(folder.path().join("a.db"));
         Writer::open(&file).unwrap().close();
@@ -275,17 +275,17 @@ mod tests {
         let (for_ana, for_ben) = (db.for_client(Some(ana)), db.for_client(Some(ben)));
         let scan = async |db: &Db| db.read(Reach::Scan, "select 1", [], |row| row.int(0)).await;
         let mut slow = Box::pin(for_ana.read(Reach::Scan, "select 1", [], |row| {
-            HELD_UP.wait();
+            BARRIER.wait();
             row.int(0)
         }));
         assert!((&mut slow).now_or_never().is_none());
         for _ in 0..200 {
             let _gone = Box::pin(scan(&for_ana)).now_or_never();
         }
-        assert_eq!(scan(&for_ana).await, Err(DbError::Share));
+        assert_eq!(scan(&for_ana).await, Err(DbError::OverShare));
         let mut found = Box::pin(scan(&for_ben));
         assert!((&mut found).now_or_never().is_none());
-        tokio::task::spawn_blocking(|| HELD_UP.wait()).await.unwrap();
+        tokio::task::spawn_blocking(|| BARRIER.wait()).await.unwrap();
         assert_eq!((slow.await, found.await), (Ok(vec![1]), Ok(vec![1])));
     }
 }

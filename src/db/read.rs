@@ -20,7 +20,7 @@ pub struct Total {
 
 impl Total {
     pub(super) fn is_needed(&self, rows: usize) -> bool {
-        self.unless_within.is_none_or(|most| rows > most)
+        self.unless_within.is_none_or(|limit| rows > limit)
     }
 }
 

@@ -1,4 +1,4 @@
-use super::{DbError, In, Row, Tx, postgres};
+use super::{DbError, EngineTx, Row, Tx, postgres};
 
 /// A right that the service's role needs: the table, and the privilege as in a `grant`.
 pub type Need = (&'static str, &'static str);
@@ -10,8 +10,8 @@ pub type Need = (&'static str, &'static str);
 /// When the rights cannot be read.
 pub async fn missing_rights(tx: &Tx<'_>, needs: &[Need]) -> Result<Vec<String>, DbError> {
     match tx.0 {
-        In::Sqlite(_) => Ok(Vec::new()),
-        In::Postgres(_) => {
+        EngineTx::Sqlite(_) => Ok(Vec::new()),
+        EngineTx::Postgres(_) => {
             let needs: Vec<_> =
                 needs.iter().map(|(table, right)| format!("('{table}', '{right}')")).collect();
             let sql = postgres::MISSING_RIGHTS.replace("{{needs}}", &needs.join(", "));

@@ -10,21 +10,21 @@ pub type Map<T> = fn(&Row<'_>) -> Result<T, DbError>;
 
 /// A row of a result, read by position (the first column is 0).
 #[derive(Debug)]
-pub struct Row<'a>(Of<'a>);
+pub struct Row<'a>(EngineRow<'a>);
 
 #[derive(Debug)]
-enum Of<'a> {
+enum EngineRow<'a> {
     Sqlite(&'a rusqlite::Row<'a>),
     Postgres(&'a tokio_postgres::Row),
 }
 
 impl<'a> Row<'a> {
-    pub(super) fn sqlite(row: &'a rusqlite::Row<'a>) -> Self {
-        Self(Of::Sqlite(row))
+    pub(super) fn from_sqlite(row: &'a rusqlite::Row<'a>) -> Self {
+        Self(EngineRow::Sqlite(row))
     }
 
-    pub(super) fn postgres(row: &'a tokio_postgres::Row) -> Self {
-        Self(Of::Postgres(row))
+    pub(super) fn from_postgres(row: &'a tokio_postgres::Row) -> Self {
+        Self(EngineRow::Postgres(row))
     }
 
     /// An integer that cannot be null.
@@ -33,8 +33,8 @@ impl<'a> Row<'a> {
     /// When the column holds anything else.
     pub fn int(&self, column: usize) -> Result<i64, DbError> {
         match self.0 {
-            Of::Sqlite(row) => Ok(row.get(column)?),
-            Of::Postgres(row) => Ok(get::<Integer>(row, column)?.0),
+            EngineRow::Sqlite(row) => Ok(row.get(column)?),
+            EngineRow::Postgres(row) => Ok(get::<Integer>(row, column)?.0),
         }
     }
 
@@ -44,8 +44,8 @@ impl<'a> Row<'a> {
     /// When the column holds anything else.
     pub fn opt_int(&self, column: usize) -> Result<Option<i64>, DbError> {
         match self.0 {
-            Of::Sqlite(row) => Ok(row.get(column)?),
-            Of::Postgres(row) => Ok(get::<Option<Integer>>(row, column)?.map(|integer| integer.0)),
+            EngineRow::Sqlite(row) => Ok(row.get(column)?),
+            EngineRow::Postgres(row) => Ok(get::<Option<Integer>>(row, column)?.map(|integer| integer.0)),
         }
     }
 
@@ -64,8 +64,8 @@ impl<'a> Row<'a> {
     /// When there is no such column.
     pub fn opt_text(&self, column: usize) -> Result<Option<String>, DbError> {
         let row = match self.0 {
-            Of::Sqlite(row) => row,
-            Of::Postgres(row) => return get(row, column),
+            EngineRow::Sqlite(row) => row,
+            EngineRow::Postgres(row) => return get(row, column),
         };
         Ok(match row.get_ref(column)? {
             ValueRef::Null => None,

@@ -15,10 +15,10 @@ const MAX_RANGES: usize = 512;
 /// Scans that may wait in any case, even if they are slow.
 const MIN_SCANS: usize = 4;
 /// The assumed duration of a scan before the first one was measured: that of a hundred thousand rows or more.
-const UNKNOWN_PACE: Duration = Duration::from_millis(100);
+const INITIAL_PACE: Duration = Duration::from_millis(100);
 /// How long a scan may wait for earlier ones: the person who searches on a page has left by then, and a request is
 /// given up after thirty seconds.
-const GOOD_TIME: Duration = Duration::from_secs(5);
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// Hands out turns for long reads.
 #[derive(Debug)]
@@ -57,18 +57,18 @@ impl Turns {
     pub(super) fn new(scans: usize, streams: usize) -> Self {
         let at_once = u32::try_from(scans).unwrap_or(u32::MAX).max(1);
         let scans = Scans { places: Places::new(MAX_SCANS), at_once, pace: AtomicU64::new(0) };
-        scans.set_pace(UNKNOWN_PACE);
+        scans.set_pace(INITIAL_PACE);
         Self { scans: Arc::new(scans), ranges: Places::new(MAX_RANGES), streams: Places::new(streams) }
     }
 
     /// A turn to scan a whole table.
     ///
     /// # Errors
-    /// [`DbError::Busy`] if it would have to wait too long, [`DbError::Share`] if the client has too many already.
+    /// [`DbError::Busy`] if it would have to wait too long, [`DbError::OverShare`] if the client has too many already.
     pub(super) fn scan(&self, client: Option<Client>) -> Result<Turn, DbError> {
         let scan = Scan {
             scans: Arc::clone(&self.scans),
-            until: client.and_then(|_| Instant::now().checked_add(GOOD_TIME)),
+            until: client.and_then(|_| Instant::now().checked_add(MAX_WAIT)),
             began: None,
         };
         Ok(Turn { _place: self.scans.places.take(client, 1)?, scan: Some(scan) })
@@ -92,7 +92,7 @@ impl Turns {
 }
 
 impl Scans {
-    fn took(&self, time: Duration) {
+    fn record(&self, time: Duration) {
         let pace = Duration::from_micros(self.pace.load(Ordering::Relaxed));
         self.set_pace(pace * 3 / 4 + time / self.at_once / 4);
     }
@@ -101,8 +101,8 @@ impl Scans {
     fn set_pace(&self, pace: Duration) {
         let micros = pace.as_micros().max(1);
         self.pace.store(u64::try_from(micros).unwrap_or(u64::MAX), Ordering::Relaxed);
-        let in_good_time = usize::try_from(GOOD_TIME.as_micros() / micros).unwrap_or(MAX_SCANS);
-        self.places.set_total(in_good_time.clamp(MIN_SCANS, MAX_SCANS));
+        let max_waiting = usize::try_from(MAX_WAIT.as_micros() / micros).unwrap_or(MAX_SCANS);
+        self.places.set_total(max_waiting.clamp(MIN_SCANS, MAX_SCANS));
     }
 }
 
@@ -125,7 +125,7 @@ impl Turn {
 impl Drop for Scan {
     fn drop(&mut self) {
         if let Some(began) = self.began {
-            self.scans.took(began.elapsed());
+            self.scans.record(began.elapsed());
         }
     }
 }
@@ -134,7 +134,7 @@ impl From<Full> for DbError {
     fn from(full: Full) -> Self {
         match full {
             Full::All => Self::Busy,
-            Full::Share => Self::Share,
+            Full::Share => Self::OverShare,
         }
     }
 }
@@ -144,34 +144,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_slower_scans_are_the_fewer_may_wait() {
+    fn slower_scans_allow_fewer_to_wait() {
         let Turns { scans, .. } = Turns::new(1, 1);
         assert_eq!(scans.places.total(), 50);
         for _ in 0..50 {
-            scans.took(Duration::from_millis(249));
+            scans.record(Duration::from_millis(249));
         }
         assert_eq!(scans.places.total(), 20);
         for _ in 0..50 {
-            scans.took(Duration::from_mins(1));
+            scans.record(Duration::from_mins(1));
         }
         assert_eq!(scans.places.total(), MIN_SCANS);
         for _ in 0..50 {
-            scans.took(Duration::from_millis(1));
+            scans.record(Duration::from_millis(1));
         }
         assert_eq!(scans.places.total(), MAX_SCANS);
     }
 
     #[test]
-    fn where_two_scans_are_made_at_once_twice_as_many_may_wait() {
+    fn two_scans_at_a_time_allow_twice_as_many_to_wait() {
         let Turns { scans, .. } = Turns::new(2, 1);
         for _ in 0..50 {
-            scans.took(Duration::from_millis(498));
+            scans.record(Duration::from_millis(498));
         }
         assert_eq!(scans.places.total(), 20);
     }
 
     #[test]
-    fn a_search_that_waited_too_long_is_refused_when_its_turn_comes() {
+    fn a_scan_that_waited_too_long_is_rejected() {
         let turns = Turns::new(1, 1);
         let ana = Some(Client::new([10, 0, 0, 1].into(), 50));
         let [mut in_time, mut late] = [(); 2].map(|()| turns.scan(ana).unwrap());
@@ -185,7 +185,7 @@ mod tests {
         let turns = Turns::new(1, 4);
         let ana = Some(Client::new([10, 0, 0, 1].into(), 50));
         let held = [turns.stream(ana).unwrap(), turns.stream(ana).unwrap()];
-        assert_eq!(turns.stream(ana).unwrap_err(), DbError::Share);
+        assert_eq!(turns.stream(ana).unwrap_err(), DbError::OverShare);
         let ben = Some(Client::new([10, 0, 0, 2].into(), 100));
         let more = [turns.stream(ben).unwrap(), turns.stream(ben).unwrap()];
         assert_eq!(turns.stream(ben).unwrap_err(), DbError::Busy);

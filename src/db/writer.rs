@@ -1,13 +1,13 @@
 //! The writing side of a database: one connection, and its transactions.
 
-use super::{Arg, DbError, Location, Map, Pulse, Reach, postgres, sqlite};
+use super::{Arg, DbError, Location, Map, Reach, WriteHealth, postgres, sqlite};
 
 /// The only connection of a process that writes, and the result of its last attempt to write.
 #[derive(Debug)]
-pub struct Writer(Writing, Pulse);
+pub struct Writer(EngineWriter, WriteHealth);
 
 #[derive(Debug)]
-enum Writing {
+enum EngineWriter {
     Sqlite(Box<sqlite::Writer>),
     Postgres(Box<postgres::Writer>),
 }
@@ -18,13 +18,13 @@ impl Writer {
     /// # Errors
     /// When a file cannot be opened as a writable database.
     pub fn open(location: &Location) -> Result<Self, DbError> {
-        let writing = match location {
-            Location::File(path) => Writing::Sqlite(Box::new(sqlite::Writer::open(path)?)),
+        let engine = match location {
+            Location::File(path) => EngineWriter::Sqlite(Box::new(sqlite::Writer::open(path)?)),
             Location::Server(url) => {
-                Writing::Postgres(Box::new(postgres::Writer::new(url.address()?, Reach::Key)))
+                EngineWriter::Postgres(Box::new(postgres::Writer::new(url.address()?, Reach::Key)))
             }
         };
-        Ok(Self(writing, Pulse::default()))
+        Ok(Self(engine, WriteHealth::default()))
     }
 
     /// As [`Writer::open`], for migrations: in a file, foreign keys are only checked at the end, a migration by
@@ -33,31 +33,31 @@ impl Writer {
     /// # Errors
     /// As [`Writer::open`].
     pub fn open_for_migration(location: &Location) -> Result<Self, DbError> {
-        let writing = match location {
-            Location::File(path) => Writing::Sqlite(Box::new(sqlite::Writer::open_for_migration(path)?)),
+        let engine = match location {
+            Location::File(path) => EngineWriter::Sqlite(Box::new(sqlite::Writer::open_for_migration(path)?)),
             Location::Server(url) => {
-                Writing::Postgres(Box::new(postgres::Writer::new(url.address()?, Reach::Scan)))
+                EngineWriter::Postgres(Box::new(postgres::Writer::new(url.address()?, Reach::Scan)))
             }
         };
-        Ok(Self(writing, Pulse::default()))
+        Ok(Self(engine, WriteHealth::default()))
     }
 
     /// The result of its last attempt to write.
     #[must_use]
-    pub fn pulse(&self) -> Pulse {
+    pub fn write_health(&self) -> WriteHealth {
         self.1.clone()
     }
 
     /// Begins a transaction that may write. In a file, there is only one at a time.
     ///
     /// # Errors
-    /// [`DbError::Busy`] if another program keeps writing, [`DbError::Away`] if the server cannot be reached.
+    /// [`DbError::Busy`] if another program keeps writing, [`DbError::Unavailable`] if the server cannot be reached.
     pub async fn begin(&mut self) -> Result<Tx<'_>, DbError> {
         let begun = match &mut self.0 {
-            Writing::Sqlite(writer) => writer.begin().map(In::Sqlite),
-            Writing::Postgres(writer) => writer.begin().await.map(In::Postgres),
+            EngineWriter::Sqlite(writer) => writer.begin().map(EngineTx::Sqlite),
+            EngineWriter::Postgres(writer) => writer.begin().await.map(EngineTx::Postgres),
         };
-        self.1.heard(begun).map(|begun| Tx(begun, &self.1))
+        self.1.record(begun).map(|begun| Tx(begun, &self.1))
     }
 
     /// A number that changes when another connection has written to the file. Always 0 for PostgreSQL, which has no
@@ -65,16 +65,16 @@ impl Writer {
     ///
     /// # Errors
     /// When the number cannot be read.
-    pub fn writes_of_others(&self) -> Result<i64, DbError> {
+    pub fn data_version(&self) -> Result<i64, DbError> {
         match &self.0 {
-            Writing::Sqlite(writer) => writer.data_version(),
-            Writing::Postgres(_) => Ok(0),
+            EngineWriter::Sqlite(writer) => writer.data_version(),
+            EngineWriter::Postgres(_) => Ok(0),
         }
     }
 
     /// Closes it. For a file, moves the write-ahead log into the file unless another connection prevents it.
     pub fn close(self) {
-        if let Writing::Sqlite(writer) = self.0 {
+        if let EngineWriter::Sqlite(writer) = self.0 {
             writer.close();
         }
     }
@@ -82,10 +82,10 @@ impl Writer {
 
 /// A transaction that writes. Dropping it without [`Tx::commit`] rolls it back.
 #[derive(Debug)]
-pub struct Tx<'a>(pub(super) In<'a>, &'a Pulse);
+pub struct Tx<'a>(pub(super) EngineTx<'a>, &'a WriteHealth);
 
 #[derive(Debug)]
-pub(super) enum In<'a> {
+pub(super) enum EngineTx<'a> {
     Sqlite(sqlite::Tx<'a>),
     Postgres(postgres::Tx<'a>),
 }
@@ -94,8 +94,8 @@ impl Tx<'_> {
     /// The values of the placeholders in migrations, for this engine.
     pub(super) fn tokens(&self) -> &'static [(&'static str, &'static str)] {
         match self.0 {
-            In::Sqlite(_) => sqlite::TOKENS,
-            In::Postgres(_) => postgres::TOKENS,
+            EngineTx::Sqlite(_) => sqlite::TOKENS,
+            EngineTx::Postgres(_) => postgres::TOKENS,
         }
     }
 
@@ -105,15 +105,15 @@ impl Tx<'_> {
     /// As [`Tx::query_many`].
     pub async fn has_table(&self, name: &str) -> Result<bool, DbError> {
         let sql = match self.0 {
-            In::Sqlite(_) => sqlite::HAS_TABLE,
-            In::Postgres(_) => postgres::HAS_TABLE,
+            EngineTx::Sqlite(_) => sqlite::HAS_TABLE,
+            EngineTx::Postgres(_) => postgres::HAS_TABLE,
         };
         Ok(!self.query(sql, &[name.into()], |row| row.int(0)).await?.is_empty())
     }
 
     /// Whether others can write to the same database during the transaction.
     pub(super) fn is_shared(&self) -> bool {
-        matches!(self.0, In::Postgres(_))
+        matches!(self.0, EngineTx::Postgres(_))
     }
 
     /// Runs a read once for each set of parameters and returns the rows of each, in order. On a server this is one
@@ -127,9 +127,9 @@ impl Tx<'_> {
         sets: &[Vec<Arg>],
         map: Map<T>,
     ) -> Result<Vec<Vec<T>>, DbError> {
-        self.1.heard(match &self.0 {
-            In::Sqlite(tx) => tx.query_many(sql, sets, map),
-            In::Postgres(tx) => tx.query_many(sql, sets, map).await,
+        self.1.record(match &self.0 {
+            EngineTx::Sqlite(tx) => tx.query_many(sql, sets, map),
+            EngineTx::Postgres(tx) => tx.query_many(sql, sets, map).await,
         })
     }
 
@@ -143,10 +143,10 @@ impl Tx<'_> {
         sets: &[Vec<Arg>],
         map: Map<T>,
     ) -> Result<Vec<Vec<T>>, DbError> {
-        self.1.heard(match &self.0 {
+        self.1.record(match &self.0 {
             // The transaction has the file to itself.
-            In::Sqlite(tx) => tx.query_many(sql, sets, map),
-            In::Postgres(tx) => tx.query_many(&format!("{sql} for no key update"), sets, map).await,
+            EngineTx::Sqlite(tx) => tx.query_many(sql, sets, map),
+            EngineTx::Postgres(tx) => tx.query_many(&format!("{sql} for no key update"), sets, map).await,
         })
     }
 
@@ -155,9 +155,9 @@ impl Tx<'_> {
     /// # Errors
     /// As [`Tx::query_many`].
     pub async fn query<T>(&self, sql: &str, args: &[Arg], map: Map<T>) -> Result<Vec<T>, DbError> {
-        self.1.heard(match &self.0 {
-            In::Sqlite(tx) => tx.query(sql, args, map),
-            In::Postgres(tx) => tx.query(sql, args, map).await,
+        self.1.record(match &self.0 {
+            EngineTx::Sqlite(tx) => tx.query(sql, args, map),
+            EngineTx::Postgres(tx) => tx.query(sql, args, map).await,
         })
     }
 
@@ -168,20 +168,20 @@ impl Tx<'_> {
     /// When the statement fails, or [`DbError::Constraint`] if it did not change a row (because of a trigger, for
     /// example); the transaction can then only be dropped.
     pub async fn execute_many(&self, sql: &str, sets: &[Vec<Arg>]) -> Result<(), DbError> {
-        let changed = self.1.heard(match &self.0 {
-            In::Sqlite(tx) => tx.execute_many(sql, sets),
-            In::Postgres(tx) => tx.execute_many(sql, sets).await,
+        let changed = self.1.record(match &self.0 {
+            EngineTx::Sqlite(tx) => tx.execute_many(sql, sets),
+            EngineTx::Postgres(tx) => tx.execute_many(sql, sets).await,
         })?;
         if changed.iter().all(|rows| *rows == 1) {
             Ok(())
         } else {
-            Err(DbError::Constraint("the table kept the row as it was".to_owned()))
+            Err(DbError::Constraint("the table did not change the row".to_owned()))
         }
     }
 
     /// Whether [`Tx::data_version`] is meaningful on this engine.
     #[must_use]
-    pub fn tells_of_others(&self) -> bool {
+    pub fn has_data_version(&self) -> bool {
         !self.is_shared()
     }
 
@@ -190,13 +190,13 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// As [`Tx::query_many`].
-    pub fn writes_of_others(&self) -> Result<i64, DbError> {
+    pub fn data_version(&self) -> Result<i64, DbError> {
         match &self.0 {
-            In::Sqlite(tx) => {
-                let told = tx.query("pragma data_version", &[], |row| row.int(0))?;
-                Ok(told.into_iter().sum())
+            EngineTx::Sqlite(tx) => {
+                let version = tx.query("pragma data_version", &[], |row| row.int(0))?;
+                Ok(version.into_iter().sum())
             }
-            In::Postgres(_) => Ok(0),
+            EngineTx::Postgres(_) => Ok(0),
         }
     }
 
@@ -206,8 +206,8 @@ impl Tx<'_> {
     /// As [`Tx::query_many`].
     pub async fn time(&self) -> Result<Option<String>, DbError> {
         match self.0 {
-            In::Sqlite(_) => Ok(None),
-            In::Postgres(_) => Ok(self.query(postgres::TIME, &[], |row| row.text(0)).await?.pop()),
+            EngineTx::Sqlite(_) => Ok(None),
+            EngineTx::Postgres(_) => Ok(self.query(postgres::TIME, &[], |row| row.text(0)).await?.pop()),
         }
     }
 
@@ -217,8 +217,8 @@ impl Tx<'_> {
     /// As [`Tx::query_many`].
     pub async fn execute_batch(&self, sql: &str) -> Result<(), DbError> {
         match &self.0 {
-            In::Sqlite(tx) => tx.execute_batch(sql),
-            In::Postgres(tx) => tx.execute_batch(sql).await,
+            EngineTx::Sqlite(tx) => tx.execute_batch(sql),
+            EngineTx::Postgres(tx) => tx.execute_batch(sql).await,
         }
     }
 
@@ -228,9 +228,9 @@ impl Tx<'_> {
     /// After [`DbError::Unknown`] and [`DbError::Unconfirmed`] the changes may have been made; after any other error
     /// they were not.
     pub async fn commit(self) -> Result<(), DbError> {
-        self.1.heard(match self.0 {
-            In::Sqlite(tx) => tx.commit(),
-            In::Postgres(tx) => tx.commit().await,
+        self.1.record(match self.0 {
+            EngineTx::Sqlite(tx) => tx.commit(),
+            EngineTx::Postgres(tx) => tx.commit().await,
         })?;
         self.1.succeeded();
         Ok(())

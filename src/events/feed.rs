@@ -72,14 +72,14 @@ impl Feed {
         filter: Filter,
         after: i64,
     ) -> Option<impl Stream<Item = Result<Event, DbError>> + Send + use<>> {
-        let place = Place::take(&self.listeners)?;
+        let slot = ListenerSlot::take(&self.listeners)?;
         let feed = self.clone();
         // Sent at once, so that the client knows that it is connected.
         let opening = stream::iter([Ok(Event::default().retry(RETRY))]);
         let events = stream::once(async move {
             let tail = feed.tail().await?;
             let ends = tail.end.subscribe();
-            let listener = Listener { feed, tail, ends, filter, after, _place: place };
+            let listener = Listener { feed, tail, ends, filter, after, _slot: slot };
             Ok::<_, DbError>(stream::try_unfold(listener, |mut listener| async {
                 let events = listener.next().await?;
                 Ok::<_, DbError>(events.map(|events| (stream::iter(events.into_iter().map(Ok)), listener)))
@@ -133,7 +133,7 @@ struct Listener {
     filter: Filter,
     /// The last `seq` that was sent or skipped.
     after: i64,
-    _place: Place,
+    _slot: ListenerSlot,
 }
 
 impl Listener {
@@ -182,16 +182,16 @@ impl Listener {
 }
 
 /// Counts as a listener until it is dropped.
-struct Place(Arc<AtomicUsize>);
+struct ListenerSlot(Arc<AtomicUsize>);
 
-impl Place {
+impl ListenerSlot {
     fn take(listeners: &Arc<AtomicUsize>) -> Option<Self> {
-        let place = Self(Arc::clone(listeners));
-        (listeners.fetch_add(1, Ordering::SeqCst) < MAX_LISTENERS).then_some(place)
+        let slot = Self(Arc::clone(listeners));
+        (listeners.fetch_add(1, Ordering::SeqCst) < MAX_LISTENERS).then_some(slot)
     }
 }
 
-impl Drop for Place {
+impl Drop for ListenerSlot {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }

@@ -120,7 +120,7 @@ impl Follower {
                 continue;
             }
             if let Err(error) = self.catch_up().await {
-                tracing::warn!(%error, "the log cannot be followed");
+                tracing::warn!(%error, "the event log cannot be read; trying again");
                 tokio::time::sleep(RETRY_DELAY).await;
             }
             #[expect(clippy::let_underscore_must_use, reason = "either is a reason to look")]

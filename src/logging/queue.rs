@@ -11,25 +11,25 @@ use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuar
 use tracing_subscriber::fmt::MakeWriter;
 
 /// How often gathered lines are written together.
-const GATHER: Duration = Duration::from_millis(100);
+const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Gathered bytes after which they are written at once. So a line in a busy second costs a copy, not a system call.
-const GATHERED_BYTES: usize = 32 * 1024;
+const MAX_BATCH_BYTES: usize = 32 * 1024;
 
 /// Chunks that may wait to be written, of [`MAX_BATCH_BYTES`] each: 8 MB for a reader that pauses.
-const QUEUED: usize = 256;
+const MAX_QUEUED: usize = 256;
 /// Bytes that may wait when the number of missing lines is reported, so that this report itself is not dropped.
-const ROOM: u64 = 64 * 1024;
+const MAX_BEHIND: u64 = 64 * 1024;
 /// Lines that a command may print ahead of its reader.
-const OUTPUT: usize = 64;
+const MAX_OUTPUT_LINES: usize = 64;
 /// How long to wait at exit for the last lines to be written, and how often to check.
-const LAST_LINES: Duration = Duration::from_secs(1);
-const TO_THE_END: Duration = Duration::from_millis(2);
+const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
+const FINISH_POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// Writes logs to standard error through a bounded queue and a thread, which may block on it. Lines that the queue
 /// cannot take are dropped and counted. While [`LogOutput::gather`] runs, many lines are written at a time.
 #[derive(Clone, Debug)]
-pub struct Log(Arc<Shared>);
+pub struct LogOutput(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -52,18 +52,18 @@ struct Gathered {
     missing: u64,
 }
 
-impl Default for Log {
+impl Default for LogOutput {
     fn default() -> Self {
-        Self::to(io::stderr())
+        Self::with_writer(io::stderr())
     }
 }
 
-impl Log {
-    fn to(writer: impl Write + Send + 'static) -> Self {
+impl LogOutput {
+    fn with_writer(writer: impl Write + Send + 'static) -> Self {
         let written = Arc::<AtomicU64>::default();
         let counted = Counted { writer, written: Arc::clone(&written) };
         let (queue, guard) =
-            NonBlockingBuilder::default().thread_name("log").buffered_lines_limit(QUEUED).finish(counted);
+            NonBlockingBuilder::default().thread_name("log").buffered_lines_limit(MAX_QUEUED).finish(counted);
         let guard = Mutex::new(Some(guard));
         let (gathered, dropped) = (Mutex::default(), Counter::default());
         Self(Arc::new(Shared { gathered, queue, written, dropped, guard }))
@@ -78,26 +78,26 @@ impl Log {
     /// Gathers lines below the level of warnings and writes them ten times a second, as long as this future is
     /// polled.
     pub async fn gather(&self) {
-        let stop = Stop(self);
-        stop.0.gathering(true);
-        let mut ticks = tokio::time::interval(GATHER);
+        let stop = StopGathering(self);
+        stop.0.set_gathering(true);
+        let mut ticks = tokio::time::interval(FLUSH_INTERVAL);
         loop {
             ticks.tick().await;
             self.write(&[], true);
-            self.own_up();
+            self.report_missing();
         }
     }
 
     /// Waits until everything is written, for a second at most: nobody may be reading standard error.
     pub async fn finish(&self) {
         self.write(&[], true);
-        self.own_up();
+        self.report_missing();
         let waiting = async {
             while self.behind() > 0 {
-                tokio::time::sleep(TO_THE_END).await;
+                tokio::time::sleep(FINISH_POLL_INTERVAL).await;
             }
         };
-        let is_done = tokio::time::timeout(LAST_LINES, waiting).await.is_ok();
+        let is_done = tokio::time::timeout(FINISH_TIMEOUT, waiting).await.is_ok();
         let guard = self.0.guard.lock().unwrap_or_else(PoisonError::into_inner).take();
         if !is_done {
             // Dropping it would wait for the thread, and print a complaint to standard output.
@@ -105,7 +105,7 @@ impl Log {
         }
     }
 
-    fn gathering(&self, gathering: bool) {
+    fn set_gathering(&self, gathering: bool) {
         self.lock().gathering = gathering;
         self.write(&[], true);
     }
@@ -127,15 +127,15 @@ impl Log {
         // the queue. An empty line means: flush.
         let is_behind = gathered.queued > self.0.written.load(Ordering::Acquire);
         let can_wait = gathered.gathering && (!now || is_behind && !line.is_empty());
-        if gathered.text.is_empty() || can_wait && gathered.text.len() < GATHERED_BYTES {
+        if gathered.text.is_empty() || can_wait && gathered.text.len() < MAX_BATCH_BYTES {
             return;
         }
         // The queue is only used here, under the lock, so the counter's difference is ours.
-        let (mut queue, refused) = (self.0.queue.clone(), self.0.queue.error_counter());
-        let before = refused.dropped_lines();
+        let (mut queue, rejected) = (self.0.queue.clone(), self.0.queue.error_counter());
+        let before = rejected.dropped_lines();
         _ = queue.write_all(&gathered.text);
         let lines = std::mem::take(&mut gathered.lines);
-        if refused.dropped_lines() == before {
+        if rejected.dropped_lines() == before {
             gathered.queued += gathered.text.len() as u64;
         } else {
             gathered.missing += lines;
@@ -145,13 +145,13 @@ impl Log {
     }
 
     /// Reports how many lines are missing, once the queue has room for the report.
-    fn own_up(&self) {
-        if self.behind() > ROOM {
+    fn report_missing(&self) {
+        if self.behind() > MAX_BEHIND {
             return;
         }
         let missing = std::mem::take(&mut self.lock().missing);
         if missing > 0 {
-            tracing::warn!(lines = missing, "lines are missing here: the log was not read for a while");
+            tracing::warn!(lines = missing, "lines are missing here: nobody read the log output for a while");
         }
     }
 }
@@ -179,40 +179,40 @@ impl<W: Write> Write for Counted<W> {
 }
 
 /// Writes what was gathered when gathering ends.
-struct Stop<'a>(&'a Log);
+struct StopGathering<'a>(&'a LogOutput);
 
-impl Drop for Stop<'_> {
+impl Drop for StopGathering<'_> {
     fn drop(&mut self) {
-        self.0.gathering(false);
+        self.0.set_gathering(false);
     }
 }
 
 /// A writer for a few lines to a reader that may not read them. A thread of its own writes them; dropping the guard
 /// waits for it, but not for long.
-pub fn unblocked(writer: impl Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
-    NonBlockingBuilder::default().thread_name("output").buffered_lines_limit(OUTPUT).finish(writer)
+pub fn non_blocking(writer: impl Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
+    NonBlockingBuilder::default().thread_name("output").buffered_lines_limit(MAX_OUTPUT_LINES).finish(writer)
 }
 
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Lines<'a>;
+impl<'a> MakeWriter<'a> for LogOutput {
+    type Writer = LineWriter<'a>;
 
-    fn make_writer(&'a self) -> Lines<'a> {
-        Lines { log: self, now: true }
+    fn make_writer(&'a self) -> LineWriter<'a> {
+        LineWriter { log: self, now: true }
     }
 
-    fn make_writer_for(&'a self, meta: &Metadata<'_>) -> Lines<'a> {
-        Lines { log: self, now: *meta.level() <= Level::WARN }
+    fn make_writer_for(&'a self, meta: &Metadata<'_>) -> LineWriter<'a> {
+        LineWriter { log: self, now: *meta.level() <= Level::WARN }
     }
 }
 
 /// Writes one line.
 #[derive(Debug)]
-pub struct Lines<'a> {
-    log: &'a Log,
+pub struct LineWriter<'a> {
+    log: &'a LogOutput,
     now: bool,
 }
 
-impl Write for Lines<'_> {
+impl Write for LineWriter<'_> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.log.write(line, self.now);
         Ok(line.len())
@@ -245,42 +245,42 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_nobody_reads_is_dropped_and_counted_and_owned_up_to() {
+    async fn unread_lines_are_dropped_counted_and_reported() {
         let (open, gate) = std::sync::mpsc::channel();
         let captured = Captured::default();
-        let log = Log::to(Gate(gate, captured.clone()));
+        let log = LogOutput::with_writer(Gate(gate, captured.clone()));
         let subscriber = subscriber(filter("info").unwrap(), false, log.clone());
         let _here = tracing::subscriber::set_default(subscriber);
         for number in 0..1000 {
             tracing::warn!(number, "a line");
         }
         // Lines in the queue, and one that the thread is writing.
-        let (dropped, room) = (log.dropped().get(), u64::try_from(QUEUED).unwrap());
+        let (dropped, room) = (log.dropped().get(), u64::try_from(MAX_QUEUED).unwrap());
         assert!((1000 - room - 1..=1000 - room).contains(&dropped), "{dropped}");
         drop(open);
         while log.behind() > 0 {
             tokio::task::yield_now().await;
         }
-        log.own_up();
+        log.report_missing();
         tracing::warn!("the last line");
         log.finish().await;
         let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
         let lines: Vec<serde_json::Value> =
             text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let [.., owned_up, last] = lines.as_slice() else { panic!("{text}") };
-        assert_eq!(owned_up["lines"], dropped);
+        let [.., report, last] = lines.as_slice() else { panic!("{text}") };
+        assert_eq!(report["lines"], dropped);
         assert_eq!(last["message"], "the last line");
         assert_eq!(u64::try_from(lines.len()).unwrap(), 1000 - dropped + 2);
     }
 
     #[tokio::test]
-    async fn a_burst_of_warnings_is_kept_while_the_reader_is_slow() {
+    async fn a_burst_of_warnings_survives_a_slow_reader() {
         let (open, gate) = std::sync::mpsc::channel();
         let captured = Captured::default();
-        let log = Log::to(Gate(gate, captured.clone()));
+        let log = LogOutput::with_writer(Gate(gate, captured.clone()));
         let subscriber = subscriber(filter("info").unwrap(), false, log.clone());
         let _here = tracing::subscriber::set_default(subscriber);
-        log.gathering(true);
+        log.set_gathering(true);
         for number in 0..1000 {
             tracing::warn!(number, "a line");
         }

@@ -66,7 +66,7 @@ impl Housekeeping {
 
     fn listen(&mut self, books: &Books) {
         // What cannot be asked now is asked again.
-        let Ok(now) = books.writes_of_others() else { return };
+        let Ok(now) = books.data_version() else { return };
         if self.others.replace(now).is_some_and(|before| before != now) {
             self.others_wrote.notify_one();
         }

@@ -20,7 +20,7 @@ use super::readiness::{Questions, Readiness, Unready};
 use super::refusal::Refusal;
 use crate::clock::Clock;
 use crate::count::to_i64;
-use crate::db::{DbError, Patience, Writer};
+use crate::db::{Backoff, DbError, Writer};
 use crate::metrics::Metrics;
 
 /// Commands that may wait; one more is refused at once.
@@ -67,7 +67,7 @@ impl Registrar {
         others_wrote: Arc<Notify>,
     ) -> Result<(Self, JoinHandle<()>), DbError> {
         let lead = Lead::new(metrics.clone());
-        let (readiness, questions) = Readiness::new(writer.pulse(), lead.clone());
+        let (readiness, questions) = Readiness::new(writer.write_health(), lead.clone());
         let (queue, queued) = mpsc::channel(QUEUE);
         let stop = Arc::new(Notify::new());
         let under_way = UnderWay::default();
@@ -213,7 +213,7 @@ async fn serve(
         let answers = carry_out_batch(&mut books, &asked).await;
         metrics.commit_seconds.observe(began.elapsed().as_secs_f64());
         metrics.refused(answers.iter().flat_map(|outcome| refusals(&outcome.answer)).map(Refusal::reason));
-        books.pulse().log();
+        books.write_health().log();
         news.notify_one();
         let held_up = answers.iter().find_map(|outcome| held_up(&outcome.answer));
         // From a task on the callers' runtime: waking them from here would stall this thread.
@@ -271,8 +271,8 @@ fn refusals(outcome: &Result<Answer, Refusal>) -> impl Iterator<Item = &Refusal>
 fn held_up(outcome: &Result<Answer, Refusal>) -> Option<DbError> {
     match outcome {
         Err(Refusal::Engine(DbError::Busy)) => Some(DbError::Busy),
-        Err(Refusal::Engine(DbError::Away(what) | DbError::Unknown(what))) => {
-            Some(DbError::Away(what.clone()))
+        Err(Refusal::Engine(DbError::Unavailable(what) | DbError::Unknown(what))) => {
+            Some(DbError::Unavailable(what.clone()))
         }
         _ => None,
     }
@@ -315,10 +315,10 @@ async fn carry_out_singly(books: &mut Books, asked: &[Asked<'_>]) -> Answers {
 
 /// Commits, and does it again where nothing was changed and the trouble may pass.
 async fn commit_again(books: &mut Books, asked: &[Asked<'_>]) -> Result<Answers, DbError> {
-    let mut patience = Patience::lasting(PATIENCE);
+    let mut backoff = Backoff::new(PATIENCE);
     loop {
         match books.commit(asked).await {
-            Err(error) => patience.after(error).await?,
+            Err(error) => backoff.wait(error).await?,
             done => return done,
         }
     }

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::commit::Books;
 use super::lead::Lead;
-use crate::db::{DbError, Pulse};
+use crate::db::{DbError, WriteHealth};
 
 /// How long the outcome of an attempt is reused: at most one write a second, however many clients ask.
 const FRESH: Duration = Duration::from_secs(1);
@@ -39,7 +39,7 @@ pub enum Unready {
 /// Asks the Registrar's thread whether it can write. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Readiness {
-    pulse: Pulse,
+    write_health: WriteHealth,
     lead: Lead,
     asking: mpsc::Sender<Question>,
 }
@@ -52,9 +52,9 @@ type Question = oneshot::Sender<Result<(), DbError>>;
 pub(super) struct Questions(mpsc::Receiver<Question>);
 
 impl Readiness {
-    pub(super) fn new(pulse: Pulse, lead: Lead) -> (Self, Questions) {
+    pub(super) fn new(write_health: WriteHealth, lead: Lead) -> (Self, Questions) {
         let (asking, questions) = mpsc::channel(WAITING);
-        (Self { pulse, lead, asking }, Questions(questions))
+        (Self { write_health, lead, asking }, Questions(questions))
     }
 
     pub(super) async fn can_write(&self) -> Result<(), Unready> {
@@ -64,7 +64,7 @@ impl Readiness {
     }
 
     async fn last_attempt(&self) -> Result<(), Unready> {
-        if let Some(outcome) = self.pulse.within(FRESH) {
+        if let Some(outcome) = self.write_health.within(FRESH) {
             return outcome.map_err(Unready::Failed);
         }
         let (answer, answered) = oneshot::channel();
@@ -102,12 +102,12 @@ impl Questions {
         if waiting.is_empty() {
             return;
         }
-        let pulse = books.pulse();
-        let outcome = match pulse.within(FRESH) {
+        let write_health = books.write_health();
+        let outcome = match write_health.within(FRESH) {
             Some(outcome) => outcome,
             None => books.try_to_write().await,
         };
-        pulse.log();
+        write_health.log();
         for answer in waiting {
             #[expect(clippy::let_underscore_must_use, reason = "a client that has left needs no answer")]
             let _ = answer.send(outcome.clone());

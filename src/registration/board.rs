@@ -23,7 +23,7 @@ const COUNT_TTL: Duration = Duration::from_mins(1);
 /// Events that may wait to be applied; beyond it, everything is counted again.
 const MAX_PENDING: usize = 50_000;
 /// Events from which rates are computed; in a rush, a minute has more.
-const RECENT: i64 = 5_000;
+const MAX_RECENT: i64 = 5_000;
 /// Streams of the board at a time.
 const MAX_WATCHERS: usize = 500;
 
@@ -34,7 +34,7 @@ pub struct Board {
     follower: Follower,
     clock: Clock,
     counted: Arc<Mutex<Option<Counted>>>,
-    pulse: Arc<Mutex<Option<(Instant, Pulse)>>>,
+    rates: Arc<Mutex<Option<(Instant, Rates)>>>,
     places: Arc<Places>,
 }
 
@@ -45,48 +45,48 @@ struct Counted {
     seq: i64,
     courses: BTreeMap<CourseId, Course>,
     in_order: Arc<[Course]>,
-    pending: Arc<Pending>,
+    pending: Arc<PendingEvents>,
     _subscription: Option<Subscription>,
 }
 
 /// Events about courses that are not in the counts yet.
 #[derive(Debug, Default)]
-struct Pending(std::sync::Mutex<Vec<Happened>>);
+struct PendingEvents(std::sync::Mutex<Vec<CourseEvent>>);
 
 /// An event about a course; `kind` is `None` if only a newer version knows it.
 #[derive(Clone, Copy, Debug)]
-struct Happened {
+struct CourseEvent {
     seq: i64,
     course_id: CourseId,
     kind: Option<EventKind>,
 }
 
-impl Pending {
+impl PendingEvents {
     fn extend(&self, entries: &[LogEntry]) {
         let mut pending = self.lock();
         // Keep one too many, as a sign that some are missing.
         let room = (MAX_PENDING + 1).saturating_sub(pending.len());
         let happened = entries.iter().filter_map(|entry| {
             let (seq, kind) = (entry.seq, entry.r#type.parse().ok());
-            Some(Happened { seq, course_id: entry.course_id?, kind })
+            Some(CourseEvent { seq, course_id: entry.course_id?, kind })
         });
         pending.extend(happened.take(room));
     }
 
     /// Takes all waiting events; `None` if there were too many.
-    fn take(&self) -> Option<Vec<Happened>> {
+    fn take(&self) -> Option<Vec<CourseEvent>> {
         let pending = std::mem::take(&mut *self.lock());
         (pending.len() <= MAX_PENDING).then_some(pending)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Happened>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<CourseEvent>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Events per minute, computed from the latest events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pulse {
+pub struct Rates {
     /// Students who enrolled, or got a seat from a waitlist.
     pub adds: i64,
     /// Students who dropped.
@@ -100,7 +100,7 @@ impl Board {
     #[must_use]
     pub fn new(db: Db, follower: Follower, clock: Clock) -> Self {
         let places = Places::new(MAX_WATCHERS);
-        Self { db, follower, clock, counted: Arc::default(), pulse: Arc::default(), places }
+        Self { db, follower, clock, counted: Arc::default(), rates: Arc::default(), places }
     }
 
     /// Every course with its current seats, the fullest first.
@@ -123,7 +123,7 @@ impl Board {
     }
 
     async fn count(&self) -> Result<Counted, DbError> {
-        let pending = Arc::new(Pending::default());
+        let pending = Arc::new(PendingEvents::default());
         let handler = Arc::clone(&pending);
         // Subscribe before counting, so that nothing is missed in between; events that are also in the count are
         // recognized by their `seq`.
@@ -156,43 +156,44 @@ impl Board {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn pulse(&self, age: Duration) -> Result<Pulse, DbError> {
-        let mut last = self.pulse.lock().await;
-        if let Some((_, pulse)) = last.filter(|(when, _)| when.elapsed() < age) {
-            return Ok(pulse);
+    pub async fn rates(&self, age: Duration) -> Result<Rates, DbError> {
+        let mut last = self.rates.lock().await;
+        if let Some((_, rates)) = last.filter(|(when, _)| when.elapsed() < age) {
+            return Ok(rates);
         }
-        let (when, pulse) = (Instant::now(), self.felt().await?);
-        *last = Some((when, pulse));
-        Ok(pulse)
+        let (when, rates) = (Instant::now(), self.count_rates().await?);
+        *last = Some((when, rates));
+        Ok(rates)
     }
 
-    async fn felt(&self) -> Result<Pulse, DbError> {
+    async fn count_rates(&self) -> Result<Rates, DbError> {
         let now = self.clock.now();
         let since = now.checked_sub(1.minute()).unwrap_or(now);
-        let after = last_seq(&self.db).await? - RECENT;
-        let lately = store::lately(&self.db, after, RECENT, &stamp(since)).await?;
-        let all: i64 = lately.iter().map(|(_, count, _)| count).sum();
-        let first = lately.iter().filter_map(|(_, _, first)| first.parse::<Timestamp>().ok()).min();
+        let after = last_seq(&self.db).await? - MAX_RECENT;
+        let recent = store::lately(&self.db, after, MAX_RECENT, &stamp(since)).await?;
+        let all: i64 = recent.iter().map(|(_, count, _)| count).sum();
+        let first = recent.iter().filter_map(|(_, _, first)| first.parse::<Timestamp>().ok()).min();
         // If the limit was reached, the events span less than a minute: extrapolate.
         let span =
-            first.filter(|_| all >= RECENT).map_or(60.0, |first| now.duration_since(first).as_secs_f64());
-        let of = |kinds: &[EventKind]| {
-            let counts = lately.iter().filter(|(kind, _, _)| kind.is_some_and(|kind| kinds.contains(&kind)));
-            a_minute(counts.map(|(_, count, _)| count).sum(), span)
+            first.filter(|_| all >= MAX_RECENT).map_or(60.0, |first| now.duration_since(first).as_secs_f64());
+        let rate = |kinds: &[EventKind]| {
+            let counts = recent.iter().filter(|(kind, _, _)| kind.is_some_and(|kind| kinds.contains(&kind)));
+            per_minute(counts.map(|(_, count, _)| count).sum(), span)
         };
-        Ok(Pulse {
-            adds: of(&[EventKind::EnrollmentCreated, EventKind::WaitlistPromoted]),
-            drops: of(&[EventKind::EnrollmentDropped]),
-            waits: of(&[EventKind::WaitlistJoined]),
+        Ok(Rates {
+            adds: rate(&[EventKind::EnrollmentCreated, EventKind::WaitlistPromoted]),
+            drops: rate(&[EventKind::EnrollmentDropped]),
+            waits: rate(&[EventKind::WaitlistJoined]),
         })
     }
 }
 
 impl Counted {
     /// Applies events; returns `false` without changing anything if everything has to be counted again.
-    fn apply(&mut self, happened: &[Happened]) -> bool {
+    fn apply(&mut self, happened: &[CourseEvent]) -> bool {
         let mut changes: BTreeMap<CourseId, (i64, i64)> = BTreeMap::new();
-        for &Happened { course_id, kind, .. } in happened.iter().filter(|happened| happened.seq > self.seq) {
+        for &CourseEvent { course_id, kind, .. } in happened.iter().filter(|happened| happened.seq > self.seq)
+        {
             let Some((enrolled, waitlisted)) = kind.and_then(change_of_seats) else { return false };
             if !self.courses.contains_key(&course_id) {
                 return false;
@@ -216,7 +217,7 @@ impl Counted {
 
 fn in_order(courses: &BTreeMap<CourseId, Course>) -> Arc<[Course]> {
     let mut courses: Vec<_> = courses.values().cloned().collect();
-    courses.sort_by_cached_key(|course| (room(course), course.name.clone(), course.id));
+    courses.sort_by_cached_key(|course| (sort_key(course), course.name.clone(), course.id));
     courses.into()
 }
 
@@ -241,7 +242,7 @@ fn change_of_seats(kind: EventKind) -> Option<(i64, i64)> {
 }
 
 /// Sorts courses with the fewest free seats first, then those without a limit, the largest first.
-fn room(course: &Course) -> (bool, i64) {
+fn sort_key(course: &Course) -> (bool, i64) {
     let seats = course.seats.as_ref();
     match seats.and_then(|seats| seats.capacity.map(|capacity| capacity - seats.enrolled - seats.waitlisted))
     {
@@ -251,7 +252,7 @@ fn room(course: &Course) -> (bool, i64) {
 }
 
 /// Converts a count in `span` seconds to a rate per minute.
-fn a_minute(count: i64, span: f64) -> i64 {
+fn per_minute(count: i64, span: f64) -> i64 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a rate")]
     let rate = (count as f64 * 60.0 / span.max(0.001)).round() as i64;
     rate
@@ -278,8 +279,8 @@ mod tests {
         counted.in_order.iter().map(|course| course.id.0).collect()
     }
 
-    fn happened(seq: i64, course: i64, kind: EventKind) -> Happened {
-        Happened { seq, course_id: CourseId(course), kind: Some(kind) }
+    fn happened(seq: i64, course: i64, kind: EventKind) -> CourseEvent {
+        CourseEvent { seq, course_id: CourseId(course), kind: Some(kind) }
     }
 
     #[test]
@@ -289,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn events_that_move_students_are_applied_once_and_others_need_a_new_count() {
+    fn enrollment_events_are_applied_once_and_others_need_a_new_count() {
         let mut counted = counted(&[(1, Some(2), 0), (2, Some(3), 0)]);
         let events = [
             // Already counted.
@@ -313,7 +314,7 @@ mod tests {
         assert_eq!((seats.enrolled, seats.waitlisted, counted.seq), (2, 0, 19));
         let set = happened(21, 2, EventKind::SeatsSet);
         let other_course = happened(21, 3, EventKind::EnrollmentCreated);
-        let newer = Happened { kind: None, ..set };
+        let newer = CourseEvent { kind: None, ..set };
         for event in [set, other_course, newer] {
             assert!(!counted.apply(&[happened(20, 1, EventKind::EnrollmentCreated), event]));
         }
@@ -321,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn more_events_than_can_wait_need_a_new_count() {
+    fn too_many_pending_events_need_a_new_count() {
         let entry = |seq| LogEntry {
             seq,
             at: String::new(),
@@ -334,7 +335,7 @@ mod tests {
             data: serde_json::Value::Null,
         };
         let entries: Vec<_> = (1..).take(MAX_PENDING).map(entry).collect();
-        let pending = Pending::default();
+        let pending = PendingEvents::default();
         pending.extend(&entries);
         assert_eq!(pending.take().map(|happened| happened.len()), Some(MAX_PENDING));
         pending.extend(&entries);
@@ -343,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_told_by_the_minute() {
-        assert_eq!([a_minute(5, 60.0), a_minute(5_000, 0.25), a_minute(0, 60.0)], [5, 1_200_000, 0]);
+    fn rates_are_per_minute() {
+        assert_eq!([per_minute(5, 60.0), per_minute(5_000, 0.25), per_minute(0, 60.0)], [5, 1_200_000, 0]);
     }
 }

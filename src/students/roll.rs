@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, Semaphore};
 
-use super::index::Index;
+use super::index::StudentIndex;
 use super::store::{self, Sort};
 use crate::db::{Db, DbError};
 use crate::events::LogEntry;
@@ -18,11 +18,11 @@ use crate::registrar::{EventKind, Student, StudentId};
 
 /// How long the index is considered fresh: another program may have written to the table, which the log does not
 /// show.
-const FRESH: Duration = Duration::from_secs(10);
+const FRESH_TTL: Duration = Duration::from_secs(10);
 /// How long a stale index still answers while it is being read again.
-const OLD: Duration = Duration::from_mins(1);
-/// How long the index is kept without a search.
-const UNUSED: Duration = Duration::from_mins(5);
+const STALE_TTL: Duration = Duration::from_mins(1);
+/// How long the index is cached without a search.
+const UNUSED_TTL: Duration = Duration::from_mins(5);
 /// Students who are updated one by one; beyond it, all are read again.
 const MAX_CHANGED: usize = 100;
 
@@ -31,19 +31,19 @@ const MAX_CHANGED: usize = 100;
 pub struct Roll {
     db: Db,
     follower: Follower,
-    kept: Arc<Mutex<Option<Kept>>>,
+    cached: Arc<Mutex<Option<CachedIndex>>>,
     /// One search at a time, so that any number of searches leaves cores for other requests.
     turn: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct CachedIndex {
     began: Instant,
     used: Instant,
     is_renewed: bool,
     /// The index includes the log up to here.
     seq: i64,
-    index: Arc<Index>,
+    index: Arc<StudentIndex>,
     changed: Arc<Changed>,
     _subscription: Subscription,
 }
@@ -90,7 +90,7 @@ impl Roll {
     /// Creates a roll; the students are read at the first search.
     #[must_use]
     pub fn new(db: Db, follower: Follower) -> Self {
-        Self { db, follower, kept: Arc::default(), turn: Arc::new(Semaphore::new(1)) }
+        Self { db, follower, cached: Arc::default(), turn: Arc::new(Semaphore::new(1)) }
     }
 
     /// The requested part of [`store::list`]: exact for changes through matricula; changes by other programs appear
@@ -108,11 +108,11 @@ impl Roll {
         // Reading takes a while: in a task of its own it is not cancelled and started again with every letter that
         // somebody types.
         let roll = self.clone();
-        let index = tokio::spawn(async move { roll.now().await });
+        let index = tokio::spawn(async move { roll.current_index().await });
         let index = index.await.map_err(|error| DbError::Engine(error.to_string()))??;
         let (search, after, most) = (search.map(Search::folded), page.after.clone(), page.most());
         let turn = Arc::clone(&self.turn).acquire_owned().await.map_err(|_| DbError::Busy)?;
-        let found = aside(move || {
+        let found = run_blocking(move || {
             let _turn = turn;
             index.page(search.as_deref(), sort, direction, after.as_ref(), most)
         })
@@ -124,32 +124,34 @@ impl Roll {
         Ok(ListPart { total: found.total, next: found.next, rows, rest: None })
     }
 
-    async fn now(&self) -> Result<Arc<Index>, DbError> {
-        let mut kept = self.kept.lock().await;
-        if let Some(kept) = kept.as_mut().filter(|kept| kept.began.elapsed() < OLD)
-            && kept.catch_up(self).await?
+    async fn current_index(&self) -> Result<Arc<StudentIndex>, DbError> {
+        let mut cached = self.cached.lock().await;
+        if let Some(cached) = cached.as_mut().filter(|cached| cached.began.elapsed() < STALE_TTL)
+            && cached.catch_up(self).await?
         {
-            kept.used = Instant::now();
-            if kept.began.elapsed() >= FRESH && !std::mem::replace(&mut kept.is_renewed, true) {
+            cached.used = Instant::now();
+            if cached.began.elapsed() >= FRESH_TTL && !std::mem::replace(&mut cached.is_renewed, true) {
                 tokio::spawn(self.clone().renew());
             }
-            return Ok(Arc::clone(&kept.index));
+            return Ok(Arc::clone(&cached.index));
         }
-        let anew = Kept::read(self).await?;
-        if kept.is_none() {
-            tokio::spawn(forget(Arc::downgrade(&self.kept)));
+        let renewed = CachedIndex::read(self).await?;
+        if cached.is_none() {
+            tokio::spawn(drop_when_unused(Arc::downgrade(&self.cached)));
         }
-        Ok(Arc::clone(&kept.insert(anew).index))
+        Ok(Arc::clone(&cached.insert(renewed).index))
     }
 
     async fn renew(self) {
-        let anew = Kept::read(&self).await;
-        let mut kept = self.kept.lock().await;
-        match (anew, kept.as_mut()) {
-            (Ok(anew), Some(kept)) if anew.began > kept.began => *kept = Kept { used: kept.used, ..anew },
-            (Err(error), Some(kept)) => {
-                tracing::warn!(%error, "the students could not be read anew; the next search tries again");
-                kept.is_renewed = false;
+        let renewed = CachedIndex::read(&self).await;
+        let mut cached = self.cached.lock().await;
+        match (renewed, cached.as_mut()) {
+            (Ok(renewed), Some(cached)) if renewed.began > cached.began => {
+                *cached = CachedIndex { used: cached.used, ..renewed }
+            }
+            (Err(error), Some(cached)) => {
+                tracing::warn!(%error, "the students could not be read; the next search tries again");
+                cached.is_renewed = false;
             }
             _ => {}
         }
@@ -157,31 +159,31 @@ impl Roll {
 }
 
 /// Drops the index once nobody uses it.
-async fn forget(kept: Weak<Mutex<Option<Kept>>>) {
+async fn drop_when_unused(cached: Weak<Mutex<Option<CachedIndex>>>) {
     loop {
-        tokio::time::sleep(UNUSED).await;
-        let Some(kept) = kept.upgrade() else { return };
-        let mut kept = kept.lock().await;
-        if kept.as_ref().is_none_or(|kept| kept.used.elapsed() >= UNUSED) {
-            *kept = None;
+        tokio::time::sleep(UNUSED_TTL).await;
+        let Some(cached) = cached.upgrade() else { return };
+        let mut cached = cached.lock().await;
+        if cached.as_ref().is_none_or(|cached| cached.used.elapsed() >= UNUSED_TTL) {
+            *cached = None;
             return;
         }
     }
 }
 
 /// Runs work that takes milliseconds where it does not block other tasks.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, DbError> {
+async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, DbError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| DbError::Engine(error.to_string()))
 }
 
-impl Kept {
+impl CachedIndex {
     async fn read(roll: &Roll) -> Result<Self, DbError> {
         let (began, changed) = (Instant::now(), Arc::new(Changed::default()));
         let handler = Arc::clone(&changed);
         // Subscribe before reading, so that no change is missed in between.
         let subscription = roll.follower.subscribe(move |entries| handler.extend(entries)).await?;
         let (seq, students) = store::all(&roll.db).await?;
-        let index = aside(move || Index::of(students)).await??;
+        let index = run_blocking(move || StudentIndex::new(students)).await??;
         Ok(Self {
             began,
             used: Instant::now(),
@@ -218,26 +220,27 @@ mod tests {
     use crate::server::School;
 
     #[tokio::test]
-    async fn what_another_program_writes_is_seen_after_ten_seconds_and_nobody_waits_for_it() {
+    async fn changes_by_other_programs_appear_after_ten_seconds_without_a_wait() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("school.db");
         let school = School::open(&Location::File(file.clone()), Clock::Wall, None).await.unwrap();
-        let adds = |name: &str| {
+        let add = |name: &str| {
             let other = rusqlite::Connection::open(&file).unwrap();
             other.execute("insert into students (name, email) values ($1, 'a@x')", [name]).unwrap();
         };
         let roll = &school.app.roll;
-        let count = async || roll.now().await.unwrap().page(None, Sort::Id, Direction::Asc, None, 9).total;
-        let ages = async |age: Duration| {
-            let mut kept = roll.kept.lock().await;
-            let kept = kept.as_mut().unwrap();
-            kept.began = kept.began.checked_sub(age).unwrap();
+        let count =
+            async || roll.current_index().await.unwrap().page(None, Sort::Id, Direction::Asc, None, 9).total;
+        let age_by = async |age: Duration| {
+            let mut cached = roll.cached.lock().await;
+            let cached = cached.as_mut().unwrap();
+            cached.began = cached.began.checked_sub(age).unwrap();
         };
-        adds("Ana");
+        add("Ana");
         assert_eq!(count().await, 1);
-        adds("Ben");
+        add("Ben");
         assert_eq!(count().await, 1);
-        ages(FRESH).await;
+        age_by(FRESH_TTL).await;
         assert_eq!(count().await, 1);
         let renewed = async {
             while count().await == 1 {
@@ -245,8 +248,8 @@ mod tests {
             }
         };
         tokio::time::timeout(Duration::from_secs(10), renewed).await.unwrap();
-        adds("Eve");
-        ages(OLD).await;
+        add("Eve");
+        age_by(STALE_TTL).await;
         assert_eq!(count().await, 3);
     }
 }

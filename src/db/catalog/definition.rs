@@ -41,7 +41,7 @@ pub struct Index {
 
 impl Index {
     /// Merges indexes that were read one column at a time, in order.
-    pub(in crate::db) fn joined(parts: Vec<Self>) -> Vec<Self> {
+    pub(in crate::db) fn merge_columns(parts: Vec<Self>) -> Vec<Self> {
         let mut indexes: Vec<Self> = Vec::new();
         for part in parts {
             match indexes.last_mut().filter(|index| index.name == part.name) {
@@ -143,7 +143,7 @@ impl Table {
 
 /// The nodes of a distributed database (Citus) on which a table is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spread {
+pub struct TableNodes {
     /// The table.
     pub table: String,
     /// Whether its rows are divided among nodes.
@@ -167,15 +167,15 @@ pub struct Name {
 
 /// A column that another program has added to one of our tables, with the SQL to save its value and restore it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Further {
+pub struct ExtraColumn {
     /// Its name.
     pub name: String,
     /// The name in quotes, for use in a statement.
     pub quoted: String,
     /// An SQL expression: the value in the form that `kept_columns.value` stores.
-    pub kept: String,
+    pub save_expr: String,
     /// An SQL expression: the column's value, from `value`.
-    pub given_back: String,
+    pub restore_expr: String,
 }
 
 /// The name in double quotes, for use in a statement.

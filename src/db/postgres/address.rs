@@ -10,7 +10,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection may be idle before the server is probed.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 /// How long sent data may stay unacknowledged: an unreachable server must not hold up a batch for minutes.
-const UNACKNOWLEDGED: Duration = Duration::from_secs(15);
+const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A server and how to connect to it, from a URL in libpq's format.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +69,9 @@ impl Address {
                 "sslmode" => mode = Some(value.into_owned()),
                 "sslrootcert" => roots = Some(value.into_owned()),
                 "sslcert" | "sslkey" | "sslpassword" | "sslcrl" | "passfile" | "service" | "gssencmode" => {
-                    return Err(format!("the database URL asks for `{name}`, which matricula does not know"));
+                    return Err(format!(
+                        "the database URL has the option `{name}`, which matricula does not support"
+                    ));
                 }
                 // These set other programs' connection pools; ignored.
                 "connection_limit" | "pool_timeout" | "pgbouncer" | "statement_cache_size" => {}
@@ -98,7 +100,7 @@ impl Address {
         if config.get_application_name().is_none() {
             config.application_name("matricula");
         }
-        config.keepalives_idle(KEEPALIVE).tcp_user_timeout(UNACKNOWLEDGED);
+        config.keepalives_idle(KEEPALIVE).tcp_user_timeout(UNACKNOWLEDGED_TIMEOUT);
         Ok(Self { config, tls: tls(mode.as_deref(), roots)? })
     }
 }
@@ -112,7 +114,7 @@ fn search_path(schema: &str) -> String {
 
 fn tls(mode: Option<&str>, roots: Option<String>) -> Result<Tls, String> {
     let system = roots.as_deref() == Some("system");
-    let given = roots.is_some();
+    let has_roots = roots.is_some();
     let roots = match roots {
         Some(file) if !system => Roots::File(file.into()),
         _ => Roots::System,
@@ -128,14 +130,14 @@ fn tls(mode: Option<&str>, roots: Option<String>) -> Result<Tls, String> {
             ));
         }
         Some("verify-ca") => Tls::VerifyCa(roots),
-        Some("require") if given => Tls::VerifyCa(roots),
+        Some("require") if has_roots => Tls::VerifyCa(roots),
         Some("require") => Tls::Require,
         Some("prefer") | None => Tls::Prefer,
         Some("allow") => Tls::Allow,
         Some("disable") => Tls::Disable,
         Some(other) => {
             return Err(format!(
-                "sslmode={other} is none of disable, allow, prefer, require, verify-ca, verify-full"
+                "sslmode={other} is not one of disable, allow, prefer, require, verify-ca, verify-full"
             ));
         }
     })
@@ -173,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn sslmode_means_what_it_means_to_libpq() {
+    fn sslmode_means_the_same_as_in_libpq() {
         let file = || Roots::File("/etc/ca+1.pem".into());
         assert_eq!(mode(""), Ok(Tls::Prefer));
         assert_eq!(mode("?sslmode=disable"), Ok(Tls::Disable));
@@ -188,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_of_the_url_is_the_drivers() {
+    fn the_driver_gets_the_rest_of_the_url() {
         let address = Address::parse(
             "postgresql://ana:s%40cret@one,two:5433/school?options=-csearch_path%3Dmine&sslmode=disable&target_session_attrs=read-write",
         )
@@ -200,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_is_the_search_path_and_what_another_program_makes_of_its_pool_is_its_own() {
+    fn a_schema_sets_the_search_path_and_pool_options_are_ignored() {
         let options = |query: &str| {
             let address = Address::parse(&format!("postgres://ana@db/school{query}")).unwrap();
             address.config.get_options().map(str::to_owned)
@@ -214,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_has_no_password() {
+    fn the_displayed_address_has_no_password() {
         let shown = Address::parse("postgres://ana:secret@db:5433/school?options=-cx.y%3Dsecret").unwrap();
         assert_eq!(shown.to_string(), "postgres://ana@db:5433/school");
         assert_eq!(
@@ -224,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_understood_is_told_without_the_password() {
+    fn errors_do_not_contain_the_password() {
         for (url, reason) in [
             ("postgres://ana:secret@db:port/school", "cannot be understood"),
             ("postgres://ana:secret@db/school?colour=red", "colour"),

@@ -20,10 +20,10 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Error, Row as Found, RowStream, Statement};
+use tokio_postgres::{Client, Error, Row as PgRow, RowStream, Statement};
 
 pub(super) use self::address::Address;
-use self::error::said;
+use self::error::map_error;
 pub(super) use self::numbering::insert_numbered;
 pub(super) use self::readers::{Readers, SCANS, STREAMS};
 pub(super) use self::writer::{Tx, Writer};
@@ -52,26 +52,26 @@ pub(super) const MISSING_RIGHTS: &str = "select word || ' on ' || name \
 /// A connection and its prepared statements.
 #[derive(Debug)]
 struct Session {
-    connection: connect::Session,
+    connection: connect::OpenConnection,
     statements: Mutex<HashMap<String, Statement>>,
     /// Whether it must not be used again.
-    is_doubtful: AtomicBool,
+    is_suspect: AtomicBool,
 }
 
 impl Session {
-    async fn begin(address: &Address, reach: Reach) -> Result<Self, DbError> {
+    async fn connect(address: &Address, reach: Reach) -> Result<Self, DbError> {
         Ok(Self {
             connection: Box::pin(connect::connect(address, reach)).await?,
             statements: Mutex::default(),
-            is_doubtful: AtomicBool::new(false),
+            is_suspect: AtomicBool::new(false),
         })
     }
 
     /// Reuses an open session, or connects.
-    async fn open(kept: Option<Self>, address: &Address, reach: Reach) -> Result<Self, DbError> {
-        match kept.filter(|session| !session.is_closed()) {
+    async fn open(existing: Option<Self>, address: &Address, reach: Reach) -> Result<Self, DbError> {
+        match existing.filter(|session| !session.is_closed()) {
             Some(session) => Ok(session),
-            None => Self::begin(address, reach).await,
+            None => Self::connect(address, reach).await,
         }
     }
 
@@ -80,15 +80,15 @@ impl Session {
     }
 
     fn is_closed(&self) -> bool {
-        self.client().is_closed() || self.is_doubtful.load(Ordering::Relaxed)
+        self.client().is_closed() || self.is_suspect.load(Ordering::Relaxed)
     }
 
     /// After an engine error the prepared statements may be outdated: another program may have altered the tables
     /// since. The next transaction then uses a new session.
-    fn doubted_after<T>(&self, answer: Result<T, DbError>) -> Result<T, DbError> {
+    fn mark_suspect_on_error<T>(&self, answer: Result<T, DbError>) -> Result<T, DbError> {
         answer.inspect_err(|error| {
             if matches!(error, DbError::Engine(_)) {
-                self.is_doubtful.store(true, Ordering::Relaxed);
+                self.is_suspect.store(true, Ordering::Relaxed);
             }
         })
     }
@@ -102,7 +102,7 @@ impl Session {
         if let Some(known) = self.statements.lock().unwrap_or_else(PoisonError::into_inner).get(sql) {
             return Ok(Some(known.clone()));
         }
-        let statement = self.client().prepare(&in_this_dialect(sql)).await?;
+        let statement = self.client().prepare(&to_postgres_dialect(sql)).await?;
         let mut statements = self.statements.lock().unwrap_or_else(PoisonError::into_inner);
         statements.insert(sql.to_owned(), statement.clone());
         Ok(Some(statement))
@@ -114,11 +114,11 @@ impl Session {
             return self.client().query_raw(statement, args).await;
         }
         let args: Vec<_> = args.iter().map(|arg| (arg, Type::UNKNOWN)).collect();
-        self.client().query_typed_raw(&in_this_dialect(sql), args).await
+        self.client().query_typed_raw(&to_postgres_dialect(sql), args).await
     }
 
     async fn query<T>(&self, sql: &str, args: &[Arg], map: Map<T>) -> Result<Vec<T>, DbError> {
-        let statement = self.prepared(sql).await.map_err(said)?;
+        let statement = self.prepared(sql).await.map_err(map_error)?;
         self.query_prepared(statement.as_ref(), sql, args, map).await
     }
 
@@ -127,9 +127,9 @@ impl Session {
         if sets.is_empty() {
             return Ok(Vec::new());
         }
-        let statement = self.prepared(sql).await.map_err(said)?;
+        let statement = self.prepared(sql).await.map_err(map_error)?;
         if let Some(found) = self.query_packed(sql, statement.as_ref(), sets).await? {
-            return found.iter().map(|rows| mapped(rows, map)).collect();
+            return found.iter().map(|rows| map_rows(rows, map)).collect();
         }
         try_join_all(sets.iter().map(|args| self.query_prepared(statement.as_ref(), sql, args, map))).await
     }
@@ -140,16 +140,16 @@ impl Session {
         sql: &str,
         statement: Option<&Statement>,
         sets: &[Vec<Arg>],
-    ) -> Result<Option<Vec<Vec<Found>>>, DbError> {
+    ) -> Result<Option<Vec<Vec<PgRow>>>, DbError> {
         let Some((packed, arrays)) = self.packed(sql, statement, sets).await? else { return Ok(None) };
         let mut found: Vec<_> = sets.iter().map(|_| Vec::new()).collect();
-        let mut rows = std::pin::pin!(self.client().query_raw(&packed, arrays).await.map_err(said)?);
+        let mut rows = std::pin::pin!(self.client().query_raw(&packed, arrays).await.map_err(map_error)?);
         while let Some(row) = rows.next().await {
-            let row = row.map_err(said)?;
-            let place = Row::postgres(&row).int(row.len() - 1)?;
-            let of_set = usize::try_from(place - 1).ok().and_then(|place| found.get_mut(place));
-            of_set
-                .ok_or_else(|| DbError::Engine(format!("a row for the set {place}, which was not asked")))?
+            let row = row.map_err(map_error)?;
+            let place = Row::from_postgres(&row).int(row.len() - 1)?;
+            let rows_of_set = usize::try_from(place - 1).ok().and_then(|place| found.get_mut(place));
+            rows_of_set
+                .ok_or_else(|| DbError::Engine(format!("a row for set {place}, which does not exist")))?
                 .push(row);
         }
         Ok(Some(found))
@@ -160,21 +160,22 @@ impl Session {
         if sets.is_empty() {
             return Ok(Vec::new());
         }
-        let statement = self.prepared(sql).await.map_err(said)?;
+        let statement = self.prepared(sql).await.map_err(map_error)?;
         if let Some((packed, arrays)) = self.packed(sql, statement.as_ref(), sets).await? {
-            let changed = self.client().execute_raw(&packed, arrays).await.map_err(said)?;
+            let changed = self.client().execute_raw(&packed, arrays).await.map_err(map_error)?;
             // One packed insert adds a row for every set or fails.
             let each = usize::from(usize::try_from(changed) == Ok(sets.len()));
             return Ok(vec![each; sets.len()]);
         }
         try_join_all(sets.iter().map(|args| async {
-            let mut rows = std::pin::pin!(self.rows(statement.as_ref(), sql, args).await.map_err(said)?);
+            let mut rows = std::pin::pin!(self.rows(statement.as_ref(), sql, args).await.map_err(map_error)?);
             while let Some(row) = rows.next().await {
-                row.map_err(said)?;
+                row.map_err(map_error)?;
             }
             let changed = rows.rows_affected().and_then(|changed| usize::try_from(changed).ok());
-            changed
-                .ok_or_else(|| DbError::Engine("the server does not say how many rows it changed".to_owned()))
+            changed.ok_or_else(|| {
+                DbError::Engine("the server did not report how many rows it changed".to_owned())
+            })
         }))
         .await
     }
@@ -186,10 +187,10 @@ impl Session {
         statement: Option<&Statement>,
         sets: &'a [Vec<Arg>],
     ) -> Result<Option<(Statement, Vec<pack::Array<'a>>)>, DbError> {
-        let Some(statement) = statement.filter(|_| sets.len() >= pack::FEW) else { return Ok(None) };
+        let Some(statement) = statement.filter(|_| sets.len() >= pack::MIN_SETS) else { return Ok(None) };
         let Some(packed) = pack::packed(sql, statement) else { return Ok(None) };
         let Some(arrays) = pack::arrays(sets, statement) else { return Ok(None) };
-        let packed = self.prepared(&packed).await.map_err(said)?;
+        let packed = self.prepared(&packed).await.map_err(map_error)?;
         Ok(packed.map(|packed| (packed, arrays)))
     }
 
@@ -200,7 +201,7 @@ impl Session {
         args: &[Arg],
         map: Map<T>,
     ) -> Result<Vec<T>, DbError> {
-        mapped(&self.all_rows(statement, sql, args).await?, map)
+        map_rows(&self.all_rows(statement, sql, args).await?, map)
     }
 
     async fn all_rows(
@@ -208,18 +209,18 @@ impl Session {
         statement: Option<&Statement>,
         sql: &str,
         args: &[Arg],
-    ) -> Result<Vec<Found>, DbError> {
-        let rows = self.rows(statement, sql, args).await.map_err(said)?;
-        rows.map_err(said).try_collect().await
+    ) -> Result<Vec<PgRow>, DbError> {
+        let rows = self.rows(statement, sql, args).await.map_err(map_error)?;
+        rows.map_err(map_error).try_collect().await
     }
 }
 
-fn mapped<T>(rows: &[Found], map: Map<T>) -> Result<Vec<T>, DbError> {
-    rows.iter().map(|row| map(&Row::postgres(row))).collect()
+fn map_rows<T>(rows: &[PgRow], map: Map<T>) -> Result<Vec<T>, DbError> {
+    rows.iter().map(|row| map(&Row::from_postgres(row))).collect()
 }
 
 /// Translates `casefold`. PostgreSQL's `lower` uses the collation of its argument, which may only know ASCII;
 /// concatenation gives it one that knows all of Unicode.
-fn in_this_dialect(sql: &str) -> String {
+fn to_postgres_dialect(sql: &str) -> String {
     sql.replace("casefold(", "lower('' collate \"und-x-icu\" || ")
 }

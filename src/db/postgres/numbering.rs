@@ -27,7 +27,7 @@ pub(in crate::db) async fn insert_numbered(
     };
     let given = tx.query_many(&sql, rows, |row| row.opt_int(0)).await?;
     let ids: Option<Vec<_>> = given.into_iter().map(|row| row.into_iter().flatten().next()).collect();
-    ids.ok_or_else(|| DbError::Constraint("the table gives new rows no id".to_owned()))
+    ids.ok_or_else(|| DbError::Constraint("the table does not assign ids to new rows".to_owned()))
 }
 
 async fn catch_up(tx: &Tx<'_>, table: &str, above: i64) -> Result<(), DbError> {

@@ -6,7 +6,7 @@ use tokio_postgres::types::{ToSql, Type};
 use crate::db::Arg;
 
 /// With fewer sets there is nothing to gain.
-pub(super) const FEW: usize = 4;
+pub(super) const MIN_SETS: usize = 4;
 
 /// A parameter of a packed statement.
 pub(super) type Array<'a> = Box<dyn ToSql + Sync + Send + 'a>;
@@ -17,7 +17,7 @@ pub(super) fn packed(sql: &str, statement: &Statement) -> Option<String> {
     if statement.params().is_empty() {
         return None;
     }
-    let kinds: Option<Vec<_>> = statement.params().iter().map(array_of).collect();
+    let kinds: Option<Vec<_>> = statement.params().iter().map(array_type).collect();
     let arrays = kinds?.into_iter().zip(1..).map(|(kind, place)| format!("${place}::{kind}"));
     let rows = format!(
         "unnest({}) with ordinality as given ({}, place)",
@@ -40,7 +40,7 @@ pub(super) fn packed(sql: &str, statement: &Statement) -> Option<String> {
 pub(super) fn arrays<'a>(sets: &'a [Vec<Arg>], statement: &Statement) -> Option<Vec<Array<'a>>> {
     let array = |(place, kind): (usize, &Type)| -> Option<Array<'a>> {
         let column = sets.iter().map(|set| set.get(place));
-        Some(match array_of(kind)? {
+        Some(match array_type(kind)? {
             INTEGERS => Box::new(column.map(integer).collect::<Result<Vec<_>, _>>().ok()?),
             _ => Box::new(column.map(text).collect::<Result<Vec<_>, _>>().ok()?),
         })
@@ -51,7 +51,7 @@ pub(super) fn arrays<'a>(sets: &'a [Vec<Arg>], statement: &Statement) -> Option<
 const INTEGERS: &str = "int8[]";
 const TEXTS: &str = "text[]";
 
-fn array_of(kind: &Type) -> Option<&'static str> {
+fn array_type(kind: &Type) -> Option<&'static str> {
     match *kind {
         Type::INT2 | Type::INT4 | Type::INT8 => Some(INTEGERS),
         Type::TEXT | Type::VARCHAR => Some(TEXTS),
@@ -59,12 +59,12 @@ fn array_of(kind: &Type) -> Option<&'static str> {
     }
 }
 
-struct OfAnotherKind;
+struct WrongType;
 
-fn integer(arg: Option<&Arg>) -> Result<Option<i64>, OfAnotherKind> {
-    if let Some(Arg::Int(value)) = arg { Ok(*value) } else { Err(OfAnotherKind) }
+fn integer(arg: Option<&Arg>) -> Result<Option<i64>, WrongType> {
+    if let Some(Arg::Int(value)) = arg { Ok(*value) } else { Err(WrongType) }
 }
 
-fn text(arg: Option<&Arg>) -> Result<Option<&str>, OfAnotherKind> {
-    if let Some(Arg::Text(value)) = arg { Ok(value.as_deref()) } else { Err(OfAnotherKind) }
+fn text(arg: Option<&Arg>) -> Result<Option<&str>, WrongType> {
+    if let Some(Arg::Text(value)) = arg { Ok(value.as_deref()) } else { Err(WrongType) }
 }

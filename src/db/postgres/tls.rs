@@ -31,7 +31,7 @@ pub(super) fn connector(tls: &Tls) -> Result<MakeRustlsConnect, DbError> {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyName(chain)))
         }
         Tls::Disable | Tls::Allow | Tls::Prefer | Tls::Require => {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
         }
     };
     Ok(MakeRustlsConnect::new(config.with_no_client_auth()))
@@ -45,7 +45,7 @@ fn trusted(roots: &Roots) -> Result<RootCertStore, DbError> {
             trusted.add_parsable_certificates(found.certs);
             if trusted.is_empty() {
                 return Err(DbError::Engine(
-                    "this system trusts no certificates: install ca-certificates, or name a file by sslrootcert"
+                    "this system trusts no certificates: install ca-certificates, or set sslrootcert to a file"
                         .to_owned(),
                 ));
             }
@@ -59,7 +59,7 @@ fn trusted(roots: &Roots) -> Result<RootCertStore, DbError> {
                 trusted.add(certificate).map_err(|error| unusable(error.to_string()))?;
             }
             if trusted.is_empty() {
-                return Err(unusable("there is no certificate in it".to_owned()));
+                return Err(unusable("it contains no certificate".to_owned()));
             }
         }
     }
@@ -113,9 +113,9 @@ impl ServerCertVerifier for AnyName {
 
 /// `require` and weaker modes: accepts any certificate whose private key the server has.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct AnyCertificate(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AnyCertificate {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

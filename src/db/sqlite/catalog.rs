@@ -85,7 +85,7 @@ pub(in crate::db) async fn names(tx: &Tx<'_>) -> Result<Vec<Name>, DbError> {
 ///
 /// # Errors
 /// When the catalog cannot be read.
-pub(in crate::db) async fn last_number(tx: &Tx<'_>, table: &str) -> Result<Option<i64>, DbError> {
+pub(in crate::db) async fn last_assigned_id(tx: &Tx<'_>, table: &str) -> Result<Option<i64>, DbError> {
     if !names(tx).await?.iter().any(|taken| taken.name == "sqlite_sequence") {
         return Ok(None);
     }
@@ -163,7 +163,7 @@ async fn indexes(tx: &Tx<'_>, table: &str) -> Result<Vec<Index>, DbError> {
             },
         )
         .await?;
-    Ok(Index::joined(parts))
+    Ok(Index::merge_columns(parts))
 }
 
 async fn references(tx: &Tx<'_>, table: &str) -> Result<Vec<Reference>, DbError> {
@@ -258,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_in_quotes_and_comments_are_no_words() {
+    fn words_in_quotes_and_comments_are_ignored() {
         let sql = "t (\"check\" text default 'it''s a check', [collate] int /* check */, -- check\n a int check(a>0))";
         let found: Vec<String> = words(sql).filter(|word| word == "check" || word == "collate").collect();
         assert_eq!(found, ["check"]);

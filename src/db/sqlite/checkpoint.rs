@@ -26,7 +26,7 @@ const INTERVAL: Duration = Duration::from_millis(2);
 /// Pages that justify a step while little is written.
 const SMALL_STEP: i64 = 30;
 /// Pages per millisecond since the last step that count as little: what two thousand commits a second write.
-const LITTLE: i64 = 20;
+const LOW_RATE: i64 = 20;
 /// Pages that justify a step in any case.
 const LARGE_STEP: i64 = 4_000;
 
@@ -34,8 +34,8 @@ const LARGE_STEP: i64 = 4_000;
 #[derive(Debug)]
 pub(super) struct Checkpointer {
     /// `None` only while it is being dropped.
-    written: Option<Sender<()>>,
-    is_over: Arc<AtomicBool>,
+    wake: Option<Sender<()>>,
+    stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -48,28 +48,28 @@ impl Checkpointer {
         content: Option<Arc<Content>>,
     ) -> Result<Self, DbError> {
         // One wake-up is enough, however much is written.
-        let (written, heard) = bounded(1);
-        let is_over = Arc::<AtomicBool>::default();
-        let told = Arc::clone(&is_over);
+        let (wake, woken) = bounded(1);
+        let stop = Arc::<AtomicBool>::default();
+        let stop_thread = Arc::clone(&stop);
         let path = path.display().to_string();
         let thread = std::thread::Builder::new()
             .name("checkpointer".to_owned())
             .spawn(move || {
-                while heard.recv().is_ok() {
-                    if let Err(error) = work(&connection, content.as_deref(), &told) {
+                while woken.recv().is_ok() {
+                    if let Err(error) = run(&connection, content.as_deref(), &stop_thread) {
                         tracing::warn!(%error, path, "a checkpoint failed; the next commits will do its work");
                     }
                 }
             })
             .map_err(|error| DbError::Engine(error.to_string()))?;
-        Ok(Self { written: Some(written), is_over, thread: Some(thread) })
+        Ok(Self { wake: Some(wake), stop, thread: Some(thread) })
     }
 
     /// Wakes the thread after a commit.
     pub(super) fn wake(&self) {
-        if let Some(written) = &self.written {
+        if let Some(wake) = &self.wake {
             #[expect(clippy::let_underscore_must_use, reason = "it knows already, or it ends")]
-            let _ = written.try_send(());
+            let _ = wake.try_send(());
         }
     }
 }
@@ -77,8 +77,8 @@ impl Checkpointer {
 impl Drop for Checkpointer {
     /// Waits until the thread has closed its connection.
     fn drop(&mut self) {
-        self.written = None;
-        self.is_over.store(true, Ordering::Relaxed);
+        self.wake = None;
+        self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             #[expect(clippy::let_underscore_must_use, reason = "a panic in it has been reported already")]
             let _ = thread.join();
@@ -87,22 +87,22 @@ impl Drop for Checkpointer {
 }
 
 /// Runs steps until too little is left for another one.
-fn work(connection: &Connection, content: Option<&Content>, is_over: &AtomicBool) -> Result<(), DbError> {
+fn run(connection: &Connection, content: Option<&Content>, stop: &AtomicBool) -> Result<(), DbError> {
     let is_intact = || content.is_none_or(|content| content.check().is_ok());
     let mut last_step = Instant::now();
-    while !is_over.load(Ordering::Relaxed) {
-        let left = waiting(connection, "noop")?;
+    while !stop.load(Ordering::Relaxed) {
+        let left = checkpoint(connection, "noop")?;
         if left < SMALL_STEP {
             break;
         }
         let milliseconds = i64::try_from(last_step.elapsed().as_millis()).unwrap_or(i64::MAX);
-        if left >= LARGE_STEP || left / LITTLE <= milliseconds {
+        if left >= LARGE_STEP || left / LOW_RATE <= milliseconds {
             // The writer checks too, and reports the error.
             if !is_intact() {
                 break;
             }
             last_step = Instant::now();
-            waiting(connection, "passive")?;
+            checkpoint(connection, "passive")?;
             // Remembers the file after this step, so that a change before the next commit is noticed.
             is_intact();
         }
@@ -112,7 +112,7 @@ fn work(connection: &Connection, content: Option<&Content>, is_over: &AtomicBool
 }
 
 /// Runs a checkpoint in this mode; returns how many pages of the log are not in the file yet.
-fn waiting(connection: &Connection, mode: &str) -> Result<i64, DbError> {
+fn checkpoint(connection: &Connection, mode: &str) -> Result<i64, DbError> {
     let sql = format!("pragma wal_checkpoint({mode})");
     Ok(connection.query_row(&sql, [], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?))?)
 }

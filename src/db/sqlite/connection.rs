@@ -11,9 +11,9 @@ use rusqlite::{CachedStatement, Connection, OpenFlags, Statement};
 use crate::db::{Arg, DbError, Map, Row};
 
 /// Prepared statements cached per connection; more than the service has.
-const STATEMENTS: usize = 128;
+const MAX_STATEMENTS: usize = 128;
 /// How long a write waits for another program that writes to the same file.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) fn query<T>(
     connection: &Connection,
@@ -29,7 +29,7 @@ pub(super) fn rows<T>(statement: &mut Statement<'_>, args: &[Arg], map: Map<T>) 
     let mut rows = statement.raw_query();
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(map(&Row::sqlite(row))?);
+        found.push(map(&Row::from_sqlite(row))?);
     }
     Ok(found)
 }
@@ -41,13 +41,13 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, DbError> {
 }
 
 pub(super) fn open(path: &Path, flags: OpenFlags) -> Result<Connection, DbError> {
-    open_with(path, flags).map_err(|error| error.at(path))
+    open_with(path, flags).map_err(|error| error.with_path(path))
 }
 
 fn open_with(path: &Path, flags: OpenFlags) -> Result<Connection, DbError> {
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(PATIENCE)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(MAX_STATEMENTS);
     // Without it SQLite prepares a cached statement with a bound comparison again at every use, at half the speed.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.create_scalar_function(
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prepared_statement_is_never_planned_again() {
+    fn a_cached_statement_is_not_prepared_again() {
         let folder = tempfile::tempdir().unwrap();
         let connection = open(&folder.path().join("a.db"), OpenFlags::default()).unwrap();
         connection

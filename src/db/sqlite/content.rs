@@ -15,12 +15,12 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::Connection;
 
 /// Length of the header in bytes (SQLite's file format, 1.3), and its first bytes.
-const HEADER: usize = 100;
+const HEADER_LENGTH: usize = 100;
 const MAGIC: &[u8] = b"SQLite format 3\0";
 /// Bytes at the start of the log's index that include the checkpoints' progress (SQLite's WAL-mode file format, 2).
-const INDEX: usize = 132;
+const INDEX_LENGTH: usize = 132;
 /// How many times a read is repeated if a checkpoint ended in the middle.
-const LOOKS: usize = 3;
+const MAX_ATTEMPTS: usize = 3;
 
 /// Watches the content of an open database file.
 #[derive(Debug)]
@@ -32,12 +32,12 @@ pub(super) struct Content {
     page_size: u64,
     /// Offset of the page that every commit changes.
     page: Option<u64>,
-    last: Mutex<Option<Look>>,
+    last: Mutex<Option<FileState>>,
 }
 
 /// The relevant parts of the file at one moment.
 #[derive(Debug)]
-struct Look {
+struct FileState {
     progress: Progress,
     /// Frames in the log.
     frames: u32,
@@ -54,13 +54,13 @@ struct Progress {
     /// Frames of the log that have been copied to the file.
     moved: u32,
     /// The value of `moved` once the checkpoint under way ends; it may also have been interrupted.
-    to_be_moved: u32,
+    moving_to: u32,
 }
 
 impl Content {
     /// Starts to watch the database at `path`, which `connection` has open, and whose log has its index at `index`.
     /// `None` if a file cannot be read.
-    pub(super) fn of(connection: &Connection, path: &Path, index: &Path, page_size: u64) -> Option<Self> {
+    pub(super) fn open(connection: &Connection, path: &Path, index: &Path, page_size: u64) -> Option<Self> {
         let sql = "select rootpage from sqlite_schema where name = 'log_head'";
         let page: Option<u32> = connection.query_row(sql, [], |row| row.get(0)).ok();
         let content = Self {
@@ -82,10 +82,10 @@ impl Content {
     pub(super) fn check(&self) -> Result<(), &'static str> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         // SQLite reports files that cannot be read.
-        let Ok(Some(look)) = self.look() else { return Ok(()) };
-        look.judge(last.as_ref(), self.page_size)?;
-        if !look.progress.is_under_way() {
-            *last = Some(look);
+        let Ok(Some(state)) = self.read_state() else { return Ok(()) };
+        state.compare(last.as_ref(), self.page_size)?;
+        if !state.progress.is_under_way() {
+            *last = Some(state);
         }
         Ok(())
     }
@@ -97,7 +97,7 @@ impl Content {
         if let Some(last) = last.as_mut().filter(|last| last.is_complete())
             && let Ok((now, frames)) = self.progress()
             && now.generation == last.progress.generation.wrapping_add(1)
-            && (now.moved, now.to_be_moved) == (0, 0)
+            && (now.moved, now.moving_to) == (0, 0)
             && frames > 0
         {
             last.progress = now;
@@ -106,42 +106,42 @@ impl Content {
     }
 
     /// Reads the file; `None` if a checkpoint ended during each attempt.
-    fn look(&self) -> io::Result<Option<Look>> {
-        for _ in 0..LOOKS {
+    fn read_state(&self) -> io::Result<Option<FileState>> {
+        for _ in 0..MAX_ATTEMPTS {
             let (before, frames) = self.progress()?;
-            let look = Look {
+            let state = FileState {
                 progress: before,
                 frames,
                 length: self.database.metadata()?.len(),
-                header: read(&self.database, 0, HEADER)?,
+                header: read(&self.database, 0, HEADER_LENGTH)?,
                 page: match self.page {
                     Some(page) => read(&self.database, page, usize::try_from(self.page_size).unwrap_or(0))?,
                     None => Vec::new(),
                 },
             };
             if self.progress()?.0 == before {
-                return Ok(Some(look));
+                return Ok(Some(state));
             }
         }
         Ok(None)
     }
 
     fn progress(&self) -> io::Result<(Progress, u32)> {
-        let index = read(&self.index, 0, INDEX)?;
+        let index = read(&self.index, 0, INDEX_LENGTH)?;
         let bytes = |at: usize| index.get(at..)?.first_chunk().copied();
         let number = |at: usize| bytes(at).map(u32::from_ne_bytes);
         match (number(16), bytes(32).map(u32::from_be_bytes), number(96), number(128)) {
-            (Some(frames), Some(generation), Some(moved), Some(to_be_moved)) => {
-                Ok((Progress { generation, moved, to_be_moved }, frames))
+            (Some(frames), Some(generation), Some(moved), Some(moving_to)) => {
+                Ok((Progress { generation, moved, moving_to }, frames))
             }
             _ => Err(io::ErrorKind::UnexpectedEof.into()),
         }
     }
 }
 
-impl Look {
-    fn judge(&self, last: Option<&Self>, page_size: u64) -> Result<(), &'static str> {
-        if self.header.len() < HEADER {
+impl FileState {
+    fn compare(&self, last: Option<&Self>, page_size: u64) -> Result<(), &'static str> {
+        if self.header.len() < HEADER_LENGTH {
             return Err("shortened");
         }
         if !self.header.starts_with(MAGIC) {
@@ -183,7 +183,7 @@ impl Look {
 
 impl Progress {
     fn is_under_way(self) -> bool {
-        self.to_be_moved > self.moved
+        self.moving_to > self.moved
     }
 }
 
@@ -218,7 +218,7 @@ mod tests {
     use crate::db::DbError;
 
     #[test]
-    fn an_older_copy_in_its_place_is_noticed_though_the_log_has_begun_again() {
+    fn an_older_copy_of_the_file_is_noticed_even_after_the_log_has_started_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.db");
         let mut writer = Writer::open(&path).unwrap();
@@ -239,8 +239,8 @@ mod tests {
 
         std::fs::write(&path, older).unwrap();
 
-        let said = writer.begin().map(drop).unwrap_err();
-        let told = "the database file a.db was overwritten under the server";
-        assert_eq!(said, DbError::Unwritable(told.to_owned()));
+        let error = writer.begin().map(drop).unwrap_err();
+        let message = "the database file a.db was overwritten while the server was running";
+        assert_eq!(error, DbError::Unwritable(message.to_owned()));
     }
 }

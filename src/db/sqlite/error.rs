@@ -23,10 +23,11 @@ impl From<rusqlite::Error> for DbError {
             }
             (ErrorCode::ConstraintViolation, _) => Self::Constraint(error.to_string()),
             (ErrorCode::NotADatabase, _) => {
-                Self::Engine("it is no SQLite database, or an encrypted one".to_owned())
+                Self::Engine("it is not an SQLite database, or it is encrypted".to_owned())
             }
             (ErrorCode::CannotOpen, _) => Self::Unwritable(
-                "it cannot be opened or made: may this user read and write its folder?".to_owned(),
+                "it cannot be opened or created: check that this user can read and write its folder"
+                    .to_owned(),
             ),
             (ErrorCode::ReadOnly | ErrorCode::PermissionDenied, _) => {
                 Self::Unwritable(NOT_WRITABLE.to_owned())
@@ -38,9 +39,9 @@ impl From<rusqlite::Error> for DbError {
 
 impl DbError {
     /// Adds which file or folder at `path` cannot be written to, if this is such an error.
-    pub(super) fn at(self, path: &Path) -> Self {
+    pub(super) fn with_path(self, path: &Path) -> Self {
         match self {
-            Self::Unwritable(what) => Self::Unwritable(not_writable(path).unwrap_or(what)),
+            Self::Unwritable(message) => Self::Unwritable(not_writable(path).unwrap_or(message)),
             other => other,
         }
     }

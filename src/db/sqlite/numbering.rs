@@ -19,7 +19,7 @@ pub(in crate::db) async fn insert_numbered(
             "select coalesce(max(cast(seq as bigint)), 0) from sqlite_sequence where lower(name) = lower($1)";
         last = last.max(number(tx, sql, &[table.into()]).await?);
     }
-    let out_of_range = || DbError::Constraint(format!("the table {table} has an id that none can follow"));
+    let out_of_range = || DbError::Constraint(format!("the table {table} has no ids left"));
     let end =
         i64::try_from(rows.len()).ok().and_then(|rows| last.checked_add(rows)).ok_or_else(out_of_range)?;
     let ids: Vec<_> = (last + 1..=end).collect();
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_row_does_not_cost_a_look_at_all_the_others() {
+    fn a_new_row_does_not_cause_a_table_scan() {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
         for key in ["id integer primary key", "id bigint primary key", "id int unique"] {
             connection

@@ -7,7 +7,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::checkpoint::Checkpointer;
-use super::connection::{PATIENCE, bind, open, query, rows};
+use super::connection::{BUSY_TIMEOUT, bind, open, query, rows};
 use super::error::NOT_WRITABLE;
 use super::files::Files;
 use crate::db::{Arg, DbError, Map};
@@ -18,7 +18,7 @@ const CHECKPOINT_PAGES: i64 = 64_000;
 /// Page cache for writes.
 const WRITER_CACHE_KIB: i64 = 40 * 1024;
 /// How long a migration waits for another one, which may be copying a million rows.
-const MIGRATION_PATIENCE: Duration = Duration::from_mins(1);
+const MIGRATION_BUSY_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long to wait before the switch to WAL mode is tried again.
 const WAL_RETRY: Duration = Duration::from_millis(10);
 
@@ -37,16 +37,16 @@ impl Writer {
     /// # Errors
     /// When the file cannot be opened as a writable database.
     pub(in crate::db) fn open(path: &Path) -> Result<Self, DbError> {
-        let mut writer = Self::open_as_found(path, true)?;
+        let mut writer = Self::open_file(path, true)?;
         if writer.connection.is_readonly("main")? {
-            return Err(DbError::Unwritable(NOT_WRITABLE.to_owned()).at(path));
+            return Err(DbError::Unwritable(NOT_WRITABLE.to_owned()).with_path(path));
         }
-        writer.switch_to_wal().map_err(|error| error.at(path))?;
+        writer.switch_to_wal().map_err(|error| error.with_path(path))?;
         writer.connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-        let beside = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        writer.files = Files::of(&writer.connection, path)?;
+        let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        writer.files = Files::open(&writer.connection, path)?;
         let content = writer.files.as_ref().and_then(Files::content);
-        writer.checkpointer = Some(Checkpointer::start(path, beside, content)?);
+        writer.checkpointer = Some(Checkpointer::start(path, connection, content)?);
         Ok(writer)
     }
 
@@ -56,7 +56,7 @@ impl Writer {
         let began = Instant::now();
         loop {
             match self.connection.pragma_update(None, "journal_mode", "wal").map_err(DbError::from) {
-                Err(DbError::Busy) if began.elapsed() < PATIENCE => std::thread::sleep(WAL_RETRY),
+                Err(DbError::Busy) if began.elapsed() < BUSY_TIMEOUT => std::thread::sleep(WAL_RETRY),
                 done => return done,
             }
         }
@@ -68,12 +68,12 @@ impl Writer {
     /// # Errors
     /// As [`Writer::open`].
     pub(in crate::db) fn open_for_migration(path: &Path) -> Result<Self, DbError> {
-        let writer = Self::open_as_found(path, false)?;
-        writer.connection.busy_timeout(MIGRATION_PATIENCE)?;
+        let writer = Self::open_file(path, false)?;
+        writer.connection.busy_timeout(MIGRATION_BUSY_TIMEOUT)?;
         Ok(writer)
     }
 
-    fn open_as_found(path: &Path, foreign_keys: bool) -> Result<Self, DbError> {
+    fn open_file(path: &Path, foreign_keys: bool) -> Result<Self, DbError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -98,9 +98,9 @@ impl Writer {
         let check = |files: &Files| files.check(&self.connection).and_then(|()| files.check_content());
         if self.files.as_ref().is_some_and(|files| check(files).is_err()) {
             // Other files have taken their place, and are not ours to write to.
-            let without = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
-            if let Err(error) = without {
-                tracing::error!(%error, "files that replaced the database may be written to at the end");
+            let disabled = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            if let Err(error) = disabled {
+                tracing::error!(%error, "closing may write to the files that replaced the database");
             }
             return;
         }
@@ -119,7 +119,7 @@ impl Writer {
         self.files.as_ref().map_or(Ok(()), |files| files.check(&self.connection))?;
         self.connection
             .execute_batch("begin immediate")
-            .map_err(|error| DbError::from(error).at(&self.path))?;
+            .map_err(|error| DbError::from(error).with_path(&self.path))?;
         let tx = Tx {
             connection: &self.connection,
             files: self.files.as_ref(),
@@ -211,10 +211,10 @@ mod tests {
     use super::super::connection::open_reader;
     use super::*;
 
-    static MET: Barrier = Barrier::new(2);
+    static BARRIER: Barrier = Barrier::new(2);
 
     #[test]
-    fn a_file_that_is_closed_while_much_was_written_has_no_log_beside_it() {
+    fn closing_after_many_writes_leaves_no_log() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.db");
         for round in 0..5 {
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_committed_to_a_log_without_a_name_is_not_confirmed_and_yet_kept() {
+    fn a_commit_to_a_deleted_log_is_not_confirmed_but_saved() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.db");
         let mut writer = Writer::open(&path).unwrap();
@@ -248,20 +248,20 @@ mod tests {
         tx.execute_batch("insert into t values (1)").unwrap();
         std::fs::remove_file(folder.path().join("a.db-wal")).unwrap();
 
-        let told = tx.commit();
+        let result = tx.commit();
 
-        assert!(matches!(&told, Err(DbError::Unknown(what)) if what.contains("a.db-wal")), "{told:?}");
+        assert!(matches!(&result, Err(DbError::Unknown(what)) if what.contains("a.db-wal")), "{result:?}");
         assert!(matches!(writer.begin().map(drop), Err(DbError::Unwritable(_))));
         // As after a crash, when everything in the process's memory is lost.
         let copy = folder.path().join("copy.db");
         std::fs::copy(&path, &copy).unwrap();
-        let kept = query(&open_reader(&copy).unwrap(), "select a from t", &[], |row| row.int(0));
-        assert_eq!(kept, Ok(vec![1]));
+        let rows = query(&open_reader(&copy).unwrap(), "select a from t", &[], |row| row.int(0));
+        assert_eq!(rows, Ok(vec![1]));
     }
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "another program checkpoints at the same time")]
-    fn a_log_without_a_name_is_not_said_to_be_saved_while_another_checkpoint_is_in_the_way() {
+    fn a_deleted_log_does_not_count_as_saved_while_another_checkpoint_blocks() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.db");
         let mut writer = Writer::open(&path).unwrap();
@@ -270,21 +270,21 @@ mod tests {
         let tx = writer.begin().unwrap();
         tx.execute_batch("create table t (a)").unwrap();
         // The checkpoint has begun, and runs into the transaction.
-        let meets = |_| {
-            MET.wait();
-            MET.wait();
+        let on_busy = |_| {
+            BARRIER.wait();
+            BARRIER.wait();
             false
         };
-        other.busy_handler(Some(meets)).unwrap();
+        other.busy_handler(Some(on_busy)).unwrap();
         let checkpoint = std::thread::spawn(move || {
             other.query_row("pragma wal_checkpoint(full)", [], |_| Ok(())).unwrap();
         });
-        MET.wait();
+        BARRIER.wait();
         std::fs::remove_file(folder.path().join("a.db-wal")).unwrap();
         assert!(matches!(tx.commit(), Err(DbError::Unknown(_))));
         let is_rescued = |writer: &Writer| writer.files.as_ref().unwrap().is_rescued.get();
         assert!(!is_rescued(&writer));
-        MET.wait();
+        BARRIER.wait();
         checkpoint.join().unwrap();
 
         assert!(matches!(writer.begin().map(drop), Err(DbError::Unwritable(_))));

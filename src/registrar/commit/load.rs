@@ -42,7 +42,7 @@ pub(super) async fn load_facts(
     read_only: &ReadOnly,
     known: &mut Known,
 ) -> Result<Loaded, DbError> {
-    let others = tx.writes_of_others()?;
+    let others = tx.data_version()?;
     let mut known = known.take_as_of(Mark { last_seq: head.last_seq, others });
     let mut needs = Needs::default();
     for (command, _) in asked {
@@ -98,7 +98,7 @@ pub(super) async fn load_facts(
 
 /// A server does not say that another program has written: once in a while what is known is compared with the rows.
 async fn verify(tx: &Tx<'_>, known: &mut Known, courses: &HashSet<CourseId>) -> Result<(), DbError> {
-    let old = if tx.tells_of_others() { Vec::new() } else { known.to_verify(courses) };
+    let old = if tx.has_data_version() { Vec::new() } else { known.to_verify(courses) };
     let asked: Vec<_> = old.iter().map(|(id, _)| vec![id.0.into()]).collect();
     let sql = "select count(*) from student_courses sc join students s on s.id = sc.student_id where sc.course_id = $1";
     let counts = tx.query_many(sql, &asked, |row| row.int(0)).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::asked::Answers;
 use super::head::Head;
 use crate::clock::Clock;
-use crate::db::{Arg, DbError, Patience, Tx, Writer};
+use crate::db::{Arg, Backoff, DbError, Tx, Writer};
 use crate::registrar::caller::Caller;
 use crate::registrar::event::Event;
 use crate::registrar::facts::Facts;
@@ -91,12 +91,12 @@ pub(super) async fn find_out(
         // Answers to refusals, at most, which are decided or found again.
         return Err(DbError::Conflict(lost));
     };
-    let mut patience = Patience::lasting(PATIENCE);
+    let mut backoff = Backoff::new(PATIENCE);
     loop {
         match is_in_log(writer, clock, &id).await {
             Ok(true) => return Ok(answers),
             Ok(false) => return Err(DbError::Conflict(lost)),
-            Err(error) => patience.after(error).await.map_err(|_| DbError::Unknown(lost.clone()))?,
+            Err(error) => backoff.wait(error).await.map_err(|_| DbError::Unknown(lost.clone()))?,
         }
     }
 }

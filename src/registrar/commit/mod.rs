@@ -118,9 +118,9 @@ impl Books {
         Ok(has_more)
     }
 
-    /// As [`Writer::writes_of_others`].
-    pub(super) fn writes_of_others(&self) -> Result<i64, DbError> {
-        self.writer.writes_of_others()
+    /// As [`Writer::data_version`].
+    pub(super) fn data_version(&self) -> Result<i64, DbError> {
+        self.writer.data_version()
     }
 
     /// As [`Writer::close`].

@@ -8,7 +8,7 @@ const LOG_AGAIN: Duration = Duration::from_mins(1);
 
 /// The result of the last attempt to write. Cheap to clone; all clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Pulse(Arc<Mutex<State>>);
+pub struct WriteHealth(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -22,7 +22,7 @@ struct Attempt {
     outcome: Result<(), DbError>,
 }
 
-impl Pulse {
+impl WriteHealth {
     /// The result of the last attempt, if it is more recent than `age`.
     #[must_use]
     pub fn within(&self, age: Duration) -> Option<Result<(), DbError>> {
@@ -43,7 +43,7 @@ impl Pulse {
     }
 
     /// Records the error of an engine's result, if it is one, and returns the result.
-    pub(super) fn heard<T>(&self, answer: Result<T, DbError>) -> Result<T, DbError> {
+    pub(super) fn record<T>(&self, answer: Result<T, DbError>) -> Result<T, DbError> {
         answer.inspect_err(|error| self.failed(error))
     }
 
@@ -80,17 +80,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_one_row_is_refused_for_is_no_trouble_of_the_database() {
-        let pulse = Pulse::default();
-        assert_eq!(pulse.within(Duration::MAX), None);
-        pulse.succeeded();
-        pulse.failed(&DbError::Constraint("the address is taken".to_owned()));
-        pulse.failed(&DbError::Conflict("another was first".to_owned()));
-        assert_eq!(pulse.within(Duration::MAX), Some(Ok(())));
-        pulse.failed(&DbError::Full);
-        assert_eq!(pulse.within(Duration::MAX), Some(Err(DbError::Full)));
-        assert_eq!(pulse.within(Duration::ZERO), None);
-        pulse.succeeded();
-        assert_eq!(pulse.within(Duration::MAX), Some(Ok(())));
+    fn errors_of_single_rows_do_not_count() {
+        let write_health = WriteHealth::default();
+        assert_eq!(write_health.within(Duration::MAX), None);
+        write_health.succeeded();
+        write_health.failed(&DbError::Constraint("the address is taken".to_owned()));
+        write_health.failed(&DbError::Conflict("another was first".to_owned()));
+        assert_eq!(write_health.within(Duration::MAX), Some(Ok(())));
+        write_health.failed(&DbError::Full);
+        assert_eq!(write_health.within(Duration::MAX), Some(Err(DbError::Full)));
+        assert_eq!(write_health.within(Duration::ZERO), None);
+        write_health.succeeded();
+        assert_eq!(write_health.within(Duration::MAX), Some(Ok(())));
     }
 }

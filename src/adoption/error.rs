@@ -1,6 +1,6 @@
 use thiserror::Error;
 
-use super::refusal::Refusals;
+use super::problem::AdoptionProblems;
 use crate::db::migrate::HistoryError;
 use crate::db::{DbError, Location};
 
@@ -11,12 +11,12 @@ pub struct MigrateError {
     /// The database.
     pub location: Location,
     /// The reason.
-    pub reason: Reason,
+    pub reason: MigrateErrorReason,
 }
 
 /// Why a migration is not possible.
 #[derive(Debug, Error)]
-pub enum Reason {
+pub enum MigrateErrorReason {
     /// The path cannot be a database.
     #[error("{0}")]
     Unusable(String),
@@ -25,13 +25,13 @@ pub enum Reason {
     History(HistoryError),
     /// The existing tables cannot be adopted.
     #[error(transparent)]
-    Refused(#[from] Refusals),
+    Refused(#[from] AdoptionProblems),
     /// The database reported an error.
     #[error("{0}")]
     Db(#[from] DbError),
 }
 
-impl From<HistoryError> for Reason {
+impl From<HistoryError> for MigrateErrorReason {
     fn from(error: HistoryError) -> Self {
         match error {
             HistoryError::Db(error) => Self::Db(error),

@@ -5,8 +5,8 @@ mod columns;
 mod error;
 mod nodes;
 mod plan;
+mod problem;
 mod recognize;
-mod refusal;
 mod store;
 
 use std::fs;
@@ -14,9 +14,9 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-pub use self::error::{MigrateError, Reason};
+pub use self::error::{MigrateError, MigrateErrorReason};
 use self::plan::Plan;
-pub use self::refusal::{Refusal, Refusals};
+pub use self::problem::{AdoptionProblem, AdoptionProblems};
 use crate::clock::Clock;
 use crate::db::migrate;
 use crate::db::{Backoff, DbError, Location, Writer};
@@ -60,7 +60,7 @@ pub async fn dry_run(location: &Location, clock: &Clock) -> Result<DryRun, Migra
 /// How long to retry after a conflict with another migration, which may be copying a million rows.
 const RETRY_TIME: Duration = Duration::from_mins(1);
 
-async fn run(location: &Location, clock: &Clock) -> Result<Report, Reason> {
+async fn run(location: &Location, clock: &Clock) -> Result<Report, MigrateErrorReason> {
     if let Location::File(path) = location {
         check_path(path)?;
     }
@@ -69,7 +69,7 @@ async fn run(location: &Location, clock: &Clock) -> Result<Report, Reason> {
     loop {
         match run_once(&mut writer, clock).await {
             // The database has already waited for other migrations and for locks on the tables.
-            Err(Reason::Db(error @ (DbError::Conflict(_) | DbError::Unknown(_)))) => {
+            Err(MigrateErrorReason::Db(error @ (DbError::Conflict(_) | DbError::Unknown(_)))) => {
                 backoff.wait(DbError::Conflict(error.to_string())).await?;
             }
             done => return done,
@@ -77,7 +77,7 @@ async fn run(location: &Location, clock: &Clock) -> Result<Report, Reason> {
     }
 }
 
-async fn run_once(writer: &mut Writer, clock: &Clock) -> Result<Report, Reason> {
+async fn run_once(writer: &mut Writer, clock: &Clock) -> Result<Report, MigrateErrorReason> {
     let tx = writer.begin().await?;
     plan::check_obstacles(&tx).await?;
     migrate::lock(&tx).await?;
@@ -101,7 +101,7 @@ async fn run_once(writer: &mut Writer, clock: &Clock) -> Result<Report, Reason> 
     Ok(Report { found: plan.found, applied, adopted: plan.adopted })
 }
 
-async fn plan_only(location: &Location, clock: &Clock) -> Result<DryRun, Reason> {
+async fn plan_only(location: &Location, clock: &Clock) -> Result<DryRun, MigrateErrorReason> {
     let empty = Location::File(":memory:".into());
     let mut inspected = location;
     if let Location::File(path) = location {
@@ -128,23 +128,27 @@ async fn plan_only(location: &Location, clock: &Clock) -> Result<DryRun, Reason>
 
 /// Gives a clear reason where SQLite only reports "unable to open". It never opens the file: closing a second handle
 /// would release the locks that SQLite holds on it in this process.
-fn check_path(path: &Path) -> Result<(), Reason> {
+fn check_path(path: &Path) -> Result<(), MigrateErrorReason> {
     if path == Path::new(":memory:") {
-        return Err(Reason::Unusable("a database in memory is not saved; name a file".to_owned()));
+        return Err(MigrateErrorReason::Unusable(
+            "a database in memory is not saved; name a file".to_owned(),
+        ));
     }
     match fs::metadata(path) {
-        Ok(found) if found.is_dir() => Err(Reason::Unusable("a directory, not a database".to_owned())),
-        Ok(found) if !found.is_file() => Err(Reason::Unusable("not a regular file".to_owned())),
+        Ok(found) if found.is_dir() => {
+            Err(MigrateErrorReason::Unusable("a directory, not a database".to_owned()))
+        }
+        Ok(found) if !found.is_file() => Err(MigrateErrorReason::Unusable("not a regular file".to_owned())),
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::NotFound => check_folder(path),
-        Err(error) => Err(Reason::Unusable(error.to_string())),
+        Err(error) => Err(MigrateErrorReason::Unusable(error.to_string())),
     }
 }
 
-fn check_folder(path: &Path) -> Result<(), Reason> {
+fn check_folder(path: &Path) -> Result<(), MigrateErrorReason> {
     match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         Some(folder) if !folder.is_dir() => {
-            Err(Reason::Unusable(format!("the folder {} does not exist", folder.display())))
+            Err(MigrateErrorReason::Unusable(format!("the folder {} does not exist", folder.display())))
         }
         _ => Ok(()),
     }

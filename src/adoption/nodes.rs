@@ -2,18 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use super::error::Reason;
+use super::error::MigrateErrorReason;
 use crate::db::catalog::{self, TableNodes};
 use crate::db::{Tx, migrate};
 
-/// The rest of the refusal: the reason, and what works instead.
-const EXPLANATION: &str = "matricula keeps all of its tables on one node, because a commit over several can be kept on one and \
-    lost on another: a seat could be given out twice. Keep each institution in one schema on one node. In Citus, \
+/// The rest of the message: the reason, and what works instead.
+const EXPLANATION: &str = "matricula keeps all of its tables on one node, because a commit over several nodes may be \
+    kept on one and lost on another: a seat could be given out twice. Keep each institution in one schema on one node. In Citus, \
     shard by schema (set citus.enable_schema_based_sharding to on; create schema ...), or use tables that are not \
     distributed (select undistribute_table('...', cascade_via_foreign_keys => true))";
 
 /// Checks that all of our tables, and the existing ones, are on the same node.
-pub(super) async fn check_single_node(tx: &Tx<'_>) -> Result<(), Reason> {
+pub(super) async fn check_single_node(tx: &Tx<'_>) -> Result<(), MigrateErrorReason> {
     let tables = migrate::tables(tx);
     let names: Vec<_> = tables.iter().map(String::as_str).collect();
     let placements = catalog::table_nodes(tx, &names).await?;
@@ -22,7 +22,7 @@ pub(super) async fn check_single_node(tx: &Tx<'_>) -> Result<(), Reason> {
         return Ok(());
     }
     let described: Vec<_> = placements.iter().map(describe).collect();
-    Err(Reason::Unusable(format!(
+    Err(MigrateErrorReason::Unusable(format!(
         "its tables are on several nodes ({}). {EXPLANATION}",
         described.join("; ")
     )))

@@ -1,9 +1,9 @@
-use super::error::Reason;
-use super::refusal::{Refusal, Refusals};
+use super::error::MigrateErrorReason;
+use super::problem::{AdoptionProblem, AdoptionProblems};
 use super::{columns, nodes, recognize, store};
 use crate::clock::Clock;
 use crate::db::catalog::{self, Name, Rule, Table};
-use crate::db::migrate::{self, History, Pending};
+use crate::db::migrate::{self, MigrationHistory, Pending};
 use crate::db::{DbError, Tx};
 
 /// The tables that the service needs, with their text columns.
@@ -21,10 +21,10 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Inspects the database and decides. If no migration is pending, only the history is read.
-    pub(super) async fn new(tx: &Tx<'_>, clock: &Clock) -> Result<Self, Reason> {
-        let History { is_new, pending } = migrate::history(tx).await?;
+    pub(super) async fn new(tx: &Tx<'_>, clock: &Clock) -> Result<Self, MigrateErrorReason> {
+        let MigrationHistory { is_new, pending } = migrate::history(tx).await?;
         let mut plan = Self { migrations: pending, ..Self::default() };
-        let mut refusals = Vec::new();
+        let mut problems = Vec::new();
         if plan.migrations.is_empty() {
             return Ok(plan);
         }
@@ -32,29 +32,29 @@ impl Plan {
             let mut served = Vec::new();
             for (name, texts) in SERVED {
                 let table = catalog::table(tx, name).await?;
-                refusals.extend(plan.served(tx, name, texts, table.as_ref()).await?);
+                problems.extend(plan.served(tx, name, texts, table.as_ref()).await?);
                 if table.is_some() {
                     plan.leave_out(name);
                 }
                 served.push((name, table));
             }
             // Checked only now, since tables that exist are not created.
-            refusals.extend(taken_names(tx, &plan.migrations, is_new).await?);
+            problems.extend(taken_names(tx, &plan.migrations, is_new).await?);
             if let Some(table) = catalog::table(tx, "student_courses").await? {
-                refusals.extend(plan.association(tx, &table, &served, clock).await?);
+                problems.extend(plan.association(tx, &table, &served, clock).await?);
             }
         } else {
-            refusals.extend(taken_names(tx, &plan.migrations, is_new).await?);
+            problems.extend(taken_names(tx, &plan.migrations, is_new).await?);
         }
-        if refusals.is_empty() { Ok(plan) } else { Err(Refusals(refusals).into()) }
+        if problems.is_empty() { Ok(plan) } else { Err(AdoptionProblems(problems).into()) }
     }
 
     /// The last check before the commit: no foreign key of our tables refers to a missing row.
-    pub(super) async fn verify(&self, tx: &Tx<'_>) -> Result<(), Reason> {
+    pub(super) async fn verify(&self, tx: &Tx<'_>) -> Result<(), MigrateErrorReason> {
         let created = self.migrations.iter().flat_map(Pending::creates);
         for (_, name) in created.filter(|(kind, _)| *kind == "table") {
-            if let Some(refusal) = broken_references(tx, name).await? {
-                return Err(Refusals(vec![refusal]).into());
+            if let Some(problem) = broken_references(tx, name).await? {
+                return Err(AdoptionProblems(vec![problem]).into());
             }
         }
         Ok(())
@@ -74,23 +74,23 @@ impl Plan {
         name: &str,
         texts: [&str; 2],
         table: Option<&Table>,
-    ) -> Result<Vec<Refusal>, DbError> {
+    ) -> Result<Vec<AdoptionProblem>, DbError> {
         let Some(table) = table else {
             self.found.push(format!("{name}: missing, will be created"));
             return Ok(Vec::new());
         };
         let number_rows = |table: &str| catalog::number_rows(tx, table);
-        let mut refusals = recognize::check_served_table(name, texts, table, number_rows);
+        let mut problems = recognize::check_served_table(name, texts, table, number_rows);
         if columns::may_hold_ids(table, "id") {
-            refusals.extend(store::unusable_ids(tx, name).await?);
+            problems.extend(store::unusable_ids(tx, name).await?);
         }
-        if refusals.is_empty() {
+        if problems.is_empty() {
             let extra = columns::extra_columns(table, &["id", texts[0], texts[1]]);
             let rows = store::count(tx, name).await?;
             self.found.push(format!("{name}: found, {}, will not be changed", content(rows, &extra)));
             self.found.extend(recognize::remarks(name, texts, table));
         }
-        Ok(refusals)
+        Ok(problems)
     }
 
     async fn association(
@@ -99,16 +99,16 @@ impl Plan {
         table: &Table,
         served: &[(&str, Option<Table>)],
         clock: &Clock,
-    ) -> Result<Vec<Refusal>, DbError> {
-        let mut refusals = recognize::check_association(table, |table| catalog::number_rows(tx, table));
+    ) -> Result<Vec<AdoptionProblem>, DbError> {
+        let mut problems = recognize::check_association(table, |table| catalog::number_rows(tx, table));
         if ["id", "student_id", "course_id"].iter().all(|name| columns::may_hold_ids(table, name)) {
-            refusals.extend(store::unusable_rows(tx, served).await?);
+            problems.extend(store::unusable_rows(tx, served).await?);
         }
         let extra = columns::to_carry(table);
-        if refusals.is_empty() && !extra.is_empty() {
-            refusals.extend(broken_references(tx, "student_courses").await?);
+        if problems.is_empty() && !extra.is_empty() {
+            problems.extend(broken_references(tx, "student_courses").await?);
         }
-        if refusals.is_empty() {
+        if problems.is_empty() {
             self.adopted = store::count(tx, "student_courses").await?;
             self.found.push(format!(
                 "student_courses: found, {}, will be adopted with the current time as the time of enrollment",
@@ -120,14 +120,14 @@ impl Plan {
             self.before = store::copy_found();
             self.after = store::adopt_rows(tx, table, self.adopted, &clock.stamp()).await?;
         }
-        Ok(refusals)
+        Ok(problems)
     }
 }
 
-async fn broken_references(tx: &Tx<'_>, table: &str) -> Result<Option<Refusal>, DbError> {
+async fn broken_references(tx: &Tx<'_>, table: &str) -> Result<Option<AdoptionProblem>, DbError> {
     let (rows, total) = catalog::broken_references(tx, table, store::MAX_SHOWN).await?;
     let what = format!("{table} has rows that refer to rows that do not exist:");
-    Ok((total > 0).then(|| Refusal { rows, total, ..Refusal::new(what) }))
+    Ok((total > 0).then(|| AdoptionProblem { rows, total, ..AdoptionProblem::new(what) }))
 }
 
 fn content(rows: i64, extra: &[&catalog::Column]) -> String {
@@ -137,22 +137,26 @@ fn content(rows: i64, extra: &[&catalog::Column]) -> String {
 }
 
 /// Names that a migration needs but that something else has.
-async fn taken_names(tx: &Tx<'_>, pending: &[Pending], is_new: bool) -> Result<Vec<Refusal>, DbError> {
+async fn taken_names(
+    tx: &Tx<'_>,
+    pending: &[Pending],
+    is_new: bool,
+) -> Result<Vec<AdoptionProblem>, DbError> {
     let created = pending.iter().flat_map(Pending::creates).map(|(_, name)| name);
     let wanted: Vec<&str> = created.chain([store::FOUND_COPY]).collect();
     let taken = catalog::names(tx).await?.into_iter().filter(|taken| {
         // Indexes of an existing student_courses are dropped with it when it is adopted.
         wanted.contains(&taken.name.as_str()) && !(is_new && taken.table == "student_courses")
     });
-    let refusal = |Name { name, kind, undo, .. }| {
-        Refusal::new(format!("the name {name} is taken: there is another {kind} with that name"))
+    let problem = |Name { name, kind, undo, .. }| {
+        AdoptionProblem::new(format!("the name {name} is taken: there is another {kind} with that name"))
             .with_remedy(undo)
     };
-    Ok(taken.map(refusal).collect())
+    Ok(taken.map(problem).collect())
 }
 
 /// Checks that tables can be created at all, unless matricula has already migrated this database.
-pub(super) async fn check_obstacles(tx: &Tx<'_>) -> Result<(), Reason> {
+pub(super) async fn check_obstacles(tx: &Tx<'_>) -> Result<(), MigrateErrorReason> {
     nodes::check_single_node(tx).await?;
     if catalog::table(tx, migrate::HISTORY).await?.is_some() {
         return Ok(());
@@ -161,6 +165,6 @@ pub(super) async fn check_obstacles(tx: &Tx<'_>) -> Result<(), Reason> {
     if obstacles.is_empty() {
         return Ok(());
     }
-    let refusal = |Rule { what, undo }| Refusal { remedy: undo, ..Refusal::new(what) };
-    Err(Refusals(obstacles.into_iter().map(refusal).collect()).into())
+    let problem = |Rule { what, undo }| AdoptionProblem { remedy: undo, ..AdoptionProblem::new(what) };
+    Err(AdoptionProblems(obstacles.into_iter().map(problem).collect()).into())
 }

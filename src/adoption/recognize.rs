@@ -1,7 +1,7 @@
 //! Decides from definitions alone which tables can be adopted: pure functions over the catalog.
 
 use super::columns::{named, needs_value};
-use super::refusal::Refusal;
+use super::problem::AdoptionProblem;
 use super::store;
 use crate::db::catalog::{Index, Reference, Referrer, Rule, Table};
 
@@ -11,147 +11,149 @@ pub(super) fn check_served_table(
     texts: [&str; 2],
     table: &Table,
     number_rows: impl Fn(&str) -> String,
-) -> Vec<Refusal> {
+) -> Vec<AdoptionProblem> {
     if table.kind != "table" {
-        return vec![Refusal::new(format!(
+        return vec![AdoptionProblem::new(format!(
             "{name} is a {}: only an ordinary table can be referred to",
             table.kind
         ))];
     }
-    let mut refusals = Vec::new();
+    let mut problems = Vec::new();
     let role = &table.rights.role;
     for (may, right, what) in
         [(table.rights.read, "select", "read"), (table.rights.refer, "references", "refer to")]
     {
         if !may {
-            refusals.push(
-                Refusal::new(format!("the role {role} may not {what} {name}"))
+            problems.push(
+                AdoptionProblem::new(format!("the role {role} may not {what} {name}"))
                     .with_remedy(store::grant(right, name, role)),
             );
         }
     }
     match table.column("id") {
-        None => refusals.push(Refusal::new(format!("{name} has no column id")).with_remedy(format!(
+        None => problems.push(AdoptionProblem::new(format!("{name} has no column id")).with_remedy(format!(
             "{}\n{}",
             number_rows(name),
             store::create_key(name)
         ))),
         Some(id) => {
             if !id.is_integer {
-                refusals.push(Refusal::new(format!(
+                problems.push(AdoptionProblem::new(format!(
                     "{name}.id is declared {:?}: ids are integers here, so the table would have to be recreated",
                     id.kind
                 )));
             }
             if !is_key(table) {
-                refusals.push(
-                    Refusal::new(format!("{name}.id is not a key, so nothing can refer to it"))
+                problems.push(
+                    AdoptionProblem::new(format!("{name}.id is not a key, so nothing can refer to it"))
                         .with_remedy(store::create_key(name)),
                 );
             }
         }
     }
     for text in texts.into_iter().filter(|text| table.column(text).is_none()) {
-        refusals.push(
-            Refusal::new(format!("{name} has no column {text}"))
+        problems.push(
+            AdoptionProblem::new(format!("{name} has no column {text}"))
                 .with_remedy(store::add_text_column(name, text)),
         );
     }
-    refusals
+    problems
 }
 
 /// Why an existing `student_courses` cannot be rebuilt as ours without losing anything.
-pub(super) fn check_association(table: &Table, number_rows: impl Fn(&str) -> String) -> Vec<Refusal> {
+pub(super) fn check_association(table: &Table, number_rows: impl Fn(&str) -> String) -> Vec<AdoptionProblem> {
     if table.kind != "table" {
-        return vec![Refusal::new(format!("student_courses is a {}, not a table", table.kind))];
+        return vec![AdoptionProblem::new(format!("student_courses is a {}, not a table", table.kind))];
     }
-    let mut refusals = Vec::new();
+    let mut problems = Vec::new();
     if !table.rights.own {
         let role = &table.rights.role;
-        refusals.push(
-            Refusal::new(format!("student_courses is not owned by the role {role}, which has to rebuild it"))
-                .with_remedy(store::set_owner(role)),
+        problems.push(
+            AdoptionProblem::new(format!(
+                "student_courses is not owned by the role {role}, which has to rebuild it"
+            ))
+            .with_remedy(store::set_owner(role)),
         );
     }
     if let Some(schema) = &table.elsewhere {
-        refusals.push(Refusal::new(format!(
+        problems.push(AdoptionProblem::new(format!(
             "student_courses is in the schema {schema}, which is not the first of search_path, so ours would be created elsewhere"
         )));
     }
     if table.column("id").is_none() {
-        refusals.push(
-            Refusal::new("student_courses has no column id").with_remedy(number_rows("student_courses")),
+        problems.push(
+            AdoptionProblem::new("student_courses has no column id")
+                .with_remedy(number_rows("student_courses")),
         );
     }
     for name in ["student_id", "course_id"] {
         if table.column(name).is_none() {
-            refusals.push(
-                Refusal::new(format!("student_courses has no column {name}"))
+            problems.push(
+                AdoptionProblem::new(format!("student_courses has no column {name}"))
                     .with_remedy(store::rename("...", name)),
             );
         }
     }
     for column in ["id", "student_id", "course_id"].into_iter().filter_map(|name| table.column(name)) {
         if table.strict && !column.is_integer {
-            refusals.push(Refusal::new(format!(
+            problems.push(AdoptionProblem::new(format!(
                 "student_courses.{} is declared {:?}: ids are integers here",
                 column.name, column.kind
             )));
         }
     }
     if table.column("enrolled_at").is_some() {
-        refusals.push(
-            Refusal::new("student_courses has a column enrolled_at, which matricula fills itself")
+        problems.push(
+            AdoptionProblem::new("student_courses has a column enrolled_at, which matricula fills itself")
                 .with_remedy(store::rename("enrolled_at", "enrolled_at_before")),
         );
     }
-    refusals.extend(table.triggers.iter().map(|Rule { what, undo }| Refusal {
+    problems.extend(table.triggers.iter().map(|Rule { what, undo }| AdoptionProblem {
         remedy: undo.clone(),
-        ..Refusal::new(format!("the trigger {what} on student_courses would be lost"))
+        ..AdoptionProblem::new(format!("the trigger {what} on student_courses would be lost"))
     }));
-    refusals.extend(table.indexes.iter().filter(|index| is_extra_rule(index)).map(|index| {
+    problems.extend(table.indexes.iter().filter(|index| is_extra_rule(index)).map(|index| {
         let columns = named(index).unwrap_or_default().join(", ");
-        Refusal::new(format!(
+        AdoptionProblem::new(format!(
             "student_courses has a unique key ({columns}), a rule that matricula does not know"
         ))
         .with_remedy(&index.undo)
     }));
     // On PostgreSQL a table that others refer to cannot be recreated. In a file it can, but rows that follow a
     // deleted row would also follow each enrollment that we drop.
-    refusals.extend(table.referrers.iter().filter(|other| table.strict || has_action(other)).map(|other| {
+    problems.extend(table.referrers.iter().filter(|other| table.strict || has_action(other)).map(|other| {
         let Referrer { table, on_delete, undo } = other;
         let follows = if has_action(other) {
             "would be changed whenever a student drops a course, and when student_courses is rebuilt"
         } else {
             "prevent rebuilding student_courses"
         };
-        Refusal::new(format!(
+        AdoptionProblem::new(format!(
             "the table {table} refers to student_courses (on delete {on_delete}): its rows {follows}"
         ))
         .with_remedy(undo)
     }));
     let would_lose = |what: &str| format!("student_courses would lose {what} when it is rebuilt");
-    refusals.extend(
-        table
-            .rules
-            .iter()
-            .map(|Rule { what, undo }| Refusal { remedy: undo.clone(), ..Refusal::new(would_lose(what)) }),
-    );
+    problems.extend(table.rules.iter().map(|Rule { what, undo }| AdoptionProblem {
+        remedy: undo.clone(),
+        ..AdoptionProblem::new(would_lose(what))
+    }));
     let mut composite: Vec<&Reference> =
         table.references.iter().filter(|reference| reference.composite).collect();
     composite.dedup_by_key(|reference| (&reference.table, &reference.undo));
-    refusals.extend(composite.into_iter().map(|Reference { table, undo, .. }| {
-        Refusal::new(would_lose(&format!("its foreign key to several columns of {table}"))).with_remedy(undo)
+    problems.extend(composite.into_iter().map(|Reference { table, undo, .. }| {
+        AdoptionProblem::new(would_lose(&format!("its foreign key to several columns of {table}")))
+            .with_remedy(undo)
     }));
     for (column, whose) in [("id", ""), ("student_id", "students"), ("course_id", "courses")] {
         let elsewhere =
             table.references.iter().filter(|reference| reference.column.eq_ignore_ascii_case(column));
         for reference in elsewhere.filter(|reference| !reference.table.eq_ignore_ascii_case(whose)) {
             let what = format!("student_courses.{column} refers to {}, not to {whose}", reference.table);
-            refusals.push(Refusal::new(what).with_remedy(&reference.undo));
+            problems.push(AdoptionProblem::new(what).with_remedy(&reference.undo));
         }
     }
-    refusals
+    problems
 }
 
 /// Whether rows of the other table change when the row that they refer to is deleted.

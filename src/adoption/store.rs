@@ -1,8 +1,8 @@
 //! The SQL of adoption: checks of existing tables, the statements that turn an existing `student_courses` into ours,
-//! and the statements that refusals suggest to the owner.
+//! and the statements that problems suggest to the owner.
 
 use super::columns::{indexes_to_keep, may_hold_ids, to_carry as columns_to_carry};
-use super::refusal::Refusal;
+use super::problem::AdoptionProblem;
 use crate::db::catalog::{self, Column, Table, quoted};
 use crate::db::{DbError, Row, Tx};
 
@@ -20,7 +20,7 @@ pub(super) async fn count(tx: &Tx<'_>, table: &str) -> Result<i64, DbError> {
 }
 
 /// Rows of `students` or `courses` with an id that we cannot use.
-pub(super) async fn unusable_ids(tx: &Tx<'_>, table: &str) -> Result<Option<Refusal>, DbError> {
+pub(super) async fn unusable_ids(tx: &Tx<'_>, table: &str) -> Result<Option<AdoptionProblem>, DbError> {
     let what = format!("{table} has ids that are not whole numbers from 1 to {MAX_ID}:");
     let (wrong, id) = (not_a_key(tx, "id"), catalog::display_expr(tx, "id"));
     offending(
@@ -35,7 +35,7 @@ pub(super) async fn unusable_ids(tx: &Tx<'_>, table: &str) -> Result<Option<Refu
 pub(super) async fn unusable_rows(
     tx: &Tx<'_>,
     served: &[(&str, Option<Table>)],
-) -> Result<Vec<Refusal>, DbError> {
+) -> Result<Vec<AdoptionProblem>, DbError> {
     let mut checks = Vec::new();
     for column in ["id", "student_id", "course_id"] {
         checks.push((
@@ -67,7 +67,7 @@ pub(super) async fn unusable_rows(
             format!("{column} is not null and {missing}"),
         ));
     }
-    let mut refusals = Vec::new();
+    let mut problems = Vec::new();
     let [id, student, course] =
         ["id", "student_id", "course_id"].map(|column| catalog::display_expr(tx, column));
     for (what, condition) in checks {
@@ -75,16 +75,16 @@ pub(super) async fn unusable_rows(
             "select 'id ' || {id} || ', student_id ' || {student} || ', course_id ' || {course}, \
              count(*) over () from student_courses where {condition} order by student_id, course_id, id"
         );
-        refusals.extend(offending(tx, format!("student_courses has {what}:"), &sql).await?);
+        problems.extend(offending(tx, format!("student_courses has {what}:"), &sql).await?);
     }
-    Ok(refusals)
+    Ok(problems)
 }
 
-async fn offending(tx: &Tx<'_>, what: String, sql: &str) -> Result<Option<Refusal>, DbError> {
+async fn offending(tx: &Tx<'_>, what: String, sql: &str) -> Result<Option<AdoptionProblem>, DbError> {
     let found = tx
         .query(&format!("{sql} limit {MAX_SHOWN}"), &[], |row: &Row<'_>| Ok((row.text(0)?, row.int(1)?)))
         .await?;
-    Ok(found.first().map(|&(_, total)| total).map(|total| Refusal {
+    Ok(found.first().map(|&(_, total)| total).map(|total| AdoptionProblem {
         what,
         rows: found.into_iter().map(|(row, _)| row).collect(),
         total,

@@ -22,7 +22,7 @@ pub(super) async fn compare(db: &Db) -> Result<Option<Finding>, DbError> {
             found.push(format!("course {course_id} has {seats}; the log says {logged}"));
         }
     }
-    Ok(Finding::new("every course has the limits that the log says", found))
+    Ok(Finding::new("every course has the limits recorded in the log", found))
 }
 
 fn logged(data: &str) -> Result<Limits, DbError> {

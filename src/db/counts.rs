@@ -15,14 +15,14 @@ const MAX_WAITING: usize = 128;
 /// The queued counts. One runs at a time.
 #[derive(Debug)]
 pub(super) struct Counts {
-    waiting: Mutex<HashMap<Key, Vec<Answer>>>,
+    waiting: Mutex<HashMap<CountKey, Vec<CountSender>>>,
     places: Arc<Places>,
     turn: Semaphore,
 }
 
 /// A counting statement and its parameters.
-pub(super) type Key = (&'static str, Vec<Arg>);
-type Answer = oneshot::Sender<Result<i64, DbError>>;
+pub(super) type CountKey = (&'static str, Vec<Arg>);
+type CountSender = oneshot::Sender<Result<i64, DbError>>;
 
 impl Default for Counts {
     fn default() -> Self {
@@ -39,9 +39,9 @@ impl Counts {
     /// client's.
     pub(super) fn join(
         &self,
-        key: &Key,
+        key: &CountKey,
         client: Option<Client>,
-        answer: Answer,
+        answer: CountSender,
     ) -> Result<Option<Place>, DbError> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(others) = waiting.get_mut(key) {
@@ -55,7 +55,7 @@ impl Counts {
 
     /// Runs a count when its turn comes and sends the result to everyone who waits for it by then. A client that asks
     /// later waits for a new count, which must include that client's own writes.
-    pub(super) async fn run(&self, key: &Key, count: impl Future<Output = Result<i64, DbError>>) {
+    pub(super) async fn run(&self, key: &CountKey, count: impl Future<Output = Result<i64, DbError>>) {
         let turn = self.turn.acquire().await;
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         // Skip clients that have disconnected.
@@ -82,7 +82,7 @@ mod tests {
     async fn equal_requests_share_a_count_until_it_begins() {
         let (counts, made) = (Arc::new(Counts::default()), Arc::new(AtomicI64::new(0)));
         let ask = |args: &[i64]| {
-            let key: Key = ("select count(*) from t", args.iter().map(|arg| (*arg).into()).collect());
+            let key: CountKey = ("select count(*) from t", args.iter().map(|arg| (*arg).into()).collect());
             let (answer, answered) = oneshot::channel();
             if let Some(place) = counts.join(&key, None, answer).unwrap() {
                 let (counts, made) = (Arc::clone(&counts), Arc::clone(&made));
@@ -109,7 +109,7 @@ mod tests {
     fn too_many_different_counts_are_rejected() {
         let counts = Counts::default();
         let ask = |number: usize| {
-            let key: Key = ("select count(*) from t", vec![i64::try_from(number).unwrap().into()]);
+            let key: CountKey = ("select count(*) from t", vec![i64::try_from(number).unwrap().into()]);
             counts.join(&key, None, oneshot::channel().0)
         };
         let places: Vec<_> = (0..MAX_WAITING).map(|number| ask(number).unwrap().unwrap()).collect();

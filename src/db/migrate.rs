@@ -51,7 +51,7 @@ struct HistoryEntry {
 
 /// The state of a database's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct History {
+pub struct MigrationHistory {
     /// Whether matricula has never migrated this database.
     pub is_new: bool,
     /// The migrations that still have to run, in order.
@@ -94,7 +94,7 @@ impl Pending {
 ///
 /// # Errors
 /// When this version cannot continue the history, or the history cannot be read.
-pub async fn history(tx: &Tx<'_>) -> Result<History, HistoryError> {
+pub async fn history(tx: &Tx<'_>) -> Result<MigrationHistory, HistoryError> {
     let mut applied = Vec::new();
     if tx.has_table(HISTORY).await? {
         let sql = "select version, name, checksum from matricula_migrations order by version";
@@ -106,7 +106,7 @@ pub async fn history(tx: &Tx<'_>) -> Result<History, HistoryError> {
             applied.push(HistoryEntry { version, name, checksum });
         }
     }
-    Ok(History { is_new: applied.is_empty(), pending: pending(known(tx.tokens()), &applied)? })
+    Ok(MigrationHistory { is_new: applied.is_empty(), pending: pending(known(tx.tokens()), &applied)? })
 }
 
 /// The known migrations that are missing in the history. They must all come after the ones that are there.

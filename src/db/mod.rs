@@ -101,8 +101,8 @@ impl Db {
     /// Runs a read of this reach and returns all rows.
     ///
     /// # Errors
-    /// As [`Db::query`]; also [`DbError::OverShare`] if the client has too many scans already, and [`DbError::Busy`] if a
-    /// client's scan could not begin within five seconds.
+    /// As [`Db::query`]; also [`DbError::OverShare`] if the client has too many scans already, and [`DbError::Busy`] if
+    /// a client's scan could not begin within five seconds.
     pub async fn read<T: Send + 'static>(
         &self,
         reach: Reach,
@@ -231,8 +231,8 @@ impl Db {
     /// ten minutes in all.
     ///
     /// # Errors
-    /// [`DbError::Busy`] if too many lists are being read already, [`DbError::OverShare`] if too many of them are this
-    /// client's.
+    /// [`DbError::Busy`] if too many lists are being read already, [`DbError::OverShare`] if too many of them are
+    /// this client's.
     pub async fn stream<T: Send + 'static>(
         &self,
         sql: &'static str,

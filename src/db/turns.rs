@@ -64,7 +64,8 @@ impl Turns {
     /// A turn to scan a whole table.
     ///
     /// # Errors
-    /// [`DbError::Busy`] if it would have to wait too long, [`DbError::OverShare`] if the client has too many already.
+    /// [`DbError::Busy`] if it would have to wait too long, [`DbError::OverShare`] if the client has too many
+    /// already.
     pub(super) fn scan(&self, client: Option<Client>) -> Result<Turn, DbError> {
         let scan = Scan {
             scans: Arc::clone(&self.scans),

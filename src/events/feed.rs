@@ -36,14 +36,14 @@ pub struct Feed {
 /// The last entries of the log, for all listeners.
 #[derive(Debug)]
 struct Tail {
-    held: RwLock<VecDeque<Held>>,
+    held: RwLock<VecDeque<HeldEvent>>,
     /// The last `seq` of the log; the entries in memory end here.
     end: watch::Sender<i64>,
     subscription: OnceLock<Subscription>,
 }
 
 #[derive(Debug)]
-struct Held {
+struct HeldEvent {
     entry: LogEntry,
     event: Event,
 }
@@ -118,7 +118,7 @@ impl Tail {
         let Some(last) = entries.last() else { return };
         {
             let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-            held.extend(entries.iter().map(|entry| Held { event: event(entry), entry: entry.clone() }));
+            held.extend(entries.iter().map(|entry| HeldEvent { event: event(entry), entry: entry.clone() }));
             let surplus = held.len().saturating_sub(MAX_HELD);
             held.drain(..surplus);
         }

@@ -61,7 +61,7 @@ impl Default for LogOutput {
 impl LogOutput {
     fn with_writer(writer: impl Write + Send + 'static) -> Self {
         let written = Arc::<AtomicU64>::default();
-        let counted = Counted { writer, written: Arc::clone(&written) };
+        let counted = CountingWriter { writer, written: Arc::clone(&written) };
         let (queue, guard) =
             NonBlockingBuilder::default().thread_name("log").buffered_lines_limit(MAX_QUEUED).finish(counted);
         let guard = Mutex::new(Some(guard));
@@ -157,12 +157,12 @@ impl LogOutput {
 }
 
 /// Counts the bytes that the thread has written.
-struct Counted<W> {
+struct CountingWriter<W> {
     writer: W,
     written: Arc<AtomicU64>,
 }
 
-impl<W: Write> Write for Counted<W> {
+impl<W: Write> Write for CountingWriter<W> {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         let taken = match self.writer.write(text) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),

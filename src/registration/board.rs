@@ -33,13 +33,13 @@ pub struct Board {
     db: Db,
     follower: Follower,
     clock: Clock,
-    counted: Arc<Mutex<Option<Counted>>>,
+    counted: Arc<Mutex<Option<CountedCourses>>>,
     rates: Arc<Mutex<Option<(Instant, Rates)>>>,
     places: Arc<Places>,
 }
 
 #[derive(Debug)]
-struct Counted {
+struct CountedCourses {
     when: Instant,
     /// The counts include the log up to here.
     seq: i64,
@@ -122,7 +122,7 @@ impl Board {
         Ok(in_order)
     }
 
-    async fn count(&self) -> Result<Counted, DbError> {
+    async fn count(&self) -> Result<CountedCourses, DbError> {
         let pending = Arc::new(PendingEvents::default());
         let handler = Arc::clone(&pending);
         // Subscribe before counting, so that nothing is missed in between; events that are also in the count are
@@ -132,7 +132,7 @@ impl Board {
         let courses = courses.into_iter().map(|course| (course.id, course)).collect();
         let in_order = in_order(&courses);
         let when = Instant::now();
-        Ok(Counted { when, seq, courses, in_order, pending, _subscription: Some(subscription) })
+        Ok(CountedCourses { when, seq, courses, in_order, pending, _subscription: Some(subscription) })
     }
 
     /// Ends the subscription once the counts are too old to be used.
@@ -188,7 +188,7 @@ impl Board {
     }
 }
 
-impl Counted {
+impl CountedCourses {
     /// Applies events; returns `false` without changing anything if everything has to be counted again.
     fn apply(&mut self, happened: &[CourseEvent]) -> bool {
         let mut changes: BTreeMap<CourseId, (i64, i64)> = BTreeMap::new();
@@ -263,7 +263,7 @@ mod tests {
     use super::*;
     use crate::registrar::SeatCount;
 
-    fn counted(seats: &[(i64, Option<i64>, i64)]) -> Counted {
+    fn counted(seats: &[(i64, Option<i64>, i64)]) -> CountedCourses {
         let course = |(id, capacity, enrolled): &(i64, Option<i64>, i64)| {
             let seats = SeatCount { capacity: *capacity, enrolled: *enrolled, waitlisted: 0 };
             let course = Course { id: CourseId(*id), name: None, level: None, seats: Some(seats) };
@@ -272,10 +272,10 @@ mod tests {
         let courses: BTreeMap<_, _> = seats.iter().map(course).collect();
         let in_order = in_order(&courses);
         let (when, pending) = (Instant::now(), Arc::default());
-        Counted { when, seq: 10, courses, in_order, pending, _subscription: None }
+        CountedCourses { when, seq: 10, courses, in_order, pending, _subscription: None }
     }
 
-    fn ids(counted: &Counted) -> Vec<i64> {
+    fn ids(counted: &CountedCourses) -> Vec<i64> {
         counted.in_order.iter().map(|course| course.id.0).collect()
     }
 

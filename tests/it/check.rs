@@ -156,7 +156,7 @@ async fn seats_that_are_not_those_of_the_log_are_found() {
         ("delete from course_seats", "course 1 has no limits"),
     ] {
         let database = school_with_a_waitlist().await;
-        let promise = "every course has the limits that the log says".to_owned();
+        let promise = "every course has the limits recorded in the log".to_owned();
         let row = format!("{found}; {log}").replace("DAY", FIRST_DAY);
         assert!(found_after(&database, change).await.contains(&(promise, vec![row])), "{change}");
     }

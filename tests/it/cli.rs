@@ -84,7 +84,7 @@ fn check_tells_what_does_not_agree() {
         ),
         ("no enrollment id is above the last one assigned", "update log_head set last_enrollment_id = 2"),
         (
-            "every course has the limits that the log says",
+            "every course has the limits recorded in the log",
             "delete from course_seats; insert into course_seats (course_id, waitlist_capacity) values (1, 77)",
         ),
         ("every enrollment id is used once", "update events set enrollment_id = 1 where enrollment_id = 2"),

@@ -108,8 +108,8 @@ async fn any_other_history_is_refused_and_stays_as_it_is() {
         ),
         (
             "update matricula_migrations set checksum = '12345' where version = 3",
-            "its migration V3__student_courses is not the one that this version has: it was made by a changed \
-             matricula",
+            "its migration V3__student_courses differs from the one in this version: it was created by a \
+             modified matricula",
         ),
         (
             "update matricula_migrations set name = 'pupils' where version = 1",

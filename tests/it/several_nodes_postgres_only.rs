@@ -75,7 +75,7 @@ async fn a_table_that_is_divided_over_nodes_is_refused_with_what_works() {
         "courses copied to the nodes 0, 1, 2",
         "events on node 0",
         "a seat could be given out twice",
-        "one institution, one schema, one node",
+        "Keep each institution in one schema on one node",
     ] {
         assert!(told.contains(words), "{words}: {told}");
     }

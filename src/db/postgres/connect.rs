@@ -79,7 +79,7 @@ pub(super) async fn connect(address: &Address, reach: Reach) -> Result<OpenConne
     let options = options.chain(by_key).chain([DIRECT]);
     config.options(options.collect::<Vec<_>>().join(" "));
     match connect_with_timeout(address, &config).await {
-        Err(Failure::Driver(error)) if rejects_options(&error) => {
+        Err(ConnectError::Driver(error)) if rejects_options(&error) => {
             if url_options.is_some() {
                 return Err(DbError::Engine(
                     "the pooler does not accept `options`; set them for the role instead (alter role ... set \
@@ -91,27 +91,27 @@ pub(super) async fn connect(address: &Address, reach: Reach) -> Result<OpenConne
         }
         done => done,
     }
-    .map_err(Failure::into_db_error)
+    .map_err(ConnectError::into_db_error)
 }
 
-enum Failure {
+enum ConnectError {
     Driver(Error),
     Db(DbError),
 }
 
-impl From<Error> for Failure {
+impl From<Error> for ConnectError {
     fn from(error: Error) -> Self {
         Self::Driver(error)
     }
 }
 
-impl From<DbError> for Failure {
+impl From<DbError> for ConnectError {
     fn from(error: DbError) -> Self {
         Self::Db(error)
     }
 }
 
-impl Failure {
+impl ConnectError {
     fn into_db_error(self) -> DbError {
         let error = match self {
             Self::Db(error) => return error,
@@ -156,7 +156,7 @@ fn rejects_options(error: &Error) -> bool {
     error.as_db_error().is_some_and(|answer| answer.message().contains("unsupported startup parameter"))
 }
 
-async fn connect_with_timeout(address: &Address, config: &Config) -> Result<OpenConnection, Failure> {
+async fn connect_with_timeout(address: &Address, config: &Config) -> Result<OpenConnection, ConnectError> {
     let time = HANDSHAKE_TIMEOUT + config.get_connect_timeout().copied().unwrap_or_default();
     let connecting = connect_with_mode(address, config);
     tokio::time::timeout(time, connecting)
@@ -164,18 +164,18 @@ async fn connect_with_timeout(address: &Address, config: &Config) -> Result<Open
         .unwrap_or_else(|_| Err(DbError::Unavailable("it does not answer".to_owned()).into()))
 }
 
-async fn connect_with_mode(address: &Address, config: &Config) -> Result<OpenConnection, Failure> {
+async fn connect_with_mode(address: &Address, config: &Config) -> Result<OpenConnection, ConnectError> {
     let tls = || connector(&address.tls);
     match address.tls {
         Tls::Disable => open(config, SslMode::Disable, NoTls).await,
         Tls::Allow => match open(config, SslMode::Disable, NoTls).await {
-            Err(Failure::Driver(error)) if error.as_db_error().is_some() && !rejects_options(&error) => {
+            Err(ConnectError::Driver(error)) if error.as_db_error().is_some() && !rejects_options(&error) => {
                 open(config, SslMode::Require, tls()?).await
             }
             done => done,
         },
         Tls::Prefer => match open(config, SslMode::Prefer, tls()?).await {
-            Err(Failure::Driver(error)) if error.as_db_error().is_none() && !is_broken(&error) => {
+            Err(ConnectError::Driver(error)) if error.as_db_error().is_none() && !is_broken(&error) => {
                 open(config, SslMode::Disable, NoTls).await
             }
             done => done,
@@ -184,7 +184,7 @@ async fn connect_with_mode(address: &Address, config: &Config) -> Result<OpenCon
     }
 }
 
-async fn open<T>(config: &Config, mode: SslMode, tls: T) -> Result<OpenConnection, Failure>
+async fn open<T>(config: &Config, mode: SslMode, tls: T) -> Result<OpenConnection, ConnectError>
 where
     T: MakeTlsConnect<Socket>,
     T::Stream: Send + 'static,
@@ -214,13 +214,13 @@ where
 }
 
 /// Checks that the server can be used; returns whether there is a pooler in between.
-async fn check_server(client: &Client) -> Result<bool, Failure> {
+async fn check_server(client: &Client) -> Result<bool, ConnectError> {
     let answers = client.simple_query(SERVER_INFO).await?;
     let row = answers.iter().find_map(|answer| match answer {
         SimpleQueryMessage::Row(row) => Some(row),
         _ => None,
     });
-    let unusable = |what: String| Failure::Db(DbError::Engine(what));
+    let unusable = |what: String| ConnectError::Db(DbError::Engine(what));
     let row = row.ok_or_else(|| unusable("the server does not report its version".to_owned()))?;
     let field = |column: usize| row.get(column).unwrap_or_default();
     if field(0).parse::<u32>().is_ok_and(|version| version < 150_000) {

@@ -30,11 +30,11 @@ pub(super) struct ReadsByKey {
 struct KeyRead {
     sql: &'static str,
     args: Vec<Arg>,
-    answer: Answer,
+    answer: RowsSender,
 }
 
-type Answer = oneshot::Sender<Result<Vec<PgRow>, DbError>>;
-type Waiting = Mutex<mpsc::Receiver<KeyRead>>;
+type RowsSender = oneshot::Sender<Result<Vec<PgRow>, DbError>>;
+type ReadQueue = Mutex<mpsc::Receiver<KeyRead>>;
 
 impl ReadsByKey {
     /// Does not connect yet.
@@ -70,7 +70,7 @@ impl ReadsByKey {
 }
 
 /// Serves reads on one connection until the sender is dropped.
-async fn serve(address: Address, waiting: Arc<Waiting>) {
+async fn serve(address: Address, waiting: Arc<ReadQueue>) {
     let mut session = None;
     loop {
         let mut reads = Vec::new();
@@ -115,7 +115,7 @@ async fn run(session: &Session, reads: Vec<KeyRead>) {
 struct Group {
     sql: &'static str,
     sets: Vec<Vec<Arg>>,
-    answers: Vec<Answer>,
+    answers: Vec<RowsSender>,
 }
 
 impl Group {
@@ -131,20 +131,20 @@ impl Group {
             }
             return;
         }
-        let alone = async |(args, answer): (Vec<Arg>, Answer)| {
+        let alone = async |(args, answer): (Vec<Arg>, RowsSender)| {
             reply(answer, session.all_rows(statement.as_ref(), self.sql, &args).await);
         };
         join_all(self.sets.into_iter().zip(self.answers).map(alone)).await;
     }
 }
 
-fn reply_all(answers: impl IntoIterator<Item = Answer>, error: &DbError) {
+fn reply_all(answers: impl IntoIterator<Item = RowsSender>, error: &DbError) {
     for answer in answers {
         reply(answer, Err(error.clone()));
     }
 }
 
-fn reply(answer: Answer, found: Result<Vec<PgRow>, DbError>) {
+fn reply(answer: RowsSender, found: Result<Vec<PgRow>, DbError>) {
     // The client may have disconnected.
     _ = answer.send(found);
 }

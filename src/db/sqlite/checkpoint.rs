@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, bounded};
 use rusqlite::Connection;
 
-use super::content::Content;
+use super::content::FileContent;
 use crate::db::DbError;
 
 /// How often the thread checks for work while there is some.
@@ -45,7 +45,7 @@ impl Checkpointer {
     pub(super) fn start(
         path: &Path,
         connection: Connection,
-        content: Option<Arc<Content>>,
+        content: Option<Arc<FileContent>>,
     ) -> Result<Self, DbError> {
         // One wake-up is enough, however much is written.
         let (wake, woken) = bounded(1);
@@ -87,7 +87,7 @@ impl Drop for Checkpointer {
 }
 
 /// Runs steps until too little is left for another one.
-fn run(connection: &Connection, content: Option<&Content>, stop: &AtomicBool) -> Result<(), DbError> {
+fn run(connection: &Connection, content: Option<&FileContent>, stop: &AtomicBool) -> Result<(), DbError> {
     let is_intact = || content.is_none_or(|content| content.check().is_ok());
     let mut last_step = Instant::now();
     while !stop.load(Ordering::Relaxed) {

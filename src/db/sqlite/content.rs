@@ -24,7 +24,7 @@ const MAX_ATTEMPTS: usize = 3;
 
 /// Watches the content of an open database file.
 #[derive(Debug)]
-pub(super) struct Content {
+pub(super) struct FileContent {
     /// Never closed: when a process closes a file, it loses all of its locks on that file (POSIX), including those of
     /// SQLite.
     database: ManuallyDrop<File>,
@@ -57,7 +57,7 @@ struct Progress {
     moving_to: u32,
 }
 
-impl Content {
+impl FileContent {
     /// Starts to watch the database at `path`, which `connection` has open, and whose log has its index at `index`.
     /// `None` if a file cannot be read.
     pub(super) fn open(connection: &Connection, path: &Path, index: &Path, page_size: u64) -> Option<Self> {

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use rustix::fs::{Access, access};
 
 use super::connection::BUSY_TIMEOUT;
-use super::content::Content;
+use super::content::FileContent;
 use crate::db::DbError;
 use crate::logging::LogThrottle;
 
@@ -33,7 +33,7 @@ pub(super) struct Files {
     log: Option<File>,
     index: Option<File>,
     /// `None` if the file cannot be read.
-    content: Option<Arc<Content>>,
+    content: Option<Arc<FileContent>>,
     page_size: u64,
     pub(super) is_rescued: Cell<bool>,
 }
@@ -59,7 +59,7 @@ impl Files {
             database,
             log: File::from_path(with_suffix(real, "-wal")),
             index: File::from_path(with_suffix(real, "-shm")),
-            content: Content::open(connection, real, &with_suffix(real, "-shm"), page_size).map(Arc::new),
+            content: FileContent::open(connection, real, &with_suffix(real, "-shm"), page_size).map(Arc::new),
             page_size,
             is_rescued: Cell::new(false),
         }))
@@ -73,7 +73,7 @@ impl Files {
     }
 
     /// Watches the content of the database file; `None` if the file cannot be read.
-    pub(super) fn content(&self) -> Option<Arc<Content>> {
+    pub(super) fn content(&self) -> Option<Arc<FileContent>> {
         self.content.clone()
     }
 

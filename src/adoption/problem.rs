@@ -4,7 +4,7 @@ use crate::count::to_i64;
 
 /// A reason why an existing table cannot be adopted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Refusal {
+pub struct AdoptionProblem {
     /// The reason, as a sentence.
     pub what: String,
     /// Descriptions of the first rows concerned.
@@ -15,7 +15,7 @@ pub struct Refusal {
     pub remedy: Option<String>,
 }
 
-impl Refusal {
+impl AdoptionProblem {
     /// A reason that concerns the table's definition, not its rows.
     pub(super) fn new(what: impl Into<String>) -> Self {
         Self { what: what.into(), ..Self::default() }
@@ -27,7 +27,7 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for AdoptionProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\n- {}", self.what)?;
         for row in &self.rows {
@@ -49,13 +49,13 @@ impl fmt::Display for Refusal {
 
 /// Everything that prevents a database from being adopted; at least one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusals(pub Vec<Refusal>);
+pub struct AdoptionProblems(pub Vec<AdoptionProblem>);
 
-impl std::error::Error for Refusals {}
+impl std::error::Error for AdoptionProblems {}
 
-impl fmt::Display for Refusals {
+impl fmt::Display for AdoptionProblems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot be adopted; nothing in it was changed:")?;
-        self.0.iter().try_for_each(|refusal| refusal.fmt(f))
+        self.0.iter().try_for_each(|problem| problem.fmt(f))
     }
 }

@@ -1,18 +1,19 @@
-//! Which columns and indexes of a found table can be used, and which are carried over: pure functions over the catalog.
+//! Decides which columns and indexes of an existing table can be used and which are carried over: pure functions over
+//! the catalog.
 
 use crate::db::catalog::{Column, Index, Table};
 
-/// The columns of `student_courses` that matricula knows by name.
+/// The columns of `student_courses` that matricula knows.
 const KNOWN: [&str; 4] = ["id", "student_id", "course_id", "enrolled_at"];
 
-/// Whether the rows can be asked whether `column` holds ids.
+/// Whether the type of `column` allows ids, so that its rows can be checked.
 pub(super) fn may_hold_ids(table: &Table, column: &str) -> bool {
     let fits = |column: &Column| column.is_integer || !table.strict;
     table.kind == "table" && table.rights.read && table.column(column).is_some_and(fits)
 }
 
-/// The columns that another program keeps in `student_courses` beside ours.
-pub(super) fn further_columns<'t>(table: &'t Table, known: &[&str]) -> Vec<&'t Column> {
+/// The columns that another program has added.
+pub(super) fn extra_columns<'t>(table: &'t Table, known: &[&str]) -> Vec<&'t Column> {
     table
         .columns
         .iter()
@@ -20,13 +21,13 @@ pub(super) fn further_columns<'t>(table: &'t Table, known: &[&str]) -> Vec<&'t C
         .collect()
 }
 
-/// The columns of a found `student_courses` that ours takes over.
-pub(super) fn carried(table: &Table) -> Vec<&Column> {
-    further_columns(table, &KNOWN)
+/// The extra columns of an existing `student_courses` that are copied to ours.
+pub(super) fn to_carry(table: &Table) -> Vec<&Column> {
+    extra_columns(table, &KNOWN)
 }
 
-/// The indexes of a found `student_courses` that ours does not have already.
-pub(super) fn kept_indexes(table: &Table) -> impl Iterator<Item = &Index> {
+/// The indexes of an existing `student_courses` that are recreated because ours does not have them.
+pub(super) fn indexes_to_keep(table: &Table) -> impl Iterator<Item = &Index> {
     const OURS: [&[&str]; 3] = [&["id"], &["student_id", "course_id"], &["course_id"]];
     table.indexes.iter().filter(|index| {
         let columns = named(index).unwrap_or_default();
@@ -35,8 +36,8 @@ pub(super) fn kept_indexes(table: &Table) -> impl Iterator<Item = &Index> {
     })
 }
 
-/// Whether it takes a value in every row and nothing gives it one.
-pub(super) fn is_demanding(column: &Column) -> bool {
+/// Whether each new row needs a value for it that nothing supplies.
+pub(super) fn needs_value(column: &Column) -> bool {
     column.required && column.default.is_none() && !column.generated && !column.numbers_itself
 }
 

@@ -1,6 +1,6 @@
 use thiserror::Error;
 
-use super::refusal::Refusals;
+use super::problem::AdoptionProblems;
 use crate::db::migrate::HistoryError;
 use crate::db::{DbError, Location};
 
@@ -10,28 +10,28 @@ use crate::db::{DbError, Location};
 pub struct MigrateError {
     /// The database.
     pub location: Location,
-    /// What stood in the way.
-    pub reason: Reason,
+    /// The reason.
+    pub reason: MigrateErrorReason,
 }
 
-/// What stood in the way of a migration.
+/// Why a migration is not possible.
 #[derive(Debug, Error)]
-pub enum Reason {
+pub enum MigrateErrorReason {
     /// The path cannot be a database.
     #[error("{0}")]
     Unusable(String),
-    /// The database's history is not one that this version can continue.
+    /// This version cannot continue the database's history.
     #[error(transparent)]
     History(HistoryError),
-    /// What is there cannot be adopted.
+    /// The existing tables cannot be adopted.
     #[error(transparent)]
-    Refused(#[from] Refusals),
-    /// What the engine said.
+    Refused(#[from] AdoptionProblems),
+    /// The database reported an error.
     #[error("{0}")]
     Db(#[from] DbError),
 }
 
-impl From<HistoryError> for Reason {
+impl From<HistoryError> for MigrateErrorReason {
     fn from(error: HistoryError) -> Self {
         match error {
             HistoryError::Db(error) => Self::Db(error),

@@ -1,12 +1,12 @@
-//! Adoption: a database that is already there is taken as it is. The migration adds tables of our own and never
-//! touches `students` and `courses`; what it cannot take it refuses, all reasons at once, without a byte changed.
+//! Adoption: a database that already exists is used as it is. The migration adds our own tables and never changes
+//! `students` and `courses`; if it cannot use them, it lists all reasons at once and changes nothing.
 
 mod columns;
 mod error;
 mod nodes;
 mod plan;
+mod problem;
 mod recognize;
-mod refusal;
 mod store;
 
 use std::fs;
@@ -14,21 +14,21 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-pub use self::error::{MigrateError, Reason};
+pub use self::error::{MigrateError, MigrateErrorReason};
 use self::plan::Plan;
-pub use self::refusal::{Refusal, Refusals};
+pub use self::problem::{AdoptionProblem, AdoptionProblems};
 use crate::clock::Clock;
 use crate::db::migrate;
-use crate::db::{DbError, Location, Patience, Writer};
+use crate::db::{Backoff, DbError, Location, Writer};
 
 /// What a migration did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// What was there before, a line each; empty when matricula had migrated the database already.
+    /// The tables that existed, one per line; empty if matricula had migrated the database before.
     pub found: Vec<String>,
-    /// The migrations that ran, in order; empty when there was nothing to do.
+    /// The migrations that ran, in order; empty if the database was current.
     pub applied: Vec<String>,
-    /// How many rows of a found `student_courses` were adopted.
+    /// How many rows of an existing `student_courses` were adopted.
     pub adopted: i64,
 }
 
@@ -37,55 +37,55 @@ pub struct Report {
 pub struct DryRun {
     /// As [`Report::found`].
     pub found: Vec<String>,
-    /// The statements in the order in which they would run, in one transaction; empty when there is nothing to do.
+    /// The statements in the order in which they would run, in one transaction; empty if the database is current.
     pub statements: Vec<String>,
 }
 
-/// Brings the database at `location` to this version: makes it, adopts it, or finds nothing to do.
+/// Brings the database at `location` to this version: creates it, adopts it, or leaves it as it is if it is current.
 ///
 /// # Errors
-/// When it cannot be migrated; nothing in it was changed then.
+/// When it cannot be migrated; then nothing in it was changed.
 pub async fn migrate(location: &Location, clock: &Clock) -> Result<Report, MigrateError> {
-    carry_out(location, clock).await.map_err(|reason| MigrateError { location: location.clone(), reason })
+    run(location, clock).await.map_err(|reason| MigrateError { location: location.clone(), reason })
 }
 
-/// What [`migrate`] would do. Changes nothing, and makes no file.
+/// Returns what [`migrate`] would do. Changes nothing, and creates no file.
 ///
 /// # Errors
 /// As [`migrate`].
 pub async fn dry_run(location: &Location, clock: &Clock) -> Result<DryRun, MigrateError> {
-    look(location, clock).await.map_err(|reason| MigrateError { location: location.clone(), reason })
+    plan_only(location, clock).await.map_err(|reason| MigrateError { location: location.clone(), reason })
 }
 
-/// How long a migration waits for another one: that may be copying a million rows.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How long to retry after a conflict with another migration, which may be copying a million rows.
+const RETRY_TIME: Duration = Duration::from_mins(1);
 
-async fn carry_out(location: &Location, clock: &Clock) -> Result<Report, Reason> {
+async fn run(location: &Location, clock: &Clock) -> Result<Report, MigrateErrorReason> {
     if let Location::File(path) = location {
         check_path(path)?;
     }
     let mut writer = Writer::open_for_migration(location)?;
-    let mut patience = Patience::lasting(PATIENCE);
+    let mut backoff = Backoff::new(RETRY_TIME);
     loop {
-        match carry_out_once(&mut writer, clock).await {
-            // Another server's migration, or a program that keeps the tables, has been waited for already.
-            Err(Reason::Db(error @ (DbError::Conflict(_) | DbError::Unknown(_)))) => {
-                patience.after(DbError::Conflict(error.to_string())).await?;
+        match run_once(&mut writer, clock).await {
+            // The database has already waited for other migrations and for locks on the tables.
+            Err(MigrateErrorReason::Db(error @ (DbError::Conflict(_) | DbError::Unknown(_)))) => {
+                backoff.wait(DbError::Conflict(error.to_string())).await?;
             }
             done => return done,
         }
     }
 }
 
-async fn carry_out_once(writer: &mut Writer, clock: &Clock) -> Result<Report, Reason> {
+async fn run_once(writer: &mut Writer, clock: &Clock) -> Result<Report, MigrateErrorReason> {
     let tx = writer.begin().await?;
-    plan::obstacles(&tx).await?;
-    migrate::take_turn(&tx).await?;
-    let plan = Plan::make(&tx, clock).await?;
+    plan::check_obstacles(&tx).await?;
+    migrate::lock(&tx).await?;
+    let plan = Plan::new(&tx, clock).await?;
     if plan.migrations.is_empty() {
         return Ok(Report::default());
     }
-    migrate::make_history(&tx).await?;
+    migrate::create_history(&tx).await?;
     for statement in &plan.before {
         tx.execute_batch(statement).await?;
     }
@@ -101,20 +101,20 @@ async fn carry_out_once(writer: &mut Writer, clock: &Clock) -> Result<Report, Re
     Ok(Report { found: plan.found, applied, adopted: plan.adopted })
 }
 
-async fn look(location: &Location, clock: &Clock) -> Result<DryRun, Reason> {
-    let nothing = Location::File(":memory:".into());
-    let mut looked_at = location;
+async fn plan_only(location: &Location, clock: &Clock) -> Result<DryRun, MigrateErrorReason> {
+    let empty = Location::File(":memory:".into());
+    let mut inspected = location;
     if let Location::File(path) = location {
         check_path(path)?;
-        // Opening a file that is not there would make it.
+        // Opening a missing file would create it.
         if !path.exists() {
-            looked_at = &nothing;
+            inspected = &empty;
         }
     }
-    let mut writer = Writer::open_for_migration(looked_at)?;
+    let mut writer = Writer::open_for_migration(inspected)?;
     let tx = writer.begin().await?;
-    plan::obstacles(&tx).await?;
-    let plan = Plan::make(&tx, clock).await?;
+    plan::check_obstacles(&tx).await?;
+    let plan = Plan::new(&tx, clock).await?;
     let migrations = plan
         .migrations
         .into_iter()
@@ -126,25 +126,29 @@ async fn look(location: &Location, clock: &Clock) -> Result<DryRun, Reason> {
     })
 }
 
-/// Says in plain words what the engine would only call "unable to open". It asks for the file's kind and never opens
-/// it: closing a second handle of a file releases the locks that the engine of this process holds on it.
-fn check_path(path: &Path) -> Result<(), Reason> {
+/// Gives a clear reason where SQLite only reports "unable to open". It never opens the file: closing a second handle
+/// would release the locks that SQLite holds on it in this process.
+fn check_path(path: &Path) -> Result<(), MigrateErrorReason> {
     if path == Path::new(":memory:") {
-        return Err(Reason::Unusable("what is in memory only is not kept; name a file".to_owned()));
+        return Err(MigrateErrorReason::Unusable(
+            "a database in memory is not saved; name a file".to_owned(),
+        ));
     }
     match fs::metadata(path) {
-        Ok(found) if found.is_dir() => Err(Reason::Unusable("a directory, not a database".to_owned())),
-        Ok(found) if !found.is_file() => Err(Reason::Unusable("no regular file, so no database".to_owned())),
+        Ok(found) if found.is_dir() => {
+            Err(MigrateErrorReason::Unusable("a directory, not a database".to_owned()))
+        }
+        Ok(found) if !found.is_file() => Err(MigrateErrorReason::Unusable("not a regular file".to_owned())),
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::NotFound => check_folder(path),
-        Err(error) => Err(Reason::Unusable(error.to_string())),
+        Err(error) => Err(MigrateErrorReason::Unusable(error.to_string())),
     }
 }
 
-fn check_folder(path: &Path) -> Result<(), Reason> {
+fn check_folder(path: &Path) -> Result<(), MigrateErrorReason> {
     match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         Some(folder) if !folder.is_dir() => {
-            Err(Reason::Unusable(format!("the folder {} does not exist", folder.display())))
+            Err(MigrateErrorReason::Unusable(format!("the folder {} does not exist", folder.display())))
         }
         _ => Ok(()),
     }

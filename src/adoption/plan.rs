@@ -1,15 +1,15 @@
-use super::error::Reason;
-use super::refusal::{Refusal, Refusals};
+use super::error::MigrateErrorReason;
+use super::problem::{AdoptionProblem, AdoptionProblems};
 use super::{columns, nodes, recognize, store};
 use crate::clock::Clock;
 use crate::db::catalog::{self, Name, Rule, Table};
-use crate::db::migrate::{self, History, Pending};
+use crate::db::migrate::{self, MigrationHistory, Pending};
 use crate::db::{DbError, Tx};
 
-/// The tables that the service is about, with their texts.
+/// The tables that the service needs, with their text columns.
 const SERVED: [(&str, [&str; 2]); 2] = [("students", ["name", "email"]), ("courses", ["name", "level"])];
 
-/// What a migration does to one database, decided before anything is written.
+/// What a migration will do to a database; decided before anything is written.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     pub(super) found: Vec<String>,
@@ -20,11 +20,11 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Looks at the database and decides. Reads only what it must: where nothing is pending, the history alone.
-    pub(super) async fn make(tx: &Tx<'_>, clock: &Clock) -> Result<Self, Reason> {
-        let History { is_new, pending } = migrate::history(tx).await?;
+    /// Inspects the database and decides. If no migration is pending, only the history is read.
+    pub(super) async fn new(tx: &Tx<'_>, clock: &Clock) -> Result<Self, MigrateErrorReason> {
+        let MigrationHistory { is_new, pending } = migrate::history(tx).await?;
         let mut plan = Self { migrations: pending, ..Self::default() };
-        let mut refusals = Vec::new();
+        let mut problems = Vec::new();
         if plan.migrations.is_empty() {
             return Ok(plan);
         }
@@ -32,38 +32,38 @@ impl Plan {
             let mut served = Vec::new();
             for (name, texts) in SERVED {
                 let table = catalog::table(tx, name).await?;
-                refusals.extend(plan.served(tx, name, texts, table.as_ref()).await?);
+                problems.extend(plan.served(tx, name, texts, table.as_ref()).await?);
                 if table.is_some() {
                     plan.leave_out(name);
                 }
                 served.push((name, table));
             }
-            // After the tables that are left out.
-            refusals.extend(taken_names(tx, &plan.migrations, is_new).await?);
+            // Checked only now, since tables that exist are not created.
+            problems.extend(taken_names(tx, &plan.migrations, is_new).await?);
             if let Some(table) = catalog::table(tx, "student_courses").await? {
-                refusals.extend(plan.association(tx, &table, &served, clock).await?);
+                problems.extend(plan.association(tx, &table, &served, clock).await?);
             }
         } else {
-            refusals.extend(taken_names(tx, &plan.migrations, is_new).await?);
+            problems.extend(taken_names(tx, &plan.migrations, is_new).await?);
         }
-        if refusals.is_empty() { Ok(plan) } else { Err(Refusals(refusals).into()) }
+        if problems.is_empty() { Ok(plan) } else { Err(AdoptionProblems(problems).into()) }
     }
 
-    /// The last look before the commit: every foreign key of our tables leads somewhere.
-    pub(super) async fn verify(&self, tx: &Tx<'_>) -> Result<(), Reason> {
-        let made = self.migrations.iter().flat_map(Pending::makes);
-        for (_, name) in made.filter(|(kind, _)| *kind == "table") {
-            if let Some(refusal) = broken_references(tx, name).await? {
-                return Err(Refusals(vec![refusal]).into());
+    /// The last check before the commit: no foreign key of our tables refers to a missing row.
+    pub(super) async fn verify(&self, tx: &Tx<'_>) -> Result<(), MigrateErrorReason> {
+        let created = self.migrations.iter().flat_map(Pending::creates);
+        for (_, name) in created.filter(|(kind, _)| *kind == "table") {
+            if let Some(problem) = broken_references(tx, name).await? {
+                return Err(AdoptionProblems(vec![problem]).into());
             }
         }
         Ok(())
     }
 
-    /// What is there is not made.
+    /// Skips creating a table that exists.
     fn leave_out(&mut self, table: &str) {
-        let makes = |migration: &Pending| migration.makes().any(|made| made == ("table", table));
-        if let Some(migration) = self.migrations.iter_mut().find(|migration| makes(migration)) {
+        let creates = |migration: &Pending| migration.creates().any(|created| created == ("table", table));
+        if let Some(migration) = self.migrations.iter_mut().find(|migration| creates(migration)) {
             migration.sql.clear();
         }
     }
@@ -74,23 +74,23 @@ impl Plan {
         name: &str,
         texts: [&str; 2],
         table: Option<&Table>,
-    ) -> Result<Vec<Refusal>, DbError> {
+    ) -> Result<Vec<AdoptionProblem>, DbError> {
         let Some(table) = table else {
-            self.found.push(format!("{name}: not there, will be made"));
+            self.found.push(format!("{name}: missing, will be created"));
             return Ok(Vec::new());
         };
         let number_rows = |table: &str| catalog::number_rows(tx, table);
-        let mut refusals = recognize::people_or_things(name, texts, table, number_rows);
+        let mut problems = recognize::check_served_table(name, texts, table, number_rows);
         if columns::may_hold_ids(table, "id") {
-            refusals.extend(store::unusable_ids(tx, name).await?);
+            problems.extend(store::unusable_ids(tx, name).await?);
         }
-        if refusals.is_empty() {
-            let further = columns::further_columns(table, &["id", texts[0], texts[1]]);
+        if problems.is_empty() {
+            let extra = columns::extra_columns(table, &["id", texts[0], texts[1]]);
             let rows = store::count(tx, name).await?;
-            self.found.push(format!("{name}: found, {}, stays as it is", content(rows, &further)));
+            self.found.push(format!("{name}: found, {}, will not be changed", content(rows, &extra)));
             self.found.extend(recognize::remarks(name, texts, table));
         }
-        Ok(refusals)
+        Ok(problems)
     }
 
     async fn association(
@@ -99,63 +99,65 @@ impl Plan {
         table: &Table,
         served: &[(&str, Option<Table>)],
         clock: &Clock,
-    ) -> Result<Vec<Refusal>, DbError> {
-        let mut refusals = recognize::association(table, |table| catalog::number_rows(tx, table));
+    ) -> Result<Vec<AdoptionProblem>, DbError> {
+        let mut problems = recognize::check_association(table, |table| catalog::number_rows(tx, table));
         if ["id", "student_id", "course_id"].iter().all(|name| columns::may_hold_ids(table, name)) {
-            refusals.extend(store::unusable_rows(tx, served).await?);
+            problems.extend(store::unusable_rows(tx, served).await?);
         }
-        let further = columns::carried(table);
-        if refusals.is_empty() && !further.is_empty() {
-            refusals.extend(broken_references(tx, "student_courses").await?);
+        let extra = columns::to_carry(table);
+        if problems.is_empty() && !extra.is_empty() {
+            problems.extend(broken_references(tx, "student_courses").await?);
         }
-        if refusals.is_empty() {
+        if problems.is_empty() {
             self.adopted = store::count(tx, "student_courses").await?;
             self.found.push(format!(
-                "student_courses: found, {}, will be adopted with the present time as the time of enrollment",
-                content(self.adopted, &further)
+                "student_courses: found, {}, will be adopted with the current time as the time of enrollment",
+                content(self.adopted, &extra)
             ));
-            self.found.extend(further.iter().filter(|column| columns::is_demanding(column)).map(|column| {
-                format!(
-                    "student_courses.{} may be empty from now on: matricula does not know it",
-                    column.name
-                )
+            self.found.extend(extra.iter().filter(|column| columns::needs_value(column)).map(|column| {
+                format!("student_courses.{} becomes optional: matricula does not set it", column.name)
             }));
-            self.before = store::set_aside();
-            self.after = store::take_over(tx, table, self.adopted, &clock.stamp()).await?;
+            self.before = store::copy_found();
+            self.after = store::adopt_rows(tx, table, self.adopted, &clock.stamp()).await?;
         }
-        Ok(refusals)
+        Ok(problems)
     }
 }
 
-async fn broken_references(tx: &Tx<'_>, table: &str) -> Result<Option<Refusal>, DbError> {
-    let (rows, total) = catalog::broken_references(tx, table, store::SHOWN).await?;
-    let what = format!("{table} has rows that refer to rows that are not there:");
-    Ok((total > 0).then(|| Refusal { rows, total, ..Refusal::new(what) }))
+async fn broken_references(tx: &Tx<'_>, table: &str) -> Result<Option<AdoptionProblem>, DbError> {
+    let (rows, total) = catalog::broken_references(tx, table, store::MAX_SHOWN).await?;
+    let what = format!("{table} has rows that refer to rows that do not exist:");
+    Ok((total > 0).then(|| AdoptionProblem { rows, total, ..AdoptionProblem::new(what) }))
 }
 
-fn content(rows: i64, further: &[&catalog::Column]) -> String {
-    let names: Vec<&str> = further.iter().map(|column| column.name.as_str()).collect();
+fn content(rows: i64, extra: &[&catalog::Column]) -> String {
+    let names: Vec<&str> = extra.iter().map(|column| column.name.as_str()).collect();
     let rows = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
-    if names.is_empty() { rows } else { format!("{rows}, further columns {}", names.join(", ")) }
+    if names.is_empty() { rows } else { format!("{rows}, extra columns {}", names.join(", ")) }
 }
 
-/// Names that a migration needs and that something else has.
-async fn taken_names(tx: &Tx<'_>, pending: &[Pending], is_new: bool) -> Result<Vec<Refusal>, DbError> {
-    let made = pending.iter().flat_map(Pending::makes).map(|(_, name)| name);
-    let wanted: Vec<&str> = made.chain([store::SET_ASIDE]).collect();
+/// Names that a migration needs but that something else has.
+async fn taken_names(
+    tx: &Tx<'_>,
+    pending: &[Pending],
+    is_new: bool,
+) -> Result<Vec<AdoptionProblem>, DbError> {
+    let created = pending.iter().flat_map(Pending::creates).map(|(_, name)| name);
+    let wanted: Vec<&str> = created.chain([store::FOUND_COPY]).collect();
     let taken = catalog::names(tx).await?.into_iter().filter(|taken| {
-        // What a found student_courses has goes with it when it is adopted.
+        // Indexes of an existing student_courses are dropped with it when it is adopted.
         wanted.contains(&taken.name.as_str()) && !(is_new && taken.table == "student_courses")
     });
-    let refusal = |Name { name, kind, undo, .. }| {
-        Refusal::new(format!("the name {name} is taken: there is another {kind} of that name")).remedy(undo)
+    let problem = |Name { name, kind, undo, .. }| {
+        AdoptionProblem::new(format!("the name {name} is taken: there is another {kind} with that name"))
+            .with_remedy(undo)
     };
-    Ok(taken.map(refusal).collect())
+    Ok(taken.map(problem).collect())
 }
 
-/// What stands in the way of making any table, where matricula has made none yet.
-pub(super) async fn obstacles(tx: &Tx<'_>) -> Result<(), Reason> {
-    nodes::on_one(tx).await?;
+/// Checks that tables can be created at all, unless matricula has already migrated this database.
+pub(super) async fn check_obstacles(tx: &Tx<'_>) -> Result<(), MigrateErrorReason> {
+    nodes::check_single_node(tx).await?;
     if catalog::table(tx, migrate::HISTORY).await?.is_some() {
         return Ok(());
     }
@@ -163,6 +165,6 @@ pub(super) async fn obstacles(tx: &Tx<'_>) -> Result<(), Reason> {
     if obstacles.is_empty() {
         return Ok(());
     }
-    let refusal = |Rule { what, undo }| Refusal { remedy: undo, ..Refusal::new(what) };
-    Err(Refusals(obstacles.into_iter().map(refusal).collect()).into())
+    let problem = |Rule { what, undo }| AdoptionProblem { remedy: undo, ..AdoptionProblem::new(what) };
+    Err(AdoptionProblems(obstacles.into_iter().map(problem).collect()).into())
 }

@@ -1,172 +1,176 @@
-//! What is recognized, judged by definitions alone: pure functions over the catalog.
+//! Decides from definitions alone which tables can be adopted: pure functions over the catalog.
 
-use super::columns::{is_demanding, named};
-use super::refusal::Refusal;
+use super::columns::{named, needs_value};
+use super::problem::AdoptionProblem;
 use super::store;
 use crate::db::catalog::{Index, Reference, Referrer, Rule, Table};
 
-/// Whether `students` or `courses` can be read and referred to as it is.
-pub(super) fn people_or_things(
+/// Why `students` or `courses` cannot be read or referred to as it is.
+pub(super) fn check_served_table(
     name: &str,
     texts: [&str; 2],
     table: &Table,
     number_rows: impl Fn(&str) -> String,
-) -> Vec<Refusal> {
+) -> Vec<AdoptionProblem> {
     if table.kind != "table" {
-        return vec![Refusal::new(format!(
+        return vec![AdoptionProblem::new(format!(
             "{name} is a {}: only an ordinary table can be referred to",
             table.kind
         ))];
     }
-    let mut refusals = Vec::new();
+    let mut problems = Vec::new();
     let role = &table.rights.role;
     for (may, right, what) in
         [(table.rights.read, "select", "read"), (table.rights.refer, "references", "refer to")]
     {
         if !may {
-            refusals.push(
-                Refusal::new(format!("the role {role} may not {what} {name}"))
-                    .remedy(store::grant(right, name, role)),
+            problems.push(
+                AdoptionProblem::new(format!("the role {role} may not {what} {name}"))
+                    .with_remedy(store::grant(right, name, role)),
             );
         }
     }
     match table.column("id") {
-        None => refusals.push(Refusal::new(format!("{name} has no column id")).remedy(format!(
+        None => problems.push(AdoptionProblem::new(format!("{name} has no column id")).with_remedy(format!(
             "{}\n{}",
             number_rows(name),
-            store::make_key(name)
+            store::create_key(name)
         ))),
         Some(id) => {
             if !id.is_integer {
-                refusals.push(Refusal::new(format!(
-                    "{name}.id is declared {:?}: ids are integers here, so the table would have to be made anew",
+                problems.push(AdoptionProblem::new(format!(
+                    "{name}.id is declared {:?}: ids are integers here, so the table would have to be recreated",
                     id.kind
                 )));
             }
             if !is_key(table) {
-                refusals.push(
-                    Refusal::new(format!("{name}.id is no key, so nothing can refer to it"))
-                        .remedy(store::make_key(name)),
+                problems.push(
+                    AdoptionProblem::new(format!("{name}.id is not a key, so nothing can refer to it"))
+                        .with_remedy(store::create_key(name)),
                 );
             }
         }
     }
     for text in texts.into_iter().filter(|text| table.column(text).is_none()) {
-        refusals.push(
-            Refusal::new(format!("{name} has no column {text}")).remedy(store::add_text_column(name, text)),
+        problems.push(
+            AdoptionProblem::new(format!("{name} has no column {text}"))
+                .with_remedy(store::add_text_column(name, text)),
         );
     }
-    refusals
+    problems
 }
 
-/// Whether a found `student_courses` can be rebuilt as ours without losing anything.
-pub(super) fn association(table: &Table, number_rows: impl Fn(&str) -> String) -> Vec<Refusal> {
+/// Why an existing `student_courses` cannot be rebuilt as ours without losing anything.
+pub(super) fn check_association(table: &Table, number_rows: impl Fn(&str) -> String) -> Vec<AdoptionProblem> {
     if table.kind != "table" {
-        return vec![Refusal::new(format!("student_courses is a {}, not a table", table.kind))];
+        return vec![AdoptionProblem::new(format!("student_courses is a {}, not a table", table.kind))];
     }
-    let mut refusals = Vec::new();
+    let mut problems = Vec::new();
     if !table.rights.own {
         let role = &table.rights.role;
-        refusals.push(
-            Refusal::new(format!("student_courses is not owned by the role {role}, which has to rebuild it"))
-                .remedy(store::give_to(role)),
+        problems.push(
+            AdoptionProblem::new(format!(
+                "student_courses is not owned by the role {role}, which has to rebuild it"
+            ))
+            .with_remedy(store::set_owner(role)),
         );
     }
     if let Some(schema) = &table.elsewhere {
-        refusals.push(Refusal::new(format!(
-            "student_courses is in the schema {schema}, which is not the first of search_path, so ours would not be made there"
+        problems.push(AdoptionProblem::new(format!(
+            "student_courses is in the schema {schema}, which is not the first of search_path, so ours would be created elsewhere"
         )));
     }
     if table.column("id").is_none() {
-        refusals
-            .push(Refusal::new("student_courses has no column id").remedy(number_rows("student_courses")));
+        problems.push(
+            AdoptionProblem::new("student_courses has no column id")
+                .with_remedy(number_rows("student_courses")),
+        );
     }
     for name in ["student_id", "course_id"] {
         if table.column(name).is_none() {
-            refusals.push(
-                Refusal::new(format!("student_courses has no column {name}"))
-                    .remedy(store::rename("...", name)),
+            problems.push(
+                AdoptionProblem::new(format!("student_courses has no column {name}"))
+                    .with_remedy(store::rename("...", name)),
             );
         }
     }
     for column in ["id", "student_id", "course_id"].into_iter().filter_map(|name| table.column(name)) {
         if table.strict && !column.is_integer {
-            refusals.push(Refusal::new(format!(
+            problems.push(AdoptionProblem::new(format!(
                 "student_courses.{} is declared {:?}: ids are integers here",
                 column.name, column.kind
             )));
         }
     }
     if table.column("enrolled_at").is_some() {
-        refusals.push(
-            Refusal::new("student_courses has a column enrolled_at, which matricula fills itself")
-                .remedy(store::rename("enrolled_at", "enrolled_at_before")),
+        problems.push(
+            AdoptionProblem::new("student_courses has a column enrolled_at, which matricula fills itself")
+                .with_remedy(store::rename("enrolled_at", "enrolled_at_before")),
         );
     }
-    refusals.extend(table.triggers.iter().map(|Rule { what, undo }| Refusal {
+    problems.extend(table.triggers.iter().map(|Rule { what, undo }| AdoptionProblem {
         remedy: undo.clone(),
-        ..Refusal::new(format!("the trigger {what} on student_courses would be lost"))
+        ..AdoptionProblem::new(format!("the trigger {what} on student_courses would be lost"))
     }));
-    refusals.extend(table.indexes.iter().filter(|index| is_rule_of_its_own(index)).map(|index| {
+    problems.extend(table.indexes.iter().filter(|index| is_extra_rule(index)).map(|index| {
         let columns = named(index).unwrap_or_default().join(", ");
-        Refusal::new(format!(
+        AdoptionProblem::new(format!(
             "student_courses has a unique key ({columns}), a rule that matricula does not know"
         ))
-        .remedy(&index.undo)
+        .with_remedy(&index.undo)
     }));
-    // On a server a table that others refer to cannot be made anew; in a file it can, but whatever follows a deleted row
-    // would follow each that we drop.
-    refusals.extend(table.referrers.iter().filter(|other| table.strict || acts(other)).map(|other| {
+    // On PostgreSQL a table that others refer to cannot be recreated. In a file it can, but rows that follow a
+    // deleted row would also follow each enrollment that we drop.
+    problems.extend(table.referrers.iter().filter(|other| table.strict || has_action(other)).map(|other| {
         let Referrer { table, on_delete, undo } = other;
-        let follows = if acts(other) {
+        let follows = if has_action(other) {
             "would be changed whenever a student drops a course, and when student_courses is rebuilt"
         } else {
-            "stand in the way of rebuilding student_courses"
+            "prevent rebuilding student_courses"
         };
-        Refusal::new(format!(
+        AdoptionProblem::new(format!(
             "the table {table} refers to student_courses (on delete {on_delete}): its rows {follows}"
         ))
-        .remedy(undo)
+        .with_remedy(undo)
     }));
     let would_lose = |what: &str| format!("student_courses would lose {what} when it is rebuilt");
-    refusals.extend(
-        table
-            .rules
-            .iter()
-            .map(|Rule { what, undo }| Refusal { remedy: undo.clone(), ..Refusal::new(would_lose(what)) }),
-    );
+    problems.extend(table.rules.iter().map(|Rule { what, undo }| AdoptionProblem {
+        remedy: undo.clone(),
+        ..AdoptionProblem::new(would_lose(what))
+    }));
     let mut composite: Vec<&Reference> =
         table.references.iter().filter(|reference| reference.composite).collect();
     composite.dedup_by_key(|reference| (&reference.table, &reference.undo));
-    refusals.extend(composite.into_iter().map(|Reference { table, undo, .. }| {
-        Refusal::new(would_lose(&format!("its foreign key to several columns of {table}"))).remedy(undo)
+    problems.extend(composite.into_iter().map(|Reference { table, undo, .. }| {
+        AdoptionProblem::new(would_lose(&format!("its foreign key to several columns of {table}")))
+            .with_remedy(undo)
     }));
     for (column, whose) in [("id", ""), ("student_id", "students"), ("course_id", "courses")] {
         let elsewhere =
             table.references.iter().filter(|reference| reference.column.eq_ignore_ascii_case(column));
         for reference in elsewhere.filter(|reference| !reference.table.eq_ignore_ascii_case(whose)) {
             let what = format!("student_courses.{column} refers to {}, not to {whose}", reference.table);
-            refusals.push(Refusal::new(what).remedy(&reference.undo));
+            problems.push(AdoptionProblem::new(what).with_remedy(&reference.undo));
         }
     }
-    refusals
+    problems
 }
 
 /// Whether rows of the other table change when the row that they refer to is deleted.
-fn acts(other: &Referrer) -> bool {
+fn has_action(other: &Referrer) -> bool {
     !["no action", "restrict"].contains(&other.on_delete.as_str())
 }
 
-/// What stands in matricula's way of adding rows to a table that it serves nevertheless.
+/// What keeps matricula from adding rows to a table that it can otherwise use.
 pub(super) fn remarks(name: &str, texts: [&str; 2], table: &Table) -> Vec<String> {
     let mut remarks = Vec::new();
     if !table.rights.add {
         let role = &table.rights.role;
         remarks
-            .push(format!("{name}: the role {role} may not insert, so only its own program can add {name}"));
+            .push(format!("{name}: the role {role} may not insert, so only other programs can add {name}"));
     }
     if !table.column("id").is_some_and(|id| id.numbers_itself) {
-        remarks.push(format!("{name}.id does not number itself: only its own program can add {name}"));
+        remarks.push(format!("{name}.id does not number its rows: only other programs can add {name}"));
     }
     for text in texts {
         if table.column(text).is_some_and(|column| column.generated) {
@@ -175,10 +179,10 @@ pub(super) fn remarks(name: &str, texts: [&str; 2], table: &Table) -> Vec<String
             ));
         }
     }
-    for column in table.columns.iter().filter(|column| is_demanding(column)) {
+    for column in table.columns.iter().filter(|column| needs_value(column)) {
         let known = texts.iter().chain(&["id"]).any(|known| column.name.eq_ignore_ascii_case(known));
         if !known {
-            remarks.push(format!("{name}.{} is required: only its own program can add {name}", column.name));
+            remarks.push(format!("{name}.{} is required: only other programs can add {name}", column.name));
         }
     }
     remarks
@@ -195,8 +199,8 @@ fn is_key(table: &Table) -> bool {
             .any(|index| index.unique && !index.partial && named(index) == Some(vec!["id".into()]))
 }
 
-/// Whether a unique key forbids rows that ours allow: those with one course a student, say.
-fn is_rule_of_its_own(index: &Index) -> bool {
+/// Whether a unique key forbids rows that ours allows, for example a second course for a student.
+fn is_extra_rule(index: &Index) -> bool {
     let columns = index.columns.iter().flatten().map(|name| name.to_ascii_lowercase()).collect::<Vec<_>>();
     let has = |name: &str| columns.iter().any(|column| column == name);
     index.unique && !has("id") && !(has("student_id") && has("course_id"))
@@ -207,15 +211,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_unique_key_that_ours_implies_is_no_rule_of_its_own() {
+    fn a_unique_key_that_ours_implies_is_no_extra_rule() {
         let unique = |columns: &[&str]| Index {
             unique: true,
             columns: columns.iter().map(|&name| Some(name.to_owned())).collect(),
             ..Index::default()
         };
-        assert!(!is_rule_of_its_own(&unique(&["id"])));
-        assert!(!is_rule_of_its_own(&unique(&["Course_ID", "student_id", "term"])));
-        assert!(is_rule_of_its_own(&unique(&["student_id"])));
-        assert!(is_rule_of_its_own(&unique(&["student_id", "term"])));
+        assert!(!is_extra_rule(&unique(&["id"])));
+        assert!(!is_extra_rule(&unique(&["Course_ID", "student_id", "term"])));
+        assert!(is_extra_rule(&unique(&["student_id"])));
+        assert!(is_extra_rule(&unique(&["student_id", "term"])));
     }
 }

@@ -1,28 +1,28 @@
-//! The SQL of adoption: what is counted and looked for in found tables, how a found `student_courses` becomes ours, and
-//! what an owner could run against a refusal.
+//! The SQL of adoption: checks of existing tables, the statements that turn an existing `student_courses` into ours,
+//! and the statements that problems suggest to the owner.
 
-use super::columns::{carried as carried_columns, kept_indexes, may_hold_ids};
-use super::refusal::Refusal;
+use super::columns::{indexes_to_keep, may_hold_ids, to_carry as columns_to_carry};
+use super::problem::AdoptionProblem;
 use crate::db::catalog::{self, Column, Table, quoted};
 use crate::db::{DbError, Row, Tx};
 
-/// Where the rows of a found `student_courses` are while ours is made. A copy, not a rename: a rename rewrites the
-/// views and triggers of other programs.
-pub(super) const SET_ASIDE: &str = "matricula_found_student_courses";
-/// How many rows of each sort a refusal shows.
-pub(super) const SHOWN: i64 = 20;
-/// JavaScript's safe integers.
-const GREATEST_ID: i64 = (1 << 53) - 1;
+/// Holds the rows of an existing `student_courses` while ours is created. A copy, not a rename: a rename would
+/// rewrite the views and triggers of other programs.
+pub(super) const FOUND_COPY: &str = "matricula_found_student_courses";
+/// How many rows a refusal lists.
+pub(super) const MAX_SHOWN: i64 = 20;
+/// The largest safe integer of JavaScript.
+const MAX_ID: i64 = (1 << 53) - 1;
 
 pub(super) async fn count(tx: &Tx<'_>, table: &str) -> Result<i64, DbError> {
     let rows = tx.query(&format!("select count(*) from {table}"), &[], |row: &Row<'_>| row.int(0)).await?;
     Ok(rows.into_iter().sum())
 }
 
-/// Rows of `students` or `courses` whose id cannot be one of ours.
-pub(super) async fn unusable_ids(tx: &Tx<'_>, table: &str) -> Result<Option<Refusal>, DbError> {
-    let what = format!("{table} has ids that are not whole numbers from 1 to {GREATEST_ID}:");
-    let (wrong, id) = (not_a_key(tx, "id"), catalog::shown(tx, "id"));
+/// Rows of `students` or `courses` with an id that we cannot use.
+pub(super) async fn unusable_ids(tx: &Tx<'_>, table: &str) -> Result<Option<AdoptionProblem>, DbError> {
+    let what = format!("{table} has ids that are not whole numbers from 1 to {MAX_ID}:");
+    let (wrong, id) = (not_a_key(tx, "id"), catalog::display_expr(tx, "id"));
     offending(
         tx,
         what,
@@ -31,23 +31,23 @@ pub(super) async fn unusable_ids(tx: &Tx<'_>, table: &str) -> Result<Option<Refu
     .await
 }
 
-/// Rows of a found `student_courses` that ours could not hold; `served` are the tables that a row refers to.
+/// Rows of an existing `student_courses` that ours could not hold; `served` are the tables that they refer to.
 pub(super) async fn unusable_rows(
     tx: &Tx<'_>,
     served: &[(&str, Option<Table>)],
-) -> Result<Vec<Refusal>, DbError> {
-    let mut sorts = Vec::new();
+) -> Result<Vec<AdoptionProblem>, DbError> {
+    let mut checks = Vec::new();
     for column in ["id", "student_id", "course_id"] {
-        sorts.push((
-            format!("rows without a usable {column} (a whole number from 1 to {GREATEST_ID})"),
+        checks.push((
+            format!("rows without a usable {column} (a whole number from 1 to {MAX_ID})"),
             not_a_key(tx, column),
         ));
     }
-    sorts.push((
+    checks.push((
         "the same id more than once".to_owned(),
         "id in (select id from student_courses group by id having count(*) > 1)".to_owned(),
     ));
-    sorts.push((
+    checks.push((
         "the same student and course more than once".to_owned(),
         "(student_id, course_id) in (select student_id, course_id from student_courses \
          group by student_id, course_id having count(*) > 1)"
@@ -59,31 +59,32 @@ pub(super) async fn unusable_rows(
             Some(table) if may_hold_ids(table, "id") => {
                 format!("not exists (select 1 from {name} where {name}.id = student_courses.{column})")
             }
-            // Refused for what it is; which rows it lacks, nobody can tell.
+            // That table is refused itself, so its rows cannot be compared.
             Some(_) => continue,
         };
-        sorts.push((
+        checks.push((
             format!("rows whose {column} is not in {name}"),
             format!("{column} is not null and {missing}"),
         ));
     }
-    let mut refusals = Vec::new();
-    let [id, student, course] = ["id", "student_id", "course_id"].map(|column| catalog::shown(tx, column));
-    for (what, condition) in sorts {
+    let mut problems = Vec::new();
+    let [id, student, course] =
+        ["id", "student_id", "course_id"].map(|column| catalog::display_expr(tx, column));
+    for (what, condition) in checks {
         let sql = format!(
             "select 'id ' || {id} || ', student_id ' || {student} || ', course_id ' || {course}, \
              count(*) over () from student_courses where {condition} order by student_id, course_id, id"
         );
-        refusals.extend(offending(tx, format!("student_courses has {what}:"), &sql).await?);
+        problems.extend(offending(tx, format!("student_courses has {what}:"), &sql).await?);
     }
-    Ok(refusals)
+    Ok(problems)
 }
 
-async fn offending(tx: &Tx<'_>, what: String, sql: &str) -> Result<Option<Refusal>, DbError> {
+async fn offending(tx: &Tx<'_>, what: String, sql: &str) -> Result<Option<AdoptionProblem>, DbError> {
     let found = tx
-        .query(&format!("{sql} limit {SHOWN}"), &[], |row: &Row<'_>| Ok((row.text(0)?, row.int(1)?)))
+        .query(&format!("{sql} limit {MAX_SHOWN}"), &[], |row: &Row<'_>| Ok((row.text(0)?, row.int(1)?)))
         .await?;
-    Ok(found.first().map(|&(_, total)| total).map(|total| Refusal {
+    Ok(found.first().map(|&(_, total)| total).map(|total| AdoptionProblem {
         what,
         rows: found.into_iter().map(|(row, _)| row).collect(),
         total,
@@ -92,34 +93,34 @@ async fn offending(tx: &Tx<'_>, what: String, sql: &str) -> Result<Option<Refusa
 }
 
 fn not_a_key(tx: &Tx<'_>, column: &str) -> String {
-    format!("not ({} and {column} between 1 and {GREATEST_ID})", catalog::is_whole_number(tx, column))
+    format!("not ({} and {column} between 1 and {MAX_ID})", catalog::is_whole_number(tx, column))
 }
 
-pub(super) fn set_aside() -> Vec<String> {
+pub(super) fn copy_found() -> Vec<String> {
     vec![
-        format!("create table {SET_ASIDE} as select * from student_courses;"),
+        format!("create table {FOUND_COPY} as select * from student_courses;"),
         "drop table student_courses;".to_owned(),
     ]
 }
 
-/// Fills our `student_courses` from what was set aside, and begins the log with it.
-pub(super) async fn take_over(
+/// Statements that fill our `student_courses` from the copy and start the log with its rows.
+pub(super) async fn adopt_rows(
     tx: &Tx<'_>,
     found: &Table,
     rows: i64,
     now: &str,
 ) -> Result<Vec<String>, DbError> {
-    let carried = carried_columns(found);
+    let carried = columns_to_carry(found);
     let mut statements: Vec<String> = carried.iter().map(|column| add_column(found, column)).collect();
-    let further =
+    let extra =
         carried.iter().map(|column| format!(", {}", quoted(&column.name))).collect::<Vec<_>>().concat();
     statements.push(format!(
-        "insert into student_courses (id, student_id, course_id, enrolled_at{further})\n\
-         select id, student_id, course_id, '{now}'{further} from {SET_ASIDE} order by id;"
+        "insert into student_courses (id, student_id, course_id, enrolled_at{extra})\n\
+         select id, student_id, course_id, '{now}'{extra} from {FOUND_COPY} order by id;"
     ));
-    statements.push(format!("drop table {SET_ASIDE};"));
+    statements.push(format!("drop table {FOUND_COPY};"));
     statements
-        .extend(kept_indexes(found).filter_map(|index| Some(format!("{};", index.definition.as_ref()?))));
+        .extend(indexes_to_keep(found).filter_map(|index| Some(format!("{};", index.definition.as_ref()?))));
     statements.extend(found.restores.iter().cloned());
     statements.push(format!(
         "insert into events (seq, at, type, student_id, course_id, enrollment_id, actor, request_id, data)\n\
@@ -128,10 +129,9 @@ pub(super) async fn take_over(
     ));
     let highest =
         tx.query("select max(id) from student_courses", &[], |row: &Row<'_>| row.opt_int(0)).await?;
-    // A number that the found table has given out to a row deleted since is not given out again either.
-    let given_out =
-        catalog::last_number(tx, "student_courses").await?.filter(|number| *number <= GREATEST_ID);
-    let last = highest.into_iter().flatten().chain(given_out).max().unwrap_or(0);
+    // Ids that the existing table had assigned to rows deleted since are not reused either.
+    let assigned = catalog::last_assigned_id(tx, "student_courses").await?.filter(|number| *number <= MAX_ID);
+    let last = highest.into_iter().flatten().chain(assigned).max().unwrap_or(0);
     let at = if rows == 0 { "" } else { now };
     statements.push(format!(
         "update log_head set last_seq = {rows}, last_enrollment_id = {last}, last_at = '{at}' where id = 1;"
@@ -139,7 +139,7 @@ pub(super) async fn take_over(
     Ok(statements)
 }
 
-/// A further column as it was, but one that no insert of ours could satisfy may be empty.
+/// Adds an extra column as it was, except that a required one without a default becomes optional.
 fn add_column(found: &Table, column: &Column) -> String {
     let default = column.default.as_ref().map(|default| {
         let required =
@@ -164,7 +164,7 @@ pub(super) fn add_text_column(table: &str, column: &str) -> String {
     format!("alter table {table} add column {column} text not null default '';")
 }
 
-pub(super) fn make_key(table: &str) -> String {
+pub(super) fn create_key(table: &str) -> String {
     format!("create unique index {table}_id on {table} (id);")
 }
 
@@ -176,6 +176,6 @@ pub(super) fn grant(right: &str, table: &str, role: &str) -> String {
     format!("grant {right} on {table} to {role};")
 }
 
-pub(super) fn give_to(role: &str) -> String {
+pub(super) fn set_owner(role: &str) -> String {
     format!("alter table student_courses owner to {role};")
 }

@@ -1,4 +1,4 @@
-//! The audit: do the tables say what the log says?
+//! The audit: checks that the tables agree with the event log.
 
 mod finding;
 mod replay;
@@ -12,27 +12,27 @@ use crate::clock::Clock;
 use crate::db::{Db, DbError, Reach, migrate};
 use crate::registrar::lead;
 
-/// What an audit counted and found.
+/// The result of an audit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Audit {
     /// Events in the log.
     pub events: i64,
     /// Rows of `student_courses`.
     pub enrollments: i64,
-    /// The promises that are broken; empty when all is well.
+    /// The broken promises; empty if everything is in order.
     pub findings: Vec<Finding>,
-    /// What other programs may do, and did.
+    /// Changes by other programs, which are allowed.
     pub notes: Vec<Finding>,
 }
 
-/// Recounts and compares everything. It only reads, and may run beside a server.
+/// Recounts and compares everything. Only reads, so it can run while a server is running.
 ///
 /// # Errors
-/// What the engine said.
+/// When the database cannot be read.
 pub async fn audit(db: &Db) -> Result<Audit, DbError> {
     let missing = migrate::missing_tables(db).await?;
-    if let Some(finding) = Finding::new("every table of matricula is there", missing) {
-        // Nothing can be compared without them.
+    if let Some(finding) = Finding::new("every table of matricula exists", missing) {
+        // Without these tables nothing can be compared.
         return Ok(Audit { events: 0, enrollments: 0, findings: vec![finding], notes: Vec::new() });
     }
     let (events, enrollments) = store::counts(db).await?;
@@ -43,7 +43,7 @@ pub async fn audit(db: &Db) -> Result<Audit, DbError> {
     Ok(Audit { events, enrollments, findings, notes: broken(db, &store::NOTES).await? })
 }
 
-/// Those of the statements that return rows.
+/// A finding for each statement that returns rows.
 async fn broken(db: &Db, statements: &[(&'static str, &'static str)]) -> Result<Vec<Finding>, DbError> {
     let mut findings = Vec::new();
     for (promise, sql) in statements {
@@ -53,10 +53,11 @@ async fn broken(db: &Db, statements: &[(&'static str, &'static str)]) -> Result<
     Ok(findings)
 }
 
-/// By how much the log's last entry is ahead of the clock: the database server's where there is one. Zero if it is not.
+/// How far the log's last entry is ahead of the clock (the database server's if there is one); zero if it is not
+/// ahead.
 ///
 /// # Errors
-/// What the engine said.
+/// When the database cannot be read.
 pub async fn ahead(db: &Db, clock: &Clock) -> Result<Duration, DbError> {
     let last_at = store::last_at(db).await?;
     let now = db.time().await?.unwrap_or_else(|| clock.stamp());

@@ -1,82 +1,82 @@
-//! Replays the log from its beginning: was a seat ever sold that was not there, was anybody ever passed over on a waitlist, did
-//! anybody leave a waitlist without being on it?
+//! Replays the log from the beginning, to find seats that were given out twice, students who were passed over on a
+//! waitlist, and students who left a waitlist that they were not on.
 
 use std::collections::{BTreeMap, HashMap};
 
 use futures_util::StreamExt as _;
 use serde_json::Value;
 
-use super::finding::{Finding, SHOWN};
-use super::store::{self, Entry};
+use super::finding::{Finding, MAX_SHOWN};
+use super::store::{self, CourseEntry};
 use crate::db::{Db, DbError};
 
-/// Plays the whole log; holds the courses and their waitlists in memory.
+/// Replays the whole log; keeps the courses and their waitlists in memory.
 ///
 /// # Errors
-/// When the log cannot be read.
+/// When the database cannot be read.
 pub(super) async fn replay(db: &Db) -> Result<Vec<Finding>, DbError> {
     let mut replay = Replay::default();
     let mut entries = store::entries(db).await?;
     while let Some(entries) = entries.next().await {
         entries?.iter().for_each(|entry| replay.apply(entry));
     }
-    let there = store::waiting_students(db).await?;
-    replay.end(&there);
+    let waiting = store::waiting_students(db).await?;
+    replay.end(&waiting);
     Ok(replay.findings())
 }
 
 #[derive(Default)]
 struct Replay {
-    courses: HashMap<i64, Course>,
-    oversold: Rows,
-    passed: Rows,
-    absent: Rows,
+    courses: HashMap<i64, CourseState>,
+    oversold: BrokenRows,
+    passed_over: BrokenRows,
+    absent: BrokenRows,
 }
 
 #[derive(Default)]
-struct Course {
+struct CourseState {
     capacity: Option<i64>,
     enrolled: i64,
-    /// Who waits, by the `seq` with which they joined.
-    line: BTreeMap<i64, i64>,
+    /// The waiting students, by the `seq` with which they joined.
+    queue: BTreeMap<i64, i64>,
     joined: HashMap<i64, i64>,
-    /// A student who joined by this `seq` and still waits was passed.
-    passed_up_to: i64,
+    /// A student who joined at or before this `seq` and still waits was passed over.
+    passed_over_up_to: i64,
 }
 
-/// The first of the rows that break a promise, and how many there are.
+/// The first rows that break a promise, and their total.
 #[derive(Default)]
-struct Rows {
+struct BrokenRows {
     first: Vec<String>,
     total: usize,
 }
 
-impl Rows {
+impl BrokenRows {
     fn add(&mut self, row: impl FnOnce() -> String) {
         self.total += 1;
-        if self.first.len() < SHOWN {
+        if self.first.len() < MAX_SHOWN {
             self.first.push(row());
         }
     }
 }
 
 impl Replay {
-    fn apply(&mut self, entry: &Entry) {
-        let &Entry { seq, course_id, student_id, .. } = entry;
-        // No rule binds what another program forced in.
-        let is_by_others = entry.actor.as_deref() == Some("database");
+    fn apply(&mut self, entry: &CourseEntry) {
+        let &CourseEntry { seq, course_id, student_id, .. } = entry;
+        // The rules do not apply to changes by other programs.
+        let is_external = entry.actor.as_deref() == Some("database");
         let course = self.courses.entry(course_id).or_default();
         match entry.kind.as_str() {
             "seats.set" => course.capacity = entry.data["capacity"].as_i64(),
             "seats.removed" => course.capacity = None,
-            "course.deleted" => *course = Course::default(),
+            "course.deleted" => *course = CourseState::default(),
             "waitlist.joined" => {
-                course.line.insert(seq, student_id);
+                course.queue.insert(seq, student_id);
                 course.joined.insert(student_id, seq);
             }
             "waitlist.left" => {
                 let was_on_it = course.leave(student_id).is_some();
-                if !was_on_it && !is_by_others {
+                if !was_on_it && !is_external {
                     self.absent.add(|| {
                         format!("seq {seq}: student {student_id} left the waitlist of course {course_id}")
                     });
@@ -85,8 +85,8 @@ impl Replay {
             "enrollment.dropped" => course.enrolled -= 1,
             "enrollment.adopted" => course.enrolled += 1,
             "enrollment.created" | "waitlist.promoted" => {
-                // Nor does one bind staff with a reason.
-                let is_forced = is_by_others || entry.data["override"] != Value::Null;
+                // Nor to overrides by staff.
+                let is_forced = is_external || entry.data["override"] != Value::Null;
                 let is_promoted = entry.kind == "waitlist.promoted";
                 let enrolled = course.enrolled;
                 if let Some(capacity) = course.capacity.filter(|capacity| enrolled >= *capacity)
@@ -94,39 +94,39 @@ impl Replay {
                 {
                     self.oversold.add(|| {
                         format!(
-                            "seq {seq}: student {student_id} got a seat in course {course_id}, of which {enrolled} of {capacity} were taken"
+                            "seq {seq}: student {student_id} got a seat in course {course_id} when {enrolled} of {capacity} seats were taken"
                         )
                     });
                 }
                 course.enrolled += 1;
                 let joined = course.leave(student_id);
-                if is_promoted && joined.is_none() && !is_by_others {
+                if is_promoted && joined.is_none() && !is_external {
                     self.absent
                         .add(|| format!("seq {seq}: student {student_id} moved up in course {course_id}"));
                 }
-                if joined.is_some_and(|joined| joined <= course.passed_up_to) {
-                    self.passed.add(|| {
+                if joined.is_some_and(|joined| joined <= course.passed_over_up_to) {
+                    self.passed_over.add(|| {
                         format!("seq {seq}: student {student_id} moved up in course {course_id} after a student who joined later")
                     });
                 }
                 if is_promoted || (course.capacity.is_some() && !is_forced) {
                     let before = joined.unwrap_or(seq);
-                    let last = course.line.range(..before).next_back().map_or(0, |(seq, _)| *seq);
-                    course.passed_up_to = course.passed_up_to.max(last);
+                    let last = course.queue.range(..before).next_back().map_or(0, |(seq, _)| *seq);
+                    course.passed_over_up_to = course.passed_over_up_to.max(last);
                 }
             }
             _ => {}
         }
     }
 
-    /// Reports the students who were passed and still wait, except those whose row another program has deleted.
-    fn end(&mut self, there: &HashMap<(i64, i64), bool>) {
+    /// Reports students who were passed over and still wait, except those whose row another program has deleted.
+    fn end(&mut self, waiting: &HashMap<(i64, i64), bool>) {
         let mut courses: Vec<_> = self.courses.iter().collect();
         courses.sort_unstable_by_key(|(id, _)| **id);
         for (id, course) in courses {
-            for (seq, student) in course.line.range(..=course.passed_up_to) {
-                if there.get(&(*id, *student)) == Some(&true) {
-                    self.passed.add(|| {
+            for (seq, student) in course.queue.range(..=course.passed_over_up_to) {
+                if waiting.get(&(*id, *student)) == Some(&true) {
+                    self.passed_over.add(|| {
                         format!(
                             "student {student} has waited for course {id} since seq {seq} and was passed over"
                         )
@@ -137,20 +137,20 @@ impl Replay {
     }
 
     fn findings(self) -> Vec<Finding> {
-        let finding = |promise, rows: Rows| {
+        let finding = |promise, rows: BrokenRows| {
             (rows.total > 0).then_some(Finding { promise, rows: rows.first, total: rows.total })
         };
-        let oversold = finding("no seat was ever sold twice, at any seq", self.oversold);
-        let passed = finding("no student was ever passed over on a waitlist", self.passed);
+        let oversold = finding("no seat was ever given out twice", self.oversold);
+        let passed_over = finding("no student was ever passed over on a waitlist", self.passed_over);
         let absent = finding("only students on a waitlist leave it or move up", self.absent);
-        [oversold, passed, absent].into_iter().flatten().collect()
+        [oversold, passed_over, absent].into_iter().flatten().collect()
     }
 }
 
-impl Course {
+impl CourseState {
     fn leave(&mut self, student: i64) -> Option<i64> {
         let joined = self.joined.remove(&student)?;
-        self.line.remove(&joined);
+        self.queue.remove(&joined);
         Some(joined)
     }
 }

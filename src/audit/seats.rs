@@ -1,4 +1,4 @@
-//! Whether every course has the seats that the log last gave it.
+//! Checks that every course has the limits recorded in the log.
 
 use serde_json::Value;
 
@@ -7,11 +7,11 @@ use super::store;
 use crate::db::{Db, DbError};
 use crate::registrar::Limits;
 
-/// Courses whose row in `course_seats` is not what the log last said. Those that another program deleted are left out: a
-/// running server drops their rows.
+/// Courses whose row in `course_seats` differs from the log. Courses that another program deleted are left out: a
+/// running server removes their rows.
 ///
 /// # Errors
-/// When the tables or the log cannot be read.
+/// When the database cannot be read.
 pub(super) async fn compare(db: &Db) -> Result<Option<Finding>, DbError> {
     let courses = store::seats(db).await?;
     let mut found = Vec::new();
@@ -19,10 +19,10 @@ pub(super) async fn compare(db: &Db) -> Result<Option<Finding>, DbError> {
         let logged = if kind == "seats.set" { Some(logged(&data)?) } else { None };
         if seats != logged {
             let (seats, logged) = (shown(seats.as_ref()), shown(logged.as_ref()));
-            found.push(format!("course {course_id} has {seats}; the log last gave it {logged}"));
+            found.push(format!("course {course_id} has {seats}; the log says {logged}"));
         }
     }
-    Ok(Finding::new("every course has the seats that the log last gave it", found))
+    Ok(Finding::new("every course has the limits recorded in the log", found))
 }
 
 fn logged(data: &str) -> Result<Limits, DbError> {

@@ -1,4 +1,5 @@
-//! The promises, each as the rows that break it. One statement each, so that each sees a single moment of a running school.
+//! The promises, each as a query for the rows that break it. One statement each, so that each sees a single moment of
+//! a running school.
 
 use std::collections::HashMap;
 
@@ -13,24 +14,24 @@ pub(super) async fn counts(db: &Db) -> Result<(i64, i64), DbError> {
     counts.ok_or_else(|| DbError::Engine("the tables cannot be counted".to_owned()))
 }
 
-/// An entry of the log that says something about a course.
-pub(super) struct Entry {
+/// An entry of the log about a course.
+pub(super) struct CourseEntry {
     pub(super) seq: i64,
     pub(super) kind: String,
     pub(super) course_id: i64,
-    /// 0 where it is about no student.
+    /// 0 if it is not about a student.
     pub(super) student_id: i64,
     pub(super) actor: Option<String>,
     pub(super) data: Value,
 }
 
 /// All entries about courses, in order.
-pub(super) async fn entries(db: &Db) -> Result<Rows<Entry>, DbError> {
+pub(super) async fn entries(db: &Db) -> Result<Rows<CourseEntry>, DbError> {
     let sql = "select seq, type, course_id, coalesce(student_id, 0), actor, data from events \
                where course_id is not null order by seq";
     db.stream(sql, Vec::new(), |row| {
         let data = row.text(5)?;
-        Ok(Entry {
+        Ok(CourseEntry {
             seq: row.int(0)?,
             kind: row.text(1)?,
             course_id: row.int(2)?,
@@ -47,28 +48,28 @@ pub(super) async fn entries(db: &Db) -> Result<Rows<Entry>, DbError> {
     .await
 }
 
-/// Who waits for which course (the course, the student), and whether that student is there.
+/// Everyone on a waitlist, as course and student, and whether the student still exists.
 pub(super) async fn waiting_students(db: &Db) -> Result<HashMap<(i64, i64), bool>, DbError> {
     let sql = "select w.course_id, w.student_id, (select count(*) from students s where s.id = w.student_id) from waitlist w";
     let rows = db.read(Reach::Scan, sql, [], |row| Ok(((row.int(0)?, row.int(1)?), row.int(2)? > 0))).await?;
     Ok(rows.into_iter().collect())
 }
 
-/// The time of the log's last entry.
+/// The time of the log's last entry; `None` if there is no head.
 pub(super) async fn last_at(db: &Db) -> Result<Option<String>, DbError> {
     db.query_opt("select last_at from log_head where id = 1", [], |row| row.text(0)).await
 }
 
-/// The seats of a course, and the last entry of the log about them.
+/// The limits of a course, and the log's last entry about them.
 pub(super) struct CourseSeats {
     pub(super) course_id: i64,
-    /// Empty where there is no entry.
+    /// Empty if there is no entry.
     pub(super) kind: String,
     pub(super) data: String,
     pub(super) seats: Option<Limits>,
 }
 
-/// The courses that have seats now, or had them once. Those that another program deleted are left out.
+/// The courses that have limits now or had them once. Courses that another program deleted are left out.
 pub(super) async fn seats(db: &Db) -> Result<Vec<CourseSeats>, DbError> {
     let sql = "select coalesce(cs.course_id, last.course_id), coalesce(e.type, ''), coalesce(e.data, '{}'), \
                case when cs.course_id is null then 0 else 1 end, \
@@ -108,7 +109,7 @@ pub(super) const PROMISES: [(&str, &str); 14] = [
          where before > at",
     ),
     (
-        "every enrollment is in the log, and was not dropped since",
+        "every enrollment is in the log, and has not been dropped since",
         "select 'enrollment ' || id || ' of student ' || student_id || ' in course ' || course_id from ( \
          select id, student_id, course_id, enrolled_at from student_courses \
          except select enrollment_id, student_id, course_id, at from events \
@@ -117,7 +118,7 @@ pub(super) const PROMISES: [(&str, &str); 14] = [
          where id in (select enrollment_id from events where type = 'enrollment.dropped')",
     ),
     (
-        "every enrollment of the log that was not dropped is there",
+        "every enrollment in the log that was not dropped exists",
         "select 'enrollment ' || enrollment_id || ' of student ' || student_id || ' in course ' || course_id from ( \
          select enrollment_id, student_id, course_id from events \
          where type in ('enrollment.created', 'enrollment.adopted', 'waitlist.promoted') \
@@ -125,17 +126,17 @@ pub(super) const PROMISES: [(&str, &str); 14] = [
          except select id, student_id, course_id from student_courses) missing",
     ),
     (
-        "an enrollment's id is given once",
+        "every enrollment id is used once",
         "select 'enrollment ' || enrollment_id || ' began ' || count(*) || ' times' from events \
          where type in ('enrollment.created', 'enrollment.adopted', 'waitlist.promoted') group by enrollment_id having count(*) > 1",
     ),
     (
-        "no id is above the last one given",
+        "no enrollment id is above the last one assigned",
         "select 'enrollment ' || id from student_courses where id > (select last_enrollment_id from log_head)",
     ),
     (
-        // Promised since batches have ids: an earlier version gave some again, which nothing can mend.
-        "the id of a student or a course is given once",
+        // Only since batches have ids: an earlier version reused some ids, which cannot be repaired.
+        "every id of a student or a course is used once",
         "select 'student ' || student_id || ' at seq ' || seq from events e where type = 'student.created' \
          and seq > (select min(seq) from events where batch is not null) \
          and exists (select 1 from events b where b.student_id = e.student_id and b.seq < e.seq) \
@@ -168,7 +169,7 @@ pub(super) const PROMISES: [(&str, &str); 14] = [
     ),
     (
         // A student who was deleted by another program holds the seat until a server drops the row.
-        "no seat is idle while somebody waits",
+        "no seat is free while a student waits",
         "select 'course ' || course_id from waitlist w \
          where exists (select 1 from students s where s.id = w.student_id) \
          and exists (select 1 from courses c where c.id = w.course_id) group by course_id \
@@ -182,7 +183,7 @@ pub(super) const PROMISES: [(&str, &str); 14] = [
          join student_courses sc on sc.student_id = w.student_id and sc.course_id = w.course_id",
     ),
     (
-        // Rows that another program forced in begin nowhere, and are dropped in its name.
+        // Rows that another program inserted have no beginning, and their drops have the actor `database`.
         "every drop ends an enrollment that had begun",
         "select 'seq ' || min(case when drops = 1 then seq end) || ': enrollment ' \
          || coalesce(cast(enrollment_id as text), 'without an id') from ( \
@@ -195,8 +196,8 @@ pub(super) const PROMISES: [(&str, &str); 14] = [
     ),
 ];
 
-/// What other programs may do to the tables of students and courses, each as the rows where they did. None of it breaks a
-/// promise.
+/// Changes that other programs may make to the tables of students and courses, each as a query for the rows. None of
+/// them breaks a promise.
 pub(super) const NOTES: [(&str, &str); 3] = [
     (
         "rows of students or courses that another program deleted; a running server drops them",

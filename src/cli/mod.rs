@@ -84,7 +84,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
 
 /// A server does not wait for its output to be read.
 async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<()> {
-    let (mut out, _until_printed) = logging::unblocked(io::stdout());
+    let (mut out, _until_printed) = logging::non_blocking(io::stdout());
     serve::run(args, clock, &mut out).await
 }
 

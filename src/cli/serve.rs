@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::config::{ServeArgs, check_exposure, is_loopback};
 use crate::http::limits::Limits;
 use crate::http::server::{self, Bounds, Server};
-use crate::logging::{self, Log};
+use crate::logging::{self, LogOutput};
 use crate::metrics::Metrics;
 use crate::server::School;
 use crate::server::router;
@@ -23,7 +23,7 @@ pub(super) async fn run(args: ServeArgs, clock: Clock, out: &mut dyn Write) -> a
     served
 }
 
-async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &Log) -> anyhow::Result<()> {
+async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &LogOutput) -> anyhow::Result<()> {
     let addresses = server::resolve(&args.listen).await?;
     check_exposure(&addresses, args.allow_unauthenticated, args.public_url.as_ref())?;
     let bounds = Bounds { share: args.client_share, ..Bounds::default() };

@@ -1,4 +1,4 @@
-/// A bound parameter. A null keeps its type: PostgreSQL asks for it.
+/// A bound parameter. A null keeps its type, which PostgreSQL needs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Arg {
     /// A 64-bit integer or its null.
@@ -8,7 +8,7 @@ pub enum Arg {
 }
 
 impl Arg {
-    /// A file holds texts with a NUL character, which other programs may have written; a server takes none.
+    /// Whether the text has a NUL character. SQLite files can hold such texts; PostgreSQL rejects them.
     pub(super) fn has_nul(&self) -> bool {
         matches!(self, Self::Text(Some(text)) if text.contains('\0'))
     }

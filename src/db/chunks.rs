@@ -1,4 +1,4 @@
-//! A long list on its way from a connection to whoever asked, some rows at a time.
+//! Sends a long list from a connection to its consumer in chunks of rows.
 
 use std::time::Duration;
 
@@ -7,34 +7,34 @@ use tokio::sync::mpsc;
 
 use super::DbError;
 
-/// Rows that are handed over together.
-pub(super) const ROWS: usize = 500;
-/// How long a consumer may take nothing: a list that is being read keeps the engine from cleaning up behind it.
-pub(super) const STALL: Duration = Duration::from_secs(30);
-/// How long a list may take in all, for the same reason: ten minutes are a million rows at 200 KB a second.
-pub(super) const LONGEST: Duration = Duration::from_mins(10);
+/// Rows per chunk.
+pub(super) const MAX_ROWS: usize = 500;
+/// How long a consumer may pause: while a list is being read, the engine cannot clean up old row versions.
+pub(super) const MAX_STALL: Duration = Duration::from_secs(30);
+/// How long a list may take in all, for the same reason: ten minutes allow a million rows at 200 KB a second.
+pub(super) const MAX_DURATION: Duration = Duration::from_mins(10);
 
 type Chunk<T> = Result<Vec<T>, DbError>;
 
-/// Where the rows are put.
-pub(super) type Giver<T> = mpsc::Sender<Chunk<T>>;
+/// The sending end of a list.
+pub(super) type ChunkSender<T> = mpsc::Sender<Chunk<T>>;
 
-/// Both ends of a list. The last chunk is an empty one.
-pub(super) fn channel<T: Send + 'static>() -> (Giver<T>, impl Stream<Item = Chunk<T>> + Send + use<T>) {
-    let (give, taken) = mpsc::channel(2);
-    (give, futures_util::stream::unfold(Some(taken), next))
+/// Both ends of a list. An empty chunk marks the end.
+pub(super) fn channel<T: Send + 'static>() -> (ChunkSender<T>, impl Stream<Item = Chunk<T>> + Send + use<T>) {
+    let (sender, receiver) = mpsc::channel(2);
+    (sender, futures_util::stream::unfold(Some(receiver), next))
 }
 
-/// Whether it was taken in time.
-pub(super) async fn give_within<T>(rows: &Giver<T>, chunk: Chunk<T>, time: Duration) -> bool {
-    matches!(tokio::time::timeout(time, rows.send(chunk)).await, Ok(Ok(())))
+/// Sends a chunk; returns `false` if the consumer did not take it in time.
+pub(super) async fn send_within<T>(sender: &ChunkSender<T>, chunk: Chunk<T>, time: Duration) -> bool {
+    matches!(tokio::time::timeout(time, sender.send(chunk)).await, Ok(Ok(())))
 }
 
-/// The next chunk; nothing after the last one, or after a failure.
+/// The next chunk; `None` after the last one and after an error.
 async fn next<T>(
-    reading: Option<mpsc::Receiver<Chunk<T>>>,
+    receiver: Option<mpsc::Receiver<Chunk<T>>>,
 ) -> Option<(Chunk<T>, Option<mpsc::Receiver<Chunk<T>>>)> {
-    let mut chunks = reading?;
+    let mut chunks = receiver?;
     match chunks.recv().await {
         // A channel that closes without an empty chunk was cut off.
         Some(Ok(chunk)) if chunk.is_empty() => None,

@@ -1,5 +1,5 @@
-//! Counts of long lists. Clients that ask for the same count while it waits for its turn share one answer, so that many of
-//! them cost no more than one.
+//! Counts of long lists. Clients that ask for a count that is still queued share its result, so that many of them
+//! cost no more than one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,20 +9,20 @@ use tokio::sync::{Semaphore, oneshot};
 use super::{Arg, DbError};
 use crate::shares::{Client, Place, Places};
 
-/// Different counts that may wait; one more is refused at once, and one more of a client that has its share of them.
+/// Different counts that may be queued; further ones are rejected at once.
 const MAX_WAITING: usize = 128;
 
-/// The counts that wait for their turn, which is one at a time.
+/// The queued counts. One runs at a time.
 #[derive(Debug)]
 pub(super) struct Counts {
-    waiting: Mutex<HashMap<Key, Vec<Answer>>>,
+    waiting: Mutex<HashMap<CountKey, Vec<CountSender>>>,
     places: Arc<Places>,
     turn: Semaphore,
 }
 
-/// A statement that counts, and its parameters.
-pub(super) type Key = (&'static str, Vec<Arg>);
-type Answer = oneshot::Sender<Result<i64, DbError>>;
+/// A counting statement and its parameters.
+pub(super) type CountKey = (&'static str, Vec<Arg>);
+type CountSender = oneshot::Sender<Result<i64, DbError>>;
 
 impl Default for Counts {
     fn default() -> Self {
@@ -31,15 +31,17 @@ impl Default for Counts {
 }
 
 impl Counts {
-    /// Waits with the others for this count. The first of them gets a place, and has to see to it that the count is made.
+    /// Waits for this count together with other callers. The first caller gets a [`Place`] and must call
+    /// [`Counts::run`].
     ///
     /// # Errors
-    /// [`DbError::Busy`] when too many different counts wait already, [`DbError::Share`] when too many of this client do.
+    /// [`DbError::Busy`] if too many different counts are queued, [`DbError::OverShare`] if too many of them are this
+    /// client's.
     pub(super) fn join(
         &self,
-        key: &Key,
+        key: &CountKey,
         client: Option<Client>,
-        answer: Answer,
+        answer: CountSender,
     ) -> Result<Option<Place>, DbError> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(others) = waiting.get_mut(key) {
@@ -51,21 +53,21 @@ impl Counts {
         Ok(Some(place))
     }
 
-    /// Makes a count when its turn has come, for all who wait for it then. A client that asks later waits for a new one: its
-    /// own writes must be in it.
-    pub(super) async fn make(&self, key: &Key, count: impl Future<Output = Result<i64, DbError>>) {
+    /// Runs a count when its turn comes and sends the result to everyone who waits for it by then. A client that asks
+    /// later waits for a new count, which must include that client's own writes.
+    pub(super) async fn run(&self, key: &CountKey, count: impl Future<Output = Result<i64, DbError>>) {
         let turn = self.turn.acquire().await;
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-        // A client that went away no longer wants its answer.
+        // Skip clients that have disconnected.
         let waiting: Vec<_> = waiting.into_iter().flatten().filter(|answer| !answer.is_closed()).collect();
         if waiting.is_empty() {
             return;
         }
-        let counted = count.await;
+        let result = count.await;
         drop(turn);
         for answer in waiting {
             #[expect(clippy::let_underscore_must_use, reason = "a client that went away needs no answer")]
-            let _ = answer.send(counted.clone());
+            let _ = answer.send(result.clone());
         }
     }
 }
@@ -77,16 +79,16 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_asks_for_the_same_before_its_turn_shares_a_count_and_who_asks_later_does_not() {
+    async fn equal_requests_share_a_count_until_it_begins() {
         let (counts, made) = (Arc::new(Counts::default()), Arc::new(AtomicI64::new(0)));
         let ask = |args: &[i64]| {
-            let key: Key = ("select count(*) from t", args.iter().map(|arg| (*arg).into()).collect());
+            let key: CountKey = ("select count(*) from t", args.iter().map(|arg| (*arg).into()).collect());
             let (answer, answered) = oneshot::channel();
             if let Some(place) = counts.join(&key, None, answer).unwrap() {
                 let (counts, made) = (Arc::clone(&counts), Arc::clone(&made));
                 tokio::spawn(async move {
                     let count = async { Ok(made.fetch_add(1, Ordering::SeqCst) + 1) };
-                    counts.make(&key, count).await;
+                    counts.run(&key, count).await;
                     drop(place);
                 });
             }
@@ -104,10 +106,10 @@ mod tests {
     }
 
     #[test]
-    fn more_different_counts_than_can_wait_are_refused() {
+    fn too_many_different_counts_are_rejected() {
         let counts = Counts::default();
         let ask = |number: usize| {
-            let key: Key = ("select count(*) from t", vec![i64::try_from(number).unwrap().into()]);
+            let key: CountKey = ("select count(*) from t", vec![i64::try_from(number).unwrap().into()]);
             counts.join(&key, None, oneshot::channel().0)
         };
         let places: Vec<_> = (0..MAX_WAITING).map(|number| ask(number).unwrap().unwrap()).collect();

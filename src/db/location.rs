@@ -7,31 +7,31 @@ use thiserror::Error;
 
 use super::postgres::Address;
 
-/// Where the data is: a file of this machine, or a PostgreSQL server.
+/// Where the data is: a file on this machine, or a PostgreSQL server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
     /// An SQLite database.
     File(PathBuf),
-    /// A URL as libpq has them: `postgres://user:password@host:5432/school?sslmode=verify-full`.
+    /// A URL in libpq's format: `postgres://user:password@host:5432/school?sslmode=verify-full`.
     Server(Url),
 }
 
-/// The URL of a server. It may hold a password, so it is never shown whole.
+/// The URL of a server. It may contain a password, so it is never shown in full.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Url(String);
 
-/// Why a text says of no database where it is. The text itself is not in it: it may hold a password.
+/// Why a text does not name a database. The message does not repeat the text, which may contain a password.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{0}")]
 pub struct BadLocation(String);
 
-/// How a database is named, where something else was given.
-const FORMS: &str = "name a file (school.db, sqlite:///school.db) or a PostgreSQL server \
-                     (postgres://user@host/school); a file with a colon in its name is written ./name";
-/// How libpq, Django, `SQLAlchemy` and others call PostgreSQL.
-const SERVERS: [&str; 5] = ["postgres", "postgresql", "pgsql", "psql", "postgis"];
-/// Options in the URL of a file that say how another program opens it.
-const OF_OTHER_PROGRAMS: [&str; 8] = [
+/// How to name a database; part of error messages.
+const FORMS: &str = "Use a file (school.db, sqlite:///school.db) or a PostgreSQL URL \
+                     (postgres://user@host/school). Write ./name for a file with a colon in its name";
+/// URL schemes for PostgreSQL used by libpq, Django, `SQLAlchemy` and others.
+const POSTGRES_SCHEMES: [&str; 5] = ["postgres", "postgresql", "pgsql", "psql", "postgis"];
+/// Options in a file's URL that only matter to other programs; ignored.
+const IGNORED_OPTIONS: [&str; 8] = [
     "cache=private",
     "check_same_thread",
     "connection_limit",
@@ -43,39 +43,40 @@ const OF_OTHER_PROGRAMS: [&str; 8] = [
 ];
 
 impl Location {
-    /// Reads a file's name, or a URL as the common tools write them.
+    /// Parses a file name, or a URL as common tools write it.
     ///
     /// # Errors
-    /// When it is the URL of something else.
+    /// When it is the URL of another kind of database, or looks like a misspelled URL.
     pub fn parse(text: &OsStr) -> Result<Self, BadLocation> {
-        let bad = |what: &str| Err(BadLocation(format!("{what}: {FORMS}")));
+        let bad = |what: &str| Err(BadLocation(format!("{what}. {FORMS}")));
         let Some(known) = text.to_str() else { return Ok(Self::File(text.into())) };
         if known.is_empty() {
-            // SQLite would take it for a database that is gone as soon as it is closed.
+            // SQLite would open an empty name as a temporary database that is deleted when it is closed.
             return bad("the name of the database is empty");
         }
         let Some((scheme, rest)) = scheme(known) else {
-            return if is_list_of_words(known) || is_like_a_url(known) {
-                bad("it looks like a connection string of another form")
+            return if is_keyword_list(known) || is_like_a_url(known) {
+                bad("this looks like a connection string in another format")
             } else {
                 Ok(Self::File(text.into()))
             };
         };
         let kind = scheme.split('+').next().unwrap_or_default().to_ascii_lowercase();
         match kind.as_str() {
-            kind if SERVERS.contains(&kind) && rest.starts_with("//") => {
+            kind if POSTGRES_SCHEMES.contains(&kind) && rest.starts_with("//") => {
                 Ok(Self::Server(Url(format!("postgres:{rest}"))))
             }
-            kind if SERVERS.contains(&kind) => bad("two slashes are missing after the colon"),
-            "sqlite" | "sqlite3" => Ok(Self::File(of_sqlite(rest)?)),
-            "file" => Ok(Self::File(of_file(rest)?)),
+            kind if POSTGRES_SCHEMES.contains(&kind) => bad("two slashes are missing after the colon"),
+            "sqlite" | "sqlite3" => Ok(Self::File(sqlite_path(rest)?)),
+            "file" => Ok(Self::File(file_path(rest)?)),
             "jdbc" => bad("leave out `jdbc:`, and write user and password before the host"),
-            _ => bad("what stands before the colon is no database that matricula knows"),
+            kind if rest.starts_with("//") => bad(&format!("{kind}: is not supported")),
+            _ => bad("the part before the colon is not a database that matricula supports"),
         }
     }
 }
 
-/// The text before and after the first colon, if it may begin with the scheme of a URL.
+/// Splits at the first colon, if the text before it can be the scheme of a URL.
 fn scheme(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_once(':')?;
     let is_scheme = scheme.len() > 1
@@ -84,16 +85,17 @@ fn scheme(text: &str) -> Option<(&str, &str)> {
     is_scheme.then_some((scheme, rest))
 }
 
-/// `host=db user=ana password=...`, as libpq takes it too, or `Server=db;Pwd=...`.
-fn is_list_of_words(text: &str) -> bool {
+/// Whether it is a list of keywords as libpq also accepts it (`host=db user=ana password=...`), or
+/// `Server=db;Pwd=...`.
+fn is_keyword_list(text: &str) -> bool {
     let names = ["host", "hostaddr", "dbname", "password", "pwd", "server", "data source"];
     let text = text.replace(" =", "=");
     let mut words = text.split([' ', ';']).filter_map(|word| word.split_once('='));
     words.any(|(name, _)| names.contains(&name.trim().to_ascii_lowercase().as_str()))
 }
 
-/// What is no scheme and yet looks like a URL: with a user whose name has an underscore, in quotes, behind a blank or the
-/// name of a variable. A file of that name can still be written with its folder.
+/// Whether it looks like a mistyped URL: a user name with an underscore, quotes, or a leading blank or variable name.
+/// A file with such a name can still be given with its folder.
 fn is_like_a_url(text: &str) -> bool {
     if text.starts_with("//") {
         return text.contains('@');
@@ -103,51 +105,52 @@ fn is_like_a_url(text: &str) -> bool {
         && (text.contains("://") || text.split_once(':').is_some_and(|(_, password)| password.contains('@')))
 }
 
-/// As `SQLAlchemy` and Django write it: a relative path after three slashes, an absolute one after four. Rails and sqlx
-/// leave the slashes out.
-fn of_sqlite(rest: &str) -> Result<PathBuf, BadLocation> {
+/// Path of an SQLite URL. `SQLAlchemy` and Django write a relative path after three slashes and an absolute one after
+/// four; Rails and sqlx leave the slashes out.
+fn sqlite_path(rest: &str) -> Result<PathBuf, BadLocation> {
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let path = match path.strip_prefix("//") {
         Some(after) if after.split('/').next().is_some_and(|host| host.contains('@')) => {
-            return Err(BadLocation(format!("an SQLite file has no user and no password: {FORMS}")));
+            return Err(BadLocation(format!("an SQLite file has no user and no password. {FORMS}")));
         }
         Some(after) => after.strip_prefix('/').unwrap_or(after),
         None => path,
     };
-    checked(path, query)
+    check_options(path, query)
 }
 
-/// As RFC 8089 and Prisma write it: three slashes, one or none before an absolute path, none before a relative one.
-fn of_file(rest: &str) -> Result<PathBuf, BadLocation> {
+/// Path of a `file:` URL (RFC 8089, Prisma): an absolute path after three slashes, one or none; a relative one after
+/// none.
+fn file_path(rest: &str) -> Result<PathBuf, BadLocation> {
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let path = match path.strip_prefix("//") {
         Some(after) => match after.strip_prefix("localhost").unwrap_or(after) {
             absolute if absolute.starts_with('/') => absolute,
-            _ => return Err(BadLocation(format!("the file is on another machine: {FORMS}"))),
+            _ => return Err(BadLocation(format!("the file is on another machine. {FORMS}"))),
         },
         None => path,
     };
-    checked(path, query)
+    check_options(path, query)
 }
 
-fn checked(path: &str, query: &str) -> Result<PathBuf, BadLocation> {
+fn check_options(path: &str, query: &str) -> Result<PathBuf, BadLocation> {
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let name = pair.split('=').next().unwrap_or_default();
-        if !OF_OTHER_PROGRAMS.iter().any(|known| *known == pair || *known == name) {
+        if !IGNORED_OPTIONS.iter().any(|known| *known == pair || *known == name) {
             return Err(BadLocation(format!(
-                "the database URL asks for `{name}`, which matricula does not do"
+                "the database URL has the option `{name}`, which matricula does not support"
             )));
         }
     }
     Ok(match path {
-        // An SQLAlchemy URL without a path.
+        // `sqlite://`, an SQLAlchemy URL without a path.
         "" => ":memory:".into(),
-        path => match decoded(path) {
+        path => match percent_decoded(path) {
             name if name.contains(char::REPLACEMENT_CHARACTER)
                 && !path.contains(char::REPLACEMENT_CHARACTER) =>
             {
                 return Err(BadLocation(format!(
-                    "the database URL has percent signs that are no UTF-8: {FORMS}"
+                    "the database URL has percent-encoded bytes that are not UTF-8. {FORMS}"
                 )));
             }
             name => name.into(),
@@ -155,8 +158,8 @@ fn checked(path: &str, query: &str) -> Result<PathBuf, BadLocation> {
     })
 }
 
-/// Without its percent signs. Only these three mean something else in a form.
-fn decoded(path: &str) -> String {
+/// Decodes percent signs. The three replaced characters would otherwise be read as form encoding.
+fn percent_decoded(path: &str) -> String {
     let path = path.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
     let mut decoded = form_urlencoded::parse(path.as_bytes());
     decoded.next().map_or_else(String::new, |(path, _)| path.into_owned())
@@ -226,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_named_as_it_is_or_as_common_tools_do() {
+    fn files_can_be_given_by_path_or_by_common_urls() {
         for (text, path) in [
             ("school.db", "school.db"),
             ("./2026:school.db", "./2026:school.db"),
@@ -257,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_named_as_common_tools_do() {
+    fn servers_can_be_given_by_common_urls() {
         for text in [
             "postgres://ana:secret@db/school",
             "PostgreSQL://ana:secret@db/school",
@@ -272,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_is_refused_without_a_word_of_it() {
+    fn other_texts_are_rejected_without_repeating_them() {
         for text in [
             "mysql://ana:secret@db/school",
             "mysql+pymysql://ana:secret@db/school",

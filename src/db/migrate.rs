@@ -1,6 +1,6 @@
-//! Migrations: one file a change, numbered, in the common dialect, embedded in the program. The database records which ones
-//! it has had, each with the checksum of what ran there; a history that this program cannot continue is refused. They run
-//! inside a transaction that the caller has begun, so a migration and its entry in the history are one.
+//! Migrations: one numbered file per change, in the common SQL dialect, embedded in the program. The database records
+//! which ones it has had, each with the checksum of the SQL that ran; a history that this version cannot continue is
+//! refused. They run in the caller's transaction, so a migration and its history entry are committed together.
 
 use std::fmt;
 use std::hash::Hasher as _;
@@ -10,15 +10,16 @@ use thiserror::Error;
 
 use super::{Db, DbError, Tx};
 
-/// The table of the history. Prefixed, because the database also belongs to other programs, with migrations of their own.
+/// The history's table. The name has a prefix because other programs may keep migrations of their own in the same
+/// database.
 pub const HISTORY: &str = "matricula_migrations";
 
-/// The columns that the migration library refinery uses, so that its tools can read the table.
-const MAKE_HISTORY: &str = "create table if not exists matricula_migrations (
+/// The columns of the migration library refinery, so that its tools can read the table.
+const CREATE_HISTORY: &str = "create table if not exists matricula_migrations (
     version bigint primary key, name varchar(255), applied_on varchar(255), checksum varchar(255)
 )";
 
-/// Version, name, and what it runs; in order.
+/// Version, name and SQL, in order.
 const FILES: [(i64, &str, &str); 8] = [
     (1, "students", include_str!("../../migrations/V1__students.sql")),
     (2, "courses", include_str!("../../migrations/V2__courses.sql")),
@@ -33,52 +34,52 @@ const FILES: [(i64, &str, &str); 8] = [
 /// A migration that this database has not had yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
-    /// Its file's name: `V2__student_courses`.
+    /// The name of its file without `.sql`: `V2__courses`.
     pub name: String,
-    /// What it runs on this engine.
+    /// Its SQL on this engine.
     pub sql: String,
-    entry: Entry,
+    entry: HistoryEntry,
 }
 
-/// What the history says of a migration, except when it ran: that is for people.
+/// An entry of the history, without the time, which is only informative.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Entry {
+struct HistoryEntry {
     version: i64,
     name: String,
     checksum: u64,
 }
 
-/// What a database's history says.
+/// The state of a database's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct History {
+pub struct MigrationHistory {
     /// Whether matricula has never migrated this database.
     pub is_new: bool,
-    /// What it still needs, in order.
+    /// The migrations that still have to run, in order.
     pub pending: Vec<Pending>,
 }
 
 /// Why a history cannot be continued.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum HistoryError {
-    /// The database has had a migration that this program does not know.
+    /// The database has had a migration that this version does not know.
     #[error(
-        "it was made by a newer matricula (it has had {0}, which this version does not know): use that version"
+        "it was created by a newer version of matricula (migration {0} is unknown to this one): use that version"
     )]
     Newer(String),
     /// A migration was changed after this database had it.
-    #[error("its migration {0} is not the one that this version has: it was made by a changed matricula")]
+    #[error("its migration {0} differs from the one in this version: it was created by a modified matricula")]
     Changed(String),
-    /// A later migration is recorded, but not this one.
+    /// A later migration is recorded, but this one is missing.
     #[error("its history in {HISTORY} has a gap: {0} is missing")]
     Gap(String),
-    /// What the engine said.
+    /// The history cannot be read.
     #[error(transparent)]
     Db(#[from] DbError),
 }
 
 impl Pending {
-    /// What it makes and insists on making itself: `table` or `index`, and the name.
-    pub fn makes(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    /// The tables and indexes that it creates without `if not exists`: `table` or `index`, and the name.
+    pub fn creates(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.sql.lines().filter_map(|line| {
             let (kind, rest) =
                 [("table", "create table "), ("index", "create index "), ("index", "create unique index ")]
@@ -89,36 +90,36 @@ impl Pending {
     }
 }
 
-/// Reads the history and changes nothing.
+/// Reads the history without changing anything.
 ///
 /// # Errors
-/// When the history is not one that this program can continue.
-pub async fn history(tx: &Tx<'_>) -> Result<History, HistoryError> {
-    let mut had = Vec::new();
+/// When this version cannot continue the history, or the history cannot be read.
+pub async fn history(tx: &Tx<'_>) -> Result<MigrationHistory, HistoryError> {
+    let mut applied = Vec::new();
     if tx.has_table(HISTORY).await? {
         let sql = "select version, name, checksum from matricula_migrations order by version";
         let entries = tx.query(sql, &[], |row| Ok((row.int(0)?, row.text(1)?, row.text(2)?))).await?;
         for (version, name, checksum) in entries {
             let checksum = checksum.parse().map_err(|_| {
-                DbError::Engine(format!("{HISTORY} holds a checksum that is none: {checksum:?}"))
+                DbError::Engine(format!("{HISTORY} contains an invalid checksum: {checksum:?}"))
             })?;
-            had.push(Entry { version, name, checksum });
+            applied.push(HistoryEntry { version, name, checksum });
         }
     }
-    Ok(History { is_new: had.is_empty(), pending: pending(known(tx.tokens()), &had)? })
+    Ok(MigrationHistory { is_new: applied.is_empty(), pending: pending(known(tx.tokens()), &applied)? })
 }
 
-/// The known migrations that are not in the history, which must be in the order of its versions.
-fn pending(known: Vec<Pending>, had: &[Entry]) -> Result<Vec<Pending>, HistoryError> {
-    for entry in had {
+/// The known migrations that are missing in the history. They must all come after the ones that are there.
+fn pending(known: Vec<Pending>, applied: &[HistoryEntry]) -> Result<Vec<Pending>, HistoryError> {
+    for entry in applied {
         match known.iter().find(|known| known.entry.version == entry.version) {
             None => return Err(HistoryError::Newer(entry.to_string())),
             Some(known) if known.entry != *entry => return Err(HistoryError::Changed(entry.to_string())),
             Some(_) => {}
         }
     }
-    let pending: Vec<_> = known.into_iter().filter(|known| !had.contains(&known.entry)).collect();
-    match (pending.first(), had.last()) {
+    let pending: Vec<_> = known.into_iter().filter(|known| !applied.contains(&known.entry)).collect();
+    match (pending.first(), applied.last()) {
         (Some(first), Some(last)) if first.entry.version < last.version => {
             Err(HistoryError::Gap(first.name.clone()))
         }
@@ -126,18 +127,18 @@ fn pending(known: Vec<Pending>, had: &[Entry]) -> Result<Vec<Pending>, HistoryEr
     }
 }
 
-/// Takes the turn of this process to migrate a server's database: whoever else wants to waits here until it has committed.
-/// Without a history it is the making of it that only one can do at a time, otherwise the head of the log. (A file has
-/// one writer at a time anyway.)
+/// Makes migrations of a server's database run one at a time: others wait here until this transaction commits. A new
+/// database is locked by creating the history, an existing one by locking the head of the log. (A file has only one
+/// writer at a time anyway.)
 ///
 /// # Errors
-/// What the engine said; [`DbError::Conflict`] when somebody else has made the history meanwhile.
-pub async fn take_turn(tx: &Tx<'_>) -> Result<(), DbError> {
+/// [`DbError::Conflict`] if another process has created the history in the meantime; others when a statement fails.
+pub async fn lock(tx: &Tx<'_>) -> Result<(), DbError> {
     if !tx.is_shared() {
         return Ok(());
     }
     if !tx.has_table(HISTORY).await? {
-        return make_history(tx).await;
+        return create_history(tx).await;
     }
     if tx.has_table("log_head").await? {
         tx.execute_batch("update log_head set last_seq = last_seq").await?;
@@ -145,18 +146,18 @@ pub async fn take_turn(tx: &Tx<'_>) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Makes the table of the history where there is none.
+/// Creates the history's table if it is missing.
 ///
 /// # Errors
-/// What the engine said.
-pub async fn make_history(tx: &Tx<'_>) -> Result<(), DbError> {
-    tx.execute_batch(MAKE_HISTORY).await
+/// When the statement fails.
+pub async fn create_history(tx: &Tx<'_>) -> Result<(), DbError> {
+    tx.execute_batch(CREATE_HISTORY).await
 }
 
 /// Runs and records a migration.
 ///
 /// # Errors
-/// What the engine said; the transaction can then only be dropped.
+/// When a statement fails; the transaction can then only be dropped.
 pub async fn apply(tx: &Tx<'_>, pending: &Pending, now: &str) -> Result<(), DbError> {
     if !pending.sql.is_empty() {
         tx.execute_batch(&pending.sql).await?;
@@ -169,13 +170,13 @@ pub async fn apply(tx: &Tx<'_>, pending: &Pending, now: &str) -> Result<(), DbEr
     tx.execute_many(sql, &[args.to_vec()]).await
 }
 
-/// Every table that the migrations make or find, and the history.
+/// Every table that the migrations create or expect, and the history.
 #[must_use]
 pub fn tables(tx: &Tx<'_>) -> Vec<String> {
     tables_with(tx.tokens())
 }
 
-/// Those of the tables that the database does not have.
+/// The tables of [`tables`] that the database does not have.
 ///
 /// # Errors
 /// When the catalog cannot be read.
@@ -191,37 +192,38 @@ pub async fn missing_tables(db: &Db) -> Result<Vec<String>, DbError> {
 
 fn tables_with(tokens: &[(&str, &str)]) -> Vec<String> {
     let known = known(tokens);
-    let made = known.iter().flat_map(Pending::makes).filter(|(kind, _)| *kind == "table");
-    made.map(|(_, name)| name.to_owned()).chain([HISTORY.to_owned()]).collect()
+    let created = known.iter().flat_map(Pending::creates).filter(|(kind, _)| *kind == "table");
+    created.map(|(_, name)| name.to_owned()).chain([HISTORY.to_owned()]).collect()
 }
 
-/// Whether the database is exactly at this version.
+/// Whether the database has exactly the migrations of this version.
 ///
 /// # Errors
-/// What the engine said.
+/// When the history cannot be read.
 pub async fn is_current(db: &Db) -> Result<bool, DbError> {
     if !db.has_table(HISTORY).await? {
         return Ok(false);
     }
     let sql = "select version, checksum from matricula_migrations order by version";
-    let had = db.query(sql, [], |row| Ok((row.int(0)?, row.text(1)?))).await?;
+    let applied = db.query(sql, [], |row| Ok((row.int(0)?, row.text(1)?))).await?;
     let known = known(db.tokens()).into_iter().map(|known| (known.entry.version, known.entry.checksum));
-    Ok(had.into_iter().eq(known.map(|(version, checksum)| (version, checksum.to_string()))))
+    Ok(applied.into_iter().eq(known.map(|(version, checksum)| (version, checksum.to_string()))))
 }
 
-/// Every migration, as it runs on the engine of these tokens.
+/// Every migration, with the engine's `tokens` filled in.
 fn known(tokens: &[(&str, &str)]) -> Vec<Pending> {
     let migration = |&(version, name, text): &(i64, &str, &str)| {
-        // The checksum is of what runs, so it differs between the engines.
+        // The checksum covers the SQL that runs, so it differs between engines.
         let sql = tokens.iter().fold(text.to_owned(), |text, (token, value)| text.replace(token, value));
-        let entry = Entry { version, name: name.to_owned(), checksum: checksum(version, name, &sql) };
+        let entry = HistoryEntry { version, name: name.to_owned(), checksum: checksum(version, name, &sql) };
         Pending { name: entry.to_string(), sql, entry }
     };
     FILES.iter().map(migration).collect()
 }
 
-/// `SipHash` 1-3 with the key 0 of name, version and SQL. It is recorded in every database, so it must not change: refinery
-/// made the first ones, and hashed as Rust's standard library does, which ends a text with 0xff.
+/// `SipHash` 1-3 with key 0 over name, version and SQL. It is recorded in every database, so it must not change: it
+/// matches refinery's, which made the first ones and hashes as Rust's standard library does, ending each text with
+/// 0xff.
 fn checksum(version: i64, name: &str, sql: &str) -> u64 {
     let mut hasher = SipHasher13::new();
     hasher.write(name.as_bytes());
@@ -232,7 +234,7 @@ fn checksum(version: i64, name: &str, sql: &str) -> u64 {
     hasher.finish()
 }
 
-impl fmt::Display for Entry {
+impl fmt::Display for HistoryEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "V{}__{}", self.version, self.name)
     }
@@ -244,7 +246,7 @@ mod tests {
     use crate::db::{postgres, sqlite};
 
     #[test]
-    fn every_file_of_the_folder_is_embedded_and_no_token_is_left() {
+    fn every_migration_file_is_embedded_and_has_its_tokens_replaced() {
         let mut files: Vec<String> = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations"))
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -257,11 +259,11 @@ mod tests {
     }
 
     #[test]
-    fn a_migration_says_which_names_it_takes() {
+    fn a_migration_lists_the_names_that_it_creates() {
         let pending = known(sqlite::TOKENS);
-        assert_eq!(pending[0].makes().collect::<Vec<_>>(), [("table", "students")]);
+        assert_eq!(pending[0].creates().collect::<Vec<_>>(), [("table", "students")]);
         assert_eq!(
-            pending[2].makes().collect::<Vec<_>>(),
+            pending[2].creates().collect::<Vec<_>>(),
             [("table", "student_courses"), ("index", "student_courses_course")]
         );
     }

@@ -1,10 +1,12 @@
-//! The cellar: one small seam between hand-written SQL and the engine that runs it. It knows no student.
+//! The database layer: a thin interface between hand-written SQL and the engine that runs it. It knows nothing about
+//! students.
 //!
-//! Statements use the dialect that both SQLite and PostgreSQL speak: lower case, `$1` parameters numbered in the order
-//! of their first appearance, `returning`, `on conflict do nothing`, row-value keysets. Two helpers of the dialect come
-//! from here: `casefold(text)` (Unicode lower case, for searching and sorting) and the collation `"C"` (by bytes).
+//! Statements use the dialect that SQLite and PostgreSQL share: lower case, `$1` parameters numbered in order of
+//! first appearance, `returning`, `on conflict do nothing`, row-value keysets. This layer adds two helpers:
+//! `casefold(text)` (Unicode lower case, for searching and sorting) and the collation `"C"` (by bytes).
 
 mod args;
+mod backoff;
 pub mod catalog;
 mod chunks;
 mod counts;
@@ -12,15 +14,14 @@ mod error;
 mod location;
 pub mod migrate;
 mod numbering;
-mod patience;
 mod postgres;
-mod pulse;
 mod reach;
 mod read;
 mod rights;
 mod row;
 mod sqlite;
 mod turns;
+mod write_health;
 mod writer;
 
 use std::sync::Arc;
@@ -28,28 +29,28 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 pub use self::args::Arg;
+pub use self::backoff::Backoff;
 use self::counts::Counts;
 pub use self::error::DbError;
 pub use self::location::{BadLocation, Location};
-pub use self::patience::Patience;
-pub use self::pulse::Pulse;
 pub use self::reach::Reach;
 use self::read::Read;
 pub use self::read::{Rows, Total};
 pub use self::rights::{Need, missing_rights};
 pub use self::row::{Map, Row};
 use self::turns::Turns;
-use self::writer::In;
+pub use self::write_health::WriteHealth;
+use self::writer::EngineTx;
 pub use self::writer::{Tx, Writer};
 use crate::shares::Client;
 
-/// The reading side of one database. Cheap to clone; reads never wait for writes.
+/// The reading side of a database. Cheap to clone; reads never wait for writes.
 #[derive(Clone, Debug)]
 pub struct Db {
     readers: Readers,
     counts: Arc<Counts>,
     turns: Arc<Turns>,
-    /// For whom it reads; `None` where the program reads for itself.
+    /// The client on whose behalf it reads; `None` for the program itself.
     client: Option<Client>,
 }
 
@@ -78,16 +79,16 @@ impl Db {
         Ok(Self { readers, counts: Arc::default(), turns: Arc::new(turns), client: None })
     }
 
-    /// The same for this client, who may have its share of long reads.
+    /// The same database, with long reads counted against this client's share.
     #[must_use]
     pub fn for_client(&self, client: Option<Client>) -> Self {
         Self { client, ..self.clone() }
     }
 
-    /// One read by key, all of its rows.
+    /// Runs a read by key and returns all rows.
     ///
     /// # Errors
-    /// [`DbError::Busy`] when too many reads wait already; otherwise what the engine said.
+    /// [`DbError::Busy`] if too many reads are queued; others when the statement fails.
     pub async fn query<T: Send + 'static>(
         &self,
         sql: &'static str,
@@ -97,11 +98,11 @@ impl Db {
         self.read(Reach::Key, sql, args, map).await
     }
 
-    /// One read of this reach, all of its rows.
+    /// Runs a read of this reach and returns all rows.
     ///
     /// # Errors
-    /// As [`Db::query`]; [`DbError::Share`] when the client scans too much already.
-    /// [`DbError::Busy`] also when a scan for a client could not begin within five seconds.
+    /// As [`Db::query`]; also [`DbError::OverShare`] if the client has too many scans already, and [`DbError::Busy`] if
+    /// a client's scan could not begin within five seconds.
     pub async fn read<T: Send + 'static>(
         &self,
         reach: Reach,
@@ -117,8 +118,8 @@ impl Db {
         Ok(self.run(Read { reach, sql, args: args.into(), map, total: None, turn }).await?.0)
     }
 
-    /// One scan for a part of a list, and for how many rows the list has unless the part is all of it. Both are one turn: a
-    /// search that has got its rows need not wait for its count.
+    /// Runs a scan for a part of a list and, if needed, for the list's total. Both take one turn, so a search does
+    /// not queue again for its count.
     ///
     /// # Errors
     /// As [`Db::read`].
@@ -140,7 +141,7 @@ impl Db {
         }
     }
 
-    /// One read of which at most one row is wanted.
+    /// Runs a read by key and returns the first row, if any.
     ///
     /// # Errors
     /// As [`Db::query`].
@@ -153,32 +154,32 @@ impl Db {
         Ok(self.query(sql, args, map).await?.into_iter().next())
     }
 
-    /// Counts by a statement that reads one integer, by key or in a range of an index. Clients that ask for the same count of
-    /// a range before it begins share its answer, and one is made at a time: however many count, nobody else waits behind
-    /// them.
+    /// Runs a counting statement, which reads one integer, by key or over a range of an index. Clients that ask for
+    /// the same range count before it begins share its result, and one such count runs at a time, so counts never
+    /// hold up other reads.
     ///
     /// # Errors
     /// As [`Db::query`].
     pub async fn count(&self, reach: Reach, sql: &'static str, args: Vec<Arg>) -> Result<i64, DbError> {
-        let counted = move |db: Self, args| async move {
+        let count = move |db: Self, args| async move {
             Ok(db.read(reach, sql, args, |row| row.int(0)).await?.into_iter().sum())
         };
         if reach == Reach::Key {
-            return counted(self.clone(), args).await;
+            return count(self.clone(), args).await;
         }
         let (key, db) = ((sql, args), self.clone());
         let (answer, answered) = oneshot::channel();
         if let Some(place) = self.counts.join(&key, self.client, answer)? {
-            // On its own: the client that asked first may go away, and the others still wait.
+            // In a task of its own: the client that asked first may disconnect while others still wait.
             tokio::spawn(async move {
-                db.counts.make(&key, counted(db.clone(), key.1.clone())).await;
+                db.counts.run(&key, count(db.clone(), key.1.clone())).await;
                 drop(place);
             });
         }
         answered.await.map_err(|_| DbError::Engine("a count stopped in the middle".to_owned()))?
     }
 
-    /// What migrations have tokens for, on this engine.
+    /// The values of the placeholders in migrations, for this engine.
     fn tokens(&self) -> &'static [(&'static str, &'static str)] {
         match self.readers {
             Readers::Sqlite(_) => sqlite::TOKENS,
@@ -186,7 +187,7 @@ impl Db {
         }
     }
 
-    /// Whether there is a table of this name.
+    /// Whether there is a table with this name.
     ///
     /// # Errors
     /// As [`Db::query`].
@@ -209,8 +210,8 @@ impl Db {
         }
     }
 
-    /// What the engine finds wrong with its own storage, a line each; it reads all of it. A server looks after its
-    /// storage itself.
+    /// Problems that the engine finds in its own storage, one per line; reads the whole file. Always empty for
+    /// PostgreSQL, which checks its storage itself.
     ///
     /// # Errors
     /// As [`Db::query`].
@@ -224,14 +225,14 @@ impl Db {
         }
     }
 
-    /// One read of any length, row by row in constant memory, on a connection of its own.
+    /// Runs a read of any length in constant memory, on a connection of its own, and streams its rows.
     ///
-    /// A consumer that takes nothing for 30 seconds, or more than ten minutes in all, is given up: the stream then ends
-    /// with an error, never silently.
+    /// The stream ends with an error, never silently, if the consumer takes nothing for 30 seconds or needs more than
+    /// ten minutes in all.
     ///
     /// # Errors
-    /// [`DbError::Busy`] when too many lists are being read already, [`DbError::Share`] when too many of them are this
-    /// client's.
+    /// [`DbError::Busy`] if too many lists are being read already, [`DbError::OverShare`] if too many of them are
+    /// this client's.
     pub async fn stream<T: Send + 'static>(
         &self,
         sql: &'static str,
@@ -246,7 +247,7 @@ impl Db {
     }
 }
 
-/// Two texts in one order on every engine: by the bytes of their lower case, a null as an empty one.
+/// An SQL expression that sorts texts the same on every engine: by the bytes of their lower case, null as empty.
 macro_rules! folded {
     ($text:expr) => {
         concat!("coalesce(casefold(cast(", $text, " as text)), '') collate \"C\"")
@@ -262,10 +263,10 @@ mod tests {
 
     use super::*;
 
-    static HELD_UP: LazyLock<Barrier> = LazyLock::new(|| Barrier::new(2));
+    static BARRIER: LazyLock<Barrier> = LazyLock::new(|| Barrier::new(2));
 
     #[tokio::test]
-    async fn who_asks_for_scans_and_leaves_keeps_no_turns_from_others() {
+    async fn a_client_that_abandons_its_scans_does_not_block_others() {
         let folder = tempfile::tempdir().unwrap();
         let file = Location::File(folder.path().join("a.db"));
         Writer::open(&file).unwrap().close();
@@ -274,17 +275,17 @@ mod tests {
         let (for_ana, for_ben) = (db.for_client(Some(ana)), db.for_client(Some(ben)));
         let scan = async |db: &Db| db.read(Reach::Scan, "select 1", [], |row| row.int(0)).await;
         let mut slow = Box::pin(for_ana.read(Reach::Scan, "select 1", [], |row| {
-            HELD_UP.wait();
+            BARRIER.wait();
             row.int(0)
         }));
         assert!((&mut slow).now_or_never().is_none());
         for _ in 0..200 {
             let _gone = Box::pin(scan(&for_ana)).now_or_never();
         }
-        assert_eq!(scan(&for_ana).await, Err(DbError::Share));
+        assert_eq!(scan(&for_ana).await, Err(DbError::OverShare));
         let mut found = Box::pin(scan(&for_ben));
         assert!((&mut found).now_or_never().is_none());
-        tokio::task::spawn_blocking(|| HELD_UP.wait()).await.unwrap();
+        tokio::task::spawn_blocking(|| BARRIER.wait()).await.unwrap();
         assert_eq!((slow.await, found.await), (Ok(vec![1]), Ok(vec![1])));
     }
 }

@@ -1,13 +1,13 @@
-//! Rows whose ids the table gives.
+//! Inserts rows whose ids the table assigns.
 
-use super::{Arg, DbError, In, Tx, postgres, sqlite};
+use super::{Arg, DbError, EngineTx, Tx, postgres, sqlite};
 
 impl Tx<'_> {
-    /// Inserts rows with these columns into a table that numbers its rows. Returns their ids in order, each above `above` and
-    /// above every id that is in the table.
+    /// Inserts rows with these columns into a table that numbers its rows. Returns their ids in order, each above
+    /// `above` and above every id in the table.
     ///
     /// # Errors
-    /// As [`Tx::execute_many`]; also when the table numbers its rows otherwise.
+    /// As [`Tx::execute_many`]; [`DbError::Constraint`] also if the table does not assign ids.
     pub async fn insert_numbered(
         &self,
         table: &str,
@@ -16,8 +16,8 @@ impl Tx<'_> {
         above: i64,
     ) -> Result<Vec<i64>, DbError> {
         match &self.0 {
-            In::Sqlite(_) => sqlite::insert_numbered(self, table, columns, rows, above).await,
-            In::Postgres(_) => postgres::insert_numbered(self, table, columns, rows, above).await,
+            EngineTx::Sqlite(_) => sqlite::insert_numbered(self, table, columns, rows, above).await,
+            EngineTx::Postgres(_) => postgres::insert_numbered(self, table, columns, rows, above).await,
         }
     }
 }

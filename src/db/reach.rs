@@ -3,14 +3,14 @@
 pub enum Reach {
     /// Some rows, found by key: microseconds.
     Key,
-    /// A range of an index, however long it is, as for a count: milliseconds.
+    /// A range of an index of any length, for example for a count: milliseconds.
     Range,
-    /// All rows, each of which is looked at: up to seconds.
+    /// Every row: up to seconds.
     Scan,
 }
 
 impl Reach {
-    /// Rows of an index that may be counted among the reads by key; a count of more is a [`Reach::Range`], so that it holds
-    /// up nobody who reads single rows.
+    /// How many index rows may be counted as a read by key. A larger count is a [`Reach::Range`], so that it does not
+    /// hold up reads of single rows.
     pub const MAX_COUNTED_BY_KEY: i64 = 1_000;
 }

@@ -5,26 +5,26 @@ use futures_util::Stream;
 use super::turns::Turn;
 use super::{Arg, DbError, Map, Reach};
 
-/// The rows of a long list, some at a time.
+/// A stream of the rows of a long list, in chunks.
 pub type Rows<T> = Pin<Box<dyn Stream<Item = Result<Vec<T>, DbError>> + Send>>;
 
-/// Counts the rows of which a read returns a part.
+/// The count of all rows of a list of which a read returns a part.
 pub struct Total {
-    /// Reads one integer.
+    /// A statement that reads one integer.
     pub sql: &'static str,
     /// Its parameters.
     pub args: Vec<Arg>,
-    /// Where the read returns at most this many rows, these are all of them and need no count.
+    /// If the read returns at most this many rows, they are all there is and nothing is counted.
     pub unless_within: Option<usize>,
 }
 
 impl Total {
     pub(super) fn is_needed(&self, rows: usize) -> bool {
-        self.unless_within.is_none_or(|most| rows > most)
+        self.unless_within.is_none_or(|limit| rows > limit)
     }
 }
 
-/// One read of an engine.
+/// A read, as an engine runs it.
 pub(super) struct Read<T> {
     pub(super) reach: Reach,
     pub(super) sql: &'static str,

@@ -1,17 +1,17 @@
-use super::{DbError, In, Row, Tx, postgres};
+use super::{DbError, EngineTx, Row, Tx, postgres};
 
-/// A right that the service's role needs: the table, and the word of the `grant`.
+/// A right that the service's role needs: the table, and the privilege as in a `grant`.
 pub type Need = (&'static str, &'static str);
 
-/// Which of these rights the role does not have, as `insert on events`. A file knows no roles, and a table that is not
-/// there no rights.
+/// The rights that the role lacks, such as `insert on events`. Tables that do not exist are skipped, and SQLite has
+/// no roles.
 ///
 /// # Errors
-/// What the engine said.
+/// When the rights cannot be read.
 pub async fn missing_rights(tx: &Tx<'_>, needs: &[Need]) -> Result<Vec<String>, DbError> {
     match tx.0 {
-        In::Sqlite(_) => Ok(Vec::new()),
-        In::Postgres(_) => {
+        EngineTx::Sqlite(_) => Ok(Vec::new()),
+        EngineTx::Postgres(_) => {
             let needs: Vec<_> =
                 needs.iter().map(|(table, right)| format!("('{table}', '{right}')")).collect();
             let sql = postgres::MISSING_RIGHTS.replace("{{needs}}", &needs.join(", "));

@@ -5,36 +5,36 @@ use tokio_postgres::types::{FromSql, Type};
 
 use super::DbError;
 
-/// How one row becomes a value; runs beside the engine, so that nothing is copied in between.
+/// Converts a row to a value. Runs on the reading thread, so that rows are not copied first.
 pub type Map<T> = fn(&Row<'_>) -> Result<T, DbError>;
 
-/// One row of an answer, read by position (the first column is 0).
+/// A row of a result, read by position (the first column is 0).
 #[derive(Debug)]
-pub struct Row<'a>(Of<'a>);
+pub struct Row<'a>(EngineRow<'a>);
 
 #[derive(Debug)]
-enum Of<'a> {
+enum EngineRow<'a> {
     Sqlite(&'a rusqlite::Row<'a>),
     Postgres(&'a tokio_postgres::Row),
 }
 
 impl<'a> Row<'a> {
-    pub(super) fn sqlite(row: &'a rusqlite::Row<'a>) -> Self {
-        Self(Of::Sqlite(row))
+    pub(super) fn from_sqlite(row: &'a rusqlite::Row<'a>) -> Self {
+        Self(EngineRow::Sqlite(row))
     }
 
-    pub(super) fn postgres(row: &'a tokio_postgres::Row) -> Self {
-        Self(Of::Postgres(row))
+    pub(super) fn from_postgres(row: &'a tokio_postgres::Row) -> Self {
+        Self(EngineRow::Postgres(row))
     }
 
-    /// An integer that is always there.
+    /// An integer that cannot be null.
     ///
     /// # Errors
     /// When the column holds anything else.
     pub fn int(&self, column: usize) -> Result<i64, DbError> {
         match self.0 {
-            Of::Sqlite(row) => Ok(row.get(column)?),
-            Of::Postgres(row) => Ok(get::<Integer>(row, column)?.0),
+            EngineRow::Sqlite(row) => Ok(row.get(column)?),
+            EngineRow::Postgres(row) => Ok(get::<Integer>(row, column)?.0),
         }
     }
 
@@ -44,12 +44,12 @@ impl<'a> Row<'a> {
     /// When the column holds anything else.
     pub fn opt_int(&self, column: usize) -> Result<Option<i64>, DbError> {
         match self.0 {
-            Of::Sqlite(row) => Ok(row.get(column)?),
-            Of::Postgres(row) => Ok(get::<Option<Integer>>(row, column)?.map(|integer| integer.0)),
+            EngineRow::Sqlite(row) => Ok(row.get(column)?),
+            EngineRow::Postgres(row) => Ok(get::<Option<Integer>>(row, column)?.map(|integer| integer.0)),
         }
     }
 
-    /// A text that is always there.
+    /// A text that cannot be null.
     ///
     /// # Errors
     /// When the column is null.
@@ -57,21 +57,21 @@ impl<'a> Row<'a> {
         self.opt_text(column)?.ok_or_else(|| DbError::Engine(format!("column {column} is null")))
     }
 
-    /// A text, or `None` for a null. In an `SQLite` file a column may hold anything that another program wrote: a number
-    /// reads as its digits, bytes that are no UTF-8 with replacement characters.
+    /// A text, or `None` for a null. In an `SQLite` file a column may hold anything that another program wrote: a
+    /// number is returned as its digits, and bytes that are not UTF-8 with replacement characters.
     ///
     /// # Errors
     /// When there is no such column.
     pub fn opt_text(&self, column: usize) -> Result<Option<String>, DbError> {
         let row = match self.0 {
-            Of::Sqlite(row) => row,
-            Of::Postgres(row) => return get(row, column),
+            EngineRow::Sqlite(row) => row,
+            EngineRow::Postgres(row) => return get(row, column),
         };
         Ok(match row.get_ref(column)? {
             ValueRef::Null => None,
             ValueRef::Integer(value) => Some(value.to_string()),
             ValueRef::Real(value) => Some(value.to_string()),
-            // Looking for what to replace costs several times as much as seeing that there is nothing.
+            // Checking for valid UTF-8 first is several times faster than the lossy conversion.
             ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(
                 str::from_utf8(bytes)
                     .map_or_else(|_| String::from_utf8_lossy(bytes).into_owned(), str::to_owned),
@@ -87,7 +87,7 @@ fn get<'a, T: FromSql<'a>>(row: &'a tokio_postgres::Row, column: usize) -> Resul
     })
 }
 
-/// An integer of PostgreSQL, of any width.
+/// An integer of any width from PostgreSQL.
 struct Integer(i64);
 
 impl<'a> FromSql<'a> for Integer {

@@ -1,5 +1,5 @@
-//! Who may read at length: through a whole table, or a long list. A read that could not begin in good time is refused, and no
-//! client has more than its share of the reads under way.
+//! Admission of long reads: scans of a whole table, and long lists. A read that could not begin soon enough is
+//! rejected, and no client gets more than its share of the reads under way.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 use super::DbError;
 use crate::shares::{Client, Full, Place, Places};
 
-/// Scans under way or waiting at most, however fast they are.
+/// Scans under way or waiting at most, even if they are fast.
 const MAX_SCANS: usize = 128;
 /// Reads of a long range of an index, under way or waiting.
 const MAX_RANGES: usize = 512;
-/// Scans that may wait, however slow they are.
+/// Scans that may wait in any case, even if they are slow.
 const MIN_SCANS: usize = 4;
-/// How long a scan takes where none has been made yet: that of a hundred thousand rows or more.
-const UNKNOWN_PACE: Duration = Duration::from_millis(100);
-/// How long a scan may wait for those before it: the person who searches on a page has gone by then, and a request that waits
-/// for thirty seconds is given up.
-const GOOD_TIME: Duration = Duration::from_secs(5);
+/// The assumed duration of a scan before the first one was measured: that of a hundred thousand rows or more.
+const INITIAL_PACE: Duration = Duration::from_millis(100);
+/// How long a scan may wait for earlier ones: the person who searches on a page has left by then, and a request is
+/// given up after thirty seconds.
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
-/// Turns to read at length.
+/// Hands out turns for long reads.
 #[derive(Debug)]
 pub(super) struct Turns {
     scans: Arc<Scans>,
@@ -32,12 +32,12 @@ pub(super) struct Turns {
 struct Scans {
     places: Arc<Places>,
     at_once: u32,
-    /// What each scan adds to the wait of those behind it, in microseconds, on the average of the last ones.
+    /// By how much each scan delays those behind it, in microseconds: a moving average.
     pace: AtomicU64,
 }
 
-/// A turn to read, from when it is given until the engine has done with it: a client that asks and leaves, again and again,
-/// has no more of them than one that waits.
+/// A turn to read, held until the engine is done with it. So a client that asks and disconnects again and again gets
+/// no more of them than one that waits.
 #[derive(Debug)]
 pub(super) struct Turn {
     _place: Place,
@@ -47,28 +47,29 @@ pub(super) struct Turn {
 #[derive(Debug)]
 struct Scan {
     scans: Arc<Scans>,
-    /// When it must have begun; the program itself waits for as long as it takes.
+    /// When it must have begun; `None` for the program itself, which waits as long as it takes.
     until: Option<Instant>,
     began: Option<Instant>,
 }
 
 impl Turns {
-    /// Turns of an engine that makes `scans` scans at once and reads `streams` long lists.
+    /// Turns for an engine that runs `scans` scans at a time and reads `streams` long lists.
     pub(super) fn new(scans: usize, streams: usize) -> Self {
         let at_once = u32::try_from(scans).unwrap_or(u32::MAX).max(1);
         let scans = Scans { places: Places::new(MAX_SCANS), at_once, pace: AtomicU64::new(0) };
-        scans.set_pace(UNKNOWN_PACE);
+        scans.set_pace(INITIAL_PACE);
         Self { scans: Arc::new(scans), ranges: Places::new(MAX_RANGES), streams: Places::new(streams) }
     }
 
-    /// A turn to read through a whole table.
+    /// A turn to scan a whole table.
     ///
     /// # Errors
-    /// [`DbError::Busy`] when it would have to wait for too long, [`DbError::Share`] when this client's others are too many.
+    /// [`DbError::Busy`] if it would have to wait too long, [`DbError::OverShare`] if the client has too many
+    /// already.
     pub(super) fn scan(&self, client: Option<Client>) -> Result<Turn, DbError> {
         let scan = Scan {
             scans: Arc::clone(&self.scans),
-            until: client.and_then(|_| Instant::now().checked_add(GOOD_TIME)),
+            until: client.and_then(|_| Instant::now().checked_add(MAX_WAIT)),
             began: None,
         };
         Ok(Turn { _place: self.scans.places.take(client, 1)?, scan: Some(scan) })
@@ -82,7 +83,7 @@ impl Turns {
         Ok(Turn { _place: self.ranges.take(client, 1)?, scan: None })
     }
 
-    /// A place among the long lists that are read now.
+    /// A place among the long lists that are being read.
     ///
     /// # Errors
     /// As [`Turns::scan`].
@@ -92,25 +93,25 @@ impl Turns {
 }
 
 impl Scans {
-    fn took(&self, time: Duration) {
+    fn record(&self, time: Duration) {
         let pace = Duration::from_micros(self.pace.load(Ordering::Relaxed));
         self.set_pace(pace * 3 / 4 + time / self.at_once / 4);
     }
 
-    /// As many may wait as can begin in good time at this pace.
+    /// Lets as many scans wait as can begin within [`MAX_WAIT`] at this pace.
     fn set_pace(&self, pace: Duration) {
         let micros = pace.as_micros().max(1);
         self.pace.store(u64::try_from(micros).unwrap_or(u64::MAX), Ordering::Relaxed);
-        let in_good_time = usize::try_from(GOOD_TIME.as_micros() / micros).unwrap_or(MAX_SCANS);
-        self.places.set_total(in_good_time.clamp(MIN_SCANS, MAX_SCANS));
+        let max_waiting = usize::try_from(MAX_WAIT.as_micros() / micros).unwrap_or(MAX_SCANS);
+        self.places.set_total(max_waiting.clamp(MIN_SCANS, MAX_SCANS));
     }
 }
 
 impl Turn {
-    /// The engine begins to read.
+    /// Marks the turn as begun.
     ///
     /// # Errors
-    /// [`DbError::Busy`] for a scan that has waited too long: those before it were slower than expected.
+    /// [`DbError::Busy`] for a scan that has waited too long because earlier ones were slower than expected.
     pub(super) fn begin(&mut self) -> Result<(), DbError> {
         let Some(scan) = &mut self.scan else { return Ok(()) };
         let now = Instant::now();
@@ -125,7 +126,7 @@ impl Turn {
 impl Drop for Scan {
     fn drop(&mut self) {
         if let Some(began) = self.began {
-            self.scans.took(began.elapsed());
+            self.scans.record(began.elapsed());
         }
     }
 }
@@ -134,7 +135,7 @@ impl From<Full> for DbError {
     fn from(full: Full) -> Self {
         match full {
             Full::All => Self::Busy,
-            Full::Share => Self::Share,
+            Full::Share => Self::OverShare,
         }
     }
 }
@@ -144,34 +145,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_slower_scans_are_the_fewer_may_wait() {
+    fn slower_scans_allow_fewer_to_wait() {
         let Turns { scans, .. } = Turns::new(1, 1);
         assert_eq!(scans.places.total(), 50);
         for _ in 0..50 {
-            scans.took(Duration::from_millis(249));
+            scans.record(Duration::from_millis(249));
         }
         assert_eq!(scans.places.total(), 20);
         for _ in 0..50 {
-            scans.took(Duration::from_mins(1));
+            scans.record(Duration::from_mins(1));
         }
         assert_eq!(scans.places.total(), MIN_SCANS);
         for _ in 0..50 {
-            scans.took(Duration::from_millis(1));
+            scans.record(Duration::from_millis(1));
         }
         assert_eq!(scans.places.total(), MAX_SCANS);
     }
 
     #[test]
-    fn where_two_scans_are_made_at_once_twice_as_many_may_wait() {
+    fn two_scans_at_a_time_allow_twice_as_many_to_wait() {
         let Turns { scans, .. } = Turns::new(2, 1);
         for _ in 0..50 {
-            scans.took(Duration::from_millis(498));
+            scans.record(Duration::from_millis(498));
         }
         assert_eq!(scans.places.total(), 20);
     }
 
     #[test]
-    fn a_search_that_waited_too_long_is_refused_when_its_turn_comes() {
+    fn a_scan_that_waited_too_long_is_rejected() {
         let turns = Turns::new(1, 1);
         let ana = Some(Client::new([10, 0, 0, 1].into(), 50));
         let [mut in_time, mut late] = [(); 2].map(|()| turns.scan(ana).unwrap());
@@ -185,7 +186,7 @@ mod tests {
         let turns = Turns::new(1, 4);
         let ana = Some(Client::new([10, 0, 0, 1].into(), 50));
         let held = [turns.stream(ana).unwrap(), turns.stream(ana).unwrap()];
-        assert_eq!(turns.stream(ana).unwrap_err(), DbError::Share);
+        assert_eq!(turns.stream(ana).unwrap_err(), DbError::OverShare);
         let ben = Some(Client::new([10, 0, 0, 2].into(), 100));
         let more = [turns.stream(ben).unwrap(), turns.stream(ben).unwrap()];
         assert_eq!(turns.stream(ben).unwrap_err(), DbError::Busy);

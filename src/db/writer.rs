@@ -1,235 +1,236 @@
 //! The writing side of a database: one connection, and its transactions.
 
-use super::{Arg, DbError, Location, Map, Pulse, Reach, postgres, sqlite};
+use super::{Arg, DbError, Location, Map, Reach, WriteHealth, postgres, sqlite};
 
-/// The one connection of a process that writes, and how its last attempt ended.
+/// The only connection of a process that writes, and the result of its last attempt to write.
 #[derive(Debug)]
-pub struct Writer(Writing, Pulse);
+pub struct Writer(EngineWriter, WriteHealth);
 
 #[derive(Debug)]
-enum Writing {
+enum EngineWriter {
     Sqlite(Box<sqlite::Writer>),
     Postgres(Box<postgres::Writer>),
 }
 
 impl Writer {
-    /// Opens it, making a file if there is none. A server is connected to at the first [`Writer::begin`].
+    /// Opens it, creating a missing file. A server is connected to at the first [`Writer::begin`].
     ///
     /// # Errors
-    /// When a file cannot be opened as a database that can be written.
+    /// When a file cannot be opened as a writable database.
     pub fn open(location: &Location) -> Result<Self, DbError> {
-        let writing = match location {
-            Location::File(path) => Writing::Sqlite(Box::new(sqlite::Writer::open(path)?)),
+        let engine = match location {
+            Location::File(path) => EngineWriter::Sqlite(Box::new(sqlite::Writer::open(path)?)),
             Location::Server(url) => {
-                Writing::Postgres(Box::new(postgres::Writer::new(url.address()?, Reach::Key)))
+                EngineWriter::Postgres(Box::new(postgres::Writer::new(url.address()?, Reach::Key)))
             }
         };
-        Ok(Self(writing, Pulse::default()))
+        Ok(Self(engine, WriteHealth::default()))
     }
 
-    /// As [`Writer::open`], for migrations: in a file, foreign keys are checked at their end only, another server's
-    /// migration is waited for, and no byte changes before the first commit: the file may be one that is refused.
+    /// As [`Writer::open`], for migrations: in a file, foreign keys are only checked at the end, a migration by
+    /// another server is waited for, and no byte changes before the first commit, since the file may be refused.
     ///
     /// # Errors
     /// As [`Writer::open`].
     pub fn open_for_migration(location: &Location) -> Result<Self, DbError> {
-        let writing = match location {
-            Location::File(path) => Writing::Sqlite(Box::new(sqlite::Writer::open_for_migration(path)?)),
+        let engine = match location {
+            Location::File(path) => EngineWriter::Sqlite(Box::new(sqlite::Writer::open_for_migration(path)?)),
             Location::Server(url) => {
-                Writing::Postgres(Box::new(postgres::Writer::new(url.address()?, Reach::Scan)))
+                EngineWriter::Postgres(Box::new(postgres::Writer::new(url.address()?, Reach::Scan)))
             }
         };
-        Ok(Self(writing, Pulse::default()))
+        Ok(Self(engine, WriteHealth::default()))
     }
 
-    /// How its last attempt to write ended.
+    /// The result of its last attempt to write.
     #[must_use]
-    pub fn pulse(&self) -> Pulse {
+    pub fn write_health(&self) -> WriteHealth {
         self.1.clone()
     }
 
-    /// Begins a transaction that may write. In a file, no other writer is in one at the same time.
+    /// Begins a transaction that may write. In a file, there is only one at a time.
     ///
     /// # Errors
-    /// [`DbError::Busy`] when another program keeps writing, [`DbError::Away`] when the server cannot be reached.
+    /// [`DbError::Busy`] if another program keeps writing, [`DbError::Unavailable`] if the server cannot be reached.
     pub async fn begin(&mut self) -> Result<Tx<'_>, DbError> {
         let begun = match &mut self.0 {
-            Writing::Sqlite(writer) => writer.begin().map(In::Sqlite),
-            Writing::Postgres(writer) => writer.begin().await.map(In::Postgres),
+            EngineWriter::Sqlite(writer) => writer.begin().map(EngineTx::Sqlite),
+            EngineWriter::Postgres(writer) => writer.begin().await.map(EngineTx::Postgres),
         };
-        self.1.heard(begun).map(|begun| Tx(begun, &self.1))
+        self.1.record(begun).map(|begun| Tx(begun, &self.1))
     }
 
-    /// A number that is another one once somebody else has written to the database, as far as the engine tells: a file does,
-    /// a server does not.
+    /// A number that changes when another connection has written to the file. Always 0 for PostgreSQL, which has no
+    /// such number.
     ///
     /// # Errors
-    /// What the engine said.
-    pub fn writes_of_others(&self) -> Result<i64, DbError> {
+    /// When the number cannot be read.
+    pub fn data_version(&self) -> Result<i64, DbError> {
         match &self.0 {
-            Writing::Sqlite(writer) => writer.data_version(),
-            Writing::Postgres(_) => Ok(0),
+            EngineWriter::Sqlite(writer) => writer.data_version(),
+            EngineWriter::Postgres(_) => Ok(0),
         }
     }
 
-    /// Ends it. A file then holds everything, as far as nobody else is in the way.
+    /// Closes it. For a file, moves the write-ahead log into the file unless another connection prevents it.
     pub fn close(self) {
-        if let Writing::Sqlite(writer) = self.0 {
+        if let EngineWriter::Sqlite(writer) = self.0 {
             writer.close();
         }
     }
 }
 
-/// A transaction that writes. Dropped without [`Tx::commit`], it never happened.
+/// A transaction that writes. Dropping it without [`Tx::commit`] rolls it back.
 #[derive(Debug)]
-pub struct Tx<'a>(pub(super) In<'a>, &'a Pulse);
+pub struct Tx<'a>(pub(super) EngineTx<'a>, &'a WriteHealth);
 
 #[derive(Debug)]
-pub(super) enum In<'a> {
+pub(super) enum EngineTx<'a> {
     Sqlite(sqlite::Tx<'a>),
     Postgres(postgres::Tx<'a>),
 }
 
 impl Tx<'_> {
-    /// What migrations have tokens for, on this engine.
+    /// The values of the placeholders in migrations, for this engine.
     pub(super) fn tokens(&self) -> &'static [(&'static str, &'static str)] {
         match self.0 {
-            In::Sqlite(_) => sqlite::TOKENS,
-            In::Postgres(_) => postgres::TOKENS,
+            EngineTx::Sqlite(_) => sqlite::TOKENS,
+            EngineTx::Postgres(_) => postgres::TOKENS,
         }
     }
 
-    /// Whether there is a table of this name.
+    /// Whether there is a table with this name.
     ///
     /// # Errors
     /// As [`Tx::query_many`].
     pub async fn has_table(&self, name: &str) -> Result<bool, DbError> {
         let sql = match self.0 {
-            In::Sqlite(_) => sqlite::HAS_TABLE,
-            In::Postgres(_) => postgres::HAS_TABLE,
+            EngineTx::Sqlite(_) => sqlite::HAS_TABLE,
+            EngineTx::Postgres(_) => postgres::HAS_TABLE,
         };
         Ok(!self.query(sql, &[name.into()], |row| row.int(0)).await?.is_empty())
     }
 
-    /// Whether others may write to the same database during the transaction.
+    /// Whether others can write to the same database during the transaction.
     pub(super) fn is_shared(&self) -> bool {
-        matches!(self.0, In::Postgres(_))
+        matches!(self.0, EngineTx::Postgres(_))
     }
 
-    /// Reads once for each set of parameters; the answers in their order, each with all its rows. On a server it is one
-    /// round trip, however many sets.
+    /// Runs a read once for each set of parameters and returns the rows of each, in order. On a server this is one
+    /// round trip for all sets.
     ///
     /// # Errors
-    /// What the engine said; the transaction can then only be dropped.
+    /// When the statement fails; the transaction can then only be dropped.
     pub async fn query_many<T>(
         &self,
         sql: &str,
         sets: &[Vec<Arg>],
         map: Map<T>,
     ) -> Result<Vec<Vec<T>>, DbError> {
-        self.1.heard(match &self.0 {
-            In::Sqlite(tx) => tx.query_many(sql, sets, map),
-            In::Postgres(tx) => tx.query_many(sql, sets, map).await,
+        self.1.record(match &self.0 {
+            EngineTx::Sqlite(tx) => tx.query_many(sql, sets, map),
+            EngineTx::Postgres(tx) => tx.query_many(sql, sets, map).await,
         })
     }
 
-    /// As [`Tx::query_many`], of a plain `select` from one table; the rows stay as they are read until the transaction ends.
+    /// As [`Tx::query_many`], for a plain `select` from one table; locks the rows until the transaction ends.
     ///
     /// # Errors
-    /// As [`Tx::query_many`]; also [`DbError::Busy`] when another program keeps a row for too long.
+    /// As [`Tx::query_many`]; also [`DbError::Busy`] if another program holds a row too long.
     pub async fn lock_many<T>(
         &self,
         sql: &str,
         sets: &[Vec<Arg>],
         map: Map<T>,
     ) -> Result<Vec<Vec<T>>, DbError> {
-        self.1.heard(match &self.0 {
-            // The transaction has the file for itself.
-            In::Sqlite(tx) => tx.query_many(sql, sets, map),
-            In::Postgres(tx) => tx.query_many(&format!("{sql} for no key update"), sets, map).await,
+        self.1.record(match &self.0 {
+            // The transaction has the file to itself.
+            EngineTx::Sqlite(tx) => tx.query_many(sql, sets, map),
+            EngineTx::Postgres(tx) => tx.query_many(&format!("{sql} for no key update"), sets, map).await,
         })
     }
 
-    /// Reads once.
+    /// Runs a read.
     ///
     /// # Errors
     /// As [`Tx::query_many`].
     pub async fn query<T>(&self, sql: &str, args: &[Arg], map: Map<T>) -> Result<Vec<T>, DbError> {
-        self.1.heard(match &self.0 {
-            In::Sqlite(tx) => tx.query(sql, args, map),
-            In::Postgres(tx) => tx.query(sql, args, map).await,
+        self.1.record(match &self.0 {
+            EngineTx::Sqlite(tx) => tx.query(sql, args, map),
+            EngineTx::Postgres(tx) => tx.query(sql, args, map).await,
         })
     }
 
-    /// Runs a statement once for each set of parameters, in order; each changes one row. On a server it is one round
-    /// trip, however many sets.
+    /// Runs a statement once for each set of parameters, in order; each must change one row. On a server this is one
+    /// round trip for all sets.
     ///
     /// # Errors
-    /// What the engine said, or that a row was left as it was (by a trigger of the table, say); the transaction can then
-    /// only be dropped.
+    /// When the statement fails, or [`DbError::Constraint`] if it did not change a row (because of a trigger, for
+    /// example); the transaction can then only be dropped.
     pub async fn execute_many(&self, sql: &str, sets: &[Vec<Arg>]) -> Result<(), DbError> {
-        let changed = self.1.heard(match &self.0 {
-            In::Sqlite(tx) => tx.execute_many(sql, sets),
-            In::Postgres(tx) => tx.execute_many(sql, sets).await,
+        let changed = self.1.record(match &self.0 {
+            EngineTx::Sqlite(tx) => tx.execute_many(sql, sets),
+            EngineTx::Postgres(tx) => tx.execute_many(sql, sets).await,
         })?;
         if changed.iter().all(|rows| *rows == 1) {
             Ok(())
         } else {
-            Err(DbError::Constraint("the table kept the row as it was".to_owned()))
+            Err(DbError::Constraint("the table did not change the row".to_owned()))
         }
     }
 
-    /// Whether [`Tx::writes_of_others`] tells anything.
+    /// Whether [`Tx::data_version`] is meaningful on this engine.
     #[must_use]
-    pub fn tells_of_others(&self) -> bool {
+    pub fn has_data_version(&self) -> bool {
         !self.is_shared()
     }
 
-    /// A number that is another one once somebody else has written to the database, as far as the engine tells: a file
-    /// does, a server does not.
+    /// A number that changes when another connection has written to the file. Always 0 for PostgreSQL, which has no
+    /// such number.
     ///
     /// # Errors
     /// As [`Tx::query_many`].
-    pub fn writes_of_others(&self) -> Result<i64, DbError> {
+    pub fn data_version(&self) -> Result<i64, DbError> {
         match &self.0 {
-            In::Sqlite(tx) => {
-                let told = tx.query("pragma data_version", &[], |row| row.int(0))?;
-                Ok(told.into_iter().sum())
+            EngineTx::Sqlite(tx) => {
+                let version = tx.query("pragma data_version", &[], |row| row.int(0))?;
+                Ok(version.into_iter().sum())
             }
-            In::Postgres(_) => Ok(0),
+            EngineTx::Postgres(_) => Ok(0),
         }
     }
 
-    /// What a database server's clock says, RFC 3339 in UTC with milliseconds. A file has none.
+    /// The database server's clock: RFC 3339 in UTC with milliseconds. `None` for a file.
     ///
     /// # Errors
     /// As [`Tx::query_many`].
     pub async fn time(&self) -> Result<Option<String>, DbError> {
         match self.0 {
-            In::Sqlite(_) => Ok(None),
-            In::Postgres(_) => Ok(self.query(postgres::TIME, &[], |row| row.text(0)).await?.pop()),
+            EngineTx::Sqlite(_) => Ok(None),
+            EngineTx::Postgres(_) => Ok(self.query(postgres::TIME, &[], |row| row.text(0)).await?.pop()),
         }
     }
 
-    /// Runs one or more statements that take no parameters, for migrations.
+    /// Runs statements without parameters, for migrations.
     ///
     /// # Errors
     /// As [`Tx::query_many`].
     pub async fn execute_batch(&self, sql: &str) -> Result<(), DbError> {
         match &self.0 {
-            In::Sqlite(tx) => tx.execute_batch(sql),
-            In::Postgres(tx) => tx.execute_batch(sql).await,
+            EngineTx::Sqlite(tx) => tx.execute_batch(sql),
+            EngineTx::Postgres(tx) => tx.execute_batch(sql).await,
         }
     }
 
-    /// Makes it durable: on stable storage when this returns.
+    /// Commits. The changes are on stable storage when this returns.
     ///
     /// # Errors
-    /// [`DbError::Unknown`] and [`DbError::Unconfirmed`] say what they mean; after any other, nothing was kept.
+    /// After [`DbError::Unknown`] and [`DbError::Unconfirmed`] the changes may have been made; after any other error
+    /// they were not.
     pub async fn commit(self) -> Result<(), DbError> {
-        self.1.heard(match self.0 {
-            In::Sqlite(tx) => tx.commit(),
-            In::Postgres(tx) => tx.commit().await,
+        self.1.record(match self.0 {
+            EngineTx::Sqlite(tx) => tx.commit(),
+            EngineTx::Postgres(tx) => tx.commit().await,
         })?;
         self.1.succeeded();
         Ok(())

@@ -1,8 +1,7 @@
 //! The log as a stream of server-sent events, for any number of listeners.
 //!
-//! A listener remembers the last `seq` that it was sent and takes what comes after it, from the entries that are held here
-//! or, where it is behind them, from the log itself. So there is never a gap, and a slow listener holds up nobody: it is
-//! the listener who fetches.
+//! A listener remembers the last `seq` that it was sent and fetches what comes after it, from the entries in memory
+//! or, if it is too far behind, from the log. So there is never a gap, and a slow listener does not hold up others.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,11 +16,11 @@ use super::follower::{CHUNK, Follower, Subscription};
 use super::{Filter, LogEntry, store};
 use crate::db::{Db, DbError};
 
-/// Listeners at once: of the connections that the server takes, enough are left for everybody else.
+/// Listeners at a time: enough of the server's connections are left for other requests.
 const MAX_LISTENERS: usize = 8000;
-/// Entries that are held: how far a listener may be behind before it reads the log by itself.
+/// Entries in memory: how far a listener may be behind before it reads from the log.
 const MAX_HELD: usize = 8192;
-/// How soon a client connects again when it is cut off.
+/// How soon a client reconnects after it was cut off.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// The log as a stream. Cheap to clone.
@@ -30,57 +29,57 @@ pub struct Feed {
     db: Db,
     follower: Follower,
     listeners: Arc<AtomicUsize>,
-    /// As long as anybody listens.
+    /// Exists as long as there is a listener.
     tail: Arc<Mutex<Weak<Tail>>>,
 }
 
 /// The last entries of the log, for all listeners.
 #[derive(Debug)]
 struct Tail {
-    held: RwLock<VecDeque<Held>>,
-    /// The last `seq` of the log; the held entries end here.
+    held: RwLock<VecDeque<HeldEvent>>,
+    /// The last `seq` of the log; the entries in memory end here.
     end: watch::Sender<i64>,
     subscription: OnceLock<Subscription>,
 }
 
 #[derive(Debug)]
-struct Held {
+struct HeldEvent {
     entry: LogEntry,
     event: Event,
 }
 
 impl Feed {
-    /// A stream of what `follower` reads.
+    /// Creates a stream of what `follower` reads.
     #[must_use]
     pub fn new(db: Db, follower: Follower) -> Self {
         Self { db, follower, listeners: Arc::default(), tail: Arc::default() }
     }
 
-    /// Ends every listener's stream once it was sent what there is.
+    /// Ends every listener's stream once it has been sent everything.
     pub fn close(&self) {
         self.follower.close();
     }
 
-    /// Returns once no more is sent.
+    /// Returns once nothing more is sent.
     pub async fn closed(self) {
         self.follower.closed().await;
     }
 
-    /// The entries after `after` that pass the filter, as they come. `None` when too many listen already.
+    /// Streams the entries after `after` that pass the filter. `None` if there are too many listeners.
     #[must_use]
     pub fn listen(
         &self,
         filter: Filter,
         after: i64,
     ) -> Option<impl Stream<Item = Result<Event, DbError>> + Send + use<>> {
-        let place = Place::take(&self.listeners)?;
+        let slot = ListenerSlot::take(&self.listeners)?;
         let feed = self.clone();
         // Sent at once, so that the client knows that it is connected.
         let opening = stream::iter([Ok(Event::default().retry(RETRY))]);
         let events = stream::once(async move {
             let tail = feed.tail().await?;
             let ends = tail.end.subscribe();
-            let listener = Listener { feed, tail, ends, filter, after, _place: place };
+            let listener = Listener { feed, tail, ends, filter, after, _slot: slot };
             Ok::<_, DbError>(stream::try_unfold(listener, |mut listener| async {
                 let events = listener.next().await?;
                 Ok::<_, DbError>(events.map(|events| (stream::iter(events.into_iter().map(Ok)), listener)))
@@ -89,7 +88,7 @@ impl Feed {
         Some(opening.chain(events.try_flatten().try_flatten()))
     }
 
-    /// The tail that others listen to, or a new one from the end of the log on.
+    /// The shared tail, or a new one that starts at the end of the log.
     async fn tail(&self) -> Result<Arc<Tail>, DbError> {
         let mut shared = self.tail.lock().await;
         if let Some(tail) = shared.upgrade() {
@@ -119,7 +118,7 @@ impl Tail {
         let Some(last) = entries.last() else { return };
         {
             let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-            held.extend(entries.iter().map(|entry| Held { event: event(entry), entry: entry.clone() }));
+            held.extend(entries.iter().map(|entry| HeldEvent { event: event(entry), entry: entry.clone() }));
             let surplus = held.len().saturating_sub(MAX_HELD);
             held.drain(..surplus);
         }
@@ -134,7 +133,7 @@ struct Listener {
     filter: Filter,
     /// The last `seq` that was sent or skipped.
     after: i64,
-    _place: Place,
+    _slot: ListenerSlot,
 }
 
 impl Listener {
@@ -162,7 +161,7 @@ impl Listener {
         }
     }
 
-    /// Events after the last that was sent, from the held entries; `None` when the listener is behind them.
+    /// The next events from the entries in memory; `None` if the listener is too far behind.
     fn held(&mut self) -> Option<Vec<Event>> {
         let held = self.tail.held.read().unwrap_or_else(PoisonError::into_inner);
         let first = held.front()?.entry.seq;
@@ -176,23 +175,23 @@ impl Listener {
     async fn read(&mut self, end: i64) -> Result<Vec<Event>, DbError> {
         let entries = store::after(&self.feed.db, &self.filter, self.after, CHUNK).await?;
         let last = entries.last().map_or(self.after, |entry| entry.seq);
-        // A page that is not full has everything that there was when it was read, and `end` is older than that.
+        // A page that is not full has every entry that existed when it was read, which includes those up to `end`.
         self.after = if entries.len() < CHUNK { last.max(end) } else { last };
         Ok(entries.iter().map(event).collect())
     }
 }
 
-/// One of the listeners, until it is dropped.
-struct Place(Arc<AtomicUsize>);
+/// Counts as a listener until it is dropped.
+struct ListenerSlot(Arc<AtomicUsize>);
 
-impl Place {
+impl ListenerSlot {
     fn take(listeners: &Arc<AtomicUsize>) -> Option<Self> {
-        let place = Self(Arc::clone(listeners));
-        (listeners.fetch_add(1, Ordering::SeqCst) < MAX_LISTENERS).then_some(place)
+        let slot = Self(Arc::clone(listeners));
+        (listeners.fetch_add(1, Ordering::SeqCst) < MAX_LISTENERS).then_some(slot)
     }
 }
 
-impl Drop for Place {
+impl Drop for ListenerSlot {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }

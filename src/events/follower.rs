@@ -1,4 +1,4 @@
-//! Follows the log: each commit, of this server or of another, is read once in a process and handed to all subscribers.
+//! Follows the log: each commit, of this server or another, is read once per process and passed to all subscribers.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -16,16 +16,17 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// How long to wait after a failed read.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Reads the log as it grows, as long as anybody subscribes. Cheap to clone.
+/// Reads the log as it grows, while there are subscribers. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Follower(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     db: Db,
-    /// Notified after each commit of this process, and when somebody subscribes.
+    /// Notified after each commit of this process and after each new subscription.
     news: Arc<Notify>,
-    /// The last `seq` that all subscribers have. Locked while the log is read, so that entries come in order.
+    /// The last `seq` that all subscribers have received. Locked while the log is read, so that entries come in
+    /// order.
     position: tokio::sync::Mutex<i64>,
     subscribers: Mutex<Vec<Weak<Handler>>>,
     is_closed: watch::Sender<bool>,
@@ -33,9 +34,9 @@ struct Shared {
 
 type Handler = dyn Fn(&[LogEntry]) + Send + Sync;
 
-/// Entries are handed over until this is dropped.
+/// Entries are passed to the handler until this is dropped.
 pub struct Subscription {
-    /// Entries after this `seq` are handed over, in order, each once.
+    /// Entries after this `seq` are passed on, in order, each once.
     pub after: i64,
     _handler: Arc<Handler>,
 }
@@ -61,7 +62,7 @@ impl Follower {
         follower
     }
 
-    /// Hands every entry that the log gets from now on to `handler`, which must be quick.
+    /// Passes every entry that is added to the log from now on to `handler`, which must be quick.
     ///
     /// # Errors
     /// When the end of the log cannot be read.
@@ -79,7 +80,7 @@ impl Follower {
         Ok(Subscription { after: *position, _handler: handler })
     }
 
-    /// Returns once all subscribers have everything that is in the log now.
+    /// Returns once all subscribers have received everything that is in the log now.
     ///
     /// # Errors
     /// When the log cannot be read.
@@ -100,7 +101,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Ends following, and with it every stream of the log.
+    /// Stops following, which ends every stream of the log.
     pub fn close(&self) {
         self.0.is_closed.send_replace(true);
         self.0.news.notify_one();
@@ -119,7 +120,7 @@ impl Follower {
                 continue;
             }
             if let Err(error) = self.catch_up().await {
-                tracing::warn!(%error, "the log cannot be followed");
+                tracing::warn!(%error, "the event log cannot be read; trying again");
                 tokio::time::sleep(RETRY_DELAY).await;
             }
             #[expect(clippy::let_underscore_must_use, reason = "either is a reason to look")]

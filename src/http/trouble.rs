@@ -7,23 +7,23 @@ use serde_json::json;
 use super::invalid::invalid;
 use super::problem::Problem;
 use crate::db::DbError;
-use crate::logging::Seldom;
+use crate::logging::LogThrottle;
 
 /// Every request meets it until it is mended; a line every few seconds is enough to find the reason.
-static UNWRITABLE_LOGGED: Seldom = Seldom::every(Duration::from_secs(10));
+static UNWRITABLE_LOGGED: LogThrottle = LogThrottle::every(Duration::from_secs(10));
 
 impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
         match error {
             DbError::Busy => Self::overloaded("The database is busy; nothing was changed. Try again."),
-            DbError::Share => Self::rate_limited(
+            DbError::OverShare => Self::rate_limited(
                 "Your other searches and long lists are still being read, as many as one client may have. Wait for one \
                  of them.",
             ),
             DbError::Full => {
                 Self::overloaded("The disk that holds the database is full; nothing was changed.")
             }
-            DbError::Away(_) | DbError::Conflict(_) => {
+            DbError::Unavailable(_) | DbError::Conflict(_) => {
                 Self::overloaded("The database server cannot be used now; nothing was changed. Try again.")
                     .because("the database is away", error, true)
             }
@@ -38,7 +38,7 @@ impl From<DbError> for Problem {
                     "The server may not do this with the database at present, which its operator has to mend; nothing \
                      was changed.",
                 );
-                if UNWRITABLE_LOGGED.is_time() {
+                if UNWRITABLE_LOGGED.is_due() {
                     problem.because("the database cannot be used as it has to be", error, false)
                 } else {
                     problem

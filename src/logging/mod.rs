@@ -1,7 +1,7 @@
-//! The log, on standard error: for people on a terminal, JSON otherwise. Nothing personal is ever handed to it.
+//! Diagnostic logs on standard error: readable lines on a terminal, JSON otherwise. They never contain personal data.
 
 mod queue;
-mod seldom;
+mod throttle;
 
 use std::io::{self, IsTerminal};
 use std::panic;
@@ -16,49 +16,51 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-pub use self::queue::{Lines, Log, unblocked};
-pub use self::seldom::Seldom;
+pub use self::queue::{LineWriter, LogOutput, non_blocking};
+pub use self::throttle::LogThrottle;
 
-/// A form of the log.
+/// The format of the logs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people on a terminal, JSON otherwise.
+    /// Readable lines on a terminal, JSON otherwise.
     #[default]
     Auto,
-    /// One line for people.
+    /// One readable line per record.
     Human,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Why there is no log.
+/// Why logging was not started.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum LogError {
-    /// The filter cannot be understood.
-    #[error("`{directive}` is no filter: write a level (error, warn, info, debug, trace, off) or part=level")]
+    /// The filter is invalid.
+    #[error(
+        "`{directive}` is not a valid filter: use a level (error, warn, info, debug, trace, off) or part=level"
+    )]
     Filter {
-        /// The part that is wrong.
+        /// The invalid part.
         directive: String,
     },
-    /// There is one already.
-    #[error("the log has been started already")]
+    /// Logging was started before.
+    #[error("logging has been started already")]
     Started,
 }
 
-/// Starts the log of this process, with the filter `directives` as [`filter`] reads them.
+/// Starts logging for this process, with the filter `directives` as [`filter`] parses them.
 ///
 /// # Errors
-/// When the filter is wrong, or the log has been started before.
-pub fn init(directives: &str, format: LogFormat) -> Result<Log, LogError> {
+/// When the filter is invalid, or logging was started before.
+pub fn init(directives: &str, format: LogFormat) -> Result<LogOutput, LogError> {
     let human = match format {
         LogFormat::Auto => io::stderr().is_terminal(),
         LogFormat::Human => true,
         LogFormat::Json => false,
     };
     let filter = filter(directives)?;
-    let log = Log::default();
+    let log = LogOutput::default();
     subscriber(filter, human, log.clone()).try_init().map_err(|_| LogError::Started)?;
-    // The message of a panic may hold anything, the values of a student among it; where it was is enough to find it.
+    // A panic message may contain anything, including a student's data; its location is enough to find the cause.
     panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
         tracing::error!(place, "panicked");
@@ -66,21 +68,21 @@ pub fn init(directives: &str, format: LogFormat) -> Result<Log, LogError> {
     Ok(log)
 }
 
-/// Reads a filter. A bare word that is no level is refused: it would silence everything else.
+/// Parses a filter. A bare word that is not a level is rejected: it would silence everything else.
 ///
 /// # Errors
-/// When it cannot be understood.
+/// When the filter is invalid.
 pub fn filter(text: &str) -> Result<EnvFilter, LogError> {
     let mut directives = text.split(',').map(str::trim).filter(|directive| !directive.is_empty());
-    let strange = directives.find(|directive| {
+    let invalid = directives.find(|directive| {
         let unclear =
             directive.ends_with('=') || !directive.contains('=') && directive.parse::<LevelFilter>().is_err();
         unclear || EnvFilter::try_new(directive).is_err()
     });
-    let refused = |directive: &str| LogError::Filter { directive: directive.to_owned() };
-    match strange {
-        Some(directive) => Err(refused(directive)),
-        None => EnvFilter::try_new(text).map_err(|_| refused(text)),
+    let error = |directive: &str| LogError::Filter { directive: directive.to_owned() };
+    match invalid {
+        Some(directive) => Err(error(directive)),
+        None => EnvFilter::try_new(text).map_err(|_| error(text)),
     }
 }
 
@@ -98,8 +100,8 @@ where
     }
 }
 
-/// Whatever the filter says: a library may log what it is given, the driver of the database the values of statements and
-/// what a server remarks on them. Warnings of it are let through, details are not.
+/// Drops details from libraries, whatever the filter says: a library may log its input, and the database driver logs
+/// the values of statements and the server's notices. Warnings and errors of libraries pass.
 fn is_impersonal(meta: &Metadata<'_>) -> bool {
     let (target, own) = (meta.target(), "matricula");
     *meta.level() <= Level::WARN
@@ -138,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_one_object_a_line_with_the_fields_beside_the_message() {
+    fn json_is_one_flat_object_per_line() {
         let text = logged("info", false);
         let lines: Vec<serde_json::Value> =
             text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -150,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn no_filter_brings_to_light_what_a_library_is_given() {
+    fn no_filter_shows_details_of_libraries() {
         let captured = Captured::default();
         let writer = captured.clone();
         let all = "trace,tokio_postgres=trace,tokio_postgres::query=trace,matriculation=trace";
@@ -168,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_filter_leaves_out_the_lines_of_requests_alone() {
+    fn a_filter_can_hide_only_the_request_lines() {
         for human in [true, false] {
             let text = logged("info,matricula::access=off", human);
             assert!(text.lines().count() == 1 && text.contains("the disk is full"), "{text}");

@@ -1,4 +1,4 @@
-//! The way of the log's lines to standard error, which may have a reader who reads nothing.
+//! Writes log lines to standard error without blocking, even if nobody reads it.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,32 +10,32 @@ use tracing::{Level, Metadata};
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How long a line may wait for others to be written with it.
-const GATHER: Duration = Duration::from_millis(100);
+/// How often gathered lines are written together.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How much is gathered at most: a line in a busy second costs a copy, not a system call.
-const GATHERED_BYTES: usize = 32 * 1024;
+/// Gathered bytes after which they are written at once. So a line in a busy second costs a copy, not a system call.
+const MAX_BATCH_BYTES: usize = 32 * 1024;
 
-/// Pieces of the log that may wait to be written, of so many bytes each at most: 8 MB for a reader who takes a break.
-const QUEUED: usize = 256;
-/// Bytes that may wait when it is said how many lines are missing: there is room for that line, then.
-const ROOM: u64 = 64 * 1024;
+/// Chunks that may wait to be written, of [`MAX_BATCH_BYTES`] each: 8 MB for a reader that pauses.
+const MAX_QUEUED: usize = 256;
+/// Bytes that may wait when the number of missing lines is reported, so that this report itself is not dropped.
+const MAX_BEHIND: u64 = 64 * 1024;
 /// Lines that a command may print ahead of its reader.
-const OUTPUT: usize = 64;
-/// How long the end waits for the last lines to be taken, and how often it looks.
-const LAST_LINES: Duration = Duration::from_secs(1);
-const TO_THE_END: Duration = Duration::from_millis(2);
+const MAX_OUTPUT_LINES: usize = 64;
+/// How long to wait at exit for the last lines to be written, and how often to check.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
+const FINISH_POLL_INTERVAL: Duration = Duration::from_millis(2);
 
-/// The log, on its way to standard error: through a bounded queue, to a thread that may be held up as long as it likes. What
-/// the queue cannot take is dropped and counted. While [`Log::gather`] runs, many lines are written at a time.
+/// Writes logs to standard error through a bounded queue and a thread, which may block on it. Lines that the queue
+/// cannot take are dropped and counted. While [`LogOutput::gather`] runs, many lines are written at a time.
 #[derive(Clone, Debug)]
-pub struct Log(Arc<Shared>);
+pub struct LogOutput(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     gathered: Mutex<Gathered>,
     queue: NonBlocking,
-    /// Bytes that standard error has taken.
+    /// Bytes that were written to standard error.
     written: Arc<AtomicU64>,
     dropped: Counter,
     guard: Mutex<Option<WorkerGuard>>,
@@ -46,65 +46,66 @@ struct Gathered {
     gathering: bool,
     text: Vec<u8>,
     lines: u64,
-    /// Bytes that the queue has taken.
+    /// Bytes that were put into the queue.
     queued: u64,
-    /// Lines that it has not, since that was last said.
+    /// Lines dropped since that was last reported.
     missing: u64,
 }
 
-impl Default for Log {
+impl Default for LogOutput {
     fn default() -> Self {
-        Self::to(io::stderr())
+        Self::with_writer(io::stderr())
     }
 }
 
-impl Log {
-    fn to(writer: impl Write + Send + 'static) -> Self {
+impl LogOutput {
+    fn with_writer(writer: impl Write + Send + 'static) -> Self {
         let written = Arc::<AtomicU64>::default();
-        let counted = Counted { writer, written: Arc::clone(&written) };
+        let counted = CountingWriter { writer, written: Arc::clone(&written) };
         let (queue, guard) =
-            NonBlockingBuilder::default().thread_name("log").buffered_lines_limit(QUEUED).finish(counted);
+            NonBlockingBuilder::default().thread_name("log").buffered_lines_limit(MAX_QUEUED).finish(counted);
         let guard = Mutex::new(Some(guard));
         let (gathered, dropped) = (Mutex::default(), Counter::default());
         Self(Arc::new(Shared { gathered, queue, written, dropped, guard }))
     }
 
-    /// How many lines were dropped.
+    /// Counts the dropped lines.
     #[must_use]
     pub fn dropped(&self) -> Counter {
         self.0.dropped.clone()
     }
 
-    /// Gathers lines that are no warnings and writes them together, ten times a second, for as long as it is polled.
+    /// Gathers lines below the level of warnings and writes them ten times a second, as long as this future is
+    /// polled.
     pub async fn gather(&self) {
-        let stop = Stop(self);
-        stop.0.gathering(true);
-        let mut ticks = tokio::time::interval(GATHER);
+        let stop = StopGathering(self);
+        stop.0.set_gathering(true);
+        let mut ticks = tokio::time::interval(FLUSH_INTERVAL);
         loop {
             ticks.tick().await;
             self.write(&[], true);
-            self.own_up();
+            self.report_missing();
         }
     }
 
-    /// Waits until everything is written, but no longer than a moment: standard error may not be read.
+    /// Waits until everything is written, for a second at most: nobody may be reading standard error.
     pub async fn finish(&self) {
         self.write(&[], true);
-        self.own_up();
+        self.report_missing();
         let waiting = async {
             while self.behind() > 0 {
-                tokio::time::sleep(TO_THE_END).await;
+                tokio::time::sleep(FINISH_POLL_INTERVAL).await;
             }
         };
-        let is_done = tokio::time::timeout(LAST_LINES, waiting).await.is_ok();
+        let is_done = tokio::time::timeout(FINISH_TIMEOUT, waiting).await.is_ok();
         let guard = self.0.guard.lock().unwrap_or_else(PoisonError::into_inner).take();
         if !is_done {
-            // Dropped, it would wait for the thread, and complain on standard output.
+            // Dropping it would wait for the thread, and print a complaint to standard output.
             std::mem::forget(guard);
         }
     }
 
-    fn gathering(&self, gathering: bool) {
+    fn set_gathering(&self, gathering: bool) {
         self.lock().gathering = gathering;
         self.write(&[], true);
     }
@@ -113,7 +114,7 @@ impl Log {
         self.0.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Bytes that wait.
+    /// Bytes that are queued but not written yet.
     fn behind(&self) -> u64 {
         self.lock().queued.saturating_sub(self.0.written.load(Ordering::Acquire))
     }
@@ -122,19 +123,19 @@ impl Log {
         let mut gathered = self.lock();
         gathered.text.extend_from_slice(line);
         gathered.lines += u64::from(!line.is_empty());
-        // Where standard error is behind, lines of any level wait for a whole piece, so that a burst of them fits into the
-        // queue. Without a line it is time to write.
+        // While writing is behind, lines of any level wait until a chunk is full, so that a burst of them fits into
+        // the queue. An empty line means: flush.
         let is_behind = gathered.queued > self.0.written.load(Ordering::Acquire);
         let can_wait = gathered.gathering && (!now || is_behind && !line.is_empty());
-        if gathered.text.is_empty() || can_wait && gathered.text.len() < GATHERED_BYTES {
+        if gathered.text.is_empty() || can_wait && gathered.text.len() < MAX_BATCH_BYTES {
             return;
         }
-        // Only here, under the lock, does anything go into the queue.
-        let (mut queue, refused) = (self.0.queue.clone(), self.0.queue.error_counter());
-        let before = refused.dropped_lines();
+        // The queue is only used here, under the lock, so the counter's difference is ours.
+        let (mut queue, rejected) = (self.0.queue.clone(), self.0.queue.error_counter());
+        let before = rejected.dropped_lines();
         _ = queue.write_all(&gathered.text);
         let lines = std::mem::take(&mut gathered.lines);
-        if refused.dropped_lines() == before {
+        if rejected.dropped_lines() == before {
             gathered.queued += gathered.text.len() as u64;
         } else {
             gathered.missing += lines;
@@ -143,29 +144,29 @@ impl Log {
         gathered.text.clear();
     }
 
-    /// Says how many lines are missing, once there is room for that.
-    fn own_up(&self) {
-        if self.behind() > ROOM {
+    /// Reports how many lines are missing, once the queue has room for the report.
+    fn report_missing(&self) {
+        if self.behind() > MAX_BEHIND {
             return;
         }
         let missing = std::mem::take(&mut self.lock().missing);
         if missing > 0 {
-            tracing::warn!(lines = missing, "lines are missing here: the log was not read for a while");
+            tracing::warn!(lines = missing, "lines are missing here: nobody read the log output for a while");
         }
     }
 }
 
 /// Counts the bytes that the thread has written.
-struct Counted<W> {
+struct CountingWriter<W> {
     writer: W,
     written: Arc<AtomicU64>,
 }
 
-impl<W: Write> Write for Counted<W> {
+impl<W: Write> Write for CountingWriter<W> {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         let taken = match self.writer.write(text) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
-            // There is nowhere left to report a log that cannot be written.
+            // There is nowhere left to report that logs cannot be written.
             taken => taken.unwrap_or(text.len()),
         };
         self.written.fetch_add(taken as u64, Ordering::Release);
@@ -177,41 +178,41 @@ impl<W: Write> Write for Counted<W> {
     }
 }
 
-/// Whoever stops gathering leaves nothing behind.
-struct Stop<'a>(&'a Log);
+/// Writes what was gathered when gathering ends.
+struct StopGathering<'a>(&'a LogOutput);
 
-impl Drop for Stop<'_> {
+impl Drop for StopGathering<'_> {
     fn drop(&mut self) {
-        self.0.gathering(false);
+        self.0.set_gathering(false);
     }
 }
 
-/// A few lines to a reader who may not read them. They are written by a thread of their own, which is waited for, but not
-/// for long, when the guard is dropped.
-pub fn unblocked(writer: impl Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
-    NonBlockingBuilder::default().thread_name("output").buffered_lines_limit(OUTPUT).finish(writer)
+/// A writer for a few lines to a reader that may not read them. A thread of its own writes them; dropping the guard
+/// waits for it, but not for long.
+pub fn non_blocking(writer: impl Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
+    NonBlockingBuilder::default().thread_name("output").buffered_lines_limit(MAX_OUTPUT_LINES).finish(writer)
 }
 
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Lines<'a>;
+impl<'a> MakeWriter<'a> for LogOutput {
+    type Writer = LineWriter<'a>;
 
-    fn make_writer(&'a self) -> Lines<'a> {
-        Lines { log: self, now: true }
+    fn make_writer(&'a self) -> LineWriter<'a> {
+        LineWriter { log: self, now: true }
     }
 
-    fn make_writer_for(&'a self, meta: &Metadata<'_>) -> Lines<'a> {
-        Lines { log: self, now: *meta.level() <= Level::WARN }
+    fn make_writer_for(&'a self, meta: &Metadata<'_>) -> LineWriter<'a> {
+        LineWriter { log: self, now: *meta.level() <= Level::WARN }
     }
 }
 
-/// Where one line goes.
+/// Writes one line.
 #[derive(Debug)]
-pub struct Lines<'a> {
-    log: &'a Log,
+pub struct LineWriter<'a> {
+    log: &'a LogOutput,
     now: bool,
 }
 
-impl Write for Lines<'_> {
+impl Write for LineWriter<'_> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.log.write(line, self.now);
         Ok(line.len())
@@ -228,12 +229,12 @@ mod tests {
     use super::super::{filter, subscriber};
     use super::*;
 
-    /// Takes nothing until it is let.
+    /// Blocks until the sender sends something or is dropped.
     struct Gate(std::sync::mpsc::Receiver<()>, Captured);
 
     impl Write for Gate {
         fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-            // Once the other end is gone everything passes.
+            // Once the sender is dropped everything passes.
             _ = self.0.recv();
             self.1.write(text)
         }
@@ -244,42 +245,42 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_nobody_reads_is_dropped_and_counted_and_owned_up_to() {
+    async fn unread_lines_are_dropped_counted_and_reported() {
         let (open, gate) = std::sync::mpsc::channel();
         let captured = Captured::default();
-        let log = Log::to(Gate(gate, captured.clone()));
+        let log = LogOutput::with_writer(Gate(gate, captured.clone()));
         let subscriber = subscriber(filter("info").unwrap(), false, log.clone());
         let _here = tracing::subscriber::set_default(subscriber);
         for number in 0..1000 {
             tracing::warn!(number, "a line");
         }
-        // What waits in the queue, and what the thread has in its hand.
-        let (dropped, room) = (log.dropped().get(), u64::try_from(QUEUED).unwrap());
+        // Lines in the queue, and one that the thread is writing.
+        let (dropped, room) = (log.dropped().get(), u64::try_from(MAX_QUEUED).unwrap());
         assert!((1000 - room - 1..=1000 - room).contains(&dropped), "{dropped}");
         drop(open);
         while log.behind() > 0 {
             tokio::task::yield_now().await;
         }
-        log.own_up();
+        log.report_missing();
         tracing::warn!("the last line");
         log.finish().await;
         let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
         let lines: Vec<serde_json::Value> =
             text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let [.., owned_up, last] = lines.as_slice() else { panic!("{text}") };
-        assert_eq!(owned_up["lines"], dropped);
+        let [.., report, last] = lines.as_slice() else { panic!("{text}") };
+        assert_eq!(report["lines"], dropped);
         assert_eq!(last["message"], "the last line");
         assert_eq!(u64::try_from(lines.len()).unwrap(), 1000 - dropped + 2);
     }
 
     #[tokio::test]
-    async fn a_burst_of_warnings_is_kept_while_the_reader_is_slow() {
+    async fn a_burst_of_warnings_survives_a_slow_reader() {
         let (open, gate) = std::sync::mpsc::channel();
         let captured = Captured::default();
-        let log = Log::to(Gate(gate, captured.clone()));
+        let log = LogOutput::with_writer(Gate(gate, captured.clone()));
         let subscriber = subscriber(filter("info").unwrap(), false, log.clone());
         let _here = tracing::subscriber::set_default(subscriber);
-        log.gathering(true);
+        log.set_gathering(true);
         for number in 0..1000 {
             tracing::warn!(number, "a line");
         }

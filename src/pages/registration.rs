@@ -18,7 +18,7 @@ use crate::http::problem::{Kind, Problem};
 use crate::http::reply::EventStream;
 use crate::problems;
 use crate::registrar::Course;
-use crate::registration::Pulse;
+use crate::registration::Rates;
 use crate::shares::{Full, Place};
 use crate::state::App;
 
@@ -59,7 +59,7 @@ struct BoardPage {
     full: i64,
     waiting: i64,
     courses: Vec<Course>,
-    pulse: Pulse,
+    pulse: Rates,
     /// Each reason of the last minute: the kind of problem if there is one, the reason's name, and the count.
     refusals: Vec<(Option<&'static Kind>, &'static str, i64)>,
 }
@@ -80,7 +80,7 @@ impl BoardPage {
             full: to_i64(seats().filter(|seats| seats.is_full()).count()),
             waiting: seats().map(|seats| seats.waitlisted).sum(),
             courses: all.iter().skip((page - 1) * PAGE_SIZE).take(PAGE_SIZE).cloned().collect(),
-            pulse: app.board.pulse(age).await?,
+            pulse: app.board.rates(age).await?,
             refusals: app.metrics.refused_lately().into_iter().map(with_kind).collect(),
         })
     }

@@ -8,13 +8,13 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
 
-use crate::logging::Seldom;
+use crate::logging::LogThrottle;
 use crate::metrics::Metrics;
 
 /// The difference that may remain after the clock is set right.
 const TOLERANCE: Duration = Duration::from_secs(1);
 
-static LOGGED: Seldom = Seldom::every(Duration::from_mins(1));
+static LOGGED: LogThrottle = LogThrottle::every(Duration::from_mins(1));
 
 /// By how much the log was ahead of the clock when its head was last locked. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ impl Lead {
         let lead = lead(last_at, now);
         self.milliseconds.store(u64::try_from(lead.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
         self.metrics.log_ahead_seconds.set(lead.as_secs_f64());
-        if lead > TOLERANCE && LOGGED.is_time() {
+        if lead > TOLERANCE && LOGGED.is_due() {
             tracing::warn!(
                 seconds = lead.as_secs(),
                 "the log is ahead of the clock: the clock is wrong now, or it was when the last entry was written"

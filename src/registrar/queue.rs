@@ -20,7 +20,7 @@ use super::readiness::{Probes, Readiness, Unready};
 use super::refusal::Refusal;
 use crate::clock::Clock;
 use crate::count::to_i64;
-use crate::db::{DbError, Patience, Writer};
+use crate::db::{Backoff, DbError, Writer};
 use crate::metrics::Metrics;
 
 /// Maximum number of queued commands; further ones are refused at once.
@@ -68,7 +68,7 @@ impl Registrar {
         external_write: Arc<Notify>,
     ) -> Result<(Self, JoinHandle<()>), DbError> {
         let lead = Lead::new(metrics.clone());
-        let (readiness, probes) = Readiness::new(writer.pulse(), lead.clone());
+        let (readiness, probes) = Readiness::new(writer.write_health(), lead.clone());
         let (queue, queued) = mpsc::channel(MAX_QUEUED);
         let stop = Arc::new(Notify::new());
         let keys_in_use = KeysInUse::default();
@@ -220,7 +220,7 @@ async fn serve(
         let answers = carry_out_batch(&mut batch_writer, &items).await;
         metrics.commit_seconds.observe(began.elapsed().as_secs_f64());
         metrics.refused(answers.iter().flat_map(|outcome| refusals(&outcome.answer)).map(Refusal::reason));
-        batch_writer.pulse().log();
+        batch_writer.write_health().log();
         committed.notify_one();
         let error = answers.iter().find_map(|outcome| error_for_untried(&outcome.answer));
         // From a task on the callers' runtime: waking them from here would stall this thread.
@@ -272,8 +272,8 @@ fn refusals(outcome: &Result<Answer, Refusal>) -> impl Iterator<Item = &Refusal>
 fn error_for_untried(outcome: &Result<Answer, Refusal>) -> Option<DbError> {
     match outcome {
         Err(Refusal::Engine(DbError::Busy)) => Some(DbError::Busy),
-        Err(Refusal::Engine(DbError::Away(detail) | DbError::Unknown(detail))) => {
-            Some(DbError::Away(detail.clone()))
+        Err(Refusal::Engine(DbError::Unavailable(detail) | DbError::Unknown(detail))) => {
+            Some(DbError::Unavailable(detail.clone()))
         }
         _ => None,
     }
@@ -320,10 +320,10 @@ async fn commit_with_retry(
     batch_writer: &mut BatchWriter,
     items: &[BatchItem<'_>],
 ) -> Result<Replies, DbError> {
-    let mut patience = Patience::lasting(MAX_RETRY_TIME);
+    let mut backoff = Backoff::new(MAX_RETRY_TIME);
     loop {
         match batch_writer.commit(items).await {
-            Err(error) => patience.after(error).await?,
+            Err(error) => backoff.wait(error).await?,
             done => return done,
         }
     }

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::commit::BatchWriter;
 use super::lead::Lead;
-use crate::db::{DbError, Pulse};
+use crate::db::{DbError, WriteHealth};
 
 /// How long the result of an attempt is reused: at most one test write a second, however many clients ask.
 const RESULT_TTL: Duration = Duration::from_secs(1);
@@ -51,7 +51,7 @@ fn duration(duration: Duration) -> String {
 /// Asks the Registrar's thread whether it can write. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Readiness {
-    pulse: Pulse,
+    write_health: WriteHealth,
     lead: Lead,
     probes: mpsc::Sender<Probe>,
 }
@@ -64,9 +64,9 @@ type Probe = oneshot::Sender<Result<(), DbError>>;
 pub(super) struct Probes(mpsc::Receiver<Probe>);
 
 impl Readiness {
-    pub(super) fn new(pulse: Pulse, lead: Lead) -> (Self, Probes) {
+    pub(super) fn new(write_health: WriteHealth, lead: Lead) -> (Self, Probes) {
         let (sender, receiver) = mpsc::channel(MAX_PROBES);
-        (Self { pulse, lead, probes: sender }, Probes(receiver))
+        (Self { write_health, lead, probes: sender }, Probes(receiver))
     }
 
     pub(super) async fn can_write(&self) -> Result<(), Unready> {
@@ -76,7 +76,7 @@ impl Readiness {
     }
 
     async fn last_attempt(&self) -> Result<(), Unready> {
-        if let Some(outcome) = self.pulse.within(RESULT_TTL) {
+        if let Some(outcome) = self.write_health.within(RESULT_TTL) {
             return outcome.map_err(Unready::Failed);
         }
         let (answer, answered) = oneshot::channel();
@@ -114,12 +114,12 @@ impl Probes {
         if waiting.is_empty() {
             return;
         }
-        let pulse = batch_writer.pulse();
-        let outcome = match pulse.within(RESULT_TTL) {
+        let write_health = batch_writer.write_health();
+        let outcome = match write_health.within(RESULT_TTL) {
             Some(outcome) => outcome,
             None => batch_writer.test_write().await,
         };
-        pulse.log();
+        write_health.log();
         for answer in waiting {
             #[expect(clippy::let_underscore_must_use, reason = "the client may have disconnected")]
             let _ = answer.send(outcome.clone());

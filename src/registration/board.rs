@@ -1,4 +1,4 @@
-//! The board: counted once from the tables and then kept up with the log, for everybody who watches together. So it costs
+//! The board: counted once from the tables and then updated from the log, shared by everyone who watches. So it costs
 //! little during a rush.
 
 use std::collections::BTreeMap;
@@ -17,76 +17,76 @@ use crate::events::store::last_seq;
 use crate::registrar::{Course, CourseId, EventKind};
 use crate::shares::{Client, Full, Place, Places};
 
-/// How long counts are kept up with the log before they are made again: another program may have written to the tables, of
-/// which the log knows nothing.
+/// How long counts are updated from the log before everything is counted again: another program may have written to
+/// the tables, which the log does not show.
 const COUNT_TTL: Duration = Duration::from_mins(1);
-/// Events that may wait to be applied; with more, everything is counted again.
+/// Events that may wait to be applied; beyond it, everything is counted again.
 const MAX_PENDING: usize = 50_000;
-/// Events of which the rate is told: in a rush, fewer than a minute has.
-const RECENT: i64 = 5_000;
-/// Streams of the board at once.
+/// Events from which rates are computed; in a rush, a minute has more.
+const MAX_RECENT: i64 = 5_000;
+/// Streams of the board at a time.
 const MAX_WATCHERS: usize = 500;
 
-/// How full every course is. Cheap to clone; all clones share what was counted.
+/// How full every course is. Cheap to clone; all clones share the counts.
 #[derive(Clone, Debug)]
 pub struct Board {
     db: Db,
     follower: Follower,
     clock: Clock,
-    counted: Arc<Mutex<Option<Counted>>>,
-    pulse: Arc<Mutex<Option<(Instant, Pulse)>>>,
+    counted: Arc<Mutex<Option<CountedCourses>>>,
+    rates: Arc<Mutex<Option<(Instant, Rates)>>>,
     places: Arc<Places>,
 }
 
 #[derive(Debug)]
-struct Counted {
+struct CountedCourses {
     when: Instant,
-    /// The log up to here is in the counts.
+    /// The counts include the log up to here.
     seq: i64,
     courses: BTreeMap<CourseId, Course>,
     in_order: Arc<[Course]>,
-    pending: Arc<Pending>,
+    pending: Arc<PendingEvents>,
     _subscription: Option<Subscription>,
 }
 
 /// Events about courses that are not in the counts yet.
 #[derive(Debug, Default)]
-struct Pending(std::sync::Mutex<Vec<Happened>>);
+struct PendingEvents(std::sync::Mutex<Vec<CourseEvent>>);
 
-/// What happened to a course; `kind` is `None` where only a newer version knows it.
+/// An event about a course; `kind` is `None` if only a newer version knows it.
 #[derive(Clone, Copy, Debug)]
-struct Happened {
+struct CourseEvent {
     seq: i64,
     course_id: CourseId,
     kind: Option<EventKind>,
 }
 
-impl Pending {
+impl PendingEvents {
     fn extend(&self, entries: &[LogEntry]) {
         let mut pending = self.lock();
-        // One too many says that some are missing.
+        // Keep one too many, as a sign that some are missing.
         let room = (MAX_PENDING + 1).saturating_sub(pending.len());
         let happened = entries.iter().filter_map(|entry| {
             let (seq, kind) = (entry.seq, entry.r#type.parse().ok());
-            Some(Happened { seq, course_id: entry.course_id?, kind })
+            Some(CourseEvent { seq, course_id: entry.course_id?, kind })
         });
         pending.extend(happened.take(room));
     }
 
-    /// All that wait, or `None` where there were too many.
-    fn take(&self) -> Option<Vec<Happened>> {
+    /// Takes all waiting events; `None` if there were too many.
+    fn take(&self) -> Option<Vec<CourseEvent>> {
         let pending = std::mem::take(&mut *self.lock());
         (pending.len() <= MAX_PENDING).then_some(pending)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Happened>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<CourseEvent>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// How fast it goes: a minute's worth, from the latest events.
+/// Events per minute, computed from the latest events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pulse {
+pub struct Rates {
     /// Students who enrolled, or got a seat from a waitlist.
     pub adds: i64,
     /// Students who dropped.
@@ -96,14 +96,14 @@ pub struct Pulse {
 }
 
 impl Board {
-    /// A board on which nothing is counted yet.
+    /// Creates a board; nothing is counted until it is first read.
     #[must_use]
     pub fn new(db: Db, follower: Follower, clock: Clock) -> Self {
         let places = Places::new(MAX_WATCHERS);
-        Self { db, follower, clock, counted: Arc::default(), pulse: Arc::default(), places }
+        Self { db, follower, clock, counted: Arc::default(), rates: Arc::default(), places }
     }
 
-    /// Every course with its seats as they are now, the fullest first.
+    /// Every course with its current seats, the fullest first.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -122,16 +122,17 @@ impl Board {
         Ok(in_order)
     }
 
-    async fn count(&self) -> Result<Counted, DbError> {
-        let pending = Arc::new(Pending::default());
+    async fn count(&self) -> Result<CountedCourses, DbError> {
+        let pending = Arc::new(PendingEvents::default());
         let handler = Arc::clone(&pending);
-        // Before the count, so that nothing is missed in between; what is in both is recognized by its `seq`.
+        // Subscribe before counting, so that nothing is missed in between; events that are also in the count are
+        // recognized by their `seq`.
         let subscription = self.follower.subscribe(move |entries| handler.extend(entries)).await?;
         let (seq, courses) = store::courses(&self.db).await?;
         let courses = courses.into_iter().map(|course| (course.id, course)).collect();
         let in_order = in_order(&courses);
         let when = Instant::now();
-        Ok(Counted { when, seq, courses, in_order, pending, _subscription: Some(subscription) })
+        Ok(CountedCourses { when, seq, courses, in_order, pending, _subscription: Some(subscription) })
     }
 
     /// Ends the subscription once the counts are too old to be used.
@@ -143,55 +144,56 @@ impl Board {
         }
     }
 
-    /// A place for one who looks on, until it is dropped.
+    /// Takes a place for a stream of the board; dropping it frees the place.
     ///
     /// # Errors
-    /// Where all are taken, or the share of who asks.
+    /// If all places, or the client's share of them, are taken.
     pub fn place(&self, client: Option<Client>) -> Result<Place, Full> {
         self.places.take(client, 1)
     }
 
-    /// How fast it goes, or went no longer than `age` ago: all who look on share what one of them has asked for.
+    /// The rates, at most `age` old; everyone who watches shares them.
     ///
     /// # Errors
-    /// What the engine said.
-    pub async fn pulse(&self, age: Duration) -> Result<Pulse, DbError> {
-        let mut last = self.pulse.lock().await;
-        if let Some((_, pulse)) = last.filter(|(when, _)| when.elapsed() < age) {
-            return Ok(pulse);
+    /// When the database cannot be read.
+    pub async fn rates(&self, age: Duration) -> Result<Rates, DbError> {
+        let mut last = self.rates.lock().await;
+        if let Some((_, rates)) = last.filter(|(when, _)| when.elapsed() < age) {
+            return Ok(rates);
         }
-        let (when, pulse) = (Instant::now(), self.felt().await?);
-        *last = Some((when, pulse));
-        Ok(pulse)
+        let (when, rates) = (Instant::now(), self.count_rates().await?);
+        *last = Some((when, rates));
+        Ok(rates)
     }
 
-    async fn felt(&self) -> Result<Pulse, DbError> {
+    async fn count_rates(&self) -> Result<Rates, DbError> {
         let now = self.clock.now();
         let since = now.checked_sub(1.minute()).unwrap_or(now);
-        let after = last_seq(&self.db).await? - RECENT;
-        let lately = store::lately(&self.db, after, RECENT, &stamp(since)).await?;
-        let all: i64 = lately.iter().map(|(_, count, _)| count).sum();
-        let first = lately.iter().filter_map(|(_, _, first)| first.parse::<Timestamp>().ok()).min();
-        // As many as are looked at came in less than a minute: as they came, so a minute would have them.
+        let after = last_seq(&self.db).await? - MAX_RECENT;
+        let recent = store::lately(&self.db, after, MAX_RECENT, &stamp(since)).await?;
+        let all: i64 = recent.iter().map(|(_, count, _)| count).sum();
+        let first = recent.iter().filter_map(|(_, _, first)| first.parse::<Timestamp>().ok()).min();
+        // If the limit was reached, the events span less than a minute: extrapolate.
         let span =
-            first.filter(|_| all >= RECENT).map_or(60.0, |first| now.duration_since(first).as_secs_f64());
-        let of = |kinds: &[EventKind]| {
-            let counts = lately.iter().filter(|(kind, _, _)| kind.is_some_and(|kind| kinds.contains(&kind)));
-            a_minute(counts.map(|(_, count, _)| count).sum(), span)
+            first.filter(|_| all >= MAX_RECENT).map_or(60.0, |first| now.duration_since(first).as_secs_f64());
+        let rate = |kinds: &[EventKind]| {
+            let counts = recent.iter().filter(|(kind, _, _)| kind.is_some_and(|kind| kinds.contains(&kind)));
+            per_minute(counts.map(|(_, count, _)| count).sum(), span)
         };
-        Ok(Pulse {
-            adds: of(&[EventKind::EnrollmentCreated, EventKind::WaitlistPromoted]),
-            drops: of(&[EventKind::EnrollmentDropped]),
-            waits: of(&[EventKind::WaitlistJoined]),
+        Ok(Rates {
+            adds: rate(&[EventKind::EnrollmentCreated, EventKind::WaitlistPromoted]),
+            drops: rate(&[EventKind::EnrollmentDropped]),
+            waits: rate(&[EventKind::WaitlistJoined]),
         })
     }
 }
 
-impl Counted {
-    /// Applies events; `false`, and nothing is changed, where everything has to be counted again.
-    fn apply(&mut self, happened: &[Happened]) -> bool {
+impl CountedCourses {
+    /// Applies events; returns `false` without changing anything if everything has to be counted again.
+    fn apply(&mut self, happened: &[CourseEvent]) -> bool {
         let mut changes: BTreeMap<CourseId, (i64, i64)> = BTreeMap::new();
-        for &Happened { course_id, kind, .. } in happened.iter().filter(|happened| happened.seq > self.seq) {
+        for &CourseEvent { course_id, kind, .. } in happened.iter().filter(|happened| happened.seq > self.seq)
+        {
             let Some((enrolled, waitlisted)) = kind.and_then(change_of_seats) else { return false };
             if !self.courses.contains_key(&course_id) {
                 return false;
@@ -215,7 +217,8 @@ impl Counted {
 
 fn in_order(courses: &BTreeMap<CourseId, Course>) -> Arc<[Course]> {
     let mut courses: Vec<_> = courses.values().cloned().collect();
-    courses.sort_by_cached_key(|course| (room(course), course.name.as_deref().map(natural_key), course.id));
+    courses
+        .sort_by_cached_key(|course| (sort_key(course), course.name.as_deref().map(natural_key), course.id));
     courses.into()
 }
 
@@ -255,8 +258,8 @@ fn change_of_seats(kind: EventKind) -> Option<(i64, i64)> {
     }
 }
 
-/// Those with the fewest free seats first; then those that nobody limits, the largest first.
-fn room(course: &Course) -> (bool, i64) {
+/// Sorts courses with the fewest free seats first, then those without a limit, the largest first.
+fn sort_key(course: &Course) -> (bool, i64) {
     let seats = course.seats.as_ref();
     match seats.and_then(|seats| seats.capacity.map(|capacity| capacity - seats.enrolled - seats.waitlisted))
     {
@@ -265,8 +268,8 @@ fn room(course: &Course) -> (bool, i64) {
     }
 }
 
-/// What came in `span` seconds, as a minute would have it.
-fn a_minute(count: i64, span: f64) -> i64 {
+/// Converts a count in `span` seconds to a rate per minute.
+fn per_minute(count: i64, span: f64) -> i64 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a rate")]
     let rate = (count as f64 * 60.0 / span.max(0.001)).round() as i64;
     rate
@@ -277,7 +280,7 @@ mod tests {
     use super::*;
     use crate::registrar::SeatCount;
 
-    fn counted(seats: &[(i64, Option<i64>, i64)]) -> Counted {
+    fn counted(seats: &[(i64, Option<i64>, i64)]) -> CountedCourses {
         let course = |(id, capacity, enrolled): &(i64, Option<i64>, i64)| {
             let seats = SeatCount { capacity: *capacity, enrolled: *enrolled, waitlisted: 0 };
             let course = Course { id: CourseId(*id), name: None, level: None, seats: Some(seats) };
@@ -286,15 +289,15 @@ mod tests {
         let courses: BTreeMap<_, _> = seats.iter().map(course).collect();
         let in_order = in_order(&courses);
         let (when, pending) = (Instant::now(), Arc::default());
-        Counted { when, seq: 10, courses, in_order, pending, _subscription: None }
+        CountedCourses { when, seq: 10, courses, in_order, pending, _subscription: None }
     }
 
-    fn ids(counted: &Counted) -> Vec<i64> {
+    fn ids(counted: &CountedCourses) -> Vec<i64> {
         counted.in_order.iter().map(|course| course.id.0).collect()
     }
 
-    fn happened(seq: i64, course: i64, kind: EventKind) -> Happened {
-        Happened { seq, course_id: CourseId(course), kind: Some(kind) }
+    fn happened(seq: i64, course: i64, kind: EventKind) -> CourseEvent {
+        CourseEvent { seq, course_id: CourseId(course), kind: Some(kind) }
     }
 
     #[test]
@@ -314,7 +317,7 @@ mod tests {
     fn events_that_move_students_are_applied_once_and_others_need_a_new_count() {
         let mut counted = counted(&[(1, Some(2), 0), (2, Some(3), 0)]);
         let events = [
-            // In the count already.
+            // Already counted.
             happened(10, 2, EventKind::EnrollmentCreated),
             happened(11, 2, EventKind::EnrollmentCreated),
             happened(12, 2, EventKind::EnrollmentCreated),
@@ -335,7 +338,7 @@ mod tests {
         assert_eq!((seats.enrolled, seats.waitlisted, counted.seq), (2, 0, 19));
         let set = happened(21, 2, EventKind::SeatsSet);
         let other_course = happened(21, 3, EventKind::EnrollmentCreated);
-        let newer = Happened { kind: None, ..set };
+        let newer = CourseEvent { kind: None, ..set };
         for event in [set, other_course, newer] {
             assert!(!counted.apply(&[happened(20, 1, EventKind::EnrollmentCreated), event]));
         }
@@ -343,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn more_events_than_can_wait_need_a_new_count() {
+    fn too_many_pending_events_need_a_new_count() {
         let entry = |seq| LogEntry {
             seq,
             at: String::new(),
@@ -356,7 +359,7 @@ mod tests {
             data: serde_json::Value::Null,
         };
         let entries: Vec<_> = (1..).take(MAX_PENDING).map(entry).collect();
-        let pending = Pending::default();
+        let pending = PendingEvents::default();
         pending.extend(&entries);
         assert_eq!(pending.take().map(|happened| happened.len()), Some(MAX_PENDING));
         pending.extend(&entries);
@@ -365,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_told_by_the_minute() {
-        assert_eq!([a_minute(5, 60.0), a_minute(5_000, 0.25), a_minute(0, 60.0)], [5, 1_200_000, 0]);
+    fn rates_are_per_minute() {
+        assert_eq!([per_minute(5, 60.0), per_minute(5_000, 0.25), per_minute(0, 60.0)], [5, 1_200_000, 0]);
     }
 }

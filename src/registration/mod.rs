@@ -3,4 +3,4 @@
 mod board;
 pub mod store;
 
-pub use self::board::{Board, Pulse};
+pub use self::board::{Board, Rates};

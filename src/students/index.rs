@@ -1,4 +1,4 @@
-//! All students as they are looked for: who has a text in their name or address, and in which order they come.
+//! Searches all students by a part of their name or e-mail address, and sorts them.
 
 use memchr::memmem;
 
@@ -8,26 +8,27 @@ use crate::db::DbError;
 use crate::lists::{Cursor, Direction};
 use crate::registrar::{Student, StudentId};
 
-/// Stands between texts, and for those who are gone. Nobody can search for it.
+/// Separates texts, and overwrites deleted students. Nobody can search for it.
 const SEPARATOR: u8 = 0x1f;
 
-/// What is compared of all students: one text, and for each of them where theirs is. No student has memory of their own.
+/// The texts of all students in one buffer, and the positions of each student's texts. There is no allocation per
+/// student.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Index {
-    /// Of one after the other the folded name and the folded address, with a separator after each.
+pub(super) struct StudentIndex {
+    /// For each student the folded name and the folded address, each followed by a separator.
     text: Vec<u8>,
-    /// Where names end.
+    /// Where each student's name ends.
     middles: Vec<u32>,
-    /// Where the next one begins.
+    /// Where each student's texts end and the next student's begin.
     ends: Vec<u32>,
     ids: Vec<StudentId>,
-    /// Who is there, in the order of each [`Sort`].
+    /// The existing students in the order of each [`Sort`].
     orders: [Vec<u32>; 3],
 }
 
-/// A part of the list.
+/// A page of the list.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct IndexPage {
     pub(super) total: i64,
     pub(super) ids: Vec<StudentId>,
     pub(super) next: Option<Cursor>,
@@ -35,11 +36,11 @@ pub(super) struct Found {
 
 const SORTS: [Sort; 3] = [Sort::Id, Sort::Name, Sort::Email];
 
-impl Index {
-    pub(super) fn of(students: Vec<Student>) -> Result<Self, DbError> {
+impl StudentIndex {
+    pub(super) fn new(students: Vec<Student>) -> Result<Self, DbError> {
         let mut index = Self::default();
         for student in students {
-            index.write(&student)?;
+            index.append(&student)?;
         }
         index.text.shrink_to_fit();
         for sort in SORTS {
@@ -48,25 +49,25 @@ impl Index {
         Ok(index)
     }
 
-    /// All in this order.
+    /// All students in this order.
     fn order(&self, sort: Sort) -> Vec<u32> {
         let numbers = (0..).take(self.ids.len());
-        // What they begin with, beside each, settles nearly all comparisons where they are made.
-        let mut order: Vec<_> = numbers.map(|number| (self.beginning(sort, number), number)).collect();
+        // Comparing the first bytes, stored next to each entry, settles nearly all comparisons without a cache miss.
+        let mut order: Vec<_> = numbers.map(|number| (self.key_prefix(sort, number), number)).collect();
         order.sort_unstable_by(|(begins, one), (other_begins, other)| {
             begins.cmp(other_begins).then_with(|| self.key(sort, *one).cmp(&self.key(sort, *other)))
         });
         order.into_iter().map(|(_, number)| number).collect()
     }
 
-    /// Writes a student down, in no order yet.
-    fn write(&mut self, student: &Student) -> Result<u32, DbError> {
-        let number = place(self.ids.len())?;
+    /// Appends a student's texts without adding the student to the orders.
+    fn append(&mut self, student: &Student) -> Result<u32, DbError> {
+        let number = to_u32(self.ids.len())?;
         let name = folded(student.name.as_deref());
         let email = folded(student.email.as_deref());
         let middle = self.text.len() + name.len();
-        let end = place(middle + email.len() + 2)?;
-        self.middles.push(place(middle)?);
+        let end = to_u32(middle + email.len() + 2)?;
+        self.middles.push(to_u32(middle)?);
         self.ends.push(end);
         self.ids.push(student.id);
         for text in [name, email] {
@@ -76,27 +77,27 @@ impl Index {
         Ok(number)
     }
 
-    /// Adds a student who is not there.
+    /// Adds a student who is not in the index.
     pub(super) fn add(&mut self, student: &Student) -> Result<(), DbError> {
-        let number = self.write(student)?;
+        let number = self.append(student)?;
         for sort in SORTS {
             let key = self.key(sort, number);
-            let at = self.before(sort, |other| other < key);
+            let at = self.partition_point(sort, |other| other < key);
             self.orders[sort as usize].insert(at, number);
         }
         Ok(())
     }
 
-    /// Removes a student, if they are there.
+    /// Removes a student; does nothing if the student is not in the index.
     pub(super) fn remove(&mut self, id: StudentId) {
-        let at = self.before(Sort::Id, |(_, other)| other < id);
+        let at = self.partition_point(Sort::Id, |(_, other)| other < id);
         let Some(&number) = self.orders[Sort::Id as usize].get(at) else { return };
         if self.ids[number as usize] != id {
             return;
         }
         for sort in SORTS {
             let key = self.key(sort, number);
-            let at = self.before(sort, |other| other < key);
+            let at = self.partition_point(sort, |other| other < key);
             self.orders[sort as usize].remove(at);
         }
         let (begin, end) = (self.begin(number), self.ends[number as usize] as usize);
@@ -107,7 +108,7 @@ impl Index {
         number.checked_sub(1).map_or(0, |before| self.ends[before as usize] as usize)
     }
 
-    /// What one is sorted by: as in the database, by the bytes of the folded text, then by the id.
+    /// The sort key: as in the database, the bytes of the folded text, then the id.
     fn key(&self, sort: Sort, number: u32) -> (&[u8], StudentId) {
         let one = number as usize;
         let middle = self.middles[one] as usize;
@@ -119,8 +120,8 @@ impl Index {
         (text, self.ids[one])
     }
 
-    /// A number in the order of the keys; that of two keys may be the same.
-    fn beginning(&self, sort: Sort, number: u32) -> u64 {
+    /// The first bytes of the key as a number in the same order; different keys may have the same one.
+    fn key_prefix(&self, sort: Sort, number: u32) -> u64 {
         let (text, id) = self.key(sort, number);
         if sort == Sort::Id {
             return id.0.cast_unsigned() ^ (1 << 63);
@@ -132,8 +133,8 @@ impl Index {
         u64::from_be_bytes(bytes)
     }
 
-    /// How many come before, in an order in which they are together.
-    fn before(&self, sort: Sort, is_before: impl Fn((&[u8], StudentId)) -> bool) -> usize {
+    /// Partition point: entries before the first that does not satisfy the predicate.
+    fn partition_point(&self, sort: Sort, is_before: impl Fn((&[u8], StudentId)) -> bool) -> usize {
         self.orders[sort as usize].partition_point(|number| is_before(self.key(sort, *number)))
     }
 
@@ -143,8 +144,8 @@ impl Index {
         sort: Sort,
         direction: Direction,
         after: Option<&Cursor>,
-        most: usize,
-    ) -> Found {
+        limit: usize,
+    ) -> IndexPage {
         let matching = search.map(|folded| self.matching(folded));
         let order = &self.orders[sort as usize];
         let total = matching.as_ref().map_or(order.len(), |(count, _)| *count);
@@ -154,31 +155,31 @@ impl Index {
         });
         let rest: &mut dyn Iterator<Item = u32> = match direction {
             Direction::Asc => {
-                let from = place.map_or(0, |place| self.before(sort, |key| key <= place));
+                let from = place.map_or(0, |place| self.partition_point(sort, |key| key <= place));
                 &mut order[from..].iter().copied()
             }
             Direction::Desc => {
-                let until = place.map_or(order.len(), |place| self.before(sort, |key| key < place));
+                let until = place.map_or(order.len(), |place| self.partition_point(sort, |key| key < place));
                 &mut order[..until].iter().rev().copied()
             }
         };
         let is_wanted = |number: &u32| matching.as_ref().is_none_or(|(_, matches)| matches[*number as usize]);
-        let mut found: Vec<_> = rest.filter(is_wanted).take(most.saturating_add(1)).collect();
-        let more = found.len() > most;
-        found.truncate(most);
+        let mut found: Vec<_> = rest.filter(is_wanted).take(limit.saturating_add(1)).collect();
+        let more = found.len() > limit;
+        found.truncate(limit);
         let next = found.last().filter(|_| more).map(|last| {
             let (text, id) = self.key(sort, *last);
             let text = (sort != Sort::Id).then(|| String::from_utf8_lossy(text).into_owned());
             Cursor { order: store::order(sort, direction), text, id: id.0, total: None }
         });
-        Found {
+        IndexPage {
             total: to_i64(total),
             ids: found.into_iter().map(|number| self.ids[number as usize]).collect(),
             next,
         }
     }
 
-    /// How many have this text in their name or address, and who.
+    /// How many students have this text in their name or address, and for each student whether they have it.
     fn matching(&self, folded: &str) -> (usize, Vec<bool>) {
         let finder = memmem::Finder::new(folded);
         let mut matches = vec![false; self.ids.len()];
@@ -197,9 +198,8 @@ fn folded(text: Option<&str>) -> String {
     text.map(str::to_lowercase).unwrap_or_default()
 }
 
-fn place(number: usize) -> Result<u32, DbError> {
-    u32::try_from(number)
-        .map_err(|_| DbError::Engine("the names of all students have more than 4 GiB".to_owned()))
+fn to_u32(number: usize) -> Result<u32, DbError> {
+    u32::try_from(number).map_err(|_| DbError::Engine("the names of all students exceed 4 GiB".to_owned()))
 }
 
 #[cfg(test)]
@@ -214,24 +214,24 @@ mod tests {
         Student { id: StudentId(id), name: Some(name.to_owned()), email: Some(email.to_owned()) }
     }
 
-    fn index(students: &[(&str, &str)]) -> Index {
+    fn index(students: &[(&str, &str)]) -> StudentIndex {
         let students = (1..).zip(students).map(|(id, (name, email))| student(id, name, email));
-        Index::of(students.collect()).unwrap()
+        StudentIndex::new(students.collect()).unwrap()
     }
 
-    /// The ids of all pages of so many rows, one after the other, and what each told as the total.
+    /// The ids of all pages of `limit` rows, one after the other, and the total that each page reported.
     fn paged(
-        index: &Index,
+        index: &StudentIndex,
         search: Option<&str>,
         sort: Sort,
         direction: Direction,
-        most: usize,
+        limit: usize,
     ) -> (Vec<i64>, Vec<i64>) {
         let search = search.map(str::to_lowercase);
         let (mut ids, mut totals, mut after) = (Vec::new(), Vec::new(), None);
         loop {
-            let found = index.page(search.as_deref(), sort, direction, after.as_ref(), most);
-            assert!(found.ids.len() <= most);
+            let found = index.page(search.as_deref(), sort, direction, after.as_ref(), limit);
+            assert!(found.ids.len() <= limit);
             ids.extend(found.ids.iter().map(|id| id.0));
             totals.push(found.total);
             after = found.next;
@@ -241,12 +241,12 @@ mod tests {
         }
     }
 
-    fn found(index: &Index, search: &str) -> Vec<i64> {
+    fn found(index: &StudentIndex, search: &str) -> Vec<i64> {
         paged(index, Some(search), Sort::Id, Direction::Asc, 2).0
     }
 
     #[test]
-    fn the_order_is_that_of_the_bytes_of_the_lower_case_and_then_of_the_id() {
+    fn students_are_sorted_by_lower_case_bytes_and_then_by_id() {
         let index = index(&[("zoë", "b"), ("Élan", "A"), ("Zoe", "b"), ("ZOE", "a"), ("", "ä")]);
         let order = |sort, direction| paged(&index, None, sort, direction, 2).0;
         assert_eq!(order(Sort::Name, Direction::Asc), [5, 3, 4, 1, 2]);
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_found_whatever_its_case_and_for_what_it_is() {
+    fn searches_ignore_case_and_have_no_wildcards() {
         let index =
             index(&[("Zoë 100%", "zoe@example.edu"), ("ΟΔΟΣ", "a_b@example.edu"), ("A\\B", "ab@x.org")]);
         for (search, ids) in [
@@ -267,7 +267,7 @@ mod tests {
             ("\\", &[3]),
             ("EXAMPLE.EDU", &[1, 2]),
             ("a_b", &[2]),
-            // The end of a name and the beginning of an address; the end of an address and the beginning of a name.
+            // The end of a name and the key_prefix of an address; the end of an address and the key_prefix of a name.
             ("%zoe", &[]),
             ("eduΟ", &[]),
             ("x.org", &[3]),
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_is_that_of_the_list_in_the_database() {
+    fn cursors_are_the_same_as_those_of_the_database() {
         let index = index(&[("Zoë", "z"), ("ANA", "a")]);
         let next = |sort| index.page(None, sort, Direction::Asc, None, 1).next.unwrap();
         let order = store::list(None, Sort::Name, Direction::Asc).order;
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_gone_is_not_found_and_who_is_changed_is_found_as_they_are() {
+    fn removed_students_are_not_found_and_changed_ones_are_found_as_they_are() {
         let mut index = index(&[("Ana", "a@x"), ("Ben", "b@x"), ("Eve", "e@x")]);
         index.remove(StudentId(2));
         index.remove(StudentId(7));
@@ -301,7 +301,7 @@ mod tests {
         assert_eq!(paged(&index, None, Sort::Name, Direction::Asc, 1), (vec![3, 1], vec![2, 2]));
     }
 
-    /// What [`store::list`] tells.
+    /// What [`store::list`] returns.
     fn listed(
         students: &BTreeMap<StudentId, Student>,
         search: Option<&str>,
@@ -333,18 +333,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_roll_tells_what_the_list_tells(
+        fn the_index_returns_the_same_as_the_database(
             first in proptest::collection::vec((text(), text()), 0..12),
             changes in proptest::collection::vec((1_i64..15, proptest::option::of((text(), text()))), 0..8),
             search in proptest::option::of("[abAßẞİıΣσςëË%_\\\\]{1,2}"),
             sort in proptest::sample::select(&SORTS[..]),
             is_down in any::<bool>(),
-            most in 1_usize..5,
+            limit in 1_usize..5,
         ) {
             let student = |id, (name, email)| Student { id: StudentId(id), name, email };
             let mut students: BTreeMap<_, _> =
                 (1..).zip(first).map(|(id, texts)| (StudentId(id), student(id, texts))).collect();
-            let mut index = Index::of(students.values().cloned().collect()).unwrap();
+            let mut index = StudentIndex::new(students.values().cloned().collect()).unwrap();
             for (id, change) in changes {
                 index.remove(StudentId(id));
                 students.remove(&StudentId(id));
@@ -354,7 +354,7 @@ mod tests {
                 }
             }
             let direction = if is_down { Direction::Desc } else { Direction::Asc };
-            let (ids, totals) = paged(&index, search.as_deref(), sort, direction, most);
+            let (ids, totals) = paged(&index, search.as_deref(), sort, direction, limit);
             let expected = listed(&students, search.as_deref(), sort, direction);
             prop_assert!(totals.iter().all(|total| usize::try_from(*total) == Ok(expected.len())));
             prop_assert_eq!(ids, expected);

@@ -1,5 +1,6 @@
-//! The roll: all students as they are looked for, in memory, for the pages. The table is the school's and has no index that
-//! could find a part of a name, so that an engine reads all of it for every letter that somebody types.
+//! The roll: an index of all students in memory, for searches on the pages. The table belongs to the school and has
+//! no index that could find a part of a name, so the database would read all of it for every letter that somebody
+//! types.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, Weak};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, Semaphore};
 
-use super::index::Index;
+use super::index::StudentIndex;
 use super::store::{self, Sort};
 use crate::db::{Db, DbError};
 use crate::events::LogEntry;
@@ -15,34 +16,34 @@ use crate::events::follower::{Follower, Subscription};
 use crate::lists::{Direction, ListPart, Page, Search};
 use crate::registrar::{EventKind, Student, StudentId};
 
-/// How long what was read is taken for what is there: another program may have written to the table, of which the log knows
-/// nothing.
-const FRESH: Duration = Duration::from_secs(10);
-/// How long it still answers while it is read anew.
-const OLD: Duration = Duration::from_mins(1);
-/// How long it is kept when nobody looks for anybody.
-const UNUSED: Duration = Duration::from_mins(5);
-/// Students who are updated one by one; with more, all are read again.
+/// How long the index is considered fresh: another program may have written to the table, which the log does not
+/// show.
+const FRESH_TTL: Duration = Duration::from_secs(10);
+/// How long a stale index still answers while it is being read again.
+const STALE_TTL: Duration = Duration::from_mins(1);
+/// How long the index is cached without a search.
+const UNUSED_TTL: Duration = Duration::from_mins(5);
+/// Students who are updated one by one; beyond it, all are read again.
 const MAX_CHANGED: usize = 100;
 
-/// All students, as they are looked for. Cheap to clone; all clones share what was read.
+/// An index of all students. Cheap to clone; all clones share it.
 #[derive(Clone, Debug)]
 pub struct Roll {
     db: Db,
     follower: Follower,
-    kept: Arc<Mutex<Option<Kept>>>,
-    /// One search at a time, so that however many search, there are cores for everybody else.
+    cached: Arc<Mutex<Option<CachedIndex>>>,
+    /// One search at a time, so that any number of searches leaves cores for other requests.
     turn: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct CachedIndex {
     began: Instant,
     used: Instant,
     is_renewed: bool,
-    /// The log up to here is in the index.
+    /// The index includes the log up to here.
     seq: i64,
-    index: Arc<Index>,
+    index: Arc<StudentIndex>,
     changed: Arc<Changed>,
     _subscription: Subscription,
 }
@@ -61,14 +62,14 @@ impl Changed {
                     EventKind::StudentCreated | EventKind::StudentUpdated | EventKind::StudentDeleted
                 )
             });
-            // One too many says that some are missing.
+            // Keep one too many, as a sign that some are missing.
             if let Some(id) = entry.student_id.filter(|_| is_change && changed.len() <= MAX_CHANGED) {
                 changed.push((entry.seq, id));
             }
         }
     }
 
-    /// All since `seq`, or `None` where there were too many.
+    /// Takes all changes after `seq`; `None` if there were too many.
     fn take(&self, seq: i64) -> Option<Vec<StudentId>> {
         let changed = std::mem::take(&mut *self.lock());
         if changed.len() > MAX_CHANGED {
@@ -86,17 +87,17 @@ impl Changed {
 }
 
 impl Roll {
-    /// A roll on which nobody is yet.
+    /// Creates a roll; the students are read at the first search.
     #[must_use]
     pub fn new(db: Db, follower: Follower) -> Self {
-        Self { db, follower, kept: Arc::default(), turn: Arc::new(Semaphore::new(1)) }
+        Self { db, follower, cached: Arc::default(), turn: Arc::new(Semaphore::new(1)) }
     }
 
-    /// The part that is wanted of [`store::list`]: exact in what matricula has written; what another program has written is
-    /// found some seconds later.
+    /// The requested part of [`store::list`]: exact for changes through matricula; changes by other programs appear
+    /// some seconds later.
     ///
     /// # Errors
-    /// What the engine said.
+    /// When the database cannot be read.
     pub async fn page(
         &self,
         search: Option<&Search>,
@@ -104,82 +105,85 @@ impl Roll {
         direction: Direction,
         page: &Page,
     ) -> Result<ListPart<Student>, DbError> {
-        // Reading takes a while: who goes on typing must not have it begun anew with each letter.
+        // Reading takes a while: in a task of its own it is not cancelled and started again with every letter that
+        // somebody types.
         let roll = self.clone();
-        let index = tokio::spawn(async move { roll.now().await });
+        let index = tokio::spawn(async move { roll.current_index().await });
         let index = index.await.map_err(|error| DbError::Engine(error.to_string()))??;
         let (search, after, most) = (search.map(Search::folded), page.after.clone(), page.most());
         let turn = Arc::clone(&self.turn).acquire_owned().await.map_err(|_| DbError::Busy)?;
-        let found = aside(move || {
+        let found = run_blocking(move || {
             let _turn = turn;
             index.page(search.as_deref(), sort, direction, after.as_ref(), most)
         })
         .await?;
-        // As they are now; who is gone meanwhile is left out.
+        // Load the current rows; students deleted in the meantime are left out.
         let rows = store::those(&self.db, &found.ids).await?;
         let mut rows: BTreeMap<_, _> = rows.into_iter().map(|student| (student.id, student)).collect();
         let rows = found.ids.iter().filter_map(|id| rows.remove(id)).collect();
         Ok(ListPart { total: found.total, next: found.next, rows, rest: None })
     }
 
-    async fn now(&self) -> Result<Arc<Index>, DbError> {
-        let mut kept = self.kept.lock().await;
-        if let Some(kept) = kept.as_mut().filter(|kept| kept.began.elapsed() < OLD)
-            && kept.catch_up(self).await?
+    async fn current_index(&self) -> Result<Arc<StudentIndex>, DbError> {
+        let mut cached = self.cached.lock().await;
+        if let Some(cached) = cached.as_mut().filter(|cached| cached.began.elapsed() < STALE_TTL)
+            && cached.catch_up(self).await?
         {
-            kept.used = Instant::now();
-            if kept.began.elapsed() >= FRESH && !std::mem::replace(&mut kept.is_renewed, true) {
+            cached.used = Instant::now();
+            if cached.began.elapsed() >= FRESH_TTL && !std::mem::replace(&mut cached.is_renewed, true) {
                 tokio::spawn(self.clone().renew());
             }
-            return Ok(Arc::clone(&kept.index));
+            return Ok(Arc::clone(&cached.index));
         }
-        let anew = Kept::read(self).await?;
-        if kept.is_none() {
-            tokio::spawn(forget(Arc::downgrade(&self.kept)));
+        let renewed = CachedIndex::read(self).await?;
+        if cached.is_none() {
+            tokio::spawn(drop_when_unused(Arc::downgrade(&self.cached)));
         }
-        Ok(Arc::clone(&kept.insert(anew).index))
+        Ok(Arc::clone(&cached.insert(renewed).index))
     }
 
     async fn renew(self) {
-        let anew = Kept::read(&self).await;
-        let mut kept = self.kept.lock().await;
-        match (anew, kept.as_mut()) {
-            (Ok(anew), Some(kept)) if anew.began > kept.began => *kept = Kept { used: kept.used, ..anew },
-            (Err(error), Some(kept)) => {
-                tracing::warn!(%error, "the students could not be read anew; the next search tries again");
-                kept.is_renewed = false;
+        let renewed = CachedIndex::read(&self).await;
+        let mut cached = self.cached.lock().await;
+        match (renewed, cached.as_mut()) {
+            (Ok(renewed), Some(cached)) if renewed.began > cached.began => {
+                *cached = CachedIndex { used: cached.used, ..renewed }
+            }
+            (Err(error), Some(cached)) => {
+                tracing::warn!(%error, "the students could not be read; the next search tries again");
+                cached.is_renewed = false;
             }
             _ => {}
         }
     }
 }
 
-/// Drops what was read once nobody uses it.
-async fn forget(kept: Weak<Mutex<Option<Kept>>>) {
+/// Drops the index once nobody uses it.
+async fn drop_when_unused(cached: Weak<Mutex<Option<CachedIndex>>>) {
     loop {
-        tokio::time::sleep(UNUSED).await;
-        let Some(kept) = kept.upgrade() else { return };
-        let mut kept = kept.lock().await;
-        if kept.as_ref().is_none_or(|kept| kept.used.elapsed() >= UNUSED) {
-            *kept = None;
+        tokio::time::sleep(UNUSED_TTL).await;
+        let Some(cached) = cached.upgrade() else { return };
+        let mut cached = cached.lock().await;
+        if cached.as_ref().is_none_or(|cached| cached.used.elapsed() >= UNUSED_TTL) {
+            *cached = None;
             return;
         }
     }
 }
 
-/// What takes milliseconds, where it holds up nobody.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, DbError> {
+/// Runs work that takes milliseconds where it does not block other tasks.
+async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, DbError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| DbError::Engine(error.to_string()))
 }
 
-impl Kept {
+impl CachedIndex {
     async fn read(roll: &Roll) -> Result<Self, DbError> {
         let (began, changed) = (Instant::now(), Arc::new(Changed::default()));
         let handler = Arc::clone(&changed);
-        // Before the students are read, so that nothing is missed in between.
+        // Subscribe before reading, so that no change is missed in between.
         let subscription = roll.follower.subscribe(move |entries| handler.extend(entries)).await?;
         let (seq, students) = store::all(&roll.db).await?;
-        let index = aside(move || Index::of(students)).await??;
+        let index = run_blocking(move || StudentIndex::new(students)).await??;
         Ok(Self {
             began,
             used: Instant::now(),
@@ -191,7 +195,7 @@ impl Kept {
         })
     }
 
-    /// Applies the changes that matricula has made since; `false` where all students have to be read again.
+    /// Applies the changes that matricula has made since; returns `false` if all students have to be read again.
     async fn catch_up(&mut self, roll: &Roll) -> Result<bool, DbError> {
         roll.follower.catch_up().await?;
         let Some(ids) = self.changed.take(self.seq) else { return Ok(false) };
@@ -216,26 +220,27 @@ mod tests {
     use crate::server::School;
 
     #[tokio::test]
-    async fn what_another_program_writes_is_seen_after_ten_seconds_and_nobody_waits_for_it() {
+    async fn changes_by_other_programs_appear_after_ten_seconds_without_a_wait() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("school.db");
         let school = School::open(&Location::File(file.clone()), Clock::Wall, None).await.unwrap();
-        let adds = |name: &str| {
+        let add = |name: &str| {
             let other = rusqlite::Connection::open(&file).unwrap();
             other.execute("insert into students (name, email) values ($1, 'a@x')", [name]).unwrap();
         };
         let roll = &school.app.roll;
-        let count = async || roll.now().await.unwrap().page(None, Sort::Id, Direction::Asc, None, 9).total;
-        let ages = async |age: Duration| {
-            let mut kept = roll.kept.lock().await;
-            let kept = kept.as_mut().unwrap();
-            kept.began = kept.began.checked_sub(age).unwrap();
+        let count =
+            async || roll.current_index().await.unwrap().page(None, Sort::Id, Direction::Asc, None, 9).total;
+        let age_by = async |age: Duration| {
+            let mut cached = roll.cached.lock().await;
+            let cached = cached.as_mut().unwrap();
+            cached.began = cached.began.checked_sub(age).unwrap();
         };
-        adds("Ana");
+        add("Ana");
         assert_eq!(count().await, 1);
-        adds("Ben");
+        add("Ben");
         assert_eq!(count().await, 1);
-        ages(FRESH).await;
+        age_by(FRESH_TTL).await;
         assert_eq!(count().await, 1);
         let renewed = async {
             while count().await == 1 {
@@ -243,8 +248,8 @@ mod tests {
             }
         };
         tokio::time::timeout(Duration::from_secs(10), renewed).await.unwrap();
-        adds("Eve");
-        ages(OLD).await;
+        add("Eve");
+        age_by(STALE_TTL).await;
         assert_eq!(count().await, 3);
     }
 }

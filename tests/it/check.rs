@@ -37,9 +37,9 @@ async fn a_seat_that_was_sold_twice_is_found_at_its_place_in_the_log() {
          update log_head set last_seq = 9, last_enrollment_id = 2;",
     )
     .await;
-    let oversold = "seq 9: student 4 got a seat in course 1, of which 1 of 1 were taken";
+    let oversold = "seq 9: student 4 got a seat in course 1, when 1 of 1 seats were taken";
     assert!(
-        found.contains(&("no seat was ever sold twice, at any seq".to_owned(), vec![oversold.to_owned()])),
+        found.contains(&("no seat was ever given out twice".to_owned(), vec![oversold.to_owned()])),
         "{found:?}"
     );
     // It stays on record, though the student has left again.
@@ -82,7 +82,10 @@ async fn an_id_that_was_given_twice_is_found() {
     .await;
     assert_eq!(
         found,
-        [("the id of a student or a course is given once".to_owned(), vec!["student 2 at seq 9".to_owned()])]
+        [(
+            "every id of a student or a course is used once".to_owned(),
+            vec!["student 2 at seq 9".to_owned()]
+        )]
     );
 }
 
@@ -142,7 +145,7 @@ async fn a_log_that_ends_on_the_last_day_there_is_is_ahead_by_as_much() {
 
 #[tokio::test]
 async fn seats_that_are_not_those_of_the_log_are_found() {
-    let log = "the log last gave it 1 seat, 5 places on the waitlist";
+    let log = "the log says 1 seat, 5 places on the waitlist";
     for (change, found) in [
         ("update course_seats set capacity = 30", "course 1 has 30 seats, 5 places on the waitlist"),
         ("update course_seats set waitlist_capacity = 9", "course 1 has 1 seat, 9 places on the waitlist"),
@@ -153,7 +156,7 @@ async fn seats_that_are_not_those_of_the_log_are_found() {
         ("delete from course_seats", "course 1 has no limits"),
     ] {
         let database = school_with_a_waitlist().await;
-        let promise = "every course has the seats that the log last gave it".to_owned();
+        let promise = "every course has the limits recorded in the log".to_owned();
         let row = format!("{found}; {log}").replace("DAY", FIRST_DAY);
         assert!(found_after(&database, change).await.contains(&(promise, vec![row])), "{change}");
     }
@@ -164,7 +167,7 @@ async fn seats_that_are_not_those_of_the_log_are_found() {
          insert into course_seats (course_id, capacity, waitlist_capacity) values (2, 1, 0)",
     )
     .await;
-    assert_eq!(found[0].1, ["course 2 has 1 seat, 0 places on the waitlist; the log last gave it no limits"]);
+    assert_eq!(found[0].1, ["course 2 has 1 seat, 0 places on the waitlist; the log says no limits"]);
 }
 
 #[tokio::test]
@@ -210,7 +213,7 @@ async fn what_cannot_have_happened_is_found() {
 async fn a_table_that_is_missing_is_found() {
     let database = school_with_a_waitlist().await;
     let found = found_after(&database, "drop table kept_columns").await;
-    assert_eq!(found, [("every table of matricula is there".to_owned(), vec!["kept_columns".to_owned()])]);
+    assert_eq!(found, [("every table of matricula exists".to_owned(), vec!["kept_columns".to_owned()])]);
 }
 
 #[tokio::test]

@@ -79,15 +79,15 @@ fn check_tells_what_does_not_agree() {
         ("the log's times never go back", "update events set at = '1999-01-01T00:00:00.000Z' where seq = 9"),
         ("every enrollment is in the log", "update student_courses set course_id = 999 where id = 3"),
         (
-            "every enrollment of the log that was not dropped is there",
+            "every enrollment in the log that was not dropped exists",
             "delete from student_courses where id = 3",
         ),
-        ("no id is above the last one given", "update log_head set last_enrollment_id = 2"),
+        ("no enrollment id is above the last one assigned", "update log_head set last_enrollment_id = 2"),
         (
-            "every course has the seats that the log last gave it",
+            "every course has the limits recorded in the log",
             "delete from course_seats; insert into course_seats (course_id, waitlist_capacity) values (1, 77)",
         ),
-        ("an enrollment's id is given once", "update events set enrollment_id = 1 where enrollment_id = 2"),
+        ("every enrollment id is used once", "update events set enrollment_id = 1 where enrollment_id = 2"),
     ] {
         let database = Database::new();
         succeeds(&on(database.argument(), &["sample", "--students", "20", "--courses", "5"]));

@@ -36,7 +36,7 @@ async fn a_file_that_is_moved_or_deleted_is_noticed_and_noticed_when_it_is_back(
         let problem = adds_ben(&school).await.is_refused(503, "overloaded");
         assert!(problem["detail"].as_str().unwrap().contains("nothing was changed"), "{ending}: {problem}");
         let unready = school.get("/readyz").await.is_refused(503, "overloaded");
-        let told = format!("school.db{ending} was moved or deleted under the server");
+        let told = format!("school.db{ending} was moved or deleted while the server was running");
         assert!(unready["detail"].as_str().unwrap().contains(&told), "{unready}");
         school.get("/healthz").await.is_ok();
 
@@ -264,7 +264,10 @@ async fn what_other_programs_do_by_way_of_the_engine_is_no_trouble() {
         drop(reader);
         let ready = school.get("/readyz").await.text().to_owned();
         for text in [added, ready] {
-            assert!(!text.contains("does not answer") && !text.contains("under the server"), "{text}");
+            assert!(
+                !text.contains("does not answer") && !text.contains("while the server was running"),
+                "{text}"
+            );
         }
     }
     is_over.store(true, Ordering::Relaxed);

@@ -103,17 +103,17 @@ async fn any_other_history_is_refused_and_stays_as_it_is() {
     for (change, reason) in [
         (
             "insert into matricula_migrations values (9, 'terms', '', '1')",
-            "it was made by a newer matricula (it has had V9__terms, which this version does not know): \
+            "it was created by a newer version of matricula (migration V9__terms is unknown to this one): \
              use that version",
         ),
         (
             "update matricula_migrations set checksum = '12345' where version = 3",
-            "its migration V3__student_courses is not the one that this version has: it was made by a changed \
-             matricula",
+            "its migration V3__student_courses differs from the one in this version: it was created by a \
+             modified matricula",
         ),
         (
             "update matricula_migrations set name = 'pupils' where version = 1",
-            "its migration V1__pupils is not the one that this version has: it was made by a changed matricula",
+            "its migration V1__pupils differs from the one in this version: it was created by a modified matricula",
         ),
         (
             "delete from matricula_migrations where version in (3, 4)",
@@ -121,7 +121,7 @@ async fn any_other_history_is_refused_and_stays_as_it_is() {
         ),
         (
             "update matricula_migrations set checksum = '-1' where version = 2",
-            "matricula_migrations holds a checksum that is none: \"-1\"",
+            "matricula_migrations contains an invalid checksum: \"-1\"",
         ),
     ] {
         let database = Database::new();

@@ -48,7 +48,7 @@ fn the_command_says_what_it_did() {
     assert!(done);
     assert_eq!(
         said.replace(&shown, "school.db"),
-        "students: not there, will be made\ncourses: not there, will be made\napplied V1__students\n\
+        "students: missing, will be created\ncourses: missing, will be created\napplied V1__students\n\
          applied V2__courses\napplied V3__student_courses\napplied V4__event_log\n\
          applied V5__course_seats\napplied V6__waitlist\napplied V7__idempotency_keys\n\
          applied V8__nothing_lost\nschool.db is up to date\n"
@@ -113,7 +113,7 @@ fn a_dry_run_prints_a_script_and_changes_nothing() {
 
     assert!(done);
     assert_eq!(found.files(), before);
-    assert!(script.starts_with("-- students: found, 1 row, stays as it is\n"), "{script}");
+    assert!(script.starts_with("-- students: found, 1 row, will not be changed\n"), "{script}");
     assert!(script.contains("\nalter table student_courses add column \"grade\" TEXT;\n"), "{script}");
     // What it printed is what would run: another program can run it.
     found.shell(&script);
@@ -134,7 +134,7 @@ async fn a_history_that_is_not_ours_is_refused_without_a_byte_changed() {
     for (change, reason) in [
         (
             "insert into matricula_migrations values (900, 'teleport', '2030-01-01T00:00:00Z', '1')",
-            "made by a newer matricula (it has had V900__teleport, which this version does not know)",
+            "created by a newer version of matricula (migration V900__teleport is unknown to this one)",
         ),
         (
             "update matricula_migrations set checksum = '12345' where version = 3",
@@ -211,8 +211,11 @@ fn what_cannot_be_a_database_is_one_clear_line_and_exit_code_one() {
     for (path, reason) in [
         (folder.to_owned(), "a directory, not a database"),
         (folder.join("no/school.db"), "does not exist"),
-        ("/dev/null".into(), "no regular file, so no database"),
-        ("/proc/school.db".into(), "it cannot be opened or made: may this user read and write its folder?"),
+        ("/dev/null".into(), "not a regular file"),
+        (
+            "/proc/school.db".into(),
+            "it cannot be opened or created: check that this user can read and write its folder",
+        ),
     ] {
         let (done, said, complaint) = run(&path, &[]);
         assert!(!done && said.is_empty(), "{said}");

@@ -70,12 +70,12 @@ async fn a_table_that_is_divided_over_nodes_is_refused_with_what_works() {
     let database = placed(&[("students", "h", &[1, 2, 1, 2]), ("courses", "n", &[0, 1, 2])]).await;
     let told = refusal(&database).await;
     for words in [
-        "its tables lie on several nodes",
+        "its tables are on several nodes",
         "students divided over the nodes 1, 2",
         "courses copied to the nodes 0, 1, 2",
         "events on node 0",
-        "a seat would be sold twice",
-        "one institution, one schema, one node",
+        "a seat could be given out twice",
+        "Keep each institution in one schema on one node",
     ] {
         assert!(told.contains(words), "{words}: {told}");
     }

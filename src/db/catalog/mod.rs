@@ -1,155 +1,156 @@
-//! What an engine says of the tables that it holds.
+//! Reads the engine's catalog: tables, columns, indexes, names.
 
 mod definition;
 
 pub use self::definition::{
-    Column, Further, Index, Name, Reference, Referrer, Rights, Rule, Spread, Table, quoted,
+    Column, ExtraColumn, Index, Name, Reference, Referrer, Rights, Rule, Table, TableNodes, quoted,
 };
-use super::{DbError, In, Tx, postgres, sqlite};
+use super::{DbError, EngineTx, Tx, postgres, sqlite};
 
-/// What stands in the way of making any table at all.
+/// Reasons why no table can be created at all; empty if there are none.
 ///
 /// # Errors
-/// What the engine said.
+/// When the catalog cannot be read.
 pub async fn obstacles(tx: &Tx<'_>) -> Result<Vec<Rule>, DbError> {
     match tx.0 {
-        In::Sqlite(_) => Ok(Vec::new()),
-        In::Postgres(_) => postgres::catalog::obstacles(tx).await,
+        EngineTx::Sqlite(_) => Ok(Vec::new()),
+        EngineTx::Postgres(_) => postgres::catalog::obstacles(tx).await,
     }
 }
 
-/// Where these tables lie; empty where there is only one node.
+/// The nodes on which these tables are stored; empty on a database with a single node.
 ///
 /// # Errors
-/// What the engine said.
-pub async fn spread(tx: &Tx<'_>, tables: &[&str]) -> Result<Vec<Spread>, DbError> {
+/// When the catalog cannot be read.
+pub async fn table_nodes(tx: &Tx<'_>, tables: &[&str]) -> Result<Vec<TableNodes>, DbError> {
     match tx.0 {
-        In::Sqlite(_) => Ok(Vec::new()),
-        In::Postgres(_) => postgres::nodes::spread(tx, tables).await,
+        EngineTx::Sqlite(_) => Ok(Vec::new()),
+        EngineTx::Postgres(_) => postgres::nodes::table_nodes(tx, tables).await,
     }
 }
 
-/// The table or view of this name, in whatever case.
+/// The table or view with this name, in any case.
 ///
 /// # Errors
-/// What the engine said.
+/// When the catalog cannot be read.
 pub async fn table(tx: &Tx<'_>, name: &str) -> Result<Option<Table>, DbError> {
     match tx.0 {
-        In::Sqlite(_) => sqlite::catalog::table(tx, name).await,
-        In::Postgres(_) => postgres::catalog::table(tx, name).await,
+        EngineTx::Sqlite(_) => sqlite::catalog::table(tx, name).await,
+        EngineTx::Postgres(_) => postgres::catalog::table(tx, name).await,
     }
 }
 
-/// Every name that is taken.
+/// Every name that is already taken.
 ///
 /// # Errors
-/// What the engine said.
+/// When the catalog cannot be read.
 pub async fn names(tx: &Tx<'_>) -> Result<Vec<Name>, DbError> {
     match tx.0 {
-        In::Sqlite(_) => sqlite::catalog::names(tx).await,
-        In::Postgres(_) => postgres::catalog::names(tx).await,
+        EngineTx::Sqlite(_) => sqlite::catalog::names(tx).await,
+        EngineTx::Postgres(_) => postgres::catalog::names(tx).await,
     }
 }
 
-/// The highest key that the engine has ever given out for a table that numbers its own rows.
+/// The highest key that the engine has ever assigned in a table that numbers its own rows.
 ///
 /// # Errors
-/// What the engine said.
-pub async fn last_number(tx: &Tx<'_>, table: &str) -> Result<Option<i64>, DbError> {
+/// When the catalog cannot be read.
+pub async fn last_assigned_id(tx: &Tx<'_>, table: &str) -> Result<Option<i64>, DbError> {
     match tx.0 {
-        In::Sqlite(_) => sqlite::catalog::last_number(tx, table).await,
-        In::Postgres(_) => postgres::catalog::last_number(tx, table).await,
+        EngineTx::Sqlite(_) => sqlite::catalog::last_assigned_id(tx, table).await,
+        EngineTx::Postgres(_) => postgres::catalog::last_assigned_id(tx, table).await,
     }
 }
 
-/// The names of the columns that a table computes, in lower case.
+/// The names of a table's computed columns, in lower case.
 ///
 /// # Errors
-/// What the engine said.
+/// When the catalog cannot be read.
 pub async fn computed_columns(tx: &Tx<'_>, table: &str) -> Result<Vec<String>, DbError> {
     let sql = match tx.0 {
-        In::Sqlite(_) => sqlite::catalog::COMPUTED_COLUMNS,
-        In::Postgres(_) => postgres::catalog::COMPUTED_COLUMNS,
+        EngineTx::Sqlite(_) => sqlite::catalog::COMPUTED_COLUMNS,
+        EngineTx::Postgres(_) => postgres::catalog::COMPUTED_COLUMNS,
     };
     tx.query(sql, &[table.into()], |row| row.text(0)).await
 }
 
-/// The columns of a table other than `known` that can be written.
+/// The writable columns of a table, except `known`.
 ///
 /// # Errors
-/// What the engine said.
-pub async fn further_columns(tx: &Tx<'_>, table: &str, known: &[&str]) -> Result<Vec<Further>, DbError> {
+/// When the catalog cannot be read.
+pub async fn extra_columns(tx: &Tx<'_>, table: &str, known: &[&str]) -> Result<Vec<ExtraColumn>, DbError> {
     let sql = match tx.0 {
-        In::Sqlite(_) => sqlite::catalog::PLAIN_COLUMNS,
-        In::Postgres(_) => postgres::catalog::PLAIN_COLUMNS,
+        EngineTx::Sqlite(_) => sqlite::catalog::PLAIN_COLUMNS,
+        EngineTx::Postgres(_) => postgres::catalog::PLAIN_COLUMNS,
     };
     let columns = tx.query(sql, &[table.into()], |row| Ok((row.text(0)?, row.text(1)?))).await?;
-    // A server takes "ID" and id for two columns.
+    // On PostgreSQL, "ID" and id are two columns.
     let is_same = |name: &str, known: &str| match tx.0 {
-        In::Sqlite(_) => name.eq_ignore_ascii_case(known),
-        In::Postgres(_) => name == known,
+        EngineTx::Sqlite(_) => name.eq_ignore_ascii_case(known),
+        EngineTx::Postgres(_) => name == known,
     };
-    let is_further = |(name, _): &(String, String)| !known.iter().any(|known| is_same(name, known));
-    let further = columns.into_iter().filter(is_further).map(|(name, kind)| {
+    let is_extra = |(name, _): &(String, String)| !known.iter().any(|known| is_same(name, known));
+    let extra = columns.into_iter().filter(is_extra).map(|(name, kind)| {
         let quoted = quoted(&name);
-        let (kept, given_back) = match tx.0 {
-            In::Sqlite(_) => (quoted.clone(), "value".to_owned()),
-            In::Postgres(_) => (format!("cast({quoted} as text)"), format!("cast(value as {kind})")),
+        let (save_expr, restore_expr) = match tx.0 {
+            EngineTx::Sqlite(_) => (quoted.clone(), "value".to_owned()),
+            EngineTx::Postgres(_) => (format!("cast({quoted} as text)"), format!("cast(value as {kind})")),
         };
-        Further { name, quoted, kept, given_back }
+        ExtraColumn { name, quoted, save_expr, restore_expr }
     });
-    Ok(further.collect())
+    Ok(extra.collect())
 }
 
-/// The rows of a table whose foreign keys lead nowhere: the first of them, a line each, and how many there are. A server
-/// does not let such rows in.
+/// The rows of a table whose foreign keys refer to missing rows: descriptions of the first `limit`, one per line, and
+/// the total. PostgreSQL never lets such rows in, so it always returns none.
 ///
 /// # Errors
-/// What the engine said; also that a foreign key does not fit the table that it refers to.
+/// When the rows cannot be read, or a foreign key does not fit the table that it refers to.
 pub async fn broken_references(tx: &Tx<'_>, table: &str, limit: i64) -> Result<(Vec<String>, i64), DbError> {
     match tx.0 {
-        In::Sqlite(_) => sqlite::catalog::broken_references(tx, table, limit).await,
-        In::Postgres(_) => Ok((Vec::new(), 0)),
+        EngineTx::Sqlite(_) => sqlite::catalog::broken_references(tx, table, limit).await,
+        EngineTx::Postgres(_) => Ok((Vec::new(), 0)),
     }
 }
 
-/// An expression: whether a value is a whole number.
+/// An SQL expression: whether a value is a whole number.
 #[must_use]
 pub fn is_whole_number(tx: &Tx<'_>, column: &str) -> String {
     match tx.0 {
-        In::Sqlite(_) => format!("typeof({column}) = 'integer'"),
-        // The column's type says it of every value.
-        In::Postgres(_) => format!("{column} is not null"),
+        EngineTx::Sqlite(_) => format!("typeof({column}) = 'integer'"),
+        // The column's type already guarantees it.
+        EngineTx::Postgres(_) => format!("{column} is not null"),
     }
 }
 
-/// An expression: a value as a person reads it.
+/// An SQL expression: a value in readable form.
 #[must_use]
-pub fn shown(tx: &Tx<'_>, column: &str) -> String {
+pub fn display_expr(tx: &Tx<'_>, column: &str) -> String {
     match tx.0 {
-        In::Sqlite(_) => format!("quote({column})"),
-        In::Postgres(_) => format!("coalesce(cast({column} as text), 'NULL')"),
+        EngineTx::Sqlite(_) => format!("quote({column})"),
+        EngineTx::Postgres(_) => format!("coalesce(cast({column} as text), 'NULL')"),
     }
 }
 
-/// Statements that give every row of a table a number of its own in a new column `id`.
+/// Statements that add a column `id` to a table and number its rows.
 #[must_use]
 pub fn number_rows(tx: &Tx<'_>, table: &str) -> String {
     match tx.0 {
-        In::Sqlite(_) => {
+        EngineTx::Sqlite(_) => {
             format!("alter table {table} add column id integer;\nupdate {table} set id = rowid;")
         }
-        In::Postgres(_) => {
+        EngineTx::Postgres(_) => {
             format!("alter table {table} add column id bigint generated by default as identity;")
         }
     }
 }
 
-/// Statements that have deferred constraints judge what the transaction has written so far. A file has none for it.
+/// Statements that check deferred constraints for everything the transaction has written so far. Empty for SQLite,
+/// which needs none.
 #[must_use]
 pub fn check_now(tx: &Tx<'_>) -> &'static str {
     match tx.0 {
-        In::Sqlite(_) => "",
-        In::Postgres(_) => "set constraints all immediate; set constraints all deferred",
+        EngineTx::Sqlite(_) => "",
+        EngineTx::Postgres(_) => "set constraints all immediate; set constraints all deferred",
     }
 }

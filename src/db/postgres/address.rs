@@ -5,38 +5,38 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
-/// How long one host may take to answer, unless the URL says otherwise.
+/// How long one host may take to answer, unless the URL sets another limit.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// After how much silence a server is asked whether it is still there.
+/// How long a connection may be idle before the server is probed.
 const KEEPALIVE: Duration = Duration::from_secs(10);
-/// How long what was sent may stay unacknowledged: a server that is cut off must not hold a batch up for minutes.
-const UNACKNOWLEDGED: Duration = Duration::from_secs(15);
+/// How long sent data may stay unacknowledged: an unreachable server must not hold up a batch for minutes.
+const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Where a server is, and how to speak to it: a URL as libpq has them.
+/// A server and how to connect to it, from a URL in libpq's format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::db) struct Address {
     pub(super) config: Config,
     pub(super) tls: Tls,
 }
 
-/// `sslmode`, with what libpq means by it.
+/// `sslmode`, as libpq defines it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Tls {
-    /// Never.
+    /// Never use TLS.
     Disable,
-    /// When the server insists on it.
+    /// Only if the server requires it.
     Allow,
-    /// When the server can.
+    /// If the server supports it.
     Prefer,
-    /// Always, whoever the server is.
+    /// Always, without checking the certificate.
     Require,
-    /// Always, and the server has a certificate that these roots lead to.
+    /// Always, with a certificate signed by these roots.
     VerifyCa(Roots),
-    /// The same, in the name of the host.
+    /// As `VerifyCa`, and the certificate must name the host.
     VerifyFull(Roots),
 }
 
-/// Which certificates are trusted.
+/// The trusted root certificates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Roots {
     System,
@@ -44,11 +44,10 @@ pub(super) enum Roots {
 }
 
 impl Address {
-    /// # Errors
-    /// What is wrong with the URL, without its password.
+    /// Parses a URL. The error says what is wrong with it, without the password.
     pub(in crate::db) fn parse(url: &str) -> Result<Self, String> {
         let (place, query) = url.split_once('?').unwrap_or((url, ""));
-        // A password with an @ that is not encoded would be taken for a part of the host, and shown.
+        // An @ in a password that is not encoded would move part of the password into the host, which is shown.
         let authority = place.split_once("://").map_or(place, |(_, authority)| authority);
         if authority.matches('@').count() > 1
             || authority.split_once('/').is_some_and(|(_, path)| path.contains('@'))
@@ -60,19 +59,21 @@ impl Address {
         }
         let (mut mode, mut roots, mut schema, mut rest) = (None, None, None, String::new());
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            // In this kind of URL a plus is a plus.
+            // In this kind of URL a plus is not a space.
             let decoded = pair.replace('+', "%2B");
             #[expect(clippy::expect_used, reason = "it is not empty, and was split at every &")]
             let (name, value) = form_urlencoded::parse(decoded.as_bytes()).next().expect("one pair");
             match &*name {
-                // As Prisma names it.
+                // Prisma's name for it.
                 "schema" => schema = Some(search_path(&value)),
                 "sslmode" => mode = Some(value.into_owned()),
                 "sslrootcert" => roots = Some(value.into_owned()),
                 "sslcert" | "sslkey" | "sslpassword" | "sslcrl" | "passfile" | "service" | "gssencmode" => {
-                    return Err(format!("the database URL asks for `{name}`, which matricula does not know"));
+                    return Err(format!(
+                        "the database URL has the option `{name}`, which matricula does not support"
+                    ));
                 }
-                // How many connections another program makes.
+                // These set other programs' connection pools; ignored.
                 "connection_limit" | "pool_timeout" | "pgbouncer" | "statement_cache_size" => {}
                 _ => {
                     rest.push(if rest.is_empty() { '?' } else { '&' });
@@ -99,12 +100,13 @@ impl Address {
         if config.get_application_name().is_none() {
             config.application_name("matricula");
         }
-        config.keepalives_idle(KEEPALIVE).tcp_user_timeout(UNACKNOWLEDGED);
+        config.keepalives_idle(KEEPALIVE).tcp_user_timeout(UNACKNOWLEDGED_TIMEOUT);
         Ok(Self { config, tls: tls(mode.as_deref(), roots)? })
     }
 }
 
-/// The option that puts new tables into a schema, and looks for all others there. A blank would end it.
+/// The option that makes a schema the only one for new tables and for lookups. A blank would end the option, so it is
+/// escaped.
 fn search_path(schema: &str) -> String {
     let quoted = schema.replace('"', "\"\"").replace('\\', r"\\").replace(' ', r"\ ");
     format!("-c search_path=\"{quoted}\"")
@@ -112,7 +114,7 @@ fn search_path(schema: &str) -> String {
 
 fn tls(mode: Option<&str>, roots: Option<String>) -> Result<Tls, String> {
     let system = roots.as_deref() == Some("system");
-    let given = roots.is_some();
+    let has_roots = roots.is_some();
     let roots = match roots {
         Some(file) if !system => Roots::File(file.into()),
         _ => Roots::System,
@@ -120,21 +122,22 @@ fn tls(mode: Option<&str>, roots: Option<String>) -> Result<Tls, String> {
     Ok(match mode {
         Some("verify-full") => Tls::VerifyFull(roots),
         None if system => Tls::VerifyFull(roots),
-        // So that nobody takes the weaker check for one that suffices where everybody can have a certificate.
+        // As libpq does: a weaker check is not enough with the system's roots, since anybody can get a certificate
+        // from one of them.
         Some(weaker) if system => {
             return Err(format!(
                 "sslmode={weaker} is weaker than sslrootcert=system allows: use verify-full"
             ));
         }
         Some("verify-ca") => Tls::VerifyCa(roots),
-        Some("require") if given => Tls::VerifyCa(roots),
+        Some("require") if has_roots => Tls::VerifyCa(roots),
         Some("require") => Tls::Require,
         Some("prefer") | None => Tls::Prefer,
         Some("allow") => Tls::Allow,
         Some("disable") => Tls::Disable,
         Some(other) => {
             return Err(format!(
-                "sslmode={other} is none of disable, allow, prefer, require, verify-ca, verify-full"
+                "sslmode={other} is not one of disable, allow, prefer, require, verify-ca, verify-full"
             ));
         }
     })
@@ -172,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn sslmode_means_what_it_means_to_libpq() {
+    fn sslmode_means_the_same_as_in_libpq() {
         let file = || Roots::File("/etc/ca+1.pem".into());
         assert_eq!(mode(""), Ok(Tls::Prefer));
         assert_eq!(mode("?sslmode=disable"), Ok(Tls::Disable));
@@ -187,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_of_the_url_is_the_drivers() {
+    fn the_driver_gets_the_rest_of_the_url() {
         let address = Address::parse(
             "postgresql://ana:s%40cret@one,two:5433/school?options=-csearch_path%3Dmine&sslmode=disable&target_session_attrs=read-write",
         )
@@ -199,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_is_the_search_path_and_what_another_program_makes_of_its_pool_is_its_own() {
+    fn a_schema_sets_the_search_path_and_pool_options_are_ignored() {
         let options = |query: &str| {
             let address = Address::parse(&format!("postgres://ana@db/school{query}")).unwrap();
             address.config.get_options().map(str::to_owned)
@@ -213,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_has_no_password() {
+    fn the_displayed_address_has_no_password() {
         let shown = Address::parse("postgres://ana:secret@db:5433/school?options=-cx.y%3Dsecret").unwrap();
         assert_eq!(shown.to_string(), "postgres://ana@db:5433/school");
         assert_eq!(
@@ -223,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_understood_is_told_without_the_password() {
+    fn errors_do_not_contain_the_password() {
         for (url, reason) in [
             ("postgres://ana:secret@db:port/school", "cannot be understood"),
             ("postgres://ana:secret@db/school?colour=red", "colour"),

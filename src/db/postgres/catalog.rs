@@ -1,4 +1,4 @@
-//! What PostgreSQL says of its tables. Names are looked up as a statement would: along `search_path`.
+//! Reads PostgreSQL's catalog. Names are resolved along `search_path`, as in a statement.
 
 use crate::db::catalog::{Column, Index, Name, Reference, Referrer, Rights, Rule, Table};
 use crate::db::{Arg, DbError, Row, Tx};
@@ -9,15 +9,15 @@ pub(in crate::db) const PLAIN_COLUMNS: &str = "select cast(attname as text), for
     from pg_attribute where attrelid = to_regclass($1) and attnum > 0 and not attisdropped \
     and attgenerated = '' and attidentity <> 'a' order by attnum";
 
-/// What stands in the way of making any table at all.
+/// Reasons why no table can be created at all.
 ///
 /// # Errors
-/// What the engine said.
+/// When the catalog cannot be read.
 pub(in crate::db) async fn obstacles(tx: &Tx<'_>) -> Result<Vec<Rule>, DbError> {
     tx.query(
-        "select case when current_schema() is null then 'search_path names no schema that is there: ' ||
+        "select case when current_schema() is null then 'search_path names no existing schema: ' ||
             current_setting('search_path')
-        else 'the role ' || quote_ident(current_user) || ' may not make tables in the schema ' || current_schema() end,
+        else 'the role ' || quote_ident(current_user) || ' may not create tables in the schema ' || current_schema() end,
         'grant create on schema ' || quote_ident(current_schema()) || ' to ' || quote_ident(current_user) || ';'
         where current_schema() is null or not has_schema_privilege(current_schema(), 'create')",
         &[],
@@ -26,10 +26,10 @@ pub(in crate::db) async fn obstacles(tx: &Tx<'_>) -> Result<Vec<Rule>, DbError> 
     .await
 }
 
-/// The table or view that this name means.
+/// The table or view that this name refers to.
 ///
 /// # Errors
-/// What the engine said.
+/// When the catalog cannot be read.
 pub(in crate::db) async fn table(tx: &Tx<'_>, name: &str) -> Result<Option<Table>, DbError> {
     let found = tx
         .query(
@@ -74,23 +74,23 @@ pub(in crate::db) async fn table(tx: &Tx<'_>, name: &str) -> Result<Option<Table
     if table.kind != "table" {
         return Ok(Some(table));
     }
-    let of = [oid.into(), name.into()];
+    let args = [oid.into(), name.into()];
     Ok(Some(Table {
-        columns: columns(tx, &of[..1]).await?,
-        indexes: indexes(tx, &of).await?,
-        references: references(tx, &of).await?,
-        referrers: referrers(tx, &of[..1]).await?,
-        triggers: triggers(tx, &of).await?,
-        rules: rules(tx, &of).await?,
-        restores: restores(tx, &of).await?,
+        columns: columns(tx, &args[..1]).await?,
+        indexes: indexes(tx, &args).await?,
+        references: references(tx, &args).await?,
+        referrers: referrers(tx, &args[..1]).await?,
+        triggers: triggers(tx, &args).await?,
+        rules: rules(tx, &args).await?,
+        restores: restore_statements(tx, &args).await?,
         ..table
     }))
 }
 
-/// Every name that is taken where new tables go.
+/// Every name that is taken in the schema of new tables.
 ///
 /// # Errors
-/// What the engine said.
+/// When the catalog cannot be read.
 pub(in crate::db) async fn names(tx: &Tx<'_>) -> Result<Vec<Name>, DbError> {
     tx.query(
         "select cast(c.relname as text), case c.relkind when 'v' then 'view' when 'm' then 'materialized view'
@@ -113,16 +113,16 @@ pub(in crate::db) async fn names(tx: &Tx<'_>) -> Result<Vec<Name>, DbError> {
     .await
 }
 
-/// The highest key that a table's own sequence has ever given out.
+/// The highest key that a table's own sequence has ever assigned.
 ///
 /// # Errors
-/// What the engine said.
-pub(in crate::db) async fn last_number(tx: &Tx<'_>, table: &str) -> Result<Option<i64>, DbError> {
+/// When the catalog cannot be read.
+pub(in crate::db) async fn last_assigned_id(tx: &Tx<'_>, table: &str) -> Result<Option<i64>, DbError> {
     let sql = "select pg_sequence_last_value(to_regclass(pg_get_serial_sequence($1, 'id')))";
     Ok(tx.query(sql, &[table.into()], |row: &Row<'_>| row.opt_int(0)).await?.into_iter().flatten().next())
 }
 
-async fn columns(tx: &Tx<'_>, of: &[Arg]) -> Result<Vec<Column>, DbError> {
+async fn columns(tx: &Tx<'_>, args: &[Arg]) -> Result<Vec<Column>, DbError> {
     tx.query(
         "select cast(a.attname as text),
         format_type(a.atttypid, a.atttypmod) || case when a.attcollation <> t.typcollation
@@ -138,7 +138,7 @@ async fn columns(tx: &Tx<'_>, of: &[Arg]) -> Result<Vec<Column>, DbError> {
         left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
         left join pg_index k on k.indrelid = a.attrelid and k.indisprimary and k.indimmediate
         where a.attrelid = cast($1 as bigint) and a.attnum > 0 and not a.attisdropped order by a.attnum",
-        of,
+        args,
         |row: &Row<'_>| {
             Ok(Column {
                 name: row.text(0)?,
@@ -155,7 +155,7 @@ async fn columns(tx: &Tx<'_>, of: &[Arg]) -> Result<Vec<Column>, DbError> {
     .await
 }
 
-async fn indexes(tx: &Tx<'_>, of: &[Arg]) -> Result<Vec<Index>, DbError> {
+async fn indexes(tx: &Tx<'_>, args: &[Arg]) -> Result<Vec<Index>, DbError> {
     let parts = tx
         .query(
             "select cast(i.relname as text), x.indisunique and x.indimmediate and x.indisvalid,
@@ -169,7 +169,7 @@ async fn indexes(tx: &Tx<'_>, of: &[Arg]) -> Result<Vec<Index>, DbError> {
             left join pg_constraint c on c.conindid = x.indexrelid and c.conrelid = x.indrelid
                 and c.contype in ('p', 'u', 'x')
             where x.indrelid = cast($1 as bigint) order by i.relname, n",
-            of,
+            args,
             |row: &Row<'_>| {
                 Ok(Index {
                     name: row.text(0)?,
@@ -182,10 +182,10 @@ async fn indexes(tx: &Tx<'_>, of: &[Arg]) -> Result<Vec<Index>, DbError> {
             },
         )
         .await?;
-    Ok(Index::joined(parts))
+    Ok(Index::merge_columns(parts))
 }
 
-async fn references(tx: &Tx<'_>, of: &[Arg]) -> Result<Vec<Reference>, DbError> {
+async fn references(tx: &Tx<'_>, args: &[Arg]) -> Result<Vec<Reference>, DbError> {
     tx.query(
         "select cast(a.attname as text), cast(cast(c.confrelid as regclass) as text),
         regexp_replace(substring(pg_get_constraintdef(c.oid) from 'REFERENCES .*'), ' NOT VALID$', ''),
@@ -194,7 +194,7 @@ async fn references(tx: &Tx<'_>, of: &[Arg]) -> Result<Vec<Reference>, DbError> 
         from pg_constraint c cross join unnest(c.conkey) with ordinality k (attnum, place)
         join pg_attribute a on a.attrelid = c.conrelid and a.attnum = k.attnum
         where c.conrelid = cast($1 as bigint) and c.contype = 'f' order by c.conname, k.place",
-        of,
+        args,
         |row: &Row<'_>| {
             Ok(Reference {
                 column: row.text(0)?,
@@ -208,7 +208,7 @@ async fn references(tx: &Tx<'_>, of: &[Arg]) -> Result<Vec<Reference>, DbError> 
     .await
 }
 
-async fn referrers(tx: &Tx<'_>, of: &[Arg]) -> Result<Vec<Referrer>, DbError> {
+async fn referrers(tx: &Tx<'_>, args: &[Arg]) -> Result<Vec<Referrer>, DbError> {
     tx.query(
         "select cast(cast(c.conrelid as regclass) as text),
         case c.confdeltype when 'c' then 'cascade' when 'n' then 'set null' when 'd' then 'set default'
@@ -216,24 +216,24 @@ async fn referrers(tx: &Tx<'_>, of: &[Arg]) -> Result<Vec<Referrer>, DbError> {
         'alter table ' || cast(cast(c.conrelid as regclass) as text) || ' drop constraint ' || quote_ident(c.conname) || ';'
         from pg_constraint c where c.confrelid = cast($1 as bigint) and c.contype = 'f' and c.conrelid <> c.confrelid
         and c.conparentid = 0 order by 1, 3",
-        of,
+        args,
         |row: &Row<'_>| Ok(Referrer { table: row.text(0)?, on_delete: row.text(1)?, undo: row.text(2)? }),
     )
     .await
 }
 
-async fn triggers(tx: &Tx<'_>, of: &[Arg]) -> Result<Vec<Rule>, DbError> {
+async fn triggers(tx: &Tx<'_>, args: &[Arg]) -> Result<Vec<Rule>, DbError> {
     tx.query(
         "select cast(tgname as text), 'drop trigger ' || quote_ident(tgname) || ' on ' || $2 || ';'
         from pg_trigger where tgrelid = cast($1 as bigint) and not tgisinternal order by tgname",
-        of,
+        args,
         rule,
     )
     .await
 }
 
-/// What a table made anew from the other answers would not have.
-async fn rules(tx: &Tx<'_>, of: &[Arg]) -> Result<Vec<Rule>, DbError> {
+/// What would be lost if the table were recreated from the other results.
+async fn rules(tx: &Tx<'_>, args: &[Arg]) -> Result<Vec<Rule>, DbError> {
     let sql = "with found (oid, name) as (select cast(cast($1 as bigint) as oid), $2)
         select case c.contype when 'c' then 'its check ' when 'x' then 'its exclusion constraint '
             else 'its deferrable constraint ' end || c.conname,
@@ -284,10 +284,10 @@ async fn rules(tx: &Tx<'_>, of: &[Arg]) -> Result<Vec<Rule>, DbError> {
         where coalesce(r.ev_class, c.conrelid, a.adrelid, 0) <> found.oid and d.classid <> 'pg_policy'::regclass
         and coalesce(c.contype, ' ') <> 'f'
         order by 1";
-    tx.query(sql, of, rule).await
+    tx.query(sql, args, rule).await
 }
 
-async fn restores(tx: &Tx<'_>, of: &[Arg]) -> Result<Vec<String>, DbError> {
+async fn restore_statements(tx: &Tx<'_>, args: &[Arg]) -> Result<Vec<String>, DbError> {
     let sql = "with found (oid, name) as (select cast(cast($1 as bigint) as oid), $2)
         select 1, 'grant ' || lower(g.privilege_type) || ' on ' || name || ' to '
             || case when g.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(g.grantee)) end
@@ -310,7 +310,7 @@ async fn restores(tx: &Tx<'_>, of: &[Arg]) -> Result<Vec<String>, DbError> {
         select 4, 'alter table ' || name || ' owner to ' || quote_ident(pg_get_userbyid(c.relowner)) || ';'
         from found join pg_class c on c.oid = found.oid where pg_get_userbyid(c.relowner) <> current_user
         order by 1, 2";
-    tx.query(sql, of, |row: &Row<'_>| row.text(1)).await
+    tx.query(sql, args, |row: &Row<'_>| row.text(1)).await
 }
 
 fn rule(row: &Row<'_>) -> Result<Rule, DbError> {

@@ -1,4 +1,4 @@
-//! One connection: made as `sslmode` says, and looked at before it is used.
+//! Opens a connection as `sslmode` requires, and checks the server before use.
 
 use std::error::Error as _;
 use std::future::poll_fn;
@@ -14,21 +14,21 @@ use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, NoTls, Sim
 
 use super::Address;
 use super::address::Tls;
-use super::error::{is_passing, said};
+use super::error::{is_transient_code, map_error};
 use super::tls::connector;
 use crate::db::{DbError, Reach};
 
-/// How long all of it may take, on top of what each host may take to answer.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// A setting of our own in the startup packet. Where it does not arrive a pooler has taken it out.
+/// How long connecting may take in all, in addition to each host's own limit.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A setting of our own in the startup packet. If the server does not report it, a pooler has removed it.
 const DIRECT: &str = "-c matricula.direct=yes";
-/// What is found by key is found by an index, one row after the other, however little the server knows of a table that
-/// was filled a moment ago: left to guess, it reads the table whole for every answer until it has counted its rows.
-const BY_KEY: &str =
+/// Reads by key must use an index and nested loops. Until a freshly filled table is analyzed, the server's planner
+/// would scan all of it for every result.
+const BY_KEY_OPTIONS: &str =
     "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_material=off -c jit=off";
-/// Settings of a server, a database or a role under which a statement would mean something else, a value look different, or
-/// the warning of a commit that no standby has confirmed not arrive.
-const MEANING: [(&str, &str); 10] = [
+/// Settings of a server, a database or a role that could change what a statement means or how a value looks, or
+/// suppress the warning about a commit that no standby has confirmed.
+const SETTINGS: [(&str, &str); 10] = [
     ("standard_conforming_strings", "on"),
     ("transform_null_equals", "off"),
     ("datestyle", "iso"),
@@ -40,102 +40,104 @@ const MEANING: [(&str, &str); 10] = [
     ("default_transaction_read_only", "off"),
     ("default_transaction_deferrable", "off"),
 ];
-/// The same for one transaction, where a pooler takes no options. A single read behind a pooler has none of them: it says
-/// nothing that they change.
-pub(super) const OUR_MEANING: &str = "set local standard_conforming_strings = on; \
+/// The same settings for one transaction, behind a pooler that accepts no options. Single reads behind a pooler run
+/// without them; these settings do not affect them.
+pub(super) const LOCAL_SETTINGS: &str = "set local standard_conforming_strings = on; \
     set local transform_null_equals = off; set local datestyle = 'iso'; set local intervalstyle = 'postgres'; \
     set local bytea_output = 'hex'; set local extra_float_digits = 1; set local client_min_messages = 'warning'";
-/// How long a statement may take, unless the URL says otherwise: as long as a request, and as long as a list. The client
-/// has left by then.
+/// Statement timeout unless the URL sets another one: that of a request, and that of a list. The client has left by
+/// then.
 const KEY_TIMEOUT: &str = "-c statement_timeout=30s";
 const SCAN_TIMEOUT: &str = "-c statement_timeout=10min";
-const LOOK: &str = "select current_setting('server_version_num'), current_setting('server_version'), \
+const SERVER_INFO: &str = "select current_setting('server_version_num'), current_setting('server_version'), \
     current_setting('server_encoding'), coalesce(current_setting('matricula.direct', true), ''), \
     (select count(*) from pg_catalog.pg_collation where collname = 'und-x-icu')";
 
-/// A connection that is open. Its driver runs on the runtime on which it was made, until the connection ends.
+/// An open connection. A task on the runtime where it was opened drives it until it ends.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(super) struct OpenConnection {
     pub(super) client: Client,
-    /// Whether a pooler stands between, so that a transaction may run on another connection than the last.
+    /// Whether there is a pooler in between, so that each transaction may run on another connection of the server.
     pub(super) behind_pooler: bool,
-    /// Set when the server warns: a commit that warns is not replicated.
+    /// Set when the server sends a warning: a commit with a warning is not replicated.
     pub(super) warned: Arc<AtomicBool>,
 }
 
 /// Connects, for statements of this reach.
 ///
 /// # Errors
-/// [`DbError::Away`] for what may pass by itself; otherwise what a person has to mend, without the password.
-pub(super) async fn connect(address: &Address, reach: Reach) -> Result<Session, DbError> {
+/// [`DbError::Unavailable`] for problems that may pass by themselves; others have to be fixed by a person. No message
+/// contains the password.
+pub(super) async fn connect(address: &Address, reach: Reach) -> Result<OpenConnection, DbError> {
     let mut config = address.config.clone();
-    let own = config.get_options().map(str::to_owned);
-    let by_key = (reach != Reach::Scan).then_some(BY_KEY);
+    let url_options = config.get_options().map(str::to_owned);
+    let by_key = (reach != Reach::Scan).then_some(BY_KEY_OPTIONS);
     let timeout = if reach == Reach::Key { KEY_TIMEOUT } else { SCAN_TIMEOUT };
-    let meaning = MEANING.map(|(name, value)| format!("-c {name}={value}"));
-    let options = [timeout].into_iter().chain(own.as_deref()).chain(meaning.iter().map(String::as_str));
+    let settings = SETTINGS.map(|(name, value)| format!("-c {name}={value}"));
+    let options =
+        [timeout].into_iter().chain(url_options.as_deref()).chain(settings.iter().map(String::as_str));
     let options = options.chain(by_key).chain([DIRECT]);
     config.options(options.collect::<Vec<_>>().join(" "));
-    match connect_within(address, &config).await {
-        Err(Failure::Said(error)) if takes_no_options(&error) => {
-            if own.is_some() {
+    match connect_with_timeout(address, &config).await {
+        Err(ConnectError::Driver(error)) if rejects_options(&error) => {
+            if url_options.is_some() {
                 return Err(DbError::Engine(
-                    "the pooler there takes no `options`; set them for the role instead (alter role ... set \
+                    "the pooler does not accept `options`; set them for the role instead (alter role ... set \
                      search_path = ...), or let it ignore them (ignore_startup_parameters)"
                         .to_owned(),
                 ));
             }
-            connect_within(address, &address.config).await
+            connect_with_timeout(address, &address.config).await
         }
         done => done,
     }
-    .map_err(Failure::told)
+    .map_err(ConnectError::into_db_error)
 }
 
-enum Failure {
-    Said(Error),
-    Found(DbError),
+enum ConnectError {
+    Driver(Error),
+    Db(DbError),
 }
 
-impl From<Error> for Failure {
+impl From<Error> for ConnectError {
     fn from(error: Error) -> Self {
-        Self::Said(error)
+        Self::Driver(error)
     }
 }
 
-impl From<DbError> for Failure {
+impl From<DbError> for ConnectError {
     fn from(error: DbError) -> Self {
-        Self::Found(error)
+        Self::Db(error)
     }
 }
 
-impl Failure {
-    fn told(self) -> DbError {
+impl ConnectError {
+    fn into_db_error(self) -> DbError {
         let error = match self {
-            Self::Found(error) => return error,
-            Self::Said(error) => error,
+            Self::Db(error) => return error,
+            Self::Driver(error) => error,
         };
         if let Some(answer) = error.as_db_error() {
-            let told = answer.message().to_owned();
+            let message = answer.message().to_owned();
             return match answer.code().code().as_bytes() {
-                _ if is_passing(answer.code()) => DbError::Away(told),
-                // The role, its password or its database: somebody has to mend it, here or there.
-                [b'2', b'8', ..] | [b'3', b'D', ..] | b"42501" => DbError::Unwritable(told),
-                _ => DbError::Engine(told),
+                _ if is_transient_code(answer.code()) => DbError::Unavailable(message),
+                // The role, its password or its database is wrong, here or on the server: somebody has to fix it.
+                [b'2', b'8', ..] | [b'3', b'D', ..] | b"42501" => DbError::Unwritable(message),
+                _ => DbError::Engine(message),
             };
         }
         let cause = cause(&error);
         if error.to_string().contains("TLS") && !is_broken(&error) {
             return DbError::Engine(format!("no TLS with this server: {cause}"));
         }
-        match said(error) {
+        match map_error(error) {
             DbError::Engine(_) => DbError::Engine(cause),
-            _ => DbError::Away(cause),
+            _ => DbError::Unavailable(cause),
         }
     }
 }
 
-/// The innermost reason.
+/// The message of the innermost cause.
 fn cause(error: &Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
@@ -144,36 +146,36 @@ fn cause(error: &Error) -> String {
     cause.to_string()
 }
 
-/// Whether the connection itself broke; a certificate that is not trusted comes as an error of reading, too.
+/// Whether the connection itself broke. Certificate errors also appear as I/O errors, but do not count.
 fn is_broken(error: &Error) -> bool {
     let io = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
     io.is_some_and(|io| io.get_ref().is_none_or(|inner| !inner.is::<rustls::Error>()))
 }
 
-fn takes_no_options(error: &Error) -> bool {
+fn rejects_options(error: &Error) -> bool {
     error.as_db_error().is_some_and(|answer| answer.message().contains("unsupported startup parameter"))
 }
 
-async fn connect_within(address: &Address, config: &Config) -> Result<Session, Failure> {
-    let time = HANDSHAKE + config.get_connect_timeout().copied().unwrap_or_default();
-    let connecting = connect_as_asked(address, config);
+async fn connect_with_timeout(address: &Address, config: &Config) -> Result<OpenConnection, ConnectError> {
+    let time = HANDSHAKE_TIMEOUT + config.get_connect_timeout().copied().unwrap_or_default();
+    let connecting = connect_with_mode(address, config);
     tokio::time::timeout(time, connecting)
         .await
-        .unwrap_or_else(|_| Err(DbError::Away("it does not answer".to_owned()).into()))
+        .unwrap_or_else(|_| Err(DbError::Unavailable("it does not answer".to_owned()).into()))
 }
 
-async fn connect_as_asked(address: &Address, config: &Config) -> Result<Session, Failure> {
+async fn connect_with_mode(address: &Address, config: &Config) -> Result<OpenConnection, ConnectError> {
     let tls = || connector(&address.tls);
     match address.tls {
         Tls::Disable => open(config, SslMode::Disable, NoTls).await,
         Tls::Allow => match open(config, SslMode::Disable, NoTls).await {
-            Err(Failure::Said(error)) if error.as_db_error().is_some() && !takes_no_options(&error) => {
+            Err(ConnectError::Driver(error)) if error.as_db_error().is_some() && !rejects_options(&error) => {
                 open(config, SslMode::Require, tls()?).await
             }
             done => done,
         },
         Tls::Prefer => match open(config, SslMode::Prefer, tls()?).await {
-            Err(Failure::Said(error)) if error.as_db_error().is_none() && !is_broken(&error) => {
+            Err(ConnectError::Driver(error)) if error.as_db_error().is_none() && !is_broken(&error) => {
                 open(config, SslMode::Disable, NoTls).await
             }
             done => done,
@@ -182,7 +184,7 @@ async fn connect_as_asked(address: &Address, config: &Config) -> Result<Session,
     }
 }
 
-async fn open<T>(config: &Config, mode: SslMode, tls: T) -> Result<Session, Failure>
+async fn open<T>(config: &Config, mode: SslMode, tls: T) -> Result<OpenConnection, ConnectError>
 where
     T: MakeTlsConnect<Socket>,
     T::Stream: Send + 'static,
@@ -191,12 +193,12 @@ where
     let (client, connection) = config.ssl_mode(mode).connect(tls).await?;
     let warned = Arc::<AtomicBool>::default();
     tokio::spawn(drive(connection, Arc::clone(&warned)));
-    let behind_pooler = look(&client).await?;
-    Ok(Session { client, behind_pooler, warned })
+    let behind_pooler = check_server(&client).await?;
+    Ok(OpenConnection { client, behind_pooler, warned })
 }
 
-/// Moves what is sent and received, until the connection ends: whoever uses it hears of that. What the server remarks is
-/// not logged; it may quote values.
+/// Drives the connection until it ends; its users then get an error. Notices of the server are not logged, since they
+/// may contain values.
 async fn drive<S, T>(mut connection: Connection<S, T>, warned: Arc<AtomicBool>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -211,26 +213,26 @@ where
     }
 }
 
-/// Whether a pooler stands between, once it is sure that the server is one that we can use.
-async fn look(client: &Client) -> Result<bool, Failure> {
-    let answers = client.simple_query(LOOK).await?;
+/// Checks that the server can be used; returns whether there is a pooler in between.
+async fn check_server(client: &Client) -> Result<bool, ConnectError> {
+    let answers = client.simple_query(SERVER_INFO).await?;
     let row = answers.iter().find_map(|answer| match answer {
         SimpleQueryMessage::Row(row) => Some(row),
         _ => None,
     });
-    let unusable = |what: String| Failure::Found(DbError::Engine(what));
-    let row = row.ok_or_else(|| unusable("the server does not say what it is".to_owned()))?;
-    let told = |column: usize| row.get(column).unwrap_or_default();
-    if told(0).parse::<u32>().is_ok_and(|version| version < 150_000) {
-        return Err(unusable(format!("the server is PostgreSQL {}; 15 or newer is needed", told(1))));
+    let unusable = |what: String| ConnectError::Db(DbError::Engine(what));
+    let row = row.ok_or_else(|| unusable("the server does not report its version".to_owned()))?;
+    let field = |column: usize| row.get(column).unwrap_or_default();
+    if field(0).parse::<u32>().is_ok_and(|version| version < 150_000) {
+        return Err(unusable(format!("the server is PostgreSQL {}; 15 or newer is needed", field(1))));
     }
-    if told(2) != "UTF8" {
-        return Err(unusable(format!("the database's encoding is {}; UTF8 is needed", told(2))));
+    if field(2) != "UTF8" {
+        return Err(unusable(format!("the database's encoding is {}; UTF8 is needed", field(2))));
     }
-    if told(4) == "0" {
+    if field(4) == "0" {
         return Err(unusable(
-            "the server was built without ICU, which searching whatever the case needs".to_owned(),
+            "the server was built without ICU, which case-insensitive search needs".to_owned(),
         ));
     }
-    Ok(told(3) != "yes")
+    Ok(field(3) != "yes")
 }

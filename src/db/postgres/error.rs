@@ -1,37 +1,37 @@
 use tokio_postgres::Error;
-use tokio_postgres::error::{DbError as Said, SqlState};
+use tokio_postgres::error::{DbError as ServerError, SqlState};
 
 use crate::db::DbError;
 
-/// What the server said, or that it says nothing any more.
+/// Converts an error of the driver or of the server.
 #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
-pub(super) fn said(error: Error) -> DbError {
+pub(super) fn map_error(error: Error) -> DbError {
     match error.as_db_error() {
-        Some(answer) => meaning(answer),
-        None if error.is_closed() => DbError::Away("it has closed the connection".to_owned()),
-        None if is_io(&error) => DbError::Away("the connection broke".to_owned()),
+        Some(answer) => map_server_error(answer),
+        None if error.is_closed() => DbError::Unavailable("it has closed the connection".to_owned()),
+        None if is_io(&error) => DbError::Unavailable("the connection broke".to_owned()),
         None => DbError::Engine(error.to_string()),
     }
 }
 
-/// As [`said`], of a commit. Only a refusal says that nothing was kept: a row that a deferred constraint does not take, a
-/// conflict with another transaction. Any other error may have come after the change was made (from a proxy, from one
-/// node of several), and without an answer either is possible.
-pub(super) fn said_of_commit(error: Error) -> DbError {
-    match said(error) {
+/// As [`map_error`], for a commit. Only a refusal guarantees that nothing was committed: a deferred constraint that
+/// is violated, or a conflict with another transaction. Any other error may have come after the commit (from a proxy,
+/// or from one node of several), and without an answer either is possible.
+pub(super) fn map_commit_error(error: Error) -> DbError {
+    match map_error(error) {
         refusal @ (DbError::Constraint(_) | DbError::Conflict(_)) => refusal,
         other => DbError::Unknown(other.to_string()),
     }
 }
 
-/// As [`said`], of the beginning of a transaction that is to write: a standby says that it cannot have one. It may become
-/// the primary, or the way to the primary may come back.
-pub(super) fn said_of_begin(error: Error) -> DbError {
+/// As [`map_error`], for the start of a write transaction: a standby rejects it, but may become the primary, or the
+/// primary may become reachable again.
+pub(super) fn map_begin_error(error: Error) -> DbError {
     match error.as_db_error() {
         Some(answer) if *answer.code() == SqlState::FEATURE_NOT_SUPPORTED => {
-            DbError::Away(answer.message().to_owned())
+            DbError::Unavailable(answer.message().to_owned())
         }
-        _ => said(error),
+        _ => map_error(error),
     }
 }
 
@@ -46,21 +46,21 @@ fn is_io(error: &Error) -> bool {
     false
 }
 
-/// Whether it may pass by itself: too many connections, a server that starts or stops, a standby, a proxy that has lost
-/// its server (`08P01` among others).
-pub(super) fn is_passing(code: &SqlState) -> bool {
+/// Whether it may pass by itself: too many connections, a server that starts or stops, a standby, a proxy that has
+/// lost its server (for example `08P01`).
+pub(super) fn is_transient_code(code: &SqlState) -> bool {
     matches!(code.code().as_bytes(), [b'0', b'8', ..] | [b'5', b'3', ..] | [b'5', b'7', b'P', ..])
         || *code == SqlState::READ_ONLY_SQL_TRANSACTION
 }
 
-fn meaning(answer: &Said) -> DbError {
+fn map_server_error(answer: &ServerError) -> DbError {
     let (code, message) = (answer.code(), answer.message());
-    // A server's message names tables, columns and constraints; values are in its detail, which is not told.
+    // A server's message names tables, columns and constraints; values are in its detail, which is left out.
     match code.code().as_bytes() {
         _ if *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED => {
             DbError::Conflict(message.to_owned())
         }
-        // Two have made the same table at the same time.
+        // Two transactions have created the same table at the same time.
         _ if *code == SqlState::DUPLICATE_TABLE
             || (*code == SqlState::UNIQUE_VIOLATION && answer.schema() == Some("pg_catalog")) =>
         {
@@ -68,25 +68,27 @@ fn meaning(answer: &Said) -> DbError {
         }
         _ if *code == SqlState::LOCK_NOT_AVAILABLE || *code == SqlState::QUERY_CANCELED => DbError::Busy,
         _ if *code == SqlState::DISK_FULL => DbError::Full,
-        _ if is_passing(code) || *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => {
-            DbError::Away(message.to_owned())
+        _ if is_transient_code(code) || *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => {
+            DbError::Unavailable(message.to_owned())
         }
         [b'2', b'3', ..] | b"22001" => DbError::Constraint(message.to_owned()),
-        // These messages quote the value.
-        [b'2', b'2', ..] => DbError::Constraint("a column does not take this value".to_owned()),
-        // The text is the trigger's own, and may hold values.
+        // These messages contain the value.
+        [b'2', b'2', ..] => DbError::Constraint("a column does not accept this value".to_owned()),
+        // The text is the trigger's own, and may contain values.
         [b'P', ..] | [b'0', b'9', ..] => DbError::Constraint("a trigger of the table refuses it".to_owned()),
         _ if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
-            DbError::Unwritable(format!("the database role may not do it: {message}"))
+            DbError::Unwritable(format!("the database role lacks a permission: {message}"))
         }
-        class if !is_of_server(class) => DbError::Constraint("a trigger of the table refuses it".to_owned()),
+        class if !is_server_class(class) => {
+            DbError::Constraint("a trigger of the table refuses it".to_owned())
+        }
         _ => DbError::Engine(format!("{message} ({})", code.code())),
     }
 }
 
-/// Whether the server itself has errors of this class. Those of any other are made up by functions, whose text may hold
-/// values.
-fn is_of_server(code: &[u8]) -> bool {
+/// Whether the class of this code is one of the server's own. Other codes are defined by functions, whose messages
+/// may contain values.
+fn is_server_class(code: &[u8]) -> bool {
     /// PostgreSQL's documentation, appendix A.
     const CLASSES: [&[u8; 2]; 42] = [
         b"00", b"01", b"02", b"03", b"08", b"09", b"0A", b"0B", b"0F", b"0L", b"0P", b"0Z", b"10", b"20",

@@ -1,13 +1,13 @@
-//! Ids for new rows. The table's sequence gives them, because other programs draw from it too. It can be behind: a program
-//! has inserted rows with ids of its own, or the sequence was set back.
+//! Ids for new rows. They come from the table's sequence, because other programs use it too. It can be behind: a
+//! program may have inserted rows with ids of its own, or set it back.
 
 use crate::db::{Arg, DbError, Tx};
 
-/// Numbers that are drawn at most to bring a sequence up to the ids that there were: about a second.
+/// How many numbers are drawn at most to bring a sequence up to the highest id: about a second's worth.
 const MAX_DRAWN: i64 = 1_000_000;
 
-/// Inserts rows as the table numbers them. Where its sequence is behind, numbers are drawn until it is not: setting it could
-/// set it back for another program that draws at the same time.
+/// Inserts rows with ids from the table's sequence. If the sequence is behind, numbers are drawn until it has caught
+/// up: `setval` could set it back for another program that draws at the same time.
 pub(in crate::db) async fn insert_numbered(
     tx: &Tx<'_>,
     table: &str,
@@ -27,12 +27,12 @@ pub(in crate::db) async fn insert_numbered(
     };
     let given = tx.query_many(&sql, rows, |row| row.opt_int(0)).await?;
     let ids: Option<Vec<_>> = given.into_iter().map(|row| row.into_iter().flatten().next()).collect();
-    ids.ok_or_else(|| DbError::Constraint("the table gives new rows no id".to_owned()))
+    ids.ok_or_else(|| DbError::Constraint("the table does not assign ids to new rows".to_owned()))
 }
 
 async fn catch_up(tx: &Tx<'_>, table: &str, above: i64) -> Result<(), DbError> {
-    // A sequence that this role may not read has to be as it should. The highest id is the last of the key: with a cast
-    // inside, every row would be read.
+    // A sequence that this role cannot read is assumed to be right. The highest id is the last entry of the key; with
+    // a cast inside `max`, it would read every row.
     let sql = format!(
         "select cast(s.seq as text), s.highest - s.last from (select n.seq, \
          greatest(cast($1 as bigint), coalesce(cast((select max(id) from {table}) as bigint), 0)) as highest, \

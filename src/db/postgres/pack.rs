@@ -1,31 +1,30 @@
-//! Many sets of parameters as one statement over arrays: the server does as much with a third of the work.
+//! Many sets of parameters as one statement over arrays, which costs the server a third of the work.
 
 use tokio_postgres::Statement;
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::db::Arg;
 
-/// Below this many sets there is nothing to gain.
-pub(super) const FEW: usize = 4;
+/// With fewer sets there is nothing to gain.
+pub(super) const MIN_SETS: usize = 4;
 
 /// A parameter of a packed statement.
 pub(super) type Array<'a> = Box<dyn ToSql + Sync + Send + 'a>;
 
-/// The statement that does what `sql` does for each set of its parameters, where there is one: of a read that asks for no
-/// order, and of an insert of nothing but parameters. What a read finds has the place of its set, from 1 on, as its last
-/// column.
+/// The statement that does for each set of parameters what `sql` does for one; `None` unless it is a read without an
+/// order, or an insert of parameters only. A packed read has the number of the set, from 1, as its last column.
 pub(super) fn packed(sql: &str, statement: &Statement) -> Option<String> {
     if statement.params().is_empty() {
         return None;
     }
-    let kinds: Option<Vec<_>> = statement.params().iter().map(array_of).collect();
+    let kinds: Option<Vec<_>> = statement.params().iter().map(array_type).collect();
     let arrays = kinds?.into_iter().zip(1..).map(|(kind, place)| format!("${place}::{kind}"));
     let rows = format!(
         "unnest({}) with ordinality as given ({}, place)",
         arrays.collect::<Vec<_>>().join(", "),
         (1..=statement.params().len()).map(|place| format!("p{place}")).collect::<Vec<_>>().join(", "),
     );
-    // From the last on: `$1` is also how `$10` begins.
+    // From the last to the first: `$1` is also a prefix of `$10`.
     let each = (1..=statement.params().len())
         .rev()
         .fold(sql.to_owned(), |sql, place| sql.replace(&format!("${place}"), &format!("given.p{place}")));
@@ -37,11 +36,11 @@ pub(super) fn packed(sql: &str, statement: &Statement) -> Option<String> {
     into.starts_with("insert into ").then(|| format!("{into} select {values} from {rows}"))
 }
 
-/// The sets turned about, an array for each parameter; nothing where a value is not of its parameter's kind.
+/// The sets transposed: an array for each parameter. `None` if a value does not have its parameter's type.
 pub(super) fn arrays<'a>(sets: &'a [Vec<Arg>], statement: &Statement) -> Option<Vec<Array<'a>>> {
     let array = |(place, kind): (usize, &Type)| -> Option<Array<'a>> {
         let column = sets.iter().map(|set| set.get(place));
-        Some(match array_of(kind)? {
+        Some(match array_type(kind)? {
             INTEGERS => Box::new(column.map(integer).collect::<Result<Vec<_>, _>>().ok()?),
             _ => Box::new(column.map(text).collect::<Result<Vec<_>, _>>().ok()?),
         })
@@ -52,7 +51,7 @@ pub(super) fn arrays<'a>(sets: &'a [Vec<Arg>], statement: &Statement) -> Option<
 const INTEGERS: &str = "int8[]";
 const TEXTS: &str = "text[]";
 
-fn array_of(kind: &Type) -> Option<&'static str> {
+fn array_type(kind: &Type) -> Option<&'static str> {
     match *kind {
         Type::INT2 | Type::INT4 | Type::INT8 => Some(INTEGERS),
         Type::TEXT | Type::VARCHAR => Some(TEXTS),
@@ -60,12 +59,12 @@ fn array_of(kind: &Type) -> Option<&'static str> {
     }
 }
 
-struct OfAnotherKind;
+struct WrongType;
 
-fn integer(arg: Option<&Arg>) -> Result<Option<i64>, OfAnotherKind> {
-    if let Some(Arg::Int(value)) = arg { Ok(*value) } else { Err(OfAnotherKind) }
+fn integer(arg: Option<&Arg>) -> Result<Option<i64>, WrongType> {
+    if let Some(Arg::Int(value)) = arg { Ok(*value) } else { Err(WrongType) }
 }
 
-fn text(arg: Option<&Arg>) -> Result<Option<&str>, OfAnotherKind> {
-    if let Some(Arg::Text(value)) = arg { Ok(value.as_deref()) } else { Err(OfAnotherKind) }
+fn text(arg: Option<&Arg>) -> Result<Option<&str>, WrongType> {
+    if let Some(Arg::Text(value)) = arg { Ok(value.as_deref()) } else { Err(WrongType) }
 }

@@ -1,4 +1,4 @@
-//! The connections that read. A few are shared by reads by key; what takes long has a connection to itself.
+//! The connections that read. Reads by key share a few; every long read has a connection to itself.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,43 +7,43 @@ use deadpool::managed::{self, Metrics, Object, Pool, RecycleResult};
 use futures_util::{Stream, StreamExt as _};
 use tokio::sync::{Semaphore, oneshot};
 
-use super::error::said;
+use super::error::map_error;
 use super::reads_by_key::ReadsByKey;
 use super::{Address, Session};
 use crate::db::turns::Turn;
-use crate::db::{Arg, DbError, Map, Patience, Reach, Read, Row, chunks};
+use crate::db::{Arg, Backoff, DbError, Map, Reach, Read, Row, chunks};
 use crate::shares::Place;
 
-/// Reads at once that go through a whole table, each on a connection of its own.
+/// Scans of a whole table at a time, each on a connection of its own.
 pub(in crate::db) const SCANS: usize = 2;
-/// Scans under way or waiting; one more is refused at once.
-const WAITING_SCANS: usize = 128;
-/// Reads at once of a range of an index, such as counts, each on a connection of its own.
-const RANGES: usize = 2;
-/// Reads of a range under way or waiting; one more is refused at once.
-const WAITING_RANGES: usize = 512;
+/// Scans under way or waiting; further ones are rejected at once.
+const MAX_WAITING_SCANS: usize = 128;
+/// Range reads at a time, such as counts, each on a connection of its own.
+const MAX_RANGES: usize = 2;
+/// Range reads under way or waiting; further ones are rejected at once.
+const MAX_WAITING_RANGES: usize = 512;
 /// Long lists that are read at the same time, each on a connection of its own.
 pub(in crate::db) const STREAMS: usize = 8;
-/// How long a read is tried again while the server is away.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a read is retried while the server is unavailable.
+const RETRY_TIME: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(in crate::db) struct Readers {
     by_key: ReadsByKey,
-    ranges: Arc<Alone>,
-    scans: Arc<Alone>,
-    own: Pool<Sessions>,
+    ranges: Arc<Dedicated>,
+    scans: Arc<Dedicated>,
+    streaming: Pool<Sessions>,
     streams: Arc<Semaphore>,
 }
 
 impl Readers {
-    /// Connects nowhere yet.
+    /// Does not connect yet.
     pub(in crate::db) fn start(address: Address) -> Result<Self, DbError> {
         Ok(Self {
-            ranges: Arc::new(Alone::new(&address, Reach::Range, RANGES, WAITING_RANGES)?),
-            scans: Arc::new(Alone::new(&address, Reach::Scan, SCANS, WAITING_SCANS)?),
-            own: sessions(&address, Reach::Scan, STREAMS)?,
-            by_key: ReadsByKey::of(address),
+            ranges: Arc::new(Dedicated::new(&address, Reach::Range, MAX_RANGES, MAX_WAITING_RANGES)?),
+            scans: Arc::new(Dedicated::new(&address, Reach::Scan, SCANS, MAX_WAITING_SCANS)?),
+            streaming: sessions(&address, Reach::Scan, STREAMS)?,
+            by_key: ReadsByKey::new(address),
             streams: Arc::new(Semaphore::new(STREAMS)),
         })
     }
@@ -52,13 +52,13 @@ impl Readers {
         &self,
         mut read: Read<T>,
     ) -> Result<(Vec<T>, Option<i64>), DbError> {
-        can_be_sent(&read.args)?;
-        let alone = match read.reach {
+        check_args(&read.args)?;
+        let readers = match read.reach {
             Reach::Key => {
-                let mut patience = Patience::lasting(PATIENCE);
+                let mut backoff = Backoff::new(RETRY_TIME);
                 loop {
                     match self.by_key.query(read.sql, read.args.clone(), read.map).await {
-                        Err(error) => patience.after(error).await?,
+                        Err(error) => backoff.wait(error).await?,
                         found => return Ok((found?, None)),
                     }
                 }
@@ -67,19 +67,20 @@ impl Readers {
             Reach::Scan => Arc::clone(&self.scans),
         };
         let (mut answer, answered) = oneshot::channel();
-        // On its own: the server reads on when the client has gone, and the next on this connection would wait behind it.
+        // In a task of its own: the server finishes the read even if the client disconnects, and the next read must
+        // not wait behind it.
         tokio::spawn(async move {
             let found = async {
-                let _place = alone.waiting.try_acquire().map_err(|_| DbError::Busy)?;
+                let _place = readers.waiting.try_acquire().map_err(|_| DbError::Busy)?;
                 let _turn = tokio::select! {
-                    turn = alone.turns.acquire() => turn.map_err(|_| DbError::Busy)?,
-                    // A client that went away no longer wants its answer.
+                    turn = readers.turns.acquire() => turn.map_err(|_| DbError::Busy)?,
+                    // Skip a client that has disconnected.
                     () = answer.closed() => return Err(DbError::Busy),
                 };
-                alone.rows_and_total(&mut read).await
+                readers.rows_and_total(&mut read).await
             };
             let found = found.await;
-            // Its turn is over before the client hears of it.
+            // End the turn before the client gets its answer.
             drop(read);
             #[expect(clippy::let_underscore_must_use, reason = "a client that went away needs no answer")]
             let _ = answer.send(found);
@@ -94,40 +95,40 @@ impl Readers {
         map: Map<T>,
         place: Place,
     ) -> Result<impl Stream<Item = Result<Vec<T>, DbError>> + Send + use<T>, DbError> {
-        can_be_sent(&args)?;
+        check_args(&args)?;
         let permit = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| DbError::Busy)?;
-        let session = session(&self.own).await?;
-        let (give, taken) = chunks::channel();
+        let session = session(&self.streaming).await?;
+        let (sender, stream) = chunks::channel();
         tokio::spawn(async move {
-            if let Err(error) = read_chunks(&session, sql, &args, map, &give).await {
-                // The rest of the rows is still to come on this connection: it ends with it.
+            if let Err(error) = read_chunks(&session, sql, &args, map, &sender).await {
+                // The rest of the rows would still arrive on this connection, so it is closed.
                 drop(Object::take(session));
                 #[expect(
                     clippy::let_underscore_must_use,
                     reason = "a reader that is behind is cut off, which ends the list"
                 )]
-                let _ = give.try_send(Err(error));
+                let _ = sender.try_send(Err(error));
             }
             drop((permit, place));
         });
-        Ok(taken)
+        Ok(stream)
     }
 }
 
-/// Arguments of a read may come unchecked from a request: from the cursor of a list.
-fn can_be_sent(args: &[Arg]) -> Result<(), DbError> {
+/// The arguments of a read, such as a list's cursor, may come unchecked from a request.
+fn check_args(args: &[Arg]) -> Result<(), DbError> {
     if args.iter().any(Arg::has_nul) { Err(DbError::Nul) } else { Ok(()) }
 }
 
 /// Reads that each have a connection to themselves, a few at a time.
 #[derive(Debug)]
-struct Alone {
+struct Dedicated {
     sessions: Pool<Sessions>,
     waiting: Semaphore,
     turns: Semaphore,
 }
 
-impl Alone {
+impl Dedicated {
     fn new(address: &Address, reach: Reach, at_once: usize, waiting: usize) -> Result<Self, DbError> {
         Ok(Self {
             sessions: sessions(address, reach, at_once)?,
@@ -147,11 +148,11 @@ impl Alone {
     }
 
     async fn query<T>(&self, sql: &str, args: &[Arg], map: Map<T>) -> Result<Vec<T>, DbError> {
-        let mut patience = Patience::lasting(PATIENCE);
+        let mut backoff = Backoff::new(RETRY_TIME);
         loop {
             let read = async { session(&self.sessions).await?.query(sql, args, map).await };
             match read.await {
-                Err(error) => patience.after(error).await?,
+                Err(error) => backoff.wait(error).await?,
                 found => return found,
             }
         }
@@ -163,24 +164,24 @@ async fn read_chunks<T>(
     sql: &str,
     args: &[Arg],
     map: Map<T>,
-    give: &chunks::Giver<T>,
+    sender: &chunks::ChunkSender<T>,
 ) -> Result<(), DbError> {
-    let until = Instant::now() + chunks::LONGEST;
-    let statement = session.prepared(sql).await.map_err(said)?;
-    let rows = session.rows(statement.as_ref(), sql, args).await.map_err(said)?;
-    // Asked once more after its end, the driver would take the end for a broken connection.
+    let deadline = Instant::now() + chunks::MAX_DURATION;
+    let statement = session.prepared(sql).await.map_err(map_error)?;
+    let rows = session.rows(statement.as_ref(), sql, args).await.map_err(map_error)?;
+    // The driver reports a broken connection if it is polled after the end.
     let mut rows = std::pin::pin!(rows.fuse());
     loop {
-        let mut chunk = Vec::with_capacity(chunks::ROWS);
-        while chunk.len() < chunks::ROWS
+        let mut chunk = Vec::with_capacity(chunks::MAX_ROWS);
+        while chunk.len() < chunks::MAX_ROWS
             && let Some(row) = rows.next().await
         {
-            chunk.push(map(&Row::postgres(&row.map_err(said)?))?);
+            chunk.push(map(&Row::from_postgres(&row.map_err(map_error)?))?);
         }
         let is_last = chunk.is_empty();
-        let time = chunks::STALL.min(until.saturating_duration_since(Instant::now()));
-        if !chunks::give_within(give, Ok(chunk), time).await {
-            return Err(DbError::Engine("a list was taken too slowly".to_owned()));
+        let time = chunks::MAX_STALL.min(deadline.saturating_duration_since(Instant::now()));
+        if !chunks::send_within(sender, Ok(chunk), time).await {
+            return Err(DbError::Engine("the reader of a list was too slow".to_owned()));
         }
         if is_last {
             return Ok(());
@@ -188,13 +189,13 @@ async fn read_chunks<T>(
     }
 }
 
-/// Makes the connections that have one user at a time.
+/// Opens the connections that have one user at a time.
 #[derive(Debug)]
 struct Sessions(Address, Reach);
 
-/// Connects nowhere yet.
-fn sessions(address: &Address, reach: Reach, most: usize) -> Result<Pool<Sessions>, DbError> {
-    let pool = Pool::builder(Sessions(address.clone(), reach)).max_size(most).build();
+/// Does not connect yet.
+fn sessions(address: &Address, reach: Reach, max_size: usize) -> Result<Pool<Sessions>, DbError> {
+    let pool = Pool::builder(Sessions(address.clone(), reach)).max_size(max_size).build();
     pool.map_err(|error| DbError::Engine(error.to_string()))
 }
 
@@ -210,7 +211,7 @@ impl managed::Manager for Sessions {
     type Error = DbError;
 
     async fn create(&self) -> Result<Session, DbError> {
-        Session::begin(&self.0, self.1).await
+        Session::connect(&self.0, self.1).await
     }
 
     async fn recycle(&self, session: &mut Session, _: &Metrics) -> RecycleResult<DbError> {

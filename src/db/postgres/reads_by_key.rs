@@ -1,6 +1,5 @@
-//! Reads by key on the few connections that all of them share. Those that wait while every connection is at work are sent
-//! together, and those among them that ask the same of other keys as one statement: so the busier it is, the less a read
-//! costs.
+//! Reads by key, on a few shared connections. Reads that arrive while every connection is busy are sent together, and
+//! those with the same SQL as one statement: the higher the load, the less a read costs.
 
 use std::num::NonZero;
 use std::sync::{Arc, OnceLock};
@@ -9,38 +8,38 @@ use futures_util::future::join_all;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use super::error::said;
-use super::{Address, Found, Session, mapped};
+use super::error::map_error;
+use super::{Address, PgRow, Session, map_rows};
 use crate::db::{Arg, DbError, Map, Reach};
 
-/// Connections: no more than there are cores here, for the more there are the fewer reads meet.
-const CONNECTIONS: usize = 3;
-/// Reads that are sent together: beyond it the first of them wait longer than the last ones gain.
-const TOGETHER: usize = 64;
-/// Reads that wait for a connection; one more is refused at once.
-const WAITING: usize = 4096;
+/// Connections: no more than there are cores here, since more connections mean smaller batches.
+const MAX_CONNECTIONS: usize = 3;
+/// Reads that are sent together at most: beyond it the first ones wait longer than the last ones gain.
+const MAX_BATCH: usize = 64;
+/// Reads that may wait for a connection; further ones are rejected at once.
+const MAX_WAITING: usize = 4096;
 
 #[derive(Debug)]
 pub(super) struct ReadsByKey {
     address: Address,
-    asked: OnceLock<mpsc::Sender<Asked>>,
+    sender: OnceLock<mpsc::Sender<KeyRead>>,
 }
 
 /// A read that waits for a connection.
 #[derive(Debug)]
-struct Asked {
+struct KeyRead {
     sql: &'static str,
     args: Vec<Arg>,
-    answer: Answer,
+    answer: RowsSender,
 }
 
-type Answer = oneshot::Sender<Result<Vec<Found>, DbError>>;
-type Waiting = Mutex<mpsc::Receiver<Asked>>;
+type RowsSender = oneshot::Sender<Result<Vec<PgRow>, DbError>>;
+type ReadQueue = Mutex<mpsc::Receiver<KeyRead>>;
 
 impl ReadsByKey {
-    /// Connects nowhere yet.
-    pub(super) fn of(address: Address) -> Self {
-        Self { address, asked: OnceLock::new() }
+    /// Does not connect yet.
+    pub(super) fn new(address: Address) -> Self {
+        Self { address, sender: OnceLock::new() }
     }
 
     pub(super) async fn query<T>(
@@ -49,103 +48,103 @@ impl ReadsByKey {
         args: Vec<Arg>,
         map: Map<T>,
     ) -> Result<Vec<T>, DbError> {
-        let gone = || DbError::Engine("the connections that read are gone".to_owned());
+        let closed = || DbError::Engine("the connections that read have stopped".to_owned());
         let (answer, found) = oneshot::channel();
-        let asked = self.asked.get_or_init(|| self.connections());
-        asked.try_send(Asked { sql, args, answer }).map_err(|error| match error {
+        let sender = self.sender.get_or_init(|| self.start());
+        sender.try_send(KeyRead { sql, args, answer }).map_err(|error| match error {
             TrySendError::Full(_) => DbError::Busy,
-            TrySendError::Closed(_) => gone(),
+            TrySendError::Closed(_) => closed(),
         })?;
-        mapped(&found.await.map_err(|_| gone())??, map)
+        map_rows(&found.await.map_err(|_| closed())??, map)
     }
 
-    fn connections(&self) -> mpsc::Sender<Asked> {
+    fn start(&self) -> mpsc::Sender<KeyRead> {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let (asked, waiting) = mpsc::channel(WAITING);
+        let (sender, waiting) = mpsc::channel(MAX_WAITING);
         let waiting = Arc::new(Mutex::new(waiting));
-        for _ in 0..cores.min(CONNECTIONS) {
+        for _ in 0..cores.min(MAX_CONNECTIONS) {
             tokio::spawn(serve(self.address.clone(), Arc::clone(&waiting)));
         }
-        asked
+        sender
     }
 }
 
-/// What one connection does until nobody can ask any more.
-async fn serve(address: Address, waiting: Arc<Waiting>) {
+/// Serves reads on one connection until the sender is dropped.
+async fn serve(address: Address, waiting: Arc<ReadQueue>) {
     let mut session = None;
     loop {
-        let mut asked = Vec::new();
-        if waiting.lock().await.recv_many(&mut asked, TOGETHER).await == 0 {
+        let mut reads = Vec::new();
+        if waiting.lock().await.recv_many(&mut reads, MAX_BATCH).await == 0 {
             return;
         }
         session = match Session::open(session.take(), &address, Reach::Key).await {
             Ok(open) => {
-                answer(&open, asked).await;
+                run(&open, reads).await;
                 Some(open)
             }
             Err(error) => {
-                // Whoever came meanwhile is told at once: to connect again for each would take them ever longer. Where
-                // another connection waits for reads, it has them.
+                // Reject everything that arrived meanwhile at once, since connecting again for each batch would take
+                // longer and longer. If another connection holds the lock, it takes the waiting reads.
                 if let Ok(mut waiting) = waiting.try_lock() {
                     while let Ok(more) = waiting.try_recv() {
-                        asked.push(more);
+                        reads.push(more);
                     }
                 }
-                tell_all(asked.into_iter().map(|asked| asked.answer), &error);
+                reply_all(reads.into_iter().map(|read| read.answer), &error);
                 None
             }
         };
     }
 }
 
-async fn answer(session: &Session, asked: Vec<Asked>) {
-    let mut alike: Vec<Alike> = Vec::new();
-    // Whoever has left is not read for.
-    for Asked { sql, args, answer } in asked.into_iter().filter(|asked| !asked.answer.is_closed()) {
-        if let Some(alike) = alike.iter_mut().find(|alike| alike.sql == sql) {
-            alike.sets.push(args);
-            alike.answers.push(answer);
+async fn run(session: &Session, reads: Vec<KeyRead>) {
+    let mut groups: Vec<Group> = Vec::new();
+    // Skip clients that have disconnected.
+    for KeyRead { sql, args, answer } in reads.into_iter().filter(|read| !read.answer.is_closed()) {
+        if let Some(group) = groups.iter_mut().find(|group| group.sql == sql) {
+            group.sets.push(args);
+            group.answers.push(answer);
         } else {
-            alike.push(Alike { sql, sets: vec![args], answers: vec![answer] });
+            groups.push(Group { sql, sets: vec![args], answers: vec![answer] });
         }
     }
-    join_all(alike.into_iter().map(|alike| alike.answered_by(session))).await;
+    join_all(groups.into_iter().map(|group| group.run(session))).await;
 }
 
-/// Reads that ask the same, of other keys.
-struct Alike {
+/// Reads with the same SQL and different parameters.
+struct Group {
     sql: &'static str,
     sets: Vec<Vec<Arg>>,
-    answers: Vec<Answer>,
+    answers: Vec<RowsSender>,
 }
 
-impl Alike {
-    async fn answered_by(self, session: &Session) {
-        let statement = match session.prepared(self.sql).await.map_err(said) {
+impl Group {
+    async fn run(self, session: &Session) {
+        let statement = match session.prepared(self.sql).await.map_err(map_error) {
             Ok(statement) => statement,
-            Err(error) => return tell_all(self.answers, &error),
+            Err(error) => return reply_all(self.answers, &error),
         };
-        // What is the matter with one of them is not told to the others: then each is read alone.
+        // An error of one read must not affect the others: after an error, each is read alone.
         if let Ok(Some(found)) = session.query_packed(self.sql, statement.as_ref(), &self.sets).await {
             for (rows, answer) in found.into_iter().zip(self.answers) {
-                tell(answer, Ok(rows));
+                reply(answer, Ok(rows));
             }
             return;
         }
-        let alone = async |(args, answer): (Vec<Arg>, Answer)| {
-            tell(answer, session.all_rows(statement.as_ref(), self.sql, &args).await);
+        let alone = async |(args, answer): (Vec<Arg>, RowsSender)| {
+            reply(answer, session.all_rows(statement.as_ref(), self.sql, &args).await);
         };
         join_all(self.sets.into_iter().zip(self.answers).map(alone)).await;
     }
 }
 
-fn tell_all(answers: impl IntoIterator<Item = Answer>, error: &DbError) {
+fn reply_all(answers: impl IntoIterator<Item = RowsSender>, error: &DbError) {
     for answer in answers {
-        tell(answer, Err(error.clone()));
+        reply(answer, Err(error.clone()));
     }
 }
 
-fn tell(answer: Answer, found: Result<Vec<Found>, DbError>) {
-    // Whoever has left is told nothing.
+fn reply(answer: RowsSender, found: Result<Vec<PgRow>, DbError>) {
+    // The client may have disconnected.
     _ = answer.send(found);
 }

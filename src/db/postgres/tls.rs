@@ -1,4 +1,4 @@
-//! TLS by rustls, for each `sslmode` of libpq.
+//! TLS with rustls, for each `sslmode` of libpq.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::address::{Roots, Tls};
 use crate::db::DbError;
 
-/// How to speak TLS in this mode.
+/// The TLS configuration for this mode.
 ///
 /// # Errors
-/// When the certificates that are to be trusted cannot be read.
+/// When the trusted certificates cannot be read.
 pub(super) fn connector(tls: &Tls) -> Result<MakeRustlsConnect, DbError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -31,7 +31,7 @@ pub(super) fn connector(tls: &Tls) -> Result<MakeRustlsConnect, DbError> {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyName(chain)))
         }
         Tls::Disable | Tls::Allow | Tls::Prefer | Tls::Require => {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
         }
     };
     Ok(MakeRustlsConnect::new(config.with_no_client_auth()))
@@ -45,7 +45,7 @@ fn trusted(roots: &Roots) -> Result<RootCertStore, DbError> {
             trusted.add_parsable_certificates(found.certs);
             if trusted.is_empty() {
                 return Err(DbError::Engine(
-                    "this system trusts no certificates: install ca-certificates, or name a file by sslrootcert"
+                    "this system trusts no certificates: install ca-certificates, or set sslrootcert to a file"
                         .to_owned(),
                 ));
             }
@@ -59,14 +59,14 @@ fn trusted(roots: &Roots) -> Result<RootCertStore, DbError> {
                 trusted.add(certificate).map_err(|error| unusable(error.to_string()))?;
             }
             if trusted.is_empty() {
-                return Err(unusable("there is no certificate in it".to_owned()));
+                return Err(unusable("it contains no certificate".to_owned()));
             }
         }
     }
     Ok(trusted)
 }
 
-/// `verify-ca`: the chain, in whatever name.
+/// `verify-ca`: checks the chain but not the name.
 #[derive(Debug)]
 struct AnyName(Arc<WebPkiServerVerifier>);
 
@@ -80,7 +80,7 @@ impl ServerCertVerifier for AnyName {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         match self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
-            // The name is looked at last, when the chain is proven.
+            // rustls checks the name last, after the chain.
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => Ok(ServerCertVerified::assertion()),
@@ -111,11 +111,11 @@ impl ServerCertVerifier for AnyName {
     }
 }
 
-/// `require` and weaker: whoever holds the key of the certificate that is shown.
+/// `require` and weaker modes: accepts any certificate whose private key the server has.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct AnyCertificate(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AnyCertificate {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

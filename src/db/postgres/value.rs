@@ -5,12 +5,12 @@ use tokio_postgres::types::{Format, IsNull, ToSql, Type};
 
 use crate::db::Arg;
 
-type Failure = Box<dyn Error + Sync + Send>;
+type BoxError = Box<dyn Error + Sync + Send>;
 
-/// Arguments travel as text, and the server reads them as what their place asks for: a found key may be an `integer`
-/// where ours are `bigint`, a found text a `varchar` or an enumeration.
+/// Arguments are sent as text, and the server parses them as the type it expects: in an adopted database a key may be
+/// an `integer` where ours are `bigint`, and a text a `varchar` or an enumeration.
 impl ToSql for Arg {
-    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Failure> {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, BoxError> {
         match self {
             Self::Int(Some(value)) => out.extend_from_slice(value.to_string().as_bytes()),
             Self::Text(Some(value)) => out.extend_from_slice(value.as_bytes()),
@@ -27,7 +27,7 @@ impl ToSql for Arg {
         Format::Text
     }
 
-    fn to_sql_checked(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull, Failure> {
+    fn to_sql_checked(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull, BoxError> {
         self.to_sql(kind, out)
     }
 }

@@ -2,21 +2,21 @@ use std::sync::atomic::Ordering;
 
 use futures_util::FutureExt as _;
 
-use super::connect::OUR_MEANING;
-use super::error::{said, said_of_begin, said_of_commit};
+use super::connect::LOCAL_SETTINGS;
+use super::error::{map_begin_error, map_commit_error, map_error};
 use super::{Address, Session};
 use crate::db::{Arg, DbError, Map, Reach};
 
-/// Whatever the database or the role has as defaults. The statements take turns by the rows that they lock, so each is to
-/// see what was committed before it began. A service that dies holds its locks no longer than the last of these says. A
-/// commit that is answered before it is on stable storage could be lost after it was acknowledged. How long a batch takes
-/// is bounded by its size and by the locks that it waits for; a migration may take as long as it takes.
+/// Overrides defaults of the database or the role. Statements wait for each other's row locks, so each must see what
+/// was committed before it began. A service that dies releases its locks after `idle_in_transaction_session_timeout`.
+/// A commit must not be confirmed before it is on stable storage. The size of a batch and `lock_timeout` limit how
+/// long it takes; a migration has no limit.
 const BEGIN: &str = "begin isolation level read committed read write; set local lock_timeout = '5s'; \
                      set local idle_in_transaction_session_timeout = '15s'; set local statement_timeout = 0; \
                      select set_config('synchronous_commit', 'on', true) \
                      where current_setting('synchronous_commit') = 'off'";
 
-/// The connection that writes; made when it is needed, and again when it was lost.
+/// The connection that writes; opened when it is needed, and again after it was lost.
 #[derive(Debug)]
 pub(in crate::db) struct Writer {
     address: Address,
@@ -32,12 +32,12 @@ impl Writer {
     pub(in crate::db) async fn begin(&mut self) -> Result<Tx<'_>, DbError> {
         let session = Session::open(self.session.take(), &self.address, self.reach).await?;
         let begin = if session.connection.behind_pooler {
-            format!("{BEGIN}; {OUR_MEANING}")
+            format!("{BEGIN}; {LOCAL_SETTINGS}")
         } else {
             BEGIN.to_owned()
         };
-        // A session in which that failed is left: what it has begun would be in the way of the next.
-        session.client().batch_execute(&begin).await.map_err(said_of_begin)?;
+        // If this fails the session is dropped, since an open transaction would disturb the next one.
+        session.client().batch_execute(&begin).await.map_err(map_begin_error)?;
         Ok(Tx { session: self.session.insert(session), open: true })
     }
 }
@@ -56,7 +56,7 @@ impl Tx<'_> {
         sets: &[Vec<Arg>],
         map: Map<T>,
     ) -> Result<Vec<Vec<T>>, DbError> {
-        self.session.doubted_after(self.session.query_many(sql, sets, map).await)
+        self.session.mark_suspect_on_error(self.session.query_many(sql, sets, map).await)
     }
 
     pub(in crate::db) async fn query<T>(
@@ -65,7 +65,7 @@ impl Tx<'_> {
         args: &[Arg],
         map: Map<T>,
     ) -> Result<Vec<T>, DbError> {
-        self.session.doubted_after(self.session.query(sql, args, map).await)
+        self.session.mark_suspect_on_error(self.session.query(sql, args, map).await)
     }
 
     pub(in crate::db) async fn execute_many(
@@ -73,11 +73,11 @@ impl Tx<'_> {
         sql: &str,
         sets: &[Vec<Arg>],
     ) -> Result<Vec<usize>, DbError> {
-        self.session.doubted_after(self.session.execute_many(sql, sets).await)
+        self.session.mark_suspect_on_error(self.session.execute_many(sql, sets).await)
     }
 
     pub(in crate::db) async fn execute_batch(&self, sql: &str) -> Result<(), DbError> {
-        self.session.client().batch_execute(sql).await.map_err(said)
+        self.session.client().batch_execute(sql).await.map_err(map_error)
     }
 
     pub(in crate::db) async fn commit(mut self) -> Result<(), DbError> {
@@ -85,12 +85,12 @@ impl Tx<'_> {
         warned.store(false, Ordering::Relaxed);
         self.open = false;
         if let Err(error) = self.session.client().batch_execute("commit").await {
-            let said = said_of_commit(error);
-            if matches!(said, DbError::Unknown(_)) {
-                // The transaction may still be open there, and would find its own rows in the log.
-                self.session.is_doubtful.store(true, Ordering::Relaxed);
+            let error = map_commit_error(error);
+            if matches!(error, DbError::Unknown(_)) {
+                // The transaction may still be open on the server; this session must not be used again.
+                self.session.is_suspect.store(true, Ordering::Relaxed);
             }
-            return Err(said);
+            return Err(error);
         }
         if warned.load(Ordering::Relaxed) { Err(DbError::Unconfirmed) } else { Ok(()) }
     }
@@ -99,7 +99,7 @@ impl Tx<'_> {
 impl Drop for Tx<'_> {
     fn drop(&mut self) {
         if self.open {
-            // It is on its way when this returns; nobody waits for the answer.
+            // The rollback is sent when this returns; nobody waits for the result.
             let _ = self.session.client().batch_execute("rollback").now_or_never();
         }
     }

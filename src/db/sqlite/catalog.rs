@@ -1,4 +1,4 @@
-//! What SQLite says of its tables.
+//! Reads SQLite's catalog: tables, columns, indexes, names.
 
 use crate::db::catalog::{Column, Index, Name, Reference, Referrer, Rights, Rule, Table, quoted};
 use crate::db::{DbError, Row, Tx};
@@ -8,10 +8,10 @@ pub(in crate::db) const COMPUTED_COLUMNS: &str =
 pub(in crate::db) const PLAIN_COLUMNS: &str =
     "select name, type from pragma_table_xinfo($1) where hidden = 0";
 
-/// The table or view of this name, in whatever case.
+/// The table or view with this name, in any case.
 ///
 /// # Errors
-/// What the engine said.
+/// When the catalog cannot be read.
 pub(in crate::db) async fn table(tx: &Tx<'_>, name: &str) -> Result<Option<Table>, DbError> {
     let found = tx
         .query(
@@ -64,10 +64,10 @@ pub(in crate::db) async fn table(tx: &Tx<'_>, name: &str) -> Result<Option<Table
     }))
 }
 
-/// Every name that is taken.
+/// Every name that is already taken.
 ///
 /// # Errors
-/// What the engine said.
+/// When the catalog cannot be read.
 pub(in crate::db) async fn names(tx: &Tx<'_>) -> Result<Vec<Name>, DbError> {
     tx.query("select lower(name), type, lower(tbl_name) from sqlite_schema", &[], |row: &Row<'_>| {
         let (name, kind) = (row.text(0)?, row.text(1)?);
@@ -81,11 +81,11 @@ pub(in crate::db) async fn names(tx: &Tx<'_>) -> Result<Vec<Name>, DbError> {
     .await
 }
 
-/// The highest key that the engine has ever given out for a table that numbers its own rows.
+/// The highest key that SQLite has ever assigned in a table with `autoincrement`; `None` for other tables.
 ///
 /// # Errors
-/// What the engine said.
-pub(in crate::db) async fn last_number(tx: &Tx<'_>, table: &str) -> Result<Option<i64>, DbError> {
+/// When the catalog cannot be read.
+pub(in crate::db) async fn last_assigned_id(tx: &Tx<'_>, table: &str) -> Result<Option<i64>, DbError> {
     if !names(tx).await?.iter().any(|taken| taken.name == "sqlite_sequence") {
         return Ok(None);
     }
@@ -93,10 +93,11 @@ pub(in crate::db) async fn last_number(tx: &Tx<'_>, table: &str) -> Result<Optio
     Ok(tx.query(sql, &[table.into()], |row: &Row<'_>| row.opt_int(0)).await?.into_iter().flatten().next())
 }
 
-/// The rows of a table whose foreign keys lead nowhere: the first of them, a line each, and how many there are.
+/// The rows of a table whose foreign keys refer to missing rows: descriptions of the first `limit`, one per line, and
+/// the total.
 ///
 /// # Errors
-/// What the engine said; also that a foreign key does not fit the table that it refers to.
+/// When the rows cannot be read, or a foreign key does not fit the table that it refers to.
 pub(in crate::db) async fn broken_references(
     tx: &Tx<'_>,
     table: &str,
@@ -123,9 +124,9 @@ async fn columns(tx: &Tx<'_>, table: &str) -> Result<Vec<Column>, DbError> {
             let kind = row.text(1)?;
             Ok(Column {
                 name: row.text(0)?,
-                // The engine asks for these letters anywhere in the type.
+                // SQLite's rule: the type contains these letters anywhere.
                 is_integer: kind.to_ascii_lowercase().contains("int"),
-                // The alias of the row's own number.
+                // `integer primary key`, the alias of the rowid.
                 numbers_itself: row.int(4)? == 1 && row.int(6)? == 1 && kind.eq_ignore_ascii_case("integer"),
                 kind,
                 required: row.int(2)? != 0,
@@ -162,7 +163,7 @@ async fn indexes(tx: &Tx<'_>, table: &str) -> Result<Vec<Index>, DbError> {
             },
         )
         .await?;
-    Ok(Index::joined(parts))
+    Ok(Index::merge_columns(parts))
 }
 
 async fn references(tx: &Tx<'_>, table: &str) -> Result<Vec<Reference>, DbError> {
@@ -203,7 +204,7 @@ async fn referrers(tx: &Tx<'_>, table: &str) -> Result<Vec<Referrer>, DbError> {
     Ok(referrers)
 }
 
-/// What a table made anew from the catalog's answers would not have.
+/// What would be lost if the table were recreated from what the catalog reports.
 fn rules(definition: &str, columns: &[Column]) -> Vec<String> {
     let mut rules: Vec<String> = words(definition)
         .filter(|word| ["check", "collate", "deferrable"].contains(&word.as_str()))
@@ -215,7 +216,7 @@ fn rules(definition: &str, columns: &[Column]) -> Vec<String> {
     rules
 }
 
-/// Keeps the rows and the columns' values, and none of the rules.
+/// Statements that recreate the table with its rows, column values and indexes, but without its rules.
 fn rebuild(table: &str, indexes: &[Index]) -> String {
     let indexes = indexes.iter().filter_map(|index| Some(format!("\n{};", index.definition.as_ref()?)));
     let indexes: String = indexes.collect();
@@ -225,7 +226,7 @@ fn rebuild(table: &str, indexes: &[Index]) -> String {
     )
 }
 
-/// The bare words of a statement in lower case: nothing quoted, no comments.
+/// The words of a statement outside quotes and comments, in lower case.
 fn words(sql: &str) -> impl Iterator<Item = String> {
     let mut bare = String::new();
     let mut rest = sql;
@@ -238,7 +239,7 @@ fn words(sql: &str) -> impl Iterator<Item = String> {
             _ => None,
         };
         if let Some(end) = end {
-            // A doubled quote inside a quoted text reads as two texts side by side: just as well.
+            // A doubled quote inside a quoted text reads as two adjacent texts, which makes no difference here.
             let inside = &rest[first.len_utf8()..];
             rest = inside.find(&end).map_or("", |at| &inside[at + end.len()..]);
             bare.push(' ');
@@ -257,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_in_quotes_and_comments_are_no_words() {
+    fn words_in_quotes_and_comments_are_ignored() {
         let sql = "t (\"check\" text default 'it''s a check', [collate] int /* check */, -- check\n a int check(a>0))";
         let found: Vec<String> = words(sql).filter(|word| word == "check" || word == "collate").collect();
         assert_eq!(found, ["check"]);

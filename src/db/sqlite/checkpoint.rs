@@ -1,12 +1,13 @@
-//! Checkpoints beside the writer: pages go from the log into the file in small steps, on a thread of their own.
+//! Checkpoints next to the writer: a thread of its own moves pages from the write-ahead log into the file in small
+//! steps.
 //!
-//! Left to the commit that happens to make the log long enough, a checkpoint of tens of megabytes holds up everybody
-//! who waits for that commit. Here the writer finds most of the work done, and only has the rest to do before the log
-//! begins anew.
+//! Otherwise the commit that happens to make the log long enough also runs a checkpoint of tens of megabytes, and
+//! everyone who waits for that commit waits for the checkpoint. With this thread, little is left to do when the log
+//! starts over.
 //!
-//! How small the steps are goes by how much is written. A step flushes the file, and the commits of that moment wait for
-//! the disk behind it: while there is little to do, steps are so small that nobody notices. While much is written a page
-//! is likely to be written again soon, so that a large step does the work of many.
+//! The size of the steps depends on how much is written. A step flushes the file, which delays the commits of that
+//! moment: while little is written, steps are too small to notice. While much is written, the same pages are likely
+//! to be written again soon, so one large step saves many small ones.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,67 +18,67 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, bounded};
 use rusqlite::Connection;
 
-use super::content::Content;
+use super::content::FileContent;
 use crate::db::DbError;
 
-/// How often the thread looks, while there is something to do.
+/// How often the thread checks for work while there is some.
 const INTERVAL: Duration = Duration::from_millis(2);
-/// Pages that are worth a step while little is written.
+/// Pages that justify a step while little is written.
 const SMALL_STEP: i64 = 30;
-/// Pages a millisecond that are little: as many as two thousand commits a second write.
-const LITTLE: i64 = 20;
-/// Pages that are worth a step in any case.
+/// Pages per millisecond since the last step that count as little: what two thousand commits a second write.
+const LOW_RATE: i64 = 20;
+/// Pages that justify a step in any case.
 const LARGE_STEP: i64 = 4_000;
 
-/// The thread; it ends when this is dropped.
+/// The checkpointing thread; it ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Checkpointer {
-    /// Until it is dropped.
-    written: Option<Sender<()>>,
-    is_over: Arc<AtomicBool>,
+    /// `None` only while it is being dropped.
+    wake: Option<Sender<()>>,
+    stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Checkpointer {
-    /// Starts it on a connection of its own. It leaves a file alone whose content is not what it should be.
+    /// Starts the thread on a connection of its own. It does not touch a file whose content was changed by others.
     #[expect(clippy::disallowed_methods, reason = "threads live here")]
     pub(super) fn start(
         path: &Path,
         connection: Connection,
-        content: Option<Arc<Content>>,
+        content: Option<Arc<FileContent>>,
     ) -> Result<Self, DbError> {
-        // One word is enough, however much is written.
-        let (written, heard) = bounded(1);
-        let is_over = Arc::<AtomicBool>::default();
-        let told = Arc::clone(&is_over);
+        // One wake-up is enough, however much is written.
+        let (wake, woken) = bounded(1);
+        let stop = Arc::<AtomicBool>::default();
+        let stop_thread = Arc::clone(&stop);
         let path = path.display().to_string();
         let thread = std::thread::Builder::new()
             .name("checkpointer".to_owned())
             .spawn(move || {
-                while heard.recv().is_ok() {
-                    if let Err(error) = work(&connection, content.as_deref(), &told) {
+                while woken.recv().is_ok() {
+                    if let Err(error) = run(&connection, content.as_deref(), &stop_thread) {
                         tracing::warn!(%error, path, "a checkpoint failed; the next commits will do its work");
                     }
                 }
             })
             .map_err(|error| DbError::Engine(error.to_string()))?;
-        Ok(Self { written: Some(written), is_over, thread: Some(thread) })
+        Ok(Self { wake: Some(wake), stop, thread: Some(thread) })
     }
 
-    /// Says that there is something to do.
+    /// Wakes the thread after a commit.
     pub(super) fn wake(&self) {
-        if let Some(written) = &self.written {
+        if let Some(wake) = &self.wake {
             #[expect(clippy::let_underscore_must_use, reason = "it knows already, or it ends")]
-            let _ = written.try_send(());
+            let _ = wake.try_send(());
         }
     }
 }
 
 impl Drop for Checkpointer {
-    /// Its connection is closed when this returns.
+    /// Waits until the thread has closed its connection.
     fn drop(&mut self) {
-        self.written = None;
-        self.is_over.store(true, Ordering::Relaxed);
+        self.wake = None;
+        self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             #[expect(clippy::let_underscore_must_use, reason = "a panic in it has been reported already")]
             let _ = thread.join();
@@ -85,24 +86,24 @@ impl Drop for Checkpointer {
     }
 }
 
-/// Steps, until less is left than is worth one.
-fn work(connection: &Connection, content: Option<&Content>, is_over: &AtomicBool) -> Result<(), DbError> {
+/// Runs steps until too little is left for another one.
+fn run(connection: &Connection, content: Option<&FileContent>, stop: &AtomicBool) -> Result<(), DbError> {
     let is_intact = || content.is_none_or(|content| content.check().is_ok());
     let mut last_step = Instant::now();
-    while !is_over.load(Ordering::Relaxed) {
-        let left = waiting(connection, "noop")?;
+    while !stop.load(Ordering::Relaxed) {
+        let left = checkpoint(connection, "noop")?;
         if left < SMALL_STEP {
             break;
         }
         let milliseconds = i64::try_from(last_step.elapsed().as_millis()).unwrap_or(i64::MAX);
-        if left >= LARGE_STEP || left / LITTLE <= milliseconds {
-            // The writer looks too, and refuses.
+        if left >= LARGE_STEP || left / LOW_RATE <= milliseconds {
+            // The writer checks too, and reports the error.
             if !is_intact() {
                 break;
             }
             last_step = Instant::now();
-            waiting(connection, "passive")?;
-            // So that a change is noticed that comes before the next commit.
+            checkpoint(connection, "passive")?;
+            // Remembers the file after this step, so that a change before the next commit is noticed.
             is_intact();
         }
         std::thread::sleep(INTERVAL);
@@ -110,8 +111,8 @@ fn work(connection: &Connection, content: Option<&Content>, is_over: &AtomicBool
     Ok(())
 }
 
-/// Runs a checkpoint of this mode; the pages that are still to be done.
-fn waiting(connection: &Connection, mode: &str) -> Result<i64, DbError> {
+/// Runs a checkpoint in this mode; returns how many pages of the log are not in the file yet.
+fn checkpoint(connection: &Connection, mode: &str) -> Result<i64, DbError> {
     let sql = format!("pragma wal_checkpoint({mode})");
     Ok(connection.query_row(&sql, [], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?))?)
 }

@@ -1,4 +1,4 @@
-//! What every connection is: its settings, its prepared statements, how values travel.
+//! What all connections have in common: settings, prepared statements, conversion of parameters.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use rusqlite::{CachedStatement, Connection, OpenFlags, Statement};
 
 use crate::db::{Arg, DbError, Map, Row};
 
-/// Statements kept prepared on a connection; more than the service has.
-const STATEMENTS: usize = 128;
+/// Prepared statements cached per connection; more than the service has.
+const MAX_STATEMENTS: usize = 128;
 /// How long a write waits for another program that writes to the same file.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) fn query<T>(
     connection: &Connection,
@@ -29,7 +29,7 @@ pub(super) fn rows<T>(statement: &mut Statement<'_>, args: &[Arg], map: Map<T>) 
     let mut rows = statement.raw_query();
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(map(&Row::sqlite(row))?);
+        found.push(map(&Row::from_sqlite(row))?);
     }
     Ok(found)
 }
@@ -41,14 +41,14 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, DbError> {
 }
 
 pub(super) fn open(path: &Path, flags: OpenFlags) -> Result<Connection, DbError> {
-    open_with(path, flags).map_err(|error| error.at(path))
+    open_with(path, flags).map_err(|error| error.with_path(path))
 }
 
 fn open_with(path: &Path, flags: OpenFlags) -> Result<Connection, DbError> {
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(PATIENCE)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    // Without it a cached statement with a bound comparison is planned again at every use: half the speed.
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(MAX_STATEMENTS);
+    // Without it SQLite prepares a cached statement with a bound comparison again at every use, at half the speed.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.create_scalar_function(
         "casefold",
@@ -65,9 +65,9 @@ fn open_with(path: &Path, flags: OpenFlags) -> Result<Connection, DbError> {
             })
         },
     )?;
-    // As PostgreSQL calls it; ours compares texts as byte by byte as its own `binary` does.
+    // PostgreSQL's name for this order; like SQLite's `binary`, it compares bytes.
     connection.create_collation("C", str::cmp)?;
-    // Fails here, not at the first request, on a file that is no database.
+    // Fail here, not at the first request, if the file is not a database.
     connection.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))?;
     Ok(connection)
 }
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prepared_statement_is_never_planned_again() {
+    fn a_cached_statement_is_not_prepared_again() {
         let folder = tempfile::tempdir().unwrap();
         let connection = open(&folder.path().join("a.db"), OpenFlags::default()).unwrap();
         connection

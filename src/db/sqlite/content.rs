@@ -1,9 +1,10 @@
-//! Whether the database file still has the content that the engine left in it. SQLite does not look: it goes on answering
-//! from the pages and the log that it has in memory, and what it confirms then is lost with the process.
+//! Detects changes that other programs make to the open database file. SQLite does not check: it keeps answering from
+//! the pages and the log in its memory, and what it confirms then is lost when the process ends.
 //!
-//! While a database in WAL mode is open, only checkpoints write to its file, and the index of the log says how far they have
-//! come. So between two checkpoints the file must not change. To compare all of it would take too long: compared are its
-//! length, its header, and one page that every commit changes, which an older copy of the same database has otherwise.
+//! While a database in WAL mode is open, only checkpoints write to its file, and the log's index records their
+//! progress. So the file must not change between two checkpoints. Comparing all of it would take too long; this
+//! compares its length, its header, and one page that every commit changes, which differs in an older copy of the
+//! same database.
 
 use std::fs::File;
 use std::io;
@@ -13,31 +14,32 @@ use std::sync::{Mutex, PoisonError};
 
 use rusqlite::Connection;
 
-/// Bytes of the header (SQLite's file format, 1.3), and how it begins.
-const HEADER: usize = 100;
+/// Length of the header in bytes (SQLite's file format, 1.3), and its first bytes.
+const HEADER_LENGTH: usize = 100;
 const MAGIC: &[u8] = b"SQLite format 3\0";
-/// Bytes of the log's index that say how far checkpoints have come (SQLite's WAL-mode file format, 2).
-const INDEX: usize = 132;
-/// How often it looks again where a checkpoint ended in between.
-const LOOKS: usize = 3;
+/// Bytes at the start of the log's index that include the checkpoints' progress (SQLite's WAL-mode file format, 2).
+const INDEX_LENGTH: usize = 132;
+/// How many times a read is repeated if a checkpoint ended in the middle.
+const MAX_ATTEMPTS: usize = 3;
 
-/// The content of the file of an open database.
+/// Watches the content of an open database file.
 #[derive(Debug)]
-pub(super) struct Content {
-    /// Never closed: when a process closes a file, it loses all its locks on that file (POSIX), also those of the engine.
+pub(super) struct FileContent {
+    /// Never closed: when a process closes a file, it loses all of its locks on that file (POSIX), including those of
+    /// SQLite.
     database: ManuallyDrop<File>,
     index: ManuallyDrop<File>,
     page_size: u64,
-    /// Where the page is that every commit changes.
+    /// Offset of the page that every commit changes.
     page: Option<u64>,
-    last: Mutex<Option<Look>>,
+    last: Mutex<Option<FileState>>,
 }
 
-/// What was in the file, once a checkpoint had ended.
+/// The relevant parts of the file at one moment.
 #[derive(Debug)]
-struct Look {
+struct FileState {
     progress: Progress,
-    /// Frames of the log.
+    /// Frames in the log.
     frames: u32,
     length: u64,
     header: Vec<u8>,
@@ -47,17 +49,18 @@ struct Look {
 /// How far checkpoints have come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Progress {
-    /// Counted up by one each time that the log begins again.
+    /// Incremented each time the log starts over.
     generation: u32,
-    /// Frames of the log that are in the file.
+    /// Frames of the log that have been copied to the file.
     moved: u32,
-    /// The same once the checkpoint has ended that is under way; it may also have been cut off.
-    to_be_moved: u32,
+    /// The value of `moved` once the checkpoint under way ends; it may also have been interrupted.
+    moving_to: u32,
 }
 
-impl Content {
-    /// The content of the database at `path` that this connection has open, with the index of its log.
-    pub(super) fn of(connection: &Connection, path: &Path, index: &Path, page_size: u64) -> Option<Self> {
+impl FileContent {
+    /// Starts to watch the database at `path`, which `connection` has open, and whose log has its index at `index`.
+    /// `None` if a file cannot be read.
+    pub(super) fn open(connection: &Connection, path: &Path, index: &Path, page_size: u64) -> Option<Self> {
         let sql = "select rootpage from sqlite_schema where name = 'log_head'";
         let page: Option<u32> = connection.query_row(sql, [], |row| row.get(0)).ok();
         let content = Self {
@@ -71,29 +74,30 @@ impl Content {
         Some(content)
     }
 
-    /// Looks at the file, and remembers it if no checkpoint is under way. Best in a transaction that writes: then nobody else
-    /// adds to the log.
+    /// Compares the file with what was last remembered, and remembers it now unless a checkpoint is under way. Best
+    /// called in a write transaction, when nobody else appends to the log.
     ///
     /// # Errors
-    /// What was done to it: `shortened` or `overwritten`.
+    /// What was done to the file: `shortened` or `overwritten`.
     pub(super) fn check(&self) -> Result<(), &'static str> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        // A file that cannot be read is for the engine to report.
-        let Ok(Some(look)) = self.look() else { return Ok(()) };
-        look.judge(last.as_ref(), self.page_size)?;
-        if !look.progress.is_under_way() {
-            *last = Some(look);
+        // SQLite reports files that cannot be read.
+        let Ok(Some(state)) = self.read_state() else { return Ok(()) };
+        state.compare(last.as_ref(), self.page_size)?;
+        if !state.progress.is_under_way() {
+            *last = Some(state);
         }
         Ok(())
     }
 
-    /// To be called after a commit: if all of the log was in the file, it has begun again, and the file is still the same.
+    /// Must be called after each commit: if all of the log had been copied to the file, the log has started over
+    /// while the file stayed the same.
     pub(super) fn committed(&self) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(last) = last.as_mut().filter(|last| last.is_complete())
             && let Ok((now, frames)) = self.progress()
             && now.generation == last.progress.generation.wrapping_add(1)
-            && (now.moved, now.to_be_moved) == (0, 0)
+            && (now.moved, now.moving_to) == (0, 0)
             && frames > 0
         {
             last.progress = now;
@@ -101,49 +105,49 @@ impl Content {
         }
     }
 
-    /// The file between two checkpoints, or during one; `None` where one ended while it looked.
-    fn look(&self) -> io::Result<Option<Look>> {
-        for _ in 0..LOOKS {
+    /// Reads the file; `None` if a checkpoint ended during each attempt.
+    fn read_state(&self) -> io::Result<Option<FileState>> {
+        for _ in 0..MAX_ATTEMPTS {
             let (before, frames) = self.progress()?;
-            let look = Look {
+            let state = FileState {
                 progress: before,
                 frames,
                 length: self.database.metadata()?.len(),
-                header: read(&self.database, 0, HEADER)?,
+                header: read(&self.database, 0, HEADER_LENGTH)?,
                 page: match self.page {
                     Some(page) => read(&self.database, page, usize::try_from(self.page_size).unwrap_or(0))?,
                     None => Vec::new(),
                 },
             };
             if self.progress()?.0 == before {
-                return Ok(Some(look));
+                return Ok(Some(state));
             }
         }
         Ok(None)
     }
 
     fn progress(&self) -> io::Result<(Progress, u32)> {
-        let index = read(&self.index, 0, INDEX)?;
+        let index = read(&self.index, 0, INDEX_LENGTH)?;
         let bytes = |at: usize| index.get(at..)?.first_chunk().copied();
         let number = |at: usize| bytes(at).map(u32::from_ne_bytes);
         match (number(16), bytes(32).map(u32::from_be_bytes), number(96), number(128)) {
-            (Some(frames), Some(generation), Some(moved), Some(to_be_moved)) => {
-                Ok((Progress { generation, moved, to_be_moved }, frames))
+            (Some(frames), Some(generation), Some(moved), Some(moving_to)) => {
+                Ok((Progress { generation, moved, moving_to }, frames))
             }
             _ => Err(io::ErrorKind::UnexpectedEof.into()),
         }
     }
 }
 
-impl Look {
-    fn judge(&self, last: Option<&Self>, page_size: u64) -> Result<(), &'static str> {
-        if self.header.len() < HEADER {
+impl FileState {
+    fn compare(&self, last: Option<&Self>, page_size: u64) -> Result<(), &'static str> {
+        if self.header.len() < HEADER_LENGTH {
             return Err("shortened");
         }
         if !self.header.starts_with(MAGIC) {
             return Err("overwritten");
         }
-        // A checkpoint that is under way may have written the header, and not yet the rest.
+        // A checkpoint under way may have written the header but not the rest yet.
         if self.progress.is_under_way() {
             return Ok(());
         }
@@ -158,19 +162,19 @@ impl Look {
                 return Err("overwritten");
             }
         }
-        // While a reader holds a checkpoint up, pages that the header counts may be in the log only.
+        // While a reader delays a checkpoint, some of the pages that the header counts may only be in the log.
         if self.is_complete() && self.length < self.pages() * page_size {
             return Err("shortened");
         }
         Ok(())
     }
 
-    /// Whether all of the log is in the file.
+    /// Whether the file has all of the log.
     fn is_complete(&self) -> bool {
         self.progress.moved == self.frames
     }
 
-    /// How many pages the header counts.
+    /// The number of pages according to the header.
     fn pages(&self) -> u64 {
         let pages = self.header.get(28..).and_then(|rest| rest.first_chunk().copied());
         pages.map_or(0, u32::from_be_bytes).into()
@@ -179,11 +183,11 @@ impl Look {
 
 impl Progress {
     fn is_under_way(self) -> bool {
-        self.to_be_moved > self.moved
+        self.moving_to > self.moved
     }
 }
 
-/// As many bytes from there on as the file has, `most` at most.
+/// Reads up to `most` bytes from offset `at`; fewer at the end of the file.
 #[cfg(unix)]
 fn read(file: &File, at: u64, most: usize) -> io::Result<Vec<u8>> {
     use std::os::unix::fs::FileExt;
@@ -202,7 +206,7 @@ fn read(file: &File, at: u64, most: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Other systems do not let others write to a file that is locked.
+/// Other systems do not let other programs write to a locked file.
 #[cfg(not(unix))]
 fn read(_: &File, _: u64, _: usize) -> io::Result<Vec<u8>> {
     Err(io::ErrorKind::Unsupported.into())
@@ -214,7 +218,7 @@ mod tests {
     use crate::db::DbError;
 
     #[test]
-    fn an_older_copy_in_its_place_is_noticed_though_the_log_has_begun_again() {
+    fn an_older_copy_of_the_file_is_noticed_even_after_the_log_has_started_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.db");
         let mut writer = Writer::open(&path).unwrap();
@@ -230,13 +234,13 @@ mod tests {
         let next = "update log_head set last_seq = last_seq + 1";
         commit(&mut writer, next);
         writer.connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(())).unwrap();
-        // All is in the file: the log begins again.
+        // The file has all of the log, so the log starts over.
         commit(&mut writer, next);
 
         std::fs::write(&path, older).unwrap();
 
-        let said = writer.begin().map(drop).unwrap_err();
-        let told = "the database file a.db was overwritten under the server";
-        assert_eq!(said, DbError::Unwritable(told.to_owned()));
+        let error = writer.begin().map(drop).unwrap_err();
+        let message = "the database file a.db was overwritten while the server was running";
+        assert_eq!(error, DbError::Unwritable(message.to_owned()));
     }
 }

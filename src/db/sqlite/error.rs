@@ -5,7 +5,7 @@ use rusqlite::{ErrorCode, ffi};
 use super::files::not_writable;
 use crate::db::DbError;
 
-/// The message for a file that may not be written, where nothing more is known.
+/// The message for a file without write permission if nothing more specific is known.
 pub(super) const NOT_WRITABLE: &str = "this user may not write to it";
 
 impl From<rusqlite::Error> for DbError {
@@ -16,17 +16,18 @@ impl From<rusqlite::Error> for DbError {
         match (failure.code, failure.extended_code) {
             (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => Self::Busy,
             (ErrorCode::DiskFull, _) | (_, ffi::SQLITE_IOERR_WRITE) => Self::Full,
-            // SQLite's message names the kind and the column ("UNIQUE constraint failed: students.email"), no value.
-            // Its text is the trigger's own, and may hold values.
+            // SQLite's message names the constraint and the column ("UNIQUE constraint failed: students.email"), no
+            // value. But a trigger has its own text, which may contain values.
             (_, ffi::SQLITE_CONSTRAINT_TRIGGER) => {
                 Self::Constraint("a trigger of the table refuses it".to_owned())
             }
             (ErrorCode::ConstraintViolation, _) => Self::Constraint(error.to_string()),
             (ErrorCode::NotADatabase, _) => {
-                Self::Engine("it is no SQLite database, or an encrypted one".to_owned())
+                Self::Engine("it is not an SQLite database, or it is encrypted".to_owned())
             }
             (ErrorCode::CannotOpen, _) => Self::Unwritable(
-                "it cannot be opened or made: may this user read and write its folder?".to_owned(),
+                "it cannot be opened or created: check that this user can read and write its folder"
+                    .to_owned(),
             ),
             (ErrorCode::ReadOnly | ErrorCode::PermissionDenied, _) => {
                 Self::Unwritable(NOT_WRITABLE.to_owned())
@@ -37,10 +38,10 @@ impl From<rusqlite::Error> for DbError {
 }
 
 impl DbError {
-    /// The same of the file at this path; where it may not be written, which part of it.
-    pub(super) fn at(self, path: &Path) -> Self {
+    /// Adds which file or folder at `path` cannot be written to, if this is such an error.
+    pub(super) fn with_path(self, path: &Path) -> Self {
         match self {
-            Self::Unwritable(what) => Self::Unwritable(not_writable(path).unwrap_or(what)),
+            Self::Unwritable(message) => Self::Unwritable(not_writable(path).unwrap_or(message)),
             other => other,
         }
     }

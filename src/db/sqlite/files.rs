@@ -1,5 +1,5 @@
-//! Whether the files of an open database are still the ones that were opened. SQLite does not look: it goes on writing to
-//! a file without a name, and what is written there is lost with the process.
+//! Detects that the files of an open database were moved or deleted. SQLite does not check: it keeps writing to a
+//! deleted file, and those writes are lost when the process ends.
 
 use std::cell::Cell;
 use std::io::ErrorKind;
@@ -10,29 +10,30 @@ use std::time::Duration;
 use rusqlite::Connection;
 use rustix::fs::{Access, access};
 
-use super::connection::PATIENCE;
-use super::content::Content;
+use super::connection::BUSY_TIMEOUT;
+use super::content::FileContent;
 use crate::db::DbError;
-use crate::logging::Seldom;
+use crate::logging::LogThrottle;
 
-/// Bytes of a write-ahead log before its first frame, and of a frame before its page (SQLite's file format, 4.1).
+/// Header sizes in bytes of a write-ahead log and of each of its frames (SQLite's file format, 4.1).
 const WAL_HEADER: u64 = 32;
 const FRAME_HEADER: u64 = 24;
-/// How often a log that looks too short is looked at: another program may have emptied it in between, as it may.
-const LOOKS: usize = 3;
+/// How many times the length of a log that looks too short is read: another program may legitimately have emptied it
+/// in between.
+const MAX_ATTEMPTS: usize = 3;
 
-/// Each request meets it while it lasts.
-static UNSAVED_LOGGED: Seldom = Seldom::every(Duration::from_secs(10));
+/// Every request runs into the problem while it lasts, so log it at most every ten seconds.
+static UNSAVED_LOGGED: LogThrottle = LogThrottle::every(Duration::from_secs(10));
 
-/// The files of a database that is open: its own, the write-ahead log and the index of the log.
+/// The files of an open database: the database, the write-ahead log and the log's index.
 #[derive(Debug)]
 pub(super) struct Files {
     database: File,
-    /// `None` where the engine keeps no such file.
+    /// `None` if SQLite keeps no such file.
     log: Option<File>,
     index: Option<File>,
-    /// `None` where it cannot be read.
-    content: Option<Arc<Content>>,
+    /// `None` if the file cannot be read.
+    content: Option<Arc<FileContent>>,
     page_size: u64,
     pub(super) is_rescued: Cell<bool>,
 }
@@ -44,60 +45,60 @@ struct File {
 }
 
 impl Files {
-    /// The files that this connection has open, once it has read. SQLite creates the log and its index with the first
-    /// connection and removes them with the last, so while this one is open only another program can take them away.
-    pub(super) fn of(connection: &Connection, path: &Path) -> Result<Option<Self>, DbError> {
-        // Opens the log, which a switch of the journal's mode alone does not.
+    /// Records the files that `connection` has open. SQLite creates the log and its index with the first connection
+    /// and removes them with the last, so while this connection is open only another program can remove them.
+    pub(super) fn open(connection: &Connection, path: &Path) -> Result<Option<Self>, DbError> {
+        // Reading opens the log; switching the journal mode alone does not.
         connection.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))?;
         let page_size: u32 = connection.query_row("pragma page_size", [], |row| row.get(0))?;
         let page_size = u64::from(page_size);
-        let Some(database) = File::at(path.to_owned()) else { return Ok(None) };
-        // Behind a link they are beside the file that it leads to.
+        let Some(database) = File::from_path(path.to_owned()) else { return Ok(None) };
+        // If `path` is a symbolic link, they are next to its target.
         let real = connection.path().map_or(path, Path::new);
         Ok(Some(Self {
             database,
-            log: File::at(beside(real, "-wal")),
-            index: File::at(beside(real, "-shm")),
-            content: Content::of(connection, real, &beside(real, "-shm"), page_size).map(Arc::new),
+            log: File::from_path(with_suffix(real, "-wal")),
+            index: File::from_path(with_suffix(real, "-shm")),
+            content: FileContent::open(connection, real, &with_suffix(real, "-shm"), page_size).map(Arc::new),
             page_size,
             is_rescued: Cell::new(false),
         }))
     }
 
-    /// To be called after each commit.
+    /// Must be called after each commit.
     pub(super) fn committed(&self) {
         if let Some(content) = &self.content {
             content.committed();
         }
     }
 
-    /// What watches the content of the database file; `None` where it cannot be read.
-    pub(super) fn content(&self) -> Option<Arc<Content>> {
+    /// Watches the content of the database file; `None` if the file cannot be read.
+    pub(super) fn content(&self) -> Option<Arc<FileContent>> {
         self.content.clone()
     }
 
-    /// Refuses to go on with files that are not the ones that were opened. `connection` must not be in a transaction.
+    /// Checks that the files are still the ones that were opened. `connection` must not be in a transaction.
     ///
     /// # Errors
-    /// [`DbError::Unwritable`], naming the file.
+    /// [`DbError::Unwritable`], with the file's name.
     pub(super) fn check(&self, connection: &Connection) -> Result<(), DbError> {
         self.check_names(connection)?;
         match &self.log {
-            Some(log) if self.is_short(log, connection)? => Err(log.refused("shortened")),
+            Some(log) if self.is_short(log, connection)? => Err(log.error("shortened")),
             _ => Ok(()),
         }
     }
 
-    /// Refuses to go on with a database file of which somebody has changed the content.
+    /// Checks that nobody else has changed the content of the database file.
     ///
     /// # Errors
-    /// [`DbError::Unwritable`], naming the file.
+    /// [`DbError::Unwritable`], with the file's name.
     pub(super) fn check_content(&self) -> Result<(), DbError> {
         let checked = self.content.as_ref().map_or(Ok(()), |content| content.check());
-        checked.map_err(|what| self.database.refused(what))
+        checked.map_err(|what| self.database.error(what))
     }
 
-    /// The part of [`Files::check`] that is worth its time after a commit, too.
+    /// The part of [`Files::check`] that is cheap enough to run after each commit, too.
     ///
     /// # Errors
     /// As [`Files::check`].
@@ -105,15 +106,15 @@ impl Files {
         let all = [Some(&self.database), self.log.as_ref(), self.index.as_ref()];
         if let Some(gone) = all.into_iter().flatten().find(|file| file.is_gone()) {
             self.rescue(connection);
-            return Err(gone.refused("moved or deleted"));
+            return Err(gone.error("moved or deleted"));
         }
         self.is_rescued.set(false);
         Ok(())
     }
 
-    /// Whether the log has fewer bytes than the engine believes that it has written.
+    /// Whether the log is shorter than what SQLite has written to it.
     fn is_short(&self, log: &File, connection: &Connection) -> Result<bool, DbError> {
-        for _ in 0..LOOKS {
+        for _ in 0..MAX_ATTEMPTS {
             let mut statement = connection.prepare_cached("pragma wal_checkpoint(noop)")?;
             let frames: i64 = statement.query_row([], |row| row.get(1))?;
             let frames = u64::try_from(frames).unwrap_or(0);
@@ -126,65 +127,65 @@ impl Files {
         Ok(true)
     }
 
-    /// Brings what is confirmed from the log into the database file, while this process still has both.
+    /// Copies confirmed changes from the log into the database file while this process still has both open.
     fn rescue(&self, connection: &Connection) {
         if self.is_rescued.get() {
             return;
         }
-        let Some(mode) = self.way_to_rescue() else { return };
-        let moved = checkpoint_at_once(connection, mode);
+        let Some(mode) = self.rescue_mode() else { return };
+        let moved = checkpoint_without_waiting(connection, mode);
         match moved {
-            // Refused in favor of another checkpoint, it counts -1 pages of -1.
+            // If another checkpoint prevents it, SQLite returns -1 for both.
             Ok((0, log, moved)) if log == moved => {
                 self.is_rescued.set(true);
                 tracing::warn!(
-                    "the database's files are not the ones that were opened; what was confirmed is in the file that was"
+                    "the database's files were moved or deleted; confirmed changes were saved to the original file"
                 );
             }
-            // A reader or another checkpoint is in the way: the next check tries again.
-            moved if UNSAVED_LOGGED.is_time() => {
+            // A reader or another checkpoint prevents it: the next check tries again.
+            moved if UNSAVED_LOGGED.is_due() => {
                 tracing::error!(
                     ?moved,
-                    "the database's files are not the ones that were opened, and not all that was confirmed could be saved yet"
+                    "the database's files were moved or deleted, and not all confirmed changes could be saved yet"
                 );
             }
             _ => {}
         }
     }
 
-    /// The checkpoint that saves what is confirmed; `None` where that could do harm.
-    fn way_to_rescue(&self) -> Option<&'static str> {
+    /// The checkpoint mode that saves confirmed changes; `None` if a checkpoint could do harm.
+    fn rescue_mode(&self) -> Option<&'static str> {
         let is_there = |file: &Option<File>| file.as_ref().is_some_and(|file| !file.is_gone());
         if self.database.is_gone() {
-            // The log has to be empty: whoever opens the file that has taken the name, a backup say, would read the log
-            // as that file's, and so spoil it.
+            // The log must become empty: a program that opens the file now under this name, a backup for example,
+            // would apply the log to that file and corrupt it.
             return (is_there(&self.log) && is_there(&self.index)).then_some("truncate");
         }
-        // A reader that comes too late makes an empty one.
+        // A reader that opens the database after the removal creates an empty log.
         let is_alone = |file: &File| match std::fs::metadata(&file.path) {
             Ok(found) => found.len() == 0,
             Err(error) => error.kind() == ErrorKind::NotFound,
         };
-        // Not where somebody else has begun another log: that one may be further.
+        // Not if somebody else has started another log, which may have newer changes.
         let may = self.log.as_ref().is_some_and(is_alone)
             && !self.index.as_ref().is_some_and(|index| index.is_gone() && !is_alone(index));
         may.then_some("passive")
     }
 }
 
-/// Runs a checkpoint of this mode that waits for nobody: whether it was held up, the pages of the log, and those of them
-/// that are in the file.
-fn checkpoint_at_once(connection: &Connection, mode: &str) -> rusqlite::Result<(i64, i64, i64)> {
+/// Runs a checkpoint in this mode without waiting for others; returns whether it was blocked, the pages in the log,
+/// and how many of them are in the file.
+fn checkpoint_without_waiting(connection: &Connection, mode: &str) -> rusqlite::Result<(i64, i64, i64)> {
     connection.busy_timeout(Duration::ZERO)?;
     let moved = connection.query_row(&format!("pragma wal_checkpoint({mode})"), [], |row| {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?))
     });
-    connection.busy_timeout(PATIENCE)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     moved
 }
 
 impl File {
-    fn at(path: PathBuf) -> Option<Self> {
+    fn from_path(path: PathBuf) -> Option<Self> {
         let identity = identity(&path)?;
         Some(Self { path, identity })
     }
@@ -193,9 +194,9 @@ impl File {
         identity(&self.path) != Some(self.identity)
     }
 
-    fn refused(&self, what: &str) -> DbError {
+    fn error(&self, what: &str) -> DbError {
         let name = self.path.file_name().unwrap_or_default().display();
-        DbError::Unwritable(format!("the database file {name} was {what} under the server"))
+        DbError::Unwritable(format!("the database file {name} was {what} while the server was running"))
     }
 }
 
@@ -207,29 +208,29 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
     Some((found.dev(), found.ino()))
 }
 
-/// Other systems do not let an open file go.
+/// Other systems do not let an open file be moved or deleted.
 #[cfg(not(unix))]
 fn identity(_: &Path) -> Option<(u64, u64)> {
     None
 }
 
-fn beside(path: &Path, ending: &str) -> PathBuf {
+fn with_suffix(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()
 }
 
-/// Which of the files, or that their folder, is not this user's to write: the engine says only that something is.
+/// Names the file or folder that this user cannot write to; SQLite only reports that there is one.
 pub(super) fn not_writable(path: &Path) -> Option<String> {
     let is_refused = |path: &Path| path.exists() && access(path, Access::WRITE_OK).is_err();
-    let may_not =
+    let message =
         |what: &str, path: &Path| format!("this user may not write to the {what} {}", path.display());
-    for file in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {
+    for file in [path.to_owned(), with_suffix(path, "-wal"), with_suffix(path, "-shm")] {
         if is_refused(&file) {
-            return Some(may_not("file", &file));
+            return Some(message("file", &file));
         }
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let why = ", in which the database needs files of its own beside it (-wal, -shm)";
-    is_refused(folder).then(|| may_not("folder", folder) + why)
+    let reason = ", where the database needs files of its own next to it (-wal, -shm)";
+    is_refused(folder).then(|| message("folder", folder) + reason)
 }

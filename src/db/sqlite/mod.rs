@@ -1,4 +1,4 @@
-//! SQLite: the connection that writes, those that read, and the files under them.
+//! SQLite: the connection that writes, the connections that read, and checks of the files.
 
 pub(super) mod catalog;
 mod checkpoint;
@@ -14,7 +14,7 @@ pub(super) use self::numbering::insert_numbered;
 pub(super) use self::readers::{Readers, SCANNERS, STREAMS};
 pub(super) use self::writer::{Tx, Writer};
 
-/// Where the engines truly differ.
+/// Placeholders in migrations, for what the engines express differently.
 pub(super) const TOKENS: &[(&str, &str)] = &[
     ("{{key}}", "integer"),
     ("{{self_numbering_key}}", "integer primary key autoincrement"),

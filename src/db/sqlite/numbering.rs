@@ -1,11 +1,11 @@
-//! Ids for new rows. Left to itself, a table with a plain `integer primary key` gives the id of its last row again once
-//! that row is gone.
+//! Ids for new rows. By default, a table with a plain `integer primary key` reuses the id of its last row once that
+//! row is deleted.
 
 use super::HAS_TABLE;
 use crate::db::{Arg, DbError, Tx};
 
-/// Inserts rows with ids after `above`, after the highest in the table, and after the highest that an `autoincrement` has
-/// given.
+/// Inserts rows with ids above `above`, above the highest in the table, and above the highest that `autoincrement`
+/// has assigned.
 pub(in crate::db) async fn insert_numbered(
     tx: &Tx<'_>,
     table: &str,
@@ -19,7 +19,7 @@ pub(in crate::db) async fn insert_numbered(
             "select coalesce(max(cast(seq as bigint)), 0) from sqlite_sequence where lower(name) = lower($1)";
         last = last.max(number(tx, sql, &[table.into()]).await?);
     }
-    let out_of_range = || DbError::Constraint(format!("the table {table} has an id that none can follow"));
+    let out_of_range = || DbError::Constraint(format!("the table {table} has no ids left"));
     let end =
         i64::try_from(rows.len()).ok().and_then(|rows| last.checked_add(rows)).ok_or_else(out_of_range)?;
     let ids: Vec<_> = (last + 1..=end).collect();
@@ -32,7 +32,7 @@ pub(in crate::db) async fn insert_numbered(
     Ok(ids)
 }
 
-/// The highest id is the last of the key: with a cast inside, every row would be read.
+/// Reads only the last entry of the key; with a cast inside `max`, it would read every row.
 fn highest(table: &str) -> String {
     format!("select coalesce(cast(max(id) as bigint), 0) from {table}")
 }
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_row_does_not_cost_a_look_at_all_the_others() {
+    fn a_new_row_does_not_cause_a_table_scan() {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
         for key in ["id integer primary key", "id bigint primary key", "id int unique"] {
             connection

@@ -1,4 +1,4 @@
-//! The threads that read, each with its own connection and prepared statements, and the lists that are read at leisure.
+//! The threads that read, each with its own connection and prepared statements, and streams of long lists.
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -17,27 +17,28 @@ use crate::db::turns::Turn;
 use crate::db::{Arg, DbError, Map, Reach, Read, Row, chunks};
 use crate::shares::Place;
 
-/// Threads for reads by key, which take microseconds, so that a few serve everybody; no more than there are cores, which
-/// would only get in each other's way.
+/// Threads for reads by key, which take microseconds, so that a few are enough for everybody. Never more than there
+/// are cores.
 const KEY_READERS: usize = 3;
-/// Memory for the pages that reads by key meet, of all their threads together.
+/// Page cache in bytes for reads by key, divided among their threads.
 const KEY_CACHE: usize = 64 * 1024 * 1024;
-/// Reads by key that share a snapshot at most.
-const GATHERED: usize = 32;
-/// Reads by key that may wait; one more is refused at once.
-const WAITING_KEY_READS: usize = 4096;
-/// Threads for reads of a range of an index, such as counts: milliseconds, which searches must not make seconds.
+/// How many reads by key share a snapshot at most.
+const MAX_BATCH: usize = 32;
+/// Reads by key that may wait; further ones are rejected at once.
+const MAX_WAITING_KEY_READS: usize = 4096;
+/// Threads for reads of a range of an index, such as counts. They take milliseconds and must not wait for searches,
+/// which take longer.
 const RANGE_READERS: usize = 1;
-/// Memory for the pages that reads of a range meet; most of them are met again by the next count of the same list.
+/// Page cache in bytes for range reads; the next count of the same list reads most of the same pages.
 const RANGE_CACHE: usize = 16 * 1024 * 1024;
-/// Reads of a range that may wait; one more is refused at once.
-const WAITING_RANGES: usize = 512;
-/// Threads for reads that go through a whole table, so that however many search, nobody else waits behind them.
+/// Range reads that may wait; further ones are rejected at once.
+const MAX_WAITING_RANGES: usize = 512;
+/// Threads for scans of a whole table. A single one, so that any number of searches leaves the other threads free.
 pub(in crate::db) const SCANNERS: usize = 1;
-/// Memory for the pages that a scan meets, of which it meets most once.
+/// Page cache in bytes for scans; small, since a scan reads most pages once.
 const SCAN_CACHE: usize = 4 * 1024 * 1024;
-/// Scans that may wait; one more is refused at once.
-const WAITING_SCANS: usize = 128;
+/// Scans that may wait; further ones are rejected at once.
+const MAX_WAITING_SCANS: usize = 128;
 /// Long lists that are read at the same time, each on a connection of its own.
 pub(in crate::db) const STREAMS: usize = 32;
 type Job = Box<dyn FnOnce(&Connection) + Send>;
@@ -45,9 +46,9 @@ type Job = Box<dyn FnOnce(&Connection) + Send>;
 /// The threads that read.
 #[derive(Debug)]
 pub(in crate::db) struct Readers {
-    keys: Lane,
-    ranges: Lane,
-    scans: Lane,
+    keys: ReaderPool,
+    ranges: ReaderPool,
+    scans: ReaderPool,
     path: PathBuf,
     streams: Arc<Semaphore>,
 }
@@ -57,9 +58,15 @@ impl Readers {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let key_readers = cores.min(KEY_READERS);
         Ok(Self {
-            keys: Lane::start(path, "reader", key_readers, WAITING_KEY_READS, KEY_CACHE / key_readers)?,
-            ranges: Lane::start(path, "range-reader", RANGE_READERS, WAITING_RANGES, RANGE_CACHE)?,
-            scans: Lane::start(path, "scanner", SCANNERS, WAITING_SCANS, SCAN_CACHE)?,
+            keys: ReaderPool::start(
+                path,
+                "reader",
+                key_readers,
+                MAX_WAITING_KEY_READS,
+                KEY_CACHE / key_readers,
+            )?,
+            ranges: ReaderPool::start(path, "range-reader", RANGE_READERS, MAX_WAITING_RANGES, RANGE_CACHE)?,
+            scans: ReaderPool::start(path, "scanner", SCANNERS, MAX_WAITING_SCANS, SCAN_CACHE)?,
             path: path.to_owned(),
             streams: Arc::new(Semaphore::new(STREAMS)),
         })
@@ -69,24 +76,24 @@ impl Readers {
         &self,
         mut read: Read<T>,
     ) -> Result<(Vec<T>, Option<i64>), DbError> {
-        let lane = match read.reach {
+        let pool = match read.reach {
             Reach::Key => &self.keys,
             Reach::Range => &self.ranges,
             Reach::Scan => &self.scans,
         };
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
-            // A client that went away no longer wants its answer.
+            // Skip a client that has disconnected.
             if answer.is_closed() {
                 return;
             }
             let found = rows_and_total(connection, &mut read);
-            // Its turn is over before the client hears of it.
+            // End the turn before the client gets its answer.
             drop(read);
             #[expect(clippy::let_underscore_must_use, reason = "a client that went away needs no answer")]
             let _ = answer.send(found);
         });
-        lane.take(job)?;
+        pool.submit(job)?;
         answered.await.map_err(|_| DbError::Engine("a reader stopped in the middle of a read".to_owned()))?
     }
 
@@ -100,23 +107,23 @@ impl Readers {
     ) -> Result<impl Stream<Item = Result<Vec<T>, DbError>> + Send + use<T>, DbError> {
         let permit = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| DbError::Busy)?;
         let connection = open_reader(&self.path)?;
-        let (rows, taken) = chunks::channel();
+        let (sender, stream) = chunks::channel();
         let runtime = tokio::runtime::Handle::current();
         std::thread::Builder::new()
             .name("stream".to_owned())
             .spawn(move || {
                 let began = Instant::now();
-                let give = |chunk| {
-                    let left = chunks::LONGEST.saturating_sub(began.elapsed());
-                    runtime.block_on(chunks::give_within(&rows, chunk, chunks::STALL.min(left)))
+                let send = |chunk| {
+                    let left = chunks::MAX_DURATION.saturating_sub(began.elapsed());
+                    runtime.block_on(chunks::send_within(&sender, chunk, chunks::MAX_STALL.min(left)))
                 };
-                if let Err(error) = read_chunks(&connection, sql, &args, map, &give) {
-                    give(Err(error));
+                if let Err(error) = read_chunks(&connection, sql, &args, map, &send) {
+                    send(Err(error));
                 }
                 drop((permit, place));
             })
             .map_err(|error| DbError::Engine(error.to_string()))?;
-        Ok(taken)
+        Ok(stream)
     }
 }
 
@@ -128,19 +135,19 @@ fn rows_and_total<T>(connection: &Connection, read: &mut Read<T>) -> Result<(Vec
     Ok((rows, total.map(|counted| counted.into_iter().sum())))
 }
 
-/// Threads that share one queue.
+/// Threads that share a queue.
 #[derive(Debug)]
-struct Lane {
-    /// Until it is dropped.
+struct ReaderPool {
+    /// `None` only while it is being dropped.
     jobs: Option<Sender<Job>>,
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Lane {
+impl ReaderPool {
     #[expect(clippy::disallowed_methods, reason = "threads live here")]
     fn start(path: &Path, name: &str, threads: usize, waiting: usize, cache: usize) -> Result<Self, DbError> {
         let (jobs, queue) = crossbeam_channel::bounded::<Job>(waiting);
-        let mut lane = Self { jobs: Some(jobs), threads: Vec::with_capacity(threads) };
+        let mut pool = Self { jobs: Some(jobs), threads: Vec::with_capacity(threads) };
         for number in 0..threads {
             let (connection, queue) = (open_reader(path)?, queue.clone());
             // A negative size is in KiB.
@@ -150,12 +157,12 @@ impl Lane {
                 .name(format!("{name}-{number}"))
                 .spawn(move || serve_reads(&connection, &queue))
                 .map_err(|error| DbError::Engine(error.to_string()))?;
-            lane.threads.push(thread);
+            pool.threads.push(thread);
         }
-        Ok(lane)
+        Ok(pool)
     }
 
-    fn take(&self, job: Job) -> Result<(), DbError> {
+    fn submit(&self, job: Job) -> Result<(), DbError> {
         match self.jobs.as_ref().map(|jobs| jobs.try_send(job)) {
             Some(Ok(())) => Ok(()),
             Some(Err(TrySendError::Full(_))) => Err(DbError::Busy),
@@ -166,8 +173,8 @@ impl Lane {
     }
 }
 
-impl Drop for Lane {
-    /// Its connections are closed when this returns.
+impl Drop for ReaderPool {
+    /// Waits until the threads have closed their connections.
     fn drop(&mut self) {
         self.jobs = None;
         for thread in self.threads.drain(..) {
@@ -177,16 +184,16 @@ impl Drop for Lane {
     }
 }
 
-/// What has gathered shares a snapshot. It is taken after the last of it was asked for, so that everybody sees what was
-/// answered before.
+/// Runs waiting reads in batches that share a snapshot. It is taken after the last of them was requested, so that
+/// everyone sees what was confirmed before.
 fn serve_reads(connection: &Connection, waiting: &Receiver<Job>) {
-    let mut gathered = Vec::with_capacity(GATHERED);
+    let mut batch = Vec::with_capacity(MAX_BATCH);
     while let Ok(job) = waiting.recv() {
-        gathered.push(job);
-        gathered.extend(waiting.try_iter().take(GATHERED - 1));
-        // Where it cannot be shared each takes its own.
-        let is_shared = gathered.len() > 1 && run(connection, "begin");
-        for job in gathered.drain(..) {
+        batch.push(job);
+        batch.extend(waiting.try_iter().take(MAX_BATCH - 1));
+        // If the snapshot cannot be shared, each read takes its own.
+        let is_shared = batch.len() > 1 && run(connection, "begin");
+        for job in batch.drain(..) {
             job(connection);
         }
         if is_shared && !run(connection, "commit") && !connection.is_autocommit() {
@@ -195,7 +202,7 @@ fn serve_reads(connection: &Connection, waiting: &Receiver<Job>) {
     }
 }
 
-/// Whether a statement without parameters was carried out.
+/// Runs a statement without parameters; returns whether it succeeded.
 fn run(connection: &Connection, sql: &str) -> bool {
     connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).is_ok()
 }
@@ -205,21 +212,21 @@ fn read_chunks<T>(
     sql: &str,
     args: &[Arg],
     map: Map<T>,
-    give: &dyn Fn(Result<Vec<T>, DbError>) -> bool,
+    send: &dyn Fn(Result<Vec<T>, DbError>) -> bool,
 ) -> Result<(), DbError> {
     let mut statement = prepare(connection, sql, args)?;
     let mut rows = statement.raw_query();
-    let mut chunk = Vec::with_capacity(chunks::ROWS);
+    let mut chunk = Vec::with_capacity(chunks::MAX_ROWS);
     while let Some(row) = rows.next()? {
-        chunk.push(map(&Row::sqlite(row))?);
-        if chunk.len() == chunks::ROWS
-            && !give(Ok(std::mem::replace(&mut chunk, Vec::with_capacity(chunks::ROWS))))
+        chunk.push(map(&Row::from_sqlite(row))?);
+        if chunk.len() == chunks::MAX_ROWS
+            && !send(Ok(std::mem::replace(&mut chunk, Vec::with_capacity(chunks::MAX_ROWS))))
         {
             return Ok(());
         }
     }
-    if chunk.is_empty() || give(Ok(chunk)) {
-        give(Ok(Vec::new()));
+    if chunk.is_empty() || send(Ok(chunk)) {
+        send(Ok(Vec::new()));
     }
     Ok(())
 }
@@ -230,27 +237,27 @@ mod tests {
 
     use super::*;
 
-    static HELD_UP: LazyLock<Barrier> = LazyLock::new(|| Barrier::new(2));
+    static BARRIER: LazyLock<Barrier> = LazyLock::new(|| Barrier::new(2));
 
     #[tokio::test]
-    async fn a_long_count_holds_up_no_read_by_key_and_no_search() {
+    async fn a_long_count_does_not_block_reads_by_key_or_searches() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.db");
         super::super::Writer::open(&path).unwrap().close();
         let readers = Readers::start(&path).unwrap();
-        let slowly: Map<i64> = |row| {
-            HELD_UP.wait();
+        let slow: Map<i64> = |row| {
+            BARRIER.wait();
             row.int(0)
         };
         let read = |reach, map| {
             readers.run(Read { reach, sql: "select 1", args: Vec::new(), map, total: None, turn: None })
         };
-        let count = read(Reach::Range, slowly);
+        let count = read(Reach::Range, slow);
         let others = async {
             for reach in [Reach::Key, Reach::Scan] {
                 assert_eq!(read(reach, |row| row.int(0)).await, Ok((vec![1], None)));
             }
-            tokio::task::spawn_blocking(|| HELD_UP.wait()).await.unwrap();
+            tokio::task::spawn_blocking(|| BARRIER.wait()).await.unwrap();
         };
         let (count, ()) = tokio::join!(count, others);
         assert_eq!(count, Ok((vec![1], None)));

@@ -7,19 +7,19 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::checkpoint::Checkpointer;
-use super::connection::{PATIENCE, bind, open, query, rows};
+use super::connection::{BUSY_TIMEOUT, bind, open, query, rows};
 use super::error::NOT_WRITABLE;
 use super::files::Files;
 use crate::db::{Arg, DbError, Map};
 
-/// Pages of WAL (128 MB) before a commit also checkpoints, as little as is left to do then: decides the tail of the write
-/// latency.
+/// Pages in the write-ahead log (128 MB) before a commit also checkpoints the little that is left by then. Determines
+/// the tail of the write latency.
 const CHECKPOINT_PAGES: i64 = 64_000;
-/// Memory for the pages that writes meet.
+/// Page cache for writes.
 const WRITER_CACHE_KIB: i64 = 40 * 1024;
-/// How long a migration waits for another: that one may be copying a million rows.
-const MIGRATION_PATIENCE: Duration = Duration::from_mins(1);
-/// How often the switch to WAL is tried again.
+/// How long a migration waits for another one, which may be copying a million rows.
+const MIGRATION_BUSY_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long to wait before the switch to WAL mode is tried again.
 const WAL_RETRY: Duration = Duration::from_millis(10);
 
 /// The connection that writes.
@@ -32,53 +32,53 @@ pub(in crate::db) struct Writer {
 }
 
 impl Writer {
-    /// Opens the database at `path`, making the file if there is none.
+    /// Opens the database at `path`, creating a missing file.
     ///
     /// # Errors
-    /// When the file cannot be opened as a database that can be written.
+    /// When the file cannot be opened as a writable database.
     pub(in crate::db) fn open(path: &Path) -> Result<Self, DbError> {
-        let mut writer = Self::open_as_found(path, true)?;
+        let mut writer = Self::open_file(path, true)?;
         if writer.connection.is_readonly("main")? {
-            return Err(DbError::Unwritable(NOT_WRITABLE.to_owned()).at(path));
+            return Err(DbError::Unwritable(NOT_WRITABLE.to_owned()).with_path(path));
         }
-        writer.switch_to_wal().map_err(|error| error.at(path))?;
+        writer.switch_to_wal().map_err(|error| error.with_path(path))?;
         writer.connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-        let beside = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        writer.files = Files::of(&writer.connection, path)?;
+        let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        writer.files = Files::open(&writer.connection, path)?;
         let content = writer.files.as_ref().and_then(Files::content);
-        writer.checkpointer = Some(Checkpointer::start(path, beside, content)?);
+        writer.checkpointer = Some(Checkpointer::start(path, connection, content)?);
         Ok(writer)
     }
 
-    /// The switch needs the file for itself, and alone of all statements it does not wait for that: of eight servers
-    /// that started together on a new file, one in a few failed.
+    /// The switch needs exclusive access, and unlike all other statements it does not wait for it: of eight servers
+    /// that started together on a new file, every few times one failed.
     fn switch_to_wal(&self) -> Result<(), DbError> {
         let began = Instant::now();
         loop {
             match self.connection.pragma_update(None, "journal_mode", "wal").map_err(DbError::from) {
-                Err(DbError::Busy) if began.elapsed() < PATIENCE => std::thread::sleep(WAL_RETRY),
+                Err(DbError::Busy) if began.elapsed() < BUSY_TIMEOUT => std::thread::sleep(WAL_RETRY),
                 done => return done,
             }
         }
     }
 
-    /// As [`Writer::open`], for migrations: foreign keys are checked at their end only, another server's migration is
-    /// waited for, and no byte changes before the first commit: the file may be one that is refused.
+    /// As [`Writer::open`], for migrations: foreign keys are only checked at the end, a migration by another server
+    /// is waited for, and no byte changes before the first commit, since the file may be refused.
     ///
     /// # Errors
     /// As [`Writer::open`].
     pub(in crate::db) fn open_for_migration(path: &Path) -> Result<Self, DbError> {
-        let writer = Self::open_as_found(path, false)?;
-        writer.connection.busy_timeout(MIGRATION_PATIENCE)?;
+        let writer = Self::open_file(path, false)?;
+        writer.connection.busy_timeout(MIGRATION_BUSY_TIMEOUT)?;
         Ok(writer)
     }
 
-    fn open_as_found(path: &Path, foreign_keys: bool) -> Result<Self, DbError> {
+    fn open_file(path: &Path, foreign_keys: bool) -> Result<Self, DbError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = open(path, flags)?;
-        // Only an empty file takes a page size; a smaller page makes a commit cheaper.
+        // Only an empty file accepts a page size; smaller pages make commits cheaper.
         connection.pragma_update(None, "page_size", 2048)?;
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
         connection.pragma_update(None, "synchronous", "full")?;
@@ -86,21 +86,21 @@ impl Writer {
         Ok(Self { connection, path: path.to_owned(), files: None, checkpointer: None })
     }
 
-    /// Another number once another connection has written.
+    /// A number that changes when another connection has written.
     pub(in crate::db) fn data_version(&self) -> Result<i64, DbError> {
         Ok(query(&self.connection, "pragma data_version", &[], |row| row.int(0))?.into_iter().sum())
     }
 
-    /// Brings everything from the write-ahead log into the file, as far as nobody else is in the way.
+    /// Moves the write-ahead log into the file unless another connection prevents it, and closes.
     pub(in crate::db) fn close(mut self) {
-        // Of two checkpoints at a time one is refused, and this one is the last.
+        // Stop the other checkpointer first: two checkpoints at a time are not possible, and this one is the last.
         self.checkpointer = None;
         let check = |files: &Files| files.check(&self.connection).and_then(|()| files.check_content());
         if self.files.as_ref().is_some_and(|files| check(files).is_err()) {
-            // The files there now are not ours to write to.
-            let without = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
-            if let Err(error) = without {
-                tracing::error!(%error, "files that replaced the database may be written to at the end");
+            // Other files have taken their place, and are not ours to write to.
+            let disabled = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            if let Err(error) = disabled {
+                tracing::error!(%error, "closing may write to the files that replaced the database");
             }
             return;
         }
@@ -111,15 +111,15 @@ impl Writer {
         let _ = self.connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()));
     }
 
-    /// Begins a transaction that may write; no other writer of this database is in one at the same time.
+    /// Begins a transaction that may write; there is only one at a time per database.
     ///
     /// # Errors
-    /// [`DbError::Busy`] when another program keeps writing.
+    /// [`DbError::Busy`] if another program keeps writing.
     pub(in crate::db) fn begin(&mut self) -> Result<Tx<'_>, DbError> {
         self.files.as_ref().map_or(Ok(()), |files| files.check(&self.connection))?;
         self.connection
             .execute_batch("begin immediate")
-            .map_err(|error| DbError::from(error).at(&self.path))?;
+            .map_err(|error| DbError::from(error).with_path(&self.path))?;
         let tx = Tx {
             connection: &self.connection,
             files: self.files.as_ref(),
@@ -131,7 +131,7 @@ impl Writer {
     }
 }
 
-/// A transaction that writes. Dropped without [`Tx::commit`], it never happened.
+/// A transaction that writes. Dropping it without [`Tx::commit`] rolls it back.
 #[derive(Debug)]
 pub(in crate::db) struct Tx<'a> {
     connection: &'a Connection,
@@ -158,7 +158,7 @@ impl Tx<'_> {
         query(self.connection, sql, args, map)
     }
 
-    /// How many rows each changed.
+    /// How many rows each execution changed.
     pub(in crate::db) fn execute_many(&self, sql: &str, sets: &[Vec<Arg>]) -> Result<Vec<usize>, DbError> {
         if sets.is_empty() {
             return Ok(Vec::new());
@@ -178,7 +178,7 @@ impl Tx<'_> {
     pub(in crate::db) fn commit(mut self) -> Result<(), DbError> {
         self.connection.execute_batch("commit")?;
         self.open = false;
-        // Where it went to a file that is gone, it goes with this process.
+        // If the files were deleted meanwhile, the commit is lost when this process ends.
         self.files
             .map_or(Ok(()), |files| files.check_names(self.connection))
             .map_err(|error| DbError::Unknown(error.to_string()))?;
@@ -194,7 +194,7 @@ impl Tx<'_> {
 
 impl Drop for Tx<'_> {
     fn drop(&mut self) {
-        // A full disk has rolled back already; a second rollback would be an error.
+        // SQLite has already rolled back if the disk is full; a second rollback would be an error.
         if self.open
             && !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("rollback")
@@ -211,15 +211,15 @@ mod tests {
     use super::super::connection::open_reader;
     use super::*;
 
-    static MET: Barrier = Barrier::new(2);
+    static BARRIER: Barrier = Barrier::new(2);
 
     #[test]
-    fn a_file_that_is_closed_while_much_was_written_has_no_log_beside_it() {
+    fn closing_after_many_writes_leaves_no_log() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.db");
         for round in 0..5 {
             let mut writer = Writer::open(&path).unwrap();
-            // The last connection to be closed would tidy up by itself.
+            // The last connection that is closed would remove the log by itself.
             let _reader = open_reader(&path).unwrap();
             for _ in 0..20 {
                 let tx = writer.begin().unwrap();
@@ -230,14 +230,14 @@ mod tests {
                 tx.commit().unwrap();
             }
             writer.close();
-            // Whoever opens it next would read the log from end to end.
+            // Otherwise the next program would have to read the log from end to end.
             let log = std::fs::metadata(folder.path().join("a.db-wal")).map_or(0, |log| log.len());
             assert_eq!(log, 0, "round {round}");
         }
     }
 
     #[test]
-    fn what_is_committed_to_a_log_without_a_name_is_not_confirmed_and_yet_kept() {
+    fn a_commit_to_a_deleted_log_is_not_confirmed_but_saved() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.db");
         let mut writer = Writer::open(&path).unwrap();
@@ -248,20 +248,20 @@ mod tests {
         tx.execute_batch("insert into t values (1)").unwrap();
         std::fs::remove_file(folder.path().join("a.db-wal")).unwrap();
 
-        let told = tx.commit();
+        let result = tx.commit();
 
-        assert!(matches!(&told, Err(DbError::Unknown(what)) if what.contains("a.db-wal")), "{told:?}");
+        assert!(matches!(&result, Err(DbError::Unknown(what)) if what.contains("a.db-wal")), "{result:?}");
         assert!(matches!(writer.begin().map(drop), Err(DbError::Unwritable(_))));
-        // As after a crash, in which what the process still knows is lost.
+        // As after a crash, when everything in the process's memory is lost.
         let copy = folder.path().join("copy.db");
         std::fs::copy(&path, &copy).unwrap();
-        let kept = query(&open_reader(&copy).unwrap(), "select a from t", &[], |row| row.int(0));
-        assert_eq!(kept, Ok(vec![1]));
+        let rows = query(&open_reader(&copy).unwrap(), "select a from t", &[], |row| row.int(0));
+        assert_eq!(rows, Ok(vec![1]));
     }
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "another program checkpoints at the same time")]
-    fn a_log_without_a_name_is_not_said_to_be_saved_while_another_checkpoint_is_in_the_way() {
+    fn a_deleted_log_does_not_count_as_saved_while_another_checkpoint_blocks() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.db");
         let mut writer = Writer::open(&path).unwrap();
@@ -269,22 +269,22 @@ mod tests {
         other.query_row("select count(*) from sqlite_schema", [], |_| Ok(())).unwrap();
         let tx = writer.begin().unwrap();
         tx.execute_batch("create table t (a)").unwrap();
-        // Its checkpoint has begun, and meets the transaction.
-        let meets = |_| {
-            MET.wait();
-            MET.wait();
+        // The checkpoint has begun, and runs into the transaction.
+        let on_busy = |_| {
+            BARRIER.wait();
+            BARRIER.wait();
             false
         };
-        other.busy_handler(Some(meets)).unwrap();
+        other.busy_handler(Some(on_busy)).unwrap();
         let checkpoint = std::thread::spawn(move || {
             other.query_row("pragma wal_checkpoint(full)", [], |_| Ok(())).unwrap();
         });
-        MET.wait();
+        BARRIER.wait();
         std::fs::remove_file(folder.path().join("a.db-wal")).unwrap();
         assert!(matches!(tx.commit(), Err(DbError::Unknown(_))));
         let is_rescued = |writer: &Writer| writer.files.as_ref().unwrap().is_rescued.get();
         assert!(!is_rescued(&writer));
-        MET.wait();
+        BARRIER.wait();
         checkpoint.join().unwrap();
 
         assert!(matches!(writer.begin().map(drop), Err(DbError::Unwritable(_))));

@@ -2,7 +2,7 @@
 
 use super::BatchWriter;
 use super::head::Head;
-use crate::db::{DbError, Need, Pulse, missing_rights};
+use crate::db::{DbError, Need, WriteHealth, missing_rights};
 
 /// Rights on our own tables that some batch needs.
 const OWN_TABLES: [Need; 23] = [
@@ -44,8 +44,8 @@ const FOUND_TABLES: [Need; 6] = [
 
 impl BatchWriter {
     /// The result of the last attempt to write.
-    pub(in crate::registrar) fn pulse(&self) -> Pulse {
-        self.writer.pulse()
+    pub(in crate::registrar) fn write_health(&self) -> WriteHealth {
+        self.writer.write_health()
     }
 
     /// Checks that this connection can write, before the server starts. A right on a found table that is missing now
@@ -76,7 +76,7 @@ impl BatchWriter {
         }
         drop(tx);
         let error = DbError::Unwritable(format!("the database role has no right to {}", missing.join(", ")));
-        self.writer.pulse().failed(&error);
+        self.writer.write_health().failed(&error);
         Err(error)
     }
 }

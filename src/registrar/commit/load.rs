@@ -48,7 +48,7 @@ pub(super) async fn load_facts(
     read_only: &ReadOnlyColumns,
     cache: &mut CourseCache,
 ) -> Result<Loaded, DbError> {
-    let external_writes = tx.writes_of_others()?;
+    let external_writes = tx.data_version()?;
     let mut cache = cache.take_if_current(DatabaseState { last_seq: head.last_seq, external_writes });
     let mut needs = Needs::default();
     for (command, _) in items {
@@ -104,7 +104,7 @@ pub(super) async fn load_facts(
 
 /// Compares old cache entries with the rows, where the engine does not report writes of other programs.
 async fn verify(tx: &Tx<'_>, cache: &mut CourseCache, courses: &HashSet<CourseId>) -> Result<(), DbError> {
-    let old = if tx.tells_of_others() { Vec::new() } else { cache.to_verify(courses) };
+    let old = if tx.has_data_version() { Vec::new() } else { cache.to_verify(courses) };
     let asked: Vec<_> = old.iter().map(|(id, _)| vec![id.0.into()]).collect();
     let sql = "select count(*) from student_courses sc join students s on s.id = sc.student_id where sc.course_id = $1";
     let counts = tx.query_many(sql, &asked, |row| row.int(0)).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::head::Head;
 use super::reply::Replies;
 use crate::clock::Clock;
-use crate::db::{Arg, DbError, Patience, Tx, Writer};
+use crate::db::{Arg, Backoff, DbError, Tx, Writer};
 use crate::registrar::caller::Caller;
 use crate::registrar::event::Event;
 use crate::registrar::facts::Facts;
@@ -94,12 +94,12 @@ pub(super) async fn resolve_lost_commit(
         // At most the answers to refusals were stored; they are decided or found again.
         return Err(DbError::Conflict(lost));
     };
-    let mut patience = Patience::lasting(MAX_RETRY_TIME);
+    let mut backoff = Backoff::new(MAX_RETRY_TIME);
     loop {
         match is_in_log(writer, clock, &id).await {
             Ok(true) => return Ok(answers),
             Ok(false) => return Err(DbError::Conflict(lost)),
-            Err(error) => patience.after(error).await.map_err(|_| DbError::Unknown(lost.clone()))?,
+            Err(error) => backoff.wait(error).await.map_err(|_| DbError::Unknown(lost.clone()))?,
         }
     }
 }

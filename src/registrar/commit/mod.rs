@@ -126,9 +126,9 @@ impl BatchWriter {
         Ok(has_more)
     }
 
-    /// See [`Writer::writes_of_others`].
+    /// See [`Writer::data_version`].
     pub(super) fn external_writes(&self) -> Result<i64, DbError> {
-        self.writer.writes_of_others()
+        self.writer.data_version()
     }
 
     /// See [`Writer::close`].

@@ -1,10 +1,10 @@
-//! Further columns that other programs keep in `student_courses` (a grade, a semester) survive a drop: they are stored with
+//! Extra columns that other programs keep in `student_courses` (a grade, a semester) survive a drop: they are stored with
 //! the pair, and given back when the student enrolls in the course again.
 
 use std::collections::{BTreeMap, HashSet};
 
 use super::effects::Effects;
-use crate::db::catalog::{self, Further};
+use crate::db::catalog::{self, ExtraColumn};
 use crate::db::{Arg, DbError, Tx};
 use crate::registrar::record::Enrollment;
 
@@ -52,7 +52,7 @@ pub(super) async fn save_dropped(
 async fn replaces_stored(
     tx: &Tx<'_>,
     row: &Enrollment,
-    column: &Further,
+    column: &ExtraColumn,
     stored: &[String],
 ) -> Result<bool, DbError> {
     let initial = initial(&column.name);
@@ -61,7 +61,7 @@ async fn replaces_stored(
             "select 1 from student_courses where ({quoted} is null or {kept} is not distinct from \
              (select k.value from kept_columns k where k.student_id = $1 and k.course_id = $2 and k.name = $3)) and id = $4",
             quoted = column.quoted,
-            kept = column.kept,
+            kept = column.save_expr,
         );
         let args = [pair(row), vec![initial.as_str().into(), row.id.0.into()]].concat();
         if !tx.query(&sql, &args, |row| row.int(0)).await?.is_empty() {
@@ -101,7 +101,7 @@ pub(super) async fn restore(tx: &Tx<'_>, enrolled: &[Enrollment]) -> Result<(), 
 }
 
 /// Gives one row as many of its columns as the table takes. All at once first, since a rule may span several of them.
-async fn restore_to(tx: &Tx<'_>, columns: &[&Further], row: &Enrollment) -> Result<(), DbError> {
+async fn restore_to(tx: &Tx<'_>, columns: &[&ExtraColumn], row: &Enrollment) -> Result<(), DbError> {
     if restores(tx, columns, &[row]).await? {
         return Ok(());
     }
@@ -127,7 +127,7 @@ async fn restore_to(tx: &Tx<'_>, columns: &[&Further], row: &Enrollment) -> Resu
 
 /// Remembers what the row has in place of the value that was refused, so that the next drop can see whether somebody has
 /// written another value in between.
-async fn refused(tx: &Tx<'_>, column: &Further, row: &Enrollment) -> Result<(), DbError> {
+async fn refused(tx: &Tx<'_>, column: &ExtraColumn, row: &Enrollment) -> Result<(), DbError> {
     tracing::warn!(
         column = column.name,
         "a column of a dropped enrollment cannot be given back; its value stays in kept_columns"
@@ -139,11 +139,11 @@ async fn refused(tx: &Tx<'_>, column: &Further, row: &Enrollment) -> Result<(), 
 
 /// Gives these columns of these rows back in one statement a row and deletes what is stored of them. Returns whether the
 /// table took them; if not, nothing is changed.
-async fn restores(tx: &Tx<'_>, columns: &[&Further], rows: &[&Enrollment]) -> Result<bool, DbError> {
-    let set = |(index, column): (usize, &&Further)| {
-        let (quoted, given_back, name) = (&column.quoted, &column.given_back, index + 3);
+async fn restores(tx: &Tx<'_>, columns: &[&ExtraColumn], rows: &[&Enrollment]) -> Result<bool, DbError> {
+    let set = |(index, column): (usize, &&ExtraColumn)| {
+        let (quoted, restore_expr, name) = (&column.quoted, &column.restore_expr, index + 3);
         format!(
-            "{quoted} = (select {given_back} from kept_columns k \
+            "{quoted} = (select {restore_expr} from kept_columns k \
              where k.student_id = $1 and k.course_id = $2 and k.name = ${name})"
         )
     };
@@ -184,11 +184,11 @@ async fn try_write(tx: &Tx<'_>, sql: &str, sets: &[Vec<Arg>]) -> Result<bool, Db
 }
 
 /// A statement that stores the column's value in the row `$2` under the name `$1`.
-fn insert_value(column: &Further) -> String {
+fn insert_value(column: &ExtraColumn) -> String {
     format!(
         "insert into kept_columns (student_id, course_id, name, value) \
          select student_id, course_id, cast($1 as text), {} from student_courses where id = $2",
-        column.kept
+        column.save_expr
     )
 }
 
@@ -211,8 +211,8 @@ async fn delete_saved(tx: &Tx<'_>, sql: &str, sets: &[Vec<Arg>]) -> Result<(), D
     tx.query_many(sql, sets, |row| row.text(0)).await.map(drop)
 }
 
-async fn extra_columns(tx: &Tx<'_>) -> Result<Vec<Further>, DbError> {
-    catalog::further_columns(tx, "student_courses", &["id", "student_id", "course_id", "enrolled_at"]).await
+async fn extra_columns(tx: &Tx<'_>) -> Result<Vec<ExtraColumn>, DbError> {
+    catalog::extra_columns(tx, "student_courses", &["id", "student_id", "course_id", "enrolled_at"]).await
 }
 
 fn pair(row: &Enrollment) -> Vec<Arg> {

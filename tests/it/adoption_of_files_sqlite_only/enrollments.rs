@@ -28,7 +28,7 @@ async fn found_rows_keep_their_ids_and_get_one_event_each_in_the_order_of_their_
     assert_eq!(report.adopted, 3);
     assert_eq!(
         report.found[2],
-        "student_courses: found, 3 rows, will be adopted with the present time as the time of enrollment"
+        "student_courses: found, 3 rows, will be adopted with the current time as the time of enrollment"
     );
     assert_eq!(
         found.rows("select id, student_id, course_id, enrolled_at from student_courses order by id"),
@@ -89,7 +89,7 @@ async fn further_columns_are_carried_along_with_their_types_defaults_references_
 
     assert_eq!(
         report.found.last().unwrap(),
-        "student_courses.weight may be empty from now on: matricula does not know it"
+        "student_courses.weight becomes optional: matricula does not set it"
     );
     assert_eq!(
         found.rows(

@@ -35,9 +35,9 @@ async fn what_the_sqlite3_shell_made_stays_as_it_is_byte_for_byte() {
     assert_eq!(
         report.found,
         [
-            "students: found, 4 rows, further columns phone, born, stays as it is",
-            "courses: found, 2 rows, stays as it is",
-            "courses.id does not number itself: only its own program can add courses",
+            "students: found, 4 rows, extra columns phone, born, will not be changed",
+            "courses: found, 2 rows, will not be changed",
+            "courses.id does not number its rows: only other programs can add courses",
         ]
     );
     assert_eq!(report.applied.first().map(String::as_str), Some("V1__students"));
@@ -72,7 +72,10 @@ async fn only_the_table_that_is_missing_is_made() {
 
     let report = found.migrate().await.unwrap();
 
-    assert_eq!(report.found, ["students: found, 1 row, stays as it is", "courses: not there, will be made"]);
+    assert_eq!(
+        report.found,
+        ["students: found, 1 row, will not be changed", "courses: missing, will be created"]
+    );
     assert_eq!(found.rows("select * from students"), ["4|Ana|ana@example.edu"]);
     assert_eq!(found.rows("select count(*) from courses"), ["0"]);
 }
@@ -91,9 +94,9 @@ async fn a_unique_index_is_key_enough() {
     assert_eq!(
         remarks,
         [
-            "students.id does not number itself: only its own program can add students",
-            "courses.id does not number itself: only its own program can add courses",
-            "courses.room is required: only its own program can add courses",
+            "students.id does not number its rows: only other programs can add students",
+            "courses.id does not number its rows: only other programs can add courses",
+            "courses.room is required: only other programs can add courses",
         ]
     );
 }

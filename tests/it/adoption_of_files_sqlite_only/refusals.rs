@@ -64,7 +64,7 @@ async fn an_id_that_nothing_can_refer_to_is_refused_with_the_index_that_helps() 
     for key in ["id integer", "id integer, name2 text, primary key (id, name2)"] {
         let found = Found::by_shell(&format!("create table students (name text, email text, {key});"));
         let refusal = refused(&found).await;
-        assert!(refusal.contains("- students.id is no key, so nothing can refer to it"), "{refusal}");
+        assert!(refusal.contains("- students.id is not a key, so nothing can refer to it"), "{refusal}");
         assert!(refusal.contains("    create unique index students_id on students (id);"), "{refusal}");
         obey(&found, &refusal);
         found.migrate().await.unwrap();
@@ -83,7 +83,7 @@ async fn ids_that_are_no_positive_safe_integers_are_listed() {
 
     insta::assert_snapshot!(refusal, @r#"
     cannot be adopted; nothing in it was changed:
-    - students.id is declared "varchar(36)": ids are integers here, so the table would have to be made anew
+    - students.id is declared "varchar(36)": ids are integers here, so the table would have to be recreated
     - students has ids that are not whole numbers from 1 to 9007199254740991:
         id NULL
         id '3'
@@ -239,7 +239,7 @@ async fn a_refused_database_keeps_its_journal_mode() {
 async fn what_is_no_database_is_refused_in_one_line() {
     let found = Found::nothing();
     std::fs::write(&found.path, "name,email\nAna,ana@example.edu\n".repeat(100)).unwrap();
-    assert_eq!(refused(&found).await, "it is no SQLite database, or an encrypted one");
+    assert_eq!(refused(&found).await, "it is not an SQLite database, or it is encrypted");
 
     std::fs::remove_file(&found.path).unwrap();
     std::fs::create_dir(&found.path).unwrap();

@@ -49,9 +49,9 @@ async fn what_another_role_owns_stays_as_it_is_in_every_part() {
     assert_eq!(
         report.found,
         [
-            "students: found, 2 rows, further columns phone, born, tags, initial, stays as it is",
-            "courses: found, 2 rows, further columns room, stays as it is",
-            "courses.id does not number itself: only its own program can add courses",
+            "students: found, 2 rows, extra columns phone, born, tags, initial, will not be changed",
+            "courses: found, 2 rows, extra columns room, will not be changed",
+            "courses.id does not number its rows: only other programs can add courses",
         ]
     );
     let refused = OwnRole::of(&found).alters("students");
@@ -105,7 +105,7 @@ async fn what_the_role_may_not_do_is_a_refusal_that_says_so() {
         "grant create on schema public to registrar; grant select, references on students, courses to registrar;",
     );
     let report = found.migrate().await.unwrap();
-    let remark = "students: the role registrar may not insert, so only its own program can add students";
+    let remark = "students: the role registrar may not insert, so only other programs can add students";
     assert!(report.found.contains(&remark.to_owned()), "{:?}", report.found);
 
     let school = found.opens().await;

@@ -95,7 +95,7 @@ impl Model {
                 );
             }
             let idle = seats.capacity.is_none_or(|capacity| seats.enrolled < capacity);
-            assert!(!idle || seats.waitlisted == 0, "no seat is idle while somebody waits: {seats:?}");
+            assert!(!idle || seats.waitlisted == 0, "no seat is free while a student waits: {seats:?}");
             let places = seats.waitlist_capacity.max(were.waitlisted);
             assert!(seats.waitlisted <= places, "the waitlist is no longer than it may be: {seats:?}");
             for waiting in facts.waitlist_entries_of_course(*id) {

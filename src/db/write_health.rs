@@ -3,12 +3,12 @@ use std::time::{Duration, Instant};
 
 use super::DbError;
 
-/// How often the same trouble is logged.
+/// How often the same problem is logged.
 const LOG_AGAIN: Duration = Duration::from_mins(1);
 
-/// How the last attempt to write ended. Cheap to clone; all clones know the same.
+/// The result of the last attempt to write. Cheap to clone; all clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Pulse(Arc<Mutex<State>>);
+pub struct WriteHealth(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -22,28 +22,28 @@ struct Attempt {
     outcome: Result<(), DbError>,
 }
 
-impl Pulse {
-    /// How the last attempt ended, if that is no longer ago than `age`.
+impl WriteHealth {
+    /// The result of the last attempt, if it is more recent than `age`.
     #[must_use]
     pub fn within(&self, age: Duration) -> Option<Result<(), DbError>> {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.last.as_ref().filter(|last| last.at.elapsed() < age).map(|last| last.outcome.clone())
     }
 
-    /// Something was committed.
+    /// Records a commit.
     pub(super) fn succeeded(&self) {
         self.set(Ok(()));
     }
 
-    /// Takes note of an error, unless it is about what was to be written: another row would have been accepted.
+    /// Records an error, unless only the written data caused it: another row would have been accepted.
     pub fn failed(&self, error: &DbError) {
         if !matches!(error, DbError::Constraint(_) | DbError::Conflict(_)) {
             self.set(Err(error.clone()));
         }
     }
 
-    /// As [`Pulse::failed`], for whatever an engine answers.
-    pub(super) fn heard<T>(&self, answer: Result<T, DbError>) -> Result<T, DbError> {
+    /// Records the error of an engine's result, if it is one, and returns the result.
+    pub(super) fn record<T>(&self, answer: Result<T, DbError>) -> Result<T, DbError> {
         answer.inspect_err(|error| self.failed(error))
     }
 
@@ -52,7 +52,7 @@ impl Pulse {
         state.last = Some(Attempt { at: Instant::now(), outcome });
     }
 
-    /// Logs that writing fails, once a minute while it does for the same reason, and that it succeeds again.
+    /// Logs that writing fails, once a minute for the same reason, and that it works again.
     pub fn log(&self) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(Attempt { at, outcome }) = state.last.clone() else { return };
@@ -80,17 +80,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_one_row_is_refused_for_is_no_trouble_of_the_database() {
-        let pulse = Pulse::default();
-        assert_eq!(pulse.within(Duration::MAX), None);
-        pulse.succeeded();
-        pulse.failed(&DbError::Constraint("the address is taken".to_owned()));
-        pulse.failed(&DbError::Conflict("another was first".to_owned()));
-        assert_eq!(pulse.within(Duration::MAX), Some(Ok(())));
-        pulse.failed(&DbError::Full);
-        assert_eq!(pulse.within(Duration::MAX), Some(Err(DbError::Full)));
-        assert_eq!(pulse.within(Duration::ZERO), None);
-        pulse.succeeded();
-        assert_eq!(pulse.within(Duration::MAX), Some(Ok(())));
+    fn errors_of_single_rows_do_not_count() {
+        let write_health = WriteHealth::default();
+        assert_eq!(write_health.within(Duration::MAX), None);
+        write_health.succeeded();
+        write_health.failed(&DbError::Constraint("the address is taken".to_owned()));
+        write_health.failed(&DbError::Conflict("another was first".to_owned()));
+        assert_eq!(write_health.within(Duration::MAX), Some(Ok(())));
+        write_health.failed(&DbError::Full);
+        assert_eq!(write_health.within(Duration::MAX), Some(Err(DbError::Full)));
+        assert_eq!(write_health.within(Duration::ZERO), None);
+        write_health.succeeded();
+        assert_eq!(write_health.within(Duration::MAX), Some(Ok(())));
     }
 }

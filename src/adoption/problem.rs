@@ -2,32 +2,32 @@ use std::fmt;
 
 use crate::count::to_i64;
 
-/// Why a found table cannot be adopted.
+/// A reason why an existing table cannot be adopted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Refusal {
-    /// The reason, a sentence.
+pub struct AdoptionProblem {
+    /// The reason, as a sentence.
     pub what: String,
-    /// The rows that it is about, the first of them.
+    /// Descriptions of the first rows concerned.
     pub rows: Vec<String>,
-    /// How many rows it is about in all.
+    /// The number of rows concerned.
     pub total: i64,
-    /// Statements that the table's owner could run.
+    /// Statements with which the table's owner could solve the problem.
     pub remedy: Option<String>,
 }
 
-impl Refusal {
-    /// A refusal for what a table is, not for its rows.
+impl AdoptionProblem {
+    /// A reason that concerns the table's definition, not its rows.
     pub(super) fn new(what: impl Into<String>) -> Self {
         Self { what: what.into(), ..Self::default() }
     }
 
-    /// The same, with statements that its owner could run.
-    pub(super) fn remedy(self, remedy: impl Into<String>) -> Self {
+    /// Adds statements with which the owner could solve the problem.
+    pub(super) fn with_remedy(self, remedy: impl Into<String>) -> Self {
         Self { remedy: Some(remedy.into()), ..self }
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for AdoptionProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\n- {}", self.what)?;
         for row in &self.rows {
@@ -47,15 +47,15 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Everything that stands in the way of adopting a database, at least one reason.
+/// Everything that prevents a database from being adopted; at least one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusals(pub Vec<Refusal>);
+pub struct AdoptionProblems(pub Vec<AdoptionProblem>);
 
-impl std::error::Error for Refusals {}
+impl std::error::Error for AdoptionProblems {}
 
-impl fmt::Display for Refusals {
+impl fmt::Display for AdoptionProblems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot be adopted; nothing in it was changed:")?;
-        self.0.iter().try_for_each(|refusal| refusal.fmt(f))
+        self.0.iter().try_for_each(|problem| problem.fmt(f))
     }
 }

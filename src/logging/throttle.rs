@@ -1,27 +1,27 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Says when it is time for another line of one sort.
+/// Limits how often a message of one kind is logged.
 #[derive(Debug)]
-pub struct Seldom {
+pub struct LogThrottle {
     every: Duration,
     last: Mutex<Option<Instant>>,
 }
 
-impl Seldom {
-    /// One line in so much time.
+impl LogThrottle {
+    /// Allows one message per interval.
     #[must_use]
     pub const fn every(every: Duration) -> Self {
         Self { every, last: Mutex::new(None) }
     }
 
-    /// Whether it is time. The next is counted from here.
-    pub fn is_time(&self) -> bool {
+    /// Whether a message is allowed now; if so, the next interval starts now.
+    pub fn is_due(&self) -> bool {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_time = last.is_none_or(|last| last.elapsed() >= self.every);
-        if is_time {
+        let is_due = last.is_none_or(|last| last.elapsed() >= self.every);
+        if is_due {
             *last = Some(Instant::now());
         }
-        is_time
+        is_due
     }
 }

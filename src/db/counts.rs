@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::{Arg, DbError};
-use crate::shares::{Client, Place, Places};
+use crate::shares::{Client, Quota, QuotaGuard};
 
 /// Different counts that may wait; one more is refused at once, and one more of a client that has its share of them.
 const MAX_WAITING: usize = 128;
@@ -16,7 +16,7 @@ const MAX_WAITING: usize = 128;
 #[derive(Debug)]
 pub(super) struct Counts {
     waiting: Mutex<HashMap<Key, Vec<Answer>>>,
-    places: Arc<Places>,
+    places: Arc<Quota>,
     turn: Semaphore,
 }
 
@@ -26,7 +26,7 @@ type Answer = oneshot::Sender<Result<i64, DbError>>;
 
 impl Default for Counts {
     fn default() -> Self {
-        Self { waiting: Mutex::default(), places: Places::new(MAX_WAITING), turn: Semaphore::new(1) }
+        Self { waiting: Mutex::default(), places: Quota::new(MAX_WAITING), turn: Semaphore::new(1) }
     }
 }
 
@@ -40,7 +40,7 @@ impl Counts {
         key: &Key,
         client: Option<Client>,
         answer: Answer,
-    ) -> Result<Option<Place>, DbError> {
+    ) -> Result<Option<QuotaGuard>, DbError> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(others) = waiting.get_mut(key) {
             others.push(answer);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::DbError;
-use crate::shares::{Client, Full, Place, Places};
+use crate::shares::{Client, Quota, QuotaError, QuotaGuard};
 
 /// Scans under way or waiting at most, however fast they are.
 const MAX_SCANS: usize = 128;
@@ -24,13 +24,13 @@ const GOOD_TIME: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Turns {
     scans: Arc<Scans>,
-    ranges: Arc<Places>,
-    streams: Arc<Places>,
+    ranges: Arc<Quota>,
+    streams: Arc<Quota>,
 }
 
 #[derive(Debug)]
 struct Scans {
-    places: Arc<Places>,
+    places: Arc<Quota>,
     at_once: u32,
     /// What each scan adds to the wait of those behind it, in microseconds, on the average of the last ones.
     pace: AtomicU64,
@@ -40,7 +40,7 @@ struct Scans {
 /// has no more of them than one that waits.
 #[derive(Debug)]
 pub(super) struct Turn {
-    _place: Place,
+    _place: QuotaGuard,
     scan: Option<Scan>,
 }
 
@@ -56,9 +56,9 @@ impl Turns {
     /// Turns of an engine that makes `scans` scans at once and reads `streams` long lists.
     pub(super) fn new(scans: usize, streams: usize) -> Self {
         let at_once = u32::try_from(scans).unwrap_or(u32::MAX).max(1);
-        let scans = Scans { places: Places::new(MAX_SCANS), at_once, pace: AtomicU64::new(0) };
+        let scans = Scans { places: Quota::new(MAX_SCANS), at_once, pace: AtomicU64::new(0) };
         scans.set_pace(UNKNOWN_PACE);
-        Self { scans: Arc::new(scans), ranges: Places::new(MAX_RANGES), streams: Places::new(streams) }
+        Self { scans: Arc::new(scans), ranges: Quota::new(MAX_RANGES), streams: Quota::new(streams) }
     }
 
     /// A turn to read through a whole table.
@@ -86,7 +86,7 @@ impl Turns {
     ///
     /// # Errors
     /// As [`Turns::scan`].
-    pub(super) fn stream(&self, client: Option<Client>) -> Result<Place, DbError> {
+    pub(super) fn stream(&self, client: Option<Client>) -> Result<QuotaGuard, DbError> {
         Ok(self.streams.take(client, 1)?)
     }
 }
@@ -130,11 +130,11 @@ impl Drop for Scan {
     }
 }
 
-impl From<Full> for DbError {
-    fn from(full: Full) -> Self {
+impl From<QuotaError> for DbError {
+    fn from(full: QuotaError) -> Self {
         match full {
-            Full::All => Self::Busy,
-            Full::Share => Self::Share,
+            QuotaError::Exhausted => Self::Busy,
+            QuotaError::ClientShare => Self::Share,
         }
     }
 }

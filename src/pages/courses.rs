@@ -17,12 +17,12 @@ use super::seats_form::SeatsForm;
 use super::{day::Day, plot::Plot};
 use crate::clock::Time;
 use crate::courses::api::{CourseChange, NewCourse};
-use crate::courses::store::{self, Sort};
+use crate::courses::store::{self, CourseSort};
 use crate::enrollments::{RosterEntry, store as enrollments};
 use crate::events::About;
 use crate::events::store as events;
-use crate::http::extract::{Named, NoQuery, Parameters, Query, from_text};
-use crate::http::paging::Here;
+use crate::http::extract::{NoQuery, Parameters, PathParams, Query, from_text};
+use crate::http::paging::RequestUrl;
 use crate::http::problem::Problem;
 use crate::lists::{Direction, Limit, ListPart, Listing, Page};
 use crate::registrar::{
@@ -47,7 +47,7 @@ pub(super) fn routes() -> Router<App> {
 struct CoursesPage {
     here: &'static str,
     list: ListPart<Course>,
-    query: ListQuery<Sort>,
+    query: ListQuery<CourseSort>,
     /// Whether there is nothing at all yet.
     is_blank: bool,
     next: Option<String>,
@@ -58,9 +58,9 @@ struct CoursesPage {
 impl CoursesPage {
     fn sort(&self) -> &'static str {
         match self.query.sort {
-            Sort::Id => "id",
-            Sort::Name => "name",
-            Sort::Level => "level",
+            CourseSort::Id => "id",
+            CourseSort::Name => "name",
+            CourseSort::Level => "level",
         }
     }
 
@@ -75,17 +75,17 @@ impl CoursesPage {
 
 async fn list(
     app: App,
-    Query(mut query): Query<ListQuery<Sort>>,
+    Query(mut query): Query<ListQuery<CourseSort>>,
     Part(part): Part,
-    here: Here,
+    here: RequestUrl,
 ) -> Result<Response, Problem> {
     let listing = store::list(searched(&query.q)?.as_ref(), query.sort, query.order);
-    let page = Page::of(Some(Limit::TO_READ), query.after.take(), &listing.order)?;
+    let page = Page::new(Some(Limit::PAGE), query.after.take(), &listing.order)?;
     let (is_past, list) = (page.after.is_some(), listing.read(&app.db, &page).await?);
     let page = CoursesPage {
         here: "courses",
         is_blank: list.total == 0 && query.q.trim().is_empty(),
-        next: list.next.as_ref().map(|next| here.after(next)),
+        next: list.next.as_ref().map(|next| here.page_after(next)),
         list,
         query,
         is_past,
@@ -133,17 +133,17 @@ fn change_page(course: &Course) -> EditPage {
     }
 }
 
-async fn edit(app: App, id: Named<CourseId>, _: NoQuery) -> Result<EditPage, Problem> {
-    Ok(change_page(&find(&app, id.found()?).await?))
+async fn edit(app: App, id: PathParams<CourseId>, _: NoQuery) -> Result<EditPage, Problem> {
+    Ok(change_page(&find(&app, id.into_result()?).await?))
 }
 
 async fn change(
     app: App,
-    id: Named<CourseId>,
+    id: PathParams<CourseId>,
     _: NoQuery,
     form: Form<CourseChange>,
 ) -> Result<Response, Problem> {
-    let id = id.found()?;
+    let id = id.into_result()?;
     let page = change_page(&find(&app, id).await?);
     let form = page.changes(form);
     let Some(draft) = &form.draft else { return Ok(page.with(&form).unreadable()) };
@@ -175,17 +175,17 @@ async fn delete_page(app: &App, id: CourseId) -> Result<DeletePage, Problem> {
     })
 }
 
-async fn confirm(app: App, id: Named<CourseId>, _: NoQuery) -> Result<DeletePage, Problem> {
-    delete_page(&app, id.found()?).await
+async fn confirm(app: App, id: PathParams<CourseId>, _: NoQuery) -> Result<DeletePage, Problem> {
+    delete_page(&app, id.into_result()?).await
 }
 
 async fn delete(
     app: App,
-    id: Named<CourseId>,
+    id: PathParams<CourseId>,
     _: NoQuery,
     form: Form<Deletion>,
 ) -> Result<Response, Problem> {
-    let (id, expected) = (id.found()?, form.expected());
+    let (id, expected) = (id.into_result()?, form.expected());
     let seen = |version| SeenCourse { version, seats: None };
     let expected = expected.map(|versions| versions.into_iter().map(seen).collect());
     let drop = form.draft.is_some_and(|deletion| deletion.drop);
@@ -241,10 +241,10 @@ impl Parameters for CourseView {
 
 async fn show(
     app: App,
-    id: Named<CourseId>,
+    id: PathParams<CourseId>,
     Query(view): Query<CourseView>,
 ) -> Result<impl IntoResponse, Problem> {
-    Ok(Shown(course_page(&app, id.found()?, &view, None).await?))
+    Ok(Shown(course_page(&app, id.into_result()?, &view, None).await?))
 }
 
 /// The page of a course; `limits` is its form for seats where it was filled in.
@@ -262,8 +262,8 @@ pub(crate) async fn course_page(
         path: path(id),
         saved: view.saved.is_some(),
         count: Some(seats.count()),
-        roster: roster(app, id, day.as_ref()).await?.read(&app.db, &Page::first(Limit::TO_READ)).await?,
-        waitlist: seats::waitlist_of(id).read(&app.db, &Page::first(Limit::TO_READ)).await?,
+        roster: roster(app, id, day.as_ref()).await?.read(&app.db, &Page::first(Limit::PAGE)).await?,
+        waitlist: seats::waitlist_of(id).read(&app.db, &Page::first(Limit::PAGE)).await?,
         limits: limits.unwrap_or_else(|| SeatsForm::of(&seats)),
         plot: Plot::of(&app.db, id).await?,
         history: History::of(&app.db, About::Course(id), view.before).await?,
@@ -283,12 +283,12 @@ struct RosterPage {
 /// The whole roster, to print.
 async fn whole_roster(
     app: App,
-    id: Named<CourseId>,
+    id: PathParams<CourseId>,
     Query(view): Query<CourseView>,
 ) -> Result<impl IntoResponse, Problem> {
-    let id = id.found()?;
+    let id = id.into_result()?;
     let day = Day::chosen(&view.as_of, view.until.as_ref())?;
-    let roster = roster(&app, id, day.as_ref()).await?.read(&app.db, &Page::first(Limit::MOST)).await?;
+    let roster = roster(&app, id, day.as_ref()).await?.read(&app.db, &Page::first(Limit::MAX)).await?;
     Ok(Shown(RosterPage { here: "courses", course: find(&app, id).await?, day, roster }))
 }
 
@@ -296,7 +296,7 @@ async fn roster(app: &App, id: CourseId, day: Option<&Day>) -> Result<Listing<Ro
     Ok(match day {
         None => enrollments::roster_of(id),
         Some(day) => {
-            let beginning = events::beginning(&app.db, About::Course(id)).await?;
+            let beginning = events::history_start(&app.db, About::Course(id)).await?;
             enrollments::roster_of_at(id, &day.end, beginning)
         }
     })

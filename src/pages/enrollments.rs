@@ -9,7 +9,7 @@ use super::kit::form::Nothing;
 use super::kit::{Filled, Form, Refused, submit};
 use super::students::{StudentView, student_page};
 use crate::enrollments::api::NewEnrollment;
-use crate::http::extract::{Named, NoQuery, Query};
+use crate::http::extract::{NoQuery, PathParams, Query};
 use crate::http::invalid::invalid;
 use crate::http::problem::Problem;
 use crate::registrar::{Admission, Caller, CourseId, DropCourse, Enroll, Refusal, StudentId};
@@ -29,11 +29,11 @@ impl Filled for NewEnrollment {
 
 async fn enroll(
     app: App,
-    student: Named<StudentId>,
+    student: PathParams<StudentId>,
     Query(view): Query<StudentView>,
     form: Form<NewEnrollment>,
 ) -> Result<Response, Problem> {
-    let student_id = student.found()?;
+    let student_id = student.into_result()?;
     let Some(NewEnrollment { course_id }) = form.draft else {
         let detail = form.typed.error("course_id").unwrap_or("is required");
         return Err(invalid(vec![json!({"pointer": "/course_id", "detail": detail})]));
@@ -47,20 +47,20 @@ async fn enroll(
 
 async fn drop_course(
     app: App,
-    pair: Named<(StudentId, CourseId)>,
+    pair: PathParams<(StudentId, CourseId)>,
     _: NoQuery,
     form: Form<Nothing>,
 ) -> Result<Response, Problem> {
-    end(&app, pair.found()?, "dropped", &form.caller).await
+    end(&app, pair.into_result()?, "dropped", &form.caller).await
 }
 
 async fn leave_waitlist(
     app: App,
-    pair: Named<(StudentId, CourseId)>,
+    pair: PathParams<(StudentId, CourseId)>,
     _: NoQuery,
     form: Form<Nothing>,
 ) -> Result<Response, Problem> {
-    end(&app, pair.found()?, "left", &form.caller).await
+    end(&app, pair.into_result()?, "left", &form.caller).await
 }
 
 async fn end(

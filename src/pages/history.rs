@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::seats_form::told;
 use crate::count::to_i64;
 use crate::db::{Db, DbError};
-use crate::events::{About, Happening, store};
+use crate::events::{About, HistoryEntry, store};
 use crate::registrar::{EventKind, MAX_ID};
 
 /// Entries that are shown at a time.
@@ -15,7 +15,7 @@ const SHOWN: usize = 20;
 #[derive(Debug)]
 pub(super) struct History {
     /// The entries that are shown.
-    pub entries: Vec<Happening>,
+    pub entries: Vec<HistoryEntry>,
     /// Before which `seq` there is more.
     pub earlier: Option<i64>,
     /// Whether these are not the latest.
@@ -36,7 +36,7 @@ impl History {
     }
 }
 
-impl Happening {
+impl HistoryEntry {
     /// What happened, after the name of the student.
     #[must_use]
     pub fn of_student(&self) -> String {

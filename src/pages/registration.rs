@@ -19,7 +19,7 @@ use crate::http::reply::EventStream;
 use crate::problems;
 use crate::registrar::Course;
 use crate::registration::Pulse;
-use crate::shares::{Full, Place};
+use crate::shares::{QuotaError, QuotaGuard};
 use crate::state::App;
 
 /// Courses on a page of the board.
@@ -81,7 +81,7 @@ impl BoardPage {
             waiting: seats().map(|seats| seats.waitlisted).sum(),
             courses: all.iter().skip((page - 1) * SHOWN).take(SHOWN).cloned().collect(),
             pulse: app.board.pulse(age).await?,
-            refusals: app.metrics.refused_lately().into_iter().map(explained).collect(),
+            refusals: app.metrics.recent_refusals().into_iter().map(explained).collect(),
         })
     }
 }
@@ -101,8 +101,10 @@ async fn board(app: App, Query(part): Query<BoardPart>) -> Result<impl IntoRespo
 /// What changes on the board, as it changes. It ends when the server stops.
 async fn feed(app: App, Query(part): Query<BoardPart>) -> Result<EventStream, Problem> {
     let place = app.board.place(app.client).map_err(|full| match full {
-        Full::All => Problem::overloaded("More look at the board already than the server takes."),
-        Full::Share => Problem::rate_limited("You look at the board already as often as one client may."),
+        QuotaError::Exhausted => Problem::overloaded("More look at the board already than the server takes."),
+        QuotaError::ClientShare => {
+            Problem::rate_limited("You look at the board already as often as one client may.")
+        }
     })?;
     let closed = app.feed.clone().closed();
     let onlooker = Onlooker { app, part, _place: place, has_begun: false, last: String::new() };
@@ -117,7 +119,7 @@ async fn feed(app: App, Query(part): Query<BoardPart>) -> Result<EventStream, Pr
 struct Onlooker {
     app: App,
     part: BoardPart,
-    _place: Place,
+    _place: QuotaGuard,
     has_begun: bool,
     /// What was told last.
     last: String,

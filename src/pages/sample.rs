@@ -46,9 +46,9 @@ async fn fill(app: App, caller: Caller) -> Result<(), Problem> {
             held => break held?,
         }
     };
-    let first = Page::first(Limit::TO_READ);
-    let students = || students::list(None, students::Sort::Id, Direction::Asc).read(&app.db, &first);
-    let courses = courses::list(None, courses::Sort::Id, Direction::Asc).read(&app.db, &first).await?;
+    let first = Page::first(Limit::PAGE);
+    let students = || students::list(None, students::StudentSort::Id, Direction::Asc).read(&app.db, &first);
+    let courses = courses::list(None, courses::CourseSort::Id, Direction::Asc).read(&app.db, &first).await?;
     // A school that is not empty has something to show already, and would be mixed up with the sample.
     if courses.total + students().await?.total > 0 {
         return Ok(());

@@ -9,7 +9,7 @@ use super::courses::{CourseView, course_page};
 use super::kit::form::new_key;
 use super::kit::{Filled, Form, Refused, submit};
 use super::seats_form::SeatsForm;
-use crate::http::extract::{Named, NoQuery};
+use crate::http::extract::{NoQuery, PathParams};
 use crate::http::problem::Problem;
 use crate::registrar::{CourseId, SetSeats};
 use crate::seats::api::NewSeats;
@@ -27,11 +27,11 @@ impl Filled for NewSeats {
 
 async fn set(
     app: App,
-    course: Named<CourseId>,
+    course: PathParams<CourseId>,
     _: NoQuery,
     form: Form<NewSeats>,
 ) -> Result<Response, Problem> {
-    let (course_id, expected) = (course.found()?, form.expected());
+    let (course_id, expected) = (course.into_result()?, form.expected());
     let again = SeatsForm { typed: form.typed, version: form.seen, refusal: None, key: new_key() };
     let (status, again) = match form.draft {
         None => (StatusCode::UNPROCESSABLE_ENTITY, again),

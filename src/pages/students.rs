@@ -17,8 +17,8 @@ use crate::count::to_i64;
 use crate::courses::store as courses;
 use crate::enrollments::store as enrollments;
 use crate::events::About;
-use crate::http::extract::{Named, NoQuery, Parameters, Query, from_text};
-use crate::http::paging::Here;
+use crate::http::extract::{NoQuery, Parameters, PathParams, Query, from_text};
+use crate::http::paging::RequestUrl;
 use crate::http::problem::Problem;
 use crate::lists::{Direction, Limit, ListPart, Page};
 use crate::registrar::{
@@ -28,7 +28,7 @@ use crate::registrar::{
 use crate::seats::store as seats;
 use crate::state::App;
 use crate::students::api::{NewStudent, StudentChange};
-use crate::students::store::{self, Sort};
+use crate::students::store::{self, StudentSort};
 
 /// The routes of these pages.
 pub(super) fn routes() -> Router<App> {
@@ -45,7 +45,7 @@ pub(super) fn routes() -> Router<App> {
 struct StudentsPage {
     here: &'static str,
     list: ListPart<Student>,
-    query: ListQuery<Sort>,
+    query: ListQuery<StudentSort>,
     /// Whether there is nothing at all yet.
     is_blank: bool,
     next: Option<String>,
@@ -56,9 +56,9 @@ struct StudentsPage {
 impl StudentsPage {
     fn sort(&self) -> &'static str {
         match self.query.sort {
-            Sort::Id => "id",
-            Sort::Name => "name",
-            Sort::Email => "email",
+            StudentSort::Id => "id",
+            StudentSort::Name => "name",
+            StudentSort::Email => "email",
         }
     }
 
@@ -73,14 +73,14 @@ impl StudentsPage {
 
 async fn list(
     app: App,
-    Query(mut query): Query<ListQuery<Sort>>,
+    Query(mut query): Query<ListQuery<StudentSort>>,
     Part(part): Part,
-    here: Here,
+    here: RequestUrl,
 ) -> Result<Response, Problem> {
     let (search, order) = (searched(&query.q)?, store::order(query.sort, query.order));
-    let page = Page::of(Some(Limit::TO_READ), query.after.take(), &order)?;
+    let page = Page::new(Some(Limit::PAGE), query.after.take(), &order)?;
     let is_past = page.after.is_some();
-    let list = if search.is_none() && query.sort == Sort::Id {
+    let list = if search.is_none() && query.sort == StudentSort::Id {
         store::list(None, query.sort, query.order).read(&app.db, &page).await?
     } else {
         app.roll.page(search.as_ref(), query.sort, query.order, &page).await?
@@ -88,7 +88,7 @@ async fn list(
     let page = StudentsPage {
         here: "students",
         is_blank: list.total == 0 && query.q.trim().is_empty(),
-        next: list.next.as_ref().map(|next| here.after(next)),
+        next: list.next.as_ref().map(|next| here.page_after(next)),
         list,
         query,
         is_past,
@@ -141,17 +141,17 @@ fn change_page(student: &Student) -> EditPage {
     }
 }
 
-async fn edit(app: App, id: Named<StudentId>, _: NoQuery) -> Result<EditPage, Problem> {
-    Ok(change_page(&find(&app, id.found()?).await?))
+async fn edit(app: App, id: PathParams<StudentId>, _: NoQuery) -> Result<EditPage, Problem> {
+    Ok(change_page(&find(&app, id.into_result()?).await?))
 }
 
 async fn change(
     app: App,
-    id: Named<StudentId>,
+    id: PathParams<StudentId>,
     _: NoQuery,
     form: Form<StudentChange>,
 ) -> Result<Response, Problem> {
-    let id = id.found()?;
+    let id = id.into_result()?;
     let page = change_page(&find(&app, id).await?);
     let form = page.changes(form);
     let Some(draft) = &form.draft else { return Ok(page.with(&form).unreadable()) };
@@ -170,8 +170,8 @@ async fn change(
 
 async fn delete_page(app: &App, id: StudentId) -> Result<DeletePage, Problem> {
     let student = find(app, id).await?;
-    let taken = enrollments::courses_of(id).read(&app.db, &Page::first(Limit::TO_CHOOSE)).await?;
-    let waits = seats::waits_of(&app.db, id).await?;
+    let taken = enrollments::courses_of(id).read(&app.db, &Page::first(Limit::SUGGESTIONS)).await?;
+    let waits = seats::places_of(&app.db, id).await?;
     Ok(DeletePage {
         here: "students",
         name: name_of(&student.name),
@@ -184,17 +184,17 @@ async fn delete_page(app: &App, id: StudentId) -> Result<DeletePage, Problem> {
     })
 }
 
-async fn confirm(app: App, id: Named<StudentId>, _: NoQuery) -> Result<DeletePage, Problem> {
-    delete_page(&app, id.found()?).await
+async fn confirm(app: App, id: PathParams<StudentId>, _: NoQuery) -> Result<DeletePage, Problem> {
+    delete_page(&app, id.into_result()?).await
 }
 
 async fn delete(
     app: App,
-    id: Named<StudentId>,
+    id: PathParams<StudentId>,
     _: NoQuery,
     form: Form<Deletion>,
 ) -> Result<Response, Problem> {
-    let (id, expected) = (id.found()?, form.expected());
+    let (id, expected) = (id.into_result()?, form.expected());
     let drop = form.draft.is_some_and(|deletion| deletion.drop);
     Ok(match submit(&app.registrar, DeleteStudent { id, drop, expected }, &form.caller).await {
         Ok(()) => Redirect::to("/students").into_response(),
@@ -266,11 +266,11 @@ impl StudentPage {
 
 async fn show(
     app: App,
-    id: Named<StudentId>,
+    id: PathParams<StudentId>,
     Query(view): Query<StudentView>,
     Part(part): Part,
 ) -> Result<Response, Problem> {
-    let page = student_page(&app, id.found()?, &view, None).await?;
+    let page = student_page(&app, id.into_result()?, &view, None).await?;
     Ok(if part { Shown(page.as_choice()).into_response() } else { Shown(page).into_response() })
 }
 
@@ -285,8 +285,8 @@ pub(crate) async fn student_page(
     let all = Page { limit: None, after: None };
     let choice = match searched(&view.q)? {
         Some(search) => {
-            let found = courses::list(Some(&search), courses::Sort::Name, Direction::Asc);
-            found.read(&app.db, &Page::first(Limit::TO_READ)).await?
+            let found = courses::list(Some(&search), courses::CourseSort::Name, Direction::Asc);
+            found.read(&app.db, &Page::first(Limit::PAGE)).await?
         }
         None => ListPart { total: 0, next: None, rows: Vec::new(), rest: None },
     };
@@ -295,7 +295,7 @@ pub(crate) async fn student_page(
         student,
         path: path(id),
         taken: enrollments::courses_of(id).read(&app.db, &all).await?.rows,
-        waits: seats::waits_of(&app.db, id).await?,
+        waits: seats::places_of(&app.db, id).await?,
         done: done(app, view).await?,
         refusal,
         q: view.q.clone(),

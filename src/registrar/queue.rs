@@ -126,7 +126,7 @@ impl Registrar {
         caller: &Caller,
     ) -> Result<Outcome<C::Answer>, Outcome<Refusal>> {
         let refused = |refusal: Refusal| {
-            self.metrics.refused([refusal.reason()].into_iter());
+            self.metrics.record_refusals([refusal.reason()].into_iter());
             Outcome::from(refusal)
         };
         let in_use = caller.key.as_ref().map(|key| self.under_way.take(key)).transpose().map_err(refused)?;
@@ -212,7 +212,9 @@ async fn serve(
         let asked: Vec<Asked<'_>> = batch.iter().map(|queued| (&*queued.command, &queued.caller)).collect();
         let answers = carry_out_batch(&mut books, &asked).await;
         metrics.commit_seconds.observe(began.elapsed().as_secs_f64());
-        metrics.refused(answers.iter().flat_map(|outcome| refusals(&outcome.answer)).map(Refusal::reason));
+        metrics.record_refusals(
+            answers.iter().flat_map(|outcome| refusals(&outcome.answer)).map(Refusal::reason),
+        );
         books.pulse().log();
         news.notify_one();
         let held_up = answers.iter().find_map(|outcome| held_up(&outcome.answer));
@@ -234,7 +236,7 @@ async fn serve(
             for queued in waiting.drain(..) {
                 metrics.queue_depth.dec();
                 let refusal = Refusal::Engine(error.clone());
-                metrics.refused([refusal.reason()].into_iter());
+                metrics.record_refusals([refusal.reason()].into_iter());
                 #[expect(
                     clippy::let_underscore_must_use,
                     reason = "a caller that went away no longer wants its answer"

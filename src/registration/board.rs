@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use jiff::{Timestamp, ToSpan};
 use tokio::sync::Mutex;
 
-use super::store::{self, Tally};
+use super::store::{self, EventCount};
 use crate::clock::{Clock, stamp};
 use crate::db::{Db, DbError};
 use crate::events::store::last_seq;
 use crate::registrar::{Course, CourseId, EventKind};
-use crate::shares::{Client, Full, Place, Places};
+use crate::shares::{Client, Quota, QuotaError, QuotaGuard};
 
 /// How long what was counted is followed: another program may have written to the tables, of which the log knows nothing.
 const KEPT: Duration = Duration::from_mins(1);
@@ -31,7 +31,7 @@ pub struct Board {
     clock: Clock,
     counted: Arc<Mutex<Option<Counted>>>,
     pulse: Arc<Mutex<Option<(Instant, Pulse)>>>,
-    places: Arc<Places>,
+    places: Arc<Quota>,
 }
 
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl Board {
     /// A board on which nothing is yet.
     #[must_use]
     pub fn new(db: Db, clock: Clock) -> Self {
-        Self { db, clock, counted: Arc::default(), pulse: Arc::default(), places: Places::new(ONLOOKERS) }
+        Self { db, clock, counted: Arc::default(), pulse: Arc::default(), places: Quota::new(ONLOOKERS) }
     }
 
     /// Every course with its seats as they are now, the fullest first.
@@ -69,8 +69,8 @@ impl Board {
         let seq = last_seq(&self.db).await?;
         let is_near = |it: &&mut Counted| it.when.elapsed() < KEPT && (0..=BEHIND).contains(&(seq - it.seq));
         if let Some(near) = counted.as_mut().filter(is_near) {
-            let tallies = store::tallies(&self.db, near.seq, seq).await?;
-            if near.follow(&tallies, seq) {
+            let counts = store::event_counts(&self.db, near.seq, seq).await?;
+            if near.follow(&counts, seq) {
                 return Ok(Arc::clone(&near.in_order));
             }
         }
@@ -85,7 +85,7 @@ impl Board {
     ///
     /// # Errors
     /// Where all are taken, or the share of who asks.
-    pub fn place(&self, client: Option<Client>) -> Result<Place, Full> {
+    pub fn place(&self, client: Option<Client>) -> Result<QuotaGuard, QuotaError> {
         self.places.take(client, 1)
     }
 
@@ -107,7 +107,7 @@ impl Board {
         let now = self.clock.now();
         let since = now.checked_sub(1.minute()).unwrap_or(now);
         let after = last_seq(&self.db).await? - RECENT;
-        let lately = store::lately(&self.db, after, RECENT, &stamp(since)).await?;
+        let lately = store::recent_counts(&self.db, after, RECENT, &stamp(since)).await?;
         let all: i64 = lately.iter().map(|(_, count, _)| count).sum();
         let first = lately.iter().filter_map(|(_, _, first)| first.parse::<Timestamp>().ok()).min();
         // As many as are looked at came in less than a minute: as they came, so a minute would have them.
@@ -127,9 +127,9 @@ impl Board {
 
 impl Counted {
     /// Moves on to what has happened up to `seq`; false, and nothing is changed, where all has to be counted anew.
-    fn follow(&mut self, tallies: &[Tally], seq: i64) -> bool {
+    fn follow(&mut self, counts: &[EventCount], seq: i64) -> bool {
         let moves: Option<Vec<_>> =
-            tallies.iter().map(|tally| Some((tally.course_id, moved(tally)?))).collect();
+            counts.iter().map(|tally| Some((tally.course_id, moved(tally)?))).collect();
         let Some(moves) = moves.filter(|moves| moves.iter().all(|(id, _)| self.courses.contains_key(id)))
         else {
             return false;
@@ -156,7 +156,7 @@ fn in_order(courses: &BTreeMap<CourseId, Course>) -> Arc<[Course]> {
 
 /// By how much events of this kind change how many students take the course and how many wait; `None` where they change the
 /// course itself, or the kind is unknown.
-fn moved(tally: &Tally) -> Option<(i64, i64)> {
+fn moved(tally: &EventCount) -> Option<(i64, i64)> {
     let count = tally.count;
     match tally.kind? {
         EventKind::EnrollmentCreated | EventKind::EnrollmentAdopted => Some((count, 0)),
@@ -211,8 +211,8 @@ mod tests {
         counted.in_order.iter().map(|course| course.id.0).collect()
     }
 
-    fn tally(course: i64, kind: EventKind, count: i64) -> Tally {
-        Tally { course_id: CourseId(course), kind: Some(kind), count }
+    fn tally(course: i64, kind: EventKind, count: i64) -> EventCount {
+        EventCount { course_id: CourseId(course), kind: Some(kind), count }
     }
 
     #[test]

@@ -1,12 +1,12 @@
-//! What is read for the board.
+//! Reads the data of the live view.
 
 use crate::db::{Db, DbError, Reach, Row};
 use crate::registrar::{Course, CourseId, EventKind, SeatCount, no_log_head};
 
-/// All courses, with how full each is, and the `seq` up to which that is so: one statement sees one state.
+/// All courses with their seats, and the `seq` of the last event, both from one consistent snapshot.
 ///
 /// # Errors
-/// What the engine said.
+/// When the database cannot be read.
 pub async fn courses(db: &Db) -> Result<(i64, Vec<Course>), DbError> {
     let sql = "select cast(c.id as bigint), cast(c.name as text), cast(c.level as text), cs.capacity, \
                coalesce(e.enrolled, 0), coalesce(w.waiting, 0), h.last_seq from log_head h left join courses c on 1 = 1 \
@@ -22,45 +22,45 @@ pub async fn courses(db: &Db) -> Result<(i64, Vec<Course>), DbError> {
     Ok((seq, rows.into_iter().filter_map(|(_, course)| course).collect()))
 }
 
-/// So many events of a type about a course.
+/// The number of events of a type about a course.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tally {
+pub struct EventCount {
     /// The course.
     pub course_id: CourseId,
-    /// The kind; `None` for one that only a newer version knows.
+    /// The type; `None` for a type of a newer version.
     pub kind: Option<EventKind>,
-    /// How many.
+    /// The number of events.
     pub count: i64,
 }
 
-/// What happened to courses after the `seq` `after`, up to `until`.
+/// The number of events per course and type, after the `seq` `after` and up to `until`.
 ///
 /// # Errors
-/// What the engine said.
-pub async fn tallies(db: &Db, after: i64, until: i64) -> Result<Vec<Tally>, DbError> {
-    // By its place in the log, and by no index of what is counted: it would be read from end to end.
+/// When the database cannot be read.
+pub async fn event_counts(db: &Db, after: i64, until: i64) -> Result<Vec<EventCount>, DbError> {
+    // Reads by `seq`: with an index on the course or the type, the database would read that whole index.
     let sql = "select course_id, type, count(*) from (select seq, course_id, type from events where seq > $1 \
                order by seq limit $2) e where course_id is not null group by course_id, type";
     db.read(Reach::Range, sql, [after.into(), (until - after).into()], |row| {
-        Ok(Tally { course_id: row.int(0)?.into(), kind: row.text(1)?.parse().ok(), count: row.int(2)? })
+        Ok(EventCount { course_id: row.int(0)?.into(), kind: row.text(1)?.parse().ok(), count: row.int(2)? })
     })
     .await
 }
 
-/// How many of the first `most` events after the `seq` `after` came after the time `since`, by their type, and when the
-/// first of each came.
+/// Of the first `max` events after the `seq` `after`, those later than `since`: for each type their number and the time of
+/// the first one.
 ///
 /// # Errors
-/// What the engine said.
-pub async fn lately(
+/// When the database cannot be read.
+pub async fn recent_counts(
     db: &Db,
     after: i64,
-    most: i64,
+    max: i64,
     since: &str,
 ) -> Result<Vec<(Option<EventKind>, i64, String)>, DbError> {
     let sql = "select type, count(*), min(at) from (select type, at from events where seq > $1 order by seq limit $2) e \
                where at > $3 group by type";
-    db.read(Reach::Range, sql, [after.into(), most.into(), since.into()], |row| {
+    db.read(Reach::Range, sql, [after.into(), max.into(), since.into()], |row| {
         Ok((row.text(0)?.parse().ok(), row.int(1)?, row.text(2)?))
     })
     .await

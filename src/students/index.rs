@@ -1,45 +1,45 @@
-//! All students as they are looked for: who has a text in their name or address, and in which order they come.
+//! The search index of students: finds a text in names and addresses, and sorts students.
 
 use memchr::memmem;
 
-use super::store::{self, Sort};
+use super::store::{self, StudentSort};
 use crate::count::to_i64;
 use crate::db::DbError;
 use crate::lists::{Cursor, Direction};
 use crate::registrar::{Student, StudentId};
 
-/// Stands between texts, and for those who are gone. Nobody can search for it.
+/// Separates texts and overwrites removed students. A search cannot contain it.
 const SEPARATOR: u8 = 0x1f;
 
-/// What is compared of all students: one text, and for each of them where theirs is. No student has memory of their own.
+/// The names and addresses of all students in one buffer, without an allocation per student.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
-    /// Of one after the other the folded name and the folded address, with a separator after each.
+    /// For each student, the folded name and the folded address, each followed by a separator.
     text: Vec<u8>,
-    /// Where names end.
+    /// The end of each name.
     middles: Vec<u32>,
-    /// Where the next one begins.
+    /// The end of each student's texts.
     ends: Vec<u32>,
     ids: Vec<StudentId>,
-    /// Who is there, in the order of each [`Sort`].
+    /// The students that are not removed, in the order of each [`StudentSort`].
     orders: [Vec<u32>; 3],
 }
 
-/// A part of the list.
+/// A page of the list.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct IndexPage {
     pub(super) total: i64,
     pub(super) ids: Vec<StudentId>,
     pub(super) next: Option<Cursor>,
 }
 
-const SORTS: [Sort; 3] = [Sort::Id, Sort::Name, Sort::Email];
+const SORTS: [StudentSort; 3] = [StudentSort::Id, StudentSort::Name, StudentSort::Email];
 
 impl Index {
-    pub(super) fn of(students: Vec<Student>) -> Result<Self, DbError> {
+    pub(super) fn new(students: Vec<Student>) -> Result<Self, DbError> {
         let mut index = Self::default();
         for student in students {
-            index.write(&student)?;
+            index.append(&student)?;
         }
         index.text.shrink_to_fit();
         for sort in SORTS {
@@ -48,25 +48,25 @@ impl Index {
         Ok(index)
     }
 
-    /// All in this order.
-    fn order(&self, sort: Sort) -> Vec<u32> {
+    /// All students in this order.
+    fn order(&self, sort: StudentSort) -> Vec<u32> {
         let numbers = (0..).take(self.ids.len());
-        // What they begin with, beside each, settles nearly all comparisons where they are made.
-        let mut order: Vec<_> = numbers.map(|number| (self.beginning(sort, number), number)).collect();
-        order.sort_unstable_by(|(begins, one), (other_begins, other)| {
-            begins.cmp(other_begins).then_with(|| self.key(sort, *one).cmp(&self.key(sort, *other)))
+        // The first bytes of the key, stored with each number, decide nearly all comparisons.
+        let mut order: Vec<_> = numbers.map(|number| (self.key_prefix(sort, number), number)).collect();
+        order.sort_unstable_by(|(prefix, one), (other_prefix, other)| {
+            prefix.cmp(other_prefix).then_with(|| self.key(sort, *one).cmp(&self.key(sort, *other)))
         });
         order.into_iter().map(|(_, number)| number).collect()
     }
 
-    /// Writes a student down, in no order yet.
-    fn write(&mut self, student: &Student) -> Result<u32, DbError> {
-        let number = place(self.ids.len())?;
+    /// Appends a student to the buffer, without adding them to the orders.
+    fn append(&mut self, student: &Student) -> Result<u32, DbError> {
+        let number = to_u32(self.ids.len())?;
         let name = folded(student.name.as_deref());
         let email = folded(student.email.as_deref());
         let middle = self.text.len() + name.len();
-        let end = place(middle + email.len() + 2)?;
-        self.middles.push(place(middle)?);
+        let end = to_u32(middle + email.len() + 2)?;
+        self.middles.push(to_u32(middle)?);
         self.ends.push(end);
         self.ids.push(student.id);
         for text in [name, email] {
@@ -76,27 +76,27 @@ impl Index {
         Ok(number)
     }
 
-    /// Adds a student who is not there.
+    /// Adds a student who is not in the index.
     pub(super) fn add(&mut self, student: &Student) -> Result<(), DbError> {
-        let number = self.write(student)?;
+        let number = self.append(student)?;
         for sort in SORTS {
             let key = self.key(sort, number);
-            let at = self.before(sort, |other| other < key);
+            let at = self.partition_point(sort, |other| other < key);
             self.orders[sort as usize].insert(at, number);
         }
         Ok(())
     }
 
-    /// Removes a student, if they are there.
+    /// Removes a student, if they are in the index.
     pub(super) fn remove(&mut self, id: StudentId) {
-        let at = self.before(Sort::Id, |(_, other)| other < id);
-        let Some(&number) = self.orders[Sort::Id as usize].get(at) else { return };
+        let at = self.partition_point(StudentSort::Id, |(_, other)| other < id);
+        let Some(&number) = self.orders[StudentSort::Id as usize].get(at) else { return };
         if self.ids[number as usize] != id {
             return;
         }
         for sort in SORTS {
             let key = self.key(sort, number);
-            let at = self.before(sort, |other| other < key);
+            let at = self.partition_point(sort, |other| other < key);
             self.orders[sort as usize].remove(at);
         }
         let (begin, end) = (self.begin(number), self.ends[number as usize] as usize);
@@ -107,22 +107,22 @@ impl Index {
         number.checked_sub(1).map_or(0, |before| self.ends[before as usize] as usize)
     }
 
-    /// What one is sorted by: as in the database, by the bytes of the folded text, then by the id.
-    fn key(&self, sort: Sort, number: u32) -> (&[u8], StudentId) {
+    /// The sort key. As in the database, it is the bytes of the folded text, then the id.
+    fn key(&self, sort: StudentSort, number: u32) -> (&[u8], StudentId) {
         let one = number as usize;
         let middle = self.middles[one] as usize;
         let text = match sort {
-            Sort::Id => &[],
-            Sort::Name => &self.text[self.begin(number)..middle],
-            Sort::Email => &self.text[middle + 1..self.ends[one] as usize - 1],
+            StudentSort::Id => &[],
+            StudentSort::Name => &self.text[self.begin(number)..middle],
+            StudentSort::Email => &self.text[middle + 1..self.ends[one] as usize - 1],
         };
         (text, self.ids[one])
     }
 
-    /// A number in the order of the keys; that of two keys may be the same.
-    fn beginning(&self, sort: Sort, number: u32) -> u64 {
+    /// The first bytes of the key as a number. Numbers sort like their keys, but different keys may have the same number.
+    fn key_prefix(&self, sort: StudentSort, number: u32) -> u64 {
         let (text, id) = self.key(sort, number);
-        if sort == Sort::Id {
+        if sort == StudentSort::Id {
             return id.0.cast_unsigned() ^ (1 << 63);
         }
         let mut bytes = [0; 8];
@@ -132,53 +132,54 @@ impl Index {
         u64::from_be_bytes(bytes)
     }
 
-    /// How many come before, in an order in which they are together.
-    fn before(&self, sort: Sort, is_before: impl Fn((&[u8], StudentId)) -> bool) -> usize {
+    /// Partition point: the number of entries before the first that does not satisfy the predicate.
+    fn partition_point(&self, sort: StudentSort, is_before: impl Fn((&[u8], StudentId)) -> bool) -> usize {
         self.orders[sort as usize].partition_point(|number| is_before(self.key(sort, *number)))
     }
 
     pub(super) fn page(
         &self,
         search: Option<&str>,
-        sort: Sort,
+        sort: StudentSort,
         direction: Direction,
         after: Option<&Cursor>,
-        most: usize,
-    ) -> Found {
+        max: usize,
+    ) -> IndexPage {
         let matching = search.map(|folded| self.matching(folded));
         let order = &self.orders[sort as usize];
         let total = matching.as_ref().map_or(order.len(), |(count, _)| *count);
-        let place = after.map(|after| {
-            let text = after.text.as_deref().filter(|_| sort != Sort::Id).unwrap_or_default();
+        let position = after.map(|after| {
+            let text = after.text.as_deref().filter(|_| sort != StudentSort::Id).unwrap_or_default();
             (text.as_bytes(), StudentId(after.id))
         });
         let rest: &mut dyn Iterator<Item = u32> = match direction {
             Direction::Asc => {
-                let from = place.map_or(0, |place| self.before(sort, |key| key <= place));
+                let from = position.map_or(0, |position| self.partition_point(sort, |key| key <= position));
                 &mut order[from..].iter().copied()
             }
             Direction::Desc => {
-                let until = place.map_or(order.len(), |place| self.before(sort, |key| key < place));
+                let until =
+                    position.map_or(order.len(), |position| self.partition_point(sort, |key| key < position));
                 &mut order[..until].iter().rev().copied()
             }
         };
-        let is_wanted = |number: &u32| matching.as_ref().is_none_or(|(_, matches)| matches[*number as usize]);
-        let mut found: Vec<_> = rest.filter(is_wanted).take(most.saturating_add(1)).collect();
-        let more = found.len() > most;
-        found.truncate(most);
+        let is_match = |number: &u32| matching.as_ref().is_none_or(|(_, matches)| matches[*number as usize]);
+        let mut found: Vec<_> = rest.filter(is_match).take(max.saturating_add(1)).collect();
+        let more = found.len() > max;
+        found.truncate(max);
         let next = found.last().filter(|_| more).map(|last| {
             let (text, id) = self.key(sort, *last);
-            let text = (sort != Sort::Id).then(|| String::from_utf8_lossy(text).into_owned());
+            let text = (sort != StudentSort::Id).then(|| String::from_utf8_lossy(text).into_owned());
             Cursor { order: store::order(sort, direction), text, id: id.0, total: None }
         });
-        Found {
+        IndexPage {
             total: to_i64(total),
             ids: found.into_iter().map(|number| self.ids[number as usize]).collect(),
             next,
         }
     }
 
-    /// How many have this text in their name or address, and who.
+    /// The number of students with this text in their name or address, and for each student whether it matches.
     fn matching(&self, folded: &str) -> (usize, Vec<bool>) {
         let finder = memmem::Finder::new(folded);
         let mut matches = vec![false; self.ids.len()];
@@ -197,9 +198,10 @@ fn folded(text: Option<&str>) -> String {
     text.map(str::to_lowercase).unwrap_or_default()
 }
 
-fn place(number: usize) -> Result<u32, DbError> {
-    u32::try_from(number)
-        .map_err(|_| DbError::Engine("the names of all students have more than 4 GiB".to_owned()))
+fn to_u32(number: usize) -> Result<u32, DbError> {
+    u32::try_from(number).map_err(|_| {
+        DbError::Engine("the names and addresses of all students have more than 4 GiB".to_owned())
+    })
 }
 
 #[cfg(test)]
@@ -216,22 +218,22 @@ mod tests {
 
     fn index(students: &[(&str, &str)]) -> Index {
         let students = (1..).zip(students).map(|(id, (name, email))| student(id, name, email));
-        Index::of(students.collect()).unwrap()
+        Index::new(students.collect()).unwrap()
     }
 
-    /// The ids of all pages of so many rows, one after the other, and what each told as the total.
+    /// The ids on all pages of `max` rows, and the total of each page.
     fn paged(
         index: &Index,
         search: Option<&str>,
-        sort: Sort,
+        sort: StudentSort,
         direction: Direction,
-        most: usize,
+        max: usize,
     ) -> (Vec<i64>, Vec<i64>) {
         let search = search.map(str::to_lowercase);
         let (mut ids, mut totals, mut after) = (Vec::new(), Vec::new(), None);
         loop {
-            let found = index.page(search.as_deref(), sort, direction, after.as_ref(), most);
-            assert!(found.ids.len() <= most);
+            let found = index.page(search.as_deref(), sort, direction, after.as_ref(), max);
+            assert!(found.ids.len() <= max);
             ids.extend(found.ids.iter().map(|id| id.0));
             totals.push(found.total);
             after = found.next;
@@ -242,21 +244,21 @@ mod tests {
     }
 
     fn found(index: &Index, search: &str) -> Vec<i64> {
-        paged(index, Some(search), Sort::Id, Direction::Asc, 2).0
+        paged(index, Some(search), StudentSort::Id, Direction::Asc, 2).0
     }
 
     #[test]
-    fn the_order_is_that_of_the_bytes_of_the_lower_case_and_then_of_the_id() {
+    fn students_are_sorted_by_the_bytes_of_the_lower_case_text_and_then_by_id() {
         let index = index(&[("zoë", "b"), ("Élan", "A"), ("Zoe", "b"), ("ZOE", "a"), ("", "ä")]);
         let order = |sort, direction| paged(&index, None, sort, direction, 2).0;
-        assert_eq!(order(Sort::Name, Direction::Asc), [5, 3, 4, 1, 2]);
-        assert_eq!(order(Sort::Name, Direction::Desc), [2, 1, 4, 3, 5]);
-        assert_eq!(order(Sort::Email, Direction::Asc), [2, 4, 1, 3, 5]);
-        assert_eq!(order(Sort::Id, Direction::Desc), [5, 4, 3, 2, 1]);
+        assert_eq!(order(StudentSort::Name, Direction::Asc), [5, 3, 4, 1, 2]);
+        assert_eq!(order(StudentSort::Name, Direction::Desc), [2, 1, 4, 3, 5]);
+        assert_eq!(order(StudentSort::Email, Direction::Asc), [2, 4, 1, 3, 5]);
+        assert_eq!(order(StudentSort::Id, Direction::Desc), [5, 4, 3, 2, 1]);
     }
 
     #[test]
-    fn a_text_is_found_whatever_its_case_and_for_what_it_is() {
+    fn a_search_ignores_case_and_has_no_wildcards() {
         let index =
             index(&[("Zoë 100%", "zoe@example.edu"), ("ΟΔΟΣ", "a_b@example.edu"), ("A\\B", "ab@x.org")]);
         for (search, ids) in [
@@ -267,7 +269,7 @@ mod tests {
             ("\\", &[3]),
             ("EXAMPLE.EDU", &[1, 2]),
             ("a_b", &[2]),
-            // The end of a name and the beginning of an address; the end of an address and the beginning of a name.
+            // Across the end of a name and the start of an address, and across two students.
             ("%zoe", &[]),
             ("eduΟ", &[]),
             ("x.org", &[3]),
@@ -278,17 +280,20 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_is_that_of_the_list_in_the_database() {
+    fn cursors_are_the_same_as_those_of_the_database() {
         let index = index(&[("Zoë", "z"), ("ANA", "a")]);
         let next = |sort| index.page(None, sort, Direction::Asc, None, 1).next.unwrap();
-        let order = store::list(None, Sort::Name, Direction::Asc).order;
-        assert_eq!(next(Sort::Name), Cursor { order, text: Some("ana".to_owned()), id: 2, total: None });
-        let order = store::list(None, Sort::Id, Direction::Asc).order;
-        assert_eq!(next(Sort::Id), Cursor { order, text: None, id: 1, total: None });
+        let order = store::list(None, StudentSort::Name, Direction::Asc).order;
+        assert_eq!(
+            next(StudentSort::Name),
+            Cursor { order, text: Some("ana".to_owned()), id: 2, total: None }
+        );
+        let order = store::list(None, StudentSort::Id, Direction::Asc).order;
+        assert_eq!(next(StudentSort::Id), Cursor { order, text: None, id: 1, total: None });
     }
 
     #[test]
-    fn who_is_gone_is_not_found_and_who_is_changed_is_found_as_they_are() {
+    fn removed_students_are_not_found_and_changed_students_are_found_as_changed() {
         let mut index = index(&[("Ana", "a@x"), ("Ben", "b@x"), ("Eve", "e@x")]);
         index.remove(StudentId(2));
         index.remove(StudentId(7));
@@ -298,28 +303,28 @@ mod tests {
             (found(&index, "ana"), found(&index, "zoë"), found(&index, "@x")),
             (vec![], vec![1], vec![1, 3])
         );
-        assert_eq!(paged(&index, None, Sort::Name, Direction::Asc, 1), (vec![3, 1], vec![2, 2]));
+        assert_eq!(paged(&index, None, StudentSort::Name, Direction::Asc, 1), (vec![3, 1], vec![2, 2]));
     }
 
-    /// What [`store::list`] tells.
+    /// A model of [`store::list`].
     fn listed(
         students: &BTreeMap<StudentId, Student>,
         search: Option<&str>,
-        sort: Sort,
+        sort: StudentSort,
         direction: Direction,
     ) -> Vec<i64> {
         let lower = |text: &Option<String>| text.clone().unwrap_or_default().to_lowercase();
-        let is_wanted = |student: &&Student| {
+        let is_match = |student: &&Student| {
             search.is_none_or(|search| {
                 let search = search.to_lowercase();
                 lower(&student.name).contains(&search) || lower(&student.email).contains(&search)
             })
         };
-        let mut found: Vec<_> = students.values().filter(is_wanted).collect();
+        let mut found: Vec<_> = students.values().filter(is_match).collect();
         found.sort_by_key(|student| match sort {
-            Sort::Id => (String::new(), student.id),
-            Sort::Name => (lower(&student.name), student.id),
-            Sort::Email => (lower(&student.email), student.id),
+            StudentSort::Id => (String::new(), student.id),
+            StudentSort::Name => (lower(&student.name), student.id),
+            StudentSort::Email => (lower(&student.email), student.id),
         });
         if direction == Direction::Desc {
             found.reverse();
@@ -333,18 +338,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_roll_tells_what_the_list_tells(
+        fn the_index_agrees_with_the_list(
             first in proptest::collection::vec((text(), text()), 0..12),
             changes in proptest::collection::vec((1_i64..15, proptest::option::of((text(), text()))), 0..8),
             search in proptest::option::of("[abAßẞİıΣσςëË%_\\\\]{1,2}"),
             sort in proptest::sample::select(&SORTS[..]),
             is_down in any::<bool>(),
-            most in 1_usize..5,
+            max in 1_usize..5,
         ) {
             let student = |id, (name, email)| Student { id: StudentId(id), name, email };
             let mut students: BTreeMap<_, _> =
                 (1..).zip(first).map(|(id, texts)| (StudentId(id), student(id, texts))).collect();
-            let mut index = Index::of(students.values().cloned().collect()).unwrap();
+            let mut index = Index::new(students.values().cloned().collect()).unwrap();
             for (id, change) in changes {
                 index.remove(StudentId(id));
                 students.remove(&StudentId(id));
@@ -354,7 +359,7 @@ mod tests {
                 }
             }
             let direction = if is_down { Direction::Desc } else { Direction::Asc };
-            let (ids, totals) = paged(&index, search.as_deref(), sort, direction, most);
+            let (ids, totals) = paged(&index, search.as_deref(), sort, direction, max);
             let expected = listed(&students, search.as_deref(), sort, direction);
             prop_assert!(totals.iter().all(|total| usize::try_from(*total) == Ok(expected.len())));
             prop_assert_eq!(ids, expected);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, Semaphore};
 
 use super::index::Index;
-use super::store::{self, Sort};
+use super::store::{self, StudentSort};
 use crate::db::{Db, DbError};
 use crate::lists::{Direction, ListPart, Page, Search};
 use crate::registrar::Student;
@@ -58,7 +58,7 @@ impl Roll {
     pub async fn page(
         &self,
         search: Option<&Search>,
-        sort: Sort,
+        sort: StudentSort,
         direction: Direction,
         page: &Page,
     ) -> Result<ListPart<Student>, DbError> {
@@ -66,7 +66,7 @@ impl Roll {
         let roll = self.clone();
         let index = tokio::spawn(async move { roll.now().await });
         let index = index.await.map_err(|error| DbError::Engine(error.to_string()))??;
-        let (search, after, most) = (search.map(Search::folded), page.after.clone(), page.most());
+        let (search, after, most) = (search.map(Search::folded), page.after.clone(), page.max_rows());
         let turn = Arc::clone(&self.turn).acquire_owned().await.map_err(|_| DbError::Busy)?;
         let found = aside(move || {
             let _turn = turn;
@@ -74,7 +74,7 @@ impl Roll {
         })
         .await?;
         // As they are now; who is gone meanwhile is left out.
-        let rows = store::those(&self.db, &found.ids).await?;
+        let rows = store::find_many(&self.db, &found.ids).await?;
         let mut rows: BTreeMap<_, _> = rows.into_iter().map(|student| (student.id, student)).collect();
         let rows = found.ids.iter().filter_map(|id| rows.remove(id)).collect();
         Ok(ListPart { total: found.total, next: found.next, rows, rest: None })
@@ -134,7 +134,7 @@ impl Kept {
     async fn read(db: &Db) -> Result<Self, DbError> {
         let began = Instant::now();
         let (seq, students) = store::all(db).await?;
-        let index = aside(move || Index::of(students)).await??;
+        let index = aside(move || Index::new(students)).await??;
         Ok(Self { began, used: Instant::now(), is_renewed: false, seq, index: Arc::new(index) })
     }
 
@@ -149,7 +149,7 @@ impl Kept {
             if ids.len() > FEW {
                 return Ok(false);
             }
-            let students = store::those(db, &ids).await?;
+            let students = store::find_many(db, &ids).await?;
             let index = Arc::make_mut(&mut self.index);
             for id in ids {
                 index.remove(id);
@@ -172,13 +172,14 @@ mod tests {
     async fn what_another_program_writes_is_seen_after_ten_seconds_and_nobody_waits_for_it() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("school.db");
-        let school = School::open(&Location::File(file.clone()), Clock::Wall, None).await.unwrap();
+        let school = School::open(&Location::File(file.clone()), Clock::System, None).await.unwrap();
         let adds = |name: &str| {
             let other = rusqlite::Connection::open(&file).unwrap();
             other.execute("insert into students (name, email) values ($1, 'a@x')", [name]).unwrap();
         };
         let roll = &school.app.roll;
-        let count = async || roll.now().await.unwrap().page(None, Sort::Id, Direction::Asc, None, 9).total;
+        let count =
+            async || roll.now().await.unwrap().page(None, StudentSort::Id, Direction::Asc, None, 9).total;
         let ages = async |age: Duration| {
             let mut kept = roll.kept.lock().await;
             let kept = kept.as_mut().unwrap();

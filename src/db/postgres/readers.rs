@@ -12,7 +12,7 @@ use super::reads_by_key::ReadsByKey;
 use super::{Address, Session};
 use crate::db::turns::Turn;
 use crate::db::{Arg, DbError, Map, Patience, Reach, Read, Row, chunks};
-use crate::shares::Place;
+use crate::shares::QuotaGuard;
 
 /// Reads at once that go through a whole table, each on a connection of its own.
 pub(in crate::db) const SCANS: usize = 2;
@@ -92,7 +92,7 @@ impl Readers {
         sql: &'static str,
         args: Vec<Arg>,
         map: Map<T>,
-        place: Place,
+        place: QuotaGuard,
     ) -> Result<impl Stream<Item = Result<Vec<T>, DbError>> + Send + use<T>, DbError> {
         can_be_sent(&args)?;
         let permit = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| DbError::Busy)?;

@@ -65,7 +65,7 @@ pub fn around<S: Clone + Send + Sync + 'static>(pages: Router<S>) -> Router<S> {
         let activity = memory::activity(&request);
         let page = next.run(request).await;
         with_policy(match activity {
-            Some(activity) => memory::until_taken(&activity, page),
+            Some(activity) => memory::reserve(&activity, page),
             None => page,
         })
     }))

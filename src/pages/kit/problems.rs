@@ -44,7 +44,7 @@ const INSTEAD: [(HeaderName, HeaderValue); 3] = [
 pub fn page(problem: &Problem, request_id: Option<&str>) -> Response {
     let page = ProblemPage { here: "", kind: problem.kind(), detail: problem.detail(), request_id };
     let mut response = (INSTEAD, Refused(problem.status(), page)).into_response();
-    if problem.may_be_tried_again() {
+    if problem.is_retryable() {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
     with_policy(response)

@@ -110,7 +110,7 @@ async fn a_log_that_is_ahead_of_the_clock_is_a_line_of_its_own() {
     assert!(said.starts_with("warning: the log is "), "{said}");
     let page = "docs/operate/monitoring.md";
     assert!(
-        said.contains(&format!(" s ahead of the clock: see \"A wrong clock\" in {page}\nok: ")),
+        said.contains(&format!(" days ahead of the clock: see \"A wrong clock\" in {page}\nok: ")),
         "{said}"
     );
     assert!(output.status.success());
@@ -123,7 +123,7 @@ async fn a_log_that_is_ahead_of_the_clock_is_a_line_of_its_own() {
     let output = matricula().arg("check").arg("--database").arg(database.argument()).output().unwrap();
     assert_eq!(
         String::from_utf8(output.stdout).unwrap(),
-        "ok: 0 enrollments agree with the 1 events of the log\n"
+        "ok: 0 enrollments agree with the 1 events in the log\n"
     );
 }
 

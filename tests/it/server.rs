@@ -312,9 +312,9 @@ async fn a_client_that_leaves_is_counted_and_does_not_hold_its_handler() {
 async fn a_server_that_cannot_listen_says_why_in_one_line() {
     let taken = serve().await;
     let error = Server::bind(&[taken.address]).await.unwrap_err().to_string();
-    assert_eq!(error, format!("cannot listen on {}: another program listens there already", taken.address));
+    assert_eq!(error, format!("cannot listen on {}: another program already listens there", taken.address));
     let error = Server::bind(&["192.0.2.1:0".parse().unwrap()]).await.unwrap_err().to_string();
     assert_eq!(error, "cannot listen on 192.0.2.1:0: this machine does not have that address");
     let error = server::resolve("8080").await.unwrap_err().to_string();
-    assert_eq!(error, "cannot listen on 8080: it has to be an address and a port, like 127.0.0.1:8080");
+    assert_eq!(error, "cannot listen on 8080: it must be an address and a port, like 127.0.0.1:8080");
 }

@@ -26,8 +26,8 @@ async fn seats_are_set_by_a_form() {
     let refused = school.form(&path, &fields("many", "tomorrow")).await;
     assert!(refused.text().contains("value=\"tomorrow\""));
     let refused = refused.is_page(422);
-    assert!(refused.contains("Capacity must be a whole number from 0 to 1000000."), "{refused}");
-    assert!(refused.contains("Registration opens must be a time with its offset"), "{refused}");
+    assert!(refused.contains("Capacity must be a whole number from 0 to 1,000,000."), "{refused}");
+    assert!(refused.contains("Registration opens must be a time with an offset"), "{refused}");
 }
 
 #[tokio::test]

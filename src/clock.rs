@@ -1,5 +1,5 @@
-//! The current time, from the system or set by a test, and the format in which times are stored. No other module reads the
-//! system clock.
+//! The current time, from the system or set by a test, and the format in which times are stored. No other module
+//! reads the system clock.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -81,8 +81,8 @@ impl FromStr for Time {
     }
 }
 
-/// Whether a time ends with an offset of RFC 3339: `Z`, or hours up to 23 and minutes up to 59. jiff accepts more: larger
-/// hours, offsets without minutes, names of time zones.
+/// Whether a time ends with an offset of RFC 3339: `Z`, or hours up to 23 and minutes up to 59. jiff accepts more:
+/// larger hours, offsets without minutes, names of time zones.
 fn has_offset(time: &str) -> bool {
     let numeric = |offset: &[u8]| match offset {
         [b'+' | b'-', hours @ .., b':', m, n] if hours.len() == 2 => {

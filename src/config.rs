@@ -1,5 +1,5 @@
-//! All settings with their flags, environment variables and defaults. A flag takes precedence over the environment, the
-//! environment over the default. An empty variable counts as not set.
+//! All settings with their flags, environment variables and defaults. A flag takes precedence over the environment,
+//! the environment over the default. An empty variable counts as not set.
 
 use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;

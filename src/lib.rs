@@ -5,16 +5,16 @@
 //! - [`server`] and [`state`]: startup and shutdown, all routes, the state of handlers;
 //! - [`pages`]: the pages for browsers;
 //! - [`http`] and [`problems`]: the accept loop, limits, reading requests, responses, problems, the OpenAPI document;
-//! - [`students`], [`courses`], [`enrollments`], [`batch`], [`seats`], [`events`], [`registration`]: one module per feature,
-//!   with its statements that read and its JSON;
+//! - [`students`], [`courses`], [`enrollments`], [`batch`], [`seats`], [`events`], [`registration`]: one module per
+//!   feature, with its statements that read and its JSON;
 //! - [`lists`]: paging, sorting and searching;
-//! - [`registrar`]: the writer. Every change is a command, which a pure function decides and which is committed with its
-//!   event;
-//! - [`adoption`], [`audit`] and [`sample`]: migration of an existing database without altering its tables, the check that
-//!   tables and log agree, and sample data;
+//! - [`registrar`]: the writer. Every change is a command, which a pure function decides and which is committed with
+//!   its event;
+//! - [`adoption`], [`audit`] and [`sample`]: migration of an existing database without altering its tables, the check
+//!   that tables and log agree, and sample data;
 //! - [`db`]: SQL on SQLite and PostgreSQL;
-//! - [`clock`], [`count`], [`shares`], [`metrics`], [`logging`], [`redact`]: time, numbers, limits per client, metrics, log
-//!   output, and removing passwords from it.
+//! - [`clock`], [`count`], [`shares`], [`metrics`], [`logging`], [`redact`]: time, numbers, limits per client,
+//!   metrics, log output, and removing passwords from it.
 
 pub mod adoption;
 pub mod audit;

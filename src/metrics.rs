@@ -210,7 +210,8 @@ impl RecentCounts {
     }
 }
 
-/// The method as a label. Clients can invent methods; those share one label, so that labels do not grow without limit.
+/// The method as a label. Clients can invent methods; those share one label, so that labels do not grow without
+/// limit.
 fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

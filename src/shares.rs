@@ -1,5 +1,5 @@
-//! Limited resources (connections, memory for bodies, turns to search) and how much each client holds. No client may hold
-//! more than its share, so that one client cannot block the others.
+//! Limited resources (connections, memory for bodies, turns to search) and how much each client holds. No client may
+//! hold more than its share, so that one client cannot block the others.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -7,7 +7,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The default share of one client, in percent: a single client is hardly ever slowed down, and cannot block a second one.
+/// The default share of one client, in percent: a single client is hardly ever slowed down, and cannot block a second
+/// one.
 pub const DEFAULT_SHARE: u8 = 50;
 
 /// A client, identified by an IPv4 address or the IPv6 network of one subscriber.
@@ -58,16 +59,16 @@ pub enum QuotaError {
 #[derive(Debug)]
 pub struct Quota {
     total: AtomicUsize,
-    held: Mutex<Held>,
+    held: Mutex<Usage>,
 }
 
 #[derive(Debug, Default)]
-struct Held {
+struct Usage {
     all: usize,
     by_client: HashMap<IpAddr, usize>,
 }
 
-impl Held {
+impl Usage {
     fn of(&self, client: Client) -> usize {
         self.by_client.get(&client.network).copied().unwrap_or_default()
     }
@@ -76,7 +77,7 @@ impl Held {
 /// A part of a resource, which is released when this is dropped.
 #[derive(Debug)]
 pub struct QuotaGuard {
-    places: Arc<Quota>,
+    quota: Arc<Quota>,
     client: Option<Client>,
     count: usize,
 }
@@ -116,12 +117,12 @@ impl Quota {
     /// # Errors
     /// Which limit was reached.
     pub fn take(self: &Arc<Self>, client: Option<Client>, count: usize) -> Result<QuotaGuard, QuotaError> {
-        let mut place = QuotaGuard { places: Arc::clone(self), client, count: 0 };
-        place.grow(count)?;
-        Ok(place)
+        let mut guard = QuotaGuard { quota: Arc::clone(self), client, count: 0 };
+        guard.grow(count)?;
+        Ok(guard)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Held> {
+    fn lock(&self) -> MutexGuard<'_, Usage> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -132,7 +133,7 @@ impl QuotaGuard {
     /// # Errors
     /// Which limit was reached.
     pub fn can_grow(&self, more: usize) -> Result<(), QuotaError> {
-        self.fits(&self.places.lock(), more)
+        self.fits(&self.quota.lock(), more)
     }
 
     /// Takes `more` units, or none.
@@ -140,7 +141,7 @@ impl QuotaGuard {
     /// # Errors
     /// Which limit was reached.
     pub fn grow(&mut self, more: usize) -> Result<(), QuotaError> {
-        let mut held = self.places.lock();
+        let mut held = self.quota.lock();
         self.fits(&held, more)?;
         held.all += more;
         if let Some(client) = self.client {
@@ -150,8 +151,8 @@ impl QuotaGuard {
         Ok(())
     }
 
-    fn fits(&self, held: &Held, more: usize) -> Result<(), QuotaError> {
-        let total = self.places.total();
+    fn fits(&self, held: &Usage, more: usize) -> Result<(), QuotaError> {
+        let total = self.quota.total();
         let share = self.client.map_or(total, |client| client.share_of(total));
         if self.client.is_some_and(|client| held.of(client).saturating_add(more) > share) {
             return Err(QuotaError::ClientShare);
@@ -159,7 +160,8 @@ impl QuotaGuard {
         if held.all.saturating_add(more) <= total {
             return Ok(());
         }
-        // Units that others hold above their share, from before the total was reduced, do not count against this client.
+        // Units that others hold above their share, from before the total was reduced, do not count against this
+        // client.
         let above: usize = held.by_client.values().map(|held| held.saturating_sub(share)).sum();
         if (held.all - above).saturating_add(more) > total { Err(QuotaError::Exhausted) } else { Ok(()) }
     }
@@ -167,7 +169,7 @@ impl QuotaGuard {
 
 impl Drop for QuotaGuard {
     fn drop(&mut self) {
-        let mut held = self.places.lock();
+        let mut held = self.quota.lock();
         held.all -= self.count;
         if let Some(client) = self.client
             && let Entry::Occupied(mut own) = held.by_client.entry(client.network)
@@ -191,38 +193,38 @@ mod tests {
 
     #[test]
     fn a_client_may_hold_its_share_and_the_rest_is_for_others() {
-        let (places, ana, ben) = (Quota::new(10), Some(client("10.0.0.1")), Some(client("10.0.0.2")));
-        let five = places.take(ana, 5).unwrap();
-        assert_eq!(places.take(ana, 1).unwrap_err(), QuotaError::ClientShare);
-        let mut four = places.take(ben, 4).unwrap();
+        let (quota, ana, ben) = (Quota::new(10), Some(client("10.0.0.1")), Some(client("10.0.0.2")));
+        let five = quota.take(ana, 5).unwrap();
+        assert_eq!(quota.take(ana, 1).unwrap_err(), QuotaError::ClientShare);
+        let mut four = quota.take(ben, 4).unwrap();
         assert_eq!(four.can_grow(1), Ok(()));
         assert_eq!(four.grow(2), Err(QuotaError::ClientShare));
         assert_eq!(four.grow(1), Ok(()));
-        assert_eq!(places.take(Some(client("10.0.0.3")), 1).unwrap_err(), QuotaError::Exhausted);
-        assert_eq!(places.take(None, 1).unwrap_err(), QuotaError::Exhausted);
+        assert_eq!(quota.take(Some(client("10.0.0.3")), 1).unwrap_err(), QuotaError::Exhausted);
+        assert_eq!(quota.take(None, 1).unwrap_err(), QuotaError::Exhausted);
         drop(five);
-        assert_eq!(places.take(None, 5).unwrap().count, 5);
-        assert_eq!(places.held(), 5);
+        assert_eq!(quota.take(None, 5).unwrap().count, 5);
+        assert_eq!(quota.held(), 5);
         drop(four);
-        assert!(places.held() == 0 && places.lock().by_client.is_empty());
+        assert!(quota.held() == 0 && quota.lock().by_client.is_empty());
     }
 
     #[test]
     fn units_that_a_client_keeps_after_a_reduction_do_not_count_against_others() {
-        let (places, ana, ben) = (Quota::new(100), Some(client("10.0.0.1")), Some(client("10.0.0.2")));
-        let _fifty = places.take(ana, 50).unwrap();
-        places.set_total(10);
-        assert_eq!(places.take(ana, 1).unwrap_err(), QuotaError::ClientShare);
-        let _five = places.take(ben, 5).unwrap();
-        assert_eq!(places.take(ben, 1).unwrap_err(), QuotaError::ClientShare);
-        assert_eq!(places.take(Some(client("10.0.0.3")), 1).unwrap_err(), QuotaError::Exhausted);
+        let (quota, ana, ben) = (Quota::new(100), Some(client("10.0.0.1")), Some(client("10.0.0.2")));
+        let _fifty = quota.take(ana, 50).unwrap();
+        quota.set_total(10);
+        assert_eq!(quota.take(ana, 1).unwrap_err(), QuotaError::ClientShare);
+        let _five = quota.take(ben, 5).unwrap();
+        assert_eq!(quota.take(ben, 1).unwrap_err(), QuotaError::ClientShare);
+        assert_eq!(quota.take(Some(client("10.0.0.3")), 1).unwrap_err(), QuotaError::Exhausted);
     }
 
     #[test]
     fn every_client_may_hold_at_least_one_unit() {
-        let places = Quota::new(1);
-        let _one = places.take(Some(client("10.0.0.1")), 1).unwrap();
-        assert_eq!(places.take(Some(client("10.0.0.2")), 1).unwrap_err(), QuotaError::Exhausted);
+        let quota = Quota::new(1);
+        let _one = quota.take(Some(client("10.0.0.1")), 1).unwrap();
+        assert_eq!(quota.take(Some(client("10.0.0.2")), 1).unwrap_err(), QuotaError::Exhausted);
     }
 
     #[test]

@@ -30,10 +30,10 @@ pub fn routes() -> OpenApiRouter<App> {
 
 /// Enroll and drop many at once
 ///
-/// 1 to 10,000 operations, at most 8 MiB; one result per operation, in the same order. With `mode=each`, every operation
-/// that is possible is carried out, in several commits. With `mode=all`, all are carried out in one commit, or none: then
-/// the refused operations say why, and the others have the status 424. All other writes wait for that commit, so
-/// `mode=all` takes at most 1,000 operations.
+/// 1 to 10,000 operations, at most 8 MiB; one result per operation, in the same order. With `mode=each`, every
+/// operation that is possible is carried out, in several commits. With `mode=all`, all are carried out in one commit,
+/// or none: then the refused operations say why, and the others have the status 424. All other writes wait for that
+/// commit, so `mode=all` takes at most 1,000 operations.
 #[utoipa::path(post, path = "/api/v1/enrollments/batch", tag = "enrollments", params(BatchQuery), request_body = Vec<NewOperation>)]
 async fn carry_out(
     app: App,
@@ -151,7 +151,8 @@ pub struct OperationResult {
     /// The index of the operation in the request, from 0.
     #[schema(minimum = 0)]
     pub index: usize,
-    /// The status that the operation would have by itself; 424 if it was not carried out because another one was refused.
+    /// The status that the operation would have by itself; 424 if it was not carried out because another one was
+    /// refused.
     #[schema(minimum = 200, maximum = 599)]
     pub status: u16,
     /// The new enrollment.

@@ -11,8 +11,8 @@ use crate::registrar::{Batch, Caller, Done, Operation, Outcome, Refusal, Registr
 /// Operations per commit with `mode=each`: few enough that other writes need not wait long.
 const OPERATIONS_PER_COMMIT: usize = 500;
 
-/// Maximum number of operations with `mode=all`. All other writes wait for their one commit: up to a quarter of a second,
-/// measured on one core with a million students, if every operation also promotes a student from a waitlist.
+/// Maximum number of operations with `mode=all`. All other writes wait for their one commit: up to a quarter of a
+/// second, measured on one core with a million students, if every operation also promotes a student from a waitlist.
 pub const MAX_ATOMIC: usize = 1_000;
 
 /// The results of operations, each with the index of its operation.
@@ -36,8 +36,8 @@ pub async fn all(
     Ok(done.map(|done| Outcomes { first: with_index(0, done), rest: stream::empty().boxed() }))
 }
 
-/// Carries out every operation that is possible, in several commits. After the first commit, the further ones follow even
-/// if the client disconnects.
+/// Carries out every operation that is possible, in several commits. After the first commit, the further ones follow
+/// even if the client disconnects.
 ///
 /// # Errors
 /// As [`all`], for the first commit; then nothing was changed.

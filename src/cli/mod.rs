@@ -25,13 +25,13 @@ use crate::logging;
 #[command(name = "matricula", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
 pub struct Cli {
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<CliCommand>,
     #[command(flatten)]
     serve: ServeArgs,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum CliCommand {
     /// Serve the pages and the API (the default)
     Serve(Box<ServeArgs>),
     /// Migrate the database to the schema of this program; `serve` does this too
@@ -69,16 +69,16 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
     let mut out = io::stdout();
     match cli.command {
         None => serve(cli.serve, clock).await,
-        Some(Command::Serve(args)) => serve(*args, clock).await,
-        Some(Command::Migrate { database, args }) => {
+        Some(CliCommand::Serve(args)) => serve(*args, clock).await,
+        Some(CliCommand::Migrate { database, args }) => {
             migrate::run(args, &database.database, &clock, &mut out).await
         }
-        Some(Command::Check { database }) => check::run(&database.database, &clock, &mut out).await,
-        Some(Command::Sample { database, args }) => {
+        Some(CliCommand::Check { database }) => check::run(&database.database, &clock, &mut out).await,
+        Some(CliCommand::Sample { database, args }) => {
             sample::run(args, &database.database, clock, &mut out).await
         }
-        Some(Command::Rush(args)) => rush::run(*args, &clock, &mut out).await,
-        Some(Command::Openapi) => openapi::run(&mut out),
+        Some(CliCommand::Rush(args)) => rush::run(*args, &clock, &mut out).await,
+        Some(CliCommand::Openapi) => openapi::run(&mut out),
     }
 }
 
@@ -88,8 +88,9 @@ async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<()> {
     serve::run(args, clock, &mut out).await
 }
 
-/// Installs a handler for SIGXFSZ, which otherwise kills the program when a file reaches the size limit (`ulimit -f`). With
-/// the handler, only the write fails, as on a full disk. The handler stays installed after the listener is dropped.
+/// Installs a handler for SIGXFSZ, which otherwise kills the program when a file reaches the size limit (`ulimit
+/// -f`). With the handler, only the write fails, as on a full disk. The handler stays installed after the listener is
+/// dropped.
 fn handle_file_size_signal() -> io::Result<()> {
     signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).map(drop)
 }

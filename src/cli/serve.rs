@@ -55,7 +55,7 @@ async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &Log) ->
             url = url.as_str()
         )?,
         None => {
-            writeln!(out, "matricula listens on http://{address} (API reference: http://{address}/docs/)")?
+            writeln!(out, "matricula listens on http://{address} (API reference: http://{address}/docs/)")?;
         }
     }
     out.flush()?;

@@ -85,7 +85,8 @@ async fn change(
 
 /// Delete a course
 ///
-/// Refused while the course has students or a waitlist, unless `drop=true` ends those enrollments in the same transaction.
+/// Refused while the course has students or a waitlist, unless `drop=true` ends those enrollments in the same
+/// transaction.
 #[utoipa::path(delete, path = "/api/v1/courses/{course_id}", tag = "courses", params(CourseDeletion))]
 async fn delete(
     app: App,
@@ -103,7 +104,8 @@ async fn delete(
     Ok(NoContent)
 }
 
-/// `If-Match` of a deletion covers the seats too, so that a course is deleted only if the client saw its present counts.
+/// `If-Match` of a deletion covers the seats too, so that a course is deleted only if the client saw its present
+/// counts.
 fn seen(tags: Vec<(Version, Option<Version>)>) -> Vec<SeenCourse> {
     tags.into_iter().map(|(version, seats)| SeenCourse { version, seats: Some(seats) }).collect()
 }
@@ -138,7 +140,7 @@ pub(crate) struct NewCourse {
     pub(crate) level: String,
 }
 
-/// What to change of a course.
+/// The fields of a course to change.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({"level": "graduate"}))]
 pub(crate) struct CourseChange {

@@ -73,8 +73,8 @@ use matching;
 
 const COUNT_MATCHING: &str = concat!("select count(*) from courses where ", matching!());
 
-/// The columns for the capacity, the enrolled and the waitlisted students of a course, and the tables. Counting stops at the
-/// limit; without seats, the columns are null.
+/// The columns for the capacity, the enrolled and the waitlisted students of a course, and the tables. Counting stops
+/// at the limit; without seats, the columns are null.
 macro_rules! seats {
     ($limit:literal) => {
         concat!(

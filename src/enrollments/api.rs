@@ -80,8 +80,8 @@ async fn courses(
 
 /// Enroll a student in a course if not already enrolled
 ///
-/// Like POST, but safe to repeat: 201 the first time, 200 with the same body afterwards; 202 while the student is on the
-/// waitlist.
+/// Like POST, but safe to repeat: 201 the first time, 200 with the same body afterwards; 202 while the student is on
+/// the waitlist.
 #[utoipa::path(put, path = "/api/v1/students/{student_id}/courses/{course_id}", tag = "enrollments")]
 async fn ensure(
     app: App,
@@ -119,7 +119,8 @@ async fn show(
 
 /// Drop a course, or leave its waitlist
 ///
-/// The enrollment ends, but stays in the log. The first student on the waitlist gets the seat in the same transaction.
+/// The enrollment ends, but stays in the log. The first student on the waitlist gets the seat in the same
+/// transaction.
 #[utoipa::path(delete, path = "/api/v1/students/{student_id}/courses/{course_id}", tag = "enrollments")]
 async fn drop_course(
     app: App,
@@ -135,8 +136,8 @@ async fn drop_course(
 
 /// The roster of a course
 ///
-/// Its students in order of enrollment; `[]` if there are none. Complete without `limit`. With `as_of`, the roster at that
-/// time.
+/// Its students in order of enrollment; `[]` if there are none. Complete without `limit`. With `as_of`, the roster at
+/// that time.
 #[utoipa::path(get, path = "/api/v1/courses/{course_id}/students", tag = "enrollments", params(AsOfQuery))]
 async fn roster(
     app: App,

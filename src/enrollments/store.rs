@@ -34,8 +34,8 @@ pub fn courses_of(student_id: StudentId) -> ShortListing<Course> {
     }
 }
 
-/// The courses of a student at a time, according to the log, in order of enrollment. A course that has been deleted since
-/// has no name. Events up to the `seq` `start` are ignored: see [`crate::events::store::history_start`].
+/// The courses of a student at a time, according to the log, in order of enrollment. A course that has been deleted
+/// since has no name. Events up to the `seq` `start` are ignored: see [`crate::events::store::history_start`].
 #[must_use]
 pub fn courses_of_at(student_id: StudentId, time: &Time, start: i64) -> ShortListing<Course> {
     ShortListing {
@@ -69,8 +69,8 @@ pub fn roster_of(course_id: CourseId) -> Listing<RosterEntry> {
     }
 }
 
-/// The roster of a course at a time, according to the log, in order of enrollment. A student who has been deleted since
-/// has no name, because the log contains none. `start` as in [`courses_of_at`].
+/// The roster of a course at a time, according to the log, in order of enrollment. A student who has been deleted
+/// since has no name, because the log contains none. `start` as in [`courses_of_at`].
 #[must_use]
 pub fn roster_of_at(course_id: CourseId, time: &Time, start: i64) -> Listing<RosterEntry> {
     Listing {
@@ -122,8 +122,8 @@ pub async fn log_span(db: &Db, id: CourseId, start: i64) -> Result<Option<(Strin
     Ok(first.zip(last))
 }
 
-/// The changes of the number of students in a course after the `seq` `start`, in order, grouped by the first `precision`
-/// characters of their times.
+/// The changes of the number of students in a course after the `seq` `start`, in order, grouped by the first
+/// `precision` characters of their times.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -136,8 +136,9 @@ pub async fn steps(db: &Db, id: CourseId, start: i64, precision: i64) -> Result<
     db.read(Reach::Range, sql, args, |row| Ok((row.text(0)?, row.int(1)?))).await
 }
 
-/// The enrollments of `$1` at the time `$2`, with ids above `$3`, without events up to the `seq` `$4`. Each enrollment has at
-/// most two events, for its start and its end, so one with a single event had not ended. Events are in order of time.
+/// The enrollments of `$1` at the time `$2`, with ids above `$3`, without events up to the `seq` `$4`. Each
+/// enrollment has at most two events, for its start and its end, so one with a single event had not ended. Events are
+/// in order of time.
 macro_rules! standing {
     ($of:literal, $other:literal) => {
         concat!(

@@ -34,9 +34,9 @@ pub fn routes() -> OpenApiRouter<App> {
 
 /// Read the log
 ///
-/// Every change appends exactly one event in its own transaction, and `seq` has no gaps: a reader that stores the last `seq` it saw,
-/// and asks for the events `after` it, misses nothing. With `Accept: text/event-stream` the answer is a stream of
-/// server-sent events, with `seq` as their `id`, which continues as events happen.
+/// Every change appends exactly one event in its own transaction, and `seq` has no gaps: a reader that stores the
+/// last `seq` it saw, and asks for the events `after` it, misses nothing. With `Accept: text/event-stream` the answer
+/// is a stream of server-sent events, with `seq` as their `id`, which continues as events happen.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", params(LogQuery))]
 async fn list(
     app: App,
@@ -98,8 +98,8 @@ struct LogQuery {
     #[serde(deserialize_with = "from_text")]
     #[param(value_type = Option<i64>, minimum = 0, maximum = 9_007_199_254_740_991_i64)]
     after: Option<Number>,
-    /// The number of entries that match, from the `Link` of the previous page: together with `after`, it is repeated as
-    /// `X-Total-Count` and not counted again.
+    /// The number of entries that match, from the `Link` of the previous page: together with `after`, it is repeated
+    /// as `X-Total-Count` and not counted again.
     #[serde(deserialize_with = "from_text")]
     #[param(value_type = Option<i64>, minimum = 0, maximum = 9_007_199_254_740_991_i64)]
     total: Option<Number>,

@@ -41,8 +41,8 @@ pub async fn after(db: &Db, filter: &Filter, after: i64, max: usize) -> Result<V
     db.read(reach(filter), sql, args, entry).await
 }
 
-/// How much of the table has to be read for a few entries. There is no index for a course together with a type, so all
-/// entries of the course may have to be read. A student has few entries.
+/// How much of the table has to be read for a few entries. There is no index for a course together with a type, so
+/// all entries of the course may have to be read. A student has few entries.
 fn reach(filter: &Filter) -> Reach {
     match (filter.student_id, filter.course_id, filter.kind) {
         (None, Some(_), Some(_)) => Reach::Range,
@@ -63,8 +63,9 @@ pub async fn latest(db: &Db, about: About, before: i64, max: i64) -> Result<Vec<
     db.query(sql, [id.into(), after.into(), before.into(), max.into()], history_entry).await
 }
 
-/// The `seq` after which events with this id are about the student or course that has the id now, or had it last. Usually
-/// 0. If another program reused the id of a deleted row, events up to the deletion are about another student or course.
+/// The `seq` after which events with this id are about the student or course that has the id now, or had it last.
+/// Usually 0. If another program reused the id of a deleted row, events up to the deletion are about another student
+/// or course.
 ///
 /// # Errors
 /// When the database cannot be read.

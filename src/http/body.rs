@@ -15,7 +15,8 @@ use super::limits::BodyMemory;
 use super::problem::Problem;
 use crate::shares::{Client, QuotaError, QuotaGuard};
 
-/// How long a body may take to arrive. Less than the 30 s for a whole request, so that the client learns what was slow.
+/// How long a body may take to arrive. Less than the 30 s for a whole request, so that the client learns what was
+/// slow.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A whole body.
@@ -27,12 +28,12 @@ pub(super) struct Received {
     pub(super) memory: Option<QuotaGuard>,
 }
 
-/// Receives a whole body of at max `max` bytes. Memory is reserved for bytes that have arrived, not for the content_length
-/// length, so a client that sends nothing cannot block others.
+/// Receives a whole body of at most `max` bytes. Memory is reserved for bytes that have arrived, not for the
+/// announced length, so a client that sends nothing cannot block others.
 ///
 /// # Errors
-/// `payload-too-large`, `overloaded` or `rate-limited` as soon as that is known; `invalid-request` if the body does not
-/// arrive completely and in time.
+/// `payload-too-large`, `overloaded` or `rate-limited` as soon as that is known; `invalid-request` if the body does
+/// not arrive completely and in time.
 pub(super) async fn receive(request: Request, max: usize) -> Result<Received, Problem> {
     let content_length = content_length(request.headers());
     if content_length.is_some_and(|bytes| bytes > max) {

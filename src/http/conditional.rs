@@ -18,14 +18,14 @@ pub fn etag(version: Version, related: Option<Version>) -> String {
     }
 }
 
-/// The versions that `If-Match` names, each with the version of the related data that was shown with it. `None` matches
-/// any version (no header, or `*`).
+/// The versions that `If-Match` names, each with the version of the related data that was shown with it. `None`
+/// matches any version (no header, or `*`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IfMatch(pub Option<Vec<(Version, Option<Version>)>>);
 
 impl IfMatch {
-    /// The versions of the record alone, for a change to the record: a course may be renamed although somebody enrolled
-    /// since it was read.
+    /// The versions of the record alone, for a change to the record: a course may be renamed although somebody
+    /// enrolled since it was read.
     #[must_use]
     pub fn record_versions(self) -> Option<Vec<Version>> {
         self.0.map(|tags| tags.into_iter().map(|(version, _)| version).collect())

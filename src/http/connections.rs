@@ -1,5 +1,5 @@
-//! Limits the connections of the server. No client may hold more than its share. When connections run low, idle ones are
-//! closed. A few are reserved, to answer clients beyond the limit with an error and to answer health checks.
+//! Limits the connections of the server. No client may hold more than its share. When connections run low, idle ones
+//! are closed. A few are reserved, to answer clients beyond the limit with an error and to answer health checks.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -29,7 +29,7 @@ pub struct OverLimit(pub QuotaError);
 pub struct Connections {
     share: u8,
     idle: Duration,
-    places: Arc<Quota>,
+    quota: Arc<Quota>,
     reserved: Arc<Quota>,
     memory: Arc<Quota>,
     open: Mutex<Open>,
@@ -44,7 +44,7 @@ struct Open {
     next_idle_search: Option<Instant>,
 }
 
-/// An open connection; dropping it frees its place.
+/// An open connection; dropping it frees its slot.
 #[derive(Debug)]
 pub struct Connection {
     /// The client at its other end.
@@ -55,7 +55,7 @@ pub struct Connection {
     pub over_limit: Option<OverLimit>,
     number: u64,
     all: Arc<Connections>,
-    _place: QuotaGuard,
+    _guard: QuotaGuard,
 }
 
 /// The state of a connection, shared by the accept loop, the service and the socket.
@@ -84,14 +84,14 @@ pub struct Activity {
 pub struct Answering(Arc<Activity>);
 
 impl Connections {
-    /// At most `max` connections, and `memory` bytes for long heads and responses. One client may hold `share` percent of
-    /// each. A connection is closed to make room only after it has been idle for `idle`.
+    /// At most `max` connections, and `memory` bytes for long heads and responses. One client may hold `share`
+    /// percent of each. A connection is closed to make room only after it has been idle for `idle`.
     #[must_use]
     pub fn new(max: usize, share: u8, idle: Duration, memory: usize) -> Arc<Self> {
         Arc::new(Self {
             share,
             idle,
-            places: Quota::new(max),
+            quota: Quota::new(max),
             reserved: Quota::new(RESERVED_CONNECTIONS),
             memory: Quota::new(memory),
             open: Mutex::default(),
@@ -102,7 +102,7 @@ impl Connections {
     /// The number of open connections, including those beyond the limit.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.places.held() + self.reserved.held()
+        self.quota.held() + self.reserved.held()
     }
 
     /// Admits a client; `None` if the connection has to be closed at once.
@@ -110,8 +110,8 @@ impl Connections {
     pub fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Connection> {
         let client = Client::new(address, self.share);
         self.make_room(client);
-        let (place, over_limit) = match self.places.take(Some(client), 1) {
-            Ok(place) => (place, None),
+        let (guard, over_limit) = match self.quota.take(Some(client), 1) {
+            Ok(guard) => (guard, None),
             Err(full) => (self.reserved.take(Some(client), 1).ok()?, Some(OverLimit(full))),
         };
         let activity = Arc::new(Activity {
@@ -133,22 +133,22 @@ impl Connections {
             open.by_number.insert(number, (client, Arc::clone(&activity)));
         }
         drop(open);
-        Some(Connection { client, activity, over_limit, number, all: Arc::clone(self), _place: place })
+        Some(Connection { client, activity, over_limit, number, all: Arc::clone(self), _guard: guard })
     }
 
     /// Closes idle connections once three quarters of all connections, or of the client's share, are in use.
     fn make_room(&self, client: Client) {
         let low = |held: usize, max: usize| held >= (max / 4 * 3).max(1);
-        let max = self.places.total();
-        if low(self.places.held(), max) {
+        let max = self.quota.total();
+        if low(self.quota.held(), max) {
             self.close_idle(None, max);
-        } else if low(self.places.held_by(client), client.share_of(max)) {
+        } else if low(self.quota.held_by(client), client.share_of(max)) {
             self.close_idle(Some(client), client.share_of(max));
         }
     }
 
-    /// Closes up to a sixteenth of `max` idle connections, of `only` one client if given: first those of the clients with
-    /// the most connections, and of each client the one that has been idle for longest.
+    /// Closes up to a sixteenth of `max` idle connections, of `only` one client if given: first those of the clients
+    /// with the most connections, and of each client the one that has been idle for longest.
     fn close_idle(&self, only: Option<Client>, max: usize) {
         let now = self.began.elapsed();
         let mut open = self.lock();

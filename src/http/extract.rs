@@ -152,7 +152,8 @@ fn check_content_type(headers: &HeaderMap, media_type: &str, noun: &str) -> Resu
     Ok(())
 }
 
-/// Whether `Content-Type` names a media type. The only charset is UTF-8, for JSON (RFC 8259) and for forms (WHATWG URL, 5).
+/// Whether `Content-Type` names a media type. The only charset is UTF-8, for JSON (RFC 8259) and for forms (WHATWG
+/// URL, 5).
 fn has_media_type(headers: &HeaderMap, media_type: &str) -> bool {
     let mut lines = headers.get_all(CONTENT_TYPE).into_iter();
     let (Some(Ok(line)), None) = (lines.next().map(|line| line.to_str()), lines.next()) else {
@@ -167,8 +168,8 @@ fn has_media_type(headers: &HeaderMap, media_type: &str) -> bool {
         })
 }
 
-/// The ids in the path. An invalid id is an error only when a handler calls [`PathParams::into_result`], after the body has
-/// been read: if both are wrong, the client learns about the body first.
+/// The ids in the path. An invalid id is an error only when a handler calls [`PathParams::into_result`], after the
+/// body has been read: if both are wrong, the client learns about the body first.
 #[derive(Debug)]
 pub struct PathParams<T>(Result<T, Problem>);
 

@@ -127,7 +127,8 @@ impl Fields {
         self.parsed(name, parse(&value))
     }
 
-    /// Takes a field that may be left out (`Some(None)`), but not be null: that would remove a required field (RFC 7396).
+    /// Takes a field that may be left out (`Some(None)`), but not be null: that would remove a required field (RFC
+    /// 7396).
     pub fn optional<T>(
         &mut self,
         name: &'static str,
@@ -177,7 +178,7 @@ impl Fields {
 /// A text, checked and normalized by `allowed`.
 ///
 /// # Errors
-/// What is wrong with the value, worded for the client.
+/// If the value is invalid: the reason, worded for the client.
 pub fn text(value: &Value, allowed: impl FnOnce(&str) -> Result<String, String>) -> Result<String, String> {
     match value {
         Value::String(text) => allowed(text),
@@ -189,7 +190,7 @@ pub fn text(value: &Value, allowed: impl FnOnce(&str) -> Result<String, String>)
 /// An id: a whole number from 1 to 2^53 − 1.
 ///
 /// # Errors
-/// What is wrong with the value, worded for the client.
+/// If the value is invalid: the reason, worded for the client.
 pub fn id(value: &Value) -> Result<i64, String> {
     number(value, 1, MAX_ID)
 }
@@ -197,7 +198,7 @@ pub fn id(value: &Value) -> Result<i64, String> {
 /// A whole number from `min` to `max`; `7.0` is one, as in JSON Schema.
 ///
 /// # Errors
-/// What is wrong with the value, worded for the client.
+/// If the value is invalid: the reason, worded for the client.
 pub fn number(value: &Value, min: i64, max: i64) -> Result<i64, String> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "exact up to 2^53")]
     let integral =
@@ -211,7 +212,7 @@ pub fn number(value: &Value, min: i64, max: i64) -> Result<i64, String> {
 /// A time (RFC 3339, with an offset), converted to the form in which it is stored: UTC, milliseconds.
 ///
 /// # Errors
-/// What is wrong with the value, worded for the client.
+/// If the value is invalid: the reason, worded for the client.
 pub fn time(value: &Value) -> Result<String, String> {
     text(value, |text| Time::from_str(text).map(|time| time.0))
 }

@@ -27,8 +27,8 @@ pub enum HostError {
 }
 
 impl Hosts {
-    /// The host of the public URL, and the names of loopback if `loopback`. Monitoring may use an IP address instead, since
-    /// health checks do.
+    /// The host of the public URL, and the names of loopback if `loopback`. Monitoring may use an IP address instead,
+    /// since health checks do.
     #[must_use]
     pub fn new(loopback: bool, public_url: Option<&PublicUrl>) -> Self {
         let public = public_url.and_then(|url| host_of(url.authority().as_bytes())).map(str::to_owned);

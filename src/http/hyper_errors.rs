@@ -1,6 +1,6 @@
-//! hyper refuses some requests itself, with an empty response. This module replaces it with a problem that has a request
-//! id, like every other refusal. hyper has no hook for that, so the bytes are replaced on their way to the socket, where it
-//! is known that no request is being answered.
+//! hyper refuses some requests itself, with an empty response. This module replaces it with a problem that has a
+//! request id, like every other refusal. hyper has no hook for that, so the bytes are replaced on their way to the
+//! socket, where it is known that no request is being answered.
 
 use bytes::Bytes;
 

@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::echo::excerpt_of;
 use super::problem::{InvalidRequest, Problem};
 
-/// Errors that are reported for one request: the response to a body of unknown fields would otherwise have eight times
-/// its size.
+/// Errors that are reported for one request: the response to a body of unknown fields would otherwise have eight
+/// times its size.
 pub(super) const MAX_ERRORS: usize = 100;
 
 /// Characters of a JSON pointer or a parameter name.
@@ -22,8 +22,8 @@ pub fn invalid(errors: Vec<Value>) -> Problem {
 /// Characters of the message of one error; the longest lists all known parameters.
 const MAX_DETAIL: usize = 600;
 
-/// `invalid-request` with the first of `total` errors. Names and values that the client sent are shortened: the response
-/// to a body of one unknown field would otherwise have its size.
+/// `invalid-request` with the first of `total` errors. Names and values that the client sent are shortened: the
+/// response to a body of one unknown field would otherwise have its size.
 pub(super) fn invalid_of(mut errors: Vec<Value>, total: usize) -> Problem {
     errors.truncate(MAX_ERRORS);
     for error in &mut errors {

@@ -1,4 +1,5 @@
-//! The layers around all handlers: request id and access log, panics, hosts, CORS, cross-site writes, timeout, body size.
+//! The layers around all handlers: request id and access log, panics, hosts, CORS, cross-site writes, timeout, body
+//! size.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -74,8 +75,8 @@ impl Default for RequestLimits {
     }
 }
 
-/// Wraps all routes of `router` and its fallback in `limits`, and logs and counts every response. `page` renders problems
-/// for people.
+/// Wraps all routes of `router` and its fallback in `limits`, and logs and counts every response. `page` renders
+/// problems for people.
 pub fn apply(router: Router, limits: &RequestLimits, metrics: &Metrics, page: ProblemPage) -> Router {
     let hosts = Arc::new(Hosts::new(limits.loopback, limits.public_url.as_ref()));
     let public_url = limits.public_url.as_ref().map(|url| Arc::from(url.as_str()));
@@ -211,9 +212,9 @@ where
 impl<S> Guard<S> {
     /// Why the request is refused before it reaches a handler.
     fn refusal(&self, request: &Request) -> Option<Problem> {
-        let beyond = request.extensions().get::<OverLimit>();
-        if let Some(beyond) = beyond.filter(|_| !system::is_health(request.uri().path())) {
-            return Some(over_limit(*beyond));
+        let over = request.extensions().get::<OverLimit>();
+        if let Some(over) = over.filter(|_| !system::is_health(request.uri().path())) {
+            return Some(over_limit(*over));
         }
         let error = self.hosts.check(request).err();
         error.map(|error| self.host_problem(error)).or_else(|| check_transfer_encoding(request).err())

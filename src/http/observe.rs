@@ -1,5 +1,5 @@
-//! Request ids, the access log, and metrics of requests. No personal data: the pattern of the route instead of the path,
-//! and no query, address or body.
+//! Request ids, the access log, and metrics of requests. No personal data: the pattern of the route instead of the
+//! path, and no query, address or body.
 
 use std::fmt::Write;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -133,7 +133,8 @@ fn request_id(headers: &HeaderMap) -> Arc<str> {
     }
 }
 
-/// Allows no character that needs escaping in log output, a header or a page, and no `@`, so that it is no e-mail address.
+/// Allows no character that needs escaping in log output, a header or a page, and no `@`, so that it is no e-mail
+/// address.
 fn is_valid(id: &[u8]) -> bool {
     (1..=128).contains(&id.len())
         && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte))

@@ -24,8 +24,8 @@ use crate::registrar::{MAX_ID, Outcome};
 
 type Responses = BTreeMap<String, RefOr<Response>>;
 
-/// Adds what follows from the structure of an operation: the ids in its path, conditional headers, and the problems that
-/// every such request can cause.
+/// Adds what follows from the structure of an operation: the ids in its path, conditional headers, and the problems
+/// that every such request can cause.
 pub fn complete(document: &mut OpenApi) {
     close_bodies(document);
     for (path, item) in &mut document.paths.paths {
@@ -57,8 +57,8 @@ fn add_idempotency_key(operation: &mut Operation) {
     }
 }
 
-/// Characters that no text may have by themselves: control characters and those of `registrar/visible.rs`, without those
-/// above U+FFFF, which need a flag in some regular expression engines.
+/// Characters that no text may have by themselves: control characters and those of `registrar/visible.rs`, without
+/// those above U+FFFF, which need a flag in some regular expression engines.
 macro_rules! invisible {
     () => {
         r"\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
@@ -94,8 +94,8 @@ const TEXT: &str = concat!(
     ")*$"
 );
 
-/// Schemas of bodies get `additionalProperties: false`, since unknown fields are refused, and a pattern for their texts,
-/// except for e-mail addresses, which have a format.
+/// Schemas of bodies get `additionalProperties: false`, since unknown fields are refused, and a pattern for their
+/// texts, except for e-mail addresses, which have a format.
 fn close_bodies(document: &mut OpenApi) {
     let schemas = document.components.iter_mut().flat_map(|components| &mut components.schemas);
     for (name, schema) in schemas {

@@ -1,8 +1,8 @@
 //! Errors as a client sees them: `application/problem+json` (RFC 9457).
 //!
-//! A [`Kind`] is a type of problem, a [`Problem`] is one occurrence with its detail. The signature of a handler lists the
-//! kinds that it can return: `Result<Created<Enrollment>, Refused<(StudentNotFound, CourseNotFound)>>`. Problems that any
-//! request can cause (a full queue, a failing disk, a bad query) are not listed there: see [`Scope`].
+//! A [`Kind`] is a type of problem, a [`Problem`] is one occurrence with its detail. The signature of a handler lists
+//! the kinds that it can return: `Result<Created<Enrollment>, Refused<(StudentNotFound, CourseNotFound)>>`. Problems
+//! that any request can cause (a full queue, a failing disk, a bad query) are not listed there: see [`Scope`].
 
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
@@ -274,8 +274,8 @@ pub(super) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("ide
 /// Renders a problem as a page; the second argument is the id of the request.
 pub type ProblemPage = fn(&Problem, Option<&str>) -> Response;
 
-/// JSON without a request id. The problem itself is an extension of the response, from which [`Problem::render`] writes
-/// the final body.
+/// JSON without a request id. The problem itself is an extension of the response, from which [`Problem::render`]
+/// writes the final body.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.to_response(None);
@@ -285,8 +285,8 @@ impl IntoResponse for Problem {
 }
 
 impl Problem {
-    /// Renders the problem in a response, if there is one, with the request id: with `page`, or as JSON without it. Logs the
-    /// cause.
+    /// Renders the problem in a response, if there is one, with the request id: with `page`, or as JSON without it.
+    /// Logs the cause.
     #[must_use]
     pub fn render(mut response: Response, request_id: Option<&str>, page: Option<ProblemPage>) -> Response {
         let Some(problem) = response.extensions_mut().remove::<Self>() else { return response };

@@ -264,8 +264,8 @@ fn array<T: Serialize>(rows: &[T]) -> Vec<u8> {
     body
 }
 
-/// Streams an array. On a failure the connection ends without the closing bracket, so that no client takes the list for
-/// complete.
+/// Streams an array. On a failure the connection ends without the closing bracket, so that no client takes the list
+/// for complete.
 fn streamed<T: Serialize + Send + 'static>(
     first: &[T],
     rest: BoxStream<'static, Result<Vec<T>, DbError>>,

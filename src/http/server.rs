@@ -262,8 +262,8 @@ impl hyper::body::Body for AnswerBody {
     }
 }
 
-/// The maximum number of file descriptors, after raising the soft limit to the hard limit: the usual soft limit of 1024
-/// is meant for programs that use `select`.
+/// The maximum number of file descriptors, after raising the soft limit to the hard limit: the usual soft limit of
+/// 1024 is meant for programs that use `select`.
 #[cfg(unix)]
 fn max_descriptors() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

@@ -129,8 +129,8 @@ impl AsyncWrite for Socket {
         Poll::Ready(Ok(()))
     }
 
-    /// Shuts down the sending side, then discards what the client is still sending. Closing a socket with unread bytes
-    /// resets the connection, and the client would lose a response that it has not read yet, such as a 413.
+    /// Shuts down the sending side, then discards what the client is still sending. Closing a socket with unread
+    /// bytes resets the connection, and the client would lose a response that it has not read yet, such as a 413.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.lingering.is_none() {
             ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;

@@ -12,7 +12,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 use super::problem::{NotFound, Problem};
 use crate::db::{Db, migrate};
 use crate::metrics::Metrics;
-use crate::registrar::Registrar;
+use crate::registrar::{Registrar, Unready};
 
 /// The path of the OpenAPI document, as JSON.
 pub const OPENAPI: &str = "/api/v1/openapi.json";
@@ -70,8 +70,13 @@ async fn ready(State(db): State<Db>, State(registrar): State<Registrar>) -> Resu
         }
         Err(error) => return Err(Problem::overloaded(format!("The database does not answer: {error}."))),
     }
-    let unready = |why| Problem::overloaded(format!("Nothing can be changed: {why}."));
-    registrar.can_write().await.map_err(unready)?;
+    let unready = |why| match why {
+        Unready::Ahead(_) => {
+            format!("Check the clock: {why}. Changes are still accepted, with the time of the last event.")
+        }
+        _ => format!("Nothing can be changed: {why}."),
+    };
+    registrar.can_write().await.map_err(|why| Problem::overloaded(unready(why)))?;
     Ok("ready\n")
 }
 

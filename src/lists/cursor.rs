@@ -16,8 +16,8 @@ pub struct Cursor {
     pub text: Option<String>,
     /// The id of the row, which breaks ties.
     pub id: i64,
-    /// The number of rows that matched when the first page was read; `None` if they were not counted. A client can forge
-    /// this number, so it is only repeated to that client.
+    /// The number of rows that matched when the first page was read; `None` if they were not counted. A client can
+    /// forge this number, so it is only repeated to that client.
     pub total: Option<i64>,
 }
 

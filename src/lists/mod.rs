@@ -13,7 +13,8 @@ pub use self::cursor::{Cursor, PLAIN_ORDER};
 use crate::count::to_i64;
 use crate::db::{Arg, Db, DbError, Map, Reach, Total};
 
-/// Rows of a complete list that are read before the rest is streamed; also the largest page that counts as a short read.
+/// Rows of a complete list that are read before the rest is streamed; also the largest page that counts as a short
+/// read.
 const FIRST_ROWS: i64 = 500;
 
 /// The number of rows on a page: 1 to 10,000.
@@ -67,8 +68,8 @@ pub struct ListPart<T> {
 /// Makes the parameters of a statement that reads the rows after a cursor.
 pub type ArgsAfter = Box<dyn Fn(Option<&Cursor>) -> Vec<Arg> + Send + Sync>;
 
-/// A row with its position in the list. The sort key comes from the statement itself, so that a cursor compares exactly
-/// as the database sorts.
+/// A row with its position in the list. The sort key comes from the statement itself, so that a cursor compares
+/// exactly as the database sorts.
 #[derive(Debug)]
 pub struct ListRow<T> {
     /// The row.
@@ -181,8 +182,8 @@ impl<T: Send + 'static> Listing<T> {
         Ok(ListPart { total, next, rows: into_rows(rows), rest })
     }
 
-    /// Reading a few rows by key takes microseconds, thousands of rows take longer. Long pages are therefore read as ranges, so
-    /// that they do not delay reads of single rows.
+    /// Reading a few rows by key takes microseconds, thousands of rows take longer. Long pages are therefore read as
+    /// ranges, so that they do not delay reads of single rows.
     fn reach_for(&self, rows: i64) -> Reach {
         if self.reach == Reach::Key && rows > FIRST_ROWS { Reach::Range } else { self.reach }
     }
@@ -194,8 +195,8 @@ impl<T: Send + 'static> Listing<T> {
     }
 }
 
-/// A list that is always short: it is read completely, and sorted and cut here. For a few rows, a database takes as long to
-/// prepare a sort as to find the rows.
+/// A list that is always short: it is read completely, and sorted and cut here. For a few rows, a database takes as
+/// long to prepare a sort as to find the rows.
 pub struct ShortListing<T> {
     /// The name of the list, for its cursors.
     pub order: String,
@@ -286,8 +287,8 @@ impl Search {
         self.0.to_lowercase()
     }
 
-    /// A pattern for `folded!(column) like $n escape '~'` that finds the text anywhere in the column. The escape character is
-    /// no backslash, which a server with `standard_conforming_strings=off` reads differently.
+    /// A pattern for `folded!(column) like $n escape '~'` that finds the text anywhere in the column. The escape
+    /// character is no backslash, which a server with `standard_conforming_strings=off` reads differently.
     #[must_use]
     pub fn pattern(&self) -> String {
         let escaped = self.folded().replace('~', "~~").replace('%', "~%").replace('_', "~_");

@@ -47,8 +47,8 @@ pub async fn event_counts(db: &Db, after: i64, until: i64) -> Result<Vec<EventCo
     .await
 }
 
-/// Of the first `max` events after the `seq` `after`, those later than `since`: for each type their number and the time of
-/// the first one.
+/// Of the first `max` events after the `seq` `after`, those later than `since`: for each type their number and the
+/// time of the first one.
 ///
 /// # Errors
 /// When the database cannot be read.

@@ -66,8 +66,8 @@ async fn remove(
 
 /// The waitlist of a course
 ///
-/// In the order in which students get seats; `[]` if nobody waits. Complete without `limit`. Pages have the positions of
-/// the moment when the first page was read.
+/// In the order in which students get seats; `[]` if nobody waits. Complete without `limit`. Pages have the positions
+/// of the moment when the first page was read.
 #[utoipa::path(get, path = "/api/v1/courses/{course_id}/waitlist", tag = "seats", params(PageQuery))]
 async fn waitlist(
     app: App,

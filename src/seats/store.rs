@@ -100,8 +100,8 @@ pub fn waitlist_of(course_id: CourseId) -> Listing<WaitlistEntry> {
     }
 }
 
-/// The position of the last row of the previous page, from which the next page continues. `None` if the cursor is from an
-/// earlier version or forged; then the position is counted.
+/// The position of the last row of the previous page, from which the next page continues. `None` if the cursor is
+/// from an earlier version or forged; then the position is counted.
 fn position_in(after: &Cursor) -> Option<i64> {
     after.text.as_deref()?.parse().ok().filter(|position| (0..=MOST_SEATS).contains(position))
 }

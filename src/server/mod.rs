@@ -54,7 +54,8 @@ impl School {
         adoption::migrate(location, &clock).await?;
         let (news, others_wrote) = (Arc::default(), Arc::default());
         let writer = Writer::open(location).with_context(|| format!("cannot write to {location}"))?;
-        // After the writer, so that readers of a new file open its WAL now, not at their first read, when it may be gone.
+        // After the writer, so that readers of a new file open its WAL now, not at their first read, when it may be
+        // gone.
         let db = Db::open(location).with_context(|| format!("cannot open {location}"))?;
         let (registrar, writing) = Registrar::start(
             writer,

@@ -85,7 +85,8 @@ async fn change(
 
 /// Delete a student
 ///
-/// Refused while the student has enrollments or is on a waitlist, unless `drop=true` ends those in the same transaction.
+/// Refused while the student has enrollments or is on a waitlist, unless `drop=true` ends those in the same
+/// transaction.
 #[utoipa::path(delete, path = "/api/v1/students/{student_id}", tag = "students", params(StudentDeletion))]
 async fn delete(
     app: App,
@@ -129,7 +130,7 @@ pub(crate) struct NewStudent {
     pub(crate) email: String,
 }
 
-/// What to change of a student.
+/// The fields of a student to change.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({"email": "zoe.martin@example.edu"}))]
 pub(crate) struct StudentChange {

@@ -119,7 +119,8 @@ impl Index {
         (text, self.ids[one])
     }
 
-    /// The first bytes of the key as a number. Numbers sort like their keys, but different keys may have the same number.
+    /// The first bytes of the key as a number. Numbers sort like their keys, but different keys may have the same
+    /// number.
     fn key_prefix(&self, sort: StudentSort, number: u32) -> u64 {
         let (text, id) = self.key(sort, number);
         if sort == StudentSort::Id {

@@ -13,7 +13,7 @@ use crate::registrar::text;
 /// Checks an e-mail address: an address of RFC 5322 without comments or display name.
 ///
 /// # Errors
-/// What is wrong with the value, worded for the client.
+/// If the value is invalid: the reason, worded for the client.
 pub fn email(given: &str) -> Result<String, String> {
     let email = text(given)?;
     let options = email_address::Options::default().without_display_text().without_domain_literal();

@@ -59,8 +59,8 @@ pub async fn last_change(db: &Db) -> Result<(i64, i64), DbError> {
     db.query_opt(sql, [], map).await?.ok_or_else(no_log_head)
 }
 
-// With an equality condition, PostgreSQL may scan the whole log backward by `seq`. Only the index on (type, seq) has the
-// order of this statement.
+// With an equality condition, PostgreSQL may scan the whole log backward by `seq`. Only the index on (type, seq) has
+// the order of this statement.
 macro_rules! last_of {
     ($type:literal) => {
         concat!(
@@ -74,7 +74,8 @@ macro_rules! last_of {
 }
 use last_of;
 
-/// The students that were added, changed or deleted after the event `after` and up to the event `until`, without duplicates.
+/// The students that were added, changed or deleted after the event `after` and up to the event `until`, without
+/// duplicates.
 ///
 /// # Errors
 /// When the database cannot be read.

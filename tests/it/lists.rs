@@ -324,7 +324,10 @@ async fn a_cursor_is_good_for_its_own_list_and_order_only() {
                 assert_eq!(asking.await.is_ok().ids().len(), 1, "{one}");
             } else {
                 let wrong = errors(&asking.await.is_refused(400, "invalid-request"));
-                assert_eq!(wrong, ["after: is a cursor of another list or order; start again without a cursor"]);
+                assert_eq!(
+                    wrong,
+                    ["after: is a cursor of another list or order; start again without a cursor"]
+                );
             }
         }
     }

@@ -36,13 +36,13 @@ impl Target {
         Ok(Self { authority: format!("{authority}{port}") })
     }
 
-    pub(super) fn client(&self) -> Client {
-        Client { server: self.clone(), open: None }
+    pub(super) fn client(&self) -> HttpClient {
+        HttpClient { server: self.clone(), open: None }
     }
 }
 
 /// A client with one connection, which is opened again after an error.
-pub(super) struct Client {
+pub(super) struct HttpClient {
     server: Target,
     open: Option<SendRequest<Full<Bytes>>>,
 }
@@ -71,7 +71,7 @@ impl ServerAnswer {
     }
 }
 
-impl Client {
+impl HttpClient {
     /// Sends a request.
     ///
     /// # Errors

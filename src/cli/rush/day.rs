@@ -7,11 +7,11 @@ use axum::http::Method;
 use fastrand::Rng;
 use serde_json::json;
 
-use super::client::{Client, ServerAnswer, Target};
+use super::client::{HttpClient, ServerAnswer, Target};
 
 /// What a student knows about a course.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Known {
+pub(super) enum KnownStatus {
     /// The server answered that the student is enrolled.
     Enrolled,
     /// On the waitlist, or enrolled from it since.
@@ -30,7 +30,7 @@ pub(super) struct Applicant {
     next: usize,
     /// The number of courses that the student wants.
     wanted: usize,
-    pub(super) known: BTreeMap<i64, Known>,
+    pub(super) known: BTreeMap<i64, KnownStatus>,
 }
 
 /// Statistics of all requests.
@@ -68,8 +68,10 @@ impl Applicant {
     }
 
     fn courses(&self) -> Vec<i64> {
-        let held =
-            self.known.iter().filter(|(_, known)| matches!(known, Known::Enrolled | Known::Waitlisted));
+        let held = self
+            .known
+            .iter()
+            .filter(|(_, known)| matches!(known, KnownStatus::Enrolled | KnownStatus::Waitlisted));
         held.map(|(course, _)| *course).collect()
     }
 }
@@ -95,7 +97,7 @@ pub(super) async fn run_client(
     stats
 }
 
-async fn take_turn(client: &mut Client, student: &mut Applicant, stats: &mut Stats, rng: &mut Rng) {
+async fn take_turn(client: &mut HttpClient, student: &mut Applicant, stats: &mut Stats, rng: &mut Rng) {
     let held = student.courses();
     if held.len() >= student.wanted || (!held.is_empty() && rng.u8(..3) == 0) {
         // Drops a course, to swap it for another one in a later turn.
@@ -110,7 +112,13 @@ async fn take_turn(client: &mut Client, student: &mut Applicant, stats: &mut Sta
     }
 }
 
-async fn enroll(client: &mut Client, student: &mut Applicant, course: i64, stats: &mut Stats, rng: &mut Rng) {
+async fn enroll(
+    client: &mut HttpClient,
+    student: &mut Applicant,
+    course: i64,
+    stats: &mut Stats,
+    rng: &mut Rng,
+) {
     let path = format!("/api/v1/students/{}/courses", student.id);
     let body = json!({"course_id": course});
     let key = rng.bool().then(|| format!("rush-{:016x}", rng.u64(..)));
@@ -118,7 +126,7 @@ async fn enroll(client: &mut Client, student: &mut Applicant, course: i64, stats
     let answer = client.send(Method::POST, &path, key.as_deref(), Some(&body)).await;
     count(stats, began, &answer);
     let known = match &answer {
-        Err(_) => Known::Unknown,
+        Err(_) => KnownStatus::Unknown,
         Ok(answer) => known_after(answer, student.known.get(&course).copied()),
     };
     student.known.insert(course, known);
@@ -149,16 +157,16 @@ async fn enroll(client: &mut Client, student: &mut Applicant, course: i64, stats
     }
 }
 
-async fn drop_course(client: &mut Client, student: &mut Applicant, course: i64, stats: &mut Stats) {
+async fn drop_course(client: &mut HttpClient, student: &mut Applicant, course: i64, stats: &mut Stats) {
     let path = format!("/api/v1/students/{}/courses/{course}", student.id);
     let began = Instant::now();
     let answer = client.send(Method::DELETE, &path, None, None).await;
     count(stats, began, &answer);
     let before = student.known.get(&course).copied();
     let known = match answer {
-        Err(_) => Known::Unknown,
+        Err(_) => KnownStatus::Unknown,
         Ok(answer) if answer.body.is_null() || answer.problem() == "enrollment-not-found" => {
-            Known::NotEnrolled
+            KnownStatus::NotEnrolled
         }
         Ok(answer) => known_after(&answer, before),
     };
@@ -166,18 +174,18 @@ async fn drop_course(client: &mut Client, student: &mut Applicant, course: i64, 
 }
 
 /// What a student knows after an answer; `before` if the answer says nothing about the enrollment.
-fn known_after(answer: &ServerAnswer, before: Option<Known>) -> Known {
+fn known_after(answer: &ServerAnswer, before: Option<KnownStatus>) -> KnownStatus {
     match answer.problem() {
-        "" if answer.body["status"] == "waitlisted" => Known::Waitlisted,
-        "" | "already-enrolled" => Known::Enrolled,
-        "already-waitlisted" => Known::Waitlisted,
+        "" if answer.body["status"] == "waitlisted" => KnownStatus::Waitlisted,
+        "" | "already-enrolled" => KnownStatus::Enrolled,
+        "already-waitlisted" => KnownStatus::Waitlisted,
         // The outcome of the commit is unknown to the server too.
         "overloaded" if answer.body["detail"].as_str().is_some_and(|detail| detail.contains("may have")) => {
-            Known::Unknown
+            KnownStatus::Unknown
         }
-        "internal" => Known::Unknown,
-        "course-full" | "waitlist-full" => Known::NotEnrolled,
-        _ => before.unwrap_or(Known::NotEnrolled),
+        "internal" => KnownStatus::Unknown,
+        "course-full" | "waitlist-full" => KnownStatus::NotEnrolled,
+        _ => before.unwrap_or(KnownStatus::NotEnrolled),
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 use anyhow::Context as _;
 use serde_json::Value;
 
-use super::client::Client;
-use super::day::{Applicant, Known};
+use super::client::HttpClient;
+use super::day::{Applicant, KnownStatus};
 use crate::registrar::EventKind;
 
 /// The failed checks, one line each.
@@ -25,7 +25,7 @@ struct CourseState {
 /// # Errors
 /// If the server does not answer.
 pub(super) async fn verify(
-    client: &mut Client,
+    client: &mut HttpClient,
     courses: &[i64],
     students: &[Applicant],
 ) -> anyhow::Result<Findings> {
@@ -82,7 +82,8 @@ impl CourseState {
         }
     }
 
-    /// According to the log, never too many students, always the first on the waitlist promoted, and the same final state.
+    /// According to the log, never too many students, always the first on the waitlist promoted, and the same final
+    /// state.
     fn check_log(&self, log: &[Value], findings: &mut Findings) {
         let (mut roster, mut waitlist, id) = (Vec::new(), Vec::new(), self.id);
         let mut is_overfull = false;
@@ -134,11 +135,11 @@ fn check_answers(student: &Applicant, courses: &BTreeMap<i64, CourseState>, find
         let Some(course) = courses.get(id) else { continue };
         let (has_seat, waits) = (course.roster.contains(&student.id), course.waitlist.contains(&student.id));
         let holds = match known {
-            Known::Enrolled => has_seat,
+            KnownStatus::Enrolled => has_seat,
             // The student may have been promoted since.
-            Known::Waitlisted => has_seat || waits,
-            Known::NotEnrolled => !has_seat && !waits,
-            Known::Unknown => true,
+            KnownStatus::Waitlisted => has_seat || waits,
+            KnownStatus::NotEnrolled => !has_seat && !waits,
+            KnownStatus::Unknown => true,
         };
         if !holds {
             let actual = if has_seat {

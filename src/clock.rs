@@ -1,5 +1,5 @@
-//! The time, from the wall or from a test's hand, and the one form in which times are stored. Nothing else asks what time
-//! it is.
+//! The current time, from the system or set by a test, and the format in which times are stored. No other module
+//! reads the system clock.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -7,63 +7,64 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::{Timestamp, Unit};
 
-/// Where the time comes from.
+/// The source of the current time.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {
-    /// The machine's clock.
+    /// The system clock.
     #[default]
-    Wall,
-    /// A clock that moves only when told to.
-    Hand(Hand),
+    System,
+    /// A clock that a test sets.
+    Manual(ManualClock),
 }
 
-/// A clock that moves only when told to: milliseconds since 1970 in UTC.
+/// A clock that a test sets: milliseconds since 1970, UTC.
 #[derive(Clone, Debug, Default)]
-pub struct Hand(Arc<AtomicI64>);
+pub struct ManualClock(Arc<AtomicI64>);
 
-impl Hand {
-    /// Puts the clock to `time`.
+impl ManualClock {
+    /// Sets the clock.
     pub fn set(&self, time: Timestamp) {
         self.0.store(time.as_millisecond(), Ordering::SeqCst);
     }
 }
 
 impl Clock {
-    /// The time, to the millisecond.
+    /// The current time, rounded to milliseconds.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match self {
-            #[expect(clippy::disallowed_methods, reason = "the one place that asks")]
-            Self::Wall => {
+            #[expect(clippy::disallowed_methods, reason = "the one place that reads the system clock")]
+            Self::System => {
                 let now = Timestamp::now();
                 now.round(Unit::Millisecond).unwrap_or(now)
             }
-            Self::Hand(hand) =>
+            Self::Manual(clock) =>
             {
                 #[expect(
                     clippy::expect_used,
                     clippy::missing_panics_doc,
                     reason = "it was set as a timestamp"
                 )]
-                Timestamp::from_millisecond(hand.0.load(Ordering::SeqCst)).expect("the hand is at a time")
+                Timestamp::from_millisecond(clock.0.load(Ordering::SeqCst))
+                    .expect("the clock has a valid time")
             }
         }
     }
 
-    /// The time as it is stored and told: RFC 3339, UTC, milliseconds.
+    /// The current time as it is stored and sent: RFC 3339, UTC, milliseconds.
     #[must_use]
     pub fn stamp(&self) -> String {
         stamp(self.now())
     }
 }
 
-/// RFC 3339, UTC, always with milliseconds: `2026-09-01T08:00:00.000Z`. Texts of this form sort as their times do.
+/// A time in RFC 3339, UTC, always with milliseconds: `2026-09-01T08:00:00.000Z`. Such texts sort in order of time.
 #[must_use]
 pub fn stamp(time: Timestamp) -> String {
     format!("{time:.3}")
 }
 
-/// A time of RFC 3339 with its offset, as it is stored: UTC, milliseconds.
+/// A time in the stored format, parsed from RFC 3339 with any offset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Time(pub String);
 
@@ -72,16 +73,16 @@ impl FromStr for Time {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let stamp = has_offset(text).then(|| text.parse().map(stamp).ok()).flatten();
-        // Texts of one length sort as their times do.
+        // Texts sort in order of time only if they have the same length, so years have four digits.
         stamp
             .filter(|stamp| stamp.len() == "2026-09-01T08:00:00.000Z".len())
             .map(Self)
-            .ok_or_else(|| "must be a time with its offset, like 2026-09-01T08:00:00Z (RFC 3339)".to_owned())
+            .ok_or_else(|| "must be a time with an offset, like 2026-09-01T08:00:00Z (RFC 3339)".to_owned())
     }
 }
 
-/// Whether a time ends with an offset as RFC 3339 has it: `Z`, or hours up to 23 and minutes up to 59. What reads times
-/// takes more: hours that no day has, offsets without minutes, names of zones.
+/// Whether a time ends with an offset of RFC 3339: `Z`, or hours up to 23 and minutes up to 59. jiff accepts more:
+/// larger hours, offsets without minutes, names of time zones.
 fn has_offset(time: &str) -> bool {
     let numeric = |offset: &[u8]| match offset {
         [b'+' | b'-', hours @ .., b':', m, n] if hours.len() == 2 => {

@@ -1,17 +1,19 @@
-//! Every setting: its flag, its environment variable, its default, its meaning. A flag wins over the environment, the
-//! environment over the default; a variable that is set to nothing counts as not set.
+//! All settings with their flags, environment variables and defaults. A flag takes precedence over the environment,
+//! the environment over the default. An empty variable counts as not set.
 
 use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use axum::http::HeaderValue;
 use axum::http::uri::{Authority, Scheme, Uri};
-use clap::builder::{BoolishValueParser, Resettable, TypedValueParser};
+use clap::builder::{Resettable, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, Args, Command, Parser};
 use thiserror::Error;
 
+use crate::count::thousands;
 use crate::db::Location;
 use crate::logging::{self, LogFormat};
 use crate::redact::without_passwords;
@@ -20,20 +22,20 @@ use crate::shares::DEFAULT_SHARE;
 /// Reads the command line and the environment.
 ///
 /// # Errors
-/// Help that was asked for, or what is wrong, ready to be printed by clap.
+/// The requested help, or an invalid setting, to be printed by clap.
 pub fn parse<C: Parser>(line: impl IntoIterator<Item = OsString>) -> Result<C, clap::Error> {
     let parsed = unset_empty(C::command())
         .try_get_matches_from(line)
         .and_then(|matches| C::from_arg_matches(&matches));
     parsed.map_err(|error| {
-        // clap shows what it did not understand: the URL of a database that stands in the wrong place, say.
-        let (said, told) = (error.to_string(), without_passwords(&error.to_string()));
-        let message = told.strip_prefix("error: ").unwrap_or(&told);
-        if said == told { error } else { clap::Error::raw(error.kind(), message) }
+        // clap repeats what it did not understand, such as a database URL with a password in the wrong place.
+        let (original, redacted) = (error.to_string(), without_passwords(&error.to_string()));
+        let message = redacted.strip_prefix("error: ").unwrap_or(&redacted);
+        if original == redacted { error } else { clap::Error::raw(error.kind(), message) }
     })
 }
 
-/// `MATRICULA_LISTEN=` in a unit file or a compose file means "not set"; clap takes it for an empty value.
+/// `MATRICULA_LISTEN=` in a unit file or a compose file means "not set"; clap would read an empty value.
 fn unset_empty(command: Command) -> Command {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
@@ -42,7 +44,7 @@ fn unset_empty(command: Command) -> Command {
         .mut_subcommands(unset_empty)
 }
 
-/// Reads where a database is. clap would show a value that it refuses, with the password in it.
+/// Parses the location of a database. clap's own error would repeat the value, and its password.
 #[derive(Clone, Copy, Debug)]
 struct DatabaseParser;
 
@@ -57,10 +59,10 @@ impl TypedValueParser for DatabaseParser {
     }
 }
 
-/// Where the data is.
+/// The location of the database.
 #[derive(Args, Clone, Debug)]
 pub struct DatabaseArgs {
-    /// The database: a file, which `serve` makes if there is none, or a PostgreSQL server by its URL, like
+    /// The database: a file, which `serve` creates if it does not exist, or the URL of a PostgreSQL database, like
     /// `postgres://user@host/school?sslmode=verify-full`
     #[arg(
         long,
@@ -73,10 +75,10 @@ pub struct DatabaseArgs {
     pub database: Location,
 }
 
-/// How to serve.
+/// Options of `matricula serve`.
 #[derive(Args, Clone, Debug)]
 pub struct ServeArgs {
-    /// Where the data is.
+    /// The location of the database.
     #[command(flatten)]
     pub database: DatabaseArgs,
 
@@ -85,54 +87,54 @@ pub struct ServeArgs {
     #[arg(long, env = "MATRICULA_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:8080", value_parser = listen)]
     pub listen: String,
 
-    /// Serve to other machines although everyone who can reach the address can then read and change everything. Needs
+    /// Serve other machines, although everyone who can reach the address can then read and change everything. Needs
     /// --public-url.
-    #[arg(long, env = "MATRICULA_ALLOW_UNAUTHENTICATED", value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "MATRICULA_ALLOW_UNAUTHENTICATED", value_parser = yes_or_no)]
     pub allow_unauthenticated: bool,
 
     #[expect(clippy::doc_markdown, reason = "the help is read on a terminal")]
-    /// The address at which clients reach the server, where that is not the one it listens on (behind a proxy), like
-    /// https://courses.example.edu. Links in answers begin with it, and off loopback only its host is answered to
+    /// The address that clients use, if it is not the one to listen on (behind a proxy), like
+    /// https://courses.example.edu. Links begin with it, and off loopback only requests for its host are answered
     /// [default: the scheme and host of the request]
     #[arg(long, env = "MATRICULA_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<PublicUrl>,
 
     #[expect(clippy::doc_markdown, reason = "the help is read on a terminal")]
-    /// A site whose pages may use the API from a browser, like https://app.example.edu. Repeat it, or separate several
-    /// by commas [default: none]
+    /// A site whose pages may use the API from a browser, like https://app.example.edu. Repeat it for several, or
+    /// separate them by commas [default: none]
     #[arg(long, env = "MATRICULA_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub cors_origin: Vec<Origin>,
 
-    /// How many percent of what is shared one client may hold at a time: connections, memory for bodies, searches, long
-    /// lists. A client is an address; behind a proxy that limits its clients itself, say 100
+    /// The share of one client in percent: of connections, memory for bodies, searches and long lists. A client is an
+    /// IP address; behind a proxy that limits its clients itself, use 100
     #[arg(
         long,
         env = "MATRICULA_CLIENT_SHARE",
         value_name = "PERCENT",
         default_value_t = DEFAULT_SHARE,
-        value_parser = clap::value_parser!(u8).range(1..=100)
+        value_parser = whole_number(1_u8..=100)
     )]
     pub client_share: u8,
 
-    /// What is logged, and how.
+    /// Options for log output.
     #[command(flatten)]
     pub log: LogArgs,
 }
 
-/// What is logged, and how.
+/// Options for log output.
 #[derive(Args, Clone, Debug)]
 pub struct LogArgs {
-    /// What to log, on standard error: off, error, warn, info, debug or trace, or one of them for a part of the
-    /// program. `info,matricula::access=off` leaves out the line for each request.
+    /// What to log on standard error: off, error, warn, info, debug or trace, also for a part of the program.
+    /// `info,matricula::access=off` leaves out the line for each request.
     #[arg(long, env = "MATRICULA_LOG", value_name = "FILTER", default_value = "info", value_parser = filter)]
     pub log: String,
 
-    /// How to log.
+    /// The format of the log output.
     #[arg(long, env = "MATRICULA_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
 }
 
-/// An absolute `http` or `https` URL without query, under which clients reach the server.
+/// An absolute `http` or `https` URL without a query, at which clients reach the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl {
     url: String,
@@ -140,19 +142,19 @@ pub struct PublicUrl {
 }
 
 impl PublicUrl {
-    /// The URL, without a slash at its end.
+    /// The URL without a slash at the end.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.url
     }
 
-    /// Its host, and its port if it has one.
+    /// The host, with the port if the URL has one.
     #[must_use]
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// The origin of its pages.
+    /// The origin of the pages of this server.
     #[must_use]
     pub fn origin(&self) -> &str {
         let end = self.url.find("://").map_or(0, |scheme| scheme + 3) + self.authority.len();
@@ -164,23 +166,23 @@ impl FromStr for PublicUrl {
     type Err = BadValue;
 
     fn from_str(text: &str) -> Result<Self, BadValue> {
-        let wanted = BadValue(
-            "it has to be an absolute URL like https://courses.example.edu, in ASCII, without user, \
-             query or fragment (--public-url or MATRICULA_PUBLIC_URL)"
+        let invalid = BadValue(
+            "it must be an absolute URL like https://courses.example.edu, in ASCII, without user, \
+            query or fragment (--public-url or MATRICULA_PUBLIC_URL)"
                 .to_owned(),
         );
         let Some((uri, authority)) = web_uri(text) else {
-            return Err(wanted);
+            return Err(invalid);
         };
-        // It goes into headers.
+        // The URL is sent in headers.
         if uri.query().is_some() || text.contains('#') || !text.is_ascii() {
-            return Err(wanted);
+            return Err(invalid);
         }
         Ok(Self { url: text.trim_end_matches('/').to_owned(), authority })
     }
 }
 
-/// The origin of a site, in the one form in which browsers send it.
+/// The origin of a site, exactly as browsers send it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(HeaderValue);
 
@@ -190,7 +192,7 @@ impl Origin {
     #[expect(
         clippy::expect_used,
         clippy::missing_panics_doc,
-        reason = "it was compared with what was made of ASCII"
+        reason = "it was compared with a text of ASCII"
     )]
     pub fn as_str(&self) -> &str {
         self.0.to_str().expect("an origin is visible ASCII")
@@ -209,22 +211,24 @@ impl FromStr for Origin {
     fn from_str(text: &str) -> Result<Self, BadValue> {
         let setting = "(--cors-origin or MATRICULA_CORS_ORIGIN)";
         if text == "*" {
-            return Err(BadValue(format!("every site could use the API then: list the sites {setting}")));
+            return Err(BadValue(format!("every site could then use the API: list the sites {setting}")));
         }
-        let wanted = || BadValue(format!("it has to be a site like https://app.example.edu {setting}"));
-        let (uri, authority) = web_uri(text).ok_or_else(wanted)?;
-        let scheme = uri.scheme_str().ok_or_else(wanted)?;
-        let usual = if scheme == "https" { ":443" } else { ":80" };
-        let host = authority.strip_suffix(usual).unwrap_or(&authority).to_ascii_lowercase();
+        let invalid = || BadValue(format!("it must be a site like https://app.example.edu {setting}"));
+        let (uri, authority) = web_uri(text).ok_or_else(invalid)?;
+        let scheme = uri.scheme_str().ok_or_else(invalid)?;
+        let default_port = if scheme == "https" { ":443" } else { ":80" };
+        let host = authority.strip_suffix(default_port).unwrap_or(&authority).to_ascii_lowercase();
         let sent = format!("{scheme}://{host}");
         if text != sent {
-            return Err(BadValue(format!("browsers send this origin as {sent}: write it so {setting}")));
+            return Err(BadValue(format!(
+                "browsers send this origin as {sent}: write it like that {setting}"
+            )));
         }
-        HeaderValue::from_str(text).map(Self).map_err(|_| wanted())
+        HeaderValue::from_str(text).map(Self).map_err(|_| invalid())
     }
 }
 
-/// The parts of an absolute URL of the web.
+/// An absolute `http` or `https` URL without a user, and its authority.
 fn web_uri(text: &str) -> Option<(Uri, String)> {
     let uri: Uri = text.parse().ok()?;
     let web = uri.scheme() == Some(&Scheme::HTTP) || uri.scheme() == Some(&Scheme::HTTPS);
@@ -233,7 +237,7 @@ fn web_uri(text: &str) -> Option<(Uri, String)> {
     (web && !authority.starts_with(':')).then_some((uri, authority))
 }
 
-/// What is wrong with the value of a setting, and where it can be set.
+/// Why the value of a setting is invalid, with the names of the setting.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{0}")]
 pub struct BadValue(String);
@@ -244,7 +248,7 @@ fn listen(text: &str) -> Result<String, BadValue> {
     match port {
         Some(Ok(_)) => Ok(text.to_owned()),
         _ => Err(BadValue(
-            "it has to be an address and a port, like 127.0.0.1:8080 or [::1]:8080 (--listen or MATRICULA_LISTEN)"
+            "it must be an address and a port, like 127.0.0.1:8080 or [::1]:8080 (--listen or MATRICULA_LISTEN)"
                 .to_owned(),
         )),
     }
@@ -256,42 +260,63 @@ fn filter(text: &str) -> Result<String, BadValue> {
         .map_err(|why| BadValue(format!("{why} (--log or MATRICULA_LOG)")))
 }
 
-/// Why the server does not listen where other machines reach it.
+/// Parses `yes`, `no` and their usual synonyms.
+fn yes_or_no(text: &str) -> Result<bool, BadValue> {
+    match text.to_ascii_lowercase().as_str() {
+        "y" | "yes" | "t" | "true" | "on" | "1" => Ok(true),
+        "n" | "no" | "f" | "false" | "off" | "0" => Ok(false),
+        _ => Err(BadValue("it must be yes or no".to_owned())),
+    }
+}
+
+/// A parser of whole numbers within a range.
+pub(crate) fn whole_number<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, BadValue> + Clone
+where
+    T: FromStr + Copy + PartialOrd + Into<i64>,
+{
+    move |text| {
+        text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
+            let (min, max) = (thousands((*range.start()).into()), thousands((*range.end()).into()));
+            BadValue(format!("it must be a whole number from {min} to {max}"))
+        })
+    }
+}
+
+/// Why the server refuses to listen on an address that other machines can reach.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum Exposed {
-    /// It would be open to everyone.
+pub enum ExposureError {
+    /// Everyone could change everything.
     #[error(
-        "refusing to listen on {0}: it can be reached from other machines, and there is no authentication yet, so \
-         whoever reaches it can read and change everything. Listen on 127.0.0.1 (and put a proxy that authenticates in \
-         front), or allow it with --allow-unauthenticated and --public-url"
+        "refusing to listen on {0}: other machines can reach it, and there is no authentication yet, so everyone could \
+        read and change everything. Listen on 127.0.0.1 (behind a proxy that authenticates), or allow it with \
+        --allow-unauthenticated and --public-url"
     )]
     ToEveryone(SocketAddr),
-    /// It would answer under every name.
+    /// The server would answer requests for any host.
     #[error(
-        "refusing to listen on {0}: it can be reached from other machines, and does not know under which name, so a page \
-         in a browser could reach it under a name of its own (DNS rebinding). Say the address that clients use, like \
-         --public-url https://courses.example.edu"
+        "refusing to listen on {0}: other machines can reach it, and without a public URL the server cannot protect \
+        browsers from DNS rebinding. Give the address that clients use, like --public-url https://courses.example.edu"
     )]
     WithoutName(SocketAddr),
 }
 
-/// Refuses to serve anybody but this machine, unless that is allowed and it is known under which address.
+/// Checks that the server may listen on these addresses.
 ///
 /// # Errors
-/// When an address is not loopback, and `allow` is false or there is no `public_url`.
+/// If an address is not loopback, and `allow` is false or there is no `public_url`.
 pub fn check_exposure(
     addresses: &[SocketAddr],
     allow: bool,
     public_url: Option<&PublicUrl>,
-) -> Result<(), Exposed> {
+) -> Result<(), ExposureError> {
     match addresses.iter().find(|address| !is_loopback(address)) {
-        Some(open) if !allow => Err(Exposed::ToEveryone(*open)),
-        Some(open) if public_url.is_none() => Err(Exposed::WithoutName(*open)),
+        Some(open) if !allow => Err(ExposureError::ToEveryone(*open)),
+        Some(open) if public_url.is_none() => Err(ExposureError::WithoutName(*open)),
         _ => Ok(()),
     }
 }
 
-/// Whether only this machine can reach an address.
+/// Whether only this machine can reach the address.
 #[must_use]
 pub fn is_loopback(address: &SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()

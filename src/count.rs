@@ -1,8 +1,22 @@
-//! Numbers of things in memory, as the engines and JSON have them.
+//! Counts: conversion to the integers of SQL and JSON, and to text.
 
-/// A length or count as a signed number.
+/// A length or a count as a signed integer.
 #[must_use]
-#[expect(clippy::expect_used, clippy::missing_panics_doc, reason = "no memory holds 2^63 things")]
+#[expect(clippy::expect_used, clippy::missing_panics_doc, reason = "memory cannot hold 2^63 items")]
 pub fn to_i64(count: usize) -> i64 {
     i64::try_from(count).expect("a count is below 2^63")
+}
+
+/// A number as people write it: `1,000,000`.
+#[must_use]
+pub fn thousands(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = if number < 0 { "-".to_owned() } else { String::new() };
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }

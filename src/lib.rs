@@ -1,16 +1,20 @@
 //! matricula: course registration over the tables `students` and `courses` that a school already has.
 //!
-//! The house, from the street to the cellar:
-//! - [`cli`] and [`config`]: the command line and every setting;
-//! - [`server`] and [`state`]: opening and closing, all routes, what handlers are given;
-//! - [`pages`]: the same for people, in a browser; each page is composed of several rooms;
-//! - [`http`], the hall: the accept loop, limits, reading requests, saying results, problems, the OpenAPI document;
-//! - the rooms [`students`], [`courses`], [`enrollments`], [`batch`], [`seats`], [`events`]: what each is, what is read of it, its JSON;
-//! - [`registrar`], the heart: every change is a command, decided by a pure function, committed with its event;
-//! - [`adoption`] and [`audit`]: how a found database becomes ours without altering what is not, and whether all agrees;
-//! - [`db`], the cellar: one SQL, and the engine under it;
-//! - [`clock`], [`count`], [`metrics`], [`logging`], [`redact`]: the time, numbers, what is counted, what is written down and
-//!   what must not be.
+//! The modules, from the outside to the inside:
+//! - [`cli`] and [`config`]: the command line and all settings;
+//! - [`server`] and [`state`]: startup and shutdown, all routes, the state of handlers;
+//! - [`pages`]: the pages for browsers;
+//! - [`http`] and [`problems`]: the accept loop, limits, reading requests, responses, problems, the OpenAPI document;
+//! - [`students`], [`courses`], [`enrollments`], [`batch`], [`seats`], [`events`], [`registration`]: one module per
+//!   feature, with its statements that read and its JSON;
+//! - [`lists`]: paging, sorting and searching;
+//! - [`registrar`]: the writer. Every change is a command, which a pure function decides and which is committed with
+//!   its event;
+//! - [`adoption`], [`audit`] and [`sample`]: migration of an existing database without altering its tables, the check
+//!   that tables and log agree, and sample data;
+//! - [`db`]: SQL on SQLite and PostgreSQL;
+//! - [`clock`], [`count`], [`shares`], [`metrics`], [`logging`], [`redact`]: time, numbers, limits per client,
+//!   metrics, log output, and removing passwords from it.
 
 pub mod adoption;
 pub mod audit;

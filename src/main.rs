@@ -1,4 +1,4 @@
-//! The program: parse, run, exit code.
+//! The program: parses the command line, runs the command, sets the exit code.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -9,12 +9,12 @@ use matricula::config;
 use matricula::redact::without_passwords;
 use tokio::runtime::Runtime;
 
-/// A request allocates some fifty times; this one is faster than the system's at that.
+/// A request makes about fifty allocations, for which mimalloc is faster than the system's allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How long the last message may take: standard error may have a reader who reads nothing.
-const LAST_MESSAGE: Duration = Duration::from_secs(1);
+/// How long writing the last message may take: the reader of standard error may have stopped reading.
+const LAST_MESSAGE_TIMEOUT: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let cli: Cli = match config::parse(std::env::args_os()) {
@@ -24,18 +24,18 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            #[expect(clippy::let_underscore_must_use, reason = "the exit code says it, too")]
+            #[expect(clippy::let_underscore_must_use, reason = "the exit code reports the failure too")]
             let _ = writeln!(std::io::stderr(), "matricula: {error:#}");
             return ExitCode::FAILURE;
         }
     };
     let code = match runtime.block_on(cli::run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads the output, `head` say, has seen enough.
+        // The reader of the output, such as `head`, has read enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => failed(&runtime, &error),
     };
-    // What is still held up has been told of, and must not hold up the end.
+    // Anything still blocked has already been reported; do not wait for it at exit.
     runtime.shutdown_background();
     code
 }
@@ -52,7 +52,8 @@ fn failed(runtime: &Runtime, error: &anyhow::Error) -> ExitCode {
         clippy::let_underscore_must_use,
         reason = "without standard error there is nowhere left to report"
     )]
-    let _ = runtime
-        .block_on(async { tokio::time::timeout(LAST_MESSAGE, tokio::task::spawn_blocking(write)).await });
+    let _ = runtime.block_on(async {
+        tokio::time::timeout(LAST_MESSAGE_TIMEOUT, tokio::task::spawn_blocking(write)).await
+    });
     ExitCode::FAILURE
 }

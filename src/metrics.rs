@@ -1,4 +1,4 @@
-//! What an operator can count: requests, the writer's queue, the commits. Told at `/metrics`.
+//! Metrics of requests, the write queue and commits, at `/metrics`.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::AtomicU64;
@@ -14,48 +14,48 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-/// Upper bounds in seconds, for requests and commits alike: a flush takes 0.2 ms on a good disk, 30 s is the timeout.
+/// Bucket bounds in seconds, for requests and commits: a flush takes 0.2 ms on a good disk, 30 s is the timeout.
 const SECONDS: [f64; 14] =
     [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
 
-/// Upper bounds of the number of commands that share a commit.
+/// Bucket bounds of the number of commands in one commit.
 const COMMANDS: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
 
-/// Everything that is counted. Cheap to clone; all clones count together.
+/// All metrics. Cheap to clone; clones share their values.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    /// Commands that wait for the Registrar.
+    /// Writes waiting in the queue.
     pub queue_depth: Gauge,
-    /// Seconds by which the log's last entry is ahead of the clock.
+    /// By how many seconds the last event is ahead of the clock.
     pub log_ahead_seconds: Gauge<f64, AtomicU64>,
     /// Commands in one commit.
     pub batch_size: Histogram,
-    /// How long one commit took, its flush to the disk included.
+    /// The duration of a commit in seconds, including its flush to disk.
     pub commit_seconds: Histogram,
-    /// Lines of the log that nobody read in time.
+    /// Lines of log output that were dropped because they were not read in time.
     pub log_dropped: Counter,
     refusals: Arc<Refusals>,
     http: Arc<Http>,
 }
 
-/// What was refused, by reason.
+/// Refused commands by reason.
 #[derive(Debug, Default)]
 struct Refusals {
-    all: Family<Reason, Counter>,
-    recent: Mutex<Recent>,
+    all: Family<RefusalLabels, Counter>,
+    recent: Mutex<RecentCounts>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Reason {
+struct RefusalLabels {
     reason: &'static str,
 }
 
 #[derive(Debug)]
 struct Http {
     registry: Registry,
-    requests: Family<Request, Counter>,
-    durations: Family<Route, Histogram, fn() -> Histogram>,
-    /// The series of each route by its path, so that a request makes no string to find its own.
+    requests: Family<RequestLabels, Counter>,
+    durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    /// The series of each route by its path, so that no request has to allocate its labels.
     routes: RwLock<HashMap<String, Series>>,
 }
 
@@ -66,12 +66,12 @@ struct Series {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Route {
+struct RouteLabels {
     route: Arc<str>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Request {
+struct RequestLabels {
     route: Arc<str>,
     method: &'static str,
     status: u16,
@@ -79,14 +79,14 @@ struct Request {
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self::with(Counter::default())
+        Self::with_log_dropped(Counter::default())
     }
 }
 
 impl Metrics {
-    /// With the counter of a log that has been started already.
+    /// Metrics with the counter of a logger that is already running.
     #[must_use]
-    pub fn with(log_dropped: Counter) -> Self {
+    pub fn with_log_dropped(log_dropped: Counter) -> Self {
         let (queue_depth, batch_size) = (Gauge::default(), Histogram::new(COMMANDS));
         let log_ahead_seconds = Gauge::default();
         let commit_seconds = Histogram::new(SECONDS);
@@ -97,64 +97,65 @@ impl Metrics {
         registry.register("http_requests", "Requests answered", requests.clone());
         registry.register(
             "http_request_duration_seconds",
-            "From a request's head to the head of its answer",
+            "Time from the head of a request to the head of its response",
             durations.clone(),
         );
-        registry.register("queue_depth", "Commands that wait for the Registrar", queue_depth.clone());
+        registry.register("queue_depth", "Writes waiting in the queue", queue_depth.clone());
         registry.register(
             "log_ahead_seconds",
-            "By how much the time of the last event is ahead of the clock",
+            "How far the time of the last event is ahead of the clock",
             log_ahead_seconds.clone(),
         );
         registry.register("batch_size", "Commands in one commit", batch_size.clone());
-        registry.register("commit_seconds", "How long one commit took", commit_seconds.clone());
+        registry.register("commit_seconds", "Duration of a commit", commit_seconds.clone());
         registry.register(
             "log_lines_dropped",
-            "Lines of the log that were dropped because nobody read them",
+            "Lines of log output that were dropped because they were not read in time",
             log_dropped.clone(),
         );
 
         let refusals = Arc::<Refusals>::default();
-        registry.register("refusals", "Commands that were refused", refusals.all.clone());
+        registry.register("refusals", "Refused commands", refusals.all.clone());
 
         let http = Arc::new(Http { registry, requests, durations, routes: RwLock::default() });
         Self { queue_depth, log_ahead_seconds, batch_size, commit_seconds, log_dropped, refusals, http }
     }
 
-    /// Counts one answered request; `route` is the path of the route, never the path that was asked for.
-    pub fn answered(&self, route: &str, method: &Method, status: StatusCode, took: Duration) {
+    /// Counts one request; `route` is the pattern of the route, never the path of the request.
+    pub fn record_request(&self, route: &str, method: &Method, status: StatusCode, took: Duration) {
         let series = self.series(route);
         series.duration.observe(took.as_secs_f64());
-        let request = Request { route: series.route, method: verb(method), status: status.as_u16() };
+        let request =
+            RequestLabels { route: series.route, method: method_label(method), status: status.as_u16() };
         self.http.requests.get_or_create(&request).inc();
     }
 
-    /// Counts refusals for these reasons.
-    pub fn refused(&self, reasons: impl Iterator<Item = &'static str>) {
+    /// Counts refused commands by their reasons.
+    pub fn record_refusals(&self, reasons: impl Iterator<Item = &'static str>) {
         let mut reasons = reasons.peekable();
         if reasons.peek().is_none() {
             return;
         }
         let mut recent = self.refusals.recent.lock().unwrap_or_else(PoisonError::into_inner);
         for reason in reasons {
-            self.refusals.all.get_or_create(&Reason { reason }).inc();
+            self.refusals.all.get_or_create(&RefusalLabels { reason }).inc();
             recent.count(Instant::now(), reason);
         }
     }
 
-    /// How often each reason was given within the last minute, the most frequent first.
+    /// Refusals within the last minute by reason, the most frequent first.
     #[must_use]
-    pub fn refused_lately(&self) -> Vec<(&'static str, i64)> {
+    pub fn recent_refusals(&self) -> Vec<(&'static str, i64)> {
         let mut recent = self.refusals.recent.lock().unwrap_or_else(PoisonError::into_inner);
         recent.counts(Instant::now())
     }
 
-    /// Everything in the `OpenMetrics` text form, which Prometheus reads.
+    /// All metrics in the `OpenMetrics` text format, which Prometheus reads.
     #[must_use]
     pub fn render(&self) -> String {
         let mut text = String::new();
         if encode(&mut text, &self.http.registry).is_err() {
-            // A `String` takes all that is written; half a document must not pass for a whole one.
+            // Writing to a `String` does not fail; if it did, an incomplete document must not be sent.
             text.clear();
         }
         text
@@ -164,7 +165,7 @@ impl Metrics {
         let known = self.http.routes.read().unwrap_or_else(PoisonError::into_inner).get(route).cloned();
         known.unwrap_or_else(|| {
             let name = Arc::<str>::from(route);
-            let duration = self.http.durations.get_or_create_owned(&Route { route: Arc::clone(&name) });
+            let duration = self.http.durations.get_or_create_owned(&RouteLabels { route: Arc::clone(&name) });
             let series = Series { route: name, duration };
             let mut routes = self.http.routes.write().unwrap_or_else(PoisonError::into_inner);
             routes.insert(route.to_owned(), series.clone());
@@ -173,44 +174,45 @@ impl Metrics {
     }
 }
 
-/// What happened within the last minute, counted by the second.
+/// Counts within the last minute, in steps of a second.
 #[derive(Debug, Default)]
-struct Recent(VecDeque<(Instant, HashMap<&'static str, i64>)>);
+struct RecentCounts(VecDeque<(Instant, HashMap<&'static str, i64>)>);
 
-impl Recent {
+impl RecentCounts {
     const SPAN: Duration = Duration::from_mins(1);
     const STEP: Duration = Duration::from_secs(1);
 
-    fn count(&mut self, now: Instant, what: &'static str) {
-        self.forget(now);
+    fn count(&mut self, now: Instant, reason: &'static str) {
+        self.remove_old(now);
         if self.0.back().is_none_or(|(began, _)| now.duration_since(*began) >= Self::STEP) {
             self.0.push_back((now, HashMap::new()));
         }
         if let Some((_, counts)) = self.0.back_mut() {
-            *counts.entry(what).or_default() += 1;
+            *counts.entry(reason).or_default() += 1;
         }
     }
 
     fn counts(&mut self, now: Instant) -> Vec<(&'static str, i64)> {
-        self.forget(now);
+        self.remove_old(now);
         let mut all = BTreeMap::<_, i64>::new();
-        for (what, count) in self.0.iter().flat_map(|(_, counts)| counts) {
-            *all.entry(*what).or_default() += count;
+        for (reason, count) in self.0.iter().flat_map(|(_, counts)| counts) {
+            *all.entry(*reason).or_default() += count;
         }
         let mut all: Vec<_> = all.into_iter().collect();
         all.sort_by_key(|(_, count)| -count);
         all
     }
 
-    fn forget(&mut self, now: Instant) {
+    fn remove_old(&mut self, now: Instant) {
         while self.0.front().is_some_and(|(began, _)| now.duration_since(*began) >= Self::SPAN) {
             self.0.pop_front();
         }
     }
 }
 
-/// The method as a label; a client can make up methods, a label must not grow with them.
-fn verb(method: &Method) -> &'static str {
+/// The method as a label. Clients can invent methods; those share one label, so that labels do not grow without
+/// limit.
+fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
@@ -232,7 +234,7 @@ mod tests {
         let metrics = Metrics::default();
         for (method, status) in [(Method::GET, 200), (Method::GET, 200), (Method::POST, 409)] {
             let status = StatusCode::from_u16(status).unwrap();
-            metrics.answered("/students/{student_id}", &method, status, Duration::from_micros(200));
+            metrics.record_request("/students/{student_id}", &method, status, Duration::from_micros(200));
         }
         let text = metrics.render();
         for line in [
@@ -247,34 +249,34 @@ mod tests {
     }
 
     #[test]
-    fn methods_that_a_client_makes_up_share_one_label() {
+    fn unknown_methods_share_one_label() {
         let metrics = Metrics::default();
         for name in ["BREW", "WHEN"] {
             let method = Method::from_bytes(name.as_bytes()).unwrap();
-            metrics.answered("unmatched", &method, StatusCode::METHOD_NOT_ALLOWED, Duration::ZERO);
+            metrics.record_request("unmatched", &method, StatusCode::METHOD_NOT_ALLOWED, Duration::ZERO);
         }
         assert!(metrics.render().contains(r#"{route="unmatched",method="other",status="405"} 2"#));
     }
 
     #[test]
-    fn refusals_are_counted_by_reason_and_forgotten_after_a_minute() {
-        let (mut recent, began) = (Recent::default(), Instant::now());
+    fn recent_refusals_are_counted_by_reason_for_a_minute() {
+        let (mut recent, began) = (RecentCounts::default(), Instant::now());
         for (second, reason) in [(0, "course-full"), (1, "course-full"), (30, "already-enrolled")] {
             recent.count(began + Duration::from_secs(second), reason);
         }
-        let after = |recent: &mut Recent, seconds| recent.counts(began + Duration::from_secs(seconds));
+        let after = |recent: &mut RecentCounts, seconds| recent.counts(began + Duration::from_secs(seconds));
         assert_eq!(after(&mut recent, 31), [("course-full", 2), ("already-enrolled", 1)]);
         assert_eq!(after(&mut recent, 70), [("already-enrolled", 1)]);
         assert_eq!(after(&mut recent, 90), []);
 
         let metrics = Metrics::default();
-        metrics.refused(["course-full"; 3].into_iter());
-        assert_eq!(metrics.refused_lately(), [("course-full", 3)]);
+        metrics.record_refusals(["course-full"; 3].into_iter());
+        assert_eq!(metrics.recent_refusals(), [("course-full", 3)]);
         assert!(metrics.render().contains(r#"matricula_refusals_total{reason="course-full"} 3"#));
     }
 
     #[test]
-    fn clones_count_together() {
+    fn clones_share_their_values() {
         let metrics = Metrics::default();
         metrics.clone().queue_depth.inc_by(3);
         metrics.batch_size.observe(64.0);

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::http::conditional::etag;
-use crate::http::extract::{self, InPath};
+use crate::http::extract::{self, FromPath};
 use crate::http::problem::{
     self, IdempotencyAnswerNotKept, IdempotencyKeyInUse, IdempotencyKeyReused, Kind, Problem, ProblemKind,
     kinds,
@@ -46,7 +46,7 @@ pub fn all() -> impl Iterator<Item = &'static Kind> {
 
 impl From<Outcome<Refusal>> for Problem {
     fn from(Outcome { answer, replayed }: Outcome<Refusal>) -> Self {
-        Self::from(answer).again(replayed)
+        Self::from(answer).with_replayed(replayed)
     }
 }
 
@@ -113,7 +113,7 @@ fn window<K: ProblemKind>(detail: String, course_id: CourseId, limits: Limits) -
         .with("closes_at", limits.closes_at)
 }
 
-impl InPath for StudentId {
+impl FromPath for StudentId {
     fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
         extract::id(&given("student_id")).map(Self).map_err(|text| {
             Problem::new::<StudentNotFound>("There is no such student: an id is a whole number from 1.")
@@ -122,7 +122,7 @@ impl InPath for StudentId {
     }
 }
 
-impl InPath for CourseId {
+impl FromPath for CourseId {
     fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
         extract::id(&given("course_id")).map(Self).map_err(|text| {
             Problem::new::<CourseNotFound>("There is no such course: an id is a whole number from 1.")
@@ -131,7 +131,7 @@ impl InPath for CourseId {
     }
 }
 
-impl InPath for (StudentId, CourseId) {
+impl FromPath for (StudentId, CourseId) {
     fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
         Ok((StudentId::read(given)?, CourseId::read(given)?))
     }

@@ -1,4 +1,4 @@
-//! What every handler is given.
+//! The shared state of all handlers.
 
 use std::convert::Infallible;
 use std::ops::Deref;
@@ -16,35 +16,35 @@ use crate::registration::Board;
 use crate::shares::Client;
 use crate::students::Roll;
 
-/// What every handler is given. Cheap to clone.
+/// The state that handlers receive. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct App {
-    /// The reading side of the database, for this client.
+    /// Reads from the database, within this client's share.
     pub db: Db,
-    /// Whose request is answered; `None` outside of requests.
+    /// The client that sent the request; `None` outside of requests.
     pub client: Option<Client>,
     services: Arc<Services>,
 }
 
-/// What is the same for all requests.
+/// The services that all requests share.
 #[derive(Debug)]
 pub struct Services {
-    /// The way to change anything.
+    /// Carries out all changes.
     pub registrar: Registrar,
-    /// The log as it grows.
+    /// Streams new entries of the event log.
     pub feed: Feed,
-    /// How full every course is.
+    /// The live view of how full each course is.
     pub board: Board,
-    /// All students, to search in.
+    /// The search index of all students.
     pub roll: Roll,
-    /// What is counted.
+    /// The metrics.
     pub metrics: Metrics,
-    /// Where clients find this server.
+    /// The start of links to this server.
     pub public_url: LinkBase,
 }
 
 impl App {
-    /// For no client yet.
+    /// The state without a client.
     #[must_use]
     pub fn new(db: Db, services: Services) -> Self {
         Self { db, client: None, services: Arc::new(services) }
@@ -59,7 +59,7 @@ impl Deref for App {
     }
 }
 
-/// For the client whose request it is.
+/// The state for the client that sent the request.
 impl FromRequestParts<App> for App {
     type Rejection = Infallible;
 

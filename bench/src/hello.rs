@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderName};
 use axum::routing::get;
-use matricula::http::limits::{self, Limits};
+use matricula::http::limits::{self, RequestLimits};
 use matricula::http::server::Server;
 use matricula::metrics::Metrics;
 use matricula::pages::kit::problems::page;
@@ -35,8 +35,11 @@ async fn answer(guarded: bool) -> Result<()> {
     let routes = Router::new()
         .route("/api/v1/students/{student_id}", get(async || (JSON, STUDENT)))
         .route("/api/v1/students/{student_id}/courses", get(async || (JSON, COURSES)).post(enroll));
-    let routes =
-        if guarded { limits::apply(routes, &Limits::default(), &Metrics::default(), page) } else { routes };
+    let routes = if guarded {
+        limits::apply(routes, &RequestLimits::default(), &Metrics::default(), page)
+    } else {
+        routes
+    };
     let server = Server::bind(&[([127, 0, 0, 1], 0).into()]).await?;
     let mut out = std::io::stdout();
     writeln!(out, "listens on http://{}", server.local_addr())?;

@@ -1,4 +1,4 @@
-//! Many operations at once, over HTTP.
+//! The API of batches.
 
 use std::sync::Arc;
 
@@ -10,39 +10,41 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Outcomes;
+use crate::count::{thousands, to_i64};
 use crate::enrollments::Waitlisted;
 use crate::http::extract::{JsonArray, Parameters, Query};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::invalid::invalid;
-use crate::http::limits::LARGE_BODY;
+use crate::http::limits::MAX_LARGE_BODY;
 use crate::http::problem::Problem;
 use crate::http::refused::Refused;
-use crate::http::reply::Parts;
+use crate::http::reply::StreamedArray;
 use crate::problems::RowRefused;
 use crate::registrar::{
     Answer, CourseId, Enrollment, Operation, OperationOutcome, Outcome, Refusal, StudentId,
 };
 use crate::state::App;
 
-/// The routes of this room.
+/// The route of batches.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(carry_out)).layer(DefaultBodyLimit::max(LARGE_BODY))
+    OpenApiRouter::new().routes(routes!(carry_out)).layer(DefaultBodyLimit::max(MAX_LARGE_BODY))
 }
 
 /// Enroll and drop many at once
 ///
-/// 1 to 10,000 operations, 8 MiB at most; one result an operation, in order. With `mode=each` what can be done is done, in
-/// a few commits; with `mode=all` all of it in one commit, or nothing: then those that stood in the way say why, and the
-/// others have the status 424. Everybody else waits for that commit, so `mode=all` takes 1,000 operations at most.
-#[utoipa::path(post, path = "/api/v1/enrollments/batch", tag = "enrollments", params(HowMany), request_body = Vec<NewOperation>)]
+/// 1 to 10,000 operations, at most 8 MiB; one result per operation, in the same order. With `mode=each`, every
+/// operation that is possible is carried out, in several commits. With `mode=all`, all are carried out in one commit,
+/// or none: then the refused operations say why, and the others have the status 424. All other writes wait for that
+/// commit, so `mode=all` takes at most 1,000 operations.
+#[utoipa::path(post, path = "/api/v1/enrollments/batch", tag = "enrollments", params(BatchQuery), request_body = Vec<NewOperation>)]
 async fn carry_out(
     app: App,
-    Query(wanted): Query<HowMany>,
+    Query(query): Query<BatchQuery>,
     JsonArray(drafts, caller): JsonArray<NewOperation>,
-) -> Result<Outcome<Parts<OperationResult>>, Refused<(RowRefused,)>> {
-    wanted.mode.takes(drafts.len())?;
+) -> Result<Outcome<StreamedArray<OperationResult>>, Refused<(RowRefused,)>> {
+    query.mode.check_size(drafts.len())?;
     let operations = drafts.into_iter().map(Operation::from).collect();
-    let outcomes = match wanted.mode {
+    let outcomes = match query.mode {
         Mode::Each => super::each(&app.registrar, operations, &caller).await?,
         Mode::All => super::all(&app.registrar, operations, &caller).await?,
     };
@@ -55,21 +57,21 @@ async fn carry_out(
 struct NewOperation {
     /// What to do.
     op: OperationName,
-    /// The student's id.
+    /// The id of the student.
     #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     student_id: StudentId,
-    /// The course's id.
+    /// The id of the course.
     #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     course_id: CourseId,
 }
 
-/// What can be done many times at once.
+/// The kind of operation.
 #[derive(Clone, Copy, Debug, ToSchema)]
 #[schema(rename_all = "lowercase")]
 enum OperationName {
-    /// As POST of one enrollment.
+    /// Like POST of one enrollment.
     Enroll,
-    /// As DELETE of one enrollment.
+    /// Like DELETE of one enrollment.
     Drop,
 }
 
@@ -95,12 +97,12 @@ impl From<NewOperation> for Operation {
     }
 }
 
-/// How the operations belong together.
+/// The query of a batch.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(default)]
-struct HowMany {
-    /// What can be done, or all or nothing.
+struct BatchQuery {
+    /// `each`: every operation that is possible; `all`: all operations or none.
     #[param(inline)]
     mode: Mode,
 }
@@ -114,25 +116,26 @@ enum Mode {
 }
 
 impl Mode {
-    fn takes(self, operations: usize) -> Result<(), Problem> {
-        if self == Self::Each || operations <= super::MAX_TOGETHER {
+    fn check_size(self, operations: usize) -> Result<(), Problem> {
+        if self == Self::Each || operations <= super::MAX_ATOMIC {
             return Ok(());
         }
-        let most = super::MAX_TOGETHER;
-        let detail =
-            format!("must have {most} objects at most with mode=all, which keeps everybody else waiting");
+        let max = thousands(to_i64(super::MAX_ATOMIC));
+        let detail = format!(
+            "must have at most {max} objects with `mode=all`, because all other writes wait for them"
+        );
         Err(invalid(vec![serde_json::json!({"pointer": "", "detail": detail})]))
     }
 }
 
-impl Parameters for HowMany {
+impl Parameters for BatchQuery {
     const KNOWN: &'static [&'static str] = &["mode"];
 }
 
-/// What the operations are answered, in the request `instance`.
-fn results(outcomes: Outcomes, instance: Option<Arc<str>>) -> Parts<OperationResult> {
+/// The response; `instance` is the id of the request.
+fn results(outcomes: Outcomes, instance: Option<Arc<str>>) -> StreamedArray<OperationResult> {
     let results = move |done: Vec<(usize, OperationOutcome)>| -> Vec<_> {
-        // Operations that the database failed for failed together: one line in the log is enough.
+        // A failure of the database affects all operations of a commit, so one line of log output is enough.
         let failed = done.iter().find_map(|(_, done)| match done {
             OperationOutcome::Refused(refusal @ Refusal::Engine(_)) => Some(Problem::from(refusal.clone())),
             _ => None,
@@ -140,56 +143,60 @@ fn results(outcomes: Outcomes, instance: Option<Arc<str>>) -> Parts<OperationRes
         failed.inspect(|problem| problem.log(instance.as_deref()));
         done.into_iter().map(|(index, done)| result(index, done, instance.as_deref())).collect()
     };
-    Parts { first: results(outcomes.first), rest: outcomes.rest.map(results).boxed() }
+    StreamedArray { first: results(outcomes.first), rest: outcomes.rest.map(results).boxed() }
 }
 
-/// What one operation came to.
+/// The result of one operation.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(example = json!({"index": 0, "status": 201, "enrollment": {"id": 1, "student_id": 4, "course_id": 7, "enrolled_at": "2026-09-01T08:00:00.000Z"}}))]
 pub struct OperationResult {
-    /// The operation's place in the request, from 0 on.
+    /// The index of the operation in the request, from 0.
     #[schema(minimum = 0)]
     pub index: usize,
-    /// What it would have been answered by itself; 424 where it was not done because another one was refused.
+    /// The status that the operation would have by itself; 424 if it was not carried out because another one was
+    /// refused.
     #[schema(minimum = 200, maximum = 599)]
     pub status: u16,
     /// The new enrollment.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub enrollment: Option<Enrollment>,
-    /// The place on the waitlist instead.
+    /// The place on the waitlist, if the course is full.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub waitlisted: Option<Waitlisted>,
     /// Why it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<crate::http::problem::Told>, nullable = false)]
+    #[schema(value_type = Option<crate::http::problem::ProblemBody>, nullable = false)]
     pub problem: Option<serde_json::Value>,
 }
 
 impl OperationResult {
-    /// Nothing but a status.
+    /// A result without a body.
     #[must_use]
-    pub fn of(index: usize, status: u16) -> Self {
+    pub fn with_status(index: usize, status: u16) -> Self {
         Self { index, status, enrollment: None, waitlisted: None, problem: None }
     }
 }
 
-/// What an operation is answered.
+/// The result of an operation as the client sees it.
 fn result(index: usize, done: OperationOutcome, instance: Option<&str>) -> OperationResult {
     match done {
         OperationOutcome::Done(Answer::Enrollment(enrollment)) => {
-            OperationResult { enrollment: Some(enrollment), ..OperationResult::of(index, 201) }
+            OperationResult { enrollment: Some(enrollment), ..OperationResult::with_status(index, 201) }
         }
         OperationOutcome::Done(Answer::Waitlisted(place)) => {
-            OperationResult { waitlisted: Some(place.into()), ..OperationResult::of(index, 202) }
+            OperationResult { waitlisted: Some(place.into()), ..OperationResult::with_status(index, 202) }
         }
-        OperationOutcome::Done(_) => OperationResult::of(index, 204),
+        OperationOutcome::Done(_) => OperationResult::with_status(index, 204),
         OperationOutcome::Refused(refusal) => {
             let problem = Problem::from(refusal);
             let status = problem.kind().status;
-            OperationResult { problem: Some(problem.to_json(instance)), ..OperationResult::of(index, status) }
+            OperationResult {
+                problem: Some(problem.to_json(instance)),
+                ..OperationResult::with_status(index, status)
+            }
         }
-        OperationOutcome::Withheld => OperationResult::of(index, 424),
+        OperationOutcome::Withheld => OperationResult::with_status(index, 424),
     }
 }

@@ -7,18 +7,21 @@ use crate::audit::{Finding, ahead, audit};
 use crate::clock::Clock;
 use crate::db::{Db, Location, migrate};
 
-/// By how much the log is ahead after a clock was set right by a little.
-const NORMAL_LEAD: Duration = Duration::from_secs(1);
+/// How far the log may be ahead of the clock without a warning: the clock may have been corrected a little.
+const TOLERATED_LEAD: Duration = Duration::from_secs(1);
 
-/// Recounts everything that the log says against the tables; fails when something does not agree.
+/// Compares the tables with the log.
+///
+/// # Errors
+/// If the database cannot be read, or the tables and the log do not agree.
 pub(super) async fn run(database: &Location, clock: &Clock, out: &mut dyn Write) -> anyhow::Result<()> {
     if let Location::File(path) = database {
-        ensure!(path.exists(), "{database}: there is no such file");
+        ensure!(path.exists(), "{database}: the file does not exist");
     }
     let db = Db::open(database).with_context(|| format!("cannot open {database}"))?;
     ensure!(
         migrate::is_current(&db).await.with_context(|| database.to_string())?,
-        "{database} does not have the schema of this program: run `matricula migrate` first"
+        "the schema of {database} is not the one of this program: run `matricula migrate` first"
     );
     let audit = audit(&db).await.with_context(|| database.to_string())?;
     for finding in &audit.findings {
@@ -28,19 +31,18 @@ pub(super) async fn run(database: &Location, clock: &Clock, out: &mut dyn Write)
         write_finding(out, "note", note)?;
     }
     let ahead = ahead(&db, clock).await.with_context(|| database.to_string())?;
-    if ahead > NORMAL_LEAD {
+    if ahead > TOLERATED_LEAD {
         let ahead = in_words(ahead);
         writeln!(
             out,
             "warning: the log is {ahead} ahead of the clock: see \"A wrong clock\" in docs/operate/monitoring.md"
         )?;
     }
-    match audit.findings.len() {
-        0 => {}
-        1 => bail!("one of the school's promises is broken"),
-        broken => bail!("{broken} of the school's promises are broken"),
+    if !audit.findings.is_empty() {
+        let count = audit.findings.len();
+        bail!("{count} {} failed", if count == 1 { "check" } else { "checks" });
     }
-    writeln!(out, "ok: {} enrollments agree with the {} events of the log", audit.enrollments, audit.events)?;
+    writeln!(out, "ok: {} enrollments agree with the {} events in the log", audit.enrollments, audit.events)?;
     Ok(())
 }
 

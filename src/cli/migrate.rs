@@ -1,4 +1,4 @@
-//! `matricula migrate`: brings a database to this version, or says what that would do.
+//! `matricula migrate`: migrates a database to the schema of this program, or prints how.
 
 use std::io::Write;
 
@@ -14,10 +14,10 @@ pub(super) struct MigrateArgs {
     dry_run: bool,
 }
 
-/// Migrates the database and says what was done, or what would be.
+/// Migrates the database and prints what was done, or with `--dry-run` what would be done.
 ///
 /// # Errors
-/// When the database cannot be migrated, or `out` not be written to.
+/// If the database cannot be migrated, or `out` cannot be written to.
 pub(super) async fn run(
     args: MigrateArgs,
     database: &Location,
@@ -26,7 +26,7 @@ pub(super) async fn run(
 ) -> anyhow::Result<()> {
     if args.dry_run {
         let plan = adoption::dry_run(database, clock).await?;
-        // Comments beside the statements. It is for reading: run by hand, they would lack their record.
+        // For reading only: run by hand, the statements would not be recorded as applied.
         for line in &plan.found {
             writeln!(out, "-- {line}")?;
         }

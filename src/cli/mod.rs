@@ -19,77 +19,78 @@ use crate::logging;
 
 /// Course registration: students, courses, and who is enrolled in what.
 ///
-/// Without a command it serves. It makes ./matricula.db if there is none; on a database that already has students and
-/// courses it adds tables of its own and leaves those two as they are.
+/// Without a command, it serves. It creates ./matricula.db if that does not exist. In a database that already has the
+/// tables students and courses, it adds its own tables and does not alter those two.
 #[derive(Debug, Parser)]
 #[command(name = "matricula", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
 pub struct Cli {
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<CliCommand>,
     #[command(flatten)]
     serve: ServeArgs,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
-    /// Serve the API (what happens without a command)
+enum CliCommand {
+    /// Serve the pages and the API (the default)
     Serve(Box<ServeArgs>),
-    /// Bring the database to the schema of this program; `serve` does it too
+    /// Migrate the database to the schema of this program; `serve` does this too
     Migrate {
         #[command(flatten)]
         database: DatabaseArgs,
         #[command(flatten)]
         args: migrate::MigrateArgs,
     },
-    /// Verify that the tables say what the log says
+    /// Check that the tables agree with the event log
     Check {
         #[command(flatten)]
         database: DatabaseArgs,
     },
-    /// Add a believable school, to try things on
+    /// Add a sample school, to try things out
     Sample {
         #[command(flatten)]
         database: DatabaseArgs,
         #[command(flatten)]
         args: sample::SampleArgs,
     },
-    /// Rehearse registration day on a running server, and prove that no seat was sold twice
+    /// Simulate registration day on a running server, and check that no seat was given twice
     Rush(Box<rush::RushArgs>),
     /// Print the OpenAPI 3.1 document
     Openapi,
 }
 
-/// Runs a command to its end.
+/// Runs a command.
 ///
 /// # Errors
-/// What a person should read, one clear line each.
+/// If the command fails; the message is for the person who ran it.
 pub async fn run(cli: Cli) -> anyhow::Result<()> {
-    outlive_the_file_size_limit()?;
-    let clock = Clock::Wall;
+    handle_file_size_signal()?;
+    let clock = Clock::System;
     let mut out = io::stdout();
     match cli.command {
         None => serve(cli.serve, clock).await,
-        Some(Command::Serve(args)) => serve(*args, clock).await,
-        Some(Command::Migrate { database, args }) => {
+        Some(CliCommand::Serve(args)) => serve(*args, clock).await,
+        Some(CliCommand::Migrate { database, args }) => {
             migrate::run(args, &database.database, &clock, &mut out).await
         }
-        Some(Command::Check { database }) => check::run(&database.database, &clock, &mut out).await,
-        Some(Command::Sample { database, args }) => {
+        Some(CliCommand::Check { database }) => check::run(&database.database, &clock, &mut out).await,
+        Some(CliCommand::Sample { database, args }) => {
             sample::run(args, &database.database, clock, &mut out).await
         }
-        Some(Command::Rush(args)) => rush::run(*args, &clock, &mut out).await,
-        Some(Command::Openapi) => openapi::run(&mut out),
+        Some(CliCommand::Rush(args)) => rush::run(*args, &clock, &mut out).await,
+        Some(CliCommand::Openapi) => openapi::run(&mut out),
     }
 }
 
-/// A server does not wait for its output to be read.
+/// Serves with an output that never blocks, so that a reader that stops reading does not stop the server.
 async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<()> {
-    let (mut out, _until_printed) = logging::non_blocking(io::stdout());
+    let (mut out, _flush_on_drop) = logging::non_blocking(io::stdout());
     serve::run(args, clock, &mut out).await
 }
 
-/// A file that has reached the limit of its size (`ulimit -f`) is a write that fails, as on a full disk, not the end of the
-/// program: the signal that comes with it kills whoever has no handler. A handler stays, also without its listener.
-fn outlive_the_file_size_limit() -> io::Result<()> {
+/// Installs a handler for SIGXFSZ, which otherwise kills the program when a file reaches the size limit (`ulimit
+/// -f`). With the handler, only the write fails, as on a full disk. The handler stays installed after the listener is
+/// dropped.
+fn handle_file_size_signal() -> io::Result<()> {
     signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).map(drop)
 }

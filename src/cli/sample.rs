@@ -4,25 +4,29 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::clock::Clock;
+use crate::config::whole_number;
 use crate::db::Location;
 use crate::sample::{self, Size};
 use crate::server::School;
 
-/// How large a school.
+/// Options of `matricula sample`.
 #[derive(Debug, Args)]
 pub(super) struct SampleArgs {
-    /// How many students
-    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    /// Number of students
+    #[arg(long, default_value_t = 500, value_parser = whole_number(1_u32..=10_000_000))]
     students: u32,
-    /// How many courses; each student takes up to five of them
-    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    /// Number of courses; each student takes up to five of them
+    #[arg(long, default_value_t = 40, value_parser = whole_number(1_u32..=100_000))]
     courses: u32,
     /// The same seed makes the same school
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
 
-/// Adds the school through the same commands as the API.
+/// Adds the sample school with the same commands as the API.
+///
+/// # Errors
+/// If the database cannot be opened, or a command fails.
 pub(super) async fn run(
     args: SampleArgs,
     database: &Location,
@@ -38,7 +42,7 @@ pub(super) async fn run(
     let enrollments = added?;
     writeln!(
         out,
-        "{} students, {} courses and {enrollments} enrollments are in {database}",
+        "added {} students, {} courses and {enrollments} enrollments to {database}",
         args.students, args.courses
     )?;
     Ok(())

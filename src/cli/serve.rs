@@ -5,17 +5,20 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::Clock;
 use crate::config::{ServeArgs, check_exposure, is_loopback};
-use crate::http::limits::Limits;
+use crate::http::limits::RequestLimits;
 use crate::http::server::{self, Bounds, Server};
 use crate::logging::{self, LogOutput};
 use crate::metrics::Metrics;
 use crate::server::School;
 use crate::server::router;
 
-/// How long the Registrar may take to carry out what it has accepted, once the last request has ended.
-const LAST_COMMITS: Duration = Duration::from_secs(20);
+/// How long accepted changes may take to commit after the last request has ended.
+const LAST_COMMITS_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Serves until SIGTERM or SIGINT, then answers what it has accepted and stops.
+/// Serves until SIGTERM or SIGINT, then finishes the accepted requests and stops.
+///
+/// # Errors
+/// If a setting is not usable, the address is not available, or the database cannot be opened.
 pub(super) async fn run(args: ServeArgs, clock: Clock, out: &mut dyn Write) -> anyhow::Result<()> {
     let log = logging::init(&args.log.log, args.log.log_format)?;
     let served = serve(args, clock, out, &log).await;
@@ -31,20 +34,30 @@ async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &LogOutp
     let address = server.local_addr();
     let loopback = is_loopback(&address);
     if !loopback {
-        tracing::warn!(%address, "serving other machines without authentication: whoever reaches this address can read and change everything");
+        tracing::warn!(%address, "serving other machines without authentication: everyone who can reach this address can read and change everything");
     }
-    let limits = Limits {
+    let limits = RequestLimits {
         loopback,
         public_url: args.public_url.clone(),
         cors_origins: args.cors_origin,
-        ..Limits::default()
+        ..RequestLimits::default()
     };
-    let metrics = Metrics::with(log.dropped());
-    let school = School::open_counted(&args.database.database, clock, args.public_url, metrics).await?;
+    let metrics = Metrics::with_log_dropped(log.dropped());
+    let school =
+        School::open_with_metrics(&args.database.database, clock, args.public_url.clone(), metrics).await?;
     let router = router::router(school.app.clone(), &limits);
-    // Whoever reads that it listens may stop it.
+    // Before the line is printed: a program that reads it may send the signal at once.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    writeln!(out, "matricula listens on http://{address} (API reference: http://{address}/docs/)")?;
+    match &args.public_url {
+        Some(url) => writeln!(
+            out,
+            "matricula listens on http://{address} for {url} (API reference: {url}/docs/)",
+            url = url.as_str()
+        )?,
+        None => {
+            writeln!(out, "matricula listens on http://{address} (API reference: http://{address}/docs/)")?;
+        }
+    }
     out.flush()?;
 
     let feed = school.app.feed.clone();
@@ -53,13 +66,13 @@ async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &LogOutp
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("stopping: answering what was accepted");
+        tracing::info!("stopping: finishing accepted requests");
         feed.close();
     };
     let serving = async {
         server.serve(router, stop).await;
-        if tokio::time::timeout(LAST_COMMITS, school.close()).await.is_err() {
-            tracing::error!("stopped before every accepted change was carried out: the database is held up");
+        if tokio::time::timeout(LAST_COMMITS_TIMEOUT, school.close()).await.is_err() {
+            tracing::error!("stopped before all accepted changes were committed: the database is blocked");
         }
     };
     tokio::select! {

@@ -1,15 +1,15 @@
-//! Courses over HTTP.
+//! The API of courses.
 
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::store::{self, Sort};
+use super::store::{self, CourseSort};
 use crate::http::conditional::{IfMatch, IfNoneMatch};
-use crate::http::extract::{Json, Named, NoQuery, Parameters, Query, from_text};
+use crate::http::extract::{Json, NoQuery, Parameters, PathParams, Query, bool_from_text, from_text};
 use crate::http::fields::{self, Draft, Fields};
-use crate::http::paging::Here;
+use crate::http::paging::RequestUrl;
 use crate::http::refused::Refused;
 use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Resource};
 use crate::lists::{Cursor, Direction, Limit, Page, Search};
@@ -20,7 +20,7 @@ use crate::registrar::{
 };
 use crate::state::App;
 
-/// The routes of this room.
+/// The routes of courses.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(create, list)).routes(routes!(show, change, delete))
 }
@@ -38,65 +38,74 @@ async fn create(
 
 /// List courses
 ///
-/// Complete without `limit`; with it a page, and a `Link` to the next while there is more.
+/// Complete without `limit`; with `limit` in pages, with a `Link` to the next page.
 #[utoipa::path(get, path = "/api/v1/courses", tag = "courses", params(CourseList))]
-async fn list(app: App, Query(wanted): Query<CourseList>, here: Here) -> Result<List<Course>, Refused<()>> {
-    let listing = store::list(wanted.q.as_ref(), wanted.sort, wanted.order);
-    let page = Page::of(wanted.limit, wanted.after, &listing.order)?;
-    Ok(List::new(listing.read(&app.db, &page).await?, &here))
+async fn list(
+    app: App,
+    Query(query): Query<CourseList>,
+    url: RequestUrl,
+) -> Result<List<Course>, Refused<()>> {
+    let listing = store::list(query.q.as_ref(), query.sort, query.order);
+    let page = Page::new(query.limit, query.after, &listing.order)?;
+    Ok(List::new(listing.read(&app.db, &page).await?, &url))
 }
 
 /// Read a course
 #[utoipa::path(get, path = "/api/v1/courses/{course_id}", tag = "courses")]
 async fn show(
     app: App,
-    id: Named<CourseId>,
-    had: IfNoneMatch,
+    id: PathParams<CourseId>,
+    cached: IfNoneMatch,
     _: NoQuery,
 ) -> Result<Current<Course>, Refused<(CourseNotFound,)>> {
-    let id = id.found()?;
+    let id = id.into_result()?;
     let course = store::find(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?;
-    Ok(Current(course, had))
+    Ok(Current(course, cached))
 }
 
 /// Change a course
 ///
-/// A merge patch (RFC 7396): fields that are left out stay as they are.
+/// A merge patch (RFC 7396): fields that are left out do not change.
 #[utoipa::path(patch, path = "/api/v1/courses/{course_id}", tag = "courses")]
 async fn change(
     app: App,
-    id: Named<CourseId>,
+    id: PathParams<CourseId>,
     expected: IfMatch,
     _: NoQuery,
     Json(draft, caller): Json<CourseChange>,
 ) -> Result<Found<Course>, Refused<(CourseNotFound, RowRefused, ReadOnlyField, Stale)>> {
     let command = UpdateCourse {
-        id: id.found()?,
+        id: id.into_result()?,
         name: draft.name,
         level: draft.level,
-        expected: expected.of_record(),
+        expected: expected.record_versions(),
     };
     Ok(Found(app.registrar.submit(command, &caller).await?.answer))
 }
 
 /// Delete a course
 ///
-/// Enrollments stand in the way, unless `drop=true` drops them in the same transaction.
+/// Refused while the course has students or a waitlist, unless `drop=true` ends those enrollments in the same
+/// transaction.
 #[utoipa::path(delete, path = "/api/v1/courses/{course_id}", tag = "courses", params(CourseDeletion))]
 async fn delete(
     app: App,
-    id: Named<CourseId>,
+    id: PathParams<CourseId>,
     IfMatch(expected): IfMatch,
-    Query(wanted): Query<CourseDeletion>,
+    Query(query): Query<CourseDeletion>,
     caller: Caller,
 ) -> Result<NoContent, Refused<(CourseNotFound, HasEnrollments, RowRefused, Stale)>> {
-    let command =
-        DeleteCourse { id: id.found()?, drop: wanted.drop.unwrap_or_default(), expected: expected.map(seen) };
+    let command = DeleteCourse {
+        id: id.into_result()?,
+        drop: query.drop.unwrap_or_default(),
+        expected: expected.map(seen),
+    };
     app.registrar.submit(command, &caller).await?;
     Ok(NoContent)
 }
 
-/// A course goes only as the client saw it, with its students.
+/// `If-Match` of a deletion covers the seats too, so that a course is deleted only if the client saw its present
+/// counts.
 fn seen(tags: Vec<(Version, Option<Version>)>) -> Vec<SeenCourse> {
     tags.into_iter().map(|(version, seats)| SeenCourse { version, seats: Some(seats) }).collect()
 }
@@ -108,7 +117,7 @@ impl Resource for Course {
         Some(Version::from_record(self))
     }
 
-    fn beside(&self) -> Option<Version> {
+    fn related_version(&self) -> Option<Version> {
         self.seats.as_ref().map(Version::from_record)
     }
 }
@@ -131,7 +140,7 @@ pub(crate) struct NewCourse {
     pub(crate) level: String,
 }
 
-/// What to change of a course.
+/// The fields of a course to change.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({"level": "graduate"}))]
 pub(crate) struct CourseChange {
@@ -159,28 +168,28 @@ impl Draft for CourseChange {
     }
 }
 
-/// Which courses, and in what order.
+/// The query of the list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(default)]
 #[derive(Default)]
 struct CourseList {
-    /// Rows a page; without it the list is complete.
+    /// Rows per page; without it, the list is complete.
     #[serde(deserialize_with = "from_text")]
     #[param(value_type = Option<i64>, minimum = 1, maximum = 10_000)]
     limit: Option<Limit>,
-    /// The cursor from the `Link` of the page before.
+    /// The cursor from the `Link` of the previous page.
     #[serde(deserialize_with = "from_text")]
     #[param(value_type = Option<String>)]
     after: Option<Cursor>,
-    /// Part of a word of the name or the level, whatever its case.
+    /// A part of the name or the level; case is ignored.
     #[serde(deserialize_with = "from_text")]
     #[param(value_type = Option<String>, min_length = 1, max_length = 255)]
     q: Option<Search>,
-    /// What to sort by; `id` breaks ties.
+    /// The sort key; `id` breaks ties.
     #[param(inline)]
-    sort: Sort,
-    /// Which way.
+    sort: CourseSort,
+    /// The sort order.
     #[param(inline)]
     order: Direction,
 }
@@ -189,13 +198,13 @@ impl Parameters for CourseList {
     const KNOWN: &'static [&'static str] = &["limit", "after", "q", "sort", "order"];
 }
 
-/// How to delete.
+/// The query of a deletion.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(default)]
 struct CourseDeletion {
-    /// Drop the enrollments too, in the same transaction.
-    #[serde(deserialize_with = "from_text")]
+    /// End the enrollments and places on waitlists too, in the same transaction.
+    #[serde(deserialize_with = "bool_from_text")]
     drop: Option<bool>,
 }
 

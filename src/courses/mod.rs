@@ -1,4 +1,4 @@
-//! Courses: a name and a level, in the school's own words.
+//! Courses: name and level.
 
 pub mod api;
 pub mod store;

@@ -1,26 +1,26 @@
-//! What is read of courses.
+//! Reads courses from the database.
 
 use crate::db::{Db, DbError, Reach, Row, folded};
-use crate::lists::{Direction, Listed, Listing, Search, Sorted};
+use crate::lists::{Direction, ListRow, Listing, Search, SortedListing};
 use crate::registrar::{Course, CourseId, SeatCount};
 
-/// What the list can be sorted by.
+/// The sort key of the list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Sort {
+pub enum CourseSort {
     /// The id.
     #[default]
     Id,
-    /// The name, whatever its case.
+    /// The name, ignoring case.
     Name,
-    /// The level, whatever its case.
+    /// The level, ignoring case.
     Level,
 }
 
-/// One course.
+/// Finds a course.
 ///
 /// # Errors
-/// What the engine said.
+/// When the database cannot be read.
 pub async fn find(db: &Db, id: CourseId) -> Result<Option<Course>, DbError> {
     let sql = concat!(
         "select cast(id as bigint), cast(name as text), cast(level as text), null, ",
@@ -35,23 +35,33 @@ pub async fn find(db: &Db, id: CourseId) -> Result<Option<Course>, DbError> {
     Ok(db.read(Reach::Range, sql, [i64::MAX.into(), id.0.into()], course).await?.pop())
 }
 
-/// All courses that match, in order.
+/// The courses that match, sorted.
 #[must_use]
-pub fn list(search: Option<&Search>, sort: Sort, direction: Direction) -> Listing<Course> {
+pub fn list(search: Option<&Search>, sort: CourseSort, direction: Direction) -> Listing<Course> {
     let ascending = direction == Direction::Asc;
     let rows = match sort {
-        Sort::Id if ascending => rows!("cast(null as text)", "id > cast($2 as bigint)", "id limit $3"),
-        Sort::Id => rows!("cast(null as text)", "id < cast($2 as bigint)", "id desc limit $3"),
-        Sort::Name if ascending => rows_by!("name", ">", ""),
-        Sort::Name => rows_by!("name", "<", "desc"),
-        Sort::Level if ascending => rows_by!("level", ">", ""),
-        Sort::Level => rows_by!("level", "<", "desc"),
+        CourseSort::Id if ascending => rows!("cast(null as text)", "id > cast($2 as bigint)", "id limit $3"),
+        CourseSort::Id => rows!("cast(null as text)", "id < cast($2 as bigint)", "id desc limit $3"),
+        CourseSort::Name if ascending => rows_by!("name", ">", ""),
+        CourseSort::Name => rows_by!("name", "<", "desc"),
+        CourseSort::Level if ascending => rows_by!("level", ">", ""),
+        CourseSort::Level => rows_by!("level", "<", "desc"),
     };
     let count = if search.is_some() { COUNT_MATCHING } else { "select count(*) from courses" };
     let order = format!("courses.{sort:?}.{direction:?}");
-    // A page counts the students of each of its courses.
+    // A range, because a page counts the students of each of its courses.
     let reach = Reach::Range;
-    Sorted { count, rows, map: listed, search, order, direction, by_text: sort != Sort::Id, reach }.listing()
+    SortedListing {
+        count,
+        rows,
+        map: listed,
+        search,
+        order,
+        direction,
+        by_text: sort != CourseSort::Id,
+        reach,
+    }
+    .listing()
 }
 
 macro_rules! matching {
@@ -63,7 +73,8 @@ use matching;
 
 const COUNT_MATCHING: &str = concat!("select count(*) from courses where ", matching!());
 
-/// How full a course is, counted as far as the limit, nulls where nothing limits it; and where all of this is read from.
+/// The columns for the capacity, the enrolled and the waitlisted students of a course, and the tables. Counting stops
+/// at the limit; without seats, the columns are null.
 macro_rules! seats {
     ($limit:literal) => {
         concat!(
@@ -115,8 +126,8 @@ macro_rules! rows_by {
 }
 use rows_by;
 
-fn listed(row: &Row<'_>) -> Result<Listed<Course>, DbError> {
-    Ok(Listed { row: course(row)?, text: row.opt_text(3)?, id: row.int(0)? })
+fn listed(row: &Row<'_>) -> Result<ListRow<Course>, DbError> {
+    Ok(ListRow { row: course(row)?, text: row.opt_text(3)?, id: row.int(0)? })
 }
 
 fn course(row: &Row<'_>) -> Result<Course, DbError> {

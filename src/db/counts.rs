@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::{Arg, DbError};
-use crate::shares::{Client, Place, Places};
+use crate::shares::{Client, Quota, QuotaGuard};
 
 /// Different counts that may be queued; further ones are rejected at once.
 const MAX_WAITING: usize = 128;
@@ -16,7 +16,7 @@ const MAX_WAITING: usize = 128;
 #[derive(Debug)]
 pub(super) struct Counts {
     waiting: Mutex<HashMap<CountKey, Vec<CountSender>>>,
-    places: Arc<Places>,
+    places: Arc<Quota>,
     turn: Semaphore,
 }
 
@@ -26,12 +26,12 @@ type CountSender = oneshot::Sender<Result<i64, DbError>>;
 
 impl Default for Counts {
     fn default() -> Self {
-        Self { waiting: Mutex::default(), places: Places::new(MAX_WAITING), turn: Semaphore::new(1) }
+        Self { waiting: Mutex::default(), places: Quota::new(MAX_WAITING), turn: Semaphore::new(1) }
     }
 }
 
 impl Counts {
-    /// Waits for this count together with other callers. The first caller gets a [`Place`] and must call
+    /// Waits for this count together with other callers. The first caller gets a [`QuotaGuard`] and must call
     /// [`Counts::run`].
     ///
     /// # Errors
@@ -42,7 +42,7 @@ impl Counts {
         key: &CountKey,
         client: Option<Client>,
         answer: CountSender,
-    ) -> Result<Option<Place>, DbError> {
+    ) -> Result<Option<QuotaGuard>, DbError> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(others) = waiting.get_mut(key) {
             others.push(answer);

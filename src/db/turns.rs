@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::DbError;
-use crate::shares::{Client, Full, Place, Places};
+use crate::shares::{Client, Quota, QuotaError, QuotaGuard};
 
 /// Scans under way or waiting at most, even if they are fast.
 const MAX_SCANS: usize = 128;
@@ -24,13 +24,13 @@ const MAX_WAIT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Turns {
     scans: Arc<Scans>,
-    ranges: Arc<Places>,
-    streams: Arc<Places>,
+    ranges: Arc<Quota>,
+    streams: Arc<Quota>,
 }
 
 #[derive(Debug)]
 struct Scans {
-    places: Arc<Places>,
+    places: Arc<Quota>,
     at_once: u32,
     /// By how much each scan delays those behind it, in microseconds: a moving average.
     pace: AtomicU64,
@@ -40,7 +40,7 @@ struct Scans {
 /// no more of them than one that waits.
 #[derive(Debug)]
 pub(super) struct Turn {
-    _place: Place,
+    _place: QuotaGuard,
     scan: Option<Scan>,
 }
 
@@ -56,9 +56,9 @@ impl Turns {
     /// Turns for an engine that runs `scans` scans at a time and reads `streams` long lists.
     pub(super) fn new(scans: usize, streams: usize) -> Self {
         let at_once = u32::try_from(scans).unwrap_or(u32::MAX).max(1);
-        let scans = Scans { places: Places::new(MAX_SCANS), at_once, pace: AtomicU64::new(0) };
+        let scans = Scans { places: Quota::new(MAX_SCANS), at_once, pace: AtomicU64::new(0) };
         scans.set_pace(INITIAL_PACE);
-        Self { scans: Arc::new(scans), ranges: Places::new(MAX_RANGES), streams: Places::new(streams) }
+        Self { scans: Arc::new(scans), ranges: Quota::new(MAX_RANGES), streams: Quota::new(streams) }
     }
 
     /// A turn to scan a whole table.
@@ -87,7 +87,7 @@ impl Turns {
     ///
     /// # Errors
     /// As [`Turns::scan`].
-    pub(super) fn stream(&self, client: Option<Client>) -> Result<Place, DbError> {
+    pub(super) fn stream(&self, client: Option<Client>) -> Result<QuotaGuard, DbError> {
         Ok(self.streams.take(client, 1)?)
     }
 }
@@ -131,11 +131,11 @@ impl Drop for Scan {
     }
 }
 
-impl From<Full> for DbError {
-    fn from(full: Full) -> Self {
+impl From<QuotaError> for DbError {
+    fn from(full: QuotaError) -> Self {
         match full {
-            Full::All => Self::Busy,
-            Full::Share => Self::OverShare,
+            QuotaError::Exhausted => Self::Busy,
+            QuotaError::ClientShare => Self::OverShare,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Enrollments over HTTP.
+//! The API of enrollments.
 
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -10,9 +10,9 @@ use crate::clock::Time;
 use crate::courses::store::find as find_course;
 use crate::events::About;
 use crate::events::store as events;
-use crate::http::extract::{Json, Named, NoQuery, Parameters, Query, from_text};
+use crate::http::extract::{Json, NoQuery, Parameters, PathParams, Query, from_text};
 use crate::http::fields::{self, Draft, Fields};
-use crate::http::paging::Here;
+use crate::http::paging::RequestUrl;
 use crate::http::refused::Refused;
 use crate::http::reply::{Admitted, Ensured, Found, List, Located, NoContent, Resource};
 use crate::lists::{Cursor, Limit, Page};
@@ -27,7 +27,7 @@ use crate::seats::store::place;
 use crate::state::App;
 use crate::students::store::find as find_student;
 
-/// The routes of this room.
+/// The routes of enrollments.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(enroll, courses))
@@ -37,15 +37,15 @@ pub fn routes() -> OpenApiRouter<App> {
 
 /// Enroll a student in a course
 ///
-/// 202 with the position when the course is full and has a waitlist.
+/// If the course is full and has a waitlist, the answer is 202 with the position on it.
 #[utoipa::path(post, path = "/api/v1/students/{student_id}/courses", tag = "enrollments")]
 async fn enroll(
     app: App,
-    student: Named<StudentId>,
+    student: PathParams<StudentId>,
     _: NoQuery,
     Json(draft, caller): Json<NewEnrollment>,
-) -> Result<Outcome<Admitted<Enrollment, Waitlisted>>, Refused<NotAdmitted>> {
-    let command = Enroll { student_id: student.found()?, course_id: draft.course_id };
+) -> Result<Outcome<Admitted<Enrollment, Waitlisted>>, Refused<EnrollErrors>> {
+    let command = Enroll { student_id: student.into_result()?, course_id: draft.course_id };
     Ok(app.registrar.submit(command, &caller).await?.map(|admission| match admission {
         Admission::Enrolled(enrollment) => Admitted::Created(enrollment),
         Admission::Waitlisted(place) => Admitted::Waiting(place.into()),
@@ -54,39 +54,42 @@ async fn enroll(
 
 /// List the courses of a student
 ///
-/// In order of enrollment; `[]` when there is none. Complete without `limit`. With `as_of`, as they stood then.
-#[utoipa::path(get, path = "/api/v1/students/{student_id}/courses", tag = "enrollments", params(PartAsOf))]
+/// In order of enrollment; `[]` if there are none. Complete without `limit`. With `as_of`, the courses at that time.
+#[utoipa::path(get, path = "/api/v1/students/{student_id}/courses", tag = "enrollments", params(AsOfQuery))]
 async fn courses(
     app: App,
-    student: Named<StudentId>,
-    Query(wanted): Query<PartAsOf>,
-    here: Here,
+    student: PathParams<StudentId>,
+    Query(query): Query<AsOfQuery>,
+    url: RequestUrl,
 ) -> Result<List<Course>, Refused<(StudentNotFound,)>> {
-    let id = student.found()?;
-    let time = wanted.as_of.as_ref();
+    let id = student.into_result()?;
+    let time = query.as_of.as_ref();
     let listing = match time {
         None => store::courses_of(id),
-        Some(time) => store::courses_of_at(id, time, events::beginning(&app.db, About::Student(id)).await?),
+        Some(time) => {
+            store::courses_of_at(id, time, events::history_start(&app.db, About::Student(id)).await?)
+        }
     };
-    let page = Page::of(wanted.limit, wanted.after, &listing.order)?;
+    let page = Page::new(query.limit, query.after, &listing.order)?;
     let list = listing.read(&app.db, &page).await?;
-    if list.rows.is_empty() && !(time.is_some() && store::log_knows_student(&app.db, id).await?) {
+    if list.rows.is_empty() && !(time.is_some() && store::log_mentions_student(&app.db, id).await?) {
         find_student(&app.db, id).await?.ok_or(Refusal::StudentNotFound(id))?;
     }
-    Ok(List::new(list, &here))
+    Ok(List::new(list, &url))
 }
 
-/// Enroll a student in a course, unless it is done already
+/// Enroll a student in a course if not already enrolled
 ///
-/// As POST, but natural to repeat: 201 the first time, 200 with the same body after; 202 while the student waits.
+/// Like POST, but safe to repeat: 201 the first time, 200 with the same body afterwards; 202 while the student is on
+/// the waitlist.
 #[utoipa::path(put, path = "/api/v1/students/{student_id}/courses/{course_id}", tag = "enrollments")]
 async fn ensure(
     app: App,
-    pair: Named<(StudentId, CourseId)>,
+    pair: PathParams<(StudentId, CourseId)>,
     _: NoQuery,
     caller: Caller,
-) -> Result<Ensured<Enrollment, Waitlisted>, Refused<NotEnsured>> {
-    let (student_id, course_id) = pair.found()?;
+) -> Result<Ensured<Enrollment, Waitlisted>, Refused<EnsureErrors>> {
+    let (student_id, course_id) = pair.into_result()?;
     let outcome = app.registrar.submit(Enroll { student_id, course_id }, &caller).await;
     match outcome.map(|outcome| outcome.answer).map_err(|outcome| outcome.answer) {
         Ok(Admission::Enrolled(enrollment)) => Ok(Ensured::Created(enrollment)),
@@ -102,10 +105,10 @@ async fn ensure(
 #[utoipa::path(get, path = "/api/v1/students/{student_id}/courses/{course_id}", tag = "enrollments")]
 async fn show(
     app: App,
-    pair: Named<(StudentId, CourseId)>,
+    pair: PathParams<(StudentId, CourseId)>,
     _: NoQuery,
 ) -> Result<Found<Enrollment>, Refused<(StudentNotFound, CourseNotFound, EnrollmentNotFound)>> {
-    let (student_id, course_id) = pair.found()?;
+    let (student_id, course_id) = pair.into_result()?;
     if let Some(enrollment) = store::find(&app.db, student_id, course_id).await? {
         return Ok(Found(enrollment));
     }
@@ -116,15 +119,16 @@ async fn show(
 
 /// Drop a course, or leave its waitlist
 ///
-/// The association ends; the log keeps what was. The first on the waitlist takes the seat in the same transaction.
+/// The enrollment ends, but stays in the log. The first student on the waitlist gets the seat in the same
+/// transaction.
 #[utoipa::path(delete, path = "/api/v1/students/{student_id}/courses/{course_id}", tag = "enrollments")]
 async fn drop_course(
     app: App,
-    pair: Named<(StudentId, CourseId)>,
+    pair: PathParams<(StudentId, CourseId)>,
     _: NoQuery,
     caller: Caller,
 ) -> Result<NoContent, Refused<(StudentNotFound, CourseNotFound, EnrollmentNotFound, RowRefused)>> {
-    let (student_id, course_id) = pair.found()?;
+    let (student_id, course_id) = pair.into_result()?;
     let command = DropCourse { student_id, course_id };
     app.registrar.submit(command, &caller).await?;
     Ok(NoContent)
@@ -132,30 +136,31 @@ async fn drop_course(
 
 /// The roster of a course
 ///
-/// Its students in order of enrollment; `[]` when there is none. Complete without `limit`. With `as_of`, as it stood then.
-#[utoipa::path(get, path = "/api/v1/courses/{course_id}/students", tag = "enrollments", params(PartAsOf))]
+/// Its students in order of enrollment; `[]` if there are none. Complete without `limit`. With `as_of`, the roster at
+/// that time.
+#[utoipa::path(get, path = "/api/v1/courses/{course_id}/students", tag = "enrollments", params(AsOfQuery))]
 async fn roster(
     app: App,
-    course: Named<CourseId>,
-    Query(wanted): Query<PartAsOf>,
-    here: Here,
+    course: PathParams<CourseId>,
+    Query(query): Query<AsOfQuery>,
+    url: RequestUrl,
 ) -> Result<List<RosterEntry>, Refused<(CourseNotFound,)>> {
-    let id = course.found()?;
-    let time = wanted.as_of.as_ref();
+    let id = course.into_result()?;
+    let time = query.as_of.as_ref();
     let listing = match time {
         None => store::roster_of(id),
-        Some(time) => store::roster_of_at(id, time, events::beginning(&app.db, About::Course(id)).await?),
+        Some(time) => store::roster_of_at(id, time, events::history_start(&app.db, About::Course(id)).await?),
     };
-    let page = Page::of(wanted.limit, wanted.after, &listing.order)?;
+    let page = Page::new(query.limit, query.after, &listing.order)?;
     let list = listing.read(&app.db, &page).await?;
-    if list.rows.is_empty() && !(time.is_some() && store::log_knows_course(&app.db, id).await?) {
+    if list.rows.is_empty() && !(time.is_some() && store::log_mentions_course(&app.db, id).await?) {
         find_course(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?;
     }
-    Ok(List::new(list, &here))
+    Ok(List::new(list, &url))
 }
 
-/// Why a student neither takes a course afterwards nor waits for it.
-type NotEnsured = (
+/// Why PUT does not enroll a student or put them on the waitlist.
+type EnsureErrors = (
     StudentNotFound,
     CourseNotFound,
     RegistrationNotOpen,
@@ -165,8 +170,8 @@ type NotEnsured = (
     RowRefused,
 );
 
-/// The same of a request that is not natural to repeat.
-type NotAdmitted = (
+/// The same for POST, which is also refused if the student is already enrolled or waiting.
+type EnrollErrors = (
     StudentNotFound,
     CourseNotFound,
     RegistrationNotOpen,
@@ -190,7 +195,7 @@ impl Located for Enrollment {
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({"course_id": 7}))]
 pub(crate) struct NewEnrollment {
-    /// The course's id.
+    /// The id of the course.
     #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub(crate) course_id: CourseId,
 }
@@ -202,25 +207,25 @@ impl Draft for NewEnrollment {
     }
 }
 
-/// Which part of the list, and when.
+/// The query of a list: a page, and a time.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(default)]
-struct PartAsOf {
-    /// Rows a page; without it the list is complete.
+struct AsOfQuery {
+    /// Rows per page; without it, the list is complete.
     #[serde(deserialize_with = "from_text")]
     #[param(value_type = Option<i64>, minimum = 1, maximum = 10_000)]
     limit: Option<Limit>,
-    /// The cursor from the `Link` of the page before.
+    /// The cursor from the `Link` of the previous page.
     #[serde(deserialize_with = "from_text")]
     #[param(value_type = Option<String>)]
     after: Option<Cursor>,
-    /// As it stood at this time (RFC 3339), with everything that had happened by then.
+    /// The state at this time (RFC 3339), including everything that happened at this time.
     #[serde(deserialize_with = "from_text")]
     #[param(value_type = Option<String>, format = DateTime)]
     as_of: Option<Time>,
 }
 
-impl Parameters for PartAsOf {
+impl Parameters for AsOfQuery {
     const KNOWN: &'static [&'static str] = &["limit", "after", "as_of"];
 }

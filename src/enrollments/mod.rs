@@ -1,4 +1,4 @@
-//! Enrollments: which student takes which course.
+//! Enrollments: which student is enrolled in which course.
 
 pub mod api;
 pub mod store;
@@ -15,10 +15,10 @@ pub struct RosterEntry {
     /// The student's id.
     #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub id: StudentId,
-    /// Null where another program wrote a null, or the student of a past roster has been deleted since.
+    /// Null if another program wrote null, or if the student of a past roster has been deleted since.
     #[schema(required)]
     pub name: Option<String>,
-    /// Null where another program wrote a null, or the student of a past roster has been deleted since.
+    /// Null if another program wrote null, or if the student of a past roster has been deleted since.
     #[schema(required)]
     pub email: Option<String>,
     /// RFC 3339, UTC, milliseconds.
@@ -26,11 +26,11 @@ pub struct RosterEntry {
     pub enrolled_at: String,
 }
 
-/// A place on the waitlist of a course that is full.
+/// A place on the waitlist of a full course.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(example = json!({"status": "waitlisted", "student_id": 4, "course_id": 7, "position": 3, "joined_at": "2026-09-01T08:00:00.000Z"}))]
 pub struct Waitlisted {
-    /// `waitlisted`.
+    /// Always `waitlisted`.
     pub status: WaitlistStatus,
     /// The student.
     #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
@@ -38,7 +38,7 @@ pub struct Waitlisted {
     /// The course.
     #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub course_id: CourseId,
-    /// 1 is next.
+    /// 1 is the next to get a seat.
     #[schema(minimum = 1)]
     pub position: i64,
     /// RFC 3339, UTC, milliseconds.
@@ -46,7 +46,7 @@ pub struct Waitlisted {
     pub joined_at: String,
 }
 
-/// That the student waits.
+/// The status of a student on a waitlist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = WaitlistStatus)]

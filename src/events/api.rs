@@ -1,4 +1,4 @@
-//! The log over HTTP.
+//! The API of the event log.
 
 use std::convert::Infallible;
 use std::str::FromStr;
@@ -16,60 +16,61 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Filter, LogEntry, store};
+use crate::count::thousands;
 use crate::http::extract::{Parameters, Query, from_text};
 use crate::http::invalid::invalid;
-use crate::http::paging::Here;
+use crate::http::paging::RequestUrl;
 use crate::http::problem::Problem;
 use crate::http::refused::Refused;
 use crate::http::reply::{EventStream, List, ListOrStream};
-use crate::lists::{Cursor, Limit, PLAIN, Page};
+use crate::lists::{Cursor, Limit, PLAIN_ORDER, Page};
 use crate::registrar::{CourseId, EventKind, MAX_ID, StudentId};
 use crate::state::App;
 
-/// The routes of this room.
+/// The route of the event log.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list))
 }
 
 /// Read the log
 ///
-/// Every change appends exactly one event in the transaction that made it, and `seq` has no gaps: a reader that keeps
-/// the last `seq` it saw, and asks for what came `after` it, misses nothing. With `Accept: text/event-stream` the answer
-/// has no end: server-sent events, whose `id` is `seq`, as they happen.
-#[utoipa::path(get, path = "/api/v1/events", tag = "events", params(LogPart))]
+/// Every change appends exactly one event in its own transaction, and `seq` has no gaps: a reader that stores the
+/// last `seq` it saw, and asks for the events `after` it, misses nothing. With `Accept: text/event-stream` the answer
+/// is a stream of server-sent events, with `seq` as their `id`, which continues as events happen.
+#[utoipa::path(get, path = "/api/v1/events", tag = "events", params(LogQuery))]
 async fn list(
     app: App,
-    Query(wanted): Query<LogPart>,
-    streams: Option<Streams>,
-    here: Here,
+    Query(query): Query<LogQuery>,
+    stream: Option<StreamRequest>,
+    url: RequestUrl,
 ) -> Result<ListOrStream<LogEntry>, Refused<()>> {
-    let filter = wanted.filter();
-    if let Some(streams) = streams {
-        let told = app.feed.listen(filter, streams.after(&wanted)?);
-        let told = told.ok_or_else(|| Problem::overloaded("More listen already than the server takes."))?;
-        return Ok(ListOrStream::Stream(EventStream::new(told)));
+    let filter = query.filter();
+    if let Some(stream) = stream {
+        let events = app.feed.listen(filter, stream.after(&query)?);
+        let events = events.ok_or_else(|| Problem::overloaded("Too many event streams are open."))?;
+        return Ok(ListOrStream::Stream(EventStream::new(events)));
     }
-    let after = wanted.after.map(|Number(seq)| Cursor {
-        order: PLAIN.to_owned(),
+    let after = query.after.map(|Number(seq)| Cursor {
+        order: PLAIN_ORDER.to_owned(),
         text: None,
         id: seq,
-        total: wanted.total.map(|Number(total)| total),
+        total: query.total.map(|Number(total)| total),
     });
-    let page = Page::of(wanted.limit, after, PLAIN)?;
-    Ok(ListOrStream::List(List::new(store::list(&filter).read(&app.db, &page).await?, &here)))
+    let page = Page::new(query.limit, after, PLAIN_ORDER)?;
+    Ok(ListOrStream::List(List::new(store::list(&filter).read(&app.db, &page).await?, &url)))
 }
 
-/// That the client wants the log as it grows, and the last `seq` that it was told before it was cut off.
+/// Present if the client asks for a stream, with its `Last-Event-ID` if it reconnects.
 #[derive(Debug)]
-struct Streams(Option<HeaderValue>);
+struct StreamRequest(Option<HeaderValue>);
 
-impl Streams {
-    fn after(&self, wanted: &LogPart) -> Result<i64, Problem> {
-        if wanted.limit.is_some() {
-            let detail = "is not for a stream, which has no pages";
+impl StreamRequest {
+    fn after(&self, query: &LogQuery) -> Result<i64, Problem> {
+        if query.limit.is_some() {
+            let detail = "is not allowed for a stream, which has no pages";
             return Err(invalid(vec![json!({"parameter": "limit", "detail": detail})]));
         }
-        let Some(last) = &self.0 else { return Ok(wanted.after.as_ref().map_or(0, |after| after.0)) };
+        let Some(last) = &self.0 else { return Ok(query.after.as_ref().map_or(0, |after| after.0)) };
         let last = last.to_str().unwrap_or_default().parse::<Number>();
         let last =
             last.map_err(|detail| invalid(vec![json!({"parameter": "Last-Event-ID", "detail": detail})]))?;
@@ -77,50 +78,50 @@ impl Streams {
     }
 }
 
-impl<S: Send + Sync> OptionalFromRequestParts<S> for Streams {
+impl<S: Send + Sync> OptionalFromRequestParts<S> for StreamRequest {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
         let accepted = parts.headers.get_all(ACCEPT).into_iter().filter_map(|line| line.to_str().ok());
         let mut kinds = accepted.flat_map(|line| line.split(',')).filter_map(|kind| kind.split(';').next());
-        let streams = kinds.any(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream"));
-        Ok(streams.then(|| Self(parts.headers.get("last-event-id").cloned())))
+        let is_stream = kinds.any(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream"));
+        Ok(is_stream.then(|| Self(parts.headers.get("last-event-id").cloned())))
     }
 }
 
-/// Which part of the log.
+/// The query of the log.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(default)]
-struct LogPart {
-    /// Only what came after this `seq`.
+struct LogQuery {
+    /// Only entries after this `seq`.
     #[serde(deserialize_with = "from_text")]
     #[param(value_type = Option<i64>, minimum = 0, maximum = 9_007_199_254_740_991_i64)]
     after: Option<Number>,
-    /// How many entries match, from the `Link` of the page before: given with `after`, it is said again as `X-Total-Count`
-    /// instead of counted.
+    /// The number of entries that match, from the `Link` of the previous page: together with `after`, it is repeated
+    /// as `X-Total-Count` and not counted again.
     #[serde(deserialize_with = "from_text")]
     #[param(value_type = Option<i64>, minimum = 0, maximum = 9_007_199_254_740_991_i64)]
     total: Option<Number>,
-    /// Entries a page; without it the list is complete.
+    /// Entries per page; without it, the list is complete.
     #[serde(deserialize_with = "from_text")]
     #[param(value_type = Option<i64>, minimum = 1, maximum = 10_000)]
     limit: Option<Limit>,
-    /// Only what is about this student.
+    /// Only entries about this student.
     #[serde(deserialize_with = "from_text")]
     #[param(value_type = Option<i64>, minimum = 0, maximum = 9_007_199_254_740_991_i64)]
     student_id: Option<Number>,
-    /// Only what is about this course.
+    /// Only entries about this course.
     #[serde(deserialize_with = "from_text")]
     #[param(value_type = Option<i64>, minimum = 0, maximum = 9_007_199_254_740_991_i64)]
     course_id: Option<Number>,
-    /// Only what is of this type.
+    /// Only entries of this type.
     #[serde(deserialize_with = "from_text")]
     #[param(inline)]
     r#type: Option<EventType>,
 }
 
-impl LogPart {
+impl LogQuery {
     fn filter(&self) -> Filter {
         Filter {
             student_id: self.student_id.as_ref().map(|id| StudentId(id.0)),
@@ -130,7 +131,7 @@ impl LogPart {
     }
 }
 
-impl Parameters for LogPart {
+impl Parameters for LogQuery {
     const KNOWN: &'static [&'static str] = &["after", "total", "limit", "student_id", "course_id", "type"];
 }
 
@@ -144,7 +145,7 @@ impl FromStr for Number {
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
         let number =
             digits.then(|| text.parse().ok()).flatten().filter(|number| (0..=MAX_ID).contains(number));
-        number.map(Self).ok_or_else(|| format!("must be a whole number from 0 to {MAX_ID}"))
+        number.map(Self).ok_or_else(|| format!("must be a whole number from 0 to {}", thousands(MAX_ID)))
     }
 }
 

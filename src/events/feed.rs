@@ -168,7 +168,7 @@ impl Listener {
         let behind = usize::try_from(self.after + 1 - first).ok()?;
         let next: Vec<_> = held.range(behind.min(held.len())..).take(CHUNK).collect();
         self.after = next.last().map_or(self.after, |last| last.entry.seq);
-        let passing = next.into_iter().filter(|held| self.filter.takes(&held.entry));
+        let passing = next.into_iter().filter(|held| self.filter.matches(&held.entry));
         Some(passing.map(|held| held.event.clone()).collect())
     }
 

@@ -151,7 +151,7 @@ mod tests {
     async fn each_subscriber_gets_every_entry_once_and_in_order() {
         let folder = tempfile::tempdir().unwrap();
         let location = Location::File(folder.path().join("school.db"));
-        let school = School::open(&location, Clock::Wall, None).await.unwrap();
+        let school = School::open(&location, Clock::System, None).await.unwrap();
         let add = async || {
             let student = CreateStudent { name: "Ana".to_owned(), email: "ana@example.edu".to_owned() };
             school.app.registrar.submit(student, &Caller::default()).await.unwrap();

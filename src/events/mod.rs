@@ -1,4 +1,4 @@
-//! The log as its readers see it: what happened, in order.
+//! The event log for its readers.
 
 pub mod api;
 pub mod feed;
@@ -15,67 +15,67 @@ use crate::registrar::{CourseId, EnrollmentId, EventKind, StudentId};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(example = json!({"seq": 12, "at": "2026-09-01T08:00:00.000Z", "type": "enrollment.created", "student_id": 4, "course_id": 7, "enrollment_id": 1, "actor": null, "request_id": "5f0c1d2e3a4b5c6d-7", "data": {}}))]
 pub struct LogEntry {
-    /// Grows by one from entry to entry, in the order of commits.
+    /// The number of the entry: increases by one per entry, in the order of commits.
     #[schema(minimum = 1)]
     pub seq: i64,
-    /// RFC 3339, UTC, milliseconds; never earlier than the entry before.
+    /// RFC 3339, UTC, milliseconds; never earlier than the previous entry.
     #[schema(format = DateTime)]
     pub at: String,
     /// What happened.
     pub r#type: String,
-    /// To which student.
+    /// The student, if the event is about one.
     #[schema(value_type = Option<i64>, required)]
     pub student_id: Option<StudentId>,
-    /// To which course.
+    /// The course, if the event is about one.
     #[schema(value_type = Option<i64>, required)]
     pub course_id: Option<CourseId>,
-    /// To which enrollment.
+    /// The enrollment, if the event is about one.
     #[schema(value_type = Option<i64>, required)]
     pub enrollment_id: Option<EnrollmentId>,
-    /// Who asked; null while nobody signs in.
+    /// Who made the request; null, because there is no authentication yet.
     #[schema(required)]
     pub actor: Option<String>,
-    /// The request that asked.
+    /// The id of the request.
     #[schema(required)]
     pub request_id: Option<String>,
-    /// More of it: the names of the fields that an update changed, the limits that were set.
+    /// Details: the names of the fields that an update changed, or the limits that were set.
     #[schema(value_type = Object)]
     pub data: Value,
 }
 
-/// What a history is about.
+/// The subject of a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About {
-    /// A student's.
+    /// The events of a student.
     Student(StudentId),
-    /// A course's.
+    /// The events of a course.
     Course(CourseId),
 }
 
 /// An entry of the log with the names of the student and the course.
 #[derive(Debug)]
-pub struct Happening {
-    /// Its place in the log.
+pub struct HistoryEntry {
+    /// The number of the entry.
     pub seq: i64,
-    /// When, as stored.
+    /// The time, as stored.
     pub at: String,
-    /// What happened; `None` for a kind that only a newer version knows.
+    /// What happened; `None` for a type of a newer version.
     pub kind: Option<EventKind>,
-    /// The same as stored.
+    /// The type, as stored.
     pub r#type: String,
-    /// To which student.
+    /// The student, if the event is about one.
     pub student: Option<StudentId>,
-    /// What the student is called now; `None` once the student is deleted.
+    /// The present name of the student; `None` if the student has been deleted.
     pub student_name: Option<String>,
-    /// To which course.
+    /// The course, if the event is about one.
     pub course: Option<CourseId>,
-    /// What the course is called now; `None` once the course is deleted.
+    /// The present name of the course; `None` if the course has been deleted.
     pub course_name: Option<String>,
-    /// More of it.
+    /// Details.
     pub data: Value,
 }
 
-/// Which entries of the log are wanted.
+/// A filter of log entries; `None` matches all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// About this student.
@@ -87,9 +87,9 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether this entry is wanted.
+    /// Whether an entry matches.
     #[must_use]
-    pub fn takes(&self, entry: &LogEntry) -> bool {
+    pub fn matches(&self, entry: &LogEntry) -> bool {
         self.student_id.is_none_or(|id| entry.student_id == Some(id))
             && self.course_id.is_none_or(|id| entry.course_id == Some(id))
             && self.kind.is_none_or(|kind| entry.r#type == kind.as_str())

@@ -1,48 +1,48 @@
-//! What is read of the log.
+//! Reads the event log from the database.
 
-use super::{About, Filter, Happening, LogEntry};
+use super::{About, Filter, HistoryEntry, LogEntry};
 use crate::count::to_i64;
 use crate::db::{Arg, Db, DbError, Reach, Row};
-use crate::lists::{Cursor, Listed, Listing, PLAIN};
+use crate::lists::{Cursor, ListRow, Listing, PLAIN_ORDER};
 use crate::registrar::no_log_head;
 
 /// The entries that match, in order.
 #[must_use]
-pub fn list(wanted: &Filter) -> Listing<LogEntry> {
-    let filter = args(wanted);
-    let (count, rows) = matching(wanted);
-    let count_args = filter.clone();
+pub fn list(filter: &Filter) -> Listing<LogEntry> {
+    let filter_args = args(filter);
+    let (count, rows) = matching(filter);
+    let count_args = filter_args.clone();
     let args = move |after: Option<&Cursor>| {
-        let mut args = filter.clone();
+        let mut args = filter_args.clone();
         args.push(after.map_or(0, |after| after.id).into());
         args
     };
     Listing {
-        order: PLAIN.to_owned(),
+        order: PLAIN_ORDER.to_owned(),
         count,
         count_args,
         rows,
         args: Box::new(args),
-        map: listed,
-        reach: reach(wanted),
-        // How many there are in all is a number of one row.
-        count_reach: if *wanted == Filter::default() { Reach::Key } else { Reach::Range },
+        map: list_row,
+        reach: reach(filter),
+        // The number of all entries is stored in one row.
+        count_reach: if *filter == Filter::default() { Reach::Key } else { Reach::Range },
     }
 }
 
-/// The next entries after `after` that pass, as many as `most`.
+/// The first `max` entries after `after` that match.
 ///
 /// # Errors
-/// What the engine said.
-pub async fn after(db: &Db, filter: &Filter, after: i64, most: usize) -> Result<Vec<LogEntry>, DbError> {
+/// When the database cannot be read.
+pub async fn after(db: &Db, filter: &Filter, after: i64, max: usize) -> Result<Vec<LogEntry>, DbError> {
     let (_, sql) = matching(filter);
     let mut args = args(filter);
-    args.extend([after.into(), to_i64(most).into()]);
+    args.extend([after.into(), to_i64(max).into()]);
     db.read(reach(filter), sql, args, entry).await
 }
 
-/// What it takes to read a few entries that match. For a course and a type no index has both: all that was ever said of the
-/// course may have to be looked at. A student has few entries.
+/// How much of the table has to be read for a few entries. There is no index for a course together with a type, so
+/// all entries of the course may have to be read. A student has few entries.
 fn reach(filter: &Filter) -> Reach {
     match (filter.student_id, filter.course_id, filter.kind) {
         (None, Some(_), Some(_)) => Reach::Range,
@@ -50,27 +50,28 @@ fn reach(filter: &Filter) -> Reach {
     }
 }
 
-/// The latest entries about a student or a course before `before`, the last first, with the names of whom they are about.
+/// The latest `max` entries about a student or a course before the `seq` `before`, newest first, with names.
 ///
 /// # Errors
-/// What the engine said.
-pub async fn latest(db: &Db, about: About, before: i64, most: i64) -> Result<Vec<Happening>, DbError> {
-    let after = beginning(db, about).await?;
+/// When the database cannot be read.
+pub async fn latest(db: &Db, about: About, before: i64, max: i64) -> Result<Vec<HistoryEntry>, DbError> {
+    let after = history_start(db, about).await?;
     let (sql, id) = match about {
-        About::Student(id) => (happening_of!("student_id"), id.0),
-        About::Course(id) => (happening_of!("course_id"), id.0),
+        About::Student(id) => (history_of!("student_id"), id.0),
+        About::Course(id) => (history_of!("course_id"), id.0),
     };
-    db.query(sql, [id.into(), after.into(), before.into(), most.into()], happening).await
+    db.query(sql, [id.into(), after.into(), before.into(), max.into()], history_entry).await
 }
 
-/// The `seq` after which the log speaks of the student or the course that has this id now, or had it last: where another
-/// program gave the id of a deleted row again, what was before the deletion belongs to somebody else. 0 as a rule.
+/// The `seq` after which events with this id are about the student or course that has the id now, or had it last.
+/// Usually 0. If another program reused the id of a deleted row, events up to the deletion are about another student
+/// or course.
 ///
 /// # Errors
-/// What the engine said.
-pub async fn beginning(db: &Db, about: About) -> Result<i64, DbError> {
-    // By the index that leads to few entries: a student has not many of their own, and few courses are deleted.
-    let (deletions, last, is_there, id) = match about {
+/// When the database cannot be read.
+pub async fn history_start(db: &Db, about: About) -> Result<i64, DbError> {
+    // Each statement uses the index that finds few entries: a student has few events, and few courses are deleted.
+    let (deletions, last, exists, id) = match about {
         About::Student(id) => (
             "select seq from events where student_id = $1 and type || '' = 'student.deleted'",
             "select max(seq) from events where student_id = $1",
@@ -88,15 +89,15 @@ pub async fn beginning(db: &Db, about: About) -> Result<i64, DbError> {
     deletions.sort_unstable();
     let Some(deleted) = deletions.pop() else { return Ok(0) };
     let last = db.query(last, [id.into()], |row| row.int(0)).await?.pop();
-    let is_there = !db.query(is_there, [id.into()], |row| row.int(0)).await?.is_empty();
-    // Nobody has had the id since, so the last entries are those of who was deleted.
-    if !is_there && last == Some(deleted) { Ok(deletions.pop().unwrap_or(0)) } else { Ok(deleted) }
+    let exists = !db.query(exists, [id.into()], |row| row.int(0)).await?.is_empty();
+    // If the id was not reused, the history is that of the deleted student or course.
+    if !exists && last == Some(deleted) { Ok(deletions.pop().unwrap_or(0)) } else { Ok(deleted) }
 }
 
-/// The number of the last entry.
+/// The `seq` of the last entry.
 ///
 /// # Errors
-/// What the engine said.
+/// When the database cannot be read.
 pub async fn last_seq(db: &Db) -> Result<i64, DbError> {
     let last = db.query_opt("select last_seq from log_head where id = 1", [], |row| row.int(0)).await?;
     last.ok_or_else(no_log_head)
@@ -113,7 +114,7 @@ fn args(filter: &Filter) -> Vec<Arg> {
 /// The statements that count and read the entries that match.
 fn matching(filter: &Filter) -> (&'static str, &'static str) {
     match (filter.student_id, filter.course_id, filter.kind) {
-        // The log has no gaps: its last number is how many there are.
+        // The log has no gaps, so the last `seq` is the number of entries.
         (None, None, None) => ("select last_seq from log_head where id = 1", rows!("seq > $1", "$2")),
         (None, None, Some(_)) => statements!("type = $1", "seq > $2", "$3"),
         (Some(_), None, None) => statements!("student_id = $1", "seq > $2", "$3"),
@@ -149,7 +150,7 @@ macro_rules! rows {
 }
 use rows;
 
-/// A condition: the student with this id is the one whom the log meant at this `seq`.
+/// A condition: the student with this id is the same as at this `seq`, that is, it was not deleted since.
 macro_rules! same_student {
     ($id:literal, $seq:literal) => {
         concat!(
@@ -177,12 +178,12 @@ macro_rules! same_course {
 }
 pub(crate) use same_course;
 
-macro_rules! happening_of {
-    ($of:literal) => {
+macro_rules! history_of {
+($column:literal) => {
         concat!(
             "select e.seq, e.at, e.type, e.student_id, cast(s.name as text), e.course_id, cast(c.name as text), e.data from (\
              select seq, at, type, student_id, course_id, data from events where ",
-            $of,
+             $column,
             " = $1 and seq > $2 and seq < $3 order by seq desc limit $4) e \
              left join students s on s.id = e.student_id and ",
             same_student!("e.student_id", "e.seq"),
@@ -192,10 +193,10 @@ macro_rules! happening_of {
         )
     };
 }
-use happening_of;
+use history_of;
 
-fn happening(row: &Row<'_>) -> Result<Happening, DbError> {
-    Ok(Happening {
+fn history_entry(row: &Row<'_>) -> Result<HistoryEntry, DbError> {
+    Ok(HistoryEntry {
         seq: row.int(0)?,
         at: row.text(1)?,
         kind: row.text(2)?.parse().ok(),
@@ -212,8 +213,8 @@ fn data(row: &Row<'_>, column: usize) -> Result<serde_json::Value, DbError> {
     serde_json::from_str(&row.text(column)?).map_err(|error| DbError::Engine(format!("events.data: {error}")))
 }
 
-fn listed(row: &Row<'_>) -> Result<Listed<LogEntry>, DbError> {
-    Ok(Listed { row: entry(row)?, text: None, id: row.int(0)? })
+fn list_row(row: &Row<'_>) -> Result<ListRow<LogEntry>, DbError> {
+    Ok(ListRow { row: entry(row)?, text: None, id: row.int(0)? })
 }
 
 fn entry(row: &Row<'_>) -> Result<LogEntry, DbError> {

@@ -1,4 +1,4 @@
-//! Receiving a body: of so many bytes at most, within a time, and within the memory that there is for all bodies.
+//! Receives request bodies, limited in size, in time, and in the memory that all bodies share.
 
 use std::time::Duration;
 
@@ -13,56 +13,58 @@ use serde_json::json;
 use super::invalid::invalid;
 use super::limits::BodyMemory;
 use super::problem::Problem;
-use crate::shares::{Client, Full, Place};
+use crate::shares::{Client, QuotaError, QuotaGuard};
 
-/// How long a body may take to arrive; shorter than a request may take, so that it is told what was slow.
-const SLOWEST: Duration = Duration::from_secs(20);
+/// How long a body may take to arrive. Less than the 30 s for a whole request, so that the client learns what was
+/// slow.
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A whole body.
 #[derive(Debug)]
 pub(super) struct Received {
-    /// What was sent.
+    /// The bytes of the body.
     pub(super) bytes: Bytes,
-    /// Its part of the memory for all bodies, until this is dropped.
-    pub(super) memory: Option<Place>,
+    /// Its part of the memory that all bodies share; dropping it frees that memory.
+    pub(super) memory: Option<QuotaGuard>,
 }
 
-/// The whole body, of `most` bytes at most. Memory is taken for what arrives, not for what is announced: whoever sends
-/// nothing keeps nobody out.
+/// Receives a whole body of at most `max` bytes. Memory is reserved for bytes that have arrived, not for the
+/// announced length, so a client that sends nothing cannot block others.
 ///
 /// # Errors
-/// `payload-too-large`, `overloaded` or `rate-limited`, as soon as it is known; `invalid-request` where it does not arrive.
-pub(super) async fn receive(request: Request, most: usize) -> Result<Received, Problem> {
-    let announced = announced(request.headers());
-    if announced.is_some_and(|bytes| bytes > most) {
-        return Err(Problem::payload_too_large(most));
+/// `payload-too-large`, `overloaded` or `rate-limited` as soon as that is known; `invalid-request` if the body does
+/// not arrive completely and in time.
+pub(super) async fn receive(request: Request, max: usize) -> Result<Received, Problem> {
+    let content_length = content_length(request.headers());
+    if content_length.is_some_and(|bytes| bytes > max) {
+        return Err(Problem::payload_too_large(max));
     }
     let client = request.extensions().get::<Client>().copied();
     let memory = request.extensions().get::<BodyMemory>().map(|memory| memory.0.take(client, 0));
     let memory = memory.transpose().map_err(no_memory)?;
-    if let (Some(memory), Some(announced)) = (&memory, announced) {
-        memory.could_grow(announced).map_err(no_memory)?;
+    if let (Some(memory), Some(content_length)) = (&memory, content_length) {
+        memory.can_grow(content_length).map_err(no_memory)?;
     }
     let mut received = Received { bytes: Bytes::new(), memory };
-    let arrived = tokio::time::timeout(SLOWEST, received.take(request.into_body(), most)).await;
+    let arrived = tokio::time::timeout(BODY_TIMEOUT, received.take(request.into_body(), max)).await;
     arrived.unwrap_or_else(|_| {
-        Err(unreadable(&format!("did not arrive within {} seconds", SLOWEST.as_secs())))
+        Err(unreadable(&format!("did not arrive within {} seconds", BODY_TIMEOUT.as_secs())))
     })?;
     Ok(received)
 }
 
 impl Received {
-    async fn take(&mut self, body: Body, most: usize) -> Result<(), Problem> {
+    async fn take(&mut self, body: Body, max: usize) -> Result<(), Problem> {
         let (mut chunks, mut whole) = (body.into_data_stream(), BytesMut::new());
         while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|_| unreadable("could not be read to its end"))?;
-            if self.bytes.len() + whole.len() + chunk.len() > most {
-                return Err(Problem::payload_too_large(most));
+            let chunk = chunk.map_err(|_| unreadable("could not be read completely"))?;
+            if self.bytes.len() + whole.len() + chunk.len() > max {
+                return Err(Problem::payload_too_large(max));
             }
             if let Some(memory) = &mut self.memory {
                 memory.grow(chunk.len()).map_err(no_memory)?;
             }
-            // Most bodies come in one piece, which is not copied.
+            // Most bodies arrive in one piece; that piece is not copied.
             if self.bytes.is_empty() && whole.is_empty() {
                 self.bytes = chunk;
             } else {
@@ -77,7 +79,7 @@ impl Received {
     }
 }
 
-fn announced(headers: &HeaderMap) -> Option<usize> {
+fn content_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
@@ -85,14 +87,14 @@ fn unreadable(detail: &str) -> Problem {
     invalid(vec![json!({"pointer": "", "detail": detail})])
 }
 
-fn no_memory(full: Full) -> Problem {
+fn no_memory(full: QuotaError) -> Problem {
     match full {
-        Full::All => Problem::overloaded(
-            "The bodies that are being read take all the memory that there is for them; nothing was changed. Try again.",
+        QuotaError::Exhausted => Problem::overloaded(
+            "All the memory for request bodies is in use; nothing was changed. Try again.",
         ),
-        Full::Share => Problem::rate_limited(
-            "Your other requests are still being read, and take as much memory as one client may. Wait for one of them; \
-             nothing was changed.",
+        QuotaError::ClientShare => Problem::rate_limited(
+            "Your other requests are still being read and use as much memory as one client may. Wait for one of them; \
+            nothing was changed.",
         ),
     }
 }

@@ -9,30 +9,30 @@ use axum::http::request::Parts;
 
 use crate::registrar::Version;
 
-/// A version, and that of what is told beside it, as a strong entity tag.
+/// A strong entity tag from the version of a record and, if it is shown with related data, the version of that data.
 #[must_use]
-pub fn etag(version: Version, beside: Option<Version>) -> String {
-    match beside {
-        Some(beside) => format!("\"{:016x}-{:016x}\"", version.0, beside.0),
+pub fn etag(version: Version, related: Option<Version>) -> String {
+    match related {
+        Some(related) => format!("\"{:016x}-{:016x}\"", version.0, related.0),
         None => format!("\"{:016x}\"", version.0),
     }
 }
 
-/// The versions that `If-Match` names, each with the version of what is shown beside the record; `None` when any will do (no
-/// header, or `*`).
+/// The versions that `If-Match` names, each with the version of the related data that was shown with it. `None`
+/// matches any version (no header, or `*`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IfMatch(pub Option<Vec<(Version, Option<Version>)>>);
 
 impl IfMatch {
-    /// The versions of the record alone, for a change to it: renaming a course does not mean that nobody may enroll in the
-    /// meantime.
+    /// The versions of the record alone, for a change to the record: a course may be renamed although somebody
+    /// enrolled since it was read.
     #[must_use]
-    pub fn of_record(self) -> Option<Vec<Version>> {
+    pub fn record_versions(self) -> Option<Vec<Version>> {
         self.0.map(|tags| tags.into_iter().map(|(version, _)| version).collect())
     }
 }
 
-/// The versions that the client has already, from `If-None-Match`.
+/// The versions that the client already has, from `If-None-Match`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IfNoneMatch {
     any: bool,
@@ -40,10 +40,10 @@ pub struct IfNoneMatch {
 }
 
 impl IfNoneMatch {
-    /// Whether the client has this version already.
+    /// Whether the client already has this version.
     #[must_use]
-    pub fn has(&self, version: Version, beside: Option<Version>) -> bool {
-        self.any || self.tags.contains(&etag(version, beside))
+    pub fn has(&self, version: Version, related: Option<Version>) -> bool {
+        self.any || self.tags.contains(&etag(version, related))
     }
 }
 
@@ -55,7 +55,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
         if !parts.headers.contains_key(IF_MATCH) || tags.contains(&"*") {
             return Ok(Self(None));
         }
-        // A weak tag never matches here, and neither does one that we did not give out or cannot read.
+        // A weak tag never matches here (RFC 9110, 13.1.1), nor does a tag that this server did not make.
         Ok(Self(Some(tags.into_iter().filter_map(version).collect())))
     }
 }
@@ -83,7 +83,7 @@ fn version(tag: &str) -> Option<(Version, Option<Version>)> {
     let version =
         |digits: &str| (digits.len() == 16).then(|| u64::from_str_radix(digits, 16).ok().map(Version))?;
     match tag.split_once('-') {
-        Some((record, beside)) => Some((version(record)?, Some(version(beside)?))),
+        Some((record, related)) => Some((version(record)?, Some(version(related)?))),
         None => Some((version(tag)?, None)),
     }
 }

@@ -1,6 +1,5 @@
-//! Who may be connected. There is a number of connections, of which no client has more than its share. Where they run low,
-//! those that nobody uses are closed. Whoever comes to none left is told so, and the server's health as well, over a few that
-//! are kept for it.
+//! Limits the connections of the server. No client may hold more than its share. When connections run low, idle ones
+//! are closed. A few are reserved, to answer clients beyond the limit with an error and to answer health checks.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -10,29 +9,29 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::shares::{Client, Full, Place, Places};
+use crate::shares::{Client, Quota, QuotaError, QuotaGuard};
 
-/// Connections that are kept for telling that there are no more, and for those who ask how the server fares.
-pub const RESERVED: usize = 128;
+/// Connections beyond the limit, which answer health checks, and everything else with an error.
+pub const RESERVED_CONNECTIONS: usize = 128;
 
-/// How long nothing is looked for again after no idle connection was found: looking takes longer the more there are.
-const RESIGNED: Duration = Duration::from_millis(100);
+/// How long to wait after a search found no idle connection: a search goes through all connections.
+const IDLE_SEARCH_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Bytes of a head that are not counted: each connection has room for as many from the beginning.
-const SHORT_HEAD: usize = 8 * 1024;
+/// Bytes of a request head that are not counted: hyper's buffer has this size from the start.
+const UNCOUNTED_HEAD: usize = 8 * 1024;
 
-/// That a request came over a connection which there was no room for: only the server's health is told.
+/// Marks a request on a connection beyond the limit, and says which limit. Only health checks are answered on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Crowded(pub Full);
+pub struct OverLimit(pub QuotaError);
 
 /// All connections of a server.
 #[derive(Debug)]
 pub struct Connections {
     share: u8,
     idle: Duration,
-    places: Arc<Places>,
-    reserved: Arc<Places>,
-    memory: Arc<Places>,
+    quota: Arc<Quota>,
+    reserved: Arc<Quota>,
+    memory: Arc<Quota>,
     open: Mutex<Open>,
     began: Instant,
 }
@@ -41,87 +40,87 @@ pub struct Connections {
 struct Open {
     last: u64,
     by_number: HashMap<u64, (Client, Arc<Activity>)>,
-    /// When it is worth while again to look for idle ones.
-    look_again: Option<Instant>,
+    /// Not before this time are idle connections searched for again.
+    next_idle_search: Option<Instant>,
 }
 
-/// A connection that is open, until it is dropped.
+/// An open connection; dropping it frees its slot.
 #[derive(Debug)]
 pub struct Connection {
-    /// Whose it is.
+    /// The client at its other end.
     pub client: Client,
-    /// What happens on it.
+    /// What happens on the connection.
     pub activity: Arc<Activity>,
-    /// Why nothing but health is told over it, if that is so.
-    pub crowded: Option<Crowded>,
+    /// Set if the connection is beyond the limit.
+    pub over_limit: Option<OverLimit>,
     number: u64,
     all: Arc<Connections>,
-    _place: Place,
+    _guard: QuotaGuard,
 }
 
-/// What happens on a connection, as its accept loop, its service and its socket know it.
+/// The state of a connection, shared by the accept loop, the service and the socket.
 #[derive(Debug)]
 pub struct Activity {
     began: Instant,
     /// A request is being answered.
     answering: AtomicBool,
-    /// A request has been read whose answer may not have been sent to its end.
+    /// A request has been read, and its response may not have been sent completely.
     busy: AtomicBool,
-    /// When it was busy for the last time, in milliseconds after the server began.
+    /// When it was last busy, in milliseconds since the server started.
     since: AtomicU64,
-    leave: Notify,
-    /// It has been asked to make room.
-    leaves: AtomicBool,
+    close: Notify,
+    /// It has been asked to close, to make room for another connection.
+    closing: AtomicBool,
     client: Client,
-    memory: Arc<Places>,
+    memory: Arc<Quota>,
     /// Bytes of the head of the next request.
     read: AtomicUsize,
-    /// What it has of the memory.
-    held: Mutex<Option<Place>>,
+    /// Its part of the memory that all connections share.
+    held: Mutex<Option<QuotaGuard>>,
 }
 
-/// That a request is being answered, until it is dropped.
+/// Marks a connection as answering a request, until this is dropped.
 #[derive(Debug)]
 pub struct Answering(Arc<Activity>);
 
 impl Connections {
-    /// So many in all, of which a client may have `share` percent, as of the bytes of `memory` for what is read and told over
-    /// them; and may keep unused ones for `idle` at least.
+    /// At most `max` connections, and `memory` bytes for long heads and responses. One client may hold `share`
+    /// percent of each. A connection is closed to make room only after it has been idle for `idle`.
     #[must_use]
-    pub fn new(most: usize, share: u8, idle: Duration, memory: usize) -> Arc<Self> {
+    pub fn new(max: usize, share: u8, idle: Duration, memory: usize) -> Arc<Self> {
         Arc::new(Self {
             share,
             idle,
-            places: Places::new(most),
-            reserved: Places::new(RESERVED),
-            memory: Places::new(memory),
+            quota: Quota::new(max),
+            reserved: Quota::new(RESERVED_CONNECTIONS),
+            memory: Quota::new(memory),
             open: Mutex::default(),
             began: Instant::now(),
         })
     }
 
-    /// How many are open, those that only tell that there are too many included.
+    /// The number of open connections, including those beyond the limit.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.places.held() + self.reserved.held()
+        self.quota.held() + self.reserved.held()
     }
 
-    /// A connection for the client at this address; `None` where it is to be closed at once.
+    /// Admits a client; `None` if the connection has to be closed at once.
     #[must_use]
     pub fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Connection> {
         let client = Client::new(address, self.share);
         self.make_room(client);
-        let (place, crowded) = match self.places.take(Some(client), 1) {
-            Ok(place) => (place, None),
-            Err(full) => (self.reserved.take(Some(client), 1).ok()?, Some(Crowded(full))),
+        let (guard, over_limit) = match self.quota.take(Some(client), 1) {
+            Ok(guard) => (guard, None),
+            Err(full) => (self.reserved.take(Some(client), 1).ok()?, Some(OverLimit(full))),
         };
         let activity = Arc::new(Activity {
             began: self.began,
             answering: AtomicBool::new(false),
             busy: AtomicBool::new(false),
             since: AtomicU64::new(millis(self.began.elapsed())),
-            leave: Notify::new(),
-            leaves: AtomicBool::new(false),
+            close: Notify::new(),
+            closing: AtomicBool::new(false),
             client,
             memory: Arc::clone(&self.memory),
             read: AtomicUsize::new(0),
@@ -130,29 +129,30 @@ impl Connections {
         let mut open = self.lock();
         open.last += 1;
         let number = open.last;
-        if crowded.is_none() {
+        if over_limit.is_none() {
             open.by_number.insert(number, (client, Arc::clone(&activity)));
         }
         drop(open);
-        Some(Connection { client, activity, crowded, number, all: Arc::clone(self), _place: place })
+        Some(Connection { client, activity, over_limit, number, all: Arc::clone(self), _guard: guard })
     }
 
-    /// Closes connections that nobody uses, where three quarters of all, or of a client's share, are taken.
+    /// Closes idle connections once three quarters of all connections, or of the client's share, are in use.
     fn make_room(&self, client: Client) {
-        let low = |held: usize, most: usize| held >= (most / 4 * 3).max(1);
-        let most = self.places.total();
-        if low(self.places.held(), most) {
-            self.close_idle(None, most);
-        } else if low(self.places.held_by(client), client.share_of(most)) {
-            self.close_idle(Some(client), client.share_of(most));
+        let low = |held: usize, max: usize| held >= (max / 4 * 3).max(1);
+        let max = self.quota.total();
+        if low(self.quota.held(), max) {
+            self.close_idle(None, max);
+        } else if low(self.quota.held_by(client), client.share_of(max)) {
+            self.close_idle(Some(client), client.share_of(max));
         }
     }
 
-    /// Of those who have most connections first, and of each client those that have been idle for longest.
-    fn close_idle(&self, of: Option<Client>, most: usize) {
+    /// Closes up to a sixteenth of `max` idle connections, of `only` one client if given: first those of the clients
+    /// with the most connections, and of each client the one that has been idle for longest.
+    fn close_idle(&self, only: Option<Client>, max: usize) {
         let now = self.began.elapsed();
         let mut open = self.lock();
-        if open.look_again.is_some_and(|when| Instant::now() < when) {
+        if open.next_idle_search.is_some_and(|when| Instant::now() < when) {
             return;
         }
         let mut counts = HashMap::<IpAddr, usize>::new();
@@ -161,28 +161,28 @@ impl Connections {
         }
         let idle = |activity: &Activity| {
             let since = activity.since.load(Ordering::Relaxed);
-            let is_used = activity.busy.load(Ordering::Acquire) || activity.leaves.load(Ordering::Acquire);
+            let is_used = activity.busy.load(Ordering::Acquire) || activity.closing.load(Ordering::Acquire);
             (!is_used && now >= Duration::from_millis(since) + self.idle).then_some(since)
         };
         let mut found: Vec<_> = open
             .by_number
             .iter()
-            .filter(|(_, (client, _))| of.is_none_or(|of| of == *client))
+            .filter(|(_, (client, _))| only.is_none_or(|only| only == *client))
             .filter_map(|(number, (client, activity))| {
                 let count = counts[&client.network()];
                 idle(activity).map(|since| (std::cmp::Reverse(count), since, *number))
             })
             .collect();
         if found.is_empty() {
-            open.look_again = Some(Instant::now() + RESIGNED);
+            open.next_idle_search = Some(Instant::now() + IDLE_SEARCH_INTERVAL);
             return;
         }
-        // Some at a time, so that the next clients find room without a search.
+        // Several at a time, so that the next clients need no search.
         found.sort_unstable();
-        for (_, _, number) in found.into_iter().take((most / 16).max(1)) {
+        for (_, _, number) in found.into_iter().take((max / 16).max(1)) {
             if let Some((_, activity)) = open.by_number.get(&number) {
-                activity.leaves.store(true, Ordering::Release);
-                activity.leave.notify_one();
+                activity.closing.store(true, Ordering::Release);
+                activity.close.notify_one();
             }
         }
     }
@@ -199,22 +199,22 @@ impl Drop for Connection {
 }
 
 impl Activity {
-    /// That a request has been read and is being answered.
+    /// Marks the connection as answering a request that has been read.
     #[must_use]
-    pub fn answer(self: &Arc<Self>) -> Answering {
+    pub fn begin_answer(self: &Arc<Self>) -> Answering {
         self.busy.store(true, Ordering::Release);
         self.answering.store(true, Ordering::Release);
         Answering(Arc::clone(self))
     }
 
-    /// Whether what is written now belongs to the answer to a request.
+    /// Whether bytes that are written now belong to the response to a request.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         self.busy.load(Ordering::Acquire)
     }
 
-    /// Everything that was to be written has been.
-    pub fn flushed(&self) {
+    /// Called when all bytes have been written: ends the busy time if the response is complete.
+    pub fn on_flushed(&self) {
         if self.is_busy() && !self.answering.load(Ordering::Acquire) {
             self.since.store(millis(self.began.elapsed()), Ordering::Relaxed);
             self.read.store(0, Ordering::Relaxed);
@@ -223,11 +223,11 @@ impl Activity {
         }
     }
 
-    /// Takes so many bytes of memory until the request that is being read, or answered, has had its answer.
+    /// Reserves memory, in bytes, until the response to the current request has been sent.
     ///
     /// # Errors
-    /// What there is too little of.
-    pub fn hold(&self, bytes: usize) -> Result<(), Full> {
+    /// Which limit was reached.
+    pub fn reserve_memory(&self, bytes: usize) -> Result<(), QuotaError> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(held) = held.as_mut() {
             return held.grow(bytes);
@@ -236,27 +236,27 @@ impl Activity {
         Ok(())
     }
 
-    /// Bytes have come; those of a head are held once they are more than almost any head has.
+    /// Counts bytes that were read; reserves memory for a head that is longer than almost any other.
     ///
     /// # Errors
-    /// What there is too little of.
-    pub fn has_read(&self, bytes: usize) -> Result<(), Full> {
+    /// Which limit was reached.
+    pub fn count_read(&self, bytes: usize) -> Result<(), QuotaError> {
         if bytes == 0 || self.is_busy() {
             return Ok(());
         }
         let before = self.read.fetch_add(bytes, Ordering::Relaxed);
-        if before + bytes <= SHORT_HEAD { Ok(()) } else { self.hold(bytes) }
+        if before + bytes <= UNCOUNTED_HEAD { Ok(()) } else { self.reserve_memory(bytes) }
     }
 
-    /// Is ready once the connection has to make room, and nobody uses it.
-    pub async fn makes_room(&self) {
+    /// Completes once the connection has been asked to close and is idle.
+    pub async fn closes(&self) {
         loop {
-            self.leave.notified().await;
+            self.close.notified().await;
             if !self.is_busy() {
                 return;
             }
-            // A request has come at the last moment; the next search finds the connection again.
-            self.leaves.store(false, Ordering::Release);
+            // A request arrived at the last moment; a later search finds the connection again.
+            self.closing.store(false, Ordering::Release);
         }
     }
 }
@@ -278,20 +278,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_that_is_used_when_it_is_to_make_room_does_so_later() {
+    fn a_connection_that_is_busy_when_asked_to_close_is_asked_again() {
         let all = Connections::new(2, 100, Duration::ZERO, 0);
         let here = IpAddr::from([127, 0, 0, 1]);
         let connection = all.admit(here).unwrap();
         let used = Arc::clone(&connection.activity);
         let open = all.admit(here).unwrap();
-        let answering = used.answer();
-        assert!(used.makes_room().now_or_never().is_none());
+        let answering = used.begin_answer();
+        assert!(used.closes().now_or_never().is_none());
         drop((answering, open));
-        used.flushed();
+        used.on_flushed();
         let asked = (0..3).any(|_| {
             drop(all.admit(here));
-            used.makes_room().now_or_never().is_some()
+            used.closes().now_or_never().is_some()
         });
-        assert!(asked, "nobody asks it again");
+        assert!(asked, "it was not asked again");
     }
 }

@@ -1,41 +1,41 @@
-//! What a JSON body is before its fields are read: its members as they stand, and no more of it than a draft can need. A
-//! value inside a value takes many times the memory of its text.
+//! A JSON body before its fields are read: the members of its object, without nested values, which no draft needs and
+//! which take many times the memory of their text.
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-/// A JSON text that keeps an object's members as they stand, so that one that is there twice is seen.
+/// A JSON value. The members of an object are a list, so that duplicates can be detected.
 pub(super) enum Document {
-    /// The first members, and how many more there are.
+    /// The first members, and the number of extra members.
     Object(Vec<(String, Value)>, usize),
     Other,
 }
 
 impl<'de> Deserialize<'de> for Document {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(DocumentVisitor { most: MEMBERS })
+        deserializer.deserialize_any(DocumentVisitor { max: MAX_MEMBERS })
     }
 }
 
-/// The same of an object in an array, of which there may be thousands.
+/// A [`Document`] with fewer members, for an array of thousands of objects.
 struct Short(Document);
 
 impl<'de> Deserialize<'de> for Short {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(DocumentVisitor { most: MEMBERS_OF_MANY }).map(Self)
+        deserializer.deserialize_any(DocumentVisitor { max: MAX_MEMBERS_IN_ARRAY }).map(Self)
     }
 }
 
-/// Members that are kept of an object; no draft has as many, and more are only counted.
-const MEMBERS: usize = 1000;
+/// Members of an object that are stored; extra ones are only counted. No draft has as many.
+const MAX_MEMBERS: usize = 1000;
 
-/// The same of each of many objects.
-const MEMBERS_OF_MANY: usize = 20;
+/// The same for each object in an array.
+const MAX_MEMBERS_IN_ARRAY: usize = 20;
 
 struct DocumentVisitor {
-    /// Members that are kept.
-    most: usize,
+    /// Members that are stored.
+    max: usize,
 }
 
 macro_rules! other {
@@ -53,17 +53,17 @@ impl<'de> Visitor<'de> for DocumentVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Document, A::Error> {
         let mut members = Vec::new();
-        while members.len() < self.most {
+        while members.len() < self.max {
             let Some((name, Flat(value))) = map.next_entry()? else {
                 return Ok(Document::Object(members, 0));
             };
             members.push((name, value));
         }
-        let mut further = 0;
+        let mut extra = 0;
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
-            further += 1;
+            extra += 1;
         }
-        Ok(Document::Object(members, further))
+        Ok(Document::Object(members, extra))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Document, A::Error> {
@@ -74,10 +74,10 @@ impl<'de> Visitor<'de> for DocumentVisitor {
     other! { visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64) visit_str(&str) visit_unit() }
 }
 
-/// An array of documents, as far as they are kept; nothing where it is no array.
+/// Reads an array of documents; `None` if the value is not an array.
 pub(super) struct DocumentsVisitor {
-    /// Documents that are kept; one more says that there are too many.
-    pub(super) most: usize,
+    /// Documents that are allowed. One more is stored, which shows that there are too many.
+    pub(super) max: usize,
 }
 
 macro_rules! none {
@@ -100,7 +100,7 @@ impl<'de> Visitor<'de> for DocumentsVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut documents = Vec::new();
-        while documents.len() <= self.most {
+        while documents.len() <= self.max {
             let Some(Short(document)) = seq.next_element()? else { return Ok(Some(documents)) };
             documents.push(document);
         }
@@ -111,7 +111,7 @@ impl<'de> Visitor<'de> for DocumentsVisitor {
     none! { visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64) visit_str(&str) visit_unit() }
 }
 
-/// A value of a member. What is in an array or an object is read and forgotten: no draft takes one.
+/// The value of a member. The contents of an array or an object are discarded: no draft takes one.
 struct Flat(Value);
 
 impl<'de> Deserialize<'de> for Flat {
@@ -157,12 +157,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_inside_a_value_is_kept() {
+    fn nested_values_are_discarded() {
         let body = r#"{"a":[[1,2],{"b":3}],"c":{"d":[1]},"e":"f","g":-1,"h":1.5,"i":true,"j":null}"#;
         let Document::Object(members, 0) = serde_json::from_str(body).unwrap() else { panic!("{body}") };
-        let kept: Value = members.into_iter().collect::<serde_json::Map<_, _>>().into();
+        let read: Value = members.into_iter().collect::<serde_json::Map<_, _>>().into();
         let flat = r#"{"a":[],"c":{},"e":"f","g":-1,"h":1.5,"i":true,"j":null}"#;
-        assert_eq!(kept, serde_json::from_str::<Value>(flat).unwrap());
+        assert_eq!(read, serde_json::from_str::<Value>(flat).unwrap());
         assert!(serde_json::from_str::<Document>(r#"{"a":[1,}"#).is_err());
     }
 }

@@ -1,20 +1,20 @@
-//! How much of a request is given back in a refusal: enough to recognize it, however long it was.
+//! Shortens parts of a request that an error message repeats.
 
 use std::borrow::Cow;
 
-/// Characters of a name or a value that are repeated; no name of ours has as many.
-const REPEATED: usize = 64;
+/// Characters of a name or a value that are repeated; no name of this program is as long.
+const MAX_EXCERPT: usize = 64;
 
-/// The text, or its beginning and an ellipsis where it is longer than 64 characters.
+/// The text, shortened to 64 characters and an ellipsis if it is longer.
 #[must_use]
 pub fn excerpt(text: &str) -> Cow<'_, str> {
-    excerpt_of(text, REPEATED)
+    excerpt_of(text, MAX_EXCERPT)
 }
 
-/// The text, or its first `most` characters and an ellipsis.
+/// The text, shortened to `max` characters and an ellipsis if it is longer.
 #[must_use]
-pub fn excerpt_of(text: &str, most: usize) -> Cow<'_, str> {
-    match text.char_indices().nth(most) {
+pub fn excerpt_of(text: &str, max: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(max) {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
         None => Cow::Borrowed(text),
     }
@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_short_is_repeated_whole_and_of_the_rest_the_beginning() {
+    fn a_short_text_is_unchanged_and_a_long_one_is_cut() {
         assert_eq!(excerpt(""), "");
         assert_eq!(excerpt(&"é".repeat(64)), "é".repeat(64));
         assert_eq!(excerpt(&"é".repeat(65)), format!("{}…", "é".repeat(64)));

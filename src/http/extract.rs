@@ -1,4 +1,4 @@
-//! Reading requests: the body, the ids in the path, the query.
+//! Extractors: the body, the ids in the path, the query.
 
 use std::convert::Infallible;
 use std::hash::Hasher;
@@ -18,15 +18,15 @@ use super::body::{Received, receive};
 use super::echo::excerpt;
 use super::fields::{self, Draft, list, nearest};
 use super::invalid::invalid;
-use super::limits::{BODY, LARGE_BODY};
+use super::limits::{MAX_BODY, MAX_LARGE_BODY};
 use super::observe::RequestId;
 use super::problem::{Problem, UnsupportedMediaType};
 use crate::registrar::{Caller, IdempotencyKey, MAX_ID};
 
-/// Objects that a body may have, where it may have many.
-pub(super) const MANY: usize = 10_000;
+/// Objects in a body that is an array.
+pub(super) const MAX_OBJECTS: usize = 10_000;
 
-/// A JSON body, read into a draft, and who sent it. Refuses in the order media type, size, JSON, fields.
+/// A JSON body, read into a draft, and its sender. Checks the media type, then the size, the JSON and the fields.
 #[derive(Debug)]
 pub struct Json<T>(pub T, pub Caller);
 
@@ -34,12 +34,12 @@ impl<T: Draft, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let (draft, caller) = read_body(request, BODY, fields::read).await?;
+        let (draft, caller) = read_body(request, MAX_BODY, fields::read).await?;
         Ok(Self(draft, caller))
     }
 }
 
-/// A JSON body that is an array of drafts, of one at least; as [`Json`] otherwise, but larger.
+/// A JSON body that is an array of 1 to 10,000 drafts, up to 8 MiB; otherwise like [`Json`].
 #[derive(Debug)]
 pub struct JsonArray<T>(pub Vec<T>, pub Caller);
 
@@ -47,12 +47,13 @@ impl<T: Draft, S: Send + Sync> FromRequest<S> for JsonArray<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let (drafts, caller) = read_body(request, LARGE_BODY, |body| fields::read_many(body, MANY)).await?;
+        let (drafts, caller) =
+            read_body(request, MAX_LARGE_BODY, |body| fields::read_many(body, MAX_OBJECTS)).await?;
         Ok(Self(drafts, caller))
     }
 }
 
-/// The fields of an HTML form, in their order, and who sent it. One of them, `idempotency_key`, names the request as the header does.
+/// The fields of an HTML form, in order, and its sender. The field `idempotency_key` stands for the header.
 #[derive(Debug)]
 pub struct FormFields(pub Vec<(String, String)>, pub Caller);
 
@@ -60,70 +61,70 @@ impl<S: Send + Sync> FromRequest<S> for FormFields {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        check_kind(request.headers(), "application/x-www-form-urlencoded", "form")?;
-        let asked = request.uri().to_string();
+        check_content_type(request.headers(), "application/x-www-form-urlencoded", "form")?;
+        let uri = request.uri().to_string();
         let mut caller = caller(request.extensions());
-        let Received { bytes: body, memory: _memory } = receive(request, BODY).await?;
-        let fields: Vec<_> = form_urlencoded::parse(&body).into_owned().take(FORM_FIELDS + 1).collect();
-        if fields.len() > FORM_FIELDS {
-            let detail = format!("must have {FORM_FIELDS} fields at most");
+        let Received { bytes: body, memory: _memory } = receive(request, MAX_BODY).await?;
+        let fields: Vec<_> = form_urlencoded::parse(&body).into_owned().take(MAX_FORM_FIELDS + 1).collect();
+        if fields.len() > MAX_FORM_FIELDS {
+            let detail = format!("must have at most {MAX_FORM_FIELDS} fields");
             return Err(invalid(vec![json!({"pointer": "", "detail": detail})]));
         }
         if let Some((_, name)) = fields.iter().find(|(field, _)| field == KEY_FIELD) {
-            caller.key = Some(key(&asked, Some(name), &body)?);
+            caller.key = Some(parse_key(&uri, Some(name), &body)?);
         }
         Ok(Self(fields.into_iter().filter(|(field, _)| field != KEY_FIELD).collect(), caller))
     }
 }
 
-/// Fields that a form may have; no form has as many.
-const FORM_FIELDS: usize = 100;
+/// Fields of a form; no form of these pages has as many.
+const MAX_FORM_FIELDS: usize = 100;
 
-/// The field of a form that does what `Idempotency-Key` does.
+/// The form field that stands for the `Idempotency-Key` header.
 pub const KEY_FIELD: &str = "idempotency_key";
 
 async fn read_body<T>(
     request: Request,
-    most: usize,
+    max: usize,
     read: impl FnOnce(&[u8]) -> Result<T, Problem>,
 ) -> Result<(T, Caller), Problem> {
-    check_kind(request.headers(), "application/json", "body")?;
+    check_content_type(request.headers(), "application/json", "body")?;
     let mut caller = caller(request.extensions());
     let sent_key = (request.method() == Method::POST && request.headers().contains_key(&IDEMPOTENCY_KEY))
         .then(|| {
             let lines = request.headers().get_all(&IDEMPOTENCY_KEY).into_iter().cloned();
             (request.uri().to_string(), lines.collect::<Vec<_>>())
         });
-    // The memory is given back once the body has been read into what it asks for.
-    let Received { bytes: body, memory: _memory } = receive(request, most).await?;
+    // `_memory` is held until the body has been parsed.
+    let Received { bytes: body, memory: _memory } = receive(request, max).await?;
     let draft = read(&body)?;
-    if let Some((asked, lines)) = sent_key {
+    if let Some((uri, lines)) = sent_key {
         let name = if let [line] = lines.as_slice() { line.to_str().ok() } else { None };
-        caller.key = Some(key(&asked, name, &body)?);
+        caller.key = Some(parse_key(&uri, name, &body)?);
     }
     Ok((draft, caller))
 }
 
-/// The header by which a client names a request that it may send again.
+/// The header with which a client names a request, so that it can retry it.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The request's key, with the fingerprint of what was asked.
-fn key(asked: &str, name: Option<&str>, body: &[u8]) -> Result<IdempotencyKey, Problem> {
+/// The request's key, with a fingerprint of its address and body.
+fn parse_key(uri: &str, name: Option<&str>, body: &[u8]) -> Result<IdempotencyKey, Problem> {
     let is_key =
         |name: &&str| (1..=255).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
     let name = name.filter(is_key).ok_or_else(|| {
-        let detail = "must be one text of 1 to 255 visible ASCII characters";
+        let detail = "must be a single value of 1 to 255 visible ASCII characters";
         invalid(vec![json!({"parameter": "Idempotency-Key", "detail": detail})])
     })?;
     let mut hasher = SipHasher13::new();
-    hasher.write(asked.as_bytes());
+    hasher.write(uri.as_bytes());
     hasher.write_u8(0xff);
     hasher.write(body);
-    let print = hasher.finish128();
-    Ok(IdempotencyKey::new(name.to_owned(), format!("{:016x}{:016x}", print.h1, print.h2)))
+    let hash = hasher.finish128();
+    Ok(IdempotencyKey::new(name.to_owned(), format!("{:016x}{:016x}", hash.h1, hash.h2)))
 }
 
-/// Who sent a request without a body.
+/// The sender of a request without a body.
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Infallible;
 
@@ -137,23 +138,23 @@ fn caller(extensions: &Extensions) -> Caller {
     Caller { request_id, ..Caller::default() }
 }
 
-/// Refuses a body of another media type, and one that would have to be unpacked: a few bytes can unpack to any size.
-fn check_kind(headers: &HeaderMap, media_type: &str, what: &str) -> Result<(), Problem> {
-    if !is_of(headers, media_type) {
-        let detail = format!("Send the {what} as `Content-Type: {media_type}`.");
+/// Refuses a body of another media type, and a compressed one: a few compressed bytes can expand to any size.
+fn check_content_type(headers: &HeaderMap, media_type: &str, noun: &str) -> Result<(), Problem> {
+    if !has_media_type(headers, media_type) {
+        let detail = format!("Send the {noun} as `Content-Type: {media_type}`.");
         return Err(Problem::new::<UnsupportedMediaType>(detail));
     }
     let plain = |coding: &axum::http::HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
     if !headers.get_all(CONTENT_ENCODING).into_iter().all(plain) {
-        let detail =
-            format!("Send the {what} as it is, without `Content-Encoding`: it is not unpacked here.");
+        let detail = format!("Send the {noun} uncompressed, without `Content-Encoding`.");
         return Err(Problem::new::<UnsupportedMediaType>(detail));
     }
     Ok(())
 }
 
-/// Whether the body says that it is of a media type. Nothing but UTF-8 is JSON (RFC 8259), nor a form (WHATWG URL, 5).
-fn is_of(headers: &HeaderMap, media_type: &str) -> bool {
+/// Whether `Content-Type` names a media type. The only charset is UTF-8, for JSON (RFC 8259) and for forms (WHATWG
+/// URL, 5).
+fn has_media_type(headers: &HeaderMap, media_type: &str) -> bool {
     let mut lines = headers.get_all(CONTENT_TYPE).into_iter();
     let (Some(Ok(line)), None) = (lines.next().map(|line| line.to_str()), lines.next()) else {
         return false;
@@ -167,72 +168,69 @@ fn is_of(headers: &HeaderMap, media_type: &str) -> bool {
         })
 }
 
-/// What the path names. Whether it can exist is asked with [`Named::found`], after the body has been read: of two
-/// things that are wrong, the body is told first.
+/// The ids in the path. An invalid id is an error only when a handler calls [`PathParams::into_result`], after the
+/// body has been read: if both are wrong, the client learns about the body first.
 #[derive(Debug)]
-pub struct Named<T>(Result<T, Problem>);
+pub struct PathParams<T>(Result<T, Problem>);
 
-impl<T> Named<T> {
-    /// The id, or the 404 for a text that is nobody's id.
+impl<T> PathParams<T> {
+    /// The parsed ids.
     ///
     /// # Errors
-    /// The problem that says what there is not.
-    pub fn found(self) -> Result<T, Problem> {
+    /// A 404, if the text in the path cannot be an id.
+    pub fn into_result(self) -> Result<T, Problem> {
         self.0
     }
 }
 
-/// What can be named by a path.
-pub trait InPath: Sized {
-    /// Reads it from the path, whose parameters `given` tells by name.
+/// A type that can be read from the parameters of a path.
+pub trait FromPath: Sized {
+    /// Reads it from the path; `param` returns a parameter of the path by its name.
     ///
     /// # Errors
-    /// The 404 that it is.
-    fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem>;
+    /// A 404, if the text in the path cannot be an id.
+    fn read(param: &dyn Fn(&str) -> String) -> Result<Self, Problem>;
 }
 
-/// An id as a path has it.
+/// Parses an id: a whole number from 1 to 2^53 − 1.
 ///
 /// # Errors
-/// The text, cut off where it is long, if it is nobody's id.
+/// The text, shortened, if it is not an id.
 pub fn id(text: &str) -> Result<i64, String> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let id = digits.then(|| text.parse().ok()).flatten().filter(|id| (1..=MAX_ID).contains(id));
     id.ok_or_else(|| excerpt(text).into_owned())
 }
 
-impl<T: InPath, S: Send + Sync> FromRequestParts<S> for Named<T> {
+impl<T: FromPath, S: Send + Sync> FromRequestParts<S> for PathParams<T> {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         let decoded = RawPathParams::from_request_parts(parts, state).await;
-        let given = |name: &str| match &decoded {
+        let find = |name: &str| match &decoded {
             Ok(parameters) => {
                 parameters.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_owned())
             }
-            // One of them is no UTF-8 once decoded: they are told as they were sent.
+            // A parameter is not UTF-8 when decoded, so the raw text is used.
             Err(_) => parts.extensions.get::<MatchedPath>().and_then(|pattern| {
                 let mut segments = pattern.as_str().split('/').zip(parts.uri.path().split('/'));
                 segments.find(|(known, _)| *known == format!("{{{name}}}")).map(|(_, sent)| sent.to_owned())
             }),
         };
-        #[expect(
-            clippy::expect_used,
-            reason = "a handler asks only for what is in the path of its own route"
-        )]
-        let given = |name: &str| given(name).expect("the route has a parameter of this name");
-        Ok(Self(T::read(&given)))
+        #[expect(clippy::expect_used, reason = "a handler reads only parameters of its own route")]
+        let param = |name: &str| find(name).expect("the route has a parameter of this name");
+        Ok(Self(T::read(&param)))
     }
 }
 
-/// No parameters: any is refused.
+/// An empty query: any parameter is refused.
 #[derive(Debug)]
 pub struct NoQuery;
 
 #[derive(Deserialize)]
-struct Nothing {}
+struct NoParameters {}
 
-impl Parameters for Nothing {
+impl Parameters for NoParameters {
     const KNOWN: &'static [&'static str] = &[];
 }
 
@@ -240,15 +238,16 @@ impl<S: Send + Sync> FromRequestParts<S> for NoQuery {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        Query::<Nothing>::from_request_parts(parts, state).await.map(|_| Self)
+        Query::<NoParameters>::from_request_parts(parts, state).await.map(|_| Self)
     }
 }
 
-/// The query, read into `T`, whose fields are all optional. Unknown and repeated parameters are refused, all at once.
+/// The query, read into `T`, whose fields are all optional. All unknown, repeated and invalid parameters are reported
+/// together.
 #[derive(Debug)]
 pub struct Query<T>(pub T);
 
-/// What a query may say.
+/// The parameters of a query.
 pub trait Parameters: DeserializeOwned {
     /// The names of all its parameters.
     const KNOWN: &'static [&'static str];
@@ -264,35 +263,52 @@ impl<T: Parameters, S: Send + Sync> FromRequestParts<S> for Query<T> {
             if !T::KNOWN.contains(&name.as_ref()) {
                 let hint = match nearest(&name, T::KNOWN) {
                     Some(known) => format!("did you mean `{known}`?"),
-                    None if T::KNOWN.is_empty() => "there are none here".to_owned(),
-                    None => format!("known are {}", list(T::KNOWN)),
+                    None if T::KNOWN.is_empty() => "this address takes none".to_owned(),
+                    None => format!("the known ones are {}", list(T::KNOWN)),
                 };
                 errors
                     .push(json!({"parameter": name, "detail": format!("is not a known parameter; {hint}")}));
             } else if given.insert(name.to_string(), Value::String(value.into_owned())).is_some() {
-                errors.push(json!({"parameter": name, "detail": "is there more than once"}));
+                errors.push(json!({"parameter": name, "detail": "is given more than once"}));
             } else if let Err(error) = T::deserialize(json!({ name.as_ref(): given[name.as_ref()] })) {
-                // What is wrong with a long value is told with the beginning of it.
+                // A message may repeat the value; a long one is shortened.
                 #[expect(clippy::expect_used, reason = "it was inserted as a string above")]
                 let value = given[name.as_ref()].as_str().expect("a parameter is a string");
-                let detail = error.to_string().replace(value, &excerpt(value));
+                let detail = reworded(&error.to_string()).replace(value, &excerpt(value));
                 errors.push(json!({"parameter": name, "detail": detail}));
             }
         }
         if !errors.is_empty() {
             return Err(invalid(errors));
         }
-        // Each parameter was accepted alone, so all of them together are.
+        // Each parameter was accepted by itself, so this does not fail.
         T::deserialize(Value::Object(given))
             .map(Self)
             .map_err(|error| invalid(vec![json!({"parameter": "", "detail": error.to_string()})]))
     }
 }
 
+/// serde's "unknown variant `up`, expected `asc` or `desc`" in the words of the other messages.
+fn reworded(message: &str) -> String {
+    match message.rsplit_once(", expected ") {
+        Some((unknown, names)) if unknown.starts_with("unknown variant ") => format!("must be {names}"),
+        _ => message.to_owned(),
+    }
+}
+
+/// Deserializes `true` or `false` from the text of a query parameter.
+///
+/// # Errors
+/// For any other text.
+pub fn bool_from_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    let text = <String as Deserialize>::deserialize(deserializer)?;
+    text.parse().map(Some).map_err(|_| serde::de::Error::custom("must be `true` or `false`"))
+}
+
 /// Deserializes a query parameter from its text, with `FromStr` and its error.
 ///
 /// # Errors
-/// What `FromStr` says.
+/// The error of `FromStr`.
 pub fn from_text<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: serde::Deserializer<'de>,

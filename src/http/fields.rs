@@ -1,4 +1,4 @@
-//! Reading a JSON body into domain words: every field that is wrong is told, all at once.
+//! Reads a JSON body into a draft and reports all invalid fields together.
 
 use std::str::FromStr;
 
@@ -8,60 +8,63 @@ use serde_json::json;
 
 use super::document::{Document, DocumentsVisitor};
 use super::echo::excerpt;
-use super::invalid::{TOLD, invalid, invalid_of};
+use super::invalid::{MAX_ERRORS, invalid, invalid_of};
 use super::problem::{MalformedJson, Problem};
 use crate::clock::Time;
+use crate::count::{thousands, to_i64};
 use crate::registrar::MAX_ID;
 
-/// What a body is read into.
+/// A type that a body can be read into.
 pub trait Draft: Sized {
-    /// Takes what it knows; the errors gather in `fields`. `None` when one of them is in the way.
+    /// Takes the fields that it knows; errors are collected in `fields`. `None` if a field that it needs is invalid.
     fn read(fields: &mut Fields) -> Option<Self>;
 }
 
 /// Reads a whole body.
 ///
 /// # Errors
-/// `malformed-json` with the place, or `invalid-request` with all errors.
+/// `malformed-json` with the line and column, or `invalid-request` with all errors.
 pub fn read<T: Draft>(body: &[u8]) -> Result<T, Problem> {
     let document = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
     read_document(document).map_err(|(errors, total)| invalid_of(errors, total))
 }
 
-/// Reads a body that is an array of at most `most` objects, and of one at least.
+/// Reads a body that is an array of 1 to `max` objects.
 ///
 /// # Errors
-/// As [`read`]; the pointers begin with the place in the array.
-pub fn read_many<T: Draft>(body: &[u8], most: usize) -> Result<Vec<T>, Problem> {
+/// As [`read`]; the pointers begin with the index in the array.
+pub fn read_many<T: Draft>(body: &[u8], max: usize) -> Result<Vec<T>, Problem> {
     let mut json = serde_json::Deserializer::from_slice(body);
-    let documents = DocumentsVisitor { most };
+    let documents = DocumentsVisitor { max };
     let documents = json.deserialize_any(documents).and_then(|documents| json.end().map(|()| documents));
     let documents = documents.map_err(|error| malformed(&error))?;
-    let Some(documents) = documents.filter(|documents| (1..=most).contains(&documents.len())) else {
-        let detail = format!("must be a JSON array of 1 to {most} objects");
+    let Some(documents) = documents.filter(|documents| (1..=max).contains(&documents.len())) else {
+        let detail = format!("must be a JSON array of 1 to {} objects", thousands(to_i64(max)));
         return Err(invalid(vec![json!({"pointer": "", "detail": detail})]));
     };
     let mut drafts = Vec::with_capacity(documents.len());
     let (mut errors, mut total) = (Vec::new(), 0);
-    for (place, document) in documents.into_iter().enumerate() {
+    for (index, document) in documents.into_iter().enumerate() {
         match read_document(document) {
             Ok(draft) => drafts.push(draft),
             Err((found, count)) => {
                 total += count;
-                errors.extend(found.into_iter().take(TOLD.saturating_sub(errors.len())).map(|mut error| {
-                    error["pointer"] = format!("/{place}{}", member(&error, "pointer")).into();
-                    error
-                }));
+                errors.extend(found.into_iter().take(MAX_ERRORS.saturating_sub(errors.len())).map(
+                    |mut error| {
+                        error["pointer"] = format!("/{index}{}", member(&error, "pointer")).into();
+                        error
+                    },
+                ));
             }
         }
     }
     if total == 0 { Ok(drafts) } else { Err(invalid_of(errors, total)) }
 }
 
-/// Reads members that did not come as JSON.
+/// Reads members that come from a form.
 ///
 /// # Errors
-/// Every field that is wrong, and what is wrong with it.
+/// Every invalid field, with what is wrong with it.
 pub fn read_members<T: Draft>(members: Vec<(String, Value)>) -> Result<T, Vec<(String, String)>> {
     read_document(Document::Object(members, 0)).map_err(|(errors, _)| {
         errors
@@ -72,8 +75,8 @@ pub fn read_members<T: Draft>(members: Vec<(String, Value)>) -> Result<T, Vec<(S
     })
 }
 
-/// A member of an error that [`read_document`] found.
-#[expect(clippy::expect_used, reason = "it makes every error of these two texts")]
+/// A member of an error that [`read_document`] returned.
+#[expect(clippy::expect_used, reason = "every error is made with these two texts")]
 fn member<'a>(error: &'a Value, name: &str) -> &'a str {
     error[name].as_str().expect("an error has a pointer and a detail")
 }
@@ -84,47 +87,48 @@ fn malformed(error: &serde_json::Error) -> Problem {
         .with("column", error.column())
 }
 
-/// The draft, or what is wrong with it and how much that is in all.
+/// The draft, or the first errors and the number of all errors.
 fn read_document<T: Draft>(document: Document) -> Result<T, (Vec<Value>, usize)> {
-    let Document::Object(members, further) = document else {
+    let Document::Object(members, extra) = document else {
         return Err((vec![json!({"pointer": "", "detail": "must be a JSON object"})], 1));
     };
-    let mut fields = Fields { members, known: Vec::new(), errors: Vec::new(), untold: 0 };
+    let mut fields = Fields { members, known: Vec::new(), errors: Vec::new(), omitted: 0 };
     let draft = T::read(&mut fields);
-    fields.refuse_unknown();
+    fields.reject_unknown();
     match draft {
-        Some(draft) if fields.errors.is_empty() && further == 0 => Ok(draft),
+        Some(draft) if fields.errors.is_empty() && extra == 0 => Ok(draft),
         _ => {
-            let total = fields.errors.len() + fields.untold + further;
+            let total = fields.errors.len() + fields.omitted + extra;
             Err((fields.errors, total))
         }
     }
 }
 
-/// The members of a body, as they are taken one by one.
+/// The members of a body, which a draft takes one by one.
 #[derive(Debug)]
 pub struct Fields {
     members: Vec<(String, Value)>,
     known: Vec<&'static str>,
     errors: Vec<Value>,
-    untold: usize,
+    omitted: usize,
 }
 
 impl Fields {
-    /// A field that must be there.
+    /// Takes a field that must be present.
     pub fn required<T>(
         &mut self,
         name: &'static str,
         parse: impl FnOnce(&Value) -> Result<T, String>,
     ) -> Option<T> {
         let Some(value) = self.take(name) else {
-            self.refuse(name, "is required");
+            self.add_error(name, "is required");
             return None;
         };
         self.parsed(name, parse(&value))
     }
 
-    /// A field that may be left out (`Some(None)`), but not be null: that would remove what is required (RFC 7396).
+    /// Takes a field that may be left out (`Some(None)`), but not be null: that would remove a required field (RFC
+    /// 7396).
     pub fn optional<T>(
         &mut self,
         name: &'static str,
@@ -138,43 +142,43 @@ impl Fields {
 
     fn take(&mut self, name: &'static str) -> Option<Value> {
         self.known.push(name);
-        let place = self.members.iter().position(|(member, _)| member == name)?;
-        let (_, value) = self.members.remove(place);
+        let index = self.members.iter().position(|(member, _)| member == name)?;
+        let (_, value) = self.members.remove(index);
         if self.members.iter().any(|(member, _)| member == name) {
-            self.refuse(name, "is there more than once");
+            self.add_error(name, "is given more than once");
             self.members.retain(|(member, _)| member != name);
         }
         Some(value)
     }
 
     fn parsed<T>(&mut self, name: &str, parsed: Result<T, String>) -> Option<T> {
-        parsed.map_err(|detail| self.refuse(name, &detail)).ok()
+        parsed.map_err(|detail| self.add_error(name, &detail)).ok()
     }
 
-    /// Says what is wrong with a field.
-    pub fn refuse(&mut self, name: &str, detail: &str) {
+    /// Adds an error about a field.
+    pub fn add_error(&mut self, name: &str, detail: &str) {
         let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
         self.errors.push(json!({"pointer": pointer, "detail": detail}));
     }
 
-    fn refuse_unknown(&mut self) {
+    fn reject_unknown(&mut self) {
         let mut unknown = std::mem::take(&mut self.members);
-        self.untold = unknown.len().saturating_sub(TOLD);
-        unknown.truncate(TOLD);
+        self.omitted = unknown.len().saturating_sub(MAX_ERRORS);
+        unknown.truncate(MAX_ERRORS);
         for (name, _) in unknown {
             let detail = match nearest(&name, &self.known) {
                 Some(known) => format!("is not a known field; did you mean `{known}`?"),
-                None => format!("is not a known field; known are {}", list(&self.known)),
+                None => format!("is not a known field; the known ones are {}", list(&self.known)),
             };
-            self.refuse(&excerpt(&name), &detail);
+            self.add_error(&excerpt(&name), &detail);
         }
     }
 }
 
-/// A text by the rule `allowed`.
+/// A text, checked and normalized by `allowed`.
 ///
 /// # Errors
-/// What is wrong with it.
+/// If the value is invalid: the reason, worded for the client.
 pub fn text(value: &Value, allowed: impl FnOnce(&str) -> Result<String, String>) -> Result<String, String> {
     match value {
         Value::String(text) => allowed(text),
@@ -186,37 +190,37 @@ pub fn text(value: &Value, allowed: impl FnOnce(&str) -> Result<String, String>)
 /// An id: a whole number from 1 to 2^53 − 1.
 ///
 /// # Errors
-/// What is wrong with it.
+/// If the value is invalid: the reason, worded for the client.
 pub fn id(value: &Value) -> Result<i64, String> {
     number(value, 1, MAX_ID)
 }
 
-/// A whole number from `least` to `most`; JSON Schema's `integer` has `7.0` too.
+/// A whole number from `min` to `max`; `7.0` is one, as in JSON Schema.
 ///
 /// # Errors
-/// What is wrong with it.
-pub fn number(value: &Value, least: i64, most: i64) -> Result<i64, String> {
+/// If the value is invalid: the reason, worded for the client.
+pub fn number(value: &Value, min: i64, max: i64) -> Result<i64, String> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "exact up to 2^53")]
     let integral =
         |float: f64| (float.fract() == 0.0 && float.abs() <= MAX_ID as f64).then_some(float as i64);
     let number = value.as_i64().or_else(|| value.as_f64().and_then(integral));
     number
-        .filter(|number| (least..=most).contains(number))
-        .ok_or_else(|| format!("must be a whole number from {least} to {most}"))
+        .filter(|number| (min..=max).contains(number))
+        .ok_or_else(|| format!("must be a whole number from {} to {}", thousands(min), thousands(max)))
 }
 
-/// A time of RFC 3339 with its offset, as it is stored: UTC, milliseconds.
+/// A time (RFC 3339, with an offset), converted to the form in which it is stored: UTC, milliseconds.
 ///
 /// # Errors
-/// What is wrong with it.
+/// If the value is invalid: the reason, worded for the client.
 pub fn time(value: &Value) -> Result<String, String> {
     text(value, |text| Time::from_str(text).map(|time| time.0))
 }
 
-/// What may be null.
+/// A value that may be null.
 ///
 /// # Errors
-/// What `parse` says of what is not null.
+/// The error of `parse`, for a value that is not null.
 pub fn nullable<T>(
     value: &Value,
     parse: impl FnOnce(&Value) -> Result<T, String>,
@@ -224,17 +228,17 @@ pub fn nullable<T>(
     if value.is_null() { Ok(None) } else { parse(value).map(Some) }
 }
 
-/// The known name that `name` was perhaps meant to be.
+/// The known name that is most similar to `name`, if one is similar enough to suggest it.
 pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let (length, lower) = (name.chars().count(), name.to_lowercase());
-    let close = |candidate: &str| 1 + candidate.len() / 3;
+    let max_distance = |candidate: &str| 1 + candidate.len() / 3;
     known
         .iter()
         .copied()
-        // No distance is less than the difference in length: a name of a megabyte is not compared at all.
-        .filter(|candidate| candidate.len().abs_diff(length) <= close(candidate))
+        // The distance is at least the difference in length, so a name of a megabyte is never compared.
+        .filter(|candidate| candidate.len().abs_diff(length) <= max_distance(candidate))
         .map(|candidate| (strsim::damerau_levenshtein(&lower, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= close(candidate))
+        .filter(|(distance, candidate)| *distance <= max_distance(candidate))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }

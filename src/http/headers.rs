@@ -1,4 +1,4 @@
-//! What every answer says of itself beside its content: who may keep it, and who may show it.
+//! Headers of every response: caching, and protection of pages in browsers.
 
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, REFERRER_POLICY, VARY,
@@ -7,52 +7,52 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 
-use super::beside;
+use super::system;
 
-/// A page that says nothing of itself loads nothing and is shown in no other site's frame.
+/// For pages that set no policy themselves: load nothing, and no frame on another site.
 const POLICY: HeaderValue =
     HeaderValue::from_static("default-src 'none'; base-uri 'none'; frame-ancestors 'none'");
 
-/// Whose answer it is: the same address answers others differently, or not at all.
-const CALLER: HeaderValue = HeaderValue::from_static("authorization, cookie");
+/// The response depends on who asks: a shared cache must not reuse it.
+const VARY_BY: HeaderValue = HeaderValue::from_static("authorization, cookie");
 
-/// Which answers a path gives, as far as their headers go.
+/// The kind of content at a path, which decides about headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
     /// Records, which may be about people.
     Personal,
-    /// How the server fares at this moment.
-    Momentary,
-    /// Anything else, which says itself who may keep it.
+    /// The state of the server at this moment.
+    Monitoring,
+    /// Anything else; its handlers set `Cache-Control`.
     Other,
 }
 
 impl Content {
-    /// What is at this path.
+    /// The kind of content at a path.
     #[must_use]
-    pub fn at(path: &str) -> Self {
-        if path.starts_with("/api/") && path != beside::OPENAPI {
+    pub fn from_path(path: &str) -> Self {
+        if path.starts_with("/api/") && path != system::OPENAPI {
             Self::Personal
-        } else if beside::is_health(path) {
-            Self::Momentary
+        } else if system::is_health(path) {
+            Self::Monitoring
         } else {
             Self::Other
         }
     }
 }
 
-/// Adds to an answer what its handler has not said.
+/// Adds the headers that the handler has not set.
 pub fn complete(content: Content, response: &mut Response) {
     let is_error = response.status().is_client_error() || response.status().is_server_error();
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if content == Content::Personal {
-        headers.append(VARY, CALLER);
+        headers.append(VARY, VARY_BY);
     }
     if !headers.contains_key(CACHE_CONTROL) && (is_error || content != Content::Other) {
-        // With its tag an answer may be kept, and is asked for again before it is shown.
-        let kept = if headers.contains_key(ETAG) && !is_error { "private, no-cache" } else { "no-store" };
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static(kept));
+        // With an ETag, a browser may store the response but has to revalidate it.
+        let policy = if headers.contains_key(ETAG) && !is_error { "private, no-cache" } else { "no-store" };
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(policy));
     }
     if is_page(headers) {
         headers.entry(CONTENT_SECURITY_POLICY).or_insert(POLICY);

@@ -1,4 +1,4 @@
-//! Whom a request believes to talk to: its `Host`, and the authority in its first line where it has one.
+//! Which host a request was addressed to: its `Host` header, and the authority in its first line, if there is one.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use axum::http::Version;
 use axum::http::header::HOST;
 use axum::http::uri::Authority;
 
-use super::beside;
+use super::system;
 use crate::config::PublicUrl;
 
 /// The hosts that the server answers to.
@@ -17,52 +17,52 @@ pub struct Hosts {
     public: Option<String>,
 }
 
-/// Why a request is not for this server.
+/// Why a request is refused for its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stranger {
-    /// No host, several, or none that can be read.
-    Unreadable,
-    /// A host that is not this server.
+pub enum HostError {
+    /// No host, several, or one that is not valid.
+    Invalid,
+    /// The host of another server.
     Foreign,
 }
 
 impl Hosts {
-    /// That of the public URL; those of loopback if `loopback`. Where the server is reached by others, its health may be
-    /// asked for by address too, as what checks it does.
+    /// The host of the public URL, and the names of loopback if `loopback`. Monitoring may use an IP address instead,
+    /// since health checks do.
     #[must_use]
     pub fn new(loopback: bool, public_url: Option<&PublicUrl>) -> Self {
         let public = public_url.and_then(|url| host_of(url.authority().as_bytes())).map(str::to_owned);
         Self { loopback, public }
     }
 
-    /// Whether a request is for this server.
+    /// Checks that a request is for this server.
     ///
     /// # Errors
-    /// Why it is not.
-    pub fn check(&self, request: &Request) -> Result<(), Stranger> {
+    /// If the host is missing, invalid or another one.
+    pub fn check(&self, request: &Request) -> Result<(), HostError> {
         let mut lines = request.headers().get_all(HOST).iter();
-        let is_health = beside::is_health(request.uri().path());
+        let is_health = system::is_health(request.uri().path());
         match (lines.next(), lines.next()) {
-            (Some(line), None) => self.known(line.as_bytes(), is_health)?,
-            // HTTP/1.0 knows no Host, and no browser speaks it.
+            (Some(line), None) => self.check_authority(line.as_bytes(), is_health)?,
+            // HTTP/1.0 has no Host, and no browser uses HTTP/1.0.
             (None, _) if request.version() <= Version::HTTP_10 => {}
-            _ => return Err(Stranger::Unreadable),
+            _ => return Err(HostError::Invalid),
         }
-        let asked = request.uri().authority().map(Authority::as_str);
-        asked.map_or(Ok(()), |asked| self.known(asked.as_bytes(), is_health))
+        let target = request.uri().authority().map(Authority::as_str);
+        target.map_or(Ok(()), |target| self.check_authority(target.as_bytes(), is_health))
     }
 
-    fn known(&self, authority: &[u8], is_health: bool) -> Result<(), Stranger> {
-        let host = host_of(authority).ok_or(Stranger::Unreadable)?;
-        let public = || self.public.as_ref().is_some_and(|public| is_same(public, host));
+    fn check_authority(&self, authority: &[u8], is_health: bool) -> Result<(), HostError> {
+        let host = host_of(authority).ok_or(HostError::Invalid)?;
+        let public = || self.public.as_ref().is_some_and(|public| is_same_host(public, host));
         let own = || is_loopback(host) && (self.loopback || is_health);
-        // Under an address there is no name that could be made to point elsewhere.
+        // DNS rebinding needs a name, so an IP address is safe.
         let address = || !self.loopback && is_health && host.parse::<IpAddr>().is_ok();
-        if own() || public() || address() { Ok(()) } else { Err(Stranger::Foreign) }
+        if own() || public() || address() { Ok(()) } else { Err(HostError::Foreign) }
     }
 }
 
-/// The host of `host[:port]`, without the final dot of a full name and the brackets of an IPv6 address.
+/// The host of `host[:port]`, without the final dot of a fully qualified name or the brackets of an IPv6 address.
 fn host_of(authority: &[u8]) -> Option<&str> {
     let text = str::from_utf8(authority).ok()?;
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
@@ -82,13 +82,13 @@ fn host_of(authority: &[u8]) -> Option<&str> {
     (fits && (port.is_empty() || port.starts_with(':'))).then_some(host)
 }
 
-/// Whether two hosts are one; an IPv6 address can be written in many ways, of which browsers send one.
-fn is_same(one: &str, other: &str) -> bool {
+/// Whether two hosts are the same. An IPv6 address can be written in many ways, and browsers send only one of them.
+fn is_same_host(one: &str, other: &str) -> bool {
     let as_address = || Some(one.parse::<IpAddr>().ok()? == other.parse::<IpAddr>().ok()?);
     one.eq_ignore_ascii_case(other) || as_address().unwrap_or(false)
 }
 
-/// Whether a host's name or address can only mean this machine: RFC 6761 keeps all of `localhost` for it.
+/// Whether a host can only be this machine: RFC 6761 reserves `localhost` and all names below it.
 fn is_loopback(host: &str) -> bool {
     let last = host.rsplit('.').next().unwrap_or(host);
     last.eq_ignore_ascii_case("localhost")
@@ -102,14 +102,14 @@ mod tests {
 
     use super::*;
 
-    fn ask(hosts: &Hosts, target: &str, host: &[&str]) -> Result<(), Stranger> {
+    fn ask(hosts: &Hosts, target: &str, host: &[&str]) -> Result<(), HostError> {
         let request =
             host.iter().fold(Request::builder().uri(target), |request, host| request.header(HOST, *host));
         hosts.check(&request.body(Body::empty()).unwrap())
     }
 
     #[test]
-    fn on_loopback_every_name_of_this_machine_is_answered() {
+    fn on_loopback_every_name_of_this_machine_is_accepted() {
         let hosts = Hosts::new(true, None);
         for host in [
             "localhost",
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn on_loopback_every_other_name_is_foreign() {
+    fn on_loopback_every_other_name_is_refused() {
         let hosts = Hosts::new(true, None);
         for host in [
             "evil.example",
@@ -145,18 +145,18 @@ mod tests {
             "[::]",
             "[::2]:80",
         ] {
-            assert_eq!(ask(&hosts, "/", &[host]), Err(Stranger::Foreign), "{host}");
+            assert_eq!(ask(&hosts, "/", &[host]), Err(HostError::Foreign), "{host}");
             let absolute = format!("http://{host}/");
             assert_eq!(
                 ask(&hosts, &absolute, &["localhost"]),
-                Err(Stranger::Foreign),
+                Err(HostError::Foreign),
                 "{host} in the first line"
             );
         }
     }
 
     #[test]
-    fn a_host_is_needed_exactly_once_and_readable_wherever_the_server_listens() {
+    fn every_server_requires_exactly_one_valid_host() {
         for hosts in [Hosts::new(true, None), Hosts::new(false, None)] {
             for host in [
                 &[][..],
@@ -174,57 +174,60 @@ mod tests {
                 &["[::1]80"],
                 &["localhost/"],
             ] {
-                assert_eq!(ask(&hosts, "/", host), Err(Stranger::Unreadable), "{host:?}");
+                assert_eq!(ask(&hosts, "/", host), Err(HostError::Invalid), "{host:?}");
             }
         }
     }
 
     #[test]
-    fn elsewhere_the_public_host_is_answered_and_addresses_about_health() {
+    fn off_loopback_the_public_host_is_accepted_and_ip_addresses_only_for_monitoring() {
         let url = "https://courses.example.edu".parse().unwrap();
         let hosts = Hosts::new(false, Some(&url));
         assert_eq!(ask(&hosts, "/", &["courses.example.edu:8080"]), Ok(()));
         for host in ["10.0.0.5:8080", "[2001:db8::1]", "localhost", "127.0.0.1:80"] {
             assert_eq!(ask(&hosts, "/healthz", &[host]), Ok(()), "{host}");
-            assert_eq!(ask(&hosts, "/healthy", &[host]), Err(Stranger::Foreign), "{host}");
+            assert_eq!(ask(&hosts, "/healthy", &[host]), Err(HostError::Foreign), "{host}");
             let absolute = format!("http://{host}/students");
-            assert_eq!(ask(&hosts, &absolute, &["courses.example.edu"]), Err(Stranger::Foreign), "{host}");
+            assert_eq!(ask(&hosts, &absolute, &["courses.example.edu"]), Err(HostError::Foreign), "{host}");
         }
         for path in ["/", "/healthz"] {
-            assert_eq!(ask(&hosts, path, &["evil.example"]), Err(Stranger::Foreign));
-            assert_eq!(ask(&Hosts::new(false, None), path, &["courses.example.edu"]), Err(Stranger::Foreign));
+            assert_eq!(ask(&hosts, path, &["evil.example"]), Err(HostError::Foreign));
+            assert_eq!(
+                ask(&Hosts::new(false, None), path, &["courses.example.edu"]),
+                Err(HostError::Foreign)
+            );
         }
     }
 
     #[test]
-    fn a_public_address_is_answered_however_it_is_written() {
+    fn a_public_ip_address_is_accepted_in_every_notation() {
         let url = "http://[2001:DB8:0:0::1]:8080".parse().unwrap();
         let hosts = Hosts::new(false, Some(&url));
         assert_eq!(ask(&hosts, "/", &["[2001:db8::1]:8080"]), Ok(()));
-        assert_eq!(ask(&hosts, "/", &["[2001:db8::2]:8080"]), Err(Stranger::Foreign));
+        assert_eq!(ask(&hosts, "/", &["[2001:db8::2]:8080"]), Err(HostError::Foreign));
     }
 
     #[test]
-    fn only_http_1_0_goes_without_a_host() {
+    fn only_http_1_0_needs_no_host() {
         let ask = |version| {
             let request = Request::builder().uri("/").version(version).body(Body::empty()).unwrap();
             Hosts::new(true, None).check(&request)
         };
         assert_eq!(ask(Version::HTTP_10), Ok(()));
-        assert_eq!(ask(Version::HTTP_11), Err(Stranger::Unreadable));
+        assert_eq!(ask(Version::HTTP_11), Err(HostError::Invalid));
     }
 
     #[test]
-    fn the_public_host_is_answered_on_loopback_too() {
+    fn the_public_host_is_accepted_on_loopback_too() {
         let url = "https://courses.example.edu:8443/x".parse().unwrap();
         let hosts = Hosts::new(true, Some(&url));
         assert_eq!(ask(&hosts, "/", &["Courses.example.edu"]), Ok(()));
-        assert_eq!(ask(&hosts, "/", &["other.example.edu"]), Err(Stranger::Foreign));
+        assert_eq!(ask(&hosts, "/", &["other.example.edu"]), Err(HostError::Foreign));
     }
 
     proptest! {
         #[test]
-        fn no_host_is_read_out_of_thin_air(authority in "[\\[\\]:.a-z0-9@/-]{0,20}") {
+        fn a_host_is_a_part_of_the_authority(authority in "[\\[\\]:.a-z0-9@/-]{0,20}") {
             if let Some(host) = host_of(authority.as_bytes()) {
                 prop_assert!(!host.is_empty() && authority.contains(host));
             }

@@ -1,16 +1,16 @@
-//! The answer to a request that says something wrong: `invalid-request`, with every error.
+//! The problem `invalid-request`, with every error in the request.
 
 use serde_json::Value;
 
 use super::echo::excerpt_of;
 use super::problem::{InvalidRequest, Problem};
 
-/// Errors that are told of one request: a body of nothing but unknown fields would be answered with eight times its
-/// size.
-pub(super) const TOLD: usize = 100;
+/// Errors that are reported for one request: the response to a body of unknown fields would otherwise have eight
+/// times its size.
+pub(super) const MAX_ERRORS: usize = 100;
 
-/// Characters of a place in a body, the place in an array and the slashes included.
-const LONGEST_PLACE: usize = 80;
+/// Characters of a JSON pointer or a parameter name.
+const MAX_PLACE: usize = 80;
 
 /// `invalid-request` with these errors.
 #[must_use]
@@ -19,36 +19,34 @@ pub fn invalid(errors: Vec<Value>) -> Problem {
     invalid_of(errors, total)
 }
 
-/// Characters of what is told of one error: a list of what is known may be long, what is wrong is not.
-const LONGEST_DETAIL: usize = 600;
+/// Characters of the message of one error; the longest lists all known parameters.
+const MAX_DETAIL: usize = 600;
 
-/// `invalid-request` with the first of so many errors. A name or a value that was sent is told as far as it takes to
-/// recognize it: a body of one unknown field would be answered with its own size.
+/// `invalid-request` with the first of `total` errors. Names and values that the client sent are shortened: the
+/// response to a body of one unknown field would otherwise have its size.
 pub(super) fn invalid_of(mut errors: Vec<Value>, total: usize) -> Problem {
-    errors.truncate(TOLD);
+    errors.truncate(MAX_ERRORS);
     for error in &mut errors {
-        for (member, most) in
-            [("pointer", LONGEST_PLACE), ("parameter", LONGEST_PLACE), ("detail", LONGEST_DETAIL)]
-        {
+        for (member, max) in [("pointer", MAX_PLACE), ("parameter", MAX_PLACE), ("detail", MAX_DETAIL)] {
             if let Some(Value::String(text)) = error.get_mut(member) {
-                *text = excerpt_of(text, most).into_owned();
+                *text = excerpt_of(text, max).into_owned();
             }
         }
     }
     let detail = match errors.as_slice() {
         [one] => format!(
-            "{}: {}.",
-            one.get("parameter")
-                .or(one.get("pointer"))
-                .and_then(Value::as_str)
-                .filter(|at| !at.is_empty())
-                .unwrap_or("The body"),
+            "{} {}.",
+            match one.get("parameter").or(one.get("pointer")).and_then(Value::as_str) {
+                None | Some("") if one.get("parameter").is_some() => "The query",
+                None | Some("") => "The body",
+                Some(place) => place,
+            },
             one["detail"].as_str().unwrap_or("is not allowed")
         ),
-        told if told.len() == total => {
-            format!("{total} things are wrong with this request; `errors` lists them.")
+        all if all.len() == total => {
+            format!("The request has {total} errors; `errors` lists them.")
         }
-        _ => format!("{total} things are wrong with this request; `errors` lists the first {TOLD}."),
+        _ => format!("The request has {total} errors; `errors` lists the first {MAX_ERRORS}."),
     };
     Problem::new::<InvalidRequest>(detail).with("errors", errors)
 }

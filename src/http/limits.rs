@@ -1,5 +1,5 @@
-//! What every request meets before its handler: its name and its line in the log, the panic catcher, the names that the
-//! server answers to, CORS, cross-site writes, the time and the size that a request may take.
+//! The layers around all handlers: request id and access log, panics, hosts, CORS, cross-site writes, timeout, body
+//! size.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -23,65 +23,65 @@ use tower::util::option_layer;
 use tower_http::cors::CorsLayer;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
-use super::beside;
-use super::connections::Crowded;
+use super::connections::OverLimit;
 use super::headers::{self, Content};
-use super::host::{Hosts, Stranger};
+use super::host::{HostError, Hosts};
 use super::memory;
 use super::observe::{ObserveLayer, RequestId, X_REQUEST_ID};
 use super::problem::{MalformedRequest, Problem, ProblemKind as _, ProblemPage};
+use super::system;
 use crate::config::{Origin, PublicUrl};
 use crate::metrics::Metrics;
-use crate::shares::{Full, Places};
+use crate::shares::{Quota, QuotaError};
 
-/// Bytes that a body may have.
-pub const BODY: usize = 1024 * 1024;
-/// Bytes that a body of many objects may have.
-pub const LARGE_BODY: usize = 8 * BODY;
-/// Bytes that all bodies together may have that are being read: eight of the largest.
-pub const ALL_BODIES: usize = 8 * LARGE_BODY;
+/// Maximum size of a body, in bytes.
+pub const MAX_BODY: usize = 1024 * 1024;
+/// Maximum size of a body that is an array of objects, in bytes.
+pub const MAX_LARGE_BODY: usize = 8 * MAX_BODY;
+/// Maximum size of all bodies that are being read, in bytes: eight of the largest.
+pub const MAX_ALL_BODIES: usize = 8 * MAX_LARGE_BODY;
 
-/// The memory for bodies, in bytes. A request takes of it what has arrived of its body.
+/// The memory for bodies, in bytes. A request reserves the bytes of its body that have arrived.
 #[derive(Clone, Debug)]
-pub struct BodyMemory(pub Arc<Places>);
+pub struct BodyMemory(pub Arc<Quota>);
 
-/// What a request may ask for and take.
+/// Limits for every request.
 #[derive(Clone, Debug)]
-pub struct Limits {
-    /// Whether the server listens on loopback only, and so answers to the names of loopback too.
+pub struct RequestLimits {
+    /// Whether the server listens on loopback only, and so accepts the names of loopback as host.
     pub loopback: bool,
-    /// The address at which clients reach the server; its host is answered to. Off loopback no other is.
+    /// The address that clients use; its host is accepted, off loopback no other.
     pub public_url: Option<PublicUrl>,
-    /// The sites whose pages may use the API.
+    /// The sites whose pages may use the API (CORS).
     pub cors_origins: Vec<Origin>,
-    /// How long a handler may take to begin its answer.
+    /// How long a handler may take to begin its response.
     pub timeout: Duration,
-    /// How many bytes a body may have.
+    /// Maximum size of a body, in bytes.
     pub body: usize,
-    /// How many bytes all bodies may have that are being read.
+    /// Maximum size of all bodies that are being read, in bytes.
     pub all_bodies: usize,
 }
 
-impl Default for Limits {
+impl Default for RequestLimits {
     fn default() -> Self {
         Self {
             loopback: true,
             public_url: None,
             cors_origins: Vec::new(),
             timeout: Duration::from_secs(30),
-            body: BODY,
-            all_bodies: ALL_BODIES,
+            body: MAX_BODY,
+            all_bodies: MAX_ALL_BODIES,
         }
     }
 }
 
-/// Puts `limits` around every route of `router` and its fallback, and counts and logs all that they answer or refuse.
-/// People are told problems by `page`.
-pub fn apply(router: Router, limits: &Limits, metrics: &Metrics, page: ProblemPage) -> Router {
+/// Wraps all routes of `router` and its fallback in `limits`, and logs and counts every response. `page` renders
+/// problems for people.
+pub fn apply(router: Router, limits: &RequestLimits, metrics: &Metrics, page: ProblemPage) -> Router {
     let hosts = Arc::new(Hosts::new(limits.loopback, limits.public_url.as_ref()));
     let public_url = limits.public_url.as_ref().map(|url| Arc::from(url.as_str()));
-    let (timeout, bodies) = (limits.timeout, BodyMemory(Places::new(limits.all_bodies)));
-    // One stack, the outermost first: axum boxes every request once a call of `layer`.
+    let (timeout, bodies) = (limits.timeout, BodyMemory(Quota::new(limits.all_bodies)));
+    // One stack, the outermost first: axum boxes every request once per call of `layer`.
     router.layer((
         ObserveLayer::new(metrics.clone()),
         layer_fn(move |inner| Guard {
@@ -123,21 +123,21 @@ fn cors(origins: &[Origin]) -> Option<CorsLayer> {
     (!origins.is_empty()).then_some(layer)
 }
 
-fn csrf(limits: &Limits) -> CsrfLayer<impl Fn(ProtectionError) -> Response + Clone + use<>> {
+fn csrf(limits: &RequestLimits) -> CsrfLayer<impl Fn(ProtectionError) -> Response + Clone + use<>> {
     let own = limits.public_url.iter().map(PublicUrl::origin);
     own.chain(limits.cors_origins.iter().map(Origin::as_str))
-        // An origin that the layer does not understand stays untrusted: a refusal, never a hole.
+        // An origin that the layer cannot parse stays untrusted, so its writes are refused.
         .fold(CsrfLayer::new(), |layer, origin| layer.clone().add_trusted_origin(origin).unwrap_or(layer))
         .with_rejection_response(|_| {
             Problem::forbidden(
-                "A browser sent this write on behalf of a page of another site. Pages of other sites may write only \
-                 if their origin is listed in --cors-origin.",
+                "A browser sent this write for a page of another site. Other sites may write only if their origin is \
+                listed in --cors-origin.",
             )
             .into_response()
         })
 }
 
-/// Catches panics, refuses foreign hosts, ends what takes too long.
+/// Catches panics, checks the host, and enforces the timeout.
 #[derive(Clone, Debug)]
 struct Guard<S> {
     inner: S,
@@ -162,48 +162,47 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        // The clone stays behind: the one that was asked whether it is ready must be the one that is called.
+        // The service that was polled for readiness must be the one that is called, so the clone stays here.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let (refused, timeout) = (self.refusal(&request), self.timeout);
         let request_id = request.extensions().get::<RequestId>().cloned();
         let page = wants_page(&request).then_some(self.page);
-        let (content, activity) = (Content::at(request.uri().path()), memory::activity(&request));
+        let (content, activity) = (Content::from_path(request.uri().path()), memory::activity(&request));
         if !request.body().is_end_stream() {
             request.extensions_mut().insert(self.bodies.clone());
         }
         Box::pin(async move {
             let mut response = if let Some(problem) = refused {
-                // Where a body ends that is packed in another way, nobody knows.
-                let is_lost = problem.kind().slug == MalformedRequest::KIND.slug;
+                // The end of a body in another transfer coding is unknown, so the connection cannot be used again.
+                let closes = problem.kind().slug == MalformedRequest::KIND.slug;
                 let mut response = problem.into_response();
-                if is_lost {
+                if closes {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 response
             } else {
-                // The call itself is inside too: layers refuse before they return a future.
+                // The call itself is inside too, because a layer may panic before it returns a future.
                 let answer = AssertUnwindSafe(async move { inner.call(request).await }).catch_unwind();
                 match tokio::time::timeout(timeout, answer).await {
                     Ok(Ok(answered)) => answered?,
-                    // What it says may hold anything, and the panic hook has told where it was.
+                    // The message may contain personal data; the panic hook has logged the location.
                     Ok(Err(_panic)) => {
                         let request_id = request_id.as_ref().map(|id| &*id.0);
                         tracing::error!(request_id, "a handler panicked");
                         Problem::internal().into_response()
                     }
                     Err(_late) => Problem::overloaded(format!(
-                        "The request was not answered within {} seconds. A write that it asked for may have been \
-                         carried out.",
+                        "The request was not answered within {} seconds. If it was a write, it may have been carried out.",
                         timeout.as_secs()
                     ))
                     .into_response(),
                 }
             };
             if let Some(activity) = activity {
-                response = memory::until_taken(&activity, response);
+                response = memory::reserve(&activity, response);
             }
-            response = Problem::shown(response, request_id.as_ref().map(|id| &*id.0), page);
+            response = Problem::render(response, request_id.as_ref().map(|id| &*id.0), page);
             headers::complete(content, &mut response);
             Ok(response)
         })
@@ -211,45 +210,45 @@ where
 }
 
 impl<S> Guard<S> {
-    /// Why the request goes no further.
+    /// Why the request is refused before it reaches a handler.
     fn refusal(&self, request: &Request) -> Option<Problem> {
-        let crowded = request.extensions().get::<Crowded>();
-        if let Some(crowded) = crowded.filter(|_| !beside::is_health(request.uri().path())) {
-            return Some(no_room(*crowded));
+        let over = request.extensions().get::<OverLimit>();
+        if let Some(over) = over.filter(|_| !system::is_health(request.uri().path())) {
+            return Some(over_limit(*over));
         }
-        let stranger = self.hosts.check(request).err();
-        stranger.map(|stranger| self.refuse(stranger)).or_else(|| check_coding(request).err())
+        let error = self.hosts.check(request).err();
+        error.map(|error| self.host_problem(error)).or_else(|| check_transfer_encoding(request).err())
     }
 
-    fn refuse(&self, stranger: Stranger) -> Problem {
-        match (stranger, &self.public_url) {
-            (Stranger::Unreadable, _) => Problem::invalid_host(
-                "A request needs exactly one Host header, which names a host and perhaps a port.",
+    fn host_problem(&self, error: HostError) -> Problem {
+        match (error, &self.public_url) {
+            (HostError::Invalid, _) => Problem::invalid_host(
+                "A request needs exactly one Host header, with a host and optionally a port.",
             ),
-            (Stranger::Foreign, Some(url)) => Problem::forbidden(format!(
-                "The server is {url}, and this request asks for another host. A page that a browser shows could \
-                 otherwise reach the server under a name of its own (DNS rebinding). Ask for {url}; a proxy has to pass \
-                 on the Host that it was asked for. Only /healthz, /readyz and /metrics may be asked for by address."
+            (HostError::Foreign, Some(url)) => Problem::forbidden(format!(
+                "This server is {url}, and the request is for another host. This protects browsers from DNS rebinding. \
+                Use {url}; a proxy has to pass on the Host header. Only /healthz, /readyz and /metrics can also be \
+                reached by IP address."
             )),
-            (Stranger::Foreign, None) => Problem::forbidden(
-                "The server listens on loopback only, and this request asks for another host. A page that a browser \
-                 shows could otherwise reach the server under a name of its own (DNS rebinding). Ask for localhost or \
-                 127.0.0.1; behind a proxy, set --public-url to the address that clients use.",
+            (HostError::Foreign, None) => Problem::forbidden(
+                "This server listens on loopback only, and the request is for another host. This protects browsers from \
+                DNS rebinding. Use localhost or 127.0.0.1; behind a proxy, set --public-url to the address that \
+                clients use.",
             ),
         }
     }
 }
 
-fn no_room(Crowded(full): Crowded) -> Problem {
+fn over_limit(OverLimit(full): OverLimit) -> Problem {
     match full {
-        Full::Share => Problem::rate_limited(
-            "Your other connections are as many as one client may have. Use one of them again, or close some.",
+        QuotaError::ClientShare => Problem::rate_limited(
+            "You have as many connections as one client may have. Reuse one of them, or close some.",
         ),
-        Full::All => Problem::overloaded("All connections that the server can have are in use. Try again."),
+        QuotaError::Exhausted => Problem::overloaded("All connections of the server are in use. Try again."),
     }
 }
 
-/// Whether a person is to read the answer. What the API says is for programs, whoever asks.
+/// Whether to send a problem as a page. The API always sends JSON.
 fn wants_page(request: &Request) -> bool {
     let accepts_page = || {
         let mut accepted = request.headers().get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
@@ -258,15 +257,15 @@ fn wants_page(request: &Request) -> bool {
     !request.uri().path().starts_with("/api/") && accepts_page()
 }
 
-/// Refuses a body that would have to be unpacked: of transfer codings the server undoes `chunked`, once. What is before it
-/// would be taken for the content, and a proxy may see another end of the body than we do.
-fn check_coding(request: &Request) -> Result<(), Problem> {
+/// Refuses every transfer coding but a single `chunked`. hyper would pass on a body in another coding as it is, and a
+/// proxy may see its end at another place (request smuggling).
+fn check_transfer_encoding(request: &Request) -> Result<(), Problem> {
     let mut lines = request.headers().get_all(TRANSFER_ENCODING).iter();
     match (lines.next(), lines.next()) {
         (None, _) => Ok(()),
         (Some(line), None) if line.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
         _ => Err(Problem::malformed_request(
-            "Send the body whole, or with `Transfer-Encoding: chunked`: no other transfer coding is undone here.",
+            "Send the body with `Content-Length` or with `Transfer-Encoding: chunked`: no other transfer coding is supported.",
         )),
     }
 }

@@ -1,4 +1,4 @@
-//! Memory for answers: what is told in one piece stays there until the client has taken it, and a client need not.
+//! Limits the memory for large responses, which stay in memory until the client has read them.
 
 use std::sync::Arc;
 
@@ -7,45 +7,44 @@ use hyper::body::Body as _;
 
 use super::connections::Activity;
 use super::problem::Problem;
-use crate::shares::Full;
+use crate::shares::QuotaError;
 
-/// Bytes of an answer that are not counted: of most answers all.
-const SHORT: u64 = 64 * 1024;
+/// Responses up to this size, in bytes, are not counted; most are smaller.
+const UNCOUNTED: u64 = 64 * 1024;
 
-/// That an answer is counted already.
+/// Marks a response that is counted already.
 #[derive(Clone, Copy, Debug)]
 struct Counted;
 
-/// The answer, once there is memory for it until it has been taken; otherwise what there is too little of. Not for answers to
-/// writes: what was done has to be told.
+/// Reserves memory for a response until it has been sent; returns a problem instead if a limit is reached. Not for
+/// responses to writes: their client has to learn the result.
 #[must_use]
-pub fn until_taken(activity: &Activity, mut response: Response) -> Response {
+pub fn reserve(activity: &Activity, mut response: Response) -> Response {
     let length = response.body().size_hint().lower();
-    if length <= SHORT || response.extensions().get::<Counted>().is_some() {
+    if length <= UNCOUNTED || response.extensions().get::<Counted>().is_some() {
         return response;
     }
-    if let Err(full) = activity.hold(usize::try_from(length).unwrap_or(usize::MAX)) {
+    if let Err(full) = activity.reserve_memory(usize::try_from(length).unwrap_or(usize::MAX)) {
         return no_memory(full).into_response();
     }
     response.extensions_mut().insert(Counted);
     response
 }
 
-/// What happens on the connection that a request came over, where its answer may be withheld.
+/// The connection of a request, if its response may be replaced by a problem.
 #[must_use]
 pub fn activity(request: &axum::extract::Request) -> Option<Arc<Activity>> {
     request.extensions().get::<Arc<Activity>>().filter(|_| request.method().is_safe()).cloned()
 }
 
-fn no_memory(full: Full) -> Problem {
+fn no_memory(full: QuotaError) -> Problem {
     match full {
-        Full::All => Problem::overloaded(
-            "The answers that are being sent take all the memory that there is for them. Try again, or ask for less at a \
-             time.",
+        QuotaError::Exhausted => Problem::overloaded(
+            "All the memory for responses is in use. Try again, or ask for less at a time.",
         ),
-        Full::Share => Problem::rate_limited(
-            "Your other answers have not been read to their end, and take as much memory as one client may. Read them, or \
-             ask for less at a time.",
+        QuotaError::ClientShare => Problem::rate_limited(
+            "Your other responses have not been read completely and use as much memory as one client may. Read them, or ask \
+            for less at a time.",
         ),
     }
 }

@@ -1,16 +1,16 @@
-//! The hall: everything about HTTP that no room should have to say twice.
+//! HTTP: what the API and the pages share. The server and its limits, reading requests, responses, problems, OpenAPI.
 
-pub mod bare;
-pub mod beside;
 mod body;
 pub mod conditional;
 pub mod connections;
+mod db_error;
 mod document;
 pub mod echo;
 pub mod extract;
 pub mod fields;
 pub mod headers;
 pub mod host;
+pub mod hyper_errors;
 pub mod invalid;
 pub mod limits;
 pub mod memory;
@@ -22,4 +22,4 @@ pub mod refused;
 pub mod reply;
 pub mod server;
 pub mod socket;
-mod trouble;
+pub mod system;

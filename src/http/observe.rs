@@ -1,5 +1,5 @@
-//! Every request under a name: its id, its line in the log, its place in the metrics. Nothing personal: the route's
-//! pattern instead of the path, no query, no address, no body.
+//! Request ids, the access log, and metrics of requests. No personal data: the pattern of the route instead of the
+//! path, and no query, address or body.
 
 use std::fmt::Write;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -19,21 +19,21 @@ use crate::metrics::Metrics;
 /// The header that carries a request's id, in both directions.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What is logged for a client that went away before it was answered, as nginx does; no client ever sees it.
+/// The status that is logged if the client left before it was answered, as in nginx; no client sees it.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// The id of a request, which handlers find among its extensions.
+/// The id of a request, in its extensions.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub Arc<str>);
 
-/// Names, logs and counts requests. The outermost layer, so that refusals of the others are seen too.
+/// Gives requests their ids, logs and counts them. The outermost layer, so that it sees what other layers refuse.
 #[derive(Clone, Debug)]
 pub struct ObserveLayer {
     metrics: Metrics,
 }
 
 impl ObserveLayer {
-    /// Counts into `metrics`.
+    /// A layer that counts in `metrics`.
     #[must_use]
     pub fn new(metrics: Metrics) -> Self {
         Self { metrics }
@@ -48,7 +48,7 @@ impl<S> Layer<S> for ObserveLayer {
     }
 }
 
-/// What [`ObserveLayer`] makes.
+/// The service of [`ObserveLayer`].
 #[derive(Clone, Debug)]
 pub struct Observe<S> {
     inner: S,
@@ -90,7 +90,7 @@ where
     }
 }
 
-/// One request and its answer; told when it is dropped, so that one whose client went away is told too.
+/// One request and its response. It is logged on drop, and so also when the client leaves.
 struct Exchange {
     id: Arc<str>,
     method: Method,
@@ -109,10 +109,10 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let took = self.began.elapsed();
-        let gone = StatusCode::from_u16(CLIENT_CLOSED_REQUEST).unwrap_or(StatusCode::BAD_REQUEST);
-        let status = self.status.unwrap_or(gone);
+        let closed = StatusCode::from_u16(CLIENT_CLOSED_REQUEST).unwrap_or(StatusCode::BAD_REQUEST);
+        let status = self.status.unwrap_or(closed);
         let route = self.route.as_ref().map_or("unmatched", MatchedPath::as_str);
-        self.metrics.answered(route, &self.method, status, took);
+        self.metrics.record_request(route, &self.method, status, took);
 
         let (request_id, method, status) = (&*self.id, self.method.as_str(), status.as_u16());
         let duration_ms = (took.as_secs_f64() * 1e6).round() / 1e3;
@@ -124,29 +124,30 @@ impl Drop for Exchange {
     }
 }
 
-/// The client's own id where it sent exactly one that can be told again, else a new one.
+/// The client's own id if it sent exactly one that is valid, otherwise a new one.
 fn request_id(headers: &HeaderMap) -> Arc<str> {
     let mut sent = headers.get_all(X_REQUEST_ID).iter();
     match (sent.next().map(HeaderValue::as_bytes), sent.next()) {
-        (Some(id), None) if is_valid(id) => str::from_utf8(id).map_or_else(|_| fresh(), Arc::from),
-        _ => fresh(),
+        (Some(id), None) if is_valid(id) => str::from_utf8(id).map_or_else(|_| generate_id(), Arc::from),
+        _ => generate_id(),
     }
 }
 
-/// Nothing that would have to be escaped in a log, a header or a page, and nothing that an e-mail address needs.
+/// Allows no character that needs escaping in log output, a header or a page, and no `@`, so that it is no e-mail
+/// address.
 fn is_valid(id: &[u8]) -> bool {
     (1..=128).contains(&id.len())
         && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte))
 }
 
-/// A new request id, for what was no request.
+/// A new request id, for a request that could not be read.
 #[must_use]
 pub fn new_request_id() -> Arc<str> {
-    fresh()
+    generate_id()
 }
 
-/// Unique by a prefix of this process, which the hash keys of the standard library make random, and a count.
-fn fresh() -> Arc<str> {
+/// Unique: a random prefix for this process, from the hash keys of the standard library, and a counter.
+fn generate_id() -> Arc<str> {
     static PROCESS: LazyLock<String> =
         LazyLock::new(|| format!("{:016x}-", RandomState::new().build_hasher().finish()));
     static COUNT: AtomicU64 = AtomicU64::new(1);
@@ -162,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_keeps_its_own_request_id_if_it_can_be_told_again() {
+    fn a_valid_request_id_of_the_client_is_used() {
         for id in ["1", "req-42", "a".repeat(128).as_str(), "Root=1-67891233-abcdef012345678912345678"] {
             let headers = HeaderMap::from_iter([(X_REQUEST_ID, HeaderValue::from_str(id).unwrap())]);
             assert_eq!(&*request_id(&headers), id);
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_request_id_is_replaced_by_a_new_one() {
+    fn an_invalid_request_id_is_replaced() {
         let long = "a".repeat(129);
         for id in ["", " ", "a b", "a\"b", "ana@example.com", "<b>", "{}", long.as_str()] {
             let headers = HeaderMap::from_iter([(X_REQUEST_ID, HeaderValue::from_str(id).unwrap())]);
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_new_request_ids_are_equal() {
-        assert_ne!(fresh(), fresh());
+    fn new_request_ids_are_unique() {
+        assert_ne!(generate_id(), generate_id());
     }
 }

@@ -1,4 +1,4 @@
-//! The OpenAPI 3.1 document: derived from the handlers' signatures, completed from the structure of each operation.
+//! The OpenAPI 3.1 document: derived from the signatures of the handlers, then completed for each operation.
 
 use std::collections::BTreeMap;
 
@@ -14,24 +14,24 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::{OpenApi, Ref, RefOr, Required};
 use utoipa::{IntoResponses, ToSchema};
 
-use super::extract::MANY;
+use super::extract::MAX_OBJECTS;
 use super::problem::{KINDS, Kind, Scope};
 use super::refused::{Kinds, Refused};
 use super::reply::{
-    Admitted, Created, Current, Ensured, Found, List, ListOrStream, NoContent, Parts, Resource,
+    Admitted, Created, Current, Ensured, Found, List, ListOrStream, NoContent, Resource, StreamedArray,
 };
 use crate::registrar::{MAX_ID, Outcome};
 
 type Responses = BTreeMap<String, RefOr<Response>>;
 
-/// Completes the document with what the structure of an operation says: the ids in its path, conditional headers, and
-/// the problems that any such request can meet.
+/// Adds what follows from the structure of an operation: the ids in its path, conditional headers, and the problems
+/// that every such request can cause.
 pub fn complete(document: &mut OpenApi) {
     close_bodies(document);
     for (path, item) in &mut document.paths.paths {
         let PathItem { get, put, post, delete, patch, .. } = item;
         if let Some(post) = post {
-            add_key(post);
+            add_idempotency_key(post);
         }
         for operation in [get, put, post, delete, patch].into_iter().flatten() {
             complete_operation(path, operation);
@@ -39,16 +39,17 @@ pub fn complete(document: &mut OpenApi) {
     }
 }
 
-/// Every POST may be sent again under a name.
-fn add_key(operation: &mut Operation) {
+/// Documents `Idempotency-Key`, which every POST accepts.
+fn add_idempotency_key(operation: &mut Operation) {
     let schema = text_schema().min_length(Some(1)).max_length(Some(255)).pattern(Some(r"^[\x21-\x7e]+$"));
-    let meaning = "A name for this request: sent again within 24 hours it is not carried out again, but answered the same.";
+    let meaning = "A name for this request. If it is sent again within 24 hours, it is not carried out again and gets the same answer.";
     let key = parameter("Idempotency-Key", ParameterIn::Header, schema, meaning);
     operation.parameters.get_or_insert_default().push(RefOr::T(key));
     for response in operation.responses.responses.values_mut() {
         if let RefOr::T(response) = response {
-            let told = header("`true` where the answer was given to the same request before.", text_schema());
-            response.headers.insert("Idempotency-Replayed".to_owned(), RefOr::T(told));
+            let replayed =
+                header("`true` if this is the stored answer to an earlier request.", text_schema());
+            response.headers.insert("Idempotency-Replayed".to_owned(), RefOr::T(replayed));
         }
     }
     for kind in KINDS.iter().filter(|kind| kind.scope == Scope::Keyed) {
@@ -56,34 +57,45 @@ fn add_key(operation: &mut Operation) {
     }
 }
 
-/// Characters that no text has where they stand alone: control characters and what is in `registrar/visible.rs`, as far as
-/// every program can name it in a pattern (what is above U+FFFF needs a flag).
-macro_rules! unfit {
+/// Characters that no text may have by themselves: control characters and those of `registrar/visible.rs`, without
+/// those above U+FFFF, which need a flag in some regular expression engines.
+macro_rules! invisible {
     () => {
         r"\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
     };
 }
 
-/// A character that can be seen.
-macro_rules! seen {
+/// A visible character.
+macro_rules! visible {
     () => {
-        concat!("[^", unfit!(), r" \xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+        concat!("[^", invisible!(), r" \xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
     };
 }
 
-/// What may follow it: selectors of how it looks, and joiners, but not two of them in a row.
-macro_rules! joined {
+/// What may follow a visible character: variation selectors and joiners, but not two joiners in a row.
+macro_rules! joiners {
     () => {
         r"(?:(?:[\u200c\u200d]?[\u034f\u180b-\u180d\u180f\ufe00-\ufe0f])+[\u200c\u200d]?|[\u200c\u200d])"
     };
 }
 
-/// A text that can be seen: not white space alone, and what joins follows what it joins.
-const TEXT: &str =
-    concat!("^[^", unfit!(), "]*", seen!(), joined!(), "?(?:[^", unfit!(), "]|", seen!(), joined!(), ")*$");
+/// A visible text: not only white space, and joiners only after a visible character.
+const TEXT: &str = concat!(
+    "^[^",
+    invisible!(),
+    "]*",
+    visible!(),
+    joiners!(),
+    "?(?:[^",
+    invisible!(),
+    "]|",
+    visible!(),
+    joiners!(),
+    ")*$"
+);
 
-/// Unknown fields of a body are refused: what is only ever sent has `additionalProperties: false`. Its texts can be
-/// seen, which an address of the right format can anyway.
+/// Schemas of bodies get `additionalProperties: false`, since unknown fields are refused, and a pattern for their
+/// texts, except for e-mail addresses, which have a format.
 fn close_bodies(document: &mut OpenApi) {
     let schemas = document.components.iter_mut().flat_map(|components| &mut components.schemas);
     for (name, schema) in schemas {
@@ -104,9 +116,9 @@ fn close_bodies(document: &mut OpenApi) {
 }
 
 fn complete_operation(path: &str, operation: &mut Operation) {
-    // Handlers of different rooms have the same names; operations may not.
-    if let (Some(name), Some([room, ..])) = (&mut operation.operation_id, operation.tags.as_deref()) {
-        *name = format!("{room}_{name}");
+    // Handlers in different modules have the same names; operation ids must be unique.
+    if let (Some(name), Some([tag, ..])) = (&mut operation.operation_id, operation.tags.as_deref()) {
+        *name = format!("{tag}_{name}");
     }
     for parameter in operation.parameters.iter_mut().flatten() {
         if let RefOr::T(Parameter { name, schema: Some(RefOr::T(Schema::Object(text))), .. }) = parameter
@@ -120,15 +132,15 @@ fn complete_operation(path: &str, operation: &mut Operation) {
         parameters.push(parameter(name, ParameterIn::Path, id_schema(), "The id."));
     }
     if operation.responses.responses.contains_key("412") {
-        let meaning = "Only if the present `ETag` is one of these (RFC 9110).";
+        let meaning = "Carry out the request only if the current `ETag` is one of these (RFC 9110).";
         parameters.push(parameter("If-Match", ParameterIn::Header, text_schema(), meaning));
     }
     if operation.responses.responses.contains_key("304") {
-        let meaning = "304 when the present `ETag` is one of these (RFC 9110).";
+        let meaning = "Answer 304 if the current `ETag` is one of these (RFC 9110).";
         parameters.push(parameter("If-None-Match", ParameterIn::Header, text_schema(), meaning));
     }
     if streams(operation) {
-        let meaning = "Of a stream: the last `seq` that was told. It goes before `after`.";
+        let meaning = "For a stream: the last `seq` that was received. It takes precedence over `after`.";
         parameters.push(parameter("Last-Event-ID", ParameterIn::Header, text_schema(), meaning));
     }
     let name = "X-Request-Id";
@@ -136,14 +148,14 @@ fn complete_operation(path: &str, operation: &mut Operation) {
         name,
         ParameterIn::Header,
         text_schema(),
-        "A name for this request, told back and kept in the log.",
+        "An id for this request. It is sent back and stored in the event log.",
     ));
     operation.parameters.get_or_insert_default().extend(parameters.into_iter().map(RefOr::T));
 
     if let Some(RefOr::T(body)) = &mut operation.request_body {
         for content in body.content.values_mut() {
             if let RefOr::T(Content { schema: Some(RefOr::T(Schema::Array(array))), .. }) = content {
-                (array.min_items, array.max_items) = (Some(1), Some(MANY));
+                (array.min_items, array.max_items) = (Some(1), Some(MAX_OBJECTS));
             }
         }
     }
@@ -157,15 +169,16 @@ fn complete_operation(path: &str, operation: &mut Operation) {
     }
     for response in operation.responses.responses.values_mut() {
         if let RefOr::T(response) = response {
-            let told = header("The request's name, also in the server's log.", text_schema());
-            response.headers.insert(name.to_owned(), RefOr::T(told));
+            let id =
+                header("The id of the request, which is also in the server's log output.", text_schema());
+            response.headers.insert(name.to_owned(), RefOr::T(id));
         }
     }
 }
 
 fn streams(operation: &Operation) -> bool {
-    let told = operation.responses.responses.get("200");
-    matches!(told, Some(RefOr::T(response)) if response.content.contains_key("text/event-stream"))
+    let response = operation.responses.responses.get("200");
+    matches!(response, Some(RefOr::T(response)) if response.content.contains_key("text/event-stream"))
 }
 
 fn parameter(name: &str, place: ParameterIn, schema: ObjectBuilder, meaning: &str) -> Parameter {
@@ -256,9 +269,9 @@ fn with_schema(
 }
 
 const ETAG: (&str, &str) = ("ETag", "The version, for If-Match and If-None-Match.");
-const LOCATION: (&str, &str) = ("Location", "Where it is.");
+const LOCATION: (&str, &str) = ("Location", "The address of the resource.");
 
-/// The header that a replayed answer has is named for every POST: see [`add_key`].
+/// `Idempotency-Replayed` is documented for every POST: see [`add_idempotency_key`].
 impl<R: IntoResponses> IntoResponses for Outcome<R> {
     fn responses() -> Responses {
         R::responses()
@@ -267,44 +280,45 @@ impl<R: IntoResponses> IntoResponses for Outcome<R> {
 
 impl<T: ToSchema + Resource> IntoResponses for Found<T> {
     fn responses() -> Responses {
-        [answer::<T>("200", "As it is now.", &[])].into()
+        [answer::<T>("200", "The current state.", &[])].into()
     }
 }
 
 impl<T: ToSchema + Resource> IntoResponses for Current<T> {
     fn responses() -> Responses {
-        let unchanged = ResponseBuilder::new().description("The client has it already.").build();
-        [answer::<T>("200", "As it is now.", &[]), ("304".to_owned(), RefOr::T(unchanged))].into()
+        let unchanged =
+            ResponseBuilder::new().description("The client already has the current state.").build();
+        [answer::<T>("200", "The current state.", &[]), ("304".to_owned(), RefOr::T(unchanged))].into()
     }
 }
 
 impl<T: ToSchema + Resource> IntoResponses for Created<T> {
     fn responses() -> Responses {
-        [answer::<T>("201", "It is made, and on stable storage.", &[LOCATION])].into()
+        [answer::<T>("201", "Created and saved.", &[LOCATION])].into()
     }
 }
 
 impl<T: ToSchema + Resource, W: ToSchema> IntoResponses for Admitted<T, W> {
     fn responses() -> Responses {
-        let made = answer::<T>("201", "It is made, and on stable storage.", &[LOCATION]);
+        let made = answer::<T>("201", "Created and saved.", &[LOCATION]);
         [made, waiting::<W>()].into()
     }
 }
 
 impl<T: ToSchema + Resource, W: ToSchema> IntoResponses for Ensured<T, W> {
     fn responses() -> Responses {
-        let made = answer::<T>("201", "It is made, and on stable storage.", &[LOCATION]);
-        [answer::<T>("200", "It was there already.", &[]), made, waiting::<W>()].into()
+        let made = answer::<T>("201", "Created and saved.", &[LOCATION]);
+        [answer::<T>("200", "It already existed.", &[]), made, waiting::<W>()].into()
     }
 }
 
 fn waiting<W: ToSchema>() -> (String, RefOr<Response>) {
-    with_schema("202", "It waits, and that is on stable storage.", &[], schema_of::<W>(), None)
+    with_schema("202", "On the waitlist, and saved.", &[], schema_of::<W>(), None)
 }
 
 impl IntoResponses for NoContent {
     fn responses() -> Responses {
-        let gone = ResponseBuilder::new().description("It is done, and on stable storage.").build();
+        let gone = ResponseBuilder::new().description("Done and saved.").build();
         [("204".to_owned(), RefOr::T(gone))].into()
     }
 }
@@ -314,9 +328,9 @@ impl<T: ToSchema> IntoResponses for List<T> {
         let headers = [
             (
                 "X-Total-Count",
-                "Rows that match, before paging. Counted for the first page; those behind its `Link` say it again.",
+                "The number of rows that match on all pages. It is counted for the first page and repeated on the following ones.",
             ),
-            ("Link", "The next page (RFC 8288), while there is more."),
+            ("Link", "The next page (RFC 8288), if there is one."),
         ];
         let array = utoipa::openapi::schema::ArrayBuilder::new().items(schema_of::<T>()).build();
         let example = match T::schema() {
@@ -324,15 +338,22 @@ impl<T: ToSchema> IntoResponses for List<T> {
             _ => None,
         };
         let example = example.map(|one| json!([one]));
-        [with_schema("200", "The rows, `[]` when there is none.", &headers, RefOr::T(array.into()), example)]
+        [with_schema("200", "The rows, `[]` if there are none.", &headers, RefOr::T(array.into()), example)]
             .into()
     }
 }
 
-impl<T: ToSchema> IntoResponses for Parts<T> {
+impl<T: ToSchema> IntoResponses for StreamedArray<T> {
     fn responses() -> Responses {
         let array = utoipa::openapi::schema::ArrayBuilder::new().items(schema_of::<T>()).build();
-        [with_schema("200", "One result each, in order.", &[], RefOr::T(array.into()), None)].into()
+        [with_schema(
+            "200",
+            "One result per operation, in the same order.",
+            &[],
+            RefOr::T(array.into()),
+            None,
+        )]
+        .into()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Lists over HTTP: which part a request wants, and where the next page is.
+//! Paging: the query parameters of a list, and the `Link` to its next page.
 
 use std::sync::Arc;
 
@@ -13,77 +13,79 @@ use utoipa::IntoParams;
 use super::extract::{Parameters, from_text};
 use super::invalid::invalid;
 use super::problem::Problem;
-use crate::lists::{Cursor, Limit, PLAIN, WrongCursor};
+use crate::lists::{Cursor, Limit, PLAIN_ORDER, WrongCursor};
 
-/// Which part of the list.
+/// The page of a list that a query asks for.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(default)]
-pub struct Part {
-    /// Rows a page; without it the list is complete.
+pub struct PageQuery {
+    /// Rows per page; without it, the list is complete.
     #[serde(deserialize_with = "from_text")]
     #[param(value_type = Option<i64>, minimum = 1, maximum = 10_000)]
     pub limit: Option<Limit>,
-    /// The cursor from the `Link` of the page before.
+    /// The cursor from the `Link` of the previous page.
     #[serde(deserialize_with = "from_text")]
     #[param(value_type = Option<String>)]
     pub after: Option<Cursor>,
 }
 
-impl Parameters for Part {
+impl Parameters for PageQuery {
     const KNOWN: &'static [&'static str] = &["limit", "after"];
 }
 
 impl From<WrongCursor> for Problem {
     fn from(WrongCursor: WrongCursor) -> Self {
-        let detail = "is a cursor of another list or order; start again without it";
+        let detail = "is a cursor of another list or order; start again without a cursor";
         invalid(vec![serde_json::json!({"parameter": "after", "detail": detail})])
     }
 }
 
-/// What links begin with, where that is configured; otherwise the scheme and host of the request.
+/// The start of links, if configured; otherwise they start with the scheme and host of the request.
 #[derive(Clone, Debug, Default)]
 pub struct LinkBase(pub Option<Arc<str>>);
 
-/// The address of this request as its client knows it: for `Link` headers. Most requests need none.
+/// The address of a request, for `Link` headers.
 #[derive(Debug)]
-pub struct Here {
+pub struct RequestUrl {
     base: LinkBase,
     host: Option<HeaderValue>,
-    asked: Uri,
+    uri: Uri,
 }
 
-impl Here {
-    /// This address, of the part of its list after a row.
+impl RequestUrl {
+    /// The address of the page of this list after `cursor`.
     #[must_use]
-    pub fn after(&self, cursor: &Cursor) -> String {
+    pub fn page_after(&self, cursor: &Cursor) -> String {
         let base = match &self.base.0 {
             Some(url) => url.trim_end_matches('/').to_owned(),
-            // A client of HTTP/1.0 says no host: from where it is, the path is enough.
+            // A client of HTTP/1.0 may send no host; it gets a link that is relative.
             None => self.authority().map_or_else(String::new, |authority| format!("http://{authority}")),
         };
-        let query = form_urlencoded::parse(self.asked.query().unwrap_or_default().as_bytes());
+        let query = form_urlencoded::parse(self.uri.query().unwrap_or_default().as_bytes());
         let mut pairs: Vec<_> = query
             .filter(|(name, _)| name != "after" && name != "total")
-            .map(|(name, value)| format!("{}={}", encoded(&name), encoded(&value)))
+            .map(|(name, value)| format!("{}={}", percent_encoded(&name), percent_encoded(&value)))
             .collect();
-        pairs.extend(cursor.total.filter(|_| cursor.order == PLAIN).map(|total| format!("total={total}")));
-        pairs.push(format!("after={}", encoded(&cursor.encode())));
-        format!("{base}{}?{}", self.asked.path(), pairs.join("&"))
+        pairs.extend(
+            cursor.total.filter(|_| cursor.order == PLAIN_ORDER).map(|total| format!("total={total}")),
+        );
+        pairs.push(format!("after={}", percent_encoded(&cursor.encode())));
+        format!("{base}{}?{}", self.uri.path(), pairs.join("&"))
     }
 
     fn authority(&self) -> Option<&str> {
         let host = || self.host.as_ref()?.to_str().ok();
-        self.asked.authority().map(Authority::as_str).or_else(host)
+        self.uri.authority().map(Authority::as_str).or_else(host)
     }
 }
 
-/// Percent-encoded; also what stands between links (a comma) or ends them.
-fn encoded(text: &str) -> String {
+/// Percent-encoded, also the comma and `>`, which delimit links in a header.
+fn percent_encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-impl<S> FromRequestParts<S> for Here
+impl<S> FromRequestParts<S> for RequestUrl
 where
     S: Send + Sync,
     LinkBase: FromRef<S>,
@@ -92,6 +94,6 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let host = parts.headers.get(HOST).cloned();
-        Ok(Self { base: LinkBase::from_ref(state), host, asked: parts.uri.clone() })
+        Ok(Self { base: LinkBase::from_ref(state), host, uri: parts.uri.clone() })
     }
 }

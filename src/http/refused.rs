@@ -1,4 +1,4 @@
-//! Which problems a handler can answer, in its signature: `Refused<(StudentNotFound, CourseNotFound)>`.
+//! The error type of handlers, which lists the kinds of problems: `Refused<(StudentNotFound, CourseNotFound)>`.
 
 use std::marker::PhantomData;
 
@@ -6,9 +6,9 @@ use axum::response::{IntoResponse, Response};
 
 use super::problem::{Kind, Problem, ProblemKind, Scope};
 
-/// The kinds that a signature names.
+/// A list of kinds, as a type.
 pub trait Kinds {
-    /// All of them.
+    /// The kinds in the list.
     fn kinds() -> Vec<&'static Kind>;
 }
 
@@ -35,7 +35,7 @@ tuple_of_kinds!(A B C D);
 tuple_of_kinds!(A B C D E F G);
 tuple_of_kinds!(A B C D E F G H I);
 
-/// A problem of one of the kinds `P`, or of those that any request can meet.
+/// A problem of one of the kinds `P`, or of a kind that any request can cause.
 #[derive(Debug)]
 pub struct Refused<P>(Problem, PhantomData<P>);
 
@@ -45,7 +45,7 @@ impl<P: Kinds, E: Into<Problem>> From<E> for Refused<P> {
         debug_assert!(
             problem.kind().scope != Scope::Signature
                 || P::kinds().iter().any(|kind| kind.slug == problem.kind().slug),
-            "the signature does not say {}",
+            "the signature does not list {}",
             problem.kind().slug
         );
         Self(problem, PhantomData)

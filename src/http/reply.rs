@@ -1,4 +1,4 @@
-//! What handlers answer: the status stands in the type, and the OpenAPI document is derived from it.
+//! The responses of handlers. Their types determine the status, and the OpenAPI document is derived from them.
 
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, LINK, LOCATION};
@@ -11,70 +11,70 @@ use futures_util::{Stream, StreamExt, stream};
 use serde::Serialize;
 
 use super::conditional::{IfNoneMatch, etag};
-use super::paging::Here;
+use super::paging::RequestUrl;
 use super::problem::IDEMPOTENCY_REPLAYED;
 use crate::db::DbError;
 use crate::lists::ListPart;
 use crate::registrar::{Outcome, Version};
 
-/// Rows that match, before paging.
+/// The number of rows that match, on all pages.
 pub const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
-/// What can be told, perhaps with its version.
+/// A record that can be the body of a response.
 pub trait Resource: Serialize {
-    /// Whether it can be changed, and so has versions.
+    /// Whether the record can be changed, and therefore has versions.
     const VERSIONED: bool = false;
 
-    /// Its version, where it has versions.
+    /// The version of the record, if it has versions.
     fn version(&self) -> Option<Version> {
         None
     }
 
-    /// The version of what is told beside it, and changes on its own.
-    fn beside(&self) -> Option<Version> {
+    /// The version of data that is shown with the record and changes independently of it.
+    fn related_version(&self) -> Option<Version> {
         None
     }
 }
 
-/// What has an address of its own.
+/// A record with an address of its own.
 pub trait Located: Resource {
-    /// Its path on this server.
+    /// The path of the record.
     fn location(&self) -> String;
 }
 
-/// 200 and the body.
+/// 200 with a body.
 #[derive(Debug)]
 pub struct Found<T>(pub T);
 
-/// 200 and the body with its `ETag`, or 304 when the client has it already.
+/// 200 with a body and its `ETag`, or 304 if the client already has this version.
 #[derive(Debug)]
 pub struct Current<T>(pub T, pub IfNoneMatch);
 
-/// 201, `Location` and the body.
+/// 201 with `Location` and a body.
 #[derive(Debug)]
 pub struct Created<T>(pub T);
 
-/// 201, `Location` and the body; 202 when something else has to happen first.
+/// 201 with `Location` and a body; or 202 if the student is on a waitlist.
 #[derive(Debug)]
 pub enum Admitted<T, W> {
-    /// It was made now.
+    /// It was created.
     Created(T),
-    /// What waits instead.
+    /// The place on the waitlist.
     Waiting(W),
 }
 
-/// 201 the first time, 200 with the same body after; 202 while something else has to happen first.
+/// 201 the first time, 200 with the same body afterwards; or 202 while the student is on a waitlist.
 #[derive(Debug)]
 pub enum Ensured<T, W> {
-    /// It was made now.
+    /// It was created.
     Created(T),
-    /// It was there.
+    /// It already existed.
     Found(T),
-    /// What waits instead.
+    /// The place on the waitlist.
     Waiting(W),
 }
 
-/// 204.
+/// 204 without a body.
 #[derive(Debug)]
 pub struct NoContent;
 
@@ -88,7 +88,7 @@ impl<R: IntoResponse> IntoResponse for Outcome<R> {
     }
 }
 
-/// 200 and an array, with `X-Total-Count` and, while there is more, `Link`.
+/// 200 with an array and `X-Total-Count`, and with `Link` if there is a next page.
 pub struct List<T> {
     total: i64,
     next: Option<String>,
@@ -97,11 +97,11 @@ pub struct List<T> {
 }
 
 impl<T> List<T> {
-    /// The answer to the request for `here`.
+    /// The response to the request for `url`.
     #[must_use]
-    pub fn new(part: ListPart<T>, here: &Here) -> Self {
+    pub fn new(part: ListPart<T>, url: &RequestUrl) -> Self {
         let ListPart { total, next, rows, rest } = part;
-        Self { total, next: next.map(|next| here.after(&next)), rows, rest }
+        Self { total, next: next.map(|next| url.page_after(&next)), rows, rest }
     }
 }
 
@@ -114,8 +114,8 @@ impl<T: Resource> IntoResponse for Found<T> {
 impl<T: Resource> IntoResponse for Current<T> {
     fn into_response(self) -> Response {
         match self.0.version() {
-            Some(version) if self.1.has(version, self.0.beside()) => {
-                (StatusCode::NOT_MODIFIED, [(ETAG, etag(version, self.0.beside()))]).into_response()
+            Some(version) if self.1.has(version, self.0.related_version()) => {
+                (StatusCode::NOT_MODIFIED, [(ETAG, etag(version, self.0.related_version()))]).into_response()
             }
             _ => resource(StatusCode::OK, &self.0),
         }
@@ -173,37 +173,37 @@ impl<T: Serialize + Send + 'static> IntoResponse for List<T> {
     }
 }
 
-/// 200 and an array that comes in parts.
-pub struct Parts<T> {
-    /// What is known already.
+/// 200 with an array that is sent while it is produced.
+pub struct StreamedArray<T> {
+    /// The first items.
     pub first: Vec<T>,
-    /// What comes.
+    /// The further items.
     pub rest: BoxStream<'static, Vec<T>>,
 }
 
-impl<T: Serialize + Send + 'static> IntoResponse for Parts<T> {
+impl<T: Serialize + Send + 'static> IntoResponse for StreamedArray<T> {
     fn into_response(self) -> Response {
         let body = streamed(&self.first, self.rest.map(Ok).boxed());
         (StatusCode::OK, [(CONTENT_TYPE, JSON)], body).into_response()
     }
 }
 
-/// 200 and server-sent events (HTML Living Standard, 9.2), with a comment whenever none came for 15 seconds, because a proxy
-/// may end a silent connection. Never compressed, cached or buffered.
+/// 200 with server-sent events (HTML Living Standard, 9.2). After 15 s without an event it sends a comment, because a
+/// proxy may close a silent connection. Never compressed, cached or buffered.
 pub struct EventStream(BoxStream<'static, Result<Event, DbError>>);
 
 impl EventStream {
-    /// The response that sends these events; an error ends the connection.
+    /// A response that sends these events; an error ends the connection.
     pub fn new(events: impl Stream<Item = Result<Event, DbError>> + Send + 'static) -> Self {
         Self(events.boxed())
     }
 }
 
-/// A list, or what comes to it.
+/// A list, or a stream of new entries.
 pub enum ListOrStream<T> {
-    /// What there is.
+    /// The entries that exist.
     List(List<T>),
-    /// What comes.
+    /// New entries as they are added.
     Stream(EventStream),
 }
 
@@ -211,7 +211,7 @@ impl IntoResponse for EventStream {
     fn into_response(self) -> Response {
         let headers = [
             (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-            // nginx buffers answers otherwise.
+            // Otherwise nginx buffers the events.
             (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
         ];
         (headers, Sse::new(self.0).keep_alive(KeepAlive::new())).into_response()
@@ -232,7 +232,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 fn resource(status: StatusCode, body: &impl Resource) -> Response {
     let mut response = json(status, body);
     if let Some(version) = body.version() {
-        response.headers_mut().insert(ETAG, ascii(&etag(version, body.beside())));
+        response.headers_mut().insert(ETAG, ascii(&etag(version, body.related_version())));
     }
     response
 }
@@ -241,19 +241,19 @@ fn json(status: StatusCode, body: &impl Serialize) -> Response {
     (status, [(CONTENT_TYPE, JSON)], to_json(body)).into_response()
 }
 
-/// A record, a result or a problem of ours as JSON.
-#[expect(clippy::expect_used, reason = "writing to memory cannot fail, and their maps have texts as keys")]
+/// A record or a result as JSON.
+#[expect(clippy::expect_used, reason = "writing to memory cannot fail, and all maps have strings as keys")]
 pub(super) fn to_json(body: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(body).expect("what is answered is JSON")
+    serde_json::to_vec(body).expect("a response serializes to JSON")
 }
 
-/// An address, a tag or an id of ours as the value of a header.
+/// A text that this program made, such as an address or an entity tag, as the value of a header.
 #[expect(
     clippy::expect_used,
-    reason = "they are made of ids, fingerprints, and URLs that were parsed or encoded"
+    reason = "the texts consist of ids, hashes, and URLs that were parsed or encoded"
 )]
 pub(super) fn ascii(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).expect("what is put into a header is visible ASCII")
+    HeaderValue::from_str(text).expect("a header value is visible ASCII")
 }
 
 fn array<T: Serialize>(rows: &[T]) -> Vec<u8> {
@@ -264,7 +264,8 @@ fn array<T: Serialize>(rows: &[T]) -> Vec<u8> {
     body
 }
 
-/// A list that is cut off ends the connection without the closing bracket, so that no client takes it for complete.
+/// Streams an array. On a failure the connection ends without the closing bracket, so that no client takes the list
+/// for complete.
 fn streamed<T: Serialize + Send + 'static>(
     first: &[T],
     rest: BoxStream<'static, Result<Vec<T>, DbError>>,
@@ -281,7 +282,6 @@ fn streamed<T: Serialize + Send + 'static>(
         })
     });
     let closing = stream::iter([Ok(Bytes::from_static(b"]"))]);
-    // A failure must not be followed by the closing bracket.
     let body = stream::iter([Ok(Bytes::from(opening))]).chain(items).chain(closing);
     Body::from_stream(body.scan(false, |failed, chunk| {
         let ended = std::mem::replace(failed, chunk.is_err());
@@ -295,6 +295,6 @@ fn push_items<T: Serialize>(body: &mut Vec<u8>, rows: &[T]) {
             body.push(b',');
         }
         #[expect(clippy::expect_used, reason = "as in `to_json`")]
-        serde_json::to_writer(&mut *body, row).expect("what is answered is JSON");
+        serde_json::to_writer(&mut *body, row).expect("a response serializes to JSON");
     }
 }

@@ -1,4 +1,4 @@
-//! The accept loop. Every stage of a connection has an end: the head, the answer, the reading of it, the shutdown.
+//! The HTTP server: listening, the accept loop, and a timeout for every stage of a connection.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -21,20 +21,20 @@ use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 
-use super::connections::{Answering, Connection, Connections, RESERVED};
+use super::connections::{Answering, Connection, Connections, RESERVED_CONNECTIONS};
 use super::socket::Socket;
 use crate::shares::DEFAULT_SHARE;
 
-/// The most bytes that a request's head may have.
-const HEAD_BYTES: usize = 64 * 1024;
+/// Maximum size of a request head, in bytes.
+const MAX_HEAD: usize = 64 * 1024;
 
-/// Descriptors that are kept for everything but connections: the database's files, mostly.
+/// File descriptors that are not for connections: mostly for the database files.
 const RESERVED_DESCRIPTORS: usize = 128;
 
-/// How long to wait after a failed accept: the usual reason, no free descriptor, goes when some client does.
-const BACK_OFF: Duration = Duration::from_millis(100);
+/// How long to wait after a failed accept. The usual reason, no free descriptor, is gone once a client leaves.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Why the server cannot listen, in one line.
+/// Why the server cannot listen.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("cannot listen on {listen}: {reason}")]
 pub struct BindError {
@@ -42,30 +42,30 @@ pub struct BindError {
     reason: String,
 }
 
-/// What connections may take.
+/// Timeouts and limits of connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// For the whole head of a request, and so for a connection to stay idle.
+    /// Timeout for the whole head of a request, and so for an idle connection.
     pub head: Duration,
-    /// For a client to take the next bytes of an answer.
+    /// Timeout for a client that does not read its response.
     pub stall: Duration,
-    /// For the requests in flight when the server stops.
+    /// Timeout for the requests in flight when the server stops.
     pub finish: Duration,
-    /// Connections at a time; who comes to further ones is told so.
+    /// Maximum number of connections; further clients get an error.
     pub connections: usize,
-    /// Percent of the connections, and of everything else that is shared, that one client may hold.
+    /// The share of one client in percent: of connections, and of everything else that clients share.
     pub share: u8,
-    /// For a connection to be kept without a request, where connections run low.
+    /// How long a connection may be idle when connections run low.
     pub idle: Duration,
-    /// Bytes of memory for long heads that are being read, and for long answers that have not been taken.
+    /// Memory for long request heads and for large responses that clients have not read, in bytes.
     pub memory: usize,
 }
 
-/// Bytes of memory: a hundred of the longest pages that most schools have.
+/// 256 MiB: a hundred of the longest lists that most schools have.
 const MEMORY: usize = 256 * 1024 * 1024;
 
-/// For the head of a request over a connection that there was no room for: there are few of them.
-const CROWDED_HEAD: Duration = Duration::from_secs(1);
+/// Timeout for a request head on a connection beyond the limit: there are few of those connections.
+const OVER_LIMIT_HEAD_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Default for Bounds {
     fn default() -> Self {
@@ -81,7 +81,7 @@ impl Default for Bounds {
     }
 }
 
-/// A server that listens, and does not accept yet.
+/// A server that listens but does not accept connections yet.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
@@ -89,15 +89,15 @@ pub struct Server {
     bounds: Bounds,
 }
 
-/// The addresses that `listen` (`host:port`) means.
+/// Resolves `listen` (`host:port`) to addresses.
 ///
 /// # Errors
-/// When it has not that form, or the name is not known.
+/// If `listen` does not have that form, or the name cannot be resolved.
 pub async fn resolve(listen: &str) -> Result<Vec<SocketAddr>, BindError> {
     let refused = |reason: String| BindError { listen: listen.to_owned(), reason };
     let found = tokio::net::lookup_host(listen).await.map_err(|error| match error.kind() {
         ErrorKind::InvalidInput => {
-            refused("it has to be an address and a port, like 127.0.0.1:8080".to_owned())
+            refused("it must be an address and a port, like 127.0.0.1:8080".to_owned())
         }
         _ => refused(format!("no address was found for the name ({error})")),
     })?;
@@ -106,16 +106,18 @@ pub async fn resolve(listen: &str) -> Result<Vec<SocketAddr>, BindError> {
 }
 
 impl Server {
-    /// Listens on the first of `addresses` that can be had.
+    /// Listens on the first of `addresses` that is available.
     ///
     /// # Errors
-    /// When none of them can.
+    /// If none of them is available.
     pub async fn bind(addresses: &[SocketAddr]) -> Result<Self, BindError> {
         let listen = addresses.first().map_or_else(String::new, SocketAddr::to_string);
         let refused = |error: io::Error| {
             let reason = match error.kind() {
-                ErrorKind::AddrInUse => "another program listens there already".to_owned(),
-                ErrorKind::PermissionDenied => "no permission (ports below 1024 need privileges)".to_owned(),
+                ErrorKind::AddrInUse => "another program already listens there".to_owned(),
+                ErrorKind::PermissionDenied => {
+                    "permission denied (ports below 1024 need privileges)".to_owned()
+                }
                 ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
                 _ => error.to_string(),
             };
@@ -126,7 +128,7 @@ impl Server {
         Ok(Self { listener, address, bounds: Bounds::default() })
     }
 
-    /// The address that it listens on; its port is the real one where 0 was asked for.
+    /// The address of the server, with the actual port if port 0 was requested.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.address
@@ -138,13 +140,13 @@ impl Server {
         Self { bounds, ..self }
     }
 
-    /// Answers until `shutdown` is ready, then finishes the requests in flight, for as long as the bounds allow.
+    /// Serves until `shutdown` completes, then waits for the requests in flight, up to `Bounds::finish`.
     pub async fn serve(self, router: Router, shutdown: impl Future<Output = ()>) {
-        let most = descriptors().saturating_sub(RESERVED_DESCRIPTORS + RESERVED);
-        let most = self.bounds.connections.min(most).max(1);
-        let connections = Connections::new(most, self.bounds.share, self.bounds.idle, self.bounds.memory);
+        let max = max_descriptors().saturating_sub(RESERVED_DESCRIPTORS + RESERVED_CONNECTIONS);
+        let max = self.bounds.connections.min(max).max(1);
+        let connections = Connections::new(max, self.bounds.share, self.bounds.idle, self.bounds.memory);
         let (stop, stopped) = watch::channel(());
-        // Each connection holds one end; once none does, all have ended.
+        // Every connection holds a sender; `recv` returns once all of them are dropped.
         let (open, mut ended) = mpsc::channel::<()>(1);
         let service = TowerToHyperService::new(router);
         let mut shutdown = pin!(shutdown);
@@ -153,17 +155,17 @@ impl Server {
                 () = &mut shutdown => break,
                 accepted = accept(&self.listener) => accepted,
             };
-            // Where there is not even room to say so, the connection is closed.
+            // Without even a reserved connection, the socket is dropped and thereby closed.
             let Some(connection) = connections.admit(peer.ip()) else { continue };
             let (service, stopped, bounds) = (service.clone(), stopped.clone(), self.bounds);
             let open = open.clone();
             tokio::spawn(async move {
-                converse(stream, connection, service, stopped, bounds).await;
+                serve_connection(stream, connection, service, stopped, bounds).await;
                 drop(open);
             });
         }
         drop((self.listener, open));
-        // The first word on the channel asks connections to finish; its end, with `stop`, that they give up.
+        // The first message asks connections to finish. Dropping `stop` makes them give up.
         _ = stop.send(());
         if tokio::time::timeout(self.bounds.finish, ended.recv()).await.is_err() {
             tracing::warn!(connections = connections.count(), "stopped before every request was answered");
@@ -171,61 +173,61 @@ impl Server {
     }
 }
 
-/// The next client.
+/// Accepts the next client; retries after errors.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
-            // The client went away while it waited: its affair.
+            // The client left before it was accepted: nothing to report.
             Err(error)
                 if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
             Err(error) => {
                 tracing::error!(%error, "cannot accept a connection");
-                tokio::time::sleep(BACK_OFF).await;
+                tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
     }
 }
 
-/// Serves one connection to its end. What goes wrong in it is the client's doing, and not logged.
-async fn converse(
+/// Serves one connection until it ends. Errors on it come from the client and are not logged.
+async fn serve_connection(
     stream: TcpStream,
     connection: Connection,
     service: TowerToHyperService<Router>,
     mut stopped: watch::Receiver<()>,
     bounds: Bounds,
 ) {
-    // Without it the second small write of an answer waits for the client's acknowledgement. It fails on a connection
-    // that is gone already.
+    // Otherwise the second small write of a response waits for the client's acknowledgement (Nagle's algorithm). This
+    // fails only if the connection is closed already.
     _ = stream.set_nodelay(true);
-    let (client, crowded, activity) = (connection.client, connection.crowded, &connection.activity);
-    let head = if crowded.is_some() { bounds.head.min(CROWDED_HEAD) } else { bounds.head };
+    let (client, over_limit, activity) = (connection.client, connection.over_limit, &connection.activity);
+    let head = if over_limit.is_some() { bounds.head.min(OVER_LIMIT_HEAD_TIMEOUT) } else { bounds.head };
     let service = service_fn(|mut request: hyper::Request<Incoming>| {
-        let answering = activity.answer();
+        let answering = activity.begin_answer();
         request.extensions_mut().insert(Arc::clone(activity));
-        if let Some(crowded) = crowded {
-            request.extensions_mut().insert(crowded);
+        if let Some(over_limit) = over_limit {
+            request.extensions_mut().insert(over_limit);
         }
         request.extensions_mut().insert(client);
         let answer = service.call(request);
         async move {
             let mut response = answer.await?;
-            if crowded.is_some() {
+            if over_limit.is_some() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok::<_, std::convert::Infallible>(response.map(|body| Answer { body, _until: answering }))
+            Ok::<_, std::convert::Infallible>(response.map(|body| AnswerBody { body, _answering: answering }))
         }
     });
     let socket = Socket::new(stream, activity.clone(), bounds.stall);
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head)
-        .max_buf_size(HEAD_BYTES)
+        .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(socket), service);
     let mut serving = pin!(serving);
     tokio::select! {
         _ = serving.as_mut() => return,
-        () = activity.makes_room() => return,
+        () = activity.closes() => return,
         _ = stopped.changed() => serving.as_mut().graceful_shutdown(),
     }
     tokio::select! {
@@ -234,13 +236,13 @@ async fn converse(
     }
 }
 
-/// The content of an answer, which is being given for as long as there is this.
-struct Answer {
+/// The body of a response; the connection counts as answering until this is dropped.
+struct AnswerBody {
     body: Body,
-    _until: Answering,
+    _answering: Answering,
 }
 
-impl hyper::body::Body for Answer {
+impl hyper::body::Body for AnswerBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -260,20 +262,20 @@ impl hyper::body::Body for Answer {
     }
 }
 
-/// How many descriptors this process may have, after asking for all that it is allowed: the usual default of 1024 is for
-/// programs that use `select`.
+/// The maximum number of file descriptors, after raising the soft limit to the hard limit: the usual soft limit of
+/// 1024 is meant for programs that use `select`.
 #[cfg(unix)]
-fn descriptors() -> usize {
+fn max_descriptors() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
     let allowed = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: allowed.maximum, ..allowed });
     let current = if raised.is_ok() { allowed.maximum } else { allowed.current };
-    current.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX))
+    current.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX))
 }
 
 /// Other systems have no such limit.
 #[cfg(not(unix))]
-fn descriptors() -> usize {
+fn max_descriptors() -> usize {
     usize::MAX
 }

@@ -1,5 +1,4 @@
-//! A connection that ends well: it waits only so long for a client that does not read, and closes so that the last
-//! answer arrives.
+//! A TCP connection with a write timeout, which is closed in a way that lets the last response arrive.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
@@ -12,55 +11,56 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-use super::bare;
 use super::connections::Activity;
+use super::hyper_errors;
 
-/// How long a client that is still sending may go on after the last answer.
+/// How long a client may keep sending after the last response.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// A TCP connection with a deadline for writes, on which every refusal is a problem.
+/// A TCP connection with a write timeout, on which hyper's own error responses are replaced by problems.
 #[derive(Debug)]
 pub struct Socket {
     stream: TcpStream,
     activity: Arc<Activity>,
-    /// What is still to be sent in place of a bare refusal.
-    instead: Option<Bytes>,
+    /// The rest of a response that replaces one of hyper's.
+    replacement: Option<Bytes>,
     stall: Duration,
-    /// Runs while the client does not read; begins anew with every byte that it takes.
+    /// Runs while the client does not read; restarts with every byte that it takes.
     stalled: Option<Pin<Box<Sleep>>>,
     /// Runs while the connection is being closed.
     lingering: Option<Pin<Box<Sleep>>>,
 }
 
 impl Socket {
-    /// Gives up a client that reads nothing for as long as `stall`.
+    /// Disconnects a client that reads nothing for `stall`.
     #[must_use]
     pub fn new(stream: TcpStream, activity: Arc<Activity>, stall: Duration) -> Self {
-        Self { stream, activity, instead: None, stall, stalled: None, lingering: None }
+        Self { stream, activity, replacement: None, stall, stalled: None, lingering: None }
     }
 
-    /// What goes out in place of `bytes`, where nobody has asked for an answer yet and they are a refusal all the same.
-    fn takes_over(&mut self, bytes: &[u8]) -> bool {
-        if self.instead.is_none() && !self.activity.is_busy() {
-            self.instead = bare::replacement(bytes);
+    /// Whether `bytes` have to be replaced: they are an error response although no request has been read.
+    fn replaces(&mut self, bytes: &[u8]) -> bool {
+        if self.replacement.is_none() && !self.activity.is_busy() {
+            self.replacement = hyper_errors::replacement(bytes);
         }
-        self.instead.is_some()
+        self.replacement.is_some()
     }
 
-    /// Sends what goes out in place of `length` bytes.
-    fn poll_instead(&mut self, context: &mut Context<'_>, length: usize) -> Poll<io::Result<usize>> {
-        while let Some(rest) = self.instead.as_mut().filter(|rest| !rest.is_empty()) {
+    /// Sends the replacement of `length` bytes.
+    fn poll_replacement(&mut self, context: &mut Context<'_>, length: usize) -> Poll<io::Result<usize>> {
+        while let Some(rest) = self.replacement.as_mut().filter(|rest| !rest.is_empty()) {
             let wrote = Pin::new(&mut self.stream).poll_write(context, rest);
-            match ready!(Self::watch(self.stall, &mut self.stalled, context, wrote))? {
+            match ready!(Self::with_timeout(self.stall, &mut self.stalled, context, wrote))? {
                 0 => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
                 sent => rest.advance(sent),
             }
         }
-        self.instead = None;
+        self.replacement = None;
         Poll::Ready(Ok(length))
     }
 
-    fn watch(
+    /// Returns the result of a write, or an error if the client has not read for `stall`.
+    fn with_timeout(
         stall: Duration,
         stalled: &mut Option<Pin<Box<Sleep>>>,
         context: &mut Context<'_>,
@@ -83,9 +83,9 @@ impl AsyncRead for Socket {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        // Who sends long heads over many connections, and never ends them, is not answered.
-        let held = self.activity.has_read(buffer.filled().len() - before);
-        Poll::Ready(held.map_err(|_| ErrorKind::OutOfMemory.into()))
+        // A client that sends endless heads over many connections gets no answer.
+        let reserved = self.activity.count_read(buffer.filled().len() - before);
+        Poll::Ready(reserved.map_err(|_| ErrorKind::OutOfMemory.into()))
     }
 }
 
@@ -95,12 +95,12 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.takes_over(bytes) {
-            return self.poll_instead(context, bytes.len());
+        if self.replaces(bytes) {
+            return self.poll_replacement(context, bytes.len());
         }
         let this = &mut *self;
         let wrote = Pin::new(&mut this.stream).poll_write(context, bytes);
-        Self::watch(this.stall, &mut this.stalled, context, wrote)
+        Self::with_timeout(this.stall, &mut this.stalled, context, wrote)
     }
 
     fn poll_write_vectored(
@@ -108,15 +108,15 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        // A bare refusal has no content, so it is in one piece.
+        // An error response of hyper has no body, so it is in one piece.
         let (first, all) =
             (slices.first().map_or(&[][..], |slice| slice), slices.iter().map(|slice| slice.len()).sum());
-        if first.len() == all && self.takes_over(first) {
-            return self.poll_instead(context, all);
+        if first.len() == all && self.replaces(first) {
+            return self.poll_replacement(context, all);
         }
         let this = &mut *self;
         let wrote = Pin::new(&mut this.stream).poll_write_vectored(context, slices);
-        Self::watch(this.stall, &mut this.stalled, context, wrote)
+        Self::with_timeout(this.stall, &mut this.stalled, context, wrote)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -125,12 +125,12 @@ impl AsyncWrite for Socket {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(context))?;
-        self.activity.flushed();
+        self.activity.on_flushed();
         Poll::Ready(Ok(()))
     }
 
-    /// Says that no more will come, then reads what the client is still sending: a socket that is closed over unread
-    /// bytes resets the connection, and the client loses the answer (a 413, say) that it has not read yet.
+    /// Shuts down the sending side, then discards what the client is still sending. Closing a socket with unread
+    /// bytes resets the connection, and the client would lose a response that it has not read yet, such as a 413.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.lingering.is_none() {
             ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
@@ -141,7 +141,7 @@ impl AsyncWrite for Socket {
             match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
                 Poll::Ready(_) => return Poll::Ready(Ok(())),
-                // Nothing was on its way: an idle client is not waited for.
+                // Nothing is arriving, so there is no reason to wait.
                 Poll::Pending if self.lingering.is_none() => return Poll::Ready(Ok(())),
                 Poll::Pending => {
                     let Some(deadline) = &mut self.lingering else {

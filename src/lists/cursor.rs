@@ -1,4 +1,4 @@
-//! Places in lists, as clients carry them from one page to the next.
+//! Cursors: where the next page of a list begins.
 
 use std::str::FromStr;
 
@@ -7,28 +7,28 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
 use crate::registrar::MAX_ID;
 
-/// A place in a list: the last row of a page, and what is known of the list, so that no page has to find it out again.
+/// The position of the last row of a page, and the total, so that the next page need not count again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cursor {
-    /// Which order the list is in; a cursor is good for that order only.
+    /// The list and its order; a cursor is valid for that order only.
     pub order: String,
-    /// What the list is sorted by, when that is not the id.
+    /// The sort key of the row; `None` if the list is sorted by id alone.
     pub text: Option<String>,
-    /// The last key of the order.
+    /// The id of the row, which breaks ties.
     pub id: i64,
-    /// Rows that matched when the list began; `None` where they were not counted. A client can write any number here: it is
-    /// told to that client and used for nothing else.
+    /// The number of rows that matched when the first page was read; `None` if they were not counted. A client can
+    /// forge this number, so it is only repeated to that client.
     pub total: Option<i64>,
 }
 
-/// The order of a list whose cursors are plain numbers, and whose total is a parameter of its own.
-pub const PLAIN: &str = "";
+/// The order of lists whose cursors are plain numbers; their total is a separate parameter.
+pub const PLAIN_ORDER: &str = "";
 
 impl Cursor {
-    /// As text for `after=`.
+    /// The cursor as text, for the parameter `after`.
     #[must_use]
     pub fn encode(&self) -> String {
-        if self.order == PLAIN {
+        if self.order == PLAIN_ORDER {
             return self.id.to_string();
         }
         BASE64.encode(serde_json::json!([self.order, self.text, self.id, self.total]).to_string())
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_comes_back_as_it_was() {
+    fn a_cursor_survives_encoding_and_parsing() {
         for (text, total) in [(None, None), (Some("zoë"), Some(0)), (None, Some(MAX_ID))] {
             let cursor = Cursor { order: "a".to_owned(), text: text.map(str::to_owned), id: 7, total };
             assert_eq!(cursor.encode().parse(), Ok(cursor));
@@ -70,13 +70,13 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_without_a_total_is_from_an_earlier_version_and_good() {
+    fn a_cursor_of_an_earlier_version_without_a_total_is_valid() {
         let earlier = BASE64.encode(r#"["a",null,7]"#);
         assert_eq!(earlier.parse(), Ok(Cursor { order: "a".to_owned(), id: 7, ..Cursor::default() }));
     }
 
     #[test]
-    fn a_total_that_no_list_has_is_refused() {
+    fn a_cursor_with_an_impossible_total_is_refused() {
         for total in ["-1", "9007199254740992", "1.5", "\"1\"", "1e99", "99999999999999999999"] {
             let forged = BASE64.encode(format!(r#"["a",null,7,{total}]"#));
             assert!(forged.parse::<Cursor>().is_err(), "{total}");

@@ -1,4 +1,4 @@
-//! Lists: complete without a limit, a page with it; nothing is truncated silently.
+//! Lists: complete without a limit, in pages with one; nothing is truncated silently.
 
 mod cursor;
 
@@ -9,24 +9,25 @@ use futures_util::stream::BoxStream;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-pub use self::cursor::{Cursor, PLAIN};
+pub use self::cursor::{Cursor, PLAIN_ORDER};
 use crate::count::to_i64;
 use crate::db::{Arg, Db, DbError, Map, Reach, Total};
 
-/// Rows of a complete list that are read before the rest is streamed.
+/// Rows of a complete list that are read before the rest is streamed; also the largest page that counts as a short
+/// read.
 const FIRST_ROWS: i64 = 500;
 
-/// How many rows a page has: 1 to 10,000.
+/// The number of rows on a page: 1 to 10,000.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit(i64);
 
 impl Limit {
-    /// As many as the list has room for on a page that people read.
-    pub const TO_READ: Self = Self(50);
-    /// As many as a page has at most.
-    pub const MOST: Self = Self(10_000);
-    /// A few to choose from.
-    pub const TO_CHOOSE: Self = Self(8);
+    /// For a list on a page for people.
+    pub const PAGE: Self = Self(50);
+    /// The maximum.
+    pub const MAX: Self = Self(10_000);
+    /// For suggestions while somebody types.
+    pub const SUGGESTIONS: Self = Self(8);
 }
 
 impl FromStr for Limit {
@@ -35,92 +36,92 @@ impl FromStr for Limit {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
         let limit = digits.then(|| text.parse().ok()).flatten().filter(|limit| (1..=10_000).contains(limit));
-        limit.map(Self).ok_or("must be a whole number from 1 to 10000")
+        limit.map(Self).ok_or("must be a whole number from 1 to 10,000")
     }
 }
 
-/// Which part of a list is wanted.
+/// The part of a list to read.
 #[derive(Debug)]
 pub struct Page {
-    /// Rows at most; all of them when `None`.
+    /// The maximum number of rows; `None` for all.
     pub limit: Option<Limit>,
-    /// After which row.
+    /// The row before the first one to read.
     pub after: Option<Cursor>,
 }
 
-/// That a cursor is of another list or order.
+/// The error for a cursor of another list or order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WrongCursor;
 
-/// A part of a list.
+/// A part of a list that was read.
 pub struct ListPart<T> {
-    /// Rows that match, before paging.
+    /// The number of rows that match, on all pages.
     pub total: i64,
-    /// After which row the next page begins, while there is more.
+    /// Where the next page begins, if there is one.
     pub next: Option<Cursor>,
-    /// The first rows; all of them, unless `rest` has more.
+    /// The first rows; all of them if `rest` is `None`.
     pub rows: Vec<T>,
-    /// What comes after the first rows, as it is read.
+    /// The further rows, while they are read.
     pub rest: Option<BoxStream<'static, Result<Vec<T>, DbError>>>,
 }
 
-/// The parameters of a statement that reads on after a row.
+/// Makes the parameters of a statement that reads the rows after a cursor.
 pub type ArgsAfter = Box<dyn Fn(Option<&Cursor>) -> Vec<Arg> + Send + Sync>;
 
-/// A row, and where it stands in its list. The statement itself tells the text, so that a cursor means exactly what the
-/// engine sorts by.
+/// A row with its position in the list. The sort key comes from the statement itself, so that a cursor compares
+/// exactly as the database sorts.
 #[derive(Debug)]
-pub struct Listed<T> {
+pub struct ListRow<T> {
     /// The row.
     pub row: T,
-    /// What the list is sorted by, where that is not the id.
+    /// The sort key; `None` if the list is sorted by id alone.
     pub text: Option<String>,
-    /// The last key of the order.
+    /// The id, which breaks ties.
     pub id: i64,
 }
 
-/// A list as a room's store defines it.
+/// A list that is read with statements that page and sort.
 pub struct Listing<T> {
-    /// Which order it is in, for its cursors.
+    /// The name of the list and its order, for its cursors.
     pub order: String,
-    /// Counts the rows, one integer.
+    /// The statement that counts the rows.
     pub count: &'static str,
     /// The parameters of `count`.
     pub count_args: Vec<Arg>,
-    /// Reads the rows after a cursor; its last parameter is how many.
+    /// The statement that reads rows after a cursor; its last parameter is the number of rows.
     pub rows: &'static str,
-    /// The parameters of `rows` but the last, for reading after a cursor.
+    /// Makes the parameters of `rows`, without the last one.
     pub args: ArgsAfter,
-    /// How a row is read.
-    pub map: Map<Listed<T>>,
-    /// How much of a table it takes to read a page.
+    /// Reads a row.
+    pub map: Map<ListRow<T>>,
+    /// How much of a table has to be read for a page.
     pub reach: Reach,
-    /// How much of a table it takes to count the rows: hardly ever less than a range.
+    /// How much of a table has to be read to count the rows.
     pub count_reach: Reach,
 }
 
 /// A list that can be searched and sorted.
-pub struct Sorted<'a, T> {
-    /// Counts the rows; `$1` is the pattern, if one is searched for.
+pub struct SortedListing<'a, T> {
+    /// The statement that counts the rows; `$1` is the pattern, if there is a search.
     pub count: &'static str,
-    /// Reads the rows; `$1` is the pattern, then the key of the row before, then how many.
+    /// The statement that reads rows; its parameters are the pattern, the keys of the row before, the number of rows.
     pub rows: &'static str,
-    /// How a row is read.
-    pub map: Map<Listed<T>>,
-    /// What is searched for.
+    /// Reads a row.
+    pub map: Map<ListRow<T>>,
+    /// The text to search for.
     pub search: Option<&'a Search>,
-    /// Which order it is in, for its cursors.
+    /// The name of the list and its order, for its cursors.
     pub order: String,
-    /// Which way.
+    /// Ascending or descending.
     pub direction: Direction,
-    /// Whether it is sorted by a text, or by the id alone.
+    /// Whether the list is sorted by a text; otherwise by id alone.
     pub by_text: bool,
-    /// How much of a table it takes to read a page in the order of the id, where nothing is searched for.
+    /// How much of a table has to be read for a page in the order of ids, without a search.
     pub reach: Reach,
 }
 
-impl<T: 'static> Sorted<'_, T> {
-    /// As a listing.
+impl<T: 'static> SortedListing<'_, T> {
+    /// The list with its search and order as a [`Listing`].
     #[must_use]
     pub fn listing(self) -> Listing<T> {
         let Self { count, rows, map, search, order, direction, by_text, reach } = self;
@@ -142,22 +143,22 @@ impl<T: 'static> Sorted<'_, T> {
 }
 
 impl<T: Send + 'static> Listing<T> {
-    /// Reads the part of the list that is wanted.
+    /// Reads a part of the list.
     ///
     /// # Errors
-    /// What the engine said.
+    /// When the database cannot be read.
     pub async fn read(self, db: &Db, page: &Page) -> Result<ListPart<T>, DbError> {
-        let wanted = page.limit.map_or(FIRST_ROWS, |limit| limit.0);
-        let args = self.args_after(page.after.as_ref(), wanted + 1);
-        let counted_before = page.after.as_ref().and_then(|after| after.total);
-        let (mut rows, counted) = if self.count_reach == Reach::Scan && counted_before.is_none() {
-            let unless_within = page.after.is_none().then(|| usize::try_from(wanted).unwrap_or(usize::MAX));
+        let max = page.limit.map_or(FIRST_ROWS, |limit| limit.0);
+        let args = self.args_after(page.after.as_ref(), max + 1);
+        let known_total = page.after.as_ref().and_then(|after| after.total);
+        let (mut rows, counted) = if self.count_reach == Reach::Scan && known_total.is_none() {
+            let unless_within = page.after.is_none().then(|| usize::try_from(max).unwrap_or(usize::MAX));
             let total = Total { sql: self.count, args: self.count_args.clone(), unless_within };
             db.search(self.rows, args, self.map, total).await?
         } else {
-            (db.read(self.reach_for(wanted), self.rows, args, self.map).await?, counted_before)
+            (db.read(self.reach_for(max), self.rows, args, self.map).await?, known_total)
         };
-        let more = to_i64(rows.len()) > wanted;
+        let more = to_i64(rows.len()) > max;
         if more {
             rows.pop();
         }
@@ -174,15 +175,15 @@ impl<T: Send + 'static> Listing<T> {
             (Some(last), Some(_)) => (Some(last), None),
             (Some(last), None) => {
                 let rest = db.stream(self.rows, self.args_after(Some(&last), i64::MAX), self.map).await?;
-                (None, Some(rest.map(|chunk| chunk.map(without_places)).boxed()))
+                (None, Some(rest.map(|chunk| chunk.map(into_rows)).boxed()))
             }
             (None, _) => (None, None),
         };
-        Ok(ListPart { total, next, rows: without_places(rows), rest })
+        Ok(ListPart { total, next, rows: into_rows(rows), rest })
     }
 
-    /// Rows by key are microseconds, thousands of them are not: whoever reads single rows must not wait behind a few clients
-    /// that read the largest pages.
+    /// Reading a few rows by key takes microseconds, thousands of rows take longer. Long pages are therefore read as
+    /// ranges, so that they do not delay reads of single rows.
     fn reach_for(&self, rows: i64) -> Reach {
         if self.reach == Reach::Key && rows > FIRST_ROWS { Reach::Range } else { self.reach }
     }
@@ -194,24 +195,24 @@ impl<T: Send + 'static> Listing<T> {
     }
 }
 
-/// A list of which nobody has many rows: it is read whole, and sorted and cut here. For a few rows an engine takes as long
-/// to set up its sorting as to find them.
+/// A list that is always short: it is read completely, and sorted and cut here. For a few rows, a database takes as
+/// long to prepare a sort as to find the rows.
 pub struct ShortListing<T> {
-    /// Which order it is in, for its cursors.
+    /// The name of the list, for its cursors.
     pub order: String,
-    /// Reads all rows, in any order.
+    /// The statement that reads all rows, in any order.
     pub rows: &'static str,
     /// The parameters of `rows`.
     pub args: Vec<Arg>,
-    /// How a row is read; its place is its id.
-    pub map: Map<Listed<T>>,
+    /// Reads a row; the list is sorted by its `id`.
+    pub map: Map<ListRow<T>>,
 }
 
 impl<T: Send + 'static> ShortListing<T> {
-    /// Reads the part of the list that is wanted.
+    /// Reads a part of the list.
     ///
     /// # Errors
-    /// What the engine said.
+    /// When the database cannot be read.
     pub async fn read(self, db: &Db, page: &Page) -> Result<ListPart<T>, DbError> {
         let mut rows = db.query(self.rows, self.args, self.map).await?;
         let total = to_i64(rows.len());
@@ -219,55 +220,55 @@ impl<T: Send + 'static> ShortListing<T> {
         if let Some(after) = &page.after {
             rows.retain(|row| row.id > after.id);
         }
-        let more = rows.len() > page.most();
-        rows.truncate(page.most());
+        let more = rows.len() > page.max_rows();
+        rows.truncate(page.max_rows());
         let last = rows.last().filter(|_| more);
         let next = last.map(|last| Cursor { order: self.order, text: None, id: last.id, total: None });
-        Ok(ListPart { total, next, rows: without_places(rows), rest: None })
+        Ok(ListPart { total, next, rows: into_rows(rows), rest: None })
     }
 }
 
-fn without_places<T>(listed: Vec<Listed<T>>) -> Vec<T> {
-    listed.into_iter().map(|listed| listed.row).collect()
+fn into_rows<T>(rows: Vec<ListRow<T>>) -> Vec<T> {
+    rows.into_iter().map(|row| row.row).collect()
 }
 
 impl Page {
-    /// The first of a list.
+    /// The first page of a list.
     #[must_use]
     pub fn first(limit: Limit) -> Self {
         Self { limit: Some(limit), after: None }
     }
 
-    /// The part that a query asks for, of a list in `order`.
+    /// The page with `limit` rows after a cursor, of a list in `order`.
     ///
     /// # Errors
-    /// Where the cursor is of another order.
-    pub fn of(limit: Option<Limit>, after: Option<Cursor>, order: &str) -> Result<Self, WrongCursor> {
+    /// If the cursor is of another list or order.
+    pub fn new(limit: Option<Limit>, after: Option<Cursor>, order: &str) -> Result<Self, WrongCursor> {
         if after.as_ref().is_some_and(|after| after.order != order) {
             return Err(WrongCursor);
         }
         Ok(Self { limit, after })
     }
 
-    /// Rows at most, however many a list without a limit has.
+    /// The maximum number of rows; `usize::MAX` without a limit.
     #[must_use]
-    pub fn most(&self) -> usize {
+    pub fn max_rows(&self) -> usize {
         self.limit.map_or(usize::MAX, |limit| usize::try_from(limit.0).unwrap_or(usize::MAX))
     }
 }
 
-/// Which way a list goes.
+/// The direction of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
-    /// The smallest first.
+    /// Ascending.
     #[default]
     Asc,
-    /// The largest first.
+    /// Descending.
     Desc,
 }
 
-/// A text that is searched for: 1 to 255 characters.
+/// A text to search for: 1 to 255 characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Search(String);
 
@@ -280,14 +281,14 @@ impl FromStr for Search {
 }
 
 impl Search {
-    /// The text in lower case, as names and addresses are compared with it.
+    /// The text in lower case, for comparison with folded names and addresses.
     #[must_use]
     pub fn folded(&self) -> String {
         self.0.to_lowercase()
     }
 
-    /// A pattern for `folded!(column) like $n escape '~'` that finds the text anywhere in the column. A backslash would mean
-    /// something else on a server with `standard_conforming_strings=off`.
+    /// A pattern for `folded!(column) like $n escape '~'` that finds the text anywhere in the column. The escape
+    /// character is no backslash, which a server with `standard_conforming_strings=off` reads differently.
     #[must_use]
     pub fn pattern(&self) -> String {
         let escaped = self.folded().replace('~', "~~").replace('%', "~%").replace('_', "~_");
@@ -300,18 +301,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_largest_pages_are_not_read_among_the_reads_by_key() {
+    fn long_pages_are_read_as_ranges() {
         let listing = |reach| Listing::<()> {
             order: String::new(),
             count: "",
             count_args: Vec::new(),
             rows: "",
             args: Box::new(|_| Vec::new()),
-            map: |_| Ok(Listed { row: (), text: None, id: 0 }),
+            map: |_| Ok(ListRow { row: (), text: None, id: 0 }),
             reach,
             count_reach: Reach::Range,
         };
-        let rows = [Limit::TO_READ.0, FIRST_ROWS, FIRST_ROWS + 1, Limit::MOST.0];
+        let rows = [Limit::PAGE.0, FIRST_ROWS, FIRST_ROWS + 1, Limit::MAX.0];
         let by_key = rows.map(|rows| listing(Reach::Key).reach_for(rows));
         assert_eq!(by_key, [Reach::Key, Reach::Key, Reach::Range, Reach::Range]);
         assert_eq!(rows.map(|rows| listing(Reach::Scan).reach_for(rows)), [Reach::Scan; 4]);

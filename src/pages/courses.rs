@@ -18,12 +18,12 @@ use super::seats_form::SeatsForm;
 use super::{day::Day, plot::Plot};
 use crate::clock::Time;
 use crate::courses::api::{CourseChange, NewCourse};
-use crate::courses::store::{self, Sort};
+use crate::courses::store::{self, CourseSort};
 use crate::enrollments::{RosterEntry, store as enrollments};
 use crate::events::About;
 use crate::events::store as events;
-use crate::http::extract::{Named, NoQuery, Parameters, Query, from_text};
-use crate::http::paging::Here;
+use crate::http::extract::{NoQuery, Parameters, PathParams, Query, from_text};
+use crate::http::paging::RequestUrl;
 use crate::http::problem::Problem;
 use crate::lists::{Direction, Limit, ListPart, Listing, Page};
 use crate::registrar::{
@@ -48,7 +48,7 @@ pub(super) fn routes() -> Router<App> {
 struct CoursesPage {
     section: &'static str,
     list: ListPart<Course>,
-    query: ListQuery<Sort>,
+    query: ListQuery<CourseSort>,
     /// Whether the school has no courses at all.
     is_empty: bool,
     next: Option<String>,
@@ -60,9 +60,9 @@ struct CoursesPage {
 impl CoursesPage {
     fn sort(&self) -> &'static str {
         match self.query.sort {
-            Sort::Id => "id",
-            Sort::Name => "name",
-            Sort::Level => "level",
+            CourseSort::Id => "id",
+            CourseSort::Name => "name",
+            CourseSort::Level => "level",
         }
     }
 
@@ -77,17 +77,17 @@ impl CoursesPage {
 
 async fn list(
     app: App,
-    Query(mut query): Query<ListQuery<Sort>>,
+    Query(mut query): Query<ListQuery<CourseSort>>,
     PartialRequest(is_partial): PartialRequest,
-    here: Here,
+    here: RequestUrl,
 ) -> Result<Response, Problem> {
     let listing = store::list(parse_search(&query.q)?.as_ref(), query.sort, query.order);
-    let page = Page::of(Some(Limit::TO_READ), query.after.take(), &listing.order)?;
+    let page = Page::new(Some(Limit::PAGE), query.after.take(), &listing.order)?;
     let (has_previous, list) = (page.after.is_some(), listing.read(&app.db, &page).await?);
     let page = CoursesPage {
         section: "courses",
         is_empty: list.total == 0 && query.q.trim().is_empty(),
-        next: list.next.as_ref().map(|next| here.after(next)),
+        next: list.next.as_ref().map(|next| here.page_after(next)),
         list,
         query,
         has_previous,
@@ -140,17 +140,17 @@ fn edit_page(course: &Course) -> EditPage {
     }
 }
 
-async fn edit(app: App, id: Named<CourseId>, _: NoQuery) -> Result<EditPage, Problem> {
-    Ok(edit_page(&find(&app, id.found()?).await?))
+async fn edit(app: App, id: PathParams<CourseId>, _: NoQuery) -> Result<EditPage, Problem> {
+    Ok(edit_page(&find(&app, id.into_result()?).await?))
 }
 
 async fn update(
     app: App,
-    id: Named<CourseId>,
+    id: PathParams<CourseId>,
     _: NoQuery,
     form: Form<CourseChange>,
 ) -> Result<Response, Problem> {
-    let id = id.found()?;
+    let id = id.into_result()?;
     let page = edit_page(&find(&app, id).await?);
     let form = page.changes(form);
     let Some(draft) = &form.draft else { return Ok(page.with_form(&form).invalid()) };
@@ -182,17 +182,17 @@ async fn delete_page(app: &App, id: CourseId) -> Result<DeletePage, Problem> {
     })
 }
 
-async fn confirm_delete(app: App, id: Named<CourseId>, _: NoQuery) -> Result<DeletePage, Problem> {
-    delete_page(&app, id.found()?).await
+async fn confirm_delete(app: App, id: PathParams<CourseId>, _: NoQuery) -> Result<DeletePage, Problem> {
+    delete_page(&app, id.into_result()?).await
 }
 
 async fn delete(
     app: App,
-    id: Named<CourseId>,
+    id: PathParams<CourseId>,
     _: NoQuery,
     form: Form<Deletion>,
 ) -> Result<Response, Problem> {
-    let (id, expected) = (id.found()?, form.expected());
+    let (id, expected) = (id.into_result()?, form.expected());
     let seen_course = |version| SeenCourse { version, seats: None };
     let expected = expected.map(|versions| versions.into_iter().map(seen_course).collect());
     let drop = form.draft.is_some_and(|deletion| deletion.drop);
@@ -249,10 +249,10 @@ impl Parameters for CourseQuery {
 
 async fn show(
     app: App,
-    id: Named<CourseId>,
+    id: PathParams<CourseId>,
     Query(query): Query<CourseQuery>,
 ) -> Result<impl IntoResponse, Problem> {
-    Ok(Rendered(course_page(&app, id.found()?, &query, None).await?))
+    Ok(Rendered(course_page(&app, id.into_result()?, &query, None).await?))
 }
 
 /// The page of a course; `limits` is the form for its seats if one was sent and refused.
@@ -270,8 +270,8 @@ pub(crate) async fn course_page(
         path: path(id),
         saved: query.saved.as_deref().and_then(saved_text),
         count: Some(seats.count()),
-        roster: roster(app, id, day.as_ref()).await?.read(&app.db, &Page::first(Limit::TO_READ)).await?,
-        waitlist: seats::waitlist_of(id).read(&app.db, &Page::first(Limit::TO_READ)).await?,
+        roster: roster(app, id, day.as_ref()).await?.read(&app.db, &Page::first(Limit::PAGE)).await?,
+        waitlist: seats::waitlist_of(id).read(&app.db, &Page::first(Limit::PAGE)).await?,
         limits: limits.unwrap_or_else(|| SeatsForm::new(&seats)),
         plot: Plot::load(&app.db, id).await?,
         history: History::load(&app.db, About::Course(id), query.before).await?,
@@ -291,12 +291,12 @@ struct RosterPage {
 /// The whole roster, for printing.
 async fn full_roster(
     app: App,
-    id: Named<CourseId>,
+    id: PathParams<CourseId>,
     Query(query): Query<CourseQuery>,
 ) -> Result<impl IntoResponse, Problem> {
-    let id = id.found()?;
+    let id = id.into_result()?;
     let day = Day::parse(&query.as_of, query.until.as_ref())?;
-    let roster = roster(&app, id, day.as_ref()).await?.read(&app.db, &Page::first(Limit::MOST)).await?;
+    let roster = roster(&app, id, day.as_ref()).await?.read(&app.db, &Page::first(Limit::MAX)).await?;
     Ok(Rendered(RosterPage { section: "courses", course: find(&app, id).await?, day, roster }))
 }
 
@@ -304,7 +304,7 @@ async fn roster(app: &App, id: CourseId, day: Option<&Day>) -> Result<Listing<Ro
     Ok(match day {
         None => enrollments::roster_of(id),
         Some(day) => {
-            let beginning = events::beginning(&app.db, About::Course(id)).await?;
+            let beginning = events::history_start(&app.db, About::Course(id)).await?;
             enrollments::roster_of_at(id, &day.end, beginning)
         }
     })

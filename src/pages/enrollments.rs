@@ -11,7 +11,7 @@ use super::kit::{Form, FormDraft, RefusedPage, submit};
 use super::students::{StudentQuery, student_page};
 use crate::courses::store as courses;
 use crate::enrollments::api::NewEnrollment;
-use crate::http::extract::{Named, NoQuery, Query};
+use crate::http::extract::{NoQuery, PathParams, Query};
 use crate::http::invalid::invalid;
 use crate::http::problem::Problem;
 use crate::registrar::{Admission, Caller, CourseId, DropCourse, Enroll, Refusal, StudentId};
@@ -32,11 +32,11 @@ impl FormDraft for NewEnrollment {
 
 async fn enroll(
     app: App,
-    student: Named<StudentId>,
+    student: PathParams<StudentId>,
     Query(query): Query<StudentQuery>,
     form: Form<NewEnrollment>,
 ) -> Result<Response, Problem> {
-    let student_id = student.found()?;
+    let student_id = student.into_result()?;
     let Some(NewEnrollment { course_id }) = form.draft else {
         let detail = form.values.error("course_id").unwrap_or("is required");
         return Err(invalid(vec![json!({"pointer": "/course_id", "detail": detail})]));
@@ -50,20 +50,20 @@ async fn enroll(
 
 async fn drop_course(
     app: App,
-    pair: Named<(StudentId, CourseId)>,
+    pair: PathParams<(StudentId, CourseId)>,
     _: NoQuery,
     form: Form<EmptyForm>,
 ) -> Result<Response, Problem> {
-    drop_or_leave(&app, pair.found()?, "dropped", &form.caller).await
+    drop_or_leave(&app, pair.into_result()?, "dropped", &form.caller).await
 }
 
 async fn leave_waitlist(
     app: App,
-    pair: Named<(StudentId, CourseId)>,
+    pair: PathParams<(StudentId, CourseId)>,
     _: NoQuery,
     form: Form<EmptyForm>,
 ) -> Result<Response, Problem> {
-    drop_or_leave(&app, pair.found()?, "left", &form.caller).await
+    drop_or_leave(&app, pair.into_result()?, "left", &form.caller).await
 }
 
 async fn drop_or_leave(

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::seats_form::limits_text;
 use crate::count::to_i64;
 use crate::db::{Db, DbError};
-use crate::events::{About, Happening, store};
+use crate::events::{About, HistoryEntry, store};
 use crate::registrar::{EventKind, MAX_ID};
 
 /// Entries on one page.
@@ -15,7 +15,7 @@ const PAGE_SIZE: usize = 20;
 #[derive(Debug)]
 pub(super) struct History {
     /// The entries of this page.
-    pub entries: Vec<Happening>,
+    pub entries: Vec<HistoryEntry>,
     /// The `seq` before which older entries follow; `None` if there are none.
     pub earlier: Option<i64>,
     /// Whether there are newer entries.
@@ -36,7 +36,7 @@ impl History {
     }
 }
 
-impl Happening {
+impl HistoryEntry {
     /// What happened, as the rest of a sentence that begins with the student's name.
     #[must_use]
     pub fn student_phrase(&self) -> String {

@@ -35,8 +35,8 @@ impl Plot {
     /// # Errors
     /// If the database cannot be read.
     pub(super) async fn load(db: &Db, course_id: CourseId) -> Result<Option<Self>, DbError> {
-        let beginning = events::beginning(db, About::Course(course_id)).await?;
-        let Some((begins, ends)) = store::told_between(db, course_id, beginning).await? else {
+        let beginning = events::history_start(db, About::Course(course_id)).await?;
+        let Some((begins, ends)) = store::log_span(db, course_id, beginning).await? else {
             return Ok(None);
         };
         let steps = store::steps(db, course_id, beginning, precision(&begins, &ends)).await?;

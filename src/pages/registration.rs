@@ -19,7 +19,7 @@ use crate::http::reply::EventStream;
 use crate::problems;
 use crate::registrar::Course;
 use crate::registration::Rates;
-use crate::shares::{Full, Place};
+use crate::shares::{QuotaError, QuotaGuard};
 use crate::state::App;
 
 /// Courses on one page of the board.
@@ -81,7 +81,7 @@ impl BoardPage {
             waiting: seats().map(|seats| seats.waitlisted).sum(),
             courses: all.iter().skip((page - 1) * PAGE_SIZE).take(PAGE_SIZE).cloned().collect(),
             pulse: app.board.rates(age).await?,
-            refusals: app.metrics.refused_lately().into_iter().map(with_kind).collect(),
+            refusals: app.metrics.recent_refusals().into_iter().map(with_kind).collect(),
         })
     }
 }
@@ -97,8 +97,8 @@ async fn board(app: App, Query(query): Query<BoardQuery>) -> Result<impl IntoRes
 /// Streams the board whenever it changes. The stream ends when the server stops.
 async fn feed(app: App, Query(query): Query<BoardQuery>) -> Result<EventStream, Problem> {
     let place = app.board.place(app.client).map_err(|full| match full {
-        Full::All => Problem::overloaded("Too many people are watching the board."),
-        Full::Share => {
+        QuotaError::Exhausted => Problem::overloaded("Too many people are watching the board."),
+        QuotaError::ClientShare => {
             Problem::rate_limited("This client is already watching the board as often as one client may.")
         }
     })?;
@@ -115,7 +115,7 @@ async fn feed(app: App, Query(query): Query<BoardQuery>) -> Result<EventStream, 
 struct Viewer {
     app: App,
     query: BoardQuery,
-    _place: Place,
+    _place: QuotaGuard,
     has_begun: bool,
     /// The HTML that was sent last.
     last: String,

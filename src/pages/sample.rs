@@ -50,9 +50,9 @@ async fn fill(app: App, caller: Caller) -> Result<(), Problem> {
             guard => break guard?,
         }
     };
-    let first = Page::first(Limit::TO_READ);
-    let students = || students::list(None, students::Sort::Id, Direction::Asc).read(&app.db, &first);
-    let courses = courses::list(None, courses::Sort::Id, Direction::Asc).read(&app.db, &first).await?;
+    let first = Page::first(Limit::PAGE);
+    let students = || students::list(None, students::StudentSort::Id, Direction::Asc).read(&app.db, &first);
+    let courses = courses::list(None, courses::CourseSort::Id, Direction::Asc).read(&app.db, &first).await?;
     // Do not mix the sample with existing data.
     if courses.total + students().await?.total > 0 {
         return Ok(());
@@ -63,7 +63,7 @@ async fn fill(app: App, caller: Caller) -> Result<(), Problem> {
         courses_with_seats(&app.db).await?.1.iter().zip(students.chunks(WAITING).cycle())
     {
         // Students who are enrolled already would be refused, and the board would show that.
-        let roster = roster_of(course.id).read(&app.db, &Page::first(Limit::MOST)).await?.rows;
+        let roster = roster_of(course.id).read(&app.db, &Page::first(Limit::MAX)).await?.rows;
         let is_new = |id: &StudentId| roster.iter().all(|entry| entry.id != *id);
         let waiting: Vec<_> = students.iter().copied().filter(is_new).collect();
         set_seats(&app.registrar, course, &waiting, &caller).await?;

@@ -9,7 +9,7 @@ use super::courses::{CourseQuery, course_page};
 use super::kit::form::new_key;
 use super::kit::{Form, FormDraft, RefusedPage, submit};
 use super::seats_form::SeatsForm;
-use crate::http::extract::{Named, NoQuery};
+use crate::http::extract::{NoQuery, PathParams};
 use crate::http::problem::Problem;
 use crate::registrar::{CourseId, SetSeats};
 use crate::seats::api::NewSeats;
@@ -31,17 +31,17 @@ impl FormDraft for NewSeats {
 }
 
 /// After a refused form, the address bar shows the form's own path; opening that again leads to the course.
-async fn redirect_to_course(course: Named<CourseId>, _: NoQuery) -> Result<Redirect, Problem> {
-    Ok(Redirect::to(&format!("/courses/{}", course.found()?)))
+async fn redirect_to_course(course: PathParams<CourseId>, _: NoQuery) -> Result<Redirect, Problem> {
+    Ok(Redirect::to(&format!("/courses/{}", course.into_result()?)))
 }
 
 async fn set(
     app: App,
-    course: Named<CourseId>,
+    course: PathParams<CourseId>,
     _: NoQuery,
     form: Form<NewSeats>,
 ) -> Result<Response, Problem> {
-    let (course_id, expected) = (course.found()?, form.expected());
+    let (course_id, expected) = (course.into_result()?, form.expected());
     let sent = SeatsForm { values: form.values, version: form.shown_version, refusal: None, key: new_key() };
     let (status, seats_form) = match form.draft {
         None => (StatusCode::UNPROCESSABLE_ENTITY, sent),

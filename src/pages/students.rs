@@ -18,8 +18,8 @@ use crate::count::to_i64;
 use crate::courses::store as courses;
 use crate::enrollments::store as enrollments;
 use crate::events::About;
-use crate::http::extract::{Named, NoQuery, Parameters, Query, from_text};
-use crate::http::paging::Here;
+use crate::http::extract::{NoQuery, Parameters, PathParams, Query, from_text};
+use crate::http::paging::RequestUrl;
 use crate::http::problem::Problem;
 use crate::lists::{Direction, Limit, ListPart, Page};
 use crate::registrar::{
@@ -29,7 +29,7 @@ use crate::registrar::{
 use crate::seats::store as seats;
 use crate::state::App;
 use crate::students::api::{NewStudent, StudentChange};
-use crate::students::store::{self, Sort};
+use crate::students::store::{self, StudentSort};
 
 /// The routes of these pages.
 pub(super) fn routes() -> Router<App> {
@@ -46,7 +46,7 @@ pub(super) fn routes() -> Router<App> {
 struct StudentsPage {
     section: &'static str,
     list: ListPart<Student>,
-    query: ListQuery<Sort>,
+    query: ListQuery<StudentSort>,
     /// Whether the school has no students at all.
     is_empty: bool,
     next: Option<String>,
@@ -58,9 +58,9 @@ struct StudentsPage {
 impl StudentsPage {
     fn sort(&self) -> &'static str {
         match self.query.sort {
-            Sort::Id => "id",
-            Sort::Name => "name",
-            Sort::Email => "email",
+            StudentSort::Id => "id",
+            StudentSort::Name => "name",
+            StudentSort::Email => "email",
         }
     }
 
@@ -75,14 +75,14 @@ impl StudentsPage {
 
 async fn list(
     app: App,
-    Query(mut query): Query<ListQuery<Sort>>,
+    Query(mut query): Query<ListQuery<StudentSort>>,
     PartialRequest(is_partial): PartialRequest,
-    here: Here,
+    here: RequestUrl,
 ) -> Result<Response, Problem> {
     let (search, order) = (parse_search(&query.q)?, store::order(query.sort, query.order));
-    let page = Page::of(Some(Limit::TO_READ), query.after.take(), &order)?;
+    let page = Page::new(Some(Limit::PAGE), query.after.take(), &order)?;
     let has_previous = page.after.is_some();
-    let list = if search.is_none() && query.sort == Sort::Id {
+    let list = if search.is_none() && query.sort == StudentSort::Id {
         store::list(None, query.sort, query.order).read(&app.db, &page).await?
     } else {
         app.roll.page(search.as_ref(), query.sort, query.order, &page).await?
@@ -90,7 +90,7 @@ async fn list(
     let page = StudentsPage {
         section: "students",
         is_empty: list.total == 0 && query.q.trim().is_empty(),
-        next: list.next.as_ref().map(|next| here.after(next)),
+        next: list.next.as_ref().map(|next| here.page_after(next)),
         list,
         query,
         has_previous,
@@ -143,17 +143,17 @@ fn edit_page(student: &Student) -> EditPage {
     }
 }
 
-async fn edit(app: App, id: Named<StudentId>, _: NoQuery) -> Result<EditPage, Problem> {
-    Ok(edit_page(&find(&app, id.found()?).await?))
+async fn edit(app: App, id: PathParams<StudentId>, _: NoQuery) -> Result<EditPage, Problem> {
+    Ok(edit_page(&find(&app, id.into_result()?).await?))
 }
 
 async fn update(
     app: App,
-    id: Named<StudentId>,
+    id: PathParams<StudentId>,
     _: NoQuery,
     form: Form<StudentChange>,
 ) -> Result<Response, Problem> {
-    let id = id.found()?;
+    let id = id.into_result()?;
     let page = edit_page(&find(&app, id).await?);
     let form = page.changes(form);
     let Some(draft) = &form.draft else { return Ok(page.with_form(&form).invalid()) };
@@ -172,8 +172,8 @@ async fn update(
 
 async fn delete_page(app: &App, id: StudentId) -> Result<DeletePage, Problem> {
     let student = find(app, id).await?;
-    let enrolled = enrollments::courses_of(id).read(&app.db, &Page::first(Limit::TO_CHOOSE)).await?;
-    let places = seats::waits_of(&app.db, id).await?;
+    let enrolled = enrollments::courses_of(id).read(&app.db, &Page::first(Limit::SUGGESTIONS)).await?;
+    let places = seats::places_of(&app.db, id).await?;
     Ok(DeletePage {
         section: "students",
         name: display_name(&student.name),
@@ -186,17 +186,17 @@ async fn delete_page(app: &App, id: StudentId) -> Result<DeletePage, Problem> {
     })
 }
 
-async fn confirm_delete(app: App, id: Named<StudentId>, _: NoQuery) -> Result<DeletePage, Problem> {
-    delete_page(&app, id.found()?).await
+async fn confirm_delete(app: App, id: PathParams<StudentId>, _: NoQuery) -> Result<DeletePage, Problem> {
+    delete_page(&app, id.into_result()?).await
 }
 
 async fn delete(
     app: App,
-    id: Named<StudentId>,
+    id: PathParams<StudentId>,
     _: NoQuery,
     form: Form<Deletion>,
 ) -> Result<Response, Problem> {
-    let (id, expected) = (id.found()?, form.expected());
+    let (id, expected) = (id.into_result()?, form.expected());
     let drop = form.draft.is_some_and(|deletion| deletion.drop);
     Ok(match submit(&app.registrar, DeleteStudent { id, drop, expected }, &form.caller).await {
         Ok(()) => Redirect::to("/students?deleted=true").into_response(),
@@ -272,11 +272,11 @@ impl StudentPage {
 
 async fn show(
     app: App,
-    id: Named<StudentId>,
+    id: PathParams<StudentId>,
     Query(query): Query<StudentQuery>,
     PartialRequest(is_partial): PartialRequest,
 ) -> Result<Response, Problem> {
-    let page = student_page(&app, id.found()?, &query, None).await?;
+    let page = student_page(&app, id.into_result()?, &query, None).await?;
     Ok(if is_partial { Rendered(page.as_choice()).into_response() } else { Rendered(page).into_response() })
 }
 
@@ -291,8 +291,8 @@ pub(crate) async fn student_page(
     let all = Page { limit: None, after: None };
     let choice = match parse_search(&query.q)? {
         Some(search) => {
-            let found = courses::list(Some(&search), courses::Sort::Name, Direction::Asc);
-            found.read(&app.db, &Page::first(Limit::TO_READ)).await?
+            let found = courses::list(Some(&search), courses::CourseSort::Name, Direction::Asc);
+            found.read(&app.db, &Page::first(Limit::PAGE)).await?
         }
         None => ListPart { total: 0, next: None, rows: Vec::new(), rest: None },
     };
@@ -302,7 +302,7 @@ pub(crate) async fn student_page(
         path: path(id),
         saved: query.saved == Some(true),
         enrolled: enrollments::courses_of(id).read(&app.db, &all).await?.rows,
-        waiting: seats::waits_of(&app.db, id).await?,
+        waiting: seats::places_of(&app.db, id).await?,
         last_action: last_action(app, query).await?,
         refusal,
         q: query.q.clone(),

@@ -129,7 +129,7 @@ impl Registrar {
         caller: &Caller,
     ) -> Result<Outcome<C::Answer>, Outcome<Refusal>> {
         let refused = |refusal: Refusal| {
-            self.metrics.refused([refusal.reason()].into_iter());
+            self.metrics.record_refusals([refusal.reason()].into_iter());
             Outcome::from(refusal)
         };
         let key_guard =
@@ -219,7 +219,9 @@ async fn serve(
             batch.iter().map(|queued| (&*queued.command, &queued.caller)).collect();
         let answers = carry_out_batch(&mut batch_writer, &items).await;
         metrics.commit_seconds.observe(began.elapsed().as_secs_f64());
-        metrics.refused(answers.iter().flat_map(|outcome| refusals(&outcome.answer)).map(Refusal::reason));
+        metrics.record_refusals(
+            answers.iter().flat_map(|outcome| refusals(&outcome.answer)).map(Refusal::reason),
+        );
         batch_writer.write_health().log();
         committed.notify_one();
         let error = answers.iter().find_map(|outcome| error_for_untried(&outcome.answer));
@@ -238,7 +240,7 @@ async fn serve(
             for queued in waiting.drain(..) {
                 metrics.queue_depth.dec();
                 let refusal = Refusal::Engine(error.clone());
-                metrics.refused([refusal.reason()].into_iter());
+                metrics.record_refusals([refusal.reason()].into_iter());
                 #[expect(clippy::let_underscore_must_use, reason = "the caller may have stopped waiting")]
                 let _ = queued.answer.send(Outcome { answer: Err(refusal), replayed: false });
             }

@@ -15,7 +15,7 @@ use crate::events::LogEntry;
 use crate::events::follower::{Follower, Subscription};
 use crate::events::store::last_seq;
 use crate::registrar::{Course, CourseId, EventKind};
-use crate::shares::{Client, Full, Place, Places};
+use crate::shares::{Client, Quota, QuotaError, QuotaGuard};
 
 /// How long counts are updated from the log before everything is counted again: another program may have written to
 /// the tables, which the log does not show.
@@ -35,7 +35,7 @@ pub struct Board {
     clock: Clock,
     counted: Arc<Mutex<Option<CountedCourses>>>,
     rates: Arc<Mutex<Option<(Instant, Rates)>>>,
-    places: Arc<Places>,
+    places: Arc<Quota>,
 }
 
 #[derive(Debug)]
@@ -99,7 +99,7 @@ impl Board {
     /// Creates a board; nothing is counted until it is first read.
     #[must_use]
     pub fn new(db: Db, follower: Follower, clock: Clock) -> Self {
-        let places = Places::new(MAX_WATCHERS);
+        let places = Quota::new(MAX_WATCHERS);
         Self { db, follower, clock, counted: Arc::default(), rates: Arc::default(), places }
     }
 
@@ -148,7 +148,7 @@ impl Board {
     ///
     /// # Errors
     /// If all places, or the client's share of them, are taken.
-    pub fn place(&self, client: Option<Client>) -> Result<Place, Full> {
+    pub fn place(&self, client: Option<Client>) -> Result<QuotaGuard, QuotaError> {
         self.places.take(client, 1)
     }
 
@@ -170,7 +170,7 @@ impl Board {
         let now = self.clock.now();
         let since = now.checked_sub(1.minute()).unwrap_or(now);
         let after = last_seq(&self.db).await? - MAX_RECENT;
-        let recent = store::lately(&self.db, after, MAX_RECENT, &stamp(since)).await?;
+        let recent = store::recent_counts(&self.db, after, MAX_RECENT, &stamp(since)).await?;
         let all: i64 = recent.iter().map(|(_, count, _)| count).sum();
         let first = recent.iter().filter_map(|(_, _, first)| first.parse::<Timestamp>().ok()).min();
         // If the limit was reached, the events span less than a minute: extrapolate.

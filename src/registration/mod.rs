@@ -1,4 +1,4 @@
-//! Registration as it happens: how full every course is, how much is asked, what is refused.
+//! The live view of registration: how full each course is, and how fast students enroll.
 
 mod board;
 pub mod store;

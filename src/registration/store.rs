@@ -1,12 +1,12 @@
-//! What is read for the board.
+//! Reads the data of the live view.
 
 use crate::db::{Db, DbError, Reach, Row};
 use crate::registrar::{Course, EventKind, SeatCount, no_log_head};
 
-/// All courses, with how full each is, and the `seq` up to which that is so: one statement sees one state.
+/// All courses with their seats, and the `seq` of the last event, both from one consistent snapshot.
 ///
 /// # Errors
-/// What the engine said.
+/// When the database cannot be read.
 pub async fn courses(db: &Db) -> Result<(i64, Vec<Course>), DbError> {
     let sql = "select cast(c.id as bigint), cast(c.name as text), cast(c.level as text), cs.capacity, \
                coalesce(e.enrolled, 0), coalesce(w.waiting, 0), h.last_seq from log_head h left join courses c on 1 = 1 \
@@ -22,20 +22,20 @@ pub async fn courses(db: &Db) -> Result<(i64, Vec<Course>), DbError> {
     Ok((seq, rows.into_iter().filter_map(|(_, course)| course).collect()))
 }
 
-/// How many of the first `most` events after the `seq` `after` came after the time `since`, by their type, and when the
-/// first of each came.
+/// Of the first `max` events after the `seq` `after`, those later than `since`: for each type their number and the
+/// time of the first one.
 ///
 /// # Errors
-/// What the engine said.
-pub async fn lately(
+/// When the database cannot be read.
+pub async fn recent_counts(
     db: &Db,
     after: i64,
-    most: i64,
+    max: i64,
     since: &str,
 ) -> Result<Vec<(Option<EventKind>, i64, String)>, DbError> {
     let sql = "select type, count(*), min(at) from (select type, at from events where seq > $1 order by seq limit $2) e \
                where at > $3 group by type";
-    db.read(Reach::Range, sql, [after.into(), most.into(), since.into()], |row| {
+    db.read(Reach::Range, sql, [after.into(), max.into(), since.into()], |row| {
         Ok((row.text(0)?.parse().ok(), row.int(1)?, row.text(2)?))
     })
     .await

@@ -1,4 +1,4 @@
-//! Seats over HTTP.
+//! The API of seats and waitlists.
 
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -7,9 +7,9 @@ use utoipa_axum::routes;
 
 use super::{WaitlistEntry, store};
 use crate::courses::store::find as find_course;
-use crate::http::extract::{Json, Named, NoQuery, Query};
+use crate::http::extract::{Json, NoQuery, PathParams, Query};
 use crate::http::fields::{self, Draft, Fields};
-use crate::http::paging::{Here, Part};
+use crate::http::paging::{PageQuery, RequestUrl};
 use crate::http::refused::Refused;
 use crate::http::reply::{Found, List, NoContent, Resource};
 use crate::lists::Page;
@@ -17,90 +17,90 @@ use crate::problems::{CourseNotFound, RowRefused};
 use crate::registrar::{Caller, CourseId, Limits, MAX_SEATS, Refusal, RemoveSeats, Seats, SetSeats};
 use crate::state::App;
 
-/// The routes of this room.
+/// The routes of seats and waitlists.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(set, show, remove)).routes(routes!(waitlist))
 }
 
 /// Limit the seats of a course
 ///
-/// What is set replaces what was. More seats are taken by those who wait, in order and in the same transaction. Fewer
-/// than there are students is allowed and drops nobody: the course is over-full until students leave.
+/// Replaces the present limits. New seats go to the students on the waitlist, in order and in the same transaction. A
+/// capacity below the number of students is allowed and drops nobody: the course is over-full until students leave.
 #[utoipa::path(put, path = "/api/v1/courses/{course_id}/seats", tag = "seats")]
 async fn set(
     app: App,
-    course: Named<CourseId>,
+    course: PathParams<CourseId>,
     _: NoQuery,
     Json(draft, caller): Json<NewSeats>,
 ) -> Result<Found<Seats>, Refused<(CourseNotFound, RowRefused)>> {
-    let command = SetSeats { course_id: course.found()?, limits: draft.into(), expected: None };
+    let command = SetSeats { course_id: course.into_result()?, limits: draft.into(), expected: None };
     Ok(Found(app.registrar.submit(command, &caller).await?.answer))
 }
 
 /// Read the limits of a course, and how full it is
 ///
-/// A course without limits has the capacity null.
+/// The capacity of a course without a limit is null.
 #[utoipa::path(get, path = "/api/v1/courses/{course_id}/seats", tag = "seats")]
 async fn show(
     app: App,
-    course: Named<CourseId>,
+    course: PathParams<CourseId>,
     _: NoQuery,
 ) -> Result<Found<Seats>, Refused<(CourseNotFound,)>> {
-    let id = course.found()?;
+    let id = course.into_result()?;
     Ok(Found(store::find(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?))
 }
 
-/// Limit the seats of a course no longer
+/// Remove the seat limit
 ///
-/// Everybody on the waitlist takes a seat.
+/// Every student on the waitlist gets a seat.
 #[utoipa::path(delete, path = "/api/v1/courses/{course_id}/seats", tag = "seats")]
 async fn remove(
     app: App,
-    course: Named<CourseId>,
+    course: PathParams<CourseId>,
     _: NoQuery,
     caller: Caller,
 ) -> Result<NoContent, Refused<(CourseNotFound, RowRefused)>> {
-    app.registrar.submit(RemoveSeats { course_id: course.found()? }, &caller).await?;
+    app.registrar.submit(RemoveSeats { course_id: course.into_result()? }, &caller).await?;
     Ok(NoContent)
 }
 
 /// The waitlist of a course
 ///
-/// In the order in which seats are given; `[]` when nobody waits. Complete without `limit`; in pages, positions are those of
-/// when the first page was read.
-#[utoipa::path(get, path = "/api/v1/courses/{course_id}/waitlist", tag = "seats", params(Part))]
+/// In the order in which students get seats; `[]` if nobody waits. Complete without `limit`. Pages have the positions
+/// of the moment when the first page was read.
+#[utoipa::path(get, path = "/api/v1/courses/{course_id}/waitlist", tag = "seats", params(PageQuery))]
 async fn waitlist(
     app: App,
-    course: Named<CourseId>,
-    Query(wanted): Query<Part>,
-    here: Here,
+    course: PathParams<CourseId>,
+    Query(query): Query<PageQuery>,
+    url: RequestUrl,
 ) -> Result<List<WaitlistEntry>, Refused<(CourseNotFound,)>> {
-    let id = course.found()?;
+    let id = course.into_result()?;
     let listing = store::waitlist_of(id);
-    let page = Page::of(wanted.limit, wanted.after, &listing.order)?;
+    let page = Page::new(query.limit, query.after, &listing.order)?;
     let list = listing.read(&app.db, &page).await?;
     if list.rows.is_empty() {
         find_course(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?;
     }
-    Ok(List::new(list, &here))
+    Ok(List::new(list, &url))
 }
 
 impl Resource for Seats {}
 
-/// The limits of a course. Those that are left out do not limit.
+/// The limits of a course. A limit that is left out does not apply.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({"capacity": 30, "waitlist_capacity": 10, "opens_at": "2026-09-01T08:00:00Z", "closes_at": null}))]
 pub(crate) struct NewSeats {
-    /// Seats; null is as many as come.
+    /// The number of seats; null for no limit.
     #[schema(required, minimum = 0, maximum = 1_000_000)]
     pub(crate) capacity: Option<i64>,
-    /// Places on the waitlist; 0 is no waitlist.
+    /// The number of places on the waitlist; 0 for no waitlist.
     #[schema(minimum = 0, maximum = 1_000_000, nullable = false)]
     pub(crate) waitlist_capacity: Option<i64>,
-    /// From when on students enroll and drop (RFC 3339); null is always.
+    /// When registration opens (RFC 3339): from then on, students enroll and drop. Null if it is already open.
     #[schema(format = DateTime)]
     pub(crate) opens_at: Option<String>,
-    /// From when on they do not any more; null is never.
+    /// When registration closes (RFC 3339). Null if it stays open.
     #[schema(format = DateTime)]
     pub(crate) closes_at: Option<String>,
 }
@@ -114,7 +114,7 @@ impl Draft for NewSeats {
         let closes_at = fields.optional("closes_at", |value| fields::nullable(value, fields::time));
         let (opens_at, closes_at) = (opens_at?.flatten(), closes_at?.flatten());
         if opens_at.is_some() && closes_at.is_some() && opens_at >= closes_at {
-            fields.refuse("closes_at", "must be after opens_at");
+            fields.add_error("closes_at", "must be after registration opens");
         }
         Some(Self { capacity: capacity?, waitlist_capacity: waitlist_capacity?, opens_at, closes_at })
     }

@@ -1,4 +1,4 @@
-//! Seats: how many students a course takes, who waits for one, and when registration is open.
+//! Seats: the capacity of courses, waitlists, and when registration is open.
 
 pub mod api;
 pub mod store;
@@ -12,16 +12,16 @@ use crate::registrar::StudentId;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(example = json!({"position": 1, "student_id": 4, "name": "Zoë Martin", "email": "zoe@example.edu", "joined_at": "2026-09-01T08:00:00.000Z"}))]
 pub struct WaitlistEntry {
-    /// 1 is next.
+    /// 1 is the next to get a seat.
     #[schema(minimum = 1)]
     pub position: i64,
     /// The student.
     #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub student_id: StudentId,
-    /// Null only where another program wrote a null, or deleted the student.
+    /// Null only if another program wrote null or deleted the student.
     #[schema(required)]
     pub name: Option<String>,
-    /// Null only where another program wrote a null, or deleted the student.
+    /// Null only if another program wrote null or deleted the student.
     #[schema(required)]
     pub email: Option<String>,
     /// RFC 3339, UTC, milliseconds.

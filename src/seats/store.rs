@@ -1,14 +1,14 @@
-//! What is read of seats and waitlists.
+//! Reads seats and waitlists from the database.
 
 use super::WaitlistEntry;
 use crate::db::{Arg, Db, DbError, Reach, Row};
-use crate::lists::{Cursor, Listed, Listing};
+use crate::lists::{Cursor, ListRow, Listing};
 use crate::registrar::{CourseId, Limits, MAX_SEATS, Place, Seats, StudentId, limits};
 
-/// The limits of a course, and how full it is; nothing when there is no such course.
+/// The limits of a course, and how full it is; `None` if there is no such course.
 ///
 /// # Errors
-/// What the engine said.
+/// When the database cannot be read.
 pub async fn find(db: &Db, id: CourseId) -> Result<Option<Seats>, DbError> {
     let sql = "select cs.capacity, coalesce(cs.waitlist_capacity, 0), cs.opens_at, cs.closes_at, \
                (select count(*) from (select 1 from student_courses sc join students s on s.id = sc.student_id \
@@ -27,10 +27,10 @@ pub async fn find(db: &Db, id: CourseId) -> Result<Option<Seats>, DbError> {
     Ok(db.read(Reach::Range, sql, [i64::MAX.into(), id.0.into()], map).await?.pop())
 }
 
-/// Where a student stands on the waitlist of a course.
+/// The place of a student on the waitlist of a course; `None` if the student is not on it.
 ///
 /// # Errors
-/// What the engine said.
+/// When the database cannot be read.
 pub async fn place(db: &Db, student_id: StudentId, course_id: CourseId) -> Result<Option<Place>, DbError> {
     let sql = "select w.joined_at, (select count(*) from waitlist before join students s on s.id = before.student_id \
                where before.course_id = w.course_id and before.joined_seq <= w.joined_seq) from waitlist w \
@@ -45,11 +45,11 @@ pub async fn place(db: &Db, student_id: StudentId, course_id: CourseId) -> Resul
     Ok(found.map(|(joined_at, position)| Place { student_id, course_id, position, joined_at }))
 }
 
-/// The courses that a student waits for, with their names and the student's places, in the order in which the waits began.
+/// The places of a student on waitlists with the names of the courses, in the order in which the student joined.
 ///
 /// # Errors
-/// What the engine said.
-pub async fn waits_of(db: &Db, student_id: StudentId) -> Result<Vec<(Option<String>, Place)>, DbError> {
+/// When the database cannot be read.
+pub async fn places_of(db: &Db, student_id: StudentId) -> Result<Vec<(Option<String>, Place)>, DbError> {
     let sql = "select w.course_id, cast(c.name as text), w.joined_at, (select count(*) from waitlist before \
                join students s on s.id = before.student_id \
                where before.course_id = w.course_id and before.joined_seq <= w.joined_seq) from waitlist w \
@@ -66,7 +66,7 @@ pub async fn waits_of(db: &Db, student_id: StudentId) -> Result<Vec<(Option<Stri
     Ok(found.await?.into_iter().map(place).collect())
 }
 
-/// Who waits for a course, in order. Empty also when there is no such course.
+/// The waitlist of a course, in order. Also empty if there is no such course.
 #[must_use]
 pub fn waitlist_of(course_id: CourseId) -> Listing<WaitlistEntry> {
     Listing {
@@ -95,13 +95,13 @@ pub fn waitlist_of(course_id: CourseId) -> Listing<WaitlistEntry> {
                 joined_at: row.text(4)?,
             };
             let text = Some(entry.position.to_string());
-            Ok(Listed { row: entry, text, id: row.int(5)? })
+            Ok(ListRow { row: entry, text, id: row.int(5)? })
         },
     }
 }
 
-/// The position that a page went on to: the next one counts on from there instead of from the first who waits. `None` where
-/// the cursor is of an earlier version, or not as we wrote it.
+/// The position of the last row of the previous page, from which the next page continues. `None` if the cursor is
+/// from an earlier version or forged; then the position is counted.
 fn position_in(after: &Cursor) -> Option<i64> {
     after.text.as_deref()?.parse().ok().filter(|position| (0..=MAX_SEATS).contains(position))
 }

@@ -1,4 +1,4 @@
-//! A school that is open: its database migrated, its Registrar at work, its routes.
+//! Startup and shutdown of a school: its database, its Registrar and the state of its handlers.
 
 pub mod router;
 
@@ -20,33 +20,33 @@ use crate::registration::Board;
 use crate::state::{App, Services};
 use crate::students::Roll;
 
-/// A school that is open.
+/// A running school.
 #[derive(Debug)]
 pub struct School {
-    /// What handlers are given.
+    /// The state of handlers.
     pub app: App,
     writing: JoinHandle<()>,
     sweeping: tokio::task::JoinHandle<()>,
 }
 
 impl School {
-    /// Migrates the database at `location` (making it if there is none) and puts its Registrar to work.
+    /// Migrates the database at `location` (creating a file that does not exist) and starts its Registrar.
     ///
     /// # Errors
-    /// What a person should read.
+    /// If the database cannot be opened, migrated or written to; the message is for the operator.
     pub async fn open(
         location: &Location,
         clock: Clock,
         public_url: Option<PublicUrl>,
     ) -> anyhow::Result<Self> {
-        Self::open_counted(location, clock, public_url, Metrics::default()).await
+        Self::open_with_metrics(location, clock, public_url, Metrics::default()).await
     }
 
-    /// The same, counted by these metrics.
+    /// [`School::open`] with the given metrics.
     ///
     /// # Errors
     /// As [`School::open`].
-    pub async fn open_counted(
+    pub async fn open_with_metrics(
         location: &Location,
         clock: Clock,
         public_url: Option<PublicUrl>,
@@ -55,7 +55,8 @@ impl School {
         adoption::migrate(location, &clock).await?;
         let (news, others_wrote) = (Arc::default(), Arc::default());
         let writer = Writer::open(location).with_context(|| format!("cannot write to {location}"))?;
-        // After the writer, so that readers of a new file open its log now, not at their first read, when it may be gone.
+        // After the writer, so that readers of a new file open its WAL now, not at their first read, when it may be
+        // gone.
         let db = Db::open(location).with_context(|| format!("cannot open {location}"))?;
         let (registrar, writing) = Registrar::start(
             writer,
@@ -85,7 +86,7 @@ impl School {
         })
     }
 
-    /// Takes no more changes, carries out those that it has accepted, and returns when they are on stable storage.
+    /// Accepts no more changes, and returns once all accepted changes are safely on disk.
     pub async fn close(self) {
         self.app.feed.close();
         self.sweeping.abort();
@@ -93,7 +94,7 @@ impl School {
         let writing = self.writing;
         #[expect(
             clippy::let_underscore_must_use,
-            reason = "a panic in it has been answered and reported already"
+            reason = "a panic in it has already been answered and logged"
         )]
         let _ = tokio::task::spawn_blocking(move || writing.join()).await;
     }

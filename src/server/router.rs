@@ -1,4 +1,4 @@
-//! All routes, and the OpenAPI document of those that are for programs.
+//! All routes, and the OpenAPI document of the API.
 
 use axum::Router;
 use axum::http::Method;
@@ -6,31 +6,31 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::http::echo::excerpt;
-use crate::http::limits::{self, Limits};
+use crate::http::limits::{self, RequestLimits};
 use crate::http::problem::{MethodNotAllowed, NotFound, Problem};
-use crate::http::{beside, openapi};
+use crate::http::{openapi, system};
 use crate::state::App;
 use crate::{batch, courses, enrollments, events, pages, seats, students};
 
-/// All routes, behind all limits.
-pub fn router(app: App, limits: &Limits) -> Router {
+/// All routes, with `limits` applied.
+pub fn router(app: App, limits: &RequestLimits) -> Router {
     let metrics = app.metrics.clone();
-    let (rooms, document) = rooms();
+    let (routes, document) = api_routes();
     #[expect(
         clippy::expect_used,
         clippy::missing_panics_doc,
-        reason = "it is made of the signatures in this program, and a test reads it"
+        reason = "it is derived from signatures at compile time, and a test serializes it"
     )]
     let document = document.to_json().expect("the OpenAPI document is JSON");
-    let routes = rooms
-        .merge(beside::routes(document))
+    let routes = routes
+        .merge(system::routes(document))
         .merge(pages::routes())
         .fallback(async || {
-            Problem::new::<NotFound>("There is nothing at this address; /docs lists what there is.")
+            Problem::new::<NotFound>("Nothing has this address. /docs lists all addresses of the API.")
         })
         .method_not_allowed_fallback(async |method: Method| {
             let method = excerpt(method.as_str());
-            Problem::new::<MethodNotAllowed>(format!("{method} is not a method of this address."))
+            Problem::new::<MethodNotAllowed>(format!("This address does not accept {method}."))
         })
         .with_state(app);
     limits::apply(routes, limits, &metrics, pages::kit::problems::page)
@@ -39,11 +39,11 @@ pub fn router(app: App, limits: &Limits) -> Router {
 /// The OpenAPI document of the API.
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
-    rooms().1
+    api_routes().1
 }
 
-fn rooms() -> (Router<App>, utoipa::openapi::OpenApi) {
-    let (routes, mut document) = OpenApiRouter::with_openapi(Document::openapi())
+fn api_routes() -> (Router<App>, utoipa::openapi::OpenApi) {
+    let (routes, mut document) = OpenApiRouter::with_openapi(ApiDocument::openapi())
         .merge(students::api::routes())
         .merge(courses::api::routes())
         .merge(enrollments::api::routes())
@@ -57,14 +57,14 @@ fn rooms() -> (Router<App>, utoipa::openapi::OpenApi) {
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "matricula", description = "Courses for students: who is enrolled in what."),
+    info(title = "matricula", description = "Course registration: which students are enrolled in which courses."),
     servers((url = "/", description = "This server")),
     tags(
-        (name = "enrollments", description = "The association of a student and a course"),
+        (name = "enrollments", description = "Students in courses"),
         (name = "students", description = "The students of the school"),
         (name = "courses", description = "The courses of the school"),
-        (name = "seats", description = "How many students a course takes, who waits, and when registration is open"),
-        (name = "events", description = "What happened, in order"),
+        (name = "seats", description = "Capacity, waitlists, and when registration is open"),
+        (name = "events", description = "The log of all changes, in order"),
     ),
     components(schemas(
         crate::registrar::Student,
@@ -78,7 +78,7 @@ fn rooms() -> (Router<App>, utoipa::openapi::OpenApi) {
         crate::seats::WaitlistEntry,
         crate::batch::api::OperationResult,
         crate::events::LogEntry,
-        crate::http::problem::Told,
+        crate::http::problem::ProblemBody,
     ))
 )]
-struct Document;
+struct ApiDocument;

@@ -1,15 +1,15 @@
-//! Students over HTTP.
+//! The API of students.
 
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::store::{self, Sort};
+use super::store::{self, StudentSort};
 use crate::http::conditional::{IfMatch, IfNoneMatch};
-use crate::http::extract::{Json, Named, NoQuery, Parameters, Query, from_text};
+use crate::http::extract::{Json, NoQuery, Parameters, PathParams, Query, bool_from_text, from_text};
 use crate::http::fields::{self, Draft, Fields};
-use crate::http::paging::Here;
+use crate::http::paging::RequestUrl;
 use crate::http::refused::Refused;
 use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Resource};
 use crate::lists::{Cursor, Direction, Limit, Page, Search};
@@ -20,7 +20,8 @@ use crate::registrar::{
 };
 use crate::state::App;
 use crate::students::email;
-/// The routes of this room.
+
+/// The routes of students.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(create, list)).routes(routes!(show, change, delete))
 }
@@ -38,62 +39,67 @@ async fn create(
 
 /// List students
 ///
-/// Complete without `limit`; with it a page, and a `Link` to the next while there is more.
+/// Complete without `limit`; with `limit` in pages, with a `Link` to the next page.
 #[utoipa::path(get, path = "/api/v1/students", tag = "students", params(StudentList))]
-async fn list(app: App, Query(wanted): Query<StudentList>, here: Here) -> Result<List<Student>, Refused<()>> {
-    let listing = store::list(wanted.q.as_ref(), wanted.sort, wanted.order);
-    let page = Page::of(wanted.limit, wanted.after, &listing.order)?;
-    Ok(List::new(listing.read(&app.db, &page).await?, &here))
+async fn list(
+    app: App,
+    Query(query): Query<StudentList>,
+    url: RequestUrl,
+) -> Result<List<Student>, Refused<()>> {
+    let listing = store::list(query.q.as_ref(), query.sort, query.order);
+    let page = Page::new(query.limit, query.after, &listing.order)?;
+    Ok(List::new(listing.read(&app.db, &page).await?, &url))
 }
 
 /// Read a student
 #[utoipa::path(get, path = "/api/v1/students/{student_id}", tag = "students")]
 async fn show(
     app: App,
-    id: Named<StudentId>,
-    had: IfNoneMatch,
+    id: PathParams<StudentId>,
+    cached: IfNoneMatch,
     _: NoQuery,
 ) -> Result<Current<Student>, Refused<(StudentNotFound,)>> {
-    let id = id.found()?;
+    let id = id.into_result()?;
     let student = store::find(&app.db, id).await?.ok_or(Refusal::StudentNotFound(id))?;
-    Ok(Current(student, had))
+    Ok(Current(student, cached))
 }
 
 /// Change a student
 ///
-/// A merge patch (RFC 7396): fields that are left out stay as they are.
+/// A merge patch (RFC 7396): fields that are left out do not change.
 #[utoipa::path(patch, path = "/api/v1/students/{student_id}", tag = "students")]
 async fn change(
     app: App,
-    id: Named<StudentId>,
+    id: PathParams<StudentId>,
     expected: IfMatch,
     _: NoQuery,
     Json(draft, caller): Json<StudentChange>,
 ) -> Result<Found<Student>, Refused<(StudentNotFound, RowRefused, ReadOnlyField, Stale)>> {
     let command = UpdateStudent {
-        id: id.found()?,
+        id: id.into_result()?,
         name: draft.name,
         email: draft.email,
-        expected: expected.of_record(),
+        expected: expected.record_versions(),
     };
     Ok(Found(app.registrar.submit(command, &caller).await?.answer))
 }
 
 /// Delete a student
 ///
-/// Enrollments stand in the way, unless `drop=true` drops them in the same transaction.
+/// Refused while the student has enrollments or is on a waitlist, unless `drop=true` ends those in the same
+/// transaction.
 #[utoipa::path(delete, path = "/api/v1/students/{student_id}", tag = "students", params(StudentDeletion))]
 async fn delete(
     app: App,
-    id: Named<StudentId>,
+    id: PathParams<StudentId>,
     expected: IfMatch,
-    Query(wanted): Query<StudentDeletion>,
+    Query(query): Query<StudentDeletion>,
     caller: Caller,
 ) -> Result<NoContent, Refused<(StudentNotFound, HasEnrollments, RowRefused, Stale)>> {
     let command = DeleteStudent {
-        id: id.found()?,
-        drop: wanted.drop.unwrap_or_default(),
-        expected: expected.of_record(),
+        id: id.into_result()?,
+        drop: query.drop.unwrap_or_default(),
+        expected: expected.record_versions(),
     };
     app.registrar.submit(command, &caller).await?;
     Ok(NoContent)
@@ -125,7 +131,7 @@ pub(crate) struct NewStudent {
     pub(crate) email: String,
 }
 
-/// What to change of a student.
+/// The fields of a student to change.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({"email": "zoe.martin@example.edu"}))]
 pub(crate) struct StudentChange {
@@ -153,28 +159,28 @@ impl Draft for StudentChange {
     }
 }
 
-/// Which students, and in what order.
+/// The query of the list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(default)]
 #[derive(Default)]
 struct StudentList {
-    /// Rows a page; without it the list is complete.
+    /// Rows per page; without it, the list is complete.
     #[serde(deserialize_with = "from_text")]
     #[param(value_type = Option<i64>, minimum = 1, maximum = 10_000)]
     limit: Option<Limit>,
-    /// The cursor from the `Link` of the page before.
+    /// The cursor from the `Link` of the previous page.
     #[serde(deserialize_with = "from_text")]
     #[param(value_type = Option<String>)]
     after: Option<Cursor>,
-    /// Part of a word of the name or the address, whatever its case.
+    /// A part of the name or the address; case is ignored.
     #[serde(deserialize_with = "from_text")]
     #[param(value_type = Option<String>, min_length = 1, max_length = 255)]
     q: Option<Search>,
-    /// What to sort by; `id` breaks ties.
+    /// The sort key; `id` breaks ties.
     #[param(inline)]
-    sort: Sort,
-    /// Which way.
+    sort: StudentSort,
+    /// The sort order.
     #[param(inline)]
     order: Direction,
 }
@@ -183,13 +189,13 @@ impl Parameters for StudentList {
     const KNOWN: &'static [&'static str] = &["limit", "after", "q", "sort", "order"];
 }
 
-/// How to delete.
+/// The query of a deletion.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(default)]
 struct StudentDeletion {
-    /// Drop the enrollments too, in the same transaction.
-    #[serde(deserialize_with = "from_text")]
+    /// End the enrollments and places on waitlists too, in the same transaction.
+    #[serde(deserialize_with = "bool_from_text")]
     drop: Option<bool>,
 }
 

@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::store::{self, Sort};
+use super::store::{self, StudentSort};
 use crate::count::to_i64;
 use crate::db::DbError;
 use crate::lists::{Cursor, Direction};
@@ -22,7 +22,7 @@ pub(super) struct StudentIndex {
     /// Where each student's texts end and the next student's begin.
     ends: Vec<u32>,
     ids: Vec<StudentId>,
-    /// The existing students in the order of each [`Sort`].
+    /// The existing students in the order of each [`StudentSort`].
     orders: [Vec<u32>; 3],
 }
 
@@ -34,7 +34,7 @@ pub(super) struct IndexPage {
     pub(super) next: Option<Cursor>,
 }
 
-const SORTS: [Sort; 3] = [Sort::Id, Sort::Name, Sort::Email];
+const SORTS: [StudentSort; 3] = [StudentSort::Id, StudentSort::Name, StudentSort::Email];
 
 impl StudentIndex {
     pub(super) fn new(students: Vec<Student>) -> Result<Self, DbError> {
@@ -50,7 +50,7 @@ impl StudentIndex {
     }
 
     /// All students in this order.
-    fn order(&self, sort: Sort) -> Vec<u32> {
+    fn order(&self, sort: StudentSort) -> Vec<u32> {
         let numbers = (0..).take(self.ids.len());
         // Comparing the first bytes, stored next to each entry, settles nearly all comparisons without a cache miss.
         let mut order: Vec<_> = numbers.map(|number| (self.key_prefix(sort, number), number)).collect();
@@ -90,8 +90,8 @@ impl StudentIndex {
 
     /// Removes a student; does nothing if the student is not in the index.
     pub(super) fn remove(&mut self, id: StudentId) {
-        let at = self.partition_point(Sort::Id, |(_, other)| other < id);
-        let Some(&number) = self.orders[Sort::Id as usize].get(at) else { return };
+        let at = self.partition_point(StudentSort::Id, |(_, other)| other < id);
+        let Some(&number) = self.orders[StudentSort::Id as usize].get(at) else { return };
         if self.ids[number as usize] != id {
             return;
         }
@@ -109,21 +109,21 @@ impl StudentIndex {
     }
 
     /// The sort key: as in the database, the bytes of the folded text, then the id.
-    fn key(&self, sort: Sort, number: u32) -> (&[u8], StudentId) {
+    fn key(&self, sort: StudentSort, number: u32) -> (&[u8], StudentId) {
         let one = number as usize;
         let middle = self.middles[one] as usize;
         let text = match sort {
-            Sort::Id => &[],
-            Sort::Name => &self.text[self.begin(number)..middle],
-            Sort::Email => &self.text[middle + 1..self.ends[one] as usize - 1],
+            StudentSort::Id => &[],
+            StudentSort::Name => &self.text[self.begin(number)..middle],
+            StudentSort::Email => &self.text[middle + 1..self.ends[one] as usize - 1],
         };
         (text, self.ids[one])
     }
 
     /// The first bytes of the key as a number in the same order; different keys may have the same one.
-    fn key_prefix(&self, sort: Sort, number: u32) -> u64 {
+    fn key_prefix(&self, sort: StudentSort, number: u32) -> u64 {
         let (text, id) = self.key(sort, number);
-        if sort == Sort::Id {
+        if sort == StudentSort::Id {
             return id.0.cast_unsigned() ^ (1 << 63);
         }
         let mut bytes = [0; 8];
@@ -134,14 +134,14 @@ impl StudentIndex {
     }
 
     /// Partition point: entries before the first that does not satisfy the predicate.
-    fn partition_point(&self, sort: Sort, is_before: impl Fn((&[u8], StudentId)) -> bool) -> usize {
+    fn partition_point(&self, sort: StudentSort, is_before: impl Fn((&[u8], StudentId)) -> bool) -> usize {
         self.orders[sort as usize].partition_point(|number| is_before(self.key(sort, *number)))
     }
 
     pub(super) fn page(
         &self,
         search: Option<&str>,
-        sort: Sort,
+        sort: StudentSort,
         direction: Direction,
         after: Option<&Cursor>,
         limit: usize,
@@ -150,7 +150,7 @@ impl StudentIndex {
         let order = &self.orders[sort as usize];
         let total = matching.as_ref().map_or(order.len(), |(count, _)| *count);
         let place = after.map(|after| {
-            let text = after.text.as_deref().filter(|_| sort != Sort::Id).unwrap_or_default();
+            let text = after.text.as_deref().filter(|_| sort != StudentSort::Id).unwrap_or_default();
             (text.as_bytes(), StudentId(after.id))
         });
         let rest: &mut dyn Iterator<Item = u32> = match direction {
@@ -169,7 +169,7 @@ impl StudentIndex {
         found.truncate(limit);
         let next = found.last().filter(|_| more).map(|last| {
             let (text, id) = self.key(sort, *last);
-            let text = (sort != Sort::Id).then(|| String::from_utf8_lossy(text).into_owned());
+            let text = (sort != StudentSort::Id).then(|| String::from_utf8_lossy(text).into_owned());
             Cursor { order: store::order(sort, direction), text, id: id.0, total: None }
         });
         IndexPage {
@@ -223,7 +223,7 @@ mod tests {
     fn paged(
         index: &StudentIndex,
         search: Option<&str>,
-        sort: Sort,
+        sort: StudentSort,
         direction: Direction,
         limit: usize,
     ) -> (Vec<i64>, Vec<i64>) {
@@ -242,17 +242,17 @@ mod tests {
     }
 
     fn found(index: &StudentIndex, search: &str) -> Vec<i64> {
-        paged(index, Some(search), Sort::Id, Direction::Asc, 2).0
+        paged(index, Some(search), StudentSort::Id, Direction::Asc, 2).0
     }
 
     #[test]
     fn students_are_sorted_by_lower_case_bytes_and_then_by_id() {
         let index = index(&[("zoë", "b"), ("Élan", "A"), ("Zoe", "b"), ("ZOE", "a"), ("", "ä")]);
         let order = |sort, direction| paged(&index, None, sort, direction, 2).0;
-        assert_eq!(order(Sort::Name, Direction::Asc), [5, 3, 4, 1, 2]);
-        assert_eq!(order(Sort::Name, Direction::Desc), [2, 1, 4, 3, 5]);
-        assert_eq!(order(Sort::Email, Direction::Asc), [2, 4, 1, 3, 5]);
-        assert_eq!(order(Sort::Id, Direction::Desc), [5, 4, 3, 2, 1]);
+        assert_eq!(order(StudentSort::Name, Direction::Asc), [5, 3, 4, 1, 2]);
+        assert_eq!(order(StudentSort::Name, Direction::Desc), [2, 1, 4, 3, 5]);
+        assert_eq!(order(StudentSort::Email, Direction::Asc), [2, 4, 1, 3, 5]);
+        assert_eq!(order(StudentSort::Id, Direction::Desc), [5, 4, 3, 2, 1]);
     }
 
     #[test]
@@ -281,10 +281,13 @@ mod tests {
     fn cursors_are_the_same_as_those_of_the_database() {
         let index = index(&[("Zoë", "z"), ("ANA", "a")]);
         let next = |sort| index.page(None, sort, Direction::Asc, None, 1).next.unwrap();
-        let order = store::list(None, Sort::Name, Direction::Asc).order;
-        assert_eq!(next(Sort::Name), Cursor { order, text: Some("ana".to_owned()), id: 2, total: None });
-        let order = store::list(None, Sort::Id, Direction::Asc).order;
-        assert_eq!(next(Sort::Id), Cursor { order, text: None, id: 1, total: None });
+        let order = store::list(None, StudentSort::Name, Direction::Asc).order;
+        assert_eq!(
+            next(StudentSort::Name),
+            Cursor { order, text: Some("ana".to_owned()), id: 2, total: None }
+        );
+        let order = store::list(None, StudentSort::Id, Direction::Asc).order;
+        assert_eq!(next(StudentSort::Id), Cursor { order, text: None, id: 1, total: None });
     }
 
     #[test]
@@ -298,14 +301,14 @@ mod tests {
             (found(&index, "ana"), found(&index, "zoë"), found(&index, "@x")),
             (vec![], vec![1], vec![1, 3])
         );
-        assert_eq!(paged(&index, None, Sort::Name, Direction::Asc, 1), (vec![3, 1], vec![2, 2]));
+        assert_eq!(paged(&index, None, StudentSort::Name, Direction::Asc, 1), (vec![3, 1], vec![2, 2]));
     }
 
     /// What [`store::list`] returns.
     fn listed(
         students: &BTreeMap<StudentId, Student>,
         search: Option<&str>,
-        sort: Sort,
+        sort: StudentSort,
         direction: Direction,
     ) -> Vec<i64> {
         let lower = |text: &Option<String>| text.clone().unwrap_or_default().to_lowercase();
@@ -317,9 +320,9 @@ mod tests {
         };
         let mut found: Vec<_> = students.values().filter(is_wanted).collect();
         found.sort_by_key(|student| match sort {
-            Sort::Id => (String::new(), student.id),
-            Sort::Name => (lower(&student.name), student.id),
-            Sort::Email => (lower(&student.email), student.id),
+            StudentSort::Id => (String::new(), student.id),
+            StudentSort::Name => (lower(&student.name), student.id),
+            StudentSort::Email => (lower(&student.email), student.id),
         });
         if direction == Direction::Desc {
             found.reverse();

@@ -1,4 +1,4 @@
-//! Students: a name and an address.
+//! Students: name and e-mail address.
 
 pub mod api;
 mod index;
@@ -10,15 +10,15 @@ use email_address::EmailAddress;
 pub use self::roll::Roll;
 use crate::registrar::record_text;
 
-/// An address as we let it in: a text, and an address by RFC 5322 without comments or display name.
+/// Checks an e-mail address: an address of RFC 5322 without comments or display name.
 ///
 /// # Errors
-/// What is wrong with it.
+/// If the value is invalid: the reason, worded for the client.
 pub fn email(given: &str) -> Result<String, String> {
     let email = record_text(given)?;
     let options = email_address::Options::default().without_display_text().without_domain_literal();
     match EmailAddress::parse_with_options(&email, options) {
         Ok(_) => Ok(email),
-        Err(error) => Err(format!("must be an e-mail address: {}", error.to_string().to_lowercase())),
+        Err(_) => Err("must be an e-mail address like zoe@example.edu".to_owned()),
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, Semaphore};
 
 use super::index::StudentIndex;
-use super::store::{self, Sort};
+use super::store::{self, StudentSort};
 use crate::db::{Db, DbError};
 use crate::events::LogEntry;
 use crate::events::follower::{Follower, Subscription};
@@ -101,7 +101,7 @@ impl Roll {
     pub async fn page(
         &self,
         search: Option<&Search>,
-        sort: Sort,
+        sort: StudentSort,
         direction: Direction,
         page: &Page,
     ) -> Result<ListPart<Student>, DbError> {
@@ -110,7 +110,7 @@ impl Roll {
         let roll = self.clone();
         let index = tokio::spawn(async move { roll.current_index().await });
         let index = index.await.map_err(|error| DbError::Engine(error.to_string()))??;
-        let (search, after, most) = (search.map(Search::folded), page.after.clone(), page.most());
+        let (search, after, most) = (search.map(Search::folded), page.after.clone(), page.max_rows());
         let turn = Arc::clone(&self.turn).acquire_owned().await.map_err(|_| DbError::Busy)?;
         let found = run_blocking(move || {
             let _turn = turn;
@@ -118,7 +118,7 @@ impl Roll {
         })
         .await?;
         // Load the current rows; students deleted in the meantime are left out.
-        let rows = store::those(&self.db, &found.ids).await?;
+        let rows = store::find_many(&self.db, &found.ids).await?;
         let mut rows: BTreeMap<_, _> = rows.into_iter().map(|student| (student.id, student)).collect();
         let rows = found.ids.iter().filter_map(|id| rows.remove(id)).collect();
         Ok(ListPart { total: found.total, next: found.next, rows, rest: None })
@@ -202,7 +202,7 @@ impl CachedIndex {
         if ids.is_empty() {
             return Ok(true);
         }
-        let students = store::those(&roll.db, &ids).await?;
+        let students = store::find_many(&roll.db, &ids).await?;
         let index = Arc::make_mut(&mut self.index);
         for id in ids {
             index.remove(id);
@@ -223,14 +223,15 @@ mod tests {
     async fn changes_by_other_programs_appear_after_ten_seconds_without_a_wait() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("school.db");
-        let school = School::open(&Location::File(file.clone()), Clock::Wall, None).await.unwrap();
+        let school = School::open(&Location::File(file.clone()), Clock::System, None).await.unwrap();
         let add = |name: &str| {
             let other = rusqlite::Connection::open(&file).unwrap();
             other.execute("insert into students (name, email) values ($1, 'a@x')", [name]).unwrap();
         };
         let roll = &school.app.roll;
-        let count =
-            async || roll.current_index().await.unwrap().page(None, Sort::Id, Direction::Asc, None, 9).total;
+        let count = async || {
+            roll.current_index().await.unwrap().page(None, StudentSort::Id, Direction::Asc, None, 9).total
+        };
         let age_by = async |age: Duration| {
             let mut cached = roll.cached.lock().await;
             let cached = cached.as_mut().unwrap();

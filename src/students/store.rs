@@ -1,37 +1,37 @@
-//! What is read of students.
+//! Reads students from the database.
 
 use std::sync::LazyLock;
 
 use crate::db::{Arg, Db, DbError, Reach, Row, folded};
-use crate::lists::{Direction, Listed, Listing, Search, Sorted};
+use crate::lists::{Direction, ListRow, Listing, Search, SortedListing};
 use crate::registrar::{Student, StudentId, no_log_head};
 
-/// What the list can be sorted by.
+/// The sort key of the list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Sort {
+pub enum StudentSort {
     /// The id.
     #[default]
     Id,
-    /// The name, whatever its case.
+    /// The name, ignoring case.
     Name,
-    /// The address, whatever its case.
+    /// The address, ignoring case.
     Email,
 }
 
-/// One student.
+/// Finds a student.
 ///
 /// # Errors
-/// What the engine said.
+/// When the database cannot be read.
 pub async fn find(db: &Db, id: StudentId) -> Result<Option<Student>, DbError> {
     let sql = "select cast(id as bigint), cast(name as text), cast(email as text) from students where id = cast($1 as bigint)";
     db.query_opt(sql, [id.0.into()], student).await
 }
 
-/// All students as they are, in any order, and the `seq` up to which that is so: one statement sees one state.
+/// All students in any order, and the `seq` of the last event, both from one consistent snapshot.
 ///
 /// # Errors
-/// What the engine said.
+/// When the database cannot be read.
 pub async fn all(db: &Db) -> Result<(i64, Vec<Student>), DbError> {
     let sql = "select cast(s.id as bigint), cast(s.name as text), cast(s.email as text), h.last_seq \
                from log_head h left join students s on 1 = 1 where h.id = 1";
@@ -41,50 +41,50 @@ pub async fn all(db: &Db) -> Result<(i64, Vec<Student>), DbError> {
     Ok((seq, rows.into_iter().filter_map(|(_, student)| student).collect()))
 }
 
-/// How many keys [`those`] asks for in one statement.
-const TOGETHER: usize = 50;
+/// The number of ids in one statement of [`find_many`].
+const IDS_PER_STATEMENT: usize = 50;
 
-/// Of these students those who are there, in any order.
+/// Loads the given students in any order; missing ones are left out.
 ///
 /// # Errors
-/// What the engine said.
-pub async fn those(db: &Db, ids: &[StudentId]) -> Result<Vec<Student>, DbError> {
+/// When the database cannot be read.
+pub async fn find_many(db: &Db, ids: &[StudentId]) -> Result<Vec<Student>, DbError> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
-        let keys: Vec<_> = (1..=TOGETHER).map(|key| format!("cast(${key} as bigint)")).collect();
+        let keys: Vec<_> = (1..=IDS_PER_STATEMENT).map(|key| format!("cast(${key} as bigint)")).collect();
         let sql =
             "select cast(id as bigint), cast(name as text), cast(email as text) from students where id in";
         format!("{sql} ({})", keys.join(", "))
     });
     let mut found = Vec::with_capacity(ids.len());
-    for ids in ids.chunks(TOGETHER) {
-        // One statement for any number: the last is asked for again.
+    for ids in ids.chunks(IDS_PER_STATEMENT) {
+        // One prepared statement for any number of ids: the last id fills the rest.
         let keys = ids.iter().chain(std::iter::repeat(&ids[ids.len() - 1]));
-        let keys: Vec<Arg> = keys.take(TOGETHER).map(|id| id.0.into()).collect();
+        let keys: Vec<Arg> = keys.take(IDS_PER_STATEMENT).map(|id| id.0.into()).collect();
         found.extend(db.query(SQL.as_str(), keys, student).await?);
     }
     Ok(found)
 }
 
-/// All students that match, in order.
+/// The students that match, sorted.
 #[must_use]
-pub fn list(search: Option<&Search>, sort: Sort, direction: Direction) -> Listing<Student> {
+pub fn list(search: Option<&Search>, sort: StudentSort, direction: Direction) -> Listing<Student> {
     let ascending = direction == Direction::Asc;
     let rows = match sort {
-        Sort::Id if ascending => rows!("cast(null as text)", "id > cast($2 as bigint)", "id limit $3"),
-        Sort::Id => rows!("cast(null as text)", "id < cast($2 as bigint)", "id desc limit $3"),
-        Sort::Name if ascending => rows_by!("name", ">", ""),
-        Sort::Name => rows_by!("name", "<", "desc"),
-        Sort::Email if ascending => rows_by!("email", ">", ""),
-        Sort::Email => rows_by!("email", "<", "desc"),
+        StudentSort::Id if ascending => rows!("cast(null as text)", "id > cast($2 as bigint)", "id limit $3"),
+        StudentSort::Id => rows!("cast(null as text)", "id < cast($2 as bigint)", "id desc limit $3"),
+        StudentSort::Name if ascending => rows_by!("name", ">", ""),
+        StudentSort::Name => rows_by!("name", "<", "desc"),
+        StudentSort::Email if ascending => rows_by!("email", ">", ""),
+        StudentSort::Email => rows_by!("email", "<", "desc"),
     };
     let count = if search.is_some() { COUNT_MATCHING } else { "select count(*) from students" };
-    let (order, by_text) = (order(sort, direction), sort != Sort::Id);
-    Sorted { count, rows, map: listed, search, order, direction, by_text, reach: Reach::Key }.listing()
+    let (order, by_text) = (order(sort, direction), sort != StudentSort::Id);
+    SortedListing { count, rows, map: listed, search, order, direction, by_text, reach: Reach::Key }.listing()
 }
 
-/// What the cursors of a list in this order say of it.
+/// The name of the list and its order, for cursors.
 #[must_use]
-pub fn order(sort: Sort, direction: Direction) -> String {
+pub fn order(sort: StudentSort, direction: Direction) -> String {
     format!("students.{sort:?}.{direction:?}")
 }
 
@@ -130,8 +130,8 @@ macro_rules! rows_by {
 }
 use rows_by;
 
-fn listed(row: &Row<'_>) -> Result<Listed<Student>, DbError> {
-    Ok(Listed { row: student(row)?, text: row.opt_text(3)?, id: row.int(0)? })
+fn listed(row: &Row<'_>) -> Result<ListRow<Student>, DbError> {
+    Ok(ListRow { row: student(row)?, text: row.opt_text(3)?, id: row.int(0)? })
 }
 
 fn student(row: &Row<'_>) -> Result<Student, DbError> {

@@ -93,7 +93,7 @@ async fn no_more_is_done_together_than_others_can_wait_for() {
     assert_eq!(statuses(&results), [201, 204].repeat(500));
     let before = school.log().await.len();
     let problem = school.post(&all, operations(1_001)).await.is_refused(400, "invalid-request");
-    let detail = ": must have 1000 objects at most with mode=all, which keeps everybody else waiting";
+    let detail = ": must have at most 1,000 objects with `mode=all`, because all other writes wait for them";
     assert_eq!(errors(&problem), [detail]);
     assert_eq!(school.log().await.len(), before);
     school.post(BATCH, operations(1_001)).await.is_ok();
@@ -113,7 +113,7 @@ async fn ten_thousand_are_done_and_told_in_order() {
 
     let too_many: Vec<_> = pair.iter().cycle().take(10_001).cloned().collect();
     let problem = school.post(BATCH, json!(too_many)).await.is_refused(400, "invalid-request");
-    assert_eq!(errors(&problem), [": must be a JSON array of 1 to 10000 objects"]);
+    assert_eq!(errors(&problem), [": must be a JSON array of 1 to 10,000 objects"]);
 }
 
 #[tokio::test]
@@ -151,7 +151,7 @@ async fn what_is_wrong_with_a_batch_is_told_with_its_place_and_nothing_is_done()
         errors(&problem),
         [
             "/1/op: must be `enroll` or `drop`",
-            "/1/student_id: must be a whole number from 1 to 9007199254740991",
+            "/1/student_id: must be a whole number from 1 to 9,007,199,254,740,991",
             "/2/student_id: is required",
             "/2/student: is not a known field; did you mean `student_id`?",
             "/3: must be a JSON object",
@@ -159,14 +159,14 @@ async fn what_is_wrong_with_a_batch_is_told_with_its_place_and_nothing_is_done()
     );
     for none in [json!([]), json!({}), json!("enroll"), json!(null)] {
         let problem = school.post(BATCH, none).await.is_refused(400, "invalid-request");
-        assert_eq!(errors(&problem), [": must be a JSON array of 1 to 10000 objects"]);
+        assert_eq!(errors(&problem), [": must be a JSON array of 1 to 10,000 objects"]);
     }
     let broken =
         school.client.ask("POST", BATCH).header("content-type", "application/json").body("[{\"op\": ");
     broken.await.is_refused(400, "malformed-json");
     let many: Vec<_> = (0..500).map(|_| json!({})).collect();
     let problem = school.post(BATCH, json!(many)).await.is_refused(400, "invalid-request");
-    assert_eq!(problem["detail"], "1500 things are wrong with this request; `errors` lists the first 100.");
+    assert_eq!(problem["detail"], "The request has 1500 errors; `errors` lists the first 100.");
     assert_eq!(errors(&problem).len(), 100);
     let body = json!([enroll(&ana, &algebra)]);
     school.post(&format!("{BATCH}?mode=some"), body).await.is_refused(400, "invalid-request");

@@ -60,7 +60,7 @@ fn the_same_seed_makes_the_same_school_and_check_agrees_with_it() {
     let rosters = [Database::new(), Database::new()].map(|database| {
         let path = database.argument();
         let told = succeeds(&on(path, &["sample", "--students", "60", "--courses", "8", "--seed", "7"]));
-        assert!(told.starts_with("60 students, 8 courses and "), "{told}");
+        assert!(told.starts_with("added 60 students, 8 courses and "), "{told}");
         assert!(succeeds(&on(path, &["check"])).starts_with("ok: "));
         database.other_program().column(
             "select s.name || s.email || c.name from student_courses sc join students s on s.id = student_id \
@@ -128,7 +128,7 @@ fn a_file_that_cannot_be_served_is_told_in_one_line_sqlite_only() {
     let address = taken.local_addr().unwrap().to_string();
     fails_saying(
         &on(at("school.db"), &["serve", "--listen", &address]),
-        "another program listens there already",
+        "another program already listens there",
     );
 }
 

@@ -93,7 +93,7 @@ async fn servers_of_one_database_go_by_its_clock_postgres_only() {
              as $$ select pg_catalog.clock_timestamp() + interval '1 hour' $$;",
     )
     .unwrap();
-    let school = matricula::server::School::open(database.location(), Clock::Wall, None).await.unwrap();
+    let school = matricula::server::School::open(database.location(), Clock::System, None).await.unwrap();
     let command = Enroll { student_id: StudentId(1), course_id: CourseId(1) };
     let admission = submit(&school.app.registrar, command).await;
     assert!(matches!(admission, Ok(Admission::Enrolled(_))), "{admission:?}");

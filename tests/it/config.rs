@@ -115,7 +115,7 @@ fn a_database_may_be_named_as_other_tools_do() {
 #[test]
 fn an_origin_is_given_back_as_browsers_send_it() {
     let error = parse(&["--cors-origin", "HTTPS://App.edu:443/"]).unwrap_err();
-    assert!(error.contains("browsers send this origin as https://app.edu: write it so"), "{error}");
+    assert!(error.contains("browsers send this origin as https://app.edu: write it like that"), "{error}");
 }
 
 #[test]

@@ -241,7 +241,7 @@ async fn pgbouncer_in_transaction_mode_is_noticed_and_works() {
     let check = matricula().args(["check", "--database", &url]).output().unwrap();
     assert_eq!(
         String::from_utf8(check.stdout).unwrap().trim(),
-        "ok: 64 enrollments agree with the 129 events of the log"
+        "ok: 64 enrollments agree with the 129 events in the log"
     );
 }
 

@@ -366,6 +366,6 @@ async fn of_ten_thousand_errors_the_first_hundred_are_told_and_all_are_counted()
     let fields: serde_json::Map<_, _> = (0..10_000).map(|number| (format!("x{number}"), json!(0))).collect();
     let problem = school.post("/api/v1/courses", json!(fields)).await.is_refused(400, "invalid-request");
     assert_eq!(problem["errors"].as_array().unwrap().len(), 100);
-    let told = "10002 things are wrong with this request; `errors` lists the first 100.";
+    let told = "The request has 10002 errors; `errors` lists the first 100.";
     assert_eq!(problem["detail"], told);
 }

@@ -39,7 +39,7 @@ async fn everything_that_is_wrong_with_a_course_is_told_at_once() {
             json!({"name": "A", "level": "b", "levle": "b", "seats": 3}),
             &[
                 "/levle: is not a known field; did you mean `level`?",
-                "/seats: is not a known field; known are `name`, `level`",
+                "/seats: is not a known field; the known ones are `name`, `level`",
             ],
         ),
         (json!([{"name": "A", "level": "b"}]), &[": must be a JSON object"]),
@@ -53,7 +53,7 @@ async fn everything_that_is_wrong_with_a_course_is_told_at_once() {
     assert_eq!(errors(&problem), ["/name: is required", "/level: is required"]);
     let twice = school.client.ask("PATCH", &algebra.url()).header("content-type", "application/json");
     let problem = twice.body(r#"{"level":"a","level":"a"}"#).await.is_refused(400, "invalid-request");
-    assert_eq!(errors(&problem), ["/level: is there more than once"]);
+    assert_eq!(errors(&problem), ["/level: is given more than once"]);
     assert_eq!(school.log().await, ["course.created"]);
 }
 

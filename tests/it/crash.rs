@@ -53,7 +53,7 @@ async fn every_acknowledged_enrollment_survives_a_kill() {
         }
 
         // Whoever opens the database next finds all of it.
-        let school = matricula::server::School::open(location, Clock::Wall, None).await.unwrap();
+        let school = matricula::server::School::open(location, Clock::System, None).await.unwrap();
         school.close().await;
         let db = Db::open(location).unwrap();
         assert_eq!(audit(&db).await.unwrap().findings, [], "round {round}");
@@ -76,7 +76,7 @@ async fn every_acknowledged_enrollment_survives_a_kill() {
 }
 
 async fn found_school(location: &Location) {
-    let school = matricula::server::School::open(location, Clock::Wall, None).await.unwrap();
+    let school = matricula::server::School::open(location, Clock::System, None).await.unwrap();
     let registrar = &school.app.registrar;
     for number in 0..CLIENTS {
         let (name, email) = (format!("Student {number}"), format!("{number}@example.edu"));

@@ -204,7 +204,7 @@ async fn a_course_is_named_by_a_whole_number() {
             asking.body(format!(r#"{{"course_id":{id}}}"#)).await.is_refused(400, "invalid-request");
         assert_eq!(
             errors(&problem),
-            ["/course_id: must be a whole number from 1 to 9007199254740991"],
+            ["/course_id: must be a whole number from 1 to 9,007,199,254,740,991"],
             "{id}"
         );
     }
@@ -214,7 +214,10 @@ async fn a_course_is_named_by_a_whole_number() {
             json!({"courseId": 1}),
             &["/course_id: is required", "/courseId: is not a known field; did you mean `course_id`?"],
         ),
-        (json!({"course_id": 1, "note": ""}), &["/note: is not a known field; known are `course_id`"]),
+        (
+            json!({"course_id": 1, "note": ""}),
+            &["/note: is not a known field; the known ones are `course_id`"],
+        ),
         (json!([1]), &[": must be a JSON object"]),
     ] {
         let problem = school.post(&ana.courses_url(), body).await.is_refused(400, "invalid-request");

@@ -156,16 +156,16 @@ async fn times_never_go_back_even_when_the_clock_does() {
 #[tokio::test]
 async fn what_the_log_does_not_understand_it_refuses_all_at_once() {
     let school = School::open().await;
-    let number = "must be a whole number from 0 to 9007199254740991";
+    let number = "must be a whole number from 0 to 9,007,199,254,740,991";
     for (query, wrong) in [
         ("after=-1&student_id=a", vec![format!("after: {number}"), format!("student_id: {number}")]),
         (
             "after=&course_id=9007199254740992",
             vec![format!("after: {number}"), format!("course_id: {number}")],
         ),
-        ("limit=0", vec!["limit: must be a whole number from 1 to 10000".to_owned()]),
+        ("limit=0", vec!["limit: must be a whole number from 1 to 10,000".to_owned()]),
         ("student=1", vec!["student: is not a known parameter; did you mean `student_id`?".to_owned()]),
-        ("after=1&after=2", vec!["after: is there more than once".to_owned()]),
+        ("after=1&after=2", vec!["after: is given more than once".to_owned()]),
     ] {
         let problem = school.get(&format!("{EVENTS}?{query}")).await.is_refused(400, "invalid-request");
         assert_eq!(errors(&problem), wrong, "{query}");

@@ -3,14 +3,14 @@
 
 use std::process::Output;
 
-use matricula::http::limits::Limits;
+use matricula::http::limits::RequestLimits;
 
 use crate::school::{Process, School, matricula};
 
 /// A school that other machines reach as `https://courses.example.edu`.
 async fn exposed() -> School {
     let public_url = Some("https://courses.example.edu".parse().unwrap());
-    School::open_with(Limits { loopback: false, public_url, ..Limits::default() }).await
+    School::open_with(RequestLimits { loopback: false, public_url, ..RequestLimits::default() }).await
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ fn record(other: &OtherProgram, rows: &[&str]) {
 }
 
 async fn migrate(database: &Database) -> Result<Vec<String>, String> {
-    let done = adoption::migrate(database.location(), &Clock::Wall).await;
+    let done = adoption::migrate(database.location(), &Clock::System).await;
     done.map(|report| report.applied).map_err(|error| error.to_string())
 }
 

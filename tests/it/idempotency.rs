@@ -110,7 +110,7 @@ async fn a_key_that_is_none_is_refused() {
             ben(&school).header_value("idempotency-key", value).await.is_refused(400, "invalid-request");
         assert_eq!(
             errors(&problem),
-            ["Idempotency-Key: must be one text of 1 to 255 visible ASCII characters"]
+            ["Idempotency-Key: must be a single value of 1 to 255 visible ASCII characters"]
         );
     }
     let twice = ben(&school).header("idempotency-key", "one").header("idempotency-key", "two");

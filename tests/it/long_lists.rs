@@ -105,7 +105,7 @@ async fn a_total_that_a_client_made_up_is_its_own_problem_if_it_is_a_number_at_a
     for total in ["-1", "1.5", "a", "9007199254740992"] {
         let problem = school.get(&format!("/api/v1/events?limit=1&after=1&total={total}")).await;
         let wrong = errors(&problem.is_refused(400, "invalid-request"));
-        assert_eq!(wrong, ["total: must be a whole number from 0 to 9007199254740991"]);
+        assert_eq!(wrong, ["total: must be a whole number from 0 to 9,007,199,254,740,991"]);
     }
 }
 

@@ -158,7 +158,7 @@ async fn eight_migrations_at_once_are_one() {
         "create table students (id integer primary key, name text, email text);
          create table student_courses (id integer, student_id integer, course_id integer);",
     );
-    let migrations = (0..8).map(|_| adoption::migrate(database.location(), &Clock::Wall));
+    let migrations = (0..8).map(|_| adoption::migrate(database.location(), &Clock::System));
     let done = futures_util::future::join_all(migrations).await;
     let mut applied: Vec<usize> = done.into_iter().map(|report| report.unwrap().applied.len()).collect();
     applied.sort_unstable();

@@ -77,7 +77,7 @@ async fn seats_are_limited_and_times_are_those_of_the_one_who_looks() {
     page.goto(&format!("/courses/{}", algebra.id)).await;
     page.type_into("Capacity", "many").await;
     page.click_text("Save seats").await;
-    page.waits_for_text("Capacity must be a whole number from 0 to 1000000.").await;
+    page.waits_for_text("Capacity must be a whole number from 0 to 1,000,000.").await;
     page.expects_status(422);
     page.waits_for_focus("Capacity").await;
     page.type_into("Capacity", "30").await;

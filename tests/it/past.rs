@@ -134,7 +134,7 @@ async fn a_time_that_is_none_is_refused() {
             .get(&format!("{}?as_of={time}", ana.courses_url()))
             .await
             .is_refused(400, "invalid-request");
-        let expected = "as_of: must be a time with its offset, like 2026-09-01T08:00:00Z (RFC 3339)";
+        let expected = "as_of: must be a time with an offset, like 2026-09-01T08:00:00Z (RFC 3339)";
         assert_eq!(errors(&problem), [expected], "{time}");
     }
 }

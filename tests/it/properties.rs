@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use matricula::audit::audit;
-use matricula::clock::{Clock, Hand};
+use matricula::clock::{Clock, ManualClock};
 use matricula::db::Db;
 use matricula::registrar::{
     Answer, Batch, CourseId, CreateCourse, CreateStudent, DeleteCourse, DeleteStudent, DropCourse, Enroll,
@@ -142,9 +142,9 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let database = Database::new();
-            let clock = Hand::default();
+            let clock = ManualClock::default();
             clock.set(FIRST_DAY.parse().unwrap());
-            let school = matricula::server::School::open(database.location(), Clock::Hand(clock), None).await.unwrap();
+            let school = matricula::server::School::open(database.location(), Clock::Manual(clock), None).await.unwrap();
 
             // What can be asked at once is: the Registrar is free to share commits among them as it likes. Only
             // what is about a new row waits until its asker has been told of it.

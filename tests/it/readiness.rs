@@ -140,7 +140,7 @@ async fn serve_refuses_to_start_without_the_rights_that_it_needs_and_names_them_
     found.owner_runs(
         "revoke insert, update on course_seats from registrar; revoke delete on waitlist from registrar",
     );
-    let error = matricula::server::School::open(found.location(), Clock::Wall, None).await.unwrap_err();
+    let error = matricula::server::School::open(found.location(), Clock::System, None).await.unwrap_err();
     let told = format!("{error:#}");
     assert!(
         told.contains("no right to delete on waitlist, insert on course_seats, update on course_seats"),

@@ -33,7 +33,7 @@ async fn a_rush_is_proved_from_the_api_alone() {
         rush(&server, &["--students", "200", "--courses", "8", "--seats", "10", "--waitlist", "3"]).await;
     let told = told(&output);
     assert!(output.status.success(), "{told}");
-    assert!(told.contains("proved: no seat was sold twice"), "{told}");
+    assert!(told.contains("ok: no seat was given twice"), "{told}");
     for answer in [" 201", " 202", " 204", " waitlist-full", "99.9th percentile"] {
         assert!(told.contains(answer), "no {answer} in {told}");
     }
@@ -56,15 +56,15 @@ async fn a_server_that_loses_what_it_acknowledged_is_found_out() {
     let output = rush(&server, &["--students", "60", "--courses", "4", "--seats", "10"]).await;
     let told = told(&output);
     assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("the roster is not what the log says"), "{told}");
+    assert!(told.contains("the roster does not agree with the log"), "{told}");
 }
 
 #[tokio::test]
 async fn a_rush_needs_a_server() {
     for (url, reason) in [
         ("http://127.0.0.1:9", "cannot reach 127.0.0.1:9"),
-        ("https://127.0.0.1:9", "rush speaks plain HTTP"),
-        ("127.0.0.1", "rush speaks plain HTTP"),
+        ("https://127.0.0.1:9", "rush uses plain HTTP"),
+        ("127.0.0.1", "rush uses plain HTTP"),
     ] {
         let output = matricula().args(["rush", "--url", url]).output().unwrap();
         assert_eq!(output.status.code(), Some(1));

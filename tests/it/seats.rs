@@ -344,17 +344,17 @@ async fn limits_that_cannot_be_are_refused_all_at_once() {
     assert_eq!(
         errors(&problem),
         [
-            "/capacity: must be a whole number from 0 to 1000000",
-            "/waitlist_capacity: must be a whole number from 0 to 1000000",
-            "/opens_at: must be a time with its offset, like 2026-09-01T08:00:00Z (RFC 3339)",
-            "/closes_at: must be a time with its offset, like 2026-09-01T08:00:00Z (RFC 3339)",
-            "/seats: is not a known field; known are `capacity`, `waitlist_capacity`, `opens_at`, `closes_at`",
+            "/capacity: must be a whole number from 0 to 1,000,000",
+            "/waitlist_capacity: must be a whole number from 0 to 1,000,000",
+            "/opens_at: must be a time with an offset, like 2026-09-01T08:00:00Z (RFC 3339)",
+            "/closes_at: must be a time with an offset, like 2026-09-01T08:00:00Z (RFC 3339)",
+            "/seats: is not a known field; the known ones are `capacity`, `waitlist_capacity`, `opens_at`, `closes_at`",
         ]
     );
     let body =
         json!({"capacity": 1, "opens_at": "2026-09-02T00:00:00Z", "closes_at": "2026-09-02T01:00:00+01:00"});
     let problem = school.put(&algebra.seats_url()).json(&body).await.is_refused(400, "invalid-request");
-    assert_eq!(errors(&problem), ["/closes_at: must be after opens_at"]);
+    assert_eq!(errors(&problem), ["/closes_at: must be after registration opens"]);
     school.put(&algebra.seats_url()).json(&json!({})).await.is_refused(400, "invalid-request");
     school
         .put("/api/v1/courses/9/seats")

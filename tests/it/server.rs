@@ -7,7 +7,7 @@ use axum::Extension;
 use axum::Router;
 use axum::body::Bytes;
 use axum::routing::{get, post};
-use matricula::http::limits::{self, Limits};
+use matricula::http::limits::{self, RequestLimits};
 use matricula::http::observe::RequestId;
 use matricula::http::server::{self, Bounds, Server};
 use matricula::metrics::Metrics;
@@ -31,7 +31,7 @@ struct Served {
     running: JoinHandle<()>,
 }
 
-async fn served(limits: Limits, bounds: Bounds) -> Served {
+async fn served(limits: RequestLimits, bounds: Bounds) -> Served {
     let (entered, slow) = mpsc::unbounded_channel();
     let router = Router::new()
         .route("/id/{id}", get(async |Extension(id): Extension<RequestId>| id.0.to_string()))
@@ -58,7 +58,7 @@ async fn served(limits: Limits, bounds: Bounds) -> Served {
 }
 
 async fn serve() -> Served {
-    served(Limits::default(), Bounds::default()).await
+    served(RequestLimits::default(), Bounds::default()).await
 }
 
 impl Served {
@@ -99,7 +99,7 @@ fn impatient() -> Bounds {
 
 #[tokio::test]
 async fn a_client_that_sends_nothing_or_half_a_head_is_closed() {
-    let server = served(Limits::default(), impatient()).await;
+    let server = served(RequestLimits::default(), impatient()).await;
     for half in ["", "GET /id", "GET /id/1 HTTP/1.1\r\nHost: localhost\r\n"] {
         assert_eq!(server.says(half).await, "", "after {half:?}");
     }
@@ -107,14 +107,14 @@ async fn a_client_that_sends_nothing_or_half_a_head_is_closed() {
 
 #[tokio::test]
 async fn an_idle_connection_is_closed_after_its_last_answer() {
-    let server = served(Limits::default(), impatient()).await;
+    let server = served(RequestLimits::default(), impatient()).await;
     let answer = server.says("GET /id/1 HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     assert_eq!(status(&answer), "200");
 }
 
 #[tokio::test]
 async fn a_client_that_does_not_read_is_given_up() {
-    let server = served(Limits::default(), Bounds { connections: 1, ..impatient() }).await;
+    let server = served(RequestLimits::default(), Bounds { connections: 1, ..impatient() }).await;
     let mut stuck = server.connects().await;
     stuck.write_all(get_of("/large").as_bytes()).await.unwrap();
     // There is one slot: the next client is answered once the first has lost it.
@@ -194,7 +194,7 @@ async fn stopping_answers_what_is_in_flight_and_closes_what_is_idle() {
 
 #[tokio::test]
 async fn stopping_does_not_wait_for_ever() {
-    let mut server = served(Limits::default(), Bounds { finish: SOON, ..Bounds::default() }).await;
+    let mut server = served(RequestLimits::default(), Bounds { finish: SOON, ..Bounds::default() }).await;
     let mut asking = server.connects().await;
     asking.write_all(get_of("/slow").as_bytes()).await.unwrap();
     let held = timeout(PATIENCE, server.slow.recv()).await.unwrap().unwrap();
@@ -205,7 +205,8 @@ async fn stopping_does_not_wait_for_ever() {
 
 #[tokio::test]
 async fn a_request_that_takes_too_long_is_answered_503() {
-    let mut server = served(Limits { timeout: SOON, ..Limits::default() }, Bounds::default()).await;
+    let mut server =
+        served(RequestLimits { timeout: SOON, ..RequestLimits::default() }, Bounds::default()).await;
     assert_eq!(status(&server.says(&get_of("/slow")).await), "503");
     assert!(server.slow.recv().await.unwrap().is_closed(), "the handler still runs");
 }
@@ -220,7 +221,7 @@ async fn a_panic_is_answered_500_without_its_message() {
 
 #[tokio::test]
 async fn a_body_above_the_limit_is_refused_whether_its_length_is_told_or_not() {
-    let server = served(Limits { body: 1000, ..Limits::default() }, Bounds::default()).await;
+    let server = served(RequestLimits { body: 1000, ..RequestLimits::default() }, Bounds::default()).await;
     let head = "POST /echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
     for (size, expected) in [(1000, "200"), (1001, "413"), (5_000_000, "413")] {
         let body = "x".repeat(size);
@@ -251,8 +252,10 @@ async fn a_browser_may_not_write_for_a_page_of_another_site() {
 
 #[tokio::test]
 async fn a_listed_origin_may_ask_and_write() {
-    let limits =
-        Limits { cors_origins: vec!["https://app.example.edu".parse().unwrap()], ..Limits::default() };
+    let limits = RequestLimits {
+        cors_origins: vec!["https://app.example.edu".parse().unwrap()],
+        ..RequestLimits::default()
+    };
     let server = served(limits, Bounds::default()).await;
     let ask = |method, origin, more| {
         format!(
@@ -309,9 +312,9 @@ async fn a_client_that_leaves_is_counted_and_does_not_hold_its_handler() {
 async fn a_server_that_cannot_listen_says_why_in_one_line() {
     let taken = serve().await;
     let error = Server::bind(&[taken.address]).await.unwrap_err().to_string();
-    assert_eq!(error, format!("cannot listen on {}: another program listens there already", taken.address));
+    assert_eq!(error, format!("cannot listen on {}: another program already listens there", taken.address));
     let error = Server::bind(&["192.0.2.1:0".parse().unwrap()]).await.unwrap_err().to_string();
     assert_eq!(error, "cannot listen on 192.0.2.1:0: this machine does not have that address");
     let error = server::resolve("8080").await.unwrap_err().to_string();
-    assert_eq!(error, "cannot listen on 8080: it has to be an address and a port, like 127.0.0.1:8080");
+    assert_eq!(error, "cannot listen on 8080: it must be an address and a port, like 127.0.0.1:8080");
 }

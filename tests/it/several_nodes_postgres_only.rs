@@ -57,9 +57,9 @@ const OURS: [&str; 10] = [
 ];
 
 async fn refusal(database: &Database) -> String {
-    let served = matricula::server::School::open(database.location(), Clock::Wall, None).await.unwrap_err();
-    let migrated = adoption::migrate(database.location(), &Clock::Wall).await.unwrap_err();
-    let looked_at = adoption::dry_run(database.location(), &Clock::Wall).await.unwrap_err();
+    let served = matricula::server::School::open(database.location(), Clock::System, None).await.unwrap_err();
+    let migrated = adoption::migrate(database.location(), &Clock::System).await.unwrap_err();
+    let looked_at = adoption::dry_run(database.location(), &Clock::System).await.unwrap_err();
     assert_eq!(format!("{served:#}"), migrated.to_string());
     assert_eq!(looked_at.to_string(), migrated.to_string());
     migrated.to_string()

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use matricula::http::limits::Limits;
+use matricula::http::limits::RequestLimits;
 use matricula::http::server::Bounds;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpSocket;
@@ -44,7 +44,7 @@ async fn asks(client: [u8; 4], address: SocketAddr, path: &str) -> RawAnswer {
 #[tokio::test]
 async fn a_client_has_its_share_of_the_connections_and_others_have_the_rest() {
     let bounds = Bounds { connections: 8, head: HOUR, idle: HOUR, ..Bounds::default() };
-    let school = School::open_within(Limits::default(), bounds).await;
+    let school = School::open_within(RequestLimits::default(), bounds).await;
     let mut ana = Vec::new();
     for _ in 0..4 {
         ana.push(keeps_alive(ANA, school.address).await);
@@ -68,7 +68,7 @@ async fn a_client_has_its_share_of_the_connections_and_others_have_the_rest() {
 #[tokio::test]
 async fn where_all_connections_are_taken_that_is_told_and_how_the_server_fares_too() {
     let bounds = Bounds { connections: 4, head: HOUR, idle: HOUR, ..Bounds::default() };
-    let school = School::open_within(Limits::default(), bounds).await;
+    let school = School::open_within(RequestLimits::default(), bounds).await;
     let mut taken = Vec::new();
     for client in [ANA, ANA, BEN, BEN] {
         taken.push(keeps_alive(client, school.address).await);
@@ -88,7 +88,7 @@ async fn where_all_connections_are_taken_that_is_told_and_how_the_server_fares_t
 #[tokio::test]
 async fn connections_that_nobody_uses_are_closed_for_those_who_come() {
     let bounds = Bounds { connections: 8, head: HOUR, idle: Duration::ZERO, ..Bounds::default() };
-    let school = School::open_within(Limits::default(), bounds).await;
+    let school = School::open_within(RequestLimits::default(), bounds).await;
     let (mut first, mut silent) =
         (keeps_alive(ANA, school.address).await, Raw::connect_from(ANA, school.address).await);
     let mut others = Vec::new();
@@ -114,7 +114,7 @@ async fn connections_that_nobody_uses_are_closed_for_those_who_come() {
 #[tokio::test]
 async fn of_those_who_come_in_vain_only_some_are_told_and_health_is_for_others_too() {
     let bounds = Bounds { connections: 1, head: HOUR, idle: HOUR, ..Bounds::default() };
-    let school = School::open_within(Limits::default(), bounds).await;
+    let school = School::open_within(RequestLimits::default(), bounds).await;
     // They say nothing, for as long as they may.
     let mut crowd = Vec::new();
     let full = async {
@@ -151,7 +151,7 @@ async fn sends(client: [u8; 4], school: &School) -> RawAnswer {
 
 #[tokio::test]
 async fn bodies_that_never_end_take_a_share_of_the_memory_for_bodies_and_give_it_back() {
-    let limits = Limits { all_bodies: 4 << 20, ..Limits::default() };
+    let limits = RequestLimits { all_bodies: 4 << 20, ..RequestLimits::default() };
     let school = School::open_within(limits, Bounds::default()).await;
     let [first, second] = [almost_sends(ANA, &school).await, almost_sends(ANA, &school).await];
     // What is sent takes a moment to arrive.
@@ -189,7 +189,7 @@ async fn bodies_that_never_end_take_a_share_of_the_memory_for_bodies_and_give_it
 
 #[tokio::test]
 async fn a_body_that_is_announced_larger_than_the_room_there_is_is_refused_before_it_comes() {
-    let limits = Limits { all_bodies: 1 << 20, ..Limits::default() };
+    let limits = RequestLimits { all_bodies: 1 << 20, ..RequestLimits::default() };
     let school = School::open_within(limits, Bounds::default()).await;
     let mut raw = school.connects().await;
     let head = "POST /api/v1/students HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
@@ -268,7 +268,7 @@ async fn a_client_that_searches_too_much_at_a_time_is_told_at_once_and_others_fi
 #[tokio::test]
 async fn long_answers_that_a_client_does_not_read_take_a_share_of_the_memory_and_give_it_back() {
     let bounds = Bounds { memory: 9 << 20, ..Bounds::default() };
-    let school = School::open_within(Limits::default(), bounds).await;
+    let school = School::open_within(RequestLimits::default(), bounds).await;
     let long = "x".repeat(245);
     school.meanwhile(&format!(
         "with recursive n(n) as (select 1 union all select n + 1 from n where n < 10000)
@@ -321,7 +321,7 @@ async fn long_answers_that_a_client_does_not_read_take_a_share_of_the_memory_and
 #[tokio::test]
 async fn long_heads_that_never_end_take_a_share_of_the_memory() {
     let bounds = Bounds { memory: 1 << 20, head: HOUR, ..Bounds::default() };
-    let school = School::open_within(Limits::default(), bounds).await;
+    let school = School::open_within(RequestLimits::default(), bounds).await;
     let long = format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: {}", "x".repeat(60_000));
     let mut open = Vec::new();
     for _ in 0..20 {

@@ -99,7 +99,7 @@ async fn a_stream_has_no_pages() {
     let school = School::open().await;
     let stream = |path: &str| school.get(path).header("accept", "text/html, text/event-stream;q=0.9");
     let problem = stream(&format!("{EVENTS}?limit=5")).await.is_refused(400, "invalid-request");
-    assert_eq!(errors(&problem), ["limit: is not for a stream, which has no pages"]);
+    assert_eq!(errors(&problem), ["limit: is not allowed for a stream, which has no pages"]);
     let problem = stream(EVENTS).header("last-event-id", "x").await.is_refused(400, "invalid-request");
-    assert_eq!(errors(&problem), ["Last-Event-ID: must be a whole number from 0 to 9007199254740991"]);
+    assert_eq!(errors(&problem), ["Last-Event-ID: must be a whole number from 0 to 9,007,199,254,740,991"]);
 }

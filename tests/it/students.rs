@@ -111,7 +111,7 @@ async fn everything_that_is_wrong_with_a_student_is_told_at_once() {
         ),
         (
             json!({"name": "Ana", "email": "ana@example.edu", "phone": 1}),
-            &["/phone: is not a known field; known are `name`, `email`"],
+            &["/phone: is not a known field; the known ones are `name`, `email`"],
         ),
         (
             json!({"Name": "Ana", "email": "ana@example.edu", "name": "Ana"}),
@@ -119,11 +119,11 @@ async fn everything_that_is_wrong_with_a_student_is_told_at_once() {
         ),
         (
             json!({"name": "Ana", "email": "ana@example.edu", "a/b~c": 1}),
-            &["/a~1b~0c: is not a known field; known are `name`, `email`"],
+            &["/a~1b~0c: is not a known field; the known ones are `name`, `email`"],
         ),
         (
             json!({"id": 7, "name": "Ana"}),
-            &["/email: is required", "/id: is not a known field; known are `name`, `email`"],
+            &["/email: is required", "/id: is not a known field; the known ones are `name`, `email`"],
         ),
         (json!([]), &[": must be a JSON object"]),
         (json!("Ana"), &[": must be a JSON object"]),
@@ -146,9 +146,9 @@ async fn everything_that_is_wrong_with_a_student_is_told_at_once() {
 async fn a_field_that_is_there_twice_is_refused() {
     let school = School::open().await;
     for (body, wrong) in [
-        (r#"{"name":"Ana","name":"Ben","email":"a@example.edu"}"#, &["/name: is there more than once"][..]),
-        (r#"{"email":"a@b.de","email":"a@b.de","email":1,"name":"A"}"#, &["/email: is there more than once"]),
-        (r#"{"na\u006de":"Ana","name":"Ana","email":"a@example.edu"}"#, &["/name: is there more than once"]),
+        (r#"{"name":"Ana","name":"Ben","email":"a@example.edu"}"#, &["/name: is given more than once"][..]),
+        (r#"{"email":"a@b.de","email":"a@b.de","email":1,"name":"A"}"#, &["/email: is given more than once"]),
+        (r#"{"na\u006de":"Ana","name":"Ana","email":"a@example.edu"}"#, &["/name: is given more than once"]),
     ] {
         let asking = school.client.ask("POST", STUDENTS).header("content-type", "application/json");
         let problem = asking.body(body).await.is_refused(400, "invalid-request");
@@ -220,7 +220,7 @@ async fn a_patch_is_held_to_the_rules_of_a_new_student() {
         (json!({"name": null}), &["/name: must not be null"][..]),
         (json!({"name": "", "email": 1}), &["/name: must not be empty", "/email: must be a text"]),
         (json!({"emial": "a@example.edu"}), &["/emial: is not a known field; did you mean `email`?"]),
-        (json!({"id": 2}), &["/id: is not a known field; known are `name`, `email`"]),
+        (json!({"id": 2}), &["/id: is not a known field; the known ones are `name`, `email`"]),
         (json!([]), &[": must be a JSON object"]),
     ] {
         let problem = school.patch(&ana.url(), patch).await.is_refused(400, "invalid-request");
@@ -338,9 +338,9 @@ async fn a_parameter_of_a_deletion_is_understood_or_refused() {
     let ana = school.student("Ana").await;
     for (query, wrong) in [
         ("dorp=true", "dorp: is not a known parameter; did you mean `drop`?"),
-        ("drop=yes", "drop: provided string was not `true` or `false`"),
-        ("drop=", "drop: provided string was not `true` or `false`"),
-        ("drop=true&drop=true", "drop: is there more than once"),
+        ("drop=yes", "drop: must be `true` or `false`"),
+        ("drop=", "drop: must be `true` or `false`"),
+        ("drop=true&drop=true", "drop: is given more than once"),
     ] {
         let problem =
             school.delete(&format!("{}?{query}", ana.url())).await.is_refused(400, "invalid-request");

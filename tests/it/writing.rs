@@ -79,7 +79,7 @@ async fn an_asker_that_goes_away_undoes_nothing() {
 #[tokio::test]
 async fn a_school_that_closes_carries_out_what_it_accepted_and_no_more() {
     let database = Database::new();
-    let school = matricula::server::School::open(database.location(), Clock::Wall, None).await.unwrap();
+    let school = matricula::server::School::open(database.location(), Clock::System, None).await.unwrap();
     let registrar: Registrar = school.app.registrar.clone();
     let other = busy(&database);
     let mut accepted = Box::pin(submit(&registrar, create("Ana")));
@@ -101,7 +101,7 @@ async fn a_school_that_closes_carries_out_what_it_accepted_and_no_more() {
 async fn one_row_that_the_database_does_not_take_fails_alone() {
     let database = Database::new();
     database.runs("create table students (id integer primary key, name text, email text unique)");
-    let school = matricula::server::School::open(database.location(), Clock::Wall, None).await.unwrap();
+    let school = matricula::server::School::open(database.location(), Clock::System, None).await.unwrap();
     let registrar = &school.app.registrar;
     let level = "graduate".to_owned();
     let algebra = CreateCourse { name: "Algebra".to_owned(), level };

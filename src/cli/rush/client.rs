@@ -1,4 +1,4 @@
-//! A client of a server that may be lost at any moment.
+//! An HTTP client that reconnects when its connection is lost.
 
 use std::time::Duration;
 
@@ -12,71 +12,77 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
-/// How long an answer is waited for.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How long to wait for an answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Where the server is.
+/// The server under test.
 #[derive(Clone, Debug)]
-pub(super) struct Server {
+pub(super) struct Target {
     authority: String,
 }
 
-impl Server {
-    /// From a URL without a path.
+impl Target {
+    /// Parses a URL without a path.
     ///
     /// # Errors
-    /// When it is not one, or not of plain HTTP.
-    pub(super) fn at(url: &str) -> anyhow::Result<Self> {
+    /// If `url` is not a URL with a host, or its scheme is not `http`.
+    pub(super) fn parse(url: &str) -> anyhow::Result<Self> {
         let uri: Uri = url.parse().with_context(|| format!("{url} is not a URL"))?;
         if uri.scheme_str() != Some("http") {
-            bail!("{url}: rush speaks plain HTTP; give the server's own address, http://host:port");
+            bail!("{url}: rush uses plain HTTP; give the server's own address, like http://host:port");
         }
-        let authority = uri.authority().with_context(|| format!("{url} names no host"))?;
+        let authority = uri.authority().with_context(|| format!("{url} has no host"))?;
         let port = if authority.port().is_none() { ":80" } else { "" };
         Ok(Self { authority: format!("{authority}{port}") })
     }
 
-    pub(super) fn client(&self) -> Client {
-        Client { server: self.clone(), open: None }
+    pub(super) fn client(&self) -> HttpClient {
+        HttpClient { server: self.clone(), open: None }
     }
 }
 
-/// One connection, made again when it was lost.
-pub(super) struct Client {
-    server: Server,
+/// A client with one connection, which is opened again after an error.
+pub(super) struct HttpClient {
+    server: Target,
     open: Option<SendRequest<Full<Bytes>>>,
 }
 
-/// An answer.
+/// An answer of the server.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct ServerAnswer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: Value,
 }
 
-impl Answer {
-    /// The kind of problem that it is; empty when it is none.
+impl ServerAnswer {
+    /// The slug of the problem; empty if the answer is no problem.
     pub(super) fn problem(&self) -> &str {
         let kind = self.body.get("type").and_then(Value::as_str).unwrap_or_default();
         kind.strip_prefix("/problems/").unwrap_or_default()
     }
 
-    /// The id of what was made.
+    /// The id of the record that was created.
+    ///
+    /// # Errors
+    /// If the body has no id.
     pub(super) fn id(&self) -> anyhow::Result<i64> {
         self.body["id"].as_i64().with_context(|| format!("no id in {}", self.body))
     }
 }
 
-impl Client {
-    /// Asks; an error when no answer came, so that nobody knows whether it was carried out.
-    pub(super) async fn ask(
+impl HttpClient {
+    /// Sends a request.
+    ///
+    /// # Errors
+    /// If no answer arrived; whether the request was carried out is then unknown.
+    pub(super) async fn send(
         &mut self,
         method: Method,
         path: &str,
         key: Option<&str>,
         body: Option<&Value>,
-    ) -> anyhow::Result<Answer> {
+    ) -> anyhow::Result<ServerAnswer> {
         let mut open = match self.open.take().filter(|open| !open.is_closed()) {
             Some(open) => open,
             None => self.connect().await?,
@@ -96,15 +102,19 @@ impl Client {
             let body = body.collect().await?.to_bytes();
             anyhow::Ok((head, body))
         };
-        let (head, body) = tokio::time::timeout(PATIENCE, answered).await.context("no answer in time")??;
+        let (head, body) =
+            tokio::time::timeout(ANSWER_TIMEOUT, answered).await.context("no answer in time")??;
         self.open = Some(open);
         let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body)? };
-        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
+        Ok(ServerAnswer { status: head.status.as_u16(), headers: head.headers, body })
     }
 
-    /// Asks for a thing that has to be there.
+    /// Reads a resource that has to exist.
+    ///
+    /// # Errors
+    /// If no answer arrived, or the answer is a problem.
     pub(super) async fn get(&mut self, path: &str) -> anyhow::Result<Value> {
-        let answer = self.ask(Method::GET, path, None, None).await?;
+        let answer = self.send(Method::GET, path, None, None).await?;
         if answer.headers.contains_key("location") || !answer.problem().is_empty() {
             bail!("GET {path}: {}", answer.body);
         }
@@ -120,7 +130,7 @@ impl Client {
         tokio::spawn(async move {
             #[expect(
                 clippy::let_underscore_must_use,
-                reason = "what goes wrong on it is the next request's error"
+                reason = "an error on the connection is reported by the next request"
             )]
             let _ = connection.await;
         });

@@ -1,4 +1,4 @@
-//! `matricula rush`: registration day on a running server, and the proof that it went right.
+//! `matricula rush`: simulates registration day on a running server, then checks the result.
 
 mod client;
 mod day;
@@ -15,142 +15,143 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use self::client::Server;
-use self::day::{Student, Tally, go_through};
+use self::client::Target;
+use self::day::{Applicant, Stats, run_client};
 use crate::clock::{Clock, stamp};
+use crate::config::whole_number;
 
-/// How large a rush.
+/// Options of `matricula rush`.
 #[derive(Debug, Args)]
 pub(super) struct RushArgs {
     /// The server, http://host:port
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     url: String,
-    /// Students who come, all at once
-    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    /// Number of students, who all come at once
+    #[arg(long, default_value_t = 20_000, value_parser = whole_number(1_u32..=1_000_000))]
     students: u32,
-    /// Courses; the first ones are everybody's favorites
-    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    /// Number of courses; the first ones are the most popular
+    #[arg(long, default_value_t = 200, value_parser = whole_number(1_u32..=10_000))]
     courses: u32,
     /// Seats of each course
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    #[arg(long, default_value_t = 30, value_parser = whole_number(0_u32..=1_000_000))]
     seats: u32,
     /// Places on the waitlist of each course
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    #[arg(long, default_value_t = 10, value_parser = whole_number(0_u32..=1_000_000))]
     waitlist: u32,
-    /// How long they go on to enroll, to drop and to swap
+    /// How long students enroll, drop and swap, in minutes
     #[arg(long, default_value_t = 1.0)]
     minutes: f64,
-    /// Connections at once
-    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    /// Number of connections
+    #[arg(long, default_value_t = 256, value_parser = whole_number(1_u16..=10_000))]
     clients: u16,
-    /// The same seed makes the same wishes
+    /// The same seed gives the same choices
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
 
-/// Between the setting of the seats and the opening: everybody is there before.
-const BEFORE_OPENING: Duration = Duration::from_secs(1);
-/// Findings that are printed.
-const TOLD: usize = 20;
+/// Time until registration opens, in which all clients start asking.
+const OPENING_DELAY: Duration = Duration::from_secs(1);
+/// The number of findings that are printed.
+const MAX_FINDINGS: usize = 20;
 
-/// Makes a school on the server, lets everybody in at once, and proves what came of it.
+/// Creates students and courses on the server, opens registration, and checks the result.
 ///
 /// # Errors
-/// When the server cannot be used, or a proof fails.
+/// If the server cannot be used, or a check fails.
 pub(super) async fn run(args: RushArgs, clock: &Clock, out: &mut dyn Write) -> anyhow::Result<()> {
     let span = Duration::try_from_secs_f64(args.minutes * 60.0).context("--minutes")?;
-    let server = Server::at(&args.url)?;
-    let mut chance = Rng::with_seed(args.seed);
-    let courses = make(
+    let server = Target::parse(&args.url)?;
+    let mut rng = Rng::with_seed(args.seed);
+    let courses = create(
         &server,
         args.courses,
         "courses",
         |number| json!({"name": format!("Rush {number}"), "level": "rush"}),
     )
     .await?;
-    let students = make(&server, args.students, "students", |number| {
+    let students = create(&server, args.students, "students", |number| {
         json!({"name": format!("Student {number}"), "email": format!("student{number}@example.edu")})
     })
     .await?;
-    let opens_at = stamp(clock.now() + BEFORE_OPENING);
+    let opens_at = stamp(clock.now() + OPENING_DELAY);
     set_seats(&server, &courses, &args, &opens_at).await?;
     let mut students: Vec<_> =
-        students.into_iter().map(|id| Student::new(id, &courses, &mut chance)).collect();
-    chance.shuffle(&mut students);
+        students.into_iter().map(|id| Applicant::new(id, &courses, &mut rng)).collect();
+    rng.shuffle(&mut students);
 
     writeln!(
         out,
-        "{} students want seats in {} courses of {}, {} wait at most; registration opens at {opens_at}",
+        "{} students for {} courses with {} seats and {} places on the waitlist each; registration opens at {opens_at}",
         args.students, args.courses, args.seats, args.waitlist
     )?;
     out.flush()?;
-    let (tally, took) = rush(&server, &mut students, span, &args, &mut chance).await;
-    tell(&tally, took, out)?;
+    let (stats, took) = rush(&server, &mut students, span, &args, &mut rng).await;
+    print_stats(&stats, took, out)?;
 
-    let mut findings = proof::prove(&mut server.client(), &courses, &students).await?;
-    findings.extend(tally.broken.into_iter().map(|what| format!("asked twice, answered twice: {what}")));
+    let mut findings = proof::verify(&mut server.client(), &courses, &students).await?;
+    findings
+        .extend(stats.changed_answers.into_iter().map(|what| format!("a retry got another answer: {what}")));
     if findings.is_empty() {
         writeln!(
             out,
-            "proved: no seat was sold twice, nothing acknowledged was lost, nobody is there twice, every waitlist is in the \
-             order of the log"
+            "ok: no seat was given twice, no confirmed change was lost, nobody is in a course twice, and every waitlist is in \
+            the order of the log"
         )?;
         return Ok(());
     }
-    for finding in findings.iter().take(TOLD) {
+    for finding in findings.iter().take(MAX_FINDINGS) {
         writeln!(out, "- {finding}")?;
     }
-    bail!("{} findings against the server", findings.len())
+    bail!("{} checks failed", findings.len())
 }
 
 async fn rush(
-    server: &Server,
-    students: &mut [Student],
+    server: &Target,
+    students: &mut [Applicant],
     span: Duration,
     args: &RushArgs,
-    chance: &mut Rng,
-) -> (Tally, Duration) {
+    rng: &mut Rng,
+) -> (Stats, Duration) {
     let each = students.len().div_ceil(usize::from(args.clients));
     let progress = ProgressBar::new(span.as_secs());
     if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} s") {
         progress.set_style(style);
     }
     let began = Instant::now();
-    let until = began + BEFORE_OPENING + span;
-    let everybody =
-        students.chunks_mut(each).map(|students| go_through(server, students, until, chance.fork()));
-    let mut going = futures_util::future::join_all(everybody);
+    let until = began + OPENING_DELAY + span;
+    let clients = students.chunks_mut(each).map(|students| run_client(server, students, until, rng.fork()));
+    let mut going = futures_util::future::join_all(clients);
     let mut second = tokio::time::interval(Duration::from_secs(1));
-    let tallies = loop {
+    let stats = loop {
         tokio::select! {
-            tallies = &mut going => break tallies,
+            stats = &mut going => break stats,
             _ = second.tick() => progress.set_position(began.elapsed().as_secs()),
         }
     };
     progress.finish_and_clear();
-    let mut all = Tally::default();
-    for tally in tallies {
-        all.add(tally);
+    let mut all = Stats::default();
+    for stats in stats {
+        all.add(stats);
     }
-    (all, began.elapsed().saturating_sub(BEFORE_OPENING))
+    (all, began.elapsed().saturating_sub(OPENING_DELAY))
 }
 
-/// Adds many of a kind; their ids.
-async fn make(
-    server: &Server,
-    many: u32,
+/// Creates `count` records with POST and returns their ids.
+async fn create(
+    server: &Target,
+    count: u32,
     kind: &str,
     body: impl Fn(u32) -> Value,
 ) -> anyhow::Result<Vec<i64>> {
     let path = format!("/api/v1/{kind}");
-    let numbers: Vec<u32> = (1..=many).collect();
+    let numbers: Vec<u32> = (1..=count).collect();
     let parts = numbers.chunks(numbers.len().div_ceil(64)).map(|part| {
         let (path, body) = (&path, &body);
         async move {
             let mut client = server.client();
             let mut ids = Vec::with_capacity(part.len());
             for number in part {
-                let answer = client.ask(Method::POST, path, None, Some(&body(*number))).await?;
+                let answer = client.send(Method::POST, path, None, Some(&body(*number))).await?;
                 ids.push(answer.id()?);
             }
             anyhow::Ok(ids)
@@ -160,12 +161,12 @@ async fn make(
     Ok(parts.concat())
 }
 
-async fn set_seats(server: &Server, courses: &[i64], args: &RushArgs, opens_at: &str) -> anyhow::Result<()> {
+async fn set_seats(server: &Target, courses: &[i64], args: &RushArgs, opens_at: &str) -> anyhow::Result<()> {
     let mut client = server.client();
     let body = json!({"capacity": args.seats, "waitlist_capacity": args.waitlist, "opens_at": opens_at});
     for course in courses {
         let path = format!("/api/v1/courses/{course}/seats");
-        let answer = client.ask(Method::PUT, &path, None, Some(&body)).await?;
+        let answer = client.send(Method::PUT, &path, None, Some(&body)).await?;
         if !answer.problem().is_empty() {
             bail!("PUT {path}: {}", answer.body);
         }
@@ -173,13 +174,13 @@ async fn set_seats(server: &Server, courses: &[i64], args: &RushArgs, opens_at: 
     Ok(())
 }
 
-fn tell(tally: &Tally, took: Duration, out: &mut dyn Write) -> anyhow::Result<()> {
-    let mut sorted = tally.latencies.clone();
+fn print_stats(stats: &Stats, took: Duration, out: &mut dyn Write) -> anyhow::Result<()> {
+    let mut sorted = stats.latencies.clone();
     sorted.sort_unstable();
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let rate = |count: u64| count as f64 / took.as_secs_f64();
     let (mut adds, mut all) = (0, 0);
-    let mut answers: Vec<_> = tally.answers.iter().collect();
+    let mut answers: Vec<_> = stats.answers.iter().collect();
     answers.sort();
     writeln!(out, "answers:")?;
     for (answer, count) in answers {
@@ -189,7 +190,7 @@ fn tell(tally: &Tally, took: Duration, out: &mut dyn Write) -> anyhow::Result<()
     }
     writeln!(
         out,
-        "{:.0} answers a second, of which {:.0} added a student to a course",
+        "{:.0} answers per second, of which {:.0} enrolled a student or put one on a waitlist",
         rate(all),
         rate(adds)
     )?;

@@ -1,52 +1,52 @@
-//! The proof: what the API tells afterwards, against what was acknowledged and what the log says.
+//! Checks the result: the state in the API must agree with the answers that students got and with the event log.
 
 use std::collections::{BTreeMap, HashSet};
 
 use anyhow::Context as _;
 use serde_json::Value;
 
-use super::client::Client;
-use super::day::{Known, Student};
+use super::client::HttpClient;
+use super::day::{Applicant, KnownStatus};
 use crate::registrar::EventKind;
 
-/// What is wrong, a line each.
+/// The failed checks, one line each.
 pub(super) type Findings = Vec<String>;
 
-/// One course as the API tells it.
-struct Course {
+/// The state of a course in the API.
+struct CourseState {
     id: i64,
     capacity: usize,
     roster: Vec<i64>,
     waitlist: Vec<i64>,
 }
 
-/// Looks at every course, and at what every student was told.
+/// Checks all courses and the answers that all students got.
 ///
 /// # Errors
-/// When the server does not answer.
-pub(super) async fn prove(
-    client: &mut Client,
+/// If the server does not answer.
+pub(super) async fn verify(
+    client: &mut HttpClient,
     courses: &[i64],
-    students: &[Student],
+    students: &[Applicant],
 ) -> anyhow::Result<Findings> {
     let mut findings = Vec::new();
-    let mut told: BTreeMap<i64, Course> = BTreeMap::new();
+    let mut states: BTreeMap<i64, CourseState> = BTreeMap::new();
     for id in courses {
         let path = format!("/api/v1/courses/{id}");
         let seats = client.get(&format!("{path}/seats")).await?;
-        let course = Course {
+        let course = CourseState {
             id: *id,
             capacity: capacity(&seats).with_context(|| format!("course {id} has no capacity: {seats}"))?,
             roster: ids(&client.get(&format!("{path}/students")).await?, "id"),
             waitlist: ids(&client.get(&format!("{path}/waitlist")).await?, "student_id"),
         };
-        course.hold(&seats, &mut findings);
+        course.check(&seats, &mut findings);
         let log = client.get(&format!("/api/v1/events?course_id={id}")).await?;
-        course.hold_log(log.as_array().map_or(&[], Vec::as_slice), &mut findings);
-        told.insert(*id, course);
+        course.check_log(log.as_array().map_or(&[], Vec::as_slice), &mut findings);
+        states.insert(*id, course);
     }
     for student in students {
-        hold_acknowledged(student, &told, &mut findings);
+        check_answers(student, &states, &mut findings);
     }
     Ok(findings)
 }
@@ -59,15 +59,15 @@ fn ids(list: &Value, member: &str) -> Vec<i64> {
     list.as_array().into_iter().flatten().filter_map(|row| row[member].as_i64()).collect()
 }
 
-impl Course {
-    /// Not too full, not too empty, nobody twice, counts that agree.
-    fn hold(&self, seats: &Value, findings: &mut Findings) {
+impl CourseState {
+    /// No student too many, no free seat while students wait, nobody twice, correct counts.
+    fn check(&self, seats: &Value, findings: &mut Findings) {
         let Self { id, capacity, roster, waitlist } = self;
         if roster.len() > *capacity {
-            findings.push(format!("course {id} has {} students on {capacity} seats", roster.len()));
+            findings.push(format!("course {id} has {} students in {capacity} seats", roster.len()));
         }
         if roster.len() < *capacity && !waitlist.is_empty() {
-            findings.push(format!("course {id} has a seat free, and {} wait", waitlist.len()));
+            findings.push(format!("course {id} has a free seat, and {} students wait", waitlist.len()));
         }
         let mut seen = HashSet::new();
         for student in roster.iter().chain(waitlist).filter(|student| !seen.insert(**student)) {
@@ -75,17 +75,18 @@ impl Course {
         }
         if seats["enrolled"] != roster.len() || seats["waitlisted"] != waitlist.len() {
             findings.push(format!(
-                "course {id} counts {seats}, but tells {} and {}",
+                "course {id} reports {seats}, but lists {} and {}",
                 roster.len(),
                 waitlist.len()
             ));
         }
     }
 
-    /// At no moment too full, always the first in line moved up, and it ends as the course is told.
-    fn hold_log(&self, log: &[Value], findings: &mut Findings) {
+    /// According to the log, never too many students, always the first on the waitlist promoted, and the same final
+    /// state.
+    fn check_log(&self, log: &[Value], findings: &mut Findings) {
         let (mut roster, mut waitlist, id) = (Vec::new(), Vec::new(), self.id);
-        let mut sold_twice = false;
+        let mut is_overfull = false;
         for event in log {
             let student = event["student_id"].as_i64().unwrap_or_default();
             match event["type"].as_str().and_then(|kind| kind.parse().ok()) {
@@ -95,8 +96,10 @@ impl Course {
                 Some(EventKind::WaitlistLeft) => waitlist.retain(|other| *other != student),
                 Some(EventKind::WaitlistPromoted) => {
                     if waitlist.first() != Some(&student) {
-                        findings
-                            .push(format!("course {id}: seq {} moves up who was not first", event["seq"]));
+                        findings.push(format!(
+                            "course {id}: seq {} promotes a student who was not first",
+                            event["seq"]
+                        ));
                     }
                     waitlist.retain(|other| *other != student);
                     roster.push(student);
@@ -113,40 +116,43 @@ impl Course {
                 )
                 | None => {}
             }
-            if roster.len() > self.capacity && !sold_twice {
-                sold_twice = true;
-                findings.push(format!("course {id}: seq {} sells a seat twice", event["seq"]));
+            if roster.len() > self.capacity && !is_overfull {
+                is_overfull = true;
+                findings.push(format!("course {id}: seq {} gives a seat twice", event["seq"]));
             }
         }
         if roster != self.roster {
-            findings.push(format!("course {id}: the roster is not what the log says"));
+            findings.push(format!("course {id}: the roster does not agree with the log"));
         }
         if waitlist != self.waitlist {
-            findings.push(format!("course {id}: the waitlist is not in the order of the log"));
+            findings.push(format!("course {id}: the waitlist does not agree with the log"));
         }
     }
 }
 
-fn hold_acknowledged(student: &Student, courses: &BTreeMap<i64, Course>, findings: &mut Findings) {
+fn check_answers(student: &Applicant, courses: &BTreeMap<i64, CourseState>, findings: &mut Findings) {
     for (id, known) in &student.known {
         let Some(course) = courses.get(id) else { continue };
         let (has_seat, waits) = (course.roster.contains(&student.id), course.waitlist.contains(&student.id));
         let holds = match known {
-            Known::Enrolled => has_seat,
-            // Who was told to wait may have moved up since.
-            Known::Waits => has_seat || waits,
-            Known::Not => !has_seat && !waits,
-            Known::Unclear => true,
+            KnownStatus::Enrolled => has_seat,
+            // The student may have been promoted since.
+            KnownStatus::Waitlisted => has_seat || waits,
+            KnownStatus::NotEnrolled => !has_seat && !waits,
+            KnownStatus::Unknown => true,
         };
         if !holds {
-            let shown = if has_seat {
-                "has a seat"
+            let actual = if has_seat {
+                "is enrolled"
             } else if waits {
-                "waits"
+                "is on the waitlist"
             } else {
-                "is not there"
+                "is neither enrolled nor on the waitlist"
             };
-            findings.push(format!("student {} in course {id}: was told {known:?}, but {shown}", student.id));
+            findings.push(format!(
+                "student {} in course {id}: the last answer was {known:?}, but the student {actual}",
+                student.id
+            ));
         }
     }
 }

@@ -12,7 +12,7 @@ use super::reads_by_key::ReadsByKey;
 use super::{Address, Session};
 use crate::db::turns::Turn;
 use crate::db::{Arg, Backoff, DbError, Map, Reach, Read, Row, chunks};
-use crate::shares::Place;
+use crate::shares::QuotaGuard;
 
 /// Scans of a whole table at a time, each on a connection of its own.
 pub(in crate::db) const SCANS: usize = 2;
@@ -93,7 +93,7 @@ impl Readers {
         sql: &'static str,
         args: Vec<Arg>,
         map: Map<T>,
-        place: Place,
+        place: QuotaGuard,
     ) -> Result<impl Stream<Item = Result<Vec<T>, DbError>> + Send + use<T>, DbError> {
         check_args(&args)?;
         let permit = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| DbError::Busy)?;

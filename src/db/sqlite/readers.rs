@@ -15,7 +15,7 @@ use super::connection::{open_reader, prepare, query};
 use crate::count::to_i64;
 use crate::db::turns::Turn;
 use crate::db::{Arg, DbError, Map, Reach, Read, Row, chunks};
-use crate::shares::Place;
+use crate::shares::QuotaGuard;
 
 /// Threads for reads by key, which take microseconds, so that a few are enough for everybody. Never more than there
 /// are cores.
@@ -103,7 +103,7 @@ impl Readers {
         sql: &'static str,
         args: Vec<Arg>,
         map: Map<T>,
-        place: Place,
+        place: QuotaGuard,
     ) -> Result<impl Stream<Item = Result<Vec<T>, DbError>> + Send + use<T>, DbError> {
         let permit = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| DbError::Busy)?;
         let connection = open_reader(&self.path)?;

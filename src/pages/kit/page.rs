@@ -65,7 +65,7 @@ pub fn with_page_layers<S: Clone + Send + Sync + 'static>(pages: Router<S>) -> R
         let activity = memory::activity(&request);
         let page = next.run(request).await;
         with_page_headers(match activity {
-            Some(activity) => memory::until_taken(&activity, page),
+            Some(activity) => memory::reserve(&activity, page),
             None => page,
         })
     }))

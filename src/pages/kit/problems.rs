@@ -44,7 +44,7 @@ const REPLACE_WHOLE_PAGE: [(HeaderName, HeaderValue); 3] = [
 pub fn page(problem: &Problem, request_id: Option<&str>) -> Response {
     let page = ProblemPage { section: "", kind: problem.kind(), detail: problem.detail(), request_id };
     let mut response = (REPLACE_WHOLE_PAGE, RefusedPage(problem.status(), page)).into_response();
-    if problem.may_be_tried_again() {
+    if problem.is_retryable() {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
     with_page_headers(response)

@@ -49,8 +49,8 @@ pub fn no_log_head() -> DbError {
 
 pub(super) async fn time(tx: &Tx<'_>, clock: &Clock) -> Result<String, DbError> {
     let server_time = match clock {
-        Clock::Wall => tx.time().await?,
-        Clock::Hand(_) => None,
+        Clock::System => tx.time().await?,
+        Clock::Manual(_) => None,
     };
     Ok(server_time.unwrap_or_else(|| clock.stamp()))
 }

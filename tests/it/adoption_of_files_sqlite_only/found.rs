@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use matricula::adoption::{self, DryRun, MigrateError, Report};
-use matricula::clock::{Clock, Hand};
+use matricula::clock::{Clock, ManualClock};
 use matricula::db::Location;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
@@ -139,9 +139,9 @@ impl Found {
 }
 
 fn first_day() -> Clock {
-    let hand = Hand::default();
+    let hand = ManualClock::default();
     hand.set(FIRST_DAY.parse().unwrap());
-    Clock::Hand(hand)
+    Clock::Manual(hand)
 }
 
 fn told(output: Output) -> String {

@@ -2,7 +2,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use matricula::adoption::{self, DryRun, MigrateError, Report};
-use matricula::clock::{Clock, Hand};
+use matricula::clock::{Clock, ManualClock};
 use matricula::db::Location;
 use xtask::postgres::{Server, programs};
 
@@ -105,9 +105,9 @@ impl Found {
 }
 
 fn first_day() -> Clock {
-    let hand = Hand::default();
+    let hand = ManualClock::default();
     hand.set(FIRST_DAY.parse().unwrap());
-    Clock::Hand(hand)
+    Clock::Manual(hand)
 }
 
 fn told(output: Output) -> String {

@@ -134,8 +134,8 @@ async fn people_are_told_problems_in_a_page_and_programs_in_json() {
         "{told}"
     );
     assert!(school.page("/students/0").await.is_page(404).contains("an id is a whole number from 1"));
-    assert!(school.page("/nowhere").await.is_page(404).contains("There is nothing at this address"));
-    assert!(school.page("/courses?sort=size").await.is_page(400).contains("unknown variant"));
+    assert!(school.page("/nowhere").await.is_page(404).contains("Nothing has this address"));
+    assert!(school.page("/courses?sort=size").await.is_page(400).contains("must be one of"));
     // Whoever asks the API is answered by the API.
     school.page("/api/v1/courses/7").await.is_refused(404, "course-not-found");
 }

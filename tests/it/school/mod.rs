@@ -16,9 +16,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use matricula::audit::audit;
-use matricula::clock::{Clock, Hand};
+use matricula::clock::{Clock, ManualClock};
 use matricula::db::Db;
-use matricula::http::limits::Limits;
+use matricula::http::limits::RequestLimits;
 use matricula::http::server::{Bounds, Server};
 use matricula::registrar::Registrar;
 use tokio::sync::oneshot;
@@ -38,7 +38,7 @@ pub(crate) const FIRST_DAY: &str = "2026-09-01T08:00:00.000Z";
 
 pub(crate) struct School {
     pub(crate) client: Client,
-    pub(crate) clock: Hand,
+    pub(crate) clock: ManualClock,
     pub(crate) address: SocketAddr,
     pub(crate) registrar: Registrar,
     database: Database,
@@ -54,22 +54,22 @@ impl School {
 
     /// A school on a database that is there already, or is made now.
     pub(crate) async fn open_at(database: &Database) -> Self {
-        Self::open_in(database.clone(), Limits::default(), Bounds::default()).await
+        Self::open_in(database.clone(), RequestLimits::default(), Bounds::default()).await
     }
 
     /// A school that tells its clients another address than its own.
     pub(crate) async fn open_behind(public_url: &str) -> Self {
         let public_url = Some(public_url.parse().unwrap());
-        Self::open_with(Limits { public_url, ..Limits::default() }).await
+        Self::open_with(RequestLimits { public_url, ..RequestLimits::default() }).await
     }
 
     /// A new school that asks other things of its clients.
-    pub(crate) async fn open_with(limits: Limits) -> Self {
+    pub(crate) async fn open_with(limits: RequestLimits) -> Self {
         Self::open_in(Database::new(), limits, Bounds::default()).await
     }
 
     /// A new school that can do less at a time.
-    pub(crate) async fn open_within(limits: Limits, bounds: Bounds) -> Self {
+    pub(crate) async fn open_within(limits: RequestLimits, bounds: Bounds) -> Self {
         Self::open_in(Database::new(), limits, bounds).await
     }
 
@@ -77,15 +77,15 @@ impl School {
     pub(crate) async fn open_found(sql: &str) -> Self {
         let database = Database::new();
         database.runs(sql);
-        Self::open_in(database, Limits::default(), Bounds::default()).await
+        Self::open_in(database, RequestLimits::default(), Bounds::default()).await
     }
 
-    async fn open_in(database: Database, limits: Limits, bounds: Bounds) -> Self {
-        let clock = Hand::default();
+    async fn open_in(database: Database, limits: RequestLimits, bounds: Bounds) -> Self {
+        let clock = ManualClock::default();
         clock.set(FIRST_DAY.parse().unwrap());
         let school = matricula::server::School::open(
             database.location(),
-            Clock::Hand(clock.clone()),
+            Clock::Manual(clock.clone()),
             limits.public_url.clone(),
         )
         .await
@@ -130,7 +130,7 @@ impl School {
 
     /// Moves the school's clock on.
     pub(crate) fn let_pass(&self, time: Duration) {
-        self.clock.set(Clock::Hand(self.clock.clone()).now() + time);
+        self.clock.set(Clock::Manual(self.clock.clone()).now() + time);
     }
 
     pub(crate) fn get(&self, path: &str) -> Asking {

@@ -1,13 +1,13 @@
-//! What hyper answers by itself, before any of our code: a status without content. It becomes a problem with a request id,
-//! as every other refusal is. There is no hook for it, so it is replaced on its way to the socket, where it is known that no
-//! request is being answered.
+//! hyper refuses some requests itself, with an empty response. This module replaces it with a problem that has a
+//! request id, like every other refusal. hyper has no hook for that, so the bytes are replaced on their way to the
+//! socket, where it is known that no request is being answered.
 
 use bytes::Bytes;
 
 use super::observe::new_request_id;
 use super::problem::{HeadTooLarge, MalformedRequest, Problem, UriTooLong};
 
-/// The answer that is sent in place of `bytes`; `None` where they are no bare refusal.
+/// The response to send instead of `bytes`; `None` if `bytes` is not an empty response with an error status.
 #[must_use]
 pub fn replacement(bytes: &[u8]) -> Option<Bytes> {
     let head = str::from_utf8(bytes).ok()?;
@@ -22,7 +22,7 @@ pub fn replacement(bytes: &[u8]) -> Option<Bytes> {
         .find(|line| line.starts_with("date: "))
         .map_or_else(String::new, |line| format!("{line}\r\n"));
     let body = problem.to_json(Some(&id)).to_string();
-    // No request was read, so there is neither a method nor a route.
+    // No request was read, so there is no method and no route to log.
     tracing::info!(target: "matricula::access", request_id = &*id, route = "unread", status = status.as_u16(), "request");
     Some(Bytes::from(format!(
         "HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n\
@@ -33,12 +33,12 @@ pub fn replacement(bytes: &[u8]) -> Option<Bytes> {
 
 fn problem(status: u16) -> Problem {
     match status {
-        414 => Problem::new::<UriTooLong>("The path and the query are longer than the server reads."),
+        414 => Problem::new::<UriTooLong>("The path and the query are longer than the server accepts."),
         431 => Problem::new::<HeadTooLarge>(
-            "The first line and the headers of a request may have 64 KiB together, and be a hundred at most.",
+            "The first line and the headers of a request may have 64 KiB together, and at most 100 headers.",
         ),
         _ => Problem::new::<MalformedRequest>(
-            "The first line, a header or the length of the body is not as HTTP/1.1 has it.",
+            "The first line, a header or the length of the body is not valid HTTP/1.1.",
         ),
     }
 }
@@ -48,11 +48,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bare_refusal_becomes_a_problem_and_nothing_else_is_touched() {
+    fn an_empty_error_response_becomes_a_problem_and_nothing_else_is_replaced() {
         let bare =
             b"HTTP/1.1 414 URI Too Long\r\nconnection: close\r\ncontent-length: 0\r\ndate: today\r\n\r\n";
-        let told = String::from_utf8(replacement(bare).unwrap().to_vec()).unwrap();
-        let (head, body) = told.split_once("\r\n\r\n").unwrap();
+        let sent = String::from_utf8(replacement(bare).unwrap().to_vec()).unwrap();
+        let (head, body) = sent.split_once("\r\n\r\n").unwrap();
         assert!(
             head.starts_with("HTTP/1.1 414 URI Too Long\r\n") && head.ends_with("\r\ndate: today"),
             "{head}"

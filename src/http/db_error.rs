@@ -1,4 +1,4 @@
-//! The problem that a client meets when the database fails, and its cause for the operator.
+//! Errors of the database as problems, with the cause for the log output.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::problem::Problem;
 use crate::db::DbError;
 use crate::logging::LogThrottle;
 
-/// Every request meets it until it is mended; a line every few seconds is enough to find the reason.
+/// Every write fails until the operator repairs the database; one line every few seconds is enough.
 static UNWRITABLE_LOGGED: LogThrottle = LogThrottle::every(Duration::from_secs(10));
 
 impl From<DbError> for Problem {
@@ -17,35 +17,33 @@ impl From<DbError> for Problem {
         match error {
             DbError::Busy => Self::overloaded("The database is busy; nothing was changed. Try again."),
             DbError::OverShare => Self::rate_limited(
-                "Your other searches and long lists are still being read, as many as one client may have. Wait for one \
-                 of them.",
+                "You are reading as many searches and long lists as one client may. Wait for one of them to finish.",
             ),
             DbError::Full => {
                 Self::overloaded("The disk that holds the database is full; nothing was changed.")
             }
             DbError::Unavailable(_) | DbError::Conflict(_) => {
-                Self::overloaded("The database server cannot be used now; nothing was changed. Try again.")
-                    .because("the database is away", error, true)
+                Self::overloaded("The database server is not available; nothing was changed. Try again.")
+                    .with_cause("the database is not available", error, true)
             }
             DbError::Unknown(_) | DbError::Unconfirmed => Self::overloaded(
-                "The database server was lost while it made the change: it may have been made, or not. Look \
-                 before you ask again.",
+                "The connection to the database server was lost during the change, which may have been made or not. Check \
+                before you retry.",
             )
-            .because("an outcome is unknown", error, false),
-            DbError::Nul => invalid(vec![json!({"parameter": "", "detail": error.to_string()})]),
+            .with_cause("the outcome of a write is unknown", error, false),
+            DbError::Nul => invalid(vec![json!({"parameter": "", "detail": "must not contain a NUL character"})]),
             DbError::Unwritable(_) => {
                 let problem = Self::overloaded(
-                    "The server may not do this with the database at present, which its operator has to mend; nothing \
-                     was changed.",
+                    "The database cannot be written to; whoever runs the server has to repair it. Nothing was changed.",
                 );
                 if UNWRITABLE_LOGGED.is_due() {
-                    problem.because("the database cannot be used as it has to be", error, false)
+                    problem.with_cause("the database cannot be written to", error, false)
                 } else {
                     problem
                 }
             }
             DbError::Constraint(_) | DbError::Engine(_) => {
-                Self::internal().because("the database failed", error, false)
+                Self::internal().with_cause("the database failed", error, false)
             }
         }
     }

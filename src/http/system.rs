@@ -1,4 +1,4 @@
-//! Beside the API: health, readiness, metrics, the OpenAPI document and its page.
+//! Routes outside the API: health, readiness, metrics, the OpenAPI document and its page.
 
 use axum::Router;
 use axum::extract::{FromRef, State};
@@ -12,24 +12,24 @@ use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 use super::problem::{NotFound, Problem};
 use crate::db::{Db, migrate};
 use crate::metrics::Metrics;
-use crate::registrar::Registrar;
+use crate::registrar::{Registrar, Unready};
 
-/// The OpenAPI document, as JSON.
+/// The path of the OpenAPI document, as JSON.
 pub const OPENAPI: &str = "/api/v1/openapi.json";
 
-/// Where an operator's programs ask how the server fares.
-const HEALTH: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+/// The paths that monitoring reads.
+const MONITORING: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
-/// The reference styles its parts in place, and has its pictures inside the stylesheet; scripts are files of ours.
+/// Swagger UI uses inline styles and `data:` images; its scripts are files of this server.
 const REFERENCE_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 );
 
-/// Whether a path says how the server fares, which has to be heard whatever else the server refuses.
+/// Whether a path is for monitoring, which is answered even when the server refuses everything else.
 #[must_use]
 pub fn is_health(path: &str) -> bool {
-    HEALTH.contains(&path)
+    MONITORING.contains(&path)
 }
 
 /// The routes, with `document` as the OpenAPI document.
@@ -50,28 +50,33 @@ where
         .merge(Router::from(docs).layer(map_response(reference)))
 }
 
-/// The page's own routes know neither problems nor policies.
+/// Adds to Swagger UI's own routes what they lack: problems for 404, and a content security policy.
 async fn reference(mut response: Response) -> Response {
     if response.status() == StatusCode::NOT_FOUND {
-        return Problem::new::<NotFound>("The reference has no such part.").into_response();
+        return Problem::new::<NotFound>("The API reference has no such file.").into_response();
     }
     response.headers_mut().insert(CONTENT_SECURITY_POLICY, REFERENCE_POLICY);
     response
 }
 
-/// The database answers, its schema is the one that this program knows, and the last attempt to write succeeded.
+/// Ready if the database answers, its schema is this program's, and the last attempt to write succeeded.
 async fn ready(State(db): State<Db>, State(registrar): State<Registrar>) -> Result<&'static str, Problem> {
     match migrate::is_current(&db).await {
         Ok(true) => {}
         Ok(false) => {
             return Err(Problem::overloaded(
-                "The database has another schema than this program; see `matricula migrate`.",
+                "The schema of the database is not the one of this program: run `matricula migrate`.",
             ));
         }
         Err(error) => return Err(Problem::overloaded(format!("The database does not answer: {error}."))),
     }
-    let unready = |why| Problem::overloaded(format!("Nothing can be changed: {why}."));
-    registrar.can_write().await.map_err(unready)?;
+    let unready = |why| match why {
+        Unready::Ahead(_) => {
+            format!("Check the clock: {why}. Changes are still accepted, with the time of the last event.")
+        }
+        _ => format!("Nothing can be changed: {why}."),
+    };
+    registrar.can_write().await.map_err(|why| Problem::overloaded(unready(why)))?;
     Ok("ready\n")
 }
 

@@ -89,6 +89,9 @@ impl From<Refusal> for Problem {
                 Self::new::<HasEnrollments>(detail).with("enrolled", enrolled).with("waitlisted", waitlisted)
             }
             Refusal::Stale(version) => Self::new::<Stale>(detail).with("etag", etag(version, None)),
+            Refusal::StaleCourse { version, seats } => {
+                Self::new::<Stale>(detail).with("etag", etag(version, seats))
+            }
             Refusal::RowRefused(_) => Self::new::<RowRefused>(detail),
             Refusal::ReadOnlyField(field) => {
                 Self::new::<ReadOnlyField>(detail).with("pointer", format!("/{field}"))

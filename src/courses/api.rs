@@ -98,6 +98,7 @@ async fn delete(
     let command = DeleteCourse {
         id: id.into_result()?,
         drop: query.drop.unwrap_or_default(),
+        max_dropped: None,
         expected: expected.map(seen),
     };
     app.registrar.submit(command, &caller).await?;

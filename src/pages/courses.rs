@@ -195,8 +195,9 @@ async fn delete(
     let (id, expected) = (id.into_result()?, form.expected());
     let seen_course = |version| SeenCourse { version, seats: None };
     let expected = expected.map(|versions| versions.into_iter().map(seen_course).collect());
-    let drop = form.draft.is_some_and(|deletion| deletion.drop);
-    Ok(match submit(&app.registrar, DeleteCourse { id, drop, expected }, &form.caller).await {
+    let max_dropped = form.draft.as_ref().and_then(|deletion| deletion.drop);
+    let drop = max_dropped.is_some();
+    Ok(match submit(&app.registrar, DeleteCourse { id, drop, max_dropped, expected }, &form.caller).await {
         Ok(()) => Redirect::to("/courses?deleted=true").into_response(),
         Err(refusal) => delete_page(&app, id).await?.refused(refusal, &form.caller),
     })

@@ -45,7 +45,8 @@ impl SeatsForm {
         refusal: Refusal,
         caller: &Caller,
     ) -> Result<(StatusCode, Self), Problem> {
-        let (is_stale, key) = (matches!(refusal, Refusal::Stale(_)), retry_key(&refusal, caller));
+        let (is_stale, key) =
+            (matches!(refusal, Refusal::Stale(_) | Refusal::StaleCourse { .. }), retry_key(&refusal, caller));
         let problem = Problem::from(refusal);
         let status = problem.status();
         if !is_stale {

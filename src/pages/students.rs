@@ -197,8 +197,9 @@ async fn delete(
     form: Form<Deletion>,
 ) -> Result<Response, Problem> {
     let (id, expected) = (id.into_result()?, form.expected());
-    let drop = form.draft.is_some_and(|deletion| deletion.drop);
-    Ok(match submit(&app.registrar, DeleteStudent { id, drop, expected }, &form.caller).await {
+    let max_dropped = form.draft.as_ref().and_then(|deletion| deletion.drop);
+    let drop = max_dropped.is_some();
+    Ok(match submit(&app.registrar, DeleteStudent { id, drop, max_dropped, expected }, &form.caller).await {
         Ok(()) => Redirect::to("/students?deleted=true").into_response(),
         Err(refusal) => delete_page(&app, id).await?.refused(refusal, &form.caller),
     })

@@ -61,13 +61,18 @@ impl Command for UpdateCourse {
 
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Course), Refusal> {
         let before = facts.course(self.id)?;
-        ensure_current(before, self.expected.as_deref())?;
+        let seats = facts.limits.contains_key(&self.id).then(|| facts.seats_of(self.id).count());
+        ensure_current(before, self.expected.as_deref()).map_err(|refusal| match refusal {
+            Refusal::Stale(version) => {
+                Refusal::StaleCourse { version, seats: seats.as_ref().map(Version::from_record) }
+            }
+            other => other,
+        })?;
         let (mut course, mut changed) = (before.clone(), Vec::new());
         set_field("name", &mut course.name, self.name.as_ref(), &mut changed);
         set_field("level", &mut course.level, self.level.as_ref(), &mut changed);
         ensure_writable(&changed, &facts.read_only.courses)?;
         let updated = (!changed.is_empty()).then(|| updated(course.clone(), changed));
-        let seats = facts.limits.contains_key(&self.id).then(|| facts.seats_of(self.id).count());
         Ok((updated.into_iter().collect(), Course { seats, ..course }))
     }
 }
@@ -79,6 +84,8 @@ pub struct DeleteCourse {
     pub id: CourseId,
     /// Whether to drop its students first; if not, a course that has any is not deleted.
     pub drop: bool,
+    /// Drop no more enrollments and waitlist places than this: the caller has not seen more.
+    pub max_dropped: Option<usize>,
     /// Delete it only if the course is still as the caller saw it.
     pub expected: Option<Vec<SeenCourse>>,
 }
@@ -110,11 +117,11 @@ impl Command for DeleteCourse {
         let is_present =
             |seen: &SeenCourse| seen.version == version && seen.seats.is_none_or(|seen| seen == seats);
         if self.expected.as_ref().is_some_and(|seen| !seen.iter().any(is_present)) {
-            return Err(Refusal::Stale(version));
+            return Err(Refusal::StaleCourse { version, seats });
         }
         let waits: Vec<_> = facts.waitlist_entries_of_course(id).cloned().collect();
         let enrollments: Vec<_> = facts.enrollments_of_course(id).cloned().collect();
-        ensure_unused(self.drop, enrollments.len(), waits.len())?;
+        ensure_unused(self.drop, self.max_dropped, enrollments.len(), waits.len())?;
         // The waitlist is emptied first, so that nobody is moved up into the deleted course.
         let mut events: Vec<_> = waits.into_iter().map(left).collect();
         events.extend(enrollments.into_iter().map(dropped));

@@ -38,9 +38,16 @@ pub(super) fn set_field(
     }
 }
 
-/// Refuses to delete a student or a course with enrollments, unless they are to be dropped.
-pub(super) fn ensure_unused(drop: bool, enrolled: usize, waitlisted: usize) -> Result<(), Refusal> {
-    if drop || enrolled + waitlisted == 0 {
+/// Refuses to delete a record that has enrollments or waitlist places, unless they are to be dropped, and there are no more
+/// than `max_dropped`.
+pub(super) fn ensure_unused(
+    drop: bool,
+    max_dropped: Option<usize>,
+    enrolled: usize,
+    waitlisted: usize,
+) -> Result<(), Refusal> {
+    let count = enrolled + waitlisted;
+    if count == 0 || (drop && max_dropped.is_none_or(|max| count <= max)) {
         Ok(())
     } else {
         Err(Refusal::HasEnrollments { enrolled, waitlisted })

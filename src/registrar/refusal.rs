@@ -76,6 +76,14 @@ pub enum Refusal {
     /// The record has changed since the caller read it; this is its current version.
     #[error("It has changed since you read it; read it again.")]
     Stale(Version),
+    /// The same for a course, of which the seats have a version too, if it has limits.
+    #[error("It has changed since you read it; read it again.")]
+    StaleCourse {
+        /// The version of the course.
+        version: Version,
+        /// The version of its seats.
+        seats: Option<Version>,
+    },
     /// The database computes the field.
     #[error("The database computes {0}, so it cannot be set.")]
     ReadOnlyField(String),
@@ -125,7 +133,7 @@ impl Refusal {
             Self::RegistrationNotOpen { .. } => "registration-not-open",
             Self::RegistrationClosed { .. } => "registration-closed",
             Self::HasEnrollments { .. } => "has-enrollments",
-            Self::Stale(_) => "stale",
+            Self::Stale(_) | Self::StaleCourse { .. } => "stale",
             Self::ReadOnlyField(_) => "read-only-field",
             Self::RowRefused(_) => "row-refused",
             Self::KeyInUse => "idempotency-key-in-use",

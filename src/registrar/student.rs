@@ -77,6 +77,8 @@ pub struct DeleteStudent {
     pub id: StudentId,
     /// Whether to drop the student's courses first; if not, a student who has any is not deleted.
     pub drop: bool,
+    /// Drop no more enrollments and waitlist places than this: the caller has not seen more.
+    pub max_dropped: Option<usize>,
     /// Delete it only if the student still has one of these versions.
     pub expected: Option<Vec<Version>>,
 }
@@ -95,7 +97,7 @@ impl Command for DeleteStudent {
         ensure_current(facts.student(self.id)?, self.expected.as_deref())?;
         let waits: Vec<_> = facts.waitlist_entries_of_student(self.id).cloned().collect();
         let enrollments: Vec<_> = facts.enrollments_of_student(self.id).cloned().collect();
-        ensure_unused(self.drop, enrollments.len(), waits.len())?;
+        ensure_unused(self.drop, self.max_dropped, enrollments.len(), waits.len())?;
         let mut events: Vec<_> = waits.into_iter().map(left).collect();
         let mut last_id = facts.last_enrollment_id;
         for enrollment in enrollments {

@@ -99,6 +99,7 @@ async fn delete(
     let command = DeleteStudent {
         id: id.into_result()?,
         drop: query.drop.unwrap_or_default(),
+        max_dropped: None,
         expected: expected.record_versions(),
     };
     app.registrar.submit(command, &caller).await?;

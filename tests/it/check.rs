@@ -184,8 +184,8 @@ async fn what_cannot_have_happened_is_found() {
         ),
         (
             "every drop ends an enrollment that had begun",
-            "seq 9: enrollment 7",
-            format!("{entry} (9, 'DAY', 'enrollment.dropped', 2, 1, 7, '{{}}')"),
+            "seq 9: enrollment without an id",
+            format!("{entry} (9, 'DAY', 'enrollment.dropped', 2, 1, null, '{{}}')"),
         ),
         (
             "every drop ends an enrollment that had begun",

@@ -34,7 +34,7 @@ async fn a_file_that_is_moved_or_deleted_is_noticed_and_noticed_when_it_is_back(
         fs::rename(&here, &elsewhere).unwrap();
 
         let problem = adds_ben(&school).await.is_refused(503, "overloaded");
-        assert!(problem["detail"].as_str().unwrap().contains("nothing was changed"), "{ending}: {problem}");
+        assert!(problem["detail"].as_str().unwrap().contains("Nothing was changed"), "{ending}: {problem}");
         let unready = school.get("/readyz").await.is_refused(503, "overloaded");
         let told = format!("school.db{ending} was moved or deleted while the server was running");
         assert!(unready["detail"].as_str().unwrap().contains(&told), "{unready}");
@@ -206,7 +206,7 @@ async fn a_database_file_whose_content_somebody_changes_is_noticed() {
         change(&here, content.unwrap_or(&backup)).unwrap();
 
         let problem = add(&client, 140).await.is_refused(503, "overloaded");
-        assert!(problem["detail"].as_str().unwrap().contains("nothing was changed"), "{problem}");
+        assert!(problem["detail"].as_str().unwrap().contains("Nothing was changed"), "{problem}");
         let unready = client.ask("GET", "/readyz").await.is_refused(503, "overloaded");
         let detail = unready["detail"].as_str().unwrap();
         // Where reading fails, too, that is what is said.
@@ -215,6 +215,28 @@ async fn a_database_file_whose_content_somebody_changes_is_noticed() {
         client.ask("GET", "/healthz").await.is_ok();
         server.kill();
     }
+}
+
+#[tokio::test]
+async fn an_older_copy_is_noticed_also_after_a_checkpoint_by_another_program() {
+    let (database, mut server, client) = server_with_a_hundred_students().await;
+    let checkpoint = || {
+        let other = database.other_program();
+        other.execute_batch("pragma wal_checkpoint(truncate)").unwrap();
+    };
+    checkpoint();
+    let backup = fs::read(file(&database, "")).unwrap();
+    for number in 100..103 {
+        add(&client, number).await.is_created();
+    }
+    checkpoint();
+
+    fs::write(file(&database, ""), backup).unwrap();
+
+    add(&client, 103).await.is_refused(503, "overloaded");
+    let unready = client.ask("GET", "/readyz").await.is_refused(503, "overloaded");
+    assert!(unready["detail"].as_str().unwrap().contains("by an older copy"), "{unready}");
+    server.kill();
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ async fn a_new_row_never_takes_the_id_of_one_that_the_log_says_is_deleted_after_
         UpdateStudent { id: StudentId(1), name: Some("Anna".to_owned()), email: None, expected: None };
     let first = submit(registrar, first);
     let create = submit(registrar, CreateStudent { name, email });
-    let delete = DeleteStudent { id: StudentId(7), drop: false, expected: None };
+    let delete = DeleteStudent { id: StudentId(7), drop: false, max_dropped: None, expected: None };
     let delete = submit(registrar, delete);
     let release = async {
         tokio::task::yield_now().await;

@@ -167,8 +167,11 @@ async fn an_enrollment_that_ended_with_the_student_is_not_confirmed_again() {
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     let enroll = || ana.enrolls_in(&algebra).header("idempotency-key", "enroll");
     enroll().await.is_created();
+    let enroll_again = || ana.enrolls_in(&algebra).header("idempotency-key", "enroll-again");
+    enroll_again().await.is_refused(409, "already-enrolled");
     school.delete(&format!("{}?drop=true", ana.url())).await.is(204);
     enroll().await.is_refused(409, "idempotency-answer-not-kept");
+    enroll_again().await.is_refused(409, "idempotency-answer-not-kept");
 }
 
 #[tokio::test]

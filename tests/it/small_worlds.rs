@@ -27,10 +27,16 @@ fn commands() -> Vec<Command> {
             commands.push(Command::SetSeats(SetSeats { course_id, limits, expected: None }));
         }
         commands.push(Command::RemoveSeats(RemoveSeats { course_id }));
-        commands.push(Command::DeleteCourse(DeleteCourse { id: course_id, drop: true, expected: None }));
+        commands.push(Command::DeleteCourse(DeleteCourse {
+            id: course_id,
+            drop: true,
+            max_dropped: None,
+            expected: None,
+        }));
     }
-    commands
-        .extend(students.map(|id| Command::DeleteStudent(DeleteStudent { id, drop: true, expected: None })));
+    commands.extend(students.map(|id| {
+        Command::DeleteStudent(DeleteStudent { id, drop: true, max_dropped: None, expected: None })
+    }));
     commands
 }
 

@@ -114,7 +114,8 @@ impl EditPage {
     /// record has now.
     #[must_use]
     pub fn refused(self, refusal: Refusal, caller: &Caller, current: Option<Version>) -> Response {
-        let (is_stale, key) = (matches!(refusal, Refusal::Stale(_)), retry_key(&refusal, caller));
+        let (is_stale, key) =
+            (matches!(refusal, Refusal::Stale(_) | Refusal::StaleCourse { .. }), retry_key(&refusal, caller));
         // The page shows the current record, so saving again may replace it.
         let version = if is_stale { current.map(version_field) } else { self.version };
         let problem = Problem::from(refusal);
@@ -151,7 +152,9 @@ impl DeletePage {
     pub fn refused(self, refusal: Refusal, caller: &Caller) -> Response {
         let text = match refusal {
             Refusal::HasEnrollments { .. } => Some("Somebody has enrolled since you looked."),
-            Refusal::Stale(_) => Some("Somebody has changed this since you looked."),
+            Refusal::Stale(_) | Refusal::StaleCourse { .. } => {
+                Some("Somebody has changed this since you looked.")
+            }
             _ => None,
         };
         let key = retry_key(&refusal, caller);

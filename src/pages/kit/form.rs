@@ -44,14 +44,16 @@ impl FormDraft for EmptyForm {}
 /// The form that deletes a record.
 #[derive(Debug)]
 pub struct Deletion {
-    /// Whether to drop the enrollments that the page listed.
-    pub drop: bool,
+    /// The number of enrollments and waitlist places that the page said would be dropped.
+    pub drop: Option<usize>,
 }
 
 impl Draft for Deletion {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let drop = fields.optional("drop", |value| Ok(value == "true"))?;
-        Some(Self { drop: drop.unwrap_or_default() })
+        let count = |value: &Value| value.as_str().and_then(|count| count.parse().ok());
+        let drop =
+            fields.optional("drop", |value| count(value).ok_or_else(|| "must be a number".to_owned()))?;
+        Some(Self { drop })
     }
 }
 

@@ -73,8 +73,10 @@ fn student_in(outcome: &Result<Answer, Refusal>) -> Option<StudentId> {
     match outcome {
         Ok(Answer::Student(student)) => Some(student.id),
         // After the student is deleted, the enrollment must not be confirmed to another student with the same id.
-        Ok(Answer::Enrollment(enrollment)) => Some(enrollment.student_id),
-        Ok(Answer::Waitlisted(place)) => Some(place.student_id),
+        Ok(Answer::Enrollment(enrollment)) | Err(Refusal::AlreadyEnrolled(enrollment)) => {
+            Some(enrollment.student_id)
+        }
+        Ok(Answer::Waitlisted(place)) | Err(Refusal::AlreadyWaitlisted(place)) => Some(place.student_id),
         Ok(Answer::Course(_) | Answer::Seats(_) | Answer::Batch(_) | Answer::Gone) | Err(_) => None,
     }
 }

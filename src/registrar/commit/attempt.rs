@@ -65,8 +65,10 @@ impl BatchWriter {
     /// # Errors
     /// [`DbError::Unwritable`] when a right is missing; otherwise the error of the failed write.
     pub(in crate::registrar) async fn test_write(&mut self) -> Result<(), DbError> {
+        let health = self.writer.write_health();
         let tx = self.writer.begin().await?;
         let head = Head::take(&tx, &self.clock).await?;
+        self.last_seq = head.not_before(&tx, self.last_seq).inspect_err(|error| health.failed(error))?;
         self.lead.observe(&head.last_at, &head.now);
         let needs: Vec<_> = [&OWN_TABLES[..], &READ_RIGHTS, &FOUND_TABLES].concat();
         let mut missing = missing_rights(&tx, &needs).await?;

@@ -35,6 +35,19 @@ impl Head {
         Ok(Self { last_seq, last_enrollment_id, has_saved: has_saved != 0, last_at, now })
     }
 
+    /// The end of the log, which in a file never goes back: a log that did is that of an older copy.
+    ///
+    /// # Errors
+    /// [`DbError::Unwritable`] if it ends before `last_seq`, where it ended earlier.
+    pub(super) fn not_before(&self, tx: &Tx<'_>, last_seq: i64) -> Result<i64, DbError> {
+        if tx.has_data_version() && self.last_seq < last_seq {
+            return Err(DbError::Unwritable(
+                "the database file was replaced by an older copy while the server was running".to_owned(),
+            ));
+        }
+        Ok(self.last_seq)
+    }
+
     /// The time of the next entries: times in the log never decrease, even when the clock is set back.
     pub(super) fn stamp(&self) -> String {
         self.now.clone().max(self.last_at.clone())

@@ -39,6 +39,8 @@ pub(super) struct BatchWriter {
     writer: Writer,
     clock: Clock,
     cache: CourseCache,
+    /// Where the log ended last.
+    last_seq: i64,
     /// Read-only columns of found tables, once they were looked up; looked up again for each batch while there are
     /// any.
     read_only: Option<ReadOnlyColumns>,
@@ -54,6 +56,7 @@ impl BatchWriter {
             writer,
             clock,
             cache: CourseCache::default(),
+            last_seq: 0,
             read_only: None,
             lead,
             initially_missing: Vec::new(),
@@ -78,8 +81,10 @@ impl BatchWriter {
 
     async fn commit_once(&mut self, items: &[BatchItem<'_>]) -> Result<Replies, DbError> {
         let database = Caller::database();
+        let health = self.writer.write_health();
         let tx = self.writer.begin().await?;
         let head = Head::take(&tx, &self.clock).await?;
+        self.last_seq = head.not_before(&tx, self.last_seq).inspect_err(|error| health.failed(error))?;
         self.lead.observe(&head.last_at, &head.now);
         let found = match &self.read_only {
             // A computed column may have become a normal one; skipping it would lose its value without an error.
@@ -102,6 +107,7 @@ impl BatchWriter {
         erase_answers(&tx, &decided.events).await?;
         match tx.commit().await {
             Ok(()) => {
+                self.last_seq = loaded.facts.last_seq;
                 self.cache = loaded.after_commit();
                 Ok(decided.answers)
             }

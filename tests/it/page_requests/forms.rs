@@ -88,7 +88,7 @@ async fn nobody_is_dropped_by_a_deletion_that_did_not_speak_of_them() {
     );
     ana.enrolls_in(&algebra).await.is_created();
     let told = school.form(&path, &[("if_match", &version)]).await;
-    assert_eq!(told.hidden("drop"), "true");
+    assert_eq!(told.hidden("drop"), "1");
     let key = told.hidden("idempotency_key");
     let told = told.is_page(409);
     assert!(
@@ -97,11 +97,29 @@ async fn nobody_is_dropped_by_a_deletion_that_did_not_speak_of_them() {
         ),
         "{told}"
     );
-    let fields = [("idempotency_key", key.as_str()), ("if_match", &version), ("drop", "true")];
+    let fields = [("idempotency_key", key.as_str()), ("if_match", &version), ("drop", "1")];
     // The second of two clicks is told the same.
     assert_eq!(school.form(&path, &fields).await.leads_to(), "/courses?deleted=true");
     assert_eq!(school.form(&path, &fields).await.leads_to(), "/courses?deleted=true");
     assert_eq!(ana.courses().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_deletion_drops_no_more_students_than_the_page_said() {
+    let school = School::open().await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    let algebra = school.course("Algebra").await;
+    ana.enrolls_in(&algebra).await.is_created();
+    let path = format!("/courses/{}/delete", algebra.id);
+    let shown = school.page(&path).await.is_ok();
+    let fields = [("if_match", shown.hidden("if_match")), ("drop", shown.hidden("drop"))];
+    let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+    ben.enrolls_in(&algebra).await.is_created();
+
+    let refused = school.form(&path, &fields).await;
+    assert_eq!(refused.hidden("drop"), "2");
+    assert!(refused.is_page(409).contains("Somebody has enrolled since you looked."));
+    assert_eq!(algebra.roster().await, ["Ana", "Ben"]);
 }
 
 #[tokio::test]

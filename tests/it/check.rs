@@ -37,7 +37,7 @@ async fn a_seat_that_was_sold_twice_is_found_at_its_place_in_the_log() {
          update log_head set last_seq = 9, last_enrollment_id = 2;",
     )
     .await;
-    let oversold = "seq 9: student 4 got a seat in course 1, when 1 of 1 seats were taken";
+    let oversold = "seq 9: student 4 got a seat in course 1 when 1 of 1 seats were taken";
     assert!(
         found.contains(&("no seat was ever given out twice".to_owned(), vec![oversold.to_owned()])),
         "{found:?}"

@@ -90,7 +90,7 @@ async fn a_unique_index_is_key_enough() {
 
     let report = found.migrate().await.unwrap();
 
-    let remarks: Vec<_> = report.found.iter().filter(|line| line.contains("only its own program")).collect();
+    let remarks: Vec<_> = report.found.iter().filter(|line| line.contains("only other programs")).collect();
     assert_eq!(
         remarks,
         [

@@ -109,7 +109,7 @@ async fn a_name_that_we_need_and_another_has_is_refused() {
     let found =
         Found::by_shell("create table Events (id integer); create index events_course on Events (id);");
     let refusal = refused(&found).await;
-    assert!(refusal.contains("- the name events is taken: there is another table of that name"), "{refusal}");
+    assert!(refusal.contains("- the name events is taken: there is another table with that name"), "{refusal}");
     assert!(refusal.contains("- the name events_course is taken: there is another index"), "{refusal}");
     obey(&found, &refusal);
     found.migrate().await.unwrap();
@@ -225,7 +225,7 @@ async fn a_further_column_that_refers_to_nothing_is_refused() {
         insert into student_courses values (1, 1, 1, 5);",
     )
     .await;
-    assert!(refusal.contains("rows that are not there:\n    row 1 refers to terms"), "{refusal}");
+    assert!(refusal.contains("rows that do not exist:\n    row 1 refers to terms"), "{refusal}");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! A database whose tables lie on several nodes is refused. Citus is not there: these are its catalogs, with its columns.
+//! A database whose tables are on several nodes is refused. Citus is not there: these are its catalogs, with its columns.
 
 use std::fmt::Write as _;
 

@@ -109,7 +109,10 @@ async fn a_name_that_we_need_and_another_has_is_refused() {
     let found =
         Found::by_shell("create table Events (id integer); create index events_course on Events (id);");
     let refusal = refused(&found).await;
-    assert!(refusal.contains("- the name events is taken: there is another table with that name"), "{refusal}");
+    assert!(
+        refusal.contains("- the name events is taken: there is another table with that name"),
+        "{refusal}"
+    );
     assert!(refusal.contains("- the name events_course is taken: there is another index"), "{refusal}");
     obey(&found, &refusal);
     found.migrate().await.unwrap();

@@ -166,11 +166,11 @@ fn rush(bench: &Bench, service: &Service) -> Result<[f64; 4]> {
     ensure!(told.status.success(), "{text}{}", String::from_utf8_lossy(&told.stderr));
     let number = |line: Option<&str>, word: usize| -> Result<f64> {
         let word = line.and_then(|line| line.split_whitespace().nth(word));
-        milliseconds(word.context("the rehearsal has told something else")?)
+        milliseconds(word.context("the rehearsal printed something else")?)
     };
     let line = |what: &str| text.lines().find(|line| line.contains(what));
     Ok([
-        number(line(" answers a second"), 0)?,
+        number(line(" answers per second"), 0)?,
         number(line("50th percentile"), 2)?,
         number(line("99th percentile"), 2)?,
         number(line("99.9th percentile"), 2)?,

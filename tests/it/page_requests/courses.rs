@@ -26,7 +26,7 @@ async fn seats_are_set_by_a_form() {
     let refused = school.form(&path, &fields("many", "tomorrow")).await;
     assert!(refused.text().contains("value=\"tomorrow\""));
     let refused = refused.is_page(422);
-    assert!(refused.contains("Capacity must be a whole number from 0 to 1000000."), "{refused}");
+    assert!(refused.contains("Capacity must be a whole number from 0 to 1,000,000."), "{refused}");
     assert!(refused.contains("Write the time like 2026-09-01T08:00:00Z."), "{refused}");
     let window =
         [fields("", "2026-09-02T08:00:00Z")[..3].to_vec(), vec![("closes_at", "2026-09-01T08:00:00Z")]];

@@ -26,7 +26,7 @@ impl FormDraft for NewSeats {
     const MESSAGES: &[(&str, &str, &str)] = &[
         ("opens_at", "must be a time", "Write the time like 2026-09-01T08:00:00Z"),
         ("closes_at", "must be a time", "Write the time like 2026-09-01T08:00:00Z"),
-        ("closes_at", "opens_at", "Registration must close after it opens"),
+        ("closes_at", "must be after", "Registration must close after it opens"),
     ];
 }
 

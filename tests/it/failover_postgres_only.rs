@@ -203,7 +203,7 @@ async fn a_commit_that_is_cut_off_while_it_waits_for_a_standby_is_not_acknowledg
     }
 
     let problem = asking.await.unwrap().is_refused(503, "overloaded");
-    assert!(problem["detail"].as_str().unwrap().contains("may have been made, or not"), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("may have been made or not"), "{problem}");
 }
 
 #[tokio::test]

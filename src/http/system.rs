@@ -68,7 +68,14 @@ async fn ready(State(db): State<Db>, State(registrar): State<Registrar>) -> Resu
                 "The schema of the database is not the one of this program: run `matricula migrate`.",
             ));
         }
-        Err(error) => return Err(Problem::overloaded(format!("The database does not answer: {error}."))),
+        Err(error) => {
+            // Where somebody changed the files, the writer can say which one.
+            let why = match registrar.can_write().await {
+                Err(Unready::Failed(reason)) => reason,
+                _ => error,
+            };
+            return Err(Problem::overloaded(format!("The database does not answer: {why}.")));
+        }
     }
     let unready = |why| match why {
         Unready::Ahead(_) => {

@@ -9,10 +9,10 @@ use super::store::{self, CourseSort};
 use crate::http::conditional::{IfMatch, IfNoneMatch};
 use crate::http::extract::{Json, NoQuery, Parameters, PathParams, Query, bool_from_text, from_text};
 use crate::http::fields::{self, Draft, Fields};
-use crate::http::paging::RequestUrl;
+use crate::http::paging::{PageQuery, RequestUrl};
 use crate::http::refused::Refused;
 use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Resource};
-use crate::lists::{Cursor, Direction, Limit, Page, Search};
+use crate::lists::{Direction, Search};
 use crate::problems::{CourseNotFound, HasEnrollments, ReadOnlyField, RowRefused, Stale};
 use crate::registrar::{
     Caller, Course, CourseId, CreateCourse, DeleteCourse, Outcome, Refusal, SeenCourse, UpdateCourse,
@@ -39,14 +39,14 @@ async fn create(
 /// List courses
 ///
 /// Complete without `limit`; with `limit` in pages, with a `Link` to the next page.
-#[utoipa::path(get, path = "/api/v1/courses", tag = "courses", params(CourseList))]
+#[utoipa::path(get, path = "/api/v1/courses", tag = "courses", params(PageQuery, CourseList))]
 async fn list(
     app: App,
     Query(query): Query<CourseList>,
     url: RequestUrl,
 ) -> Result<List<Course>, Refused<()>> {
     let listing = store::list(query.q.as_ref(), query.sort, query.order);
-    let page = Page::new(query.limit, query.after, &listing.order)?;
+    let page = query.page.of_list(&listing.order)?;
     Ok(List::new(listing.read(&app.db, &page).await?, &url))
 }
 
@@ -175,14 +175,9 @@ impl Draft for CourseChange {
 #[serde(default)]
 #[derive(Default)]
 struct CourseList {
-    /// Rows per page; without it, the list is complete.
-    #[serde(deserialize_with = "from_text")]
-    #[param(value_type = Option<i64>, minimum = 1, maximum = 10_000)]
-    limit: Option<Limit>,
-    /// The cursor from the `Link` of the previous page.
-    #[serde(deserialize_with = "from_text")]
-    #[param(value_type = Option<String>)]
-    after: Option<Cursor>,
+    #[serde(flatten)]
+    #[param(ignore)]
+    page: PageQuery,
     /// A part of the name or the level; case is ignored.
     #[serde(deserialize_with = "from_text")]
     #[param(value_type = Option<String>, min_length = 1, max_length = 255)]

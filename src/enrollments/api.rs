@@ -12,10 +12,9 @@ use crate::events::About;
 use crate::events::store as events;
 use crate::http::extract::{Json, NoQuery, Parameters, PathParams, Query, from_text};
 use crate::http::fields::{self, Draft, Fields};
-use crate::http::paging::RequestUrl;
+use crate::http::paging::{PageQuery, RequestUrl};
 use crate::http::refused::Refused;
 use crate::http::reply::{Admitted, Ensured, Found, List, Located, NoContent, Resource};
-use crate::lists::{Cursor, Limit, Page};
 use crate::problems::{
     AlreadyEnrolled, AlreadyWaitlisted, CourseFull, CourseNotFound, EnrollmentNotFound, RegistrationClosed,
     RegistrationNotOpen, RowRefused, StudentNotFound, WaitlistFull,
@@ -55,7 +54,12 @@ async fn enroll(
 /// List the courses of a student
 ///
 /// In order of enrollment; `[]` if there are none. Complete without `limit`. With `as_of`, the courses at that time.
-#[utoipa::path(get, path = "/api/v1/students/{student_id}/courses", tag = "enrollments", params(AsOfQuery))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/students/{student_id}/courses",
+    tag = "enrollments",
+    params(PageQuery, AsOfQuery)
+)]
 async fn courses(
     app: App,
     student: PathParams<StudentId>,
@@ -70,7 +74,7 @@ async fn courses(
             store::courses_of_at(id, time, events::history_start(&app.db, About::Student(id)).await?)
         }
     };
-    let page = Page::new(query.limit, query.after, &listing.order)?;
+    let page = query.page.of_list(&listing.order)?;
     let list = listing.read(&app.db, &page).await?;
     if list.rows.is_empty() && !(time.is_some() && store::log_mentions_student(&app.db, id).await?) {
         find_student(&app.db, id).await?.ok_or(Refusal::StudentNotFound(id))?;
@@ -138,7 +142,12 @@ async fn drop_course(
 ///
 /// Its students in order of enrollment; `[]` if there are none. Complete without `limit`. With `as_of`, the roster at
 /// that time.
-#[utoipa::path(get, path = "/api/v1/courses/{course_id}/students", tag = "enrollments", params(AsOfQuery))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/courses/{course_id}/students",
+    tag = "enrollments",
+    params(PageQuery, AsOfQuery)
+)]
 async fn roster(
     app: App,
     course: PathParams<CourseId>,
@@ -151,7 +160,7 @@ async fn roster(
         None => store::roster_of(id),
         Some(time) => store::roster_of_at(id, time, events::history_start(&app.db, About::Course(id)).await?),
     };
-    let page = Page::new(query.limit, query.after, &listing.order)?;
+    let page = query.page.of_list(&listing.order)?;
     let list = listing.read(&app.db, &page).await?;
     if list.rows.is_empty() && !(time.is_some() && store::log_mentions_course(&app.db, id).await?) {
         find_course(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?;
@@ -212,14 +221,9 @@ impl Draft for NewEnrollment {
 #[into_params(parameter_in = Query)]
 #[serde(default)]
 struct AsOfQuery {
-    /// Rows per page; without it, the list is complete.
-    #[serde(deserialize_with = "from_text")]
-    #[param(value_type = Option<i64>, minimum = 1, maximum = 10_000)]
-    limit: Option<Limit>,
-    /// The cursor from the `Link` of the previous page.
-    #[serde(deserialize_with = "from_text")]
-    #[param(value_type = Option<String>)]
-    after: Option<Cursor>,
+    #[serde(flatten)]
+    #[param(ignore)]
+    page: PageQuery,
     /// The state at this time (RFC 3339), including everything that happened at this time.
     #[serde(deserialize_with = "from_text")]
     #[param(value_type = Option<String>, format = DateTime)]

@@ -13,7 +13,7 @@ use utoipa::IntoParams;
 use super::extract::{Parameters, from_text};
 use super::invalid::invalid;
 use super::problem::Problem;
-use crate::lists::{Cursor, Limit, PLAIN_ORDER, WrongCursor};
+use crate::lists::{Cursor, Limit, PLAIN_ORDER, Page, WrongCursor};
 
 /// The page of a list that a query asks for.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -23,11 +23,21 @@ pub struct PageQuery {
     /// Rows per page; without it, the list is complete.
     #[serde(deserialize_with = "from_text")]
     #[param(value_type = Option<i64>, minimum = 1, maximum = 10_000)]
-    pub limit: Option<Limit>,
+    limit: Option<Limit>,
     /// The cursor from the `Link` of the previous page.
     #[serde(deserialize_with = "from_text")]
     #[param(value_type = Option<String>)]
-    pub after: Option<Cursor>,
+    after: Option<Cursor>,
+}
+
+impl PageQuery {
+    /// The page of a list in `order`.
+    ///
+    /// # Errors
+    /// If the cursor is of another list or order.
+    pub fn of_list(self, order: &str) -> Result<Page, WrongCursor> {
+        Page::new(self.limit, self.after, order)
+    }
 }
 
 impl Parameters for PageQuery {

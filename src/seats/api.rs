@@ -12,7 +12,6 @@ use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{PageQuery, RequestUrl};
 use crate::http::refused::Refused;
 use crate::http::reply::{Found, List, NoContent, Resource};
-use crate::lists::Page;
 use crate::problems::{CourseNotFound, RowRefused};
 use crate::registrar::{Caller, CourseId, Limits, MAX_SEATS, Refusal, RemoveSeats, Seats, SetSeats};
 use crate::state::App;
@@ -77,7 +76,7 @@ async fn waitlist(
 ) -> Result<List<WaitlistEntry>, Refused<(CourseNotFound,)>> {
     let id = course.into_result()?;
     let listing = store::waitlist_of(id);
-    let page = Page::new(query.limit, query.after, &listing.order)?;
+    let page = query.of_list(&listing.order)?;
     let list = listing.read(&app.db, &page).await?;
     if list.rows.is_empty() {
         find_course(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?;

@@ -247,14 +247,6 @@ impl Db {
     }
 }
 
-/// An SQL expression that sorts texts the same on every engine: by the bytes of their lower case, null as empty.
-macro_rules! folded {
-    ($text:expr) => {
-        concat!("coalesce(casefold(cast(", $text, " as text)), '') collate \"C\"")
-    };
-}
-pub(crate) use folded;
-
 #[cfg(test)]
 mod tests {
     use std::sync::{Barrier, LazyLock};

@@ -1,6 +1,7 @@
 //! Lists: complete without a limit, in pages with one; nothing is truncated silently.
 
 mod cursor;
+mod sorted;
 
 use std::str::FromStr;
 
@@ -10,6 +11,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 pub use self::cursor::{Cursor, PLAIN_ORDER};
+pub use self::sorted::{SortKey, SortedList};
 use crate::count::to_i64;
 use crate::db::{Arg, Db, DbError, Map, Reach, Total};
 
@@ -98,48 +100,6 @@ pub struct Listing<T> {
     pub reach: Reach,
     /// How much of a table has to be read to count the rows.
     pub count_reach: Reach,
-}
-
-/// A list that can be searched and sorted.
-pub struct SortedListing<'a, T> {
-    /// The statement that counts the rows; `$1` is the pattern, if there is a search.
-    pub count: &'static str,
-    /// The statement that reads rows; its parameters are the pattern, the keys of the row before, the number of rows.
-    pub rows: &'static str,
-    /// Reads a row.
-    pub map: Map<ListRow<T>>,
-    /// The text to search for.
-    pub search: Option<&'a Search>,
-    /// The name of the list and its order, for its cursors.
-    pub order: String,
-    /// Ascending or descending.
-    pub direction: Direction,
-    /// Whether the list is sorted by a text; otherwise by id alone.
-    pub by_text: bool,
-    /// How much of a table has to be read for a page in the order of ids, without a search.
-    pub reach: Reach,
-}
-
-impl<T: 'static> SortedListing<'_, T> {
-    /// The list with its search and order as a [`Listing`].
-    #[must_use]
-    pub fn listing(self) -> Listing<T> {
-        let Self { count, rows, map, search, order, direction, by_text, reach } = self;
-        let pattern = search.map(Search::pattern);
-        let count_args = pattern.iter().map(|pattern| pattern.as_str().into()).collect();
-        let before_all = if direction == Direction::Asc { 0 } else { i64::MAX };
-        let args = move |after: Option<&Cursor>| {
-            let mut args = vec![pattern.clone().into()];
-            if by_text {
-                args.push(after.map(|after| after.text.clone().unwrap_or_default()).into());
-            }
-            args.push(after.map_or(before_all, |after| after.id).into());
-            args
-        };
-        let reach = if by_text || search.is_some() { Reach::Scan } else { reach };
-        let count_reach = if search.is_some() { Reach::Scan } else { Reach::Range };
-        Listing { order, count, count_args, rows, args: Box::new(args), map, reach, count_reach }
-    }
 }
 
 impl<T: Send + 'static> Listing<T> {
@@ -287,7 +247,7 @@ impl Search {
         self.0.to_lowercase()
     }
 
-    /// A pattern for `folded!(column) like $n escape '~'` that finds the text anywhere in the column. The escape
+    /// A pattern for `folded(column) like $n escape '~'` that finds the text anywhere in the column. The escape
     /// character is no backslash, which a server with `standard_conforming_strings=off` reads differently.
     #[must_use]
     pub fn pattern(&self) -> String {

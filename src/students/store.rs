@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use crate::db::{Arg, Db, DbError, Reach, Row, folded};
-use crate::lists::{Direction, ListRow, Listing, Search, SortedListing};
+use crate::db::{Arg, Db, DbError, Reach, Row};
+use crate::lists::{Direction, ListRow, Listing, Search, SortKey, SortedList};
 use crate::registrar::{Student, StudentId, no_log_head};
 
 /// The sort key of the list.
@@ -68,67 +68,29 @@ pub async fn find_many(db: &Db, ids: &[StudentId]) -> Result<Vec<Student>, DbErr
 /// The students that match, sorted.
 #[must_use]
 pub fn list(search: Option<&Search>, sort: StudentSort, direction: Direction) -> Listing<Student> {
-    let ascending = direction == Direction::Asc;
-    let rows = match sort {
-        StudentSort::Id if ascending => rows!("cast(null as text)", "id > cast($2 as bigint)", "id limit $3"),
-        StudentSort::Id => rows!("cast(null as text)", "id < cast($2 as bigint)", "id desc limit $3"),
-        StudentSort::Name if ascending => rows_by!("name", ">", ""),
-        StudentSort::Name => rows_by!("name", "<", "desc"),
-        StudentSort::Email if ascending => rows_by!("email", ">", ""),
-        StudentSort::Email => rows_by!("email", "<", "desc"),
-    };
-    let count = if search.is_some() { COUNT_MATCHING } else { "select count(*) from students" };
-    let (order, by_text) = (order(sort, direction), sort != StudentSort::Id);
-    SortedListing { count, rows, map: listed, search, order, direction, by_text, reach: Reach::Key }.listing()
+    LIST.listing(search, sort, direction)
 }
 
 /// The name of the list and its order, for cursors.
 #[must_use]
 pub fn order(sort: StudentSort, direction: Direction) -> String {
-    format!("students.{sort:?}.{direction:?}")
+    LIST.order(sort, direction)
 }
 
-macro_rules! matching {
-    () => {
-        concat!(folded!("name"), " like $1 escape '~' or ", folded!("email"), " like $1 escape '~'")
-    };
-}
-use matching;
+static LIST: LazyLock<SortedList<Student>> = LazyLock::new(|| {
+    let columns = "cast(id as bigint), cast(name as text), cast(email as text)";
+    SortedList::new("students", ["name", "email"], columns, "students", listed, Reach::Key)
+});
 
-const COUNT_MATCHING: &str = concat!("select count(*) from students where ", matching!());
-
-macro_rules! rows {
-    ($key:expr, $after:expr, $order:expr) => {
-        concat!(
-            "select cast(id as bigint), cast(name as text), cast(email as text), ",
-            $key,
-            " from students where (cast($1 as text) is null or ",
-            matching!(),
-            ") and ",
-            $after,
-            " order by ",
-            $order
-        )
-    };
+impl SortKey for StudentSort {
+    fn text(self) -> Option<usize> {
+        match self {
+            Self::Id => None,
+            Self::Name => Some(0),
+            Self::Email => Some(1),
+        }
+    }
 }
-use rows;
-
-macro_rules! rows_by {
-    ($text:literal, $past:literal, $way:literal) => {
-        rows!(
-            folded!($text),
-            concat!(
-                "(cast($2 as text) is null or (",
-                folded!($text),
-                ", id) ",
-                $past,
-                " ($2, cast($3 as bigint)))"
-            ),
-            concat!(folded!($text), " ", $way, ", id ", $way, " limit $4")
-        )
-    };
-}
-use rows_by;
 
 fn listed(row: &Row<'_>) -> Result<ListRow<Student>, DbError> {
     Ok(ListRow { row: student(row)?, text: row.opt_text(3)?, id: row.int(0)? })

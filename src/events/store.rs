@@ -1,5 +1,8 @@
 //! Reads the event log from the database.
 
+use std::array;
+use std::sync::LazyLock;
+
 use super::{About, Filter, HistoryEntry, LogEntry};
 use crate::count::to_i64;
 use crate::db::{Arg, Db, DbError, Reach, Row};
@@ -111,44 +114,39 @@ fn args(filter: &Filter) -> Vec<Arg> {
     args
 }
 
-/// The statements that count and read the entries that match.
+/// The statements that count and read the entries that match. The parameters of both are [`args`]; to read, the `seq`
+/// before and the number of entries follow.
 fn matching(filter: &Filter) -> (&'static str, &'static str) {
-    match (filter.student_id, filter.course_id, filter.kind) {
-        // The log has no gaps, so the last `seq` is the number of entries.
-        (None, None, None) => ("select last_seq from log_head where id = 1", rows!("seq > $1", "$2")),
-        (None, None, Some(_)) => statements!("type = $1", "seq > $2", "$3"),
-        (Some(_), None, None) => statements!("student_id = $1", "seq > $2", "$3"),
-        (Some(_), None, Some(_)) => statements!("student_id = $1 and type = $2", "seq > $3", "$4"),
-        (None, Some(_), None) => statements!("course_id = $1", "seq > $2", "$3"),
-        (None, Some(_), Some(_)) => statements!("course_id = $1 and type = $2", "seq > $3", "$4"),
-        (Some(_), Some(_), None) => statements!("student_id = $1 and course_id = $2", "seq > $3", "$4"),
-        (Some(_), Some(_), Some(_)) => {
-            statements!("student_id = $1 and course_id = $2 and type = $3", "seq > $4", "$5")
-        }
-    }
+    /// For each set of conditions.
+    static STATEMENTS: LazyLock<[(String, String); 8]> = LazyLock::new(|| {
+        array::from_fn(|set| {
+            let columns = ["student_id", "course_id", "type"];
+            let given = columns.iter().enumerate().filter(|(bit, _)| set & (1 << bit) != 0);
+            let mut conditions: Vec<_> =
+                (1..).zip(given).map(|(place, (_, column))| format!("{column} = ${place}")).collect();
+            let count = if conditions.is_empty() {
+                // The log has no gaps, so the last `seq` is the number of entries.
+                "select last_seq from log_head where id = 1".to_owned()
+            } else {
+                format!("select count(*) from events where {}", conditions.join(" and "))
+            };
+            let (after, limit) = (conditions.len() + 1, conditions.len() + 2);
+            conditions.push(format!("seq > ${after}"));
+            let rows = format!(
+                "select seq, at, type, student_id, course_id, enrollment_id, actor, request_id, data \
+                 from events where {} order by seq limit ${limit}",
+                conditions.join(" and ")
+            );
+            (count, rows)
+        })
+    });
+    let bit = |place: usize, given: bool| usize::from(given) << place;
+    let set = bit(0, filter.student_id.is_some())
+        | bit(1, filter.course_id.is_some())
+        | bit(2, filter.kind.is_some());
+    let (count, rows) = &STATEMENTS[set];
+    (count, rows)
 }
-
-macro_rules! statements {
-    ($filter:literal, $after:literal, $limit:literal) => {
-        (
-            concat!("select count(*) from events where ", $filter),
-            rows!(concat!($filter, " and ", $after), $limit),
-        )
-    };
-}
-use statements;
-
-macro_rules! rows {
-    ($filter:expr, $limit:literal) => {
-        concat!(
-            "select seq, at, type, student_id, course_id, enrollment_id, actor, request_id, data from events where ",
-            $filter,
-            " order by seq limit ",
-            $limit
-        )
-    };
-}
-use rows;
 
 /// A condition: the student with this id is the same as at this `seq`, that is, it was not deleted since.
 macro_rules! same_student {

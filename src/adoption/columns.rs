@@ -30,8 +30,8 @@ pub(super) fn to_carry(table: &Table) -> Vec<&Column> {
 pub(super) fn indexes_to_keep(table: &Table) -> impl Iterator<Item = &Index> {
     const OURS: [&[&str]; 3] = [&["id"], &["student_id", "course_id"], &["course_id"]];
     table.indexes.iter().filter(|index| {
-        let columns = named(index).unwrap_or_default();
-        let served = OURS.iter().any(|ours| !columns.is_empty() && ours.starts_with(&as_strs(&columns)));
+        let served =
+            named(index).is_some_and(|columns| OURS.iter().any(|ours| ours.starts_with(&as_strs(&columns))));
         index.definition.is_some() && (index.partial || !served)
     })
 }

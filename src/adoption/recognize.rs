@@ -113,11 +113,12 @@ pub(super) fn check_association(table: &Table, number_rows: impl Fn(&str) -> Str
         ..AdoptionProblem::new(format!("the trigger {what} on student_courses would be lost"))
     }));
     problems.extend(table.indexes.iter().filter(|index| is_extra_rule(index)).map(|index| {
-        let columns = named(index).unwrap_or_default().join(", ");
-        AdoptionProblem::new(format!(
-            "student_courses has a unique key ({columns}), a rule that matricula does not know"
-        ))
-        .with_remedy(&index.undo)
+        let key = match named(index) {
+            Some(columns) => format!("a unique key ({})", columns.join(", ")),
+            None => "a unique key over an expression".to_owned(),
+        };
+        AdoptionProblem::new(format!("student_courses has {key}, a rule that matricula does not know"))
+            .with_remedy(&index.undo)
     }));
     // On PostgreSQL a table that others refer to cannot be recreated. In a file it can, but rows that follow a
     // deleted row would also follow each enrollment that we drop.

@@ -4,11 +4,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use futures_util::StreamExt as _;
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::finding::{Finding, MAX_SHOWN};
 use super::store::{self, CourseEntry};
 use crate::db::{Db, DbError};
+use crate::registrar::Limits;
 
 /// Replays the whole log; keeps the courses and their waitlists in memory.
 ///
@@ -31,6 +33,7 @@ struct Replay {
     oversold: BrokenRows,
     passed_over: BrokenRows,
     absent: BrokenRows,
+    unreadable: BrokenRows,
 }
 
 #[derive(Default)]
@@ -67,7 +70,10 @@ impl Replay {
         let is_external = entry.actor.as_deref() == Some("database");
         let course = self.courses.entry(course_id).or_default();
         match entry.kind.as_str() {
-            "seats.set" => course.capacity = entry.data["capacity"].as_i64(),
+            "seats.set" => match Limits::deserialize(&entry.data) {
+                Ok(limits) => course.capacity = limits.capacity,
+                Err(error) => self.unreadable.add(|| format!("seq {seq}: {error}")),
+            },
             "seats.removed" => course.capacity = None,
             "course.deleted" => *course = CourseState::default(),
             "waitlist.joined" => {
@@ -143,7 +149,8 @@ impl Replay {
         let oversold = finding("no seat was ever given out twice", self.oversold);
         let passed_over = finding("no student was ever passed over on a waitlist", self.passed_over);
         let absent = finding("only students on a waitlist leave it or move up", self.absent);
-        [oversold, passed_over, absent].into_iter().flatten().collect()
+        let unreadable = finding("every entry that sets limits can be read", self.unreadable);
+        [oversold, passed_over, absent, unreadable].into_iter().flatten().collect()
     }
 }
 

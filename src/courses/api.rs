@@ -97,7 +97,7 @@ async fn delete(
 ) -> Result<NoContent, Refused<(CourseNotFound, HasEnrollments, RowRefused, Stale)>> {
     let command = DeleteCourse {
         id: id.into_result()?,
-        drop: query.drop.unwrap_or_default(),
+        drop: query.drop == Some(true),
         max_dropped: None,
         expected: expected.map(seen),
     };

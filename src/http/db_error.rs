@@ -34,7 +34,7 @@ impl From<DbError> for Problem {
             DbError::Nul => invalid(vec![json!({"parameter": "", "detail": "must not contain a NUL character"})]),
             DbError::Unwritable(_) => {
                 let problem = Self::overloaded(
-                    "The database cannot be written to; whoever runs the server has to repair it. Nothing was changed.",
+                    "The database cannot be written to until an administrator repairs it. Nothing was changed.",
                 );
                 if UNWRITABLE_LOGGED.is_due() {
                     problem.with_cause("the database cannot be written to", error, false)

@@ -88,7 +88,7 @@ kinds! {
     MethodNotAllowed = "method-not-allowed", 405, Unrouted, "The method is not allowed here",
         "This address does not accept this method. The `Allow` header lists the methods that it accepts.";
     IdempotencyAnswerNotKept = "idempotency-answer-not-kept", 409, Keyed, "The answer is no longer stored",
-    "A request with this key was carried out before, so it is not carried out again. Its answer was deleted together with the student whom it named, or was stored by another version of the server. This request changed nothing.";
+    "A request with this key was carried out before, so it is not carried out again. Its answer was deleted together with its student, or was stored by another version of the server. This request changed nothing.";
     IdempotencyKeyInUse = "idempotency-key-in-use", 409, Keyed, "The Idempotency-Key is in use",
         "A request with this key is still being carried out. Retry in a moment to get its answer. This request changed nothing.";
     PayloadTooLarge = "payload-too-large", 413, Body, "The body is too large",

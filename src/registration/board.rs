@@ -238,7 +238,7 @@ fn natural_key(name: &str) -> String {
     key
 }
 
-/// By how much an event of this kind changes how many students take the course and how many wait; `None` where it changes the
+/// The change of the numbers of enrolled and waitlisted students by an event of this kind; `None` if it changes the
 /// course itself.
 fn change_of_seats(kind: EventKind) -> Option<(i64, i64)> {
     match kind {

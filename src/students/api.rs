@@ -98,7 +98,7 @@ async fn delete(
 ) -> Result<NoContent, Refused<(StudentNotFound, HasEnrollments, RowRefused, Stale)>> {
     let command = DeleteStudent {
         id: id.into_result()?,
-        drop: query.drop.unwrap_or_default(),
+        drop: query.drop == Some(true),
         max_dropped: None,
         expected: expected.record_versions(),
     };

@@ -160,6 +160,15 @@ async fn seats_that_are_not_those_of_the_log_are_found() {
         let row = format!("{found}; {log}").replace("DAY", FIRST_DAY);
         assert!(found_after(&database, change).await.contains(&(promise, vec![row])), "{change}");
     }
+    for data in ["{}", r#"{"capacity": "1", "waitlist_capacity": 5}"#, r#"{"capacity": 1}"#] {
+        let database = school_with_a_waitlist().await;
+        let found =
+            found_after(&database, &format!("update events set data = '{data}' where type = 'seats.set'"))
+                .await;
+        let (promise, rows) = &found[0];
+        assert_eq!(promise, "every entry that sets limits can be read", "{data}");
+        assert!(rows.len() == 1 && rows[0].starts_with("seq "), "{rows:?}");
+    }
     let database = school_with_a_waitlist().await;
     let found = found_after(
         &database,

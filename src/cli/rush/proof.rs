@@ -88,7 +88,7 @@ impl CourseState {
         let (mut roster, mut waitlist, id) = (Vec::new(), Vec::new(), self.id);
         let mut is_overfull = false;
         for event in log {
-            let student = event["student_id"].as_i64().unwrap_or_default();
+            let Some(student) = event["student_id"].as_i64() else { continue };
             match event["type"].as_str().and_then(|kind| kind.parse().ok()) {
                 Some(EventKind::EnrollmentCreated | EventKind::EnrollmentAdopted) => roster.push(student),
                 Some(EventKind::EnrollmentDropped) => roster.retain(|other| *other != student),

@@ -64,7 +64,9 @@ pub fn roster_of(course_id: CourseId) -> Listing<RosterEntry> {
         rows: "select cast(s.id as bigint), cast(s.name as text), cast(s.email as text), sc.enrolled_at, sc.id from student_courses sc \
                join courses c on c.id = sc.course_id join students s on s.id = sc.student_id \
                where sc.course_id = $1 and sc.id > $2 order by sc.id limit $3",
-        args: Box::new(move |after| vec![course_id.0.into(), after.map_or(0, |after| after.id).into()]),
+        args: Box::new(move |after| {
+            vec![course_id.0.into(), after.map_or(i64::MIN, |after| after.id).into()]
+        }),
         map: listed_on_roster,
     }
 }
@@ -154,7 +156,7 @@ use standing;
 
 fn args_at(course_id: CourseId, time: Time, start: i64) -> ArgsAfter {
     Box::new(move |after| {
-        let after = after.map_or(0, |after| after.id);
+        let after = after.map_or(i64::MIN, |after| after.id);
         vec![course_id.0.into(), time.0.as_str().into(), after.into(), start.into()]
     })
 }

@@ -77,7 +77,8 @@ impl<T: 'static> SortedList<T> {
         let by_text = text.is_some();
         let statements = text.map_or(&self.by_id, |text| &self.by_text[text]);
         let (rows, before_all) = match direction {
-            Direction::Asc => (&statements[0], 0),
+            // Another program may have inserted negative ids.
+            Direction::Asc => (&statements[0], i64::MIN),
             Direction::Desc => (&statements[1], i64::MAX),
         };
         let pattern = search.map(Search::pattern);

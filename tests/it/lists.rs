@@ -239,6 +239,27 @@ async fn what_our_rules_would_not_have_let_in_is_served_as_it_is() {
 }
 
 #[tokio::test]
+async fn ids_below_one_that_another_program_inserted_are_listed_and_counted_alike() {
+    let school = School::open().await;
+    school.students(["Ana", "Ben"]).await;
+    for id in [-9_007_199_254_740_991_i64, -5, 0] {
+        school.meanwhile(&format!("insert into students (id, name, email) values ({id}, 'Neg', 'n')"));
+        school.meanwhile(&format!("insert into courses (id, name, level) values ({id}, 'Neg', 'n')"));
+    }
+
+    for (list, expected) in [("students", 5), ("courses", 3)] {
+        for query in ["sort=id", "sort=id&order=desc", "sort=name", "q=n"] {
+            let address = format!("/api/v1/{list}?{query}");
+            let complete = school.get(&address).await.is_ok();
+            assert_eq!(complete.header("x-total-count"), expected.to_string(), "{address}");
+            assert_eq!(complete.json().as_array().unwrap().len(), expected, "{address}");
+            let pages = pages(&school, &format!("{address}&limit=1")).await;
+            assert_eq!(rows(&pages), *complete.json().as_array().unwrap(), "{address}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_search_finds_part_of_a_word_whatever_its_case_and_takes_every_sign_literally() {
     let school = School::open().await;
     for (name, email) in [

@@ -49,7 +49,8 @@ struct FileState {
 /// How far checkpoints have come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Progress {
-    /// Incremented each time the log starts over.
+    /// Incremented each time the log starts over, except that a connection draws a random number the first time it
+    /// begins an empty log.
     generation: u32,
     /// Frames of the log that have been copied to the file.
     moved: u32,
@@ -94,15 +95,24 @@ impl FileContent {
     /// while the file stayed the same.
     pub(super) fn committed(&self) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(last) = last.as_mut().filter(|last| last.is_complete())
-            && let Ok((now, frames)) = self.progress()
-            && now.generation == last.progress.generation.wrapping_add(1)
-            && (now.moved, now.moving_to) == (0, 0)
-            && frames > 0
-        {
+        let Some(last) = last.as_mut().filter(|last| last.is_complete()) else { return };
+        let Ok((now, frames)) = self.progress() else { return };
+        let has_started_over =
+            now.generation != last.progress.generation && (now.moved, now.moving_to) == (0, 0) && frames > 0;
+        if has_started_over && (last.progress.is_followed_by(now) || self.is_still(last)) {
             last.progress = now;
             last.frames = frames;
         }
+    }
+
+    /// Whether the file is as it was remembered.
+    fn is_still(&self, last: &FileState) -> bool {
+        let state = self.read_state();
+        state.is_ok_and(|state| {
+            state.is_some_and(|now| {
+                (&now.header, &now.page) == (&last.header, &last.page) && now.length >= last.length
+            })
+        })
     }
 
     /// Reads the file; `None` if a checkpoint ended during each attempt.
@@ -185,6 +195,10 @@ impl Progress {
     fn is_under_way(self) -> bool {
         self.moving_to > self.moved
     }
+
+    fn is_followed_by(self, next: Self) -> bool {
+        next.generation == self.generation.wrapping_add(1)
+    }
 }
 
 /// Reads up to `most` bytes from offset `at`; fewer at the end of the file.
@@ -214,11 +228,26 @@ fn read(_: &File, _: u64, _: usize) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use rusqlite::Connection;
+
     use super::super::Writer;
     use crate::db::DbError;
 
     #[test]
     fn an_older_copy_of_the_file_is_noticed_even_after_the_log_has_started_over() {
+        assert_older_copy_is_noticed(|writer, _| {
+            writer.connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(())).unwrap();
+        });
+        assert_older_copy_is_noticed(|_, path| {
+            let other = Connection::open(path).unwrap();
+            other.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(())).unwrap();
+        });
+    }
+
+    /// After `checkpoint` the file has all of the log, so the log starts over with the next commit.
+    fn assert_older_copy_is_noticed(checkpoint: impl FnOnce(&Writer, &Path)) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.db");
         let mut writer = Writer::open(&path).unwrap();
@@ -233,8 +262,7 @@ mod tests {
         let mut writer = Writer::open(&path).unwrap();
         let next = "update log_head set last_seq = last_seq + 1";
         commit(&mut writer, next);
-        writer.connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(())).unwrap();
-        // The file has all of the log, so the log starts over.
+        checkpoint(&writer, &path);
         commit(&mut writer, next);
 
         std::fs::write(&path, older).unwrap();

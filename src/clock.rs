@@ -1,11 +1,16 @@
 //! The current time, from the system or set by a test, and the format in which times are stored. No other module
 //! reads the system clock.
 
+use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use jiff::{Timestamp, Unit};
+use jiff::civil::DateTime;
+use jiff::fmt::temporal::Pieces;
+use jiff::{SignedDuration, Timestamp, Unit};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The source of the current time.
 #[derive(Clone, Debug, Default)]
@@ -51,32 +56,75 @@ impl Clock {
         }
     }
 
-    /// The current time as it is stored and sent: RFC 3339, UTC, milliseconds.
+    /// The current time as it is stored and sent.
     #[must_use]
-    pub fn stamp(&self) -> String {
-        stamp(self.now())
+    pub fn stamp(&self) -> Stamp {
+        self.now().into()
     }
 }
 
-/// A time in RFC 3339, UTC, always with milliseconds: `2026-09-01T08:00:00.000Z`. Such texts sort in order of time.
-#[must_use]
-pub fn stamp(time: Timestamp) -> String {
-    format!("{time:.3}")
+/// A time as it is stored and sent: RFC 3339, UTC, always with milliseconds: `2026-09-01T08:00:00.000Z`. Such texts
+/// sort in order of time. A text that another program stored in place of a time stays as it is and sorts as a text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = String, format = DateTime)]
+pub struct Stamp(String);
+
+impl Stamp {
+    /// A text from a column of times.
+    #[must_use]
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The time as a text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The date and time of day in UTC; `None` if another program stored something else. Not a [`Timestamp`], which
+    /// ends a day before the year 10000 does.
+    #[must_use]
+    pub fn utc(&self) -> Option<DateTime> {
+        self.0.strip_suffix('Z')?.parse().ok()
+    }
+
+    /// The time that is `duration` earlier, or later if it is negative; `None` if there is no such time.
+    #[must_use]
+    pub fn checked_sub(&self, duration: SignedDuration) -> Option<Self> {
+        self.utc()?.checked_sub(duration).ok().and_then(Self::from_utc)
+    }
+
+    /// `None` for a year that does not have four digits: texts sort in order of time only if they have the same length.
+    fn from_utc(utc: DateTime) -> Option<Self> {
+        (0..=9999).contains(&utc.year()).then(|| Self(format!("{utc:.3}Z")))
+    }
 }
 
-/// A time in the stored format, parsed from RFC 3339 with any offset.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Time(pub String);
+impl From<Timestamp> for Stamp {
+    fn from(time: Timestamp) -> Self {
+        Self(format!("{time:.3}"))
+    }
+}
 
-impl FromStr for Time {
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Reads a time of RFC 3339 with any offset, in the years 0 to 9999 (UTC).
+impl FromStr for Stamp {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let stamp = has_offset(text).then(|| text.parse().map(stamp).ok()).flatten();
-        // Texts sort in order of time only if they have the same length, so years have four digits.
-        stamp
-            .filter(|stamp| stamp.len() == "2026-09-01T08:00:00.000Z".len())
-            .map(Self)
+        let pieces = has_offset(text).then(|| Pieces::parse(text).ok()).flatten();
+        let utc = pieces.and_then(|pieces| {
+            let local = pieces.date().to_datetime(pieces.time()?);
+            local.checked_sub(SignedDuration::from_secs(pieces.to_numeric_offset()?.seconds().into())).ok()
+        });
+        utc.and_then(Self::from_utc)
             .ok_or_else(|| "must be a time with an offset, like 2026-09-01T08:00:00Z (RFC 3339)".to_owned())
     }
 }

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use crate::http::conditional::etag;
-use crate::http::extract::{self, FromPath};
+use crate::http::echo::excerpt;
+use crate::http::extract::FromPath;
 use crate::http::problem::{
     self, IdempotencyAnswerNotKept, IdempotencyKeyInUse, IdempotencyKeyReused, Kind, Problem, ProblemKind,
     kinds,
@@ -76,10 +77,10 @@ impl From<Refusal> for Problem {
                 .with("course_id", course_id.0)
                 .with("waitlist_capacity", waitlist_capacity),
             Refusal::RegistrationNotOpen { course_id, limits } => {
-                window::<RegistrationNotOpen>(detail, course_id, limits)
+                window::<RegistrationNotOpen>(detail, course_id, &limits)
             }
             Refusal::RegistrationClosed { course_id, limits } => {
-                window::<RegistrationClosed>(detail, course_id, limits)
+                window::<RegistrationClosed>(detail, course_id, &limits)
             }
             Refusal::AlreadyEnrolled(enrollment) => {
                 let url = url(enrollment.student_id, enrollment.course_id);
@@ -109,27 +110,29 @@ fn url(student_id: StudentId, course_id: CourseId) -> String {
     format!("/api/v1/students/{student_id}/courses/{course_id}")
 }
 
-fn window<K: ProblemKind>(detail: String, course_id: CourseId, limits: Limits) -> Problem {
+fn window<K: ProblemKind>(detail: String, course_id: CourseId, limits: &Limits) -> Problem {
     Problem::new::<K>(detail)
         .with("course_id", course_id.0)
-        .with("opens_at", limits.opens_at)
-        .with("closes_at", limits.closes_at)
+        .with("opens_at", json!(limits.opens_at))
+        .with("closes_at", json!(limits.closes_at))
 }
 
 impl FromPath for StudentId {
     fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
-        extract::id(&given("student_id")).map(Self).map_err(|text| {
+        let text = given("student_id");
+        text.parse().map_err(|_| {
             Problem::new::<StudentNotFound>("There is no such student: an id is a whole number from 1.")
-                .with("student_id", text)
+                .with("student_id", excerpt(&text))
         })
     }
 }
 
 impl FromPath for CourseId {
     fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
-        extract::id(&given("course_id")).map(Self).map_err(|text| {
+        let text = given("course_id");
+        text.parse().map_err(|_| {
             Problem::new::<CourseNotFound>("There is no such course: an id is a whole number from 1.")
-                .with("course_id", text)
+                .with("course_id", excerpt(&text))
         })
     }
 }

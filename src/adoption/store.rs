@@ -3,6 +3,7 @@
 
 use super::columns::{indexes_to_keep, may_hold_ids, to_carry as columns_to_carry};
 use super::problem::AdoptionProblem;
+use crate::clock::Stamp;
 use crate::db::catalog::{self, Column, Table, quoted};
 use crate::db::{DbError, Row, Tx};
 
@@ -108,7 +109,7 @@ pub(super) async fn adopt_rows(
     tx: &Tx<'_>,
     found: &Table,
     rows: i64,
-    now: &str,
+    now: &Stamp,
 ) -> Result<Vec<String>, DbError> {
     let carried = columns_to_carry(found);
     let mut statements: Vec<String> = carried.iter().map(|column| add_column(found, column)).collect();
@@ -132,7 +133,7 @@ pub(super) async fn adopt_rows(
     // Ids that the existing table had assigned to rows deleted since are not reused either.
     let assigned = catalog::last_assigned_id(tx, "student_courses").await?.filter(|number| *number <= MAX_ID);
     let last = highest.into_iter().flatten().chain(assigned).max().unwrap_or(0);
-    let at = if rows == 0 { "" } else { now };
+    let at = if rows == 0 { "" } else { now.as_str() };
     statements.push(format!(
         "update log_head set last_seq = {rows}, last_enrollment_id = {last}, last_at = '{at}' where id = 1;"
     ));

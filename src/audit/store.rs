@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use crate::clock::Stamp;
 use crate::db::{Db, DbError, Reach, Rows};
 use crate::registrar::{Limits, limits};
 
@@ -56,8 +57,8 @@ pub(super) async fn waiting_students(db: &Db) -> Result<HashMap<(i64, i64), bool
 }
 
 /// The time of the log's last entry; `None` if there is no head.
-pub(super) async fn last_at(db: &Db) -> Result<Option<String>, DbError> {
-    db.query_opt("select last_at from log_head where id = 1", [], |row| row.text(0)).await
+pub(super) async fn last_at(db: &Db) -> Result<Option<Stamp>, DbError> {
+    db.query_opt("select last_at from log_head where id = 1", [], |row| row.stamp(0)).await
 }
 
 /// The limits of a course, and the log's last entry about them.

@@ -58,10 +58,8 @@ struct NewOperation {
     /// What to do.
     op: OperationName,
     /// The id of the student.
-    #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     student_id: StudentId,
     /// The id of the course.
-    #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     course_id: CourseId,
 }
 

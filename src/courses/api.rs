@@ -1,22 +1,21 @@
 //! The API of courses.
 
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::store::{self, CourseSort};
 use crate::http::conditional::{IfMatch, IfNoneMatch};
 use crate::http::extract::{Json, NoQuery, Parameters, PathParams, Query, bool_from_text, from_text};
-use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{PageQuery, RequestUrl};
+use crate::http::records::{NewRecord, RecordChange};
 use crate::http::refused::Refused;
 use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Resource};
 use crate::lists::{Direction, Search};
 use crate::problems::{CourseNotFound, HasEnrollments, ReadOnlyField, RowRefused, Stale};
 use crate::registrar::{
-    Caller, Course, CourseId, CreateCourse, DeleteCourse, Outcome, Refusal, SeenCourse, UpdateCourse,
-    Version, record_text,
+    Caller, Course, CourseId, CreateCourse, DeleteCourse, Outcome, Refusal, SeenCourse, UpdateCourse, Version,
 };
 use crate::state::App;
 
@@ -32,7 +31,7 @@ async fn create(
     _: NoQuery,
     Json(draft, caller): Json<NewCourse>,
 ) -> Result<Outcome<Created<Course>>, Refused<(RowRefused,)>> {
-    let command = CreateCourse { name: draft.name, level: draft.level };
+    let command = CreateCourse { values: draft.0 };
     Ok(app.registrar.submit(command, &caller).await?.map(Created))
 }
 
@@ -74,12 +73,8 @@ async fn change(
     _: NoQuery,
     Json(draft, caller): Json<CourseChange>,
 ) -> Result<Found<Course>, Refused<(CourseNotFound, RowRefused, ReadOnlyField, Stale)>> {
-    let command = UpdateCourse {
-        id: id.into_result()?,
-        name: draft.name,
-        level: draft.level,
-        expected: expected.record_versions(),
-    };
+    let command =
+        UpdateCourse { id: id.into_result()?, values: draft.0, expected: expected.record_versions() };
     Ok(Found(app.registrar.submit(command, &caller).await?.answer))
 }
 
@@ -111,6 +106,9 @@ fn seen(tags: Vec<(Version, Option<Version>)>) -> Vec<SeenCourse> {
     tags.into_iter().map(|(version, seats)| SeenCourse { version, seats: Some(seats) }).collect()
 }
 
+type NewCourse = NewRecord<Course>;
+type CourseChange = RecordChange<Course>;
+
 impl Resource for Course {
     const VERSIONED: bool = true;
 
@@ -129,46 +127,6 @@ impl Located for Course {
     }
 }
 
-/// A course to add.
-#[derive(Debug, ToSchema)]
-#[schema(example = json!({"name": "Algebra", "level": "undergraduate"}))]
-pub(crate) struct NewCourse {
-    /// Trimmed; no control characters.
-    #[schema(min_length = 1, max_length = 255)]
-    pub(crate) name: String,
-    /// Trimmed; no control characters.
-    #[schema(min_length = 1, max_length = 255)]
-    pub(crate) level: String,
-}
-
-/// The fields of a course to change.
-#[derive(Debug, ToSchema)]
-#[schema(example = json!({"level": "graduate"}))]
-pub(crate) struct CourseChange {
-    /// Trimmed; no control characters.
-    #[schema(min_length = 1, max_length = 255, nullable = false)]
-    pub(crate) name: Option<String>,
-    /// Trimmed; no control characters.
-    #[schema(min_length = 1, max_length = 255, nullable = false)]
-    pub(crate) level: Option<String>,
-}
-
-impl Draft for NewCourse {
-    fn read(fields: &mut Fields) -> Option<Self> {
-        let name = fields.required("name", |value| fields::text(value, record_text));
-        let level = fields.required("level", |value| fields::text(value, record_text));
-        Some(Self { name: name?, level: level? })
-    }
-}
-
-impl Draft for CourseChange {
-    fn read(fields: &mut Fields) -> Option<Self> {
-        let name = fields.optional("name", |value| fields::text(value, record_text));
-        let level = fields.optional("level", |value| fields::text(value, record_text));
-        Some(Self { name: name?, level: level? })
-    }
-}
-
 /// The query of the list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -180,7 +138,7 @@ struct CourseList {
     page: PageQuery,
     /// A part of the name or the level; case is ignored.
     #[serde(deserialize_with = "from_text")]
-    #[param(value_type = Option<String>, min_length = 1, max_length = 255)]
+    #[param(inline)]
     q: Option<Search>,
     /// The sort key; `id` breaks ties.
     #[param(inline)]

@@ -1,3 +1,5 @@
+use crate::clock::Stamp;
+
 /// A bound parameter. A null keeps its type, which PostgreSQL needs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Arg {
@@ -41,5 +43,17 @@ impl From<String> for Arg {
 impl From<Option<String>> for Arg {
     fn from(value: Option<String>) -> Self {
         Self::Text(value)
+    }
+}
+
+impl From<&Stamp> for Arg {
+    fn from(time: &Stamp) -> Self {
+        time.as_str().into()
+    }
+}
+
+impl From<Option<&Stamp>> for Arg {
+    fn from(time: Option<&Stamp>) -> Self {
+        Self::Text(time.map(|time| time.as_str().to_owned()))
     }
 }

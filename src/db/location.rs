@@ -1,3 +1,4 @@
+use percent_encoding::percent_decode_str;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -145,24 +146,15 @@ fn check_options(path: &str, query: &str) -> Result<PathBuf, BadLocation> {
     Ok(match path {
         // `sqlite://`, an SQLAlchemy URL without a path.
         "" => ":memory:".into(),
-        path => match percent_decoded(path) {
-            name if name.contains(char::REPLACEMENT_CHARACTER)
-                && !path.contains(char::REPLACEMENT_CHARACTER) =>
-            {
+        path => match percent_decode_str(path).decode_utf8() {
+            Ok(name) => name.into_owned().into(),
+            Err(_) => {
                 return Err(BadLocation(format!(
                     "the database URL has percent-encoded bytes that are not UTF-8. {FORMS}"
                 )));
             }
-            name => name.into(),
         },
     })
-}
-
-/// Decodes percent signs. The three replaced characters would otherwise be read as form encoding.
-fn percent_decoded(path: &str) -> String {
-    let path = path.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
-    let mut decoded = form_urlencoded::parse(path.as_bytes());
-    decoded.next().map_or_else(String::new, |(path, _)| path.into_owned())
 }
 
 impl Url {

@@ -9,6 +9,7 @@ use siphasher::sip::SipHasher13;
 use thiserror::Error;
 
 use super::{Db, DbError, Tx};
+use crate::clock::Stamp;
 
 /// The history's table. The name has a prefix because other programs may keep migrations of their own in the same
 /// database.
@@ -158,7 +159,7 @@ pub async fn create_history(tx: &Tx<'_>) -> Result<(), DbError> {
 ///
 /// # Errors
 /// When a statement fails; the transaction can then only be dropped.
-pub async fn apply(tx: &Tx<'_>, pending: &Pending, now: &str) -> Result<(), DbError> {
+pub async fn apply(tx: &Tx<'_>, pending: &Pending, now: &Stamp) -> Result<(), DbError> {
     if !pending.sql.is_empty() {
         tx.execute_batch(&pending.sql).await?;
     }

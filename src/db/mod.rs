@@ -3,7 +3,7 @@
 //!
 //! Statements use the dialect that SQLite and PostgreSQL share: lower case, `$1` parameters numbered in order of
 //! first appearance, `returning`, `on conflict do nothing`, row-value keysets. This layer adds two helpers:
-//! `casefold(text)` (Unicode lower case, for searching and sorting) and the collation `"C"` (by bytes).
+//! `casefold(text)` (for searching and sorting: see [`casefold`]) and the collation `"C"` (by bytes).
 
 mod args;
 mod backoff;
@@ -42,7 +42,16 @@ use self::turns::Turns;
 pub use self::write_health::WriteHealth;
 use self::writer::EngineTx;
 pub use self::writer::{Tx, Writer};
+use crate::clock::Stamp;
 use crate::shares::Client;
+
+/// A text for comparison without regard to case: in Unicode's lower case, with one form of the Greek sigma, which has
+/// another at the end of a word.
+#[must_use]
+pub fn casefold(text: &str) -> String {
+    let lower = text.to_lowercase();
+    if lower.contains('ς') { lower.replace('ς', "σ") } else { lower }
+}
 
 /// The reading side of a database. Cheap to clone; reads never wait for writes.
 #[derive(Clone, Debug)]
@@ -203,10 +212,10 @@ impl Db {
     ///
     /// # Errors
     /// As [`Db::query`].
-    pub async fn time(&self) -> Result<Option<String>, DbError> {
+    pub async fn time(&self) -> Result<Option<Stamp>, DbError> {
         match self.readers {
             Readers::Sqlite(_) => Ok(None),
-            Readers::Postgres(_) => self.query_opt(postgres::TIME, [], |row| row.text(0)).await,
+            Readers::Postgres(_) => self.query_opt(postgres::TIME, [], |row| row.stamp(0)).await,
         }
     }
 

@@ -4,6 +4,7 @@ use rusqlite::types::ValueRef;
 use tokio_postgres::types::{FromSql, Type};
 
 use super::DbError;
+use crate::clock::Stamp;
 
 /// Converts a row to a value. Runs on the reading thread, so that rows are not copied first.
 pub type Map<T> = fn(&Row<'_>) -> Result<T, DbError>;
@@ -55,6 +56,22 @@ impl<'a> Row<'a> {
     /// When the column is null.
     pub fn text(&self, column: usize) -> Result<String, DbError> {
         self.opt_text(column)?.ok_or_else(|| DbError::Engine(format!("column {column} is null")))
+    }
+
+    /// A time that cannot be null.
+    ///
+    /// # Errors
+    /// When the column is null.
+    pub fn stamp(&self, column: usize) -> Result<Stamp, DbError> {
+        self.text(column).map(Stamp::from_stored)
+    }
+
+    /// A time, or `None` for a null.
+    ///
+    /// # Errors
+    /// When there is no such column.
+    pub fn opt_stamp(&self, column: usize) -> Result<Option<Stamp>, DbError> {
+        Ok(self.opt_text(column)?.map(Stamp::from_stored))
     }
 
     /// A text, or `None` for a null. In an `SQLite` file a column may hold anything that another program wrote: a

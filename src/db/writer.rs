@@ -1,6 +1,7 @@
 //! The writing side of a database: one connection, and its transactions.
 
 use super::{Arg, DbError, Location, Map, Reach, WriteHealth, postgres, sqlite};
+use crate::clock::Stamp;
 
 /// The only connection of a process that writes, and the result of its last attempt to write.
 #[derive(Debug)]
@@ -204,10 +205,10 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// As [`Tx::query_many`].
-    pub async fn time(&self) -> Result<Option<String>, DbError> {
+    pub async fn time(&self) -> Result<Option<Stamp>, DbError> {
         match self.0 {
             EngineTx::Sqlite(_) => Ok(None),
-            EngineTx::Postgres(_) => Ok(self.query(postgres::TIME, &[], |row| row.text(0)).await?.pop()),
+            EngineTx::Postgres(_) => Ok(self.query(postgres::TIME, &[], |row| row.stamp(0)).await?.pop()),
         }
     }
 

@@ -6,7 +6,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{RosterEntry, Waitlisted, store};
-use crate::clock::Time;
+use crate::clock::Stamp;
 use crate::courses::store::find as find_course;
 use crate::events::About;
 use crate::events::store as events;
@@ -205,7 +205,6 @@ impl Located for Enrollment {
 #[schema(example = json!({"course_id": 7}))]
 pub(crate) struct NewEnrollment {
     /// The id of the course.
-    #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub(crate) course_id: CourseId,
 }
 
@@ -226,8 +225,7 @@ struct AsOfQuery {
     page: PageQuery,
     /// The state at this time (RFC 3339), including everything that happened at this time.
     #[serde(deserialize_with = "from_text")]
-    #[param(value_type = Option<String>, format = DateTime)]
-    as_of: Option<Time>,
+    as_of: Option<Stamp>,
 }
 
 impl Parameters for AsOfQuery {

@@ -6,6 +6,7 @@ pub mod store;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::clock::Stamp;
 use crate::registrar::{CourseId, Place, StudentId};
 
 /// A student on the roster of a course.
@@ -13,7 +14,6 @@ use crate::registrar::{CourseId, Place, StudentId};
 #[schema(example = json!({"id": 4, "name": "Zoë Martin", "email": "zoe@example.edu", "enrolled_at": "2026-09-01T08:00:00.000Z"}))]
 pub struct RosterEntry {
     /// The student's id.
-    #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub id: StudentId,
     /// Null if another program wrote null, or if the student of a past roster has been deleted since.
     #[schema(required)]
@@ -22,8 +22,7 @@ pub struct RosterEntry {
     #[schema(required)]
     pub email: Option<String>,
     /// RFC 3339, UTC, milliseconds.
-    #[schema(format = DateTime)]
-    pub enrolled_at: String,
+    pub enrolled_at: Stamp,
 }
 
 /// A place on the waitlist of a full course.
@@ -33,17 +32,14 @@ pub struct Waitlisted {
     /// Always `waitlisted`.
     pub status: WaitlistStatus,
     /// The student.
-    #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub student_id: StudentId,
     /// The course.
-    #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub course_id: CourseId,
     /// 1 is the next to get a seat.
     #[schema(minimum = 1)]
     pub position: i64,
     /// RFC 3339, UTC, milliseconds.
-    #[schema(format = DateTime)]
-    pub joined_at: String,
+    pub joined_at: Stamp,
 }
 
 /// The status of a student on a waitlist.

@@ -1,7 +1,7 @@
 //! Reads enrollments from the database.
 
 use super::RosterEntry;
-use crate::clock::Time;
+use crate::clock::Stamp;
 use crate::db::{Db, DbError, Reach, Row};
 use crate::events::store::{same_course, same_student};
 use crate::lists::{ArgsAfter, ListRow, Listing, ShortListing};
@@ -37,16 +37,16 @@ pub fn courses_of(student_id: StudentId) -> ShortListing<Course> {
 /// The courses of a student at a time, according to the log, in order of enrollment. A course that has been deleted
 /// since has no name. Events up to the `seq` `start` are ignored: see [`crate::events::store::history_start`].
 #[must_use]
-pub fn courses_of_at(student_id: StudentId, time: &Time, start: i64) -> ShortListing<Course> {
+pub fn courses_of_at(student_id: StudentId, time: &Stamp, start: i64) -> ShortListing<Course> {
     ShortListing {
-        order: format!("courses-of-{student_id}-at-{}", time.0),
+        order: format!("courses-of-{student_id}-at-{time}"),
         rows: concat!(
             "select e.enrollment_id, e.other_id, cast(c.name as text), cast(c.level as text) from (",
             standing!("student_id", "course_id"),
             ") e left join courses c on c.id = e.other_id and ",
             same_course!("e.other_id", "e.seq")
         ),
-        args: vec![student_id.0.into(), time.0.as_str().into(), 0.into(), start.into()],
+        args: vec![student_id.0.into(), time.into(), 0.into(), start.into()],
         map: listed_course,
     }
 }
@@ -74,14 +74,14 @@ pub fn roster_of(course_id: CourseId) -> Listing<RosterEntry> {
 /// The roster of a course at a time, according to the log, in order of enrollment. A student who has been deleted
 /// since has no name, because the log contains none. `start` as in [`courses_of_at`].
 #[must_use]
-pub fn roster_of_at(course_id: CourseId, time: &Time, start: i64) -> Listing<RosterEntry> {
+pub fn roster_of_at(course_id: CourseId, time: &Stamp, start: i64) -> Listing<RosterEntry> {
     Listing {
         // All events of the course have to be read to know its students at that time.
         reach: Reach::Range,
         count_reach: Reach::Range,
-        order: format!("roster-of-{course_id}-at-{}", time.0),
+        order: format!("roster-of-{course_id}-at-{time}"),
         count: concat!("select count(*) from (", standing!("course_id", "student_id"), ") e"),
-        count_args: vec![course_id.0.into(), time.0.as_str().into(), 0.into(), start.into()],
+        count_args: vec![course_id.0.into(), time.into(), 0.into(), start.into()],
         rows: concat!(
             "select e.other_id, cast(s.name as text), cast(s.email as text), e.enrolled_at, e.enrollment_id from (",
             standing!("course_id", "student_id"),
@@ -116,8 +116,8 @@ pub async fn log_mentions_course(db: &Db, id: CourseId) -> Result<bool, DbError>
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn log_span(db: &Db, id: CourseId, start: i64) -> Result<Option<(String, String)>, DbError> {
-    let at = async |sql| db.query_opt(sql, [id.0.into(), start.into()], |row| row.text(0)).await;
+pub async fn log_span(db: &Db, id: CourseId, start: i64) -> Result<Option<(Stamp, Stamp)>, DbError> {
+    let at = async |sql| db.query_opt(sql, [id.0.into(), start.into()], |row| row.stamp(0)).await;
     let first = at("select at from events where course_id = $1 and seq > $2 order by seq limit 1").await?;
     let last =
         at("select at from events where course_id = $1 and seq > $2 order by seq desc limit 1").await?;
@@ -154,10 +154,10 @@ macro_rules! standing {
 }
 use standing;
 
-fn args_at(course_id: CourseId, time: Time, start: i64) -> ArgsAfter {
+fn args_at(course_id: CourseId, time: Stamp, start: i64) -> ArgsAfter {
     Box::new(move |after| {
         let after = after.map_or(i64::MIN, |after| after.id);
-        vec![course_id.0.into(), time.0.as_str().into(), after.into(), start.into()]
+        vec![course_id.0.into(), (&time).into(), after.into(), start.into()]
     })
 }
 
@@ -172,7 +172,7 @@ fn listed_on_roster(row: &Row<'_>) -> Result<ListRow<RosterEntry>, DbError> {
         id: row.int(0)?.into(),
         name: row.opt_text(1)?,
         email: row.opt_text(2)?,
-        enrolled_at: row.text(3)?,
+        enrolled_at: row.stamp(3)?,
     };
     Ok(ListRow { row: entry, text: None, id: row.int(4)? })
 }

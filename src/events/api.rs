@@ -96,25 +96,23 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for StreamRequest {
 struct LogQuery {
     /// Only entries after this `seq`.
     #[serde(deserialize_with = "from_text")]
-    #[param(value_type = Option<i64>, minimum = 0, maximum = 9_007_199_254_740_991_i64)]
+    #[param(inline)]
     after: Option<Number>,
     /// The number of entries that match, from the `Link` of the previous page: together with `after`, it is repeated
     /// as `X-Total-Count` and not counted again.
     #[serde(deserialize_with = "from_text")]
-    #[param(value_type = Option<i64>, minimum = 0, maximum = 9_007_199_254_740_991_i64)]
+    #[param(inline)]
     total: Option<Number>,
     /// Entries per page; without it, the list is complete.
     #[serde(deserialize_with = "from_text")]
-    #[param(value_type = Option<i64>, minimum = 1, maximum = 10_000)]
+    #[param(inline)]
     limit: Option<Limit>,
     /// Only entries about this student.
     #[serde(deserialize_with = "from_text")]
-    #[param(value_type = Option<i64>, minimum = 0, maximum = 9_007_199_254_740_991_i64)]
-    student_id: Option<Number>,
+    student_id: Option<StudentId>,
     /// Only entries about this course.
     #[serde(deserialize_with = "from_text")]
-    #[param(value_type = Option<i64>, minimum = 0, maximum = 9_007_199_254_740_991_i64)]
-    course_id: Option<Number>,
+    course_id: Option<CourseId>,
     /// Only entries of this type.
     #[serde(deserialize_with = "from_text")]
     #[param(inline)]
@@ -123,11 +121,8 @@ struct LogQuery {
 
 impl LogQuery {
     fn filter(&self) -> Filter {
-        Filter {
-            student_id: self.student_id.as_ref().map(|id| StudentId(id.0)),
-            course_id: self.course_id.as_ref().map(|id| CourseId(id.0)),
-            kind: self.r#type.as_ref().map(|kind| kind.0),
-        }
+        let kind = self.r#type.as_ref().map(|kind| kind.0);
+        Filter { student_id: self.student_id, course_id: self.course_id, kind }
     }
 }
 
@@ -135,7 +130,9 @@ impl Parameters for LogQuery {
     const KNOWN: &'static [&'static str] = &["after", "total", "limit", "student_id", "course_id", "type"];
 }
 
-#[derive(Debug)]
+/// A number of entries, or the `seq` of one; 0 is before the first.
+#[derive(Debug, ToSchema)]
+#[schema(minimum = 0, maximum = 9_007_199_254_740_991_i64)]
 struct Number(i64);
 
 impl FromStr for Number {

@@ -153,7 +153,8 @@ mod tests {
         let location = Location::File(folder.path().join("school.db"));
         let school = School::open(&location, Clock::System, None).await.unwrap();
         let add = async || {
-            let student = CreateStudent { name: "Ana".to_owned(), email: "ana@example.edu".to_owned() };
+            let student =
+                CreateStudent::new([("name", "Ana".to_owned()), ("email", "ana@example.edu".to_owned())]);
             school.app.registrar.submit(student, &Caller::default()).await.unwrap();
         };
         let follower = Follower::start(school.app.db.clone(), Arc::default());

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::clock::Stamp;
 use crate::registrar::{CourseId, EnrollmentId, EventKind, StudentId};
 
 /// One entry of the log.
@@ -19,18 +20,17 @@ pub struct LogEntry {
     #[schema(minimum = 1)]
     pub seq: i64,
     /// RFC 3339, UTC, milliseconds; never earlier than the previous entry.
-    #[schema(format = DateTime)]
-    pub at: String,
+    pub at: Stamp,
     /// What happened.
     pub r#type: String,
     /// The student, if the event is about one.
-    #[schema(value_type = Option<i64>, required)]
+    #[schema(required)]
     pub student_id: Option<StudentId>,
     /// The course, if the event is about one.
-    #[schema(value_type = Option<i64>, required)]
+    #[schema(required)]
     pub course_id: Option<CourseId>,
     /// The enrollment, if the event is about one.
-    #[schema(value_type = Option<i64>, required)]
+    #[schema(required)]
     pub enrollment_id: Option<EnrollmentId>,
     /// Who made the request; null, because there is no authentication yet.
     #[schema(required)]
@@ -58,7 +58,7 @@ pub struct HistoryEntry {
     /// The number of the entry.
     pub seq: i64,
     /// The time, as stored.
-    pub at: String,
+    pub at: Stamp,
     /// What happened; `None` for a type of a newer version.
     pub kind: Option<EventKind>,
     /// The type, as stored.

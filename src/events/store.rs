@@ -196,7 +196,7 @@ use history_of;
 fn history_entry(row: &Row<'_>) -> Result<HistoryEntry, DbError> {
     Ok(HistoryEntry {
         seq: row.int(0)?,
-        at: row.text(1)?,
+        at: row.stamp(1)?,
         kind: row.text(2)?.parse().ok(),
         r#type: row.text(2)?,
         student: row.opt_int(3)?.map(Into::into),
@@ -218,7 +218,7 @@ fn list_row(row: &Row<'_>) -> Result<ListRow<LogEntry>, DbError> {
 fn entry(row: &Row<'_>) -> Result<LogEntry, DbError> {
     Ok(LogEntry {
         seq: row.int(0)?,
-        at: row.text(1)?,
+        at: row.stamp(1)?,
         r#type: row.text(2)?,
         student_id: row.opt_int(3)?.map(Into::into),
         course_id: row.opt_int(4)?.map(Into::into),

@@ -9,6 +9,7 @@ use axum::extract::{FromRequest, FromRequestParts, MatchedPath, RawPathParams, R
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, HeaderName, Method};
+use percent_encoding::{percent_decode, percent_decode_str};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -21,7 +22,7 @@ use super::invalid::invalid;
 use super::limits::{MAX_BODY, MAX_LARGE_BODY};
 use super::observe::RequestId;
 use super::problem::{Problem, UnsupportedMediaType};
-use crate::registrar::{Caller, IdempotencyKey, MAX_ID};
+use crate::registrar::{Caller, IdempotencyKey};
 
 /// Objects in a body that is an array.
 pub(super) const MAX_OBJECTS: usize = 10_000;
@@ -65,6 +66,10 @@ impl<S: Send + Sync> FromRequest<S> for FormFields {
         let uri = request.uri().to_string();
         let mut caller = caller(request.extensions());
         let Received { bytes: body, memory: _memory } = receive(request, MAX_BODY).await?;
+        if percent_decode(&body).decode_utf8().is_err() {
+            let detail = "must be UTF-8 after percent-decoding";
+            return Err(invalid(vec![json!({"pointer": "", "detail": detail})]));
+        }
         let fields: Vec<_> = form_urlencoded::parse(&body).into_owned().take(MAX_FORM_FIELDS + 1).collect();
         if fields.len() > MAX_FORM_FIELDS {
             let detail = format!("must have at most {MAX_FORM_FIELDS} fields");
@@ -192,16 +197,6 @@ pub trait FromPath: Sized {
     fn read(param: &dyn Fn(&str) -> String) -> Result<Self, Problem>;
 }
 
-/// Parses an id: a whole number from 1 to 2^53 − 1.
-///
-/// # Errors
-/// The text, shortened, if it is not an id.
-pub fn id(text: &str) -> Result<i64, String> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let id = digits.then(|| text.parse().ok()).flatten().filter(|id| (1..=MAX_ID).contains(id));
-    id.ok_or_else(|| excerpt(text).into_owned())
-}
-
 impl<T: FromPath, S: Send + Sync> FromRequestParts<S> for PathParams<T> {
     type Rejection = Infallible;
 
@@ -259,8 +254,13 @@ impl<T: Parameters, S: Send + Sync> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let mut given = Map::new();
         let mut errors = Vec::new();
-        for (name, value) in form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()) {
-            if !T::KNOWN.contains(&name.as_ref()) {
+        let pairs = parts.uri.query().unwrap_or_default().split('&');
+        for pair in pairs.filter(|pair| !pair.is_empty()) {
+            #[expect(clippy::expect_used, reason = "it is not empty, and was split at every &")]
+            let (name, value) = form_urlencoded::parse(pair.as_bytes()).next().expect("one pair");
+            if percent_decode_str(pair).decode_utf8().is_err() {
+                errors.push(json!({"parameter": name, "detail": "is not UTF-8 after percent-decoding"}));
+            } else if !T::KNOWN.contains(&name.as_ref()) {
                 let hint = match nearest(&name, T::KNOWN) {
                     Some(known) => format!("did you mean `{known}`?"),
                     None if T::KNOWN.is_empty() => "this address takes none".to_owned(),

@@ -10,7 +10,7 @@ use super::document::{Document, DocumentsVisitor};
 use super::echo::excerpt;
 use super::invalid::{MAX_ERRORS, invalid, invalid_of};
 use super::problem::{MalformedJson, Problem};
-use crate::clock::Time;
+use crate::clock::Stamp;
 use crate::count::{thousands, to_i64};
 use crate::registrar::MAX_ID;
 
@@ -175,13 +175,13 @@ impl Fields {
     }
 }
 
-/// A text, checked and normalized by `allowed`.
+/// A text, checked and converted by `parse`.
 ///
 /// # Errors
 /// If the value is invalid: the reason, worded for the client.
-pub fn text(value: &Value, allowed: impl FnOnce(&str) -> Result<String, String>) -> Result<String, String> {
+pub fn text<T>(value: &Value, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, String> {
     match value {
-        Value::String(text) => allowed(text),
+        Value::String(text) => parse(text),
         Value::Null => Err("must not be null".to_owned()),
         _ => Err("must be a text".to_owned()),
     }
@@ -213,8 +213,8 @@ pub fn number(value: &Value, min: i64, max: i64) -> Result<i64, String> {
 ///
 /// # Errors
 /// If the value is invalid: the reason, worded for the client.
-pub fn time(value: &Value) -> Result<String, String> {
-    text(value, |text| Time::from_str(text).map(|time| time.0))
+pub fn time(value: &Value) -> Result<Stamp, String> {
+    text(value, Stamp::from_str)
 }
 
 /// A value that may be null.

@@ -18,6 +18,7 @@ pub mod observe;
 pub mod openapi;
 pub mod paging;
 pub mod problem;
+pub mod records;
 pub mod refused;
 pub mod reply;
 pub mod server;

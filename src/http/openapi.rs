@@ -1,6 +1,6 @@
 //! The OpenAPI 3.1 document: derived from the signatures of the handlers, then completed for each operation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use utoipa::openapi::content::{Content, ContentBuilder};
@@ -9,7 +9,8 @@ use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{
-    AdditionalProperties, KnownFormat, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type,
+    AdditionalProperties, Array, ArrayItems, KnownFormat, Object, ObjectBuilder, OneOf, Schema, SchemaFormat,
+    SchemaType, Type,
 };
 use utoipa::openapi::{OpenApi, Ref, RefOr, Required};
 use utoipa::{IntoResponses, ToSchema};
@@ -27,13 +28,13 @@ type Responses = BTreeMap<String, RefOr<Response>>;
 /// Adds what follows from the structure of an operation: the ids in its path, conditional headers, and the problems
 /// that every such request can cause.
 pub fn complete(document: &mut OpenApi) {
+    inline_values(document);
     close_bodies(document);
     for (path, item) in &mut document.paths.paths {
-        let PathItem { get, put, post, delete, patch, .. } = item;
-        if let Some(post) = post {
+        if let Some(post) = &mut item.post {
             add_idempotency_key(post);
         }
-        for operation in [get, put, post, delete, patch].into_iter().flatten() {
+        for operation in operations(item) {
             complete_operation(path, operation);
         }
     }
@@ -57,60 +58,84 @@ fn add_idempotency_key(operation: &mut Operation) {
     }
 }
 
-/// Characters that no text may have by themselves: control characters and those of `registrar/visible.rs`, without
-/// those above U+FFFF, which need a flag in some regular expression engines.
-macro_rules! invisible {
-    () => {
-        r"\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+/// Replaces references to ids, times and other single values by their schemas, so that the document shows their limits
+/// where they are used.
+fn inline_values(document: &mut OpenApi) {
+    let Some(components) = &mut document.components else { return };
+    let is_value = |_: &String, schema: &mut RefOr<Schema>| {
+        matches!(schema, RefOr::T(Schema::Object(object))
+            if object.properties.is_empty() && object.enum_values.is_none()
+                && matches!(object.schema_type, SchemaType::Type(Type::Integer | Type::String)))
     };
+    let values: BTreeMap<_, _> = components
+        .schemas
+        .extract_if(.., is_value)
+        .filter_map(|(name, schema)| match schema {
+            RefOr::T(Schema::Object(object)) => Some((Ref::from_schema_name(name).ref_location, object)),
+            _ => None,
+        })
+        .collect();
+    for schema in components.schemas.values_mut() {
+        if let RefOr::T(Schema::Object(object)) = schema {
+            object.properties.values_mut().for_each(|property| inline_value(property, &values));
+        }
+    }
+    let operations = document.paths.paths.values_mut().flat_map(operations);
+    for parameter in operations.flat_map(|operation| operation.parameters.iter_mut().flatten()) {
+        if let RefOr::T(Parameter { schema: Some(schema), .. }) = parameter {
+            inline_value(schema, &values);
+        }
+    }
 }
 
-/// A visible character.
-macro_rules! visible {
-    () => {
-        concat!("[^", invisible!(), r" \xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+/// `values` by their `$ref`.
+fn inline_value(schema: &mut RefOr<Schema>, values: &BTreeMap<String, Object>) {
+    let (reference, is_nullable) = match schema {
+        RefOr::Ref(reference) => (&*reference, false),
+        // `Option` of a value: the value or null.
+        RefOr::T(Schema::OneOf(OneOf { items, .. })) => match items.as_slice() {
+            [RefOr::Ref(reference), RefOr::T(_)] | [RefOr::T(_), RefOr::Ref(reference)] => (reference, true),
+            _ => return,
+        },
+        RefOr::T(_) => return,
     };
+    let Some(mut value) = values.get(&reference.ref_location).cloned() else { return };
+    value.description = Some(reference.description.clone()).filter(|description| !description.is_empty());
+    if is_nullable && let SchemaType::Type(plain) = value.schema_type {
+        value.schema_type = SchemaType::Array(vec![plain, Type::Null]);
+    }
+    *schema = RefOr::T(Schema::Object(value));
 }
 
-/// What may follow a visible character: variation selectors and joiners, but not two joiners in a row.
-macro_rules! joiners {
-    () => {
-        r"(?:(?:[\u200c\u200d]?[\u034f\u180b-\u180d\u180f\ufe00-\ufe0f])+[\u200c\u200d]?|[\u200c\u200d])"
-    };
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem { get, put, post, delete, patch, .. } = item;
+    [get, put, post, delete, patch].into_iter().flatten()
 }
 
-/// A visible text: not only white space, and joiners only after a visible character.
-const TEXT: &str = concat!(
-    "^[^",
-    invisible!(),
-    "]*",
-    visible!(),
-    joiners!(),
-    "?(?:[^",
-    invisible!(),
-    "]|",
-    visible!(),
-    joiners!(),
-    ")*$"
-);
-
-/// Schemas of bodies get `additionalProperties: false`, since unknown fields are refused, and a pattern for their
-/// texts, except for e-mail addresses, which have a format.
+/// Bodies get `additionalProperties: false`, since unknown fields are refused.
 fn close_bodies(document: &mut OpenApi) {
-    let schemas = document.components.iter_mut().flat_map(|components| &mut components.schemas);
-    for (name, schema) in schemas {
-        if (name.starts_with("New") || name.ends_with("Change"))
+    let bodies = document.paths.paths.values_mut().flat_map(operations).filter_map(|operation| {
+        let Some(RefOr::T(body)) = &operation.request_body else { return None };
+        let schemas = body.content.values().filter_map(|content| match content {
+            RefOr::T(content) => content.schema.as_ref(),
+            RefOr::Ref(_) => None,
+        });
+        let refs = schemas.filter_map(|schema| match schema {
+            RefOr::Ref(reference) => Some(&reference.ref_location),
+            RefOr::T(Schema::Array(Array { items: ArrayItems::RefOrSchema(items), .. })) => match &**items {
+                RefOr::Ref(reference) => Some(&reference.ref_location),
+                RefOr::T(_) => None,
+            },
+            RefOr::T(_) => None,
+        });
+        Some(refs.cloned().collect::<Vec<_>>())
+    });
+    let bodies: BTreeSet<_> = bodies.flatten().collect();
+    for (name, schema) in document.components.iter_mut().flat_map(|components| &mut components.schemas) {
+        if bodies.contains(&Ref::from_schema_name(name).ref_location)
             && let RefOr::T(Schema::Object(object)) = schema
         {
             object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
-            for field in object.properties.values_mut() {
-                if let RefOr::T(Schema::Object(field)) = field
-                    && field.max_length.is_some()
-                    && field.format.is_none()
-                {
-                    field.pattern = Some(TEXT.to_owned());
-                }
-            }
         }
     }
 }
@@ -119,13 +144,6 @@ fn complete_operation(path: &str, operation: &mut Operation) {
     // Handlers in different modules have the same names; operation ids must be unique.
     if let (Some(name), Some([tag, ..])) = (&mut operation.operation_id, operation.tags.as_deref()) {
         *name = format!("{tag}_{name}");
-    }
-    for parameter in operation.parameters.iter_mut().flatten() {
-        if let RefOr::T(Parameter { name, schema: Some(RefOr::T(Schema::Object(text))), .. }) = parameter
-            && name == "q"
-        {
-            text.pattern = Some(TEXT.to_owned());
-        }
     }
     let mut parameters = Vec::new();
     for name in path.split(['{', '}']).skip(1).step_by(2) {

@@ -22,7 +22,7 @@ use crate::lists::{Cursor, Limit, PLAIN_ORDER, Page, WrongCursor};
 pub struct PageQuery {
     /// Rows per page; without it, the list is complete.
     #[serde(deserialize_with = "from_text")]
-    #[param(value_type = Option<i64>, minimum = 1, maximum = 10_000)]
+    #[param(inline)]
     limit: Option<Limit>,
     /// The cursor from the `Link` of the previous page.
     #[serde(deserialize_with = "from_text")]

@@ -8,19 +8,23 @@ use std::str::FromStr;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 pub use self::cursor::{Cursor, PLAIN_ORDER};
 pub use self::sorted::{SortKey, SortedList};
 use crate::count::to_i64;
-use crate::db::{Arg, Db, DbError, Map, Reach, Total};
+use crate::db::{Arg, Db, DbError, Map, Reach, Total, casefold};
+use crate::registrar::{MAX_TEXT, VISIBLE_TEXT};
 
 /// Rows of a complete list that are read before the rest is streamed; also the largest page that counts as a short
 /// read.
 const FIRST_ROWS: i64 = 500;
 
 /// The number of rows on a page: 1 to 10,000.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(minimum = 1, maximum = 10_000)]
 pub struct Limit(i64);
 
 impl Limit {
@@ -232,6 +236,19 @@ pub enum Direction {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Search(String);
 
+impl ToSchema for Search {}
+
+impl PartialSchema for Search {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(MAX_TEXT))
+            .pattern(Some(VISIBLE_TEXT))
+            .into()
+    }
+}
+
 impl FromStr for Search {
     type Err = String;
 
@@ -241,17 +258,17 @@ impl FromStr for Search {
 }
 
 impl Search {
-    /// The text in lower case, for comparison with folded names and addresses.
+    /// The text to search for, for comparison with folded names and addresses.
     #[must_use]
     pub fn folded(&self) -> String {
-        self.0.to_lowercase()
+        casefold(&self.0)
     }
 
-    /// A pattern for `folded(column) like $n escape '~'` that finds the text anywhere in the column. The escape
+    /// A pattern for `casefold(column) like casefold($n) escape '~'` that finds the text anywhere in the column. The escape
     /// character is no backslash, which a server with `standard_conforming_strings=off` reads differently.
     #[must_use]
     pub fn pattern(&self) -> String {
-        let escaped = self.folded().replace('~', "~~").replace('%', "~%").replace('_', "~_");
+        let escaped = self.0.replace('~', "~~").replace('%', "~%").replace('_', "~_");
         format!("%{escaped}%")
     }
 }

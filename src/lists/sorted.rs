@@ -37,7 +37,8 @@ impl<T: 'static> SortedList<T> {
         map: Map<ListRow<T>>,
         reach: Reach,
     ) -> Self {
-        let matching = texts.map(|text| format!("{} like $1 escape '~'", folded(text))).join(" or ");
+        let pattern = folded("$1");
+        let matching = texts.map(|text| format!("{} like {pattern} escape '~'", folded(text))).join(" or ");
         let rows = |key: &str, after: &str, order: &str| {
             format!(
                 "select {columns}, {key} from {source} where (cast($1 as text) is null or {matching}) and {after} \

@@ -7,18 +7,15 @@ use axum::routing::get;
 use serde::Deserialize;
 
 use super::history::History;
-use super::kit::edit::version_field;
 use super::kit::filters::display_name;
 use super::kit::form::{Deletion, new_key};
-use super::kit::{
-    DeletePage, EditPage, Field, Form, FormDraft, FormValues, ListQuery, PartialRequest, Rendered, filters,
-    parse_search, submit,
-};
+use super::kit::{DeletePage, Form, ListQuery, PartialRequest, Rendered, filters, parse_search, submit};
+use super::records::{self, PageRecord, find, path};
 use super::seats_form::SeatsForm;
 use super::{day::Day, plot::Plot};
-use crate::clock::Time;
-use crate::courses::api::{CourseChange, NewCourse};
+use crate::clock::Stamp;
 use crate::courses::store::{self, CourseSort};
+use crate::db::{Db, DbError};
 use crate::enrollments::{RosterEntry, store as enrollments};
 use crate::events::About;
 use crate::events::store as events;
@@ -26,9 +23,7 @@ use crate::http::extract::{NoQuery, Parameters, PathParams, Query, from_text};
 use crate::http::paging::RequestUrl;
 use crate::http::problem::Problem;
 use crate::lists::{Direction, Limit, ListPart, Listing, Page};
-use crate::registrar::{
-    Course, CourseId, CreateCourse, DeleteCourse, Refusal, SeatCount, SeenCourse, UpdateCourse, Version,
-};
+use crate::registrar::{Course, CourseId, DeleteCourse, Refusal, SeatCount, SeenCourse, Version};
 use crate::seats::{WaitlistEntry, store as seats};
 use crate::state::App;
 
@@ -36,10 +31,10 @@ use crate::state::App;
 pub(super) fn routes() -> Router<App> {
     Router::new()
         .route("/courses", get(list))
-        .route("/courses/new", get(new).post(create))
+        .route("/courses/new", get(records::new::<Course>).post(records::create::<Course>))
         .route("/courses/{course_id}", get(show))
         .route("/courses/{course_id}/roster", get(full_roster))
-        .route("/courses/{course_id}/edit", get(edit).post(update))
+        .route("/courses/{course_id}/edit", get(records::edit::<Course>).post(records::update::<Course>))
         .route("/courses/{course_id}/delete", get(confirm_delete).post(delete))
 }
 
@@ -96,84 +91,27 @@ async fn list(
     Ok(if is_partial { Rendered(page.as_rows()).into_response() } else { Rendered(page).into_response() })
 }
 
-const FIELDS: &[Field] = &[
-    Field { name: "name", label: "Name", kind: "text", hint: "" },
-    Field {
-        name: "level",
-        label: "Level",
-        kind: "text",
-        hint: "In your own words, for example undergraduate.",
-    },
-];
+impl PageRecord for Course {
+    const SECTION: &'static str = "courses";
+    const ADD: &'static str = "Add a course";
+    const SAVED: &'static str = "course";
 
-fn new_page() -> EditPage {
-    EditPage::new("Add a course", "/courses/new", "courses", FIELDS)
-}
-
-async fn new(_: NoQuery) -> EditPage {
-    new_page()
-}
-
-async fn create(app: App, _: NoQuery, form: Form<NewCourse>) -> Response {
-    let page = new_page().with_form(&form);
-    let Some(draft) = form.draft else { return page.invalid() };
-    let command = CreateCourse { name: draft.name, level: draft.level };
-    match submit(&app.registrar, command, &form.caller).await {
-        Ok(course) => Redirect::to(&format!("{}?saved=course", path(course.id))).into_response(),
-        Err(refusal) => page.refused(refusal, &form.caller, None),
+    async fn load(db: &Db, id: CourseId) -> Result<Option<Self>, DbError> {
+        store::find(db, id).await
     }
-}
 
-fn edit_page(course: &Course) -> EditPage {
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let values = FormValues::new([("name", text(&course.name)), ("level", text(&course.level))]);
-    let path = path(course.id);
-    EditPage {
-        heading: "Change",
-        name: Some(display_name(&course.name)),
-        action: format!("{path}/edit"),
-        back: path,
-        values: values.clone(),
-        current: Some(values),
-        version: Some(version_field(Version::from_record(course))),
-        ..new_page()
+    fn not_found(id: CourseId) -> Refusal {
+        Refusal::CourseNotFound(id)
     }
-}
-
-async fn edit(app: App, id: PathParams<CourseId>, _: NoQuery) -> Result<EditPage, Problem> {
-    Ok(edit_page(&find(&app, id.into_result()?).await?))
-}
-
-async fn update(
-    app: App,
-    id: PathParams<CourseId>,
-    _: NoQuery,
-    form: Form<CourseChange>,
-) -> Result<Response, Problem> {
-    let id = id.into_result()?;
-    let page = edit_page(&find(&app, id).await?);
-    let form = page.changes(form);
-    let Some(draft) = &form.draft else { return Ok(page.with_form(&form).invalid()) };
-    let (name, level) = (draft.name.clone(), draft.level.clone());
-    let command = UpdateCourse { id, name, level, expected: form.expected() };
-    Ok(match submit(&app.registrar, command, &form.caller).await {
-        Ok(course) => Redirect::to(&format!("{}?saved=course", path(course.id))).into_response(),
-        // Read again: it may have changed since the form was received.
-        Err(refusal) => {
-            let current = find(&app, id).await?;
-            let page = edit_page(&current).with_form(&form);
-            page.refused(refusal, &form.caller, Some(Version::from_record(&current)))
-        }
-    })
 }
 
 async fn delete_page(app: &App, id: CourseId) -> Result<DeletePage, Problem> {
-    let course = find(app, id).await?;
+    let course = find::<Course>(app, id).await?;
     let seats = seats::find(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?;
     Ok(DeletePage {
         section: "courses",
         name: display_name(&course.name),
-        back: path(id),
+        back: path::<Course>(id),
         enrolled: seats.enrolled,
         waitlisted: seats.waitlisted,
         version: Version::from_record(&course),
@@ -223,7 +161,7 @@ struct CoursePage {
 impl CoursePage {
     /// The query for the day that is shown; empty for the current roster.
     fn day_query(&self) -> String {
-        let query = |day: &Day| format!("as_of={}&until={}", day.date, day.end.0);
+        let query = |day: &Day| format!("as_of={}&until={}", day.date, day.end);
         self.day.as_ref().map(query).unwrap_or_default()
     }
 }
@@ -236,7 +174,7 @@ pub(crate) struct CourseQuery {
     as_of: String,
     /// The last moment of that day in the viewer's time zone, set by a script.
     #[serde(deserialize_with = "from_text")]
-    until: Option<Time>,
+    until: Option<Stamp>,
     /// Show the history before this `seq`.
     #[serde(deserialize_with = "from_text")]
     before: Option<i64>,
@@ -267,8 +205,8 @@ pub(crate) async fn course_page(
     let day = Day::parse(&query.as_of, query.until.as_ref())?;
     Ok(CoursePage {
         section: "courses",
-        course: find(app, id).await?,
-        path: path(id),
+        course: find::<Course>(app, id).await?,
+        path: path::<Course>(id),
         saved: query.saved.as_deref().and_then(saved_text),
         count: Some(seats.count()),
         roster: roster(app, id, day.as_ref()).await?.read(&app.db, &Page::first(Limit::PAGE)).await?,
@@ -298,7 +236,7 @@ async fn full_roster(
     let id = id.into_result()?;
     let day = Day::parse(&query.as_of, query.until.as_ref())?;
     let roster = roster(&app, id, day.as_ref()).await?.read(&app.db, &Page::first(Limit::MAX)).await?;
-    Ok(Rendered(RosterPage { section: "courses", course: find(&app, id).await?, day, roster }))
+    Ok(Rendered(RosterPage { section: "courses", course: find::<Course>(&app, id).await?, day, roster }))
 }
 
 async fn roster(app: &App, id: CourseId, day: Option<&Day>) -> Result<Listing<RosterEntry>, Problem> {
@@ -319,15 +257,3 @@ fn saved_text(saved: &str) -> Option<&'static str> {
         _ => None,
     }
 }
-
-async fn find(app: &App, id: CourseId) -> Result<Course, Problem> {
-    Ok(store::find(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?)
-}
-
-fn path(id: CourseId) -> String {
-    format!("/courses/{id}")
-}
-
-impl FormDraft for NewCourse {}
-
-impl FormDraft for CourseChange {}

@@ -1,11 +1,9 @@
 //! The day for which a page shows the roster.
 
-use jiff::ToSpan;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use serde_json::json;
 
-use crate::clock::{Time, stamp};
+use crate::clock::Stamp;
 use crate::http::invalid::invalid;
 use crate::http::problem::Problem;
 
@@ -15,7 +13,7 @@ pub(super) struct Day {
     /// The date; displays as `2026-09-01`.
     pub date: Date,
     /// The last millisecond of the day: in the viewer's time zone if a script sent it, otherwise in UTC.
-    pub end: Time,
+    pub end: Stamp,
 }
 
 impl Day {
@@ -23,21 +21,17 @@ impl Day {
     ///
     /// # Errors
     /// `invalid-request` for a date that is not in the calendar.
-    pub(super) fn parse(typed: &str, end: Option<&Time>) -> Result<Option<Self>, Problem> {
+    pub(super) fn parse(typed: &str, end: Option<&Stamp>) -> Result<Option<Self>, Problem> {
         if typed.trim().is_empty() {
             return Ok(None);
         }
-        let end_in_utc = |day: Date| {
-            let next = day.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok()?;
-            next.timestamp().checked_sub(1.millisecond()).ok()
-        };
+        let end_in_utc = |day: Date| format!("{day}T23:59:59.999Z").parse().ok();
         let date = typed.trim().parse::<Date>().ok().filter(|date| date.year() > 0);
-        let day = date.and_then(|date| Some((date, end_in_utc(date)?)));
-        let (date, end_in_utc) = day.ok_or_else(|| {
+        let day = date.and_then(|date| Some((date, end.cloned().or_else(|| end_in_utc(date))?)));
+        let (date, end) = day.ok_or_else(|| {
             let detail = "must be a day, like 2026-09-01";
             invalid(vec![json!({"parameter": "as_of", "detail": detail})])
         })?;
-        let end = end.cloned().unwrap_or_else(|| Time(stamp(end_in_utc)));
         Ok(Some(Self { date, end }))
     }
 
@@ -53,10 +47,11 @@ mod tests {
 
     #[test]
     fn a_day_ends_with_its_last_millisecond() {
-        let end = |typed| Day::parse(typed, None).unwrap().map(|day| day.end.0);
-        assert_eq!(end("2026-09-01").as_deref(), Some("2026-09-01T23:59:59.999Z"));
+        let end = |typed| Day::parse(typed, None).unwrap().map(|day| day.end);
+        assert_eq!(end("2026-09-01").unwrap().as_str(), "2026-09-01T23:59:59.999Z");
+        assert_eq!(end("9999-12-31").unwrap().as_str(), "9999-12-31T23:59:59.999Z");
         assert_eq!(end(" "), None);
-        for typed in ["2026-02-30", "yesterday", "2026-09-01T08:00:00Z", "9999-12-31"] {
+        for typed in ["2026-02-30", "yesterday", "2026-09-01T08:00:00Z"] {
             assert!(Day::parse(typed, None).is_err(), "{typed}");
         }
     }

@@ -9,6 +9,7 @@ use super::kit::filters::{display_name, isolate_name};
 use super::kit::form::EmptyForm;
 use super::kit::{Form, FormDraft, RefusedPage, submit};
 use super::students::{StudentQuery, student_page};
+use crate::clock::Stamp;
 use crate::courses::store as courses;
 use crate::enrollments::api::NewEnrollment;
 use crate::http::extract::{NoQuery, PathParams, Query};
@@ -103,7 +104,7 @@ async fn refused(
 
 /// A refusal with names instead of ids; `None` if it is about neither the student nor the course.
 fn refusal_with_names(refusal: &Refusal, student: &str, course: &str) -> Option<String> {
-    let time = |time: &Option<String>| time.clone().unwrap_or_default();
+    let time = |time: &Option<Stamp>| time.as_ref().map(Stamp::to_string).unwrap_or_default();
     Some(match refusal {
         Refusal::EnrollmentNotFound { .. } => format!("{student} is not enrolled in {course}."),
         Refusal::AlreadyEnrolled(enrollment) => {

@@ -6,6 +6,7 @@ mod enrollments;
 mod history;
 pub mod kit;
 mod plot;
+mod records;
 mod registration;
 mod sample;
 mod seats;

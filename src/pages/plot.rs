@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
+use jiff::civil::DateTime;
 
+use crate::clock::Stamp;
 use crate::db::{Db, DbError};
 use crate::enrollments::store;
 use crate::events::About;
@@ -20,9 +21,9 @@ pub(super) struct Plot {
     /// The maximum number of students.
     pub max: i64,
     /// The start of the curve, as a stored time.
-    pub begins: String,
+    pub begins: Stamp,
     /// The end of the curve, as a stored time.
-    pub ends: String,
+    pub ends: Stamp,
 }
 
 impl Plot {
@@ -39,18 +40,18 @@ impl Plot {
         let Some((begins, ends)) = store::log_span(db, course_id, beginning).await? else {
             return Ok(None);
         };
-        let steps = store::steps(db, course_id, beginning, precision(&begins, &ends)).await?;
+        let steps = store::steps(db, course_id, beginning, precision(begins.as_str(), ends.as_str())).await?;
         Ok(Self::from_steps(&steps, begins, ends))
     }
 
-    fn from_steps(steps: &[(String, i64)], begins: String, ends: String) -> Option<Self> {
-        let (first, last) = (begins.parse::<Timestamp>().ok()?, ends.parse::<Timestamp>().ok()?);
+    fn from_steps(steps: &[(String, i64)], begins: Stamp, ends: Stamp) -> Option<Self> {
+        let (first, last) = (begins.utc()?, ends.utc()?);
         let span = last.duration_since(first).as_secs_f64().max(1.0);
         let mut enrolled = 0;
         let mut heights = Vec::new();
         for (at, change) in steps {
             enrolled += change;
-            let at = complete_time(at).parse::<Timestamp>().ok()?;
+            let at = complete_time(at)?;
             let part = (at.duration_since(first).as_secs_f64() / span).clamp(0.0, 1.0);
             let x = (part * Self::WIDTH).round();
             // Of several steps at the same place only the last is visible.
@@ -85,9 +86,9 @@ fn precision(begins: &str, ends: &str) -> i64 {
 }
 
 /// A stored time that was cut off at its end, completed to the start of that second, minute, hour or day.
-fn complete_time(start: &str) -> String {
+fn complete_time(start: &str) -> Option<DateTime> {
     const COMPLETE: &str = "2026-01-01T00:00:00.000Z";
-    format!("{start}{}", COMPLETE.get(start.len()..).unwrap_or_default())
+    Stamp::from_stored(format!("{start}{}", COMPLETE.get(start.len()..).unwrap_or_default())).utc()
 }
 
 #[cfg(test)]
@@ -106,7 +107,7 @@ mod tests {
         ] {
             assert_eq!(precision(begins, ends), precise, "{ends}");
             let cut = &ends[..usize::try_from(precise).unwrap()];
-            assert!(complete_time(cut).parse::<Timestamp>().is_ok(), "{cut}");
+            assert!(complete_time(cut).is_some(), "{cut}");
         }
     }
 
@@ -114,7 +115,8 @@ mod tests {
     fn the_curve_goes_up_and_down_in_steps() {
         let steps = [("2026-09-01T08:00:00", 2), ("2026-09-01T08:00:10", -1)];
         let steps = steps.map(|(at, change)| (at.to_owned(), change));
-        let (begins, ends) = ("2026-09-01T08:00:00.000Z".to_owned(), "2026-09-01T08:00:20.000Z".to_owned());
+        let (begins, ends) =
+            ("2026-09-01T08:00:00Z".parse().unwrap(), "2026-09-01T08:00:20Z".parse().unwrap());
         let plot = Plot::from_steps(&steps, begins, ends).unwrap();
         assert_eq!(plot.max, 2);
         assert_eq!(plot.line, "0,100.0 0.0,100.0 0.0,0.0 150.0,0.0 150.0,50.0 300.0,50.0");

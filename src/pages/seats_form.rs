@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use super::kit::FormValues;
 use super::kit::edit::version_field;
 use super::kit::form::{new_key, retry_key};
+use crate::clock::Stamp;
 use crate::http::problem::Problem;
 use crate::registrar::{Caller, CourseId, Limits, Refusal, Seats, Version};
 use crate::seats::store;
@@ -27,7 +28,7 @@ impl SeatsForm {
     /// The form filled with the current limits.
     #[must_use]
     pub(super) fn new(seats: &Seats) -> Self {
-        let time = |time: &Option<String>| time.clone().unwrap_or_default();
+        let time = |time: &Option<Stamp>| time.as_ref().map(Stamp::to_string).unwrap_or_default();
         let values = FormValues::new([
             ("capacity", seats.capacity.map_or_else(String::new, |capacity| capacity.to_string())),
             ("waitlist_capacity", seats.waitlist_capacity.to_string()),
@@ -91,7 +92,7 @@ mod tests {
         let limits = |capacity, waitlist_capacity, closes_at: Option<&str>| Limits {
             capacity,
             waitlist_capacity,
-            closes_at: closes_at.map(str::to_owned),
+            closes_at: closes_at.map(|time| Stamp::from_stored(time.to_owned())),
             ..Limits::default()
         };
         let all = [limits(None, 0, None), limits(Some(1), 0, Some("noon")), limits(Some(30), 5, None)];

@@ -7,15 +7,13 @@ use axum::routing::get;
 use serde::Deserialize;
 
 use super::history::History;
-use super::kit::edit::version_field;
 use super::kit::filters::display_name;
 use super::kit::form::{Deletion, new_key};
-use super::kit::{
-    DeletePage, EditPage, Field, Form, FormDraft, FormValues, ListQuery, PartialRequest, Rendered, filters,
-    parse_search, submit,
-};
+use super::kit::{DeletePage, Form, ListQuery, PartialRequest, Rendered, filters, parse_search, submit};
+use super::records::{self, PageRecord, find, path};
 use crate::count::to_i64;
 use crate::courses::store as courses;
+use crate::db::{Db, DbError};
 use crate::enrollments::store as enrollments;
 use crate::events::About;
 use crate::http::extract::{NoQuery, Parameters, PathParams, Query, from_text};
@@ -23,21 +21,19 @@ use crate::http::paging::RequestUrl;
 use crate::http::problem::Problem;
 use crate::lists::{Direction, Limit, ListPart, Page};
 use crate::registrar::{
-    Course, CourseId, CreateStudent, DeleteStudent, Place, Refusal, SeatCount, Student, StudentId,
-    UpdateStudent, Version,
+    Course, CourseId, DeleteStudent, Place, Refusal, SeatCount, Student, StudentId, Version,
 };
 use crate::seats::store as seats;
 use crate::state::App;
-use crate::students::api::{NewStudent, StudentChange};
 use crate::students::store::{self, StudentSort};
 
 /// The routes of these pages.
 pub(super) fn routes() -> Router<App> {
     Router::new()
         .route("/students", get(list))
-        .route("/students/new", get(new).post(create))
+        .route("/students/new", get(records::new::<Student>).post(records::create::<Student>))
         .route("/students/{student_id}", get(show))
-        .route("/students/{student_id}/edit", get(edit).post(update))
+        .route("/students/{student_id}/edit", get(records::edit::<Student>).post(records::update::<Student>))
         .route("/students/{student_id}/delete", get(confirm_delete).post(delete))
 }
 
@@ -99,85 +95,28 @@ async fn list(
     Ok(if is_partial { Rendered(page.as_rows()).into_response() } else { Rendered(page).into_response() })
 }
 
-const FIELDS: &[Field] = &[
-    Field { name: "name", label: "Name", kind: "text", hint: "" },
-    Field {
-        name: "email",
-        label: "E-mail",
-        kind: "email",
-        hint: "For example zoe@example.edu. Two students may have the same address.",
-    },
-];
+impl PageRecord for Student {
+    const SECTION: &'static str = "students";
+    const ADD: &'static str = "Add a student";
+    const SAVED: &'static str = "true";
 
-fn new_page() -> EditPage {
-    EditPage::new("Add a student", "/students/new", "students", FIELDS)
-}
-
-async fn new(_: NoQuery) -> EditPage {
-    new_page()
-}
-
-async fn create(app: App, _: NoQuery, form: Form<NewStudent>) -> Response {
-    let page = new_page().with_form(&form);
-    let Some(draft) = form.draft else { return page.invalid() };
-    let command = CreateStudent { name: draft.name, email: draft.email };
-    match submit(&app.registrar, command, &form.caller).await {
-        Ok(student) => Redirect::to(&format!("{}?saved=true", path(student.id))).into_response(),
-        Err(refusal) => page.refused(refusal, &form.caller, None),
+    async fn load(db: &Db, id: StudentId) -> Result<Option<Self>, DbError> {
+        store::find(db, id).await
     }
-}
 
-fn edit_page(student: &Student) -> EditPage {
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let values = FormValues::new([("name", text(&student.name)), ("email", text(&student.email))]);
-    let path = path(student.id);
-    EditPage {
-        heading: "Change",
-        name: Some(display_name(&student.name)),
-        action: format!("{path}/edit"),
-        back: path,
-        values: values.clone(),
-        current: Some(values),
-        version: Some(version_field(Version::from_record(student))),
-        ..new_page()
+    fn not_found(id: StudentId) -> Refusal {
+        Refusal::StudentNotFound(id)
     }
-}
-
-async fn edit(app: App, id: PathParams<StudentId>, _: NoQuery) -> Result<EditPage, Problem> {
-    Ok(edit_page(&find(&app, id.into_result()?).await?))
-}
-
-async fn update(
-    app: App,
-    id: PathParams<StudentId>,
-    _: NoQuery,
-    form: Form<StudentChange>,
-) -> Result<Response, Problem> {
-    let id = id.into_result()?;
-    let page = edit_page(&find(&app, id).await?);
-    let form = page.changes(form);
-    let Some(draft) = &form.draft else { return Ok(page.with_form(&form).invalid()) };
-    let (name, email) = (draft.name.clone(), draft.email.clone());
-    let command = UpdateStudent { id, name, email, expected: form.expected() };
-    Ok(match submit(&app.registrar, command, &form.caller).await {
-        Ok(student) => Redirect::to(&format!("{}?saved=true", path(student.id))).into_response(),
-        // Read again: it may have changed since the form was received.
-        Err(refusal) => {
-            let current = find(&app, id).await?;
-            let page = edit_page(&current).with_form(&form);
-            page.refused(refusal, &form.caller, Some(Version::from_record(&current)))
-        }
-    })
 }
 
 async fn delete_page(app: &App, id: StudentId) -> Result<DeletePage, Problem> {
-    let student = find(app, id).await?;
+    let student = find::<Student>(app, id).await?;
     let enrolled = enrollments::courses_of(id).read(&app.db, &Page::first(Limit::SUGGESTIONS)).await?;
     let places = seats::places_of(&app.db, id).await?;
     Ok(DeletePage {
         section: "students",
         name: display_name(&student.name),
-        back: path(id),
+        back: path::<Student>(id),
         enrolled: enrolled.total,
         waitlisted: to_i64(places.len()),
         version: Version::from_record(&student),
@@ -288,7 +227,7 @@ pub(crate) async fn student_page(
     query: &StudentQuery,
     refusal: Option<String>,
 ) -> Result<StudentPage, Problem> {
-    let student = find(app, id).await?;
+    let student = find::<Student>(app, id).await?;
     let all = Page { limit: None, after: None };
     let choice = match parse_search(&query.q)? {
         Some(search) => {
@@ -300,7 +239,7 @@ pub(crate) async fn student_page(
     let mut page = StudentPage {
         section: "students",
         student,
-        path: path(id),
+        path: path::<Student>(id),
         saved: query.saved == Some(true),
         enrolled: enrollments::courses_of(id).read(&app.db, &all).await?.rows,
         waiting: seats::places_of(&app.db, id).await?,
@@ -342,15 +281,3 @@ async fn last_action(app: &App, query: &StudentQuery) -> Result<Option<(Action, 
     };
     Ok(courses::find(&app.db, CourseId(id)).await?.map(|course| (action, course)))
 }
-
-async fn find(app: &App, id: StudentId) -> Result<Student, Problem> {
-    Ok(store::find(&app.db, id).await?.ok_or(Refusal::StudentNotFound(id))?)
-}
-
-fn path(id: StudentId) -> String {
-    format!("/students/{id}")
-}
-
-impl FormDraft for NewStudent {}
-
-impl FormDraft for StudentChange {}

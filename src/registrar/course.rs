@@ -1,80 +1,101 @@
 //! Courses.
 
-use serde_json::json;
-
 use super::caller::Caller;
 use super::command::Command;
 use super::enrollment::{dropped, left};
 use super::event::{Change, Event, NewValue};
 use super::facts::Facts;
-use super::fields::{ensure_current, ensure_unused, ensure_writable, set_field};
+use super::fields::{ensure_current, ensure_unused};
 use super::kinds::EventKind;
 use super::needs::Needs;
-use super::record::{Course, CourseId, Version};
+use super::record::{Course, CourseId, SeatCount, Version};
+use super::records::{Create, Record, RecordField, TextKind, Update, changed_names};
 use super::refusal::Refusal;
 use super::seats;
 
 /// Add a course.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CreateCourse {
-    /// The title.
-    pub name: String,
-    /// The level, in the school's own words.
-    pub level: String,
-}
+pub type CreateCourse = Create<Course>;
 
-impl Command for CreateCourse {
-    type Answer = Course;
+/// Change some fields of a course.
+pub type UpdateCourse = Update<Course>;
 
-    fn needs(&self, _: &mut Needs) {}
+impl Record for Course {
+    type Id = CourseId;
 
-    fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Course), Refusal> {
-        let course = Course {
-            id: CourseId(facts.provisional_id()),
-            name: Some(self.name.clone()),
-            level: Some(self.level.clone()),
-            seats: None,
-        };
-        Ok((vec![created(course.clone())], course))
-    }
-}
+    const NAME: &'static str = "Course";
+    const FIELDS: &'static [RecordField] = &[
+        RecordField {
+            name: "name",
+            label: "Name",
+            hint: "",
+            kind: TextKind::Plain,
+            examples: ["Algebra", "Linear Algebra"],
+        },
+        RecordField {
+            name: "level",
+            label: "Level",
+            hint: "In your own words, for example undergraduate.",
+            kind: TextKind::Plain,
+            examples: ["undergraduate", "graduate"],
+        },
+    ];
 
-/// Change the fields that are `Some`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UpdateCourse {
-    /// The course.
-    pub id: CourseId,
-    /// The new title.
-    pub name: Option<String>,
-    /// The new level.
-    pub level: Option<String>,
-    /// Change it only if the course still has one of these versions.
-    pub expected: Option<Vec<Version>>,
-}
-
-impl Command for UpdateCourse {
-    type Answer = Course;
-
-    fn needs(&self, needs: &mut Needs) {
-        needs.lock_course(self.id);
+    fn empty(id: CourseId) -> Self {
+        Self { id, name: None, level: None, seats: None }
     }
 
-    fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Course), Refusal> {
-        let before = facts.course(self.id)?;
-        let seats = facts.limits.contains_key(&self.id).then(|| facts.seats_of(self.id).count());
-        ensure_current(before, self.expected.as_deref()).map_err(|refusal| match refusal {
+    fn id(&self) -> CourseId {
+        self.id
+    }
+
+    fn value(&self, field: &RecordField) -> Option<&String> {
+        if field.name == "name" { self.name.as_ref() } else { self.level.as_ref() }
+    }
+
+    fn value_mut(&mut self, field: &RecordField) -> &mut Option<String> {
+        if field.name == "name" { &mut self.name } else { &mut self.level }
+    }
+
+    fn needs_row(id: CourseId, needs: &mut Needs) {
+        needs.lock_course(id);
+    }
+
+    fn find(id: CourseId, facts: &Facts) -> Result<&Self, Refusal> {
+        facts.course(id)
+    }
+
+    fn ensure_current(&self, expected: Option<&[Version]>, facts: &Facts) -> Result<(), Refusal> {
+        ensure_current(self, expected).map_err(|refusal| match refusal {
             Refusal::Stale(version) => {
+                let seats = seat_count(self.id, facts);
                 Refusal::StaleCourse { version, seats: seats.as_ref().map(Version::from_record) }
             }
             other => other,
-        })?;
-        let (mut course, mut changed) = (before.clone(), Vec::new());
-        set_field("name", &mut course.name, self.name.as_ref(), &mut changed);
-        set_field("level", &mut course.level, self.level.as_ref(), &mut changed);
-        ensure_writable(&changed, &facts.read_only.courses)?;
-        let updated = (!changed.is_empty()).then(|| updated(course.clone(), changed));
-        Ok((updated.into_iter().collect(), Course { seats, ..course }))
+        })
     }
+
+    fn read_only(facts: &Facts) -> &[String] {
+        &facts.read_only.courses
+    }
+
+    fn created(self) -> Event {
+        Event::about_course(EventKind::CourseCreated, self.id, Change::AddCourse(self))
+    }
+
+    fn updated(self, changed: Vec<NewValue>) -> Event {
+        let data = changed_names(&changed);
+        Event::about_course(EventKind::CourseUpdated, self.id, Change::UpdateCourse(self, changed))
+            .with_data(data)
+    }
+
+    fn completed(self, facts: &Facts) -> Self {
+        Self { seats: seat_count(self.id, facts), ..self }
+    }
+}
+
+/// How full the course is; `None` if it has no limits.
+fn seat_count(id: CourseId, facts: &Facts) -> Option<SeatCount> {
+    facts.limits.contains_key(&id).then(|| facts.seats_of(id).count())
 }
 
 /// Delete a course.
@@ -95,7 +116,7 @@ pub struct DeleteCourse {
 pub struct SeenCourse {
     /// The version of the course.
     pub version: Version,
-    /// The version of its [`SeatCount`](super::record::SeatCount); `Some(None)` if the course had no limits, `None`
+    /// The version of its [`SeatCount`]; `Some(None)` if the course had no limits, `None`
     /// if the caller did not look at it.
     pub seats: Option<Option<Version>>,
 }
@@ -113,7 +134,7 @@ impl Command for DeleteCourse {
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, ()), Refusal> {
         let id = self.id;
         let version = Version::from_record(facts.course(id)?);
-        let seats = facts.limits.contains_key(&id).then(|| Version::from_record(&facts.seats_of(id).count()));
+        let seats = seat_count(id, facts).as_ref().map(Version::from_record);
         let is_present =
             |seen: &SeenCourse| seen.version == version && seen.seats.is_none_or(|seen| seen == seats);
         if self.expected.as_ref().is_some_and(|seen| !seen.iter().any(is_present)) {
@@ -129,16 +150,6 @@ impl Command for DeleteCourse {
         events.push(Event::about_course(EventKind::CourseDeleted, id, Change::DeleteCourse(id)));
         Ok((events, ()))
     }
-}
-
-fn created(course: Course) -> Event {
-    Event::about_course(EventKind::CourseCreated, course.id, Change::AddCourse(course))
-}
-
-fn updated(course: Course, changed: Vec<NewValue>) -> Event {
-    let fields: Vec<_> = changed.iter().map(|(field, _)| *field).collect();
-    Event::about_course(EventKind::CourseUpdated, course.id, Change::UpdateCourse(course, changed))
-        .with_data(json!({ "changed": fields }))
 }
 
 /// Another program has deleted the course's row.

@@ -118,11 +118,11 @@ pub(super) fn promotions(
 /// Checks the registration window: open from `opens_at` (inclusive) to `closes_at` (exclusive).
 fn ensure_open(course_id: CourseId, facts: &Facts) -> Result<(), Refusal> {
     let Some(limits) = facts.limits.get(&course_id) else { return Ok(()) };
-    let now = facts.now.as_str();
-    if limits.closes_at.as_deref().is_some_and(|closes_at| closes_at <= now) {
+    let now = &facts.now;
+    if limits.closes_at.as_ref().is_some_and(|closes_at| closes_at <= now) {
         return Err(Refusal::RegistrationClosed { course_id, limits: limits.clone() });
     }
-    if limits.opens_at.as_deref().is_some_and(|opens_at| now < opens_at) {
+    if limits.opens_at.as_ref().is_some_and(|opens_at| now < opens_at) {
         return Err(Refusal::RegistrationNotOpen { course_id, limits: limits.clone() });
     }
     Ok(())

@@ -6,7 +6,7 @@ use super::kinds::EventKind;
 use super::record::{Course, CourseId, Enrollment, EnrollmentId, Limits, Student, StudentId, WaitlistEntry};
 
 /// The name of a field and its new value.
-pub(super) type NewValue = (&'static str, String);
+pub type NewValue = (&'static str, String);
 
 /// Something that happened, to be logged for good.
 #[derive(Clone, Debug, PartialEq, Eq)]

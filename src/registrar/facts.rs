@@ -8,6 +8,7 @@ use super::record::{
 };
 use super::refusal::Refusal;
 use super::waitlist::Waitlist;
+use crate::clock::Stamp;
 use crate::count::to_i64;
 
 /// Columns of found tables that cannot be written because the database computes them; in lower case.
@@ -25,9 +26,9 @@ pub struct ReadOnlyColumns {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// The current time, which decides whether registration is open: RFC 3339, UTC, milliseconds.
-    pub now: String,
+    pub now: Stamp,
     /// The time to write: `now`, but never earlier than the last entry of the log.
-    pub stamp: String,
+    pub stamp: Stamp,
     /// The last `seq` of the log.
     pub last_seq: i64,
     /// The last id that an enrollment was given.

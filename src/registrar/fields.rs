@@ -23,21 +23,6 @@ pub(super) fn ensure_writable(changed: &[NewValue], read_only: &[String]) -> Res
     }
 }
 
-/// Sets a field; if its value changes, adds it to `changed`.
-pub(super) fn set_field(
-    field: &'static str,
-    present: &mut Option<String>,
-    new: Option<&String>,
-    changed: &mut Vec<NewValue>,
-) {
-    if let Some(new) = new
-        && present.as_ref() != Some(new)
-    {
-        *present = Some(new.clone());
-        changed.push((field, new.clone()));
-    }
-}
-
 /// Refuses to delete a record that has enrollments or waitlist places, unless they are to be dropped, and there are no more
 /// than `max_dropped`.
 pub(super) fn ensure_unused(

@@ -2,18 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::SignedDuration;
 
 use super::answer::Answer;
 use super::caller::Outcome;
 use super::key::IdempotencyKey;
 use super::refusal::Refusal;
-use crate::clock::stamp;
+use crate::clock::Stamp;
 
 /// How long answers are stored.
-const ANSWER_TTL: Duration = Duration::from_hours(24);
+const ANSWER_TTL: SignedDuration = SignedDuration::from_hours(24);
 
 /// The stored answers to the keys of a batch, including those of earlier commands of the same batch.
 #[derive(Debug, Default)]
@@ -41,26 +40,23 @@ impl StoredAnswers {
     }
 }
 
-/// Which stored answers are valid: those after `after` and up to `until`, RFC 3339. An answer from further in the
+/// Which stored answers are valid: those after `after` and up to `until`. An answer from further in the
 /// future was stored while the clock was wrong.
 #[derive(Debug)]
 pub(super) struct AnswerWindow {
-    pub(super) now: String,
-    pub(super) after: String,
-    pub(super) until: String,
+    pub(super) now: Stamp,
+    pub(super) after: Stamp,
+    pub(super) until: Stamp,
 }
 
 impl AnswerWindow {
-    /// The window around `now`, RFC 3339.
-    pub(super) fn at(now: &str) -> Self {
-        let time = now.parse::<Timestamp>();
-        // If the time cannot be parsed, every answer is valid.
-        let after = time.as_ref().ok().and_then(|now| now.checked_sub(ANSWER_TTL).ok()).map(stamp);
-        let until = time.ok().and_then(|now| now.checked_add(ANSWER_TTL).ok()).map(stamp);
+    /// The window around `now`.
+    pub(super) fn at(now: &Stamp) -> Self {
+        // At the ends of the calendar, every answer is valid.
         Self {
-            now: now.to_owned(),
-            after: after.unwrap_or_default(),
-            until: until.unwrap_or_else(|| "9999".to_owned()),
+            now: now.clone(),
+            after: now.checked_sub(ANSWER_TTL).unwrap_or_default(),
+            until: now.checked_sub(-ANSWER_TTL).unwrap_or_else(|| Stamp::from_stored("9999~".to_owned())),
         }
     }
 }

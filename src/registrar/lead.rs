@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
 
+use crate::clock::Stamp;
 use crate::logging::LogThrottle;
 use crate::metrics::Metrics;
 
@@ -28,8 +29,8 @@ impl Lead {
         Self { milliseconds: Arc::default(), metrics }
     }
 
-    /// Updates the lead: `last_at` is the time of the last log entry, `now` the current one; both RFC 3339.
-    pub(super) fn observe(&self, last_at: &str, now: &str) {
+    /// Updates the lead: `last_at` is the time of the last log entry, `now` the current one.
+    pub(super) fn observe(&self, last_at: &Stamp, now: &Stamp) {
         let lead = lead(last_at, now);
         self.milliseconds.store(u64::try_from(lead.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
         self.metrics.log_ahead_seconds.set(lead.as_secs_f64());
@@ -46,20 +47,15 @@ impl Lead {
     }
 }
 
-/// How much later `last_at` is than `now`, both RFC 3339; zero if it is not, or if `last_at` is empty.
+/// How much later `last_at` is than `now`; zero if it is not, or if `last_at` is empty.
 #[must_use]
-pub fn lead(last_at: &str, now: &str) -> Duration {
+pub fn lead(last_at: &Stamp, now: &Stamp) -> Duration {
     if last_at <= now {
         return Duration::ZERO;
     }
     // A time that cannot be parsed counts as the latest possible.
-    let lead = utc(last_at).unwrap_or(DateTime::MAX).duration_since(utc(now).unwrap_or(DateTime::MIN));
+    let lead = last_at.utc().unwrap_or(DateTime::MAX).duration_since(now.utc().unwrap_or(DateTime::MIN));
     if lead.is_negative() { Duration::ZERO } else { SignedDuration::unsigned_abs(lead) }
-}
-
-/// Not a [`jiff::Timestamp`], which ends a day before the year 10000 does.
-fn utc(time: &str) -> Option<DateTime> {
-    time.strip_suffix('Z')?.parse().ok()
 }
 
 #[cfg(test)]
@@ -68,6 +64,7 @@ mod tests {
 
     #[test]
     fn the_lead_of_any_time_is_counted() {
+        let stamp = |text: &str| Stamp::from_stored(text.to_owned());
         let now = "2026-09-01T08:00:00.000Z";
         for (last_at, seconds) in [
             ("", 0),
@@ -78,7 +75,7 @@ mod tests {
             ("9999-12-31T23:59:59.999Z", 251_614_051_199),
             ("no time", 251_614_051_199),
         ] {
-            assert_eq!(lead(last_at, now).as_secs(), seconds, "{last_at}");
+            assert_eq!(lead(&stamp(last_at), &stamp(now)).as_secs(), seconds, "{last_at}");
         }
     }
 }

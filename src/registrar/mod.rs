@@ -26,6 +26,7 @@ mod needs;
 mod queue;
 mod readiness;
 mod record;
+mod records;
 mod refusal;
 mod seats;
 mod store;
@@ -44,7 +45,7 @@ pub use self::command::Command;
 pub use self::commit::{enrollment, limits, no_log_head};
 pub use self::course::{CreateCourse, DeleteCourse, SeenCourse, UpdateCourse};
 pub use self::enrollment::{DropCourse, Enroll};
-pub use self::event::{Change, Event};
+pub use self::event::{Change, Event, NewValue};
 pub use self::facts::Facts;
 pub use self::key::IdempotencyKey;
 pub use self::keys::KeyGuard;
@@ -57,9 +58,11 @@ pub use self::record::{
     Course, CourseId, Enrollment, EnrollmentId, Limits, MAX_ID, MAX_SEATS, Place, SeatCount, Seats, Student,
     StudentId, Version, WaitlistEntry,
 };
+pub use self::records::{Create, FieldValues, Record, RecordField, TextKind, Update};
 pub use self::refusal::Refusal;
 pub use self::seats::{RemoveSeats, SetSeats};
 pub use self::student::{CreateStudent, DeleteStudent, UpdateStudent};
 pub use self::sweep::Sweep;
-pub use self::text::{MAX_TEXT, record_text, search_text};
+pub use self::text::{MAX_TEXT, email_address, record_text, search_text};
+pub use self::visible::VISIBLE_TEXT;
 pub use self::waitlist::Waitlist;

@@ -2,7 +2,10 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::str::FromStr;
 
+use crate::clock::Stamp;
+use crate::count::thousands;
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 use utoipa::ToSchema;
@@ -21,6 +24,16 @@ macro_rules! id {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+                let id = digits.then(|| text.parse().ok()).flatten().filter(|id| (1..=MAX_ID).contains(id));
+                id.map(Self).ok_or_else(|| format!("must be a whole number from 1 to {}", thousands(MAX_ID)))
             }
         }
 
@@ -56,7 +69,6 @@ id! {
 #[schema(example = json!({"id": 4, "name": "Zoë Martin", "email": "zoe@example.edu"}))]
 pub struct Student {
     /// Assigned by the table when the student is added.
-    #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub id: StudentId,
     /// Null only if another program wrote a null.
     #[schema(required)]
@@ -71,7 +83,6 @@ pub struct Student {
 #[schema(example = json!({"id": 7, "name": "Algebra", "level": "undergraduate"}))]
 pub struct Course {
     /// Assigned by the table when the course is added.
-    #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub id: CourseId,
     /// Null only if another program wrote a null.
     #[schema(required)]
@@ -97,17 +108,13 @@ impl Hash for Course {
 #[schema(example = json!({"id": 1, "student_id": 4, "course_id": 7, "enrolled_at": "2026-09-01T08:00:00.000Z"}))]
 pub struct Enrollment {
     /// Assigned by the server; never used again, not even after a drop.
-    #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub id: EnrollmentId,
     /// The student.
-    #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub student_id: StudentId,
     /// The course.
-    #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub course_id: CourseId,
     /// RFC 3339, UTC, milliseconds.
-    #[schema(format = DateTime)]
-    pub enrolled_at: String,
+    pub enrolled_at: Stamp,
 }
 
 /// A fingerprint of a record: equal records have equal versions, on every server.
@@ -134,9 +141,9 @@ pub struct Limits {
     /// Places on the waitlist; 0 is no waitlist.
     pub waitlist_capacity: i64,
     /// Students enroll and drop from this time on; RFC 3339, UTC, milliseconds.
-    pub opens_at: Option<String>,
+    pub opens_at: Option<Stamp>,
     /// Students enroll and drop until this time; RFC 3339, UTC, milliseconds.
-    pub closes_at: Option<String>,
+    pub closes_at: Option<Stamp>,
 }
 
 /// How full a course is.
@@ -165,11 +172,11 @@ pub struct Seats {
     #[schema(minimum = 0, maximum = 1_000_000)]
     pub waitlist_capacity: i64,
     /// Students enroll and drop from this time on (RFC 3339, UTC, milliseconds); null is always.
-    #[schema(required, format = DateTime)]
-    pub opens_at: Option<String>,
+    #[schema(required)]
+    pub opens_at: Option<Stamp>,
     /// Students enroll and drop until this time; null is forever.
-    #[schema(required, format = DateTime)]
-    pub closes_at: Option<String>,
+    #[schema(required)]
+    pub closes_at: Option<Stamp>,
     /// Enrolled students. More than the capacity only if it was lowered.
     #[schema(minimum = 0)]
     pub enrolled: i64,
@@ -220,7 +227,7 @@ pub struct WaitlistEntry {
     /// The `seq` of the event with which the student joined: the order of the waitlist.
     pub joined_seq: i64,
     /// RFC 3339, UTC, milliseconds.
-    pub joined_at: String,
+    pub joined_at: Stamp,
 }
 
 /// A student's place on a waitlist.
@@ -233,5 +240,5 @@ pub struct Place {
     /// 1 is next.
     pub position: i64,
     /// RFC 3339, UTC, milliseconds.
-    pub joined_at: String,
+    pub joined_at: Stamp,
 }

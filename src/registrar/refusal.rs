@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::record::{CourseId, Enrollment, Limits, Place, StudentId, Version};
+use crate::clock::Stamp;
 use crate::db::DbError;
 
 /// Why a command was not carried out. Nothing was changed, unless it is [`DbError::Unknown`].
@@ -147,7 +148,7 @@ impl Refusal {
 
 /// The end of the registration window that caused the refusal.
 #[expect(clippy::expect_used, reason = "a window without this end refuses nobody")]
-fn bound(time: Option<&String>) -> &str {
+fn bound(time: Option<&Stamp>) -> &Stamp {
     time.expect("a window that refuses has this end")
 }
 

@@ -59,6 +59,7 @@ pub(super) fn read(text: &str) -> AnswerResult {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Stamp;
     use crate::registrar::{
         CourseId, Enrollment, EnrollmentId, Limits, OperationOutcome, Place, Seats, Student, StudentId,
     };
@@ -86,13 +87,13 @@ mod tests {
             id: EnrollmentId(1),
             student_id: StudentId(2),
             course_id: CourseId(3),
-            enrolled_at: "t".to_owned(),
+            enrolled_at: Stamp::from_stored("t".to_owned()),
         };
         let place = Place {
             student_id: StudentId(2),
             course_id: CourseId(3),
             position: 1,
-            joined_at: "t".to_owned(),
+            joined_at: Stamp::from_stored("t".to_owned()),
         };
         let seats = Seats::new(Limits { capacity: Some(30), ..Limits::default() }, 2, 1);
         let outcomes: [AnswerResult; 5] = [

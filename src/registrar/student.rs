@@ -1,72 +1,85 @@
 //! Students.
 
-use serde_json::json;
-
 use super::caller::Caller;
 use super::command::Command;
 use super::enrollment::{dropped, left, promotions};
 use super::event::{Change, Event, NewValue};
 use super::facts::Facts;
-use super::fields::{ensure_current, ensure_unused, ensure_writable, set_field};
+use super::fields::{ensure_current, ensure_unused};
 use super::kinds::EventKind;
 use super::needs::Needs;
 use super::record::{Student, StudentId, Version};
+use super::records::{Create, Record, RecordField, TextKind, Update, changed_names};
 use super::refusal::Refusal;
 use crate::count::to_i64;
 
 /// Add a student.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CreateStudent {
-    /// The full name.
-    pub name: String,
-    /// The e-mail address; two students may have the same.
-    pub email: String,
-}
+pub type CreateStudent = Create<Student>;
 
-impl Command for CreateStudent {
-    type Answer = Student;
+/// Change some fields of a student.
+pub type UpdateStudent = Update<Student>;
 
-    fn needs(&self, _: &mut Needs) {}
+impl Record for Student {
+    type Id = StudentId;
 
-    fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Student), Refusal> {
-        let student = Student {
-            id: StudentId(facts.provisional_id()),
-            name: Some(self.name.clone()),
-            email: Some(self.email.clone()),
-        };
-        Ok((vec![created(student.clone())], student))
-    }
-}
+    const NAME: &'static str = "Student";
+    const FIELDS: &'static [RecordField] = &[
+        RecordField {
+            name: "name",
+            label: "Name",
+            hint: "",
+            kind: TextKind::Plain,
+            examples: ["Zoë Martin", "Zoë Martin-Dubois"],
+        },
+        RecordField {
+            name: "email",
+            label: "E-mail",
+            hint: "For example zoe@example.edu. Two students may have the same address.",
+            kind: TextKind::Email,
+            examples: ["zoe@example.edu", "zoe.martin@example.edu"],
+        },
+    ];
 
-/// Change the fields that are `Some`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UpdateStudent {
-    /// The student.
-    pub id: StudentId,
-    /// The new name.
-    pub name: Option<String>,
-    /// The new e-mail address.
-    pub email: Option<String>,
-    /// Change it only if the student still has one of these versions.
-    pub expected: Option<Vec<Version>>,
-}
-
-impl Command for UpdateStudent {
-    type Answer = Student;
-
-    fn needs(&self, needs: &mut Needs) {
-        needs.lock_student(self.id);
+    fn empty(id: StudentId) -> Self {
+        Self { id, name: None, email: None }
     }
 
-    fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Student), Refusal> {
-        let before = facts.student(self.id)?;
-        ensure_current(before, self.expected.as_deref())?;
-        let (mut student, mut changed) = (before.clone(), Vec::new());
-        set_field("name", &mut student.name, self.name.as_ref(), &mut changed);
-        set_field("email", &mut student.email, self.email.as_ref(), &mut changed);
-        ensure_writable(&changed, &facts.read_only.students)?;
-        let updated = (!changed.is_empty()).then(|| updated(student.clone(), changed));
-        Ok((updated.into_iter().collect(), student))
+    fn id(&self) -> StudentId {
+        self.id
+    }
+
+    fn value(&self, field: &RecordField) -> Option<&String> {
+        if field.name == "name" { self.name.as_ref() } else { self.email.as_ref() }
+    }
+
+    fn value_mut(&mut self, field: &RecordField) -> &mut Option<String> {
+        if field.name == "name" { &mut self.name } else { &mut self.email }
+    }
+
+    fn needs_row(id: StudentId, needs: &mut Needs) {
+        needs.lock_student(id);
+    }
+
+    fn find(id: StudentId, facts: &Facts) -> Result<&Self, Refusal> {
+        facts.student(id)
+    }
+
+    fn ensure_current(&self, expected: Option<&[Version]>, _: &Facts) -> Result<(), Refusal> {
+        ensure_current(self, expected)
+    }
+
+    fn read_only(facts: &Facts) -> &[String] {
+        &facts.read_only.students
+    }
+
+    fn created(self) -> Event {
+        Event::about_student(EventKind::StudentCreated, self.id, Change::AddStudent(self))
+    }
+
+    fn updated(self, changed: Vec<NewValue>) -> Event {
+        let data = changed_names(&changed);
+        Event::about_student(EventKind::StudentUpdated, self.id, Change::UpdateStudent(self, changed))
+            .with_data(data)
     }
 }
 
@@ -110,16 +123,6 @@ impl Command for DeleteStudent {
         events.push(Event::about_student(EventKind::StudentDeleted, self.id, Change::DeleteStudent(self.id)));
         Ok((events, ()))
     }
-}
-
-fn created(student: Student) -> Event {
-    Event::about_student(EventKind::StudentCreated, student.id, Change::AddStudent(student))
-}
-
-fn updated(student: Student, changed: Vec<NewValue>) -> Event {
-    let fields: Vec<_> = changed.iter().map(|(field, _)| *field).collect();
-    Event::about_student(EventKind::StudentUpdated, student.id, Change::UpdateStudent(student, changed))
-        .with_data(json!({ "changed": fields }))
 }
 
 /// Another program has deleted the student's row.

@@ -1,5 +1,7 @@
 //! Validates texts for the fields of records, and for searches.
 
+use email_address::EmailAddress;
+
 use super::visible;
 
 /// The maximum length of a text, in characters.
@@ -15,6 +17,19 @@ pub fn record_text(input: &str) -> Result<String, String> {
     match visible::fault(text) {
         Some(fault) => Err(fault),
         None => Ok(text.to_owned()),
+    }
+}
+
+/// Validates an e-mail address: a [`record_text`] that is an address of RFC 5322 without comments or display name.
+///
+/// # Errors
+/// A message about what is wrong.
+pub fn email_address(input: &str) -> Result<String, String> {
+    let email = record_text(input)?;
+    let options = email_address::Options::default().without_display_text().without_domain_literal();
+    match EmailAddress::parse_with_options(&email, options) {
+        Ok(_) => Ok(email),
+        Err(_) => Err("must be an e-mail address like zoe@example.edu".to_owned()),
     }
 }
 

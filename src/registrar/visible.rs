@@ -88,6 +88,44 @@ fn is_invisible(character: char) -> bool {
         )
 }
 
+/// Characters that no text may have by themselves: control characters and those that [`fault`] rejects, without
+/// those above U+FFFF, which need a flag in some regular expression engines.
+macro_rules! invisible {
+    () => {
+        r"\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    };
+}
+
+/// A visible character.
+macro_rules! visible {
+    () => {
+        concat!("[^", invisible!(), r" \xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+    };
+}
+
+/// What may follow a visible character: variation selectors and joiners, but not two joiners in a row.
+macro_rules! joiners {
+    () => {
+        r"(?:(?:[\u200c\u200d]?[\u034f\u180b-\u180d\u180f\ufe00-\ufe0f])+[\u200c\u200d]?|[\u200c\u200d])"
+    };
+}
+
+/// A regular expression (ECMA-262) for the texts in which [`fault`] finds nothing: not only white space, and joiners
+/// only after a visible character.
+pub const VISIBLE_TEXT: &str = concat!(
+    "^[^",
+    invisible!(),
+    "]*",
+    visible!(),
+    joiners!(),
+    "?(?:[^",
+    invisible!(),
+    "]|",
+    visible!(),
+    joiners!(),
+    ")*$"
+);
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

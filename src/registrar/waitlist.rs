@@ -264,7 +264,7 @@ mod tests {
             student_id: StudentId(student),
             course_id: ALGEBRA,
             joined_seq,
-            joined_at: format!("2026-09-01T08:00:00.{joined_seq:03}Z"),
+            joined_at: format!("2026-09-01T08:00:00.{joined_seq:03}Z").parse().unwrap(),
         }
     }
 

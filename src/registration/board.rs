@@ -9,7 +9,7 @@ use jiff::{Timestamp, ToSpan};
 use tokio::sync::Mutex;
 
 use super::store;
-use crate::clock::{Clock, stamp};
+use crate::clock::Clock;
 use crate::db::{Db, DbError};
 use crate::events::LogEntry;
 use crate::events::follower::{Follower, Subscription};
@@ -170,9 +170,9 @@ impl Board {
         let now = self.clock.now();
         let since = now.checked_sub(1.minute()).unwrap_or(now);
         let after = last_seq(&self.db).await? - MAX_RECENT;
-        let recent = store::recent_counts(&self.db, after, MAX_RECENT, &stamp(since)).await?;
+        let recent = store::recent_counts(&self.db, after, MAX_RECENT, &since.into()).await?;
         let all: i64 = recent.iter().map(|(_, count, _)| count).sum();
-        let first = recent.iter().filter_map(|(_, _, first)| first.parse::<Timestamp>().ok()).min();
+        let first = recent.iter().filter_map(|(_, _, first)| first.as_str().parse::<Timestamp>().ok()).min();
         // If the limit was reached, the events span less than a minute: extrapolate.
         let span =
             first.filter(|_| all >= MAX_RECENT).map_or(60.0, |first| now.duration_since(first).as_secs_f64());
@@ -349,7 +349,7 @@ mod tests {
     fn too_many_pending_events_need_a_new_count() {
         let entry = |seq| LogEntry {
             seq,
-            at: String::new(),
+            at: crate::clock::Stamp::default(),
             r#type: EventKind::EnrollmentCreated.to_string(),
             student_id: None,
             course_id: Some(CourseId(1)),

@@ -1,5 +1,6 @@
 //! Reads the data of the live view.
 
+use crate::clock::Stamp;
 use crate::db::{Db, DbError, Reach, Row};
 use crate::registrar::{Course, EventKind, SeatCount, no_log_head};
 
@@ -31,12 +32,12 @@ pub async fn recent_counts(
     db: &Db,
     after: i64,
     max: i64,
-    since: &str,
-) -> Result<Vec<(Option<EventKind>, i64, String)>, DbError> {
+    since: &Stamp,
+) -> Result<Vec<(Option<EventKind>, i64, Stamp)>, DbError> {
     let sql = "select type, count(*), min(at) from (select type, at from events where seq > $1 order by seq limit $2) e \
                where at > $3 group by type";
     db.read(Reach::Range, sql, [after.into(), max.into(), since.into()], |row| {
-        Ok((row.text(0)?.parse().ok(), row.int(1)?, row.text(2)?))
+        Ok((row.text(0)?.parse().ok(), row.int(1)?, row.stamp(2)?))
     })
     .await
 }

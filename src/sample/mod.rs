@@ -71,12 +71,12 @@ fn student(rng: &mut Rng) -> CreateStudent {
     let (given, family) = (pick(&GIVEN, rng), pick(&FAMILY, rng));
     let number = rng.u32(..100_000);
     let email = format!("{}.{}{number}@example.edu", ascii(given), ascii(family));
-    CreateStudent { name: format!("{given} {family}"), email }
+    CreateStudent::new([("name", format!("{given} {family}")), ("email", email)])
 }
 
 fn course(number: u32, rng: &mut Rng) -> CreateCourse {
     let (subject, (digit, level)) = (pick(&SUBJECTS, rng), pick(&LEVELS, rng));
-    CreateCourse { name: format!("{subject} {digit}{:02}", number + 1), level: level.to_owned() }
+    CreateCourse::new([("name", format!("{subject} {digit}{:02}", number + 1)), ("level", level.to_owned())])
 }
 
 /// Three to five courses; the first ones are chosen more often, as popular courses are in a real school.

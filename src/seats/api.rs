@@ -6,6 +6,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{WaitlistEntry, store};
+use crate::clock::Stamp;
 use crate::courses::store::find as find_course;
 use crate::http::extract::{Json, NoQuery, PathParams, Query};
 use crate::http::fields::{self, Draft, Fields};
@@ -97,11 +98,9 @@ pub(crate) struct NewSeats {
     #[schema(minimum = 0, maximum = 1_000_000, nullable = false)]
     pub(crate) waitlist_capacity: Option<i64>,
     /// When registration opens (RFC 3339): from then on, students enroll and drop. Null if it is already open.
-    #[schema(format = DateTime)]
-    pub(crate) opens_at: Option<String>,
+    pub(crate) opens_at: Option<Stamp>,
     /// When registration closes (RFC 3339). Null if it stays open.
-    #[schema(format = DateTime)]
-    pub(crate) closes_at: Option<String>,
+    pub(crate) closes_at: Option<Stamp>,
 }
 
 impl Draft for NewSeats {

@@ -6,6 +6,7 @@ pub mod store;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::clock::Stamp;
 use crate::registrar::StudentId;
 
 /// A student on the waitlist of a course.
@@ -16,7 +17,6 @@ pub struct WaitlistEntry {
     #[schema(minimum = 1)]
     pub position: i64,
     /// The student.
-    #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub student_id: StudentId,
     /// Null only if another program wrote null or deleted the student.
     #[schema(required)]
@@ -25,6 +25,5 @@ pub struct WaitlistEntry {
     #[schema(required)]
     pub email: Option<String>,
     /// RFC 3339, UTC, milliseconds.
-    #[schema(format = DateTime)]
-    pub joined_at: String,
+    pub joined_at: Stamp,
 }

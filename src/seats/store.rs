@@ -41,7 +41,7 @@ pub async fn place(db: &Db, student_id: StudentId, course_id: CourseId) -> Resul
     if db.query_opt(waits, args.clone(), |row| row.int(0)).await?.is_none() {
         return Ok(None);
     }
-    let found = db.read(Reach::Range, sql, args, |row| Ok((row.text(0)?, row.int(1)?))).await?.pop();
+    let found = db.read(Reach::Range, sql, args, |row| Ok((row.stamp(0)?, row.int(1)?))).await?.pop();
     Ok(found.map(|(joined_at, position)| Place { student_id, course_id, position, joined_at }))
 }
 
@@ -59,7 +59,7 @@ pub async fn places_of(db: &Db, student_id: StudentId) -> Result<Vec<(Option<Str
         return Ok(Vec::new());
     }
     let found = db.read(Reach::Range, sql, [student_id.0.into()], |row| {
-        Ok((CourseId(row.int(0)?), row.opt_text(1)?, row.text(2)?, row.int(3)?))
+        Ok((CourseId(row.int(0)?), row.opt_text(1)?, row.stamp(2)?, row.int(3)?))
     });
     let place =
         |(course_id, name, joined_at, position)| (name, Place { student_id, course_id, position, joined_at });
@@ -92,7 +92,7 @@ pub fn waitlist_of(course_id: CourseId) -> Listing<WaitlistEntry> {
                 student_id: row.int(1)?.into(),
                 name: row.opt_text(2)?,
                 email: row.opt_text(3)?,
-                joined_at: row.text(4)?,
+                joined_at: row.stamp(4)?,
             };
             let text = Some(entry.position.to_string());
             Ok(ListRow { row: entry, text, id: row.int(5)? })

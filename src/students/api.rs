@@ -1,25 +1,23 @@
 //! The API of students.
 
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::store::{self, StudentSort};
 use crate::http::conditional::{IfMatch, IfNoneMatch};
 use crate::http::extract::{Json, NoQuery, Parameters, PathParams, Query, bool_from_text, from_text};
-use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{PageQuery, RequestUrl};
+use crate::http::records::{NewRecord, RecordChange};
 use crate::http::refused::Refused;
 use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Resource};
 use crate::lists::{Direction, Search};
 use crate::problems::{HasEnrollments, ReadOnlyField, RowRefused, Stale, StudentNotFound};
 use crate::registrar::{
     Caller, CreateStudent, DeleteStudent, Outcome, Refusal, Student, StudentId, UpdateStudent, Version,
-    record_text,
 };
 use crate::state::App;
-use crate::students::email;
 
 /// The routes of students.
 pub fn routes() -> OpenApiRouter<App> {
@@ -33,7 +31,7 @@ async fn create(
     _: NoQuery,
     Json(draft, caller): Json<NewStudent>,
 ) -> Result<Outcome<Created<Student>>, Refused<(RowRefused,)>> {
-    let command = CreateStudent { name: draft.name, email: draft.email };
+    let command = CreateStudent { values: draft.0 };
     Ok(app.registrar.submit(command, &caller).await?.map(Created))
 }
 
@@ -75,12 +73,8 @@ async fn change(
     _: NoQuery,
     Json(draft, caller): Json<StudentChange>,
 ) -> Result<Found<Student>, Refused<(StudentNotFound, RowRefused, ReadOnlyField, Stale)>> {
-    let command = UpdateStudent {
-        id: id.into_result()?,
-        name: draft.name,
-        email: draft.email,
-        expected: expected.record_versions(),
-    };
+    let command =
+        UpdateStudent { id: id.into_result()?, values: draft.0, expected: expected.record_versions() };
     Ok(Found(app.registrar.submit(command, &caller).await?.answer))
 }
 
@@ -106,6 +100,9 @@ async fn delete(
     Ok(NoContent)
 }
 
+type NewStudent = NewRecord<Student>;
+type StudentChange = RecordChange<Student>;
+
 impl Resource for Student {
     const VERSIONED: bool = true;
 
@@ -120,46 +117,6 @@ impl Located for Student {
     }
 }
 
-/// A student to add.
-#[derive(Debug, ToSchema)]
-#[schema(example = json!({"name": "Zoë Martin", "email": "zoe@example.edu"}))]
-pub(crate) struct NewStudent {
-    /// Trimmed; no control characters.
-    #[schema(min_length = 1, max_length = 255)]
-    pub(crate) name: String,
-    /// Trimmed; no control characters.
-    #[schema(min_length = 1, max_length = 255, format = Email)]
-    pub(crate) email: String,
-}
-
-/// The fields of a student to change.
-#[derive(Debug, ToSchema)]
-#[schema(example = json!({"email": "zoe.martin@example.edu"}))]
-pub(crate) struct StudentChange {
-    /// Trimmed; no control characters.
-    #[schema(min_length = 1, max_length = 255, nullable = false)]
-    pub(crate) name: Option<String>,
-    /// Trimmed; no control characters.
-    #[schema(min_length = 1, max_length = 255, nullable = false, format = Email)]
-    pub(crate) email: Option<String>,
-}
-
-impl Draft for NewStudent {
-    fn read(fields: &mut Fields) -> Option<Self> {
-        let name = fields.required("name", |value| fields::text(value, record_text));
-        let email = fields.required("email", |value| fields::text(value, email));
-        Some(Self { name: name?, email: email? })
-    }
-}
-
-impl Draft for StudentChange {
-    fn read(fields: &mut Fields) -> Option<Self> {
-        let name = fields.optional("name", |value| fields::text(value, record_text));
-        let email = fields.optional("email", |value| fields::text(value, email));
-        Some(Self { name: name?, email: email? })
-    }
-}
-
 /// The query of the list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -171,7 +128,7 @@ struct StudentList {
     page: PageQuery,
     /// A part of the name or the address; case is ignored.
     #[serde(deserialize_with = "from_text")]
-    #[param(value_type = Option<String>, min_length = 1, max_length = 255)]
+    #[param(inline)]
     q: Option<Search>,
     /// The sort key; `id` breaks ties.
     #[param(inline)]

@@ -4,7 +4,7 @@ use memchr::memmem;
 
 use super::store::{self, StudentSort};
 use crate::count::to_i64;
-use crate::db::DbError;
+use crate::db::{DbError, casefold};
 use crate::lists::{Cursor, Direction};
 use crate::registrar::{Student, StudentId};
 
@@ -195,7 +195,7 @@ impl StudentIndex {
 }
 
 fn folded(text: Option<&str>) -> String {
-    text.map(str::to_lowercase).unwrap_or_default()
+    text.map(casefold).unwrap_or_default()
 }
 
 fn to_u32(number: usize) -> Result<u32, DbError> {

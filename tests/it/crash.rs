@@ -80,11 +80,11 @@ async fn found_school(location: &Location) {
     let registrar = &school.app.registrar;
     for number in 0..CLIENTS {
         let (name, email) = (format!("Student {number}"), format!("{number}@example.edu"));
-        submit(registrar, CreateStudent { name, email }).await.unwrap();
+        submit(registrar, CreateStudent::new([("name", name), ("email", email)])).await.unwrap();
     }
     for number in 0..COURSES {
         let (name, level) = (format!("Course {number}"), "graduate".to_owned());
-        submit(registrar, CreateCourse { name, level }).await.unwrap();
+        submit(registrar, CreateCourse::new([("name", name), ("level", level)])).await.unwrap();
     }
     school.close().await;
 }

@@ -157,12 +157,12 @@ async fn times_never_go_back_even_when_the_clock_does() {
 async fn what_the_log_does_not_understand_it_refuses_all_at_once() {
     let school = School::open().await;
     let number = "must be a whole number from 0 to 9,007,199,254,740,991";
+    let id = "must be a whole number from 1 to 9,007,199,254,740,991";
     for (query, wrong) in [
-        ("after=-1&student_id=a", vec![format!("after: {number}"), format!("student_id: {number}")]),
-        (
-            "after=&course_id=9007199254740992",
-            vec![format!("after: {number}"), format!("course_id: {number}")],
-        ),
+        ("after=-1&student_id=a", vec![format!("after: {number}"), format!("student_id: {id}")]),
+        ("after=&course_id=9007199254740992", vec![format!("after: {number}"), format!("course_id: {id}")]),
+        ("student_id=0&course_id=0", vec![format!("student_id: {id}"), format!("course_id: {id}")]),
+        ("type=%FF", vec!["type: is not UTF-8 after percent-decoding".to_owned()]),
         ("limit=0", vec!["limit: must be a whole number from 1 to 10,000".to_owned()]),
         ("student=1", vec!["student: is not a known parameter; did you mean `student_id`?".to_owned()]),
         ("after=1&after=2", vec!["after: is given more than once".to_owned()]),

@@ -2,7 +2,9 @@
 
 use matricula::audit::audit;
 use matricula::db::Db;
-use matricula::registrar::{CreateCourse, CreateStudent, DeleteStudent, Refusal, StudentId, UpdateStudent};
+use matricula::registrar::{
+    CreateCourse, CreateStudent, DeleteStudent, FieldValues, Refusal, StudentId, UpdateStudent,
+};
 use serde_json::json;
 
 use crate::school::{School, submit};
@@ -19,10 +21,13 @@ async fn a_new_row_never_takes_the_id_of_one_that_the_log_says_is_deleted_after_
     let registrar = &school.registrar;
     let (name, email) = ("Cleo".to_owned(), "cleo@example.edu".to_owned());
     // Held up by the other program, what comes after the first shares a commit.
-    let first =
-        UpdateStudent { id: StudentId(1), name: Some("Anna".to_owned()), email: None, expected: None };
+    let first = UpdateStudent {
+        id: StudentId(1),
+        values: FieldValues::new([("name", "Anna".to_owned())]),
+        expected: None,
+    };
     let first = submit(registrar, first);
-    let create = submit(registrar, CreateStudent { name, email });
+    let create = submit(registrar, CreateStudent::new([("name", name), ("email", email)]));
     let delete = DeleteStudent { id: StudentId(7), drop: false, max_dropped: None, expected: None };
     let delete = submit(registrar, delete);
     let release = async {
@@ -149,10 +154,10 @@ async fn a_trigger_that_fails_fails_nobody_else() {
     let registrar = &school.registrar;
     let course = |name: &str| {
         let (name, level) = (name.to_owned(), "one".to_owned());
-        submit(registrar, CreateCourse { name, level })
+        submit(registrar, CreateCourse::new([("name", name), ("level", level)]))
     };
     let (name, email) = ("Cleo".to_owned(), "cleo@example.edu".to_owned());
-    let cleo = submit(registrar, CreateStudent { name, email });
+    let cleo = submit(registrar, CreateStudent::new([("name", name), ("email", email)]));
     let release = async {
         tokio::task::yield_now().await;
         drop(other);

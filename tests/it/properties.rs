@@ -3,16 +3,21 @@
 use std::collections::HashMap;
 
 use matricula::audit::audit;
-use matricula::clock::{Clock, ManualClock};
+use matricula::clock::{Clock, ManualClock, Stamp};
 use matricula::db::Db;
 use matricula::registrar::{
     Answer, Batch, CourseId, CreateCourse, CreateStudent, DeleteCourse, DeleteStudent, DropCourse, Enroll,
-    Limits, Operation, OperationOutcome, Refusal, RemoveSeats, SeenCourse, SetSeats, StudentId, UpdateCourse,
-    UpdateStudent, Version, Waitlist, limits,
+    FieldValues, Limits, Operation, OperationOutcome, Refusal, RemoveSeats, SeenCourse, SetSeats, StudentId,
+    UpdateCourse, UpdateStudent, Version, Waitlist, limits,
 };
 use proptest::prelude::*;
 
 use crate::school::{Command, Database, FIRST_DAY, Model, enrollments_by, submit};
+
+/// The values that are given.
+fn values<R>(values: [(&'static str, Option<String>); 2]) -> FieldValues<R> {
+    FieldValues::new(values.into_iter().filter_map(|(field, value)| Some((field, value?))))
+}
 
 pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
     let student = || (1..5_i64).prop_map(StudentId);
@@ -35,12 +40,12 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
         1 => (student(), course()).prop_map(|(student_id, course_id)| Operation::Drop(student_id, course_id)),
     ];
     let command = prop_oneof![
-        3 => (text(), text()).prop_map(|(name, email)| Command::CreateStudent(CreateStudent { name, email })),
-        2 => (text(), text()).prop_map(|(name, level)| Command::CreateCourse(CreateCourse { name, level })),
+        3 => (text(), text()).prop_map(|(name, email)| Command::CreateStudent(CreateStudent::new([("name", name), ("email", email)]))),
+        2 => (text(), text()).prop_map(|(name, level)| Command::CreateCourse(CreateCourse::new([("name", name), ("level", level)]))),
         1 => (student(), maybe(), maybe(), expected())
-            .prop_map(|(id, name, email, expected)| Command::UpdateStudent(UpdateStudent { id, name, email, expected })),
+            .prop_map(|(id, name, email, expected)| Command::UpdateStudent(UpdateStudent { id, values: values([("name", name), ("email", email)]), expected })),
         1 => (course(), maybe(), maybe(), expected())
-            .prop_map(|(id, name, level, expected)| Command::UpdateCourse(UpdateCourse { id, name, level, expected })),
+            .prop_map(|(id, name, level, expected)| Command::UpdateCourse(UpdateCourse { id, values: values([("name", name), ("level", level)]), expected })),
         1 => (student(), any::<bool>(), expected())
             .prop_map(|(id, drop, expected)| Command::DeleteStudent(DeleteStudent { id, drop, max_dropped: None, expected })),
         1 => (course(), any::<bool>(), expected())
@@ -64,8 +69,8 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
 }
 
 /// Some hours from the first day on.
-fn hour(hour: u64) -> String {
-    format!("2026-09-01T{:02}:00:00.000Z", 8 + hour)
+fn hour(hour: u64) -> Stamp {
+    format!("2026-09-01T{:02}:00:00Z", 8 + hour).parse().unwrap()
 }
 
 proptest! {
@@ -150,7 +155,7 @@ proptest! {
             // what is about a new row waits until its asker has been told of it.
             let mut answers = Vec::new();
             let creates = |command: &Command| {
-                matches!(command, Command::CreateStudent(CreateStudent { .. }) | Command::CreateCourse(CreateCourse { .. }))
+                matches!(command, Command::CreateStudent(_) | Command::CreateCourse(_))
             };
             for together in commands.chunk_by(|one, next| creates(one) == creates(next)) {
                 let asked = together.iter().map(|command| {

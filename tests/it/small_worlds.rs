@@ -60,18 +60,18 @@ fn every_small_school_keeps_the_promises() {
     let mut first = Model::new();
     for _ in 0..STUDENTS {
         first
-            .carry_out(&Command::CreateStudent(CreateStudent {
-                name: "Ana".to_owned(),
-                email: "a@example.edu".to_owned(),
-            }))
+            .carry_out(&Command::CreateStudent(CreateStudent::new([
+                ("name", "Ana".to_owned()),
+                ("email", "a@example.edu".to_owned()),
+            ])))
             .unwrap();
     }
     for _ in 0..COURSES {
         first
-            .carry_out(&Command::CreateCourse(CreateCourse {
-                name: "Algebra".to_owned(),
-                level: "one".to_owned(),
-            }))
+            .carry_out(&Command::CreateCourse(CreateCourse::new([
+                ("name", "Algebra".to_owned()),
+                ("level", "one".to_owned()),
+            ])))
             .unwrap();
     }
     first.log.clear();

@@ -22,7 +22,7 @@ fn busy(database: &Database) -> OtherProgram {
 }
 
 fn create(name: &str) -> CreateStudent {
-    CreateStudent { name: name.to_owned(), email: "ana@example.edu".to_owned() }
+    CreateStudent::new([("name", name.to_owned()), ("email", "ana@example.edu".to_owned())])
 }
 
 #[tokio::test]
@@ -104,13 +104,16 @@ async fn one_row_that_the_database_does_not_take_fails_alone() {
     let school = matricula::server::School::open(database.location(), Clock::System, None).await.unwrap();
     let registrar = &school.app.registrar;
     let level = "graduate".to_owned();
-    let algebra = CreateCourse { name: "Algebra".to_owned(), level };
+    let algebra = CreateCourse::new([("name", "Algebra".to_owned()), ("level", level)]);
     let algebra = submit(registrar, algebra).await.unwrap();
     let ana = submit(registrar, create("Ana")).await.unwrap();
 
     // Held up by another program, the three share a commit.
     let other = busy(&database);
-    let hold = submit(registrar, CreateCourse { name: "Botany".to_owned(), level: "graduate".to_owned() });
+    let hold = submit(
+        registrar,
+        CreateCourse::new([("name", "Botany".to_owned()), ("level", "graduate".to_owned())]),
+    );
     let twin = submit(registrar, create("Twin"));
     let enroll = Enroll { student_id: ana.id, course_id: algebra.id };
     let enroll = submit(registrar, enroll);

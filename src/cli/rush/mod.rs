@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use self::client::Target;
 use self::day::{Applicant, Stats, run_client};
-use crate::clock::{Clock, stamp};
+use crate::clock::{Clock, Stamp};
 use crate::config::whole_number;
 
 /// Options of `matricula rush`.
@@ -73,8 +73,8 @@ pub(super) async fn run(args: RushArgs, clock: &Clock, out: &mut dyn Write) -> a
         json!({"name": format!("Student {number}"), "email": format!("student{number}@example.edu")})
     })
     .await?;
-    let opens_at = stamp(clock.now() + OPENING_DELAY);
-    set_seats(&server, &courses, &args, &opens_at).await?;
+    let opens_at = Stamp::from(clock.now() + OPENING_DELAY);
+    set_seats(&server, &courses, &args, opens_at.as_str()).await?;
     let mut students: Vec<_> =
         students.into_iter().map(|id| Applicant::new(id, &courses, &mut rng)).collect();
     rng.shuffle(&mut students);

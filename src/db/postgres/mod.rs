@@ -222,5 +222,17 @@ fn map_rows<T>(rows: &[PgRow], map: Map<T>) -> Result<Vec<T>, DbError> {
 /// Translates `casefold`. PostgreSQL's `lower` uses the collation of its argument, which may only know ASCII;
 /// concatenation gives it one that knows all of Unicode.
 fn to_postgres_dialect(sql: &str) -> String {
-    sql.replace("casefold(", "lower('' collate \"und-x-icu\" || ")
+    let Some((before, rest)) = sql.split_once("casefold(") else { return sql.to_owned() };
+    let mut depth = 1_usize;
+    let end = rest.find(|character| {
+        match character {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        depth == 0
+    });
+    let (argument, after) = rest.split_at(end.unwrap_or(rest.len()));
+    let lower = format!("replace(lower('' collate \"und-x-icu\" || {argument}), 'ς', 'σ'");
+    format!("{before}{lower}{}", to_postgres_dialect(after))
 }

@@ -8,6 +8,7 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags, Statement};
 
+use crate::db::casefold;
 use crate::db::{Arg, DbError, Map, Row};
 
 /// Prepared statements cached per connection; more than the service has.
@@ -56,9 +57,7 @@ fn open_with(path: &Path, flags: OpenFlags) -> Result<Connection, DbError> {
         FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC,
         |context| {
             Ok(match context.get_raw(0) {
-                ValueRef::Text(text) | ValueRef::Blob(text) => {
-                    Some(String::from_utf8_lossy(text).to_lowercase())
-                }
+                ValueRef::Text(text) | ValueRef::Blob(text) => Some(casefold(&String::from_utf8_lossy(text))),
                 ValueRef::Null => None,
                 ValueRef::Integer(value) => Some(value.to_string()),
                 ValueRef::Real(value) => Some(value.to_string()),

@@ -8,29 +8,13 @@ use super::filters;
 use super::form::{Form, FormDraft, FormValues, new_key, retry_key};
 use super::page::{RefusedPage, Rendered};
 use crate::http::problem::Problem;
-use crate::registrar::{Caller, Refusal, Version};
+use crate::registrar::{Caller, RecordField, Refusal, TextKind, Version};
 
-/// A field of a form.
-#[derive(Clone, Copy, Debug)]
-pub struct Field {
-    /// The name in the API.
-    pub name: &'static str,
-    /// The label that people see.
-    pub label: &'static str,
-    /// The `type` of its input.
-    pub kind: &'static str,
-    /// What to enter; empty if that is obvious.
-    pub hint: &'static str,
-}
-
-impl Field {
-    /// Whether `sent` is what a browser sends if the input showed `shown` and nobody edited it. Browsers remove line
-    /// breaks from single-line inputs, and also surrounding whitespace from e-mail inputs (HTML Standard, value
-    /// sanitization).
-    fn is_unchanged(&self, shown: &str, sent: &str) -> bool {
-        let line = shown.replace(['\r', '\n'], "").replace('\0', "\u{fffd}");
-        if self.kind == "email" { line.trim_ascii() == sent } else { line == sent }
-    }
+/// Whether `sent` is what a browser sends if the input showed `shown` and nobody edited it. Browsers remove line breaks
+/// from single-line inputs, and also surrounding whitespace from e-mail inputs (HTML Standard, value sanitization).
+fn is_unchanged(kind: TextKind, shown: &str, sent: &str) -> bool {
+    let line = shown.replace(['\r', '\n'], "").replace('\0', "\u{fffd}");
+    if kind == TextKind::Email { line.trim_ascii() == sent } else { line == sent }
 }
 
 /// The form to add or change a record.
@@ -48,7 +32,7 @@ pub struct EditPage {
     /// The path of the Cancel link.
     pub back: String,
     /// The fields of the form.
-    pub fields: &'static [Field],
+    pub fields: &'static [RecordField],
     /// The values in the fields, and their errors.
     pub values: FormValues,
     /// The record as it is now; `None` for a new one.
@@ -68,15 +52,15 @@ impl EditPage {
     #[must_use]
     pub fn new(
         heading: &'static str,
-        path: &'static str,
+        path: String,
         section: &'static str,
-        fields: &'static [Field],
+        fields: &'static [RecordField],
     ) -> Self {
         Self {
             section,
             heading,
             name: None,
-            action: path.to_owned(),
+            action: path,
             back: format!("/{section}"),
             fields,
             values: FormValues::default(),
@@ -94,7 +78,7 @@ impl EditPage {
     pub fn changes<T: FormDraft>(&self, form: Form<T>) -> Form<T> {
         form.without_unchanged(|name, sent| {
             let field = self.fields.iter().find(|field| field.name == name);
-            field.is_some_and(|field| field.is_unchanged(self.values.value(name), sent))
+            field.is_some_and(|field| is_unchanged(field.kind, self.values.value(name), sent))
         })
     }
 

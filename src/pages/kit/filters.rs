@@ -11,8 +11,9 @@
 
 use std::fmt::Display;
 
+use crate::clock::Stamp;
+use crate::registrar::TextKind;
 use askama::{Result, Values};
-use jiff::Timestamp;
 
 /// A name or, if there is none, `(no name)`: another program may have written null or deleted the row.
 #[askama::filter_fn]
@@ -53,10 +54,19 @@ pub(crate) fn number(number: &i64, _: &dyn Values) -> Result<String> {
 /// A stored time for people, in UTC; a script converts it to the viewer's time zone.
 #[askama::filter_fn]
 pub(crate) fn utc_time(stamp: impl Display, _: &dyn Values) -> Result<String> {
-    let stamp = stamp.to_string();
-    Ok(match stamp.parse::<Timestamp>() {
-        Ok(time) => time.strftime("%-d %B %Y, %H:%M UTC").to_string(),
-        Err(_) => stamp,
+    let stamp = Stamp::from_stored(stamp.to_string());
+    Ok(match stamp.utc() {
+        Some(time) => time.strftime("%-d %B %Y, %H:%M UTC").to_string(),
+        None => stamp.to_string(),
+    })
+}
+
+/// The `type` of an input for such texts.
+#[askama::filter_fn]
+pub(crate) fn input_type(kind: &TextKind, _: &dyn Values) -> Result<&'static str> {
+    Ok(match kind {
+        TextKind::Plain => "text",
+        TextKind::Email => "email",
     })
 }
 
@@ -76,7 +86,8 @@ fn split_first_time(text: &str) -> Option<(&str, &str, &str)> {
     const LENGTH: usize = "2026-09-01T08:00:00.000Z".len();
     text.match_indices('Z').find_map(|(last, _)| {
         let begin = (last + 1).checked_sub(LENGTH)?;
-        let time = text.get(begin..=last).filter(|time| time.parse::<Timestamp>().is_ok())?;
+        let time =
+            text.get(begin..=last).filter(|time| Stamp::from_stored((*time).to_owned()).utc().is_some())?;
         Some((&text[..begin], time, &text[last + 1..]))
     })
 }

@@ -103,7 +103,7 @@ pub struct FormValues {
 impl FormValues {
     /// Values without errors.
     #[must_use]
-    pub fn new<const N: usize>(values: [(&str, String); N]) -> Self {
+    pub fn new<'a>(values: impl IntoIterator<Item = (&'a str, String)>) -> Self {
         let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         Self { values, errors: Vec::new() }
     }

@@ -8,7 +8,7 @@ pub mod list;
 pub mod page;
 pub mod problems;
 
-pub use self::edit::{DeletePage, EditPage, Field};
+pub use self::edit::{DeletePage, EditPage};
 pub use self::form::{Form, FormDraft, FormValues, submit};
 pub use self::list::{ListQuery, parse_search};
 pub use self::page::{PartialRequest, RefusedPage, Rendered, with_page_layers};

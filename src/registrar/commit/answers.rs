@@ -22,7 +22,7 @@ pub(super) async fn load_stored_answers(
     window: &AnswerWindow,
 ) -> Result<StoredAnswers, DbError> {
     let keys: Vec<_> = items.iter().filter_map(|(_, caller)| caller.key.as_ref()).collect();
-    let (after, until) = (window.after.as_str(), window.until.as_str());
+    let (after, until) = (&window.after, &window.until);
     let sets: Vec<_> = keys
         .iter()
         .map(|key| vec![key.name.as_str().into(), key.part.into(), after.into(), until.into()])
@@ -53,7 +53,7 @@ pub(super) async fn store_answers(
         let student = answer.and_then(student_in).map(|id| id.0);
         let answer = stored::write(answer)
             .map_err(|error| DbError::Engine(format!("an answer cannot be stored: {error}")))?;
-        let (name, print, now) = (key.name.as_str(), key.fingerprint.as_str(), window.now.as_str());
+        let (name, print, now) = (key.name.as_str(), key.fingerprint.as_str(), &window.now);
         Ok(vec![name.into(), key.part.into(), print.into(), now.into(), answer.into(), student.into()])
     };
     let rows = to_store.iter().map(row).collect::<Result<Vec<_>, DbError>>()?;

@@ -207,7 +207,7 @@ mod tests {
                 student_id: StudentId(seq),
                 course_id,
                 joined_seq: seq,
-                joined_at: String::new(),
+                joined_at: crate::clock::Stamp::default(),
             };
             let facts = Facts {
                 enrolled: [(course_id, 1)].into(),

@@ -100,12 +100,7 @@ impl<'a> Effects<'a> {
 
     pub(super) fn waiting(&self) -> Vec<Vec<Arg>> {
         let row = |w: &&WaitlistEntry| {
-            vec![
-                w.student_id.0.into(),
-                w.course_id.0.into(),
-                w.joined_seq.into(),
-                w.joined_at.as_str().into(),
-            ]
+            vec![w.student_id.0.into(), w.course_id.0.into(), w.joined_seq.into(), (&w.joined_at).into()]
         };
         self.waiting.values().map(row).collect()
     }
@@ -121,8 +116,8 @@ impl<'a> Effects<'a> {
                 id.0.into(),
                 limits.capacity.into(),
                 limits.waitlist_capacity.into(),
-                limits.opens_at.clone().into(),
-                limits.closes_at.clone().into(),
+                limits.opens_at.as_ref().into(),
+                limits.closes_at.as_ref().into(),
             ]
         })
         .collect()
@@ -139,7 +134,7 @@ impl<'a> Effects<'a> {
 
     pub(super) fn enrolled(&self) -> Vec<Vec<Arg>> {
         let row = |e: &&Enrollment| {
-            vec![e.id.0.into(), e.student_id.0.into(), e.course_id.0.into(), e.enrolled_at.as_str().into()]
+            vec![e.id.0.into(), e.student_id.0.into(), e.course_id.0.into(), (&e.enrolled_at).into()]
         };
         self.enrolled.values().map(row).collect()
     }

@@ -1,6 +1,6 @@
 //! The head of the log: the row that every batch locks first.
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Stamp};
 use crate::db::{DbError, Tx};
 
 /// The upper half of the range is left to other programs: an id near its end would leave none for us.
@@ -12,11 +12,11 @@ pub(super) struct Head {
     pub(super) last_enrollment_id: i64,
     /// Whether additional columns of dropped enrollments have ever been saved.
     pub(super) has_saved: bool,
-    /// The time of the last log entry, RFC 3339; empty if there is none.
-    pub(super) last_at: String,
-    /// The current time, RFC 3339: of the database server, which is the same for all of our servers, otherwise of
+    /// The time of the last log entry; empty if there is none.
+    pub(super) last_at: Stamp,
+    /// The current time: of the database server, which is the same for all of our servers, otherwise of
     /// this machine.
-    pub(super) now: String,
+    pub(super) now: Stamp,
 }
 
 impl Head {
@@ -24,7 +24,7 @@ impl Head {
     pub(super) async fn take(tx: &Tx<'_>, clock: &Clock) -> Result<Self, DbError> {
         let sql = "update log_head set last_seq = last_seq where id = 1 \
                    returning last_seq, last_enrollment_id, last_at, keeps";
-        let taken = tx.query(sql, &[], |row| Ok((row.int(0)?, row.int(1)?, row.text(2)?, row.int(3)?)));
+        let taken = tx.query(sql, &[], |row| Ok((row.int(0)?, row.int(1)?, row.stamp(2)?, row.int(3)?)));
         // Another program may have inserted enrollments with ids of its own, which must not be used again.
         let in_table = tx.query(MAX_ID_IN_TABLE, &[], |row| row.int(0));
         // One round trip; the others are answered once the head is locked. In order (`biased`): when the first fails,
@@ -49,7 +49,7 @@ impl Head {
     }
 
     /// The time of the next entries: times in the log never decrease, even when the clock is set back.
-    pub(super) fn stamp(&self) -> String {
+    pub(super) fn stamp(&self) -> Stamp {
         self.now.clone().max(self.last_at.clone())
     }
 }
@@ -60,7 +60,7 @@ pub fn no_log_head() -> DbError {
     DbError::Engine("the table log_head has lost its row: run `matricula check`".to_owned())
 }
 
-pub(super) async fn time(tx: &Tx<'_>, clock: &Clock) -> Result<String, DbError> {
+pub(super) async fn time(tx: &Tx<'_>, clock: &Clock) -> Result<Stamp, DbError> {
     let server_time = match clock {
         Clock::System => tx.time().await?,
         Clock::Manual(_) => None,

@@ -22,7 +22,7 @@ pub(super) fn entries(events: &[(Event, &Caller)], facts: &Facts, last_seq: i64)
         .map(|((seq, (event, caller)), batch)| {
             vec![
                 seq.into(),
-                facts.stamp.as_str().into(),
+                (&facts.stamp).into(),
                 event.kind.as_str().into(),
                 event.student_id.map(|id| id.0).into(),
                 event.course_id.map(|id| id.0).into(),
@@ -51,7 +51,7 @@ pub(super) async fn append_to_log(
     let head = [vec![
         facts.last_seq.into(),
         facts.last_enrollment_id.into(),
-        facts.stamp.as_str().into(),
+        (&facts.stamp).into(),
         i64::from(has_saved).into(),
     ]];
     tokio::try_join!(

@@ -47,7 +47,7 @@ impl CheckedRow<WaitlistEntry> {
             student_id: row.int(0)?.into(),
             course_id: row.int(1)?.into(),
             joined_seq: row.int(2)?,
-            joined_at: row.text(3)?,
+            joined_at: row.stamp(3)?,
         };
         Ok(Self { row: waiting, has_student: row.int(4)? > 0, has_course: row.int(5)? > 0 })
     }

@@ -12,7 +12,7 @@ pub fn enrollment(row: &Row<'_>) -> Result<Enrollment, DbError> {
         id: row.int(0)?.into(),
         student_id: row.int(1)?.into(),
         course_id: row.int(2)?.into(),
-        enrolled_at: row.text(3)?,
+        enrolled_at: row.stamp(3)?,
     })
 }
 
@@ -24,8 +24,8 @@ pub fn limits(row: &Row<'_>, first: usize) -> Result<Limits, DbError> {
     Ok(Limits {
         capacity: row.opt_int(first)?,
         waitlist_capacity: row.int(first + 1)?,
-        opens_at: row.opt_text(first + 2)?,
-        closes_at: row.opt_text(first + 3)?,
+        opens_at: row.opt_stamp(first + 2)?,
+        closes_at: row.opt_stamp(first + 3)?,
     })
 }
 

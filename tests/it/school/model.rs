@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use matricula::clock::Stamp;
 use matricula::registrar::{
     Answer, Caller, Change, Command as _, CourseId, Enrollment, Event, EventKind, Facts, Refusal, StudentId,
 };
@@ -17,8 +18,9 @@ pub(crate) struct Model {
 
 impl Model {
     pub(crate) fn new() -> Self {
+        let first_day: Stamp = FIRST_DAY.parse().unwrap();
         Self {
-            facts: Facts { now: FIRST_DAY.to_owned(), stamp: FIRST_DAY.to_owned(), ..Facts::default() },
+            facts: Facts { now: first_day.clone(), stamp: first_day, ..Facts::default() },
             ..Self::default()
         }
     }

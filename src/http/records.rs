@@ -1,0 +1,91 @@
+//! Bodies that add or change a record: read, checked and described by its [`RecordField`]s.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::fields::{self, Draft, Fields};
+use crate::registrar::{FieldValues, MAX_TEXT, NewValue, Record, RecordField, TextKind, VISIBLE_TEXT};
+
+/// A record to add: all its fields.
+#[derive(Debug)]
+pub struct NewRecord<R>(pub FieldValues<R>);
+
+/// The fields of a record to change; those that are left out do not change.
+#[derive(Debug)]
+pub struct RecordChange<R>(pub FieldValues<R>);
+
+impl<R: Record> Draft for NewRecord<R> {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let read = |field: &RecordField| Some((field.name, fields.required(field.name, parse(field))?));
+        // All of them, so that every error is reported.
+        let values: Vec<Option<NewValue>> = R::FIELDS.iter().map(read).collect();
+        Some(Self(FieldValues::new(values.into_iter().collect::<Option<Vec<_>>>()?)))
+    }
+}
+
+impl<R: Record> Draft for RecordChange<R> {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let read = |field: &RecordField| Some((field.name, fields.optional(field.name, parse(field))?));
+        let values: Vec<_> = R::FIELDS.iter().map(read).collect();
+        let values = values.into_iter().collect::<Option<Vec<_>>>()?;
+        Some(Self(FieldValues::new(values.into_iter().filter_map(|(name, value)| Some((name, value?))))))
+    }
+}
+
+fn parse(field: &RecordField) -> impl Fn(&Value) -> Result<String, String> + use<> {
+    let kind = field.kind;
+    move |value| fields::text(value, |text| kind.parse(text))
+}
+
+impl<R: Record> ToSchema for NewRecord<R> {
+    fn name() -> Cow<'static, str> {
+        format!("New{}", R::NAME).into()
+    }
+}
+
+impl<R: Record> PartialSchema for NewRecord<R> {
+    fn schema() -> RefOr<Schema> {
+        let example = R::FIELDS.iter().map(|field| (field.name.to_owned(), field.examples[0].into()));
+        let object = R::FIELDS.iter().fold(with_fields::<R>(), |object, field| object.required(field.name));
+        object
+            .description(Some(format!("A {} to add.", R::NAME.to_lowercase())))
+            .examples([Value::Object(example.collect())])
+            .into()
+    }
+}
+
+impl<R: Record> ToSchema for RecordChange<R> {
+    fn name() -> Cow<'static, str> {
+        format!("{}Change", R::NAME).into()
+    }
+}
+
+impl<R: Record> PartialSchema for RecordChange<R> {
+    fn schema() -> RefOr<Schema> {
+        let last = R::FIELDS.last().map(|field| (field.name.to_owned(), field.examples[1].into()));
+        with_fields::<R>()
+            .description(Some(format!("The fields of a {} to change.", R::NAME.to_lowercase())))
+            .examples([Value::Object(Map::from_iter(last))])
+            .into()
+    }
+}
+
+/// An object with the fields of the record.
+fn with_fields<R: Record>() -> ObjectBuilder {
+    R::FIELDS.iter().fold(ObjectBuilder::new().schema_type(Type::Object), |object, field| {
+        let text = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("Trimmed; no control characters."))
+            .min_length(Some(1))
+            .max_length(Some(MAX_TEXT));
+        let text = match field.kind {
+            TextKind::Plain => text.pattern(Some(VISIBLE_TEXT)),
+            TextKind::Email => text.format(Some(SchemaFormat::KnownFormat(KnownFormat::Email))),
+        };
+        object.property(field.name, text)
+    })
+}

@@ -59,7 +59,7 @@ async fn each_operation_is_answered_as_it_would_be_by_itself() {
 }
 
 #[tokio::test]
-async fn all_of_it_or_nothing() {
+async fn with_mode_all_everything_is_done_or_nothing() {
     let school = School::open().await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
     let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
@@ -82,7 +82,7 @@ async fn all_of_it_or_nothing() {
 }
 
 #[tokio::test]
-async fn no_more_is_done_together_than_others_can_wait_for() {
+async fn with_mode_all_a_batch_has_at_most_a_thousand_operations() {
     let school = School::open().await;
     let ana = school.student("Ana").await;
     let algebra = school.course("Algebra").await;
@@ -100,7 +100,7 @@ async fn no_more_is_done_together_than_others_can_wait_for() {
 }
 
 #[tokio::test]
-async fn ten_thousand_are_done_and_told_in_order() {
+async fn ten_thousand_operations_are_done_and_answered_in_order() {
     let school = School::open().await;
     let ana = school.student("Ana").await;
     let algebra = school.course("Algebra").await;
@@ -136,7 +136,7 @@ async fn a_batch_that_is_sent_again_is_done_once() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_batch_is_told_with_its_place_and_nothing_is_done() {
+async fn errors_in_a_batch_are_reported_with_their_place_and_nothing_is_done() {
     let school = School::open().await;
     let ana = school.student("Ana").await;
     let algebra = school.course("Algebra").await;

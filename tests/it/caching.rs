@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::school::School;
 
 #[tokio::test]
-async fn what_is_about_people_is_kept_by_nobody_or_asked_for_again() {
+async fn answers_about_people_are_not_stored_or_are_revalidated() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     ana.enrolls_in(&algebra).await.is_created();
@@ -45,7 +45,7 @@ async fn what_is_about_people_is_kept_by_nobody_or_asked_for_again() {
 }
 
 #[tokio::test]
-async fn no_page_of_ours_is_shown_inside_another() {
+async fn no_page_of_ours_can_be_framed() {
     let school = School::open().await;
     for path in [
         "/courses",

@@ -90,7 +90,7 @@ async fn an_id_that_was_given_twice_is_found() {
 }
 
 #[tokio::test]
-async fn an_id_that_an_earlier_version_gave_twice_is_no_finding_for_ever() {
+async fn an_id_that_an_earlier_version_used_twice_is_not_a_finding() {
     let database = school_with_a_waitlist().await;
     let found = found_after(
         &database,
@@ -103,7 +103,7 @@ async fn an_id_that_an_earlier_version_gave_twice_is_no_finding_for_ever() {
 }
 
 #[tokio::test]
-async fn a_log_that_is_ahead_of_the_clock_is_a_line_of_its_own() {
+async fn a_log_that_is_ahead_of_the_clock_has_a_line_of_its_own() {
     let school = School::open().await;
     school.clock.set("2100-01-01T00:00:00Z".parse().unwrap());
     school.student("From the future").await;
@@ -133,7 +133,7 @@ async fn a_log_that_is_ahead_of_the_clock_is_a_line_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_log_that_ends_on_the_last_day_there_is_is_ahead_by_as_much() {
+async fn a_log_that_ends_on_the_last_possible_day_is_reported_too() {
     let database = school_with_a_waitlist().await;
     for day in ["9999-12-30", "9999-12-31"] {
         database.runs(&format!("update log_head set last_at = '{day}T08:00:00.000Z'"));
@@ -144,7 +144,7 @@ async fn a_log_that_ends_on_the_last_day_there_is_is_ahead_by_as_much() {
 }
 
 #[tokio::test]
-async fn seats_that_are_not_those_of_the_log_are_found() {
+async fn limits_that_differ_from_the_log_are_found() {
     let log = "the log says 1 seat, 5 places on the waitlist";
     for (change, found) in [
         ("update course_seats set capacity = 30", "course 1 has 30 seats, 5 places on the waitlist"),
@@ -180,7 +180,7 @@ async fn seats_that_are_not_those_of_the_log_are_found() {
 }
 
 #[tokio::test]
-async fn what_cannot_have_happened_is_found() {
+async fn impossible_entries_in_the_log_are_found() {
     let entry = "insert into events (seq, at, type, student_id, course_id, enrollment_id, data) values";
     for (promise, row, change) in [
         (
@@ -226,7 +226,7 @@ async fn a_table_that_is_missing_is_found() {
 }
 
 #[tokio::test]
-async fn what_other_programs_may_do_is_a_note_and_breaks_no_promise() {
+async fn changes_that_other_programs_may_make_are_notes_and_break_no_promise() {
     let check = |database: &Database| {
         let output = matricula().arg("check").arg("--database").arg(database.argument()).output().unwrap();
         assert!(output.status.success(), "{output:?}");

@@ -72,7 +72,7 @@ fn the_same_seed_makes_the_same_school_and_check_agrees_with_it() {
 }
 
 #[test]
-fn check_tells_what_does_not_agree() {
+fn check_reports_every_broken_promise() {
     for (promise, damage) in [
         ("the log has no gap", "delete from events where seq = 5"),
         ("the log ends at its head", "update log_head set last_seq = last_seq + 1"),
@@ -102,7 +102,7 @@ fn check_tells_what_does_not_agree() {
 }
 
 #[test]
-fn check_of_a_file_that_is_not_there_makes_none_sqlite_only() {
+fn check_does_not_create_a_missing_file_sqlite_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("nothing.db");
     fails_saying(&on(&path, &["check"]), "nothing.db");
@@ -112,7 +112,7 @@ fn check_of_a_file_that_is_not_there_makes_none_sqlite_only() {
 }
 
 #[test]
-fn a_file_that_cannot_be_served_is_told_in_one_line_sqlite_only() {
+fn a_file_that_cannot_be_served_is_reported_in_one_line_sqlite_only() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     fs::write(
@@ -141,7 +141,7 @@ fn serve_is_closed_to_other_machines_by_default() {
 }
 
 #[tokio::test]
-async fn serving_without_a_command_makes_the_file_and_ends_well_on_sigterm_sqlite_only() {
+async fn without_a_command_the_program_serves_a_new_file_and_ends_well_on_sigterm_sqlite_only() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = matricula();
     command.current_dir(folder.path()).env("MATRICULA_LISTEN", "127.0.0.1:0").env("MATRICULA_LOG", "error");
@@ -161,7 +161,7 @@ async fn serving_without_a_command_makes_the_file_and_ends_well_on_sigterm_sqlit
 }
 
 #[tokio::test]
-async fn the_log_names_requests_and_nobody() {
+async fn the_log_output_names_requests_and_no_people() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = matricula();
     let log = folder.path().join("log");

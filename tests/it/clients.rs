@@ -74,7 +74,7 @@ async fn a_client_that_knows_only_the_document_is_never_surprised() {
 /// The request id is fixed here: schemathesis takes `X-Request-Id` for the id of something and sends it as a number,
 /// which its own HTTP client then refuses.
 #[tokio::test]
-async fn a_client_that_follows_what_it_was_told_is_never_surprised() {
+async fn a_client_that_follows_links_is_never_surprised() {
     schemathesis(&["--phases", "stateful", "--max-examples", "25", "--header", "X-Request-Id: stories"], 50)
         .await;
 }

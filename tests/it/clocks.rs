@@ -59,7 +59,7 @@ async fn a_log_that_is_ahead_of_the_clock_is_reported() {
 }
 
 #[tokio::test]
-async fn answers_expire_by_the_clock() {
+async fn stored_answers_expire_by_the_clock() {
     let school = School::open().await;
     let ask = || {
         let body = json!({"name": "Ana", "email": "ana@example.edu"});
@@ -79,7 +79,7 @@ async fn answers_expire_by_the_clock() {
 }
 
 #[tokio::test]
-async fn servers_of_one_database_go_by_its_clock_postgres_only() {
+async fn servers_use_the_clock_of_their_database_postgres_only() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     school.student("Ana").await;

@@ -12,7 +12,7 @@ const FOUND: &str = "create table students (id integer primary key, email text,
     insert into courses (id, level) values (1, 'one');";
 
 #[tokio::test]
-async fn what_the_table_computes_is_left_out_and_answered_as_it_is() {
+async fn a_computed_column_is_not_written_and_is_answered_as_computed() {
     let school = School::open_found(FOUND).await;
     let body = json!({"name": "Ben", "email": "ben@example.edu"});
     let created = school.post("/api/v1/students", body).await.is_created();
@@ -32,7 +32,7 @@ async fn what_the_table_computes_is_left_out_and_answered_as_it_is() {
 }
 
 #[tokio::test]
-async fn changing_what_the_table_computes_is_refused_with_the_field() {
+async fn changing_a_computed_column_is_refused_with_the_field() {
     let school = School::open_found(FOUND).await;
     for url in ["/api/v1/students/1", "/api/v1/courses/1"] {
         let same = school.get(url).await.is_ok().json()["name"].clone();
@@ -56,7 +56,7 @@ async fn the_migration_says_what_cannot_be_written() {
 }
 
 #[tokio::test]
-async fn a_column_that_is_computed_from_now_on_is_noticed() {
+async fn a_column_that_becomes_computed_is_noticed() {
     let school = School::open_found(
         "create table students (id integer primary key, name text, email text);
          create table courses (id integer primary key, name text, level text);",
@@ -75,7 +75,7 @@ async fn a_column_that_is_computed_from_now_on_is_noticed() {
 }
 
 #[tokio::test]
-async fn a_column_that_is_computed_no_more_is_written_again() {
+async fn a_column_that_is_no_longer_computed_is_written_again() {
     let school = School::open_found(FOUND).await;
     let body = json!({"name": "Ben", "email": "ben@example.edu"});
     school.post("/api/v1/students", body.clone()).await.is_created();

@@ -32,7 +32,7 @@ async fn complaint_meanwhile(url: String) -> String {
 }
 
 #[test]
-fn what_is_wrong_is_said_in_one_line_without_the_password() {
+fn connection_errors_are_one_line_without_the_password() {
     let mut server = Server::start_with(&[], |data| {
         let rules = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
         Ok(fs::write(data.join("pg_hba.conf"), rules)?)
@@ -121,7 +121,7 @@ fn certificates(folder: &Path) {
 }
 
 #[test]
-fn sslmode_is_honoured_as_libpq_does() {
+fn sslmode_works_as_in_libpq() {
     let kept = TempDir::new().unwrap();
     certificates(kept.path());
     let server =
@@ -302,7 +302,7 @@ async fn carry(mut client: TcpStream, mut server: TcpStream, fate: Arc<AtomicU8>
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_whose_answer_is_lost_is_found_out_and_one_that_is_lost_is_made_once() {
+async fn a_commit_whose_answer_is_lost_is_recognized_and_a_lost_commit_is_made_once() {
     let server = Server::start().unwrap();
     let (way, next) = lossy_way_to(([127, 0, 0, 1], server.port()).into()).await;
     let database = Database::at(format!("postgres://postgres@{way}/postgres"));
@@ -355,7 +355,7 @@ async fn a_commit_that_no_standby_confirms_is_not_acknowledged() {
 }
 
 #[tokio::test]
-async fn what_is_the_matter_with_one_row_is_not_told_to_those_who_read_others_at_the_same_time() {
+async fn a_broken_row_fails_only_the_read_of_that_row() {
     let school = School::open().await;
     let mut students = Vec::new();
     for number in 0..40 {

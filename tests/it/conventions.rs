@@ -43,7 +43,7 @@ async fn bodies_are_json_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_body_has_one_mebibyte_at_most() {
+async fn a_body_has_at_most_one_mebibyte() {
     let school = School::open().await;
     let mut ana = br#"{"name":"Ana","email":"ana@example.edu"}"#.to_vec();
     ana.resize(1 << 20, b' ');
@@ -53,7 +53,7 @@ async fn a_body_has_one_mebibyte_at_most() {
 }
 
 #[tokio::test]
-async fn of_a_body_that_is_no_json_the_place_is_told() {
+async fn malformed_json_is_refused_with_its_line_and_column() {
     let school = School::open().await;
     for (text, line, column) in [
         (&b""[..], 1, 0),
@@ -76,7 +76,7 @@ async fn of_a_body_that_is_no_json_the_place_is_told() {
 }
 
 #[tokio::test]
-async fn a_parameter_that_nobody_knows_is_refused_everywhere() {
+async fn an_unknown_parameter_is_refused_everywhere() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     let logic = school.course("Logic").await;
@@ -108,7 +108,7 @@ async fn a_parameter_that_nobody_knows_is_refused_everywhere() {
 }
 
 #[tokio::test]
-async fn where_there_is_nothing_a_problem_says_so() {
+async fn an_unknown_address_is_answered_with_a_problem() {
     let school = School::open().await;
     school.student("Ana").await;
     for path in [
@@ -133,7 +133,7 @@ async fn where_there_is_nothing_a_problem_says_so() {
 }
 
 #[tokio::test]
-async fn a_method_that_is_not_there_is_refused_with_those_that_are() {
+async fn a_method_that_is_not_allowed_is_refused_with_those_that_are() {
     let school = School::open().await;
     for (path, allowed) in [
         (STUDENTS, &["GET", "HEAD", "POST"][..]),
@@ -166,7 +166,7 @@ async fn a_method_that_is_not_there_is_refused_with_those_that_are() {
 }
 
 #[tokio::test]
-async fn a_request_has_a_name_in_its_answer_its_problem_and_the_log() {
+async fn the_id_of_a_request_is_in_its_answer_its_problem_and_the_log() {
     let school = School::open().await;
     let ana = json!({"name": "Ana", "email": "ana@example.edu"});
 
@@ -197,7 +197,7 @@ async fn requests_for_another_host_or_from_another_site_are_refused() {
 }
 
 #[tokio::test]
-async fn a_failure_of_the_database_says_nothing_about_the_inside() {
+async fn a_failure_of_the_database_reveals_nothing_internal() {
     let school = School::open().await;
     let ana = json!({"name": "Ana", "email": "ana@example.edu"});
     school.meanwhile("alter table log_head rename to lost_head");
@@ -231,7 +231,7 @@ async fn a_server_that_stops_refuses_writes_and_goes_on_reading() {
 }
 
 #[tokio::test]
-async fn what_one_server_has_answered_every_server_of_the_database_sees() {
+async fn a_change_confirmed_by_one_server_is_seen_by_every_server_of_the_database() {
     let database = Database::new();
     let (here, there) = (School::open_at(&database).await, School::open_at(&database).await);
     for _ in 0..20 {
@@ -263,7 +263,7 @@ async fn reads_are_answered_while_another_program_writes_and_writes_once_it_is_d
 }
 
 #[tokio::test]
-async fn what_another_program_writes_is_seen_at_once() {
+async fn changes_by_another_program_are_seen_at_once() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     let seen = school.get(&ana.url()).await.is_ok().header("etag").to_owned();
@@ -291,7 +291,7 @@ async fn what_another_program_writes_is_seen_at_once() {
 }
 
 #[tokio::test]
-async fn a_row_that_the_found_tables_do_not_take_is_refused_alone() {
+async fn a_row_that_the_found_tables_reject_is_refused_alone() {
     let school = School::open_found(
         "create table students (id integer primary key, name text, email text unique, check (name <> 'Nobody'));
          create table courses (id integer primary key, name text, level text, credits integer not null);
@@ -332,7 +332,7 @@ async fn a_row_that_the_found_tables_do_not_take_is_refused_alone() {
 }
 
 #[tokio::test]
-async fn health_readiness_and_metrics_are_beside_the_api() {
+async fn health_readiness_and_metrics_are_outside_the_api() {
     let school = School::open().await;
     let ana = school.student("Ana").await;
     assert_eq!(school.get("/healthz").await.is_ok().text(), "ok\n");
@@ -361,7 +361,7 @@ async fn health_readiness_and_metrics_are_beside_the_api() {
 }
 
 #[tokio::test]
-async fn of_ten_thousand_errors_the_first_hundred_are_told_and_all_are_counted() {
+async fn the_first_hundred_of_ten_thousand_errors_are_listed_and_all_are_counted() {
     let school = School::open().await;
     let fields: serde_json::Map<_, _> = (0..10_000).map(|number| (format!("x{number}"), json!(0))).collect();
     let problem = school.post("/api/v1/courses", json!(fields)).await.is_refused(400, "invalid-request");

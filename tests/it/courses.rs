@@ -24,7 +24,7 @@ async fn a_course_is_added_and_read_again() {
 }
 
 #[tokio::test]
-async fn everything_that_is_wrong_with_a_course_is_told_at_once() {
+async fn all_errors_of_a_course_are_reported_at_once() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     let long = "x".repeat(256);
@@ -58,7 +58,7 @@ async fn everything_that_is_wrong_with_a_course_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_patch_changes_what_it_names_and_leaves_no_trace_when_that_is_nothing() {
+async fn a_patch_changes_only_what_it_names_and_leaves_no_trace_if_nothing_changes() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     let before = school.get(&algebra.url()).await.is_ok();
@@ -97,7 +97,7 @@ async fn a_course_that_changed_since_is_neither_changed_nor_deleted() {
 }
 
 #[tokio::test]
-async fn students_stand_in_the_way_of_a_deletion_unless_they_are_dropped_with_it() {
+async fn a_course_with_students_is_deleted_only_if_they_are_dropped_with_it() {
     let school = School::open().await;
     let ([ana, ben], [algebra, logic]) =
         (school.students(["Ana", "Ben"]).await, school.courses(["Algebra", "Logic"]).await);

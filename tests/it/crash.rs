@@ -124,7 +124,7 @@ async fn enroll_and_drop(
 }
 
 #[tokio::test]
-async fn a_full_disk_sqlite_only_refuses_writes_goes_on_reading_and_is_forgotten_when_there_is_room() {
+async fn a_server_with_a_full_disk_refuses_writes_but_not_reads_until_there_is_room_sqlite_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("school.db");
     // A limit on the size of files stands for the disk's: the engine meets the same failed write.

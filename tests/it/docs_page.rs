@@ -3,7 +3,7 @@
 use crate::school::{Browser, School};
 
 #[tokio::test]
-async fn the_reference_shows_every_room_of_the_document_and_asks_nobody_else() {
+async fn the_reference_shows_every_operation_and_loads_nothing_from_elsewhere() {
     let document = serde_json::to_value(matricula::server::router::document()).unwrap();
     let school = School::open().await;
     let browser = Browser::open(&school).await;

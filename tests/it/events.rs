@@ -103,7 +103,7 @@ async fn the_log_is_filtered_by_student_course_and_type() {
 }
 
 #[tokio::test]
-async fn a_page_of_the_log_leads_to_the_next_by_the_last_number_that_was_seen() {
+async fn a_page_of_the_log_links_to_the_next_by_its_last_seq() {
     let school = an_eventful_day().await;
 
     let first = school.get(&format!("{EVENTS}?limit=4&student_id=2")).await.is_ok();
@@ -154,7 +154,7 @@ async fn times_never_go_back_even_when_the_clock_does() {
 }
 
 #[tokio::test]
-async fn what_the_log_does_not_understand_it_refuses_all_at_once() {
+async fn all_bad_parameters_of_the_log_are_reported_at_once() {
     let school = School::open().await;
     let number = "must be a whole number from 0 to 9,007,199,254,740,991";
     for (query, wrong) in [

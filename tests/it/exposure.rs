@@ -47,7 +47,7 @@ fn serve(arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn other_machines_are_served_only_under_an_address_that_is_told() {
+fn other_machines_are_served_only_with_permission_and_a_public_url() {
     for (more, missing) in [
         (&[][..], &["--allow-unauthenticated", "--public-url"][..]),
         (&["--allow-unauthenticated"], &["--public-url https://courses.example.edu"]),
@@ -61,7 +61,7 @@ fn other_machines_are_served_only_under_an_address_that_is_told() {
 }
 
 #[tokio::test]
-async fn who_serves_other_machines_without_authentication_is_warned_once() {
+async fn serving_other_machines_without_authentication_logs_one_warning() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     let mut command = matricula();

@@ -99,7 +99,7 @@ fn error(code: &str, message: &str) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_that_fails_with_anything_but_a_refusal_is_looked_for_in_the_log() {
+async fn a_commit_that_fails_with_anything_but_a_refusal_is_looked_up_in_the_log() {
     let server = Server::start().unwrap();
     let (proxy, address) = Proxy::before(&server).await;
     let school =
@@ -115,7 +115,7 @@ async fn a_commit_that_fails_with_anything_but_a_refusal_is_looked_for_in_the_lo
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_standby_that_is_passed_by_and_a_proxy_without_a_server_are_waited_for() {
+async fn an_error_from_a_standby_or_from_a_proxy_without_a_server_is_retried() {
     let server = Server::start().unwrap();
     let (proxy, address) = Proxy::before(&server).await;
     let school =
@@ -137,7 +137,7 @@ async fn a_standby_that_is_passed_by_and_a_proxy_without_a_server_are_waited_for
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_has_become_a_standby_is_away_until_it_is_promoted() {
+async fn a_server_that_has_become_a_standby_is_unavailable_until_it_is_promoted() {
     let mut server = Server::start().unwrap();
     let database = Database::at(server.url());
     let school = School::open_at(&database).await;
@@ -161,7 +161,7 @@ async fn a_server_that_has_become_a_standby_is_away_until_it_is_promoted() {
 }
 
 #[tokio::test]
-async fn what_a_constraint_refuses_at_the_commit_is_refused() {
+async fn a_row_that_a_constraint_rejects_at_the_commit_is_refused() {
     let database = Database::new();
     database.runs(
         "create table students (id integer primary key, name text, email text unique deferrable initially deferred)",
@@ -173,8 +173,7 @@ async fn what_a_constraint_refuses_at_the_commit_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_that_is_cut_off_while_it_waits_for_a_standby_is_not_acknowledged_before_the_standby_has_it()
-{
+async fn a_commit_that_is_cut_off_while_it_waits_for_a_standby_is_not_acknowledged() {
     let server = Server::start().unwrap();
     let school = School::open_at(&Database::at(server.url())).await;
     school.course("Algebra").await;
@@ -207,7 +206,7 @@ async fn a_commit_that_is_cut_off_while_it_waits_for_a_standby_is_not_acknowledg
 }
 
 #[tokio::test]
-async fn a_role_that_may_no_longer_connect_is_the_operators_to_mend() {
+async fn requests_get_503_while_the_role_may_not_connect() {
     let server = Server::start().unwrap();
     let other = OtherProgram::at(&server.url());
     other.execute_batch("create role registrar login; grant create on schema public to registrar").unwrap();

@@ -23,7 +23,7 @@ async fn adds_ben(school: &School) -> Reply {
 }
 
 #[tokio::test]
-async fn a_file_that_is_moved_or_deleted_is_noticed_and_noticed_when_it_is_back() {
+async fn a_file_that_is_moved_or_deleted_is_noticed_and_so_is_its_return() {
     for ending in ["", "-wal", "-shm"] {
         let database = Database::file();
         let school = School::open_at(&database).await;
@@ -68,7 +68,7 @@ async fn another_file_in_its_place_is_noticed() {
 }
 
 #[tokio::test]
-async fn what_was_confirmed_outlives_its_log_and_nothing_is_confirmed_after() {
+async fn confirmed_changes_survive_the_loss_of_the_wal_and_nothing_is_confirmed_after_it() {
     let database = Database::file();
     let mut server = Process::serve(&database).await;
     let client = Client::new(server.address);
@@ -90,7 +90,7 @@ async fn what_was_confirmed_outlives_its_log_and_nothing_is_confirmed_after() {
 }
 
 #[tokio::test]
-async fn a_log_that_somebody_shortens_is_noticed() {
+async fn a_shortened_wal_is_noticed() {
     let database = Database::file();
     let mut server = Process::serve(&database).await;
     let client = Client::new(server.address);
@@ -106,7 +106,7 @@ async fn a_log_that_somebody_shortens_is_noticed() {
 }
 
 #[tokio::test]
-async fn what_the_engine_itself_does_with_its_log_is_no_trouble() {
+async fn checkpoints_of_the_engine_raise_no_alarm() {
     let database = Database::file();
     let school = School::open_at(&database).await;
     for round in 0..5 {
@@ -124,7 +124,7 @@ async fn what_the_engine_itself_does_with_its_log_is_no_trouble() {
 }
 
 #[tokio::test]
-async fn a_backup_that_takes_the_place_of_the_file_is_not_mixed_with_the_log_of_what_was_there() {
+async fn a_backup_that_replaces_the_file_is_not_mixed_with_the_wal_of_the_old_file() {
     // It is noticed by a request, or at the end.
     for is_asked in [true, false] {
         let database = Database::file();
@@ -176,7 +176,7 @@ async fn add(client: &Client, number: usize) -> Reply {
 type Change<'a> = &'a dyn Fn(&fs::File, &[u8]) -> std::io::Result<()>;
 
 #[tokio::test]
-async fn a_database_file_whose_content_somebody_changes_is_noticed() {
+async fn changed_content_of_the_database_file_is_noticed() {
     let shorten = |file: &fs::File, _: &[u8]| file.set_len(8192);
     let zero = |file: &fs::File, before: &[u8]| file.write_all_at(&vec![0; before.len()], 0);
     let replace = |file: &fs::File, other: &[u8]| {
@@ -238,7 +238,7 @@ async fn an_older_copy_is_noticed_also_after_a_checkpoint_by_another_program() {
 }
 
 #[tokio::test]
-async fn a_file_is_noticed_when_its_content_is_back() {
+async fn restored_content_of_the_database_file_is_noticed() {
     let (database, _server, client) = server_with_a_hundred_students().await;
     // Until the checkpoints that the last commits were worth are over.
     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -252,7 +252,7 @@ async fn a_file_is_noticed_when_its_content_is_back() {
 }
 
 #[tokio::test]
-async fn what_other_programs_do_by_way_of_the_engine_is_no_trouble() {
+async fn changes_by_other_programs_through_the_engine_raise_no_alarm() {
     let database = Database::file();
     let school = School::open_at(&database).await;
     let here = file(&database, "");

@@ -12,7 +12,7 @@ const STUDENTS: &str = "create table students (id integer primary key, name text
     insert into students (id, name, email) values (1, 'Ana', 'ana@example.edu'), (7, 'Ben', 'ben@example.edu');";
 
 #[tokio::test]
-async fn a_new_row_never_takes_the_id_of_one_that_the_log_says_is_deleted_after_it() {
+async fn a_new_row_never_gets_the_id_of_a_row_that_is_deleted_later_in_its_batch() {
     let school = School::open_found(STUDENTS).await;
     let other = school.other_program();
     other.execute_batch("begin immediate").unwrap();
@@ -39,7 +39,7 @@ async fn a_new_row_never_takes_the_id_of_one_that_the_log_says_is_deleted_after_
 }
 
 #[tokio::test]
-async fn a_row_that_a_trigger_keeps_as_it_was_is_a_refusal_and_no_event() {
+async fn a_change_that_a_trigger_suppresses_is_a_refusal_without_an_event() {
     let school = School::open_found(STUDENTS).await;
     school.meanwhile(if school.database().is_on_a_server() {
         "create function ignore() returns trigger language plpgsql as 'begin return null; end';
@@ -56,7 +56,7 @@ async fn a_row_that_a_trigger_keeps_as_it_was_is_a_refusal_and_no_event() {
 }
 
 #[tokio::test]
-async fn what_a_trigger_says_of_a_row_is_not_told() {
+async fn the_message_of_a_trigger_is_not_shown() {
     let school = School::open_found(STUDENTS).await;
     school.meanwhile(if school.database().is_on_a_server() {
         "create function complain() returns trigger language plpgsql as 'begin raise exception $$Secret name$$; end';
@@ -70,7 +70,7 @@ async fn what_a_trigger_says_of_a_row_is_not_told() {
 }
 
 #[tokio::test]
-async fn ids_that_javascript_could_not_read_are_not_given() {
+async fn ids_that_javascript_could_not_read_are_not_assigned() {
     let school = School::open_found(STUDENTS).await;
     school.meanwhile("insert into students values (9007199254740991, 'Last', 'last@example.edu')");
     let body = json!({"name": "Cleo", "email": "cleo@example.edu"});
@@ -79,7 +79,7 @@ async fn ids_that_javascript_could_not_read_are_not_given() {
 }
 
 #[tokio::test]
-async fn paging_by_name_tells_every_row_once_whatever_is_in_the_name() {
+async fn paging_by_name_shows_every_row_once_whatever_is_in_the_name() {
     let school = School::open_found(STUDENTS).await;
     school.meanwhile(
         "insert into students (name, email) values (x'5A6FC3AB', 'a'), (null, 'b'), (42, 'c'), ('ΟΔΥΣΣΕΥΣ', 'd'),
@@ -116,7 +116,7 @@ async fn nothing_is_acknowledged_when_the_file_is_gone_sqlite_only() {
 }
 
 #[tokio::test]
-async fn a_rule_that_another_program_puts_on_the_association_is_a_refusal() {
+async fn a_row_that_breaks_another_programs_rule_on_the_association_is_refused() {
     let school = School::open().await;
     let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
@@ -136,7 +136,7 @@ async fn a_rule_that_another_program_puts_on_the_association_is_a_refusal() {
 }
 
 #[tokio::test]
-async fn a_trigger_that_fails_fails_nobody_else() {
+async fn a_failing_trigger_fails_no_other_command() {
     let school = School::open_found(STUDENTS).await;
     school.meanwhile(if school.database().is_on_a_server() {
         "create function broken() returns trigger language plpgsql as 'begin perform nowhere(); return new; end';
@@ -169,7 +169,7 @@ async fn a_trigger_that_fails_fails_nobody_else() {
 }
 
 #[tokio::test]
-async fn what_a_function_says_with_a_code_of_its_own_is_not_told_postgres_only() {
+async fn the_message_of_a_function_with_its_own_error_code_is_not_shown_postgres_only() {
     let school = School::open_found(STUDENTS).await;
     school.meanwhile(
         "create function complain() returns trigger language plpgsql as
@@ -183,7 +183,7 @@ async fn what_a_function_says_with_a_code_of_its_own_is_not_told_postgres_only()
 }
 
 #[tokio::test]
-async fn a_column_whose_type_another_program_changes_is_written_as_it_is_then_postgres_only() {
+async fn a_column_whose_type_another_program_changes_is_written_with_the_new_type_postgres_only() {
     let school = School::open_found(
         "create table students (id bigserial primary key, name varchar(100), email varchar(100));",
     )

@@ -40,7 +40,7 @@ async fn a_grade_comes_back_when_the_student_enrolls_again() {
 }
 
 #[tokio::test]
-async fn a_dropped_grade_outlives_a_restart_and_comes_back_by_the_waitlist_too() {
+async fn a_dropped_grade_survives_a_restart_and_comes_back_through_the_waitlist_too() {
     let school = School::open_found(FOUND).await;
     school.delete("/api/v1/students/1/courses/1").await.is(204);
     let database = school.close().await;
@@ -53,7 +53,7 @@ async fn a_dropped_grade_outlives_a_restart_and_comes_back_by_the_waitlist_too()
 }
 
 #[tokio::test]
-async fn what_was_kept_goes_with_the_student() {
+async fn stored_values_are_deleted_with_their_student_or_course() {
     let school = School::open_found(FOUND).await;
     let kept = || school.other_program().column("select distinct student_id from kept_columns order by 1");
     for student in [1, 2] {
@@ -67,7 +67,7 @@ async fn what_was_kept_goes_with_the_student() {
 }
 
 #[tokio::test]
-async fn what_a_column_does_not_take_any_more_does_not_keep_the_student_out() {
+async fn a_value_that_a_column_no_longer_accepts_does_not_keep_the_student_out() {
     let school = School::open_found(FOUND).await;
     school.delete("/api/v1/students/1/courses/1").await.is(204);
     school.meanwhile("create unique index one_grade on student_courses (grade)");
@@ -105,7 +105,7 @@ async fn a_table_that_refers_to_the_association_is_named_before_anything_is_done
 }
 
 #[tokio::test]
-async fn what_cannot_be_given_back_keeps_nobody_from_enrolling_postgres_only() {
+async fn a_value_that_cannot_be_restored_keeps_nobody_from_enrolling_postgres_only() {
     let school = School::open_found(FOUND).await;
     // As Django makes them: judged when the transaction ends.
     school.meanwhile(
@@ -171,7 +171,7 @@ async fn a_value_that_was_refused_comes_back_the_next_time() {
 }
 
 #[tokio::test]
-async fn what_was_written_since_counts_for_more_than_what_was_refused() {
+async fn a_value_that_was_written_since_wins_over_one_that_was_refused() {
     let school = School::open_found(FOUND).await;
     school.meanwhile("create unique index one_price on student_courses (\"half price\")");
     school.delete("/api/v1/students/1/courses/1").await.is(204);
@@ -185,7 +185,7 @@ async fn what_was_written_since_counts_for_more_than_what_was_refused() {
 }
 
 #[tokio::test]
-async fn the_value_of_a_column_that_is_gone_is_kept_until_it_is_back() {
+async fn the_value_of_a_removed_column_is_stored_until_the_column_is_back() {
     let school = School::open_found(FOUND).await;
     school.delete("/api/v1/students/1/courses/1").await.is(204);
     school.meanwhile("alter table student_courses drop column points");
@@ -197,7 +197,7 @@ async fn the_value_of_a_column_that_is_gone_is_kept_until_it_is_back() {
 }
 
 #[tokio::test]
-async fn a_name_in_other_letters_is_another_column_postgres_only() {
+async fn a_column_name_in_another_case_is_another_column_postgres_only() {
     let school = School::open_found(FOUND).await;
     school.meanwhile("alter table student_courses add column \"ID\" text");
     school.meanwhile("update student_courses set \"ID\" = 'theirs'");

@@ -78,7 +78,7 @@ async fn a_database_of_an_earlier_build_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn an_older_database_gets_what_it_lacks() {
+async fn an_older_database_gets_the_migrations_that_it_lacks() {
     let database = Database::new();
     migrate(&database).await.unwrap();
     let other = database.other_program();

@@ -28,7 +28,7 @@ async fn wrong_with(school: &School, name: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn a_name_that_nobody_can_see_is_refused() {
+async fn an_invisible_name_is_refused() {
     let school = School::open().await;
     for name in [
         "\u{200b}",
@@ -48,7 +48,7 @@ async fn a_name_that_nobody_can_see_is_refused() {
 }
 
 #[tokio::test]
-async fn a_name_that_turns_or_hides_what_is_read_is_refused_with_the_character() {
+async fn a_name_with_a_direction_mark_or_an_invisible_character_is_refused_with_the_character() {
     let school = School::open().await;
     for (name, told) in [
         ("An\u{202e}a", "U+202E, which changes the direction of text"),
@@ -74,7 +74,7 @@ async fn a_name_that_turns_or_hides_what_is_read_is_refused_with_the_character()
 }
 
 #[tokio::test]
-async fn names_as_people_write_them_are_taken_in_every_script() {
+async fn names_as_people_write_them_are_accepted_in_every_script() {
     let school = School::open().await;
     for name in [
         "Zoë Martin",
@@ -98,7 +98,7 @@ async fn names_as_people_write_them_are_taken_in_every_script() {
 }
 
 #[tokio::test]
-async fn every_name_on_a_page_is_read_apart_from_what_is_around_it() {
+async fn every_name_on_a_page_is_isolated_from_the_text_around_it() {
     // Another program may have written what we would not take.
     let (student, course) = ("Ana\u{202e}", "Algebra\u{202e}");
     let school = School::open().await;
@@ -145,7 +145,7 @@ async fn every_name_on_a_page_is_read_apart_from_what_is_around_it() {
 }
 
 #[tokio::test]
-async fn a_name_of_another_program_is_found_by_what_is_not_seen_in_it() {
+async fn a_search_finds_the_invisible_characters_in_a_name_of_another_program() {
     let school = School::open().await;
     school.meanwhile("insert into students (name, email) values ('\u{200f}Ana\u{200b}', 'ana@example.edu')");
     for path in ["/api/v1/students", "/students"] {
@@ -155,7 +155,7 @@ async fn a_name_of_another_program_is_found_by_what_is_not_seen_in_it() {
 }
 
 #[tokio::test]
-async fn a_button_has_its_words_in_one_piece() {
+async fn the_text_of_a_button_is_in_one_piece() {
     let school = School::open().await;
     school.student("Ana").await;
     let page = school.get("/students/1/delete").await.is(200);

@@ -10,7 +10,7 @@ const STUDENTS: &str = "/api/v1/students";
 const SMALL: usize = 4096;
 
 #[tokio::test]
-async fn what_cannot_be_read_as_a_request_is_refused_with_a_problem_and_a_request_id() {
+async fn an_unreadable_request_is_refused_with_a_problem_and_a_request_id() {
     let school = School::open().await;
     let long = "x".repeat(500_000);
     let many = "X-Many: 1\r\n".repeat(200);
@@ -40,7 +40,7 @@ async fn what_cannot_be_read_as_a_request_is_refused_with_a_problem_and_a_reques
 }
 
 #[tokio::test]
-async fn a_request_that_cannot_be_read_is_refused_behind_others_on_its_connection_too() {
+async fn an_unreadable_request_is_refused_after_others_on_its_connection_too() {
     let school = School::open().await;
     let mut client = school.connects().await;
     client.sends("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
@@ -57,7 +57,7 @@ async fn a_request_that_cannot_be_read_is_refused_behind_others_on_its_connectio
 }
 
 #[tokio::test]
-async fn a_health_check_by_http_1_0_needs_no_host() {
+async fn a_health_check_over_http_1_0_needs_no_host() {
     let school = School::open().await;
     for path in ["/healthz", "/readyz", "/metrics", "/api/v1/courses"] {
         let answer = school.says(&format!("GET {path} HTTP/1.0\r\n\r\n")).await;
@@ -76,7 +76,7 @@ async fn a_health_check_by_http_1_0_needs_no_host() {
 }
 
 #[tokio::test]
-async fn a_body_that_would_have_to_be_unpacked_is_refused() {
+async fn a_compressed_body_is_refused() {
     let school = School::open().await;
     let ana = json!({"name": "Ana", "email": "ana@example.edu"});
     school.post(STUDENTS, ana.clone()).header("content-encoding", "identity").await.is_created();
@@ -117,7 +117,7 @@ async fn a_body_is_sent_in_chunks_or_whole_and_no_other_way() {
 }
 
 #[tokio::test]
-async fn no_more_than_a_few_words_of_a_wrong_request_are_given_back() {
+async fn no_more_than_a_few_words_of_a_bad_request_are_in_the_answer() {
     let school = School::open().await;
     let (ana, long) = (school.student("Ana").await, "é".repeat(200_000));
     let fields = json!({"name": "Ana", "email": "ana@example.edu", &long: 1});
@@ -170,7 +170,7 @@ fn encoded(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_time_has_an_offset_that_there_is() {
+async fn a_time_needs_a_valid_offset() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     ana.enrolls_in(&algebra).await.is_created();

@@ -13,7 +13,7 @@ fn ben(school: &School) -> Asking {
 }
 
 #[tokio::test]
-async fn what_is_sent_again_is_answered_again_and_done_once() {
+async fn a_request_that_is_sent_again_gets_the_same_answer_and_is_done_once() {
     let school = School::open().await;
     let first = ben(&school).header("idempotency-key", "a-key").await.is_created();
     assert!(!first.headers.contains_key("idempotency-replayed"));
@@ -34,7 +34,7 @@ async fn what_is_sent_again_is_answered_again_and_done_once() {
 }
 
 #[tokio::test]
-async fn every_answer_is_given_again_whatever_has_happened_since() {
+async fn every_answer_is_repeated_whatever_has_happened_since() {
     let school = School::open().await;
     let [ana, cleo] = school.students(["Ana", "Cleo"]).await;
     let algebra = school.course("Algebra").await;
@@ -81,7 +81,7 @@ async fn a_day_later_the_key_is_free_and_forgotten() {
 }
 
 #[tokio::test]
-async fn while_the_first_is_under_way_the_second_is_told_so() {
+async fn a_second_request_is_refused_while_the_first_is_under_way() {
     let school = School::open().await;
     let other = school.other_program();
     other.execute_batch("begin immediate").unwrap();
@@ -102,7 +102,7 @@ async fn while_the_first_is_under_way_the_second_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_none_is_refused() {
+async fn an_invalid_key_is_refused() {
     let school = School::open().await;
     for key in ["", "two words", &"x".repeat(256), "cl\u{e9}"] {
         let value = axum::http::HeaderValue::from_bytes(key.as_bytes()).unwrap();
@@ -120,7 +120,7 @@ async fn a_key_that_is_none_is_refused() {
 }
 
 #[tokio::test]
-async fn a_stored_answer_that_cannot_be_read_is_no_trouble_of_others() {
+async fn a_stored_answer_that_cannot_be_read_does_not_affect_other_requests() {
     let school = School::open().await;
     ben(&school).header("idempotency-key", "a-key").await.is_created();
     school.meanwhile("update idempotency_keys set answer = '{\"Ok\":{\"Unheard\":1}}'");
@@ -145,7 +145,7 @@ async fn a_stored_answer_that_cannot_be_read_is_no_trouble_of_others() {
 }
 
 #[tokio::test]
-async fn what_was_answered_about_a_student_goes_with_the_student() {
+async fn stored_answers_about_a_student_are_deleted_with_the_student() {
     let school = School::open().await;
     let created = ben(&school).header("idempotency-key", "created").await.is_created();
     let url = created.header("location").to_owned();
@@ -175,7 +175,7 @@ async fn an_enrollment_that_ended_with_the_student_is_not_confirmed_again() {
 }
 
 #[tokio::test]
-async fn what_has_expired_is_swept_though_nobody_sends_a_key() {
+async fn expired_answers_are_swept_even_if_nobody_sends_a_key() {
     let school = School::open().await;
     let keys = |school: &School| school.other_program().column("select key from idempotency_keys");
     ben(&school).header("idempotency-key", "a-key").await.is_created();

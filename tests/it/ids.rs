@@ -12,7 +12,7 @@ const FOUND: &str = "create table students (id integer primary key, name text, e
     insert into courses (id, name, level) values (1, 'Algebra', 'one'), (2, 'Botany', 'one');";
 
 #[tokio::test]
-async fn the_id_of_a_deleted_student_or_course_is_not_given_again() {
+async fn the_id_of_a_deleted_student_or_course_is_not_used_again() {
     let school = School::open_found(FOUND).await;
     for student in [1, 2] {
         school.put(&format!("/api/v1/students/{student}/courses/2")).await.is_created();
@@ -43,7 +43,7 @@ async fn an_enrollment_that_another_program_inserts_keeps_nobody_out() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_behind_its_ids_is_brought_up_to_them() {
+async fn a_sequence_that_is_behind_the_ids_of_its_table_catches_up() {
     let school = School::open_found(FOUND).await;
     school.put("/api/v1/students/1/courses/1").await.is_created();
     let other = school.other_program();
@@ -61,7 +61,7 @@ async fn a_table_that_is_behind_its_ids_is_brought_up_to_them() {
 }
 
 #[tokio::test]
-async fn a_roster_of_the_past_does_not_name_who_has_the_id_now() {
+async fn a_past_roster_does_not_name_the_student_who_has_the_id_now() {
     let school = School::open_found(FOUND).await;
     school.put("/api/v1/students/2/courses/1").await.is_created();
     school.let_pass(std::time::Duration::from_hours(1));
@@ -84,7 +84,7 @@ async fn a_roster_of_the_past_does_not_name_who_has_the_id_now() {
 }
 
 #[tokio::test]
-async fn a_course_that_has_the_id_of_another_begins_without_its_past() {
+async fn a_course_with_the_id_of_a_deleted_one_begins_without_its_past() {
     let school = School::open_found(FOUND).await;
     school.put("/api/v1/students/1/courses/2").await.is_created();
     school.let_pass(std::time::Duration::from_hours(1));
@@ -101,7 +101,7 @@ async fn a_course_that_has_the_id_of_another_begins_without_its_past() {
 }
 
 #[tokio::test]
-async fn the_past_of_who_is_deleted_for_good_stays_theirs() {
+async fn a_deleted_student_keeps_their_past_until_another_student_has_the_id() {
     let school = School::open_found(FOUND).await;
     school.put("/api/v1/students/2/courses/1").await.is_created();
     school.let_pass(std::time::Duration::from_hours(1));
@@ -118,7 +118,7 @@ async fn the_past_of_who_is_deleted_for_good_stays_theirs() {
 }
 
 #[tokio::test]
-async fn the_pages_tell_nobody_the_history_of_somebody_else() {
+async fn the_pages_show_nobody_the_history_of_somebody_else() {
     let school = School::open_found(FOUND).await;
     school.put("/api/v1/students/2/courses/1").await.is_created();
     school.put("/api/v1/students/1/courses/2").await.is_created();
@@ -140,7 +140,7 @@ async fn the_pages_tell_nobody_the_history_of_somebody_else() {
 }
 
 #[tokio::test]
-async fn who_gets_the_id_of_a_student_who_held_nothing_any_more_gets_nothing_of_theirs() {
+async fn a_student_with_the_id_of_a_deleted_one_inherits_nothing() {
     let found = format!(
         "{FOUND} create table student_courses (id integer primary key, student_id integer, course_id integer, grade text);
          insert into student_courses (id, student_id, course_id, grade) values (1, 2, 1, 'A'), (2, 1, 2, 'B');"

@@ -172,7 +172,7 @@ async fn ask(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_history_could_be_one_clerks_day() {
+async fn every_history_is_linearizable() {
     let database = Database::new();
     let count = if database.is_on_a_server() { 2 } else { 1 };
     let mut running = Vec::new();

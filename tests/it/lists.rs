@@ -59,7 +59,7 @@ async fn a_list_without_a_limit_is_complete() {
 }
 
 #[tokio::test]
-async fn a_page_leads_to_the_next_under_the_address_that_the_client_used() {
+async fn a_page_links_to_the_next_under_the_host_that_the_client_used() {
     let school = School::open().await;
     school.students(["Ana", "Ben", "Cleo"]).await;
     let port = school.address.port();
@@ -80,7 +80,7 @@ async fn a_page_leads_to_the_next_under_the_address_that_the_client_used() {
 }
 
 #[tokio::test]
-async fn a_cursor_that_somebody_made_up_is_no_failure_of_the_server() {
+async fn a_made_up_cursor_does_not_make_the_server_fail() {
     let school = School::open().await;
     school.students(["Ana", "Ben"]).await;
     let url = "/api/v1/students?sort=name&limit=1";
@@ -119,7 +119,7 @@ async fn behind_a_proxy_links_begin_with_the_public_address() {
 }
 
 #[tokio::test]
-async fn a_link_says_again_what_was_asked_for_and_has_no_comma() {
+async fn a_link_repeats_the_query_and_has_no_comma() {
     let school = School::open().await;
     for name in ["a,b&c=d 1", "a,b&c=d 2", "A,B&C=D 3", "other"] {
         school.post(STUDENTS, json!({"name": name, "email": "a@example.edu"})).await.is_created();
@@ -205,7 +205,7 @@ async fn lists_are_sorted_whatever_the_case_with_the_id_for_ties_and_nulls_first
 }
 
 #[tokio::test]
-async fn a_null_that_another_program_wrote_is_served_and_can_be_overcome() {
+async fn a_null_that_another_program_wrote_is_served_and_can_be_replaced() {
     let school = School::open_found(LAX).await;
     school
         .meanwhile("insert into students values (7, null, null); insert into courses values (3, null, 'b');");
@@ -224,7 +224,7 @@ async fn a_null_that_another_program_wrote_is_served_and_can_be_overcome() {
 }
 
 #[tokio::test]
-async fn what_our_rules_would_not_have_let_in_is_served_as_it_is() {
+async fn rows_that_our_rules_would_refuse_are_served_as_they_are() {
     let school = School::open_found(LAX).await;
     let long = "x".repeat(3000);
     school.meanwhile(&format!(
@@ -260,7 +260,7 @@ async fn ids_below_one_that_another_program_inserted_are_listed_and_counted_alik
 }
 
 #[tokio::test]
-async fn a_search_finds_part_of_a_word_whatever_its_case_and_takes_every_sign_literally() {
+async fn a_search_finds_part_of_a_word_whatever_its_case_and_takes_every_character_literally() {
     let school = School::open().await;
     for (name, email) in [
         ("Zoë Martin", "martin@example.edu"),
@@ -297,7 +297,7 @@ async fn a_search_finds_part_of_a_word_whatever_its_case_and_takes_every_sign_li
 }
 
 #[tokio::test]
-async fn lists_of_associations_come_in_pages_too() {
+async fn lists_of_associations_have_pages_too() {
     let school = School::open().await;
     let [ana, ben, cleo] = school.students(["Ana", "Ben", "Cleo"]).await;
     let [algebra, logic] = school.courses(["Algebra", "Logic"]).await;
@@ -316,7 +316,7 @@ async fn lists_of_associations_come_in_pages_too() {
 }
 
 #[tokio::test]
-async fn a_cursor_is_good_for_its_own_list_and_order_only() {
+async fn a_cursor_is_valid_for_its_own_list_and_order_only() {
     let school = School::open().await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
     let [algebra, logic] = school.courses(["Algebra", "Logic"]).await;
@@ -362,7 +362,7 @@ async fn a_cursor_is_good_for_its_own_list_and_order_only() {
 }
 
 #[tokio::test]
-async fn what_a_list_does_not_understand_it_refuses_all_at_once() {
+async fn all_bad_parameters_of_a_list_are_reported_at_once() {
     let school = School::open().await;
     let number = "must be a whole number from 1 to 10,000";
     let long = format!("q={}", "%C3%AB".repeat(256));
@@ -402,7 +402,7 @@ async fn what_a_list_does_not_understand_it_refuses_all_at_once() {
 }
 
 #[tokio::test]
-async fn a_head_tells_what_the_list_would() {
+async fn a_head_request_has_the_headers_of_a_get_request() {
     let school = School::open().await;
     school.students(["Ana", "Ben"]).await;
     for url in

@@ -37,7 +37,7 @@ fn with_cursor(url: &str, cursor: &Value) -> String {
 }
 
 #[tokio::test]
-async fn a_list_is_counted_when_it_begins_and_not_again_for_every_page() {
+async fn a_list_is_counted_for_its_first_page_only() {
     let school = School::open().await;
     let students = school.students(["Ana A", "Ben A", "Cleo A", "Dan A", "Elif A"]).await;
     let [algebra, botany, ..] =
@@ -81,7 +81,7 @@ async fn a_list_is_counted_when_it_begins_and_not_again_for_every_page() {
 }
 
 #[tokio::test]
-async fn a_total_that_a_client_made_up_is_its_own_problem_if_it_is_a_number_at_all() {
+async fn a_made_up_total_is_repeated_if_it_is_a_number_and_refused_otherwise() {
     let school = School::open().await;
     school.students(["Ana", "Ben", "Cleo"]).await;
     let list = "/api/v1/students?limit=1";
@@ -129,7 +129,7 @@ async fn large_courses_are_counted_to_the_last_student() {
 }
 
 #[tokio::test]
-async fn a_page_of_a_waitlist_counts_on_from_the_page_before() {
+async fn a_page_of_a_waitlist_continues_the_positions_of_the_page_before() {
     let school = a_large_school().await;
     let list = "/api/v1/courses/2/waitlist?limit=500";
     let positions = |page: &Reply| -> Vec<i64> {

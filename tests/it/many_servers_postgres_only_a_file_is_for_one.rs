@@ -152,7 +152,7 @@ fn is_unknown(reply: &Reply) -> bool {
 }
 
 #[tokio::test]
-async fn eight_migrations_at_once_are_one() {
+async fn eight_migrations_at_once_migrate_once() {
     let database = Database::new();
     database.runs(
         "create table students (id integer primary key, name text, email text);
@@ -166,7 +166,7 @@ async fn eight_migrations_at_once_are_one() {
 }
 
 #[tokio::test]
-async fn a_server_that_stops_answering_holds_the_head_no_longer_than_seconds() {
+async fn a_write_that_cannot_lock_the_head_is_refused_within_seconds() {
     let database = Database::new();
     let server = Process::serve(&database).await;
     let client = Client::new(server.address);
@@ -186,7 +186,7 @@ async fn a_server_that_stops_answering_holds_the_head_no_longer_than_seconds() {
 }
 
 #[tokio::test]
-async fn what_the_database_gives_up_for_another_transaction_is_done_again_and_once() {
+async fn a_transaction_that_the_database_aborts_is_retried_and_done_once() {
     let school = School::open().await;
     school.meanwhile(
         "create sequence tries;

@@ -122,7 +122,7 @@ fn a_dry_run_prints_a_script_and_changes_nothing() {
 }
 
 #[test]
-fn a_dry_run_makes_no_file() {
+fn a_dry_run_creates_no_file() {
     let found = Found::nothing();
     let (done, script, _) = run(&found.path, &["--dry-run"]);
     assert!(done && script.contains("create table students"), "{script}");
@@ -156,7 +156,7 @@ async fn a_history_that_is_not_ours_is_refused_without_a_byte_changed() {
 }
 
 #[tokio::test]
-async fn a_migrated_database_is_not_looked_through_again() {
+async fn a_migrated_database_is_not_examined_again() {
     let found = Found::nothing();
     found.migrate().await.unwrap();
     // Refused in a database that is adopted; here only `check` has something to say.
@@ -205,7 +205,7 @@ async fn every_migration_keeps_the_data_that_was_there_before_it() {
 }
 
 #[test]
-fn what_cannot_be_a_database_is_one_clear_line_and_exit_code_one() {
+fn a_path_that_cannot_be_a_database_is_one_clear_line_and_exit_code_one() {
     let found = Found::nothing();
     let folder = found.path.parent().unwrap();
     for (path, reason) in [

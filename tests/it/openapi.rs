@@ -25,7 +25,7 @@ async fn document() -> Value {
 }
 
 #[tokio::test]
-async fn the_document_is_the_one_that_was_agreed_on() {
+async fn the_document_is_the_one_in_the_snapshot() {
     let document = document().await;
     assert_eq!(document, serde_json::to_value(matricula::server::router::document()).unwrap());
     insta::with_settings!({ sort_maps => true, prepend_module_to_snapshot => false, omit_expression => true }, {
@@ -65,7 +65,7 @@ async fn every_operation_says_what_it_does_and_what_it_answers() {
 }
 
 #[tokio::test]
-async fn every_reference_of_the_document_leads_somewhere() {
+async fn every_reference_in_the_document_has_a_target() {
     let document = document().await;
     let text = document.to_string();
     let references = Regex::new(r##""\$ref":"#(/[^"]+)""##).unwrap();

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::school::School;
 
 #[tokio::test]
-async fn who_was_deleted_by_another_program_holds_no_seat() {
+async fn a_student_deleted_by_another_program_holds_no_seat() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     school.put(&algebra.seats_url()).json(&json!({"capacity": 1})).await.is_ok();
@@ -30,7 +30,7 @@ async fn who_was_deleted_by_another_program_holds_no_seat() {
 }
 
 #[tokio::test]
-async fn a_seat_that_came_free_goes_to_the_first_who_waits() {
+async fn a_freed_seat_goes_to_the_first_on_the_waitlist() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     school.put(&algebra.seats_url()).json(&json!({"capacity": 1, "waitlist_capacity": 5})).await.is_ok();
@@ -65,7 +65,7 @@ async fn a_seat_that_came_free_goes_to_the_first_who_waits() {
 }
 
 #[tokio::test]
-async fn a_sweep_drops_on_record_what_nobody_asks_about() {
+async fn a_sweep_drops_orphaned_rows_with_events() {
     let school = School::open().await;
     let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
@@ -104,7 +104,7 @@ async fn a_sweep_drops_on_record_what_nobody_asks_about() {
 }
 
 #[tokio::test]
-async fn an_id_that_is_given_again_inherits_nothing_though_nobody_wrote_in_between_sqlite_only() {
+async fn an_id_that_is_used_again_inherits_nothing_even_without_a_write_in_between_sqlite_only() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     school.student("Ana").await.enrolls_in(&algebra).await.is_created();
@@ -119,7 +119,7 @@ async fn an_id_that_is_given_again_inherits_nothing_though_nobody_wrote_in_betwe
 }
 
 #[tokio::test]
-async fn what_nobody_holds_stands_in_no_way() {
+async fn orphaned_rows_do_not_prevent_the_deletion_of_a_course() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     let ana = school.student("Ana").await;
@@ -146,7 +146,7 @@ async fn the_enrollments_of_a_deleted_course_are_in_no_list() {
 }
 
 #[tokio::test]
-async fn rows_about_nobody_keep_nobody_out_sqlite_only() {
+async fn rows_with_invalid_ids_keep_nobody_out_sqlite_only() {
     let school = School::open().await;
     let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;

@@ -36,7 +36,7 @@ async fn lived_in() -> (School, Vec<(&'static str, String)>) {
 }
 
 #[tokio::test]
-async fn every_page_is_accessible_and_quiet_on_a_desk() {
+async fn every_page_is_accessible_and_without_complaints_on_a_desktop() {
     let (school, pages) = lived_in().await;
     let page = Browser::open(&school).await;
     for (name, path) in pages {
@@ -53,7 +53,7 @@ async fn every_page_is_accessible_and_quiet_on_a_desk() {
 }
 
 #[tokio::test]
-async fn every_page_is_accessible_in_the_dark() {
+async fn every_page_is_accessible_in_dark_colors() {
     let (school, pages) = lived_in().await;
     let page = Browser::open(&school).await.dark().await;
     for (name, path) in pages {
@@ -122,7 +122,7 @@ async fn the_keyboard_is_enough() {
 }
 
 #[tokio::test]
-async fn without_scripts_everything_works_but_what_is_live() {
+async fn everything_except_the_live_board_works_without_scripts() {
     let school = School::open().await;
     let page = Browser::open(&school).await.without_scripts().await;
     page.goto("/courses").await;

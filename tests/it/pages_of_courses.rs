@@ -46,7 +46,7 @@ async fn a_course_is_added_changed_and_deleted() {
 }
 
 #[tokio::test]
-async fn courses_are_found_while_one_types_and_sorted_by_a_click() {
+async fn courses_are_found_while_typing_and_sorted_by_a_click() {
     let school = School::open().await;
     school.courses(["Botany", "Algebra", "Analysis"]).await;
     let page = Browser::open(&school).await;
@@ -70,7 +70,7 @@ async fn courses_are_found_while_one_types_and_sorted_by_a_click() {
 }
 
 #[tokio::test]
-async fn seats_are_limited_and_times_are_those_of_the_one_who_looks() {
+async fn seats_are_limited_and_times_are_in_the_time_zone_of_the_browser() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     let page = Browser::open(&school).await.in_zone("Asia/Kathmandu").await;
@@ -104,7 +104,7 @@ async fn seats_are_limited_and_times_are_those_of_the_one_who_looks() {
 }
 
 #[tokio::test]
-async fn a_course_shows_who_takes_it_who_waits_and_who_did_on_a_day() {
+async fn a_course_shows_its_roster_its_waitlist_and_its_roster_on_a_day() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     let [ana, ben, eve] = school.students(["Ana", "Ben", "Eve"]).await;
@@ -133,7 +133,7 @@ async fn a_course_shows_who_takes_it_who_waits_and_who_did_on_a_day() {
 }
 
 #[tokio::test]
-async fn a_day_ends_where_it_is_looked_at() {
+async fn a_day_ends_in_the_time_zone_of_the_browser() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::school::{Browser, School};
 
 #[tokio::test]
-async fn seats_fill_before_the_eyes_of_whoever_looks() {
+async fn the_board_shows_how_seats_fill_without_loading_again() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     let [ana, ben, eve] = school.students(["Ana", "Ben", "Eve"]).await;

@@ -33,7 +33,7 @@ async fn a_student_is_added_changed_and_deleted() {
 }
 
 #[tokio::test]
-async fn a_student_enrolls_by_part_of_a_name_drops_and_thinks_better_of_it() {
+async fn a_student_enrolls_by_part_of_a_name_drops_and_undoes_it() {
     let school = School::open().await;
     let [algebra, _] = school.courses(["Algebra", "Botany"]).await;
     let ana = school.student("Ana").await;
@@ -58,7 +58,7 @@ async fn a_student_enrolls_by_part_of_a_name_drops_and_thinks_better_of_it() {
 }
 
 #[tokio::test]
-async fn whoever_gets_no_seat_is_told_why_or_waits() {
+async fn a_student_who_gets_no_seat_sees_why_or_waits() {
     let school = School::open().await;
     let [full, closed] = school.courses(["Full Course", "Closed Course"]).await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
@@ -83,7 +83,7 @@ async fn whoever_gets_no_seat_is_told_why_or_waits() {
 }
 
 #[tokio::test]
-async fn what_somebody_else_has_changed_is_not_lost() {
+async fn a_change_by_somebody_else_is_not_lost() {
     let school = School::open().await;
     let ana = school.student("Ana").await;
     let page = Browser::open(&school).await;

@@ -70,7 +70,7 @@ fn hour(hour: u64) -> String {
 
 proptest! {
     #[test]
-    fn the_tables_are_what_the_log_says(commands in commands()) {
+    fn the_tables_agree_with_the_log(commands in commands()) {
         let mut model = Model::new();
         for command in &commands {
             let _ = model.carry_out(command);
@@ -86,7 +86,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_asked_is_so_afterwards(commands in commands()) {
+    fn a_command_that_succeeds_has_its_effect(commands in commands()) {
         let mut model = Model::new();
         for command in &commands {
             let events = model.log.len();

@@ -35,7 +35,7 @@ async fn readiness(client: &Client, status: u16) -> Reply {
 }
 
 #[tokio::test]
-async fn whoever_holds_the_database_for_long_makes_it_unready_until_they_let_go() {
+async fn a_program_that_locks_the_database_for_long_makes_it_unready_until_it_lets_go() {
     let school = School::open().await;
     let other = school.other_program();
     other.execute_batch("begin immediate").unwrap();
@@ -52,7 +52,7 @@ async fn whoever_holds_the_database_for_long_makes_it_unready_until_they_let_go(
 }
 
 #[tokio::test]
-async fn whoever_asks_often_costs_no_more_than_a_write_a_second() {
+async fn frequent_checks_cost_no_more_than_one_write_a_second() {
     let school = School::open().await;
     let other = school.other_program();
     let mut versions = HashSet::new();
@@ -74,7 +74,7 @@ fn version(school: &School, other: &OtherProgram) -> String {
 const GRANTS: &str = "grant create on schema public to registrar";
 
 #[tokio::test]
-async fn a_right_that_is_taken_from_the_role_is_the_operators_to_mend_postgres_only() {
+async fn a_right_that_is_revoked_is_reported_until_it_is_granted_again_postgres_only() {
     let found = Found::by_owner("", GRANTS);
     let school = found.opens().await;
     school.post(STUDENTS, ana()).await.is_created();
@@ -91,7 +91,7 @@ async fn a_right_that_is_taken_from_the_role_is_the_operators_to_mend_postgres_o
 }
 
 #[tokio::test]
-async fn an_idle_server_finds_out_by_itself_and_recovers_by_itself_postgres_only() {
+async fn an_idle_server_notices_failures_and_recovers_by_itself_postgres_only() {
     let found = Found::by_owner("", GRANTS);
     let school = found.opens().await;
     for (take, give, what) in [
@@ -115,7 +115,7 @@ async fn an_idle_server_finds_out_by_itself_and_recovers_by_itself_postgres_only
 }
 
 #[tokio::test]
-async fn what_the_role_could_never_do_with_found_tables_is_no_trouble_of_the_database_postgres_only() {
+async fn a_right_that_the_role_never_had_on_found_tables_does_not_make_it_unready_postgres_only() {
     let found = Found::by_owner(
         "create table students (id bigint primary key, name text, email text);
          create table courses (id bigint primary key, name text, level text);
@@ -149,7 +149,7 @@ async fn serve_refuses_to_start_without_the_rights_that_it_needs_and_names_them_
 }
 
 #[tokio::test]
-async fn a_right_that_is_missing_is_in_the_log_and_does_not_fill_it_postgres_only() {
+async fn a_right_that_is_missing_is_in_the_log_output_and_does_not_fill_it_postgres_only() {
     let found = Found::by_owner("", GRANTS);
     let log = found.database().folder().join("log");
     let mut command = matricula();
@@ -182,7 +182,7 @@ fn as_nobody(copy: &Path, database: &Path) -> Command {
 }
 
 #[tokio::test]
-async fn serve_refuses_to_start_on_what_it_may_not_write_and_says_what_sqlite_only() {
+async fn serve_refuses_to_start_on_a_file_or_folder_that_it_may_not_write_sqlite_only() {
     let database = Database::file();
     drop(School::open_at(&database).await.close().await);
     let (folder, file) = (database.folder(), database.folder().join("school.db"));
@@ -209,7 +209,7 @@ async fn serve_refuses_to_start_on_what_it_may_not_write_and_says_what_sqlite_on
 }
 
 #[tokio::test]
-async fn a_full_disk_is_not_ready_and_is_ready_again_once_there_is_room_sqlite_only() {
+async fn a_server_with_a_full_disk_is_unready_until_there_is_room_sqlite_only() {
     let database = Database::file();
     // A file that may not grow is what a full disk is to the program.
     let limited = "trap '' XFSZ; ulimit -S -f 400; exec \"$0\" \"$@\"";

@@ -41,7 +41,7 @@ async fn a_rush_is_proved_from_the_api_alone() {
 }
 
 #[tokio::test]
-async fn a_server_that_loses_what_it_acknowledged_is_found_out() {
+async fn a_server_that_loses_acknowledged_enrollments_is_detected() {
     let database = School::open().await.close().await;
     // What no trigger of ours would do.
     database.runs(if database.is_on_a_server() {

@@ -71,7 +71,7 @@ async fn a_course_shows_how_full_it_is_wherever_it_is_shown() {
 }
 
 #[tokio::test]
-async fn who_changes_a_course_is_not_in_the_way_of_who_enrolls() {
+async fn enrollments_do_not_prevent_changes_to_a_course() {
     let school = School::open().await;
     let ana = school.student("Ana").await;
     let algebra = school.course("Algebra").await;
@@ -115,7 +115,7 @@ async fn a_course_is_not_deleted_with_students_whom_the_client_has_not_seen() {
 }
 
 #[tokio::test]
-async fn who_comes_too_late_waits_in_line() {
+async fn a_student_who_comes_too_late_is_waitlisted() {
     let school = School::open().await;
     let [ana, ben, cleo, dan] = school.students(["Ana", "Ben", "Cleo", "Dan"]).await;
     let algebra = school.course("Algebra").await;
@@ -171,7 +171,7 @@ async fn a_waitlist_is_paged_without_losing_count() {
 }
 
 #[tokio::test]
-async fn the_first_who_waits_takes_the_seat_that_comes_free() {
+async fn the_first_on_the_waitlist_gets_the_freed_seat() {
     let school = School::open().await;
     let [ana, ben, cleo] = school.students(["Ana", "Ben", "Cleo"]).await;
     let algebra = school.course("Algebra").await;
@@ -204,7 +204,7 @@ async fn the_first_who_waits_takes_the_seat_that_comes_free() {
 }
 
 #[tokio::test]
-async fn who_leaves_the_waitlist_takes_nobodys_seat_with_them() {
+async fn leaving_the_waitlist_frees_no_seat() {
     let school = School::open().await;
     let [ana, ben, cleo] = school.students(["Ana", "Ben", "Cleo"]).await;
     let algebra = school.course("Algebra").await;
@@ -248,7 +248,7 @@ async fn more_seats_are_taken_in_order_and_fewer_drop_nobody() {
 }
 
 #[tokio::test]
-async fn without_a_limit_everybody_who_waits_has_a_seat() {
+async fn without_a_limit_everybody_on_the_waitlist_gets_a_seat() {
     let school = School::open().await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
     let algebra = school.course("Algebra").await;
@@ -265,7 +265,7 @@ async fn without_a_limit_everybody_who_waits_has_a_seat() {
 }
 
 #[tokio::test]
-async fn who_is_deleted_leaves_every_line_and_makes_room() {
+async fn a_deleted_student_leaves_every_waitlist_and_frees_their_seats() {
     let school = School::open().await;
     let [ana, ben, cleo] = school.students(["Ana", "Ben", "Cleo"]).await;
     let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
@@ -288,7 +288,7 @@ async fn who_is_deleted_leaves_every_line_and_makes_room() {
 }
 
 #[tokio::test]
-async fn a_course_that_is_deleted_lets_everybody_go() {
+async fn deleting_a_course_drops_everybody() {
     let school = School::open().await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
     let algebra = school.course("Algebra").await;
@@ -335,7 +335,7 @@ async fn registration_is_open_from_its_opening_until_its_closing() {
 }
 
 #[tokio::test]
-async fn limits_that_cannot_be_are_refused_all_at_once() {
+async fn all_errors_of_limits_are_reported_at_once() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     let body = json!({"capacity": -1, "waitlist_capacity": null, "opens_at": "tomorrow", "closes_at": "2026-09-01", "seats": 3});

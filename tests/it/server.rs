@@ -98,7 +98,7 @@ fn impatient() -> Bounds {
 }
 
 #[tokio::test]
-async fn a_client_that_sends_nothing_or_half_a_head_is_closed() {
+async fn a_client_that_sends_nothing_or_half_a_head_is_disconnected() {
     let server = served(RequestLimits::default(), impatient()).await;
     for half in ["", "GET /id", "GET /id/1 HTTP/1.1\r\nHost: localhost\r\n"] {
         assert_eq!(server.says(half).await, "", "after {half:?}");
@@ -113,7 +113,7 @@ async fn an_idle_connection_is_closed_after_its_last_answer() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_is_given_up() {
+async fn a_client_that_does_not_read_is_disconnected() {
     let server = served(RequestLimits::default(), Bounds { connections: 1, ..impatient() }).await;
     let mut stuck = server.connects().await;
     stuck.write_all(get_of("/large").as_bytes()).await.unwrap();
@@ -142,7 +142,7 @@ async fn a_missing_or_doubled_host_is_refused() {
 }
 
 #[tokio::test]
-async fn on_loopback_a_foreign_host_is_refused_and_told_why() {
+async fn on_loopback_a_foreign_host_is_refused_with_the_reason() {
     let server = serve().await;
     for head in
         ["GET / HTTP/1.1\r\nHost: evil.example", "GET http://evil.example/ HTTP/1.1\r\nHost: localhost"]
@@ -175,7 +175,7 @@ async fn a_thousand_idle_connections_do_not_stop_others() {
 }
 
 #[tokio::test]
-async fn stopping_answers_what_is_in_flight_and_closes_what_is_idle() {
+async fn stopping_answers_requests_in_flight_and_closes_idle_connections() {
     let mut server = serve().await;
     let (mut asking, mut idle) = (server.connects().await, server.connects().await);
     idle.write_all(b"GET /id/1 HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
@@ -193,7 +193,7 @@ async fn stopping_answers_what_is_in_flight_and_closes_what_is_idle() {
 }
 
 #[tokio::test]
-async fn stopping_does_not_wait_for_ever() {
+async fn stopping_does_not_wait_forever() {
     let mut server = served(RequestLimits::default(), Bounds { finish: SOON, ..Bounds::default() }).await;
     let mut asking = server.connects().await;
     asking.write_all(get_of("/slow").as_bytes()).await.unwrap();
@@ -220,7 +220,7 @@ async fn a_panic_is_answered_500_without_its_message() {
 }
 
 #[tokio::test]
-async fn a_body_above_the_limit_is_refused_whether_its_length_is_told_or_not() {
+async fn a_body_above_the_limit_is_refused_whether_its_length_is_declared_or_not() {
     let server = served(RequestLimits { body: 1000, ..RequestLimits::default() }, Bounds::default()).await;
     let head = "POST /echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
     for (size, expected) in [(1000, "200"), (1001, "413"), (5_000_000, "413")] {
@@ -251,7 +251,7 @@ async fn a_browser_may_not_write_for_a_page_of_another_site() {
 }
 
 #[tokio::test]
-async fn a_listed_origin_may_ask_and_write() {
+async fn a_listed_origin_may_send_preflights_and_write() {
     let limits = RequestLimits {
         cors_origins: vec!["https://app.example.edu".parse().unwrap()],
         ..RequestLimits::default()
@@ -290,7 +290,7 @@ async fn a_request_is_counted_under_its_route_and_never_under_its_path() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_is_counted_and_does_not_hold_its_handler() {
+async fn a_client_that_leaves_is_counted_and_its_handler_is_dropped() {
     let mut server = serve().await;
     let mut client = server.connects().await;
     client.write_all(get_of("/slow").as_bytes()).await.unwrap();

@@ -66,7 +66,7 @@ async fn refusal(database: &Database) -> String {
 }
 
 #[tokio::test]
-async fn a_table_that_is_divided_over_nodes_is_refused_with_what_works() {
+async fn a_table_that_is_divided_over_nodes_is_refused_with_a_remedy() {
     let database = placed(&[("students", "h", &[1, 2, 1, 2]), ("courses", "n", &[0, 1, 2])]).await;
     let told = refusal(&database).await;
     for words in [
@@ -97,7 +97,7 @@ async fn a_schema_that_lies_whole_on_one_node_is_served() {
 }
 
 #[tokio::test]
-async fn what_another_schema_divides_is_its_own() {
+async fn divided_tables_of_another_schema_do_not_matter() {
     let database = placed(&[]).await;
     database.runs(
         "create schema other; create table other.students (id bigint);

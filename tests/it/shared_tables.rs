@@ -80,7 +80,7 @@ async fn several_changes_of_a_batch_see_what_another_program_has_committed() {
 }
 
 #[tokio::test]
-async fn what_nobody_named_keeps_its_bytes_sqlite_only() {
+async fn fields_that_a_request_does_not_name_keep_their_bytes_sqlite_only() {
     let school = School::open_found(FOUND).await;
     school.meanwhile(
         "update students set name = cast(x'4A6F73E9' as text); update courses set name = x'416C67'",

@@ -66,7 +66,7 @@ async fn a_client_has_its_share_of_the_connections_and_others_have_the_rest() {
 }
 
 #[tokio::test]
-async fn where_all_connections_are_taken_that_is_told_and_how_the_server_fares_too() {
+async fn when_all_connections_are_taken_requests_are_refused_but_health_is_answered() {
     let bounds = Bounds { connections: 4, head: HOUR, idle: HOUR, ..Bounds::default() };
     let school = School::open_within(RequestLimits::default(), bounds).await;
     let mut taken = Vec::new();
@@ -86,7 +86,7 @@ async fn where_all_connections_are_taken_that_is_told_and_how_the_server_fares_t
 }
 
 #[tokio::test]
-async fn connections_that_nobody_uses_are_closed_for_those_who_come() {
+async fn unused_connections_are_closed_to_admit_new_ones() {
     let bounds = Bounds { connections: 8, head: HOUR, idle: Duration::ZERO, ..Bounds::default() };
     let school = School::open_within(RequestLimits::default(), bounds).await;
     let (mut first, mut silent) =
@@ -112,7 +112,7 @@ async fn connections_that_nobody_uses_are_closed_for_those_who_come() {
 }
 
 #[tokio::test]
-async fn of_those_who_come_in_vain_only_some_are_told_and_health_is_for_others_too() {
+async fn only_some_rejected_connections_are_answered_and_other_clients_still_get_health() {
     let bounds = Bounds { connections: 1, head: HOUR, idle: HOUR, ..Bounds::default() };
     let school = School::open_within(RequestLimits::default(), bounds).await;
     // They say nothing, for as long as they may.
@@ -188,7 +188,7 @@ async fn bodies_that_never_end_take_a_share_of_the_memory_for_bodies_and_give_it
 }
 
 #[tokio::test]
-async fn a_body_that_is_announced_larger_than_the_room_there_is_is_refused_before_it_comes() {
+async fn a_body_that_is_declared_larger_than_the_room_left_is_refused_before_it_arrives() {
     let limits = RequestLimits { all_bodies: 1 << 20, ..RequestLimits::default() };
     let school = School::open_within(limits, Bounds::default()).await;
     let mut raw = school.connects().await;
@@ -210,7 +210,7 @@ async fn large_school() -> School {
 }
 
 #[tokio::test]
-async fn long_lists_that_a_client_does_not_read_leave_some_for_others() {
+async fn long_lists_that_a_client_does_not_read_leave_room_for_others() {
     let school = large_school().await;
     let mut unread = Vec::new();
     let refused = async {
@@ -235,7 +235,7 @@ async fn long_lists_that_a_client_does_not_read_leave_some_for_others() {
 }
 
 #[tokio::test]
-async fn a_client_that_searches_too_much_at_a_time_is_told_at_once_and_others_find_what_they_seek() {
+async fn a_client_with_too_many_searches_is_refused_at_once_and_others_can_still_search() {
     let school = large_school().await;
     let began = Instant::now();
     let full = Notify::new();

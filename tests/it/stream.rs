@@ -7,7 +7,7 @@ use crate::school::{Process, School, errors};
 const EVENTS: &str = "/api/v1/events";
 
 #[tokio::test]
-async fn a_listener_hears_what_was_and_what_comes() {
+async fn a_listener_gets_past_and_new_events() {
     let school = School::open().await;
     let ana = school.student("Ana").await;
     let mut listener = school.get(EVENTS).listen().await;
@@ -23,7 +23,7 @@ async fn a_listener_hears_what_was_and_what_comes() {
 }
 
 #[tokio::test]
-async fn who_was_cut_off_goes_on_where_they_were() {
+async fn a_listener_that_was_cut_off_continues_where_it_was() {
     let school = School::open().await;
     school.students(["Ana", "Ben", "Cleo", "Dan"]).await;
     let mut listener = school.get(EVENTS).listen().await;
@@ -39,7 +39,7 @@ async fn who_was_cut_off_goes_on_where_they_were() {
 }
 
 #[tokio::test]
-async fn a_listener_who_is_far_behind_misses_nothing_either() {
+async fn a_listener_that_is_far_behind_misses_nothing() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     let mut early = school.get(EVENTS).listen().await;
@@ -54,7 +54,7 @@ async fn a_listener_who_is_far_behind_misses_nothing_either() {
 }
 
 #[tokio::test]
-async fn a_listener_may_choose() {
+async fn a_listener_may_filter() {
     let school = School::open().await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
     let algebra = school.course("Algebra").await;
@@ -70,7 +70,7 @@ async fn a_listener_may_choose() {
 }
 
 #[tokio::test]
-async fn what_another_server_of_the_same_school_writes_is_heard_too() {
+async fn a_listener_gets_the_events_of_other_servers_too() {
     let school = School::open().await;
     let mut listener = school.get(EVENTS).listen().await;
     let other = Process::serve(school.database()).await;

@@ -33,7 +33,7 @@ async fn a_student_is_added_and_read_again() {
 }
 
 #[tokio::test]
-async fn whoever_reads_at_the_same_time_as_others_is_told_of_their_own() {
+async fn reads_at_the_same_time_each_get_their_own_answer() {
     let school = School::open().await;
     let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
     let mut students = Vec::new();
@@ -90,7 +90,7 @@ async fn texts_are_trimmed_and_measured_in_characters() {
 }
 
 #[tokio::test]
-async fn everything_that_is_wrong_with_a_student_is_told_at_once() {
+async fn all_errors_of_a_student_are_reported_at_once() {
     let school = School::open().await;
     let long = "x".repeat(256);
     for (body, wrong) in [
@@ -143,7 +143,7 @@ async fn everything_that_is_wrong_with_a_student_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_field_that_is_there_twice_is_refused() {
+async fn a_field_that_is_given_twice_is_refused() {
     let school = School::open().await;
     for (body, wrong) in [
         (r#"{"name":"Ana","name":"Ben","email":"a@example.edu"}"#, &["/name: is given more than once"][..]),
@@ -157,7 +157,7 @@ async fn a_field_that_is_there_twice_is_refused() {
 }
 
 #[tokio::test]
-async fn an_address_has_to_be_one() {
+async fn an_e_mail_address_has_to_be_valid() {
     let school = School::open().await;
     for email in
         ["zoe@example.edu", "zoë@exämple.edu", "a.b+c@x.example.edu", "o'brien@example.ie", "a@localhost"]
@@ -280,7 +280,7 @@ async fn a_student_who_changed_since_is_neither_changed_nor_deleted() {
 }
 
 #[tokio::test]
-async fn of_changes_that_believe_in_the_same_version_one_is_made() {
+async fn one_of_several_changes_to_the_same_version_is_made() {
     let school = School::open().await;
     let ana = school.student("Ana").await;
     let tag = school.get(&ana.url()).await.is_ok().header("etag").to_owned();
@@ -295,7 +295,7 @@ async fn of_changes_that_believe_in_the_same_version_one_is_made() {
 }
 
 #[tokio::test]
-async fn a_deleted_student_is_gone_and_the_id_is_nobodys_again() {
+async fn a_deleted_student_is_gone_and_the_id_is_not_used_again() {
     let school = School::open().await;
     let ana = school.student("Ana").await;
 
@@ -308,7 +308,7 @@ async fn a_deleted_student_is_gone_and_the_id_is_nobodys_again() {
 }
 
 #[tokio::test]
-async fn courses_stand_in_the_way_of_a_deletion_unless_they_are_dropped_with_it() {
+async fn a_student_with_courses_is_deleted_only_if_they_are_dropped_with_it() {
     let school = School::open().await;
     let ([ana, ben], [algebra, logic]) =
         (school.students(["Ana", "Ben"]).await, school.courses(["Algebra", "Logic"]).await);
@@ -333,7 +333,7 @@ async fn courses_stand_in_the_way_of_a_deletion_unless_they_are_dropped_with_it(
 }
 
 #[tokio::test]
-async fn a_parameter_of_a_deletion_is_understood_or_refused() {
+async fn a_bad_parameter_of_a_deletion_is_refused() {
     let school = School::open().await;
     let ana = school.student("Ana").await;
     for (query, wrong) in [

@@ -31,7 +31,7 @@ async fn ends(mut child: Child) -> bool {
 }
 
 #[tokio::test]
-async fn a_log_that_nobody_reads_holds_up_nothing() {
+async fn log_output_that_nobody_reads_blocks_nothing() {
     let database = Database::new();
     let (mut unread, stderr) = pipe().unwrap();
     let mut command = serve(&database);
@@ -82,7 +82,7 @@ async fn standard_output_that_nobody_reads_does_not_keep_it_from_serving() {
 }
 
 #[tokio::test]
-async fn the_last_message_is_not_waited_for_for_ever() {
+async fn the_program_does_not_wait_forever_to_write_its_last_message() {
     let (_unread, stderr) = full_pipe();
     let mut command = matricula();
     command.args(["check", "--database", "/nowhere/school.db"]).stderr(stderr).stdout(Stdio::null());

@@ -26,7 +26,7 @@ fn create(name: &str) -> CreateStudent {
 }
 
 #[tokio::test]
-async fn a_full_queue_refuses_at_once_and_what_it_accepted_is_carried_out() {
+async fn a_full_queue_refuses_at_once_and_queued_commands_still_run() {
     let school = School::open().await;
     let registrar = &school.registrar;
     let other = busy(school.database());
@@ -60,7 +60,7 @@ async fn a_full_queue_refuses_at_once_and_what_it_accepted_is_carried_out() {
 }
 
 #[tokio::test]
-async fn an_asker_that_goes_away_undoes_nothing() {
+async fn a_client_that_goes_away_undoes_nothing() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     let other = busy(school.database());
@@ -77,7 +77,7 @@ async fn an_asker_that_goes_away_undoes_nothing() {
 }
 
 #[tokio::test]
-async fn a_school_that_closes_carries_out_what_it_accepted_and_no_more() {
+async fn a_school_that_closes_runs_the_commands_that_it_accepted_and_no_more() {
     let database = Database::new();
     let school = matricula::server::School::open(database.location(), Clock::System, None).await.unwrap();
     let registrar: Registrar = school.app.registrar.clone();
@@ -98,7 +98,7 @@ async fn a_school_that_closes_carries_out_what_it_accepted_and_no_more() {
 }
 
 #[tokio::test]
-async fn one_row_that_the_database_does_not_take_fails_alone() {
+async fn a_row_that_the_database_rejects_fails_alone() {
     let database = Database::new();
     database.runs("create table students (id integer primary key, name text, email text unique)");
     let school = matricula::server::School::open(database.location(), Clock::System, None).await.unwrap();

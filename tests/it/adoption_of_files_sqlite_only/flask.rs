@@ -82,7 +82,7 @@ async fn its_own_association_is_adopted_with_its_grades() {
 }
 
 #[tokio::test]
-async fn its_own_way_of_enrolling_is_refused_loudly_from_then_on() {
+async fn its_own_inserts_into_the_association_fail_from_then_on() {
     let found = Found::by_flask(&SCHOOL.replace("create", "create-with-association"));
     found.migrate().await.unwrap();
     let complaint = found.flask_fails("enroll|2|1|A");

@@ -23,7 +23,7 @@ const STRANGE: &str = "
 ";
 
 #[tokio::test]
-async fn what_the_sqlite3_shell_made_stays_as_it_is_byte_for_byte() {
+async fn tables_from_the_sqlite3_shell_stay_as_they_are_byte_for_byte() {
     // A table without row ids has none to compare.
     let found = Found::by_shell(&STRANGE.replace(" without rowid", ""));
     let (before, rooms) = (found.students_and_courses(), found.rows("select * from rooms, rolls"));
@@ -52,7 +52,7 @@ async fn a_table_without_row_ids_is_adopted_too() {
 }
 
 #[tokio::test]
-async fn what_we_made_stays_as_it_is_byte_for_byte() {
+async fn a_database_of_ours_stays_as_it_is_byte_for_byte() {
     let found = Found::by_us().await;
     let (before, files) = (found.students_and_courses(), found.files());
 
@@ -64,7 +64,7 @@ async fn what_we_made_stays_as_it_is_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn only_the_table_that_is_missing_is_made() {
+async fn only_the_missing_table_is_created() {
     let found = Found::by_shell(
         "create table students (id integer primary key, name, email);
         insert into students values (4, 'Ana', 'ana@example.edu');",
@@ -81,7 +81,7 @@ async fn only_the_table_that_is_missing_is_made() {
 }
 
 #[tokio::test]
-async fn a_unique_index_is_key_enough() {
+async fn a_unique_index_counts_as_a_key() {
     let found = Found::by_shell(
         "create table students (id integer, name, email);
         create unique index any_name on students (id);

@@ -31,7 +31,7 @@ const GRANTS: &str = "grant create on schema public to registrar;
     grant select, insert, update, delete, references on students, courses to registrar;";
 
 #[tokio::test]
-async fn what_another_role_owns_stays_as_it_is_in_every_part() {
+async fn tables_of_another_role_stay_as_they_are_in_every_part() {
     let found = Found::by_owner(STRANGE, GRANTS);
     let tables = ["students", "courses"];
     let before = found.dump(&tables);
@@ -72,7 +72,7 @@ impl OwnRole {
 }
 
 #[tokio::test]
-async fn it_serves_what_it_found_in_whatever_types() {
+async fn found_rows_are_served_whatever_their_types() {
     let found = Found::by_owner(STRANGE, GRANTS);
     let school = found.opens().await;
 
@@ -99,7 +99,7 @@ async fn it_serves_what_it_found_in_whatever_types() {
 }
 
 #[tokio::test]
-async fn what_the_role_may_not_do_is_a_refusal_that_says_so() {
+async fn a_missing_right_is_a_refusal_that_says_so() {
     let found = Found::by_owner(
         STRANGE,
         "grant create on schema public to registrar; grant select, references on students, courses to registrar;",
@@ -117,7 +117,7 @@ async fn what_the_role_may_not_do_is_a_refusal_that_says_so() {
 }
 
 #[tokio::test]
-async fn ours_go_to_the_first_schema_of_the_search_path() {
+async fn our_tables_go_to_the_first_schema_of_the_search_path() {
     let script = "create table students (id serial primary key, name text, email text);
         create table courses (id serial primary key, name text, level text);
         insert into students (name, email) values ('Ana', 'ana@example.edu');

@@ -166,7 +166,7 @@ fn the_architecture_describes_the_sources_as_they_are() {
 }
 
 #[test]
-fn the_collection_asks_for_every_endpoint_of_the_association_too() {
+fn the_collection_has_a_request_for_every_endpoint_of_the_association() {
     let text = include_str!("../../../docs/matricula.postman_collection.json");
     let collection: Value = serde_json::from_str(text).unwrap();
     let mut requests = BTreeSet::new();

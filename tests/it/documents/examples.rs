@@ -133,7 +133,7 @@ fn run(command: &str, folder: &Path) -> String {
 }
 
 #[tokio::test]
-async fn the_line_of_a_server_that_is_ready_is_printed_as_it_is_sqlite_only_it_names_a_file() {
+async fn the_documents_show_the_line_that_a_ready_server_prints_sqlite_only_it_names_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let server = Process::serve_at(&folder.path().join("matricula.db")).await;
     let line = server.line.replace(&server.address.to_string(), SERVER);
@@ -150,7 +150,7 @@ fn a_command_without_an_answer_is_a_mistake() {
 }
 
 #[test]
-fn an_answer_is_replaced_where_it_stands() {
+fn an_answer_is_replaced_in_its_place() {
     let document = "a\n```sh\nx\n```\n```text\nold\nold\n```\nb\n```text\nold\n```\n";
     let updated = replaced(document, vec![(5, "new\n".to_owned()), (10, "newer\n".to_owned())]);
     assert_eq!(updated, "a\n```sh\nx\n```\n```text\nnew\n```\nb\n```text\nnewer\n```\n");

@@ -240,7 +240,7 @@ async fn everything_that_a_document_names_exists_sqlite_only_it_reads_the_catalo
 }
 
 #[tokio::test]
-async fn a_name_of_nothing_is_noticed_sqlite_only_it_reads_the_catalog() {
+async fn a_name_that_does_not_exist_is_noticed_sqlite_only_it_reads_the_catalog() {
     let known = Known::new().await;
     let mistakes = |text: &str| {
         let path = "docs/operate/made-up.md".to_owned();

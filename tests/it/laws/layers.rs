@@ -128,7 +128,7 @@ fn the_table_of_layers_itself_points_down() {
 }
 
 #[test]
-fn arrows_point_down() {
+fn dependencies_point_down() {
     hold(wrong_arrows, &[("cellar/mod.rs", "")]);
     let item = |path: &'static str| (path, "pub struct Thing;");
     for (from, text, to) in [
@@ -173,7 +173,7 @@ fn no_file_depends_on_one_that_depends_on_it() {
 }
 
 #[test]
-fn no_room_depends_on_one_that_depends_on_it() {
+fn no_subject_depends_on_one_that_depends_on_it() {
     let stores = [
         ("lib.rs", ""),
         ("seats/mod.rs", ""),
@@ -187,7 +187,7 @@ fn no_room_depends_on_one_that_depends_on_it() {
 
 /// What is not an arrow: passing a name on, a module's own tests, whom something is visible to.
 #[test]
-fn only_dependence_is_an_arrow() {
+fn re_exports_tests_and_visibility_are_no_dependencies() {
     let made_up = [
         ("lib.rs", ""),
         ("db/mod.rs", "mod a;\nmod b;\npub use self::a::A;\npub(crate) use self::b::B;"),

@@ -34,7 +34,7 @@ fn lines_of(source: &Source, pattern: &Regex) -> Vec<String> {
 }
 
 #[test]
-fn only_what_speaks_http_uses_its_libraries() {
+fn code_below_http_does_not_use_http_libraries() {
     hold(
         never_in(
             r"\b(axum|hyper|tower|tower_http)(::|\b)",
@@ -46,7 +46,7 @@ fn only_what_speaks_http_uses_its_libraries() {
 }
 
 #[test]
-fn sql_has_its_addresses() {
+fn sql_is_only_in_its_places() {
     let statement = r#"(?:"|^\s*)(select |insert |update \w+ set |delete from |create |alter |drop (table|index)|with |pragma )"#;
     hold(
         only_in(statement, &["*/store.rs", "registrar/commit/", "db/", "lists/sorted.rs"]),
@@ -55,7 +55,7 @@ fn sql_has_its_addresses() {
 }
 
 #[test]
-fn status_codes_have_their_addresses() {
+fn status_codes_are_only_in_their_places() {
     let places = [
         "*/api.rs",
         "pages/",
@@ -72,7 +72,7 @@ fn status_codes_have_their_addresses() {
 }
 
 #[test]
-fn html_stands_in_templates_only() {
+fn html_is_only_in_templates() {
     hold(
         only_in(r"<(html|body|div|p|h1|span|table)\b", &[]),
         &[("pages/students.rs", r#"let page = "<div>";"#)],
@@ -130,7 +130,7 @@ fn long_files(sources: &[Source]) -> Vec<String> {
 }
 
 #[test]
-fn every_file_has_one_subject() {
+fn no_file_has_more_than_400_lines() {
     hold(long_files, &[("db/mod.rs", &"\n".repeat(401))]);
 }
 

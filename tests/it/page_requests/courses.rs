@@ -37,7 +37,7 @@ async fn seats_are_set_by_a_form() {
 }
 
 #[tokio::test]
-async fn seats_that_somebody_else_has_set_meanwhile_are_shown_before_they_are_replaced() {
+async fn seats_that_somebody_else_has_set_are_shown_before_they_are_replaced() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     let seats = format!("{}/seats", algebra.url());
@@ -85,7 +85,7 @@ async fn a_roster_is_shown_as_it_was_at_the_end_of_a_day() {
 }
 
 #[tokio::test]
-async fn the_day_that_was_asked_for_stays_while_the_history_is_gone_through() {
+async fn the_chosen_day_stays_while_the_history_is_paged() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     ana.enrolls_in(&algebra).await.is_created();
@@ -110,7 +110,7 @@ async fn the_day_that_was_asked_for_stays_while_the_history_is_gone_through() {
 }
 
 #[tokio::test]
-async fn a_long_list_and_a_long_history_go_on() {
+async fn a_long_list_and_a_long_history_have_more_pages() {
     let school = School::open().await;
     for number in 0..60 {
         school.course(&format!("Course {number}")).await;

@@ -45,7 +45,7 @@ async fn a_form_is_refused_in_the_words_of_the_api_and_keeps_what_was_typed() {
 }
 
 #[tokio::test]
-async fn what_has_changed_meanwhile_is_shown_before_it_is_replaced() {
+async fn a_change_by_somebody_else_is_shown_before_it_is_replaced() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     let path = format!("/courses/{}/edit", algebra.id);
@@ -61,7 +61,7 @@ async fn what_has_changed_meanwhile_is_shown_before_it_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_mistake_in_a_form_does_not_make_it_know_what_was_never_shown() {
+async fn a_form_with_an_error_keeps_the_version_that_was_shown() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     let path = format!("/courses/{}/edit", algebra.id);
@@ -77,7 +77,7 @@ async fn a_mistake_in_a_form_does_not_make_it_know_what_was_never_shown() {
 }
 
 #[tokio::test]
-async fn nobody_is_dropped_by_a_deletion_that_did_not_speak_of_them() {
+async fn a_deletion_drops_nobody_if_the_page_named_no_students() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     let path = format!("/courses/{}/delete", algebra.id);
@@ -123,7 +123,7 @@ async fn a_deletion_drops_no_more_students_than_the_page_said() {
 }
 
 #[tokio::test]
-async fn a_form_that_another_site_sends_is_refused_and_so_is_what_is_no_form() {
+async fn a_form_from_another_site_is_refused_and_so_is_a_body_that_is_no_form() {
     let school = School::open().await;
     let fields = [("name", "Algebra"), ("level", "graduate")];
     let foreign = school.form("/courses/new", &fields).header("sec-fetch-site", "cross-site").await;
@@ -138,7 +138,7 @@ async fn a_form_that_another_site_sends_is_refused_and_so_is_what_is_no_form() {
 }
 
 #[tokio::test]
-async fn a_field_that_comes_back_as_it_was_shown_is_neither_judged_nor_written() {
+async fn a_field_that_comes_back_as_it_was_shown_is_neither_checked_nor_written() {
     let school = School::open_found(
         "create table students (id integer primary key, name text, email text);
          create table courses (id integer primary key, name text, level text);
@@ -174,7 +174,7 @@ async fn a_field_that_comes_back_as_it_was_shown_is_neither_judged_nor_written()
 }
 
 #[tokio::test]
-async fn a_field_that_nobody_touched_hides_neither_what_was_saved_nor_what_has_changed() {
+async fn an_untouched_invalid_field_does_not_prevent_saving_or_hide_changes() {
     let school = School::open_found(
         "create table students (id integer primary key, name text, email text);
          create table courses (id integer primary key, name text, level text);

@@ -50,7 +50,7 @@ impl Reply {
 }
 
 #[tokio::test]
-async fn the_front_door_leads_to_the_courses() {
+async fn the_root_page_leads_to_the_courses() {
     let school = School::open().await;
     assert_eq!(school.page("/").await.leads_to(), "/courses");
     let empty = school.page("/courses").await.is_page(200);
@@ -58,7 +58,7 @@ async fn the_front_door_leads_to_the_courses() {
 }
 
 #[tokio::test]
-async fn pages_load_nothing_from_elsewhere_and_are_kept_by_nobody() {
+async fn pages_load_nothing_from_elsewhere_and_are_not_stored() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     let elsewhere = Regex::new(r#"(src|href|action)="[^/?#"]|<script>|<style|\sstyle=|\son[a-z]+="#).unwrap();
@@ -93,7 +93,7 @@ async fn pages_load_nothing_from_elsewhere_and_are_kept_by_nobody() {
 }
 
 #[tokio::test]
-async fn what_pages_load_is_named_by_its_content_and_kept_for_good() {
+async fn assets_are_named_by_their_content_and_cached_for_good() {
     let school = School::open().await;
     let page = school.page("/courses").await.is_ok();
     let loaded = Regex::new(r#"(?:src|href)="(/assets/[^"]+)""#).unwrap();
@@ -112,7 +112,7 @@ async fn what_pages_load_is_named_by_its_content_and_kept_for_good() {
 }
 
 #[tokio::test]
-async fn pages_are_sent_small_to_whoever_can_unpack_them_and_what_is_live_is_not_held_back() {
+async fn pages_are_compressed_on_request_and_the_live_feed_is_not() {
     let school = School::open().await;
     school.course("Algebra").await;
     let packed = school.page("/courses").header("accept-encoding", "gzip, br").await.is_ok();
@@ -123,7 +123,7 @@ async fn pages_are_sent_small_to_whoever_can_unpack_them_and_what_is_live_is_not
 }
 
 #[tokio::test]
-async fn people_are_told_problems_in_a_page_and_programs_in_json() {
+async fn people_get_problems_as_pages_and_programs_as_json() {
     let school = School::open().await;
     school.get("/courses/7").await.is_refused(404, "course-not-found");
     let told = school.page("/courses/7").await.is_page(404);
@@ -141,7 +141,7 @@ async fn people_are_told_problems_in_a_page_and_programs_in_json() {
 }
 
 #[tokio::test]
-async fn what_a_name_has_in_it_is_text_on_every_page() {
+async fn markup_in_a_name_is_text_on_every_page() {
     let school = School::open().await;
     let name = "<script>alert(1)</script>\"'&";
     let course = school.post("/api/v1/courses", json!({"name": name, "level": name})).await.is_created();
@@ -166,7 +166,7 @@ async fn what_a_name_has_in_it_is_text_on_every_page() {
 }
 
 #[tokio::test]
-async fn only_the_part_that_changes_is_sent_where_htmx_asks_for_it() {
+async fn htmx_gets_only_the_part_that_changes() {
     let school = School::open().await;
     school.courses(["Algebra", "Botany"]).await;
     let part = school.page("/courses?q=bot").header("hx-request-type", "partial").await.is_ok();

@@ -54,7 +54,7 @@ async fn the_board_counts_what_happens_and_what_is_refused() {
 }
 
 #[tokio::test]
-async fn whoever_looks_at_the_board_is_told_what_changes_until_the_server_stops() {
+async fn the_board_shows_changes_live_until_the_server_stops() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     let ana = school.student("Ana").await;
@@ -68,7 +68,7 @@ async fn whoever_looks_at_the_board_is_told_what_changes_until_the_server_stops(
 }
 
 #[tokio::test]
-async fn a_log_without_its_head_is_a_fault_and_no_empty_log() {
+async fn a_log_without_its_head_is_an_error_and_not_an_empty_log() {
     let school = School::open().await;
     school.student("Ana").await;
     school.meanwhile("create table aside as select * from log_head; delete from log_head;");

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::school::{Course, School, Student};
 
 #[tokio::test]
-async fn a_page_says_that_something_was_done_only_while_it_is_so() {
+async fn a_page_confirms_a_change_only_while_it_is_true() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     ana.enrolls_in(&algebra).await.is_created();
@@ -22,7 +22,7 @@ async fn a_page_says_that_something_was_done_only_while_it_is_so() {
 }
 
 #[tokio::test]
-async fn who_enrolls_and_drops_by_forms_is_told_what_came_of_it() {
+async fn the_forms_to_enroll_and_drop_show_the_outcome() {
     let school = School::open().await;
     let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
     let [ana, ben, eve] = school.students(["Ana", "Ben", "Eve"]).await;
@@ -64,7 +64,7 @@ async fn who_enrolls_and_drops_by_forms_is_told_what_came_of_it() {
 }
 
 #[tokio::test]
-async fn who_cannot_be_enrolled_keeps_what_was_searched_and_is_told_when() {
+async fn a_refused_enrollment_keeps_the_search_and_says_when_registration_opens() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra & more").await);
     let seats = json!({"capacity": null, "opens_at": "2026-12-01T08:00:00Z"});
@@ -82,7 +82,7 @@ async fn who_cannot_be_enrolled_keeps_what_was_searched_and_is_told_when() {
 }
 
 #[tokio::test]
-async fn students_are_looked_for_among_those_who_are_there_now() {
+async fn a_search_finds_students_as_they_are_now() {
     let school = School::open().await;
     school.meanwhile("insert into students (id, name, email) values (70, 'ZOË Found', 'found@example.edu')");
     let found = async |q: &str| school.page(&format!("/students?q={q}")).await.is_page(200);

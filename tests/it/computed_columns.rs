@@ -63,7 +63,7 @@ async fn a_column_that_becomes_computed_is_noticed() {
     )
     .await;
     school.student("Ana").await;
-    school.meanwhile(
+    school.other_program_runs(
         "alter table students rename column name to given_name;
          alter table students add column name text generated always as ('Dr. ' || given_name);"
             .replace(");", if school.database().is_on_a_server() { ") stored;" } else { ") virtual;" })
@@ -79,7 +79,9 @@ async fn a_column_that_is_no_longer_computed_is_written_again() {
     let school = School::open_found(FOUND).await;
     let body = json!({"name": "Ben", "email": "ben@example.edu"});
     school.post("/api/v1/students", body.clone()).await.is_created();
-    school.meanwhile("alter table students drop column name; alter table students add column name text");
+    school.other_program_runs(
+        "alter table students drop column name; alter table students add column name text",
+    );
     assert_eq!(school.post("/api/v1/students", body).await.is_created().json()["name"], "Ben");
     let changed = school.patch("/api/v1/students/1", json!({"name": "Ana"})).await.is_ok();
     assert_eq!(changed.json()["name"], "Ana");

@@ -326,7 +326,7 @@ async fn a_commit_whose_answer_is_lost_is_recognized_and_a_lost_commit_is_made_o
 async fn a_commit_that_no_standby_confirms_is_not_acknowledged() {
     // A server that is told to warn nobody.
     let server = Server::start_with(&["client_min_messages=error"], |_| Ok(())).unwrap();
-    let database = Database::of(server.url());
+    let database = Database::new_on(server.url());
     let school = School::open_at(&database).await;
     let ana = school.student("Ana").await;
     let other = OtherProgram::at(&server.url());
@@ -362,7 +362,7 @@ async fn a_broken_row_fails_only_the_read_of_that_row() {
         students.push(school.student(&format!("Student {number}")).await);
     }
     let broken = students[13].id;
-    school.meanwhile(&format!(
+    school.other_program_runs(&format!(
         "alter table students rename to people;
          create view students as select id, name, \
          case when id = {broken} then (1 / (id - id))::text else email end as email from people;"

@@ -3,11 +3,11 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::school::{Asking, Database, School, errors};
+use crate::school::{Database, RequestBuilder, School, errors};
 
 const STUDENTS: &str = "/api/v1/students";
 
-fn body(school: &School, kind: &str, body: impl Into<axum::body::Bytes>) -> Asking {
+fn body(school: &School, kind: &str, body: impl Into<axum::body::Bytes>) -> RequestBuilder {
     school.client.ask("POST", STUDENTS).header("content-type", kind).body(body)
 }
 
@@ -200,7 +200,7 @@ async fn requests_for_another_host_or_from_another_site_are_refused() {
 async fn a_failure_of_the_database_reveals_nothing_internal() {
     let school = School::open().await;
     let ana = json!({"name": "Ana", "email": "ana@example.edu"});
-    school.meanwhile("alter table log_head rename to lost_head");
+    school.other_program_runs("alter table log_head rename to lost_head");
 
     let write = school.post(STUDENTS, ana.clone()).await.is_refused(500, "internal");
     let read = school.get("/api/v1/events?after=0").await.is_refused(500, "internal");
@@ -208,7 +208,7 @@ async fn a_failure_of_the_database_reveals_nothing_internal() {
     for problem in [write, read] {
         assert!(!problem.to_string().contains("head"), "{problem}");
     }
-    school.meanwhile("alter table lost_head rename to log_head");
+    school.other_program_runs("alter table lost_head rename to log_head");
     school.post(STUDENTS, ana).await.is_created();
 }
 
@@ -267,7 +267,7 @@ async fn changes_by_another_program_are_seen_at_once() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     let seen = school.get(&ana.url()).await.is_ok().header("etag").to_owned();
-    school.meanwhile(
+    school.other_program_runs(
         "insert into students (id, name, email) values (70, 'Zoë', 'zoe@example.edu');
          update students set name = 'Anna' where id = 1;",
     );
@@ -278,7 +278,7 @@ async fn changes_by_another_program_are_seen_at_once() {
     stale.is_refused(412, "stale");
 
     // It does not ask foreign keys, as SQLite by default does not.
-    school.meanwhile("pragma foreign_keys = off; delete from students where id = 70");
+    school.other_program_runs("pragma foreign_keys = off; delete from students where id = 70");
     assert_eq!(algebra.roster().await, ["Anna"]);
     school.get("/api/v1/students/70/courses").await.is_refused(404, "student-not-found");
     school.put("/api/v1/students/70/courses/1").await.is_refused(404, "student-not-found");
@@ -351,12 +351,12 @@ async fn health_readiness_and_metrics_are_outside_the_api() {
         metrics.text()
     );
 
-    school.meanwhile("alter table matricula_migrations rename to elsewhere");
+    school.other_program_runs("alter table matricula_migrations rename to elsewhere");
     let unready = school.get("/readyz").await;
     assert_eq!(unready.header("retry-after"), "1");
     assert_ne!(unready.is_refused(503, "overloaded")["detail"], Value::Null);
     school.get("/healthz").await.is_ok();
-    school.meanwhile("alter table elsewhere rename to matricula_migrations");
+    school.other_program_runs("alter table elsewhere rename to matricula_migrations");
     school.get("/readyz").await.is_ok();
 }
 

@@ -15,5 +15,5 @@ async fn the_reference_shows_every_operation_and_loads_nothing_from_elsewhere() 
         }
     }
     browser.has_no_complaints().await;
-    browser.stays_at_home().await;
+    browser.loads_nothing_from_elsewhere().await;
 }

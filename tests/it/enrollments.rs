@@ -45,9 +45,9 @@ async fn a_put_of_an_enrollment_can_be_repeated() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
 
-    let first = ana.makes_sure_of(&algebra).await.is_created();
+    let first = ana.ensures_enrollment_in(&algebra).await.is_created();
     school.let_pass(Duration::from_mins(1));
-    let second = ana.makes_sure_of(&algebra).await.is_ok();
+    let second = ana.ensures_enrollment_in(&algebra).await.is_ok();
 
     assert_eq!(first.header("location"), ana.enrollment_url(&algebra));
     assert_eq!(first.body, second.body);
@@ -60,7 +60,7 @@ async fn one_of_64_clients_that_put_the_same_enrollment_creates_it() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
 
-    let replies = join_all((0..64).map(|_| ana.makes_sure_of(&algebra).into_future())).await;
+    let replies = join_all((0..64).map(|_| ana.ensures_enrollment_in(&algebra).into_future())).await;
 
     let created: Vec<_> = replies.iter().filter(|reply| reply.status == 201).collect();
     assert_eq!(created.len(), 1);
@@ -265,7 +265,7 @@ async fn students_and_courses_answer_the_same_with_and_without_associations() {
                 ["etag", "x-total-count", "content-type"].map(|name| reply.headers.get(name).cloned());
             answers.push((reply.body, headers));
         }
-        ana.makes_sure_of(&algebra).await;
+        ana.ensures_enrollment_in(&algebra).await;
     }
     assert_eq!(answers[..4], answers[4..]);
 }

@@ -124,7 +124,7 @@ async fn a_long_log_is_complete_and_in_order() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     for _ in 0..300 {
-        ana.makes_sure_of(&algebra).await.is_created();
+        ana.ensures_enrollment_in(&algebra).await.is_created();
         ana.drops(&algebra).await.is(204);
     }
     assert_eq!(seqs(&school, "").await, (1..=602).collect::<Vec<_>>());
@@ -137,7 +137,7 @@ async fn a_refused_change_has_no_event() {
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     ana.enrolls_in(&algebra).await.is_created();
     ana.enrolls_in(&algebra).await.is_refused(409, "already-enrolled");
-    ana.makes_sure_of(&algebra).await.is_ok();
+    ana.ensures_enrollment_in(&algebra).await.is_ok();
     school.delete(&ana.url()).await.is_refused(409, "has-enrollments");
     school.put("/api/v1/students/99/courses/1").await.is_refused(404, "student-not-found");
     assert_eq!(school.log().await, ["student.created", "course.created", "enrollment.created"]);

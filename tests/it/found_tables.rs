@@ -41,7 +41,7 @@ async fn a_new_row_never_gets_the_id_of_a_row_that_is_deleted_later_in_its_batch
 #[tokio::test]
 async fn a_change_that_a_trigger_suppresses_is_a_refusal_without_an_event() {
     let school = School::open_found(STUDENTS).await;
-    school.meanwhile(if school.database().is_on_a_server() {
+    school.other_program_runs(if school.database().is_on_a_server() {
         "create function ignore() returns trigger language plpgsql as 'begin return null; end';
          create trigger keep before delete on students for each row execute function ignore();
          create trigger still before update on students for each row execute function ignore();"
@@ -58,7 +58,7 @@ async fn a_change_that_a_trigger_suppresses_is_a_refusal_without_an_event() {
 #[tokio::test]
 async fn the_message_of_a_trigger_is_not_shown() {
     let school = School::open_found(STUDENTS).await;
-    school.meanwhile(if school.database().is_on_a_server() {
+    school.other_program_runs(if school.database().is_on_a_server() {
         "create function complain() returns trigger language plpgsql as 'begin raise exception $$Secret name$$; end';
          create trigger strict before insert on students for each row execute function complain();"
     } else {
@@ -72,7 +72,7 @@ async fn the_message_of_a_trigger_is_not_shown() {
 #[tokio::test]
 async fn ids_that_javascript_could_not_read_are_not_assigned() {
     let school = School::open_found(STUDENTS).await;
-    school.meanwhile("insert into students values (9007199254740991, 'Last', 'last@example.edu')");
+    school.other_program_runs("insert into students values (9007199254740991, 'Last', 'last@example.edu')");
     let body = json!({"name": "Cleo", "email": "cleo@example.edu"});
     school.post("/api/v1/students", body).await.is_refused(409, "row-refused");
     school.get("/api/v1/students/9007199254740991").await.is_ok();
@@ -81,7 +81,7 @@ async fn ids_that_javascript_could_not_read_are_not_assigned() {
 #[tokio::test]
 async fn paging_by_name_shows_every_row_once_whatever_is_in_the_name() {
     let school = School::open_found(STUDENTS).await;
-    school.meanwhile(
+    school.other_program_runs(
         "insert into students (name, email) values (x'5A6FC3AB', 'a'), (null, 'b'), (42, 'c'), ('ΟΔΥΣΣΕΥΣ', 'd'),
          ('İpek', 'e'), ('', 'f'), (4.5, 'g'), (x'FF', 'h')",
     );
@@ -120,10 +120,10 @@ async fn a_row_that_breaks_another_programs_rule_on_the_association_is_refused()
     let school = School::open().await;
     let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
-    school.meanwhile("create unique index one_course on student_courses (student_id)");
+    school.other_program_runs("create unique index one_course on student_courses (student_id)");
     ana.enrolls_in(&algebra).await.is_created();
     ana.enrolls_in(&botany).await.is_refused(409, "row-refused");
-    ana.makes_sure_of(&botany).await.is_refused(409, "row-refused");
+    ana.ensures_enrollment_in(&botany).await.is_refused(409, "row-refused");
     // She waits for a seat that she cannot have.
     botany.seats(1, 5).await;
     ben.enrolls_in(&botany).await.is_created();
@@ -138,7 +138,7 @@ async fn a_row_that_breaks_another_programs_rule_on_the_association_is_refused()
 #[tokio::test]
 async fn a_failing_trigger_fails_no_other_command() {
     let school = School::open_found(STUDENTS).await;
-    school.meanwhile(if school.database().is_on_a_server() {
+    school.other_program_runs(if school.database().is_on_a_server() {
         "create function broken() returns trigger language plpgsql as 'begin perform nowhere(); return new; end';
          create trigger broken before insert on students for each row execute function broken();"
     } else {
@@ -171,7 +171,7 @@ async fn a_failing_trigger_fails_no_other_command() {
 #[tokio::test]
 async fn the_message_of_a_function_with_its_own_error_code_is_not_shown_postgres_only() {
     let school = School::open_found(STUDENTS).await;
-    school.meanwhile(
+    school.other_program_runs(
         "create function complain() returns trigger language plpgsql as
          'begin raise exception $$Secret name$$ using errcode = $$45000$$; end';
          create trigger strict before insert on students for each row execute function complain();",
@@ -188,7 +188,7 @@ async fn a_column_whose_type_another_program_changes_is_written_with_the_new_typ
         "create table students (id bigserial primary key, name varchar(100), email varchar(100));",
     )
     .await;
-    school.meanwhile(
+    school.other_program_runs(
         "create function same() returns trigger language plpgsql as
          'begin if new.name = $$Nobody$$ then return null; end if; return new; end';
          create trigger same before insert on students for each row execute function same();",
@@ -196,7 +196,7 @@ async fn a_column_whose_type_another_program_changes_is_written_with_the_new_typ
     let ana = || school.post("/api/v1/students", json!({"name": "Ana", "email": "ana@example.edu"}));
     ana().await.is_created();
     for name in ["text", "varchar(300)", "text"] {
-        school.meanwhile(&format!("alter table students alter column name type {name}"));
+        school.other_program_runs(&format!("alter table students alter column name type {name}"));
         ana().await.is_created();
         school.patch("/api/v1/students/1", json!({"name": format!("Anna {name}")})).await.is_ok();
     }

@@ -28,7 +28,7 @@ async fn a_grade_comes_back_when_the_student_enrolls_again() {
     }
     assert_eq!(rows(), ["1 A 15 yes", "2 B - -"]);
     // Given back, it is kept no longer: what is there now is what counts.
-    school.meanwhile("update student_courses set grade = 'C' where student_id = 1");
+    school.other_program_runs("update student_courses set grade = 'C' where student_id = 1");
     school.delete("/api/v1/students/1/courses/1").await.is(204);
     school.put("/api/v1/students/1/courses/1").await.is_created();
     assert_eq!(rows(), ["1 C 15 yes", "2 B - -"]);
@@ -70,8 +70,8 @@ async fn stored_values_are_deleted_with_their_student_or_course() {
 async fn a_value_that_a_column_no_longer_accepts_does_not_keep_the_student_out() {
     let school = School::open_found(FOUND).await;
     school.delete("/api/v1/students/1/courses/1").await.is(204);
-    school.meanwhile("create unique index one_grade on student_courses (grade)");
-    school.meanwhile("update student_courses set grade = 'A' where student_id = 2");
+    school.other_program_runs("create unique index one_grade on student_courses (grade)");
+    school.other_program_runs("update student_courses set grade = 'A' where student_id = 2");
     school.put("/api/v1/students/1/courses/1").await.is_created();
     assert_eq!(school.other_program().column(ROWS), ["1 - 15 yes", "2 A - -"]);
 }
@@ -79,7 +79,8 @@ async fn a_value_that_a_column_no_longer_accepts_does_not_keep_the_student_out()
 #[tokio::test]
 async fn bytes_and_numbers_come_back_as_they_were_sqlite_only() {
     let school = School::open_found(FOUND).await;
-    school.meanwhile("update student_courses set grade = x'00FF', points = 1.5 where student_id = 1");
+    school
+        .other_program_runs("update student_courses set grade = x'00FF', points = 1.5 where student_id = 1");
     let sql =
         "select typeof(grade) || hex(grade) || typeof(points) from student_courses where student_id = 1";
     let before = school.other_program().column(sql);
@@ -108,7 +109,7 @@ async fn a_table_that_refers_to_the_association_is_named_before_anything_is_done
 async fn a_value_that_cannot_be_restored_keeps_nobody_from_enrolling_postgres_only() {
     let school = School::open_found(FOUND).await;
     // As Django makes them: judged when the transaction ends.
-    school.meanwhile(
+    school.other_program_runs(
         "create table terms (id integer primary key); insert into terms values (7), (8);
          alter table student_courses add column term integer references terms (id) deferrable initially deferred;
          update student_courses set term = 6 + student_id",
@@ -116,7 +117,7 @@ async fn a_value_that_cannot_be_restored_keeps_nobody_from_enrolling_postgres_on
     for student in [1, 2] {
         school.delete(&format!("/api/v1/students/{student}/courses/1")).await.is(204);
     }
-    school.meanwhile("delete from terms where id = 7");
+    school.other_program_runs("delete from terms where id = 7");
     let operations = serde_json::json!([
         {"op": "enroll", "student_id": 1, "course_id": 1}, {"op": "enroll", "student_id": 2, "course_id": 1}
     ]);
@@ -133,8 +134,8 @@ const GRADED_AT: &str = "update student_courses set grade = null;
 #[tokio::test]
 async fn columns_that_share_a_rule_come_back_together() {
     let school = School::open_found(FOUND).await;
-    school.meanwhile(GRADED_AT);
-    school.meanwhile("create unique index one_points on student_courses (points)");
+    school.other_program_runs(GRADED_AT);
+    school.other_program_runs("create unique index one_points on student_courses (points)");
     let graded_at =
         || school.other_program().column("select graded_at from student_courses order by student_id");
     for student in [1, 2] {
@@ -143,7 +144,7 @@ async fn columns_that_share_a_rule_come_back_together() {
     school.put("/api/v1/students/2/courses/1").await.is_created();
     assert_eq!((rows(&school), graded_at()), (vec!["2 A - -".to_owned()], vec!["May".to_owned()]));
     // Nor does a third column that is refused keep the two apart.
-    school.meanwhile("update student_courses set points = 15 where student_id = 2");
+    school.other_program_runs("update student_courses set points = 15 where student_id = 2");
     school.put("/api/v1/students/1/courses/1").await.is_created();
     assert_eq!(rows(&school), ["1 A - yes", "2 A 15 -"]);
     assert_eq!(graded_at(), ["May", "May"]);
@@ -156,15 +157,19 @@ async fn a_value_that_was_refused_comes_back_the_next_time() {
         school.delete("/api/v1/students/1/courses/1").await.is(204);
         school.put("/api/v1/students/1/courses/1").await.is_created();
     };
-    school.meanwhile("create unique index one_points on student_courses (points)");
-    school.meanwhile("create unique index one_price on student_courses (\"half price\")");
+    school.other_program_runs("create unique index one_points on student_courses (points)");
+    school.other_program_runs("create unique index one_price on student_courses (\"half price\")");
     school.delete("/api/v1/students/1/courses/1").await.is(204);
-    school.meanwhile("update student_courses set points = 15, \"half price\" = 'yes' where student_id = 2");
+    school.other_program_runs(
+        "update student_courses set points = 15, \"half price\" = 'yes' where student_id = 2",
+    );
     school.put("/api/v1/students/1/courses/1").await.is_created();
     assert_eq!(rows(&school), ["1 A - no", "2 B 15 yes"]);
     again().await;
     assert_eq!(rows(&school), ["1 A - no", "2 B 15 yes"]);
-    school.meanwhile("update student_courses set points = 1, \"half price\" = '2' where student_id = 2");
+    school.other_program_runs(
+        "update student_courses set points = 1, \"half price\" = '2' where student_id = 2",
+    );
     again().await;
     assert_eq!(rows(&school), ["1 A 15 yes", "2 B 1 2"]);
     assert_eq!(school.other_program().column("select count(*) from kept_columns"), ["0"]);
@@ -173,12 +178,12 @@ async fn a_value_that_was_refused_comes_back_the_next_time() {
 #[tokio::test]
 async fn a_value_that_was_written_since_wins_over_one_that_was_refused() {
     let school = School::open_found(FOUND).await;
-    school.meanwhile("create unique index one_price on student_courses (\"half price\")");
+    school.other_program_runs("create unique index one_price on student_courses (\"half price\")");
     school.delete("/api/v1/students/1/courses/1").await.is(204);
-    school.meanwhile("update student_courses set \"half price\" = 'yes' where student_id = 2");
+    school.other_program_runs("update student_courses set \"half price\" = 'yes' where student_id = 2");
     school.put("/api/v1/students/1/courses/1").await.is_created();
-    school.meanwhile("update student_courses set \"half price\" = '1' where student_id = 1");
-    school.meanwhile("update student_courses set \"half price\" = '2' where student_id = 2");
+    school.other_program_runs("update student_courses set \"half price\" = '1' where student_id = 1");
+    school.other_program_runs("update student_courses set \"half price\" = '2' where student_id = 2");
     school.delete("/api/v1/students/1/courses/1").await.is(204);
     school.put("/api/v1/students/1/courses/1").await.is_created();
     assert_eq!(rows(&school), ["1 A 15 1", "2 B - 2"]);
@@ -188,10 +193,10 @@ async fn a_value_that_was_written_since_wins_over_one_that_was_refused() {
 async fn the_value_of_a_removed_column_is_stored_until_the_column_is_back() {
     let school = School::open_found(FOUND).await;
     school.delete("/api/v1/students/1/courses/1").await.is(204);
-    school.meanwhile("alter table student_courses drop column points");
+    school.other_program_runs("alter table student_courses drop column points");
     school.put("/api/v1/students/1/courses/1").await.is_created();
     school.delete("/api/v1/students/1/courses/1").await.is(204);
-    school.meanwhile("alter table student_courses add column points integer");
+    school.other_program_runs("alter table student_courses add column points integer");
     school.put("/api/v1/students/1/courses/1").await.is_created();
     assert_eq!(rows(&school), ["1 A 15 yes", "2 B - -"]);
 }
@@ -199,8 +204,8 @@ async fn the_value_of_a_removed_column_is_stored_until_the_column_is_back() {
 #[tokio::test]
 async fn a_column_name_in_another_case_is_another_column_postgres_only() {
     let school = School::open_found(FOUND).await;
-    school.meanwhile("alter table student_courses add column \"ID\" text");
-    school.meanwhile("update student_courses set \"ID\" = 'theirs'");
+    school.other_program_runs("alter table student_courses add column \"ID\" text");
+    school.other_program_runs("update student_courses set \"ID\" = 'theirs'");
     school.delete("/api/v1/students/1/courses/1").await.is(204);
     school.put("/api/v1/students/1/courses/1").await.is_created();
     let theirs = school.other_program().column("select \"ID\" from student_courses");

@@ -107,7 +107,7 @@ async fn every_name_on_a_page_is_isolated_from_the_text_around_it() {
     algebra.seats(1, 5).await;
     ana.enrolls_in(&algebra).await.is_created();
     ben.enrolls_in(&algebra).await.is(202);
-    school.meanwhile(&format!(
+    school.other_program_runs(&format!(
         "update students set name = '{student}', email = 'a\u{202e}@example.edu'; update courses set name = '{course}', level = '{course}';"
     ));
     let apart = Regex::new("<bdi>[^<]*</bdi>|\u{2068}[^<]*?\u{2069}").unwrap();
@@ -147,7 +147,9 @@ async fn every_name_on_a_page_is_isolated_from_the_text_around_it() {
 #[tokio::test]
 async fn a_search_finds_the_invisible_characters_in_a_name_of_another_program() {
     let school = School::open().await;
-    school.meanwhile("insert into students (name, email) values ('\u{200f}Ana\u{200b}', 'ana@example.edu')");
+    school.other_program_runs(
+        "insert into students (name, email) values ('\u{200f}Ana\u{200b}', 'ana@example.edu')",
+    );
     for path in ["/api/v1/students", "/students"] {
         let found = school.get(&format!("{path}?q=%E2%80%8FAna%E2%80%8B")).await.is(200);
         assert!(found.text().contains("ana@example.edu"), "{path}: {}", found.text());

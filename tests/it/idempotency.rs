@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::school::{Asking, School, errors};
+use crate::school::{RequestBuilder, School, errors};
 
 const STUDENTS: &str = "/api/v1/students";
 
-fn ben(school: &School) -> Asking {
+fn ben(school: &School) -> RequestBuilder {
     school.post(STUDENTS, json!({"name": "Ben", "email": "ben@example.edu"}))
 }
 
@@ -123,7 +123,7 @@ async fn an_invalid_key_is_refused() {
 async fn a_stored_answer_that_cannot_be_read_does_not_affect_other_requests() {
     let school = School::open().await;
     ben(&school).header("idempotency-key", "a-key").await.is_created();
-    school.meanwhile("update idempotency_keys set answer = '{\"Ok\":{\"Unheard\":1}}'");
+    school.other_program_runs("update idempotency_keys set answer = '{\"Ok\":{\"Unheard\":1}}'");
     let other = school.other_program();
     other.execute_batch("begin immediate").unwrap();
     // Held up by the other program, they share a commit.

@@ -22,7 +22,7 @@ async fn the_id_of_a_deleted_student_or_course_is_not_used_again() {
     let [cleo, chemistry] = [school.student("Cleo").await.id, school.course("Chemistry").await.id];
     assert!(cleo > 2 && chemistry > 2, "{cleo} {chemistry}");
     // Nor one that only another program has seen, as long as its row is there.
-    school.meanwhile("insert into students (id, name, email) values (50, 'Dan', 'dan@example.edu')");
+    school.other_program_runs("insert into students (id, name, email) values (50, 'Dan', 'dan@example.edu')");
     assert!(school.student("Eve").await.id > 50);
 }
 
@@ -33,7 +33,7 @@ async fn an_enrollment_that_another_program_inserts_keeps_nobody_out() {
     let algebra = school.course("Algebra").await;
     ana.enrolls_in(&algebra).await.is_created();
     // With the id that would be the next.
-    school.meanwhile(
+    school.other_program_runs(
         "insert into student_courses (id, student_id, course_id, enrolled_at) values (2, 2, 1, '2026-09-01T08:00:00.000Z')",
     );
     assert_eq!(cleo.enrolls_in(&algebra).await.is_created().json()["id"], 3);
@@ -67,7 +67,9 @@ async fn a_past_roster_does_not_name_the_student_who_has_the_id_now() {
     school.let_pass(std::time::Duration::from_hours(1));
     let before = "2026-09-01T08:30:00Z";
     school.delete("/api/v1/students/2?drop=true").await.is(204);
-    school.meanwhile("insert into students (id, name, email) values (2, 'Stranger', 'stranger@example.edu')");
+    school.other_program_runs(
+        "insert into students (id, name, email) values (2, 'Stranger', 'stranger@example.edu')",
+    );
 
     let roster = school.get(&format!("/api/v1/courses/1/students?as_of={before}")).await.is_ok();
     assert_eq!(roster.json()[0]["id"], 2);
@@ -90,7 +92,7 @@ async fn a_course_with_the_id_of_a_deleted_one_begins_without_its_past() {
     school.let_pass(std::time::Duration::from_hours(1));
     let before = "2026-09-01T08:30:00Z";
     school.delete("/api/v1/courses/2?drop=true").await.is(204);
-    school.meanwhile("insert into courses (id, name, level) values (2, 'Zoology', 'two')");
+    school.other_program_runs("insert into courses (id, name, level) values (2, 'Zoology', 'two')");
 
     assert_eq!(
         school.get(&format!("/api/v1/courses/2/students?as_of={before}")).await.is_ok().json(),
@@ -109,7 +111,9 @@ async fn a_deleted_student_keeps_their_past_until_another_student_has_the_id() {
     let first = "/api/v1/students/2/courses?as_of=2026-09-01T08:30:00Z";
     assert_eq!(school.get(first).await.is_ok().ids(), [1]);
     // A second one by the same number, deleted as well.
-    school.meanwhile("insert into students (id, name, email) values (2, 'Stranger', 'stranger@example.edu')");
+    school.other_program_runs(
+        "insert into students (id, name, email) values (2, 'Stranger', 'stranger@example.edu')",
+    );
     school.put("/api/v1/students/2/courses/2").await.is_created();
     school.let_pass(std::time::Duration::from_hours(1));
     school.delete("/api/v1/students/2?drop=true").await.is(204);
@@ -124,7 +128,7 @@ async fn the_pages_show_nobody_the_history_of_somebody_else() {
     school.put("/api/v1/students/1/courses/2").await.is_created();
     school.delete("/api/v1/students/2?drop=true").await.is(204);
     school.delete("/api/v1/courses/2?drop=true").await.is(204);
-    school.meanwhile(
+    school.other_program_runs(
         "insert into students (id, name, email) values (2, 'Stranger', 'stranger@example.edu');
          insert into courses (id, name, level) values (2, 'Zoology', 'two')",
     );
@@ -159,7 +163,7 @@ async fn a_student_with_the_id_of_a_deleted_one_inherits_nothing() {
     }
     log[4..].sort();
     assert_eq!(log[4..], ["course.deleted", "student.deleted"]);
-    school.meanwhile(
+    school.other_program_runs(
         "insert into students (id, name, email) values (2, 'Stranger', 'stranger@example.edu');
          insert into courses (id, name, level) values (2, 'Zoology', 'two')",
     );
@@ -176,7 +180,9 @@ async fn a_student_with_the_id_of_a_deleted_one_inherits_nothing() {
 async fn one_id_far_above_the_others_keeps_nobody_out() {
     let school = School::open_found(FOUND).await;
     // Where a program gives ids of its own, from another range.
-    school.meanwhile("insert into students (id, name, email) values (2026000001, 'Dan', 'dan@example.edu')");
+    school.other_program_runs(
+        "insert into students (id, name, email) values (2026000001, 'Dan', 'dan@example.edu')",
+    );
     school.put("/api/v1/students/2026000001/courses/1").await.is_created();
     let [cleo, eve] = [school.student("Cleo").await.id, school.student("Eve").await.id];
     assert!(cleo > 2 && eve > cleo, "{cleo} {eve}");

@@ -176,7 +176,7 @@ async fn every_row_that_stays_is_seen_once_while_others_come_and_go() {
 #[tokio::test]
 async fn lists_are_sorted_whatever_the_case_with_the_id_for_ties_and_nulls_first() {
     let school = School::open_found(LAX).await;
-    school.meanwhile(
+    school.other_program_runs(
         "insert into students (name, email) values ('ben', 'B@x.org'), ('Ana', null), (null, 'z@x.org'), ('ANA', 'a@x.org'),
              ('Ångström', 'A@x.org'), ('ana', 'b@x.org'), (null, null), ('ångström', 'c@x.org'), ('Zoë', 'ß@x.org');
          insert into courses (name, level) select name, email from students order by id;",
@@ -207,8 +207,9 @@ async fn lists_are_sorted_whatever_the_case_with_the_id_for_ties_and_nulls_first
 #[tokio::test]
 async fn a_null_that_another_program_wrote_is_served_and_can_be_replaced() {
     let school = School::open_found(LAX).await;
-    school
-        .meanwhile("insert into students values (7, null, null); insert into courses values (3, null, 'b');");
+    school.other_program_runs(
+        "insert into students values (7, null, null); insert into courses values (3, null, 'b');",
+    );
 
     let told = school.get("/api/v1/students/7").await.is_ok();
     assert_eq!(told.json(), json!({"id": 7, "name": null, "email": null}));
@@ -227,7 +228,7 @@ async fn a_null_that_another_program_wrote_is_served_and_can_be_replaced() {
 async fn rows_that_our_rules_would_refuse_are_served_as_they_are() {
     let school = School::open_found(LAX).await;
     let long = "x".repeat(3000);
-    school.meanwhile(&format!(
+    school.other_program_runs(&format!(
         "insert into students values (1, '{long}', 'nobody'), (2, '', 'a'||char(10)||'b')"
     ));
 
@@ -243,8 +244,10 @@ async fn ids_below_one_that_another_program_inserted_are_listed_and_counted_alik
     let school = School::open().await;
     school.students(["Ana", "Ben"]).await;
     for id in [-9_007_199_254_740_991_i64, -5, 0] {
-        school.meanwhile(&format!("insert into students (id, name, email) values ({id}, 'Neg', 'n')"));
-        school.meanwhile(&format!("insert into courses (id, name, level) values ({id}, 'Neg', 'n')"));
+        school
+            .other_program_runs(&format!("insert into students (id, name, email) values ({id}, 'Neg', 'n')"));
+        school
+            .other_program_runs(&format!("insert into courses (id, name, level) values ({id}, 'Neg', 'n')"));
     }
 
     for (list, expected) in [("students", 5), ("courses", 3)] {

@@ -35,7 +35,7 @@ struct Day {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_when_connections_are_cut_and_the_database_restarts() {
     let mut server = Server::start().unwrap();
-    let database = Database::of(server.url());
+    let database = Database::new_on(server.url());
     database.runs(&format!(
         "create table students (id integer primary key, name text, email text);
          create table courses (id integer primary key, name text, level text);
@@ -188,7 +188,7 @@ async fn a_write_that_cannot_lock_the_head_is_refused_within_seconds() {
 #[tokio::test]
 async fn a_transaction_that_the_database_aborts_is_retried_and_done_once() {
     let school = School::open().await;
-    school.meanwhile(
+    school.other_program_runs(
         "create sequence tries;
          create function give_up() returns trigger language plpgsql as $$ begin
             case nextval('tries')

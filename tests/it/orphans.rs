@@ -14,7 +14,7 @@ async fn a_student_deleted_by_another_program_holds_no_seat() {
     school.put(&algebra.seats_url()).json(&json!({"capacity": 1})).await.is_ok();
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
     ana.enrolls_in(&algebra).await.is_created();
-    school.meanwhile("pragma foreign_keys = off; delete from students where id = 1");
+    school.other_program_runs("pragma foreign_keys = off; delete from students where id = 1");
 
     // What is counted, shown and decided is the same set of rows, before anybody has asked for a change.
     let seats = |json: serde_json::Value| json["enrolled"].clone();
@@ -46,7 +46,7 @@ async fn a_freed_seat_goes_to_the_first_on_the_waitlist() {
         database.runs(delete);
         School::open_at(&database).await
     } else {
-        school.meanwhile(delete);
+        school.other_program_runs(delete);
         // Those who are there are counted, before anybody has asked for a change.
         let place = school.get("/api/v1/courses/1/waitlist").await.is_ok().json();
         assert_eq!(
@@ -108,13 +108,13 @@ async fn an_id_that_is_used_again_inherits_nothing_even_without_a_write_in_betwe
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     school.student("Ana").await.enrolls_in(&algebra).await.is_created();
-    school.meanwhile("pragma foreign_keys = off; delete from students where id = 1");
+    school.other_program_runs("pragma foreign_keys = off; delete from students where id = 1");
     let deleted = Instant::now();
     while school.log().await.last().unwrap() != "student.deleted" {
         assert!(deleted.elapsed() < Duration::from_secs(5));
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    school.meanwhile("insert into students (id, name, email) values (1, 'Zoe', 'zoe@example.edu')");
+    school.other_program_runs("insert into students (id, name, email) values (1, 'Zoe', 'zoe@example.edu')");
     assert_eq!(school.get("/api/v1/students/1/courses").await.is_ok().json(), json!([]));
 }
 
@@ -124,7 +124,7 @@ async fn orphaned_rows_do_not_prevent_the_deletion_of_a_course() {
     let algebra = school.course("Algebra").await;
     let ana = school.student("Ana").await;
     ana.enrolls_in(&algebra).await.is_created();
-    school.meanwhile("pragma foreign_keys = off; delete from students where id = 1");
+    school.other_program_runs("pragma foreign_keys = off; delete from students where id = 1");
     school.delete(&algebra.url()).await.is(204);
 }
 
@@ -136,7 +136,7 @@ async fn the_enrollments_of_a_deleted_course_are_in_no_list() {
     for course in [&algebra, &botany] {
         ana.enrolls_in(course).await.is_created();
     }
-    school.meanwhile("pragma foreign_keys = off; delete from courses where id = 1");
+    school.other_program_runs("pragma foreign_keys = off; delete from courses where id = 1");
     let courses = school.get(&ana.courses_url()).await.is_ok();
     assert_eq!((courses.ids(), courses.header("x-total-count")), (vec![2], "1"));
     school.get(&ana.enrollment_url(&algebra)).await.is_refused(404, "enrollment-not-found");
@@ -152,7 +152,7 @@ async fn rows_with_invalid_ids_keep_nobody_out_sqlite_only() {
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
     school.put(&algebra.seats_url()).json(&json!({"capacity": 1})).await.is_ok();
     // A file lets a program write what it likes: ids that are no numbers, and one that is no id.
-    school.meanwhile(
+    school.other_program_runs(
         "pragma foreign_keys = off;
          insert into student_courses (id, student_id, course_id, enrolled_at) values
          (901, 'ana', 1, ''), (902, 1, 'algebra', ''), (903, 9000000000000000000, 1, '')",
@@ -165,6 +165,6 @@ async fn rows_with_invalid_ids_keep_nobody_out_sqlite_only() {
     school.delete(&format!("{}?drop=true", ben.url())).await.is(204);
     // Whoever wrote them takes them away.
     school.delete(&format!("{}?drop=true", ana.url())).await.is_refused(409, "row-refused");
-    school.meanwhile("delete from student_courses where id in (901, 902)");
+    school.other_program_runs("delete from student_courses where id in (901, 902)");
     school.delete(&format!("{}?drop=true", ana.url())).await.is(204);
 }

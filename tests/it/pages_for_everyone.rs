@@ -49,7 +49,7 @@ async fn every_page_is_accessible_and_without_complaints_on_a_desktop() {
     page.is_accessible().await;
     page.expects_status(404);
     page.has_no_complaints().await;
-    page.stays_at_home().await;
+    page.loads_nothing_from_elsewhere().await;
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn every_page_fits_a_phone() {
         page.picture(&format!("{name}-phone")).await;
     }
     page.has_no_complaints().await;
-    page.stays_at_home().await;
+    page.loads_nothing_from_elsewhere().await;
 }
 
 #[tokio::test]
@@ -158,7 +158,7 @@ async fn everything_except_the_live_board_works_without_scripts() {
     page.waits_for_text("Enrollments per minute").await;
     assert_eq!(page.find_all(".board li").await.len(), 40);
     page.has_no_complaints().await;
-    page.stays_at_home().await;
+    page.loads_nothing_from_elsewhere().await;
 }
 
 #[tokio::test]

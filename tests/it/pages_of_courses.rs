@@ -42,7 +42,7 @@ async fn a_course_is_added_changed_and_deleted() {
     page.waits_for_text("The course is deleted.").await;
     page.waits_for_text("No courses yet").await;
     page.has_no_complaints().await;
-    page.stays_at_home().await;
+    page.loads_nothing_from_elsewhere().await;
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn courses_are_found_while_typing_and_sorted_by_a_click() {
     page.type_into("Search by name or level", "zoology").await;
     page.waits_for_text("No course has “zoology” in its name or level.").await;
     page.has_no_complaints().await;
-    page.stays_at_home().await;
+    page.loads_nothing_from_elsewhere().await;
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn a_course_shows_its_roster_its_waitlist_and_its_roster_on_a_day() {
     page.click_text("Print the whole roster").await;
     page.waits_for_text("1 student, as of the end of Sep 2, 2026").await;
     page.has_no_complaints().await;
-    page.stays_at_home().await;
+    page.loads_nothing_from_elsewhere().await;
 }
 
 #[tokio::test]
@@ -177,5 +177,5 @@ async fn one_click_loads_the_sample_school() {
     page.click_text("Next page").await;
     page.waits_for_text("First page").await;
     page.has_no_complaints().await;
-    page.stays_at_home().await;
+    page.loads_nothing_from_elsewhere().await;
 }

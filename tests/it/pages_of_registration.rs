@@ -25,5 +25,5 @@ async fn the_board_shows_how_seats_fill_without_loading_again() {
     assert_eq!(page.attribute("#live meter", "value").await.as_deref(), Some("1"));
     page.is_accessible().await;
     page.has_no_complaints().await;
-    page.stays_at_home().await;
+    page.loads_nothing_from_elsewhere().await;
 }

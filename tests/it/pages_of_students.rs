@@ -29,7 +29,7 @@ async fn a_student_is_added_changed_and_deleted() {
     page.waits_for_text("No students yet").await;
     assert_eq!(algebra.roster().await, [""; 0]);
     page.has_no_complaints().await;
-    page.stays_at_home().await;
+    page.loads_nothing_from_elsewhere().await;
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn a_student_enrolls_by_part_of_a_name_drops_and_undoes_it() {
     page.type_into("Course name", "zoology").await;
     page.waits_for_text("No course has “zoology” in its name or level.").await;
     page.has_no_complaints().await;
-    page.stays_at_home().await;
+    page.loads_nothing_from_elsewhere().await;
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ async fn a_full_course_refuses_and_says_how_full_it_is() {
     );
     ana.enrolls_in(&algebra).await.is_created();
 
-    for refused in [ben.enrolls_in(&algebra).await, ben.makes_sure_of(&algebra).await] {
+    for refused in [ben.enrolls_in(&algebra).await, ben.ensures_enrollment_in(&algebra).await] {
         let problem = refused.is_refused(409, "course-full");
         assert_eq!((&problem["capacity"], &problem["enrolled"]), (&json!(1), &json!(1)));
         assert_eq!(problem["detail"], format!("Course {} is full: 1 of 1 seats are taken.", algebra.id));
@@ -125,9 +125,9 @@ async fn a_student_who_comes_too_late_is_waitlisted() {
     let waits = ben.enrolls_in(&algebra).await.is(202).json();
     let first = json!({"status": "waitlisted", "student_id": ben.id, "course_id": algebra.id, "position": 1, "joined_at": "2026-09-01T08:00:00.000Z"});
     assert_eq!(waits, first);
-    assert_eq!(cleo.makes_sure_of(&algebra).await.is(202).json()["position"], 2);
+    assert_eq!(cleo.ensures_enrollment_in(&algebra).await.is(202).json()["position"], 2);
     // To ask again by PUT changes nothing; by POST it is refused.
-    assert_eq!(ben.makes_sure_of(&algebra).await.is(202).json(), first);
+    assert_eq!(ben.ensures_enrollment_in(&algebra).await.is(202).json(), first);
     let problem = cleo.enrolls_in(&algebra).await.is_refused(409, "already-waitlisted");
     assert_eq!((&problem["position"], &problem["url"]), (&json!(2), &json!(cleo.enrollment_url(&algebra))));
     let problem = dan.enrolls_in(&algebra).await.is_refused(409, "waitlist-full");
@@ -326,7 +326,7 @@ async fn registration_is_open_from_its_opening_until_its_closing() {
     school.let_pass(ALMOST_AN_HOUR);
     ana.enrolls_in(&algebra).await.is_refused(409, "already-enrolled");
     school.let_pass(Duration::from_millis(1));
-    for refused in [ben.enrolls_in(&algebra).await, ana.makes_sure_of(&algebra).await] {
+    for refused in [ben.enrolls_in(&algebra).await, ana.ensures_enrollment_in(&algebra).await] {
         let problem = refused.is_refused(409, "registration-closed");
         assert_eq!(problem["closes_at"], "2026-09-01T10:00:00.000Z");
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::school::{Asking, OtherProgram, Reply, School};
+use crate::school::{OtherProgram, Reply, RequestBuilder, School};
 
 /// Tables as another program made them, with Latin-1 and a number where a text is expected.
 const FOUND: &str = "create table students (id integer primary key, name text, email text);
@@ -11,7 +11,7 @@ const FOUND: &str = "create table students (id integer primary key, name text, e
     insert into courses (id, name, level) values (1, 'Algebra', 'undergraduate');";
 
 /// Sends a request, and lets another program commit once the request waits for its lock.
-async fn while_locked(school: &School, other: &OtherProgram, request: Asking) -> Reply {
+async fn while_locked(school: &School, other: &OtherProgram, request: RequestBuilder) -> Reply {
     tokio::join!(request.into_future(), commits(school, other)).0
 }
 
@@ -65,7 +65,7 @@ async fn a_version_is_compared_with_what_another_program_has_committed_by_then()
 #[tokio::test]
 async fn several_changes_of_a_batch_see_what_another_program_has_committed() {
     let school = School::open_found(FOUND).await;
-    school.meanwhile(
+    school.other_program_runs(
         "insert into students values (2, 'Ben', ''), (3, 'Cleo', ''), (4, 'Dan', ''), (5, 'Eve', '')",
     );
     let other = school.other_program();
@@ -82,7 +82,7 @@ async fn several_changes_of_a_batch_see_what_another_program_has_committed() {
 #[tokio::test]
 async fn fields_that_a_request_does_not_name_keep_their_bytes_sqlite_only() {
     let school = School::open_found(FOUND).await;
-    school.meanwhile(
+    school.other_program_runs(
         "update students set name = cast(x'4A6F73E9' as text); update courses set name = x'416C67'",
     );
     school.patch("/api/v1/students/1", json!({"email": "jose@example.edu"})).await.is_ok();

@@ -201,7 +201,7 @@ async fn a_body_that_is_declared_larger_than_the_room_left_is_refused_before_it_
 async fn large_school() -> School {
     let school = School::open().await;
     let long = "x".repeat(245);
-    school.meanwhile(&format!(
+    school.other_program_runs(&format!(
         "with recursive n(n) as (select 1 union all select n + 1 from n where n < 30000)
          insert into students (name, email)
          select '{long}' || n, 'student' || n || '@example.edu' from n"
@@ -277,13 +277,13 @@ async fn long_answers_that_a_client_does_not_read_take_a_share_of_the_memory_and
     let bounds = Bounds { memory: 9 << 20, ..Bounds::default() };
     let school = School::open_within(RequestLimits::default(), bounds).await;
     let long = "x".repeat(245);
-    school.meanwhile(&format!(
+    school.other_program_runs(&format!(
         "with recursive n(n) as (select 1 union all select n + 1 from n where n < 10000)
          insert into students (id, name, email)
          select n, '{long}' || n, 'student' || n || '@example.edu' from n"
     ));
-    school.meanwhile("insert into courses (id, name, level) values (1, 'Algebra', 'graduate')");
-    school.meanwhile(
+    school.other_program_runs("insert into courses (id, name, level) values (1, 'Algebra', 'graduate')");
+    school.other_program_runs(
         "insert into student_courses (id, student_id, course_id, enrolled_at)
          select id, id, 1, '2026-09-01T08:00:00.000Z' from students",
     );
@@ -322,7 +322,7 @@ async fn long_answers_that_a_client_does_not_read_take_a_share_of_the_memory_and
     drop(unread);
     let taken = async { while asks(ANA, school.address, path).await.status() != 200 {} };
     timeout(PATIENCE, taken).await.expect("the memory is given back in time");
-    school.meanwhile("delete from student_courses");
+    school.other_program_runs("delete from student_courses");
 }
 
 #[tokio::test]

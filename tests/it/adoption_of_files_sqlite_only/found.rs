@@ -41,7 +41,7 @@ impl Found {
     }
 
     /// Made by matricula itself, and used.
-    pub(crate) async fn by_us() -> Self {
+    pub(crate) async fn by_matricula() -> Self {
         let found = Self::nothing();
         let school = School::open_at(&found.database).await;
         let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);

@@ -53,7 +53,7 @@ async fn a_table_without_row_ids_is_adopted_too() {
 
 #[tokio::test]
 async fn a_database_of_ours_stays_as_it_is_byte_for_byte() {
-    let found = Found::by_us().await;
+    let found = Found::by_matricula().await;
     let (before, files) = (found.students_and_courses(), found.files());
 
     let report = found.migrate().await.unwrap();

@@ -8,15 +8,15 @@ mod students;
 use regex::Regex;
 use serde_json::json;
 
-use crate::school::{Asking, Reply, School};
+use crate::school::{Reply, RequestBuilder, School};
 
 impl School {
-    fn page(&self, path: &str) -> Asking {
+    fn page(&self, path: &str) -> RequestBuilder {
         self.get(path).header("accept", "text/html,application/xhtml+xml")
     }
 
     /// A form as a browser sends it.
-    fn form(&self, path: &str, fields: &[(&str, &str)]) -> Asking {
+    fn form(&self, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
         let mut body = form_urlencoded::Serializer::new(String::new());
         body.extend_pairs(fields);
         let asking = self.client.ask("POST", path).header("accept", "text/html");

@@ -46,7 +46,7 @@ async fn the_board_counts_what_happens_and_what_is_refused() {
         assert!(told.contains(told_once), "{told_once:?} is not in {told}");
     }
     ana.drops(&algebra).await.is(204);
-    school.meanwhile("insert into courses (id, name, level) values (99, 'Found', 'graduate')");
+    school.other_program_runs("insert into courses (id, name, level) values (99, 'Found', 'graduate')");
     school.patch(&algebra.url(), json!({"name": "Algebra I"})).await.is_ok();
     let told = board().await;
     assert!(told.contains("Drops per minute 1") && told.contains("Enrollments per minute 2"), "{told}");
@@ -71,12 +71,12 @@ async fn the_board_shows_changes_live_until_the_server_stops() {
 async fn a_log_without_its_head_is_an_error_and_not_an_empty_log() {
     let school = School::open().await;
     school.student("Ana").await;
-    school.meanwhile("create table aside as select * from log_head; delete from log_head;");
+    school.other_program_runs("create table aside as select * from log_head; delete from log_head;");
     school.page("/registration").await.is_page(500);
     school
         .post("/api/v1/courses", json!({"name": "Algebra", "level": "graduate"}))
         .await
         .is_refused(500, "internal");
-    school.meanwhile("insert into log_head select * from aside; drop table aside;");
+    school.other_program_runs("insert into log_head select * from aside; drop table aside;");
     school.page("/registration").await.is_page(200);
 }

@@ -84,7 +84,9 @@ async fn a_refused_enrollment_keeps_the_search_and_says_when_registration_opens(
 #[tokio::test]
 async fn a_search_finds_students_as_they_are_now() {
     let school = School::open().await;
-    school.meanwhile("insert into students (id, name, email) values (70, 'ZOË Found', 'found@example.edu')");
+    school.other_program_runs(
+        "insert into students (id, name, email) values (70, 'ZOË Found', 'found@example.edu')",
+    );
     let found = async |q: &str| school.page(&format!("/students?q={q}")).await.is_page(200);
     assert!(found("zo%C3%AB").await.contains("ZOË Found"));
     let ana = school.student("Ana 100%").await;
@@ -97,9 +99,9 @@ async fn a_search_finds_students_as_they_are_now() {
     school.delete(&ana.url()).await.is(204);
     assert!(!found("beatrix").await.contains("Beatrix"));
     // Who is shown is read again: nobody is shown under a name that they no longer have.
-    school.meanwhile("update students set name = 'Zoë Lost' where id = 70");
+    school.other_program_runs("update students set name = 'Zoë Lost' where id = 70");
     assert!(found("zo%C3%AB").await.contains("Zoë Lost"));
-    school.meanwhile("delete from students where id = 70");
+    school.other_program_runs("delete from students where id = 70");
     assert!(!found("zo%C3%AB").await.contains("Zoë Lost"));
 }
 

@@ -23,10 +23,10 @@ impl Client {
         Self { http: hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http(), address }
     }
 
-    pub(crate) fn ask(&self, method: &str, path: &str) -> Asking {
+    pub(crate) fn ask(&self, method: &str, path: &str) -> RequestBuilder {
         let uri =
             if path.starts_with('/') { format!("http://{}{path}", self.address) } else { path.to_owned() };
-        Asking {
+        RequestBuilder {
             client: self.clone(),
             request: Request::builder().method(method).uri(uri),
             body: Bytes::new(),
@@ -35,13 +35,13 @@ impl Client {
 }
 
 /// A request; `.await` sends it.
-pub(crate) struct Asking {
+pub(crate) struct RequestBuilder {
     client: Client,
     request: axum::http::request::Builder,
     body: Bytes,
 }
 
-impl Asking {
+impl RequestBuilder {
     pub(crate) fn header(self, name: &str, value: &str) -> Self {
         self.header_value(name, value.parse().unwrap())
     }
@@ -73,7 +73,7 @@ impl Asking {
     }
 }
 
-impl Asking {
+impl RequestBuilder {
     /// Listens to what happens.
     pub(crate) async fn listen(self) -> Listener {
         let asking = self.header("accept", "text/event-stream");
@@ -129,7 +129,7 @@ impl Listener {
     }
 }
 
-impl IntoFuture for Asking {
+impl IntoFuture for RequestBuilder {
     type Output = Reply;
     type IntoFuture = Pin<Box<dyn Future<Output = Reply> + Send>>;
 

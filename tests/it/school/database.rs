@@ -27,7 +27,7 @@ struct Server {
 impl Database {
     pub(crate) fn new() -> Self {
         let server = std::env::var("MATRICULA_TEST_POSTGRES").ok().filter(|url| !url.is_empty());
-        server.map_or_else(Self::file, Self::of)
+        server.map_or_else(Self::file, Self::new_on)
     }
 
     /// A file, alone in its folder; not there yet.
@@ -39,7 +39,7 @@ impl Database {
     }
 
     /// A new database of this server.
-    pub(crate) fn of(server: String) -> Self {
+    pub(crate) fn new_on(server: String) -> Self {
         let folder = TempDir::new().unwrap();
         let name = format!("matricula_test_{}_{:08x}", std::process::id(), fastrand::u32(..));
         OtherProgram::at(&server).execute_batch(&format!("create database {name}")).unwrap();

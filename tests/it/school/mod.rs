@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub(crate) use self::browser::Browser;
-pub(crate) use self::client::{Asking, Client, Reply, errors};
+pub(crate) use self::client::{Client, Reply, RequestBuilder, errors};
 pub(crate) use self::command::{Command, submit};
 pub(crate) use self::database::{Database, OtherProgram};
 pub(crate) use self::model::{Model, enrollments_by};
@@ -119,7 +119,7 @@ impl School {
     }
 
     /// What another program does to the same database, meanwhile.
-    pub(crate) fn meanwhile(&self, sql: &str) {
+    pub(crate) fn other_program_runs(&self, sql: &str) {
         self.database.runs(sql);
     }
 
@@ -133,25 +133,25 @@ impl School {
         self.clock.set(Clock::Manual(self.clock.clone()).now() + time);
     }
 
-    pub(crate) fn get(&self, path: &str) -> Asking {
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
         self.client.ask("GET", path)
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "callers write the body where they send it")]
-    pub(crate) fn post(&self, path: &str, body: serde_json::Value) -> Asking {
+    pub(crate) fn post(&self, path: &str, body: serde_json::Value) -> RequestBuilder {
         self.client.ask("POST", path).json(&body)
     }
 
-    pub(crate) fn put(&self, path: &str) -> Asking {
+    pub(crate) fn put(&self, path: &str) -> RequestBuilder {
         self.client.ask("PUT", path)
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "callers write the body where they send it")]
-    pub(crate) fn patch(&self, path: &str, body: serde_json::Value) -> Asking {
+    pub(crate) fn patch(&self, path: &str, body: serde_json::Value) -> RequestBuilder {
         self.client.ask("PATCH", path).json(&body)
     }
 
-    pub(crate) fn delete(&self, path: &str) -> Asking {
+    pub(crate) fn delete(&self, path: &str) -> RequestBuilder {
         self.client.ask("DELETE", path)
     }
 

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{Asking, Client, Reply, School};
+use super::{Client, Reply, RequestBuilder, School};
 
 /// A student of the school under test.
 #[derive(Clone)]
@@ -60,12 +60,12 @@ impl Student {
         format!("{}/{}", self.courses_url(), course.id)
     }
 
-    pub(crate) fn enrolls_in(&self, course: &Course) -> Asking {
+    pub(crate) fn enrolls_in(&self, course: &Course) -> RequestBuilder {
         self.client.ask("POST", &self.courses_url()).json(&json!({"course_id": course.id}))
     }
 
     /// As `enrolls_in`, but natural to repeat.
-    pub(crate) fn makes_sure_of(&self, course: &Course) -> Asking {
+    pub(crate) fn ensures_enrollment_in(&self, course: &Course) -> RequestBuilder {
         self.client.ask("PUT", &self.enrollment_url(course))
     }
 

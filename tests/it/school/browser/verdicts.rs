@@ -81,7 +81,7 @@ impl Browser {
     }
 
     /// Nobody but the school was asked for anything, since `asked` was last told.
-    pub(crate) async fn stays_at_home(&self) {
+    pub(crate) async fn loads_nothing_from_elsewhere(&self) {
         let homes = [&format!("{}/", self.school), "data:", "about:"];
         let asked = self.asked().await;
         let away: Vec<_> =

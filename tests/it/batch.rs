@@ -1,4 +1,4 @@
-//! Many operations at once.
+//! Many operations in one request.
 
 use serde_json::{Value, json};
 
@@ -54,7 +54,7 @@ async fn each_operation_is_answered_as_it_would_be_by_itself() {
         assert_eq!(problem["instance"], reply.header("x-request-id"));
     }
     assert_eq!(results[4], json!({"index": 4, "status": 204}));
-    // The drop made room for Ben, whose place Cleo took.
+    // The drop gave Ben a seat, and Cleo took Ben's place on the waitlist.
     assert_eq!((algebra.roster().await, algebra.waitlist().await), (vec!["Ben".into()], vec!["Cleo".into()]));
 }
 
@@ -121,7 +121,7 @@ async fn a_batch_that_is_sent_again_is_done_once() {
     let school = School::open().await;
     let ana = school.student("Ana").await;
     let algebra = school.course("Algebra").await;
-    // Of more commits than one.
+    // More than one commit.
     let pair = [enroll(&ana, &algebra), drop(&ana, &algebra)];
     let body: Vec<_> = pair.iter().cycle().take(1_201).cloned().collect();
     let ask = || school.post(BATCH, json!(body)).header("idempotency-key", "import-2026");
@@ -179,7 +179,7 @@ async fn a_batch_may_have_eight_mebibytes() {
     let mebibyte = " ".repeat(1024 * 1024);
     let ask =
         |body: String| school.client.ask("POST", BATCH).header("content-type", "application/json").body(body);
-    // Read to its end, and then seen to be none.
+    // Within the limit: refused only because it is empty.
     ask(format!("{}[]", mebibyte.repeat(7))).await.is_refused(400, "invalid-request");
     let problem = ask(format!("{}[]", mebibyte.repeat(8))).await.is_refused(413, "payload-too-large");
     assert_eq!(problem["detail"], "The body has more than 8 MiB (8388608 bytes).");

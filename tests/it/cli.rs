@@ -1,4 +1,4 @@
-//! The program on its command line: what it prints, how it ends.
+//! The commands of the program: their output and exit codes.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -26,7 +26,7 @@ fn succeeds(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// It ends with exit code 1 and one clear line, which says this.
+/// Asserts exit code 1 and one line on standard error, which contains these words.
 #[track_caller]
 fn fails_saying(output: &Output, words: &str) {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -59,8 +59,8 @@ fn openapi_prints_the_document_that_is_served() {
 fn the_same_seed_makes_the_same_school_and_check_agrees_with_it() {
     let rosters = [Database::new(), Database::new()].map(|database| {
         let path = database.argument();
-        let told = succeeds(&on(path, &["sample", "--students", "60", "--courses", "8", "--seed", "7"]));
-        assert!(told.starts_with("added 60 students, 8 courses and "), "{told}");
+        let printed = succeeds(&on(path, &["sample", "--students", "60", "--courses", "8", "--seed", "7"]));
+        assert!(printed.starts_with("added 60 students, 8 courses and "), "{printed}");
         assert!(succeeds(&on(path, &["check"])).starts_with("ok: "));
         database.other_program().column(
             "select s.name || s.email || c.name from student_courses sc join students s on s.id = student_id \
@@ -96,8 +96,8 @@ fn check_reports_every_broken_promise() {
         let output = on(database.argument(), &["check"]);
 
         assert_eq!(output.status.code(), Some(1), "{damage}");
-        let told = String::from_utf8_lossy(&output.stdout);
-        assert!(told.contains(&format!("BROKEN: {promise}")), "{damage}: {told}");
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(printed.contains(&format!("BROKEN: {promise}")), "{damage}: {printed}");
     }
 }
 
@@ -137,7 +137,7 @@ fn serve_is_closed_to_other_machines_by_default() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("school.db");
     fails_saying(&on(&path, &["serve", "--listen", "0.0.0.0:0"]), "--allow-unauthenticated");
-    assert!(!path.exists(), "a refusal comes before anything is made");
+    assert!(!path.exists(), "nothing is created before the refusal");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! A found table may compute a column: it is read, and never written.
+//! A found table may have computed columns, which are read and never written.
 
 use serde_json::json;
 
@@ -50,9 +50,15 @@ async fn the_migration_says_what_cannot_be_written() {
     database.runs(FOUND);
     let report =
         matricula::adoption::migrate(database.location(), &matricula::clock::Clock::System).await.unwrap();
-    let said = report.found.join("\n");
-    assert!(said.contains("students.name is computed by the table: it cannot be set or changed"), "{said}");
-    assert!(said.contains("courses.name is computed by the table: it cannot be set or changed"), "{said}");
+    let remarks = report.found.join("\n");
+    assert!(
+        remarks.contains("students.name is computed by the table: it cannot be set or changed"),
+        "{remarks}"
+    );
+    assert!(
+        remarks.contains("courses.name is computed by the table: it cannot be set or changed"),
+        "{remarks}"
+    );
 }
 
 #[tokio::test]

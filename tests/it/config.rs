@@ -1,4 +1,4 @@
-//! Settings: which wins, and what is said of a bad one.
+//! Settings: which one wins, and how a bad one is reported.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -162,7 +162,7 @@ fn addresses_other_than_loopback_need_permission_and_a_public_url() {
     assert!(config::check_exposure(&both, false, None).is_err());
 }
 
-/// What the program says on standard error, and its exit code, with these variables and flags.
+/// Standard error and exit code of the program with these variables and flags.
 fn run(variables: &[(&str, &str)], line: &[&str]) -> (String, Option<i32>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_matricula"));
     let output = command.env_clear().envs(variables.iter().copied()).args(line).output().unwrap();

@@ -1,4 +1,4 @@
-//! What holds for every request: media types, sizes, problems, names of requests; and what is beside the API.
+//! Rules for every request: media types, sizes, problems, request ids; and the endpoints outside the API.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -156,10 +156,10 @@ async fn a_method_that_is_not_allowed_is_refused_with_those_that_are() {
                 continue;
             }
             let reply = school.client.ask(method, path).await;
-            let mut told: Vec<_> =
+            let mut listed: Vec<_> =
                 reply.header("allow").split(',').map(|name| name.trim().to_owned()).collect();
-            told.sort();
-            assert_eq!(told, allowed, "{method} {path}");
+            listed.sort();
+            assert_eq!(listed, allowed, "{method} {path}");
             reply.is_refused(405, "method-not-allowed");
         }
     }
@@ -216,7 +216,7 @@ async fn a_failure_of_the_database_reveals_nothing_internal() {
 async fn a_server_that_stops_refuses_writes_and_goes_on_reading() {
     let school = School::open().await;
     school.registrar.stop();
-    // The Registrar hears of it between two batches.
+    // The Registrar notices it between two batches.
     let mut added = 0;
     let refused = loop {
         let reply = school.post(STUDENTS, json!({"name": "Ana", "email": "a@example.edu"})).await;
@@ -277,12 +277,12 @@ async fn changes_by_another_program_are_seen_at_once() {
     let stale = school.patch(&ana.url(), json!({"email": "a@example.edu"})).header("if-match", &seen).await;
     stale.is_refused(412, "stale");
 
-    // It does not ask foreign keys, as SQLite by default does not.
+    // The other program does not enforce foreign keys, as is the default in SQLite.
     school.other_program_runs("pragma foreign_keys = off; delete from students where id = 70");
     assert_eq!(algebra.roster().await, ["Anna"]);
     school.get("/api/v1/students/70/courses").await.is_refused(404, "student-not-found");
     school.put("/api/v1/students/70/courses/1").await.is_refused(404, "student-not-found");
-    // What it left behind is cleared away by the first who asks for a change of it.
+    // The rows it left behind are removed by the first request to change them.
     school.delete("/api/v1/students/70/courses/1").await.is_refused(404, "student-not-found");
     let events = school.get("/api/v1/events?student_id=70").await.is_ok().json();
     let last: Vec<_> =
@@ -303,7 +303,7 @@ async fn a_row_that_the_found_tables_reject_is_refused_alone() {
     let problem = course.is_refused(409, "row-refused");
     assert!(problem["detail"].as_str().unwrap().contains("credits"), "{problem}");
     let other = school.other_program();
-    // While it holds the database the requests gather, and so share a batch.
+    // While the other program holds the lock, the requests gather and share a batch.
     other.execute_batch("begin immediate").unwrap();
     let add =
         |name: &str, email: &str| school.post(STUDENTS, json!({"name": name, "email": email})).into_future();
@@ -342,8 +342,8 @@ async fn health_readiness_and_metrics_are_outside_the_api() {
     let metrics = school.get("/metrics").await.is_ok();
 
     assert!(metrics.header("content-type").contains("version=1.0.0"));
-    for told in ["route=\"/api/v1/students/{student_id}\"", "method=\"POST\"", "status=\"201\"", "# TYPE "] {
-        assert!(metrics.text().contains(told), "{told} in {}", metrics.text());
+    for part in ["route=\"/api/v1/students/{student_id}\"", "method=\"POST\"", "status=\"201\"", "# TYPE "] {
+        assert!(metrics.text().contains(part), "{part} in {}", metrics.text());
     }
     assert!(
         !metrics.text().contains(&format!("{}\"", ana.url())),
@@ -366,6 +366,6 @@ async fn the_first_hundred_of_ten_thousand_errors_are_listed_and_all_are_counted
     let fields: serde_json::Map<_, _> = (0..10_000).map(|number| (format!("x{number}"), json!(0))).collect();
     let problem = school.post("/api/v1/courses", json!(fields)).await.is_refused(400, "invalid-request");
     assert_eq!(problem["errors"].as_array().unwrap().len(), 100);
-    let told = "The request has 10002 errors; `errors` lists the first 100.";
-    assert_eq!(problem["detail"], told);
+    let detail = "The request has 10002 errors; `errors` lists the first 100.";
+    assert_eq!(problem["detail"], detail);
 }

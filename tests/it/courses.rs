@@ -118,7 +118,7 @@ async fn a_course_with_students_is_deleted_only_if_they_are_dropped_with_it() {
     assert_eq!(school.log().await[before..], ["enrollment.dropped", "enrollment.dropped", "course.deleted"]);
     assert_eq!((ana.courses().await, ben.courses().await), (vec!["Logic".to_owned()], vec![]));
     school.get(&algebra.roster_url()).await.is_refused(404, "course-not-found");
-    assert!(school.course("Analysis").await.id > logic.id, "an id is never given twice");
+    assert!(school.course("Analysis").await.id > logic.id, "an id is never used twice");
 }
 
 #[tokio::test]
@@ -134,8 +134,8 @@ async fn no_course_has_an_impossible_id() {
             school.get(&format!("{url}/students")),
         ] {
             let problem = asking.await.is_refused(404, "course-not-found");
-            let told = &problem["course_id"];
-            assert!(told.is_i64() || told.is_string(), "the id that was not found: {problem}");
+            let named = &problem["course_id"];
+            assert!(named.is_i64() || named.is_string(), "the id that was not found: {problem}");
         }
         school.patch(&url, json!({"level": 1})).await.is_refused(400, "invalid-request");
     }

@@ -1,4 +1,4 @@
-//! The reference of the API, as a browser shows it.
+//! The API reference in a browser.
 
 use crate::school::{Browser, School};
 

@@ -112,7 +112,7 @@ async fn a_student_who_drops_and_enrolls_again_has_a_new_id_and_is_last() {
     ana.drops(&algebra).await.is(204);
     school.let_pass(Duration::from_hours(1));
 
-    // The ids 1 and 2 have been given: nobody has them again, although no row does any more.
+    // The ids 1 and 2 are not used again, although their rows are gone.
     assert_eq!(ben.enrolls_in(&algebra).await.is_created().json()["id"], 3);
     let again = ana.enrolls_in(&algebra).await.is_created().json();
 

@@ -1,5 +1,5 @@
-//! What somebody does to the files of a database while a server has them open. A server that goes on writing to files that
-//! have lost their names loses what it confirms.
+//! Changes to the files of a database while a server has them open. A server that goes on writing to files that were
+//! moved or deleted loses what it confirms.
 
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -36,8 +36,8 @@ async fn a_file_that_is_moved_or_deleted_is_noticed_and_so_is_its_return() {
         let problem = adds_ben(&school).await.is_refused(503, "overloaded");
         assert!(problem["detail"].as_str().unwrap().contains("Nothing was changed"), "{ending}: {problem}");
         let unready = school.get("/readyz").await.is_refused(503, "overloaded");
-        let told = format!("school.db{ending} was moved or deleted while the server was running");
-        assert!(unready["detail"].as_str().unwrap().contains(&told), "{unready}");
+        let reason = format!("school.db{ending} was moved or deleted while the server was running");
+        assert!(unready["detail"].as_str().unwrap().contains(&reason), "{unready}");
         school.get("/healthz").await.is_ok();
 
         fs::rename(&elsewhere, &here).unwrap();
@@ -77,12 +77,12 @@ async fn confirmed_changes_survive_the_loss_of_the_wal_and_nothing_is_confirmed_
     student("Ana").await.is_created();
 
     fs::remove_file(file(&database, "-wal")).unwrap();
-    // As a reader does that is opened only now.
+    // As a reader would do that opens the database now.
     fs::File::create(file(&database, "-wal")).unwrap();
 
     student("Ben").await.is_refused(503, "overloaded");
     server.kill();
-    // What kill -9 leaves; the server had the rest in memory.
+    // Only what is on disk counts after `kill -9`; this file is shared memory.
     let _ = fs::remove_file(file(&database, "-shm"));
     assert_eq!(database.other_program().column("select name from students"), ["Ana"]);
     let check = matricula().arg("check").arg("--database").arg(database.argument()).output().unwrap();
@@ -125,7 +125,7 @@ async fn checkpoints_of_the_engine_raise_no_alarm() {
 
 #[tokio::test]
 async fn a_backup_that_replaces_the_file_is_not_mixed_with_the_wal_of_the_old_file() {
-    // It is noticed by a request, or at the end.
+    // It is noticed by a request, or when the server stops.
     for is_asked in [true, false] {
         let database = Database::file();
         let school = School::open_at(&database).await;
@@ -172,7 +172,7 @@ async fn add(client: &Client, number: usize) -> Reply {
     client.ask("POST", STUDENTS).json(&student).await
 }
 
-/// What somebody does to the database file, given some content.
+/// A change to the database file, given some content.
 type Change<'a> = &'a dyn Fn(&fs::File, &[u8]) -> std::io::Result<()>;
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn changed_content_of_the_database_file_is_noticed() {
         (&replace, None, "overwritten"),
         (&replace, Some(&another_school), "overwritten"),
     ];
-    for (change, content, told) in changes {
+    for (change, content, damage) in changes {
         let (database, mut server, client) = server_with_a_hundred_students().await;
         let backup = fs::read(file(&database, "")).unwrap();
         for number in 100..140 {
@@ -209,7 +209,7 @@ async fn changed_content_of_the_database_file_is_noticed() {
         assert!(problem["detail"].as_str().unwrap().contains("Nothing was changed"), "{problem}");
         let unready = client.ask("GET", "/readyz").await.is_refused(503, "overloaded");
         let detail = unready["detail"].as_str().unwrap();
-        assert!(detail.contains(&format!("school.db was {told}")), "{unready}");
+        assert!(detail.contains(&format!("school.db was {damage}")), "{unready}");
         client.ask("GET", "/healthz").await.is_ok();
         server.kill();
     }
@@ -240,7 +240,7 @@ async fn an_older_copy_is_noticed_also_after_a_checkpoint_by_another_program() {
 #[tokio::test]
 async fn restored_content_of_the_database_file_is_noticed() {
     let (database, _server, client) = server_with_a_hundred_students().await;
-    // Until the checkpoints that the last commits were worth are over.
+    // Until the checkpoints after the last commits are over.
     tokio::time::sleep(Duration::from_millis(100)).await;
     let before = fs::read(file(&database, "")).unwrap();
     let changed = fs::File::options().write(true).open(file(&database, "")).unwrap();
@@ -263,7 +263,7 @@ async fn changes_by_other_programs_through_the_engine_raise_no_alarm() {
             let other = rusqlite::Connection::open(here).unwrap();
             other.busy_timeout(Duration::from_secs(1)).unwrap();
             while !is_over.load(Ordering::Relaxed) {
-                // Makes the file longer and shorter.
+                // Grows and shrinks the file.
                 let _ = other.execute_batch(&format!(
                     "create table {mode} as with recursive n (i) as (select 1 union all select i + 1 from n where i < 300)
                          select randomblob(1000) as blob from n;
@@ -275,7 +275,7 @@ async fn changes_by_other_programs_through_the_engine_raise_no_alarm() {
         })
     });
     for number in 0..20 {
-        // Holds up checkpoints in the middle.
+        // Blocks checkpoints halfway.
         let reader = rusqlite::Connection::open(&here).unwrap();
         reader.execute_batch("begin").unwrap();
         let _ = reader.query_row("select count(*) from students", [], |_| Ok(()));

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::school::{School, submit};
 
-/// As most programs make them: SQLite gives the id of the last row again once that row is gone.
+/// As most programs create them: SQLite uses the highest id again once its row is gone.
 const STUDENTS: &str = "create table students (id integer primary key, name text, email text);
     insert into students (id, name, email) values (1, 'Ana', 'ana@example.edu'), (7, 'Ben', 'ben@example.edu');";
 
@@ -18,7 +18,7 @@ async fn a_new_row_never_gets_the_id_of_a_row_that_is_deleted_later_in_its_batch
     other.execute_batch("begin immediate").unwrap();
     let registrar = &school.registrar;
     let (name, email) = ("Cleo".to_owned(), "cleo@example.edu".to_owned());
-    // Held up by the other program, what comes after the first shares a commit.
+    // While the other program holds the lock, the commands after the first gather and share a commit.
     let first =
         UpdateStudent { id: StudentId(1), name: Some("Anna".to_owned()), email: None, expected: None };
     let first = submit(registrar, first);
@@ -103,13 +103,13 @@ async fn paging_by_name_shows_every_row_once_whatever_is_in_the_name() {
 async fn nothing_is_acknowledged_when_the_file_is_gone_sqlite_only() {
     let school = School::open().await;
     school.course("Algebra").await;
-    let kept = school.database().folder().join("school.kept");
-    std::fs::rename(school.database().argument(), &kept).unwrap();
+    let moved = school.database().folder().join("school.kept");
+    std::fs::rename(school.database().argument(), &moved).unwrap();
 
     let body = json!({"name": "Ana", "email": "ana@example.edu"});
     school.post("/api/v1/students", body.clone()).await.is_refused(503, "overloaded");
 
-    std::fs::rename(&kept, school.database().argument()).unwrap();
+    std::fs::rename(&moved, school.database().argument()).unwrap();
     school.post("/api/v1/students", body).await.is_created();
     let found = audit(&Db::open(school.database().location()).unwrap()).await.unwrap();
     assert_eq!((found.events, found.findings), (2, Vec::new()));
@@ -157,7 +157,7 @@ async fn a_failing_trigger_fails_no_other_command() {
         tokio::task::yield_now().await;
         drop(other);
     };
-    // Held up by the other program, what comes after the first shares a commit.
+    // While the other program holds the lock, the commands after the first gather and share a commit.
     let (first, before, cleo, after, ()) =
         tokio::join!(course("Algebra"), course("Logic"), cleo, course("Biology"), release);
 

@@ -1,4 +1,4 @@
-//! What other programs keep beside an enrollment survives a drop.
+//! Values in extra columns, which other programs store with an enrollment, survive a drop.
 
 use crate::school::{Database, School};
 
@@ -27,12 +27,12 @@ async fn a_grade_comes_back_when_the_student_enrolls_again() {
         school.put(&format!("/api/v1/students/{student}/courses/1")).await.is_created();
     }
     assert_eq!(rows(), ["1 A 15 yes", "2 B - -"]);
-    // Given back, it is kept no longer: what is there now is what counts.
+    // Once restored, it is no longer stored: the current value counts.
     school.other_program_runs("update student_courses set grade = 'C' where student_id = 1");
     school.delete("/api/v1/students/1/courses/1").await.is(204);
     school.put("/api/v1/students/1/courses/1").await.is_created();
     assert_eq!(rows(), ["1 C 15 yes", "2 B - -"]);
-    // Another course has nothing to do with it.
+    // Other courses are not affected.
     school.put("/api/v1/students/1/courses/2").await.is_created();
     let other =
         school.other_program().column("select coalesce(grade, '-') from student_courses where course_id = 2");
@@ -55,15 +55,15 @@ async fn a_dropped_grade_survives_a_restart_and_comes_back_through_the_waitlist_
 #[tokio::test]
 async fn stored_values_are_deleted_with_their_student_or_course() {
     let school = School::open_found(FOUND).await;
-    let kept = || school.other_program().column("select distinct student_id from kept_columns order by 1");
+    let stored = || school.other_program().column("select distinct student_id from kept_columns order by 1");
     for student in [1, 2] {
         school.delete(&format!("/api/v1/students/{student}/courses/1")).await.is(204);
     }
-    assert_eq!(kept(), ["1", "2"]);
+    assert_eq!(stored(), ["1", "2"]);
     school.delete("/api/v1/students/1").await.is(204);
-    assert_eq!(kept(), ["2"]);
+    assert_eq!(stored(), ["2"]);
     school.delete("/api/v1/courses/1").await.is(204);
-    assert_eq!(kept(), [""; 0]);
+    assert_eq!(stored(), [""; 0]);
 }
 
 #[tokio::test]
@@ -100,15 +100,15 @@ async fn a_table_that_refers_to_the_association_is_named_before_anything_is_done
     let error = matricula::adoption::migrate(database.location(), &matricula::clock::Clock::System)
         .await
         .unwrap_err();
-    let said = error.to_string();
-    assert!(said.contains("the table attendance refers to student_courses (on delete cascade)"), "{said}");
+    let error = error.to_string();
+    assert!(error.contains("the table attendance refers to student_courses (on delete cascade)"), "{error}");
     assert_eq!(database.other_program().column("select count(*) from attendance"), ["1"]);
 }
 
 #[tokio::test]
 async fn a_value_that_cannot_be_restored_keeps_nobody_from_enrolling_postgres_only() {
     let school = School::open_found(FOUND).await;
-    // As Django makes them: judged when the transaction ends.
+    // A deferred constraint, as Django creates them: checked when the transaction ends.
     school.other_program_runs(
         "create table terms (id integer primary key); insert into terms values (7), (8);
          alter table student_courses add column term integer references terms (id) deferrable initially deferred;
@@ -126,7 +126,7 @@ async fn a_value_that_cannot_be_restored_keeps_nobody_from_enrolling_postgres_on
     assert_eq!(school.other_program().column(terms), ["1 A 0", "2 B 8"]);
 }
 
-/// A grade comes with the day on which it was given, or neither is there.
+/// A grade and its date are both there, or neither is.
 const GRADED_AT: &str = "update student_courses set grade = null;
     alter table student_courses add column graded_at text check ((grade is null) = (graded_at is null));
     update student_courses set grade = 'A', graded_at = 'May'";
@@ -143,7 +143,7 @@ async fn columns_that_share_a_rule_come_back_together() {
     }
     school.put("/api/v1/students/2/courses/1").await.is_created();
     assert_eq!((rows(&school), graded_at()), (vec!["2 A - -".to_owned()], vec!["May".to_owned()]));
-    // Nor does a third column that is refused keep the two apart.
+    // A third column that is refused does not separate the two.
     school.other_program_runs("update student_courses set points = 15 where student_id = 2");
     school.put("/api/v1/students/1/courses/1").await.is_created();
     assert_eq!(rows(&school), ["1 A - yes", "2 A 15 -"]);

@@ -88,7 +88,7 @@ async fn a_second_request_is_refused_while_the_first_is_under_way() {
     let first = tokio::spawn(ben(&school).header("idempotency-key", "a-key").into_future());
     let second = loop {
         let second = ben(&school).header("idempotency-key", "a-key");
-        // Until the first is there, the second could be it.
+        // Until the first request has arrived, this one may take its place.
         match tokio::time::timeout(Duration::from_millis(100), second.into_future()).await {
             Ok(reply) => break reply,
             Err(_) => tokio::task::yield_now().await,
@@ -126,7 +126,7 @@ async fn a_stored_answer_that_cannot_be_read_does_not_affect_other_requests() {
     school.other_program_runs("update idempotency_keys set answer = '{\"Ok\":{\"Unheard\":1}}'");
     let other = school.other_program();
     other.execute_batch("begin immediate").unwrap();
-    // Held up by the other program, they share a commit.
+    // While the other program holds the lock, they gather and share a commit.
     let others = (0..5).map(|_| ben(&school).into_future());
     let asked = futures_util::future::join(
         ben(&school).header("idempotency-key", "a-key").into_future(),
@@ -156,7 +156,7 @@ async fn stored_answers_about_a_student_are_deleted_with_the_student() {
     assert!(stored().contains("Ben"));
     school.delete(&url).await.is(204);
     assert!(!stored().contains("Ben") && !stored().contains("example.edu"), "{}", stored());
-    // The request is still the one that was carried out.
+    // The key still counts as used.
     ben(&school).header("idempotency-key", "created").await.is_refused(409, "idempotency-answer-not-kept");
     assert_eq!(school.log().await.iter().filter(|kind| *kind == "student.created").count(), 1);
 }
@@ -180,7 +180,7 @@ async fn expired_answers_are_swept_even_if_nobody_sends_a_key() {
     let keys = |school: &School| school.other_program().column("select key from idempotency_keys");
     ben(&school).header("idempotency-key", "a-key").await.is_created();
     school.let_pass(Duration::from_hours(25));
-    // By a change without a key,
+    // They are swept by a change without a key,
     ben(&school).await.is_created();
     while !keys(&school).is_empty() {
         tokio::task::yield_now().await;

@@ -1,11 +1,11 @@
-//! The past belongs to a person, not to a number: no id is given twice, and where another program gives one again, history
+//! The past belongs to a person, not to a number: no id is used twice, and if another program uses one again, history
 //! stops at the deletion.
 
 use serde_json::json;
 
 use crate::school::School;
 
-/// As most programs make them: the highest id comes back once its row is gone.
+/// As most programs create them: SQLite uses the highest id again once its row is gone.
 const FOUND: &str = "create table students (id integer primary key, name text, email text);
     create table courses (id integer primary key, name text, level text);
     insert into students (id, name, email) values (1, 'Ana', 'ana@example.edu'), (2, 'Ben', 'ben@example.edu');
@@ -21,7 +21,7 @@ async fn the_id_of_a_deleted_student_or_course_is_not_used_again() {
     school.delete("/api/v1/courses/2?drop=true").await.is(204);
     let [cleo, chemistry] = [school.student("Cleo").await.id, school.course("Chemistry").await.id];
     assert!(cleo > 2 && chemistry > 2, "{cleo} {chemistry}");
-    // Nor one that only another program has seen, as long as its row is there.
+    // Nor is an id that another program has used, as long as its row exists.
     school.other_program_runs("insert into students (id, name, email) values (50, 'Dan', 'dan@example.edu')");
     assert!(school.student("Eve").await.id > 50);
 }
@@ -32,7 +32,7 @@ async fn an_enrollment_that_another_program_inserts_keeps_nobody_out() {
     let [ana, ben, cleo] = school.students(["Ana", "Ben", "Cleo"]).await;
     let algebra = school.course("Algebra").await;
     ana.enrolls_in(&algebra).await.is_created();
-    // With the id that would be the next.
+    // It has the id that would be next.
     school.other_program_runs(
         "insert into student_courses (id, student_id, course_id, enrolled_at) values (2, 2, 1, '2026-09-01T08:00:00.000Z')",
     );
@@ -47,7 +47,7 @@ async fn a_sequence_that_is_behind_the_ids_of_its_table_catches_up() {
     let school = School::open_found(FOUND).await;
     school.put("/api/v1/students/1/courses/1").await.is_created();
     let other = school.other_program();
-    // A program that chooses ids itself leaves the numbering of a server behind.
+    // A program that chooses ids itself does not advance the sequence of a server.
     other
         .execute_batch("insert into students (id, name, email) values (500, 'Dan', 'dan@example.edu')")
         .unwrap();
@@ -74,10 +74,10 @@ async fn a_past_roster_does_not_name_the_student_who_has_the_id_now() {
     let roster = school.get(&format!("/api/v1/courses/1/students?as_of={before}")).await.is_ok();
     assert_eq!(roster.json()[0]["id"], 2);
     assert_eq!((&roster.json()[0]["name"], &roster.json()[0]["email"]), (&json!(null), &json!(null)));
-    // The courses of the one before are not hers.
+    // The courses of the student before her are not hers.
     let courses = school.get(&format!("/api/v1/students/2/courses?as_of={before}")).await.is_ok();
     assert_eq!(courses.json(), json!([]));
-    // From her own enrollment on she is named.
+    // From her own enrollment on, her name is shown.
     school.put("/api/v1/students/2/courses/1").await.is_created();
     let roster = school.get("/api/v1/courses/1/students?as_of=2026-09-01T09:00:00Z").await.is_ok();
     assert_eq!(roster.json()[0]["name"], "Stranger");
@@ -110,7 +110,7 @@ async fn a_deleted_student_keeps_their_past_until_another_student_has_the_id() {
     school.delete("/api/v1/students/2?drop=true").await.is(204);
     let first = "/api/v1/students/2/courses?as_of=2026-09-01T08:30:00Z";
     assert_eq!(school.get(first).await.is_ok().ids(), [1]);
-    // A second one by the same number, deleted as well.
+    // A second student with the same id, deleted as well.
     school.other_program_runs(
         "insert into students (id, name, email) values (2, 'Stranger', 'stranger@example.edu')",
     );
@@ -136,7 +136,7 @@ async fn the_pages_show_nobody_the_history_of_somebody_else() {
         |text: &str| text.split_once("History").map(|(_, history)| history.to_owned()).unwrap_or_default();
     let text = school.get("/students/2").header("accept", "text/html").await.is_ok().text().to_owned();
     assert!(!history(&text).contains("Algebra"), "{text}");
-    // Nor does the page of the other say a name that was not meant.
+    // Nor does the page of the course or the other student show the new name.
     let text = school.get("/courses/1").header("accept", "text/html").await.is_ok().text().to_owned();
     assert!(!history(&text).contains("Stranger"), "{text}");
     let text = school.get("/students/1").header("accept", "text/html").await.is_ok().text().to_owned();
@@ -153,10 +153,10 @@ async fn a_student_with_the_id_of_a_deleted_one_inherits_nothing() {
     school.delete("/api/v1/students/2/courses/1").await.is(204);
     school.delete("/api/v1/students/1/courses/2").await.is(204);
     let database = school.close().await;
-    // Nothing stands in the way of that, on a server either.
+    // No foreign key prevents that, on a server either.
     database.runs("delete from students where id = 2; delete from courses where id = 2");
     let school = School::open_at(&database).await;
-    // A school looks for them when it opens.
+    // A school looks for deleted rows when it opens.
     let mut log = Vec::new();
     while log.len() < 6 {
         log = school.log().await;
@@ -179,7 +179,7 @@ async fn a_student_with_the_id_of_a_deleted_one_inherits_nothing() {
 #[tokio::test]
 async fn one_id_far_above_the_others_keeps_nobody_out() {
     let school = School::open_found(FOUND).await;
-    // Where a program gives ids of its own, from another range.
+    // A program may use ids of its own, from another range.
     school.other_program_runs(
         "insert into students (id, name, email) values (2026000001, 'Dan', 'dan@example.edu')",
     );

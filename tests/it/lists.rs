@@ -11,7 +11,7 @@ use crate::school::{Reply, School, errors};
 
 const STUDENTS: &str = "/api/v1/students";
 
-/// A program that does not ask for a value in each column made the tables.
+/// Tables of a program that allows nulls.
 const LAX: &str = "create table students (id integer primary key, name text, email text);
     create table courses (id integer primary key, name text, level text);";
 
@@ -153,7 +153,7 @@ async fn every_row_that_stays_is_seen_once_while_others_come_and_go() {
             let page = school.get(&url).await.is_ok();
             next = page.next_page().map(str::to_owned);
             seen.extend(page.ids());
-            // Behind us, ahead of us, and the very row that the next page begins after.
+            // A row behind us, a row ahead of us, and the row after which the next page begins.
             let ahead = stay.iter().find(|id| !seen.contains(id)).copied();
             for id in [seen.first().copied(), seen.last().copied(), ahead].into_iter().flatten() {
                 if stay.remove(&id) {
@@ -169,7 +169,7 @@ async fn every_row_that_stays_is_seen_once_while_others_come_and_go() {
         let times = |id: &i64| seen.iter().filter(|one| *one == id).count();
         assert!(stay.len() > 5, "some rows stayed");
         assert!(stay.iter().all(|id| times(id) == 1), "{order}: {stay:?} in {seen:?}");
-        assert!(seen.iter().all(|id| times(id) == 1), "{order}: nobody twice in {seen:?}");
+        assert!(seen.iter().all(|id| times(id) == 1), "{order}: no row twice in {seen:?}");
     }
 }
 
@@ -211,15 +211,15 @@ async fn a_null_that_another_program_wrote_is_served_and_can_be_replaced() {
         "insert into students values (7, null, null); insert into courses values (3, null, 'b');",
     );
 
-    let told = school.get("/api/v1/students/7").await.is_ok();
-    assert_eq!(told.json(), json!({"id": 7, "name": null, "email": null}));
+    let student = school.get("/api/v1/students/7").await.is_ok();
+    assert_eq!(student.json(), json!({"id": 7, "name": null, "email": null}));
     school.put("/api/v1/students/7/courses/3").await.is_created();
     let courses = school.get("/api/v1/students/7/courses").await.is_ok();
     assert_eq!(courses.json(), json!([{"id": 3, "name": null, "level": "b"}]));
     assert_eq!(school.get("/api/v1/courses/3/students").await.is_ok().json()[0]["name"], Value::Null);
     assert_eq!(school.get("/api/v1/students?q=a").await.is_ok().text(), "[]");
 
-    let tag = told.header("etag");
+    let tag = student.header("etag");
     let named = school.patch("/api/v1/students/7", json!({"name": "Ana"})).header("if-match", tag).await;
     assert_eq!(named.is_ok().json(), json!({"id": 7, "name": "Ana", "email": null}));
 }

@@ -1,11 +1,11 @@
-//! The pages with the keyboard alone, without scripts, on a phone, in the dark, on paper, and for screen readers.
+//! The pages with the keyboard alone, without scripts, on a phone, in dark colors, on paper, and for screen readers.
 
 use serde_json::json;
 
 use crate::school::{Browser, School};
 
 /// A school with something on every page, and all its pages.
-async fn lived_in() -> (School, Vec<(&'static str, String)>) {
+async fn populated_school() -> (School, Vec<(&'static str, String)>) {
     let school = School::open().await;
     let [algebra, _] = school.courses(["Algebra", "Botany"]).await;
     let [ana, ben, eve] = school.students(["Ana", "Ben", "Eve"]).await;
@@ -37,7 +37,7 @@ async fn lived_in() -> (School, Vec<(&'static str, String)>) {
 
 #[tokio::test]
 async fn every_page_is_accessible_and_without_complaints_on_a_desktop() {
-    let (school, pages) = lived_in().await;
+    let (school, pages) = populated_school().await;
     let page = Browser::open(&school).await;
     for (name, path) in pages {
         page.goto(&path).await;
@@ -54,7 +54,7 @@ async fn every_page_is_accessible_and_without_complaints_on_a_desktop() {
 
 #[tokio::test]
 async fn every_page_is_accessible_in_dark_colors() {
-    let (school, pages) = lived_in().await;
+    let (school, pages) = populated_school().await;
     let page = Browser::open(&school).await.dark().await;
     for (name, path) in pages {
         page.goto(&path).await;
@@ -66,7 +66,7 @@ async fn every_page_is_accessible_in_dark_colors() {
 
 #[tokio::test]
 async fn every_page_fits_a_phone() {
-    let (school, pages) = lived_in().await;
+    let (school, pages) = populated_school().await;
     let page = Browser::phone(&school).await;
     for (name, path) in pages {
         page.goto(&path).await;
@@ -163,7 +163,7 @@ async fn everything_except_the_live_board_works_without_scripts() {
 
 #[tokio::test]
 async fn a_printed_roster_is_a_roster_and_nothing_else() {
-    let (school, pages) = lived_in().await;
+    let (school, pages) = populated_school().await;
     let (_, roster) = pages.into_iter().find(|(name, _)| *name == "roster").unwrap();
     let page = Browser::open(&school).await.prints().await;
     page.goto(&roster).await;

@@ -82,12 +82,12 @@ async fn seats_are_limited_and_times_are_in_the_time_zone_of_the_browser() {
     page.waits_for_focus("Capacity").await;
     page.type_into("Capacity", "30").await;
     page.type_into("Places on the waitlist", "5").await;
-    // As the picker of the browser fills it in.
+    // As the date picker of the browser fills it in.
     page.run("const it = document.getElementById('opens_at'); it.value = '2026-09-01T13:45'; it.dispatchEvent(new Event('input'))").await;
     page.click_text("Save seats").await;
     page.waits_for_text("The seats are saved.").await;
     page.waits_for_text("0 of 30").await;
-    // Half a time is not taken for none.
+    // An incomplete time is not taken for an empty one.
     page.run("const it = document.getElementById('opens_at'); it.focus()").await;
     page.press("Delete").await;
     page.click_text("Save seats").await;

@@ -1,4 +1,4 @@
-//! Registration day on the wall.
+//! The registration board in a browser.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What is done with students in a browser, by a registrar or by themselves.
+//! What registrars and students do on the pages of students in a browser.
 
 use serde_json::json;
 
@@ -73,7 +73,7 @@ async fn a_student_who_gets_no_seat_sees_why_or_waits() {
     page.waits_for_text("closed at Aug 1, 2026, 1:45 PM.").await;
     page.expects_status(409);
     page.is_accessible().await;
-    // What was looked for is still there.
+    // The search is still there.
     page.click_text("Enroll in Full Course").await;
     page.waits_for_text("Full Course is full: the student is on the waitlist.").await;
     page.waits_for_text("waiting, place 1").await;

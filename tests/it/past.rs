@@ -1,4 +1,4 @@
-//! Who took what at any time in the past.
+//! Rosters and the courses of a student at any time in the past.
 
 use std::time::Duration;
 

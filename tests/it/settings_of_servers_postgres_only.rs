@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::school::{Client, Database, Process, School};
 
-/// As if somebody had gone through the manual to find whatever could go wrong.
+/// All settings that could change the meaning of a statement or the form of its result.
 const STRANGE: [&str; 12] = [
     "standard_conforming_strings = off",
     "escape_string_warning = on",

@@ -1,10 +1,10 @@
-//! Other programs write the same rows at the same time: what they commit is neither undone nor overlooked.
+//! Other programs write the same rows at the same time: their commits are neither undone nor overlooked.
 
 use serde_json::json;
 
 use crate::school::{OtherProgram, Reply, RequestBuilder, School};
 
-/// Tables as another program made them, with Latin-1 and a number where a text is expected.
+/// Tables that another program created.
 const FOUND: &str = "create table students (id integer primary key, name text, email text);
     create table courses (id integer primary key, name text, level text);
     insert into students (id, name, email) values (1, 'Ana', 'ana@example.edu');
@@ -15,7 +15,7 @@ async fn while_locked(school: &School, other: &OtherProgram, request: RequestBui
     tokio::join!(request.into_future(), commits(school, other)).0
 }
 
-/// A file is locked whole: there a request waits whenever it arrives.
+/// Commits once a request waits for a lock. A file is locked as a whole, so there a request waits whenever it arrives.
 async fn commits(school: &School, other: &OtherProgram) {
     let onlooker = school.other_program();
     let lock_waits = "select count(*) from pg_stat_activity \
@@ -99,7 +99,7 @@ async fn changes_of_different_columns_in_one_batch_are_all_written() {
     let school = School::open_found(FOUND).await;
     let other = school.other_program();
     other.execute_batch("begin immediate").unwrap();
-    // Held up by the other program, the changes share a commit.
+    // While the other program holds the lock, the changes gather and share a commit.
     let url = "/api/v1/students/1";
     let changes = [
         json!({"name": "Anna"}),

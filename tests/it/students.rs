@@ -10,7 +10,7 @@ use crate::school::{School, errors};
 
 const STUDENTS: &str = "/api/v1/students";
 
-/// What is nobody's id.
+/// Texts that are not valid ids.
 pub(crate) const IMPOSSIBLE: [&str; 9] =
     ["0", "-1", "9007199254740992", "99999999999999999999", "abc", "1.0", "+1", "1%202", "%FF"];
 
@@ -48,7 +48,7 @@ async fn reads_at_the_same_time_each_get_their_own_answer() {
         students.push(student);
     }
     for _ in 0..5 {
-        let told = join_all(students.iter().map(async |student| {
+        let answers = join_all(students.iter().map(async |student| {
             let (name, courses, nobody) = tokio::join!(
                 school.get(&student.url()).into_future(),
                 student.courses(),
@@ -57,7 +57,7 @@ async fn reads_at_the_same_time_each_get_their_own_answer() {
             nobody.is_refused(404, "student-not-found");
             (name.is_ok().json()["name"].clone(), courses)
         }));
-        for ((name, courses), number) in told.await.into_iter().zip(0..) {
+        for ((name, courses), number) in answers.await.into_iter().zip(0..) {
             assert_eq!(name, format!("Student {number}"));
             assert_eq!(courses, ["Algebra", "Botany"][..number % 3], "student {number}");
         }
@@ -225,7 +225,7 @@ async fn a_patch_is_held_to_the_rules_of_a_new_student() {
     ] {
         let problem = school.patch(&ana.url(), patch).await.is_refused(400, "invalid-request");
         assert_eq!(errors(&problem), wrong);
-        // What is wrong with the body is told before who is not there.
+        // Errors in the body are reported before a missing student.
         school.patch("/api/v1/students/99", json!({"name": null})).await.is_refused(400, "invalid-request");
     }
     assert_eq!(school.log().await, ["student.created"]);
@@ -259,7 +259,7 @@ async fn a_student_who_changed_since_is_neither_changed_nor_deleted() {
     for tags in [seen.clone(), format!("W/{present}"), "\"x\"".to_owned(), present.replace('"', "")] {
         let stale = school.patch(&ana.url(), json!({"name": "A"})).header("if-match", &tags).await;
         assert_eq!(stale.is_refused(412, "stale")["etag"], present.as_str(), "{tags}");
-        // Even a patch that asks for nothing, for its asker believes in what is no more.
+        // Even an empty patch, since the client believes in an old version.
         school.patch(&ana.url(), json!({})).header("if-match", &tags).await.is_refused(412, "stale");
         school.delete(&ana.url()).header("if-match", &tags).await.is_refused(412, "stale");
     }
@@ -357,10 +357,10 @@ async fn nobody_has_an_impossible_id() {
         let url = format!("{STUDENTS}/{id}");
         for asking in [school.get(&url), school.patch(&url, json!({"name": "B"})), school.delete(&url)] {
             let problem = asking.await.is_refused(404, "student-not-found");
-            let told = &problem["student_id"];
-            assert!(told.is_i64() || told.is_string(), "the id that was not found: {problem}");
+            let named = &problem["student_id"];
+            assert!(named.is_i64() || named.is_string(), "the id that was not found: {problem}");
         }
-        // What is wrong with the body is told before.
+        // Errors in the body are reported first.
         school.patch(&url, json!({"name": ""})).await.is_refused(400, "invalid-request");
         school.client.ask("PATCH", &url).body("{}").await.is_refused(415, "unsupported-media-type");
     }

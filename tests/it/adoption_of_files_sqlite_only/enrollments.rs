@@ -1,4 +1,4 @@
-//! Adopting a `student_courses` that another program made.
+//! Adopting a `student_courses` that another program created.
 
 use serde_json::json;
 
@@ -62,7 +62,7 @@ async fn the_service_continues_from_the_adopted_rows() {
     let next = school.post("/api/v1/students/1/courses", json!({"course_id": 2})).await.is_created();
 
     assert_eq!(roster.json()[0]["name"], "Ana");
-    // 70 was given out once: it is not given out again.
+    // 70 was used once, so it is not used again.
     assert_eq!(next.json()["id"], 71);
     assert_eq!(school.log().await, ["enrollment.adopted", "enrollment.created"]);
     school.delete("/api/v1/students/1/courses/1").await.is(204);

@@ -1,4 +1,4 @@
-//! Adopting a database that is already there: `students` and `courses` stay as they are.
+//! Adopting an existing database: `students` and `courses` stay as they are.
 
 mod enrollments;
 mod flask;
@@ -7,7 +7,8 @@ mod refusals;
 
 use self::found::Found;
 
-/// What only another program would write: other cases, further columns, nulls, numbers, bytes, a zero in a text.
+/// Tables that only another program would create: names in mixed case, extra columns, nulls, numbers, bytes, a zero
+/// byte in a text.
 const STRANGE: &str = "
     create table Students (ID integer primary key, phone text, NAME varchar(5), email, born date default 'unknown');
     insert into Students values (3, null, 'Ana', 'ana@example.edu', '2001-02-03');

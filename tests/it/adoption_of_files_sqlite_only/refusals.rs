@@ -1,9 +1,9 @@
-//! What is refused: with every reason at once, and without a byte changed.
+//! Databases that are refused: with every reason at once, and without changing a byte.
 
 use super::enrollments::SCHOOL;
 use super::found::Found;
 
-/// What a refusal says, after the path. The folder is the same before and after, byte for byte.
+/// The text of the refusal, after the path. Asserts that every file stays the same, byte for byte.
 async fn refused(found: &Found) -> String {
     let before = found.files();
     let error = found.migrate().await.unwrap_err();
@@ -48,12 +48,12 @@ async fn missing_columns_are_all_named_with_the_statements_that_add_them() {
       Its owner could run:
         alter table courses add column level text not null default '';
     ");
-    obey(&found, &refusal);
+    run_remedies(&found, &refusal);
     found.migrate().await.unwrap();
 }
 
 /// Runs the statements that a refusal offers, as the owner would.
-fn obey(found: &Found, refusal: &str) {
+fn run_remedies(found: &Found, refusal: &str) {
     let statements: Vec<&str> =
         refusal.lines().filter(|line| line.starts_with("    ") && line.ends_with(';')).collect();
     found.shell(&statements.join("\n"));
@@ -66,7 +66,7 @@ async fn an_id_that_nothing_can_refer_to_is_refused_with_the_index_that_helps() 
         let refusal = refused(&found).await;
         assert!(refusal.contains("- students.id is not a key, so nothing can refer to it"), "{refusal}");
         assert!(refusal.contains("    create unique index students_id on students (id);"), "{refusal}");
-        obey(&found, &refusal);
+        run_remedies(&found, &refusal);
         found.migrate().await.unwrap();
     }
 }
@@ -114,7 +114,7 @@ async fn a_name_that_is_already_taken_is_refused() {
         "{refusal}"
     );
     assert!(refusal.contains("- the name events_course is taken: there is another index"), "{refusal}");
-    obey(&found, &refusal);
+    run_remedies(&found, &refusal);
     found.migrate().await.unwrap();
 }
 

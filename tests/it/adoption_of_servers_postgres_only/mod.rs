@@ -1,4 +1,4 @@
-//! Adopting a database of a server, where what is there belongs to other roles.
+//! Adopting a database on a server, where the existing tables belong to other roles.
 
 pub(crate) mod found;
 mod refusals;
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use self::found::Found;
 
-/// What only another program would make.
+/// Tables that only another program would create.
 const STRANGE: &str = "
     create type level as enum ('beginner', 'advanced');
     create table students (
@@ -40,12 +40,12 @@ async fn tables_of_another_role_stay_as_they_are_in_every_part() {
         "{before}"
     );
 
-    let told = found.dry_run().await.unwrap();
+    let dry_run = found.dry_run().await.unwrap();
     assert_eq!(found.dump(&tables), before);
     let report = found.migrate().await.unwrap();
 
     assert_eq!(found.dump(&tables), before);
-    assert_eq!(told.found, report.found);
+    assert_eq!(dry_run.found, report.found);
     assert_eq!(
         report.found,
         [
@@ -54,15 +54,15 @@ async fn tables_of_another_role_stay_as_they_are_in_every_part() {
             "courses.id does not number its rows: only other programs can add courses",
         ]
     );
-    let refused = OwnRole::of(&found).alters("students");
+    let refused = OwnRole::new(&found).alters("students");
     assert!(refused.contains("must be owner of table students"), "{refused}");
 }
 
-/// matricula's own connection, as another program would use it.
+/// A connection with matricula's role.
 struct OwnRole(crate::school::OtherProgram);
 
 impl OwnRole {
-    fn of(found: &Found) -> Self {
+    fn new(found: &Found) -> Self {
         Self(found.database().other_program())
     }
 
@@ -174,10 +174,10 @@ async fn a_flask_application_keeps_its_tables_and_goes_on() {
     let school = found.opens().await;
     let (eve, chemistry) = (school.student("Eve").await, school.course("Chemistry").await);
     eve.enrolls_in(&chemistry).await.is_created();
-    let told =
+    let printed =
         found.flask("list|students\n add-student|Gus|gus@example.edu\n rename-student|3|Eva\n list|courses");
     assert_eq!(
-        told.lines().collect::<Vec<_>>(),
+        printed.lines().collect::<Vec<_>>(),
         [r#"["Ana","Zo\u00eb \u03a9","Eve"]"#, "4", "3", r#"["Algebra","Biology","Chemistry"]"#]
     );
     assert_eq!(chemistry.roster().await, ["Eva"]);

@@ -1,4 +1,4 @@
-//! What is refused: with every reason at once, and nothing changed.
+//! Databases that are refused: with every reason at once, and without changing anything.
 
 use super::GRANTS;
 use super::found::Found;
@@ -35,7 +35,7 @@ async fn a_role_with_too_few_rights_is_told_which_to_ask_for() {
     found.owner_runs("grant create on schema public to registrar");
     let refusal = refused(&found).await;
     insta::assert_snapshot!(refusal);
-    // The owner obeys.
+    // The owner runs the statements that the refusal offers.
     for line in refusal.lines().filter(|line| line.starts_with("    ") && line.ends_with(';')) {
         found.owner_runs(line);
     }

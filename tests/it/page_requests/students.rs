@@ -10,15 +10,15 @@ async fn a_page_confirms_a_change_only_while_it_is_true() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     ana.enrolls_in(&algebra).await.is_created();
-    let told = async |what: &str| {
+    let page_with = async |what: &str| {
         school.page(&format!("/students/{}?{what}={}", ana.id, algebra.id)).await.is_page(200)
     };
-    assert!(told("enrolled").await.contains("Enrolled in Algebra"));
-    assert!(!told("dropped").await.contains("Dropped Algebra"));
+    assert!(page_with("enrolled").await.contains("Enrolled in Algebra"));
+    assert!(!page_with("dropped").await.contains("Dropped Algebra"));
     ana.drops(&algebra).await.is(204);
-    assert!(!told("enrolled").await.contains("Enrolled in Algebra"));
-    assert!(told("dropped").await.contains("Dropped Algebra . Undo"));
-    assert!(told("left").await.contains("Left the waitlist of Algebra"));
+    assert!(!page_with("enrolled").await.contains("Enrolled in Algebra"));
+    assert!(page_with("dropped").await.contains("Dropped Algebra . Undo"));
+    assert!(page_with("left").await.contains("Left the waitlist of Algebra"));
 }
 
 #[tokio::test]
@@ -54,12 +54,12 @@ async fn the_forms_to_enroll_and_drop_show_the_outcome() {
     assert_eq!(botany.roster().await, [""; 0]);
     assert_eq!(algebra.roster().await, ["Ben"]);
     let history = school.page(&format!("/courses/{}", algebra.id)).await.is_page(200);
-    for told in [
+    for entry in [
         "Ben got a seat from the waitlist",
         "Ana dropped the course",
         "Seats were set: 1 seat, a waitlist of 1",
     ] {
-        assert!(history.contains(told), "{told} is not in {history}");
+        assert!(history.contains(entry), "{entry} is not in {history}");
     }
 }
 
@@ -72,13 +72,13 @@ async fn a_refused_enrollment_keeps_the_search_and_says_when_registration_opens(
     let found = school.page(&format!("/students/{}?q=algebra+%26", ana.id)).await.is_ok();
     let action = Regex::new(r#"action="(/students/\d+/courses[^"]*)""#).unwrap();
     let action = action.captures(found.text()).unwrap()[1].to_owned();
-    let told = school.form(&action, &[("course_id", &algebra.id.to_string())]).await;
-    assert!(told.text().contains("value=\"algebra &#38;\""), "{}", told.text());
+    let refused = school.form(&action, &[("course_id", &algebra.id.to_string())]).await;
+    assert!(refused.text().contains("value=\"algebra &#38;\""), "{}", refused.text());
     let opens = "<time datetime=\"2026-12-01T08:00:00.000Z\">1 December 2026, 08:00 UTC</time>";
-    assert!(told.text().contains(opens), "{}", told.text());
-    let told = told.is_page(409);
-    assert!(told.contains("opens at 1 December 2026, 08:00 UTC ."), "{told}");
-    assert!(told.contains("Algebra &#38; more undergraduate Enroll"), "{told}");
+    assert!(refused.text().contains(opens), "{}", refused.text());
+    let refused = refused.is_page(409);
+    assert!(refused.contains("opens at 1 December 2026, 08:00 UTC ."), "{refused}");
+    assert!(refused.contains("Algebra &#38; more undergraduate Enroll"), "{refused}");
 }
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn a_search_finds_students_as_they_are_now() {
     assert!(!found("ana+100").await.contains("Beatrix"));
     school.delete(&ana.url()).await.is(204);
     assert!(!found("beatrix").await.contains("Beatrix"));
-    // Who is shown is read again: nobody is shown under a name that they no longer have.
+    // Students who match are read again, so that nobody is shown under an old name.
     school.other_program_runs("update students set name = 'Zoë Lost' where id = 70");
     assert!(found("zo%C3%AB").await.contains("Zoë Lost"));
     school.other_program_runs("delete from students where id = 70");
@@ -109,7 +109,7 @@ async fn a_search_finds_students_as_they_are_now() {
 async fn a_list_by_name_shows_everybody_once_in_both_directions() {
     let school = School::open().await;
     for number in 0..120 {
-        // Four of a name.
+        // Four students share each name.
         school.student(&format!("Student {:02}", number * 7 % 30)).await;
     }
     let rows = Regex::new(r#"href="/students/(\d+)""#).unwrap();

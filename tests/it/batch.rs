@@ -1,4 +1,4 @@
-//! Many operations at once.
+//! Many operations in one request.
 
 use serde_json::{Value, json};
 
@@ -54,12 +54,12 @@ async fn each_operation_is_answered_as_it_would_be_by_itself() {
         assert_eq!(problem["instance"], reply.header("x-request-id"));
     }
     assert_eq!(results[4], json!({"index": 4, "status": 204}));
-    // The drop made room for Ben, whose place Cleo took.
+    // The drop gave Ben a seat, and Cleo took Ben's place on the waitlist.
     assert_eq!((algebra.roster().await, algebra.waitlist().await), (vec!["Ben".into()], vec!["Cleo".into()]));
 }
 
 #[tokio::test]
-async fn all_of_it_or_nothing() {
+async fn with_mode_all_everything_is_done_or_nothing() {
     let school = School::open().await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
     let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
@@ -82,7 +82,7 @@ async fn all_of_it_or_nothing() {
 }
 
 #[tokio::test]
-async fn no_more_is_done_together_than_others_can_wait_for() {
+async fn with_mode_all_a_batch_has_at_most_a_thousand_operations() {
     let school = School::open().await;
     let ana = school.student("Ana").await;
     let algebra = school.course("Algebra").await;
@@ -100,7 +100,7 @@ async fn no_more_is_done_together_than_others_can_wait_for() {
 }
 
 #[tokio::test]
-async fn ten_thousand_are_done_and_told_in_order() {
+async fn ten_thousand_operations_are_done_and_answered_in_order() {
     let school = School::open().await;
     let ana = school.student("Ana").await;
     let algebra = school.course("Algebra").await;
@@ -121,7 +121,7 @@ async fn a_batch_that_is_sent_again_is_done_once() {
     let school = School::open().await;
     let ana = school.student("Ana").await;
     let algebra = school.course("Algebra").await;
-    // Of more commits than one.
+    // More than one commit.
     let pair = [enroll(&ana, &algebra), drop(&ana, &algebra)];
     let body: Vec<_> = pair.iter().cycle().take(1_201).cloned().collect();
     let ask = || school.post(BATCH, json!(body)).header("idempotency-key", "import-2026");
@@ -136,7 +136,7 @@ async fn a_batch_that_is_sent_again_is_done_once() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_batch_is_told_with_its_place_and_nothing_is_done() {
+async fn errors_in_a_batch_are_reported_with_their_place_and_nothing_is_done() {
     let school = School::open().await;
     let ana = school.student("Ana").await;
     let algebra = school.course("Algebra").await;
@@ -179,7 +179,7 @@ async fn a_batch_may_have_eight_mebibytes() {
     let mebibyte = " ".repeat(1024 * 1024);
     let ask =
         |body: String| school.client.ask("POST", BATCH).header("content-type", "application/json").body(body);
-    // Read to its end, and then seen to be none.
+    // Within the limit: refused only because it is empty.
     ask(format!("{}[]", mebibyte.repeat(7))).await.is_refused(400, "invalid-request");
     let problem = ask(format!("{}[]", mebibyte.repeat(8))).await.is_refused(413, "payload-too-large");
     assert_eq!(problem["detail"], "The body has more than 8 MiB (8388608 bytes).");

@@ -1,18 +1,18 @@
-//! Who may keep an answer: nobody one that names a person, unless it asks first; and what no other site may show.
+//! Caches do not store answers that name people, or revalidate them; no other site may frame our pages.
 
 use serde_json::json;
 
 use crate::school::School;
 
 #[tokio::test]
-async fn what_is_about_people_is_kept_by_nobody_or_asked_for_again() {
+async fn answers_about_people_are_not_stored_or_are_revalidated() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     ana.enrolls_in(&algebra).await.is_created();
     let seen = school.get(&ana.url()).await.is_ok();
     let tag = seen.header("etag").to_owned();
-    let had = school.get(&ana.url()).header("if-none-match", &tag).await.is(304);
-    for reply in [seen, had, school.get(&algebra.url()).await.is_ok()] {
+    let unchanged = school.get(&ana.url()).header("if-none-match", &tag).await.is(304);
+    for reply in [seen, unchanged, school.get(&algebra.url()).await.is_ok()] {
         assert_eq!(reply.header("cache-control"), "private, no-cache", "{reply:?}");
         assert_eq!(reply.header("vary"), "authorization, cookie", "{reply:?}");
     }
@@ -38,14 +38,14 @@ async fn what_is_about_people_is_kept_by_nobody_or_asked_for_again() {
     let page = school.get("/students").header("accept", "text/html").await.is_ok();
     assert_eq!(page.header("cache-control"), "private, no-store");
     assert_eq!(page.header("vary"), "accept, hx-request-type, authorization, cookie");
-    // How a server fares now is nothing to keep either.
+    // Health and metrics are not stored either.
     for path in ["/healthz", "/readyz", "/metrics"] {
         assert_eq!(school.get(path).await.is_ok().header("cache-control"), "no-store", "{path}");
     }
 }
 
 #[tokio::test]
-async fn no_page_of_ours_is_shown_inside_another() {
+async fn no_page_of_ours_can_be_framed() {
     let school = School::open().await;
     for path in [
         "/courses",

@@ -1,4 +1,4 @@
-//! What `matricula check` proves, shown by logs that break it.
+//! What `matricula check` verifies, shown with logs that break it.
 
 use matricula::audit::audit;
 use matricula::db::Db;
@@ -6,14 +6,14 @@ use serde_json::json;
 
 use crate::school::{Database, FIRST_DAY, School, matricula};
 
-/// What the audit of a database finds once another program has run these statements.
+/// The findings of the audit after another program has run these statements.
 async fn found_after(database: &Database, sql: &str) -> Vec<(String, Vec<String>)> {
     database.runs(&sql.replace("DAY", FIRST_DAY));
     let audit = audit(&Db::open(database.location()).unwrap()).await.unwrap();
     audit.findings.into_iter().map(|finding| (finding.promise.to_owned(), finding.rows)).collect()
 }
 
-/// Ana has the one seat in Algebra, Ben and Cleo wait; the log has ten entries.
+/// Ana has the one seat in Algebra, Ben and Cleo wait; the log has eight entries.
 async fn school_with_a_waitlist() -> Database {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
@@ -42,7 +42,7 @@ async fn a_seat_that_was_sold_twice_is_found_at_its_place_in_the_log() {
         found.contains(&("no seat was ever given out twice".to_owned(), vec![oversold.to_owned()])),
         "{found:?}"
     );
-    // It stays on record, though the student has left again.
+    // It is still found after the student has dropped the course.
     let found = found_after(
         &database,
         "delete from student_courses where id = 2;
@@ -90,7 +90,7 @@ async fn an_id_that_was_given_twice_is_found() {
 }
 
 #[tokio::test]
-async fn an_id_that_an_earlier_version_gave_twice_is_no_finding_for_ever() {
+async fn an_id_that_an_earlier_version_used_twice_is_not_a_finding() {
     let database = school_with_a_waitlist().await;
     let found = found_after(
         &database,
@@ -103,23 +103,23 @@ async fn an_id_that_an_earlier_version_gave_twice_is_no_finding_for_ever() {
 }
 
 #[tokio::test]
-async fn a_log_that_is_ahead_of_the_clock_is_a_line_of_its_own() {
+async fn a_log_that_is_ahead_of_the_clock_has_a_line_of_its_own() {
     let school = School::open().await;
     school.clock.set("2100-01-01T00:00:00Z".parse().unwrap());
     school.student("From the future").await;
     let database = school.close().await;
     let output = matricula().arg("check").arg("--database").arg(database.argument()).output().unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    let (ahead, rest) = said.strip_prefix("warning: the log is ").unwrap().split_once(' ').unwrap();
-    assert!((70..80).contains(&ahead.parse::<i64>().unwrap()), "{said}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let (ahead, rest) = printed.strip_prefix("warning: the log is ").unwrap().split_once(' ').unwrap();
+    assert!((70..80).contains(&ahead.parse::<i64>().unwrap()), "{printed}");
     assert!(
         rest.starts_with(
             "years ahead of the clock: see \"A wrong clock\" in docs/operate/monitoring.md\nok: "
         ),
-        "{said}"
+        "{printed}"
     );
     assert!(output.status.success());
-    // The remedy on that page ends it.
+    // The remedy on that page removes the warning.
     let page = include_str!("../../docs/operate/monitoring.md");
     let (_, remedy) = page.split_once("## A wrong clock").unwrap();
     let (_, remedy) = remedy.split_once("```sql\n").unwrap();
@@ -133,18 +133,18 @@ async fn a_log_that_is_ahead_of_the_clock_is_a_line_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_log_that_ends_on_the_last_day_there_is_is_ahead_by_as_much() {
+async fn a_log_that_ends_on_the_last_possible_day_is_reported_too() {
     let database = school_with_a_waitlist().await;
     for day in ["9999-12-30", "9999-12-31"] {
         database.runs(&format!("update log_head set last_at = '{day}T08:00:00.000Z'"));
         let output = matricula().arg("check").arg("--database").arg(database.argument()).output().unwrap();
-        let said = String::from_utf8(output.stdout).unwrap();
-        assert!(said.contains("warning: the log is 7973 years ahead of the clock"), "{said}");
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert!(printed.contains("warning: the log is 7973 years ahead of the clock"), "{printed}");
     }
 }
 
 #[tokio::test]
-async fn seats_that_are_not_those_of_the_log_are_found() {
+async fn limits_that_differ_from_the_log_are_found() {
     let log = "the log says 1 seat, 5 places on the waitlist";
     for (change, found) in [
         ("update course_seats set capacity = 30", "course 1 has 30 seats, 5 places on the waitlist"),
@@ -180,7 +180,7 @@ async fn seats_that_are_not_those_of_the_log_are_found() {
 }
 
 #[tokio::test]
-async fn what_cannot_have_happened_is_found() {
+async fn impossible_entries_in_the_log_are_found() {
     let entry = "insert into events (seq, at, type, student_id, course_id, enrollment_id, data) values";
     for (promise, row, change) in [
         (
@@ -226,7 +226,7 @@ async fn a_table_that_is_missing_is_found() {
 }
 
 #[tokio::test]
-async fn what_other_programs_may_do_is_a_note_and_breaks_no_promise() {
+async fn changes_that_other_programs_may_make_are_notes_and_break_no_promise() {
     let check = |database: &Database| {
         let output = matricula().arg("check").arg("--database").arg(database.argument()).output().unwrap();
         assert!(output.status.success(), "{output:?}");
@@ -234,21 +234,21 @@ async fn what_other_programs_may_do_is_a_note_and_breaks_no_promise() {
     };
     let database = school_with_a_waitlist().await;
     database.runs("pragma foreign_keys = off; delete from students where id in (1, 2)");
-    let said = check(&database);
+    let printed = check(&database);
     assert!(
-        said.contains("a running server drops them (2 rows)\n  enrollment 1: there is no student 1\n"),
-        "{said}"
+        printed.contains("a running server drops them (2 rows)\n  enrollment 1: there is no student 1\n"),
+        "{printed}"
     );
-    let (_, to_log) = said.split_once("a running server adds this to the log (2 rows)\n").unwrap();
-    assert!(to_log.contains("  student 1\n") && to_log.contains("  student 2\n"), "{said}");
-    // So it does.
+    let (_, to_log) = printed.split_once("a running server adds this to the log (2 rows)\n").unwrap();
+    assert!(to_log.contains("  student 1\n") && to_log.contains("  student 2\n"), "{printed}");
+    // A running server does so.
     let school = School::open_at(&database).await;
     while school.log().await.len() < 13 {}
     let database = school.close().await;
     assert_eq!(check(&database), "ok: 1 enrollments agree with the 13 events in the log\n");
     database.runs("insert into students (id, name, email) values (1, 'Zoe', 'zoe@example.edu')");
-    let said = check(&database);
-    assert!(said.starts_with("note: ids of deleted students or courses that another program gave to new rows (1 row)\n  student 1, deleted at seq "), "{said}");
+    let printed = check(&database);
+    assert!(printed.starts_with("note: ids of deleted students or courses that another program gave to new rows (1 row)\n  student 1, deleted at seq "), "{printed}");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The program on its command line: what it prints, how it ends.
+//! The commands of the program: their output and exit codes.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -26,7 +26,7 @@ fn succeeds(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// It ends with exit code 1 and one clear line, which says this.
+/// Asserts exit code 1 and one line on standard error, which contains these words.
 #[track_caller]
 fn fails_saying(output: &Output, words: &str) {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -59,8 +59,8 @@ fn openapi_prints_the_document_that_is_served() {
 fn the_same_seed_makes_the_same_school_and_check_agrees_with_it() {
     let rosters = [Database::new(), Database::new()].map(|database| {
         let path = database.argument();
-        let told = succeeds(&on(path, &["sample", "--students", "60", "--courses", "8", "--seed", "7"]));
-        assert!(told.starts_with("added 60 students, 8 courses and "), "{told}");
+        let printed = succeeds(&on(path, &["sample", "--students", "60", "--courses", "8", "--seed", "7"]));
+        assert!(printed.starts_with("added 60 students, 8 courses and "), "{printed}");
         assert!(succeeds(&on(path, &["check"])).starts_with("ok: "));
         database.other_program().column(
             "select s.name || s.email || c.name from student_courses sc join students s on s.id = student_id \
@@ -72,7 +72,7 @@ fn the_same_seed_makes_the_same_school_and_check_agrees_with_it() {
 }
 
 #[test]
-fn check_tells_what_does_not_agree() {
+fn check_reports_every_broken_promise() {
     for (promise, damage) in [
         ("the log has no gap", "delete from events where seq = 5"),
         ("the log ends at its head", "update log_head set last_seq = last_seq + 1"),
@@ -96,13 +96,13 @@ fn check_tells_what_does_not_agree() {
         let output = on(database.argument(), &["check"]);
 
         assert_eq!(output.status.code(), Some(1), "{damage}");
-        let told = String::from_utf8_lossy(&output.stdout);
-        assert!(told.contains(&format!("BROKEN: {promise}")), "{damage}: {told}");
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(printed.contains(&format!("BROKEN: {promise}")), "{damage}: {printed}");
     }
 }
 
 #[test]
-fn check_of_a_file_that_is_not_there_makes_none_sqlite_only() {
+fn check_does_not_create_a_missing_file_sqlite_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("nothing.db");
     fails_saying(&on(&path, &["check"]), "nothing.db");
@@ -112,7 +112,7 @@ fn check_of_a_file_that_is_not_there_makes_none_sqlite_only() {
 }
 
 #[test]
-fn a_file_that_cannot_be_served_is_told_in_one_line_sqlite_only() {
+fn a_file_that_cannot_be_served_is_reported_in_one_line_sqlite_only() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     fs::write(
@@ -137,11 +137,11 @@ fn serve_is_closed_to_other_machines_by_default() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("school.db");
     fails_saying(&on(&path, &["serve", "--listen", "0.0.0.0:0"]), "--allow-unauthenticated");
-    assert!(!path.exists(), "a refusal comes before anything is made");
+    assert!(!path.exists(), "nothing is created before the refusal");
 }
 
 #[tokio::test]
-async fn serving_without_a_command_makes_the_file_and_ends_well_on_sigterm_sqlite_only() {
+async fn without_a_command_the_program_serves_a_new_file_and_ends_well_on_sigterm_sqlite_only() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = matricula();
     command.current_dir(folder.path()).env("MATRICULA_LISTEN", "127.0.0.1:0").env("MATRICULA_LOG", "error");
@@ -161,7 +161,7 @@ async fn serving_without_a_command_makes_the_file_and_ends_well_on_sigterm_sqlit
 }
 
 #[tokio::test]
-async fn the_log_names_requests_and_nobody() {
+async fn the_log_output_names_requests_and_no_people() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = matricula();
     let log = folder.path().join("log");

@@ -1,4 +1,5 @@
-//! Clients that nobody here wrote: one that knows only the OpenAPI document, and one that plays the Postman collection.
+//! Third-party clients: schemathesis, which knows only the OpenAPI document, and newman, which runs the Postman
+//! collection.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -7,7 +8,7 @@ use serde_json::Value;
 
 use crate::school::{Database, Process, matricula};
 
-/// A tool of the tests; the program is started with all that `cargo xtask setup` has installed.
+/// A program that `cargo xtask setup` has installed.
 fn tool(path: &str) -> Command {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools").join(path);
     assert!(program.exists(), "{} is missing: run `cargo xtask setup`", program.display());
@@ -16,8 +17,8 @@ fn tool(path: &str) -> Command {
 
 #[track_caller]
 fn passes(output: &Output) {
-    let said = [&output.stdout[..], &output.stderr].concat();
-    assert!(output.status.success(), "{}\n{}", output.status, String::from_utf8_lossy(&said));
+    let printed = [&output.stdout[..], &output.stderr].concat();
+    assert!(output.status.success(), "{}\n{}", output.status, String::from_utf8_lossy(&printed));
 }
 
 /// A school with people in it, so that a client that guesses small ids finds somebody.
@@ -34,8 +35,8 @@ fn populated() -> Database {
     database
 }
 
-/// Asks every operation that the document has, in these phases, at least so many times.
-async fn schemathesis(phases: &[&str], least: u64) {
+/// Runs schemathesis with these arguments on every operation of the document; it must make at least `least` requests.
+async fn schemathesis(arguments: &[&str], least: u64) {
     let folder = tempfile::tempdir().unwrap();
     let database = populated();
     let server = Process::serve(&database).await;
@@ -44,37 +45,43 @@ async fn schemathesis(phases: &[&str], least: u64) {
         .arg("--config-file")
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/schemathesis.toml"))
         .args(["run", &address])
-        .args(phases)
+        .args(arguments)
         .current_dir(folder.path())
         .output()
         .unwrap();
     drop(server);
     passes(&output);
-    let said = String::from_utf8_lossy(&output.stdout);
-    let selected = said.lines().find_map(|line| line.trim().strip_prefix("Selected: ")).unwrap_or_default();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let selected =
+        printed.lines().find_map(|line| line.trim().strip_prefix("Selected: ")).unwrap_or_default();
     let document = serde_json::to_value(matricula::server::router::document()).unwrap();
     let paths = document["paths"].as_object().unwrap();
     let operations: usize = paths.values().map(|path| path.as_object().unwrap().len()).sum();
-    assert_eq!(selected, format!("{operations}/{operations}"), "some operations were not asked for:\n{said}");
-    let generated = said.split(" generated, ").next().and_then(|before| before.split_whitespace().last());
+    assert_eq!(
+        selected,
+        format!("{operations}/{operations}"),
+        "some operations were not requested:\n{printed}"
+    );
+    let generated = printed.split(" generated, ").next().and_then(|before| before.split_whitespace().last());
     let generated: u64 = generated.and_then(|number| number.parse().ok()).unwrap_or_default();
-    assert!(generated >= least, "only {generated} requests were made:\n{said}");
+    assert!(generated >= least, "only {generated} requests were made:\n{printed}");
     passes(&matricula().arg("check").arg("--database").arg(database.argument()).output().unwrap());
 }
 
-/// No 5xx, no status, media type, header or body that the document does not have, nothing refused that the document
-/// allows, nothing taken that it forbids, no method that it does not list.
+/// No 5xx; no status, media type, header or body that is not documented; nothing refused that the document allows,
+/// nothing accepted that it forbids; no method that it does not list.
 #[tokio::test]
 async fn a_client_that_knows_only_the_document_is_never_surprised() {
     schemathesis(&["--phases", "examples,coverage,fuzzing"], 1000).await;
 }
 
-/// What was made can be read, what was deleted cannot: whole stories, along the links that answers hold.
+/// Rows can be read after they were created and not after they were deleted, in sequences of requests that follow the
+/// links in answers.
 ///
 /// The request id is fixed here: schemathesis takes `X-Request-Id` for the id of something and sends it as a number,
 /// which its own HTTP client then refuses.
 #[tokio::test]
-async fn a_client_that_follows_what_it_was_told_is_never_surprised() {
+async fn a_client_that_follows_links_is_never_surprised() {
     schemathesis(&["--phases", "stateful", "--max-examples", "25", "--header", "X-Request-Id: stories"], 50)
         .await;
 }

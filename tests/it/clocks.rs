@@ -1,4 +1,5 @@
-//! Two times: the clock decides, the stamp only orders. A clock that was wrong once does not move registration.
+//! Two times: the clock decides, the time in the log only orders. A clock that was wrong once does not move
+//! registration.
 
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ async fn a_clock_that_was_wrong_once_closes_nothing_for_good() {
     school.clock.set(FIRST_DAY.parse().unwrap());
 
     let enrolled = ana.enrolls_in(&algebra).await.is_created();
-    // The log's order is that of its times all the same.
+    // Times in the log do not go back all the same.
     assert_eq!(enrolled.json()["enrolled_at"], "2100-01-01T00:00:00.000Z");
     ana.enrolls_in(&botany).await.is_refused(409, "registration-not-open");
     let database = school.close().await;
@@ -49,7 +50,7 @@ async fn a_log_that_is_ahead_of_the_clock_is_reported() {
     assert!(problem["detail"].as_str().unwrap().contains("the log is 90 s ahead of the clock"), "{problem}");
     let metrics = school.get("/metrics").await.is_ok().text().to_owned();
     assert!(metrics.contains("\nmatricula_log_ahead_seconds 90.0\n"), "{metrics}");
-    // A minute is nothing to stop for.
+    // Up to a minute is tolerated.
     school.let_pass(Duration::from_secs(40));
     school.student("Dan").await;
     school.get("/readyz").await.is_ok();
@@ -59,7 +60,7 @@ async fn a_log_that_is_ahead_of_the_clock_is_reported() {
 }
 
 #[tokio::test]
-async fn answers_expire_by_the_clock() {
+async fn stored_answers_expire_by_the_clock() {
     let school = School::open().await;
     let ask = || {
         let body = json!({"name": "Ana", "email": "ana@example.edu"});
@@ -73,13 +74,13 @@ async fn answers_expire_by_the_clock() {
     assert_eq!(ask().await.is_created().json(), first);
     school.let_pass(Duration::from_hours(25));
     assert_ne!(ask().await.is_created().json(), first);
-    // What was stored by the wrong clock is gone too.
+    // The answer that was stored while the clock was wrong is gone too.
     let keys = school.other_program().column("select key from idempotency_keys");
     assert_eq!(keys, ["one"]);
 }
 
 #[tokio::test]
-async fn servers_of_one_database_go_by_its_clock_postgres_only() {
+async fn servers_use_the_clock_of_their_database_postgres_only() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     school.student("Ana").await;

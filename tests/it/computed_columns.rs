@@ -1,4 +1,4 @@
-//! A found table may compute a column: it is read, and never written.
+//! A found table may have computed columns, which are read and never written.
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ const FOUND: &str = "create table students (id integer primary key, email text,
     insert into courses (id, level) values (1, 'one');";
 
 #[tokio::test]
-async fn what_the_table_computes_is_left_out_and_answered_as_it_is() {
+async fn a_computed_column_is_not_written_and_is_answered_as_computed() {
     let school = School::open_found(FOUND).await;
     let body = json!({"name": "Ben", "email": "ben@example.edu"});
     let created = school.post("/api/v1/students", body).await.is_created();
@@ -32,7 +32,7 @@ async fn what_the_table_computes_is_left_out_and_answered_as_it_is() {
 }
 
 #[tokio::test]
-async fn changing_what_the_table_computes_is_refused_with_the_field() {
+async fn changing_a_computed_column_is_refused_with_the_field() {
     let school = School::open_found(FOUND).await;
     for url in ["/api/v1/students/1", "/api/v1/courses/1"] {
         let same = school.get(url).await.is_ok().json()["name"].clone();
@@ -50,20 +50,26 @@ async fn the_migration_says_what_cannot_be_written() {
     database.runs(FOUND);
     let report =
         matricula::adoption::migrate(database.location(), &matricula::clock::Clock::System).await.unwrap();
-    let said = report.found.join("\n");
-    assert!(said.contains("students.name is computed by the table: it cannot be set or changed"), "{said}");
-    assert!(said.contains("courses.name is computed by the table: it cannot be set or changed"), "{said}");
+    let remarks = report.found.join("\n");
+    assert!(
+        remarks.contains("students.name is computed by the table: it cannot be set or changed"),
+        "{remarks}"
+    );
+    assert!(
+        remarks.contains("courses.name is computed by the table: it cannot be set or changed"),
+        "{remarks}"
+    );
 }
 
 #[tokio::test]
-async fn a_column_that_is_computed_from_now_on_is_noticed() {
+async fn a_column_that_becomes_computed_is_noticed() {
     let school = School::open_found(
         "create table students (id integer primary key, name text, email text);
          create table courses (id integer primary key, name text, level text);",
     )
     .await;
     school.student("Ana").await;
-    school.meanwhile(
+    school.other_program_runs(
         "alter table students rename column name to given_name;
          alter table students add column name text generated always as ('Dr. ' || given_name);"
             .replace(");", if school.database().is_on_a_server() { ") stored;" } else { ") virtual;" })
@@ -75,11 +81,13 @@ async fn a_column_that_is_computed_from_now_on_is_noticed() {
 }
 
 #[tokio::test]
-async fn a_column_that_is_computed_no_more_is_written_again() {
+async fn a_column_that_is_no_longer_computed_is_written_again() {
     let school = School::open_found(FOUND).await;
     let body = json!({"name": "Ben", "email": "ben@example.edu"});
     school.post("/api/v1/students", body.clone()).await.is_created();
-    school.meanwhile("alter table students drop column name; alter table students add column name text");
+    school.other_program_runs(
+        "alter table students drop column name; alter table students add column name text",
+    );
     assert_eq!(school.post("/api/v1/students", body).await.is_created().json()["name"], "Ben");
     let changed = school.patch("/api/v1/students/1", json!({"name": "Ana"})).await.is_ok();
     assert_eq!(changed.json()["name"], "Ana");

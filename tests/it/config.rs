@@ -1,4 +1,4 @@
-//! Settings: which wins, and what is said of a bad one.
+//! Settings: which one wins, and how a bad one is reported.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -28,7 +28,7 @@ fn without_any_setting_the_server_is_closed_and_local() {
 }
 
 #[test]
-fn each_bad_value_is_told_once_with_the_names_of_its_setting() {
+fn each_bad_value_is_reported_with_the_names_of_its_setting() {
     for (flag, variable, values) in [
         (
             "--listen",
@@ -64,7 +64,7 @@ fn each_bad_value_is_told_once_with_the_names_of_its_setting() {
 }
 
 #[test]
-fn a_password_is_never_shown_wherever_it_stands_by_mistake() {
+fn a_password_in_the_wrong_place_is_never_shown() {
     for line in [
         &["--database", "mysql://ana:hunter2@db/school"][..],
         &["--database=jdbc:postgresql://db/school?user=ana&password=hunter2"],
@@ -99,7 +99,7 @@ fn a_password_is_never_shown_wherever_it_stands_by_mistake() {
 }
 
 #[test]
-fn a_database_may_be_named_as_other_tools_do() {
+fn a_database_may_be_named_as_in_other_tools() {
     let folder = tempfile::tempdir().unwrap();
     let (path, here) = (folder.path().join("school.db"), folder.path().display().to_string());
     for name in [format!("sqlite:///{here}/school.db"), format!("file:{here}/school.db")] {
@@ -113,7 +113,7 @@ fn a_database_may_be_named_as_other_tools_do() {
 }
 
 #[test]
-fn an_origin_is_given_back_as_browsers_send_it() {
+fn a_bad_origin_is_reported_with_the_form_that_browsers_send() {
     let error = parse(&["--cors-origin", "HTTPS://App.edu:443/"]).unwrap_err();
     assert!(error.contains("browsers send this origin as https://app.edu: write it like that"), "{error}");
 }
@@ -145,7 +145,7 @@ fn a_public_url_can_be_sent_in_a_header() {
 }
 
 #[test]
-fn only_loopback_is_served_without_permission_and_a_name() {
+fn addresses_other_than_loopback_need_permission_and_a_public_url() {
     let url: PublicUrl = "https://x.edu".parse().unwrap();
     let addresses = |text: &str| [text.parse().unwrap()];
     for own in ["127.0.0.1:0", "127.9.9.9:1", "[::1]:8080", "[::ffff:127.0.0.1]:1"] {
@@ -162,7 +162,7 @@ fn only_loopback_is_served_without_permission_and_a_name() {
     assert!(config::check_exposure(&both, false, None).is_err());
 }
 
-/// What the program says on standard error, and its exit code, with these variables and flags.
+/// Standard error and exit code of the program with these variables and flags.
 fn run(variables: &[(&str, &str)], line: &[&str]) -> (String, Option<i32>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_matricula"));
     let output = command.env_clear().envs(variables.iter().copied()).args(line).output().unwrap();

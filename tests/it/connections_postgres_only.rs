@@ -1,4 +1,4 @@
-//! The way to a server: what is wrong with it is one clear line, what is lost on it is found again.
+//! Connections to a server: errors are one clear line, and nothing is lost or done twice when a connection breaks.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -16,23 +16,23 @@ use xtask::postgres::Server;
 
 use crate::school::{Client, Database, OtherProgram, Process, School, matricula};
 
-/// What `matricula check` complains of, after the address.
-fn complaint(url: &str) -> String {
+/// The line that `matricula check` prints when it fails.
+fn check_error(url: &str) -> String {
     let output = matricula().args(["check", "--database", url]).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(said.trim().lines().count(), 1, "{said}");
-    assert!(!said.contains("hunter2"), "{said}");
-    said.trim().to_owned()
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(stderr.trim().lines().count(), 1, "{stderr}");
+    assert!(!stderr.contains("hunter2"), "{stderr}");
+    stderr.trim().to_owned()
 }
 
-/// As [`complaint`], while this test answers in the server's place.
-async fn complaint_meanwhile(url: String) -> String {
-    tokio::task::spawn_blocking(move || complaint(&url)).await.unwrap()
+/// As [`check_error`], while the test itself plays the server.
+async fn check_error_async(url: String) -> String {
+    tokio::task::spawn_blocking(move || check_error(&url)).await.unwrap()
 }
 
 #[test]
-fn what_is_wrong_is_said_in_one_line_without_the_password() {
+fn connection_errors_are_one_line_without_the_password() {
     let mut server = Server::start_with(&[], |data| {
         let rules = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
         Ok(fs::write(data.join("pg_hba.conf"), rules)?)
@@ -44,23 +44,23 @@ fn what_is_wrong_is_said_in_one_line_without_the_password() {
     let at =
         |rest: &str| format!("postgres://{}", rest.replace('@', &format!("@127.0.0.1:{}", server.port())));
 
-    let wrong_password = complaint(&at("ana:hunter2@/postgres"));
+    let wrong_password = check_error(&at("ana:hunter2@/postgres"));
     assert!(wrong_password.contains("password authentication failed for user \"ana\""), "{wrong_password}");
-    let wrong_database = complaint(&at("postgres:hunter2@/nowhere"));
+    let wrong_database = check_error(&at("postgres:hunter2@/nowhere"));
     assert!(wrong_database.contains("database \"nowhere\" does not exist"), "{wrong_database}");
-    let no_tls = complaint(&at("postgres:hunter2@/postgres?sslmode=require"));
+    let no_tls = check_error(&at("postgres:hunter2@/postgres?sslmode=require"));
     assert!(no_tls.contains("no TLS"), "{no_tls}");
-    let no_file = complaint(&at("postgres:hunter2@/postgres?sslmode=verify-ca&sslrootcert=/nowhere.pem"));
+    let no_file = check_error(&at("postgres:hunter2@/postgres?sslmode=verify-ca&sslrootcert=/nowhere.pem"));
     assert!(no_file.contains("sslrootcert /nowhere.pem"), "{no_file}");
-    let latin = complaint(&at("postgres:hunter2@/latin"));
+    let latin = check_error(&at("postgres:hunter2@/latin"));
     assert!(latin.contains("the database's encoding is LATIN1; UTF8 is needed"), "{latin}");
-    let unknown_mode = complaint(&at("postgres:hunter2@/postgres?sslmode=on"));
+    let unknown_mode = check_error(&at("postgres:hunter2@/postgres?sslmode=on"));
     assert!(unknown_mode.contains("sslmode=on is not one of"), "{unknown_mode}");
-    let not_migrated = complaint(&at("postgres:hunter2@/postgres"));
+    let not_migrated = check_error(&at("postgres:hunter2@/postgres"));
     assert!(not_migrated.contains("migrate"), "{not_migrated}");
     let url = at("postgres:hunter2@/postgres");
     server.stop().unwrap();
-    let away = complaint(&url);
+    let away = check_error(&url);
     assert!(away.contains("Connection refused"), "{away}");
 }
 
@@ -72,7 +72,7 @@ async fn a_server_that_is_too_old_is_named() {
         let (mut client, _) = listener.accept().await.unwrap();
         let mut read = vec![0; 4096];
         let _ = client.read(&mut read).await.unwrap();
-        // Authentication is over, ready for a query.
+        // Authentication has succeeded; ready for a query.
         client.write_all(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I").await.unwrap();
         let _ = client.read(&mut read).await.unwrap();
         let values: [&[u8]; 5] = [b"140011", b"14.11", b"UTF8", b"yes", b"1"];
@@ -95,12 +95,13 @@ async fn a_server_that_is_too_old_is_named() {
         }
         let _ = client.read(&mut read).await;
     });
-    let said = complaint_meanwhile(format!("postgres://ana@{address}/school?sslmode=disable")).await;
-    assert!(said.contains("the server is PostgreSQL 14.11; 15 or newer is needed"), "{said}");
+    let error = check_error_async(format!("postgres://ana@{address}/school?sslmode=disable")).await;
+    assert!(error.contains("the server is PostgreSQL 14.11; 15 or newer is needed"), "{error}");
     old.abort();
 }
 
-/// Keys and certificates, by `openssl`: `ca.pem` has signed `server.pem` for `localhost`; `other.pem` has signed nothing.
+/// Keys and certificates, by `openssl`: `ca.pem` has signed `server.pem` for `localhost`; `other.pem` has signed
+/// nothing.
 fn certificates(folder: &Path) {
     let openssl = |line: &str| {
         let output = Command::new("openssl").args(line.split(' ')).current_dir(folder).output().unwrap();
@@ -121,30 +122,30 @@ fn certificates(folder: &Path) {
 }
 
 #[test]
-fn sslmode_is_honoured_as_libpq_does() {
-    let kept = TempDir::new().unwrap();
-    certificates(kept.path());
+fn sslmode_works_as_in_libpq() {
+    let certs = TempDir::new().unwrap();
+    certificates(certs.path());
     let server =
         Server::start_with(&["ssl=on", "ssl_cert_file=server.pem", "ssl_key_file=server.key"], |data| {
             for name in ["server.pem", "server.key"] {
-                fs::copy(kept.path().join(name), data.join(name))?;
+                fs::copy(certs.path().join(name), data.join(name))?;
             }
             let chmod = Command::new("chmod").arg("600").arg(data.join("server.key")).status()?;
             assert!(chmod.success());
-            // `ana` has to come by TLS, `postgres` may come as it likes.
+            // `ana` has to use TLS, `postgres` does not.
             let rules = "host all postgres 127.0.0.1/32 trust\nhostssl all all 127.0.0.1/32 trust\n";
             Ok(fs::write(data.join("pg_hba.conf"), rules)?)
         })
         .unwrap();
     OtherProgram::at(&server.url()).execute_batch("create role ana login").unwrap();
-    let folder = kept.path().display();
+    let folder = certs.path().display();
     let port = server.port();
     let fails =
-        |host: &str, query: &str| complaint(&format!("postgres://ana@{host}:{port}/postgres?{query}"));
-    // Whoever gets in is told that nobody has migrated.
+        |host: &str, query: &str| check_error(&format!("postgres://ana@{host}:{port}/postgres?{query}"));
+    // With a connection, the error is that the database has not been migrated.
     let works = |host: &str, query: &str| {
-        let said = fails(host, query);
-        assert!(said.contains("migrate"), "{query}: {said}");
+        let error = fails(host, query);
+        assert!(error.contains("migrate"), "{query}: {error}");
     };
 
     works("127.0.0.1", "");
@@ -165,7 +166,7 @@ fn sslmode_is_honoured_as_libpq_does() {
     }
 }
 
-/// A pooler of Debian's, in transaction mode, before this server.
+/// A `pgbouncer` in transaction mode, in front of a server.
 struct Bouncer {
     process: std::process::Child,
     _folder: TempDir,
@@ -173,7 +174,7 @@ struct Bouncer {
 }
 
 impl Bouncer {
-    fn before(server: &Server, further: &str) -> Self {
+    fn start(server: &Server, further: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let settings = format!(
@@ -205,14 +206,14 @@ impl Drop for Bouncer {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pgbouncer_in_transaction_mode_is_noticed_and_works() {
     let server = Server::start().unwrap();
-    // What no option can set right, behind a pooler.
+    // Settings that connection options cannot override behind a pooler.
     for setting in
         ["standard_conforming_strings = off", "datestyle = 'SQL, DMY'", "default_transaction_read_only = on"]
     {
         let set = format!("alter database postgres set {setting}");
         OtherProgram::at(&server.url()).execute_batch(&set).unwrap();
     }
-    let bouncer = Bouncer::before(&server, "");
+    let bouncer = Bouncer::start(&server, "");
     let url = format!("postgres://postgres@127.0.0.1:{}/postgres", bouncer.port);
     let (one, two) = tokio::join!(Process::serve_at(&url), Process::serve_at(&url));
     let servers = [Client::new(one.address), Client::new(two.address)];
@@ -248,45 +249,45 @@ async fn pgbouncer_in_transaction_mode_is_noticed_and_works() {
 #[test]
 fn a_pooler_that_takes_no_options_says_where_to_set_them_instead() {
     let server = Server::start().unwrap();
-    let bouncer = Bouncer::before(&server, "");
+    let bouncer = Bouncer::start(&server, "");
     let url =
         format!("postgres://postgres@127.0.0.1:{}/postgres?options=-csearch_path%3Dschool", bouncer.port);
-    let said = complaint(&url);
-    assert!(said.contains("alter role ... set search_path"), "{said}");
+    let error = check_error(&url);
+    assert!(error.contains("alter role ... set search_path"), "{error}");
 }
 
 const PASS: u8 = 0;
-/// The commit reaches the server, its answer reaches nobody.
+/// The commit reaches the server; its answer is lost.
 const LOSE_ANSWER: u8 = 1;
-/// The commit reaches nobody.
+/// The commit is lost on its way to the server.
 const LOSE_COMMIT: u8 = 2;
 
-/// The way to a server, on which the next commit is lost one way or another.
-async fn lossy_way_to(server: SocketAddr) -> (SocketAddr, Arc<AtomicU8>) {
+/// A proxy to a server. The flag that it returns makes it lose the next commit or its answer.
+async fn lossy_proxy(server: SocketAddr) -> (SocketAddr, Arc<AtomicU8>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, next) = (listener.local_addr().unwrap(), Arc::new(AtomicU8::new(PASS)));
-    let fate = Arc::clone(&next);
+    let fault = Arc::clone(&next);
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
             let server = TcpStream::connect(server).await.unwrap();
-            tokio::spawn(carry(client, server, Arc::clone(&fate)));
+            tokio::spawn(forward(client, server, Arc::clone(&fault)));
         }
     });
     (address, next)
 }
 
-async fn carry(mut client: TcpStream, mut server: TcpStream, fate: Arc<AtomicU8>) -> std::io::Result<()> {
+async fn forward(mut client: TcpStream, mut server: TcpStream, fault: Arc<AtomicU8>) -> std::io::Result<()> {
     let (mut asked, mut answered) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     loop {
         tokio::select! {
             length = client.read(&mut asked) => {
                 let asked = &asked[..length?];
                 let commits = asked.windows(7).any(|bytes| bytes == b"commit\0");
-                match if commits { fate.swap(PASS, Ordering::SeqCst) } else { PASS } {
+                match if commits { fault.swap(PASS, Ordering::SeqCst) } else { PASS } {
                     LOSE_COMMIT => return Ok(()),
                     LOSE_ANSWER => {
                         server.write_all(asked).await?;
-                        // Once it answers, it is done.
+                        // Once the server answers, the commit is done.
                         return server.read(&mut answered).await.map(drop);
                     }
                     _ if asked.is_empty() => return Ok(()),
@@ -302,19 +303,19 @@ async fn carry(mut client: TcpStream, mut server: TcpStream, fate: Arc<AtomicU8>
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_whose_answer_is_lost_is_found_out_and_one_that_is_lost_is_made_once() {
+async fn a_commit_whose_answer_is_lost_is_recognized_and_a_lost_commit_is_made_once() {
     let server = Server::start().unwrap();
-    let (way, next) = lossy_way_to(([127, 0, 0, 1], server.port()).into()).await;
-    let database = Database::at(format!("postgres://postgres@{way}/postgres"));
+    let (address, next) = lossy_proxy(([127, 0, 0, 1], server.port()).into()).await;
+    let database = Database::at(format!("postgres://postgres@{address}/postgres"));
     let school = School::open_at(&database).await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     let before = school.log().await.len();
 
-    for fate in [LOSE_ANSWER, LOSE_COMMIT] {
-        next.store(fate, Ordering::SeqCst);
+    for fault in [LOSE_ANSWER, LOSE_COMMIT] {
+        next.store(fault, Ordering::SeqCst);
         ana.enrolls_in(&algebra).await.is_created();
         assert_eq!(next.load(Ordering::SeqCst), PASS);
-        next.store(fate, Ordering::SeqCst);
+        next.store(fault, Ordering::SeqCst);
         school.delete(&format!("/api/v1/students/{}/courses/{}", ana.id, algebra.id)).await.is(204);
     }
 
@@ -324,9 +325,9 @@ async fn a_commit_whose_answer_is_lost_is_found_out_and_one_that_is_lost_is_made
 
 #[tokio::test]
 async fn a_commit_that_no_standby_confirms_is_not_acknowledged() {
-    // A server that is told to warn nobody.
+    // The server sends no warnings, so the missing standby has to be noticed otherwise.
     let server = Server::start_with(&["client_min_messages=error"], |_| Ok(())).unwrap();
-    let database = Database::of(server.url());
+    let database = Database::new_on(server.url());
     let school = School::open_at(&database).await;
     let ana = school.student("Ana").await;
     let other = OtherProgram::at(&server.url());
@@ -339,7 +340,7 @@ async fn a_commit_that_no_standby_confirms_is_not_acknowledged() {
     };
     let mut asking = ask();
     while other.column(waiting).is_empty() {
-        // The server takes its new settings in its own time.
+        // It takes a moment until the server uses its new settings.
         if asking.is_finished() {
             asking = ask();
         }
@@ -355,21 +356,21 @@ async fn a_commit_that_no_standby_confirms_is_not_acknowledged() {
 }
 
 #[tokio::test]
-async fn what_is_the_matter_with_one_row_is_not_told_to_those_who_read_others_at_the_same_time() {
+async fn a_broken_row_fails_only_the_read_of_that_row() {
     let school = School::open().await;
     let mut students = Vec::new();
     for number in 0..40 {
         students.push(school.student(&format!("Student {number}")).await);
     }
     let broken = students[13].id;
-    school.meanwhile(&format!(
+    school.other_program_runs(&format!(
         "alter table students rename to people;
          create view students as select id, name, \
          case when id = {broken} then (1 / (id - id))::text else email end as email from people;"
     ));
     for _ in 0..5 {
-        let told = join_all(students.iter().map(async |student| school.get(&student.url()).await)).await;
-        for (reply, student) in told.into_iter().zip(&students) {
+        let replies = join_all(students.iter().map(async |student| school.get(&student.url()).await)).await;
+        for (reply, student) in replies.into_iter().zip(&students) {
             if student.id == broken {
                 reply.is_refused(500, "internal");
             } else {

@@ -1,13 +1,13 @@
-//! What holds for every request: media types, sizes, problems, names of requests; and what is beside the API.
+//! Rules for every request: media types, sizes, problems, request ids; and the endpoints outside the API.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::school::{Asking, Database, School, errors};
+use crate::school::{Database, RequestBuilder, School, errors};
 
 const STUDENTS: &str = "/api/v1/students";
 
-fn body(school: &School, kind: &str, body: impl Into<axum::body::Bytes>) -> Asking {
+fn body(school: &School, kind: &str, body: impl Into<axum::body::Bytes>) -> RequestBuilder {
     school.client.ask("POST", STUDENTS).header("content-type", kind).body(body)
 }
 
@@ -43,7 +43,7 @@ async fn bodies_are_json_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_body_has_one_mebibyte_at_most() {
+async fn a_body_has_at_most_one_mebibyte() {
     let school = School::open().await;
     let mut ana = br#"{"name":"Ana","email":"ana@example.edu"}"#.to_vec();
     ana.resize(1 << 20, b' ');
@@ -53,7 +53,7 @@ async fn a_body_has_one_mebibyte_at_most() {
 }
 
 #[tokio::test]
-async fn of_a_body_that_is_no_json_the_place_is_told() {
+async fn malformed_json_is_refused_with_its_line_and_column() {
     let school = School::open().await;
     for (text, line, column) in [
         (&b""[..], 1, 0),
@@ -76,7 +76,7 @@ async fn of_a_body_that_is_no_json_the_place_is_told() {
 }
 
 #[tokio::test]
-async fn a_parameter_that_nobody_knows_is_refused_everywhere() {
+async fn an_unknown_parameter_is_refused_everywhere() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     let logic = school.course("Logic").await;
@@ -108,7 +108,7 @@ async fn a_parameter_that_nobody_knows_is_refused_everywhere() {
 }
 
 #[tokio::test]
-async fn where_there_is_nothing_a_problem_says_so() {
+async fn an_unknown_address_is_answered_with_a_problem() {
     let school = School::open().await;
     school.student("Ana").await;
     for path in [
@@ -133,7 +133,7 @@ async fn where_there_is_nothing_a_problem_says_so() {
 }
 
 #[tokio::test]
-async fn a_method_that_is_not_there_is_refused_with_those_that_are() {
+async fn a_method_that_is_not_allowed_is_refused_with_those_that_are() {
     let school = School::open().await;
     for (path, allowed) in [
         (STUDENTS, &["GET", "HEAD", "POST"][..]),
@@ -156,17 +156,17 @@ async fn a_method_that_is_not_there_is_refused_with_those_that_are() {
                 continue;
             }
             let reply = school.client.ask(method, path).await;
-            let mut told: Vec<_> =
+            let mut listed: Vec<_> =
                 reply.header("allow").split(',').map(|name| name.trim().to_owned()).collect();
-            told.sort();
-            assert_eq!(told, allowed, "{method} {path}");
+            listed.sort();
+            assert_eq!(listed, allowed, "{method} {path}");
             reply.is_refused(405, "method-not-allowed");
         }
     }
 }
 
 #[tokio::test]
-async fn a_request_has_a_name_in_its_answer_its_problem_and_the_log() {
+async fn the_id_of_a_request_is_in_its_answer_its_problem_and_the_log() {
     let school = School::open().await;
     let ana = json!({"name": "Ana", "email": "ana@example.edu"});
 
@@ -197,10 +197,10 @@ async fn requests_for_another_host_or_from_another_site_are_refused() {
 }
 
 #[tokio::test]
-async fn a_failure_of_the_database_says_nothing_about_the_inside() {
+async fn a_failure_of_the_database_reveals_nothing_internal() {
     let school = School::open().await;
     let ana = json!({"name": "Ana", "email": "ana@example.edu"});
-    school.meanwhile("alter table log_head rename to lost_head");
+    school.other_program_runs("alter table log_head rename to lost_head");
 
     let write = school.post(STUDENTS, ana.clone()).await.is_refused(500, "internal");
     let read = school.get("/api/v1/events?after=0").await.is_refused(500, "internal");
@@ -208,7 +208,7 @@ async fn a_failure_of_the_database_says_nothing_about_the_inside() {
     for problem in [write, read] {
         assert!(!problem.to_string().contains("head"), "{problem}");
     }
-    school.meanwhile("alter table lost_head rename to log_head");
+    school.other_program_runs("alter table lost_head rename to log_head");
     school.post(STUDENTS, ana).await.is_created();
 }
 
@@ -216,7 +216,7 @@ async fn a_failure_of_the_database_says_nothing_about_the_inside() {
 async fn a_server_that_stops_refuses_writes_and_goes_on_reading() {
     let school = School::open().await;
     school.registrar.stop();
-    // The Registrar hears of it between two batches.
+    // The Registrar notices it between two batches.
     let mut added = 0;
     let refused = loop {
         let reply = school.post(STUDENTS, json!({"name": "Ana", "email": "a@example.edu"})).await;
@@ -231,7 +231,7 @@ async fn a_server_that_stops_refuses_writes_and_goes_on_reading() {
 }
 
 #[tokio::test]
-async fn what_one_server_has_answered_every_server_of_the_database_sees() {
+async fn a_change_confirmed_by_one_server_is_seen_by_every_server_of_the_database() {
     let database = Database::new();
     let (here, there) = (School::open_at(&database).await, School::open_at(&database).await);
     for _ in 0..20 {
@@ -263,11 +263,11 @@ async fn reads_are_answered_while_another_program_writes_and_writes_once_it_is_d
 }
 
 #[tokio::test]
-async fn what_another_program_writes_is_seen_at_once() {
+async fn changes_by_another_program_are_seen_at_once() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     let seen = school.get(&ana.url()).await.is_ok().header("etag").to_owned();
-    school.meanwhile(
+    school.other_program_runs(
         "insert into students (id, name, email) values (70, 'Zoë', 'zoe@example.edu');
          update students set name = 'Anna' where id = 1;",
     );
@@ -277,12 +277,12 @@ async fn what_another_program_writes_is_seen_at_once() {
     let stale = school.patch(&ana.url(), json!({"email": "a@example.edu"})).header("if-match", &seen).await;
     stale.is_refused(412, "stale");
 
-    // It does not ask foreign keys, as SQLite by default does not.
-    school.meanwhile("pragma foreign_keys = off; delete from students where id = 70");
+    // The other program does not enforce foreign keys, as is the default in SQLite.
+    school.other_program_runs("pragma foreign_keys = off; delete from students where id = 70");
     assert_eq!(algebra.roster().await, ["Anna"]);
     school.get("/api/v1/students/70/courses").await.is_refused(404, "student-not-found");
     school.put("/api/v1/students/70/courses/1").await.is_refused(404, "student-not-found");
-    // What it left behind is cleared away by the first who asks for a change of it.
+    // The rows it left behind are removed by the first request to change them.
     school.delete("/api/v1/students/70/courses/1").await.is_refused(404, "student-not-found");
     let events = school.get("/api/v1/events?student_id=70").await.is_ok().json();
     let last: Vec<_> =
@@ -291,7 +291,7 @@ async fn what_another_program_writes_is_seen_at_once() {
 }
 
 #[tokio::test]
-async fn a_row_that_the_found_tables_do_not_take_is_refused_alone() {
+async fn a_row_that_the_found_tables_reject_is_refused_alone() {
     let school = School::open_found(
         "create table students (id integer primary key, name text, email text unique, check (name <> 'Nobody'));
          create table courses (id integer primary key, name text, level text, credits integer not null);
@@ -303,7 +303,7 @@ async fn a_row_that_the_found_tables_do_not_take_is_refused_alone() {
     let problem = course.is_refused(409, "row-refused");
     assert!(problem["detail"].as_str().unwrap().contains("credits"), "{problem}");
     let other = school.other_program();
-    // While it holds the database the requests gather, and so share a batch.
+    // While the other program holds the lock, the requests gather and share a batch.
     other.execute_batch("begin immediate").unwrap();
     let add =
         |name: &str, email: &str| school.post(STUDENTS, json!({"name": name, "email": email})).into_future();
@@ -332,7 +332,7 @@ async fn a_row_that_the_found_tables_do_not_take_is_refused_alone() {
 }
 
 #[tokio::test]
-async fn health_readiness_and_metrics_are_beside_the_api() {
+async fn health_readiness_and_metrics_are_outside_the_api() {
     let school = School::open().await;
     let ana = school.student("Ana").await;
     assert_eq!(school.get("/healthz").await.is_ok().text(), "ok\n");
@@ -342,8 +342,8 @@ async fn health_readiness_and_metrics_are_beside_the_api() {
     let metrics = school.get("/metrics").await.is_ok();
 
     assert!(metrics.header("content-type").contains("version=1.0.0"));
-    for told in ["route=\"/api/v1/students/{student_id}\"", "method=\"POST\"", "status=\"201\"", "# TYPE "] {
-        assert!(metrics.text().contains(told), "{told} in {}", metrics.text());
+    for part in ["route=\"/api/v1/students/{student_id}\"", "method=\"POST\"", "status=\"201\"", "# TYPE "] {
+        assert!(metrics.text().contains(part), "{part} in {}", metrics.text());
     }
     assert!(
         !metrics.text().contains(&format!("{}\"", ana.url())),
@@ -351,21 +351,21 @@ async fn health_readiness_and_metrics_are_beside_the_api() {
         metrics.text()
     );
 
-    school.meanwhile("alter table matricula_migrations rename to elsewhere");
+    school.other_program_runs("alter table matricula_migrations rename to elsewhere");
     let unready = school.get("/readyz").await;
     assert_eq!(unready.header("retry-after"), "1");
     assert_ne!(unready.is_refused(503, "overloaded")["detail"], Value::Null);
     school.get("/healthz").await.is_ok();
-    school.meanwhile("alter table elsewhere rename to matricula_migrations");
+    school.other_program_runs("alter table elsewhere rename to matricula_migrations");
     school.get("/readyz").await.is_ok();
 }
 
 #[tokio::test]
-async fn of_ten_thousand_errors_the_first_hundred_are_told_and_all_are_counted() {
+async fn the_first_hundred_of_ten_thousand_errors_are_listed_and_all_are_counted() {
     let school = School::open().await;
     let fields: serde_json::Map<_, _> = (0..10_000).map(|number| (format!("x{number}"), json!(0))).collect();
     let problem = school.post("/api/v1/courses", json!(fields)).await.is_refused(400, "invalid-request");
     assert_eq!(problem["errors"].as_array().unwrap().len(), 100);
-    let told = "The request has 10002 errors; `errors` lists the first 100.";
-    assert_eq!(problem["detail"], told);
+    let detail = "The request has 10002 errors; `errors` lists the first 100.";
+    assert_eq!(problem["detail"], detail);
 }

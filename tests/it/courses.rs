@@ -24,7 +24,7 @@ async fn a_course_is_added_and_read_again() {
 }
 
 #[tokio::test]
-async fn everything_that_is_wrong_with_a_course_is_told_at_once() {
+async fn all_errors_of_a_course_are_reported_at_once() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     let long = "x".repeat(256);
@@ -58,7 +58,7 @@ async fn everything_that_is_wrong_with_a_course_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_patch_changes_what_it_names_and_leaves_no_trace_when_that_is_nothing() {
+async fn a_patch_changes_only_what_it_names_and_leaves_no_trace_if_nothing_changes() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     let before = school.get(&algebra.url()).await.is_ok();
@@ -97,7 +97,7 @@ async fn a_course_that_changed_since_is_neither_changed_nor_deleted() {
 }
 
 #[tokio::test]
-async fn students_stand_in_the_way_of_a_deletion_unless_they_are_dropped_with_it() {
+async fn a_course_with_students_is_deleted_only_if_they_are_dropped_with_it() {
     let school = School::open().await;
     let ([ana, ben], [algebra, logic]) =
         (school.students(["Ana", "Ben"]).await, school.courses(["Algebra", "Logic"]).await);
@@ -118,7 +118,7 @@ async fn students_stand_in_the_way_of_a_deletion_unless_they_are_dropped_with_it
     assert_eq!(school.log().await[before..], ["enrollment.dropped", "enrollment.dropped", "course.deleted"]);
     assert_eq!((ana.courses().await, ben.courses().await), (vec!["Logic".to_owned()], vec![]));
     school.get(&algebra.roster_url()).await.is_refused(404, "course-not-found");
-    assert!(school.course("Analysis").await.id > logic.id, "an id is never given twice");
+    assert!(school.course("Analysis").await.id > logic.id, "an id is never used twice");
 }
 
 #[tokio::test]
@@ -134,8 +134,8 @@ async fn no_course_has_an_impossible_id() {
             school.get(&format!("{url}/students")),
         ] {
             let problem = asking.await.is_refused(404, "course-not-found");
-            let told = &problem["course_id"];
-            assert!(told.is_i64() || told.is_string(), "the id that was not found: {problem}");
+            let named = &problem["course_id"];
+            assert!(named.is_i64() || named.is_string(), "the id that was not found: {problem}");
         }
         school.patch(&url, json!({"level": 1})).await.is_refused(400, "invalid-request");
     }

@@ -1,4 +1,4 @@
-//! Nothing that was acknowledged is lost, nothing is done twice: not even when the server is killed.
+//! No acknowledged change is lost and nothing is done twice, even when the server is killed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ const ROUNDS: u64 = 12;
 const CLIENTS: i64 = 64;
 const COURSES: i64 = 12;
 
-/// What one client knows of its student's courses: `None` is what was asked when the server died.
+/// What one client knows about its student's courses; `None` if the server died before it answered.
 type Known = BTreeMap<i64, Option<bool>>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_acknowledged_enrollment_survives_a_kill() {
     let database = Database::new();
     let location = database.location();
-    found_school(location).await;
+    create_school(location).await;
     let mut known: Vec<Known> = vec![Known::new(); usize::try_from(CLIENTS).unwrap()];
 
     for round in 0..ROUNDS {
@@ -52,7 +52,7 @@ async fn every_acknowledged_enrollment_survives_a_kill() {
             known.push(client.await.unwrap());
         }
 
-        // Whoever opens the database next finds all of it.
+        // The next program that opens the database finds all of it.
         let school = matricula::server::School::open(location, Clock::System, None).await.unwrap();
         school.close().await;
         let db = Db::open(location).unwrap();
@@ -71,11 +71,11 @@ async fn every_acknowledged_enrollment_survives_a_kill() {
             }
         }
         let expected = known.iter().flat_map(BTreeMap::values).filter(|taken| **taken == Some(true)).count();
-        assert_eq!(rows.len(), expected, "round {round}: nobody takes what was never asked for");
+        assert_eq!(rows.len(), expected, "round {round}: there is no enrollment that nobody asked for");
     }
 }
 
-async fn found_school(location: &Location) {
+async fn create_school(location: &Location) {
     let school = matricula::server::School::open(location, Clock::System, None).await.unwrap();
     let registrar = &school.app.registrar;
     for number in 0..CLIENTS {
@@ -89,7 +89,7 @@ async fn found_school(location: &Location) {
     school.close().await;
 }
 
-/// Asks until the server is gone; every answer must be true to what this client did before.
+/// Sends requests until the server is gone; every answer must agree with what this client did before.
 async fn enroll_and_drop(
     client: Client,
     student: u64,
@@ -124,10 +124,10 @@ async fn enroll_and_drop(
 }
 
 #[tokio::test]
-async fn a_full_disk_sqlite_only_refuses_writes_goes_on_reading_and_is_forgotten_when_there_is_room() {
+async fn a_server_with_a_full_disk_refuses_writes_but_not_reads_until_there_is_room_sqlite_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("school.db");
-    // A limit on the size of files stands for the disk's: the engine meets the same failed write.
+    // A limit on the size of files stands for a full disk: for the engine, both are a failed write.
     let mut command = std::process::Command::new("sh");
     command.args(["-c", "trap '' XFSZ; ulimit -S -f 400; exec \"$0\" \"$@\""]).arg(matricula().get_program());
     command.arg("--database").arg(&path).args(["--listen", "127.0.0.1:0", "--log", "off"]);
@@ -145,7 +145,7 @@ async fn a_full_disk_sqlite_only_refuses_writes_goes_on_reading_and_is_forgotten
             break reply;
         }
         acknowledged += 1;
-        assert!(acknowledged < 10_000, "the disk is never full");
+        assert!(acknowledged < 10_000, "the disk did not fill up");
     };
     assert_eq!(refused.header("retry-after"), "1");
     let problem = refused.is_refused(503, "overloaded");

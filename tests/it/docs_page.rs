@@ -1,9 +1,9 @@
-//! The reference of the API, as a browser shows it.
+//! The API reference in a browser.
 
 use crate::school::{Browser, School};
 
 #[tokio::test]
-async fn the_reference_shows_every_room_of_the_document_and_asks_nobody_else() {
+async fn the_reference_shows_every_operation_and_loads_nothing_from_elsewhere() {
     let document = serde_json::to_value(matricula::server::router::document()).unwrap();
     let school = School::open().await;
     let browser = Browser::open(&school).await;
@@ -15,5 +15,5 @@ async fn the_reference_shows_every_room_of_the_document_and_asks_nobody_else() {
         }
     }
     browser.has_no_complaints().await;
-    browser.stays_at_home().await;
+    browser.loads_nothing_from_elsewhere().await;
 }

@@ -41,13 +41,13 @@ async fn a_student_enrolls_in_a_course_once() {
 }
 
 #[tokio::test]
-async fn to_make_sure_of_an_enrollment_is_natural_to_repeat() {
+async fn a_put_of_an_enrollment_can_be_repeated() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
 
-    let first = ana.makes_sure_of(&algebra).await.is_created();
+    let first = ana.ensures_enrollment_in(&algebra).await.is_created();
     school.let_pass(Duration::from_mins(1));
-    let second = ana.makes_sure_of(&algebra).await.is_ok();
+    let second = ana.ensures_enrollment_in(&algebra).await.is_ok();
 
     assert_eq!(first.header("location"), ana.enrollment_url(&algebra));
     assert_eq!(first.body, second.body);
@@ -56,11 +56,11 @@ async fn to_make_sure_of_an_enrollment_is_natural_to_repeat() {
 }
 
 #[tokio::test]
-async fn of_64_clients_who_make_sure_of_the_same_enrollment_one_creates_it() {
+async fn one_of_64_clients_that_put_the_same_enrollment_creates_it() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
 
-    let replies = join_all((0..64).map(|_| ana.makes_sure_of(&algebra).into_future())).await;
+    let replies = join_all((0..64).map(|_| ana.ensures_enrollment_in(&algebra).into_future())).await;
 
     let created: Vec<_> = replies.iter().filter(|reply| reply.status == 201).collect();
     assert_eq!(created.len(), 1);
@@ -72,7 +72,7 @@ async fn of_64_clients_who_make_sure_of_the_same_enrollment_one_creates_it() {
 }
 
 #[tokio::test]
-async fn of_64_clients_who_enroll_the_same_student_one_succeeds_and_the_others_learn_of_it() {
+async fn one_of_64_clients_that_enroll_the_same_student_succeeds_and_the_others_are_shown_its_enrollment() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
 
@@ -103,7 +103,7 @@ async fn a_student_drops_a_course() {
 }
 
 #[tokio::test]
-async fn whoever_drops_and_enrolls_again_has_a_new_id_and_stands_at_the_end() {
+async fn a_student_who_drops_and_enrolls_again_has_a_new_id_and_is_last() {
     let school = School::open().await;
     let ([ana, ben], algebra) = (school.students(["Ana", "Ben"]).await, school.course("Algebra").await);
     ana.enrolls_in(&algebra).await.is_created();
@@ -112,7 +112,7 @@ async fn whoever_drops_and_enrolls_again_has_a_new_id_and_stands_at_the_end() {
     ana.drops(&algebra).await.is(204);
     school.let_pass(Duration::from_hours(1));
 
-    // The ids 1 and 2 have been given: nobody has them again, although no row does any more.
+    // The ids 1 and 2 are not used again, although their rows are gone.
     assert_eq!(ben.enrolls_in(&algebra).await.is_created().json()["id"], 3);
     let again = ana.enrolls_in(&algebra).await.is_created().json();
 
@@ -155,7 +155,7 @@ async fn lists_are_in_order_of_enrollment_and_empty_when_there_is_none() {
 }
 
 #[tokio::test]
-async fn who_or_what_is_not_there_is_told() {
+async fn a_missing_student_course_or_enrollment_is_named() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     for id in IMPOSSIBLE.into_iter().chain(["99"]) {
@@ -231,7 +231,7 @@ async fn a_course_is_named_by_a_whole_number() {
 }
 
 #[tokio::test]
-async fn of_several_things_that_are_wrong_the_first_decides() {
+async fn the_first_of_several_errors_decides() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     ana.enrolls_in(&algebra).await.is_created();
@@ -265,7 +265,7 @@ async fn students_and_courses_answer_the_same_with_and_without_associations() {
                 ["etag", "x-total-count", "content-type"].map(|name| reply.headers.get(name).cloned());
             answers.push((reply.body, headers));
         }
-        ana.makes_sure_of(&algebra).await;
+        ana.ensures_enrollment_in(&algebra).await;
     }
     assert_eq!(answers[..4], answers[4..]);
 }

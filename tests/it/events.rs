@@ -6,8 +6,8 @@ use crate::school::{FIRST_DAY, School, errors};
 
 const EVENTS: &str = "/api/v1/events";
 
-/// One change of each type; the requests that made them are named `change-1`, `change-2` and so on.
-async fn an_eventful_day() -> School {
+/// One change of each type; their request ids are `change-1`, `change-2` and so on.
+async fn school_with_every_event() -> School {
     let school = School::open_found(
         "create table students (id integer primary key, name text, email text);
          create table courses (id integer primary key, name text, level text);
@@ -45,13 +45,13 @@ async fn seqs(school: &School, query: &str) -> Vec<i64> {
 
 #[tokio::test]
 async fn every_change_has_one_event_with_the_request_that_made_it_and_nothing_personal() {
-    let school = an_eventful_day().await;
+    let school = school_with_every_event().await;
 
     let log = school.get(EVENTS).await.is_ok();
 
-    let told = log.json();
+    let events = log.json();
     let members = ["seq", "type", "student_id", "course_id", "enrollment_id", "request_id", "data"];
-    let lines = told.as_array().unwrap().iter().map(|event| json!(members.map(|member| &event[member])));
+    let lines = events.as_array().unwrap().iter().map(|event| json!(members.map(|member| &event[member])));
     assert_eq!(
         lines.collect::<Value>(),
         json!([
@@ -68,7 +68,7 @@ async fn every_change_has_one_event_with_the_request_that_made_it_and_nothing_pe
             [11, "student.deleted", 2, null, null, "change-9", {}],
         ])
     );
-    for event in told.as_array().unwrap() {
+    for event in events.as_array().unwrap() {
         let actor = if event["seq"] == 1 { json!("migration") } else { Value::Null };
         assert_eq!((&event["at"], &event["actor"]), (&json!(FIRST_DAY), &actor));
     }
@@ -80,7 +80,7 @@ async fn every_change_has_one_event_with_the_request_that_made_it_and_nothing_pe
 
 #[tokio::test]
 async fn the_log_is_filtered_by_student_course_and_type() {
-    let school = an_eventful_day().await;
+    let school = school_with_every_event().await;
     for (filter, expected) in [
         ("", &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11][..]),
         ("student_id=2", &[2, 4, 5, 7, 8, 10, 11]),
@@ -103,8 +103,8 @@ async fn the_log_is_filtered_by_student_course_and_type() {
 }
 
 #[tokio::test]
-async fn a_page_of_the_log_leads_to_the_next_by_the_last_number_that_was_seen() {
-    let school = an_eventful_day().await;
+async fn a_page_of_the_log_links_to_the_next_by_its_last_seq() {
+    let school = school_with_every_event().await;
 
     let first = school.get(&format!("{EVENTS}?limit=4&student_id=2")).await.is_ok();
 
@@ -113,7 +113,7 @@ async fn a_page_of_the_log_leads_to_the_next_by_the_last_number_that_was_seen() 
     let second = school.get(&next).await.is_ok();
     assert_eq!((second.next_page(), second.header("x-total-count")), (None, "7"));
     assert_eq!(seqs(&school, "limit=4&student_id=2&after=7").await, [8, 10, 11]);
-    // Whoever reads on from the last number that it saw misses nothing.
+    // A client that continues after the last `seq` it has seen misses nothing.
     assert_eq!(seqs(&school, "after=11").await, [0; 0]);
     school.student("Cleo").await;
     assert_eq!(seqs(&school, "after=11").await, [12]);
@@ -124,7 +124,7 @@ async fn a_long_log_is_complete_and_in_order() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     for _ in 0..300 {
-        ana.makes_sure_of(&algebra).await.is_created();
+        ana.ensures_enrollment_in(&algebra).await.is_created();
         ana.drops(&algebra).await.is(204);
     }
     assert_eq!(seqs(&school, "").await, (1..=602).collect::<Vec<_>>());
@@ -137,7 +137,7 @@ async fn a_refused_change_has_no_event() {
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     ana.enrolls_in(&algebra).await.is_created();
     ana.enrolls_in(&algebra).await.is_refused(409, "already-enrolled");
-    ana.makes_sure_of(&algebra).await.is_ok();
+    ana.ensures_enrollment_in(&algebra).await.is_ok();
     school.delete(&ana.url()).await.is_refused(409, "has-enrollments");
     school.put("/api/v1/students/99/courses/1").await.is_refused(404, "student-not-found");
     assert_eq!(school.log().await, ["student.created", "course.created", "enrollment.created"]);
@@ -154,7 +154,7 @@ async fn times_never_go_back_even_when_the_clock_does() {
 }
 
 #[tokio::test]
-async fn what_the_log_does_not_understand_it_refuses_all_at_once() {
+async fn all_bad_parameters_of_the_log_are_reported_at_once() {
     let school = School::open().await;
     let number = "must be a whole number from 0 to 9,007,199,254,740,991";
     let id = "must be a whole number from 1 to 9,007,199,254,740,991";

@@ -1,4 +1,4 @@
-//! Served to other machines: only under the name that clients are told, so that no page of another site reaches it under
+//! Other machines are served only under the public host name, so that no page of another site reaches the server under
 //! a name of its own (DNS rebinding).
 
 use std::process::Output;
@@ -47,7 +47,7 @@ fn serve(arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn other_machines_are_served_only_under_an_address_that_is_told() {
+fn other_machines_are_served_only_with_permission_and_a_public_url() {
     for (more, missing) in [
         (&[][..], &["--allow-unauthenticated", "--public-url"][..]),
         (&["--allow-unauthenticated"], &["--public-url https://courses.example.edu"]),
@@ -55,13 +55,16 @@ fn other_machines_are_served_only_under_an_address_that_is_told() {
     ] {
         let output = serve(&[&["--listen", "0.0.0.0:0"], more].concat());
         assert_eq!(output.status.code(), Some(1), "{output:?}");
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert!(missing.iter().all(|flag| told.contains(flag)) && told.trim().lines().count() == 1, "{told}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            missing.iter().all(|flag| stderr.contains(flag)) && stderr.trim().lines().count() == 1,
+            "{stderr}"
+        );
     }
 }
 
 #[tokio::test]
-async fn who_serves_other_machines_without_authentication_is_warned_once() {
+async fn serving_other_machines_without_authentication_logs_one_warning() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     let mut command = matricula();
@@ -71,8 +74,8 @@ async fn who_serves_other_machines_without_authentication_is_warned_once() {
         .stderr(std::fs::File::create(&log).unwrap());
     let server = Process::start(command).await;
     assert!(server.terminate().await.success());
-    let told = std::fs::read_to_string(&log).unwrap();
-    let warnings: Vec<_> = told.lines().filter(|line| line.contains("\"WARN\"")).collect();
-    assert_eq!(warnings.len(), 1, "{told}");
-    assert!(warnings[0].contains("without authentication") && warnings[0].contains("0.0.0.0:"), "{told}");
+    let text = std::fs::read_to_string(&log).unwrap();
+    let warnings: Vec<_> = text.lines().filter(|line| line.contains("\"WARN\"")).collect();
+    assert_eq!(warnings.len(), 1, "{text}");
+    assert!(warnings[0].contains("without authentication") && warnings[0].contains("0.0.0.0:"), "{text}");
 }

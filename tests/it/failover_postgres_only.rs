@@ -1,5 +1,5 @@
-//! What a proxy, a standby or one of several nodes says in the place of a primary. It is no failure of this program: the
-//! answer is found out, or the client is asked to come again.
+//! Errors from a proxy, a standby or one of several nodes instead of the primary. They are no failures of this program:
+//! it finds out what happened, or the client is asked to retry.
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
@@ -14,53 +14,53 @@ use xtask::postgres::Server;
 use crate::school::{Database, OtherProgram, School};
 
 const PASS: u8 = 0;
-/// The commit is made, and its answer is an error.
+/// The commit succeeds, but its answer is an error.
 const DENY_COMMIT: u8 = 1;
-/// The transaction is not begun, as on a standby.
+/// The transaction cannot begin, as on a standby.
 const DENY_BEGIN: u8 = 2;
-/// The connection is not made, as by a pooler that has lost its server.
+/// The connection fails, as with a pooler that has lost its server.
 const DENY_CONNECTION: u8 = 3;
 
-/// A proxy that lies as it is told, once each time.
+/// A proxy that injects one fault each time it is asked to.
 #[derive(Clone, Default)]
 struct Proxy {
-    lie: Arc<AtomicU8>,
-    told: Arc<AtomicUsize>,
+    fault: Arc<AtomicU8>,
+    injected: Arc<AtomicUsize>,
 }
 
 impl Proxy {
-    async fn before(server: &Server) -> (Self, SocketAddr) {
+    async fn start(server: &Server) -> (Self, SocketAddr) {
         let proxy = Self::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, server) =
             (listener.local_addr().unwrap(), SocketAddr::from(([127, 0, 0, 1], server.port())));
-        let carrier = proxy.clone();
+        let forwarder = proxy.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carrier.clone().carry(client, server));
+                tokio::spawn(forwarder.clone().forward(client, server));
             }
         });
         (proxy, address)
     }
 
-    fn lies(&self, lie: u8) {
-        self.lie.store(lie, Ordering::SeqCst);
+    fn inject(&self, fault: u8) {
+        self.fault.store(fault, Ordering::SeqCst);
     }
 
-    fn is_time_for(&self, lie: u8) -> bool {
-        let is_time = self.lie.compare_exchange(lie, PASS, Ordering::SeqCst, Ordering::SeqCst).is_ok();
-        self.told.fetch_add(usize::from(is_time), Ordering::SeqCst);
+    fn is_time_for(&self, fault: u8) -> bool {
+        let is_time = self.fault.compare_exchange(fault, PASS, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+        self.injected.fetch_add(usize::from(is_time), Ordering::SeqCst);
         is_time
     }
 
-    async fn carry(self, mut client: TcpStream, server: SocketAddr) -> std::io::Result<()> {
+    async fn forward(self, mut client: TcpStream, server: SocketAddr) -> std::io::Result<()> {
         let mut server = TcpStream::connect(server).await?;
         let (mut asked, mut answered) = (vec![0; 1 << 16], vec![0; 1 << 16]);
         if self.is_time_for(DENY_CONNECTION) {
             let _ = client.read(&mut asked).await?;
             return client.write_all(&error("08P01", "server conn crashed?")).await;
         }
-        let says = |asked: &[u8], words: &[u8]| asked.windows(words.len()).any(|bytes| bytes == words);
+        let contains = |asked: &[u8], words: &[u8]| asked.windows(words.len()).any(|bytes| bytes == words);
         loop {
             tokio::select! {
                 length = client.read(&mut asked) => {
@@ -68,16 +68,16 @@ impl Proxy {
                     if asked.is_empty() {
                         return Ok(());
                     }
-                    if says(asked, b"begin isolation") && self.is_time_for(DENY_BEGIN) {
-                        let said = error("0A000", "cannot set transaction read-write mode during recovery");
-                        client.write_all(&[said, READY.to_vec()].concat()).await?;
+                    if contains(asked, b"begin isolation") && self.is_time_for(DENY_BEGIN) {
+                        let response = error("0A000", "cannot set transaction read-write mode during recovery");
+                        client.write_all(&[response, READY.to_vec()].concat()).await?;
                         continue;
                     }
                     server.write_all(asked).await?;
-                    if says(asked, b"commit\0") && self.is_time_for(DENY_COMMIT) {
+                    if contains(asked, b"commit\0") && self.is_time_for(DENY_COMMIT) {
                         let _ = server.read(&mut answered).await?;
-                        let said = error("XX000", "failure on connection marked as essential");
-                        client.write_all(&[said, READY.to_vec()].concat()).await?;
+                        let response = error("XX000", "failure on connection marked as essential");
+                        client.write_all(&[response, READY.to_vec()].concat()).await?;
                     }
                 }
                 length = server.read(&mut answered) => match length? {
@@ -99,31 +99,31 @@ fn error(code: &str, message: &str) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_that_fails_with_anything_but_a_refusal_is_looked_for_in_the_log() {
+async fn a_commit_that_fails_with_anything_but_a_refusal_is_looked_up_in_the_log() {
     let server = Server::start().unwrap();
-    let (proxy, address) = Proxy::before(&server).await;
+    let (proxy, address) = Proxy::start(&server).await;
     let school =
         School::open_at(&Database::at(format!("postgres://postgres@{address}/postgres?sslmode=disable")))
             .await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
 
-    proxy.lies(DENY_COMMIT);
+    proxy.inject(DENY_COMMIT);
     ana.enrolls_in(&algebra).await.is_created();
 
-    assert_eq!(proxy.told.load(Ordering::SeqCst), 1);
+    assert_eq!(proxy.injected.load(Ordering::SeqCst), 1);
     assert_eq!(school.log().await, ["student.created", "course.created", "enrollment.created"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_standby_that_is_passed_by_and_a_proxy_without_a_server_are_waited_for() {
+async fn an_error_from_a_standby_or_from_a_proxy_without_a_server_is_retried() {
     let server = Server::start().unwrap();
-    let (proxy, address) = Proxy::before(&server).await;
+    let (proxy, address) = Proxy::start(&server).await;
     let school =
         School::open_at(&Database::at(format!("postgres://postgres@{address}/postgres?sslmode=disable")))
             .await;
-    for (number, lie) in [DENY_BEGIN, DENY_CONNECTION].into_iter().enumerate() {
-        proxy.lies(lie);
-        // A new connection is the first that hears it.
+    for (number, fault) in [DENY_BEGIN, DENY_CONNECTION].into_iter().enumerate() {
+        proxy.inject(fault);
+        // Ends the open connections, since only a new one can fail to connect.
         let other = OtherProgram::at(&server.url());
         other
             .execute_batch(
@@ -132,12 +132,12 @@ async fn a_standby_that_is_passed_by_and_a_proxy_without_a_server_are_waited_for
             .unwrap();
         school.post("/api/v1/courses", json!({"name": "Algebra", "level": "one"})).await.is_created();
         school.get("/api/v1/courses").await.is_ok();
-        assert_eq!(proxy.told.load(Ordering::SeqCst), number + 1);
+        assert_eq!(proxy.injected.load(Ordering::SeqCst), number + 1);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_has_become_a_standby_is_away_until_it_is_promoted() {
+async fn a_server_that_has_become_a_standby_is_unavailable_until_it_is_promoted() {
     let mut server = Server::start().unwrap();
     let database = Database::at(server.url());
     let school = School::open_at(&database).await;
@@ -161,7 +161,7 @@ async fn a_server_that_has_become_a_standby_is_away_until_it_is_promoted() {
 }
 
 #[tokio::test]
-async fn what_a_constraint_refuses_at_the_commit_is_refused() {
+async fn a_row_that_a_constraint_rejects_at_the_commit_is_refused() {
     let database = Database::new();
     database.runs(
         "create table students (id integer primary key, name text, email text unique deferrable initially deferred)",
@@ -173,8 +173,7 @@ async fn what_a_constraint_refuses_at_the_commit_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_that_is_cut_off_while_it_waits_for_a_standby_is_not_acknowledged_before_the_standby_has_it()
-{
+async fn a_commit_that_is_cut_off_while_it_waits_for_a_standby_is_not_acknowledged() {
     let server = Server::start().unwrap();
     let school = School::open_at(&Database::at(server.url())).await;
     school.course("Algebra").await;
@@ -189,14 +188,13 @@ async fn a_commit_that_is_cut_off_while_it_waits_for_a_standby_is_not_acknowledg
 
     let mut asking = tokio::spawn(course().into_future());
     while other.column(waiting).is_empty() {
-        // The server takes its new settings in its own time.
+        // It takes a moment until the server uses its new settings.
         if asking.is_finished() {
             asking = tokio::spawn(course().into_future());
         }
         tokio::task::yield_now().await;
     }
-    // As a primary does that is stopped: the change is in its own log, and nowhere else. Whoever asks for it then must not
-    // be told that it is safe.
+    // As when a primary is stopped: the change is in its own log and nowhere else, so it must not be confirmed as safe.
     while !asking.is_finished() {
         other.execute_batch(&format!("select pg_terminate_backend(pid) from ({waiting}) w")).unwrap();
         tokio::task::yield_now().await;
@@ -207,7 +205,7 @@ async fn a_commit_that_is_cut_off_while_it_waits_for_a_standby_is_not_acknowledg
 }
 
 #[tokio::test]
-async fn a_role_that_may_no_longer_connect_is_the_operators_to_mend() {
+async fn requests_get_503_while_the_role_may_not_connect() {
     let server = Server::start().unwrap();
     let other = OtherProgram::at(&server.url());
     other.execute_batch("create role registrar login; grant create on schema public to registrar").unwrap();

@@ -1,4 +1,5 @@
-//! A file that may not grow any more is a full disk, not the end of the server. A server keeps its own files.
+//! A file that may not grow any more is treated as a full disk and does not end the server. PostgreSQL keeps its own
+//! files.
 
 use serde_json::json;
 
@@ -8,7 +9,7 @@ use crate::school::{Client, Process, matricula};
 async fn a_server_whose_file_may_not_grow_refuses_writes_and_goes_on_reading() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = std::process::Command::new("sh");
-    // In blocks of 512 bytes: about a megabyte.
+    // About a megabyte: `ulimit` counts blocks of 512 bytes.
     command
         .current_dir(folder.path())
         .env_clear()
@@ -22,12 +23,12 @@ async fn a_server_whose_file_may_not_grow_refuses_writes_and_goes_on_reading() {
     let mut added = 0;
     let refused = loop {
         let reply =
-            client.ask("POST", "/api/v1/students").json(&student).send().await.expect("the server lives");
+            client.ask("POST", "/api/v1/students").json(&student).send().await.expect("the server runs");
         if reply.status != 201 {
             break reply;
         }
         added += 1;
-        assert!(added < 10_000, "the file grows without end");
+        assert!(added < 10_000, "the file did not reach its limit");
     };
     assert_eq!(refused.header("retry-after"), "1");
     refused.is_refused(503, "overloaded");

@@ -1,5 +1,5 @@
-//! What somebody does to the files of a database while a server has them open. A server that goes on writing to files that
-//! have lost their names loses what it confirms.
+//! Changes to the files of a database while a server has them open. A server that goes on writing to files that were
+//! moved or deleted loses what it confirms.
 
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -23,7 +23,7 @@ async fn adds_ben(school: &School) -> Reply {
 }
 
 #[tokio::test]
-async fn a_file_that_is_moved_or_deleted_is_noticed_and_noticed_when_it_is_back() {
+async fn a_file_that_is_moved_or_deleted_is_noticed_and_so_is_its_return() {
     for ending in ["", "-wal", "-shm"] {
         let database = Database::file();
         let school = School::open_at(&database).await;
@@ -36,8 +36,8 @@ async fn a_file_that_is_moved_or_deleted_is_noticed_and_noticed_when_it_is_back(
         let problem = adds_ben(&school).await.is_refused(503, "overloaded");
         assert!(problem["detail"].as_str().unwrap().contains("Nothing was changed"), "{ending}: {problem}");
         let unready = school.get("/readyz").await.is_refused(503, "overloaded");
-        let told = format!("school.db{ending} was moved or deleted while the server was running");
-        assert!(unready["detail"].as_str().unwrap().contains(&told), "{unready}");
+        let reason = format!("school.db{ending} was moved or deleted while the server was running");
+        assert!(unready["detail"].as_str().unwrap().contains(&reason), "{unready}");
         school.get("/healthz").await.is_ok();
 
         fs::rename(&elsewhere, &here).unwrap();
@@ -68,7 +68,7 @@ async fn another_file_in_its_place_is_noticed() {
 }
 
 #[tokio::test]
-async fn what_was_confirmed_outlives_its_log_and_nothing_is_confirmed_after() {
+async fn confirmed_changes_survive_the_loss_of_the_wal_and_nothing_is_confirmed_after_it() {
     let database = Database::file();
     let mut server = Process::serve(&database).await;
     let client = Client::new(server.address);
@@ -77,12 +77,12 @@ async fn what_was_confirmed_outlives_its_log_and_nothing_is_confirmed_after() {
     student("Ana").await.is_created();
 
     fs::remove_file(file(&database, "-wal")).unwrap();
-    // As a reader does that is opened only now.
+    // As a reader would do that opens the database now.
     fs::File::create(file(&database, "-wal")).unwrap();
 
     student("Ben").await.is_refused(503, "overloaded");
     server.kill();
-    // What kill -9 leaves; the server had the rest in memory.
+    // Only what is on disk counts after `kill -9`; this file is shared memory.
     let _ = fs::remove_file(file(&database, "-shm"));
     assert_eq!(database.other_program().column("select name from students"), ["Ana"]);
     let check = matricula().arg("check").arg("--database").arg(database.argument()).output().unwrap();
@@ -90,7 +90,7 @@ async fn what_was_confirmed_outlives_its_log_and_nothing_is_confirmed_after() {
 }
 
 #[tokio::test]
-async fn a_log_that_somebody_shortens_is_noticed() {
+async fn a_shortened_wal_is_noticed() {
     let database = Database::file();
     let mut server = Process::serve(&database).await;
     let client = Client::new(server.address);
@@ -106,7 +106,7 @@ async fn a_log_that_somebody_shortens_is_noticed() {
 }
 
 #[tokio::test]
-async fn what_the_engine_itself_does_with_its_log_is_no_trouble() {
+async fn checkpoints_of_the_engine_raise_no_alarm() {
     let database = Database::file();
     let school = School::open_at(&database).await;
     for round in 0..5 {
@@ -124,8 +124,8 @@ async fn what_the_engine_itself_does_with_its_log_is_no_trouble() {
 }
 
 #[tokio::test]
-async fn a_backup_that_takes_the_place_of_the_file_is_not_mixed_with_the_log_of_what_was_there() {
-    // It is noticed by a request, or at the end.
+async fn a_backup_that_replaces_the_file_is_not_mixed_with_the_wal_of_the_old_file() {
+    // It is noticed by a request, or when the server stops.
     for is_asked in [true, false] {
         let database = Database::file();
         let school = School::open_at(&database).await;
@@ -172,11 +172,11 @@ async fn add(client: &Client, number: usize) -> Reply {
     client.ask("POST", STUDENTS).json(&student).await
 }
 
-/// What somebody does to the database file, given some content.
+/// A change to the database file, given some content.
 type Change<'a> = &'a dyn Fn(&fs::File, &[u8]) -> std::io::Result<()>;
 
 #[tokio::test]
-async fn a_database_file_whose_content_somebody_changes_is_noticed() {
+async fn changed_content_of_the_database_file_is_noticed() {
     let shorten = |file: &fs::File, _: &[u8]| file.set_len(8192);
     let zero = |file: &fs::File, before: &[u8]| file.write_all_at(&vec![0; before.len()], 0);
     let replace = |file: &fs::File, other: &[u8]| {
@@ -194,7 +194,7 @@ async fn a_database_file_whose_content_somebody_changes_is_noticed() {
         (&replace, None, "overwritten"),
         (&replace, Some(&another_school), "overwritten"),
     ];
-    for (change, content, told) in changes {
+    for (change, content, damage) in changes {
         let (database, mut server, client) = server_with_a_hundred_students().await;
         let backup = fs::read(file(&database, "")).unwrap();
         for number in 100..140 {
@@ -209,7 +209,7 @@ async fn a_database_file_whose_content_somebody_changes_is_noticed() {
         assert!(problem["detail"].as_str().unwrap().contains("Nothing was changed"), "{problem}");
         let unready = client.ask("GET", "/readyz").await.is_refused(503, "overloaded");
         let detail = unready["detail"].as_str().unwrap();
-        assert!(detail.contains(&format!("school.db was {told}")), "{unready}");
+        assert!(detail.contains(&format!("school.db was {damage}")), "{unready}");
         client.ask("GET", "/healthz").await.is_ok();
         server.kill();
     }
@@ -238,9 +238,9 @@ async fn an_older_copy_is_noticed_also_after_a_checkpoint_by_another_program() {
 }
 
 #[tokio::test]
-async fn a_file_is_noticed_when_its_content_is_back() {
+async fn restored_content_of_the_database_file_is_noticed() {
     let (database, _server, client) = server_with_a_hundred_students().await;
-    // Until the checkpoints that the last commits were worth are over.
+    // Until the checkpoints after the last commits are over.
     tokio::time::sleep(Duration::from_millis(100)).await;
     let before = fs::read(file(&database, "")).unwrap();
     let changed = fs::File::options().write(true).open(file(&database, "")).unwrap();
@@ -252,7 +252,7 @@ async fn a_file_is_noticed_when_its_content_is_back() {
 }
 
 #[tokio::test]
-async fn what_other_programs_do_by_way_of_the_engine_is_no_trouble() {
+async fn changes_by_other_programs_through_the_engine_raise_no_alarm() {
     let database = Database::file();
     let school = School::open_at(&database).await;
     let here = file(&database, "");
@@ -263,7 +263,7 @@ async fn what_other_programs_do_by_way_of_the_engine_is_no_trouble() {
             let other = rusqlite::Connection::open(here).unwrap();
             other.busy_timeout(Duration::from_secs(1)).unwrap();
             while !is_over.load(Ordering::Relaxed) {
-                // Makes the file longer and shorter.
+                // Grows and shrinks the file.
                 let _ = other.execute_batch(&format!(
                     "create table {mode} as with recursive n (i) as (select 1 union all select i + 1 from n where i < 300)
                          select randomblob(1000) as blob from n;
@@ -275,7 +275,7 @@ async fn what_other_programs_do_by_way_of_the_engine_is_no_trouble() {
         })
     });
     for number in 0..20 {
-        // Holds up checkpoints in the middle.
+        // Blocks checkpoints halfway.
         let reader = rusqlite::Connection::open(&here).unwrap();
         reader.execute_batch("begin").unwrap();
         let _ = reader.query_row("select count(*) from students", [], |_| Ok(()));

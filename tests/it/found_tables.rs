@@ -9,18 +9,18 @@ use serde_json::json;
 
 use crate::school::{School, submit};
 
-/// As most programs make them: SQLite gives the id of the last row again once that row is gone.
+/// As most programs create them: SQLite uses the highest id again once its row is gone.
 const STUDENTS: &str = "create table students (id integer primary key, name text, email text);
     insert into students (id, name, email) values (1, 'Ana', 'ana@example.edu'), (7, 'Ben', 'ben@example.edu');";
 
 #[tokio::test]
-async fn a_new_row_never_takes_the_id_of_one_that_the_log_says_is_deleted_after_it() {
+async fn a_new_row_never_gets_the_id_of_a_row_that_is_deleted_later_in_its_batch() {
     let school = School::open_found(STUDENTS).await;
     let other = school.other_program();
     other.execute_batch("begin immediate").unwrap();
     let registrar = &school.registrar;
     let (name, email) = ("Cleo".to_owned(), "cleo@example.edu".to_owned());
-    // Held up by the other program, what comes after the first shares a commit.
+    // While the other program holds the lock, the commands after the first gather and share a commit.
     let first = UpdateStudent {
         id: StudentId(1),
         values: FieldValues::new([("name", "Anna".to_owned())]),
@@ -44,9 +44,9 @@ async fn a_new_row_never_takes_the_id_of_one_that_the_log_says_is_deleted_after_
 }
 
 #[tokio::test]
-async fn a_row_that_a_trigger_keeps_as_it_was_is_a_refusal_and_no_event() {
+async fn a_change_that_a_trigger_suppresses_is_a_refusal_without_an_event() {
     let school = School::open_found(STUDENTS).await;
-    school.meanwhile(if school.database().is_on_a_server() {
+    school.other_program_runs(if school.database().is_on_a_server() {
         "create function ignore() returns trigger language plpgsql as 'begin return null; end';
          create trigger keep before delete on students for each row execute function ignore();
          create trigger still before update on students for each row execute function ignore();"
@@ -61,9 +61,9 @@ async fn a_row_that_a_trigger_keeps_as_it_was_is_a_refusal_and_no_event() {
 }
 
 #[tokio::test]
-async fn what_a_trigger_says_of_a_row_is_not_told() {
+async fn the_message_of_a_trigger_is_not_shown() {
     let school = School::open_found(STUDENTS).await;
-    school.meanwhile(if school.database().is_on_a_server() {
+    school.other_program_runs(if school.database().is_on_a_server() {
         "create function complain() returns trigger language plpgsql as 'begin raise exception $$Secret name$$; end';
          create trigger strict before insert on students for each row execute function complain();"
     } else {
@@ -75,18 +75,18 @@ async fn what_a_trigger_says_of_a_row_is_not_told() {
 }
 
 #[tokio::test]
-async fn ids_that_javascript_could_not_read_are_not_given() {
+async fn ids_that_javascript_could_not_read_are_not_assigned() {
     let school = School::open_found(STUDENTS).await;
-    school.meanwhile("insert into students values (9007199254740991, 'Last', 'last@example.edu')");
+    school.other_program_runs("insert into students values (9007199254740991, 'Last', 'last@example.edu')");
     let body = json!({"name": "Cleo", "email": "cleo@example.edu"});
     school.post("/api/v1/students", body).await.is_refused(409, "row-refused");
     school.get("/api/v1/students/9007199254740991").await.is_ok();
 }
 
 #[tokio::test]
-async fn paging_by_name_tells_every_row_once_whatever_is_in_the_name() {
+async fn paging_by_name_shows_every_row_once_whatever_is_in_the_name() {
     let school = School::open_found(STUDENTS).await;
-    school.meanwhile(
+    school.other_program_runs(
         "insert into students (name, email) values (x'5A6FC3AB', 'a'), (null, 'b'), (42, 'c'), ('ΟΔΥΣΣΕΥΣ', 'd'),
          ('İpek', 'e'), ('', 'f'), (4.5, 'g'), (x'FF', 'h')",
     );
@@ -108,27 +108,27 @@ async fn paging_by_name_tells_every_row_once_whatever_is_in_the_name() {
 async fn nothing_is_acknowledged_when_the_file_is_gone_sqlite_only() {
     let school = School::open().await;
     school.course("Algebra").await;
-    let kept = school.database().folder().join("school.kept");
-    std::fs::rename(school.database().argument(), &kept).unwrap();
+    let moved = school.database().folder().join("school.kept");
+    std::fs::rename(school.database().argument(), &moved).unwrap();
 
     let body = json!({"name": "Ana", "email": "ana@example.edu"});
     school.post("/api/v1/students", body.clone()).await.is_refused(503, "overloaded");
 
-    std::fs::rename(&kept, school.database().argument()).unwrap();
+    std::fs::rename(&moved, school.database().argument()).unwrap();
     school.post("/api/v1/students", body).await.is_created();
     let found = audit(&Db::open(school.database().location()).unwrap()).await.unwrap();
     assert_eq!((found.events, found.findings), (2, Vec::new()));
 }
 
 #[tokio::test]
-async fn a_rule_that_another_program_puts_on_the_association_is_a_refusal() {
+async fn a_row_that_breaks_another_programs_rule_on_the_association_is_refused() {
     let school = School::open().await;
     let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
-    school.meanwhile("create unique index one_course on student_courses (student_id)");
+    school.other_program_runs("create unique index one_course on student_courses (student_id)");
     ana.enrolls_in(&algebra).await.is_created();
     ana.enrolls_in(&botany).await.is_refused(409, "row-refused");
-    ana.makes_sure_of(&botany).await.is_refused(409, "row-refused");
+    ana.ensures_enrollment_in(&botany).await.is_refused(409, "row-refused");
     // She waits for a seat that she cannot have.
     botany.seats(1, 5).await;
     ben.enrolls_in(&botany).await.is_created();
@@ -141,9 +141,9 @@ async fn a_rule_that_another_program_puts_on_the_association_is_a_refusal() {
 }
 
 #[tokio::test]
-async fn a_trigger_that_fails_fails_nobody_else() {
+async fn a_failing_trigger_fails_no_other_command() {
     let school = School::open_found(STUDENTS).await;
-    school.meanwhile(if school.database().is_on_a_server() {
+    school.other_program_runs(if school.database().is_on_a_server() {
         "create function broken() returns trigger language plpgsql as 'begin perform nowhere(); return new; end';
          create trigger broken before insert on students for each row execute function broken();"
     } else {
@@ -162,7 +162,7 @@ async fn a_trigger_that_fails_fails_nobody_else() {
         tokio::task::yield_now().await;
         drop(other);
     };
-    // Held up by the other program, what comes after the first shares a commit.
+    // While the other program holds the lock, the commands after the first gather and share a commit.
     let (first, before, cleo, after, ()) =
         tokio::join!(course("Algebra"), course("Logic"), cleo, course("Biology"), release);
 
@@ -174,9 +174,9 @@ async fn a_trigger_that_fails_fails_nobody_else() {
 }
 
 #[tokio::test]
-async fn what_a_function_says_with_a_code_of_its_own_is_not_told_postgres_only() {
+async fn the_message_of_a_function_with_its_own_error_code_is_not_shown_postgres_only() {
     let school = School::open_found(STUDENTS).await;
-    school.meanwhile(
+    school.other_program_runs(
         "create function complain() returns trigger language plpgsql as
          'begin raise exception $$Secret name$$ using errcode = $$45000$$; end';
          create trigger strict before insert on students for each row execute function complain();",
@@ -188,12 +188,12 @@ async fn what_a_function_says_with_a_code_of_its_own_is_not_told_postgres_only()
 }
 
 #[tokio::test]
-async fn a_column_whose_type_another_program_changes_is_written_as_it_is_then_postgres_only() {
+async fn a_column_whose_type_another_program_changes_is_written_with_the_new_type_postgres_only() {
     let school = School::open_found(
         "create table students (id bigserial primary key, name varchar(100), email varchar(100));",
     )
     .await;
-    school.meanwhile(
+    school.other_program_runs(
         "create function same() returns trigger language plpgsql as
          'begin if new.name = $$Nobody$$ then return null; end if; return new; end';
          create trigger same before insert on students for each row execute function same();",
@@ -201,7 +201,7 @@ async fn a_column_whose_type_another_program_changes_is_written_as_it_is_then_po
     let ana = || school.post("/api/v1/students", json!({"name": "Ana", "email": "ana@example.edu"}));
     ana().await.is_created();
     for name in ["text", "varchar(300)", "text"] {
-        school.meanwhile(&format!("alter table students alter column name type {name}"));
+        school.other_program_runs(&format!("alter table students alter column name type {name}"));
         ana().await.is_created();
         school.patch("/api/v1/students/1", json!({"name": format!("Anna {name}")})).await.is_ok();
     }

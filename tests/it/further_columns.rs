@@ -1,4 +1,4 @@
-//! What other programs keep beside an enrollment survives a drop.
+//! Values in extra columns, which other programs store with an enrollment, survive a drop.
 
 use crate::school::{Database, School};
 
@@ -27,12 +27,12 @@ async fn a_grade_comes_back_when_the_student_enrolls_again() {
         school.put(&format!("/api/v1/students/{student}/courses/1")).await.is_created();
     }
     assert_eq!(rows(), ["1 A 15 yes", "2 B - -"]);
-    // Given back, it is kept no longer: what is there now is what counts.
-    school.meanwhile("update student_courses set grade = 'C' where student_id = 1");
+    // Once restored, it is no longer stored: the current value counts.
+    school.other_program_runs("update student_courses set grade = 'C' where student_id = 1");
     school.delete("/api/v1/students/1/courses/1").await.is(204);
     school.put("/api/v1/students/1/courses/1").await.is_created();
     assert_eq!(rows(), ["1 C 15 yes", "2 B - -"]);
-    // Another course has nothing to do with it.
+    // Other courses are not affected.
     school.put("/api/v1/students/1/courses/2").await.is_created();
     let other =
         school.other_program().column("select coalesce(grade, '-') from student_courses where course_id = 2");
@@ -40,7 +40,7 @@ async fn a_grade_comes_back_when_the_student_enrolls_again() {
 }
 
 #[tokio::test]
-async fn a_dropped_grade_outlives_a_restart_and_comes_back_by_the_waitlist_too() {
+async fn a_dropped_grade_survives_a_restart_and_comes_back_through_the_waitlist_too() {
     let school = School::open_found(FOUND).await;
     school.delete("/api/v1/students/1/courses/1").await.is(204);
     let database = school.close().await;
@@ -53,25 +53,25 @@ async fn a_dropped_grade_outlives_a_restart_and_comes_back_by_the_waitlist_too()
 }
 
 #[tokio::test]
-async fn what_was_kept_goes_with_the_student() {
+async fn stored_values_are_deleted_with_their_student_or_course() {
     let school = School::open_found(FOUND).await;
-    let kept = || school.other_program().column("select distinct student_id from kept_columns order by 1");
+    let stored = || school.other_program().column("select distinct student_id from kept_columns order by 1");
     for student in [1, 2] {
         school.delete(&format!("/api/v1/students/{student}/courses/1")).await.is(204);
     }
-    assert_eq!(kept(), ["1", "2"]);
+    assert_eq!(stored(), ["1", "2"]);
     school.delete("/api/v1/students/1").await.is(204);
-    assert_eq!(kept(), ["2"]);
+    assert_eq!(stored(), ["2"]);
     school.delete("/api/v1/courses/1").await.is(204);
-    assert_eq!(kept(), [""; 0]);
+    assert_eq!(stored(), [""; 0]);
 }
 
 #[tokio::test]
-async fn what_a_column_does_not_take_any_more_does_not_keep_the_student_out() {
+async fn a_value_that_a_column_no_longer_accepts_does_not_keep_the_student_out() {
     let school = School::open_found(FOUND).await;
     school.delete("/api/v1/students/1/courses/1").await.is(204);
-    school.meanwhile("create unique index one_grade on student_courses (grade)");
-    school.meanwhile("update student_courses set grade = 'A' where student_id = 2");
+    school.other_program_runs("create unique index one_grade on student_courses (grade)");
+    school.other_program_runs("update student_courses set grade = 'A' where student_id = 2");
     school.put("/api/v1/students/1/courses/1").await.is_created();
     assert_eq!(school.other_program().column(ROWS), ["1 - 15 yes", "2 A - -"]);
 }
@@ -79,7 +79,8 @@ async fn what_a_column_does_not_take_any_more_does_not_keep_the_student_out() {
 #[tokio::test]
 async fn bytes_and_numbers_come_back_as_they_were_sqlite_only() {
     let school = School::open_found(FOUND).await;
-    school.meanwhile("update student_courses set grade = x'00FF', points = 1.5 where student_id = 1");
+    school
+        .other_program_runs("update student_courses set grade = x'00FF', points = 1.5 where student_id = 1");
     let sql =
         "select typeof(grade) || hex(grade) || typeof(points) from student_courses where student_id = 1";
     let before = school.other_program().column(sql);
@@ -99,16 +100,16 @@ async fn a_table_that_refers_to_the_association_is_named_before_anything_is_done
     let error = matricula::adoption::migrate(database.location(), &matricula::clock::Clock::System)
         .await
         .unwrap_err();
-    let said = error.to_string();
-    assert!(said.contains("the table attendance refers to student_courses (on delete cascade)"), "{said}");
+    let error = error.to_string();
+    assert!(error.contains("the table attendance refers to student_courses (on delete cascade)"), "{error}");
     assert_eq!(database.other_program().column("select count(*) from attendance"), ["1"]);
 }
 
 #[tokio::test]
-async fn what_cannot_be_given_back_keeps_nobody_from_enrolling_postgres_only() {
+async fn a_value_that_cannot_be_restored_keeps_nobody_from_enrolling_postgres_only() {
     let school = School::open_found(FOUND).await;
-    // As Django makes them: judged when the transaction ends.
-    school.meanwhile(
+    // A deferred constraint, as Django creates them: checked when the transaction ends.
+    school.other_program_runs(
         "create table terms (id integer primary key); insert into terms values (7), (8);
          alter table student_courses add column term integer references terms (id) deferrable initially deferred;
          update student_courses set term = 6 + student_id",
@@ -116,7 +117,7 @@ async fn what_cannot_be_given_back_keeps_nobody_from_enrolling_postgres_only() {
     for student in [1, 2] {
         school.delete(&format!("/api/v1/students/{student}/courses/1")).await.is(204);
     }
-    school.meanwhile("delete from terms where id = 7");
+    school.other_program_runs("delete from terms where id = 7");
     let operations = serde_json::json!([
         {"op": "enroll", "student_id": 1, "course_id": 1}, {"op": "enroll", "student_id": 2, "course_id": 1}
     ]);
@@ -125,7 +126,7 @@ async fn what_cannot_be_given_back_keeps_nobody_from_enrolling_postgres_only() {
     assert_eq!(school.other_program().column(terms), ["1 A 0", "2 B 8"]);
 }
 
-/// A grade comes with the day on which it was given, or neither is there.
+/// A grade and its date are both there, or neither is.
 const GRADED_AT: &str = "update student_courses set grade = null;
     alter table student_courses add column graded_at text check ((grade is null) = (graded_at is null));
     update student_courses set grade = 'A', graded_at = 'May'";
@@ -133,8 +134,8 @@ const GRADED_AT: &str = "update student_courses set grade = null;
 #[tokio::test]
 async fn columns_that_share_a_rule_come_back_together() {
     let school = School::open_found(FOUND).await;
-    school.meanwhile(GRADED_AT);
-    school.meanwhile("create unique index one_points on student_courses (points)");
+    school.other_program_runs(GRADED_AT);
+    school.other_program_runs("create unique index one_points on student_courses (points)");
     let graded_at =
         || school.other_program().column("select graded_at from student_courses order by student_id");
     for student in [1, 2] {
@@ -142,8 +143,8 @@ async fn columns_that_share_a_rule_come_back_together() {
     }
     school.put("/api/v1/students/2/courses/1").await.is_created();
     assert_eq!((rows(&school), graded_at()), (vec!["2 A - -".to_owned()], vec!["May".to_owned()]));
-    // Nor does a third column that is refused keep the two apart.
-    school.meanwhile("update student_courses set points = 15 where student_id = 2");
+    // A third column that is refused does not separate the two.
+    school.other_program_runs("update student_courses set points = 15 where student_id = 2");
     school.put("/api/v1/students/1/courses/1").await.is_created();
     assert_eq!(rows(&school), ["1 A - yes", "2 A 15 -"]);
     assert_eq!(graded_at(), ["May", "May"]);
@@ -156,51 +157,55 @@ async fn a_value_that_was_refused_comes_back_the_next_time() {
         school.delete("/api/v1/students/1/courses/1").await.is(204);
         school.put("/api/v1/students/1/courses/1").await.is_created();
     };
-    school.meanwhile("create unique index one_points on student_courses (points)");
-    school.meanwhile("create unique index one_price on student_courses (\"half price\")");
+    school.other_program_runs("create unique index one_points on student_courses (points)");
+    school.other_program_runs("create unique index one_price on student_courses (\"half price\")");
     school.delete("/api/v1/students/1/courses/1").await.is(204);
-    school.meanwhile("update student_courses set points = 15, \"half price\" = 'yes' where student_id = 2");
+    school.other_program_runs(
+        "update student_courses set points = 15, \"half price\" = 'yes' where student_id = 2",
+    );
     school.put("/api/v1/students/1/courses/1").await.is_created();
     assert_eq!(rows(&school), ["1 A - no", "2 B 15 yes"]);
     again().await;
     assert_eq!(rows(&school), ["1 A - no", "2 B 15 yes"]);
-    school.meanwhile("update student_courses set points = 1, \"half price\" = '2' where student_id = 2");
+    school.other_program_runs(
+        "update student_courses set points = 1, \"half price\" = '2' where student_id = 2",
+    );
     again().await;
     assert_eq!(rows(&school), ["1 A 15 yes", "2 B 1 2"]);
     assert_eq!(school.other_program().column("select count(*) from kept_columns"), ["0"]);
 }
 
 #[tokio::test]
-async fn what_was_written_since_counts_for_more_than_what_was_refused() {
+async fn a_value_that_was_written_since_wins_over_one_that_was_refused() {
     let school = School::open_found(FOUND).await;
-    school.meanwhile("create unique index one_price on student_courses (\"half price\")");
+    school.other_program_runs("create unique index one_price on student_courses (\"half price\")");
     school.delete("/api/v1/students/1/courses/1").await.is(204);
-    school.meanwhile("update student_courses set \"half price\" = 'yes' where student_id = 2");
+    school.other_program_runs("update student_courses set \"half price\" = 'yes' where student_id = 2");
     school.put("/api/v1/students/1/courses/1").await.is_created();
-    school.meanwhile("update student_courses set \"half price\" = '1' where student_id = 1");
-    school.meanwhile("update student_courses set \"half price\" = '2' where student_id = 2");
+    school.other_program_runs("update student_courses set \"half price\" = '1' where student_id = 1");
+    school.other_program_runs("update student_courses set \"half price\" = '2' where student_id = 2");
     school.delete("/api/v1/students/1/courses/1").await.is(204);
     school.put("/api/v1/students/1/courses/1").await.is_created();
     assert_eq!(rows(&school), ["1 A 15 1", "2 B - 2"]);
 }
 
 #[tokio::test]
-async fn the_value_of_a_column_that_is_gone_is_kept_until_it_is_back() {
+async fn the_value_of_a_removed_column_is_stored_until_the_column_is_back() {
     let school = School::open_found(FOUND).await;
     school.delete("/api/v1/students/1/courses/1").await.is(204);
-    school.meanwhile("alter table student_courses drop column points");
+    school.other_program_runs("alter table student_courses drop column points");
     school.put("/api/v1/students/1/courses/1").await.is_created();
     school.delete("/api/v1/students/1/courses/1").await.is(204);
-    school.meanwhile("alter table student_courses add column points integer");
+    school.other_program_runs("alter table student_courses add column points integer");
     school.put("/api/v1/students/1/courses/1").await.is_created();
     assert_eq!(rows(&school), ["1 A 15 yes", "2 B - -"]);
 }
 
 #[tokio::test]
-async fn a_name_in_other_letters_is_another_column_postgres_only() {
+async fn a_column_name_in_another_case_is_another_column_postgres_only() {
     let school = School::open_found(FOUND).await;
-    school.meanwhile("alter table student_courses add column \"ID\" text");
-    school.meanwhile("update student_courses set \"ID\" = 'theirs'");
+    school.other_program_runs("alter table student_courses add column \"ID\" text");
+    school.other_program_runs("update student_courses set \"ID\" = 'theirs'");
     school.delete("/api/v1/students/1/courses/1").await.is(204);
     school.put("/api/v1/students/1/courses/1").await.is_created();
     let theirs = school.other_program().column("select \"ID\" from student_courses");

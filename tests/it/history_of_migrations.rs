@@ -8,8 +8,8 @@ use crate::school::{Database, OtherProgram};
 const HISTORY: &str =
     "select version || '|' || name || '|' || checksum from matricula_migrations order by version";
 
-/// As builds recorded it whose checksums the library refinery 0.10 computed. Databases out there hold these rows: a test
-/// that fails here means that they would be refused.
+/// As recorded by builds whose checksums the library refinery 0.10 computed. Existing databases have these rows: if a
+/// test fails here, they would be refused.
 const RECORDED_IN_FILES: [&str; 8] = [
     "1|students|7767331831636230670",
     "2|courses|3121713217963407798",
@@ -78,7 +78,7 @@ async fn a_database_of_an_earlier_build_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn an_older_database_gets_what_it_lacks() {
+async fn an_older_database_gets_the_migrations_that_it_lacks() {
     let database = Database::new();
     migrate(&database).await.unwrap();
     let other = database.other_program();

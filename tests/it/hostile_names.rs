@@ -1,11 +1,11 @@
-//! Names that cannot be seen, or make others read wrongly: refused where they come in, kept apart where they are shown.
+//! Names that are invisible, or that disturb the text around them: refused on input, isolated on output.
 
 use regex::Regex;
 use serde_json::json;
 
 use crate::school::{School, errors};
 
-/// What is wrong with `name` as the name of a student, of a course, and in a form; nothing where it is taken.
+/// The error for `name` as the name of a student, of a course and in a form; `None` if it is accepted.
 async fn wrong_with(school: &School, name: &str) -> Option<String> {
     let student = school.post("/api/v1/students", json!({"name": name, "email": "a@example.edu"})).await;
     let course = school.post("/api/v1/courses", json!({"name": name, "level": name})).await;
@@ -15,20 +15,20 @@ async fn wrong_with(school: &School, name: &str) -> Option<String> {
     let form = school.client.ask("POST", "/students/new");
     let form = form.header("content-type", "application/x-www-form-urlencoded").body(typed).await;
     if student.status == 201 {
-        // It is kept as it was sent.
+        // It is stored as it was sent.
         assert_eq!(student.json()["name"], name.trim(), "{name:?}");
         course.is_created();
         form.is(303);
         return None;
     }
-    let told = errors(&student.is_refused(400, "invalid-request")).join("\n");
-    assert_eq!(errors(&course.is_refused(400, "invalid-request"))[0], told, "{name:?}");
+    let error = errors(&student.is_refused(400, "invalid-request")).join("\n");
+    assert_eq!(errors(&course.is_refused(400, "invalid-request"))[0], error, "{name:?}");
     assert_eq!(form.status, 422, "{name:?}");
-    Some(told)
+    Some(error)
 }
 
 #[tokio::test]
-async fn a_name_that_nobody_can_see_is_refused() {
+async fn an_invisible_name_is_refused() {
     let school = School::open().await;
     for name in [
         "\u{200b}",
@@ -41,16 +41,16 @@ async fn a_name_that_nobody_can_see_is_refused() {
         "\u{e0041}",
         "\u{ad} \u{ad}",
     ] {
-        let wrong = wrong_with(&school, name).await.unwrap_or_else(|| panic!("{name:?} is taken"));
+        let wrong = wrong_with(&school, name).await.unwrap_or_else(|| panic!("{name:?} is accepted"));
         assert_eq!(wrong, "/name: must have a visible character", "{name:?}");
     }
     assert!(school.log().await.is_empty());
 }
 
 #[tokio::test]
-async fn a_name_that_turns_or_hides_what_is_read_is_refused_with_the_character() {
+async fn a_name_with_a_direction_mark_or_an_invisible_character_is_refused_with_the_character() {
     let school = School::open().await;
-    for (name, told) in [
+    for (name, character) in [
         ("An\u{202e}a", "U+202E, which changes the direction of text"),
         ("An\u{202a}a", "U+202A, which changes the direction of text"),
         ("\u{2066}Ana\u{2069}", "U+2066, which changes the direction of text"),
@@ -67,14 +67,14 @@ async fn a_name_that_turns_or_hides_what_is_read_is_refused_with_the_character()
         ("Ana\u{200d}\u{200d}", "U+200D, which is invisible"),
         ("Ana\u{2028}Ben", "U+2028, which breaks the line"),
     ] {
-        let wrong = wrong_with(&school, name).await.unwrap_or_else(|| panic!("{name:?} is taken"));
-        assert_eq!(wrong, format!("/name: must not have the character {told}"), "{name:?}");
+        let wrong = wrong_with(&school, name).await.unwrap_or_else(|| panic!("{name:?} is accepted"));
+        assert_eq!(wrong, format!("/name: must not have the character {character}"), "{name:?}");
     }
     assert!(school.log().await.is_empty());
 }
 
 #[tokio::test]
-async fn names_as_people_write_them_are_taken_in_every_script() {
+async fn names_as_people_write_them_are_accepted_in_every_script() {
     let school = School::open().await;
     for name in [
         "Zoë Martin",
@@ -98,8 +98,8 @@ async fn names_as_people_write_them_are_taken_in_every_script() {
 }
 
 #[tokio::test]
-async fn every_name_on_a_page_is_read_apart_from_what_is_around_it() {
-    // Another program may have written what we would not take.
+async fn every_name_on_a_page_is_isolated_from_the_text_around_it() {
+    // Another program may have written names that we refuse.
     let (student, course) = ("Ana\u{202e}", "Algebra\u{202e}");
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
@@ -107,7 +107,7 @@ async fn every_name_on_a_page_is_read_apart_from_what_is_around_it() {
     algebra.seats(1, 5).await;
     ana.enrolls_in(&algebra).await.is_created();
     ben.enrolls_in(&algebra).await.is(202);
-    school.meanwhile(&format!(
+    school.other_program_runs(&format!(
         "update students set name = '{student}', email = 'a\u{202e}@example.edu'; update courses set name = '{course}', level = '{course}';"
     ));
     let apart = Regex::new("<bdi>[^<]*</bdi>|\u{2068}[^<]*?\u{2069}").unwrap();
@@ -138,16 +138,18 @@ async fn every_name_on_a_page_is_read_apart_from_what_is_around_it() {
         let bare = apart.replace_all(&text, "");
         if let Some(at) = bare.find('\u{202e}') {
             let from = bare[..at].char_indices().rev().nth(60).map_or(0, |(at, _)| at);
-            panic!("{path} shows a name that turns what is around it: …{}", &bare[from..at]);
+            panic!("{path} shows a name that is not isolated: …{}", &bare[from..at]);
         }
     }
     assert!(seen > 30, "{seen} names");
 }
 
 #[tokio::test]
-async fn a_name_of_another_program_is_found_by_what_is_not_seen_in_it() {
+async fn a_search_finds_the_invisible_characters_in_a_name_of_another_program() {
     let school = School::open().await;
-    school.meanwhile("insert into students (name, email) values ('\u{200f}Ana\u{200b}', 'ana@example.edu')");
+    school.other_program_runs(
+        "insert into students (name, email) values ('\u{200f}Ana\u{200b}', 'ana@example.edu')",
+    );
     for path in ["/api/v1/students", "/students"] {
         let found = school.get(&format!("{path}?q=%E2%80%8FAna%E2%80%8B")).await.is(200);
         assert!(found.text().contains("ana@example.edu"), "{path}: {}", found.text());
@@ -155,7 +157,7 @@ async fn a_name_of_another_program_is_found_by_what_is_not_seen_in_it() {
 }
 
 #[tokio::test]
-async fn a_button_has_its_words_in_one_piece() {
+async fn the_text_of_a_button_is_in_one_piece() {
     let school = School::open().await;
     school.student("Ana").await;
     let page = school.get("/students/1/delete").await.is(200);

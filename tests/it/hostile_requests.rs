@@ -1,4 +1,5 @@
-//! Requests that no client of good will sends: what is refused before it is read, and how little is given back of them.
+//! Requests that only a broken or hostile client sends: refused before they are read, with little of them in the
+//! answer.
 
 use serde_json::{Value, json};
 
@@ -6,11 +7,11 @@ use crate::school::{RawAnswer, Reply, School, errors};
 
 const STUDENTS: &str = "/api/v1/students";
 
-/// Larger than any answer about a wrong request has to be.
+/// Large enough for any answer to a bad request.
 const SMALL: usize = 4096;
 
 #[tokio::test]
-async fn what_cannot_be_read_as_a_request_is_refused_with_a_problem_and_a_request_id() {
+async fn an_unreadable_request_is_refused_with_a_problem_and_a_request_id() {
     let school = School::open().await;
     let long = "x".repeat(500_000);
     let many = "X-Many: 1\r\n".repeat(200);
@@ -40,7 +41,7 @@ async fn what_cannot_be_read_as_a_request_is_refused_with_a_problem_and_a_reques
 }
 
 #[tokio::test]
-async fn a_request_that_cannot_be_read_is_refused_behind_others_on_its_connection_too() {
+async fn an_unreadable_request_is_refused_after_others_on_its_connection_too() {
     let school = School::open().await;
     let mut client = school.connects().await;
     client.sends("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
@@ -48,7 +49,7 @@ async fn a_request_that_cannot_be_read_is_refused_behind_others_on_its_connectio
     client.sends("nonsense\r\n\r\n").await;
     client.rest().await.is_refused(400, "malformed-request");
 
-    // All at once: the answers come in order, each whole.
+    // Both at once: the answers come in order, each of them complete.
     let both = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nnonsense\r\n\r\n";
     let answer = school.says(both).await;
     let (first, second) = answer.0.split_at(answer.0.rfind("HTTP/1.1 400").unwrap());
@@ -57,7 +58,7 @@ async fn a_request_that_cannot_be_read_is_refused_behind_others_on_its_connectio
 }
 
 #[tokio::test]
-async fn a_health_check_by_http_1_0_needs_no_host() {
+async fn a_health_check_over_http_1_0_needs_no_host() {
     let school = School::open().await;
     for path in ["/healthz", "/readyz", "/metrics", "/api/v1/courses"] {
         let answer = school.says(&format!("GET {path} HTTP/1.0\r\n\r\n")).await;
@@ -66,7 +67,7 @@ async fn a_health_check_by_http_1_0_needs_no_host() {
     school.says("GET /healthz HTTP/1.0\r\nHost: evil.example\r\n\r\n").await.is_refused(403, "forbidden");
     school.says("GET / HTTP/1.1\r\nConnection: close\r\n\r\n").await.is_refused(400, "invalid-request");
 
-    // Without a host, links go on from where the client is.
+    // Without a host, links are relative.
     school.courses(["Algebra", "Botany"]).await;
     let page = school.says("GET /api/v1/courses?limit=1 HTTP/1.0\r\n\r\n").await;
     assert_eq!(
@@ -76,7 +77,7 @@ async fn a_health_check_by_http_1_0_needs_no_host() {
 }
 
 #[tokio::test]
-async fn a_body_that_would_have_to_be_unpacked_is_refused() {
+async fn a_compressed_body_is_refused() {
     let school = School::open().await;
     let ana = json!({"name": "Ana", "email": "ana@example.edu"});
     school.post(STUDENTS, ana.clone()).header("content-encoding", "identity").await.is_created();
@@ -110,14 +111,14 @@ async fn a_body_is_sent_in_chunks_or_whole_and_no_other_way() {
         "Transfer-Encoding: chunked, chunked\r\n",
         "Transfer-Encoding: identity, chunked\r\n",
     ] {
-        // What comes after it is not taken for a request.
+        // The body is not taken for another request.
         school.says(&ask(codings)).await.is_refused(400, "malformed-request");
     }
     assert_eq!(school.log().await.len(), 1);
 }
 
 #[tokio::test]
-async fn no_more_than_a_few_words_of_a_wrong_request_are_given_back() {
+async fn no_more_than_a_few_words_of_a_bad_request_are_in_the_answer() {
     let school = School::open().await;
     let (ana, long) = (school.student("Ana").await, "é".repeat(200_000));
     let fields = json!({"name": "Ana", "email": "ana@example.edu", &long: 1});
@@ -132,7 +133,7 @@ async fn no_more_than_a_few_words_of_a_wrong_request_are_given_back() {
     let typed = form.body(format!("name={long}&email=a%40example.edu&if_match={long}")).await.is(422);
     assert!(typed.text().contains("must have at most 255 characters") && typed.body.len() < 4 * SMALL);
 
-    let mut given_back: Vec<(String, Reply)> = Vec::new();
+    let mut replies: Vec<(String, Reply)> = Vec::new();
     for path in [
         format!("{STUDENTS}?{}=1", encoded(url)),
         format!("{STUDENTS}?limit={}", encoded(url)),
@@ -150,13 +151,13 @@ async fn no_more_than_a_few_words_of_a_wrong_request_are_given_back() {
         format!("/students?sort={}", encoded(url)),
         format!("/students/1?q={}", encoded(url)),
     ] {
-        given_back.push((path.clone(), school.get(&path).await));
-        given_back.push((path.clone(), school.get(&path).header("accept", "text/html").await));
+        replies.push((path.clone(), school.get(&path).await));
+        replies.push((path.clone(), school.get(&path).header("accept", "text/html").await));
     }
     for method in ["x".repeat(20_000), "GET".repeat(1000)] {
-        given_back.push((STUDENTS.to_owned(), school.client.ask(&method, STUDENTS).await));
+        replies.push((STUDENTS.to_owned(), school.client.ask(&method, STUDENTS).await));
     }
-    for (path, reply) in given_back {
+    for (path, reply) in replies {
         assert!(reply.status.is_client_error(), "{path:.40}: {reply:?}");
         let (bytes, head) = (reply.body.len(), format!("{:?}", reply.headers).len());
         assert!(bytes < SMALL && head < SMALL, "{path:.40} {bytes} + {head}: {:.300}", reply.text());
@@ -170,11 +171,11 @@ fn encoded(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_time_has_an_offset_that_there_is() {
+async fn a_time_needs_a_valid_offset() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     ana.enrolls_in(&algebra).await.is_created();
-    for (offset, is_one) in [
+    for (offset, is_valid) in [
         ("Z", true),
         ("z", true),
         ("%2B00:00", true),
@@ -195,15 +196,15 @@ async fn a_time_has_an_offset_that_there_is() {
     ] {
         let time = format!("2026-09-01T09:00:00{offset}");
         let roster = school.get(&format!("{}?as_of={time}", algebra.roster_url())).await;
-        assert_eq!(roster.status.as_u16(), if is_one { 200 } else { 400 }, "as_of {time}");
+        assert_eq!(roster.status.as_u16(), if is_valid { 200 } else { 400 }, "as_of {time}");
         let page = school.get(&format!("/courses/1?as_of=2026-09-01&until={time}")).await;
-        assert_eq!(page.status.as_u16(), if is_one { 200 } else { 400 }, "until {time}");
+        assert_eq!(page.status.as_u16(), if is_valid { 200 } else { 400 }, "until {time}");
         let window = json!({"capacity": 1, "opens_at": time.replace("%2B", "+")});
         let set = school.put(&algebra.seats_url()).json(&window).await;
-        assert_eq!(set.status.as_u16(), if is_one { 200 } else { 400 }, "opens_at {time}");
+        assert_eq!(set.status.as_u16(), if is_valid { 200 } else { 400 }, "opens_at {time}");
         let form = school.client.ask("POST", "/courses/1/seats");
         let form = form.header("content-type", "application/x-www-form-urlencoded");
         let form = form.body(format!("capacity=&waitlist_capacity=0&opens_at={time}&closes_at=")).await;
-        assert_eq!(form.status.as_u16(), if is_one { 303 } else { 422 }, "typed {time}");
+        assert_eq!(form.status.as_u16(), if is_valid { 303 } else { 422 }, "typed {time}");
     }
 }

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::school::{Asking, School, errors};
+use crate::school::{RequestBuilder, School, errors};
 
 const STUDENTS: &str = "/api/v1/students";
 
-fn ben(school: &School) -> Asking {
+fn ben(school: &School) -> RequestBuilder {
     school.post(STUDENTS, json!({"name": "Ben", "email": "ben@example.edu"}))
 }
 
 #[tokio::test]
-async fn what_is_sent_again_is_answered_again_and_done_once() {
+async fn a_request_that_is_sent_again_gets_the_same_answer_and_is_done_once() {
     let school = School::open().await;
     let first = ben(&school).header("idempotency-key", "a-key").await.is_created();
     assert!(!first.headers.contains_key("idempotency-replayed"));
@@ -34,7 +34,7 @@ async fn what_is_sent_again_is_answered_again_and_done_once() {
 }
 
 #[tokio::test]
-async fn every_answer_is_given_again_whatever_has_happened_since() {
+async fn every_answer_is_repeated_whatever_has_happened_since() {
     let school = School::open().await;
     let [ana, cleo] = school.students(["Ana", "Cleo"]).await;
     let algebra = school.course("Algebra").await;
@@ -81,14 +81,14 @@ async fn a_day_later_the_key_is_free_and_forgotten() {
 }
 
 #[tokio::test]
-async fn while_the_first_is_under_way_the_second_is_told_so() {
+async fn a_second_request_is_refused_while_the_first_is_under_way() {
     let school = School::open().await;
     let other = school.other_program();
     other.execute_batch("begin immediate").unwrap();
     let first = tokio::spawn(ben(&school).header("idempotency-key", "a-key").into_future());
     let second = loop {
         let second = ben(&school).header("idempotency-key", "a-key");
-        // Until the first is there, the second could be it.
+        // Until the first request has arrived, this one may take its place.
         match tokio::time::timeout(Duration::from_millis(100), second.into_future()).await {
             Ok(reply) => break reply,
             Err(_) => tokio::task::yield_now().await,
@@ -102,7 +102,7 @@ async fn while_the_first_is_under_way_the_second_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_none_is_refused() {
+async fn an_invalid_key_is_refused() {
     let school = School::open().await;
     for key in ["", "two words", &"x".repeat(256), "cl\u{e9}"] {
         let value = axum::http::HeaderValue::from_bytes(key.as_bytes()).unwrap();
@@ -120,13 +120,13 @@ async fn a_key_that_is_none_is_refused() {
 }
 
 #[tokio::test]
-async fn a_stored_answer_that_cannot_be_read_is_no_trouble_of_others() {
+async fn a_stored_answer_that_cannot_be_read_does_not_affect_other_requests() {
     let school = School::open().await;
     ben(&school).header("idempotency-key", "a-key").await.is_created();
-    school.meanwhile("update idempotency_keys set answer = '{\"Ok\":{\"Unheard\":1}}'");
+    school.other_program_runs("update idempotency_keys set answer = '{\"Ok\":{\"Unheard\":1}}'");
     let other = school.other_program();
     other.execute_batch("begin immediate").unwrap();
-    // Held up by the other program, they share a commit.
+    // While the other program holds the lock, they gather and share a commit.
     let others = (0..5).map(|_| ben(&school).into_future());
     let asked = futures_util::future::join(
         ben(&school).header("idempotency-key", "a-key").into_future(),
@@ -145,7 +145,7 @@ async fn a_stored_answer_that_cannot_be_read_is_no_trouble_of_others() {
 }
 
 #[tokio::test]
-async fn what_was_answered_about_a_student_goes_with_the_student() {
+async fn stored_answers_about_a_student_are_deleted_with_the_student() {
     let school = School::open().await;
     let created = ben(&school).header("idempotency-key", "created").await.is_created();
     let url = created.header("location").to_owned();
@@ -156,7 +156,7 @@ async fn what_was_answered_about_a_student_goes_with_the_student() {
     assert!(stored().contains("Ben"));
     school.delete(&url).await.is(204);
     assert!(!stored().contains("Ben") && !stored().contains("example.edu"), "{}", stored());
-    // The request is still the one that was carried out.
+    // The key still counts as used.
     ben(&school).header("idempotency-key", "created").await.is_refused(409, "idempotency-answer-not-kept");
     assert_eq!(school.log().await.iter().filter(|kind| *kind == "student.created").count(), 1);
 }
@@ -175,12 +175,12 @@ async fn an_enrollment_that_ended_with_the_student_is_not_confirmed_again() {
 }
 
 #[tokio::test]
-async fn what_has_expired_is_swept_though_nobody_sends_a_key() {
+async fn expired_answers_are_swept_even_if_nobody_sends_a_key() {
     let school = School::open().await;
     let keys = |school: &School| school.other_program().column("select key from idempotency_keys");
     ben(&school).header("idempotency-key", "a-key").await.is_created();
     school.let_pass(Duration::from_hours(25));
-    // By a change without a key,
+    // They are swept by a change without a key,
     ben(&school).await.is_created();
     while !keys(&school).is_empty() {
         tokio::task::yield_now().await;

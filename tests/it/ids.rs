@@ -1,18 +1,18 @@
-//! The past belongs to a person, not to a number: no id is given twice, and where another program gives one again, history
+//! The past belongs to a person, not to a number: no id is used twice, and if another program uses one again, history
 //! stops at the deletion.
 
 use serde_json::json;
 
 use crate::school::School;
 
-/// As most programs make them: the highest id comes back once its row is gone.
+/// As most programs create them: SQLite uses the highest id again once its row is gone.
 const FOUND: &str = "create table students (id integer primary key, name text, email text);
     create table courses (id integer primary key, name text, level text);
     insert into students (id, name, email) values (1, 'Ana', 'ana@example.edu'), (2, 'Ben', 'ben@example.edu');
     insert into courses (id, name, level) values (1, 'Algebra', 'one'), (2, 'Botany', 'one');";
 
 #[tokio::test]
-async fn the_id_of_a_deleted_student_or_course_is_not_given_again() {
+async fn the_id_of_a_deleted_student_or_course_is_not_used_again() {
     let school = School::open_found(FOUND).await;
     for student in [1, 2] {
         school.put(&format!("/api/v1/students/{student}/courses/2")).await.is_created();
@@ -21,8 +21,8 @@ async fn the_id_of_a_deleted_student_or_course_is_not_given_again() {
     school.delete("/api/v1/courses/2?drop=true").await.is(204);
     let [cleo, chemistry] = [school.student("Cleo").await.id, school.course("Chemistry").await.id];
     assert!(cleo > 2 && chemistry > 2, "{cleo} {chemistry}");
-    // Nor one that only another program has seen, as long as its row is there.
-    school.meanwhile("insert into students (id, name, email) values (50, 'Dan', 'dan@example.edu')");
+    // Nor is an id that another program has used, as long as its row exists.
+    school.other_program_runs("insert into students (id, name, email) values (50, 'Dan', 'dan@example.edu')");
     assert!(school.student("Eve").await.id > 50);
 }
 
@@ -32,8 +32,8 @@ async fn an_enrollment_that_another_program_inserts_keeps_nobody_out() {
     let [ana, ben, cleo] = school.students(["Ana", "Ben", "Cleo"]).await;
     let algebra = school.course("Algebra").await;
     ana.enrolls_in(&algebra).await.is_created();
-    // With the id that would be the next.
-    school.meanwhile(
+    // It has the id that would be next.
+    school.other_program_runs(
         "insert into student_courses (id, student_id, course_id, enrolled_at) values (2, 2, 1, '2026-09-01T08:00:00.000Z')",
     );
     assert_eq!(cleo.enrolls_in(&algebra).await.is_created().json()["id"], 3);
@@ -43,11 +43,11 @@ async fn an_enrollment_that_another_program_inserts_keeps_nobody_out() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_behind_its_ids_is_brought_up_to_them() {
+async fn a_sequence_that_is_behind_the_ids_of_its_table_catches_up() {
     let school = School::open_found(FOUND).await;
     school.put("/api/v1/students/1/courses/1").await.is_created();
     let other = school.other_program();
-    // A program that chooses ids itself leaves the numbering of a server behind.
+    // A program that chooses ids itself does not advance the sequence of a server.
     other
         .execute_batch("insert into students (id, name, email) values (500, 'Dan', 'dan@example.edu')")
         .unwrap();
@@ -61,21 +61,23 @@ async fn a_table_that_is_behind_its_ids_is_brought_up_to_them() {
 }
 
 #[tokio::test]
-async fn a_roster_of_the_past_does_not_name_who_has_the_id_now() {
+async fn a_past_roster_does_not_name_the_student_who_has_the_id_now() {
     let school = School::open_found(FOUND).await;
     school.put("/api/v1/students/2/courses/1").await.is_created();
     school.let_pass(std::time::Duration::from_hours(1));
     let before = "2026-09-01T08:30:00Z";
     school.delete("/api/v1/students/2?drop=true").await.is(204);
-    school.meanwhile("insert into students (id, name, email) values (2, 'Stranger', 'stranger@example.edu')");
+    school.other_program_runs(
+        "insert into students (id, name, email) values (2, 'Stranger', 'stranger@example.edu')",
+    );
 
     let roster = school.get(&format!("/api/v1/courses/1/students?as_of={before}")).await.is_ok();
     assert_eq!(roster.json()[0]["id"], 2);
     assert_eq!((&roster.json()[0]["name"], &roster.json()[0]["email"]), (&json!(null), &json!(null)));
-    // The courses of the one before are not hers.
+    // The courses of the student before her are not hers.
     let courses = school.get(&format!("/api/v1/students/2/courses?as_of={before}")).await.is_ok();
     assert_eq!(courses.json(), json!([]));
-    // From her own enrollment on she is named.
+    // From her own enrollment on, her name is shown.
     school.put("/api/v1/students/2/courses/1").await.is_created();
     let roster = school.get("/api/v1/courses/1/students?as_of=2026-09-01T09:00:00Z").await.is_ok();
     assert_eq!(roster.json()[0]["name"], "Stranger");
@@ -84,13 +86,13 @@ async fn a_roster_of_the_past_does_not_name_who_has_the_id_now() {
 }
 
 #[tokio::test]
-async fn a_course_that_has_the_id_of_another_begins_without_its_past() {
+async fn a_course_with_the_id_of_a_deleted_one_begins_without_its_past() {
     let school = School::open_found(FOUND).await;
     school.put("/api/v1/students/1/courses/2").await.is_created();
     school.let_pass(std::time::Duration::from_hours(1));
     let before = "2026-09-01T08:30:00Z";
     school.delete("/api/v1/courses/2?drop=true").await.is(204);
-    school.meanwhile("insert into courses (id, name, level) values (2, 'Zoology', 'two')");
+    school.other_program_runs("insert into courses (id, name, level) values (2, 'Zoology', 'two')");
 
     assert_eq!(
         school.get(&format!("/api/v1/courses/2/students?as_of={before}")).await.is_ok().json(),
@@ -101,15 +103,17 @@ async fn a_course_that_has_the_id_of_another_begins_without_its_past() {
 }
 
 #[tokio::test]
-async fn the_past_of_who_is_deleted_for_good_stays_theirs() {
+async fn a_deleted_student_keeps_their_past_until_another_student_has_the_id() {
     let school = School::open_found(FOUND).await;
     school.put("/api/v1/students/2/courses/1").await.is_created();
     school.let_pass(std::time::Duration::from_hours(1));
     school.delete("/api/v1/students/2?drop=true").await.is(204);
     let first = "/api/v1/students/2/courses?as_of=2026-09-01T08:30:00Z";
     assert_eq!(school.get(first).await.is_ok().ids(), [1]);
-    // A second one by the same number, deleted as well.
-    school.meanwhile("insert into students (id, name, email) values (2, 'Stranger', 'stranger@example.edu')");
+    // A second student with the same id, deleted as well.
+    school.other_program_runs(
+        "insert into students (id, name, email) values (2, 'Stranger', 'stranger@example.edu')",
+    );
     school.put("/api/v1/students/2/courses/2").await.is_created();
     school.let_pass(std::time::Duration::from_hours(1));
     school.delete("/api/v1/students/2?drop=true").await.is(204);
@@ -118,13 +122,13 @@ async fn the_past_of_who_is_deleted_for_good_stays_theirs() {
 }
 
 #[tokio::test]
-async fn the_pages_tell_nobody_the_history_of_somebody_else() {
+async fn the_pages_show_nobody_the_history_of_somebody_else() {
     let school = School::open_found(FOUND).await;
     school.put("/api/v1/students/2/courses/1").await.is_created();
     school.put("/api/v1/students/1/courses/2").await.is_created();
     school.delete("/api/v1/students/2?drop=true").await.is(204);
     school.delete("/api/v1/courses/2?drop=true").await.is(204);
-    school.meanwhile(
+    school.other_program_runs(
         "insert into students (id, name, email) values (2, 'Stranger', 'stranger@example.edu');
          insert into courses (id, name, level) values (2, 'Zoology', 'two')",
     );
@@ -132,7 +136,7 @@ async fn the_pages_tell_nobody_the_history_of_somebody_else() {
         |text: &str| text.split_once("History").map(|(_, history)| history.to_owned()).unwrap_or_default();
     let text = school.get("/students/2").header("accept", "text/html").await.is_ok().text().to_owned();
     assert!(!history(&text).contains("Algebra"), "{text}");
-    // Nor does the page of the other say a name that was not meant.
+    // Nor does the page of the course or the other student show the new name.
     let text = school.get("/courses/1").header("accept", "text/html").await.is_ok().text().to_owned();
     assert!(!history(&text).contains("Stranger"), "{text}");
     let text = school.get("/students/1").header("accept", "text/html").await.is_ok().text().to_owned();
@@ -140,7 +144,7 @@ async fn the_pages_tell_nobody_the_history_of_somebody_else() {
 }
 
 #[tokio::test]
-async fn who_gets_the_id_of_a_student_who_held_nothing_any_more_gets_nothing_of_theirs() {
+async fn a_student_with_the_id_of_a_deleted_one_inherits_nothing() {
     let found = format!(
         "{FOUND} create table student_courses (id integer primary key, student_id integer, course_id integer, grade text);
          insert into student_courses (id, student_id, course_id, grade) values (1, 2, 1, 'A'), (2, 1, 2, 'B');"
@@ -149,17 +153,17 @@ async fn who_gets_the_id_of_a_student_who_held_nothing_any_more_gets_nothing_of_
     school.delete("/api/v1/students/2/courses/1").await.is(204);
     school.delete("/api/v1/students/1/courses/2").await.is(204);
     let database = school.close().await;
-    // Nothing stands in the way of that, on a server either.
+    // No foreign key prevents that, on a server either.
     database.runs("delete from students where id = 2; delete from courses where id = 2");
     let school = School::open_at(&database).await;
-    // A school looks for them when it opens.
+    // A school looks for deleted rows when it opens.
     let mut log = Vec::new();
     while log.len() < 6 {
         log = school.log().await;
     }
     log[4..].sort();
     assert_eq!(log[4..], ["course.deleted", "student.deleted"]);
-    school.meanwhile(
+    school.other_program_runs(
         "insert into students (id, name, email) values (2, 'Stranger', 'stranger@example.edu');
          insert into courses (id, name, level) values (2, 'Zoology', 'two')",
     );
@@ -175,8 +179,10 @@ async fn who_gets_the_id_of_a_student_who_held_nothing_any_more_gets_nothing_of_
 #[tokio::test]
 async fn one_id_far_above_the_others_keeps_nobody_out() {
     let school = School::open_found(FOUND).await;
-    // Where a program gives ids of its own, from another range.
-    school.meanwhile("insert into students (id, name, email) values (2026000001, 'Dan', 'dan@example.edu')");
+    // A program may use ids of its own, from another range.
+    school.other_program_runs(
+        "insert into students (id, name, email) values (2026000001, 'Dan', 'dan@example.edu')",
+    );
     school.put("/api/v1/students/2026000001/courses/1").await.is_created();
     let [cleo, eve] = [school.student("Cleo").await.id, school.student("Eve").await.id];
     assert!(cleo > 2 && eve > cleo, "{cleo} {eve}");

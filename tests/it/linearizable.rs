@@ -1,5 +1,5 @@
-//! What clients see is what they would see if one clerk did everything, one request after the other: histories over real
-//! HTTP, with servers that are killed in the middle, against a clerk of a few lines.
+//! Linearizability: clients see what they would see if requests were done one after the other. Histories over real
+//! HTTP, with servers that are killed in the middle, are checked against a model of a few lines.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,77 +20,77 @@ const CLIENTS: usize = 9;
 const REQUESTS: usize = 540;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ask {
+enum Request {
     Enroll(i64),
     Drop(i64),
     Roster,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Told {
+enum Answer {
     Enrolled,
-    Waits(usize),
+    Waitlisted(usize),
     Full,
     AlreadyEnrolled,
-    AlreadyWaits(usize),
+    AlreadyWaitlisted(usize),
     Dropped,
-    NotThere,
+    NotEnrolled,
     Roster(Vec<i64>),
 }
 
-/// What was asked of a course, and what was told, where anything was.
+/// A request about a course, and its answer if there was one.
 #[derive(Clone, Debug)]
 struct Exchange {
     course: i64,
-    ask: Ask,
-    told: Option<Told>,
+    request: Request,
+    answer: Option<Answer>,
 }
 
-/// One course, as the clerk keeps it.
+/// One course in the model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct Sheet {
+struct CourseState {
     roster: Vec<i64>,
     waitlist: Vec<i64>,
 }
 
-impl Sheet {
-    fn answer(&mut self, ask: Ask) -> Told {
-        match ask {
-            Ask::Roster => Told::Roster(self.roster.clone()),
-            Ask::Enroll(student) if self.roster.contains(&student) => Told::AlreadyEnrolled,
-            Ask::Enroll(student) => match self.waitlist.iter().position(|other| *other == student) {
-                Some(place) => Told::AlreadyWaits(place + 1),
+impl CourseState {
+    fn answer(&mut self, request: Request) -> Answer {
+        match request {
+            Request::Roster => Answer::Roster(self.roster.clone()),
+            Request::Enroll(student) if self.roster.contains(&student) => Answer::AlreadyEnrolled,
+            Request::Enroll(student) => match self.waitlist.iter().position(|other| *other == student) {
+                Some(place) => Answer::AlreadyWaitlisted(place + 1),
                 None if self.roster.len() < CAPACITY => {
                     self.roster.push(student);
-                    Told::Enrolled
+                    Answer::Enrolled
                 }
                 None if self.waitlist.len() < WAITLIST => {
                     self.waitlist.push(student);
-                    Told::Waits(self.waitlist.len())
+                    Answer::Waitlisted(self.waitlist.len())
                 }
-                None => Told::Full,
+                None => Answer::Full,
             },
-            Ask::Drop(student) if self.roster.contains(&student) => {
+            Request::Drop(student) if self.roster.contains(&student) => {
                 self.roster.retain(|other| *other != student);
                 if !self.waitlist.is_empty() {
                     self.roster.push(self.waitlist.remove(0));
                 }
-                Told::Dropped
+                Answer::Dropped
             }
-            Ask::Drop(student) if self.waitlist.contains(&student) => {
+            Request::Drop(student) if self.waitlist.contains(&student) => {
                 self.waitlist.retain(|other| *other != student);
-                Told::Dropped
+                Answer::Dropped
             }
-            Ask::Drop(_) => Told::NotThere,
+            Request::Drop(_) => Answer::NotEnrolled,
         }
     }
 }
 
 #[derive(Clone, Debug)]
-struct Clerk;
+struct Sequential;
 
-impl Model for Clerk {
-    type State = Sheet;
+impl Model for Sequential {
+    type State = CourseState;
     type Op = Exchange;
     type Metadata = ();
 
@@ -99,50 +99,50 @@ impl Model for Clerk {
         (1..=COURSES).map(|course| of(course).collect()).collect()
     }
 
-    fn init() -> Sheet {
-        Sheet::default()
+    fn init() -> CourseState {
+        CourseState::default()
     }
 
-    /// Of what was not answered anything may have come, at any time after it was asked.
-    fn step(sheet: &Sheet, exchange: &Exchange) -> (bool, Sheet) {
-        let mut next = sheet.clone();
-        let told = next.answer(exchange.ask);
-        (exchange.told.as_ref().is_none_or(|heard| *heard == told), next)
+    /// A request without an answer may have had any outcome, at any time after it was sent.
+    fn step(state: &CourseState, exchange: &Exchange) -> (bool, CourseState) {
+        let mut next = state.clone();
+        let expected = next.answer(exchange.request);
+        (exchange.answer.as_ref().is_none_or(|answer| *answer == expected), next)
     }
 }
 
-/// What an answer says, if it says what was done.
-fn heard(ask: Ask, reply: &Reply) -> Option<Told> {
+/// The answer in a reply, if it says what was done.
+fn answer_in(request: Request, reply: &Reply) -> Option<Answer> {
     let kind =
         if reply.status.is_success() { String::new() } else { reply.json()["type"].as_str()?.to_owned() };
     let position = || usize::try_from(reply.json()["position"].as_u64().unwrap()).unwrap();
-    Some(match (ask, reply.status.as_u16(), kind.as_str()) {
-        (Ask::Roster, 200, _) => Told::Roster(reply.ids()),
-        (Ask::Enroll(_), 201, _) => Told::Enrolled,
-        (Ask::Enroll(_), 202, _) => Told::Waits(position()),
-        (Ask::Drop(_), 204, _) => Told::Dropped,
-        (_, _, "/problems/waitlist-full") => Told::Full,
-        (_, _, "/problems/already-enrolled") => Told::AlreadyEnrolled,
-        (_, _, "/problems/already-waitlisted") => Told::AlreadyWaits(position()),
-        (_, _, "/problems/enrollment-not-found") => Told::NotThere,
+    Some(match (request, reply.status.as_u16(), kind.as_str()) {
+        (Request::Roster, 200, _) => Answer::Roster(reply.ids()),
+        (Request::Enroll(_), 201, _) => Answer::Enrolled,
+        (Request::Enroll(_), 202, _) => Answer::Waitlisted(position()),
+        (Request::Drop(_), 204, _) => Answer::Dropped,
+        (_, _, "/problems/waitlist-full") => Answer::Full,
+        (_, _, "/problems/already-enrolled") => Answer::AlreadyEnrolled,
+        (_, _, "/problems/already-waitlisted") => Answer::AlreadyWaitlisted(position()),
+        (_, _, "/problems/enrollment-not-found") => Answer::NotEnrolled,
         (_, 503, _) => return None,
-        _ => panic!("{ask:?}: {reply:?}"),
+        _ => panic!("{request:?}: {reply:?}"),
     })
 }
 
-type History = Arc<Mutex<Vec<Operation<Clerk>>>>;
+type History = Arc<Mutex<Vec<Operation<Sequential>>>>;
 
-/// One client, who asks any of the servers for anything, until enough was asked.
-async fn ask(
+/// One client, which sends random requests to random servers until enough were sent.
+async fn run_client(
     number: usize,
     servers: Arc<Mutex<Vec<SocketAddr>>>,
     history: History,
     began: Instant,
-    asked: Arc<AtomicUsize>,
+    sent: Arc<AtomicUsize>,
 ) {
     let now = || i64::try_from(began.elapsed().as_nanos()).unwrap();
     let mut chance = Rng::with_seed(u64::try_from(number).unwrap());
-    while asked.fetch_add(1, Ordering::SeqCst) < REQUESTS {
+    while sent.fetch_add(1, Ordering::SeqCst) < REQUESTS {
         let (course, student) = (chance.i64(1..=COURSES), chance.i64(1..=STUDENTS));
         let address = loop {
             let running = servers.lock().unwrap().clone();
@@ -153,26 +153,28 @@ async fn ask(
         };
         let client = Client::new(address);
         let courses = format!("/api/v1/students/{student}/courses");
-        let (wish, asking) = match chance.u8(..7) {
-            0..=2 => (Ask::Enroll(student), client.ask("POST", &courses).json(&json!({"course_id": course}))),
-            3..=5 => (Ask::Drop(student), client.ask("DELETE", &format!("{courses}/{course}"))),
-            _ => (Ask::Roster, client.ask("GET", &format!("/api/v1/courses/{course}/students"))),
+        let (request, asking) = match chance.u8(..7) {
+            0..=2 => {
+                (Request::Enroll(student), client.ask("POST", &courses).json(&json!({"course_id": course})))
+            }
+            3..=5 => (Request::Drop(student), client.ask("DELETE", &format!("{courses}/{course}"))),
+            _ => (Request::Roster, client.ask("GET", &format!("/api/v1/courses/{course}/students"))),
         };
         let call_time = now();
         let reply = asking.send().await;
-        let told = reply.ok().and_then(|reply| heard(wish, &reply));
-        if told.is_none() && wish == Ask::Roster {
+        let answer = reply.ok().and_then(|reply| answer_in(request, &reply));
+        if answer.is_none() && request == Request::Roster {
             continue;
         }
-        let return_time = if told.is_some() { now() } else { i64::MAX };
-        let op = Exchange { course, ask: wish, told };
+        let return_time = if answer.is_some() { now() } else { i64::MAX };
+        let op = Exchange { course, request, answer };
         let client_id = u32::try_from(number).ok();
         history.lock().unwrap().push(Operation { client_id, call_time, return_time, op, metadata: None });
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_history_could_be_one_clerks_day() {
+async fn every_history_is_linearizable() {
     let database = Database::new();
     let count = if database.is_on_a_server() { 2 } else { 1 };
     let mut running = Vec::new();
@@ -191,18 +193,24 @@ async fn every_history_could_be_one_clerks_day() {
         client.ask("PUT", &format!("/api/v1/courses/{number}/seats")).json(&seats).await.is_ok();
     }
 
-    let (began, asked, history) = (Instant::now(), Arc::new(AtomicUsize::new(0)), History::default());
+    let (began, sent, history) = (Instant::now(), Arc::new(AtomicUsize::new(0)), History::default());
     let addresses = Arc::new(Mutex::new(running.iter().map(|server| server.address).collect::<Vec<_>>()));
     let clients: Vec<_> = (0..CLIENTS)
         .map(|number| {
-            tokio::spawn(ask(number, Arc::clone(&addresses), Arc::clone(&history), began, Arc::clone(&asked)))
+            tokio::spawn(run_client(
+                number,
+                Arc::clone(&addresses),
+                Arc::clone(&history),
+                began,
+                Arc::clone(&sent),
+            ))
         })
         .collect();
     for time in 1..=2 {
-        while asked.load(Ordering::SeqCst) < REQUESTS * time / 3 {
+        while sent.load(Ordering::SeqCst) < REQUESTS * time / 3 {
             tokio::task::yield_now().await;
         }
-        // Whoever was being answered by it does not know what came of it.
+        // Clients that wait for its answer do not learn what came of their requests.
         let address = running[0].address;
         addresses.lock().unwrap().retain(|other| *other != address);
         running[0].kill();
@@ -214,21 +222,21 @@ async fn every_history_could_be_one_clerks_day() {
     }
 
     let mut history = Arc::try_unwrap(history).unwrap().into_inner().unwrap();
-    let unclear = history.iter().filter(|operation| operation.op.told.is_none()).count();
-    assert!(history.len() > REQUESTS / 2 && unclear < 50, "{} asked, {unclear} unclear", history.len());
-    assert!(check_operations(&history), "no clerk could have answered this: {history:#?}");
+    let unclear = history.iter().filter(|operation| operation.op.answer.is_none()).count();
+    assert!(history.len() > REQUESTS / 2 && unclear < 50, "{} sent, {unclear} unclear", history.len());
+    assert!(check_operations(&history), "not linearizable: {history:#?}");
 
-    // The check can fail: nobody is enrolled in a course that another request, later, finds to be without them.
+    // The check can fail: a student who is not enrolled cannot be dropped.
     let last = i64::try_from(began.elapsed().as_nanos()).unwrap();
-    let more = |call_time, ask, told| Operation {
+    let more = |call_time, request, answer| Operation {
         client_id: None,
         call_time,
         return_time: call_time + 1,
-        op: Exchange { course: 1, ask, told: Some(told) },
+        op: Exchange { course: 1, request, answer: Some(answer) },
         metadata: None,
     };
-    history.push(more(last, Ask::Drop(77), Told::NotThere));
+    history.push(more(last, Request::Drop(77), Answer::NotEnrolled));
     assert!(check_operations(&history));
-    history.push(more(last + 2, Ask::Drop(77), Told::Dropped));
+    history.push(more(last + 2, Request::Drop(77), Answer::Dropped));
     assert!(!check_operations(&history));
 }

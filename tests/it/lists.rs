@@ -11,7 +11,7 @@ use crate::school::{Reply, School, errors};
 
 const STUDENTS: &str = "/api/v1/students";
 
-/// A program that does not ask for a value in each column made the tables.
+/// Tables of a program that allows nulls.
 const LAX: &str = "create table students (id integer primary key, name text, email text);
     create table courses (id integer primary key, name text, level text);";
 
@@ -59,7 +59,7 @@ async fn a_list_without_a_limit_is_complete() {
 }
 
 #[tokio::test]
-async fn a_page_leads_to_the_next_under_the_address_that_the_client_used() {
+async fn a_page_links_to_the_next_under_the_host_that_the_client_used() {
     let school = School::open().await;
     school.students(["Ana", "Ben", "Cleo"]).await;
     let port = school.address.port();
@@ -80,7 +80,7 @@ async fn a_page_leads_to_the_next_under_the_address_that_the_client_used() {
 }
 
 #[tokio::test]
-async fn a_cursor_that_somebody_made_up_is_no_failure_of_the_server() {
+async fn a_made_up_cursor_does_not_make_the_server_fail() {
     let school = School::open().await;
     school.students(["Ana", "Ben"]).await;
     let url = "/api/v1/students?sort=name&limit=1";
@@ -119,7 +119,7 @@ async fn behind_a_proxy_links_begin_with_the_public_address() {
 }
 
 #[tokio::test]
-async fn a_link_says_again_what_was_asked_for_and_has_no_comma() {
+async fn a_link_repeats_the_query_and_has_no_comma() {
     let school = School::open().await;
     for name in ["a,b&c=d 1", "a,b&c=d 2", "A,B&C=D 3", "other"] {
         school.post(STUDENTS, json!({"name": name, "email": "a@example.edu"})).await.is_created();
@@ -153,7 +153,7 @@ async fn every_row_that_stays_is_seen_once_while_others_come_and_go() {
             let page = school.get(&url).await.is_ok();
             next = page.next_page().map(str::to_owned);
             seen.extend(page.ids());
-            // Behind us, ahead of us, and the very row that the next page begins after.
+            // A row behind us, a row ahead of us, and the row after which the next page begins.
             let ahead = stay.iter().find(|id| !seen.contains(id)).copied();
             for id in [seen.first().copied(), seen.last().copied(), ahead].into_iter().flatten() {
                 if stay.remove(&id) {
@@ -169,14 +169,14 @@ async fn every_row_that_stays_is_seen_once_while_others_come_and_go() {
         let times = |id: &i64| seen.iter().filter(|one| *one == id).count();
         assert!(stay.len() > 5, "some rows stayed");
         assert!(stay.iter().all(|id| times(id) == 1), "{order}: {stay:?} in {seen:?}");
-        assert!(seen.iter().all(|id| times(id) == 1), "{order}: nobody twice in {seen:?}");
+        assert!(seen.iter().all(|id| times(id) == 1), "{order}: no row twice in {seen:?}");
     }
 }
 
 #[tokio::test]
 async fn lists_are_sorted_whatever_the_case_with_the_id_for_ties_and_nulls_first() {
     let school = School::open_found(LAX).await;
-    school.meanwhile(
+    school.other_program_runs(
         "insert into students (name, email) values ('ben', 'B@x.org'), ('Ana', null), (null, 'z@x.org'), ('ANA', 'a@x.org'),
              ('Ångström', 'A@x.org'), ('ana', 'b@x.org'), (null, null), ('ångström', 'c@x.org'), ('Zoë', 'ß@x.org');
          insert into courses (name, level) select name, email from students order by id;",
@@ -205,29 +205,30 @@ async fn lists_are_sorted_whatever_the_case_with_the_id_for_ties_and_nulls_first
 }
 
 #[tokio::test]
-async fn a_null_that_another_program_wrote_is_served_and_can_be_overcome() {
+async fn a_null_that_another_program_wrote_is_served_and_can_be_replaced() {
     let school = School::open_found(LAX).await;
-    school
-        .meanwhile("insert into students values (7, null, null); insert into courses values (3, null, 'b');");
+    school.other_program_runs(
+        "insert into students values (7, null, null); insert into courses values (3, null, 'b');",
+    );
 
-    let told = school.get("/api/v1/students/7").await.is_ok();
-    assert_eq!(told.json(), json!({"id": 7, "name": null, "email": null}));
+    let student = school.get("/api/v1/students/7").await.is_ok();
+    assert_eq!(student.json(), json!({"id": 7, "name": null, "email": null}));
     school.put("/api/v1/students/7/courses/3").await.is_created();
     let courses = school.get("/api/v1/students/7/courses").await.is_ok();
     assert_eq!(courses.json(), json!([{"id": 3, "name": null, "level": "b"}]));
     assert_eq!(school.get("/api/v1/courses/3/students").await.is_ok().json()[0]["name"], Value::Null);
     assert_eq!(school.get("/api/v1/students?q=a").await.is_ok().text(), "[]");
 
-    let tag = told.header("etag");
+    let tag = student.header("etag");
     let named = school.patch("/api/v1/students/7", json!({"name": "Ana"})).header("if-match", tag).await;
     assert_eq!(named.is_ok().json(), json!({"id": 7, "name": "Ana", "email": null}));
 }
 
 #[tokio::test]
-async fn what_our_rules_would_not_have_let_in_is_served_as_it_is() {
+async fn rows_that_our_rules_would_refuse_are_served_as_they_are() {
     let school = School::open_found(LAX).await;
     let long = "x".repeat(3000);
-    school.meanwhile(&format!(
+    school.other_program_runs(&format!(
         "insert into students values (1, '{long}', 'nobody'), (2, '', 'a'||char(10)||'b')"
     ));
 
@@ -243,8 +244,10 @@ async fn ids_below_one_that_another_program_inserted_are_listed_and_counted_alik
     let school = School::open().await;
     school.students(["Ana", "Ben"]).await;
     for id in [-9_007_199_254_740_991_i64, -5, 0] {
-        school.meanwhile(&format!("insert into students (id, name, email) values ({id}, 'Neg', 'n')"));
-        school.meanwhile(&format!("insert into courses (id, name, level) values ({id}, 'Neg', 'n')"));
+        school
+            .other_program_runs(&format!("insert into students (id, name, email) values ({id}, 'Neg', 'n')"));
+        school
+            .other_program_runs(&format!("insert into courses (id, name, level) values ({id}, 'Neg', 'n')"));
     }
 
     for (list, expected) in [("students", 5), ("courses", 3)] {
@@ -260,7 +263,7 @@ async fn ids_below_one_that_another_program_inserted_are_listed_and_counted_alik
 }
 
 #[tokio::test]
-async fn a_search_finds_part_of_a_word_whatever_its_case_and_takes_every_sign_literally() {
+async fn a_search_finds_part_of_a_word_whatever_its_case_and_takes_every_character_literally() {
     let school = School::open().await;
     for (name, email) in [
         ("Zoë Martin", "martin@example.edu"),
@@ -304,7 +307,7 @@ async fn a_search_finds_part_of_a_word_whatever_its_case_and_takes_every_sign_li
 }
 
 #[tokio::test]
-async fn lists_of_associations_come_in_pages_too() {
+async fn lists_of_associations_have_pages_too() {
     let school = School::open().await;
     let [ana, ben, cleo] = school.students(["Ana", "Ben", "Cleo"]).await;
     let [algebra, logic] = school.courses(["Algebra", "Logic"]).await;
@@ -323,7 +326,7 @@ async fn lists_of_associations_come_in_pages_too() {
 }
 
 #[tokio::test]
-async fn a_cursor_is_good_for_its_own_list_and_order_only() {
+async fn a_cursor_is_valid_for_its_own_list_and_order_only() {
     let school = School::open().await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
     let [algebra, logic] = school.courses(["Algebra", "Logic"]).await;
@@ -369,7 +372,7 @@ async fn a_cursor_is_good_for_its_own_list_and_order_only() {
 }
 
 #[tokio::test]
-async fn what_a_list_does_not_understand_it_refuses_all_at_once() {
+async fn all_bad_parameters_of_a_list_are_reported_at_once() {
     let school = School::open().await;
     let number = "must be a whole number from 1 to 10,000";
     let long = format!("q={}", "%C3%AB".repeat(256));
@@ -409,7 +412,7 @@ async fn what_a_list_does_not_understand_it_refuses_all_at_once() {
 }
 
 #[tokio::test]
-async fn a_head_tells_what_the_list_would() {
+async fn a_head_request_has_the_headers_of_a_get_request() {
     let school = School::open().await;
     school.students(["Ana", "Ben"]).await;
     for url in

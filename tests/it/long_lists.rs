@@ -1,4 +1,4 @@
-//! Long lists: counted once, however many pages they have, and cheap far in.
+//! Long lists are counted once, however many pages they have, and distant pages are cheap.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::school::{Reply, School, errors};
 
-/// Twelve hundred students, all of whom take Algebra, which has as many seats, and want Botany, which has one.
+/// 1,200 students, all enrolled in Algebra, which has as many seats, and in Botany, which has one: the others wait.
 async fn a_large_school() -> School {
     let school = School::open_found(
         "create table students (id integer primary key, name text not null, email text not null);
@@ -37,7 +37,7 @@ fn with_cursor(url: &str, cursor: &Value) -> String {
 }
 
 #[tokio::test]
-async fn a_list_is_counted_when_it_begins_and_not_again_for_every_page() {
+async fn a_list_is_counted_for_its_first_page_only() {
     let school = School::open().await;
     let students = school.students(["Ana A", "Ben A", "Cleo A", "Dan A", "Elif A"]).await;
     let [algebra, botany, ..] =
@@ -61,7 +61,7 @@ async fn a_list_is_counted_when_it_begins_and_not_again_for_every_page() {
     for list in &lists {
         pages.push(school.get(list).await.is_ok());
     }
-    // Of everything there is one more while somebody turns the pages.
+    // Every list gets one more row while a client pages through it.
     let zoe = school.student("Zoe A").await;
     school.course("Zoology").await;
     zoe.enrolls_in(&algebra).await.is_created();
@@ -75,13 +75,13 @@ async fn a_list_is_counted_when_it_begins_and_not_again_for_every_page() {
             let Some(next) = page.next_page().map(str::to_owned) else { break };
             page = school.get(&next).await.is_ok();
         }
-        assert_eq!(rows, 6, "{list}: what came meanwhile is in it all the same");
+        assert_eq!(rows, 6, "{list}: the new row is on a later page");
         assert_eq!(school.get(list).await.is_ok().header("x-total-count"), "6", "{list}");
     }
 }
 
 #[tokio::test]
-async fn a_total_that_a_client_made_up_is_its_own_problem_if_it_is_a_number_at_all() {
+async fn a_made_up_total_is_repeated_if_it_is_a_number_and_refused_otherwise() {
     let school = School::open().await;
     school.students(["Ana", "Ben", "Cleo"]).await;
     let list = "/api/v1/students?limit=1";
@@ -95,7 +95,7 @@ async fn a_total_that_a_client_made_up_is_its_own_problem_if_it_is_a_number_at_a
         let wrong = errors(&problem.is_refused(400, "invalid-request"));
         assert_eq!(wrong, ["after: must be a cursor from a `Link` header of this list"]);
     }
-    // A cursor of an earlier version has none: then it is counted.
+    // A cursor of an earlier version has no total, so the list is counted.
     let earlier = json!([first[0], first[1], first[2]]);
     let page = school.get(&with_cursor(list, &earlier)).await.is_ok();
     assert_eq!((page.ids(), page.header("x-total-count")), (vec![2], "3"));
@@ -129,7 +129,7 @@ async fn large_courses_are_counted_to_the_last_student() {
 }
 
 #[tokio::test]
-async fn a_page_of_a_waitlist_counts_on_from_the_page_before() {
+async fn a_page_of_a_waitlist_continues_the_positions_of_the_page_before() {
     let school = a_large_school().await;
     let list = "/api/v1/courses/2/waitlist?limit=500";
     let positions = |page: &Reply| -> Vec<i64> {
@@ -137,17 +137,17 @@ async fn a_page_of_a_waitlist_counts_on_from_the_page_before() {
     };
     let first = school.get(list).await.is_ok();
     let cursor = cursor_of(&first);
-    assert_eq!(cursor[1], "500", "where the page ended, so that the next need not count: {cursor}");
-    // Whoever turned the page before somebody left goes on where it ended.
+    assert_eq!(cursor[1], "500", "where the page ended, so that the next page need not count: {cursor}");
+    // A client that read its page before somebody left continues where the page ended.
     school.delete("/api/v1/students/2/courses/2").await.is(204);
     let second = school.get(first.next_page().unwrap()).await.is_ok();
     assert_eq!(positions(&second), (501..=1000).collect::<Vec<_>>());
-    // What is no position is counted: 499 of those on the first page still wait.
+    // An invalid position is replaced by counting: 499 students of the first page still wait.
     for text in [json!(null), json!("-1"), json!("many"), json!("1000001"), json!("9".repeat(30))] {
         let forged = with_cursor(list, &json!([cursor[0], text, cursor[2], cursor[3]]));
         let page = school.get(&forged).await.is_ok();
         assert_eq!(positions(&page), (500..1000).collect::<Vec<_>>(), "{text}");
     }
     let all = school.get("/api/v1/courses/2/waitlist").await.is_ok();
-    assert_eq!(positions(&all), (1..=1198).collect::<Vec<_>>(), "also where it is told as a stream");
+    assert_eq!(positions(&all), (1..=1198).collect::<Vec<_>>(), "also if the list is streamed");
 }

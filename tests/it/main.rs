@@ -1,14 +1,8 @@
-//! The promises of the service, kept over real HTTP by a running server.
+//! The promises of the service, tested over real HTTP on a running server.
 #![cfg(test)]
-#![expect(clippy::wrong_self_convention, reason = "an answer that `is_created` is asked no further")]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "tests have the machine to themselves: its environment, its threads"
-)]
-#![expect(
-    clippy::let_underscore_must_use,
-    reason = "what is checked is an assertion; the rest is cleaning up"
-)]
+#![expect(clippy::wrong_self_convention, reason = "`is_created` and the like end the chain on an answer")]
+#![expect(clippy::disallowed_methods, reason = "tests may use the environment and threads as they like")]
+#![expect(clippy::let_underscore_must_use, reason = "what matters is asserted; the rest is cleanup")]
 
 mod adoption_of_files_sqlite_only;
 mod adoption_of_servers_postgres_only;

@@ -1,4 +1,4 @@
-//! Several servers on one database: one log, one decision after the other, whatever is cut off or restarted meanwhile.
+//! Several servers on one database: one log and one decision at a time, whatever is cut off or restarted.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,16 +17,16 @@ use xtask::postgres::Server;
 use crate::school::{Client, Database, Process, Reply, School};
 
 const ROUNDS: usize = 12;
-/// Answers of each round before the next thing is cut off.
+/// Answers in each round before the next failure.
 const ANSWERS: usize = 600;
 const CLIENTS: i64 = 64;
 const COURSES: i64 = 12;
 
-/// What one client knows of its student's courses: `None` is what the server could not say.
+/// What one client knows about its student's courses; `None` if the server could not say.
 type Known = BTreeMap<i64, Option<bool>>;
 
-/// What goes on while the clients ask.
-struct Day {
+/// What all clients share.
+struct Run {
     over: AtomicBool,
     answers: AtomicUsize,
     answered: Notify,
@@ -35,30 +35,30 @@ struct Day {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_when_connections_are_cut_and_the_database_restarts() {
     let mut server = Server::start().unwrap();
-    let database = Database::of(server.url());
+    let database = Database::new_on(server.url());
     database.runs(&format!(
         "create table students (id integer primary key, name text, email text);
          create table courses (id integer primary key, name text, level text);
          insert into students select n, 'Student ' || n, 's@example.edu' from generate_series(1, {CLIENTS}) n;
          insert into courses select n, 'Course ' || n, 'graduate' from generate_series(1, {COURSES}) n;"
     ));
-    // At once, so that both find a database that nobody has migrated.
+    // At once, so that both find a database that has not been migrated.
     let (one, two) = tokio::join!(Process::serve(&database), Process::serve(&database));
     let addresses = [one.address, two.address];
-    let day =
-        Arc::new(Day { over: AtomicBool::new(false), answers: AtomicUsize::new(0), answered: Notify::new() });
+    let run =
+        Arc::new(Run { over: AtomicBool::new(false), answers: AtomicUsize::new(0), answered: Notify::new() });
     let clients: Vec<_> = (1..=CLIENTS)
         .map(|student| {
             let servers = addresses.map(Client::new);
-            tokio::spawn(enroll_and_drop(servers, student, Arc::clone(&day)))
+            tokio::spawn(enroll_and_drop(servers, student, Arc::clone(&run)))
         })
         .collect();
 
     let mut chance = Rng::with_seed(7);
     for round in 0..ROUNDS {
-        let before = day.answers.load(Ordering::SeqCst);
-        while day.answers.load(Ordering::SeqCst) < before + ANSWERS {
-            day.answered.notified().await;
+        let before = run.answers.load(Ordering::SeqCst);
+        while run.answers.load(Ordering::SeqCst) < before + ANSWERS {
+            run.answered.notified().await;
         }
         if round % 4 == 3 {
             tokio::task::block_in_place(|| {
@@ -80,7 +80,7 @@ async fn nothing_acknowledged_is_lost_when_connections_are_cut_and_the_database_
         let course = json!({"name": "Recovery", "level": "one"});
         client.ask("POST", "/api/v1/courses").json(&course).await.is_created();
     }
-    day.over.store(true, Ordering::SeqCst);
+    run.over.store(true, Ordering::SeqCst);
     let mut known: Vec<Known> = Vec::new();
     for client in clients {
         known.push(client.await.unwrap());
@@ -103,11 +103,11 @@ async fn nothing_acknowledged_is_lost_when_connections_are_cut_and_the_database_
     }
 }
 
-/// Asks one server or the other; every answer must be true to what this client did before, on whichever.
-async fn enroll_and_drop(servers: [Client; 2], student: i64, day: Arc<Day>) -> Known {
+/// Sends requests to both servers; every answer must agree with what this client did before on either.
+async fn enroll_and_drop(servers: [Client; 2], student: i64, run: Arc<Run>) -> Known {
     let mut known = Known::new();
     let mut chance = Rng::with_seed(u64::try_from(student).unwrap());
-    while !day.over.load(Ordering::SeqCst) {
+    while !run.over.load(Ordering::SeqCst) {
         let course = chance.i64(1..=COURSES);
         let client = &servers[chance.usize(..2)];
         let url = format!("/api/v1/students/{student}/courses");
@@ -135,13 +135,13 @@ async fn enroll_and_drop(servers: [Client; 2], student: i64, day: Arc<Day>) -> K
             assert!(expected.contains(&status), "student {student}, course {course}, {taken:?}: {reply:?}");
             known.insert(course, Some(enroll));
         }
-        day.answers.fetch_add(1, Ordering::SeqCst);
-        day.answered.notify_one();
+        run.answers.fetch_add(1, Ordering::SeqCst);
+        run.answered.notify_one();
     }
     known
 }
 
-/// Whether the server says that it cannot know; every other 503 says that nothing was changed.
+/// Whether a 503 says that the outcome is unknown; every other one says that nothing was changed.
 fn is_unknown(reply: &Reply) -> bool {
     let detail = reply.json()["detail"].as_str().unwrap().to_owned();
     assert!(
@@ -152,7 +152,7 @@ fn is_unknown(reply: &Reply) -> bool {
 }
 
 #[tokio::test]
-async fn eight_migrations_at_once_are_one() {
+async fn eight_migrations_at_once_migrate_once() {
     let database = Database::new();
     database.runs(
         "create table students (id integer primary key, name text, email text);
@@ -166,7 +166,7 @@ async fn eight_migrations_at_once_are_one() {
 }
 
 #[tokio::test]
-async fn a_server_that_stops_answering_holds_the_head_no_longer_than_seconds() {
+async fn a_write_that_cannot_lock_the_head_is_refused_within_seconds() {
     let database = Database::new();
     let server = Process::serve(&database).await;
     let client = Client::new(server.address);
@@ -186,9 +186,9 @@ async fn a_server_that_stops_answering_holds_the_head_no_longer_than_seconds() {
 }
 
 #[tokio::test]
-async fn what_the_database_gives_up_for_another_transaction_is_done_again_and_once() {
+async fn a_transaction_that_the_database_aborts_is_retried_and_done_once() {
     let school = School::open().await;
-    school.meanwhile(
+    school.other_program_runs(
         "create sequence tries;
          create function give_up() returns trigger language plpgsql as $$ begin
             case nextval('tries')

@@ -44,10 +44,10 @@ async fn a_new_database_gets_every_migration_once() {
 fn the_command_says_what_it_did() {
     let found = Found::nothing();
     let shown = found.path.display().to_string();
-    let (done, said, _) = run(&found.path, &[]);
+    let (done, printed, _) = run(&found.path, &[]);
     assert!(done);
     assert_eq!(
-        said.replace(&shown, "school.db"),
+        printed.replace(&shown, "school.db"),
         "students: missing, will be created\ncourses: missing, will be created\napplied V1__students\n\
          applied V2__courses\napplied V3__student_courses\napplied V4__event_log\n\
          applied V5__course_seats\napplied V6__waitlist\napplied V7__idempotency_keys\n\
@@ -115,14 +115,14 @@ fn a_dry_run_prints_a_script_and_changes_nothing() {
     assert_eq!(found.files(), before);
     assert!(script.starts_with("-- students: found, 1 row, will not be changed\n"), "{script}");
     assert!(script.contains("\nalter table student_courses add column \"grade\" TEXT;\n"), "{script}");
-    // What it printed is what would run: another program can run it.
+    // The script is what a migration would run, so another program can run it.
     found.shell(&script);
     assert_eq!(found.rows("select id, student_id, course_id, grade from student_courses"), ["7|1|1|A"]);
     assert_eq!(found.rows("select last_seq, last_enrollment_id from log_head"), ["1|7"]);
 }
 
 #[test]
-fn a_dry_run_makes_no_file() {
+fn a_dry_run_creates_no_file() {
     let found = Found::nothing();
     let (done, script, _) = run(&found.path, &["--dry-run"]);
     assert!(done && script.contains("create table students"), "{script}");
@@ -156,10 +156,10 @@ async fn a_history_that_is_not_ours_is_refused_without_a_byte_changed() {
 }
 
 #[tokio::test]
-async fn a_migrated_database_is_not_looked_through_again() {
+async fn a_migrated_database_is_not_examined_again() {
     let found = Found::nothing();
     found.migrate().await.unwrap();
-    // Refused in a database that is adopted; here only `check` has something to say.
+    // Adoption would refuse this row; in a migrated database only `check` reports it.
     found.shell("insert into students values (-5, '', '')");
     assert_eq!(found.migrate().await.unwrap().applied, [""; 0]);
 }
@@ -180,15 +180,15 @@ async fn every_migration_keeps_the_data_that_was_there_before_it() {
     ];
     assert_eq!(scripts.len(), data.len(), "a new migration brings sample data");
     let found = Found::nothing();
-    let mut kept: Vec<(Vec<String>, String)> = Vec::new();
+    let mut expected: Vec<(Vec<String>, String)> = Vec::new();
     for (script, data) in scripts.iter().zip(data) {
         found.shell(script);
-        for (rows, sql) in &kept {
+        for (rows, sql) in &expected {
             assert_eq!(&found.rows(sql), rows, "after {script}");
         }
         found.shell(data);
         let tables = found.rows("select name from sqlite_schema where type = 'table' order by name");
-        kept = tables
+        expected = tables
             .into_iter()
             .map(|table| {
                 // A later migration may add columns.
@@ -200,12 +200,12 @@ async fn every_migration_keeps_the_data_that_was_there_before_it() {
             .collect();
         assert_eq!(found.rows("select * from pragma_foreign_key_check"), [""; 0]);
     }
-    // An answer that was stored before goes with the student whom it names.
+    // A stored answer is linked to the student whom it names, so that it is deleted with the student.
     assert_eq!(found.rows("select student_id from idempotency_keys"), ["2"]);
 }
 
 #[test]
-fn what_cannot_be_a_database_is_one_clear_line_and_exit_code_one() {
+fn a_path_that_cannot_be_a_database_is_one_clear_line_and_exit_code_one() {
     let found = Found::nothing();
     let folder = found.path.parent().unwrap();
     for (path, reason) in [
@@ -217,8 +217,8 @@ fn what_cannot_be_a_database_is_one_clear_line_and_exit_code_one() {
             "it cannot be opened or created: check that this user can read and write its folder",
         ),
     ] {
-        let (done, said, complaint) = run(&path, &[]);
-        assert!(!done && said.is_empty(), "{said}");
+        let (done, printed, complaint) = run(&path, &[]);
+        assert!(!done && printed.is_empty(), "{printed}");
         assert_eq!(complaint.lines().count(), 1, "{complaint}");
         assert!(complaint.trim_end().ends_with(reason), "{complaint}");
         assert!(complaint.contains(&path.display().to_string()), "{complaint}");

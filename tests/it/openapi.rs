@@ -1,4 +1,4 @@
-//! The OpenAPI document and the pages beside it.
+//! The OpenAPI document, the interactive reference and the pages of problems.
 
 use std::collections::BTreeSet;
 
@@ -9,11 +9,12 @@ use serde_json::Value;
 
 use crate::school::School;
 
-/// Every operation of the document: its path, its method, and what is said of it.
+/// Every operation of the document: its path, its method and its description.
 fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
     let paths = document["paths"].as_object().unwrap();
-    let items =
-        paths.iter().flat_map(|(path, item)| item.as_object().unwrap().iter().map(move |told| (path, told)));
+    let items = paths
+        .iter()
+        .flat_map(|(path, item)| item.as_object().unwrap().iter().map(move |entry| (path, entry)));
     items.map(|(path, (method, operation))| (path.as_str(), method.as_str(), operation)).collect()
 }
 
@@ -25,7 +26,7 @@ async fn document() -> Value {
 }
 
 #[tokio::test]
-async fn the_document_is_the_one_that_was_agreed_on() {
+async fn the_document_is_the_one_in_the_snapshot() {
     let document = document().await;
     assert_eq!(document, serde_json::to_value(matricula::server::router::document()).unwrap());
     insta::with_settings!({ sort_maps => true, prepend_module_to_snapshot => false, omit_expression => true }, {
@@ -41,8 +42,8 @@ async fn every_operation_says_what_it_does_and_what_it_answers() {
     for (path, method, operation) in operations(&document) {
         let text = |member: &str| operation[member].as_str().unwrap_or_default().to_owned();
         assert!(!text("summary").is_empty(), "{method} {path} has no summary");
-        assert!(names.insert(text("operationId")), "{method} {path} has the name of another");
-        assert!(operation["tags"].is_array(), "{method} {path} is nowhere in the reference");
+        assert!(names.insert(text("operationId")), "{method} {path} has the operationId of another");
+        assert!(operation["tags"].is_array(), "{method} {path} has no tags");
         for (status, response) in operation["responses"].as_object().unwrap() {
             assert_ne!(response["description"], "", "{method} {path} {status}");
             assert!(response["headers"]["X-Request-Id"].is_object(), "{method} {path} {status}");
@@ -65,7 +66,7 @@ async fn every_operation_says_what_it_does_and_what_it_answers() {
 }
 
 #[tokio::test]
-async fn every_reference_of_the_document_leads_somewhere() {
+async fn every_reference_in_the_document_has_a_target() {
     let document = document().await;
     let text = document.to_string();
     let references = Regex::new(r##""\$ref":"#(/[^"]+)""##).unwrap();
@@ -89,8 +90,8 @@ async fn every_problem_is_documented_and_has_a_page() {
         assert_eq!(documented, kind.scope != Scope::Unrouted, "{}", kind.slug);
         let page = school.get(&format!("/problems/{}", kind.slug)).await.is_ok();
         assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
-        for told in [kind.title, kind.slug, &kind.status.to_string()] {
-            assert!(page.text().contains(told), "{told} in {}", page.text());
+        for part in [kind.title, kind.slug, &kind.status.to_string()] {
+            assert!(page.text().contains(part), "{part} in {}", page.text());
         }
         assert!(!page.text().contains("{{"), "{}", page.text());
     }

@@ -1,5 +1,5 @@
-//! Rows that another program leaves behind when it deletes a student or a course without minding foreign keys hold no seat,
-//! are in no count, and are dropped on record.
+//! Rows that another program leaves behind when it deletes a student or a course without enforcing foreign keys hold no
+//! seat, are not counted, and are dropped with an event.
 
 use std::time::{Duration, Instant};
 
@@ -8,29 +8,29 @@ use serde_json::json;
 use crate::school::School;
 
 #[tokio::test]
-async fn who_was_deleted_by_another_program_holds_no_seat() {
+async fn a_student_deleted_by_another_program_holds_no_seat() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     school.put(&algebra.seats_url()).json(&json!({"capacity": 1})).await.is_ok();
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
     ana.enrolls_in(&algebra).await.is_created();
-    school.meanwhile("pragma foreign_keys = off; delete from students where id = 1");
+    school.other_program_runs("pragma foreign_keys = off; delete from students where id = 1");
 
-    // What is counted, shown and decided is the same set of rows, before anybody has asked for a change.
+    // Counts, lists and decisions use the same rows, even before the first change is requested.
     let seats = |json: serde_json::Value| json["enrolled"].clone();
     assert_eq!(seats(school.get("/api/v1/courses/1/seats").await.is_ok().json()), 0);
     assert_eq!(school.get("/api/v1/courses/1").await.is_ok().json()["seats"]["enrolled"], 0);
     assert_eq!(school.get("/api/v1/courses").await.is_ok().json()[0]["seats"]["enrolled"], 0);
     let roster = school.get("/api/v1/courses/1/students").await.is_ok();
     assert_eq!((roster.json(), roster.header("x-total-count")), (json!([]), "0"));
-    // A server does not say that somebody has written: there it takes a second until the rows are counted again.
+    // PostgreSQL does not report that another program has written: it takes a second until rows are counted again.
     while ben.enrolls_in(&algebra).await.status == 409 {}
     let log: Vec<String> = school.log().await;
     assert_eq!(log[log.len() - 3..], ["enrollment.dropped", "student.deleted", "enrollment.created"]);
 }
 
 #[tokio::test]
-async fn a_seat_that_came_free_goes_to_the_first_who_waits() {
+async fn a_freed_seat_goes_to_the_first_on_the_waitlist() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     school.put(&algebra.seats_url()).json(&json!({"capacity": 1, "waitlist_capacity": 5})).await.is_ok();
@@ -41,13 +41,13 @@ async fn a_seat_that_came_free_goes_to_the_first_who_waits() {
     }
     let delete = "pragma foreign_keys = off; delete from students where id in (1, 2)";
     let school = if school.database().is_on_a_server() {
-        // What is known of a full course is relied on for a second; a school that opens sweeps at once.
+        // That a course is full is cached for a second; a school that opens sweeps at once.
         let database = school.close().await;
         database.runs(delete);
         School::open_at(&database).await
     } else {
-        school.meanwhile(delete);
-        // Those who are there are counted, before anybody has asked for a change.
+        school.other_program_runs(delete);
+        // Only existing students are counted, even before the first change is requested.
         let place = school.get("/api/v1/courses/1/waitlist").await.is_ok().json();
         assert_eq!(
             (&place[0]["student_id"], &place[0]["position"], place.as_array().unwrap().len()),
@@ -56,7 +56,7 @@ async fn a_seat_that_came_free_goes_to_the_first_who_waits() {
         assert_eq!(school.get("/api/v1/courses/1/seats").await.is_ok().json()["waitlisted"], 1);
         school
     };
-    // Dan comes late, and does not pass Cleo.
+    // Dan comes later and does not pass Cleo.
     let dan = json!({"course_id": 1});
     let reply = school.post("/api/v1/students/4/courses", dan).await.is(202);
     assert_eq!(reply.json()["position"], 1);
@@ -65,7 +65,7 @@ async fn a_seat_that_came_free_goes_to_the_first_who_waits() {
 }
 
 #[tokio::test]
-async fn a_sweep_drops_on_record_what_nobody_asks_about() {
+async fn a_sweep_drops_orphaned_rows_with_events() {
     let school = School::open().await;
     let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
@@ -77,7 +77,7 @@ async fn a_sweep_drops_on_record_what_nobody_asks_about() {
     database.runs(
         "pragma foreign_keys = off; delete from students where id = 1; delete from courses where id = 2",
     );
-    // A school looks for them when it opens.
+    // A school looks for such rows when it opens.
     let school = School::open_at(&database).await;
     let mut log = Vec::new();
     while log.len() < 13 {
@@ -104,27 +104,27 @@ async fn a_sweep_drops_on_record_what_nobody_asks_about() {
 }
 
 #[tokio::test]
-async fn an_id_that_is_given_again_inherits_nothing_though_nobody_wrote_in_between_sqlite_only() {
+async fn an_id_that_is_used_again_inherits_nothing_even_without_a_write_in_between_sqlite_only() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     school.student("Ana").await.enrolls_in(&algebra).await.is_created();
-    school.meanwhile("pragma foreign_keys = off; delete from students where id = 1");
+    school.other_program_runs("pragma foreign_keys = off; delete from students where id = 1");
     let deleted = Instant::now();
     while school.log().await.last().unwrap() != "student.deleted" {
         assert!(deleted.elapsed() < Duration::from_secs(5));
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    school.meanwhile("insert into students (id, name, email) values (1, 'Zoe', 'zoe@example.edu')");
+    school.other_program_runs("insert into students (id, name, email) values (1, 'Zoe', 'zoe@example.edu')");
     assert_eq!(school.get("/api/v1/students/1/courses").await.is_ok().json(), json!([]));
 }
 
 #[tokio::test]
-async fn what_nobody_holds_stands_in_no_way() {
+async fn orphaned_rows_do_not_prevent_the_deletion_of_a_course() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     let ana = school.student("Ana").await;
     ana.enrolls_in(&algebra).await.is_created();
-    school.meanwhile("pragma foreign_keys = off; delete from students where id = 1");
+    school.other_program_runs("pragma foreign_keys = off; delete from students where id = 1");
     school.delete(&algebra.url()).await.is(204);
 }
 
@@ -136,23 +136,23 @@ async fn the_enrollments_of_a_deleted_course_are_in_no_list() {
     for course in [&algebra, &botany] {
         ana.enrolls_in(course).await.is_created();
     }
-    school.meanwhile("pragma foreign_keys = off; delete from courses where id = 1");
+    school.other_program_runs("pragma foreign_keys = off; delete from courses where id = 1");
     let courses = school.get(&ana.courses_url()).await.is_ok();
     assert_eq!((courses.ids(), courses.header("x-total-count")), (vec![2], "1"));
     school.get(&ana.enrollment_url(&algebra)).await.is_refused(404, "enrollment-not-found");
-    // A student whose only courses are gone has none that stand in the way.
+    // Enrollments in deleted courses do not prevent the deletion of a student.
     ana.drops(&botany).await.is(204);
     school.delete(&ana.url()).await.is(204);
 }
 
 #[tokio::test]
-async fn rows_about_nobody_keep_nobody_out_sqlite_only() {
+async fn rows_with_invalid_ids_keep_nobody_out_sqlite_only() {
     let school = School::open().await;
     let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
     school.put(&algebra.seats_url()).json(&json!({"capacity": 1})).await.is_ok();
-    // A file lets a program write what it likes: ids that are no numbers, and one that is no id.
-    school.meanwhile(
+    // SQLite accepts any value: ids that are not numbers, and a number that is not a valid id.
+    school.other_program_runs(
         "pragma foreign_keys = off;
          insert into student_courses (id, student_id, course_id, enrolled_at) values
          (901, 'ana', 1, ''), (902, 1, 'algebra', ''), (903, 9000000000000000000, 1, '')",
@@ -163,8 +163,8 @@ async fn rows_about_nobody_keep_nobody_out_sqlite_only() {
     school.student("Cleo").await;
     ben.enrolls_in(&botany).await.is_created();
     school.delete(&format!("{}?drop=true", ben.url())).await.is(204);
-    // Whoever wrote them takes them away.
+    // The program that wrote them has to remove them.
     school.delete(&format!("{}?drop=true", ana.url())).await.is_refused(409, "row-refused");
-    school.meanwhile("delete from student_courses where id in (901, 902)");
+    school.other_program_runs("delete from student_courses where id in (901, 902)");
     school.delete(&format!("{}?drop=true", ana.url())).await.is(204);
 }

@@ -1,11 +1,11 @@
-//! The pages with the keyboard alone, without scripts, on a phone, in the dark, on paper, and for screen readers.
+//! The pages with the keyboard alone, without scripts, on a phone, in dark colors, on paper, and for screen readers.
 
 use serde_json::json;
 
 use crate::school::{Browser, School};
 
 /// A school with something on every page, and all its pages.
-async fn lived_in() -> (School, Vec<(&'static str, String)>) {
+async fn populated_school() -> (School, Vec<(&'static str, String)>) {
     let school = School::open().await;
     let [algebra, _] = school.courses(["Algebra", "Botany"]).await;
     let [ana, ben, eve] = school.students(["Ana", "Ben", "Eve"]).await;
@@ -36,8 +36,8 @@ async fn lived_in() -> (School, Vec<(&'static str, String)>) {
 }
 
 #[tokio::test]
-async fn every_page_is_accessible_and_quiet_on_a_desk() {
-    let (school, pages) = lived_in().await;
+async fn every_page_is_accessible_and_without_complaints_on_a_desktop() {
+    let (school, pages) = populated_school().await;
     let page = Browser::open(&school).await;
     for (name, path) in pages {
         page.goto(&path).await;
@@ -49,12 +49,12 @@ async fn every_page_is_accessible_and_quiet_on_a_desk() {
     page.is_accessible().await;
     page.expects_status(404);
     page.has_no_complaints().await;
-    page.stays_at_home().await;
+    page.loads_nothing_from_elsewhere().await;
 }
 
 #[tokio::test]
-async fn every_page_is_accessible_in_the_dark() {
-    let (school, pages) = lived_in().await;
+async fn every_page_is_accessible_in_dark_colors() {
+    let (school, pages) = populated_school().await;
     let page = Browser::open(&school).await.dark().await;
     for (name, path) in pages {
         page.goto(&path).await;
@@ -66,7 +66,7 @@ async fn every_page_is_accessible_in_the_dark() {
 
 #[tokio::test]
 async fn every_page_fits_a_phone() {
-    let (school, pages) = lived_in().await;
+    let (school, pages) = populated_school().await;
     let page = Browser::phone(&school).await;
     for (name, path) in pages {
         page.goto(&path).await;
@@ -77,7 +77,7 @@ async fn every_page_fits_a_phone() {
         page.picture(&format!("{name}-phone")).await;
     }
     page.has_no_complaints().await;
-    page.stays_at_home().await;
+    page.loads_nothing_from_elsewhere().await;
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn the_keyboard_is_enough() {
 }
 
 #[tokio::test]
-async fn without_scripts_everything_works_but_what_is_live() {
+async fn everything_except_the_live_board_works_without_scripts() {
     let school = School::open().await;
     let page = Browser::open(&school).await.without_scripts().await;
     page.goto("/courses").await;
@@ -158,12 +158,12 @@ async fn without_scripts_everything_works_but_what_is_live() {
     page.waits_for_text("Enrollments per minute").await;
     assert_eq!(page.find_all(".board li").await.len(), 40);
     page.has_no_complaints().await;
-    page.stays_at_home().await;
+    page.loads_nothing_from_elsewhere().await;
 }
 
 #[tokio::test]
 async fn a_printed_roster_is_a_roster_and_nothing_else() {
-    let (school, pages) = lived_in().await;
+    let (school, pages) = populated_school().await;
     let (_, roster) = pages.into_iter().find(|(name, _)| *name == "roster").unwrap();
     let page = Browser::open(&school).await.prints().await;
     page.goto(&roster).await;

@@ -42,11 +42,11 @@ async fn a_course_is_added_changed_and_deleted() {
     page.waits_for_text("The course is deleted.").await;
     page.waits_for_text("No courses yet").await;
     page.has_no_complaints().await;
-    page.stays_at_home().await;
+    page.loads_nothing_from_elsewhere().await;
 }
 
 #[tokio::test]
-async fn courses_are_found_while_one_types_and_sorted_by_a_click() {
+async fn courses_are_found_while_typing_and_sorted_by_a_click() {
     let school = School::open().await;
     school.courses(["Botany", "Algebra", "Analysis"]).await;
     let page = Browser::open(&school).await;
@@ -66,11 +66,11 @@ async fn courses_are_found_while_one_types_and_sorted_by_a_click() {
     page.type_into("Search by name or level", "zoology").await;
     page.waits_for_text("No course has “zoology” in its name or level.").await;
     page.has_no_complaints().await;
-    page.stays_at_home().await;
+    page.loads_nothing_from_elsewhere().await;
 }
 
 #[tokio::test]
-async fn seats_are_limited_and_times_are_those_of_the_one_who_looks() {
+async fn seats_are_limited_and_times_are_in_the_time_zone_of_the_browser() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     let page = Browser::open(&school).await.in_zone("Asia/Kathmandu").await;
@@ -82,12 +82,12 @@ async fn seats_are_limited_and_times_are_those_of_the_one_who_looks() {
     page.waits_for_focus("Capacity").await;
     page.type_into("Capacity", "30").await;
     page.type_into("Places on the waitlist", "5").await;
-    // As the picker of the browser fills it in.
+    // As the date picker of the browser fills it in.
     page.run("const it = document.getElementById('opens_at'); it.value = '2026-09-01T13:45'; it.dispatchEvent(new Event('input'))").await;
     page.click_text("Save seats").await;
     page.waits_for_text("The seats are saved.").await;
     page.waits_for_text("0 of 30").await;
-    // Half a time is not taken for none.
+    // An incomplete time is not taken for an empty one.
     page.run("const it = document.getElementById('opens_at'); it.focus()").await;
     page.press("Delete").await;
     page.click_text("Save seats").await;
@@ -104,7 +104,7 @@ async fn seats_are_limited_and_times_are_those_of_the_one_who_looks() {
 }
 
 #[tokio::test]
-async fn a_course_shows_who_takes_it_who_waits_and_who_did_on_a_day() {
+async fn a_course_shows_its_roster_its_waitlist_and_its_roster_on_a_day() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     let [ana, ben, eve] = school.students(["Ana", "Ben", "Eve"]).await;
@@ -129,11 +129,11 @@ async fn a_course_shows_who_takes_it_who_waits_and_who_did_on_a_day() {
     page.click_text("Print the whole roster").await;
     page.waits_for_text("1 student, as of the end of Sep 2, 2026").await;
     page.has_no_complaints().await;
-    page.stays_at_home().await;
+    page.loads_nothing_from_elsewhere().await;
 }
 
 #[tokio::test]
-async fn a_day_ends_where_it_is_looked_at() {
+async fn a_day_ends_in_the_time_zone_of_the_browser() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
@@ -177,5 +177,5 @@ async fn one_click_loads_the_sample_school() {
     page.click_text("Next page").await;
     page.waits_for_text("First page").await;
     page.has_no_complaints().await;
-    page.stays_at_home().await;
+    page.loads_nothing_from_elsewhere().await;
 }

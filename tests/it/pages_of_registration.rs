@@ -1,11 +1,11 @@
-//! Registration day on the wall.
+//! The registration board in a browser.
 
 use serde_json::json;
 
 use crate::school::{Browser, School};
 
 #[tokio::test]
-async fn seats_fill_before_the_eyes_of_whoever_looks() {
+async fn the_board_shows_how_seats_fill_without_loading_again() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     let [ana, ben, eve] = school.students(["Ana", "Ben", "Eve"]).await;
@@ -25,5 +25,5 @@ async fn seats_fill_before_the_eyes_of_whoever_looks() {
     assert_eq!(page.attribute("#live meter", "value").await.as_deref(), Some("1"));
     page.is_accessible().await;
     page.has_no_complaints().await;
-    page.stays_at_home().await;
+    page.loads_nothing_from_elsewhere().await;
 }

@@ -1,4 +1,4 @@
-//! What is done with students in a browser, by a registrar or by themselves.
+//! What registrars and students do on the pages of students in a browser.
 
 use serde_json::json;
 
@@ -29,11 +29,11 @@ async fn a_student_is_added_changed_and_deleted() {
     page.waits_for_text("No students yet").await;
     assert_eq!(algebra.roster().await, [""; 0]);
     page.has_no_complaints().await;
-    page.stays_at_home().await;
+    page.loads_nothing_from_elsewhere().await;
 }
 
 #[tokio::test]
-async fn a_student_enrolls_by_part_of_a_name_drops_and_thinks_better_of_it() {
+async fn a_student_enrolls_by_part_of_a_name_drops_and_undoes_it() {
     let school = School::open().await;
     let [algebra, _] = school.courses(["Algebra", "Botany"]).await;
     let ana = school.student("Ana").await;
@@ -54,11 +54,11 @@ async fn a_student_enrolls_by_part_of_a_name_drops_and_thinks_better_of_it() {
     page.type_into("Course name", "zoology").await;
     page.waits_for_text("No course has “zoology” in its name or level.").await;
     page.has_no_complaints().await;
-    page.stays_at_home().await;
+    page.loads_nothing_from_elsewhere().await;
 }
 
 #[tokio::test]
-async fn whoever_gets_no_seat_is_told_why_or_waits() {
+async fn a_student_who_gets_no_seat_sees_why_or_waits() {
     let school = School::open().await;
     let [full, closed] = school.courses(["Full Course", "Closed Course"]).await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
@@ -73,7 +73,7 @@ async fn whoever_gets_no_seat_is_told_why_or_waits() {
     page.waits_for_text("closed at Aug 1, 2026, 1:45 PM.").await;
     page.expects_status(409);
     page.is_accessible().await;
-    // What was looked for is still there.
+    // The search is still there.
     page.click_text("Enroll in Full Course").await;
     page.waits_for_text("Full Course is full: the student is on the waitlist.").await;
     page.waits_for_text("waiting, place 1").await;
@@ -83,7 +83,7 @@ async fn whoever_gets_no_seat_is_told_why_or_waits() {
 }
 
 #[tokio::test]
-async fn what_somebody_else_has_changed_is_not_lost() {
+async fn a_change_by_somebody_else_is_not_lost() {
     let school = School::open().await;
     let ana = school.student("Ana").await;
     let page = Browser::open(&school).await;

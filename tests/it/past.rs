@@ -1,4 +1,4 @@
-//! Who took what at any time in the past.
+//! Rosters and the courses of a student at any time in the past.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ async fn names(school: &School, path: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_roster_and_a_students_courses_are_told_as_they_stood() {
+async fn a_roster_and_a_students_courses_are_shown_as_they_were() {
     let school = School::open().await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
     let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
@@ -57,7 +57,7 @@ async fn a_roster_and_a_students_courses_are_told_as_they_stood() {
 }
 
 #[tokio::test]
-async fn who_has_been_deleted_was_there_all_the_same_but_has_no_name_any_more() {
+async fn deleted_students_and_courses_are_in_the_past_without_a_name() {
     let school = School::open().await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
     let algebra = school.course("Algebra").await;
@@ -111,7 +111,7 @@ async fn a_past_roster_is_paged_like_any_list() {
 }
 
 #[tokio::test]
-async fn what_was_found_counts_from_its_adoption_on() {
+async fn found_enrollments_count_from_their_adoption_on() {
     let school = School::open_found(
         "create table students (id integer primary key, name text, email text);
          create table courses (id integer primary key, name text, level text);
@@ -126,7 +126,7 @@ async fn what_was_found_counts_from_its_adoption_on() {
 }
 
 #[tokio::test]
-async fn a_time_that_is_none_is_refused() {
+async fn an_invalid_time_is_refused() {
     let school = School::open().await;
     let ana = school.student("Ana").await;
     for time in ["yesterday", "2026-09-01", "2026-09-01T08:00:00", "-002026-09-01T08:00:00Z", ""] {

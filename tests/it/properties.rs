@@ -1,4 +1,4 @@
-//! The rules of registration, whatever anybody asks and in whatever order.
+//! The rules of registration hold for any commands in any order.
 
 use std::collections::HashMap;
 
@@ -68,14 +68,14 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
     proptest::collection::vec(command, 1..80)
 }
 
-/// Some hours from the first day on.
+/// The time this many hours after the school opens.
 fn hour(hour: u64) -> Stamp {
     format!("2026-09-01T{:02}:00:00Z", 8 + hour).parse().unwrap()
 }
 
 proptest! {
     #[test]
-    fn the_tables_are_what_the_log_says(commands in commands()) {
+    fn the_tables_agree_with_the_log(commands in commands()) {
         let mut model = Model::new();
         for command in &commands {
             let _ = model.carry_out(command);
@@ -83,15 +83,15 @@ proptest! {
         }
         let ids: Vec<_> = model.log.iter().filter_map(|event| Some(event.new_enrollment()?.id.0)).collect();
         let counted: Vec<_> = (1..).take(ids.len()).collect();
-        prop_assert_eq!(ids, counted, "ids are given once, in order");
+        prop_assert_eq!(ids, counted, "ids are used once, in order");
         for row in model.facts.enrollments.values() {
-            prop_assert!(model.facts.students.contains_key(&row.student_id), "nobody who is gone takes a course");
-            prop_assert!(model.facts.courses.contains_key(&row.course_id), "nobody takes a course that is gone");
+            prop_assert!(model.facts.students.contains_key(&row.student_id), "no deleted student is enrolled");
+            prop_assert!(model.facts.courses.contains_key(&row.course_id), "nobody is enrolled in a deleted course");
         }
     }
 
     #[test]
-    fn what_was_asked_is_so_afterwards(commands in commands()) {
+    fn a_command_that_succeeds_has_its_effect(commands in commands()) {
         let mut model = Model::new();
         for command in &commands {
             let events = model.log.len();
@@ -131,7 +131,7 @@ proptest! {
                 (Command::DeleteStudent(DeleteStudent { drop, .. }), Err(Refusal::HasEnrollments { enrolled, waitlisted })) => {
                     prop_assert!(!drop && enrolled + waitlisted > 0);
                 }
-                (_, Err(_)) => prop_assert_eq!(model.log.len(), events, "a refusal is no event"),
+                (_, Err(_)) => prop_assert_eq!(model.log.len(), events, "a refusal has no event"),
                 _ => {}
             }
         }
@@ -151,8 +151,8 @@ proptest! {
             clock.set(FIRST_DAY.parse().unwrap());
             let school = matricula::server::School::open(database.location(), Clock::Manual(clock), None).await.unwrap();
 
-            // What can be asked at once is: the Registrar is free to share commits among them as it likes. Only
-            // what is about a new row waits until its asker has been told of it.
+            // Commands are submitted together where possible, so that the Registrar may share commits among them. Only
+            // commands about a new row wait until its id is known.
             let mut answers = Vec::new();
             let creates = |command: &Command| {
                 matches!(command, Command::CreateStudent(_) | Command::CreateCourse(_))

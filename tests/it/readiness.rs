@@ -1,4 +1,4 @@
-//! Whether a server says that it is ready when it is, and only then: the last attempt to write is what counts.
+//! A server says that it is ready when it is, and only then: the last attempt to write decides.
 
 use std::collections::HashSet;
 use std::fs;
@@ -20,7 +20,7 @@ fn ana() -> Value {
     json!({"name": "Ana", "email": "ana@example.edu"})
 }
 
-/// Asks until it is ready, or is not; an attempt is made once a second.
+/// Waits for an answer with this status; the server attempts a write once a second.
 async fn readiness(client: &Client, status: u16) -> Reply {
     let asking = async {
         loop {
@@ -31,11 +31,11 @@ async fn readiness(client: &Client, status: u16) -> Reply {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), asking).await.expect("it finds out by itself")
+    tokio::time::timeout(Duration::from_secs(20), asking).await.expect("the server notices by itself")
 }
 
 #[tokio::test]
-async fn whoever_holds_the_database_for_long_makes_it_unready_until_they_let_go() {
+async fn a_program_that_locks_the_database_for_long_makes_it_unready_until_it_lets_go() {
     let school = School::open().await;
     let other = school.other_program();
     other.execute_batch("begin immediate").unwrap();
@@ -52,7 +52,7 @@ async fn whoever_holds_the_database_for_long_makes_it_unready_until_they_let_go(
 }
 
 #[tokio::test]
-async fn whoever_asks_often_costs_no_more_than_a_write_a_second() {
+async fn frequent_checks_cost_no_more_than_one_write_a_second() {
     let school = School::open().await;
     let other = school.other_program();
     let mut versions = HashSet::new();
@@ -60,10 +60,10 @@ async fn whoever_asks_often_costs_no_more_than_a_write_a_second() {
         school.get("/readyz").await.is_ok();
         versions.insert(version(&school, &other));
     }
-    assert!(versions.len() < 20, "it wrote for everybody who asked");
+    assert!(versions.len() < 20, "it wrote for every request");
 }
 
-/// Something that changes with every commit to the head of the log.
+/// A value that changes with every commit to the head of the log.
 fn version(school: &School, other: &OtherProgram) -> String {
     if school.database().is_on_a_server() {
         return other.column("select cast(xmin as text) from log_head").remove(0);
@@ -74,7 +74,7 @@ fn version(school: &School, other: &OtherProgram) -> String {
 const GRANTS: &str = "grant create on schema public to registrar";
 
 #[tokio::test]
-async fn a_right_that_is_taken_from_the_role_is_the_operators_to_mend_postgres_only() {
+async fn a_right_that_is_revoked_is_reported_until_it_is_granted_again_postgres_only() {
     let found = Found::by_owner("", GRANTS);
     let school = found.opens().await;
     school.post(STUDENTS, ana()).await.is_created();
@@ -91,7 +91,7 @@ async fn a_right_that_is_taken_from_the_role_is_the_operators_to_mend_postgres_o
 }
 
 #[tokio::test]
-async fn an_idle_server_finds_out_by_itself_and_recovers_by_itself_postgres_only() {
+async fn an_idle_server_notices_failures_and_recovers_by_itself_postgres_only() {
     let found = Found::by_owner("", GRANTS);
     let school = found.opens().await;
     for (take, give, what) in [
@@ -115,7 +115,7 @@ async fn an_idle_server_finds_out_by_itself_and_recovers_by_itself_postgres_only
 }
 
 #[tokio::test]
-async fn what_the_role_could_never_do_with_found_tables_is_no_trouble_of_the_database_postgres_only() {
+async fn a_right_that_the_role_never_had_on_found_tables_does_not_make_it_unready_postgres_only() {
     let found = Found::by_owner(
         "create table students (id bigint primary key, name text, email text);
          create table courses (id bigint primary key, name text, level text);
@@ -123,7 +123,7 @@ async fn what_the_role_could_never_do_with_found_tables_is_no_trouble_of_the_dat
         &format!("{GRANTS}; grant select, references on students, courses to registrar"),
     );
     let school = found.opens().await;
-    // The two share a batch; what the role may not do with one table does not fail the other.
+    // The two share a batch; a right that is missing on one table does not fail the other command.
     let (refused, enrolled) = tokio::join!(
         school.post(STUDENTS, ana()).into_future(),
         school.post("/api/v1/students/1/courses", json!({"course_id": 7})).into_future(),
@@ -141,15 +141,15 @@ async fn serve_refuses_to_start_without_the_rights_that_it_needs_and_names_them_
         "revoke insert, update on course_seats from registrar; revoke delete on waitlist from registrar",
     );
     let error = matricula::server::School::open(found.location(), Clock::System, None).await.unwrap_err();
-    let told = format!("{error:#}");
+    let message = format!("{error:#}");
     assert!(
-        told.contains("no right to delete on waitlist, insert on course_seats, update on course_seats"),
-        "{told}"
+        message.contains("no right to delete on waitlist, insert on course_seats, update on course_seats"),
+        "{message}"
     );
 }
 
 #[tokio::test]
-async fn a_right_that_is_missing_is_in_the_log_and_does_not_fill_it_postgres_only() {
+async fn a_right_that_is_missing_is_in_the_log_output_and_does_not_fill_it_postgres_only() {
     let found = Found::by_owner("", GRANTS);
     let log = found.database().folder().join("log");
     let mut command = matricula();
@@ -168,12 +168,12 @@ async fn a_right_that_is_missing_is_in_the_log_and_does_not_fill_it_postgres_onl
     assert!(!lines.contains("Ana") && lines.lines().count() <= 5, "{lines}");
 }
 
-/// The program as a user who is not root, to whom the rights of files mean nothing. `copy` is the program where that user can
-/// reach it.
+/// The program as a user other than root, because root ignores the permissions of files. `copy` is the program where
+/// that user can reach it.
 fn as_nobody(copy: &Path, database: &Path) -> Command {
     let mut command = Command::new(copy);
     command.args(["serve", "--listen", "127.0.0.1:0", "--database"]).arg(database).current_dir("/");
-    // A program that measures its coverage would complain that it may not write it down.
+    // A program that measures its coverage would complain that it cannot write the result.
     command.env_clear().env("LLVM_PROFILE_FILE", "/dev/null");
     if fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0) {
         command.uid(65_534).gid(65_534);
@@ -182,43 +182,43 @@ fn as_nobody(copy: &Path, database: &Path) -> Command {
 }
 
 #[tokio::test]
-async fn serve_refuses_to_start_on_what_it_may_not_write_and_says_what_sqlite_only() {
+async fn serve_refuses_to_start_on_a_file_or_folder_that_it_may_not_write_sqlite_only() {
     let database = Database::file();
     drop(School::open_at(&database).await.close().await);
     let (folder, file) = (database.folder(), database.folder().join("school.db"));
     let copy = folder.join("matricula");
     fs::copy(matricula().get_program(), &copy).unwrap();
     let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-    for (of_folder, of_file, told) in [
+    for (of_folder, of_file, message) in [
         (0o777, 0o444, format!("this user may not write to the file {}", file.display())),
         (0o555, 0o666, format!("this user may not write to the folder {}", folder.display())),
     ] {
-        // What the connections before have left, empty.
-        for beside in ["-wal", "-shm"] {
-            let _ = fs::remove_file(folder.join(format!("school.db{beside}")));
+        // Earlier connections have left these files, empty.
+        for ending in ["-wal", "-shm"] {
+            let _ = fs::remove_file(folder.join(format!("school.db{ending}")));
         }
         mode(folder, of_folder);
         mode(&file, of_file);
         let output = as_nobody(&copy, &file).output().unwrap();
         mode(folder, 0o777);
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains(&told), "{said}");
-        assert_eq!(said.lines().count(), 1, "{said}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains(&message), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
     }
 }
 
 #[tokio::test]
-async fn a_full_disk_is_not_ready_and_is_ready_again_once_there_is_room_sqlite_only() {
+async fn a_server_with_a_full_disk_is_unready_until_there_is_room_sqlite_only() {
     let database = Database::file();
-    // A file that may not grow is what a full disk is to the program.
+    // For the program, a file that may not grow is like a full disk.
     let limited = "trap '' XFSZ; ulimit -S -f 400; exec \"$0\" \"$@\"";
     let mut command = Command::new("sh");
     command.env_clear().args(["-c", limited, env!("CARGO_BIN_EXE_matricula")]).arg("--database");
     command.arg(database.argument()).args(["--listen", "127.0.0.1:0", "--log", "off"]);
     let server = Process::start(command).await;
     let client = Client::new(server.address);
-    let (mut added, full) = (0, loop_until_full(&client).await);
+    let (mut added, full) = (0, add_until_full(&client).await);
     added += full;
     let unready = client.ask("GET", "/readyz").await.is_refused(503, "overloaded");
     assert!(unready["detail"].as_str().unwrap().contains("full"), "{unready}");
@@ -232,8 +232,8 @@ async fn a_full_disk_is_not_ready_and_is_ready_again_once_there_is_room_sqlite_o
     assert_eq!(listed.header("x-total-count"), (added + 1).to_string());
 }
 
-/// How many students fit.
-async fn loop_until_full(client: &Client) -> usize {
+/// Adds students until there is no room, and returns how many fit.
+async fn add_until_full(client: &Client) -> usize {
     for added in 0..10_000 {
         let reply = client.ask("POST", STUDENTS).json(&ana()).await;
         if reply.status == 503 {
@@ -241,5 +241,5 @@ async fn loop_until_full(client: &Client) -> usize {
         }
         reply.is_created();
     }
-    panic!("it never was full");
+    panic!("the disk did not fill up");
 }

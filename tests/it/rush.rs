@@ -1,4 +1,4 @@
-//! Registration day in small, by the program that rehearses it; and what a rush does to seats.
+//! A small registration day, run by `matricula rush`. In a rush, no seat is sold twice.
 
 use std::process::Output;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ async fn rush(server: &Process, more: &'static [&'static str]) -> Output {
     tokio::task::spawn_blocking(run).await.unwrap()
 }
 
-fn told(output: &Output) -> String {
+fn output_text(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap() + &String::from_utf8(output.stderr.clone()).unwrap()
 }
 
@@ -31,19 +31,19 @@ async fn a_rush_is_proved_from_the_api_alone() {
     let server = Process::serve(&database).await;
     let output =
         rush(&server, &["--students", "200", "--courses", "8", "--seats", "10", "--waitlist", "3"]).await;
-    let told = told(&output);
-    assert!(output.status.success(), "{told}");
-    assert!(told.contains("ok: no seat was given twice"), "{told}");
+    let printed = output_text(&output);
+    assert!(output.status.success(), "{printed}");
+    assert!(printed.contains("ok: no seat was given twice"), "{printed}");
     for answer in [" 201", " 202", " 204", " waitlist-full", "99.9th percentile"] {
-        assert!(told.contains(answer), "no {answer} in {told}");
+        assert!(printed.contains(answer), "no {answer} in {printed}");
     }
     assert!(server.terminate().await.success());
 }
 
 #[tokio::test]
-async fn a_server_that_loses_what_it_acknowledged_is_found_out() {
+async fn a_server_that_loses_acknowledged_enrollments_is_detected() {
     let database = School::open().await.close().await;
-    // What no trigger of ours would do.
+    // Loses every tenth enrollment after it was inserted.
     database.runs(if database.is_on_a_server() {
         "create function lose() returns trigger language plpgsql as \
          'begin delete from student_courses where id = new.id; return null; end';
@@ -54,9 +54,9 @@ async fn a_server_that_loses_what_it_acknowledged_is_found_out() {
     });
     let server = Process::serve(&database).await;
     let output = rush(&server, &["--students", "60", "--courses", "4", "--seats", "10"]).await;
-    let told = told(&output);
-    assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("the roster does not agree with the log"), "{told}");
+    let printed = output_text(&output);
+    assert_eq!(output.status.code(), Some(1), "{printed}");
+    assert!(printed.contains("the roster does not agree with the log"), "{printed}");
 }
 
 #[tokio::test]
@@ -68,13 +68,13 @@ async fn a_rush_needs_a_server() {
     ] {
         let output = matricula().args(["rush", "--url", url]).output().unwrap();
         assert_eq!(output.status.code(), Some(1));
-        assert!(told(&output).contains(reason), "{}", told(&output));
+        assert!(output_text(&output).contains(reason), "{}", output_text(&output));
     }
 }
 
 const CLIENTS: i64 = 64;
 
-/// 64 who want the seats of a few courses, and give some back, until it is over; each knows of the answers that it got.
+/// A client that enrolls one student in a few courses and drops some of them again, until `over` is set.
 async fn want_seats(address: std::net::SocketAddr, student: i64, courses: Vec<i64>, over: Arc<AtomicBool>) {
     let client = Client::new(address);
     let mut chance = fastrand::Rng::with_seed(student.unsigned_abs());
@@ -93,8 +93,9 @@ async fn want_seats(address: std::net::SocketAddr, student: i64, courses: Vec<i6
     }
 }
 
-/// No course has more students than seats, wherever one looks; where nobody writes meanwhile, the log and the roster agree.
-async fn hold(client: &Client, courses: &[(i64, i64)], nobody_writes: bool) {
+/// Asserts that no course ever has more students than seats, on its roster and in the log; if nobody writes, both
+/// agree.
+async fn check_courses(client: &Client, courses: &[(i64, i64)], nobody_writes: bool) {
     for (course, capacity) in courses {
         let roster = client.ask("GET", &format!("/api/v1/courses/{course}/students")).await.is_ok().ids();
         assert!(
@@ -147,7 +148,7 @@ async fn no_seat_is_sold_twice_even_when_the_server_is_killed_in_the_middle() {
         };
         let before = seq().await;
         while seq().await < before + 500 {
-            hold(&client, &courses[..1], false).await;
+            check_courses(&client, &courses[..1], false).await;
         }
         server.kill();
         over.store(true, Ordering::SeqCst);
@@ -155,7 +156,7 @@ async fn no_seat_is_sold_twice_even_when_the_server_is_killed_in_the_middle() {
             wanting.await.unwrap();
         }
         server = Process::serve(&database).await;
-        hold(&Client::new(server.address), &courses, true).await;
+        check_courses(&Client::new(server.address), &courses, true).await;
     }
     assert!(server.terminate().await.success());
     let db = matricula::db::Db::open(database.location()).unwrap();

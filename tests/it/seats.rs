@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::school::{School, errors};
 
 const HOUR: Duration = Duration::from_hours(1);
-/// A millisecond is missing.
+/// An hour less a millisecond.
 const ALMOST_AN_HOUR: Duration = Duration::from_millis(3_599_999);
 
 #[tokio::test]
@@ -36,7 +36,7 @@ async fn a_full_course_refuses_and_says_how_full_it_is() {
     );
     ana.enrolls_in(&algebra).await.is_created();
 
-    for refused in [ben.enrolls_in(&algebra).await, ben.makes_sure_of(&algebra).await] {
+    for refused in [ben.enrolls_in(&algebra).await, ben.ensures_enrollment_in(&algebra).await] {
         let problem = refused.is_refused(409, "course-full");
         assert_eq!((&problem["capacity"], &problem["enrolled"]), (&json!(1), &json!(1)));
         assert_eq!(problem["detail"], format!("Course {} is full: 1 of 1 seats are taken.", algebra.id));
@@ -64,14 +64,14 @@ async fn a_course_shows_how_full_it_is_wherever_it_is_shown() {
         assert_eq!(list[0]["seats"], seats);
         assert!(list.as_array().unwrap().iter().skip(1).all(|course| course.get("seats").is_none()));
     }
-    // The courses of a student are what they were.
+    // The list of a student's courses does not show seats.
     let courses = school.get(&ana.courses_url()).await.is_ok().json();
     assert_eq!(courses, json!([{"id": algebra.id, "name": "Algebra", "level": "graduate"}]));
     assert_ne!(botany.id, algebra.id);
 }
 
 #[tokio::test]
-async fn who_changes_a_course_is_not_in_the_way_of_who_enrolls() {
+async fn enrollments_do_not_prevent_changes_to_a_course() {
     let school = School::open().await;
     let ana = school.student("Ana").await;
     let algebra = school.course("Algebra").await;
@@ -82,7 +82,7 @@ async fn who_changes_a_course_is_not_in_the_way_of_who_enrolls() {
 
     ana.enrolls_in(&algebra).await.is_created();
 
-    // It shows something else now, but the course is the same.
+    // The answer is different now, but the course has not changed.
     school.get(&algebra.url()).header("if-none-match", &tag).await.is_ok();
     let changed =
         school.patch(&algebra.url(), json!({"level": "graduate"})).header("if-match", &tag).await.is_ok();
@@ -115,7 +115,7 @@ async fn a_course_is_not_deleted_with_students_whom_the_client_has_not_seen() {
 }
 
 #[tokio::test]
-async fn who_comes_too_late_waits_in_line() {
+async fn a_student_who_comes_too_late_is_waitlisted() {
     let school = School::open().await;
     let [ana, ben, cleo, dan] = school.students(["Ana", "Ben", "Cleo", "Dan"]).await;
     let algebra = school.course("Algebra").await;
@@ -125,9 +125,9 @@ async fn who_comes_too_late_waits_in_line() {
     let waits = ben.enrolls_in(&algebra).await.is(202).json();
     let first = json!({"status": "waitlisted", "student_id": ben.id, "course_id": algebra.id, "position": 1, "joined_at": "2026-09-01T08:00:00.000Z"});
     assert_eq!(waits, first);
-    assert_eq!(cleo.makes_sure_of(&algebra).await.is(202).json()["position"], 2);
-    // To ask again by PUT changes nothing; by POST it is refused.
-    assert_eq!(ben.makes_sure_of(&algebra).await.is(202).json(), first);
+    assert_eq!(cleo.ensures_enrollment_in(&algebra).await.is(202).json()["position"], 2);
+    // Another PUT changes nothing; another POST is refused.
+    assert_eq!(ben.ensures_enrollment_in(&algebra).await.is(202).json(), first);
     let problem = cleo.enrolls_in(&algebra).await.is_refused(409, "already-waitlisted");
     assert_eq!((&problem["position"], &problem["url"]), (&json!(2), &json!(cleo.enrollment_url(&algebra))));
     let problem = dan.enrolls_in(&algebra).await.is_refused(409, "waitlist-full");
@@ -160,18 +160,18 @@ async fn a_waitlist_is_paged_without_losing_count() {
     }
     let first = school.get(&format!("{}?limit=2", algebra.waitlist_url())).await.is_ok();
     let rest = school.client.ask("GET", first.next_page().unwrap()).await.is_ok();
-    let told: Vec<_> = [first.json(), rest.json()]
+    let rows: Vec<_> = [first.json(), rest.json()]
         .iter()
         .flat_map(|page| page.as_array().unwrap().clone())
         .map(|row| (row["position"].as_i64().unwrap(), row["name"].as_str().unwrap().to_owned()))
         .collect();
-    assert_eq!(told, [(1, "Ben".into()), (2, "Ana".into()), (3, "Dan".into()), (4, "Cleo".into())]);
+    assert_eq!(rows, [(1, "Ben".into()), (2, "Ana".into()), (3, "Dan".into()), (4, "Cleo".into())]);
     assert_eq!(rest.next_page(), None);
     school.get("/api/v1/courses/77/waitlist").await.is_refused(404, "course-not-found");
 }
 
 #[tokio::test]
-async fn the_first_who_waits_takes_the_seat_that_comes_free() {
+async fn the_first_on_the_waitlist_gets_the_freed_seat() {
     let school = School::open().await;
     let [ana, ben, cleo] = school.students(["Ana", "Ben", "Cleo"]).await;
     let algebra = school.course("Algebra").await;
@@ -193,7 +193,7 @@ async fn the_first_who_waits_takes_the_seat_that_comes_free() {
         school.get(&format!("/api/v1/events?student_id={}&type=waitlist.promoted", ben.id)).await.is_ok();
     assert_eq!(promoted.json()[0]["enrollment_id"], enrollment["id"]);
 
-    // Who leaves and comes again goes to the end of the line.
+    // A student who leaves and comes back goes to the end.
     ana.enrolls_in(&algebra).await.is(202);
     ben.drops(&algebra).await.is(204);
     ben.enrolls_in(&algebra).await.is(202);
@@ -204,7 +204,7 @@ async fn the_first_who_waits_takes_the_seat_that_comes_free() {
 }
 
 #[tokio::test]
-async fn who_leaves_the_waitlist_takes_nobodys_seat_with_them() {
+async fn leaving_the_waitlist_frees_no_seat() {
     let school = School::open().await;
     let [ana, ben, cleo] = school.students(["Ana", "Ben", "Cleo"]).await;
     let algebra = school.course("Algebra").await;
@@ -236,7 +236,7 @@ async fn more_seats_are_taken_in_order_and_fewer_drop_nobody() {
     let set = algebra.seats(1, 5).await;
     assert_eq!((&set["capacity"], &set["enrolled"], &set["waitlisted"]), (&json!(1), &json!(3), &json!(1)));
     assert_eq!(algebra.roster().await, ["Ana", "Ben", "Cleo"]);
-    // Over-full: who leaves makes room for nobody yet.
+    // Over capacity: a drop makes room for nobody yet.
     ana.drops(&algebra).await.is(204);
     ben.drops(&algebra).await.is(204);
     assert_eq!((algebra.roster().await, algebra.waitlist().await), (vec!["Cleo".into()], vec!["Dan".into()]));
@@ -244,11 +244,11 @@ async fn more_seats_are_taken_in_order_and_fewer_drop_nobody() {
     assert_eq!((algebra.roster().await, algebra.waitlist().await), (vec!["Dan".into()], vec![]));
     let before = school.log().await.len();
     algebra.seats(1, 5).await;
-    assert_eq!(school.log().await.len(), before, "the same limits once more are no change");
+    assert_eq!(school.log().await.len(), before, "setting the same limits again changes nothing");
 }
 
 #[tokio::test]
-async fn without_a_limit_everybody_who_waits_has_a_seat() {
+async fn without_a_limit_everybody_on_the_waitlist_gets_a_seat() {
     let school = School::open().await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
     let algebra = school.course("Algebra").await;
@@ -265,7 +265,7 @@ async fn without_a_limit_everybody_who_waits_has_a_seat() {
 }
 
 #[tokio::test]
-async fn who_is_deleted_leaves_every_line_and_makes_room() {
+async fn a_deleted_student_leaves_every_waitlist_and_frees_their_seats() {
     let school = School::open().await;
     let [ana, ben, cleo] = school.students(["Ana", "Ben", "Cleo"]).await;
     let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
@@ -288,7 +288,7 @@ async fn who_is_deleted_leaves_every_line_and_makes_room() {
 }
 
 #[tokio::test]
-async fn a_course_that_is_deleted_lets_everybody_go() {
+async fn deleting_a_course_drops_everybody() {
     let school = School::open().await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
     let algebra = school.course("Algebra").await;
@@ -302,7 +302,7 @@ async fn a_course_that_is_deleted_lets_everybody_go() {
         school.log().await[before..],
         ["waitlist.left", "enrollment.dropped", "seats.removed", "course.deleted"]
     );
-    // Limits alone are in nobody's way.
+    // Limits alone do not prevent a deletion.
     let botany = school.course("Botany").await;
     botany.seats(1, 0).await;
     school.delete(&botany.url()).await.is(204);
@@ -326,16 +326,16 @@ async fn registration_is_open_from_its_opening_until_its_closing() {
     school.let_pass(ALMOST_AN_HOUR);
     ana.enrolls_in(&algebra).await.is_refused(409, "already-enrolled");
     school.let_pass(Duration::from_millis(1));
-    for refused in [ben.enrolls_in(&algebra).await, ana.makes_sure_of(&algebra).await] {
+    for refused in [ben.enrolls_in(&algebra).await, ana.ensures_enrollment_in(&algebra).await] {
         let problem = refused.is_refused(409, "registration-closed");
         assert_eq!(problem["closes_at"], "2026-09-01T10:00:00.000Z");
     }
-    // Whoever runs the registration drops at any time.
+    // Staff can drop a student at any time.
     ana.drops(&algebra).await.is(204);
 }
 
 #[tokio::test]
-async fn limits_that_cannot_be_are_refused_all_at_once() {
+async fn all_errors_of_limits_are_reported_at_once() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     let body = json!({"capacity": -1, "waitlist_capacity": null, "opens_at": "tomorrow", "closes_at": "2026-09-01", "seats": 3});

@@ -1,4 +1,4 @@
-//! The accept loop and what every request meets, over raw connections.
+//! The accept loop and the limits on every request, over raw connections.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,21 +17,21 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// Longer than anything here takes, shorter than a person waits.
-const PATIENCE: Duration = Duration::from_secs(20);
-const SOON: Duration = Duration::from_millis(100);
+/// Longer than any step takes, short enough to see soon that a test hangs.
+const TIMEOUT: Duration = Duration::from_secs(20);
+const SHORT: Duration = Duration::from_millis(100);
 
-/// A running server, and the strings that move it.
-struct Served {
+/// A running server, and the means to control it.
+struct TestServer {
     address: SocketAddr,
     metrics: Metrics,
-    /// Hears of every request for `/slow`, and lets it be answered.
+    /// Gets a sender for every request for `/slow`; the request is answered once something is sent on it.
     slow: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<()>,
 }
 
-async fn served(limits: RequestLimits, bounds: Bounds) -> Served {
+async fn serve_with(limits: RequestLimits, bounds: Bounds) -> TestServer {
     let (entered, slow) = mpsc::unbounded_channel();
     let router = Router::new()
         .route("/id/{id}", get(async |Extension(id): Extension<RequestId>| id.0.to_string()))
@@ -54,19 +54,19 @@ async fn served(limits: RequestLimits, bounds: Bounds) -> Served {
     let address = server.local_addr();
     let (stop, stopped) = oneshot::channel();
     let running = tokio::spawn(server.serve(router, async { _ = stopped.await }));
-    Served { address, metrics, slow, stop, running }
+    TestServer { address, metrics, slow, stop, running }
 }
 
-async fn serve() -> Served {
-    served(RequestLimits::default(), Bounds::default()).await
+async fn serve() -> TestServer {
+    serve_with(RequestLimits::default(), Bounds::default()).await
 }
 
-impl Served {
+impl TestServer {
     async fn connects(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    /// Everything that is answered to `text` until the server closes.
+    /// Sends `text` and returns everything that is answered until the server closes.
     async fn says(&self, text: &str) -> String {
         let mut client = self.connects().await;
         client.write_all(text.as_bytes()).await.unwrap();
@@ -75,13 +75,13 @@ impl Served {
 
     async fn stops(self) {
         self.stop.send(()).unwrap();
-        timeout(PATIENCE, self.running).await.expect("the server stops in time").unwrap();
+        timeout(TIMEOUT, self.running).await.expect("the server stops in time").unwrap();
     }
 }
 
 async fn rest(client: &mut TcpStream) -> String {
     let mut answer = String::new();
-    timeout(PATIENCE, client.read_to_string(&mut answer)).await.expect("the server closes in time").unwrap();
+    timeout(TIMEOUT, client.read_to_string(&mut answer)).await.expect("the server closes in time").unwrap();
     answer
 }
 
@@ -89,17 +89,17 @@ fn status(answer: &str) -> &str {
     answer.get(9..12).unwrap_or_else(|| panic!("no answer: {answer:?}"))
 }
 
-fn get_of(path: &str) -> String {
+fn get_request(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 }
 
-fn impatient() -> Bounds {
-    Bounds { head: SOON, stall: SOON, ..Bounds::default() }
+fn short_bounds() -> Bounds {
+    Bounds { head: SHORT, stall: SHORT, ..Bounds::default() }
 }
 
 #[tokio::test]
-async fn a_client_that_sends_nothing_or_half_a_head_is_closed() {
-    let server = served(RequestLimits::default(), impatient()).await;
+async fn a_client_that_sends_nothing_or_half_a_head_is_disconnected() {
+    let server = serve_with(RequestLimits::default(), short_bounds()).await;
     for half in ["", "GET /id", "GET /id/1 HTTP/1.1\r\nHost: localhost\r\n"] {
         assert_eq!(server.says(half).await, "", "after {half:?}");
     }
@@ -107,18 +107,18 @@ async fn a_client_that_sends_nothing_or_half_a_head_is_closed() {
 
 #[tokio::test]
 async fn an_idle_connection_is_closed_after_its_last_answer() {
-    let server = served(RequestLimits::default(), impatient()).await;
+    let server = serve_with(RequestLimits::default(), short_bounds()).await;
     let answer = server.says("GET /id/1 HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     assert_eq!(status(&answer), "200");
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_is_given_up() {
-    let server = served(RequestLimits::default(), Bounds { connections: 1, ..impatient() }).await;
+async fn a_client_that_does_not_read_is_disconnected() {
+    let server = serve_with(RequestLimits::default(), Bounds { connections: 1, ..short_bounds() }).await;
     let mut stuck = server.connects().await;
-    stuck.write_all(get_of("/large").as_bytes()).await.unwrap();
-    // There is one slot: the next client is answered once the first has lost it.
-    timeout(PATIENCE, async { while status(&server.says(&get_of("/id/1")).await) != "200" {} })
+    stuck.write_all(get_request("/large").as_bytes()).await.unwrap();
+    // There is one slot: the next client is answered once the first one has lost it.
+    timeout(TIMEOUT, async { while status(&server.says(&get_request("/id/1")).await) != "200" {} })
         .await
         .expect("in time");
     drop(stuck);
@@ -142,7 +142,7 @@ async fn a_missing_or_doubled_host_is_refused() {
 }
 
 #[tokio::test]
-async fn on_loopback_a_foreign_host_is_refused_and_told_why() {
+async fn on_loopback_a_foreign_host_is_refused_with_the_reason() {
     let server = serve().await;
     for head in
         ["GET / HTTP/1.1\r\nHost: evil.example", "GET http://evil.example/ HTTP/1.1\r\nHost: localhost"]
@@ -159,8 +159,8 @@ async fn requests_that_are_sent_at_once_are_answered_in_order() {
     let ask =
         |id: u8, end| format!("GET /id/1 HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: r{id}\r\n{end}\r\n");
     let answer = server.says(&[ask(1, ""), ask(2, ""), ask(3, "Connection: close\r\n")].concat()).await;
-    let told: Vec<_> = answer.lines().filter_map(|line| line.strip_prefix("x-request-id: ")).collect();
-    assert_eq!(told, ["r1", "r2", "r3"]);
+    let ids: Vec<_> = answer.lines().filter_map(|line| line.strip_prefix("x-request-id: ")).collect();
+    assert_eq!(ids, ["r1", "r2", "r3"]);
 }
 
 #[tokio::test]
@@ -170,18 +170,18 @@ async fn a_thousand_idle_connections_do_not_stop_others() {
     for _ in 0..1000 {
         idle.push(server.connects().await);
     }
-    assert_eq!(status(&server.says(&get_of("/id/1")).await), "200");
+    assert_eq!(status(&server.says(&get_request("/id/1")).await), "200");
     server.stops().await;
 }
 
 #[tokio::test]
-async fn stopping_answers_what_is_in_flight_and_closes_what_is_idle() {
+async fn stopping_answers_requests_in_flight_and_closes_idle_connections() {
     let mut server = serve().await;
     let (mut asking, mut idle) = (server.connects().await, server.connects().await);
     idle.write_all(b"GET /id/1 HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     idle.read_exact(&mut [0; 12]).await.unwrap();
     asking.write_all(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
-    let go = timeout(PATIENCE, server.slow.recv()).await.unwrap().unwrap();
+    let go = timeout(TIMEOUT, server.slow.recv()).await.unwrap().unwrap();
 
     server.stop.send(()).unwrap();
     rest(&mut idle).await;
@@ -189,15 +189,16 @@ async fn stopping_answers_what_is_in_flight_and_closes_what_is_idle() {
     assert!(!server.running.is_finished(), "it did not wait");
     go.send(()).unwrap();
     assert!(rest(&mut asking).await.ends_with("at last"));
-    timeout(PATIENCE, server.running).await.unwrap().unwrap();
+    timeout(TIMEOUT, server.running).await.unwrap().unwrap();
 }
 
 #[tokio::test]
-async fn stopping_does_not_wait_for_ever() {
-    let mut server = served(RequestLimits::default(), Bounds { finish: SOON, ..Bounds::default() }).await;
+async fn stopping_does_not_wait_forever() {
+    let mut server =
+        serve_with(RequestLimits::default(), Bounds { finish: SHORT, ..Bounds::default() }).await;
     let mut asking = server.connects().await;
-    asking.write_all(get_of("/slow").as_bytes()).await.unwrap();
-    let held = timeout(PATIENCE, server.slow.recv()).await.unwrap().unwrap();
+    asking.write_all(get_request("/slow").as_bytes()).await.unwrap();
+    let held = timeout(TIMEOUT, server.slow.recv()).await.unwrap().unwrap();
     server.stops().await;
     assert_eq!(rest(&mut asking).await, "");
     assert!(held.is_closed(), "the handler still runs");
@@ -206,27 +207,28 @@ async fn stopping_does_not_wait_for_ever() {
 #[tokio::test]
 async fn a_request_that_takes_too_long_is_answered_503() {
     let mut server =
-        served(RequestLimits { timeout: SOON, ..RequestLimits::default() }, Bounds::default()).await;
-    assert_eq!(status(&server.says(&get_of("/slow")).await), "503");
+        serve_with(RequestLimits { timeout: SHORT, ..RequestLimits::default() }, Bounds::default()).await;
+    assert_eq!(status(&server.says(&get_request("/slow")).await), "503");
     assert!(server.slow.recv().await.unwrap().is_closed(), "the handler still runs");
 }
 
 #[tokio::test]
 async fn a_panic_is_answered_500_without_its_message() {
     let server = serve().await;
-    let answer = server.says(&get_of("/panic")).await;
+    let answer = server.says(&get_request("/panic")).await;
     assert_eq!(status(&answer), "500");
     assert!(!answer.contains("ana@"), "{answer}");
 }
 
 #[tokio::test]
-async fn a_body_above_the_limit_is_refused_whether_its_length_is_told_or_not() {
-    let server = served(RequestLimits { body: 1000, ..RequestLimits::default() }, Bounds::default()).await;
+async fn a_body_above_the_limit_is_refused_whether_its_length_is_declared_or_not() {
+    let server =
+        serve_with(RequestLimits { body: 1000, ..RequestLimits::default() }, Bounds::default()).await;
     let head = "POST /echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
     for (size, expected) in [(1000, "200"), (1001, "413"), (5_000_000, "413")] {
         let body = "x".repeat(size);
-        let told = server.says(&format!("{head}Content-Length: {size}\r\n\r\n{body}")).await;
-        assert_eq!(status(&told), expected, "{size} bytes");
+        let answer = server.says(&format!("{head}Content-Length: {size}\r\n\r\n{body}")).await;
+        assert_eq!(status(&answer), expected, "{size} bytes");
         let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n{size:x}\r\n{body}\r\n0\r\n\r\n");
         assert_eq!(status(&server.says(&chunked).await), expected, "{size} bytes in chunks");
     }
@@ -251,12 +253,12 @@ async fn a_browser_may_not_write_for_a_page_of_another_site() {
 }
 
 #[tokio::test]
-async fn a_listed_origin_may_ask_and_write() {
+async fn a_listed_origin_may_send_preflights_and_write() {
     let limits = RequestLimits {
         cors_origins: vec!["https://app.example.edu".parse().unwrap()],
         ..RequestLimits::default()
     };
-    let server = served(limits, Bounds::default()).await;
+    let server = serve_with(limits, Bounds::default()).await;
     let ask = |method, origin, more| {
         format!(
             "{method} /echo HTTP/1.1\r\nHost: localhost\r\nOrigin: {origin}\r\nSec-Fetch-Site: cross-site\r\n\
@@ -281,7 +283,7 @@ async fn a_listed_origin_may_ask_and_write() {
 async fn a_request_is_counted_under_its_route_and_never_under_its_path() {
     let server = serve().await;
     for path in ["/id/4711", "/id/4712?name=Ana", "/nothing/here"] {
-        server.says(&get_of(path)).await;
+        server.says(&get_request(path)).await;
     }
     let text = server.metrics.render();
     assert!(text.contains(r#"{route="/id/{id}",method="GET",status="200"} 2"#), "{text}");
@@ -290,16 +292,16 @@ async fn a_request_is_counted_under_its_route_and_never_under_its_path() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_is_counted_and_does_not_hold_its_handler() {
+async fn a_client_that_leaves_is_counted_and_its_handler_is_dropped() {
     let mut server = serve().await;
     let mut client = server.connects().await;
-    client.write_all(get_of("/slow").as_bytes()).await.unwrap();
-    let mut held = timeout(PATIENCE, server.slow.recv()).await.unwrap().unwrap();
+    client.write_all(get_request("/slow").as_bytes()).await.unwrap();
+    let mut held = timeout(TIMEOUT, server.slow.recv()).await.unwrap().unwrap();
     drop(client);
-    timeout(PATIENCE, held.closed()).await.expect("the handler is dropped");
+    timeout(TIMEOUT, held.closed()).await.expect("the handler is dropped");
     let counted = r#"{route="/slow",method="GET",status="499"} 1"#;
-    // The handler goes a moment before the request is counted.
-    timeout(PATIENCE, async {
+    // The handler is dropped a moment before the request is counted.
+    timeout(TIMEOUT, async {
         while !server.metrics.render().contains(counted) {
             tokio::task::yield_now().await;
         }

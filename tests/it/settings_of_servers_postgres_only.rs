@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::school::{Client, Database, Process, School};
 
-/// As if somebody had gone through the manual to find whatever could go wrong.
+/// All settings that could change the meaning of a statement or the form of its result.
 const STRANGE: [&str; 12] = [
     "standard_conforming_strings = off",
     "escape_string_warning = on",
@@ -21,7 +21,7 @@ const STRANGE: [&str; 12] = [
 ];
 
 #[tokio::test]
-async fn whatever_the_database_has_as_its_settings_the_answers_are_the_same() {
+async fn the_answers_are_the_same_whatever_the_settings_of_the_database() {
     let database = Database::new();
     let other = database.other_program();
     let name = &other.column("select current_database()")[0];
@@ -48,7 +48,7 @@ async fn whatever_the_database_has_as_its_settings_the_answers_are_the_same() {
 }
 
 #[tokio::test]
-async fn no_filter_of_the_log_brings_names_to_light() {
+async fn no_filter_of_the_log_output_reveals_names() {
     let database = Database::new();
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");

@@ -1,4 +1,4 @@
-//! A database whose tables are on several nodes is refused. Citus is not there: these are its catalogs, with its columns.
+//! A database whose tables are on several nodes is refused. Citus is not installed: the tests create its catalogs.
 
 use std::fmt::Write as _;
 
@@ -21,7 +21,7 @@ const CATALOGS: &str = "
         groupid integer not null
     );";
 
-/// A database of ours in a cluster that has placed these tables so: name, method, and the group of each shard's placement.
+/// A database of ours in a cluster that has placed these tables: name, method and the group of each shard's placement.
 async fn placed(tables: &[(&str, &str, &[i64])]) -> Database {
     let database = School::open().await.close().await;
     let mut script = CATALOGS.to_owned();
@@ -29,7 +29,7 @@ async fn placed(tables: &[(&str, &str, &[i64])]) -> Database {
     for (name, method, groups) in tables {
         write!(script, "insert into pg_dist_partition values ('{name}', '{method}', null, 3, 't');").unwrap();
         for group in *groups {
-            // The shards of a divided table have a node each; a copied table has one shard on every node.
+            // Each shard of a divided table is on one node; a copied table has one shard, which is on every node.
             if *method == "h" || *group == groups[0] {
                 shard += 1;
                 write!(script, "insert into pg_dist_shard values ('{name}', {shard}, 't', null, null);")
@@ -57,18 +57,19 @@ const OURS: [&str; 10] = [
 ];
 
 async fn refusal(database: &Database) -> String {
-    let served = matricula::server::School::open(database.location(), Clock::System, None).await.unwrap_err();
-    let migrated = adoption::migrate(database.location(), &Clock::System).await.unwrap_err();
-    let looked_at = adoption::dry_run(database.location(), &Clock::System).await.unwrap_err();
-    assert_eq!(format!("{served:#}"), migrated.to_string());
-    assert_eq!(looked_at.to_string(), migrated.to_string());
-    migrated.to_string()
+    let serve_error =
+        matricula::server::School::open(database.location(), Clock::System, None).await.unwrap_err();
+    let migrate_error = adoption::migrate(database.location(), &Clock::System).await.unwrap_err();
+    let dry_run_error = adoption::dry_run(database.location(), &Clock::System).await.unwrap_err();
+    assert_eq!(format!("{serve_error:#}"), migrate_error.to_string());
+    assert_eq!(dry_run_error.to_string(), migrate_error.to_string());
+    migrate_error.to_string()
 }
 
 #[tokio::test]
-async fn a_table_that_is_divided_over_nodes_is_refused_with_what_works() {
+async fn a_table_that_is_divided_over_nodes_is_refused_with_a_remedy() {
     let database = placed(&[("students", "h", &[1, 2, 1, 2]), ("courses", "n", &[0, 1, 2])]).await;
-    let told = refusal(&database).await;
+    let error = refusal(&database).await;
     for words in [
         "its tables are on several nodes",
         "students divided over the nodes 1, 2",
@@ -77,14 +78,14 @@ async fn a_table_that_is_divided_over_nodes_is_refused_with_what_works() {
         "a seat could be given out twice",
         "Keep each institution in one schema on one node",
     ] {
-        assert!(told.contains(words), "{words}: {told}");
+        assert!(error.contains(words), "{words}: {error}");
     }
 }
 
 #[tokio::test]
 async fn tables_that_lie_whole_on_different_nodes_are_refused() {
-    let told = refusal(&placed(&[("student_courses", "n", &[2])]).await).await;
-    assert!(told.contains("student_courses on node 2") && told.contains("log_head on node 0"), "{told}");
+    let error = refusal(&placed(&[("student_courses", "n", &[2])]).await).await;
+    assert!(error.contains("student_courses on node 2") && error.contains("log_head on node 0"), "{error}");
 }
 
 #[tokio::test]
@@ -97,7 +98,7 @@ async fn a_schema_that_lies_whole_on_one_node_is_served() {
 }
 
 #[tokio::test]
-async fn what_another_schema_divides_is_its_own() {
+async fn divided_tables_of_another_schema_do_not_matter() {
     let database = placed(&[]).await;
     database.runs(
         "create schema other; create table other.students (id bigint);

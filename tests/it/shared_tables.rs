@@ -1,21 +1,21 @@
-//! Other programs write the same rows at the same time: what they commit is neither undone nor overlooked.
+//! Other programs write the same rows at the same time: their commits are neither undone nor overlooked.
 
 use serde_json::json;
 
-use crate::school::{Asking, OtherProgram, Reply, School};
+use crate::school::{OtherProgram, Reply, RequestBuilder, School};
 
-/// Tables as another program made them, with Latin-1 and a number where a text is expected.
+/// Tables that another program created.
 const FOUND: &str = "create table students (id integer primary key, name text, email text);
     create table courses (id integer primary key, name text, level text);
     insert into students (id, name, email) values (1, 'Ana', 'ana@example.edu');
     insert into courses (id, name, level) values (1, 'Algebra', 'undergraduate');";
 
 /// Sends a request, and lets another program commit once the request waits for its lock.
-async fn while_locked(school: &School, other: &OtherProgram, request: Asking) -> Reply {
+async fn while_locked(school: &School, other: &OtherProgram, request: RequestBuilder) -> Reply {
     tokio::join!(request.into_future(), commits(school, other)).0
 }
 
-/// A file is locked whole: there a request waits whenever it arrives.
+/// Commits once a request waits for a lock. A file is locked as a whole, so there a request waits whenever it arrives.
 async fn commits(school: &School, other: &OtherProgram) {
     let onlooker = school.other_program();
     let lock_waits = "select count(*) from pg_stat_activity \
@@ -65,7 +65,7 @@ async fn a_version_is_compared_with_what_another_program_has_committed_by_then()
 #[tokio::test]
 async fn several_changes_of_a_batch_see_what_another_program_has_committed() {
     let school = School::open_found(FOUND).await;
-    school.meanwhile(
+    school.other_program_runs(
         "insert into students values (2, 'Ben', ''), (3, 'Cleo', ''), (4, 'Dan', ''), (5, 'Eve', '')",
     );
     let other = school.other_program();
@@ -80,9 +80,9 @@ async fn several_changes_of_a_batch_see_what_another_program_has_committed() {
 }
 
 #[tokio::test]
-async fn what_nobody_named_keeps_its_bytes_sqlite_only() {
+async fn fields_that_a_request_does_not_name_keep_their_bytes_sqlite_only() {
     let school = School::open_found(FOUND).await;
-    school.meanwhile(
+    school.other_program_runs(
         "update students set name = cast(x'4A6F73E9' as text); update courses set name = x'416C67'",
     );
     school.patch("/api/v1/students/1", json!({"email": "jose@example.edu"})).await.is_ok();
@@ -99,7 +99,7 @@ async fn changes_of_different_columns_in_one_batch_are_all_written() {
     let school = School::open_found(FOUND).await;
     let other = school.other_program();
     other.execute_batch("begin immediate").unwrap();
-    // Held up by the other program, the changes share a commit.
+    // While the other program holds the lock, the changes gather and share a commit.
     let url = "/api/v1/students/1";
     let changes = [
         json!({"name": "Anna"}),

@@ -1,5 +1,5 @@
-//! No client takes up everything: connections, memory, searches. Whoever asks for too much is told so at once, and how the
-//! server fares is told to everybody, whatever else is refused.
+//! No client takes all connections, all memory or all searches. A client that asks for too much is refused at once, and
+//! health and metrics are answered whatever else is refused.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use tokio::time::{Instant, timeout};
 
 use crate::school::{Raw, RawAnswer, School};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 const HOUR: Duration = Duration::from_hours(1);
 
-/// All of them are addresses of this machine.
+/// Three clients: each loopback address counts as one.
 const ANA: [u8; 4] = [127, 0, 0, 1];
 const BEN: [u8; 4] = [127, 0, 0, 2];
 const CLEO: [u8; 4] = [127, 0, 0, 3];
@@ -34,7 +34,7 @@ async fn keeps_alive(client: [u8; 4], address: SocketAddr) -> Raw {
     raw
 }
 
-/// What a client is answered over a connection of its own.
+/// The answer to a client over a new connection.
 async fn asks(client: [u8; 4], address: SocketAddr, path: &str) -> RawAnswer {
     let mut raw = Raw::connect_from(client, address).await;
     raw.sends(&get(path)).await;
@@ -59,14 +59,14 @@ async fn a_client_has_its_share_of_the_connections_and_others_have_the_rest() {
     ben.sends(&get("/api/v1/students")).await;
     assert_eq!(ben.answer().await.status(), 200);
 
-    // Whoever leaves makes room.
+    // A closed connection makes room.
     drop(ana.pop());
     let admitted = async { while asks(ANA, school.address, "/api/v1/students").await.status() != 200 {} };
-    timeout(PATIENCE, admitted).await.expect("admitted in time");
+    timeout(TIMEOUT, admitted).await.expect("admitted in time");
 }
 
 #[tokio::test]
-async fn where_all_connections_are_taken_that_is_told_and_how_the_server_fares_too() {
+async fn when_all_connections_are_taken_requests_are_refused_but_health_is_answered() {
     let bounds = Bounds { connections: 4, head: HOUR, idle: HOUR, ..Bounds::default() };
     let school = School::open_within(RequestLimits::default(), bounds).await;
     let mut taken = Vec::new();
@@ -86,13 +86,13 @@ async fn where_all_connections_are_taken_that_is_told_and_how_the_server_fares_t
 }
 
 #[tokio::test]
-async fn connections_that_nobody_uses_are_closed_for_those_who_come() {
+async fn unused_connections_are_closed_to_admit_new_ones() {
     let bounds = Bounds { connections: 8, head: HOUR, idle: Duration::ZERO, ..Bounds::default() };
     let school = School::open_within(RequestLimits::default(), bounds).await;
     let (mut first, mut silent) =
         (keeps_alive(ANA, school.address).await, Raw::connect_from(ANA, school.address).await);
     let mut others = Vec::new();
-    // Each is admitted, and many more than there is room for.
+    // Each is admitted, although there are many more than there is room for.
     for _ in 0..100 {
         let one = async {
             loop {
@@ -103,19 +103,19 @@ async fn connections_that_nobody_uses_are_closed_for_those_who_come() {
                 }
             }
         };
-        others.push(timeout(PATIENCE, one).await.expect("admitted in time"));
+        others.push(timeout(TIMEOUT, one).await.expect("admitted in time"));
     }
     assert!(first.is_closed().await && silent.is_closed().await);
     let mut last = others.pop().unwrap();
     last.sends(&get("/healthz")).await;
-    assert_eq!(last.answer().await.status(), 200, "the last that came may stay");
+    assert_eq!(last.answer().await.status(), 200, "the newest connection stays open");
 }
 
 #[tokio::test]
-async fn of_those_who_come_in_vain_only_some_are_told_and_health_is_for_others_too() {
+async fn only_some_rejected_connections_are_answered_and_other_clients_still_get_health() {
     let bounds = Bounds { connections: 1, head: HOUR, idle: HOUR, ..Bounds::default() };
     let school = School::open_within(RequestLimits::default(), bounds).await;
-    // They say nothing, for as long as they may.
+    // They send nothing, for as long as the server allows.
     let mut crowd = Vec::new();
     let full = async {
         loop {
@@ -126,13 +126,13 @@ async fn of_those_who_come_in_vain_only_some_are_told_and_health_is_for_others_t
             crowd.push(next);
         }
     };
-    let mut closed = timeout(PATIENCE, full).await.expect("full in time");
+    let mut closed = timeout(TIMEOUT, full).await.expect("full in time");
     assert!(closed.is_closed().await);
     assert_eq!(asks(BEN, school.address, "/healthz").await.status(), 200);
     asks(BEN, school.address, "/students").await.is_refused(503, "overloaded");
 }
 
-/// A request whose body of one mebibyte is sent but for its last byte.
+/// A request whose body of one mebibyte is sent except for its last byte.
 async fn almost_sends(client: [u8; 4], school: &School) -> Raw {
     let mut raw = Raw::connect_from(client, school.address).await;
     let head = "POST /api/v1/students HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
@@ -140,7 +140,7 @@ async fn almost_sends(client: [u8; 4], school: &School) -> Raw {
     raw
 }
 
-/// What a client is answered to a whole request, of which there may be no room for the body.
+/// The answer to a complete request, for whose body there may be no room.
 async fn sends(client: [u8; 4], school: &School) -> RawAnswer {
     let mut raw = Raw::connect_from(client, school.address).await;
     let head = "POST /api/v1/students HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n";
@@ -154,7 +154,7 @@ async fn bodies_that_never_end_take_a_share_of_the_memory_for_bodies_and_give_it
     let limits = RequestLimits { all_bodies: 4 << 20, ..RequestLimits::default() };
     let school = School::open_within(limits, Bounds::default()).await;
     let [first, second] = [almost_sends(ANA, &school).await, almost_sends(ANA, &school).await];
-    // What is sent takes a moment to arrive.
+    // It takes a moment until the bodies arrive.
     let refused = async {
         loop {
             let answer = sends(ANA, &school).await;
@@ -163,7 +163,7 @@ async fn bodies_that_never_end_take_a_share_of_the_memory_for_bodies_and_give_it
             }
         }
     };
-    let refused = timeout(PATIENCE, refused).await.expect("the memory is taken in time");
+    let refused = timeout(TIMEOUT, refused).await.expect("the memory is taken in time");
     refused.is_refused(429, "rate-limited");
     assert_eq!(refused.header("retry-after"), Some("1"));
     assert_eq!(sends(BEN, &school).await.status(), 201);
@@ -177,18 +177,18 @@ async fn bodies_that_never_end_take_a_share_of_the_memory_for_bodies_and_give_it
             }
         }
     };
-    let refused = timeout(PATIENCE, refused).await.expect("the memory is taken in time");
+    let refused = timeout(TIMEOUT, refused).await.expect("the memory is taken in time");
     refused.is_refused(503, "overloaded");
     assert_eq!(refused.header("retry-after"), Some("1"));
-    // Who reads is not affected, and what is dropped is free again.
+    // Reads are not affected, and closed connections give their memory back.
     assert_eq!(asks(ANA, school.address, "/api/v1/courses").await.status(), 200);
     drop((first, second));
     let taken = async { while sends(ANA, &school).await.status() != 201 {} };
-    timeout(PATIENCE, taken).await.expect("the memory is given back in time");
+    timeout(TIMEOUT, taken).await.expect("the memory is given back in time");
 }
 
 #[tokio::test]
-async fn a_body_that_is_announced_larger_than_the_room_there_is_is_refused_before_it_comes() {
+async fn a_body_that_is_declared_larger_than_the_room_left_is_refused_before_it_arrives() {
     let limits = RequestLimits { all_bodies: 1 << 20, ..RequestLimits::default() };
     let school = School::open_within(limits, Bounds::default()).await;
     let mut raw = school.connects().await;
@@ -197,11 +197,11 @@ async fn a_body_that_is_announced_larger_than_the_room_there_is_is_refused_befor
     raw.answer().await.is_refused(429, "rate-limited");
 }
 
-/// A school whose list of students is longer than what a socket holds, and takes a while to search.
+/// A school whose list of students is longer than what a socket can buffer, and takes a while to search.
 async fn large_school() -> School {
     let school = School::open().await;
     let long = "x".repeat(245);
-    school.meanwhile(&format!(
+    school.other_program_runs(&format!(
         "with recursive n(n) as (select 1 union all select n + 1 from n where n < 30000)
          insert into students (name, email)
          select '{long}' || n, 'student' || n || '@example.edu' from n"
@@ -210,7 +210,7 @@ async fn large_school() -> School {
 }
 
 #[tokio::test]
-async fn long_lists_that_a_client_does_not_read_leave_some_for_others() {
+async fn long_lists_that_a_client_does_not_read_leave_room_for_others() {
     let school = large_school().await;
     let mut unread = Vec::new();
     let refused = async {
@@ -226,7 +226,7 @@ async fn long_lists_that_a_client_does_not_read_leave_some_for_others() {
             unread.push(raw);
         }
     };
-    let refused = timeout(PATIENCE, refused).await.expect("refused in time");
+    let refused = timeout(TIMEOUT, refused).await.expect("refused in time");
     refused.is_refused(429, "rate-limited");
     let mut ben = Raw::connect_from(BEN, school.address).await;
     ben.sends("GET /api/v1/students HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await;
@@ -235,7 +235,7 @@ async fn long_lists_that_a_client_does_not_read_leave_some_for_others() {
 }
 
 #[tokio::test]
-async fn a_client_that_searches_too_much_at_a_time_is_told_at_once_and_others_find_what_they_seek() {
+async fn a_client_with_too_many_searches_is_refused_at_once_and_others_can_still_search() {
     let school = large_school().await;
     let began = Instant::now();
     let full = Notify::new();
@@ -247,7 +247,7 @@ async fn a_client_that_searches_too_much_at_a_time_is_told_at_once_and_others_fi
         answer
     }));
     let other = async {
-        // Once the first of them has been refused, as many wait as may.
+        // Once the first search has been refused, as many are waiting as can wait.
         full.notified().await;
         asks(BEN, school.address, "/api/v1/students?q=student777%40").await
     };
@@ -258,7 +258,7 @@ async fn a_client_that_searches_too_much_at_a_time_is_told_at_once_and_others_fi
     for answer in answers {
         match answer.status() {
             200 => {}
-            // On a machine that is slow, a search may also have waited for too long.
+            // On a slow machine, a search may also have waited too long.
             503 => {
                 answer.is_refused(503, "overloaded");
             }
@@ -269,7 +269,7 @@ async fn a_client_that_searches_too_much_at_a_time_is_told_at_once_and_others_fi
         }
     }
     assert!((100..300).contains(&refused), "{refused} searches were refused");
-    assert!(began.elapsed() < PATIENCE, "nobody waits for long");
+    assert!(began.elapsed() < TIMEOUT, "nobody waits for long");
 }
 
 #[tokio::test]
@@ -277,13 +277,13 @@ async fn long_answers_that_a_client_does_not_read_take_a_share_of_the_memory_and
     let bounds = Bounds { memory: 9 << 20, ..Bounds::default() };
     let school = School::open_within(RequestLimits::default(), bounds).await;
     let long = "x".repeat(245);
-    school.meanwhile(&format!(
+    school.other_program_runs(&format!(
         "with recursive n(n) as (select 1 union all select n + 1 from n where n < 10000)
          insert into students (id, name, email)
          select n, '{long}' || n, 'student' || n || '@example.edu' from n"
     ));
-    school.meanwhile("insert into courses (id, name, level) values (1, 'Algebra', 'graduate')");
-    school.meanwhile(
+    school.other_program_runs("insert into courses (id, name, level) values (1, 'Algebra', 'graduate')");
+    school.other_program_runs(
         "insert into student_courses (id, student_id, course_id, enrolled_at)
          select id, id, 1, '2026-09-01T08:00:00.000Z' from students",
     );
@@ -304,15 +304,15 @@ async fn long_answers_that_a_client_does_not_read_take_a_share_of_the_memory_and
             unread.push(raw);
         }
     };
-    let refused = timeout(PATIENCE, refused).await.expect("refused in time");
+    let refused = timeout(TIMEOUT, refused).await.expect("refused in time");
     refused.is_refused(429, "rate-limited");
     assert_eq!(refused.header("retry-after"), Some("1"));
-    // A page is as long before it is packed.
+    // A page takes as much memory before it is compressed.
     let page = "GET /courses/1/roster HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n";
     let page = school.says(&format!("{page}Connection: close\r\n\r\n")).await;
     assert_eq!(page.status(), 429, "{:.300}", page.0);
 
-    // What is short goes on, others have their part, and what has been taken is given back on the same connection.
+    // Short answers still work, other clients have their share, and memory is given back on the same connection.
     assert_eq!(asks(ANA, school.address, "/api/v1/students/1").await.status(), 200);
     let mut ben = Raw::connect_from(BEN, school.address).await;
     for _ in 0..5 {
@@ -321,8 +321,8 @@ async fn long_answers_that_a_client_does_not_read_take_a_share_of_the_memory_and
     }
     drop(unread);
     let taken = async { while asks(ANA, school.address, path).await.status() != 200 {} };
-    timeout(PATIENCE, taken).await.expect("the memory is given back in time");
-    school.meanwhile("delete from student_courses");
+    timeout(TIMEOUT, taken).await.expect("the memory is given back in time");
+    school.other_program_runs("delete from student_courses");
 }
 
 #[tokio::test]
@@ -345,7 +345,7 @@ async fn long_heads_that_never_end_take_a_share_of_the_memory() {
             }
         }
     };
-    timeout(PATIENCE, closed).await.expect("some are closed in time");
+    timeout(TIMEOUT, closed).await.expect("some are closed in time");
     assert_eq!(asks(ANA, school.address, "/healthz").await.status(), 200);
     let mut ben = Raw::connect_from(BEN, school.address).await;
     for _ in 0..20 {

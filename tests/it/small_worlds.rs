@@ -1,5 +1,5 @@
-//! Every small school there is: three students, two courses, one or two seats, whatever is asked in whatever order. The
-//! model holds its promises at every step.
+//! Every possible small school: three students, two courses, one or two seats, any commands in any order. The model
+//! checks its promises at every step.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -13,7 +13,7 @@ use crate::school::{Command, Model};
 const STUDENTS: i64 = 3;
 const COURSES: i64 = 2;
 
-/// What is asked of a course and of its students.
+/// Every command about a course and its students.
 fn commands() -> Vec<Command> {
     let students = (1..=STUDENTS).map(StudentId);
     let mut commands = Vec::new();
@@ -40,8 +40,8 @@ fn commands() -> Vec<Command> {
     commands
 }
 
-/// What is the same in two schools that go on in the same way.
-fn what_matters(model: &Model) -> String {
+/// A key that is equal for schools that behave the same from then on.
+fn state_key(model: &Model) -> String {
     let facts = &model.facts;
     let mut students: Vec<_> = facts.students.keys().map(|id| id.0).collect();
     students.sort_unstable();
@@ -76,15 +76,15 @@ fn every_small_school_keeps_the_promises() {
     }
     first.log.clear();
     let commands = commands();
-    let mut seen = HashSet::from([what_matters(&first)]);
+    let mut seen = HashSet::from([state_key(&first)]);
     let mut open = VecDeque::from([first]);
     while let Some(school) = open.pop_front() {
         for command in &commands {
             let mut next = school.clone();
-            // The model asserts what has to hold.
+            // The model asserts its promises.
             let _ = next.carry_out(command);
             next.log.clear();
-            if seen.insert(what_matters(&next)) {
+            if seen.insert(state_key(&next)) {
                 open.push_back(next);
             }
         }

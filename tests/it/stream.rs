@@ -1,4 +1,4 @@
-//! The log as a stream: everybody hears everything, in order, once.
+//! The log as a stream: every listener gets every event once, in order.
 
 use serde_json::json;
 
@@ -7,29 +7,29 @@ use crate::school::{Process, School, errors};
 const EVENTS: &str = "/api/v1/events";
 
 #[tokio::test]
-async fn a_listener_hears_what_was_and_what_comes() {
+async fn a_listener_gets_past_and_new_events() {
     let school = School::open().await;
     let ana = school.student("Ana").await;
     let mut listener = school.get(EVENTS).listen().await;
-    let heard = listener.next().await.unwrap();
-    assert_eq!(heard, school.get(EVENTS).await.is_ok().json()[0]);
+    let event = listener.next().await.unwrap();
+    assert_eq!(event, school.get(EVENTS).await.is_ok().json()[0]);
 
     let algebra = school.course("Algebra").await;
     ana.enrolls_in(&algebra).await.is_created();
     assert_eq!(listener.next().await.unwrap()["type"], "course.created");
-    let heard = listener.next().await.unwrap();
-    assert_eq!(heard, school.get(&format!("{EVENTS}?after=2")).await.is_ok().json()[0]);
-    assert_eq!((&heard["type"], &heard["student_id"]), (&json!("enrollment.created"), &json!(ana.id)));
+    let event = listener.next().await.unwrap();
+    assert_eq!(event, school.get(&format!("{EVENTS}?after=2")).await.is_ok().json()[0]);
+    assert_eq!((&event["type"], &event["student_id"]), (&json!("enrollment.created"), &json!(ana.id)));
 }
 
 #[tokio::test]
-async fn who_was_cut_off_goes_on_where_they_were() {
+async fn a_listener_that_was_cut_off_continues_where_it_was() {
     let school = School::open().await;
     school.students(["Ana", "Ben", "Cleo", "Dan"]).await;
     let mut listener = school.get(EVENTS).listen().await;
     assert_eq!(listener.seqs(2).await, [1, 2]);
     drop(listener);
-    // The header, which a browser sends by itself, goes before the address that it was given first.
+    // The header, which a browser sends by itself when it reconnects, wins over `after` in the address.
     let mut listener = school.get(&format!("{EVENTS}?after=0")).header("last-event-id", "2").listen().await;
     assert_eq!(listener.seqs(2).await, [3, 4]);
     let mut listener = school.get(&format!("{EVENTS}?after=3")).listen().await;
@@ -39,11 +39,11 @@ async fn who_was_cut_off_goes_on_where_they_were() {
 }
 
 #[tokio::test]
-async fn a_listener_who_is_far_behind_misses_nothing_either() {
+async fn a_listener_that_is_far_behind_misses_nothing() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     let mut early = school.get(EVENTS).listen().await;
-    // More than are told at a time, while one listens and none of them reads.
+    // More events than are sent at a time, while a listener is connected and does not read.
     for _ in 0..600 {
         ana.enrolls_in(&algebra).await.is_created();
         ana.drops(&algebra).await.is(204);
@@ -54,7 +54,7 @@ async fn a_listener_who_is_far_behind_misses_nothing_either() {
 }
 
 #[tokio::test]
-async fn a_listener_may_choose() {
+async fn a_listener_may_filter() {
     let school = School::open().await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
     let algebra = school.course("Algebra").await;
@@ -70,7 +70,7 @@ async fn a_listener_may_choose() {
 }
 
 #[tokio::test]
-async fn what_another_server_of_the_same_school_writes_is_heard_too() {
+async fn a_listener_gets_the_events_of_other_servers_too() {
     let school = School::open().await;
     let mut listener = school.get(EVENTS).listen().await;
     let other = Process::serve(school.database()).await;

@@ -10,7 +10,7 @@ use crate::school::{School, errors};
 
 const STUDENTS: &str = "/api/v1/students";
 
-/// What is nobody's id.
+/// Texts that are not valid ids.
 pub(crate) const IMPOSSIBLE: [&str; 9] =
     ["0", "-1", "9007199254740992", "99999999999999999999", "abc", "1.0", "+1", "1%202", "%FF"];
 
@@ -33,7 +33,7 @@ async fn a_student_is_added_and_read_again() {
 }
 
 #[tokio::test]
-async fn whoever_reads_at_the_same_time_as_others_is_told_of_their_own() {
+async fn reads_at_the_same_time_each_get_their_own_answer() {
     let school = School::open().await;
     let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
     let mut students = Vec::new();
@@ -48,7 +48,7 @@ async fn whoever_reads_at_the_same_time_as_others_is_told_of_their_own() {
         students.push(student);
     }
     for _ in 0..5 {
-        let told = join_all(students.iter().map(async |student| {
+        let answers = join_all(students.iter().map(async |student| {
             let (name, courses, nobody) = tokio::join!(
                 school.get(&student.url()).into_future(),
                 student.courses(),
@@ -57,7 +57,7 @@ async fn whoever_reads_at_the_same_time_as_others_is_told_of_their_own() {
             nobody.is_refused(404, "student-not-found");
             (name.is_ok().json()["name"].clone(), courses)
         }));
-        for ((name, courses), number) in told.await.into_iter().zip(0..) {
+        for ((name, courses), number) in answers.await.into_iter().zip(0..) {
             assert_eq!(name, format!("Student {number}"));
             assert_eq!(courses, ["Algebra", "Botany"][..number % 3], "student {number}");
         }
@@ -90,7 +90,7 @@ async fn texts_are_trimmed_and_measured_in_characters() {
 }
 
 #[tokio::test]
-async fn everything_that_is_wrong_with_a_student_is_told_at_once() {
+async fn all_errors_of_a_student_are_reported_at_once() {
     let school = School::open().await;
     let long = "x".repeat(256);
     for (body, wrong) in [
@@ -143,7 +143,7 @@ async fn everything_that_is_wrong_with_a_student_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_field_that_is_there_twice_is_refused() {
+async fn a_field_that_is_given_twice_is_refused() {
     let school = School::open().await;
     for (body, wrong) in [
         (r#"{"name":"Ana","name":"Ben","email":"a@example.edu"}"#, &["/name: is given more than once"][..]),
@@ -157,7 +157,7 @@ async fn a_field_that_is_there_twice_is_refused() {
 }
 
 #[tokio::test]
-async fn an_address_has_to_be_one() {
+async fn an_e_mail_address_has_to_be_valid() {
     let school = School::open().await;
     for email in
         ["zoe@example.edu", "zoë@exämple.edu", "a.b+c@x.example.edu", "o'brien@example.ie", "a@localhost"]
@@ -225,7 +225,7 @@ async fn a_patch_is_held_to_the_rules_of_a_new_student() {
     ] {
         let problem = school.patch(&ana.url(), patch).await.is_refused(400, "invalid-request");
         assert_eq!(errors(&problem), wrong);
-        // What is wrong with the body is told before who is not there.
+        // Errors in the body are reported before a missing student.
         school.patch("/api/v1/students/99", json!({"name": null})).await.is_refused(400, "invalid-request");
     }
     assert_eq!(school.log().await, ["student.created"]);
@@ -259,7 +259,7 @@ async fn a_student_who_changed_since_is_neither_changed_nor_deleted() {
     for tags in [seen.clone(), format!("W/{present}"), "\"x\"".to_owned(), present.replace('"', "")] {
         let stale = school.patch(&ana.url(), json!({"name": "A"})).header("if-match", &tags).await;
         assert_eq!(stale.is_refused(412, "stale")["etag"], present.as_str(), "{tags}");
-        // Even a patch that asks for nothing, for its asker believes in what is no more.
+        // Even an empty patch, since the client believes in an old version.
         school.patch(&ana.url(), json!({})).header("if-match", &tags).await.is_refused(412, "stale");
         school.delete(&ana.url()).header("if-match", &tags).await.is_refused(412, "stale");
     }
@@ -280,7 +280,7 @@ async fn a_student_who_changed_since_is_neither_changed_nor_deleted() {
 }
 
 #[tokio::test]
-async fn of_changes_that_believe_in_the_same_version_one_is_made() {
+async fn one_of_several_changes_to_the_same_version_is_made() {
     let school = School::open().await;
     let ana = school.student("Ana").await;
     let tag = school.get(&ana.url()).await.is_ok().header("etag").to_owned();
@@ -295,7 +295,7 @@ async fn of_changes_that_believe_in_the_same_version_one_is_made() {
 }
 
 #[tokio::test]
-async fn a_deleted_student_is_gone_and_the_id_is_nobodys_again() {
+async fn a_deleted_student_is_gone_and_the_id_is_not_used_again() {
     let school = School::open().await;
     let ana = school.student("Ana").await;
 
@@ -308,7 +308,7 @@ async fn a_deleted_student_is_gone_and_the_id_is_nobodys_again() {
 }
 
 #[tokio::test]
-async fn courses_stand_in_the_way_of_a_deletion_unless_they_are_dropped_with_it() {
+async fn a_student_with_courses_is_deleted_only_if_they_are_dropped_with_it() {
     let school = School::open().await;
     let ([ana, ben], [algebra, logic]) =
         (school.students(["Ana", "Ben"]).await, school.courses(["Algebra", "Logic"]).await);
@@ -333,7 +333,7 @@ async fn courses_stand_in_the_way_of_a_deletion_unless_they_are_dropped_with_it(
 }
 
 #[tokio::test]
-async fn a_parameter_of_a_deletion_is_understood_or_refused() {
+async fn a_bad_parameter_of_a_deletion_is_refused() {
     let school = School::open().await;
     let ana = school.student("Ana").await;
     for (query, wrong) in [
@@ -357,10 +357,10 @@ async fn nobody_has_an_impossible_id() {
         let url = format!("{STUDENTS}/{id}");
         for asking in [school.get(&url), school.patch(&url, json!({"name": "B"})), school.delete(&url)] {
             let problem = asking.await.is_refused(404, "student-not-found");
-            let told = &problem["student_id"];
-            assert!(told.is_i64() || told.is_string(), "the id that was not found: {problem}");
+            let named = &problem["student_id"];
+            assert!(named.is_i64() || named.is_string(), "the id that was not found: {problem}");
         }
-        // What is wrong with the body is told before.
+        // Errors in the body are reported first.
         school.patch(&url, json!({"name": ""})).await.is_refused(400, "invalid-request");
         school.client.ask("PATCH", &url).body("{}").await.is_refused(415, "unsupported-media-type");
     }

@@ -1,4 +1,4 @@
-//! Whoever starts a server and does not read what it says must not stop it.
+//! A server keeps running when nobody reads its output.
 
 use std::io::{PipeReader, PipeWriter, Read as _, Write as _, pipe};
 use std::process::{Child, Stdio};
@@ -8,7 +8,7 @@ use matricula::http::server::{self, Server};
 
 use crate::school::{Client, Database, Process, matricula};
 
-/// More than a pipe holds.
+/// The capacity of a pipe.
 const PIPE: usize = 64 * 1024;
 
 /// A pipe that holds as much as it can.
@@ -18,7 +18,7 @@ fn full_pipe() -> (PipeReader, PipeWriter) {
     (reader, writer)
 }
 
-/// `matricula serve` that logs every request, to nobody.
+/// A server that logs every request.
 fn serve(database: &Database) -> std::process::Command {
     let mut command = matricula();
     command.arg("--database").arg(database.argument()).args(["--log", "info", "--log-format", "json"]);
@@ -31,14 +31,14 @@ async fn ends(mut child: Child) -> bool {
 }
 
 #[tokio::test]
-async fn a_log_that_nobody_reads_holds_up_nothing() {
+async fn log_output_that_nobody_reads_blocks_nothing() {
     let database = Database::new();
     let (mut unread, stderr) = pipe().unwrap();
     let mut command = serve(&database);
     command.args(["--listen", "127.0.0.1:0"]).stderr(stderr);
     let server = Process::start(command).await;
     let client = Client::new(server.address);
-    // Each is a line of more than 200 bytes. A request that is held up would be for ever.
+    // Each request logs more than 200 bytes. A request that is blocked would wait forever.
     let asking = async {
         for _ in 0..3 * PIPE / 200 {
             client.ask("GET", "/api/v1/courses").await.is_ok();
@@ -46,7 +46,7 @@ async fn a_log_that_nobody_reads_holds_up_nothing() {
         client.ask("GET", "/healthz").await.is_ok();
         client.ask("GET", "/readyz").await.is_ok();
     };
-    tokio::time::timeout(Duration::from_mins(1), asking).await.expect("it goes on to answer");
+    tokio::time::timeout(Duration::from_mins(1), asking).await.expect("the server still answers");
 
     let end = tokio::time::timeout(Duration::from_secs(30), server.terminate()).await;
     assert!(end.expect("SIGTERM ends it").success());
@@ -59,7 +59,7 @@ async fn a_log_that_nobody_reads_holds_up_nothing() {
 async fn standard_output_that_nobody_reads_does_not_keep_it_from_serving() {
     let database = Database::new();
     let (_unread, stdout) = full_pipe();
-    // Whoever does not read where it listens has to know it.
+    // Nobody reads the line with the address, so it has to be chosen before.
     let address = {
         let addresses = server::resolve("127.0.0.1:0").await.unwrap();
         Server::bind(&addresses).await.unwrap().local_addr()
@@ -82,7 +82,7 @@ async fn standard_output_that_nobody_reads_does_not_keep_it_from_serving() {
 }
 
 #[tokio::test]
-async fn the_last_message_is_not_waited_for_for_ever() {
+async fn the_program_does_not_wait_forever_to_write_its_last_message() {
     let (_unread, stderr) = full_pipe();
     let mut command = matricula();
     command.args(["check", "--database", "/nowhere/school.db"]).stderr(stderr).stdout(Stdio::null());

@@ -1,4 +1,4 @@
-//! The one way of every change: the queue, its end, and those who do not wait for it.
+//! The queue of all changes: what happens when it is full, when it stops, and when a client does not wait.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::school::{Database, OtherProgram, School, submit};
 
 /// Another program's write transaction on the same database: commits wait until it is dropped.
-fn busy(database: &Database) -> OtherProgram {
+fn lock_writes(database: &Database) -> OtherProgram {
     let other = database.other_program();
     other.execute_batch("begin immediate").unwrap();
     other
@@ -26,12 +26,12 @@ fn create(name: &str) -> CreateStudent {
 }
 
 #[tokio::test]
-async fn a_full_queue_refuses_at_once_and_what_it_accepted_is_carried_out() {
+async fn a_full_queue_refuses_at_once_and_queued_commands_still_run() {
     let school = School::open().await;
     let registrar = &school.registrar;
-    let other = busy(school.database());
+    let other = lock_writes(school.database());
 
-    // All of them are asked before any of them can be answered.
+    // All of them are submitted before any of them can be answered.
     let mut asked = FuturesUnordered::new();
     let mut refused = 0;
     for _ in 0..20_000 {
@@ -60,13 +60,13 @@ async fn a_full_queue_refuses_at_once_and_what_it_accepted_is_carried_out() {
 }
 
 #[tokio::test]
-async fn an_asker_that_goes_away_undoes_nothing() {
+async fn a_client_that_goes_away_undoes_nothing() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
-    let other = busy(school.database());
+    let other = lock_writes(school.database());
     {
         let asking = ana.enrolls_in(&algebra).send();
-        // The request is sent, and then its client loses patience.
+        // The request is sent, and then its client gives up.
         let waited = tokio::time::timeout(Duration::from_millis(200), asking).await;
         assert!(waited.is_err(), "answered before the commit: {waited:?}");
     }
@@ -77,11 +77,11 @@ async fn an_asker_that_goes_away_undoes_nothing() {
 }
 
 #[tokio::test]
-async fn a_school_that_closes_carries_out_what_it_accepted_and_no_more() {
+async fn a_school_that_closes_runs_the_commands_that_it_accepted_and_no_more() {
     let database = Database::new();
     let school = matricula::server::School::open(database.location(), Clock::System, None).await.unwrap();
     let registrar: Registrar = school.app.registrar.clone();
-    let other = busy(&database);
+    let other = lock_writes(&database);
     let mut accepted = Box::pin(submit(&registrar, create("Ana")));
     assert!((&mut accepted).now_or_never().is_none());
 
@@ -98,7 +98,7 @@ async fn a_school_that_closes_carries_out_what_it_accepted_and_no_more() {
 }
 
 #[tokio::test]
-async fn one_row_that_the_database_does_not_take_fails_alone() {
+async fn a_row_that_the_database_rejects_fails_alone() {
     let database = Database::new();
     database.runs("create table students (id integer primary key, name text, email text unique)");
     let school = matricula::server::School::open(database.location(), Clock::System, None).await.unwrap();
@@ -108,8 +108,8 @@ async fn one_row_that_the_database_does_not_take_fails_alone() {
     let algebra = submit(registrar, algebra).await.unwrap();
     let ana = submit(registrar, create("Ana")).await.unwrap();
 
-    // Held up by another program, the three share a commit.
-    let other = busy(&database);
+    // While another program holds the lock, the three gather and share a commit.
+    let other = lock_writes(&database);
     let hold = submit(
         registrar,
         CreateCourse::new([("name", "Botany".to_owned()), ("level", "graduate".to_owned())]),
@@ -129,7 +129,7 @@ async fn one_row_that_the_database_does_not_take_fails_alone() {
     school.close().await;
 }
 
-/// Adds a student and enrolls them, as an import does it.
+/// Adds a student and enrolls them, as an import does.
 #[derive(Debug)]
 struct Admit {
     name: &'static str,
@@ -163,7 +163,7 @@ async fn one_command_may_add_a_student_and_enroll_them() {
     algebra.seats(2, 1).await;
     let course_id = CourseId(algebra.id);
     // Three at once, so that they share a commit.
-    let other = busy(school.database());
+    let other = lock_writes(school.database());
     let admit = |name| submit(&school.registrar, Admit { name, course_id });
     let release = async {
         tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! Adopting a `student_courses` that another program made.
+//! Adopting a `student_courses` that another program created.
 
 use serde_json::json;
 
@@ -50,7 +50,7 @@ async fn found_rows_keep_their_ids_and_get_one_event_each_in_the_order_of_their_
 }
 
 #[tokio::test]
-async fn the_service_goes_on_from_what_it_found() {
+async fn the_service_continues_from_the_adopted_rows() {
     let found = school_with(
         "create table student_courses (id integer primary key autoincrement, student_id int, course_id int);
         insert into student_courses values (3, 1, 1), (70, 1, 2);
@@ -62,14 +62,14 @@ async fn the_service_goes_on_from_what_it_found() {
     let next = school.post("/api/v1/students/1/courses", json!({"course_id": 2})).await.is_created();
 
     assert_eq!(roster.json()[0]["name"], "Ana");
-    // 70 was given out once: it is not given out again.
+    // 70 was used once, so it is not used again.
     assert_eq!(next.json()["id"], 71);
     assert_eq!(school.log().await, ["enrollment.adopted", "enrollment.created"]);
     school.delete("/api/v1/students/1/courses/1").await.is(204);
 }
 
 #[tokio::test]
-async fn further_columns_are_carried_along_with_their_types_defaults_references_and_indexes() {
+async fn extra_columns_keep_their_types_defaults_references_and_indexes() {
     let found = school_with(
         "create table terms (id integer primary key);
         insert into terms values (5);
@@ -121,7 +121,7 @@ async fn an_empty_table_is_adopted_without_events() {
 }
 
 #[tokio::test]
-async fn a_found_unique_key_on_the_pair_is_ours_already() {
+async fn an_existing_unique_key_on_the_pair_is_accepted() {
     let found = school_with(
         "create table student_courses (student_id int, course_id int, id int not null unique, primary key (course_id, student_id));
         create unique index one_a_pair on student_courses (student_id, course_id);

@@ -19,7 +19,7 @@ async fn its_tables_stay_as_they_are_and_it_goes_on_using_them() {
     found.migrate().await.unwrap();
 
     assert_eq!(found.students_and_courses(), before);
-    let told = found.flask(
+    let printed = found.flask(
         "list|students
         add-student|Eve|eve@example.edu
         rename-student|2|Zoe
@@ -29,7 +29,7 @@ async fn its_tables_stay_as_they_are_and_it_goes_on_using_them() {
         list|courses",
     );
     assert_eq!(
-        told.lines().collect::<Vec<_>>(),
+        printed.lines().collect::<Vec<_>>(),
         [
             r#"["Zo\u00eb \u03a9","Ben"]"#,
             "4",
@@ -49,9 +49,9 @@ async fn it_reads_and_writes_while_the_service_runs() {
     let (eve, chemistry) = (school.student("Eve").await, school.course("Chemistry").await);
     eve.enrolls_in(&chemistry).await.is_created();
 
-    let told = found.flask("list|students\n add-student|Gus|gus@example.edu\n rename-student|4|Eva");
+    let printed = found.flask("list|students\n add-student|Gus|gus@example.edu\n rename-student|4|Eva");
 
-    assert_eq!(told.lines().collect::<Vec<_>>(), [r#"["Zo\u00eb \u03a9","Ben","Eve"]"#, "5", "4"]);
+    assert_eq!(printed.lines().collect::<Vec<_>>(), [r#"["Zo\u00eb \u03a9","Ben","Eve"]"#, "5", "4"]);
     assert_eq!(chemistry.roster().await, ["Eva"]);
     let gus = school.get("/api/v1/students/5").await.is_ok();
     assert_eq!(gus.json()["name"], "Gus");
@@ -82,7 +82,7 @@ async fn its_own_association_is_adopted_with_its_grades() {
 }
 
 #[tokio::test]
-async fn its_own_way_of_enrolling_is_refused_loudly_from_then_on() {
+async fn its_own_inserts_into_the_association_fail_from_then_on() {
     let found = Found::by_flask(&SCHOOL.replace("create", "create-with-association"));
     found.migrate().await.unwrap();
     let complaint = found.flask_fails("enroll|2|1|A");

@@ -12,7 +12,7 @@ use rusqlite::types::ValueRef;
 
 use crate::school::{Database, FIRST_DAY, School};
 
-/// A database that was there before matricula, alone in its folder.
+/// A database that existed before matricula, alone in its folder.
 pub(crate) struct Found {
     database: Database,
     pub(crate) path: PathBuf,
@@ -26,22 +26,22 @@ impl Found {
         Self { database, path }
     }
 
-    /// Made by the `sqlite3` shell.
+    /// Created by the `sqlite3` shell.
     pub(crate) fn by_shell(script: &str) -> Self {
         let found = Self::nothing();
         found.shell(script);
         found
     }
 
-    /// Made by a Flask-SQLAlchemy application.
+    /// Created by a Flask-SQLAlchemy application.
     pub(crate) fn by_flask(commands: &str) -> Self {
         let found = Self::nothing();
         found.flask(commands);
         found
     }
 
-    /// Made by matricula itself, and used.
-    pub(crate) async fn by_us() -> Self {
+    /// Created by matricula itself, with a few rows.
+    pub(crate) async fn by_matricula() -> Self {
         let found = Self::nothing();
         let school = School::open_at(&found.database).await;
         let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
@@ -50,21 +50,21 @@ impl Found {
         found
     }
 
-    /// Runs a script in the `sqlite3` shell; it reads a script that begins with `--` from its input only.
+    /// Runs a script in the `sqlite3` shell, on its standard input, since an argument cannot begin with `--`.
     pub(crate) fn shell(&self, script: &str) -> String {
         let mut shell = Command::new("sqlite3");
         let pipes = shell.arg("-bail").arg(&self.path).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = pipes.stderr(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
-        told(child.wait_with_output().unwrap())
+        stdout_of(child.wait_with_output().unwrap())
     }
 
-    /// Commands of the application in `legacy/app.py`, one a line, words separated by `|`; what it printed.
+    /// Runs commands of `legacy/app.py`, one per line, words separated by `|`, and returns what it prints.
     pub(crate) fn flask(&self, commands: &str) -> String {
-        told(self.flask_runs(commands))
+        stdout_of(self.flask_runs(commands))
     }
 
-    /// A command that the application cannot carry out; what it complained of.
+    /// Runs a command that must fail, and returns the error that it prints.
     pub(crate) fn flask_fails(&self, command: &str) -> String {
         let output = self.flask_runs(command);
         assert!(!output.status.success());
@@ -97,7 +97,7 @@ impl Found {
         School::open_at(&self.database).await
     }
 
-    /// What a query says, a row a line, columns separated by `|`.
+    /// The rows of a query, columns separated by `|`.
     pub(crate) fn rows(&self, sql: &str) -> Vec<String> {
         let connection = Connection::open(&self.path).unwrap();
         let mut statement = connection.prepare(sql).unwrap();
@@ -131,7 +131,7 @@ impl Found {
         all
     }
 
-    /// Every file of the folder, byte for byte: a journal that was left behind is a file too.
+    /// Every file of the folder, byte for byte, including any journal that was left behind.
     pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
         let files = fs::read_dir(self.database.folder()).unwrap().map(Result::unwrap);
         files.map(|file| (file.file_name().into_string().unwrap(), fs::read(file.path()).unwrap())).collect()
@@ -139,12 +139,12 @@ impl Found {
 }
 
 fn first_day() -> Clock {
-    let hand = ManualClock::default();
-    hand.set(FIRST_DAY.parse().unwrap());
-    Clock::Manual(hand)
+    let clock = ManualClock::default();
+    clock.set(FIRST_DAY.parse().unwrap());
+    Clock::Manual(clock)
 }
 
-fn told(output: Output) -> String {
+fn stdout_of(output: Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }

@@ -1,4 +1,4 @@
-//! Adopting a database that is already there: `students` and `courses` stay as they are.
+//! Adopting an existing database: `students` and `courses` stay as they are.
 
 mod enrollments;
 mod flask;
@@ -7,7 +7,8 @@ mod refusals;
 
 use self::found::Found;
 
-/// What only another program would write: other cases, further columns, nulls, numbers, bytes, a zero in a text.
+/// Tables that only another program would create: names in mixed case, extra columns, nulls, numbers, bytes, a zero
+/// byte in a text.
 const STRANGE: &str = "
     create table Students (ID integer primary key, phone text, NAME varchar(5), email, born date default 'unknown');
     insert into Students values (3, null, 'Ana', 'ana@example.edu', '2001-02-03');
@@ -23,7 +24,7 @@ const STRANGE: &str = "
 ";
 
 #[tokio::test]
-async fn what_the_sqlite3_shell_made_stays_as_it_is_byte_for_byte() {
+async fn tables_from_the_sqlite3_shell_stay_as_they_are_byte_for_byte() {
     // A table without row ids has none to compare.
     let found = Found::by_shell(&STRANGE.replace(" without rowid", ""));
     let (before, rooms) = (found.students_and_courses(), found.rows("select * from rooms, rolls"));
@@ -52,8 +53,8 @@ async fn a_table_without_row_ids_is_adopted_too() {
 }
 
 #[tokio::test]
-async fn what_we_made_stays_as_it_is_byte_for_byte() {
-    let found = Found::by_us().await;
+async fn a_database_of_ours_stays_as_it_is_byte_for_byte() {
+    let found = Found::by_matricula().await;
     let (before, files) = (found.students_and_courses(), found.files());
 
     let report = found.migrate().await.unwrap();
@@ -64,7 +65,7 @@ async fn what_we_made_stays_as_it_is_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn only_the_table_that_is_missing_is_made() {
+async fn only_the_missing_table_is_created() {
     let found = Found::by_shell(
         "create table students (id integer primary key, name, email);
         insert into students values (4, 'Ana', 'ana@example.edu');",
@@ -81,7 +82,7 @@ async fn only_the_table_that_is_missing_is_made() {
 }
 
 #[tokio::test]
-async fn a_unique_index_is_key_enough() {
+async fn a_unique_index_counts_as_a_key() {
     let found = Found::by_shell(
         "create table students (id integer, name, email);
         create unique index any_name on students (id);

@@ -1,9 +1,9 @@
-//! What is refused: with every reason at once, and without a byte changed.
+//! Databases that are refused: with every reason at once, and without changing a byte.
 
 use super::enrollments::SCHOOL;
 use super::found::Found;
 
-/// What a refusal says, after the path. The folder is the same before and after, byte for byte.
+/// The text of the refusal, after the path. Asserts that every file stays the same, byte for byte.
 async fn refused(found: &Found) -> String {
     let before = found.files();
     let error = found.migrate().await.unwrap_err();
@@ -48,12 +48,12 @@ async fn missing_columns_are_all_named_with_the_statements_that_add_them() {
       Its owner could run:
         alter table courses add column level text not null default '';
     ");
-    obey(&found, &refusal);
+    run_remedies(&found, &refusal);
     found.migrate().await.unwrap();
 }
 
 /// Runs the statements that a refusal offers, as the owner would.
-fn obey(found: &Found, refusal: &str) {
+fn run_remedies(found: &Found, refusal: &str) {
     let statements: Vec<&str> =
         refusal.lines().filter(|line| line.starts_with("    ") && line.ends_with(';')).collect();
     found.shell(&statements.join("\n"));
@@ -66,13 +66,13 @@ async fn an_id_that_nothing_can_refer_to_is_refused_with_the_index_that_helps() 
         let refusal = refused(&found).await;
         assert!(refusal.contains("- students.id is not a key, so nothing can refer to it"), "{refusal}");
         assert!(refusal.contains("    create unique index students_id on students (id);"), "{refusal}");
-        obey(&found, &refusal);
+        run_remedies(&found, &refusal);
         found.migrate().await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn ids_that_are_no_positive_safe_integers_are_listed() {
+async fn ids_that_are_not_positive_safe_integers_are_listed() {
     let refusal = refused_script(
         "create table students (id varchar(36) primary key, name text, email text);
         insert into students values ('b1-c2', 'Ana', ''), (null, 'Ben', ''), (3, 'Eve', '');
@@ -96,7 +96,7 @@ async fn ids_that_are_no_positive_safe_integers_are_listed() {
 }
 
 #[tokio::test]
-async fn a_view_is_no_table() {
+async fn a_view_is_refused() {
     let refusal =
         refused_script("create view students as select 1 as id; create view student_courses as select 1;")
             .await;
@@ -105,7 +105,7 @@ async fn a_view_is_no_table() {
 }
 
 #[tokio::test]
-async fn a_name_that_we_need_and_another_has_is_refused() {
+async fn a_name_that_is_already_taken_is_refused() {
     let found =
         Found::by_shell("create table Events (id integer); create index events_course on Events (id);");
     let refusal = refused(&found).await;
@@ -114,12 +114,12 @@ async fn a_name_that_we_need_and_another_has_is_refused() {
         "{refusal}"
     );
     assert!(refusal.contains("- the name events_course is taken: there is another index"), "{refusal}");
-    obey(&found, &refusal);
+    run_remedies(&found, &refusal);
     found.migrate().await.unwrap();
 }
 
 #[tokio::test]
-async fn rows_that_ours_could_not_hold_are_listed_by_sort() {
+async fn rows_that_cannot_be_adopted_are_listed_by_kind() {
     let refusal = refused_association(
         "create table student_courses (id, student_id, course_id);
         insert into student_courses values (1, 1, 1), (2, 1, 1), (3, 1, 9), (4, 9, 1), (4, 2, 2), (null, 2, 1);
@@ -149,7 +149,7 @@ async fn rows_that_ours_could_not_hold_are_listed_by_sort() {
 }
 
 #[tokio::test]
-async fn of_many_rows_twenty_are_listed_and_the_others_counted() {
+async fn twenty_of_many_rows_are_listed_and_the_others_counted() {
     let refusal = refused_association(
         "create table student_courses (id integer primary key, student_id int, course_id int);
         with recursive n (i) as (select 1 union all select i + 1 from n where i < 123)
@@ -161,7 +161,7 @@ async fn of_many_rows_twenty_are_listed_and_the_others_counted() {
 }
 
 #[tokio::test]
-async fn rows_that_refer_to_a_table_that_is_not_there_are_dangling() {
+async fn rows_that_refer_to_a_missing_table_are_dangling() {
     let refusal = refused_script(
         "create table student_courses (id int, student_id int, course_id int);
         insert into student_courses values (1, 2, 3);",
@@ -172,7 +172,7 @@ async fn rows_that_refer_to_a_table_that_is_not_there_are_dangling() {
 }
 
 #[tokio::test]
-async fn what_would_be_lost_in_a_found_association_is_named_with_a_way_out() {
+async fn everything_that_a_rebuild_would_lose_is_named_with_a_remedy() {
     let found = Found::by_shell(&format!(
         "{SCHOOL}create table terms (a int, b int, primary key (a, b));
         create table student_courses (
@@ -223,7 +223,7 @@ async fn columns_that_only_have_another_name_can_be_renamed() {
 }
 
 #[tokio::test]
-async fn a_further_column_that_refers_to_nothing_is_refused() {
+async fn an_extra_column_with_dangling_references_is_refused() {
     let refusal = refused_association(
         "create table terms (id integer primary key);
         create table student_courses (id integer primary key, student_id int, course_id int, term int references terms);
@@ -241,7 +241,7 @@ async fn a_refused_database_keeps_its_journal_mode() {
 }
 
 #[tokio::test]
-async fn what_is_no_database_is_refused_in_one_line() {
+async fn a_path_that_is_not_a_database_is_refused_in_one_line() {
     let found = Found::nothing();
     std::fs::write(&found.path, "name,email\nAna,ana@example.edu\n".repeat(100)).unwrap();
     assert_eq!(refused(&found).await, "it is not an SQLite database, or it is encrypted");

@@ -8,21 +8,21 @@ use xtask::postgres::{Server, programs};
 
 use crate::school::{Database, FIRST_DAY, OtherProgram, School};
 
-/// A database of a server of its own, so that roles are its own, too.
+/// A database on a server of its own, since roles belong to the whole server.
 pub(crate) struct Found {
     pub(crate) server: Server,
-    /// As the role that matricula has.
+    /// Connects with matricula's role.
     database: Database,
     owner: OtherProgram,
 }
 
 impl Found {
-    /// The owner is `postgres`; matricula is `registrar`, who may do what `grants` says.
+    /// The owner is `postgres`; matricula connects as `registrar`, which has these grants.
     pub(crate) fn by_owner(script: &str, grants: &str) -> Self {
         Self::with_options(script, grants, "")
     }
 
-    /// The same, with a query string for matricula's URL.
+    /// As `by_owner`, with a query string for matricula's URL.
     pub(crate) fn with_options(script: &str, grants: &str, options: &str) -> Self {
         let server = Server::start().unwrap();
         let owner = OtherProgram::at(&server.url());
@@ -54,26 +54,27 @@ impl Found {
         School::open_at(&self.database).await
     }
 
-    /// What the owner runs.
+    /// Runs statements as the owner.
     pub(crate) fn owner_runs(&self, sql: &str) {
         self.owner.execute_batch(sql).unwrap();
     }
 
-    /// The first column of what the owner asks.
+    /// The first column of a query, run as the owner.
     pub(crate) fn rows(&self, sql: &str) -> Vec<String> {
         self.owner.column(sql)
     }
 
-    /// Everything that `pg_dump` says of these tables: definitions, defaults, keys, indexes, triggers, grants, comments,
-    /// owners, rows. And where each row lies since which transaction: nobody has written it anew.
+    /// Everything that `pg_dump` prints about these tables: definitions, defaults, keys, indexes, triggers, grants,
+    /// comments, owners, rows. In addition the place and the transaction of each row, which show that it was not
+    /// rewritten.
     pub(crate) fn dump(&self, tables: &[&str]) -> String {
         let mut dump = Command::new(programs().unwrap().join("pg_dump"));
         dump.arg(self.server.url());
         for table in tables {
             dump.args(["--table", &format!("{table}*")]);
         }
-        let mut all = told(dump.args(["--exclude-table", "student_courses*"]).output().unwrap());
-        // Its newest versions begin with a random word.
+        let mut all = stdout_of(dump.args(["--exclude-table", "student_courses*"]).output().unwrap());
+        // The newest versions of `pg_dump` print lines with a random word.
         all = all.lines().filter(|line| !line.contains("restrict ")).collect::<Vec<_>>().join("\n");
         for table in tables {
             all += &self.rows(&format!("select ctid || ' ' || xmin from {table} order by 1")).join("\n");
@@ -81,7 +82,7 @@ impl Found {
         all
     }
 
-    /// Every name of the database with what it is: nothing was left, nothing was made.
+    /// Every relation with its kind and its file, to show that none was added, removed or rewritten.
     pub(crate) fn names(&self) -> Vec<String> {
         self.rows(
             "select relnamespace::regnamespace || '.' || relname || ' ' || cast(relkind as text) || ' ' || relfilenode from pg_class
@@ -89,9 +90,9 @@ impl Found {
         )
     }
 
-    /// Commands of the application in `legacy/app.py`, one a line, words separated by `|`; what it printed.
+    /// Runs commands of `legacy/app.py`, one per line, words separated by `|`, and returns what it prints.
     pub(crate) fn flask(&self, commands: &str) -> String {
-        told(self.flask_runs(commands))
+        stdout_of(self.flask_runs(commands))
     }
 
     pub(crate) fn flask_runs(&self, commands: &str) -> Output {
@@ -105,12 +106,12 @@ impl Found {
 }
 
 fn first_day() -> Clock {
-    let hand = ManualClock::default();
-    hand.set(FIRST_DAY.parse().unwrap());
-    Clock::Manual(hand)
+    let clock = ManualClock::default();
+    clock.set(FIRST_DAY.parse().unwrap());
+    Clock::Manual(clock)
 }
 
-fn told(output: Output) -> String {
+fn stdout_of(output: Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }

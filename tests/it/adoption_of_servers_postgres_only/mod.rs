@@ -1,4 +1,4 @@
-//! Adopting a database of a server, where what is there belongs to other roles.
+//! Adopting a database on a server, where the existing tables belong to other roles.
 
 pub(crate) mod found;
 mod refusals;
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use self::found::Found;
 
-/// What only another program would make.
+/// Tables that only another program would create.
 const STRANGE: &str = "
     create type level as enum ('beginner', 'advanced');
     create table students (
@@ -31,7 +31,7 @@ const GRANTS: &str = "grant create on schema public to registrar;
     grant select, insert, update, delete, references on students, courses to registrar;";
 
 #[tokio::test]
-async fn what_another_role_owns_stays_as_it_is_in_every_part() {
+async fn tables_of_another_role_stay_as_they_are_in_every_part() {
     let found = Found::by_owner(STRANGE, GRANTS);
     let tables = ["students", "courses"];
     let before = found.dump(&tables);
@@ -40,12 +40,12 @@ async fn what_another_role_owns_stays_as_it_is_in_every_part() {
         "{before}"
     );
 
-    let told = found.dry_run().await.unwrap();
+    let dry_run = found.dry_run().await.unwrap();
     assert_eq!(found.dump(&tables), before);
     let report = found.migrate().await.unwrap();
 
     assert_eq!(found.dump(&tables), before);
-    assert_eq!(told.found, report.found);
+    assert_eq!(dry_run.found, report.found);
     assert_eq!(
         report.found,
         [
@@ -54,15 +54,15 @@ async fn what_another_role_owns_stays_as_it_is_in_every_part() {
             "courses.id does not number its rows: only other programs can add courses",
         ]
     );
-    let refused = OwnRole::of(&found).alters("students");
+    let refused = OwnRole::new(&found).alters("students");
     assert!(refused.contains("must be owner of table students"), "{refused}");
 }
 
-/// matricula's own connection, as another program would use it.
+/// A connection with matricula's role.
 struct OwnRole(crate::school::OtherProgram);
 
 impl OwnRole {
-    fn of(found: &Found) -> Self {
+    fn new(found: &Found) -> Self {
         Self(found.database().other_program())
     }
 
@@ -72,7 +72,7 @@ impl OwnRole {
 }
 
 #[tokio::test]
-async fn it_serves_what_it_found_in_whatever_types() {
+async fn found_rows_are_served_whatever_their_types() {
     let found = Found::by_owner(STRANGE, GRANTS);
     let school = found.opens().await;
 
@@ -99,7 +99,7 @@ async fn it_serves_what_it_found_in_whatever_types() {
 }
 
 #[tokio::test]
-async fn what_the_role_may_not_do_is_a_refusal_that_says_so() {
+async fn a_missing_right_is_a_refusal_that_says_so() {
     let found = Found::by_owner(
         STRANGE,
         "grant create on schema public to registrar; grant select, references on students, courses to registrar;",
@@ -117,7 +117,7 @@ async fn what_the_role_may_not_do_is_a_refusal_that_says_so() {
 }
 
 #[tokio::test]
-async fn ours_go_to_the_first_schema_of_the_search_path() {
+async fn our_tables_go_to_the_first_schema_of_the_search_path() {
     let script = "create table students (id serial primary key, name text, email text);
         create table courses (id serial primary key, name text, level text);
         insert into students (name, email) values ('Ana', 'ana@example.edu');
@@ -174,10 +174,10 @@ async fn a_flask_application_keeps_its_tables_and_goes_on() {
     let school = found.opens().await;
     let (eve, chemistry) = (school.student("Eve").await, school.course("Chemistry").await);
     eve.enrolls_in(&chemistry).await.is_created();
-    let told =
+    let printed =
         found.flask("list|students\n add-student|Gus|gus@example.edu\n rename-student|3|Eva\n list|courses");
     assert_eq!(
-        told.lines().collect::<Vec<_>>(),
+        printed.lines().collect::<Vec<_>>(),
         [r#"["Ana","Zo\u00eb \u03a9","Eve"]"#, "4", "3", r#"["Algebra","Biology","Chemistry"]"#]
     );
     assert_eq!(chemistry.roster().await, ["Eva"]);

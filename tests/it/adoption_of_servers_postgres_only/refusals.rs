@@ -1,4 +1,4 @@
-//! What is refused: with every reason at once, and nothing changed.
+//! Databases that are refused: with every reason at once, and without changing anything.
 
 use super::GRANTS;
 use super::found::Found;
@@ -35,7 +35,7 @@ async fn a_role_with_too_few_rights_is_told_which_to_ask_for() {
     found.owner_runs("grant create on schema public to registrar");
     let refusal = refused(&found).await;
     insta::assert_snapshot!(refusal);
-    // The owner obeys.
+    // The owner runs the statements that the refusal offers.
     for line in refusal.lines().filter(|line| line.starts_with("    ") && line.ends_with(';')) {
         found.owner_runs(line);
     }
@@ -44,7 +44,7 @@ async fn a_role_with_too_few_rights_is_told_which_to_ask_for() {
 }
 
 #[tokio::test]
-async fn what_would_be_lost_in_a_found_association_is_named_with_a_way_out() {
+async fn everything_that_a_rebuild_would_lose_is_named_with_a_remedy() {
     let found = Found::by_owner(
         "create table students (id bigint primary key, name text, email text);
          create table courses (id bigint primary key, name text, level text);
@@ -70,7 +70,7 @@ async fn what_would_be_lost_in_a_found_association_is_named_with_a_way_out() {
 }
 
 #[tokio::test]
-async fn rows_that_ours_could_not_hold_are_listed_by_sort() {
+async fn rows_that_cannot_be_adopted_are_listed_by_kind() {
     let found = Found::by_owner(
         "create table students (id int primary key, name text, email text);
          create table courses (id int primary key, name text, level text);

@@ -1,4 +1,4 @@
-//! Comparing what a document prints with what a command answers, and printing the latter.
+//! Compares the answer that a document prints with the answer of a command, and writes the latter for the document.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use super::Block;
 
-/// What stands for any time and any request id in a document.
+/// A document shows these for any time and any request id.
 const EXAMPLE_TIME: &str = "2026-09-01T08:00:00.000Z";
 const EXAMPLE_REQUEST: &str = "5f0c1d2e3a4b5c6d-1";
-/// How wide JSON may be on one line.
+/// The most characters that JSON may have on one line.
 const WIDTH: usize = 110;
 
-/// Times and request ids are different every time.
+/// Times and request ids, which differ on every run.
 struct Varying {
     time: Regex,
     request: Regex,
@@ -33,8 +33,8 @@ impl Varying {
         self.request.replace_all(&text, "<request id>").into_owned()
     }
 
-    /// With the times that were printed before, and examples for all others.
-    fn exemplary(&self, text: &str, printed: &str) -> String {
+    /// Keeps the times that were printed before; other times and request ids become examples.
+    fn with_example_times(&self, text: &str, printed: &str) -> String {
         let keep = |found: &regex::Captures<'_>| {
             if printed.contains(&found[0]) { found[0].to_owned() } else { EXAMPLE_TIME.to_owned() }
         };
@@ -43,7 +43,7 @@ impl Varying {
     }
 }
 
-/// Whether the block prints the answer; if not, the difference.
+/// Compares the block with the answer. The error is the difference.
 pub(super) fn compare(printed: &Block, actual: &str) -> Result<(), String> {
     let varying = Varying::new();
     let (printed_text, actual) = (varying.masked(&printed.text), varying.masked(&actual.replace('\r', "")));
@@ -58,7 +58,7 @@ pub(super) fn compare(printed: &Block, actual: &str) -> Result<(), String> {
 
 /// The answer as the block would print it.
 pub(super) fn rewritten(printed: &Block, actual: &str) -> String {
-    let actual = Varying::new().exemplary(&actual.replace('\r', ""), &printed.text);
+    let actual = Varying::new().with_example_times(&actual.replace('\r', ""), &printed.text);
     let text = match printed.language.as_str() {
         "json" => pretty(&actual),
         "http" => {
@@ -76,7 +76,7 @@ fn parts(answer: &str) -> (&str, &str) {
     answer.split_once("\n\n").unwrap_or((answer, ""))
 }
 
-/// Of an answer's head, the status and the headers that the document prints, in the order in which they come.
+/// The status of an answer and those of its headers that the document prints, in the order of the answer.
 fn shown(actual: &str, printed: &str) -> String {
     let names: BTreeSet<&str> = printed.lines().skip(1).filter_map(|line| line.split(':').next()).collect();
     let is_shown = |line: &&str| line.starts_with("HTTP/") || names.contains(line.split(':').next().unwrap());
@@ -85,9 +85,9 @@ fn shown(actual: &str, printed: &str) -> String {
 
 fn same(printed: &str, actual: &str, json: bool) -> Result<(), String> {
     let (mut printed, mut actual) = (printed.trim().to_owned(), actual.trim().to_owned());
-    // Both in one form, so that members and values differ, not white space; their order counts.
+    // Normalized, so that white space makes no difference; the order of members does.
     if json {
-        (printed, actual) = (one_value_a_line(&printed), one_value_a_line(&actual));
+        (printed, actual) = (one_value_per_line(&printed), one_value_per_line(&actual));
     }
     if printed == actual {
         return Ok(());
@@ -107,7 +107,7 @@ fn same(printed: &str, actual: &str, json: bool) -> Result<(), String> {
 }
 
 /// JSON without the white space between its values, broken after each comma and bracket.
-fn one_value_a_line(text: &str) -> String {
+fn one_value_per_line(text: &str) -> String {
     let (mut lines, mut quoted, mut escaped) = (String::new(), false, false);
     for letter in text.chars().filter(|letter| *letter != '\n') {
         if !quoted && letter == ' ' {
@@ -123,25 +123,25 @@ fn one_value_a_line(text: &str) -> String {
     lines
 }
 
-/// JSON for reading: on one line where it fits, lists of objects an object a line. Other text as it is.
+/// JSON for reading: on one line where it fits, in lists of objects one object per line. Other text as it is.
 fn pretty(text: &str) -> String {
     match serde_json::from_str(text) {
-        Ok(value) => broken(&value, 0),
+        Ok(value) => formatted(&value, 0),
         Err(_) => text.to_owned(),
     }
 }
 
-fn broken(value: &Value, depth: usize) -> String {
+fn formatted(value: &Value, depth: usize) -> String {
     let line = on_one_line(value);
     let has_objects = value.as_array().is_some_and(|items| items.iter().any(Value::is_object));
     if line.chars().count() + 2 * depth <= WIDTH && !(has_objects && depth == 0) {
         return line;
     }
     let (open, close, items): (_, _, Vec<String>) = match value {
-        Value::Array(items) => ("[", "]", items.iter().map(|item| broken(item, depth + 1)).collect()),
+        Value::Array(items) => ("[", "]", items.iter().map(|item| formatted(item, depth + 1)).collect()),
         Value::Object(members) => {
             let member = |(name, value): (&String, &Value)| {
-                format!("{}: {}", Value::from(name.as_str()), broken(value, depth + 1))
+                format!("{}: {}", Value::from(name.as_str()), formatted(value, depth + 1))
             };
             ("{", "}", members.iter().map(member).collect())
         }

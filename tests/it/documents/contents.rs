@@ -1,4 +1,4 @@
-//! What exists is described: settings, commands, endpoints, problems, tables, folders.
+//! Everything that exists is described: settings, commands, endpoints, problems, tables, folders.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -99,14 +99,14 @@ fn the_book_lists_every_type_of_event() {
     }
 }
 
-/// The messages in the first column of the table of what `serve` refuses, in parts where something is left out.
+/// The messages are in the first column of the table; `...` stands for a part that is left out.
 #[test]
 fn the_messages_in_the_troubleshooting_page_are_those_of_the_program() {
     let page = read("docs/operate/troubleshooting.md").text;
     let (_, table) = page.split_once("|---|---|---|\n").unwrap();
     let rows: Vec<_> = table.lines().take_while(|line| line.starts_with('|')).collect();
     assert!(rows.len() >= 25, "only {} messages were found", rows.len());
-    // A text that is broken over two lines of the source is one.
+    // Joins texts that are broken over two lines of the source.
     let sources = Regex::new(r"\\\n\s*").unwrap().replace_all(&sources(), "").into_owned();
     for row in rows {
         let messages = row.split('|').nth(1).unwrap();
@@ -161,17 +161,17 @@ fn the_architecture_describes_the_sources_as_they_are() {
         let entry = entry.unwrap();
         let slash = if entry.path().is_dir() { "/" } else { "" };
         let name = format!("`{}{slash}`", entry.file_name().to_str().unwrap());
-        assert!(architecture.contains(&name), "the architecture does not know {name}");
+        assert!(architecture.contains(&name), "the architecture does not mention {name}");
     }
 }
 
 #[test]
-fn the_collection_asks_for_every_endpoint_of_the_association_too() {
+fn the_collection_has_a_request_for_every_endpoint_of_the_association() {
     let text = include_str!("../../../docs/matricula.postman_collection.json");
     let collection: Value = serde_json::from_str(text).unwrap();
     let mut requests = BTreeSet::new();
     let mut folders = vec![&collection["item"]];
-    // Two of a sort are told apart by a number at the end.
+    // Variables of the same kind have a number at the end.
     let variable = Regex::new(r"\{\{(\w+?)(?:_\d)?\}\}").unwrap();
     while let Some(items) = folders.pop() {
         for item in items.as_array().unwrap() {

@@ -1,4 +1,4 @@
-//! Every command of the documents is run, and what it prints is compared with the block below it.
+//! Runs every command of the documents and compares its output with the block below it.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::answers::{compare, rewritten};
 use super::{Block, Document, documents, read, root, updates};
 use crate::school::{Process, matricula};
 
-/// Where the documents believe the server to be.
+/// The address of the server in the documents.
 pub(super) const SERVER: &str = "127.0.0.1:8080";
 
 /// A command and the answer that is printed after it.
@@ -20,7 +20,7 @@ pub(super) struct Example {
 }
 
 impl Document {
-    /// Its commands but those that build the program; a command without an answer is a mistake.
+    /// Its commands, except those that build the program. A command without an answer is an error.
     pub(super) fn examples(&self) -> Result<Vec<Example>, String> {
         let mut examples = Vec::new();
         let mut blocks = self.blocks().into_iter().peekable();
@@ -36,7 +36,7 @@ impl Document {
         Ok(examples)
     }
 
-    /// What has happened before its first example: the examples of the section that it names in a comment.
+    /// The examples to run before its first one: those of the section that it names in a comment.
     fn before(&self) -> Vec<Example> {
         let comment = Regex::new(r"<!-- after (\S+)#(\S+) -->").unwrap();
         let Some(found) = comment.captures(&self.text) else { return Vec::new() };
@@ -102,10 +102,10 @@ async fn run_all(document: &Document, examples: Vec<Example>) -> Vec<String> {
     drifted
 }
 
-/// The document with other texts in the blocks that begin at these lines.
+/// The document with new texts in the blocks that begin at these lines.
 fn replaced(document: &str, blocks: Vec<(usize, String)>) -> String {
     let mut lines: Vec<String> = document.lines().map(|line| format!("{line}\n")).collect();
-    // From the end, so that the numbers of the lines before stay as they are.
+    // From the end, so that the line numbers of earlier blocks stay valid.
     for (first, text) in blocks.into_iter().rev() {
         let length = lines[first..].iter().position(|line| line.starts_with("```")).unwrap();
         lines.splice(first..first + length, [text]);
@@ -113,7 +113,7 @@ fn replaced(document: &str, blocks: Vec<(usize, String)>) -> String {
     lines.concat()
 }
 
-/// What a person would see after the command, with the program on the path.
+/// The output of a command, with the program on the path.
 fn run(command: &str, folder: &Path) -> String {
     let program = Path::new(matricula().get_program()).parent().unwrap().to_owned();
     let path = std::env::var("PATH").unwrap();
@@ -133,7 +133,7 @@ fn run(command: &str, folder: &Path) -> String {
 }
 
 #[tokio::test]
-async fn the_line_of_a_server_that_is_ready_is_printed_as_it_is_sqlite_only_it_names_a_file() {
+async fn the_documents_show_the_line_that_a_ready_server_prints_sqlite_only_it_names_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let server = Process::serve_at(&folder.path().join("matricula.db")).await;
     let line = server.line.replace(&server.address.to_string(), SERVER);
@@ -150,7 +150,7 @@ fn a_command_without_an_answer_is_a_mistake() {
 }
 
 #[test]
-fn an_answer_is_replaced_where_it_stands() {
+fn an_answer_is_replaced_in_its_place() {
     let document = "a\n```sh\nx\n```\n```text\nold\nold\n```\nb\n```text\nold\n```\n";
     let updated = replaced(document, vec![(5, "new\n".to_owned()), (10, "newer\n".to_owned())]);
     assert_eq!(updated, "a\n```sh\nx\n```\n```text\nnew\n```\nb\n```text\nnewer\n```\n");

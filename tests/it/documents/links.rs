@@ -6,7 +6,7 @@ use super::{Document, documents, pages, read, root};
 
 const CONTENTS: &str = "docs/SUMMARY.md";
 
-/// What is wrong with the links of a document.
+/// The broken links of a document.
 pub(super) fn broken(document: &Document) -> Vec<String> {
     let mut broken = Vec::new();
     for target in targets(document) {
@@ -17,7 +17,7 @@ pub(super) fn broken(document: &Document) -> Vec<String> {
         if leaves_the_book || !root().join(&wanted).exists() {
             broken.push(format!("{} links to {target}", document.path));
         } else if !anchor.is_empty() && !read_or(document, &wanted).anchors().iter().any(|it| it == anchor) {
-            broken.push(format!("{} links to {target}, where no such heading is", document.path));
+            broken.push(format!("{} links to {target}, but there is no such heading", document.path));
         }
     }
     broken

@@ -1,4 +1,5 @@
-//! The documents are true: what they print is what a reader gets, what they name exists, and what exists is described.
+//! The documents are true: readers get the output that is printed, all names exist, and everything that exists is
+//! described.
 
 mod answers;
 mod contents;
@@ -24,7 +25,7 @@ struct Document {
 
 /// A fenced block of a document.
 struct Block {
-    /// The number of its first fence, from 1.
+    /// The line number of its first fence, from 1.
     line: usize,
     language: String,
     text: String,
@@ -39,7 +40,7 @@ fn read(path: &str) -> Document {
     Document { path: path.to_owned(), text }
 }
 
-/// Whether the documents are to be rewritten where they have drifted.
+/// Whether to rewrite answers that have drifted.
 fn updates() -> bool {
     std::env::var_os("MATRICULA_UPDATE_DOCS").is_some_and(|value| value == "1")
 }
@@ -136,8 +137,8 @@ impl Document {
 }
 
 fn anchor(heading: &str) -> String {
-    let kept = Regex::new(r"[^\w\- ]").unwrap().replace_all(heading, "").to_lowercase();
-    kept.replace(' ', "-")
+    let cleaned = Regex::new(r"[^\w\- ]").unwrap().replace_all(heading, "").to_lowercase();
+    cleaned.replace(' ', "-")
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What a document names in backticks exists: files, commands, flags, variables, tables, metrics, addresses.
+//! Every name in backticks exists: files, commands, flags, variables, tables, metrics, addresses.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,8 +15,9 @@ use super::{Document, documents, links, root};
 const OTHERS_FLAGS: [&str; 3] = ["--help", "--json", "--tool"];
 /// Folders below which a document may name a file without naming the folder.
 const FROM: [&str; 3] = ["", "src", "src/students"];
-/// Addresses beside the API, which the OpenAPI document does not have.
-const BESIDE: [&str; 8] = ["/", "/api", "/api/v1", "/docs", "/docs/", "/healthz", "/metrics", "/readyz"];
+/// Addresses outside the API, which are not in the OpenAPI document.
+const OUTSIDE_THE_API: [&str; 8] =
+    ["/", "/api", "/api/v1", "/docs", "/docs/", "/healthz", "/metrics", "/readyz"];
 
 /// Patterns that are tried on every name.
 struct Patterns {
@@ -35,12 +36,12 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns {
     extension: Regex::new(r"\.(rs|sql|toml|json|md|html|css|svg|png|js|sh|snap|yml)$").unwrap(),
 });
 
-/// What there is to name.
+/// Everything that a document may name.
 struct Known {
     tables: BTreeMap<String, BTreeSet<String>>,
     /// The flags of each command; those of `bench` under its name.
     flags: BTreeMap<String, BTreeSet<String>>,
-    /// The sources of the program, of the tests and of the workshop.
+    /// The sources of the program, of the tests, of `xtask` and of the benchmark.
     sources: String,
     metrics: String,
     addresses: Vec<Regex>,
@@ -53,7 +54,7 @@ impl Known {
             tables.into_iter().map(|(name, columns)| (name, columns.into_iter().collect())).collect();
         let document = serde_json::to_value(matricula::server::router::document()).unwrap();
         let mut addresses: Vec<String> = document["paths"].as_object().unwrap().keys().cloned().collect();
-        addresses.extend(BESIDE.map(str::to_owned));
+        addresses.extend(OUTSIDE_THE_API.map(str::to_owned));
         addresses.push("/api/v1/openapi.json".to_owned());
         let mut sources = String::new();
         for folder in ["src", "tests", "xtask/src", "bench/src"] {
@@ -68,11 +69,11 @@ impl Known {
         }
     }
 
-    /// What a document names that is not there.
+    /// The names in a document that do not exist.
     fn mistakes(&self, document: &Document) -> Vec<String> {
         let mut mistakes = links::broken(document);
         let prose = document.prose();
-        // A name that is broken over two lines is still one.
+        // A name may be broken over two lines.
         let spans = Regex::new(r"`([^`]+)`").unwrap();
         for span in spans.captures_iter(&prose).map(|found| found[1].replace('\n', " ")) {
             mistakes.extend(self.mistake_in_a_span(&span));
@@ -164,7 +165,7 @@ impl Known {
 pub(super) fn append_sources(folder: &Path, text: &mut String) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        // This file names what is not there.
+        // This file contains names that do not exist.
         let is_own = path.ends_with("documents/names.rs");
         if path.is_dir() {
             append_sources(&path, text);
@@ -203,7 +204,7 @@ fn as_table(span: &str) -> Option<(String, Vec<String>)> {
     (is_word(name) && columns.iter().all(|column| is_word(column))).then(|| (name.to_owned(), columns))
 }
 
-/// The path of an address of the server, perhaps behind a method.
+/// The path of an address of the server, perhaps after a method.
 fn as_address(span: &str) -> Option<&str> {
     let methods = ["GET ", "POST ", "PUT ", "PATCH ", "DELETE ", ""];
     let path = methods.iter().find_map(|method| span.strip_prefix(method))?.split('?').next()?;
@@ -240,13 +241,13 @@ async fn everything_that_a_document_names_exists_sqlite_only_it_reads_the_catalo
 }
 
 #[tokio::test]
-async fn a_name_of_nothing_is_noticed_sqlite_only_it_reads_the_catalog() {
+async fn a_name_that_does_not_exist_is_noticed_sqlite_only_it_reads_the_catalog() {
     let known = Known::new().await;
     let mistakes = |text: &str| {
         let path = "docs/operate/made-up.md".to_owned();
         known.mistakes(&Document { path, text: text.to_owned() })
     };
-    for (wrong, told) in [
+    for (wrong, mistake) in [
         ("`src/nowhere.rs`", "there is no file src/nowhere.rs"),
         ("`registrar/nowhere/`", "there is no file registrar/nowhere/"),
         ("`matricula enroll`", "there is no command enroll"),
@@ -265,11 +266,11 @@ async fn a_name_of_nothing_is_noticed_sqlite_only_it_reads_the_catalog() {
         ("[a](nowhere.md)", "docs/operate/made-up.md links to nowhere.md"),
         (
             "[a](proxy.md#nowhere)",
-            "docs/operate/made-up.md links to proxy.md#nowhere, where no such heading is",
+            "docs/operate/made-up.md links to proxy.md#nowhere, but there is no such heading",
         ),
         ("[a](../../README.md)", "docs/operate/made-up.md links to ../../README.md"),
     ] {
-        assert_eq!(mistakes(wrong), [format!("docs/operate/made-up.md: {told}")]);
+        assert_eq!(mistakes(wrong), [format!("docs/operate/made-up.md: {mistake}")]);
     }
     let right = "`src/state.rs` `students/` `matricula check --database x` `--listen` MATRICULA_LISTEN `cargo xtask test fmt` \
                  `events(seq, at)` `update log_head` `matricula_queue_depth` `PUT /api/v1/courses/3/seats` \

@@ -1,5 +1,5 @@
-//! Which file of `src/` depends on which, read from its tokens: what a `use` or a path names, followed through re-exports
-//! to the file that defines it. Dependencies through methods and trait implementations alone are not seen.
+//! Which file of `src/` depends on which, read from tokens: the names in a `use` or a path are followed through
+//! re-exports to the file that defines them. Dependencies only through methods or trait implementations are not found.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,52 +8,52 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use super::source::Source;
 
 /// From each file to the files that it depends on.
-pub(super) type Arrows = BTreeMap<String, BTreeSet<String>>;
+pub(super) type Dependencies = BTreeMap<String, BTreeSet<String>>;
 
 type Path = Vec<String>;
 
-/// The arrows between these files.
-pub(super) fn arrows(sources: &[Source]) -> Arrows {
+/// The dependencies between these files.
+pub(super) fn dependencies(sources: &[Source]) -> Dependencies {
     let mut modules = Modules::default();
     for source in sources {
         let path = module_of(&source.path);
         let tokens = source.text.parse().unwrap_or_else(|error| panic!("{}: {error}", source.path));
         modules.enter(&source.path, &path, tokens);
     }
-    let mut arrows = Arrows::new();
+    let mut dependencies = Dependencies::new();
     for module in modules.0.values() {
         let found = module.named().filter_map(|path| modules.file_of(module, path));
         let others = found.filter(|file| *file != module.file);
-        arrows.entry(module.file.clone()).or_default().extend(others);
+        dependencies.entry(module.file.clone()).or_default().extend(others);
     }
-    arrows
+    dependencies
 }
 
-/// The groups of nodes of which each reaches every other.
-pub(super) fn cycles(arrows: &Arrows) -> Vec<BTreeSet<String>> {
+/// The groups of nodes that all reach each other.
+pub(super) fn cycles(dependencies: &Dependencies) -> Vec<BTreeSet<String>> {
     let reached: BTreeMap<&String, BTreeSet<&String>> =
-        arrows.keys().map(|node| (node, reached_from(arrows, node))).collect();
+        dependencies.keys().map(|node| (node, reached_from(dependencies, node))).collect();
     let together = |node| {
         let mutual =
             reached[node].iter().filter(|other| reached.get(**other).is_some_and(|of| of.contains(node)));
         mutual.map(|other| (*other).clone()).collect::<BTreeSet<_>>()
     };
-    let cycles: BTreeSet<_> = arrows.keys().map(together).filter(|cycle| !cycle.is_empty()).collect();
+    let cycles: BTreeSet<_> = dependencies.keys().map(together).filter(|cycle| !cycle.is_empty()).collect();
     cycles.into_iter().collect()
 }
 
-fn reached_from<'a>(arrows: &'a Arrows, node: &String) -> BTreeSet<&'a String> {
+fn reached_from<'a>(dependencies: &'a Dependencies, node: &String) -> BTreeSet<&'a String> {
     let mut reached = BTreeSet::new();
-    let mut open: Vec<_> = arrows[node].iter().collect();
+    let mut open: Vec<_> = dependencies[node].iter().collect();
     while let Some(next) = open.pop() {
         if reached.insert(next) {
-            open.extend(arrows.get(next).into_iter().flatten());
+            open.extend(dependencies.get(next).into_iter().flatten());
         }
     }
     reached
 }
 
-/// `db/mod.rs` and `db.rs` are `db`; the library is the root, and the program a crate of its own.
+/// `db/mod.rs` and `db.rs` are `db`. The library is the root; the program is a crate of its own.
 fn module_of(file: &str) -> Path {
     let stem = file.trim_end_matches(".rs").trim_end_matches("/mod");
     match stem {
@@ -71,15 +71,15 @@ struct Module {
     path: Path,
     defined: BTreeSet<String>,
     uses: Vec<Use>,
-    /// Every path in the code but those of `use`, single names too.
+    /// Every path in the code outside `use`, single names too.
     paths: Vec<Path>,
 }
 
-/// One name that a `use` brings in; `*` for all of them.
+/// One name that a `use` brings in; `*` for a glob.
 struct Use {
     path: Path,
     name: String,
-    is_shared: bool,
+    is_public: bool,
 }
 
 enum Named<'a> {
@@ -89,9 +89,9 @@ enum Named<'a> {
 }
 
 impl Module {
-    /// What this module depends on. A module that only passes a name on does not depend on it.
+    /// The paths that this module depends on. A module that only re-exports a name does not depend on it.
     fn named(&self) -> impl Iterator<Item = &Path> {
-        let is_needed = |name: &Use| !name.is_shared || self.paths.iter().any(|path| path[0] == name.name);
+        let is_needed = |name: &Use| !name.is_public || self.paths.iter().any(|path| path[0] == name.name);
         let uses = self.uses.iter().filter(move |name| is_needed(name)).map(|name| &name.path);
         uses.chain(self.paths.iter().filter(|path| path.len() > 1))
     }
@@ -117,10 +117,10 @@ impl Modules {
                         .iter()
                         .position(|tree| matches!(tree, TokenTree::Punct(it) if it.as_char() == ';'));
                     let end = end.unwrap_or(rest.len());
-                    let is_shared = is_after_pub(&trees[..at - 1]);
+                    let is_public = is_after_pub(&trees[..at - 1]);
                     let module = self.0.entry(path.clone()).or_default();
                     names_of(&[], &rest[..end], &mut |path, name| {
-                        module.uses.push(Use { path, name, is_shared });
+                        module.uses.push(Use { path, name, is_public });
                     });
                     at += end;
                 }
@@ -147,7 +147,7 @@ impl Modules {
 
     fn file_of(&self, module: &Module, path: &Path) -> Option<String> {
         match self.named(module, path, 0)? {
-            // What is taken from a module is named where it is used.
+            // Names in the module count where they are used.
             Named::Module(_) => None,
             Named::Item(file) => Some(file.to_owned()),
         }
@@ -165,7 +165,7 @@ impl Modules {
                 "*" => Named::Item(&module.file),
                 name => match self.in_module(module, name, is_last, depth) {
                     Some(named) => named,
-                    // A macro may have made it. Of another crate is what is not found where its path begins.
+                    // A macro may have created it. A path whose first name is not found belongs to another crate.
                     None if place > 0 => Named::Item(&module.file),
                     None => return None,
                 },
@@ -174,7 +174,7 @@ impl Modules {
         Some(named)
     }
 
-    /// What a name is in a module: of a path's last part rather an item, of the parts before rather a module.
+    /// Resolves a name in a module: an item first if it is the last part of a path, otherwise a module first.
     fn in_module<'a>(
         &'a self,
         module: &'a Module,
@@ -182,7 +182,7 @@ impl Modules {
         is_last: bool,
         depth: usize,
     ) -> Option<Named<'a>> {
-        // Names that are brought in by each other.
+        // Names that import each other.
         if depth > 20 {
             return None;
         }
@@ -202,15 +202,15 @@ impl Modules {
     }
 }
 
-/// The tokens without the items that are there for tests only.
+/// The tokens without the items that only tests use.
 fn without_tests(tokens: TokenStream) -> Vec<TokenTree> {
-    let mut kept: Vec<TokenTree> = Vec::new();
+    let mut remaining: Vec<TokenTree> = Vec::new();
     let mut trees = tokens.into_iter().peekable();
     while let Some(tree) = trees.next() {
         let is_attribute = matches!(&tree, TokenTree::Punct(it) if it.as_char() == '#');
         let is_test = |next: &TokenTree| next.to_string().replace(' ', "") == "[cfg(test)]";
         if !(is_attribute && trees.peek().is_some_and(is_test)) {
-            kept.push(tree);
+            remaining.push(tree);
             continue;
         }
         let is_end = |tree: &TokenTree| match tree {
@@ -219,7 +219,7 @@ fn without_tests(tokens: TokenStream) -> Vec<TokenTree> {
         };
         trees.by_ref().find(is_end);
     }
-    kept
+    remaining
 }
 
 fn is_group(trees: &[TokenTree], delimiter: Delimiter) -> bool {
@@ -238,7 +238,7 @@ fn is_after_pub(before: &[TokenTree]) -> bool {
     }
 }
 
-/// The name that an item gives, where `word` begins its definition.
+/// The name that an item defines, if `word` begins its definition.
 fn defined(word: &str, rest: &[TokenTree]) -> Option<String> {
     const WORDS: [&str; 8] = ["struct", "enum", "union", "trait", "type", "fn", "const", "static"];
     let name = match word {
@@ -249,7 +249,7 @@ fn defined(word: &str, rest: &[TokenTree]) -> Option<String> {
     name.filter(|name| matches!(name, TokenTree::Ident(_))).map(ToString::to_string)
 }
 
-/// The path that begins here, and how many trees it takes.
+/// The path that begins here, and its length in trees.
 fn path_at(trees: &[TokenTree]) -> (Path, usize) {
     let mut path = vec![trees[0].to_string()];
     let mut at = 1;

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::imports::{Arrows, arrows, cycles};
-use super::source::{Source, hold, is_at};
+use super::imports::{Dependencies, cycles, dependencies};
+use super::source::{Source, enforce, is_at};
 
 /// A part of the source.
 struct Layer {
     name: &'static str,
-    /// The files that are in it, as far as they are in no layer above.
+    /// The files in it, except those that are in a layer above.
     places: &'static [&'static str],
-    /// The layers below that its files may depend on, next to those of its own.
+    /// The layers below that its files may depend on, in addition to its own.
     below: &'static str,
 }
 
@@ -24,7 +24,7 @@ const fn layer(name: &'static str, places: &'static [&'static str], below: &'sta
     Layer { name, places, below }
 }
 
-/// From the top down: what a person or a client meets first, to what everything stands on.
+/// From the top, which people and clients use, to the bottom, which everything uses.
 const LAYERS: &[Layer] = &[
     layer(
         "cli",
@@ -34,14 +34,14 @@ const LAYERS: &[Layer] = &[
     layer(
         "server",
         &["server/"],
-        "pages api state rooms adoption problems http config registrar db metrics ground",
+        "pages api state subjects adoption problems http config registrar db metrics ground",
     ),
-    layer("pages", &["pages/"], "api state rooms sample problems http lists registrar db ground"),
-    layer("api", &["*/api.rs"], "state rooms problems http lists registrar ground"),
-    layer("state", &["state.rs"], "rooms http registrar db metrics ground"),
-    // What the rooms are, and what is read of them: neither knows the wire, nor does the wire know them.
+    layer("pages", &["pages/"], "api state subjects sample problems http lists registrar db ground"),
+    layer("api", &["*/api.rs"], "state subjects problems http lists registrar ground"),
+    layer("state", &["state.rs"], "subjects http registrar db metrics ground"),
+    // The subjects and their reads: they know nothing of HTTP, and `http/` knows nothing of them.
     layer(
-        "rooms",
+        "subjects",
         &["students/", "courses/", "enrollments/", "batch/", "seats/", "events/", "registration/"],
         "lists registrar db ground",
     ),
@@ -62,11 +62,11 @@ fn layer_of(file: &str) -> Option<usize> {
     LAYERS.iter().position(|layer| layer.places.iter().any(|place| is_at(file, place)))
 }
 
-/// Files of no layer, and arrows that the table does not have.
-fn wrong_arrows(sources: &[Source]) -> Vec<String> {
+/// Files in no layer, and dependencies that the table does not allow.
+fn wrong_dependencies(sources: &[Source]) -> Vec<String> {
     let unplaced = sources.iter().filter(|source| layer_of(&source.path).is_none());
     let mut wrong: Vec<_> = unplaced.map(|source| format!("{} is in no layer", source.path)).collect();
-    for (from, to) in each(&arrows(sources)) {
+    for (from, to) in each(&dependencies(sources)) {
         let (Some(upper), Some(lower)) = (layer_of(from), layer_of(to)) else { continue };
         if upper != lower && !LAYERS[upper].below().any(|name| name == LAYERS[lower].name) {
             let (upper, lower) = (LAYERS[upper].name, LAYERS[lower].name);
@@ -76,41 +76,40 @@ fn wrong_arrows(sources: &[Source]) -> Vec<String> {
     wrong
 }
 
-fn each(arrows: &Arrows) -> impl Iterator<Item = (&str, &str)> {
-    arrows.iter().flat_map(|(from, all)| all.iter().map(move |to| (from.as_str(), to.as_str())))
+fn each(dependencies: &Dependencies) -> impl Iterator<Item = (&str, &str)> {
+    dependencies.iter().flat_map(|(from, all)| all.iter().map(move |to| (from.as_str(), to.as_str())))
 }
 
-/// Cycles of files.
 fn cycles_of_files(sources: &[Source]) -> Vec<String> {
-    let arrows = arrows(sources);
-    cycles(&arrows).iter().map(|cycle| described(&arrows, cycle)).collect()
+    let dependencies = dependencies(sources);
+    cycles(&dependencies).iter().map(|cycle| described(&dependencies, cycle)).collect()
 }
 
-fn described(arrows: &Arrows, cycle: &BTreeSet<String>) -> String {
-    let within = each(arrows).filter(|(from, to)| cycle.contains(*from) && cycle.contains(*to));
+fn described(dependencies: &Dependencies, cycle: &BTreeSet<String>) -> String {
+    let within = each(dependencies).filter(|(from, to)| cycle.contains(*from) && cycle.contains(*to));
     let lines: Vec<_> = within.map(|(from, to)| format!("\n    {from} -> {to}")).collect();
     format!("a cycle:{}", lines.concat())
 }
 
-/// Cycles of rooms: what one room depends on does not depend on that room, whichever of their files it is.
-fn cycles_of_rooms(sources: &[Source]) -> Vec<String> {
-    let room = |file: &str| {
+/// Cycles of subjects: a subject does not depend on one that depends on it, whichever of their files do.
+fn cycles_of_subjects(sources: &[Source]) -> Vec<String> {
+    let subject = |file: &str| {
         let layer = LAYERS[layer_of(file)?].name;
-        let (room, _) = file.split_once('/').filter(|_| ["api", "rooms"].contains(&layer))?;
-        Some(room.to_owned())
+        let (subject, _) = file.split_once('/').filter(|_| ["api", "subjects"].contains(&layer))?;
+        Some(subject.to_owned())
     };
-    let mut rooms = Arrows::new();
-    for (from, to) in each(&arrows(sources)) {
-        if let (Some(from), Some(to)) = (room(from), room(to)) {
-            rooms.entry(to.clone()).or_default();
-            let others = rooms.entry(from.clone()).or_default();
+    let mut subjects = Dependencies::new();
+    for (from, to) in each(&dependencies(sources)) {
+        if let (Some(from), Some(to)) = (subject(from), subject(to)) {
+            subjects.entry(to.clone()).or_default();
+            let others = subjects.entry(from.clone()).or_default();
             others.extend(Some(to).filter(|to| *to != from));
         }
     }
-    cycles(&rooms).iter().map(|cycle| described(&rooms, cycle)).collect()
+    cycles(&subjects).iter().map(|cycle| described(&subjects, cycle)).collect()
 }
 
-/// Arrows of the table that lead to no layer further down.
+/// Entries of the table that name no layer further down.
 fn upward(layers: &[Layer]) -> Vec<String> {
     let mut upward = Vec::new();
     for (place, layer) in layers.iter().enumerate() {
@@ -128,8 +127,8 @@ fn the_table_of_layers_itself_points_down() {
 }
 
 #[test]
-fn arrows_point_down() {
-    hold(wrong_arrows, &[("cellar/mod.rs", "")]);
+fn dependencies_point_down() {
+    enforce(wrong_dependencies, &[("cellar/mod.rs", "")]);
     let item = |path: &'static str| (path, "pub struct Thing;");
     for (from, text, to) in [
         ("students/store.rs", "use crate::http::reply::Thing;", "http/reply.rs"),
@@ -148,11 +147,11 @@ fn arrows_point_down() {
         ("main.rs", "use matricula::{students::Thing as It};", "students/mod.rs"),
     ] {
         let made_up = [item(to), (from, text)].map(|(path, text)| Source::new(path, text));
-        // A module is there if its parents are.
+        // A module exists only if its parents do.
         let parents = ["lib.rs", "http/mod.rs", "students/mod.rs", "db/mod.rs", "pages/mod.rs"];
         let parents = parents.into_iter().filter(|path| *path != to && *path != from);
         let all: Vec<_> = parents.map(|path| Source::new(path, "")).chain(made_up).collect();
-        let found = wrong_arrows(&all);
+        let found = wrong_dependencies(&all);
         assert!(
             matches!(found.as_slice(), [one] if one.starts_with(&format!("{from} depends on {to}"))),
             "{text}: {found:?}"
@@ -162,7 +161,7 @@ fn arrows_point_down() {
 
 #[test]
 fn no_file_depends_on_one_that_depends_on_it() {
-    hold(
+    enforce(
         cycles_of_files,
         &[
             ("db/a.rs", "use super::b::B; pub struct A;"),
@@ -173,7 +172,7 @@ fn no_file_depends_on_one_that_depends_on_it() {
 }
 
 #[test]
-fn no_room_depends_on_one_that_depends_on_it() {
+fn no_subject_depends_on_one_that_depends_on_it() {
     let stores = [
         ("lib.rs", ""),
         ("seats/mod.rs", ""),
@@ -182,12 +181,12 @@ fn no_room_depends_on_one_that_depends_on_it() {
         ("courses/mod.rs", ""),
         ("courses/store.rs", "use crate::seats::store::FEW; pub fn find() {}"),
     ];
-    hold(cycles_of_rooms, &stores);
+    enforce(cycles_of_subjects, &stores);
 }
 
-/// What is not an arrow: passing a name on, a module's own tests, whom something is visible to.
+/// Re-exports, a module's own tests, links in documentation and visibility are no dependencies.
 #[test]
-fn only_dependence_is_an_arrow() {
+fn re_exports_tests_and_visibility_are_no_dependencies() {
     let made_up = [
         ("lib.rs", ""),
         ("db/mod.rs", "mod a;\nmod b;\npub use self::a::A;\npub(crate) use self::b::B;"),
@@ -199,6 +198,6 @@ fn only_dependence_is_an_arrow() {
         ("http/mod.rs", "pub struct Far;"),
     ];
     let made_up = made_up.map(|(path, text)| Source::new(path, text));
-    let arrows = arrows(&made_up);
-    assert_eq!(each(&arrows).collect::<Vec<_>>(), [("db/b.rs", "db/a.rs")]);
+    let dependencies = dependencies(&made_up);
+    assert_eq!(each(&dependencies).collect::<Vec<_>>(), [("db/b.rs", "db/a.rs")]);
 }

@@ -1,4 +1,5 @@
-//! The laws of the house, read from its source. Each is held against a made-up source that breaks it, too.
+//! The rules of the architecture, checked against the source. Each rule is also tried on a made-up source that breaks
+//! it.
 
 mod imports;
 mod layers;
@@ -6,9 +7,9 @@ mod source;
 
 use regex::Regex;
 
-use self::source::{Source, hold, sources};
+use self::source::{Source, enforce, sources};
 
-/// A law: what matches stands only in these places.
+/// A rule: the pattern matches only in these places.
 fn only_in(pattern: &str, places: &[&str]) -> impl Fn(&[Source]) -> Vec<String> {
     let pattern = Regex::new(pattern).unwrap();
     move |sources| {
@@ -17,7 +18,7 @@ fn only_in(pattern: &str, places: &[&str]) -> impl Fn(&[Source]) -> Vec<String> 
     }
 }
 
-/// A law: what matches stands in none of these places.
+/// A rule: the pattern matches in none of these places.
 fn never_in(pattern: &str, places: &[&str]) -> impl Fn(&[Source]) -> Vec<String> {
     let pattern = Regex::new(pattern).unwrap();
     move |sources| {
@@ -26,7 +27,7 @@ fn never_in(pattern: &str, places: &[&str]) -> impl Fn(&[Source]) -> Vec<String>
     }
 }
 
-/// Lines that match, as `file:line: text`. Comments are not read.
+/// Lines that match, as `file:line: text`. Comments are ignored.
 fn lines_of(source: &Source, pattern: &Regex) -> Vec<String> {
     let lines = source.without_tests().lines().enumerate();
     let matching = lines.filter(|(_, line)| pattern.is_match(line.split("//").next().unwrap_or_default()));
@@ -34,46 +35,46 @@ fn lines_of(source: &Source, pattern: &Regex) -> Vec<String> {
 }
 
 #[test]
-fn only_what_speaks_http_uses_its_libraries() {
-    hold(
+fn code_below_http_does_not_use_http_libraries() {
+    enforce(
         never_in(
             r"\b(axum|hyper|tower|tower_http)(::|\b)",
             &["registrar/", "db/", "lists/", "adoption/", "audit/", "*/store.rs"],
         ),
         &[("registrar/mod.rs", "use axum::http::StatusCode;")],
     );
-    hold(never_in(r"\butoipa\b", &["db/"]), &[("db/row.rs", "#[derive(utoipa::ToSchema)]\nstruct Row;")]);
+    enforce(never_in(r"\butoipa\b", &["db/"]), &[("db/row.rs", "#[derive(utoipa::ToSchema)]\nstruct Row;")]);
 }
 
 #[test]
-fn sql_has_its_addresses() {
+fn sql_is_only_in_its_places() {
     let statement = r#"(?:"|^\s*)(select |insert |update \w+ set |delete from |create |alter |drop (table|index)|with |pragma )"#;
-    hold(
+    enforce(
         only_in(statement, &["*/store.rs", "registrar/commit/", "db/", "lists/sorted.rs"]),
         &[("students/api.rs", r#"let sql = "select id from students";"#)],
     );
 }
 
 #[test]
-fn status_codes_have_their_addresses() {
+fn status_codes_are_only_in_their_places() {
     let places = [
         "*/api.rs",
         "pages/",
         "problems.rs",
         "http/",
         "metrics.rs",
-        // The rehearsal is a client, to whom they are answers.
+        // The rehearsal is a client, which reads them from answers.
         "cli/rush/",
     ];
-    hold(
+    enforce(
         only_in(r"StatusCode|\b(200|201|204|304|404|409|412|503)\b", &places),
         &[("students/store.rs", "fn status() -> u16 { 404 }")],
     );
 }
 
 #[test]
-fn html_stands_in_templates_only() {
-    hold(
+fn html_is_only_in_templates() {
+    enforce(
         only_in(r"<(html|body|div|p|h1|span|table)\b", &[]),
         &[("pages/students.rs", r#"let page = "<div>";"#)],
     );
@@ -81,7 +82,7 @@ fn html_stands_in_templates_only() {
 
 #[test]
 fn the_environment_is_read_in_one_place() {
-    hold(
+    enforce(
         only_in(r"env::var|\benv = |env\(", &["config.rs"]),
         &[("db/mod.rs", r#"let home = std::env::var("HOME");"#)],
     );
@@ -89,7 +90,7 @@ fn the_environment_is_read_in_one_place() {
 
 #[test]
 fn the_time_comes_from_the_clock() {
-    hold(
+    enforce(
         only_in(r"Timestamp::now|SystemTime::now|Zoned::now", &["clock.rs"]),
         &[("students/store.rs", "let now = Timestamp::now();")],
     );
@@ -97,7 +98,7 @@ fn the_time_comes_from_the_clock() {
 
 #[test]
 fn threads_belong_to_the_database_and_the_registrar() {
-    hold(
+    enforce(
         only_in(r"thread::(spawn|Builder)", &["db/", "registrar/"]),
         &[("http/server.rs", "std::thread::spawn(|| ());")],
     );
@@ -109,7 +110,7 @@ fn long_handlers(sources: &[Source]) -> Vec<String> {
     long.map(|(path, body)| format!("{} lines in {path}:\n{body}", body.lines().count() - 1)).collect()
 }
 
-/// The bodies of a room's handlers, each with its file.
+/// The bodies of the handlers in an `api.rs`, each with its file.
 fn handlers_of(source: &Source) -> Vec<(&str, &str)> {
     let handler = Regex::new(r"(?ms)#\[utoipa::path\(.*?^\}").unwrap();
     let found = handler.find_iter(source.without_tests()).filter(|_| source.is_at(&["*/api.rs"]));
@@ -119,7 +120,7 @@ fn handlers_of(source: &Source) -> Vec<(&str, &str)> {
 #[test]
 fn handlers_are_short() {
     let long = format!("#[utoipa::path(get)]\nfn show() {{\n{}}}", "    step();\n".repeat(16));
-    hold(long_handlers, &[("students/api.rs", &long)]);
+    enforce(long_handlers, &[("students/api.rs", &long)]);
     let handlers = sources().iter().flat_map(handlers_of).count();
     assert!(handlers >= 17, "only {handlers} handlers were found");
 }
@@ -130,12 +131,12 @@ fn long_files(sources: &[Source]) -> Vec<String> {
 }
 
 #[test]
-fn every_file_has_one_subject() {
-    hold(long_files, &[("db/mod.rs", &"\n".repeat(401))]);
+fn no_file_has_more_than_400_lines() {
+    enforce(long_files, &[("db/mod.rs", &"\n".repeat(401))]);
 }
 
 #[test]
 fn nothing_is_left_unfinished() {
     let unfinished = r"todo!|unimplemented!|FIXME|\.unwrap\(\)";
-    hold(only_in(unfinished, &[]), &[("db/mod.rs", "let row = rows.next().unwrap();")]);
+    enforce(only_in(unfinished, &[]), &[("db/mod.rs", "let row = rows.next().unwrap();")]);
 }

@@ -1,11 +1,11 @@
-//! The source that the laws are held against: ours, or one that is made up to break them.
+//! The source that is checked: ours, or a made-up one that breaks a rule.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A file of `src/`.
 pub(super) struct Source {
-    /// Below `src/`.
+    /// Its path below `src/`.
     pub(super) path: String,
     pub(super) text: String,
 }
@@ -15,18 +15,17 @@ impl Source {
         Self { path: path.to_owned(), text: text.to_owned() }
     }
 
-    /// Without the module's own tests, which have other laws; clippy holds that nothing follows them.
+    /// Without the module's own tests, which have other rules. Clippy ensures that nothing follows them.
     pub(super) fn without_tests(&self) -> &str {
         self.text.split("#[cfg(test)]\nmod ").next().unwrap_or_default()
     }
 
-    /// Whether it is at one of these places.
     pub(super) fn is_at(&self, places: &[&str]) -> bool {
         places.iter().any(|place| is_at(&self.path, place))
     }
 }
 
-/// A place is a folder (`http/`), a file (`config.rs`), or a file of that name in any room (`*/store.rs`).
+/// A place is a folder (`http/`), a file (`config.rs`), or a file of that name in any folder (`*/store.rs`).
 pub(super) fn is_at(path: &str, place: &str) -> bool {
     match place.strip_prefix('*') {
         Some(name) => path.ends_with(name),
@@ -53,11 +52,11 @@ pub(super) fn sources() -> Vec<Source> {
     sources
 }
 
-/// Holds a law: nothing in `src/` breaks it, and it reports a source that does.
+/// Enforces a rule: nothing in `src/` breaks it, and it reports a source that does.
 #[track_caller]
-pub(super) fn hold(law: impl Fn(&[Source]) -> Vec<String>, broken: &[(&str, &str)]) {
-    let found = law(&sources());
-    assert!(found.is_empty(), "{} breaches of the law:\n{}", found.len(), found.join("\n"));
+pub(super) fn enforce(rule: impl Fn(&[Source]) -> Vec<String>, broken: &[(&str, &str)]) {
+    let found = rule(&sources());
+    assert!(found.is_empty(), "{} breaches of the rule:\n{}", found.len(), found.join("\n"));
     let broken: Vec<_> = broken.iter().map(|(path, text)| Source::new(path, text)).collect();
-    assert!(!law(&broken).is_empty(), "the law does not see a source that breaks it");
+    assert!(!rule(&broken).is_empty(), "the rule does not notice a source that breaks it");
 }

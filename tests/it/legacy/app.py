@@ -1,8 +1,8 @@
-"""The kind of application that a school has already: Flask-SQLAlchemy, its own tables, no idea of matricula.
+"""An application that a school may already have: Flask-SQLAlchemy, with its own tables, unaware of matricula.
 
     app.py <database> <command> [<argument> ...] [-- <command> ...]
 
-It answers each command through its own web routes, as its users would, and prints what they answer.
+It runs each command through its own web routes, as its users would, and prints the answers.
 """
 
 import os

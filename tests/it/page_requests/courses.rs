@@ -18,9 +18,9 @@ async fn seats_are_set_by_a_form() {
     let leads = school.form(&path, &fields("30", "2026-09-01T10:00:00+02:00")).await.leads_to();
     assert!(school.page(&leads).await.is_page(200).contains("The seats are saved."));
     let seats = format!("/api/v1/courses/{}/seats", algebra.id);
-    let told = school.get(&seats).await.is_ok().json();
-    assert_eq!(told["capacity"], 30);
-    assert_eq!(told["opens_at"], "2026-09-01T08:00:00.000Z");
+    let saved = school.get(&seats).await.is_ok().json();
+    assert_eq!(saved["capacity"], 30);
+    assert_eq!(saved["opens_at"], "2026-09-01T08:00:00.000Z");
     school.form(&path, &fields("", "")).await.leads_to();
     assert_eq!(school.get(&seats).await.is_ok().json()["capacity"], json!(null));
     let refused = school.form(&path, &fields("many", "tomorrow")).await;
@@ -32,12 +32,12 @@ async fn seats_are_set_by_a_form() {
         [fields("", "2026-09-02T08:00:00Z")[..3].to_vec(), vec![("closes_at", "2026-09-01T08:00:00Z")]];
     let refused = school.form(&path, &window.concat()).await.is_page(422);
     assert!(refused.contains("Registration must close after it opens."), "{refused}");
-    // The address of a refused form, opened again.
+    // The address of a refused form can be opened again.
     assert_eq!(school.page(&path).await.leads_to(), format!("/courses/{}", algebra.id));
 }
 
 #[tokio::test]
-async fn seats_that_somebody_else_has_set_meanwhile_are_shown_before_they_are_replaced() {
+async fn seats_that_somebody_else_has_set_are_shown_before_they_are_replaced() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     let seats = format!("{}/seats", algebra.url());
@@ -50,12 +50,12 @@ async fn seats_that_somebody_else_has_set_meanwhile_are_shown_before_they_are_re
         let limits = [("capacity", "30"), ("waitlist_capacity", "0"), ("opens_at", ""), ("closes_at", "")];
         [vec![("if_match", seen)], limits.to_vec()].concat()
     };
-    let told = school.form(&path, &fields(seen.as_str())).await;
-    let now = told.hidden("if_match");
-    assert!(told.text().contains("value=\"30\""));
-    let told = told.is_page(412);
+    let refused = school.form(&path, &fields(seen.as_str())).await;
+    let now = refused.hidden("if_match");
+    assert!(refused.text().contains("value=\"30\""));
+    let refused = refused.is_page(412);
     let now_set = "40 seats, a waitlist of 5, closes 1 December 2026, 08:00 UTC . Save to replace this.";
-    assert!(told.contains(&format!("They are now: {now_set}")), "{told}");
+    assert!(refused.contains(&format!("They are now: {now_set}")), "{refused}");
     school.form(&path, &fields(now.as_str())).await.leads_to();
     assert_eq!(school.get(&seats).await.is_ok().json()["capacity"], 30);
 }
@@ -85,7 +85,7 @@ async fn a_roster_is_shown_as_it_was_at_the_end_of_a_day() {
 }
 
 #[tokio::test]
-async fn the_day_that_was_asked_for_stays_while_the_history_is_gone_through() {
+async fn the_chosen_day_stays_while_the_history_is_paged() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     ana.enrolls_in(&algebra).await.is_created();
@@ -110,7 +110,7 @@ async fn the_day_that_was_asked_for_stays_while_the_history_is_gone_through() {
 }
 
 #[tokio::test]
-async fn a_long_list_and_a_long_history_go_on() {
+async fn a_long_list_and_a_long_history_have_more_pages() {
     let school = School::open().await;
     for number in 0..60 {
         school.course(&format!("Course {number}")).await;

@@ -1,4 +1,4 @@
-//! Forms: done once, refused in the words of the API, and never over what was not shown.
+//! Forms: carried out once, refused in the words of the API, and never overwriting what was not shown.
 
 use serde_json::json;
 
@@ -14,7 +14,7 @@ async fn a_form_that_is_sent_twice_is_done_once() {
         [school.form("/courses/new", &fields).await, school.form("/courses/new", &fields).await];
     assert_eq!(one.leads_to(), other.leads_to());
     assert_eq!(school.get("/api/v1/courses").await.ids().len(), 1);
-    // The same key for something else is a mistake, and is told so.
+    // The same key for another request is refused.
     let other = [("idempotency_key", key.as_str()), ("name", "Botany"), ("level", "graduate")];
     assert!(school.form("/courses/new", &other).await.is_page(422).contains("was used for another"));
     assert_ne!(school.page("/courses/new").await.hidden("idempotency_key"), key);
@@ -29,14 +29,14 @@ async fn a_form_is_refused_in_the_words_of_the_api_and_keeps_what_was_typed() {
         ("/students/new", "/api/v1/students", [("name", "Zoë"), ("email", "zoe at home")]),
     ] {
         let body = json!({fields[0].0: fields[0].1, fields[1].0: fields[1].1});
-        let told = school.post(api, body).await.is_refused(400, "invalid-request");
+        let problem = school.post(api, body).await.is_refused(400, "invalid-request");
         let page = school.form(path, &fields).await;
         for (name, typed) in fields {
             assert!(page.text().contains(&format!("name=\"{name}\" type=\"")), "{}", page.text());
             assert!(page.text().contains(&format!("value=\"{typed}\"")), "{typed:?} is lost");
         }
         let page = page.is_page(422);
-        for error in errors(&told) {
+        for error in errors(&problem) {
             let detail = error.split_once(": ").unwrap().1;
             assert!(page.contains(detail), "{detail:?} is not in {page}");
         }
@@ -45,23 +45,23 @@ async fn a_form_is_refused_in_the_words_of_the_api_and_keeps_what_was_typed() {
 }
 
 #[tokio::test]
-async fn what_has_changed_meanwhile_is_shown_before_it_is_replaced() {
+async fn a_change_by_somebody_else_is_shown_before_it_is_replaced() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     let path = format!("/courses/{}/edit", algebra.id);
     let seen = school.page(&path).await.is_ok().hidden("if_match");
     school.patch(&algebra.url(), json!({"name": "Linear Algebra"})).await.is_ok();
     let fields = |seen| [("if_match", seen), ("name", "Algebra I"), ("level", "undergraduate")];
-    let told = school.form(&path, &fields(seen.as_str())).await;
-    let now = told.hidden("if_match");
-    assert!(told.text().contains("value=\"Algebra I\""));
-    assert!(told.is_page(412).contains("It is now: Name Linear Algebra Level undergraduate"));
+    let refused = school.form(&path, &fields(seen.as_str())).await;
+    let now = refused.hidden("if_match");
+    assert!(refused.text().contains("value=\"Algebra I\""));
+    assert!(refused.is_page(412).contains("It is now: Name Linear Algebra Level undergraduate"));
     school.form(&path, &fields(now.as_str())).await.leads_to();
     assert_eq!(school.get(&algebra.url()).await.is_ok().json()["name"], "Algebra I");
 }
 
 #[tokio::test]
-async fn a_mistake_in_a_form_does_not_make_it_know_what_was_never_shown() {
+async fn a_form_with_an_error_keeps_the_version_that_was_shown() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     let path = format!("/courses/{}/edit", algebra.id);
@@ -77,7 +77,7 @@ async fn a_mistake_in_a_form_does_not_make_it_know_what_was_never_shown() {
 }
 
 #[tokio::test]
-async fn nobody_is_dropped_by_a_deletion_that_did_not_speak_of_them() {
+async fn a_deletion_drops_nobody_if_the_page_named_no_students() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     let path = format!("/courses/{}/delete", algebra.id);
@@ -87,18 +87,18 @@ async fn nobody_is_dropped_by_a_deletion_that_did_not_speak_of_them() {
         !page.text().contains("name=\"drop\"") && page.is_page(200).contains("No students are enrolled.")
     );
     ana.enrolls_in(&algebra).await.is_created();
-    let told = school.form(&path, &[("if_match", &version)]).await;
-    assert_eq!(told.hidden("drop"), "1");
-    let key = told.hidden("idempotency_key");
-    let told = told.is_page(409);
+    let refused = school.form(&path, &[("if_match", &version)]).await;
+    assert_eq!(refused.hidden("drop"), "1");
+    let key = refused.hidden("idempotency_key");
+    let refused = refused.is_page(409);
     assert!(
-        told.contains(
+        refused.contains(
             "Somebody has enrolled since you looked. 1 student is still enrolled and will be dropped."
         ),
-        "{told}"
+        "{refused}"
     );
     let fields = [("idempotency_key", key.as_str()), ("if_match", &version), ("drop", "1")];
-    // The second of two clicks is told the same.
+    // The second of two clicks gets the same answer.
     assert_eq!(school.form(&path, &fields).await.leads_to(), "/courses?deleted=true");
     assert_eq!(school.form(&path, &fields).await.leads_to(), "/courses?deleted=true");
     assert_eq!(ana.courses().await, [""; 0]);
@@ -123,7 +123,7 @@ async fn a_deletion_drops_no_more_students_than_the_page_said() {
 }
 
 #[tokio::test]
-async fn a_form_that_another_site_sends_is_refused_and_so_is_what_is_no_form() {
+async fn a_form_from_another_site_is_refused_and_so_is_a_body_that_is_no_form() {
     let school = School::open().await;
     let fields = [("name", "Algebra"), ("level", "graduate")];
     let foreign = school.form("/courses/new", &fields).header("sec-fetch-site", "cross-site").await;
@@ -138,7 +138,7 @@ async fn a_form_that_another_site_sends_is_refused_and_so_is_what_is_no_form() {
 }
 
 #[tokio::test]
-async fn a_field_that_comes_back_as_it_was_shown_is_neither_judged_nor_written() {
+async fn a_field_that_comes_back_as_it_was_shown_is_neither_checked_nor_written() {
     let school = School::open_found(
         "create table students (id integer primary key, name text, email text);
          create table courses (id integer primary key, name text, level text);
@@ -148,8 +148,8 @@ async fn a_field_that_comes_back_as_it_was_shown_is_neither_judged_nor_written()
          insert into courses (id, name, level) values (1, '  Pad  ', 'graduate'), (2, 'Botany', null);",
     )
     .await;
-    // What a browser sends of a single-line input: without line breaks; an address also without blanks around it.
-    for (path, fields, table, kept) in [
+    // Browsers remove line breaks from a single-line input, and the blanks around an e-mail address.
+    for (path, fields, table, unchanged) in [
         ("/students/1/edit", [("name", "  Pad  "), ("email", "new@example.edu")], "students", "name"),
         ("/students/2/edit", [("name", "Twolines"), ("email", "new@example.edu")], "students", "name"),
         ("/students/3/edit", [("name", ""), ("email", "new@example.edu")], "students", "name"),
@@ -158,7 +158,7 @@ async fn a_field_that_comes_back_as_it_was_shown_is_neither_judged_nor_written()
         ("/courses/2/edit", [("name", "Biology"), ("level", "")], "courses", "level"),
     ] {
         let id = path.split('/').nth(2).unwrap();
-        let sql = format!("select coalesce('=' || {kept}, 'null') from {table} where id = {id}");
+        let sql = format!("select coalesce('=' || {unchanged}, 'null') from {table} where id = {id}");
         let before = school.other_program().column(&sql);
         let seen = school.page(path).await.is_ok().hidden("if_match");
         school.form(path, &[("if_match", seen.as_str()), fields[0], fields[1]]).await.leads_to();
@@ -166,7 +166,7 @@ async fn a_field_that_comes_back_as_it_was_shown_is_neither_judged_nor_written()
     }
     let email = school.get("/api/v1/students/1").await.is_ok().json()["email"].clone();
     assert_eq!(email, "new@example.edu");
-    // Padding can still be taken away by whoever means to.
+    // Padding can still be removed on purpose.
     let seen = school.page("/students/1/edit").await.is_ok().hidden("if_match");
     let fields = [("if_match", seen.as_str()), ("name", "Pad"), ("email", "new@example.edu")];
     school.form("/students/1/edit", &fields).await.leads_to();
@@ -174,7 +174,7 @@ async fn a_field_that_comes_back_as_it_was_shown_is_neither_judged_nor_written()
 }
 
 #[tokio::test]
-async fn a_field_that_nobody_touched_hides_neither_what_was_saved_nor_what_has_changed() {
+async fn an_untouched_invalid_field_does_not_prevent_saving_or_hide_changes() {
     let school = School::open_found(
         "create table students (id integer primary key, name text, email text);
          create table courses (id integer primary key, name text, level text);
@@ -186,20 +186,20 @@ async fn a_field_that_nobody_touched_hides_neither_what_was_saved_nor_what_has_c
     let (key, seen) = (shown.hidden("idempotency_key"), shown.hidden("if_match"));
     let fields =
         [("idempotency_key", key.as_str()), ("if_match", &seen), ("email", "no address"), ("name", "Daniel")];
-    // The second of two clicks is told the same.
+    // The second of two clicks gets the same answer.
     assert_eq!(school.form(path, &fields).await.leads_to(), "/students/1?saved=true");
     assert_eq!(school.form(path, &fields).await.leads_to(), "/students/1?saved=true");
-    // Whoever comes late is told that first, and can save then.
+    // A late form is refused once, with the change, and can then be saved.
     let late = [("if_match", seen.as_str()), fields[2], ("name", "Danny")];
-    let told = school.form(path, &late).await;
-    let seen = told.hidden("if_match");
-    assert!(told.is_page(412).contains("Somebody has changed this since you opened it."));
+    let refused = school.form(path, &late).await;
+    let seen = refused.hidden("if_match");
+    assert!(refused.is_page(412).contains("Somebody has changed this since you opened it."));
     school.form(path, &[("if_match", seen.as_str()), late[1], late[2]]).await.leads_to();
     assert_eq!(
         school.other_program().column("select name || '/' || email from students"),
         ["Danny/no address"]
     );
-    // What was typed wrong is still wrong.
+    // A new value that is invalid is still refused.
     let seen = school.page(path).await.is_ok().hidden("if_match");
     let wrong = [("if_match", seen.as_str()), ("email", "still none"), late[2]];
     school.form(path, &wrong).await.is_page(422);

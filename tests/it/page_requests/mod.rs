@@ -1,4 +1,4 @@
-//! The pages as a browser asks for them, without one: what they are made of, what a form does, what is refused.
+//! The pages, requested as a browser would: their content, their forms and their errors.
 
 mod courses;
 mod forms;
@@ -8,15 +8,15 @@ mod students;
 use regex::Regex;
 use serde_json::json;
 
-use crate::school::{Asking, Reply, School};
+use crate::school::{Reply, RequestBuilder, School};
 
 impl School {
-    fn page(&self, path: &str) -> Asking {
+    fn page(&self, path: &str) -> RequestBuilder {
         self.get(path).header("accept", "text/html,application/xhtml+xml")
     }
 
     /// A form as a browser sends it.
-    fn form(&self, path: &str, fields: &[(&str, &str)]) -> Asking {
+    fn form(&self, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
         let mut body = form_urlencoded::Serializer::new(String::new());
         body.extend_pairs(fields);
         let asking = self.client.ask("POST", path).header("accept", "text/html");
@@ -25,7 +25,7 @@ impl School {
 }
 
 impl Reply {
-    /// A page with this status; what people read of it.
+    /// Asserts a page with this status, and returns the text that people read.
     #[track_caller]
     fn is_page(self, status: u16) -> String {
         let reply = self.is(status);
@@ -35,13 +35,13 @@ impl Reply {
         text.replace("&#39;", "'").split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
-    /// Where a form leads once it is done.
+    /// Asserts a redirect, and returns where it leads.
     #[track_caller]
     fn leads_to(self) -> String {
         self.is(303).header("location").to_owned()
     }
 
-    /// The hidden field of a page's first form that has it.
+    /// The value of the first hidden field with this name.
     #[track_caller]
     fn hidden(&self, name: &str) -> String {
         let field = Regex::new(&format!("name=\"{name}\" value=\"([^\"]*)\"")).unwrap();
@@ -50,7 +50,7 @@ impl Reply {
 }
 
 #[tokio::test]
-async fn the_front_door_leads_to_the_courses() {
+async fn the_root_page_leads_to_the_courses() {
     let school = School::open().await;
     assert_eq!(school.page("/").await.leads_to(), "/courses");
     let empty = school.page("/courses").await.is_page(200);
@@ -58,7 +58,7 @@ async fn the_front_door_leads_to_the_courses() {
 }
 
 #[tokio::test]
-async fn pages_load_nothing_from_elsewhere_and_are_kept_by_nobody() {
+async fn pages_load_nothing_from_elsewhere_and_are_not_stored() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     let elsewhere = Regex::new(r#"(src|href|action)="[^/?#"]|<script>|<style|\sstyle=|\son[a-z]+="#).unwrap();
@@ -93,7 +93,7 @@ async fn pages_load_nothing_from_elsewhere_and_are_kept_by_nobody() {
 }
 
 #[tokio::test]
-async fn what_pages_load_is_named_by_its_content_and_kept_for_good() {
+async fn assets_are_named_by_their_content_and_cached_for_good() {
     let school = School::open().await;
     let page = school.page("/courses").await.is_ok();
     let loaded = Regex::new(r#"(?:src|href)="(/assets/[^"]+)""#).unwrap();
@@ -107,41 +107,41 @@ async fn what_pages_load_is_named_by_its_content_and_kept_for_good() {
         );
         weight += reply.body.len();
     }
-    assert!(weight < 100_000, "all of a page weighs {weight} bytes");
+    assert!(weight < 100_000, "a page and its assets have {weight} bytes");
     school.get("/assets/style.0000000000000000.css").await.is_refused(404, "not-found");
 }
 
 #[tokio::test]
-async fn pages_are_sent_small_to_whoever_can_unpack_them_and_what_is_live_is_not_held_back() {
+async fn pages_are_compressed_on_request_and_the_live_feed_is_not() {
     let school = School::open().await;
     school.course("Algebra").await;
-    let packed = school.page("/courses").header("accept-encoding", "gzip, br").await.is_ok();
-    assert_eq!(packed.header("content-encoding"), "gzip");
-    assert!(packed.body.len() * 2 < school.page("/courses").await.is_ok().body.len());
+    let compressed = school.page("/courses").header("accept-encoding", "gzip, br").await.is_ok();
+    assert_eq!(compressed.header("content-encoding"), "gzip");
+    assert!(compressed.body.len() * 2 < school.page("/courses").await.is_ok().body.len());
     let mut feed = school.get("/registration/feed").header("accept-encoding", "gzip").listen().await;
-    assert!(feed.hears("Algebra").await, "the feed is packed");
+    assert!(feed.hears("Algebra").await, "the feed is compressed");
 }
 
 #[tokio::test]
-async fn people_are_told_problems_in_a_page_and_programs_in_json() {
+async fn people_get_problems_as_pages_and_programs_as_json() {
     let school = School::open().await;
     school.get("/courses/7").await.is_refused(404, "course-not-found");
-    let told = school.page("/courses/7").await.is_page(404);
+    let text = school.page("/courses/7").await.is_page(404);
     assert!(
-        told.starts_with(
+        text.starts_with(
             "There is no such course There is no course 7. What this means Go to Courses or Students . Request "
         ),
-        "{told}"
+        "{text}"
     );
     assert!(school.page("/students/0").await.is_page(404).contains("an id is a whole number from 1"));
     assert!(school.page("/nowhere").await.is_page(404).contains("Nothing has this address"));
     assert!(school.page("/courses?sort=size").await.is_page(400).contains("must be one of"));
-    // Whoever asks the API is answered by the API.
+    // The API answers in JSON, whatever the client accepts.
     school.page("/api/v1/courses/7").await.is_refused(404, "course-not-found");
 }
 
 #[tokio::test]
-async fn what_a_name_has_in_it_is_text_on_every_page() {
+async fn markup_in_a_name_is_text_on_every_page() {
     let school = School::open().await;
     let name = "<script>alert(1)</script>\"'&";
     let course = school.post("/api/v1/courses", json!({"name": name, "level": name})).await.is_created();
@@ -160,13 +160,13 @@ async fn what_a_name_has_in_it_is_text_on_every_page() {
         "/registration".to_owned(),
     ] {
         let reply = school.page(&path).await.is_ok();
-        assert!(reply.text().contains("alert(1)"), "{path} does not tell the name");
+        assert!(reply.text().contains("alert(1)"), "{path} does not show the name");
         assert!(!reply.text().contains("<script>") && !reply.text().contains("\"\"'"), "{path}");
     }
 }
 
 #[tokio::test]
-async fn only_the_part_that_changes_is_sent_where_htmx_asks_for_it() {
+async fn htmx_gets_only_the_part_that_changes() {
     let school = School::open().await;
     school.courses(["Algebra", "Botany"]).await;
     let part = school.page("/courses?q=bot").header("hx-request-type", "partial").await.is_ok();

@@ -14,10 +14,10 @@ async fn one_click_fills_an_empty_school_and_no_other() {
     assert_eq!([one.leads_to(), other.leads_to()], ["/courses", "/courses"]);
     let [students, courses] = ["students", "courses"].map(|rows| format!("/api/v1/{rows}"));
     assert_eq!(school.get(&students).await.ids().len(), 500);
-    let told = school.get(&courses).await.is_ok().json();
+    let listed = school.get(&courses).await.is_ok().json();
     let full = |course: &&serde_json::Value| course["seats"]["waitlisted"].as_i64() > Some(0);
-    assert_eq!(told.as_array().unwrap().len(), 40);
-    assert!(told.as_array().unwrap().iter().filter(full).count() > 3, "nobody waits: {told}");
+    assert_eq!(listed.as_array().unwrap().len(), 40);
+    assert!(listed.as_array().unwrap().iter().filter(full).count() > 3, "nobody waits: {listed}");
     school.form("/sample", &[]).await.leads_to();
     assert_eq!(school.get(&students).await.ids().len(), 500);
 }
@@ -34,8 +34,8 @@ async fn the_board_counts_what_happens_and_what_is_refused() {
     ana.enrolls_in(&algebra).await.is_created();
     ben.enrolls_in(&algebra).await.is(202);
     eve.enrolls_in(&algebra).await.is_refused(409, "waitlist-full");
-    let told = board().await;
-    for told_once in [
+    let shown = board().await;
+    for expected in [
         "Enrollments per minute 1",
         "Waitlisted per minute 1",
         "Full courses 1 of 2",
@@ -43,18 +43,18 @@ async fn the_board_counts_what_happens_and_what_is_refused() {
         "The waitlist is full 1",
         "Algebra 1 of 1 1 of 1 1 waiting",
     ] {
-        assert!(told.contains(told_once), "{told_once:?} is not in {told}");
+        assert!(shown.contains(expected), "{expected:?} is not in {shown}");
     }
     ana.drops(&algebra).await.is(204);
-    school.meanwhile("insert into courses (id, name, level) values (99, 'Found', 'graduate')");
+    school.other_program_runs("insert into courses (id, name, level) values (99, 'Found', 'graduate')");
     school.patch(&algebra.url(), json!({"name": "Algebra I"})).await.is_ok();
-    let told = board().await;
-    assert!(told.contains("Drops per minute 1") && told.contains("Enrollments per minute 2"), "{told}");
-    assert!(told.contains("Waiting for a seat 0") && told.contains("Algebra I 1 of 1 1 of 1"), "{told}");
+    let shown = board().await;
+    assert!(shown.contains("Drops per minute 1") && shown.contains("Enrollments per minute 2"), "{shown}");
+    assert!(shown.contains("Waiting for a seat 0") && shown.contains("Algebra I 1 of 1 1 of 1"), "{shown}");
 }
 
 #[tokio::test]
-async fn whoever_looks_at_the_board_is_told_what_changes_until_the_server_stops() {
+async fn the_board_shows_changes_live_until_the_server_stops() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     let ana = school.student("Ana").await;
@@ -68,15 +68,15 @@ async fn whoever_looks_at_the_board_is_told_what_changes_until_the_server_stops(
 }
 
 #[tokio::test]
-async fn a_log_without_its_head_is_a_fault_and_no_empty_log() {
+async fn a_log_without_its_head_is_an_error_and_not_an_empty_log() {
     let school = School::open().await;
     school.student("Ana").await;
-    school.meanwhile("create table aside as select * from log_head; delete from log_head;");
+    school.other_program_runs("create table aside as select * from log_head; delete from log_head;");
     school.page("/registration").await.is_page(500);
     school
         .post("/api/v1/courses", json!({"name": "Algebra", "level": "graduate"}))
         .await
         .is_refused(500, "internal");
-    school.meanwhile("insert into log_head select * from aside; drop table aside;");
+    school.other_program_runs("insert into log_head select * from aside; drop table aside;");
     school.page("/registration").await.is_page(200);
 }

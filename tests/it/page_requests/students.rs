@@ -6,23 +6,23 @@ use serde_json::json;
 use crate::school::{Course, School, Student};
 
 #[tokio::test]
-async fn a_page_says_that_something_was_done_only_while_it_is_so() {
+async fn a_page_confirms_a_change_only_while_it_is_true() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
     ana.enrolls_in(&algebra).await.is_created();
-    let told = async |what: &str| {
+    let page_with = async |what: &str| {
         school.page(&format!("/students/{}?{what}={}", ana.id, algebra.id)).await.is_page(200)
     };
-    assert!(told("enrolled").await.contains("Enrolled in Algebra"));
-    assert!(!told("dropped").await.contains("Dropped Algebra"));
+    assert!(page_with("enrolled").await.contains("Enrolled in Algebra"));
+    assert!(!page_with("dropped").await.contains("Dropped Algebra"));
     ana.drops(&algebra).await.is(204);
-    assert!(!told("enrolled").await.contains("Enrolled in Algebra"));
-    assert!(told("dropped").await.contains("Dropped Algebra . Undo"));
-    assert!(told("left").await.contains("Left the waitlist of Algebra"));
+    assert!(!page_with("enrolled").await.contains("Enrolled in Algebra"));
+    assert!(page_with("dropped").await.contains("Dropped Algebra . Undo"));
+    assert!(page_with("left").await.contains("Left the waitlist of Algebra"));
 }
 
 #[tokio::test]
-async fn who_enrolls_and_drops_by_forms_is_told_what_came_of_it() {
+async fn the_forms_to_enroll_and_drop_show_the_outcome() {
     let school = School::open().await;
     let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
     let [ana, ben, eve] = school.students(["Ana", "Ben", "Eve"]).await;
@@ -54,17 +54,17 @@ async fn who_enrolls_and_drops_by_forms_is_told_what_came_of_it() {
     assert_eq!(botany.roster().await, [""; 0]);
     assert_eq!(algebra.roster().await, ["Ben"]);
     let history = school.page(&format!("/courses/{}", algebra.id)).await.is_page(200);
-    for told in [
+    for entry in [
         "Ben got a seat from the waitlist",
         "Ana dropped the course",
         "Seats were set: 1 seat, a waitlist of 1",
     ] {
-        assert!(history.contains(told), "{told} is not in {history}");
+        assert!(history.contains(entry), "{entry} is not in {history}");
     }
 }
 
 #[tokio::test]
-async fn who_cannot_be_enrolled_keeps_what_was_searched_and_is_told_when() {
+async fn a_refused_enrollment_keeps_the_search_and_says_when_registration_opens() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra & more").await);
     let seats = json!({"capacity": null, "opens_at": "2026-12-01T08:00:00Z"});
@@ -72,19 +72,21 @@ async fn who_cannot_be_enrolled_keeps_what_was_searched_and_is_told_when() {
     let found = school.page(&format!("/students/{}?q=algebra+%26", ana.id)).await.is_ok();
     let action = Regex::new(r#"action="(/students/\d+/courses[^"]*)""#).unwrap();
     let action = action.captures(found.text()).unwrap()[1].to_owned();
-    let told = school.form(&action, &[("course_id", &algebra.id.to_string())]).await;
-    assert!(told.text().contains("value=\"algebra &#38;\""), "{}", told.text());
+    let refused = school.form(&action, &[("course_id", &algebra.id.to_string())]).await;
+    assert!(refused.text().contains("value=\"algebra &#38;\""), "{}", refused.text());
     let opens = "<time datetime=\"2026-12-01T08:00:00.000Z\">1 December 2026, 08:00 UTC</time>";
-    assert!(told.text().contains(opens), "{}", told.text());
-    let told = told.is_page(409);
-    assert!(told.contains("opens at 1 December 2026, 08:00 UTC ."), "{told}");
-    assert!(told.contains("Algebra &#38; more undergraduate Enroll"), "{told}");
+    assert!(refused.text().contains(opens), "{}", refused.text());
+    let refused = refused.is_page(409);
+    assert!(refused.contains("opens at 1 December 2026, 08:00 UTC ."), "{refused}");
+    assert!(refused.contains("Algebra &#38; more undergraduate Enroll"), "{refused}");
 }
 
 #[tokio::test]
-async fn students_are_looked_for_among_those_who_are_there_now() {
+async fn a_search_finds_students_as_they_are_now() {
     let school = School::open().await;
-    school.meanwhile("insert into students (id, name, email) values (70, 'ZOË Found', 'found@example.edu')");
+    school.other_program_runs(
+        "insert into students (id, name, email) values (70, 'ZOË Found', 'found@example.edu')",
+    );
     let found = async |q: &str| school.page(&format!("/students?q={q}")).await.is_page(200);
     assert!(found("zo%C3%AB").await.contains("ZOË Found"));
     let ana = school.student("Ana 100%").await;
@@ -96,10 +98,10 @@ async fn students_are_looked_for_among_those_who_are_there_now() {
     assert!(!found("ana+100").await.contains("Beatrix"));
     school.delete(&ana.url()).await.is(204);
     assert!(!found("beatrix").await.contains("Beatrix"));
-    // Who is shown is read again: nobody is shown under a name that they no longer have.
-    school.meanwhile("update students set name = 'Zoë Lost' where id = 70");
+    // Students who match are read again, so that nobody is shown under an old name.
+    school.other_program_runs("update students set name = 'Zoë Lost' where id = 70");
     assert!(found("zo%C3%AB").await.contains("Zoë Lost"));
-    school.meanwhile("delete from students where id = 70");
+    school.other_program_runs("delete from students where id = 70");
     assert!(!found("zo%C3%AB").await.contains("Zoë Lost"));
 }
 
@@ -107,7 +109,7 @@ async fn students_are_looked_for_among_those_who_are_there_now() {
 async fn a_list_by_name_shows_everybody_once_in_both_directions() {
     let school = School::open().await;
     for number in 0..120 {
-        // Four of a name.
+        // Four students share each name.
         school.student(&format!("Student {:02}", number * 7 % 30)).await;
     }
     let rows = Regex::new(r#"href="/students/(\d+)""#).unwrap();

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::contract;
 
-/// An HTTP client that holds every answer against the OpenAPI document.
+/// An HTTP client that checks every answer against the OpenAPI document.
 #[derive(Clone)]
 pub(crate) struct Client {
     http: hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>,
@@ -23,10 +23,10 @@ impl Client {
         Self { http: hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http(), address }
     }
 
-    pub(crate) fn ask(&self, method: &str, path: &str) -> Asking {
+    pub(crate) fn ask(&self, method: &str, path: &str) -> RequestBuilder {
         let uri =
             if path.starts_with('/') { format!("http://{}{path}", self.address) } else { path.to_owned() };
-        Asking {
+        RequestBuilder {
             client: self.clone(),
             request: Request::builder().method(method).uri(uri),
             body: Bytes::new(),
@@ -35,13 +35,13 @@ impl Client {
 }
 
 /// A request; `.await` sends it.
-pub(crate) struct Asking {
+pub(crate) struct RequestBuilder {
     client: Client,
     request: axum::http::request::Builder,
     body: Bytes,
 }
 
-impl Asking {
+impl RequestBuilder {
     pub(crate) fn header(self, name: &str, value: &str) -> Self {
         self.header_value(name, value.parse().unwrap())
     }
@@ -60,7 +60,7 @@ impl Asking {
         self
     }
 
-    /// Sends it; an error when the connection broke before the answer was complete.
+    /// Sends the request. Fails if the connection breaks before the answer is complete.
     pub(crate) async fn send(self) -> Result<Reply, String> {
         let request = self.request.body(Full::new(self.body)).unwrap();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
@@ -68,36 +68,40 @@ impl Asking {
         let (parts, body) = response.into_parts();
         let body = body.collect().await.map_err(|error| format!("{error:?}"))?.to_bytes();
         let reply = Reply { status: parts.status, headers: parts.headers, body };
-        contract::hold(method.as_str(), &path, &reply);
+        contract::check(method.as_str(), &path, &reply);
         Ok(reply)
     }
 }
 
-impl Asking {
-    /// Listens to what happens.
+impl RequestBuilder {
+    /// Opens a stream of events.
     pub(crate) async fn listen(self) -> Listener {
-        let asking = self.header("accept", "text/event-stream");
-        let response =
-            asking.client.http.request(asking.request.body(Full::new(asking.body)).unwrap()).await.unwrap();
+        let builder = self.header("accept", "text/event-stream");
+        let response = builder
+            .client
+            .http
+            .request(builder.request.body(Full::new(builder.body)).unwrap())
+            .await
+            .unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Listener { body: response.into_body(), heard: String::new() }
+        Listener { body: response.into_body(), received: String::new() }
     }
 }
 
 /// A stream of server-sent events.
 pub(crate) struct Listener {
     body: hyper::body::Incoming,
-    heard: String,
+    received: String,
 }
 
 impl Listener {
-    /// The next event; nothing when the stream has ended.
+    /// The next event; `None` at the end of the stream.
     pub(crate) async fn next(&mut self) -> Option<Value> {
         loop {
-            if let Some((block, rest)) = self.heard.split_once("\n\n") {
+            if let Some((block, rest)) = self.received.split_once("\n\n") {
                 let lines: Vec<_> = block.lines().map(str::to_owned).collect();
-                self.heard = rest.to_owned();
+                self.received = rest.to_owned();
                 if let [id, data] = lines.as_slice() {
                     let event: Value = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
                     assert_eq!(id.strip_prefix("id: ").unwrap(), event["seq"].to_string());
@@ -106,20 +110,20 @@ impl Listener {
                 continue;
             }
             let frame = self.body.frame().await?.unwrap();
-            self.heard.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap());
+            self.received.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap());
         }
     }
 
-    /// Whether this text comes before the stream ends.
+    /// Waits for this text; false if the stream ends without it.
     pub(crate) async fn hears(&mut self, text: &str) -> bool {
-        while !self.heard.contains(text) {
+        while !self.received.contains(text) {
             let Some(frame) = self.body.frame().await else { return false };
-            self.heard.push_str(std::str::from_utf8(frame.unwrap().data_ref().unwrap()).unwrap());
+            self.received.push_str(std::str::from_utf8(frame.unwrap().data_ref().unwrap()).unwrap());
         }
         true
     }
 
-    /// The next events, by their `seq`.
+    /// The `seq` of each of the next events.
     pub(crate) async fn seqs(&mut self, count: usize) -> Vec<i64> {
         let mut seqs = Vec::new();
         while seqs.len() < count {
@@ -129,7 +133,7 @@ impl Listener {
     }
 }
 
-impl IntoFuture for Asking {
+impl IntoFuture for RequestBuilder {
     type Output = Reply;
     type IntoFuture = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
@@ -138,7 +142,7 @@ impl IntoFuture for Asking {
     }
 }
 
-/// An answer.
+/// A complete answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
@@ -176,7 +180,7 @@ impl Reply {
         self.is(201)
     }
 
-    /// A problem of this kind; its whole body.
+    /// Asserts a problem with this status and kind, and returns its body.
     #[track_caller]
     pub(crate) fn is_refused(self, status: u16, kind: &str) -> Value {
         let reply = self.is(status);
@@ -188,7 +192,7 @@ impl Reply {
         problem
     }
 
-    /// Where the `Link` says that the next page is.
+    /// The URL of the next page in the `Link` header.
     #[track_caller]
     pub(crate) fn next_page(&self) -> Option<&str> {
         let link = self.headers.get("link")?.to_str().unwrap();
@@ -203,10 +207,10 @@ impl Reply {
     }
 }
 
-/// The `errors` of a problem, a line each: where, and what is wrong there.
+/// The `errors` of a problem, one line each: the place and what is wrong there.
 #[track_caller]
 pub(crate) fn errors(problem: &Value) -> Vec<String> {
-    let told = |error: &Value| {
+    let line = |error: &Value| {
         let place = error.get("pointer").or(error.get("parameter")).unwrap().as_str().unwrap();
         format!("{place}: {}", error["detail"].as_str().unwrap())
     };
@@ -214,6 +218,6 @@ pub(crate) fn errors(problem: &Value) -> Vec<String> {
         .as_array()
         .unwrap_or_else(|| panic!("no errors in {problem}"))
         .iter()
-        .map(told)
+        .map(line)
         .collect()
 }

@@ -4,7 +4,6 @@ use matricula::registrar::{
     UpdateStudent,
 };
 
-/// Any command.
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
     CreateStudent(CreateStudent),
@@ -15,14 +14,14 @@ pub(crate) enum Command {
     DeleteCourse(DeleteCourse),
     Enroll(Enroll),
     Drop(DropCourse),
-    /// Asked by a student.
+    /// Submitted by a student instead of staff.
     DropAsStudent(DropCourse),
     SetSeats(SetSeats),
     RemoveSeats(RemoveSeats),
     Batch(Batch),
 }
 
-/// What is done with the command that it is.
+/// Evaluates an expression with the command of any variant.
 macro_rules! each {
     ($command:expr, $one:ident => $done:expr) => {
         match $command {
@@ -42,13 +41,13 @@ macro_rules! each {
 }
 
 impl Command {
-    fn as_asked_by(&self, caller: &Caller) -> Caller {
-        let role = if matches!(self, Self::DropAsStudent(_)) { Role::Student } else { caller.role };
-        Caller { role, ..caller.clone() }
+    fn caller(&self, default: &Caller) -> Caller {
+        let role = if matches!(self, Self::DropAsStudent(_)) { Role::Student } else { default.role };
+        Caller { role, ..default.clone() }
     }
 }
 
-/// Submits a command that nobody in particular asks for.
+/// Submits a command as the default caller.
 pub(crate) async fn submit<C: registrar::Command>(
     registrar: &Registrar,
     command: C,
@@ -65,12 +64,12 @@ impl registrar::Command for Command {
     }
 
     fn decide(&self, caller: &Caller, facts: &Facts) -> Result<(Vec<Event>, Answer), Refusal> {
-        let caller = &self.as_asked_by(caller);
+        let caller = &self.caller(caller);
         each!(self, one => one.decide(caller, facts).map(|(events, answer)| (events, answer.into())))
     }
 
     fn carry_out(&self, caller: &Caller, facts: &mut Facts) -> Result<(Vec<Event>, Answer), Refusal> {
-        let caller = &self.as_asked_by(caller);
+        let caller = &self.caller(caller);
         each!(self, one => one.carry_out(caller, facts).map(|(events, answer)| (events, answer.into())))
     }
 

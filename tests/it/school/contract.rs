@@ -1,4 +1,4 @@
-//! Nothing is answered that the OpenAPI document does not say.
+//! Checks answers against the OpenAPI document.
 
 use std::sync::LazyLock;
 
@@ -10,17 +10,17 @@ static DOCUMENT: LazyLock<Value> =
     LazyLock::new(|| serde_json::to_value(matricula::server::router::document()).unwrap());
 
 #[track_caller]
-pub(super) fn hold(method: &str, path: &str, reply: &Reply) {
+pub(super) fn check(method: &str, path: &str, reply: &Reply) {
     assert!(reply.headers.contains_key("x-request-id"), "every answer has a request id: {reply:?}");
     let Some(operation) = operation(method, path) else {
         return;
     };
-    let told = &operation["responses"][reply.status.as_str()];
-    assert!(told.is_object(), "{method} {path} does not document {}: {}", reply.status, reply.text());
+    let response = &operation["responses"][reply.status.as_str()];
+    assert!(response.is_object(), "{method} {path} does not document {}: {}", reply.status, reply.text());
     if reply.body.is_empty() || method == "HEAD" {
         return;
     }
-    let content = &told["content"][reply.header("content-type")];
+    let content = &response["content"][reply.header("content-type")];
     assert!(content.is_object(), "{method} {path} {} does not document {:?}", reply.status, reply.headers);
     if !reply.status.is_success() {
         let kind = reply.json()["type"].as_str().unwrap().replace("/problems/", "");

@@ -6,17 +6,17 @@ use std::sync::mpsc;
 use matricula::db::Location;
 use tempfile::TempDir;
 
-/// A database of one test's own: a file, or a new database of the server that `MATRICULA_TEST_POSTGRES` names. It goes
-/// with the last that holds it.
+/// A database for one test: a file, or a new database on the server that `MATRICULA_TEST_POSTGRES` names. Deleted with
+/// its last clone.
 #[derive(Clone)]
-pub(crate) struct Database(Arc<Kept>);
+pub(crate) struct Database(Arc<Inner>);
 
-struct Kept {
+struct Inner {
     folder: TempDir,
-    /// What `--database` is told.
+    /// The value of `--database`.
     argument: OsString,
     location: Location,
-    on: Option<Server>,
+    created_on: Option<Server>,
 }
 
 struct Server {
@@ -27,36 +27,36 @@ struct Server {
 impl Database {
     pub(crate) fn new() -> Self {
         let server = std::env::var("MATRICULA_TEST_POSTGRES").ok().filter(|url| !url.is_empty());
-        server.map_or_else(Self::file, Self::of)
+        server.map_or_else(Self::file, Self::new_on)
     }
 
-    /// A file, alone in its folder; not there yet.
+    /// A file, alone in its folder; does not exist yet.
     pub(crate) fn file() -> Self {
         let folder = TempDir::new().unwrap();
         let argument = folder.path().join("school.db").into_os_string();
         let location = Location::parse(&argument).unwrap();
-        Self(Arc::new(Kept { folder, argument, location, on: None }))
+        Self(Arc::new(Inner { folder, argument, location, created_on: None }))
     }
 
-    /// A new database of this server.
-    pub(crate) fn of(server: String) -> Self {
+    /// A new database on this server.
+    pub(crate) fn new_on(server: String) -> Self {
         let folder = TempDir::new().unwrap();
         let name = format!("matricula_test_{}_{:08x}", std::process::id(), fastrand::u32(..));
         OtherProgram::at(&server).execute_batch(&format!("create database {name}")).unwrap();
         let argument: OsString = url_of(&server, &name).into();
         let location = Location::parse(&argument).unwrap();
-        let on = Some(Server { url: server, name });
-        Self(Arc::new(Kept { folder, argument, location, on }))
+        let created_on = Some(Server { url: server, name });
+        Self(Arc::new(Inner { folder, argument, location, created_on }))
     }
 
-    /// A database that is somebody else's to make and to drop.
+    /// An existing database, which is not dropped.
     pub(crate) fn at(url: String) -> Self {
         let argument = OsString::from(url);
         let (folder, location) = (TempDir::new().unwrap(), Location::parse(&argument).unwrap());
-        Self(Arc::new(Kept { folder, argument, location, on: None }))
+        Self(Arc::new(Inner { folder, argument, location, created_on: None }))
     }
 
-    /// Where it is, as the command line takes it.
+    /// The value of `--database`.
     pub(crate) fn argument(&self) -> &OsString {
         &self.0.argument
     }
@@ -65,7 +65,7 @@ impl Database {
         &self.0.location
     }
 
-    /// A folder of this test's own; a database that is a file is in it.
+    /// A temporary folder for the test; a database file is in it.
     pub(crate) fn folder(&self) -> &Path {
         self.0.folder.path()
     }
@@ -74,12 +74,12 @@ impl Database {
         matches!(self.0.location, Location::Server(_))
     }
 
-    /// What another program does to it, on a connection of its own, in SQLite's dialect.
+    /// Runs statements in SQLite's dialect as another program, on a connection of its own.
     pub(crate) fn runs(&self, sql: &str) {
         let other = self.other_program();
         other.execute_batch(sql).unwrap();
         if self.is_on_a_server() {
-            // SQLite goes on after the highest id by itself.
+            // SQLite continues after the highest id by itself; a sequence has to be moved.
             for table in ["students", "courses"] {
                 let _ = other.execute_batch(&format!(
                     "select setval(pg_get_serial_sequence('{table}', 'id'), (select max(id) from {table}))"
@@ -97,9 +97,9 @@ impl Database {
     }
 }
 
-impl Drop for Kept {
+impl Drop for Inner {
     fn drop(&mut self) {
-        if let Some(Server { url, name }) = &self.on {
+        if let Some(Server { url, name }) = &self.created_on {
             let _ =
                 OtherProgram::at(url).execute_batch(&format!("drop database if exists {name} with (force)"));
         }
@@ -114,18 +114,18 @@ fn url_of(server: &str, database: &str) -> String {
     format!("{}/{database}{}{options}", &before[..end], if options.is_empty() { "" } else { "?" })
 }
 
-/// A connection of another program. Dropped, what it has not committed never happened.
+/// A connection of another program. Dropping it rolls back an open transaction.
 pub(crate) enum OtherProgram {
     Sqlite(rusqlite::Connection),
-    /// On a thread of its own, which may wait while the test's runtime must not.
-    Postgres(mpsc::Sender<Asked>),
+    /// On a thread of its own, since waiting would block the test's runtime.
+    Postgres(mpsc::Sender<Statement>),
 }
 
-type Asked = (String, mpsc::Sender<Result<Vec<String>, String>>);
+type Statement = (String, mpsc::Sender<Result<Vec<String>, String>>);
 
 impl OtherProgram {
     pub(crate) fn at(url: &str) -> Self {
-        let (ask, asked) = mpsc::channel::<Asked>();
+        let (sender, statements) = mpsc::channel::<Statement>();
         let config: tokio_postgres::Config = url.parse().unwrap();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -134,7 +134,7 @@ impl OtherProgram {
                 runtime.spawn(connection);
                 client
             });
-            for (sql, answer) in asked {
+            for (sql, answer) in statements {
                 let answered = match &client {
                     Ok(client) => runtime.block_on(client.simple_query(&sql)).map(first_columns),
                     Err(error) => {
@@ -145,18 +145,18 @@ impl OtherProgram {
                 let _ = answer.send(answered.map_err(|error| format!("{error:?}")));
             }
         });
-        Self::Postgres(ask)
+        Self::Postgres(sender)
     }
 
-    /// Runs statements in SQLite's dialect, as far as the tests use it.
+    /// Runs statements in the part of SQLite's dialect that the tests use.
     pub(crate) fn execute_batch(&self, sql: &str) -> Result<(), String> {
         match self {
             Self::Sqlite(connection) => connection.execute_batch(sql).map_err(|error| error.to_string()),
-            Self::Postgres(_) => self.ask(&on_postgres(sql)).map(drop),
+            Self::Postgres(_) => self.ask(&to_postgres(sql)).map(drop),
         }
     }
 
-    /// The first column of what a query says.
+    /// The first column of the rows of a query.
     pub(crate) fn column(&self, sql: &str) -> Vec<String> {
         match self {
             Self::Sqlite(connection) => {
@@ -174,9 +174,9 @@ impl OtherProgram {
     }
 
     fn ask(&self, sql: &str) -> Result<Vec<String>, String> {
-        let Self::Postgres(ask) = self else { unreachable!("only a server is asked") };
+        let Self::Postgres(sender) = self else { unreachable!("SQLite has no thread") };
         let (answer, answered) = mpsc::channel();
-        ask.send((sql.to_owned(), answer)).unwrap();
+        sender.send((sql.to_owned(), answer)).unwrap();
         answered.recv().unwrap()
     }
 }
@@ -189,8 +189,8 @@ fn first_columns(messages: Vec<tokio_postgres::SimpleQueryMessage>) -> Vec<Strin
     rows.collect()
 }
 
-/// What another program of a server would have said instead.
-fn on_postgres(sql: &str) -> String {
+/// Translates statements from SQLite's dialect.
+fn to_postgres(sql: &str) -> String {
     sql.replace("integer primary key", "bigint generated by default as identity primary key")
         .replace("begin immediate", "begin; update log_head set last_seq = last_seq")
         .replace("pragma foreign_keys = off", "set session_replication_role = replica")

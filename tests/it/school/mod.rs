@@ -1,6 +1,6 @@
-//! The language of the tests: a school that is open, its students, its courses, and what it answers.
+//! The language of the tests: an open school, its students, its courses and its answers.
 //!
-//! Every answer is held against the OpenAPI document; when the school closes, the audit finds nothing to complain about.
+//! Every answer is checked against the OpenAPI document. When a school is dropped, its audit must find nothing.
 
 mod browser;
 mod client;
@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub(crate) use self::browser::Browser;
-pub(crate) use self::client::{Asking, Client, Reply, errors};
+pub(crate) use self::client::{Client, Reply, RequestBuilder, errors};
 pub(crate) use self::command::{Command, submit};
 pub(crate) use self::database::{Database, OtherProgram};
 pub(crate) use self::model::{Model, enrollments_by};
@@ -33,7 +33,7 @@ pub(crate) use self::people::{Course, Student};
 pub(crate) use self::process::{Process, matricula};
 pub(crate) use self::raw::{Raw, RawAnswer};
 
-/// When a test's school opens.
+/// The time when a test's school opens.
 pub(crate) const FIRST_DAY: &str = "2026-09-01T08:00:00.000Z";
 
 pub(crate) struct School {
@@ -47,28 +47,28 @@ pub(crate) struct School {
 }
 
 impl School {
-    /// A new school, served on a free port of loopback.
+    /// A new school, served on a free loopback port.
     pub(crate) async fn open() -> Self {
         Self::open_at(&Database::new()).await
     }
 
-    /// A school on a database that is there already, or is made now.
+    /// A school on this database, which is created if it does not exist.
     pub(crate) async fn open_at(database: &Database) -> Self {
         Self::open_in(database.clone(), RequestLimits::default(), Bounds::default()).await
     }
 
-    /// A school that tells its clients another address than its own.
+    /// A new school behind a proxy with this public URL.
     pub(crate) async fn open_behind(public_url: &str) -> Self {
         let public_url = Some(public_url.parse().unwrap());
         Self::open_with(RequestLimits { public_url, ..RequestLimits::default() }).await
     }
 
-    /// A new school that asks other things of its clients.
+    /// A new school with other limits on requests.
     pub(crate) async fn open_with(limits: RequestLimits) -> Self {
         Self::open_in(Database::new(), limits, Bounds::default()).await
     }
 
-    /// A new school that can do less at a time.
+    /// A new school with other limits on requests and other bounds of the server.
     pub(crate) async fn open_within(limits: RequestLimits, bounds: Bounds) -> Self {
         Self::open_in(Database::new(), limits, bounds).await
     }
@@ -107,7 +107,7 @@ impl School {
         Self { client, clock, address, registrar, database, stop: Some(stop), serving: Some(serving) }
     }
 
-    /// Stops as SIGTERM does: everything accepted is answered and on stable storage.
+    /// Stops as on SIGTERM: everything accepted is answered and on disk.
     pub(crate) async fn close(mut self) -> Database {
         self.stop.take().unwrap().send(()).unwrap();
         self.serving.take().unwrap().await.unwrap();
@@ -118,8 +118,8 @@ impl School {
         &self.database
     }
 
-    /// What another program does to the same database, meanwhile.
-    pub(crate) fn meanwhile(&self, sql: &str) {
+    /// Runs statements in SQLite's dialect as another program, on a connection of its own.
+    pub(crate) fn other_program_runs(&self, sql: &str) {
         self.database.runs(sql);
     }
 
@@ -128,30 +128,30 @@ impl School {
         self.database.other_program()
     }
 
-    /// Moves the school's clock on.
+    /// Advances the school's clock.
     pub(crate) fn let_pass(&self, time: Duration) {
         self.clock.set(Clock::Manual(self.clock.clone()).now() + time);
     }
 
-    pub(crate) fn get(&self, path: &str) -> Asking {
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
         self.client.ask("GET", path)
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "callers write the body where they send it")]
-    pub(crate) fn post(&self, path: &str, body: serde_json::Value) -> Asking {
+    pub(crate) fn post(&self, path: &str, body: serde_json::Value) -> RequestBuilder {
         self.client.ask("POST", path).json(&body)
     }
 
-    pub(crate) fn put(&self, path: &str) -> Asking {
+    pub(crate) fn put(&self, path: &str) -> RequestBuilder {
         self.client.ask("PUT", path)
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "callers write the body where they send it")]
-    pub(crate) fn patch(&self, path: &str, body: serde_json::Value) -> Asking {
+    pub(crate) fn patch(&self, path: &str, body: serde_json::Value) -> RequestBuilder {
         self.client.ask("PATCH", path).json(&body)
     }
 
-    pub(crate) fn delete(&self, path: &str) -> Asking {
+    pub(crate) fn delete(&self, path: &str) -> RequestBuilder {
         self.client.ask("DELETE", path)
     }
 

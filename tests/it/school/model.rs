@@ -7,7 +7,7 @@ use matricula::registrar::{
 
 use super::{Command, FIRST_DAY};
 
-/// A whole small school in memory: the pure decision, numbered as the tables number.
+/// A small school in memory: it decides commands as the Registrar does and numbers rows as the tables do.
 #[derive(Clone, Default)]
 pub(crate) struct Model {
     pub(crate) facts: Facts,
@@ -50,15 +50,16 @@ impl Model {
                     _ => {}
                 }
             }
-            self.hold_order(&event);
+            self.check_order(&event);
             self.facts.apply(&event);
             self.log.push(event);
         }
-        self.hold_seats(&before);
+        self.check_seats(&before);
         Ok(answer)
     }
+
     /// First come, first served.
-    fn hold_order(&self, event: &Event) {
+    fn check_order(&self, event: &Event) {
         match (event.kind, event.changes.as_slice()) {
             (
                 EventKind::WaitlistPromoted,
@@ -67,14 +68,14 @@ impl Model {
                 assert_eq!(
                     self.facts.waitlist_entries_of_course(waiting.course_id).next(),
                     Some(waiting),
-                    "the first moves up"
+                    "the first on the waitlist moves up"
                 );
             }
             (EventKind::WaitlistJoined, [Change::AddWaitlistEntry(waiting)]) => {
                 let last = self.facts.waitlist_entries_of_course(waiting.course_id).last();
                 assert!(
                     last.is_none_or(|last| last.joined_seq < waiting.joined_seq),
-                    "who joins goes to the end"
+                    "a student who joins is last"
                 );
                 let waits = self.facts.place(waiting.student_id, waiting.course_id);
                 assert_eq!(waits, None, "nobody waits twice for one course");
@@ -83,13 +84,13 @@ impl Model {
         }
     }
 
-    /// After a command, whatever it was.
-    fn hold_seats(&self, before: &Facts) {
+    /// Checks the invariants after every command.
+    fn check_seats(&self, before: &Facts) {
         let facts = &self.facts;
         for id in facts.courses.keys() {
             let (seats, were) = (facts.seats_of(*id), before.seats_of(*id));
             let rows = facts.enrollments_of_course(*id).count();
-            assert_eq!(seats.enrolled, i64::try_from(rows).unwrap(), "counts are those of the rows");
+            assert_eq!(seats.enrolled, i64::try_from(rows).unwrap(), "the count is the number of rows");
             if let Some(capacity) = seats.capacity {
                 assert!(
                     seats.enrolled <= capacity.max(were.enrolled),
@@ -102,33 +103,36 @@ impl Model {
             assert!(seats.waitlisted <= places, "the waitlist is no longer than it may be: {seats:?}");
             for waiting in facts.waitlist_entries_of_course(*id) {
                 let pair = (waiting.student_id, *id);
-                assert!(!facts.enrollments.contains_key(&pair), "who has a seat does not wait: {pair:?}");
+                assert!(
+                    !facts.enrollments.contains_key(&pair),
+                    "a student with a seat does not wait: {pair:?}"
+                );
                 assert!(
                     facts.students.contains_key(&waiting.student_id),
-                    "nobody who is gone waits: {pair:?}"
+                    "a deleted student does not wait: {pair:?}"
                 );
             }
         }
         let courses = facts.waitlists.iter().filter(|(_, waitlist)| !waitlist.is_empty()).map(|(id, _)| id);
         assert!(
             courses.chain(facts.limits.keys()).all(|id| facts.courses.contains_key(id)),
-            "no course, no seats"
+            "only existing courses have limits and waitlists"
         );
     }
 }
 
-/// What the log alone says about who takes what.
+/// The enrollments that the log alone describes.
 pub(crate) fn enrollments_by(log: &[Event]) -> BTreeMap<(StudentId, CourseId), Enrollment> {
     let mut taken = BTreeMap::new();
     for change in log.iter().flat_map(|event| &event.changes) {
         match change {
             Change::AddEnrollment(row) => {
                 let before = taken.insert((row.student_id, row.course_id), row.clone());
-                assert_eq!(before, None, "no pair twice");
+                assert_eq!(before, None, "a student enrolls in a course once");
             }
             Change::DeleteEnrollment(row) => {
                 let before = taken.remove(&(row.student_id, row.course_id));
-                assert_eq!(before.as_ref(), Some(row), "only what is there is dropped");
+                assert_eq!(before.as_ref(), Some(row), "only an existing enrollment is dropped");
             }
             _ => {}
         }

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{Asking, Client, Reply, School};
+use super::{Client, Reply, RequestBuilder, School};
 
 /// A student of the school under test.
 #[derive(Clone)]
@@ -60,12 +60,12 @@ impl Student {
         format!("{}/{}", self.courses_url(), course.id)
     }
 
-    pub(crate) fn enrolls_in(&self, course: &Course) -> Asking {
+    pub(crate) fn enrolls_in(&self, course: &Course) -> RequestBuilder {
         self.client.ask("POST", &self.courses_url()).json(&json!({"course_id": course.id}))
     }
 
-    /// As `enrolls_in`, but natural to repeat.
-    pub(crate) fn makes_sure_of(&self, course: &Course) -> Asking {
+    /// As `enrolls_in`, but by PUT, which can be repeated.
+    pub(crate) fn ensures_enrollment_in(&self, course: &Course) -> RequestBuilder {
         self.client.ask("PUT", &self.enrollment_url(course))
     }
 
@@ -96,13 +96,13 @@ impl Course {
         format!("{}/waitlist", self.url())
     }
 
-    /// Sets its seats and the places on its waitlist; the answer.
+    /// Sets the number of seats and of places on the waitlist, and returns the answer.
     pub(crate) async fn seats(&self, capacity: i64, waitlist_capacity: i64) -> Value {
         let body = json!({"capacity": capacity, "waitlist_capacity": waitlist_capacity});
         self.client.ask("PUT", &self.seats_url()).json(&body).await.is_ok().json()
     }
 
-    /// The names of those who wait, in order.
+    /// The names on the waitlist, in order.
     pub(crate) async fn waitlist(&self) -> Vec<String> {
         names(&self.client.ask("GET", &self.waitlist_url()).await.is_ok())
     }

@@ -13,7 +13,7 @@ pub(crate) struct Process {
     pub(crate) line: String,
 }
 
-/// The program, with an environment that sets nothing.
+/// The program, without any of its variables in the environment.
 pub(crate) fn matricula() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_matricula"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("MATRICULA_")) {
@@ -27,7 +27,7 @@ impl Process {
         Self::serve_at(database.argument()).await
     }
 
-    /// As `--database` is told.
+    /// Serves, with this value of `--database`.
     pub(crate) async fn serve_at(database: impl AsRef<OsStr>) -> Self {
         let mut command = matricula();
         command.arg("--database").arg(database.as_ref()).args(["--listen", "127.0.0.1:0", "--log", "error"]);
@@ -54,13 +54,13 @@ impl Process {
         self.child.id()
     }
 
-    /// SIGKILL: no last word.
+    /// Sends SIGKILL: nothing is shut down.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// SIGTERM, and how it ended.
+    /// Sends SIGTERM and returns the exit status.
     pub(crate) async fn terminate(self) -> ExitStatus {
         let mut process = self;
         let id = process.child.id().to_string();

@@ -8,10 +8,10 @@ use tokio::time::timeout;
 
 use super::School;
 
-/// Longer than anything here takes, shorter than a person waits.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longer than any step takes, short enough to see soon that a test hangs.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A connection on which a test writes its bytes itself: what no HTTP client would send.
+/// A raw connection, for bytes that no HTTP client would send.
 pub(crate) struct Raw(pub(crate) TcpStream);
 
 impl School {
@@ -19,7 +19,7 @@ impl School {
         Raw::connect(self.address).await
     }
 
-    /// Everything that is answered to `text` until the server closes.
+    /// Sends `text` and returns everything that is answered until the server closes.
     pub(crate) async fn says(&self, text: &str) -> RawAnswer {
         let mut client = self.connects().await;
         client.sends(text).await;
@@ -32,23 +32,23 @@ impl Raw {
         Self(TcpStream::connect(address).await.unwrap())
     }
 
-    /// From another of the machine's own addresses, and so as another client.
+    /// Connects from this loopback address; each address is another client.
     pub(crate) async fn connect_from(source: [u8; 4], address: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind((source, 0).into()).unwrap();
         Self(socket.connect(address).await.unwrap())
     }
 
-    /// Sends it, as far as the server takes it.
+    /// Sends as much of the text as the server accepts.
     pub(crate) async fn sends(&mut self, text: &str) {
         _ = self.0.write_all(text.as_bytes()).await;
     }
 
-    /// Everything that comes until the server closes.
+    /// Everything that is received until the server closes.
     pub(crate) async fn rest(&mut self) -> RawAnswer {
         let mut bytes = Vec::new();
-        // A server that closes over bytes it does not want may reset the connection.
-        _ = timeout(PATIENCE, self.0.read_to_end(&mut bytes)).await.expect("the server closes in time");
+        // A server that closes without reading everything may reset the connection.
+        _ = timeout(TIMEOUT, self.0.read_to_end(&mut bytes)).await.expect("the server closes in time");
         RawAnswer(String::from_utf8_lossy(&bytes).into_owned())
     }
 
@@ -58,13 +58,13 @@ impl Raw {
         loop {
             let text = String::from_utf8_lossy(&bytes).into_owned();
             if let Some((head, body)) = text.split_once("\r\n\r\n") {
-                let told = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-                if body.len() >= told.map_or(0, |length| length.parse().unwrap()) {
+                let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+                if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
                     return RawAnswer(text);
                 }
             }
             let mut buffer = vec![0; 256 * 1024];
-            let read = timeout(PATIENCE, self.0.read(&mut buffer)).await.expect("an answer in time");
+            let read = timeout(TIMEOUT, self.0.read(&mut buffer)).await.expect("an answer in time");
             match read.unwrap_or(0) {
                 0 => return RawAnswer(text),
                 read => bytes.extend_from_slice(&buffer[..read]),
@@ -72,14 +72,14 @@ impl Raw {
         }
     }
 
-    /// Whether the server has closed it, or does so in time.
+    /// Whether the server closes the connection in time.
     pub(crate) async fn is_closed(&mut self) -> bool {
-        let read = timeout(PATIENCE, self.0.read_u8()).await;
+        let read = timeout(TIMEOUT, self.0.read_u8()).await;
         read.is_ok_and(|read| read.is_err())
     }
 }
 
-/// Answers as they came, head and all.
+/// Answers as they were received, with their heads.
 #[derive(Debug)]
 pub(crate) struct RawAnswer(pub(crate) String);
 
@@ -95,7 +95,7 @@ impl RawAnswer {
         head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
-    /// A problem of this kind, which says which request it is about.
+    /// Asserts a problem with this status and kind and the id of its request, and returns it.
     #[track_caller]
     pub(crate) fn is_refused(&self, status: u16, kind: &str) -> Value {
         assert_eq!(self.status(), status, "{}", self.0);

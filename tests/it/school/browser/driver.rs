@@ -1,4 +1,4 @@
-//! chromedriver, and what is said to it: WebDriver is JSON over HTTP.
+//! Starts chromedriver and speaks WebDriver with it: JSON over HTTP.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,14 +14,14 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// The name of an element's id, as WebDriver has it.
+/// The key of an element's id in WebDriver's JSON.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// A chromedriver of its own, which ends with all that it has started.
+/// A chromedriver process; dropping it also ends the browsers that it has started.
 struct Driver {
     child: Child,
     address: SocketAddr,
-    /// Where it and chromium keep what they write.
+    /// Home and temporary folder of chromedriver and chromium.
     _home: TempDir,
 }
 
@@ -40,13 +40,13 @@ impl Driver {
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
         let start = move || {
-            // It takes a free port of one family of addresses and ends if another test has that port of the other family.
+            // chromedriver picks a free port for IPv4 or IPv6, and exits if another test has that port for the other.
             for _ in 0..20 {
                 let mut child = command.spawn().expect("no chromedriver: run `cargo xtask setup`");
-                let mut said = BufReader::new(child.stdout.take().unwrap());
-                if let Some(port) = port(&mut said) {
-                    // It fails where nobody reads what it says.
-                    std::thread::spawn(move || io::copy(&mut said, &mut io::sink()));
+                let mut stdout = BufReader::new(child.stdout.take().unwrap());
+                if let Some(port) = port(&mut stdout) {
+                    // It fails if nobody reads its output.
+                    std::thread::spawn(move || io::copy(&mut stdout, &mut io::sink()));
                     return (child, port);
                 }
                 let _ = child.kill();
@@ -60,14 +60,14 @@ impl Driver {
 }
 
 /// From `ChromeDriver was started successfully on port 41231.`
-fn port(said: &mut impl BufRead) -> Option<u16> {
-    let lines = said.lines().map_while(Result::ok);
+fn port(stdout: &mut impl BufRead) -> Option<u16> {
+    let lines = stdout.lines().map_while(Result::ok);
     let mut ports = lines.filter_map(|line| Some(line.split_once("successfully on port ")?.1.to_owned()));
     ports.next()?.trim_end_matches('.').parse().ok()
 }
 
 impl Drop for Driver {
-    /// Killed, it would leave chromium behind; asked, it ends both.
+    /// Asks it to shut down, which ends chromium too; killing it would leave chromium behind.
     fn drop(&mut self) {
         if let Ok(mut socket) = TcpStream::connect(self.address)
             && socket.set_read_timeout(Some(Duration::from_secs(10))).is_ok()
@@ -81,7 +81,7 @@ impl Drop for Driver {
     }
 }
 
-/// A chromium without a window. What it refuses is said in words.
+/// A headless chromium. Errors are the messages of chromedriver.
 pub(super) struct Session {
     driver: Driver,
     http: Client<HttpConnector, Full<Bytes>>,
@@ -106,22 +106,22 @@ impl Session {
         self.ask(Method::POST, command, &body).await
     }
 
-    /// The body of a function, run in the page, whatever the page thinks of scripts.
+    /// Runs a function body in the page, even if the page does not allow scripts, and returns its result.
     pub(super) async fn run(&self, script: &str, arguments: Value) -> Result<Value, String> {
         self.post("/execute/sync", json!({"script": script, "args": arguments})).await
     }
 
-    /// The same for one that ends when it calls its last argument; in vain on a page that may have no scripts.
-    pub(super) async fn run_to_the_call(&self, script: &str) -> Result<Value, String> {
+    /// As `run`, for a script that calls its last argument when it is done; works only if the page allows scripts.
+    pub(super) async fn run_async(&self, script: &str) -> Result<Value, String> {
         self.post("/execute/async", json!({"script": script, "args": []})).await
     }
 
-    /// A command of Chrome's own protocol.
+    /// Sends a command of the `DevTools` protocol of Chrome.
     pub(super) async fn devtools(&self, command: &str, parameters: Value) -> Value {
         self.post("/goog/cdp/execute", json!({"cmd": command, "params": parameters})).await.unwrap()
     }
 
-    /// What came into a log since it was last asked for.
+    /// Entries that were added to a log since the last call.
     pub(super) async fn log(&self, kind: &str) -> Vec<Value> {
         let Value::Array(entries) = self.post("/se/log", json!({"type": kind})).await.unwrap() else {
             panic!("no list of entries");
@@ -133,7 +133,7 @@ impl Session {
         let uri = format!("http://{}{}{command}", self.driver.address, self.path);
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let request = Request::builder().method(method).uri(uri).body(Full::from(body)).unwrap();
-        let answer = self.http.request(request).await.expect("chromedriver has gone");
+        let answer = self.http.request(request).await.expect("chromedriver runs");
         let succeeded = answer.status().is_success();
         let body = answer.into_body().collect().await.unwrap().to_bytes();
         let value = serde_json::from_slice::<Value>(&body).unwrap()["value"].take();
@@ -147,7 +147,7 @@ impl Session {
 
 fn capabilities() -> Value {
     let chromium = json!({
-        // CI is root, whom chromium refuses its sandbox, and has little shared memory.
+        // CI runs as root, for whom chromium has no sandbox, and has little shared memory.
         "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-component-update"],
         "perfLoggingPrefs": {"enableNetwork": true, "enablePage": false},
     });
@@ -159,9 +159,9 @@ fn capabilities() -> Value {
     }}})
 }
 
-/// The id of an element in an answer.
+/// The id of an element in a response.
 pub(super) fn element_id(found: &Value) -> Result<String, String> {
-    found[ELEMENT].as_str().map(str::to_owned).ok_or_else(|| format!("{found} is no element"))
+    found[ELEMENT].as_str().map(str::to_owned).ok_or_else(|| format!("{found} is not an element"))
 }
 
 /// An element as the argument of a script.

@@ -9,19 +9,19 @@ const CONTROLS: &str = "a[href], button, summary, input:is([type=submit], [type=
                         [role=button], [role=link], [role=tab], [role=menuitem]";
 const FIELDS: &str = "input, select, textarea";
 
-/// Those that can be seen and whose name may be this: the browser tells names, but one at a time.
+/// Visible elements whose name may match. The browser computes the exact names, but only one per request.
 const CANDIDATES: &str = r"
     const [css, name] = arguments;
     const bare = text => text.replace(/\s+/g, '');
-    const told = element => [
+    const texts = element => [
         element.textContent, element.value, element.title, element.ariaLabel,
         ...[...(element.labels ?? []), ...(element.ariaLabelledByElements ?? [])].map(label => label.textContent),
         ...[...element.querySelectorAll('[alt], [aria-label]')].map(part => part.alt ?? part.ariaLabel),
     ];
     return [...document.querySelectorAll(css)].filter(element =>
-        element.checkVisibility({visibilityProperty: true}) && bare(told(element).join('')).includes(bare(name)));";
+        element.checkVisibility({visibilityProperty: true}) && bare(texts(element).join('')).includes(bare(name)));";
 
-/// Its keys depend on the language of the browser.
+/// Sets the value directly: the keys of a date field depend on the language of the browser.
 const SET: &str = "
     const [field, value] = arguments;
     field.focus();
@@ -33,7 +33,7 @@ const TAG: &str = "const [it] = arguments; return it.tagName.toLowerCase() + (it
 /// Control and A, Control released, Backspace.
 const CLEAR: &str = "\u{E009}a\u{E000}\u{E003}";
 
-/// An element of the page that is open; it goes with the page.
+/// An element of the open page; it is gone once another page is open.
 pub(crate) struct Element<'a> {
     browser: &'a Browser,
     id: String,
@@ -42,19 +42,19 @@ pub(crate) struct Element<'a> {
 impl Browser {
     pub(super) async fn look(&self, css: &str) -> Result<Element<'_>, String> {
         let found = self.session.post("/element", json!({"using": "css selector", "value": css})).await?;
-        Element::of(self, &found)
+        Element::from_json(self, &found)
     }
 
     pub(super) async fn look_for_all(&self, css: &str) -> Result<Vec<Element<'_>>, String> {
         let found = self.session.post("/elements", json!({"using": "css selector", "value": css})).await?;
-        found.as_array().unwrap().iter().map(|found| Element::of(self, found)).collect()
+        found.as_array().unwrap().iter().map(|found| Element::from_json(self, found)).collect()
     }
 
     pub(super) async fn look_for_control(&self, name: &str) -> Result<Element<'_>, String> {
         self.look_for_named(CONTROLS, name).await
     }
 
-    /// By its label or by CSS.
+    /// Finds a field by its label or by CSS.
     pub(super) async fn look_for_field(&self, field: &str) -> Result<Element<'_>, String> {
         match self.look_for_named(FIELDS, field).await {
             Ok(found) => Ok(found),
@@ -65,17 +65,17 @@ impl Browser {
     async fn look_for_named(&self, css: &str, name: &str) -> Result<Element<'_>, String> {
         let candidates = self.session.run(CANDIDATES, json!([css, name])).await?;
         for candidate in candidates.as_array().unwrap() {
-            let candidate = Element::of(self, candidate)?;
+            let candidate = Element::from_json(self, candidate)?;
             if candidate.try_name().await? == name {
                 return Ok(candidate);
             }
         }
-        Err("nothing that can be seen is called so".to_owned())
+        Err("no visible element has this name".to_owned())
     }
 }
 
 impl<'a> Element<'a> {
-    pub(super) fn of(browser: &'a Browser, found: &Value) -> Result<Self, String> {
+    pub(super) fn from_json(browser: &'a Browser, found: &Value) -> Result<Self, String> {
         Ok(Self { browser, id: element_id(found)? })
     }
 
@@ -123,8 +123,8 @@ impl<'a> Element<'a> {
     }
 
     async fn get(&self, what: &str) -> Result<Option<String>, String> {
-        let told = self.browser.session.get(&format!("/element/{}/{what}", self.id)).await?;
-        Ok(told.as_str().map(str::to_owned))
+        let value = self.browser.session.get(&format!("/element/{}/{what}", self.id)).await?;
+        Ok(value.as_str().map(str::to_owned))
     }
 
     async fn post(&self, what: &str, body: Value) -> Result<(), String> {

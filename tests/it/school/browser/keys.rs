@@ -1,8 +1,8 @@
-//! Keys, by what is written on them.
+//! Keys by name, as WebDriver presses them.
 
 use serde_json::{Value, json};
 
-/// Presses the keys of a chord one after the other and lets go in the opposite order.
+/// The actions that press the keys of a chord in order and release them in reverse.
 pub(super) fn pressing(chord: &str) -> Value {
     let keys: Vec<_> = chord.split('+').map(code).collect();
     let down = keys.iter().map(|key| json!({"type": "keyDown", "value": key}));
@@ -11,7 +11,7 @@ pub(super) fn pressing(chord: &str) -> Value {
     json!({"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})
 }
 
-/// As WebDriver has it.
+/// WebDriver's code of a key.
 fn code(key: &str) -> &str {
     match key {
         "Backspace" => "\u{E003}",

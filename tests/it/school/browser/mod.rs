@@ -1,7 +1,6 @@
 //! A browser: what a person sees, hears and does on the pages of a school.
 //!
-//! Whatever is looked for is waited for, since a page may still be on its way; after ten seconds in vain the test fails
-//! and shows the page.
+//! Every lookup is retried, since the page may still be loading. After ten seconds the test fails and shows the page.
 
 mod driver;
 mod element;
@@ -18,30 +17,30 @@ use self::driver::Session;
 pub(crate) use self::element::Element;
 use super::School;
 
-const PATIENCE: Duration = Duration::from_secs(10);
-const GLANCE: Duration = Duration::from_millis(20);
+const TIMEOUT: Duration = Duration::from_secs(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The text that can be seen, in one line.
+/// The visible text, on one line.
 const VISIBLE: &str = r"return document.body.innerText.replace(/\s+/g, ' ')";
 
-/// A chromium with a profile of its own; it ends when dropped, whatever happens.
+/// A chromium with a profile of its own; ends when dropped.
 pub(crate) struct Browser {
     session: Session,
-    /// Where the school is: `http://127.0.0.1:41231`.
+    /// Base URL of the school: `http://127.0.0.1:41231`.
     school: String,
     runs_scripts: bool,
     expected: Mutex<BTreeSet<u16>>,
 }
 
-/// What it is like.
+/// Kinds of browsers, and their settings.
 impl Browser {
-    /// On a desk, with a mouse.
+    /// A desktop browser.
     pub(crate) async fn open(school: &School) -> Self {
         let screen = json!({"width": 1280, "height": 800, "deviceScaleFactor": 1, "mobile": false});
         Self::start(school, screen).await
     }
 
-    /// In a hand, with a thumb.
+    /// A phone with a touch screen.
     pub(crate) async fn phone(school: &School) -> Self {
         let screen = json!({"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": true});
         let browser = Self::start(school, screen).await;
@@ -58,8 +57,8 @@ impl Browser {
             runs_scripts: true,
             expected: Mutex::default(),
         };
-        // Its own first page is no page of the school's.
-        browser.asked().await;
+        // Discards the requests of the browser's own start page.
+        browser.requested_urls().await;
         browser
     }
 
@@ -70,20 +69,20 @@ impl Browser {
         self
     }
 
-    /// Of somebody who likes it dark.
+    /// With a preference for dark colors.
     pub(crate) async fn dark(self) -> Self {
         let features = json!([{"name": "prefers-color-scheme", "value": "dark"}]);
         self.session.devtools("Emulation.setEmulatedMedia", json!({"features": features})).await;
         self
     }
 
-    /// As on paper.
+    /// Shows pages as they are printed.
     pub(crate) async fn prints(self) -> Self {
         self.session.devtools("Emulation.setEmulatedMedia", json!({"media": "print"})).await;
         self
     }
 
-    /// Of somebody who lives there; pages that are opened from now on know it.
+    /// In this time zone, for pages that are opened from now on.
     pub(crate) async fn in_zone(self, zone: &str) -> Self {
         self.session.devtools("Emulation.setTimezoneOverride", json!({"timezoneId": zone})).await;
         self
@@ -101,23 +100,23 @@ impl Browser {
         self.session.post("/url", json!({"url": url})).await.unwrap();
     }
 
-    /// A button, a link or the like, by what a screen reader calls it; the first that can be seen.
+    /// Clicks the first visible button, link or similar control whose name for screen readers is this.
     pub(crate) async fn click_text(&self, name: &str) {
-        self.patiently(name, async || self.look_for_control(name).await?.try_click().await).await;
+        self.retry(name, async || self.look_for_control(name).await?.try_click().await).await;
     }
 
-    /// Replaces what is in a field, which is told by its label or by CSS. A list takes the option that begins so, a date
-    /// or a time is written as HTML writes it: `2026-09-01T08:00`.
+    /// Replaces the value of a field, found by its label or by CSS. In a list, selects the option that begins with the
+    /// text. Dates and times are written as in HTML: `2026-09-01T08:00`.
     pub(crate) async fn type_into(&self, field: &str, text: &str) {
-        self.patiently(field, async || self.look_for_field(field).await?.try_fill(text).await).await;
+        self.retry(field, async || self.look_for_field(field).await?.try_fill(text).await).await;
     }
 
-    /// A key for whatever has the focus: `Tab`, `Shift+Tab`, `Enter`, `x`.
+    /// Presses keys in the element that has the focus: `Tab`, `Shift+Tab`, `Enter`, `x`.
     pub(crate) async fn press(&self, key: &str) {
         self.session.post("/actions", keys::pressing(key)).await.unwrap();
     }
 
-    /// The body of a function, run in the page: what it returns.
+    /// Runs a function body in the page and returns its result.
     pub(crate) async fn run(&self, script: &str) -> Value {
         self.session.run(script, json!([])).await.unwrap_or_else(|refusal| panic!("{script}: {refusal}"))
     }
@@ -125,7 +124,7 @@ impl Browser {
 
 /// What a person sees now.
 impl Browser {
-    /// The path and the query of the address.
+    /// Path and query of the current address.
     pub(crate) async fn path(&self) -> String {
         let url = self.session.get("/url").await.unwrap();
         let url = url.as_str().unwrap();
@@ -136,11 +135,13 @@ impl Browser {
         self.session.get("/title").await.unwrap().as_str().unwrap().to_owned()
     }
 
-    /// What has the focus, as a screen reader calls it; where it has no name, its tag and its id.
+    /// Name for screen readers of the element that has the focus; if it has none, its tag and id.
     pub(crate) async fn focused(&self) -> String {
-        self.patiently("the focus", async || {
-            let focused =
-                Element::of(self, &self.session.run("return document.activeElement", json!([])).await?)?;
+        self.retry("the focus", async || {
+            let focused = Element::from_json(
+                self,
+                &self.session.run("return document.activeElement", json!([])).await?,
+            )?;
             let (name, tag) = (focused.try_name().await?, focused.tag().await?);
             Ok(if name.is_empty() || tag == "body" { tag } else { name })
         })
@@ -148,25 +149,25 @@ impl Browser {
     }
 
     pub(crate) async fn text(&self, css: &str) -> String {
-        self.patiently(css, async || self.look(css).await?.try_text().await).await
+        self.retry(css, async || self.look(css).await?.try_text().await).await
     }
 
     pub(crate) async fn value(&self, css: &str) -> String {
-        self.patiently(css, async || self.look(css).await?.try_value().await).await
+        self.retry(css, async || self.look(css).await?.try_value().await).await
     }
 
     pub(crate) async fn attribute(&self, css: &str, name: &str) -> Option<String> {
-        self.patiently(css, async || self.look(css).await?.try_attribute(name).await).await
+        self.retry(css, async || self.look(css).await?.try_attribute(name).await).await
     }
 
-    /// The first such element, seen or not.
+    /// The first match, visible or not.
     pub(crate) async fn find(&self, css: &str) -> Element<'_> {
-        self.patiently(css, async || self.look(css).await).await
+        self.retry(css, async || self.look(css).await).await
     }
 
-    /// All such elements, of which there is one at least.
+    /// All matches, of which there must be at least one.
     pub(crate) async fn find_all(&self, css: &str) -> Vec<Element<'_>> {
-        self.patiently(css, async || {
+        self.retry(css, async || {
             let found = self.look_for_all(css).await?;
             if found.is_empty() { Err("there is none".to_owned()) } else { Ok(found) }
         })
@@ -180,7 +181,7 @@ impl Browser {
         self.find(css).await;
     }
 
-    /// Until the text can be seen somewhere on the page, whatever the spaces between its words.
+    /// Waits until the page shows this text; any white space between words counts as one space.
     pub(crate) async fn waits_for_text(&self, text: &str) {
         self.waits_until(text, async || Ok(self.visible_text().await?.contains(text))).await;
     }
@@ -189,22 +190,22 @@ impl Browser {
         self.waits_until(path, async || Ok(self.path().await == path)).await;
     }
 
-    /// Until what `focused` tells is this.
+    /// Waits until `focused` returns this name.
     pub(crate) async fn waits_for_focus(&self, name: &str) {
         self.waits_until(&format!("focus on {name}"), async || Ok(self.focused().await == name)).await;
     }
 
     async fn waits_until(&self, wanted: &str, holds: impl AsyncFn() -> Result<bool, String>) {
-        self.patiently(wanted, async || if holds().await? { Ok(()) } else { Err("not so".to_owned()) }).await;
+        self.retry(wanted, async || if holds().await? { Ok(()) } else { Err("not yet".to_owned()) }).await;
     }
 
-    /// Tries until it works.
-    async fn patiently<T>(&self, wanted: &str, work: impl AsyncFn() -> Result<T, String>) -> T {
+    /// Retries until it succeeds or the time is up.
+    async fn retry<T>(&self, wanted: &str, work: impl AsyncFn() -> Result<T, String>) -> T {
         let begin = Instant::now();
         loop {
             match work().await {
                 Ok(done) => return done,
-                Err(_) if begin.elapsed() < PATIENCE => tokio::time::sleep(GLANCE).await,
+                Err(_) if begin.elapsed() < TIMEOUT => tokio::time::sleep(POLL_INTERVAL).await,
                 Err(refusal) => {
                     let (path, text) = (self.path().await, self.visible_text().await);
                     let text = text.unwrap_or_else(|error| error);

@@ -1,4 +1,4 @@
-//! What nobody should have to see: complaints in the console, barriers, requests to somebody else.
+//! Checks for every page: messages in the console, accessibility, requests to other sites.
 
 use std::fs;
 use std::path::Path;
@@ -9,25 +9,25 @@ use serde_json::{Value, json};
 
 use super::Browser;
 
-/// Runs axe, with the rules that are laws and those that are good manners.
+/// Runs axe with the WCAG rules of levels A and AA and its best practices.
 const AXE: &str = "
-    const tell = arguments[arguments.length - 1];
+    const done = arguments[arguments.length - 1];
     const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
     axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})
-        .then(found => tell(found.violations), error => tell(String(error)));";
+        .then(found => done(found.violations), error => done(String(error)));";
 
-/// The whole page, also what is below the window's edge.
+/// The whole page, including the part outside the window.
 const EXTENT: &str = "
     const {scrollWidth: width, scrollHeight: height} = document.documentElement;
     return {x: 0, y: 0, width, height, scale: 1};";
 
 impl Browser {
-    /// Until the next verdict, an answer of this status is no complaint: chromium always writes it into the console.
+    /// Allows answers with this status until the next check: chromium always reports them in the console.
     pub(crate) fn expects_status(&self, status: u16) {
         self.expected.lock().unwrap().insert(status);
     }
 
-    /// No warning and no error has come into the console since the last verdict.
+    /// Asserts that the console got no warning and no error since the last check.
     pub(crate) async fn has_no_complaints(&self) {
         let entries = self.session.log("browser").await;
         let expected = std::mem::take(&mut *self.expected.lock().unwrap());
@@ -45,15 +45,15 @@ impl Browser {
         assert!(complaints.is_empty(), "the console at {}:\n{}", self.path().await, complaints.join("\n"));
     }
 
-    /// axe finds nothing that would be a serious barrier to somebody.
+    /// Asserts that axe finds no serious or critical barrier.
     pub(crate) async fn is_accessible(&self) {
         let axe = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/node_modules/axe-core/axe.min.js");
         let axe = fs::read_to_string(&axe)
             .unwrap_or_else(|_| panic!("{} is missing: run `cargo xtask setup`", axe.display()));
-        // Those of the page have had their chance when it was opened.
+        // axe is a script. The page's own scripts do not start now: they run only when a page is opened.
         self.lets_scripts_run(true).await;
         self.run(&axe).await;
-        let violations = self.session.run_to_the_call(AXE).await.unwrap();
+        let violations = self.session.run_async(AXE).await.unwrap();
         self.lets_scripts_run(self.runs_scripts).await;
         let Value::Array(violations) = violations else { panic!("axe: {violations}") };
         let barriers: Vec<_> = violations
@@ -64,32 +64,32 @@ impl Browser {
         assert!(barriers.is_empty(), "barriers at {}:\n{}", self.path().await, barriers.join("\n"));
     }
 
-    /// The addresses that were asked for since this was last told.
-    pub(crate) async fn asked(&self) -> Vec<String> {
+    /// URLs requested since the last call.
+    pub(crate) async fn requested_urls(&self) -> Vec<String> {
         let entries = self.session.log("performance").await;
-        let asked = entries.iter().filter_map(|entry| {
+        let urls = entries.iter().filter_map(|entry| {
             let entry: Value = serde_json::from_str(entry["message"].as_str()?).ok()?;
-            let told = &entry["message"]["params"];
+            let params = &entry["message"]["params"];
             let url = match entry["message"]["method"].as_str()? {
-                "Network.requestWillBeSent" => &told["request"]["url"],
-                "Network.webSocketCreated" => &told["url"],
+                "Network.requestWillBeSent" => &params["request"]["url"],
+                "Network.webSocketCreated" => &params["url"],
                 _ => return None,
             };
             url.as_str().map(str::to_owned)
         });
-        asked.collect()
+        urls.collect()
     }
 
-    /// Nobody but the school was asked for anything, since `asked` was last told.
-    pub(crate) async fn stays_at_home(&self) {
-        let homes = [&format!("{}/", self.school), "data:", "about:"];
-        let asked = self.asked().await;
-        let away: Vec<_> =
-            asked.iter().filter(|url| !homes.iter().any(|home| url.starts_with(home))).collect();
-        assert!(away.is_empty(), "{} asks for {away:?}", self.path().await);
+    /// Asserts that only the school was requested since the last check.
+    pub(crate) async fn loads_nothing_from_elsewhere(&self) {
+        let allowed = [&format!("{}/", self.school), "data:", "about:"];
+        let urls = self.requested_urls().await;
+        let elsewhere: Vec<_> =
+            urls.iter().filter(|url| !allowed.iter().any(|start| url.starts_with(start))).collect();
+        assert!(elsewhere.is_empty(), "{} requests {elsewhere:?}", self.path().await);
     }
 
-    /// The whole page into `target/pictures`, where somebody wants to look at it (`MATRICULA_PICTURES=1`).
+    /// Saves the whole page to `target/pictures` if that is wanted (`MATRICULA_PICTURES=1`).
     pub(crate) async fn picture(&self, name: &str) {
         if std::env::var_os("MATRICULA_PICTURES").is_none() {
             return;

@@ -1,11 +1,11 @@
 """Peer service: Django + Django REST framework in one file, served by gunicorn with threads.
 
-    DATABASE=... gunicorn --workers 1 --worker-class gthread --threads 4 --keep-alive 60 \
-        --no-control-socket --log-level warning --bind 127.0.0.1:PORT django_app:app
+    DATABASE=... gunicorn --workers 3 --worker-class gthread --threads 32 --keep-alive 60 \
+        --log-level error --bind 127.0.0.1:PORT django_app:app
 
 DEBUG off, no request log, JSON only, no sessions or login, a persistent connection for each thread.
 SQLite runs with WAL and synchronous=FULL, PostgreSQL (psycopg 3) with the server's own durability.
-Fair on one core: more workers only add switches, and prepared statements are on as in the other peers.
+Statements are prepared, as in the other peers.
 """
 
 import os

@@ -5,7 +5,7 @@
 
 Debug off, no request log, 5 pooled connections, reads in autocommit mode (one round trip on PostgreSQL).
 SQLite runs with WAL and synchronous=FULL, PostgreSQL with the server's own durability.
-Fair on one core: one process, the C event loop and parser, and a pool size that measured best.
+Fair on one core: one process, an event loop and an HTTP parser in C, and the pool size that measured fastest.
 """
 
 import os
@@ -24,7 +24,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 MAX_ID = 2**63 - 1
 DATABASE = os.environ["DATABASE"]
 SQLITE = "://" not in DATABASE
-POOL = {"pool_size": 5, "max_overflow": 0}  # overflow connections would be opened and closed all the time
+POOL = {"pool_size": 5, "max_overflow": 0}  # further connections would be opened and closed all the time
 
 if SQLITE:
     read_engine = write_engine = create_async_engine(f"sqlite+aiosqlite:///{DATABASE}", **POOL)

@@ -4,7 +4,7 @@
 //
 // No request log, response schemas as Fastify recommends, prepared statements on both engines.
 // SQLite runs with WAL and synchronous=FULL, PostgreSQL with the server's own durability.
-// Fair on one core: Node runs one event loop for each process, so one process is what it would get.
+// Fair on one core: a Node process runs one event loop, so a second process would not help.
 
 import Fastify from 'fastify'
 

@@ -1,11 +1,11 @@
 """Peer service: Flask + SQLAlchemy 2 ORM (sync), served by gunicorn with threads.
 
-    DATABASE=... gunicorn --workers 1 --worker-class gthread --threads 4 --keep-alive 60 \
-        --no-control-socket --log-level warning --bind 127.0.0.1:PORT flask_app:app
+    DATABASE=... gunicorn --workers 3 --worker-class gthread --threads 32 --keep-alive 60 \
+        --log-level error --bind 127.0.0.1:PORT flask_app:app
 
 Debug off, no request log, a pooled connection for each thread, reads in autocommit mode (one round trip).
 SQLite runs with WAL and synchronous=FULL, PostgreSQL (psycopg 3) with the server's own durability.
-Fair on one core: more workers only add switches, and idle keep-alive connections hold no thread.
+Idle keep-alive connections hold no thread.
 """
 
 import os

@@ -1,4 +1,4 @@
-//! A client that costs little: requests made beforehand, answers read just far enough.
+//! An HTTP client that uses little processor time: it parses only as much of an answer as it needs.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -14,7 +14,7 @@ use tokio::task::{JoinSet, LocalSet};
 
 use crate::work::{Kind, Request, Work};
 
-/// What was measured: answers a second, and latencies in milliseconds.
+/// Answers per second, and percentiles of the latency in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Figures {
     pub(crate) rate: f64,
@@ -24,7 +24,7 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    fn of(mut latencies: Vec<Duration>, span: Duration) -> Self {
+    fn from_latencies(mut latencies: Vec<Duration>, span: Duration) -> Self {
         latencies.sort_unstable();
         let [p50, p99, p999] = [0.50, 0.99, 0.999].map(|p| percentile(&latencies, p).as_secs_f64() * 1e3);
         let count = u32::try_from(latencies.len()).unwrap_or(u32::MAX);
@@ -32,7 +32,7 @@ impl Figures {
     }
 }
 
-/// The latency that the part `p` of all stayed under; `sorted` is in order.
+/// Returns the percentile `p` (0.0 to 1.0) of latencies in ascending order; zero if there are none.
 pub(crate) fn percentile(sorted: &[Duration], p: f64) -> Duration {
     #[expect(
         clippy::cast_possible_truncation,
@@ -40,11 +40,11 @@ pub(crate) fn percentile(sorted: &[Duration], p: f64) -> Duration {
         clippy::cast_precision_loss,
         reason = "an index"
     )]
-    let place = (sorted.len() as f64 * p) as usize;
-    sorted.get(place.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
+    let index = (sorted.len() as f64 * p) as usize;
+    sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
-/// With all connections always busy: each asks again as soon as it is answered.
+/// Measures with all connections always busy: each sends its next request as soon as it has an answer.
 pub(crate) async fn saturate(
     address: SocketAddr,
     work: &mut Work,
@@ -58,25 +58,25 @@ pub(crate) async fn saturate(
         open.push(Connection::open(address).await?);
     }
     let began = Instant::now();
-    let asking = open.into_iter().map(|mut connection| {
+    let clients = open.into_iter().map(|mut connection| {
         let work = &work;
         async move {
             let mut latencies = Vec::with_capacity(4096);
             while began.elapsed() < span {
                 let request = work.borrow_mut().next(kind);
-                let asked = Instant::now();
-                connection.ask(&request).await?;
-                latencies.push(asked.elapsed());
+                let sent = Instant::now();
+                connection.send(&request).await?;
+                latencies.push(sent.elapsed());
             }
             anyhow::Ok(latencies)
         }
     });
-    let latencies = futures_util::future::try_join_all(asking).await?;
-    Ok(Figures::of(latencies.concat(), began.elapsed()))
+    let latencies = futures_util::future::try_join_all(clients).await?;
+    Ok(Figures::from_latencies(latencies.concat(), began.elapsed()))
 }
 
-/// At a fixed rate, whatever the answers take: a latency counts from when its request was due. Nothing where the rate is
-/// not held.
+/// Measures at a fixed rate, however long answers take: a latency counts from when its request was due. Returns `None`
+/// if the server does not hold the rate.
 pub(crate) async fn at_rate(
     address: SocketAddr,
     work: &mut Work,
@@ -93,7 +93,7 @@ pub(crate) async fn at_rate(
     let requests = (1..).take_while(|number| Duration::from_secs(1) * *number / rate < span);
     LocalSet::new()
         .run_until(async {
-            let mut asked: JoinSet<Result<Duration>> = JoinSet::new();
+            let mut pending: JoinSet<Result<Duration>> = JoinSet::new();
             let began = Instant::now();
             for number in requests {
                 let due = began + Duration::from_secs(1) * number / rate;
@@ -105,27 +105,29 @@ pub(crate) async fn at_rate(
                 }
                 let mut connection = idle.borrow_mut().pop_front().context("no idle connection")?;
                 let (idle, request) = (Rc::clone(&idle), work.next(kind));
-                asked.spawn_local(async move {
-                    connection.ask(&request).await?;
+                pending.spawn_local(async move {
+                    connection.send(&request).await?;
                     let latency = due.elapsed();
                     idle.borrow_mut().push_back(connection);
                     Ok(latency)
                 });
             }
-            let latencies: Vec<_> = asked.join_all().await.into_iter().collect::<Result<_>>()?;
+            let latencies: Vec<_> = pending.join_all().await.into_iter().collect::<Result<_>>()?;
             let took = began.elapsed();
-            // Behind by a tenth is behind for good.
-            Ok((took < span.mul_f64(1.1)).then(|| Figures::of(latencies, took)))
+            // A server that is behind by a tenth does not catch up.
+            Ok((took < span.mul_f64(1.1)).then(|| Figures::from_latencies(latencies, took)))
         })
         .await
 }
 
-/// One connection, opened again where the server has closed it after an answer.
+/// A connection that is opened again if the server closes it after an answer.
 #[derive(Debug)]
 pub(crate) struct Connection {
     address: SocketAddr,
     stream: TcpStream,
+    /// The last answer.
     buffer: Vec<u8>,
+    /// Where its body begins.
     body: usize,
 }
 
@@ -134,8 +136,8 @@ impl Connection {
         Ok(Self { address, stream: connect(address).await?, buffer: Vec::with_capacity(4096), body: 0 })
     }
 
-    /// Sends a request and reads its answer, which must have the status that is expected.
-    pub(crate) async fn ask(&mut self, request: &Request) -> Result<&[u8]> {
+    /// Sends a request and returns the body of the answer, which must have the expected status.
+    pub(crate) async fn send(&mut self, request: &Request) -> Result<&[u8]> {
         self.stream.write_all(&request.bytes).await?;
         self.buffer.clear();
         let answer = loop {
@@ -148,8 +150,13 @@ impl Connection {
         if answer.is_last {
             self.stream = connect(self.address).await?;
         }
-        let told = || String::from_utf8_lossy(&self.buffer).into_owned();
-        ensure!(answer.status == request.status, "{}: {}", String::from_utf8_lossy(&request.bytes), told());
+        let received = || String::from_utf8_lossy(&self.buffer).into_owned();
+        ensure!(
+            answer.status == request.status,
+            "{}: {}",
+            String::from_utf8_lossy(&request.bytes),
+            received()
+        );
         Ok(&self.buffer[self.body..])
     }
 
@@ -168,13 +175,14 @@ async fn connect(address: SocketAddr) -> Result<TcpStream> {
 #[derive(Debug, PartialEq, Eq)]
 struct Answer {
     status: u16,
-    /// Where its body begins.
+    /// Where the body begins.
     body: usize,
+    /// Whether the server closes the connection after it.
     is_last: bool,
 }
 
 impl Answer {
-    /// Once all of it is there.
+    /// Parses an answer; `None` until all of it has arrived.
     fn read(buffer: &[u8]) -> Result<Option<Self>> {
         let Some(head) = buffer.windows(4).position(|window| window == b"\r\n\r\n") else {
             return Ok(None);
@@ -206,7 +214,7 @@ mod tests {
     use crate::data::School;
 
     #[test]
-    fn an_answer_is_read_when_all_of_it_is_there() {
+    fn an_answer_is_parsed_when_all_of_it_has_arrived() {
         let whole = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
         for length in 0..whole.len() {
             assert_eq!(Answer::read(&whole[..length]).unwrap(), None);
@@ -215,14 +223,14 @@ mod tests {
         assert_eq!(answer, Some(Answer { status: 200, body: whole.len() - 2, is_last: true }));
     }
 
-    /// A server that answers each request so long after the one before.
+    /// A server that waits this long before each answer.
     async fn slow(pause: Duration) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
-            let mut asked = [0; 1024];
-            while stream.read(&mut asked).await.is_ok_and(|bytes| bytes > 0) {
+            let mut request = [0; 1024];
+            while stream.read(&mut request).await.is_ok_and(|bytes| bytes > 0) {
                 tokio::time::sleep(pause).await;
                 let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
                 if stream.write_all(answer).await.is_err() {
@@ -234,9 +242,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_falls_behind_is_not_asked_less_but_does_not_hold_the_rate() {
+    async fn a_server_that_falls_behind_does_not_hold_the_rate() {
         let address = slow(Duration::from_millis(20)).await;
-        let mut work = Work::on(School { students: 10 });
+        let mut work = Work::new(School { students: 10 });
         let held = at_rate(address, &mut work, Kind::R2, 1, 1_000, Duration::from_millis(200)).await.unwrap();
         assert_eq!(held, None);
     }

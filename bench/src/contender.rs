@@ -1,4 +1,4 @@
-//! Who is measured: the service, the limit of what any could reach, and what people would use instead.
+//! The programs that are measured: the service, the limit for any service, and what people would use instead.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,28 +12,28 @@ use crate::process::Service;
 #[derive(Clone, Debug)]
 pub(crate) struct Places {
     pub(crate) matricula: PathBuf,
-    /// The peers' sources, with what they need of npm beside them.
+    /// The sources of the peers, with their npm packages.
     pub(crate) peers: PathBuf,
-    /// The programs of the peers in Python.
+    /// The programs of the virtual environment for the peers in Python.
     pub(crate) python: PathBuf,
 }
 
-/// A program on an engine.
+/// A program on a database engine.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Contender {
     pub(crate) program: Program,
-    /// None for who has no data.
+    /// `None` for programs without data.
     pub(crate) engine: Option<Engine>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Program {
-    /// The same HTTP stack, answering a constant of the same size.
+    /// The same HTTP stack, answering with a constant of the same size.
     Hello,
-    /// The same behind what every request of the service meets: its name, its metrics, the checks of its origin.
+    /// [`Self::Hello`] with the layers that every request to the service passes: its id, metrics, checks of the origin.
     GuardedHello,
     Matricula,
-    /// Another build of it, to compare with.
+    /// Another build of the service to compare with.
     Other(PathBuf),
     Flask,
     FastApi,
@@ -77,7 +77,7 @@ impl Contender {
     pub(crate) const HELLO: Self = Self { program: Program::Hello, engine: None };
     const GUARDED_HELLO: Self = Self { program: Program::GuardedHello, engine: None };
 
-    /// In the order in which they take turns.
+    /// All contenders, in the order in which they take turns.
     pub(crate) fn all(other: Option<PathBuf>, peers: bool) -> Vec<Self> {
         let programs = [Some(Program::Matricula), other.map(Program::Other)].into_iter().flatten();
         let programs = programs.chain(Program::PEERS.into_iter().filter(|_| peers));
@@ -92,34 +92,34 @@ impl Contender {
         }
     }
 
-    /// Starts it on its own copy of the school.
+    /// Starts the program on its own copy of the school.
     pub(crate) async fn start(&self, places: &Places, data: &mut Data, school: School) -> Result<Service> {
         let database = match self.engine {
-            Some(engine) => data.of(&self.name(), engine, school, self.program.tables()).await?,
+            Some(engine) => data.copy_for(&self.name(), engine, school, self.program.tables()).await?,
             None => String::new(),
         };
-        let python = |program: &str, words: String| {
+        let python = |program: &str, arguments: String| {
             let mut command = Command::new(places.python.join(program));
-            command.args(words.split_whitespace()).current_dir(&places.peers);
+            command.args(arguments.split_whitespace()).current_dir(&places.peers);
             command.env("DATABASE", &database).env("PYTHONDONTWRITEBYTECODE", "1");
             command
         };
         match &self.program {
-            Program::Hello => Service::that_tells(Command::new(std::env::current_exe()?).arg("hello")),
+            Program::Hello => Service::start(Command::new(std::env::current_exe()?).arg("hello")),
             Program::GuardedHello => {
-                Service::that_tells(Command::new(std::env::current_exe()?).args(["hello", "--guarded"]))
+                Service::start(Command::new(std::env::current_exe()?).args(["hello", "--guarded"]))
             }
-            Program::Matricula => Service::that_tells(&serve(&places.matricula, &database)),
-            Program::Other(matricula) => Service::that_tells(&serve(matricula, &database)),
+            Program::Matricula => Service::start(&serve(&places.matricula, &database)),
+            Program::Other(matricula) => Service::start(&serve(matricula, &database)),
             Program::Flask => {
-                Service::that_is_told(|port| python("gunicorn", gunicorn(port, "flask_app:app"))).await
+                Service::start_on_free_port(|port| python("gunicorn", gunicorn(port, "flask_app:app"))).await
             }
             Program::Django => {
-                Service::that_is_told(|port| python("gunicorn", gunicorn(port, "django_app:app"))).await
+                Service::start_on_free_port(|port| python("gunicorn", gunicorn(port, "django_app:app"))).await
             }
-            Program::FastApi => Service::that_is_told(|port| python("uvicorn", uvicorn(port))).await,
+            Program::FastApi => Service::start_on_free_port(|port| python("uvicorn", uvicorn(port))).await,
             Program::Fastify => {
-                Service::that_is_told(|port| {
+                Service::start_on_free_port(|port| {
                     let mut command = Command::new("node");
                     command.arg("fastify_app.mjs").current_dir(&places.peers);
                     command
@@ -136,7 +136,8 @@ impl Contender {
 
 fn gunicorn(port: u16, app: &str) -> String {
     format!(
-        "--workers 3 --worker-class gthread --threads 32 --keep-alive 60 --log-level error --bind 127.0.0.1:{port} {app}"
+        "--workers 3 --worker-class gthread --threads 32 --keep-alive 60 --log-level error \
+         --bind 127.0.0.1:{port} {app}"
     )
 }
 

@@ -1,4 +1,4 @@
-//! The schools: made once by the service itself, copied for every contender.
+//! The schools: made once by the service itself, and copied for every contender.
 
 use std::collections::HashMap;
 use std::fs;
@@ -11,10 +11,10 @@ use tokio_postgres::NoTls;
 use xtask::postgres::Server;
 
 use crate::client::Connection;
-use crate::process::{Service, on_the_servers_core};
+use crate::process::{Service, on_server_core};
 use crate::work::{post, put};
 
-/// Where the rows are.
+/// A database engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Engine {
     Sqlite,
@@ -32,61 +32,64 @@ impl Engine {
     }
 }
 
-/// Whose tables.
+/// Which tables a copy has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Tables {
-    /// As the service has them.
+    /// Those of the service.
     Ours,
-    /// The same rows without the log, in tables that number their rows themselves.
+    /// The same rows without the log, in tables that assign their ids themselves.
     Plain,
 }
 
-/// How many there are of everything, and so which ids.
+/// The size of a school. All ids count from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct School {
     pub(crate) students: u64,
 }
 
 impl School {
-    /// Courses that students take already, up to five each.
+    /// Number of courses that already have students. Each student has up to five.
     pub(crate) const TAKEN: u64 = 1_000;
-    /// Courses that nobody takes yet.
+    /// Number of courses without students.
     const FRESH: u64 = 400;
-    /// Courses that nobody takes yet, with seats that are counted, and enough of them.
+    /// Number of courses without students, with limited seats that are more than the benchmark fills.
     pub(crate) const HOT: u64 = 20;
 
-    pub(crate) fn fresh(number: u64) -> u64 {
+    /// The id of a course without students.
+    pub(crate) fn fresh_course(number: u64) -> u64 {
         Self::TAKEN + 1 + number % Self::FRESH
     }
 
-    pub(crate) fn hot(number: u64) -> u64 {
+    /// The id of a course without students that has limited seats.
+    pub(crate) fn hot_course(number: u64) -> u64 {
         Self::TAKEN + Self::FRESH + 1 + number % Self::HOT
     }
 }
 
-/// The settings of the server that all contenders share: durable, with memory to work in.
+/// The settings of the PostgreSQL server that all contenders share: durable, with enough memory.
 pub(crate) const POSTGRES: [&str; 5] =
     ["fsync=on", "synchronous_commit=on", "full_page_writes=on", "shared_buffers=1GB", "max_wal_size=8GB"];
 
-/// Everything that is measured on. The files are kept from one run to the next, the server is not.
+/// The databases. Files stay for the next run; the PostgreSQL server ends with this one.
 pub(crate) struct Data {
     folder: PathBuf,
     matricula: PathBuf,
     postgres: Server,
-    made: HashMap<School, String>,
+    /// The templates that exist on the PostgreSQL server.
+    templates: HashMap<School, String>,
     copies: HashMap<String, String>,
 }
 
 impl Data {
-    /// Data that `matricula` makes: the oldest build that is measured.
+    /// Data that this build of `matricula` makes: the oldest one that is measured.
     pub(crate) fn open(folder: PathBuf, matricula: PathBuf) -> Result<Self> {
         fs::create_dir_all(&folder)?;
-        let postgres = on_the_servers_core(|| Server::start_with(&POSTGRES, |_| Ok(())))?;
-        Ok(Self { folder, matricula, postgres, made: HashMap::new(), copies: HashMap::new() })
+        let postgres = on_server_core(|| Server::start_with(&POSTGRES, |_| Ok(())))?;
+        Ok(Self { folder, matricula, postgres, templates: HashMap::new(), copies: HashMap::new() })
     }
 
-    /// A database of its own for `owner`, who finds it again at the next turn.
-    pub(crate) async fn of(
+    /// Returns the database of `owner`, which gets a copy of the school on its first turn.
+    pub(crate) async fn copy_for(
         &mut self,
         owner: &str,
         engine: Engine,
@@ -109,8 +112,13 @@ impl Data {
         Ok(copy)
     }
 
-    /// A sample school, as whoever tries the service out has it.
-    pub(crate) async fn sample(&mut self, engine: Engine, students: u32, courses: u32) -> Result<String> {
+    /// Makes a school with `matricula sample`, like people who try out the service.
+    pub(crate) async fn make_sample(
+        &mut self,
+        engine: Engine,
+        students: u32,
+        courses: u32,
+    ) -> Result<String> {
         let name = format!("sample_{students}_{courses}");
         let database = match engine {
             Engine::Sqlite => {
@@ -118,14 +126,14 @@ impl Data {
                 text(&self.file(&name))
             }
             Engine::Postgres => {
-                self.on_server(&format!("drop database if exists {name}")).await?;
-                self.on_server(&format!("create database {name}")).await?;
-                self.postgres.url_of(&name)
+                self.execute(&format!("drop database if exists {name}")).await?;
+                self.execute(&format!("create database {name}")).await?;
+                self.postgres.database_url(&name)
             }
         };
         self.add_sample(&database, &students.to_string(), &courses.to_string())?;
         if engine == Engine::Postgres {
-            self.on_server_in(&name, "vacuum analyze").await?;
+            self.execute_in(&name, "vacuum analyze").await?;
         }
         Ok(database)
     }
@@ -150,64 +158,65 @@ impl Data {
         let name = format!("school_{}", school.students);
         match engine {
             Engine::Sqlite => {
-                let (made, making) = (self.file(&name), self.file("making"));
-                if !made.exists() {
-                    remove(&making)?;
-                    self.make(&text(&making), school).await?;
-                    fs::rename(making, &made)?;
+                let (template, unfinished) = (self.file(&name), self.file("making"));
+                if !template.exists() {
+                    remove(&unfinished)?;
+                    self.make_school(&text(&unfinished), school).await?;
+                    fs::rename(unfinished, &template)?;
                 }
-                Ok(text(&made))
+                Ok(text(&template))
             }
             Engine::Postgres => {
-                if let Some(made) = self.made.get(&school) {
-                    return Ok(made.clone());
+                if let Some(template) = self.templates.get(&school) {
+                    return Ok(template.clone());
                 }
-                self.on_server(&format!("create database {name}")).await?;
-                self.make(&self.postgres.url_of(&name), school).await?;
-                // As the server would by itself some time after, in the middle of a measurement.
-                self.on_server_in(&name, "vacuum analyze").await?;
-                self.on_server("checkpoint").await?;
-                self.made.insert(school, name.clone());
+                self.execute(&format!("create database {name}")).await?;
+                self.make_school(&self.postgres.database_url(&name), school).await?;
+                // Now, because otherwise the server would do both by itself, in the middle of a measurement.
+                self.execute_in(&name, "vacuum analyze").await?;
+                self.execute("checkpoint").await?;
+                self.templates.insert(school, name.clone());
                 Ok(name)
             }
         }
     }
 
-    /// Through the service itself, so that the log tells of everything.
-    async fn make(&self, database: &str, school: School) -> Result<()> {
+    /// Makes a school through the service itself, so that the log has everything.
+    async fn make_school(&self, database: &str, school: School) -> Result<()> {
         let (students, courses) = (school.students.to_string(), School::TAKEN.to_string());
         self.add_sample(database, &students, &courses)?;
-        let service = Service::that_tells(&serve(&self.matricula, database))?;
+        let service = Service::start(&serve(&self.matricula, database))?;
         let mut connection = Connection::open(service.address).await?;
         for number in 0..School::FRESH + School::HOT {
             let course = format!("{{\"name\":\"Fresh {number}\",\"level\":\"graduate\"}}");
-            let told = connection.ask(&post("/api/v1/courses", &course)).await?;
+            let answer = connection.send(&post("/api/v1/courses", &course)).await?;
             let expected = format!("{{\"id\":{},", School::TAKEN + 1 + number);
-            ensure!(told.starts_with(expected.as_bytes()), "the courses have other ids");
+            ensure!(answer.starts_with(expected.as_bytes()), "the courses have unexpected ids");
         }
         for number in 0..School::HOT {
-            let path = format!("/api/v1/courses/{}/seats", School::hot(number));
-            connection.ask(&put(&path, "{\"capacity\":1000000,\"waitlist_capacity\":10}")).await?;
+            let path = format!("/api/v1/courses/{}/seats", School::hot_course(number));
+            connection.send(&put(&path, "{\"capacity\":1000000,\"waitlist_capacity\":10}")).await?;
         }
         drop(connection);
         service.stop()
     }
 
     async fn copy_database(&self, template: &str, name: &str, tables: Tables) -> Result<String> {
-        self.on_server(&format!("create database {name} template {template}")).await?;
+        self.execute(&format!("create database {name} template {template}")).await?;
         if tables == Tables::Plain {
-            self.on_server_in(name, PLAIN_DATABASE).await?;
+            self.execute_in(name, PLAIN_DATABASE).await?;
         }
-        self.on_server("checkpoint").await?;
-        Ok(self.postgres.url_of(name))
+        self.execute("checkpoint").await?;
+        Ok(self.postgres.database_url(name))
     }
 
-    async fn on_server(&self, sql: &str) -> Result<()> {
-        self.on_server_in("postgres", sql).await
+    async fn execute(&self, sql: &str) -> Result<()> {
+        self.execute_in("postgres", sql).await
     }
 
-    async fn on_server_in(&self, database: &str, sql: &str) -> Result<()> {
-        let (client, connection) = tokio_postgres::connect(&self.postgres.url_of(database), NoTls).await?;
+    async fn execute_in(&self, database: &str, sql: &str) -> Result<()> {
+        let (client, connection) =
+            tokio_postgres::connect(&self.postgres.database_url(database), NoTls).await?;
         let driving = tokio::spawn(connection);
         client.batch_execute(sql).await?;
         drop(client);
@@ -215,7 +224,7 @@ impl Data {
     }
 }
 
-/// The service on a database.
+/// The command that serves a database.
 pub(crate) fn serve(matricula: &Path, database: &str) -> Command {
     let mut command = Command::new(matricula);
     command.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--database", database]);
@@ -261,12 +270,12 @@ fn plain_file(template: &str, copy: &Path) -> Result<String> {
 fn copy_file(template: &str, copy: &Path) -> Result<String> {
     remove(copy)?;
     fs::copy(template, copy)?;
-    // What is still to be written of it is not to be written while somebody is measured.
+    // Now, so that the kernel does not write it to disk during a measurement.
     fs::File::open(copy)?.sync_all()?;
     Ok(text(copy))
 }
 
-/// With its write-ahead log.
+/// Removes a database file and its write-ahead log.
 fn remove(file: &Path) -> Result<()> {
     for suffix in ["", "-wal", "-shm"] {
         let path = PathBuf::from(format!("{}{suffix}", file.display()));

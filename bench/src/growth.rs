@@ -1,4 +1,4 @@
-//! The service alone, as the school grows: rates, starts, memory.
+//! The service alone, as the school grows: rates, start time and memory.
 
 use std::time::Instant;
 
@@ -13,14 +13,14 @@ use crate::process::Service;
 use crate::turns::CONNECTIONS;
 use crate::work::{Kind, Work};
 
-/// Clients at a time when everybody comes at once.
+/// Concurrent clients when everybody comes at once.
 pub(crate) const CROWD: usize = 256;
-/// What is asked, by how many clients.
+/// The kinds of work, each with the number of clients.
 pub(crate) const LOADS: [(Kind, usize); 4] =
     [(Kind::R1, CONNECTIONS), (Kind::W1, CONNECTIONS), (Kind::R1, CROWD), (Kind::W1, CROWD)];
 /// Milliseconds from the start of the program to the end of its first answer.
 pub(crate) const START: &str = "start to first answer";
-/// MiB of the program in memory after the loads.
+/// Resident memory of the program after the loads, in MiB.
 pub(crate) const MEMORY: &str = "memory";
 
 pub(crate) fn name(engine: Engine, school: School, what: &str) -> String {
@@ -37,17 +37,17 @@ pub(crate) fn measurements(bench: &Bench) -> usize {
 
 pub(crate) async fn measure(bench: &mut Bench) -> Result<()> {
     let sizes = bench.settings.sizes.clone();
-    let places: Vec<_> = sizes.iter().flat_map(|school| ENGINES.map(|engine| (*school, engine))).collect();
-    let mut works: Vec<_> = places.iter().map(|(school, _)| Work::on(*school)).collect();
+    let cases: Vec<_> = sizes.iter().flat_map(|school| ENGINES.map(|engine| (*school, engine))).collect();
+    let mut works: Vec<_> = cases.iter().map(|(school, _)| Work::new(*school)).collect();
     for round in 1..=bench.settings.rounds {
-        for ((school, engine), work) in places.iter().zip(&mut works) {
+        for ((school, engine), work) in cases.iter().zip(&mut works) {
             measure_one(bench, *school, *engine, work, round).await?;
         }
     }
     Ok(())
 }
 
-/// All of it or none: what is in memory depends on what was asked before.
+/// Measures everything or nothing, since memory depends on the requests before.
 async fn measure_one(
     bench: &mut Bench,
     school: School,
@@ -61,20 +61,20 @@ async fn measure_one(
         return Ok(());
     }
     let owner = format!("growing {}", Program::Matricula.on(engine).name());
-    let database = bench.data.of(&owner, engine, school, Tables::Ours).await?;
+    let database = bench.data.copy_for(&owner, engine, school, Tables::Ours).await?;
     let began = Instant::now();
-    let service = Service::that_tells(&serve(&bench.places.matricula, &database))?;
-    Connection::open(service.address).await?.ask(&work.next(Kind::R1)).await?;
+    let service = Service::start(&serve(&bench.places.matricula, &database))?;
+    Connection::open(service.address).await?.send(&work.next(Kind::R1)).await?;
     let started = began.elapsed().as_secs_f64() * 1e3;
-    bench.journal.note(&in_round(name(engine, school, START)), Measured::Value(started))?;
+    bench.journal.record(&in_round(name(engine, school, START)), Measured::Value(started))?;
     for kind in [Kind::R1, Kind::W1] {
         client::saturate(service.address, work, kind, CONNECTIONS, bench.settings.span / 3).await?;
     }
     for load in LOADS {
         let (kind, clients) = load;
         let figures = client::saturate(service.address, work, kind, clients, bench.settings.span).await?;
-        bench.journal.note(&in_round(load_name(engine, school, load)), Measured::Load(figures))?;
+        bench.journal.record(&in_round(load_name(engine, school, load)), Measured::Load(figures))?;
     }
-    bench.journal.note(&last, Measured::Value(service.resident()?))?;
+    bench.journal.record(&last, Measured::Value(service.resident_mib()?))?;
     service.stop()
 }

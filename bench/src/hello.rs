@@ -1,4 +1,4 @@
-//! The limit: the same accept loop and router with nothing around it, answering a constant of the size of an answer.
+//! The upper limit: the same accept loop and router without layers, answering with constants of the usual sizes.
 
 use std::io::Write as _;
 
@@ -25,7 +25,7 @@ const ENROLLMENT: &str =
     r#"{"id":400017,"student_id":51234,"course_id":1007,"enrolled_at":"2026-09-01T08:00:00.000Z"}"#;
 const JSON: [(HeaderName, &str); 1] = [(CONTENT_TYPE, "application/json")];
 
-/// Serves until it is stopped, on as many threads as the service would.
+/// Serves until it is stopped, with as many threads as the service.
 pub(crate) fn serve(guarded: bool) -> Result<()> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(answer(guarded))
 }

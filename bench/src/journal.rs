@@ -1,4 +1,4 @@
-//! What has been measured: a line each, kept, so that a run that was cut short goes on where it was.
+//! The journal of a run: a line for each measurement, so that an interrupted run continues where it was.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -19,19 +19,20 @@ pub(crate) struct Journal {
     file: File,
     lines: BTreeMap<String, Measured>,
     began: Instant,
-    /// How many measurements the run has, and how many were there when it went on.
+    /// Number of measurements of the whole run.
     expected: usize,
+    /// Number of measurements that were in the journal when it was opened.
     found: usize,
 }
 
-/// What a measurement came to.
+/// The result of a measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Measured {
     Load(Figures),
-    /// The rate was asked for, and not held.
+    /// The server did not hold the requested rate.
     NotHeld,
-    /// A single number; its name says of what.
+    /// A single number; the name of the measurement says what it is.
     Value(f64),
 }
 
@@ -42,25 +43,25 @@ struct Line {
 }
 
 impl Journal {
-    /// Goes on with the journal in `folder`, if what is measured and how is as it was; else it is begun anew, and so is
-    /// everything beside it.
-    pub(crate) fn open(folder: &Path, how: &str, program: &Path) -> Result<Self> {
+    /// Continues the journal in `folder` if it is of the same program with the same settings. Otherwise deletes
+    /// everything in the folder and starts a new journal.
+    pub(crate) fn open(folder: &Path, settings: &str, program: &Path) -> Result<Self> {
         let path = folder.join("measurements.jsonl");
         let mut hasher = SipHasher13::new();
         hasher.write(&fs::read(program).with_context(|| program.display().to_string())?);
-        hasher.write(how.as_bytes());
-        let head = format!("{{\"run\":\"{:016x}\"}}", hasher.finish());
-        let kept = fs::read_to_string(&path).unwrap_or_default();
-        let is_same = kept.lines().next() == Some(&head);
+        hasher.write(settings.as_bytes());
+        let header = format!("{{\"run\":\"{:016x}\"}}", hasher.finish());
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let is_same = text.lines().next() == Some(&header);
         if !is_same {
             if folder.exists() {
                 fs::remove_dir_all(folder)?;
             }
             fs::create_dir_all(folder)?;
-            fs::write(&path, format!("{head}\n"))?;
+            fs::write(&path, format!("{header}\n"))?;
         }
-        // The last line may have been cut off.
-        let lines: BTreeMap<_, _> = kept
+        // The last line may be incomplete.
+        let lines: BTreeMap<_, _> = text
             .lines()
             .skip(1)
             .filter(|_| is_same)
@@ -83,9 +84,9 @@ impl Journal {
         self.lines.get(name).copied()
     }
 
-    /// Keeps it, and tells of it.
-    pub(crate) fn note(&mut self, name: &str, measured: Measured) -> Result<()> {
-        let told = match measured {
+    /// Stores a measurement and prints it.
+    pub(crate) fn record(&mut self, name: &str, measured: Measured) -> Result<()> {
+        let text = match measured {
             Measured::Load(Figures { rate, p50, p99, p999 }) => {
                 format!("{rate:.0}/s, {p50:.2} / {p99:.2} / {p999:.2} ms")
             }
@@ -93,38 +94,39 @@ impl Journal {
             Measured::Value(value) => format!("{value:.1}"),
         };
         let line = serde_json::to_string(&Line { name: name.to_owned(), measured })?;
-        // A cut-off line ends here, and is skipped.
+        // Begins with a line break, in case the line before is incomplete.
         writeln!(self.file, "\n{line}")?;
         self.lines.insert(name.to_owned(), measured);
         let (done, expected) = (self.lines.len(), self.expected.max(self.lines.len()));
-        let share = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
-        let each = self.began.elapsed().as_secs_f64() / share(done - self.found);
-        let left = each * share(expected - done) / 60.0;
-        Ok(writeln!(io::stdout(), "[{done}/{expected}, {left:.0} min left] {name}: {told}")?)
+        let float = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+        let each = self.began.elapsed().as_secs_f64() / float(done - self.found);
+        let left = each * float(expected - done) / 60.0;
+        Ok(writeln!(io::stdout(), "[{done}/{expected}, {left:.0} min left] {name}: {text}")?)
     }
 
-    /// Every round of a measurement.
+    /// All rounds of a measurement.
     pub(crate) fn rounds(&self, name: &str) -> impl Iterator<Item = Measured> {
         let first = format!("{name}, round ");
         self.lines.iter().filter(move |(name, _)| name.starts_with(&first)).map(|(_, measured)| *measured)
     }
 
-    /// The middle one of a load's rounds, each figure for itself; nothing where it was not measured, or not held once.
+    /// The median of the rounds of a load, separately for each figure; `None` if the load was not measured, or not held
+    /// in one of the rounds.
     pub(crate) fn load(&self, name: &str) -> Option<Figures> {
         let rounds: Vec<_> = self
             .rounds(name)
             .map(|measured| if let Measured::Load(figures) = measured { Some(figures) } else { None })
             .collect::<Option<_>>()?;
-        let of = |figure: fn(&Figures) -> f64| median(rounds.iter().map(figure));
+        let median_of = |figure: fn(&Figures) -> f64| median(rounds.iter().map(figure));
         Some(Figures {
-            rate: of(|f| f.rate)?,
-            p50: of(|f| f.p50)?,
-            p99: of(|f| f.p99)?,
-            p999: of(|f| f.p999)?,
+            rate: median_of(|f| f.rate)?,
+            p50: median_of(|f| f.p50)?,
+            p99: median_of(|f| f.p99)?,
+            p999: median_of(|f| f.p999)?,
         })
     }
 
-    /// The lowest and the highest rate.
+    /// The lowest and the highest rate of all rounds.
     pub(crate) fn spread(&self, name: &str) -> Option<(f64, f64)> {
         let rates = self.rounds(name).filter_map(|measured| match measured {
             Measured::Load(figures) => Some(figures.rate),
@@ -134,7 +136,7 @@ impl Journal {
         rates.map(|rate| (rate, rate)).reduce(|(low, high), (rate, _)| (low.min(rate), high.max(rate)))
     }
 
-    /// The middle one of a number's rounds.
+    /// The median of the rounds of a single number.
     pub(crate) fn value(&self, name: &str) -> Option<f64> {
         median(
             self.rounds(name).filter_map(|measured| {
@@ -144,7 +146,7 @@ impl Journal {
     }
 }
 
-/// The middle one; of an even number the lower.
+/// The median; of an even number of values, the lower of the two in the middle.
 pub(crate) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     let mut values: Vec<_> = values.collect();
     values.sort_by(f64::total_cmp);
@@ -160,37 +162,37 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_was_cut_short_goes_on_and_another_one_begins_anew() {
+    fn an_interrupted_run_continues_and_a_different_one_starts_over() {
         let folder = tempfile::tempdir().unwrap();
         let (folder, program) = (folder.path().join("run"), folder.path().join("program"));
         fs::write(&program, "one").unwrap();
         let mut journal = Journal::open(&folder, "quick", &program).unwrap();
-        journal.note("R1, round 1", load(10.0)).unwrap();
+        journal.record("R1, round 1", load(10.0)).unwrap();
         write!(File::options().append(true).open(folder.join("measurements.jsonl")).unwrap(), "{{\"na")
             .unwrap();
         let mut journal = Journal::open(&folder, "quick", &program).unwrap();
         assert!(journal.has("R1, round 1") && !journal.has("R1, round 2"));
-        journal.note("R1, round 2", load(20.0)).unwrap();
+        journal.record("R1, round 2", load(20.0)).unwrap();
         let journal = Journal::open(&folder, "quick", &program).unwrap();
         assert_eq!(journal.spread("R1"), Some((10.0, 20.0)));
-        for (how, build) in [("slow", "one"), ("quick", "two")] {
+        for (settings, build) in [("slow", "one"), ("quick", "two")] {
             fs::write(&program, build).unwrap();
-            assert!(!Journal::open(&folder, how, &program).unwrap().has("R1, round 1"));
+            assert!(!Journal::open(&folder, settings, &program).unwrap().has("R1, round 1"));
         }
     }
 
     #[test]
-    fn the_median_of_each_figure_is_told_unless_a_round_was_not_held() {
+    fn each_figure_of_a_load_is_a_median_unless_a_round_was_not_held() {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("program");
         fs::write(&program, "").unwrap();
         let mut journal = Journal::open(&folder.path().join("run"), "", &program).unwrap();
         for (round, rate) in [(1, 30.0), (2, 10.0), (3, 20.0)] {
-            journal.note(&format!("W1, round {round}"), load(rate)).unwrap();
+            journal.record(&format!("W1, round {round}"), load(rate)).unwrap();
         }
         let middle = journal.load("W1").unwrap();
         assert_eq!((middle.rate, middle.p99), (20.0, 2.0));
-        journal.note("W1, round 4", Measured::NotHeld).unwrap();
+        journal.record("W1, round 4", Measured::NotHeld).unwrap();
         assert_eq!(journal.load("W1"), None);
         assert_eq!(journal.load("R1"), None);
     }

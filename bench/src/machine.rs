@@ -1,4 +1,4 @@
-//! On what it was measured.
+//! Describes the machine, and the versions that were measured.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -19,17 +19,17 @@ pub(crate) fn describe(bench: &Bench, text: &mut String) -> Result<()> {
     let cores = std::fs::read_to_string("/proc/cpuinfo")?.matches("processor\t:").count();
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
     let postgres = xtask::postgres::programs()
-        .map(|programs| said(Command::new(programs.join("postgres")).arg("--version")));
-    let flush = flush(bench)? * 1e3;
+        .map(|programs| output_of(Command::new(programs.join("postgres")).arg("--version")));
+    let flush = flush_seconds(bench)? * 1e3;
     writeln!(
         text,
         "## The machine\n\n\
          - {processor}, {cores} cores, {:.0} GiB; Linux {}; a flush of 4 KB takes {flush:.2} ms\n\
          - {}; SQLite {}; {}, with {}\n\
-         - SQLite is in WAL mode with `synchronous=full` for everybody; PostgreSQL flushes every commit",
+         - SQLite is in WAL mode with `synchronous=full` for all programs; PostgreSQL flushes every commit",
         kibibytes / (1024.0 * 1024.0),
         kernel.trim(),
-        said(Command::new("rustc").arg("--version")),
+        output_of(Command::new("rustc").arg("--version")),
         rusqlite::version(),
         postgres.unwrap_or_default(),
         POSTGRES.join(", "),
@@ -43,15 +43,16 @@ pub(crate) fn describe(bench: &Bench, text: &mut String) -> Result<()> {
         writeln!(
             text,
             "- {}; Python {}; the peers are in `bench/peers/`: {}",
-            said(Command::new("node").arg("--version")).replace('v', "Node "),
-            said(Command::new(bench.places.python.join("python")).arg("-V")).trim_start_matches("Python "),
+            output_of(Command::new("node").arg("--version")).replace('v', "Node "),
+            output_of(Command::new(bench.places.python.join("python")).arg("-V"))
+                .trim_start_matches("Python "),
             peers.join(", ")
         )?;
     }
     Ok(())
 }
 
-/// What is named in a list of packages, if it is one of those that the peers are built on.
+/// The name and version in a line of a list of packages, if the package is one that the peers are built on.
 fn version(line: &str) -> Option<String> {
     const SHOWN: [&str; 11] = [
         "flask",
@@ -77,23 +78,26 @@ fn field(file: &str, name: &str) -> String {
     line.unwrap_or_default().trim().to_owned()
 }
 
-fn said(command: &mut Command) -> String {
-    command.output().map(|told| String::from_utf8_lossy(&told.stdout).trim().to_owned()).unwrap_or_default()
+fn output_of(command: &mut Command) -> String {
+    command
+        .output()
+        .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        .unwrap_or_default()
 }
 
-/// Seconds.
-fn flush(bench: &Bench) -> Result<f64> {
+/// Writes and flushes 4 KB; returns the median time in seconds.
+fn flush_seconds(bench: &Bench) -> Result<f64> {
     let path = bench.data.folder().join("flush");
     let mut file = File::create(&path)?;
-    let mut took = Vec::new();
+    let mut times = Vec::new();
     for _ in 0..200 {
         let began = Instant::now();
         file.write_all(&[7; 4096])?;
         file.sync_data()?;
-        took.push(began.elapsed().as_secs_f64());
+        times.push(began.elapsed().as_secs_f64());
     }
     fs::remove_file(path)?;
-    Ok(median(took.into_iter()).unwrap_or_default())
+    Ok(median(times.into_iter()).unwrap_or_default())
 }
 
 #[cfg(test)]

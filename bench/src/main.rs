@@ -1,7 +1,7 @@
-//! `cargo xtask bench`: the service beside the limits of the machine and beside what people would use instead.
+//! `cargo xtask bench`: compares the service with the limits of the machine and with what people would use instead.
 //!
-//! Whoever is measured has core 0 for all of its server side, the client core 1. Contenders take turns (A B C A B C ...),
-//! medians are told, and ratios are what to remember: the same binary varies by a third between minutes.
+//! All server processes run on core 0, the client on core 1. The same binary varies by a third from one minute to the
+//! next, so contenders take turns (A B C A B C ...), each figure is a median, and the report begins with ratios.
 
 mod client;
 mod contender;
@@ -37,38 +37,38 @@ use crate::work::Kind;
 struct Args {
     #[command(subcommand)]
     task: Option<Task>,
-    /// Smaller schools, one round: in five minutes, for a look
+    /// Smaller schools and one round, in five minutes
     #[arg(long)]
     quick: bool,
-    /// Forget what an earlier run has measured
+    /// Discard the measurements of an earlier run
     #[arg(long)]
     fresh: bool,
-    /// Only contenders whose names have this in them, and neither growth nor registration day
+    /// Only contenders whose names contain this; no growth, registration day or pages
     #[arg(long)]
     only: Option<String>,
-    /// Only these kinds of work, by always busy clients: R1,W1
+    /// Only these kinds of work, by clients that are always busy: R1,W1
     #[arg(long, value_delimiter = ',')]
     work: Vec<Kind>,
-    /// Another build of matricula, to compare with
+    /// Another build of matricula to compare with
     #[arg(long)]
     against: Option<PathBuf>,
-    /// Rounds that the contenders take turns in
+    /// Number of rounds in which the contenders take turns
     #[arg(long)]
     rounds: Option<usize>,
-    /// Seconds of each measurement
+    /// Seconds per measurement
     #[arg(long)]
     seconds: Option<f64>,
-    /// Where the measurements and their data are kept
+    /// Where the measurements and their data are stored
     #[arg(long, default_value = "target/bench")]
     folder: PathBuf,
-    /// Nothing but whether all of it works: a school of a class, without the peers
+    /// Only check that everything works: a tiny school, without the peers
     #[arg(long, hide = true)]
     rehearsal: bool,
 }
 
 impl Args {
-    /// Whether all is measured, as it is told in `bench/RESULTS.md`.
-    fn is_whole(&self) -> bool {
+    /// Whether this run measures everything that `bench/RESULTS.md` reports, with the default settings.
+    fn is_full_run(&self) -> bool {
         let is_changed = self.only.is_some() || self.rounds.is_some() || self.seconds.is_some();
         !(is_changed || !self.work.is_empty() || self.against.is_some() || self.quick || self.rehearsal)
     }
@@ -76,19 +76,19 @@ impl Args {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Answer a constant (used by the benchmark itself)
+    /// Answer with a constant (used by the benchmark itself)
     #[command(hide = true)]
     Hello {
-        /// Behind all that every request of the service meets
+        /// With the layers that every request to the service passes
         #[arg(long)]
         guarded: bool,
     },
-    /// Write without a service (used by the benchmark itself)
+    /// Write rows without a service (used by the benchmark itself)
     #[command(hide = true)]
     Raw { database: String, students: u64, milliseconds: u64 },
 }
 
-/// A run.
+/// A run of the benchmark.
 pub(crate) struct Bench {
     settings: Settings,
     contenders: Vec<Contender>,
@@ -100,23 +100,24 @@ pub(crate) struct Bench {
 /// How much is measured.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// The school of the contenders.
+    /// The school that the contenders serve.
     school: School,
-    /// The schools whose growth is looked at.
+    /// The schools on which growth is measured, in ascending order.
     sizes: Vec<School>,
     rounds: usize,
-    /// Of each measurement by clients that are always busy.
+    /// Duration of each measurement by clients that are always busy.
     span: Duration,
-    /// Of each measurement at a fixed rate: long enough that not one hiccup of the machine makes the 99th percentile.
+    /// Duration of each measurement at a fixed rate: long enough that the 99th percentile is not a single hiccup of the
+    /// machine.
     span_at_rate: Duration,
-    /// What is asked of the contenders.
+    /// The loads that the contenders are measured with.
     loads: Vec<Load>,
     day: day::Day,
-    looks: pages::Looks,
+    pages: pages::PageSettings,
 }
 
 impl Settings {
-    fn of(args: &Args) -> Self {
+    fn from_args(args: &Args) -> Self {
         let schools = |sizes: &[u64]| sizes.iter().map(|students| School { students: *students }).collect();
         let (students, sizes, rounds, span) = match (args.rehearsal, args.quick) {
             (true, _) => (200, schools(&[200, 400]), 1, Duration::from_millis(100)),
@@ -126,14 +127,14 @@ impl Settings {
         let span = args.seconds.map_or(span, Duration::from_secs_f64);
         Self {
             school: School { students },
-            // Who looks at some only is not interested in the rest.
+            // A partial run also skips growth, registration day and pages.
             sizes: if args.only.is_some() || !args.work.is_empty() { Vec::new() } else { sizes },
             rounds: args.rounds.unwrap_or(rounds),
             span,
-            span_at_rate: if args.is_whole() { span * 3 } else { span },
+            span_at_rate: if args.is_full_run() { span * 3 } else { span },
             loads: turns::loads(&args.work),
-            day: day::Day::of(args),
-            looks: pages::Looks::of(args),
+            day: day::Day::from_args(args),
+            pages: pages::PageSettings::from_args(args),
         }
     }
 }
@@ -153,32 +154,32 @@ fn main() -> Result<()> {
 }
 
 async fn run(args: &Args) -> Result<()> {
-    let settings = Settings::of(args);
-    let own = std::env::current_exe()?;
-    let beside = own.parent().context("this program has no folder")?;
+    let settings = Settings::from_args(args);
+    let program = std::env::current_exe()?;
+    let directory = program.parent().context("this program has no folder")?;
     let folder = absolute(&args.folder)?;
     let places = Places {
-        matricula: beside.join("matricula"),
+        matricula: directory.join("matricula"),
         peers: folder.join("peers"),
         python: folder.join("venv/bin"),
     };
-    ensure!(places.matricula.exists(), "{} has to be built first", places.matricula.display());
-    // A look at something else does not cost a whole run what it has measured.
-    let measured = folder.join(if args.is_whole() { "run" } else { "look" });
+    ensure!(places.matricula.exists(), "build {} first", places.matricula.display());
+    // A folder of its own, so that a partial run does not delete the measurements of a full one.
+    let measured = folder.join(if args.is_full_run() { "run" } else { "look" });
     if args.fresh && measured.exists() {
         std::fs::remove_dir_all(&measured)?;
     }
     let against = args.against.as_deref().map(absolute).transpose()?;
-    let how = format!("{settings:?} {:?} {against:?}", args.only);
-    // A newer build brings its own copy to its schema; an older one could not read a newer schema.
-    let maker = against.clone().unwrap_or_else(|| places.matricula.clone());
+    let described = format!("{settings:?} {:?} {against:?}", args.only);
+    // The older build makes the data: a newer one migrates its copy, but an older one cannot read a newer schema.
+    let oldest = against.clone().unwrap_or_else(|| places.matricula.clone());
     let mut contenders = Contender::all(against, !args.rehearsal);
     if let Some(only) = &args.only {
         contenders.retain(|contender| contender.name().contains(only.as_str()));
         ensure!(!contenders.is_empty(), "no contender has `{only}` in its name");
     }
-    let journal = Journal::open(&measured, &how, &places.matricula)?;
-    let data = Data::open(measured.join("data"), maker)?;
+    let journal = Journal::open(&measured, &described, &places.matricula)?;
+    let data = Data::open(measured.join("data"), oldest)?;
     let mut bench = Bench { settings, contenders, places, journal, data };
     bench.journal.expect(
         turns::measurements(&bench)
@@ -190,8 +191,8 @@ async fn run(args: &Args) -> Result<()> {
     growth::measure(&mut bench).await?;
     day::measure(&mut bench).await?;
     pages::measure(&mut bench).await?;
-    // Only a whole run is worth keeping.
-    let results = if args.is_whole() { absolute(Path::new("bench"))? } else { folder };
+    // Only a full run replaces the committed results.
+    let results = if args.is_full_run() { absolute(Path::new("bench"))? } else { folder };
     report::write(&bench, &results)?;
     Ok(writeln!(io::stdout(), "{}", results.join("RESULTS.md").display())?)
 }

@@ -1,4 +1,4 @@
-//! Processes on a core of their own.
+//! Starts programs on the server's core and stops them.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -12,18 +12,18 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use tokio::net::TcpStream;
 
-/// The core of whoever is measured.
+/// The core of the program that is measured.
 const SERVER: usize = 0;
 /// The core of the client.
 const CLIENT: usize = 1;
 /// How long a contender may take to start, or to stop.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Does something whose processes and threads are to have the server's core.
+/// Runs `start` on the server's core; processes and threads that it starts stay there.
 ///
 /// # Errors
-/// Where there are not two cores; and what `start` says.
-pub(crate) fn on_the_servers_core<T>(start: impl FnOnce() -> Result<T>) -> Result<T> {
+/// If the machine does not have two cores; also the error of `start`.
+pub(crate) fn on_server_core<T>(start: impl FnOnce() -> Result<T>) -> Result<T> {
     pin(SERVER)?;
     let started = start();
     pin(CLIENT)?;
@@ -33,10 +33,11 @@ pub(crate) fn on_the_servers_core<T>(start: impl FnOnce() -> Result<T>) -> Resul
 fn pin(core: usize) -> Result<()> {
     let mut cores = CpuSet::new();
     cores.set(core);
-    sched_setaffinity(None, &cores).context("the benchmark needs two cores: a server's and a client's")
+    sched_setaffinity(None, &cores)
+        .context("the benchmark needs two cores: one for the server and one for the client")
 }
 
-/// A server that runs as long as this value lives, with all the processes that it starts.
+/// A server that runs as long as this value lives, with all processes that it starts.
 #[derive(Debug)]
 pub(crate) struct Service {
     child: Child,
@@ -44,18 +45,19 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts one that prints its address.
-    pub(crate) fn that_tells(command: &Command) -> Result<Self> {
+    /// Starts a server that prints its address.
+    pub(crate) fn start(command: &Command) -> Result<Self> {
         let mut child = spawn(command, Stdio::piped())?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
         let address = line.split("http://").nth(1).and_then(|rest| rest.split([' ', '\n']).next());
-        let address = address.with_context(|| format!("{command:?} told no address: {line:?}"))?.parse()?;
+        let address =
+            address.with_context(|| format!("{command:?} printed no address: {line:?}"))?.parse()?;
         Ok(Self { child, address })
     }
 
-    /// Starts one that is told its port, and waits until it listens there.
-    pub(crate) async fn that_is_told(command: impl FnOnce(u16) -> Command) -> Result<Self> {
+    /// Starts a server on a given port, and waits until it listens.
+    pub(crate) async fn start_on_free_port(command: impl FnOnce(u16) -> Command) -> Result<Self> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let command = command(address.port());
         let mut service = Self { child: spawn(&command, Stdio::null())?, address };
@@ -64,25 +66,25 @@ impl Service {
             if let Some(status) = service.child.try_wait()? {
                 bail!("{command:?} ended with {status}");
             }
-            ensure!(began.elapsed() < PATIENCE, "{command:?} does not listen");
+            ensure!(began.elapsed() < TIMEOUT, "{command:?} does not listen");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(service)
     }
 
-    /// MiB of its process that are in memory.
-    pub(crate) fn resident(&self) -> Result<f64> {
+    /// Resident memory of the process in MiB, without the processes that it has started.
+    pub(crate) fn resident_mib(&self) -> Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
         Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)
     }
 
-    /// Asks it to stop, and waits until it has.
+    /// Sends SIGTERM, and waits until the process has ended.
     pub(crate) fn stop(mut self) -> Result<()> {
         self.signal(Signal::TERM);
-        let asked = Instant::now();
+        let signaled = Instant::now();
         while self.child.try_wait()?.is_none() {
-            ensure!(asked.elapsed() < PATIENCE, "a contender does not stop");
+            ensure!(signaled.elapsed() < TIMEOUT, "a contender does not stop");
             std::thread::sleep(Duration::from_millis(5));
         }
         Ok(())
@@ -90,7 +92,7 @@ impl Service {
 
     fn signal(&self, signal: Signal) {
         let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        // It may be gone already.
+        // The processes may have ended already.
         let _ = group.map(|group| kill_process_group(group, signal));
     }
 }
@@ -98,12 +100,13 @@ impl Service {
 impl Drop for Service {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
-        #[expect(clippy::let_underscore_must_use, reason = "a drop has nowhere to report to")]
+        #[expect(clippy::let_underscore_must_use, reason = "`drop` cannot report errors")]
         let _ = self.child.wait();
     }
 }
 
-/// In a group of its own, so that its workers are stopped with it, and not outliving whoever started it.
+/// Starts a process in a group of its own, so that its workers are stopped with it. It ends with the thread that
+/// started it.
 fn spawn(command: &Command, output: Stdio) -> Result<Child> {
     let mut guarded = Command::new("setpriv");
     guarded.args(["--pdeathsig=TERM", "--"]).arg(command.get_program()).args(command.get_args());
@@ -114,5 +117,5 @@ fn spawn(command: &Command, output: Stdio) -> Result<Child> {
         guarded.current_dir(folder);
     }
     guarded.stdin(Stdio::null()).stdout(output).process_group(0);
-    on_the_servers_core(|| guarded.spawn().with_context(|| format!("cannot run {guarded:?}")))
+    on_server_core(|| guarded.spawn().with_context(|| format!("cannot run {guarded:?}")))
 }

@@ -1,4 +1,4 @@
-//! `RESULTS.md`: what was measured, as ratios first.
+//! Writes `RESULTS.md`: ratios first, then the measurements.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::turns::{CONNECTIONS, RATES};
 use crate::work::{KINDS, Kind};
 use crate::{Bench, day, growth, machine, pages, plot, turns};
 
-/// Writes it, and its plot, into a folder.
+/// Writes the report and its plot into a folder.
 pub(crate) fn write(bench: &Bench, folder: &Path) -> Result<()> {
     let mut text = String::new();
     introduction(bench, &mut text)?;
@@ -23,9 +23,9 @@ pub(crate) fn write(bench: &Bench, folder: &Path) -> Result<()> {
     rates(bench, &mut text)?;
     latencies(bench, &mut text)?;
     if !bench.settings.sizes.is_empty() {
-        growing(bench, &mut text)?;
+        growth_table(bench, &mut text)?;
         registration_day(bench, &mut text)?;
-        looks(bench, &mut text)?;
+        page_table(bench, &mut text)?;
     }
     machine::describe(bench, &mut text)?;
     fs::write(folder.join("RESULTS.md"), text)?;
@@ -37,19 +37,19 @@ fn introduction(bench: &Bench, text: &mut String) -> Result<()> {
     writeln!(
         text,
         "# How fast\n\n\
-         Written by `cargo xtask bench`, which measures all of it anew. One core for all of the server side (PostgreSQL\n\
-         included), one for the client; contenders take turns, and every figure is the median of {} rounds of {} s,\n\
-         {} s at a fixed rate.\n\
+         Written by `cargo xtask bench`, which measures everything again. All server processes share one core\n\
+         (PostgreSQL included), and the client has the other. Contenders take turns, and each figure is the median of\n\
+         {} rounds of {} s, or of {} s at a fixed rate.\n\
          Ratios carry over to another machine, rates do not.\n\n\
          {} students with up to five of {} courses each; {CONNECTIONS} connections that are always busy:\n\n\
          - **R1** `GET /api/v1/students/{{id}}/courses` of a random student; **R2** `GET /api/v1/students/{{id}}`;\n\
-         - **W1** `POST /api/v1/students/{{id}}/courses`, each a new row, answered when it is on stable storage; **W2** the\n  \
-           same in {} courses with seats that are counted; **M** nine R1 to one W1;\n\
-         - *hello* is the same router and accept loop with nothing around them, answering a constant of the same size;\n  \
-           *guarded* is behind what every request of the service meets (its id, its metrics, the checks of its origin,\n  \
-           its time limit). The rows without HTTP are those of an enrollment and its event, 64 a commit, with the\n  \
-           settings of the service.\n\n\
-         ![Requests a second](results.svg)\n",
+         - **W1** `POST /api/v1/students/{{id}}/courses`, each a new row, confirmed once it is safely on disk;\n  \
+           **W2** the same in {} courses with limited seats; **M** nine R1 to one W1;\n\
+         - *hello* is the same router and accept loop without layers, answering with a constant of the same size;\n  \
+           *guarded* adds the layers that every request to the service passes (request id, metrics, checks of the\n  \
+           origin, time limit). The rows without HTTP are those of an enrollment and its event, 64 per commit, with\n  \
+           the settings of the service.\n\n\
+         ![Requests per second](results.svg)\n",
         settings.rounds,
         settings.span.as_secs_f64(),
         settings.span_at_rate.as_secs_f64(),
@@ -62,33 +62,33 @@ fn introduction(bench: &Bench, text: &mut String) -> Result<()> {
 
 fn ratios(bench: &Bench, text: &mut String) -> Result<()> {
     writeln!(text, "## Ratios\n\n| | SQLite | to reach | PostgreSQL | to reach |\n|---|---|---|---|---|")?;
-    for (what, value, bounds) in targets::of(bench) {
+    for (what, value, bounds) in targets::all(bench) {
         write!(text, "| {what} |")?;
         for (engine, bound) in ENGINES.into_iter().zip(bounds) {
             let measured = value(engine);
-            let told = measured.map_or_else(|| "–".to_owned(), short);
-            let told =
-                if measured.is_none_or(|value| bound.holds(value)) { told } else { format!("**{told}**") };
+            let cell = measured.map_or_else(|| "–".to_owned(), short);
+            let cell =
+                if measured.is_none_or(|value| bound.holds(value)) { cell } else { format!("**{cell}**") };
             let bound = match bound {
                 Bound::AtLeast(bound) => format!("≥ {bound}"),
                 Bound::AtMost(bound) => format!("≤ {bound}"),
                 Bound::Any => String::new(),
             };
-            write!(text, " {told} | {bound} |")?;
+            write!(text, " {cell} | {bound} |")?;
         }
         writeln!(text)?;
     }
-    Ok(writeln!(text, "\nBold is what is not reached.\n")?)
+    Ok(writeln!(text, "\nGoals that are not reached are bold.\n")?)
 }
 
-/// Three digits, or all before the point.
+/// Formats three digits, or all digits before the point if there are more.
 fn short(value: f64) -> String {
     let places = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
     format!("{value:.places$}")
 }
 
 fn rates(bench: &Bench, text: &mut String) -> Result<()> {
-    writeln!(text, "## Answers a second\n\nThe median, and the lowest and highest round.\n")?;
+    writeln!(text, "## Answers per second\n\nThe median, and the lowest and highest round.\n")?;
     writeln!(text, "| | {} |", KINDS.map(Kind::name).join(" | "))?;
     writeln!(text, "|---|{}", "---|".repeat(KINDS.len()))?;
     for contender in &bench.contenders {
@@ -118,7 +118,8 @@ fn latencies(bench: &Bench, text: &mut String) -> Result<()> {
     let heads: Vec<_> = RATES.iter().map(|(kind, rate)| format!("{} at {rate}/s", kind.name())).collect();
     writeln!(
         text,
-        "## Latencies at a fixed rate\n\n50th / 99th / 99.9th percentile in milliseconds, each from when the request was due.\n\n\
+        "## Latencies at a fixed rate\n\n\
+         50th / 99th / 99.9th percentile in milliseconds, each from when the request was due.\n\n\
          | | {} |\n|---|{}",
         heads.join(" | "),
         "---|".repeat(heads.len())
@@ -128,24 +129,24 @@ fn latencies(bench: &Bench, text: &mut String) -> Result<()> {
         for (kind, rate) in RATES {
             let name = turns::name(contender, (kind, Some(rate)));
             let measured = bench.journal.rounds(&name).next().is_some();
-            let told = match bench.journal.load(&name) {
+            let cell = match bench.journal.load(&name) {
                 Some(Figures { p50, p99, p999, .. }) => format!("{p50:.2} / {p99:.2} / {p999:.2}"),
                 None if measured => "not held".to_owned(),
                 None => "–".to_owned(),
             };
-            write!(text, " {told} |")?;
+            write!(text, " {cell} |")?;
         }
         writeln!(text)?;
     }
     Ok(writeln!(text)?)
 }
 
-fn growing(bench: &Bench, text: &mut String) -> Result<()> {
+fn growth_table(bench: &Bench, text: &mut String) -> Result<()> {
     let heads: Vec<_> =
         growth::LOADS.iter().map(|(kind, many)| format!("{} by {many}", kind.name())).collect();
     writeln!(
         text,
-        "## As the school grows\n\nmatricula alone. By {CROWD} clients also the 99th percentile.\n\n\
+        "## As the school grows\n\nmatricula alone. With {CROWD} clients, also the 99th percentile.\n\n\
          | | students | {} | memory | start to first answer |\n|---|---|{}---|---|",
         heads.join(" | "),
         "---|".repeat(heads.len())
@@ -167,24 +168,26 @@ fn growing(bench: &Bench, text: &mut String) -> Result<()> {
     Ok(writeln!(text, "\nThe program is one file of {binary} MiB.\n")?)
 }
 
-fn looks(bench: &Bench, text: &mut String) -> Result<()> {
-    let (looks, (time, weight)) = (bench.settings.looks, pages::MOST);
+fn page_table(bench: &Bench, text: &mut String) -> Result<()> {
+    let (settings, (time, weight)) = (bench.settings.pages, pages::GOALS);
     writeln!(
         text,
-        "## Pages\n\n{} students, {} courses. What one client waits for a page (the median), and what the page weighs with all\n\
-         that it loads; {time} ms and {weight} kB at most.\n\n| | SQLite, ms | PostgreSQL, ms | kB |\n|---|---|---|---|",
-        looks.students, looks.courses
+        "## Pages\n\n\
+         {} students, {} courses. The median response time of a page for a single client, and the weight of the page\n\
+         with everything that it loads. The goals are {time} ms and {weight} kB.\n\n\
+         | | SQLite, ms | PostgreSQL, ms | kB |\n|---|---|---|---|",
+        settings.students, settings.courses
     )?;
-    let told = |value: Option<f64>, most: f64| match value {
-        Some(value) if value > most => format!("**{}**", short(value)),
+    let cell = |value: Option<f64>, goal: f64| match value {
+        Some(value) if value > goal => format!("**{}**", short(value)),
         Some(value) => short(value),
         None => "–".to_owned(),
     };
     for page in pages::names() {
-        let times = ENGINES.map(|engine| told(bench.journal.value(&pages::time_name(engine, page)), time));
+        let times = ENGINES.map(|engine| cell(bench.journal.value(&pages::time_name(engine, page)), time));
         let heaviest =
             ENGINES.iter().filter_map(|engine| bench.journal.value(&pages::weight_name(*engine, page)));
-        let heaviest = told(heaviest.max_by(f64::total_cmp), weight);
+        let heaviest = cell(heaviest.max_by(f64::total_cmp), weight);
         writeln!(text, "| {page} | {} | {heaviest} |", times.join(" | "))?;
     }
     Ok(writeln!(text)?)
@@ -193,15 +196,15 @@ fn looks(bench: &Bench, text: &mut String) -> Result<()> {
 fn registration_day(bench: &Bench, text: &mut String) -> Result<()> {
     writeln!(
         text,
-        "## Registration day\n\n`matricula rush` from 256 connections; then lists as of a past time, and {} idle listeners.\n\n\
+        "## Registration day\n\n\
+         `matricula rush` from 256 connections; then lists as of a past time, and {} idle listeners.\n\n\
          | | SQLite | PostgreSQL |\n|---|---|---|",
         bench.settings.day.listeners
     )?;
-    for what in day::WHAT {
-        let told = ENGINES.map(|engine| {
-            bench.journal.value(&day::name(engine, what)).map_or_else(|| "–".to_owned(), short)
-        });
-        writeln!(text, "| {what} | {} |", told.join(" | "))?;
+    for row in day::ROWS {
+        let cells = ENGINES
+            .map(|engine| bench.journal.value(&day::name(engine, row)).map_or_else(|| "–".to_owned(), short));
+        writeln!(text, "| {row} | {} |", cells.join(" | "))?;
     }
     Ok(writeln!(text)?)
 }

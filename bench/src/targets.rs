@@ -1,4 +1,4 @@
-//! The ratios to reach.
+//! The ratios, and the goals for them.
 
 use crate::contender::{Contender, Program};
 use crate::data::{Engine, School};
@@ -7,12 +7,12 @@ use crate::turns::CONNECTIONS;
 use crate::work::Kind;
 use crate::{Bench, growth, turns};
 
-/// What a ratio has to reach.
+/// The goal for a ratio.
 #[derive(Clone, Copy)]
 pub(crate) enum Bound {
     AtLeast(f64),
     AtMost(f64),
-    /// Told beside the others, which it explains.
+    /// No goal: the ratio explains the others.
     Any,
 }
 
@@ -28,12 +28,12 @@ impl Bound {
     }
 }
 
-/// Measured; nothing where it was not.
+/// Returns a ratio on an engine; `None` if it was not measured.
 pub(crate) type Value<'a> = Box<dyn Fn(Engine) -> Option<f64> + 'a>;
 
-/// What is told of each, how it comes from what was measured, and what it has to reach on both engines in their order.
-#[expect(clippy::too_many_lines, reason = "it is a table")]
-pub(crate) fn of(bench: &Bench) -> Vec<(String, Value<'_>, [Bound; 2])> {
+/// All ratios: the name, the value, and the goals in the order of `ENGINES`.
+#[expect(clippy::too_many_lines, reason = "a table")]
+pub(crate) fn all(bench: &Bench) -> Vec<(String, Value<'_>, [Bound; 2])> {
     let journal = &bench.journal;
     let load = move |contender: &Contender, kind, rate| journal.load(&turns::name(contender, (kind, rate)));
     let ours = move |engine, kind, rate| load(&Program::Matricula.on(engine), kind, rate);

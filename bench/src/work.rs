@@ -1,4 +1,4 @@
-//! What is asked of every contender: the same requests, in the same order.
+//! The requests to the contenders: the same for each, in the same order.
 
 use fastrand::Rng;
 
@@ -12,11 +12,11 @@ pub(crate) enum Kind {
     R1,
     /// A random student.
     R2,
-    /// A durable enrollment: each student in turn, in one course after the other.
+    /// A durable enrollment: all students in turn, then all of them in the next course.
     W1,
-    /// The same in twenty courses that everybody wants, and whose seats are counted.
+    /// The same in twenty popular courses with limited seats.
     W2,
-    /// Nine of R1, one of W1.
+    /// Nine R1 to one W1, in random order.
     M,
 }
 
@@ -38,31 +38,31 @@ impl Kind {
     }
 }
 
-/// A request, and the status that it has to be answered with.
+/// A request, and the status that its answer must have.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) bytes: Vec<u8>,
     pub(crate) status: u16,
 }
 
-/// The requests to one database, none of its enrollments twice.
+/// Generates the requests to one database. No enrollment is requested twice.
 #[derive(Debug)]
 pub(crate) struct Work {
     school: School,
-    chance: Rng,
+    rng: Rng,
     enrolled: u64,
     enrolled_hot: u64,
 }
 
-/// Shares no factor with the numbers of students, so that neighbors in time are no neighbors in the tables.
+/// Has no common factor with the numbers of students, so that consecutive requests are not about neighboring rows.
 const STRIDE: u64 = 7_919;
-/// Of how many requests of [`Kind::M`] one writes.
+/// One of this many requests of [`Kind::M`] is a write.
 const MIX: u64 = 10;
 
 impl Work {
-    /// For a database on which nothing of it has been done yet.
-    pub(crate) fn on(school: School) -> Self {
-        Self { school, chance: Rng::with_seed(1), enrolled: 0, enrolled_hot: 0 }
+    /// For a database that has not had any requests.
+    pub(crate) fn new(school: School) -> Self {
+        Self { school, rng: Rng::with_seed(1), enrolled: 0, enrolled_hot: 0 }
     }
 
     pub(crate) fn next(&mut self, kind: Kind) -> Request {
@@ -72,21 +72,21 @@ impl Work {
             Kind::W1 => {
                 let (number, students) = (self.enrolled, self.school.students);
                 self.enrolled += 1;
-                self.enroll(number, School::fresh(number / students))
+                self.enroll(number, School::fresh_course(number / students))
             }
             Kind::W2 => {
                 let (number, students) = (self.enrolled_hot, self.school.students);
                 self.enrolled_hot += 1;
-                // A student who comes again wants the next course.
-                self.enroll(number, School::hot(number + number / students))
+                // Each pass over the students shifts the courses by one, so that no pair repeats.
+                self.enroll(number, School::hot_course(number + number / students))
             }
-            Kind::M if self.chance.u64(0..MIX) == 0 => self.next(Kind::W1),
+            Kind::M if self.rng.u64(0..MIX) == 0 => self.next(Kind::W1),
             Kind::M => self.next(Kind::R1),
         }
     }
 
     fn any_student(&mut self) -> u64 {
-        self.chance.u64(1..=self.school.students)
+        self.rng.u64(1..=self.school.students)
     }
 
     fn enroll(&self, number: u64, course: u64) -> Request {
@@ -120,18 +120,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_enrollment_is_asked_for_twice() {
-        let mut work = Work::on(School { students: 100 });
-        let mut asked = HashSet::new();
+    fn no_enrollment_is_requested_twice() {
+        let mut work = Work::new(School { students: 100 });
+        let mut requested = HashSet::new();
         for _ in 0..2_000 {
-            assert!(asked.insert(work.next(Kind::W1).bytes));
-            assert!(asked.insert(work.next(Kind::W2).bytes));
+            assert!(requested.insert(work.next(Kind::W1).bytes));
+            assert!(requested.insert(work.next(Kind::W2).bytes));
         }
     }
 
     #[test]
-    fn the_mix_reads_nine_times_of_ten() {
-        let mut work = Work::on(School { students: 100 });
+    fn the_mix_reads_nine_times_out_of_ten() {
+        let mut work = Work::new(School { students: 100 });
         let writes = (0..10_000).filter(|_| work.next(Kind::M).status == 201).count();
         assert!((900..1_100).contains(&writes), "{writes}");
     }

@@ -13,7 +13,7 @@ use super::system;
 const POLICY: HeaderValue =
     HeaderValue::from_static("default-src 'none'; base-uri 'none'; frame-ancestors 'none'");
 
-/// The response depends on who asks: a shared cache must not reuse it.
+/// The response depends on the client, so a shared cache must not reuse it for another one.
 const VARY_BY: HeaderValue = HeaderValue::from_static("authorization, cookie");
 
 /// The kind of content at a path, which decides about headers.

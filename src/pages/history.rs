@@ -59,8 +59,8 @@ impl HistoryEntry {
         }
     }
 
-    /// What happened to the course: the rest of a sentence that begins with the student's name or, if the entry is about no
-    /// student, a whole sentence.
+    /// What happened to the course: the rest of a sentence that begins with the student's name or, if the entry is
+    /// about no student, a whole sentence.
     #[must_use]
     pub fn course_phrase(&self) -> String {
         let Some(kind) = self.kind else { return self.r#type.clone() };

@@ -41,8 +41,8 @@ async fn add(app: App, _: NoQuery, form: Form<EmptyForm>) -> Result<Redirect, Pr
 }
 
 async fn fill(app: App, caller: Caller) -> Result<(), Problem> {
-    // A second click waits for the first and then finds a school that is not empty. No client can send this key, because it
-    // contains a space.
+    // A second click waits for the first and then finds a school that is not empty. No client can send this key,
+    // because it contains a space.
     let key = IdempotencyKey::new("the sample".to_owned(), String::new());
     let _key_guard = loop {
         match app.registrar.lock_key(&key) {

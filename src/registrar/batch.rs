@@ -10,7 +10,7 @@ use super::needs::Needs;
 use super::record::{CourseId, StudentId};
 use super::refusal::Refusal;
 
-/// Operations that are carried out in order; each sees the changes of those before it.
+/// Operations that are carried out in order; each sees the changes of the operations before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
     /// The operations.

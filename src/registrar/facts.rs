@@ -22,7 +22,7 @@ pub struct ReadOnlyColumns {
 
 /// The facts by which the commands of one batch are decided.
 ///
-/// [`Facts::apply`] updates them, so that each command sees the changes of those before it.
+/// [`Facts::apply`] updates them, so that each command sees the changes of the commands before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// The current time, which decides whether registration is open: RFC 3339, UTC, milliseconds.
@@ -39,7 +39,7 @@ pub struct Facts {
     pub courses: HashMap<CourseId, Course>,
     /// The enrollments that matter: those of requested pairs, and all of students and courses to be deleted.
     pub enrollments: BTreeMap<(StudentId, CourseId), Enrollment>,
-    /// The limits of those requested courses that have any.
+    /// The limits of the requested courses that have limits.
     pub limits: HashMap<CourseId, Limits>,
     /// How many students take each course whose seats matter.
     pub enrolled: HashMap<CourseId, i64>,

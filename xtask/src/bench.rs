@@ -1,4 +1,4 @@
-//! The benchmark: builds it, installs what the service is compared with, and runs it.
+//! Builds the benchmark, installs the programs that the service is compared with, and runs it.
 
 use std::fs;
 use std::io;
@@ -11,7 +11,7 @@ use crate::shell::Shell;
 /// Where the measurements, the data and the peers are.
 const FOLDER: &str = "target/bench";
 
-/// Measures, with the flags of the benchmark itself.
+/// Runs the benchmark with its own flags.
 pub(crate) fn run(flags: &[&str], shell: &Shell) -> Result<()> {
     setup::install(shell, Scope::Packages, &mut io::stdout())?;
     shell.run("cargo build --release --locked --package bench --package matricula")?;
@@ -19,7 +19,7 @@ pub(crate) fn run(flags: &[&str], shell: &Shell) -> Result<()> {
     shell.run(&format!("target/release/bench --folder {FOLDER} {}", flags.join(" ")))
 }
 
-/// Only what has changed since they were installed.
+/// Copies the sources of the peers, and installs their packages if the lists of packages have changed.
 fn install_peers(shell: &Shell) -> Result<()> {
     let sources = shell.root.join("bench/peers");
     let folder = shell.root.join(FOLDER).join("peers");
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_peers_are_installed_once_and_the_flags_are_handed_on() {
+    fn the_peers_are_installed_once_and_the_flags_are_passed_on() {
         let found = "cargo cc git curl sqlite3 initdb pgbouncer python3 npm chromium chromedriver printenv";
         let found: Vec<_> = found.split(' ').map(|program| (program, "")).collect();
         let shell = Shell::rehearsal("bench", &found);

@@ -1,4 +1,4 @@
-//! The documentation as a book, in which every link leads somewhere and from whose contents no page is missing.
+//! Builds the documentation as a book, and checks that no link is broken and that the table of contents is complete.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,12 +15,12 @@ pub(crate) fn build(shell: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// Pages below `docs` that are not in the book, and links in the book that lead nowhere. mdBook itself looks for neither.
+/// Returns pages below `docs` that are not in the book, and broken links in the book. mdBook checks neither.
 fn mistakes(docs: &Path, book: &Path) -> Result<Vec<String>> {
     let mut mistakes = Vec::new();
     for page in files(docs, "md")? {
         let name = page.strip_prefix(docs)?;
-        // mdBook renders what the table of contents names.
+        // mdBook renders only the pages in the table of contents.
         if !name.ends_with("SUMMARY.md") && !book.join(name).with_extension("html").exists() {
             mistakes.push(format!("docs/{} is missing from docs/SUMMARY.md", name.display()));
         }
@@ -45,13 +45,14 @@ fn mistakes(docs: &Path, book: &Path) -> Result<Vec<String>> {
     Ok(mistakes)
 }
 
-/// What the links, pictures, scripts and styles of a page name.
+/// The targets of the links, pictures, scripts and styles of a page.
 fn targets(html: &str) -> impl Iterator<Item = &str> {
     let after = ["href=\"", "src=\""].into_iter().flat_map(|start| html.split(start).skip(1));
     after.filter_map(|rest| rest.split('"').next())
 }
 
-/// Whether a link leads to a place in the book. `/` is the root of the site for the page of an address that does not exist.
+/// Whether a link leads to a place in the book. Only the page for unknown addresses has links that begin with `/`,
+/// the root of the site.
 fn is_inside(target: &str) -> bool {
     !target.contains(':') && !target.starts_with('/')
 }

@@ -1,3 +1,3 @@
-//! What the tests share with the workshop: a private PostgreSQL.
+//! The part of xtask that the tests and the benchmark use too: a private PostgreSQL server.
 
 pub mod postgres;

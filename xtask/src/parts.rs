@@ -1,4 +1,4 @@
-//! The parts of the test, in their order: the quick ones first.
+//! The parts of `cargo xtask test` in order: quick ones first.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -14,10 +14,10 @@ use crate::book;
 use crate::setup::{self, Scope};
 use crate::shell::Shell;
 
-/// What a part has to say beside that it passed, such as what it could not do.
+/// A remark of a part that passed, such as what it had to skip.
 type Note = Option<&'static str>;
 
-/// One check, by its name on the command line.
+/// A check, and its name on the command line.
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) name: &'static str,
@@ -46,7 +46,7 @@ impl Part {
     }
 }
 
-/// The parts of these names; all of them for none.
+/// Returns the named parts, or all parts if no names are given.
 pub(crate) fn select(names: &[&str]) -> Result<Vec<&'static Part>> {
     if names.is_empty() {
         return Ok(PARTS.iter().collect());
@@ -59,7 +59,7 @@ pub(crate) fn select(names: &[&str]) -> Result<Vec<&'static Part>> {
     names.iter().map(find).collect()
 }
 
-/// Runs the parts until one fails, and ends with what each took.
+/// Runs the parts until one fails, then prints a summary with the time that each took.
 pub(crate) fn run(parts: &[&Part], shell: &Shell, out: &mut impl Write) -> Result<()> {
     if parts.iter().any(|part| part.needs_tools) {
         setup::install(shell, Scope::All, out)?;
@@ -103,7 +103,7 @@ fn clippy(shell: &Shell) -> Result<Note> {
 fn deny(shell: &Shell) -> Result<Note> {
     shell.run("cargo deny --locked --workspace check bans licenses sources")?;
     if !shell.works("cargo deny --locked --workspace fetch db") {
-        return Ok(Some("advisories SKIPPED, the database of advisories cannot be reached from here"));
+        return Ok(Some("advisories SKIPPED: their database cannot be reached from here"));
     }
     shell.run("cargo deny --locked --workspace check --disable-fetch advisories")?;
     Ok(None)
@@ -122,10 +122,10 @@ fn book(shell: &Shell) -> Result<Note> {
 fn tests(shell: &Shell) -> Result<Note> {
     let own = shell.postgres.is_none().then(Server::start).transpose()?;
     let server = own.as_ref().map(Server::url).or_else(|| shell.postgres.clone()).unwrap_or_default();
-    // Also the programs: those of an earlier source would count as untested.
+    // Also removes the test programs: lines of outdated ones would count as untested.
     shell.run("cargo llvm-cov clean --workspace")?;
     shell.run("cargo llvm-cov --no-report nextest --workspace --locked -E !test(postgres_only)")?;
-    // Only what runs the service has another engine below it.
+    // Only the tests that run the service use an engine, so only they run again.
     let on_postgres = "package(matricula)&kind(test)&!test(sqlite_only)";
     shell.run_on(&server, &format!("cargo llvm-cov --no-report nextest --locked -E {on_postgres}"))?;
     drop(own);
@@ -138,22 +138,23 @@ fn tests(shell: &Shell) -> Result<Note> {
 
 fn clean(shell: &Shell) -> Result<Note> {
     if !shell.ci {
-        return Ok(Some("SKIPPED, it is for CI=true"));
+        return Ok(Some("SKIPPED: runs only with CI=true"));
     }
-    // As root, in a clone that another user has made, git would refuse.
+    // Without `safe.directory`, git refuses to read a clone that another user has made.
     let changed = shell.read("git -c safe.directory=* status --porcelain")?;
     ensure!(changed.is_empty(), "generated files are not up to date:\n{changed}");
     Ok(None)
 }
 
-/// Whether any doc comment below `folder` has a block of code: compiling all once more for none is a waste.
+/// Whether any doc comment below `folder` has a code block. If none has, running doctests would compile everything for
+/// nothing.
 fn has_doctests(folder: &Path) -> Result<bool> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let found = if path.is_dir() {
             has_doctests(&path)?
         } else {
-            path.extension().is_some_and(|it| it == "rs") && opens_a_block(&fs::read_to_string(&path)?)
+            path.extension().is_some_and(|it| it == "rs") && has_code_block(&fs::read_to_string(&path)?)
         };
         if found {
             return Ok(true);
@@ -162,7 +163,7 @@ fn has_doctests(folder: &Path) -> Result<bool> {
     Ok(false)
 }
 
-fn opens_a_block(source: &str) -> bool {
+fn has_code_block(source: &str) -> bool {
     source.lines().map(str::trim_start).any(|line| line.starts_with("/// ```") || line.starts_with("//! ```"))
 }
 
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_part_is_answered_with_the_known_ones() {
+    fn the_error_for_an_unknown_part_lists_the_known_ones() {
         let message = select(&["fmt", "lint"]).unwrap_err().to_string();
         assert_eq!(
             message,
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_of_which_every_part_passes_passes() {
+    fn a_run_passes_if_every_part_passes() {
         let (result, text) = report(&[part("one", "", |_| Ok(None)), part("two", "", |_| Ok(None))]);
         result.unwrap();
         assert_eq!(text.matches("passed").count(), 4, "{text}");
@@ -233,7 +234,7 @@ mod tests {
     ];
 
     #[test]
-    fn a_whole_run_installs_the_tools_and_does_every_part() {
+    fn a_full_run_installs_the_tools_and_runs_every_part() {
         let shell = Shell::rehearsal("whole", &PROGRAMS);
         fs::write(shell.root.join("src/lib.rs"), "/// ```\n/// 1 + 1;\n/// ```\npub struct S;").unwrap();
         for folder in ["docs", "target/book"] {
@@ -262,14 +263,14 @@ mod tests {
     }
 
     #[test]
-    fn advisories_that_cannot_be_had_are_called_skipped() {
+    fn advisories_that_cannot_be_reached_are_reported_as_skipped() {
         let shell = Shell::rehearsal("offline", &[("cargo", "test \"$5\" != db")]);
         let note = deny(&shell).unwrap().unwrap();
         assert!(note.contains("advisories SKIPPED"), "{note}");
     }
 
     #[test]
-    fn a_changed_file_fails_the_run_of_ci_only() {
+    fn a_changed_file_fails_only_in_ci() {
         let mut shell = Shell::rehearsal("changed", &[("git", "echo ' M docs/openapi.json'")]);
         let message = clean(&shell).unwrap_err().to_string();
         assert!(message.contains("docs/openapi.json"), "{message}");
@@ -279,8 +280,8 @@ mod tests {
 
     #[test]
     fn a_block_of_code_in_a_doc_comment_is_a_doctest() {
-        assert!(opens_a_block("    /// ```\n    /// let a = 1;\n"));
-        assert!(!opens_a_block("// ```\nlet text = \"/// ```\";\n"));
+        assert!(has_code_block("    /// ```\n    /// let a = 1;\n"));
+        assert!(!has_code_block("// ```\nlet text = \"/// ```\";\n"));
         has_doctests(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! A private PostgreSQL of this machine's own programs: nobody else's data, on a free port, gone afterwards.
+//! A private PostgreSQL server that uses the installed programs: with its own data, on a free port, deleted afterwards.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -15,11 +15,12 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 /// Where Debian puts the programs of each version.
 const DEBIAN: &str = "/usr/lib/postgresql";
-/// How the folders of all servers begin; the number of the process that made one follows.
-const FOLDERS: &str = "matricula-postgres-";
+/// Prefix of the folders of all servers; the id of the process that made the folder follows.
+const FOLDER_PREFIX: &str = "matricula-postgres-";
 /// How long a start or a stop may take on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(1);
-/// It need not survive a crash of the machine; 64 clients and two services at once fit.
+const TIMEOUT: Duration = Duration::from_mins(1);
+/// No durability, since the data need not survive a crash of the machine. The connections are enough for 64 clients and
+/// two services at a time.
 const SETTINGS: [&str; 8] = [
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
@@ -33,7 +34,7 @@ const SETTINGS: [&str; 8] = [
 
 /// A server that runs as long as this value lives, and no longer than the thread that started it.
 ///
-/// PostgreSQL refuses to run as root: where root starts it, it runs as `nobody`.
+/// PostgreSQL refuses to run as root: if root starts it, it runs as `nobody`.
 #[derive(Debug)]
 pub struct Server {
     programs: PathBuf,
@@ -44,18 +45,18 @@ pub struct Server {
 }
 
 impl Server {
-    /// Makes a new one and starts it.
+    /// Creates a server and starts it.
     ///
     /// # Errors
-    /// When PostgreSQL is not installed, or does not start; what it said is in the error.
+    /// If PostgreSQL is not installed, or does not start; the error contains its output.
     pub fn start() -> Result<Self> {
         Self::start_with(&[], |_| Ok(()))
     }
 
-    /// The same with settings of its own (`name=value`), once `prepare` has put files into its folder.
+    /// As [`Server::start`], with more settings (`name=value`), after `prepare` has put files into the data folder.
     ///
     /// # Errors
-    /// As [`Server::start`]; also what `prepare` said.
+    /// As [`Server::start`]; also the error of `prepare`.
     pub fn start_with(settings: &[&str], prepare: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
         let programs = programs().context("PostgreSQL is not installed: `cargo xtask setup` installs it")?;
         remove_leftovers()?;
@@ -72,55 +73,55 @@ impl Server {
             "--username=postgres",
             "-D",
         ]);
-        let made = initdb.arg(&data).stdin(Stdio::null()).output().context("cannot run initdb")?;
-        ensure!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        let output = initdb.arg(&data).stdin(Stdio::null()).output().context("cannot run initdb")?;
+        ensure!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
         prepare(&data)?;
         give_to_nobody(&data)?;
-        // Between looking for a free port and taking it somebody else may take it.
+        // Another process may take the free port before PostgreSQL does.
         for _ in 0..5 {
             server.port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
             if server.start_again().is_ok() {
                 return Ok(server);
             }
         }
-        bail!("PostgreSQL does not start: {}", fs::read_to_string(server.log())?)
+        bail!("PostgreSQL does not start: {}", fs::read_to_string(server.log_file())?)
     }
 
-    /// Its address, as the user who may do everything.
+    /// Its URL, as the superuser.
     #[must_use]
     pub fn url(&self) -> String {
-        self.url_of("postgres")
+        self.database_url("postgres")
     }
 
-    /// The same for one of its databases.
+    /// The URL of one of its databases, as the superuser.
     #[must_use]
-    pub fn url_of(&self, database: &str) -> String {
+    pub fn database_url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// The port that it listens on, at 127.0.0.1.
+    /// The port on 127.0.0.1 that it listens on.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Where its data is.
+    /// The data folder.
     #[must_use]
     pub fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
 
-    /// Starts it once more, on the same port, after [`Server::stop`].
+    /// Starts it again on the same port, after [`Server::stop`].
     ///
     /// # Errors
-    /// When it does not.
+    /// If it does not start.
     pub fn start_again(&mut self) -> Result<()> {
         let mut postgres = self.command("postgres");
         postgres.arg("-D").arg(self.data()).arg("-p").arg(self.port.to_string());
         for setting in &self.settings {
             postgres.arg("-c").arg(setting);
         }
-        let log = File::options().create(true).append(true).open(self.log())?;
+        let log = File::options().create(true).append(true).open(self.log_file())?;
         let mut process =
             postgres.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().context("postgres")?;
         let started = Instant::now();
@@ -133,7 +134,7 @@ impl Server {
                 self.process = Some(process);
                 return Ok(());
             }
-            if started.elapsed() > PATIENCE {
+            if started.elapsed() > TIMEOUT {
                 process.kill().context("PostgreSQL is not ready, and cannot be stopped")?;
                 bail!("PostgreSQL is not ready");
             }
@@ -141,18 +142,18 @@ impl Server {
         }
     }
 
-    /// Stops it as its administrator would: connections are cut, what is committed is kept.
+    /// Stops it as an administrator would: closes all connections and keeps all commits.
     ///
     /// # Errors
-    /// When it does not stop.
+    /// If it does not stop.
     pub fn stop(&mut self) -> Result<()> {
         self.end("INT")
     }
 
-    /// Stops it as a crash would.
+    /// Stops it as if it had crashed.
     ///
     /// # Errors
-    /// When it does not stop.
+    /// If it does not stop.
     pub fn crash(&mut self) -> Result<()> {
         self.end("QUIT")
     }
@@ -160,9 +161,9 @@ impl Server {
     fn end(&mut self, signal: &str) -> Result<()> {
         let Some(mut process) = self.process.take() else { return Ok(()) };
         Command::new("sh").args(["-c", &format!("kill -{signal} {}", process.id())]).status()?;
-        let asked = Instant::now();
+        let signaled = Instant::now();
         while process.try_wait()?.is_none() {
-            if asked.elapsed() > PATIENCE {
+            if signaled.elapsed() > TIMEOUT {
                 process.kill()?;
             }
             thread::sleep(Duration::from_millis(5));
@@ -170,11 +171,11 @@ impl Server {
         Ok(())
     }
 
-    fn log(&self) -> PathBuf {
+    fn log_file(&self) -> PathBuf {
         self.folder.join("log")
     }
 
-    /// One of its programs, as a user that it accepts; it ends with the thread that started it.
+    /// A command for one of its programs, as a user that PostgreSQL accepts. It ends with the thread that started it.
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new("setpriv");
         if is_root() {
@@ -186,14 +187,14 @@ impl Server {
 }
 
 impl Drop for Server {
-    #[expect(clippy::let_underscore_must_use, reason = "a drop has nowhere to report to")]
+    #[expect(clippy::let_underscore_must_use, reason = "`drop` cannot report errors")]
     fn drop(&mut self) {
         let _ = self.crash();
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
-/// The folder of the newest `postgres` and `initdb`.
+/// The folder of the newest `postgres` and `initdb`; `None` if PostgreSQL is not installed.
 #[must_use]
 pub fn programs() -> Option<PathBuf> {
     let versions = fs::read_dir(DEBIAN).into_iter().flatten().flatten();
@@ -208,10 +209,7 @@ pub fn programs() -> Option<PathBuf> {
     })
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the workshop has no config.rs: it reads its environment itself"
-)]
+#[expect(clippy::disallowed_methods, reason = "xtask has no config.rs: it reads its environment itself")]
 fn path() -> OsString {
     std::env::var_os("PATH").unwrap_or_default()
 }
@@ -223,31 +221,31 @@ fn is_root() -> bool {
 fn new_folder() -> Result<PathBuf> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let folder = std::env::temp_dir().join(format!("{FOLDERS}{}-{number}", std::process::id()));
+    let folder = std::env::temp_dir().join(format!("{FOLDER_PREFIX}{}-{number}", std::process::id()));
     fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
     give_to_nobody(&folder)?;
     Ok(folder)
 }
 
-/// Everything in it, so that a server that is not root's can use what root put there.
+/// Gives the folder and everything in it to `nobody` if we are root, because the server then runs as `nobody`.
 fn give_to_nobody(folder: &Path) -> Result<()> {
     if is_root() {
-        let given = Command::new("chown").args(["-R", "nobody:nogroup"]).arg(folder).status()?;
-        ensure!(given.success(), "cannot give {} to nobody", folder.display());
+        let status = Command::new("chown").args(["-R", "nobody:nogroup"]).arg(folder).status()?;
+        ensure!(status.success(), "cannot make nobody the owner of {}", folder.display());
     }
     Ok(())
 }
 
-/// Removes the folders of processes that were killed before they could.
+/// Removes the folders of processes that were killed before they could remove them.
 fn remove_leftovers() -> io::Result<()> {
     for entry in fs::read_dir(std::env::temp_dir())?.flatten() {
         let name = entry.file_name();
-        let maker = name.to_str().and_then(|name| name.strip_prefix(FOLDERS)).and_then(|rest| {
+        let owner = name.to_str().and_then(|name| name.strip_prefix(FOLDER_PREFIX)).and_then(|rest| {
             let (process, _) = rest.split_once('-')?;
             process.parse::<u32>().ok()
         });
-        if maker.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists()) {
-            #[expect(clippy::let_underscore_must_use, reason = "another process may be removing it, too")]
+        if owner.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists()) {
+            #[expect(clippy::let_underscore_must_use, reason = "another process may be removing it too")]
             let _ = fs::remove_dir_all(entry.path());
         }
     }
@@ -277,9 +275,9 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_run_has_left_is_removed() {
-        // Above the highest number that Linux gives to a process.
-        let left = std::env::temp_dir().join(format!("{FOLDERS}4194305-0"));
+    fn folders_of_a_killed_process_are_removed() {
+        // Higher than the highest process id of Linux.
+        let left = std::env::temp_dir().join(format!("{FOLDER_PREFIX}4194305-0"));
         fs::create_dir_all(left.join("data")).unwrap();
         remove_leftovers().unwrap();
         assert!(!left.exists());

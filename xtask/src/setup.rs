@@ -1,5 +1,5 @@
-//! What the tests need beside Rust: Debian packages, and pinned tools in `target/tools`. Nothing is installed before it was
-//! listed and somebody agreed: on a terminal, or with `CI=true`.
+//! Installs what the tests need in addition to Rust: Debian packages, and pinned tools in `target/tools`. First lists
+//! what is missing; installs it only after somebody agrees on a terminal, or with `CI=true`.
 
 use std::fmt;
 use std::fs;
@@ -12,8 +12,8 @@ use crate::shell::Shell;
 const PYTHON: &str = include_str!("../requirements.txt");
 const NODE: &str = "newman@6.2.2 axe-core@4.14.1";
 
-/// Something that the machine must have: a line that succeeds where it is there, the packages that bring it, and what it is
-/// for.
+/// A program that the machine must have: a command that succeeds if it is there, the packages that contain it, and its
+/// purpose.
 struct Need {
     probe: &'static str,
     packages: &'static str,
@@ -24,9 +24,9 @@ const NEEDS: &[Need] = &[
     need("cc --version", "gcc libc6-dev", "compiles SQLite and links programs"),
     need("git --version", "git", "shows whether a test has changed a file of the repository"),
     need("curl --version", "curl", "runs the commands of the README"),
-    need("sqlite3 --version", "sqlite3", "another program that uses the same file"),
-    need("initdb --version", "postgresql", "the second engine, as a private server that ends with the tests"),
-    need("pgbouncer --version", "pgbouncer", "PostgreSQL behind a pool of connections"),
+    need("sqlite3 --version", "sqlite3", "uses the same file, as another program"),
+    need("initdb --version", "postgresql", "the second engine, as a private server for the tests"),
+    need("pgbouncer --version", "pgbouncer", "pools the connections to PostgreSQL"),
     need("python3 -m ensurepip --version", "python3 python3-venv", "runs the tools from PyPI"),
     need("npm --version", "nodejs npm", "runs the tools from npm"),
     need("chromium --version", "chromium", "opens the pages"),
@@ -34,7 +34,7 @@ const NEEDS: &[Need] = &[
     need("printenv LLVM_COV", "llvm-22", "reads the coverage that rustc records"),
 ];
 
-/// The tools that somebody calls; what these depend on is in `requirements.txt`.
+/// The tools that are called directly; `requirements.txt` also has their dependencies.
 const TOOLS: &[[&str; 2]] = &[
     ["cargo-nextest", "runs the tests"],
     ["cargo-llvm-cov", "measures their coverage"],
@@ -42,7 +42,7 @@ const TOOLS: &[[&str; 2]] = &[
     ["typos", "checks the spelling"],
     ["Flask", "a program whose database is adopted, with Flask-SQLAlchemy and psycopg2"],
     ["schemathesis", "a client that knows only the OpenAPI document"],
-    ["newman", "plays the Postman collection (npm)"],
+    ["newman", "runs the Postman collection (npm)"],
     ["axe-core", "checks the pages for accessibility (npm)"],
 ];
 
@@ -50,12 +50,12 @@ const fn need(probe: &'static str, packages: &'static str, purpose: &'static str
     Need { probe, packages, purpose }
 }
 
-/// How much is needed.
+/// What to install.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// Packages and tools: for the tests.
+    /// Packages and tools, for the tests.
     All,
-    /// For the benchmark.
+    /// Packages only, for the benchmark.
     Packages,
 }
 
@@ -65,13 +65,13 @@ struct Missing {
     tools: bool,
 }
 
-/// Installs what is missing, once somebody has agreed; quick and silent where nothing is.
+/// Installs what is missing after somebody has agreed; fast and silent if nothing is missing.
 pub(crate) fn install(shell: &Shell, scope: Scope, out: &mut impl Write) -> Result<()> {
     let missing = Missing::find(shell, scope);
-    if missing.is_nothing() {
+    if missing.is_empty() {
         return Ok(());
     }
-    agree(&missing, shell, &mut io::stdin().lock(), out)?;
+    confirm(&missing, shell, &mut io::stdin().lock(), out)?;
     if !missing.needs.is_empty() {
         for line in package_lines(&missing.packages()) {
             run(shell, &line, out)?;
@@ -80,9 +80,9 @@ pub(crate) fn install(shell: &Shell, scope: Scope, out: &mut impl Write) -> Resu
     if missing.tools { install_tools(shell, out) } else { Ok(()) }
 }
 
-/// The same for who has asked for nothing else, and so is told that nothing is missing, too.
-pub(crate) fn run_alone(shell: &Shell, out: &mut impl Write) -> Result<()> {
-    if Missing::find(shell, Scope::All).is_nothing() {
+/// As [`install`], for `cargo xtask setup`: also reports when nothing is missing.
+pub(crate) fn install_and_report(shell: &Shell, out: &mut impl Write) -> Result<()> {
+    if Missing::find(shell, Scope::All).is_empty() {
         return Ok(writeln!(out, "Nothing is missing.")?);
     }
     install(shell, Scope::All, out)
@@ -92,10 +92,10 @@ impl Missing {
     fn find(shell: &Shell, scope: Scope) -> Self {
         let needs = NEEDS.iter().filter(|need| !shell.works(need.probe)).collect();
         let stamp = fs::read_to_string(shell.root.join(STAMP));
-        Self { needs, tools: scope == Scope::All && stamp.ok() != Some(wanted(shell)) }
+        Self { needs, tools: scope == Scope::All && stamp.ok() != Some(expected_stamp(shell)) }
     }
 
-    fn is_nothing(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.needs.is_empty() && !self.tools
     }
 
@@ -106,7 +106,7 @@ impl Missing {
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "The tests need more than this machine has.")?;
+        writeln!(f, "The tests need programs that this machine does not have.")?;
         if !self.needs.is_empty() {
             writeln!(f, "\nDebian packages, for the whole machine:")?;
         }
@@ -123,14 +123,17 @@ impl fmt::Display for Missing {
     }
 }
 
+/// Lists what is missing, and asks for permission to install it.
+///
 /// # Errors
-/// When nobody has agreed, or this user may not install packages; nothing has been installed then.
-fn agree(missing: &Missing, shell: &Shell, answers: &mut impl BufRead, out: &mut impl Write) -> Result<()> {
+/// If nobody agrees, or if this user may not install packages.
+fn confirm(missing: &Missing, shell: &Shell, answers: &mut impl BufRead, out: &mut impl Write) -> Result<()> {
     write!(out, "{missing}")?;
     ensure!(
         missing.needs.is_empty() || may_install_packages(shell)?,
-        "packages are missing, and only root on Debian can install them here: apt-get install {packages}\n\
-         (Elsewhere: programs of these names; for llvm-22 an LLVM no older than rustc's, by LLVM_COV and LLVM_PROFDATA.)",
+        "packages are missing, and only root on Debian can install them: apt-get install {packages}\n\
+         (On other systems, install the same programs. Instead of llvm-22, LLVM_COV and LLVM_PROFDATA can name an LLVM \
+         that is not older than rustc's.)",
         packages = missing.packages()
     );
     if shell.ci {
@@ -138,7 +141,7 @@ fn agree(missing: &Missing, shell: &Shell, answers: &mut impl BufRead, out: &mut
     }
     ensure!(
         shell.is_terminal,
-        "nothing is installed unasked: run `cargo xtask setup` on a terminal, or set CI=true"
+        "nothing is installed without permission: run `cargo xtask setup` on a terminal, or set CI=true"
     );
     write!(out, "Install all of this? [y/N] ")?;
     out.flush()?;
@@ -153,12 +156,12 @@ fn may_install_packages(shell: &Shell) -> Result<bool> {
 }
 
 const FOLDER: &str = "target/tools";
-/// Says what is in the folder; written last.
+/// Records what is in the folder; written last.
 const STAMP: &str = "target/tools/stamp";
 
-/// What the stamp says once this version's tools are there. A virtual environment works only where it was made, so the place
-/// is part of it.
-fn wanted(shell: &Shell) -> String {
+/// The stamp once this version's tools are installed. It contains the path, since a virtual environment works only
+/// where it was made.
+fn expected_stamp(shell: &Shell) -> String {
     format!("{}\n{NODE}\n{PYTHON}", shell.root.display())
 }
 
@@ -171,7 +174,7 @@ fn install_tools(shell: &Shell, out: &mut impl Write) -> Result<()> {
     for line in tool_lines() {
         run(shell, &line, out)?;
     }
-    Ok(fs::write(shell.root.join(STAMP), wanted(shell))?)
+    Ok(fs::write(shell.root.join(STAMP), expected_stamp(shell))?)
 }
 
 fn run(shell: &Shell, line: &str, out: &mut impl Write) -> Result<()> {
@@ -200,7 +203,7 @@ fn tool_lines() -> [String; 3] {
 mod tests {
     use super::*;
 
-    /// A machine that has everything but `lacks`, with `more`.
+    /// A machine that has all programs except `lacks`, and also `more`.
     fn machine(test: &str, lacks: &[&str], more: &[(&str, &str)]) -> Shell {
         let all = "cc git curl sqlite3 initdb pgbouncer python3 python npm chromium chromedriver printenv";
         let mut programs: Vec<_> =
@@ -215,9 +218,9 @@ mod tests {
         Ok(String::from_utf8(out)?)
     }
 
-    fn asked(shell: &Shell, answer: &str) -> (Result<()>, String) {
+    fn answered(shell: &Shell, answer: &str) -> (Result<()>, String) {
         let mut out = Vec::new();
-        let agreed = agree(&Missing::find(shell, Scope::All), shell, &mut answer.as_bytes(), &mut out);
+        let agreed = confirm(&Missing::find(shell, Scope::All), shell, &mut answer.as_bytes(), &mut out);
         (agreed, String::from_utf8(out).unwrap())
     }
 
@@ -229,7 +232,7 @@ mod tests {
         assert!(install_all(&shell).unwrap().contains("newman"));
         assert_eq!(install_all(&shell).unwrap(), "");
         let mut out = Vec::new();
-        run_alone(&shell, &mut out).unwrap();
+        install_and_report(&shell, &mut out).unwrap();
         assert_eq!(out, b"Nothing is missing.\n");
         let log = shell.log();
         assert_eq!(log.matches("python3 -m venv target/tools/venv").count(), 1, "{log}");
@@ -243,7 +246,7 @@ mod tests {
         let shell = machine("replaced", &[], &[]);
         let old = shell.root.join("target/tools/old");
         fs::create_dir_all(&old).unwrap();
-        run_alone(&shell, &mut Vec::new()).unwrap();
+        install_and_report(&shell, &mut Vec::new()).unwrap();
         assert!(!old.exists());
     }
 
@@ -255,17 +258,17 @@ mod tests {
     }
 
     #[test]
-    fn root_installs_the_packages_that_are_missing_and_no_others() {
+    fn root_installs_only_the_packages_that_are_missing() {
         let shell = machine("root", &["npm"], &[&ROOT[..], &[("npm", "test \"$1\" != --version")]].concat());
-        let told = install_all(&shell).unwrap();
-        assert!(told.contains("\n  nodejs npm            runs the tools from npm\n"), "{told}");
-        assert!(!told.contains("sqlite3"), "{told}");
+        let output = install_all(&shell).unwrap();
+        assert!(output.contains("\n  nodejs npm            runs the tools from npm\n"), "{output}");
+        assert!(!output.contains("sqlite3"), "{output}");
         let log = shell.log();
         assert!(log.contains("--no-install-recommends nodejs npm\n"), "{log}");
     }
 
     #[test]
-    fn a_user_who_may_not_install_packages_is_told_which() {
+    fn a_user_who_may_not_install_packages_sees_which_are_missing() {
         let lacks = ["curl", "sqlite3", "initdb", "pgbouncer", "chromium", "chromedriver", "printenv"];
         let shell = machine("nobody", &lacks, &[("apt-get", ""), ("id", "echo 1000")]);
         let message = install_all(&shell).unwrap_err().to_string();
@@ -283,21 +286,24 @@ mod tests {
         let mut shell = machine("terminal", &["curl"], &ROOT);
         (shell.ci, shell.is_terminal) = (false, true);
         for (answer, agrees) in [("y\n", true), ("YES\n", true), ("n\n", false), ("\n", false), ("", false)] {
-            let (agreed, told) = asked(&shell, answer);
+            let (agreed, output) = answered(&shell, answer);
             assert_eq!(agreed.is_ok(), agrees, "{answer:?}");
-            assert!(told.contains("\n  curl                  runs the commands of the README\n"), "{told}");
-            assert!(told.ends_with("[y/N] "), "{told}");
+            assert!(
+                output.contains("\n  curl                  runs the commands of the README\n"),
+                "{output}"
+            );
+            assert!(output.ends_with("[y/N] "), "{output}");
         }
     }
 
     #[test]
     fn without_a_terminal_only_ci_installs() {
         let mut shell = machine("silent", &[], &[]);
-        assert!(asked(&shell, "").0.is_ok());
+        assert!(answered(&shell, "").0.is_ok());
         shell.ci = false;
-        let (agreed, told) = asked(&shell, "y\n");
+        let (agreed, output) = answered(&shell, "y\n");
         assert!(agreed.unwrap_err().to_string().contains("cargo xtask setup"));
-        assert!(told.contains("cargo-nextest"), "{told}");
+        assert!(output.contains("cargo-nextest"), "{output}");
         assert!(install_all(&shell).is_err());
         assert!(!shell.log().contains("install"));
         shell.ci = true;

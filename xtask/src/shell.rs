@@ -1,4 +1,4 @@
-//! How the workshop runs programs: in the root of the repository, with the tools of the tests first on the path.
+//! Runs programs in the root of the repository, with the tools of the tests first on the `PATH`.
 
 use std::env;
 use std::ffi::OsString;
@@ -9,30 +9,27 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use xtask::postgres;
 
-/// Debian's LLVM of the same version as this rustc's: an older one cannot read its coverage.
+/// Debian's LLVM of the same version as rustc's: an older one cannot read the coverage data of rustc.
 const LLVM: &str = "/usr/lib/llvm-22/bin";
 
-/// Where Debian puts pgbouncer, which is not on everybody's path.
+/// Where Debian puts pgbouncer; not on the `PATH` of every user.
 const SBIN: &str = "/usr/sbin";
 
 pub(crate) struct Shell {
     pub(crate) root: PathBuf,
     /// Whether this is a run of CI (`CI=true`).
     pub(crate) ci: bool,
-    /// Whether somebody can be asked.
+    /// Whether questions can be asked on a terminal.
     pub(crate) is_terminal: bool,
     path: OsString,
-    /// Whether the caller has said which LLVM reads the coverage.
+    /// Whether the caller has set `LLVM_COV`, to choose the LLVM that reads the coverage data.
     llvm_given: bool,
-    /// The developer's own server, where the tests are to use one.
+    /// The URL of the developer's own PostgreSQL server, if the tests are to use it.
     pub(crate) postgres: Option<String>,
 }
 
 impl Shell {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the workshop has no config.rs: its whole environment is read here"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "xtask has no config.rs: its environment is read here")]
     pub(crate) fn open() -> Result<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
         let own = root.join("target/tools/venv/bin");
@@ -47,12 +44,12 @@ impl Shell {
         Ok(Self { root, ci, is_terminal, path, llvm_given, postgres })
     }
 
-    /// Runs a line of words, which must succeed.
+    /// Runs a command, whose words are separated by spaces. It must succeed.
     pub(crate) fn run(&self, line: &str) -> Result<()> {
         self.run_on("", line)
     }
 
-    /// Runs a line of words whose tests are to use this server; `SQLite` for none.
+    /// As [`Shell::run`], for tests on the PostgreSQL server with this URL, or on SQLite if `server` is empty.
     pub(crate) fn run_on(&self, server: &str, line: &str) -> Result<()> {
         let mut command = self.command(line);
         let status = command
@@ -63,12 +60,12 @@ impl Shell {
         Ok(())
     }
 
-    /// Whether a line of words succeeds, in silence.
+    /// Whether a command succeeds; discards its output.
     pub(crate) fn works(&self, line: &str) -> bool {
         self.command(line).output().is_ok_and(|output| output.status.success())
     }
 
-    /// What a line of words prints.
+    /// Returns the output of a command, which must succeed.
     pub(crate) fn read(&self, line: &str) -> Result<String> {
         let output = self.command(line).output().with_context(|| format!("cannot run `{line}`"))?;
         ensure!(output.status.success(), "`{line}` ended with {}", output.status);
@@ -96,12 +93,12 @@ fn coverage(llvm: &str) -> [(&'static str, String); 3] {
 
 #[cfg(test)]
 impl Shell {
-    /// A machine of a test: these programs alone, each a line of shell. They write themselves down in `log`.
+    /// The shell of a test. It has only these programs, each a shell script; every call is written to `log`.
     pub(crate) fn rehearsal(test: &str, programs: &[(&str, &str)]) -> Self {
         use std::fs;
         use std::os::unix::fs::PermissionsExt;
 
-        let root = env::temp_dir().join(format!("{}{test}", rehearsals()));
+        let root = env::temp_dir().join(format!("{}{test}", rehearsal_prefix()));
         let path = root.join("bin");
         fs::create_dir_all(root.join("src")).unwrap();
         fs::create_dir_all(&path).unwrap();
@@ -114,15 +111,15 @@ impl Shell {
         Self { root, ci: true, is_terminal: false, path: path.into(), llvm_given: true, postgres }
     }
 
-    /// What has run so far, a line each.
+    /// The calls so far, one per line.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.root.join("log")).unwrap()
     }
 }
 
-/// How the folders of this process' rehearsals begin: only these are removed.
+/// Prefix of the folders that [`Shell::rehearsal`] makes in this process: only these are removed.
 #[cfg(test)]
-fn rehearsals() -> String {
+fn rehearsal_prefix() -> String {
     format!("xtask-rehearsal-{}-", std::process::id())
 }
 
@@ -130,7 +127,7 @@ fn rehearsals() -> String {
 impl Drop for Shell {
     fn drop(&mut self) {
         let name = self.root.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with(&rehearsals()) {
+        if name.starts_with(&rehearsal_prefix()) {
             std::fs::remove_dir_all(&self.root).unwrap();
         }
     }
@@ -141,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_runs_in_the_root_of_the_repository() {
+    fn commands_run_in_the_root_of_the_repository() {
         let shell = Shell::open().unwrap();
         assert_eq!(shell.read("pwd").unwrap().trim(), shell.root.to_str().unwrap());
         assert!(shell.works("test -f xtask/Cargo.toml"));
@@ -149,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_fails_is_named() {
+    fn the_error_names_the_command_that_failed() {
         let shell = Shell::open().unwrap();
         assert_eq!(shell.run("false").unwrap_err().to_string(), "`false` ended with exit status: 1");
         assert_eq!(shell.read("no-such-program").unwrap_err().to_string(), "cannot run `no-such-program`");
@@ -164,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn coverage_is_read_by_the_llvm_that_fits() {
+    fn coverage_is_read_by_the_matching_llvm() {
         let names = coverage("/llvm").map(|(name, value)| format!("{name}={value}"));
         assert_eq!(
             names,

@@ -83,7 +83,7 @@ async fn serve(address: Address, waiting: Arc<ReadQueue>) {
                 Some(open)
             }
             Err(error) => {
-                // Reject everything that arrived meanwhile at once, since connecting again for each batch would take
+                // Reject all reads that have arrived so far at once, since connecting again for each batch would take
                 // longer and longer. If another connection holds the lock, it takes the waiting reads.
                 if let Ok(mut waiting) = waiting.try_lock() {
                     while let Ok(more) = waiting.try_recv() {

@@ -178,7 +178,7 @@ impl Tx<'_> {
     pub(in crate::db) fn commit(mut self) -> Result<(), DbError> {
         self.connection.execute_batch("commit")?;
         self.open = false;
-        // If the files were deleted meanwhile, the commit is lost when this process ends.
+        // If the files have been deleted, the commit is lost when this process ends.
         self.files
             .map_or(Ok(()), |files| files.check_names(self.connection))
             .map_err(|error| DbError::Unknown(error.to_string()))?;

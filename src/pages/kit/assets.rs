@@ -40,8 +40,8 @@ assets! {
     STYLE = "style"."css", "text/css; charset=utf-8", ["style.css"];
     /// Shows times in the viewer's time zone.
     SITE = "site"."js", "text/javascript; charset=utf-8", ["site.js"];
-    /// htmx 4 and its extension for server-sent events (0BSD), as published on npm. One file: htmx starts right after it is
-    /// loaded and ignores extensions that are registered later.
+    /// htmx 4 and its extension for server-sent events (0BSD), as published on npm. One file: htmx starts right after
+    /// it is loaded and ignores extensions that are registered later.
     HTMX = "htmx"."js", "text/javascript; charset=utf-8", ["vendor/htmx.min.js", "vendor/hx-sse.min.js"];
     /// The icon in the browser's tab.
     ICON = "icon"."svg", "image/svg+xml", ["icon.svg"];

@@ -21,8 +21,8 @@ pub(crate) fn named<'a>(name: &'a Option<String>, _: &dyn Values) -> Result<&'a 
     Ok(name_or_placeholder(name))
 }
 
-/// A name inside other text where no `<bdi>` is possible, such as a title or a label. Removes characters that change the
-/// direction of text, and isolates names in right-to-left scripts (UAX #9).
+/// A name inside other text where no `<bdi>` is possible, such as a title or a label. Removes characters that change
+/// the direction of text, and isolates names in right-to-left scripts (UAX #9).
 #[askama::filter_fn]
 pub(crate) fn isolate(name: impl Display, _: &dyn Values) -> Result<String> {
     Ok(isolate_name(&name.to_string()))

@@ -1,5 +1,5 @@
-//! Forms. Their fields are read into the same drafts as the bodies of the API, with the same rules and messages. The typed
-//! values are kept, so that a refused form can be shown again.
+//! Forms. Their fields are read into the same drafts as the bodies of the API, with the same rules and messages. The
+//! typed values are kept, so that a refused form can be shown again.
 
 use std::time::{Duration, Instant};
 
@@ -21,12 +21,13 @@ pub trait FormDraft: Draft {
     const NUMBERS: &[&str] = &[];
     /// Text fields for which empty means null.
     const NULLABLE: &[&str] = &[];
-    /// Page messages in place of API messages that name other fields or formats: the field, a part of the API's message,
-    /// and a sentence without its full stop.
+    /// Page messages in place of API messages that name other fields or formats: the field, a part of the API's
+    /// message, and a sentence without its full stop.
     const MESSAGES: &[(&str, &str, &str)] = &[];
 }
 
-/// Characters of a typed value that are shown again: four times what a text field accepts, so that people can shorten it.
+/// Characters of a typed value that are shown again: four times what a text field accepts, so that people can shorten
+/// it.
 const MAX_ECHOED: usize = 4 * MAX_TEXT;
 
 /// A form without fields: only a button.
@@ -83,8 +84,8 @@ impl<T> Form<T> {
 }
 
 impl<T: FormDraft> Form<T> {
-    /// The form without the fields for which `is_unchanged(name, sent)` holds. Those are neither validated nor written: a
-    /// value from another program may break our rules.
+    /// The form without the fields for which `is_unchanged(name, sent)` holds. Those are neither validated nor written:
+    /// a value from another program may break our rules.
     #[must_use]
     pub fn without_unchanged(self, is_unchanged: impl Fn(&str, &str) -> bool) -> Self {
         let changed = self.sent.iter().filter(|(name, value)| !is_unchanged(name, value));
@@ -203,8 +204,8 @@ pub async fn submit<C: Command + Clone>(
     }
 }
 
-/// The key of the form that is shown again after a refusal. If the command may have run or may still run, the key stays the
-/// same, so that trying again does not run it twice.
+/// The key of the form that is shown again after a refusal. If the command may have run or may still run, the key stays
+/// the same, so that trying again does not run it twice.
 #[must_use]
 pub fn retry_key(refusal: &Refusal, caller: &Caller) -> String {
     let may_have_run =

@@ -103,8 +103,8 @@ impl CourseCache {
         courses.iter().copied().filter(|id| !fill(id)).collect()
     }
 
-    /// Caches the facts after a committed batch: of the courses in `limits` their limits, of those that are also in
-    /// `seats` their seats. Those in `fresh` were counted for this batch.
+    /// Caches the facts after a committed batch: the limits of the courses in `limits`, and the seats of those that are
+    /// also in `seats`. The seats of courses in `fresh` were counted for this batch.
     pub(super) fn store(
         &mut self,
         state: DatabaseState,

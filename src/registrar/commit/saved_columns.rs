@@ -1,5 +1,5 @@
-//! Extra columns that other programs keep in `student_courses` (a grade, a semester) survive a drop: they are stored with
-//! the pair, and given back when the student enrolls in the course again.
+//! Extra columns that other programs keep in `student_courses` (a grade, a semester) survive a drop: they are stored
+//! with the pair, and given back when the student enrolls in the course again.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -72,8 +72,8 @@ async fn replaces_stored(
     Ok(true)
 }
 
-/// Gives the stored values back to new enrollments of the same pairs. A value that the table refuses stays stored for the
-/// next time: the enrollment matters more.
+/// Gives the stored values back to new enrollments of the same pairs. A value that the table refuses stays stored for
+/// the next time: the enrollment matters more.
 pub(super) async fn restore(tx: &Tx<'_>, enrolled: &[Enrollment]) -> Result<(), DbError> {
     let rows: Vec<_> = enrolled.iter().collect();
     let stored = stored_names(tx, &rows).await?;
@@ -125,8 +125,8 @@ async fn restore_to(tx: &Tx<'_>, columns: &[&ExtraColumn], row: &Enrollment) -> 
     Ok(())
 }
 
-/// Remembers what the row has in place of the value that was refused, so that the next drop can see whether somebody has
-/// written another value in between.
+/// Remembers what the row has in place of the value that was refused, so that the next drop can see whether somebody
+/// has written another value in between.
 async fn refused(tx: &Tx<'_>, column: &ExtraColumn, row: &Enrollment) -> Result<(), DbError> {
     tracing::warn!(
         column = column.name,
@@ -137,8 +137,8 @@ async fn refused(tx: &Tx<'_>, column: &ExtraColumn, row: &Enrollment) -> Result<
     tx.execute_many(&insert_value(column), &[vec![initial.as_str().into(), row.id.0.into()]]).await
 }
 
-/// Gives these columns of these rows back in one statement a row and deletes what is stored of them. Returns whether the
-/// table took them; if not, nothing is changed.
+/// Gives these columns of these rows back, with one statement per row, and deletes the stored values. Returns whether
+/// the table accepted them; if not, nothing is changed.
 async fn restores(tx: &Tx<'_>, columns: &[&ExtraColumn], rows: &[&Enrollment]) -> Result<bool, DbError> {
     let set = |(index, column): (usize, &&ExtraColumn)| {
         let (quoted, restore_expr, name) = (&column.quoted, &column.restore_expr, index + 3);
@@ -192,7 +192,7 @@ fn insert_value(column: &ExtraColumn) -> String {
     )
 }
 
-/// The name under which `kept_columns` has what a row was left with when the column's value was refused.
+/// The name under which `kept_columns` has the value of a row whose stored value was refused.
 fn initial(column: &str) -> String {
     format!("{column} (in place of the value that was refused)")
 }

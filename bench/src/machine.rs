@@ -26,7 +26,7 @@ pub(crate) fn describe(bench: &Bench, text: &mut String) -> Result<()> {
         "## The machine\n\n\
          - {processor}, {cores} cores, {:.0} GiB; Linux {}; a flush of 4 KB takes {flush:.2} ms\n\
          - {}; SQLite {}; {}, with {}\n\
-         - SQLite is in WAL mode with `synchronous=full` for everybody; PostgreSQL flushes every commit",
+         - SQLite is in WAL mode with `synchronous=full` for all contenders; PostgreSQL flushes every commit",
         kibibytes / (1024.0 * 1024.0),
         kernel.trim(),
         said(Command::new("rustc").arg("--version")),

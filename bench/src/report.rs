@@ -37,18 +37,18 @@ fn introduction(bench: &Bench, text: &mut String) -> Result<()> {
     writeln!(
         text,
         "# How fast\n\n\
-         Written by `cargo xtask bench`, which measures all of it anew. One core for all of the server side (PostgreSQL\n\
-         included), one for the client; contenders take turns, and every figure is the median of {} rounds of {} s,\n\
+         Written by `cargo xtask bench`, which measures everything again. One core runs the whole server side (PostgreSQL\n\
+         included), another the client. Contenders take turns. Every figure is the median of {} rounds of {} s, or of\n\
          {} s at a fixed rate.\n\
          Ratios carry over to another machine, rates do not.\n\n\
          {} students with up to five of {} courses each; {CONNECTIONS} connections that are always busy:\n\n\
          - **R1** `GET /api/v1/students/{{id}}/courses` of a random student; **R2** `GET /api/v1/students/{{id}}`;\n\
          - **W1** `POST /api/v1/students/{{id}}/courses`, each a new row, answered when it is on stable storage; **W2** the\n  \
-           same in {} courses with seats that are counted; **M** nine R1 to one W1;\n\
-         - *hello* is the same router and accept loop with nothing around them, answering a constant of the same size;\n  \
-           *guarded* is behind what every request of the service meets (its id, its metrics, the checks of its origin,\n  \
-           its time limit). The rows without HTTP are those of an enrollment and its event, 64 a commit, with the\n  \
-           settings of the service.\n\n\
+           same in {} courses with limited seats; **M** a mix of nine R1 to one W1;\n\
+         - *hello* is the same router and accept loop without anything else, answering a constant of the same size;\n  \
+           *guarded* also has what every request of the service passes (request id, metrics, origin checks, time\n  \
+           limit). The rows without HTTP are those of an enrollment and its event, 64 per commit, with the settings of\n  \
+           the service.\n\n\
          ![Requests a second](results.svg)\n",
         settings.rounds,
         settings.span.as_secs_f64(),
@@ -61,7 +61,7 @@ fn introduction(bench: &Bench, text: &mut String) -> Result<()> {
 }
 
 fn ratios(bench: &Bench, text: &mut String) -> Result<()> {
-    writeln!(text, "## Ratios\n\n| | SQLite | to reach | PostgreSQL | to reach |\n|---|---|---|---|---|")?;
+    writeln!(text, "## Ratios\n\n| | SQLite | goal | PostgreSQL | goal |\n|---|---|---|---|---|")?;
     for (what, value, bounds) in targets::of(bench) {
         write!(text, "| {what} |")?;
         for (engine, bound) in ENGINES.into_iter().zip(bounds) {
@@ -78,7 +78,7 @@ fn ratios(bench: &Bench, text: &mut String) -> Result<()> {
         }
         writeln!(text)?;
     }
-    Ok(writeln!(text, "\nBold is what is not reached.\n")?)
+    Ok(writeln!(text, "\nBold: the goal is not reached.\n")?)
 }
 
 /// Three digits, or all before the point.
@@ -88,7 +88,7 @@ fn short(value: f64) -> String {
 }
 
 fn rates(bench: &Bench, text: &mut String) -> Result<()> {
-    writeln!(text, "## Answers a second\n\nThe median, and the lowest and highest round.\n")?;
+    writeln!(text, "## Answers per second\n\nThe median, and the lowest and highest round.\n")?;
     writeln!(text, "| | {} |", KINDS.map(Kind::name).join(" | "))?;
     writeln!(text, "|---|{}", "---|".repeat(KINDS.len()))?;
     for contender in &bench.contenders {
@@ -145,7 +145,7 @@ fn growing(bench: &Bench, text: &mut String) -> Result<()> {
         growth::LOADS.iter().map(|(kind, many)| format!("{} by {many}", kind.name())).collect();
     writeln!(
         text,
-        "## As the school grows\n\nmatricula alone. By {CROWD} clients also the 99th percentile.\n\n\
+        "## As the school grows\n\nmatricula alone; with {CROWD} clients also the 99th percentile.\n\n\
          | | students | {} | memory | start to first answer |\n|---|---|{}---|---|",
         heads.join(" | "),
         "---|".repeat(heads.len())
@@ -171,8 +171,8 @@ fn looks(bench: &Bench, text: &mut String) -> Result<()> {
     let (looks, (time, weight)) = (bench.settings.looks, pages::MOST);
     writeln!(
         text,
-        "## Pages\n\n{} students, {} courses. What one client waits for a page (the median), and what the page weighs with all\n\
-         that it loads; {time} ms and {weight} kB at most.\n\n| | SQLite, ms | PostgreSQL, ms | kB |\n|---|---|---|---|",
+        "## Pages\n\n{} students, {} courses. How long one client waits for a page (median), and the size of the page with all that\n\
+         it loads. Goals: at most {time} ms and {weight} kB.\n\n| | SQLite, ms | PostgreSQL, ms | kB |\n|---|---|---|---|",
         looks.students, looks.courses
     )?;
     let told = |value: Option<f64>, most: f64| match value {

@@ -74,7 +74,7 @@ pub(crate) fn all(bench: &Bench) -> Vec<(String, Value<'_>, [Bound; 2])> {
             [AtLeast(0.80), AtLeast(0.60)],
         ),
         (
-            "W1 : hello's POST and then those rows, on the one core".into(),
+            "W1 : hello's POST plus the same rows, on one core".into(),
             Box::new(move |engine| {
                 let each = 1.0 / load(&Contender::HELLO, Kind::W1, None)?.rate
                     + 1.0 / journal.value(&turns::raw_name(engine))?;

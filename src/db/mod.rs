@@ -7,10 +7,12 @@
 
 mod args;
 mod backoff;
+mod casefold;
 pub mod catalog;
 mod chunks;
 mod counts;
 mod error;
+mod insert;
 mod location;
 pub mod migrate;
 mod numbering;
@@ -30,8 +32,10 @@ use tokio::sync::oneshot;
 
 pub use self::args::Arg;
 pub use self::backoff::Backoff;
+pub use self::casefold::casefold;
 use self::counts::Counts;
 pub use self::error::DbError;
+pub use self::insert::Insert;
 pub use self::location::{BadLocation, Location};
 pub use self::reach::Reach;
 use self::read::Read;
@@ -44,14 +48,6 @@ use self::writer::EngineTx;
 pub use self::writer::{Tx, Writer};
 use crate::clock::Stamp;
 use crate::shares::Client;
-
-/// A text for comparison without regard to case: in Unicode's lower case, with one form of the Greek sigma, which has
-/// another at the end of a word.
-#[must_use]
-pub fn casefold(text: &str) -> String {
-    let lower = text.to_lowercase();
-    if lower.contains('ς') { lower.replace('ς', "σ") } else { lower }
-}
 
 /// The reading side of a database. Cheap to clone; reads never wait for writes.
 #[derive(Clone, Debug)]
@@ -94,7 +90,7 @@ impl Db {
         Self { client, ..self.clone() }
     }
 
-    /// Runs a read by key and returns all rows.
+    /// Runs a read by key and returns all rows, in any order.
     ///
     /// # Errors
     /// [`DbError::Busy`] if too many reads are queued; others when the statement fails.
@@ -120,7 +116,7 @@ impl Db {
         map: Map<T>,
     ) -> Result<Vec<T>, DbError> {
         let turn = match reach {
-            Reach::Key => None,
+            Reach::Key | Reach::Page => None,
             Reach::Range => Some(self.turns.range(self.client)?),
             Reach::Scan => Some(self.turns.scan(self.client)?),
         };
@@ -173,7 +169,7 @@ impl Db {
         let count = move |db: Self, args| async move {
             Ok(db.read(reach, sql, args, |row| row.int(0)).await?.into_iter().sum())
         };
-        if reach == Reach::Key {
+        if matches!(reach, Reach::Key | Reach::Page) {
             return count(self.clone(), args).await;
         }
         let (key, db) = ((sql, args), self.clone());

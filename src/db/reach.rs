@@ -1,8 +1,11 @@
 /// How much of a table a read goes through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// Some rows, found by key: microseconds.
+    /// Some rows, found by key, in any order: microseconds. A server may run the same read of many clients as one
+    /// statement.
     Key,
+    /// Some rows in the order of the statement, along an index, for example a page of a list: microseconds.
+    Page,
     /// A range of an index of any length, for example for a count: milliseconds.
     Range,
     /// Every row: up to seconds.

@@ -1,6 +1,6 @@
 //! The writing side of a database: one connection, and its transactions.
 
-use super::{Arg, DbError, Location, Map, Reach, WriteHealth, postgres, sqlite};
+use super::{Arg, DbError, Insert, Location, Map, Reach, WriteHealth, postgres, sqlite};
 use crate::clock::Stamp;
 
 /// The only connection of a process that writes, and the result of its last attempt to write.
@@ -117,8 +117,8 @@ impl Tx<'_> {
         matches!(self.0, EngineTx::Postgres(_))
     }
 
-    /// Runs a read once for each set of parameters and returns the rows of each, in order. On a server this is one
-    /// round trip for all sets.
+    /// Runs a `select` once for each set of parameters and returns the rows of each set, in any order. On a server this
+    /// is one statement for all sets.
     ///
     /// # Errors
     /// When the statement fails; the transaction can then only be dropped.
@@ -169,15 +169,33 @@ impl Tx<'_> {
     /// When the statement fails, or [`DbError::Constraint`] if it did not change a row (because of a trigger, for
     /// example); the transaction can then only be dropped.
     pub async fn execute_many(&self, sql: &str, sets: &[Vec<Arg>]) -> Result<(), DbError> {
-        let changed = self.1.record(match &self.0 {
+        one_row_each(&self.1.record(match &self.0 {
+            EngineTx::Sqlite(tx) => tx.execute_many(sql, sets),
+            EngineTx::Postgres(tx) => tx.execute_many(sql, sets).await,
+        })?)
+    }
+
+    /// As [`Tx::execute_many`], for an insert: on a server one statement for all sets.
+    ///
+    /// # Errors
+    /// As [`Tx::execute_many`].
+    pub async fn insert_many(&self, insert: &Insert, sets: &[Vec<Arg>]) -> Result<(), DbError> {
+        one_row_each(&self.1.record(match &self.0 {
+            EngineTx::Sqlite(tx) => tx.execute_many(&insert.one_row(), sets),
+            EngineTx::Postgres(tx) => tx.insert_many(insert, sets).await,
+        })?)
+    }
+
+    /// Runs a statement once for each set of parameters, in order; each may change any number of rows.
+    ///
+    /// # Errors
+    /// When the statement fails; the transaction can then only be dropped.
+    pub async fn change_many(&self, sql: &str, sets: &[Vec<Arg>]) -> Result<(), DbError> {
+        self.1.record(match &self.0 {
             EngineTx::Sqlite(tx) => tx.execute_many(sql, sets),
             EngineTx::Postgres(tx) => tx.execute_many(sql, sets).await,
         })?;
-        if changed.iter().all(|rows| *rows == 1) {
-            Ok(())
-        } else {
-            Err(DbError::Constraint("the table did not change the row".to_owned()))
-        }
+        Ok(())
     }
 
     /// Whether [`Tx::data_version`] is meaningful on this engine.
@@ -235,5 +253,14 @@ impl Tx<'_> {
         })?;
         self.1.succeeded();
         Ok(())
+    }
+}
+
+/// Refuses a write that did not change one row for each set.
+fn one_row_each(changed: &[usize]) -> Result<(), DbError> {
+    if changed.iter().all(|rows| *rows == 1) {
+        Ok(())
+    } else {
+        Err(DbError::Constraint("the table did not change the row".to_owned()))
     }
 }

@@ -55,7 +55,7 @@ pub fn courses_of_at(student_id: StudentId, time: &Stamp, start: i64) -> ShortLi
 #[must_use]
 pub fn roster_of(course_id: CourseId) -> Listing<RosterEntry> {
     Listing {
-        reach: Reach::Key,
+        reach: Reach::Page,
         count_reach: Reach::Range,
         order: format!("roster-of-{course_id}"),
         count: "select count(*) from student_courses sc join courses c on c.id = sc.course_id \

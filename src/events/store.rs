@@ -49,7 +49,7 @@ pub async fn after(db: &Db, filter: &Filter, after: i64, max: usize) -> Result<V
 fn reach(filter: &Filter) -> Reach {
     match (filter.student_id, filter.course_id, filter.kind) {
         (None, Some(_), Some(_)) => Reach::Range,
-        _ => Reach::Key,
+        _ => Reach::Page,
     }
 }
 
@@ -63,7 +63,8 @@ pub async fn latest(db: &Db, about: About, before: i64, max: i64) -> Result<Vec<
         About::Student(id) => (history_of!("student_id"), id.0),
         About::Course(id) => (history_of!("course_id"), id.0),
     };
-    db.query(sql, [id.into(), after.into(), before.into(), max.into()], history_entry).await
+    let args = [id.into(), after.into(), before.into(), max.into()];
+    db.read(Reach::Page, sql, args, history_entry).await
 }
 
 /// The `seq` after which events with this id are about the student or course that has the id now, or had it last.

@@ -149,7 +149,7 @@ impl<T: Send + 'static> Listing<T> {
     /// Reading a few rows by key takes microseconds, thousands of rows take longer. Long pages are therefore read as
     /// ranges, so that they do not delay reads of single rows.
     fn reach_for(&self, rows: i64) -> Reach {
-        if self.reach == Reach::Key && rows > FIRST_ROWS { Reach::Range } else { self.reach }
+        if self.reach == Reach::Page && rows > FIRST_ROWS { Reach::Range } else { self.reach }
     }
 
     fn args_after(&self, after: Option<&Cursor>, rows: i64) -> Vec<Arg> {
@@ -290,8 +290,8 @@ mod tests {
             count_reach: Reach::Range,
         };
         let rows = [Limit::PAGE.0, FIRST_ROWS, FIRST_ROWS + 1, Limit::MAX.0];
-        let by_key = rows.map(|rows| listing(Reach::Key).reach_for(rows));
-        assert_eq!(by_key, [Reach::Key, Reach::Key, Reach::Range, Reach::Range]);
+        let by_key = rows.map(|rows| listing(Reach::Page).reach_for(rows));
+        assert_eq!(by_key, [Reach::Page, Reach::Page, Reach::Range, Reach::Range]);
         assert_eq!(rows.map(|rows| listing(Reach::Scan).reach_for(rows)), [Reach::Scan; 4]);
     }
 }

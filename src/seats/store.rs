@@ -70,7 +70,7 @@ pub async fn places_of(db: &Db, student_id: StudentId) -> Result<Vec<(Option<Str
 #[must_use]
 pub fn waitlist_of(course_id: CourseId) -> Listing<WaitlistEntry> {
     Listing {
-        reach: Reach::Key,
+        reach: Reach::Page,
         count_reach: Reach::Range,
         order: format!("waitlist-of-{course_id}"),
         count: "select count(*) from waitlist w join students s on s.id = w.student_id \

@@ -227,7 +227,7 @@ mod tests {
         direction: Direction,
         limit: usize,
     ) -> (Vec<i64>, Vec<i64>) {
-        let search = search.map(str::to_lowercase);
+        let search = search.map(casefold);
         let (mut ids, mut totals, mut after) = (Vec::new(), Vec::new(), None);
         loop {
             let found = index.page(search.as_deref(), sort, direction, after.as_ref(), limit);
@@ -311,10 +311,10 @@ mod tests {
         sort: StudentSort,
         direction: Direction,
     ) -> Vec<i64> {
-        let lower = |text: &Option<String>| text.clone().unwrap_or_default().to_lowercase();
+        let lower = |text: &Option<String>| casefold(text.as_deref().unwrap_or_default());
         let is_wanted = |student: &&Student| {
             search.is_none_or(|search| {
-                let search = search.to_lowercase();
+                let search = casefold(search);
                 lower(&student.name).contains(&search) || lower(&student.email).contains(&search)
             })
         };

@@ -79,7 +79,7 @@ pub fn order(sort: StudentSort, direction: Direction) -> String {
 
 static LIST: LazyLock<SortedList<Student>> = LazyLock::new(|| {
     let columns = "cast(id as bigint), cast(name as text), cast(email as text)";
-    SortedList::new("students", ["name", "email"], columns, "students", listed, Reach::Key)
+    SortedList::new("students", ["name", "email"], columns, "students", listed, Reach::Page)
 });
 
 impl SortKey for StudentSort {

@@ -72,7 +72,7 @@ pub(super) async fn connect(address: &Address, reach: Reach) -> Result<OpenConne
     let mut config = address.config.clone();
     let url_options = config.get_options().map(str::to_owned);
     let by_key = (reach != Reach::Scan).then_some(BY_KEY_OPTIONS);
-    let timeout = if reach == Reach::Key { KEY_TIMEOUT } else { SCAN_TIMEOUT };
+    let timeout = if matches!(reach, Reach::Key | Reach::Page) { KEY_TIMEOUT } else { SCAN_TIMEOUT };
     let settings = SETTINGS.map(|(name, value)| format!("-c {name}={value}"));
     let options =
         [timeout].into_iter().chain(url_options.as_deref()).chain(settings.iter().map(String::as_str));

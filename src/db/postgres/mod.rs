@@ -27,7 +27,7 @@ use self::error::map_error;
 pub(super) use self::numbering::insert_numbered;
 pub(super) use self::readers::{Readers, SCANS, STREAMS};
 pub(super) use self::writer::{Tx, Writer};
-use super::{Arg, DbError, Map, Reach, Row};
+use super::{Arg, DbError, Insert, Map, Reach, Row};
 
 /// Placeholders in migrations, for what the engines express differently.
 pub(super) const TOKENS: &[(&str, &str)] = &[
@@ -122,7 +122,8 @@ impl Session {
         self.query_prepared(statement.as_ref(), sql, args, map).await
     }
 
-    /// Sends all sets in one round trip: as one statement, or else pipelined.
+    /// Runs a `select` for all sets in one round trip: as one statement, or else pipelined. The rows of each set come in
+    /// any order.
     async fn query_many<T>(&self, sql: &str, sets: &[Vec<Arg>], map: Map<T>) -> Result<Vec<Vec<T>>, DbError> {
         if sets.is_empty() {
             return Ok(Vec::new());
@@ -141,7 +142,11 @@ impl Session {
         statement: Option<&Statement>,
         sets: &[Vec<Arg>],
     ) -> Result<Option<Vec<Vec<PgRow>>>, DbError> {
-        let Some((packed, arrays)) = self.packed(sql, statement, sets).await? else { return Ok(None) };
+        let Some((packed, arrays)) =
+            self.packed(statement, sets, |statement| pack::select(sql, statement)).await?
+        else {
+            return Ok(None);
+        };
         let mut found: Vec<_> = sets.iter().map(|_| Vec::new()).collect();
         let mut rows = std::pin::pin!(self.client().query_raw(&packed, arrays).await.map_err(map_error)?);
         while let Some(row) = rows.next().await {
@@ -155,20 +160,40 @@ impl Session {
         Ok(Some(found))
     }
 
-    /// As [`Session::query_many`]; returns how many rows each set changed.
-    async fn execute_many(&self, sql: &str, sets: &[Vec<Arg>]) -> Result<Vec<usize>, DbError> {
+    /// Inserts a row for each set, in one round trip; returns how many rows each set added.
+    async fn insert_many(&self, insert: &Insert, sets: &[Vec<Arg>]) -> Result<Vec<usize>, DbError> {
         if sets.is_empty() {
             return Ok(Vec::new());
         }
-        let statement = self.prepared(sql).await.map_err(map_error)?;
-        if let Some((packed, arrays)) = self.packed(sql, statement.as_ref(), sets).await? {
+        let sql = insert.one_row();
+        let statement = self.prepared(&sql).await.map_err(map_error)?;
+        let packed = self.packed(statement.as_ref(), sets, |statement| pack::insert(insert, statement));
+        if let Some((packed, arrays)) = packed.await? {
             let changed = self.client().execute_raw(&packed, arrays).await.map_err(map_error)?;
             // One packed insert adds a row for every set or fails.
             let each = usize::from(usize::try_from(changed) == Ok(sets.len()));
             return Ok(vec![each; sets.len()]);
         }
+        self.execute_prepared(statement.as_ref(), &sql, sets).await
+    }
+
+    /// Runs a statement for all sets in one round trip, in order; returns how many rows each set changed.
+    async fn execute_many(&self, sql: &str, sets: &[Vec<Arg>]) -> Result<Vec<usize>, DbError> {
+        if sets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let statement = self.prepared(sql).await.map_err(map_error)?;
+        self.execute_prepared(statement.as_ref(), sql, sets).await
+    }
+
+    async fn execute_prepared(
+        &self,
+        statement: Option<&Statement>,
+        sql: &str,
+        sets: &[Vec<Arg>],
+    ) -> Result<Vec<usize>, DbError> {
         try_join_all(sets.iter().map(|args| async {
-            let mut rows = std::pin::pin!(self.rows(statement.as_ref(), sql, args).await.map_err(map_error)?);
+            let mut rows = std::pin::pin!(self.rows(statement, sql, args).await.map_err(map_error)?);
             while let Some(row) = rows.next().await {
                 row.map_err(map_error)?;
             }
@@ -183,12 +208,12 @@ impl Session {
     /// One statement for all sets, and its array parameters; `None` if that is not possible or not worth it.
     async fn packed<'a>(
         &self,
-        sql: &str,
         statement: Option<&Statement>,
         sets: &'a [Vec<Arg>],
+        pack: impl FnOnce(&Statement) -> Option<String>,
     ) -> Result<Option<(Statement, Vec<pack::Array<'a>>)>, DbError> {
         let Some(statement) = statement.filter(|_| sets.len() >= pack::MIN_SETS) else { return Ok(None) };
-        let Some(packed) = pack::packed(sql, statement) else { return Ok(None) };
+        let Some(packed) = pack(statement) else { return Ok(None) };
         let Some(arrays) = pack::arrays(sets, statement) else { return Ok(None) };
         let packed = self.prepared(&packed).await.map_err(map_error)?;
         Ok(packed.map(|packed| (packed, arrays)))

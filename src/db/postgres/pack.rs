@@ -1,9 +1,11 @@
 //! Many sets of parameters as one statement over arrays, which costs the server a third of the work.
 
+use std::ops::RangeInclusive;
+
 use tokio_postgres::Statement;
 use tokio_postgres::types::{ToSql, Type};
 
-use crate::db::Arg;
+use crate::db::{Arg, Insert};
 
 /// With fewer sets there is nothing to gain.
 pub(super) const MIN_SETS: usize = 4;
@@ -11,29 +13,40 @@ pub(super) const MIN_SETS: usize = 4;
 /// A parameter of a packed statement.
 pub(super) type Array<'a> = Box<dyn ToSql + Sync + Send + 'a>;
 
-/// The statement that does for each set of parameters what `sql` does for one; `None` unless it is a read without an
-/// order, or an insert of parameters only. A packed read has the number of the set, from 1, as its last column.
-pub(super) fn packed(sql: &str, statement: &Statement) -> Option<String> {
-    if statement.params().is_empty() {
+/// The statement that reads for each set of parameters what `select` reads for one, in any order. Its last column is
+/// the number of the set, from 1. `None` if it has no parameters, or parameters that cannot be sent as arrays.
+pub(super) fn select(select: &str, statement: &Statement) -> Option<String> {
+    let (rows, places) = given_rows(statement)?;
+    // From the last to the first: `$1` is also a prefix of `$10`.
+    let each = places
+        .rev()
+        .fold(select.to_owned(), |sql, place| sql.replace(&format!("${place}"), &format!("given.p{place}")));
+    Some(format!("select asked.*, given.place from {rows} cross join lateral ({each}) as asked"))
+}
+
+/// The statement that inserts a row for each set of parameters; `None` as in [`select`].
+pub(super) fn insert(insert: &Insert, statement: &Statement) -> Option<String> {
+    let (rows, places) = given_rows(statement)?;
+    let values: Vec<_> = places.map(|place| format!("given.p{place}")).collect();
+    Some(insert.rows_of(&values.join(", "), &rows))
+}
+
+/// The sets of parameters as rows of columns `given.p1`, `given.p2`, ... and `given.place`; and the places of the
+/// parameters.
+fn given_rows(statement: &Statement) -> Option<(String, RangeInclusive<usize>)> {
+    let places = 1..=statement.params().len();
+    if places.is_empty() {
         return None;
     }
     let kinds: Option<Vec<_>> = statement.params().iter().map(array_type).collect();
     let arrays = kinds?.into_iter().zip(1..).map(|(kind, place)| format!("${place}::{kind}"));
+    let names: Vec<_> = places.clone().map(|place| format!("p{place}")).collect();
     let rows = format!(
         "unnest({}) with ordinality as given ({}, place)",
         arrays.collect::<Vec<_>>().join(", "),
-        (1..=statement.params().len()).map(|place| format!("p{place}")).collect::<Vec<_>>().join(", "),
+        names.join(", "),
     );
-    // From the last to the first: `$1` is also a prefix of `$10`.
-    let each = (1..=statement.params().len())
-        .rev()
-        .fold(sql.to_owned(), |sql, place| sql.replace(&format!("${place}"), &format!("given.p{place}")));
-    if each.starts_with("select ") && !each.contains(" order by ") {
-        return Some(format!("select asked.*, given.place from {rows} cross join lateral ({each}) as asked"));
-    }
-    let (into, values) = each.split_once(" values (")?;
-    let values = values.strip_suffix(')').filter(|values| !values.contains(['(', ')']))?;
-    into.starts_with("insert into ").then(|| format!("{into} select {values} from {rows}"))
+    Some((rows, places))
 }
 
 /// The sets transposed: an array for each parameter. `None` if a value does not have its parameter's type.

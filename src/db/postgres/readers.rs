@@ -54,10 +54,10 @@ impl Readers {
     ) -> Result<(Vec<T>, Option<i64>), DbError> {
         check_args(&read.args)?;
         let readers = match read.reach {
-            Reach::Key => {
+            Reach::Key | Reach::Page => {
                 let mut backoff = Backoff::new(RETRY_TIME);
                 loop {
-                    match self.by_key.query(read.sql, read.args.clone(), read.map).await {
+                    match self.by_key.query(read.reach, read.sql, read.args.clone(), read.map).await {
                         Err(error) => backoff.wait(error).await?,
                         found => return Ok((found?, None)),
                     }

@@ -28,6 +28,7 @@ pub(super) struct ReadsByKey {
 /// A read that waits for a connection.
 #[derive(Debug)]
 struct KeyRead {
+    reach: Reach,
     sql: &'static str,
     args: Vec<Arg>,
     answer: RowsSender,
@@ -44,6 +45,7 @@ impl ReadsByKey {
 
     pub(super) async fn query<T>(
         &self,
+        reach: Reach,
         sql: &'static str,
         args: Vec<Arg>,
         map: Map<T>,
@@ -51,7 +53,7 @@ impl ReadsByKey {
         let closed = || DbError::Engine("the connections that read have stopped".to_owned());
         let (answer, found) = oneshot::channel();
         let sender = self.sender.get_or_init(|| self.start());
-        sender.try_send(KeyRead { sql, args, answer }).map_err(|error| match error {
+        sender.try_send(KeyRead { reach, sql, args, answer }).map_err(|error| match error {
             TrySendError::Full(_) => DbError::Busy,
             TrySendError::Closed(_) => closed(),
         })?;
@@ -100,12 +102,12 @@ async fn serve(address: Address, waiting: Arc<ReadQueue>) {
 async fn run(session: &Session, reads: Vec<KeyRead>) {
     let mut groups: Vec<Group> = Vec::new();
     // Skip clients that have disconnected.
-    for KeyRead { sql, args, answer } in reads.into_iter().filter(|read| !read.answer.is_closed()) {
+    for KeyRead { reach, sql, args, answer } in reads.into_iter().filter(|read| !read.answer.is_closed()) {
         if let Some(group) = groups.iter_mut().find(|group| group.sql == sql) {
             group.sets.push(args);
             group.answers.push(answer);
         } else {
-            groups.push(Group { sql, sets: vec![args], answers: vec![answer] });
+            groups.push(Group { reach, sql, sets: vec![args], answers: vec![answer] });
         }
     }
     join_all(groups.into_iter().map(|group| group.run(session))).await;
@@ -113,6 +115,7 @@ async fn run(session: &Session, reads: Vec<KeyRead>) {
 
 /// Reads with the same SQL and different parameters.
 struct Group {
+    reach: Reach,
     sql: &'static str,
     sets: Vec<Vec<Arg>>,
     answers: Vec<RowsSender>,
@@ -125,7 +128,9 @@ impl Group {
             Err(error) => return reply_all(self.answers, &error),
         };
         // An error of one read must not affect the others: after an error, each is read alone.
-        if let Ok(Some(found)) = session.query_packed(self.sql, statement.as_ref(), &self.sets).await {
+        if self.reach == Reach::Key
+            && let Ok(Some(found)) = session.query_packed(self.sql, statement.as_ref(), &self.sets).await
+        {
             for (rows, answer) in found.into_iter().zip(self.answers) {
                 reply(answer, Ok(rows));
             }

@@ -8,7 +8,7 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags, Statement};
 
-use crate::db::casefold;
+use crate::db::casefold::casefold;
 use crate::db::{Arg, DbError, Map, Row};
 
 /// Prepared statements cached per connection; more than the service has.

@@ -77,7 +77,7 @@ impl Readers {
         mut read: Read<T>,
     ) -> Result<(Vec<T>, Option<i64>), DbError> {
         let pool = match read.reach {
-            Reach::Key => &self.keys,
+            Reach::Key | Reach::Page => &self.keys,
             Reach::Range => &self.ranges,
             Reach::Scan => &self.scans,
         };

@@ -89,10 +89,8 @@ pub(super) async fn erase_answers(tx: &Tx<'_>, events: &[(Event, &Caller)]) -> R
         _ => None,
     });
     let students: Vec<_> = students.collect();
-    let sql =
-        "update idempotency_keys set answer = '', student_id = null where student_id = $1 returning part";
-    tx.query_many(sql, &students, |row| row.int(0)).await?;
-    Ok(())
+    let sql = "update idempotency_keys set answer = '', student_id = null where student_id = $1";
+    tx.change_many(sql, &students).await
 }
 
 /// Deletes some expired answers; returns how many.

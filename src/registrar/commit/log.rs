@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::head::Head;
 use super::reply::Replies;
 use crate::clock::Clock;
-use crate::db::{Arg, Backoff, DbError, Tx, Writer};
+use crate::db::{Arg, Backoff, DbError, Insert, Tx, Writer};
 use crate::registrar::caller::Caller;
 use crate::registrar::event::Event;
 use crate::registrar::facts::Facts;
@@ -36,6 +36,26 @@ pub(super) fn entries(events: &[(Event, &Caller)], facts: &Facts, last_seq: i64)
         .collect()
 }
 
+const INTO_STUDENT_COURSES: Insert =
+    Insert { table: "student_courses", columns: &["id", "student_id", "course_id", "enrolled_at"] };
+const INTO_WAITLIST: Insert =
+    Insert { table: "waitlist", columns: &["student_id", "course_id", "joined_seq", "joined_at"] };
+const INTO_EVENTS: Insert = Insert {
+    table: "events",
+    columns: &[
+        "seq",
+        "at",
+        "type",
+        "student_id",
+        "course_id",
+        "enrollment_id",
+        "actor",
+        "request_id",
+        "data",
+        "batch",
+    ],
+};
+
 /// Inserts the new enrollments, waitlist entries and log entries, and updates the head of the log.
 pub(super) async fn append_to_log(
     tx: &Tx<'_>,
@@ -56,19 +76,9 @@ pub(super) async fn append_to_log(
     ]];
     tokio::try_join!(
         biased;
-        tx.execute_many(
-            "insert into student_courses (id, student_id, course_id, enrolled_at) values ($1, $2, $3, $4)",
-            &enrolled,
-        ),
-        tx.execute_many(
-            "insert into waitlist (student_id, course_id, joined_seq, joined_at) values ($1, $2, $3, $4)",
-            &waiting,
-        ),
-        tx.execute_many(
-            "insert into events (seq, at, type, student_id, course_id, enrollment_id, actor, request_id, data, batch) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-            entries,
-        ),
+        tx.insert_many(&INTO_STUDENT_COURSES, &enrolled),
+        tx.insert_many(&INTO_WAITLIST, &waiting),
+        tx.insert_many(&INTO_EVENTS, entries),
         tx.execute_many(
             "update log_head set last_seq = $1, last_enrollment_id = $2, last_at = $3, keeps = $4 where id = 1",
             &head,

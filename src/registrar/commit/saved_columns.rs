@@ -18,9 +18,9 @@ pub(super) async fn save_dropped(
 ) -> Result<bool, DbError> {
     if has_saved {
         let students: Vec<_> = effects.forgotten_students.iter().map(|id| vec![Arg::from(id.0)]).collect();
-        delete_saved(tx, "delete from kept_columns where student_id = $1 returning name", &students).await?;
+        tx.change_many("delete from kept_columns where student_id = $1", &students).await?;
         let courses: Vec<_> = effects.forgotten_courses.iter().map(|id| vec![Arg::from(id.0)]).collect();
-        delete_saved(tx, "delete from kept_columns where course_id = $1 returning name", &courses).await?;
+        tx.change_many("delete from kept_columns where course_id = $1", &courses).await?;
     }
     let (students, courses): (HashSet<_>, HashSet<_>) =
         (effects.forgotten_students.iter().collect(), effects.forgotten_courses.iter().collect());
@@ -68,7 +68,7 @@ async fn replaces_stored(
             return Ok(false);
         }
     }
-    delete_saved(tx, DELETE_SAVED, &named(row, [column.name.as_str(), initial.as_str()])).await?;
+    tx.change_many(DELETE_SAVED, &named(row, [column.name.as_str(), initial.as_str()])).await?;
     Ok(true)
 }
 
@@ -133,7 +133,7 @@ async fn refused(tx: &Tx<'_>, column: &ExtraColumn, row: &Enrollment) -> Result<
         "a column of a dropped enrollment cannot be given back; its value stays in kept_columns"
     );
     let initial = initial(&column.name);
-    delete_saved(tx, DELETE_SAVED, &named(row, [initial.as_str()])).await?;
+    tx.change_many(DELETE_SAVED, &named(row, [initial.as_str()])).await?;
     tx.execute_many(&insert_value(column), &[vec![initial.as_str().into(), row.id.0.into()]]).await
 }
 
@@ -160,7 +160,7 @@ async fn restores(tx: &Tx<'_>, columns: &[&ExtraColumn], rows: &[&Enrollment]) -
     let names =
         || columns.iter().map(|column| column.name.as_str()).chain(initials.iter().map(String::as_str));
     let given: Vec<_> = rows.iter().flat_map(|row| named(row, names())).collect();
-    delete_saved(tx, DELETE_SAVED, &given).await?;
+    tx.change_many(DELETE_SAVED, &given).await?;
     Ok(true)
 }
 
@@ -204,12 +204,7 @@ async fn stored_names(tx: &Tx<'_>, rows: &[&Enrollment]) -> Result<Vec<Vec<Strin
     tx.query_many(sql, &pairs, |row| row.text(0)).await
 }
 
-const DELETE_SAVED: &str =
-    "delete from kept_columns where student_id = $1 and course_id = $2 and name = $3 returning name";
-
-async fn delete_saved(tx: &Tx<'_>, sql: &str, sets: &[Vec<Arg>]) -> Result<(), DbError> {
-    tx.query_many(sql, sets, |row| row.text(0)).await.map(drop)
-}
+const DELETE_SAVED: &str = "delete from kept_columns where student_id = $1 and course_id = $2 and name = $3";
 
 async fn extra_columns(tx: &Tx<'_>) -> Result<Vec<ExtraColumn>, DbError> {
     catalog::extra_columns(tx, "student_courses", &["id", "student_id", "course_id", "enrolled_at"]).await

@@ -7,6 +7,12 @@ pub fn to_i64(count: usize) -> i64 {
     i64::try_from(count).expect("a count is below 2^63")
 }
 
+/// A count with its noun: `1 student`, `12 students`.
+#[must_use]
+pub fn counted(count: i64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
 /// A number as people write it: `1,000,000`.
 #[must_use]
 pub fn thousands(number: i64) -> String {

@@ -5,6 +5,7 @@ use anyhow::{Context, bail, ensure};
 
 use crate::audit::{Finding, ahead, audit};
 use crate::clock::Clock;
+use crate::count::counted;
 use crate::db::{Db, Location, migrate};
 
 /// How far the log may be ahead of the clock without a warning: the clock may have been corrected a little.
@@ -42,7 +43,9 @@ pub(super) async fn run(database: &Location, clock: &Clock, out: &mut dyn Write)
         let count = audit.findings.len();
         bail!("{count} {} failed", if count == 1 { "check" } else { "checks" });
     }
-    writeln!(out, "ok: {} enrollments agree with the {} events in the log", audit.enrollments, audit.events)?;
+    let enrollments = counted(audit.enrollments, "enrollment");
+    let verb = if audit.enrollments == 1 { "agrees" } else { "agree" };
+    writeln!(out, "ok: {enrollments} {verb} with the {} in the log", counted(audit.events, "event"))?;
     Ok(())
 }
 

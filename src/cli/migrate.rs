@@ -4,6 +4,7 @@ use std::io::Write;
 
 use crate::adoption;
 use crate::clock::Clock;
+use crate::count::counted;
 use crate::db::Location;
 
 /// Options of `matricula migrate`.
@@ -46,7 +47,7 @@ pub(super) async fn run(
         writeln!(out, "applied {name}")?;
     }
     if report.adopted > 0 {
-        writeln!(out, "adopted {} enrollments", report.adopted)?;
+        writeln!(out, "adopted {}", counted(report.adopted, "enrollment"))?;
     }
     Ok(writeln!(out, "{database} is up to date")?)
 }

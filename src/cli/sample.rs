@@ -5,6 +5,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::clock::Clock;
 use crate::config::whole_number;
+use crate::count::{counted, to_i64};
 use crate::db::Location;
 use crate::sample::{self, Size};
 use crate::server::School;
@@ -42,8 +43,10 @@ pub(super) async fn run(
     let enrollments = added?;
     writeln!(
         out,
-        "added {} students, {} courses and {enrollments} enrollments to {database}",
-        args.students, args.courses
+        "added {}, {} and {} to {database}",
+        counted(args.students.into(), "student"),
+        counted(args.courses.into(), "course"),
+        counted(to_i64(enrollments), "enrollment")
     )?;
     Ok(())
 }

@@ -49,6 +49,10 @@ pub use self::writer::{Tx, Writer};
 use crate::clock::Stamp;
 use crate::shares::Client;
 
+/// The target of log output, at level `trace`, about statements as an engine runs them, without the values of their
+/// parameters.
+const SQL_TARGET: &str = "matricula::sql";
+
 /// The reading side of a database. Cheap to clone; reads never wait for writes.
 #[derive(Clone, Debug)]
 pub struct Db {

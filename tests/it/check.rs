@@ -128,7 +128,7 @@ async fn a_log_that_is_ahead_of_the_clock_has_a_line_of_its_own() {
     let output = matricula().arg("check").arg("--database").arg(database.argument()).output().unwrap();
     assert_eq!(
         String::from_utf8(output.stdout).unwrap(),
-        "ok: 0 enrollments agree with the 1 events in the log\n"
+        "ok: 0 enrollments agree with the 1 event in the log\n"
     );
 }
 
@@ -245,7 +245,7 @@ async fn changes_that_other_programs_may_make_are_notes_and_break_no_promise() {
     let school = School::open_at(&database).await;
     while school.log().await.len() < 13 {}
     let database = school.close().await;
-    assert_eq!(check(&database), "ok: 1 enrollments agree with the 13 events in the log\n");
+    assert_eq!(check(&database), "ok: 1 enrollment agrees with the 13 events in the log\n");
     database.runs("insert into students (id, name, email) values (1, 'Zoe', 'zoe@example.edu')");
     let printed = check(&database);
     assert!(printed.starts_with("note: ids of deleted students or courses that another program gave to new rows (1 row)\n  student 1, deleted at seq "), "{printed}");

@@ -58,6 +58,7 @@ mod several_nodes_postgres_only;
 mod shared_tables;
 mod shares;
 mod small_worlds;
+mod statements;
 mod stream;
 mod students;
 mod unread_output;

@@ -27,7 +27,7 @@ use self::error::map_error;
 pub(super) use self::numbering::insert_numbered;
 pub(super) use self::readers::{Readers, SCANS, STREAMS};
 pub(super) use self::writer::{Tx, Writer};
-use super::{Arg, DbError, Insert, Map, Reach, Row};
+use super::{Arg, DbError, Insert, Map, Reach, Row, SQL_TARGET};
 
 /// Placeholders in migrations, for what the engines express differently.
 pub(super) const TOKENS: &[(&str, &str)] = &[
@@ -102,7 +102,9 @@ impl Session {
         if let Some(known) = self.statements.lock().unwrap_or_else(PoisonError::into_inner).get(sql) {
             return Ok(Some(known.clone()));
         }
-        let statement = self.client().prepare(&to_postgres_dialect(sql)).await?;
+        let translated = to_postgres_dialect(sql);
+        tracing::trace!(target: SQL_TARGET, sql = translated);
+        let statement = self.client().prepare(&translated).await?;
         let mut statements = self.statements.lock().unwrap_or_else(PoisonError::into_inner);
         statements.insert(sql.to_owned(), statement.clone());
         Ok(Some(statement))

@@ -9,7 +9,7 @@ use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags, Statement};
 
 use crate::db::casefold::casefold;
-use crate::db::{Arg, DbError, Map, Row};
+use crate::db::{Arg, DbError, Map, Row, SQL_TARGET};
 
 /// Prepared statements cached per connection; more than the service has.
 const MAX_STATEMENTS: usize = 128;
@@ -22,7 +22,7 @@ pub(super) fn query<T>(
     args: &[Arg],
     map: Map<T>,
 ) -> Result<Vec<T>, DbError> {
-    rows(&mut *connection.prepare_cached(sql)?, args, map)
+    rows(&mut *cached(connection, sql)?, args, map)
 }
 
 pub(super) fn rows<T>(statement: &mut Statement<'_>, args: &[Arg], map: Map<T>) -> Result<Vec<T>, DbError> {
@@ -76,9 +76,15 @@ pub(super) fn prepare<'c>(
     sql: &str,
     args: &[Arg],
 ) -> Result<CachedStatement<'c>, DbError> {
-    let mut statement = connection.prepare_cached(sql)?;
+    let mut statement = cached(connection, sql)?;
     bind(&mut statement, args)?;
     Ok(statement)
+}
+
+/// The prepared statement. Log output shows it, without the values of its parameters.
+pub(super) fn cached<'c>(connection: &'c Connection, sql: &str) -> rusqlite::Result<CachedStatement<'c>> {
+    tracing::trace!(target: SQL_TARGET, sql);
+    connection.prepare_cached(sql)
 }
 
 pub(super) fn bind(statement: &mut Statement<'_>, args: &[Arg]) -> Result<(), DbError> {

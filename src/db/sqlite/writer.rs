@@ -7,7 +7,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::checkpoint::Checkpointer;
-use super::connection::{BUSY_TIMEOUT, bind, open, query, rows};
+use super::connection::{BUSY_TIMEOUT, bind, cached, open, query, rows};
 use super::error::NOT_WRITABLE;
 use super::files::Files;
 use crate::db::{Arg, DbError, Map};
@@ -150,7 +150,7 @@ impl Tx<'_> {
         if sets.is_empty() {
             return Ok(Vec::new());
         }
-        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut statement = cached(self.connection, sql)?;
         sets.iter().map(|args| rows(&mut statement, args, map)).collect()
     }
 
@@ -163,7 +163,7 @@ impl Tx<'_> {
         if sets.is_empty() {
             return Ok(Vec::new());
         }
-        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut statement = cached(self.connection, sql)?;
         let execute = |args: &Vec<Arg>| {
             bind(&mut statement, args)?;
             Ok(statement.raw_execute()?)

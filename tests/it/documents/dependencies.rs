@@ -15,7 +15,7 @@ const SECTIONS: [(&str, &str, &str); 5] = [
     ("Cargo.toml", "[dev-dependencies]", "The tests"),
     ("bench/Cargo.toml", "[dependencies]", "The benchmark"),
     ("bench/Cargo.toml", "[dev-dependencies]", "The tests of the benchmark"),
-    ("xtask/Cargo.toml", "[dependencies]", "The workshop"),
+    ("xtask/Cargo.toml", "[dependencies]", "The tools in xtask"),
 ];
 
 /// The dependencies of a section, and the comment above each.

@@ -22,6 +22,7 @@ mod read;
 mod rights;
 mod row;
 mod sqlite;
+mod trace;
 mod turns;
 mod write_health;
 mod writer;
@@ -48,10 +49,6 @@ use self::writer::EngineTx;
 pub use self::writer::{Tx, Writer};
 use crate::clock::Stamp;
 use crate::shares::Client;
-
-/// The target of log output, at level `trace`, about statements as an engine runs them, without the values of their
-/// parameters.
-const SQL_TARGET: &str = "matricula::sql";
 
 /// The reading side of a database. Cheap to clone; reads never wait for writes.
 #[derive(Clone, Debug)]

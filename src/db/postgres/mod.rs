@@ -27,7 +27,7 @@ use self::error::map_error;
 pub(super) use self::numbering::insert_numbered;
 pub(super) use self::readers::{Readers, SCANS, STREAMS};
 pub(super) use self::writer::{Tx, Writer};
-use super::{Arg, DbError, Insert, Map, Reach, Row, SQL_TARGET};
+use super::{Arg, DbError, Insert, Map, Reach, Row, trace};
 
 /// Placeholders in migrations, for what the engines express differently.
 pub(super) const TOKENS: &[(&str, &str)] = &[
@@ -103,7 +103,7 @@ impl Session {
             return Ok(Some(known.clone()));
         }
         let translated = to_postgres_dialect(sql);
-        tracing::trace!(target: SQL_TARGET, sql = translated);
+        trace::statement(&translated);
         let statement = self.client().prepare(&translated).await?;
         let mut statements = self.statements.lock().unwrap_or_else(PoisonError::into_inner);
         statements.insert(sql.to_owned(), statement.clone());

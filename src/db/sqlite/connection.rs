@@ -9,7 +9,7 @@ use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags, Statement};
 
 use crate::db::casefold::casefold;
-use crate::db::{Arg, DbError, Map, Row, SQL_TARGET};
+use crate::db::{Arg, DbError, Map, Row, trace};
 
 /// Prepared statements cached per connection; more than the service has.
 const MAX_STATEMENTS: usize = 128;
@@ -83,7 +83,7 @@ pub(super) fn prepare<'c>(
 
 /// The prepared statement. Log output shows it, without the values of its parameters.
 pub(super) fn cached<'c>(connection: &'c Connection, sql: &str) -> rusqlite::Result<CachedStatement<'c>> {
-    tracing::trace!(target: SQL_TARGET, sql);
+    trace::statement(sql);
     connection.prepare_cached(sql)
 }
 

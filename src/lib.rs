@@ -12,6 +12,7 @@
 //!   its event;
 //! - [`adoption`], [`audit`] and [`sample`]: migration of an existing database without altering its tables, the check
 //!   that tables and log agree, and sample data;
+//! - [`mapping`]: where the students, courses and enrollments of an existing database are;
 //! - [`db`]: SQL on SQLite and PostgreSQL;
 //! - [`clock`], [`count`], [`shares`], [`metrics`], [`logging`], [`redact`]: time, numbers, limits per client,
 //!   metrics, log output, and removing passwords from it.
@@ -30,6 +31,7 @@ pub mod events;
 pub mod http;
 pub mod lists;
 pub mod logging;
+pub mod mapping;
 pub mod metrics;
 pub mod pages;
 pub mod problems;

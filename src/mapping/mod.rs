@@ -1,0 +1,103 @@
+//! Where a school's students, courses and enrollments are, if they are not in tables `students` and `courses` with our
+//! columns. Every connection then reads `students` and `courses` through temporary views, and writes go to the school's
+//! own tables and columns.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+
+/// A mapping as its file has it, in TOML.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mapping {
+    /// Where the students are.
+    pub students: RecordMapping,
+    /// Where the courses are.
+    pub courses: RecordMapping,
+    /// Which enrollments to take over; none if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrollments: Option<EnrollmentsMapping>,
+}
+
+/// Where the students or the courses are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordMapping {
+    /// The table, as its name is written in the database.
+    pub table: String,
+    /// The column with unique whole numbers from 1 to 2^53 − 1.
+    pub id: String,
+    /// For each field that the school has, a column of the table or an SQL expression over its columns.
+    #[serde(flatten)]
+    pub fields: BTreeMap<String, String>,
+}
+
+/// Which rows are taken over as enrollments when the database is migrated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnrollmentsMapping {
+    /// The table.
+    pub table: String,
+    /// The column with the student's id.
+    pub student_id: String,
+    /// The column with the course's id.
+    pub course_id: String,
+    /// The column with the time of enrollment; if it is left out, the time of adoption.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrolled_at: Option<String>,
+    /// An SQL condition for the rows to take over; if it is left out, all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r#where: Option<String>,
+}
+
+impl Mapping {
+    /// Parses a mapping file.
+    ///
+    /// # Errors
+    /// A message with the line and column, or about the first name that is not known.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mapping: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        for (part, record, known) in [
+            ("students", &mapping.students, STUDENT_FIELDS),
+            ("courses", &mapping.courses, COURSE_FIELDS),
+        ] {
+            if let Some(unknown) = record.fields.keys().find(|field| !known.contains(&field.as_str())) {
+                let known = [&["table", "id"], known.as_slice()].concat().join(", ");
+                return Err(format!("[{part}] has an unknown key {unknown}; the known ones are {known}"));
+            }
+        }
+        Ok(mapping)
+    }
+
+    /// The mapping as the text of its file.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let mut text = String::new();
+        for (part, record) in [("students", &self.students), ("courses", &self.courses)] {
+            let fields = record.fields.iter().map(|(name, source)| (name.as_str(), source.as_str()));
+            section(&mut text, part, [("table", &*record.table), ("id", &*record.id)].into_iter().chain(fields));
+        }
+        if let Some(rows) = &self.enrollments {
+            let optional = [("enrolled_at", &rows.enrolled_at), ("where", &rows.r#where)];
+            let optional = optional.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?)));
+            let required =
+                [("table", &*rows.table), ("student_id", &*rows.student_id), ("course_id", &*rows.course_id)];
+            section(&mut text, "enrollments", required.into_iter().chain(optional));
+        }
+        text
+    }
+}
+
+/// The fields of students and courses that a mapping may name, without the id; in the order of forms.
+pub const STUDENT_FIELDS: [&str; 2] = ["name", "email"];
+/// See [`STUDENT_FIELDS`].
+pub const COURSE_FIELDS: [&str; 2] = ["name", "level"];
+
+fn section<'a>(text: &mut String, name: &str, values: impl Iterator<Item = (&'a str, &'a str)>) {
+    let gap = if text.is_empty() { "" } else { "\n" };
+    // Writing to a `String` cannot fail.
+    _ = writeln!(text, "{gap}[{name}]");
+    for (key, value) in values {
+        _ = writeln!(text, "{key} = {}", toml::Value::from(value));
+    }
+}

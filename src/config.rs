@@ -116,6 +116,11 @@ pub struct ServeArgs {
     )]
     pub client_share: u8,
 
+    /// Create empty tables students and courses next to other tables. Without it, a database with other tables but
+    /// without these two is refused.
+    #[arg(long)]
+    pub new_school: bool,
+
     /// Options for log output.
     #[command(flatten)]
     pub log: LogArgs,

@@ -1,12 +1,14 @@
 //! Adoption: a database that already exists is used as it is. The migration adds our own tables and never changes
 //! `students` and `courses`; if it cannot use them, it lists all reasons at once and changes nothing.
 
+mod association;
 mod columns;
 mod error;
 mod nodes;
 mod plan;
 mod problem;
 mod recognize;
+mod school;
 mod store;
 
 use std::fs;
@@ -20,6 +22,16 @@ pub use self::problem::{AdoptionProblem, AdoptionProblems};
 use crate::clock::Clock;
 use crate::db::migrate;
 use crate::db::{Backoff, DbError, Location, Writer};
+use crate::mapping::{self, Mapping, SchoolTables};
+
+/// How a database that matricula has not migrated yet is adopted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MigrateOptions {
+    /// Where its students, courses and enrollments are; `None` if they are in tables `students` and `courses`.
+    pub mapping: Option<Mapping>,
+    /// Create empty tables `students` and `courses` next to other tables.
+    pub new_school: bool,
+}
 
 /// What a migration did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,8 +40,10 @@ pub struct Report {
     pub found: Vec<String>,
     /// The migrations that ran, in order; empty if the database was current.
     pub applied: Vec<String>,
-    /// How many rows of an existing `student_courses` were adopted.
+    /// How many existing enrollments were adopted.
     pub adopted: i64,
+    /// The tables of the students and courses.
+    pub tables: SchoolTables,
 }
 
 /// What a migration would do.
@@ -46,28 +60,50 @@ pub struct DryRun {
 /// # Errors
 /// When it cannot be migrated; then nothing in it was changed.
 pub async fn migrate(location: &Location, clock: &Clock) -> Result<Report, MigrateError> {
-    run(location, clock).await.map_err(|reason| MigrateError { location: location.clone(), reason })
+    migrate_with(location, clock, &MigrateOptions::default()).await
 }
 
-/// Returns what [`migrate`] would do. Changes nothing, and creates no file.
+/// As [`migrate`], with options for a database that matricula has not migrated yet.
+///
+/// # Errors
+/// As [`migrate`]; also if the database was migrated with another mapping.
+pub async fn migrate_with(
+    location: &Location,
+    clock: &Clock,
+    options: &MigrateOptions,
+) -> Result<Report, MigrateError> {
+    run(location, clock, options).await.map_err(|reason| MigrateError { location: location.clone(), reason })
+}
+
+/// Returns what [`migrate_with`] would do. Changes nothing, and creates no file.
 ///
 /// # Errors
 /// As [`migrate`].
-pub async fn dry_run(location: &Location, clock: &Clock) -> Result<DryRun, MigrateError> {
-    plan_only(location, clock).await.map_err(|reason| MigrateError { location: location.clone(), reason })
+pub async fn dry_run(
+    location: &Location,
+    clock: &Clock,
+    options: &MigrateOptions,
+) -> Result<DryRun, MigrateError> {
+    plan_only(location, clock, options)
+        .await
+        .map_err(|reason| MigrateError { location: location.clone(), reason })
 }
 
 /// How long to retry after a conflict with another migration, which may be copying a million rows.
 const RETRY_TIME: Duration = Duration::from_mins(1);
 
-async fn run(location: &Location, clock: &Clock) -> Result<Report, MigrateErrorReason> {
+async fn run(
+    location: &Location,
+    clock: &Clock,
+    options: &MigrateOptions,
+) -> Result<Report, MigrateErrorReason> {
     if let Location::File(path) = location {
         check_path(path)?;
     }
     let mut writer = Writer::open_for_migration(location)?;
     let mut backoff = Backoff::new(RETRY_TIME);
     loop {
-        match run_once(&mut writer, clock).await {
+        match run_once(&mut writer, clock, options).await {
             // The database has already waited for other migrations and for locks on the tables.
             Err(MigrateErrorReason::Db(error @ (DbError::Conflict(_) | DbError::Unknown(_)))) => {
                 backoff.wait(DbError::Conflict(error.to_string())).await?;
@@ -77,13 +113,17 @@ async fn run(location: &Location, clock: &Clock) -> Result<Report, MigrateErrorR
     }
 }
 
-async fn run_once(writer: &mut Writer, clock: &Clock) -> Result<Report, MigrateErrorReason> {
+async fn run_once(
+    writer: &mut Writer,
+    clock: &Clock,
+    options: &MigrateOptions,
+) -> Result<Report, MigrateErrorReason> {
     let tx = writer.begin().await?;
     plan::check_obstacles(&tx).await?;
     migrate::lock(&tx).await?;
-    let plan = Plan::new(&tx, clock).await?;
+    let plan = Plan::new(&tx, clock, options).await?;
     if plan.migrations.is_empty() {
-        return Ok(Report::default());
+        return Ok(Report { tables: plan.tables, ..Report::default() });
     }
     migrate::create_history(&tx).await?;
     for statement in &plan.before {
@@ -95,13 +135,20 @@ async fn run_once(writer: &mut Writer, clock: &Clock) -> Result<Report, MigrateE
     for statement in &plan.after {
         tx.execute_batch(statement).await?;
     }
+    if let Some(mapping) = &plan.mapping {
+        mapping::save(&tx, mapping, &plan.tables).await?;
+    }
     plan.verify(&tx).await?;
     tx.commit().await?;
     let applied = plan.migrations.into_iter().map(|migration| migration.name).collect();
-    Ok(Report { found: plan.found, applied, adopted: plan.adopted })
+    Ok(Report { found: plan.found, applied, adopted: plan.adopted, tables: plan.tables })
 }
 
-async fn plan_only(location: &Location, clock: &Clock) -> Result<DryRun, MigrateErrorReason> {
+async fn plan_only(
+    location: &Location,
+    clock: &Clock,
+    options: &MigrateOptions,
+) -> Result<DryRun, MigrateErrorReason> {
     let empty = Location::File(":memory:".into());
     let mut inspected = location;
     if let Location::File(path) = location {
@@ -114,7 +161,7 @@ async fn plan_only(location: &Location, clock: &Clock) -> Result<DryRun, Migrate
     let mut writer = Writer::open_for_migration(inspected)?;
     let tx = writer.begin().await?;
     plan::check_obstacles(&tx).await?;
-    let plan = Plan::new(&tx, clock).await?;
+    let plan = Plan::new(&tx, clock, options).await?;
     let migrations = plan
         .migrations
         .into_iter()

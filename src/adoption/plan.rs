@@ -1,10 +1,13 @@
+use super::association::{self, Takeover};
 use super::error::MigrateErrorReason;
 use super::problem::{AdoptionProblem, AdoptionProblems};
-use super::{columns, nodes, recognize, store};
-use crate::clock::Clock;
+use super::{MigrateOptions, columns, nodes, recognize, school, store};
+use crate::clock::{Clock, Stamp};
+use crate::count::to_i64;
 use crate::db::catalog::{self, Name, Rule, Table};
 use crate::db::migrate::{self, MigrationHistory, Pending};
 use crate::db::{DbError, Tx};
+use crate::mapping::{self, Mapping, SchoolTables};
 
 /// The tables that the service needs, with their text columns.
 const SERVED: [(&str, [&str; 2]); 2] = [("students", ["name", "email"]), ("courses", ["name", "level"])];
@@ -17,33 +20,39 @@ pub(super) struct Plan {
     pub(super) migrations: Vec<Pending>,
     pub(super) after: Vec<String>,
     pub(super) adopted: i64,
+    /// The tables of the students and courses.
+    pub(super) tables: SchoolTables,
+    /// The mapping to store.
+    pub(super) mapping: Option<Mapping>,
 }
 
 impl Plan {
-    /// Inspects the database and decides. If no migration is pending, only the history is read.
-    pub(super) async fn new(tx: &Tx<'_>, clock: &Clock) -> Result<Self, MigrateErrorReason> {
+    /// Inspects the database and decides. If no migration is pending, only the history and the mapping are read.
+    pub(super) async fn new(
+        tx: &Tx<'_>,
+        clock: &Clock,
+        options: &MigrateOptions,
+    ) -> Result<Self, MigrateErrorReason> {
         let MigrationHistory { is_new, pending } = migrate::history(tx).await?;
         let mut plan = Self { migrations: pending, ..Self::default() };
         let mut problems = Vec::new();
-        if plan.migrations.is_empty() {
-            return Ok(plan);
-        }
         if is_new {
-            let mut served = Vec::new();
-            for (name, texts) in SERVED {
-                let table = catalog::table(tx, name).await?;
-                problems.extend(plan.served(tx, name, texts, table.as_ref()).await?);
-                if table.is_some() {
-                    plan.leave_out(name);
-                }
-                served.push((name, table));
-            }
-            // Checked only now, since tables that exist are not created.
-            problems.extend(taken_names(tx, &plan.migrations, is_new).await?);
-            if let Some(table) = catalog::table(tx, "student_courses").await? {
-                problems.extend(plan.association(tx, &table, &served, clock).await?);
-            }
+            problems.extend(match &options.mapping {
+                Some(mapping) => plan.adopt_mapped(tx, mapping, &clock.stamp()).await?,
+                None => plan.adopt_plain(tx, options.new_school, &clock.stamp()).await?,
+            });
         } else {
+            plan.tables = mapping::load_in(tx).await?;
+            if let Some(given) = &options.mapping {
+                let rows = mapping::compare(tx, given).await?;
+                let what = "it was migrated with another mapping, which cannot be changed:";
+                let total = to_i64(rows.len());
+                problems.extend((total > 0).then(|| AdoptionProblem {
+                    rows,
+                    total,
+                    ..AdoptionProblem::new(what)
+                }));
+            }
             problems.extend(taken_names(tx, &plan.migrations, is_new).await?);
         }
         if problems.is_empty() { Ok(plan) } else { Err(AdoptionProblems(problems).into()) }
@@ -60,12 +69,123 @@ impl Plan {
         Ok(())
     }
 
+    /// Adopts tables named `students` and `courses`, and creates those that are missing.
+    async fn adopt_plain(
+        &mut self,
+        tx: &Tx<'_>,
+        new_school: bool,
+        now: &Stamp,
+    ) -> Result<Vec<AdoptionProblem>, DbError> {
+        let mut problems = Vec::new();
+        let mut exists = [false; 2];
+        for ((name, texts), exists) in SERVED.into_iter().zip(&mut exists) {
+            let table = catalog::table(tx, name).await?;
+            *exists = table.is_some();
+            problems.extend(self.served(tx, name, texts, table.as_ref()).await?);
+            if *exists {
+                self.leave_out(name);
+            }
+        }
+        if !new_school && exists.contains(&false) {
+            problems.extend(other_tables(tx).await?);
+        }
+        problems.extend(self.free_names(tx).await?);
+        if let Some(table) = catalog::table(tx, "student_courses").await? {
+            problems.extend(recognize::check_references(&table, "students", "courses"));
+            let tables = [exists[0].then_some("students"), exists[1].then_some("courses")];
+            let school = SchoolTables::default();
+            let takeover = association::rebuild(tx, &table, tables, &school, None, now).await?;
+            problems.extend(self.take(takeover));
+        }
+        Ok(problems)
+    }
+
+    /// Adopts the tables that a mapping names.
+    async fn adopt_mapped(
+        &mut self,
+        tx: &Tx<'_>,
+        mapping: &Mapping,
+        now: &Stamp,
+    ) -> Result<Vec<AdoptionProblem>, DbError> {
+        let mut problems = Vec::new();
+        let students = school::mapped_table(tx, "students", &mapping.students).await?;
+        let courses = school::mapped_table(tx, "courses", &mapping.courses).await?;
+        for (name, _) in SERVED {
+            self.leave_out(name);
+        }
+        let (students, courses) = match (students, courses) {
+            (Ok(students), Ok(courses)) => (students, courses),
+            (students, courses) => {
+                let found = [students.err(), courses.err()].into_iter().flatten().flatten();
+                return Ok(found.collect());
+            }
+        };
+        self.found.extend(students.found);
+        self.found.extend(courses.found);
+        for migration in &mut self.migrations {
+            for (table, name) in [(&students.table, "students"), (&courses.table, "courses")] {
+                let ours = format!("references {name} (id)");
+                let theirs = format!("references {} ({})", table.reference, table.key.quoted_id());
+                migration.sql = migration.sql.replace(&ours, &theirs);
+            }
+        }
+        self.tables = SchoolTables { students: students.table, courses: courses.table };
+        self.mapping = Some(mapping.clone());
+        problems.extend(self.free_names(tx).await?);
+        let association = catalog::table(tx, "student_courses").await?;
+        let tables = [Some(mapping.students.table.as_str()), Some(mapping.courses.table.as_str())];
+        let school = self.tables.clone();
+        match (&mapping.enrollments, association) {
+            (Some(rows), Some(table)) if rows.table.eq_ignore_ascii_case("student_courses") => {
+                let (students, courses) = (&mapping.students.table, &mapping.courses.table);
+                problems.extend(recognize::check_references(&table, students, courses));
+                let takeover = association::rebuild(tx, &table, tables, &school, Some(rows), now).await?;
+                problems.extend(self.take(takeover));
+            }
+            (_, Some(_)) => problems.push(AdoptionProblem::new(
+                "the name student_courses is taken: there is another table with that name, which the mapping does not \
+                 name as [enrollments]",
+            )),
+            (Some(rows), None) => {
+                let takeover = association::copy(tx, rows, tables, &school, now).await?;
+                problems.extend(self.take(takeover));
+            }
+            (None, None) => {}
+        }
+        Ok(problems)
+    }
+
+    fn take(&mut self, takeover: Takeover) -> Vec<AdoptionProblem> {
+        self.found.extend(takeover.found);
+        self.before.extend(takeover.before);
+        self.after.extend(takeover.after);
+        self.adopted = takeover.rows;
+        takeover.problems
+    }
+
     /// Skips creating a table that exists.
     fn leave_out(&mut self, table: &str) {
         let creates = |migration: &Pending| migration.creates().any(|created| created == ("table", table));
         if let Some(migration) = self.migrations.iter_mut().find(|migration| creates(migration)) {
             migration.sql.clear();
         }
+    }
+
+    /// Gives our indexes other names where theirs are taken; problems for tables whose names are taken.
+    async fn free_names(&mut self, tx: &Tx<'_>) -> Result<Vec<AdoptionProblem>, DbError> {
+        let taken: Vec<_> = catalog::names(tx).await?.into_iter().map(|taken| taken.name).collect();
+        for migration in &mut self.migrations {
+            let indexes = migration
+                .creates()
+                .filter(|(kind, name)| *kind == "index" && taken.iter().any(|one| one == name));
+            let indexes: Vec<_> = indexes.map(|(_, name)| name.to_owned()).collect();
+            for name in indexes {
+                let (ours, other) = (format!("index {name} on "), format!("index matricula_{name} on "));
+                migration.sql = migration.sql.replace(&ours, &other);
+            }
+        }
+        // Checked only now, since tables that exist are not created.
+        taken_names(tx, &self.migrations, true).await
     }
 
     async fn served(
@@ -79,58 +199,52 @@ impl Plan {
             self.found.push(format!("{name}: missing, will be created"));
             return Ok(Vec::new());
         };
-        let number_rows = |table: &str| catalog::number_rows(tx, table);
-        let mut problems = recognize::check_served_table(name, texts, table, number_rows);
+        let mut problems = recognize::check_served_table(name, texts, table);
         if columns::may_hold_ids(table, "id") {
-            problems.extend(store::unusable_ids(tx, name).await?);
+            problems.extend(store::unusable_ids(tx, name, name, "id").await?);
         }
         if problems.is_empty() {
             let extra = columns::extra_columns(table, &["id", texts[0], texts[1]]);
             let rows = store::count(tx, name).await?;
             self.found.push(format!("{name}: found, {}, will not be changed", content(rows, &extra)));
-            self.found.extend(recognize::remarks(name, texts, table));
-        }
-        Ok(problems)
-    }
-
-    async fn association(
-        &mut self,
-        tx: &Tx<'_>,
-        table: &Table,
-        served: &[(&str, Option<Table>)],
-        clock: &Clock,
-    ) -> Result<Vec<AdoptionProblem>, DbError> {
-        let mut problems = recognize::check_association(table, |table| catalog::number_rows(tx, table));
-        if ["id", "student_id", "course_id"].iter().all(|name| columns::may_hold_ids(table, name)) {
-            problems.extend(store::unusable_rows(tx, served).await?);
-        }
-        let extra = columns::to_carry(table);
-        if problems.is_empty() && !extra.is_empty() {
-            problems.extend(broken_references(tx, "student_courses").await?);
-        }
-        if problems.is_empty() {
-            self.adopted = store::count(tx, "student_courses").await?;
-            self.found.push(format!(
-                "student_courses: found, {}, will be adopted with the current time as the time of enrollment",
-                content(self.adopted, &extra)
-            ));
-            self.found.extend(extra.iter().filter(|column| columns::needs_value(column)).map(|column| {
-                format!("student_courses.{} becomes optional: matricula does not set it", column.name)
-            }));
-            self.before = store::copy_found();
-            self.after = store::adopt_rows(tx, table, self.adopted, &clock.stamp()).await?;
+            self.found.extend(recognize::remarks(name, "id", &texts, table));
         }
         Ok(problems)
     }
 }
 
-async fn broken_references(tx: &Tx<'_>, table: &str) -> Result<Option<AdoptionProblem>, DbError> {
+/// A database with tables in which no school is recognized: an empty school next to them would be a surprise.
+async fn other_tables(tx: &Tx<'_>) -> Result<Option<AdoptionProblem>, DbError> {
+    let known = ["students", "courses", "student_courses"];
+    let names = catalog::names(tx).await?.into_iter().filter(|taken| {
+        taken.kind == "table"
+            && !taken.name.starts_with("sqlite_")
+            && !taken.name.starts_with("matricula_")
+            && !known.contains(&taken.name.as_str())
+    });
+    let rows: Vec<_> = names.map(|taken| taken.name).collect();
+    let total = to_i64(rows.len());
+    let what = "it has other tables, in which the students and courses may be; `matricula adopt --database ...` looks \
+                for them, and `--new-school` starts with empty tables students and courses:";
+    Ok((total > 0).then(|| AdoptionProblem { rows, total, ..AdoptionProblem::new(what) }))
+}
+
+/// The problem that a mapping names a table that is not there.
+pub(super) async fn unknown_table(tx: &Tx<'_>, part: &str, name: &str) -> Result<AdoptionProblem, DbError> {
+    let tables: Vec<_> =
+        catalog::names(tx).await?.into_iter().filter(|taken| taken.kind == "table").collect();
+    let names: Vec<_> = tables.iter().map(|taken| taken.name.as_str()).collect();
+    let what = format!("[{part}] table = {name:?}: there is no such table; there are {}", names.join(", "));
+    Ok(AdoptionProblem::new(what))
+}
+
+pub(super) async fn broken_references(tx: &Tx<'_>, table: &str) -> Result<Option<AdoptionProblem>, DbError> {
     let (rows, total) = catalog::broken_references(tx, table, store::MAX_SHOWN).await?;
     let what = format!("{table} has rows that refer to rows that do not exist:");
     Ok((total > 0).then(|| AdoptionProblem { rows, total, ..AdoptionProblem::new(what) }))
 }
 
-fn content(rows: i64, extra: &[&catalog::Column]) -> String {
+pub(super) fn content(rows: i64, extra: &[&catalog::Column]) -> String {
     let names: Vec<&str> = extra.iter().map(|column| column.name.as_str()).collect();
     let rows = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
     if names.is_empty() { rows } else { format!("{rows}, extra columns {}", names.join(", ")) }

@@ -5,13 +5,21 @@ use super::problem::AdoptionProblem;
 use super::store;
 use crate::db::catalog::{Index, Reference, Referrer, Rule, Table};
 
-/// Why `students` or `courses` cannot be read or referred to as it is.
-pub(super) fn check_served_table(
-    name: &str,
-    texts: [&str; 2],
-    table: &Table,
-    number_rows: impl Fn(&str) -> String,
-) -> Vec<AdoptionProblem> {
+/// Why a table named `students` or `courses` cannot be read or referred to as it is.
+pub(super) fn check_served_table(name: &str, texts: [&str; 2], table: &Table) -> Vec<AdoptionProblem> {
+    let mut problems = check_key(name, "id", table);
+    if table.kind == "table" {
+        problems.extend(texts.into_iter().filter(|text| table.column(text).is_none()).map(|text| {
+            AdoptionProblem::new(format!(
+                "{name} has no column {text}: a mapping says where it is, or leaves it out"
+            ))
+        }));
+    }
+    problems
+}
+
+/// Why a table of students or courses cannot be referred to by the column `id`.
+pub(super) fn check_key(name: &str, id: &str, table: &Table) -> Vec<AdoptionProblem> {
     if table.kind != "table" {
         return vec![AdoptionProblem::new(format!(
             "{name} is a {}: only an ordinary table can be referred to",
@@ -30,38 +38,25 @@ pub(super) fn check_served_table(
             );
         }
     }
-    match table.column("id") {
-        None => problems.push(AdoptionProblem::new(format!("{name} has no column id")).with_remedy(format!(
-            "{}\n{}",
-            number_rows(name),
-            store::create_key(name)
+    match table.column(id) {
+        None => problems.push(AdoptionProblem::new(format!(
+            "{name} has no column {id}: a mapping says which column has the ids"
         ))),
-        Some(id) => {
-            if !id.is_integer {
-                problems.push(AdoptionProblem::new(format!(
-                    "{name}.id is declared {:?}: ids are integers here, so the table would have to be recreated",
-                    id.kind
-                )));
-            }
-            if !is_key(table) {
-                problems.push(
-                    AdoptionProblem::new(format!("{name}.id is not a key, so nothing can refer to it"))
-                        .with_remedy(store::create_key(name)),
-                );
-            }
-        }
-    }
-    for text in texts.into_iter().filter(|text| table.column(text).is_none()) {
-        problems.push(
-            AdoptionProblem::new(format!("{name} has no column {text}"))
-                .with_remedy(store::add_text_column(name, text)),
-        );
+        Some(column) if !column.is_integer => problems.push(AdoptionProblem::new(format!(
+            "{name}.{id} is declared {:?}: only whole numbers can be ids for now",
+            column.kind
+        ))),
+        Some(_) if !is_key(table, id) => problems.push(
+            AdoptionProblem::new(format!("{name}.{id} is not a key, so nothing can refer to it"))
+                .with_remedy(store::create_key(name, id)),
+        ),
+        Some(_) => {}
     }
     problems
 }
 
 /// Why an existing `student_courses` cannot be rebuilt as ours without losing anything.
-pub(super) fn check_association(table: &Table, number_rows: impl Fn(&str) -> String) -> Vec<AdoptionProblem> {
+pub(super) fn check_association(table: &Table) -> Vec<AdoptionProblem> {
     if table.kind != "table" {
         return vec![AdoptionProblem::new(format!("student_courses is a {}, not a table", table.kind))];
     }
@@ -80,18 +75,12 @@ pub(super) fn check_association(table: &Table, number_rows: impl Fn(&str) -> Str
             "student_courses is in the schema {schema}, which is not the first of search_path, so ours would be created elsewhere"
         )));
     }
-    if table.column("id").is_none() {
-        problems.push(
-            AdoptionProblem::new("student_courses has no column id")
-                .with_remedy(number_rows("student_courses")),
-        );
-    }
     for name in ["student_id", "course_id"] {
         if table.column(name).is_none() {
-            problems.push(
-                AdoptionProblem::new(format!("student_courses has no column {name}"))
-                    .with_remedy(store::rename("...", name)),
-            );
+            problems.push(AdoptionProblem::new(format!(
+                "student_courses has no column {name}: its columns are {}",
+                column_names(table)
+            )));
         }
     }
     for column in ["id", "student_id", "course_id"].into_iter().filter_map(|name| table.column(name)) {
@@ -102,7 +91,7 @@ pub(super) fn check_association(table: &Table, number_rows: impl Fn(&str) -> Str
             )));
         }
     }
-    if table.column("enrolled_at").is_some() {
+    if table.strict && table.column("enrolled_at").is_some_and(|column| column.kind != "text") {
         problems.push(
             AdoptionProblem::new("student_courses has a column enrolled_at, which matricula fills itself")
                 .with_remedy(store::rename("enrolled_at", "enrolled_at_before")),
@@ -146,7 +135,13 @@ pub(super) fn check_association(table: &Table, number_rows: impl Fn(&str) -> Str
         AdoptionProblem::new(would_lose(&format!("its foreign key to several columns of {table}")))
             .with_remedy(undo)
     }));
-    for (column, whose) in [("id", ""), ("student_id", "students"), ("course_id", "courses")] {
+    problems
+}
+
+/// Foreign keys of an existing `student_courses` to other tables than those of students and courses.
+pub(super) fn check_references(table: &Table, students: &str, courses: &str) -> Vec<AdoptionProblem> {
+    let mut problems = Vec::new();
+    for (column, whose) in [("id", ""), ("student_id", students), ("course_id", courses)] {
         let elsewhere =
             table.references.iter().filter(|reference| reference.column.eq_ignore_ascii_case(column));
         for reference in elsewhere.filter(|reference| !reference.table.eq_ignore_ascii_case(whose)) {
@@ -157,21 +152,25 @@ pub(super) fn check_association(table: &Table, number_rows: impl Fn(&str) -> Str
     problems
 }
 
+fn column_names(table: &Table) -> String {
+    table.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
 /// Whether rows of the other table change when the row that they refer to is deleted.
 fn has_action(other: &Referrer) -> bool {
     !["no action", "restrict"].contains(&other.on_delete.as_str())
 }
 
 /// What keeps matricula from adding rows to a table that it can otherwise use.
-pub(super) fn remarks(name: &str, texts: [&str; 2], table: &Table) -> Vec<String> {
+pub(super) fn remarks(name: &str, id: &str, texts: &[&str], table: &Table) -> Vec<String> {
     let mut remarks = Vec::new();
     if !table.rights.add {
         let role = &table.rights.role;
         remarks
             .push(format!("{name}: the role {role} may not insert, so only other programs can add {name}"));
     }
-    if !table.column("id").is_some_and(|id| id.numbers_itself) {
-        remarks.push(format!("{name}.id does not number its rows: only other programs can add {name}"));
+    if !table.column(id).is_some_and(|id| id.numbers_itself) {
+        remarks.push(format!("{name}.{id} does not number its rows: only other programs can add {name}"));
     }
     for text in texts {
         if table.column(text).is_some_and(|column| column.generated) {
@@ -181,7 +180,7 @@ pub(super) fn remarks(name: &str, texts: [&str; 2], table: &Table) -> Vec<String
         }
     }
     for column in table.columns.iter().filter(|column| needs_value(column)) {
-        let known = texts.iter().chain(&["id"]).any(|known| column.name.eq_ignore_ascii_case(known));
+        let known = texts.iter().chain(&[id]).any(|known| column.name.eq_ignore_ascii_case(known));
         if !known {
             remarks.push(format!("{name}.{} is required: only other programs can add {name}", column.name));
         }
@@ -189,15 +188,14 @@ pub(super) fn remarks(name: &str, texts: [&str; 2], table: &Table) -> Vec<String
     remarks
 }
 
-/// Whether a foreign key can refer to `id` alone: it is the primary key, or has a unique index of its own.
-fn is_key(table: &Table) -> bool {
+/// Whether a foreign key can refer to the column alone: it is the primary key, or has a unique index of its own.
+fn is_key(table: &Table, id: &str) -> bool {
     let alone = table.columns.iter().filter(|column| column.key > 0).count() == 1;
-    let primary = alone && table.column("id").is_some_and(|id| id.key == 1);
+    let primary = alone && table.column(id).is_some_and(|id| id.key == 1);
     primary
-        || table
-            .indexes
-            .iter()
-            .any(|index| index.unique && !index.partial && named(index) == Some(vec!["id".into()]))
+        || table.indexes.iter().any(|index| {
+            index.unique && !index.partial && named(index) == Some(vec![id.to_ascii_lowercase()])
+        })
 }
 
 /// Whether a unique key forbids rows that ours allows, for example a second course for a student.

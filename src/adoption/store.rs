@@ -1,11 +1,13 @@
 //! The SQL of adoption: checks of existing tables, the statements that turn an existing `student_courses` into ours,
 //! and the statements that problems suggest to the owner.
 
-use super::columns::{indexes_to_keep, may_hold_ids, to_carry as columns_to_carry};
+use super::association::FoundRows;
+use super::columns::{indexes_to_keep, to_carry as columns_to_carry};
 use super::problem::AdoptionProblem;
 use crate::clock::Stamp;
 use crate::db::catalog::{self, Column, Table, quoted};
 use crate::db::{DbError, Row, Tx};
+use crate::mapping::SchoolTables;
 
 /// Holds the rows of an existing `student_courses` while ours is created. A copy, not a rename: a rename would
 /// rewrite the views and triggers of other programs.
@@ -20,65 +22,87 @@ pub(super) async fn count(tx: &Tx<'_>, table: &str) -> Result<i64, DbError> {
     Ok(rows.into_iter().sum())
 }
 
-/// Rows of `students` or `courses` with an id that we cannot use.
-pub(super) async fn unusable_ids(tx: &Tx<'_>, table: &str) -> Result<Option<AdoptionProblem>, DbError> {
+/// Rows of a table of students or courses, which a statement calls `from`, with an `id` that we cannot use.
+pub(super) async fn unusable_ids(
+    tx: &Tx<'_>,
+    table: &str,
+    from: &str,
+    id: &str,
+) -> Result<Option<AdoptionProblem>, DbError> {
     let what = format!("{table} has ids that are not whole numbers from 1 to {MAX_ID}:");
-    let (wrong, id) = (not_a_key(tx, "id"), catalog::display_expr(tx, "id"));
-    offending(
-        tx,
-        what,
-        &format!("select 'id ' || {id}, count(*) over () from {table} where {wrong} order by id"),
-    )
-    .await
+    let (wrong, shown) = (not_a_key(tx, id), catalog::display_expr(tx, id));
+    let sql = format!("select 'id ' || {shown}, count(*) over () from {from} where {wrong} order by {id}");
+    offending(tx, what, &sql).await
 }
 
-/// Rows of an existing `student_courses` that ours could not hold; `served` are the tables that they refer to.
+/// Rows that ours could not hold; `tables` are those that they refer to, if these can be compared.
 pub(super) async fn unusable_rows(
     tx: &Tx<'_>,
-    served: &[(&str, Option<Table>)],
+    rows: &FoundRows,
+    tables: [Option<&str>; 2],
+    school: &SchoolTables,
 ) -> Result<Vec<AdoptionProblem>, DbError> {
-    let mut checks = Vec::new();
-    for column in ["id", "student_id", "course_id"] {
+    let FoundRows { from, student_id, course_id, .. } = rows;
+    let taken = taken(rows);
+    let ids = rows.id.iter().chain([student_id, course_id]);
+    let mut checks: Vec<_> = ids
+        .map(|column| {
+            let name = column.trim_matches('"');
+            let what = format!("rows without a usable {name} (a whole number from 1 to {MAX_ID})");
+            (what, not_a_key(tx, column))
+        })
+        .collect();
+    if let Some(id) = &rows.id {
         checks.push((
-            format!("rows without a usable {column} (a whole number from 1 to {MAX_ID})"),
-            not_a_key(tx, column),
+            "the same id more than once".to_owned(),
+            format!("{id} in (select {id} from {from} group by {id} having count(*) > 1)"),
         ));
     }
     checks.push((
-        "the same id more than once".to_owned(),
-        "id in (select id from student_courses group by id having count(*) > 1)".to_owned(),
-    ));
-    checks.push((
         "the same student and course more than once".to_owned(),
-        "(student_id, course_id) in (select student_id, course_id from student_courses \
-         group by student_id, course_id having count(*) > 1)"
-            .to_owned(),
+        format!(
+            "({student_id}, {course_id}) in (select {student_id}, {course_id} from {from} where {taken} \
+             group by {student_id}, {course_id} having count(*) > 1)"
+        ),
     ));
-    for ((name, table), column) in served.iter().zip(["student_id", "course_id"]) {
-        let missing = match table {
+    let keys = [(&school.students, student_id), (&school.courses, course_id)];
+    for (name, (table, column)) in tables.into_iter().zip(keys) {
+        let (other, id) = (&table.key.qualified, table.key.quoted_id());
+        let missing = match name {
             None => "1 = 1".to_owned(),
-            Some(table) if may_hold_ids(table, "id") => {
-                format!("not exists (select 1 from {name} where {name}.id = student_courses.{column})")
-            }
-            // That table is refused itself, so its rows cannot be compared.
-            Some(_) => continue,
+            Some(_) => format!("not exists (select 1 from {other} where {other}.{id} = {from}.{column})"),
         };
+        let (column_name, table_name) = (column.trim_matches('"'), table.key.catalog_name.trim_matches('"'));
         checks.push((
-            format!("rows whose {column} is not in {name}"),
+            format!("rows whose {column_name} is not in {table_name}"),
             format!("{column} is not null and {missing}"),
         ));
     }
     let mut problems = Vec::new();
-    let [id, student, course] =
-        ["id", "student_id", "course_id"].map(|column| catalog::display_expr(tx, column));
+    let described: Vec<_> = rows
+        .id
+        .iter()
+        .chain([student_id, course_id])
+        .map(|column| format!("'{} ' || {}", column.trim_matches('"'), catalog::display_expr(tx, column)))
+        .collect();
     for (what, condition) in checks {
         let sql = format!(
-            "select 'id ' || {id} || ', student_id ' || {student} || ', course_id ' || {course}, \
-             count(*) over () from student_courses where {condition} order by student_id, course_id, id"
+            "select {}, count(*) over () from {from} where {taken} and {condition} order by {student_id}, {course_id}",
+            described.join(" || ', ' || "),
         );
-        problems.extend(offending(tx, format!("student_courses has {what}:"), &sql).await?);
+        problems.extend(offending(tx, format!("{} has {what}:", rows.table), &sql).await?);
     }
     Ok(problems)
+}
+
+/// The condition for rows that are taken over.
+fn taken(rows: &FoundRows) -> String {
+    rows.condition.as_ref().map_or_else(|| "1 = 1".to_owned(), |condition| format!("({condition})"))
+}
+
+/// How many rows are taken over.
+pub(super) async fn count_taken(tx: &Tx<'_>, rows: &FoundRows) -> Result<i64, DbError> {
+    count(tx, &format!("{} where {}", rows.from, taken(rows))).await
 }
 
 async fn offending(tx: &Tx<'_>, what: String, sql: &str) -> Result<Option<AdoptionProblem>, DbError> {
@@ -104,40 +128,66 @@ pub(super) fn copy_found() -> Vec<String> {
     ]
 }
 
-/// Statements that fill our `student_courses` from the copy and start the log with its rows.
-pub(super) async fn adopt_rows(
+/// Statements that fill our `student_courses` from the copy of an existing one, and start the log with its rows.
+pub(super) async fn adopt_found(
     tx: &Tx<'_>,
     found: &Table,
-    rows: i64,
+    rows: &FoundRows,
     now: &Stamp,
 ) -> Result<Vec<String>, DbError> {
     let carried = columns_to_carry(found);
     let mut statements: Vec<String> = carried.iter().map(|column| add_column(found, column)).collect();
     let extra =
         carried.iter().map(|column| format!(", {}", quoted(&column.name))).collect::<Vec<_>>().concat();
-    statements.push(format!(
-        "insert into student_courses (id, student_id, course_id, enrolled_at{extra})\n\
-         select id, student_id, course_id, '{now}'{extra} from {FOUND_COPY} order by id;"
-    ));
+    statements.push(insert_rows(rows, FOUND_COPY, &extra, now));
     statements.push(format!("drop table {FOUND_COPY};"));
     statements
         .extend(indexes_to_keep(found).filter_map(|index| Some(format!("{};", index.definition.as_ref()?))));
     statements.extend(found.restores.iter().cloned());
-    statements.push(format!(
-        "insert into events (seq, at, type, student_id, course_id, enrollment_id, actor, request_id, data)\n\
-         select row_number() over (order by id), '{now}', 'enrollment.adopted', student_id, course_id, id, \
-         'migration', null, '{{}}'\nfrom student_courses order by id;"
-    ));
-    let highest =
-        tx.query("select max(id) from student_courses", &[], |row: &Row<'_>| row.opt_int(0)).await?;
     // Ids that the existing table had assigned to rows deleted since are not reused either.
     let assigned = catalog::last_assigned_id(tx, "student_courses").await?.filter(|number| *number <= MAX_ID);
-    let last = highest.into_iter().flatten().chain(assigned).max().unwrap_or(0);
-    let at = if rows == 0 { "" } else { now.as_str() };
-    statements.push(format!(
-        "update log_head set last_seq = {rows}, last_enrollment_id = {last}, last_at = '{at}' where id = 1;"
-    ));
+    statements.extend(start_log(assigned.filter(|_| rows.id.is_some()).unwrap_or(0)));
     Ok(statements)
+}
+
+/// Statements that fill our `student_courses` from another table, and start the log with its rows.
+pub(super) fn adopt_copied(rows: &FoundRows, now: &Stamp) -> Vec<String> {
+    let mut statements = vec![insert_rows(rows, &rows.from, "", now)];
+    statements.extend(start_log(0));
+    statements
+}
+
+fn insert_rows(rows: &FoundRows, from: &str, extra: &str, now: &Stamp) -> String {
+    let FoundRows { student_id, course_id, .. } = rows;
+    // A time that is still to come would put the log ahead of the clock.
+    let time = match &rows.enrolled_at {
+        None => format!("'{now}'"),
+        Some((_, expr)) => {
+            format!("case when {expr} > '{now}' then '{now}' else coalesce({expr}, '{now}') end")
+        }
+    };
+    let numbered = format!("row_number() over (order by {time}, {student_id}, {course_id})");
+    let id = rows.id.as_ref().unwrap_or(&numbered);
+    format!(
+        "insert into student_courses (id, student_id, course_id, enrolled_at{extra})\n\
+         select {id}, {student_id}, {course_id}, {time}{extra} from {from} where {} order by 1;",
+        taken(rows)
+    )
+}
+
+/// Statements that log each row as adopted, in order of time, and set the head of the log.
+fn start_log(last_assigned: i64) -> [String; 2] {
+    [
+        "insert into events (seq, at, type, student_id, course_id, enrollment_id, actor, request_id, data)\n\
+         select row_number() over (order by enrolled_at, id), enrolled_at, 'enrollment.adopted', student_id, course_id, id, \
+         'migration', null, '{}'\nfrom student_courses order by enrolled_at, id;"
+            .to_owned(),
+        format!(
+            "update log_head set last_seq = (select count(*) from events), last_enrollment_id = \
+             (select case when coalesce(max(id), 0) < {last_assigned} then {last_assigned} else coalesce(max(id), 0) end \
+             from student_courses), last_at = (select coalesce(max(at), '') from events) where id = 1;"
+        ),
+    ]
 }
 
 /// Adds an extra column as it was, except that a required one without a default becomes optional.
@@ -161,12 +211,8 @@ fn add_column(found: &Table, column: &Column) -> String {
     )
 }
 
-pub(super) fn add_text_column(table: &str, column: &str) -> String {
-    format!("alter table {table} add column {column} text not null default '';")
-}
-
-pub(super) fn create_key(table: &str) -> String {
-    format!("create unique index {table}_id on {table} (id);")
+pub(super) fn create_key(table: &str, id: &str) -> String {
+    format!("create unique index {} on {} ({});", quoted(&format!("{table}_{id}")), quoted(table), quoted(id))
 }
 
 pub(super) fn rename(from: &str, to: &str) -> String {

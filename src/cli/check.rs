@@ -6,7 +6,8 @@ use anyhow::{Context, bail, ensure};
 use crate::audit::{Finding, ahead, audit};
 use crate::clock::Clock;
 use crate::count::counted;
-use crate::db::{Db, Location, migrate};
+use crate::db::{Location, migrate};
+use crate::mapping;
 
 /// How far the log may be ahead of the clock without a warning: the clock may have been corrected a little.
 const TOLERATED_LEAD: Duration = Duration::from_secs(1);
@@ -19,7 +20,7 @@ pub(super) async fn run(database: &Location, clock: &Clock, out: &mut dyn Write)
     if let Location::File(path) = database {
         ensure!(path.exists(), "{database}: the file does not exist");
     }
-    let db = Db::open(database).with_context(|| format!("cannot open {database}"))?;
+    let (db, _) = mapping::open_db(database).await.with_context(|| format!("cannot open {database}"))?;
     ensure!(
         migrate::is_current(&db).await.with_context(|| database.to_string())?,
         "the schema of {database} is not the one of this program: run `matricula migrate` first"

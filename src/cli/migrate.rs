@@ -1,18 +1,40 @@
 //! `matricula migrate`: migrates a database to the schema of this program, or prints how.
 
+use std::fs;
 use std::io::Write;
+use std::path::PathBuf;
 
-use crate::adoption;
+use anyhow::{Context as _, anyhow};
+
+use crate::adoption::{self, MigrateOptions};
 use crate::clock::Clock;
 use crate::count::counted;
 use crate::db::Location;
+use crate::mapping::Mapping;
 
 /// Options of `matricula migrate`.
-#[derive(Clone, Copy, Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct MigrateArgs {
     /// Print what would run, and change nothing
     #[arg(long)]
     dry_run: bool,
+    /// A TOML file that says where the students, courses and enrollments are; `matricula adopt` writes one
+    #[arg(long, value_name = "FILE")]
+    mapping: Option<PathBuf>,
+    /// Create empty tables students and courses next to other tables
+    #[arg(long, conflicts_with = "mapping")]
+    new_school: bool,
+}
+
+impl MigrateArgs {
+    fn options(&self) -> anyhow::Result<MigrateOptions> {
+        let read = |path: &PathBuf| {
+            let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+            Mapping::parse(&text).map_err(|error| anyhow!("{}: {error}", path.display()))
+        };
+        let mapping = self.mapping.as_ref().map(read).transpose()?;
+        Ok(MigrateOptions { mapping, new_school: self.new_school })
+    }
 }
 
 /// Migrates the database and prints what was done, or with `--dry-run` what would be done.
@@ -25,8 +47,9 @@ pub(super) async fn run(
     clock: &Clock,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
+    let options = args.options()?;
     if args.dry_run {
-        let plan = adoption::dry_run(database, clock).await?;
+        let plan = adoption::dry_run(database, clock, &options).await?;
         // For reading only: run by hand, the statements would not be recorded as applied.
         for line in &plan.found {
             writeln!(out, "-- {line}")?;
@@ -39,7 +62,7 @@ pub(super) async fn run(
         }
         return Ok(());
     }
-    let report = adoption::migrate(database, clock).await?;
+    let report = adoption::migrate_with(database, clock, &options).await?;
     for line in &report.found {
         writeln!(out, "{line}")?;
     }

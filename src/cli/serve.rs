@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::adoption::MigrateOptions;
 use crate::clock::Clock;
 use crate::config::{ServeArgs, check_exposure, is_loopback};
 use crate::http::limits::RequestLimits;
@@ -43,8 +44,9 @@ async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &LogOutp
         ..RequestLimits::default()
     };
     let metrics = Metrics::with_log_dropped(log.dropped());
+    let options = MigrateOptions { new_school: args.new_school, ..MigrateOptions::default() };
     let school =
-        School::open_with_metrics(&args.database.database, clock, args.public_url.clone(), metrics).await?;
+        School::open_with(&args.database.database, clock, args.public_url.clone(), metrics, &options).await?;
     let router = router::router(school.app.clone(), &limits);
     // Before the line is printed: a program that reads it may send the signal at once.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);

@@ -38,6 +38,7 @@ use self::counts::Counts;
 pub use self::error::DbError;
 pub use self::insert::Insert;
 pub use self::location::{BadLocation, Location};
+pub use self::numbering::NumberedTable;
 pub use self::reach::Reach;
 use self::read::Read;
 pub use self::read::{Rows, Total};
@@ -72,13 +73,21 @@ impl Db {
     /// # Errors
     /// When it cannot be opened as a database.
     pub fn open(location: &Location) -> Result<Self, DbError> {
+        Self::open_with_views(location, "")
+    }
+
+    /// As [`Db::open`], with statements that every connection runs first and that create its temporary views.
+    ///
+    /// # Errors
+    /// As [`Db::open`].
+    pub fn open_with_views(location: &Location, views: &str) -> Result<Self, DbError> {
         let (readers, turns) = match location {
             Location::File(path) => (
-                Readers::Sqlite(Arc::new(sqlite::Readers::start(path)?)),
+                Readers::Sqlite(Arc::new(sqlite::Readers::start(path, views)?)),
                 Turns::new(sqlite::SCANNERS, sqlite::STREAMS),
             ),
             Location::Server(url) => (
-                Readers::Postgres(Arc::new(postgres::Readers::start(url.address()?)?)),
+                Readers::Postgres(Arc::new(postgres::Readers::start(url.address()?.with_views(views))?)),
                 Turns::new(postgres::SCANS, postgres::STREAMS),
             ),
         };

@@ -19,10 +19,21 @@ impl Writer {
     /// # Errors
     /// When a file cannot be opened as a writable database.
     pub fn open(location: &Location) -> Result<Self, DbError> {
+        Self::open_with_views(location, "")
+    }
+
+    /// As [`Writer::open`], with statements that every connection runs first and that create its temporary views.
+    ///
+    /// # Errors
+    /// As [`Writer::open`].
+    pub fn open_with_views(location: &Location, views: &str) -> Result<Self, DbError> {
         let engine = match location {
-            Location::File(path) => EngineWriter::Sqlite(Box::new(sqlite::Writer::open(path)?)),
+            Location::File(path) => {
+                EngineWriter::Sqlite(Box::new(sqlite::Writer::open_with_views(path, views)?))
+            }
             Location::Server(url) => {
-                EngineWriter::Postgres(Box::new(postgres::Writer::new(url.address()?, Reach::Key)))
+                let address = url.address()?.with_views(views);
+                EngineWriter::Postgres(Box::new(postgres::Writer::new(address, Reach::Key)))
             }
         };
         Ok(Self(engine, WriteHealth::default()))
@@ -131,6 +142,22 @@ impl Tx<'_> {
         self.1.record(match &self.0 {
             EngineTx::Sqlite(tx) => tx.query_many(sql, sets, map),
             EngineTx::Postgres(tx) => tx.query_many(sql, sets, map).await,
+        })
+    }
+
+    /// Runs a statement that changes rows and returns them once for each set of parameters, in order.
+    ///
+    /// # Errors
+    /// As [`Tx::query_many`].
+    pub async fn query_each<T>(
+        &self,
+        sql: &str,
+        sets: &[Vec<Arg>],
+        map: Map<T>,
+    ) -> Result<Vec<Vec<T>>, DbError> {
+        self.1.record(match &self.0 {
+            EngineTx::Sqlite(tx) => tx.query_many(sql, sets, map),
+            EngineTx::Postgres(tx) => tx.query_each(sql, sets, map).await,
         })
     }
 

@@ -4,7 +4,7 @@ use super::caller::Caller;
 use super::command::Command;
 use super::enrollment::{dropped, left};
 use super::event::{Change, Event, NewValue};
-use super::facts::Facts;
+use super::facts::{Facts, ReadOnlyFields};
 use super::fields::{ensure_current, ensure_unused};
 use super::kinds::EventKind;
 use super::needs::Needs;
@@ -74,7 +74,7 @@ impl Record for Course {
         })
     }
 
-    fn read_only(facts: &Facts) -> &[String] {
+    fn read_only(facts: &Facts) -> &ReadOnlyFields {
         &facts.read_only.courses
     }
 

@@ -11,13 +11,32 @@ use super::waitlist::Waitlist;
 use crate::clock::Stamp;
 use crate::count::to_i64;
 
-/// Columns of found tables that cannot be written because the database computes them; in lower case.
+/// Fields that cannot be written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ReadOnlyColumns {
-    /// Those of `students`.
-    pub students: Vec<String>,
-    /// Those of `courses`.
-    pub courses: Vec<String>,
+pub struct ReadOnly {
+    /// Those of students.
+    pub students: ReadOnlyFields,
+    /// Those of courses.
+    pub courses: ReadOnlyFields,
+}
+
+/// Fields of one kind of record that cannot be written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReadOnlyFields {
+    /// The table computes them.
+    pub generated: Vec<String>,
+    /// Expressions of the school's mapping.
+    pub expressions: Vec<String>,
+    /// The school's table does not have them.
+    pub absent: Vec<String>,
+}
+
+impl ReadOnlyFields {
+    /// Whether a value depends on more than what was written.
+    #[must_use]
+    pub fn are_computed(&self) -> bool {
+        !self.generated.is_empty() || !self.expressions.is_empty()
+    }
 }
 
 /// The facts by which the commands of one batch are decided.
@@ -45,8 +64,8 @@ pub struct Facts {
     pub enrolled: HashMap<CourseId, i64>,
     /// The waitlist of each course whose seats matter.
     pub waitlists: BTreeMap<CourseId, Waitlist>,
-    /// Columns that cannot be written.
-    pub read_only: ReadOnlyColumns,
+    /// Fields that cannot be written.
+    pub read_only: ReadOnly,
     /// How many rows the batch has added to tables that assign ids themselves.
     pub added: i64,
 }

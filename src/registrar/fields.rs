@@ -15,9 +15,9 @@ pub(super) fn ensure_current(record: &impl Hash, expected: Option<&[Version]>) -
     }
 }
 
-/// Refuses a change to a computed column.
-pub(super) fn ensure_writable(changed: &[NewValue], read_only: &[String]) -> Result<(), Refusal> {
-    match changed.iter().find(|(field, _)| read_only.iter().any(|one| one == field)) {
+/// Refuses a change to a read-only field.
+pub(super) fn ensure_writable(changed: &[NewValue], read_only: &[&Vec<String>]) -> Result<(), Refusal> {
+    match changed.iter().find(|(field, _)| read_only.iter().copied().flatten().any(|one| one == field)) {
         Some((field, _)) => Err(Refusal::ReadOnlyField((*field).to_owned())),
         None => Ok(()),
     }

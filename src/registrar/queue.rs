@@ -21,6 +21,7 @@ use super::refusal::Refusal;
 use crate::clock::Clock;
 use crate::count::to_i64;
 use crate::db::{Backoff, DbError, Writer};
+use crate::mapping::SchoolTables;
 use crate::metrics::Metrics;
 
 /// Maximum number of queued commands; further ones are refused at once.
@@ -53,7 +54,7 @@ struct Queued {
 }
 
 impl Registrar {
-    /// Starts the thread that writes, with this runtime for its replies. It notifies `committed` after each batch,
+    /// Starts the thread that writes to these tables, with this runtime for its replies. It notifies `committed` after each batch,
     /// and `external_write` when another program has written. After [`Registrar::stop`] it carries out the accepted
     /// commands, then ends.
     ///
@@ -62,6 +63,7 @@ impl Registrar {
     #[expect(clippy::disallowed_methods, reason = "the one place that starts this thread")]
     pub async fn start(
         writer: Writer,
+        tables: SchoolTables,
         clock: Clock,
         metrics: Metrics,
         committed: Arc<Notify>,
@@ -77,7 +79,7 @@ impl Registrar {
         let callers = Handle::current();
         let (opened, is_open) = oneshot::channel();
         let work = async move || {
-            let mut batch_writer = BatchWriter::new(writer, clock.clone(), lead);
+            let mut batch_writer = BatchWriter::new(writer, tables, clock.clone(), lead);
             let can_write = batch_writer.open().await;
             let is_writable = can_write.is_ok();
             #[expect(clippy::let_underscore_must_use, reason = "the caller of `start` may have given up")]

@@ -10,7 +10,7 @@ use super::answer::Answer;
 use super::caller::Caller;
 use super::command::Command;
 use super::event::{Event, NewValue};
-use super::facts::Facts;
+use super::facts::{Facts, ReadOnlyFields};
 use super::fields::ensure_writable;
 use super::needs::Needs;
 use super::record::Version;
@@ -54,8 +54,8 @@ pub trait Record: Clone + Debug + Hash + Into<Answer> + TryFrom<Answer> + Send +
     /// [`Refusal::Stale`] or [`Refusal::StaleCourse`].
     fn ensure_current(&self, expected: Option<&[Version]>, facts: &Facts) -> Result<(), Refusal>;
 
-    /// The names of the fields that this school's table computes itself.
-    fn read_only(facts: &Facts) -> &[String];
+    /// The fields that cannot be written in this school.
+    fn read_only(facts: &Facts) -> &ReadOnlyFields;
 
     /// The record was added.
     fn created(self) -> Event;
@@ -150,7 +150,9 @@ impl<R: Record + PartialEq> Command for Create<R> {
 
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, R), Refusal> {
         let mut record = R::empty(facts.provisional_id().into());
-        set(&mut record, &self.values);
+        let given = set(&mut record, &self.values);
+        let ReadOnlyFields { expressions, absent, .. } = R::read_only(facts);
+        ensure_writable(&given, &[expressions, absent])?;
         Ok((vec![record.clone().created()], record))
     }
 }
@@ -178,7 +180,8 @@ impl<R: Record + PartialEq> Command for Update<R> {
         before.ensure_current(self.expected.as_deref(), facts)?;
         let mut record = before.clone();
         let changed = set(&mut record, &self.values);
-        ensure_writable(&changed, R::read_only(facts))?;
+        let ReadOnlyFields { generated, expressions, absent } = R::read_only(facts);
+        ensure_writable(&changed, &[generated, expressions, absent])?;
         let updated = (!changed.is_empty()).then(|| record.clone().updated(changed));
         Ok((updated.into_iter().collect(), record.completed(facts)))
     }

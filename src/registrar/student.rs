@@ -4,7 +4,7 @@ use super::caller::Caller;
 use super::command::Command;
 use super::enrollment::{dropped, left, promotions};
 use super::event::{Change, Event, NewValue};
-use super::facts::Facts;
+use super::facts::{Facts, ReadOnlyFields};
 use super::fields::{ensure_current, ensure_unused};
 use super::kinds::EventKind;
 use super::needs::Needs;
@@ -68,7 +68,7 @@ impl Record for Student {
         ensure_current(self, expected)
     }
 
-    fn read_only(facts: &Facts) -> &[String] {
+    fn read_only(facts: &Facts) -> &ReadOnlyFields {
         &facts.read_only.students
     }
 

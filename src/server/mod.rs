@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use anyhow::Context;
 
-use crate::adoption;
+use crate::adoption::{self, MigrateOptions};
 use crate::clock::Clock;
 use crate::config::PublicUrl;
 use crate::db::{Db, Location, Writer};
@@ -39,27 +39,32 @@ impl School {
         clock: Clock,
         public_url: Option<PublicUrl>,
     ) -> anyhow::Result<Self> {
-        Self::open_with_metrics(location, clock, public_url, Metrics::default()).await
+        let options = MigrateOptions::default();
+        Self::open_with(location, clock, public_url, Metrics::default(), &options).await
     }
 
-    /// [`School::open`] with the given metrics.
+    /// [`School::open`] with the given metrics, and options for a database that matricula has not migrated yet.
     ///
     /// # Errors
     /// As [`School::open`].
-    pub async fn open_with_metrics(
+    pub async fn open_with(
         location: &Location,
         clock: Clock,
         public_url: Option<PublicUrl>,
         metrics: Metrics,
+        options: &MigrateOptions,
     ) -> anyhow::Result<Self> {
-        adoption::migrate(location, &clock).await?;
+        let tables = adoption::migrate_with(location, &clock, options).await?.tables;
+        let views = tables.views();
         let (news, others_wrote) = (Arc::default(), Arc::default());
-        let writer = Writer::open(location).with_context(|| format!("cannot write to {location}"))?;
+        let writer = Writer::open_with_views(location, &views)
+            .with_context(|| format!("cannot write to {location}"))?;
         // After the writer, so that readers of a new file open its WAL now, not at their first read, when it may be
         // gone.
-        let db = Db::open(location).with_context(|| format!("cannot open {location}"))?;
+        let db = Db::open_with_views(location, &views).with_context(|| format!("cannot open {location}"))?;
         let (registrar, writing) = Registrar::start(
             writer,
+            tables.clone(),
             clock.clone(),
             metrics.clone(),
             Arc::clone(&news),

@@ -60,7 +60,10 @@ async fn refusal(database: &Database) -> String {
     let serve_error =
         matricula::server::School::open(database.location(), Clock::System, None).await.unwrap_err();
     let migrate_error = adoption::migrate(database.location(), &Clock::System).await.unwrap_err();
-    let dry_run_error = adoption::dry_run(database.location(), &Clock::System).await.unwrap_err();
+    let dry_run_error =
+        adoption::dry_run(database.location(), &Clock::System, &adoption::MigrateOptions::default())
+            .await
+            .unwrap_err();
     assert_eq!(format!("{serve_error:#}"), migrate_error.to_string());
     assert_eq!(dry_run_error.to_string(), migrate_error.to_string());
     migrate_error.to_string()

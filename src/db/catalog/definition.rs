@@ -125,6 +125,8 @@ pub struct Table {
     pub triggers: Vec<Rule>,
     /// What else would be lost if it were recreated with the same columns, indexes and foreign keys.
     pub rules: Vec<Rule>,
+    /// What a recreated table does in another way, which makes no difference to those who use it.
+    pub remarks: Vec<String>,
     /// Statements that give a recreated table the owner, the grants and the comments of this one.
     pub restores: Vec<String>,
     /// What the service's role is allowed to do with it.
@@ -139,6 +141,17 @@ impl Table {
             if self.strict { column.name == name } else { column.name.eq_ignore_ascii_case(name) }
         })
     }
+}
+
+/// The names of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableName {
+    /// For the functions of this module.
+    pub catalog: String,
+    /// In a statement, where a temporary view may have the same name.
+    pub qualified: String,
+    /// In a foreign key.
+    pub reference: String,
 }
 
 /// The nodes of a distributed database (Citus) on which a table is stored.

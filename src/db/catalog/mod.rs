@@ -3,7 +3,7 @@
 mod definition;
 
 pub use self::definition::{
-    Column, ExtraColumn, Index, Name, Reference, Referrer, Rights, Rule, Table, TableNodes, quoted,
+    Column, ExtraColumn, Index, Name, Reference, Referrer, Rights, Rule, Table, TableName, TableNodes, quoted,
 };
 use super::{DbError, EngineTx, Tx, postgres, sqlite};
 
@@ -37,6 +37,26 @@ pub async fn table(tx: &Tx<'_>, name: &str) -> Result<Option<Table>, DbError> {
     match tx.0 {
         EngineTx::Sqlite(_) => sqlite::catalog::table(tx, name).await,
         EngineTx::Postgres(_) => postgres::catalog::table(tx, name).await,
+    }
+}
+
+/// The names by which statements refer to the table that is called `name` in the database.
+///
+/// # Errors
+/// When the catalog cannot be read.
+pub async fn table_name(tx: &Tx<'_>, name: &str) -> Result<TableName, DbError> {
+    let reference = quoted(name);
+    match tx.0 {
+        EngineTx::Sqlite(_) => {
+            Ok(TableName { catalog: name.to_owned(), qualified: format!("main.{reference}"), reference })
+        }
+        EngineTx::Postgres(_) => {
+            let sql = "select quote_ident(n.nspname) || '.' || quote_ident(c.relname) from pg_class c \
+                       join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)";
+            let found = tx.query(sql, &[reference.as_str().into()], |row| row.text(0)).await?.pop();
+            let qualified = found.unwrap_or_else(|| reference.clone());
+            Ok(TableName { catalog: reference, reference: qualified.clone(), qualified })
+        }
     }
 }
 
@@ -130,6 +150,43 @@ pub fn display_expr(tx: &Tx<'_>, column: &str) -> String {
         EngineTx::Sqlite(_) => format!("quote({column})"),
         EngineTx::Postgres(_) => format!("coalesce(cast({column} as text), 'NULL')"),
     }
+}
+
+/// An SQL expression: a column of this type as a time in the form in which times are stored, null for a null; `None` if
+/// the type has no times. A time without a time zone counts as UTC.
+#[must_use]
+pub fn stamp_expr(tx: &Tx<'_>, column: &str, kind: &str) -> Option<String> {
+    let kind = kind.to_ascii_lowercase();
+    match tx.0 {
+        // In a file the type says little about the values. Numbers are seconds or milliseconds since 1970.
+        EngineTx::Sqlite(_) => Some(format!(
+            "case typeof({column}) when 'text' then strftime('%Y-%m-%dT%H:%M:%fZ', {column}) \
+             when 'integer' then strftime('%Y-%m-%dT%H:%M:%fZ', \
+             case when abs({column}) > 100000000000 then {column} / 1000.0 else {column} end, 'unixepoch') end"
+        )),
+        EngineTx::Postgres(_) => {
+            let utc = if kind.ends_with("with time zone") {
+                format!("{column} at time zone 'UTC'")
+            } else if kind.starts_with("timestamp") || kind == "date" {
+                format!("cast({column} as timestamp)")
+            } else {
+                return None;
+            };
+            Some(format!("to_char({utc}, 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"))
+        }
+    }
+}
+
+/// Whether a statement that reads can run, without an effect on the transaction; if not, the engine's message.
+///
+/// # Errors
+/// When the transaction has failed.
+pub async fn can_run(tx: &Tx<'_>, sql: &str) -> Result<Result<(), String>, DbError> {
+    tx.execute_batch("savepoint can_run").await?;
+    let ran = tx.query(sql, &[], |_| Ok(())).await;
+    tx.execute_batch("rollback to savepoint can_run").await?;
+    tx.execute_batch("release savepoint can_run").await?;
+    Ok(ran.map(|_| ()).map_err(|error| error.to_string()))
 }
 
 /// Statements that add a column `id` to a table and number its rows.

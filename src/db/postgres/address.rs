@@ -1,5 +1,6 @@
 use std::fmt::{self, Write as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::Config;
@@ -17,6 +18,8 @@ const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(15);
 pub(in crate::db) struct Address {
     pub(super) config: Config,
     pub(super) tls: Tls,
+    /// Statements that every connection runs first, and that create its temporary views.
+    pub(super) views: Arc<str>,
 }
 
 /// `sslmode`, as libpq defines it.
@@ -44,6 +47,11 @@ pub(super) enum Roots {
 }
 
 impl Address {
+    /// The same address, for connections with these temporary views.
+    pub(in crate::db) fn with_views(self, views: &str) -> Self {
+        Self { views: views.into(), ..self }
+    }
+
     /// Parses a URL. The error says what is wrong with it, without the password.
     pub(in crate::db) fn parse(url: &str) -> Result<Self, String> {
         let (place, query) = url.split_once('?').unwrap_or((url, ""));
@@ -101,7 +109,7 @@ impl Address {
             config.application_name("matricula");
         }
         config.keepalives_idle(KEEPALIVE).tcp_user_timeout(UNACKNOWLEDGED_TIMEOUT);
-        Ok(Self { config, tls: tls(mode.as_deref(), roots)? })
+        Ok(Self { config, tls: tls(mode.as_deref(), roots)?, views: "".into() })
     }
 }
 

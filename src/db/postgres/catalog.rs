@@ -83,8 +83,16 @@ pub(in crate::db) async fn table(tx: &Tx<'_>, name: &str) -> Result<Option<Table
         triggers: triggers(tx, &args).await?,
         rules: rules(tx, &args).await?,
         restores: restore_statements(tx, &args).await?,
+        remarks: remarks(tx, &args[..1]).await?,
         ..table
     }))
+}
+
+async fn remarks(tx: &Tx<'_>, args: &[Arg]) -> Result<Vec<String>, DbError> {
+    let sql = "select 'its foreign keys are checked at once, not at the commit' where exists \
+               (select 1 from pg_constraint where conrelid = cast(cast($1 as bigint) as oid) and contype = 'f' \
+               and condeferrable)";
+    tx.query(sql, args, |row| row.text(0)).await
 }
 
 /// Every name that is taken in the schema of new tables.
@@ -238,7 +246,8 @@ async fn rules(tx: &Tx<'_>, args: &[Arg]) -> Result<Vec<Rule>, DbError> {
         select case c.contype when 'c' then 'its check ' when 'x' then 'its exclusion constraint '
             else 'its deferrable constraint ' end || c.conname,
             'alter table ' || name || ' drop constraint ' || quote_ident(c.conname) || ';'
-        from found join pg_constraint c on c.conrelid = found.oid where c.contype in ('c', 'x') or c.condeferrable
+        from found join pg_constraint c on c.conrelid = found.oid where c.contype in ('c', 'x')
+            or c.condeferrable and c.contype <> 'f'
         union all
         select 'its computed column ' || a.attname,
             'alter table ' || name || ' alter column ' || quote_ident(a.attname) || ' drop expression;'

@@ -78,7 +78,7 @@ pub(super) async fn connect(address: &Address, reach: Reach) -> Result<OpenConne
         [timeout].into_iter().chain(url_options.as_deref()).chain(settings.iter().map(String::as_str));
     let options = options.chain(by_key).chain([DIRECT]);
     config.options(options.collect::<Vec<_>>().join(" "));
-    match connect_with_timeout(address, &config).await {
+    let open = match connect_with_timeout(address, &config).await {
         Err(ConnectError::Driver(error)) if rejects_options(&error) => {
             if url_options.is_some() {
                 return Err(DbError::Engine(
@@ -91,7 +91,24 @@ pub(super) async fn connect(address: &Address, reach: Reach) -> Result<OpenConne
         }
         done => done,
     }
-    .map_err(ConnectError::into_db_error)
+    .map_err(ConnectError::into_db_error)?;
+    create_views(&open, &address.views).await?;
+    Ok(open)
+}
+
+/// Creates the temporary views of a connection.
+async fn create_views(open: &OpenConnection, views: &str) -> Result<(), DbError> {
+    if views.is_empty() {
+        return Ok(());
+    }
+    if open.behind_pooler {
+        return Err(DbError::Engine(
+            "the tables of this school have names of their own, which needs connections past the pooler, in \
+             session mode"
+                .to_owned(),
+        ));
+    }
+    open.client.batch_execute(views).await.map_err(map_error)
 }
 
 enum ConnectError {

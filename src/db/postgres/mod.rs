@@ -137,6 +137,12 @@ impl Session {
         try_join_all(sets.iter().map(|args| self.query_prepared(statement.as_ref(), sql, args, map))).await
     }
 
+    /// Runs a statement for all sets in one round trip, in order, and returns the rows of each set.
+    async fn query_each<T>(&self, sql: &str, sets: &[Vec<Arg>], map: Map<T>) -> Result<Vec<Vec<T>>, DbError> {
+        let statement = self.prepared(sql).await.map_err(map_error)?;
+        try_join_all(sets.iter().map(|args| self.query_prepared(statement.as_ref(), sql, args, map))).await
+    }
+
     /// Runs all sets as one statement and returns the rows of each; `None` if that is not possible.
     async fn query_packed(
         &self,

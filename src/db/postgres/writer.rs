@@ -59,6 +59,15 @@ impl Tx<'_> {
         self.session.mark_suspect_on_error(self.session.query_many(sql, sets, map).await)
     }
 
+    pub(in crate::db) async fn query_each<T>(
+        &self,
+        sql: &str,
+        sets: &[Vec<Arg>],
+        map: Map<T>,
+    ) -> Result<Vec<Vec<T>>, DbError> {
+        self.session.mark_suspect_on_error(self.session.query_each(sql, sets, map).await)
+    }
+
     pub(in crate::db) async fn query<T>(
         &self,
         sql: &str,

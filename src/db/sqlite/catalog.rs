@@ -39,6 +39,7 @@ pub(in crate::db) async fn table(tx: &Tx<'_>, name: &str) -> Result<Option<Table
         reference.undo.clone_from(&rebuild);
     }
     let referrers = referrers(tx, name).await?;
+    let remarks = remarks(&definition);
     let rules = rules(&definition, &columns);
     let rules = rules.into_iter().map(|what| Rule { what, undo: Some(rebuild.clone()) }).collect();
     let triggers = tx
@@ -59,6 +60,7 @@ pub(in crate::db) async fn table(tx: &Tx<'_>, name: &str) -> Result<Option<Table
         referrers,
         triggers,
         rules,
+        remarks,
         rights,
         ..Table::default()
     }))
@@ -207,13 +209,21 @@ async fn referrers(tx: &Tx<'_>, table: &str) -> Result<Vec<Referrer>, DbError> {
 /// What would be lost if the table were recreated from what the catalog reports.
 fn rules(definition: &str, columns: &[Column]) -> Vec<String> {
     let mut rules: Vec<String> = words(definition)
-        .filter(|word| ["check", "collate", "deferrable"].contains(&word.as_str()))
+        .filter(|word| ["check", "collate"].contains(&word.as_str()))
         .map(|word| format!("`{word}` in its definition"))
         .collect();
     rules.dedup();
     let computed = columns.iter().filter(|column| column.generated);
     rules.extend(computed.map(|column| format!("its computed column {}", column.name)));
     rules
+}
+
+fn remarks(definition: &str) -> Vec<String> {
+    let is_deferrable = words(definition).any(|word| word == "deferrable");
+    is_deferrable
+        .then(|| "its foreign keys are checked at once, not at the commit".to_owned())
+        .into_iter()
+        .collect()
 }
 
 /// Statements that recreate the table with its rows, column values and indexes, but without its rules.

@@ -35,8 +35,10 @@ pub(super) fn rows<T>(statement: &mut Statement<'_>, args: &[Arg], map: Map<T>) 
     Ok(found)
 }
 
-pub(super) fn open_reader(path: &Path) -> Result<Connection, DbError> {
+/// A connection that reads; `views` are statements that create its temporary views.
+pub(super) fn open_reader(path: &Path, views: &str) -> Result<Connection, DbError> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.execute_batch(views)?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }

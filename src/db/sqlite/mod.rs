@@ -22,5 +22,5 @@ pub(super) const TOKENS: &[(&str, &str)] = &[
     ("{{index_of}}", "instr"),
 ];
 
-pub(super) const HAS_TABLE: &str =
-    "select 1 from sqlite_schema where type = 'table' and name = $1 collate nocase";
+pub(super) const HAS_TABLE: &str = "select 1 from sqlite_schema where type = 'table' and name = $1 collate nocase \
+    union all select 1 from sqlite_temp_schema where name = $1 collate nocase";

@@ -2,30 +2,31 @@
 //! row is deleted.
 
 use super::HAS_TABLE;
-use crate::db::{Arg, DbError, Tx};
+use crate::db::{Arg, DbError, NumberedTable, Tx};
 
 /// Inserts rows with ids above `above`, above the highest in the table, and above the highest that `autoincrement`
 /// has assigned.
 pub(in crate::db) async fn insert_numbered(
     tx: &Tx<'_>,
-    table: &str,
+    table: &NumberedTable,
     columns: &[&str],
     rows: &[Vec<Arg>],
     above: i64,
 ) -> Result<Vec<i64>, DbError> {
-    let mut last = above.max(number(tx, &highest(table), &[]).await?);
+    let mut last = above.max(number(tx, &highest(&table.quoted_id(), &table.qualified), &[]).await?);
     if number(tx, HAS_TABLE, &["sqlite_sequence".into()]).await? == 1 {
         let sql =
             "select coalesce(max(cast(seq as bigint)), 0) from sqlite_sequence where lower(name) = lower($1)";
-        last = last.max(number(tx, sql, &[table.into()]).await?);
+        last = last.max(number(tx, sql, &[table.catalog_name.as_str().into()]).await?);
     }
-    let out_of_range = || DbError::Constraint(format!("the table {table} has no ids left"));
+    let out_of_range = || DbError::Constraint(format!("the table {} has no ids left", table.catalog_name));
     let end =
         i64::try_from(rows.len()).ok().and_then(|rows| last.checked_add(rows)).ok_or_else(out_of_range)?;
     let ids: Vec<_> = (last + 1..=end).collect();
     let places: Vec<_> = (1..=columns.len() + 1).map(|place| format!("${place}")).collect();
-    let names = [&["id"], columns].concat().join(", ");
-    let sql = format!("insert into {table} ({names}) values ({})", places.join(", "));
+    let id = table.quoted_id();
+    let names = [&[id.as_str()], columns].concat().join(", ");
+    let sql = format!("insert into {} ({names}) values ({})", table.qualified, places.join(", "));
     let numbered: Vec<_> =
         ids.iter().zip(rows).map(|(id, row)| [vec![(*id).into()], row.clone()].concat()).collect();
     tx.execute_many(&sql, &numbered).await?;
@@ -33,8 +34,8 @@ pub(in crate::db) async fn insert_numbered(
 }
 
 /// Reads only the last entry of the key; with a cast inside `max`, it would read every row.
-fn highest(table: &str) -> String {
-    format!("select coalesce(cast(max(id) as bigint), 0) from {table}")
+fn highest(id: &str, table: &str) -> String {
+    format!("select coalesce(cast(max({id}) as bigint), 0) from {table}")
 }
 
 async fn number(tx: &Tx<'_>, sql: &str, args: &[Arg]) -> Result<i64, DbError> {
@@ -54,7 +55,7 @@ mod tests {
                     "drop table if exists students; create table students ({key}, name text)"
                 ))
                 .unwrap();
-            let plan = format!("explain query plan {}", highest("students"));
+            let plan = format!("explain query plan {}", highest("id", "students"));
             let plan: String = connection.query_row(&plan, [], |row| row.get("detail")).unwrap();
             assert!(plan.starts_with("SEARCH students"), "{key}: {plan}");
         }

@@ -50,24 +50,34 @@ pub(in crate::db) struct Readers {
     ranges: ReaderPool,
     scans: ReaderPool,
     path: PathBuf,
+    views: String,
     streams: Arc<Semaphore>,
 }
 
 impl Readers {
-    pub(in crate::db) fn start(path: &Path) -> Result<Self, DbError> {
+    pub(in crate::db) fn start(path: &Path, views: &str) -> Result<Self, DbError> {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let key_readers = cores.min(KEY_READERS);
         Ok(Self {
             keys: ReaderPool::start(
                 path,
+                views,
                 "reader",
                 key_readers,
                 MAX_WAITING_KEY_READS,
                 KEY_CACHE / key_readers,
             )?,
-            ranges: ReaderPool::start(path, "range-reader", RANGE_READERS, MAX_WAITING_RANGES, RANGE_CACHE)?,
-            scans: ReaderPool::start(path, "scanner", SCANNERS, MAX_WAITING_SCANS, SCAN_CACHE)?,
+            ranges: ReaderPool::start(
+                path,
+                views,
+                "range-reader",
+                RANGE_READERS,
+                MAX_WAITING_RANGES,
+                RANGE_CACHE,
+            )?,
+            scans: ReaderPool::start(path, views, "scanner", SCANNERS, MAX_WAITING_SCANS, SCAN_CACHE)?,
             path: path.to_owned(),
+            views: views.to_owned(),
             streams: Arc::new(Semaphore::new(STREAMS)),
         })
     }
@@ -106,7 +116,7 @@ impl Readers {
         place: QuotaGuard,
     ) -> Result<impl Stream<Item = Result<Vec<T>, DbError>> + Send + use<T>, DbError> {
         let permit = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| DbError::Busy)?;
-        let connection = open_reader(&self.path)?;
+        let connection = open_reader(&self.path, &self.views)?;
         let (sender, stream) = chunks::channel();
         let runtime = tokio::runtime::Handle::current();
         std::thread::Builder::new()
@@ -145,11 +155,18 @@ struct ReaderPool {
 
 impl ReaderPool {
     #[expect(clippy::disallowed_methods, reason = "threads live here")]
-    fn start(path: &Path, name: &str, threads: usize, waiting: usize, cache: usize) -> Result<Self, DbError> {
+    fn start(
+        path: &Path,
+        views: &str,
+        name: &str,
+        threads: usize,
+        waiting: usize,
+        cache: usize,
+    ) -> Result<Self, DbError> {
         let (jobs, queue) = crossbeam_channel::bounded::<Job>(waiting);
         let mut pool = Self { jobs: Some(jobs), threads: Vec::with_capacity(threads) };
         for number in 0..threads {
-            let (connection, queue) = (open_reader(path)?, queue.clone());
+            let (connection, queue) = (open_reader(path, views)?, queue.clone());
             // A negative size is in KiB.
             let kibibytes = to_i64(cache / 1024);
             connection.pragma_update(None, "cache_size", -kibibytes)?;
@@ -244,7 +261,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.db");
         super::super::Writer::open(&path).unwrap().close();
-        let readers = Readers::start(&path).unwrap();
+        let readers = Readers::start(&path, "").unwrap();
         let slow: Map<i64> = |row| {
             BARRIER.wait();
             row.int(0)

@@ -36,7 +36,16 @@ impl Writer {
     ///
     /// # Errors
     /// When the file cannot be opened as a writable database.
+    #[cfg(test)]
     pub(in crate::db) fn open(path: &Path) -> Result<Self, DbError> {
+        Self::open_with_views(path, "")
+    }
+
+    /// Opens the database at `path`, creating a missing file, and runs the statements that create temporary views.
+    ///
+    /// # Errors
+    /// When the file cannot be opened as a writable database.
+    pub(in crate::db) fn open_with_views(path: &Path, views: &str) -> Result<Self, DbError> {
         let mut writer = Self::open_file(path, true)?;
         if writer.connection.is_readonly("main")? {
             return Err(DbError::Unwritable(NOT_WRITABLE.to_owned()).with_path(path));
@@ -47,6 +56,7 @@ impl Writer {
         writer.files = Files::open(&writer.connection, path)?;
         let content = writer.files.as_ref().and_then(Files::content);
         writer.checkpointer = Some(Checkpointer::start(path, connection, content)?);
+        writer.connection.execute_batch(views)?;
         Ok(writer)
     }
 
@@ -220,7 +230,7 @@ mod tests {
         for round in 0..5 {
             let mut writer = Writer::open(&path).unwrap();
             // The last connection that is closed would remove the log by itself.
-            let _reader = open_reader(&path).unwrap();
+            let _reader = open_reader(&path, "").unwrap();
             for _ in 0..20 {
                 let tx = writer.begin().unwrap();
                 tx.execute_batch(
@@ -255,7 +265,7 @@ mod tests {
         // As after a crash, when everything in the process's memory is lost.
         let copy = folder.path().join("copy.db");
         std::fs::copy(&path, &copy).unwrap();
-        let rows = query(&open_reader(&copy).unwrap(), "select a from t", &[], |row| row.int(0));
+        let rows = query(&open_reader(&copy, "").unwrap(), "select a from t", &[], |row| row.int(0));
         assert_eq!(rows, Ok(vec![1]));
     }
 

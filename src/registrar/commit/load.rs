@@ -8,7 +8,7 @@ use super::orphans::{CheckedRow, Orphans, select_enrollments};
 use super::reply::BatchItem;
 use super::rows::{COURSE, STUDENT, course, limits, sets, student};
 use crate::db::{DbError, Tx};
-use crate::registrar::facts::{Facts, ReadOnlyColumns};
+use crate::registrar::facts::{Facts, ReadOnly};
 use crate::registrar::kinds::EventKind;
 use crate::registrar::needs::Needs;
 use crate::registrar::record::{CourseId, Limits};
@@ -45,7 +45,7 @@ pub(super) async fn load_facts(
     tx: &Tx<'_>,
     items: &[BatchItem<'_>],
     head: &Head,
-    read_only: &ReadOnlyColumns,
+    read_only: &ReadOnly,
     cache: &mut CourseCache,
 ) -> Result<Loaded, DbError> {
     let external_writes = tx.data_version()?;

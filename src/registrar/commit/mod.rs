@@ -26,12 +26,13 @@ pub use self::rows::{enrollment, limits};
 use self::tables::{apply_to_tables, read_only};
 use super::caller::Caller;
 use super::event::Event;
-use super::facts::{Facts, ReadOnlyColumns};
+use super::facts::{Facts, ReadOnly};
 use super::key::IdempotencyKey;
 use super::keys::{AnswerWindow, StoredAnswers};
 use super::lead::Lead;
 use crate::clock::Clock;
 use crate::db::{Arg, DbError, Tx, Writer};
+use crate::mapping::SchoolTables;
 
 /// Commits batches: the connection that writes, and the cache of the previous batch.
 #[derive(Debug)]
@@ -41,9 +42,10 @@ pub(super) struct BatchWriter {
     cache: CourseCache,
     /// Where the log ended last.
     last_seq: i64,
-    /// Read-only columns of found tables, once they were looked up; looked up again for each batch while there are
-    /// any.
-    read_only: Option<ReadOnlyColumns>,
+    tables: SchoolTables,
+    /// Fields that cannot be written, once the tables were looked up; looked up again for each batch while a table
+    /// computes any.
+    read_only: Option<ReadOnly>,
     lead: Lead,
     /// Rights on found tables that the role did not have when the server started.
     initially_missing: Vec<String>,
@@ -51,12 +53,13 @@ pub(super) struct BatchWriter {
 
 impl BatchWriter {
     /// Creates a writer with an empty cache.
-    pub(super) fn new(writer: Writer, clock: Clock, lead: Lead) -> Self {
+    pub(super) fn new(writer: Writer, tables: SchoolTables, clock: Clock, lead: Lead) -> Self {
         Self {
             writer,
             clock,
             cache: CourseCache::default(),
             last_seq: 0,
+            tables,
             read_only: None,
             lead,
             initially_missing: Vec::new(),
@@ -88,8 +91,10 @@ impl BatchWriter {
         self.lead.observe(&head.last_at, &head.now);
         let found = match &self.read_only {
             // A computed column may have become a normal one; skipping it would lose its value without an error.
-            Some(found) if *found == ReadOnlyColumns::default() => found.clone(),
-            _ => self.read_only.insert(read_only(&tx).await?).clone(),
+            Some(found) if found.students.generated.is_empty() && found.courses.generated.is_empty() => {
+                found.clone()
+            }
+            _ => self.read_only.insert(read_only(&tx, &self.tables).await?).clone(),
         };
         let mut loaded = load_facts(&tx, items, &head, &found, &mut self.cache).await?;
         let window = AnswerWindow::at(&head.now);
@@ -102,7 +107,7 @@ impl BatchWriter {
             self.cache = loaded.after_commit();
             return Ok(decided.answers);
         }
-        let entries = write(&tx, &mut decided, &loaded.facts, &head, &found).await?;
+        let entries = write(&tx, &mut decided, &loaded.facts, &head, &self.tables, &found).await?;
         store_answers(&tx, &decided.to_store, &decided.answers, &window).await?;
         erase_answers(&tx, &decided.events).await?;
         match tx.commit().await {
@@ -185,11 +190,12 @@ async fn write(
     decided: &mut Decided<'_>,
     facts: &Facts,
     head: &Head,
-    read_only: &ReadOnlyColumns,
+    tables: &SchoolTables,
+    read_only: &ReadOnly,
 ) -> Result<Vec<Vec<Arg>>, DbError> {
     let mut effects = Effects::from_events(&decided.events);
     let has_saved = saved_columns::save_dropped(tx, &effects, head.has_saved).await?;
-    let assigned = apply_to_tables(tx, &effects, read_only).await?;
+    let assigned = apply_to_tables(tx, &effects, tables, read_only).await?;
     if !assigned.is_empty() {
         assigned.replace_provisional_ids(&mut decided.events, &mut decided.answers);
         effects = Effects::from_events(&decided.events);

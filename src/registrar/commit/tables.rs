@@ -1,44 +1,69 @@
 //! Writes the rows of a batch, in a fixed number of statements.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::effects::{Assigned, ColumnChanges, Effects};
 use super::rows::{COURSE, STUDENT, course, sets, student};
 use crate::db::catalog;
 use crate::db::{Arg, DbError, Tx};
-use crate::registrar::facts::ReadOnlyColumns;
-use crate::registrar::record::{CourseId, MAX_ID, StudentId};
+use crate::mapping::{RecordTable, SchoolTables};
+use crate::registrar::facts::{ReadOnly, ReadOnlyFields};
+use crate::registrar::record::{Course, CourseId, MAX_ID, Student, StudentId};
+use crate::registrar::records::{Record, RecordField};
 
-/// The columns of `students` and `courses` that the database computes.
-pub(super) async fn read_only(tx: &Tx<'_>) -> Result<ReadOnlyColumns, DbError> {
-    Ok(ReadOnlyColumns {
-        students: catalog::computed_columns(tx, "students").await?,
-        courses: catalog::computed_columns(tx, "courses").await?,
+/// The fields of students and courses that cannot be written.
+pub(super) async fn read_only(tx: &Tx<'_>, tables: &SchoolTables) -> Result<ReadOnly, DbError> {
+    Ok(ReadOnly {
+        students: read_only_fields(tx, &tables.students, Student::FIELDS).await?,
+        courses: read_only_fields(tx, &tables.courses, Course::FIELDS).await?,
+    })
+}
+
+async fn read_only_fields(
+    tx: &Tx<'_>,
+    table: &RecordTable,
+    fields: &[RecordField],
+) -> Result<ReadOnlyFields, DbError> {
+    let computed = catalog::computed_columns(tx, &table.key.catalog_name).await?;
+    let is_generated = |field: &str| {
+        let column = table.column(field).map(|column| column.trim_matches('"'));
+        column.is_some_and(|column| computed.iter().any(|computed| computed.eq_ignore_ascii_case(column)))
+    };
+    let names = |matches: &dyn Fn(&str) -> bool| -> Vec<String> {
+        fields.iter().filter(|field| matches(field.name)).map(|field| field.name.to_owned()).collect()
+    };
+    Ok(ReadOnlyFields {
+        generated: names(&is_generated),
+        expressions: names(&|field| table.is_expression(field)),
+        absent: names(&|field| !table.has(field)),
     })
 }
 
 pub(super) async fn apply_to_tables(
     tx: &Tx<'_>,
     effects: &Effects<'_>,
-    read_only: &ReadOnlyColumns,
+    tables: &SchoolTables,
+    read_only: &ReadOnly,
 ) -> Result<Assigned, DbError> {
     let dropped = effects.dropped();
     tx.execute_many("delete from student_courses where student_id = $1 and id = $2", &dropped).await?;
     tx.execute_many("delete from waitlist where student_id = $1 and course_id = $2", &effects.left()).await?;
     tx.execute_many("delete from course_seats where course_id = $1", &effects.seats_removed()).await?;
-    for (columns, sql) in UPDATE_STUDENTS {
-        tx.execute_many(sql, &changing(columns, &effects.students)).await?;
-    }
-    for (columns, sql) in UPDATE_COURSES {
-        tx.execute_many(sql, &changing(columns, &effects.courses)).await?;
-    }
+    update_rows(tx, &tables.students, &effects.students).await?;
+    update_rows(tx, &tables.courses, &effects.courses).await?;
 
-    let values = effects.new_students.iter().map(|s| [("name", &s.name), ("email", &s.email)]);
-    let ids = insert_rows(tx, "students", values, &read_only.students).await?;
+    let columns = writable_columns(&tables.students, Student::FIELDS, &read_only.students);
+    let last_id = "select coalesce(max(student_id), 0) from events where student_id <= $1";
+    let known_id = "select student_id from events where student_id = $1 limit 1";
+    let used = UsedIds { last_id, known_id };
+    let ids = insert_rows(tx, &tables.students, &effects.new_students, &columns, &used).await?;
     let students: HashMap<_, _> =
         effects.new_students.iter().map(|s| s.id).zip(ids.into_iter().map(StudentId)).collect();
-    let values = effects.new_courses.iter().map(|c| [("name", &c.name), ("level", &c.level)]);
-    let ids = insert_rows(tx, "courses", values, &read_only.courses).await?;
+    let columns = writable_columns(&tables.courses, Course::FIELDS, &read_only.courses);
+    let last_id = "select coalesce(max(course_id), 0) from events where course_id <= $1";
+    let known_id = "select course_id from events where course_id = $1 limit 1";
+    let used = UsedIds { last_id, known_id };
+    let ids = insert_rows(tx, &tables.courses, &effects.new_courses, &columns, &used).await?;
     let courses: HashMap<_, _> =
         effects.new_courses.iter().map(|c| c.id).zip(ids.into_iter().map(CourseId)).collect();
 
@@ -54,10 +79,8 @@ pub(super) async fn apply_to_tables(
     read_computed_columns(tx, effects, read_only, &mut assigned).await?;
 
     // After the inserts, so that no new row gets the id of one that the log is about to record as deleted.
-    tx.execute_many("delete from students where id = cast($1 as bigint)", &sets(&effects.deleted_students))
-        .await?;
-    tx.execute_many("delete from courses where id = cast($1 as bigint)", &sets(&effects.deleted_courses))
-        .await?;
+    tx.execute_many(&delete_row(&tables.students), &sets(&effects.deleted_students)).await?;
+    tx.execute_many(&delete_row(&tables.courses), &sets(&effects.deleted_courses)).await?;
 
     Ok(assigned)
 }
@@ -66,15 +89,15 @@ pub(super) async fn apply_to_tables(
 async fn read_computed_columns(
     tx: &Tx<'_>,
     effects: &Effects<'_>,
-    read_only: &ReadOnlyColumns,
+    read_only: &ReadOnly,
     assigned: &mut Assigned,
 ) -> Result<(), DbError> {
-    if !read_only.students.is_empty() {
+    if read_only.students.are_computed() {
         let written: Vec<_> = assigned.students.values().chain(effects.students.keys()).copied().collect();
         let rows = tx.query_many(STUDENT, &sets(&written), student).await?;
         assigned.computed_students = rows.into_iter().flatten().map(|row| (row.id, row)).collect();
     }
-    if !read_only.courses.is_empty() {
+    if read_only.courses.are_computed() {
         let written: Vec<_> = assigned.courses.values().chain(effects.courses.keys()).copied().collect();
         let rows = tx.query_many(COURSE, &sets(&written), course).await?;
         assigned.computed_courses = rows.into_iter().flatten().map(|row| (row.id, row)).collect();
@@ -82,17 +105,27 @@ async fn read_computed_columns(
     Ok(())
 }
 
-/// A statement for each set of columns that can change together, so that other columns are not written.
-const UPDATE_STUDENTS: [(&[&str], &str); 3] = [
-    (&["name"], "update students set name = $1 where id = cast($2 as bigint)"),
-    (&["email"], "update students set email = $1 where id = cast($2 as bigint)"),
-    (&["email", "name"], "update students set email = $1, name = $2 where id = cast($3 as bigint)"),
-];
-const UPDATE_COURSES: [(&[&str], &str); 3] = [
-    (&["name"], "update courses set name = $1 where id = cast($2 as bigint)"),
-    (&["level"], "update courses set level = $1 where id = cast($2 as bigint)"),
-    (&["level", "name"], "update courses set level = $1, name = $2 where id = cast($3 as bigint)"),
-];
+/// Writes the changed columns of each row, and no others: rows that change the same columns share a statement.
+async fn update_rows<Id: Copy + Into<i64>>(
+    tx: &Tx<'_>,
+    table: &RecordTable,
+    rows: &BTreeMap<Id, ColumnChanges<'_>>,
+) -> Result<(), DbError> {
+    let together: BTreeSet<Vec<&str>> = rows.values().map(|row| row.keys().copied().collect()).collect();
+    for fields in together {
+        let columns = fields.iter().filter_map(|field| table.column(field));
+        let set: Vec<_> = columns.zip(1..).map(|(column, place)| format!("{column} = ${place}")).collect();
+        let (name, id) = (&table.key.qualified, table.key.quoted_id());
+        let sql =
+            format!("update {name} set {} where {id} = cast(${} as bigint)", set.join(", "), set.len() + 1);
+        tx.execute_many(&sql, &changing(&fields, rows)).await?;
+    }
+    Ok(())
+}
+
+fn delete_row(table: &RecordTable) -> String {
+    format!("delete from {} where {} = cast($1 as bigint)", table.key.qualified, table.key.quoted_id())
+}
 
 /// The new values and the id of each row that changes exactly these columns.
 fn changing<Id: Copy + Into<i64>>(columns: &[&str], rows: &BTreeMap<Id, ColumnChanges<'_>>) -> Vec<Vec<Arg>> {
@@ -103,45 +136,59 @@ fn changing<Id: Copy + Into<i64>>(columns: &[&str], rows: &BTreeMap<Id, ColumnCh
     changing.map(args).collect()
 }
 
-/// Inserts rows without their computed columns. Returns their ids, which are above every id in the log.
+/// The fields that a new row gets a value for, and their columns.
+fn writable_columns<'t>(
+    table: &'t RecordTable,
+    fields: &'static [RecordField],
+    read_only: &ReadOnlyFields,
+) -> Vec<(&'static RecordField, &'t str)> {
+    let is_written = |field: &&RecordField| !read_only.generated.iter().any(|one| one == field.name);
+    fields.iter().filter(is_written).filter_map(|field| Some((field, table.column(field.name)?))).collect()
+}
+
+/// Statements about the ids of records in the log.
+struct UsedIds {
+    /// The highest id up to `$1`.
+    last_id: &'static str,
+    /// Whether the id `$1` was used.
+    known_id: &'static str,
+}
+
+/// Inserts rows with these columns. Returns their ids, which are above every id in the log.
 ///
 /// # Errors
 /// [`DbError::Constraint`] when the table assigns an id that has been used before or is out of range.
-async fn insert_rows<'a>(
+async fn insert_rows<R: Record>(
     tx: &Tx<'_>,
-    table: &'static str,
-    rows: impl Iterator<Item = [(&'static str, &'a Option<String>); 2]>,
-    read_only: &[String],
+    table: &RecordTable,
+    records: &[&R],
+    columns: &[(&RecordField, &str)],
+    used: &UsedIds,
 ) -> Result<Vec<i64>, DbError> {
-    let is_writable =
-        |(column, _): &(&'static str, &Option<String>)| !read_only.iter().any(|one| one == column);
-    let rows: Vec<Vec<_>> = rows.map(|row| row.into_iter().filter(is_writable).collect()).collect();
-    let Some(first) = rows.first() else { return Ok(Vec::new()) };
-    let columns: Vec<_> = first.iter().map(|(column, _)| *column).collect();
-    let rows: Vec<Vec<Arg>> =
-        rows.iter().map(|row| row.iter().map(|(_, value)| (*value).clone().into()).collect()).collect();
+    if records.is_empty() {
+        return Ok(Vec::new());
+    }
+    let value = |record: &R, field: &RecordField| Arg::Text(record.value(field).cloned());
+    let rows: Vec<Vec<Arg>> = records
+        .iter()
+        .map(|record| columns.iter().map(|(field, _)| value(record, field)).collect())
+        .collect();
+    let names: Vec<_> = columns.iter().map(|(_, column)| *column).collect();
     // Ids out of our range (the sweep logs orphaned rows of other programs) have no successor.
-    let last_in_log = match table {
-        "students" => "select coalesce(max(student_id), 0) from events where student_id <= $1",
-        _ => "select coalesce(max(course_id), 0) from events where course_id <= $1",
-    };
-    let last: i64 = tx.query(last_in_log, &[MAX_ID.into()], |row| row.int(0)).await?.into_iter().sum();
-    let ids = tx.insert_numbered(table, &columns, &rows, last).await?;
+    let last: i64 = tx.query(used.last_id, &[MAX_ID.into()], |row| row.int(0)).await?.into_iter().sum();
+    let ids = tx.insert_numbered(&table.key, &names, &rows, last).await?;
     // A sequence too far behind to be moved forward may still assign ids that were never used.
-    let known = match table {
-        "students" => "select student_id from events where student_id = $1 limit 1",
-        _ => "select course_id from events where course_id = $1 limit 1",
-    };
     let low_ids: Vec<_> = ids.iter().filter(|id| **id <= last).map(|id| vec![(*id).into()]).collect();
-    let known = tx.query_many(known, &low_ids, |row| row.int(0)).await?;
+    let known = tx.query_many(used.known_id, &low_ids, |row| row.int(0)).await?;
+    let name = &table.key.catalog_name;
     if let Some(id) = known.into_iter().flatten().next() {
         return Err(DbError::Constraint(format!(
-            "the table {table} assigns ids that were used before, like {id}: its owner has to move its sequence forward"
+            "the table {name} assigns ids that were used before, like {id}: its owner has to move its sequence forward"
         )));
     }
     match ids.iter().find(|id| !(1..=MAX_ID).contains(*id)) {
         Some(id) => Err(DbError::Constraint(format!(
-            "the table {table} assigns ids like {id}, which is not from 1 to {MAX_ID}"
+            "the table {name} assigns ids like {id}, which is not from 1 to {MAX_ID}"
         ))),
         None => Ok(ids),
     }

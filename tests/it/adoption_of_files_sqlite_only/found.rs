@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use matricula::adoption::{self, DryRun, MigrateError, Report};
+use matricula::adoption::{self, DryRun, MigrateError, MigrateOptions, Report};
 use matricula::clock::{Clock, ManualClock};
 use matricula::db::Location;
 use rusqlite::Connection;
@@ -89,7 +89,7 @@ impl Found {
     }
 
     pub(crate) async fn dry_run(&self) -> Result<DryRun, MigrateError> {
-        adoption::dry_run(self.location(), &first_day()).await
+        adoption::dry_run(self.location(), &first_day(), &MigrateOptions::default()).await
     }
 
     /// Migrates it and serves it.

@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use matricula::adoption::{self, DryRun, MigrateError, Report};
+use matricula::adoption::{self, DryRun, MigrateError, MigrateOptions, Report};
 use matricula::clock::{Clock, ManualClock};
 use matricula::db::Location;
 use xtask::postgres::{Server, programs};
@@ -47,7 +47,7 @@ impl Found {
     }
 
     pub(crate) async fn dry_run(&self) -> Result<DryRun, MigrateError> {
-        adoption::dry_run(self.location(), &first_day()).await
+        adoption::dry_run(self.location(), &first_day(), &MigrateOptions::default()).await
     }
 
     pub(crate) async fn opens(&self) -> School {

@@ -1,0 +1,209 @@
+//! Enrollments that a database already has: a table `student_courses`, which is rebuilt as ours, or another table, whose
+//! rows are copied.
+
+use super::columns::{self, may_hold_ids};
+use super::plan::content;
+use super::problem::AdoptionProblem;
+use super::{recognize, store};
+use crate::clock::Stamp;
+use crate::count::thousands;
+use crate::db::catalog::{self, Column, Table, quoted};
+use crate::db::{DbError, Tx};
+use crate::mapping::{EnrollmentsMapping, SchoolTables};
+
+/// Names of columns with the time of enrollment, without underscores and in lower case.
+const TIME_COLUMNS: [&str; 9] = [
+    "enrolledat",
+    "createdat",
+    "enrollmentdate",
+    "enrolledon",
+    "dateenrolled",
+    "registeredat",
+    "joinedat",
+    "insertedat",
+    "created",
+];
+
+/// Rows to take over as enrollments.
+pub(super) struct FoundRows {
+    /// The table, as it is called in the database.
+    pub(super) table: String,
+    /// The table in a statement.
+    pub(super) from: String,
+    /// The columns in statements; without an id, the rows are numbered.
+    pub(super) id: Option<String>,
+    pub(super) student_id: String,
+    pub(super) course_id: String,
+    /// The time of enrollment: the column, and an expression with the time as it is stored.
+    pub(super) enrolled_at: Option<(String, String)>,
+    /// Which rows to take over.
+    pub(super) condition: Option<String>,
+}
+
+/// What to do with them.
+#[derive(Default)]
+pub(super) struct Takeover {
+    /// What the plan says about it, one line each.
+    pub(super) found: Vec<String>,
+    pub(super) before: Vec<String>,
+    pub(super) after: Vec<String>,
+    pub(super) rows: i64,
+    pub(super) problems: Vec<AdoptionProblem>,
+}
+
+/// Adopts a table `student_courses`; `tables` are those it refers to, without those that do not exist.
+pub(super) async fn rebuild(
+    tx: &Tx<'_>,
+    table: &Table,
+    tables: [Option<&str>; 2],
+    school: &SchoolTables,
+    mapping: Option<&EnrollmentsMapping>,
+    now: &Stamp,
+) -> Result<Takeover, DbError> {
+    let mut problems = recognize::check_association(table);
+    let present: Vec<&str> =
+        ["id", "student_id", "course_id"].into_iter().filter(|name| table.column(name).is_some()).collect();
+    let rows = FoundRows {
+        table: "student_courses".to_owned(),
+        from: "student_courses".to_owned(),
+        id: present.contains(&"id").then(|| "id".to_owned()),
+        student_id: "student_id".to_owned(),
+        course_id: "course_id".to_owned(),
+        enrolled_at: time_column(tx, table, mapping),
+        condition: mapping.and_then(|mapping| mapping.r#where.clone()),
+    };
+    if rows.condition.is_some() {
+        problems.push(AdoptionProblem::new(
+            "[enrollments] where: student_courses is rebuilt, so rows that it leaves out would be lost",
+        ));
+    }
+    if present.contains(&"student_id")
+        && present.contains(&"course_id")
+        && present.iter().all(|name| may_hold_ids(table, name))
+    {
+        problems.extend(store::unusable_rows(tx, &rows, tables, school).await?);
+    }
+    let extra = columns::to_carry(table);
+    if problems.is_empty() && !extra.is_empty() {
+        problems.extend(super::plan::broken_references(tx, "student_courses").await?);
+    }
+    if !problems.is_empty() {
+        return Ok(Takeover { problems, ..Takeover::default() });
+    }
+    let count = store::count(tx, "student_courses").await?;
+    let time = rows.enrolled_at.as_ref().map_or("the current time", |(column, _)| column.trim_matches('"'));
+    let content = content(count, &extra);
+    let numbered = if rows.id.is_none() { ", numbered," } else { "" };
+    let mut found = vec![format!(
+        "student_courses: found, {content}, will be adopted{numbered} with {time} as the time of enrollment"
+    )];
+    found.extend(extra.iter().filter(|column| columns::needs_value(column)).map(|column| {
+        format!("student_courses.{} becomes optional: matricula does not set it", column.name)
+    }));
+    found.extend(table.remarks.iter().map(|remark| format!("student_courses: {remark}")));
+    Ok(Takeover {
+        found,
+        before: store::copy_found(),
+        after: store::adopt_found(tx, table, &rows, now).await?,
+        rows: count,
+        problems,
+    })
+}
+
+/// Copies the rows of a table with another name, which stays as it is.
+pub(super) async fn copy(
+    tx: &Tx<'_>,
+    mapping: &EnrollmentsMapping,
+    tables: [Option<&str>; 2],
+    school: &SchoolTables,
+    now: &Stamp,
+) -> Result<Takeover, DbError> {
+    let name = catalog::table_name(tx, &mapping.table).await?;
+    let Some(table) = catalog::table(tx, &name.catalog).await? else {
+        let problem = super::plan::unknown_table(tx, "enrollments", &mapping.table).await?;
+        return Ok(Takeover { problems: vec![problem], ..Takeover::default() });
+    };
+    let mut problems = Vec::new();
+    let mut column = |key: &str, name: &str| {
+        let found = table.column(name);
+        if found.is_none() {
+            let what =
+                format!("[enrollments] {key} = {name:?}: the table {} has no such column", mapping.table);
+            problems.push(AdoptionProblem::new(what));
+        }
+        found.map(|column| quoted(&column.name))
+    };
+    let (student_id, course_id) =
+        (column("student_id", &mapping.student_id), column("course_id", &mapping.course_id));
+    let enrolled_at = mapping.enrolled_at.as_ref().map(|name| column("enrolled_at", name));
+    let time = time_column(tx, &table, Some(mapping));
+    if enrolled_at.flatten().is_some() && time.is_none() {
+        problems.push(AdoptionProblem::new("[enrollments] enrolled_at has no times: leave it out"));
+    }
+    let (Some(student_id), Some(course_id)) = (student_id, course_id) else {
+        return Ok(Takeover { problems, ..Takeover::default() });
+    };
+    for name in [&mapping.student_id, &mapping.course_id] {
+        if table.strict && table.column(name).is_some_and(|column| !column.is_integer) {
+            let what =
+                format!("{}.{name} has no whole numbers: only those can be ids for now", mapping.table);
+            problems.push(AdoptionProblem::new(what));
+        }
+    }
+    let from = name.qualified;
+    if let Some(condition) = &mapping.r#where {
+        let ran = catalog::can_run(tx, &format!("select 1 from {from} where ({condition}) limit 0")).await?;
+        problems.extend(ran.err().map(|why| {
+            AdoptionProblem::new(format!(
+                "[enrollments] where = {condition:?} is not a condition on the table: {why}"
+            ))
+        }));
+    }
+    let table = mapping.table.clone();
+    let condition = mapping.r#where.clone();
+    let rows = FoundRows { table, from, id: None, student_id, course_id, enrolled_at: time, condition };
+    if problems.is_empty() {
+        problems.extend(store::unusable_rows(tx, &rows, tables, school).await?);
+    }
+    if !problems.is_empty() {
+        return Ok(Takeover { problems, ..Takeover::default() });
+    }
+    let (all, taken) = (store::count(tx, &rows.from).await?, store::count_taken(tx, &rows).await?);
+    let time = mapping.enrolled_at.as_deref().unwrap_or("the current time");
+    let mut found = vec![format!(
+        "enrollments: {} of {} will be copied to student_courses, with {time} as the time of enrollment; what other programs \
+         change in {} afterwards is not noticed",
+        rows_text(taken),
+        mapping.table,
+        mapping.table
+    )];
+    if all > taken {
+        found.push(format!("enrollments: {} of {} left out by where", rows_text(all - taken), mapping.table));
+    }
+    let after = store::adopt_copied(&rows, now);
+    Ok(Takeover { found, after, rows: taken, ..Takeover::default() })
+}
+
+fn rows_text(count: i64) -> String {
+    if count == 1 { "1 row".to_owned() } else { format!("{} rows", thousands(count)) }
+}
+
+/// The column with the time of enrollment: the one that the mapping names, or of a table without a mapping the one whose
+/// name and type say so.
+fn time_column(tx: &Tx<'_>, table: &Table, mapping: Option<&EnrollmentsMapping>) -> Option<(String, String)> {
+    let column = match mapping {
+        Some(mapping) => table.column(mapping.enrolled_at.as_deref()?),
+        None => TIME_COLUMNS.iter().find_map(|name| {
+            let is_named = |column: &&Column| column.name.to_lowercase().replace('_', "") == **name;
+            table.columns.iter().filter(|column| has_times(column)).find(is_named)
+        }),
+    }?;
+    let quoted = quoted(&column.name);
+    let expr = catalog::stamp_expr(tx, &quoted, &column.kind)?;
+    Some((quoted, expr))
+}
+
+fn has_times(column: &Column) -> bool {
+    let kind = column.kind.to_lowercase();
+    kind.starts_with("date") || kind.starts_with("timestamp")
+}

@@ -1,0 +1,83 @@
+//! The mapping in the database, stored when the database was migrated with it.
+
+use serde::{Deserialize, Serialize};
+
+use super::tables::differences;
+use super::{Mapping, SchoolTables};
+use crate::db::{Arg, Db, DbError, Location, Tx};
+
+/// The table; only a school with a mapping has it.
+const TABLE: &str = "matricula_mapping";
+const CREATE: &str =
+    "create table matricula_mapping (id bigint not null primary key check (id = 1), mapping text not null)";
+const SELECT: &str = "select mapping from matricula_mapping where id = 1";
+
+/// What is stored: the mapping as it was given, and the tables as the database has them.
+#[derive(Debug, Serialize, Deserialize)]
+struct Stored {
+    mapping: Mapping,
+    tables: SchoolTables,
+}
+
+/// The tables of the school in this database.
+///
+/// # Errors
+/// When the database cannot be read, or another program has changed what is stored.
+async fn load(db: &Db) -> Result<SchoolTables, DbError> {
+    if !db.has_table(TABLE).await? {
+        return Ok(SchoolTables::default());
+    }
+    let stored = db.query_opt(SELECT, [], |row| row.text(0)).await?;
+    Ok(read(stored)?.map_or_else(SchoolTables::default, |stored| stored.tables))
+}
+
+/// The tables of the school in the database of this transaction.
+///
+/// # Errors
+/// When the database cannot be read, or another program has changed what is stored.
+pub async fn load_in(tx: &Tx<'_>) -> Result<SchoolTables, DbError> {
+    let stored =
+        if tx.has_table(TABLE).await? { tx.query(SELECT, &[], |row| row.text(0)).await?.pop() } else { None };
+    Ok(read(stored)?.map_or_else(SchoolTables::default, |stored| stored.tables))
+}
+
+/// Opens a database for reading, with the views of its school.
+///
+/// # Errors
+/// When the database cannot be read, or another program has changed what is stored.
+pub async fn open_db(location: &Location) -> Result<(Db, SchoolTables), DbError> {
+    let db = Db::open(location)?;
+    let tables = load(&db).await?;
+    let views = tables.views();
+    Ok((if views.is_empty() { db } else { Db::open_with_views(location, &views)? }, tables))
+}
+
+/// How a given mapping differs from the stored one, one line each; empty if it does not.
+///
+/// # Errors
+/// When the database cannot be read, or another program has changed what is stored.
+pub async fn compare(tx: &Tx<'_>, given: &Mapping) -> Result<Vec<String>, DbError> {
+    let stored =
+        if tx.has_table(TABLE).await? { tx.query(SELECT, &[], |row| row.text(0)).await?.pop() } else { None };
+    Ok(match read(stored)? {
+        Some(stored) => differences(&stored.mapping, given),
+        None => vec!["the database was migrated without a mapping".to_owned()],
+    })
+}
+
+/// Stores the mapping with which the database is migrated.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn save(tx: &Tx<'_>, mapping: &Mapping, tables: &SchoolTables) -> Result<(), DbError> {
+    let stored = Stored { mapping: mapping.clone(), tables: tables.clone() };
+    let text = serde_json::to_string(&stored).map_err(|error| DbError::Engine(error.to_string()))?;
+    tx.execute_batch(CREATE).await?;
+    let row: Vec<Arg> = vec![text.into()];
+    tx.execute_many("insert into matricula_mapping (id, mapping) values (1, $1)", &[row]).await
+}
+
+fn read(stored: Option<String>) -> Result<Option<Stored>, DbError> {
+    let unreadable = |error| DbError::Engine(format!("{TABLE} cannot be read: {error}"));
+    stored.map(|text| serde_json::from_str(&text).map_err(unreadable)).transpose()
+}

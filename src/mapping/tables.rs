@@ -1,0 +1,180 @@
+//! The tables that hold students and courses, and the views through which they are read.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{COURSE_FIELDS, Mapping, RecordMapping, STUDENT_FIELDS};
+use crate::db::NumberedTable;
+use crate::db::catalog::{Table, TableName, quoted};
+
+/// The tables of a school's students and courses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchoolTables {
+    /// The table of the students.
+    pub students: RecordTable,
+    /// The table of the courses.
+    pub courses: RecordTable,
+}
+
+/// A table that holds records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordTable {
+    /// The table and its key.
+    #[serde(flatten)]
+    pub key: NumberedTable,
+    /// Its name in a foreign key.
+    pub reference: String,
+    /// Where each field is; a field that is left out is not there.
+    pub fields: BTreeMap<String, Source>,
+}
+
+/// Where the value of a field comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// A column, as a statement writes it.
+    Column(String),
+    /// An expression over the table's columns, which cannot be written to.
+    Expression(String),
+}
+
+/// The tables of a school without a mapping.
+impl Default for SchoolTables {
+    fn default() -> Self {
+        Self {
+            students: RecordTable::plain("students", &STUDENT_FIELDS),
+            courses: RecordTable::plain("courses", &COURSE_FIELDS),
+        }
+    }
+}
+
+impl SchoolTables {
+    /// Statements that create the views `students` and `courses` of a connection; empty for a school without a mapping.
+    #[must_use]
+    pub fn views(&self) -> String {
+        if *self == Self::default() {
+            return String::new();
+        }
+        let view = |name, table: &RecordTable, fields: &[&str]| {
+            let columns: Vec<_> =
+                fields.iter().map(|field| format!("{} as {field}", table.read_expr(field))).collect();
+            let (id, columns, from) = (table.key.quoted_id(), columns.join(", "), &table.key.qualified);
+            format!("create temporary view {name} as select {id} as id, {columns} from {from};")
+        };
+        format!(
+            "{}\n{}",
+            view("students", &self.students, &STUDENT_FIELDS),
+            view("courses", &self.courses, &COURSE_FIELDS)
+        )
+    }
+}
+
+impl RecordTable {
+    fn plain(name: &str, fields: &[&str]) -> Self {
+        let column = |field: &&str| ((*field).to_owned(), Source::Column((*field).to_owned()));
+        Self {
+            key: NumberedTable {
+                catalog_name: name.to_owned(),
+                qualified: name.to_owned(),
+                id: "id".to_owned(),
+            },
+            reference: name.to_owned(),
+            fields: fields.iter().map(column).collect(),
+        }
+    }
+
+    /// The table that a mapping names, as the catalog describes it.
+    #[must_use]
+    pub fn from_mapping(mapping: &RecordMapping, table: &Table, name: TableName) -> Self {
+        let source = |text: &String| match column(table, text) {
+            Some(name) => Source::Column(name),
+            None => Source::Expression(text.clone()),
+        };
+        let fields = mapping.fields.iter().map(|(field, text)| (field.clone(), source(text)));
+        Self {
+            key: NumberedTable {
+                catalog_name: name.catalog,
+                qualified: name.qualified,
+                id: table.column(&mapping.id).map_or(&mapping.id, |column| &column.name).clone(),
+            },
+            reference: name.reference,
+            fields: fields.collect(),
+        }
+    }
+
+    /// The column of a field, as a statement writes it; `None` for an expression, or if the school has no such field.
+    #[must_use]
+    pub fn column(&self, field: &str) -> Option<&str> {
+        match self.fields.get(field) {
+            Some(Source::Column(column)) => Some(column),
+            Some(Source::Expression(_)) | None => None,
+        }
+    }
+
+    /// Whether the field is an expression.
+    #[must_use]
+    pub fn is_expression(&self, field: &str) -> bool {
+        matches!(self.fields.get(field), Some(Source::Expression(_)))
+    }
+
+    /// Whether the school has the field.
+    #[must_use]
+    pub fn has(&self, field: &str) -> bool {
+        self.fields.contains_key(field)
+    }
+
+    /// An SQL expression over the table's columns: the value of a field.
+    #[must_use]
+    pub fn read_expr(&self, field: &str) -> String {
+        match self.fields.get(field) {
+            Some(Source::Column(column)) => column.clone(),
+            Some(Source::Expression(expression)) => format!("({expression})"),
+            None => "cast(null as text)".to_owned(),
+        }
+    }
+}
+
+/// The column with exactly this name, as a statement writes it.
+fn column(table: &Table, name: &str) -> Option<String> {
+    table.column(name).map(|column| quoted(&column.name))
+}
+
+/// What differs between two mappings, one line each: the key, what is stored, and what was given.
+#[must_use]
+pub(super) fn differences(stored: &Mapping, given: &Mapping) -> Vec<String> {
+    let (stored, given) = (values(stored), values(given));
+    let keys: std::collections::BTreeSet<_> = stored.keys().chain(given.keys()).collect();
+    let shown =
+        |value: Option<&String>| value.map_or_else(|| "nothing".to_owned(), |value| format!("{value:?}"));
+    let differing = keys.into_iter().filter(|key| stored.get(*key) != given.get(*key));
+    differing
+        .map(|key| {
+            format!(
+                "{key} is {} in the database and {} in the file",
+                shown(stored.get(key)),
+                shown(given.get(key))
+            )
+        })
+        .collect()
+}
+
+fn values(mapping: &Mapping) -> BTreeMap<String, String> {
+    let mut values = BTreeMap::new();
+    for (part, record) in [("students", &mapping.students), ("courses", &mapping.courses)] {
+        let own = [("table", &record.table), ("id", &record.id)];
+        let fields = record.fields.iter().map(|(field, source)| (field.as_str(), source));
+        values.extend(
+            own.into_iter().chain(fields).map(|(key, value)| (format!("[{part}] {key}"), value.clone())),
+        );
+    }
+    if let Some(rows) = &mapping.enrollments {
+        let optional = [("enrolled_at", &rows.enrolled_at), ("where", &rows.r#where)];
+        let required =
+            [("table", &rows.table), ("student_id", &rows.student_id), ("course_id", &rows.course_id)];
+        let optional = optional.into_iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
+        let all = required.into_iter().chain(optional);
+        values.extend(all.map(|(key, value)| (format!("[enrollments] {key}"), value.clone())));
+    }
+    values
+}

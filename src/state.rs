@@ -9,9 +9,11 @@ use axum::http::request::Parts;
 
 use crate::db::Db;
 use crate::events::feed::Feed;
+use crate::http::fields::UnwritableFields;
 use crate::http::paging::LinkBase;
+use crate::mapping::{RecordTable, SchoolTables};
 use crate::metrics::Metrics;
-use crate::registrar::Registrar;
+use crate::registrar::{Course, Record, Registrar, Student};
 use crate::registration::Board;
 use crate::shares::Client;
 use crate::students::Roll;
@@ -39,6 +41,8 @@ pub struct Services {
     pub roll: Roll,
     /// The metrics.
     pub metrics: Metrics,
+    /// The tables of the students and courses.
+    pub tables: SchoolTables,
     /// The start of links to this server.
     pub public_url: LinkBase,
 }
@@ -49,6 +53,18 @@ impl App {
     pub fn new(db: Db, services: Services) -> Self {
         Self { db, client: None, services: Arc::new(services) }
     }
+
+    /// The fields of students and courses that cannot be written.
+    #[must_use]
+    pub fn unwritable_fields(&self) -> UnwritableFields {
+        let fields = unwritable::<Student>(&self.tables.students);
+        UnwritableFields(fields.chain(unwritable::<Course>(&self.tables.courses)).collect())
+    }
+}
+
+fn unwritable<R: Record>(table: &RecordTable) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let fields = R::FIELDS.iter().filter(|field| table.column(field.name).is_none());
+    fields.map(|field| (R::NAME, field.name))
 }
 
 impl Deref for App {

@@ -1,13 +1,14 @@
 use super::association::{self, Takeover};
 use super::error::MigrateErrorReason;
 use super::problem::{AdoptionProblem, AdoptionProblems};
-use super::{MigrateOptions, columns, nodes, recognize, school, store};
+use super::school::{self, MappedTable};
+use super::{MigrateOptions, columns, nodes, recognize, store};
 use crate::clock::{Clock, Stamp};
 use crate::count::to_i64;
 use crate::db::catalog::{self, Name, Rule, Table};
 use crate::db::migrate::{self, MigrationHistory, Pending};
 use crate::db::{DbError, Tx};
-use crate::mapping::{self, Mapping, SchoolTables};
+use crate::mapping::{self, Mapping, RecordMapping, SchoolTables};
 
 /// The tables that the service needs, with their text columns.
 const SERVED: [(&str, [&str; 2]); 2] = [("students", ["name", "email"]), ("courses", ["name", "level"])];
@@ -108,37 +109,40 @@ impl Plan {
         now: &Stamp,
     ) -> Result<Vec<AdoptionProblem>, DbError> {
         let mut problems = Vec::new();
-        let students = school::mapped_table(tx, "students", &mapping.students).await?;
-        let courses = school::mapped_table(tx, "courses", &mapping.courses).await?;
-        for (name, _) in SERVED {
+        let mut exists = [true; 2];
+        let parts = [&mapping.students, &mapping.courses];
+        for (((name, texts), part), exists) in SERVED.into_iter().zip(parts).zip(&mut exists) {
+            let Some(part) = part else {
+                let table = catalog::table(tx, name).await?;
+                *exists = table.is_some();
+                problems.extend(self.served(tx, name, texts, table.as_ref()).await?);
+                if *exists {
+                    self.leave_out(name);
+                }
+                continue;
+            };
             self.leave_out(name);
-        }
-        let (students, courses) = match (students, courses) {
-            (Ok(students), Ok(courses)) => (students, courses),
-            (students, courses) => {
-                let found = [students.err(), courses.err()].into_iter().flatten().flatten();
-                return Ok(found.collect());
-            }
-        };
-        self.found.extend(students.found);
-        self.found.extend(courses.found);
-        for migration in &mut self.migrations {
-            for (table, name) in [(&students.table, "students"), (&courses.table, "courses")] {
-                let ours = format!("references {name} (id)");
-                let theirs = format!("references {} ({})", table.reference, table.key.quoted_id());
-                migration.sql = migration.sql.replace(&ours, &theirs);
+            match school::mapped_table(tx, name, part).await? {
+                Ok(found) => self.map(name, found),
+                Err(found) => problems.extend(found),
             }
         }
-        self.tables = SchoolTables { students: students.table, courses: courses.table };
+        if !problems.is_empty() {
+            return Ok(problems);
+        }
         self.mapping = Some(mapping.clone());
         problems.extend(self.free_names(tx).await?);
         let association = catalog::table(tx, "student_courses").await?;
-        let tables = [Some(mapping.students.table.as_str()), Some(mapping.courses.table.as_str())];
+        let name_of = |part: &Option<RecordMapping>, name: &str| {
+            part.as_ref().map_or_else(|| name.to_owned(), |part| part.table.clone())
+        };
+        let (students, courses) =
+            (name_of(&mapping.students, "students"), name_of(&mapping.courses, "courses"));
+        let tables = [exists[0].then_some(students.as_str()), exists[1].then_some(courses.as_str())];
         let school = self.tables.clone();
         match (&mapping.enrollments, association) {
             (Some(rows), Some(table)) if rows.table.eq_ignore_ascii_case("student_courses") => {
-                let (students, courses) = (&mapping.students.table, &mapping.courses.table);
-                problems.extend(recognize::check_references(&table, students, courses));
+                problems.extend(recognize::check_references(&table, &students, &courses));
                 let takeover = association::rebuild(tx, &table, tables, &school, Some(rows), now).await?;
                 problems.extend(self.take(takeover));
             }
@@ -153,6 +157,21 @@ impl Plan {
             (None, None) => {}
         }
         Ok(problems)
+    }
+
+    /// Uses the found table in place of ours with this name.
+    fn map(&mut self, name: &str, found: MappedTable) {
+        let (ours, table) = (format!("references {name} (id)"), found.table);
+        let theirs = format!("references {} ({})", table.reference, table.key.quoted_id());
+        for migration in &mut self.migrations {
+            migration.sql = migration.sql.replace(&ours, &theirs);
+        }
+        self.found.extend(found.found);
+        if name == "students" {
+            self.tables.students = table;
+        } else {
+            self.tables.courses = table;
+        }
     }
 
     fn take(&mut self, takeover: Takeover) -> Vec<AdoptionProblem> {

@@ -145,8 +145,11 @@ pub(super) async fn adopt_found(
         .extend(indexes_to_keep(found).filter_map(|index| Some(format!("{};", index.definition.as_ref()?))));
     statements.extend(found.restores.iter().cloned());
     // Ids that the existing table had assigned to rows deleted since are not reused either.
-    let assigned = catalog::last_assigned_id(tx, "student_courses").await?.filter(|number| *number <= MAX_ID);
-    statements.extend(start_log(assigned.filter(|_| rows.id.is_some()).unwrap_or(0)));
+    let assigned = match rows.id {
+        Some(_) => catalog::last_assigned_id(tx, "student_courses").await?.filter(|number| *number <= MAX_ID),
+        None => None,
+    };
+    statements.extend(start_log(assigned.unwrap_or(0)));
     Ok(statements)
 }
 

@@ -30,7 +30,7 @@ async fn create(
     app: App,
     _: NoQuery,
     Json(draft, caller): Json<NewCourse>,
-) -> Result<Outcome<Created<Course>>, Refused<(RowRefused,)>> {
+) -> Result<Outcome<Created<Course>>, Refused<(RowRefused, ReadOnlyField)>> {
     let command = CreateCourse { values: draft.0 };
     Ok(app.registrar.submit(command, &caller).await?.map(Created))
 }

@@ -17,7 +17,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::body::{Received, receive};
 use super::echo::excerpt;
-use super::fields::{self, Draft, list, nearest};
+use super::fields::{self, Draft, UnwritableFields, list, nearest};
 use super::invalid::invalid;
 use super::limits::{MAX_BODY, MAX_LARGE_BODY};
 use super::observe::RequestId;
@@ -49,14 +49,14 @@ impl<T: Draft, S: Send + Sync> FromRequest<S> for JsonArray<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (drafts, caller) =
-            read_body(request, MAX_LARGE_BODY, |body| fields::read_many(body, MAX_OBJECTS)).await?;
+            read_body(request, MAX_LARGE_BODY, |body, _| fields::read_many(body, MAX_OBJECTS)).await?;
         Ok(Self(drafts, caller))
     }
 }
 
-/// The fields of an HTML form, in order, and its sender. The field `idempotency_key` stands for the header.
+/// The fields of an HTML form, in order, its sender, and the fields that cannot be written. The field `idempotency_key` stands for the header.
 #[derive(Debug)]
-pub struct FormFields(pub Vec<(String, String)>, pub Caller);
+pub struct FormFields(pub Vec<(String, String)>, pub Caller, pub UnwritableFields);
 
 impl<S: Send + Sync> FromRequest<S> for FormFields {
     type Rejection = Problem;
@@ -64,7 +64,8 @@ impl<S: Send + Sync> FromRequest<S> for FormFields {
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         check_content_type(request.headers(), "application/x-www-form-urlencoded", "form")?;
         let uri = request.uri().to_string();
-        let mut caller = caller(request.extensions());
+        let (mut caller, unwritable) =
+            (caller(request.extensions()), unwritable_fields(request.extensions()));
         let Received { bytes: body, memory: _memory } = receive(request, MAX_BODY).await?;
         if percent_decode(&body).decode_utf8().is_err() {
             let detail = "must be UTF-8 after percent-decoding";
@@ -78,7 +79,7 @@ impl<S: Send + Sync> FromRequest<S> for FormFields {
         if let Some((_, name)) = fields.iter().find(|(field, _)| field == KEY_FIELD) {
             caller.key = Some(parse_key(&uri, Some(name), &body)?);
         }
-        Ok(Self(fields.into_iter().filter(|(field, _)| field != KEY_FIELD).collect(), caller))
+        Ok(Self(fields.into_iter().filter(|(field, _)| field != KEY_FIELD).collect(), caller, unwritable))
     }
 }
 
@@ -91,10 +92,10 @@ pub const KEY_FIELD: &str = "idempotency_key";
 async fn read_body<T>(
     request: Request,
     max: usize,
-    read: impl FnOnce(&[u8]) -> Result<T, Problem>,
+    read: impl FnOnce(&[u8], &UnwritableFields) -> Result<T, Problem>,
 ) -> Result<(T, Caller), Problem> {
     check_content_type(request.headers(), "application/json", "body")?;
-    let mut caller = caller(request.extensions());
+    let (mut caller, unwritable) = (caller(request.extensions()), unwritable_fields(request.extensions()));
     let sent_key = (request.method() == Method::POST && request.headers().contains_key(&IDEMPOTENCY_KEY))
         .then(|| {
             let lines = request.headers().get_all(&IDEMPOTENCY_KEY).into_iter().cloned();
@@ -102,7 +103,7 @@ async fn read_body<T>(
         });
     // `_memory` is held until the body has been parsed.
     let Received { bytes: body, memory: _memory } = receive(request, max).await?;
-    let draft = read(&body)?;
+    let draft = read(&body, &unwritable)?;
     if let Some((uri, lines)) = sent_key {
         let name = if let [line] = lines.as_slice() { line.to_str().ok() } else { None };
         caller.key = Some(parse_key(&uri, name, &body)?);
@@ -141,6 +142,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 fn caller(extensions: &Extensions) -> Caller {
     let request_id = extensions.get::<RequestId>().map(|id| Arc::clone(&id.0));
     Caller { request_id, ..Caller::default() }
+}
+
+fn unwritable_fields(extensions: &Extensions) -> UnwritableFields {
+    extensions.get::<UnwritableFields>().cloned().unwrap_or_default()
 }
 
 /// Refuses a body of another media type, and a compressed one: a few compressed bytes can expand to any size.

@@ -1,6 +1,7 @@
 //! Reads a JSON body into a draft and reports all invalid fields together.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::Deserializer as _;
 use serde_json::Value;
@@ -24,9 +25,9 @@ pub trait Draft: Sized {
 ///
 /// # Errors
 /// `malformed-json` with the line and column, or `invalid-request` with all errors.
-pub fn read<T: Draft>(body: &[u8]) -> Result<T, Problem> {
+pub fn read<T: Draft>(body: &[u8], unwritable: &UnwritableFields) -> Result<T, Problem> {
     let document = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
-    read_document(document).map_err(|(errors, total)| invalid_of(errors, total))
+    read_document(document, unwritable).map_err(|(errors, total)| invalid_of(errors, total))
 }
 
 /// Reads a body that is an array of 1 to `max` objects.
@@ -45,7 +46,7 @@ pub fn read_many<T: Draft>(body: &[u8], max: usize) -> Result<Vec<T>, Problem> {
     let mut drafts = Vec::with_capacity(documents.len());
     let (mut errors, mut total) = (Vec::new(), 0);
     for (index, document) in documents.into_iter().enumerate() {
-        match read_document(document) {
+        match read_document(document, &UnwritableFields::default()) {
             Ok(draft) => drafts.push(draft),
             Err((found, count)) => {
                 total += count;
@@ -65,8 +66,11 @@ pub fn read_many<T: Draft>(body: &[u8], max: usize) -> Result<Vec<T>, Problem> {
 ///
 /// # Errors
 /// Every invalid field, with what is wrong with it.
-pub fn read_members<T: Draft>(members: Vec<(String, Value)>) -> Result<T, Vec<(String, String)>> {
-    read_document(Document::Object(members, 0)).map_err(|(errors, _)| {
+pub fn read_members<T: Draft>(
+    members: Vec<(String, Value)>,
+    unwritable: &UnwritableFields,
+) -> Result<T, Vec<(String, String)>> {
+    read_document(Document::Object(members, 0), unwritable).map_err(|(errors, _)| {
         errors
             .iter()
             .map(|error| (member(error, "pointer").trim_start_matches('/'), member(error, "detail")))
@@ -88,11 +92,15 @@ fn malformed(error: &serde_json::Error) -> Problem {
 }
 
 /// The draft, or the first errors and the number of all errors.
-fn read_document<T: Draft>(document: Document) -> Result<T, (Vec<Value>, usize)> {
+fn read_document<T: Draft>(
+    document: Document,
+    unwritable: &UnwritableFields,
+) -> Result<T, (Vec<Value>, usize)> {
     let Document::Object(members, extra) = document else {
         return Err((vec![json!({"pointer": "", "detail": "must be a JSON object"})], 1));
     };
-    let mut fields = Fields { members, known: Vec::new(), errors: Vec::new(), omitted: 0 };
+    let unwritable = unwritable.clone();
+    let mut fields = Fields { members, unwritable, known: Vec::new(), errors: Vec::new(), omitted: 0 };
     let draft = T::read(&mut fields);
     fields.reject_unknown();
     match draft {
@@ -104,16 +112,27 @@ fn read_document<T: Draft>(document: Document) -> Result<T, (Vec<Value>, usize)>
     }
 }
 
+/// The fields that cannot be written in this school, each with the name of its record's type: they cannot be required.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnwritableFields(pub Arc<[(&'static str, &'static str)]>);
+
 /// The members of a body, which a draft takes one by one.
 #[derive(Debug)]
 pub struct Fields {
     members: Vec<(String, Value)>,
+    unwritable: UnwritableFields,
     known: Vec<&'static str>,
     errors: Vec<Value>,
     omitted: usize,
 }
 
 impl Fields {
+    /// Whether the field cannot be written in this school.
+    #[must_use]
+    pub fn is_unwritable(&self, record: &str, field: &str) -> bool {
+        self.unwritable.0.contains(&(record, field))
+    }
+
     /// Takes a field that must be present.
     pub fn required<T>(
         &mut self,

@@ -8,7 +8,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::fields::{self, Draft, Fields};
-use crate::registrar::{FieldValues, MAX_TEXT, NewValue, Record, RecordField, TextKind, VISIBLE_TEXT};
+use crate::registrar::{FieldValues, MAX_TEXT, Record, RecordField, TextKind, VISIBLE_TEXT};
 
 /// A record to add: all its fields.
 #[derive(Debug)]
@@ -20,19 +20,30 @@ pub struct RecordChange<R>(pub FieldValues<R>);
 
 impl<R: Record> Draft for NewRecord<R> {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let read = |field: &RecordField| Some((field.name, fields.required(field.name, parse(field))?));
+        let read = |field: &RecordField| {
+            let value = if fields.is_unwritable(R::NAME, field.name) {
+                fields.optional(field.name, parse(field))?
+            } else {
+                Some(fields.required(field.name, parse(field))?)
+            };
+            Some((field.name, value))
+        };
         // All of them, so that every error is reported.
-        let values: Vec<Option<NewValue>> = R::FIELDS.iter().map(read).collect();
-        Some(Self(FieldValues::new(values.into_iter().collect::<Option<Vec<_>>>()?)))
+        let values: Vec<_> = R::FIELDS.iter().map(read).collect();
+        Some(Self(given(values.into_iter().collect::<Option<Vec<_>>>()?)))
     }
+}
+
+/// The values of the fields that are given.
+fn given<R>(values: Vec<(&'static str, Option<String>)>) -> FieldValues<R> {
+    FieldValues::new(values.into_iter().filter_map(|(name, value)| Some((name, value?))))
 }
 
 impl<R: Record> Draft for RecordChange<R> {
     fn read(fields: &mut Fields) -> Option<Self> {
         let read = |field: &RecordField| Some((field.name, fields.optional(field.name, parse(field))?));
         let values: Vec<_> = R::FIELDS.iter().map(read).collect();
-        let values = values.into_iter().collect::<Option<Vec<_>>>()?;
-        Some(Self(FieldValues::new(values.into_iter().filter_map(|(name, value)| Some((name, value?))))))
+        Some(Self(given(values.into_iter().collect::<Option<Vec<_>>>()?)))
     }
 }
 

@@ -17,10 +17,13 @@ pub use self::tables::{RecordTable, SchoolTables, Source};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mapping {
-    /// Where the students are.
-    pub students: RecordMapping,
-    /// Where the courses are.
-    pub courses: RecordMapping,
+    /// Where the students are; if it is left out, in a table `students` with our columns, which is created if it is
+    /// missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub students: Option<RecordMapping>,
+    /// Where the courses are; if it is left out, in a table `courses`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub courses: Option<RecordMapping>,
     /// Which enrollments to take over; none if it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enrollments: Option<EnrollmentsMapping>,
@@ -66,7 +69,8 @@ impl Mapping {
         for (part, record, known) in
             [("students", &mapping.students, STUDENT_FIELDS), ("courses", &mapping.courses, COURSE_FIELDS)]
         {
-            if let Some(unknown) = record.fields.keys().find(|field| !known.contains(&field.as_str())) {
+            let mut fields = record.iter().flat_map(|record| record.fields.keys());
+            if let Some(unknown) = fields.find(|field| !known.contains(&field.as_str())) {
                 let known = [&["table", "id"], known.as_slice()].concat().join(", ");
                 return Err(format!("[{part}] has an unknown key {unknown}; the known ones are {known}"));
             }
@@ -79,6 +83,7 @@ impl Mapping {
     pub fn to_toml(&self) -> String {
         let mut text = String::new();
         for (part, record) in [("students", &self.students), ("courses", &self.courses)] {
+            let Some(record) = record else { continue };
             let fields = record.fields.iter().map(|(name, source)| (name.as_str(), source.as_str()));
             section(
                 &mut text,

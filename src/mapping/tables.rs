@@ -50,20 +50,20 @@ impl Default for SchoolTables {
 }
 
 impl SchoolTables {
-    /// Statements that create the views `students` and `courses` of a connection; empty for a school without a mapping.
+    /// Statements that create the views `students` and `courses` of a connection, where these are not the tables.
     #[must_use]
     pub fn views(&self) -> String {
-        if *self == Self::default() {
-            return String::new();
-        }
         let view = |name, table: &RecordTable, fields: &[&str]| {
+            if *table == RecordTable::plain(name, fields) {
+                return String::new();
+            }
             let columns: Vec<_> =
                 fields.iter().map(|field| format!("{} as {field}", table.read_expr(field))).collect();
             let (id, columns, from) = (table.key.quoted_id(), columns.join(", "), &table.key.qualified);
-            format!("create temporary view {name} as select {id} as id, {columns} from {from};")
+            format!("create temporary view {name} as select {id} as id, {columns} from {from};\n")
         };
         format!(
-            "{}\n{}",
+            "{}{}",
             view("students", &self.students, &STUDENT_FIELDS),
             view("courses", &self.courses, &COURSE_FIELDS)
         )
@@ -162,6 +162,7 @@ pub(super) fn differences(stored: &Mapping, given: &Mapping) -> Vec<String> {
 fn values(mapping: &Mapping) -> BTreeMap<String, String> {
     let mut values = BTreeMap::new();
     for (part, record) in [("students", &mapping.students), ("courses", &mapping.courses)] {
+        let Some(record) = record else { continue };
         let own = [("table", &record.table), ("id", &record.id)];
         let fields = record.fields.iter().map(|(field, source)| (field.as_str(), source));
         values.extend(

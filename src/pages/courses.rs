@@ -23,6 +23,7 @@ use crate::http::extract::{NoQuery, Parameters, PathParams, Query, from_text};
 use crate::http::paging::RequestUrl;
 use crate::http::problem::Problem;
 use crate::lists::{Direction, Limit, ListPart, Listing, Page};
+use crate::mapping::{RecordTable, SchoolTables};
 use crate::registrar::{Course, CourseId, DeleteCourse, Refusal, SeatCount, SeenCourse, Version};
 use crate::seats::{WaitlistEntry, store as seats};
 use crate::state::App;
@@ -95,6 +96,10 @@ impl PageRecord for Course {
     const SECTION: &'static str = "courses";
     const ADD: &'static str = "Add a course";
     const SAVED: &'static str = "course";
+
+    fn table(tables: &SchoolTables) -> &RecordTable {
+        &tables.courses
+    }
 
     async fn load(db: &Db, id: CourseId) -> Result<Option<Self>, DbError> {
         store::find(db, id).await

@@ -9,6 +9,7 @@ use crate::db::{Db, DbError};
 use crate::http::extract::{FromPath, NoQuery, PathParams};
 use crate::http::problem::Problem;
 use crate::http::records::{NewRecord, RecordChange};
+use crate::mapping::{RecordTable, SchoolTables};
 use crate::registrar::{Create, Record, Refusal, Update, Version};
 use crate::state::App;
 
@@ -20,6 +21,9 @@ pub(super) trait PageRecord: Record<Id: FromPath> + PartialEq {
     const ADD: &'static str;
     /// The query of the record's page after it was saved.
     const SAVED: &'static str;
+
+    /// The table of these records.
+    fn table(tables: &SchoolTables) -> &RecordTable;
 
     /// Reads the record; `None` if there is none with this id.
     ///
@@ -45,17 +49,20 @@ pub(super) async fn find<R: PageRecord>(app: &App, id: R::Id) -> Result<R, Probl
 }
 
 /// The form for a new record.
-pub(super) async fn new<R: PageRecord>(_: NoQuery) -> EditPage {
-    new_page::<R>()
+pub(super) async fn new<R: PageRecord>(app: App, _: NoQuery) -> EditPage {
+    new_page::<R>(&app)
 }
 
-fn new_page<R: PageRecord>() -> EditPage {
-    EditPage::new(R::ADD, format!("/{}/new", R::SECTION), R::SECTION, R::FIELDS)
+/// An empty form with the fields that can be written in this school.
+fn new_page<R: PageRecord>(app: &App) -> EditPage {
+    let table = R::table(&app.tables);
+    let fields = R::FIELDS.iter().filter(|field| table.column(field.name).is_some());
+    EditPage::new(R::ADD, format!("/{}/new", R::SECTION), R::SECTION, fields.collect())
 }
 
 /// Adds the record.
 pub(super) async fn create<R: PageRecord>(app: App, _: NoQuery, form: Form<NewRecord<R>>) -> Response {
-    let page = new_page::<R>().with_form(&form);
+    let page = new_page::<R>(&app).with_form(&form);
     let Some(NewRecord(values)) = form.draft else { return page.invalid() };
     match submit(&app.registrar, Create { values }, &form.caller).await {
         Ok(record) => saved(&record),
@@ -69,10 +76,10 @@ pub(super) async fn edit<R: PageRecord>(
     id: PathParams<R::Id>,
     _: NoQuery,
 ) -> Result<EditPage, Problem> {
-    Ok(edit_page(&find::<R>(&app, id.into_result()?).await?))
+    Ok(edit_page(&app, &find::<R>(&app, id.into_result()?).await?))
 }
 
-fn edit_page<R: PageRecord>(record: &R) -> EditPage {
+fn edit_page<R: PageRecord>(app: &App, record: &R) -> EditPage {
     let value = |field| record.value(field).cloned();
     let name = R::FIELDS.first().and_then(value);
     let values =
@@ -86,7 +93,7 @@ fn edit_page<R: PageRecord>(record: &R) -> EditPage {
         values: values.clone(),
         current: Some(values),
         version: Some(version_field(Version::from_record(record))),
-        ..new_page::<R>()
+        ..new_page::<R>(app)
     }
 }
 
@@ -98,7 +105,7 @@ pub(super) async fn update<R: PageRecord>(
     form: Form<RecordChange<R>>,
 ) -> Result<Response, Problem> {
     let id = id.into_result()?;
-    let page = edit_page(&find::<R>(&app, id).await?);
+    let page = edit_page(&app, &find::<R>(&app, id).await?);
     let form = page.changes(form);
     let Some(RecordChange(values)) = &form.draft else { return Ok(page.with_form(&form).invalid()) };
     let command = Update { id, values: values.clone(), expected: form.expected() };
@@ -107,7 +114,7 @@ pub(super) async fn update<R: PageRecord>(
         // Read again: it may have changed since the form was received.
         Err(refusal) => {
             let current = find::<R>(&app, id).await?;
-            let page = edit_page(&current).with_form(&form);
+            let page = edit_page(&app, &current).with_form(&form);
             page.refused(refusal, &form.caller, Some(Version::from_record(&current)))
         }
     })

@@ -20,6 +20,7 @@ use crate::http::extract::{NoQuery, Parameters, PathParams, Query, from_text};
 use crate::http::paging::RequestUrl;
 use crate::http::problem::Problem;
 use crate::lists::{Direction, Limit, ListPart, Page};
+use crate::mapping::{RecordTable, SchoolTables};
 use crate::registrar::{
     Course, CourseId, DeleteStudent, Place, Refusal, SeatCount, Student, StudentId, Version,
 };
@@ -99,6 +100,10 @@ impl PageRecord for Student {
     const SECTION: &'static str = "students";
     const ADD: &'static str = "Add a student";
     const SAVED: &'static str = "true";
+
+    fn table(tables: &SchoolTables) -> &RecordTable {
+        &tables.students
+    }
 
     async fn load(db: &Db, id: StudentId) -> Result<Option<Self>, DbError> {
         store::find(db, id).await

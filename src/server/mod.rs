@@ -84,6 +84,7 @@ impl School {
                     roll: Roll::new(db, follower),
                     registrar,
                     metrics,
+                    tables,
                     public_url: LinkBase(public_url.map(|url| url.as_str().into())),
                 },
             ),

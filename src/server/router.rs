@@ -1,7 +1,7 @@
 //! All routes, and the OpenAPI document of the API.
 
-use axum::Router;
 use axum::http::Method;
+use axum::{Extension, Router};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -14,7 +14,7 @@ use crate::{batch, courses, enrollments, events, pages, seats, students};
 
 /// All routes, with `limits` applied.
 pub fn router(app: App, limits: &RequestLimits) -> Router {
-    let metrics = app.metrics.clone();
+    let (metrics, unwritable) = (app.metrics.clone(), app.unwritable_fields());
     let (routes, document) = api_routes();
     #[expect(
         clippy::expect_used,
@@ -32,6 +32,7 @@ pub fn router(app: App, limits: &RequestLimits) -> Router {
             let method = excerpt(method.as_str());
             Problem::new::<MethodNotAllowed>(format!("This address does not accept {method}."))
         })
+        .layer(Extension(unwritable))
         .with_state(app);
     limits::apply(routes, limits, &metrics, pages::kit::problems::page)
 }

@@ -30,7 +30,7 @@ async fn create(
     app: App,
     _: NoQuery,
     Json(draft, caller): Json<NewStudent>,
-) -> Result<Outcome<Created<Student>>, Refused<(RowRefused,)>> {
+) -> Result<Outcome<Created<Student>>, Refused<(RowRefused, ReadOnlyField)>> {
     let command = CreateStudent { values: draft.0 };
     Ok(app.registrar.submit(command, &caller).await?.map(Created))
 }

@@ -32,7 +32,7 @@ pub struct EditPage {
     /// The path of the Cancel link.
     pub back: String,
     /// The fields of the form.
-    pub fields: &'static [RecordField],
+    pub fields: Vec<&'static RecordField>,
     /// The values in the fields, and their errors.
     pub values: FormValues,
     /// The record as it is now; `None` for a new one.
@@ -54,7 +54,7 @@ impl EditPage {
         heading: &'static str,
         path: String,
         section: &'static str,
-        fields: &'static [RecordField],
+        fields: Vec<&'static RecordField>,
     ) -> Self {
         Self {
             section,

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::http::echo::{excerpt, excerpt_of};
 use crate::http::extract::FormFields;
-use crate::http::fields::{self, Draft, Fields};
+use crate::http::fields::{self, Draft, Fields, UnwritableFields};
 use crate::http::problem::Problem;
 use crate::registrar::{Caller, Command, MAX_TEXT, Refusal, Registrar, Version};
 
@@ -71,6 +71,7 @@ pub struct Form<T> {
     pub shown_version: Option<String>,
     /// Who sent the form.
     pub caller: Caller,
+    unwritable: UnwritableFields,
     sent: Vec<(String, String)>,
 }
 
@@ -89,7 +90,7 @@ impl<T: FormDraft> Form<T> {
     #[must_use]
     pub fn without_unchanged(self, is_unchanged: impl Fn(&str, &str) -> bool) -> Self {
         let changed = self.sent.iter().filter(|(name, value)| !is_unchanged(name, value));
-        let (draft, errors) = read(changed.cloned().collect());
+        let (draft, errors) = read(changed.cloned().collect(), &self.unwritable);
         Self { draft, values: FormValues { errors, ..self.values }, ..self }
     }
 }
@@ -140,25 +141,28 @@ impl<T: FormDraft, S: Send + Sync> FromRequest<S> for Form<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let FormFields(values, caller) = FormFields::from_request(request, state).await?;
+        let FormFields(values, caller, unwritable) = FormFields::from_request(request, state).await?;
         let (hidden, values): (Vec<_>, Vec<_>) = values.into_iter().partition(|(name, _)| name == IF_MATCH);
         let shown_version = hidden.into_iter().next().map(|(_, tag)| excerpt(&tag).into_owned());
-        let (draft, errors) = read(values.clone());
+        let (draft, errors) = read(values.clone(), &unwritable);
         let shown =
             |(name, value): &(String, String)| (name.clone(), excerpt_of(value, MAX_ECHOED).into_owned());
         let shown = FormValues { values: values.iter().map(shown).collect(), errors };
-        Ok(Self { draft, values: shown, shown_version, caller, sent: values })
+        Ok(Self { draft, values: shown, shown_version, caller, unwritable, sent: values })
     }
 }
 
 /// The draft, or the errors by field.
-fn read<T: FormDraft>(values: Vec<(String, String)>) -> (Option<T>, Vec<(String, String)>) {
+fn read<T: FormDraft>(
+    values: Vec<(String, String)>,
+    unwritable: &UnwritableFields,
+) -> (Option<T>, Vec<(String, String)>) {
     let member = |(name, value): (String, String)| {
         let member = member::<T>(&name, &value);
         (name, member)
     };
     let members = values.into_iter().map(member).collect();
-    match fields::read_members::<T>(members) {
+    match fields::read_members::<T>(members, unwritable) {
         Ok(draft) => (Some(draft), Vec::new()),
         Err(errors) => (None, errors.into_iter().map(page_message::<T>).collect()),
     }

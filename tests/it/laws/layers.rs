@@ -36,9 +36,9 @@ const LAYERS: &[Layer] = &[
         &["server/"],
         "pages api state subjects adoption mapping problems http config registrar db metrics ground",
     ),
-    layer("pages", &["pages/"], "api state subjects sample problems http lists registrar db ground"),
+    layer("pages", &["pages/"], "api state subjects mapping sample problems http lists registrar db ground"),
     layer("api", &["*/api.rs"], "state subjects problems http lists registrar ground"),
-    layer("state", &["state.rs"], "subjects http registrar db metrics ground"),
+    layer("state", &["state.rs"], "subjects mapping http registrar db metrics ground"),
     // The subjects and their reads: they know nothing of HTTP, and `http/` knows nothing of them.
     layer(
         "subjects",

@@ -118,7 +118,7 @@ pub struct ServeArgs {
 
     /// Create empty tables students and courses next to other tables. Without it, a database with other tables but
     /// without these two is refused.
-    #[arg(long)]
+    #[arg(long, env = "MATRICULA_NEW_SCHOOL", value_parser = yes_or_no)]
     pub new_school: bool,
 
     /// Options for log output.

@@ -2,8 +2,9 @@
 //! rows are copied.
 
 use super::columns::{self, may_hold_ids};
-use super::plan::content;
+use super::inspect::{broken_references, content, unknown_table};
 use super::problem::AdoptionProblem;
+use super::store::{FoundRows, Referred};
 use super::{recognize, store};
 use crate::clock::Stamp;
 use crate::count::thousands;
@@ -24,22 +25,6 @@ const TIME_COLUMNS: [&str; 9] = [
     "created",
 ];
 
-/// Rows to take over as enrollments.
-pub(super) struct FoundRows {
-    /// The table, as it is called in the database.
-    pub(super) table: String,
-    /// The table in a statement.
-    pub(super) from: String,
-    /// The columns in statements; without an id, the rows are numbered.
-    pub(super) id: Option<String>,
-    pub(super) student_id: String,
-    pub(super) course_id: String,
-    /// The time of enrollment: the column, and an expression with the time as it is stored.
-    pub(super) enrolled_at: Option<(String, String)>,
-    /// Which rows to take over.
-    pub(super) condition: Option<String>,
-}
-
 /// What to do with them.
 #[derive(Default)]
 pub(super) struct Takeover {
@@ -51,11 +36,11 @@ pub(super) struct Takeover {
     pub(super) problems: Vec<AdoptionProblem>,
 }
 
-/// Adopts a table `student_courses`; `tables` are those it refers to, without those that do not exist.
+/// Adopts a table `student_courses`; `referred` are the tables of students and of courses.
 pub(super) async fn rebuild(
     tx: &Tx<'_>,
     table: &Table,
-    tables: [Option<&str>; 2],
+    referred: [Referred; 2],
     school: &SchoolTables,
     mapping: Option<&EnrollmentsMapping>,
     now: &Stamp,
@@ -81,11 +66,11 @@ pub(super) async fn rebuild(
         && present.contains(&"course_id")
         && present.iter().all(|name| may_hold_ids(table, name))
     {
-        problems.extend(store::unusable_rows(tx, &rows, tables, school).await?);
+        problems.extend(store::unusable_rows(tx, &rows, referred, school).await?);
     }
     let extra = columns::to_carry(table);
     if problems.is_empty() && !extra.is_empty() {
-        problems.extend(super::plan::broken_references(tx, "student_courses").await?);
+        problems.extend(broken_references(tx, "student_courses").await?);
     }
     if !problems.is_empty() {
         return Ok(Takeover { problems, ..Takeover::default() });
@@ -114,13 +99,13 @@ pub(super) async fn rebuild(
 pub(super) async fn copy(
     tx: &Tx<'_>,
     mapping: &EnrollmentsMapping,
-    tables: [Option<&str>; 2],
+    referred: [Referred; 2],
     school: &SchoolTables,
     now: &Stamp,
 ) -> Result<Takeover, DbError> {
     let name = catalog::table_name(tx, &mapping.table).await?;
     let Some(table) = catalog::table(tx, &name.catalog).await? else {
-        let problem = super::plan::unknown_table(tx, "enrollments", &mapping.table).await?;
+        let problem = unknown_table(tx, "enrollments", &mapping.table).await?;
         return Ok(Takeover { problems: vec![problem], ..Takeover::default() });
     };
     let mut problems = Vec::new();
@@ -152,8 +137,8 @@ pub(super) async fn copy(
     }
     let from = name.qualified;
     if let Some(condition) = &mapping.r#where {
-        let ran = catalog::can_run(tx, &format!("select 1 from {from} where ({condition}) limit 0")).await?;
-        problems.extend(ran.err().map(|why| {
+        let fault = store::fault_of_condition(tx, &from, condition).await?;
+        problems.extend(fault.map(|why| {
             AdoptionProblem::new(format!(
                 "[enrollments] where = {condition:?} is not a condition on the table: {why}"
             ))
@@ -163,7 +148,7 @@ pub(super) async fn copy(
     let condition = mapping.r#where.clone();
     let rows = FoundRows { table, from, id: None, student_id, course_id, enrolled_at: time, condition };
     if problems.is_empty() {
-        problems.extend(store::unusable_rows(tx, &rows, tables, school).await?);
+        problems.extend(store::unusable_rows(tx, &rows, referred, school).await?);
     }
     if !problems.is_empty() {
         return Ok(Takeover { problems, ..Takeover::default() });

@@ -4,6 +4,7 @@
 mod association;
 mod columns;
 mod error;
+mod inspect;
 mod nodes;
 mod plan;
 mod problem;
@@ -17,21 +18,13 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use self::error::{MigrateError, MigrateErrorReason};
+pub use self::plan::MigrateOptions;
 use self::plan::Plan;
 pub use self::problem::{AdoptionProblem, AdoptionProblems};
 use crate::clock::Clock;
 use crate::db::migrate;
 use crate::db::{Backoff, DbError, Location, Writer};
-use crate::mapping::{self, Mapping, SchoolTables};
-
-/// How a database that matricula has not migrated yet is adopted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MigrateOptions {
-    /// Where its students, courses and enrollments are; `None` if they are in tables `students` and `courses`.
-    pub mapping: Option<Mapping>,
-    /// Create empty tables `students` and `courses` next to other tables.
-    pub new_school: bool,
-}
+use crate::mapping::{self, SchoolTables};
 
 /// What a migration did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

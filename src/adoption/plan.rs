@@ -2,16 +2,26 @@ use super::association::{self, Takeover};
 use super::error::MigrateErrorReason;
 use super::problem::{AdoptionProblem, AdoptionProblems};
 use super::school::{self, MappedTable};
-use super::{MigrateOptions, columns, nodes, recognize, store};
+use super::store::Referred;
+use super::{columns, inspect, nodes, recognize, store};
 use crate::clock::{Clock, Stamp};
 use crate::count::to_i64;
-use crate::db::catalog::{self, Name, Rule, Table};
+use crate::db::catalog::{self, Rule};
 use crate::db::migrate::{self, MigrationHistory, Pending};
 use crate::db::{DbError, Tx};
 use crate::mapping::{self, Mapping, RecordMapping, SchoolTables};
 
 /// The tables that the service needs, with their text columns.
 const SERVED: [(&str, [&str; 2]); 2] = [("students", ["name", "email"]), ("courses", ["name", "level"])];
+
+/// How a database that matricula has not migrated yet is adopted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MigrateOptions {
+    /// Where its students, courses and enrollments are; `None` if they are in tables `students` and `courses`.
+    pub mapping: Option<Mapping>,
+    /// Create empty tables `students` and `courses` next to other tables.
+    pub new_school: bool,
+}
 
 /// What a migration will do to a database; decided before anything is written.
 #[derive(Debug, Default)]
@@ -54,7 +64,7 @@ impl Plan {
                     ..AdoptionProblem::new(what)
                 }));
             }
-            problems.extend(taken_names(tx, &plan.migrations, is_new).await?);
+            problems.extend(inspect::taken_names(tx, &plan.migrations, is_new).await?);
         }
         if problems.is_empty() { Ok(plan) } else { Err(AdoptionProblems(problems).into()) }
     }
@@ -63,7 +73,7 @@ impl Plan {
     pub(super) async fn verify(&self, tx: &Tx<'_>) -> Result<(), MigrateErrorReason> {
         let created = self.migrations.iter().flat_map(Pending::creates);
         for (_, name) in created.filter(|(kind, _)| *kind == "table") {
-            if let Some(problem) = broken_references(tx, name).await? {
+            if let Some(problem) = inspect::broken_references(tx, name).await? {
                 return Err(AdoptionProblems(vec![problem]).into());
             }
         }
@@ -78,24 +88,20 @@ impl Plan {
         now: &Stamp,
     ) -> Result<Vec<AdoptionProblem>, DbError> {
         let mut problems = Vec::new();
-        let mut exists = [false; 2];
-        for ((name, texts), exists) in SERVED.into_iter().zip(&mut exists) {
-            let table = catalog::table(tx, name).await?;
-            *exists = table.is_some();
-            problems.extend(self.served(tx, name, texts, table.as_ref()).await?);
-            if *exists {
-                self.leave_out(name);
-            }
+        let mut referred = [Referred::Missing; 2];
+        for ((name, texts), referred) in SERVED.into_iter().zip(&mut referred) {
+            let (found, faults) = self.served(tx, name, texts).await?;
+            *referred = found;
+            problems.extend(faults);
         }
-        if !new_school && exists.contains(&false) {
-            problems.extend(other_tables(tx).await?);
+        if !new_school && referred.contains(&Referred::Missing) {
+            problems.extend(inspect::other_tables(tx).await?);
         }
         problems.extend(self.free_names(tx).await?);
         if let Some(table) = catalog::table(tx, "student_courses").await? {
             problems.extend(recognize::check_references(&table, "students", "courses"));
-            let tables = [exists[0].then_some("students"), exists[1].then_some("courses")];
             let school = SchoolTables::default();
-            let takeover = association::rebuild(tx, &table, tables, &school, None, now).await?;
+            let takeover = association::rebuild(tx, &table, referred, &school, None, now).await?;
             problems.extend(self.take(takeover));
         }
         Ok(problems)
@@ -109,16 +115,13 @@ impl Plan {
         now: &Stamp,
     ) -> Result<Vec<AdoptionProblem>, DbError> {
         let mut problems = Vec::new();
-        let mut exists = [true; 2];
+        let mut referred = [Referred::Usable; 2];
         let parts = [&mapping.students, &mapping.courses];
-        for (((name, texts), part), exists) in SERVED.into_iter().zip(parts).zip(&mut exists) {
+        for (((name, texts), part), referred) in SERVED.into_iter().zip(parts).zip(&mut referred) {
             let Some(part) = part else {
-                let table = catalog::table(tx, name).await?;
-                *exists = table.is_some();
-                problems.extend(self.served(tx, name, texts, table.as_ref()).await?);
-                if *exists {
-                    self.leave_out(name);
-                }
+                let (found, faults) = self.served(tx, name, texts).await?;
+                *referred = found;
+                problems.extend(faults);
                 continue;
             };
             self.leave_out(name);
@@ -138,12 +141,11 @@ impl Plan {
         };
         let (students, courses) =
             (name_of(&mapping.students, "students"), name_of(&mapping.courses, "courses"));
-        let tables = [exists[0].then_some(students.as_str()), exists[1].then_some(courses.as_str())];
         let school = self.tables.clone();
         match (&mapping.enrollments, association) {
             (Some(rows), Some(table)) if rows.table.eq_ignore_ascii_case("student_courses") => {
                 problems.extend(recognize::check_references(&table, &students, &courses));
-                let takeover = association::rebuild(tx, &table, tables, &school, Some(rows), now).await?;
+                let takeover = association::rebuild(tx, &table, referred, &school, Some(rows), now).await?;
                 problems.extend(self.take(takeover));
             }
             (_, Some(_)) => problems.push(AdoptionProblem::new(
@@ -151,7 +153,7 @@ impl Plan {
                  name as [enrollments]",
             )),
             (Some(rows), None) => {
-                let takeover = association::copy(tx, rows, tables, &school, now).await?;
+                let takeover = association::copy(tx, rows, referred, &school, now).await?;
                 problems.extend(self.take(takeover));
             }
             (None, None) => {}
@@ -204,88 +206,35 @@ impl Plan {
             }
         }
         // Checked only now, since tables that exist are not created.
-        taken_names(tx, &self.migrations, true).await
+        inspect::taken_names(tx, &self.migrations, true).await
     }
 
+    /// Adopts the table with this name if it exists. Returns whether rows can refer to it, and its problems.
     async fn served(
         &mut self,
         tx: &Tx<'_>,
         name: &str,
         texts: [&str; 2],
-        table: Option<&Table>,
-    ) -> Result<Vec<AdoptionProblem>, DbError> {
-        let Some(table) = table else {
+    ) -> Result<(Referred, Vec<AdoptionProblem>), DbError> {
+        let Some(table) = catalog::table(tx, name).await? else {
             self.found.push(format!("{name}: missing, will be created"));
-            return Ok(Vec::new());
+            return Ok((Referred::Missing, Vec::new()));
         };
-        let mut problems = recognize::check_served_table(name, texts, table);
-        if columns::may_hold_ids(table, "id") {
+        self.leave_out(name);
+        let mut problems = recognize::check_served_table(name, texts, &table);
+        let may_hold_ids = columns::may_hold_ids(&table, "id");
+        if may_hold_ids {
             problems.extend(store::unusable_ids(tx, name, name, "id").await?);
         }
         if problems.is_empty() {
-            let extra = columns::extra_columns(table, &["id", texts[0], texts[1]]);
+            let extra = columns::extra_columns(&table, &["id", texts[0], texts[1]]);
             let rows = store::count(tx, name).await?;
-            self.found.push(format!("{name}: found, {}, will not be changed", content(rows, &extra)));
-            self.found.extend(recognize::remarks(name, "id", &texts, table));
+            self.found
+                .push(format!("{name}: found, {}, will not be changed", inspect::content(rows, &extra)));
+            self.found.extend(recognize::remarks(name, "id", &texts, &table));
         }
-        Ok(problems)
+        Ok((if may_hold_ids { Referred::Usable } else { Referred::Refused }, problems))
     }
-}
-
-/// A database with tables in which no school is recognized: an empty school next to them would be a surprise.
-async fn other_tables(tx: &Tx<'_>) -> Result<Option<AdoptionProblem>, DbError> {
-    let known = ["students", "courses", "student_courses"];
-    let names = catalog::names(tx).await?.into_iter().filter(|taken| {
-        taken.kind == "table"
-            && !taken.name.starts_with("sqlite_")
-            && !taken.name.starts_with("matricula_")
-            && !known.contains(&taken.name.as_str())
-    });
-    let rows: Vec<_> = names.map(|taken| taken.name).collect();
-    let total = to_i64(rows.len());
-    let what = "it has other tables, in which the students and courses may be; `matricula adopt --database ...` looks \
-                for them, and `--new-school` starts with empty tables students and courses:";
-    Ok((total > 0).then(|| AdoptionProblem { rows, total, ..AdoptionProblem::new(what) }))
-}
-
-/// The problem that a mapping names a table that is not there.
-pub(super) async fn unknown_table(tx: &Tx<'_>, part: &str, name: &str) -> Result<AdoptionProblem, DbError> {
-    let tables: Vec<_> =
-        catalog::names(tx).await?.into_iter().filter(|taken| taken.kind == "table").collect();
-    let names: Vec<_> = tables.iter().map(|taken| taken.name.as_str()).collect();
-    let what = format!("[{part}] table = {name:?}: there is no such table; there are {}", names.join(", "));
-    Ok(AdoptionProblem::new(what))
-}
-
-pub(super) async fn broken_references(tx: &Tx<'_>, table: &str) -> Result<Option<AdoptionProblem>, DbError> {
-    let (rows, total) = catalog::broken_references(tx, table, store::MAX_SHOWN).await?;
-    let what = format!("{table} has rows that refer to rows that do not exist:");
-    Ok((total > 0).then(|| AdoptionProblem { rows, total, ..AdoptionProblem::new(what) }))
-}
-
-pub(super) fn content(rows: i64, extra: &[&catalog::Column]) -> String {
-    let names: Vec<&str> = extra.iter().map(|column| column.name.as_str()).collect();
-    let rows = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
-    if names.is_empty() { rows } else { format!("{rows}, extra columns {}", names.join(", ")) }
-}
-
-/// Names that a migration needs but that something else has.
-async fn taken_names(
-    tx: &Tx<'_>,
-    pending: &[Pending],
-    is_new: bool,
-) -> Result<Vec<AdoptionProblem>, DbError> {
-    let created = pending.iter().flat_map(Pending::creates).map(|(_, name)| name);
-    let wanted: Vec<&str> = created.chain([store::FOUND_COPY]).collect();
-    let taken = catalog::names(tx).await?.into_iter().filter(|taken| {
-        // Indexes of an existing student_courses are dropped with it when it is adopted.
-        wanted.contains(&taken.name.as_str()) && !(is_new && taken.table == "student_courses")
-    });
-    let problem = |Name { name, kind, undo, .. }| {
-        AdoptionProblem::new(format!("the name {name} is taken: there is another {kind} with that name"))
-            .with_remedy(undo)
-    };
-    Ok(taken.map(problem).collect())
 }
 
 /// Checks that tables can be created at all, unless matricula has already migrated this database.

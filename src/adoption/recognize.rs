@@ -3,7 +3,7 @@
 use super::columns::{named, needs_value};
 use super::problem::AdoptionProblem;
 use super::store;
-use crate::db::catalog::{Index, Reference, Referrer, Rule, Table};
+use crate::db::catalog::{Index, Reference, Referrer, Rule, Table, plain_or_quoted};
 
 /// Why a table named `students` or `courses` cannot be read or referred to as it is.
 pub(super) fn check_served_table(name: &str, texts: [&str; 2], table: &Table) -> Vec<AdoptionProblem> {
@@ -11,7 +11,7 @@ pub(super) fn check_served_table(name: &str, texts: [&str; 2], table: &Table) ->
     if table.kind == "table" {
         problems.extend(texts.into_iter().filter(|text| table.column(text).is_none()).map(|text| {
             AdoptionProblem::new(format!(
-                "{name} has no column {text}: a mapping says where it is, or leaves it out"
+                "{name} has no column {text}: a mapping says where it is, or leaves it out (`matricula adopt` proposes one)"
             ))
         }));
     }
@@ -40,7 +40,7 @@ pub(super) fn check_key(name: &str, id: &str, table: &Table) -> Vec<AdoptionProb
     }
     match table.column(id) {
         None => problems.push(AdoptionProblem::new(format!(
-            "{name} has no column {id}: a mapping says which column has the ids"
+            "{name} has no column {id}: a mapping says which column has the ids (`matricula adopt` proposes one)"
         ))),
         Some(column) if !column.is_integer => problems.push(AdoptionProblem::new(format!(
             "{name}.{id} is declared {:?}: only whole numbers can be ids for now",
@@ -75,12 +75,15 @@ pub(super) fn check_association(table: &Table) -> Vec<AdoptionProblem> {
             "student_courses is in the schema {schema}, which is not the first of search_path, so ours would be created elsewhere"
         )));
     }
-    for name in ["student_id", "course_id"] {
+    for (name, part) in [("student_id", "student"), ("course_id", "course")] {
         if table.column(name).is_none() {
-            problems.push(AdoptionProblem::new(format!(
-                "student_courses has no column {name}: its columns are {}",
-                column_names(table)
-            )));
+            let what =
+                format!("student_courses has no column {name}: its columns are {}", column_names(table));
+            let named = table.columns.iter().find(|column| column.name.to_lowercase().contains(part));
+            problems.push(AdoptionProblem {
+                remedy: named.map(|column| store::rename(&plain_or_quoted(&column.name), name)),
+                ..AdoptionProblem::new(what)
+            });
         }
     }
     for column in ["id", "student_id", "course_id"].into_iter().filter_map(|name| table.column(name)) {

@@ -1,7 +1,7 @@
 //! Checks the tables of students and courses that a mapping names.
 
 use super::columns::{extra_columns, may_hold_ids};
-use super::plan::{content, unknown_table};
+use super::inspect::{content, unknown_table};
 use super::problem::AdoptionProblem;
 use super::{recognize, store};
 use crate::db::catalog;
@@ -55,8 +55,8 @@ async fn check_expression(
     expression: &str,
     table: &str,
 ) -> Result<Option<AdoptionProblem>, DbError> {
-    let ran = catalog::can_run(tx, &format!("select ({expression}) from {table} limit 0")).await?;
-    Ok(ran.err().map(|why| {
+    let fault = store::fault_of_expression(tx, table, expression).await?;
+    Ok(fault.map(|why| {
         AdoptionProblem::new(format!(
             "[{part}] {key} = {expression:?} is neither a column of the table nor an expression over its columns: {why}"
         ))

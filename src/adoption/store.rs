@@ -1,11 +1,10 @@
 //! The SQL of adoption: checks of existing tables, the statements that turn an existing `student_courses` into ours,
 //! and the statements that problems suggest to the owner.
 
-use super::association::FoundRows;
 use super::columns::{indexes_to_keep, to_carry as columns_to_carry};
 use super::problem::AdoptionProblem;
 use crate::clock::Stamp;
-use crate::db::catalog::{self, Column, Table, quoted};
+use crate::db::catalog::{self, Column, Table, plain_or_quoted, quoted};
 use crate::db::{DbError, Row, Tx};
 use crate::mapping::SchoolTables;
 
@@ -16,6 +15,51 @@ pub(super) const FOUND_COPY: &str = "matricula_found_student_courses";
 pub(super) const MAX_SHOWN: i64 = 20;
 /// The largest safe integer of JavaScript.
 const MAX_ID: i64 = (1 << 53) - 1;
+
+/// Rows to take over as enrollments.
+pub(super) struct FoundRows {
+    /// The table, as it is called in the database.
+    pub(super) table: String,
+    /// The table in a statement.
+    pub(super) from: String,
+    /// The columns in statements; without an id, the rows are numbered.
+    pub(super) id: Option<String>,
+    pub(super) student_id: String,
+    pub(super) course_id: String,
+    /// The time of enrollment: the column, and an expression with the time as it is stored.
+    pub(super) enrolled_at: Option<(String, String)>,
+    /// Which rows to take over.
+    pub(super) condition: Option<String>,
+}
+
+/// What rows of enrollments can be compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Referred {
+    /// There is no such table, so no row of it.
+    Missing,
+    /// The table is refused itself, so its rows cannot be compared.
+    Refused,
+    /// The table and its key.
+    Usable,
+}
+
+/// What is wrong with an expression over the columns of a table; `None` if nothing is.
+pub(super) async fn fault_of_expression(
+    tx: &Tx<'_>,
+    table: &str,
+    expression: &str,
+) -> Result<Option<String>, DbError> {
+    Ok(catalog::can_run(tx, &format!("select ({expression}) from {table} limit 0")).await?.err())
+}
+
+/// What is wrong with a condition on the rows of a table; `None` if nothing is.
+pub(super) async fn fault_of_condition(
+    tx: &Tx<'_>,
+    table: &str,
+    condition: &str,
+) -> Result<Option<String>, DbError> {
+    Ok(catalog::can_run(tx, &format!("select 1 from {table} where ({condition}) limit 0")).await?.err())
+}
 
 pub(super) async fn count(tx: &Tx<'_>, table: &str) -> Result<i64, DbError> {
     let rows = tx.query(&format!("select count(*) from {table}"), &[], |row: &Row<'_>| row.int(0)).await?;
@@ -35,11 +79,11 @@ pub(super) async fn unusable_ids(
     offending(tx, what, &sql).await
 }
 
-/// Rows that ours could not hold; `tables` are those that they refer to, if these can be compared.
+/// Rows that ours could not hold; `referred` are the tables of students and of courses.
 pub(super) async fn unusable_rows(
     tx: &Tx<'_>,
     rows: &FoundRows,
-    tables: [Option<&str>; 2],
+    referred: [Referred; 2],
     school: &SchoolTables,
 ) -> Result<Vec<AdoptionProblem>, DbError> {
     let FoundRows { from, student_id, course_id, .. } = rows;
@@ -66,11 +110,14 @@ pub(super) async fn unusable_rows(
         ),
     ));
     let keys = [(&school.students, student_id), (&school.courses, course_id)];
-    for (name, (table, column)) in tables.into_iter().zip(keys) {
+    for (referred, (table, column)) in referred.into_iter().zip(keys) {
         let (other, id) = (&table.key.qualified, table.key.quoted_id());
-        let missing = match name {
-            None => "1 = 1".to_owned(),
-            Some(_) => format!("not exists (select 1 from {other} where {other}.{id} = {from}.{column})"),
+        let missing = match referred {
+            Referred::Missing => "1 = 1".to_owned(),
+            Referred::Refused => continue,
+            Referred::Usable => {
+                format!("not exists (select 1 from {other} where {other}.{id} = {from}.{column})")
+            }
         };
         let (column_name, table_name) = (column.trim_matches('"'), table.key.catalog_name.trim_matches('"'));
         checks.push((
@@ -215,7 +262,12 @@ fn add_column(found: &Table, column: &Column) -> String {
 }
 
 pub(super) fn create_key(table: &str, id: &str) -> String {
-    format!("create unique index {} on {} ({});", quoted(&format!("{table}_{id}")), quoted(table), quoted(id))
+    format!(
+        "create unique index {} on {} ({});",
+        plain_or_quoted(&format!("{table}_{id}")),
+        plain_or_quoted(table),
+        plain_or_quoted(id)
+    )
 }
 
 pub(super) fn rename(from: &str, to: &str) -> String {

@@ -1,28 +1,7 @@
 //! Inserts rows whose ids the table assigns.
 
-use serde::{Deserialize, Serialize};
-
-use super::catalog::quoted;
+use super::numbered::NumberedTable;
 use super::{Arg, DbError, EngineTx, Tx, postgres, sqlite};
-
-/// A table that numbers its rows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NumberedTable {
-    /// Its name for the engine's catalog.
-    pub catalog_name: String,
-    /// Its name in statements, with its schema if a view has the same name.
-    pub qualified: String,
-    /// The name of its key.
-    pub id: String,
-}
-
-impl NumberedTable {
-    /// The name of its key, as a statement writes it.
-    #[must_use]
-    pub fn quoted_id(&self) -> String {
-        if self.id == "id" { self.id.clone() } else { quoted(&self.id) }
-    }
-}
 
 impl Tx<'_> {
     /// Inserts rows with these columns into a table that numbers its rows. Returns their ids in order, each above

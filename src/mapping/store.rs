@@ -1,9 +1,9 @@
-//! The mapping in the database, stored when the database was migrated with it.
+//! The mapping in the database, stored when the database was migrated with it, and the views that follow from it.
 
 use serde::{Deserialize, Serialize};
 
 use super::tables::differences;
-use super::{Mapping, SchoolTables};
+use super::{COURSE_FIELDS, Mapping, RecordTable, STUDENT_FIELDS, SchoolTables};
 use crate::db::{Arg, Db, DbError, Location, Tx};
 
 /// The table; only a school with a mapping has it.
@@ -17,6 +17,27 @@ const SELECT: &str = "select mapping from matricula_mapping where id = 1";
 struct Stored {
     mapping: Mapping,
     tables: SchoolTables,
+}
+
+impl SchoolTables {
+    /// Statements that create the views `students` and `courses` of a connection, where these are not the tables.
+    #[must_use]
+    pub fn views(&self) -> String {
+        let view = |name, table: &RecordTable, fields: &[&str]| {
+            if *table == RecordTable::plain(name, fields) {
+                return String::new();
+            }
+            let columns: Vec<_> =
+                fields.iter().map(|field| format!("{} as {field}", table.read_expr(field))).collect();
+            let (id, columns, from) = (table.key.quoted_id(), columns.join(", "), &table.key.qualified);
+            format!("create temporary view {name} as select {id} as id, {columns} from {from};\n")
+        };
+        format!(
+            "{}{}",
+            view("students", &self.students, &STUDENT_FIELDS),
+            view("courses", &self.courses, &COURSE_FIELDS)
+        )
+    }
 }
 
 /// The tables of the school in this database.

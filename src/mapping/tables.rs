@@ -49,29 +49,8 @@ impl Default for SchoolTables {
     }
 }
 
-impl SchoolTables {
-    /// Statements that create the views `students` and `courses` of a connection, where these are not the tables.
-    #[must_use]
-    pub fn views(&self) -> String {
-        let view = |name, table: &RecordTable, fields: &[&str]| {
-            if *table == RecordTable::plain(name, fields) {
-                return String::new();
-            }
-            let columns: Vec<_> =
-                fields.iter().map(|field| format!("{} as {field}", table.read_expr(field))).collect();
-            let (id, columns, from) = (table.key.quoted_id(), columns.join(", "), &table.key.qualified);
-            format!("create temporary view {name} as select {id} as id, {columns} from {from};\n")
-        };
-        format!(
-            "{}{}",
-            view("students", &self.students, &STUDENT_FIELDS),
-            view("courses", &self.courses, &COURSE_FIELDS)
-        )
-    }
-}
-
 impl RecordTable {
-    fn plain(name: &str, fields: &[&str]) -> Self {
+    pub(super) fn plain(name: &str, fields: &[&str]) -> Self {
         let column = |field: &&str| ((*field).to_owned(), Source::Column((*field).to_owned()));
         Self {
             key: NumberedTable {

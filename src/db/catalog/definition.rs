@@ -191,6 +191,14 @@ pub struct ExtraColumn {
     pub restore_expr: String,
 }
 
+/// The name as a person writes it in a statement: in double quotes only where it needs them.
+#[must_use]
+pub fn plain_or_quoted(name: &str) -> String {
+    let is_plain = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
+        && name.chars().all(|one| one.is_ascii_lowercase() || one.is_ascii_digit() || one == '_');
+    if is_plain { name.to_owned() } else { quoted(name) }
+}
+
 /// The name in double quotes, for use in a statement.
 #[must_use]
 pub fn quoted(name: &str) -> String {

@@ -3,7 +3,8 @@
 mod definition;
 
 pub use self::definition::{
-    Column, ExtraColumn, Index, Name, Reference, Referrer, Rights, Rule, Table, TableName, TableNodes, quoted,
+    Column, ExtraColumn, Index, Name, Reference, Referrer, Rights, Rule, Table, TableName, TableNodes,
+    plain_or_quoted, quoted,
 };
 use super::{DbError, EngineTx, Tx, postgres, sqlite};
 

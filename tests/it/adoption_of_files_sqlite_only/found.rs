@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 use matricula::adoption::{self, DryRun, MigrateError, MigrateOptions, Report};
 use matricula::clock::{Clock, ManualClock};
 use matricula::db::Location;
+use matricula::mapping::Mapping;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
@@ -86,6 +87,13 @@ impl Found {
 
     pub(crate) async fn migrate(&self) -> Result<Report, MigrateError> {
         adoption::migrate(self.location(), &first_day()).await
+    }
+
+    /// Migrates with a mapping, as its file has it.
+    pub(crate) async fn migrate_with(&self, mapping: &str) -> Result<Report, MigrateError> {
+        let mapping = Some(Mapping::parse(mapping).unwrap());
+        let options = MigrateOptions { mapping, ..MigrateOptions::default() };
+        adoption::migrate_with(self.location(), &first_day(), &options).await
     }
 
     pub(crate) async fn dry_run(&self) -> Result<DryRun, MigrateError> {

@@ -39,7 +39,7 @@ async fn a_role_with_too_few_rights_is_told_which_to_ask_for() {
     for line in refusal.lines().filter(|line| line.starts_with("    ") && line.ends_with(';')) {
         found.owner_runs(line);
     }
-    found.owner_runs("grant all on courses to registrar");
+    found.owner_runs("alter table courses rename column \"ID\" to id; grant all on courses to registrar");
     found.migrate().await.unwrap();
 }
 

@@ -1,0 +1,64 @@
+//! What a database has, in words.
+
+use super::problem::AdoptionProblem;
+use super::store;
+use crate::count::to_i64;
+use crate::db::catalog::{self, Name};
+use crate::db::migrate::{self, Pending};
+use crate::db::{DbError, Tx};
+
+/// A database with tables in which no school is recognized: an empty school next to them would be a surprise.
+pub(super) async fn other_tables(tx: &Tx<'_>) -> Result<Option<AdoptionProblem>, DbError> {
+    let known = migrate::tables(tx);
+    let names = catalog::names(tx).await?.into_iter().filter(|taken| {
+        taken.kind == "table"
+            && !taken.name.starts_with("sqlite_")
+            && !taken.name.starts_with("matricula_")
+            && !known.contains(&taken.name)
+    });
+    let rows: Vec<_> = names.map(|taken| taken.name).collect();
+    let total = to_i64(rows.len());
+    let what = "it has other tables, in which the students and courses may be; `matricula adopt --database ...` looks \
+                for them, and `--new-school` starts with empty tables students and courses:";
+    Ok((total > 0).then(|| AdoptionProblem { rows, total, ..AdoptionProblem::new(what) }))
+}
+
+/// The problem that a mapping names a table that is not there.
+pub(super) async fn unknown_table(tx: &Tx<'_>, part: &str, name: &str) -> Result<AdoptionProblem, DbError> {
+    let tables: Vec<_> =
+        catalog::names(tx).await?.into_iter().filter(|taken| taken.kind == "table").collect();
+    let names: Vec<_> = tables.iter().map(|taken| taken.name.as_str()).collect();
+    let what = format!("[{part}] table = {name:?}: there is no such table; there are {}", names.join(", "));
+    Ok(AdoptionProblem::new(what))
+}
+
+pub(super) async fn broken_references(tx: &Tx<'_>, table: &str) -> Result<Option<AdoptionProblem>, DbError> {
+    let (rows, total) = catalog::broken_references(tx, table, store::MAX_SHOWN).await?;
+    let what = format!("{table} has rows that refer to rows that do not exist:");
+    Ok((total > 0).then(|| AdoptionProblem { rows, total, ..AdoptionProblem::new(what) }))
+}
+
+pub(super) fn content(rows: i64, extra: &[&catalog::Column]) -> String {
+    let names: Vec<&str> = extra.iter().map(|column| column.name.as_str()).collect();
+    let rows = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
+    if names.is_empty() { rows } else { format!("{rows}, extra columns {}", names.join(", ")) }
+}
+
+/// Names that a migration needs but that something else has.
+pub(super) async fn taken_names(
+    tx: &Tx<'_>,
+    pending: &[Pending],
+    is_new: bool,
+) -> Result<Vec<AdoptionProblem>, DbError> {
+    let created = pending.iter().flat_map(Pending::creates).map(|(_, name)| name);
+    let wanted: Vec<&str> = created.chain([store::FOUND_COPY]).collect();
+    let taken = catalog::names(tx).await?.into_iter().filter(|taken| {
+        // Indexes of an existing student_courses are dropped with it when it is adopted.
+        wanted.contains(&taken.name.as_str()) && !(is_new && taken.table == "student_courses")
+    });
+    let problem = |Name { name, kind, undo, .. }| {
+        AdoptionProblem::new(format!("the name {name} is taken: there is another {kind} with that name"))
+            .with_remedy(undo)
+    };
+    Ok(taken.map(problem).collect())
+}

@@ -21,6 +21,12 @@ pub(crate) fn named<'a>(name: &'a Option<String>, _: &dyn Values) -> Result<&'a 
     Ok(name_or_placeholder(name))
 }
 
+/// A text, or a dash if there is none.
+#[askama::filter_fn]
+pub(crate) fn or_dash<'a>(text: &'a Option<String>, _: &dyn Values) -> Result<&'a str> {
+    Ok(text.as_deref().filter(|text| !text.trim().is_empty()).unwrap_or("\u{2013}"))
+}
+
 /// A name inside other text where no `<bdi>` is possible, such as a title or a label. Removes characters that change
 /// the direction of text, and isolates names in right-to-left scripts (UAX #9).
 #[askama::filter_fn]

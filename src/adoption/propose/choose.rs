@@ -1,0 +1,161 @@
+//! Chooses the tables of students, courses and enrollments.
+
+use super::links::{self, Link, Side, named};
+use super::names::{self, Kind, USERS, letters, words};
+use super::proposal::{Question, assignment};
+use crate::count::counted;
+use crate::db::catalog::ListedTable;
+
+/// The chosen tables, as places among the listed ones.
+#[derive(Debug, Default)]
+pub(super) struct Chosen {
+    pub(super) students: Option<usize>,
+    pub(super) courses: Option<usize>,
+    /// The table of enrollments.
+    pub(super) link: Option<Link>,
+    /// Further tables that link students and courses.
+    pub(super) others: Vec<usize>,
+    pub(super) questions: Vec<Question>,
+}
+
+/// Tables that are neither of students nor of courses, whatever else a school has.
+const NEITHER: [&str; 14] = [
+    "admin",
+    "attendance",
+    "building",
+    "department",
+    "faculty",
+    "grade",
+    "instructor",
+    "lecturer",
+    "professor",
+    "role",
+    "room",
+    "school",
+    "staff",
+    "teacher",
+];
+
+/// Chooses by foreign keys first and by names second.
+pub(super) fn choose(tables: &[ListedTable]) -> Chosen {
+    let links = links::links(tables);
+    let mut chosen = Chosen::default();
+    let first = links.first();
+    chosen.students = chosen.table(tables, Kind::Student, first.map(|link| &link.student));
+    chosen.courses = chosen.table(tables, Kind::Course, first.map(|link| &link.course));
+    // An empty table that may be anything is left alone.
+    chosen.link = first.filter(|link| link.is_of_enrollments || tables[link.table].rows > 0).cloned();
+    chosen.questions.extend(which_link(tables, &links));
+    let is_chosen = |link: &Link| chosen.link.as_ref().is_some_and(|one| one.table == link.table);
+    chosen.others = links.iter().filter(|link| !is_chosen(link)).map(|link| link.table).collect();
+    for kind in [Kind::Student, Kind::Course] {
+        let question = missing(tables, &links, &chosen, kind);
+        chosen.questions.extend(question);
+    }
+    chosen
+}
+
+impl Chosen {
+    /// The table of this kind: the one that the foreign key of `side` refers to, or else the one with the clearest name.
+    fn table(&mut self, tables: &[ListedTable], kind: Kind, side: Option<&Side>) -> Option<usize> {
+        let named = named(tables, kind);
+        if let Some(referred) = side.filter(|side| side.by_key).and_then(|side| side.table) {
+            let with_rows = named.iter().filter(|place| tables[**place].rows > 0);
+            let rivals: Vec<_> = with_rows.copied().collect();
+            if !named.contains(&referred) && !rivals.is_empty() {
+                self.questions.push(which_table(tables, kind, &[&[referred], rivals.as_slice()].concat()));
+            }
+            return Some(referred);
+        }
+        let with_rows: Vec<_> = named.iter().copied().filter(|place| tables[*place].rows > 0).collect();
+        match (named.as_slice(), with_rows.as_slice()) {
+            ([only], _) | ([_, ..], [only]) => Some(*only),
+            ([first, ..], _) => {
+                self.questions.push(which_table(tables, kind, &named));
+                Some(*with_rows.first().unwrap_or(first))
+            }
+            ([], _) => side.and_then(|side| side.table).or_else(|| users_with_roles(tables, kind)),
+        }
+    }
+}
+
+/// The table of users of which some are students.
+fn users_with_roles(tables: &[ListedTable], kind: Kind) -> Option<usize> {
+    let has_role = |table: &ListedTable| table.definition.columns.iter().any(|it| is_role(&it.name));
+    let is_of_users = |table: &ListedTable| names::rank(kind, &table.name) == Some(USERS);
+    tables.iter().position(|table| is_of_users(table) && has_role(table))
+}
+
+/// Whether a column says which users are students.
+pub(super) fn is_role(column: &str) -> bool {
+    ["role", "userrole", "usertype", "accounttype", "isstudent"].contains(&&*letters(column))
+}
+
+pub(super) fn part(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Student => "students",
+        Kind::Course => "courses",
+    }
+}
+
+fn which_table(tables: &[ListedTable], kind: Kind, places: &[usize]) -> Question {
+    let (part, described) = (part(kind), described(tables, places));
+    let answers = places.iter().map(|place| assignment("table", &tables[*place].name)).collect();
+    Question { part, text: format!("Which table has the {part}: {described}?"), answers }
+}
+
+/// Asks which of several tables has the enrollments, or whether the only one with rows does.
+fn which_link(tables: &[ListedTable], links: &[Link]) -> Option<Question> {
+    let with_rows = |link: &&Link| tables[link.table].rows > 0;
+    let clear: Vec<_> = links.iter().filter(|link| link.is_of_enrollments).collect();
+    let candidates: Vec<_> = if clear.is_empty() { links.iter().collect() } else { clear.clone() };
+    let places: Vec<_> = candidates.into_iter().filter(with_rows).map(|link| link.table).collect();
+    let text = match (clear.as_slice(), places.as_slice()) {
+        (_, []) | ([_], _) => return None,
+        ([first, ..], [only]) if first.table == *only => return None,
+        ([], [only]) => format!(
+            "The table {} links students and courses. Is each of its rows an enrollment? If not, leave out [enrollments].",
+            described(tables, &[*only])
+        ),
+        ([], _) => format!(
+            "Which table has the enrollments: {}? If none, leave out [enrollments].",
+            described(tables, &places)
+        ),
+        _ => format!("Which table has the enrollments: {}?", described(tables, &places)),
+    };
+    let answers = places.iter().map(|place| assignment("table", &tables[*place].name)).collect();
+    Some(Question { part: "enrollments", text, answers })
+}
+
+/// Asks for the table of students or courses if none looks like it but others may be it.
+fn missing(tables: &[ListedTable], links: &[Link], chosen: &Chosen, kind: Kind) -> Option<Question> {
+    let (found, other) = match kind {
+        Kind::Student => (chosen.students, chosen.courses),
+        Kind::Course => (chosen.courses, chosen.students),
+    };
+    // With neither, nothing says that this is a school.
+    let other = other.filter(|_| found.is_none())?;
+    let may_be = |place: &usize| {
+        let table = &tables[*place];
+        let last = words(&table.name).pop().unwrap_or_default();
+        *place != other
+            && table.rows > 0
+            && !links.iter().any(|link| link.table == *place)
+            && !names::is_of_framework(&table.name)
+            && !NEITHER.contains(&last.as_str())
+    };
+    let places: Vec<_> = (0..tables.len()).filter(may_be).collect();
+    let part = part(kind);
+    let described = described(tables, &places);
+    let answers = places.iter().map(|place| assignment("table", &tables[*place].name)).collect();
+    let text = format!(
+        "No table looks like {part}. Is it one of {described}? If not, an empty table {part} is created."
+    );
+    (!places.is_empty()).then_some(Question { part, text, answers })
+}
+
+/// The names of tables with their numbers of rows.
+pub(super) fn described(tables: &[ListedTable], places: &[usize]) -> String {
+    let table = |place: &usize| format!("{} ({})", tables[*place].name, counted(tables[*place].rows, "row"));
+    places.iter().map(table).collect::<Vec<_>>().join(", ")
+}

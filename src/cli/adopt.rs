@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -63,6 +63,9 @@ pub(super) async fn run(
                 counted(to_i64(proposal.questions.len()), "question")
             );
         }
+        // Its lines are no JSON.
+        let (mut unseen, out) = (io::sink(), out);
+        let out: &mut dyn Write = if args.json { &mut unseen } else { out };
         return take(proposal.mapping.as_ref(), database, clock, out).await;
     }
     Ok(())
@@ -93,7 +96,8 @@ fn page(proposal: &Proposal, database: &Location) -> String {
     }
     let mut text = format!("# {}\n", summary(proposal, database));
     if let Some(mapping) = proposal.to_toml() {
-        text += &format!("\n{mapping}");
+        text.push('\n');
+        text += &mapping;
     }
     section(&mut text, "It would appear like this:", samples(&proposal.samples));
     let links =
@@ -137,19 +141,17 @@ fn section(text: &mut String, title: &str, lines: Vec<String>) {
 }
 
 fn samples(samples: &Samples) -> Vec<String> {
-    let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
-    let student = samples.student.as_ref().map(|student| {
-        format!("student {}: name {}, email {}", student.id, text(&student.name), text(&student.email))
-    });
-    let course = samples.course.as_ref().map(|course| {
-        format!("course {}: name {}, level {}", course.id, text(&course.name), text(&course.level))
-    });
-    let enrollment = samples.enrollment.as_ref().map(|enrollment| {
-        let since = enrollment.enrolled_at.as_deref().unwrap_or("adoption");
-        format!(
-            "enrollment: student {} in course {}, since {since}",
-            enrollment.student_id, enrollment.course_id
-        )
+    let record = |kind: &str, id: i64, name: Option<&String>, more: Option<&String>| {
+        let name = name.map_or("no name", String::as_str);
+        format!("{kind} {id}: {name}{}", more.map(|more| format!(", {more}")).unwrap_or_default())
+    };
+    let student = samples.student.as_ref();
+    let student = student.map(|one| record("student", one.id, one.name.as_ref(), one.email.as_ref()));
+    let course = samples.course.as_ref();
+    let course = course.map(|one| record("course", one.id, one.name.as_ref(), one.level.as_ref()));
+    let enrollment = samples.enrollment.as_ref().map(|one| {
+        let since = one.enrolled_at.as_deref().unwrap_or("the time of adoption");
+        format!("student {} is enrolled in course {} since {since}", one.student_id, one.course_id)
     });
     [student, course, enrollment].into_iter().flatten().collect()
 }

@@ -48,6 +48,8 @@ pub(super) fn choose(tables: &[ListedTable]) -> Chosen {
     chosen.questions.extend(which_link(tables, &links));
     let is_chosen = |link: &Link| chosen.link.as_ref().is_some_and(|one| one.table == link.table);
     chosen.others = links.iter().filter(|link| !is_chosen(link)).map(|link| link.table).collect();
+    chosen.others.extend(courses_in_students(tables, &chosen));
+    chosen.questions.extend(unlinked(tables, &links, &chosen));
     for kind in [Kind::Student, Kind::Course] {
         let question = missing(tables, &links, &chosen, kind);
         chosen.questions.extend(question);
@@ -88,7 +90,7 @@ fn users_with_roles(tables: &[ListedTable], kind: Kind) -> Option<usize> {
 
 /// Whether a column says which users are students.
 pub(super) fn is_role(column: &str) -> bool {
-    ["role", "userrole", "usertype", "accounttype", "isstudent"].contains(&&*letters(column))
+    ["role", "userrole", "roleid", "usertype", "accounttype", "isstudent"].contains(&&*letters(column))
 }
 
 pub(super) fn part(kind: Kind) -> &'static str {
@@ -127,6 +129,38 @@ fn which_link(tables: &[ListedTable], links: &[Link]) -> Option<Question> {
     Some(Question { part: "enrollments", text, answers })
 }
 
+/// The table of students, if each of its rows names a course too.
+fn courses_in_students(tables: &[ListedTable], chosen: &Chosen) -> Option<usize> {
+    let (students, courses) = (chosen.students?, chosen.courses?);
+    let definition = &tables[students].definition;
+    let is_to_courses = |table: &str| table.eq_ignore_ascii_case(&tables[courses].name);
+    definition.references.iter().any(|key| is_to_courses(&key.table)).then_some(students)
+}
+
+/// Asks about a table that is one of enrollments by its name, but whose columns do not say so.
+fn unlinked(tables: &[ListedTable], links: &[Link], chosen: &Chosen) -> Option<Question> {
+    if !links.is_empty() || chosen.students.is_none() || chosen.courses.is_none() {
+        return None;
+    }
+    let may_be = |place: &usize| {
+        let table = &tables[*place];
+        let is_chosen = chosen.students == Some(*place) || chosen.courses == Some(*place);
+        let is_record =
+            [Kind::Student, Kind::Course].iter().any(|kind| names::rank(*kind, &table.name).is_some());
+        !is_chosen && !is_record && table.rows > 0 && names::is_of_enrollments(&table.name)
+    };
+    let places: Vec<_> = (0..tables.len()).filter(may_be).collect();
+    let answers = places.iter().map(|place| assignment("table", &tables[*place].name)).collect();
+    (!places.is_empty()).then(|| Question {
+        part: "enrollments",
+        text: format!(
+            "{} may have enrollments, but no two columns clearly name a student and a course. Which ones do? If none, leave out [enrollments].",
+            described(tables, &places)
+        ),
+        answers,
+    })
+}
+
 /// Asks for the table of students or courses if none looks like it but others may be it.
 fn missing(tables: &[ListedTable], links: &[Link], chosen: &Chosen, kind: Kind) -> Option<Question> {
     let (found, other) = match kind {
@@ -158,4 +192,16 @@ fn missing(tables: &[ListedTable], links: &[Link], chosen: &Chosen, kind: Kind) 
 pub(super) fn described(tables: &[ListedTable], places: &[usize]) -> String {
     let table = |place: &usize| format!("{} ({})", tables[*place].name, counted(tables[*place].rows, "row"));
     places.iter().map(table).collect::<Vec<_>>().join(", ")
+}
+
+/// Why the database is not recognized as a school's; `None` for an empty one.
+pub(super) fn no_school(tables: &[ListedTable], chosen: &Chosen) -> Option<String> {
+    let is_found = chosen.students.is_some() || chosen.courses.is_some() || chosen.link.is_some();
+    let places: Vec<_> = (0..tables.len()).filter(|it| !names::is_of_framework(&tables[*it].name)).collect();
+    let is_empty = tables.is_empty();
+    (!is_found && !is_empty).then(|| {
+        let described = described(tables, &places);
+        let found = if places.is_empty() { "only tables of a framework".to_owned() } else { described };
+        format!("no table looks like students or courses; there are {found}")
+    })
 }

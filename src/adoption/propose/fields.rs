@@ -3,11 +3,12 @@
 
 use super::names::{Kind, letters, words};
 use crate::db::catalog::{Column, ListedTable, quoted};
+use crate::mapping::{Mapping, RecordMapping};
 
 /// A column or expression, and why.
 pub(super) type Choice = (String, String);
 
-const FIRST_NAMES: [&str; 5] = ["firstname", "fname", "givenname", "forename", "first"];
+const FIRST_NAMES: [&str; 6] = ["firstname", "firstmidname", "fname", "givenname", "forename", "first"];
 const LAST_NAMES: [&str; 6] = ["lastname", "lname", "surname", "familyname", "secondname", "last"];
 const EMAILS: [&str; 6] = ["email", "emailaddress", "contactemail", "mail", "studentemail", "emailid"];
 /// The clearest first.
@@ -88,7 +89,10 @@ pub(super) fn name(table: &ListedTable, kind: Kind) -> Result<Choice, String> {
 
 fn student_name(table: &ListedTable) -> Option<Choice> {
     let [first, last] = [find(table, &FIRST_NAMES), find(table, &LAST_NAMES)];
-    let whole = find(table, &["name", "fullname", "studentname", "displayname"]);
+    let whole = find(
+        table,
+        &["name", "fullname", "studentname", "studentfullname", "sname", "stuname", "displayname"],
+    );
     match (whole, first, last) {
         // A name next to a last name is a first name.
         (Some(name), None, Some(last)) if letters(&name.name) == "name" => Some(joined(name, last)),
@@ -119,8 +123,17 @@ fn joined(first: &Column, last: &Column) -> Choice {
 fn course_name(table: &ListedTable) -> Option<Choice> {
     let noun = words(&table.name).pop().unwrap_or_default();
     let [noun_name, noun_title] = ["name", "title"].map(|end| format!("{noun}{end}"));
-    let names =
-        ["name", "title", "coursename", "coursetitle", &noun_name, &noun_title, "fullname", "displayname"];
+    let names = [
+        "name",
+        "title",
+        "coursename",
+        "coursetitle",
+        &noun_name,
+        &noun_title,
+        "cname",
+        "fullname",
+        "displayname",
+    ];
     if let Some(column) = find(table, &names) {
         return Some(looks_like(column, "the name"));
     }
@@ -168,4 +181,23 @@ pub(super) fn identifier(name: &str) -> String {
     let is_plain = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
         && name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_');
     if is_plain { name.to_owned() } else { quoted(name) }
+}
+
+/// Whether the tables and columns have the names that are used without a mapping.
+pub(super) fn fits(tables: &[ListedTable], mapping: &Mapping) -> bool {
+    let is_strict = tables.iter().any(|table| table.definition.strict);
+    let is =
+        |name: &str, plain: &str| if is_strict { name == plain } else { name.eq_ignore_ascii_case(plain) };
+    let record = |record: &RecordMapping, plain: &str, known: [&str; 2]| {
+        let field = |key: &str| record.fields.get(key).is_some_and(|value| is(value, key));
+        is(&record.table, plain) && is(&record.id, "id") && known.iter().all(|key| field(key))
+    };
+    record(&mapping.students, "students", ["name", "email"])
+        && record(&mapping.courses, "courses", ["name", "level"])
+        && mapping.enrollments.as_ref().is_none_or(|rows| {
+            is(&rows.table, "student_courses")
+                && is(&rows.student_id, "student_id")
+                && is(&rows.course_id, "course_id")
+                && rows.enrolled_at.is_none()
+        })
 }

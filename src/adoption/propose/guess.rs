@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::choose::{self, Chosen, choose, part};
 use super::fields;
 use super::links::{Link, Side};
-use super::names::{self, Kind};
+use super::names::Kind;
 use super::proposal::{OtherLink, Proposal, ProposedLine, RowCounts};
 use crate::adoption::store::grant;
 use crate::count::counted;
@@ -17,7 +17,7 @@ use crate::mapping::{EnrollmentsMapping, Mapping, RecordMapping};
 pub(super) fn guess(tables: &[ListedTable]) -> Proposal {
     let chosen = choose(tables);
     let mut proposal = Proposal::default();
-    if let Some(reason) = no_school(tables, &chosen) {
+    if let Some(reason) = choose::no_school(tables, &chosen) {
         proposal.unusable.push(reason);
         return proposal;
     }
@@ -40,20 +40,8 @@ pub(super) fn guess(tables: &[ListedTable]) -> Proposal {
     }
     proposal.mapping =
         students.zip(courses).map(|(students, courses)| Mapping { students, courses, enrollments });
-    proposal.fits = proposal.mapping.as_ref().is_some_and(|mapping| fits(tables, mapping));
+    proposal.fits = proposal.mapping.as_ref().is_some_and(|mapping| fields::fits(tables, mapping));
     proposal
-}
-
-/// Why the database is not recognized as a school's; `None` for an empty one.
-fn no_school(tables: &[ListedTable], chosen: &Chosen) -> Option<String> {
-    let is_found = chosen.students.is_some() || chosen.courses.is_some() || chosen.link.is_some();
-    let places: Vec<_> = (0..tables.len()).filter(|it| !names::is_of_framework(&tables[*it].name)).collect();
-    let is_empty = tables.is_empty();
-    (!is_found && !is_empty).then(|| {
-        let described = choose::described(tables, &places);
-        let found = if places.is_empty() { "only tables of a framework".to_owned() } else { described };
-        format!("no table looks like students or courses; there are {found}")
-    })
 }
 
 impl Proposal {
@@ -168,7 +156,8 @@ impl Proposal {
     /// The column of a link, if it can hold ids.
     fn key_column(&mut self, table: &ListedTable, side: &Side) -> Option<String> {
         let Column { name, kind, is_integer, .. } = table.definition.column(&side.column)?;
-        if table.definition.strict && !is_integer {
+        // A key of another type has been named already.
+        if table.definition.strict && !is_integer && self.unusable.is_empty() {
             let table = &table.name;
             self.unusable
                 .push(format!("{table}.{name} is of type {kind}, which cannot hold whole numbers as ids"));
@@ -189,21 +178,214 @@ impl Proposal {
     }
 }
 
-/// Whether the tables and columns have the names that are used without a mapping.
-fn fits(tables: &[ListedTable], mapping: &Mapping) -> bool {
-    let is_strict = tables.iter().any(|table| table.definition.strict);
-    let is =
-        |name: &str, plain: &str| if is_strict { name == plain } else { name.eq_ignore_ascii_case(plain) };
-    let record = |record: &RecordMapping, plain: &str, known: [&str; 2]| {
-        let field = |key: &str| record.fields.get(key).is_some_and(|value| is(value, key));
-        is(&record.table, plain) && is(&record.id, "id") && known.iter().all(|key| field(key))
-    };
-    record(&mapping.students, "students", ["name", "email"])
-        && record(&mapping.courses, "courses", ["name", "level"])
-        && mapping.enrollments.as_ref().is_none_or(|rows| {
-            is(&rows.table, "student_courses")
-                && is(&rows.student_id, "student_id")
-                && is(&rows.course_id, "course_id")
-                && rows.enrolled_at.is_none()
-        })
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::catalog::{Reference, Table};
+
+    /// A table from `name: column, column>table, ...`, with 3 rows. A column `id` or one that begins with `*` is the key.
+    /// Columns are texts, except keys, foreign keys, and those whose names end with `id` or `at`.
+    fn table(text: &str) -> ListedTable {
+        let (name, columns) = text.split_once(": ").unwrap();
+        let mut definition = Table { kind: "table".to_owned(), ..Table::default() };
+        definition.rights.read = true;
+        for column in columns.split(", ") {
+            let (column, referred) = column.split_once('>').map_or((column, None), |(a, b)| (a, Some(b)));
+            let is_key = column.starts_with('*') || column == "id";
+            let column = column.trim_start_matches('*');
+            let is_integer = is_key || referred.is_some() || column.to_lowercase().ends_with("id");
+            let kind = if is_integer {
+                "integer"
+            } else if column.ends_with("at") {
+                "datetime"
+            } else {
+                "text"
+            };
+            definition.columns.push(Column {
+                name: column.to_owned(),
+                kind: kind.to_owned(),
+                is_integer,
+                key: is_key.into(),
+                ..Column::default()
+            });
+            definition.references.extend(referred.map(|referred| Reference {
+                column: column.to_owned(),
+                table: referred.to_owned(),
+                ..Reference::default()
+            }));
+        }
+        ListedTable { name: name.to_owned(), definition, rows: 3 }
+    }
+
+    fn guessed(tables: &[&str]) -> Proposal {
+        guess(&tables.iter().map(|text| table(text)).collect::<Vec<_>>())
+    }
+
+    /// The values of the mapping in order, and the questions.
+    fn told(tables: &[&str]) -> (String, Vec<String>) {
+        let proposal = guessed(tables);
+        assert_eq!(proposal.unusable, [""; 0]);
+        let values = proposal.lines.into_iter().filter_map(|line| line.value).collect::<Vec<_>>();
+        (values.join(" | "), proposal.questions.into_iter().map(|question| question.text).collect())
+    }
+
+    #[track_caller]
+    fn is_guessed(tables: &[&str], mapping: &str) {
+        assert_eq!(told(tables), (mapping.to_owned(), Vec::new()));
+    }
+
+    #[test]
+    fn foreign_keys_decide_before_names() {
+        is_guessed(
+            &[
+                "auth_user: id, username",
+                "app_student: *sid, full_name, mail",
+                "app_course: id, course_title, level",
+                "takes: id, who>app_student, what>app_course, created_at",
+            ],
+            "app_student | sid | full_name | mail | app_course | id | course_title | level | takes | who | what | created_at",
+        );
+    }
+
+    #[test]
+    fn names_decide_without_foreign_keys() {
+        for (association, student, course) in [
+            ("StudentCourses: StudentId, CourseId", "StudentId", "CourseId"),
+            ("enrollments: id, studentId, courseId", "studentId", "courseId"),
+            ("takes: sid, cid", "sid", "cid"),
+            (
+                "course_student_students: student_student_id, course_course_id",
+                "student_student_id",
+                "course_course_id",
+            ),
+            ("_CourseToStudent: A, B", "B", "A"),
+        ] {
+            let name = association.split_once(':').unwrap().0;
+            is_guessed(
+                &["Students: id, name, email", "Course: id, title", association],
+                &format!(
+                    "Students | id | name | email | Course | id | title | {name} | {student} | {course}"
+                ),
+            );
+        }
+    }
+
+    #[test]
+    fn users_are_students_if_nothing_else_is() {
+        is_guessed(
+            &["users: id, username, role", "courses: id, name", "course_user: user_id, course_id"],
+            "users | id | username | courses | id | name | course_user | user_id | course_id",
+        );
+        is_guessed(
+            &[
+                "users: id, username",
+                "students: id, name",
+                "courses: id, name",
+                "likes: user_id>users, course_id>courses",
+            ],
+            "students | id | name | courses | id | name",
+        );
+    }
+
+    #[test]
+    fn first_and_last_name_are_one() {
+        for (columns, name) in [
+            ("first_name, last_name", "trim(coalesce(first_name, '') || ' ' || coalesce(last_name, ''))"),
+            ("firstName, lastName", "trim(coalesce(\"firstName\", '') || ' ' || coalesce(\"lastName\", ''))"),
+            ("name, surname", "trim(coalesce(name, '') || ' ' || coalesce(surname, ''))"),
+            ("last_name, full_name", "full_name"),
+            ("first_name", "first_name"),
+            ("username, password", "username"),
+        ] {
+            let student = format!("student: id, {columns}");
+            is_guessed(
+                &[&student, "course: id, code"],
+                &format!("student | id | {name} | course | id | code"),
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_clear_is_asked() {
+        let school = ["student: id, name", "course: id, name"];
+        for (further, question) in [
+            (&["my_student: id, name", "a_student: id"][..], ""),
+            (
+                &["attendance: student_id>student, course_id>course, day"],
+                "The table attendance (3 rows) links students and courses. Is each of its rows an enrollment? If not, leave out [enrollments].",
+            ),
+            (
+                &["enrollment: student_id, course_id", "registration: id, student_id, course_id"],
+                "Which table has the enrollments: registration (3 rows), enrollment (3 rows)?",
+            ),
+            (
+                &["enrollment: student_id, section_id"],
+                "enrollment (3 rows) may have enrollments, but no two columns clearly name a student and a course. Which ones do? If none, leave out [enrollments].",
+            ),
+            (
+                &["enrollment: student_id>old_student, course_id>course", "old_student: id"],
+                "Which table has the students: old_student (3 rows), student (3 rows)?",
+            ),
+        ] {
+            let asked = told(&[&school[..], further].concat()).1;
+            assert_eq!(asked.concat(), question);
+        }
+        let two = told(&["a_student: id, name", "b_student: id, name", "course: id, name"]).1;
+        assert_eq!(two, ["Which table has the students: a_student (3 rows), b_student (3 rows)?"]);
+        let none = told(&["student: id, name", "workshop: id, name", "teacher: id, name"]).1;
+        assert_eq!(
+            none,
+            [
+                "No table looks like courses. Is it one of workshop (3 rows)? If not, an empty table courses is created."
+            ]
+        );
+    }
+
+    #[test]
+    fn a_table_that_also_links_both_is_named() {
+        let proposal = guessed(&[
+            "student: id, name, favorite>course",
+            "course: id, name",
+            "enrollment: student_id, course_id",
+            "grades: student_id>student, course_id>course, grade",
+        ]);
+        let others: Vec<_> = proposal.other_links.iter().map(|link| link.table.as_str()).collect();
+        assert_eq!(others, ["grades", "student"]);
+        assert_eq!(proposal.questions, []);
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_said() {
+        let mut text = [table("student: id, name"), table("course: id, name")];
+        text[0].definition.columns[0] = Column { key: 1, ..table("x: uuid").definition.columns[0].clone() };
+        text[0].definition.columns[0].is_integer = false;
+        text[0].definition.columns[0].kind = "uuid".to_owned();
+        assert_eq!(
+            guess(&text).unusable,
+            ["the key student.uuid is of type uuid: text and UUID keys are not supported yet"]
+        );
+        assert_eq!(
+            guessed(&["pupil: name", "course: id, name"]).unusable,
+            ["the table pupil has no column with unique whole numbers, which can be the id"]
+        );
+        assert_eq!(
+            guessed(&["bands: id, name", "alembic_version: version"]).unusable,
+            ["no table looks like students or courses; there are bands (3 rows)"]
+        );
+    }
+
+    #[test]
+    fn a_database_that_fits_needs_no_mapping() {
+        let school = ["students: id, name, email", "courses: id, name, level"];
+        for (further, fits) in [
+            ("teachers: id, name", true),
+            ("student_courses: student_id, course_id", true),
+            ("student_courses: student_id, course_id, created_at", false),
+            ("enrollments: student_id, course_id", false),
+        ] {
+            assert_eq!(guessed(&[&school[..], &[further]].concat()).fits, fits, "{further}");
+        }
+        assert!(guessed(&[school[0]]).fits && guessed(&[]).fits);
+        assert!(!guessed(&["students: id, name", school[1]]).fits);
+    }
 }

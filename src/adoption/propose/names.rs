@@ -93,6 +93,11 @@ pub(super) fn rank(kind: Kind, table: &str) -> Option<u8> {
 /// Which kind of rows a column's name refers to: `student_id`, `CourseId`, `estudent_id`, `user_id`.
 pub(super) fn referred_kind(column: &str) -> Option<Kind> {
     let stem = key_stem(column);
+    match letters(column).as_str() {
+        "sid" => return Some(Kind::Student),
+        "cid" => return Some(Kind::Course),
+        _ => {}
+    }
     let ends = |nouns: &[&str]| nouns.iter().any(|noun| stem.ends_with(noun));
     if ends(&STUDENTS) || ends(&["user"]) || ["stu", "std"].contains(&&*stem) {
         return Some(Kind::Student);

@@ -136,9 +136,11 @@ impl Proposal {
             let written: Vec<_> = lines.iter().filter_map(|line| line.written()).collect();
             let width = written.iter().map(|text| text.chars().count()).max().unwrap_or(0);
             for line in lines {
+                // A name from the database may have line breaks, which would end the comment.
+                let reason = line.reason.replace(['\n', '\r'], " ");
                 _ = match line.written() {
-                    Some(written) => writeln!(text, "{written:width$}  # {}", line.reason),
-                    None => writeln!(text, "# {}: {}", line.key, line.reason),
+                    Some(written) => writeln!(text, "{written:width$}  # {reason}"),
+                    None => writeln!(text, "# {}: {reason}", line.key),
                 };
             }
         }

@@ -44,7 +44,7 @@ pub(super) fn choose(tables: &[ListedTable]) -> Chosen {
     chosen.students = chosen.table(tables, Kind::Student, first.map(|link| &link.student));
     chosen.courses = chosen.table(tables, Kind::Course, first.map(|link| &link.course));
     // An empty table that may be anything is left alone.
-    chosen.link = first.filter(|link| link.is_of_enrollments || tables[link.table].rows > 0).cloned();
+    chosen.link = first.filter(|link| link.clarity > 0 || tables[link.table].rows > 0).cloned();
     chosen.questions.extend(which_link(tables, &links));
     let is_chosen = |link: &Link| chosen.link.as_ref().is_some_and(|one| one.table == link.table);
     chosen.others = links.iter().filter(|link| !is_chosen(link)).map(|link| link.table).collect();
@@ -58,10 +58,10 @@ pub(super) fn choose(tables: &[ListedTable]) -> Chosen {
 }
 
 impl Chosen {
-    /// The table of this kind: the one that the foreign key of `side` refers to, or else the one with the clearest name.
+    /// The table of this kind: the one that `side` certainly refers to, or else the one with the clearest name.
     fn table(&mut self, tables: &[ListedTable], kind: Kind, side: Option<&Side>) -> Option<usize> {
         let named = named(tables, kind);
-        if let Some(referred) = side.filter(|side| side.by_key).and_then(|side| side.table) {
+        if let Some(referred) = side.filter(|side| side.is_certain).and_then(|side| side.table) {
             let with_rows = named.iter().filter(|place| tables[**place].rows > 0);
             let rivals: Vec<_> = with_rows.copied().collect();
             if !named.contains(&referred) && !rivals.is_empty() {
@@ -109,7 +109,8 @@ fn which_table(tables: &[ListedTable], kind: Kind, places: &[usize]) -> Question
 /// Asks which of several tables has the enrollments, or whether the only one with rows does.
 fn which_link(tables: &[ListedTable], links: &[Link]) -> Option<Question> {
     let with_rows = |link: &&Link| tables[link.table].rows > 0;
-    let clear: Vec<_> = links.iter().filter(|link| link.is_of_enrollments).collect();
+    let clarity = links.first()?.clarity;
+    let clear: Vec<_> = links.iter().filter(|link| clarity > 0 && link.clarity == clarity).collect();
     let candidates: Vec<_> = if clear.is_empty() { links.iter().collect() } else { clear.clone() };
     let places: Vec<_> = candidates.into_iter().filter(with_rows).map(|link| link.table).collect();
     let text = match (clear.as_slice(), places.as_slice()) {
@@ -147,7 +148,7 @@ fn unlinked(tables: &[ListedTable], links: &[Link], chosen: &Chosen) -> Option<Q
         let is_chosen = chosen.students == Some(*place) || chosen.courses == Some(*place);
         let is_record =
             [Kind::Student, Kind::Course].iter().any(|kind| names::rank(*kind, &table.name).is_some());
-        !is_chosen && !is_record && table.rows > 0 && names::is_of_enrollments(&table.name)
+        !is_chosen && !is_record && table.rows > 0 && names::rank_of_enrollments(&table.name).is_some()
     };
     let places: Vec<_> = (0..tables.len()).filter(may_be).collect();
     let answers = places.iter().map(|place| assignment("table", &tables[*place].name)).collect();

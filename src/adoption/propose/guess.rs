@@ -6,7 +6,7 @@ use super::choose::{self, Chosen, choose, part};
 use super::fields;
 use super::links::{Link, Side};
 use super::names::Kind;
-use super::proposal::{OtherLink, Proposal, ProposedLine, RowCounts};
+use super::proposal::{OtherLink, Proposal, RowCounts};
 use crate::adoption::store::grant;
 use crate::count::counted;
 use crate::db::catalog::{Column, ListedTable};
@@ -45,25 +45,6 @@ pub(super) fn guess(tables: &[ListedTable]) -> Proposal {
 }
 
 impl Proposal {
-    fn line(&mut self, part: &'static str, key: &'static str, value: &str, reason: String) {
-        self.lines.push(ProposedLine { part, key, value: Some(value.to_owned()), reason });
-    }
-
-    /// Adds the line of a field, or why there is none. Returns the field's value.
-    fn field(
-        &mut self,
-        part: &'static str,
-        key: &'static str,
-        choice: Result<fields::Choice, String>,
-    ) -> Option<String> {
-        let (value, reason) = match choice {
-            Ok((value, reason)) => (Some(value), reason),
-            Err(reason) => (None, reason),
-        };
-        self.lines.push(ProposedLine { part, key, value: value.clone(), reason });
-        value
-    }
-
     fn record(
         &mut self,
         tables: &[ListedTable],
@@ -316,7 +297,7 @@ mod tests {
             ),
             (
                 &["enrollment: student_id, course_id", "registration: id, student_id, course_id"],
-                "Which table has the enrollments: registration (3 rows), enrollment (3 rows)?",
+                "Which table has the enrollments: enrollment (3 rows), registration (3 rows)?",
             ),
             (
                 &["enrollment: student_id, section_id"],
@@ -339,6 +320,28 @@ mod tests {
                 "No table looks like courses. Is it one of workshop (3 rows)? If not, an empty table courses is created."
             ]
         );
+    }
+
+    #[test]
+    fn the_clearest_table_of_enrollments_is_chosen() {
+        is_guessed(
+            &[
+                "student: id, name",
+                "course: id, name",
+                "class: id, name",
+                "enrollment_history: student_id, class_id",
+                "wishlist: student_id, course_id",
+                "enrollment: student_id, course_id",
+            ],
+            "student | id | name | course | id | name | enrollment | student_id | course_id",
+        );
+        let asked = told(&[
+            "student: id, name",
+            "course: id, name",
+            "class: id, name",
+            "takes: student_id, class_id",
+        ]);
+        assert_eq!(asked.1, ["Which table has the courses: class (3 rows), course (3 rows)?"]);
     }
 
     #[test]

@@ -10,8 +10,9 @@ pub(super) struct Link {
     pub(super) table: usize,
     pub(super) student: Side,
     pub(super) course: Side,
-    /// Whether its rows are enrollments by its name, or because it has no other columns.
-    pub(super) is_of_enrollments: bool,
+    /// How clearly its rows are enrollments: 3 and 2 by its name, 1 because it has no other columns, 0 if it may be
+    /// anything.
+    pub(super) clarity: u8,
 }
 
 /// The column of a link that names the student, or the one that names the course.
@@ -24,6 +25,8 @@ pub(super) struct Side {
     pub(super) target: Option<String>,
     /// Whether it is a foreign key.
     pub(super) by_key: bool,
+    /// Whether only this table can be meant: by a foreign key, or by the name of the column.
+    pub(super) is_certain: bool,
     /// How clearly it refers to this kind of rows.
     rank: u8,
 }
@@ -44,7 +47,7 @@ impl Link {
 pub(super) fn links(tables: &[ListedTable]) -> Vec<Link> {
     let mut links: Vec<_> = (0..tables.len()).filter_map(|place| link(tables, place)).collect();
     links.sort_by_key(|link| {
-        std::cmp::Reverse((link.is_of_enrollments, link.rank(), link.is_by_keys(), tables[link.table].rows))
+        std::cmp::Reverse((link.clarity, link.rank(), link.is_by_keys(), tables[link.table].rows))
     });
     links
 }
@@ -60,9 +63,12 @@ fn link(tables: &[ListedTable], place: usize) -> Option<Link> {
     if student.table.is_some() && student.table == course.table {
         return None;
     }
-    let is_of_enrollments =
-        names::is_of_enrollments(&table.name) || has_no_other_columns(table, [&student, &course]);
-    Some(Link { table: place, student, course, is_of_enrollments })
+    let clarity = match names::rank_of_enrollments(&table.name) {
+        Some(rank) => rank + 1,
+        None if names::is_of_something_else(&table.name) => 0,
+        None => has_no_other_columns(table, [&student, &course]).into(),
+    };
+    Some(Link { table: place, student, course, clarity })
 }
 
 /// Whether a table has nothing but the two columns, a number of its own and times.
@@ -84,23 +90,42 @@ fn side(tables: &[ListedTable], place: usize, kind: Kind) -> Option<Side> {
 fn side_of(tables: &[ListedTable], table: &ListedTable, column: &Column, kind: Kind) -> Option<Side> {
     let reference =
         table.definition.references.iter().find(|key| key.column.eq_ignore_ascii_case(&column.name));
-    let side =
-        |table, target, by_key, rank| Side { column: column.name.clone(), table, target, by_key, rank };
     if let Some(reference) = reference.filter(|reference| !reference.composite) {
         let referred = find(tables, &reference.table);
         let rank = rank_of_key(tables, reference, column, kind)?;
-        return Some(side(referred, reference.target.clone(), true, rank));
+        let target = reference.target.clone();
+        return Some(Side {
+            column: column.name.clone(),
+            table: referred,
+            target,
+            by_key: true,
+            is_certain: true,
+            rank,
+        });
     }
     if !says(table, column, kind) {
         return None;
     }
     let is_of_users = kind == Kind::Student && names::refers_to_users(&column.name);
+    let of_that_name = with_noun(tables, kind, &column.name);
     let referred = match named(tables, kind).first() {
         Some(_) if is_of_users => return None,
-        Some(first) => Some(*first),
+        Some(first) => Some(*of_that_name.first().unwrap_or(first)),
         None => tables.iter().position(|table| names::rank(kind, &table.name) == Some(USERS)),
     };
-    Some(side(referred, None, false, if referred.is_some() { NAMED } else { USERS }))
+    let rank = if referred.is_some() { NAMED } else { USERS };
+    let is_certain = of_that_name.len() == 1;
+    Some(Side { column: column.name.clone(), table: referred, target: None, by_key: false, is_certain, rank })
+}
+
+/// The tables of this kind whose names end with the noun of a column: `class_id` refers to `classes`, not `courses`.
+fn with_noun(tables: &[ListedTable], kind: Kind, column: &str) -> Vec<usize> {
+    let stem = names::key_stem(column);
+    let has_noun = |table: &ListedTable| {
+        let is_of_kind = names::rank(kind, &table.name).is_some_and(|rank| rank >= NAMED);
+        is_of_kind && names::words(&table.name).last().is_some_and(|noun| stem.ends_with(noun.as_str()))
+    };
+    (0..tables.len()).filter(|place| has_noun(&tables[*place])).collect()
 }
 
 /// How clearly a foreign key refers to this kind of rows.

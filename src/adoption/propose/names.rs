@@ -19,6 +19,27 @@ const PEOPLE: [&str; 3] = ["user", "person", "people"];
 const LIKE_COURSES: [&str; 3] = ["class", "subject", "module"];
 /// Words that follow the noun in the name of its main table.
 const SUFFIXES: [&str; 7] = ["info", "detail", "profile", "record", "data", "master", "table"];
+/// What also links students and courses.
+const SOMETHING_ELSE: [&str; 18] = [
+    "attend",
+    "bookmark",
+    "cart",
+    "certificate",
+    "favorite",
+    "favourite",
+    "grade",
+    "interest",
+    "like",
+    "mark",
+    "payment",
+    "rating",
+    "result",
+    "review",
+    "score",
+    "submission",
+    "wait",
+    "wish",
+];
 /// How tables of frameworks begin; nobody's courses are in them.
 const FRAMEWORKS: [&str; 15] = [
     "_prisma_",
@@ -116,18 +137,25 @@ pub(super) fn key_stem(column: &str) -> String {
     letters.strip_suffix("id").map(str::to_owned).unwrap_or(letters)
 }
 
-/// Whether a table that links students and courses is by its name one of enrollments: `enrollments`,
-/// `student_courses`, `course_student`, `app_student_enrollment`, `_CourseToStudent`.
-pub(super) fn is_of_enrollments(table: &str) -> bool {
-    let letters = letters(table);
-    if ["enrol", "registration", "matricul"].iter().any(|part| letters.contains(part)) {
-        return true;
+/// How clearly a table that links students and courses is by its name one of enrollments: 2 for `enrollments`,
+/// `student_courses`, `course_student`, `app_student_enrollment` and `_CourseToStudent`, 1 for `enrollment_history`.
+pub(super) fn rank_of_enrollments(table: &str) -> Option<u8> {
+    let is_enrolling =
+        |word: &str| ["enrol", "registration", "matricul"].iter().any(|part| word.contains(part));
+    let (letters, words) = (letters(table), words(table));
+    let last = words.last()?;
+    let is_noun = STUDENTS.iter().chain(&["course", "user"]).any(|noun| last.ends_with(noun));
+    let is_pair = words.len() > 1 || (letters.contains("student") && letters.contains("course"));
+    if is_enrolling(last) || last == "take" || (is_noun && is_pair) {
+        return Some(2);
     }
-    let words = words(table);
-    let last_is_noun = words.last().is_some_and(|last| {
-        last == "take" || STUDENTS.iter().chain(&["course", "user"]).any(|noun| last.ends_with(noun))
-    });
-    last_is_noun && (words.len() > 1 || (letters.contains("student") && letters.contains("course")))
+    is_enrolling(&letters).then_some(1)
+}
+
+/// Whether a table that links students and courses has something else than enrollments by its name.
+pub(super) fn is_of_something_else(table: &str) -> bool {
+    let letters = letters(table);
+    SOMETHING_ELSE.iter().any(|part| letters.contains(part))
 }
 
 /// Whether a table belongs to a framework, not to the school.
@@ -201,18 +229,19 @@ mod tests {
 
     #[test]
     fn a_table_of_enrollments_is_known_by_its_name() {
-        for name in [
-            "enrollments",
-            "enrollements",
-            "course_student",
-            "studentcourses",
-            "_CourseToStudent",
-            "users_courses",
+        for (name, rank) in [
+            ("enrollments", Some(2)),
+            ("enrollements", Some(2)),
+            ("course_student", Some(2)),
+            ("studentcourses", Some(2)),
+            ("_CourseToStudent", Some(2)),
+            ("users_courses", Some(2)),
+            ("enrollment_history", Some(1)),
+            ("student_grades", None),
+            ("roster", None),
         ] {
-            assert!(is_of_enrollments(name), "{name}");
+            assert_eq!(rank_of_enrollments(name), rank, "{name}");
         }
-        for name in ["attendance", "grades", "student_grades", "course_reviews"] {
-            assert!(!is_of_enrollments(name), "{name}");
-        }
+        assert!(is_of_something_else("Attendance") && !is_of_something_else("roster"));
     }
 }

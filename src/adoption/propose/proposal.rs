@@ -146,6 +146,26 @@ impl Proposal {
         }
         Some(text)
     }
+
+    /// Adds a line of the mapping.
+    pub(super) fn line(&mut self, part: &'static str, key: &'static str, value: &str, reason: String) {
+        self.lines.push(ProposedLine { part, key, value: Some(value.to_owned()), reason });
+    }
+
+    /// Adds the line of a field, or why there is none. Returns the field's value.
+    pub(super) fn field(
+        &mut self,
+        part: &'static str,
+        key: &'static str,
+        choice: Result<(String, String), String>,
+    ) -> Option<String> {
+        let (value, reason) = match choice {
+            Ok((value, reason)) => (Some(value), reason),
+            Err(reason) => (None, reason),
+        };
+        self.lines.push(ProposedLine { part, key, value: value.clone(), reason });
+        value
+    }
 }
 
 impl ProposedLine {

@@ -130,7 +130,7 @@ pub(super) fn dangling(mapping: &Mapping, rows: &EnrollmentsMapping, count: i64)
     (count > 0).then(|| Question {
         part: "enrollments",
         text: format!(
-            "{} of {} {} a student or a course that does not exist. Leave them out?",
+            "{} of {} {} no student, or no course, that exists. Leave them out?",
             counted(count, "row"),
             rows.table,
             if count == 1 { "names" } else { "name" },

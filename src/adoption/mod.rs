@@ -8,6 +8,7 @@ mod inspect;
 mod nodes;
 mod plan;
 mod problem;
+mod propose;
 mod recognize;
 mod school;
 mod store;
@@ -21,6 +22,10 @@ pub use self::error::{MigrateError, MigrateErrorReason};
 pub use self::plan::MigrateOptions;
 use self::plan::Plan;
 pub use self::problem::{AdoptionProblem, AdoptionProblems};
+pub use self::propose::{
+    OtherLink, Proposal, ProposedLine, Question, RowCounts, SampleCourse, SampleEnrollment, SampleStudent,
+    Samples,
+};
 use crate::clock::Clock;
 use crate::db::migrate;
 use crate::db::{Backoff, DbError, Location, Writer};
@@ -80,6 +85,30 @@ pub async fn dry_run(
     plan_only(location, clock, options)
         .await
         .map_err(|reason| MigrateError { location: location.clone(), reason })
+}
+
+/// Inspects the database at `location`, which must exist, and proposes a mapping. Changes nothing.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn propose(location: &Location) -> Result<Proposal, MigrateError> {
+    inspect(location).await.map_err(|reason| MigrateError { location: location.clone(), reason })
+}
+
+async fn inspect(location: &Location) -> Result<Proposal, MigrateErrorReason> {
+    if let Location::File(path) = location {
+        check_path(path)?;
+        if !path.exists() {
+            return Err(MigrateErrorReason::Unusable("the file does not exist".to_owned()));
+        }
+    }
+    let mut writer = Writer::open_for_migration(location)?;
+    // Never committed.
+    let tx = writer.begin().await?;
+    if !migrate::history(&tx).await?.is_new {
+        return Ok(Proposal { is_migrated: true, ..Proposal::default() });
+    }
+    Ok(propose::inspect(&tx).await?)
 }
 
 /// How long to retry after a conflict with another migration, which may be copying a million rows.

@@ -62,7 +62,20 @@ pub(super) async fn run(
         }
         return Ok(());
     }
-    let report = adoption::migrate_with(database, clock, &options).await?;
+    migrate(&options, database, clock, out).await
+}
+
+/// Migrates the database and prints what was done.
+///
+/// # Errors
+/// As [`run`].
+pub(super) async fn migrate(
+    options: &MigrateOptions,
+    database: &Location,
+    clock: &Clock,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let report = adoption::migrate_with(database, clock, options).await?;
     for line in &report.found {
         writeln!(out, "{line}")?;
     }

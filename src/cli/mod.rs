@@ -1,5 +1,6 @@
 //! The command line.
 
+mod adopt;
 mod check;
 mod migrate;
 mod openapi;
@@ -41,6 +42,16 @@ enum CliCommand {
         #[command(flatten)]
         args: migrate::MigrateArgs,
     },
+    /// Inspect a database and propose where its students, courses and enrollments are
+    ///
+    /// Prints a mapping file with a reason for each line, a sample of each kind, and the questions that only the owner
+    /// can answer. Nothing is changed, unless --yes takes the proposal.
+    Adopt {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        #[command(flatten)]
+        args: adopt::AdoptArgs,
+    },
     /// Check that the tables agree with the event log
     Check {
         #[command(flatten)]
@@ -72,6 +83,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Some(CliCommand::Serve(args)) => serve(*args, clock).await,
         Some(CliCommand::Migrate { database, args }) => {
             migrate::run(args, &database.database, &clock, &mut out).await
+        }
+        Some(CliCommand::Adopt { database, args }) => {
+            adopt::run(args, &database.database, &clock, &mut out).await
         }
         Some(CliCommand::Check { database }) => check::run(&database.database, &clock, &mut out).await,
         Some(CliCommand::Sample { database, args }) => {

@@ -60,6 +60,8 @@ pub struct Reference {
     pub column: String,
     /// The table referred to.
     pub table: String,
+    /// The column referred to; `None` for the primary key of that table, if the definition does not name it.
+    pub target: Option<String>,
     /// The `references ...` clause as written in the column's definition.
     pub clause: String,
     /// Whether it is part of a foreign key over several columns.
@@ -152,6 +154,17 @@ pub struct TableName {
     pub qualified: String,
     /// In a foreign key.
     pub reference: String,
+}
+
+/// A table of the database, with what adoption has to know of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListedTable {
+    /// Its name, as written and without quotes. Foreign keys of listed tables use the same form.
+    pub name: String,
+    /// Its columns, indexes and foreign keys, and whether it can be read; the rest is empty.
+    pub definition: Table,
+    /// How many rows it has; 0 if it cannot be read.
+    pub rows: i64,
 }
 
 /// The nodes of a distributed database (Citus) on which a table is stored.

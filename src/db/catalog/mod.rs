@@ -3,10 +3,10 @@
 mod definition;
 
 pub use self::definition::{
-    Column, ExtraColumn, Index, Name, Reference, Referrer, Rights, Rule, Table, TableName, TableNodes,
-    plain_or_quoted, quoted,
+    Column, ExtraColumn, Index, ListedTable, Name, Reference, Referrer, Rights, Rule, Table, TableName,
+    TableNodes, plain_or_quoted, quoted,
 };
-use super::{DbError, EngineTx, Tx, postgres, sqlite};
+use super::{DbError, EngineTx, Tx, migrate, postgres, sqlite};
 
 /// Reasons why no table can be created at all; empty if there are none.
 ///
@@ -59,6 +59,30 @@ pub async fn table_name(tx: &Tx<'_>, name: &str) -> Result<TableName, DbError> {
             Ok(TableName { catalog: reference, reference: qualified.clone(), qualified })
         }
     }
+}
+
+/// The ordinary tables of the database, by name, with their numbers of rows: in a file all, on a server those that a
+/// statement finds without a schema. Tables of ours are left out; so are, once matricula has migrated the database, the
+/// ones that it created, except `students` and `courses`, which may be another program's.
+///
+/// # Errors
+/// When the catalog or the rows cannot be read.
+pub async fn tables(tx: &Tx<'_>) -> Result<Vec<ListedTable>, DbError> {
+    let mut ours = Vec::new();
+    if tx.has_table(migrate::HISTORY).await? {
+        ours = migrate::tables(tx);
+        ours.retain(|name| !["students", "courses"].contains(&name.as_str()));
+    }
+    let mut tables = match tx.0 {
+        EngineTx::Sqlite(_) => sqlite::tables::tables(tx).await?,
+        EngineTx::Postgres(_) => postgres::tables::tables(tx).await?,
+    };
+    tables.retain(|table| !table.name.starts_with("matricula_") && !ours.contains(&table.name));
+    for table in tables.iter_mut().filter(|table| table.definition.rights.read) {
+        let sql = format!("select count(*) from {}", quoted(&table.name));
+        table.rows = tx.query(&sql, &[], |row| row.int(0)).await?.into_iter().sum();
+    }
+    Ok(tables)
 }
 
 /// Every name that is already taken.
@@ -188,6 +212,16 @@ pub async fn can_run(tx: &Tx<'_>, sql: &str) -> Result<Result<(), String>, DbErr
     tx.execute_batch("rollback to savepoint can_run").await?;
     tx.execute_batch("release savepoint can_run").await?;
     Ok(ran.map(|_| ()).map_err(|error| error.to_string()))
+}
+
+/// An SQL expression: a value as a literal for a condition, like `'active'` or `1`.
+#[must_use]
+pub fn literal_expr(tx: &Tx<'_>, column: &str) -> String {
+    match tx.0 {
+        EngineTx::Sqlite(_) => format!("quote({column})"),
+        // The type of a quoted literal follows the column that it is compared with.
+        EngineTx::Postgres(_) => format!("quote_nullable(cast({column} as text))"),
+    }
 }
 
 /// Statements that add a column `id` to a table and number its rows.

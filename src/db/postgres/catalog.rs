@@ -130,7 +130,7 @@ pub(in crate::db) async fn last_assigned_id(tx: &Tx<'_>, table: &str) -> Result<
     Ok(tx.query(sql, &[table.into()], |row: &Row<'_>| row.opt_int(0)).await?.into_iter().flatten().next())
 }
 
-async fn columns(tx: &Tx<'_>, args: &[Arg]) -> Result<Vec<Column>, DbError> {
+pub(super) async fn columns(tx: &Tx<'_>, args: &[Arg]) -> Result<Vec<Column>, DbError> {
     tx.query(
         "select cast(a.attname as text),
         format_type(a.atttypid, a.atttypmod) || case when a.attcollation <> t.typcollation
@@ -163,7 +163,7 @@ async fn columns(tx: &Tx<'_>, args: &[Arg]) -> Result<Vec<Column>, DbError> {
     .await
 }
 
-async fn indexes(tx: &Tx<'_>, args: &[Arg]) -> Result<Vec<Index>, DbError> {
+pub(super) async fn indexes(tx: &Tx<'_>, args: &[Arg]) -> Result<Vec<Index>, DbError> {
     let parts = tx
         .query(
             "select cast(i.relname as text), x.indisunique and x.indimmediate and x.indisvalid,
@@ -193,23 +193,25 @@ async fn indexes(tx: &Tx<'_>, args: &[Arg]) -> Result<Vec<Index>, DbError> {
     Ok(Index::merge_columns(parts))
 }
 
-async fn references(tx: &Tx<'_>, args: &[Arg]) -> Result<Vec<Reference>, DbError> {
+pub(super) async fn references(tx: &Tx<'_>, args: &[Arg]) -> Result<Vec<Reference>, DbError> {
     tx.query(
-        "select cast(a.attname as text), cast(cast(c.confrelid as regclass) as text),
+        "select cast(a.attname as text), cast(cast(c.confrelid as regclass) as text), cast(o.attname as text),
         regexp_replace(substring(pg_get_constraintdef(c.oid) from 'REFERENCES .*'), ' NOT VALID$', ''),
         cardinality(c.conkey) > 1,
         'alter table ' || $2 || ' drop constraint ' || quote_ident(c.conname) || ';'
         from pg_constraint c cross join unnest(c.conkey) with ordinality k (attnum, place)
         join pg_attribute a on a.attrelid = c.conrelid and a.attnum = k.attnum
+        join pg_attribute o on o.attrelid = c.confrelid and o.attnum = c.confkey[k.place]
         where c.conrelid = cast($1 as bigint) and c.contype = 'f' order by c.conname, k.place",
         args,
         |row: &Row<'_>| {
             Ok(Reference {
                 column: row.text(0)?,
                 table: row.text(1)?,
-                clause: row.text(2)?,
-                composite: row.int(3)? != 0,
-                undo: row.text(4)?,
+                target: row.opt_text(2)?,
+                clause: row.text(3)?,
+                composite: row.int(4)? != 0,
+                undo: row.text(5)?,
             })
         },
     )

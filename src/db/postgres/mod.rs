@@ -9,6 +9,7 @@ mod numbering;
 mod pack;
 mod readers;
 mod reads_by_key;
+pub(super) mod tables;
 mod tls;
 mod value;
 mod writer;

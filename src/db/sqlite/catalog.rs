@@ -117,7 +117,7 @@ pub(in crate::db) async fn broken_references(
     Ok((found.into_iter().map(|(line, _)| line).collect(), total))
 }
 
-async fn columns(tx: &Tx<'_>, table: &str) -> Result<Vec<Column>, DbError> {
+pub(super) async fn columns(tx: &Tx<'_>, table: &str) -> Result<Vec<Column>, DbError> {
     tx.query(
         r#"select name, type, "notnull", dflt_value, pk, hidden, sum(pk > 0) over () from pragma_table_xinfo($1)
         order by cid"#,
@@ -141,7 +141,7 @@ async fn columns(tx: &Tx<'_>, table: &str) -> Result<Vec<Column>, DbError> {
     .await
 }
 
-async fn indexes(tx: &Tx<'_>, table: &str) -> Result<Vec<Index>, DbError> {
+pub(super) async fn indexes(tx: &Tx<'_>, table: &str) -> Result<Vec<Index>, DbError> {
     let parts = tx
         .query(
             r#"select list.name, list."unique", list.partial, info.name, schema.sql
@@ -168,19 +168,21 @@ async fn indexes(tx: &Tx<'_>, table: &str) -> Result<Vec<Index>, DbError> {
     Ok(Index::merge_columns(parts))
 }
 
-async fn references(tx: &Tx<'_>, table: &str) -> Result<Vec<Reference>, DbError> {
+pub(super) async fn references(tx: &Tx<'_>, table: &str) -> Result<Vec<Reference>, DbError> {
     tx.query(
         r#"select "from", "table", "to", on_update, on_delete, count(*) over (partition by id) > 1
         from pragma_foreign_key_list($1) order by id, seq"#,
         &[table.into()],
         |row: &Row<'_>| {
             let table = row.text(1)?;
-            let target = row.opt_text(2)?.map(|target| format!(" ({})", quoted(&target))).unwrap_or_default();
+            let target = row.opt_text(2)?;
+            let columns = target.as_ref().map(|target| format!(" ({})", quoted(target))).unwrap_or_default();
             let actions = format!("on update {} on delete {}", row.text(3)?, row.text(4)?).to_lowercase();
             Ok(Reference {
                 column: row.text(0)?,
-                clause: format!("references {}{target} {actions}", quoted(&table)),
+                clause: format!("references {}{columns} {actions}", quoted(&table)),
                 table,
+                target,
                 composite: row.int(5)? != 0,
                 undo: String::new(),
             })

@@ -8,6 +8,7 @@ mod error;
 mod files;
 mod numbering;
 mod readers;
+pub(super) mod tables;
 mod writer;
 
 pub(super) use self::numbering::insert_numbered;

@@ -17,9 +17,9 @@ use std::time::Duration;
 
 use matricula::audit::audit;
 use matricula::clock::{Clock, ManualClock};
-use matricula::db::Db;
 use matricula::http::limits::RequestLimits;
 use matricula::http::server::{Bounds, Server};
+use matricula::mapping;
 use matricula::registrar::Registrar;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -177,7 +177,7 @@ impl Drop for School {
         let location = self.database.location().clone();
         let audit = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async { audit(&Db::open(&location).unwrap()).await.unwrap() })
+            runtime.block_on(async { audit(&mapping::open_db(&location).await.unwrap().0).await.unwrap() })
         });
         assert_eq!(audit.join().unwrap().findings, [], "the audit of the closing school");
     }

@@ -1,0 +1,204 @@
+//! Chooses the columns of a table of students, courses or enrollments: the key, and the column or expression of each
+//! field, with the reason.
+
+use super::names::{Kind, letters, words};
+use crate::db::catalog::{Column, ListedTable, quoted};
+use crate::mapping::{Mapping, RecordMapping};
+
+/// A column or expression, and why.
+pub(super) type Choice = (String, String);
+
+const FIRST_NAMES: [&str; 6] = ["firstname", "firstmidname", "fname", "givenname", "forename", "first"];
+const LAST_NAMES: [&str; 6] = ["lastname", "lname", "surname", "familyname", "secondname", "last"];
+const EMAILS: [&str; 6] = ["email", "emailaddress", "contactemail", "mail", "studentemail", "emailid"];
+/// The clearest first.
+const TIMES: [&str; 14] = [
+    "enrolledat",
+    "enrolledon",
+    "enrollmentdate",
+    "enrolmentdate",
+    "enrolldate",
+    "dateenrolled",
+    "enrollmenttime",
+    "registeredat",
+    "registrationdate",
+    "dateregistered",
+    "joinedat",
+    "createdat",
+    "createdon",
+    "created",
+];
+
+/// The key of a table of students or courses; `target` is the column that a foreign key refers to.
+///
+/// # Errors
+/// A sentence: why the table has no key that can be used.
+pub(super) fn key(table: &ListedTable, target: Option<&str>) -> Result<Choice, String> {
+    let columns = &table.definition.columns;
+    let primary: Vec<_> = columns.iter().filter(|column| column.key > 0).collect();
+    let referred = target.and_then(|target| {
+        columns.iter().find(|column| column.name.eq_ignore_ascii_case(target) && column.key == 0)
+    });
+    if let Some(column) = referred {
+        return usable(table, column, "the column that foreign keys refer to");
+    }
+    if let [column] = primary.as_slice() {
+        return usable(table, column, "its primary key");
+    }
+    let is_unique = |column: &&Column| column.is_integer && has_unique_key(table, &column.name);
+    let mut unique: Vec<_> = columns.iter().filter(is_unique).collect();
+    unique.sort_by_key(|column| !letters(&column.name).ends_with("id"));
+    match unique.as_slice() {
+        [column, ..] => usable(table, column, "a unique whole number"),
+        [] => Err(format!(
+            "the table {} has no column with unique whole numbers, which can be the id",
+            table.name
+        )),
+    }
+}
+
+fn usable(table: &ListedTable, column: &Column, reason: &str) -> Result<Choice, String> {
+    if column.is_integer {
+        return Ok((column.name.clone(), reason.to_owned()));
+    }
+    let (table, name, kind) = (&table.name, &column.name, &column.kind);
+    let is_text = ["char", "text", "uuid", "clob"].iter().any(|part| kind.to_lowercase().contains(part));
+    Err(if is_text {
+        format!("the key {table}.{name} is of type {kind}: text and UUID keys are not supported yet")
+    } else {
+        format!("the key {table}.{name} is of type {kind:?}: ids have to be of an integer type")
+    })
+}
+
+fn has_unique_key(table: &ListedTable, column: &str) -> bool {
+    table
+        .definition
+        .indexes
+        .iter()
+        .any(|index| index.unique && !index.partial && index.columns.as_slice() == [Some(column.to_owned())])
+}
+
+/// The name of a student or a course.
+pub(super) fn name(table: &ListedTable, kind: Kind) -> Result<Choice, String> {
+    match kind {
+        Kind::Student => student_name(table),
+        Kind::Course => course_name(table),
+    }
+    .ok_or_else(|| "no column looks like it, so the rows appear without a name".to_owned())
+}
+
+fn student_name(table: &ListedTable) -> Option<Choice> {
+    let [first, last] = [find(table, &FIRST_NAMES), find(table, &LAST_NAMES)];
+    let whole = find(
+        table,
+        &["name", "fullname", "studentname", "studentfullname", "sname", "stuname", "displayname"],
+    );
+    match (whole, first, last) {
+        // A name next to a last name is a first name.
+        (Some(name), None, Some(last)) if letters(&name.name) == "name" => Some(joined(name, last)),
+        (Some(name), _, _) => Some(looks_like(name, "the name")),
+        (None, Some(first), Some(last)) => Some(joined(first, last)),
+        (None, Some(only), None) | (None, None, Some(only)) => {
+            Some((only.name.clone(), "the only column for a name".to_owned()))
+        }
+        (None, None, None) => {
+            let login = find(table, &["username", "loginname", "login"])?;
+            Some((login.name.clone(), "stands for the name, for which there is no column".to_owned()))
+        }
+    }
+}
+
+/// First and last name in one.
+fn joined(first: &Column, last: &Column) -> Choice {
+    let [first_name, last_name] = [first, last].map(|column| identifier(&column.name));
+    if first.required && last.required {
+        return (format!("{first_name} || ' ' || {last_name}"), "first and last name".to_owned());
+    }
+    (
+        format!("trim(coalesce({first_name}, '') || ' ' || coalesce({last_name}, ''))"),
+        "first and last name, of which one may be missing".to_owned(),
+    )
+}
+
+fn course_name(table: &ListedTable) -> Option<Choice> {
+    let noun = words(&table.name).pop().unwrap_or_default();
+    let [noun_name, noun_title] = ["name", "title"].map(|end| format!("{noun}{end}"));
+    let names = [
+        "name",
+        "title",
+        "coursename",
+        "coursetitle",
+        &noun_name,
+        &noun_title,
+        "cname",
+        "fullname",
+        "displayname",
+    ];
+    if let Some(column) = find(table, &names) {
+        return Some(looks_like(column, "the name"));
+    }
+    let code = find(table, &["code", "coursecode", &format!("{noun}code"), "coursenumber"])?;
+    Some((code.name.clone(), "stands for the name, for which there is no column".to_owned()))
+}
+
+/// The field that only students have, or the one that only courses have.
+pub(super) fn detail(table: &ListedTable, kind: Kind) -> Result<Choice, String> {
+    let column = match kind {
+        Kind::Student => find(table, &EMAILS).map(|column| looks_like(column, "the email address")),
+        Kind::Course => find(table, &["level", "courselevel"]).map(|column| looks_like(column, "the level")),
+    };
+    column.ok_or_else(|| "no column looks like it".to_owned())
+}
+
+/// The time of enrollment: a column of a date or time whose name says that it is one of the row's beginning.
+pub(super) fn enrolled_at(table: &ListedTable) -> Result<Choice, String> {
+    let is_time = |column: &&Column| {
+        let kind = column.kind.to_lowercase();
+        kind.contains("date") || kind.contains("time")
+    };
+    let columns: Vec<_> = table.definition.columns.iter().filter(is_time).collect();
+    let found =
+        TIMES.iter().find_map(|name| columns.iter().find(|column| letters(&column.name) == *name).copied());
+    match found {
+        Some(column) => Ok(looks_like(column, "the time of enrollment")),
+        None => Err("no column looks like it, so the time of adoption is used".to_owned()),
+    }
+}
+
+fn looks_like(column: &Column, what: &str) -> Choice {
+    (column.name.clone(), format!("the column that looks like {what}"))
+}
+
+/// The first of these names, in letters, that a column has.
+fn find<'t>(table: &'t ListedTable, names: &[&str]) -> Option<&'t Column> {
+    let with_name =
+        |name: &&str| table.definition.columns.iter().find(|column| letters(&column.name) == **name);
+    names.iter().find_map(with_name)
+}
+
+/// A name as an expression writes it: in quotes if it needs them.
+pub(super) fn identifier(name: &str) -> String {
+    let is_plain = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
+        && name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_');
+    if is_plain { name.to_owned() } else { quoted(name) }
+}
+
+/// Whether the tables and columns have the names that are used without a mapping.
+pub(super) fn fits(tables: &[ListedTable], mapping: &Mapping) -> bool {
+    let is_strict = tables.iter().any(|table| table.definition.strict);
+    let is =
+        |name: &str, plain: &str| if is_strict { name == plain } else { name.eq_ignore_ascii_case(plain) };
+    let record = |record: &Option<RecordMapping>, plain: &str, known: [&str; 2]| {
+        let Some(record) = record else { return true };
+        let field = |key: &str| record.fields.get(key).is_some_and(|value| is(value, key));
+        is(&record.table, plain) && is(&record.id, "id") && known.iter().all(|key| field(key))
+    };
+    record(&mapping.students, "students", ["name", "email"])
+        && record(&mapping.courses, "courses", ["name", "level"])
+        && mapping.enrollments.as_ref().is_none_or(|rows| {
+            is(&rows.table, "student_courses")
+                && is(&rows.student_id, "student_id")
+                && is(&rows.course_id, "course_id")
+                && rows.enrolled_at.is_none()
+        })
+}

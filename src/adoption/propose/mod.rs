@@ -1,0 +1,90 @@
+//! Inspects a database and proposes a mapping: foreign keys first, names second. Asks what only the owner can answer.
+
+mod choose;
+mod fields;
+mod guess;
+mod links;
+mod names;
+mod proposal;
+mod questions;
+mod store;
+
+pub use self::proposal::{
+    OtherLink, Proposal, ProposedLine, Question, RowCounts, SampleCourse, SampleEnrollment, SampleStudent,
+    Samples,
+};
+use self::questions::Mark;
+use crate::db::catalog::{self, ListedTable};
+use crate::db::{DbError, Tx};
+use crate::mapping::{EnrollmentsMapping, Mapping, RecordMapping};
+
+/// Inspects the database in a transaction that the caller drops.
+pub(super) async fn inspect(tx: &Tx<'_>) -> Result<Proposal, DbError> {
+    let tables = catalog::tables(tx).await?;
+    let mut proposal = guess::guess(&tables);
+    if let Some(mapping) = proposal.mapping.clone() {
+        proposal.samples = store::samples(tx, &tables, &mapping).await?;
+        for (part, record) in [("students", &mapping.students), ("courses", &mapping.courses)] {
+            if let Some(record) = record {
+                proposal.questions.extend(about_record(tx, &tables, part, record).await?);
+            }
+        }
+        if let Some(rows) = &mapping.enrollments {
+            proposal.questions.extend(about_enrollments(tx, &tables, &mapping, rows).await?);
+        }
+    }
+    // An answer may need a line of the mapping.
+    proposal.fits &= proposal.questions.is_empty();
+    if proposal.fits {
+        proposal.mapping = None;
+        proposal.lines.clear();
+    }
+    Ok(proposal)
+}
+
+async fn about_record(
+    tx: &Tx<'_>,
+    tables: &[ListedTable],
+    part: &'static str,
+    record: &RecordMapping,
+) -> Result<Vec<Question>, DbError> {
+    let mut questions = Vec::new();
+    let Some(table) = tables.iter().find(|table| table.name == record.table) else { return Ok(questions) };
+    let is_of_users = names::rank(names::Kind::Student, &table.name) == Some(names::USERS);
+    for column in &table.definition.columns {
+        let (name, column_name) = (table.name.as_str(), column.name.as_str());
+        questions.extend(match questions::mark_of_record(column, is_of_users) {
+            Some(Mark::Value) => {
+                questions::roles(part, name, column_name, &store::values(tx, name, column_name).await?)
+            }
+            Some(Mark::Time) => {
+                questions::deleted(part, name, column_name, store::filled(tx, name, column_name).await?)
+            }
+            None => None,
+        });
+    }
+    Ok(questions)
+}
+
+async fn about_enrollments(
+    tx: &Tx<'_>,
+    tables: &[ListedTable],
+    mapping: &Mapping,
+    rows: &EnrollmentsMapping,
+) -> Result<Vec<Question>, DbError> {
+    let mut questions = Vec::new();
+    let Some(table) = tables.iter().find(|table| table.name == rows.table && table.rows > 0) else {
+        return Ok(questions);
+    };
+    for column in &table.definition.columns {
+        let name = column.name.as_str();
+        questions.extend(match questions::mark_of_enrollment(column) {
+            Some(Mark::Value) => questions::status(rows, name, &store::values(tx, &rows.table, name).await?),
+            Some(Mark::Time) => questions::ended(rows, name, store::filled(tx, &rows.table, name).await?),
+            None => None,
+        });
+    }
+    questions.extend(questions::dangling(mapping, rows, store::dangling(tx, mapping).await?));
+    questions.extend(questions::repeated(table, rows, store::repeated_pairs(tx, rows).await?));
+    Ok(questions)
+}

@@ -1,0 +1,181 @@
+//! What `matricula adopt` shows: the mapping with its reasons, questions, sample rows and counts.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::mapping::Mapping;
+
+/// What adoption makes of a database, before anything is changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Proposal {
+    /// The mapping that fits best; `None` if none is needed or none is possible.
+    pub mapping: Option<Mapping>,
+    /// Whether the database can be migrated as it is, without a mapping.
+    pub fits: bool,
+    /// Whether matricula has migrated the database before. Then nothing is proposed.
+    pub is_migrated: bool,
+    /// The parts of the mapping with their reasons, in order; for a field that is left out, why.
+    pub lines: Vec<ProposedLine>,
+    /// What only the owner can answer. With a question open, the mapping is the best guess.
+    pub questions: Vec<Question>,
+    /// Why the database cannot be adopted, as sentences.
+    pub unusable: Vec<String>,
+    /// Which of `students` and `courses` the database does not have. The migration creates them, empty.
+    pub missing: Vec<&'static str>,
+    /// How many rows each part has.
+    pub rows: RowCounts,
+    /// A row of each part as it would appear.
+    pub samples: Samples,
+    /// Tables that link students and courses but are not part of the mapping.
+    pub other_links: Vec<OtherLink>,
+}
+
+/// A line of the mapping.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ProposedLine {
+    /// `students`, `courses` or `enrollments`.
+    pub part: &'static str,
+    /// The key in that part.
+    pub key: &'static str,
+    /// Its value; `None` if it is left out.
+    pub value: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// A question that only the owner of the database can answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Question {
+    /// The part of the mapping that it is about.
+    pub part: &'static str,
+    /// The question.
+    pub text: String,
+    /// Lines of the mapping, each of which would be an answer.
+    pub answers: Vec<String>,
+}
+
+/// How many rows there are; 0 where there is no such table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RowCounts {
+    /// Students.
+    pub students: i64,
+    /// Courses.
+    pub courses: i64,
+    /// Rows that would be taken over as enrollments.
+    pub enrollments: i64,
+}
+
+/// A row of each part as it would appear; `None` where there is no row.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Samples {
+    /// A student.
+    pub student: Option<SampleStudent>,
+    /// A course.
+    pub course: Option<SampleCourse>,
+    /// An enrollment.
+    pub enrollment: Option<SampleEnrollment>,
+}
+
+/// A student as it would appear.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SampleStudent {
+    /// The id.
+    pub id: i64,
+    /// The name.
+    pub name: Option<String>,
+    /// The email address.
+    pub email: Option<String>,
+}
+
+/// A course as it would appear.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SampleCourse {
+    /// The id.
+    pub id: i64,
+    /// The name.
+    pub name: Option<String>,
+    /// The level.
+    pub level: Option<String>,
+}
+
+/// An enrollment as it would appear.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SampleEnrollment {
+    /// The student's id.
+    pub student_id: i64,
+    /// The course's id.
+    pub course_id: i64,
+    /// The time of enrollment as the database writes it; `None` for the time of adoption.
+    pub enrolled_at: Option<String>,
+}
+
+/// A table that links students and courses but is not part of the mapping.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OtherLink {
+    /// Its name.
+    pub table: String,
+    /// How many rows it has.
+    pub rows: i64,
+}
+
+impl Proposal {
+    /// The mapping as the text of its file, with the reason for each line as a comment; `None` if there is none.
+    #[must_use]
+    pub fn to_toml(&self) -> Option<String> {
+        self.mapping.as_ref()?;
+        let mut text = String::new();
+        for part in ["students", "courses", "enrollments"] {
+            let lines: Vec<_> = self.lines.iter().filter(|line| line.part == part).collect();
+            if lines.is_empty() {
+                continue;
+            }
+            let gap = if text.is_empty() { "" } else { "\n" };
+            // Writing to a `String` cannot fail.
+            _ = writeln!(text, "{gap}[{part}]");
+            let written: Vec<_> = lines.iter().filter_map(|line| line.written()).collect();
+            let width = written.iter().map(|text| text.chars().count()).max().unwrap_or(0);
+            for line in lines {
+                // A name from the database may have line breaks, which would end the comment.
+                let reason = line.reason.replace(['\n', '\r'], " ");
+                _ = match line.written() {
+                    Some(written) => writeln!(text, "{written:width$}  # {reason}"),
+                    None => writeln!(text, "# {}: {reason}", line.key),
+                };
+            }
+        }
+        Some(text)
+    }
+
+    /// Adds a line of the mapping.
+    pub(super) fn line(&mut self, part: &'static str, key: &'static str, value: &str, reason: String) {
+        self.lines.push(ProposedLine { part, key, value: Some(value.to_owned()), reason });
+    }
+
+    /// Adds the line of a field, or why there is none. Returns the field's value.
+    pub(super) fn field(
+        &mut self,
+        part: &'static str,
+        key: &'static str,
+        choice: Result<(String, String), String>,
+    ) -> Option<String> {
+        let (value, reason) = match choice {
+            Ok((value, reason)) => (Some(value), reason),
+            Err(reason) => (None, reason),
+        };
+        self.lines.push(ProposedLine { part, key, value: value.clone(), reason });
+        value
+    }
+}
+
+impl ProposedLine {
+    /// The line without its reason, if it has a value.
+    fn written(&self) -> Option<String> {
+        self.value.as_deref().map(|value| assignment(self.key, value))
+    }
+}
+
+/// A line of a mapping file.
+pub(super) fn assignment(key: &str, value: &str) -> String {
+    format!("{key} = {}", toml::Value::from(value))
+}

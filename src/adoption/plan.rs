@@ -180,6 +180,7 @@ impl Plan {
         self.found.extend(takeover.found);
         self.before.extend(takeover.before);
         self.after.extend(takeover.after);
+        self.after.extend(self.migrations.iter_mut().flat_map(Pending::take_indexes));
         self.adopted = takeover.rows;
         takeover.problems
     }

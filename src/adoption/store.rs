@@ -209,18 +209,20 @@ pub(super) fn adopt_copied(rows: &FoundRows, now: &Stamp) -> Vec<String> {
 
 fn insert_rows(rows: &FoundRows, from: &str, extra: &str, now: &Stamp) -> String {
     let FoundRows { student_id, course_id, .. } = rows;
+    let (id, own_id) = match &rows.id {
+        Some(id) => (id.as_str(), format!("{id}, ")),
+        None => ("row_number() over (order by at, student, course)", String::new()),
+    };
     // A time that is still to come would put the log ahead of the clock.
     let time = match &rows.enrolled_at {
         None => format!("'{now}'"),
-        Some((_, expr)) => {
-            format!("case when {expr} > '{now}' then '{now}' else coalesce({expr}, '{now}') end")
-        }
+        Some(_) => format!("case when at > '{now}' then '{now}' else coalesce(at, '{now}') end"),
     };
-    let numbered = format!("row_number() over (order by {time}, {student_id}, {course_id})");
-    let id = rows.id.as_ref().unwrap_or(&numbered);
+    let at = rows.enrolled_at.as_ref().map_or("null", |(_, expr)| expr);
     format!(
         "insert into student_courses (id, student_id, course_id, enrolled_at{extra})\n\
-         select {id}, {student_id}, {course_id}, {time}{extra} from {from} where {} order by 1;",
+         select {id}, student, course, {time}{extra} from (select {own_id}{student_id} as student, \
+         {course_id} as course, {at} as at{extra} from {from} where {}) found order by 1;",
         taken(rows)
     )
 }

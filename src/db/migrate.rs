@@ -79,6 +79,16 @@ pub enum HistoryError {
 }
 
 impl Pending {
+    /// Takes out the statements that create indexes, which is faster after many rows were inserted.
+    pub fn take_indexes(&mut self) -> Vec<String> {
+        let is_index = |line: &&str| line.starts_with("create index ") && line.ends_with(';');
+        let indexes: Vec<_> = self.sql.lines().filter(is_index).map(str::to_owned).collect();
+        for index in &indexes {
+            self.sql = self.sql.replace(index, "");
+        }
+        indexes
+    }
+
     /// The tables and indexes that it creates without `if not exists`: `table` or `index`, and the name.
     pub fn creates(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.sql.lines().filter_map(|line| {

@@ -90,7 +90,19 @@ fn users_with_roles(tables: &[ListedTable], kind: Kind) -> Option<usize> {
 
 /// Whether a column says which users are students.
 pub(super) fn is_role(column: &str) -> bool {
-    ["role", "userrole", "roleid", "usertype", "accounttype", "isstudent"].contains(&&*letters(column))
+    const ROLES: [&str; 10] = [
+        "role",
+        "userrole",
+        "roleid",
+        "usertype",
+        "accounttype",
+        "isstudent",
+        "isteacher",
+        "isinstructor",
+        "isadmin",
+        "isstaff",
+    ];
+    ROLES.contains(&letters(column).as_str())
 }
 
 pub(super) fn part(kind: Kind) -> &'static str {

@@ -11,6 +11,7 @@ pub(super) type Choice = (String, String);
 const FIRST_NAMES: [&str; 6] = ["firstname", "firstmidname", "fname", "givenname", "forename", "first"];
 const LAST_NAMES: [&str; 6] = ["lastname", "lname", "surname", "familyname", "secondname", "last"];
 const EMAILS: [&str; 6] = ["email", "emailaddress", "contactemail", "mail", "studentemail", "emailid"];
+const LOGINS: [&str; 3] = ["username", "loginname", "login"];
 /// The clearest first.
 const TIMES: [&str; 14] = [
     "enrolledat",
@@ -95,28 +96,36 @@ fn student_name(table: &ListedTable) -> Option<Choice> {
     );
     match (whole, first, last) {
         // A name next to a last name is a first name.
-        (Some(name), None, Some(last)) if letters(&name.name) == "name" => Some(joined(name, last)),
+        (Some(name), None, Some(last)) if letters(&name.name) == "name" => Some(joined(table, name, last)),
         (Some(name), _, _) => Some(looks_like(name, "the name")),
-        (None, Some(first), Some(last)) => Some(joined(first, last)),
+        (None, Some(first), Some(last)) => Some(joined(table, first, last)),
         (None, Some(only), None) | (None, None, Some(only)) => {
             Some((only.name.clone(), "the only column for a name".to_owned()))
         }
         (None, None, None) => {
-            let login = find(table, &["username", "loginname", "login"])?;
+            let login = find(table, &LOGINS)?;
             Some((login.name.clone(), "stands for the name, for which there is no column".to_owned()))
         }
     }
 }
 
-/// First and last name in one.
-fn joined(first: &Column, last: &Column) -> Choice {
+/// First and last name in one; where both are empty, as for many users of Django, the name to log in with.
+fn joined(table: &ListedTable, first: &Column, last: &Column) -> Choice {
     let [first_name, last_name] = [first, last].map(|column| identifier(&column.name));
-    if first.required && last.required {
-        return (format!("{first_name} || ' ' || {last_name}"), "first and last name".to_owned());
-    }
+    let (both, why) = if first.required && last.required {
+        (format!("{first_name} || ' ' || {last_name}"), "first and last name")
+    } else {
+        (
+            format!("trim(coalesce({first_name}, '') || ' ' || coalesce({last_name}, ''))"),
+            "first and last name, of which one may be missing",
+        )
+    };
+    let Some(login) = find(table, &LOGINS) else { return (both, why.to_owned()) };
+    let login = identifier(&login.name);
+    let both = if first.required && last.required { format!("trim({both})") } else { both };
     (
-        format!("trim(coalesce({first_name}, '') || ' ' || coalesce({last_name}, ''))"),
-        "first and last name, of which one may be missing".to_owned(),
+        format!("coalesce(nullif({both}, ''), {login})"),
+        format!("first and last name, or {login} if both are empty"),
     )
 }
 

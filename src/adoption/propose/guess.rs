@@ -266,6 +266,10 @@ mod tests {
             ("name, surname", "trim(coalesce(name, '') || ' ' || coalesce(surname, ''))"),
             ("last_name, full_name", "full_name"),
             ("first_name", "first_name"),
+            (
+                "username, first_name, last_name",
+                "coalesce(nullif(trim(coalesce(first_name, '') || ' ' || coalesce(last_name, '')), ''), username)",
+            ),
             ("username, password", "username"),
         ] {
             let student = format!("student: id, {columns}");

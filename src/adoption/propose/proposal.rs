@@ -175,7 +175,22 @@ impl ProposedLine {
     }
 }
 
-/// A line of a mapping file.
+/// A line of a mapping file. The escapes of JSON are those of TOML, and keep every value on its line.
 pub(super) fn assignment(key: &str, value: &str) -> String {
-    format!("{key} = {}", toml::Value::from(value))
+    format!("{key} = {}", serde_json::Value::from(value)).replace('\u{7f}', "\\u007f")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_can_be_read_from_its_line() {
+        for value in ["a", "\"First\" || ' ' || \"Last\"", "a\\b\n\r\t\u{7f}\u{1}", "Zoë"] {
+            let line = assignment("name", value);
+            assert_eq!(line.lines().count(), 1, "{line}");
+            let read: toml::Table = line.parse().unwrap();
+            assert_eq!(read["name"].as_str(), Some(value), "{line}");
+        }
+    }
 }

@@ -22,6 +22,9 @@ const MIGRATION_BUSY_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long to wait before the switch to WAL mode is tried again.
 const WAL_RETRY: Duration = Duration::from_millis(10);
 
+/// Page cache of a migration, in KiB: a key over millions of adopted rows is built in memory.
+const MIGRATION_CACHE_KIB: i64 = 256 * 1024;
+
 /// The connection that writes.
 #[derive(Debug)]
 pub(in crate::db) struct Writer {
@@ -80,6 +83,7 @@ impl Writer {
     pub(in crate::db) fn open_for_migration(path: &Path) -> Result<Self, DbError> {
         let writer = Self::open_file(path, false)?;
         writer.connection.busy_timeout(MIGRATION_BUSY_TIMEOUT)?;
+        writer.connection.pragma_update(None, "cache_size", -MIGRATION_CACHE_KIB)?;
         Ok(writer)
     }
 

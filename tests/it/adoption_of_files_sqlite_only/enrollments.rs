@@ -100,7 +100,7 @@ async fn extra_columns_keep_their_types_defaults_references_and_indexes() {
     assert_eq!(found.rows("select grade from grades"), ["A", ""]);
     assert_eq!(
         found.rows("select name from sqlite_schema where type = 'index' and tbl_name = 'student_courses' and sql <> ''"),
-        ["student_courses_course", "student_courses_term"]
+        ["student_courses_term", "student_courses_course"]
     );
     let school = found.opens().await;
     school.post("/api/v1/students/1/courses", json!({"course_id": 2})).await.is_created();

@@ -112,7 +112,9 @@ pub(super) async fn adopt_rows(
     now: &Stamp,
 ) -> Result<Vec<String>, DbError> {
     let carried = columns_to_carry(found);
-    let mut statements: Vec<String> = carried.iter().map(|column| add_column(found, column)).collect();
+    // The triggers leave these rows out, as those of a batch.
+    let mut statements = vec!["update log_head set in_batch = 1 where id = 1;".to_owned()];
+    statements.extend(carried.iter().map(|column| add_column(found, column)));
     let extra =
         carried.iter().map(|column| format!(", {}", quoted(&column.name))).collect::<Vec<_>>().concat();
     statements.push(format!(
@@ -135,7 +137,7 @@ pub(super) async fn adopt_rows(
     let last = highest.into_iter().flatten().chain(assigned).max().unwrap_or(0);
     let at = if rows == 0 { "" } else { now.as_str() };
     statements.push(format!(
-        "update log_head set last_seq = {rows}, last_enrollment_id = {last}, last_at = '{at}' where id = 1;"
+        "update log_head set last_seq = {rows}, last_enrollment_id = {last}, last_at = '{at}', in_batch = 0 where id = 1;"
     ));
     Ok(statements)
 }

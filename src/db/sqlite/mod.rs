@@ -10,6 +10,7 @@ mod numbering;
 mod readers;
 mod writer;
 
+use super::migrate::LOG_WRITES_BY_OTHERS;
 pub(super) use self::numbering::insert_numbered;
 pub(super) use self::readers::{Readers, SCANNERS, STREAMS};
 pub(super) use self::writer::{Tx, Writer};
@@ -20,6 +21,7 @@ pub(super) const TOKENS: &[(&str, &str)] = &[
     ("{{self_numbering_key}}", "integer primary key autoincrement"),
     ("{{any_value}}", ""),
     ("{{index_of}}", "instr"),
+    (LOG_WRITES_BY_OTHERS, include_str!("log_writes_by_others.sql")),
 ];
 
 pub(super) const HAS_TABLE: &str =

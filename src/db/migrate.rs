@@ -97,6 +97,17 @@ impl Pending {
     }
 }
 
+/// Leaves out the triggers that log writes by other programs. Returns whether there were any.
+pub fn leave_out_triggers(tx: &Tx<'_>, migrations: &mut [Pending]) -> bool {
+    let triggers = tx.tokens().iter().find(|(token, _)| *token == LOG_WRITES_BY_OTHERS);
+    let Some((_, triggers)) = triggers else { return false };
+    let found = migrations.iter_mut().find(|migration| migration.sql.contains(triggers));
+    found.is_some_and(|migration| {
+        migration.sql = migration.sql.replace(triggers, "");
+        true
+    })
+}
+
 /// Reads the history without changing anything.
 ///
 /// # Errors

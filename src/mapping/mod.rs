@@ -57,10 +57,9 @@ impl Mapping {
     /// A message with the line and column, or about the first name that is not known.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mapping: Self = toml::from_str(text).map_err(|error| error.to_string())?;
-        for (part, record, known) in [
-            ("students", &mapping.students, STUDENT_FIELDS),
-            ("courses", &mapping.courses, COURSE_FIELDS),
-        ] {
+        for (part, record, known) in
+            [("students", &mapping.students, STUDENT_FIELDS), ("courses", &mapping.courses, COURSE_FIELDS)]
+        {
             if let Some(unknown) = record.fields.keys().find(|field| !known.contains(&field.as_str())) {
                 let known = [&["table", "id"], known.as_slice()].concat().join(", ");
                 return Err(format!("[{part}] has an unknown key {unknown}; the known ones are {known}"));
@@ -75,7 +74,11 @@ impl Mapping {
         let mut text = String::new();
         for (part, record) in [("students", &self.students), ("courses", &self.courses)] {
             let fields = record.fields.iter().map(|(name, source)| (name.as_str(), source.as_str()));
-            section(&mut text, part, [("table", &*record.table), ("id", &*record.id)].into_iter().chain(fields));
+            section(
+                &mut text,
+                part,
+                [("table", &*record.table), ("id", &*record.id)].into_iter().chain(fields),
+            );
         }
         if let Some(rows) = &self.enrollments {
             let optional = [("enrolled_at", &rows.enrolled_at), ("where", &rows.r#where)];

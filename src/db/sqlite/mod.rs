@@ -10,10 +10,10 @@ mod numbering;
 mod readers;
 mod writer;
 
-use super::migrate::LOG_WRITES_BY_OTHERS;
 pub(super) use self::numbering::insert_numbered;
 pub(super) use self::readers::{Readers, SCANNERS, STREAMS};
 pub(super) use self::writer::{Tx, Writer};
+use super::migrate::LOG_WRITES_BY_OTHERS;
 
 /// Placeholders in migrations, for what the engines express differently.
 pub(super) const TOKENS: &[(&str, &str)] = &[

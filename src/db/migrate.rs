@@ -34,7 +34,7 @@ const FILES: [(i64, &str, &str); 9] = [
 ];
 
 /// The placeholder for the triggers that log writes by other programs, which the engines express quite differently.
-pub(super) const LOG_WRITES_BY_OTHERS: &str = "{{log_writes_by_others}}";
+const LOG_WRITES_BY_OTHERS: &str = "{{log_writes_by_others}}";
 
 /// A migration that this database has not had yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -268,6 +268,8 @@ mod tests {
         let mut files: Vec<String> = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations"))
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            // The folders have what the engines express quite differently.
+            .filter(|name| !["sqlite", "postgres"].contains(&name.as_str()))
             .collect();
         files.sort();
         assert_eq!(files, FILES.map(|(version, name, _)| format!("V{version}__{name}.sql")));

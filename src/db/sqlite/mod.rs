@@ -13,7 +13,6 @@ mod writer;
 pub(super) use self::numbering::insert_numbered;
 pub(super) use self::readers::{Readers, SCANNERS, STREAMS};
 pub(super) use self::writer::{Tx, Writer};
-use super::migrate::LOG_WRITES_BY_OTHERS;
 
 /// Placeholders in migrations, for what the engines express differently.
 pub(super) const TOKENS: &[(&str, &str)] = &[
@@ -21,7 +20,7 @@ pub(super) const TOKENS: &[(&str, &str)] = &[
     ("{{self_numbering_key}}", "integer primary key autoincrement"),
     ("{{any_value}}", ""),
     ("{{index_of}}", "instr"),
-    (LOG_WRITES_BY_OTHERS, include_str!("log_writes_by_others.sql")),
+    ("{{log_writes_by_others}}", include_str!("../../../migrations/sqlite/log_writes_by_others.sql")),
 ];
 
 pub(super) const HAS_TABLE: &str =

@@ -1,11 +1,14 @@
 -- The functions run with the rights of their owner, since a program that may write student_courses may have no right
 -- on the log, and only find matricula's own tables (set below).
 
--- Locks the head of the log first, as every batch does, so that the order of locks is the same for all. A batch has
--- locked it already.
+-- A batch writes the head before anything else. So these are the rows of a batch if this transaction has written the
+-- head, and it was not one of these functions that did: they write -1 to `in_batch`. Whether the mark of a batch is 1 or
+-- 0 makes no difference here, since a batch sends its statements without waiting for each.
+
+-- Locks the head of the log first, as every batch does, so that the order of locks is the same for all.
 create function matricula_lock_head() returns trigger language plpgsql security definer as $matricula$
 begin
-    perform 1 from log_head where in_batch = 0 for no key update;
+    perform 1 from log_head where not (xmin = pg_current_xact_id()::xid and in_batch >= 0) for no key update;
     return null;
 end $matricula$;
 
@@ -19,8 +22,8 @@ create function matricula_number_row() returns trigger language plpgsql security
 declare
     head log_head%rowtype;
 begin
-    select * into head from log_head where id = 1;
-    if head.in_batch <> 0 then
+    select * into head from log_head where not (xmin = pg_current_xact_id()::xid and in_batch >= 0);
+    if not found then
         return new;
     end if;
     if tg_op = 'UPDATE' and new.id <> old.id then
@@ -43,8 +46,8 @@ declare
     entry_time text;
     entries bigint;
 begin
-    select * into head from log_head where id = 1;
-    if head.in_batch <> 0 or not exists (select 1 from inserted) then
+    select * into head from log_head where not (xmin = pg_current_xact_id()::xid and in_batch >= 0);
+    if not found or not exists (select 1 from inserted) then
         return null;
     end if;
     if exists (select 1 from inserted where id not between 1 and 9007199254740991) then
@@ -75,7 +78,7 @@ begin
         update student_courses sc set enrolled_at = entry_time from inserted i
         where sc.id = i.id and i.enrolled_at <> entry_time;
     end if;
-    update log_head set last_seq = last_seq + entries, last_at = entry_time,
+    update log_head set last_seq = last_seq + entries, last_at = entry_time, in_batch = -1,
         last_enrollment_id = greatest(last_enrollment_id,
             (select max(id) from inserted where id < 4503599627370496))
     where id = 1;
@@ -88,8 +91,8 @@ declare
     entry_time text;
     entries bigint;
 begin
-    select * into head from log_head where id = 1;
-    if head.in_batch <> 0 then
+    select * into head from log_head where not (xmin = pg_current_xact_id()::xid and in_batch >= 0);
+    if not found then
         return null;
     end if;
     entry_time := matricula_entry_time(head.last_at);
@@ -106,7 +109,7 @@ begin
     end if;
     get diagnostics entries = row_count;
     if entries > 0 then
-        update log_head set last_seq = last_seq + entries, last_at = entry_time where id = 1;
+        update log_head set last_seq = last_seq + entries, last_at = entry_time, in_batch = -1 where id = 1;
     end if;
     return null;
 end $matricula$;
@@ -117,8 +120,8 @@ declare
     entry_time text;
     entries bigint;
 begin
-    select * into head from log_head where id = 1;
-    if head.in_batch <> 0 then
+    select * into head from log_head where not (xmin = pg_current_xact_id()::xid and in_batch >= 0);
+    if not found then
         return null;
     end if;
     entry_time := matricula_entry_time(head.last_at);
@@ -135,7 +138,7 @@ begin
     ) entry;
     get diagnostics entries = row_count;
     delete from waitlist where student_id = new.student_id and course_id = new.course_id;
-    update log_head set last_seq = last_seq + entries, last_at = entry_time,
+    update log_head set last_seq = last_seq + entries, last_at = entry_time, in_batch = -1,
         last_enrollment_id = greatest(last_enrollment_id, new.id)
     where id = 1;
     return null;

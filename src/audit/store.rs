@@ -123,9 +123,9 @@ pub(super) const PROMISES: [(&str, &str); 15] = [
          union all select 'the log has no head' where not exists (select 1 from log_head)",
     ),
     (
-        // While the mark is set, nothing that other programs write to student_courses is logged.
+        // While the mark is set in a file, nothing that other programs write to student_courses is logged.
         "the head of the log is marked only inside the transaction of a batch",
-        "select 'in_batch is ' || in_batch from log_head where in_batch <> 0",
+        "select 'in_batch is ' || in_batch from log_head where in_batch > 0",
     ),
     (
         "the log's times never go back",

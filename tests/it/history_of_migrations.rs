@@ -19,7 +19,7 @@ const RECORDED_IN_FILES: [&str; 9] = [
     "6|waitlist|14232141762480102607",
     "7|idempotency_keys|3436870646785186862",
     "8|nothing_lost|14773140689633357615",
-    "9|writes_by_others|7619748209752034363",
+    "9|writes_by_others|12715271737101715106",
 ];
 const RECORDED_ON_SERVERS: [&str; 9] = [
     "1|students|3140361654377976359",
@@ -30,7 +30,7 @@ const RECORDED_ON_SERVERS: [&str; 9] = [
     "6|waitlist|13463143290665751673",
     "7|idempotency_keys|8738425012596272055",
     "8|nothing_lost|16554778991189375179",
-    "9|writes_by_others|13636477330946509495",
+    "9|writes_by_others|13950448962149591392",
 ];
 
 fn recorded(database: &Database) -> [&'static str; 9] {

@@ -145,7 +145,7 @@ async fn enroll_and_drop(servers: [Client; 2], student: i64, run: Arc<Run>) -> K
 fn is_unknown(reply: &Reply) -> bool {
     let detail = reply.json()["detail"].as_str().unwrap().to_owned();
     assert!(
-        detail.contains("may have been made, or not") || detail.contains("nothing was changed"),
+        detail.contains("may have been made or not") || detail.contains("nothing was changed"),
         "{detail}"
     );
     detail.contains("may have been made")

@@ -175,6 +175,9 @@ pub(super) fn copy_found() -> Vec<String> {
     ]
 }
 
+/// The triggers of `student_courses` leave out rows that a batch writes, since it logs them itself.
+const BEGIN_BATCH: &str = "update log_head set in_batch = 1 where id = 1;";
+
 /// Statements that fill our `student_courses` from the copy of an existing one, and start the log with its rows.
 pub(super) async fn adopt_found(
     tx: &Tx<'_>,
@@ -183,7 +186,8 @@ pub(super) async fn adopt_found(
     now: &Stamp,
 ) -> Result<Vec<String>, DbError> {
     let carried = columns_to_carry(found);
-    let mut statements: Vec<String> = carried.iter().map(|column| add_column(found, column)).collect();
+    let mut statements = vec![BEGIN_BATCH.to_owned()];
+    statements.extend(carried.iter().map(|column| add_column(found, column)));
     let extra =
         carried.iter().map(|column| format!(", {}", quoted(&column.name))).collect::<Vec<_>>().concat();
     statements.push(insert_rows(rows, FOUND_COPY, &extra, now));
@@ -202,7 +206,7 @@ pub(super) async fn adopt_found(
 
 /// Statements that fill our `student_courses` from another table, and start the log with its rows.
 pub(super) fn adopt_copied(rows: &FoundRows, now: &Stamp) -> Vec<String> {
-    let mut statements = vec![insert_rows(rows, &rows.from, "", now)];
+    let mut statements = vec![BEGIN_BATCH.to_owned(), insert_rows(rows, &rows.from, "", now)];
     statements.extend(start_log(0));
     statements
 }
@@ -237,7 +241,7 @@ fn start_log(last_assigned: i64) -> [String; 2] {
         format!(
             "update log_head set last_seq = (select count(*) from events), last_enrollment_id = \
              (select case when coalesce(max(id), 0) < {last_assigned} then {last_assigned} else coalesce(max(id), 0) end \
-             from student_courses), last_at = (select coalesce(max(at), '') from events) where id = 1;"
+             from student_courses), last_at = (select coalesce(max(at), '') from events), in_batch = 0 where id = 1;"
         ),
     ]
 }

@@ -91,7 +91,25 @@ pub(super) async fn seats(db: &Db) -> Result<Vec<CourseSeats>, DbError> {
     .await
 }
 
-pub(super) const PROMISES: [(&str, &str); 14] = [
+/// Courses with a free seat and a waitlist, restricted to those where another program freed the last seat, or not.
+macro_rules! free_seats {
+    ($whether:literal) => {
+        concat!(
+            "select 'course ' || course_id from waitlist w \
+             where exists (select 1 from students s where s.id = w.student_id) \
+             and exists (select 1 from courses c where c.id = w.course_id) group by course_id \
+             having not exists (select 1 from course_seats cs where cs.course_id = w.course_id and cs.capacity <= \
+             (select count(*) from student_courses sc \
+             where sc.course_id = w.course_id and sc.student_id = cast(sc.student_id as bigint)))",
+            $whether,
+            "exists (select 1 from events e where e.course_id = w.course_id \
+             and e.type = 'enrollment.dropped' and e.actor = 'database' and not exists (select 1 from events later \
+             where later.course_id = e.course_id and later.seq > e.seq and coalesce(later.actor, '') <> 'database'))"
+        )
+    };
+}
+
+pub(super) const PROMISES: [(&str, &str); 15] = [
     (
         "the log has no gap",
         "select 'after seq ' || seq from events e where seq < (select last_seq from log_head) \
@@ -103,6 +121,11 @@ pub(super) const PROMISES: [(&str, &str); 14] = [
         "select 'the head says ' || last_seq || ', the log ends at ' || (select coalesce(max(seq), 0) from events) \
          from log_head where last_seq <> (select coalesce(max(seq), 0) from events) \
          union all select 'the log has no head' where not exists (select 1 from log_head)",
+    ),
+    (
+        // While the mark is set in a file, nothing that other programs write to student_courses is logged.
+        "the head of the log is marked only inside the transaction of a batch",
+        "select 'in_batch is ' || in_batch from log_head where in_batch > 0",
     ),
     (
         "the log's times never go back",
@@ -133,7 +156,9 @@ pub(super) const PROMISES: [(&str, &str); 14] = [
     ),
     (
         "no enrollment id is above the last one assigned",
-        "select 'enrollment ' || id from student_courses where id > (select last_enrollment_id from log_head)",
+        // The upper half of the range is left to other programs.
+        "select 'enrollment ' || id from student_courses \
+         where id > (select last_enrollment_id from log_head) and id < 4503599627370496",
     ),
     (
         // Only since batches have ids: an earlier version reused some ids, which cannot be repaired.
@@ -169,14 +194,10 @@ pub(super) const PROMISES: [(&str, &str); 14] = [
          where w.student_id = counted.student_id and w.course_id = counted.course_id)",
     ),
     (
-        // A student who was deleted by another program holds the seat until a server drops the row.
+        // A student who was deleted by another program holds the seat until a server drops the row. A seat that
+        // another program has freed is a note.
         "no seat is free while a student waits",
-        "select 'course ' || course_id from waitlist w \
-         where exists (select 1 from students s where s.id = w.student_id) \
-         and exists (select 1 from courses c where c.id = w.course_id) group by course_id \
-         having not exists (select 1 from course_seats cs where cs.course_id = w.course_id and cs.capacity <= \
-         (select count(*) from student_courses sc \
-         where sc.course_id = w.course_id and sc.student_id = cast(sc.student_id as bigint)))",
+        free_seats!(" and not "),
     ),
     (
         "no student is enrolled in a course and on its waitlist",
@@ -199,7 +220,7 @@ pub(super) const PROMISES: [(&str, &str); 14] = [
 
 /// Changes that other programs may make to the tables of students and courses, each as a query for the rows. None of
 /// them breaks a promise.
-pub(super) const NOTES: [(&str, &str); 4] = [
+pub(super) const NOTES: [(&str, &str); 5] = [
     (
         "enrollments that another program inserted and that were dropped",
         "select 'seq ' || min(seq) || ': enrollment ' || enrollment_id from events \
@@ -207,6 +228,10 @@ pub(super) const NOTES: [(&str, &str); 4] = [
          ('enrollment.created', 'enrollment.adopted', 'waitlist.promoted', 'enrollment.dropped') \
          group by enrollment_id having count(*) = 1 and min(type) = 'enrollment.dropped' \
          and coalesce(min(actor), '') <> 'database'",
+    ),
+    (
+        "seats that another program has freed; a running server gives them to the students on the waitlist",
+        free_seats!(" and "),
     ),
     (
         "rows of students or courses that another program deleted; a running server drops them",

@@ -1,5 +1,6 @@
 //! Queries for the sweep.
 
+use super::commit::no_log_head;
 use super::record::{CourseId, StudentId};
 use crate::db::{Db, DbError, Reach};
 
@@ -20,6 +21,29 @@ pub(super) async fn courses_with_orphans(db: &Db) -> Result<Vec<CourseId>, DbErr
                union select course_id from course_seats cs \
                where not exists (select 1 from courses c where c.id = cs.course_id)";
     db.read(Reach::Scan, sql, [], |row| Ok(row.int(0)?.into())).await
+}
+
+/// Loads the courses with a free seat and a waitlist: another program has dropped an enrollment.
+///
+/// # Errors
+/// When the engine fails.
+pub(super) async fn courses_with_free_seats(db: &Db) -> Result<Vec<CourseId>, DbError> {
+    let sql = "select course_id from waitlist w group by course_id \
+               having not exists (select 1 from course_seats cs where cs.course_id = w.course_id and cs.capacity <= \
+               (select count(*) from student_courses sc \
+               where sc.course_id = w.course_id and sc.student_id = cast(sc.student_id as bigint)))";
+    db.read(Reach::Scan, sql, [], |row| Ok(row.int(0)?.into())).await
+}
+
+/// The last `seq` of the log, and how many entries after `seq` are about enrollments that other programs have written.
+///
+/// # Errors
+/// When the engine fails.
+pub(super) async fn entries_by_others(db: &Db, seq: i64) -> Result<(i64, i64), DbError> {
+    let sql = "select last_seq, (select count(*) from events where seq > $1 and actor = 'database' \
+               and type in ('enrollment.created', 'enrollment.dropped')) from log_head where id = 1";
+    let found = db.query_opt(sql, [seq.into()], |row| Ok((row.int(0)?, row.int(1)?))).await?;
+    found.ok_or_else(no_log_head)
 }
 
 /// Loads the students that are in the log without a final `student.deleted` and have no row: a new student with the

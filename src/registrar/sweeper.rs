@@ -1,4 +1,5 @@
-//! Looks for rows orphaned by other programs, so that they are dropped even if no command is about their courses.
+//! Looks for what other programs leave to do, even if no command is about the courses: rows that they have orphaned are
+//! dropped, and seats that they have freed go to the waitlist.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,31 +14,50 @@ use super::store;
 use super::sweep::Sweep;
 use crate::db::Db;
 
-/// How often to look when no write of another program is reported: database servers enforce foreign keys themselves.
+/// How often to look when no write of another program is noticed: database servers enforce foreign keys themselves.
 const INTERVAL: Duration = Duration::from_hours(1);
+/// How often to look into the log for enrollments that other programs have written.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// The minimum pause; if a search takes long, the pause is [`PAUSE_FACTOR`] times as long as the search.
 const MIN_PAUSE: Duration = Duration::from_secs(1);
 const PAUSE_FACTOR: u32 = 20;
 /// Maximum number of courses, or of students, in one commit.
 const MAX_PER_COMMIT: usize = 50;
 
-/// Looks once at the beginning and then after each notification of `external_write`, until aborted.
+/// Looks once at the beginning, and then after each notification of `external_write` and each write of another program
+/// to `student_courses`, until aborted.
 pub(crate) fn start(db: Db, registrar: Registrar, external_write: Arc<Notify>) -> JoinHandle<()> {
     tokio::spawn(async move {
+        // What was written before is found by the first look, without the log.
+        let mut last_seq = i64::MAX;
         loop {
             let began = Instant::now();
+            last_seq = store::entries_by_others(&db, last_seq).await.map_or(last_seq, |(last, _)| last);
             if let Err(error) = sweep(&db, &registrar).await {
                 tracing::warn!(%error, "cannot look for orphaned rows of other programs");
             }
             tokio::time::sleep((began.elapsed() * PAUSE_FACTOR).max(MIN_PAUSE)).await;
-            #[expect(clippy::let_underscore_must_use, reason = "after the timeout it looks as well")]
-            let _ = tokio::time::timeout(INTERVAL, external_write.notified()).await;
+            while tokio::time::timeout(POLL_INTERVAL, external_write.notified()).await.is_err()
+                && began.elapsed() < INTERVAL
+            {
+                // An error is ignored: the next look tries again.
+                let Ok((last, others)) = store::entries_by_others(&db, last_seq).await else { continue };
+                last_seq = last;
+                if others > 0 {
+                    break;
+                }
+            }
         }
     })
 }
 
 async fn sweep(db: &Db, registrar: &Registrar) -> Result<(), Refusal> {
-    let courses = [store::courses_with_orphans(db).await?, store::vanished_courses(db).await?].concat();
+    let courses = [
+        store::courses_with_orphans(db).await?,
+        store::courses_with_free_seats(db).await?,
+        store::vanished_courses(db).await?,
+    ]
+    .concat();
     for courses in courses.chunks(MAX_PER_COMMIT) {
         let command = Sweep { students: Vec::new(), courses: courses.to_vec() };
         registrar.submit(command, &Caller::database()).await.map_err(|outcome| outcome.answer)?;

@@ -3,14 +3,14 @@
 use matricula::adoption;
 use matricula::clock::Clock;
 
-use crate::school::{Database, OtherProgram};
+use crate::school::{Database, OtherProgram, School};
 
 const HISTORY: &str =
     "select version || '|' || name || '|' || checksum from matricula_migrations order by version";
 
 /// As recorded by builds whose checksums the library refinery 0.10 computed. Existing databases have these rows: if a
 /// test fails here, they would be refused.
-const RECORDED_IN_FILES: [&str; 8] = [
+const RECORDED_IN_FILES: [&str; 9] = [
     "1|students|7767331831636230670",
     "2|courses|3121713217963407798",
     "3|student_courses|766989643353046671",
@@ -19,8 +19,9 @@ const RECORDED_IN_FILES: [&str; 8] = [
     "6|waitlist|14232141762480102607",
     "7|idempotency_keys|3436870646785186862",
     "8|nothing_lost|14773140689633357615",
+    "9|writes_by_others|12715271737101715106",
 ];
-const RECORDED_ON_SERVERS: [&str; 8] = [
+const RECORDED_ON_SERVERS: [&str; 9] = [
     "1|students|3140361654377976359",
     "2|courses|15364452587283715718",
     "3|student_courses|5234619456313024842",
@@ -29,9 +30,10 @@ const RECORDED_ON_SERVERS: [&str; 8] = [
     "6|waitlist|13463143290665751673",
     "7|idempotency_keys|8738425012596272055",
     "8|nothing_lost|16554778991189375179",
+    "9|writes_by_others|13950448962149591392",
 ];
 
-fn recorded(database: &Database) -> [&'static str; 8] {
+fn recorded(database: &Database) -> [&'static str; 9] {
     if database.is_on_a_server() { RECORDED_ON_SERVERS } else { RECORDED_IN_FILES }
 }
 
@@ -51,7 +53,7 @@ async fn migrate(database: &Database) -> Result<Vec<String>, String> {
 #[tokio::test]
 async fn a_new_database_records_what_earlier_builds_recorded() {
     let database = Database::new();
-    assert_eq!(migrate(&database).await.unwrap().len(), 8);
+    assert_eq!(migrate(&database).await.unwrap().len(), 9);
     assert_eq!(database.other_program().column(HISTORY), recorded(&database));
 }
 
@@ -77,33 +79,88 @@ async fn a_database_of_an_earlier_build_stays_as_it_is() {
     assert_eq!(other.column(applied_on), ["2026-09-01T08:00:00.000Z"]);
 }
 
-#[tokio::test]
-async fn an_older_database_gets_the_migrations_that_it_lacks() {
+/// A new database as the build left it that had this many migrations.
+async fn database_of_build(migrations: usize) -> Database {
     let database = Database::new();
-    migrate(&database).await.unwrap();
+    let script = adoption::dry_run(database.location(), &Clock::System, &adoption::MigrateOptions::default())
+        .await
+        .unwrap()
+        .statements;
     let other = database.other_program();
     other
         .execute_batch(
-            "drop index idempotency_keys_student;
-             alter table idempotency_keys drop column student_id;
-             alter table log_head drop column keeps;
-             drop table kept_columns;
-             alter table events drop column batch;
-             delete from matricula_migrations where version = 8;",
+            "create table matricula_migrations (
+                 version bigint primary key, name varchar(255), applied_on varchar(255), checksum varchar(255)
+             );",
         )
         .unwrap();
+    for migration in &script[..migrations] {
+        // It is in the engine's own dialect.
+        other.execute_batch(migration).unwrap();
+    }
+    record(&other, &recorded(&database)[..migrations]);
+    database
+}
 
-    assert_eq!(migrate(&database).await.unwrap(), ["V8__nothing_lost"]);
+#[tokio::test]
+async fn an_older_database_gets_the_migrations_that_it_lacks() {
+    let database = database_of_build(7).await;
 
-    assert_eq!(other.column(HISTORY), recorded(&database));
+    assert_eq!(migrate(&database).await.unwrap(), ["V8__nothing_lost", "V9__writes_by_others"]);
+
+    assert_eq!(database.other_program().column(HISTORY), recorded(&database));
+    assert_eq!(migrate(&database).await.unwrap(), [""; 0]);
+}
+
+#[tokio::test]
+async fn an_association_of_an_earlier_build_takes_pairs_and_keeps_all_that_it_has() {
+    let database = database_of_build(8).await;
+    let other = database.other_program();
+    other
+        .execute_batch(
+            "insert into students (id, name, email) values (1, 'Ana', ''), (2, 'Ben', '');
+             insert into courses (id, name, level) values (1, 'Algebra', ''), (2, 'Botany', '');
+             insert into student_courses (id, student_id, course_id, enrolled_at)
+                 values (4, 1, 1, '2026-09-01T08:00:00.000Z');
+             insert into events (seq, at, type, student_id, course_id, enrollment_id, data)
+                 values (1, '2026-09-01T08:00:00.000Z', 'enrollment.created', 1, 1, 4, '{}');
+             update log_head set last_seq = 1, last_enrollment_id = 9, last_at = '2026-09-01T08:00:00.000Z';
+             create table terms (id integer primary key);
+             insert into terms values (5);
+             alter table student_courses add column grade text check (grade <> 'Z') default 'none';
+             alter table student_courses add column term integer references terms (id);
+             create index by_grade on student_courses (grade);
+             create table visits (id integer primary key, enrollment integer references student_courses (id));
+             insert into visits values (1, 4);
+             update student_courses set grade = 'A', term = 5;",
+        )
+        .unwrap();
+    let rows = "select id || ' ' || student_id || ' ' || course_id || ' ' || enrolled_at || ' ' || grade || ' ' || \
+                coalesce(term, 0) from student_courses where id = 4";
+    let before = other.column(rows);
+
+    assert_eq!(migrate(&database).await.unwrap(), ["V9__writes_by_others"]);
+
+    // A connection that was open before sees it too.
+    other.execute_batch("insert into student_courses (student_id, course_id) values (2, 2)").unwrap();
+    assert_eq!(other.column(rows), before);
+    let inserted = "select id || ' ' || grade from student_courses where student_id = 2";
+    assert_eq!(other.column(inserted), ["10 none"]);
+    let refused = "update student_courses set grade = 'Z'";
+    other.execute_batch(refused).unwrap_err();
+    other.execute_batch("drop index by_grade").unwrap();
+    let school = School::open_at(&database).await;
+    assert_eq!(school.log().await, ["enrollment.created", "enrollment.created"]);
+    // A row that another table refers to stays.
+    other.execute_batch("delete from student_courses where id = 4").unwrap_err();
 }
 
 #[tokio::test]
 async fn any_other_history_is_refused_and_stays_as_it_is() {
     for (change, reason) in [
         (
-            "insert into matricula_migrations values (9, 'terms', '', '1')",
-            "it was created by a newer version of matricula (migration V9__terms is unknown to this one): \
+            "insert into matricula_migrations values (10, 'terms', '', '1')",
+            "it was created by a newer version of matricula (migration V10__terms is unknown to this one): \
              use that version",
         ),
         (

@@ -43,6 +43,7 @@ mod many_servers_postgres_only_a_file_is_for_one;
 mod migrations_of_files_sqlite_only;
 mod openapi;
 mod orphans;
+mod other_programs;
 mod page_requests;
 mod pages_for_everyone;
 mod pages_of_courses;

@@ -101,6 +101,28 @@ async fn a_schema_that_lies_whole_on_one_node_is_served() {
 }
 
 #[tokio::test]
+async fn a_schema_without_triggers_is_migrated_with_a_remark() {
+    for place in [
+        "create table pg_dist_schema (schemaid regnamespace); insert into pg_dist_schema values ('public')",
+        "create table student_courses (id integer, student_id integer, course_id integer);
+         insert into pg_dist_partition values ('student_courses', 'n', null, 3, 's')",
+    ] {
+        let database = Database::new();
+        database.runs(CATALOGS);
+        database.runs(place);
+        let report = adoption::migrate(database.location(), &Clock::System).await.unwrap();
+        let remark = "student_courses: Citus allows no triggers on distributed tables, so writes of other programs \
+                      cannot be logged: only matricula may write there";
+        assert!(report.found.contains(&remark.to_owned()), "{:?}", report.found);
+        let triggers = "select count(*) from pg_trigger where not tgisinternal";
+        assert_eq!(database.other_program().column(triggers), ["0"]);
+        let school = School::open_at(&database).await;
+        let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
+        ana.enrolls_in(&algebra).await.is_created();
+    }
+}
+
+#[tokio::test]
 async fn divided_tables_of_another_schema_do_not_matter() {
     let database = placed(&[]).await;
     database.runs(

@@ -30,6 +30,17 @@ pub async fn table_nodes(tx: &Tx<'_>, tables: &[&str]) -> Result<Vec<TableNodes>
     }
 }
 
+/// Whether triggers can be created on a table of ours with this name, whether it exists or not.
+///
+/// # Errors
+/// When the catalog cannot be read.
+pub async fn allows_triggers(tx: &Tx<'_>, table: &str) -> Result<bool, DbError> {
+    match tx.0 {
+        EngineTx::Sqlite(_) => Ok(true),
+        EngineTx::Postgres(_) => Ok(!postgres::nodes::is_distributed(tx, table).await?),
+    }
+}
+
 /// The table or view with this name, in any case.
 ///
 /// # Errors

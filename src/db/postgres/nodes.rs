@@ -14,6 +14,23 @@ const TABLE_NODES: &str = "select distinct cast(name as text), coalesce(cast(p.p
     where to_regclass(name) is not null order by 1, 3";
 const LOCAL_NODE: &str = "coalesce((select cast(max(groupid) as bigint) from pg_dist_local_group), 0)";
 
+/// Whether the table is, or would be, distributed by Citus, which allows no triggers then.
+pub(in crate::db) async fn is_distributed(tx: &Tx<'_>, table: &str) -> Result<bool, DbError> {
+    for (catalog, sql) in [
+        ("pg_dist_partition", "select 1 from pg_dist_partition where logicalrelid = to_regclass($1)"),
+        (
+            "pg_dist_schema",
+            "select 1 from pg_dist_schema where schemaid = to_regnamespace(quote_ident(current_schema())) and $1 <> ''",
+        ),
+    ] {
+        if tx.has_table(catalog).await? && !tx.query(sql, &[table.into()], |row| row.int(0)).await?.is_empty()
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The nodes on which these tables are stored; empty if the server is not a cluster.
 pub(in crate::db) async fn table_nodes(tx: &Tx<'_>, tables: &[&str]) -> Result<Vec<TableNodes>, DbError> {
     for catalog in ["pg_dist_partition", "pg_dist_shard", "pg_dist_placement"] {

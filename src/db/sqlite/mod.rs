@@ -21,6 +21,7 @@ pub(super) const TOKENS: &[(&str, &str)] = &[
     ("{{self_numbering_key}}", "integer primary key autoincrement"),
     ("{{any_value}}", ""),
     ("{{index_of}}", "instr"),
+    ("{{log_writes_by_others}}", include_str!("../../../migrations/sqlite/log_writes_by_others.sql")),
 ];
 
 pub(super) const HAS_TABLE: &str = "select 1 from sqlite_schema where type = 'table' and name = $1 collate nocase \

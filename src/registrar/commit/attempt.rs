@@ -67,7 +67,7 @@ impl BatchWriter {
     pub(in crate::registrar) async fn test_write(&mut self) -> Result<(), DbError> {
         let health = self.writer.write_health();
         let tx = self.writer.begin().await?;
-        let head = Head::take(&tx, &self.clock).await?;
+        let head = Head::lock(&tx, &self.clock).await?;
         self.last_seq = head.not_before(&tx, self.last_seq).inspect_err(|error| health.failed(error))?;
         self.lead.observe(&head.last_at, &head.now);
         let needs: Vec<_> = [&OWN_TABLES[..], &READ_RIGHTS, &FOUND_TABLES].concat();

@@ -20,10 +20,22 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Locks the head until the transaction ends.
+    /// Locks the head until the transaction ends, and marks it: until [`append_to_log`](super::log::append_to_log)
+    /// removes the mark, the triggers of `student_courses` leave the rows to this batch.
     pub(super) async fn take(tx: &Tx<'_>, clock: &Clock) -> Result<Self, DbError> {
+        let sql = "update log_head set in_batch = 1 where id = 1 \
+                   returning last_seq, last_enrollment_id, last_at, keeps";
+        Self::update(tx, clock, sql).await
+    }
+
+    /// Locks the head until the transaction ends, for a transaction that writes nothing else.
+    pub(super) async fn lock(tx: &Tx<'_>, clock: &Clock) -> Result<Self, DbError> {
         let sql = "update log_head set last_seq = last_seq where id = 1 \
                    returning last_seq, last_enrollment_id, last_at, keeps";
+        Self::update(tx, clock, sql).await
+    }
+
+    async fn update(tx: &Tx<'_>, clock: &Clock, sql: &'static str) -> Result<Self, DbError> {
         let taken = tx.query(sql, &[], |row| Ok((row.int(0)?, row.int(1)?, row.stamp(2)?, row.int(3)?)));
         // Another program may have inserted enrollments with ids of its own, which must not be used again.
         let in_table = tx.query(MAX_ID_IN_TABLE, &[], |row| row.int(0));

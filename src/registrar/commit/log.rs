@@ -56,7 +56,8 @@ const INTO_EVENTS: Insert = Insert {
     ],
 };
 
-/// Inserts the new enrollments, waitlist entries and log entries, and updates the head of the log.
+/// Inserts the new enrollments, waitlist entries and log entries, and updates the head of the log. From then on the
+/// triggers of `student_courses` log what the transaction does there.
 pub(super) async fn append_to_log(
     tx: &Tx<'_>,
     enrolled: Vec<Vec<Arg>>,
@@ -66,7 +67,7 @@ pub(super) async fn append_to_log(
     has_saved: bool,
 ) -> Result<(), DbError> {
     if entries.is_empty() {
-        return Ok(());
+        return tx.change_many("update log_head set in_batch = 0 where id = 1", &[Vec::new()]).await;
     }
     let head = [vec![
         facts.last_seq.into(),
@@ -80,7 +81,8 @@ pub(super) async fn append_to_log(
         tx.insert_many(&INTO_WAITLIST, &waiting),
         tx.insert_many(&INTO_EVENTS, entries),
         tx.execute_many(
-            "update log_head set last_seq = $1, last_enrollment_id = $2, last_at = $3, keeps = $4 where id = 1",
+            "update log_head set last_seq = $1, last_enrollment_id = $2, last_at = $3, keeps = $4, in_batch = 0 \
+             where id = 1",
             &head,
         ),
     )?;
@@ -118,7 +120,7 @@ pub(super) async fn resolve_lost_commit(
 /// `seq`, but not the same random id.
 async fn is_in_log(writer: &mut Writer, clock: &Clock, id: &[Arg]) -> Result<bool, DbError> {
     let tx = writer.begin().await?;
-    Head::take(&tx, clock).await?;
+    Head::lock(&tx, clock).await?;
     let found = tx.query("select 1 from events where seq = $1 and batch = $2", id, |row| row.int(0)).await?;
     if found.is_empty() {
         return Ok(false);

@@ -45,7 +45,7 @@ async fn found_rows_keep_their_ids_and_get_one_event_each_in_the_order_of_their_
         ]
         .map(|row| row.replace("DAY", FIRST_DAY).replace("TYPE", "enrollment.adopted"))
     );
-    assert_eq!(found.rows("select * from log_head"), [format!("1|3|9|{FIRST_DAY}|0")]);
+    assert_eq!(found.rows("select * from log_head"), [format!("1|3|9|{FIRST_DAY}|0|0")]);
     assert_eq!(found.rows("select name from sqlite_schema where name like 'matricula_found%'"), [""; 0]);
 }
 
@@ -116,7 +116,7 @@ async fn extra_columns_keep_their_types_defaults_references_and_indexes() {
 async fn an_empty_table_is_adopted_without_events() {
     let found = school_with("create table student_courses (id int, student_id int, course_id int);");
     found.migrate().await.unwrap();
-    assert_eq!(found.rows("select * from log_head"), ["1|0|0||0"]);
+    assert_eq!(found.rows("select * from log_head"), ["1|0|0||0|0"]);
     assert_eq!(found.rows("select * from events"), [""; 0]);
 }
 

@@ -62,23 +62,22 @@ impl Found {
 
     /// Runs commands of `legacy/app.py`, one per line, words separated by `|`, and returns what it prints.
     pub(crate) fn flask(&self, commands: &str) -> String {
-        stdout_of(self.flask_runs(commands))
+        self.python("app.py", commands)
     }
 
-    /// Runs a command that must fail, and returns the error that it prints.
-    pub(crate) fn flask_fails(&self, command: &str) -> String {
-        let output = self.flask_runs(command);
-        assert!(!output.status.success());
-        String::from_utf8(output.stderr).unwrap()
+    /// The same for `legacy/django_app.py`.
+    pub(crate) fn django(&self, commands: &str) -> String {
+        self.python("django_app.py", commands)
     }
 
-    fn flask_runs(&self, commands: &str) -> Output {
-        let python = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/venv/bin/python"));
+    fn python(&self, app: &str, commands: &str) -> String {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let python = root.join("target/tools/venv/bin/python");
         assert!(python.exists(), "{} is missing: run `cargo xtask setup` first", python.display());
-        let app = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/legacy/app.py");
+        let app = root.join("tests/it/legacy").join(app);
         let words = commands.trim().replace('\n', "|--|");
         let words = words.split('|').map(str::trim);
-        Command::new(python).arg("-B").arg(app).arg(&self.path).args(words).output().unwrap()
+        stdout_of(Command::new(python).arg("-B").arg(app).arg(&self.path).args(words).output().unwrap())
     }
 
     pub(crate) fn location(&self) -> &Location {

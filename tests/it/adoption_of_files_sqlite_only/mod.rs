@@ -1,5 +1,6 @@
 //! Adopting an existing database: `students` and `courses` stay as they are.
 
+mod django;
 mod enrollments;
 mod flask;
 pub(crate) mod found;

@@ -95,7 +95,7 @@ impl Found {
         stdout_of(self.flask_runs(commands))
     }
 
-    pub(crate) fn flask_runs(&self, commands: &str) -> Output {
+    fn flask_runs(&self, commands: &str) -> Output {
         let python = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/venv/bin/python"));
         let app = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/legacy/app.py");
         let url = self.server.url().replace("postgres://postgres@", "postgresql+psycopg2://flask@");

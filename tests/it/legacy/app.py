@@ -96,14 +96,34 @@ def enroll(student_id, course_id, grade):
     db.session.commit()
 
 
+def enrollment(student_id, course_id):
+    return db.session.execute(
+        db.select(StudentCourse).filter_by(student_id=student_id, course_id=course_id)
+    ).scalar_one()
+
+
+def grade(student_id, course_id, grade):
+    enrollment(student_id, course_id).grade = grade
+    db.session.commit()
+
+
+def drop(student_id, course_id):
+    db.session.delete(enrollment(student_id, course_id))
+    db.session.commit()
+
+
 def run(client, command, *arguments):
     match command, arguments:
         case "create", []:
             return create(with_association=False)
         case "create-with-association", []:
             return create(with_association=True)
-        case "enroll", [student_id, course_id, grade]:
-            return enroll(student_id, course_id, grade)
+        case "enroll", [student_id, course_id, letter]:
+            return enroll(student_id, course_id, letter)
+        case "grade", [student_id, course_id, letter]:
+            return grade(student_id, course_id, letter)
+        case "drop", [student_id, course_id]:
+            return drop(student_id, course_id)
         case "add-student", [name, email]:
             answer = client.post("/students", json={"name": name, "email": email})
         case "rename-student", [student_id, name]:

@@ -2,7 +2,7 @@
 //! rows are copied.
 
 use super::columns::{self, may_hold_ids};
-use super::inspect::{broken_references, content, unknown_table};
+use super::describe::{broken_references, content, unknown_table};
 use super::problem::AdoptionProblem;
 use super::store::{FoundRows, Referred};
 use super::{recognize, store};

@@ -3,8 +3,8 @@
 
 mod association;
 mod columns;
+mod describe;
 mod error;
-mod inspect;
 mod nodes;
 mod plan;
 mod problem;

@@ -3,7 +3,7 @@ use super::error::MigrateErrorReason;
 use super::problem::{AdoptionProblem, AdoptionProblems};
 use super::school::{self, MappedTable};
 use super::store::Referred;
-use super::{columns, inspect, nodes, recognize, store};
+use super::{columns, describe, nodes, recognize, store};
 use crate::clock::{Clock, Stamp};
 use crate::count::to_i64;
 use crate::db::catalog::{self, Rule};
@@ -74,7 +74,7 @@ impl Plan {
                     ..AdoptionProblem::new(what)
                 }));
             }
-            problems.extend(inspect::taken_names(tx, &plan.migrations, is_new).await?);
+            problems.extend(describe::taken_names(tx, &plan.migrations, is_new).await?);
         }
         if problems.is_empty() { Ok(plan) } else { Err(AdoptionProblems(problems).into()) }
     }
@@ -83,7 +83,7 @@ impl Plan {
     pub(super) async fn verify(&self, tx: &Tx<'_>) -> Result<(), MigrateErrorReason> {
         let created = self.migrations.iter().flat_map(Pending::creates);
         for (_, name) in created.filter(|(kind, _)| *kind == "table") {
-            if let Some(problem) = inspect::broken_references(tx, name).await? {
+            if let Some(problem) = describe::broken_references(tx, name).await? {
                 return Err(AdoptionProblems(vec![problem]).into());
             }
         }
@@ -105,7 +105,7 @@ impl Plan {
             problems.extend(faults);
         }
         if !new_school && referred.contains(&Referred::Missing) {
-            problems.extend(inspect::other_tables(tx).await?);
+            problems.extend(describe::other_tables(tx).await?);
         }
         problems.extend(self.free_names(tx).await?);
         if let Some(table) = catalog::table(tx, "student_courses").await? {
@@ -217,7 +217,7 @@ impl Plan {
             }
         }
         // Checked only now, since tables that exist are not created.
-        inspect::taken_names(tx, &self.migrations, true).await
+        describe::taken_names(tx, &self.migrations, true).await
     }
 
     /// Adopts the table with this name if it exists. Returns whether rows can refer to it, and its problems.
@@ -241,7 +241,7 @@ impl Plan {
             let extra = columns::extra_columns(&table, &["id", texts[0], texts[1]]);
             let rows = store::count(tx, name).await?;
             self.found
-                .push(format!("{name}: found, {}, will not be changed", inspect::content(rows, &extra)));
+                .push(format!("{name}: found, {}, will not be changed", describe::content(rows, &extra)));
             self.found.extend(recognize::remarks(name, "id", &texts, &table));
         }
         Ok((if may_hold_ids { Referred::Usable } else { Referred::Refused }, problems))

@@ -1,7 +1,7 @@
 //! Checks the tables of students and courses that a mapping names.
 
 use super::columns::{extra_columns, may_hold_ids};
-use super::inspect::{content, unknown_table};
+use super::describe::{content, unknown_table};
 use super::problem::AdoptionProblem;
 use super::{recognize, store};
 use crate::db::catalog;

@@ -27,6 +27,10 @@ pub struct MigrateOptions {
 const NO_TRIGGERS: &str = "student_courses: Citus allows no triggers on distributed tables, so writes of other programs \
     cannot be logged: only matricula may write there";
 
+/// The remark about a `student_courses` that another program has recreated since.
+const NO_DEFAULTS: &str = "student_courses: another program has recreated it, so rows that other programs insert must \
+    have an id and enrolled_at";
+
 /// What a migration will do to a database; decided before anything is written.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
@@ -51,11 +55,14 @@ impl Plan {
         let MigrationHistory { is_new, pending } = migrate::history(tx).await?;
         let mut plan = Self { migrations: pending, ..Self::default() };
         let mut problems = Vec::new();
-        if !plan.migrations.is_empty()
-            && !catalog::allows_triggers(tx, "student_courses").await?
-            && migrate::leave_out_triggers(tx, &mut plan.migrations)
-        {
-            plan.found.push(NO_TRIGGERS.to_owned());
+        if migrate::creates_triggers(tx, &plan.migrations) {
+            if !catalog::allows_triggers(tx, "student_courses").await? {
+                migrate::leave_out_triggers(tx, &mut plan.migrations);
+                plan.found.push(NO_TRIGGERS.to_owned());
+            }
+            if !is_new && !catalog::takes_defaults(tx).await? {
+                plan.found.push(NO_DEFAULTS.to_owned());
+            }
         }
         if is_new {
             problems.extend(match &options.mapping {

@@ -107,15 +107,22 @@ impl Pending {
     }
 }
 
-/// Leaves out the triggers that log writes by other programs. Returns whether there were any.
-pub fn leave_out_triggers(tx: &Tx<'_>, migrations: &mut [Pending]) -> bool {
+/// Whether one of the migrations creates the triggers that log writes by other programs.
+#[must_use]
+pub fn creates_triggers(tx: &Tx<'_>, migrations: &[Pending]) -> bool {
+    migrations.iter().any(|migration| migration.sql.contains(triggers(tx)))
+}
+
+/// Leaves out the triggers that log writes by other programs.
+pub fn leave_out_triggers(tx: &Tx<'_>, migrations: &mut [Pending]) {
+    for migration in migrations {
+        migration.sql = migration.sql.replace(triggers(tx), "");
+    }
+}
+
+fn triggers(tx: &Tx<'_>) -> &'static str {
     let triggers = tx.tokens().iter().find(|(token, _)| *token == LOG_WRITES_BY_OTHERS);
-    let Some((_, triggers)) = triggers else { return false };
-    let found = migrations.iter_mut().find(|migration| migration.sql.contains(triggers));
-    found.is_some_and(|migration| {
-        migration.sql = migration.sql.replace(triggers, "");
-        true
-    })
+    triggers.map_or(LOG_WRITES_BY_OTHERS, |(_, sql)| *sql)
 }
 
 /// Reads the history without changing anything.

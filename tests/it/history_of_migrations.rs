@@ -156,6 +156,37 @@ async fn an_association_of_an_earlier_build_takes_pairs_and_keeps_all_that_it_ha
 }
 
 #[tokio::test]
+async fn an_association_that_another_program_recreated_is_migrated_with_a_remark_sqlite_only() {
+    let database = database_of_build(8).await;
+    let other = database.other_program();
+    other
+        .execute_batch(
+            "insert into students (id, name, email) values (1, 'Ana', '');
+             insert into courses (id, name, level) values (1, 'Algebra', '');
+             drop table student_courses;
+             create table student_courses (\"id\" integer primary key, student_id integer not null,
+                 course_id integer not null, enrolled_at text not null , unique (student_id, course_id));",
+        )
+        .unwrap();
+    let report = adoption::migrate(database.location(), &Clock::System).await.unwrap();
+    assert_eq!(
+        report.found,
+        [
+            "student_courses: another program has recreated it, so rows that other programs insert must have an id and \
+             enrolled_at"
+        ]
+    );
+    let refused =
+        other.execute_batch("insert into student_courses (student_id, course_id) values (1, 1)").unwrap_err();
+    assert!(refused.contains("NOT NULL constraint failed: student_courses.enrolled_at"), "{refused}");
+    other
+        .execute_batch("insert into student_courses (student_id, course_id, enrolled_at) values (1, 1, '')")
+        .unwrap();
+    let school = School::open_at(&database).await;
+    assert_eq!(school.log().await, ["enrollment.created"]);
+}
+
+#[tokio::test]
 async fn any_other_history_is_refused_and_stays_as_it_is() {
     for (change, reason) in [
         (

@@ -41,6 +41,18 @@ pub async fn allows_triggers(tx: &Tx<'_>, table: &str) -> Result<bool, DbError> 
     }
 }
 
+/// Whether a `student_courses` that an earlier build created can be given defaults for its id and its time. In a file,
+/// another program may have recreated it with a definition of its own.
+///
+/// # Errors
+/// When the catalog cannot be read.
+pub async fn takes_defaults(tx: &Tx<'_>) -> Result<bool, DbError> {
+    match tx.0 {
+        EngineTx::Sqlite(_) => sqlite::catalog::takes_defaults(tx).await,
+        EngineTx::Postgres(_) => Ok(true),
+    }
+}
+
 /// The table or view with this name, in any case.
 ///
 /// # Errors

@@ -8,6 +8,16 @@ pub(in crate::db) const COMPUTED_COLUMNS: &str =
 pub(in crate::db) const PLAIN_COLUMNS: &str =
     "select name, type from pragma_table_xinfo($1) where hidden = 0";
 
+/// Whether the definition of `student_courses` has the words that the migration `V9__writes_by_others` replaces.
+///
+/// # Errors
+/// When the catalog cannot be read.
+pub(in crate::db) async fn takes_defaults(tx: &Tx<'_>) -> Result<bool, DbError> {
+    let sql = "select 1 from sqlite_schema where type = 'table' and name = 'student_courses' \
+               and sql like '%id integer not null primary key,%' and sql like '%enrolled_at text not null,%'";
+    Ok(!tx.query(sql, &[], |row: &Row<'_>| row.int(0)).await?.is_empty())
+}
+
 /// The table or view with this name, in any case.
 ///
 /// # Errors

@@ -23,7 +23,7 @@ const MIGRATION_BUSY_TIMEOUT: Duration = Duration::from_mins(1);
 const WAL_RETRY: Duration = Duration::from_millis(10);
 
 /// Page cache of a migration, in KiB: a key over millions of adopted rows is built in memory.
-const MIGRATION_CACHE_KIB: i64 = 256 * 1024;
+const MIGRATION_CACHE_KIB: i64 = 96 * 1024;
 
 /// The connection that writes.
 #[derive(Debug)]

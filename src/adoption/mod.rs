@@ -111,6 +111,9 @@ async fn inspect(location: &Location) -> Result<Proposal, MigrateErrorReason> {
     Ok(propose::inspect(&tx).await?)
 }
 
+/// Rows whose adoption takes more than a second.
+const MANY_ROWS: i64 = 100_000;
+
 /// How long to retry after a conflict with another migration, which may be copying a million rows.
 const RETRY_TIME: Duration = Duration::from_mins(1);
 
@@ -154,7 +157,11 @@ async fn run_once(
     for migration in &plan.migrations {
         migrate::apply(&tx, migration, &clock.stamp()).await?;
     }
+    let progress = options.progress.filter(|_| plan.adopted >= MANY_ROWS);
     for statement in &plan.after {
+        if let Some((report, step)) = progress.zip(store::step(statement)) {
+            report(step);
+        }
         tx.execute_batch(statement).await?;
     }
     if let Some(mapping) = &plan.mapping {

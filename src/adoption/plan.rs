@@ -15,12 +15,14 @@ use crate::mapping::{self, Mapping, RecordMapping, SchoolTables};
 const SERVED: [(&str, [&str; 2]); 2] = [("students", ["name", "email"]), ("courses", ["name", "level"])];
 
 /// How a database that matricula has not migrated yet is adopted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct MigrateOptions {
     /// Where its students, courses and enrollments are; `None` if they are in tables `students` and `courses`.
     pub mapping: Option<Mapping>,
     /// Create empty tables `students` and `courses` next to other tables.
     pub new_school: bool,
+    /// Called before each step of an adoption that takes a while.
+    pub progress: Option<fn(&str)>,
 }
 
 /// The remark about a database that allows no triggers on our tables.

@@ -246,6 +246,16 @@ fn start_log(last_assigned: i64) -> [String; 2] {
     ]
 }
 
+/// What a statement of an adoption does, if it takes long for many rows.
+pub(super) fn step(statement: &str) -> Option<&'static str> {
+    let steps = [
+        ("insert into student_courses ", "copying the enrollments"),
+        ("insert into events ", "writing the log"),
+        ("create index ", "creating an index"),
+    ];
+    steps.into_iter().find_map(|(start, step)| statement.starts_with(start).then_some(step))
+}
+
 /// Adds an extra column as it was, except that a required one without a default becomes optional.
 fn add_column(found: &Table, column: &Column) -> String {
     let default = column.default.as_ref().map(|default| {

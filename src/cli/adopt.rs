@@ -78,7 +78,8 @@ async fn take(
     clock: &Clock,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let options = MigrateOptions { mapping: mapping.cloned(), new_school: true };
+    let options =
+        MigrateOptions { mapping: mapping.cloned(), new_school: true, progress: Some(migrate::show) };
     migrate::migrate(&options, database, clock, out).await
 }
 

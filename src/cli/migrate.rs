@@ -33,8 +33,14 @@ impl MigrateArgs {
             Mapping::parse(&text).map_err(|error| anyhow!("{}: {error}", path.display()))
         };
         let mapping = self.mapping.as_ref().map(read).transpose()?;
-        Ok(MigrateOptions { mapping, new_school: self.new_school })
+        Ok(MigrateOptions { mapping, new_school: self.new_school, progress: Some(show) })
     }
+}
+
+/// Shows a step on standard error.
+#[expect(clippy::let_underscore_must_use, reason = "nobody may be there to see it")]
+pub(super) fn show(step: &str) {
+    let _ = writeln!(std::io::stderr(), "{step} ...");
 }
 
 /// Migrates the database and prints what was done, or with `--dry-run` what would be done.

@@ -117,7 +117,7 @@ async fn is_adopted_whole(case: &Case, database: &Database, mapping: Option<Mapp
     let found: Vec<_> = case.tables().into_iter().filter(|table| *table != "student_courses").collect();
     let contents = || -> Vec<_> { found.iter().map(|table| case.content(database, table)).collect() };
     let before = contents();
-    let options = MigrateOptions { mapping, new_school: true };
+    let options = MigrateOptions { mapping, new_school: true, ..MigrateOptions::default() };
     let report = adoption::migrate_with(database.location(), &Clock::System, &options).await;
     let report = report.unwrap_or_else(|error| panic!("{}: {error}", case.key()));
     assert_eq!(

@@ -10,13 +10,8 @@ use crate::db::{DbError, Tx};
 /// A database with tables in which no school is recognized: an empty school next to them would be a surprise.
 pub(super) async fn other_tables(tx: &Tx<'_>) -> Result<Option<AdoptionProblem>, DbError> {
     let known = migrate::tables(tx);
-    let names = catalog::names(tx).await?.into_iter().filter(|taken| {
-        taken.kind == "table"
-            && !taken.name.starts_with("sqlite_")
-            && !taken.name.starts_with("matricula_")
-            && !known.contains(&taken.name)
-    });
-    let rows: Vec<_> = names.map(|taken| taken.name).collect();
+    let tables = catalog::tables(tx).await?.into_iter().map(|table| table.name);
+    let rows: Vec<_> = tables.filter(|name| !known.contains(name)).collect();
     let total = to_i64(rows.len());
     let what = "it has other tables, in which the students and courses may be; `matricula adopt --database ...` looks \
                 for them, and `--new-school` starts with empty tables students and courses:";
@@ -25,9 +20,7 @@ pub(super) async fn other_tables(tx: &Tx<'_>) -> Result<Option<AdoptionProblem>,
 
 /// The problem that a mapping names a table that is not there.
 pub(super) async fn unknown_table(tx: &Tx<'_>, part: &str, name: &str) -> Result<AdoptionProblem, DbError> {
-    let tables: Vec<_> =
-        catalog::names(tx).await?.into_iter().filter(|taken| taken.kind == "table").collect();
-    let names: Vec<_> = tables.iter().map(|taken| taken.name.as_str()).collect();
+    let names: Vec<_> = catalog::tables(tx).await?.into_iter().map(|table| table.name).collect();
     let what = format!("[{part}] table = {name:?}: there is no such table; there are {}", names.join(", "));
     Ok(AdoptionProblem::new(what))
 }

@@ -5,10 +5,10 @@ mod association;
 mod columns;
 mod describe;
 mod error;
+mod inspection;
 mod nodes;
 mod plan;
 mod problem;
-mod propose;
 mod recognize;
 mod school;
 mod store;
@@ -19,13 +19,13 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use self::error::{MigrateError, MigrateErrorReason};
-pub use self::plan::MigrateOptions;
-use self::plan::Plan;
-pub use self::problem::{AdoptionProblem, AdoptionProblems};
-pub use self::propose::{
+pub use self::inspection::{
     OtherLink, Proposal, ProposedLine, Question, RowCounts, SampleCourse, SampleEnrollment, SampleStudent,
     Samples,
 };
+pub use self::plan::MigrateOptions;
+use self::plan::Plan;
+pub use self::problem::{AdoptionProblem, AdoptionProblems};
 use crate::clock::Clock;
 use crate::db::migrate;
 use crate::db::{Backoff, DbError, Location, Writer};
@@ -108,7 +108,7 @@ async fn inspect(location: &Location) -> Result<Proposal, MigrateErrorReason> {
     if !migrate::history(&tx).await?.is_new {
         return Ok(Proposal { is_migrated: true, ..Proposal::default() });
     }
-    Ok(propose::inspect(&tx).await?)
+    Ok(inspection::inspect(&tx).await?)
 }
 
 /// Rows whose adoption takes more than a second.

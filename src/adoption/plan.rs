@@ -1,11 +1,12 @@
 use super::association::{self, Takeover};
 use super::error::MigrateErrorReason;
+use super::inspection::{OtherLink, linking_tables};
 use super::problem::{AdoptionProblem, AdoptionProblems};
 use super::school::{self, MappedTable};
 use super::store::Referred;
 use super::{columns, describe, nodes, recognize, store};
 use crate::clock::{Clock, Stamp};
-use crate::count::to_i64;
+use crate::count::{counted, to_i64};
 use crate::db::catalog::{self, Rule};
 use crate::db::migrate::{self, MigrationHistory, Pending};
 use crate::db::{DbError, Tx};
@@ -71,6 +72,7 @@ impl Plan {
                 Some(mapping) => plan.adopt_mapped(tx, mapping, &clock.stamp()).await?,
                 None => plan.adopt_plain(tx, options.new_school, &clock.stamp()).await?,
             });
+            plan.found.extend(links_left_out(tx, options.mapping.as_ref()).await?);
         } else {
             plan.tables = mapping::load_in(tx).await?;
             if let Some(given) = &options.mapping {
@@ -146,11 +148,11 @@ impl Plan {
             self.leave_out(name);
             match school::mapped_table(tx, name, part).await? {
                 Ok(found) => self.map(name, found),
-                Err(found) => problems.extend(found),
+                Err(found) => {
+                    *referred = Referred::Refused;
+                    problems.extend(found);
+                }
             }
-        }
-        if !problems.is_empty() {
-            return Ok(problems);
         }
         self.mapping = Some(mapping.clone());
         problems.extend(self.free_names(tx).await?);
@@ -255,6 +257,20 @@ impl Plan {
         }
         Ok((if may_hold_ids { Referred::Usable } else { Referred::Refused }, problems))
     }
+}
+
+/// Tables that link students and courses, and whose rows are not taken over.
+async fn links_left_out(tx: &Tx<'_>, mapping: Option<&Mapping>) -> Result<Vec<String>, DbError> {
+    let rows = mapping.and_then(|mapping| mapping.enrollments.as_ref());
+    let taken = rows.map_or("student_courses", |rows| &rows.table);
+    let links = linking_tables(tx).await?.into_iter().filter(|link| link.rows > 0 && link.table != taken);
+    let line = |OtherLink { table, rows }| {
+        let rows = counted(rows, "row");
+        format!(
+            "{table}: {rows} that link students and courses are not taken over; a mapping could name the table"
+        )
+    };
+    Ok(links.map(line).collect())
 }
 
 /// Checks that tables can be created at all, unless matricula has already migrated this database.

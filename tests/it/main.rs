@@ -40,6 +40,7 @@ mod linearizable;
 mod lists;
 mod long_lists;
 mod many_servers_postgres_only_a_file_is_for_one;
+mod mapping;
 mod migrations_of_files_sqlite_only;
 mod openapi;
 mod orphans;

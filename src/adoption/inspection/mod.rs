@@ -42,6 +42,16 @@ pub(super) async fn inspect(tx: &Tx<'_>) -> Result<Proposal, DbError> {
     Ok(proposal)
 }
 
+/// The tables that seem to link students and courses, with their numbers of rows.
+pub(super) async fn linking_tables(tx: &Tx<'_>) -> Result<Vec<OtherLink>, DbError> {
+    let tables = catalog::tables(tx).await?;
+    let proposal = guess::guess(&tables);
+    let chosen = proposal.mapping.and_then(|mapping| mapping.enrollments).map(|rows| rows.table);
+    let chosen = tables.into_iter().filter(|table| Some(&table.name) == chosen.as_ref());
+    let chosen = chosen.map(|table| OtherLink { table: table.name, rows: table.rows });
+    Ok(chosen.chain(proposal.other_links).collect())
+}
+
 async fn about_record(
     tx: &Tx<'_>,
     tables: &[ListedTable],

@@ -1,0 +1,188 @@
+//! A school whose tables and columns have other names.
+
+use matricula::adoption::{self, MigrateOptions};
+use matricula::clock::Clock;
+use matricula::mapping::Mapping;
+use serde_json::json;
+
+use crate::school::{Database, School, errors};
+
+const TABLES: &str = "create table person (number integer primary key, first_name text, last_name text);
+    create table class (number integer primary key, title text, credits integer default 3);
+    create table seat (person integer, class integer, since timestamp, state text);
+    insert into person values (11, 'Ada', 'Lovell'), (12, 'Bo', null);
+    insert into class (number, title) values (31, 'Algebra'), (32, 'Botany');
+    insert into seat values (11, 31, '2026-02-01 10:00:00', 'active'), (12, 31, '2026-03-01 10:00:00', 'active'),
+        (12, 32, null, 'active'), (11, 32, '2026-01-01 10:00:00', 'ended');";
+
+const MAPPING: &str = "[students]
+    table = 'person'
+    id = 'number'
+    name = \"trim(first_name || ' ' || coalesce(last_name, ''))\"
+    [courses]
+    table = 'class'
+    id = 'number'
+    name = 'title'
+    [enrollments]
+    table = 'seat'
+    student_id = 'person'
+    course_id = 'class'
+    enrolled_at = 'since'
+    where = \"state = 'active'\"";
+
+fn found() -> Database {
+    let database = Database::new();
+    database.other_program().execute_batch(TABLES).unwrap();
+    database
+}
+
+async fn migrate(database: &Database, mapping: &str) -> Result<adoption::Report, String> {
+    let options = MigrateOptions { mapping: Some(Mapping::parse(mapping)?), ..MigrateOptions::default() };
+    let migrated = adoption::migrate_with(database.location(), &Clock::System, &options).await;
+    migrated.map_err(|error| error.reason.to_string())
+}
+
+#[tokio::test]
+async fn students_courses_and_enrollments_are_served_from_their_own_tables() {
+    let database = found();
+    let report = migrate(&database, MAPPING).await.unwrap();
+    assert_eq!(report.adopted, 3);
+    assert!(report.found.contains(&"enrollments: 1 row of seat left out by where".to_owned()), "{report:?}");
+
+    let school = School::open_at(&database).await;
+
+    let students = school.get("/api/v1/students?sort=name").await.is_ok().json();
+    assert_eq!(
+        students,
+        json!([{"id": 11, "name": "Ada Lovell", "email": null}, {"id": 12, "name": "Bo", "email": null}])
+    );
+    let found = school.get("/api/v1/students?q=LOVE").await.is_ok();
+    assert_eq!(found.ids(), [11]);
+    let roster = |time: &str| school.get(&format!("/api/v1/courses/31/students?as_of={time}"));
+    assert_eq!(roster("2026-01-15T00:00:00Z").await.is_ok().ids(), [0; 0]);
+    assert_eq!(roster("2026-02-15T00:00:00Z").await.is_ok().ids(), [11]);
+    assert_eq!(roster("2026-03-15T00:00:00Z").await.is_ok().ids(), [11, 12]);
+    school.put("/api/v1/students/11/courses/32").await.is_created();
+    school.delete("/api/v1/students/12?drop=true").await.is(204);
+    assert_eq!(database.other_program().column("select first_name from person"), ["Ada"]);
+    assert_eq!(database.other_program().column("select count(*) || '' from seat"), ["4"]);
+}
+
+#[tokio::test]
+async fn a_new_row_and_a_change_go_to_the_school_s_own_columns() {
+    let database = found();
+    migrate(&database, MAPPING).await.unwrap();
+    let school = School::open_at(&database).await;
+
+    school.patch("/api/v1/courses/31", json!({"name": "Logic"})).await.is_ok();
+    assert_eq!(
+        database.other_program().column("select title || credits from class order by number"),
+        ["Logic3", "Botany3"]
+    );
+    let course = school.post("/api/v1/courses", json!({"name": "Chemistry"})).await.is_created().json();
+    assert_eq!(course, json!({"id": 33, "name": "Chemistry", "level": null}));
+    for body in [json!({"name": "Eve"}), json!({"email": "eve@example.edu"})] {
+        let refused =
+            school.patch("/api/v1/students/11", body.clone()).await.is_refused(409, "read-only-field");
+        let field = body.as_object().unwrap().keys().next().unwrap().clone();
+        assert_eq!(refused["pointer"], format!("/{field}"));
+        school.post("/api/v1/students", body).await.is_refused(409, "read-only-field");
+    }
+    let problem = school.post("/api/v1/courses", json!({})).await.is_refused(400, "invalid-request");
+    assert_eq!(errors(&problem), ["/name: is required"]);
+}
+
+#[tokio::test]
+async fn pages_ask_only_for_what_can_be_written() {
+    let database = found();
+    migrate(&database, MAPPING).await.unwrap();
+    let school = School::open_at(&database).await;
+    let page = school.get("/courses/31/edit").await.is_ok();
+    assert!(page.text().contains("name=\"name\"") && !page.text().contains("name=\"level\""), "{page:?}");
+    let page = school.get("/students/12").await.is_ok();
+    assert!(page.text().contains("Bo") && !page.text().contains("(no name)"), "{page:?}");
+}
+
+#[tokio::test]
+async fn every_mistake_of_a_mapping_is_reported_at_once_and_nothing_is_changed() {
+    let database = found();
+    let mistaken = MAPPING
+        .replace("coalesce(last_name", "coalesce(surname")
+        .replace("'class'\n    id", "'lesson'\n    id")
+        .replace("enrolled_at = 'since'", "enrolled_at = 'begun'")
+        .replace("state =", "condition =");
+
+    let refusal = migrate(&database, &mistaken).await.unwrap_err();
+
+    for mistake in [
+        "[students] name = ",
+        "[courses] table = \"lesson\": there is no such table; there are class, person, seat",
+        "[enrollments] enrolled_at = \"begun\": the table seat has no such column",
+        "[enrollments] where = ",
+    ] {
+        assert!(refusal.contains(mistake), "{mistake}: {refusal}");
+    }
+    migrate(&database, MAPPING).await.unwrap();
+}
+
+#[tokio::test]
+async fn another_mapping_is_refused_with_what_differs() {
+    let database = found();
+    migrate(&database, MAPPING).await.unwrap();
+    migrate(&database, MAPPING).await.unwrap();
+    let other = MAPPING.replace("name = 'title'", "level = 'title'");
+    let refusal = migrate(&database, &other).await.unwrap_err();
+    assert!(
+        refusal.contains("[courses] name is \"title\" in the database and nothing in the file"),
+        "{refusal}"
+    );
+    assert!(
+        refusal.contains("[courses] level is nothing in the database and \"title\" in the file"),
+        "{refusal}"
+    );
+}
+
+#[tokio::test]
+async fn an_unknown_key_of_a_mapping_is_refused() {
+    for (mistake, message) in [
+        ("phone = 'x'", "[students] has an unknown key phone; the known ones are table, id, name, email"),
+        ("[teachers]", "unknown field `teachers`"),
+        ("name = ", "TOML parse error at line 5"),
+    ] {
+        let text = MAPPING.replace("[courses]", &format!("{mistake}\n[courses]"));
+        let error = Mapping::parse(&text).unwrap_err();
+        assert!(error.contains(message), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_with_other_tables_gets_no_empty_school_unasked() {
+    let database = found();
+    let open = adoption::migrate(database.location(), &Clock::System).await;
+    let refusal = open.unwrap_err().to_string();
+    assert!(refusal.contains("matricula adopt --database") && refusal.contains("--new-school"), "{refusal}");
+    assert!(refusal.contains("\n    class\n    person\n    seat"), "{refusal}");
+
+    let options = MigrateOptions { new_school: true, ..MigrateOptions::default() };
+    adoption::migrate_with(database.location(), &Clock::System, &options).await.unwrap();
+
+    let school = School::open_at(&database).await;
+    assert_eq!(school.get("/api/v1/students").await.is_ok().json(), json!([]));
+}
+
+#[tokio::test]
+async fn a_table_that_links_students_and_courses_and_is_left_out_is_named() {
+    let database = Database::new();
+    let tables = "create table students (id integer primary key, name text, email text);
+        create table courses (id integer primary key, name text, level text);
+        create table enrollments (student_id integer references students (id), course_id integer references courses (id));
+        insert into students values (1, 'Ana', 'ana@example.edu');
+        insert into courses values (1, 'Algebra', 'graduate');
+        insert into enrollments values (1, 1);";
+    database.other_program().execute_batch(tables).unwrap();
+
+    let report = adoption::migrate(database.location(), &Clock::System).await.unwrap();
+
+    let line = "enrollments: 1 row that link students and courses are not taken over";
+    assert!(report.found.iter().any(|found| found.starts_with(line)), "{report:?}");
+}

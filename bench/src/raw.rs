@@ -92,7 +92,7 @@ async fn measure_server(url: &str, school: School, span: Duration) -> Result<f64
     let insert_enrollments = client.prepare(INSERT_ENROLLMENTS).await?;
     let insert_events = client.prepare(INSERT_EVENTS).await?;
     let update_head = client.prepare(UPDATE_HEAD).await?;
-    let begin = format!("begin; {MARK_HEAD}");
+    let start = format!("begin; {MARK_HEAD}");
     let mut began = Instant::now();
     while began.elapsed() < span {
         rows.start_after(span / 3, &mut began);
@@ -108,7 +108,7 @@ async fn measure_server(url: &str, school: School, span: Duration) -> Result<f64
         let head: [&(dyn ToSql + Sync); 3] = [&rows.seq, &rows.id, &AT];
         // Pipelined: each is sent without waiting for the one before.
         let (started, enrolled, logged, updated, committed) = tokio::join!(
-            client.batch_execute(&begin),
+            client.batch_execute(&start),
             client.execute(&insert_enrollments, &enrollments),
             client.execute(&insert_events, &events),
             client.execute(&update_head, &head),

@@ -33,6 +33,8 @@ pub(super) struct Takeover {
     pub(super) before: Vec<String>,
     pub(super) after: Vec<String>,
     pub(super) rows: i64,
+    /// Whether a row goes when its student, or its course, is deleted by another program.
+    pub(super) cascades: [bool; 2],
     pub(super) problems: Vec<AdoptionProblem>,
 }
 
@@ -91,6 +93,7 @@ pub(super) async fn rebuild(
         before: store::copy_found(),
         after: store::adopt_found(tx, table, &rows, now).await?,
         rows: count,
+        cascades: cascades(table, ["student_id", "course_id"]),
         problems,
     })
 }
@@ -135,6 +138,7 @@ pub(super) async fn copy(
             problems.push(AdoptionProblem::new(what));
         }
     }
+    let cascades = cascades(&table, [&mapping.student_id, &mapping.course_id]);
     let from = name.qualified;
     if let Some(condition) = &mapping.r#where {
         let fault = store::fault_of_condition(tx, &from, condition).await?;
@@ -166,7 +170,15 @@ pub(super) async fn copy(
         found.push(format!("enrollments: {} of {} left out by where", rows_text(all - taken), mapping.table));
     }
     let after = store::adopt_copied(&rows, now);
-    Ok(Takeover { found, after, rows: taken, ..Takeover::default() })
+    Ok(Takeover { found, after, rows: taken, cascades, ..Takeover::default() })
+}
+
+/// Whether the foreign keys of these columns delete the row too.
+fn cascades(table: &Table, columns: [&str; 2]) -> [bool; 2] {
+    columns.map(|column| {
+        let keys = table.references.iter().filter(|key| key.column.eq_ignore_ascii_case(column));
+        keys.into_iter().any(|key| key.clause.to_lowercase().contains("on delete cascade"))
+    })
 }
 
 fn rows_text(count: i64) -> String {
@@ -180,7 +192,10 @@ fn time_column(tx: &Tx<'_>, table: &Table, mapping: Option<&EnrollmentsMapping>)
         Some(mapping) => table.column(mapping.enrolled_at.as_deref()?),
         None => TIME_COLUMNS.iter().find_map(|name| {
             let is_named = |column: &&Column| column.name.to_lowercase().replace('_', "") == **name;
-            table.columns.iter().filter(|column| has_times(column)).find(is_named)
+            // Ours takes the place of a column `enrolled_at`, whatever its type.
+            let is_time =
+                |column: &&Column| has_times(column) || column.name.eq_ignore_ascii_case("enrolled_at");
+            table.columns.iter().filter(is_time).find(is_named)
         }),
     }?;
     let quoted = quoted(&column.name);

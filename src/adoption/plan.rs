@@ -136,6 +136,12 @@ impl Plan {
         now: &Stamp,
     ) -> Result<Vec<AdoptionProblem>, DbError> {
         let mut problems = Vec::new();
+        if !catalog::can_create_views(tx).await? {
+            problems.push(AdoptionProblem::new(
+                "the role may not create temporary views in this database, through which a school with a mapping is \
+                 read (grant temporary on database ...)",
+            ));
+        }
         let mut referred = [Referred::Usable; 2];
         let parts = [&mapping.students, &mapping.courses];
         for (((name, texts), part), referred) in SERVED.into_iter().zip(parts).zip(&mut referred) {
@@ -203,6 +209,17 @@ impl Plan {
         self.after.extend(takeover.after);
         self.after.extend(self.migrations.iter_mut().flat_map(Pending::take_indexes));
         self.adopted = takeover.rows;
+        // Otherwise the other program could no longer delete students or courses as it does.
+        for (cascades, table) in
+            takeover.cascades.into_iter().zip([&self.tables.students, &self.tables.courses])
+        {
+            let key = format!("references {} ({})", table.reference, table.key.quoted_id());
+            let creates =
+                |migration: &&mut Pending| migration.creates().any(|(_, name)| name == "student_courses");
+            if let Some(migration) = self.migrations.iter_mut().find(creates).filter(|_| cascades) {
+                migration.sql = migration.sql.replace(&key, &format!("{key} on delete cascade"));
+            }
+        }
         takeover.problems
     }
 

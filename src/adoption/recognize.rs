@@ -94,7 +94,7 @@ pub(super) fn check_association(table: &Table) -> Vec<AdoptionProblem> {
             )));
         }
     }
-    if table.strict && table.column("enrolled_at").is_some_and(|column| column.kind != "text") {
+    if table.strict && table.column("enrolled_at").is_some() {
         problems.push(
             AdoptionProblem::new("student_courses has a column enrolled_at, which matricula fills itself")
                 .with_remedy(store::rename("enrolled_at", "enrolled_at_before")),

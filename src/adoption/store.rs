@@ -43,13 +43,22 @@ pub(super) enum Referred {
     Usable,
 }
 
-/// What is wrong with an expression over the columns of a table; `None` if nothing is.
+/// What is wrong with an expression over the columns of a table; `None` if nothing is. In a condition, so that it is one
+/// value for each row: no aggregate, no set of rows.
 pub(super) async fn fault_of_expression(
     tx: &Tx<'_>,
     table: &str,
     expression: &str,
 ) -> Result<Option<String>, DbError> {
-    Ok(catalog::can_run(tx, &format!("select ({expression}) from {table} limit 0")).await?.err())
+    let Some(fault) = fault_of_text(expression) else {
+        return Ok(catalog::can_run(
+            tx,
+            &format!("select 1 from {table} where ({expression}) is null limit 0"),
+        )
+        .await?
+        .err());
+    };
+    Ok(Some(fault.to_owned()))
 }
 
 /// What is wrong with a condition on the rows of a table; `None` if nothing is.
@@ -58,7 +67,42 @@ pub(super) async fn fault_of_condition(
     table: &str,
     condition: &str,
 ) -> Result<Option<String>, DbError> {
-    Ok(catalog::can_run(tx, &format!("select 1 from {table} where ({condition}) limit 0")).await?.err())
+    let Some(fault) = fault_of_text(condition) else {
+        return Ok(catalog::can_run(tx, &format!("select 1 from {table} where ({condition}) limit 0"))
+            .await?
+            .err());
+    };
+    Ok(Some(fault.to_owned()))
+}
+
+/// Why a text cannot stand in parentheses in a statement of ours: it would end them, or it has a parameter, a comment or
+/// more than one statement.
+fn fault_of_text(text: &str) -> Option<&'static str> {
+    let (mut depth, mut quote, mut before, mut before_that) = (0_usize, None, ' ', ' ');
+    for character in text.chars() {
+        match (quote, character) {
+            (Some(open), _) if open == character => quote = None,
+            (None, '\'' | '"') => quote = Some(character),
+            (None, '(') => depth += 1,
+            (None, ')') if depth == 0 => return Some("a parenthesis closes that was not opened"),
+            (None, ')') => depth -= 1,
+            (None, ';') => return Some("it has a semicolon"),
+            (None, '?' | '$' | '@') => return Some("it has a parameter"),
+            (None, '-') if before == '-' => return Some("it has a comment"),
+            (None, '*') if before == '/' => return Some("it has a comment"),
+            // A cast is `::`, a parameter `:name`.
+            (None, _) if before == ':' && before_that != ':' && character.is_alphabetic() => {
+                return Some("it has a parameter");
+            }
+            (None, '\0') => return Some("it has a NUL character"),
+            (_, _) => {}
+        }
+        (before_that, before) = (before, character);
+    }
+    if depth > 0 {
+        return Some("a parenthesis is not closed");
+    }
+    quote.map(|_| "a quote is not closed")
 }
 
 pub(super) async fn count(tx: &Tx<'_>, table: &str) -> Result<i64, DbError> {
@@ -96,6 +140,10 @@ pub(super) async fn unusable_rows(
             (what, not_a_key(tx, column))
         })
         .collect();
+    if let Some((column, time)) = &rows.enrolled_at {
+        let what = format!("values in {} that are not times", column.trim_matches('"'));
+        checks.push((what, format!("{column} is not null and ({time}) is null")));
+    }
     if let Some(id) = &rows.id {
         checks.push((
             "the same id more than once".to_owned(),

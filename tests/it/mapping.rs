@@ -186,3 +186,63 @@ async fn a_table_that_links_students_and_courses_and_is_left_out_is_named() {
     let line = "enrollments: 1 row that link students and courses are not taken over";
     assert!(report.found.iter().any(|found| found.starts_with(line)), "{report:?}");
 }
+
+#[tokio::test]
+async fn what_another_program_deletes_takes_its_enrollments_along_if_it_did_before() {
+    let database = Database::new();
+    let tables = TABLES
+        .replace(
+            "person integer, class",
+            "person integer references person (number) on delete cascade, class",
+        )
+        .replace("since timestamp", "since timestamp, other integer");
+    let tables = tables.replace(", 'active')", ", null, 'active')").replace(", 'ended')", ", null, 'ended')");
+    database.other_program().execute_batch(&tables).unwrap();
+    migrate(&database, MAPPING).await.unwrap();
+    let school = School::open_at(&database).await;
+
+    database.other_program().execute_batch("delete from person where number = 12").unwrap();
+
+    let log = school.get("/api/v1/events?student_id=12&type=enrollment.dropped").await.is_ok().json();
+    let dropped = log.as_array().unwrap();
+    assert_eq!(dropped.len(), 2);
+    assert!(dropped.iter().all(|event| event["actor"] == "database"), "{log}");
+    assert_eq!(school.get("/api/v1/courses/31/students").await.is_ok().ids(), [11]);
+}
+
+#[tokio::test]
+async fn an_expression_is_one_value_of_a_row_and_nothing_more() {
+    let database = found();
+    let name = "name = \"trim(first_name || ' ' || coalesce(last_name, ''))\"";
+    for mistake in [
+        "max(first_name)",
+        "count(*)",
+        "first_name), (last_name",
+        "first_name; drop table person",
+        "first_name --",
+        "?1",
+        ":name",
+        "$1",
+        "'open",
+        "\\\"nothing\\\"",
+    ] {
+        let mistaken = MAPPING.replace(name, &format!("name = \"{mistake}\""));
+        let refusal = migrate(&database, &mistaken).await.unwrap_err();
+        assert!(refusal.contains("[students] name = "), "{mistake}: {refusal}");
+    }
+    let open = MAPPING.replace("state = 'active'", "state = 'active') or (1 = 1");
+    assert!(migrate(&database, &open).await.unwrap_err().contains("a parenthesis closes"));
+}
+
+#[tokio::test]
+async fn a_time_that_cannot_be_read_is_refused_sqlite_only() {
+    let database = found();
+    for time in ["HT-2019", "2020-02-30", "12:00", "2020"] {
+        database
+            .other_program()
+            .execute_batch(&format!("update seat set since = '{time}' where state = 'active'"))
+            .unwrap();
+        let refusal = migrate(&database, MAPPING).await.unwrap_err();
+        assert!(refusal.contains("seat has values in since that are not times:"), "{time}: {refusal}");
+    }
+}

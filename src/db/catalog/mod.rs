@@ -79,7 +79,7 @@ pub async fn table_name(tx: &Tx<'_>, name: &str) -> Result<TableName, DbError> {
                        join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)";
             let found = tx.query(sql, &[reference.as_str().into()], |row| row.text(0)).await?.pop();
             let qualified = found.unwrap_or_else(|| reference.clone());
-            Ok(TableName { catalog: reference, reference: qualified.clone(), qualified })
+            Ok(TableName { catalog: qualified.clone(), reference: qualified.clone(), qualified })
         }
     }
 }
@@ -206,10 +206,11 @@ pub fn display_expr(tx: &Tx<'_>, column: &str) -> String {
 pub fn stamp_expr(tx: &Tx<'_>, column: &str, kind: &str) -> Option<String> {
     let kind = kind.to_ascii_lowercase();
     match tx.0 {
-        // In a file the type says little about the values. Numbers are seconds or milliseconds since 1970.
+        // In a file the type says little about the values. Numbers are seconds or milliseconds since 1970; smaller ones are
+        // years or other things.
         EngineTx::Sqlite(_) => Some(format!(
-            "case typeof({column}) when 'text' then strftime('%Y-%m-%dT%H:%M:%fZ', {column}) \
-             when 'integer' then strftime('%Y-%m-%dT%H:%M:%fZ', \
+            "case when typeof({column}) = 'text' and date(substr({column}, 1, 10)) = substr({column}, 1, 10) \
+             then strftime('%Y-%m-%dT%H:%M:%fZ', {column}) when typeof({column}) = 'integer' and {column} >= 100000000 then strftime('%Y-%m-%dT%H:%M:%fZ', \
              case when abs({column}) > 100000000000 then {column} / 1000.0 else {column} end, 'unixepoch') end"
         )),
         EngineTx::Postgres(_) => {
@@ -221,6 +222,20 @@ pub fn stamp_expr(tx: &Tx<'_>, column: &str, kind: &str) -> Option<String> {
                 return None;
             };
             Some(format!("to_char({utc}, 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"))
+        }
+    }
+}
+
+/// Whether the role may create the temporary views through which a school with a mapping is read.
+///
+/// # Errors
+/// When the catalog cannot be read.
+pub async fn can_create_views(tx: &Tx<'_>) -> Result<bool, DbError> {
+    match tx.0 {
+        EngineTx::Sqlite(_) => Ok(true),
+        EngineTx::Postgres(_) => {
+            let sql = "select 1 where has_database_privilege(current_database(), 'temporary')";
+            Ok(!tx.query(sql, &[], |row| row.int(0)).await?.is_empty())
         }
     }
 }

@@ -108,7 +108,9 @@ async fn create_views(open: &OpenConnection, views: &str) -> Result<(), DbError>
                 .to_owned(),
         ));
     }
-    open.client.batch_execute(views).await.map_err(map_error)
+    // A search path may name the temporary schema last.
+    let first = "select set_config('search_path', 'pg_temp, ' || current_setting('search_path'), false)";
+    open.client.batch_execute(&format!("{first}; {views}")).await.map_err(map_error)
 }
 
 enum ConnectError {

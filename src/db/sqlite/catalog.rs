@@ -4,7 +4,7 @@ use crate::db::catalog::{Column, Index, Name, Reference, Referrer, Rights, Rule,
 use crate::db::{DbError, Row, Tx};
 
 pub(in crate::db) const COMPUTED_COLUMNS: &str =
-    "select lower(name) from pragma_table_xinfo($1) where hidden in (2, 3)";
+    "select lower(name) from pragma_table_xinfo($1, 'main') where hidden in (2, 3)";
 pub(in crate::db) const PLAIN_COLUMNS: &str =
     "select name, type from pragma_table_xinfo($1) where hidden = 0";
 

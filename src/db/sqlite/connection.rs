@@ -53,6 +53,8 @@ fn open_with(path: &Path, flags: OpenFlags) -> Result<Connection, DbError> {
     connection.set_prepared_statement_cache_capacity(MAX_STATEMENTS);
     // Without it SQLite prepares a cached statement with a bound comparison again at every use, at half the speed.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    // A column that is not there is an error, not its own name as a text.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     connection.create_scalar_function(
         "casefold",
         1,

@@ -134,8 +134,8 @@ fn section(text: &mut String, title: &str, lines: Vec<String>) {
     // Writing to a `String` cannot fail.
     _ = writeln!(text, "\n# {title}");
     for line in lines {
-        // A name from the database may have line breaks, which would end the comment.
-        _ = writeln!(text, "#   {}", line.replace(['\n', '\r'], " "));
+        // A name from the database may have line breaks, which would end the comment, and signs that a terminal obeys.
+        _ = writeln!(text, "#   {}", line.replace(char::is_control, " "));
     }
 }
 

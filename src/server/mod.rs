@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use anyhow::Context;
 
-use crate::adoption::{self, MigrateOptions};
+use crate::adoption::{self, MigrateOptions, Report};
 use crate::clock::Clock;
 use crate::config::PublicUrl;
 use crate::db::{Db, Location, Writer};
@@ -54,7 +54,10 @@ impl School {
         metrics: Metrics,
         options: &MigrateOptions,
     ) -> anyhow::Result<Self> {
-        let tables = adoption::migrate_with(location, &clock, options).await?.tables;
+        let Report { found, tables, .. } = adoption::migrate_with(location, &clock, options).await?;
+        for line in found {
+            tracing::info!("migrated: {line}");
+        }
         let views = tables.views();
         let (news, others_wrote) = (Arc::default(), Arc::default());
         let writer = Writer::open_with_views(location, &views)

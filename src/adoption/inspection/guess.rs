@@ -103,6 +103,14 @@ impl Proposal {
         }
         let [student, course] = [&link.student, &link.course].map(|side| self.key_column(table, side));
         let (student_id, course_id) = (student?, course?);
+        if table.name.eq_ignore_ascii_case("student_courses") {
+            for (found, ours) in [(&student_id, "student_id"), (&course_id, "course_id")] {
+                if found != ours {
+                    let what = format!("student_courses has a column {found}, which has to be called {ours}");
+                    self.unusable.push(what);
+                }
+            }
+        }
         let how = if link.is_by_keys() { "foreign keys link" } else { "the names of its columns link" };
         self.line(
             part,

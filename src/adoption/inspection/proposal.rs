@@ -137,7 +137,7 @@ impl Proposal {
             let width = written.iter().map(|text| text.chars().count()).max().unwrap_or(0);
             for line in lines {
                 // A name from the database may have line breaks, which would end the comment.
-                let reason = line.reason.replace(['\n', '\r'], " ");
+                let reason = line.reason.replace(char::is_control, " ");
                 _ = match line.written() {
                     Some(written) => writeln!(text, "{written:width$}  # {reason}"),
                     None => writeln!(text, "# {}: {reason}", line.key),

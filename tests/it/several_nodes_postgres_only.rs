@@ -110,7 +110,9 @@ async fn a_schema_without_triggers_is_migrated_with_a_remark() {
         let database = Database::new();
         database.runs(CATALOGS);
         database.runs(place);
-        let report = adoption::migrate(database.location(), &Clock::System).await.unwrap();
+        // The catalogs of this test are tables like any other.
+        let options = adoption::MigrateOptions { new_school: true, ..adoption::MigrateOptions::default() };
+        let report = adoption::migrate_with(database.location(), &Clock::System, &options).await.unwrap();
         let remark = "student_courses: Citus allows no triggers on distributed tables, so writes of other programs \
                       cannot be logged: only matricula may write there";
         assert!(report.found.contains(&remark.to_owned()), "{:?}", report.found);

@@ -15,8 +15,8 @@ struct Found {
     rights: Rights,
 }
 
-/// The ordinary tables of the schema for new tables and of `public`, by name, without their numbers of rows. A table
-/// that only its schema would make unique is left out, since a mapping names no schema.
+/// The ordinary tables of the schema for new tables and of `public`, by name, without their numbers of rows. Tables of
+/// extensions are left out. A table that only its schema would make unique is left out, since a mapping names no schema.
 ///
 /// # Errors
 /// When the catalog cannot be read.
@@ -31,7 +31,9 @@ pub(in crate::db) async fn tables(tx: &Tx<'_>) -> Result<Vec<ListedTable>, DbErr
             pg_has_role(c.relowner, 'usage')
             from pg_class c join pg_namespace n on n.oid = c.relnamespace
             where c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence <> 't'
-            and n.nspname in (current_schema(), 'public') and pg_table_is_visible(c.oid) order by 2",
+            and n.nspname in (current_schema(), 'public') and pg_table_is_visible(c.oid)
+            and not exists (select 1 from pg_depend d
+                where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e') order by 2",
             &[],
             |row: &Row<'_>| {
                 let rights = Rights {

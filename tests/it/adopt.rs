@@ -25,7 +25,7 @@ const MAPPING: &str = r#"
 [students]
 table = "student"                                                                      # enrollment.student_id refers to it; 2 rows
 id = "id"                                                                              # its primary key
-name = "trim(coalesce(first_name, '') || ' ' || coalesce(last_name, ''))"              # first and last name, of which one may be missing
+name = "trim(coalesce(first_name, '') || ' ' || coalesce(last_name, ''))"              # first and last name; one may be missing
 email = "contact_email"                                                                # the column that looks like the email address
 
 [courses]

@@ -81,7 +81,7 @@ impl Chosen {
     }
 }
 
-/// The table of users of which some are students.
+/// The table of users with roles, some of whom are students.
 fn users_with_roles(tables: &[ListedTable], kind: Kind) -> Option<usize> {
     let has_role = |table: &ListedTable| table.definition.columns.iter().any(|it| is_role(&it.name));
     let is_of_users = |table: &ListedTable| names::rank(kind, &table.name) == Some(USERS);

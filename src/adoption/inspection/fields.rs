@@ -117,7 +117,7 @@ fn joined(table: &ListedTable, first: &Column, last: &Column) -> Choice {
     } else {
         (
             format!("trim(coalesce({first_name}, '') || ' ' || coalesce({last_name}, ''))"),
-            "first and last name, of which one may be missing",
+            "first and last name; one may be missing",
         )
     };
     let Some(login) = find(table, &LOGINS) else { return (both, why.to_owned()) };

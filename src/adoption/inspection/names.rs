@@ -1,14 +1,14 @@
 //! What a name says: whether a table's is one of students or courses, and whether a column's is one of a key to them.
 //! Plural, upper and lower case, and the prefix of an application make no difference.
 
-/// Of which kind a table's rows are, or of which kind those are that a column refers to.
+/// What the rows of a table are, or the rows that a column refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Student,
     Course,
 }
 
-/// How clearly a table's name is one of people, among whom students may be.
+/// The rank of a table of people, some of whom may be students.
 pub(super) const USERS: u8 = 1;
 /// How clearly at least a table's name has to be one of students or courses, if no foreign key refers to it.
 pub(super) const NAMED: u8 = 2;

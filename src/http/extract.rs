@@ -145,7 +145,8 @@ fn caller(extensions: &Extensions) -> Caller {
 }
 
 fn unwritable_fields(extensions: &Extensions) -> UnwritableFields {
-    extensions.get::<UnwritableFields>().cloned().unwrap_or_default()
+    #[expect(clippy::expect_used, reason = "the router adds them to every request")]
+    extensions.get::<UnwritableFields>().cloned().expect("the fields that cannot be written")
 }
 
 /// Refuses a body of another media type, and a compressed one: a few compressed bytes can expand to any size.

@@ -8,24 +8,11 @@ use super::store::{FoundRows, Referred};
 use super::{recognize, store};
 use crate::clock::Stamp;
 use crate::count::thousands;
-use crate::db::catalog::{self, Column, Table, quoted};
+use crate::db::catalog::{self, Table, quoted};
 use crate::db::{DbError, Tx};
 use crate::mapping::{EnrollmentsMapping, SchoolTables};
 
-/// Names of columns with the time of enrollment, without underscores and in lower case.
-const TIME_COLUMNS: [&str; 9] = [
-    "enrolledat",
-    "createdat",
-    "enrollmentdate",
-    "enrolledon",
-    "dateenrolled",
-    "registeredat",
-    "joinedat",
-    "insertedat",
-    "created",
-];
-
-/// What to do with them.
+/// How the existing enrollments become ours.
 #[derive(Default)]
 pub(super) struct Takeover {
     /// What the plan says about it, one line each.
@@ -59,6 +46,10 @@ pub(super) async fn rebuild(
         enrolled_at: time_column(tx, table, mapping),
         condition: mapping.and_then(|mapping| mapping.r#where.clone()),
     };
+    if let Some(mapping) = mapping {
+        problems.extend(misnamed_columns(table, mapping));
+        problems.extend(without_times(mapping, rows.enrolled_at.is_some()));
+    }
     if rows.condition.is_some() {
         problems.push(AdoptionProblem::new(
             "[enrollments] where: student_courses is rebuilt, so rows that it leaves out would be lost",
@@ -115,9 +106,7 @@ pub(super) async fn copy(
     let mut column = |key: &str, name: &str| {
         let found = table.column(name);
         if found.is_none() {
-            let what =
-                format!("[enrollments] {key} = {name:?}: the table {} has no such column", mapping.table);
-            problems.push(AdoptionProblem::new(what));
+            problems.push(no_such_column(mapping, key, name));
         }
         found.map(|column| quoted(&column.name))
     };
@@ -125,8 +114,17 @@ pub(super) async fn copy(
         (column("student_id", &mapping.student_id), column("course_id", &mapping.course_id));
     let enrolled_at = mapping.enrolled_at.as_ref().map(|name| column("enrolled_at", name));
     let time = time_column(tx, &table, Some(mapping));
-    if enrolled_at.flatten().is_some() && time.is_none() {
-        problems.push(AdoptionProblem::new("[enrollments] enrolled_at has no times: leave it out"));
+    if enrolled_at.flatten().is_some() {
+        problems.extend(without_times(mapping, time.is_some()));
+    }
+    let from = name.qualified;
+    if let Some(condition) = &mapping.r#where {
+        let fault = store::fault_of_condition(tx, &from, condition).await?;
+        problems.extend(fault.map(|why| {
+            AdoptionProblem::new(format!(
+                "[enrollments] where = {condition:?} is not a condition on the table: {why}"
+            ))
+        }));
     }
     let (Some(student_id), Some(course_id)) = (student_id, course_id) else {
         return Ok(Takeover { problems, ..Takeover::default() });
@@ -139,15 +137,6 @@ pub(super) async fn copy(
         }
     }
     let cascades = cascades(&table, [&mapping.student_id, &mapping.course_id]);
-    let from = name.qualified;
-    if let Some(condition) = &mapping.r#where {
-        let fault = store::fault_of_condition(tx, &from, condition).await?;
-        problems.extend(fault.map(|why| {
-            AdoptionProblem::new(format!(
-                "[enrollments] where = {condition:?} is not a condition on the table: {why}"
-            ))
-        }));
-    }
     let table = mapping.table.clone();
     let condition = mapping.r#where.clone();
     let rows = FoundRows { table, from, id: None, student_id, course_id, enrolled_at: time, condition };
@@ -173,6 +162,31 @@ pub(super) async fn copy(
     Ok(Takeover { found, after, rows: taken, cascades, ..Takeover::default() })
 }
 
+/// Columns of an existing `student_courses` that the mapping calls by another name than ours, and one that is missing.
+fn misnamed_columns(table: &Table, mapping: &EnrollmentsMapping) -> Vec<AdoptionProblem> {
+    let misnamed = |(given, ours): (&String, &str)| {
+        let what =
+            format!("[enrollments] {ours} = {given:?}: in student_courses this column is called {ours}");
+        (!given.eq_ignore_ascii_case(ours)).then(|| AdoptionProblem::new(what))
+    };
+    let keys = [(&mapping.student_id, "student_id"), (&mapping.course_id, "course_id")];
+    let time = mapping.enrolled_at.as_ref().filter(|name| table.column(name).is_none());
+    let missing = time.map(|name| no_such_column(mapping, "enrolled_at", name));
+    keys.into_iter().filter_map(misnamed).chain(missing).collect()
+}
+
+fn no_such_column(mapping: &EnrollmentsMapping, key: &str, name: &str) -> AdoptionProblem {
+    let table = &mapping.table;
+    AdoptionProblem::new(format!("[enrollments] {key} = {name:?}: the table {table} has no such column"))
+}
+
+/// The problem that the column which the mapping names for the time has none.
+fn without_times(mapping: &EnrollmentsMapping, has_times: bool) -> Option<AdoptionProblem> {
+    let is_named = mapping.enrolled_at.is_some();
+    (is_named && !has_times)
+        .then(|| AdoptionProblem::new("[enrollments] enrolled_at has no times: leave it out"))
+}
+
 /// Whether the foreign keys of these columns delete the row too.
 fn cascades(table: &Table, columns: [&str; 2]) -> [bool; 2] {
     columns.map(|column| {
@@ -190,20 +204,10 @@ fn rows_text(count: i64) -> String {
 fn time_column(tx: &Tx<'_>, table: &Table, mapping: Option<&EnrollmentsMapping>) -> Option<(String, String)> {
     let column = match mapping {
         Some(mapping) => table.column(mapping.enrolled_at.as_deref()?),
-        None => TIME_COLUMNS.iter().find_map(|name| {
-            let is_named = |column: &&Column| column.name.to_lowercase().replace('_', "") == **name;
-            // Ours takes the place of a column `enrolled_at`, whatever its type.
-            let is_time =
-                |column: &&Column| has_times(column) || column.name.eq_ignore_ascii_case("enrolled_at");
-            table.columns.iter().filter(is_time).find(is_named)
-        }),
+        // Ours takes the place of a column `enrolled_at`, whatever its type.
+        None => table.column("enrolled_at").or_else(|| columns::time_of_enrollment(&table.columns)),
     }?;
     let quoted = quoted(&column.name);
     let expr = catalog::stamp_expr(tx, &quoted, &column.kind)?;
     Some((quoted, expr))
-}
-
-fn has_times(column: &Column) -> bool {
-    let kind = column.kind.to_lowercase();
-    kind.starts_with("date") || kind.starts_with("timestamp")
 }

@@ -6,6 +6,43 @@ use crate::db::catalog::{Column, Index, Table};
 /// The columns of `student_courses` that matricula knows.
 const KNOWN: [&str; 4] = ["id", "student_id", "course_id", "enrolled_at"];
 
+/// Names of columns with the time of enrollment, in lower case and without separators; the clearest first.
+const TIME_COLUMNS: [&str; 15] = [
+    "enrolledat",
+    "enrolledon",
+    "enrollmentdate",
+    "enrolmentdate",
+    "enrolldate",
+    "dateenrolled",
+    "enrollmenttime",
+    "registeredat",
+    "registrationdate",
+    "dateregistered",
+    "joinedat",
+    "createdat",
+    "createdon",
+    "insertedat",
+    "created",
+];
+
+/// The column with the time of enrollment, by name and type.
+pub(super) fn time_of_enrollment(columns: &[Column]) -> Option<&Column> {
+    let with_name =
+        |name: &&str| columns.iter().find(|column| has_times(column) && letters(&column.name) == **name);
+    TIME_COLUMNS.iter().find_map(with_name)
+}
+
+/// Whether the type is one of dates, or of dates with a time.
+fn has_times(column: &Column) -> bool {
+    let kind = column.kind.to_lowercase();
+    kind.starts_with("date") || kind.starts_with("timestamp")
+}
+
+/// A name as letters and digits only, in lower case: `firstName` and `first_name` are the same.
+pub(super) fn letters(name: &str) -> String {
+    name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
 /// Whether the type of `column` allows ids, so that its rows can be checked.
 pub(super) fn may_hold_ids(table: &Table, column: &str) -> bool {
     let fits = |column: &Column| column.is_integer || !table.strict;

@@ -7,7 +7,8 @@ use crate::db::catalog::{self, Name};
 use crate::db::migrate::{self, Pending};
 use crate::db::{DbError, Tx};
 
-/// A database with tables in which no school is recognized: an empty school next to them would be a surprise.
+/// The problem that the database has other tables and no school was recognized: an empty one next to them would be a
+/// surprise.
 pub(super) async fn other_tables(tx: &Tx<'_>) -> Result<Option<AdoptionProblem>, DbError> {
     let known = migrate::tables(tx);
     let tables = catalog::tables(tx).await?.into_iter().map(|table| table.name);
@@ -18,7 +19,7 @@ pub(super) async fn other_tables(tx: &Tx<'_>) -> Result<Option<AdoptionProblem>,
     Ok((total > 0).then(|| AdoptionProblem { rows, total, ..AdoptionProblem::new(what) }))
 }
 
-/// The problem that a mapping names a table that is not there.
+/// The problem that a mapping names a table that does not exist.
 pub(super) async fn unknown_table(tx: &Tx<'_>, part: &str, name: &str) -> Result<AdoptionProblem, DbError> {
     let names: Vec<_> = catalog::tables(tx).await?.into_iter().map(|table| table.name).collect();
     let what = format!("[{part}] table = {name:?}: there is no such table; there are {}", names.join(", "));
@@ -37,7 +38,7 @@ pub(super) fn content(rows: i64, extra: &[&catalog::Column]) -> String {
     if names.is_empty() { rows } else { format!("{rows}, extra columns {}", names.join(", ")) }
 }
 
-/// Names that a migration needs but that something else has.
+/// Problems for names that a migration needs but that another object has.
 pub(super) async fn taken_names(
     tx: &Tx<'_>,
     pending: &[Pending],

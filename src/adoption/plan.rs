@@ -85,7 +85,9 @@ impl Plan {
                     ..AdoptionProblem::new(what)
                 }));
             }
-            problems.extend(describe::taken_names(tx, &plan.migrations, is_new).await?);
+            if !plan.migrations.is_empty() {
+                problems.extend(describe::taken_names(tx, &plan.migrations, is_new).await?);
+            }
         }
         if problems.is_empty() { Ok(plan) } else { Err(AdoptionProblems(problems).into()) }
     }
@@ -280,11 +282,14 @@ impl Plan {
 async fn links_left_out(tx: &Tx<'_>, mapping: Option<&Mapping>) -> Result<Vec<String>, DbError> {
     let rows = mapping.and_then(|mapping| mapping.enrollments.as_ref());
     let taken = rows.map_or("student_courses", |rows| &rows.table);
-    let links = linking_tables(tx).await?.into_iter().filter(|link| link.rows > 0 && link.table != taken);
+    let links = linking_tables(tx)
+        .await?
+        .into_iter()
+        .filter(|link| link.rows > 0 && !link.table.eq_ignore_ascii_case(taken));
     let line = |OtherLink { table, rows }| {
         let rows = counted(rows, "row");
         format!(
-            "{table}: {rows} that link students and courses are not taken over; a mapping could name the table"
+            "{table}: {rows} not taken over, although the table links students and courses; a mapping can name it under [enrollments]"
         )
     };
     Ok(links.map(line).collect())

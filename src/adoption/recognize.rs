@@ -148,7 +148,8 @@ pub(super) fn check_references(table: &Table, students: &str, courses: &str) -> 
         let elsewhere =
             table.references.iter().filter(|reference| reference.column.eq_ignore_ascii_case(column));
         for reference in elsewhere.filter(|reference| !reference.table.eq_ignore_ascii_case(whose)) {
-            let what = format!("student_courses.{column} refers to {}, not to {whose}", reference.table);
+            let expected = if whose.is_empty() { String::new() } else { format!(", not to {whose}") };
+            let what = format!("student_courses.{column} refers to {}{expected}", reference.table);
             problems.push(AdoptionProblem::new(what).with_remedy(&reference.undo));
         }
     }

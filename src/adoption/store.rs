@@ -32,7 +32,7 @@ pub(super) struct FoundRows {
     pub(super) condition: Option<String>,
 }
 
-/// What rows of enrollments can be compared with.
+/// Whether the table that enrollments refer to can be compared with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Referred {
     /// There is no such table, so no row of it.
@@ -178,7 +178,10 @@ pub(super) async fn unusable_rows(
         .id
         .iter()
         .chain([student_id, course_id])
-        .map(|column| format!("'{} ' || {}", column.trim_matches('"'), catalog::display_expr(tx, column)))
+        .map(|column| {
+            let name = column.trim_matches('"').replace('\'', "''");
+            format!("'{name} ' || {}", catalog::display_expr(tx, column))
+        })
         .collect();
     for (what, condition) in checks {
         let sql = format!(
@@ -339,9 +342,9 @@ pub(super) fn rename(from: &str, to: &str) -> String {
 }
 
 pub(super) fn grant(right: &str, table: &str, role: &str) -> String {
-    format!("grant {right} on {table} to {role};")
+    format!("grant {right} on {} to {};", plain_or_quoted(table), plain_or_quoted(role))
 }
 
 pub(super) fn set_owner(role: &str) -> String {
-    format!("alter table student_courses owner to {role};")
+    format!("alter table student_courses owner to {};", plain_or_quoted(role))
 }

@@ -48,8 +48,7 @@ async fn load(db: &Db) -> Result<SchoolTables, DbError> {
     if !db.has_table(TABLE).await? {
         return Ok(SchoolTables::default());
     }
-    let stored = db.query_opt(SELECT, [], |row| row.text(0)).await?;
-    Ok(read(stored)?.map_or_else(SchoolTables::default, |stored| stored.tables))
+    Ok(read(db.query_opt(SELECT, [], |row| row.text(0)).await?)?.tables)
 }
 
 /// The tables of the school in the database of this transaction.
@@ -57,9 +56,7 @@ async fn load(db: &Db) -> Result<SchoolTables, DbError> {
 /// # Errors
 /// When the database cannot be read, or another program has changed what is stored.
 pub async fn load_in(tx: &Tx<'_>) -> Result<SchoolTables, DbError> {
-    let stored =
-        if tx.has_table(TABLE).await? { tx.query(SELECT, &[], |row| row.text(0)).await?.pop() } else { None };
-    Ok(read(stored)?.map_or_else(SchoolTables::default, |stored| stored.tables))
+    Ok(stored_in(tx).await?.map_or_else(SchoolTables::default, |stored| stored.tables))
 }
 
 /// Opens a database for reading, with the views of its school.
@@ -78,9 +75,7 @@ pub async fn open_db(location: &Location) -> Result<(Db, SchoolTables), DbError>
 /// # Errors
 /// When the database cannot be read, or another program has changed what is stored.
 pub async fn compare(tx: &Tx<'_>, given: &Mapping) -> Result<Vec<String>, DbError> {
-    let stored =
-        if tx.has_table(TABLE).await? { tx.query(SELECT, &[], |row| row.text(0)).await?.pop() } else { None };
-    Ok(match read(stored)? {
+    Ok(match stored_in(tx).await? {
         Some(stored) => differences(&stored.mapping, given),
         None => vec!["the database was migrated without a mapping".to_owned()],
     })
@@ -98,7 +93,16 @@ pub async fn save(tx: &Tx<'_>, mapping: &Mapping, tables: &SchoolTables) -> Resu
     tx.execute_many("insert into matricula_mapping (id, mapping) values (1, $1)", &[row]).await
 }
 
-fn read(stored: Option<String>) -> Result<Option<Stored>, DbError> {
-    let unreadable = |error| DbError::Engine(format!("{TABLE} cannot be read: {error}"));
-    stored.map(|text| serde_json::from_str(&text).map_err(unreadable)).transpose()
+async fn stored_in(tx: &Tx<'_>) -> Result<Option<Stored>, DbError> {
+    if !tx.has_table(TABLE).await? {
+        return Ok(None);
+    }
+    read(tx.query(SELECT, &[], |row| row.text(0)).await?.pop()).map(Some)
+}
+
+/// Without its row, the table does not say where the school is, and the tables without a mapping may be others.
+fn read(stored: Option<String>) -> Result<Stored, DbError> {
+    let unreadable = |why: &dyn std::fmt::Display| DbError::Engine(format!("{TABLE} cannot be read: {why}"));
+    let text = stored.ok_or_else(|| unreadable(&"another program has deleted its row"))?;
+    serde_json::from_str(&text).map_err(|error| unreadable(&error))
 }

@@ -125,7 +125,7 @@ pub(super) fn differences(stored: &Mapping, given: &Mapping) -> Vec<String> {
     let (stored, given) = (values(stored), values(given));
     let keys: std::collections::BTreeSet<_> = stored.keys().chain(given.keys()).collect();
     let shown =
-        |value: Option<&String>| value.map_or_else(|| "nothing".to_owned(), |value| format!("{value:?}"));
+        |value: Option<&String>| value.map_or_else(|| "left out".to_owned(), |value| format!("{value:?}"));
     let differing = keys.into_iter().filter(|key| stored.get(*key) != given.get(*key));
     differing
         .map(|key| {

@@ -315,7 +315,6 @@ async fn everyone_at_once_breaks_no_promise() {
             std::thread::spawn(move || {
                 let other = database.other_program();
                 let mut chance = fastrand::Rng::with_seed(student);
-                let mut changed = 0;
                 for _ in 0..ROUNDS {
                     let course = chance.i64(1..=2);
                     let pair = format!("student_id = {student} and course_id = {course}");
@@ -329,9 +328,7 @@ async fn everyone_at_once_breaks_no_promise() {
                         )
                     };
                     other.execute_batch(&sql).unwrap();
-                    changed += 1;
                 }
-                changed
             })
         })
         .into();
@@ -339,14 +336,13 @@ async fn everyone_at_once_breaks_no_promise() {
     for _ in 0..ROUNDS {
         let (student, course) = (chance.i64(1..=2), chance.i64(1..=2));
         let path = format!("/api/v1/students/{student}/courses/{course}");
-        if chance.bool() {
-            school.put(&path).await
-        } else {
-            school.delete(&path).await
-        };
+        let reply = if chance.bool() { school.put(&path).await } else { school.delete(&path).await };
+        assert!(reply.status.as_u16() < 500, "{reply:?}");
     }
-    let changed: usize = others.into_iter().map(|other| other.join().unwrap()).sum();
+    for other in others {
+        other.join().unwrap();
+    }
     let log = enrollments_in_the_log(&school).await;
     let theirs = log.iter().filter(|entry| entry.ends_with("database") && !entry.starts_with("waitlist"));
-    assert_eq!((changed, theirs.count()), (2 * ROUNDS, 2 * ROUNDS));
+    assert_eq!(theirs.count(), 2 * ROUNDS);
 }

@@ -1,8 +1,9 @@
 //! Chooses the tables of students, courses and enrollments.
 
 use super::links::{self, Link, Side, named};
-use super::names::{self, Kind, USERS, letters, words};
+use super::names::{self, Kind, USERS, words};
 use super::proposal::{Question, assignment};
+use crate::adoption::columns::letters;
 use crate::count::counted;
 use crate::db::catalog::ListedTable;
 
@@ -81,7 +82,7 @@ impl Chosen {
     }
 }
 
-/// The table of users with roles, some of whom are students.
+/// The table of users, if it has a column for their roles.
 fn users_with_roles(tables: &[ListedTable], kind: Kind) -> Option<usize> {
     let has_role = |table: &ListedTable| table.definition.columns.iter().any(|it| is_role(&it.name));
     let is_of_users = |table: &ListedTable| names::rank(kind, &table.name) == Some(USERS);

@@ -1,8 +1,9 @@
 //! Chooses the columns of a table of students, courses or enrollments: the key, and the column or expression of each
 //! field, with the reason.
 
-use super::names::{Kind, letters, words};
-use crate::db::catalog::{Column, ListedTable, quoted};
+use super::names::{Kind, words};
+use crate::adoption::columns::{letters, time_of_enrollment};
+use crate::db::catalog::{Column, ListedTable, plain_or_quoted};
 use crate::mapping::{Mapping, RecordMapping};
 
 /// A column or expression, and why.
@@ -12,23 +13,6 @@ const FIRST_NAMES: [&str; 6] = ["firstname", "firstmidname", "fname", "givenname
 const LAST_NAMES: [&str; 6] = ["lastname", "lname", "surname", "familyname", "secondname", "last"];
 const EMAILS: [&str; 6] = ["email", "emailaddress", "contactemail", "mail", "studentemail", "emailid"];
 const LOGINS: [&str; 3] = ["username", "loginname", "login"];
-/// The clearest first.
-const TIMES: [&str; 14] = [
-    "enrolledat",
-    "enrolledon",
-    "enrollmentdate",
-    "enrolmentdate",
-    "enrolldate",
-    "dateenrolled",
-    "enrollmenttime",
-    "registeredat",
-    "registrationdate",
-    "dateregistered",
-    "joinedat",
-    "createdat",
-    "createdon",
-    "created",
-];
 
 /// The key of a table of students or courses; `target` is the column that a foreign key refers to.
 ///
@@ -104,14 +88,14 @@ fn student_name(table: &ListedTable) -> Option<Choice> {
         }
         (None, None, None) => {
             let login = find(table, &LOGINS)?;
-            Some((login.name.clone(), "stands for the name, for which there is no column".to_owned()))
+            Some((login.name.clone(), "used as the name, since no column looks like one".to_owned()))
         }
     }
 }
 
-/// First and last name in one; where both are empty, as for many users of Django, the name to log in with.
+/// First and last name joined, or the login name if both are empty, as for many users of Django.
 fn joined(table: &ListedTable, first: &Column, last: &Column) -> Choice {
-    let [first_name, last_name] = [first, last].map(|column| identifier(&column.name));
+    let [first_name, last_name] = [first, last].map(|column| plain_or_quoted(&column.name));
     let (both, why) = if first.required && last.required {
         (format!("{first_name} || ' ' || {last_name}"), "first and last name")
     } else {
@@ -121,7 +105,7 @@ fn joined(table: &ListedTable, first: &Column, last: &Column) -> Choice {
         )
     };
     let Some(login) = find(table, &LOGINS) else { return (both, why.to_owned()) };
-    let login = identifier(&login.name);
+    let login = plain_or_quoted(&login.name);
     let both = if first.required && last.required { format!("trim({both})") } else { both };
     (
         format!("coalesce(nullif({both}, ''), {login})"),
@@ -147,10 +131,10 @@ fn course_name(table: &ListedTable) -> Option<Choice> {
         return Some(looks_like(column, "the name"));
     }
     let code = find(table, &["code", "coursecode", &format!("{noun}code"), "coursenumber"])?;
-    Some((code.name.clone(), "stands for the name, for which there is no column".to_owned()))
+    Some((code.name.clone(), "used as the name, since no column looks like one".to_owned()))
 }
 
-/// The field that only students have, or the one that only courses have.
+/// The email address of a student, or the level of a course.
 pub(super) fn detail(table: &ListedTable, kind: Kind) -> Result<Choice, String> {
     let column = match kind {
         Kind::Student => find(table, &EMAILS).map(|column| looks_like(column, "the email address")),
@@ -159,19 +143,12 @@ pub(super) fn detail(table: &ListedTable, kind: Kind) -> Result<Choice, String> 
     column.ok_or_else(|| "no column looks like it".to_owned())
 }
 
-/// The time of enrollment: a column of a date or time whose name says that it is one of the row's beginning.
+/// The time of enrollment: a date or time column whose name says when the row was added.
 pub(super) fn enrolled_at(table: &ListedTable) -> Result<Choice, String> {
-    let is_time = |column: &&Column| {
-        let kind = column.kind.to_lowercase();
-        kind.contains("date") || kind.contains("time")
-    };
-    let columns: Vec<_> = table.definition.columns.iter().filter(is_time).collect();
-    let found =
-        TIMES.iter().find_map(|name| columns.iter().find(|column| letters(&column.name) == *name).copied());
-    match found {
-        Some(column) => Ok(looks_like(column, "the time of enrollment")),
-        None => Err("no column looks like it, so the time of adoption is used".to_owned()),
-    }
+    let column = time_of_enrollment(&table.definition.columns);
+    column
+        .map(|column| looks_like(column, "the time of enrollment"))
+        .ok_or_else(|| "no column looks like it, so the time of adoption is used".to_owned())
 }
 
 fn looks_like(column: &Column, what: &str) -> Choice {
@@ -183,13 +160,6 @@ fn find<'t>(table: &'t ListedTable, names: &[&str]) -> Option<&'t Column> {
     let with_name =
         |name: &&str| table.definition.columns.iter().find(|column| letters(&column.name) == **name);
     names.iter().find_map(with_name)
-}
-
-/// A name as an expression writes it: in quotes if it needs them.
-pub(super) fn identifier(name: &str) -> String {
-    let is_plain = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
-        && name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_');
-    if is_plain { name.to_owned() } else { quoted(name) }
 }
 
 /// Whether the tables and columns have the names that are used without a mapping.

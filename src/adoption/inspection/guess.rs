@@ -9,7 +9,7 @@ use super::names::Kind;
 use super::proposal::{OtherLink, Proposal, ProposedLine, RowCounts};
 use crate::adoption::store::grant;
 use crate::count::counted;
-use crate::db::catalog::{Column, ListedTable};
+use crate::db::catalog::{Column, ListedTable, plain_or_quoted};
 use crate::mapping::{EnrollmentsMapping, Mapping, RecordMapping};
 
 /// The proposal for a database with these tables, without its sample and without the questions about its rows. Its
@@ -146,12 +146,13 @@ impl Proposal {
     }
 
     fn check_rights(&mut self, table: &ListedTable) {
-        let (rights, name) = (&table.definition.rights, fields::identifier(&table.name));
+        let (rights, name) = (&table.definition.rights, &table.name);
         if !rights.read {
             let role = &rights.role;
             self.unusable.push(format!(
-                "the role {role} may not read {name}; its owner could run: {}",
-                grant("select", &name, role)
+                "the role {role} may not read {}; its owner could run: {}",
+                plain_or_quoted(name),
+                grant("select", name, role)
             ));
         }
     }

@@ -1,6 +1,7 @@
 //! Finds the tables that link students and courses: first by foreign keys, then by the names of columns.
 
 use super::names::{self, Kind, NAMED, USERS};
+use crate::adoption::columns::letters;
 use crate::db::catalog::{Column, ListedTable, Reference};
 
 /// A table whose rows each name a student and a course.
@@ -75,8 +76,8 @@ fn link(tables: &[ListedTable], place: usize) -> Option<Link> {
 fn has_no_other_columns(table: &ListedTable, sides: [&Side; 2]) -> bool {
     table.definition.columns.iter().all(|column| {
         sides.iter().any(|side| side.column == column.name)
-            || names::letters(&column.name) == "id"
-            || ["createdat", "updatedat"].contains(&&*names::letters(&column.name))
+            || letters(&column.name) == "id"
+            || ["createdat", "updatedat"].contains(&&*letters(&column.name))
     })
 }
 
@@ -151,7 +152,7 @@ fn says(table: &ListedTable, column: &Column, kind: Kind) -> bool {
         };
         return names::rank(kind, model).is_some();
     }
-    let is_key = names::letters(&column.name).ends_with("id") || column.is_integer;
+    let is_key = letters(&column.name).ends_with("id") || column.is_integer;
     is_key && names::referred_kind(&column.name) == Some(kind)
 }
 

@@ -1,7 +1,9 @@
-//! What a name says: whether a table's is one of students or courses, and whether a column's is one of a key to them.
-//! Plural, upper and lower case, and the prefix of an application make no difference.
+//! Recognizes tables of students, courses and enrollments, and columns that refer to them, by name. Plural, upper and
+//! lower case, and the prefix of an application make no difference.
 
-/// What the rows of a table are, or the rows that a column refers to.
+use crate::adoption::columns::letters;
+
+/// The kind of rows that a table has, or that a column refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Student,
@@ -10,7 +12,7 @@ pub(super) enum Kind {
 
 /// The rank of a table of people, some of whom may be students.
 pub(super) const USERS: u8 = 1;
-/// How clearly at least a table's name has to be one of students or courses, if no foreign key refers to it.
+/// The lowest rank that counts without a foreign key.
 pub(super) const NAMED: u8 = 2;
 
 const STUDENTS: [&str; 3] = ["student", "pupil", "learner"];
@@ -74,11 +76,6 @@ pub(super) fn words(name: &str) -> Vec<String> {
         was_lower = letter.is_lowercase() || letter.is_numeric();
     }
     words.into_iter().filter(|word| !word.is_empty()).map(|word| singular(&word)).collect()
-}
-
-/// A name as letters and digits only, in lower case: `firstName` and `first_name` are the same.
-pub(super) fn letters(name: &str) -> String {
-    name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 fn singular(word: &str) -> String {

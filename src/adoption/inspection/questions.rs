@@ -1,11 +1,11 @@
 //! The questions that the rows raise: pure functions over what was counted.
 
 use super::choose::is_role;
-use super::names::letters;
 use super::proposal::{Question, assignment};
 use super::store::{self, MAX_VALUES, Value};
+use crate::adoption::columns::letters;
 use crate::count::{counted, to_i64};
-use crate::db::catalog::{Column, ListedTable};
+use crate::db::catalog::{Column, ListedTable, plain_or_quoted};
 use crate::mapping::{EnrollmentsMapping, Mapping};
 
 /// A column that may say which rows count.
@@ -76,7 +76,7 @@ pub(super) fn status(rows: &EnrollmentsMapping, column: &str, values: &[Value]) 
         rows.table,
         listed(values)
     );
-    let column = super::fields::identifier(column);
+    let column = plain_or_quoted(column);
     let condition = |(literal, _): &Value| match literal.as_str() {
         "NULL" => format!("{column} is null"),
         literal => format!("{column} = {literal}"),
@@ -85,9 +85,9 @@ pub(super) fn status(rows: &EnrollmentsMapping, column: &str, values: &[Value]) 
     Some(Question { part: "enrollments", text, answers })
 }
 
-/// Asks whether rows with a time of an end are enrollments.
+/// Asks whether rows with an end time are enrollments.
 pub(super) fn ended(rows: &EnrollmentsMapping, column: &str, marked: i64) -> Option<Question> {
-    let answer = assignment("where", &format!("{} is null", super::fields::identifier(column)));
+    let answer = assignment("where", &format!("{} is null", plain_or_quoted(column)));
     (marked > 0).then(|| Question {
         part: "enrollments",
         text: format!(

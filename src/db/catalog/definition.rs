@@ -204,11 +204,30 @@ pub struct ExtraColumn {
     pub restore_expr: String,
 }
 
+/// Plain words that mean something else in an expression or a statement, and that schools use as names.
+const RESERVED: [&str; 14] = [
+    "case",
+    "check",
+    "column",
+    "current_user",
+    "default",
+    "end",
+    "group",
+    "limit",
+    "offset",
+    "order",
+    "primary",
+    "select",
+    "table",
+    "user",
+];
+
 /// The name as a person writes it in a statement: in double quotes only where it needs them.
 #[must_use]
 pub fn plain_or_quoted(name: &str) -> String {
     let is_plain = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
-        && name.chars().all(|one| one.is_ascii_lowercase() || one.is_ascii_digit() || one == '_');
+        && name.chars().all(|one| one.is_ascii_lowercase() || one.is_ascii_digit() || one == '_')
+        && !RESERVED.contains(&name);
     if is_plain { name.to_owned() } else { quoted(name) }
 }
 

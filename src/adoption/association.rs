@@ -184,7 +184,9 @@ fn no_such_column(mapping: &EnrollmentsMapping, key: &str, name: &str) -> Adopti
 fn without_times(mapping: &EnrollmentsMapping, has_times: bool) -> Option<AdoptionProblem> {
     let is_named = mapping.enrolled_at.is_some();
     (is_named && !has_times)
-        .then(|| AdoptionProblem::new("[enrollments] enrolled_at has no times: leave it out"))
+        .then(|| AdoptionProblem::new(
+            "[enrollments] enrolled_at has no times that can be read: leave it out, or change the type of the column",
+        ))
 }
 
 /// Whether the foreign keys of these columns delete the row too.

@@ -44,21 +44,20 @@ pub(super) enum Referred {
 }
 
 /// What is wrong with an expression over the columns of a table; `None` if nothing is. In a condition, so that it is one
-/// value for each row: no aggregate, no set of rows.
+/// value for each row: no aggregate, no set of rows. It is computed for each row, since it may fail for some, and in a
+/// view, which cannot have values of every type.
 pub(super) async fn fault_of_expression(
     tx: &Tx<'_>,
     table: &str,
     expression: &str,
 ) -> Result<Option<String>, DbError> {
-    let Some(fault) = fault_of_text(expression) else {
-        return Ok(catalog::can_run(
-            tx,
-            &format!("select 1 from {table} where ({expression}) is null limit 0"),
-        )
-        .await?
-        .err());
-    };
-    Ok(Some(fault.to_owned()))
+    let computed = format!("select count(*) from {table} where ({expression}) is null");
+    let view =
+        format!("create temporary view matricula_expression as select ({expression}) as value from {table}");
+    Ok(match fault_of(tx, expression, &computed).await? {
+        None => fault_of(tx, expression, &view).await?,
+        fault => fault,
+    })
 }
 
 /// What is wrong with a condition on the rows of a table; `None` if nothing is.
@@ -67,12 +66,15 @@ pub(super) async fn fault_of_condition(
     table: &str,
     condition: &str,
 ) -> Result<Option<String>, DbError> {
-    let Some(fault) = fault_of_text(condition) else {
-        return Ok(catalog::can_run(tx, &format!("select 1 from {table} where ({condition}) limit 0"))
-            .await?
-            .err());
-    };
-    Ok(Some(fault.to_owned()))
+    fault_of(tx, condition, &format!("select 1 from {table} where ({condition}) limit 0")).await
+}
+
+/// What is wrong with a text, which stands in parentheses in `sql`.
+async fn fault_of(tx: &Tx<'_>, text: &str, sql: &str) -> Result<Option<String>, DbError> {
+    match fault_of_text(text) {
+        Some(fault) => Ok(Some(fault.to_owned())),
+        None => Ok(catalog::can_run(tx, sql).await?.err()),
+    }
 }
 
 /// Why a text cannot stand in parentheses in a statement of ours: it would end them, or it has a parameter, a comment or

@@ -134,7 +134,7 @@ async fn count(tx: &Tx<'_>, sql: &str) -> Result<i64, DbError> {
 /// A condition that leaves out rows whose student or course does not exist. It works on every table with these columns.
 pub(super) fn existing_only(mapping: &Mapping, rows: &EnrollmentsMapping) -> String {
     let one = |record: &RecordMapping, column: &str| {
-        let [column, id, table] = [column, &record.id, &record.table].map(|name| plain_or_quoted(name));
+        let [column, id, table] = [column, &record.id, &record.table].map(plain_or_quoted);
         format!("{column} in (select {id} from {table})")
     };
     let sides = [(&mapping.students, &rows.student_id), (&mapping.courses, &rows.course_id)];
@@ -145,6 +145,6 @@ pub(super) fn existing_only(mapping: &Mapping, rows: &EnrollmentsMapping) -> Str
 /// A condition that keeps the first row of each pair, by the number `id` that tells the rows apart.
 pub(super) fn first_of_each_pair(rows: &EnrollmentsMapping, id: &str) -> String {
     let [id, table, student, course] =
-        [id, &rows.table, &rows.student_id, &rows.course_id].map(|name| plain_or_quoted(name));
+        [id, &rows.table, &rows.student_id, &rows.course_id].map(plain_or_quoted);
     format!("{id} in (select min({id}) from {table} group by {student}, {course})")
 }

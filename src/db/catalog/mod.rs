@@ -200,8 +200,8 @@ pub fn display_expr(tx: &Tx<'_>, column: &str) -> String {
     }
 }
 
-/// An SQL expression: a column of this type as a time in the form in which times are stored, null for a null; `None` if
-/// the type has no times. A time without a time zone counts as UTC.
+/// An SQL expression: a column of this type as a time in the form in which times are stored, null for a null or what is no
+/// time; `None` if the type has no times. A time without a time zone counts as UTC.
 #[must_use]
 pub fn stamp_expr(tx: &Tx<'_>, column: &str, kind: &str) -> Option<String> {
     let kind = kind.to_ascii_lowercase();
@@ -214,14 +214,23 @@ pub fn stamp_expr(tx: &Tx<'_>, column: &str, kind: &str) -> Option<String> {
              case when abs({column}) > 100000000000 then {column} / 1000.0 else {column} end, 'unixepoch') end"
         )),
         EngineTx::Postgres(_) => {
-            let utc = if kind.ends_with("with time zone") {
-                format!("{column} at time zone 'UTC'")
+            let utc = if kind.ends_with("with time zone") && kind.starts_with("timestamp") {
+                format!("({column} at time zone 'UTC')")
             } else if kind.starts_with("timestamp") || kind == "date" {
                 format!("cast({column} as timestamp)")
+            } else if kind == "bigint" {
+                format!(
+                    "(case when {column} >= 100000000 then to_timestamp(case when {column} > 100000000000 \
+                     then {column} / 1000.0 else {column} end) at time zone 'UTC' end)"
+                )
             } else {
                 return None;
             };
-            Some(format!("to_char({utc}, 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"))
+            // Stored times have years of four digits; a later one counts as still to come.
+            Some(format!(
+                "to_char(case when {utc} > timestamp '9999-12-31' then timestamp '9999-12-31' \
+                 when {utc} >= timestamp '0001-01-01' then {utc} end, 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+            ))
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use clap::CommandFactory;
 use regex::Regex;
 
-use super::contents::tables_of_a_new_school;
+use super::contents::tables_of_the_program;
 use super::{Document, documents, links, root};
 
 /// Flags of other programs that the documents name.
@@ -49,7 +49,7 @@ struct Known {
 
 impl Known {
     async fn new() -> Self {
-        let tables = tables_of_a_new_school().await;
+        let tables = tables_of_the_program().await;
         let tables =
             tables.into_iter().map(|(name, columns)| (name, columns.into_iter().collect())).collect();
         let document = serde_json::to_value(matricula::server::router::document()).unwrap();

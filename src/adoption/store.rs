@@ -228,8 +228,8 @@ pub(super) fn copy_found() -> Vec<String> {
     ]
 }
 
-/// The triggers of `student_courses` leave out rows that a batch writes, since it logs them itself.
-const BEGIN_BATCH: &str = "update log_head set in_batch = 1 where id = 1;";
+/// The migration logs the rows itself, so the triggers of `student_courses` have to leave them out.
+const PAUSE_TRIGGERS: &str = "update log_head set in_batch = -1 where id = 1;";
 
 /// Statements that fill our `student_courses` from the copy of an existing one, and start the log with its rows.
 pub(super) async fn adopt_found(
@@ -239,7 +239,7 @@ pub(super) async fn adopt_found(
     now: &Stamp,
 ) -> Result<Vec<String>, DbError> {
     let carried = columns_to_carry(found);
-    let mut statements = vec![BEGIN_BATCH.to_owned()];
+    let mut statements = vec![PAUSE_TRIGGERS.to_owned()];
     statements.extend(carried.iter().map(|column| add_column(found, column)));
     let extra =
         carried.iter().map(|column| format!(", {}", quoted(&column.name))).collect::<Vec<_>>().concat();
@@ -259,7 +259,7 @@ pub(super) async fn adopt_found(
 
 /// Statements that fill our `student_courses` from another table, and start the log with its rows.
 pub(super) fn adopt_copied(rows: &FoundRows, now: &Stamp) -> Vec<String> {
-    let mut statements = vec![BEGIN_BATCH.to_owned(), insert_rows(rows, &rows.from, "", now)];
+    let mut statements = vec![PAUSE_TRIGGERS.to_owned(), insert_rows(rows, &rows.from, "", now)];
     statements.extend(start_log(0));
     statements
 }

@@ -125,7 +125,7 @@ pub(super) const PROMISES: [(&str, &str); 15] = [
     (
         // While the mark is set in a file, nothing that other programs write to student_courses is logged.
         "the head of the log is marked only inside the transaction of a batch",
-        "select 'in_batch is ' || in_batch from log_head where in_batch > 0",
+        "select 'in_batch is ' || in_batch from log_head where in_batch <> 0",
     ),
     (
         "the log's times never go back",

@@ -21,7 +21,7 @@ const CREATE_HISTORY: &str = "create table if not exists matricula_migrations (
 )";
 
 /// Version, name and SQL, in order.
-const FILES: [(i64, &str, &str); 9] = [
+const FILES: [(i64, &str, &str); 10] = [
     (1, "students", include_str!("../../migrations/V1__students.sql")),
     (2, "courses", include_str!("../../migrations/V2__courses.sql")),
     (3, "student_courses", include_str!("../../migrations/V3__student_courses.sql")),
@@ -31,10 +31,11 @@ const FILES: [(i64, &str, &str); 9] = [
     (7, "idempotency_keys", include_str!("../../migrations/V7__idempotency_keys.sql")),
     (8, "nothing_lost", include_str!("../../migrations/V8__nothing_lost.sql")),
     (9, "writes_by_others", include_str!("../../migrations/V9__writes_by_others.sql")),
+    (10, "writes_within_batches", include_str!("../../migrations/V10__writes_within_batches.sql")),
 ];
 
-/// The placeholder for the triggers that log writes by other programs, which the engines express quite differently.
-const LOG_WRITES_BY_OTHERS: &str = "{{log_writes_by_others}}";
+/// The placeholders for the triggers that log writes by other programs, which the engines express quite differently.
+const TRIGGERS: [&str; 2] = ["{{log_writes_by_others}}", "{{log_writes_within_batches}}"];
 
 /// A migration that this database has not had yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,19 +111,20 @@ impl Pending {
 /// Whether one of the migrations creates the triggers that log writes by other programs.
 #[must_use]
 pub fn creates_triggers(tx: &Tx<'_>, migrations: &[Pending]) -> bool {
-    migrations.iter().any(|migration| migration.sql.contains(triggers(tx)))
+    migrations.iter().any(|migration| triggers(tx).any(|triggers| migration.sql.contains(triggers)))
 }
 
 /// Leaves out the triggers that log writes by other programs.
 pub fn leave_out_triggers(tx: &Tx<'_>, migrations: &mut [Pending]) {
     for migration in migrations {
-        migration.sql = migration.sql.replace(triggers(tx), "");
+        for triggers in triggers(tx) {
+            migration.sql = migration.sql.replace(triggers, "");
+        }
     }
 }
 
-fn triggers(tx: &Tx<'_>) -> &'static str {
-    let triggers = tx.tokens().iter().find(|(token, _)| *token == LOG_WRITES_BY_OTHERS);
-    triggers.map_or(LOG_WRITES_BY_OTHERS, |(_, sql)| *sql)
+fn triggers(tx: &Tx<'_>) -> impl Iterator<Item = &'static str> {
+    tx.tokens().iter().filter(|(token, _)| TRIGGERS.contains(token)).map(|(_, sql)| *sql)
 }
 
 /// Reads the history without changing anything.
@@ -289,7 +291,9 @@ mod tests {
             .filter(|name| !["sqlite", "postgres"].contains(&name.as_str()))
             .collect();
         files.sort();
-        assert_eq!(files, FILES.map(|(version, name, _)| format!("V{version}__{name}.sql")));
+        let mut embedded = FILES.map(|(version, name, _)| format!("V{version}__{name}.sql"));
+        embedded.sort();
+        assert_eq!(files, embedded);
         for tokens in [sqlite::TOKENS, postgres::TOKENS] {
             assert!(known(tokens).iter().all(|migration| !migration.sql.contains("{{")));
         }

@@ -1,6 +1,6 @@
 //! The writing side of a database: one connection, and its transactions.
 
-use super::{Arg, DbError, Insert, Location, Map, Reach, WriteHealth, postgres, sqlite};
+use super::{Arg, DbError, Location, Map, Reach, Write, WriteHealth, postgres, sqlite};
 use crate::clock::Stamp;
 
 /// The only connection of a process that writes, and the result of its last attempt to write.
@@ -202,15 +202,24 @@ impl Tx<'_> {
         })?)
     }
 
-    /// As [`Tx::execute_many`], for an insert: on a server one statement for all sets.
+    /// Runs the statements in this order, and returns how many rows each [`Write::Delete`] deleted. On a server this is
+    /// one round trip for all of them.
     ///
     /// # Errors
     /// As [`Tx::execute_many`].
-    pub async fn insert_many(&self, insert: &Insert, sets: &[Vec<Arg>]) -> Result<(), DbError> {
-        one_row_each(&self.1.record(match &self.0 {
-            EngineTx::Sqlite(tx) => tx.execute_many(&insert.one_row(), sets),
-            EngineTx::Postgres(tx) => tx.insert_many(insert, sets).await,
-        })?)
+    pub async fn write_in_order(&self, writes: &[Write<'_>]) -> Result<Vec<usize>, DbError> {
+        let changed = self.1.record(match &self.0 {
+            EngineTx::Sqlite(tx) => tx.write_in_order(writes),
+            EngineTx::Postgres(tx) => tx.write_in_order(writes).await,
+        })?;
+        let mut deleted = Vec::new();
+        for (write, changed) in writes.iter().zip(&changed) {
+            match write {
+                Write::Insert(..) | Write::Change(..) => one_row_each(changed)?,
+                Write::Delete(..) => deleted.push(changed.iter().sum()),
+            }
+        }
+        Ok(deleted)
     }
 
     /// Runs a statement once for each set of parameters, in order; each may change any number of rows.

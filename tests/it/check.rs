@@ -10,7 +10,7 @@ use crate::school::{Database, FIRST_DAY, School, matricula};
 async fn found_after(database: &Database, sql: &str) -> Vec<(String, Vec<String>)> {
     let sql = sql.replace("DAY", FIRST_DAY);
     database.runs(&format!(
-        "update log_head set in_batch = 1; {};
+        "update log_head set in_batch = -1; {};
          update log_head set in_batch = 0",
         sql.trim_end_matches(';')
     ));

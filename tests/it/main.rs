@@ -67,5 +67,6 @@ mod small_worlds;
 mod statements;
 mod stream;
 mod students;
+mod triggers_of_other_programs;
 mod unread_output;
 mod writing;

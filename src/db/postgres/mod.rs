@@ -28,7 +28,7 @@ use self::error::map_error;
 pub(super) use self::numbering::insert_numbered;
 pub(super) use self::readers::{Readers, SCANS, STREAMS};
 pub(super) use self::writer::{Tx, Writer};
-use super::{Arg, DbError, Insert, Map, Reach, Row, trace};
+use super::{Arg, DbError, Insert, Map, Reach, Row, Write, trace};
 
 /// Placeholders in migrations, for what the engines express differently.
 pub(super) const TOKENS: &[(&str, &str)] = &[
@@ -37,6 +37,10 @@ pub(super) const TOKENS: &[(&str, &str)] = &[
     ("{{any_value}}", "text"),
     ("{{index_of}}", "strpos"),
     ("{{log_writes_by_others}}", include_str!("../../../migrations/postgres/log_writes_by_others.sql")),
+    (
+        "{{log_writes_within_batches}}",
+        include_str!("../../../migrations/postgres/log_writes_within_batches.sql"),
+    ),
 ];
 
 /// The current time, not that of the transaction's start.
@@ -168,6 +172,38 @@ impl Session {
                 .push(row);
         }
         Ok(Some(found))
+    }
+
+    /// Runs the statements in order, in one round trip; returns how many rows each set of each statement changed.
+    async fn write_in_order(&self, writes: &[Write<'_>]) -> Result<Vec<Vec<usize>>, DbError> {
+        // A statement that has to be prepared first would be overtaken by those that follow it.
+        for write in writes {
+            self.prepare(write).await.map_err(map_error)?;
+        }
+        try_join_all(writes.iter().map(async |write| match write {
+            Write::Insert(insert, sets) => self.insert_many(insert, sets).await,
+            Write::Change(sql, sets) | Write::Delete(sql, sets) => self.execute_many(sql, sets).await,
+        }))
+        .await
+    }
+
+    async fn prepare(&self, write: &Write<'_>) -> Result<(), Error> {
+        match write {
+            Write::Change(sql, sets) | Write::Delete(sql, sets) => {
+                if !sets.is_empty() {
+                    self.prepared(sql).await?;
+                }
+            }
+            Write::Insert(_, sets) if sets.is_empty() => {}
+            Write::Insert(insert, sets) => {
+                let statement = self.prepared(&insert.one_row()).await?;
+                let statement = statement.filter(|_| sets.len() >= pack::MIN_SETS);
+                if let Some(packed) = statement.and_then(|statement| pack::insert(insert, &statement)) {
+                    self.prepared(&packed).await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Inserts a row for each set, in one round trip; returns how many rows each set added.

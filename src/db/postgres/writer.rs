@@ -5,7 +5,7 @@ use futures_util::FutureExt as _;
 use super::connect::LOCAL_SETTINGS;
 use super::error::{map_begin_error, map_commit_error, map_error};
 use super::{Address, Session};
-use crate::db::{Arg, DbError, Insert, Map, Reach};
+use crate::db::{Arg, DbError, Map, Reach, Write};
 
 /// Overrides defaults of the database or the role. Statements wait for each other's row locks, so each must see what
 /// was committed before it began. A service that dies releases its locks after `idle_in_transaction_session_timeout`.
@@ -85,12 +85,11 @@ impl Tx<'_> {
         self.session.mark_suspect_on_error(self.session.execute_many(sql, sets).await)
     }
 
-    pub(in crate::db) async fn insert_many(
+    pub(in crate::db) async fn write_in_order(
         &self,
-        insert: &Insert,
-        sets: &[Vec<Arg>],
-    ) -> Result<Vec<usize>, DbError> {
-        self.session.mark_suspect_on_error(self.session.insert_many(insert, sets).await)
+        writes: &[Write<'_>],
+    ) -> Result<Vec<Vec<usize>>, DbError> {
+        self.session.mark_suspect_on_error(self.session.write_in_order(writes).await)
     }
 
     pub(in crate::db) async fn execute_batch(&self, sql: &str) -> Result<(), DbError> {

@@ -22,6 +22,10 @@ pub(super) const TOKENS: &[(&str, &str)] = &[
     ("{{any_value}}", ""),
     ("{{index_of}}", "instr"),
     ("{{log_writes_by_others}}", include_str!("../../../migrations/sqlite/log_writes_by_others.sql")),
+    (
+        "{{log_writes_within_batches}}",
+        include_str!("../../../migrations/sqlite/log_writes_within_batches.sql"),
+    ),
 ];
 
 pub(super) const HAS_TABLE: &str = "select 1 from sqlite_schema where type = 'table' and name = $1 collate nocase \

@@ -10,7 +10,7 @@ use super::checkpoint::Checkpointer;
 use super::connection::{BUSY_TIMEOUT, bind, cached, open, query, rows};
 use super::error::NOT_WRITABLE;
 use super::files::Files;
-use crate::db::{Arg, DbError, Map};
+use crate::db::{Arg, DbError, Map, Write};
 
 /// Pages in the write-ahead log (128 MB) before a commit also checkpoints the little that is left by then. Determines
 /// the tail of the write latency.
@@ -183,6 +183,14 @@ impl Tx<'_> {
             Ok(statement.raw_execute()?)
         };
         sets.iter().map(execute).collect()
+    }
+
+    pub(in crate::db) fn write_in_order(&self, writes: &[Write<'_>]) -> Result<Vec<Vec<usize>>, DbError> {
+        let write = |write: &Write<'_>| match write {
+            Write::Insert(insert, sets) => self.execute_many(&insert.one_row(), sets),
+            Write::Change(sql, sets) | Write::Delete(sql, sets) => self.execute_many(sql, sets),
+        };
+        writes.iter().map(write).collect()
     }
 
     pub(in crate::db) fn execute_batch(&self, sql: &str) -> Result<(), DbError> {

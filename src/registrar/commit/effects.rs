@@ -48,6 +48,14 @@ impl<'a> Effects<'a> {
         effects
     }
 
+    /// Whether the batch inserts or updates students or courses.
+    pub(super) fn write_records(&self) -> bool {
+        !(self.new_students.is_empty()
+            && self.new_courses.is_empty()
+            && self.students.is_empty()
+            && self.courses.is_empty())
+    }
+
     fn add(&mut self, change: &'a Change) {
         match change {
             Change::AddStudent(student) => self.new_students.push(student),

@@ -20,10 +20,10 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Locks the head until the transaction ends, and marks it: until [`append_to_log`](super::log::append_to_log)
-    /// removes the mark, the triggers of `student_courses` leave the rows to this batch.
+    /// Locks the head until the transaction ends, and marks it with the `seq` of the first entry of the batch. Until the
+    /// mark is removed, the triggers of `student_courses` leave out rows that the log already has from there on.
     pub(super) async fn take(tx: &Tx<'_>, clock: &Clock) -> Result<Self, DbError> {
-        let sql = "update log_head set in_batch = 1 where id = 1 \
+        let sql = "update log_head set in_batch = last_seq + 1 where id = 1 \
                    returning last_seq, last_enrollment_id, last_at, keeps";
         Self::update(tx, clock, sql).await
     }

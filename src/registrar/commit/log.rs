@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::head::Head;
 use super::reply::Replies;
 use crate::clock::Clock;
-use crate::db::{Arg, Backoff, DbError, Insert, Tx, Writer};
+use crate::db::{Arg, Backoff, DbError, Insert, Writer};
 use crate::registrar::caller::Caller;
 use crate::registrar::event::Event;
 use crate::registrar::facts::Facts;
@@ -36,11 +36,35 @@ pub(super) fn entries(events: &[(Event, &Caller)], facts: &Facts, last_seq: i64)
         .collect()
 }
 
-const INTO_STUDENT_COURSES: Insert =
-    Insert { table: "student_courses", columns: &["id", "student_id", "course_id", "enrolled_at"] };
-const INTO_WAITLIST: Insert =
-    Insert { table: "waitlist", columns: &["student_id", "course_id", "joined_seq", "joined_at"] };
-const INTO_EVENTS: Insert = Insert {
+/// The `seq` of the first entry of a batch, and the batch's own id.
+pub(super) struct FirstEntry([Arg; 2]);
+
+impl FirstEntry {
+    pub(super) fn of(entries: &[Vec<Arg>]) -> Option<Self> {
+        let first = entries.first()?;
+        Some(Self([first.first()?.clone(), first.last()?.clone()]))
+    }
+}
+
+/// Moves the head to the end of the log as it will be after the batch. Ids and entries that triggers of other programs
+/// add from then on come after those of the batch.
+pub(super) const ADVANCE_HEAD: &str =
+    "update log_head set last_seq = $1, last_enrollment_id = $2, last_at = $3, keeps = $4 where id = 1";
+
+/// The parameters of [`ADVANCE_HEAD`].
+pub(super) fn advanced_head(facts: &Facts, has_saved: bool) -> Vec<Arg> {
+    vec![
+        facts.last_seq.into(),
+        facts.last_enrollment_id.into(),
+        (&facts.stamp).into(),
+        i64::from(has_saved).into(),
+    ]
+}
+
+/// Removes the mark of [`Head::take`]: from then on the triggers of `student_courses` log everything.
+pub(super) const END_BATCH: &str = "update log_head set in_batch = 0 where id = 1";
+
+pub(super) const INTO_EVENTS: Insert = Insert {
     table: "events",
     columns: &[
         "seq",
@@ -56,39 +80,6 @@ const INTO_EVENTS: Insert = Insert {
     ],
 };
 
-/// Inserts the new enrollments, waitlist entries and log entries, and updates the head of the log. From then on the
-/// triggers of `student_courses` log what the transaction does there.
-pub(super) async fn append_to_log(
-    tx: &Tx<'_>,
-    enrolled: Vec<Vec<Arg>>,
-    waiting: Vec<Vec<Arg>>,
-    entries: &[Vec<Arg>],
-    facts: &Facts,
-    has_saved: bool,
-) -> Result<(), DbError> {
-    if entries.is_empty() {
-        return tx.change_many("update log_head set in_batch = 0 where id = 1", &[Vec::new()]).await;
-    }
-    let head = [vec![
-        facts.last_seq.into(),
-        facts.last_enrollment_id.into(),
-        (&facts.stamp).into(),
-        i64::from(has_saved).into(),
-    ]];
-    tokio::try_join!(
-        biased;
-        tx.insert_many(&INTO_STUDENT_COURSES, &enrolled),
-        tx.insert_many(&INTO_WAITLIST, &waiting),
-        tx.insert_many(&INTO_EVENTS, entries),
-        tx.execute_many(
-            "update log_head set last_seq = $1, last_enrollment_id = $2, last_at = $3, keeps = $4, in_batch = 0 \
-             where id = 1",
-            &head,
-        ),
-    )?;
-    Ok(())
-}
-
 /// Returns the answers of a batch whose commit was not confirmed, if the batch is in the log. Taking the head waits
 /// until the lost commit, which held it, is over.
 ///
@@ -97,12 +88,11 @@ pub(super) async fn append_to_log(
 pub(super) async fn resolve_lost_commit(
     writer: &mut Writer,
     clock: &Clock,
-    entries: &[Vec<Arg>],
+    first_entry: Option<FirstEntry>,
     answers: Replies,
     lost: String,
 ) -> Result<Replies, DbError> {
-    let id = entries.first().and_then(|first| Some([first.first()?.clone(), first.last()?.clone()]));
-    let Some(id) = id else {
+    let Some(FirstEntry(id)) = first_entry else {
         // At most the answers to refusals were stored; they are decided or found again.
         return Err(DbError::Conflict(lost));
     };

@@ -19,11 +19,11 @@ use self::effects::Effects;
 use self::head::Head;
 pub use self::head::no_log_head;
 use self::load::load_facts;
-use self::log::{append_to_log, entries, resolve_lost_commit};
+use self::log::{ADVANCE_HEAD, END_BATCH, FirstEntry, advanced_head, entries, resolve_lost_commit};
 use self::reply::Reply;
 pub(super) use self::reply::{BatchItem, Replies};
 pub use self::rows::{enrollment, limits};
-use self::tables::{apply_to_tables, read_only};
+use self::tables::{read_only, write_log_and_rows, write_records};
 use super::caller::Caller;
 use super::event::Event;
 use super::facts::{Facts, ReadOnly};
@@ -31,7 +31,7 @@ use super::key::IdempotencyKey;
 use super::keys::{AnswerWindow, StoredAnswers};
 use super::lead::Lead;
 use crate::clock::Clock;
-use crate::db::{Arg, DbError, Tx, Writer};
+use crate::db::{DbError, Tx, Writer};
 use crate::mapping::SchoolTables;
 
 /// Commits batches: the connection that writes, and the cache of the previous batch.
@@ -107,7 +107,7 @@ impl BatchWriter {
             self.cache = loaded.after_commit();
             return Ok(decided.answers);
         }
-        let entries = write(&tx, &mut decided, &loaded.facts, &head, &self.tables, &found).await?;
+        let first_entry = write(&tx, &mut decided, &loaded.facts, &head, &self.tables, &found).await?;
         store_answers(&tx, &decided.to_store, &decided.answers, &window).await?;
         erase_answers(&tx, &decided.events).await?;
         match tx.commit().await {
@@ -117,7 +117,7 @@ impl BatchWriter {
                 Ok(decided.answers)
             }
             Err(DbError::Unknown(lost)) => {
-                resolve_lost_commit(&mut self.writer, &self.clock, &entries, decided.answers, lost).await
+                resolve_lost_commit(&mut self.writer, &self.clock, first_entry, decided.answers, lost).await
             }
             Err(error) => Err(error),
         }
@@ -184,7 +184,7 @@ impl<'a> Decided<'a> {
     }
 }
 
-/// Writes the events to the tables and to the log. Returns the entries of the log.
+/// Writes the events to the tables and to the log. Returns the first entry of the log, if there is any.
 async fn write(
     tx: &Tx<'_>,
     decided: &mut Decided<'_>,
@@ -192,19 +192,28 @@ async fn write(
     head: &Head,
     tables: &SchoolTables,
     read_only: &ReadOnly,
-) -> Result<Vec<Vec<Arg>>, DbError> {
+) -> Result<Option<FirstEntry>, DbError> {
+    if decided.events.is_empty() {
+        tx.execute_many(END_BATCH, &[Vec::new()]).await?;
+        return Ok(None);
+    }
     let mut effects = Effects::from_events(&decided.events);
     let has_saved = saved_columns::save_dropped(tx, &effects, head.has_saved).await?;
-    let assigned = apply_to_tables(tx, &effects, tables, read_only).await?;
-    if !assigned.is_empty() {
-        assigned.replace_provisional_ids(&mut decided.events, &mut decided.answers);
-        effects = Effects::from_events(&decided.events);
+    let mut advanced_head = Some(advanced_head(facts, has_saved));
+    if effects.write_records() {
+        tx.execute_many(ADVANCE_HEAD, advanced_head.take().as_slice()).await?;
+        let assigned = write_records(tx, &effects, tables, read_only).await?;
+        if !assigned.is_empty() {
+            assigned.replace_provisional_ids(&mut decided.events, &mut decided.answers);
+            effects = Effects::from_events(&decided.events);
+        }
     }
-    let (enrolled, waiting) = (effects.enrolled(), effects.waiting());
-    let pairs: Vec<_> =
-        if has_saved { effects.enrolled.values().map(|row| (*row).clone()).collect() } else { Vec::new() };
     let entries = entries(&decided.events, facts, head.last_seq);
-    append_to_log(tx, enrolled, waiting, &entries, facts, has_saved).await?;
-    saved_columns::restore(tx, &pairs).await?;
-    Ok(entries)
+    let first_entry = FirstEntry::of(&entries);
+    write_log_and_rows(tx, advanced_head, entries, &effects, tables).await?;
+    if has_saved {
+        let enrolled: Vec<_> = effects.enrolled.values().map(|row| (*row).clone()).collect();
+        saved_columns::restore(tx, &enrolled).await?;
+    }
+    Ok(first_entry)
 }

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::effects::{Assigned, ColumnChanges, Effects};
+use super::log::{ADVANCE_HEAD, END_BATCH, INTO_EVENTS};
 use super::rows::{COURSE, STUDENT, course, sets, student};
 use crate::db::catalog;
-use crate::db::{Arg, DbError, Tx};
+use crate::db::{Arg, DbError, Insert, Tx, Write};
 use crate::mapping::{RecordTable, SchoolTables};
 use crate::registrar::facts::{ReadOnly, ReadOnlyFields};
 use crate::registrar::record::{Course, CourseId, MAX_ID, Student, StudentId};
@@ -39,16 +40,13 @@ async fn read_only_fields(
     })
 }
 
-pub(super) async fn apply_to_tables(
+/// Updates and inserts students and courses.
+pub(super) async fn write_records(
     tx: &Tx<'_>,
     effects: &Effects<'_>,
     tables: &SchoolTables,
     read_only: &ReadOnly,
 ) -> Result<Assigned, DbError> {
-    let dropped = effects.dropped();
-    tx.execute_many("delete from student_courses where student_id = $1 and id = $2", &dropped).await?;
-    tx.execute_many("delete from waitlist where student_id = $1 and course_id = $2", &effects.left()).await?;
-    tx.execute_many("delete from course_seats where course_id = $1", &effects.seats_removed()).await?;
     update_rows(tx, &tables.students, &effects.students).await?;
     update_rows(tx, &tables.courses, &effects.courses).await?;
 
@@ -67,22 +65,63 @@ pub(super) async fn apply_to_tables(
     let courses: HashMap<_, _> =
         effects.new_courses.iter().map(|c| c.id).zip(ids.into_iter().map(CourseId)).collect();
 
-    tx.execute_many(
-        "insert into course_seats (course_id, capacity, waitlist_capacity, opens_at, closes_at) \
-         values ($1, $2, $3, $4, $5) on conflict (course_id) do update set capacity = excluded.capacity, \
-         waitlist_capacity = excluded.waitlist_capacity, opens_at = excluded.opens_at, closes_at = excluded.closes_at",
-        &effects.seats_set(),
-    )
-    .await?;
-
     let mut assigned = Assigned { students, courses, ..Assigned::default() };
     read_computed_columns(tx, effects, read_only, &mut assigned).await?;
-
-    // After the inserts, so that no new row gets the id of one that the log is about to record as deleted.
-    tx.execute_many(&delete_row(&tables.students), &sets(&effects.deleted_students)).await?;
-    tx.execute_many(&delete_row(&tables.courses), &sets(&effects.deleted_courses)).await?;
-
     Ok(assigned)
+}
+
+const INTO_STUDENT_COURSES: Insert =
+    Insert { table: "student_courses", columns: &["id", "student_id", "course_id", "enrolled_at"] };
+const INTO_WAITLIST: Insert =
+    Insert { table: "waitlist", columns: &["student_id", "course_id", "joined_seq", "joined_at"] };
+
+/// Appends the entries to the log, then writes the rows that they are about, and deletes students and courses. In this
+/// order, since triggers of other programs may write enrollments too: those that the log does not have are theirs.
+/// `head` are the parameters of [`ADVANCE_HEAD`], unless that has been done.
+pub(super) async fn write_log_and_rows(
+    tx: &Tx<'_>,
+    head: Option<Vec<Arg>>,
+    entries: Vec<Vec<Arg>>,
+    effects: &Effects<'_>,
+    tables: &SchoolTables,
+) -> Result<(), DbError> {
+    let dropped = effects.dropped();
+    let (delete_student, delete_course) = (delete_row(&tables.students), delete_row(&tables.courses));
+    let written = tx
+        .write_in_order(&[
+            Write::Change(ADVANCE_HEAD, head.into_iter().collect()),
+            Write::Insert(&INTO_EVENTS, entries),
+            Write::Delete("delete from student_courses where student_id = $1 and id = $2", dropped.clone()),
+            Write::Change("delete from waitlist where student_id = $1 and course_id = $2", effects.left()),
+            Write::Change("delete from course_seats where course_id = $1", effects.seats_removed()),
+            Write::Change(
+                "insert into course_seats (course_id, capacity, waitlist_capacity, opens_at, closes_at) \
+             values ($1, $2, $3, $4, $5) on conflict (course_id) do update set capacity = excluded.capacity, \
+             waitlist_capacity = excluded.waitlist_capacity, opens_at = excluded.opens_at, \
+             closes_at = excluded.closes_at",
+                effects.seats_set(),
+            ),
+            Write::Insert(&INTO_WAITLIST, effects.waiting()),
+            Write::Insert(&INTO_STUDENT_COURSES, effects.enrolled()),
+            // After the inserts, so that no new row gets the id of one that the log is about to record as deleted.
+            Write::Change(&delete_student, sets(&effects.deleted_students)),
+            Write::Change(&delete_course, sets(&effects.deleted_courses)),
+            Write::Change(END_BATCH, vec![Vec::new()]),
+        ])
+        .await?;
+    let deleted: usize = written.iter().sum();
+    if deleted < dropped.len() { verify_dropped(tx, &dropped).await } else { Ok(()) }
+}
+
+/// Checks that a row that was not deleted is gone: a trigger of another program may have deleted it first.
+async fn verify_dropped(tx: &Tx<'_>, dropped: &[Vec<Arg>]) -> Result<(), DbError> {
+    let sql = "select 1 from student_courses where student_id = $1 and id = $2";
+    let rows = tx.query_many(sql, dropped, |row| row.int(0)).await?;
+    if rows.iter().all(Vec::is_empty) {
+        Ok(())
+    } else {
+        Err(DbError::Constraint("the table student_courses kept the row".to_owned()))
+    }
 }
 
 /// Reads back the written rows of tables with computed columns.

@@ -1,4 +1,6 @@
-//! Inserts of many rows.
+//! Statements that write many rows.
+
+use super::Arg;
 
 /// An insert that sets every column from a parameter, so that a server can insert many rows with one statement.
 #[derive(Clone, Copy, Debug)]
@@ -24,4 +26,15 @@ impl Insert {
     fn start(&self) -> String {
         format!("insert into {} ({})", self.table, self.columns.join(", "))
     }
+}
+
+/// A statement that is run once for each set of parameters.
+#[derive(Debug)]
+pub enum Write<'a> {
+    /// Inserts a row each time: on a server one statement for all sets.
+    Insert(&'a Insert, Vec<Vec<Arg>>),
+    /// Changes one row each time.
+    Change(&'a str, Vec<Vec<Arg>>),
+    /// Deletes a row each time, unless it is gone by then.
+    Delete(&'a str, Vec<Vec<Arg>>),
 }

@@ -94,7 +94,7 @@ impl From<Refusal> for Problem {
                 Self::new::<Stale>(detail).with("etag", etag(version, seats))
             }
             Refusal::RowRefused(_) => Self::new::<RowRefused>(detail),
-            Refusal::ReadOnlyField(field) => {
+            Refusal::ReadOnlyField(field) | Refusal::AbsentField(field) => {
                 Self::new::<ReadOnlyField>(detail).with("pointer", format!("/{field}"))
             }
             Refusal::AnswerNotKept => Self::new::<IdempotencyAnswerNotKept>(detail),

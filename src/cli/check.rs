@@ -25,6 +25,7 @@ pub(super) async fn run(database: &Location, clock: &Clock, out: &mut dyn Write)
         migrate::is_current(&db).await.with_context(|| database.to_string())?,
         "the schema of {database} is not the one of this program: run `matricula migrate` first"
     );
+    mapping::verify(&db).await.with_context(|| database.to_string())?;
     let audit = audit(&db).await.with_context(|| database.to_string())?;
     for finding in &audit.findings {
         write_finding(out, "BROKEN", finding)?;

@@ -11,6 +11,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 
 use super::problem::{NotFound, Problem};
 use crate::db::{Db, migrate};
+use crate::mapping;
 use crate::metrics::Metrics;
 use crate::registrar::{Registrar, Unready};
 
@@ -77,6 +78,7 @@ async fn ready(State(db): State<Db>, State(registrar): State<Registrar>) -> Resu
             return Err(Problem::overloaded(format!("The database does not answer: {why}.")));
         }
     }
+    mapping::verify(&db).await.map_err(|why| Problem::overloaded(format!("Nothing can be read: {why}.")))?;
     let unready = |why| match why {
         Unready::Ahead(_) => {
             format!("Check the clock: {why}. Changes are still accepted, with the time of the last event.")

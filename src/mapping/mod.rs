@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::store::{compare, load_in, open_db, save};
+pub use self::store::{compare, load_in, open_db, save, verify};
 pub use self::tables::{RecordTable, SchoolTables, Source};
 
 /// A mapping as its file has it, in TOML.

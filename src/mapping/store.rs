@@ -70,6 +70,23 @@ pub async fn open_db(location: &Location) -> Result<(Db, SchoolTables), DbError>
     Ok((if views.is_empty() { db } else { Db::open_with_views(location, &views)? }, tables))
 }
 
+/// Checks that the students and the courses can still be read: another program may have renamed a table or a column.
+///
+/// # Errors
+/// [`DbError::Unwritable`] if they cannot, in the engine's words; others when the database cannot be read.
+pub async fn verify(db: &Db) -> Result<(), DbError> {
+    for sql in ["select id, name, email from students limit 0", "select id, name, level from courses limit 0"]
+    {
+        db.query(sql, [], |_| Ok(())).await.map_err(|error| match error {
+            DbError::Engine(why) => DbError::Unwritable(format!(
+                "the tables of students and courses are not what they were when they were adopted: {why}"
+            )),
+            other => other,
+        })?;
+    }
+    Ok(())
+}
+
 /// How a given mapping differs from the stored one, one line each; empty if it does not.
 ///
 /// # Errors

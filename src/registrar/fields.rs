@@ -15,12 +15,21 @@ pub(super) fn ensure_current(record: &impl Hash, expected: Option<&[Version]>) -
     }
 }
 
-/// Refuses a change to a read-only field.
-pub(super) fn ensure_writable(changed: &[NewValue], read_only: &[&Vec<String>]) -> Result<(), Refusal> {
-    match changed.iter().find(|(field, _)| read_only.iter().copied().flatten().any(|one| one == field)) {
-        Some((field, _)) => Err(Refusal::ReadOnlyField((*field).to_owned())),
-        None => Ok(()),
+/// Refuses a change to a field that the database computes or does not have.
+pub(super) fn ensure_writable(
+    changed: &[NewValue],
+    computed: &[&Vec<String>],
+    absent: &[String],
+) -> Result<(), Refusal> {
+    for (field, _) in changed {
+        if absent.iter().any(|one| one == field) {
+            return Err(Refusal::AbsentField((*field).to_owned()));
+        }
+        if computed.iter().copied().flatten().any(|one| one == field) {
+            return Err(Refusal::ReadOnlyField((*field).to_owned()));
+        }
     }
+    Ok(())
 }
 
 /// Refuses to delete a record that has enrollments or waitlist places, unless they are to be dropped, and there are no more

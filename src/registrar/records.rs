@@ -152,7 +152,7 @@ impl<R: Record + PartialEq> Command for Create<R> {
         let mut record = R::empty(facts.provisional_id().into());
         let given = set(&mut record, &self.values);
         let ReadOnlyFields { expressions, absent, .. } = R::read_only(facts);
-        ensure_writable(&given, &[expressions, absent])?;
+        ensure_writable(&given, &[expressions], absent)?;
         Ok((vec![record.clone().created()], record))
     }
 }
@@ -181,7 +181,7 @@ impl<R: Record + PartialEq> Command for Update<R> {
         let mut record = before.clone();
         let changed = set(&mut record, &self.values);
         let ReadOnlyFields { generated, expressions, absent } = R::read_only(facts);
-        ensure_writable(&changed, &[generated, expressions, absent])?;
+        ensure_writable(&changed, &[generated, expressions], absent)?;
         let updated = (!changed.is_empty()).then(|| record.clone().updated(changed));
         Ok((updated.into_iter().collect(), record.completed(facts)))
     }

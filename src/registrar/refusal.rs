@@ -88,6 +88,9 @@ pub enum Refusal {
     /// The database computes the field.
     #[error("The database computes {0}, so it cannot be set.")]
     ReadOnlyField(String),
+    /// The school's table has no such field.
+    #[error("This school has no column for {0}, so it cannot be set.")]
+    AbsentField(String),
     /// A constraint of a found table refuses the row; the text names the constraint, never a value.
     #[error("The database refused the row: {0}.")]
     RowRefused(String),
@@ -135,7 +138,7 @@ impl Refusal {
             Self::RegistrationClosed { .. } => "registration-closed",
             Self::HasEnrollments { .. } => "has-enrollments",
             Self::Stale(_) | Self::StaleCourse { .. } => "stale",
-            Self::ReadOnlyField(_) => "read-only-field",
+            Self::ReadOnlyField(_) | Self::AbsentField(_) => "read-only-field",
             Self::RowRefused(_) => "row-refused",
             Self::KeyInUse => "idempotency-key-in-use",
             Self::KeyReused => "idempotency-key-reused",

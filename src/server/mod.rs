@@ -14,6 +14,7 @@ use crate::db::{Db, Location, Writer};
 use crate::events::feed::Feed;
 use crate::events::follower::Follower;
 use crate::http::paging::LinkBase;
+use crate::mapping;
 use crate::metrics::Metrics;
 use crate::registrar::{Registrar, sweeper};
 use crate::registration::Board;
@@ -65,6 +66,7 @@ impl School {
         // After the writer, so that readers of a new file open its WAL now, not at their first read, when it may be
         // gone.
         let db = Db::open_with_views(location, &views).with_context(|| format!("cannot open {location}"))?;
+        mapping::verify(&db).await.with_context(|| format!("cannot read {location}"))?;
         let (registrar, writing) = Registrar::start(
             writer,
             tables.clone(),

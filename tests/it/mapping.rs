@@ -3,6 +3,7 @@
 use matricula::adoption::{self, MigrateOptions};
 use matricula::clock::Clock;
 use matricula::mapping::Mapping;
+use matricula::server;
 use serde_json::json;
 
 use crate::school::{Database, School, errors};
@@ -86,6 +87,12 @@ async fn a_new_row_and_a_change_go_to_the_school_s_own_columns() {
             school.patch("/api/v1/students/11", body.clone()).await.is_refused(409, "read-only-field");
         let field = body.as_object().unwrap().keys().next().unwrap().clone();
         assert_eq!(refused["pointer"], format!("/{field}"));
+        let why = if field == "name" {
+            "The database computes name"
+        } else {
+            "This school has no column for email"
+        };
+        assert_eq!(refused["detail"], format!("{why}, so it cannot be set."));
         school.post("/api/v1/students", body).await.is_refused(409, "read-only-field");
     }
     let problem = school.post("/api/v1/courses", json!({})).await.is_refused(400, "invalid-request");
@@ -155,6 +162,23 @@ async fn a_database_whose_mapping_another_program_deleted_is_refused() {
     database.other_program().execute_batch("delete from matricula_mapping").unwrap();
     let refusal = adoption::migrate(database.location(), &Clock::System).await.unwrap_err().to_string();
     assert!(refusal.contains("another program has deleted its row"), "{refusal}");
+}
+
+#[tokio::test]
+async fn a_column_that_is_renamed_under_the_server_is_noticed() {
+    let database = found();
+    migrate(&database, MAPPING).await.unwrap();
+    let school = School::open_at(&database).await;
+    school.other_program_runs("alter table class rename column title to subject");
+    if !database.is_on_a_server() {
+        // On a server, the views of open connections follow the new name.
+        let problem = school.get("/readyz").await.is_refused(503, "overloaded");
+        assert!(problem["detail"].as_str().unwrap().contains("when they were adopted"), "{problem}");
+    }
+    let refusal = server::School::open(database.location(), Clock::System, None).await.unwrap_err();
+    let refusal = format!("{refusal:#}");
+    assert!(refusal.contains("when they were adopted") && refusal.contains("title"), "{refusal}");
+    school.other_program_runs("alter table class rename column subject to title");
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ const LAYERS: &[Layer] = &[
         "lists registrar db ground",
     ),
     layer("problems", &["problems.rs"], "http registrar"),
-    layer("http", &["http/"], "lists config registrar db metrics ground"),
+    layer("http", &["http/"], "lists config mapping registrar db metrics ground"),
     layer("sample", &["sample/"], "registrar"),
     layer("audit", &["audit/"], "registrar db ground"),
     layer("adoption", &["adoption/"], "mapping db ground"),

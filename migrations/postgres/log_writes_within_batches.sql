@@ -36,18 +36,16 @@ declare
     head log_head%rowtype;
     entry_time text;
     entries bigint;
-    in_log bigint[] := '{}'; -- ids of the rows of a batch, which the log has already
+    in_log bigint[]; -- ids of enrollments that the log has already, since a batch is being written
 begin
     select * into head from log_head where in_batch >= 0;
     if not found then
         return null;
     end if;
-    if head.in_batch > 0 then
-        in_log := array(select i.id from inserted i where exists (select 1 from events e
-            where e.student_id = i.student_id and e.seq >= head.in_batch
-                and e.enrollment_id = i.id and e.type <> 'enrollment.dropped'));
-    end if;
-    if cardinality(in_log) = (select count(*) from inserted) then
+    in_log := array(select enrollment_id from events
+        where head.in_batch > 0 and seq between head.in_batch and head.last_seq
+            and enrollment_id is not null and type <> 'enrollment.dropped');
+    if not exists (select 1 from inserted where id not in (select unnest(in_log))) then
         return null;
     end if;
     if exists (select 1 from inserted where id not between 1 and 9007199254740991) then
@@ -109,9 +107,9 @@ begin
         select head.last_seq + row_number() over (order by id), entry_time, 'enrollment.dropped', student_id, course_id,
             id, 'database', '{}'
         from deleted d
-        where head.in_batch = 0 or not exists (select 1 from events e
-            where e.student_id = d.student_id and e.seq >= head.in_batch
-                and e.enrollment_id = d.id and e.type = 'enrollment.dropped');
+        where head.in_batch = 0 or (select count(*) from events e
+            where e.student_id = d.student_id and e.seq between head.in_batch and head.last_seq
+                and e.enrollment_id = d.id and e.type = 'enrollment.dropped') = 0;
     end if;
     get diagnostics entries = row_count;
     if entries > 0 then
@@ -161,5 +159,8 @@ begin
         'matricula_log_deleted()', 'matricula_log_changed()']
     loop
         execute format('alter function %s set search_path = %I, pg_temp', name, own_schema);
+        -- One plan for all calls, which finds the entries of a batch by their `seq` however short the log was at first.
+        execute format('alter function %s set plan_cache_mode = force_generic_plan', name);
+        execute format('alter function %s set enable_seqscan = off', name);
     end loop;
 end $matricula$;

@@ -32,7 +32,7 @@ const RECORDED_ON_SERVERS: [&str; 10] = [
     "7|idempotency_keys|8738425012596272055",
     "8|nothing_lost|16554778991189375179",
     "9|writes_by_others|13950448962149591392",
-    "10|writes_within_batches|12098536622313465323",
+    "10|writes_within_batches|14438249905922229154",
 ];
 
 fn recorded(database: &Database) -> [&'static str; 10] {

@@ -36,6 +36,14 @@ kinds! {
         "The tables students and courses may belong to another program, whose constraints apply: a unique address, a required column that matricula does not know, a check, a trigger, a reference from another table. The detail names the constraint. Nothing was changed.";
     ReadOnlyField = "read-only-field", 409, Signature, "The field cannot be written",
         "The table belongs to another program, and the database computes this field. `pointer` names it. Nothing was changed.";
+    TokenNotFound = "token-not-found", 404, Signature, "There is no such token",
+        "No token has this id, or it has been revoked already.";
+    AccountNotFound = "account-not-found", 404, Signature, "There is no such account",
+        "No account has this id.";
+    AddressTaken = "address-taken", 409, Signature, "Another account has this address",
+        "People sign in with their e-mail address, so each account needs one of its own. Nothing was changed.";
+    LastAdmin = "last-admin", 409, Signature, "Nobody could grant rights any more",
+        "This is the only admin who can sign in. Make somebody else an admin first. Nothing was changed.";
     Stale = "stale", 412, Signature, "It has changed since you read it",
         "The If-Match header names an old version; the current one is in `etag`. Read it again, then decide. Nothing was changed.";
 }
@@ -97,6 +105,11 @@ impl From<Refusal> for Problem {
             Refusal::ReadOnlyField(field) | Refusal::AbsentField(field) => {
                 Self::new::<ReadOnlyField>(detail).with("pointer", format!("/{field}"))
             }
+            Refusal::TokenNotFound(_) => Self::new::<TokenNotFound>(detail),
+            Refusal::AccountNotFound(_) => Self::new::<AccountNotFound>(detail),
+            Refusal::AddressTaken => Self::new::<AddressTaken>(detail),
+            Refusal::LastAdmin => Self::new::<LastAdmin>(detail),
+            Refusal::Forbidden => Self::forbidden(detail),
             Refusal::AnswerNotKept => Self::new::<IdempotencyAnswerNotKept>(detail),
             Refusal::KeyInUse => Self::new::<IdempotencyKeyInUse>(detail),
             Refusal::KeyReused => Self::new::<IdempotencyKeyReused>(detail),

@@ -7,23 +7,34 @@ use std::sync::Arc;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 
+use crate::access::Access;
 use crate::db::Db;
 use crate::events::feed::Feed;
 use crate::http::fields::UnwritableFields;
 use crate::http::paging::LinkBase;
 use crate::mapping::{RecordTable, SchoolTables};
 use crate::metrics::Metrics;
-use crate::registrar::{Course, Record, Registrar, Student};
+use crate::registrar::{Course, Identity, Record, Registrar, Student};
 use crate::registration::Board;
 use crate::shares::Client;
 use crate::students::Roll;
+use crate::viewer::Viewer;
 
-/// The state that handlers receive. Cheap to clone.
+/// The state of the router. Handlers receive an [`App`] made from it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct AppState {
+    db: Db,
+    services: Arc<Services>,
+}
+
+/// What a handler receives: the services, and the database as the caller may see it. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct App {
-    /// Reads from the database, within this client's share.
-    pub db: Db,
-    /// The client that sent the request; `None` outside of requests.
+    /// Reads from the database what the caller may see, within this client's share.
+    pub viewer: Viewer,
+    /// Who sent the request.
+    pub identity: Identity,
+    /// The client that sent the request.
     pub client: Option<Client>,
     services: Arc<Services>,
 }
@@ -31,6 +42,8 @@ pub struct App {
 /// The services that all requests share.
 #[derive(Debug)]
 pub struct Services {
+    /// Finds out who asks.
+    pub access: Access,
     /// Carries out all changes.
     pub registrar: Registrar,
     /// Streams new entries of the event log.
@@ -47,11 +60,11 @@ pub struct Services {
     pub public_url: LinkBase,
 }
 
-impl App {
-    /// The state without a client.
+impl AppState {
+    /// The state with these services.
     #[must_use]
     pub fn new(db: Db, services: Services) -> Self {
-        Self { db, client: None, services: Arc::new(services) }
+        Self { db, services: Arc::new(services) }
     }
 
     /// The fields of students and courses that cannot be written.
@@ -75,36 +88,46 @@ impl Deref for App {
     }
 }
 
-/// The state for the client that sent the request.
-impl FromRequestParts<App> for App {
-    type Rejection = Infallible;
+impl Deref for AppState {
+    type Target = Services;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
-        let client = parts.extensions.get::<Client>().copied();
-        Ok(Self { db: app.db.for_client(client), client, services: Arc::clone(&app.services) })
+    fn deref(&self) -> &Services {
+        &self.services
     }
 }
 
-impl FromRef<App> for Db {
-    fn from_ref(app: &App) -> Self {
+/// For the caller that the gate has found; for nobody if the request has not passed it.
+impl FromRequestParts<AppState> for App {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
+        let client = parts.extensions.get::<Client>().copied();
+        let identity = parts.extensions.get::<Identity>().cloned().unwrap_or(Identity::NOBODY);
+        let viewer = Viewer::new(&state.db, client, identity.grants);
+        Ok(Self { viewer, identity, client, services: Arc::clone(&state.services) })
+    }
+}
+
+impl FromRef<AppState> for Db {
+    fn from_ref(app: &AppState) -> Self {
         app.db.clone()
     }
 }
 
-impl FromRef<App> for Registrar {
-    fn from_ref(app: &App) -> Self {
+impl FromRef<AppState> for Registrar {
+    fn from_ref(app: &AppState) -> Self {
         app.registrar.clone()
     }
 }
 
-impl FromRef<App> for Metrics {
-    fn from_ref(app: &App) -> Self {
+impl FromRef<AppState> for Metrics {
+    fn from_ref(app: &AppState) -> Self {
         app.metrics.clone()
     }
 }
 
-impl FromRef<App> for LinkBase {
-    fn from_ref(app: &App) -> Self {
+impl FromRef<AppState> for LinkBase {
+    fn from_ref(app: &AppState) -> Self {
         app.public_url.clone()
     }
 }

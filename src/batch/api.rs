@@ -6,7 +6,6 @@ use axum::extract::DefaultBodyLimit;
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Outcomes;
@@ -19,15 +18,21 @@ use crate::http::limits::MAX_LARGE_BODY;
 use crate::http::problem::Problem;
 use crate::http::refused::Refused;
 use crate::http::reply::StreamedArray;
+use crate::http::routes::{Routes, any_of};
 use crate::problems::RowRefused;
+use crate::registrar::Right;
 use crate::registrar::{
     Answer, CourseId, Enrollment, Operation, OperationOutcome, Outcome, Refusal, StudentId,
 };
-use crate::state::App;
+use crate::state::{App, AppState};
 
 /// The route of batches.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(carry_out)).layer(DefaultBodyLimit::max(MAX_LARGE_BODY))
+#[must_use]
+pub fn routes() -> Routes<AppState> {
+    let enrolls = any_of(&[Right::WriteEnrollments, Right::EnrollOneself]);
+    Routes::new()
+        .api(enrolls, routes!(carry_out))
+        .layer_api(|api| api.layer(DefaultBodyLimit::max(MAX_LARGE_BODY)))
 }
 
 /// Enroll and drop many at once

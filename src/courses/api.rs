@@ -2,7 +2,6 @@
 
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::store::{self, CourseSort};
@@ -12,16 +11,23 @@ use crate::http::paging::{PageQuery, RequestUrl};
 use crate::http::records::{NewRecord, RecordChange};
 use crate::http::refused::Refused;
 use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Resource};
+use crate::http::routes::{Routes, only};
 use crate::lists::{Direction, Search};
 use crate::problems::{CourseNotFound, HasEnrollments, ReadOnlyField, RowRefused, Stale};
+use crate::registrar::Right;
 use crate::registrar::{
     Caller, Course, CourseId, CreateCourse, DeleteCourse, Outcome, Refusal, SeenCourse, UpdateCourse, Version,
 };
-use crate::state::App;
+use crate::state::{App, AppState};
 
 /// The routes of courses.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(create, list)).routes(routes!(show, change, delete))
+#[must_use]
+pub fn routes() -> Routes<AppState> {
+    Routes::new()
+        .api(only(Right::WriteCourses), routes!(create))
+        .api(only(Right::ReadCatalogue), routes!(list))
+        .api(only(Right::ReadCatalogue), routes!(show))
+        .api(only(Right::WriteCourses), routes!(change, delete))
 }
 
 /// Add a course
@@ -46,7 +52,7 @@ async fn list(
 ) -> Result<List<Course>, Refused<()>> {
     let listing = store::list(query.q.as_ref(), query.sort, query.order);
     let page = query.page.of_list(&listing.order)?;
-    Ok(List::new(listing.read(&app.db, &page).await?, &url))
+    Ok(List::new(listing.read(&app.viewer, &page).await?, &url))
 }
 
 /// Read a course
@@ -58,7 +64,7 @@ async fn show(
     _: NoQuery,
 ) -> Result<Current<Course>, Refused<(CourseNotFound,)>> {
     let id = id.into_result()?;
-    let course = store::find(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?;
+    let course = store::find(&app.viewer, id).await?.ok_or(Refusal::CourseNotFound(id))?;
     Ok(Current(course, cached))
 }
 

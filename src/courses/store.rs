@@ -2,9 +2,10 @@
 
 use std::sync::LazyLock;
 
-use crate::db::{Db, DbError, Reach, Row};
+use crate::db::{DbError, Reach, Row};
 use crate::lists::{Direction, ListRow, Listing, Search, SortKey, SortedList};
 use crate::registrar::{Course, CourseId, SeatCount};
+use crate::viewer::Viewer;
 
 /// The sort key of the list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, utoipa::ToSchema)]
@@ -23,17 +24,18 @@ pub enum CourseSort {
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn find(db: &Db, id: CourseId) -> Result<Option<Course>, DbError> {
+pub async fn find(viewer: &Viewer, id: CourseId) -> Result<Option<Course>, DbError> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!("select {} from {SOURCE} where id = cast($2 as bigint)", columns(" limit $1"))
     });
     let sql = SQL.as_str();
-    let found = db.query_opt(sql, [(Reach::MAX_COUNTED_BY_KEY + 1).into(), id.0.into()], course).await?;
+    let found =
+        viewer.db().query_opt(sql, [(Reach::MAX_COUNTED_BY_KEY + 1).into(), id.0.into()], course).await?;
     let seats = found.as_ref().and_then(|course| course.seats.as_ref());
     if seats.is_none_or(|seats| seats.enrolled.max(seats.waitlisted) <= Reach::MAX_COUNTED_BY_KEY) {
         return Ok(found);
     }
-    Ok(db.read(Reach::Range, sql, [i64::MAX.into(), id.0.into()], course).await?.pop())
+    Ok(viewer.db().read(Reach::Range, sql, [i64::MAX.into(), id.0.into()], course).await?.pop())
 }
 
 /// The courses that match, sorted.

@@ -2,7 +2,6 @@
 
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{RosterEntry, Waitlisted, store};
@@ -15,23 +14,31 @@ use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{PageQuery, RequestUrl};
 use crate::http::refused::Refused;
 use crate::http::reply::{Admitted, Ensured, Found, List, Located, NoContent, Resource};
+use crate::http::routes::{Routes, any_of};
 use crate::problems::{
     AlreadyEnrolled, AlreadyWaitlisted, CourseFull, CourseNotFound, EnrollmentNotFound, RegistrationClosed,
     RegistrationNotOpen, RowRefused, StudentNotFound, WaitlistFull,
 };
+use crate::registrar::Right;
 use crate::registrar::{
     Admission, Caller, Course, CourseId, DropCourse, Enroll, Enrollment, Outcome, Refusal, StudentId,
 };
 use crate::seats::store::place;
-use crate::state::App;
+use crate::state::{App, AppState};
 use crate::students::store::find as find_student;
 
 /// The routes of enrollments.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(enroll, courses))
-        .routes(routes!(ensure, show, drop_course))
-        .routes(routes!(roster))
+#[must_use]
+pub fn routes() -> Routes<AppState> {
+    let reads_student = any_of(&[Right::ReadStudents, Right::ReadOwnRecord]);
+    let enrolls = any_of(&[Right::WriteEnrollments, Right::EnrollOneself]);
+    Routes::new()
+        .api(enrolls, routes!(enroll))
+        .api(reads_student, routes!(courses))
+        .api(enrolls, routes!(ensure))
+        .api(reads_student, routes!(show))
+        .api(enrolls, routes!(drop_course))
+        .api(any_of(&[Right::ReadRosters, Right::ReadOwnRosters]), routes!(roster))
 }
 
 /// Enroll a student in a course
@@ -69,15 +76,18 @@ async fn courses(
     let id = student.into_result()?;
     let time = query.as_of.as_ref();
     let listing = match time {
-        None => store::courses_of(id),
-        Some(time) => {
-            store::courses_of_at(id, time, events::history_start(&app.db, About::Student(id)).await?)
-        }
+        None => store::courses_of(&app.viewer, id),
+        Some(time) => store::courses_of_at(
+            &app.viewer,
+            id,
+            time,
+            events::history_start(&app.viewer, About::Student(id)).await?,
+        ),
     };
     let page = query.page.of_list(&listing.order)?;
-    let list = listing.read(&app.db, &page).await?;
-    if list.rows.is_empty() && !(time.is_some() && store::log_mentions_student(&app.db, id).await?) {
-        find_student(&app.db, id).await?.ok_or(Refusal::StudentNotFound(id))?;
+    let list = listing.read(&app.viewer, &page).await?;
+    if list.rows.is_empty() && !(time.is_some() && store::log_mentions_student(&app.viewer, id).await?) {
+        find_student(&app.viewer, id).await?.ok_or(Refusal::StudentNotFound(id))?;
     }
     Ok(List::new(list, &url))
 }
@@ -113,11 +123,11 @@ async fn show(
     _: NoQuery,
 ) -> Result<Found<Enrollment>, Refused<(StudentNotFound, CourseNotFound, EnrollmentNotFound)>> {
     let (student_id, course_id) = pair.into_result()?;
-    if let Some(enrollment) = store::find(&app.db, student_id, course_id).await? {
+    if let Some(enrollment) = store::find(&app.viewer, student_id, course_id).await? {
         return Ok(Found(enrollment));
     }
-    find_student(&app.db, student_id).await?.ok_or(Refusal::StudentNotFound(student_id))?;
-    let place = place(&app.db, student_id, course_id).await?;
+    find_student(&app.viewer, student_id).await?.ok_or(Refusal::StudentNotFound(student_id))?;
+    let place = place(&app.viewer, student_id, course_id).await?;
     Err(Refusal::EnrollmentNotFound { student_id, course_id, place }.into())
 }
 
@@ -157,13 +167,18 @@ async fn roster(
     let id = course.into_result()?;
     let time = query.as_of.as_ref();
     let listing = match time {
-        None => store::roster_of(id),
-        Some(time) => store::roster_of_at(id, time, events::history_start(&app.db, About::Course(id)).await?),
+        None => store::roster_of(&app.viewer, id),
+        Some(time) => store::roster_of_at(
+            &app.viewer,
+            id,
+            time,
+            events::history_start(&app.viewer, About::Course(id)).await?,
+        ),
     };
     let page = query.page.of_list(&listing.order)?;
-    let list = listing.read(&app.db, &page).await?;
-    if list.rows.is_empty() && !(time.is_some() && store::log_mentions_course(&app.db, id).await?) {
-        find_course(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?;
+    let list = listing.read(&app.viewer, &page).await?;
+    if list.rows.is_empty() && !(time.is_some() && store::log_mentions_course(&app.viewer, id).await?) {
+        find_course(&app.viewer, id).await?.ok_or(Refusal::CourseNotFound(id))?;
     }
     Ok(List::new(list, &url))
 }

@@ -2,29 +2,34 @@
 
 use super::RosterEntry;
 use crate::clock::Stamp;
-use crate::db::{Db, DbError, Reach, Row};
+use crate::db::{DbError, Reach, Row};
 use crate::events::store::{same_course, same_student};
 use crate::lists::{ArgsAfter, ListRow, Listing, ShortListing};
 use crate::registrar::{Course, CourseId, Enrollment, StudentId, enrollment};
+use crate::viewer::Viewer;
 
 /// The enrollment of a student in a course.
 ///
 /// # Errors
 /// When the database cannot be read.
 pub async fn find(
-    db: &Db,
+    viewer: &Viewer,
     student_id: StudentId,
     course_id: CourseId,
 ) -> Result<Option<Enrollment>, DbError> {
+    if !viewer.sees_student(student_id) {
+        return Ok(None);
+    }
     let sql = "select sc.id, sc.student_id, sc.course_id, sc.enrolled_at from student_courses sc \
                join students s on s.id = sc.student_id join courses c on c.id = sc.course_id \
                where sc.student_id = $1 and sc.course_id = $2";
-    db.query_opt(sql, [student_id.0.into(), course_id.0.into()], enrollment).await
+    viewer.db().query_opt(sql, [student_id.0.into(), course_id.0.into()], enrollment).await
 }
 
 /// The courses of a student, in order of enrollment. Also empty if there is no such student.
 #[must_use]
-pub fn courses_of(student_id: StudentId) -> ShortListing<Course> {
+pub fn courses_of(viewer: &Viewer, student_id: StudentId) -> ShortListing<Course> {
+    let student_id = viewer.student_or_nobody(student_id);
     ShortListing {
         order: format!("courses-of-{student_id}"),
         rows: "select sc.id, cast(c.id as bigint), cast(c.name as text), cast(c.level as text) from student_courses sc \
@@ -37,7 +42,13 @@ pub fn courses_of(student_id: StudentId) -> ShortListing<Course> {
 /// The courses of a student at a time, according to the log, in order of enrollment. A course that has been deleted
 /// since has no name. Events up to the `seq` `start` are ignored: see [`crate::events::store::history_start`].
 #[must_use]
-pub fn courses_of_at(student_id: StudentId, time: &Stamp, start: i64) -> ShortListing<Course> {
+pub fn courses_of_at(
+    viewer: &Viewer,
+    student_id: StudentId,
+    time: &Stamp,
+    start: i64,
+) -> ShortListing<Course> {
+    let student_id = viewer.student_or_nobody(student_id);
     ShortListing {
         order: format!("courses-of-{student_id}-at-{time}"),
         rows: concat!(
@@ -53,7 +64,8 @@ pub fn courses_of_at(student_id: StudentId, time: &Stamp, start: i64) -> ShortLi
 
 /// The students of a course, in order of enrollment. Also empty if there is no such course.
 #[must_use]
-pub fn roster_of(course_id: CourseId) -> Listing<RosterEntry> {
+pub fn roster_of(viewer: &Viewer, course_id: CourseId) -> Listing<RosterEntry> {
+    let course_id = viewer.roster_or_none(course_id);
     Listing {
         reach: Reach::Page,
         count_reach: Reach::Range,
@@ -74,7 +86,8 @@ pub fn roster_of(course_id: CourseId) -> Listing<RosterEntry> {
 /// The roster of a course at a time, according to the log, in order of enrollment. A student who has been deleted
 /// since has no name, because the log contains none. `start` as in [`courses_of_at`].
 #[must_use]
-pub fn roster_of_at(course_id: CourseId, time: &Stamp, start: i64) -> Listing<RosterEntry> {
+pub fn roster_of_at(viewer: &Viewer, course_id: CourseId, time: &Stamp, start: i64) -> Listing<RosterEntry> {
+    let course_id = viewer.roster_or_none(course_id);
     Listing {
         // All events of the course have to be read to know its students at that time.
         reach: Reach::Range,
@@ -98,26 +111,27 @@ pub fn roster_of_at(course_id: CourseId, time: &Stamp, start: i64) -> Listing<Ro
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn log_mentions_student(db: &Db, id: StudentId) -> Result<bool, DbError> {
+pub async fn log_mentions_student(viewer: &Viewer, id: StudentId) -> Result<bool, DbError> {
+    let id = viewer.student_or_nobody(id);
     let sql = "select seq from events where student_id = $1 order by seq limit 1";
-    Ok(db.query_opt(sql, [id.0.into()], |row| row.int(0)).await?.is_some())
+    Ok(viewer.db().query_opt(sql, [id.0.into()], |row| row.int(0)).await?.is_some())
 }
 
 /// Whether the log has an event about this course.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn log_mentions_course(db: &Db, id: CourseId) -> Result<bool, DbError> {
+pub async fn log_mentions_course(viewer: &Viewer, id: CourseId) -> Result<bool, DbError> {
     let sql = "select seq from events where course_id = $1 order by seq limit 1";
-    Ok(db.query_opt(sql, [id.0.into()], |row| row.int(0)).await?.is_some())
+    Ok(viewer.db().query_opt(sql, [id.0.into()], |row| row.int(0)).await?.is_some())
 }
 
 /// The times of the first and the last event about a course after the `seq` `start`.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn log_span(db: &Db, id: CourseId, start: i64) -> Result<Option<(Stamp, Stamp)>, DbError> {
-    let at = async |sql| db.query_opt(sql, [id.0.into(), start.into()], |row| row.stamp(0)).await;
+pub async fn log_span(viewer: &Viewer, id: CourseId, start: i64) -> Result<Option<(Stamp, Stamp)>, DbError> {
+    let at = async |sql| viewer.db().query_opt(sql, [id.0.into(), start.into()], |row| row.stamp(0)).await;
     let first = at("select at from events where course_id = $1 and seq > $2 order by seq limit 1").await?;
     let last =
         at("select at from events where course_id = $1 and seq > $2 order by seq desc limit 1").await?;
@@ -129,13 +143,18 @@ pub async fn log_span(db: &Db, id: CourseId, start: i64) -> Result<Option<(Stamp
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn steps(db: &Db, id: CourseId, start: i64, precision: i64) -> Result<Vec<(String, i64)>, DbError> {
+pub async fn steps(
+    viewer: &Viewer,
+    id: CourseId,
+    start: i64,
+    precision: i64,
+) -> Result<Vec<(String, i64)>, DbError> {
     let sql = "select substr(at, 1, cast(cast($1 as bigint) as integer)) as step, \
                sum(case when type = 'enrollment.dropped' then -1 else 1 end) from events where course_id = $2 and seq > $3 and type in \
                ('enrollment.created', 'enrollment.adopted', 'enrollment.dropped', 'waitlist.promoted') \
                group by 1 order by 1";
     let args = [precision.into(), id.0.into(), start.into()];
-    db.read(Reach::Range, sql, args, |row| Ok((row.text(0)?, row.int(1)?))).await
+    viewer.db().read(Reach::Range, sql, args, |row| Ok((row.text(0)?, row.int(1)?))).await
 }
 
 /// The enrollments of `$1` at the time `$2`, with ids above `$3`, without events up to the `seq` `$4`. Each

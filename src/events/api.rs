@@ -12,7 +12,6 @@ use serde_json::json;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Filter, LogEntry, store};
@@ -23,13 +22,16 @@ use crate::http::paging::RequestUrl;
 use crate::http::problem::Problem;
 use crate::http::refused::Refused;
 use crate::http::reply::{EventStream, List, ListOrStream};
+use crate::http::routes::{Routes, only};
 use crate::lists::{Cursor, Limit, PLAIN_ORDER, Page};
+use crate::registrar::Right;
 use crate::registrar::{CourseId, EventKind, MAX_ID, StudentId};
-use crate::state::App;
+use crate::state::{App, AppState};
 
 /// The route of the event log.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list))
+#[must_use]
+pub fn routes() -> Routes<AppState> {
+    Routes::new().api(only(Right::ReadEvents), routes!(list))
 }
 
 /// Read the log
@@ -46,7 +48,7 @@ async fn list(
 ) -> Result<ListOrStream<LogEntry>, Refused<()>> {
     let filter = query.filter();
     if let Some(stream) = stream {
-        let events = app.feed.listen(filter, stream.after(&query)?);
+        let events = app.feed.listen(&app.viewer, filter, stream.after(&query)?);
         let events = events.ok_or_else(|| Problem::overloaded("Too many event streams are open."))?;
         return Ok(ListOrStream::Stream(EventStream::new(events)));
     }
@@ -57,7 +59,7 @@ async fn list(
         total: query.total.map(|Number(total)| total),
     });
     let page = Page::new(query.limit, after, PLAIN_ORDER)?;
-    Ok(ListOrStream::List(List::new(store::list(&filter).read(&app.db, &page).await?, &url)))
+    Ok(ListOrStream::List(List::new(store::list(&app.viewer, &filter).read(&app.viewer, &page).await?, &url)))
 }
 
 /// Present if the client asks for a stream, with its `Last-Event-ID` if it reconnects.

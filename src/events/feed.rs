@@ -15,6 +15,7 @@ use tokio::sync::{Mutex, watch};
 use super::follower::{CHUNK, Follower, Subscription};
 use super::{Filter, LogEntry, store};
 use crate::db::{Db, DbError};
+use crate::viewer::Viewer;
 
 /// Listeners at a time: enough of the server's connections are left for other requests.
 const MAX_LISTENERS: usize = 8000;
@@ -65,13 +66,16 @@ impl Feed {
         self.follower.closed().await;
     }
 
-    /// Streams the entries after `after` that pass the filter. `None` if there are too many listeners.
+    /// Streams the entries after `after` that pass the filter. Nothing passes for a caller who may not
+    /// read the log. `None` if there are too many listeners.
     #[must_use]
     pub fn listen(
         &self,
+        viewer: &Viewer,
         filter: Filter,
         after: i64,
     ) -> Option<impl Stream<Item = Result<Event, DbError>> + Send + use<>> {
+        let filter = store::visible(viewer, filter);
         let slot = ListenerSlot::take(&self.listeners)?;
         let feed = self.clone();
         // Sent at once, so that the client knows that it is connected.

@@ -7,11 +7,13 @@ use super::{About, Filter, HistoryEntry, LogEntry};
 use crate::count::to_i64;
 use crate::db::{Arg, Db, DbError, Reach, Row};
 use crate::lists::{Cursor, ListRow, Listing, PLAIN_ORDER};
-use crate::registrar::no_log_head;
+use crate::registrar::{StudentId, no_log_head};
+use crate::viewer::Viewer;
 
 /// The entries that match, in order.
 #[must_use]
-pub fn list(filter: &Filter) -> Listing<LogEntry> {
+pub fn list(viewer: &Viewer, filter: &Filter) -> Listing<LogEntry> {
+    let filter = &visible(viewer, filter.clone());
     let filter_args = args(filter);
     let (count, rows) = matching(filter);
     let count_args = filter_args.clone();
@@ -31,6 +33,12 @@ pub fn list(filter: &Filter) -> Listing<LogEntry> {
         // The number of all entries is stored in one row.
         count_reach: if *filter == Filter::default() { Reach::Key } else { Reach::Range },
     }
+}
+
+/// The filter, or one that nothing passes, for a caller who may not read the log.
+#[must_use]
+pub fn visible(viewer: &Viewer, filter: Filter) -> Filter {
+    if viewer.sees_events() { filter } else { Filter { student_id: Some(StudentId(0)), ..filter } }
 }
 
 /// The first `max` entries after `after` that match.
@@ -57,14 +65,26 @@ fn reach(filter: &Filter) -> Reach {
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn latest(db: &Db, about: About, before: i64, max: i64) -> Result<Vec<HistoryEntry>, DbError> {
-    let after = history_start(db, about).await?;
+pub async fn latest(
+    viewer: &Viewer,
+    about: About,
+    before: i64,
+    max: i64,
+) -> Result<Vec<HistoryEntry>, DbError> {
+    let is_visible = match about {
+        About::Student(id) => viewer.sees_student(id),
+        About::Course(id) => viewer.sees_roster(id),
+    };
+    if !is_visible {
+        return Ok(Vec::new());
+    }
+    let after = history_start(viewer, about).await?;
     let (sql, id) = match about {
         About::Student(id) => (history_of!("student_id"), id.0),
         About::Course(id) => (history_of!("course_id"), id.0),
     };
     let args = [id.into(), after.into(), before.into(), max.into()];
-    db.read(Reach::Page, sql, args, history_entry).await
+    viewer.db().read(Reach::Page, sql, args, history_entry).await
 }
 
 /// The `seq` after which events with this id are about the student or course that has the id now, or had it last.
@@ -73,7 +93,7 @@ pub async fn latest(db: &Db, about: About, before: i64, max: i64) -> Result<Vec<
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn history_start(db: &Db, about: About) -> Result<i64, DbError> {
+pub async fn history_start(viewer: &Viewer, about: About) -> Result<i64, DbError> {
     // Each statement uses the index that finds few entries: a student has few events, and few courses are deleted.
     let (deletions, last, exists, id) = match about {
         About::Student(id) => (
@@ -89,11 +109,11 @@ pub async fn history_start(db: &Db, about: About) -> Result<i64, DbError> {
             id.0,
         ),
     };
-    let mut deletions = db.query(deletions, [id.into()], |row| row.int(0)).await?;
+    let mut deletions = viewer.db().query(deletions, [id.into()], |row| row.int(0)).await?;
     deletions.sort_unstable();
     let Some(deleted) = deletions.pop() else { return Ok(0) };
-    let last = db.query(last, [id.into()], |row| row.int(0)).await?.pop();
-    let exists = !db.query(exists, [id.into()], |row| row.int(0)).await?.is_empty();
+    let last = viewer.db().query(last, [id.into()], |row| row.int(0)).await?.pop();
+    let exists = !viewer.db().query(exists, [id.into()], |row| row.int(0)).await?.is_empty();
     // If the id was not reused, the history is that of the deleted student or course.
     if !exists && last == Some(deleted) { Ok(deletions.pop().unwrap_or(0)) } else { Ok(deleted) }
 }

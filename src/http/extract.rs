@@ -22,7 +22,7 @@ use super::invalid::invalid;
 use super::limits::{MAX_BODY, MAX_LARGE_BODY};
 use super::observe::RequestId;
 use super::problem::{Problem, UnsupportedMediaType};
-use crate::registrar::{Caller, IdempotencyKey};
+use crate::registrar::{Caller, Identity};
 
 /// Objects in a body that is an array.
 pub(super) const MAX_OBJECTS: usize = 10_000;
@@ -77,7 +77,7 @@ impl<S: Send + Sync> FromRequest<S> for FormFields {
             return Err(invalid(vec![json!({"pointer": "", "detail": detail})]));
         }
         if let Some((_, name)) = fields.iter().find(|(field, _)| field == KEY_FIELD) {
-            caller.key = Some(parse_key(&uri, Some(name), &body)?);
+            caller = with_key(caller, &uri, Some(name), &body)?;
         }
         Ok(Self(fields.into_iter().filter(|(field, _)| field != KEY_FIELD).collect(), caller, unwritable))
     }
@@ -106,7 +106,7 @@ async fn read_body<T>(
     let draft = read(&body, &unwritable)?;
     if let Some((uri, lines)) = sent_key {
         let name = if let [line] = lines.as_slice() { line.to_str().ok() } else { None };
-        caller.key = Some(parse_key(&uri, name, &body)?);
+        caller = with_key(caller, &uri, name, &body)?;
     }
     Ok((draft, caller))
 }
@@ -114,8 +114,8 @@ async fn read_body<T>(
 /// The header with which a client names a request, so that it can retry it.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The request's key, with a fingerprint of its address and body.
-fn parse_key(uri: &str, name: Option<&str>, body: &[u8]) -> Result<IdempotencyKey, Problem> {
+/// Adds the request's key, with a fingerprint of its address and body.
+fn with_key(caller: Caller, uri: &str, name: Option<&str>, body: &[u8]) -> Result<Caller, Problem> {
     let is_key =
         |name: &&str| (1..=255).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
     let name = name.filter(is_key).ok_or_else(|| {
@@ -127,7 +127,7 @@ fn parse_key(uri: &str, name: Option<&str>, body: &[u8]) -> Result<IdempotencyKe
     hasher.write_u8(0xff);
     hasher.write(body);
     let hash = hasher.finish128();
-    Ok(IdempotencyKey::new(name.to_owned(), format!("{:016x}{:016x}", hash.h1, hash.h2)))
+    Ok(caller.with_key(name, format!("{:016x}{:016x}", hash.h1, hash.h2)))
 }
 
 /// The sender of a request without a body.
@@ -141,7 +141,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
 fn caller(extensions: &Extensions) -> Caller {
     let request_id = extensions.get::<RequestId>().map(|id| Arc::clone(&id.0));
-    Caller { request_id, ..Caller::default() }
+    let Identity { actor, grants, .. } = extensions.get::<Identity>().cloned().unwrap_or(Identity::NOBODY);
+    Caller { actor, grants, request_id, key: None }
 }
 
 fn unwritable_fields(extensions: &Extensions) -> UnwritableFields {

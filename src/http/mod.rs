@@ -21,6 +21,7 @@ pub mod problem;
 pub mod records;
 pub mod refused;
 pub mod reply;
+pub mod routes;
 pub mod server;
 pub mod socket;
 pub mod system;

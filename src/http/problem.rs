@@ -4,7 +4,7 @@
 //! the kinds that it can return: `Result<Created<Enrollment>, Refused<(StudentNotFound, CourseNotFound)>>`. Problems
 //! that any request can cause (a full queue, a failing disk, a bad query) are not listed there: see [`Scope`].
 
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -81,8 +81,10 @@ kinds! {
         "A field or a parameter is missing, is unknown, or has a value that is not allowed. `errors` lists all errors, each with a JSON pointer (RFC 6901) into the body or the name of the parameter. Nothing was changed.";
     MalformedRequest = "malformed-request", 400, Any, "The request cannot be read",
         "The first line, a header or the length of the body is not valid HTTP/1.1 (RFC 9112), or the body uses an encoding that the server does not support. The connection is closed. Nothing was changed.";
+    Unauthorized = "unauthorized", 401, Any, "Sign in first",
+        "Programs send `Authorization: Bearer` with a token that an admin has created. The token may be missing, unknown, expired or revoked. Nothing was changed.";
     Forbidden = "forbidden", 403, Any, "The request is not allowed",
-        "On loopback, the server answers only requests whose Host is a loopback name or address; elsewhere, only requests for its public URL. It refuses writes that a browser sends for a page of another site.";
+        "The account or the token has no right to do this. On loopback, the server answers only requests whose Host is a loopback name or address; elsewhere, only requests for its public URL. It refuses writes that a browser sends for a page of another site.";
     NotFound = "not-found", 404, Unrouted, "Not found",
     "Nothing has this address. /docs lists all addresses of the API.";
     MethodNotAllowed = "method-not-allowed", 405, Unrouted, "The method is not allowed here",
@@ -193,6 +195,11 @@ impl Problem {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.kind.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// A 401.
+    pub fn unauthorized(detail: impl Into<String>) -> Self {
+        Self::new::<Unauthorized>(detail)
     }
 
     /// A 403.
@@ -309,6 +316,9 @@ impl Problem {
         let mut response = (self.status(), json).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.status() == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if self.is_retryable() {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }

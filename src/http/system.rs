@@ -6,10 +6,10 @@ use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 
 use super::problem::{NotFound, Problem};
+use super::routes::{Allow, Routes};
 use crate::db::{Db, migrate};
 use crate::mapping;
 use crate::metrics::Metrics;
@@ -34,7 +34,8 @@ pub fn is_health(path: &str) -> bool {
 }
 
 /// The routes, with `document` as the OpenAPI document.
-pub fn routes<S>(document: String) -> Router<S>
+#[must_use]
+pub fn routes<S>(document: String) -> Routes<S>
 where
     S: Clone + Send + Sync + 'static,
     Db: FromRef<S>,
@@ -43,12 +44,16 @@ where
 {
     let docs = SwaggerUi::new("/docs")
         .config(Config::new([Url::new("matricula", OPENAPI)]).validator_url("none").try_it_out_enabled(true));
-    Router::new()
-        .route(OPENAPI, get(async move || ([(CONTENT_TYPE, "application/json")], document)))
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
-        .merge(Router::from(docs).layer(map_response(reference)))
+    Routes::new()
+        .get(OPENAPI, Allow::Anyone, async move || ([(CONTENT_TYPE, "application/json")], document))
+        .get("/healthz", Allow::Anyone, async || "ok\n")
+        .get("/readyz", Allow::Anyone, ready)
+        .get("/metrics", Allow::Anyone, metrics)
+        .library(
+            Router::from(docs).layer(map_response(reference)),
+            &["/docs", "/docs/{*rest}"],
+            Allow::Anyone,
+        )
 }
 
 /// Adds to Swagger UI's own routes what they lack: problems for 404, and a content security policy.

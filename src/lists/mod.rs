@@ -15,8 +15,9 @@ use utoipa::{PartialSchema, ToSchema};
 pub use self::cursor::{Cursor, PLAIN_ORDER};
 pub use self::sorted::{SortKey, SortedList};
 use crate::count::to_i64;
-use crate::db::{Arg, Db, DbError, Map, Reach, Total, casefold};
+use crate::db::{Arg, DbError, Map, Reach, Total, casefold};
 use crate::registrar::{MAX_TEXT, VISIBLE_TEXT};
+use crate::viewer::Viewer;
 
 /// Rows of a complete list that are read before the rest is streamed; also the largest page that counts as a short
 /// read.
@@ -111,7 +112,8 @@ impl<T: Send + 'static> Listing<T> {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn read(self, db: &Db, page: &Page) -> Result<ListPart<T>, DbError> {
+    pub async fn read(self, viewer: &Viewer, page: &Page) -> Result<ListPart<T>, DbError> {
+        let db = viewer.db();
         let max = page.limit.map_or(FIRST_ROWS, |limit| limit.0);
         let args = self.args_after(page.after.as_ref(), max + 1);
         let known_total = page.after.as_ref().and_then(|after| after.total);
@@ -177,8 +179,8 @@ impl<T: Send + 'static> ShortListing<T> {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn read(self, db: &Db, page: &Page) -> Result<ListPart<T>, DbError> {
-        let mut rows = db.query(self.rows, self.args, self.map).await?;
+    pub async fn read(self, viewer: &Viewer, page: &Page) -> Result<ListPart<T>, DbError> {
+        let mut rows = viewer.db().query(self.rows, self.args, self.map).await?;
         let total = to_i64(rows.len());
         rows.sort_unstable_by_key(|row| row.id);
         if let Some(after) = &page.after {

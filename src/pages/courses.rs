@@ -1,9 +1,7 @@
 //! The pages of courses.
 
 use askama::Template;
-use axum::Router;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
 use serde::Deserialize;
 
 use super::history::History;
@@ -15,28 +13,36 @@ use super::seats_form::SeatsForm;
 use super::{day::Day, plot::Plot};
 use crate::clock::Stamp;
 use crate::courses::store::{self, CourseSort};
-use crate::db::{Db, DbError};
+use crate::db::DbError;
 use crate::enrollments::{RosterEntry, store as enrollments};
 use crate::events::About;
 use crate::events::store as events;
 use crate::http::extract::{NoQuery, Parameters, PathParams, Query, from_text};
 use crate::http::paging::RequestUrl;
 use crate::http::problem::Problem;
+use crate::http::routes::{Routes, any_of, only};
 use crate::lists::{Direction, Limit, ListPart, Listing, Page};
 use crate::mapping::{RecordTable, SchoolTables};
+use crate::registrar::Right;
 use crate::registrar::{Course, CourseId, DeleteCourse, Refusal, SeatCount, SeenCourse, Version};
 use crate::seats::{WaitlistEntry, store as seats};
-use crate::state::App;
+use crate::state::{App, AppState};
+use crate::viewer::Viewer;
 
 /// The routes of these pages.
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/courses", get(list))
-        .route("/courses/new", get(records::new::<Course>).post(records::create::<Course>))
-        .route("/courses/{course_id}", get(show))
-        .route("/courses/{course_id}/roster", get(full_roster))
-        .route("/courses/{course_id}/edit", get(records::edit::<Course>).post(records::update::<Course>))
-        .route("/courses/{course_id}/delete", get(confirm_delete).post(delete))
+pub(super) fn routes() -> Routes<AppState> {
+    let (catalogue, writes) = (only(Right::ReadCatalogue), only(Right::WriteCourses));
+    let rosters = any_of(&[Right::ReadRosters, Right::ReadOwnRosters]);
+    Routes::new()
+        .get("/courses", catalogue, list)
+        .get("/courses/new", writes, records::new::<Course>)
+        .post("/courses/new", writes, records::create::<Course>)
+        .get("/courses/{course_id}", rosters, show)
+        .get("/courses/{course_id}/roster", rosters, full_roster)
+        .get("/courses/{course_id}/edit", writes, records::edit::<Course>)
+        .post("/courses/{course_id}/edit", writes, records::update::<Course>)
+        .get("/courses/{course_id}/delete", writes, confirm_delete)
+        .post("/courses/{course_id}/delete", writes, delete)
 }
 
 #[derive(Template)]
@@ -79,7 +85,7 @@ async fn list(
 ) -> Result<Response, Problem> {
     let listing = store::list(parse_search(&query.q)?.as_ref(), query.sort, query.order);
     let page = Page::new(Some(Limit::PAGE), query.after.take(), &listing.order)?;
-    let (has_previous, list) = (page.after.is_some(), listing.read(&app.db, &page).await?);
+    let (has_previous, list) = (page.after.is_some(), listing.read(&app.viewer, &page).await?);
     let page = CoursesPage {
         section: "courses",
         is_empty: list.total == 0 && query.q.trim().is_empty(),
@@ -101,8 +107,8 @@ impl PageRecord for Course {
         &tables.courses
     }
 
-    async fn load(db: &Db, id: CourseId) -> Result<Option<Self>, DbError> {
-        store::find(db, id).await
+    async fn load(viewer: &Viewer, id: CourseId) -> Result<Option<Self>, DbError> {
+        store::find(viewer, id).await
     }
 
     fn not_found(id: CourseId) -> Refusal {
@@ -112,7 +118,7 @@ impl PageRecord for Course {
 
 async fn delete_page(app: &App, id: CourseId) -> Result<DeletePage, Problem> {
     let course = find::<Course>(app, id).await?;
-    let seats = seats::find(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?;
+    let seats = seats::find(&app.viewer, id).await?.ok_or(Refusal::CourseNotFound(id))?;
     Ok(DeletePage {
         section: "courses",
         name: display_name(&course.name),
@@ -206,7 +212,7 @@ pub(crate) async fn course_page(
     query: &CourseQuery,
     limits: Option<SeatsForm>,
 ) -> Result<impl Template + use<>, Problem> {
-    let seats = seats::find(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?;
+    let seats = seats::find(&app.viewer, id).await?.ok_or(Refusal::CourseNotFound(id))?;
     let day = Day::parse(&query.as_of, query.until.as_ref())?;
     Ok(CoursePage {
         section: "courses",
@@ -214,11 +220,11 @@ pub(crate) async fn course_page(
         path: path::<Course>(id),
         saved: query.saved.as_deref().and_then(saved_text),
         count: Some(seats.count()),
-        roster: roster(app, id, day.as_ref()).await?.read(&app.db, &Page::first(Limit::PAGE)).await?,
-        waitlist: seats::waitlist_of(id).read(&app.db, &Page::first(Limit::PAGE)).await?,
+        roster: roster(app, id, day.as_ref()).await?.read(&app.viewer, &Page::first(Limit::PAGE)).await?,
+        waitlist: seats::waitlist_of(&app.viewer, id).read(&app.viewer, &Page::first(Limit::PAGE)).await?,
         limits: limits.unwrap_or_else(|| SeatsForm::new(&seats)),
-        plot: Plot::load(&app.db, id).await?,
-        history: History::load(&app.db, About::Course(id), query.before).await?,
+        plot: Plot::load(&app.viewer, id).await?,
+        history: History::load(&app.viewer, About::Course(id), query.before).await?,
         day,
     })
 }
@@ -240,16 +246,16 @@ async fn full_roster(
 ) -> Result<impl IntoResponse, Problem> {
     let id = id.into_result()?;
     let day = Day::parse(&query.as_of, query.until.as_ref())?;
-    let roster = roster(&app, id, day.as_ref()).await?.read(&app.db, &Page::first(Limit::MAX)).await?;
+    let roster = roster(&app, id, day.as_ref()).await?.read(&app.viewer, &Page::first(Limit::MAX)).await?;
     Ok(Rendered(RosterPage { section: "courses", course: find::<Course>(&app, id).await?, day, roster }))
 }
 
 async fn roster(app: &App, id: CourseId, day: Option<&Day>) -> Result<Listing<RosterEntry>, Problem> {
     Ok(match day {
-        None => enrollments::roster_of(id),
+        None => enrollments::roster_of(&app.viewer, id),
         Some(day) => {
-            let beginning = events::history_start(&app.db, About::Course(id)).await?;
-            enrollments::roster_of_at(id, &day.end, beginning)
+            let beginning = events::history_start(&app.viewer, About::Course(id)).await?;
+            enrollments::roster_of_at(&app.viewer, id, &day.end, beginning)
         }
     })
 }

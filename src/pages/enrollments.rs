@@ -1,8 +1,6 @@
 //! The forms on a student's page that enroll and drop.
 
-use axum::Router;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::post;
 use serde_json::json;
 
 use super::kit::filters::{display_name, isolate_name};
@@ -15,16 +13,19 @@ use crate::enrollments::api::NewEnrollment;
 use crate::http::extract::{NoQuery, PathParams, Query};
 use crate::http::invalid::invalid;
 use crate::http::problem::Problem;
+use crate::http::routes::{Routes, any_of};
+use crate::registrar::Right;
 use crate::registrar::{Admission, Caller, CourseId, DropCourse, Enroll, Refusal, StudentId};
-use crate::state::App;
+use crate::state::{App, AppState};
 use crate::students::store as students;
 
 /// The routes of these forms.
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/students/{student_id}/courses", post(enroll))
-        .route("/students/{student_id}/courses/{course_id}/drop", post(drop_course))
-        .route("/students/{student_id}/courses/{course_id}/leave", post(leave_waitlist))
+pub(super) fn routes() -> Routes<AppState> {
+    let enrolls = any_of(&[Right::WriteEnrollments, Right::EnrollOneself]);
+    Routes::new()
+        .post("/students/{student_id}/courses", enrolls, enroll)
+        .post("/students/{student_id}/courses/{course_id}/drop", enrolls, drop_course)
+        .post("/students/{student_id}/courses/{course_id}/leave", enrolls, leave_waitlist)
 }
 
 impl FormDraft for NewEnrollment {
@@ -91,8 +92,8 @@ async fn refused(
     query: &StudentQuery,
     refusal: Refusal,
 ) -> Result<Response, Problem> {
-    let student = students::find(&app.db, student_id).await?.map(|student| display_name(&student.name));
-    let course = courses::find(&app.db, course_id).await?.map(|course| display_name(&course.name));
+    let student = students::find(&app.viewer, student_id).await?.map(|student| display_name(&student.name));
+    let course = courses::find(&app.viewer, course_id).await?.map(|course| display_name(&course.name));
     let text = student.zip(course).and_then(|(student, course)| {
         refusal_with_names(&refusal, &isolate_name(&student), &isolate_name(&course))
     });

@@ -4,9 +4,10 @@ use serde_json::Value;
 
 use super::seats_form::limits_text;
 use crate::count::to_i64;
-use crate::db::{Db, DbError};
+use crate::db::DbError;
 use crate::events::{About, HistoryEntry, store};
 use crate::registrar::{EventKind, MAX_ID};
+use crate::viewer::Viewer;
 
 /// Entries on one page.
 const PAGE_SIZE: usize = 20;
@@ -27,8 +28,9 @@ impl History {
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub(super) async fn load(db: &Db, about: About, before: Option<i64>) -> Result<Self, DbError> {
-        let mut entries = store::latest(db, about, before.unwrap_or(MAX_ID), to_i64(PAGE_SIZE + 1)).await?;
+    pub(super) async fn load(viewer: &Viewer, about: About, before: Option<i64>) -> Result<Self, DbError> {
+        let mut entries =
+            store::latest(viewer, about, before.unwrap_or(MAX_ID), to_i64(PAGE_SIZE + 1)).await?;
         let has_more = entries.len() > PAGE_SIZE;
         entries.truncate(PAGE_SIZE);
         let earlier = entries.last().filter(|_| has_more).map(|last| last.seq);
@@ -51,6 +53,10 @@ impl HistoryEntry {
             EventKind::WaitlistJoined => "joined the waitlist of".to_owned(),
             EventKind::WaitlistLeft => "left the waitlist of".to_owned(),
             EventKind::WaitlistPromoted => "got a seat from the waitlist of".to_owned(),
+            EventKind::AccountCreated => "got an account".to_owned(),
+            EventKind::AccountChanged => "had their account changed".to_owned(),
+            EventKind::TokenCreated => "got a token".to_owned(),
+            EventKind::TokenRevoked => "had a token revoked".to_owned(),
             EventKind::CourseCreated
             | EventKind::CourseUpdated
             | EventKind::CourseDeleted
@@ -76,9 +82,13 @@ impl HistoryEntry {
             EventKind::WaitlistJoined => "joined the waitlist".to_owned(),
             EventKind::WaitlistLeft => "left the waitlist".to_owned(),
             EventKind::WaitlistPromoted => "got a seat from the waitlist".to_owned(),
-            EventKind::StudentCreated | EventKind::StudentUpdated | EventKind::StudentDeleted => {
-                kind.to_string()
-            }
+            EventKind::StudentCreated
+            | EventKind::StudentUpdated
+            | EventKind::StudentDeleted
+            | EventKind::AccountCreated
+            | EventKind::AccountChanged
+            | EventKind::TokenCreated
+            | EventKind::TokenRevoked => kind.to_string(),
         }
     }
 

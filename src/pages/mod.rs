@@ -13,23 +13,24 @@ mod seats;
 mod seats_form;
 mod students;
 
-use axum::Router;
 use axum::response::Redirect;
-use axum::routing::get;
 use tower_http::compression::CompressionLayer;
 
-use crate::state::App;
+use crate::http::routes::{Allow, Routes};
+use crate::state::AppState;
 
 /// The routes of all pages and of the static files that they load.
-pub fn routes() -> Router<App> {
+#[must_use]
+pub fn routes() -> Routes<AppState> {
     let pages = students::routes()
         .merge(courses::routes())
         .merge(enrollments::routes())
         .merge(seats::routes())
         .merge(registration::routes())
         .merge(sample::routes())
-        .route("/", get(async || Redirect::to("/courses")))
-        .route(kit::problems::ROUTE, get(kit::problems::kind));
-    let assets = Router::new().route(kit::assets::ROUTE, get(kit::assets::get));
-    kit::with_page_layers(pages).merge(assets).layer(CompressionLayer::new())
+        .get("/", Allow::Anyone, async || Redirect::to("/courses"))
+        .get(kit::problems::ROUTE, Allow::Anyone, kit::problems::kind)
+        .layer_pages(kit::with_page_layers);
+    let assets = Routes::new().get(kit::assets::ROUTE, Allow::Anyone, kit::assets::get);
+    pages.merge(assets).layer_pages(|pages| pages.layer(CompressionLayer::new()))
 }

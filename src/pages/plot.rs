@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use jiff::civil::DateTime;
 
 use crate::clock::Stamp;
-use crate::db::{Db, DbError};
+use crate::db::DbError;
 use crate::enrollments::store;
 use crate::events::About;
 use crate::events::store as events;
 use crate::registrar::CourseId;
+use crate::viewer::Viewer;
 
 /// How many students a course had over time, as a step curve.
 #[derive(Debug)]
@@ -35,12 +36,13 @@ impl Plot {
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub(super) async fn load(db: &Db, course_id: CourseId) -> Result<Option<Self>, DbError> {
-        let beginning = events::history_start(db, About::Course(course_id)).await?;
-        let Some((begins, ends)) = store::log_span(db, course_id, beginning).await? else {
+    pub(super) async fn load(viewer: &Viewer, course_id: CourseId) -> Result<Option<Self>, DbError> {
+        let beginning = events::history_start(viewer, About::Course(course_id)).await?;
+        let Some((begins, ends)) = store::log_span(viewer, course_id, beginning).await? else {
             return Ok(None);
         };
-        let steps = store::steps(db, course_id, beginning, precision(begins.as_str(), ends.as_str())).await?;
+        let steps =
+            store::steps(viewer, course_id, beginning, precision(begins.as_str(), ends.as_str())).await?;
         Ok(Self::from_steps(&steps, begins, ends))
     }
 

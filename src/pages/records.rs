@@ -5,13 +5,14 @@ use axum::response::{IntoResponse, Redirect, Response};
 use super::kit::edit::version_field;
 use super::kit::filters::display_name;
 use super::kit::{EditPage, Form, FormDraft, FormValues, submit};
-use crate::db::{Db, DbError};
+use crate::db::DbError;
 use crate::http::extract::{FromPath, NoQuery, PathParams};
 use crate::http::problem::Problem;
 use crate::http::records::{NewRecord, RecordChange};
 use crate::mapping::{RecordTable, SchoolTables};
 use crate::registrar::{Create, Record, Refusal, Update, Version};
 use crate::state::App;
+use crate::viewer::Viewer;
 
 /// A record with pages to add and change it.
 pub(super) trait PageRecord: Record<Id: FromPath> + PartialEq {
@@ -29,7 +30,7 @@ pub(super) trait PageRecord: Record<Id: FromPath> + PartialEq {
     ///
     /// # Errors
     /// When the database cannot be read.
-    fn load(db: &Db, id: Self::Id) -> impl Future<Output = Result<Option<Self>, DbError>> + Send;
+    fn load(viewer: &Viewer, id: Self::Id) -> impl Future<Output = Result<Option<Self>, DbError>> + Send;
 
     /// The refusal for a record that does not exist.
     fn not_found(id: Self::Id) -> Refusal;
@@ -45,7 +46,7 @@ pub(super) fn path<R: PageRecord>(id: R::Id) -> String {
 /// # Errors
 /// 404 if there is none with this id.
 pub(super) async fn find<R: PageRecord>(app: &App, id: R::Id) -> Result<R, Problem> {
-    Ok(R::load(&app.db, id).await?.ok_or_else(|| R::not_found(id))?)
+    Ok(R::load(&app.viewer, id).await?.ok_or_else(|| R::not_found(id))?)
 }
 
 /// The form for a new record.

@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use askama::Template;
-use axum::Router;
 use axum::response::IntoResponse;
 use axum::response::sse::Event;
-use axum::routing::get;
 use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
 
@@ -16,11 +14,13 @@ use crate::db::DbError;
 use crate::http::extract::{Parameters, Query, from_text};
 use crate::http::problem::{Kind, Problem};
 use crate::http::reply::EventStream;
+use crate::http::routes::{Routes, only};
 use crate::problems;
 use crate::registrar::Course;
+use crate::registrar::Right;
 use crate::registration::Rates;
 use crate::shares::{QuotaError, QuotaGuard};
-use crate::state::App;
+use crate::state::{App, AppState};
 
 /// Courses on one page of the board.
 const PAGE_SIZE: usize = 100;
@@ -28,8 +28,9 @@ const PAGE_SIZE: usize = 100;
 const REFRESH: Duration = Duration::from_secs(1);
 
 /// The routes of these pages.
-pub(super) fn routes() -> Router<App> {
-    Router::new().route("/registration", get(board)).route("/registration/feed", get(feed))
+pub(super) fn routes() -> Routes<AppState> {
+    let catalogue = only(Right::ReadCatalogue);
+    Routes::new().get("/registration", catalogue, board).get("/registration/feed", catalogue, feed)
 }
 
 /// The query parameters of the board.
@@ -67,7 +68,7 @@ struct BoardPage {
 impl BoardPage {
     /// Reads the board; the rates may be up to `age` old.
     async fn read(app: &App, query: BoardQuery, age: Duration) -> Result<Self, DbError> {
-        let all = app.board.courses().await?;
+        let all = app.board.courses(&app.viewer).await?;
         let seats = || all.iter().filter_map(|course| course.seats.as_ref());
         let pages = all.len().div_ceil(PAGE_SIZE).max(1);
         let page = usize::from(query.page.unwrap_or(1)).clamp(1, pages);
@@ -80,7 +81,7 @@ impl BoardPage {
             full: to_i64(seats().filter(|seats| seats.is_full()).count()),
             waiting: seats().map(|seats| seats.waitlisted).sum(),
             courses: all.iter().skip((page - 1) * PAGE_SIZE).take(PAGE_SIZE).cloned().collect(),
-            pulse: app.board.rates(age).await?,
+            pulse: app.board.rates(&app.viewer, age).await?,
             refusals: app.metrics.recent_refusals().into_iter().map(with_kind).collect(),
         })
     }

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use axum::Router;
 use axum::response::Redirect;
-use axum::routing::post;
 use indicatif::ProgressBar;
 
 use super::kit::Form;
@@ -13,13 +11,15 @@ use crate::courses::store as courses;
 use crate::enrollments::store::roster_of;
 use crate::http::extract::NoQuery;
 use crate::http::problem::Problem;
+use crate::http::routes::{Routes, only};
 use crate::lists::{Direction, Limit, Page};
+use crate::registrar::Right;
 use crate::registrar::{
     Caller, Course, Enroll, IdempotencyKey, Limits, Refusal, Registrar, SetSeats, StudentId,
 };
 use crate::registration::store::courses as courses_with_seats;
 use crate::sample::{self, Size};
-use crate::state::App;
+use crate::state::{App, AppState};
 use crate::students::store as students;
 
 /// Small enough to load within a moment, large enough that lists have several pages.
@@ -29,8 +29,8 @@ const SIZE: Size = Size { students: 500, courses: 40, seed: 1 };
 const WAITING: usize = 5;
 
 /// The route of the button.
-pub(super) fn routes() -> Router<App> {
-    Router::new().route("/sample", post(add))
+pub(super) fn routes() -> Routes<AppState> {
+    Routes::new().post("/sample", only(Right::WriteStudents), add)
 }
 
 async fn add(app: App, _: NoQuery, form: Form<EmptyForm>) -> Result<Redirect, Problem> {
@@ -51,8 +51,11 @@ async fn fill(app: App, caller: Caller) -> Result<(), Problem> {
         }
     };
     let first = Page::first(Limit::PAGE);
-    let students = || students::list(None, students::StudentSort::Id, Direction::Asc).read(&app.db, &first);
-    let courses = courses::list(None, courses::CourseSort::Id, Direction::Asc).read(&app.db, &first).await?;
+    let students = || {
+        students::list(&app.viewer, None, students::StudentSort::Id, Direction::Asc).read(&app.viewer, &first)
+    };
+    let courses =
+        courses::list(None, courses::CourseSort::Id, Direction::Asc).read(&app.viewer, &first).await?;
     // Do not mix the sample with existing data.
     if courses.total + students().await?.total > 0 {
         return Ok(());
@@ -60,10 +63,11 @@ async fn fill(app: App, caller: Caller) -> Result<(), Problem> {
     sample::add(SIZE, &app.registrar, &ProgressBar::hidden()).await?;
     let students: Vec<_> = students().await?.rows.iter().map(|student| student.id).collect();
     for (course, students) in
-        courses_with_seats(&app.db).await?.1.iter().zip(students.chunks(WAITING).cycle())
+        courses_with_seats(&app.viewer).await?.1.iter().zip(students.chunks(WAITING).cycle())
     {
         // Students who are enrolled already would be refused, and the board would show that.
-        let roster = roster_of(course.id).read(&app.db, &Page::first(Limit::MAX)).await?.rows;
+        let roster =
+            roster_of(&app.viewer, course.id).read(&app.viewer, &Page::first(Limit::MAX)).await?.rows;
         let is_new = |id: &StudentId| roster.iter().all(|entry| entry.id != *id);
         let waiting: Vec<_> = students.iter().copied().filter(is_new).collect();
         set_seats(&app.registrar, course, &waiting, &caller).await?;

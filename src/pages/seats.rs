@@ -1,9 +1,7 @@
 //! The form for a course's seats, on the course's page.
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
 
 use super::courses::{CourseQuery, course_page};
 use super::kit::form::new_key;
@@ -11,13 +9,20 @@ use super::kit::{Form, FormDraft, RefusedPage, submit};
 use super::seats_form::SeatsForm;
 use crate::http::extract::{NoQuery, PathParams};
 use crate::http::problem::Problem;
+use crate::http::routes::{Routes, only};
+use crate::registrar::Right;
 use crate::registrar::{CourseId, SetSeats};
 use crate::seats::api::NewSeats;
-use crate::state::App;
+use crate::state::{App, AppState};
 
 /// The routes of these pages.
-pub(super) fn routes() -> Router<App> {
-    Router::new().route("/courses/{course_id}/seats", get(redirect_to_course).post(set))
+pub(super) fn routes() -> Routes<AppState> {
+    let writes = only(Right::WriteCourses);
+    Routes::new().get("/courses/{course_id}/seats", writes, redirect_to_course).post(
+        "/courses/{course_id}/seats",
+        writes,
+        set,
+    )
 }
 
 impl FormDraft for NewSeats {

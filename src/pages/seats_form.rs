@@ -53,7 +53,7 @@ impl SeatsForm {
         if !is_stale {
             return Ok((status, Self { refusal: Some(problem.detail().to_owned()), key, ..self }));
         }
-        let seats = store::find(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?;
+        let seats = store::find(&app.viewer, id).await?.ok_or(Refusal::CourseNotFound(id))?;
         let now = limits_text(&seats.limits());
         let refusal = format!(
             "Somebody has changed the seats since you looked. They are now: {now}. Save to replace this."

@@ -1,9 +1,7 @@
 //! The pages of students.
 
 use askama::Template;
-use axum::Router;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
 use serde::Deserialize;
 
 use super::history::History;
@@ -13,29 +11,36 @@ use super::kit::{DeletePage, Form, ListQuery, PartialRequest, Rendered, filters,
 use super::records::{self, PageRecord, find, path};
 use crate::count::to_i64;
 use crate::courses::store as courses;
-use crate::db::{Db, DbError};
+use crate::db::DbError;
 use crate::enrollments::store as enrollments;
 use crate::events::About;
 use crate::http::extract::{NoQuery, Parameters, PathParams, Query, from_text};
 use crate::http::paging::RequestUrl;
 use crate::http::problem::Problem;
+use crate::http::routes::{Routes, any_of, only};
 use crate::lists::{Direction, Limit, ListPart, Page};
 use crate::mapping::{RecordTable, SchoolTables};
+use crate::registrar::Right;
 use crate::registrar::{
     Course, CourseId, DeleteStudent, Place, Refusal, SeatCount, Student, StudentId, Version,
 };
 use crate::seats::store as seats;
-use crate::state::App;
+use crate::state::{App, AppState};
 use crate::students::store::{self, StudentSort};
+use crate::viewer::Viewer;
 
 /// The routes of these pages.
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/students", get(list))
-        .route("/students/new", get(records::new::<Student>).post(records::create::<Student>))
-        .route("/students/{student_id}", get(show))
-        .route("/students/{student_id}/edit", get(records::edit::<Student>).post(records::update::<Student>))
-        .route("/students/{student_id}/delete", get(confirm_delete).post(delete))
+pub(super) fn routes() -> Routes<AppState> {
+    let (reads, writes) = (only(Right::ReadStudents), only(Right::WriteStudents));
+    Routes::new()
+        .get("/students", reads, list)
+        .get("/students/new", writes, records::new::<Student>)
+        .post("/students/new", writes, records::create::<Student>)
+        .get("/students/{student_id}", any_of(&[Right::ReadStudents, Right::ReadOwnRecord]), show)
+        .get("/students/{student_id}/edit", writes, records::edit::<Student>)
+        .post("/students/{student_id}/edit", writes, records::update::<Student>)
+        .get("/students/{student_id}/delete", writes, confirm_delete)
+        .post("/students/{student_id}/delete", writes, delete)
 }
 
 #[derive(Template)]
@@ -80,9 +85,9 @@ async fn list(
     let page = Page::new(Some(Limit::PAGE), query.after.take(), &order)?;
     let has_previous = page.after.is_some();
     let list = if search.is_none() && query.sort == StudentSort::Id {
-        store::list(None, query.sort, query.order).read(&app.db, &page).await?
+        store::list(&app.viewer, None, query.sort, query.order).read(&app.viewer, &page).await?
     } else {
-        app.roll.page(search.as_ref(), query.sort, query.order, &page).await?
+        app.roll.page(&app.viewer, search.as_ref(), query.sort, query.order, &page).await?
     };
     let page = StudentsPage {
         section: "students",
@@ -105,8 +110,8 @@ impl PageRecord for Student {
         &tables.students
     }
 
-    async fn load(db: &Db, id: StudentId) -> Result<Option<Self>, DbError> {
-        store::find(db, id).await
+    async fn load(viewer: &Viewer, id: StudentId) -> Result<Option<Self>, DbError> {
+        store::find(viewer, id).await
     }
 
     fn not_found(id: StudentId) -> Refusal {
@@ -116,8 +121,9 @@ impl PageRecord for Student {
 
 async fn delete_page(app: &App, id: StudentId) -> Result<DeletePage, Problem> {
     let student = find::<Student>(app, id).await?;
-    let enrolled = enrollments::courses_of(id).read(&app.db, &Page::first(Limit::SUGGESTIONS)).await?;
-    let places = seats::places_of(&app.db, id).await?;
+    let enrolled =
+        enrollments::courses_of(&app.viewer, id).read(&app.viewer, &Page::first(Limit::SUGGESTIONS)).await?;
+    let places = seats::places_of(&app.viewer, id).await?;
     Ok(DeletePage {
         section: "students",
         name: display_name(&student.name),
@@ -237,7 +243,7 @@ pub(crate) async fn student_page(
     let choice = match parse_search(&query.q)? {
         Some(search) => {
             let found = courses::list(Some(&search), courses::CourseSort::Name, Direction::Asc);
-            found.read(&app.db, &Page::first(Limit::PAGE)).await?
+            found.read(&app.viewer, &Page::first(Limit::PAGE)).await?
         }
         None => ListPart { total: 0, next: None, rows: Vec::new(), rest: None },
     };
@@ -246,13 +252,13 @@ pub(crate) async fn student_page(
         student,
         path: path::<Student>(id),
         saved: query.saved == Some(true),
-        enrolled: enrollments::courses_of(id).read(&app.db, &all).await?.rows,
-        waiting: seats::places_of(&app.db, id).await?,
+        enrolled: enrollments::courses_of(&app.viewer, id).read(&app.viewer, &all).await?.rows,
+        waiting: seats::places_of(&app.viewer, id).await?,
         last_action: last_action(app, query).await?,
         refusal,
         q: query.q.clone(),
         choice,
-        history: History::load(&app.db, About::Student(id), query.before).await?,
+        history: History::load(&app.viewer, About::Student(id), query.before).await?,
         key: new_key(),
     };
     // After going back, or at an old address, do not report what is no longer true.
@@ -284,5 +290,5 @@ async fn last_action(app: &App, query: &StudentQuery) -> Result<Option<(Action, 
     let Some((action, id)) = actions.into_iter().find_map(|(action, id)| id.map(|id| (action, id))) else {
         return Ok(None);
     };
-    Ok(courses::find(&app.db, CourseId(id)).await?.map(|course| (action, course)))
+    Ok(courses::find(&app.viewer, CourseId(id)).await?.map(|course| (action, course)))
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::access::{Account, Token};
 use super::record::{Course, Enrollment, Place, Seats, Student};
 use super::refusal::Refusal;
 
@@ -18,6 +19,10 @@ pub enum Answer {
     Waitlisted(Place),
     /// The new limits, and how full the course is.
     Seats(Seats),
+    /// The account after it was added or changed.
+    Account(Account),
+    /// The new token, without its secret.
+    Token(Token),
     /// The outcome of each operation of a batch, in order.
     Batch(Vec<OperationOutcome>),
     /// It was deleted, or does not exist any more.
@@ -71,6 +76,8 @@ answers! {
     Student = Answer::Student(student) => student, Self::Student;
     Course = Answer::Course(course) => course, Self::Course;
     Seats = Answer::Seats(seats) => seats, Self::Seats;
+    Account = Answer::Account(account) => account, Self::Account;
+    Token = Answer::Token(token) => token, Self::Token;
     Vec<OperationOutcome> = Answer::Batch(done) => done, Self::Batch;
     () = Answer::Gone => (), |()| Self::Gone;
 }

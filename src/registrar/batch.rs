@@ -1,7 +1,7 @@
 //! Many operations in one command.
 
 use super::answer::{Answer, OperationOutcome};
-use super::caller::Caller;
+use super::caller::{Caller, Right};
 use super::command::Command;
 use super::enrollment::{DropCourse, Enroll};
 use super::event::Event;
@@ -55,6 +55,11 @@ impl Command for Batch {
         for operation in &self.operations {
             operation.needs(needs);
         }
+    }
+
+    /// Each operation is asked about by itself.
+    fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
+        if caller.grants.has(Right::EnrollOneself) { Ok(()) } else { caller.ensure(Right::WriteEnrollments) }
     }
 
     fn decide(&self, caller: &Caller, facts: &Facts) -> Result<(Vec<Event>, Vec<OperationOutcome>), Refusal> {

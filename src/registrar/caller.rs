@@ -1,38 +1,157 @@
-//! The caller of a command, and the answer to it.
+//! The caller of a command, what the caller may do, and the answer to it.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::key::IdempotencyKey;
+use super::record::StudentId;
 use super::refusal::Refusal;
+pub use super::rights::{Right, Rights, Role};
 
 /// The caller of a command: created where a request arrives, then passed along.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Caller {
-    /// The name to log; `None` as long as there are no accounts.
-    pub actor: Option<String>,
+    /// Who it is, for the log.
+    pub actor: Actor,
     /// What the caller may do.
-    pub role: Role,
+    pub grants: Grants,
     /// The id of the request, for the log.
     pub request_id: Option<Arc<str>>,
     /// The key under which to store the answer, for retries.
     pub key: Option<IdempotencyKey>,
 }
 
+/// Who asks. The log has it as text, like `token:3`: never a name or an address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// Anybody, while the school is open.
+    Anonymous,
+    /// A person who has signed in.
+    Account(i64),
+    /// A program with a token.
+    Token(i64),
+    /// A command of the command line.
+    Cli,
+    /// The command that adds a sample school.
+    Sample,
+    /// Another program that has changed the tables directly.
+    Database,
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anonymous => f.write_str("anonymous"),
+            Self::Account(id) => write!(f, "account:{id}"),
+            Self::Token(id) => write!(f, "token:{id}"),
+            Self::Cli => f.write_str("cli"),
+            Self::Sample => f.write_str("sample"),
+            Self::Database => f.write_str("database"),
+        }
+    }
+}
+
 /// What a caller may do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Role {
-    /// Staff; everybody, as long as there are no accounts.
-    #[default]
-    Registrar,
-    /// A student, who acts for themselves.
-    Student,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grants {
+    /// The rights.
+    pub rights: Rights,
+    /// The student who the caller is.
+    pub student: Option<StudentId>,
+}
+
+impl Grants {
+    /// Everything: for the program itself, and for everybody while the school is open.
+    pub const ALL: Self = Self { rights: Rights::ALL, student: None };
+    /// Nothing.
+    pub const NONE: Self = Self { rights: Rights::NONE, student: None };
+
+    /// Whether the caller has the right.
+    #[must_use]
+    pub fn has(&self, right: Right) -> bool {
+        self.rights.has(right)
+    }
+
+    /// Whether the caller may read this student's record, courses and history.
+    #[must_use]
+    pub fn sees_student(&self, id: StudentId) -> bool {
+        self.has(Right::ReadStudents) || self.is_own(Right::ReadOwnRecord, id)
+    }
+
+    fn is_own(&self, right: Right, id: StudentId) -> bool {
+        self.has(right) && self.student == Some(id)
+    }
+}
+
+/// Who asks, as far as it is known before the request is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Who it is.
+    pub actor: Actor,
+    /// The role; `None` for everybody while the school is open, and for somebody who has not signed in.
+    pub role: Option<Role>,
+    /// What they may do.
+    pub grants: Grants,
+}
+
+impl Identity {
+    /// Anybody, while the school is open.
+    pub const EVERYBODY: Self = Self { actor: Actor::Anonymous, role: None, grants: Grants::ALL };
+    /// Somebody who has not signed in.
+    pub const NOBODY: Self = Self { actor: Actor::Anonymous, role: None, grants: Grants::NONE };
+}
+
+impl Default for Caller {
+    fn default() -> Self {
+        Self { actor: Actor::Anonymous, grants: Grants::ALL, request_id: None, key: None }
+    }
 }
 
 impl Caller {
-    /// Another program that has changed the tables directly.
+    /// The program itself, or another program on its behalf.
     #[must_use]
-    pub fn database() -> Self {
-        Self { actor: Some("database".to_owned()), ..Self::default() }
+    pub fn program(actor: Actor) -> Self {
+        Self { actor, ..Self::default() }
+    }
+
+    /// Refuses a caller without the right.
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`].
+    pub fn ensure(&self, right: Right) -> Result<(), Refusal> {
+        if self.grants.has(right) { Ok(()) } else { Err(Refusal::Forbidden) }
+    }
+
+    /// Refuses a caller who may not enroll this student and drop the student's courses. Whether there are other
+    /// students is no business of a student.
+    ///
+    /// # Errors
+    /// [`Refusal::StudentNotFound`] for another student, [`Refusal::Forbidden`] for a caller who may enroll nobody.
+    pub fn ensure_enrolls(&self, id: StudentId) -> Result<(), Refusal> {
+        if self.is_staff() || self.grants.is_own(Right::EnrollOneself, id) {
+            Ok(())
+        } else if self.grants.has(Right::EnrollOneself) {
+            Err(Refusal::StudentNotFound(id))
+        } else {
+            Err(Refusal::Forbidden)
+        }
+    }
+
+    /// Whether the caller enrolls any student, and is not bound by the students' windows for dropping.
+    #[must_use]
+    pub fn is_staff(&self) -> bool {
+        self.grants.has(Right::WriteEnrollments)
+    }
+
+    /// The caller with a key, as a client names it. It belongs to the actor, so that nobody gets another caller's
+    /// answer. No name that a client chooses contains a blank.
+    #[must_use]
+    pub fn with_key(self, name: &str, fingerprint: String) -> Self {
+        let name = match &self.actor {
+            Actor::Anonymous => name.to_owned(),
+            actor => format!("{actor} {name}"),
+        };
+        Self { key: Some(IdempotencyKey::new(name, fingerprint)), ..self }
     }
 }
 

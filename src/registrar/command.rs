@@ -17,6 +17,13 @@ pub trait Command: Debug + Send + Sync + 'static {
     /// Adds the facts that it needs.
     fn needs(&self, needs: &mut Needs);
 
+    /// Whether the caller may do this. Asked before anything else: before a stored answer is sent again, before a
+    /// version is compared, before the caller learns what exists.
+    ///
+    /// # Errors
+    /// The reason why not.
+    fn permit(&self, caller: &Caller) -> Result<(), Refusal>;
+
     /// Decides by the facts and the caller alone: returns the events and the answer. It changes nothing:
     /// [`Facts::apply`] applies the events.
     ///
@@ -29,6 +36,7 @@ pub trait Command: Debug + Send + Sync + 'static {
     /// # Errors
     /// See [`Command::decide`].
     fn carry_out(&self, caller: &Caller, facts: &mut Facts) -> Result<(Vec<Event>, Self::Answer), Refusal> {
+        self.permit(caller)?;
         let (events, answer) = self.decide(caller, facts)?;
         for event in &events {
             facts.apply(event);
@@ -48,6 +56,7 @@ pub(super) type Decision = Result<(Vec<Event>, Answer), Refusal>;
 /// A command of any type, in the queue.
 pub(super) trait AnyCommand: Debug + Send + Sync {
     fn needs(&self, needs: &mut Needs);
+    fn permit(&self, caller: &Caller) -> Result<(), Refusal>;
     fn carry_out(&self, caller: &Caller, facts: &mut Facts) -> Decision;
     fn weight(&self) -> usize;
 }
@@ -55,6 +64,10 @@ pub(super) trait AnyCommand: Debug + Send + Sync {
 impl<C: Command> AnyCommand for C {
     fn needs(&self, needs: &mut Needs) {
         Command::needs(self, needs);
+    }
+
+    fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
+        Command::permit(self, caller)
     }
 
     fn carry_out(&self, caller: &Caller, facts: &mut Facts) -> Decision {

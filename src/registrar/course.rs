@@ -1,6 +1,6 @@
 //! Courses.
 
-use super::caller::Caller;
+use super::caller::{Caller, Right};
 use super::command::Command;
 use super::enrollment::{dropped, left};
 use super::event::{Change, Event, NewValue};
@@ -23,6 +23,7 @@ impl Record for Course {
     type Id = CourseId;
 
     const NAME: &'static str = "Course";
+    const WRITE: Right = Right::WriteCourses;
     const FIELDS: &'static [RecordField] = &[
         RecordField {
             name: "name",
@@ -129,6 +130,10 @@ impl Command for DeleteCourse {
         if self.expected.is_some() {
             needs.lock_course(self.id);
         }
+    }
+
+    fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
+        caller.ensure(Right::WriteCourses)
     }
 
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, ()), Refusal> {

@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::access::{Account, Token};
 use super::kinds::EventKind;
 use super::record::{Course, CourseId, Enrollment, EnrollmentId, Limits, Student, StudentId, WaitlistEntry};
+use crate::clock::Stamp;
 
 /// The name of a field and its new value.
 pub type NewValue = (&'static str, String);
@@ -63,6 +65,14 @@ pub enum Change {
     AddWaitlistEntry(WaitlistEntry),
     /// The entry on the waitlist is deleted.
     DeleteWaitlistEntry(WaitlistEntry),
+    /// A new token, and the hash of its secret.
+    AddToken(Token, String),
+    /// The token is revoked, at this time.
+    RevokeToken(i64, Stamp),
+    /// A new account.
+    AddAccount(Account),
+    /// The account after the change.
+    UpdateAccount(Account),
 }
 
 impl Event {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::access::{Account, Token};
 use super::event::{Change, Event};
 use super::record::{
     Course, CourseId, Enrollment, EnrollmentId, Limits, Place, Seats, Student, StudentId, WaitlistEntry,
@@ -64,6 +65,10 @@ pub struct Facts {
     pub enrolled: HashMap<CourseId, i64>,
     /// The waitlist of each course whose seats matter.
     pub waitlists: BTreeMap<CourseId, Waitlist>,
+    /// The requested tokens that exist.
+    pub tokens: HashMap<i64, Token>,
+    /// The requested accounts that exist.
+    pub accounts: HashMap<i64, Account>,
     /// Fields that cannot be written.
     pub read_only: ReadOnly,
     /// How many rows the batch has added to tables that assign ids themselves.
@@ -211,6 +216,17 @@ impl Facts {
             }
             Change::AddWaitlistEntry(waiting) => self.put_on_waitlist(waiting),
             Change::DeleteWaitlistEntry(waiting) => self.take_off_waitlist(waiting),
+            Change::AddToken(token, _) => {
+                self.tokens.insert(token.id, token.clone());
+            }
+            Change::RevokeToken(id, at) => {
+                if let Some(token) = self.tokens.get_mut(id) {
+                    token.revoked_at = Some(at.clone());
+                }
+            }
+            Change::AddAccount(account) | Change::UpdateAccount(account) => {
+                self.accounts.insert(account.id, account.clone());
+            }
         }
     }
 
@@ -234,7 +250,11 @@ impl Facts {
                     | Change::DeleteCourse(_)
                     | Change::ForgetCourse(_)
                     | Change::SetLimits { .. }
-                    | Change::DeleteLimits(_) => {
+                    | Change::DeleteLimits(_)
+                    | Change::AddToken(..)
+                    | Change::RevokeToken(..)
+                    | Change::AddAccount(_)
+                    | Change::UpdateAccount(_) => {
                         debug_assert!(false, "no operation of a batch does this: {change:?}");
                     }
                 }

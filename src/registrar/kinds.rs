@@ -55,6 +55,14 @@ kinds! {
     WaitlistLeft = "waitlist.left",
     /// A student got a seat from a waitlist.
     WaitlistPromoted = "waitlist.promoted",
+    /// An account was created.
+    AccountCreated = "account.created",
+    /// The role of an account was changed, or it was disabled or enabled.
+    AccountChanged = "account.changed",
+    /// A token was created.
+    TokenCreated = "token.created",
+    /// A token was revoked.
+    TokenRevoked = "token.revoked",
 }
 
 impl fmt::Display for EventKind {

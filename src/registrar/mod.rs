@@ -7,6 +7,7 @@
 //!
 //! Each subject has a file with its commands, the facts that they need, their rules and their events.
 
+mod access;
 mod answer;
 mod batch;
 mod caller;
@@ -28,6 +29,7 @@ mod readiness;
 mod record;
 mod records;
 mod refusal;
+mod rights;
 mod seats;
 mod store;
 mod stored;
@@ -38,11 +40,13 @@ mod text;
 mod visible;
 mod waitlist;
 
+pub use self::access::{Account, ChangeAccount, CreateAccount, CreateToken, RevokeToken, Token};
 pub use self::answer::{Admission, Answer, OperationOutcome};
 pub use self::batch::{Batch, Operation};
-pub use self::caller::{Caller, Outcome, Role};
+pub use self::caller::{Actor, Caller, Grants, Identity, Outcome, Right, Rights, Role};
 pub use self::command::Command;
-pub use self::commit::{enrollment, limits, no_log_head};
+pub use self::commit::{account, enrollment, limits, no_log_head, token};
+pub(crate) use self::commit::{select_accounts, select_tokens};
 pub use self::course::{CreateCourse, DeleteCourse, SeenCourse, UpdateCourse};
 pub use self::enrollment::{DropCourse, Enroll};
 pub use self::event::{Change, Event, NewValue};

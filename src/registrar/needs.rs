@@ -19,6 +19,11 @@ pub struct Needs {
     pub(super) limits: HashSet<CourseId>,
     /// Courses whose enrolled students and waitlist to load, even without limits.
     pub(super) seats: HashSet<CourseId>,
+    pub(super) tokens: BTreeSet<i64>,
+    pub(super) accounts: BTreeSet<i64>,
+    /// Addresses in lower case, whose accounts to load.
+    pub(super) addresses: BTreeSet<String>,
+    pub(super) all_admins: bool,
     /// Whether to look for students and courses that are gone without a log entry about it.
     pub(super) vanished: bool,
 }
@@ -70,6 +75,26 @@ impl Needs {
         self.student(student_id);
         self.course(course_id);
         self.pairs.insert((student_id, course_id));
+    }
+
+    /// Needs the token.
+    pub fn token(&mut self, id: i64) {
+        self.tokens.insert(id);
+    }
+
+    /// Needs the account.
+    pub fn account(&mut self, id: i64) {
+        self.accounts.insert(id);
+    }
+
+    /// Needs the account with this address, which is in lower case.
+    pub fn address(&mut self, address: String) {
+        self.addresses.insert(address);
+    }
+
+    /// Needs the accounts of all admins.
+    pub fn all_admins(&mut self) {
+        self.all_admins = true;
     }
 
     /// Needs to know which of the students and courses are gone without a log entry about it.

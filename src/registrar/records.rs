@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
-use super::caller::Caller;
+use super::caller::{Caller, Right};
 use super::command::Command;
 use super::event::{Event, NewValue};
 use super::facts::{Facts, ReadOnlyFields};
@@ -26,6 +26,9 @@ pub trait Record: Clone + Debug + Hash + Into<Answer> + TryFrom<Answer> + Send +
     const NAME: &'static str;
     /// Its fields, in the order of forms, first its name: the one description for the API, the pages and the commands.
     const FIELDS: &'static [RecordField];
+
+    /// The right to add, change and delete such records.
+    const WRITE: Right;
 
     /// The record with this id and without values.
     fn empty(id: Self::Id) -> Self;
@@ -148,6 +151,10 @@ impl<R: Record + PartialEq> Command for Create<R> {
 
     fn needs(&self, _: &mut Needs) {}
 
+    fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
+        caller.ensure(R::WRITE)
+    }
+
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, R), Refusal> {
         let mut record = R::empty(facts.provisional_id().into());
         let given = set(&mut record, &self.values);
@@ -173,6 +180,10 @@ impl<R: Record + PartialEq> Command for Update<R> {
 
     fn needs(&self, needs: &mut Needs) {
         R::needs_row(self.id, needs);
+    }
+
+    fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
+        caller.ensure(R::WRITE)
     }
 
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, R), Refusal> {

@@ -94,6 +94,21 @@ pub enum Refusal {
     /// A constraint of a found table refuses the row; the text names the constraint, never a value.
     #[error("The database refused the row: {0}.")]
     RowRefused(String),
+    /// There is no such token, or it has been revoked.
+    #[error("There is no token {0} that works.")]
+    TokenNotFound(i64),
+    /// There is no such account.
+    #[error("There is no account {0}.")]
+    AccountNotFound(i64),
+    /// Another account has the address.
+    #[error("Another account has this address.")]
+    AddressTaken,
+    /// Without this account, nobody could grant and revoke any more.
+    #[error("This is the only admin who can sign in.")]
+    LastAdmin,
+    /// The caller has no right to do this.
+    #[error("You have no right to do this.")]
+    Forbidden,
     /// A request with the same idempotency key is running.
     #[error("A request with this Idempotency-Key is still running; try again when it is done.")]
     #[serde(skip)]
@@ -140,6 +155,11 @@ impl Refusal {
             Self::Stale(_) | Self::StaleCourse { .. } => "stale",
             Self::ReadOnlyField(_) | Self::AbsentField(_) => "read-only-field",
             Self::RowRefused(_) => "row-refused",
+            Self::TokenNotFound(_) => "token-not-found",
+            Self::AccountNotFound(_) => "account-not-found",
+            Self::AddressTaken => "address-taken",
+            Self::LastAdmin => "last-admin",
+            Self::Forbidden => "forbidden",
             Self::KeyInUse => "idempotency-key-in-use",
             Self::KeyReused => "idempotency-key-reused",
             Self::AnswerNotKept => "idempotency-answer-not-kept",

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::caller::Caller;
+use super::caller::{Caller, Right};
 use super::command::Command;
 use super::enrollment::promotions;
 use super::event::{Change, Event};
@@ -30,6 +30,10 @@ impl Command for SetSeats {
 
     fn needs(&self, needs: &mut Needs) {
         needs.seats(self.course_id);
+    }
+
+    fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
+        caller.ensure(Right::WriteCourses)
     }
 
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Seats), Refusal> {
@@ -60,6 +64,10 @@ impl Command for RemoveSeats {
 
     fn needs(&self, needs: &mut Needs) {
         needs.seats(self.course_id);
+    }
+
+    fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
+        caller.ensure(Right::WriteCourses)
     }
 
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, ()), Refusal> {

@@ -1,6 +1,6 @@
 //! Students.
 
-use super::caller::Caller;
+use super::caller::{Caller, Right};
 use super::command::Command;
 use super::enrollment::{dropped, left, promotions};
 use super::event::{Change, Event, NewValue};
@@ -23,6 +23,7 @@ impl Record for Student {
     type Id = StudentId;
 
     const NAME: &'static str = "Student";
+    const WRITE: Right = Right::WriteStudents;
     const FIELDS: &'static [RecordField] = &[
         RecordField {
             name: "name",
@@ -104,6 +105,10 @@ impl Command for DeleteStudent {
         if self.expected.is_some() {
             needs.lock_student(self.id);
         }
+    }
+
+    fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
+        caller.ensure(Right::WriteStudents)
     }
 
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, ()), Refusal> {

@@ -1,6 +1,6 @@
 //! Drops the orphaned rows of students and courses that another program has deleted.
 
-use super::caller::Caller;
+use super::caller::{Caller, Right};
 use super::command::Command;
 use super::event::Event;
 use super::facts::Facts;
@@ -28,6 +28,10 @@ impl Command for Sweep {
         for id in &self.courses {
             needs.seats(*id);
         }
+    }
+
+    fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
+        caller.ensure(Right::WriteEnrollments)
     }
 
     fn decide(&self, _: &Caller, _: &Facts) -> Result<(Vec<Event>, ()), Refusal> {

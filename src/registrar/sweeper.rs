@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::caller::Caller;
+use super::caller::{Actor, Caller};
 use super::queue::Registrar;
 use super::refusal::Refusal;
 use super::store;
@@ -60,13 +60,19 @@ async fn sweep(db: &Db, registrar: &Registrar) -> Result<(), Refusal> {
     .concat();
     for courses in courses.chunks(MAX_PER_COMMIT) {
         let command = Sweep { students: Vec::new(), courses: courses.to_vec() };
-        registrar.submit(command, &Caller::database()).await.map_err(|outcome| outcome.answer)?;
+        registrar
+            .submit(command, &Caller::program(Actor::Database))
+            .await
+            .map_err(|outcome| outcome.answer)?;
     }
     // Only students without enrollments are left: the others are in the log by now.
     let students = store::vanished_students(db).await?;
     for students in students.chunks(MAX_PER_COMMIT) {
         let command = Sweep { students: students.to_vec(), courses: Vec::new() };
-        registrar.submit(command, &Caller::database()).await.map_err(|outcome| outcome.answer)?;
+        registrar
+            .submit(command, &Caller::program(Actor::Database))
+            .await
+            .map_err(|outcome| outcome.answer)?;
     }
     Ok(())
 }

@@ -16,6 +16,7 @@ use crate::events::follower::{Follower, Subscription};
 use crate::events::store::last_seq;
 use crate::registrar::{Course, CourseId, EventKind};
 use crate::shares::{Client, Quota, QuotaError, QuotaGuard};
+use crate::viewer::Viewer;
 
 /// How long counts are updated from the log before everything is counted again: another program may have written to
 /// the tables, which the log does not show.
@@ -107,7 +108,7 @@ impl Board {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn courses(&self) -> Result<Arc<[Course]>, DbError> {
+    pub async fn courses(&self, _: &Viewer) -> Result<Arc<[Course]>, DbError> {
         let mut counted = self.counted.lock().await;
         if let Some(counted) = counted.as_mut().filter(|counted| counted.when.elapsed() < COUNT_TTL) {
             self.follower.catch_up().await?;
@@ -128,7 +129,7 @@ impl Board {
         // Subscribe before counting, so that nothing is missed in between; events that are also in the count are
         // recognized by their `seq`.
         let subscription = self.follower.subscribe(move |entries| handler.extend(entries)).await?;
-        let (seq, courses) = store::courses(&self.db).await?;
+        let (seq, courses) = store::courses(&Viewer::of_program(&self.db)).await?;
         let courses = courses.into_iter().map(|course| (course.id, course)).collect();
         let in_order = in_order(&courses);
         let when = Instant::now();
@@ -156,7 +157,7 @@ impl Board {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn rates(&self, age: Duration) -> Result<Rates, DbError> {
+    pub async fn rates(&self, _: &Viewer, age: Duration) -> Result<Rates, DbError> {
         let mut last = self.rates.lock().await;
         if let Some((_, rates)) = last.filter(|(when, _)| when.elapsed() < age) {
             return Ok(rates);
@@ -254,7 +255,11 @@ fn change_of_seats(kind: EventKind) -> Option<(i64, i64)> {
         | EventKind::CourseUpdated
         | EventKind::CourseDeleted
         | EventKind::SeatsSet
-        | EventKind::SeatsRemoved => None,
+        | EventKind::SeatsRemoved
+        | EventKind::AccountCreated
+        | EventKind::AccountChanged
+        | EventKind::TokenCreated
+        | EventKind::TokenRevoked => None,
     }
 }
 

@@ -3,12 +3,13 @@
 use crate::clock::Stamp;
 use crate::db::{Db, DbError, Reach, Row};
 use crate::registrar::{Course, EventKind, SeatCount, no_log_head};
+use crate::viewer::Viewer;
 
 /// All courses with their seats, and the `seq` of the last event, both from one consistent snapshot.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn courses(db: &Db) -> Result<(i64, Vec<Course>), DbError> {
+pub async fn courses(viewer: &Viewer) -> Result<(i64, Vec<Course>), DbError> {
     let sql = "select cast(c.id as bigint), cast(c.name as text), cast(c.level as text), cs.capacity, \
                coalesce(e.enrolled, 0), coalesce(w.waiting, 0), h.last_seq from log_head h left join courses c on 1 = 1 \
                left join course_seats cs on cs.course_id = c.id \
@@ -18,7 +19,7 @@ pub async fn courses(db: &Db) -> Result<(i64, Vec<Course>), DbError> {
                left join (select wl.course_id, count(*) as waiting from waitlist wl \
                join students s on s.id = wl.student_id group by wl.course_id) w on w.course_id = c.id \
                where h.id = 1";
-    let rows = db.read(Reach::Scan, sql, Vec::new(), |row| Ok((row.int(6)?, course(row)?))).await?;
+    let rows = viewer.db().read(Reach::Scan, sql, Vec::new(), |row| Ok((row.int(6)?, course(row)?))).await?;
     let seq = rows.first().map(|(seq, _)| *seq).ok_or_else(no_log_head)?;
     Ok((seq, rows.into_iter().filter_map(|(_, course)| course).collect()))
 }

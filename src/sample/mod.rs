@@ -7,7 +7,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use indicatif::ProgressBar;
 
 use crate::registrar::{
-    Caller, Command, CourseId, CreateCourse, CreateStudent, Enroll, Refusal, Registrar, StudentId,
+    Actor, Caller, Command, CourseId, CreateCourse, CreateStudent, Enroll, Refusal, Registrar, StudentId,
 };
 
 /// Commands in flight at a time: enough to fill the Registrar's batches.
@@ -54,7 +54,7 @@ fn submit_all<'a, C: Command>(
     progress: &'a ProgressBar,
     commands: Vec<C>,
 ) -> impl futures_util::TryStream<Ok = C::Answer, Error = Refusal, Item = Result<C::Answer, Refusal>> + 'a {
-    let caller = Caller { actor: Some("sample".to_owned()), ..Caller::default() };
+    let caller = Caller::program(Actor::Sample);
     stream::iter(commands)
         .map(move |command| {
             let caller = caller.clone();

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{WaitlistEntry, store};
@@ -13,13 +12,20 @@ use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{PageQuery, RequestUrl};
 use crate::http::refused::Refused;
 use crate::http::reply::{Found, List, NoContent, Resource};
+use crate::http::routes::{Routes, any_of, only};
 use crate::problems::{CourseNotFound, RowRefused};
+use crate::registrar::Right;
 use crate::registrar::{Caller, CourseId, Limits, MAX_SEATS, Refusal, RemoveSeats, Seats, SetSeats};
-use crate::state::App;
+use crate::state::{App, AppState};
 
 /// The routes of seats and waitlists.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(set, show, remove)).routes(routes!(waitlist))
+#[must_use]
+pub fn routes() -> Routes<AppState> {
+    Routes::new()
+        .api(only(Right::WriteCourses), routes!(set))
+        .api(only(Right::ReadCatalogue), routes!(show))
+        .api(only(Right::WriteCourses), routes!(remove))
+        .api(any_of(&[Right::ReadRosters, Right::ReadOwnRosters]), routes!(waitlist))
 }
 
 /// Limit the seats of a course
@@ -47,7 +53,7 @@ async fn show(
     _: NoQuery,
 ) -> Result<Found<Seats>, Refused<(CourseNotFound,)>> {
     let id = course.into_result()?;
-    Ok(Found(store::find(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?))
+    Ok(Found(store::find(&app.viewer, id).await?.ok_or(Refusal::CourseNotFound(id))?))
 }
 
 /// Remove the seat limit
@@ -76,11 +82,11 @@ async fn waitlist(
     url: RequestUrl,
 ) -> Result<List<WaitlistEntry>, Refused<(CourseNotFound,)>> {
     let id = course.into_result()?;
-    let listing = store::waitlist_of(id);
+    let listing = store::waitlist_of(&app.viewer, id);
     let page = query.of_list(&listing.order)?;
-    let list = listing.read(&app.db, &page).await?;
+    let list = listing.read(&app.viewer, &page).await?;
     if list.rows.is_empty() {
-        find_course(&app.db, id).await?.ok_or(Refusal::CourseNotFound(id))?;
+        find_course(&app.viewer, id).await?.ok_or(Refusal::CourseNotFound(id))?;
     }
     Ok(List::new(list, &url))
 }

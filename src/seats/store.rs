@@ -1,15 +1,16 @@
 //! Reads seats and waitlists from the database.
 
 use super::WaitlistEntry;
-use crate::db::{Arg, Db, DbError, Reach, Row};
+use crate::db::{Arg, DbError, Reach, Row};
 use crate::lists::{Cursor, ListRow, Listing};
 use crate::registrar::{CourseId, Limits, MAX_SEATS, Place, Seats, StudentId, limits};
+use crate::viewer::Viewer;
 
 /// The limits of a course, and how full it is; `None` if there is no such course.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn find(db: &Db, id: CourseId) -> Result<Option<Seats>, DbError> {
+pub async fn find(viewer: &Viewer, id: CourseId) -> Result<Option<Seats>, DbError> {
     let sql = "select cs.capacity, coalesce(cs.waitlist_capacity, 0), cs.opens_at, cs.closes_at, \
                (select count(*) from (select 1 from student_courses sc join students s on s.id = sc.student_id \
                where sc.course_id = c.id limit $1) few), \
@@ -20,28 +21,35 @@ pub async fn find(db: &Db, id: CourseId) -> Result<Option<Seats>, DbError> {
         let limits: Limits = limits(row, 0)?;
         Ok(Seats::new(limits, row.int(4)?, row.int(5)?))
     };
-    let found = db.query_opt(sql, [(Reach::MAX_COUNTED_BY_KEY + 1).into(), id.0.into()], map).await?;
+    let found =
+        viewer.db().query_opt(sql, [(Reach::MAX_COUNTED_BY_KEY + 1).into(), id.0.into()], map).await?;
     if found.as_ref().is_none_or(|seats| seats.enrolled.max(seats.waitlisted) <= Reach::MAX_COUNTED_BY_KEY) {
         return Ok(found);
     }
-    Ok(db.read(Reach::Range, sql, [i64::MAX.into(), id.0.into()], map).await?.pop())
+    Ok(viewer.db().read(Reach::Range, sql, [i64::MAX.into(), id.0.into()], map).await?.pop())
 }
 
 /// The place of a student on the waitlist of a course; `None` if the student is not on it.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn place(db: &Db, student_id: StudentId, course_id: CourseId) -> Result<Option<Place>, DbError> {
+pub async fn place(
+    viewer: &Viewer,
+    student_id: StudentId,
+    course_id: CourseId,
+) -> Result<Option<Place>, DbError> {
+    let student_id = viewer.student_or_nobody(student_id);
     let sql = "select w.joined_at, (select count(*) from waitlist before join students s on s.id = before.student_id \
                where before.course_id = w.course_id and before.joined_seq <= w.joined_seq) from waitlist w \
                join students s on s.id = w.student_id join courses c on c.id = w.course_id \
                where w.student_id = $1 and w.course_id = $2";
     let args: [Arg; 2] = [student_id.0.into(), course_id.0.into()];
     let waits = "select 1 from waitlist where student_id = $1 and course_id = $2";
-    if db.query_opt(waits, args.clone(), |row| row.int(0)).await?.is_none() {
+    if viewer.db().query_opt(waits, args.clone(), |row| row.int(0)).await?.is_none() {
         return Ok(None);
     }
-    let found = db.read(Reach::Range, sql, args, |row| Ok((row.stamp(0)?, row.int(1)?))).await?.pop();
+    let found =
+        viewer.db().read(Reach::Range, sql, args, |row| Ok((row.stamp(0)?, row.int(1)?))).await?.pop();
     Ok(found.map(|(joined_at, position)| Place { student_id, course_id, position, joined_at }))
 }
 
@@ -49,16 +57,20 @@ pub async fn place(db: &Db, student_id: StudentId, course_id: CourseId) -> Resul
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn places_of(db: &Db, student_id: StudentId) -> Result<Vec<(Option<String>, Place)>, DbError> {
+pub async fn places_of(
+    viewer: &Viewer,
+    student_id: StudentId,
+) -> Result<Vec<(Option<String>, Place)>, DbError> {
+    let student_id = viewer.student_or_nobody(student_id);
     let sql = "select w.course_id, cast(c.name as text), w.joined_at, (select count(*) from waitlist before \
                join students s on s.id = before.student_id \
                where before.course_id = w.course_id and before.joined_seq <= w.joined_seq) from waitlist w \
                join students s on s.id = w.student_id join courses c on c.id = w.course_id where w.student_id = $1 order by w.joined_seq";
     let waits = "select 1 from waitlist where student_id = $1 limit 1";
-    if db.query_opt(waits, [student_id.0.into()], |row| row.int(0)).await?.is_none() {
+    if viewer.db().query_opt(waits, [student_id.0.into()], |row| row.int(0)).await?.is_none() {
         return Ok(Vec::new());
     }
-    let found = db.read(Reach::Range, sql, [student_id.0.into()], |row| {
+    let found = viewer.db().read(Reach::Range, sql, [student_id.0.into()], |row| {
         Ok((CourseId(row.int(0)?), row.opt_text(1)?, row.stamp(2)?, row.int(3)?))
     });
     let place =
@@ -68,7 +80,8 @@ pub async fn places_of(db: &Db, student_id: StudentId) -> Result<Vec<(Option<Str
 
 /// The waitlist of a course, in order. Also empty if there is no such course.
 #[must_use]
-pub fn waitlist_of(course_id: CourseId) -> Listing<WaitlistEntry> {
+pub fn waitlist_of(viewer: &Viewer, course_id: CourseId) -> Listing<WaitlistEntry> {
+    let course_id = viewer.roster_or_none(course_id);
     Listing {
         reach: Reach::Page,
         count_reach: Reach::Range,

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 
 use anyhow::Context;
 
+use crate::access::Access;
 use crate::adoption::{self, MigrateOptions, Report};
 use crate::clock::Clock;
 use crate::config::PublicUrl;
@@ -18,16 +19,17 @@ use crate::mapping;
 use crate::metrics::Metrics;
 use crate::registrar::{Registrar, sweeper};
 use crate::registration::Board;
-use crate::state::{App, Services};
+use crate::state::{AppState, Services};
 use crate::students::Roll;
 
 /// A running school.
 #[derive(Debug)]
 pub struct School {
     /// The state of handlers.
-    pub app: App,
+    pub app: AppState,
     writing: JoinHandle<()>,
     sweeping: tokio::task::JoinHandle<()>,
+    watching: tokio::task::JoinHandle<()>,
 }
 
 impl School {
@@ -79,14 +81,19 @@ impl School {
         .with_context(|| format!("cannot write to {location}"))?;
         let sweeping = sweeper::start(db.clone(), registrar.clone(), others_wrote);
         let follower = Follower::start(db.clone(), news);
+        let (access, watching) = Access::start(db.clone(), clock.clone())
+            .await
+            .with_context(|| format!("cannot read {location}"))?;
         Ok(Self {
             sweeping,
-            app: App::new(
+            watching,
+            app: AppState::new(
                 db.clone(),
                 Services {
                     feed: Feed::new(db.clone(), follower.clone()),
                     board: Board::new(db.clone(), follower.clone(), clock),
                     roll: Roll::new(db, follower),
+                    access,
                     registrar,
                     metrics,
                     tables,
@@ -101,6 +108,7 @@ impl School {
     pub async fn close(self) {
         self.app.feed.close();
         self.sweeping.abort();
+        self.watching.abort();
         self.app.registrar.stop();
         let writing = self.writing;
         #[expect(

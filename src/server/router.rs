@@ -1,30 +1,34 @@
 //! All routes, and the OpenAPI document of the API.
 
+use std::sync::Arc;
+
 use axum::http::Method;
+use axum::middleware::from_fn_with_state;
 use axum::{Extension, Router};
 use utoipa::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
 
+use crate::access::gate::{Gate, gate};
 use crate::http::echo::excerpt;
 use crate::http::limits::{self, RequestLimits};
 use crate::http::problem::{MethodNotAllowed, NotFound, Problem};
+use crate::http::routes::{Policy, Routes};
 use crate::http::{openapi, system};
-use crate::state::App;
+use crate::state::AppState;
 use crate::{batch, courses, enrollments, events, pages, seats, students};
 
 /// All routes, with `limits` applied.
-pub fn router(app: App, limits: &RequestLimits) -> Router {
+pub fn router(app: AppState, limits: &RequestLimits) -> Router {
     let (metrics, unwritable) = (app.metrics.clone(), app.unwritable_fields());
-    let (routes, document) = api_routes();
     #[expect(
         clippy::expect_used,
         clippy::missing_panics_doc,
         reason = "it is derived from signatures at compile time, and a test serializes it"
     )]
-    let document = document.to_json().expect("the OpenAPI document is JSON");
+    let document = document().to_json().expect("the OpenAPI document is JSON");
+    let (routes, _, policy) = routes(document).into_parts();
+    let gate_state = Gate { access: app.access.clone(), policy: Arc::new(policy) };
     let routes = routes
-        .merge(system::routes(document))
-        .merge(pages::routes())
+        .route_layer(from_fn_with_state(gate_state, gate))
         .fallback(async || {
             Problem::new::<NotFound>("Nothing has this address. /docs lists all addresses of the API.")
         })
@@ -40,20 +44,30 @@ pub fn router(app: App, limits: &RequestLimits) -> Router {
 /// The OpenAPI document of the API.
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
-    api_routes().1
+    let (_, mut document, _) = api().into_parts();
+    openapi::complete(&mut document);
+    document
 }
 
-fn api_routes() -> (Router<App>, utoipa::openapi::OpenApi) {
-    let (routes, mut document) = OpenApiRouter::with_openapi(ApiDocument::openapi())
+/// Who may use which route.
+#[must_use]
+pub fn policy() -> Policy {
+    routes(String::new()).into_parts().2
+}
+
+/// Every route of the server.
+fn routes(document: String) -> Routes<AppState> {
+    api().merge(system::routes(document)).merge(pages::routes())
+}
+
+fn api() -> Routes<AppState> {
+    Routes::with_document(ApiDocument::openapi())
         .merge(students::api::routes())
         .merge(courses::api::routes())
         .merge(enrollments::api::routes())
         .merge(batch::api::routes())
         .merge(seats::api::routes())
         .merge(events::api::routes())
-        .split_for_parts();
-    openapi::complete(&mut document);
-    (routes, document)
 }
 
 #[derive(OpenApi)]

@@ -2,7 +2,6 @@
 
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::store::{self, StudentSort};
@@ -12,16 +11,24 @@ use crate::http::paging::{PageQuery, RequestUrl};
 use crate::http::records::{NewRecord, RecordChange};
 use crate::http::refused::Refused;
 use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Resource};
+use crate::http::routes::{Routes, any_of, only};
 use crate::lists::{Direction, Search};
 use crate::problems::{HasEnrollments, ReadOnlyField, RowRefused, Stale, StudentNotFound};
+use crate::registrar::Right;
 use crate::registrar::{
     Caller, CreateStudent, DeleteStudent, Outcome, Refusal, Student, StudentId, UpdateStudent, Version,
 };
-use crate::state::App;
+use crate::state::{App, AppState};
 
 /// The routes of students.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(create, list)).routes(routes!(show, change, delete))
+#[must_use]
+pub fn routes() -> Routes<AppState> {
+    let own = any_of(&[Right::ReadStudents, Right::ReadOwnRecord]);
+    Routes::new()
+        .api(only(Right::WriteStudents), routes!(create))
+        .api(own, routes!(list))
+        .api(own, routes!(show))
+        .api(only(Right::WriteStudents), routes!(change, delete))
 }
 
 /// Add a student
@@ -44,9 +51,9 @@ async fn list(
     Query(query): Query<StudentList>,
     url: RequestUrl,
 ) -> Result<List<Student>, Refused<()>> {
-    let listing = store::list(query.q.as_ref(), query.sort, query.order);
+    let listing = store::list(&app.viewer, query.q.as_ref(), query.sort, query.order);
     let page = query.page.of_list(&listing.order)?;
-    Ok(List::new(listing.read(&app.db, &page).await?, &url))
+    Ok(List::new(listing.read(&app.viewer, &page).await?, &url))
 }
 
 /// Read a student
@@ -58,7 +65,7 @@ async fn show(
     _: NoQuery,
 ) -> Result<Current<Student>, Refused<(StudentNotFound,)>> {
     let id = id.into_result()?;
-    let student = store::find(&app.db, id).await?.ok_or(Refusal::StudentNotFound(id))?;
+    let student = store::find(&app.viewer, id).await?.ok_or(Refusal::StudentNotFound(id))?;
     Ok(Current(student, cached))
 }
 

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use crate::db::{Arg, Db, DbError, Reach, Row};
 use crate::lists::{Direction, ListRow, Listing, Search, SortKey, SortedList};
 use crate::registrar::{Student, StudentId, no_log_head};
+use crate::viewer::Viewer;
 
 /// The sort key of the list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, utoipa::ToSchema)]
@@ -19,13 +20,16 @@ pub enum StudentSort {
     Email,
 }
 
-/// Finds a student.
+/// Finds a student, if the caller may know.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn find(db: &Db, id: StudentId) -> Result<Option<Student>, DbError> {
+pub async fn find(viewer: &Viewer, id: StudentId) -> Result<Option<Student>, DbError> {
+    if !viewer.sees_student(id) {
+        return Ok(None);
+    }
     let sql = "select cast(id as bigint), cast(name as text), cast(email as text) from students where id = cast($1 as bigint)";
-    db.query_opt(sql, [id.0.into()], student).await
+    viewer.db().query_opt(sql, [id.0.into()], student).await
 }
 
 /// All students in any order, and the `seq` of the last event, both from one consistent snapshot.
@@ -65,11 +69,52 @@ pub async fn find_many(db: &Db, ids: &[StudentId]) -> Result<Vec<Student>, DbErr
     Ok(found)
 }
 
-/// The students that match, sorted.
+/// The students that match and that the caller may see, sorted.
 #[must_use]
-pub fn list(search: Option<&Search>, sort: StudentSort, direction: Direction) -> Listing<Student> {
-    LIST.listing(search, sort, direction)
+pub fn list(
+    viewer: &Viewer,
+    search: Option<&Search>,
+    sort: StudentSort,
+    direction: Direction,
+) -> Listing<Student> {
+    match viewer.only_student() {
+        None => LIST.listing(search, sort, direction),
+        Some(id) => only(id, search, order(sort, direction)),
+    }
 }
+
+/// One student, if they match.
+fn only(id: StudentId, search: Option<&Search>, order: String) -> Listing<Student> {
+    let pattern: Option<String> = search.map(Search::pattern);
+    let args: Vec<Arg> = vec![id.0.into(), pattern.into()];
+    Listing {
+        order,
+        count: concat!("select count(*) from students where ", only_matching!()),
+        count_args: args.clone(),
+        rows: concat!(
+            "select cast(id as bigint), cast(name as text), cast(email as text), cast(null as text) from students where ",
+            only_matching!(),
+            " and id > cast($3 as bigint) limit $4"
+        ),
+        args: Box::new(move |after| {
+            let mut args = args.clone();
+            args.push(after.map_or(i64::MIN, |after| after.id).into());
+            args
+        }),
+        map: listed,
+        reach: Reach::Key,
+        count_reach: Reach::Key,
+    }
+}
+
+/// The student `$1`, if they match the pattern `$2` or there is none.
+macro_rules! only_matching {
+    () => {
+        "id = cast($1 as bigint) and (cast($2 as text) is null or casefold(cast(name as text)) like casefold($2) escape '~' \
+         or casefold(cast(email as text)) like casefold($2) escape '~')"
+    };
+}
+use only_matching;
 
 /// The name of the list and its order, for cursors.
 #[must_use]

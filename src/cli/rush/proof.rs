@@ -112,7 +112,11 @@ impl CourseState {
                     | EventKind::CourseUpdated
                     | EventKind::CourseDeleted
                     | EventKind::SeatsSet
-                    | EventKind::SeatsRemoved,
+                    | EventKind::SeatsRemoved
+                    | EventKind::AccountCreated
+                    | EventKind::AccountChanged
+                    | EventKind::TokenCreated
+                    | EventKind::TokenRevoked,
                 )
                 | None => {}
             }

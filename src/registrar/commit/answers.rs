@@ -2,6 +2,7 @@
 
 use super::reply::{BatchItem, Replies};
 use crate::db::{Arg, DbError, Tx};
+use crate::registrar::access::{Account, Token};
 use crate::registrar::answer::Answer;
 use crate::registrar::caller::Caller;
 use crate::registrar::event::{Change, Event};
@@ -77,6 +78,9 @@ fn student_in(outcome: &Result<Answer, Refusal>) -> Option<StudentId> {
             Some(enrollment.student_id)
         }
         Ok(Answer::Waitlisted(place)) | Err(Refusal::AlreadyWaitlisted(place)) => Some(place.student_id),
+        Ok(Answer::Account(Account { student_id, .. }) | Answer::Token(Token { student_id, .. })) => {
+            *student_id
+        }
         Ok(Answer::Course(_) | Answer::Seats(_) | Answer::Batch(_) | Answer::Gone) | Err(_) => None,
     }
 }

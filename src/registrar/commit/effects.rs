@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::reply::Replies;
+use crate::clock::Stamp;
 use crate::db::Arg;
+use crate::registrar::access::{Account, Token};
 use crate::registrar::answer::{Answer, OperationOutcome};
 use crate::registrar::caller::Caller;
 use crate::registrar::event::{Change, Event, NewValue};
@@ -28,6 +30,16 @@ pub(super) struct Effects<'a> {
     waiting: BTreeMap<i64, &'a WaitlistEntry>,
     left: Vec<&'a WaitlistEntry>,
     seats: BTreeMap<CourseId, LimitsChange<'a>>,
+    pub(super) access: AccessEffects<'a>,
+}
+
+/// Changes of accounts and tokens.
+#[derive(Default)]
+pub(super) struct AccessEffects<'a> {
+    new_tokens: Vec<(&'a Token, &'a str)>,
+    revoked_tokens: Vec<(i64, &'a Stamp)>,
+    new_accounts: Vec<&'a Account>,
+    accounts: BTreeMap<i64, &'a Account>,
 }
 
 /// The columns of a row that the batch writes, with their new values. Other columns stay as they are.
@@ -97,6 +109,12 @@ impl<'a> Effects<'a> {
                 self.waiting.insert(waiting.joined_seq, waiting);
             }
             Change::DeleteWaitlistEntry(waiting) => self.take_off_waitlist(waiting),
+            Change::AddToken(token, hash) => self.access.new_tokens.push((token, hash)),
+            Change::RevokeToken(id, at) => self.access.revoked_tokens.push((*id, at)),
+            Change::AddAccount(account) => self.access.new_accounts.push(account),
+            Change::UpdateAccount(account) => {
+                self.access.accounts.insert(account.id, account);
+            }
         }
     }
 
@@ -145,6 +163,64 @@ impl<'a> Effects<'a> {
             vec![e.id.0.into(), e.student_id.0.into(), e.course_id.0.into(), (&e.enrolled_at).into()]
         };
         self.enrolled.values().map(row).collect()
+    }
+}
+
+impl AccessEffects<'_> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.new_tokens.is_empty()
+            && self.revoked_tokens.is_empty()
+            && self.new_accounts.is_empty()
+            && self.accounts.is_empty()
+    }
+
+    /// Bindings to students: each has the id of its token or account.
+    pub(super) fn people(&self) -> Vec<Vec<Arg>> {
+        let tokens = self.new_tokens.iter().map(|(token, _)| (token.id, token.student_id));
+        let accounts = self.new_accounts.iter().map(|account| (account.id, account.student_id));
+        let bound = tokens.chain(accounts).filter_map(|(id, student)| Some((id, student?)));
+        bound.map(|(id, student)| vec![id.into(), student.0.into()]).collect()
+    }
+
+    pub(super) fn new_tokens(&self) -> Vec<Vec<Arg>> {
+        let row = |(token, hash): &(&Token, &str)| {
+            vec![
+                token.id.into(),
+                token.name.as_str().into(),
+                token.role.as_str().into(),
+                token.scopes.to_string().into(),
+                token.student_id.map(|_| token.id).into(),
+                (*hash).into(),
+                (&token.created_at).into(),
+                token.expires_at.as_ref().into(),
+            ]
+        };
+        self.new_tokens.iter().map(row).collect()
+    }
+
+    pub(super) fn revoked_tokens(&self) -> Vec<Vec<Arg>> {
+        self.revoked_tokens.iter().map(|(id, at)| vec![(*at).into(), (*id).into()]).collect()
+    }
+
+    pub(super) fn new_accounts(&self) -> Vec<Vec<Arg>> {
+        let row = |account: &&Account| {
+            vec![
+                account.id.into(),
+                account.name.as_str().into(),
+                account.address.as_str().into(),
+                account.role.as_str().into(),
+                account.student_id.map(|_| account.id).into(),
+                (&account.created_at).into(),
+            ]
+        };
+        self.new_accounts.iter().map(row).collect()
+    }
+
+    pub(super) fn accounts(&self) -> Vec<Vec<Arg>> {
+        let row = |account: &&Account| {
+            vec![account.role.as_str().into(), account.disabled_at.as_ref().into(), account.id.into()]
+        };
+        self.accounts.values().map(row).collect()
     }
 }
 
@@ -199,6 +275,10 @@ impl Assigned {
                 self.student_id(&mut row.student_id);
                 self.course_id(&mut row.course_id);
             }
+            Change::AddToken(..)
+            | Change::RevokeToken(..)
+            | Change::AddAccount(_)
+            | Change::UpdateAccount(_) => {}
         }
     }
 
@@ -221,7 +301,7 @@ impl Assigned {
                     }
                 }
             }
-            Answer::Seats(_) | Answer::Gone => {}
+            Answer::Seats(_) | Answer::Account(_) | Answer::Token(_) | Answer::Gone => {}
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use super::access::load_access;
 use super::cache::{CourseCache, DatabaseState};
 use super::head::Head;
 use super::orphans::{CheckedRow, Orphans, select_enrollments};
@@ -70,6 +71,7 @@ pub(super) async fn load_facts(
         let mut orphans = Orphans::default();
         let unknown = cache.fill_limits(&needs.limits, &mut facts);
         load_rows(tx, &needs, &unknown, &mut facts, &mut orphans).await?;
+        load_access(tx, &needs, &mut facts).await?;
         // Deleting a student frees seats in courses that the command does not name.
         let freed: HashSet<_> = needs
             .all_of_student

@@ -27,7 +27,7 @@ pub(super) fn entries(events: &[(Event, &Caller)], facts: &Facts, last_seq: i64)
                 event.student_id.map(|id| id.0).into(),
                 event.course_id.map(|id| id.0).into(),
                 event.enrollment_id.map(|id| id.0).into(),
-                caller.actor.clone().into(),
+                caller.actor.to_string().into(),
                 caller.request_id.as_deref().map(str::to_owned).into(),
                 event.data.to_string().into(),
                 batch.into(),

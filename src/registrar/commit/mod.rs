@@ -1,5 +1,6 @@
 //! Commits a batch in one transaction: loads the facts, decides, writes the tables and appends to the log.
 
+mod access;
 mod answers;
 mod attempt;
 mod cache;
@@ -13,6 +14,9 @@ mod rows;
 mod saved_columns;
 mod tables;
 
+use self::access::write_access;
+pub use self::access::{account, token};
+pub(crate) use self::access::{select_accounts, select_tokens};
 use self::answers::{delete_expired_answers, erase_answers, load_stored_answers, store_answers};
 use self::cache::CourseCache;
 use self::effects::Effects;
@@ -24,7 +28,7 @@ use self::reply::Reply;
 pub(super) use self::reply::{BatchItem, Replies};
 pub use self::rows::{enrollment, limits};
 use self::tables::{read_only, write_log_and_rows, write_records};
-use super::caller::Caller;
+use super::caller::{Actor, Caller};
 use super::event::Event;
 use super::facts::{Facts, ReadOnly};
 use super::key::IdempotencyKey;
@@ -83,7 +87,7 @@ impl BatchWriter {
     }
 
     async fn commit_once(&mut self, items: &[BatchItem<'_>]) -> Result<Replies, DbError> {
-        let database = Caller::database();
+        let database = Caller::program(Actor::Database);
         let health = self.writer.write_health();
         let tx = self.writer.begin().await?;
         let head = Head::take(&tx, &self.clock).await?;
@@ -166,6 +170,10 @@ impl<'a> Decided<'a> {
         let answers = Vec::with_capacity(items.len());
         let mut decided = Self { events: swept, answers, to_store: Vec::new() };
         for (command, caller) in items {
+            if let Err(refusal) = command.permit(caller) {
+                decided.answers.push(Reply { answer: Err(refusal), replayed: false });
+                continue;
+            }
             if let Some(before) = caller.key.as_ref().and_then(|key| stored_answers.replay(key)) {
                 decided.answers.push(before);
                 continue;
@@ -211,6 +219,7 @@ async fn write(
     let entries = entries(&decided.events, facts, head.last_seq);
     let first_entry = FirstEntry::of(&entries);
     write_log_and_rows(tx, advanced_head, entries, &effects, tables).await?;
+    write_access(tx, &effects).await?;
     if has_saved {
         let enrolled: Vec<_> = effects.enrolled.values().map(|row| (*row).clone()).collect();
         saved_columns::restore(tx, &enrolled).await?;

@@ -1,0 +1,156 @@
+//! Who asks: tokens of programs and accounts of people, and what they may do.
+
+pub mod api;
+pub mod gate;
+pub mod secret;
+mod store;
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinHandle;
+
+use self::secret::{Secret, SecretHash};
+pub use self::store::{accounts, token_by_id, tokens};
+use crate::clock::{Clock, Stamp};
+use crate::db::{Db, DbError};
+use crate::registrar::{Actor, Grants, Identity};
+
+/// What the secret of a token begins with, so that scanners for leaked secrets can find it.
+pub const TOKEN_PREFIX: &str = "mtr_";
+
+/// How often the database is asked whether rights have changed, also by another server or by a command.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+/// How long the answer to that question holds. After that, the database is asked with each request.
+const MAX_AGE: Duration = Duration::from_secs(1);
+/// Remembered tokens; a server forgets all of them when there are more.
+const MAX_REMEMBERED: usize = 10_000;
+
+/// Finds out who asks. Remembers tokens until rights change anywhere; a change by this server counts at once, one by
+/// another server within a second. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Access(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    db: Db,
+    clock: Clock,
+    remembered: RwLock<Remembered>,
+}
+
+#[derive(Debug)]
+struct Remembered {
+    version: i64,
+    /// Whether there are no accounts and no tokens, so that everybody may do everything.
+    is_open: bool,
+    checked: Instant,
+    tokens: HashMap<SecretHash, Known>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    identity: Identity,
+    expires_at: Option<Stamp>,
+}
+
+impl Access {
+    /// Reads whether the school is open, and follows changes until the returned task is aborted.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn start(db: Db, clock: Clock) -> Result<(Self, JoinHandle<()>), DbError> {
+        let (version, is_open) = (store::version(&db).await?, store::is_open(&db).await?);
+        let remembered = Remembered { version, is_open, checked: Instant::now(), tokens: HashMap::new() };
+        let access = Self(Arc::new(Shared { db, clock, remembered: RwLock::new(remembered) }));
+        let following = access.clone();
+        let task = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(POLL_INTERVAL).await;
+                if let Err(error) = following.refresh().await {
+                    tracing::debug!(%error, "cannot read whether rights have changed");
+                }
+            }
+        });
+        Ok((access, task))
+    }
+
+    /// Forgets what was remembered, if rights have changed.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn refresh(&self) -> Result<(), DbError> {
+        let asked = Instant::now();
+        let version = store::version(&self.0.db).await?;
+        if self.read().version == version {
+            self.write().checked = asked;
+            return Ok(());
+        }
+        let is_open = store::is_open(&self.0.db).await?;
+        *self.write() = Remembered { version, is_open, checked: asked, tokens: HashMap::new() };
+        Ok(())
+    }
+
+    /// Whether there are no accounts and no tokens, so that everybody may do everything.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn is_open(&self) -> Result<bool, DbError> {
+        self.ensure_fresh().await?;
+        Ok(self.read().is_open)
+    }
+
+    /// Who has this token; `None` if nobody has, or it has expired or was revoked.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn by_token(&self, text: &str) -> Result<Option<Identity>, DbError> {
+        let Some(hash) = Secret::parse(TOKEN_PREFIX, text).map(|secret| secret.hash()) else {
+            return Ok(None);
+        };
+        self.ensure_fresh().await?;
+        let (known, version) = {
+            let remembered = self.read();
+            (remembered.tokens.get(&hash).cloned(), remembered.version)
+        };
+        let known = match known {
+            Some(known) => known,
+            None => match store::token_by_hash(&self.0.db, &hash).await? {
+                Some(token) => {
+                    let grants = Grants { rights: token.scopes, student: token.student_id };
+                    let identity = Identity { actor: Actor::Token(token.id), role: Some(token.role), grants };
+                    let known = Known { identity, expires_at: token.expires_at };
+                    self.remember(hash, known.clone(), version);
+                    known
+                }
+                None => return Ok(None),
+            },
+        };
+        let is_over = known.expires_at.is_some_and(|expires_at| expires_at <= self.0.clock.stamp());
+        Ok((!is_over).then_some(known.identity))
+    }
+
+    /// Remembers what was read while rights had this version.
+    fn remember(&self, hash: SecretHash, known: Known, version: i64) {
+        let mut remembered = self.write();
+        if remembered.version == version {
+            if remembered.tokens.len() >= MAX_REMEMBERED {
+                remembered.tokens.clear();
+            }
+            remembered.tokens.insert(hash, known);
+        }
+    }
+
+    async fn ensure_fresh(&self) -> Result<(), DbError> {
+        let checked = self.read().checked;
+        if checked.elapsed() < MAX_AGE { Ok(()) } else { self.refresh().await }
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Remembered> {
+        self.0.remembered.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Remembered> {
+        self.0.remembered.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}

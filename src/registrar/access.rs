@@ -1,0 +1,226 @@
+//! Granting power: accounts of people and tokens of programs. Only an admin grants and revokes, and the log has it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::caller::{Caller, Right, Rights, Role};
+use super::command::Command;
+use super::event::{Change, Event};
+use super::facts::Facts;
+use super::kinds::EventKind;
+use super::needs::Needs;
+use super::record::StudentId;
+use super::refusal::Refusal;
+use crate::clock::Stamp;
+
+/// A token of a program, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Token {
+    /// The `seq` of the event that created it.
+    pub id: i64,
+    /// What it is for.
+    pub name: String,
+    /// Its role.
+    pub role: Role,
+    /// Its rights: those of the role, or fewer.
+    pub scopes: Rights,
+    /// The student who it acts for.
+    pub student_id: Option<StudentId>,
+    /// When it was created.
+    pub created_at: Stamp,
+    /// When it stops working.
+    pub expires_at: Option<Stamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Stamp>,
+}
+
+/// An account of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// The `seq` of the event that created it.
+    pub id: i64,
+    /// The person's name.
+    pub name: String,
+    /// The e-mail address to sign in with, in lower case.
+    pub address: String,
+    /// The person's role.
+    pub role: Role,
+    /// The student who the person is.
+    pub student_id: Option<StudentId>,
+    /// When it was created.
+    pub created_at: Stamp,
+    /// When it was disabled.
+    pub disabled_at: Option<Stamp>,
+}
+
+/// Create a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateToken {
+    /// What it is for.
+    pub name: String,
+    /// Its role.
+    pub role: Role,
+    /// Fewer rights than those of the role.
+    pub scopes: Option<Rights>,
+    /// The student who it acts for; required for the role of students, and only for it.
+    pub student_id: Option<StudentId>,
+    /// The hash of the secret.
+    pub hash: String,
+    /// When it stops working.
+    pub expires_at: Option<Stamp>,
+}
+
+impl Command for CreateToken {
+    type Answer = Token;
+
+    fn needs(&self, needs: &mut Needs) {
+        self.student_id.into_iter().for_each(|id| needs.student(id));
+    }
+
+    fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
+        caller.ensure(Right::Administer)
+    }
+
+    fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Token), Refusal> {
+        self.student_id.map_or(Ok(()), |id| facts.student(id).map(|_| ()))?;
+        let token = Token {
+            id: facts.last_seq + 1,
+            name: self.name.clone(),
+            role: self.role,
+            scopes: self.scopes.map_or(self.role.rights(), |scopes| scopes.and(self.role.rights())),
+            student_id: self.student_id,
+            created_at: facts.stamp.clone(),
+            expires_at: self.expires_at.clone(),
+            revoked_at: None,
+        };
+        let data = json!({
+            "token_id": token.id, "role": token.role, "scopes": token.scopes, "expires_at": token.expires_at,
+        });
+        let change = Change::AddToken(token.clone(), self.hash.clone());
+        Ok((vec![event(EventKind::TokenCreated, token.student_id, change).with_data(data)], token))
+    }
+}
+
+/// Revoke a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RevokeToken {
+    /// The token.
+    pub id: i64,
+}
+
+impl Command for RevokeToken {
+    type Answer = ();
+
+    fn needs(&self, needs: &mut Needs) {
+        needs.token(self.id);
+    }
+
+    fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
+        caller.ensure(Right::Administer)
+    }
+
+    fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, ()), Refusal> {
+        let token = facts.tokens.get(&self.id).filter(|token| token.revoked_at.is_none());
+        let token = token.ok_or(Refusal::TokenNotFound(self.id))?;
+        let change = Change::RevokeToken(token.id, facts.stamp.clone());
+        let event = event(EventKind::TokenRevoked, token.student_id, change);
+        Ok((vec![event.with_data(json!({"token_id": token.id}))], ()))
+    }
+}
+
+/// Create an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateAccount {
+    /// The person's name.
+    pub name: String,
+    /// The e-mail address to sign in with; case is ignored.
+    pub address: String,
+    /// The person's role.
+    pub role: Role,
+    /// The student who the person is; required for the role of students.
+    pub student_id: Option<StudentId>,
+}
+
+impl Command for CreateAccount {
+    type Answer = Account;
+
+    fn needs(&self, needs: &mut Needs) {
+        self.student_id.into_iter().for_each(|id| needs.student(id));
+        needs.address(self.address.to_lowercase());
+    }
+
+    fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
+        caller.ensure(Right::Administer)
+    }
+
+    fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Account), Refusal> {
+        self.student_id.map_or(Ok(()), |id| facts.student(id).map(|_| ()))?;
+        let address = self.address.to_lowercase();
+        if facts.accounts.values().any(|account| account.address == address) {
+            return Err(Refusal::AddressTaken);
+        }
+        let account = Account {
+            id: facts.last_seq + 1,
+            name: self.name.clone(),
+            address,
+            role: self.role,
+            student_id: self.student_id,
+            created_at: facts.stamp.clone(),
+            disabled_at: None,
+        };
+        let data = json!({"account_id": account.id, "role": account.role});
+        let change = Change::AddAccount(account.clone());
+        Ok((vec![event(EventKind::AccountCreated, account.student_id, change).with_data(data)], account))
+    }
+}
+
+/// Change the role of an account, disable it, or enable it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChangeAccount {
+    /// The account.
+    pub id: i64,
+    /// The new role; unchanged if it is left out.
+    pub role: Option<Role>,
+    /// Whether the person may sign in; unchanged if it is left out.
+    pub enabled: Option<bool>,
+}
+
+impl Command for ChangeAccount {
+    type Answer = Account;
+
+    fn needs(&self, needs: &mut Needs) {
+        needs.all_admins();
+        needs.account(self.id);
+    }
+
+    fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
+        caller.ensure(Right::Administer)
+    }
+
+    fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Account), Refusal> {
+        let before = facts.accounts.get(&self.id).ok_or(Refusal::AccountNotFound(self.id))?;
+        let mut account = before.clone();
+        account.role = self.role.unwrap_or(before.role);
+        match self.enabled {
+            Some(true) => account.disabled_at = None,
+            Some(false) if before.disabled_at.is_none() => account.disabled_at = Some(facts.stamp.clone()),
+            Some(false) | None => {}
+        }
+        if account == *before {
+            return Ok((Vec::new(), account));
+        }
+        let is_admin = |account: &Account| account.role == Role::Admin && account.disabled_at.is_none();
+        let has_another = facts.accounts.values().any(|other| other.id != self.id && is_admin(other));
+        if is_admin(before) && !is_admin(&account) && !has_another {
+            return Err(Refusal::LastAdmin);
+        }
+        let enabled = account.disabled_at.is_none();
+        let data = json!({"account_id": account.id, "role": account.role, "enabled": enabled});
+        let change = Change::UpdateAccount(account.clone());
+        Ok((vec![event(EventKind::AccountChanged, account.student_id, change).with_data(data)], account))
+    }
+}
+
+fn event(kind: EventKind, student_id: Option<StudentId>, change: Change) -> Event {
+    Event { kind, student_id, course_id: None, enrollment_id: None, data: json!({}), changes: vec![change] }
+}

@@ -1,0 +1,126 @@
+//! Reads and writes accounts and tokens.
+
+use std::collections::BTreeSet;
+
+use super::effects::Effects;
+use super::rows::sets;
+use crate::db::{Arg, DbError, Insert, Row, Tx, Write};
+use crate::registrar::access::{Account, Token};
+use crate::registrar::facts::Facts;
+use crate::registrar::needs::Needs;
+use crate::registrar::record::StudentId;
+
+/// A statement that reads tokens; [`token`] reads its rows.
+macro_rules! select_tokens {
+    ($rest:literal) => {
+        concat!(
+            "select t.id, t.name, t.role, t.scopes, p.student_id, t.created_at, t.expires_at, t.revoked_at \
+             from matricula_tokens t left join matricula_people p on p.id = t.person_id ",
+            $rest
+        )
+    };
+}
+pub(crate) use select_tokens;
+
+/// A statement that reads accounts; [`account`] reads its rows.
+macro_rules! select_accounts {
+    ($rest:literal) => {
+        concat!(
+            "select a.id, a.name, a.address, a.role, p.student_id, a.created_at, a.disabled_at \
+             from matricula_accounts a left join matricula_people p on p.id = a.person_id ",
+            $rest
+        )
+    };
+}
+pub(crate) use select_accounts;
+
+/// Reads a token.
+///
+/// # Errors
+/// When a column has another type, or a value that this version does not know.
+pub fn token(row: &Row<'_>) -> Result<Token, DbError> {
+    Ok(Token {
+        id: row.int(0)?,
+        name: row.text(1)?,
+        role: row.text(2)?.parse().map_err(DbError::Engine)?,
+        scopes: row.text(3)?.parse().map_err(DbError::Engine)?,
+        student_id: row.opt_int(4)?.map(StudentId),
+        created_at: row.stamp(5)?,
+        expires_at: row.opt_stamp(6)?,
+        revoked_at: row.opt_stamp(7)?,
+    })
+}
+
+/// Reads an account.
+///
+/// # Errors
+/// As [`token`].
+pub fn account(row: &Row<'_>) -> Result<Account, DbError> {
+    Ok(Account {
+        id: row.int(0)?,
+        name: row.text(1)?,
+        address: row.text(2)?,
+        role: row.text(3)?.parse().map_err(DbError::Engine)?,
+        student_id: row.opt_int(4)?.map(StudentId),
+        created_at: row.stamp(5)?,
+        disabled_at: row.opt_stamp(6)?,
+    })
+}
+
+/// Loads the accounts and tokens that the commands need.
+pub(super) async fn load_access(tx: &Tx<'_>, needs: &Needs, facts: &mut Facts) -> Result<(), DbError> {
+    let ids = |ids: &BTreeSet<i64>| ids.iter().map(|id| vec![(*id).into()]).collect::<Vec<_>>();
+    let tokens = tx.query_many(select_tokens!("where t.id = $1"), &ids(&needs.tokens), token).await?;
+    facts.tokens = tokens.into_iter().flatten().map(|token| (token.id, token)).collect();
+    let addresses: Vec<_> = needs.addresses.iter().map(|address| vec![address.as_str().into()]).collect();
+    let by_id = tx.query_many(select_accounts!("where a.id = $1"), &ids(&needs.accounts), account).await?;
+    let by_address = tx.query_many(select_accounts!("where a.address = $1"), &addresses, account).await?;
+    let admins = if needs.all_admins {
+        tx.query(select_accounts!("where a.role = 'admin' and a.disabled_at is null"), &[], account).await?
+    } else {
+        Vec::new()
+    };
+    let found = by_id.into_iter().chain(by_address).flatten().chain(admins);
+    facts.accounts = found.map(|account| (account.id, account)).collect();
+    Ok(())
+}
+
+const INTO_PEOPLE: Insert = Insert { table: "matricula_people", columns: &["id", "student_id"] };
+const INTO_TOKENS: Insert = Insert {
+    table: "matricula_tokens",
+    columns: &["id", "name", "role", "scopes", "person_id", "hash", "created_at", "expires_at"],
+};
+const INTO_ACCOUNTS: Insert = Insert {
+    table: "matricula_accounts",
+    columns: &["id", "name", "address", "role", "person_id", "created_at"],
+};
+
+/// Writes the changes of accounts and tokens, and unbinds those of students who are gone.
+pub(super) async fn write_access(tx: &Tx<'_>, effects: &Effects<'_>) -> Result<(), DbError> {
+    if effects.access.is_empty() && effects.forgotten_students.is_empty() {
+        return Ok(());
+    }
+    tx.write_in_order(&[
+        Write::Delete(
+            "delete from matricula_people where student_id = $1",
+            sets(&effects.forgotten_students),
+        ),
+        Write::Insert(&INTO_PEOPLE, effects.access.people()),
+        Write::Insert(&INTO_TOKENS, effects.access.new_tokens()),
+        Write::Change(
+            "update matricula_tokens set revoked_at = $1 where id = $2",
+            effects.access.revoked_tokens(),
+        ),
+        Write::Insert(&INTO_ACCOUNTS, effects.access.new_accounts()),
+        Write::Change(
+            "update matricula_accounts set role = $1, disabled_at = $2 where id = $3",
+            effects.access.accounts(),
+        ),
+        Write::Change(
+            "update matricula_access set version = version + 1 where id = 1",
+            vec![Vec::<Arg>::new()],
+        ),
+    ])
+    .await?;
+    Ok(())
+}

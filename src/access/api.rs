@@ -1,1 +1,352 @@
+//! The API of tokens, accounts, and of the caller themselves.
 
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+
+use super::secret::Secret;
+use super::{TOKEN_PREFIX, store};
+use crate::clock::Stamp;
+use crate::enrollments::store as enrollments;
+use crate::http::extract::{FromPath, Json, NoQuery, PathParams, Query};
+use crate::http::fields::{self, Draft, Fields};
+use crate::http::paging::{PageQuery, RequestUrl};
+use crate::http::problem::Problem;
+use crate::http::refused::Refused;
+use crate::http::reply::{Created, Found, List, Located, NoContent, Resource};
+use crate::http::routes::{Allow, Routes, only};
+use crate::problems::{AccountNotFound, AddressTaken, LastAdmin, StudentNotFound, TokenNotFound};
+use crate::registrar::{
+    Account, Caller, ChangeAccount, Course, CreateAccount, CreateToken, Outcome, Refusal, RevokeToken, Right,
+    Rights, Role, StudentId, Token, email_address, record_text,
+};
+use crate::state::{App, AppState};
+
+/// The routes of tokens and accounts, and of the caller themselves.
+#[must_use]
+pub fn routes() -> Routes<AppState> {
+    let admin = only(Right::Administer);
+    Routes::new()
+        .api(Allow::SignedIn, routes!(me))
+        .api(only(Right::ReadOwnRecord), routes!(my_courses))
+        .api(admin, routes!(create_token, tokens))
+        .api(admin, routes!(token, revoke_token))
+        .api(admin, routes!(create_account, accounts))
+        .api(admin, routes!(account, change_account))
+}
+
+/// Who am I
+#[utoipa::path(get, path = "/api/v1/me", tag = "access")]
+async fn me(app: App, _: NoQuery) -> Result<Found<Me>, Refused<()>> {
+    let identity = &app.identity;
+    Ok(Found(Me {
+        actor: identity.actor.to_string(),
+        role: identity.role,
+        scopes: identity.grants.rights,
+        student_id: identity.grants.student,
+    }))
+}
+
+/// List one's own courses
+///
+/// For the student who the caller is, in order of enrollment.
+#[utoipa::path(get, path = "/api/v1/me/courses", tag = "access", params(PageQuery))]
+async fn my_courses(
+    app: App,
+    Query(query): Query<PageQuery>,
+    url: RequestUrl,
+) -> Result<List<Course>, Refused<()>> {
+    let id = app.identity.grants.student.unwrap_or(StudentId(0));
+    let listing = enrollments::courses_of(&app.viewer, id);
+    let page = query.of_list(&listing.order)?;
+    Ok(List::new(listing.read(&app.viewer, &page).await?, &url))
+}
+
+/// Create a token
+///
+/// `token` in the answer is the only copy of the secret: it is shown once, and not to a request that is repeated with
+/// the same `Idempotency-Key`. The first token, like the first account, ends the open mode.
+#[utoipa::path(post, path = "/api/v1/tokens", tag = "access")]
+async fn create_token(
+    app: App,
+    _: NoQuery,
+    Json(draft, caller): Json<NewToken>,
+) -> Result<Outcome<Created<CreatedToken>>, Refused<(StudentNotFound,)>> {
+    let secret = Secret::generate(TOKEN_PREFIX);
+    let NewToken { name, role, scopes, student_id, expires_at } = draft;
+    let command = CreateToken { name, role, scopes, student_id, hash: secret.hash().to_hex(), expires_at };
+    let done = app.registrar.submit(command, &caller).await?;
+    let token = (!done.replayed).then(|| secret.expose());
+    Ok(done.map(|entry| Created(CreatedToken { entry, token })))
+}
+
+/// List the tokens
+///
+/// Without their secrets, and without those that were revoked.
+#[utoipa::path(get, path = "/api/v1/tokens", tag = "access", params(PageQuery))]
+async fn tokens(
+    app: App,
+    Query(query): Query<PageQuery>,
+    url: RequestUrl,
+) -> Result<List<Token>, Refused<()>> {
+    let listing = store::tokens(&app.viewer);
+    let page = query.of_list(&listing.order)?;
+    Ok(List::new(listing.read(&app.viewer, &page).await?, &url))
+}
+
+/// Read a token
+#[utoipa::path(get, path = "/api/v1/tokens/{token_id}", tag = "access")]
+async fn token(
+    app: App,
+    id: PathParams<TokenId>,
+    _: NoQuery,
+) -> Result<Found<Token>, Refused<(TokenNotFound,)>> {
+    let TokenId(id) = id.into_result()?;
+    Ok(Found(store::find_token(&app.viewer, id).await?.ok_or(Refusal::TokenNotFound(id))?))
+}
+
+/// Revoke a token
+///
+/// This server refuses it at once, every other server on the database within a second.
+#[utoipa::path(delete, path = "/api/v1/tokens/{token_id}", tag = "access")]
+async fn revoke_token(
+    app: App,
+    id: PathParams<TokenId>,
+    _: NoQuery,
+    caller: Caller,
+) -> Result<NoContent, Refused<(TokenNotFound,)>> {
+    let TokenId(id) = id.into_result()?;
+    app.registrar.submit(RevokeToken { id }, &caller).await?;
+    Ok(NoContent)
+}
+
+/// Create an account
+///
+/// The first account, like the first token, ends the open mode.
+#[utoipa::path(post, path = "/api/v1/accounts", tag = "access")]
+async fn create_account(
+    app: App,
+    _: NoQuery,
+    Json(draft, caller): Json<NewAccount>,
+) -> Result<Outcome<Created<Account>>, Refused<(StudentNotFound, AddressTaken)>> {
+    let NewAccount { name, address, role, student_id } = draft;
+    let command = CreateAccount { name, address, role, student_id };
+    let done = app.registrar.submit(command, &caller).await?;
+    Ok(done.map(Created))
+}
+
+/// List the accounts
+#[utoipa::path(get, path = "/api/v1/accounts", tag = "access", params(PageQuery))]
+async fn accounts(
+    app: App,
+    Query(query): Query<PageQuery>,
+    url: RequestUrl,
+) -> Result<List<Account>, Refused<()>> {
+    let listing = store::accounts(&app.viewer);
+    let page = query.of_list(&listing.order)?;
+    Ok(List::new(listing.read(&app.viewer, &page).await?, &url))
+}
+
+/// Read an account
+#[utoipa::path(get, path = "/api/v1/accounts/{account_id}", tag = "access")]
+async fn account(
+    app: App,
+    id: PathParams<AccountId>,
+    _: NoQuery,
+) -> Result<Found<Account>, Refused<(AccountNotFound,)>> {
+    let AccountId(id) = id.into_result()?;
+    Ok(Found(store::find_account(&app.viewer, id).await?.ok_or(Refusal::AccountNotFound(id))?))
+}
+
+/// Change the role of an account, or disable it
+///
+/// A merge patch (RFC 7396): fields that are left out do not change. The last admin who can sign in stays one.
+#[utoipa::path(patch, path = "/api/v1/accounts/{account_id}", tag = "access")]
+async fn change_account(
+    app: App,
+    id: PathParams<AccountId>,
+    _: NoQuery,
+    Json(draft, caller): Json<AccountChange>,
+) -> Result<Found<Account>, Refused<(AccountNotFound, LastAdmin)>> {
+    let AccountId(id) = id.into_result()?;
+    let AccountChange { role, enabled } = draft;
+    let account = app.registrar.submit(ChangeAccount { id, role, enabled }, &caller).await?.answer;
+    Ok(Found(account))
+}
+
+/// The caller.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"actor": "token:57", "role": "student", "scopes": ["catalogue:read", "own-record:read", "own-enrollments:write"], "student_id": 4}))]
+pub struct Me {
+    /// Who it is, as the log has it: `account:17`, `token:3`, or `anonymous` while the school is open.
+    pub actor: String,
+    /// The role; null while the school is open.
+    #[schema(required)]
+    pub role: Option<Role>,
+    /// What the caller may do.
+    pub scopes: Rights,
+    /// The student who the caller is.
+    #[schema(required)]
+    pub student_id: Option<StudentId>,
+}
+
+impl Resource for Me {}
+impl Resource for Token {}
+impl Resource for Account {}
+
+impl Located for Account {
+    fn location(&self) -> String {
+        format!("/api/v1/accounts/{}", self.id)
+    }
+}
+
+/// A new token with its secret.
+#[derive(Serialize, ToSchema)]
+pub struct CreatedToken {
+    #[serde(flatten)]
+    entry: Token,
+    /// The secret, to be sent as `Authorization: Bearer mtr_...`. It is not stored and cannot be shown again: null in
+    /// the answer to a repeated request.
+    #[schema(required)]
+    token: Option<String>,
+}
+
+impl Resource for CreatedToken {}
+
+impl Located for CreatedToken {
+    fn location(&self) -> String {
+        format!("/api/v1/tokens/{}", self.entry.id)
+    }
+}
+
+/// A token to create.
+#[derive(Debug, ToSchema)]
+#[schema(example = json!({"name": "Learning platform", "role": "registrar", "scopes": ["rosters:read"], "expires_at": "2027-08-31T22:00:00Z"}))]
+pub(crate) struct NewToken {
+    /// What it is for.
+    #[schema(min_length = 1, max_length = 255)]
+    name: String,
+    /// Its role.
+    role: Role,
+    /// Fewer rights than those of the role; all of them if it is left out.
+    #[schema(nullable = false)]
+    scopes: Option<Rights>,
+    /// The student who it acts for: required for the role `student`, and only for it.
+    #[schema(nullable = false)]
+    student_id: Option<StudentId>,
+    /// When it stops working (RFC 3339); never if it is left out.
+    #[schema(nullable = false)]
+    expires_at: Option<Stamp>,
+}
+
+impl Draft for NewToken {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let name = fields.required("name", name);
+        let role = fields.required("role", role);
+        let scopes = fields.optional("scopes", scopes);
+        let student_id = fields.optional("student_id", fields::id).map(|id| id.map(StudentId));
+        let expires_at = fields.optional("expires_at", fields::time);
+        let (role, scopes, student_id) = (role?, scopes?, student_id?);
+        ensure_student(fields, role, student_id);
+        if scopes.is_some_and(|scopes| scopes.and(role.rights()) != scopes) {
+            let allowed = role.rights().to_string().replace(' ', ", ");
+            fields.add_error("scopes", &format!("must be scopes of the role {role}: {allowed}"));
+        }
+        Some(Self { name: name?, role, scopes, student_id, expires_at: expires_at? })
+    }
+}
+
+/// An account to create.
+#[derive(Debug, ToSchema)]
+#[schema(example = json!({"name": "Zoë Martin", "address": "zoe@example.edu", "role": "student", "student_id": 4}))]
+pub(crate) struct NewAccount {
+    /// The person's name.
+    #[schema(min_length = 1, max_length = 255)]
+    name: String,
+    /// The e-mail address to sign in with; case is ignored.
+    #[schema(format = Email, min_length = 1, max_length = 255)]
+    address: String,
+    /// The person's role.
+    role: Role,
+    /// The student who the person is: required for the role `student`, and only for it.
+    #[schema(nullable = false)]
+    student_id: Option<StudentId>,
+}
+
+impl Draft for NewAccount {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let name = fields.required("name", name);
+        let address = fields.required("address", |value| fields::text(value, email_address));
+        let role = fields.required("role", role);
+        let student_id = fields.optional("student_id", fields::id).map(|id| id.map(StudentId));
+        let (role, student_id) = (role?, student_id?);
+        ensure_student(fields, role, student_id);
+        Some(Self { name: name?, address: address?, role, student_id })
+    }
+}
+
+/// What to change about an account.
+#[derive(Debug, ToSchema)]
+#[schema(example = json!({"role": "registrar"}))]
+pub(crate) struct AccountChange {
+    /// The new role.
+    #[schema(nullable = false)]
+    role: Option<Role>,
+    /// Whether the person may sign in.
+    #[schema(nullable = false)]
+    enabled: Option<bool>,
+}
+
+impl Draft for AccountChange {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let role = fields.optional("role", role);
+        let enabled = fields
+            .optional("enabled", |value| value.as_bool().ok_or_else(|| "must be true or false".to_owned()));
+        Some(Self { role: role?, enabled: enabled? })
+    }
+}
+
+fn name(value: &Value) -> Result<String, String> {
+    fields::text(value, record_text)
+}
+
+fn role(value: &Value) -> Result<Role, String> {
+    fields::text(value, str::parse)
+}
+
+fn scopes(value: &Value) -> Result<Rights, String> {
+    let names = value.as_array().map(|names| names.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
+    let names = names.flatten().filter(|names| !names.is_empty());
+    names.ok_or_else(|| "must be an array of scopes, with at least one".to_owned())?.join(" ").parse()
+}
+
+fn ensure_student(fields: &mut Fields, role: Role, student_id: Option<StudentId>) {
+    match (role, student_id) {
+        (Role::Student, None) => fields.add_error("student_id", "is required for the role student"),
+        (Role::Student, Some(_)) | (_, None) => {}
+        (_, Some(_)) => fields.add_error("student_id", "is only for the role student"),
+    }
+}
+
+/// The id of a token in a path.
+#[derive(Clone, Copy, Debug)]
+struct TokenId(i64);
+
+impl FromPath for TokenId {
+    fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
+        let known = given("token_id").parse().ok().filter(|id: &i64| *id > 0);
+        known.map(Self).ok_or_else(|| Problem::new::<TokenNotFound>("There is no such token."))
+    }
+}
+
+/// The id of an account in a path.
+#[derive(Clone, Copy, Debug)]
+struct AccountId(i64);
+
+impl FromPath for AccountId {
+    fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
+        let known = given("account_id").parse().ok().filter(|id: &i64| *id > 0);
+        known.map(Self).ok_or_else(|| Problem::new::<AccountNotFound>("There is no such account."))
+    }
+}

@@ -6,13 +6,14 @@ pub mod secret;
 mod store;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
 use self::secret::{Secret, SecretHash};
-pub use self::store::{accounts, token_by_id, tokens};
+pub use self::store::{accounts, tokens};
 use crate::clock::{Clock, Stamp};
 use crate::db::{Db, DbError};
 use crate::registrar::{Actor, Grants, Identity};
@@ -36,6 +37,8 @@ pub struct Access(Arc<Shared>);
 struct Shared {
     db: Db,
     clock: Clock,
+    /// See [`Registrar::rights_changes`](crate::registrar::Registrar::rights_changes).
+    changes: Arc<AtomicU64>,
     remembered: RwLock<Remembered>,
 }
 
@@ -45,6 +48,8 @@ struct Remembered {
     /// Whether there are no accounts and no tokens, so that everybody may do everything.
     is_open: bool,
     checked: Instant,
+    /// The changes by this process that it knows of.
+    changes: u64,
     tokens: HashMap<SecretHash, Known>,
 }
 
@@ -59,10 +64,13 @@ impl Access {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn start(db: Db, clock: Clock) -> Result<(Self, JoinHandle<()>), DbError> {
-        let (version, is_open) = (store::version(&db).await?, store::is_open(&db).await?);
-        let remembered = Remembered { version, is_open, checked: Instant::now(), tokens: HashMap::new() };
-        let access = Self(Arc::new(Shared { db, clock, remembered: RwLock::new(remembered) }));
+    pub async fn start(
+        db: Db,
+        clock: Clock,
+        changes: Arc<AtomicU64>,
+    ) -> Result<(Self, JoinHandle<()>), DbError> {
+        let remembered = RwLock::new(read(&db, &changes).await?);
+        let access = Self(Arc::new(Shared { db, clock, changes, remembered }));
         let following = access.clone();
         let task = tokio::spawn(async move {
             loop {
@@ -80,14 +88,17 @@ impl Access {
     /// # Errors
     /// When the database cannot be read.
     pub async fn refresh(&self) -> Result<(), DbError> {
-        let asked = Instant::now();
+        let (checked, changes) = (Instant::now(), self.0.changes.load(Ordering::SeqCst));
         let version = store::version(&self.0.db).await?;
-        if self.read().version == version {
-            self.write().checked = asked;
-            return Ok(());
+        {
+            let mut remembered = self.write();
+            if remembered.version == version {
+                (remembered.checked, remembered.changes) = (checked, changes);
+                return Ok(());
+            }
         }
-        let is_open = store::is_open(&self.0.db).await?;
-        *self.write() = Remembered { version, is_open, checked: asked, tokens: HashMap::new() };
+        let now = read(&self.0.db, &self.0.changes).await?;
+        *self.write() = now;
         Ok(())
     }
 
@@ -142,8 +153,12 @@ impl Access {
     }
 
     async fn ensure_fresh(&self) -> Result<(), DbError> {
-        let checked = self.read().checked;
-        if checked.elapsed() < MAX_AGE { Ok(()) } else { self.refresh().await }
+        let is_fresh = {
+            let remembered = self.read();
+            remembered.checked.elapsed() < MAX_AGE
+                && remembered.changes == self.0.changes.load(Ordering::SeqCst)
+        };
+        if is_fresh { Ok(()) } else { self.refresh().await }
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Remembered> {
@@ -153,4 +168,12 @@ impl Access {
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, Remembered> {
         self.0.remembered.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is known before any token was seen. The version comes first: a change in between is then noticed.
+async fn read(db: &Db, changes: &AtomicU64) -> Result<Remembered, DbError> {
+    let (checked, changes) = (Instant::now(), changes.load(Ordering::SeqCst));
+    let version = store::version(db).await?;
+    let is_open = store::is_open(db).await?;
+    Ok(Remembered { version, is_open, checked, changes, tokens: HashMap::new() })
 }

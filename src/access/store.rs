@@ -1,7 +1,8 @@
 //! Reads accounts and tokens.
 
 use super::secret::SecretHash;
-use crate::db::{Db, DbError, Reach};
+use crate::db::{Db, DbError};
+use crate::lists::{ListRow, ShortListing};
 use crate::registrar::{Account, Token, account, select_accounts, select_tokens, token};
 use crate::viewer::Viewer;
 
@@ -24,36 +25,46 @@ pub(super) async fn token_by_hash(db: &Db, hash: &SecretHash) -> Result<Option<T
     db.query_opt(sql, [hash.to_hex().into()], token).await
 }
 
-/// A token.
+/// A token; `None` also for a caller who does not administer.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn token_by_id(viewer: &Viewer, id: i64) -> Result<Option<Token>, DbError> {
-    if !viewer.administers() {
-        return Ok(None);
-    }
-    viewer.db().query_opt(select_tokens!("where t.id = $1"), [id.into()], token).await
+pub(super) async fn find_token(viewer: &Viewer, id: i64) -> Result<Option<Token>, DbError> {
+    let sql = select_tokens!("where t.id = $1 and cast($2 as bigint) = 1");
+    viewer.db().query_opt(sql, [id.into(), administers(viewer).into()], token).await
+}
+
+/// An account; `None` also for a caller who does not administer.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(super) async fn find_account(viewer: &Viewer, id: i64) -> Result<Option<Account>, DbError> {
+    let sql = select_accounts!("where a.id = $1 and cast($2 as bigint) = 1");
+    viewer.db().query_opt(sql, [id.into(), administers(viewer).into()], account).await
 }
 
 /// All tokens that were not revoked, in order of creation; none for a caller who does not administer.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn tokens(viewer: &Viewer) -> Result<Vec<Token>, DbError> {
-    if !viewer.administers() {
-        return Ok(Vec::new());
+#[must_use]
+pub fn tokens(viewer: &Viewer) -> ShortListing<Token> {
+    ShortListing {
+        order: "tokens".to_owned(),
+        rows: select_tokens!("where t.revoked_at is null and cast($1 as bigint) = 1"),
+        args: vec![administers(viewer).into()],
+        map: |row| Ok(ListRow { row: token(row)?, text: None, id: row.int(0)? }),
     }
-    let sql = select_tokens!("where t.revoked_at is null order by t.id");
-    viewer.db().read(Reach::Range, sql, Vec::new(), token).await
 }
 
 /// All accounts, in order of creation; none for a caller who does not administer.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn accounts(viewer: &Viewer) -> Result<Vec<Account>, DbError> {
-    if !viewer.administers() {
-        return Ok(Vec::new());
+#[must_use]
+pub fn accounts(viewer: &Viewer) -> ShortListing<Account> {
+    ShortListing {
+        order: "accounts".to_owned(),
+        rows: select_accounts!("where cast($1 as bigint) = 1"),
+        args: vec![administers(viewer).into()],
+        map: |row| Ok(ListRow { row: account(row)?, text: None, id: row.int(0)? }),
     }
-    viewer.db().read(Reach::Range, select_accounts!("order by a.id"), Vec::new(), account).await
+}
+
+fn administers(viewer: &Viewer) -> i64 {
+    i64::from(viewer.administers())
 }

@@ -157,7 +157,7 @@ mod tests {
                 CreateStudent::new([("name", "Ana".to_owned()), ("email", "ana@example.edu".to_owned())]);
             school.app.registrar.submit(student, &Caller::default()).await.unwrap();
         };
-        let follower = Follower::start(school.app.db.clone(), Arc::default());
+        let follower = Follower::start(Db::open(&location).unwrap(), Arc::default());
         let subscribe = async || {
             let received = Arc::new(Mutex::new(Vec::new()));
             let handler = Arc::clone(&received);

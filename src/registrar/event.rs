@@ -130,6 +130,22 @@ impl Event {
         Self { data, ..self }
     }
 
+    /// Whether it changes who may do what.
+    #[must_use]
+    pub fn changes_access(&self) -> bool {
+        self.changes.iter().any(|change| {
+            matches!(
+                change,
+                Change::AddToken(..)
+                    | Change::RevokeToken(..)
+                    | Change::AddAccount(_)
+                    | Change::UpdateAccount(_)
+                    | Change::DeleteStudent(_)
+                    | Change::ForgetStudent(_)
+            )
+        })
+    }
+
     /// The enrollment that it creates, if any.
     #[must_use]
     pub fn new_enrollment(&self) -> Option<&Enrollment> {

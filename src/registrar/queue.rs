@@ -1,6 +1,7 @@
 //! The queue of commands, and the one thread that carries them out in batches.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,7 @@ pub struct Registrar {
     keys_in_use: KeysInUse,
     metrics: Metrics,
     readiness: Readiness,
+    rights_changes: Arc<AtomicU64>,
 }
 
 /// A command in the queue.
@@ -74,12 +76,20 @@ impl Registrar {
         let (queue, queued) = mpsc::channel(MAX_QUEUED);
         let stop = Arc::new(Notify::new());
         let keys_in_use = KeysInUse::default();
-        let registrar =
-            Self { queue, stop: Arc::clone(&stop), keys_in_use, metrics: metrics.clone(), readiness };
         let callers = Handle::current();
         let (opened, is_open) = oneshot::channel();
+        let rights_changes = Arc::<AtomicU64>::default();
+        let counted = Arc::clone(&rights_changes);
+        let registrar = Self {
+            queue,
+            stop: Arc::clone(&stop),
+            keys_in_use,
+            metrics: metrics.clone(),
+            readiness,
+            rights_changes,
+        };
         let work = async move || {
-            let mut batch_writer = BatchWriter::new(writer, tables, clock.clone(), lead);
+            let mut batch_writer = BatchWriter::new(writer, tables, clock.clone(), lead, counted);
             let can_write = batch_writer.open().await;
             let is_writable = can_write.is_ok();
             #[expect(clippy::let_underscore_must_use, reason = "the caller of `start` may have given up")]
@@ -105,6 +115,12 @@ impl Registrar {
     #[must_use]
     pub fn is_open(&self) -> bool {
         !self.queue.is_closed()
+    }
+
+    /// Counts the commits by this process that changed who may do what: before they are answered.
+    #[must_use]
+    pub fn rights_changes(&self) -> &Arc<AtomicU64> {
+        &self.rights_changes
     }
 
     /// Accepts no more commands; queued ones are still carried out.

@@ -4,6 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// Something that a caller may do. A token can be limited to some rights (scopes) of its role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -214,6 +217,24 @@ impl Role {
             Self::Instructor => Rights::of(&[ReadCatalogue, ReadOwnRosters]),
             Self::Student => Rights::of(&[ReadCatalogue, ReadOwnRecord, EnrollOneself]),
         }
+    }
+}
+
+impl ToSchema for Role {}
+
+impl PartialSchema for Role {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(Self::ALL.map(Self::as_str))).into()
+    }
+}
+
+impl ToSchema for Rights {}
+
+impl PartialSchema for Rights {
+    fn schema() -> RefOr<Schema> {
+        let scope =
+            ObjectBuilder::new().schema_type(Type::String).enum_values(Some(Right::ALL.map(Right::as_str)));
+        ArrayBuilder::new().items(scope).into()
     }
 }
 

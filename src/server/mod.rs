@@ -81,9 +81,10 @@ impl School {
         .with_context(|| format!("cannot write to {location}"))?;
         let sweeping = sweeper::start(db.clone(), registrar.clone(), others_wrote);
         let follower = Follower::start(db.clone(), news);
-        let (access, watching) = Access::start(db.clone(), clock.clone())
-            .await
-            .with_context(|| format!("cannot read {location}"))?;
+        let (access, watching) =
+            Access::start(db.clone(), clock.clone(), Arc::clone(registrar.rights_changes()))
+                .await
+                .with_context(|| format!("cannot read {location}"))?;
         Ok(Self {
             sweeping,
             watching,

@@ -14,7 +14,7 @@ use crate::http::problem::{MethodNotAllowed, NotFound, Problem};
 use crate::http::routes::{Policy, Routes};
 use crate::http::{openapi, system};
 use crate::state::AppState;
-use crate::{batch, courses, enrollments, events, pages, seats, students};
+use crate::{access, batch, courses, enrollments, events, pages, seats, students};
 
 /// All routes, with `limits` applied.
 pub fn router(app: AppState, limits: &RequestLimits) -> Router {
@@ -68,6 +68,7 @@ fn api() -> Routes<AppState> {
         .merge(batch::api::routes())
         .merge(seats::api::routes())
         .merge(events::api::routes())
+        .merge(access::api::routes())
 }
 
 #[derive(OpenApi)]
@@ -80,6 +81,7 @@ fn api() -> Routes<AppState> {
         (name = "courses", description = "The courses of the school"),
         (name = "seats", description = "Capacity, waitlists, and when registration is open"),
         (name = "events", description = "The log of all changes, in order"),
+        (name = "access", description = "Who may do what: accounts of people and tokens of programs"),
     ),
     components(schemas(
         crate::registrar::Student,
@@ -93,6 +95,12 @@ fn api() -> Routes<AppState> {
         crate::seats::WaitlistEntry,
         crate::batch::api::OperationResult,
         crate::events::LogEntry,
+        crate::registrar::Token,
+        crate::registrar::Account,
+        crate::access::api::CreatedToken,
+        crate::access::api::Me,
+        crate::registrar::Role,
+        crate::registrar::Rights,
         crate::http::problem::ProblemBody,
     ))
 )]

@@ -281,12 +281,12 @@ mod tests {
     fn cursors_are_the_same_as_those_of_the_database() {
         let index = index(&[("Zoë", "z"), ("ANA", "a")]);
         let next = |sort| index.page(None, sort, Direction::Asc, None, 1).next.unwrap();
-        let order = store::list(None, StudentSort::Name, Direction::Asc).order;
+        let order = store::order(StudentSort::Name, Direction::Asc);
         assert_eq!(
             next(StudentSort::Name),
             Cursor { order, text: Some("ana".to_owned()), id: 2, total: None }
         );
-        let order = store::list(None, StudentSort::Id, Direction::Asc).order;
+        let order = store::order(StudentSort::Id, Direction::Asc);
         assert_eq!(next(StudentSort::Id), Cursor { order, text: None, id: 1, total: None });
     }
 

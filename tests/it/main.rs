@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests may use the environment and threads as they like")]
 #![expect(clippy::let_underscore_must_use, reason = "what matters is asserted; the rest is cleanup")]
 
+mod access;
 mod adopt;
 mod adoption_cases;
 mod adoption_of_files_sqlite_only;

@@ -8,7 +8,7 @@ use matricula::clock::Clock;
 use matricula::db::Db;
 use matricula::registrar::{
     Admission, Caller, Command, CourseId, CreateCourse, CreateStudent, Enroll, Event, Facts, Needs, Refusal,
-    Registrar, StudentId,
+    Registrar, Right, StudentId,
 };
 use serde_json::json;
 
@@ -141,6 +141,10 @@ impl Command for Admit {
 
     fn needs(&self, needs: &mut Needs) {
         needs.course(self.course_id);
+    }
+
+    fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
+        caller.ensure(Right::WriteStudents)
     }
 
     fn decide(&self, caller: &Caller, facts: &Facts) -> Result<(Vec<Event>, Admission), Refusal> {

@@ -14,6 +14,9 @@ mod rows;
 mod saved_columns;
 mod tables;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use self::access::write_access;
 pub use self::access::{account, token};
 pub(crate) use self::access::{select_accounts, select_tokens};
@@ -51,13 +54,21 @@ pub(super) struct BatchWriter {
     /// computes any.
     read_only: Option<ReadOnly>,
     lead: Lead,
+    /// Counts the commits that changed who may do what.
+    rights_changes: Arc<AtomicU64>,
     /// Rights on found tables that the role did not have when the server started.
     initially_missing: Vec<String>,
 }
 
 impl BatchWriter {
     /// Creates a writer with an empty cache.
-    pub(super) fn new(writer: Writer, tables: SchoolTables, clock: Clock, lead: Lead) -> Self {
+    pub(super) fn new(
+        writer: Writer,
+        tables: SchoolTables,
+        clock: Clock,
+        lead: Lead,
+        rights_changes: Arc<AtomicU64>,
+    ) -> Self {
         Self {
             writer,
             clock,
@@ -66,6 +77,7 @@ impl BatchWriter {
             tables,
             read_only: None,
             lead,
+            rights_changes,
             initially_missing: Vec::new(),
         }
     }
@@ -114,7 +126,13 @@ impl BatchWriter {
         let first_entry = write(&tx, &mut decided, &loaded.facts, &head, &self.tables, &found).await?;
         store_answers(&tx, &decided.to_store, &decided.answers, &window).await?;
         erase_answers(&tx, &decided.events).await?;
-        match tx.commit().await {
+        let committed = tx.commit().await;
+        if decided.events.iter().any(|(event, _)| event.changes_access()) {
+            // Before the answer: who hears that a token was revoked can rely on it. Also after an error, in case the
+            // commit was made.
+            self.rights_changes.fetch_add(1, Ordering::SeqCst);
+        }
+        match committed {
             Ok(()) => {
                 self.last_seq = loaded.facts.last_seq;
                 self.cache = loaded.after_commit();

@@ -1,6 +1,6 @@
 use matricula::registrar::{
     self, Answer, Batch, Caller, CreateCourse, CreateStudent, DeleteCourse, DeleteStudent, DropCourse,
-    Enroll, Event, Facts, Needs, Refusal, Registrar, RemoveSeats, Role, SetSeats, UpdateCourse,
+    Enroll, Event, Facts, Grants, Needs, Refusal, Registrar, RemoveSeats, Role, SetSeats, UpdateCourse,
     UpdateStudent,
 };
 
@@ -42,8 +42,9 @@ macro_rules! each {
 
 impl Command {
     fn caller(&self, default: &Caller) -> Caller {
-        let role = if matches!(self, Self::DropAsStudent(_)) { Role::Student } else { default.role };
-        Caller { role, ..default.clone() }
+        let Self::DropAsStudent(drop) = self else { return default.clone() };
+        let grants = Grants { rights: Role::Student.rights(), student: Some(drop.student_id) };
+        Caller { grants, ..default.clone() }
     }
 }
 
@@ -61,6 +62,11 @@ impl registrar::Command for Command {
 
     fn needs(&self, needs: &mut Needs) {
         each!(self, one => one.needs(needs));
+    }
+
+    fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
+        let caller = &self.caller(caller);
+        each!(self, one => one.permit(caller))
     }
 
     fn decide(&self, caller: &Caller, facts: &Facts) -> Result<(Vec<Event>, Answer), Refusal> {

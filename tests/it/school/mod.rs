@@ -133,6 +133,10 @@ impl School {
         self.clock.set(Clock::Manual(self.clock.clone()).now() + time);
     }
 
+    pub(crate) fn ask(&self, method: &str, path: &str) -> RequestBuilder {
+        self.client.ask(method, path)
+    }
+
     pub(crate) fn get(&self, path: &str) -> RequestBuilder {
         self.client.ask("GET", path)
     }

@@ -7,6 +7,7 @@
 //! - [`http`] and [`problems`]: the accept loop, limits, reading requests, responses, problems, the OpenAPI document;
 //! - [`students`], [`courses`], [`enrollments`], [`batch`], [`seats`], [`events`], [`registration`]: one module per
 //!   feature, with its statements that read and its JSON;
+//! - [`access`]: passwords, secrets of sessions and tokens, and the limit on failed sign-ins;
 //! - [`lists`]: paging, sorting and searching;
 //! - [`registrar`]: the writer. Every change is a command, which a pure function decides and which is committed with
 //!   its event;
@@ -17,6 +18,7 @@
 //! - [`clock`], [`count`], [`shares`], [`metrics`], [`logging`], [`redact`]: time, numbers, limits per client,
 //!   metrics, log output, and removing passwords from it.
 
+pub mod access;
 pub mod adoption;
 pub mod audit;
 pub mod batch;

@@ -45,6 +45,7 @@ const LAYERS: &[Layer] = &[
         &["students/", "courses/", "enrollments/", "batch/", "seats/", "events/", "registration/"],
         "lists registrar db ground",
     ),
+    layer("access", &["access/"], "ground"),
     layer("problems", &["problems.rs"], "http registrar"),
     layer("http", &["http/"], "lists config mapping registrar db metrics ground"),
     layer("sample", &["sample/"], "registrar"),

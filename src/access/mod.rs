@@ -2,8 +2,10 @@
 
 pub mod api;
 pub mod gate;
+pub mod passwords;
 pub mod secret;
 mod store;
+pub mod throttle;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -14,8 +14,8 @@ const LENGTH: usize = 32;
 /// says what it is for, such as `mtr_`, so that a token that was published by mistake can be recognized.
 ///
 /// There is no comparison of secrets, and none in constant time is needed: a secret is looked up in the database by its
-/// [`SecretHash`]. How long the lookup takes says something about hashes at most, and nobody can choose a secret for a
-/// given hash.
+/// [`SecretHash`]. The time of a lookup reveals something about hashes at most, and nobody can find a secret for a hash of
+/// their choice.
 ///
 /// Its `Debug` output has no part of it, and it is overwritten in memory when it is dropped.
 pub struct Secret {
@@ -46,7 +46,7 @@ impl Secret {
         text
     }
 
-    /// What is stored of the secret.
+    /// The hash, to be stored in place of the secret.
     #[must_use]
     pub fn hash(&self) -> SecretHash {
         SecretHash(Sha256::digest(*self.bytes).into())

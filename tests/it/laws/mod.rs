@@ -97,9 +97,9 @@ fn the_time_comes_from_the_clock() {
 }
 
 #[test]
-fn threads_belong_to_the_database_and_the_registrar() {
+fn threads_belong_to_the_database_the_registrar_and_passwords() {
     enforce(
-        only_in(r"thread::(spawn|Builder)", &["db/", "registrar/"]),
+        only_in(r"thread::(spawn|Builder)", &["db/", "registrar/", "access/passwords/"]),
         &[("http/server.rs", "std::thread::spawn(|| ());")],
     );
 }

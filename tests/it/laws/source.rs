@@ -33,12 +33,16 @@ pub(super) fn is_at(path: &str, place: &str) -> bool {
     }
 }
 
-/// All of `src/`.
+/// All Rust files of `src/`.
 pub(super) fn sources() -> Vec<Source> {
     fn below(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() { below(&path, found) } else { found.push(path) }
+            if path.is_dir() {
+                below(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
         }
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

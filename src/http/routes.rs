@@ -142,7 +142,6 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     }
 
     /// All routes, the document of the API, and the policy.
-    #[must_use]
     pub fn into_parts(self) -> (Router<S>, OpenApi, Policy) {
         let (api, document) = self.api.split_for_parts();
         (api.merge(self.pages), document, Policy::new(self.rules))

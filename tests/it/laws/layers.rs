@@ -36,7 +36,11 @@ const LAYERS: &[Layer] = &[
         &["server/"],
         "pages api gate state subjects access adoption mapping problems http config registrar db metrics ground",
     ),
-    layer("pages", &["pages/"], "api state subjects access viewer mapping sample problems http lists registrar db ground"),
+    layer(
+        "pages",
+        &["pages/"],
+        "api state subjects access viewer mapping sample problems http lists registrar db ground",
+    ),
     layer("api", &["*/api.rs"], "state subjects access viewer problems http lists registrar ground"),
     layer("gate", &["access/gate.rs"], "access http registrar db ground"),
     layer("state", &["state.rs"], "subjects access viewer mapping http registrar db metrics ground"),

@@ -132,17 +132,10 @@ impl FromStr for Stamp {
 /// Whether a time ends with an offset of RFC 3339: `Z`, or hours up to 23 and minutes up to 59. jiff accepts more:
 /// larger hours, offsets without minutes, names of time zones.
 fn has_offset(time: &str) -> bool {
-    let numeric = |offset: &[u8]| match offset {
-        [b'+' | b'-', hours @ .., b':', m, n] if hours.len() == 2 => {
-            let number = |text: &[u8]| str::from_utf8(text).ok().and_then(|text| text.parse::<u8>().ok());
-            let digits = hours.iter().chain([m, n]).all(u8::is_ascii_digit);
-            digits
-                && number(hours).is_some_and(|hours| hours < 24)
-                && number(&[*m, *n]).is_some_and(|n| n < 60)
-        }
-        _ => false,
-    };
-    let bytes = time.as_bytes();
-    bytes.last().is_some_and(|last| last.eq_ignore_ascii_case(&b'z'))
-        || bytes.split_at_checked(bytes.len().saturating_sub(6)).is_some_and(|(_, offset)| numeric(offset))
+    matches!(
+        time.as_bytes(),
+        [.., b'Z' | b'z']
+            | [.., b'+' | b'-', b'0'..=b'1', b'0'..=b'9', b':', b'0'..=b'5', b'0'..=b'9']
+            | [.., b'+' | b'-', b'2', b'0'..=b'3', b':', b'0'..=b'5', b'0'..=b'9']
+    )
 }

@@ -116,8 +116,8 @@ pub struct ServeArgs {
     )]
     pub client_share: u8,
 
-    /// Create empty tables students and courses next to other tables. Without it, a database with other tables but
-    /// without these two is refused.
+    /// Create missing tables students and courses, empty, in a database that has other tables. Without it, such a
+    /// database is refused.
     #[arg(long, env = "MATRICULA_NEW_SCHOOL", value_parser = yes_or_no)]
     pub new_school: bool,
 

@@ -7,10 +7,10 @@ pub fn to_i64(count: usize) -> i64 {
     i64::try_from(count).expect("a count is below 2^63")
 }
 
-/// A count with its noun: `1 student`, `12 students`.
+/// A count with its noun: `1 student`, `12,000 students`.
 #[must_use]
 pub fn counted(count: i64, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+    if count == 1 { format!("1 {noun}") } else { format!("{} {noun}s", thousands(count)) }
 }
 
 /// A number as people write it: `1,000,000`.

@@ -1,5 +1,5 @@
-//! Enrollments that a database already has: a table `student_courses`, which is rebuilt as ours, or another table, whose
-//! rows are copied.
+//! Takes over the enrollments that a database already has: rebuilds an existing `student_courses` as ours, or copies the
+//! rows of a table with another name.
 
 use super::columns::{self, may_hold_ids};
 use super::describe::{broken_references, content, unknown_table};
@@ -7,25 +7,29 @@ use super::problem::AdoptionProblem;
 use super::store::{FoundRows, Referred};
 use super::{recognize, store};
 use crate::clock::Stamp;
-use crate::count::thousands;
+use crate::count::counted;
 use crate::db::catalog::{self, Table, quoted};
 use crate::db::{DbError, Tx};
 use crate::mapping::{EnrollmentsMapping, SchoolTables};
 
-/// How the existing enrollments become ours.
+/// How existing enrollments are taken over, or the problems that prevent it.
 #[derive(Default)]
 pub(super) struct Takeover {
-    /// What the plan says about it, one line each.
+    /// The lines about it in the report.
     pub(super) found: Vec<String>,
+    /// Statements to run before our tables are created.
     pub(super) before: Vec<String>,
+    /// Statements to run afterwards.
     pub(super) after: Vec<String>,
+    /// The number of rows that become enrollments.
     pub(super) rows: i64,
-    /// Whether a row goes when its student, or its course, is deleted by another program.
+    /// Whether deleting a student, and whether deleting a course, also deletes their rows (`on delete cascade`).
     pub(super) cascades: [bool; 2],
     pub(super) problems: Vec<AdoptionProblem>,
 }
 
-/// Adopts a table `student_courses`; `referred` are the tables of students and of courses.
+/// Plans to rebuild an existing `student_courses` as ours. `referred`: whether its rows can be compared with the
+/// students, and with the courses.
 pub(super) async fn rebuild(
     tx: &Tx<'_>,
     table: &Table,
@@ -89,7 +93,7 @@ pub(super) async fn rebuild(
     })
 }
 
-/// Copies the rows of a table with another name, which stays as it is.
+/// Plans to copy the rows of a table with another name, which stays as it is.
 pub(super) async fn copy(
     tx: &Tx<'_>,
     mapping: &EnrollmentsMapping,
@@ -149,20 +153,25 @@ pub(super) async fn copy(
     let (all, taken) = (store::count(tx, &rows.from).await?, store::count_taken(tx, &rows).await?);
     let time = mapping.enrolled_at.as_deref().unwrap_or("the current time");
     let mut found = vec![format!(
-        "enrollments: {} of {} will be copied to student_courses, with {time} as the time of enrollment; what other programs \
-         change in {} afterwards is not noticed",
-        rows_text(taken),
+        "enrollments: {} of {} will be copied to student_courses, with {time} as the time of enrollment; later changes in \
+         {} are not noticed",
+        counted(taken, "row"),
         mapping.table,
         mapping.table
     )];
     if all > taken {
-        found.push(format!("enrollments: {} of {} left out by where", rows_text(all - taken), mapping.table));
+        found.push(format!(
+            "enrollments: {} of {} left out by where",
+            counted(all - taken, "row"),
+            mapping.table
+        ));
     }
     let after = store::adopt_copied(&rows, now);
     Ok(Takeover { found, after, rows: taken, cascades, ..Takeover::default() })
 }
 
-/// Columns of an existing `student_courses` that the mapping calls by another name than ours, and one that is missing.
+/// Problems for columns of an existing `student_courses` that the mapping does not call by our names, and for a time
+/// column that does not exist.
 fn misnamed_columns(table: &Table, mapping: &EnrollmentsMapping) -> Vec<AdoptionProblem> {
     let misnamed = |(given, ours): (&String, &str)| {
         let what =
@@ -180,7 +189,7 @@ fn no_such_column(mapping: &EnrollmentsMapping, key: &str, name: &str) -> Adopti
     AdoptionProblem::new(format!("[enrollments] {key} = {name:?}: the table {table} has no such column"))
 }
 
-/// The problem that the column which the mapping names for the time has none.
+/// The problem that the mapping names a column for the time of enrollment that has no times.
 fn without_times(mapping: &EnrollmentsMapping, has_times: bool) -> Option<AdoptionProblem> {
     let is_named = mapping.enrolled_at.is_some();
     (is_named && !has_times)
@@ -189,7 +198,7 @@ fn without_times(mapping: &EnrollmentsMapping, has_times: bool) -> Option<Adopti
         ))
 }
 
-/// Whether the foreign keys of these columns delete the row too.
+/// Whether the foreign keys of these columns have `on delete cascade`.
 fn cascades(table: &Table, columns: [&str; 2]) -> [bool; 2] {
     columns.map(|column| {
         let keys = table.references.iter().filter(|key| key.column.eq_ignore_ascii_case(column));
@@ -197,16 +206,12 @@ fn cascades(table: &Table, columns: [&str; 2]) -> [bool; 2] {
     })
 }
 
-fn rows_text(count: i64) -> String {
-    if count == 1 { "1 row".to_owned() } else { format!("{} rows", thousands(count)) }
-}
-
-/// The column with the time of enrollment: the one that the mapping names, or of a table without a mapping the one whose
-/// name and type say so.
+/// Returns the column with the time of enrollment, and an expression that reads it: the column that the mapping names, or
+/// without a mapping the one whose name and type say so.
 fn time_column(tx: &Tx<'_>, table: &Table, mapping: Option<&EnrollmentsMapping>) -> Option<(String, String)> {
     let column = match mapping {
         Some(mapping) => table.column(mapping.enrolled_at.as_deref()?),
-        // Ours takes the place of a column `enrolled_at`, whatever its type.
+        // Our column replaces an existing `enrolled_at`, whatever its type.
         None => table.column("enrolled_at").or_else(|| columns::time_of_enrollment(&table.columns)),
     }?;
     let quoted = quoted(&column.name);

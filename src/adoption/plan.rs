@@ -10,17 +10,17 @@ use crate::count::{counted, to_i64};
 use crate::db::catalog::{self, Rule};
 use crate::db::migrate::{self, MigrationHistory, Pending};
 use crate::db::{DbError, Tx};
-use crate::mapping::{self, Mapping, RecordMapping, SchoolTables};
+use crate::mapping::{self, COURSE_FIELDS, Mapping, RecordMapping, STUDENT_FIELDS, SchoolTables};
 
 /// The tables that the service needs, with their text columns.
-const SERVED: [(&str, [&str; 2]); 2] = [("students", ["name", "email"]), ("courses", ["name", "level"])];
+const SERVED: [(&str, [&str; 2]); 2] = [("students", STUDENT_FIELDS), ("courses", COURSE_FIELDS)];
 
 /// How a database that matricula has not migrated yet is adopted.
 #[derive(Clone, Debug, Default)]
 pub struct MigrateOptions {
     /// Where its students, courses and enrollments are; `None` if they are in tables `students` and `courses`.
     pub mapping: Option<Mapping>,
-    /// Create empty tables `students` and `courses` next to other tables.
+    /// Whether to create a missing `students` or `courses`, empty, in a database that has other tables.
     pub new_school: bool,
     /// Called before each step of an adoption that takes a while.
     pub progress: Option<fn(&str)>,
@@ -216,9 +216,7 @@ impl Plan {
             takeover.cascades.into_iter().zip([&self.tables.students, &self.tables.courses])
         {
             let key = format!("references {} ({})", table.reference, table.key.quoted_id());
-            let creates =
-                |migration: &&mut Pending| migration.creates().any(|(_, name)| name == "student_courses");
-            if let Some(migration) = self.migrations.iter_mut().find(creates).filter(|_| cascades) {
+            if let Some(migration) = creation(&mut self.migrations, "student_courses").filter(|_| cascades) {
                 migration.sql = migration.sql.replace(&key, &format!("{key} on delete cascade"));
             }
         }
@@ -227,8 +225,7 @@ impl Plan {
 
     /// Skips creating a table that exists.
     fn leave_out(&mut self, table: &str) {
-        let creates = |migration: &Pending| migration.creates().any(|created| created == ("table", table));
-        if let Some(migration) = self.migrations.iter_mut().find(|migration| creates(migration)) {
+        if let Some(migration) = creation(&mut self.migrations, table) {
             migration.sql.clear();
         }
     }
@@ -278,7 +275,12 @@ impl Plan {
     }
 }
 
-/// Tables that link students and courses, and whose rows are not taken over.
+/// Returns the migration that creates this table.
+fn creation<'m>(migrations: &'m mut [Pending], table: &str) -> Option<&'m mut Pending> {
+    migrations.iter_mut().find(|migration| migration.creates().any(|created| created == ("table", table)))
+}
+
+/// Lines about tables that link students and courses, but whose rows are not taken over.
 async fn links_left_out(tx: &Tx<'_>, mapping: Option<&Mapping>) -> Result<Vec<String>, DbError> {
     let rows = mapping.and_then(|mapping| mapping.enrollments.as_ref());
     let taken = rows.map_or("student_courses", |rows| &rows.table);

@@ -165,16 +165,19 @@ fn has_action(other: &Referrer) -> bool {
     !["no action", "restrict"].contains(&other.on_delete.as_str())
 }
 
-/// What keeps matricula from adding rows to a table that it can otherwise use.
+/// Returns what matricula cannot do in a table that it can otherwise use: add rows, or set a column.
 pub(super) fn remarks(name: &str, id: &str, texts: &[&str], table: &Table) -> Vec<String> {
     let mut remarks = Vec::new();
     if !table.rights.add {
         let role = &table.rights.role;
-        remarks
-            .push(format!("{name}: the role {role} may not insert, so only other programs can add {name}"));
+        remarks.push(format!(
+            "{name}: the role {role} may not insert, so only other programs can add rows to {name}"
+        ));
     }
     if !table.column(id).is_some_and(|id| id.numbers_itself) {
-        remarks.push(format!("{name}.{id} does not number its rows: only other programs can add {name}"));
+        remarks.push(format!(
+            "{name}.{id} does not number its rows: only other programs can add rows to {name}"
+        ));
     }
     for text in texts {
         if table.column(text).is_some_and(|column| column.generated) {
@@ -186,7 +189,10 @@ pub(super) fn remarks(name: &str, id: &str, texts: &[&str], table: &Table) -> Ve
     for column in table.columns.iter().filter(|column| needs_value(column)) {
         let known = texts.iter().chain(&[id]).any(|known| column.name.eq_ignore_ascii_case(known));
         if !known {
-            remarks.push(format!("{name}.{} is required: only other programs can add {name}", column.name));
+            remarks.push(format!(
+                "{name}.{} is required: only other programs can add rows to {name}",
+                column.name
+            ));
         }
     }
     remarks

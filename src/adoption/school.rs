@@ -26,7 +26,7 @@ pub(super) async fn mapped_table(
         return Ok(Err(vec![unknown_table(tx, part, &mapping.table).await?]));
     };
     let table = RecordTable::from_mapping(mapping, &definition, name);
-    let id = definition.column(&mapping.id).map_or(mapping.id.as_str(), |column| &column.name);
+    let id = table.key.id.as_str();
     let mut problems = recognize::check_key(&mapping.table, id, &definition);
     for (field, source) in &table.fields {
         if let Source::Expression(expression) = source {

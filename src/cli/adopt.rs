@@ -28,7 +28,7 @@ pub(super) struct AdoptArgs {
     json: bool,
 }
 
-/// Prints the proposal, and saves or takes it as the options say.
+/// Prints the proposal. As the options say, also saves it, or migrates with it.
 ///
 /// # Errors
 /// If the database cannot be read or adopted, the file exists, or questions are open that `--yes` cannot answer.
@@ -39,7 +39,7 @@ pub(super) async fn run(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let proposal = adoption::propose(database).await?;
-    let text = page(&proposal, database);
+    let text = as_mapping_file(&proposal, database);
     if args.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&proposal)?)?;
     } else {
@@ -63,7 +63,7 @@ pub(super) async fn run(
                 counted(to_i64(proposal.questions.len()), "question")
             );
         }
-        // Its lines are no JSON.
+        // The lines of a migration are not JSON.
         let (mut unseen, out) = (io::sink(), out);
         let out: &mut dyn Write = if args.json { &mut unseen } else { out };
         return take(proposal.mapping.as_ref(), database, clock, out).await;
@@ -88,8 +88,8 @@ fn save(file: &Path, text: &str) -> anyhow::Result<()> {
     created.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// All that there is to say, as a mapping file: everything but the mapping is a comment.
-fn page(proposal: &Proposal, database: &Location) -> String {
+/// Returns the whole proposal as a mapping file, in which everything but the mapping is a comment.
+fn as_mapping_file(proposal: &Proposal, database: &Location) -> String {
     if proposal.is_migrated {
         return format!("# matricula has migrated {database} before; there is nothing to adopt.\n");
     }
@@ -108,7 +108,8 @@ fn page(proposal: &Proposal, database: &Location) -> String {
     );
     let reasons = proposal.unusable.clone();
     section(&mut text, "It cannot be adopted:", reasons);
-    let questions = proposal.questions.iter().enumerate().flat_map(|(at, question)| asked(at + 1, question));
+    let questions =
+        proposal.questions.iter().enumerate().flat_map(|(at, question)| question_lines(at + 1, question));
     section(&mut text, "Only you can answer:", questions.collect());
     text
 }
@@ -155,7 +156,7 @@ fn samples(samples: &Samples) -> Vec<String> {
     [student, course, enrollment].into_iter().flatten().collect()
 }
 
-fn asked(number: usize, question: &Question) -> Vec<String> {
+fn question_lines(number: usize, question: &Question) -> Vec<String> {
     let answers = question.answers.iter().map(|answer| format!("   [{}] {answer}", question.part));
     [format!("{number}. {}", question.text)].into_iter().chain(answers).collect()
 }

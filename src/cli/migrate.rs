@@ -21,7 +21,7 @@ pub(super) struct MigrateArgs {
     /// A TOML file that says where the students, courses and enrollments are; `matricula adopt` writes one
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
-    /// Create empty tables students and courses next to other tables
+    /// Create missing tables students and courses, empty, in a database that has other tables
     #[arg(long, conflicts_with = "mapping")]
     new_school: bool,
 }

@@ -9,8 +9,8 @@ use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{
-    AdditionalProperties, Array, ArrayItems, KnownFormat, Object, ObjectBuilder, OneOf, Schema, SchemaFormat,
-    SchemaType, Type,
+    AdditionalProperties, Array, ArrayBuilder, ArrayItems, KnownFormat, Object, ObjectBuilder, OneOf, Schema,
+    SchemaFormat, SchemaType, Type,
 };
 use utoipa::openapi::{OpenApi, Ref, RefOr, Required};
 use utoipa::{IntoResponses, ToSchema};
@@ -271,6 +271,10 @@ fn schema_of<T: ToSchema>() -> RefOr<Schema> {
     RefOr::Ref(Ref::from_schema_name(T::name()))
 }
 
+fn array_of<T: ToSchema>() -> RefOr<Schema> {
+    RefOr::T(ArrayBuilder::new().items(schema_of::<T>()).build().into())
+}
+
 fn with_schema(
     status: &str,
     meaning: &str,
@@ -350,28 +354,19 @@ impl<T: ToSchema> IntoResponses for List<T> {
             ),
             ("Link", "The next page (RFC 8288), if there is one."),
         ];
-        let array = utoipa::openapi::schema::ArrayBuilder::new().items(schema_of::<T>()).build();
         let example = match T::schema() {
             RefOr::T(Schema::Object(object)) => object.example.or(object.examples.into_iter().next()),
             _ => None,
         };
         let example = example.map(|one| json!([one]));
-        [with_schema("200", "The rows, `[]` if there are none.", &headers, RefOr::T(array.into()), example)]
-            .into()
+        [with_schema("200", "The rows, `[]` if there are none.", &headers, array_of::<T>(), example)].into()
     }
 }
 
 impl<T: ToSchema> IntoResponses for StreamedArray<T> {
     fn responses() -> Responses {
-        let array = utoipa::openapi::schema::ArrayBuilder::new().items(schema_of::<T>()).build();
-        [with_schema(
-            "200",
-            "One result per operation, in the same order.",
-            &[],
-            RefOr::T(array.into()),
-            None,
-        )]
-        .into()
+        [with_schema("200", "One result per operation, in the same order.", &[], array_of::<T>(), None)]
+            .into()
     }
 }
 

@@ -1,30 +1,29 @@
-//! Where a school's students, courses and enrollments are, if they are not in tables `students` and `courses` with our
-//! columns. Every connection then reads `students` and `courses` through temporary views, and writes go to the school's
-//! own tables and columns.
+//! The mapping: where a school's students, courses and enrollments are, if they are not in tables `students` and
+//! `courses` with our columns. Every connection then reads `students` and `courses` through temporary views, and writes
+//! go to the school's own tables and columns.
 
 mod store;
 mod tables;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::store::{compare, load_in, open_db, save, verify};
 pub use self::tables::{RecordTable, SchoolTables, Source};
 
-/// A mapping as its file has it, in TOML.
+/// A mapping file, in TOML.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mapping {
-    /// Where the students are; if it is left out, in a table `students` with our columns, which is created if it is
+    /// Where the students are. Without it, they are in a table `students` with our columns, which is created if it is
     /// missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub students: Option<RecordMapping>,
-    /// Where the courses are; if it is left out, in a table `courses`.
+    /// Where the courses are. Without it, they are in a table `courses`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub courses: Option<RecordMapping>,
-    /// Which enrollments to take over; none if it is left out.
+    /// Which enrollments to take over. Without it, none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enrollments: Option<EnrollmentsMapping>,
 }
@@ -51,10 +50,10 @@ pub struct EnrollmentsMapping {
     pub student_id: String,
     /// The column with the course's id.
     pub course_id: String,
-    /// The column with the time of enrollment; if it is left out, the time of adoption.
+    /// The column with the time of enrollment. Without it, the time of adoption is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enrolled_at: Option<String>,
-    /// An SQL condition for the rows to take over; if it is left out, all.
+    /// An SQL condition for the rows to take over. Without it, all are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub r#where: Option<String>,
 }
@@ -63,7 +62,7 @@ impl Mapping {
     /// Parses a mapping file.
     ///
     /// # Errors
-    /// A message with the line and column, or about the first name that is not known.
+    /// A message with the line and column of a mistake, or with the first unknown key and the known ones.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mapping: Self = toml::from_str(text).map_err(|error| error.to_string())?;
         for (part, record, known) in
@@ -77,41 +76,9 @@ impl Mapping {
         }
         Ok(mapping)
     }
-
-    /// The mapping as the text of its file.
-    #[must_use]
-    pub fn to_toml(&self) -> String {
-        let mut text = String::new();
-        for (part, record) in [("students", &self.students), ("courses", &self.courses)] {
-            let Some(record) = record else { continue };
-            let fields = record.fields.iter().map(|(name, source)| (name.as_str(), source.as_str()));
-            section(
-                &mut text,
-                part,
-                [("table", &*record.table), ("id", &*record.id)].into_iter().chain(fields),
-            );
-        }
-        if let Some(rows) = &self.enrollments {
-            let optional = [("enrolled_at", &rows.enrolled_at), ("where", &rows.r#where)];
-            let optional = optional.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?)));
-            let required =
-                [("table", &*rows.table), ("student_id", &*rows.student_id), ("course_id", &*rows.course_id)];
-            section(&mut text, "enrollments", required.into_iter().chain(optional));
-        }
-        text
-    }
 }
 
 /// The fields of students and courses that a mapping may name, without the id; in the order of forms.
 pub const STUDENT_FIELDS: [&str; 2] = ["name", "email"];
 /// See [`STUDENT_FIELDS`].
 pub const COURSE_FIELDS: [&str; 2] = ["name", "level"];
-
-fn section<'a>(text: &mut String, name: &str, values: impl Iterator<Item = (&'a str, &'a str)>) {
-    let gap = if text.is_empty() { "" } else { "\n" };
-    // Writing to a `String` cannot fail.
-    _ = writeln!(text, "{gap}[{name}]");
-    for (key, value) in values {
-        _ = writeln!(text, "{key} = {}", toml::Value::from(value));
-    }
-}

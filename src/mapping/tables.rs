@@ -1,4 +1,4 @@
-//! The tables that hold students and courses, and the views through which they are read.
+//! The tables that hold students and courses, and the SQL that reads their fields.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub struct RecordTable {
     pub key: NumberedTable,
     /// Its name in a foreign key.
     pub reference: String,
-    /// Where each field is; a field that is left out is not there.
+    /// The source of each field; a field that the school does not have is left out.
     pub fields: BTreeMap<String, Source>,
 }
 
@@ -63,7 +63,8 @@ impl RecordTable {
         }
     }
 
-    /// The table that a mapping names, as the catalog describes it.
+    /// The table that a mapping names. A value that is exactly the name of a column is that column, anything else an
+    /// expression.
     #[must_use]
     pub fn from_mapping(mapping: &RecordMapping, table: &Table, name: TableName) -> Self {
         let source = |text: &String| match column(table, text) {
@@ -103,7 +104,7 @@ impl RecordTable {
         self.fields.contains_key(field)
     }
 
-    /// An SQL expression over the table's columns: the value of a field.
+    /// Returns an SQL expression over the table's columns for a field; null if the school has no such field.
     #[must_use]
     pub fn read_expr(&self, field: &str) -> String {
         match self.fields.get(field) {
@@ -119,7 +120,7 @@ fn column(table: &Table, name: &str) -> Option<String> {
     table.column(name).map(|column| quoted(&column.name))
 }
 
-/// What differs between two mappings, one line each: the key, what is stored, and what was given.
+/// Lists the differences between two mappings, one line each: the key, the stored value and the given one.
 #[must_use]
 pub(super) fn differences(stored: &Mapping, given: &Mapping) -> Vec<String> {
     let (stored, given) = (values(stored), values(given));
@@ -138,6 +139,7 @@ pub(super) fn differences(stored: &Mapping, given: &Mapping) -> Vec<String> {
         .collect()
 }
 
+/// Returns the values of a mapping by their keys, like `[students] id`.
 fn values(mapping: &Mapping) -> BTreeMap<String, String> {
     let mut values = BTreeMap::new();
     for (part, record) in [("students", &mapping.students), ("courses", &mapping.courses)] {

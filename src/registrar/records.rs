@@ -1,4 +1,4 @@
-//! Adding and changing records: rows of the tables `students` and `courses`.
+//! Adds and changes records: students and courses.
 
 use std::fmt::{Debug, Display};
 use std::hash::Hash;
@@ -17,53 +17,53 @@ use super::record::Version;
 use super::refusal::Refusal;
 use super::text::{email_address, record_text};
 
-/// A record with fields that people and programs write.
+/// A student or a course, with text fields that people and programs write.
 pub trait Record: Clone + Debug + Hash + Into<Answer> + TryFrom<Answer> + Send + Sync + 'static {
-    /// The id of such a record.
+    /// The type of its id.
     type Id: Copy + Debug + Display + From<i64> + PartialEq + Send + Sync;
 
-    /// What it is called in the API's schemas: `Student`.
+    /// Its name in the API's schemas: `Student`.
     const NAME: &'static str;
-    /// Its fields, in the order of forms, first its name: the one description for the API, the pages and the commands.
+    /// Its fields in the order of forms, the name first. The API, the pages and the commands all use this list.
     const FIELDS: &'static [RecordField];
 
-    /// The record with this id and without values.
+    /// Returns a record with this id and without values.
     fn empty(id: Self::Id) -> Self;
 
     /// The id.
     fn id(&self) -> Self::Id;
 
-    /// The value of a field; `None` for a null.
+    /// Returns the value of a field; `None` for a null.
     fn value(&self, field: &RecordField) -> Option<&String>;
 
-    /// The value of a field, to change it.
+    /// Returns the value of a field, to change it.
     fn value_mut(&mut self, field: &RecordField) -> &mut Option<String>;
 
-    /// Adds the row to the facts that a change needs.
+    /// Adds the row to what a change needs to read.
     fn needs_row(id: Self::Id, needs: &mut Needs);
 
-    /// The record before a change.
+    /// Returns the record as it is before a change.
     ///
     /// # Errors
-    /// The refusal for a record that does not exist.
+    /// [`Refusal::StudentNotFound`] or [`Refusal::CourseNotFound`].
     fn find(id: Self::Id, facts: &Facts) -> Result<&Self, Refusal>;
 
-    /// Refuses a change to a record that has none of the versions that the caller expects.
+    /// Checks that the record has one of the versions that the caller expects.
     ///
     /// # Errors
     /// [`Refusal::Stale`] or [`Refusal::StaleCourse`].
     fn ensure_current(&self, expected: Option<&[Version]>, facts: &Facts) -> Result<(), Refusal>;
 
-    /// The fields that cannot be written in this school.
+    /// Returns the fields that cannot be written in this school.
     fn read_only(facts: &Facts) -> &ReadOnlyFields;
 
-    /// The record was added.
+    /// Returns the event that this record was added.
     fn created(self) -> Event;
 
-    /// The fields in `changed` were changed; `self` has the new values.
+    /// Returns the event that the fields in `changed` were changed; `self` has the new values.
     fn updated(self, changed: Vec<NewValue>) -> Event;
 
-    /// The record as it is returned to the caller.
+    /// Adds the part of an answer that is not a field: the seats of a course.
     #[must_use]
     fn completed(self, _: &Facts) -> Self {
         self
@@ -79,13 +79,13 @@ pub struct RecordField {
     pub label: &'static str,
     /// What to enter; empty if that is obvious.
     pub hint: &'static str,
-    /// Which texts it takes.
+    /// Which texts it accepts.
     pub kind: TextKind,
     /// Examples: a value, and another one to change it to.
     pub examples: [&'static str; 2],
 }
 
-/// Which texts a field takes.
+/// Which texts a field accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextKind {
     /// Any text that [`record_text`] accepts.
@@ -115,13 +115,13 @@ pub struct FieldValues<R> {
 }
 
 impl<R> FieldValues<R> {
-    /// The values by the names of their fields.
+    /// Takes pairs of a field's name and its value.
     #[must_use]
     pub fn new(values: impl IntoIterator<Item = NewValue>) -> Self {
         Self { values: values.into_iter().collect(), record: PhantomData }
     }
 
-    /// The value of a field; `None` if it is not among these.
+    /// Returns the value of a field; `None` if it is not among these.
     #[must_use]
     pub fn get(&self, field: &str) -> Option<&String> {
         self.values.iter().find(|(name, _)| *name == field).map(|(_, value)| value)
@@ -202,7 +202,7 @@ fn set<R: Record>(record: &mut R, values: &FieldValues<R>) -> Vec<NewValue> {
     changed
 }
 
-/// The details of an event about changed fields: their names, not their values.
+/// Returns the details of an event about changed fields: their names, not their values.
 pub(super) fn changed_names(changed: &[NewValue]) -> Value {
     let names: Vec<_> = changed.iter().map(|(field, _)| *field).collect();
     json!({ "changed": names })

@@ -173,7 +173,7 @@ async fn asked(database: &Database) -> Vec<(String, Vec<String>)> {
     let Proposal { questions, mapping, .. } = adoption::propose(database.location()).await.unwrap();
     let mapping = mapping.unwrap();
     let left = |answer: &String| {
-        let mut text = mapping.to_toml();
+        let mut text = toml::to_string(&mapping).unwrap();
         text += answer;
         let rows = Mapping::parse(&text).unwrap().enrollments.unwrap();
         let sql = format!("select count(*) from \"{}\" where {}", rows.table, rows.r#where.unwrap());
@@ -201,8 +201,8 @@ async fn each_answer_about_rows_works_when_it_is_pasted() {
                 &["3", "1", "1"][..]
             ),
             ("1 row of Enrolments has a value in droppedAt. Are these enrollments too? If so, leave the mapping as it is.", &["4"]),
-            ("2 rows of Enrolments name no student, or no course, that exists. Leave them out?", &["3"]),
-            ("In Enrolments, 1 pair of a student and a course is there more than once, but an enrollment exists only once. Which row counts?", &["4"]),
+            ("2 rows of Enrolments refer to a student or a course that does not exist. Leave them out?", &["3"]),
+            ("Enrolments has 1 enrollment more than once: several rows with the same student and course. Which row should be used?", &["4"]),
         ]
         .map(|(text, left)| {
             let quote = if database.is_on_a_server() { "'" } else { "" };

@@ -4,7 +4,7 @@ use matricula::audit::audit;
 use matricula::db::Db;
 use serde_json::json;
 
-use crate::school::{Database, FIRST_DAY, School, matricula};
+use crate::school::{Database, FIRST_DAY, School, eventually, matricula};
 
 /// The findings of the audit after these statements have been run without the triggers, as by a batch with a bug.
 async fn found_after(database: &Database, sql: &str) -> Vec<(String, Vec<String>)> {
@@ -248,7 +248,7 @@ async fn changes_that_other_programs_may_make_are_notes_and_break_no_promise() {
     assert!(to_log.contains("  student 1\n") && to_log.contains("  student 2\n"), "{printed}");
     // A running server does so.
     let school = School::open_at(&database).await;
-    while school.log().await.len() < 13 {}
+    eventually("the deletions are logged", async || school.log().await.len() >= 13).await;
     let database = school.close().await;
     assert_eq!(check(&database), "ok: 1 enrollment agrees with the 13 events in the log\n");
     database.runs("insert into students (id, name, email) values (1, 'Zoe', 'zoe@example.edu')");

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use xtask::postgres::Server;
 
-use crate::school::{Client, Database, OtherProgram, Process, School, matricula};
+use crate::school::{Client, Database, OtherProgram, Process, School, eventually, matricula};
 
 /// The line that `matricula check` prints when it fails.
 fn check_error(url: &str) -> String {
@@ -339,13 +339,14 @@ async fn a_commit_that_no_standby_confirms_is_not_acknowledged() {
         tokio::spawn(school.post("/api/v1/courses", json!({"name": "Algebra", "level": "one"})).into_future())
     };
     let mut asking = ask();
-    while other.column(waiting).is_empty() {
+    eventually("a commit waits for a standby", async || {
         // It takes a moment until the server uses its new settings.
         if asking.is_finished() {
             asking = ask();
         }
-        tokio::task::yield_now().await;
-    }
+        !other.column(waiting).is_empty()
+    })
+    .await;
     other.execute_batch(&format!("select pg_cancel_backend(pid) from ({waiting}) w")).unwrap();
 
     let problem = asking.await.unwrap().is_refused(503, "overloaded");

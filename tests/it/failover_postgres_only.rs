@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use xtask::postgres::Server;
 
-use crate::school::{Database, OtherProgram, School};
+use crate::school::{Database, OtherProgram, School, eventually};
 
 const PASS: u8 = 0;
 /// The commit succeeds, but its answer is an error.
@@ -187,18 +187,20 @@ async fn a_commit_that_is_cut_off_while_it_waits_for_a_standby_is_not_acknowledg
         "select pid from pg_stat_activity where wait_event = 'SyncRep' and application_name = 'matricula'";
 
     let mut asking = tokio::spawn(course().into_future());
-    while other.column(waiting).is_empty() {
+    eventually("a commit waits for a standby", async || {
         // It takes a moment until the server uses its new settings.
         if asking.is_finished() {
             asking = tokio::spawn(course().into_future());
         }
-        tokio::task::yield_now().await;
-    }
+        !other.column(waiting).is_empty()
+    })
+    .await;
     // As when a primary is stopped: the change is in its own log and nowhere else, so it must not be confirmed as safe.
-    while !asking.is_finished() {
+    eventually("the request is answered", async || {
         other.execute_batch(&format!("select pg_terminate_backend(pid) from ({waiting}) w")).unwrap();
-        tokio::task::yield_now().await;
-    }
+        asking.is_finished()
+    })
+    .await;
 
     let problem = asking.await.unwrap().is_refused(503, "overloaded");
     assert!(problem["detail"].as_str().unwrap().contains("may have been made or not"), "{problem}");

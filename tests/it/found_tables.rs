@@ -108,7 +108,7 @@ async fn paging_by_name_shows_every_row_once_whatever_is_in_the_name() {
 async fn nothing_is_acknowledged_when_the_file_is_gone_sqlite_only() {
     let school = School::open().await;
     school.course("Algebra").await;
-    let moved = school.database().folder().join("school.kept");
+    let moved = school.database().folder().join("school.moved");
     std::fs::rename(school.database().argument(), &moved).unwrap();
 
     let body = json!({"name": "Ana", "email": "ana@example.edu"});

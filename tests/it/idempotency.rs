@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::school::{RequestBuilder, School, errors};
+use crate::school::{RequestBuilder, School, errors, eventually};
 
 const STUDENTS: &str = "/api/v1/students";
 
@@ -182,16 +182,12 @@ async fn expired_answers_are_swept_even_if_nobody_sends_a_key() {
     school.let_pass(Duration::from_hours(25));
     // They are swept by a change without a key,
     ben(&school).await.is_created();
-    while !keys(&school).is_empty() {
-        tokio::task::yield_now().await;
-    }
+    eventually("the answer is deleted", async || keys(&school).is_empty()).await;
     school.clock.set(crate::school::FIRST_DAY.parse().unwrap());
     ben(&school).header("idempotency-key", "another").await.is_created();
     let database = school.close().await;
     database.runs("update idempotency_keys set answered_at = '2026-08-30T08:00:00.000Z'");
     // and when the school opens.
     let school = School::open_at(&database).await;
-    while !keys(&school).is_empty() {
-        tokio::task::yield_now().await;
-    }
+    eventually("the answer is deleted", async || keys(&school).is_empty()).await;
 }

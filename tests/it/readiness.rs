@@ -6,13 +6,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use matricula::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::adoption_of_servers_postgres_only::found::Found;
-use crate::school::{Client, Database, OtherProgram, Process, Reply, School, matricula};
+use crate::school::{Client, Database, OtherProgram, Process, Reply, School, eventually, matricula};
 
 const STUDENTS: &str = "/api/v1/students";
 
@@ -22,16 +21,12 @@ fn ana() -> Value {
 
 /// Waits for an answer with this status; the server attempts a write once a second.
 async fn readiness(client: &Client, status: u16) -> Reply {
-    let asking = async {
-        loop {
-            let reply = client.ask("GET", "/readyz").await;
-            if reply.status.as_u16() == status {
-                return reply;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), asking).await.expect("the server notices by itself")
+    let mut reply = None;
+    eventually(&format!("/readyz answers {status}"), async || {
+        reply.insert(client.ask("GET", "/readyz").await).status.as_u16() == status
+    })
+    .await;
+    reply.unwrap()
 }
 
 #[tokio::test]

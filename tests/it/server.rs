@@ -17,6 +17,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::school::eventually;
+
 /// Longer than any step takes, short enough to see soon that a test hangs.
 const TIMEOUT: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(100);
@@ -118,9 +120,8 @@ async fn a_client_that_does_not_read_is_disconnected() {
     let mut stuck = server.connects().await;
     stuck.write_all(get_request("/large").as_bytes()).await.unwrap();
     // There is one slot: the next client is answered once the first one has lost it.
-    timeout(TIMEOUT, async { while status(&server.says(&get_request("/id/1")).await) != "200" {} })
-        .await
-        .expect("in time");
+    let is_answered = async || status(&server.says(&get_request("/id/1")).await) == "200";
+    eventually("the next client is answered", is_answered).await;
     drop(stuck);
 }
 
@@ -301,13 +302,7 @@ async fn a_client_that_leaves_is_counted_and_its_handler_is_dropped() {
     timeout(TIMEOUT, held.closed()).await.expect("the handler is dropped");
     let counted = r#"{route="/slow",method="GET",status="499"} 1"#;
     // The handler is dropped a moment before the request is counted.
-    timeout(TIMEOUT, async {
-        while !server.metrics.render().contains(counted) {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-    .expect("it is counted");
+    eventually("the request is counted", async || server.metrics.render().contains(counted)).await;
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::school::{OtherProgram, Reply, RequestBuilder, School};
+use crate::school::{OtherProgram, Reply, RequestBuilder, School, eventually};
 
 /// Tables that another program created.
 const FOUND: &str = "create table students (id integer primary key, name text, email text);
@@ -20,9 +20,10 @@ async fn commits(school: &School, other: &OtherProgram) {
     let onlooker = school.other_program();
     let lock_waits = "select count(*) from pg_stat_activity \
                       where datname = current_database() and wait_event_type = 'Lock'";
-    while school.database().is_on_a_server() && onlooker.column(lock_waits) == ["0"] {
-        tokio::task::yield_now().await;
-    }
+    eventually("a request waits for a lock", async || {
+        !school.database().is_on_a_server() || onlooker.column(lock_waits) != ["0"]
+    })
+    .await;
     other.execute_batch("commit").unwrap();
 }
 

@@ -12,7 +12,7 @@ use tokio::net::TcpSocket;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
-use crate::school::{Raw, RawAnswer, School};
+use crate::school::{Raw, RawAnswer, School, eventually};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 const HOUR: Duration = Duration::from_hours(1);
@@ -61,8 +61,8 @@ async fn a_client_has_its_share_of_the_connections_and_others_have_the_rest() {
 
     // A closed connection makes room.
     drop(ana.pop());
-    let admitted = async { while asks(ANA, school.address, "/api/v1/students").await.status() != 200 {} };
-    timeout(TIMEOUT, admitted).await.expect("admitted in time");
+    let is_admitted = async || asks(ANA, school.address, "/api/v1/students").await.status() == 200;
+    eventually("another connection is admitted", is_admitted).await;
 }
 
 #[tokio::test]
@@ -183,8 +183,7 @@ async fn bodies_that_never_end_take_a_share_of_the_memory_for_bodies_and_give_it
     // Reads are not affected, and closed connections give their memory back.
     assert_eq!(asks(ANA, school.address, "/api/v1/courses").await.status(), 200);
     drop((first, second));
-    let taken = async { while sends(ANA, &school).await.status() != 201 {} };
-    timeout(TIMEOUT, taken).await.expect("the memory is given back in time");
+    eventually("the memory is given back", async || sends(ANA, &school).await.status() == 201).await;
 }
 
 #[tokio::test]
@@ -320,8 +319,8 @@ async fn long_answers_that_a_client_does_not_read_take_a_share_of_the_memory_and
         assert_eq!(ben.answer().await.status(), 200);
     }
     drop(unread);
-    let taken = async { while asks(ANA, school.address, path).await.status() != 200 {} };
-    timeout(TIMEOUT, taken).await.expect("the memory is given back in time");
+    let is_answered = async || asks(ANA, school.address, path).await.status() == 200;
+    eventually("the memory is given back", is_answered).await;
     school.other_program_runs("delete from student_courses");
 }
 

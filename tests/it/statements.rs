@@ -3,11 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, pipe};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::school::{Client, Database, Process, matricula};
+use crate::school::{Client, Database, Process, eventually, matricula};
 
 /// Logs statements, one JSON object per line.
 const LOG: [&str; 4] = ["--log", "matricula::sql=trace", "--log-format", "json"];
@@ -186,9 +185,8 @@ async fn delete_everything(client: &Client, database: &Database) {
     for path in ["/students/2/courses/1", "/students/1/courses/2"] {
         client.ask("PUT", &format!("/api/v1{path}")).await.is(404);
     }
-    tokio::time::timeout(Duration::from_secs(30), async {
-        while !get("/api/v1/events").await.text().contains("student.deleted\",\"student_id\":2") {}
+    eventually("the deletion of student 2 is logged", async || {
+        get("/api/v1/events").await.text().contains("student.deleted\",\"student_id\":2")
     })
-    .await
-    .expect("the sweep logs the deleted student");
+    .await;
 }

@@ -7,7 +7,7 @@ use crate::adoption::columns::letters;
 use crate::count::counted;
 use crate::db::catalog::ListedTable;
 
-/// The chosen tables, as places among the listed ones.
+/// The chosen tables, as positions in the list of tables.
 #[derive(Debug, Default)]
 pub(super) struct Chosen {
     pub(super) students: Option<usize>,
@@ -19,7 +19,7 @@ pub(super) struct Chosen {
     pub(super) questions: Vec<Question>,
 }
 
-/// Tables that are neither of students nor of courses, whatever else a school has.
+/// Last words of the names of tables that hold neither students nor courses.
 const NEITHER: [&str; 14] = [
     "admin",
     "attendance",
@@ -37,14 +37,14 @@ const NEITHER: [&str; 14] = [
     "teacher",
 ];
 
-/// Chooses by foreign keys first and by names second.
+/// Chooses the tables. Foreign keys decide first, names second.
 pub(super) fn choose(tables: &[ListedTable]) -> Chosen {
     let links = links::links(tables);
     let mut chosen = Chosen::default();
     let first = links.first();
     chosen.students = chosen.table(tables, Kind::Student, first.map(|link| &link.student));
     chosen.courses = chosen.table(tables, Kind::Course, first.map(|link| &link.course));
-    // An empty table that may be anything is left alone.
+    // An empty table that nothing marks as one of enrollments is not chosen.
     chosen.link = first.filter(|link| link.clarity > 0 || tables[link.table].rows > 0).cloned();
     chosen.questions.extend(which_link(tables, &links));
     let is_chosen = |link: &Link| chosen.link.as_ref().is_some_and(|one| one.table == link.table);
@@ -59,7 +59,8 @@ pub(super) fn choose(tables: &[ListedTable]) -> Chosen {
 }
 
 impl Chosen {
-    /// The table of this kind: the one that `side` certainly refers to, or else the one with the clearest name.
+    /// Returns the table of this kind: the one that `side` certainly refers to, otherwise the one with the clearest
+    /// name. Adds a question if several are possible.
     fn table(&mut self, tables: &[ListedTable], kind: Kind, side: Option<&Side>) -> Option<usize> {
         let named = named(tables, kind);
         if let Some(referred) = side.filter(|side| side.is_certain).and_then(|side| side.table) {
@@ -82,14 +83,14 @@ impl Chosen {
     }
 }
 
-/// The table of users, if it has a column for their roles.
+/// Returns the table of users if it has a column for their roles.
 fn users_with_roles(tables: &[ListedTable], kind: Kind) -> Option<usize> {
     let has_role = |table: &ListedTable| table.definition.columns.iter().any(|it| is_role(&it.name));
     let is_of_users = |table: &ListedTable| names::rank(kind, &table.name) == Some(USERS);
     tables.iter().position(|table| is_of_users(table) && has_role(table))
 }
 
-/// Whether a column says which users are students.
+/// Whether a column holds the role of a user: student, teacher, staff.
 pub(super) fn is_role(column: &str) -> bool {
     const ROLES: [&str; 10] = [
         "role",
@@ -106,6 +107,7 @@ pub(super) fn is_role(column: &str) -> bool {
     ROLES.contains(&letters(column).as_str())
 }
 
+/// Returns the part of the mapping for this kind.
 pub(super) fn part(kind: Kind) -> &'static str {
     match kind {
         Kind::Student => "students",
@@ -119,7 +121,7 @@ fn which_table(tables: &[ListedTable], kind: Kind, places: &[usize]) -> Question
     Question { part, text: format!("Which table has the {part}: {described}?"), answers }
 }
 
-/// Asks which of several tables has the enrollments, or whether the only one with rows does.
+/// Asks which of several tables has the enrollments, or whether the only candidate does.
 fn which_link(tables: &[ListedTable], links: &[Link]) -> Option<Question> {
     let with_rows = |link: &&Link| tables[link.table].rows > 0;
     let clarity = links.first()?.clarity;
@@ -143,7 +145,7 @@ fn which_link(tables: &[ListedTable], links: &[Link]) -> Option<Question> {
     Some(Question { part: "enrollments", text, answers })
 }
 
-/// The table of students, if each of its rows names a course too.
+/// Returns the table of students if it has a foreign key to the courses.
 fn courses_in_students(tables: &[ListedTable], chosen: &Chosen) -> Option<usize> {
     let (students, courses) = (chosen.students?, chosen.courses?);
     let definition = &tables[students].definition;
@@ -151,7 +153,7 @@ fn courses_in_students(tables: &[ListedTable], chosen: &Chosen) -> Option<usize>
     definition.references.iter().any(|key| is_to_courses(&key.table)).then_some(students)
 }
 
-/// Asks about a table that is one of enrollments by its name, but whose columns do not say so.
+/// Asks about tables that are named like enrollments, but have no columns that clearly refer to a student and a course.
 fn unlinked(tables: &[ListedTable], links: &[Link], chosen: &Chosen) -> Option<Question> {
     if !links.is_empty() || chosen.students.is_none() || chosen.courses.is_none() {
         return None;
@@ -175,13 +177,13 @@ fn unlinked(tables: &[ListedTable], links: &[Link], chosen: &Chosen) -> Option<Q
     })
 }
 
-/// Asks for the table of students or courses if none looks like it but others may be it.
+/// Asks which table has the students, or the courses, if no name and no foreign key says so.
 fn missing(tables: &[ListedTable], links: &[Link], chosen: &Chosen, kind: Kind) -> Option<Question> {
     let (found, other) = match kind {
         Kind::Student => (chosen.students, chosen.courses),
         Kind::Course => (chosen.courses, chosen.students),
     };
-    // With neither, nothing says that this is a school.
+    // If both are missing, the database is probably not a school's.
     let other = other.filter(|_| found.is_none())?;
     let may_be = |place: &usize| {
         let table = &tables[*place];
@@ -202,13 +204,13 @@ fn missing(tables: &[ListedTable], links: &[Link], chosen: &Chosen, kind: Kind) 
     (!places.is_empty()).then_some(Question { part, text, answers })
 }
 
-/// The names of tables with their numbers of rows.
+/// Lists tables with their numbers of rows: `student (2 rows), course (1 row)`.
 pub(super) fn described(tables: &[ListedTable], places: &[usize]) -> String {
     let table = |place: &usize| format!("{} ({})", tables[*place].name, counted(tables[*place].rows, "row"));
     places.iter().map(table).collect::<Vec<_>>().join(", ")
 }
 
-/// Why the database is not recognized as a school's; `None` for an empty one.
+/// Returns why the database does not look like a school's; `None` if it does, or if it is empty.
 pub(super) fn no_school(tables: &[ListedTable], chosen: &Chosen) -> Option<String> {
     let is_found = chosen.students.is_some() || chosen.courses.is_some() || chosen.link.is_some();
     let places: Vec<_> = (0..tables.len()).filter(|it| !names::is_of_framework(&tables[*it].name)).collect();

@@ -4,9 +4,9 @@
 use super::names::{Kind, words};
 use crate::adoption::columns::{letters, time_of_enrollment};
 use crate::db::catalog::{Column, ListedTable, plain_or_quoted};
-use crate::mapping::{Mapping, RecordMapping};
+use crate::mapping::{COURSE_FIELDS, Mapping, RecordMapping, STUDENT_FIELDS};
 
-/// A column or expression, and why.
+/// A column or an SQL expression, and the reason for the choice.
 pub(super) type Choice = (String, String);
 
 const FIRST_NAMES: [&str; 6] = ["firstname", "firstmidname", "fname", "givenname", "forename", "first"];
@@ -14,10 +14,10 @@ const LAST_NAMES: [&str; 6] = ["lastname", "lname", "surname", "familyname", "se
 const EMAILS: [&str; 6] = ["email", "emailaddress", "contactemail", "mail", "studentemail", "emailid"];
 const LOGINS: [&str; 3] = ["username", "loginname", "login"];
 
-/// The key of a table of students or courses; `target` is the column that a foreign key refers to.
+/// Returns the key of a table of students or courses; `target` is the column that a foreign key refers to.
 ///
 /// # Errors
-/// A sentence: why the table has no key that can be used.
+/// A sentence that says why no column can be the key.
 pub(super) fn key(table: &ListedTable, target: Option<&str>) -> Result<Choice, String> {
     let columns = &table.definition.columns;
     let primary: Vec<_> = columns.iter().filter(|column| column.key > 0).collect();
@@ -63,7 +63,10 @@ fn has_unique_key(table: &ListedTable, column: &str) -> bool {
         .any(|index| index.unique && !index.partial && index.columns.as_slice() == [Some(column.to_owned())])
 }
 
-/// The name of a student or a course.
+/// Returns the column or expression for the name of a student or a course.
+///
+/// # Errors
+/// The reason why the name is left out.
 pub(super) fn name(table: &ListedTable, kind: Kind) -> Result<Choice, String> {
     match kind {
         Kind::Student => student_name(table),
@@ -93,7 +96,7 @@ fn student_name(table: &ListedTable) -> Option<Choice> {
     }
 }
 
-/// First and last name joined, or the login name if both are empty, as for many users of Django.
+/// Joins the first and the last name. Uses the login name if both are empty, as for many users of Django.
 fn joined(table: &ListedTable, first: &Column, last: &Column) -> Choice {
     let [first_name, last_name] = [first, last].map(|column| plain_or_quoted(&column.name));
     let (both, why) = if first.required && last.required {
@@ -134,7 +137,7 @@ fn course_name(table: &ListedTable) -> Option<Choice> {
     Some((code.name.clone(), "used as the name, since no column looks like one".to_owned()))
 }
 
-/// The email address of a student, or the level of a course.
+/// Returns the column with the email address of a student, or with the level of a course.
 pub(super) fn detail(table: &ListedTable, kind: Kind) -> Result<Choice, String> {
     let column = match kind {
         Kind::Student => find(table, &EMAILS).map(|column| looks_like(column, "the email address")),
@@ -143,7 +146,7 @@ pub(super) fn detail(table: &ListedTable, kind: Kind) -> Result<Choice, String> 
     column.ok_or_else(|| "no column looks like it".to_owned())
 }
 
-/// The time of enrollment: a date or time column whose name says when the row was added.
+/// Returns the column with the time of enrollment: a date or time whose name says when the row was added.
 pub(super) fn enrolled_at(table: &ListedTable) -> Result<Choice, String> {
     let column = time_of_enrollment(&table.definition.columns);
     column
@@ -155,7 +158,7 @@ fn looks_like(column: &Column, what: &str) -> Choice {
     (column.name.clone(), format!("the column that looks like {what}"))
 }
 
-/// The first of these names, in letters, that a column has.
+/// Returns the column with the first of these names that the table has. Names are compared as [`letters`].
 fn find<'t>(table: &'t ListedTable, names: &[&str]) -> Option<&'t Column> {
     let with_name =
         |name: &&str| table.definition.columns.iter().find(|column| letters(&column.name) == **name);
@@ -172,8 +175,8 @@ pub(super) fn fits(tables: &[ListedTable], mapping: &Mapping) -> bool {
         let field = |key: &str| record.fields.get(key).is_some_and(|value| is(value, key));
         is(&record.table, plain) && is(&record.id, "id") && known.iter().all(|key| field(key))
     };
-    record(&mapping.students, "students", ["name", "email"])
-        && record(&mapping.courses, "courses", ["name", "level"])
+    record(&mapping.students, "students", STUDENT_FIELDS)
+        && record(&mapping.courses, "courses", COURSE_FIELDS)
         && mapping.enrollments.as_ref().is_none_or(|rows| {
             is(&rows.table, "student_courses")
                 && is(&rows.student_id, "student_id")

@@ -1,4 +1,4 @@
-//! What the definitions of the tables say: a pure function over them. It knows nothing of the rows but their number.
+//! Guesses a mapping from the definitions of the tables and their numbers of rows. It reads no rows.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,8 @@ use crate::count::counted;
 use crate::db::catalog::{Column, ListedTable, plain_or_quoted};
 use crate::mapping::{EnrollmentsMapping, Mapping, RecordMapping};
 
-/// The proposal for a database with these tables, without its sample and without the questions about its rows. Its
-/// mapping is there even if none is needed.
+/// Returns the proposal for a database with these tables, still without samples and without questions about rows. It
+/// has a mapping even if none is needed.
 pub(super) fn guess(tables: &[ListedTable]) -> Proposal {
     let chosen = choose(tables);
     let mut proposal = Proposal::default();
@@ -132,10 +132,10 @@ impl Proposal {
         Some(EnrollmentsMapping { table, student_id, course_id, enrolled_at, r#where: None })
     }
 
-    /// The column of a link, if it can hold ids.
+    /// Returns the name of a link's column. If the column cannot hold ids, adds that to the reasons in `unusable`.
     fn key_column(&mut self, table: &ListedTable, side: &Side) -> Option<String> {
         let Column { name, kind, is_integer, .. } = table.definition.column(&side.column)?;
-        // A key of another type has been named already.
+        // A foreign key has the type of the id that it refers to, which was reported already.
         if table.definition.strict && !is_integer && self.unusable.is_empty() {
             let table = &table.name;
             self.unusable
@@ -202,7 +202,7 @@ mod tests {
     }
 
     /// The values of the mapping in order, and the questions.
-    fn told(tables: &[&str]) -> (String, Vec<String>) {
+    fn lines_and_questions(tables: &[&str]) -> (String, Vec<String>) {
         let proposal = guessed(tables);
         assert_eq!(proposal.unusable, [""; 0]);
         let values = proposal.lines.into_iter().filter_map(|line| line.value).collect::<Vec<_>>();
@@ -211,7 +211,7 @@ mod tests {
 
     #[track_caller]
     fn is_guessed(tables: &[&str], mapping: &str) {
-        assert_eq!(told(tables), (mapping.to_owned(), Vec::new()));
+        assert_eq!(lines_and_questions(tables), (mapping.to_owned(), Vec::new()));
     }
 
     #[test]
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_clear_is_asked() {
+    fn an_unclear_choice_becomes_a_question() {
         let school = ["student: id, name", "course: id, name"];
         for (further, question) in [
             (&["my_student: id, name", "a_student: id"][..], ""),
@@ -311,12 +311,12 @@ mod tests {
                 "Which table has the students: old_student (3 rows), student (3 rows)?",
             ),
         ] {
-            let asked = told(&[&school[..], further].concat()).1;
+            let asked = lines_and_questions(&[&school[..], further].concat()).1;
             assert_eq!(asked.concat(), question);
         }
-        let two = told(&["a_student: id, name", "b_student: id, name", "course: id, name"]).1;
+        let two = lines_and_questions(&["a_student: id, name", "b_student: id, name", "course: id, name"]).1;
         assert_eq!(two, ["Which table has the students: a_student (3 rows), b_student (3 rows)?"]);
-        let none = told(&["student: id, name", "workshop: id, name", "teacher: id, name"]).1;
+        let none = lines_and_questions(&["student: id, name", "workshop: id, name", "teacher: id, name"]).1;
         assert_eq!(
             none,
             [
@@ -338,7 +338,7 @@ mod tests {
             ],
             "student | id | name | course | id | name | enrollment | student_id | course_id",
         );
-        let asked = told(&[
+        let asked = lines_and_questions(&[
             "student: id, name",
             "course: id, name",
             "class: id, name",
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_is_said() {
+    fn a_database_that_cannot_be_used_gets_the_reason() {
         let mut text = [table("student: id, name"), table("course: id, name")];
         text[0].definition.columns[0] = Column { key: 1, ..table("x: uuid").definition.columns[0].clone() };
         text[0].definition.columns[0].is_integer = false;

@@ -4,37 +4,37 @@ use super::names::{self, Kind, NAMED, USERS};
 use crate::adoption::columns::letters;
 use crate::db::catalog::{Column, ListedTable, Reference};
 
-/// A table whose rows each name a student and a course.
+/// A table in which each row refers to a student and to a course.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Link {
-    /// Its place among the listed tables.
+    /// Its position in the list of tables.
     pub(super) table: usize,
     pub(super) student: Side,
     pub(super) course: Side,
-    /// How clearly its rows are enrollments: 3 and 2 by its name, 1 because it has no other columns, 0 if it may be
+    /// How clearly its rows are enrollments: 3 or 2 if its name says so, 1 if it has no other data, 0 if it may be
     /// anything.
     pub(super) clarity: u8,
 }
 
-/// The column of a link that names the student, or the one that names the course.
+/// The column of a link that refers to the student, or the one that refers to the course.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Side {
     pub(super) column: String,
-    /// The place of the table that it refers to; `None` if there is no such table.
+    /// The position of the table that it refers to; `None` if there is no such table.
     pub(super) table: Option<usize>,
-    /// The column that its foreign key refers to, if it names one.
+    /// The column that its foreign key names; `None` if it names only a table.
     pub(super) target: Option<String>,
     /// Whether it is a foreign key.
     pub(super) by_key: bool,
-    /// Whether only this table can be meant: by a foreign key, or by the name of the column.
+    /// Whether no other table is possible: it is a foreign key, or its name matches that of exactly one table.
     pub(super) is_certain: bool,
-    /// How clearly it refers to this kind of rows.
+    /// How clearly it refers to a student, or to a course: see [`names::rank`].
     rank: u8,
 }
 
 impl Link {
     /// How clearly the table links students and courses.
-    pub(super) fn rank(&self) -> u8 {
+    fn rank(&self) -> u8 {
         self.student.rank + self.course.rank
     }
 
@@ -44,7 +44,7 @@ impl Link {
     }
 }
 
-/// The tables that link students and courses, the clearest first.
+/// Returns the tables that link students and courses, the clearest first.
 pub(super) fn links(tables: &[ListedTable]) -> Vec<Link> {
     let mut links: Vec<_> = (0..tables.len()).filter_map(|place| link(tables, place)).collect();
     links.sort_by_key(|link| {
@@ -55,7 +55,7 @@ pub(super) fn links(tables: &[ListedTable]) -> Vec<Link> {
 
 fn link(tables: &[ListedTable], place: usize) -> Option<Link> {
     let table = &tables[place];
-    // A table of students may refer to users and to classes, a table of classes to its teacher and its course.
+    // Not a link: students may refer to users and to classes, classes to a teacher and to a course.
     if [Kind::Student, Kind::Course].iter().any(|kind| names::rank(*kind, &table.name).is_some()) {
         return None;
     }
@@ -72,7 +72,7 @@ fn link(tables: &[ListedTable], place: usize) -> Option<Link> {
     Some(Link { table: place, student, course, clarity })
 }
 
-/// Whether a table has nothing but the two columns, a number of its own and times.
+/// Whether a table has only the two columns, an id, and the times at which a row was added and changed.
 fn has_no_other_columns(table: &ListedTable, sides: [&Side; 2]) -> bool {
     table.definition.columns.iter().all(|column| {
         sides.iter().any(|side| side.column == column.name)
@@ -81,7 +81,7 @@ fn has_no_other_columns(table: &ListedTable, sides: [&Side; 2]) -> bool {
     })
 }
 
-/// The column that refers most clearly to this kind of rows; of equal ones, the one with the shortest name.
+/// Returns the column that refers most clearly to this kind of rows; among equals, the one with the shortest name.
 fn side(tables: &[ListedTable], place: usize, kind: Kind) -> Option<Side> {
     let columns = tables[place].definition.columns.iter();
     let sides = columns.filter_map(|column| side_of(tables, &tables[place], column, kind));
@@ -119,7 +119,7 @@ fn side_of(tables: &[ListedTable], table: &ListedTable, column: &Column, kind: K
     Some(Side { column: column.name.clone(), table: referred, target: None, by_key: false, is_certain, rank })
 }
 
-/// The tables of this kind whose names end with the noun of a column: `class_id` refers to `classes`, not `courses`.
+/// Returns the tables of this kind whose names end with the noun of a column: for `class_id` `classes`, not `courses`.
 fn with_noun(tables: &[ListedTable], kind: Kind, column: &str) -> Vec<usize> {
     let stem = names::key_stem(column);
     let has_noun = |table: &ListedTable| {
@@ -129,20 +129,20 @@ fn with_noun(tables: &[ListedTable], kind: Kind, column: &str) -> Vec<usize> {
     (0..tables.len()).filter(|place| has_noun(&tables[*place])).collect()
 }
 
-/// How clearly a foreign key refers to this kind of rows.
+/// Returns how clearly a foreign key refers to this kind of rows; `None` if it does not.
 fn rank_of_key(tables: &[ListedTable], key: &Reference, column: &Column, kind: Kind) -> Option<u8> {
     let other = if kind == Kind::Student { Kind::Course } else { Kind::Student };
-    let is_said = names::referred_kind(&column.name) == Some(kind) && !names::refers_to_users(&column.name);
+    let is_named = names::referred_kind(&column.name) == Some(kind) && !names::refers_to_users(&column.name);
     match names::rank(kind, &key.table) {
         // Students may be among the users, but not if they have a table of their own.
-        Some(USERS) if is_said => Some(NAMED),
+        Some(USERS) if is_named => Some(NAMED),
         Some(USERS) if !named(tables, kind).is_empty() => None,
-        None if is_said && names::rank(other, &key.table).is_none() => Some(NAMED),
+        None if is_named && names::rank(other, &key.table).is_none() => Some(NAMED),
         rank => rank,
     }
 }
 
-/// Whether a column without a foreign key refers to this kind of rows by its name.
+/// Whether the name of a column without a foreign key says that it refers to this kind of rows.
 fn says(table: &ListedTable, column: &Column, kind: Kind) -> bool {
     if let Some((first, second)) = prisma_models(&table.name) {
         let model = match column.name.as_str() {
@@ -156,12 +156,14 @@ fn says(table: &ListedTable, column: &Column, kind: Kind) -> bool {
     is_key && names::referred_kind(&column.name) == Some(kind)
 }
 
-/// The models that a join table of Prisma links, `_CourseToStudent`: `A` refers to the first, `B` to the second.
+/// Splits the name of a join table of Prisma, `_CourseToStudent`, into its two models. Column `A` refers to the first,
+/// column `B` to the second.
 fn prisma_models(table: &str) -> Option<(&str, &str)> {
     table.strip_prefix('_')?.split_once("To")
 }
 
-/// The places of the tables whose names are most clearly those of this kind; none if a foreign key has to say it.
+/// Returns the positions of the tables with the clearest names of this kind; empty if only a foreign key can identify
+/// one.
 pub(super) fn named(tables: &[ListedTable], kind: Kind) -> Vec<usize> {
     let rank = |table: &ListedTable| names::rank(kind, &table.name).filter(|rank| *rank >= NAMED);
     let Some(best) = tables.iter().filter_map(rank).max() else { return Vec::new() };

@@ -21,10 +21,9 @@ const PEOPLE: [&str; 3] = ["user", "person", "people"];
 const LIKE_COURSES: [&str; 3] = ["class", "subject", "module"];
 /// Words that follow the noun in the name of its main table.
 const SUFFIXES: [&str; 7] = ["info", "detail", "profile", "record", "data", "master", "table"];
-/// What also links students and courses.
-const SOMETHING_ELSE: [&str; 18] = [
+/// Parts of the names of tables that link students and courses without enrolling them.
+const SOMETHING_ELSE: [&str; 17] = [
     "attend",
-    "bookmark",
     "cart",
     "certificate",
     "favorite",
@@ -42,7 +41,7 @@ const SOMETHING_ELSE: [&str; 18] = [
     "wait",
     "wish",
 ];
-/// How tables of frameworks begin; nobody's courses are in them.
+/// Beginnings of the names of tables that belong to a framework, not to the school.
 const FRAMEWORKS: [&str; 15] = [
     "_prisma_",
     "alembic_",
@@ -61,7 +60,7 @@ const FRAMEWORKS: [&str; 15] = [
     "sessions",
 ];
 
-/// The words of a name in lower case and singular: `app_StudentCourses` is `app`, `student`, `course`.
+/// Splits a name into words, in lower case and singular: `app_StudentCourses` is `app`, `student`, `course`.
 pub(super) fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut was_lower = false;
@@ -86,8 +85,8 @@ fn singular(word: &str) -> String {
     if keeps { word } else { word.strip_suffix('s').unwrap_or(word) }.to_owned()
 }
 
-/// How clearly a table's name is one of this kind, from 1 to 4; `None` if it is not. A name of both kinds, like
-/// `student_courses`, is one of neither.
+/// Returns how clearly the name of a table says that it has this kind of rows, from 1 to 4; `None` if it does not. A
+/// name of both kinds, like `student_courses`, says neither.
 pub(super) fn rank(kind: Kind, table: &str) -> Option<u8> {
     let words = words(table);
     if mentions(Kind::Student, &words) && mentions(Kind::Course, &words) {
@@ -108,7 +107,7 @@ pub(super) fn rank(kind: Kind, table: &str) -> Option<u8> {
     }
 }
 
-/// Which kind of rows a column's name refers to: `student_id`, `CourseId`, `estudent_id`, `user_id`.
+/// Returns the kind of rows that a column refers to by its name: `student_id`, `CourseId`, `estudent_id`, `user_id`.
 pub(super) fn referred_kind(column: &str) -> Option<Kind> {
     let stem = key_stem(column);
     match letters(column).as_str() {
@@ -123,19 +122,20 @@ pub(super) fn referred_kind(column: &str) -> Option<Kind> {
     (ends(&["course"]) || ends(&LIKE_COURSES)).then_some(Kind::Course)
 }
 
-/// Whether the column says that it refers to users, of whom students may be a part.
+/// Whether a column refers to users by its name; some of them may be students.
 pub(super) fn refers_to_users(column: &str) -> bool {
     key_stem(column).ends_with("user")
 }
 
-/// A key's name without `id`, as letters.
+/// Returns the name of a key without its final `id`, as [`letters`].
 pub(super) fn key_stem(column: &str) -> String {
     let letters = letters(column);
     letters.strip_suffix("id").map(str::to_owned).unwrap_or(letters)
 }
 
-/// How clearly a table that links students and courses is by its name one of enrollments: 2 for `enrollments`,
-/// `student_courses`, `course_student`, `app_student_enrollment` and `_CourseToStudent`, 1 for `enrollment_history`.
+/// Returns how clearly the name of a table that links students and courses says that it has enrollments: 2 for
+/// `enrollments`, `student_courses`, `course_student`, `app_student_enrollment` and `_CourseToStudent`, 1 for
+/// `enrollment_history`; `None` if it does not.
 pub(super) fn rank_of_enrollments(table: &str) -> Option<u8> {
     let is_enrolling =
         |word: &str| ["enrol", "registration", "matricul"].iter().any(|part| word.contains(part));
@@ -149,7 +149,7 @@ pub(super) fn rank_of_enrollments(table: &str) -> Option<u8> {
     is_enrolling(&letters).then_some(1)
 }
 
-/// Whether a table that links students and courses has something else than enrollments by its name.
+/// Whether the name of a table that links students and courses says that it has something other than enrollments.
 pub(super) fn is_of_something_else(table: &str) -> bool {
     let letters = letters(table);
     SOMETHING_ELSE.iter().any(|part| letters.contains(part))

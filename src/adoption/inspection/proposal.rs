@@ -1,4 +1,4 @@
-//! What `matricula adopt` shows: the mapping with its reasons, questions, sample rows and counts.
+//! The proposal that `matricula adopt` prints: the mapping with its reasons, questions, sample rows and counts.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::mapping::Mapping;
 
-/// What adoption makes of a database, before anything is changed.
+/// A proposal for adopting a database, before anything is changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Proposal {
     /// The mapping that fits best; `None` if none is needed or none is possible.
@@ -15,15 +15,15 @@ pub struct Proposal {
     pub fits: bool,
     /// Whether matricula has migrated the database before. Then nothing is proposed.
     pub is_migrated: bool,
-    /// The parts of the mapping with their reasons, in order; for a field that is left out, why.
+    /// The lines of the mapping with their reasons, in order. A field that is left out has only a reason.
     pub lines: Vec<ProposedLine>,
-    /// What only the owner can answer. With a question open, the mapping is the best guess.
+    /// Questions that only the owner can answer. While one is open, the mapping is a guess.
     pub questions: Vec<Question>,
-    /// Why the database cannot be adopted, as sentences.
+    /// The reasons why the database cannot be adopted, as sentences.
     pub unusable: Vec<String>,
-    /// Which of `students` and `courses` the database does not have. The migration creates them, empty.
+    /// The tables among `students` and `courses` that the database lacks. The migration creates them, empty.
     pub missing: Vec<&'static str>,
-    /// How many rows each part has.
+    /// The number of rows of each part.
     pub rows: RowCounts,
     /// A row of each part as it would appear.
     pub samples: Samples,
@@ -40,7 +40,7 @@ pub struct ProposedLine {
     pub key: &'static str,
     /// Its value; `None` if it is left out.
     pub value: Option<String>,
-    /// Why.
+    /// The reason for it.
     pub reason: String,
 }
 
@@ -51,11 +51,11 @@ pub struct Question {
     pub part: &'static str,
     /// The question.
     pub text: String,
-    /// Lines of the mapping, each of which would be an answer.
+    /// Possible answers, each a line of the mapping.
     pub answers: Vec<String>,
 }
 
-/// How many rows there are; 0 where there is no such table.
+/// Numbers of rows; 0 where there is no such table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RowCounts {
     /// Students.
@@ -120,7 +120,7 @@ pub struct OtherLink {
 }
 
 impl Proposal {
-    /// The mapping as the text of its file, with the reason for each line as a comment; `None` if there is none.
+    /// Returns the mapping as a file, with the reason for each line as a comment; `None` if there is no mapping.
     #[must_use]
     pub fn to_toml(&self) -> Option<String> {
         self.mapping.as_ref()?;
@@ -152,7 +152,7 @@ impl Proposal {
         self.lines.push(ProposedLine { part, key, value: Some(value.to_owned()), reason });
     }
 
-    /// Adds the line of a field, or why there is none. Returns the field's value.
+    /// Adds the line of a field, or the reason why it is left out. Returns the field's value.
     pub(super) fn field(
         &mut self,
         part: &'static str,
@@ -169,13 +169,13 @@ impl Proposal {
 }
 
 impl ProposedLine {
-    /// The line without its reason, if it has a value.
+    /// Returns the line without its reason; `None` if it has no value.
     fn written(&self) -> Option<String> {
         self.value.as_deref().map(|value| assignment(self.key, value))
     }
 }
 
-/// A line of a mapping file. The escapes of JSON are those of TOML, and keep every value on its line.
+/// Returns a line of a mapping file. JSON's escapes are valid in TOML, and keep every value on one line.
 pub(super) fn assignment(key: &str, value: &str) -> String {
     format!("{key} = {}", serde_json::Value::from(value)).replace('\u{7f}', "\\u007f")
 }

@@ -1,4 +1,4 @@
-//! The questions that the rows raise: pure functions over what was counted.
+//! The questions about rows: pure functions over values that were counted before.
 
 use super::choose::is_role;
 use super::proposal::{Question, assignment};
@@ -8,16 +8,16 @@ use crate::count::{counted, to_i64};
 use crate::db::catalog::{Column, ListedTable, plain_or_quoted};
 use crate::mapping::{EnrollmentsMapping, Mapping};
 
-/// A column that may say which rows count.
+/// How a column may say which rows count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
-    /// A status with one of several values.
+    /// By a status with one of several values.
     Value,
-    /// A time, or nothing as long as the row counts.
+    /// By the time at which the row ended; null as long as it counts.
     Time,
 }
 
-/// What such a column is called.
+/// Names of columns with a status, as [`letters`].
 const STATES: [&str; 18] = [
     "status",
     "state",
@@ -38,6 +38,7 @@ const STATES: [&str; 18] = [
     "canceled",
     "approved",
 ];
+/// Names of columns with the time at which a row ended, as [`letters`].
 const TIMES: [&str; 8] = [
     "droppedat",
     "dropdate",
@@ -49,7 +50,7 @@ const TIMES: [&str; 8] = [
     "unenrolledat",
 ];
 
-/// What a column of enrollments says about which rows count.
+/// Returns how a column of enrollments may say which rows count.
 pub(super) fn mark_of_enrollment(column: &Column) -> Option<Mark> {
     let name = letters(&column.name);
     if TIMES.contains(&name.as_str()) {
@@ -58,7 +59,8 @@ pub(super) fn mark_of_enrollment(column: &Column) -> Option<Mark> {
     STATES.contains(&name.as_str()).then_some(Mark::Value)
 }
 
-/// What a column of students or courses says about which rows count: users have roles, and deleted rows may be kept.
+/// Returns how a column of students or courses may say which rows count: by the role of a user, or by the time of a
+/// deletion that left the row in place.
 pub(super) fn mark_of_record(column: &Column, is_of_users: bool) -> Option<Mark> {
     if is_of_users && is_role(&column.name) {
         return Some(Mark::Value);
@@ -112,7 +114,7 @@ pub(super) fn roles(part: &'static str, table: &str, column: &str, values: &[Val
     })
 }
 
-/// Points out that rows that are marked as deleted would appear.
+/// Points out that rows marked as deleted would appear.
 pub(super) fn deleted(part: &'static str, table: &str, column: &str, marked: i64) -> Option<Question> {
     (marked > 0).then(|| Question {
         part,
@@ -125,21 +127,22 @@ pub(super) fn deleted(part: &'static str, table: &str, column: &str, marked: i64
     })
 }
 
-/// Asks what to do with rows whose student or course does not exist.
+/// Asks whether to leave out rows whose student or course does not exist.
 pub(super) fn dangling(mapping: &Mapping, rows: &EnrollmentsMapping, count: i64) -> Option<Question> {
     (count > 0).then(|| Question {
         part: "enrollments",
         text: format!(
-            "{} of {} {} no student, or no course, that exists. Leave them out?",
+            "{} of {} {} to a student or a course that does not exist. Leave {} out?",
             counted(count, "row"),
             rows.table,
-            if count == 1 { "names" } else { "name" },
+            if count == 1 { "refers" } else { "refer" },
+            if count == 1 { "it" } else { "them" },
         ),
         answers: vec![assignment("where", &store::existing_only(mapping, rows))],
     })
 }
 
-/// Asks which row counts where a student is in a course more than once.
+/// Asks which row to use if a student has several rows for the same course.
 pub(super) fn repeated(table: &ListedTable, rows: &EnrollmentsMapping, pairs: i64) -> Option<Question> {
     let mut keys = table.definition.columns.iter().filter(|column| column.key > 0);
     let id = match (keys.next(), keys.next()) {
@@ -149,15 +152,15 @@ pub(super) fn repeated(table: &ListedTable, rows: &EnrollmentsMapping, pairs: i6
     (pairs > 0).then(|| Question {
         part: "enrollments",
         text: format!(
-            "In {}, {} of a student and a course {} more than once, but an enrollment exists only once. Which row counts?",
+            "{} has {} more than once: several rows with the same student and course. Which row should be used?",
             rows.table,
-            counted(pairs, "pair"),
-            if pairs == 1 { "is there" } else { "are there" },
+            counted(pairs, "enrollment"),
         ),
         answers: id.map(|id| assignment("where", &store::first_of_each_pair(rows, id))).into_iter().collect(),
     })
 }
 
+/// Lists values with their numbers of rows: `'active' (2 rows), NULL (1 row)`.
 fn listed(values: &[Value]) -> String {
     let shown = values.iter().take(usize::try_from(MAX_VALUES).unwrap_or(usize::MAX));
     let mut text: Vec<_> =

@@ -27,8 +27,8 @@ async fn outcomes(engine: &str) -> Vec<String> {
 /// Checks a proposal against the facts of its schema.
 fn outcome(case: &Case, database: &Database, proposal: &Proposal) -> String {
     if case.scope() == "text-key" {
-        let is_said = |reason: &String| reason.ends_with("text and UUID keys are not supported yet");
-        assert!(!proposal.unusable.is_empty() && proposal.unusable.iter().all(is_said), "{proposal:?}");
+        let is_text_key = |reason: &String| reason.ends_with("text and UUID keys are not supported yet");
+        assert!(!proposal.unusable.is_empty() && proposal.unusable.iter().all(is_text_key), "{proposal:?}");
         assert_eq!(proposal.mapping, None);
         return "text keys".to_owned();
     }

@@ -39,7 +39,7 @@ async fn tables_from_the_sqlite3_shell_stay_as_they_are_byte_for_byte() {
         [
             "students: found, 4 rows, extra columns phone, born, will not be changed",
             "courses: found, 2 rows, will not be changed",
-            "courses.id does not number its rows: only other programs can add courses",
+            "courses.id does not number its rows: only other programs can add rows to courses",
         ]
     );
     assert_eq!(report.applied.first().map(String::as_str), Some("V1__students"));
@@ -96,9 +96,9 @@ async fn a_unique_index_counts_as_a_key() {
     assert_eq!(
         remarks,
         [
-            "students.id does not number its rows: only other programs can add students",
-            "courses.id does not number its rows: only other programs can add courses",
-            "courses.room is required: only other programs can add courses",
+            "students.id does not number its rows: only other programs can add rows to students",
+            "courses.id does not number its rows: only other programs can add rows to courses",
+            "courses.room is required: only other programs can add rows to courses",
         ]
     );
 }

@@ -51,7 +51,7 @@ async fn tables_of_another_role_stay_as_they_are_in_every_part() {
         [
             "students: found, 2 rows, extra columns phone, born, tags, initial, will not be changed",
             "courses: found, 2 rows, extra columns room, will not be changed",
-            "courses.id does not number its rows: only other programs can add courses",
+            "courses.id does not number its rows: only other programs can add rows to courses",
         ]
     );
     let refused = OwnRole::new(&found).alters("students");
@@ -105,7 +105,8 @@ async fn a_missing_right_is_a_refusal_that_says_so() {
         "grant create on schema public to registrar; grant select, references on students, courses to registrar;",
     );
     let report = found.migrate().await.unwrap();
-    let remark = "students: the role registrar may not insert, so only other programs can add students";
+    let remark =
+        "students: the role registrar may not insert, so only other programs can add rows to students";
     assert!(report.found.contains(&remark.to_owned()), "{:?}", report.found);
 
     let school = found.opens().await;

@@ -25,7 +25,7 @@ async fn tables_that_cannot_be_referred_to_are_named_with_every_reason() {
 }
 
 #[tokio::test]
-async fn a_role_with_too_few_rights_is_told_which_to_ask_for() {
+async fn a_role_with_too_few_rights_gets_the_statements_that_grant_them() {
     let tables = "create table students (id bigint primary key, name text, email text);
          create table courses (\"ID\" bigint primary key, name text, level text);
          create table student_courses (id int primary key, student_id int, course_id int);";

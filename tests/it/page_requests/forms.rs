@@ -105,7 +105,7 @@ async fn a_deletion_drops_nobody_if_the_page_named_no_students() {
 }
 
 #[tokio::test]
-async fn a_deletion_drops_no_more_students_than_the_page_said() {
+async fn a_deletion_drops_no_more_students_than_the_page_showed() {
     let school = School::open().await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
     let algebra = school.course("Algebra").await;

@@ -71,12 +71,12 @@ async fn the_board_shows_changes_live_until_the_server_stops() {
 async fn a_log_without_its_head_is_an_error_and_not_an_empty_log() {
     let school = School::open().await;
     school.student("Ana").await;
-    school.other_program_runs("create table aside as select * from log_head; delete from log_head;");
+    school.other_program_runs("create table saved as select * from log_head; delete from log_head;");
     school.page("/registration").await.is_page(500);
     school
         .post("/api/v1/courses", json!({"name": "Algebra", "level": "graduate"}))
         .await
         .is_refused(500, "internal");
-    school.other_program_runs("insert into log_head select * from aside; drop table aside;");
+    school.other_program_runs("insert into log_head select * from saved; drop table saved;");
     school.page("/registration").await.is_page(200);
 }

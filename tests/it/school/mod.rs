@@ -11,6 +11,7 @@ mod model;
 mod people;
 mod process;
 mod raw;
+mod wait;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -32,6 +33,7 @@ pub(crate) use self::model::{Model, enrollments_by};
 pub(crate) use self::people::{Course, Student};
 pub(crate) use self::process::{Process, matricula};
 pub(crate) use self::raw::{Raw, RawAnswer};
+pub(crate) use self::wait::eventually;
 
 /// The time when a test's school opens.
 pub(crate) const FIRST_DAY: &str = "2026-09-01T08:00:00.000Z";

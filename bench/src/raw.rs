@@ -64,8 +64,8 @@ fn measure_file(file: &Path, school: School, span: Duration) -> Result<f64> {
 }
 
 const SELECT_HEAD: &str = "select last_seq, last_enrollment_id from log_head";
-/// As a batch of the service begins, so that triggers do not log the rows once more.
-const MARK_HEAD: &str = "update log_head set in_batch = 1 where id = 1";
+/// So that the triggers do not log the rows once more.
+const MARK_HEAD: &str = "update log_head set in_batch = -1 where id = 1";
 const INSERT_ENROLLMENT: &str =
     "insert into student_courses (id, student_id, course_id, enrolled_at) values ($1, $2, $3, $4)";
 const INSERT_EVENT: &str = "insert into events \

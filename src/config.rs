@@ -83,12 +83,12 @@ pub struct ServeArgs {
     pub database: DatabaseArgs,
 
     /// The address and port to listen on; port 0 picks a free one. Anything but loopback needs
-    /// --allow-unauthenticated and --public-url.
+    /// --public-url, and a token or an account (or --allow-unauthenticated).
     #[arg(long, env = "MATRICULA_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:8080", value_parser = listen)]
     pub listen: String,
 
-    /// Serve other machines, although everyone who can reach the address can then read and change everything. Needs
-    /// --public-url.
+    /// Serve other machines although nobody has to sign in: until there is a token or an account, everyone who can reach
+    /// the address can read and change everything. Needs --public-url.
     #[arg(long, env = "MATRICULA_ALLOW_UNAUTHENTICATED", value_parser = yes_or_no)]
     pub allow_unauthenticated: bool,
 
@@ -292,9 +292,9 @@ where
 pub enum ExposureError {
     /// Everyone could change everything.
     #[error(
-        "refusing to listen on {0}: other machines can reach it, and there is no authentication yet, so everyone could \
-        read and change everything. Listen on 127.0.0.1 (behind a proxy that authenticates), or allow it with \
-        --allow-unauthenticated and --public-url"
+        "refusing to listen on {0}: other machines can reach it, and nobody has to sign in yet, so everyone could read \
+        and change everything. Create a token first (matricula token create --name NAME --role admin), listen on \
+        127.0.0.1, or allow it with --allow-unauthenticated"
     )]
     ToEveryone(SocketAddr),
     /// The server would answer requests for any host.
@@ -305,17 +305,17 @@ pub enum ExposureError {
     WithoutName(SocketAddr),
 }
 
-/// Checks that the server may listen on these addresses.
+/// Checks that the server may listen on these addresses; `closed` is whether everybody has to sign in, or may do without.
 ///
 /// # Errors
-/// If an address is not loopback, and `allow` is false or there is no `public_url`.
+/// If an address is not loopback, and `closed` is false or there is no `public_url`.
 pub fn check_exposure(
     addresses: &[SocketAddr],
-    allow: bool,
+    closed: bool,
     public_url: Option<&PublicUrl>,
 ) -> Result<(), ExposureError> {
     match addresses.iter().find(|address| !is_loopback(address)) {
-        Some(open) if !allow => Err(ExposureError::ToEveryone(*open)),
+        Some(open) if !closed => Err(ExposureError::ToEveryone(*open)),
         Some(open) if public_url.is_none() => Err(ExposureError::WithoutName(*open)),
         _ => Ok(()),
     }

@@ -7,6 +7,7 @@ mod openapi;
 mod rush;
 mod sample;
 mod serve;
+mod token;
 
 use std::io;
 
@@ -64,6 +65,13 @@ enum CliCommand {
         #[command(flatten)]
         args: sample::SampleArgs,
     },
+    /// Create, list and revoke tokens for programs
+    Token {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        #[command(subcommand)]
+        command: token::TokenCommand,
+    },
     /// Simulate registration day on a running server, and check that no seat was given twice
     Rush(Box<rush::RushArgs>),
     /// Print the OpenAPI 3.1 document
@@ -90,6 +98,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Some(CliCommand::Check { database }) => check::run(&database.database, &clock, &mut out).await,
         Some(CliCommand::Sample { database, args }) => {
             sample::run(args, &database.database, clock, &mut out).await
+        }
+        Some(CliCommand::Token { database, command }) => {
+            token::run(command, &database.database, clock, &mut out).await
         }
         Some(CliCommand::Rush(args)) => rush::run(*args, &clock, &mut out).await,
         Some(CliCommand::Openapi) => openapi::run(&mut out),

@@ -7,8 +7,6 @@ use utoipa_axum::routes;
 use super::{RosterEntry, Waitlisted, store};
 use crate::clock::Stamp;
 use crate::courses::store::find as find_course;
-use crate::events::About;
-use crate::events::store as events;
 use crate::http::extract::{Json, NoQuery, Parameters, PathParams, Query, from_text};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{PageQuery, RequestUrl};
@@ -77,12 +75,7 @@ async fn courses(
     let time = query.as_of.as_ref();
     let listing = match time {
         None => store::courses_of(&app.viewer, id),
-        Some(time) => store::courses_of_at(
-            &app.viewer,
-            id,
-            time,
-            events::history_start(&app.viewer, About::Student(id)).await?,
-        ),
+        Some(time) => store::courses_of_at(&app.viewer, id, time).await?,
     };
     let page = query.page.of_list(&listing.order)?;
     let list = listing.read(&app.viewer, &page).await?;
@@ -168,12 +161,7 @@ async fn roster(
     let time = query.as_of.as_ref();
     let listing = match time {
         None => store::roster_of(&app.viewer, id),
-        Some(time) => store::roster_of_at(
-            &app.viewer,
-            id,
-            time,
-            events::history_start(&app.viewer, About::Course(id)).await?,
-        ),
+        Some(time) => store::roster_of_at(&app.viewer, id, time).await?,
     };
     let page = query.page.of_list(&listing.order)?;
     let list = listing.read(&app.viewer, &page).await?;

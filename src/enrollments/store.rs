@@ -3,7 +3,8 @@
 use super::RosterEntry;
 use crate::clock::Stamp;
 use crate::db::{DbError, Reach, Row};
-use crate::events::store::{same_course, same_student};
+use crate::events::About;
+use crate::events::store::{history_start, same_course, same_student};
 use crate::lists::{ArgsAfter, ListRow, Listing, ShortListing};
 use crate::registrar::{Course, CourseId, Enrollment, StudentId, enrollment};
 use crate::viewer::Viewer;
@@ -40,16 +41,18 @@ pub fn courses_of(viewer: &Viewer, student_id: StudentId) -> ShortListing<Course
 }
 
 /// The courses of a student at a time, according to the log, in order of enrollment. A course that has been deleted
-/// since has no name. Events up to the `seq` `start` are ignored: see [`crate::events::store::history_start`].
-#[must_use]
-pub fn courses_of_at(
+/// since has no name. Nothing before the beginning of the student's history counts: see [`history_start`].
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn courses_of_at(
     viewer: &Viewer,
     student_id: StudentId,
     time: &Stamp,
-    start: i64,
-) -> ShortListing<Course> {
+) -> Result<ShortListing<Course>, DbError> {
     let student_id = viewer.student_or_nobody(student_id);
-    ShortListing {
+    let start = history_start(viewer, About::Student(student_id)).await?;
+    Ok(ShortListing {
         order: format!("courses-of-{student_id}-at-{time}"),
         rows: concat!(
             "select e.enrollment_id, e.other_id, cast(c.name as text), cast(c.level as text) from (",
@@ -59,7 +62,7 @@ pub fn courses_of_at(
         ),
         args: vec![student_id.0.into(), time.into(), 0.into(), start.into()],
         map: listed_course,
-    }
+    })
 }
 
 /// The students of a course, in order of enrollment. Also empty if there is no such course.
@@ -84,11 +87,18 @@ pub fn roster_of(viewer: &Viewer, course_id: CourseId) -> Listing<RosterEntry> {
 }
 
 /// The roster of a course at a time, according to the log, in order of enrollment. A student who has been deleted
-/// since has no name, because the log contains none. `start` as in [`courses_of_at`].
-#[must_use]
-pub fn roster_of_at(viewer: &Viewer, course_id: CourseId, time: &Stamp, start: i64) -> Listing<RosterEntry> {
+/// since has no name, because the log contains none. The beginning counts as in [`courses_of_at`].
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn roster_of_at(
+    viewer: &Viewer,
+    course_id: CourseId,
+    time: &Stamp,
+) -> Result<Listing<RosterEntry>, DbError> {
     let course_id = viewer.roster_or_none(course_id);
-    Listing {
+    let start = history_start(viewer, About::Course(course_id)).await?;
+    Ok(Listing {
         // All events of the course have to be read to know its students at that time.
         reach: Reach::Range,
         count_reach: Reach::Range,
@@ -104,7 +114,7 @@ pub fn roster_of_at(viewer: &Viewer, course_id: CourseId, time: &Stamp, start: i
         ),
         args: args_at(course_id, time.clone(), start),
         map: listed_on_roster,
-    }
+    })
 }
 
 /// Whether the log has an event about this student.

@@ -1,8 +1,8 @@
-//! A JSON body before its fields are read: the members of its object, without nested values, which no draft needs and
-//! which take many times the memory of their text.
+//! A JSON body before its fields are read: the members of its object, without nested values except short arrays, since no
+//! draft needs others and they take many times the memory of their text.
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 /// A JSON value. The members of an object are a list, so that duplicates can be detected.
@@ -14,7 +14,7 @@ pub(super) enum Document {
 
 impl<'de> Deserialize<'de> for Document {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(DocumentVisitor { max: MAX_MEMBERS })
+        deserializer.deserialize_any(DocumentVisitor { max: MAX_MEMBERS, items: Items(MAX_ITEMS) })
     }
 }
 
@@ -23,7 +23,7 @@ struct Short(Document);
 
 impl<'de> Deserialize<'de> for Short {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(DocumentVisitor { max: MAX_MEMBERS_IN_ARRAY }).map(Self)
+        deserializer.deserialize_any(DocumentVisitor { max: MAX_MEMBERS_IN_ARRAY, items: Items(0) }).map(Self)
     }
 }
 
@@ -33,9 +33,13 @@ const MAX_MEMBERS: usize = 1000;
 /// The same for each object in an array.
 const MAX_MEMBERS_IN_ARRAY: usize = 20;
 
+/// Items of an array in a member that are stored; one more shows that there are too many.
+pub(super) const MAX_ITEMS: usize = 33;
+
 struct DocumentVisitor {
     /// Members that are stored.
     max: usize,
+    items: Items,
 }
 
 macro_rules! other {
@@ -54,10 +58,8 @@ impl<'de> Visitor<'de> for DocumentVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Document, A::Error> {
         let mut members = Vec::new();
         while members.len() < self.max {
-            let Some((name, Flat(value))) = map.next_entry()? else {
-                return Ok(Document::Object(members, 0));
-            };
-            members.push((name, value));
+            let Some(name) = map.next_key()? else { return Ok(Document::Object(members, 0)) };
+            members.push((name, map.next_value_seed(self.items)?));
         }
         let mut extra = 0;
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
@@ -111,16 +113,17 @@ impl<'de> Visitor<'de> for DocumentsVisitor {
     none! { visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64) visit_str(&str) visit_unit() }
 }
 
-/// The value of a member. The contents of an array or an object are discarded: no draft takes one.
-struct Flat(Value);
+/// Reads the value of a member: of an array, the first scalar items; of an object, nothing.
+#[derive(Clone, Copy)]
+struct Items(usize);
 
-impl<'de> Deserialize<'de> for Flat {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FlatVisitor).map(Self)
+impl<'de> DeserializeSeed<'de> for Items {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
-
-struct FlatVisitor;
 
 macro_rules! value {
     ($($visit:ident($value:ty))*) => {
@@ -128,7 +131,7 @@ macro_rules! value {
     };
 }
 
-impl<'de> Visitor<'de> for FlatVisitor {
+impl<'de> Visitor<'de> for Items {
     type Value = Value;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -141,8 +144,13 @@ impl<'de> Visitor<'de> for FlatVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while items.len() < self.0 {
+            let Some(item) = seq.next_element_seed(Self(0))? else { return Ok(Value::Array(items)) };
+            items.push(item);
+        }
         while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Value::Array(Vec::new()))
+        Ok(Value::Array(items))
     }
 
     fn visit_unit<E>(self) -> Result<Value, E> {
@@ -158,10 +166,10 @@ mod tests {
 
     #[test]
     fn nested_values_are_discarded() {
-        let body = r#"{"a":[[1,2],{"b":3}],"c":{"d":[1]},"e":"f","g":-1,"h":1.5,"i":true,"j":null}"#;
+        let body = r#"{"a":[[1,2],{"b":3},4,"five"],"c":{"d":[1]},"e":"f","g":-1,"h":1.5,"i":true,"j":null}"#;
         let Document::Object(members, 0) = serde_json::from_str(body).unwrap() else { panic!("{body}") };
         let read: Value = members.into_iter().collect::<serde_json::Map<_, _>>().into();
-        let flat = r#"{"a":[],"c":{},"e":"f","g":-1,"h":1.5,"i":true,"j":null}"#;
+        let flat = r#"{"a":[[],{},4,"five"],"c":{},"e":"f","g":-1,"h":1.5,"i":true,"j":null}"#;
         assert_eq!(read, serde_json::from_str::<Value>(flat).unwrap());
         assert!(serde_json::from_str::<Document>(r#"{"a":[1,}"#).is_err());
     }

@@ -51,7 +51,7 @@ where
         .get("/metrics", Allow::Anyone, metrics)
         .library(
             Router::from(docs).layer(map_response(reference)),
-            &["/docs", "/docs/{*rest}"],
+            &["/docs", "/docs/", "/docs/{*rest}"],
             Allow::Anyone,
         )
 }

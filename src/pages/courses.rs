@@ -16,7 +16,6 @@ use crate::courses::store::{self, CourseSort};
 use crate::db::DbError;
 use crate::enrollments::{RosterEntry, store as enrollments};
 use crate::events::About;
-use crate::events::store as events;
 use crate::http::extract::{NoQuery, Parameters, PathParams, Query, from_text};
 use crate::http::paging::RequestUrl;
 use crate::http::problem::Problem;
@@ -253,10 +252,7 @@ async fn full_roster(
 async fn roster(app: &App, id: CourseId, day: Option<&Day>) -> Result<Listing<RosterEntry>, Problem> {
     Ok(match day {
         None => enrollments::roster_of(&app.viewer, id),
-        Some(day) => {
-            let beginning = events::history_start(&app.viewer, About::Course(id)).await?;
-            enrollments::roster_of_at(&app.viewer, id, &day.end, beginning)
-        }
+        Some(day) => enrollments::roster_of_at(&app.viewer, id, &day.end).await?,
     })
 }
 

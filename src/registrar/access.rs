@@ -1,9 +1,8 @@
 //! Granting power: accounts of people and tokens of programs. Only an admin grants and revokes, and the log has it.
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
-use utoipa::ToSchema;
 
+use super::account::{Account, Token};
 use super::caller::{Caller, Right, Rights, Role};
 use super::command::Command;
 use super::event::{Change, Event};
@@ -13,55 +12,6 @@ use super::needs::Needs;
 use super::record::StudentId;
 use super::refusal::Refusal;
 use crate::clock::Stamp;
-
-/// A token of a program, without its secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(example = json!({"id": 57, "name": "Learning platform", "role": "registrar", "scopes": ["rosters:read"], "student_id": null, "created_at": "2026-09-01T08:00:00.000Z", "expires_at": null, "revoked_at": null}))]
-pub struct Token {
-    /// The id, which never comes back.
-    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
-    pub id: i64,
-    /// What it is for.
-    pub name: String,
-    /// Its role.
-    pub role: Role,
-    /// Its rights: those of the role, or fewer.
-    pub scopes: Rights,
-    /// The student who it acts for.
-    #[schema(required)]
-    pub student_id: Option<StudentId>,
-    /// When it was created.
-    pub created_at: Stamp,
-    /// When it stops working; null for never.
-    #[schema(required)]
-    pub expires_at: Option<Stamp>,
-    /// When it was revoked.
-    #[schema(required)]
-    pub revoked_at: Option<Stamp>,
-}
-
-/// An account of a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(example = json!({"id": 58, "name": "Zoë Martin", "address": "zoe@example.edu", "role": "student", "student_id": 4, "created_at": "2026-09-01T08:00:00.000Z", "disabled_at": null}))]
-pub struct Account {
-    /// The id, which never comes back.
-    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
-    pub id: i64,
-    /// The person's name.
-    pub name: String,
-    /// The e-mail address to sign in with, in lower case.
-    pub address: String,
-    /// The person's role.
-    pub role: Role,
-    /// The student who the person is.
-    #[schema(required)]
-    pub student_id: Option<StudentId>,
-    /// When it was created.
-    pub created_at: Stamp,
-    /// When it was disabled; null if the person may sign in.
-    #[schema(required)]
-    pub disabled_at: Option<Stamp>,
-}
 
 /// Create a token.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::access::{Account, Token};
+use super::account::{Account, Token};
 use super::record::{Course, Enrollment, Place, Seats, Student};
 use super::refusal::Refusal;
 

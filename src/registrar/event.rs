@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::access::{Account, Token};
+use super::account::{Account, Token};
 use super::kinds::EventKind;
 use super::record::{Course, CourseId, Enrollment, EnrollmentId, Limits, Student, StudentId, WaitlistEntry};
 use crate::clock::Stamp;

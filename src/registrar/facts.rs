@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::access::{Account, Token};
+use super::account::{Account, Token};
 use super::event::{Change, Event};
 use super::record::{
     Course, CourseId, Enrollment, EnrollmentId, Limits, Place, Seats, Student, StudentId, WaitlistEntry,

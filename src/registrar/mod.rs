@@ -8,6 +8,7 @@
 //! Each subject has a file with its commands, the facts that they need, their rules and their events.
 
 mod access;
+mod account;
 mod answer;
 mod batch;
 mod caller;
@@ -40,7 +41,8 @@ mod text;
 mod visible;
 mod waitlist;
 
-pub use self::access::{Account, ChangeAccount, CreateAccount, CreateToken, RevokeToken, Token};
+pub use self::access::{ChangeAccount, CreateAccount, CreateToken, RevokeToken};
+pub use self::account::{Account, Token};
 pub use self::answer::{Admission, Answer, OperationOutcome};
 pub use self::batch::{Batch, Operation};
 pub use self::caller::{Actor, Caller, Grants, Identity, Outcome, Right, Rights, Role};

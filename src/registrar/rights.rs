@@ -110,6 +110,12 @@ impl Rights {
         Self(self.0 & others.0)
     }
 
+    /// The rights that are in one of the sets.
+    #[must_use]
+    pub const fn or(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
     /// The rights, in the order of [`Right::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Right> {
         Right::ALL.into_iter().filter(move |right| self.has(*right))

@@ -27,6 +27,8 @@ use crate::students::Roll;
 pub struct School {
     /// The state of handlers.
     pub app: AppState,
+    /// The database, for commands of the command line.
+    pub db: Db,
     writing: JoinHandle<()>,
     sweeping: tokio::task::JoinHandle<()>,
     watching: tokio::task::JoinHandle<()>,
@@ -86,6 +88,7 @@ impl School {
                 .await
                 .with_context(|| format!("cannot read {location}"))?;
         Ok(Self {
+            db: db.clone(),
             sweeping,
             watching,
             app: AppState::new(

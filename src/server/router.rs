@@ -44,8 +44,8 @@ pub fn router(app: AppState, limits: &RequestLimits) -> Router {
 /// The OpenAPI document of the API.
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
-    let (_, mut document, _) = api().into_parts();
-    openapi::complete(&mut document);
+    let (_, mut document, policy) = api().into_parts();
+    openapi::complete(&mut document, &policy);
     document
 }
 

@@ -69,7 +69,7 @@ async fn every_change_has_one_event_with_the_request_that_made_it_and_nothing_pe
         ])
     );
     for event in events.as_array().unwrap() {
-        let actor = if event["seq"] == 1 { json!("migration") } else { Value::Null };
+        let actor = if event["seq"] == 1 { json!("migration") } else { json!("anonymous") };
         assert_eq!((&event["at"], &event["actor"]), (&json!(FIRST_DAY), &actor));
     }
     assert_eq!(log.header("x-total-count"), "11");

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::school::{Client, Database, Process, Reply, School, matricula};
+use crate::school::{Client, Database, Process, Reply, School, eventually, matricula};
 
 const STUDENTS: &str = "/api/v1/students";
 
@@ -172,6 +172,16 @@ async fn add(client: &Client, number: usize) -> Reply {
     client.ask("POST", STUDENTS).json(&student).await
 }
 
+/// Waits until the server has nothing left to copy to the file: it may take a change during a step for its own.
+async fn checkpoints_are_done(database: &Database) {
+    let other = rusqlite::Connection::open(file(database, "")).unwrap();
+    let left = || {
+        let pages = |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?);
+        other.query_row("pragma wal_checkpoint(noop)", [], pages).unwrap()
+    };
+    eventually("the checkpoints are done", async || left() < 30).await;
+}
+
 /// A change to the database file, given some content.
 type Change<'a> = &'a dyn Fn(&fs::File, &[u8]) -> std::io::Result<()>;
 
@@ -201,6 +211,7 @@ async fn changed_content_of_the_database_file_is_noticed() {
             add(&client, number).await.is_created();
         }
         client.ask("GET", "/readyz").await.is_ok();
+        checkpoints_are_done(&database).await;
 
         let here = fs::File::options().write(true).open(file(&database, "")).unwrap();
         change(&here, content.unwrap_or(&backup)).unwrap();

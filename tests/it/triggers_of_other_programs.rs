@@ -28,7 +28,7 @@ async fn a_new_student_is_enrolled_by_the_school() {
     school.put(&format!("/api/v1/students/{dan}/courses/2")).await.is_created();
     assert_eq!(
         enrollments_in_the_log(&school).await,
-        [format!("enrollment.created {dan} 1 1 database"), format!("enrollment.created {dan} 2 2 null")]
+        [format!("enrollment.created {dan} 1 1 database"), format!("enrollment.created {dan} 2 2 anonymous")]
     );
     let log = school.log().await;
     assert_eq!(log[5..], ["student.created", "enrollment.created", "enrollment.created"]);
@@ -54,9 +54,9 @@ async fn a_lab_comes_and_goes_with_its_course() {
     assert_eq!(
         of_first,
         [
-            "enrollment.created 1 1 1 null",
+            "enrollment.created 1 1 1 anonymous",
             "enrollment.created 1 2 2 database",
-            "enrollment.dropped 1 1 1 null",
+            "enrollment.dropped 1 1 1 anonymous",
             "enrollment.dropped 1 2 2 database"
         ]
     );
@@ -78,7 +78,7 @@ async fn rows_of_triggers_take_no_id_and_no_entry_of_a_large_batch() {
     }
     let log = enrollments_in_the_log(&school).await;
     assert_eq!(log.len(), 40);
-    assert!(log[..20].iter().all(|line| line.ends_with("null")), "{log:?}");
+    assert!(log[..20].iter().all(|line| line.ends_with("anonymous")), "{log:?}");
     assert!(log[20..].iter().all(|line| line.ends_with("database")), "{log:?}");
 }
 
@@ -91,7 +91,7 @@ async fn a_row_that_a_trigger_takes_back_is_a_drop() {
     assert_eq!(school.get("/api/v1/students/1/courses").await.is_ok().json(), json!([]));
     assert_eq!(
         enrollments_in_the_log(&school).await,
-        ["enrollment.created 1 2 1 null", "enrollment.dropped 1 2 1 database"]
+        ["enrollment.created 1 2 1 anonymous", "enrollment.dropped 1 2 1 database"]
     );
 }
 

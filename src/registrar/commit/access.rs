@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::effects::Effects;
 use super::rows::sets;
 use crate::db::{Arg, DbError, Insert, Row, Tx, Write};
-use crate::registrar::access::{Account, Token};
+use crate::registrar::account::{Account, Token};
 use crate::registrar::facts::Facts;
 use crate::registrar::needs::Needs;
 use crate::registrar::record::StudentId;

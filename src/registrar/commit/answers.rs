@@ -2,7 +2,7 @@
 
 use super::reply::{BatchItem, Replies};
 use crate::db::{Arg, DbError, Tx};
-use crate::registrar::access::{Account, Token};
+use crate::registrar::account::{Account, Token};
 use crate::registrar::answer::Answer;
 use crate::registrar::caller::Caller;
 use crate::registrar::event::{Change, Event};

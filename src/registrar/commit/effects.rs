@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::reply::Replies;
 use crate::clock::Stamp;
 use crate::db::Arg;
-use crate::registrar::access::{Account, Token};
+use crate::registrar::account::{Account, Token};
 use crate::registrar::answer::{Answer, OperationOutcome};
 use crate::registrar::caller::Caller;
 use crate::registrar::event::{Change, Event, NewValue};

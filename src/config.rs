@@ -293,8 +293,8 @@ pub enum ExposureError {
     /// Everyone could change everything.
     #[error(
         "refusing to listen on {0}: other machines can reach it, and nobody has to sign in yet, so everyone could read \
-        and change everything. Create a token first (matricula token create --name NAME --role admin), listen on \
-        127.0.0.1, or allow it with --allow-unauthenticated"
+        and change everything. Listen on 127.0.0.1, allow it with --allow-unauthenticated and --public-url, or create \
+        a token first: matricula token create --name NAME --role admin"
     )]
     ToEveryone(SocketAddr),
     /// The server would answer requests for any host.

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::routes;
 
 use super::secret::Secret;
@@ -18,8 +20,8 @@ use crate::http::reply::{Created, Found, List, Located, NoContent, Resource};
 use crate::http::routes::{Allow, Routes, only};
 use crate::problems::{AccountNotFound, AddressTaken, LastAdmin, StudentNotFound, TokenNotFound};
 use crate::registrar::{
-    Account, Caller, ChangeAccount, Course, CreateAccount, CreateToken, Outcome, Refusal, RevokeToken, Right,
-    Rights, Role, StudentId, Token, email_address, record_text,
+    Account, Caller, ChangeAccount, Course, CreateAccount, CreateToken, MAX_TEXT, Outcome, Refusal,
+    RevokeToken, Right, Rights, Role, StudentId, Token, VISIBLE_TEXT, email_address, record_text,
 };
 use crate::state::{App, AppState};
 
@@ -225,14 +227,14 @@ impl Located for CreatedToken {
 #[schema(example = json!({"name": "Learning platform", "role": "registrar", "scopes": ["rosters:read"], "expires_at": "2027-08-31T22:00:00Z"}))]
 pub(crate) struct NewToken {
     /// What it is for.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(value_type = Name)]
     name: String,
     /// Its role.
     role: Role,
     /// Fewer rights than those of the role; all of them if it is left out.
     #[schema(nullable = false)]
     scopes: Option<Rights>,
-    /// The student who it acts for: required for the role `student`, and only for it.
+    /// The student who it acts for, if its role is `student`.
     #[schema(nullable = false)]
     student_id: Option<StudentId>,
     /// When it stops working (RFC 3339); never if it is left out.
@@ -248,7 +250,6 @@ impl Draft for NewToken {
         let student_id = fields.optional("student_id", fields::id).map(|id| id.map(StudentId));
         let expires_at = fields.optional("expires_at", fields::time);
         let (role, scopes, student_id) = (role?, scopes?, student_id?);
-        ensure_student(fields, role, student_id);
         if scopes.is_some_and(|scopes| scopes.and(role.rights()) != scopes) {
             let allowed = role.rights().to_string().replace(' ', ", ");
             fields.add_error("scopes", &format!("must be scopes of the role {role}: {allowed}"));
@@ -262,14 +263,14 @@ impl Draft for NewToken {
 #[schema(example = json!({"name": "Zoë Martin", "address": "zoe@example.edu", "role": "student", "student_id": 4}))]
 pub(crate) struct NewAccount {
     /// The person's name.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(value_type = Name)]
     name: String,
     /// The e-mail address to sign in with; case is ignored.
     #[schema(format = Email, min_length = 1, max_length = 255)]
     address: String,
     /// The person's role.
     role: Role,
-    /// The student who the person is: required for the role `student`, and only for it.
+    /// The student who the person is.
     #[schema(nullable = false)]
     student_id: Option<StudentId>,
 }
@@ -280,9 +281,7 @@ impl Draft for NewAccount {
         let address = fields.required("address", |value| fields::text(value, email_address));
         let role = fields.required("role", role);
         let student_id = fields.optional("student_id", fields::id).map(|id| id.map(StudentId));
-        let (role, student_id) = (role?, student_id?);
-        ensure_student(fields, role, student_id);
-        Some(Self { name: name?, address: address?, role, student_id })
+        Some(Self { name: name?, address: address?, role: role?, student_id: student_id? })
     }
 }
 
@@ -307,6 +306,23 @@ impl Draft for AccountChange {
     }
 }
 
+/// The schema of a name.
+#[derive(Debug)]
+pub struct Name;
+
+impl ToSchema for Name {}
+
+impl PartialSchema for Name {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(MAX_TEXT))
+            .pattern(Some(VISIBLE_TEXT))
+            .into()
+    }
+}
+
 fn name(value: &Value) -> Result<String, String> {
     fields::text(value, record_text)
 }
@@ -319,14 +335,6 @@ fn scopes(value: &Value) -> Result<Rights, String> {
     let names = value.as_array().map(|names| names.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
     let names = names.flatten().filter(|names| !names.is_empty());
     names.ok_or_else(|| "must be an array of scopes, with at least one".to_owned())?.join(" ").parse()
-}
-
-fn ensure_student(fields: &mut Fields, role: Role, student_id: Option<StudentId>) {
-    match (role, student_id) {
-        (Role::Student, None) => fields.add_error("student_id", "is required for the role student"),
-        (Role::Student, Some(_)) | (_, None) => {}
-        (_, Some(_)) => fields.add_error("student_id", "is only for the role student"),
-    }
 }
 
 /// The id of a token in a path.

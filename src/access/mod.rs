@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use self::secret::{Secret, SecretHash};
 pub use self::store::{accounts, tokens};
 use crate::clock::{Clock, Stamp};
-use crate::db::{Db, DbError};
+use crate::db::{Db, DbError, Location};
 use crate::registrar::{Actor, Grants, Identity};
 
 /// What the secret of a token begins with, so that scanners for leaked secrets can find it.
@@ -170,6 +170,18 @@ impl Access {
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, Remembered> {
         self.0.remembered.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the database at this location has no accounts and no tokens, as far as it exists.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn is_open(location: &Location) -> Result<bool, DbError> {
+    if matches!(location, Location::File(path) if !path.exists()) {
+        return Ok(true);
+    }
+    let db = Db::open(location)?;
+    Ok(!db.has_table("matricula_access").await? || store::is_open(&db).await?)
 }
 
 /// What is known before any token was seen. The version comes first: a change in between is then noticed.

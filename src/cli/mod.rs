@@ -66,12 +66,8 @@ enum CliCommand {
         args: sample::SampleArgs,
     },
     /// Create, list and revoke tokens for programs
-    Token {
-        #[command(flatten)]
-        database: DatabaseArgs,
-        #[command(subcommand)]
-        command: token::TokenCommand,
-    },
+    #[command(subcommand)]
+    Token(Box<token::TokenCommand>),
     /// Simulate registration day on a running server, and check that no seat was given twice
     Rush(Box<rush::RushArgs>),
     /// Print the OpenAPI 3.1 document
@@ -99,9 +95,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Some(CliCommand::Sample { database, args }) => {
             sample::run(args, &database.database, clock, &mut out).await
         }
-        Some(CliCommand::Token { database, command }) => {
-            token::run(command, &database.database, clock, &mut out).await
-        }
+        Some(CliCommand::Token(command)) => token::run(*command, clock, &mut out).await,
         Some(CliCommand::Rush(args)) => rush::run(*args, &clock, &mut out).await,
         Some(CliCommand::Openapi) => openapi::run(&mut out),
     }

@@ -1,8 +1,10 @@
 use std::io::Write;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::access;
 use crate::adoption::MigrateOptions;
 use crate::clock::Clock;
 use crate::config::{ServeArgs, check_exposure, is_loopback};
@@ -29,12 +31,17 @@ pub(super) async fn run(args: ServeArgs, clock: Clock, out: &mut dyn Write) -> a
 
 async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &LogOutput) -> anyhow::Result<()> {
     let addresses = server::resolve(&args.listen).await?;
-    // What can be refused without opening the database.
-    check_exposure(&addresses, true, args.public_url.as_ref())?;
+    let database = &args.database.database;
+    let is_open = !addresses.iter().all(is_loopback)
+        && access::is_open(database).await.with_context(|| format!("cannot read {database}"))?;
+    check_exposure(&addresses, args.allow_unauthenticated || !is_open, args.public_url.as_ref())?;
     let bounds = Bounds { share: args.client_share, ..Bounds::default() };
     let server = Server::bind(&addresses).await?.with_bounds(bounds);
     let address = server.local_addr();
     let loopback = is_loopback(&address);
+    if is_open {
+        tracing::warn!(%address, "serving other machines without authentication: everyone who can reach this address can read and change everything");
+    }
     let limits = RequestLimits {
         loopback,
         public_url: args.public_url.clone(),
@@ -45,16 +52,6 @@ async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &LogOutp
     let options = MigrateOptions { new_school: args.new_school, ..MigrateOptions::default() };
     let school =
         School::open_with(&args.database.database, clock, args.public_url.clone(), metrics, &options).await?;
-    let is_open = school.app.access.is_open().await?;
-    if let Err(exposed) =
-        check_exposure(&addresses, args.allow_unauthenticated || !is_open, args.public_url.as_ref())
-    {
-        school.close().await;
-        return Err(exposed.into());
-    }
-    if !loopback && is_open {
-        tracing::warn!(%address, "serving other machines without authentication: everyone who can reach this address can read and change everything");
-    }
     let router = router::router(school.app.clone(), &limits);
     // Before the line is printed: a program that reads it may send the signal at once.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use crate::access::secret::Secret;
 use crate::access::{self, TOKEN_PREFIX};
 use crate::clock::{Clock, Stamp};
-use crate::db::Location;
+use crate::config::DatabaseArgs;
 use crate::lists::{Limit, Page};
 use crate::registrar::{
     Actor, Caller, Command, CreateToken, RevokeToken, Rights, Role, StudentId, Token, record_text,
@@ -23,9 +23,14 @@ pub(super) enum TokenCommand {
     /// Create a token and print its secret, which cannot be shown again
     Create(CreateArgs),
     /// List the tokens that work, without their secrets
-    List,
+    List {
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
     /// Revoke a token; every server refuses it within a second
     Revoke {
+        #[command(flatten)]
+        database: DatabaseArgs,
         /// The id of the token
         id: i64,
     },
@@ -34,6 +39,8 @@ pub(super) enum TokenCommand {
 /// The token to create.
 #[derive(Debug, Args)]
 pub(super) struct CreateArgs {
+    #[command(flatten)]
+    database: DatabaseArgs,
     /// What it is for
     #[arg(long, value_parser = record_text)]
     name: String,
@@ -43,7 +50,7 @@ pub(super) struct CreateArgs {
     /// A right of the role that it has, instead of all of them; repeat it for several
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<Rights>,
-    /// The student who it acts for; only for the role student
+    /// The student who it acts for, for the role student
     #[arg(long, value_name = "ID", required_if_eq("role", "student"))]
     student: Option<i64>,
     /// When it stops working, from now: 90d, 12h [default: never]
@@ -66,25 +73,22 @@ fn duration(text: &str) -> Result<SignedDuration, String> {
 ///
 /// # Errors
 /// If the database cannot be opened, or the command is refused.
-pub(super) async fn run(
-    command: TokenCommand,
-    database: &Location,
-    clock: Clock,
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
-    let school = School::open(database, clock.clone(), None).await?;
+pub(super) async fn run(command: TokenCommand, clock: Clock, out: &mut dyn Write) -> anyhow::Result<()> {
+    let (TokenCommand::Create(CreateArgs { database, .. })
+    | TokenCommand::List { database }
+    | TokenCommand::Revoke { database, .. }) = &command;
+    let school = School::open(&database.database, clock.clone(), None).await?;
     let done = match command {
         TokenCommand::Create(args) => create(args, &school, &clock, out).await,
-        TokenCommand::List => list(&school, out).await,
-        TokenCommand::Revoke { id } => submit(&school, RevokeToken { id }).await,
+        TokenCommand::List { .. } => list(&school, out).await,
+        TokenCommand::Revoke { id, .. } => submit(&school, RevokeToken { id }).await,
     };
     school.close().await;
     done
 }
 
 async fn create(args: CreateArgs, school: &School, clock: &Clock, out: &mut dyn Write) -> anyhow::Result<()> {
-    let CreateArgs { name, role, scopes, student, expires } = args;
-    anyhow::ensure!(student.is_none() || role == Role::Student, "--student is only for the role student");
+    let CreateArgs { name, role, scopes, student, expires, .. } = args;
     let scopes = scopes.into_iter().reduce(Rights::or);
     if let Some(scopes) = scopes {
         let has_all = scopes.and(role.rights()) == scopes;

@@ -22,6 +22,7 @@ pub mod records;
 pub mod refused;
 pub mod reply;
 pub mod routes;
+mod security;
 pub mod server;
 pub mod socket;
 pub mod system;

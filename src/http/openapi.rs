@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axum::http::Method;
 use serde_json::{Value, json};
 use utoipa::openapi::content::{Content, ContentBuilder};
 use utoipa::openapi::example::ExampleBuilder;
@@ -13,7 +12,6 @@ use utoipa::openapi::schema::{
     AdditionalProperties, Array, ArrayBuilder, ArrayItems, KnownFormat, Object, ObjectBuilder, OneOf, Schema,
     SchemaFormat, SchemaType, Type,
 };
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{OpenApi, Ref, RefOr, Required};
 use utoipa::{IntoResponses, ToSchema};
 
@@ -23,7 +21,8 @@ use super::refused::{Kinds, Refused};
 use super::reply::{
     Admitted, Created, Current, Ensured, Found, List, ListOrStream, NoContent, Resource, StreamedArray,
 };
-use super::routes::{Allow, Policy};
+use super::routes::Policy;
+use super::security::add_security;
 use crate::registrar::{MAX_ID, Outcome};
 
 type Responses = BTreeMap<String, RefOr<Response>>;
@@ -41,43 +40,6 @@ pub fn complete(document: &mut OpenApi, policy: &Policy) {
         for operation in operations(item) {
             complete_operation(path, operation);
         }
-    }
-}
-
-/// Documents who may use each operation: with a token that has one of the scopes.
-fn add_security(document: &mut OpenApi, policy: &Policy) {
-    let mut token = Http::new(HttpAuthScheme::Bearer);
-    token.bearer_format = Some("mtr_...".to_owned());
-    token.description = Some(
-        "A token, created by an admin. While the school has no tokens and no accounts, it is open and needs none."
-            .to_owned(),
-    );
-    let components = document.components.get_or_insert_default();
-    components.add_security_scheme(TOKEN, SecurityScheme::Http(token));
-    for rule in policy.rules() {
-        let item = document.paths.paths.get_mut(&rule.path);
-        let Some(operation) = item.and_then(|item| operation(item, &rule.method)) else { continue };
-        operation.security = Some(match rule.allow {
-            Allow::Anyone => Vec::new(),
-            Allow::SignedIn => vec![SecurityRequirement::new(TOKEN, [""; 0])],
-            Allow::AnyOf(rights) => {
-                rights.iter().map(|right| SecurityRequirement::new(TOKEN, [right.as_str()])).collect()
-            }
-        });
-    }
-}
-
-/// The name of the scheme for tokens.
-const TOKEN: &str = "token";
-
-fn operation<'i>(item: &'i mut PathItem, method: &Method) -> Option<&'i mut Operation> {
-    match *method {
-        Method::GET => item.get.as_mut(),
-        Method::PUT => item.put.as_mut(),
-        Method::POST => item.post.as_mut(),
-        Method::DELETE => item.delete.as_mut(),
-        Method::PATCH => item.patch.as_mut(),
-        _ => None,
     }
 }
 

@@ -22,7 +22,7 @@ pub struct CreateToken {
     pub role: Role,
     /// Fewer rights than those of the role.
     pub scopes: Option<Rights>,
-    /// The student who it acts for; required for the role of students, and only for it.
+    /// The student who it acts for.
     pub student_id: Option<StudentId>,
     /// The hash of the secret.
     pub hash: String,
@@ -97,7 +97,7 @@ pub struct CreateAccount {
     pub address: String,
     /// The person's role.
     pub role: Role,
-    /// The student who the person is; required for the role of students.
+    /// The student who the person is.
     pub student_id: Option<StudentId>,
 }
 

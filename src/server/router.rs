@@ -99,6 +99,7 @@ fn api() -> Routes<AppState> {
         crate::registrar::Account,
         crate::access::api::CreatedToken,
         crate::access::api::Me,
+        crate::access::api::Name,
         crate::registrar::Role,
         crate::registrar::Rights,
         crate::http::problem::ProblemBody,

@@ -39,12 +39,18 @@ fn populated() -> Database {
 async fn schemathesis(arguments: &[&str], least: u64) {
     let folder = tempfile::tempdir().unwrap();
     let database = populated();
+    let mut create = matricula();
+    create.args(["token", "create", "--name", "schemathesis", "--role", "admin", "--database"]);
+    let created = create.arg(database.argument()).output().unwrap();
+    passes(&created);
+    let authorization =
+        format!("Authorization: Bearer {}", String::from_utf8_lossy(&created.stdout).trim_end());
     let server = Process::serve(&database).await;
     let address = format!("http://{}/api/v1/openapi.json", server.address);
     let output = tool("venv/bin/schemathesis")
         .arg("--config-file")
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/schemathesis.toml"))
-        .args(["run", &address])
+        .args(["run", &address, "--header", &authorization])
         .args(arguments)
         .current_dir(folder.path())
         .output()
@@ -57,9 +63,10 @@ async fn schemathesis(arguments: &[&str], least: u64) {
     let document = serde_json::to_value(matricula::server::router::document()).unwrap();
     let paths = document["paths"].as_object().unwrap();
     let operations: usize = paths.values().map(|path| path.as_object().unwrap().len()).sum();
+    // All but the one that revokes tokens: it would find its own.
     assert_eq!(
         selected,
-        format!("{operations}/{operations}"),
+        format!("{}/{operations}", operations - 1),
         "some operations were not requested:\n{printed}"
     );
     let generated = printed.split(" generated, ").next().and_then(|before| before.split_whitespace().last());

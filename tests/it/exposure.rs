@@ -5,7 +5,7 @@ use std::process::Output;
 
 use matricula::http::limits::RequestLimits;
 
-use crate::school::{Process, School, matricula};
+use crate::school::{Client, Database, Process, School, matricula};
 
 /// A school that other machines reach as `https://courses.example.edu`.
 async fn exposed() -> School {
@@ -49,9 +49,9 @@ fn serve(arguments: &[&str]) -> Output {
 #[test]
 fn other_machines_are_served_only_with_permission_and_a_public_url() {
     for (more, missing) in [
-        (&[][..], &["--allow-unauthenticated", "--public-url"][..]),
+        (&[][..], &["matricula token create", "--public-url"][..]),
         (&["--allow-unauthenticated"], &["--public-url https://courses.example.edu"]),
-        (&["--public-url", "https://x.edu"], &["--allow-unauthenticated"]),
+        (&["--public-url", "https://x.edu"], &["matricula token create", "--allow-unauthenticated"]),
     ] {
         let output = serve(&[&["--listen", "0.0.0.0:0"], more].concat());
         assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -61,6 +61,25 @@ fn other_machines_are_served_only_with_permission_and_a_public_url() {
             "{stderr}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_school_with_a_token_serves_other_machines() {
+    let database = Database::new();
+    let create = ["token", "create", "--name", "office", "--role", "registrar", "--database"];
+    let created = matricula().args(create).arg(database.argument()).output().unwrap();
+    let token = String::from_utf8(created.stdout).unwrap();
+    assert!(created.status.success() && token.starts_with("mtr_") && token.len() == 48, "{token}");
+    let mut command = matricula();
+    command
+        .args(["--listen", "0.0.0.0:0", "--public-url", "https://x.edu", "--database"])
+        .arg(database.argument());
+    let server = Process::start(command).await;
+    let client = Client::new(server.address);
+    let ask = || client.ask("GET", "/api/v1/students").header("host", "x.edu");
+    ask().await.is_refused(401, "unauthorized");
+    ask().header("authorization", &format!("Bearer {}", token.trim_end())).await.is_ok();
+    assert!(server.terminate().await.success());
 }
 
 #[tokio::test]

@@ -146,7 +146,10 @@ async fn an_association_of_an_earlier_build_takes_pairs_and_keeps_all_that_it_ha
                 coalesce(term, 0) from student_courses where id = 4";
     let before = other.column(rows);
 
-    assert_eq!(migrate(&database).await.unwrap(), ["V9__writes_by_others", "V10__writes_within_batches", "V11__access"]);
+    assert_eq!(
+        migrate(&database).await.unwrap(),
+        ["V9__writes_by_others", "V10__writes_within_batches", "V11__access"]
+    );
 
     // A connection that was open before sees it too.
     other.execute_batch("insert into student_courses (student_id, course_id) values (2, 2)").unwrap();

@@ -63,7 +63,7 @@ async fn a_pair_that_exists_is_ignored_without_an_event() {
     insert_or_ignore(school.database(), "(1, 1), (1, 2)");
     insert_or_ignore(school.database(), "(1, 1), (1, 2)");
     let log = enrollments_in_the_log(&school).await;
-    assert_eq!(log[0], "enrollment.created 1 1 1 null");
+    assert_eq!(log[0], "enrollment.created 1 1 1 anonymous");
     assert!(log[1].starts_with("enrollment.created 2 1 ") && log[1].ends_with(" database"), "{log:?}");
     assert_eq!(log.len(), 2);
 }
@@ -184,10 +184,10 @@ async fn changes_of_matricula_are_logged_once() {
     assert_eq!(
         log,
         [
-            "enrollment.created 1 1 1 null",
-            "waitlist.joined 2 1 null null",
-            "enrollment.dropped 1 1 1 null",
-            "waitlist.promoted 2 1 2 null"
+            "enrollment.created 1 1 1 anonymous",
+            "waitlist.joined 2 1 null anonymous",
+            "enrollment.dropped 1 1 1 anonymous",
+            "waitlist.promoted 2 1 2 anonymous"
         ]
     );
     // Nor does a batch leave the mark behind that keeps the triggers quiet.

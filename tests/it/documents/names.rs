@@ -181,6 +181,8 @@ fn flags() -> BTreeMap<String, BTreeSet<String>> {
     let mut flags: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for command in program.get_subcommands() {
         let own = command.get_arguments().filter_map(|argument| argument.get_long());
+        let of_parts = command.get_subcommands().flat_map(clap::Command::get_arguments);
+        let own = own.chain(of_parts.filter_map(|argument| argument.get_long()));
         let own = own.chain(["help"]).map(|name| format!("--{name}"));
         flags.insert(command.get_name().to_owned(), own.collect());
     }

@@ -29,7 +29,7 @@ const LAYERS: &[Layer] = &[
     layer(
         "cli",
         &["main.rs", "cli/"],
-        "server sample audit adoption mapping http config registrar db metrics ground",
+        "server sample audit adoption access viewer lists mapping http config registrar db metrics ground",
     ),
     layer(
         "server",

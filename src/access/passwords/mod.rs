@@ -170,11 +170,11 @@ mod tests {
     #[tokio::test]
     async fn the_right_password_is_recognized_and_no_other() {
         let passwords = Passwords::start().unwrap();
-        let stored = passwords.hash(password("cafe\u{301} au lait")).await.unwrap();
+        let stored = passwords.hash(password("the\u{301} au lait")).await.unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
         let verify = |text, stored: &str| passwords.verify(password(text), Some(stored.to_owned()));
-        assert_eq!(verify("caf\u{e9} au lait", &stored).await, Ok(true));
-        assert_eq!(verify("Caf\u{e9} au lait", &stored).await, Ok(false));
+        assert_eq!(verify("th\u{e9} au lait", &stored).await, Ok(true));
+        assert_eq!(verify("Th\u{e9} au lait", &stored).await, Ok(false));
         assert_eq!(passwords.verify(password(GOOD), None).await, Ok(false));
         // Something else that another program stored.
         assert_eq!(verify(GOOD, GOOD).await, Ok(false));

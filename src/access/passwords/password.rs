@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn composed_and_decomposed_accents_are_the_same_password() {
-        assert_eq!(*password("cafe\u{301} au lait").0, "caf\u{e9} au lait");
+        assert_eq!(*password("the\u{301} au lait").0, "th\u{e9} au lait");
         // No compatibility forms: these are different keys on a keyboard.
         assert_eq!(*password("x² ﬁ  ").0, "x² ﬁ  ");
         // The text that grows most, without being moved.

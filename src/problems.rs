@@ -40,6 +40,8 @@ kinds! {
         "No token has this id, or it has been revoked already.";
     AccountNotFound = "account-not-found", 404, Signature, "There is no such account",
         "No account has this id.";
+    LinkEnded = "link-ended", 410, Unrouted, "The link does not work any more",
+        "A link to set a password works once, and for a day. Ask an admin for a new one.";
     AddressTaken = "address-taken", 409, Signature, "Another account has this address",
         "People sign in with their e-mail address, so each account needs one of its own. Nothing was changed.";
     LastAdmin = "last-admin", 409, Signature, "Nobody could grant rights any more",
@@ -107,6 +109,7 @@ impl From<Refusal> for Problem {
             }
             Refusal::TokenNotFound(_) => Self::new::<TokenNotFound>(detail),
             Refusal::AccountNotFound(_) => Self::new::<AccountNotFound>(detail),
+            Refusal::LinkEnded => Self::new::<LinkEnded>(detail),
             Refusal::AddressTaken => Self::new::<AddressTaken>(detail),
             Refusal::LastAdmin => Self::new::<LastAdmin>(detail),
             Refusal::Forbidden => Self::forbidden(detail),

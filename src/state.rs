@@ -8,8 +8,10 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 
 use crate::access::Access;
+use crate::access::sign_in::SignIn;
 use crate::db::Db;
 use crate::events::feed::Feed;
+use crate::http::cookies::SessionCookie;
 use crate::http::fields::UnwritableFields;
 use crate::http::paging::LinkBase;
 use crate::mapping::{RecordTable, SchoolTables};
@@ -44,6 +46,8 @@ pub struct App {
 pub struct Services {
     /// Finds out who asks.
     pub access: Access,
+    /// Signs people in.
+    pub sign_in: SignIn,
     /// Carries out all changes.
     pub registrar: Registrar,
     /// Streams new entries of the event log.
@@ -56,6 +60,8 @@ pub struct Services {
     pub metrics: Metrics,
     /// The tables of the students and courses.
     pub tables: SchoolTables,
+    /// The cookie of sessions.
+    pub session_cookie: SessionCookie,
     /// The start of links to this server.
     pub public_url: LinkBase,
 }

@@ -133,7 +133,7 @@ async fn create_account(
     Json(draft, caller): Json<NewAccount>,
 ) -> Result<Outcome<Created<Account>>, Refused<(StudentNotFound, AddressTaken)>> {
     let NewAccount { name, address, role, student_id } = draft;
-    let command = CreateAccount { name, address, role, student_id };
+    let command = CreateAccount { name, address, role, student_id, link: None };
     let done = app.registrar.submit(command, &caller).await?;
     Ok(done.map(Created))
 }

@@ -3,22 +3,28 @@
 use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{ALLOW, AUTHORIZATION};
-use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::http::header::{ALLOW, AUTHORIZATION, ORIGIN};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 
-use super::Access;
+use super::secret::Secret;
+use crate::db::DbError;
 use crate::http::echo::excerpt;
+use crate::http::limits::wants_page;
 use crate::http::problem::{MethodNotAllowed, Problem};
 use crate::http::routes::{Allow, Policy, Verdict};
 use crate::registrar::Identity;
+use crate::state::AppState;
+
+/// Where people sign in.
+pub const SIGN_IN: &str = "/sign-in";
 
 /// What the gate needs.
 #[derive(Clone, Debug)]
 pub struct Gate {
     /// Finds out who asks.
-    pub access: Access,
+    pub app: AppState,
     /// Who may use which route.
     pub policy: Arc<Policy>,
 }
@@ -27,7 +33,12 @@ pub struct Gate {
 pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let verdict = path.map_or(Verdict::Unknown, |path| gate.policy.verdict(request.method(), path));
-    match gate.check(verdict, request.method(), request.headers()).await {
+    let allow = match verdict {
+        Verdict::Allow(allow) => allow,
+        Verdict::OtherMethods(methods) => return other_methods(request.method(), &methods),
+        Verdict::Unknown => return Problem::forbidden("No rule allows this address.").into_response(),
+    };
+    match gate.check(allow, request.method(), request.uri(), request.headers()).await {
         Ok(identity) => {
             request.extensions_mut().insert(identity);
             next.run(request).await
@@ -39,58 +50,78 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
 impl Gate {
     async fn check(
         &self,
-        verdict: Verdict,
+        allow: Allow,
         method: &Method,
+        uri: &Uri,
         headers: &HeaderMap,
     ) -> Result<Identity, Response> {
-        let allow = match verdict {
-            Verdict::Allow(allow) => allow,
-            Verdict::OtherMethods(methods) => return Err(other_methods(method, &methods)),
-            Verdict::Unknown => {
-                return Err(Problem::forbidden("No rule allows this address.").into_response());
-            }
-        };
-        let identity = self.identify(headers).await?;
+        let identity = self.identify(method, headers).await.map_err(IntoResponse::into_response)?;
         let is_allowed = match allow {
             Allow::Anyone => true,
             Allow::SignedIn => identity != Identity::NOBODY,
             Allow::AnyOf(rights) => identity.grants.rights.has_any(rights),
         };
         if is_allowed {
-            Ok(identity)
-        } else if identity == Identity::NOBODY {
-            Err(Problem::unauthorized("Sign in, or send `Authorization: Bearer` with a token.")
-                .into_response())
-        } else {
-            Err(Problem::forbidden("You have no right to do this.").into_response())
+            return Ok(identity);
         }
+        if identity != Identity::NOBODY {
+            return Err(Problem::forbidden("You have no right to do this.").into_response());
+        }
+        let is_visit = (method == Method::GET || method == Method::HEAD) && !headers.contains_key("hx-request");
+        if is_visit && wants_page(uri.path(), headers) {
+            let next = uri.path_and_query().map_or("/", |target| target.as_str());
+            let query = form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
+            return Err(Redirect::to(&format!("{SIGN_IN}?{query}")).into_response());
+        }
+        Err(Problem::unauthorized("Sign in, or send `Authorization: Bearer` with a token.").into_response())
     }
 
-    async fn identify(&self, headers: &HeaderMap) -> Result<Identity, Response> {
-        let refused = |error: crate::db::DbError| Problem::from(error).into_response();
+    /// By a token, or else by the session of a browser.
+    async fn identify(&self, method: &Method, headers: &HeaderMap) -> Result<Identity, Problem> {
         let mut lines = headers.get_all(AUTHORIZATION).iter();
         match (lines.next(), lines.next()) {
             (None, _) => {}
             (Some(line), None) => {
                 if let Some(token) = bearer(line) {
-                    let known = self.access.by_token(token).await.map_err(refused)?;
+                    let known = self.app.access.by_token(token).await?;
                     return known.ok_or_else(|| {
                         Problem::unauthorized("The token is unknown, has expired, or was revoked.")
-                            .into_response()
                     });
                 }
             }
-            (Some(_), Some(_)) => {
-                return Err(Problem::unauthorized("Send one `Authorization` header.").into_response());
-            }
+            (Some(_), Some(_)) => return Err(Problem::unauthorized("Send one `Authorization` header.")),
         }
-        Ok(if self.access.is_open().await.map_err(refused)? { Identity::EVERYBODY } else { Identity::NOBODY })
+        if self.app.access.is_open().await? {
+            return Ok(Identity::EVERYBODY);
+        }
+        let session = self.by_session(headers).await?;
+        if session.is_some() && !method.is_safe() && !says_its_site(headers) {
+            return Err(Problem::forbidden(
+                "A browser that writes says which site it does that for, in `Origin` or `Sec-Fetch-Site`. Programs use a \
+                token instead of a session.",
+            ));
+        }
+        Ok(session.unwrap_or(Identity::NOBODY))
     }
+
+    async fn by_session(&self, headers: &HeaderMap) -> Result<Option<Identity>, DbError> {
+        let secret = self.app.session_cookie.read(headers).and_then(|value| Secret::parse("", value));
+        match secret {
+            Some(secret) => self.app.sign_in.identity(&secret).await,
+            None => Ok(None),
+        }
+    }
+}
+
+/// Whether the request says for which site it was sent; whether that is this one has been checked before (CSRF).
+fn says_its_site(headers: &HeaderMap) -> bool {
+    headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site")
 }
 
 /// The credentials of the scheme `Bearer` (RFC 6750, 2.1), whose name is compared without case (RFC 9110, 11.1).
 fn bearer(line: &HeaderValue) -> Option<&str> {
-    let (scheme, token) = line.to_str().ok()?.split_once(' ')?;
+    let line = line.to_str().unwrap_or_default();
+    let (scheme, token) = line.split_once(' ').unwrap_or((line, ""));
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 

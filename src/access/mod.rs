@@ -4,6 +4,7 @@ pub mod api;
 pub mod gate;
 pub mod passwords;
 pub mod secret;
+pub mod sign_in;
 mod store;
 pub mod throttle;
 
@@ -12,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use jiff::SignedDuration;
 use tokio::task::JoinHandle;
 
 use self::secret::{Secret, SecretHash};
@@ -27,8 +29,15 @@ pub const TOKEN_PREFIX: &str = "mtr_";
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// How long the answer to that question holds. After that, the database is asked with each request.
 const MAX_AGE: Duration = Duration::from_secs(1);
-/// Remembered tokens; a server forgets all of them when there are more.
+/// Remembered tokens and sessions; a server forgets all of them when there are more.
 const MAX_REMEMBERED: usize = 10_000;
+
+/// How long a session lasts without being used: a working day of a person who leaves the computer (ASVS 5.0, 7.3.1).
+const IDLE_TIMEOUT: SignedDuration = SignedDuration::from_hours(12);
+/// How long a session lasts in any case (ASVS 5.0, 7.3.2).
+const SESSION_TTL: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// How often the use of a session is written down.
+const USE_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
 
 /// Finds out who asks. Remembers tokens until rights change anywhere; a change by this server counts at once, one by
 /// another server within a second. Cheap to clone.
@@ -52,13 +61,16 @@ struct Remembered {
     checked: Instant,
     /// The changes by this process that it knows of.
     changes: u64,
-    tokens: HashMap<SecretHash, Known>,
+    /// Tokens and sessions.
+    known: HashMap<SecretHash, Known>,
 }
 
 #[derive(Clone, Debug)]
 struct Known {
     identity: Identity,
     expires_at: Option<Stamp>,
+    /// Of a session: when its last use was written down.
+    used_at: Option<Stamp>,
 }
 
 impl Access {
@@ -121,36 +133,91 @@ impl Access {
         let Some(hash) = Secret::parse(TOKEN_PREFIX, text).map(|secret| secret.hash()) else {
             return Ok(None);
         };
+        let read = async || {
+            let token = store::token_by_hash(&self.0.db, &hash).await?;
+            Ok(token.map(|token| Known {
+                identity: Identity {
+                    actor: Actor::Token(token.id),
+                    role: Some(token.role),
+                    grants: Grants { rights: token.scopes, student: token.student_id },
+                },
+                expires_at: token.expires_at,
+                used_at: None,
+            }))
+        };
+        Ok(self.known(hash, read).await?.map(|known| known.identity))
+    }
+
+    /// Whose session this is; `None` if it has ended. Also returns whether its use should be written down.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    async fn by_session(&self, hash: SecretHash) -> Result<Option<(Identity, bool)>, DbError> {
+        let read = async || {
+            let session = store::session(&self.0.db, &hash).await?;
+            Ok(session.map(|session| Known {
+                identity: Identity {
+                    actor: Actor::Account(session.account.id),
+                    role: Some(session.account.role),
+                    grants: Grants {
+                        rights: session.account.role.rights(),
+                        student: session.account.student_id,
+                    },
+                },
+                expires_at: Some(session.expires_at),
+                used_at: Some(session.used_at),
+            }))
+        };
+        let Some(known) = self.known(hash, read).await? else { return Ok(None) };
+        let now = self.0.clock.now();
+        let since = |time: SignedDuration| now.checked_sub(time).map(Stamp::from).unwrap_or_default();
+        let used_at = known.used_at.unwrap_or_default();
+        if used_at <= since(IDLE_TIMEOUT) {
+            return Ok(None);
+        }
+        Ok(Some((known.identity, used_at <= since(USE_INTERVAL))))
+    }
+
+    /// What is remembered, or `read` now; `None` also after the expiry.
+    async fn known(
+        &self,
+        hash: SecretHash,
+        read: impl AsyncFnOnce() -> Result<Option<Known>, DbError>,
+    ) -> Result<Option<Known>, DbError> {
         self.ensure_fresh().await?;
         let (known, version) = {
             let remembered = self.read();
-            (remembered.tokens.get(&hash).cloned(), remembered.version)
+            (remembered.known.get(&hash).cloned(), remembered.version)
         };
         let known = match known {
             Some(known) => known,
-            None => match store::token_by_hash(&self.0.db, &hash).await? {
-                Some(token) => {
-                    let grants = Grants { rights: token.scopes, student: token.student_id };
-                    let identity = Identity { actor: Actor::Token(token.id), role: Some(token.role), grants };
-                    let known = Known { identity, expires_at: token.expires_at };
+            None => match read().await? {
+                Some(known) => {
                     self.remember(hash, known.clone(), version);
                     known
                 }
                 None => return Ok(None),
             },
         };
-        let is_over = known.expires_at.is_some_and(|expires_at| expires_at <= self.0.clock.stamp());
-        Ok((!is_over).then_some(known.identity))
+        let is_over = known.expires_at.as_ref().is_some_and(|time| *time <= self.0.clock.stamp());
+        Ok((!is_over).then_some(known))
     }
 
     /// Remembers what was read while rights had this version.
     fn remember(&self, hash: SecretHash, known: Known, version: i64) {
         let mut remembered = self.write();
         if remembered.version == version {
-            if remembered.tokens.len() >= MAX_REMEMBERED {
-                remembered.tokens.clear();
+            if remembered.known.len() >= MAX_REMEMBERED {
+                remembered.known.clear();
             }
-            remembered.tokens.insert(hash, known);
+            remembered.known.insert(hash, known);
+        }
+    }
+
+    /// The use of a session has been written down.
+    fn session_used(&self, hash: SecretHash, now: Stamp) {
+        if let Some(known) = self.write().known.get_mut(&hash) {
+            known.used_at = Some(now);
         }
     }
 
@@ -189,5 +256,5 @@ async fn read(db: &Db, changes: &AtomicU64) -> Result<Remembered, DbError> {
     let (checked, changes) = (Instant::now(), changes.load(Ordering::SeqCst));
     let version = store::version(db).await?;
     let is_open = store::is_open(db).await?;
-    Ok(Remembered { version, is_open, checked, changes, tokens: HashMap::new() })
+    Ok(Remembered { version, is_open, checked, changes, known: HashMap::new() })
 }

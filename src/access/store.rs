@@ -1,9 +1,10 @@
 //! Reads accounts and tokens.
 
 use super::secret::SecretHash;
-use crate::db::{Db, DbError};
+use crate::clock::Stamp;
+use crate::db::{Db, DbError, Row};
 use crate::lists::{ListRow, ShortListing};
-use crate::registrar::{Account, Token, account, select_accounts, select_tokens, token};
+use crate::registrar::{Account, Chore, Token, account, select_accounts, select_tokens, token};
 use crate::viewer::Viewer;
 
 /// A number that changes whenever rights change.
@@ -67,4 +68,87 @@ pub fn accounts(viewer: &Viewer) -> ShortListing<Account> {
 
 fn administers(viewer: &Viewer) -> i64 {
     i64::from(viewer.administers())
+}
+
+/// A session, and its account.
+pub(super) struct Session {
+    pub(super) account: Account,
+    pub(super) used_at: Stamp,
+    pub(super) expires_at: Stamp,
+}
+
+/// The session with this secret, unless its account has been disabled.
+pub(super) async fn session(db: &Db, hash: &SecretHash) -> Result<Option<Session>, DbError> {
+    let sql = "select a.id, a.name, a.address, a.role, p.student_id, a.created_at, a.disabled_at, s.used_at, s.expires_at \
+               from matricula_sessions s join matricula_accounts a on a.id = s.account_id \
+               left join matricula_people p on p.id = a.person_id where s.hash = $1 and a.disabled_at is null";
+    let map = |row: &Row<'_>| {
+        Ok(Session { account: account(row)?, used_at: row.stamp(7)?, expires_at: row.stamp(8)? })
+    };
+    db.query_opt(sql, [hash.to_hex().into()], map).await
+}
+
+/// How many sessions of the account have not expired.
+pub(super) async fn sessions_of(
+    db: &Db,
+    account_id: i64,
+    now: &Stamp,
+    idle_since: &Stamp,
+) -> Result<i64, DbError> {
+    let sql =
+        "select count(*) from matricula_sessions where account_id = $1 and expires_at > $2 and used_at > $3";
+    let count = db.query(sql, [account_id.into(), now.into(), idle_since.into()], |row| row.int(0)).await?;
+    Ok(count.into_iter().sum())
+}
+
+/// The account with this address and its hashed password, if it is not disabled. `address` is in lower case.
+pub(super) async fn password(db: &Db, address: &str) -> Result<Option<(i64, Option<String>)>, DbError> {
+    let sql = "select id, password from matricula_accounts where address = $1 and disabled_at is null";
+    db.query_opt(sql, [address.into()], |row| Ok((row.int(0)?, row.opt_text(1)?))).await
+}
+
+/// The account that a link is for, if the link still works.
+pub(super) async fn linked_account(
+    db: &Db,
+    hash: &SecretHash,
+    now: &Stamp,
+) -> Result<Option<Account>, DbError> {
+    let sql = select_accounts!(
+        "join matricula_links l on l.account_id = a.id where l.hash = $1 and l.expires_at > $2 and a.disabled_at is null"
+    );
+    db.query_opt(sql, [hash.to_hex().into(), now.into()], account).await
+}
+
+pub(super) fn open_session(hash: &SecretHash, account_id: i64, now: &Stamp, expires_at: &Stamp) -> Chore {
+    Chore {
+        sql: "insert into matricula_sessions (hash, account_id, created_at, used_at, expires_at) values ($1, $2, $3, $4, $5)",
+        args: vec![hash.to_hex().into(), account_id.into(), now.into(), now.into(), expires_at.into()],
+    }
+}
+
+pub(super) fn delete_expired_sessions(now: &Stamp, idle_since: &Stamp) -> Chore {
+    Chore {
+        sql: "delete from matricula_sessions where expires_at <= $1 or used_at <= $2",
+        args: vec![now.into(), idle_since.into()],
+    }
+}
+
+pub(super) fn use_session(hash: &SecretHash, now: &Stamp) -> Chore {
+    Chore {
+        sql: "update matricula_sessions set used_at = $1 where hash = $2",
+        args: vec![now.into(), hash.to_hex().into()],
+    }
+}
+
+pub(super) fn end_session(hash: &SecretHash) -> Chore {
+    Chore { sql: "delete from matricula_sessions where hash = $1", args: vec![hash.to_hex().into()] }
+}
+
+pub(super) fn end_sessions_of(account_id: i64) -> Chore {
+    Chore { sql: "delete from matricula_sessions where account_id = $1", args: vec![account_id.into()] }
+}
+
+/// Makes every server forget what it remembers.
+pub(super) fn new_version() -> Chore {
+    Chore { sql: "update matricula_access set version = version + 1 where id = 1", args: Vec::new() }
 }

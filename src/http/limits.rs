@@ -13,7 +13,7 @@ use axum::http::header::{
     ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION,
     RETRY_AFTER, TRANSFER_ENCODING,
 };
-use axum::http::{HeaderName, HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use hyper::body::Body as _;
@@ -167,7 +167,7 @@ where
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let (refused, timeout) = (self.refusal(&request), self.timeout);
         let request_id = request.extensions().get::<RequestId>().cloned();
-        let page = wants_page(&request).then_some(self.page);
+        let page = wants_page(request.uri().path(), request.headers()).then_some(self.page);
         let (content, activity) = (Content::from_path(request.uri().path()), memory::activity(&request));
         if !request.body().is_end_stream() {
             request.extensions_mut().insert(self.bodies.clone());
@@ -249,12 +249,13 @@ fn over_limit(OverLimit(full): OverLimit) -> Problem {
 }
 
 /// Whether to send a problem as a page. The API always sends JSON.
-fn wants_page(request: &Request) -> bool {
+#[must_use]
+pub fn wants_page(path: &str, headers: &HeaderMap) -> bool {
     let accepts_page = || {
-        let mut accepted = request.headers().get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
+        let mut accepted = headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
         accepted.any(|line| line.contains("text/html"))
     };
-    !request.uri().path().starts_with("/api/") && accepts_page()
+    !path.starts_with("/api/") && accepts_page()
 }
 
 /// Refuses every transfer coding but a single `chunked`. hyper would pass on a body in another coding as it is, and a

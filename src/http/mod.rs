@@ -3,6 +3,7 @@
 mod body;
 pub mod conditional;
 pub mod connections;
+pub mod cookies;
 mod db_error;
 mod document;
 pub mod echo;

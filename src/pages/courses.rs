@@ -4,6 +4,7 @@ use askama::Template;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
+use super::kit::Frame;
 use super::history::History;
 use super::kit::filters::display_name;
 use super::kit::form::{Deletion, new_key};
@@ -36,7 +37,7 @@ pub(super) fn routes() -> Routes<AppState> {
         .get("/courses", catalogue, list)
         .get("/courses/new", writes, records::new::<Course>)
         .post("/courses/new", writes, records::create::<Course>)
-        .get("/courses/{course_id}", rosters, show)
+        .get("/courses/{course_id}", catalogue, show)
         .get("/courses/{course_id}/roster", rosters, full_roster)
         .get("/courses/{course_id}/edit", writes, records::edit::<Course>)
         .post("/courses/{course_id}/edit", writes, records::update::<Course>)
@@ -47,7 +48,7 @@ pub(super) fn routes() -> Routes<AppState> {
 #[derive(Template)]
 #[template(path = "courses.html", blocks = ["rows"])]
 struct CoursesPage {
-    section: &'static str,
+    frame: Frame,
     list: ListPart<Course>,
     query: ListQuery<CourseSort>,
     /// Whether the school has no courses at all.
@@ -86,7 +87,7 @@ async fn list(
     let page = Page::new(Some(Limit::PAGE), query.after.take(), &listing.order)?;
     let (has_previous, list) = (page.after.is_some(), listing.read(&app.viewer, &page).await?);
     let page = CoursesPage {
-        section: "courses",
+        frame: Frame::new(&app, "courses"),
         is_empty: list.total == 0 && query.q.trim().is_empty(),
         next: list.next.as_ref().map(|next| here.page_after(next)),
         list,
@@ -119,7 +120,7 @@ async fn delete_page(app: &App, id: CourseId) -> Result<DeletePage, Problem> {
     let course = find::<Course>(app, id).await?;
     let seats = seats::find(&app.viewer, id).await?.ok_or(Refusal::CourseNotFound(id))?;
     Ok(DeletePage {
-        section: "courses",
+        frame: Frame::new(&app, "courses"),
         name: display_name(&course.name),
         back: path::<Course>(id),
         enrolled: seats.enrolled,
@@ -154,7 +155,7 @@ async fn delete(
 #[derive(Template)]
 #[template(path = "course.html")]
 struct CoursePage {
-    section: &'static str,
+    frame: Frame,
     course: Course,
     path: String,
     /// The message about what was saved just now.
@@ -214,7 +215,7 @@ pub(crate) async fn course_page(
     let seats = seats::find(&app.viewer, id).await?.ok_or(Refusal::CourseNotFound(id))?;
     let day = Day::parse(&query.as_of, query.until.as_ref())?;
     Ok(CoursePage {
-        section: "courses",
+        frame: Frame::new(&app, "courses"),
         course: find::<Course>(app, id).await?,
         path: path::<Course>(id),
         saved: query.saved.as_deref().and_then(saved_text),
@@ -231,7 +232,7 @@ pub(crate) async fn course_page(
 #[derive(Template)]
 #[template(path = "roster.html")]
 struct RosterPage {
-    section: &'static str,
+    frame: Frame,
     course: Course,
     day: Option<Day>,
     roster: ListPart<RosterEntry>,
@@ -246,7 +247,7 @@ async fn full_roster(
     let id = id.into_result()?;
     let day = Day::parse(&query.as_of, query.until.as_ref())?;
     let roster = roster(&app, id, day.as_ref()).await?.read(&app.viewer, &Page::first(Limit::MAX)).await?;
-    Ok(Rendered(RosterPage { section: "courses", course: find::<Course>(&app, id).await?, day, roster }))
+    Ok(Rendered(RosterPage { frame: Frame::new(&app, "courses"), course: find::<Course>(&app, id).await?, day, roster }))
 }
 
 async fn roster(app: &App, id: CourseId, day: Option<&Day>) -> Result<Listing<RosterEntry>, Problem> {

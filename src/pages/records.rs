@@ -4,7 +4,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::kit::edit::version_field;
 use super::kit::filters::display_name;
-use super::kit::{EditPage, Form, FormDraft, FormValues, submit};
+use super::kit::{EditPage, Form, FormDraft, Frame, FormValues, submit};
 use crate::db::DbError;
 use crate::http::extract::{FromPath, NoQuery, PathParams};
 use crate::http::problem::Problem;
@@ -58,7 +58,7 @@ pub(super) async fn new<R: PageRecord>(app: App, _: NoQuery) -> EditPage {
 fn new_page<R: PageRecord>(app: &App) -> EditPage {
     let table = R::table(&app.tables);
     let fields = R::FIELDS.iter().filter(|field| table.column(field.name).is_some());
-    EditPage::new(R::ADD, format!("/{}/new", R::SECTION), R::SECTION, fields.collect())
+    EditPage::new(R::ADD, format!("/{}/new", R::SECTION), Frame::new(app, R::SECTION), fields.collect())
 }
 
 /// Adds the record.

@@ -8,6 +8,7 @@ use axum::response::sse::Event;
 use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
 
+use super::kit::Frame;
 use super::kit::{Rendered, filters};
 use crate::count::to_i64;
 use crate::db::DbError;
@@ -52,7 +53,7 @@ impl Parameters for BoardQuery {
 #[derive(Template)]
 #[template(path = "registration.html", blocks = ["live"])]
 struct BoardPage {
-    section: &'static str,
+    frame: Frame,
     is_paused: bool,
     page: usize,
     pages: usize,
@@ -73,7 +74,7 @@ impl BoardPage {
         let pages = all.len().div_ceil(PAGE_SIZE).max(1);
         let page = usize::from(query.page.unwrap_or(1)).clamp(1, pages);
         Ok(Self {
-            section: "registration",
+            frame: Frame::new(&app, "registration"),
             is_paused: query.still.unwrap_or_default(),
             page,
             pages,

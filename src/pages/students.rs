@@ -4,6 +4,7 @@ use askama::Template;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
+use super::kit::Frame;
 use super::history::History;
 use super::kit::filters::display_name;
 use super::kit::form::{Deletion, new_key};
@@ -46,7 +47,7 @@ pub(super) fn routes() -> Routes<AppState> {
 #[derive(Template)]
 #[template(path = "students.html", blocks = ["rows"])]
 struct StudentsPage {
-    section: &'static str,
+    frame: Frame,
     list: ListPart<Student>,
     query: ListQuery<StudentSort>,
     /// Whether the school has no students at all.
@@ -90,7 +91,7 @@ async fn list(
         app.roll.page(&app.viewer, search.as_ref(), query.sort, query.order, &page).await?
     };
     let page = StudentsPage {
-        section: "students",
+        frame: Frame::new(&app, "students"),
         is_empty: list.total == 0 && query.q.trim().is_empty(),
         next: list.next.as_ref().map(|next| here.page_after(next)),
         list,
@@ -125,7 +126,7 @@ async fn delete_page(app: &App, id: StudentId) -> Result<DeletePage, Problem> {
         enrollments::courses_of(&app.viewer, id).read(&app.viewer, &Page::first(Limit::SUGGESTIONS)).await?;
     let places = seats::places_of(&app.viewer, id).await?;
     Ok(DeletePage {
-        section: "students",
+        frame: Frame::new(&app, "students"),
         name: display_name(&student.name),
         back: path::<Student>(id),
         enrolled: enrolled.total,
@@ -188,7 +189,7 @@ impl Parameters for StudentQuery {
 #[derive(Template)]
 #[template(path = "student.html", blocks = ["choice"])]
 pub(crate) struct StudentPage {
-    section: &'static str,
+    frame: Frame,
     student: Student,
     path: String,
     saved: bool,
@@ -248,7 +249,7 @@ pub(crate) async fn student_page(
         None => ListPart { total: 0, next: None, rows: Vec::new(), rest: None },
     };
     let mut page = StudentPage {
-        section: "students",
+        frame: Frame::new(&app, "students"),
         student,
         path: path::<Student>(id),
         saved: query.saved == Some(true),

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::account::{Account, Token};
+use super::account::{Account, Link, Token};
 use super::caller::{Caller, Right, Rights, Role};
 use super::command::Command;
 use super::event::{Change, Event};
@@ -99,6 +99,8 @@ pub struct CreateAccount {
     pub role: Role,
     /// The student who the person is.
     pub student_id: Option<StudentId>,
+    /// The hash of the secret in the link with which the person sets a password, and when it stops working.
+    pub link: Option<(String, Stamp)>,
 }
 
 impl Command for CreateAccount {
@@ -130,7 +132,11 @@ impl Command for CreateAccount {
         };
         let data = json!({"account_id": account.id, "role": account.role});
         let change = Change::AddAccount(account.clone());
-        Ok((vec![event(EventKind::AccountCreated, account.student_id, change).with_data(data)], account))
+        let mut created = event(EventKind::AccountCreated, account.student_id, change).with_data(data);
+        let link = self.link.clone();
+        let link = link.map(|(hash, expires_at)| Link { hash, account_id: account.id, expires_at });
+        created.changes.extend(link.map(Change::AddLink));
+        Ok((vec![created], account))
     }
 }
 
@@ -178,6 +184,70 @@ impl Command for ChangeAccount {
         let data = json!({"account_id": account.id, "role": account.role, "enabled": enabled});
         let change = Change::UpdateAccount(account.clone());
         Ok((vec![event(EventKind::AccountChanged, account.student_id, change).with_data(data)], account))
+    }
+}
+
+/// Create a new one-time link with which the owner of an account sets a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateLink {
+    /// The account.
+    pub account_id: i64,
+    /// The hash of the secret.
+    pub hash: String,
+    /// When it stops working.
+    pub expires_at: Stamp,
+}
+
+impl Command for CreateLink {
+    type Answer = Account;
+
+    fn needs(&self, needs: &mut Needs) {
+        needs.account(self.account_id);
+    }
+
+    fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
+        caller.ensure(Right::Administer)
+    }
+
+    fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Account), Refusal> {
+        let account =
+            facts.accounts.get(&self.account_id).ok_or(Refusal::AccountNotFound(self.account_id))?;
+        let &Self { account_id, .. } = self;
+        let link = Link { hash: self.hash.clone(), account_id, expires_at: self.expires_at.clone() };
+        let data = json!({"account_id": account_id, "link": "created"});
+        let event = event(EventKind::AccountChanged, account.student_id, Change::AddLink(link));
+        Ok((vec![event.with_data(data)], account.clone()))
+    }
+}
+
+/// Set the password of the account that a link is for. The secret of the link is what permits it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetPassword {
+    /// The hash of the secret in the link.
+    pub link: String,
+    /// The hashed password.
+    pub password: String,
+}
+
+impl Command for SetPassword {
+    type Answer = Account;
+
+    fn needs(&self, needs: &mut Needs) {
+        needs.link(self.link.clone());
+    }
+
+    fn permit(&self, _: &Caller) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Account), Refusal> {
+        let link = facts.links.get(&self.link).filter(|link| link.expires_at > facts.now);
+        let account = link.and_then(|link| facts.accounts.get(&link.account_id));
+        let account = account.filter(|account| account.disabled_at.is_none()).ok_or(Refusal::LinkEnded)?;
+        let data = json!({"account_id": account.id, "password": "set"});
+        let change = Change::SetPassword(account.id, self.password.clone());
+        let event = event(EventKind::AccountChanged, account.student_id, change);
+        Ok((vec![event.with_data(data)], account.clone()))
     }
 }
 

@@ -33,6 +33,17 @@ pub struct Token {
     pub revoked_at: Option<Stamp>,
 }
 
+/// A one-time link with which the owner of an account sets a password, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The hash of the secret.
+    pub hash: String,
+    /// The account.
+    pub account_id: i64,
+    /// When it stops working.
+    pub expires_at: Stamp,
+}
+
 /// An account of a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"id": 58, "name": "Zoë Martin", "address": "zoe@example.edu", "role": "student", "student_id": 4, "created_at": "2026-09-01T08:00:00.000Z", "disabled_at": null}))]

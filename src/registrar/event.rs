@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::account::{Account, Token};
+use super::account::{Account, Link, Token};
 use super::kinds::EventKind;
 use super::record::{Course, CourseId, Enrollment, EnrollmentId, Limits, Student, StudentId, WaitlistEntry};
 use crate::clock::Stamp;
@@ -73,6 +73,10 @@ pub enum Change {
     AddAccount(Account),
     /// The account after the change.
     UpdateAccount(Account),
+    /// A new one-time link; earlier ones of the account stop working.
+    AddLink(Link),
+    /// The account's new password, hashed. Its links and sessions end.
+    SetPassword(i64, String),
 }
 
 impl Event {
@@ -140,6 +144,7 @@ impl Event {
                     | Change::RevokeToken(..)
                     | Change::AddAccount(_)
                     | Change::UpdateAccount(_)
+                    | Change::SetPassword(..)
                     | Change::DeleteStudent(_)
                     | Change::ForgetStudent(_)
             )

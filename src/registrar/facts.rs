@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::account::{Account, Token};
+use super::account::{Account, Link, Token};
 use super::event::{Change, Event};
 use super::record::{
     Course, CourseId, Enrollment, EnrollmentId, Limits, Place, Seats, Student, StudentId, WaitlistEntry,
@@ -69,6 +69,8 @@ pub struct Facts {
     pub tokens: HashMap<i64, Token>,
     /// The requested accounts that exist.
     pub accounts: HashMap<i64, Account>,
+    /// The requested links that exist, by the hashes of their secrets.
+    pub links: HashMap<String, Link>,
     /// Fields that cannot be written.
     pub read_only: ReadOnly,
     /// How many rows the batch has added to tables that assign ids themselves.
@@ -227,6 +229,13 @@ impl Facts {
             Change::AddAccount(account) | Change::UpdateAccount(account) => {
                 self.accounts.insert(account.id, account.clone());
             }
+            Change::AddLink(link) => {
+                self.links.retain(|_, other| other.account_id != link.account_id);
+                self.links.insert(link.hash.clone(), link.clone());
+            }
+            Change::SetPassword(account_id, _) => {
+                self.links.retain(|_, link| link.account_id != *account_id);
+            }
         }
     }
 
@@ -254,7 +263,9 @@ impl Facts {
                     | Change::AddToken(..)
                     | Change::RevokeToken(..)
                     | Change::AddAccount(_)
-                    | Change::UpdateAccount(_) => {
+                    | Change::UpdateAccount(_)
+                    | Change::AddLink(_)
+                    | Change::SetPassword(..) => {
                         debug_assert!(false, "no operation of a batch does this: {change:?}");
                     }
                 }

@@ -24,6 +24,8 @@ pub struct Needs {
     /// Addresses in lower case, whose accounts to load.
     pub(super) addresses: BTreeSet<String>,
     pub(super) all_admins: bool,
+    /// Hashes of links; their accounts are loaded too.
+    pub(super) links: BTreeSet<String>,
     /// Whether to look for students and courses that are gone without a log entry about it.
     pub(super) vanished: bool,
 }
@@ -90,6 +92,11 @@ impl Needs {
     /// Needs the account with this address, which is in lower case.
     pub fn address(&mut self, address: String) {
         self.addresses.insert(address);
+    }
+
+    /// Needs the link with this hash, and its account.
+    pub fn link(&mut self, hash: String) {
+        self.links.insert(hash);
     }
 
     /// Needs the accounts of all admins.

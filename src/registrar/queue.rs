@@ -11,6 +11,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::answer::{Answer, OperationOutcome};
 use super::caller::{Caller, Outcome};
+use super::chores::{self, Chore, MAX_CHORES, QueuedChores};
 use super::command::{AnyCommand, Command};
 use super::commit::{BatchItem, BatchWriter, Replies};
 use super::housekeeping::Housekeeping;
@@ -39,6 +40,7 @@ const MAX_RETRY_TIME: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct Registrar {
     queue: mpsc::Sender<Queued>,
+    chores: mpsc::Sender<QueuedChores>,
     stop: Arc<Notify>,
     keys_in_use: KeysInUse,
     metrics: Metrics,
@@ -80,8 +82,10 @@ impl Registrar {
         let (opened, is_open) = oneshot::channel();
         let rights_changes = Arc::<AtomicU64>::default();
         let counted = Arc::clone(&rights_changes);
+        let (chores, queued_chores) = mpsc::channel(MAX_CHORES);
         let registrar = Self {
             queue,
+            chores,
             stop: Arc::clone(&stop),
             keys_in_use,
             metrics: metrics.clone(),
@@ -96,8 +100,18 @@ impl Registrar {
             let _ = opened.send(can_write);
             if is_writable {
                 let housekeeping = Housekeeping::new(clock, external_write);
-                serve(batch_writer, queued, probes, housekeeping, &stop, &metrics, &committed, &callers)
-                    .await;
+                serve(
+                    batch_writer,
+                    queued,
+                    queued_chores,
+                    probes,
+                    housekeeping,
+                    &stop,
+                    &metrics,
+                    &committed,
+                    &callers,
+                )
+                .await;
             }
         };
         let no_thread = |error: std::io::Error| DbError::Engine(error.to_string());
@@ -175,6 +189,20 @@ impl Registrar {
         }
     }
 
+    /// Runs statements that are no change of registration, in one transaction. Returns how many rows each changed, once
+    /// they are safely on disk.
+    ///
+    /// # Errors
+    /// When one fails; then nothing was changed.
+    pub async fn keep_house(&self, chores: Vec<Chore>) -> Result<Vec<usize>, Refusal> {
+        let (done, result) = oneshot::channel();
+        self.chores.try_send(QueuedChores { chores, done }).map_err(|error| match error {
+            TrySendError::Full(_) => Refusal::Overloaded,
+            TrySendError::Closed(_) => Refusal::Stopping,
+        })?;
+        Ok(result.await.map_err(|_| Refusal::Stopping)??)
+    }
+
     /// Whether the database can be written to. Reuses the result of the last attempt for a second, then makes a new
     /// one.
     ///
@@ -189,6 +217,7 @@ impl Registrar {
 async fn serve(
     mut batch_writer: BatchWriter,
     mut queue: mpsc::Receiver<Queued>,
+    mut chores: mpsc::Receiver<QueuedChores>,
     mut probes: Probes,
     mut housekeeping: Housekeeping,
     stop: &Notify,
@@ -204,6 +233,9 @@ async fn serve(
         {
             waiting.push(queued);
         }
+        if let Ok(first) = chores.try_recv() {
+            chores::run(first, &mut chores, &mut batch_writer).await;
+        }
         let has_more = housekeeping.work(&mut batch_writer).await;
         if waiting.is_empty() {
             if has_more && queue.is_empty() {
@@ -213,6 +245,10 @@ async fn serve(
                 taken = queue.recv_many(&mut waiting, MAX_BATCH) => taken,
                 Some(first) = probes.next() => {
                     probes.answer(first, &mut batch_writer).await;
+                    continue;
+                }
+                Some(first) = chores.recv() => {
+                    chores::run(first, &mut chores, &mut batch_writer).await;
                     continue;
                 }
                 () = housekeeping.tick() => continue,

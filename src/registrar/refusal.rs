@@ -100,6 +100,9 @@ pub enum Refusal {
     /// There is no such account.
     #[error("There is no account {0}.")]
     AccountNotFound(i64),
+    /// The link was used, has been replaced, or has expired.
+    #[error("This link does not work any more.")]
+    LinkEnded,
     /// Another account has the address.
     #[error("Another account has this address.")]
     AddressTaken,
@@ -157,6 +160,7 @@ impl Refusal {
             Self::RowRefused(_) => "row-refused",
             Self::TokenNotFound(_) => "token-not-found",
             Self::AccountNotFound(_) => "account-not-found",
+            Self::LinkEnded => "link-ended",
             Self::AddressTaken => "address-taken",
             Self::LastAdmin => "last-admin",
             Self::Forbidden => "forbidden",

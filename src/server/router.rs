@@ -26,7 +26,7 @@ pub fn router(app: AppState, limits: &RequestLimits) -> Router {
     )]
     let document = document().to_json().expect("the OpenAPI document is JSON");
     let (routes, _, policy) = routes(document).into_parts();
-    let gate_state = Gate { access: app.access.clone(), policy: Arc::new(policy) };
+    let gate_state = Gate { app: app.clone(), policy: Arc::new(policy) };
     let routes = routes
         .route_layer(from_fn_with_state(gate_state, gate))
         .fallback(async || {

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+use super::frame::Frame;
 use super::filters;
 use super::form::{Form, FormDraft, FormValues, new_key, retry_key};
 use super::page::{RefusedPage, Rendered};
@@ -21,8 +22,8 @@ fn is_unchanged(kind: TextKind, shown: &str, sent: &str) -> bool {
 #[derive(Debug, Template)]
 #[template(path = "edit.html")]
 pub struct EditPage {
-    /// The section of the site: `courses` or `students`.
-    pub section: &'static str,
+    /// The frame; its section is `courses` or `students`.
+    pub frame: Frame,
     /// What the form does, for the heading.
     pub heading: &'static str,
     /// The name of the record; `None` for a new one.
@@ -53,15 +54,16 @@ impl EditPage {
     pub fn new(
         heading: &'static str,
         path: String,
-        section: &'static str,
+        frame: Frame,
         fields: Vec<&'static RecordField>,
     ) -> Self {
+        let back = format!("/{}", frame.section);
         Self {
-            section,
+            frame,
             heading,
             name: None,
             action: path,
-            back: format!("/{section}"),
+            back,
             fields,
             values: FormValues::default(),
             current: None,
@@ -112,8 +114,8 @@ impl EditPage {
 #[derive(Debug, Template)]
 #[template(path = "delete.html")]
 pub struct DeletePage {
-    /// The section of the site: `courses` or `students`.
-    pub section: &'static str,
+    /// The frame; its section is `courses` or `students`.
+    pub frame: Frame,
     /// The name of the record.
     pub name: String,
     /// The path of the record's page.

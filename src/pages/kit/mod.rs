@@ -4,11 +4,13 @@ pub mod assets;
 pub mod edit;
 pub(crate) mod filters;
 pub mod form;
+pub mod frame;
 pub mod list;
 pub mod page;
 pub mod problems;
 
 pub use self::edit::{DeletePage, EditPage};
 pub use self::form::{Form, FormDraft, FormValues, submit};
+pub use self::frame::Frame;
 pub use self::list::{ListQuery, parse_search};
 pub use self::page::{PartialRequest, RefusedPage, Rendered, with_page_layers};

@@ -8,6 +8,7 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 
 use super::filters;
+use super::frame::Frame;
 use super::page::{RefusedPage, Rendered, with_page_headers};
 use crate::http::problem::{Kind, NotFound, Problem};
 use crate::problems;
@@ -18,14 +19,14 @@ pub const ROUTE: &str = "/problems/{slug}";
 #[derive(Template)]
 #[template(path = "kind.html")]
 struct KindPage {
-    section: &'static str,
+    frame: Frame,
     kind: &'static Kind,
 }
 
 #[derive(Template)]
 #[template(path = "problem.html")]
 struct ProblemPage<'a> {
-    section: &'static str,
+    frame: Frame,
     kind: &'static Kind,
     detail: &'a str,
     /// The request's id, which is also in the log output.
@@ -42,7 +43,7 @@ const REPLACE_WHOLE_PAGE: [(HeaderName, HeaderValue); 3] = [
 /// The page for a problem, with its status.
 #[must_use]
 pub fn page(problem: &Problem, request_id: Option<&str>) -> Response {
-    let page = ProblemPage { section: "", kind: problem.kind(), detail: problem.detail(), request_id };
+    let page = ProblemPage { frame: Frame::of_problem(), kind: problem.kind(), detail: problem.detail(), request_id };
     let mut response = (REPLACE_WHOLE_PAGE, RefusedPage(problem.status(), page)).into_response();
     if problem.is_retryable() {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
@@ -57,7 +58,7 @@ pub fn page(problem: &Problem, request_id: Option<&str>) -> Response {
 pub async fn kind(slug: Result<Path<String>, PathRejection>) -> Result<impl IntoResponse, Problem> {
     let kind = slug.ok().and_then(|Path(slug)| problems::all().find(|kind| kind.slug == slug));
     let kind = kind.ok_or_else(|| Problem::new::<NotFound>("There is no problem with this name."))?;
-    Ok(Rendered(KindPage { section: "", kind }))
+    Ok(Rendered(KindPage { frame: Frame::of_problem(), kind }))
 }
 
 /// Splits a text at its backticks; returns each piece and whether it is code.

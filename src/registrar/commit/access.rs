@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::effects::Effects;
 use super::rows::sets;
 use crate::db::{Arg, DbError, Insert, Row, Tx, Write};
-use crate::registrar::account::{Account, Token};
+use crate::registrar::account::{Account, Link, Token};
 use crate::registrar::facts::Facts;
 use crate::registrar::needs::Needs;
 use crate::registrar::record::StudentId;
@@ -80,9 +80,21 @@ pub(super) async fn load_access(tx: &Tx<'_>, needs: &Needs, facts: &mut Facts) -
     } else {
         Vec::new()
     };
-    let found = by_id.into_iter().chain(by_address).flatten().chain(admins);
+    let links: Vec<_> = needs.links.iter().map(|hash| vec![hash.as_str().into()]).collect();
+    let links = tx.query_many(LINK, &links, link).await?.into_iter().flatten();
+    facts.links = links.map(|link| (link.hash.clone(), link)).collect();
+    let of_links: Vec<_> = facts.links.values().map(|link| vec![link.account_id.into()]).collect();
+    let by_link = tx.query_many(select_accounts!("where a.id = $1"), &of_links, account).await?;
+    let by_id = by_id.into_iter().chain(by_link);
+    let found = by_id.chain(by_address).flatten().chain(admins);
     facts.accounts = found.map(|account| (account.id, account)).collect();
     Ok(())
+}
+
+const LINK: &str = "select hash, account_id, expires_at from matricula_links where hash = $1";
+
+fn link(row: &Row<'_>) -> Result<Link, DbError> {
+    Ok(Link { hash: row.text(0)?, account_id: row.int(1)?, expires_at: row.stamp(2)? })
 }
 
 const INTO_PEOPLE: Insert = Insert { table: "matricula_people", columns: &["id", "student_id"] };
@@ -94,6 +106,9 @@ const INTO_ACCOUNTS: Insert = Insert {
     table: "matricula_accounts",
     columns: &["id", "name", "address", "role", "person_id", "created_at"],
 };
+
+const INTO_LINKS: Insert =
+    Insert { table: "matricula_links", columns: &["hash", "account_id", "expires_at"] };
 
 /// Writes the changes of accounts and tokens, and unbinds those of students who are gone.
 pub(super) async fn write_access(tx: &Tx<'_>, effects: &Effects<'_>) -> Result<(), DbError> {
@@ -116,6 +131,13 @@ pub(super) async fn write_access(tx: &Tx<'_>, effects: &Effects<'_>) -> Result<(
             "update matricula_accounts set role = $1, disabled_at = $2 where id = $3",
             effects.access.accounts(),
         ),
+        Write::Delete("delete from matricula_links where account_id = $1", effects.access.relinked()),
+        Write::Insert(&INTO_LINKS, effects.access.links()),
+        Write::Change(
+            "update matricula_accounts set password = $1 where id = $2",
+            effects.access.passwords(),
+        ),
+        Write::Delete("delete from matricula_sessions where account_id = $1", effects.access.signed_out()),
         Write::Change(
             "update matricula_access set version = version + 1 where id = 1",
             vec![Vec::<Arg>::new()],

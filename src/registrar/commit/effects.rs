@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::reply::Replies;
 use crate::clock::Stamp;
 use crate::db::Arg;
-use crate::registrar::account::{Account, Token};
+use crate::registrar::account::{Account, Link, Token};
 use crate::registrar::answer::{Answer, OperationOutcome};
 use crate::registrar::caller::Caller;
 use crate::registrar::event::{Change, Event, NewValue};
@@ -40,6 +40,8 @@ pub(super) struct AccessEffects<'a> {
     revoked_tokens: Vec<(i64, &'a Stamp)>,
     new_accounts: Vec<&'a Account>,
     accounts: BTreeMap<i64, &'a Account>,
+    links: BTreeMap<i64, &'a Link>,
+    passwords: BTreeMap<i64, &'a str>,
 }
 
 /// The columns of a row that the batch writes, with their new values. Other columns stay as they are.
@@ -115,6 +117,13 @@ impl<'a> Effects<'a> {
             Change::UpdateAccount(account) => {
                 self.access.accounts.insert(account.id, account);
             }
+            Change::AddLink(link) => {
+                self.access.links.insert(link.account_id, link);
+            }
+            Change::SetPassword(account_id, password) => {
+                self.access.passwords.insert(*account_id, password);
+                self.access.links.remove(account_id);
+            }
         }
     }
 
@@ -172,6 +181,8 @@ impl AccessEffects<'_> {
             && self.revoked_tokens.is_empty()
             && self.new_accounts.is_empty()
             && self.accounts.is_empty()
+            && self.links.is_empty()
+            && self.passwords.is_empty()
     }
 
     /// Bindings to students: each has the id of its token or account.
@@ -214,6 +225,28 @@ impl AccessEffects<'_> {
             ]
         };
         self.new_accounts.iter().map(row).collect()
+    }
+
+    /// Accounts whose earlier links end.
+    pub(super) fn relinked(&self) -> Vec<Vec<Arg>> {
+        self.links.keys().chain(self.passwords.keys()).map(|id| vec![(*id).into()]).collect()
+    }
+
+    pub(super) fn links(&self) -> Vec<Vec<Arg>> {
+        let row =
+            |link: &&Link| vec![link.hash.as_str().into(), link.account_id.into(), (&link.expires_at).into()];
+        self.links.values().map(row).collect()
+    }
+
+    pub(super) fn passwords(&self) -> Vec<Vec<Arg>> {
+        self.passwords.iter().map(|(id, password)| vec![(*password).into(), (*id).into()]).collect()
+    }
+
+    /// Accounts whose sessions end: they have been disabled, or have a new password.
+    pub(super) fn signed_out(&self) -> Vec<Vec<Arg>> {
+        let disabled =
+            self.accounts.values().filter(|account| account.disabled_at.is_some()).map(|one| one.id);
+        disabled.chain(self.passwords.keys().copied()).map(|id| vec![id.into()]).collect()
     }
 
     pub(super) fn accounts(&self) -> Vec<Vec<Arg>> {
@@ -278,7 +311,9 @@ impl Assigned {
             Change::AddToken(..)
             | Change::RevokeToken(..)
             | Change::AddAccount(_)
-            | Change::UpdateAccount(_) => {}
+            | Change::UpdateAccount(_)
+            | Change::AddLink(_)
+            | Change::SetPassword(..) => {}
         }
     }
 

@@ -32,13 +32,14 @@ pub(super) use self::reply::{BatchItem, Replies};
 pub use self::rows::{enrollment, limits};
 use self::tables::{read_only, write_log_and_rows, write_records};
 use super::caller::{Actor, Caller};
+use super::chores::Chore;
 use super::event::Event;
 use super::facts::{Facts, ReadOnly};
 use super::key::IdempotencyKey;
 use super::keys::{AnswerWindow, StoredAnswers};
 use super::lead::Lead;
 use crate::clock::Clock;
-use crate::db::{DbError, Tx, Writer};
+use crate::db::{DbError, Tx, Write, Writer};
 use crate::mapping::SchoolTables;
 
 /// Commits batches: the connection that writes, and the cache of the previous batch.
@@ -157,6 +158,19 @@ impl BatchWriter {
             tx.commit().await?;
         }
         Ok(has_more)
+    }
+
+    /// Runs the statements in one transaction. Returns how many rows each changed.
+    ///
+    /// # Errors
+    /// When one fails; then nothing was written.
+    pub(super) async fn write_chores(&mut self, chores: &[Chore]) -> Result<Vec<usize>, DbError> {
+        let tx = self.writer.begin().await?;
+        let writes: Vec<_> =
+            chores.iter().map(|chore| Write::Delete(chore.sql, vec![chore.args.clone()])).collect();
+        let changed = tx.write_in_order(&writes).await?;
+        tx.commit().await?;
+        Ok(changed)
     }
 
     /// See [`Writer::data_version`].

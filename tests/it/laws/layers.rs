@@ -42,7 +42,7 @@ const LAYERS: &[Layer] = &[
         "api state subjects access viewer mapping sample problems http lists registrar db ground",
     ),
     layer("api", &["*/api.rs"], "state subjects access viewer problems http lists registrar ground"),
-    layer("gate", &["access/gate.rs"], "access http registrar db ground"),
+    layer("gate", &["access/gate.rs"], "state access http registrar db ground"),
     layer("state", &["state.rs"], "subjects access viewer mapping http registrar db metrics ground"),
     // The subjects and their reads: they know nothing of HTTP, and `http/` knows nothing of them.
     layer(

@@ -1,0 +1,197 @@
+//! Signing in and out with a password, and the one-time links with which people set it.
+
+use std::net::IpAddr;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::passwords::{Busy, Password, Passwords};
+use super::secret::{Secret, SecretHash};
+use super::throttle::{SignInThrottle, Wait};
+use super::{Access, IDLE_TIMEOUT, SESSION_TTL, store};
+use crate::clock::{Clock, Stamp};
+use crate::db::{Db, DbError};
+use crate::registrar::{Account, Actor, Caller, Identity, Refusal, Registrar, SetPassword};
+
+/// How long a one-time link works.
+const LINK_TTL: SignedDuration = SignedDuration::from_hours(24);
+
+/// Signs people in. Cheap to share.
+#[derive(Debug)]
+pub struct SignIn {
+    db: Db,
+    clock: Clock,
+    access: Access,
+    registrar: Registrar,
+    passwords: Passwords,
+    throttle: SignInThrottle,
+}
+
+/// Why somebody was not signed in.
+#[derive(Debug)]
+pub enum NotSignedIn {
+    /// There is no such account, or the password is another one. Which of them is nobody's business.
+    Wrong,
+    /// Too many sign-ins have failed.
+    Wait(Wait),
+    /// It could not be checked.
+    Refused(Refusal),
+}
+
+impl From<Busy> for NotSignedIn {
+    fn from(_: Busy) -> Self {
+        Self::Refused(Refusal::Overloaded)
+    }
+}
+
+impl From<DbError> for NotSignedIn {
+    fn from(error: DbError) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+impl From<Refusal> for NotSignedIn {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl SignIn {
+    /// Starts the threads that hash passwords.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start(db: Db, clock: Clock, access: Access, registrar: Registrar) -> std::io::Result<Self> {
+        let (passwords, throttle) = (Passwords::start()?, SignInThrottle::default());
+        Ok(Self { db, clock, access, registrar, passwords, throttle })
+    }
+
+    /// Opens a session for the owner of the account, who asks from this network address. Returns its secret.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn open_session(
+        &self,
+        address: &str,
+        password: Password,
+        from: IpAddr,
+    ) -> Result<Secret, NotSignedIn> {
+        let attempt = self.throttle.check(address, from, self.clock.now()).map_err(NotSignedIn::Wait)?;
+        let known = store::password(&self.db, &address.trim().to_lowercase()).await?;
+        let (account_id, stored) = known.map_or((None, None), |(id, stored)| (Some(id), stored));
+        let is_right = self.passwords.verify(password, stored).await?;
+        match account_id.filter(|_| is_right) {
+            Some(account_id) => {
+                attempt.succeeded();
+                Ok(self.new_session(account_id).await?)
+            }
+            None => {
+                attempt.failed(self.clock.now());
+                Err(NotSignedIn::Wrong)
+            }
+        }
+    }
+
+    /// A new session, never one whose secret somebody else may have given to the browser before.
+    async fn new_session(&self, account_id: i64) -> Result<Secret, Refusal> {
+        let secret = Secret::generate("");
+        let now = self.clock.now();
+        let (opened, expires_at) = (Stamp::from(now), after(now, SESSION_TTL));
+        let chores = vec![
+            store::delete_expired_sessions(&opened, &after(now, -IDLE_TIMEOUT)),
+            store::open_session(&secret.hash(), account_id, &opened, &expires_at),
+        ];
+        self.registrar.keep_house(chores).await?;
+        Ok(secret)
+    }
+
+    /// Whose session this is. Writes down now and then that it is used.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn identity(&self, secret: &Secret) -> Result<Option<Identity>, DbError> {
+        let hash = secret.hash();
+        let Some((identity, is_due)) = self.access.by_session(hash).await? else { return Ok(None) };
+        if is_due {
+            let now = self.clock.stamp();
+            // If it cannot be written down now, it will be with a later request.
+            if let Err(error) = self.registrar.keep_house(vec![store::use_session(&hash, &now)]).await {
+                tracing::debug!(%error, "the use of a session cannot be written down");
+            }
+            self.access.session_used(hash, now);
+        }
+        Ok(Some(identity))
+    }
+
+    /// Ends a session, on every server within a second.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn end_session(&self, hash: &SecretHash) -> Result<(), Refusal> {
+        self.forget(vec![store::end_session(hash)]).await
+    }
+
+    /// Ends all sessions of the account.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn end_sessions_of(&self, account_id: i64) -> Result<(), Refusal> {
+        self.forget(vec![store::end_sessions_of(account_id)]).await
+    }
+
+    async fn forget(&self, mut chores: Vec<crate::registrar::Chore>) -> Result<(), Refusal> {
+        chores.push(store::new_version());
+        self.registrar.keep_house(chores).await?;
+        Ok(self.access.refresh().await?)
+    }
+
+    /// How many sessions of the account there are.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn sessions_of(&self, account_id: i64) -> Result<i64, DbError> {
+        let now = self.clock.now();
+        store::sessions_of(&self.db, account_id, &now.into(), &after(now, -IDLE_TIMEOUT)).await
+    }
+
+    /// When a link that is created now stops working.
+    #[must_use]
+    pub fn link_expires_at(&self) -> Stamp {
+        link_expires_at(&self.clock)
+    }
+
+    /// The account that a link is for, while it works.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn linked_account(&self, link: &Secret) -> Result<Option<Account>, DbError> {
+        store::linked_account(&self.db, &link.hash(), &self.clock.stamp()).await
+    }
+
+    /// Sets the password of the account that the link is for, and opens a session. All earlier ones end.
+    ///
+    /// # Errors
+    /// [`Refusal::LinkEnded`], or when it cannot be written.
+    pub async fn set_password(
+        &self,
+        link: &Secret,
+        password: Password,
+        caller: &Caller,
+    ) -> Result<Secret, Refusal> {
+        let hashed = self.passwords.hash(password).await.map_err(|_| Refusal::Overloaded)?;
+        let account = self.linked_account(link).await?.ok_or(Refusal::LinkEnded)?;
+        let command = SetPassword { link: link.hash().to_hex(), password: hashed };
+        let caller = Caller { actor: Actor::Account(account.id), ..caller.clone() };
+        let account = self.registrar.submit(command, &caller).await.map_err(|outcome| outcome.answer)?.answer;
+        self.new_session(account.id).await
+    }
+}
+
+/// When a link that is created now stops working.
+#[must_use]
+pub fn link_expires_at(clock: &Clock) -> Stamp {
+    after(clock.now(), LINK_TTL)
+}
+
+fn after(time: Timestamp, span: SignedDuration) -> Stamp {
+    time.checked_add(span).unwrap_or(time).into()
+}

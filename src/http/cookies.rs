@@ -1,0 +1,52 @@
+//! The cookie that holds the secret of a session (RFC 6265).
+
+use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+
+/// The cookie of this server's sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionCookie {
+    is_secure: bool,
+}
+
+impl SessionCookie {
+    /// The cookie for clients that reach the server with TLS, or without. With TLS, the prefix of its name makes browsers
+    /// refuse one that was set by another host or without TLS.
+    #[must_use]
+    pub fn new(is_secure: bool) -> Self {
+        Self { is_secure }
+    }
+
+    fn name(self) -> &'static str {
+        if self.is_secure { "__Host-matricula" } else { "matricula" }
+    }
+
+    /// The value that the client sent; `None` if there is none, or more than one.
+    #[must_use]
+    pub fn read(self, headers: &HeaderMap) -> Option<&str> {
+        let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+        let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let mut values = pairs.filter(|(name, _)| *name == self.name()).map(|(_, value)| value);
+        values.next().filter(|_| values.next().is_none())
+    }
+
+    /// The header that sets it until the browser is closed. No script can read it, and no other site's link sends it with
+    /// a write.
+    #[must_use]
+    pub fn set(self, value: &str) -> (HeaderName, HeaderValue) {
+        self.header(value, "")
+    }
+
+    /// The header that deletes it.
+    #[must_use]
+    pub fn clear(self) -> (HeaderName, HeaderValue) {
+        self.header("", "; Max-Age=0")
+    }
+
+    #[expect(clippy::expect_used, reason = "a secret is URL-safe base64")]
+    fn header(self, value: &str, more: &str) -> (HeaderName, HeaderValue) {
+        let secure = if self.is_secure { "; Secure" } else { "" };
+        let cookie = format!("{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{more}", self.name());
+        (SET_COOKIE, HeaderValue::from_str(&cookie).expect("a cookie is visible ASCII"))
+    }
+}

@@ -1,0 +1,75 @@
+//! What stands around every page: navigation, and who is signed in.
+
+use crate::registrar::{Identity, Right, StudentId};
+use crate::state::App;
+
+/// The frame of a page for its reader.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// The section of the site, for the navigation: `courses`, `students`, `registration`, `accounts`, `account`.
+    pub section: &'static str,
+    identity: Identity,
+}
+
+impl Frame {
+    /// The frame for the caller.
+    #[must_use]
+    pub fn new(app: &App, section: &'static str) -> Self {
+        Self { section, identity: app.identity.clone() }
+    }
+
+    /// The frame of a page about a problem, whose reader may be anybody.
+    #[must_use]
+    pub fn of_problem() -> Self {
+        Self { section: "", identity: Identity::NOBODY }
+    }
+
+    /// Whether the reader has signed in.
+    #[must_use]
+    pub fn is_signed_in(&self) -> bool {
+        self.identity.role.is_some()
+    }
+
+    /// Whether everybody may do everything, because there is no account and no token.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.identity == Identity::EVERYBODY
+    }
+
+    /// The page of the student who the reader is.
+    #[must_use]
+    pub fn own_page(&self) -> Option<String> {
+        let StudentId(id) = self.identity.grants.student?;
+        Some(format!("/students/{id}"))
+    }
+
+    /// Whether the reader sees all students.
+    #[must_use]
+    pub fn reads_students(&self) -> bool {
+        self.identity.grants.has(Right::ReadStudents)
+    }
+
+    /// Whether the reader sees the rosters of all courses.
+    #[must_use]
+    pub fn reads_rosters(&self) -> bool {
+        self.identity.grants.has(Right::ReadRosters)
+    }
+
+    /// Whether the reader changes students.
+    #[must_use]
+    pub fn writes_students(&self) -> bool {
+        self.identity.grants.has(Right::WriteStudents)
+    }
+
+    /// Whether the reader changes courses.
+    #[must_use]
+    pub fn writes_courses(&self) -> bool {
+        self.identity.grants.has(Right::WriteCourses)
+    }
+
+    /// Whether the reader creates accounts.
+    #[must_use]
+    pub fn administers(&self) -> bool {
+        self.identity.grants.has(Right::Administer)
+    }
+}

@@ -111,8 +111,12 @@ impl School {
     /// Accepts no more changes, and returns once all accepted changes are safely on disk.
     pub async fn close(self) {
         self.app.feed.close();
-        self.sweeping.abort();
-        self.watching.abort();
+        // They hold connections, which have to be closed before a file can be left alone.
+        for task in [self.sweeping, self.watching] {
+            task.abort();
+            #[expect(clippy::let_underscore_must_use, reason = "it was aborted")]
+            let _ = task.await;
+        }
         self.app.registrar.stop();
         let writing = self.writing;
         #[expect(

@@ -264,15 +264,14 @@ impl Draft for NewToken {
 pub(crate) struct NewAccount {
     /// The person's name.
     #[schema(value_type = Name)]
-    name: String,
+    pub(crate) name: String,
     /// The e-mail address to sign in with; case is ignored.
     #[schema(format = Email, min_length = 1, max_length = 255)]
-    address: String,
+    pub(crate) address: String,
     /// The person's role.
-    role: Role,
+    pub(crate) role: Role,
     /// The student who the person is.
-    #[schema(nullable = false)]
-    student_id: Option<StudentId>,
+    pub(crate) student_id: Option<StudentId>,
 }
 
 impl Draft for NewAccount {
@@ -280,7 +279,8 @@ impl Draft for NewAccount {
         let name = fields.required("name", name);
         let address = fields.required("address", |value| fields::text(value, email_address));
         let role = fields.required("role", role);
-        let student_id = fields.optional("student_id", fields::id).map(|id| id.map(StudentId));
+        let student_id = fields.optional("student_id", |value| fields::nullable(value, fields::id));
+        let student_id = student_id.map(|id| id.flatten().map(StudentId));
         Some(Self { name: name?, address: address?, role: role?, student_id: student_id? })
     }
 }
@@ -350,7 +350,7 @@ impl FromPath for TokenId {
 
 /// The id of an account in a path.
 #[derive(Clone, Copy, Debug)]
-struct AccountId(i64);
+pub(crate) struct AccountId(pub(crate) i64);
 
 impl FromPath for AccountId {
     fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {

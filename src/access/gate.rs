@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
+use super::SIGN_IN;
 use super::secret::Secret;
 use crate::db::DbError;
 use crate::http::echo::excerpt;
@@ -16,9 +17,6 @@ use crate::http::problem::{MethodNotAllowed, Problem};
 use crate::http::routes::{Allow, Policy, Verdict};
 use crate::registrar::Identity;
 use crate::state::AppState;
-
-/// Where people sign in.
-pub const SIGN_IN: &str = "/sign-in";
 
 /// What the gate needs.
 #[derive(Clone, Debug)]
@@ -67,7 +65,8 @@ impl Gate {
         if identity != Identity::NOBODY {
             return Err(Problem::forbidden("You have no right to do this.").into_response());
         }
-        let is_visit = (method == Method::GET || method == Method::HEAD) && !headers.contains_key("hx-request");
+        let is_visit =
+            (method == Method::GET || method == Method::HEAD) && !headers.contains_key("hx-request");
         if is_visit && wants_page(uri.path(), headers) {
             let next = uri.path_and_query().map_or("/", |target| target.as_str());
             let query = form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();

@@ -25,6 +25,9 @@ use crate::registrar::{Actor, Grants, Identity};
 /// What the secret of a token begins with, so that scanners for leaked secrets can find it.
 pub const TOKEN_PREFIX: &str = "mtr_";
 
+/// Where people sign in.
+pub const SIGN_IN: &str = "/sign-in";
+
 /// How often the database is asked whether rights have changed, also by another server or by a command.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// How long the answer to that question holds. After that, the database is asked with each request.

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod account;
 mod adopt;
 mod check;
 mod migrate;
@@ -65,6 +66,9 @@ enum CliCommand {
         #[command(flatten)]
         args: sample::SampleArgs,
     },
+    /// Create accounts for people
+    #[command(subcommand)]
+    Account(Box<account::AccountCommand>),
     /// Create, list and revoke tokens for programs
     #[command(subcommand)]
     Token(Box<token::TokenCommand>),
@@ -95,6 +99,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Some(CliCommand::Sample { database, args }) => {
             sample::run(args, &database.database, clock, &mut out).await
         }
+        Some(CliCommand::Account(command)) => account::run(*command, clock, &mut out).await,
         Some(CliCommand::Token(command)) => token::run(*command, clock, &mut out).await,
         Some(CliCommand::Rush(args)) => rush::run(*args, &clock, &mut out).await,
         Some(CliCommand::Openapi) => openapi::run(&mut out),

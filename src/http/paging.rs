@@ -67,11 +67,7 @@ impl RequestUrl {
     /// The address of the page of this list after `cursor`.
     #[must_use]
     pub fn page_after(&self, cursor: &Cursor) -> String {
-        let base = match &self.base.0 {
-            Some(url) => url.trim_end_matches('/').to_owned(),
-            // A client of HTTP/1.0 may send no host; it gets a link that is relative.
-            None => self.authority().map_or_else(String::new, |authority| format!("http://{authority}")),
-        };
+        let base = self.base();
         let query = form_urlencoded::parse(self.uri.query().unwrap_or_default().as_bytes());
         let mut pairs: Vec<_> = query
             .filter(|(name, _)| name != "after" && name != "total")
@@ -82,6 +78,20 @@ impl RequestUrl {
         );
         pairs.push(format!("after={}", percent_encoded(&cursor.encode())));
         format!("{base}{}?{}", self.uri.path(), pairs.join("&"))
+    }
+
+    /// The address of another path of this server.
+    #[must_use]
+    pub fn absolute(&self, path: &str) -> String {
+        format!("{}{path}", self.base())
+    }
+
+    fn base(&self) -> String {
+        match &self.base.0 {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            // A client of HTTP/1.0 may send no host; it gets a link that is relative.
+            None => self.authority().map_or_else(String::new, |authority| format!("http://{authority}")),
+        }
     }
 
     fn authority(&self) -> Option<&str> {

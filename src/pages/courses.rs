@@ -4,8 +4,8 @@ use askama::Template;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::kit::Frame;
 use super::history::History;
+use super::kit::Frame;
 use super::kit::filters::display_name;
 use super::kit::form::{Deletion, new_key};
 use super::kit::{DeletePage, Form, ListQuery, PartialRequest, Rendered, filters, parse_search, submit};
@@ -247,7 +247,12 @@ async fn full_roster(
     let id = id.into_result()?;
     let day = Day::parse(&query.as_of, query.until.as_ref())?;
     let roster = roster(&app, id, day.as_ref()).await?.read(&app.viewer, &Page::first(Limit::MAX)).await?;
-    Ok(Rendered(RosterPage { frame: Frame::new(&app, "courses"), course: find::<Course>(&app, id).await?, day, roster }))
+    Ok(Rendered(RosterPage {
+        frame: Frame::new(&app, "courses"),
+        course: find::<Course>(&app, id).await?,
+        day,
+        roster,
+    }))
 }
 
 async fn roster(app: &App, id: CourseId, day: Option<&Day>) -> Result<Listing<RosterEntry>, Problem> {

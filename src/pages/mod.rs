@@ -1,5 +1,6 @@
 //! HTML pages for people.
 
+mod accounts;
 mod courses;
 mod day;
 mod enrollments;
@@ -11,13 +12,15 @@ mod registration;
 mod sample;
 mod seats;
 mod seats_form;
+mod sign_in;
 mod students;
 
 use axum::response::Redirect;
 use tower_http::compression::CompressionLayer;
 
 use crate::http::routes::{Allow, Routes};
-use crate::state::AppState;
+use crate::registrar::Role;
+use crate::state::{App, AppState};
 
 /// The routes of all pages and of the static files that they load.
 #[must_use]
@@ -28,9 +31,17 @@ pub fn routes() -> Routes<AppState> {
         .merge(seats::routes())
         .merge(registration::routes())
         .merge(sample::routes())
-        .get("/", Allow::Anyone, async || Redirect::to("/courses"))
+        .merge(sign_in::routes())
+        .merge(accounts::routes())
+        .get("/", Allow::Anyone, async |app: App| Redirect::to(&home(&app)))
         .get(kit::problems::ROUTE, Allow::Anyone, kit::problems::kind)
         .layer_pages(kit::with_page_layers);
     let assets = Routes::new().get(kit::assets::ROUTE, Allow::Anyone, kit::assets::get);
     pages.merge(assets).layer_pages(|pages| pages.layer(CompressionLayer::new()))
+}
+
+/// The first page for the caller: a student's own, for everybody else the courses.
+fn home(app: &App) -> String {
+    let own = app.identity.grants.student.filter(|_| app.identity.role == Some(Role::Student));
+    own.map_or_else(|| "/courses".to_owned(), |id| format!("/students/{id}"))
 }

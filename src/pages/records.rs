@@ -4,7 +4,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::kit::edit::version_field;
 use super::kit::filters::display_name;
-use super::kit::{EditPage, Form, FormDraft, Frame, FormValues, submit};
+use super::kit::{EditPage, Form, FormDraft, FormValues, Frame, submit};
 use crate::db::DbError;
 use crate::http::extract::{FromPath, NoQuery, PathParams};
 use crate::http::problem::Problem;

@@ -8,12 +8,14 @@ use std::thread::JoinHandle;
 use anyhow::Context;
 
 use crate::access::Access;
+use crate::access::sign_in::SignIn;
 use crate::adoption::{self, MigrateOptions, Report};
 use crate::clock::Clock;
 use crate::config::PublicUrl;
 use crate::db::{Db, Location, Writer};
 use crate::events::feed::Feed;
 use crate::events::follower::Follower;
+use crate::http::cookies::SessionCookie;
 use crate::http::paging::LinkBase;
 use crate::mapping;
 use crate::metrics::Metrics;
@@ -87,6 +89,8 @@ impl School {
             Access::start(db.clone(), clock.clone(), Arc::clone(registrar.rights_changes()))
                 .await
                 .with_context(|| format!("cannot read {location}"))?;
+        let is_secure = public_url.as_ref().is_some_and(|url| url.as_str().starts_with("https://"));
+        let sign_in = SignIn::start(db.clone(), clock.clone(), access.clone(), registrar.clone())?;
         Ok(Self {
             db: db.clone(),
             sweeping,
@@ -98,9 +102,11 @@ impl School {
                     board: Board::new(db.clone(), follower.clone(), clock),
                     roll: Roll::new(db, follower),
                     access,
+                    sign_in,
                     registrar,
                     metrics,
                     tables,
+                    session_cookie: SessionCookie::new(is_secure),
                     public_url: LinkBase(public_url.map(|url| url.as_str().into())),
                 },
             ),

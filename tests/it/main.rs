@@ -64,6 +64,7 @@ mod settings_of_servers_postgres_only;
 mod several_nodes_postgres_only;
 mod shared_tables;
 mod shares;
+mod sign_in;
 mod small_worlds;
 mod statements;
 mod stream;

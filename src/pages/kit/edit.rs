@@ -4,9 +4,9 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::frame::Frame;
 use super::filters;
 use super::form::{Form, FormDraft, FormValues, new_key, retry_key};
+use super::frame::Frame;
 use super::page::{RefusedPage, Rendered};
 use crate::http::problem::Problem;
 use crate::registrar::{Caller, RecordField, Refusal, TextKind, Version};
@@ -51,12 +51,7 @@ pub struct EditPage {
 impl EditPage {
     /// An empty form for a new record.
     #[must_use]
-    pub fn new(
-        heading: &'static str,
-        path: String,
-        frame: Frame,
-        fields: Vec<&'static RecordField>,
-    ) -> Self {
+    pub fn new(heading: &'static str, path: String, frame: Frame, fields: Vec<&'static RecordField>) -> Self {
         let back = format!("/{}", frame.section);
         Self {
             frame,

@@ -43,7 +43,12 @@ const REPLACE_WHOLE_PAGE: [(HeaderName, HeaderValue); 3] = [
 /// The page for a problem, with its status.
 #[must_use]
 pub fn page(problem: &Problem, request_id: Option<&str>) -> Response {
-    let page = ProblemPage { frame: Frame::of_problem(), kind: problem.kind(), detail: problem.detail(), request_id };
+    let page = ProblemPage {
+        frame: Frame::of_problem(),
+        kind: problem.kind(),
+        detail: problem.detail(),
+        request_id,
+    };
     let mut response = (REPLACE_WHOLE_PAGE, RefusedPage(problem.status(), page)).into_response();
     if problem.is_retryable() {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));

@@ -1,0 +1,140 @@
+//! The page where admins create accounts and give out links to set passwords.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use super::kit::form::EmptyForm;
+use super::kit::{Form, FormDraft, FormValues, Frame, RefusedPage, filters};
+use crate::access;
+use crate::access::api::{AccountId, NewAccount};
+use crate::access::secret::Secret;
+use crate::http::extract::{NoQuery, PathParams};
+use crate::http::paging::RequestUrl;
+use crate::http::problem::Problem;
+use crate::http::routes::{Routes, only};
+use crate::lists::{Limit, Page};
+use crate::registrar::{Account, ChangeAccount, CreateAccount, CreateLink, Refusal, Right, Role};
+use crate::state::{App, AppState};
+
+/// The routes of these pages.
+pub(super) fn routes() -> Routes<AppState> {
+    let admin = only(Right::Administer);
+    Routes::new()
+        .get("/accounts", admin, show)
+        .post("/accounts", admin, create)
+        .post("/accounts/{account_id}/link", admin, new_link)
+        .post("/accounts/{account_id}/disable", admin, disable)
+        .post("/accounts/{account_id}/enable", admin, enable)
+}
+
+#[derive(Template)]
+#[template(path = "accounts.html")]
+struct AccountsPage {
+    frame: Frame,
+    accounts: Vec<Account>,
+    /// A name, and the link to give to that person.
+    link: Option<(String, String)>,
+    values: FormValues,
+    refusal: Option<String>,
+}
+
+impl AccountsPage {
+    async fn load(app: &App) -> Result<Self, Problem> {
+        let listing = access::accounts(&app.viewer);
+        let accounts = listing.read(&app.viewer, &Page::first(Limit::MAX)).await?.rows;
+        let frame = Frame::new(app, "accounts");
+        Ok(Self { frame, accounts, link: None, values: FormValues::default(), refusal: None })
+    }
+}
+
+async fn show(app: App, _: NoQuery) -> Result<Response, Problem> {
+    Ok(RefusedPage(StatusCode::OK, AccountsPage::load(&app).await?).into_response())
+}
+
+async fn create(app: App, _: NoQuery, url: RequestUrl, form: Form<NewAccount>) -> Result<Response, Problem> {
+    let Some(NewAccount { name, address, role, student_id }) = form.draft else {
+        let page = AccountsPage { values: form.values, ..AccountsPage::load(&app).await? };
+        return Ok(RefusedPage(StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
+    };
+    let secret = Secret::generate("");
+    let link = Some((secret.hash().to_hex(), app.sign_in.link_expires_at()));
+    let command = CreateAccount { name, address, role, student_id, link };
+    match app.registrar.submit(command, &form.caller).await {
+        Ok(done) => with_link(&app, &url, &done.answer, &secret).await,
+        Err(refused) => {
+            let (status, refusal) =
+                (Problem::from(refused.answer.clone()).status(), Some(refused.answer.to_string()));
+            let page = AccountsPage { values: form.values, refusal, ..AccountsPage::load(&app).await? };
+            Ok(RefusedPage(status, page).into_response())
+        }
+    }
+}
+
+async fn new_link(
+    app: App,
+    id: PathParams<AccountId>,
+    _: NoQuery,
+    url: RequestUrl,
+    form: Form<EmptyForm>,
+) -> Result<Response, Problem> {
+    let AccountId(account_id) = id.into_result()?;
+    let secret = Secret::generate("");
+    let command =
+        CreateLink { account_id, hash: secret.hash().to_hex(), expires_at: app.sign_in.link_expires_at() };
+    let account = app.registrar.submit(command, &form.caller).await?.answer;
+    with_link(&app, &url, &account, &secret).await
+}
+
+/// The page with the link, which is shown this once. After the first account the school is closed, and the reader has to
+/// sign in for anything else.
+async fn with_link(
+    app: &App,
+    url: &RequestUrl,
+    account: &Account,
+    secret: &Secret,
+) -> Result<Response, Problem> {
+    let link = url.absolute(&format!("/set-password/{}", secret.expose()));
+    let page = AccountsPage { link: Some((account.name.clone(), link)), ..AccountsPage::load(app).await? };
+    Ok(RefusedPage(StatusCode::OK, page).into_response())
+}
+
+async fn disable(
+    app: App,
+    id: PathParams<AccountId>,
+    _: NoQuery,
+    form: Form<EmptyForm>,
+) -> Result<Response, Problem> {
+    change(&app, id, form, false).await
+}
+
+async fn enable(
+    app: App,
+    id: PathParams<AccountId>,
+    _: NoQuery,
+    form: Form<EmptyForm>,
+) -> Result<Response, Problem> {
+    change(&app, id, form, true).await
+}
+
+async fn change(
+    app: &App,
+    id: PathParams<AccountId>,
+    form: Form<EmptyForm>,
+    enabled: bool,
+) -> Result<Response, Problem> {
+    let AccountId(id) = id.into_result()?;
+    let command = ChangeAccount { id, role: None, enabled: Some(enabled) };
+    let done = app.registrar.submit(command, &form.caller).await;
+    let refusal = match done {
+        Ok(_) => None,
+        Err(refused) if matches!(refused.answer, Refusal::LastAdmin) => Some(refused.answer.to_string()),
+        Err(refused) => return Err(refused.into()),
+    };
+    let status = if refusal.is_none() { StatusCode::OK } else { StatusCode::CONFLICT };
+    Ok(RefusedPage(status, AccountsPage { refusal, ..AccountsPage::load(app).await? }).into_response())
+}
+
+impl FormDraft for NewAccount {
+    const NUMBERS: &[&str] = &["student_id"];
+}

@@ -1,0 +1,242 @@
+//! Signing in and out, the page of one's own account, and setting a password with a one-time link.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::kit::{Form, FormDraft, Frame, RefusedPage, Rendered, filters};
+use crate::access::SIGN_IN;
+use crate::access::passwords::Password;
+use crate::access::secret::Secret;
+use crate::access::sign_in::NotSignedIn;
+use crate::http::extract::{FromPath, NoQuery, Parameters, PathParams, Query, from_text};
+use crate::http::fields::{self, Draft, Fields};
+use crate::http::problem::Problem;
+use crate::http::routes::{Allow, Routes};
+use crate::problems::LinkEnded;
+use crate::registrar::{Account, Actor, Refusal};
+use crate::state::{App, AppState};
+
+/// The routes of these pages.
+pub(super) fn routes() -> Routes<AppState> {
+    Routes::new()
+        .get(SIGN_IN, Allow::Anyone, show)
+        .post(SIGN_IN, Allow::Anyone, sign_in)
+        .post("/sign-out", Allow::Anyone, sign_out)
+        .get("/account", Allow::SignedIn, account)
+        .post("/account/sign-out-everywhere", Allow::SignedIn, sign_out_everywhere)
+        .get("/set-password/{link}", Allow::Anyone, choose)
+        .post("/set-password/{link}", Allow::Anyone, set_password)
+}
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignInPage {
+    frame: Frame,
+    address: String,
+    next: String,
+    refusal: Option<String>,
+}
+
+async fn show(app: App, Query(query): Query<NextQuery>) -> Rendered<SignInPage> {
+    Rendered(SignInPage {
+        frame: Frame::new(&app, ""),
+        address: String::new(),
+        next: own_path(&query.next.unwrap_or_default()).to_owned(),
+        refusal: None,
+    })
+}
+
+async fn sign_in(app: App, _: NoQuery, form: Form<Credentials>) -> Response {
+    let refused = |app: &App, address: &str, next: &str, status, refusal: String| {
+        let page = SignInPage {
+            frame: Frame::new(app, ""),
+            address: address.to_owned(),
+            next: next.to_owned(),
+            refusal: Some(refusal),
+        };
+        RefusedPage(status, page).into_response()
+    };
+    let next = own_path(form.values.value("next")).to_owned();
+    let address = form.values.value("address").to_owned();
+    let Some(Credentials { address: typed, password, .. }) = form.draft else {
+        let message = "Type your e-mail address and your password.".to_owned();
+        return refused(&app, &address, &next, StatusCode::UNPROCESSABLE_ENTITY, message);
+    };
+    // Outside of a request there is no client, and no throttling of one.
+    let from = app.client.map_or(std::net::IpAddr::from([0, 0, 0, 0]), crate::shares::Client::network);
+    match app.sign_in.open_session(&typed, password, from).await {
+        Ok(secret) => ([app.session_cookie.set(&secret.expose())], Redirect::to(&next)).into_response(),
+        Err(NotSignedIn::Wrong) => {
+            let message = "This address and this password do not belong together.".to_owned();
+            refused(&app, &address, &next, StatusCode::UNPROCESSABLE_ENTITY, message)
+        }
+        Err(NotSignedIn::Wait(wait)) => {
+            let message = format!("Too many attempts have failed. Try again in {} seconds.", wait.seconds());
+            let page = refused(&app, &address, &next, StatusCode::TOO_MANY_REQUESTS, message);
+            ([(RETRY_AFTER, wait.seconds().to_string())], page).into_response()
+        }
+        Err(NotSignedIn::Refused(refusal)) => Problem::from(refusal).into_response(),
+    }
+}
+
+async fn sign_out(app: App, _: NoQuery, headers: axum::http::HeaderMap) -> Result<Response, Problem> {
+    let secret = app.session_cookie.read(&headers).and_then(|value| Secret::parse("", value));
+    if let Some(secret) = secret {
+        app.sign_in.end_session(&secret.hash()).await?;
+    }
+    Ok(([app.session_cookie.clear()], Redirect::to(SIGN_IN)).into_response())
+}
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct AccountPage {
+    frame: Frame,
+    role: &'static str,
+    sessions: i64,
+}
+
+async fn account(app: App, _: NoQuery) -> Result<Response, Problem> {
+    let Actor::Account(id) = app.identity.actor else { return Ok(Redirect::to("/").into_response()) };
+    let role = app.identity.role.map_or("", |role| role.as_str());
+    let sessions = app.sign_in.sessions_of(id).await?;
+    Ok(Rendered(AccountPage { frame: Frame::new(&app, "account"), role, sessions }).into_response())
+}
+
+async fn sign_out_everywhere(app: App, _: NoQuery) -> Result<Response, Problem> {
+    if let Actor::Account(id) = app.identity.actor {
+        app.sign_in.end_sessions_of(id).await?;
+    }
+    Ok(([app.session_cookie.clear()], Redirect::to(SIGN_IN)).into_response())
+}
+
+#[derive(Template)]
+#[template(path = "set_password.html")]
+struct SetPasswordPage {
+    frame: Frame,
+    account: Account,
+    refusal: Option<String>,
+}
+
+async fn choose(
+    app: App,
+    link: PathParams<LinkSecret>,
+    _: NoQuery,
+) -> Result<Rendered<SetPasswordPage>, Problem> {
+    let LinkSecret(secret) = link.into_result()?;
+    let account = app.sign_in.linked_account(&secret).await?.ok_or(Refusal::LinkEnded)?;
+    Ok(Rendered(SetPasswordPage { frame: Frame::new(&app, ""), account, refusal: None }))
+}
+
+async fn set_password(
+    app: App,
+    link: PathParams<LinkSecret>,
+    _: NoQuery,
+    form: Form<NewPassword>,
+) -> Result<Response, Problem> {
+    let LinkSecret(secret) = link.into_result()?;
+    let account = app.sign_in.linked_account(&secret).await?.ok_or(Refusal::LinkEnded)?;
+    let text = form.draft.map(|NewPassword(text)| text).unwrap_or_default();
+    match Password::new_for_account(text, &[&account.name, &account.address]) {
+        Ok(password) => {
+            let session = app.sign_in.set_password(&secret, password, &form.caller).await?;
+            Ok(([app.session_cookie.set(&session.expose())], Redirect::to("/")).into_response())
+        }
+        Err(weak) => {
+            let refusal = Some(format!("The password {weak}."));
+            let page = SetPasswordPage { frame: Frame::new(&app, ""), account, refusal };
+            Ok(RefusedPage(StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+        }
+    }
+}
+
+/// A path of this server to go to, never another site: browsers read `//` and `/\` as the start of a host.
+fn own_path(next: &str) -> &str {
+    let is_own = next.starts_with('/')
+        && !next.starts_with("//")
+        && !next.starts_with("/\\")
+        && next.chars().all(|character| character.is_ascii_graphic());
+    if is_own { next } else { "/" }
+}
+
+/// Where to go after signing in.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct NextQuery {
+    #[serde(deserialize_with = "from_text")]
+    next: Option<String>,
+}
+
+impl Parameters for NextQuery {
+    const KNOWN: &'static [&'static str] = &["next"];
+}
+
+/// The form to sign in.
+#[derive(Debug)]
+struct Credentials {
+    address: String,
+    password: Password,
+}
+
+impl Draft for Credentials {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let typed = |value: &Value| fields::text(value, |text| Ok(text.to_owned()));
+        let address = fields.required("address", typed);
+        let password = fields.required("password", typed);
+        fields.optional("next", typed)?;
+        Some(Self { address: address?, password: Password::new(password?) })
+    }
+}
+
+impl FormDraft for Credentials {}
+
+/// The form to set a password.
+struct NewPassword(String);
+
+impl Draft for NewPassword {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let typed = |value: &Value| fields::text(value, |text| Ok(text.to_owned()));
+        // For password managers.
+        fields.optional("username", typed)?;
+        fields.required("password", typed).map(Self)
+    }
+}
+
+impl FormDraft for NewPassword {}
+
+/// The secret of a one-time link in a path.
+#[derive(Debug)]
+struct LinkSecret(Secret);
+
+impl FromPath for LinkSecret {
+    fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
+        let secret = Secret::parse("", &given("link"));
+        secret.map(Self).ok_or_else(|| Problem::new::<LinkEnded>("This link does not work any more."))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_path;
+
+    #[test]
+    fn after_signing_in_nobody_is_sent_to_another_site() {
+        for own in ["/", "/courses/7?page=2", "/a//b", "/?next=//evil.example"] {
+            assert_eq!(own_path(own), own);
+        }
+        for other in [
+            "",
+            "courses",
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "/\n//x",
+            "javascript:alert(1)",
+        ] {
+            assert_eq!(own_path(other), "/", "{other:?}");
+        }
+    }
+}

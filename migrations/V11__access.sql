@@ -32,10 +32,12 @@ create table matricula_tokens (
     revoked_at text
 );
 
--- Counts the changes that the servers' caches have to follow.
+-- The changes of rights so far, which the servers follow, and whether there has ever been a token or an account: 1 then,
+-- also after the last one is gone.
 create table matricula_access (
     id {{key}} not null primary key check (id = 1),
-    version {{key}} not null
+    version {{key}} not null,
+    is_closed {{key}} not null
 );
 
-insert into matricula_access (id, version) values (1, 0);
+insert into matricula_access (id, version, is_closed) values (1, 1, 0);

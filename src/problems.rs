@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::http::conditional::etag;
 use crate::http::echo::excerpt;
 use crate::http::extract::FromPath;
+use crate::http::invalid::invalid;
 use crate::http::problem::{
     self, IdempotencyAnswerNotKept, IdempotencyKeyInUse, IdempotencyKeyReused, Kind, Problem, ProblemKind,
     kinds,
@@ -40,6 +41,8 @@ kinds! {
         "No token has this id, or it has been revoked already.";
     AccountNotFound = "account-not-found", 404, Signature, "There is no such account",
         "No account has this id.";
+    FirstNotAdmin = "first-not-admin", 409, Signature, "The first one has to be an admin’s",
+        "The first token or account closes the school. If it could not create others, nobody could. Nothing was changed.";
     LinkEnded = "link-ended", 410, Unrouted, "The link does not work any more",
         "A link to set a password works once, and for a day. Ask an admin for a new one.";
     AddressTaken = "address-taken", 409, Signature, "Another account has this address",
@@ -112,6 +115,11 @@ impl From<Refusal> for Problem {
             Refusal::LinkEnded => Self::new::<LinkEnded>(detail),
             Refusal::AddressTaken => Self::new::<AddressTaken>(detail),
             Refusal::LastAdmin => Self::new::<LastAdmin>(detail),
+            Refusal::Unauthorized => Self::unauthorized(detail),
+            Refusal::FirstNotAdmin => Self::new::<FirstNotAdmin>(detail),
+            Refusal::AlreadyExpired => {
+                invalid(vec![json!({"pointer": "/expires_at", "detail": "must be in the future"})])
+            }
             Refusal::Forbidden => Self::forbidden(detail),
             Refusal::AnswerNotKept => Self::new::<IdempotencyAnswerNotKept>(detail),
             Refusal::KeyInUse => Self::new::<IdempotencyKeyInUse>(detail),

@@ -43,20 +43,16 @@ impl Viewer {
         self.grants.has(Right::ReadStudents)
     }
 
-    /// The only student whose record the caller may read, for a caller who may not read all: 0 stands for nobody.
+    /// The id of the student for a statement, if the caller may read their record; otherwise null, which no row has.
     #[must_use]
-    pub fn only_student(&self) -> Option<StudentId> {
-        if self.sees_students() {
-            return None;
-        }
-        let own = self.grants.student.filter(|_| self.grants.has(Right::ReadOwnRecord));
-        Some(own.unwrap_or(StudentId(0)))
+    pub fn student(&self, id: StudentId) -> Option<i64> {
+        self.sees_student(id).then_some(id.0)
     }
 
-    /// The student, if the caller may read their record; otherwise 0, which is nobody's id.
+    /// The student who the caller is, as in [`Viewer::student`].
     #[must_use]
-    pub fn student_or_nobody(&self, id: StudentId) -> StudentId {
-        if self.sees_student(id) { id } else { StudentId(0) }
+    pub fn own_student(&self) -> Option<i64> {
+        self.grants.student.and_then(|id| self.student(id))
     }
 
     /// Whether the caller may read the roster and the waitlist of this course.
@@ -65,10 +61,10 @@ impl Viewer {
         self.grants.has(Right::ReadRosters)
     }
 
-    /// The course, if the caller may read its roster; otherwise 0, which is no course's id.
+    /// The id of the course for a statement about its students, as in [`Viewer::student`].
     #[must_use]
-    pub fn roster_or_none(&self, id: CourseId) -> CourseId {
-        if self.sees_roster(id) { id } else { CourseId(0) }
+    pub fn roster(&self, id: CourseId) -> Option<i64> {
+        self.sees_roster(id).then_some(id.0)
     }
 
     /// Whether the caller may read the log.

@@ -8,7 +8,7 @@ use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::routes;
 
 use super::secret::Secret;
-use super::{TOKEN_PREFIX, store};
+use super::{SET_PASSWORD, TOKEN_PREFIX, store};
 use crate::clock::Stamp;
 use crate::enrollments::store as enrollments;
 use crate::http::extract::{FromPath, Json, NoQuery, PathParams, Query};
@@ -18,7 +18,9 @@ use crate::http::problem::Problem;
 use crate::http::refused::Refused;
 use crate::http::reply::{Created, Found, List, Located, NoContent, Resource};
 use crate::http::routes::{Allow, Routes, only};
-use crate::problems::{AccountNotFound, AddressTaken, LastAdmin, StudentNotFound, TokenNotFound};
+use crate::problems::{
+    AccountNotFound, AddressTaken, FirstNotAdmin, LastAdmin, StudentNotFound, TokenNotFound,
+};
 use crate::registrar::{
     Account, Caller, ChangeAccount, Course, CreateAccount, CreateToken, MAX_TEXT, Outcome, Refusal,
     RevokeToken, Right, Rights, Role, StudentId, Token, VISIBLE_TEXT, email_address, record_text,
@@ -59,8 +61,7 @@ async fn my_courses(
     Query(query): Query<PageQuery>,
     url: RequestUrl,
 ) -> Result<List<Course>, Refused<()>> {
-    let id = app.identity.grants.student.unwrap_or(StudentId(0));
-    let listing = enrollments::courses_of(&app.viewer, id);
+    let listing = enrollments::own_courses(&app.viewer);
     let page = query.of_list(&listing.order)?;
     Ok(List::new(listing.read(&app.viewer, &page).await?, &url))
 }
@@ -74,7 +75,7 @@ async fn create_token(
     app: App,
     _: NoQuery,
     Json(draft, caller): Json<NewToken>,
-) -> Result<Outcome<Created<CreatedToken>>, Refused<(StudentNotFound,)>> {
+) -> Result<Outcome<Created<CreatedToken>>, Refused<(StudentNotFound, FirstNotAdmin)>> {
     let secret = Secret::generate(TOKEN_PREFIX);
     let NewToken { name, role, scopes, student_id, expires_at } = draft;
     let command = CreateToken { name, role, scopes, student_id, hash: secret.hash().to_hex(), expires_at };
@@ -117,7 +118,7 @@ async fn revoke_token(
     id: PathParams<TokenId>,
     _: NoQuery,
     caller: Caller,
-) -> Result<NoContent, Refused<(TokenNotFound,)>> {
+) -> Result<NoContent, Refused<(TokenNotFound, LastAdmin)>> {
     let TokenId(id) = id.into_result()?;
     app.registrar.submit(RevokeToken { id }, &caller).await?;
     Ok(NoContent)
@@ -125,17 +126,21 @@ async fn revoke_token(
 
 /// Create an account
 ///
-/// The first account, like the first token, ends the open mode.
+/// `link` in the answer is the only copy of a one-time link with which the person sets a password; it works for a day.
+/// The first account, like the first token, has to be an admin's, and ends the open mode.
 #[utoipa::path(post, path = "/api/v1/accounts", tag = "access")]
 async fn create_account(
     app: App,
     _: NoQuery,
+    url: RequestUrl,
     Json(draft, caller): Json<NewAccount>,
-) -> Result<Outcome<Created<Account>>, Refused<(StudentNotFound, AddressTaken)>> {
+) -> Result<Outcome<Created<CreatedAccount>>, Refused<(StudentNotFound, AddressTaken, FirstNotAdmin)>> {
     let NewAccount { name, address, role, student_id } = draft;
-    let command = CreateAccount { name, address, role, student_id, link: None };
-    let done = app.registrar.submit(command, &caller).await?;
-    Ok(done.map(Created))
+    let secret = Secret::generate("");
+    let link = Some((secret.hash().to_hex(), app.sign_in.link_expires_at()));
+    let done = app.registrar.submit(CreateAccount { name, address, role, student_id, link }, &caller).await?;
+    let link = (!done.replayed).then(|| url.absolute(&format!("{SET_PASSWORD}{}", secret.expose())));
+    Ok(done.map(|entry| Created(CreatedAccount { entry, link })))
 }
 
 /// List the accounts
@@ -197,12 +202,6 @@ impl Resource for Me {}
 impl Resource for Token {}
 impl Resource for Account {}
 
-impl Located for Account {
-    fn location(&self) -> String {
-        format!("/api/v1/accounts/{}", self.id)
-    }
-}
-
 /// A new token with its secret.
 #[derive(Serialize, ToSchema)]
 pub struct CreatedToken {
@@ -219,6 +218,25 @@ impl Resource for CreatedToken {}
 impl Located for CreatedToken {
     fn location(&self) -> String {
         format!("/api/v1/tokens/{}", self.entry.id)
+    }
+}
+
+/// A new account with its link.
+#[derive(Serialize, ToSchema)]
+pub struct CreatedAccount {
+    #[serde(flatten)]
+    entry: Account,
+    /// The address at which the person sets a password, once and within a day. It is not stored and cannot be shown again:
+    /// null in the answer to a repeated request.
+    #[schema(required)]
+    link: Option<String>,
+}
+
+impl Resource for CreatedAccount {}
+
+impl Located for CreatedAccount {
+    fn location(&self) -> String {
+        format!("/api/v1/accounts/{}", self.entry.id)
     }
 }
 
@@ -337,14 +355,21 @@ fn scopes(value: &Value) -> Result<Rights, String> {
     names.ok_or_else(|| "must be an array of scopes, with at least one".to_owned())?.join(" ").parse()
 }
 
+/// A whole number from 1, written in digits alone.
+fn id(text: &str) -> Option<i64> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|id: &i64| is_plain && *id > 0)
+}
+
 /// The id of a token in a path.
 #[derive(Clone, Copy, Debug)]
 struct TokenId(i64);
 
 impl FromPath for TokenId {
     fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
-        let known = given("token_id").parse().ok().filter(|id: &i64| *id > 0);
-        known.map(Self).ok_or_else(|| Problem::new::<TokenNotFound>("There is no such token."))
+        id(&given("token_id"))
+            .map(Self)
+            .ok_or_else(|| Problem::new::<TokenNotFound>("There is no such token."))
     }
 }
 
@@ -354,7 +379,8 @@ pub(crate) struct AccountId(pub(crate) i64);
 
 impl FromPath for AccountId {
     fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
-        let known = given("account_id").parse().ok().filter(|id: &i64| *id > 0);
-        known.map(Self).ok_or_else(|| Problem::new::<AccountNotFound>("There is no such account."))
+        id(&given("account_id"))
+            .map(Self)
+            .ok_or_else(|| Problem::new::<AccountNotFound>("There is no such account."))
     }
 }

@@ -9,7 +9,7 @@ mod store;
 pub mod throttle;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -20,13 +20,16 @@ use self::secret::{Secret, SecretHash};
 pub use self::store::{accounts, tokens};
 use crate::clock::{Clock, Stamp};
 use crate::db::{Db, DbError, Location};
-use crate::registrar::{Actor, Grants, Identity};
+use crate::registrar::{Actor, Grants, Identity, Proof};
 
 /// What the secret of a token begins with, so that scanners for leaked secrets can find it.
 pub const TOKEN_PREFIX: &str = "mtr_";
 
 /// Where people sign in.
 pub const SIGN_IN: &str = "/sign-in";
+
+/// Where people set a password, before the secret of their link.
+pub const SET_PASSWORD: &str = "/set-password/";
 
 /// How often the database is asked whether rights have changed, also by another server or by a command.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
@@ -53,13 +56,14 @@ struct Shared {
     clock: Clock,
     /// See [`Registrar::rights_changes`](crate::registrar::Registrar::rights_changes).
     changes: Arc<AtomicU64>,
+    stays_closed: AtomicBool,
     remembered: RwLock<Remembered>,
 }
 
 #[derive(Debug)]
 struct Remembered {
     version: i64,
-    /// Whether there are no accounts and no tokens, so that everybody may do everything.
+    /// Whether there has never been an account or a token, so that everybody may do everything.
     is_open: bool,
     checked: Instant,
     /// The changes by this process that it knows of.
@@ -71,7 +75,6 @@ struct Remembered {
 #[derive(Clone, Debug)]
 struct Known {
     identity: Identity,
-    expires_at: Option<Stamp>,
     /// Of a session: when its last use was written down.
     used_at: Option<Stamp>,
 }
@@ -87,7 +90,8 @@ impl Access {
         changes: Arc<AtomicU64>,
     ) -> Result<(Self, JoinHandle<()>), DbError> {
         let remembered = RwLock::new(read(&db, &changes).await?);
-        let access = Self(Arc::new(Shared { db, clock, changes, remembered }));
+        let access =
+            Self(Arc::new(Shared { db, clock, changes, stays_closed: AtomicBool::new(false), remembered }));
         let following = access.clone();
         let task = tokio::spawn(async move {
             loop {
@@ -115,17 +119,47 @@ impl Access {
             }
         }
         let now = read(&self.0.db, &self.0.changes).await?;
-        *self.write() = now;
+        let mut remembered = self.write();
+        // Whatever happens to the rows: who has been shut out once is not let in again.
+        let is_open = remembered.is_open && now.is_open;
+        *remembered = Remembered { is_open, ..now };
         Ok(())
     }
 
-    /// Whether there are no accounts and no tokens, so that everybody may do everything.
+    /// Anybody, if there has never been an account or a token, so that everybody may do everything.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn is_open(&self) -> Result<bool, DbError> {
+    pub async fn everybody(&self) -> Result<Option<Identity>, DbError> {
         self.ensure_fresh().await?;
-        Ok(self.read().is_open)
+        let remembered = self.read();
+        let is_open = remembered.is_open && !self.0.stays_closed.load(Ordering::SeqCst);
+        Ok(is_open.then(|| Identity::everybody(remembered.version)))
+    }
+
+    /// Lets nobody in without an account or a token from now on, even if the database has none.
+    pub fn stay_closed(&self) {
+        self.0.stays_closed.store(true, Ordering::SeqCst);
+    }
+
+    /// Returns once the caller may no longer do what this identity may: after a revocation, an expiry, or the end of the
+    /// open mode.
+    pub async fn ended(self, identity: Identity) {
+        let key = identity.proof.key.map(SecretHash::from_bytes);
+        loop {
+            tokio::time::sleep(POLL_INTERVAL).await;
+            // While the database cannot be read, nothing new can be sent either.
+            let now = match (&identity.actor, key) {
+                (Actor::Token(_), Some(hash)) => self.token(hash).await,
+                (Actor::Account(_), Some(hash)) => {
+                    self.by_session(hash).await.map(|known| known.map(|(one, _)| one))
+                }
+                _ => self.everybody().await,
+            };
+            if now.is_ok_and(|now| now.is_none_or(|now| now.grants != identity.grants)) {
+                return;
+            }
+        }
     }
 
     /// Who has this token; `None` if nobody has, or it has expired or was revoked.
@@ -133,9 +167,13 @@ impl Access {
     /// # Errors
     /// When the database cannot be read.
     pub async fn by_token(&self, text: &str) -> Result<Option<Identity>, DbError> {
-        let Some(hash) = Secret::parse(TOKEN_PREFIX, text).map(|secret| secret.hash()) else {
-            return Ok(None);
-        };
+        match Secret::parse(TOKEN_PREFIX, text) {
+            Some(secret) => self.token(secret.hash()).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn token(&self, hash: SecretHash) -> Result<Option<Identity>, DbError> {
         let read = async || {
             let token = store::token_by_hash(&self.0.db, &hash).await?;
             Ok(token.map(|token| Known {
@@ -143,8 +181,8 @@ impl Access {
                     actor: Actor::Token(token.id),
                     role: Some(token.role),
                     grants: Grants { rights: token.scopes, student: token.student_id },
+                    proof: Proof { version: 0, expires_at: token.expires_at, key: Some(*hash.as_bytes()) },
                 },
-                expires_at: token.expires_at,
                 used_at: None,
             }))
         };
@@ -166,8 +204,12 @@ impl Access {
                         rights: session.account.role.rights(),
                         student: session.account.student_id,
                     },
+                    proof: Proof {
+                        version: 0,
+                        expires_at: Some(session.expires_at),
+                        key: Some(*hash.as_bytes()),
+                    },
                 },
-                expires_at: Some(session.expires_at),
                 used_at: Some(session.used_at),
             }))
         };
@@ -195,14 +237,16 @@ impl Access {
         let known = match known {
             Some(known) => known,
             None => match read().await? {
-                Some(known) => {
+                Some(mut known) => {
+                    known.identity.proof.version = version;
                     self.remember(hash, known.clone(), version);
                     known
                 }
                 None => return Ok(None),
             },
         };
-        let is_over = known.expires_at.as_ref().is_some_and(|time| *time <= self.0.clock.stamp());
+        let expires_at = known.identity.proof.expires_at.as_ref();
+        let is_over = expires_at.is_some_and(|time| *time <= self.0.clock.stamp());
         Ok((!is_over).then_some(known))
     }
 

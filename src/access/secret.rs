@@ -65,6 +65,12 @@ impl fmt::Debug for Secret {
 pub struct SecretHash([u8; LENGTH]);
 
 impl SecretHash {
+    /// A hash that was taken before.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; LENGTH]) -> Self {
+        Self(bytes)
+    }
+
     /// The hash.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; LENGTH] {

@@ -79,16 +79,12 @@ impl SignIn {
         let known = store::password(&self.db, &address.trim().to_lowercase()).await?;
         let (account_id, stored) = known.map_or((None, None), |(id, stored)| (Some(id), stored));
         let is_right = self.passwords.verify(password, stored).await?;
-        match account_id.filter(|_| is_right) {
-            Some(account_id) => {
-                attempt.succeeded();
-                Ok(self.new_session(account_id).await?)
-            }
-            None => {
-                attempt.failed(self.clock.now());
-                Err(NotSignedIn::Wrong)
-            }
-        }
+        let Some(account_id) = account_id.filter(|_| is_right) else {
+            attempt.failed(self.clock.now());
+            return Err(NotSignedIn::Wrong);
+        };
+        attempt.succeeded();
+        Ok(self.new_session(account_id).await?)
     }
 
     /// A new session, never one whose secret somebody else may have given to the browser before.

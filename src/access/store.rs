@@ -4,7 +4,7 @@ use super::secret::SecretHash;
 use crate::clock::Stamp;
 use crate::db::{Db, DbError, Row};
 use crate::lists::{ListRow, ShortListing};
-use crate::registrar::{Account, Chore, Token, account, select_accounts, select_tokens, token};
+use crate::registrar::{Account, Chore, OPEN, Token, account, select_accounts, select_tokens, token};
 use crate::viewer::Viewer;
 
 /// A number that changes whenever rights change.
@@ -16,13 +16,14 @@ pub(super) async fn version(db: &Db) -> Result<i64, DbError> {
 
 /// Whether there has never been an account or a token.
 pub(super) async fn is_open(db: &Db) -> Result<bool, DbError> {
-    let sql = "select id from (select id from matricula_accounts union all select id from matricula_tokens) one limit 1";
-    Ok(db.query_opt(sql, [], |row| row.int(0)).await?.is_none())
+    Ok(db.query_opt(OPEN, [], |row| row.int(0)).await?.is_some())
 }
 
 /// The token with this secret, unless it was revoked.
 pub(super) async fn token_by_hash(db: &Db, hash: &SecretHash) -> Result<Option<Token>, DbError> {
-    let sql = select_tokens!("where t.hash = $1 and t.revoked_at is null");
+    let sql = select_tokens!(
+        "where t.hash = $1 and t.revoked_at is null and (t.person_id is null or p.id is not null)"
+    );
     db.query_opt(sql, [hash.to_hex().into()], token).await
 }
 
@@ -44,7 +45,7 @@ pub(super) async fn find_account(viewer: &Viewer, id: i64) -> Result<Option<Acco
     viewer.db().query_opt(sql, [id.into(), administers(viewer).into()], account).await
 }
 
-/// All tokens that were not revoked, in order of creation; none for a caller who does not administer.
+/// All tokens that were not revoked, also expired ones, in order of creation; none for a caller who does not administer.
 #[must_use]
 pub fn tokens(viewer: &Viewer) -> ShortListing<Token> {
     ShortListing {
@@ -81,7 +82,7 @@ pub(super) struct Session {
 pub(super) async fn session(db: &Db, hash: &SecretHash) -> Result<Option<Session>, DbError> {
     let sql = "select a.id, a.name, a.address, a.role, p.student_id, a.created_at, a.disabled_at, s.used_at, s.expires_at \
                from matricula_sessions s join matricula_accounts a on a.id = s.account_id \
-               left join matricula_people p on p.id = a.person_id where s.hash = $1 and a.disabled_at is null";
+               left join matricula_people p on p.id = a.person_id where s.hash = $1 and a.disabled_at is null and (a.person_id is null or p.id is not null)";
     let map = |row: &Row<'_>| {
         Ok(Session { account: account(row)?, used_at: row.stamp(7)?, expires_at: row.stamp(8)? })
     };

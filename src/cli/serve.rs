@@ -52,6 +52,9 @@ async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &LogOutp
     let options = MigrateOptions { new_school: args.new_school, ..MigrateOptions::default() };
     let school =
         School::open_with(&args.database.database, clock, args.public_url.clone(), metrics, &options).await?;
+    if !loopback && !args.allow_unauthenticated {
+        school.app.access.stay_closed();
+    }
     let router = router::router(school.app.clone(), &limits);
     // Before the line is printed: a program that reads it may send the signal at once.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);

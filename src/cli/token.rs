@@ -22,7 +22,7 @@ use crate::viewer::Viewer;
 pub(super) enum TokenCommand {
     /// Create a token and print its secret, which cannot be shown again
     Create(CreateArgs),
-    /// List the tokens that work, without their secrets
+    /// List the tokens that were not revoked, without their secrets
     List {
         #[command(flatten)]
         database: DatabaseArgs,
@@ -80,7 +80,7 @@ pub(super) async fn run(command: TokenCommand, clock: Clock, out: &mut dyn Write
     let school = School::open(&database.database, clock.clone(), None).await?;
     let done = match command {
         TokenCommand::Create(args) => create(args, &school, &clock, out).await,
-        TokenCommand::List { .. } => list(&school, out).await,
+        TokenCommand::List { .. } => list(&school, &clock, out).await,
         TokenCommand::Revoke { id, .. } => submit(&school, RevokeToken { id }).await,
     };
     school.close().await;
@@ -109,11 +109,16 @@ async fn create(args: CreateArgs, school: &School, clock: &Clock, out: &mut dyn 
     Ok(())
 }
 
-async fn list(school: &School, out: &mut dyn Write) -> anyhow::Result<()> {
+async fn list(school: &School, clock: &Clock, out: &mut dyn Write) -> anyhow::Result<()> {
     let viewer = Viewer::of_program(&school.db);
     let tokens = access::tokens(&viewer).read(&viewer, &Page::first(Limit::MAX)).await?.rows;
     for Token { id, name, role, expires_at, .. } in tokens {
-        let until = expires_at.map_or_else(|| "does not expire".to_owned(), |time| format!("expires {time}"));
+        let now = clock.stamp();
+        let until = match expires_at {
+            None => "does not expire".to_owned(),
+            Some(time) if time <= now => format!("expired {time}"),
+            Some(time) => format!("expires {time}"),
+        };
         writeln!(out, "{id}\t{role}\t{name}\t{until}")?;
     }
     Ok(())

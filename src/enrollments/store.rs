@@ -30,14 +30,21 @@ pub async fn find(
 /// The courses of a student, in order of enrollment. Also empty if there is no such student.
 #[must_use]
 pub fn courses_of(viewer: &Viewer, student_id: StudentId) -> ShortListing<Course> {
-    let student_id = viewer.student_or_nobody(student_id);
+    let visible = viewer.student(student_id);
     ShortListing {
         order: format!("courses-of-{student_id}"),
         rows: "select sc.id, cast(c.id as bigint), cast(c.name as text), cast(c.level as text) from student_courses sc \
                join students s on s.id = sc.student_id join courses c on c.id = sc.course_id where sc.student_id = $1",
-        args: vec![student_id.0.into()],
+        args: vec![visible.into()],
         map: listed_course,
     }
+}
+
+/// The courses of the student who the caller is; empty if the caller is none.
+#[must_use]
+pub fn own_courses(viewer: &Viewer) -> ShortListing<Course> {
+    let own = viewer.own_student();
+    ShortListing { args: vec![own.into()], ..courses_of(viewer, StudentId(own.unwrap_or_default())) }
 }
 
 /// The courses of a student at a time, according to the log, in order of enrollment. A course that has been deleted
@@ -50,7 +57,7 @@ pub async fn courses_of_at(
     student_id: StudentId,
     time: &Stamp,
 ) -> Result<ShortListing<Course>, DbError> {
-    let student_id = viewer.student_or_nobody(student_id);
+    let visible = viewer.student(student_id);
     let start = history_start(viewer, About::Student(student_id)).await?;
     Ok(ShortListing {
         order: format!("courses-of-{student_id}-at-{time}"),
@@ -60,7 +67,7 @@ pub async fn courses_of_at(
             ") e left join courses c on c.id = e.other_id and ",
             same_course!("e.other_id", "e.seq")
         ),
-        args: vec![student_id.0.into(), time.into(), 0.into(), start.into()],
+        args: vec![visible.into(), time.into(), 0.into(), start.into()],
         map: listed_course,
     })
 }
@@ -68,20 +75,18 @@ pub async fn courses_of_at(
 /// The students of a course, in order of enrollment. Also empty if there is no such course.
 #[must_use]
 pub fn roster_of(viewer: &Viewer, course_id: CourseId) -> Listing<RosterEntry> {
-    let course_id = viewer.roster_or_none(course_id);
+    let visible = viewer.roster(course_id);
     Listing {
         reach: Reach::Page,
         count_reach: Reach::Range,
         order: format!("roster-of-{course_id}"),
         count: "select count(*) from student_courses sc join courses c on c.id = sc.course_id \
                 join students s on s.id = sc.student_id where sc.course_id = $1",
-        count_args: vec![course_id.0.into()],
+        count_args: vec![visible.into()],
         rows: "select cast(s.id as bigint), cast(s.name as text), cast(s.email as text), sc.enrolled_at, sc.id from student_courses sc \
                join courses c on c.id = sc.course_id join students s on s.id = sc.student_id \
                where sc.course_id = $1 and sc.id > $2 order by sc.id limit $3",
-        args: Box::new(move |after| {
-            vec![course_id.0.into(), after.map_or(i64::MIN, |after| after.id).into()]
-        }),
+        args: Box::new(move |after| vec![visible.into(), after.map_or(i64::MIN, |after| after.id).into()]),
         map: listed_on_roster,
     }
 }
@@ -96,7 +101,7 @@ pub async fn roster_of_at(
     course_id: CourseId,
     time: &Stamp,
 ) -> Result<Listing<RosterEntry>, DbError> {
-    let course_id = viewer.roster_or_none(course_id);
+    let visible = viewer.roster(course_id);
     let start = history_start(viewer, About::Course(course_id)).await?;
     Ok(Listing {
         // All events of the course have to be read to know its students at that time.
@@ -104,7 +109,7 @@ pub async fn roster_of_at(
         count_reach: Reach::Range,
         order: format!("roster-of-{course_id}-at-{time}"),
         count: concat!("select count(*) from (", standing!("course_id", "student_id"), ") e"),
-        count_args: vec![course_id.0.into(), time.into(), 0.into(), start.into()],
+        count_args: vec![visible.into(), time.into(), 0.into(), start.into()],
         rows: concat!(
             "select e.other_id, cast(s.name as text), cast(s.email as text), e.enrolled_at, e.enrollment_id from (",
             standing!("course_id", "student_id"),
@@ -112,7 +117,7 @@ pub async fn roster_of_at(
             same_student!("e.other_id", "e.seq"),
             " order by e.enrollment_id limit $5"
         ),
-        args: args_at(course_id, time.clone(), start),
+        args: args_at(visible, time.clone(), start),
         map: listed_on_roster,
     })
 }
@@ -122,9 +127,9 @@ pub async fn roster_of_at(
 /// # Errors
 /// When the database cannot be read.
 pub async fn log_mentions_student(viewer: &Viewer, id: StudentId) -> Result<bool, DbError> {
-    let id = viewer.student_or_nobody(id);
+    let visible = viewer.student(id);
     let sql = "select seq from events where student_id = $1 order by seq limit 1";
-    Ok(viewer.db().query_opt(sql, [id.0.into()], |row| row.int(0)).await?.is_some())
+    Ok(viewer.db().query_opt(sql, [visible.into()], |row| row.int(0)).await?.is_some())
 }
 
 /// Whether the log has an event about this course.
@@ -141,7 +146,9 @@ pub async fn log_mentions_course(viewer: &Viewer, id: CourseId) -> Result<bool, 
 /// # Errors
 /// When the database cannot be read.
 pub async fn log_span(viewer: &Viewer, id: CourseId, start: i64) -> Result<Option<(Stamp, Stamp)>, DbError> {
-    let at = async |sql| viewer.db().query_opt(sql, [id.0.into(), start.into()], |row| row.stamp(0)).await;
+    let at = async |sql| {
+        viewer.db().query_opt(sql, [viewer.roster(id).into(), start.into()], |row| row.stamp(0)).await
+    };
     let first = at("select at from events where course_id = $1 and seq > $2 order by seq limit 1").await?;
     let last =
         at("select at from events where course_id = $1 and seq > $2 order by seq desc limit 1").await?;
@@ -163,7 +170,7 @@ pub async fn steps(
                sum(case when type = 'enrollment.dropped' then -1 else 1 end) from events where course_id = $2 and seq > $3 and type in \
                ('enrollment.created', 'enrollment.adopted', 'enrollment.dropped', 'waitlist.promoted') \
                group by 1 order by 1";
-    let args = [precision.into(), id.0.into(), start.into()];
+    let args = [precision.into(), viewer.roster(id).into(), start.into()];
     viewer.db().read(Reach::Range, sql, args, |row| Ok((row.text(0)?, row.int(1)?))).await
 }
 
@@ -183,10 +190,10 @@ macro_rules! standing {
 }
 use standing;
 
-fn args_at(course_id: CourseId, time: Stamp, start: i64) -> ArgsAfter {
+fn args_at(course_id: Option<i64>, time: Stamp, start: i64) -> ArgsAfter {
     Box::new(move |after| {
         let after = after.map_or(i64::MIN, |after| after.id);
-        vec![course_id.0.into(), (&time).into(), after.into(), start.into()]
+        vec![course_id.into(), (&time).into(), after.into(), start.into()]
     })
 }
 

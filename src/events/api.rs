@@ -7,6 +7,7 @@ use axum::extract::OptionalFromRequestParts;
 use axum::http::HeaderValue;
 use axum::http::header::ACCEPT;
 use axum::http::request::Parts;
+use futures_util::StreamExt as _;
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::openapi::RefOr;
@@ -50,7 +51,8 @@ async fn list(
     if let Some(stream) = stream {
         let events = app.feed.listen(&app.viewer, filter, stream.after(&query)?);
         let events = events.ok_or_else(|| Problem::overloaded("Too many event streams are open."))?;
-        return Ok(ListOrStream::Stream(EventStream::new(events)));
+        let ended = app.access.clone().ended(app.identity);
+        return Ok(ListOrStream::Stream(EventStream::new(events.take_until(ended))));
     }
     let after = query.after.map(|Number(seq)| Cursor {
         order: PLAIN_ORDER.to_owned(),
@@ -124,7 +126,7 @@ struct LogQuery {
 impl LogQuery {
     fn filter(&self) -> Filter {
         let kind = self.r#type.as_ref().map(|kind| kind.0);
-        Filter { student_id: self.student_id, course_id: self.course_id, kind }
+        Filter { student_id: self.student_id, course_id: self.course_id, kind, is_closed: false }
     }
 }
 

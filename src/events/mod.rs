@@ -84,13 +84,16 @@ pub struct Filter {
     pub course_id: Option<CourseId>,
     /// Of this type.
     pub kind: Option<EventKind>,
+    /// Nothing passes: the caller may not read the log.
+    pub is_closed: bool,
 }
 
 impl Filter {
     /// Whether an entry matches.
     #[must_use]
     pub fn matches(&self, entry: &LogEntry) -> bool {
-        self.student_id.is_none_or(|id| entry.student_id == Some(id))
+        !self.is_closed
+            && self.student_id.is_none_or(|id| entry.student_id == Some(id))
             && self.course_id.is_none_or(|id| entry.course_id == Some(id))
             && self.kind.is_none_or(|kind| entry.r#type == kind.as_str())
     }

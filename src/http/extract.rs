@@ -141,8 +141,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
 fn caller(extensions: &Extensions) -> Caller {
     let request_id = extensions.get::<RequestId>().map(|id| Arc::clone(&id.0));
-    let Identity { actor, grants, .. } = extensions.get::<Identity>().cloned().unwrap_or(Identity::NOBODY);
-    Caller { actor, grants, request_id, key: None }
+    let Identity { actor, grants, proof, .. } =
+        extensions.get::<Identity>().cloned().unwrap_or(Identity::NOBODY);
+    Caller { actor, grants, proof, request_id, key: None }
 }
 
 fn unwritable_fields(extensions: &Extensions) -> UnwritableFields {

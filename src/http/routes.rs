@@ -16,10 +16,14 @@ use crate::registrar::{Right, Rights};
 /// Who may use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Allow {
-    /// Everybody, also without signing in: nothing there is about a person.
+    /// Everybody, and nobody asks who it is: nothing there is about a person.
     Anyone,
+    /// The same, for pages that look different to somebody who has signed in.
+    Visitors,
     /// Everybody who has signed in, whatever their rights.
     SignedIn,
+    /// Callers with all of these rights.
+    AllOf(Rights),
     /// Callers with at least one of these rights. What they see and change there is judged again.
     AnyOf(Rights),
 }

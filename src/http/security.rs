@@ -6,6 +6,7 @@ use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 
 use super::routes::{Allow, Policy};
+use crate::registrar::Right;
 
 /// Documents who may use each operation: with a token that has one of the scopes.
 pub(super) fn add_security(document: &mut OpenApi, policy: &Policy) {
@@ -21,8 +22,11 @@ pub(super) fn add_security(document: &mut OpenApi, policy: &Policy) {
         let item = document.paths.paths.get_mut(&rule.path);
         let Some(operation) = item.and_then(|item| operation(item, &rule.method)) else { continue };
         operation.security = Some(match rule.allow {
-            Allow::Anyone => Vec::new(),
+            Allow::Anyone | Allow::Visitors => Vec::new(),
             Allow::SignedIn => vec![SecurityRequirement::new(TOKEN, [""; 0])],
+            Allow::AllOf(rights) => {
+                vec![SecurityRequirement::new(TOKEN, rights.iter().map(Right::as_str))]
+            }
             Allow::AnyOf(rights) => {
                 rights.iter().map(|right| SecurityRequirement::new(TOKEN, [right.as_str()])).collect()
             }

@@ -120,7 +120,7 @@ async fn delete_page(app: &App, id: CourseId) -> Result<DeletePage, Problem> {
     let course = find::<Course>(app, id).await?;
     let seats = seats::find(&app.viewer, id).await?.ok_or(Refusal::CourseNotFound(id))?;
     Ok(DeletePage {
-        frame: Frame::new(&app, "courses"),
+        frame: Frame::new(app, "courses"),
         name: display_name(&course.name),
         back: path::<Course>(id),
         enrolled: seats.enrolled,
@@ -215,7 +215,7 @@ pub(crate) async fn course_page(
     let seats = seats::find(&app.viewer, id).await?.ok_or(Refusal::CourseNotFound(id))?;
     let day = Day::parse(&query.as_of, query.until.as_ref())?;
     Ok(CoursePage {
-        frame: Frame::new(&app, "courses"),
+        frame: Frame::new(app, "courses"),
         course: find::<Course>(app, id).await?,
         path: path::<Course>(id),
         saved: query.saved.as_deref().and_then(saved_text),

@@ -33,7 +33,7 @@ pub fn routes() -> Routes<AppState> {
         .merge(sample::routes())
         .merge(sign_in::routes())
         .merge(accounts::routes())
-        .get("/", Allow::Anyone, async |app: App| Redirect::to(&home(&app)))
+        .get("/", Allow::Visitors, async |app: App| Redirect::to(&home(&app)))
         .get(kit::problems::ROUTE, Allow::Anyone, kit::problems::kind)
         .layer_pages(kit::with_page_layers);
     let assets = Routes::new().get(kit::assets::ROUTE, Allow::Anyone, kit::assets::get);

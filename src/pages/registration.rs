@@ -74,7 +74,7 @@ impl BoardPage {
         let pages = all.len().div_ceil(PAGE_SIZE).max(1);
         let page = usize::from(query.page.unwrap_or(1)).clamp(1, pages);
         Ok(Self {
-            frame: Frame::new(&app, "registration"),
+            frame: Frame::new(app, "registration"),
             is_paused: query.still.unwrap_or_default(),
             page,
             pages,
@@ -104,7 +104,13 @@ async fn feed(app: App, Query(query): Query<BoardQuery>) -> Result<EventStream, 
             Problem::rate_limited("This client is already watching the board as often as one client may.")
         }
     })?;
-    let closed = app.feed.clone().closed();
+    let (closed, ended) = (app.feed.clone().closed(), app.access.clone().ended(app.identity.clone()));
+    let closed = async move {
+        tokio::select! {
+            () = closed => {}
+            () = ended => {}
+        }
+    };
     let viewer = Viewer { app, query, _place: place, has_begun: false, last: String::new() };
     let events = stream::unfold(viewer, async |mut viewer| {
         let event = viewer.next().await;

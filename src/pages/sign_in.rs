@@ -23,13 +23,13 @@ use crate::state::{App, AppState};
 /// The routes of these pages.
 pub(super) fn routes() -> Routes<AppState> {
     Routes::new()
-        .get(SIGN_IN, Allow::Anyone, show)
-        .post(SIGN_IN, Allow::Anyone, sign_in)
-        .post("/sign-out", Allow::Anyone, sign_out)
+        .get(SIGN_IN, Allow::Visitors, show)
+        .post(SIGN_IN, Allow::Visitors, sign_in)
+        .post("/sign-out", Allow::Visitors, sign_out)
         .get("/account", Allow::SignedIn, account)
         .post("/account/sign-out-everywhere", Allow::SignedIn, sign_out_everywhere)
-        .get("/set-password/{link}", Allow::Anyone, choose)
-        .post("/set-password/{link}", Allow::Anyone, set_password)
+        .get("/set-password/{link}", Allow::Visitors, choose)
+        .post("/set-password/{link}", Allow::Visitors, set_password)
 }
 
 #[derive(Template)]

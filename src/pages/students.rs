@@ -126,7 +126,7 @@ async fn delete_page(app: &App, id: StudentId) -> Result<DeletePage, Problem> {
         enrollments::courses_of(&app.viewer, id).read(&app.viewer, &Page::first(Limit::SUGGESTIONS)).await?;
     let places = seats::places_of(&app.viewer, id).await?;
     Ok(DeletePage {
-        frame: Frame::new(&app, "students"),
+        frame: Frame::new(app, "students"),
         name: display_name(&student.name),
         back: path::<Student>(id),
         enrolled: enrolled.total,
@@ -249,7 +249,7 @@ pub(crate) async fn student_page(
         None => ListPart { total: 0, next: None, rows: Vec::new(), rest: None },
     };
     let mut page = StudentPage {
-        frame: Frame::new(&app, "students"),
+        frame: Frame::new(app, "students"),
         student,
         path: path::<Student>(id),
         saved: query.saved == Some(true),

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::account::{Account, Link, Token};
-use super::caller::{Caller, Right, Rights, Role};
+use super::caller::{Actor, Caller, Right, Rights, Role};
 use super::command::Command;
 use super::event::{Change, Event};
 use super::facts::Facts;
@@ -35,6 +35,7 @@ impl Command for CreateToken {
 
     fn needs(&self, needs: &mut Needs) {
         self.student_id.into_iter().for_each(|id| needs.student(id));
+        needs.changes_access();
     }
 
     fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
@@ -43,6 +44,9 @@ impl Command for CreateToken {
 
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Token), Refusal> {
         self.student_id.map_or(Ok(()), |id| facts.student(id).map(|_| ()))?;
+        if self.expires_at.as_ref().is_some_and(|time| *time <= facts.now) {
+            return Err(Refusal::AlreadyExpired);
+        }
         let token = Token {
             id: facts.last_seq + 1,
             name: self.name.clone(),
@@ -53,6 +57,9 @@ impl Command for CreateToken {
             expires_at: self.expires_at.clone(),
             revoked_at: None,
         };
+        if facts.is_open && !token.scopes.has(Right::Administer) {
+            return Err(Refusal::FirstNotAdmin);
+        }
         let data = json!({
             "token_id": token.id, "role": token.role, "scopes": token.scopes, "expires_at": token.expires_at,
         });
@@ -73,15 +80,24 @@ impl Command for RevokeToken {
 
     fn needs(&self, needs: &mut Needs) {
         needs.token(self.id);
+        needs.all_admins();
+        needs.changes_access();
     }
 
     fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
         caller.ensure(Right::Administer)
     }
 
-    fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, ()), Refusal> {
+    fn decide(&self, caller: &Caller, facts: &Facts) -> Result<(Vec<Event>, ()), Refusal> {
         let token = facts.tokens.get(&self.id).filter(|token| token.revoked_at.is_none());
         let token = token.ok_or(Refusal::TokenNotFound(self.id))?;
+        // The command line can always create another one.
+        if caller.actor != Actor::Cli
+            && is_admin_token(token, facts)
+            && !has_other_admin(facts, Some(token.id), None)
+        {
+            return Err(Refusal::LastAdmin);
+        }
         let change = Change::RevokeToken(token.id, facts.stamp.clone());
         let event = event(EventKind::TokenRevoked, token.student_id, change);
         Ok((vec![event.with_data(json!({"token_id": token.id}))], ()))
@@ -109,6 +125,7 @@ impl Command for CreateAccount {
     fn needs(&self, needs: &mut Needs) {
         self.student_id.into_iter().for_each(|id| needs.student(id));
         needs.address(self.address.to_lowercase());
+        needs.changes_access();
     }
 
     fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
@@ -120,6 +137,9 @@ impl Command for CreateAccount {
         let address = self.address.to_lowercase();
         if facts.accounts.values().any(|account| account.address == address) {
             return Err(Refusal::AddressTaken);
+        }
+        if facts.is_open && (self.role != Role::Admin || self.link.is_none()) {
+            return Err(Refusal::FirstNotAdmin);
         }
         let account = Account {
             id: facts.last_seq + 1,
@@ -157,6 +177,7 @@ impl Command for ChangeAccount {
     fn needs(&self, needs: &mut Needs) {
         needs.all_admins();
         needs.account(self.id);
+        needs.changes_access();
     }
 
     fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
@@ -175,9 +196,7 @@ impl Command for ChangeAccount {
         if account == *before {
             return Ok((Vec::new(), account));
         }
-        let is_admin = |account: &Account| account.role == Role::Admin && account.disabled_at.is_none();
-        let has_another = facts.accounts.values().any(|other| other.id != self.id && is_admin(other));
-        if is_admin(before) && !is_admin(&account) && !has_another {
+        if is_admin(before) && !is_admin(&account) && !has_other_admin(facts, None, Some(self.id)) {
             return Err(Refusal::LastAdmin);
         }
         let enabled = account.disabled_at.is_none();
@@ -203,6 +222,7 @@ impl Command for CreateLink {
 
     fn needs(&self, needs: &mut Needs) {
         needs.account(self.account_id);
+        needs.changes_access();
     }
 
     fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
@@ -234,6 +254,7 @@ impl Command for SetPassword {
 
     fn needs(&self, needs: &mut Needs) {
         needs.link(self.link.clone());
+        needs.changes_access();
     }
 
     fn permit(&self, _: &Caller) -> Result<(), Refusal> {
@@ -249,6 +270,21 @@ impl Command for SetPassword {
         let event = event(EventKind::AccountChanged, account.student_id, change);
         Ok((vec![event.with_data(data)], account.clone()))
     }
+}
+
+fn is_admin(account: &Account) -> bool {
+    account.role == Role::Admin && account.disabled_at.is_none()
+}
+
+fn is_admin_token(token: &Token, facts: &Facts) -> bool {
+    let is_over = token.expires_at.as_ref().is_some_and(|time| *time <= facts.now);
+    token.scopes.has(Right::Administer) && token.revoked_at.is_none() && !is_over
+}
+
+/// Whether somebody can still grant and revoke without this token, or without this account.
+fn has_other_admin(facts: &Facts, token: Option<i64>, account: Option<i64>) -> bool {
+    facts.tokens.values().any(|other| Some(other.id) != token && is_admin_token(other, facts))
+        || facts.accounts.values().any(|other| Some(other.id) != account && is_admin(other))
 }
 
 fn event(kind: EventKind, student_id: Option<StudentId>, change: Change) -> Event {

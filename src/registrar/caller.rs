@@ -7,6 +7,7 @@ use super::key::IdempotencyKey;
 use super::record::StudentId;
 use super::refusal::Refusal;
 pub use super::rights::{Right, Rights, Role};
+use crate::clock::Stamp;
 
 /// The caller of a command: created where a request arrives, then passed along.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub struct Caller {
     pub actor: Actor,
     /// What the caller may do.
     pub grants: Grants,
+    /// How that was found out.
+    pub proof: Proof,
     /// The id of the request, for the log.
     pub request_id: Option<Arc<str>>,
     /// The key under which to store the answer, for retries.
@@ -92,18 +95,59 @@ pub struct Identity {
     pub role: Option<Role>,
     /// What they may do.
     pub grants: Grants,
+    /// How that was found out.
+    pub proof: Proof,
+}
+
+/// How it was found out what a caller may do, so that a commit can see whether that still holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proof {
+    /// The number of changes of rights that had been made; 0 for the program itself, whose rights do not change.
+    pub version: i64,
+    /// When the token or the session ends.
+    pub expires_at: Option<Stamp>,
+    /// The hash of the secret of the token or the session.
+    pub key: Option<[u8; 32]>,
 }
 
 impl Identity {
-    /// Anybody, while the school is open.
-    pub const EVERYBODY: Self = Self { actor: Actor::Anonymous, role: None, grants: Grants::ALL };
     /// Somebody who has not signed in.
-    pub const NOBODY: Self = Self { actor: Actor::Anonymous, role: None, grants: Grants::NONE };
+    pub const NOBODY: Self = Self {
+        actor: Actor::Anonymous,
+        role: None,
+        grants: Grants::NONE,
+        proof: Proof { version: 0, expires_at: None, key: None },
+    };
+
+    /// Anybody, while the school is open.
+    #[must_use]
+    pub fn everybody(version: i64) -> Self {
+        let proof = Proof { version, ..Proof::default() };
+        Self { grants: Grants::ALL, proof, ..Self::NOBODY }
+    }
+
+    /// Whether it is somebody who has not signed in.
+    #[must_use]
+    pub fn is_nobody(&self) -> bool {
+        self.actor == Actor::Anonymous && self.grants == Grants::NONE
+    }
+
+    /// Whether it is anybody, while the school is open.
+    #[must_use]
+    pub fn is_everybody(&self) -> bool {
+        self.actor == Actor::Anonymous && self.grants == Grants::ALL
+    }
 }
 
 impl Default for Caller {
     fn default() -> Self {
-        Self { actor: Actor::Anonymous, grants: Grants::ALL, request_id: None, key: None }
+        Self {
+            actor: Actor::Anonymous,
+            grants: Grants::ALL,
+            proof: Proof::default(),
+            request_id: None,
+            key: None,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::account::{Account, Link, Token};
+use super::caller::{Actor, Caller, Proof, Rights};
 use super::event::{Change, Event};
 use super::record::{
     Course, CourseId, Enrollment, EnrollmentId, Limits, Place, Seats, Student, StudentId, WaitlistEntry,
@@ -65,6 +66,12 @@ pub struct Facts {
     pub enrolled: HashMap<CourseId, i64>,
     /// The waitlist of each course whose seats matter.
     pub waitlists: BTreeMap<CourseId, Waitlist>,
+    /// The number of changes of rights before the batch.
+    pub rights_version: i64,
+    /// Whether the accounts and tokens of all callers are loaded, since a command may change what they may do.
+    pub has_callers: bool,
+    /// Whether there has never been a token or an account; loaded only where a command may change that.
+    pub is_open: bool,
     /// The requested tokens that exist.
     pub tokens: HashMap<i64, Token>,
     /// The requested accounts that exist.
@@ -117,6 +124,34 @@ impl Facts {
     /// [`Refusal::CourseNotFound`].
     pub fn course(&self, id: CourseId) -> Result<&Course, Refusal> {
         self.courses.get(&id).ok_or(Refusal::CourseNotFound(id))
+    }
+
+    /// Checks that the caller still may do what they might when the request arrived.
+    ///
+    /// # Errors
+    /// [`Refusal::Unauthorized`] after a revocation, an expiry, or the end of the open mode.
+    pub fn ensure_current(&self, caller: &Caller) -> Result<(), Refusal> {
+        let Proof { version, expires_at, .. } = &caller.proof;
+        // The program itself, and those who may do nothing that could end.
+        if *version == 0 || caller.grants.rights == Rights::NONE {
+            return Ok(());
+        }
+        let is_current = match &caller.actor {
+            _ if *version == self.rights_version && !self.has_callers => true,
+            Actor::Token(id) => self.tokens.get(id).is_some_and(|token| {
+                token.revoked_at.is_none()
+                    && (token.scopes, token.student_id) == (caller.grants.rights, caller.grants.student)
+            }),
+            Actor::Account(id) => self.accounts.get(id).is_some_and(|account| {
+                account.disabled_at.is_none()
+                    && (account.role.rights(), account.student_id)
+                        == (caller.grants.rights, caller.grants.student)
+            }),
+            Actor::Anonymous => self.is_open,
+            Actor::Cli | Actor::Sample | Actor::Database => true,
+        };
+        let is_over = expires_at.as_ref().is_some_and(|time| *time <= self.now);
+        if is_current && !is_over { Ok(()) } else { Err(Refusal::Unauthorized) }
     }
 
     /// The limits of the course; without any, the default.
@@ -219,6 +254,7 @@ impl Facts {
             Change::AddWaitlistEntry(waiting) => self.put_on_waitlist(waiting),
             Change::DeleteWaitlistEntry(waiting) => self.take_off_waitlist(waiting),
             Change::AddToken(token, _) => {
+                self.is_open = false;
                 self.tokens.insert(token.id, token.clone());
             }
             Change::RevokeToken(id, at) => {
@@ -227,6 +263,7 @@ impl Facts {
                 }
             }
             Change::AddAccount(account) | Change::UpdateAccount(account) => {
+                self.is_open = false;
                 self.accounts.insert(account.id, account.clone());
             }
             Change::AddLink(link) => {

@@ -46,11 +46,11 @@ pub use self::access::{ChangeAccount, CreateAccount, CreateLink, CreateToken, Re
 pub use self::account::{Account, Link, Token};
 pub use self::answer::{Admission, Answer, OperationOutcome};
 pub use self::batch::{Batch, Operation};
-pub use self::caller::{Actor, Caller, Grants, Identity, Outcome, Right, Rights, Role};
+pub use self::caller::{Actor, Caller, Grants, Identity, Outcome, Proof, Right, Rights, Role};
 pub use self::chores::Chore;
 pub use self::command::Command;
+pub(crate) use self::commit::{OPEN, select_accounts, select_tokens};
 pub use self::commit::{account, enrollment, limits, no_log_head, token};
-pub(crate) use self::commit::{select_accounts, select_tokens};
 pub use self::course::{CreateCourse, DeleteCourse, SeenCourse, UpdateCourse};
 pub use self::enrollment::{DropCourse, Enroll};
 pub use self::event::{Change, Event, NewValue};

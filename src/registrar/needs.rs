@@ -24,6 +24,8 @@ pub struct Needs {
     /// Addresses in lower case, whose accounts to load.
     pub(super) addresses: BTreeSet<String>,
     pub(super) all_admins: bool,
+    /// Whether a command may change who may do what, so that each caller of the batch has to be looked up.
+    pub(super) changes_access: bool,
     /// Hashes of links; their accounts are loaded too.
     pub(super) links: BTreeSet<String>,
     /// Whether to look for students and courses that are gone without a log entry about it.
@@ -99,7 +101,13 @@ impl Needs {
         self.links.insert(hash);
     }
 
-    /// Needs the accounts of all admins.
+    /// Needs to know of every caller of the batch whether they still may do what they may, since the command changes that,
+    /// and whether the school is open.
+    pub fn changes_access(&mut self) {
+        self.changes_access = true;
+    }
+
+    /// Needs the accounts and the tokens of all admins.
     pub fn all_admins(&mut self) {
         self.all_admins = true;
     }

@@ -109,6 +109,15 @@ pub enum Refusal {
     /// Without this account, nobody could grant and revoke any more.
     #[error("This is the only admin who can sign in.")]
     LastAdmin,
+    /// The token or the session has ended since the request arrived.
+    #[error("The token or the session has ended.")]
+    Unauthorized,
+    /// The first token or account has to be able to create others.
+    #[error("The first token or account has to be an admin’s: nobody could create another one.")]
+    FirstNotAdmin,
+    /// The token would already have expired.
+    #[error("A token has to expire in the future.")]
+    AlreadyExpired,
     /// The caller has no right to do this.
     #[error("You have no right to do this.")]
     Forbidden,
@@ -163,6 +172,9 @@ impl Refusal {
             Self::LinkEnded => "link-ended",
             Self::AddressTaken => "address-taken",
             Self::LastAdmin => "last-admin",
+            Self::Unauthorized => "unauthorized",
+            Self::FirstNotAdmin => "first-not-admin",
+            Self::AlreadyExpired => "already-expired",
             Self::Forbidden => "forbidden",
             Self::KeyInUse => "idempotency-key-in-use",
             Self::KeyReused => "idempotency-key-reused",

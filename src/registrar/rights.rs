@@ -104,6 +104,14 @@ impl Rights {
         self.0 & others.0 != 0
     }
 
+    /// The rights with these names, separated by blanks, as they are stored. One of a newer version counts as none.
+    #[must_use]
+    pub fn from_stored(text: &str) -> Self {
+        let known =
+            Right::ALL.into_iter().filter(|right| text.split_whitespace().any(|name| name == right.as_str()));
+        Self::of(&known.collect::<Vec<_>>())
+    }
+
     /// The rights that are in both sets.
     #[must_use]
     pub const fn and(self, others: Self) -> Self {
@@ -161,7 +169,7 @@ impl FromStr for Rights {
             })?;
             rights.0 |= right as u16;
         }
-        Ok(rights)
+        if rights == Self::NONE { Err("must have at least one scope".to_owned()) } else { Ok(rights) }
     }
 }
 

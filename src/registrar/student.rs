@@ -101,6 +101,8 @@ impl Command for DeleteStudent {
     type Answer = ();
 
     fn needs(&self, needs: &mut Needs) {
+        // Tokens and accounts of the student end.
+        needs.changes_access();
         needs.all_of_student(self.id);
         if self.expected.is_some() {
             needs.lock_student(self.id);

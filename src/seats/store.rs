@@ -38,12 +38,11 @@ pub async fn place(
     student_id: StudentId,
     course_id: CourseId,
 ) -> Result<Option<Place>, DbError> {
-    let student_id = viewer.student_or_nobody(student_id);
     let sql = "select w.joined_at, (select count(*) from waitlist before join students s on s.id = before.student_id \
                where before.course_id = w.course_id and before.joined_seq <= w.joined_seq) from waitlist w \
                join students s on s.id = w.student_id join courses c on c.id = w.course_id \
                where w.student_id = $1 and w.course_id = $2";
-    let args: [Arg; 2] = [student_id.0.into(), course_id.0.into()];
+    let args: [Arg; 2] = [viewer.student(student_id).into(), course_id.0.into()];
     let waits = "select 1 from waitlist where student_id = $1 and course_id = $2";
     if viewer.db().query_opt(waits, args.clone(), |row| row.int(0)).await?.is_none() {
         return Ok(None);
@@ -61,16 +60,16 @@ pub async fn places_of(
     viewer: &Viewer,
     student_id: StudentId,
 ) -> Result<Vec<(Option<String>, Place)>, DbError> {
-    let student_id = viewer.student_or_nobody(student_id);
+    let visible = viewer.student(student_id);
     let sql = "select w.course_id, cast(c.name as text), w.joined_at, (select count(*) from waitlist before \
                join students s on s.id = before.student_id \
                where before.course_id = w.course_id and before.joined_seq <= w.joined_seq) from waitlist w \
                join students s on s.id = w.student_id join courses c on c.id = w.course_id where w.student_id = $1 order by w.joined_seq";
     let waits = "select 1 from waitlist where student_id = $1 limit 1";
-    if viewer.db().query_opt(waits, [student_id.0.into()], |row| row.int(0)).await?.is_none() {
+    if viewer.db().query_opt(waits, [visible.into()], |row| row.int(0)).await?.is_none() {
         return Ok(Vec::new());
     }
-    let found = viewer.db().read(Reach::Range, sql, [student_id.0.into()], |row| {
+    let found = viewer.db().read(Reach::Range, sql, [visible.into()], |row| {
         Ok((CourseId(row.int(0)?), row.opt_text(1)?, row.stamp(2)?, row.int(3)?))
     });
     let place =
@@ -81,14 +80,14 @@ pub async fn places_of(
 /// The waitlist of a course, in order. Also empty if there is no such course.
 #[must_use]
 pub fn waitlist_of(viewer: &Viewer, course_id: CourseId) -> Listing<WaitlistEntry> {
-    let course_id = viewer.roster_or_none(course_id);
+    let visible = viewer.roster(course_id);
     Listing {
         reach: Reach::Page,
         count_reach: Reach::Range,
         order: format!("waitlist-of-{course_id}"),
         count: "select count(*) from waitlist w join students s on s.id = w.student_id \
                 join courses c on c.id = w.course_id where w.course_id = $1",
-        count_args: vec![course_id.0.into()],
+        count_args: vec![visible.into()],
         rows: "select coalesce(cast($1 as bigint), (select count(*) from waitlist b join students s on s.id = b.student_id \
                where b.course_id = $2 and b.joined_seq <= $3)) \
                + row_number() over (order by w.joined_seq), w.student_id, w.name, w.email, w.joined_at, w.joined_seq \
@@ -97,7 +96,7 @@ pub fn waitlist_of(viewer: &Viewer, course_id: CourseId) -> Listing<WaitlistEntr
                where wl.course_id = $2 and wl.joined_seq > $3 order by wl.joined_seq limit $4) w order by w.joined_seq",
         args: Box::new(move |after| {
             let (seq, position) = after.map_or((0, Some(0)), |after| (after.id, position_in(after)));
-            vec![position.into(), course_id.0.into(), seq.into()]
+            vec![position.into(), visible.into(), seq.into()]
         }),
         map: |row| {
             let entry = WaitlistEntry {

@@ -97,6 +97,7 @@ fn api() -> Routes<AppState> {
         crate::events::LogEntry,
         crate::registrar::Token,
         crate::registrar::Account,
+        crate::access::api::CreatedAccount,
         crate::access::api::CreatedToken,
         crate::access::api::Me,
         crate::access::api::Name,

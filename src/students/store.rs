@@ -77,16 +77,17 @@ pub fn list(
     sort: StudentSort,
     direction: Direction,
 ) -> Listing<Student> {
-    match viewer.only_student() {
-        None => LIST.listing(search, sort, direction),
-        Some(id) => only(id, search, order(sort, direction)),
+    if viewer.sees_students() {
+        LIST.listing(search, sort, direction)
+    } else {
+        only(viewer.own_student(), search, order(sort, direction))
     }
 }
 
-/// One student, if they match.
-fn only(id: StudentId, search: Option<&Search>, order: String) -> Listing<Student> {
+/// One student, if they match; nobody for null.
+fn only(id: Option<i64>, search: Option<&Search>, order: String) -> Listing<Student> {
     let pattern: Option<String> = search.map(Search::pattern);
-    let args: Vec<Arg> = vec![id.0.into(), pattern.into()];
+    let args: Vec<Arg> = vec![id.into(), pattern.into()];
     Listing {
         order,
         count: concat!("select count(*) from students where ", only_matching!()),

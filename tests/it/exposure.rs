@@ -66,7 +66,7 @@ fn other_machines_are_served_only_with_permission_and_a_public_url() {
 #[tokio::test]
 async fn a_school_with_a_token_serves_other_machines() {
     let database = Database::new();
-    let create = ["token", "create", "--name", "office", "--role", "registrar", "--database"];
+    let create = ["token", "create", "--name", "office", "--role", "admin", "--database"];
     let created = matricula().args(create).arg(database.argument()).output().unwrap();
     let token = String::from_utf8(created.stdout).unwrap();
     assert!(created.status.success() && token.starts_with("mtr_") && token.len() == 48, "{token}");

@@ -21,7 +21,7 @@ const RECORDED_IN_FILES: [&str; 12] = [
     "8|nothing_lost|14773140689633357615",
     "9|writes_by_others|12715271737101715106",
     "10|writes_within_batches|16251011176909500396",
-    "11|access|1754734124054179067",
+    "11|access|16361146577677343452",
     "12|sessions|6544189605944241107",
 ];
 const RECORDED_ON_SERVERS: [&str; 12] = [
@@ -35,7 +35,7 @@ const RECORDED_ON_SERVERS: [&str; 12] = [
     "8|nothing_lost|16554778991189375179",
     "9|writes_by_others|13950448962149591392",
     "10|writes_within_batches|14438249905922229154",
-    "11|access|7992861328563508116",
+    "11|access|9005557836296758405",
     "12|sessions|5907269404216662691",
 ];
 
@@ -114,7 +114,13 @@ async fn an_older_database_gets_the_migrations_that_it_lacks() {
 
     assert_eq!(
         migrate(&database).await.unwrap(),
-        ["V8__nothing_lost", "V9__writes_by_others", "V10__writes_within_batches", "V11__access", "V12__sessions"]
+        [
+            "V8__nothing_lost",
+            "V9__writes_by_others",
+            "V10__writes_within_batches",
+            "V11__access",
+            "V12__sessions"
+        ]
     );
 
     assert_eq!(database.other_program().column(HISTORY), recorded(&database));

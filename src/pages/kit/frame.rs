@@ -33,7 +33,7 @@ impl Frame {
     /// Whether everybody may do everything, because there is no account and no token.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.identity == Identity::EVERYBODY
+        self.identity.is_everybody()
     }
 
     /// The page of the student who the reader is.

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use super::effects::Effects;
 use super::rows::sets;
-use crate::db::{Arg, DbError, Insert, Row, Tx, Write};
+use crate::db::{DbError, Insert, Row, Tx, Write};
 use crate::registrar::account::{Account, Link, Token};
 use crate::registrar::facts::Facts;
 use crate::registrar::needs::Needs;
 use crate::registrar::record::StudentId;
+use crate::registrar::rights::Rights;
 
 /// A statement that reads tokens; [`token`] reads its rows.
 macro_rules! select_tokens {
@@ -43,7 +44,7 @@ pub fn token(row: &Row<'_>) -> Result<Token, DbError> {
         id: row.int(0)?,
         name: row.text(1)?,
         role: row.text(2)?.parse().map_err(DbError::Engine)?,
-        scopes: row.text(3)?.parse().map_err(DbError::Engine)?,
+        scopes: Rights::from_stored(&row.text(3)?),
         student_id: row.opt_int(4)?.map(StudentId),
         created_at: row.stamp(5)?,
         expires_at: row.opt_stamp(6)?,
@@ -67,6 +68,10 @@ pub fn account(row: &Row<'_>) -> Result<Account, DbError> {
     })
 }
 
+/// Finds one row if there has never been an account or a token.
+pub(crate) const OPEN: &str = "select 1 from matricula_access where id = 1 and is_closed = 0 \
+    and not exists (select 1 from matricula_accounts) and not exists (select 1 from matricula_tokens)";
+
 /// Loads the accounts and tokens that the commands need.
 pub(super) async fn load_access(tx: &Tx<'_>, needs: &Needs, facts: &mut Facts) -> Result<(), DbError> {
     let ids = |ids: &BTreeSet<i64>| ids.iter().map(|id| vec![(*id).into()]).collect::<Vec<_>>();
@@ -75,6 +80,14 @@ pub(super) async fn load_access(tx: &Tx<'_>, needs: &Needs, facts: &mut Facts) -
     let addresses: Vec<_> = needs.addresses.iter().map(|address| vec![address.as_str().into()]).collect();
     let by_id = tx.query_many(select_accounts!("where a.id = $1"), &ids(&needs.accounts), account).await?;
     let by_address = tx.query_many(select_accounts!("where a.address = $1"), &addresses, account).await?;
+    if needs.changes_access {
+        facts.is_open = !tx.query(OPEN, &[], |row| row.int(0)).await?.is_empty();
+    }
+    if needs.all_admins {
+        let sql = select_tokens!("where t.revoked_at is null and t.scopes like '%admin%'");
+        let admins = tx.query(sql, &[], token).await?;
+        facts.tokens.extend(admins.into_iter().map(|token| (token.id, token)));
+    }
     let admins = if needs.all_admins {
         tx.query(select_accounts!("where a.role = 'admin' and a.disabled_at is null"), &[], account).await?
     } else {
@@ -116,11 +129,12 @@ pub(super) async fn write_access(tx: &Tx<'_>, effects: &Effects<'_>) -> Result<(
         return Ok(());
     }
     tx.write_in_order(&[
+        Write::Insert(&INTO_PEOPLE, effects.access.people()),
+        // After the inserts: a token may have been created for a student who is deleted in the same batch.
         Write::Delete(
             "delete from matricula_people where student_id = $1",
             sets(&effects.forgotten_students),
         ),
-        Write::Insert(&INTO_PEOPLE, effects.access.people()),
         Write::Insert(&INTO_TOKENS, effects.access.new_tokens()),
         Write::Change(
             "update matricula_tokens set revoked_at = $1 where id = $2",
@@ -139,8 +153,9 @@ pub(super) async fn write_access(tx: &Tx<'_>, effects: &Effects<'_>) -> Result<(
         ),
         Write::Delete("delete from matricula_sessions where account_id = $1", effects.access.signed_out()),
         Write::Change(
-            "update matricula_access set version = version + 1 where id = 1",
-            vec![Vec::<Arg>::new()],
+            "update matricula_access set version = version + 1, is_closed = case when is_closed = 1 then 1 else $1 end \
+             where id = 1",
+            vec![vec![i64::from(effects.access.closes()).into()]],
         ),
     ])
     .await?;

@@ -5,7 +5,7 @@ use super::head::Head;
 use crate::db::{DbError, Need, WriteHealth, missing_rights};
 
 /// Rights on our own tables that some batch needs.
-const OWN_TABLES: [Need; 23] = [
+const OWN_TABLES: [Need; 38] = [
     ("matricula_migrations", "select"),
     ("log_head", "select"),
     ("log_head", "update"),
@@ -29,6 +29,21 @@ const OWN_TABLES: [Need; 23] = [
     ("kept_columns", "select"),
     ("kept_columns", "insert"),
     ("kept_columns", "delete"),
+    ("matricula_access", "select"),
+    ("matricula_access", "update"),
+    ("matricula_people", "select"),
+    ("matricula_people", "insert"),
+    ("matricula_people", "delete"),
+    ("matricula_accounts", "select"),
+    ("matricula_accounts", "insert"),
+    ("matricula_accounts", "update"),
+    ("matricula_tokens", "select"),
+    ("matricula_tokens", "insert"),
+    ("matricula_tokens", "update"),
+    ("matricula_sessions", "select"),
+    ("matricula_sessions", "insert"),
+    ("matricula_sessions", "update"),
+    ("matricula_sessions", "delete"),
 ];
 /// Rights that every batch needs.
 const READ_RIGHTS: [Need; 2] = [("students", "select"), ("courses", "select")];

@@ -185,6 +185,11 @@ impl AccessEffects<'_> {
             && self.passwords.is_empty()
     }
 
+    /// Whether there is a token or an account from now on.
+    pub(super) fn closes(&self) -> bool {
+        !self.new_tokens.is_empty() || !self.new_accounts.is_empty()
+    }
+
     /// Bindings to students: each has the id of its token or account.
     pub(super) fn people(&self) -> Vec<Vec<Arg>> {
         let tokens = self.new_tokens.iter().map(|(token, _)| (token.id, token.student_id));

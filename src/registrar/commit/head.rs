@@ -10,6 +10,8 @@ const MAX_ID_IN_TABLE: &str = "select coalesce(max(id), 0) from student_courses 
 pub(super) struct Head {
     pub(super) last_seq: i64,
     pub(super) last_enrollment_id: i64,
+    /// The number of changes of rights so far; 0 if it is lost.
+    pub(super) rights_version: i64,
     /// Whether additional columns of dropped enrollments have ever been saved.
     pub(super) has_saved: bool,
     /// The time of the last log entry; empty if there is none.
@@ -41,10 +43,13 @@ impl Head {
         let in_table = tx.query(MAX_ID_IN_TABLE, &[], |row| row.int(0));
         // One round trip; the others are answered once the head is locked. In order (`biased`): when the first fails,
         // the others only report that the transaction has failed.
-        let (mut taken, in_table, now) = tokio::try_join!(biased; taken, in_table, time(tx, clock))?;
+        let version = tx.query("select version from matricula_access where id = 1", &[], |row| row.int(0));
+        let (mut taken, in_table, version, now) =
+            tokio::try_join!(biased; taken, in_table, version, time(tx, clock))?;
         let (last_seq, last_enrollment_id, last_at, has_saved) = taken.pop().ok_or_else(no_log_head)?;
         let last_enrollment_id = in_table.into_iter().fold(last_enrollment_id, i64::max);
-        Ok(Self { last_seq, last_enrollment_id, has_saved: has_saved != 0, last_at, now })
+        let rights_version = version.into_iter().sum();
+        Ok(Self { last_seq, last_enrollment_id, rights_version, has_saved: has_saved != 0, last_at, now })
     }
 
     /// The end of the log, which in a file never goes back: a log that did is that of an older copy.

@@ -9,6 +9,7 @@ use super::orphans::{CheckedRow, Orphans, select_enrollments};
 use super::reply::BatchItem;
 use super::rows::{COURSE, STUDENT, course, limits, sets, student};
 use crate::db::{DbError, Tx};
+use crate::registrar::caller::{Actor, Caller};
 use crate::registrar::facts::{Facts, ReadOnly};
 use crate::registrar::kinds::EventKind;
 use crate::registrar::needs::Needs;
@@ -55,6 +56,20 @@ pub(super) async fn load_facts(
     for (command, _) in items {
         command.needs(&mut needs);
     }
+    let is_outdated =
+        |caller: &Caller| caller.proof.version != 0 && caller.proof.version != head.rights_version;
+    if items.iter().any(|(_, caller)| is_outdated(caller)) {
+        needs.changes_access();
+    }
+    if needs.changes_access {
+        for (_, caller) in items {
+            match &caller.actor {
+                Actor::Token(id) => needs.token(*id),
+                Actor::Account(id) => needs.account(*id),
+                Actor::Anonymous | Actor::Cli | Actor::Sample | Actor::Database => {}
+            }
+        }
+    }
     if needs.vanished {
         // A server does not report writes of other programs, so the cache may contain the rows to be swept.
         cache = CourseCache::default();
@@ -65,6 +80,8 @@ pub(super) async fn load_facts(
             stamp: head.stamp(),
             last_seq: head.last_seq,
             last_enrollment_id: head.last_enrollment_id,
+            rights_version: head.rights_version,
+            has_callers: needs.changes_access,
             read_only: read_only.clone(),
             ..Facts::default()
         };

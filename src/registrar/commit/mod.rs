@@ -18,8 +18,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::access::write_access;
+pub(crate) use self::access::{OPEN, select_accounts, select_tokens};
 pub use self::access::{account, token};
-pub(crate) use self::access::{select_accounts, select_tokens};
 use self::answers::{delete_expired_answers, erase_answers, load_stored_answers, store_answers};
 use self::cache::CourseCache;
 use self::effects::Effects;
@@ -202,7 +202,8 @@ impl<'a> Decided<'a> {
         let answers = Vec::with_capacity(items.len());
         let mut decided = Self { events: swept, answers, to_store: Vec::new() };
         for (command, caller) in items {
-            if let Err(refusal) = command.permit(caller) {
+            let permitted = facts.ensure_current(caller).and_then(|()| command.permit(caller));
+            if let Err(refusal) = permitted {
                 decided.answers.push(Reply { answer: Err(refusal), replayed: false });
                 continue;
             }

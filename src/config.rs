@@ -75,6 +75,15 @@ pub struct DatabaseArgs {
     pub database: Location,
 }
 
+/// The start of links to the server, for commands that print one.
+#[derive(Args, Clone, Debug)]
+pub struct LinkArgs {
+    #[expect(clippy::doc_markdown, reason = "the help is read on a terminal")]
+    /// The address at which people reach the server, for the link [default: http://127.0.0.1:8080]
+    #[arg(long, env = "MATRICULA_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<PublicUrl>,
+}
+
 /// Options of `matricula serve`.
 #[derive(Args, Clone, Debug)]
 pub struct ServeArgs {

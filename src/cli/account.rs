@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use crate::access::secret::Secret;
 use crate::access::sign_in::link_expires_at;
 use crate::clock::Clock;
-use crate::config::{DatabaseArgs, PublicUrl};
+use crate::config::{DatabaseArgs, LinkArgs, PublicUrl};
 use crate::registrar::{Actor, Caller, CreateAccount, Role, StudentId, email_address, record_text};
 use crate::server::School;
 
@@ -30,10 +30,8 @@ pub(super) struct AddArgs {
     /// The student who the person is, for the role student
     #[arg(long, value_name = "ID", required_if_eq("role", "student"))]
     student: Option<i64>,
-    #[expect(clippy::doc_markdown, reason = "the help is read on a terminal")]
-    /// The address at which people reach the server, for the link [default: http://127.0.0.1:8080]
-    #[arg(long, env = "MATRICULA_PUBLIC_URL", value_name = "URL")]
-    public_url: Option<PublicUrl>,
+    #[command(flatten)]
+    link: LinkArgs,
     /// The person's name
     #[arg(value_parser = record_text)]
     name: String,
@@ -47,7 +45,14 @@ pub(super) struct AddArgs {
 /// # Errors
 /// If the database cannot be opened, or the command is refused.
 pub(super) async fn run(command: AccountCommand, clock: Clock, out: &mut dyn Write) -> anyhow::Result<()> {
-    let AccountCommand::Add(AddArgs { database, role, student, public_url, name, address }) = command;
+    let AccountCommand::Add(AddArgs {
+        database,
+        role,
+        student,
+        link: LinkArgs { public_url },
+        name,
+        address,
+    }) = command;
     let secret = Secret::generate("");
     let link = Some((secret.hash().to_hex(), link_expires_at(&clock)));
     let school = School::open(&database.database, clock, None).await?;

@@ -102,3 +102,16 @@ impl From<Admission> for Answer {
         }
     }
 }
+
+/// The refusals in an answer, or in its parts.
+pub(super) fn refusals(outcome: &Result<Answer, Refusal>) -> impl Iterator<Item = &Refusal> {
+    let parts = match outcome {
+        Ok(Answer::Batch(parts)) => parts.as_slice(),
+        _ => &[],
+    };
+    let part_refusals = parts.iter().filter_map(|part| match part {
+        OperationOutcome::Refused(refusal) => Some(refusal),
+        _ => None,
+    });
+    outcome.as_ref().err().into_iter().chain(part_refusals)
+}

@@ -1,28 +1,43 @@
 //! Writes that are no change of registration and have no event: who is signed in, for example. They take turns with the
 //! batches on the one connection that writes, and many share a commit.
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
+use super::chore::Chore;
 use super::commit::BatchWriter;
-use crate::db::{Arg, DbError};
+use super::refusal::Refusal;
+use crate::db::DbError;
 
 /// Chores that may wait.
-pub(super) const MAX_CHORES: usize = 256;
-
-/// A statement about a table of ours. It changes any number of rows.
-#[derive(Clone, Debug)]
-pub struct Chore {
-    /// The statement.
-    pub sql: &'static str,
-    /// Its parameters.
-    pub args: Vec<Arg>,
-}
+const MAX_CHORES: usize = 256;
 
 /// Chores that are done together, and where to send how many rows each of them changed.
 #[derive(Debug)]
 pub(super) struct QueuedChores {
     pub(super) chores: Vec<Chore>,
     pub(super) done: oneshot::Sender<Result<Vec<usize>, DbError>>,
+}
+
+/// Where chores are handed in. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Chores(mpsc::Sender<QueuedChores>);
+
+impl Chores {
+    pub(super) fn new() -> (Self, mpsc::Receiver<QueuedChores>) {
+        let (sender, receiver) = mpsc::channel(MAX_CHORES);
+        (Self(sender), receiver)
+    }
+
+    /// Has them done in one transaction; returns how many rows each changed.
+    pub(super) async fn run(&self, chores: Vec<Chore>) -> Result<Vec<usize>, Refusal> {
+        let (done, result) = oneshot::channel();
+        self.0.try_send(QueuedChores { chores, done }).map_err(|error| match error {
+            TrySendError::Full(_) => Refusal::Overloaded,
+            TrySendError::Closed(_) => Refusal::Stopping,
+        })?;
+        Ok(result.await.map_err(|_| Refusal::Stopping)??)
+    }
 }
 
 /// Does these chores and those that wait, in one transaction; if that fails, each by itself.

@@ -9,9 +9,10 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::answer::{Answer, OperationOutcome};
+use super::answer::{Answer, refusals};
 use super::caller::{Caller, Outcome};
-use super::chores::{self, Chore, MAX_CHORES, QueuedChores};
+use super::chore::Chore;
+use super::chores::{self, Chores, QueuedChores};
 use super::command::{AnyCommand, Command};
 use super::commit::{BatchItem, BatchWriter, Replies};
 use super::housekeeping::Housekeeping;
@@ -40,7 +41,7 @@ const MAX_RETRY_TIME: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct Registrar {
     queue: mpsc::Sender<Queued>,
-    chores: mpsc::Sender<QueuedChores>,
+    chores: Chores,
     stop: Arc<Notify>,
     keys_in_use: KeysInUse,
     metrics: Metrics,
@@ -82,7 +83,7 @@ impl Registrar {
         let (opened, is_open) = oneshot::channel();
         let rights_changes = Arc::<AtomicU64>::default();
         let counted = Arc::clone(&rights_changes);
-        let (chores, queued_chores) = mpsc::channel(MAX_CHORES);
+        let (chores, queued_chores) = Chores::new();
         let registrar = Self {
             queue,
             chores,
@@ -195,12 +196,7 @@ impl Registrar {
     /// # Errors
     /// When one fails; then nothing was changed.
     pub async fn keep_house(&self, chores: Vec<Chore>) -> Result<Vec<usize>, Refusal> {
-        let (done, result) = oneshot::channel();
-        self.chores.try_send(QueuedChores { chores, done }).map_err(|error| match error {
-            TrySendError::Full(_) => Refusal::Overloaded,
-            TrySendError::Closed(_) => Refusal::Stopping,
-        })?;
-        Ok(result.await.map_err(|_| Refusal::Stopping)??)
+        self.chores.run(chores).await
     }
 
     /// Whether the database can be written to. Reuses the result of the last attempt for a second, then makes a new
@@ -309,19 +305,6 @@ fn batch_len(weights: impl Iterator<Item = usize>) -> usize {
         Some(*sum)
     });
     until.take_while(|sum| *sum <= MAX_BATCH).count().max(1)
-}
-
-/// The refusals in an answer, or in its parts.
-fn refusals(outcome: &Result<Answer, Refusal>) -> impl Iterator<Item = &Refusal> {
-    let parts = match outcome {
-        Ok(Answer::Batch(parts)) => parts.as_slice(),
-        _ => &[],
-    };
-    let part_refusals = parts.iter().filter_map(|part| match part {
-        OperationOutcome::Refused(refusal) => Some(refusal),
-        _ => None,
-    });
-    outcome.as_ref().err().into_iter().chain(part_refusals)
 }
 
 /// The error for commands that were never attempted, if this failure affects them too.

@@ -32,7 +32,7 @@ pub(super) use self::reply::{BatchItem, Replies};
 pub use self::rows::{enrollment, limits};
 use self::tables::{read_only, write_log_and_rows, write_records};
 use super::caller::{Actor, Caller};
-use super::chores::Chore;
+use super::chore::Chore;
 use super::event::Event;
 use super::facts::{Facts, ReadOnly};
 use super::key::IdempotencyKey;

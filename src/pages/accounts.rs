@@ -40,6 +40,13 @@ struct AccountsPage {
 }
 
 impl AccountsPage {
+    /// Whether the form begins with this role: what was typed before, an admin first, otherwise the role with the least
+    /// rights.
+    fn is_preset(&self, role: Role) -> bool {
+        let preset = if self.accounts.is_empty() { Role::Admin } else { Role::Student };
+        self.values.value("role").parse().unwrap_or(preset) == role
+    }
+
     async fn load(app: &App) -> Result<Self, Problem> {
         let listing = access::accounts(&app.viewer);
         let accounts = listing.read(&app.viewer, &Page::first(Limit::MAX)).await?.rows;

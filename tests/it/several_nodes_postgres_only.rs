@@ -53,6 +53,12 @@ const OURS: [&str; 10] = [
     "waitlist",
     "idempotency_keys",
     "kept_columns",
+    "matricula_access",
+    "matricula_accounts",
+    "matricula_links",
+    "matricula_people",
+    "matricula_sessions",
+    "matricula_tokens",
     "matricula_migrations",
 ];
 

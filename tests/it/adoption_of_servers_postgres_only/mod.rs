@@ -140,7 +140,13 @@ async fn our_tables_go_to_the_first_schema_of_the_search_path() {
             "idempotency_keys",
             "kept_columns",
             "log_head",
+            "matricula_access",
+            "matricula_accounts",
+            "matricula_links",
             "matricula_migrations",
+            "matricula_people",
+            "matricula_sessions",
+            "matricula_tokens",
             "student_courses",
             "waitlist"
         ]

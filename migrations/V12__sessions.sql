@@ -8,6 +8,7 @@ create table matricula_sessions (
 );
 
 create index matricula_sessions_account on matricula_sessions (account_id);
+create index matricula_sessions_used on matricula_sessions (used_at);
 
 -- One-time links with which a person sets a password.
 create table matricula_links (

@@ -32,6 +32,12 @@ impl Client {
         Self { network, percent: percent.clamp(1, 100) }
     }
 
+    /// How much of every resource it may hold, in percent.
+    #[must_use]
+    pub fn percent(self) -> u8 {
+        self.percent
+    }
+
     /// The address, or the IPv6 network.
     #[must_use]
     pub fn network(self) -> IpAddr {

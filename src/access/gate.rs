@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{ALLOW, AUTHORIZATION, ORIGIN};
+use axum::http::header::{ALLOW, AUTHORIZATION, HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue, Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -99,10 +99,12 @@ impl Gate {
             return Ok(everybody);
         }
         let session = self.by_session(headers).await?;
-        if session.is_some() && !method.is_safe() && !says_its_site(headers) {
+        if session.is_some()
+            && !method.is_safe()
+            && !is_of_this_site(headers, self.app.public_url.0.as_deref())
+        {
             return Err(Problem::forbidden(
-                "A browser that writes says which site it does that for, in `Origin` or `Sec-Fetch-Site`. Programs use a \
-                token instead of a session.",
+                "With a session, only pages of this server write. Programs and other sites use a token instead.",
             ));
         }
         Ok(session.unwrap_or(Identity::NOBODY))
@@ -117,9 +119,19 @@ impl Gate {
     }
 }
 
-/// Whether the request says for which site it was sent; whether that is this one has been checked before (CSRF).
-fn says_its_site(headers: &HeaderMap) -> bool {
-    headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site")
+/// Whether a browser says that a page of this server sent the request. Sites of `--cors-origin` use tokens.
+fn is_of_this_site(headers: &HeaderMap, public_url: Option<&str>) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site == "same-origin";
+    }
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let Some((scheme, authority)) = text(ORIGIN).and_then(|origin| origin.split_once("://")) else {
+        return false;
+    };
+    match public_url.and_then(|url| url.split_once("://")) {
+        Some((own, rest)) => own == scheme && rest.split('/').next() == Some(authority),
+        None => text(HOST) == Some(authority),
+    }
 }
 
 /// The credentials of the scheme `Bearer` (RFC 6750, 2.1), whose name is compared without case (RFC 9110, 11.1).

@@ -10,8 +10,10 @@ use super::throttle::{SignInThrottle, Wait};
 use super::{Access, IDLE_TIMEOUT, SESSION_TTL, store};
 use crate::clock::{Clock, Stamp};
 use crate::db::{Db, DbError};
-use crate::registrar::{Account, Actor, Caller, Identity, Refusal, Registrar, SetPassword};
+use crate::registrar::{Account, Actor, Caller, Grants, Identity, Proof, Refusal, Registrar, SetPassword};
 
+/// Sessions of one account at a time; a further one ends the oldest.
+const MAX_SESSIONS: i64 = 50;
 /// How long a one-time link works.
 const LINK_TTL: SignedDuration = SignedDuration::from_hours(24);
 
@@ -65,7 +67,8 @@ impl SignIn {
         Ok(Self { db, clock, access, registrar, passwords, throttle })
     }
 
-    /// Opens a session for the owner of the account, who asks from this network address. Returns its secret.
+    /// Opens a session for the owner of the account, who asks from this network address; `None` for a proxy's, which many
+    /// share. Returns its secret.
     ///
     /// # Errors
     /// Why not.
@@ -73,31 +76,45 @@ impl SignIn {
         &self,
         address: &str,
         password: Password,
-        from: IpAddr,
+        from: Option<IpAddr>,
     ) -> Result<Secret, NotSignedIn> {
-        let attempt = self.throttle.check(address, from, self.clock.now()).map_err(NotSignedIn::Wait)?;
+        let mut attempt = self.throttle.check(address, from, self.clock.now()).map_err(NotSignedIn::Wait)?;
         let known = store::password(&self.db, &address.trim().to_lowercase()).await?;
         let (account_id, stored) = known.map_or((None, None), |(id, stored)| (Some(id), stored));
-        let is_right = self.passwords.verify(password, stored).await?;
-        let Some(account_id) = account_id.filter(|_| is_right) else {
+        attempt.begin();
+        let is_right = match self.passwords.verify(password, stored.clone()).await {
+            Ok(is_right) => is_right,
+            Err(busy) => {
+                attempt.cancel();
+                return Err(busy.into());
+            }
+        };
+        // The account may have got another password, or have been disabled, while this one was hashed.
+        let secret = match (account_id, stored) {
+            (Some(account_id), Some(stored)) if is_right => self.new_session(account_id, &stored).await?,
+            _ => None,
+        };
+        let Some(secret) = secret else {
             attempt.failed(self.clock.now());
             return Err(NotSignedIn::Wrong);
         };
         attempt.succeeded();
-        Ok(self.new_session(account_id).await?)
+        Ok(secret)
     }
 
-    /// A new session, never one whose secret somebody else may have given to the browser before.
-    async fn new_session(&self, account_id: i64) -> Result<Secret, Refusal> {
+    /// A new session, never one whose secret somebody else may have given to the browser before. `None` if the account may
+    /// not sign in with this hashed password any more.
+    async fn new_session(&self, account_id: i64, password: &str) -> Result<Option<Secret>, Refusal> {
         let secret = Secret::generate("");
         let now = self.clock.now();
         let (opened, expires_at) = (Stamp::from(now), after(now, SESSION_TTL));
         let chores = vec![
-            store::delete_expired_sessions(&opened, &after(now, -IDLE_TIMEOUT)),
-            store::open_session(&secret.hash(), account_id, &opened, &expires_at),
+            store::delete_idle_sessions(&after(now, -IDLE_TIMEOUT)),
+            store::open_session(&secret.hash(), account_id, password, &opened, &expires_at),
+            store::delete_surplus_sessions(account_id, MAX_SESSIONS),
         ];
-        self.registrar.keep_house(chores).await?;
-        Ok(secret)
+        let changed = self.registrar.keep_house(chores).await?;
+        Ok((changed.get(1) == Some(&1)).then_some(secret))
     }
 
     /// Whose session this is. Writes down now and then that it is used.
@@ -123,6 +140,10 @@ impl SignIn {
     /// # Errors
     /// When it cannot be written.
     pub async fn end_session(&self, hash: &SecretHash) -> Result<(), Refusal> {
+        // An invented secret costs no write.
+        if self.access.by_session(*hash).await?.is_none() {
+            return Ok(());
+        }
         self.forget(vec![store::end_session(hash)]).await
     }
 
@@ -175,10 +196,12 @@ impl SignIn {
     ) -> Result<Secret, Refusal> {
         let hashed = self.passwords.hash(password).await.map_err(|_| Refusal::Overloaded)?;
         let account = self.linked_account(link).await?.ok_or(Refusal::LinkEnded)?;
-        let command = SetPassword { link: link.hash().to_hex(), password: hashed };
-        let caller = Caller { actor: Actor::Account(account.id), ..caller.clone() };
+        let command = SetPassword { link: link.hash().to_hex(), password: hashed.clone() };
+        // The link is what permits it, whoever is signed in to this browser.
+        let (actor, grants) = (Actor::Account(account.id), Grants::NONE);
+        let caller = Caller { actor, grants, proof: Proof::default(), ..caller.clone() };
         let account = self.registrar.submit(command, &caller).await.map_err(|outcome| outcome.answer)?.answer;
-        self.new_session(account.id).await
+        self.new_session(account.id, &hashed).await?.ok_or(Refusal::LinkEnded)
     }
 }
 

@@ -82,7 +82,8 @@ pub(super) struct Session {
 pub(super) async fn session(db: &Db, hash: &SecretHash) -> Result<Option<Session>, DbError> {
     let sql = "select a.id, a.name, a.address, a.role, p.student_id, a.created_at, a.disabled_at, s.used_at, s.expires_at \
                from matricula_sessions s join matricula_accounts a on a.id = s.account_id \
-               left join matricula_people p on p.id = a.person_id where s.hash = $1 and a.disabled_at is null and (a.person_id is null or p.id is not null)";
+               left join matricula_people p on p.id = a.person_id where s.hash = $1 and a.disabled_at is null \
+               and (a.role <> 'student' or a.person_id is null or p.id is not null)";
     let map = |row: &Row<'_>| {
         Ok(Session { account: account(row)?, used_at: row.stamp(7)?, expires_at: row.stamp(8)? })
     };
@@ -120,17 +121,34 @@ pub(super) async fn linked_account(
     db.query_opt(sql, [hash.to_hex().into(), now.into()], account).await
 }
 
-pub(super) fn open_session(hash: &SecretHash, account_id: i64, now: &Stamp, expires_at: &Stamp) -> Chore {
+/// Opens a session if the account may still sign in, with this hashed password.
+pub(super) fn open_session(
+    hash: &SecretHash,
+    account_id: i64,
+    password: &str,
+    now: &Stamp,
+    expires_at: &Stamp,
+) -> Chore {
     Chore {
-        sql: "insert into matricula_sessions (hash, account_id, created_at, used_at, expires_at) values ($1, $2, $3, $4, $5)",
-        args: vec![hash.to_hex().into(), account_id.into(), now.into(), now.into(), expires_at.into()],
+        sql: "insert into matricula_sessions (hash, account_id, created_at, used_at, expires_at) \
+              select cast($1 as text), a.id, cast($2 as text), cast($2 as text), cast($3 as text) from matricula_accounts a \
+              where a.id = $4 and a.password = $5 and a.disabled_at is null and (a.role <> 'student' or a.person_id is null \
+              or exists (select 1 from matricula_people p where p.id = a.person_id))",
+        args: vec![hash.to_hex().into(), now.into(), expires_at.into(), account_id.into(), password.into()],
     }
 }
 
-pub(super) fn delete_expired_sessions(now: &Stamp, idle_since: &Stamp) -> Chore {
+/// Deletes sessions that have not been used for long. One that has expired otherwise is deleted some hours later.
+pub(super) fn delete_idle_sessions(idle_since: &Stamp) -> Chore {
+    Chore { sql: "delete from matricula_sessions where used_at <= $1", args: vec![idle_since.into()] }
+}
+
+/// Deletes the oldest sessions of an account that has too many.
+pub(super) fn delete_surplus_sessions(account_id: i64, max: i64) -> Chore {
     Chore {
-        sql: "delete from matricula_sessions where expires_at <= $1 or used_at <= $2",
-        args: vec![now.into(), idle_since.into()],
+        sql: "delete from matricula_sessions where account_id = $1 and hash not in (select hash from matricula_sessions \
+              where account_id = $1 order by created_at desc, hash limit $2)",
+        args: vec![account_id.into(), max.into()],
     }
 }
 

@@ -42,6 +42,9 @@ async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &LogOutp
     if is_open {
         tracing::warn!(%address, "serving other machines without authentication: everyone who can reach this address can read and change everything");
     }
+    if !loopback && args.public_url.as_ref().is_some_and(|url| url.as_str().starts_with("http://")) {
+        tracing::warn!(%address, "people reach this server without TLS: passwords and sessions can be read on the way");
+    }
     let limits = RequestLimits {
         loopback,
         public_url: args.public_url.clone(),

@@ -24,10 +24,16 @@ impl SessionCookie {
     /// The value that the client sent; `None` if there is none, or more than one.
     #[must_use]
     pub fn read(self, headers: &HeaderMap) -> Option<&str> {
-        let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-        let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        let mut values = pairs.filter(|(name, _)| *name == self.name()).map(|(_, value)| value);
+        let mut values = self.read_all(headers);
         values.next().filter(|_| values.next().is_none())
+    }
+
+    /// All values that the client sent. Other cookies may be anything, also bytes that are no text.
+    pub fn read_all(self, headers: &HeaderMap) -> impl Iterator<Item = &str> {
+        let lines =
+            headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+        let pairs = lines.filter_map(|pair| str::from_utf8(pair).ok()?.trim().split_once('='));
+        pairs.filter(move |(name, _)| *name == self.name()).map(|(_, value)| value)
     }
 
     /// The header that sets it until the browser is closed. No script can read it, and no other site's link sends it with

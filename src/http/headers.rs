@@ -57,7 +57,7 @@ pub fn complete(content: Content, response: &mut Response) {
     if is_page(headers) {
         headers.entry(CONTENT_SECURITY_POLICY).or_insert(POLICY);
         headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-        headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+        headers.entry(REFERRER_POLICY).or_insert(HeaderValue::from_static("same-origin"));
     }
 }
 

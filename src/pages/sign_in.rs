@@ -1,8 +1,8 @@
 //! Signing in and out, the page of one's own account, and setting a password with a one-time link.
 
 use askama::Template;
-use axum::http::StatusCode;
-use axum::http::header::RETRY_AFTER;
+use axum::http::header::{REFERRER_POLICY, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use serde_json::Value;
@@ -18,6 +18,7 @@ use crate::http::problem::Problem;
 use crate::http::routes::{Allow, Routes};
 use crate::problems::LinkEnded;
 use crate::registrar::{Account, Actor, Refusal};
+use crate::shares::Client;
 use crate::state::{App, AppState};
 
 /// The routes of these pages.
@@ -50,7 +51,7 @@ async fn show(app: App, Query(query): Query<NextQuery>) -> Rendered<SignInPage> 
     })
 }
 
-async fn sign_in(app: App, _: NoQuery, form: Form<Credentials>) -> Response {
+async fn sign_in(app: App, _: NoQuery, headers: HeaderMap, form: Form<Credentials>) -> Response {
     let refused = |app: &App, address: &str, next: &str, status, refusal: String| {
         let page = SignInPage {
             frame: Frame::new(app, ""),
@@ -66,10 +67,17 @@ async fn sign_in(app: App, _: NoQuery, form: Form<Credentials>) -> Response {
         let message = "Type your e-mail address and your password.".to_owned();
         return refused(&app, &address, &next, StatusCode::UNPROCESSABLE_ENTITY, message);
     };
-    // Outside of a request there is no client, and no throttling of one.
-    let from = app.client.map_or(std::net::IpAddr::from([0, 0, 0, 0]), crate::shares::Client::network);
+    // Many share the address of a proxy: on this machine, or one that limits its clients itself.
+    let is_direct = |client: &Client| !client.network().is_loopback() && client.percent() < 100;
+    let from = app.client.filter(is_direct).map(Client::network);
     match app.sign_in.open_session(&typed, password, from).await {
-        Ok(secret) => ([app.session_cookie.set(&secret.expose())], Redirect::to(&next)).into_response(),
+        Ok(secret) => {
+            // The browser's earlier session ends; if that fails, it ends when it is not used.
+            if let Err(error) = end_sessions(&app, &headers).await {
+                tracing::warn!(%error, "an earlier session stays open");
+            }
+            ([app.session_cookie.set(&secret.expose())], Redirect::to(&next)).into_response()
+        }
         Err(NotSignedIn::Wrong) => {
             let message = "This address and this password do not belong together.".to_owned();
             refused(&app, &address, &next, StatusCode::UNPROCESSABLE_ENTITY, message)
@@ -83,12 +91,17 @@ async fn sign_in(app: App, _: NoQuery, form: Form<Credentials>) -> Response {
     }
 }
 
-async fn sign_out(app: App, _: NoQuery, headers: axum::http::HeaderMap) -> Result<Response, Problem> {
-    let secret = app.session_cookie.read(&headers).and_then(|value| Secret::parse("", value));
-    if let Some(secret) = secret {
+async fn sign_out(app: App, _: NoQuery, headers: HeaderMap) -> Result<Response, Problem> {
+    end_sessions(&app, &headers).await?;
+    Ok(([app.session_cookie.clear()], Redirect::to(SIGN_IN)).into_response())
+}
+
+/// Ends the sessions that the browser has had so far.
+async fn end_sessions(app: &App, headers: &HeaderMap) -> Result<(), Refusal> {
+    for secret in app.session_cookie.read_all(headers).filter_map(|value| Secret::parse("", value)) {
         app.sign_in.end_session(&secret.hash()).await?;
     }
-    Ok(([app.session_cookie.clear()], Redirect::to(SIGN_IN)).into_response())
+    Ok(())
 }
 
 #[derive(Template)]
@@ -121,20 +134,18 @@ struct SetPasswordPage {
     refusal: Option<String>,
 }
 
-async fn choose(
-    app: App,
-    link: PathParams<LinkSecret>,
-    _: NoQuery,
-) -> Result<Rendered<SetPasswordPage>, Problem> {
+async fn choose(app: App, link: PathParams<LinkSecret>, _: NoQuery) -> Result<Response, Problem> {
     let LinkSecret(secret) = link.into_result()?;
     let account = app.sign_in.linked_account(&secret).await?.ok_or(Refusal::LinkEnded)?;
-    Ok(Rendered(SetPasswordPage { frame: Frame::new(&app, ""), account, refusal: None }))
+    let page = SetPasswordPage { frame: Frame::new(&app, ""), account, refusal: None };
+    Ok((NO_REFERRER, Rendered(page)).into_response())
 }
 
 async fn set_password(
     app: App,
     link: PathParams<LinkSecret>,
     _: NoQuery,
+    headers: HeaderMap,
     form: Form<NewPassword>,
 ) -> Result<Response, Problem> {
     let LinkSecret(secret) = link.into_result()?;
@@ -143,15 +154,20 @@ async fn set_password(
     match Password::new_for_account(text, &[&account.name, &account.address]) {
         Ok(password) => {
             let session = app.sign_in.set_password(&secret, password, &form.caller).await?;
+            end_sessions(&app, &headers).await?;
             Ok(([app.session_cookie.set(&session.expose())], Redirect::to("/")).into_response())
         }
         Err(weak) => {
             let refusal = Some(format!("The password {weak}."));
             let page = SetPasswordPage { frame: Frame::new(&app, ""), account, refusal };
-            Ok(RefusedPage(StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+            Ok((NO_REFERRER, RefusedPage(StatusCode::UNPROCESSABLE_ENTITY, page)).into_response())
         }
     }
 }
+
+/// The address has a secret, which must not go to the log of a proxy with the requests for stylesheets.
+const NO_REFERRER: [(HeaderName, HeaderValue); 1] =
+    [(REFERRER_POLICY, HeaderValue::from_static("no-referrer"))];
 
 /// A path of this server to go to, never another site: browsers read `//` and `/\` as the start of a host.
 fn own_path(next: &str) -> &str {

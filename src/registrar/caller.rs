@@ -110,6 +110,15 @@ pub struct Proof {
     pub key: Option<[u8; 32]>,
 }
 
+impl Proof {
+    /// The hash of the session's secret in hexadecimal, as it is stored.
+    #[must_use]
+    pub fn session(&self) -> Option<String> {
+        let digits = self.key?.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>();
+        Some(digits.concat())
+    }
+}
+
 impl Identity {
     /// Somebody who has not signed in.
     pub const NOBODY: Self = Self {

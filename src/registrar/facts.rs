@@ -1,6 +1,6 @@
 //! The facts by which commands are decided.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::account::{Account, Link, Token};
 use super::caller::{Actor, Caller, Proof, Rights};
@@ -76,6 +76,10 @@ pub struct Facts {
     pub tokens: HashMap<i64, Token>,
     /// The requested accounts that exist.
     pub accounts: HashMap<i64, Account>,
+    /// The requested sessions that exist, by the hashes of their secrets in hexadecimal.
+    pub sessions: HashSet<String>,
+    /// Admins who can sign in: with a password or a link.
+    pub reachable_admins: HashSet<i64>,
     /// The requested links that exist, by the hashes of their secrets.
     pub links: HashMap<String, Link>,
     /// Fields that cannot be written.
@@ -143,7 +147,8 @@ impl Facts {
                     && (token.scopes, token.student_id) == (caller.grants.rights, caller.grants.student)
             }),
             Actor::Account(id) => self.accounts.get(id).is_some_and(|account| {
-                account.disabled_at.is_none()
+                caller.proof.session().is_some_and(|session| self.sessions.contains(&session))
+                    && account.disabled_at.is_none()
                     && (account.role.rights(), account.student_id)
                         == (caller.grants.rights, caller.grants.student)
             }),
@@ -271,6 +276,8 @@ impl Facts {
                 self.links.insert(link.hash.clone(), link.clone());
             }
             Change::SetPassword(account_id, _) => {
+                // Its sessions end; which of the loaded ones they are does not matter to a batch.
+                self.sessions.clear();
                 self.links.retain(|_, link| link.account_id != *account_id);
             }
         }

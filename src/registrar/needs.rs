@@ -24,6 +24,8 @@ pub struct Needs {
     /// Addresses in lower case, whose accounts to load.
     pub(super) addresses: BTreeSet<String>,
     pub(super) all_admins: bool,
+    /// Hashes of sessions in hexadecimal.
+    pub(super) sessions: BTreeSet<String>,
     /// Whether a command may change who may do what, so that each caller of the batch has to be looked up.
     pub(super) changes_access: bool,
     /// Hashes of links; their accounts are loaded too.
@@ -94,6 +96,11 @@ impl Needs {
     /// Needs the account with this address, which is in lower case.
     pub fn address(&mut self, address: String) {
         self.addresses.insert(address);
+    }
+
+    /// Needs to know whether the session with this hash still exists.
+    pub fn session(&mut self, hash: String) {
+        self.sessions.insert(hash);
     }
 
     /// Needs the link with this hash, and its account.

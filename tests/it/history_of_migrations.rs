@@ -22,7 +22,7 @@ const RECORDED_IN_FILES: [&str; 12] = [
     "9|writes_by_others|12715271737101715106",
     "10|writes_within_batches|16251011176909500396",
     "11|access|16361146577677343452",
-    "12|sessions|6544189605944241107",
+    "12|sessions|14873501092995099956",
 ];
 const RECORDED_ON_SERVERS: [&str; 12] = [
     "1|students|3140361654377976359",
@@ -36,7 +36,7 @@ const RECORDED_ON_SERVERS: [&str; 12] = [
     "9|writes_by_others|13950448962149591392",
     "10|writes_within_batches|14438249905922229154",
     "11|access|9005557836296758405",
-    "12|sessions|5907269404216662691",
+    "12|sessions|17031284128451131134",
 ];
 
 fn recorded(database: &Database) -> [&'static str; 12] {

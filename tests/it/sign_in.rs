@@ -285,3 +285,81 @@ async fn no_password_and_no_session_is_in_the_database() {
     let names: Value = json!(other.column("select data from events").concat());
     assert!(!names.to_string().contains("Ruth"), "{names}");
 }
+
+#[tokio::test]
+async fn a_write_that_arrived_before_the_session_ended_is_judged_after_it() {
+    let (school, cookie) = school().await;
+    let body = r#"{"name": "Eve", "address": "eve@example.edu", "role": "admin"}"#;
+    let mut raw = school.connects().await;
+    let head = format!(
+        "POST /api/v1/accounts HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\nSec-Fetch-Site: same-origin\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    raw.sends(&head).await;
+    raw.sends(&body[..10]).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    form(school.ask("POST", "/account/sign-out-everywhere"), &[]).with_cookie(&cookie).await.is(303);
+    raw.sends(&body[10..]).await;
+    assert_eq!(raw.rest().await.status(), 401);
+}
+
+#[tokio::test]
+async fn a_session_that_is_opened_while_the_password_changes_has_the_new_one() {
+    let (school, admin) = school().await;
+    let ben =
+        [("name", "Ben Office"), ("address", "ben@example.edu"), ("role", "registrar"), ("student_id", "")];
+    let link = account(&school, Some(&admin), &ben).await;
+    set_password(&school, &link, PASSWORD).await.is(303);
+    let link = account_link(&school, &admin, "Ben Office").await;
+    let sign_ins = futures_util::future::join_all(
+        (0..4).map(|_| async { sign_in(&school, "ben@example.edu", PASSWORD).await }),
+    );
+    let (sign_ins, _) = tokio::join!(sign_ins, set_password(&school, &link, "eight loud lanterns"));
+    for reply in sign_ins.iter().filter(|reply| reply.status == 303) {
+        school.get("/api/v1/me").with_cookie(&cookie(reply)).await.is_refused(401, "unauthorized");
+    }
+}
+
+#[tokio::test]
+async fn signing_in_again_ends_the_session_of_the_browser() {
+    let (school, first) = school().await;
+    let fields = [("address", "ruth@example.edu"), ("password", PASSWORD), ("next", "/")];
+    // Another cookie may be anything.
+    let sent = format!("lang=é; {first}");
+    let again = form(school.ask("POST", "/sign-in"), &fields)
+        .header_value("cookie", axum::http::HeaderValue::from_bytes(sent.as_bytes()).unwrap())
+        .await
+        .is(303);
+    school.get("/api/v1/me").with_cookie(&first).await.is_refused(401, "unauthorized");
+    school.get("/api/v1/me").with_cookie(&cookie(&again)).await.is_ok();
+}
+
+#[tokio::test]
+async fn a_site_of_cors_origin_writes_with_tokens_only() {
+    let cors_origins = vec!["https://app.example.edu".parse().unwrap()];
+    let school = School::open_with(RequestLimits { cors_origins, ..RequestLimits::default() }).await;
+    let admin = [("name", "Ruth"), ("address", "ruth@example.edu"), ("role", "admin")];
+    let link = account(&school, None, &admin).await;
+    let cookie = cookie(&set_password(&school, &link, PASSWORD).await.is(303));
+    let create = school.post("/api/v1/students", json!({"name": "Eve", "email": "eve@example.edu"}));
+    let create = create.with_cookie(&cookie).header("origin", "https://app.example.edu");
+    create.header("sec-fetch-site", "same-site").await.is_refused(403, "forbidden");
+}
+
+#[tokio::test]
+async fn an_admin_who_never_set_a_password_does_not_count_as_the_other_one() {
+    let (school, admin) = school().await;
+    let sam = [("name", "Sam Admin"), ("address", "sam@example.edu"), ("role", "admin"), ("student_id", "")];
+    account(&school, Some(&admin), &sam).await;
+    let accounts = school.get("/api/v1/accounts").with_cookie(&admin).await.is_ok().json();
+    let disable = format!("/accounts/{}/disable", accounts[0]["id"]);
+    // While the link works, Sam can.
+    school.let_pass(Duration::from_hours(11));
+    school.get("/api/v1/me").with_cookie(&admin).await.is_ok();
+    school.let_pass(Duration::from_hours(11));
+    school.get("/api/v1/me").with_cookie(&admin).await.is_ok();
+    school.let_pass(Duration::from_hours(11));
+    let page = form(school.ask("POST", &disable), &[]).with_cookie(&admin).await.is(409);
+    assert!(page.text().contains("only admin"), "{}", page.text());
+}

@@ -64,12 +64,15 @@ impl SignInThrottle {
     ///
     /// # Errors
     /// How long to wait, because too many sign-ins of this account or from this address have failed.
-    pub fn check(&self, account: &str, address: IpAddr, now: Timestamp) -> Result<Attempt<'_>, Wait> {
+    pub fn check(&self, account: &str, address: Option<IpAddr>, now: Timestamp) -> Result<Attempt<'_>, Wait> {
         let account = self.hasher.hash_one(account.trim().to_lowercase());
         // The share makes no difference for the network.
-        let network = Client::new(address, DEFAULT_SHARE).network();
+        let network = address.map(|address| Client::new(address, DEFAULT_SHARE).network());
         let mut failures = self.lock();
-        let waits = [failures.accounts.wait(&account, now), failures.addresses.wait(&network, now)];
+        let waits = [
+            failures.accounts.wait(&account, now),
+            network.as_ref().and_then(|network| failures.addresses.wait(network, now)),
+        ];
         if let Some(wait) = waits.into_iter().flatten().max() {
             return Err(Wait(wait));
         }
@@ -79,7 +82,7 @@ impl SignInThrottle {
             return Err(Wait(CHECK_WAIT));
         }
         *in_progress += 1;
-        Ok(Attempt { throttle: self, account, network })
+        Ok(Attempt { throttle: self, account, network, is_begun: false, at: now })
     }
 
     fn lock(&self) -> MutexGuard<'_, Failures> {
@@ -93,34 +96,52 @@ impl Default for SignInThrottle {
     }
 }
 
-/// A sign-in whose password is being checked. Dropped without an answer, for example because the server is busy, it
-/// counts as nothing.
+/// A sign-in. Dropped while its password is being checked, it has failed: whoever hangs up early has tried it all the same.
 #[derive(Debug)]
 #[must_use = "an attempt has failed or succeeded"]
 pub struct Attempt<'a> {
     throttle: &'a SignInThrottle,
     account: u64,
-    network: IpAddr,
+    network: Option<IpAddr>,
+    /// Whether the password is being checked.
+    is_begun: bool,
+    at: Timestamp,
 }
 
 impl Attempt<'_> {
+    /// The password is being checked from now on: whoever hangs up now has tried it all the same.
+    pub fn begin(&mut self) {
+        self.is_begun = true;
+    }
+
+    /// The password could not be checked, which counts as nothing.
+    pub fn cancel(mut self) {
+        self.is_begun = false;
+    }
+
     /// The password was wrong, or there is no such account.
-    pub fn failed(self, now: Timestamp) {
-        let mut failures = self.throttle.lock();
-        failures.accounts.fail(self.account, now);
-        failures.addresses.fail(self.network, now);
+    pub fn failed(mut self, now: Timestamp) {
+        (self.is_begun, self.at) = (true, now);
     }
 
     /// The password was right: the failures of the account are forgotten. Those of the address are not; otherwise an
     /// attacker with an account would sign in to it in between.
-    pub fn succeeded(self) {
+    pub fn succeeded(mut self) {
+        self.is_begun = false;
         self.throttle.lock().accounts.clear(&self.account);
     }
 }
 
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
-        if let Entry::Occupied(mut in_progress) = self.throttle.lock().in_progress.entry(self.account) {
+        let mut failures = self.throttle.lock();
+        if self.is_begun {
+            failures.accounts.fail(self.account, self.at);
+            if let Some(network) = self.network {
+                failures.addresses.fail(network, self.at);
+            }
+        }
+        if let Entry::Occupied(mut in_progress) = failures.in_progress.entry(self.account) {
             *in_progress.get_mut() -= 1;
             if *in_progress.get() == 0 {
                 in_progress.remove();
@@ -169,13 +190,13 @@ mod tests {
     /// Fails at these seconds; each attempt must be let through.
     fn fail(throttle: &SignInThrottle, account: &str, address: IpAddr, times: impl IntoIterator<Item = i64>) {
         for seconds in times {
-            throttle.check(account, address, at(seconds)).unwrap().failed(at(seconds));
+            throttle.check(account, Some(address), at(seconds)).unwrap().failed(at(seconds));
         }
     }
 
     /// How many seconds to wait.
     fn wait(throttle: &SignInThrottle, account: &str, address: IpAddr, seconds: i64) -> Option<u64> {
-        throttle.check(account, address, at(seconds)).err().map(Wait::seconds)
+        throttle.check(account, Some(address), at(seconds)).err().map(Wait::seconds)
     }
 
     #[test]
@@ -210,7 +231,7 @@ mod tests {
     fn a_success_clears_the_failures_of_the_account_but_not_of_the_address() {
         let throttle = SignInThrottle::new(6);
         fail(&throttle, ANA, address(1), [0; 4]);
-        throttle.check(ANA, address(1), at(0)).unwrap().succeeded();
+        throttle.check(ANA, Some(address(1)), at(0)).unwrap().succeeded();
         fail(&throttle, ANA, address(1), [0; 2]);
         assert_eq!(wait(&throttle, ANA, address(1), 0), Some(60));
         assert_eq!(wait(&throttle, ANA, address(2), 0), None);
@@ -248,14 +269,15 @@ mod tests {
     #[test]
     fn attempts_at_the_same_moment_are_no_way_around() {
         let throttle = SignInThrottle::default();
-        let attempts: Vec<_> = (0..5).map(|_| throttle.check(ANA, address(1), at(0)).unwrap()).collect();
+        let attempts: Vec<_> =
+            (0..5).map(|_| throttle.check(ANA, Some(address(1)), at(0)).unwrap()).collect();
         assert_eq!(wait(&throttle, ANA, address(2), 0), Some(1));
         // Attempts without an answer count as nothing.
         drop(attempts);
         assert!(throttle.lock().in_progress.is_empty());
         fail(&throttle, ANA, address(1), [0; 5]);
         // After a wait, one at a time.
-        let attempt = throttle.check(ANA, address(1), at(60)).unwrap();
+        let attempt = throttle.check(ANA, Some(address(1)), at(60)).unwrap();
         assert_eq!(wait(&throttle, ANA, address(1), 60), Some(1));
         attempt.succeeded();
         fail(&throttle, ANA, address(1), [60; 5]);
@@ -266,7 +288,7 @@ mod tests {
     #[test]
     fn attempts_that_began_before_the_wait_do_not_extend_it() {
         let throttle = SignInThrottle::new(2);
-        let begin = |number| throttle.check(&format!("student-{number}"), address(1), at(0)).unwrap();
+        let begin = |number| throttle.check(&format!("student-{number}"), Some(address(1)), at(0)).unwrap();
         let attempts: Vec<_> = (0..10).map(begin).collect();
         for attempt in attempts {
             attempt.failed(at(0));
@@ -320,7 +342,7 @@ mod tests {
             let (mut now, mut let_through) = (0, Vec::new());
             for (pause, from) in pauses.into_iter().zip(0..) {
                 now += pause;
-                match throttle.check(ANA, address(from), at(now)) {
+                match throttle.check(ANA, Some(address(from)), at(now)) {
                     Ok(attempt) => {
                         attempt.failed(at(now));
                         let_through.push(now);
@@ -328,8 +350,8 @@ mod tests {
                     // The wait is exact.
                     Err(wait) => {
                         let end = now + i64::try_from(wait.seconds()).unwrap();
-                        prop_assert!(throttle.check(ANA, address(from), at(end - 1)).is_err());
-                        prop_assert!(throttle.check(ANA, address(from), at(end)).is_ok());
+                        prop_assert!(throttle.check(ANA, Some(address(from)), at(end - 1)).is_err());
+                        prop_assert!(throttle.check(ANA, Some(address(from)), at(end)).is_ok());
                     }
                 }
             }
@@ -349,7 +371,7 @@ mod tests {
                 fail(&throttle, ANA, address(1), [now]);
             }
             now += wait(&throttle, ANA, address(1), now).map_or(0, |seconds| i64::try_from(seconds).unwrap());
-            throttle.check(ANA, address(1), at(now)).unwrap().succeeded();
+            throttle.check(ANA, Some(address(1)), at(now)).unwrap().succeeded();
             prop_assert_eq!(throttle.lock().accounts.len(), 0);
         }
     }

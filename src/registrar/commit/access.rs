@@ -83,7 +83,13 @@ pub(super) async fn load_access(tx: &Tx<'_>, needs: &Needs, facts: &mut Facts) -
     if needs.changes_access {
         facts.is_open = !tx.query(OPEN, &[], |row| row.int(0)).await?.is_empty();
     }
+    let sessions: Vec<_> = needs.sessions.iter().map(|hash| vec![hash.as_str().into()]).collect();
+    let found =
+        tx.query_many("select hash from matricula_sessions where hash = $1", &sessions, |row| row.text(0));
+    facts.sessions = found.await?.into_iter().flatten().collect();
     if needs.all_admins {
+        let reachable = tx.query(REACHABLE_ADMINS, &[(&facts.now).into()], |row| row.int(0)).await?;
+        facts.reachable_admins = reachable.into_iter().collect();
         let sql = select_tokens!("where t.revoked_at is null and t.scopes like '%admin%'");
         let admins = tx.query(sql, &[], token).await?;
         facts.tokens.extend(admins.into_iter().map(|token| (token.id, token)));
@@ -103,6 +109,10 @@ pub(super) async fn load_access(tx: &Tx<'_>, needs: &Needs, facts: &mut Facts) -
     facts.accounts = found.map(|account| (account.id, account)).collect();
     Ok(())
 }
+
+/// Admins with a password, or with a link that works at `$1`.
+const REACHABLE_ADMINS: &str = "select id from matricula_accounts a where role = 'admin' and disabled_at is null \
+    and (password is not null or exists (select 1 from matricula_links l where l.account_id = a.id and l.expires_at > $1))";
 
 const LINK: &str = "select hash, account_id, expires_at from matricula_links where hash = $1";
 

@@ -234,7 +234,9 @@ impl AccessEffects<'_> {
 
     /// Accounts whose earlier links end.
     pub(super) fn relinked(&self) -> Vec<Vec<Arg>> {
-        self.links.keys().chain(self.passwords.keys()).map(|id| vec![(*id).into()]).collect()
+        let disabled =
+            self.accounts.values().filter(|account| account.disabled_at.is_some()).map(|one| &one.id);
+        self.links.keys().chain(self.passwords.keys()).chain(disabled).map(|id| vec![(*id).into()]).collect()
     }
 
     pub(super) fn links(&self) -> Vec<Vec<Arg>> {

@@ -65,7 +65,10 @@ pub(super) async fn load_facts(
         for (_, caller) in items {
             match &caller.actor {
                 Actor::Token(id) => needs.token(*id),
-                Actor::Account(id) => needs.account(*id),
+                Actor::Account(id) => {
+                    needs.account(*id);
+                    caller.proof.session().into_iter().for_each(|hash| needs.session(hash));
+                }
                 Actor::Anonymous | Actor::Cli | Actor::Sample | Actor::Database => {}
             }
         }

@@ -5,8 +5,8 @@
 //! - [`server`] and [`state`]: startup and shutdown, all routes, the state of handlers;
 //! - [`pages`]: the pages for browsers;
 //! - [`http`] and [`problems`]: the accept loop, limits, reading requests, responses, problems, the OpenAPI document;
-//! - [`students`], [`courses`], [`enrollments`], [`batch`], [`seats`], [`events`], [`registration`]: one module per
-//!   feature, with its statements that read and its JSON;
+//! - [`students`], [`courses`], [`instructors`], [`enrollments`], [`batch`], [`seats`], [`events`], [`registration`]: one
+//!   module per feature, with its statements that read and its JSON;
 //! - [`access`]: who asks: tokens and accounts;
 //! - [`viewer`]: the reading side for a caller;
 //! - [`lists`]: paging, sorting and searching;
@@ -32,6 +32,7 @@ pub mod db;
 pub mod enrollments;
 pub mod events;
 pub mod http;
+pub mod instructors;
 pub mod lists;
 pub mod logging;
 pub mod mapping;

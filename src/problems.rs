@@ -10,7 +10,7 @@ use crate::http::problem::{
     self, IdempotencyAnswerNotKept, IdempotencyKeyInUse, IdempotencyKeyReused, Kind, Problem, ProblemKind,
     kinds,
 };
-use crate::registrar::{CourseId, Limits, Outcome, Refusal, StudentId};
+use crate::registrar::{AccountId, CourseId, Limits, Outcome, Refusal, StudentId};
 
 kinds! {
     StudentNotFound = "student-not-found", 404, Signature, "There is no such student",
@@ -41,6 +41,10 @@ kinds! {
         "No token has this id, or it has been revoked already.";
     AccountNotFound = "account-not-found", 404, Signature, "There is no such account",
         "No account has this id.";
+    NotAnInstructor = "not-an-instructor", 409, Signature, "The account is not an instructor",
+        "Only an account that has the role instructor and is not disabled can be assigned to a course. Nothing was changed.";
+    InstructorNotFound = "instructor-not-found", 404, Signature, "The account is not an instructor of the course",
+        "The account in `account_id` is not assigned to the course in `course_id` (any more). Nothing was changed.";
     FirstNotAdmin = "first-not-admin", 409, Signature, "The first one has to be an admin’s",
         "The first token or account closes the school. If it could not create others, nobody could. Nothing was changed.";
     LinkEnded = "link-ended", 410, Unrouted, "The link does not work any more",
@@ -112,6 +116,10 @@ impl From<Refusal> for Problem {
             }
             Refusal::TokenNotFound(_) => Self::new::<TokenNotFound>(detail),
             Refusal::AccountNotFound(_) => Self::new::<AccountNotFound>(detail),
+            Refusal::NotAnInstructor(id) => Self::new::<NotAnInstructor>(detail).with("account_id", id),
+            Refusal::InstructorNotFound { course_id, account_id } => Self::new::<InstructorNotFound>(detail)
+                .with("course_id", course_id.0)
+                .with("account_id", account_id),
             Refusal::LinkEnded => Self::new::<LinkEnded>(detail),
             Refusal::AddressTaken => Self::new::<AddressTaken>(detail),
             Refusal::LastAdmin => Self::new::<LastAdmin>(detail),
@@ -158,6 +166,21 @@ impl FromPath for CourseId {
             Problem::new::<CourseNotFound>("There is no such course: an id is a whole number from 1.")
                 .with("course_id", excerpt(&text))
         })
+    }
+}
+
+impl FromPath for AccountId {
+    fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
+        let text = given("account_id");
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+        let id = text.parse().ok().filter(|id: &i64| is_plain && *id > 0);
+        id.map(Self).ok_or_else(|| Problem::new::<AccountNotFound>("There is no such account."))
+    }
+}
+
+impl FromPath for (CourseId, AccountId) {
+    fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
+        Ok((CourseId::read(given)?, AccountId::read(given)?))
     }
 }
 

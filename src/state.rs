@@ -109,7 +109,7 @@ impl FromRequestParts<AppState> for App {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
         let client = parts.extensions.get::<Client>().copied();
         let identity = parts.extensions.get::<Identity>().cloned().unwrap_or(Identity::NOBODY);
-        let viewer = Viewer::new(&state.db, client, identity.grants);
+        let viewer = Viewer::new(&state.db, client, &identity);
         Ok(Self { viewer, identity, client, services: Arc::clone(&state.services) })
     }
 }

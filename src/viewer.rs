@@ -1,7 +1,7 @@
 //! The reading side for a caller: what a store reads depends on who asks.
 
-use crate::db::Db;
-use crate::registrar::{CourseId, Grants, Right, StudentId};
+use crate::db::{Arg, Db};
+use crate::registrar::{Actor, CourseId, Grants, Identity, Right, StudentId};
 use crate::shares::Client;
 
 /// The database as a caller may see it. Only a request that the policy has let pass has one, and only stores read
@@ -10,19 +10,25 @@ use crate::shares::Client;
 pub struct Viewer {
     db: Db,
     grants: Grants,
+    /// The account of a person who has signed in.
+    account: Option<i64>,
 }
 
 impl Viewer {
-    /// The view of a caller with these grants.
+    /// The view of a caller.
     #[must_use]
-    pub fn new(db: &Db, client: Option<Client>, grants: Grants) -> Self {
-        Self { db: db.for_client(client), grants }
+    pub fn new(db: &Db, client: Option<Client>, identity: &Identity) -> Self {
+        let account = match identity.actor {
+            Actor::Account(id) => Some(id),
+            _ => None,
+        };
+        Self { db: db.for_client(client), grants: identity.grants, account }
     }
 
     /// The view of the program itself.
     #[must_use]
     pub fn of_program(db: &Db) -> Self {
-        Self { db: db.clone(), grants: Grants::ALL }
+        Self { db: db.clone(), grants: Grants::ALL, account: None }
     }
 
     /// The database; for stores only.
@@ -55,16 +61,26 @@ impl Viewer {
         self.grants.student.and_then(|id| self.student(id))
     }
 
-    /// Whether the caller may read the roster and the waitlist of this course.
+    /// The parameters of [`visible_course`](crate::instructors::store) in a statement about the students of a course: the
+    /// course for a caller who sees all rosters; the course and the account of an instructor, of whom the statement finds
+    /// out whether they teach it. Otherwise null, which no row has.
     #[must_use]
-    pub fn sees_roster(&self, _: CourseId) -> bool {
-        self.grants.has(Right::ReadRosters)
+    pub fn roster(&self, id: CourseId) -> [Arg; 3] {
+        let visible = self.grants.has(Right::ReadRosters).then_some(id.0);
+        let account = self.instructor();
+        [visible.into(), account.map(|_| id.0).into(), account.into()]
     }
 
-    /// The id of the course for a statement about its students, as in [`Viewer::student`].
+    /// The account of an instructor for a statement about their courses; null for everybody else.
     #[must_use]
-    pub fn roster(&self, id: CourseId) -> Option<i64> {
-        self.sees_roster(id).then_some(id.0)
+    pub fn instructor(&self) -> Option<i64> {
+        self.account.filter(|_| self.grants.has(Right::ReadOwnRosters))
+    }
+
+    /// Whether the caller may know the instructors of all courses.
+    #[must_use]
+    pub fn assigns_instructors(&self) -> bool {
+        self.grants.has(Right::WriteCourses) || self.administers()
     }
 
     /// Whether the caller may read the log.

@@ -22,8 +22,8 @@ use crate::problems::{
     AccountNotFound, AddressTaken, FirstNotAdmin, LastAdmin, StudentNotFound, TokenNotFound,
 };
 use crate::registrar::{
-    Account, Caller, ChangeAccount, Course, CreateAccount, CreateToken, MAX_TEXT, Outcome, Refusal,
-    RevokeToken, Right, Rights, Role, StudentId, Token, VISIBLE_TEXT, email_address, record_text,
+    Account, AccountId, Caller, ChangeAccount, Course, CreateAccount, CreateToken, MAX_TEXT, Outcome,
+    Refusal, RevokeToken, Right, Rights, Role, StudentId, Token, VISIBLE_TEXT, email_address, record_text,
 };
 use crate::state::{App, AppState};
 
@@ -370,17 +370,5 @@ impl FromPath for TokenId {
         id(&given("token_id"))
             .map(Self)
             .ok_or_else(|| Problem::new::<TokenNotFound>("There is no such token."))
-    }
-}
-
-/// The id of an account in a path.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct AccountId(pub(crate) i64);
-
-impl FromPath for AccountId {
-    fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
-        id(&given("account_id"))
-            .map(Self)
-            .ok_or_else(|| Problem::new::<AccountNotFound>("There is no such account."))
     }
 }

@@ -75,6 +75,7 @@ impl Plan {
             plan.found.extend(links_left_out(tx, options.mapping.as_ref()).await?);
         } else {
             plan.tables = mapping::load_in(tx).await?;
+            plan.refer_to_tables();
             if let Some(given) = &options.mapping {
                 let rows = mapping::compare(tx, given).await?;
                 let what = "it was migrated with another mapping, which cannot be changed:";
@@ -192,16 +193,22 @@ impl Plan {
 
     /// Uses the found table in place of ours with this name.
     fn map(&mut self, name: &str, found: MappedTable) {
-        let (ours, table) = (format!("references {name} (id)"), found.table);
-        let theirs = format!("references {} ({})", table.reference, table.key.quoted_id());
-        for migration in &mut self.migrations {
-            migration.sql = migration.sql.replace(&ours, &theirs);
-        }
         self.found.extend(found.found);
         if name == "students" {
-            self.tables.students = table;
+            self.tables.students = found.table;
         } else {
-            self.tables.courses = table;
+            self.tables.courses = found.table;
+        }
+        self.refer_to_tables();
+    }
+
+    /// Lets the foreign keys of the migrations refer to the tables of this school.
+    fn refer_to_tables(&mut self) {
+        for (name, table) in [("students", &self.tables.students), ("courses", &self.tables.courses)] {
+            let theirs = format!("references {} ({})", table.reference, table.key.quoted_id());
+            for migration in &mut self.migrations {
+                migration.sql = migration.sql.replace(&format!("references {name} (id)"), &theirs);
+            }
         }
     }
 

@@ -2,9 +2,10 @@
 
 use super::RosterEntry;
 use crate::clock::Stamp;
-use crate::db::{DbError, Reach, Row};
+use crate::db::{Arg, DbError, Reach, Row};
 use crate::events::About;
 use crate::events::store::{history_start, same_course, same_student};
+use crate::instructors::store::visible_course;
 use crate::lists::{ArgsAfter, ListRow, Listing, ShortListing};
 use crate::registrar::{Course, CourseId, Enrollment, StudentId, enrollment};
 use crate::viewer::Viewer;
@@ -63,7 +64,7 @@ pub async fn courses_of_at(
         order: format!("courses-of-{student_id}-at-{time}"),
         rows: concat!(
             "select e.enrollment_id, e.other_id, cast(c.name as text), cast(c.level as text) from (",
-            standing!("student_id", "course_id"),
+            standing!("student_id = $1", "course_id", "$2", "$3", "$4"),
             ") e left join courses c on c.id = e.other_id and ",
             same_course!("e.other_id", "e.seq")
         ),
@@ -80,13 +81,19 @@ pub fn roster_of(viewer: &Viewer, course_id: CourseId) -> Listing<RosterEntry> {
         reach: Reach::Page,
         count_reach: Reach::Range,
         order: format!("roster-of-{course_id}"),
-        count: "select count(*) from student_courses sc join courses c on c.id = sc.course_id \
-                join students s on s.id = sc.student_id where sc.course_id = $1",
-        count_args: vec![visible.into()],
-        rows: "select cast(s.id as bigint), cast(s.name as text), cast(s.email as text), sc.enrolled_at, sc.id from student_courses sc \
-               join courses c on c.id = sc.course_id join students s on s.id = sc.student_id \
-               where sc.course_id = $1 and sc.id > $2 order by sc.id limit $3",
-        args: Box::new(move |after| vec![visible.into(), after.map_or(i64::MIN, |after| after.id).into()]),
+        count: concat!(
+            "select count(*) from student_courses sc join courses c on c.id = sc.course_id \
+             join students s on s.id = sc.student_id where sc.course_id = ",
+            visible_course!("$1", "$2", "$3")
+        ),
+        count_args: visible.to_vec(),
+        rows: concat!(
+            "select cast(s.id as bigint), cast(s.name as text), cast(s.email as text), sc.enrolled_at, sc.id from student_courses sc \
+             join courses c on c.id = sc.course_id join students s on s.id = sc.student_id where sc.course_id = ",
+            visible_course!("$1", "$2", "$3"),
+            " and sc.id > $4 order by sc.id limit $5"
+        ),
+        args: Box::new(move |after| args(&visible, [after.map_or(i64::MIN, |after| after.id).into()])),
         map: listed_on_roster,
     }
 }
@@ -108,14 +115,30 @@ pub async fn roster_of_at(
         reach: Reach::Range,
         count_reach: Reach::Range,
         order: format!("roster-of-{course_id}-at-{time}"),
-        count: concat!("select count(*) from (", standing!("course_id", "student_id"), ") e"),
-        count_args: vec![visible.into(), time.into(), 0.into(), start.into()],
+        count: concat!(
+            "select count(*) from (",
+            standing!(
+                concat!("course_id = ", visible_course!("$1", "$2", "$3")),
+                "student_id",
+                "$4",
+                "$5",
+                "$6"
+            ),
+            ") e"
+        ),
+        count_args: args(&visible, [time.into(), 0.into(), start.into()]),
         rows: concat!(
             "select e.other_id, cast(s.name as text), cast(s.email as text), e.enrolled_at, e.enrollment_id from (",
-            standing!("course_id", "student_id"),
+            standing!(
+                concat!("course_id = ", visible_course!("$1", "$2", "$3")),
+                "student_id",
+                "$4",
+                "$5",
+                "$6"
+            ),
             ") e left join students s on s.id = e.other_id and ",
             same_student!("e.other_id", "e.seq"),
-            " order by e.enrollment_id limit $5"
+            " order by e.enrollment_id limit $7"
         ),
         args: args_at(visible, time.clone(), start),
         map: listed_on_roster,
@@ -147,11 +170,21 @@ pub async fn log_mentions_course(viewer: &Viewer, id: CourseId) -> Result<bool, 
 /// When the database cannot be read.
 pub async fn log_span(viewer: &Viewer, id: CourseId, start: i64) -> Result<Option<(Stamp, Stamp)>, DbError> {
     let at = async |sql| {
-        viewer.db().query_opt(sql, [viewer.roster(id).into(), start.into()], |row| row.stamp(0)).await
+        let args = args(&viewer.roster(id), [start.into()]);
+        viewer.db().query_opt(sql, args, |row| row.stamp(0)).await
     };
-    let first = at("select at from events where course_id = $1 and seq > $2 order by seq limit 1").await?;
-    let last =
-        at("select at from events where course_id = $1 and seq > $2 order by seq desc limit 1").await?;
+    let first = at(concat!(
+        "select at from events where course_id = ",
+        visible_course!("$1", "$2", "$3"),
+        " and seq > $4 order by seq limit 1"
+    ))
+    .await?;
+    let last = at(concat!(
+        "select at from events where course_id = ",
+        visible_course!("$1", "$2", "$3"),
+        " and seq > $4 order by seq desc limit 1"
+    ))
+    .await?;
     Ok(first.zip(last))
 }
 
@@ -166,35 +199,50 @@ pub async fn steps(
     start: i64,
     precision: i64,
 ) -> Result<Vec<(String, i64)>, DbError> {
-    let sql = "select substr(at, 1, cast(cast($1 as bigint) as integer)) as step, \
-               sum(case when type = 'enrollment.dropped' then -1 else 1 end) from events where course_id = $2 and seq > $3 and type in \
-               ('enrollment.created', 'enrollment.adopted', 'enrollment.dropped', 'waitlist.promoted') \
-               group by 1 order by 1";
-    let args = [precision.into(), viewer.roster(id).into(), start.into()];
+    let sql = concat!(
+        "select substr(at, 1, cast(cast($1 as bigint) as integer)) as step, \
+         sum(case when type = 'enrollment.dropped' then -1 else 1 end) from events where course_id = ",
+        visible_course!("$2", "$3", "$4"),
+        " and seq > $5 and type in \
+         ('enrollment.created', 'enrollment.adopted', 'enrollment.dropped', 'waitlist.promoted') \
+         group by 1 order by 1"
+    );
+    let [visible, asked, account] = viewer.roster(id);
+    let args = [precision.into(), visible, asked, account, start.into()];
     viewer.db().read(Reach::Range, sql, args, |row| Ok((row.text(0)?, row.int(1)?))).await
 }
 
-/// The enrollments of `$1` at the time `$2`, with ids above `$3`, without events up to the `seq` `$4`. Each
-/// enrollment has at most two events, for its start and its end, so one with a single event had not ended. Events are
+/// The enrollments with events for which `which` holds, at the time `time`, with ids above `after`, without events up to
+/// the `seq` `start`; all but `which` are names of parameters. Each enrollment has at most two events, for its start and its end, so one with a single event had not ended. Events are
 /// in order of time.
 macro_rules! standing {
-    ($of:literal, $other:literal) => {
+    ($which:expr, $other:literal, $time:literal, $after:literal, $start:literal) => {
         concat!(
             "select enrollment_id, min(",
             $other,
             ") as other_id, min(at) as enrolled_at, min(seq) as seq from events where ",
-            $of,
-            " = $1 and at <= $2 and enrollment_id > $3 and seq > $4 group by enrollment_id having count(*) = 1"
+            $which,
+            " and at <= ",
+            $time,
+            " and enrollment_id > ",
+            $after,
+            " and seq > ",
+            $start,
+            " group by enrollment_id having count(*) = 1"
         )
     };
 }
 use standing;
 
-fn args_at(course_id: Option<i64>, time: Stamp, start: i64) -> ArgsAfter {
+fn args_at(visible: [Arg; 3], time: Stamp, start: i64) -> ArgsAfter {
     Box::new(move |after| {
         let after = after.map_or(i64::MIN, |after| after.id);
-        vec![course_id.into(), (&time).into(), after.into(), start.into()]
+        args(&visible, [(&time).into(), after.into(), start.into()])
     })
+}
+
+fn args<const N: usize>(visible: &[Arg; 3], others: [Arg; N]) -> Vec<Arg> {
+    visible.iter().cloned().chain(others).collect()
 }
 
 fn listed_course(row: &Row<'_>) -> Result<ListRow<Course>, DbError> {

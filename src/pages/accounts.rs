@@ -7,14 +7,14 @@ use axum::response::{IntoResponse, Response};
 use super::kit::form::EmptyForm;
 use super::kit::{Form, FormDraft, FormValues, Frame, RefusedPage, filters};
 use crate::access;
-use crate::access::api::{AccountId, NewAccount};
+use crate::access::api::NewAccount;
 use crate::access::secret::Secret;
 use crate::http::extract::{NoQuery, PathParams};
 use crate::http::paging::RequestUrl;
 use crate::http::problem::Problem;
 use crate::http::routes::{Routes, only};
 use crate::lists::{Limit, Page};
-use crate::registrar::{Account, ChangeAccount, CreateAccount, CreateLink, Refusal, Right, Role};
+use crate::registrar::{Account, AccountId, ChangeAccount, CreateAccount, CreateLink, Refusal, Right, Role};
 use crate::state::{App, AppState};
 
 /// The routes of these pages.

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::history::History;
+use super::instructors::InstructorsPanel;
 use super::kit::Frame;
 use super::kit::filters::display_name;
 use super::kit::form::{Deletion, new_key};
@@ -21,6 +22,7 @@ use crate::http::extract::{NoQuery, Parameters, PathParams, Query, from_text};
 use crate::http::paging::RequestUrl;
 use crate::http::problem::Problem;
 use crate::http::routes::{Routes, any_of, only};
+use crate::instructors::store as instructors;
 use crate::lists::{Direction, Limit, ListPart, Listing, Page};
 use crate::mapping::{RecordTable, SchoolTables};
 use crate::registrar::Right;
@@ -51,6 +53,8 @@ struct CoursesPage {
     frame: Frame,
     list: ListPart<Course>,
     query: ListQuery<CourseSort>,
+    /// The courses that the reader teaches.
+    taught: Vec<Course>,
     /// Whether the school has no courses at all.
     is_empty: bool,
     next: Option<String>,
@@ -88,6 +92,7 @@ async fn list(
     let (has_previous, list) = (page.after.is_some(), listing.read(&app.viewer, &page).await?);
     let page = CoursesPage {
         frame: Frame::new(&app, "courses"),
+        taught: if is_partial { Vec::new() } else { taught(&app.viewer).await? },
         is_empty: list.total == 0 && query.q.trim().is_empty(),
         next: list.next.as_ref().map(|next| here.page_after(next)),
         list,
@@ -96,6 +101,14 @@ async fn list(
         is_partial,
     };
     Ok(if is_partial { Rendered(page.as_rows()).into_response() } else { Rendered(page).into_response() })
+}
+
+/// The courses that the caller teaches.
+async fn taught(viewer: &Viewer) -> Result<Vec<Course>, DbError> {
+    if viewer.instructor().is_none() {
+        return Ok(Vec::new());
+    }
+    Ok(instructors::taught_courses(viewer).read(viewer, &Page::first(Limit::MAX)).await?.rows)
 }
 
 impl PageRecord for Course {
@@ -161,10 +174,13 @@ struct CoursePage {
     /// The message about what was saved just now.
     saved: Option<&'static str>,
     count: Option<SeatCount>,
+    /// Whether the reader sees who is and was in the course.
+    shows_students: bool,
     day: Option<Day>,
     roster: ListPart<RosterEntry>,
     waitlist: ListPart<WaitlistEntry>,
     limits: SeatsForm,
+    instructors: Option<InstructorsPanel>,
     plot: Option<Plot>,
     history: History,
 }
@@ -189,7 +205,7 @@ pub(crate) struct CourseQuery {
     /// Show the history before this `seq`.
     #[serde(deserialize_with = "from_text")]
     before: Option<i64>,
-    /// What was saved just now: `course` or `seats`.
+    /// What was saved just now: `course`, `seats`, `instructor` or `no-instructor`.
     saved: Option<String>,
 }
 
@@ -202,15 +218,24 @@ async fn show(
     id: PathParams<CourseId>,
     Query(query): Query<CourseQuery>,
 ) -> Result<impl IntoResponse, Problem> {
-    Ok(Rendered(course_page(&app, id.into_result()?, &query, None).await?))
+    Ok(Rendered(course_page(&app, id.into_result()?, &query, RefusedForms::default()).await?))
 }
 
-/// The page of a course; `limits` is the form for its seats if one was sent and refused.
-pub(crate) async fn course_page(
+/// The forms of a course's page that were sent and refused.
+#[derive(Debug, Default)]
+pub(super) struct RefusedForms {
+    /// The form for the seats.
+    pub limits: Option<SeatsForm>,
+    /// Why the form for instructors was refused.
+    pub instructors: Option<String>,
+}
+
+/// The page of a course.
+pub(super) async fn course_page(
     app: &App,
     id: CourseId,
     query: &CourseQuery,
-    limits: Option<SeatsForm>,
+    refused: RefusedForms,
 ) -> Result<impl Template + use<>, Problem> {
     let seats = seats::find(&app.viewer, id).await?.ok_or(Refusal::CourseNotFound(id))?;
     let day = Day::parse(&query.as_of, query.until.as_ref())?;
@@ -220,9 +245,11 @@ pub(crate) async fn course_page(
         path: path::<Course>(id),
         saved: query.saved.as_deref().and_then(saved_text),
         count: Some(seats.count()),
+        shows_students: instructors::sees_roster(&app.viewer, id).await?,
         roster: roster(app, id, day.as_ref()).await?.read(&app.viewer, &Page::first(Limit::PAGE)).await?,
         waitlist: seats::waitlist_of(&app.viewer, id).read(&app.viewer, &Page::first(Limit::PAGE)).await?,
-        limits: limits.unwrap_or_else(|| SeatsForm::new(&seats)),
+        limits: refused.limits.unwrap_or_else(|| SeatsForm::new(&seats)),
+        instructors: InstructorsPanel::load(app, id, refused.instructors).await?,
         plot: Plot::load(&app.viewer, id).await?,
         history: History::load(&app.viewer, About::Course(id), query.before).await?,
         day,
@@ -267,6 +294,8 @@ fn saved_text(saved: &str) -> Option<&'static str> {
     match saved {
         "course" => Some("The course is saved."),
         "seats" => Some("The seats are saved."),
+        "instructor" => Some("The instructor is added."),
+        "no-instructor" => Some("The instructor is removed."),
         _ => None,
     }
 }

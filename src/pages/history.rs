@@ -61,7 +61,9 @@ impl HistoryEntry {
             | EventKind::CourseUpdated
             | EventKind::CourseDeleted
             | EventKind::SeatsSet
-            | EventKind::SeatsRemoved => kind.to_string(),
+            | EventKind::SeatsRemoved
+            | EventKind::InstructorAssigned
+            | EventKind::InstructorRemoved => kind.to_string(),
         }
     }
 
@@ -76,6 +78,8 @@ impl HistoryEntry {
             EventKind::CourseDeleted => "The course was deleted".to_owned(),
             EventKind::SeatsSet => format!("Seats were set: {}", self.limits()),
             EventKind::SeatsRemoved => "The seat limit was removed".to_owned(),
+            EventKind::InstructorAssigned => "An instructor was added".to_owned(),
+            EventKind::InstructorRemoved => "An instructor was removed".to_owned(),
             EventKind::EnrollmentCreated => "enrolled".to_owned(),
             EventKind::EnrollmentAdopted => "was already enrolled".to_owned(),
             EventKind::EnrollmentDropped => "dropped the course".to_owned(),

@@ -5,6 +5,7 @@ mod courses;
 mod day;
 mod enrollments;
 mod history;
+mod instructors;
 pub mod kit;
 mod plot;
 mod records;
@@ -29,6 +30,7 @@ pub fn routes() -> Routes<AppState> {
         .merge(courses::routes())
         .merge(enrollments::routes())
         .merge(seats::routes())
+        .merge(instructors::routes())
         .merge(registration::routes())
         .merge(sample::routes())
         .merge(sign_in::routes())

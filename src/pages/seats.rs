@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::courses::{CourseQuery, course_page};
+use super::courses::{CourseQuery, RefusedForms, course_page};
 use super::kit::form::new_key;
 use super::kit::{Form, FormDraft, RefusedPage, submit};
 use super::seats_form::SeatsForm;
@@ -58,6 +58,7 @@ async fn set(
             sent.refused(&app, course_id, refusal, &form.caller).await?
         }
     };
-    let page = course_page(&app, course_id, &CourseQuery::default(), Some(seats_form)).await?;
+    let forms = RefusedForms { limits: Some(seats_form), ..RefusedForms::default() };
+    let page = course_page(&app, course_id, &CourseQuery::default(), forms).await?;
     Ok(RefusedPage(status, page).into_response())
 }

@@ -33,6 +33,10 @@ pub struct Token {
     pub revoked_at: Option<Stamp>,
 }
 
+/// The id of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountId(pub i64);
+
 /// A one-time link with which the owner of an account sets a password, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {

@@ -75,6 +75,10 @@ pub enum Change {
     UpdateAccount(Account),
     /// A new one-time link; earlier ones of the account stop working.
     AddLink(Link),
+    /// The account is assigned to the course as an instructor.
+    AddInstructor(CourseId, i64),
+    /// The account is no longer assigned to the course.
+    RemoveInstructor(CourseId, i64),
     /// The account's new password, hashed. Its links and sessions end.
     SetPassword(i64, String),
 }
@@ -145,6 +149,8 @@ impl Event {
                     | Change::AddAccount(_)
                     | Change::UpdateAccount(_)
                     | Change::SetPassword(..)
+                    | Change::AddInstructor(..)
+                    | Change::RemoveInstructor(..)
                     | Change::DeleteStudent(_)
                     | Change::ForgetStudent(_)
             )

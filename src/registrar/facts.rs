@@ -76,6 +76,8 @@ pub struct Facts {
     pub tokens: HashMap<i64, Token>,
     /// The requested accounts that exist.
     pub accounts: HashMap<i64, Account>,
+    /// Those of the requested pairs of a course and an instructor's account that exist.
+    pub instructors: HashSet<(CourseId, i64)>,
     /// The requested sessions that exist, by the hashes of their secrets in hexadecimal.
     pub sessions: HashSet<String>,
     /// Admins who can sign in: with a password or a link.
@@ -247,6 +249,7 @@ impl Facts {
             }
             Change::DeleteCourse(id) | Change::ForgetCourse(id) => {
                 self.courses.remove(id);
+                self.instructors.retain(|(course, _)| course != id);
             }
             Change::AddEnrollment(enrollment) => self.enroll(enrollment),
             Change::DeleteEnrollment(enrollment) => self.leave(enrollment),
@@ -274,6 +277,12 @@ impl Facts {
             Change::AddLink(link) => {
                 self.links.retain(|_, other| other.account_id != link.account_id);
                 self.links.insert(link.hash.clone(), link.clone());
+            }
+            Change::AddInstructor(course_id, account_id) => {
+                self.instructors.insert((*course_id, *account_id));
+            }
+            Change::RemoveInstructor(course_id, account_id) => {
+                self.instructors.remove(&(*course_id, *account_id));
             }
             Change::SetPassword(account_id, _) => {
                 // Its sessions end; which of the loaded ones they are does not matter to a batch.
@@ -309,6 +318,8 @@ impl Facts {
                     | Change::AddAccount(_)
                     | Change::UpdateAccount(_)
                     | Change::AddLink(_)
+                    | Change::AddInstructor(..)
+                    | Change::RemoveInstructor(..)
                     | Change::SetPassword(..) => {
                         debug_assert!(false, "no operation of a batch does this: {change:?}");
                     }

@@ -59,6 +59,10 @@ kinds! {
     AccountCreated = "account.created",
     /// The role of an account was changed, or it was disabled or enabled.
     AccountChanged = "account.changed",
+    /// An instructor was assigned to a course.
+    InstructorAssigned = "instructor.assigned",
+    /// An instructor was removed from a course.
+    InstructorRemoved = "instructor.removed",
     /// A token was created.
     TokenCreated = "token.created",
     /// A token was revoked.

@@ -21,6 +21,8 @@ pub struct Needs {
     pub(super) seats: HashSet<CourseId>,
     pub(super) tokens: BTreeSet<i64>,
     pub(super) accounts: BTreeSet<i64>,
+    /// Pairs of a course and an account.
+    pub(super) instructors: BTreeSet<(CourseId, i64)>,
     /// Addresses in lower case, whose accounts to load.
     pub(super) addresses: BTreeSet<String>,
     pub(super) all_admins: bool,
@@ -91,6 +93,11 @@ impl Needs {
     /// Needs the account.
     pub fn account(&mut self, id: i64) {
         self.accounts.insert(id);
+    }
+
+    /// Needs to know whether the account is assigned to the course as an instructor.
+    pub fn instructor(&mut self, course_id: CourseId, account_id: i64) {
+        self.instructors.insert((course_id, account_id));
     }
 
     /// Needs the account with this address, which is in lower case.

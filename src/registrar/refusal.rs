@@ -100,6 +100,17 @@ pub enum Refusal {
     /// There is no such account.
     #[error("There is no account {0}.")]
     AccountNotFound(i64),
+    /// The account has another role, or is disabled.
+    #[error("Account {0} is disabled, or its role is not instructor.")]
+    NotAnInstructor(i64),
+    /// The account is not assigned to the course as an instructor.
+    #[error("Account {account_id} is not an instructor of course {course_id}.")]
+    InstructorNotFound {
+        /// The course.
+        course_id: CourseId,
+        /// The account.
+        account_id: i64,
+    },
     /// The link was used, has been replaced, or has expired.
     #[error("This link does not work any more.")]
     LinkEnded,
@@ -169,6 +180,8 @@ impl Refusal {
             Self::RowRefused(_) => "row-refused",
             Self::TokenNotFound(_) => "token-not-found",
             Self::AccountNotFound(_) => "account-not-found",
+            Self::NotAnInstructor(_) => "not-an-instructor",
+            Self::InstructorNotFound { .. } => "instructor-not-found",
             Self::LinkEnded => "link-ended",
             Self::AddressTaken => "address-taken",
             Self::LastAdmin => "last-admin",

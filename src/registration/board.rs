@@ -258,6 +258,8 @@ fn change_of_seats(kind: EventKind) -> Option<(i64, i64)> {
         | EventKind::SeatsRemoved
         | EventKind::AccountCreated
         | EventKind::AccountChanged
+        | EventKind::InstructorAssigned
+        | EventKind::InstructorRemoved
         | EventKind::TokenCreated
         | EventKind::TokenRevoked => None,
     }

@@ -2,6 +2,7 @@
 
 use super::WaitlistEntry;
 use crate::db::{Arg, DbError, Reach, Row};
+use crate::instructors::store::visible_course;
 use crate::lists::{Cursor, ListRow, Listing};
 use crate::registrar::{CourseId, Limits, MAX_SEATS, Place, Seats, StudentId, limits};
 use crate::viewer::Viewer;
@@ -85,18 +86,28 @@ pub fn waitlist_of(viewer: &Viewer, course_id: CourseId) -> Listing<WaitlistEntr
         reach: Reach::Page,
         count_reach: Reach::Range,
         order: format!("waitlist-of-{course_id}"),
-        count: "select count(*) from waitlist w join students s on s.id = w.student_id \
-                join courses c on c.id = w.course_id where w.course_id = $1",
-        count_args: vec![visible.into()],
-        rows: "select coalesce(cast($1 as bigint), (select count(*) from waitlist b join students s on s.id = b.student_id \
-               where b.course_id = $2 and b.joined_seq <= $3)) \
-               + row_number() over (order by w.joined_seq), w.student_id, w.name, w.email, w.joined_at, w.joined_seq \
-               from (select wl.student_id, cast(s.name as text) as name, cast(s.email as text) as email, wl.joined_at, \
-               wl.joined_seq from waitlist wl join students s on s.id = wl.student_id join courses c on c.id = wl.course_id \
-               where wl.course_id = $2 and wl.joined_seq > $3 order by wl.joined_seq limit $4) w order by w.joined_seq",
+        count: concat!(
+            "select count(*) from waitlist w join students s on s.id = w.student_id \
+             join courses c on c.id = w.course_id where w.course_id = ",
+            visible_course!("$1", "$2", "$3")
+        ),
+        count_args: visible.to_vec(),
+        rows: concat!(
+            "select coalesce(cast($1 as bigint), (select count(*) from waitlist b join students s on s.id = b.student_id \
+             where b.course_id = ",
+            visible_course!("$2", "$3", "$4"),
+            " and b.joined_seq <= $5)) \
+             + row_number() over (order by w.joined_seq), w.student_id, w.name, w.email, w.joined_at, w.joined_seq \
+             from (select wl.student_id, cast(s.name as text) as name, cast(s.email as text) as email, wl.joined_at, \
+             wl.joined_seq from waitlist wl join students s on s.id = wl.student_id join courses c on c.id = wl.course_id \
+             where wl.course_id = ",
+            visible_course!("$2", "$3", "$4"),
+            " and wl.joined_seq > $5 order by wl.joined_seq limit $6) w order by w.joined_seq"
+        ),
         args: Box::new(move |after| {
             let (seq, position) = after.map_or((0, Some(0)), |after| (after.id, position_in(after)));
-            vec![position.into(), visible.into(), seq.into()]
+            let [visible, asked, account] = visible.clone();
+            vec![position.into(), visible, asked, account, seq.into()]
         }),
         map: |row| {
             let entry = WaitlistEntry {

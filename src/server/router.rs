@@ -14,7 +14,7 @@ use crate::http::problem::{MethodNotAllowed, NotFound, Problem};
 use crate::http::routes::{Policy, Routes};
 use crate::http::{openapi, system};
 use crate::state::AppState;
-use crate::{access, batch, courses, enrollments, events, pages, seats, students};
+use crate::{access, batch, courses, enrollments, events, instructors, pages, seats, students};
 
 /// All routes, with `limits` applied.
 pub fn router(app: AppState, limits: &RequestLimits) -> Router {
@@ -64,6 +64,7 @@ fn api() -> Routes<AppState> {
     Routes::with_document(ApiDocument::openapi())
         .merge(students::api::routes())
         .merge(courses::api::routes())
+        .merge(instructors::api::routes())
         .merge(enrollments::api::routes())
         .merge(batch::api::routes())
         .merge(seats::api::routes())
@@ -79,6 +80,7 @@ fn api() -> Routes<AppState> {
         (name = "enrollments", description = "Students in courses"),
         (name = "students", description = "The students of the school"),
         (name = "courses", description = "The courses of the school"),
+        (name = "instructors", description = "Who teaches which course, and thereby sees its students"),
         (name = "seats", description = "Capacity, waitlists, and when registration is open"),
         (name = "events", description = "The log of all changes, in order"),
         (name = "access", description = "Who may do what: accounts of people and tokens of programs"),
@@ -86,6 +88,7 @@ fn api() -> Routes<AppState> {
     components(schemas(
         crate::registrar::Student,
         crate::registrar::Course,
+        crate::instructors::Instructor,
         crate::registrar::Enrollment,
         crate::registrar::SeatCount,
         crate::registrar::Seats,

@@ -36,7 +36,7 @@ impl Tokens {
     }
 }
 
-async fn create(school: &School, by: Option<&str>, body: Value) -> String {
+pub(crate) async fn create(school: &School, by: Option<&str>, body: Value) -> String {
     let request = school.post("/api/v1/tokens", body);
     let request = match by {
         Some(token) => request.with_token(token),
@@ -48,7 +48,7 @@ async fn create(school: &School, by: Option<&str>, body: Value) -> String {
     token
 }
 
-trait WithToken {
+pub(crate) trait WithToken {
     fn with_token(self, token: &str) -> Self;
 }
 

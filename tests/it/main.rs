@@ -37,6 +37,7 @@ mod hostile_names;
 mod hostile_requests;
 mod idempotency;
 mod ids;
+mod instructors;
 mod laws;
 mod linearizable;
 mod lists;

@@ -56,7 +56,8 @@ fn the_command_says_what_it_did() {
          applied V2__courses\napplied V3__student_courses\napplied V4__event_log\n\
          applied V5__course_seats\napplied V6__waitlist\napplied V7__idempotency_keys\n\
          applied V8__nothing_lost\napplied V9__writes_by_others\n\
-         applied V10__writes_within_batches\napplied V11__access\napplied V12__sessions\nschool.db is up to date\n"
+         applied V10__writes_within_batches\napplied V11__access\napplied V12__sessions\n\
+         applied V13__instructors\nschool.db is up to date\n"
     );
     assert_eq!(run(&found.path, &[]).1, format!("{shown} is up to date\n"));
     assert_eq!(run(&found.path, &["--dry-run"]).1, format!("-- {shown} is up to date\n"));
@@ -187,6 +188,7 @@ async fn every_migration_keeps_the_data_that_was_there_before_it() {
         "insert into courses (name, level) values ('Botany', 'one');",
         "insert into matricula_people values (5, 1);",
         "insert into matricula_links values ('hash', 5, '2026-09-02T08:00:00.000Z');",
+        "insert into matricula_instructors values (1, 5);",
     ];
     assert_eq!(scripts.len(), data.len(), "a new migration brings sample data");
     let found = Found::nothing();

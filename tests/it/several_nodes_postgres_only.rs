@@ -43,7 +43,7 @@ async fn placed(tables: &[(&str, &str, &[i64])]) -> Database {
     database
 }
 
-const OURS: [&str; 16] = [
+const OURS: [&str; 17] = [
     "students",
     "courses",
     "student_courses",
@@ -55,6 +55,7 @@ const OURS: [&str; 16] = [
     "kept_columns",
     "matricula_access",
     "matricula_accounts",
+    "matricula_instructors",
     "matricula_links",
     "matricula_people",
     "matricula_sessions",

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use crate::school::{Database, Reply, RequestBuilder, School, matricula};
 
-const PASSWORD: &str = "seven quiet lanterns";
+pub(crate) const PASSWORD: &str = "seven quiet lanterns";
 
 /// A form as a browser sends it from a page of this server.
-fn form(request: RequestBuilder, fields: &[(&str, &str)]) -> RequestBuilder {
+pub(crate) fn form(request: RequestBuilder, fields: &[(&str, &str)]) -> RequestBuilder {
     let mut body = form_urlencoded::Serializer::new(String::new());
     body.extend_pairs(fields);
     request
@@ -20,7 +20,7 @@ fn form(request: RequestBuilder, fields: &[(&str, &str)]) -> RequestBuilder {
         .body(body.finish())
 }
 
-trait WithCookie {
+pub(crate) trait WithCookie {
     fn with_cookie(self, cookie: &str) -> Self;
 }
 
@@ -31,7 +31,7 @@ impl WithCookie for RequestBuilder {
 }
 
 /// The cookie of an answer, as a browser sends it back.
-fn cookie(reply: &Reply) -> String {
+pub(crate) fn cookie(reply: &Reply) -> String {
     let set = reply.header("set-cookie");
     assert!(set.contains("; Path=/; HttpOnly; SameSite=Lax"), "{set}");
     set.split(';').next().unwrap().to_owned()
@@ -49,7 +49,7 @@ async fn account(school: &School, admin: Option<&str>, fields: &[(&str, &str)]) 
     format!("/set-password/{}", &link[..43])
 }
 
-async fn set_password(school: &School, link: &str, password: &str) -> Reply {
+pub(crate) async fn set_password(school: &School, link: &str, password: &str) -> Reply {
     form(school.ask("POST", link), &[("password", password)]).await
 }
 

@@ -115,6 +115,8 @@ impl CourseState {
                     | EventKind::SeatsRemoved
                     | EventKind::AccountCreated
                     | EventKind::AccountChanged
+                    | EventKind::InstructorAssigned
+                    | EventKind::InstructorRemoved
                     | EventKind::TokenCreated
                     | EventKind::TokenRevoked,
                 )

@@ -49,12 +49,6 @@ impl Frame {
         self.identity.grants.has(Right::ReadStudents)
     }
 
-    /// Whether the reader sees the rosters of all courses.
-    #[must_use]
-    pub fn reads_rosters(&self) -> bool {
-        self.identity.grants.has(Right::ReadRosters)
-    }
-
     /// Whether the reader changes students.
     #[must_use]
     pub fn writes_students(&self) -> bool {

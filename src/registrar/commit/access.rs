@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::effects::Effects;
+use super::effects::{AccessEffects, Effects};
 use super::rows::sets;
-use crate::db::{DbError, Insert, Row, Tx, Write};
+use crate::db::{Arg, DbError, Insert, Row, Tx, Write};
 use crate::registrar::account::{Account, Link, Token};
 use crate::registrar::facts::Facts;
 use crate::registrar::needs::Needs;
-use crate::registrar::record::StudentId;
+use crate::registrar::record::{CourseId, StudentId};
 use crate::registrar::rights::Rights;
 
 /// A statement that reads tokens; [`token`] reads its rows.
@@ -87,6 +87,10 @@ pub(super) async fn load_access(tx: &Tx<'_>, needs: &Needs, facts: &mut Facts) -
     let found =
         tx.query_many("select hash from matricula_sessions where hash = $1", &sessions, |row| row.text(0));
     facts.sessions = found.await?.into_iter().flatten().collect();
+    let pairs: Vec<_> =
+        needs.instructors.iter().map(|(course, id)| vec![course.0.into(), (*id).into()]).collect();
+    let found = tx.query_many(INSTRUCTOR, &pairs, |row| Ok((CourseId(row.int(0)?), row.int(1)?)));
+    facts.instructors = found.await?.into_iter().flatten().collect();
     if needs.all_admins {
         let reachable = tx.query(REACHABLE_ADMINS, &[(&facts.now).into()], |row| row.int(0)).await?;
         facts.reachable_admins = reachable.into_iter().collect();
@@ -116,6 +120,9 @@ const REACHABLE_ADMINS: &str = "select id from matricula_accounts a where role =
 
 const LINK: &str = "select hash, account_id, expires_at from matricula_links where hash = $1";
 
+const INSTRUCTOR: &str =
+    "select course_id, account_id from matricula_instructors where course_id = $1 and account_id = $2";
+
 fn link(row: &Row<'_>) -> Result<Link, DbError> {
     Ok(Link { hash: row.text(0)?, account_id: row.int(1)?, expires_at: row.stamp(2)? })
 }
@@ -133,11 +140,23 @@ const INTO_ACCOUNTS: Insert = Insert {
 const INTO_LINKS: Insert =
     Insert { table: "matricula_links", columns: &["hash", "account_id", "expires_at"] };
 
-/// Writes the changes of accounts and tokens, and unbinds those of students who are gone.
+const INTO_INSTRUCTORS: Insert =
+    Insert { table: "matricula_instructors", columns: &["course_id", "account_id"] };
+
+impl AccessEffects<'_> {
+    fn instructors(&self, is_wanted: impl Fn(bool) -> bool) -> Vec<Vec<Arg>> {
+        let wanted = self.instructors.iter().filter(|(_, teaches)| is_wanted(**teaches));
+        wanted.map(|((course, account), _)| vec![course.0.into(), (*account).into()]).collect()
+    }
+}
+
+/// Writes the changes of accounts, tokens and instructors, and unbinds those of students and courses that are gone.
 pub(super) async fn write_access(tx: &Tx<'_>, effects: &Effects<'_>) -> Result<(), DbError> {
-    if effects.access.is_empty() && effects.forgotten_students.is_empty() {
+    let is_changed = !effects.access.is_empty() || !effects.forgotten_students.is_empty();
+    if !is_changed && effects.forgotten_courses.is_empty() {
         return Ok(());
     }
+    let closes = vec![i64::from(effects.access.closes()).into()];
     tx.write_in_order(&[
         Write::Insert(&INTO_PEOPLE, effects.access.people()),
         // After the inserts: a token may have been created for a student who is deleted in the same batch.
@@ -162,10 +181,20 @@ pub(super) async fn write_access(tx: &Tx<'_>, effects: &Effects<'_>) -> Result<(
             effects.access.passwords(),
         ),
         Write::Delete("delete from matricula_sessions where account_id = $1", effects.access.signed_out()),
+        Write::Delete(
+            "delete from matricula_instructors where course_id = $1",
+            sets(&effects.forgotten_courses),
+        ),
+        // All of them, so that one that was removed and assigned again in this batch is no duplicate.
+        Write::Delete(
+            "delete from matricula_instructors where course_id = $1 and account_id = $2",
+            effects.access.instructors(|_| true),
+        ),
+        Write::Insert(&INTO_INSTRUCTORS, effects.access.instructors(|teaches| teaches)),
         Write::Change(
             "update matricula_access set version = version + 1, is_closed = case when is_closed = 1 then 1 else $1 end \
              where id = 1",
-            vec![vec![i64::from(effects.access.closes()).into()]],
+            if is_changed { vec![closes] } else { Vec::new() },
         ),
     ])
     .await?;

@@ -42,6 +42,8 @@ pub(super) struct AccessEffects<'a> {
     accounts: BTreeMap<i64, &'a Account>,
     links: BTreeMap<i64, &'a Link>,
     passwords: BTreeMap<i64, &'a str>,
+    /// Pairs of a course and an account, and whether the account teaches the course from now on.
+    pub(super) instructors: BTreeMap<(CourseId, i64), bool>,
 }
 
 /// The columns of a row that the batch writes, with their new values. Other columns stay as they are.
@@ -89,9 +91,9 @@ impl<'a> Effects<'a> {
             Change::DeleteCourse(id) => {
                 self.courses.remove(id);
                 self.deleted_courses.push(*id);
-                self.forgotten_courses.push(*id);
+                self.forget_course(*id);
             }
-            Change::ForgetCourse(id) => self.forgotten_courses.push(*id),
+            Change::ForgetCourse(id) => self.forget_course(*id),
             Change::AddEnrollment(enrollment) => {
                 self.enrolled.insert(enrollment.id, enrollment);
             }
@@ -120,11 +122,22 @@ impl<'a> Effects<'a> {
             Change::AddLink(link) => {
                 self.access.links.insert(link.account_id, link);
             }
+            Change::AddInstructor(course_id, account_id) => {
+                self.access.instructors.insert((*course_id, *account_id), true);
+            }
+            Change::RemoveInstructor(course_id, account_id) => {
+                self.access.instructors.insert((*course_id, *account_id), false);
+            }
             Change::SetPassword(account_id, password) => {
                 self.access.passwords.insert(*account_id, password);
                 self.access.links.remove(account_id);
             }
         }
+    }
+
+    fn forget_course(&mut self, id: CourseId) {
+        self.forgotten_courses.push(id);
+        self.access.instructors.retain(|(course, _), _| *course != id);
     }
 
     fn take_off_waitlist(&mut self, waiting: &'a WaitlistEntry) {
@@ -183,6 +196,7 @@ impl AccessEffects<'_> {
             && self.accounts.is_empty()
             && self.links.is_empty()
             && self.passwords.is_empty()
+            && self.instructors.is_empty()
     }
 
     /// Whether there is a token or an account from now on.
@@ -306,6 +320,8 @@ impl Assigned {
             Change::DeleteCourse(id)
             | Change::ForgetCourse(id)
             | Change::DeleteLimits(id)
+            | Change::AddInstructor(id, _)
+            | Change::RemoveInstructor(id, _)
             | Change::SetLimits { course_id: id, .. } => self.course_id(id),
             Change::AddEnrollment(row) | Change::DeleteEnrollment(row) => {
                 self.student_id(&mut row.student_id);

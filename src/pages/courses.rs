@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::history::History;
-use super::instructors::InstructorsPanel;
+use super::instructors_panel::InstructorsPanel;
 use super::kit::Frame;
 use super::kit::filters::display_name;
 use super::kit::form::{Deletion, new_key};

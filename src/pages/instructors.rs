@@ -1,4 +1,4 @@
-//! The instructors on a course's page, and the forms that assign and remove them.
+//! The forms on a course's page that assign and remove instructors.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -6,13 +6,10 @@ use axum::response::{IntoResponse, Redirect, Response};
 use super::courses::{CourseQuery, RefusedForms, course_page};
 use super::kit::form::EmptyForm;
 use super::kit::{Form, FormDraft, RefusedPage, submit};
-use crate::db::DbError;
 use crate::http::extract::{NoQuery, PathParams};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::problem::Problem;
 use crate::http::routes::{Routes, only};
-use crate::instructors::{Instructor, store};
-use crate::lists::{Limit, Page};
 use crate::registrar::{AccountId, AssignInstructor, CourseId, Refusal, RemoveInstructor, Right};
 use crate::state::{App, AppState};
 
@@ -23,44 +20,6 @@ pub(super) fn routes() -> Routes<AppState> {
         .get("/courses/{course_id}/instructors", writes, redirect_to_course)
         .post("/courses/{course_id}/instructors", writes, assign)
         .post("/courses/{course_id}/instructors/{account_id}/remove", writes, remove)
-}
-
-/// The instructors of a course, for somebody who assigns them.
-#[derive(Debug)]
-pub(super) struct InstructorsPanel {
-    /// Those of the course.
-    pub assigned: Vec<Instructor>,
-    /// Those who could be assigned.
-    pub candidates: Vec<Instructor>,
-    /// Why the form was refused.
-    pub refusal: Option<String>,
-}
-
-impl InstructorsPanel {
-    /// Loads the panel; `None` for a caller who does not change courses.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub(super) async fn load(
-        app: &App,
-        id: CourseId,
-        refusal: Option<String>,
-    ) -> Result<Option<Self>, DbError> {
-        if !app.viewer.has(Right::WriteCourses) {
-            return Ok(None);
-        }
-        let all = Page::first(Limit::MAX);
-        let assigned = store::instructors_of(&app.viewer, id).read(&app.viewer, &all).await?.rows;
-        let candidates = store::candidates_for(&app.viewer, id).await?;
-        Ok(Some(Self { assigned, candidates, refusal }))
-    }
-
-    /// The name of an instructor, with the number of the account where several have the name.
-    pub(super) fn label(&self, one: &Instructor) -> String {
-        let mut all = self.assigned.iter().chain(&self.candidates);
-        let is_shared = all.any(|other| other.name == one.name && other.account_id != one.account_id);
-        if is_shared { format!("{} (account {})", one.name, one.account_id) } else { one.name.clone() }
-    }
 }
 
 /// The instructor who was chosen.

@@ -6,6 +6,7 @@ mod day;
 mod enrollments;
 mod history;
 mod instructors;
+mod instructors_panel;
 pub mod kit;
 mod plot;
 mod records;

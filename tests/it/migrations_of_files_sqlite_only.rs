@@ -11,7 +11,7 @@ use crate::adoption_of_files_sqlite_only::found::Found;
 use crate::school::{Process, matricula};
 
 const VERSIONS: &str = "select version, name from matricula_migrations order by version";
-const ALL: [&str; 12] = [
+const ALL: [&str; 13] = [
     "1|students",
     "2|courses",
     "3|student_courses",
@@ -24,6 +24,7 @@ const ALL: [&str; 12] = [
     "10|writes_within_batches",
     "11|access",
     "12|sessions",
+    "13|instructors",
 ];
 
 fn run(database: &Path, more: &[&str]) -> (bool, String, String) {

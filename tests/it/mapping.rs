@@ -368,3 +368,29 @@ async fn a_number_is_a_time_in_seconds_or_milliseconds_since_1970() {
         .column("select enrolled_at from student_courses where course_id = 31 order by student_id");
     assert_eq!(times, ["2026-02-01T10:00:00.000Z", "2026-03-01T10:00:00.000Z"]);
 }
+
+#[tokio::test]
+async fn a_school_that_was_migrated_before_there_were_instructors_gets_their_table() {
+    let database = found();
+    migrate(&database, MAPPING).await.unwrap();
+    database
+        .other_program()
+        .execute_batch(
+            "drop table matricula_instructors; delete from matricula_migrations where version = 13",
+        )
+        .unwrap();
+
+    let report = migrate(&database, MAPPING).await.unwrap();
+    assert_eq!(report.applied, ["V13__instructors"]);
+
+    // It refers to the school's own table.
+    let other = database.other_program();
+    other
+        .execute_batch(
+            "insert into class (number, title) values (33, 'Chess'); insert into matricula_instructors values (33, 5)",
+        )
+        .unwrap();
+    other.execute_batch("insert into matricula_instructors values (99, 5)").unwrap_err();
+    other.execute_batch("delete from class where number = 33").unwrap();
+    assert_eq!(other.column("select account_id || '' from matricula_instructors"), [""; 0]);
+}

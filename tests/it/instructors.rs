@@ -438,3 +438,44 @@ async fn the_pages_of_an_instructor_are_accessible() {
     page.is_accessible().await;
     page.has_no_complaints().await;
 }
+
+#[tokio::test]
+async fn whatever_is_asked_at_once_the_list_agrees_with_the_log() {
+    let (school, Staff { registrar, nina, omar, .. }) = school().await;
+    let ask = async |number: usize| {
+        let method = if number % 3 == 0 { "DELETE" } else { "PUT" };
+        let who = if number % 2 == 0 { &nina } else { &omar };
+        school.ask(method, &who.teaches(1)).with_token(&registrar).await.status.as_u16()
+    };
+    let replies = futures_util::future::join_all((0..40).map(ask)).await;
+    assert!(replies.iter().all(|status| [204, 404].contains(status)), "{replies:?}");
+    let log = school.get("/api/v1/events?course_id=1").with_token(&registrar).await.is_ok().json();
+    let mut assigned = Vec::new();
+    for entry in log.as_array().unwrap() {
+        let id = &entry["data"]["account_id"];
+        match entry["type"].as_str().unwrap() {
+            "instructor.assigned" => {
+                assert!(!assigned.contains(id), "{log}");
+                assigned.push(id.clone());
+            }
+            "instructor.removed" => {
+                assert!(assigned.contains(id), "{log}");
+                assigned.retain(|other| other != id);
+            }
+            _ => {}
+        }
+    }
+    let list = school.get("/api/v1/courses/1/instructors").with_token(&registrar).await.is_ok().json();
+    let mut listed: Vec<_> = list.as_array().unwrap().iter().map(|one| one["account_id"].clone()).collect();
+    listed.sort_by_key(Value::as_i64);
+    assigned.sort_by_key(Value::as_i64);
+    assert_eq!(listed, assigned);
+
+    // A course that is deleted in the same commit leaves nothing.
+    let (_, deleted) =
+        tokio::join!(async { school.put(&omar.teaches(1)).with_token(&registrar).await.status }, async {
+            school.delete("/api/v1/courses/1?drop=true").with_token(&registrar).await.is(204)
+        },);
+    drop(deleted);
+    assert_eq!(school.other_program().column("select account_id || '' from matricula_instructors"), [""; 0]);
+}

@@ -442,9 +442,9 @@ async fn the_pages_of_an_instructor_are_accessible() {
 #[tokio::test]
 async fn whatever_is_asked_at_once_the_list_agrees_with_the_log() {
     let (school, Staff { registrar, nina, omar, .. }) = school().await;
-    let ask = async |number: usize| {
-        let method = if number % 3 == 0 { "DELETE" } else { "PUT" };
-        let who = if number % 2 == 0 { &nina } else { &omar };
+    let ask = async |number: u32| {
+        let method = if number.is_multiple_of(3) { "DELETE" } else { "PUT" };
+        let who = if number.is_multiple_of(2) { &nina } else { &omar };
         school.ask(method, &who.teaches(1)).with_token(&registrar).await.status.as_u16()
     };
     let replies = futures_util::future::join_all((0..40).map(ask)).await;

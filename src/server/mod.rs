@@ -123,6 +123,7 @@ impl School {
             #[expect(clippy::let_underscore_must_use, reason = "it was aborted")]
             let _ = task.await;
         }
+        self.app.sign_in.close().await;
         self.app.registrar.stop();
         let writing = self.writing;
         #[expect(

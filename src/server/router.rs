@@ -69,6 +69,7 @@ fn api() -> Routes<AppState> {
         .merge(seats::api::routes())
         .merge(events::api::routes())
         .merge(access::api::routes())
+        .merge(access::sign_ins::api::routes())
 }
 
 #[derive(OpenApi)]
@@ -100,6 +101,7 @@ fn api() -> Routes<AppState> {
         crate::access::api::CreatedAccount,
         crate::access::api::CreatedToken,
         crate::access::api::Me,
+        crate::access::sign_ins::SignInEntry,
         crate::access::api::Name,
         crate::registrar::Role,
         crate::registrar::Rights,

@@ -5,7 +5,7 @@ use super::head::Head;
 use crate::db::{DbError, Need, WriteHealth, missing_rights};
 
 /// Rights on our own tables that some batch needs.
-const OWN_TABLES: [Need; 38] = [
+const OWN_TABLES: [Need; 46] = [
     ("matricula_migrations", "select"),
     ("log_head", "select"),
     ("log_head", "update"),
@@ -44,6 +44,14 @@ const OWN_TABLES: [Need; 38] = [
     ("matricula_sessions", "insert"),
     ("matricula_sessions", "update"),
     ("matricula_sessions", "delete"),
+    ("matricula_sign_ins", "select"),
+    ("matricula_sign_ins", "insert"),
+    ("matricula_sign_ins", "update"),
+    ("matricula_sign_ins", "delete"),
+    ("matricula_disclosures", "select"),
+    ("matricula_disclosures", "insert"),
+    ("matricula_disclosures", "update"),
+    ("matricula_disclosures", "delete"),
 ];
 /// Rights that every batch needs.
 const READ_RIGHTS: [Need; 2] = [("students", "select"), ("courses", "select")];

@@ -44,6 +44,14 @@ pub struct LogEntry {
     pub data: Value,
 }
 
+impl LogEntry {
+    /// How many of the entries are about a student.
+    #[must_use]
+    pub fn about_students(entries: &[Self]) -> usize {
+        entries.iter().filter(|entry| entry.student_id.is_some()).count()
+    }
+}
+
 /// The subject of a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About {

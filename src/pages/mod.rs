@@ -3,6 +3,7 @@
 mod accounts;
 mod courses;
 mod day;
+mod disclosures;
 mod enrollments;
 mod history;
 pub mod kit;

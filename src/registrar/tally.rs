@@ -43,6 +43,9 @@ pub trait Tallied: Clone + Debug + Eq + Hash + Send + Sync + 'static {
     fn delete_old(before: &Stamp, max: i64) -> Chore;
 }
 
+/// A minute, to its last millisecond.
+const MINUTE: SignedDuration = SignedDuration::from_millis(59_999);
+
 /// How often something happened, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counted {
@@ -55,15 +58,16 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// When the minute of the first time began.
+    /// The first and the last moment of the minute in which it happened first.
     #[must_use]
-    pub fn minute(&self) -> Stamp {
-        let minute = self.first.utc().and_then(|time| {
+    pub fn minute(&self) -> (Stamp, Stamp) {
+        let begin = self.first.utc().and_then(|time| {
             let seconds = SignedDuration::from_secs(i64::from(time.second()));
-            let part = SignedDuration::from_nanos(i64::from(time.subsec_nanosecond()));
-            self.first.checked_sub(seconds + part)
+            self.first.checked_sub(seconds + SignedDuration::from_nanos(i64::from(time.subsec_nanosecond())))
         });
-        minute.unwrap_or_else(|| self.first.clone())
+        let begin = begin.unwrap_or_else(|| self.first.clone());
+        let end = begin.checked_sub(-MINUTE).unwrap_or_else(|| begin.clone());
+        (begin, end)
     }
 
     fn add(&mut self, other: Self) {
@@ -79,7 +83,8 @@ pub struct Tally<T>(Arc<Shared<T>>);
 
 #[derive(Debug)]
 struct Shared<T> {
-    waiting: Mutex<HashMap<T, Counted>>,
+    /// By what happened and the minute in which it did.
+    waiting: Mutex<HashMap<(Stamp, T), Counted>>,
     registrar: Registrar,
     clock: Clock,
     task: Mutex<Option<AbortHandle>>,
@@ -170,15 +175,20 @@ impl<T: Tallied> Tally<T> {
     fn take(&self) -> Vec<(T, Counted)> {
         let mut waiting = self.waiting();
         let keys: Vec<_> = waiting.keys().take(MAX_WRITTEN).cloned().collect();
-        keys.iter().filter_map(|key| waiting.remove_entry(key)).collect()
+        let taken = keys.into_iter().filter_map(|key| {
+            let counted = waiting.remove(&key)?;
+            Some((key.1, counted))
+        });
+        taken.collect()
     }
 
     fn add(&self, what: T, counted: Counted) {
+        let key = (counted.minute().0, what);
         let mut waiting = self.waiting();
-        if let Some(known) = waiting.get_mut(&what) {
+        if let Some(known) = waiting.get_mut(&key) {
             known.add(counted);
         } else if waiting.len() < MAX_WAITING {
-            waiting.insert(what, counted);
+            waiting.insert(key, counted);
         } else {
             drop(waiting);
             self.0.registrar.metrics().records_lost.inc();
@@ -188,7 +198,7 @@ impl<T: Tallied> Tally<T> {
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<T, Counted>> {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<(Stamp, T), Counted>> {
         self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -198,12 +208,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_minute_begins_with_its_second_0() {
+    fn a_minute_is_the_one_of_the_clock() {
         let counted = |first: &str| {
             let first = Stamp::from_stored(first.to_owned());
-            Counted { count: 1, last: first.clone(), first }.minute().to_string()
+            let (begin, end) = Counted { count: 1, last: first.clone(), first }.minute();
+            format!("{begin} {end}")
         };
-        assert_eq!(counted("2026-09-01T08:07:59.999Z"), "2026-09-01T08:07:00.000Z");
-        assert_eq!(counted("2026-09-01T08:07:00.000Z"), "2026-09-01T08:07:00.000Z");
+        for time in ["2026-09-01T08:07:00.000Z", "2026-09-01T08:07:01.003Z", "2026-09-01T08:07:59.999Z"] {
+            assert_eq!(counted(time), "2026-09-01T08:07:00.000Z 2026-09-01T08:07:59.999Z");
+        }
     }
 }

@@ -141,16 +141,17 @@ impl Tallied for FailedSignIn {
 
 /// Records failures: adds to the entry of the same minute, or makes one.
 fn failed(failed: &FailedSignIn, counted: &Counted) -> Vec<Chore> {
-    let minute = counted.minute();
+    let (begin, end) = counted.minute();
     let (account_id, network) = (Arg::from(failed.account_id), Arg::from(network_text(failed.network)));
     let (outcome, way) = (Arg::from(failed.outcome.as_str()), Arg::from(failed.way.as_str()));
     let add = Chore {
         sql: "update matricula_sign_ins set times = times + $1 where id = (select max(id) from matricula_sign_ins \
-              where at >= $2 and outcome = $3 and way = $4 and account_id is not distinct from cast($5 as bigint) \
-              and network is not distinct from cast($6 as text))",
+              where at between $2 and $3 and outcome = $4 and way = $5 \
+              and account_id is not distinct from cast($6 as bigint) and network is not distinct from cast($7 as text))",
         args: vec![
             counted.count.into(),
-            (&minute).into(),
+            (&begin).into(),
+            (&end).into(),
             outcome.clone(),
             way.clone(),
             account_id.clone(),
@@ -160,7 +161,7 @@ fn failed(failed: &FailedSignIn, counted: &Counted) -> Vec<Chore> {
     let insert = Chore {
         sql: "insert into matricula_sign_ins (at, account_id, outcome, way, network, times) \
               select cast($1 as text), cast($2 as bigint), cast($3 as text), cast($4 as text), cast($5 as text), \
-              cast($6 as bigint) where not exists (select 1 from matricula_sign_ins where at >= $7 and outcome = $3 \
+              cast($6 as bigint) where not exists (select 1 from matricula_sign_ins where at between $7 and $8 and outcome = $3 \
               and way = $4 and account_id is not distinct from cast($2 as bigint) \
               and network is not distinct from cast($5 as text))",
         args: vec![
@@ -170,7 +171,8 @@ fn failed(failed: &FailedSignIn, counted: &Counted) -> Vec<Chore> {
             way,
             network,
             counted.count.into(),
-            (&minute).into(),
+            (&begin).into(),
+            (&end).into(),
         ],
     };
     vec![add, insert]

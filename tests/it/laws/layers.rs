@@ -47,7 +47,16 @@ const LAYERS: &[Layer] = &[
     // The subjects and their reads: they know nothing of HTTP, and `http/` knows nothing of them.
     layer(
         "subjects",
-        &["students/", "courses/", "enrollments/", "batch/", "seats/", "events/", "registration/"],
+        &[
+            "students/",
+            "courses/",
+            "enrollments/",
+            "batch/",
+            "seats/",
+            "events/",
+            "registration/",
+            "disclosures/",
+        ],
         "lists viewer registrar db ground",
     ),
     layer("access", &["access/"], "lists viewer registrar db ground"),

@@ -23,6 +23,7 @@ async fn every_statement_is_the_one_that_was_agreed_on() {
     let client = Client::new(server.address);
     add_and_list(&client, &database).await;
     read_everything(&client).await;
+    fail_to_sign_in(&client).await;
     delete_everything(&client, &database).await;
     assert!(server.terminate().await.success());
     let found = reader.join().unwrap();
@@ -126,6 +127,12 @@ async fn read_everything(client: &Client) {
         "/api/v1/students/1/courses/1",
         "/api/v1/students/1/courses?as_of=2999-01-01T00:00:00Z",
         "/api/v1/courses/1/students?as_of=2999-01-01T00:00:00Z",
+        "/api/v1/students/1/disclosures",
+        "/api/v1/students/1/disclosures?limit=1&order=desc",
+        "/api/v1/sign-ins",
+        "/api/v1/sign-ins?account_id=1&order=desc",
+        "/api/v1/sign-ins?outcome=failed",
+        "/sign-ins",
         "/readyz",
         "/metrics",
         "/courses",
@@ -157,6 +164,12 @@ async fn read_everything(client: &Client) {
     ] {
         client.ask("PATCH", &format!("/api/v1{path}")).json(&change).await.is_ok();
     }
+}
+
+/// A sign-in that fails, which is recorded at the latest when the server stops.
+async fn fail_to_sign_in(client: &Client) {
+    let form = client.ask("POST", "/sign-in").header("content-type", "application/x-www-form-urlencoded");
+    form.body("address=nobody@example.edu&password=nothing".to_owned()).await.is(422);
 }
 
 async fn delete_everything(client: &Client, database: &Database) {

@@ -152,6 +152,22 @@ async fn a_failure_is_recorded_when_the_server_stops_right_after_it_and_what_was
 }
 
 #[tokio::test]
+async fn a_failure_that_cannot_be_recorded_gets_the_same_answer_and_is_recorded_later() {
+    let (school, admin) = school().await;
+    school.other_program_runs("alter table matricula_sign_ins rename to hidden_sign_ins");
+    sign_in(&school, RUTH, "not the right one").await.is(422);
+    // No session without its record.
+    let refused = sign_in(&school, RUTH, PASSWORD).await;
+    assert!(refused.status.is_server_error(), "{refused:?}");
+    school.other_program_runs("alter table hidden_sign_ins rename to matricula_sign_ins");
+    eventually("the failures are recorded", async || {
+        record(&school, &admin, "?outcome=failed").await == ["Ruth failed password 2"]
+    })
+    .await;
+    sign_in(&school, RUTH, PASSWORD).await.is(303);
+}
+
+#[tokio::test]
 async fn admins_read_and_filter_sign_ins_and_nobody_else_does() {
     let (school, admin) = school().await;
     let registrar = account(&school, Some(&admin), "Ben", "registrar", "").await;

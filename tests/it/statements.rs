@@ -25,6 +25,7 @@ async fn every_statement_is_the_one_that_was_agreed_on() {
     read_everything(&client).await;
     fail_to_sign_in(&client).await;
     delete_everything(&client, &database).await;
+    read_as_a_program(&client).await;
     assert!(server.terminate().await.success());
     let found = reader.join().unwrap();
 
@@ -170,6 +171,14 @@ async fn read_everything(client: &Client) {
 async fn fail_to_sign_in(client: &Client) {
     let form = client.ask("POST", "/sign-in").header("content-type", "application/x-www-form-urlencoded");
     form.body("address=nobody@example.edu&password=nothing".to_owned()).await.is(422);
+}
+
+/// A token closes the school; what it reads is recorded at the latest when the server stops.
+async fn read_as_a_program(client: &Client) {
+    let token = client.ask("POST", "/api/v1/tokens").json(&json!({"name": "Mirror", "role": "admin"}));
+    let secret = token.await.is_created().json()["token"].as_str().unwrap().to_owned();
+    let list = client.ask("GET", "/api/v1/students").header("authorization", &format!("Bearer {secret}"));
+    list.await.is_ok();
 }
 
 async fn delete_everything(client: &Client, database: &Database) {

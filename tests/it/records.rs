@@ -152,6 +152,24 @@ async fn a_failure_is_recorded_when_the_server_stops_right_after_it_and_what_was
 }
 
 #[tokio::test]
+async fn a_sign_in_that_is_given_up_while_its_password_is_checked_has_failed() {
+    let (school, _) = school().await;
+    let database = school.close().await;
+    let school = matricula::server::School::open(database.location(), Clock::System, None).await.unwrap();
+    let attempt = || {
+        let wrong = Password::new("not the right one".to_owned());
+        Box::pin(school.app.sign_in.open_session(RUTH, wrong, None))
+    };
+    // When one is answered, the others are in the middle of it; dropping them is what hanging up does.
+    let (answer, _, others) = futures_util::future::select_all((0..4).map(|_| attempt())).await;
+    answer.unwrap_err();
+    drop(others);
+    school.close().await;
+    let failed = "select times from matricula_sign_ins where outcome = 'failed' and times > 1";
+    assert_eq!(database.other_program().column(failed).len(), 1);
+}
+
+#[tokio::test]
 async fn a_failure_that_cannot_be_recorded_gets_the_same_answer_and_is_recorded_later() {
     let (school, admin) = school().await;
     school.other_program_runs("alter table matricula_sign_ins rename to hidden_sign_ins");

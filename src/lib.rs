@@ -29,6 +29,7 @@ pub mod config;
 pub mod count;
 pub mod courses;
 pub mod db;
+pub mod disclosures;
 pub mod enrollments;
 pub mod events;
 pub mod http;

@@ -34,6 +34,8 @@ pub struct Metrics {
     pub commit_seconds: Histogram,
     /// Lines of log output that were dropped because they were not read in time.
     pub log_dropped: Counter,
+    /// Records of sign-ins and of disclosures that were lost.
+    pub records_lost: Counter,
     refusals: Arc<Refusals>,
     http: Arc<Http>,
 }
@@ -113,12 +115,27 @@ impl Metrics {
             "Lines of log output that were dropped because they were not read in time",
             log_dropped.clone(),
         );
+        let records_lost = Counter::default();
+        registry.register(
+            "records_lost",
+            "Records of failed sign-ins and of disclosures that were lost, because they could not be written in time",
+            records_lost.clone(),
+        );
 
         let refusals = Arc::<Refusals>::default();
         registry.register("refusals", "Refused commands", refusals.all.clone());
 
         let http = Arc::new(Http { registry, requests, durations, routes: RwLock::default() });
-        Self { queue_depth, log_ahead_seconds, batch_size, commit_seconds, log_dropped, refusals, http }
+        Self {
+            queue_depth,
+            log_ahead_seconds,
+            batch_size,
+            commit_seconds,
+            log_dropped,
+            records_lost,
+            refusals,
+            http,
+        }
     }
 
     /// Counts one request; `route` is the pattern of the route, never the path of the request.

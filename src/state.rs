@@ -9,14 +9,17 @@ use axum::http::request::Parts;
 
 use crate::access::Access;
 use crate::access::sign_in::SignIn;
+use crate::clock::Stamp;
 use crate::db::Db;
+use crate::disclosures::{Disclosures, Reading, Recorder, StudentList};
+use crate::events::Filter;
 use crate::events::feed::Feed;
 use crate::http::cookies::SessionCookie;
 use crate::http::fields::UnwritableFields;
 use crate::http::paging::LinkBase;
 use crate::mapping::{RecordTable, SchoolTables};
 use crate::metrics::Metrics;
-use crate::registrar::{Course, Identity, Record, Registrar, Student};
+use crate::registrar::{Course, CourseId, Identity, Record, Registrar, Student};
 use crate::registration::Board;
 use crate::shares::Client;
 use crate::students::Roll;
@@ -56,6 +59,8 @@ pub struct Services {
     pub board: Board,
     /// The search index of all students.
     pub roll: Roll,
+    /// Records which lists of students programs read.
+    pub disclosures: Disclosures,
     /// The metrics.
     pub metrics: Metrics,
     /// The tables of the students and courses.
@@ -84,6 +89,36 @@ impl AppState {
 fn unwritable<R: Record>(table: &RecordTable) -> impl Iterator<Item = (&'static str, &'static str)> {
     let fields = R::FIELDS.iter().filter(|field| table.column(field.name).is_none());
     fields.map(|field| (R::NAME, field.name))
+}
+
+impl App {
+    /// Records how many students a list shows, if the caller is a program that sees all of them.
+    #[must_use]
+    pub fn discloses_students(&self) -> Recorder {
+        let reading = Reading::by(&self.identity.actor, StudentList::Students, None, None, None);
+        self.disclosures.recorder(reading.filter(|_| self.viewer.sees_students()))
+    }
+
+    /// Records how many students a roster shows, if the caller is a program. `as_of` is the time that it is for.
+    #[must_use]
+    pub fn discloses_roster(&self, id: CourseId, as_of: Option<&Stamp>) -> Recorder {
+        let actor = &self.identity.actor;
+        self.disclosures.recorder(Reading::by(actor, StudentList::Roster, Some(id), None, as_of.cloned()))
+    }
+
+    /// Records how many students a waitlist shows, if the caller is a program.
+    #[must_use]
+    pub fn discloses_waitlist(&self, id: CourseId) -> Recorder {
+        let actor = &self.identity.actor;
+        self.disclosures.recorder(Reading::by(actor, StudentList::Waitlist, Some(id), None, None))
+    }
+
+    /// Records how many events about students are sent, if the caller is a program.
+    #[must_use]
+    pub fn discloses_events(&self, filter: &Filter) -> Recorder {
+        let (actor, Filter { student_id, course_id, .. }) = (&self.identity.actor, filter);
+        self.disclosures.recorder(Reading::by(actor, StudentList::Events, *course_id, *student_id, None))
+    }
 }
 
 impl Deref for App {

@@ -5,6 +5,7 @@ pub mod gate;
 pub mod passwords;
 pub mod secret;
 pub mod sign_in;
+pub mod sign_ins;
 mod store;
 pub mod throttle;
 
@@ -17,7 +18,7 @@ use jiff::SignedDuration;
 use tokio::task::JoinHandle;
 
 use self::secret::{Secret, SecretHash};
-pub use self::store::{accounts, tokens};
+pub use self::store::{Named, accounts, named, tokens};
 use crate::clock::{Clock, Stamp};
 use crate::db::{Db, DbError, Location};
 use crate::registrar::{Actor, Grants, Identity, Proof};

@@ -1,16 +1,19 @@
 //! Signing in and out with a password, and the one-time links with which people set it.
 
-use std::net::IpAddr;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::passwords::{Busy, Password, Passwords};
 use super::secret::{Secret, SecretHash};
+use super::sign_ins::{
+    FailedSignIn, Network, SignInEntry, SignInOutcome, Unsuccessful, Way, store as records,
+};
 use super::throttle::{SignInThrottle, Wait};
 use super::{Access, IDLE_TIMEOUT, SESSION_TTL, store};
 use crate::clock::{Clock, Stamp};
 use crate::db::{Db, DbError};
-use crate::registrar::{Account, Actor, Caller, Grants, Identity, Proof, Refusal, Registrar, SetPassword};
+use crate::registrar::{
+    Account, Actor, Caller, Chore, Grants, Identity, Proof, Refusal, Registrar, SetPassword, Tally,
+};
 
 /// Sessions of one account at a time; a further one ends the oldest.
 const MAX_SESSIONS: i64 = 50;
@@ -26,6 +29,7 @@ pub struct SignIn {
     registrar: Registrar,
     passwords: Passwords,
     throttle: SignInThrottle,
+    failures: Tally<FailedSignIn>,
 }
 
 /// Why somebody was not signed in.
@@ -58,17 +62,23 @@ impl From<Refusal> for NotSignedIn {
 }
 
 impl SignIn {
-    /// Starts the threads that hash passwords.
+    /// Starts the threads that hash passwords, and the record of failures.
     ///
     /// # Errors
     /// When no thread can be started.
     pub fn start(db: Db, clock: Clock, access: Access, registrar: Registrar) -> std::io::Result<Self> {
         let (passwords, throttle) = (Passwords::start()?, SignInThrottle::default());
-        Ok(Self { db, clock, access, registrar, passwords, throttle })
+        let failures = Tally::start(registrar.clone(), clock.clone());
+        Ok(Self { db, clock, access, registrar, passwords, throttle, failures })
     }
 
-    /// Opens a session for the owner of the account, who asks from this network address; `None` for a proxy's, which many
-    /// share. Returns its secret.
+    /// Writes the failures that are not recorded yet; the last thing to do.
+    pub async fn close(&self) {
+        self.failures.close().await;
+    }
+
+    /// Opens a session for the owner of the account, who asks from this network, and records it, or the failure.
+    /// Returns its secret.
     ///
     /// # Errors
     /// Why not.
@@ -76,22 +86,41 @@ impl SignIn {
         &self,
         address: &str,
         password: Password,
-        from: Option<IpAddr>,
+        from: Network,
     ) -> Result<Secret, NotSignedIn> {
-        let mut attempt = self.throttle.check(address, from, self.clock.now()).map_err(NotSignedIn::Wait)?;
-        let known = store::password(&self.db, &address.trim().to_lowercase()).await?;
-        let (account_id, stored) = known.map_or((None, None), |(id, stored)| (Some(id), stored));
+        let checked = self.throttle.check(address, from, self.clock.now());
+        let known = store::password(&self.db, &address.trim().to_lowercase()).await;
+        let failed = |outcome| {
+            let account_id = known.as_ref().ok().and_then(Option::as_ref).map(|(id, _)| *id);
+            let failed = FailedSignIn { account_id, outcome, way: Way::Password, network: from };
+            Unsuccessful::new(&self.failures, failed)
+        };
+        let mut attempt = checked.map_err(|wait| {
+            drop(failed(SignInOutcome::Waiting));
+            NotSignedIn::Wait(wait)
+        })?;
+        let failure = failed(SignInOutcome::Failed);
+        let (account_id, stored) = match known {
+            Ok(known) => known.map_or((None, None), |(id, stored)| (Some(id), stored)),
+            Err(error) => {
+                failure.dismiss();
+                return Err(error.into());
+            }
+        };
         attempt.begin();
         let is_right = match self.passwords.verify(password, stored.clone()).await {
             Ok(is_right) => is_right,
             Err(busy) => {
                 attempt.cancel();
+                failure.dismiss();
                 return Err(busy.into());
             }
         };
         // The account may have got another password, or have been disabled, while this one was hashed.
         let secret = match (account_id, stored) {
-            (Some(account_id), Some(stored)) if is_right => self.new_session(account_id, &stored).await?,
+            (Some(account_id), Some(stored)) if is_right => {
+                self.new_session(account_id, &stored, Way::Password, from).await?
+            }
             _ => None,
         };
         let Some(secret) = secret else {
@@ -99,18 +128,26 @@ impl SignIn {
             return Err(NotSignedIn::Wrong);
         };
         attempt.succeeded();
+        failure.dismiss();
         Ok(secret)
     }
 
     /// A new session, never one whose secret somebody else may have given to the browser before. `None` if the account may
     /// not sign in with this hashed password any more.
-    async fn new_session(&self, account_id: i64, password: &str) -> Result<Option<Secret>, Refusal> {
+    async fn new_session(
+        &self,
+        account_id: i64,
+        password: &str,
+        way: Way,
+        from: Network,
+    ) -> Result<Option<Secret>, Refusal> {
         let secret = Secret::generate("");
         let now = self.clock.now();
         let (opened, expires_at) = (Stamp::from(now), after(now, SESSION_TTL));
         let chores = vec![
             store::delete_idle_sessions(&after(now, -IDLE_TIMEOUT)),
             store::open_session(&secret.hash(), account_id, password, &opened, &expires_at),
+            records::signed_in(&secret.hash(), way, from),
             store::delete_surplus_sessions(account_id, MAX_SESSIONS),
         ];
         let changed = self.registrar.keep_house(chores).await?;
@@ -135,7 +172,7 @@ impl SignIn {
         Ok(Some(identity))
     }
 
-    /// Ends a session, on every server within a second.
+    /// Ends a session that another one replaces, on every server within a second.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -147,15 +184,28 @@ impl SignIn {
         self.forget(vec![store::end_session(hash)]).await
     }
 
-    /// Ends all sessions of the account.
+    /// Ends a session because its owner signs out, and records that.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub async fn end_sessions_of(&self, account_id: i64) -> Result<(), Refusal> {
-        self.forget(vec![store::end_sessions_of(account_id)]).await
+    pub async fn sign_out(&self, hash: &SecretHash, from: Network) -> Result<(), Refusal> {
+        if self.access.by_session(*hash).await?.is_none() {
+            return Ok(());
+        }
+        let record = records::signed_out(hash, &self.clock.stamp(), from);
+        self.forget(vec![record, store::end_session(hash)]).await
     }
 
-    async fn forget(&self, mut chores: Vec<crate::registrar::Chore>) -> Result<(), Refusal> {
+    /// Ends all sessions of the account, and records that.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn sign_out_everywhere(&self, account_id: i64, from: Network) -> Result<(), Refusal> {
+        let record = records::signed_out_everywhere(account_id, &self.clock.stamp(), from);
+        self.forget(vec![record, store::end_sessions_of(account_id)]).await
+    }
+
+    async fn forget(&self, mut chores: Vec<Chore>) -> Result<(), Refusal> {
         chores.push(store::new_version());
         self.registrar.keep_house(chores).await?;
         Ok(self.access.refresh().await?)
@@ -168,6 +218,14 @@ impl SignIn {
     pub async fn sessions_of(&self, account_id: i64) -> Result<i64, DbError> {
         let now = self.clock.now();
         store::sessions_of(&self.db, account_id, &now.into(), &after(now, -IDLE_TIMEOUT)).await
+    }
+
+    /// The latest sign-ins of the account, newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn latest_of(&self, account_id: i64, max: i64) -> Result<Vec<SignInEntry>, DbError> {
+        records::latest_of(&self.db, account_id, max).await
     }
 
     /// When a link that is created now stops working.
@@ -192,6 +250,7 @@ impl SignIn {
         &self,
         link: &Secret,
         password: Password,
+        from: Network,
         caller: &Caller,
     ) -> Result<Secret, Refusal> {
         let hashed = self.passwords.hash(password).await.map_err(|_| Refusal::Overloaded)?;
@@ -201,7 +260,7 @@ impl SignIn {
         let (actor, grants) = (Actor::Account(account.id), Grants::NONE);
         let caller = Caller { actor, grants, proof: Proof::default(), ..caller.clone() };
         let account = self.registrar.submit(command, &caller).await.map_err(|outcome| outcome.answer)?.answer;
-        self.new_session(account.id, &hashed).await?.ok_or(Refusal::LinkEnded)
+        self.new_session(account.id, &hashed, Way::Link, from).await?.ok_or(Refusal::LinkEnded)
     }
 }
 

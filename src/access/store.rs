@@ -2,9 +2,11 @@
 
 use super::secret::SecretHash;
 use crate::clock::Stamp;
-use crate::db::{Db, DbError, Row};
+use crate::db::{Arg, Db, DbError, Row};
 use crate::lists::{ListRow, ShortListing};
-use crate::registrar::{Account, Chore, OPEN, Token, account, select_accounts, select_tokens, token};
+use crate::registrar::{
+    Account, Actor, Chore, OPEN, StudentId, Token, account, select_accounts, select_tokens, token,
+};
 use crate::viewer::Viewer;
 
 /// A number that changes whenever rights change.
@@ -67,6 +69,39 @@ pub fn accounts(viewer: &Viewer) -> ShortListing<Account> {
     }
 }
 
+/// The name of an account or of a token, and the student whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The present name.
+    pub name: String,
+    /// The student.
+    pub student_id: Option<StudentId>,
+}
+
+/// Who an actor is, if the caller may know: of anybody for callers who read all students, otherwise only of the caller's
+/// own student. `None` also for an actor who is neither an account nor a token.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn named(viewer: &Viewer, actor: &Actor) -> Result<Option<Named>, DbError> {
+    let (sql, id) = match actor {
+        Actor::Account(id) => (
+            "select a.name, p.student_id from matricula_accounts a left join matricula_people p on p.id = a.person_id \
+             where a.id = $1 and (cast($2 as bigint) = 1 or p.student_id = $3)",
+            *id,
+        ),
+        Actor::Token(id) => (
+            "select t.name, p.student_id from matricula_tokens t left join matricula_people p on p.id = t.person_id \
+             where t.id = $1 and (cast($2 as bigint) = 1 or p.student_id = $3)",
+            *id,
+        ),
+        Actor::Anonymous | Actor::Cli | Actor::Sample | Actor::Database => return Ok(None),
+    };
+    let args: [Arg; 3] = [id.into(), i64::from(viewer.sees_students()).into(), viewer.own_student().into()];
+    let map = |row: &Row<'_>| Ok(Named { name: row.text(0)?, student_id: row.opt_int(1)?.map(StudentId) });
+    viewer.db().query_opt(sql, args, map).await
+}
+
 fn administers(viewer: &Viewer) -> i64 {
     i64::from(viewer.administers())
 }
@@ -103,9 +138,9 @@ pub(super) async fn sessions_of(
     Ok(count.into_iter().sum())
 }
 
-/// The account with this address and its hashed password, if it is not disabled. `address` is in lower case.
+/// The account with this address, and its hashed password if it is not disabled. `address` is in lower case.
 pub(super) async fn password(db: &Db, address: &str) -> Result<Option<(i64, Option<String>)>, DbError> {
-    let sql = "select id, password from matricula_accounts where address = $1 and disabled_at is null";
+    let sql = "select id, case when disabled_at is null then password end from matricula_accounts where address = $1";
     db.query_opt(sql, [address.into()], |row| Ok((row.int(0)?, row.opt_text(1)?))).await
 }
 

@@ -168,7 +168,8 @@ async fn roster(
     if list.rows.is_empty() && !(time.is_some() && store::log_mentions_course(&app.viewer, id).await?) {
         find_course(&app.viewer, id).await?.ok_or(Refusal::CourseNotFound(id))?;
     }
-    Ok(List::new(list, &url))
+    let recorder = app.discloses_roster(id, time);
+    Ok(List::new(list, &url).inspect(move |rows| recorder.sent(rows.len())))
 }
 
 /// Why PUT does not enroll a student or put them on the waitlist.

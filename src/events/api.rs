@@ -24,7 +24,7 @@ use crate::http::problem::Problem;
 use crate::http::refused::Refused;
 use crate::http::reply::{EventStream, List, ListOrStream};
 use crate::http::routes::{Routes, only};
-use crate::lists::{Cursor, Limit, PLAIN_ORDER, Page};
+use crate::lists::{Cursor, Limit, PLAIN_ORDER, Page, WrongCursor};
 use crate::registrar::Right;
 use crate::registrar::{CourseId, EventKind, MAX_ID, StudentId};
 use crate::state::{App, AppState};
@@ -48,20 +48,17 @@ async fn list(
     url: RequestUrl,
 ) -> Result<ListOrStream<LogEntry>, Refused<()>> {
     let filter = query.filter();
+    let recorder = app.discloses_events(&filter);
     if let Some(stream) = stream {
-        let events = app.feed.listen(&app.viewer, filter, stream.after(&query)?);
+        let sent = Box::new(move |students| recorder.sent(students));
+        let events = app.feed.listen(&app.viewer, filter, stream.after(&query)?, sent);
         let events = events.ok_or_else(|| Problem::overloaded("Too many event streams are open."))?;
         let ended = app.access.clone().ended(app.identity);
         return Ok(ListOrStream::Stream(EventStream::new(events.take_until(ended))));
     }
-    let after = query.after.map(|Number(seq)| Cursor {
-        order: PLAIN_ORDER.to_owned(),
-        text: None,
-        id: seq,
-        total: query.total.map(|Number(total)| total),
-    });
-    let page = Page::new(query.limit, after, PLAIN_ORDER)?;
-    Ok(ListOrStream::List(List::new(store::list(&app.viewer, &filter).read(&app.viewer, &page).await?, &url)))
+    let list = store::list(&app.viewer, &filter).read(&app.viewer, &query.page()?).await?;
+    let list = List::new(list, &url).inspect(move |entries| recorder.sent(LogEntry::about_students(entries)));
+    Ok(ListOrStream::List(list))
 }
 
 /// Present if the client asks for a stream, with its `Last-Event-ID` if it reconnects.
@@ -124,6 +121,16 @@ struct LogQuery {
 }
 
 impl LogQuery {
+    fn page(self) -> Result<Page, WrongCursor> {
+        let after = self.after.map(|Number(seq)| Cursor {
+            order: PLAIN_ORDER.to_owned(),
+            text: None,
+            id: seq,
+            total: self.total.map(|Number(total)| total),
+        });
+        Page::new(self.limit, after, PLAIN_ORDER)
+    }
+
     fn filter(&self) -> Filter {
         let kind = self.r#type.as_ref().map(|kind| kind.0);
         Filter { student_id: self.student_id, course_id: self.course_id, kind, is_closed: false }

@@ -24,6 +24,9 @@ const MAX_HELD: usize = 8192;
 /// How soon a client reconnects after it was cut off.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Called with the number of entries about students that are about to be sent.
+pub type OnSent = Box<dyn Fn(usize) + Send + Sync>;
+
 /// The log as a stream. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Feed {
@@ -67,13 +70,15 @@ impl Feed {
     }
 
     /// Streams the entries after `after` that pass the filter. Nothing passes for a caller who may not
-    /// read the log. `None` if there are too many listeners.
+    /// read the log. `None` if there are too many listeners. `sent` is called with the number of entries about students
+    /// before they are sent.
     #[must_use]
     pub fn listen(
         &self,
         viewer: &Viewer,
         filter: Filter,
         after: i64,
+        sent: OnSent,
     ) -> Option<impl Stream<Item = Result<Event, DbError>> + Send + use<>> {
         let filter = store::visible(viewer, filter);
         let slot = ListenerSlot::take(&self.listeners)?;
@@ -83,7 +88,7 @@ impl Feed {
         let events = stream::once(async move {
             let tail = feed.tail().await?;
             let ends = tail.end.subscribe();
-            let listener = Listener { feed, tail, ends, filter, after, _slot: slot };
+            let listener = Listener { feed, tail, ends, filter, after, sent, _slot: slot };
             Ok::<_, DbError>(stream::try_unfold(listener, |mut listener| async {
                 let events = listener.next().await?;
                 Ok::<_, DbError>(events.map(|events| (stream::iter(events.into_iter().map(Ok)), listener)))
@@ -137,6 +142,7 @@ struct Listener {
     filter: Filter,
     /// The last `seq` that was sent or skipped.
     after: i64,
+    sent: OnSent,
     _slot: ListenerSlot,
 }
 
@@ -172,8 +178,9 @@ impl Listener {
         let behind = usize::try_from(self.after + 1 - first).ok()?;
         let next: Vec<_> = held.range(behind.min(held.len())..).take(CHUNK).collect();
         self.after = next.last().map_or(self.after, |last| last.entry.seq);
-        let passing = next.into_iter().filter(|held| self.filter.matches(&held.entry));
-        Some(passing.map(|held| held.event.clone()).collect())
+        let passing: Vec<_> = next.into_iter().filter(|held| self.filter.matches(&held.entry)).collect();
+        (self.sent)(passing.iter().filter(|held| held.entry.student_id.is_some()).count());
+        Some(passing.into_iter().map(|held| held.event.clone()).collect())
     }
 
     async fn read(&mut self, end: i64) -> Result<Vec<Event>, DbError> {
@@ -181,6 +188,7 @@ impl Listener {
         let last = entries.last().map_or(self.after, |entry| entry.seq);
         // A page that is not full has every entry that existed when it was read, which includes those up to `end`.
         self.after = if entries.len() < CHUNK { last.max(end) } else { last };
+        (self.sent)(LogEntry::about_students(&entries));
         Ok(entries.iter().map(event).collect())
     }
 }

@@ -10,11 +10,11 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::clock::Stamp;
-use crate::registrar::{CourseId, EnrollmentId, EventKind, StudentId};
+use crate::registrar::{Actor, CourseId, EnrollmentId, EventKind, StudentId};
 
 /// One entry of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(example = json!({"seq": 12, "at": "2026-09-01T08:00:00.000Z", "type": "enrollment.created", "student_id": 4, "course_id": 7, "enrollment_id": 1, "actor": null, "request_id": "5f0c1d2e3a4b5c6d-7", "data": {}}))]
+#[schema(example = json!({"seq": 12, "at": "2026-09-01T08:00:00.000Z", "type": "enrollment.created", "student_id": 4, "course_id": 7, "enrollment_id": 1, "actor": "account:3", "request_id": "5f0c1d2e3a4b5c6d-7", "data": {}}))]
 pub struct LogEntry {
     /// The number of the entry: increases by one per entry, in the order of commits.
     #[schema(minimum = 1)]
@@ -32,7 +32,8 @@ pub struct LogEntry {
     /// The enrollment, if the event is about one.
     #[schema(required)]
     pub enrollment_id: Option<EnrollmentId>,
-    /// Who made the request; null, because there is no authentication yet.
+    /// Who made the request: `account:17`, `token:3`, `anonymous` while the school is open, `cli`, `sample`, or `database`
+    /// for another program.
     #[schema(required)]
     pub actor: Option<String>,
     /// The id of the request.
@@ -41,6 +42,14 @@ pub struct LogEntry {
     /// Details: the names of the fields that an update changed, or the limits that were set.
     #[schema(value_type = Object)]
     pub data: Value,
+}
+
+impl LogEntry {
+    /// How many of the entries are about a student.
+    #[must_use]
+    pub fn about_students(entries: &[Self]) -> usize {
+        entries.iter().filter(|entry| entry.student_id.is_some()).count()
+    }
 }
 
 /// The subject of a history.
@@ -73,6 +82,10 @@ pub struct HistoryEntry {
     pub course_name: Option<String>,
     /// Details.
     pub data: Value,
+    /// Who did it, as the log has it.
+    pub actor: Option<Actor>,
+    /// Who did it, in words for the reader of a page; `None` until a page has looked it up.
+    pub by: Option<String>,
 }
 
 /// A filter of log entries; `None` matches all.

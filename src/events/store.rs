@@ -8,7 +8,7 @@ use crate::count::to_i64;
 use crate::db::{Arg, Db, DbError, Reach, Row};
 use crate::instructors::store::visible_course;
 use crate::lists::{Cursor, ListRow, Listing, PLAIN_ORDER};
-use crate::registrar::{StudentId, no_log_head};
+use crate::registrar::{Actor, EventKind, StudentId, no_log_head};
 use crate::viewer::Viewer;
 
 /// The entries that match, in order.
@@ -89,6 +89,22 @@ pub async fn latest(
     };
     args.extend([after.into(), before.into(), max.into()]);
     viewer.db().read(Reach::Page, sql, args, history_entry).await
+}
+
+/// The latest `max` entries of this kind, newest first, with names; none for a caller who may not read the log.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn latest_of_kind(
+    viewer: &Viewer,
+    kind: EventKind,
+    max: i64,
+) -> Result<Vec<HistoryEntry>, DbError> {
+    if !viewer.sees_events() {
+        return Ok(Vec::new());
+    }
+    let args = [kind.as_str().into(), 0.into(), i64::MAX.into(), max.into()];
+    viewer.db().read(Reach::Page, history_of!("type = $1", "$2", "$3", "$4"), args, history_entry).await
 }
 
 /// The `seq` after which events with this id are about the student or course that has the id now, or had it last.
@@ -205,8 +221,8 @@ pub(crate) use same_course;
 macro_rules! history_of {
 ($which:expr, $after:literal, $before:literal, $max:literal) => {
         concat!(
-            "select e.seq, e.at, e.type, e.student_id, cast(s.name as text), e.course_id, cast(c.name as text), e.data from (\
-             select seq, at, type, student_id, course_id, data from events where ",
+            "select e.seq, e.at, e.type, e.student_id, cast(s.name as text), e.course_id, cast(c.name as text), e.data, e.actor from (\
+             select seq, at, type, student_id, course_id, data, actor from events where ",
              $which,
             " and seq > ",
             $after,
@@ -236,6 +252,8 @@ fn history_entry(row: &Row<'_>) -> Result<HistoryEntry, DbError> {
         course: row.opt_int(5)?.map(Into::into),
         course_name: row.opt_text(6)?,
         data: data(row, 7)?,
+        actor: row.opt_text(8)?.as_deref().and_then(Actor::from_stored),
+        by: None,
     })
 }
 

@@ -103,6 +103,24 @@ impl<T> List<T> {
         let ListPart { total, next, rows, rest } = part;
         Self { total, next: next.map(|next| url.page_after(&next)), rows, rest }
     }
+
+    /// Calls `seen` with all rows, some at a time, before they are sent.
+    #[must_use]
+    pub fn inspect(self, seen: impl Fn(&[T]) + Send + 'static) -> Self
+    where
+        T: 'static,
+    {
+        seen(&self.rows);
+        let rest = self.rest.map(|rest| {
+            let seen = move |rows: &Result<Vec<T>, DbError>| {
+                if let Ok(rows) = rows {
+                    seen(rows);
+                }
+            };
+            rest.inspect(seen).boxed()
+        });
+        Self { rest, ..self }
+    }
 }
 
 impl<T: Resource> IntoResponse for Found<T> {

@@ -239,6 +239,10 @@ pub(super) async fn course_page(
 ) -> Result<impl Template + use<>, Problem> {
     let seats = seats::find(&app.viewer, id).await?.ok_or(Refusal::CourseNotFound(id))?;
     let day = Day::parse(&query.as_of, query.until.as_ref())?;
+    let roster = roster(app, id, day.as_ref()).await?.read(&app.viewer, &Page::first(Limit::PAGE)).await?;
+    let waitlist = seats::waitlist_of(&app.viewer, id).read(&app.viewer, &Page::first(Limit::PAGE)).await?;
+    app.discloses_roster(id, day.as_ref().map(|day| &day.end)).sent(roster.rows.len());
+    app.discloses_waitlist(id).sent(waitlist.rows.len());
     Ok(CoursePage {
         frame: Frame::new(app, "courses"),
         course: find::<Course>(app, id).await?,
@@ -246,8 +250,8 @@ pub(super) async fn course_page(
         saved: query.saved.as_deref().and_then(saved_text),
         count: Some(seats.count()),
         shows_students: instructors::sees_roster(&app.viewer, id).await?,
-        roster: roster(app, id, day.as_ref()).await?.read(&app.viewer, &Page::first(Limit::PAGE)).await?,
-        waitlist: seats::waitlist_of(&app.viewer, id).read(&app.viewer, &Page::first(Limit::PAGE)).await?,
+        roster,
+        waitlist,
         limits: refused.limits.unwrap_or_else(|| SeatsForm::new(&seats)),
         instructors: InstructorsPanel::load(app, id, refused.instructors).await?,
         plot: Plot::load(&app.viewer, id).await?,
@@ -274,6 +278,7 @@ async fn full_roster(
     let id = id.into_result()?;
     let day = Day::parse(&query.as_of, query.until.as_ref())?;
     let roster = roster(&app, id, day.as_ref()).await?.read(&app.viewer, &Page::first(Limit::MAX)).await?;
+    app.discloses_roster(id, day.as_ref().map(|day| &day.end)).sent(roster.rows.len());
     Ok(Rendered(RosterPage {
         frame: Frame::new(&app, "courses"),
         course: find::<Course>(&app, id).await?,

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::seats_form::limits_text;
+use super::who;
 use crate::count::to_i64;
 use crate::db::DbError;
 use crate::events::{About, HistoryEntry, store};
@@ -33,6 +34,7 @@ impl History {
             store::latest(viewer, about, before.unwrap_or(MAX_ID), to_i64(PAGE_SIZE + 1)).await?;
         let has_more = entries.len() > PAGE_SIZE;
         entries.truncate(PAGE_SIZE);
+        who::look_up(viewer, &mut entries).await?;
         let earlier = entries.last().filter(|_| has_more).map(|last| last.seq);
         Ok(Self { entries, earlier, has_newer: before.is_some() })
     }

@@ -3,6 +3,7 @@
 mod accounts;
 mod courses;
 mod day;
+mod disclosures;
 mod enrollments;
 mod history;
 mod instructors;
@@ -15,7 +16,9 @@ mod sample;
 mod seats;
 mod seats_form;
 mod sign_in;
+mod sign_ins;
 mod students;
+mod who;
 
 use axum::response::Redirect;
 use tower_http::compression::CompressionLayer;
@@ -36,6 +39,7 @@ pub fn routes() -> Routes<AppState> {
         .merge(sample::routes())
         .merge(sign_in::routes())
         .merge(accounts::routes())
+        .merge(sign_ins::routes())
         .get("/", Allow::Visitors, async |app: App| Redirect::to(&home(&app)))
         .get(kit::problems::ROUTE, Allow::Anyone, kit::problems::kind)
         .layer_pages(kit::with_page_layers);

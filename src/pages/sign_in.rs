@@ -12,6 +12,7 @@ use crate::access::SIGN_IN;
 use crate::access::passwords::Password;
 use crate::access::secret::Secret;
 use crate::access::sign_in::NotSignedIn;
+use crate::access::sign_ins::{Network, SignInEntry};
 use crate::http::extract::{FromPath, NoQuery, Parameters, PathParams, Query, from_text};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::problem::Problem;
@@ -67,10 +68,7 @@ async fn sign_in(app: App, _: NoQuery, headers: HeaderMap, form: Form<Credential
         let message = "Type your e-mail address and your password.".to_owned();
         return refused(&app, &address, &next, StatusCode::UNPROCESSABLE_ENTITY, message);
     };
-    // Many share the address of a proxy: on this machine, or one that limits its clients itself.
-    let is_direct = |client: &Client| !client.network().is_loopback() && client.percent() < 100;
-    let from = app.client.filter(is_direct).map(Client::network);
-    match app.sign_in.open_session(&typed, password, from).await {
+    match app.sign_in.open_session(&typed, password, network(&app)).await {
         Ok(secret) => {
             // The browser's earlier session ends; if that fails, it ends when it is not used.
             if let Err(error) = end_sessions(&app, &headers).await {
@@ -91,17 +89,30 @@ async fn sign_in(app: App, _: NoQuery, headers: HeaderMap, form: Form<Credential
     }
 }
 
+/// Where the request comes from. Many share the address of a proxy: on this machine, or one that limits its clients itself.
+fn network(app: &App) -> Network {
+    let is_direct = |client: &Client| !client.network().is_loopback() && client.percent() < 100;
+    app.client.filter(is_direct).map(Client::network)
+}
+
 async fn sign_out(app: App, _: NoQuery, headers: HeaderMap) -> Result<Response, Problem> {
-    end_sessions(&app, &headers).await?;
+    for secret in secrets(&app, &headers) {
+        app.sign_in.sign_out(&secret.hash(), network(&app)).await?;
+    }
     Ok(([app.session_cookie.clear()], Redirect::to(SIGN_IN)).into_response())
 }
 
 /// Ends the sessions that the browser has had so far.
 async fn end_sessions(app: &App, headers: &HeaderMap) -> Result<(), Refusal> {
-    for secret in app.session_cookie.read_all(headers).filter_map(|value| Secret::parse("", value)) {
+    for secret in secrets(app, headers) {
         app.sign_in.end_session(&secret.hash()).await?;
     }
     Ok(())
+}
+
+/// The secrets of the sessions that the browser has.
+fn secrets(app: &App, headers: &HeaderMap) -> Vec<Secret> {
+    app.session_cookie.read_all(headers).filter_map(|value| Secret::parse("", value)).collect()
 }
 
 #[derive(Template)]
@@ -110,18 +121,24 @@ struct AccountPage {
     frame: Frame,
     role: &'static str,
     sessions: i64,
+    sign_ins: Vec<SignInEntry>,
 }
+
+/// Sign-ins on the page of one's own account.
+const SIGN_INS: i64 = 10;
 
 async fn account(app: App, _: NoQuery) -> Result<Response, Problem> {
     let Actor::Account(id) = app.identity.actor else { return Ok(Redirect::to("/").into_response()) };
     let role = app.identity.role.map_or("", |role| role.as_str());
     let sessions = app.sign_in.sessions_of(id).await?;
-    Ok(Rendered(AccountPage { frame: Frame::new(&app, "account"), role, sessions }).into_response())
+    let sign_ins = app.sign_in.latest_of(id, SIGN_INS).await?;
+    let frame = Frame::new(&app, "account");
+    Ok(Rendered(AccountPage { frame, role, sessions, sign_ins }).into_response())
 }
 
 async fn sign_out_everywhere(app: App, _: NoQuery) -> Result<Response, Problem> {
     if let Actor::Account(id) = app.identity.actor {
-        app.sign_in.end_sessions_of(id).await?;
+        app.sign_in.sign_out_everywhere(id, network(&app)).await?;
     }
     Ok(([app.session_cookie.clear()], Redirect::to(SIGN_IN)).into_response())
 }
@@ -153,7 +170,7 @@ async fn set_password(
     let text = form.draft.map(|NewPassword(text)| text).unwrap_or_default();
     match Password::new_for_account(text, &[&account.name, &account.address]) {
         Ok(password) => {
-            let session = app.sign_in.set_password(&secret, password, &form.caller).await?;
+            let session = app.sign_in.set_password(&secret, password, network(&app), &form.caller).await?;
             end_sessions(&app, &headers).await?;
             Ok(([app.session_cookie.set(&session.expose())], Redirect::to("/")).into_response())
         }

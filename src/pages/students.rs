@@ -13,6 +13,7 @@ use super::records::{self, PageRecord, find, path};
 use crate::count::to_i64;
 use crate::courses::store as courses;
 use crate::db::DbError;
+use crate::disclosures::{Disclosure, store as disclosures};
 use crate::enrollments::store as enrollments;
 use crate::events::About;
 use crate::http::extract::{NoQuery, Parameters, PathParams, Query, from_text};
@@ -90,6 +91,7 @@ async fn list(
     } else {
         app.roll.page(&app.viewer, search.as_ref(), query.sort, query.order, &page).await?
     };
+    app.discloses_students().sent(list.rows.len());
     let page = StudentsPage {
         frame: Frame::new(&app, "students"),
         is_empty: list.total == 0 && query.q.trim().is_empty(),
@@ -200,8 +202,13 @@ pub(crate) struct StudentPage {
     q: String,
     choice: ListPart<Course>,
     history: History,
+    /// The latest lists which may contain the student that programs have read.
+    disclosures: Vec<Disclosure>,
     key: String,
 }
+
+/// How many disclosures the page shows.
+const MAX_DISCLOSURES: i64 = 10;
 
 /// What the last form on the page did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -260,6 +267,7 @@ pub(crate) async fn student_page(
         q: query.q.clone(),
         choice,
         history: History::load(&app.viewer, About::Student(id), query.before).await?,
+        disclosures: disclosures::latest(&app.viewer, id, MAX_DISCLOSURES).await?,
         key: new_key(),
     };
     // After going back, or at an old address, do not report what is no longer true.

@@ -54,6 +54,21 @@ impl fmt::Display for Actor {
     }
 }
 
+impl Actor {
+    /// The actor in an entry of the log; `None` for one that a newer version wrote.
+    #[must_use]
+    pub fn from_stored(text: &str) -> Option<Self> {
+        match text.split_once(':') {
+            Some(("account", id)) => id.parse().ok().map(Self::Account),
+            Some(("token", id)) => id.parse().ok().map(Self::Token),
+            Some(_) => None,
+            None => [Self::Anonymous, Self::Cli, Self::Sample, Self::Database]
+                .into_iter()
+                .find(|actor| actor.to_string() == text),
+        }
+    }
+}
+
 /// What a caller may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grants {

@@ -199,6 +199,11 @@ impl Registrar {
         self.chores.run(chores).await
     }
 
+    /// The metrics.
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     /// Whether the database can be written to. Reuses the result of the last attempt for a second, then makes a new
     /// one.
     ///

@@ -88,7 +88,8 @@ async fn waitlist(
     if list.rows.is_empty() {
         find_course(&app.viewer, id).await?.ok_or(Refusal::CourseNotFound(id))?;
     }
-    Ok(List::new(list, &url))
+    let recorder = app.discloses_waitlist(id);
+    Ok(List::new(list, &url).inspect(move |rows| recorder.sent(rows.len())))
 }
 
 impl Resource for Seats {}

@@ -13,6 +13,7 @@ use crate::adoption::{self, MigrateOptions, Report};
 use crate::clock::Clock;
 use crate::config::PublicUrl;
 use crate::db::{Db, Location, Writer};
+use crate::disclosures::Disclosures;
 use crate::events::feed::Feed;
 use crate::events::follower::Follower;
 use crate::http::cookies::SessionCookie;
@@ -91,6 +92,7 @@ impl School {
                 .with_context(|| format!("cannot read {location}"))?;
         let is_secure = public_url.as_ref().is_some_and(|url| url.as_str().starts_with("https://"));
         let sign_in = SignIn::start(db.clone(), clock.clone(), access.clone(), registrar.clone())?;
+        let disclosures = Disclosures::start(registrar.clone(), clock.clone());
         Ok(Self {
             db: db.clone(),
             sweeping,
@@ -103,6 +105,7 @@ impl School {
                     roll: Roll::new(db, follower),
                     access,
                     sign_in,
+                    disclosures,
                     registrar,
                     metrics,
                     tables,
@@ -123,6 +126,8 @@ impl School {
             #[expect(clippy::let_underscore_must_use, reason = "it was aborted")]
             let _ = task.await;
         }
+        self.app.sign_in.close().await;
+        self.app.disclosures.close().await;
         self.app.registrar.stop();
         let writing = self.writing;
         #[expect(

@@ -14,7 +14,7 @@ use crate::http::problem::{MethodNotAllowed, NotFound, Problem};
 use crate::http::routes::{Policy, Routes};
 use crate::http::{openapi, system};
 use crate::state::AppState;
-use crate::{access, batch, courses, enrollments, events, instructors, pages, seats, students};
+use crate::{access, batch, courses, disclosures, enrollments, events, instructors, pages, seats, students};
 
 /// All routes, with `limits` applied.
 pub fn router(app: AppState, limits: &RequestLimits) -> Router {
@@ -70,6 +70,8 @@ fn api() -> Routes<AppState> {
         .merge(seats::api::routes())
         .merge(events::api::routes())
         .merge(access::api::routes())
+        .merge(access::sign_ins::api::routes())
+        .merge(disclosures::api::routes())
 }
 
 #[derive(OpenApi)]
@@ -103,6 +105,8 @@ fn api() -> Routes<AppState> {
         crate::access::api::CreatedAccount,
         crate::access::api::CreatedToken,
         crate::access::api::Me,
+        crate::access::sign_ins::SignInEntry,
+        crate::disclosures::Disclosure,
         crate::access::api::Name,
         crate::registrar::Role,
         crate::registrar::Rights,

@@ -53,7 +53,8 @@ async fn list(
 ) -> Result<List<Student>, Refused<()>> {
     let listing = store::list(&app.viewer, query.q.as_ref(), query.sort, query.order);
     let page = query.page.of_list(&listing.order)?;
-    Ok(List::new(listing.read(&app.viewer, &page).await?, &url))
+    let (list, recorder) = (listing.read(&app.viewer, &page).await?, app.discloses_students());
+    Ok(List::new(list, &url).inspect(move |rows| recorder.sent(rows.len())))
 }
 
 /// Read a student

@@ -57,6 +57,7 @@ mod pages_of_students;
 mod past;
 mod properties;
 mod readiness;
+mod records;
 mod rush;
 mod school;
 mod seats;

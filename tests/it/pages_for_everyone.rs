@@ -15,6 +15,13 @@ async fn populated_school() -> (School, Vec<(&'static str, String)>) {
     ben.enrolls_in(&algebra).await.is(202);
     eve.enrolls_in(&algebra).await.is(202);
     let (course, student) = (format!("/courses/{}", algebra.id), format!("/students/{}", ana.id));
+    school.other_program_runs(&format!(
+        "insert into matricula_sign_ins (at, outcome, way, network, times) \
+         values ('2026-09-01T08:00:00.000Z', 'failed', 'password', '203.0.113.7', 3); \
+         insert into matricula_disclosures (at, until, token_id, what, course_id, rows_sent) \
+         values ('2026-09-01T08:00:00.000Z', '2026-09-01T08:00:00.000Z', 1, 'roster', {}, 2)",
+        algebra.id
+    ));
     let pages = vec![
         ("courses", "/courses".to_owned()),
         ("courses-searched", "/courses?q=zoology".to_owned()),
@@ -30,6 +37,7 @@ async fn populated_school() -> (School, Vec<(&'static str, String)>) {
         ("student-edit", format!("{student}/edit")),
         ("student-delete", format!("{student}/delete")),
         ("registration", "/registration".to_owned()),
+        ("sign-ins", "/sign-ins".to_owned()),
         ("problem", "/problems/course-full".to_owned()),
     ];
     (school, pages)

@@ -43,7 +43,7 @@ async fn placed(tables: &[(&str, &str, &[i64])]) -> Database {
     database
 }
 
-const OURS: [&str; 17] = [
+const OURS: [&str; 19] = [
     "students",
     "courses",
     "student_courses",
@@ -59,6 +59,8 @@ const OURS: [&str; 17] = [
     "matricula_links",
     "matricula_people",
     "matricula_sessions",
+    "matricula_sign_ins",
+    "matricula_disclosures",
     "matricula_tokens",
     "matricula_migrations",
 ];

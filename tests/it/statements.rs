@@ -23,7 +23,9 @@ async fn every_statement_is_the_one_that_was_agreed_on() {
     let client = Client::new(server.address);
     add_and_list(&client, &database).await;
     read_everything(&client).await;
+    fail_to_sign_in(&client).await;
     delete_everything(&client, &database).await;
+    read_as_a_program(&client).await;
     assert!(server.terminate().await.success());
     let found = reader.join().unwrap();
 
@@ -126,6 +128,12 @@ async fn read_everything(client: &Client) {
         "/api/v1/students/1/courses/1",
         "/api/v1/students/1/courses?as_of=2999-01-01T00:00:00Z",
         "/api/v1/courses/1/students?as_of=2999-01-01T00:00:00Z",
+        "/api/v1/students/1/disclosures",
+        "/api/v1/students/1/disclosures?limit=1&order=desc",
+        "/api/v1/sign-ins",
+        "/api/v1/sign-ins?account_id=1&order=desc",
+        "/api/v1/sign-ins?outcome=failed",
+        "/sign-ins",
         "/readyz",
         "/metrics",
         "/courses",
@@ -157,6 +165,20 @@ async fn read_everything(client: &Client) {
     ] {
         client.ask("PATCH", &format!("/api/v1{path}")).json(&change).await.is_ok();
     }
+}
+
+/// A sign-in that fails, which is recorded at the latest when the server stops.
+async fn fail_to_sign_in(client: &Client) {
+    let form = client.ask("POST", "/sign-in").header("content-type", "application/x-www-form-urlencoded");
+    form.body("address=nobody@example.edu&password=nothing".to_owned()).await.is(422);
+}
+
+/// A token closes the school; what it reads is recorded at the latest when the server stops.
+async fn read_as_a_program(client: &Client) {
+    let token = client.ask("POST", "/api/v1/tokens").json(&json!({"name": "Mirror", "role": "admin"}));
+    let secret = token.await.is_created().json()["token"].as_str().unwrap().to_owned();
+    let list = client.ask("GET", "/api/v1/students").header("authorization", &format!("Bearer {secret}"));
+    list.await.is_ok();
 }
 
 async fn delete_everything(client: &Client, database: &Database) {

@@ -5,7 +5,7 @@ use super::head::Head;
 use crate::db::{DbError, Need, WriteHealth, missing_rights};
 
 /// Rights on our own tables that some batch needs.
-const OWN_TABLES: [Need; 41] = [
+const OWN_TABLES: [Need; 49] = [
     ("matricula_migrations", "select"),
     ("log_head", "select"),
     ("log_head", "update"),
@@ -47,6 +47,14 @@ const OWN_TABLES: [Need; 41] = [
     ("matricula_instructors", "select"),
     ("matricula_instructors", "insert"),
     ("matricula_instructors", "delete"),
+    ("matricula_sign_ins", "select"),
+    ("matricula_sign_ins", "insert"),
+    ("matricula_sign_ins", "update"),
+    ("matricula_sign_ins", "delete"),
+    ("matricula_disclosures", "select"),
+    ("matricula_disclosures", "insert"),
+    ("matricula_disclosures", "update"),
+    ("matricula_disclosures", "delete"),
 ];
 /// Rights that every batch needs.
 const READ_RIGHTS: [Need; 2] = [("students", "select"), ("courses", "select")];

@@ -143,10 +143,12 @@ async fn our_tables_go_to_the_first_schema_of_the_search_path() {
             "matricula_access",
             "matricula_accounts",
             "matricula_instructors",
+            "matricula_disclosures",
             "matricula_links",
             "matricula_migrations",
             "matricula_people",
             "matricula_sessions",
+            "matricula_sign_ins",
             "matricula_tokens",
             "student_courses",
             "waitlist"

@@ -56,6 +56,7 @@ const LAYERS: &[Layer] = &[
             "seats/",
             "events/",
             "registration/",
+            "disclosures/",
         ],
         "lists viewer registrar db ground",
     ),

@@ -5,6 +5,7 @@ pub mod gate;
 pub mod passwords;
 pub mod secret;
 pub mod sign_in;
+pub mod sign_on;
 mod store;
 pub mod throttle;
 

@@ -4,15 +4,17 @@
 use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::str::FromStr;
 
-use axum::http::HeaderValue;
 use axum::http::uri::{Authority, Scheme, Uri};
+use axum::http::{HeaderName, HeaderValue};
 use clap::builder::{Resettable, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, Args, Command, Parser};
 use thiserror::Error;
 
+use crate::access::proxy::Network;
 use crate::count::thousands;
 use crate::db::Location;
 use crate::logging::{self, LogFormat};
@@ -113,6 +115,20 @@ pub struct ServeArgs {
     /// separate them by commas [default: none]
     #[arg(long, env = "MATRICULA_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub cors_origin: Vec<Origin>,
+
+    /// A file that lists providers of single sign-on (OpenID Connect): see "Accounts and sign-on" in the documentation
+    #[arg(long, env = "MATRICULA_SIGN_ON", value_name = "FILE")]
+    pub sign_on: Option<PathBuf>,
+
+    /// The header in which a proxy that signs people in names the person by e-mail address, like X-Remote-User. Needs
+    /// --trusted-proxy.
+    #[arg(long, env = "MATRICULA_TRUST_USER_HEADER", value_name = "NAME")]
+    pub trust_user_header: Option<HeaderName>,
+
+    /// A proxy that is believed when it names a person: an address like 10.0.0.5, or a network like 10.0.0.0/24. Repeat it
+    /// for several, or separate them by commas. The header of everybody else is ignored.
+    #[arg(long, env = "MATRICULA_TRUSTED_PROXY", value_name = "ADDRESS", value_delimiter = ',')]
+    pub trusted_proxy: Vec<Network>,
 
     /// The share of one client in percent: of connections, memory for bodies, searches and long lists. A client is an
     /// IP address; behind a proxy that limits its clients itself, use 100

@@ -13,6 +13,7 @@ mod sample;
 mod seats;
 mod seats_form;
 mod sign_in;
+mod sign_on;
 mod students;
 
 use axum::response::Redirect;
@@ -32,6 +33,7 @@ pub fn routes() -> Routes<AppState> {
         .merge(registration::routes())
         .merge(sample::routes())
         .merge(sign_in::routes())
+        .merge(sign_on::routes())
         .merge(accounts::routes())
         .get("/", Allow::Visitors, async |app: App| Redirect::to(&home(&app)))
         .get(kit::problems::ROUTE, Allow::Anyone, kit::problems::kind)

@@ -34,6 +34,7 @@ mod records;
 mod refusal;
 mod rights;
 mod seats;
+mod sign_on;
 mod store;
 mod stored;
 mod student;
@@ -70,6 +71,7 @@ pub use self::record::{
 pub use self::records::{Create, FieldValues, Record, RecordField, TextKind, Update};
 pub use self::refusal::Refusal;
 pub use self::seats::{RemoveSeats, SetSeats};
+pub use self::sign_on::{ExternalId, ExternalLink, NoAccount, SignOn};
 pub use self::student::{CreateStudent, DeleteStudent, UpdateStudent};
 pub use self::sweep::Sweep;
 pub use self::text::{MAX_TEXT, email_address, record_text, search_text};

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::record::{CourseId, Enrollment, Limits, Place, StudentId, Version};
+use super::sign_on::NoAccount;
 use crate::clock::Stamp;
 use crate::db::DbError;
 
@@ -103,6 +104,9 @@ pub enum Refusal {
     /// The link was used, has been replaced, or has expired.
     #[error("This link does not work any more.")]
     LinkEnded,
+    /// Somebody has signed in elsewhere, but has no account here.
+    #[error(transparent)]
+    NoAccount(#[from] NoAccount),
     /// Another account has the address.
     #[error("Another account has this address.")]
     AddressTaken,
@@ -170,6 +174,7 @@ impl Refusal {
             Self::TokenNotFound(_) => "token-not-found",
             Self::AccountNotFound(_) => "account-not-found",
             Self::LinkEnded => "link-ended",
+            Self::NoAccount(_) => "no-account",
             Self::AddressTaken => "address-taken",
             Self::LastAdmin => "last-admin",
             Self::Unauthorized => "unauthorized",

@@ -16,18 +16,20 @@ use openidconnect::{
     ClaimsVerificationError, Client, ClientId, CsrfToken, EmptyExtraTokenFields, EndpointMaybeSet,
     EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IdTokenClaims, IdTokenFields, IssuerUrl, Nonce,
     OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
-    SignatureVerificationError, StandardErrorResponse, StandardTokenResponse,
-    UserInfoClaims,
+    SignatureVerificationError, StandardErrorResponse, StandardTokenResponse, UserInfoClaims,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
+use super::Attempt;
 use super::settings::ProviderSettings;
 
 /// How long an answer of a provider may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How many people can come back from a provider at a time.
+const MAX_AT_A_TIME: usize = 32;
 /// How large it may be, in bytes.
 const MAX_ANSWER: usize = 1 << 20;
 /// How long addresses and keys hold. A key that is not among them is looked for at once.
@@ -54,17 +56,8 @@ pub struct Provider {
     pub settings: ProviderSettings,
     http: Http,
     known: Mutex<Option<Known>>,
-}
-
-/// What only this server and one browser know while a person is at the provider.
-#[derive(Debug)]
-pub struct Attempt {
-    /// Comes back in the address, so that nobody can finish what another browser began (RFC 6749, 10.12).
-    pub state: String,
-    /// Comes back in the ID token, so that it belongs to this attempt (OpenID Connect Core, 3.1.2.1).
-    pub nonce: String,
-    /// Proves that the code was made for this attempt (RFC 7636).
-    pub verifier: String,
+    /// Anybody can make this server ask a provider; this limits at how many at a time.
+    turns: Semaphore,
 }
 
 /// What a provider says about a person.
@@ -88,6 +81,9 @@ pub enum ProviderError {
     /// It cannot be reached, or answers with nonsense.
     #[error("the provider cannot be used: {0}")]
     Unavailable(String),
+    /// Too many people come back at the same time.
+    #[error("too many people come back from the provider at the same time")]
+    Busy,
     /// It says no: the code is not valid any more, or this server is not known there.
     #[error("the provider refuses: {0}")]
     Refused(String),
@@ -108,7 +104,7 @@ impl Provider {
             .redirect(openidconnect::reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| ProviderError::Unavailable(causes(&error)))?;
-        Ok(Self { settings, http: Http(http), known: Mutex::new(None) })
+        Ok(Self { settings, http: Http(http), known: Mutex::new(None), turns: Semaphore::new(MAX_AT_A_TIME) })
     }
 
     /// The address at the provider to send somebody to, who comes back to `redirect`.
@@ -117,10 +113,10 @@ impl Provider {
     /// [`ProviderError::Unavailable`].
     pub async fn address(&self, redirect: &str, attempt: &Attempt) -> Result<String, ProviderError> {
         let metadata = self.metadata(None).await?;
-        let verifier = PkceCodeVerifier::new(attempt.verifier.clone());
+        let verifier = PkceCodeVerifier::new(attempt.verifier.expose());
         let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier);
         let client = self.client(&metadata, redirect)?;
-        let (state, nonce) = (attempt.state.clone(), attempt.nonce.clone());
+        let (state, nonce) = (attempt.state.expose(), attempt.nonce.expose());
         let request = client
             .authorize_url(
                 AuthenticationFlow::<CoreResponseType>::AuthorizationCode,
@@ -142,17 +138,18 @@ impl Provider {
         redirect: &str,
         code: String,
         issuer: Option<&str>,
-        attempt: Attempt,
+        attempt: &Attempt,
     ) -> Result<Person, ProviderError> {
         if issuer.is_some_and(|issuer| issuer != self.settings.issuer) {
             return Err(ProviderError::Invalid("another provider sent the person back".to_owned()));
         }
+        let _turn = self.turns.try_acquire().map_err(|_| ProviderError::Busy)?;
         let metadata = self.metadata(None).await?;
         let client = self.client(&metadata, redirect)?;
         let request = client
             .exchange_code(AuthorizationCode::new(code))
             .map_err(|error| ProviderError::Unavailable(error.to_string()))?
-            .set_pkce_verifier(PkceCodeVerifier::new(attempt.verifier));
+            .set_pkce_verifier(PkceCodeVerifier::new(attempt.verifier.expose()));
         let tokens = request.request_async(&self.http).await.map_err(|error| match error {
             openidconnect::RequestTokenError::ServerResponse(response) => {
                 ProviderError::Refused(format!("{:?}", response.error()))
@@ -161,7 +158,7 @@ impl Provider {
             // With its causes it would quote the answer.
             error => ProviderError::Unavailable(error.to_string()),
         })?;
-        let nonce = Nonce::new(attempt.nonce);
+        let nonce = Nonce::new(attempt.nonce.expose());
         let claims = match verified(&client, &tokens, &nonce) {
             // The provider may have begun to sign with a new key.
             Err(Unverified::Key(_)) => {
@@ -173,13 +170,16 @@ impl Provider {
         let claims = claims.map_err(|error| ProviderError::Invalid(error.to_string()))?;
         let more = match client.user_info(tokens.access_token().clone(), Some(claims.subject().clone())) {
             Ok(request) => {
-                let more: UserInfo = request.request_async(&self.http).await.map_err(|error| match error {
-                    openidconnect::UserInfoError::ClaimsVerification(error) => {
-                        ProviderError::Invalid(format!("user information: {error}"))
-                    }
-                    openidconnect::UserInfoError::Request(error) => ProviderError::Unavailable(causes(&error)),
-                    error => ProviderError::Unavailable(format!("user information: {error}")),
-                })?;
+                let more: UserInfo =
+                    request.request_async(&self.http).await.map_err(|error| match error {
+                        openidconnect::UserInfoError::ClaimsVerification(error) => {
+                            ProviderError::Invalid(format!("user information: {error}"))
+                        }
+                        openidconnect::UserInfoError::Request(error) => {
+                            ProviderError::Unavailable(causes(&error))
+                        }
+                        error => ProviderError::Unavailable(format!("user information: {error}")),
+                    })?;
                 Some(more)
             }
             // Not every provider has that; then everything is in the ID token.

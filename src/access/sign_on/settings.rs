@@ -126,11 +126,8 @@ impl SignOnSettings {
         let mut names = HashSet::new();
         let mut issuers = HashSet::new();
         let providers = file.providers.into_iter().map(|provider| {
-            let wrong = |why: String| SignOnError::Wrong {
-                path: path.to_owned(),
-                name: provider.name.clone(),
-                why,
-            };
+            let wrong =
+                |why: String| SignOnError::Wrong { path: path.to_owned(), name: provider.name.clone(), why };
             check(&provider).map_err(wrong)?;
             if !names.insert(provider.name.clone()) || !issuers.insert(provider.issuer.clone()) {
                 return Err(wrong("another provider has this name or issuer".to_owned()));
@@ -273,7 +270,8 @@ mod tests {
     fn the_role_with_the_most_rights_counts() {
         let roles = "[provider.roles]\nregistrar = [\"office\"]\ninstructor = [\"faculty\", \"guests\"]\nstudent = [\"students\"]";
         let provider = read(&format!("{CAMPUS}{roles}")).unwrap().providers.remove(0);
-        let role = |groups: &[&str]| provider.role(&groups.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let role =
+            |groups: &[&str]| provider.role(&groups.iter().map(ToString::to_string).collect::<Vec<_>>());
         assert_eq!(role(&["guests", "office", "students"]), Some(Role::Registrar));
         assert_eq!(role(&["guests"]), Some(Role::Instructor));
         assert_eq!(role(&["Office"]), None);

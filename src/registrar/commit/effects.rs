@@ -12,6 +12,7 @@ use crate::registrar::event::{Change, Event, NewValue};
 use crate::registrar::record::{
     Course, CourseId, Enrollment, EnrollmentId, Limits, Student, StudentId, WaitlistEntry,
 };
+use crate::registrar::sign_on::ExternalLink;
 
 /// The net effect of a batch on the tables, so that writing it takes a fixed number of statements.
 #[derive(Default)]
@@ -40,6 +41,7 @@ pub(super) struct AccessEffects<'a> {
     revoked_tokens: Vec<(i64, &'a Stamp)>,
     new_accounts: Vec<&'a Account>,
     accounts: BTreeMap<i64, &'a Account>,
+    externals: Vec<&'a ExternalLink>,
     links: BTreeMap<i64, &'a Link>,
     passwords: BTreeMap<i64, &'a str>,
 }
@@ -117,6 +119,7 @@ impl<'a> Effects<'a> {
             Change::UpdateAccount(account) => {
                 self.access.accounts.insert(account.id, account);
             }
+            Change::AddExternalLink(link) => self.access.externals.push(link),
             Change::AddLink(link) => {
                 self.access.links.insert(link.account_id, link);
             }
@@ -181,6 +184,7 @@ impl AccessEffects<'_> {
             && self.revoked_tokens.is_empty()
             && self.new_accounts.is_empty()
             && self.accounts.is_empty()
+            && self.externals.is_empty()
             && self.links.is_empty()
             && self.passwords.is_empty()
     }
@@ -243,6 +247,14 @@ impl AccessEffects<'_> {
         let row =
             |link: &&Link| vec![link.hash.as_str().into(), link.account_id.into(), (&link.expires_at).into()];
         self.links.values().map(row).collect()
+    }
+
+    pub(super) fn externals(&self) -> Vec<Vec<Arg>> {
+        let row = |link: &&ExternalLink| {
+            let (provider, subject) = (link.external.provider.as_str(), link.external.subject.as_str());
+            vec![provider.into(), subject.into(), link.account_id.into(), i64::from(link.has_opened).into()]
+        };
+        self.externals.iter().map(row).collect()
     }
 
     pub(super) fn passwords(&self) -> Vec<Vec<Arg>> {
@@ -319,6 +331,7 @@ impl Assigned {
             | Change::RevokeToken(..)
             | Change::AddAccount(_)
             | Change::UpdateAccount(_)
+            | Change::AddExternalLink(_)
             | Change::AddLink(_)
             | Change::SetPassword(..) => {}
         }

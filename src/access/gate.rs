@@ -17,7 +17,6 @@ use crate::http::extract::caller;
 use crate::http::limits::wants_page;
 use crate::http::problem::{MethodNotAllowed, Problem};
 use crate::http::routes::{Allow, Policy, Verdict};
-use crate::problems::NoAccountHere;
 use crate::registrar::{Caller, Identity, Refusal};
 use crate::state::AppState;
 
@@ -131,7 +130,7 @@ impl Gate {
         let Some(user) = proxy.user(asked.peer, asked.headers)? else { return Ok(None) };
         match self.app.sign_in.by_proxy(&user, &asked.caller).await {
             Ok(identity) => Ok(Some(identity)),
-            Err(Refusal::NoAccount(why)) => Err(Problem::new::<NoAccountHere>(format!(
+            Err(Refusal::NoAccount(why)) => Err(Problem::forbidden(format!(
                 "{why} Tell the registrar’s office that you have signed in as {}.",
                 excerpt(&user)
             ))),

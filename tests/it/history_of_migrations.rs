@@ -119,7 +119,8 @@ async fn an_older_database_gets_the_migrations_that_it_lacks() {
             "V9__writes_by_others",
             "V10__writes_within_batches",
             "V11__access",
-            "V12__sessions"
+            "V12__sessions",
+            "V13__sign_on"
         ]
     );
 
@@ -156,7 +157,13 @@ async fn an_association_of_an_earlier_build_takes_pairs_and_keeps_all_that_it_ha
 
     assert_eq!(
         migrate(&database).await.unwrap(),
-        ["V9__writes_by_others", "V10__writes_within_batches", "V11__access", "V12__sessions"]
+        [
+            "V9__writes_by_others",
+            "V10__writes_within_batches",
+            "V11__access",
+            "V12__sessions",
+            "V13__sign_on"
+        ]
     );
 
     // A connection that was open before sees it too.

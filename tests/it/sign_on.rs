@@ -440,7 +440,7 @@ async fn a_trusted_proxy_names_the_person() {
     assert_eq!(me("ruth@example.edu").await.is_ok().json()["role"], "registrar");
     let ana = me("Ana@example.edu").await.is_ok().json();
     assert_eq!((&ana["role"], &ana["student_id"]), (&json!("student"), &json!(1)));
-    let page = me("zoe@example.edu").await.is_refused(403, "no-account");
+    let page = me("zoe@example.edu").await.is_refused(403, "forbidden");
     assert!(page["detail"].as_str().unwrap().contains("you have signed in as zoe@example.edu"));
     client.ask("GET", "/api/v1/me").await.is_refused(401, "unauthorized");
     let twice = through(client.ask("GET", "/api/v1/me"), "ana@example.edu");
@@ -456,7 +456,7 @@ async fn a_trusted_proxy_names_the_person() {
     // The rights end at once.
     let url = format!("/api/v1/accounts/{}", account["id"]);
     admin(client.ask("PATCH", &url)).json(&json!({"enabled": false})).await.is_ok();
-    let refused = me("ruth@example.edu").await.is_refused(403, "no-account");
+    let refused = me("ruth@example.edu").await.is_refused(403, "forbidden");
     assert!(refused["detail"].as_str().unwrap().contains("Your account is disabled."));
 }
 

@@ -127,7 +127,11 @@ impl Gate {
 
     async fn by_proxy(&self, asked: &Asked<'_>) -> Result<Option<Identity>, Problem> {
         let Some(proxy) = &self.app.ways.proxy else { return Ok(None) };
-        let Some(user) = proxy.user(asked.peer, asked.headers)? else { return Ok(None) };
+        let Some(user) =
+            proxy.user(asked.peer, asked.headers).map_err(|why| Problem::unauthorized(why.to_string()))?
+        else {
+            return Ok(None);
+        };
         match self.app.sign_in.by_proxy(&user, &asked.caller).await {
             Ok(identity) => Ok(Some(identity)),
             Err(Refusal::NoAccount(why)) => Err(Problem::forbidden(format!(

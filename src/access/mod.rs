@@ -197,12 +197,12 @@ impl Access {
     /// Whose account somebody at a proxy has; `None` if it is not linked yet, or cannot be used.
     async fn by_external(&self, external: &ExternalId) -> Result<Option<Identity>, DbError> {
         let key = SecretHash::of_text(&format!("{} {}", external.provider, external.subject));
-        let read = async || Ok(store::account_of(&self.0.db, external).await?.map(known_account));
+        let read = async || Ok(store::account_of(&self.0.db, external).await?.as_ref().map(known_account));
         Ok(self.known(key, read).await?.map(|known| known.identity))
     }
 
     async fn by_account(&self, id: i64) -> Result<Option<Identity>, DbError> {
-        let read = async || Ok(store::usable_account(&self.0.db, id).await?.map(known_account));
+        let read = async || Ok(store::usable_account(&self.0.db, id).await?.as_ref().map(known_account));
         let key = SecretHash::of_text(&format!("account:{id}"));
         Ok(self.known(key, read).await?.map(|known| known.identity))
     }
@@ -305,8 +305,8 @@ impl Access {
 }
 
 /// Somebody whom a proxy vouches for with each request.
-fn known_account(account: Account) -> Known {
-    let Account { id, role, student_id, .. } = account;
+fn known_account(account: &Account) -> Known {
+    let &Account { id, role, student_id, .. } = account;
     let grants = Grants { rights: role.rights(), student: student_id };
     let identity = Identity { actor: Actor::Account(id), role: Some(role), grants, proof: Proof::default() };
     Known { identity, used_at: None }

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::account::ExternalLink;
 use super::account::{Account, Link, Token};
 use super::kinds::EventKind;
 use super::record::{Course, CourseId, Enrollment, EnrollmentId, Limits, Student, StudentId, WaitlistEntry};
-use super::sign_on::ExternalLink;
 use crate::clock::Stamp;
 
 /// The name of a field and its new value.

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::account::{Account, Link, Token};
+use super::account::{ExternalId, ExternalLink};
 use super::caller::{Actor, Caller, Proof, Rights};
 use super::event::{Change, Event};
 use super::record::{
     Course, CourseId, Enrollment, EnrollmentId, Limits, Place, Seats, Student, StudentId, WaitlistEntry,
 };
 use super::refusal::Refusal;
-use super::sign_on::{ExternalId, ExternalLink};
 use super::waitlist::Waitlist;
 use crate::clock::Stamp;
 use crate::count::to_i64;

@@ -45,7 +45,7 @@ mod visible;
 mod waitlist;
 
 pub use self::access::{ChangeAccount, CreateAccount, CreateLink, CreateToken, RevokeToken, SetPassword};
-pub use self::account::{Account, Link, Token};
+pub use self::account::{Account, ExternalId, ExternalLink, Link, NoAccount, Token};
 pub use self::answer::{Admission, Answer, OperationOutcome};
 pub use self::batch::{Batch, Operation};
 pub use self::caller::{Actor, Caller, Grants, Identity, Outcome, Proof, Right, Rights, Role};
@@ -71,7 +71,7 @@ pub use self::record::{
 pub use self::records::{Create, FieldValues, Record, RecordField, TextKind, Update};
 pub use self::refusal::Refusal;
 pub use self::seats::{RemoveSeats, SetSeats};
-pub use self::sign_on::{ExternalId, ExternalLink, NoAccount, SignOn};
+pub use self::sign_on::SignOn;
 pub use self::student::{CreateStudent, DeleteStudent, UpdateStudent};
 pub use self::sweep::Sweep;
 pub use self::text::{MAX_TEXT, email_address, record_text, search_text};

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use super::account::ExternalId;
 use super::record::{CourseId, StudentId};
-use super::sign_on::ExternalId;
 
 /// Which facts the commands of a batch need. Nothing else is loaded.
 #[derive(Debug, Default)]

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::account::NoAccount;
 use super::record::{CourseId, Enrollment, Limits, Place, StudentId, Version};
-use super::sign_on::NoAccount;
 use crate::clock::Stamp;
 use crate::db::DbError;
 

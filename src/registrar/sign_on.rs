@@ -1,10 +1,8 @@
 //! Somebody whom a provider of single sign-on, or a trusted proxy, vouches for: finds their account, or opens one.
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
-use thiserror::Error;
 
-use super::account::Account;
+use super::account::{Account, ExternalId, ExternalLink, NoAccount};
 use super::caller::{Caller, Role};
 use super::command::Command;
 use super::event::{Change, Event};
@@ -13,27 +11,6 @@ use super::kinds::EventKind;
 use super::needs::Needs;
 use super::record::StudentId;
 use super::refusal::Refusal;
-
-/// Who somebody is at a provider.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ExternalId {
-    /// The issuer of the provider, or `proxy`.
-    pub provider: String,
-    /// The identifier there.
-    pub subject: String,
-}
-
-/// Whose account it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExternalLink {
-    /// Who, at which provider.
-    pub external: ExternalId,
-    /// The account.
-    pub account_id: i64,
-    /// Whether the account was opened with it. Its role then follows the provider; one that an admin has created keeps
-    /// the role that the admin gave it.
-    pub has_opened: bool,
-}
 
 /// Find the account of somebody, or open one.
 ///
@@ -54,32 +31,6 @@ pub struct SignOn {
     pub student: Option<StudentId>,
     /// The students who have the address, as far as it matters: one, or more.
     pub students: Vec<StudentId>,
-}
-
-/// Why nobody is signed in, as the person is told.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq, Serialize, Deserialize)]
-pub enum NoAccount {
-    /// Nothing matches.
-    #[error("No student and no account here has your e-mail address.")]
-    Unknown,
-    /// More than one student matches.
-    #[error("More than one student here could be you.")]
-    Several,
-    /// The account belongs to somebody else there.
-    #[error("The account with your e-mail address belongs to somebody else.")]
-    OtherPerson,
-    /// An admin has disabled the account.
-    #[error("Your account is disabled.")]
-    Disabled,
-    /// The student is gone.
-    #[error("The student of your account was deleted.")]
-    StudentGone,
-    /// An account needs an address.
-    #[error("Your e-mail address is not known, or not verified.")]
-    NoAddress,
-    /// The groups give no role any more.
-    #[error("Your groups give you no role here.")]
-    NoRole,
 }
 
 impl Command for SignOn {

@@ -1,5 +1,5 @@
 //! A provider of single sign-on: finds out its addresses and keys, sends people there, and checks what it says of them
-//! (OpenID Connect Core 1.0, authorization code flow, with PKCE as RFC 7636 and the `iss` of RFC 9207).
+//! (`OpenID` Connect Core 1.0, authorization code flow, with PKCE as RFC 7636 and the `iss` of RFC 9207).
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -23,7 +23,7 @@ use serde_json::Value;
 use thiserror::Error;
 use tokio::sync::{Mutex, Semaphore};
 
-use super::Attempt;
+use super::attempt::Attempt;
 use super::settings::ProviderSettings;
 
 /// How long an answer of a provider may take.

@@ -6,13 +6,14 @@ use super::super::proxy::PROXY;
 use super::super::secret::Secret;
 use super::super::sign_in::{MAX_SESSIONS, SignIn, after};
 use super::super::{IDLE_TIMEOUT, SESSION_TTL, store};
-use super::{Attempt, Person, Provider};
+use super::attempt::Attempt;
+use super::provider::{Person, Provider};
 use crate::clock::Stamp;
 use crate::registrar::{
     Account, Actor, Caller, ExternalId, Grants, Identity, Proof, Refusal, Role, SignOn, StudentId,
 };
 
-/// The longest identifier and name, in characters. OpenID Connect Core 1.0 (section 2) allows 255 for a subject.
+/// The longest identifier and name, in characters. `OpenID` Connect Core 1.0 (section 2) allows 255 for a subject.
 const MAX_TEXT: usize = 255;
 
 impl SignIn {

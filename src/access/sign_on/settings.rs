@@ -18,7 +18,7 @@ pub struct SignOnSettings {
     pub providers: Vec<ProviderSettings>,
 }
 
-/// A provider of single sign-on (OpenID Connect Core 1.0).
+/// A provider of single sign-on (`OpenID` Connect Core 1.0).
 #[derive(Clone, Debug)]
 pub struct ProviderSettings {
     /// Its name in addresses of this server: `campus` in `/sign-in/campus`.

@@ -6,11 +6,11 @@ use super::effects::Effects;
 use super::rows::sets;
 use crate::db::{DbError, Insert, Row, Tx, Write};
 use crate::registrar::account::{Account, Link, Token};
+use crate::registrar::account::{ExternalId, ExternalLink};
 use crate::registrar::facts::Facts;
 use crate::registrar::needs::Needs;
 use crate::registrar::record::StudentId;
 use crate::registrar::rights::Rights;
-use crate::registrar::sign_on::{ExternalId, ExternalLink};
 
 /// A statement that reads tokens; [`token`] reads its rows.
 macro_rules! select_tokens {

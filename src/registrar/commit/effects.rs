@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::reply::Replies;
 use crate::clock::Stamp;
 use crate::db::Arg;
+use crate::registrar::account::ExternalLink;
 use crate::registrar::account::{Account, Link, Token};
 use crate::registrar::answer::{Answer, OperationOutcome};
 use crate::registrar::caller::Caller;
@@ -12,7 +13,6 @@ use crate::registrar::event::{Change, Event, NewValue};
 use crate::registrar::record::{
     Course, CourseId, Enrollment, EnrollmentId, Limits, Student, StudentId, WaitlistEntry,
 };
-use crate::registrar::sign_on::ExternalLink;
 
 /// The net effect of a batch on the tables, so that writing it takes a fixed number of statements.
 #[derive(Default)]

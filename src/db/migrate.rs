@@ -34,7 +34,7 @@ const FILES: [(i64, &str, &str); 13] = [
     (10, "writes_within_batches", include_str!("../../migrations/V10__writes_within_batches.sql")),
     (11, "access", include_str!("../../migrations/V11__access.sql")),
     (12, "sessions", include_str!("../../migrations/V12__sessions.sql")),
-    (13, "sign_on", include_str!("../../migrations/V13__sign_on.sql")),
+    (16, "sign_on", include_str!("../../migrations/V16__sign_on.sql")),
 ];
 
 /// The placeholders for the triggers that log writes by other programs, which the engines express quite differently.

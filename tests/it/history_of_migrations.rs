@@ -120,7 +120,7 @@ async fn an_older_database_gets_the_migrations_that_it_lacks() {
             "V10__writes_within_batches",
             "V11__access",
             "V12__sessions",
-            "V13__sign_on"
+            "V16__sign_on"
         ]
     );
 
@@ -162,7 +162,7 @@ async fn an_association_of_an_earlier_build_takes_pairs_and_keeps_all_that_it_ha
             "V10__writes_within_batches",
             "V11__access",
             "V12__sessions",
-            "V13__sign_on"
+            "V16__sign_on"
         ]
     );
 

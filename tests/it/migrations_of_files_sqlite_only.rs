@@ -56,7 +56,7 @@ fn the_command_says_what_it_did() {
          applied V2__courses\napplied V3__student_courses\napplied V4__event_log\n\
          applied V5__course_seats\napplied V6__waitlist\napplied V7__idempotency_keys\n\
          applied V8__nothing_lost\napplied V9__writes_by_others\n\
-         applied V10__writes_within_batches\napplied V11__access\napplied V12__sessions\napplied V13__sign_on\nschool.db is up to date\n"
+         applied V10__writes_within_batches\napplied V11__access\napplied V12__sessions\napplied V16__sign_on\nschool.db is up to date\n"
     );
     assert_eq!(run(&found.path, &[]).1, format!("{shown} is up to date\n"));
     assert_eq!(run(&found.path, &["--dry-run"]).1, format!("-- {shown} is up to date\n"));

@@ -1,4 +1,4 @@
-//! People sign in at a provider of their school (OpenID Connect), or at a proxy.
+//! People sign in at a provider of their school (`OpenID` Connect), or at a proxy.
 
 use std::collections::BTreeMap;
 
@@ -115,14 +115,14 @@ struct Visitor {
 impl Visitor {
     /// Goes to an address of the server or of the provider, and on from there. Returns where it ends, and the page.
     async fn visit(&mut self, address: &str) -> (String, Reply) {
-        let first = self.client.ask("GET", &self.absolute(&self.home, address));
+        let first = self.client.ask("GET", &absolute(&self.home, address));
         self.follow(address, first).await
     }
 
     async fn post(&mut self, address: &str, fields: &[(&str, &str)]) -> (String, Reply) {
         let mut body = form_urlencoded::Serializer::new(String::new());
         body.extend_pairs(fields);
-        let request = self.client.ask("POST", &self.absolute(&self.home, address));
+        let request = self.client.ask("POST", &absolute(&self.home, address));
         let request = request
             .header("content-type", "application/x-www-form-urlencoded")
             .header("sec-fetch-site", "same-origin")
@@ -131,7 +131,7 @@ impl Visitor {
     }
 
     async fn follow(&mut self, address: &str, mut request: RequestBuilder) -> (String, Reply) {
-        let mut address = self.absolute(&self.home, address);
+        let mut address = absolute(&self.home, address);
         for _ in 0..20 {
             let cookies = self.cookies_for(&address);
             if !cookies.is_empty() {
@@ -142,14 +142,10 @@ impl Visitor {
             if !reply.status.is_redirection() {
                 return (address, reply);
             }
-            address = self.absolute(&address, reply.header("location"));
+            address = absolute(&address, reply.header("location"));
             request = self.client.ask("GET", &address);
         }
         panic!("redirected for ever: {address}");
-    }
-
-    fn absolute(&self, from: &str, address: &str) -> String {
-        if address.starts_with('/') { format!("{}{address}", site(from)) } else { address.to_owned() }
     }
 
     fn keep(&mut self, address: &str, reply: &Reply) {
@@ -194,6 +190,11 @@ impl Visitor {
     async fn me(&mut self) -> Value {
         self.visit("/api/v1/me").await.1.is_ok().json()
     }
+}
+
+/// The address that a page at `from` calls `address`.
+fn absolute(from: &str, address: &str) -> String {
+    if address.starts_with('/') { format!("{}{address}", site(from)) } else { address.to_owned() }
 }
 
 /// Scheme, host and port of an address.

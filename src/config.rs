@@ -2,15 +2,17 @@
 //! the environment over the default. An empty variable counts as not set.
 
 use std::ffi::{OsStr, OsString};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::str::FromStr;
 
-use axum::http::HeaderValue;
 use axum::http::uri::{Authority, Scheme, Uri};
+use axum::http::{HeaderName, HeaderValue};
 use clap::builder::{Resettable, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, Args, Command, Parser};
+use ipnet::IpNet;
 use thiserror::Error;
 
 use crate::count::thousands;
@@ -113,6 +115,21 @@ pub struct ServeArgs {
     /// separate them by commas [default: none]
     #[arg(long, env = "MATRICULA_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub cors_origin: Vec<Origin>,
+
+    #[expect(clippy::doc_markdown, reason = "the help is read on a terminal")]
+    /// A file that lists providers of single sign-on (OpenID Connect): see "Accounts and sign-on" in the documentation
+    #[arg(long, env = "MATRICULA_SIGN_ON", value_name = "FILE")]
+    pub sign_on: Option<PathBuf>,
+
+    /// The header in which a proxy that signs people in names the person by e-mail address, like X-Remote-User. Needs
+    /// --trusted-proxy.
+    #[arg(long, env = "MATRICULA_TRUST_USER_HEADER", value_name = "NAME")]
+    pub trust_user_header: Option<HeaderName>,
+
+    /// A proxy that is believed when it names a person: an address like 10.0.0.5, or a network like 10.0.0.0/24. Repeat it
+    /// for several, or separate them by commas. The header of everybody else is ignored.
+    #[arg(long, env = "MATRICULA_TRUSTED_PROXY", value_name = "ADDRESS", value_delimiter = ',', value_parser = network)]
+    pub trusted_proxy: Vec<IpNet>,
 
     /// The share of one client in percent: of connections, memory for bodies, searches and long lists. A client is an
     /// IP address; behind a proxy that limits its clients itself, use 100
@@ -266,6 +283,17 @@ fn listen(text: &str) -> Result<String, BadValue> {
                 .to_owned(),
         )),
     }
+}
+
+/// Parses an address, or a network of addresses: `10.0.0.5`, `10.0.0.0/24`, `fd00::/8`.
+fn network(text: &str) -> Result<IpNet, BadValue> {
+    let address = text.parse::<IpAddr>().map(IpNet::from).ok();
+    address.or_else(|| text.parse().ok()).ok_or_else(|| {
+        BadValue(
+            "it must be an address or a network, like 10.0.0.5 or 10.0.0.0/24 (--trusted-proxy or MATRICULA_TRUSTED_PROXY)"
+                .to_owned(),
+        )
+    })
 }
 
 fn filter(text: &str) -> Result<String, BadValue> {

@@ -49,6 +49,12 @@ kinds! {
         "The first token or account closes the school. If it could not create others, nobody could. Nothing was changed.";
     LinkEnded = "link-ended", 410, Unrouted, "The link does not work any more",
         "A link to set a password works once, and for a day. Ask an admin for a new one.";
+    ProviderUnavailable = "provider-unavailable", 502, Unrouted, "The other site cannot be reached",
+        "Signing in happens at another site of your school, which does not answer as it should. Try again later, or sign in with a password if you have one.";
+    SignOnFailed = "sign-on-failed", 403, Unrouted, "You are not signed in",
+        "Signing in happens at another site of your school. It did not say who you are, or this browser was not the one that went there. Begin again on the page to sign in.";
+    NoAccountHere = "no-account", 403, Unrouted, "No account here is yours",
+        "You have signed in at another site of your school, but no account here could be found that is yours. Tell the registrar’s office what the page says.";
     AddressTaken = "address-taken", 409, Signature, "Another account has this address",
         "People sign in with their e-mail address, so each account needs one of its own. Nothing was changed.";
     LastAdmin = "last-admin", 409, Signature, "Nobody could grant rights any more",
@@ -121,6 +127,7 @@ impl From<Refusal> for Problem {
                 .with("course_id", course_id.0)
                 .with("account_id", account_id),
             Refusal::LinkEnded => Self::new::<LinkEnded>(detail),
+            Refusal::NoAccount(_) => Self::new::<NoAccountHere>(detail),
             Refusal::AddressTaken => Self::new::<AddressTaken>(detail),
             Refusal::LastAdmin => Self::new::<LastAdmin>(detail),
             Refusal::Unauthorized => Self::unauthorized(detail),

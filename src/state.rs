@@ -7,14 +7,14 @@ use std::sync::Arc;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 
-use crate::access::Access;
 use crate::access::sign_in::SignIn;
+use crate::access::{Access, Ways};
 use crate::clock::Stamp;
 use crate::db::Db;
 use crate::disclosures::{Disclosures, Reading, Recorder, StudentList};
 use crate::events::Filter;
 use crate::events::feed::Feed;
-use crate::http::cookies::SessionCookie;
+use crate::http::cookies::Cookie;
 use crate::http::fields::UnwritableFields;
 use crate::http::paging::LinkBase;
 use crate::mapping::{RecordTable, SchoolTables};
@@ -66,7 +66,11 @@ pub struct Services {
     /// The tables of the students and courses.
     pub tables: SchoolTables,
     /// The cookie of sessions.
-    pub session_cookie: SessionCookie,
+    pub session_cookie: Cookie,
+    /// The cookie of people who are at a provider.
+    pub sign_on_cookie: Cookie,
+    /// Ways in that the operator has set up.
+    pub ways: Ways,
     /// The start of links to this server.
     pub public_url: LinkBase,
 }

@@ -1,8 +1,9 @@
 //! The gate in front of all routes: finds out who asks, and lets pass whom the policy allows.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::header::{ALLOW, AUTHORIZATION, HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue, Method, Uri};
 use axum::middleware::Next;
@@ -12,10 +13,11 @@ use super::SIGN_IN;
 use super::secret::Secret;
 use crate::db::DbError;
 use crate::http::echo::excerpt;
+use crate::http::extract::caller;
 use crate::http::limits::wants_page;
 use crate::http::problem::{MethodNotAllowed, Problem};
 use crate::http::routes::{Allow, Policy, Verdict};
-use crate::registrar::Identity;
+use crate::registrar::{Caller, Identity, Refusal};
 use crate::state::AppState;
 
 /// What the gate needs.
@@ -36,7 +38,11 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
         Verdict::OtherMethods(methods) => return other_methods(request.method(), &methods),
         Verdict::Unknown => return Problem::forbidden("No rule allows this address.").into_response(),
     };
-    match gate.check(allow, request.method(), request.uri(), request.headers()).await {
+    let caller = caller(request.extensions());
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+    let asked =
+        Asked { method: request.method(), uri: request.uri(), headers: request.headers(), peer, caller };
+    match gate.check(allow, &asked).await {
         Ok(identity) => {
             request.extensions_mut().insert(identity);
             next.run(request).await
@@ -45,19 +51,23 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
     }
 }
 
+/// What the gate needs to know of a request.
+struct Asked<'a> {
+    method: &'a Method,
+    uri: &'a Uri,
+    headers: &'a HeaderMap,
+    /// The address at the other end of the connection.
+    peer: Option<IpAddr>,
+    caller: Caller,
+}
+
 impl Gate {
-    async fn check(
-        &self,
-        allow: Allow,
-        method: &Method,
-        uri: &Uri,
-        headers: &HeaderMap,
-    ) -> Result<Identity, Response> {
+    async fn check(&self, allow: Allow, asked: &Asked<'_>) -> Result<Identity, Response> {
         if allow == Allow::Anyone {
             // Health checks have to work when the database does not.
             return Ok(Identity::NOBODY);
         }
-        let identity = self.identify(method, headers).await.map_err(IntoResponse::into_response)?;
+        let identity = self.identify(asked).await.map_err(IntoResponse::into_response)?;
         let is_allowed = match allow {
             Allow::Anyone | Allow::Visitors => true,
             Allow::SignedIn => !identity.is_nobody(),
@@ -70,6 +80,7 @@ impl Gate {
         if !identity.is_nobody() {
             return Err(Problem::forbidden("You have no right to do this.").into_response());
         }
+        let &Asked { method, uri, headers, .. } = asked;
         let is_visit =
             (method == Method::GET || method == Method::HEAD) && !headers.contains_key("hx-request");
         if is_visit && wants_page(uri.path(), headers) {
@@ -80,8 +91,9 @@ impl Gate {
         Err(Problem::unauthorized("Sign in, or send `Authorization: Bearer` with a token.").into_response())
     }
 
-    /// By a token, or else by the session of a browser.
-    async fn identify(&self, method: &Method, headers: &HeaderMap) -> Result<Identity, Problem> {
+    /// By a token, or else by a proxy, or else by the session of a browser.
+    async fn identify(&self, asked: &Asked<'_>) -> Result<Identity, Problem> {
+        let &Asked { method, headers, .. } = asked;
         let mut lines = headers.get_all(AUTHORIZATION).iter();
         match (lines.next(), lines.next()) {
             (None, _) => {}
@@ -98,7 +110,10 @@ impl Gate {
         if let Some(everybody) = self.app.access.everybody().await? {
             return Ok(everybody);
         }
-        let session = self.by_session(headers).await?;
+        let session = match self.by_proxy(asked).await? {
+            Some(identity) => Some(identity),
+            None => self.by_session(headers).await?,
+        };
         if session.is_some()
             && !method.is_safe()
             && !is_of_this_site(headers, self.app.public_url.0.as_deref())
@@ -108,6 +123,23 @@ impl Gate {
             ));
         }
         Ok(session.unwrap_or(Identity::NOBODY))
+    }
+
+    async fn by_proxy(&self, asked: &Asked<'_>) -> Result<Option<Identity>, Problem> {
+        let Some(proxy) = &self.app.ways.proxy else { return Ok(None) };
+        let Some(user) =
+            proxy.user(asked.peer, asked.headers).map_err(|why| Problem::unauthorized(why.to_string()))?
+        else {
+            return Ok(None);
+        };
+        match self.app.sign_in.by_proxy(&user, &asked.caller).await {
+            Ok(identity) => Ok(Some(identity)),
+            Err(Refusal::NoAccount(why)) => Err(Problem::forbidden(format!(
+                "{why} Tell the registrar’s office that you have signed in as {}.",
+                excerpt(&user)
+            ))),
+            Err(refusal) => Err(refusal.into()),
+        }
     }
 
     async fn by_session(&self, headers: &HeaderMap) -> Result<Option<Identity>, DbError> {

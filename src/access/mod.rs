@@ -3,9 +3,11 @@
 pub mod api;
 pub mod gate;
 pub mod passwords;
+pub mod proxy;
 pub mod secret;
 pub mod sign_in;
 pub mod sign_ins;
+pub mod sign_on;
 mod store;
 pub mod throttle;
 
@@ -17,11 +19,13 @@ use std::time::{Duration, Instant};
 use jiff::SignedDuration;
 use tokio::task::JoinHandle;
 
+use self::proxy::TrustedProxy;
 use self::secret::{Secret, SecretHash};
+use self::sign_on::Providers;
 pub use self::store::{Named, accounts, named, tokens};
 use crate::clock::{Clock, Stamp};
 use crate::db::{Db, DbError, Location};
-use crate::registrar::{Actor, Grants, Identity, Proof};
+use crate::registrar::{Account, Actor, ExternalId, Grants, Identity, Proof};
 
 /// What the secret of a token begins with, so that scanners for leaked secrets can find it.
 pub const TOKEN_PREFIX: &str = "mtr_";
@@ -152,6 +156,7 @@ impl Access {
             // While the database cannot be read, nothing new can be sent either.
             let now = match (&identity.actor, key) {
                 (Actor::Token(_), Some(hash)) => self.token(hash).await,
+                (Actor::Account(id), None) => self.by_account(*id).await,
                 (Actor::Account(_), Some(hash)) => {
                     self.by_session(hash).await.map(|known| known.map(|(one, _)| one))
                 }
@@ -188,6 +193,19 @@ impl Access {
             }))
         };
         Ok(self.known(hash, read).await?.map(|known| known.identity))
+    }
+
+    /// Whose account somebody at a proxy has; `None` if it is not linked yet, or cannot be used.
+    async fn by_external(&self, external: &ExternalId) -> Result<Option<Identity>, DbError> {
+        let key = SecretHash::of_text(&format!("{} {}", external.provider, external.subject));
+        let read = async || Ok(store::account_of(&self.0.db, external).await?.as_ref().map(known_account));
+        Ok(self.known(key, read).await?.map(|known| known.identity))
+    }
+
+    async fn by_account(&self, id: i64) -> Result<Option<Identity>, DbError> {
+        let read = async || Ok(store::usable_account(&self.0.db, id).await?.as_ref().map(known_account));
+        let key = SecretHash::of_text(&format!("account:{id}"));
+        Ok(self.known(key, read).await?.map(|known| known.identity))
     }
 
     /// Whose session this is; `None` if it has ended. Also returns whether its use should be written down.
@@ -285,6 +303,23 @@ impl Access {
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, Remembered> {
         self.0.remembered.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Somebody whom a proxy vouches for with each request.
+fn known_account(account: &Account) -> Known {
+    let &Account { id, role, student_id, .. } = account;
+    let grants = Grants { rights: role.rights(), student: student_id };
+    let identity = Identity { actor: Actor::Account(id), role: Some(role), grants, proof: Proof::default() };
+    Known { identity, used_at: None }
+}
+
+/// Ways in that the operator has set up.
+#[derive(Debug, Default)]
+pub struct Ways {
+    /// Providers of single sign-on.
+    pub providers: Providers,
+    /// A proxy that signs people in.
+    pub proxy: Option<TrustedProxy>,
 }
 
 /// Whether the database at this location has no accounts and no tokens, as far as it exists.

@@ -16,17 +16,17 @@ use crate::registrar::{
 };
 
 /// Sessions of one account at a time; a further one ends the oldest.
-const MAX_SESSIONS: i64 = 50;
+pub(super) const MAX_SESSIONS: i64 = 50;
 /// How long a one-time link works.
 const LINK_TTL: SignedDuration = SignedDuration::from_hours(24);
 
 /// Signs people in. Cheap to share.
 #[derive(Debug)]
 pub struct SignIn {
-    db: Db,
-    clock: Clock,
-    access: Access,
-    registrar: Registrar,
+    pub(super) db: Db,
+    pub(super) clock: Clock,
+    pub(super) access: Access,
+    pub(super) registrar: Registrar,
     passwords: Passwords,
     throttle: SignInThrottle,
     failures: Tally<FailedSignIn>,
@@ -270,6 +270,7 @@ pub fn link_expires_at(clock: &Clock) -> Stamp {
     after(clock.now(), LINK_TTL)
 }
 
-fn after(time: Timestamp, span: SignedDuration) -> Stamp {
+/// The time so much later.
+pub(super) fn after(time: Timestamp, span: SignedDuration) -> Stamp {
     time.checked_add(span).unwrap_or(time).into()
 }

@@ -5,7 +5,7 @@ use crate::clock::Stamp;
 use crate::db::{Arg, Db, DbError, Row};
 use crate::lists::{ListRow, ShortListing};
 use crate::registrar::{
-    Account, Actor, Chore, OPEN, StudentId, Token, account, select_accounts, select_tokens, token,
+    Account, Actor, Chore, ExternalId, OPEN, StudentId, Token, account, select_accounts, select_tokens, token,
 };
 use crate::viewer::Viewer;
 
@@ -95,7 +95,7 @@ pub async fn named(viewer: &Viewer, actor: &Actor) -> Result<Option<Named>, DbEr
              where t.id = $1 and (cast($2 as bigint) = 1 or p.student_id = $3)",
             *id,
         ),
-        Actor::Anonymous | Actor::Cli | Actor::Sample | Actor::Database => return Ok(None),
+        Actor::Anonymous | Actor::Cli | Actor::SignOn | Actor::Sample | Actor::Database => return Ok(None),
     };
     let args: [Arg; 3] = [id.into(), i64::from(viewer.sees_students()).into(), viewer.own_student().into()];
     let map = |row: &Row<'_>| Ok(Named { name: row.text(0)?, student_id: row.opt_int(1)?.map(StudentId) });
@@ -123,6 +123,74 @@ pub(super) async fn session(db: &Db, hash: &SecretHash) -> Result<Option<Session
         Ok(Session { account: account(row)?, used_at: row.stamp(7)?, expires_at: row.stamp(8)? })
     };
     db.query_opt(sql, [hash.to_hex().into()], map).await
+}
+
+/// The account of somebody at a provider, if it can be used.
+pub(super) async fn account_of(db: &Db, external: &ExternalId) -> Result<Option<Account>, DbError> {
+    let sql = select_accounts!(
+        "join matricula_identities i on i.account_id = a.id where i.provider = $1 and i.subject = $2 \
+         and a.disabled_at is null and (a.role <> 'student' or a.person_id is null or p.id is not null)"
+    );
+    let args = [external.provider.as_str().into(), external.subject.as_str().into()];
+    db.query_opt(sql, args, account).await
+}
+
+/// The account, if it can be used.
+pub(super) async fn usable_account(db: &Db, id: i64) -> Result<Option<Account>, DbError> {
+    let sql = select_accounts!(
+        "where a.id = $1 and a.disabled_at is null and (a.role <> 'student' or a.person_id is null or p.id is not null)"
+    );
+    db.query_opt(sql, [id.into()], account).await
+}
+
+/// Students with this address: all that there are, or a few of many.
+pub(super) async fn students_with(db: &Db, address: &str) -> Result<Vec<StudentId>, DbError> {
+    let sql = "select cast(id as bigint) from students \
+               where casefold(trim(cast(email as text))) = casefold(cast($1 as text)) order by 1 limit 3";
+    db.query(sql, [address.into()], |row| row.int(0).map(StudentId)).await
+}
+
+/// A session of somebody whom a provider vouches for.
+pub(super) struct LinkedSession<'a> {
+    pub(super) hash: &'a SecretHash,
+    pub(super) account_id: i64,
+    pub(super) external: &'a ExternalId,
+    /// The hash of the state of the attempt.
+    pub(super) state: &'a SecretHash,
+    pub(super) now: &'a Stamp,
+    pub(super) expires_at: &'a Stamp,
+}
+
+/// Uses up the attempt, then opens the session if the attempt was unused and the account may still sign in.
+pub(super) fn open_linked_session(session: &LinkedSession<'_>) -> [Chore; 2] {
+    let (hash, state) = (session.hash.to_hex(), session.state.to_hex());
+    let use_state = Chore {
+        sql: "insert into matricula_used_states (state, session, used_at) values ($1, $2, $3) on conflict do nothing",
+        args: vec![state.as_str().into(), hash.as_str().into(), session.now.into()],
+    };
+    let open = Chore {
+        sql: "insert into matricula_sessions (hash, account_id, created_at, used_at, expires_at) \
+              select cast($1 as text), a.id, cast($2 as text), cast($2 as text), cast($3 as text) from matricula_accounts a \
+              join matricula_identities i on i.account_id = a.id join matricula_used_states u on u.session = cast($1 as text) \
+              where a.id = $4 and i.provider = $5 and i.subject = $6 and u.state = $7 and a.disabled_at is null \
+              and (a.role <> 'student' or a.person_id is null \
+              or exists (select 1 from matricula_people p where p.id = a.person_id))",
+        args: vec![
+            hash.as_str().into(),
+            session.now.into(),
+            session.expires_at.into(),
+            session.account_id.into(),
+            session.external.provider.as_str().into(),
+            session.external.subject.as_str().into(),
+            state.as_str().into(),
+        ],
+    };
+    [use_state, open]
+}
+
+/// Forgets used attempts of long ago, whose codes no provider takes any more.
+pub(super) fn forget_states(before: &Stamp) -> Chore {
+    Chore { sql: "delete from matricula_used_states where used_at <= $1", args: vec![before.into()] }
 }
 
 /// How many sessions of the account have not expired.

@@ -4,7 +4,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::access;
+use crate::access::proxy::TrustedProxy;
+use crate::access::sign_on::Providers;
+use crate::access::sign_on::settings::SignOnSettings;
+use crate::access::{self, Ways};
 use crate::adoption::MigrateOptions;
 use crate::clock::Clock;
 use crate::config::{ServeArgs, check_exposure, is_loopback};
@@ -29,11 +32,23 @@ pub(super) async fn run(args: ServeArgs, clock: Clock, out: &mut dyn Write) -> a
     served
 }
 
+/// The ways in that the settings name.
+fn ways(args: &ServeArgs) -> anyhow::Result<Ways> {
+    let providers = args.sign_on.as_deref().map(SignOnSettings::read).transpose()?;
+    let providers = Providers::new(providers.unwrap_or_default())?;
+    let proxy = TrustedProxy::new(args.trust_user_header.clone(), args.trusted_proxy.clone())?;
+    Ok(Ways { providers, proxy })
+}
+
 async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &LogOutput) -> anyhow::Result<()> {
     let addresses = server::resolve(&args.listen).await?;
     let database = &args.database.database;
+    let ways = ways(&args)?;
+    // Somebody else decides who comes here, so it is no trial on one's own machine.
+    let has_ways = !ways.providers.is_empty() || ways.proxy.is_some();
     let is_open = !addresses.iter().all(is_loopback)
         && access::is_open(database).await.with_context(|| format!("cannot read {database}"))?;
+    let is_open = is_open && !has_ways;
     check_exposure(&addresses, args.allow_unauthenticated || !is_open, args.public_url.as_ref())?;
     let bounds = Bounds { share: args.client_share, ..Bounds::default() };
     let server = Server::bind(&addresses).await?.with_bounds(bounds);
@@ -54,8 +69,9 @@ async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &LogOutp
     let metrics = Metrics::with_log_dropped(log.dropped());
     let options = MigrateOptions { new_school: args.new_school, ..MigrateOptions::default() };
     let school =
-        School::open_with(&args.database.database, clock, args.public_url.clone(), metrics, &options).await?;
-    if !loopback && !args.allow_unauthenticated {
+        School::open_with(&args.database.database, clock, args.public_url.clone(), metrics, &options, ways)
+            .await?;
+    if has_ways || (!loopback && !args.allow_unauthenticated) {
         school.app.access.stay_closed();
     }
     let router = router::router(school.app.clone(), &limits);

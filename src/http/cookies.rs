@@ -1,24 +1,27 @@
-//! The cookie that holds the secret of a session (RFC 6265).
+//! Cookies (RFC 6265).
 
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-/// The cookie of this server's sessions.
+/// A cookie that no script can read. Where clients reach the server with TLS, the prefix of its name makes browsers refuse
+/// one that was set by another host or without TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SessionCookie {
+pub struct Cookie {
+    name: &'static str,
     is_secure: bool,
 }
 
-impl SessionCookie {
-    /// The cookie for clients that reach the server with TLS, or without. With TLS, the prefix of its name makes browsers
-    /// refuse one that was set by another host or without TLS.
+impl Cookie {
+    /// The cookie that holds the secret of a session.
     #[must_use]
-    pub fn new(is_secure: bool) -> Self {
-        Self { is_secure }
+    pub fn session(is_secure: bool) -> Self {
+        Self { name: if is_secure { "__Host-matricula" } else { "matricula" }, is_secure }
     }
 
-    fn name(self) -> &'static str {
-        if self.is_secure { "__Host-matricula" } else { "matricula" }
+    /// The cookie of a person who is at a provider of single sign-on.
+    #[must_use]
+    pub fn sign_on(is_secure: bool) -> Self {
+        Self { name: if is_secure { "__Host-matricula-sign-on" } else { "matricula-sign-on" }, is_secure }
     }
 
     /// The value that the client sent; `None` if there is none, or more than one.
@@ -33,7 +36,7 @@ impl SessionCookie {
         let lines =
             headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
         let pairs = lines.filter_map(|pair| str::from_utf8(pair).ok()?.trim().split_once('='));
-        pairs.filter(move |(name, _)| *name == self.name()).map(|(_, value)| value)
+        pairs.filter(move |(name, _)| *name == self.name).map(|(_, value)| value)
     }
 
     /// The header that sets it until the browser is closed. No script can read it, and no other site's link sends it with
@@ -43,16 +46,22 @@ impl SessionCookie {
         self.header(value, "")
     }
 
+    /// The header that sets it for so many seconds.
+    #[must_use]
+    pub fn set_for(self, value: &str, seconds: u32) -> (HeaderName, HeaderValue) {
+        self.header(value, &format!("; Max-Age={seconds}"))
+    }
+
     /// The header that deletes it.
     #[must_use]
     pub fn clear(self) -> (HeaderName, HeaderValue) {
         self.header("", "; Max-Age=0")
     }
 
-    #[expect(clippy::expect_used, reason = "a secret is URL-safe base64")]
+    #[expect(clippy::expect_used, reason = "values are URL-safe base64 with dots in between")]
     fn header(self, value: &str, more: &str) -> (HeaderName, HeaderValue) {
         let secure = if self.is_secure { "; Secure" } else { "" };
-        let cookie = format!("{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{more}", self.name());
+        let cookie = format!("{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{more}", self.name);
         (SET_COOKIE, HeaderValue::from_str(&cookie).expect("a cookie is visible ASCII"))
     }
 }

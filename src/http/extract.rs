@@ -139,7 +139,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
-fn caller(extensions: &Extensions) -> Caller {
+/// The sender of a request.
+pub(crate) fn caller(extensions: &Extensions) -> Caller {
     let request_id = extensions.get::<RequestId>().map(|id| Arc::clone(&id.0));
     let Identity { actor, grants, proof, .. } =
         extensions.get::<Identity>().cloned().unwrap_or(Identity::NOBODY);

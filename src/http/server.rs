@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::HeaderValue;
 use axum::http::header::CONNECTION;
 use bytes::Bytes;
@@ -200,6 +201,7 @@ async fn serve_connection(
     // Otherwise the second small write of a response waits for the client's acknowledgement (Nagle's algorithm). This
     // fails only if the connection is closed already.
     _ = stream.set_nodelay(true);
+    let peer = stream.peer_addr().ok();
     let (client, over_limit, activity) = (connection.client, connection.over_limit, &connection.activity);
     let head = if over_limit.is_some() { bounds.head.min(OVER_LIMIT_HEAD_TIMEOUT) } else { bounds.head };
     let service = service_fn(|mut request: hyper::Request<Incoming>| {
@@ -209,6 +211,9 @@ async fn serve_connection(
             request.extensions_mut().insert(over_limit);
         }
         request.extensions_mut().insert(client);
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(ConnectInfo(peer));
+        }
         let answer = service.call(request);
         async move {
             let mut response = answer.await?;

@@ -17,6 +17,7 @@ mod seats;
 mod seats_form;
 mod sign_in;
 mod sign_ins;
+mod sign_on;
 mod students;
 mod who;
 
@@ -38,6 +39,7 @@ pub fn routes() -> Routes<AppState> {
         .merge(registration::routes())
         .merge(sample::routes())
         .merge(sign_in::routes())
+        .merge(sign_on::routes())
         .merge(accounts::routes())
         .merge(sign_ins::routes())
         .get("/", Allow::Visitors, async |app: App| Redirect::to(&home(&app)))

@@ -41,6 +41,8 @@ struct SignInPage {
     address: String,
     next: String,
     refusal: Option<String>,
+    /// Name and label of each provider.
+    providers: Vec<(String, String)>,
 }
 
 async fn show(app: App, Query(query): Query<NextQuery>) -> Rendered<SignInPage> {
@@ -49,6 +51,7 @@ async fn show(app: App, Query(query): Query<NextQuery>) -> Rendered<SignInPage> 
         address: String::new(),
         next: own_path(&query.next.unwrap_or_default()).to_owned(),
         refusal: None,
+        providers: app.ways.providers.buttons(),
     })
 }
 
@@ -59,6 +62,7 @@ async fn sign_in(app: App, _: NoQuery, headers: HeaderMap, form: Form<Credential
             address: address.to_owned(),
             next: next.to_owned(),
             refusal: Some(refusal),
+            providers: app.ways.providers.buttons(),
         };
         RefusedPage(status, page).into_response()
     };
@@ -90,7 +94,7 @@ async fn sign_in(app: App, _: NoQuery, headers: HeaderMap, form: Form<Credential
 }
 
 /// Where the request comes from. Many share the address of a proxy: on this machine, or one that limits its clients itself.
-fn network(app: &App) -> Network {
+pub(super) fn network(app: &App) -> Network {
     let is_direct = |client: &Client| !client.network().is_loopback() && client.percent() < 100;
     app.client.filter(is_direct).map(Client::network)
 }
@@ -103,7 +107,7 @@ async fn sign_out(app: App, _: NoQuery, headers: HeaderMap) -> Result<Response, 
 }
 
 /// Ends the sessions that the browser has had so far.
-async fn end_sessions(app: &App, headers: &HeaderMap) -> Result<(), Refusal> {
+pub(super) async fn end_sessions(app: &App, headers: &HeaderMap) -> Result<(), Refusal> {
     for secret in secrets(app, headers) {
         app.sign_in.end_session(&secret.hash()).await?;
     }
@@ -187,7 +191,7 @@ const NO_REFERRER: [(HeaderName, HeaderValue); 1] =
     [(REFERRER_POLICY, HeaderValue::from_static("no-referrer"))];
 
 /// A path of this server to go to, never another site: browsers read `//` and `/\` as the start of a host.
-fn own_path(next: &str) -> &str {
+pub(super) fn own_path(next: &str) -> &str {
     let is_own = next.starts_with('/')
         && !next.starts_with("//")
         && !next.starts_with("/\\")
@@ -198,9 +202,9 @@ fn own_path(next: &str) -> &str {
 /// Where to go after signing in.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct NextQuery {
+pub(super) struct NextQuery {
     #[serde(deserialize_with = "from_text")]
-    next: Option<String>,
+    pub(super) next: Option<String>,
 }
 
 impl Parameters for NextQuery {

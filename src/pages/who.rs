@@ -40,7 +40,8 @@ fn words(viewer: &Viewer, actor: &Actor, named: Option<Named>) -> Option<String>
         (Actor::Account(_), Some(named)) => named.name,
         (Actor::Token(_), Some(named)) => format!("the program {}", named.name),
         (Actor::Cli, _) if viewer.sees_students() => "the command line".to_owned(),
-        (Actor::Account(_) | Actor::Cli, _) => "the office".to_owned(),
+        (Actor::SignOn, _) if viewer.sees_students() => "single sign-on".to_owned(),
+        (Actor::Account(_) | Actor::Cli | Actor::SignOn, _) => "the office".to_owned(),
         (Actor::Token(_) | Actor::Database, _) => "another program".to_owned(),
     };
     Some(text)

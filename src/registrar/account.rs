@@ -1,6 +1,7 @@
 //! The records of accounts and tokens.
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 use utoipa::ToSchema;
 
 use super::record::StudentId;
@@ -69,4 +70,51 @@ pub struct Account {
     /// When it was disabled; null if the person may sign in.
     #[schema(required)]
     pub disabled_at: Option<Stamp>,
+}
+
+/// Who somebody is at a provider.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ExternalId {
+    /// The issuer of the provider, or `proxy`.
+    pub provider: String,
+    /// The identifier there.
+    pub subject: String,
+}
+
+/// Whose account it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalLink {
+    /// Who, at which provider.
+    pub external: ExternalId,
+    /// The account.
+    pub account_id: i64,
+    /// Whether the account was opened with it. Its role then follows the provider; one that an admin has created keeps
+    /// the role that the admin gave it.
+    pub has_opened: bool,
+}
+
+/// Why nobody is signed in, as the person is told.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NoAccount {
+    /// Nothing matches.
+    #[error("No student and no account here has your e-mail address.")]
+    Unknown,
+    /// More than one student matches.
+    #[error("More than one student here could be you.")]
+    Several,
+    /// The account belongs to somebody else there.
+    #[error("The account with your e-mail address belongs to somebody else.")]
+    OtherPerson,
+    /// An admin has disabled the account.
+    #[error("Your account is disabled.")]
+    Disabled,
+    /// The student is gone.
+    #[error("The student of your account was deleted.")]
+    StudentGone,
+    /// An account needs an address.
+    #[error("Your e-mail address is not known, or not verified.")]
+    NoAddress,
+    /// The groups give no role any more.
+    #[error("Your groups give you no role here.")]
+    NoRole,
 }

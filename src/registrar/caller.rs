@@ -35,6 +35,8 @@ pub enum Actor {
     Token(i64),
     /// A command of the command line.
     Cli,
+    /// Somebody whom a provider of single sign-on or a trusted proxy vouches for, before their account is known.
+    SignOn,
     /// The command that adds a sample school.
     Sample,
     /// Another program that has changed the tables directly.
@@ -48,6 +50,7 @@ impl fmt::Display for Actor {
             Self::Account(id) => write!(f, "account:{id}"),
             Self::Token(id) => write!(f, "token:{id}"),
             Self::Cli => f.write_str("cli"),
+            Self::SignOn => f.write_str("sign-on"),
             Self::Sample => f.write_str("sample"),
             Self::Database => f.write_str("database"),
         }
@@ -62,7 +65,7 @@ impl Actor {
             Some(("account", id)) => id.parse().ok().map(Self::Account),
             Some(("token", id)) => id.parse().ok().map(Self::Token),
             Some(_) => None,
-            None => [Self::Anonymous, Self::Cli, Self::Sample, Self::Database]
+            None => [Self::Anonymous, Self::Cli, Self::SignOn, Self::Sample, Self::Database]
                 .into_iter()
                 .find(|actor| actor.to_string() == text),
         }

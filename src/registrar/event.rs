@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::account::ExternalLink;
 use super::account::{Account, Link, Token};
 use super::kinds::EventKind;
 use super::record::{Course, CourseId, Enrollment, EnrollmentId, Limits, Student, StudentId, WaitlistEntry};
@@ -73,6 +74,8 @@ pub enum Change {
     AddAccount(Account),
     /// The account after the change.
     UpdateAccount(Account),
+    /// Somebody at a provider has this account.
+    AddExternalLink(ExternalLink),
     /// A new one-time link; earlier ones of the account stop working.
     AddLink(Link),
     /// The account is assigned to the course as an instructor.

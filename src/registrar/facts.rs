@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::account::{Account, Link, Token};
+use super::account::{ExternalId, ExternalLink};
 use super::caller::{Actor, Caller, Proof, Rights};
 use super::event::{Change, Event};
 use super::record::{
@@ -82,6 +83,8 @@ pub struct Facts {
     pub sessions: HashSet<String>,
     /// Admins who can sign in: with a password or a link.
     pub reachable_admins: HashSet<i64>,
+    /// The requested identities at providers that are linked to an account, and those of the loaded accounts.
+    pub externals: HashMap<ExternalId, ExternalLink>,
     /// The requested links that exist, by the hashes of their secrets.
     pub links: HashMap<String, Link>,
     /// Fields that cannot be written.
@@ -149,13 +152,14 @@ impl Facts {
                     && (token.scopes, token.student_id) == (caller.grants.rights, caller.grants.student)
             }),
             Actor::Account(id) => self.accounts.get(id).is_some_and(|account| {
-                caller.proof.session().is_some_and(|session| self.sessions.contains(&session))
+                // A proxy vouches for a caller without a session with each request.
+                caller.proof.session().is_none_or(|session| self.sessions.contains(&session))
                     && account.disabled_at.is_none()
                     && (account.role.rights(), account.student_id)
                         == (caller.grants.rights, caller.grants.student)
             }),
             Actor::Anonymous => self.is_open,
-            Actor::Cli | Actor::Sample | Actor::Database => true,
+            Actor::Cli | Actor::SignOn | Actor::Sample | Actor::Database => true,
         };
         let is_over = expires_at.as_ref().is_some_and(|time| *time <= self.now);
         if is_current && !is_over { Ok(()) } else { Err(Refusal::Unauthorized) }
@@ -274,6 +278,9 @@ impl Facts {
                 self.is_open = false;
                 self.accounts.insert(account.id, account.clone());
             }
+            Change::AddExternalLink(link) => {
+                self.externals.insert(link.external.clone(), link.clone());
+            }
             Change::AddLink(link) => {
                 self.links.retain(|_, other| other.account_id != link.account_id);
                 self.links.insert(link.hash.clone(), link.clone());
@@ -317,6 +324,7 @@ impl Facts {
                     | Change::RevokeToken(..)
                     | Change::AddAccount(_)
                     | Change::UpdateAccount(_)
+                    | Change::AddExternalLink(_)
                     | Change::AddLink(_)
                     | Change::AddInstructor(..)
                     | Change::RemoveInstructor(..)

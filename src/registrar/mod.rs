@@ -35,6 +35,7 @@ mod records;
 mod refusal;
 mod rights;
 mod seats;
+mod sign_on;
 mod store;
 mod stored;
 mod student;
@@ -46,7 +47,7 @@ mod visible;
 mod waitlist;
 
 pub use self::access::{ChangeAccount, CreateAccount, CreateLink, CreateToken, RevokeToken, SetPassword};
-pub use self::account::{Account, AccountId, Link, Token};
+pub use self::account::{Account, AccountId, ExternalId, ExternalLink, Link, NoAccount, Token};
 pub use self::answer::{Admission, Answer, OperationOutcome};
 pub use self::batch::{Batch, Operation};
 pub use self::caller::{Actor, Caller, Grants, Identity, Outcome, Proof, Right, Rights, Role};
@@ -73,6 +74,7 @@ pub use self::record::{
 pub use self::records::{Create, FieldValues, Record, RecordField, TextKind, Update};
 pub use self::refusal::Refusal;
 pub use self::seats::{RemoveSeats, SetSeats};
+pub use self::sign_on::SignOn;
 pub use self::student::{CreateStudent, DeleteStudent, UpdateStudent};
 pub use self::sweep::Sweep;
 pub use self::tally::{Counted, Tallied, Tally};

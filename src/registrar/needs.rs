@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use super::account::ExternalId;
 use super::record::{CourseId, StudentId};
 
 /// Which facts the commands of a batch need. Nothing else is loaded.
@@ -25,6 +26,10 @@ pub struct Needs {
     pub(super) instructors: BTreeSet<(CourseId, i64)>,
     /// Addresses in lower case, whose accounts to load.
     pub(super) addresses: BTreeSet<String>,
+    /// Students whose accounts to load.
+    pub(super) accounts_of_students: BTreeSet<StudentId>,
+    /// Identities at providers, whose accounts to load.
+    pub(super) externals: HashSet<ExternalId>,
     pub(super) all_admins: bool,
     /// Hashes of sessions in hexadecimal.
     pub(super) sessions: BTreeSet<String>,
@@ -103,6 +108,17 @@ impl Needs {
     /// Needs the account with this address, which is in lower case.
     pub fn address(&mut self, address: String) {
         self.addresses.insert(address);
+    }
+
+    /// Needs the accounts of the student, and who they belong to at providers.
+    pub fn accounts_of_student(&mut self, id: StudentId) {
+        self.accounts_of_students.insert(id);
+    }
+
+    /// Needs to know whose account this identity at a provider has, and who else at providers has an account that is
+    /// loaded.
+    pub fn external(&mut self, id: ExternalId) {
+        self.externals.insert(id);
     }
 
     /// Needs to know whether the session with this hash still exists.

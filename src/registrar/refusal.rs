@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::account::NoAccount;
 use super::record::{CourseId, Enrollment, Limits, Place, StudentId, Version};
 use crate::clock::Stamp;
 use crate::db::DbError;
@@ -114,6 +115,9 @@ pub enum Refusal {
     /// The link was used, has been replaced, or has expired.
     #[error("This link does not work any more.")]
     LinkEnded,
+    /// Somebody has signed in elsewhere, but has no account here.
+    #[error(transparent)]
+    NoAccount(#[from] NoAccount),
     /// Another account has the address.
     #[error("Another account has this address.")]
     AddressTaken,
@@ -183,6 +187,7 @@ impl Refusal {
             Self::NotAnInstructor(_) => "not-an-instructor",
             Self::InstructorNotFound { .. } => "instructor-not-found",
             Self::LinkEnded => "link-ended",
+            Self::NoAccount(_) => "no-account",
             Self::AddressTaken => "address-taken",
             Self::LastAdmin => "last-admin",
             Self::Unauthorized => "unauthorized",

@@ -7,8 +7,8 @@ use std::thread::JoinHandle;
 
 use anyhow::Context;
 
-use crate::access::Access;
 use crate::access::sign_in::SignIn;
+use crate::access::{Access, Ways};
 use crate::adoption::{self, MigrateOptions, Report};
 use crate::clock::Clock;
 use crate::config::PublicUrl;
@@ -16,7 +16,7 @@ use crate::db::{Db, Location, Writer};
 use crate::disclosures::Disclosures;
 use crate::events::feed::Feed;
 use crate::events::follower::Follower;
-use crate::http::cookies::SessionCookie;
+use crate::http::cookies::Cookie;
 use crate::http::paging::LinkBase;
 use crate::mapping;
 use crate::metrics::Metrics;
@@ -48,10 +48,10 @@ impl School {
         public_url: Option<PublicUrl>,
     ) -> anyhow::Result<Self> {
         let options = MigrateOptions::default();
-        Self::open_with(location, clock, public_url, Metrics::default(), &options).await
+        Self::open_with(location, clock, public_url, Metrics::default(), &options, Ways::default()).await
     }
 
-    /// [`School::open`] with the given metrics, and options for a database that matricula has not migrated yet.
+    /// [`School::open`] with the given metrics and ways in, and options for a database that matricula has not migrated yet.
     ///
     /// # Errors
     /// As [`School::open`].
@@ -61,6 +61,7 @@ impl School {
         public_url: Option<PublicUrl>,
         metrics: Metrics,
         options: &MigrateOptions,
+        ways: Ways,
     ) -> anyhow::Result<Self> {
         let Report { found, tables, .. } = adoption::migrate_with(location, &clock, options).await?;
         for line in found {
@@ -109,7 +110,9 @@ impl School {
                     registrar,
                     metrics,
                     tables,
-                    session_cookie: SessionCookie::new(is_secure),
+                    session_cookie: Cookie::session(is_secure),
+                    sign_on_cookie: Cookie::sign_on(is_secure),
+                    ways,
                     public_url: LinkBase(public_url.map(|url| url.as_str().into())),
                 },
             ),

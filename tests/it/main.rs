@@ -67,6 +67,7 @@ mod several_nodes_postgres_only;
 mod shared_tables;
 mod shares;
 mod sign_in;
+mod sign_on;
 mod small_worlds;
 mod statements;
 mod stream;

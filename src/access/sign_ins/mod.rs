@@ -65,6 +65,8 @@ pub enum Way {
     Password,
     /// With a one-time link, by setting a password.
     Link,
+    /// At a provider of single sign-on.
+    SignOn,
 }
 
 impl Way {
@@ -74,6 +76,7 @@ impl Way {
         match self {
             Self::Password => "password",
             Self::Link => "link",
+            Self::SignOn => "sign-on",
         }
     }
 }

@@ -6,6 +6,7 @@ use super::effects::{AccessEffects, Effects};
 use super::rows::sets;
 use crate::db::{Arg, DbError, Insert, Row, Tx, Write};
 use crate::registrar::account::{Account, Link, Token};
+use crate::registrar::account::{ExternalId, ExternalLink};
 use crate::registrar::facts::Facts;
 use crate::registrar::needs::Needs;
 use crate::registrar::record::{CourseId, StudentId};
@@ -111,12 +112,44 @@ pub(super) async fn load_access(tx: &Tx<'_>, needs: &Needs, facts: &mut Facts) -
     let by_id = by_id.into_iter().chain(by_link);
     let found = by_id.chain(by_address).flatten().chain(admins);
     facts.accounts = found.map(|account| (account.id, account)).collect();
+    load_externals(tx, needs, facts).await
+}
+
+/// Loads the accounts of people at providers, and of students who may be such people.
+async fn load_externals(tx: &Tx<'_>, needs: &Needs, facts: &mut Facts) -> Result<(), DbError> {
+    if needs.externals.is_empty() {
+        return Ok(());
+    }
+    let students: Vec<_> = needs.accounts_of_students.iter().map(|id| vec![id.0.into()]).collect();
+    let of_students = tx.query_many(select_accounts!("where p.student_id = $1"), &students, account).await?;
+    let asked = |id: &ExternalId| vec![id.provider.as_str().into(), id.subject.as_str().into()];
+    let asked: Vec<_> = needs.externals.iter().map(asked).collect();
+    let linked = tx.query_many(
+        select_accounts!(
+            "join matricula_identities i on i.account_id = a.id where i.provider = $1 and i.subject = $2"
+        ),
+        &asked,
+        account,
+    );
+    let found = of_students.into_iter().chain(linked.await?).flatten();
+    facts.accounts.extend(found.map(|account| (account.id, account)));
+    let accounts: Vec<_> = facts.accounts.keys().map(|id| vec![(*id).into()]).collect();
+    let sql =
+        "select provider, subject, account_id, has_opened from matricula_identities where account_id = $1";
+    let links = tx.query_many(sql, &accounts, external_link).await?.into_iter().flatten();
+    facts.externals = links.map(|link| (link.external.clone(), link)).collect();
     Ok(())
 }
 
-/// Admins with a password, or with a link that works at `$1`.
+fn external_link(row: &Row<'_>) -> Result<ExternalLink, DbError> {
+    let external = ExternalId { provider: row.text(0)?, subject: row.text(1)? };
+    Ok(ExternalLink { external, account_id: row.int(2)?, has_opened: row.int(3)? == 1 })
+}
+
+/// Admins with a password, with a link that works at `$1`, or whom a provider vouches for.
 const REACHABLE_ADMINS: &str = "select id from matricula_accounts a where role = 'admin' and disabled_at is null \
-    and (password is not null or exists (select 1 from matricula_links l where l.account_id = a.id and l.expires_at > $1))";
+    and (password is not null or exists (select 1 from matricula_links l where l.account_id = a.id and l.expires_at > $1) \
+    or exists (select 1 from matricula_identities i where i.account_id = a.id))";
 
 const LINK: &str = "select hash, account_id, expires_at from matricula_links where hash = $1";
 
@@ -136,6 +169,9 @@ const INTO_ACCOUNTS: Insert = Insert {
     table: "matricula_accounts",
     columns: &["id", "name", "address", "role", "person_id", "created_at"],
 };
+
+const INTO_IDENTITIES: Insert =
+    Insert { table: "matricula_identities", columns: &["provider", "subject", "account_id", "has_opened"] };
 
 const INTO_LINKS: Insert =
     Insert { table: "matricula_links", columns: &["hash", "account_id", "expires_at"] };
@@ -175,6 +211,7 @@ pub(super) async fn write_access(tx: &Tx<'_>, effects: &Effects<'_>) -> Result<(
             effects.access.accounts(),
         ),
         Write::Delete("delete from matricula_links where account_id = $1", effects.access.relinked()),
+        Write::Insert(&INTO_IDENTITIES, effects.access.externals()),
         Write::Insert(&INTO_LINKS, effects.access.links()),
         Write::Change(
             "update matricula_accounts set password = $1 where id = $2",

@@ -5,7 +5,7 @@ use super::head::Head;
 use crate::db::{DbError, Need, WriteHealth, missing_rights};
 
 /// Rights on our own tables that some batch needs.
-const OWN_TABLES: [Need; 49] = [
+const OWN_TABLES: [Need; 54] = [
     ("matricula_migrations", "select"),
     ("log_head", "select"),
     ("log_head", "update"),
@@ -37,6 +37,11 @@ const OWN_TABLES: [Need; 49] = [
     ("matricula_accounts", "select"),
     ("matricula_accounts", "insert"),
     ("matricula_accounts", "update"),
+    ("matricula_identities", "select"),
+    ("matricula_identities", "insert"),
+    ("matricula_used_states", "select"),
+    ("matricula_used_states", "insert"),
+    ("matricula_used_states", "delete"),
     ("matricula_tokens", "select"),
     ("matricula_tokens", "insert"),
     ("matricula_tokens", "update"),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::reply::Replies;
 use crate::clock::Stamp;
 use crate::db::Arg;
+use crate::registrar::account::ExternalLink;
 use crate::registrar::account::{Account, Link, Token};
 use crate::registrar::answer::{Answer, OperationOutcome};
 use crate::registrar::caller::Caller;
@@ -40,6 +41,7 @@ pub(super) struct AccessEffects<'a> {
     revoked_tokens: Vec<(i64, &'a Stamp)>,
     new_accounts: Vec<&'a Account>,
     accounts: BTreeMap<i64, &'a Account>,
+    externals: Vec<&'a ExternalLink>,
     links: BTreeMap<i64, &'a Link>,
     passwords: BTreeMap<i64, &'a str>,
     /// Pairs of a course and an account, and whether the account teaches the course from now on.
@@ -119,6 +121,7 @@ impl<'a> Effects<'a> {
             Change::UpdateAccount(account) => {
                 self.access.accounts.insert(account.id, account);
             }
+            Change::AddExternalLink(link) => self.access.externals.push(link),
             Change::AddLink(link) => {
                 self.access.links.insert(link.account_id, link);
             }
@@ -194,6 +197,7 @@ impl AccessEffects<'_> {
             && self.revoked_tokens.is_empty()
             && self.new_accounts.is_empty()
             && self.accounts.is_empty()
+            && self.externals.is_empty()
             && self.links.is_empty()
             && self.passwords.is_empty()
             && self.instructors.is_empty()
@@ -257,6 +261,14 @@ impl AccessEffects<'_> {
         let row =
             |link: &&Link| vec![link.hash.as_str().into(), link.account_id.into(), (&link.expires_at).into()];
         self.links.values().map(row).collect()
+    }
+
+    pub(super) fn externals(&self) -> Vec<Vec<Arg>> {
+        let row = |link: &&ExternalLink| {
+            let (provider, subject) = (link.external.provider.as_str(), link.external.subject.as_str());
+            vec![provider.into(), subject.into(), link.account_id.into(), i64::from(link.has_opened).into()]
+        };
+        self.externals.iter().map(row).collect()
     }
 
     pub(super) fn passwords(&self) -> Vec<Vec<Arg>> {
@@ -335,6 +347,7 @@ impl Assigned {
             | Change::RevokeToken(..)
             | Change::AddAccount(_)
             | Change::UpdateAccount(_)
+            | Change::AddExternalLink(_)
             | Change::AddLink(_)
             | Change::SetPassword(..) => {}
         }

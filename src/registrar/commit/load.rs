@@ -69,7 +69,7 @@ pub(super) async fn load_facts(
                     needs.account(*id);
                     caller.proof.session().into_iter().for_each(|hash| needs.session(hash));
                 }
-                Actor::Anonymous | Actor::Cli | Actor::Sample | Actor::Database => {}
+                Actor::Anonymous | Actor::Cli | Actor::SignOn | Actor::Sample | Actor::Database => {}
             }
         }
     }

@@ -1,0 +1,44 @@
+//! Single sign-on: people sign in at a provider of the school.
+
+mod attempt;
+mod provider;
+mod session;
+pub mod settings;
+
+pub use self::attempt::Attempt;
+pub use self::provider::{Person, Provider, ProviderError};
+
+use self::settings::SignOnSettings;
+
+/// The providers of the school. Cheap to share.
+#[derive(Debug, Default)]
+pub struct Providers(Vec<Provider>);
+
+impl Providers {
+    /// The providers with these settings.
+    ///
+    /// # Errors
+    /// When the system's certificates cannot be read.
+    pub fn new(settings: SignOnSettings) -> Result<Self, ProviderError> {
+        settings.providers.into_iter().map(Provider::new).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The provider with this name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&Provider> {
+        self.0.iter().find(|provider| provider.settings.name == name)
+    }
+
+    /// Name and label of each, in order.
+    #[must_use]
+    pub fn buttons(&self) -> Vec<(String, String)> {
+        let button = |one: &Provider| (one.settings.name.clone(), one.settings.label.clone());
+        self.0.iter().map(button).collect()
+    }
+}

@@ -1,0 +1,119 @@
+//! The account of somebody whom a provider or a proxy vouches for, and their session.
+
+use email_address::EmailAddress;
+
+use super::super::proxy::PROXY;
+use super::super::secret::Secret;
+use super::super::sign_in::{MAX_SESSIONS, SignIn, after};
+use super::super::sign_ins::{Network, Way, store as records};
+use super::super::{IDLE_TIMEOUT, SESSION_TTL, store};
+use super::attempt::Attempt;
+use super::provider::{Person, Provider};
+use crate::clock::Stamp;
+use crate::registrar::{
+    Account, Actor, Caller, ExternalId, Grants, Identity, Proof, Refusal, Role, SignOn, StudentId,
+};
+
+/// The longest identifier and name, in characters. `OpenID` Connect Core 1.0 (section 2) allows 255 for a subject.
+const MAX_TEXT: usize = 255;
+
+impl SignIn {
+    /// Opens a session for a person who has come back from a provider, and records it. Returns its secret.
+    ///
+    /// # Errors
+    /// [`Refusal::NoAccount`] when they have none, [`Refusal::Unauthorized`] when the attempt has ended in a session
+    /// already, or when it cannot be written.
+    pub async fn open_session_for(
+        &self,
+        provider: &Provider,
+        person: &Person,
+        attempt: &Attempt,
+        from: Network,
+        caller: &Caller,
+    ) -> Result<Secret, Refusal> {
+        let settings = &provider.settings;
+        let external = ExternalId { provider: settings.issuer.clone(), subject: person.subject.clone() };
+        let role = settings.role(&person.groups).filter(|role| *role != Role::Student);
+        let address = person.address.as_deref().and_then(usable_address);
+        let command = SignOn {
+            external: external.clone(),
+            name: person.name.as_deref().and_then(usable_name),
+            students: self.students_with(address.as_deref()).await?,
+            address,
+            role,
+            may_be_student: settings.may_be_student(&person.groups),
+            student: person.student.as_ref().and_then(|id| id.parse().ok()),
+        };
+        let account = self.submit_sign_on(command, caller).await?;
+        let secret = Secret::generate("");
+        let now = self.clock.now();
+        let (hash, opened) = (secret.hash(), Stamp::from(now));
+        let session = store::LinkedSession {
+            hash: &hash,
+            account_id: account.id,
+            external: &external,
+            state: &attempt.state.hash(),
+            now: &opened,
+            expires_at: &after(now, SESSION_TTL),
+        };
+        let [use_state, open] = store::open_linked_session(&session);
+        let mut chores = vec![use_state, open, store::delete_idle_sessions(&after(now, -IDLE_TIMEOUT))];
+        chores.push(records::signed_in(&hash, Way::SignOn, from));
+        chores.push(store::forget_states(&after(now, -SESSION_TTL)));
+        chores.push(store::delete_surplus_sessions(account.id, MAX_SESSIONS));
+        let changed = self.registrar.keep_house(chores).await?;
+        if changed.get(1) == Some(&1) { Ok(secret) } else { Err(Refusal::Unauthorized) }
+    }
+
+    /// Who a trusted proxy says has signed in there.
+    ///
+    /// # Errors
+    /// As [`SignIn::open_session_for`].
+    pub async fn by_proxy(&self, user: &str, caller: &Caller) -> Result<Identity, Refusal> {
+        let external = ExternalId { provider: PROXY.to_owned(), subject: user.to_owned() };
+        if let Some(identity) = self.access.by_external(&external).await? {
+            return Ok(identity);
+        }
+        let address = usable_address(user);
+        let command = SignOn {
+            external: external.clone(),
+            name: None,
+            students: self.students_with(address.as_deref()).await?,
+            address,
+            role: None,
+            may_be_student: true,
+            student: None,
+        };
+        self.submit_sign_on(command, caller).await?;
+        self.access.by_external(&external).await?.ok_or(Refusal::Unauthorized)
+    }
+
+    async fn students_with(&self, address: Option<&str>) -> Result<Vec<StudentId>, Refusal> {
+        match address {
+            Some(address) => Ok(store::students_with(&self.db, address).await?),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn submit_sign_on(&self, command: SignOn, caller: &Caller) -> Result<Account, Refusal> {
+        let caller =
+            Caller { actor: Actor::SignOn, grants: Grants::NONE, proof: Proof::default(), ..caller.clone() };
+        self.registrar
+            .submit(command, &caller)
+            .await
+            .map(|done| done.answer)
+            .map_err(|refused| refused.answer)
+    }
+}
+
+/// An address as accounts have it: in lower case.
+fn usable_address(text: &str) -> Option<String> {
+    let address = text.trim().to_lowercase();
+    (address.len() <= MAX_TEXT && EmailAddress::is_valid(&address)).then_some(address)
+}
+
+fn usable_name(text: &str) -> Option<String> {
+    let name: String = text.chars().filter(|character| !character.is_control()).take(MAX_TEXT).collect();
+    let name = name.trim();
+    (!name.is_empty()).then(|| name.to_owned())
+}

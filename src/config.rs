@@ -288,12 +288,22 @@ fn listen(text: &str) -> Result<String, BadValue> {
 /// Parses an address, or a network of addresses: `10.0.0.5`, `10.0.0.0/24`, `fd00::/8`.
 fn network(text: &str) -> Result<IpNet, BadValue> {
     let address = text.parse::<IpAddr>().map(IpNet::from).ok();
-    address.or_else(|| text.parse().ok()).ok_or_else(|| {
+    address.or_else(|| text.parse().ok()).map(canonical).ok_or_else(|| {
         BadValue(
             "it must be an address or a network, like 10.0.0.5 or 10.0.0.0/24 (--trusted-proxy or MATRICULA_TRUSTED_PROXY)"
                 .to_owned(),
         )
     })
+}
+
+/// As addresses of clients are compared: an IPv4 address is never written as IPv6.
+fn canonical(network: IpNet) -> IpNet {
+    let mapped = match network {
+        IpNet::V6(network) if network.prefix_len() >= 96 => network.addr().to_ipv4_mapped(),
+        _ => None,
+    };
+    let shorter = mapped.and_then(|address| IpNet::new(address.into(), network.prefix_len() - 96).ok());
+    shorter.unwrap_or(network)
 }
 
 fn filter(text: &str) -> Result<String, BadValue> {

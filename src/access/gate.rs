@@ -9,8 +9,9 @@ use axum::http::{HeaderMap, HeaderValue, Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::SIGN_IN;
+use super::proxy::UnclearUser;
 use super::secret::Secret;
+use super::{SIGN_IN, TOKEN_PREFIX};
 use crate::db::DbError;
 use crate::http::echo::excerpt;
 use crate::http::extract::caller;
@@ -98,7 +99,11 @@ impl Gate {
         match (lines.next(), lines.next()) {
             (None, _) => {}
             (Some(line), None) => {
-                if let Some(token) = bearer(line) {
+                // A proxy may pass on a token of its own.
+                let is_of_proxy = |token: &&str| {
+                    !token.starts_with(TOKEN_PREFIX) && self.proxied(asked).is_ok_and(|user| user.is_some())
+                };
+                if let Some(token) = bearer(line).filter(|token| !is_of_proxy(token)) {
                     let known = self.app.access.by_token(token).await?;
                     return known.ok_or_else(|| {
                         Problem::unauthorized("The token is unknown, has expired, or was revoked.")
@@ -126,12 +131,8 @@ impl Gate {
     }
 
     async fn by_proxy(&self, asked: &Asked<'_>) -> Result<Option<Identity>, Problem> {
-        let Some(proxy) = &self.app.ways.proxy else { return Ok(None) };
-        let Some(user) =
-            proxy.user(asked.peer, asked.headers).map_err(|why| Problem::unauthorized(why.to_string()))?
-        else {
-            return Ok(None);
-        };
+        let user = self.proxied(asked).map_err(|why| Problem::unauthorized(why.to_string()))?;
+        let Some(user) = user else { return Ok(None) };
         match self.app.sign_in.by_proxy(&user, &asked.caller).await {
             Ok(identity) => Ok(Some(identity)),
             Err(Refusal::NoAccount(why)) => Err(Problem::forbidden(format!(
@@ -140,6 +141,12 @@ impl Gate {
             ))),
             Err(refusal) => Err(refusal.into()),
         }
+    }
+
+    /// The user whom a trusted proxy names.
+    fn proxied(&self, asked: &Asked<'_>) -> Result<Option<String>, UnclearUser> {
+        let proxy = self.app.ways.proxy.as_ref();
+        proxy.map_or(Ok(None), |proxy| proxy.user(asked.peer, asked.headers))
     }
 
     async fn by_session(&self, headers: &HeaderMap) -> Result<Option<Identity>, DbError> {

@@ -74,7 +74,17 @@ struct Remembered {
     /// The changes by this process that it knows of.
     changes: u64,
     /// Tokens and sessions.
-    known: HashMap<SecretHash, Known>,
+    known: HashMap<Key, Known>,
+}
+
+/// What somebody shows. Each kind counts as that kind only: a session is no token, and a name no secret.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Key {
+    Token(SecretHash),
+    Session(SecretHash),
+    /// A proxy vouches for somebody.
+    External(ExternalId),
+    Account(i64),
 }
 
 #[derive(Clone, Debug)]
@@ -192,20 +202,19 @@ impl Access {
                 used_at: None,
             }))
         };
-        Ok(self.known(hash, read).await?.map(|known| known.identity))
+        Ok(self.known(Key::Token(hash), read).await?.map(|known| known.identity))
     }
 
     /// Whose account somebody at a proxy has; `None` if it is not linked yet, or cannot be used.
     async fn by_external(&self, external: &ExternalId) -> Result<Option<Identity>, DbError> {
-        let key = SecretHash::of_text(&format!("{} {}", external.provider, external.subject));
+        let key = Key::External(external.clone());
         let read = async || Ok(store::account_of(&self.0.db, external).await?.as_ref().map(known_account));
         Ok(self.known(key, read).await?.map(|known| known.identity))
     }
 
     async fn by_account(&self, id: i64) -> Result<Option<Identity>, DbError> {
         let read = async || Ok(store::usable_account(&self.0.db, id).await?.as_ref().map(known_account));
-        let key = SecretHash::of_text(&format!("account:{id}"));
-        Ok(self.known(key, read).await?.map(|known| known.identity))
+        Ok(self.known(Key::Account(id), read).await?.map(|known| known.identity))
     }
 
     /// Whose session this is; `None` if it has ended. Also returns whether its use should be written down.
@@ -232,7 +241,7 @@ impl Access {
                 used_at: Some(session.used_at),
             }))
         };
-        let Some(known) = self.known(hash, read).await? else { return Ok(None) };
+        let Some(known) = self.known(Key::Session(hash), read).await? else { return Ok(None) };
         let now = self.0.clock.now();
         let since = |time: SignedDuration| now.checked_sub(time).map(Stamp::from).unwrap_or_default();
         let used_at = known.used_at.unwrap_or_default();
@@ -245,20 +254,20 @@ impl Access {
     /// What is remembered, or `read` now; `None` also after the expiry.
     async fn known(
         &self,
-        hash: SecretHash,
+        key: Key,
         read: impl AsyncFnOnce() -> Result<Option<Known>, DbError>,
     ) -> Result<Option<Known>, DbError> {
         self.ensure_fresh().await?;
         let (known, version) = {
             let remembered = self.read();
-            (remembered.known.get(&hash).cloned(), remembered.version)
+            (remembered.known.get(&key).cloned(), remembered.version)
         };
         let known = match known {
             Some(known) => known,
             None => match read().await? {
                 Some(mut known) => {
                     known.identity.proof.version = version;
-                    self.remember(hash, known.clone(), version);
+                    self.remember(key, known.clone(), version);
                     known
                 }
                 None => return Ok(None),
@@ -270,19 +279,19 @@ impl Access {
     }
 
     /// Remembers what was read while rights had this version.
-    fn remember(&self, hash: SecretHash, known: Known, version: i64) {
+    fn remember(&self, key: Key, known: Known, version: i64) {
         let mut remembered = self.write();
         if remembered.version == version {
             if remembered.known.len() >= MAX_REMEMBERED {
                 remembered.known.clear();
             }
-            remembered.known.insert(hash, known);
+            remembered.known.insert(key, known);
         }
     }
 
     /// The use of a session has been written down.
     fn session_used(&self, hash: SecretHash, now: Stamp) {
-        if let Some(known) = self.write().known.get_mut(&hash) {
+        if let Some(known) = self.write().known.get_mut(&Key::Session(hash)) {
             known.used_at = Some(now);
         }
     }

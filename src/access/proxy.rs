@@ -84,8 +84,29 @@ impl TrustedProxy {
 
 /// Headers that mean something else already.
 fn is_ordinary(header: &HeaderName) -> bool {
-    ["authorization", "cookie", "host", "origin", "accept", "user-agent", "idempotency-key", "content-type"]
-        .contains(&header.as_str())
+    let name = header.as_str();
+    let prefixes =
+        ["accept", "access-control-", "content-", "if-", "sec-", "x-forwarded-for", "x-forwarded-host"];
+    let names = [
+        "authorization",
+        "connection",
+        "cookie",
+        "date",
+        "expect",
+        "forwarded",
+        "host",
+        "idempotency-key",
+        "origin",
+        "referer",
+        "te",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+        "via",
+        "x-real-ip",
+        "x-request-id",
+    ];
+    names.contains(&name) || prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
 #[cfg(test)]

@@ -65,12 +65,6 @@ impl fmt::Debug for Secret {
 pub struct SecretHash([u8; LENGTH]);
 
 impl SecretHash {
-    /// A key for something that is no secret.
-    #[must_use]
-    pub fn of_text(text: &str) -> Self {
-        Self(Sha256::digest(text).into())
-    }
-
     /// A hash that was taken before.
     #[must_use]
     pub fn from_bytes(bytes: [u8; LENGTH]) -> Self {

@@ -205,7 +205,7 @@ impl SignIn {
         self.forget(vec![record, store::end_sessions_of(account_id)]).await
     }
 
-    async fn forget(&self, mut chores: Vec<Chore>) -> Result<(), Refusal> {
+    pub(super) async fn forget(&self, mut chores: Vec<Chore>) -> Result<(), Refusal> {
         chores.push(store::new_version());
         self.registrar.keep_house(chores).await?;
         Ok(self.access.refresh().await?)

@@ -190,9 +190,13 @@ async fn set_password(
 const NO_REFERRER: [(HeaderName, HeaderValue); 1] =
     [(REFERRER_POLICY, HeaderValue::from_static("no-referrer"))];
 
+/// The longest path to go to, in bytes: it has to fit into a cookie.
+const MAX_NEXT: usize = 2_000;
+
 /// A path of this server to go to, never another site: browsers read `//` and `/\` as the start of a host.
 pub(super) fn own_path(next: &str) -> &str {
-    let is_own = next.starts_with('/')
+    let is_own = next.len() <= MAX_NEXT
+        && next.starts_with('/')
         && !next.starts_with("//")
         && !next.starts_with("/\\")
         && next.chars().all(|character| character.is_ascii_graphic());

@@ -56,7 +56,10 @@ async fn come_back(
     let person = identify(provider, answer, &callback(&url, provider), &attempt).await?;
     let opened = app.sign_in.open_session_for(provider, &person, &attempt, network(&app), &caller).await;
     let session = opened.map_err(|refusal| refused(provider, &person, refusal))?;
-    end_sessions(&app, &headers).await?;
+    // The browser's earlier session ends; if that fails, it ends when it is not used.
+    if let Err(error) = end_sessions(&app, &headers).await {
+        tracing::warn!(%error, "an earlier session stays open");
+    }
     let cookies = [app.session_cookie.set(&session.expose()), app.sign_on_cookie.clear()];
     // Two headers of the same name have to be appended.
     let response = Redirect::to(own_path(&attempt.next)).into_response();
@@ -89,6 +92,11 @@ async fn identify(
     attempt: &Attempt,
 ) -> Result<Person, Problem> {
     let Ok(code) = answer.outcome else {
+        tracing::warn!(
+            provider = provider.settings.name,
+            error = answer.error,
+            "the provider has signed nobody in"
+        );
         return Err(Problem::new::<SignOnFailed>(format!(
             "{} did not sign you in. Try again.",
             provider.settings.label
@@ -108,8 +116,11 @@ fn failed(provider: &Provider, error: &ProviderError) -> Problem {
     tracing::warn!(provider = provider.settings.name, %error, "nobody could be signed in");
     let label = &provider.settings.label;
     match error {
-        ProviderError::Unavailable(_) | ProviderError::Busy => {
-            Problem::new::<ProviderUnavailable>(format!("{label} cannot be reached. Try again later."))
+        ProviderError::Unavailable(_) => Problem::new::<ProviderUnavailable>(format!(
+            "{label} cannot be reached, or answers with something that is not understood. Try again later."
+        )),
+        ProviderError::Busy => {
+            Problem::overloaded(format!("Too many people come back from {label}. Try again."))
         }
         ProviderError::Refused(_) | ProviderError::Invalid(_) => {
             Problem::new::<SignOnFailed>(format!("{label} could not tell who you are. Try again."))
@@ -143,6 +154,8 @@ struct ProviderAnswer {
     /// The code, or nothing if the provider has refused.
     outcome: Result<String, ()>,
     issuer: Option<String>,
+    /// Why the provider has refused.
+    error: String,
 }
 
 impl ProviderAnswer {
@@ -158,7 +171,8 @@ impl ProviderAnswer {
             }
         };
         let (state, code, issuer) = (one("state")??, one("code")?, one("iss")?);
-        Some(Self { state, outcome: code.ok_or(()), issuer })
+        let error = excerpt(&one("error")?.unwrap_or_default()).to_string();
+        Some(Self { state, outcome: code.ok_or(()), issuer, error })
     }
 }
 

@@ -102,8 +102,8 @@ pub enum NoAccount {
     /// More than one student matches.
     #[error("More than one student here could be you.")]
     Several,
-    /// The account belongs to somebody else there.
-    #[error("The account with your e-mail address belongs to somebody else.")]
+    /// Somebody signs in to the account already, here or at another provider.
+    #[error("The account with your e-mail address is already used with another sign-in.")]
     OtherPerson,
     /// An admin has disabled the account.
     #[error("Your account is disabled.")]
@@ -111,9 +111,6 @@ pub enum NoAccount {
     /// The student is gone.
     #[error("The student of your account was deleted.")]
     StudentGone,
-    /// An account needs an address.
-    #[error("Your e-mail address is not known, or not verified.")]
-    NoAddress,
     /// The groups give no role any more.
     #[error("Your groups give you no role here.")]
     NoRole,

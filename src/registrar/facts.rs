@@ -81,7 +81,7 @@ pub struct Facts {
     pub instructors: HashSet<(CourseId, i64)>,
     /// The requested sessions that exist, by the hashes of their secrets in hexadecimal.
     pub sessions: HashSet<String>,
-    /// Admins who can sign in: with a password or a link.
+    /// Admins who can sign in: with a password, a link, or at a provider.
     pub reachable_admins: HashSet<i64>,
     /// The requested identities at providers that are linked to an account, and those of the loaded accounts.
     pub externals: HashMap<ExternalId, ExternalLink>,

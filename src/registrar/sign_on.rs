@@ -1,5 +1,7 @@
 //! Somebody whom a provider of single sign-on, or a trusted proxy, vouches for: finds their account, or opens one.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::account::{Account, ExternalId, ExternalLink, NoAccount};
@@ -29,7 +31,7 @@ pub struct SignOn {
     pub may_be_student: bool,
     /// The student with the id that the provider names.
     pub student: Option<StudentId>,
-    /// The students who have the address, as far as it matters: one, or more.
+    /// Students who have the address: all that there are, or a few of many.
     pub students: Vec<StudentId>,
 }
 
@@ -67,10 +69,12 @@ impl SignOn {
     fn sign_on_again(&self, link: &ExternalLink, facts: &Facts) -> Result<(Vec<Event>, Account), NoAccount> {
         let before = facts.accounts.get(&link.account_id).ok_or(NoAccount::Unknown)?;
         ensure_usable(before)?;
-        if !link.has_opened || before.student_id.is_some() {
+        if !link.has_opened {
             return Ok((Vec::new(), before.clone()));
         }
-        let account = Account { role: self.role.ok_or(NoAccount::NoRole)?, ..before.clone() };
+        let role =
+            if before.student_id.is_some() { self.may_be_student.then_some(before.role) } else { self.role };
+        let account = Account { role: role.ok_or(NoAccount::NoRole)?, ..before.clone() };
         if account == *before {
             return Ok((Vec::new(), account));
         }
@@ -79,28 +83,39 @@ impl SignOn {
         Ok((vec![event(EventKind::AccountChanged, &account, vec![change]).with_data(data)], account))
     }
 
+    /// An address may belong to a member of staff and, as that of a parent, to a student. Then the groups decide who it
+    /// is; without them it is the student, who may do less.
     fn sign_on_first(&self, facts: &Facts) -> Result<(Vec<Event>, Account), NoAccount> {
-        if let Some(account) = self.account_with_address(facts) {
-            // Siblings may share an address.
-            let is_somebody_else = |id: StudentId| account.student_id.is_some_and(|own| own != id);
-            if self.candidates().any(is_somebody_else) {
-                return Err(NoAccount::Several);
-            }
-            return self.link(account, facts);
-        }
+        let student = self.matching_student(facts);
+        let known = self.account_with_address(facts);
         if let Some(role) = self.role {
-            let address = self.address.clone().ok_or(NoAccount::NoAddress)?;
-            return Ok(self.open(address, role, None, facts));
+            return match known {
+                Some(account) if account.student_id.is_none() => self.link(account, facts),
+                Some(account) if student == Ok(account.student_id) => self.link(account, facts),
+                Some(_) => Err(NoAccount::Several),
+                None => Ok(self.open(role, None, facts)),
+            };
         }
-        let student = self.matching_student(facts)?;
-        let mut accounts = facts.accounts.values().filter(|account| account.student_id == Some(student));
+        match (student?, known) {
+            (Some(student), _) => self.sign_on_student(student, facts),
+            (None, Some(account)) if account.role == Role::Student && !self.may_be_student => {
+                Err(NoAccount::NoRole)
+            }
+            (None, Some(account)) => self.link(account, facts),
+            (None, None) if self.may_be_student => Err(NoAccount::Unknown),
+            (None, None) => Err(NoAccount::NoRole),
+        }
+    }
+
+    /// Whoever may change the address of a student must not get more than the student with it.
+    fn sign_on_student(&self, student: StudentId, facts: &Facts) -> Result<(Vec<Event>, Account), NoAccount> {
+        let is_own =
+            |account: &&Account| account.role == Role::Student && account.student_id == Some(student);
+        let mut accounts = facts.accounts.values().filter(is_own);
         match (accounts.next(), accounts.next()) {
             (Some(account), None) => self.link(account, facts),
             (Some(_), Some(_)) => Err(NoAccount::Several),
-            (None, _) => {
-                let address = self.address.clone().ok_or(NoAccount::NoAddress)?;
-                Ok(self.open(address, Role::Student, Some(student), facts))
-            }
+            (None, _) => Ok(self.open(Role::Student, Some(student), facts)),
         }
     }
 
@@ -109,35 +124,31 @@ impl SignOn {
         facts.accounts.values().find(|account| account.address == *address)
     }
 
-    /// The one student who it can be. An id and an address that belong to different students prove nothing.
-    fn matching_student(&self, facts: &Facts) -> Result<StudentId, NoAccount> {
+    /// The one student who it can be, if anything names one. An id and an address that belong to different students prove
+    /// nothing.
+    fn matching_student(&self, facts: &Facts) -> Result<Option<StudentId>, NoAccount> {
         if !self.may_be_student {
-            return Err(NoAccount::Unknown);
+            return Ok(None);
         }
         let has_address = |id: &StudentId| {
             let email = facts.students.get(id).and_then(|student| student.email.as_ref());
-            email.is_some_and(|email| {
-                self.address.as_ref().is_some_and(|address| email.trim().to_lowercase() == *address)
-            })
+            let address = self.address.as_ref();
+            email.is_some_and(|email| address.is_some_and(|one| email.trim().eq_ignore_ascii_case(one)))
         };
-        let by_address: Vec<_> = self.students.iter().copied().filter(has_address).collect();
+        let by_address: BTreeSet<_> = self.candidates().filter(has_address).collect();
         let by_id = self.student.filter(|id| facts.students.contains_key(id));
-        match (by_id, by_address.as_slice()) {
-            (Some(id), []) => Ok(id),
-            (Some(id), several) if several.contains(&id) => Ok(id),
-            (None, [id]) => Ok(*id),
-            (None, []) => Err(NoAccount::Unknown),
+        match (by_id, by_address.first()) {
+            (Some(id), _) if by_address.is_empty() || by_address.contains(&id) => Ok(Some(id)),
+            (None, None) => Ok(None),
+            (None, Some(id)) if by_address.len() == 1 => Ok(Some(*id)),
             (Some(_) | None, _) => Err(NoAccount::Several),
         }
     }
 
     fn link(&self, account: &Account, facts: &Facts) -> Result<(Vec<Event>, Account), NoAccount> {
         ensure_usable(account)?;
-        let is_taken = facts
-            .externals
-            .values()
-            .any(|other| other.account_id == account.id && other.external.provider == self.external.provider);
-        if is_taken {
+        // Of anybody, also at another provider: an address may be given to somebody else one day.
+        if facts.externals.values().any(|other| other.account_id == account.id) {
             return Err(NoAccount::OtherPerson);
         }
         let data = json!({"account_id": account.id, "linked": true, "provider": self.external.provider});
@@ -146,13 +157,12 @@ impl SignOn {
         Ok((vec![event], account.clone()))
     }
 
-    fn open(
-        &self,
-        address: String,
-        role: Role,
-        student_id: Option<StudentId>,
-        facts: &Facts,
-    ) -> (Vec<Event>, Account) {
+    fn open(&self, role: Role, student_id: Option<StudentId>, facts: &Facts) -> (Vec<Event>, Account) {
+        // Siblings may share an address, and some providers name none. Nobody can type this one.
+        let of_nobody = |address: &String| facts.accounts.values().all(|account| account.address != *address);
+        let address = self.address.clone().filter(of_nobody);
+        let address =
+            address.unwrap_or_else(|| format!("{} at {}", self.external.subject, self.external.provider));
         let student = || facts.students.get(&student_id?)?.name.clone();
         let account = Account {
             id: facts.last_seq + 1,

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use openidconnect::core::{
-    CoreAuthDisplay, CoreAuthPrompt, CoreErrorResponseType, CoreGenderClaim, CoreJsonWebKey,
-    CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreProviderMetadata, CoreResponseType,
-    CoreRevocableToken, CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
+    CoreAuthDisplay, CoreAuthPrompt, CoreClientAuthMethod, CoreErrorResponseType, CoreGenderClaim,
+    CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreProviderMetadata,
+    CoreResponseType, CoreRevocableToken, CoreRevocationErrorResponse, CoreTokenIntrospectionResponse,
+    CoreTokenType,
 };
+use openidconnect::url::Url;
 use openidconnect::{
-    AccessTokenHash, AdditionalClaims, AsyncHttpClient, AuthenticationFlow, AuthorizationCode,
+    AccessTokenHash, AdditionalClaims, AsyncHttpClient, AuthType, AuthenticationFlow, AuthorizationCode,
     ClaimsVerificationError, Client, ClientId, CsrfToken, EmptyExtraTokenFields, EndpointMaybeSet,
     EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IdTokenClaims, IdTokenFields, IssuerUrl, Nonce,
     OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
@@ -28,10 +30,12 @@ use super::settings::ProviderSettings;
 
 /// How long an answer of a provider may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How many people can come back from a provider at a time.
-const MAX_AT_A_TIME: usize = 32;
 /// How large it may be, in bytes.
 const MAX_ANSWER: usize = 1 << 20;
+/// How many people can come back from a provider at a time; others wait for their turn.
+const MAX_AT_A_TIME: usize = 32;
+/// The longest identifier of a person, in bytes (`OpenID` Connect Core 1.0, section 2).
+const MAX_SUBJECT: usize = 255;
 /// How long addresses and keys hold. A key that is not among them is looked for at once.
 const MAX_AGE: Duration = Duration::from_hours(1);
 
@@ -143,7 +147,8 @@ impl Provider {
         if issuer.is_some_and(|issuer| issuer != self.settings.issuer) {
             return Err(ProviderError::Invalid("another provider sent the person back".to_owned()));
         }
-        let _turn = self.turns.try_acquire().map_err(|_| ProviderError::Busy)?;
+        let turn = tokio::time::timeout(TIMEOUT, self.turns.acquire()).await;
+        let _turn = turn.map_err(|_| ProviderError::Busy)?.map_err(|_| ProviderError::Busy)?;
         let metadata = self.metadata(None).await?;
         let client = self.client(&metadata, redirect)?;
         let request = client
@@ -152,11 +157,16 @@ impl Provider {
             .set_pkce_verifier(PkceCodeVerifier::new(attempt.verifier.expose()));
         let tokens = request.request_async(&self.http).await.map_err(|error| match error {
             openidconnect::RequestTokenError::ServerResponse(response) => {
-                ProviderError::Refused(format!("{:?}", response.error()))
+                ProviderError::Refused(excerpt(&format!("{:?}", response.error())))
             }
             openidconnect::RequestTokenError::Request(error) => ProviderError::Unavailable(causes(&error)),
             // With its causes it would quote the answer.
-            error => ProviderError::Unavailable(error.to_string()),
+            openidconnect::RequestTokenError::Parse(error, _) => {
+                ProviderError::Unavailable(format!("its tokens are not understood at {}", error.path()))
+            }
+            openidconnect::RequestTokenError::Other(_) => {
+                ProviderError::Unavailable("its tokens are not understood".to_owned())
+            }
         })?;
         let nonce = Nonce::new(attempt.nonce.expose());
         let claims = match verified(&client, &tokens, &nonce) {
@@ -168,17 +178,29 @@ impl Provider {
             verified => verified,
         };
         let claims = claims.map_err(|error| ProviderError::Invalid(error.to_string()))?;
+        let subject = claims.subject().as_str();
+        if subject.is_empty() || subject.len() > MAX_SUBJECT || subject.chars().any(char::is_control) {
+            return Err(ProviderError::Invalid("the identifier of the person is not usable".to_owned()));
+        }
+        if self.is_complete(&claims) {
+            return Ok(self.read(&claims, None));
+        }
         let more = match client.user_info(tokens.access_token().clone(), Some(claims.subject().clone())) {
             Ok(request) => {
                 let more: UserInfo =
                     request.request_async(&self.http).await.map_err(|error| match error {
-                        openidconnect::UserInfoError::ClaimsVerification(error) => {
-                            ProviderError::Invalid(format!("user information: {error}"))
+                        // Its text quotes who it is.
+                        openidconnect::UserInfoError::ClaimsVerification(_) => {
+                            ProviderError::Invalid("the user information is about somebody else".to_owned())
                         }
                         openidconnect::UserInfoError::Request(error) => {
                             ProviderError::Unavailable(causes(&error))
                         }
-                        error => ProviderError::Unavailable(format!("user information: {error}")),
+                        openidconnect::UserInfoError::Parse(error) => ProviderError::Unavailable(format!(
+                            "the user information is not understood at {}",
+                            error.path()
+                        )),
+                        _ => ProviderError::Unavailable("the user information is not understood".to_owned()),
                     })?;
                 Some(more)
             }
@@ -205,6 +227,16 @@ impl Provider {
         let found = CoreProviderMetadata::discover_async(issuer, &self.http)
             .await
             .map_err(|error| ProviderError::Unavailable(causes(&error)))?;
+        let endpoints = [
+            Some(found.authorization_endpoint().url()),
+            found.token_endpoint().map(|endpoint| endpoint.url()),
+            Some(found.jwks_uri().url()),
+            found.userinfo_endpoint().map(|endpoint| endpoint.url()),
+        ];
+        let is_open = |url: &Url| self.settings.issuer.starts_with("https://") && url.scheme() != "https";
+        if endpoints.into_iter().flatten().any(is_open) {
+            return Err(ProviderError::Unavailable("one of its addresses is not https".to_owned()));
+        }
         let metadata = Arc::new(found);
         *known = Some(Known { metadata: Arc::clone(&metadata), since: Instant::now() });
         Ok(metadata)
@@ -216,7 +248,21 @@ impl Provider {
         let secret = self.settings.client_secret.as_ref();
         let secret = secret.map(|secret| openidconnect::ClientSecret::new(secret.expose().to_owned()));
         let id = ClientId::new(self.settings.client_id.clone());
-        Ok(Client::from_provider_metadata(metadata.clone(), id, secret).set_redirect_uri(redirect))
+        let client = Client::from_provider_metadata(metadata.clone(), id, secret).set_redirect_uri(redirect);
+        let methods = metadata.token_endpoint_auth_methods_supported();
+        let knows = |method| methods.is_none_or(|known| known.contains(&method));
+        let is_basic =
+            knows(CoreClientAuthMethod::ClientSecretBasic) || !knows(CoreClientAuthMethod::ClientSecretPost);
+        Ok(client.set_auth_type(if is_basic { AuthType::BasicAuth } else { AuthType::RequestBody }))
+    }
+
+    /// Whether the ID token says everything that is asked for, so that nothing else has to be read.
+    fn is_complete(&self, claims: &Claims) -> bool {
+        let has = |name: &String| claims.additional_claims().0.contains_key(name);
+        claims.email().is_some()
+            && claims.name().is_some()
+            && self.settings.student_claim.as_ref().is_none_or(has)
+            && (!self.settings.asks_for_groups() || has(&self.settings.groups_claim))
     }
 
     fn read(&self, claims: &Claims, more: Option<&UserInfo>) -> Person {
@@ -230,7 +276,8 @@ impl Provider {
             (None, Some(more)) => (more.email(), more.email_verified()),
             (address, _) => (address, claims.email_verified()),
         };
-        let address = address.filter(|_| is_verified == Some(true));
+        let is_verified = is_verified == Some(true) || self.settings.addresses_are_verified;
+        let address = address.filter(|_| is_verified);
         let student = self.settings.student_claim.as_ref().and_then(|claim| text(extra(claim)?));
         let groups = extra(&self.settings.groups_claim).map(texts).unwrap_or_default();
         Person {
@@ -293,6 +340,7 @@ fn text(claim: &Value) -> Option<String> {
     match claim {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
+        Value::Array(one) if one.len() == 1 => text(one.first()?),
         _ => None,
     }
 }
@@ -303,6 +351,11 @@ fn texts(claim: &Value) -> Vec<String> {
         Value::Array(several) => several.iter().filter_map(text).collect(),
         one => text(one).into_iter().collect(),
     }
+}
+
+/// The start of a text of the provider’s, which may be long.
+fn excerpt(text: &str) -> String {
+    text.chars().filter(|character| !character.is_control()).take(100).collect()
 }
 
 /// The error with its causes, which the library does not print.

@@ -1,7 +1,5 @@
 //! The account of somebody whom a provider or a proxy vouches for, and their session.
 
-use email_address::EmailAddress;
-
 use super::super::proxy::PROXY;
 use super::super::secret::Secret;
 use super::super::sign_in::{MAX_SESSIONS, SignIn, after};
@@ -11,10 +9,11 @@ use super::attempt::Attempt;
 use super::provider::{Person, Provider};
 use crate::clock::Stamp;
 use crate::registrar::{
-    Account, Actor, Caller, ExternalId, Grants, Identity, Proof, Refusal, Role, SignOn, StudentId,
+    Account, Actor, Caller, ExternalId, Grants, Identity, NoAccount, Proof, Refusal, Role, SignOn, StudentId,
+    email_address,
 };
 
-/// The longest identifier and name, in characters. `OpenID` Connect Core 1.0 (section 2) allows 255 for a subject.
+/// The longest name, in characters.
 const MAX_TEXT: usize = 255;
 
 impl SignIn {
@@ -34,17 +33,24 @@ impl SignIn {
         let settings = &provider.settings;
         let external = ExternalId { provider: settings.issuer.clone(), subject: person.subject.clone() };
         let role = settings.role(&person.groups).filter(|role| *role != Role::Student);
-        let address = person.address.as_deref().and_then(usable_address);
+        let vouches = |address: &String| settings.vouches_for(address);
+        let address = person.address.as_deref().and_then(usable_address).filter(vouches);
         let command = SignOn {
             external: external.clone(),
             name: person.name.as_deref().and_then(usable_name),
-            students: self.students_with(address.as_deref()).await?,
+            students: self.students_with(&external, address.as_deref()).await?,
             address,
             role,
             may_be_student: settings.may_be_student(&person.groups),
-            student: person.student.as_ref().and_then(|id| id.parse().ok()),
+            student: person.student.as_deref().and_then(student_id),
         };
-        let account = self.submit_sign_on(command, caller).await?;
+        let account = match self.submit_sign_on(command, caller).await {
+            Err(Refusal::NoAccount(NoAccount::NoRole)) => {
+                self.end_sessions_at(&external).await?;
+                return Err(NoAccount::NoRole.into());
+            }
+            submitted => submitted?,
+        };
         let secret = Secret::generate("");
         let now = self.clock.now();
         let (hash, opened) = (secret.hash(), Stamp::from(now));
@@ -70,7 +76,8 @@ impl SignIn {
     /// # Errors
     /// As [`SignIn::open_session_for`].
     pub async fn by_proxy(&self, user: &str, caller: &Caller) -> Result<Identity, Refusal> {
-        let external = ExternalId { provider: PROXY.to_owned(), subject: user.to_owned() };
+        // The case of an address depends on how the person has typed it at the proxy.
+        let external = ExternalId { provider: PROXY.to_owned(), subject: user.to_ascii_lowercase() };
         if let Some(identity) = self.access.by_external(&external).await? {
             return Ok(identity);
         }
@@ -78,7 +85,7 @@ impl SignIn {
         let command = SignOn {
             external: external.clone(),
             name: None,
-            students: self.students_with(address.as_deref()).await?,
+            students: self.students_with(&external, address.as_deref()).await?,
             address,
             role: None,
             may_be_student: true,
@@ -88,10 +95,25 @@ impl SignIn {
         self.access.by_external(&external).await?.ok_or(Refusal::Unauthorized)
     }
 
-    async fn students_with(&self, address: Option<&str>) -> Result<Vec<StudentId>, Refusal> {
+    /// Students with the address, if it matters: for a person who has no account yet.
+    async fn students_with(
+        &self,
+        external: &ExternalId,
+        address: Option<&str>,
+    ) -> Result<Vec<StudentId>, Refusal> {
         match address {
-            Some(address) => Ok(store::students_with(&self.db, address).await?),
-            None => Ok(Vec::new()),
+            Some(address) if store::account_of(&self.db, external).await?.is_none() => {
+                Ok(store::students_with(&self.db, address).await?)
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// The provider gives somebody no role any more.
+    async fn end_sessions_at(&self, external: &ExternalId) -> Result<(), Refusal> {
+        match store::account_of(&self.db, external).await? {
+            Some(account) => self.forget(vec![store::end_sessions_of(account.id)]).await,
+            None => Ok(()),
         }
     }
 
@@ -106,10 +128,15 @@ impl SignIn {
     }
 }
 
-/// An address as accounts have it: in lower case.
+/// An address as accounts have it. Only ASCII is made lower: the lower case of other letters may be another person’s
+/// letter (the Kelvin sign becomes a k).
 fn usable_address(text: &str) -> Option<String> {
-    let address = text.trim().to_lowercase();
-    (address.len() <= MAX_TEXT && EmailAddress::is_valid(&address)).then_some(address)
+    email_address(text).ok().map(|address| address.to_ascii_lowercase())
+}
+
+/// The id, written as it is here.
+fn student_id(text: &str) -> Option<StudentId> {
+    text.parse().ok().filter(|id: &StudentId| id.to_string() == text)
 }
 
 fn usable_name(text: &str) -> Option<String> {

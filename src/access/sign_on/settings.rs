@@ -33,6 +33,10 @@ pub struct ProviderSettings {
     pub client_secret: Option<ClientSecret>,
     /// What to ask for, besides `openid`.
     pub scopes: Vec<String>,
+    /// Whose addresses it may vouch for: `example.edu`. Without any, nobody is found by an address.
+    domains: Vec<String>,
+    /// Whether each address counts as verified. Some providers, such as Entra ID, do not say that they are.
+    pub addresses_are_verified: bool,
     /// The claim with the names of a person’s groups.
     pub groups_claim: String,
     /// The claim with the id of a student.
@@ -42,6 +46,13 @@ pub struct ProviderSettings {
 }
 
 impl ProviderSettings {
+    /// Whether the provider is believed about this address.
+    #[must_use]
+    pub fn vouches_for(&self, address: &str) -> bool {
+        let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
+        self.domains.iter().any(|known| known.eq_ignore_ascii_case(domain))
+    }
+
     /// The role with the most rights that these groups give.
     #[must_use]
     pub fn role(&self, groups: &[String]) -> Option<Role> {
@@ -54,6 +65,12 @@ impl ProviderSettings {
     #[must_use]
     pub fn may_be_student(&self, groups: &[String]) -> bool {
         self.groups_of(Role::Student).is_none_or(|named| named.iter().any(|group| groups.contains(group)))
+    }
+
+    /// Whether groups matter.
+    #[must_use]
+    pub fn asks_for_groups(&self) -> bool {
+        !self.roles.is_empty()
     }
 
     fn groups_of(&self, role: Role) -> Option<&Vec<String>> {
@@ -123,6 +140,12 @@ impl SignOnSettings {
             path: path.to_owned(),
             why: why.to_string().trim_end().to_owned(),
         })?;
+        if file.providers.is_empty() {
+            return Err(SignOnError::Malformed {
+                path: path.to_owned(),
+                why: "lists no provider".to_owned(),
+            });
+        }
         let mut names = HashSet::new();
         let mut issuers = HashSet::new();
         let providers = file.providers.into_iter().map(|provider| {
@@ -143,6 +166,8 @@ impl SignOnSettings {
                 issuer: provider.issuer,
                 client_id: provider.client_id,
                 scopes: provider.scopes,
+                domains: provider.domains,
+                addresses_are_verified: provider.addresses_are_verified,
                 groups_claim: provider.groups_claim,
                 student_claim: provider.student_claim,
                 roles: provider.roles,
@@ -169,12 +194,49 @@ struct FileProvider {
     client_secret_file: Option<PathBuf>,
     #[serde(default = "default_scopes")]
     scopes: Vec<String>,
+    #[serde(default)]
+    domains: Vec<String>,
+    #[serde(default)]
+    addresses_are_verified: bool,
     #[serde(default = "default_groups_claim")]
     groups_claim: String,
     student_claim: Option<String>,
     #[serde(default)]
     roles: BTreeMap<String, Vec<String>>,
 }
+
+/// Claims that OpenID Connect Core 1.0 (section 5.1) defines, and those of the ID token.
+const STANDARD_CLAIMS: [&str; 29] = [
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "azp",
+    "name",
+    "given_name",
+    "family_name",
+    "middle_name",
+    "nickname",
+    "preferred_username",
+    "profile",
+    "picture",
+    "website",
+    "email",
+    "email_verified",
+    "gender",
+    "birthdate",
+    "zoneinfo",
+    "locale",
+    "phone_number",
+    "phone_number_verified",
+    "address",
+    "updated_at",
+];
 
 fn default_scopes() -> Vec<String> {
     vec!["email".to_owned(), "profile".to_owned()]
@@ -199,6 +261,14 @@ fn check(provider: &FileProvider) -> Result<(), String> {
     let issuer = Url::parse(&provider.issuer).map_err(|why| format!("issuer: {why}"))?;
     if issuer.scheme() != "https" && !(issuer.scheme() == "http" && is_this_machine(&issuer)) {
         return Err("issuer: must begin with https://, unless it is on this machine".to_owned());
+    }
+    if provider.addresses_are_verified && provider.domains.is_empty() {
+        return Err("addresses_are_verified needs domains".to_owned());
+    }
+    for claim in provider.student_claim.iter().chain([&provider.groups_claim]) {
+        if STANDARD_CLAIMS.contains(&claim.as_str()) {
+            return Err(format!("{claim} means something else in OpenID Connect: use a claim of its own"));
+        }
     }
     let unknown = provider.roles.keys().find(|name| name.parse::<Role>().is_err());
     unknown.map_or(Ok(()), |name| {
@@ -256,6 +326,14 @@ mod tests {
         assert!(provider.client_secret.is_none());
         assert_eq!(provider.role(&["anything".to_owned()]), None);
         assert!(provider.may_be_student(&[]));
+        assert!(!provider.vouches_for("ana@example.edu"));
+        let settings = read(&format!("{CAMPUS}domains = [\"Example.edu\"]")).unwrap();
+        assert!(settings.providers[0].vouches_for("ana@example.edu"));
+        for other in
+            ["ana@cs.example.edu", "ana@example.edu.evil.example", "example.edu", "ana@notexample.edu"]
+        {
+            assert!(!settings.providers[0].vouches_for(other), "{other}");
+        }
     }
 
     #[test]
@@ -284,6 +362,12 @@ mod tests {
         let other = CAMPUS.replace("campus", "other");
         for (content, expected) in [
             ("", "missing field `provider`"),
+            ("provider = []", "lists no provider"),
+            (&format!("{CAMPUS}addresses_are_verified = true"), "addresses_are_verified needs domains"),
+            (
+                &format!("{CAMPUS}student_claim = \"preferred_username\""),
+                "preferred_username means something else",
+            ),
             (&CAMPUS.replace("label", "title"), "unknown field `title`"),
             (&CAMPUS.replace("\"campus\"", "\"Campus 1\""), "the name has 1 to 40 of a–z, 0–9 and -"),
             (&CAMPUS.replace("https://login", "http://login"), "issuer: must begin with https://"),

@@ -5,7 +5,7 @@ use super::head::Head;
 use crate::db::{DbError, Need, WriteHealth, missing_rights};
 
 /// Rights on our own tables that some batch needs.
-const OWN_TABLES: [Need; 54] = [
+const OWN_TABLES: [Need; 57] = [
     ("matricula_migrations", "select"),
     ("log_head", "select"),
     ("log_head", "update"),
@@ -37,6 +37,9 @@ const OWN_TABLES: [Need; 54] = [
     ("matricula_accounts", "select"),
     ("matricula_accounts", "insert"),
     ("matricula_accounts", "update"),
+    ("matricula_links", "select"),
+    ("matricula_links", "insert"),
+    ("matricula_links", "delete"),
     ("matricula_identities", "select"),
     ("matricula_identities", "insert"),
     ("matricula_used_states", "select"),

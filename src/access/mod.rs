@@ -2,8 +2,10 @@
 
 pub mod api;
 pub mod gate;
+pub mod own;
 pub mod passwords;
 pub mod secret;
+pub mod session;
 pub mod sign_in;
 mod store;
 pub mod throttle;

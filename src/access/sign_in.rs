@@ -20,12 +20,12 @@ const LINK_TTL: SignedDuration = SignedDuration::from_hours(24);
 /// Signs people in. Cheap to share.
 #[derive(Debug)]
 pub struct SignIn {
-    db: Db,
-    clock: Clock,
+    pub(super) db: Db,
+    pub(super) clock: Clock,
     access: Access,
-    registrar: Registrar,
-    passwords: Passwords,
-    throttle: SignInThrottle,
+    pub(super) registrar: Registrar,
+    pub(super) passwords: Passwords,
+    pub(super) throttle: SignInThrottle,
 }
 
 /// Why somebody was not signed in.
@@ -104,7 +104,11 @@ impl SignIn {
 
     /// A new session, never one whose secret somebody else may have given to the browser before. `None` if the account may
     /// not sign in with this hashed password any more.
-    async fn new_session(&self, account_id: i64, password: &str) -> Result<Option<Secret>, Refusal> {
+    pub(super) async fn new_session(
+        &self,
+        account_id: i64,
+        password: &str,
+    ) -> Result<Option<Secret>, Refusal> {
         let secret = Secret::generate("");
         let now = self.clock.now();
         let (opened, expires_at) = (Stamp::from(now), after(now, SESSION_TTL));
@@ -155,19 +159,10 @@ impl SignIn {
         self.forget(vec![store::end_sessions_of(account_id)]).await
     }
 
-    async fn forget(&self, mut chores: Vec<crate::registrar::Chore>) -> Result<(), Refusal> {
+    pub(super) async fn forget(&self, mut chores: Vec<crate::registrar::Chore>) -> Result<(), Refusal> {
         chores.push(store::new_version());
         self.registrar.keep_house(chores).await?;
         Ok(self.access.refresh().await?)
-    }
-
-    /// How many sessions of the account there are.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn sessions_of(&self, account_id: i64) -> Result<i64, DbError> {
-        let now = self.clock.now();
-        store::sessions_of(&self.db, account_id, &now.into(), &after(now, -IDLE_TIMEOUT)).await
     }
 
     /// When a link that is created now stops working.
@@ -211,6 +206,6 @@ pub fn link_expires_at(clock: &Clock) -> Stamp {
     after(clock.now(), LINK_TTL)
 }
 
-fn after(time: Timestamp, span: SignedDuration) -> Stamp {
+pub(super) fn after(time: Timestamp, span: SignedDuration) -> Stamp {
     time.checked_add(span).unwrap_or(time).into()
 }

@@ -1,6 +1,7 @@
 //! Reads accounts and tokens.
 
 use super::secret::SecretHash;
+use super::session::{OpenSession, SessionName};
 use crate::clock::Stamp;
 use crate::db::{Db, DbError, Row};
 use crate::lists::{ListRow, ShortListing};
@@ -90,17 +91,34 @@ pub(super) async fn session(db: &Db, hash: &SecretHash) -> Result<Option<Session
     db.query_opt(sql, [hash.to_hex().into()], map).await
 }
 
-/// How many sessions of the account have not expired.
+/// The sessions of the account that have not ended, the one that was used last first.
 pub(super) async fn sessions_of(
     db: &Db,
     account_id: i64,
     now: &Stamp,
     idle_since: &Stamp,
-) -> Result<i64, DbError> {
-    let sql =
-        "select count(*) from matricula_sessions where account_id = $1 and expires_at > $2 and used_at > $3";
-    let count = db.query(sql, [account_id.into(), now.into(), idle_since.into()], |row| row.int(0)).await?;
-    Ok(count.into_iter().sum())
+) -> Result<Vec<OpenSession>, DbError> {
+    let sql = "select substr(hash, 1, 16), created_at, used_at from matricula_sessions \
+               where account_id = $1 and expires_at > $2 and used_at > $3 order by used_at desc, hash";
+    let map = |row: &Row<'_>| {
+        Ok(OpenSession {
+            name: SessionName::from_stored(row.text(0)?),
+            opened_at: row.stamp(1)?,
+            used_at: row.stamp(2)?,
+        })
+    };
+    db.query(sql, [account_id.into(), now.into(), idle_since.into()], map).await
+}
+
+/// The account with this id and its hashed password, if it has one and is not disabled.
+pub(super) async fn account_with_password(
+    db: &Db,
+    account_id: i64,
+) -> Result<Option<(Account, String)>, DbError> {
+    let sql = "select a.id, a.name, a.address, a.role, p.student_id, a.created_at, a.disabled_at, a.password \
+               from matricula_accounts a left join matricula_people p on p.id = a.person_id \
+               where a.id = $1 and a.disabled_at is null and a.password is not null";
+    db.query_opt(sql, [account_id.into()], |row| Ok((account(row)?, row.text(7)?))).await
 }
 
 /// The account with this address and its hashed password, if it is not disabled. `address` is in lower case.
@@ -161,6 +179,14 @@ pub(super) fn use_session(hash: &SecretHash, now: &Stamp) -> Chore {
 
 pub(super) fn end_session(hash: &SecretHash) -> Chore {
     Chore { sql: "delete from matricula_sessions where hash = $1", args: vec![hash.to_hex().into()] }
+}
+
+/// Ends a session of this account, and of no other.
+pub(super) fn end_own_session(account_id: i64, name: &SessionName) -> Chore {
+    Chore {
+        sql: "delete from matricula_sessions where account_id = $1 and substr(hash, 1, 16) = $2",
+        args: vec![account_id.into(), name.as_str().into()],
+    }
 }
 
 pub(super) fn end_sessions_of(account_id: i64) -> Chore {

@@ -1,5 +1,6 @@
 //! HTML pages for people.
 
+mod account;
 mod accounts;
 mod courses;
 mod day;
@@ -32,6 +33,7 @@ pub fn routes() -> Routes<AppState> {
         .merge(registration::routes())
         .merge(sample::routes())
         .merge(sign_in::routes())
+        .merge(account::routes())
         .merge(accounts::routes())
         .get("/", Allow::Visitors, async |app: App| Redirect::to(&home(&app)))
         .get(kit::problems::ROUTE, Allow::Anyone, kit::problems::kind)

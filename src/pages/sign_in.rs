@@ -1,4 +1,6 @@
-//! Signing in and out, the page of one's own account, and setting a password with a one-time link.
+//! Signing in and out, and setting a password with a one-time link.
+
+use std::net::IpAddr;
 
 use askama::Template;
 use axum::http::header::{REFERRER_POLICY, RETRY_AFTER};
@@ -12,12 +14,13 @@ use crate::access::SIGN_IN;
 use crate::access::passwords::Password;
 use crate::access::secret::Secret;
 use crate::access::sign_in::NotSignedIn;
+use crate::access::throttle::Wait;
 use crate::http::extract::{FromPath, NoQuery, Parameters, PathParams, Query, from_text};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::problem::Problem;
 use crate::http::routes::{Allow, Routes};
 use crate::problems::LinkEnded;
-use crate::registrar::{Account, Actor, Refusal};
+use crate::registrar::{Account, Refusal};
 use crate::shares::Client;
 use crate::state::{App, AppState};
 
@@ -27,8 +30,6 @@ pub(super) fn routes() -> Routes<AppState> {
         .get(SIGN_IN, Allow::Visitors, show)
         .post(SIGN_IN, Allow::Visitors, sign_in)
         .post("/sign-out", Allow::Visitors, sign_out)
-        .get("/account", Allow::SignedIn, account)
-        .post("/account/sign-out-everywhere", Allow::SignedIn, sign_out_everywhere)
         .get("/set-password/{link}", Allow::Visitors, choose)
         .post("/set-password/{link}", Allow::Visitors, set_password)
 }
@@ -67,10 +68,7 @@ async fn sign_in(app: App, _: NoQuery, headers: HeaderMap, form: Form<Credential
         let message = "Type your e-mail address and your password.".to_owned();
         return refused(&app, &address, &next, StatusCode::UNPROCESSABLE_ENTITY, message);
     };
-    // Many share the address of a proxy: on this machine, or one that limits its clients itself.
-    let is_direct = |client: &Client| !client.network().is_loopback() && client.percent() < 100;
-    let from = app.client.filter(is_direct).map(Client::network);
-    match app.sign_in.open_session(&typed, password, from).await {
+    match app.sign_in.open_session(&typed, password, network(&app)).await {
         Ok(secret) => {
             // The browser's earlier session ends; if that fails, it ends when it is not used.
             if let Err(error) = end_sessions(&app, &headers).await {
@@ -83,12 +81,23 @@ async fn sign_in(app: App, _: NoQuery, headers: HeaderMap, form: Form<Credential
             refused(&app, &address, &next, StatusCode::UNPROCESSABLE_ENTITY, message)
         }
         Err(NotSignedIn::Wait(wait)) => {
-            let message = format!("Too many attempts have failed. Try again in {} seconds.", wait.seconds());
-            let page = refused(&app, &address, &next, StatusCode::TOO_MANY_REQUESTS, message);
+            let page = refused(&app, &address, &next, StatusCode::TOO_MANY_REQUESTS, waiting(wait));
             ([(RETRY_AFTER, wait.seconds().to_string())], page).into_response()
         }
         Err(NotSignedIn::Refused(refusal)) => Problem::from(refusal).into_response(),
     }
+}
+
+/// The network address that failed sign-ins count for. Many share the address of a proxy: on this machine, or one that
+/// limits its clients itself.
+pub(super) fn network(app: &App) -> Option<IpAddr> {
+    let is_direct = |client: &Client| !client.network().is_loopback() && client.percent() < 100;
+    app.client.filter(is_direct).map(Client::network)
+}
+
+/// The sentence for somebody who has to wait.
+pub(super) fn waiting(wait: Wait) -> String {
+    format!("Too many attempts have failed. Try again in {} seconds.", wait.seconds())
 }
 
 async fn sign_out(app: App, _: NoQuery, headers: HeaderMap) -> Result<Response, Problem> {
@@ -102,28 +111,6 @@ async fn end_sessions(app: &App, headers: &HeaderMap) -> Result<(), Refusal> {
         app.sign_in.end_session(&secret.hash()).await?;
     }
     Ok(())
-}
-
-#[derive(Template)]
-#[template(path = "account.html")]
-struct AccountPage {
-    frame: Frame,
-    role: &'static str,
-    sessions: i64,
-}
-
-async fn account(app: App, _: NoQuery) -> Result<Response, Problem> {
-    let Actor::Account(id) = app.identity.actor else { return Ok(Redirect::to("/").into_response()) };
-    let role = app.identity.role.map_or("", |role| role.as_str());
-    let sessions = app.sign_in.sessions_of(id).await?;
-    Ok(Rendered(AccountPage { frame: Frame::new(&app, "account"), role, sessions }).into_response())
-}
-
-async fn sign_out_everywhere(app: App, _: NoQuery) -> Result<Response, Problem> {
-    if let Actor::Account(id) = app.identity.actor {
-        app.sign_in.end_sessions_of(id).await?;
-    }
-    Ok(([app.session_cookie.clear()], Redirect::to(SIGN_IN)).into_response())
 }
 
 #[derive(Template)]

@@ -265,11 +265,49 @@ impl Command for SetPassword {
         let link = facts.links.get(&self.link).filter(|link| link.expires_at > facts.now);
         let account = link.and_then(|link| facts.accounts.get(&link.account_id));
         let account = account.filter(|account| account.disabled_at.is_none()).ok_or(Refusal::LinkEnded)?;
-        let data = json!({"account_id": account.id, "password": "set"});
-        let change = Change::SetPassword(account.id, self.password.clone());
-        let event = event(EventKind::AccountChanged, account.student_id, change);
-        Ok((vec![event.with_data(data)], account.clone()))
+        Ok((vec![password_set(account, &self.password)], account.clone()))
     }
+}
+
+/// Change the password of one's own account, whose present one has been checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangePassword {
+    /// The account.
+    pub account_id: i64,
+    /// The hashed password that was checked; another one may have been set in the meantime.
+    pub checked: String,
+    /// The new password, hashed.
+    pub password: String,
+}
+
+impl Command for ChangePassword {
+    type Answer = Account;
+
+    fn needs(&self, needs: &mut Needs) {
+        needs.account(self.account_id);
+        needs.password(self.account_id);
+        needs.changes_access();
+    }
+
+    fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
+        if caller.actor == Actor::Account(self.account_id) { Ok(()) } else { Err(Refusal::Forbidden) }
+    }
+
+    fn decide(&self, caller: &Caller, facts: &Facts) -> Result<(Vec<Event>, Account), Refusal> {
+        self.permit(caller)?;
+        let account =
+            facts.accounts.get(&self.account_id).ok_or(Refusal::AccountNotFound(self.account_id))?;
+        if facts.passwords.get(&self.account_id) != Some(&self.checked) {
+            return Err(Refusal::Unauthorized);
+        }
+        Ok((vec![password_set(account, &self.password)], account.clone()))
+    }
+}
+
+fn password_set(account: &Account, password: &str) -> Event {
+    let data = json!({"account_id": account.id, "password": "set"});
+    let change = Change::SetPassword(account.id, password.to_owned());
+    event(EventKind::AccountChanged, account.student_id, change).with_data(data)
 }
 
 fn is_admin(account: &Account) -> bool {

@@ -76,8 +76,10 @@ pub struct Facts {
     pub tokens: HashMap<i64, Token>,
     /// The requested accounts that exist.
     pub accounts: HashMap<i64, Account>,
-    /// The requested sessions that exist, by the hashes of their secrets in hexadecimal.
-    pub sessions: HashSet<String>,
+    /// The hashed passwords of the requested accounts that have one.
+    pub passwords: HashMap<i64, String>,
+    /// The accounts of the requested sessions that exist, by the hashes of their secrets in hexadecimal.
+    pub sessions: HashMap<String, i64>,
     /// Admins who can sign in: with a password or a link.
     pub reachable_admins: HashSet<i64>,
     /// The requested links that exist, by the hashes of their secrets.
@@ -147,7 +149,7 @@ impl Facts {
                     && (token.scopes, token.student_id) == (caller.grants.rights, caller.grants.student)
             }),
             Actor::Account(id) => self.accounts.get(id).is_some_and(|account| {
-                caller.proof.session().is_some_and(|session| self.sessions.contains(&session))
+                caller.proof.session().is_some_and(|session| self.sessions.get(&session) == Some(id))
                     && account.disabled_at.is_none()
                     && (account.role.rights(), account.student_id)
                         == (caller.grants.rights, caller.grants.student)
@@ -275,9 +277,9 @@ impl Facts {
                 self.links.retain(|_, other| other.account_id != link.account_id);
                 self.links.insert(link.hash.clone(), link.clone());
             }
-            Change::SetPassword(account_id, _) => {
-                // Its sessions end; which of the loaded ones they are does not matter to a batch.
-                self.sessions.clear();
+            Change::SetPassword(account_id, password) => {
+                self.passwords.insert(*account_id, password.clone());
+                self.sessions.retain(|_, owner| owner != account_id);
                 self.links.retain(|_, link| link.account_id != *account_id);
             }
         }

@@ -21,6 +21,8 @@ pub struct Needs {
     pub(super) seats: HashSet<CourseId>,
     pub(super) tokens: BTreeSet<i64>,
     pub(super) accounts: BTreeSet<i64>,
+    /// Accounts whose hashed passwords to load.
+    pub(super) passwords: BTreeSet<i64>,
     /// Addresses in lower case, whose accounts to load.
     pub(super) addresses: BTreeSet<String>,
     pub(super) all_admins: bool,
@@ -91,6 +93,11 @@ impl Needs {
     /// Needs the account.
     pub fn account(&mut self, id: i64) {
         self.accounts.insert(id);
+    }
+
+    /// Needs the hashed password of the account.
+    pub fn password(&mut self, id: i64) {
+        self.passwords.insert(id);
     }
 
     /// Needs the account with this address, which is in lower case.

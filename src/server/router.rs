@@ -92,6 +92,7 @@ fn api() -> Routes<AppState> {
         crate::enrollments::RosterEntry,
         crate::enrollments::Waitlisted,
         crate::enrollments::WaitlistStatus,
+        crate::seats::OwnPlace,
         crate::seats::WaitlistEntry,
         crate::batch::api::OperationResult,
         crate::events::LogEntry,

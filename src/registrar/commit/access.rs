@@ -84,9 +84,13 @@ pub(super) async fn load_access(tx: &Tx<'_>, needs: &Needs, facts: &mut Facts) -
         facts.is_open = !tx.query(OPEN, &[], |row| row.int(0)).await?.is_empty();
     }
     let sessions: Vec<_> = needs.sessions.iter().map(|hash| vec![hash.as_str().into()]).collect();
-    let found =
-        tx.query_many("select hash from matricula_sessions where hash = $1", &sessions, |row| row.text(0));
+    let sql = "select hash, account_id from matricula_sessions where hash = $1";
+    let found = tx.query_many(sql, &sessions, |row| Ok((row.text(0)?, row.int(1)?)));
     facts.sessions = found.await?.into_iter().flatten().collect();
+    let of_accounts = ids(&needs.passwords);
+    let sql = "select id, password from matricula_accounts where id = $1 and password is not null";
+    let found = tx.query_many(sql, &of_accounts, |row| Ok((row.int(0)?, row.text(1)?)));
+    facts.passwords = found.await?.into_iter().flatten().collect();
     if needs.all_admins {
         let reachable = tx.query(REACHABLE_ADMINS, &[(&facts.now).into()], |row| row.int(0)).await?;
         facts.reachable_admins = reachable.into_iter().collect();

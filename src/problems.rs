@@ -120,6 +120,10 @@ impl From<Refusal> for Problem {
             Refusal::AlreadyExpired => {
                 invalid(vec![json!({"pointer": "/expires_at", "detail": "must be in the future"})])
             }
+            // New ones are refused when they are read, so it is the role that does not fit.
+            Refusal::StudentMissing | Refusal::OnlyStudents => {
+                invalid(vec![json!({"pointer": "/role", "detail": detail})])
+            }
             Refusal::Forbidden => Self::forbidden(detail),
             Refusal::AnswerNotKept => Self::new::<IdempotencyAnswerNotKept>(detail),
             Refusal::KeyInUse => Self::new::<IdempotencyKeyInUse>(detail),

@@ -87,7 +87,7 @@ impl Gate {
             (None, _) => {}
             (Some(line), None) => {
                 if let Some(token) = bearer(line) {
-                    let known = self.app.access.by_token(token).await?;
+                    let known = self.app.sign_in.token_identity(token).await?;
                     return known.ok_or_else(|| {
                         Problem::unauthorized("The token is unknown, has expired, or was revoked.")
                     });

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::passwords::{Busy, Password, Passwords};
 use super::secret::{Secret, SecretHash};
 use super::throttle::{SignInThrottle, Wait};
-use super::{Access, IDLE_TIMEOUT, SESSION_TTL, store};
+use super::{Access, IDLE_TIMEOUT, SESSION_TTL, TOKEN_PREFIX, store};
 use crate::clock::{Clock, Stamp};
 use crate::db::{Db, DbError};
 use crate::registrar::{Account, Actor, Caller, Grants, Identity, Proof, Refusal, Registrar, SetPassword};
@@ -129,12 +129,36 @@ impl SignIn {
         let hash = secret.hash();
         let Some((identity, is_due)) = self.access.by_session(hash).await? else { return Ok(None) };
         if is_due {
-            let now = self.clock.stamp();
+            let now = self.clock.now();
             // If it cannot be written down now, it will be with a later request.
-            if let Err(error) = self.registrar.keep_house(vec![store::use_session(&hash, &now)]).await {
+            if let Err(error) = self.registrar.keep_house(vec![store::use_session(&hash, &now.into())]).await
+            {
                 tracing::debug!(%error, "the use of a session cannot be written down");
             }
-            self.access.session_used(hash, now);
+            self.access.used(hash, now);
+        }
+        Ok(Some(identity))
+    }
+
+    /// Who has this token; `None` if nobody has, or it has expired or was revoked. Has it written down now and then that
+    /// the token is used, without waiting for that: programs read while nothing can be written.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn token_identity(&self, text: &str) -> Result<Option<Identity>, DbError> {
+        let Some(secret) = Secret::parse(TOKEN_PREFIX, text) else { return Ok(None) };
+        let hash = secret.hash();
+        let Some((identity, is_due)) = self.access.by_token(hash).await? else { return Ok(None) };
+        if let (true, Actor::Token(id)) = (is_due, &identity.actor) {
+            let now = self.clock.now();
+            // First, so that the requests in the meantime do not write it too.
+            self.access.used(hash, now);
+            let (registrar, chores) = (self.registrar.clone(), vec![store::use_token(*id, &now.into())]);
+            tokio::spawn(async move {
+                if let Err(error) = registrar.keep_house(chores).await {
+                    tracing::debug!(%error, "the use of a token cannot be written down");
+                }
+            });
         }
         Ok(Some(identity))
     }
@@ -163,6 +187,12 @@ impl SignIn {
         chores.push(store::new_version());
         self.registrar.keep_house(chores).await?;
         Ok(self.access.refresh().await?)
+    }
+
+    /// The time after this span; `None` if there is no such time.
+    #[must_use]
+    pub fn in_future(&self, span: SignedDuration) -> Option<Stamp> {
+        self.clock.now().checked_add(span).ok().map(Stamp::from)
     }
 
     /// When a link that is created now stops working.

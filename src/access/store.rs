@@ -32,7 +32,7 @@ pub(super) async fn token_by_hash(db: &Db, hash: &SecretHash) -> Result<Option<T
 ///
 /// # Errors
 /// When the database cannot be read.
-pub(super) async fn find_token(viewer: &Viewer, id: i64) -> Result<Option<Token>, DbError> {
+pub async fn find_token(viewer: &Viewer, id: i64) -> Result<Option<Token>, DbError> {
     let sql = select_tokens!("where t.id = $1 and cast($2 as bigint) = 1");
     viewer.db().query_opt(sql, [id.into(), administers(viewer).into()], token).await
 }
@@ -174,6 +174,15 @@ pub(super) fn use_session(hash: &SecretHash, now: &Stamp) -> Chore {
     Chore {
         sql: "update matricula_sessions set used_at = $1 where hash = $2",
         args: vec![now.into(), hash.to_hex().into()],
+    }
+}
+
+/// Another server may have written a later use.
+pub(super) fn use_token(id: i64, now: &Stamp) -> Chore {
+    Chore {
+        sql: "insert into matricula_token_uses (token_id, used_at) values ($1, $2) on conflict (token_id) \
+              do update set used_at = excluded.used_at where matricula_token_uses.used_at < excluded.used_at",
+        args: vec![id.into(), now.into()],
     }
 }
 

@@ -21,7 +21,7 @@ const CREATE_HISTORY: &str = "create table if not exists matricula_migrations (
 )";
 
 /// Version, name and SQL, in order.
-const FILES: [(i64, &str, &str); 12] = [
+const FILES: [(i64, &str, &str); 13] = [
     (1, "students", include_str!("../../migrations/V1__students.sql")),
     (2, "courses", include_str!("../../migrations/V2__courses.sql")),
     (3, "student_courses", include_str!("../../migrations/V3__student_courses.sql")),
@@ -34,6 +34,7 @@ const FILES: [(i64, &str, &str); 12] = [
     (10, "writes_within_batches", include_str!("../../migrations/V10__writes_within_batches.sql")),
     (11, "access", include_str!("../../migrations/V11__access.sql")),
     (12, "sessions", include_str!("../../migrations/V12__sessions.sql")),
+    (15, "uses_and_keys", include_str!("../../migrations/V15__uses_and_keys.sql")),
 ];
 
 /// The placeholders for the triggers that log writes by other programs, which the engines express quite differently.

@@ -15,6 +15,7 @@ mod seats;
 mod seats_form;
 mod sign_in;
 mod students;
+mod tokens;
 
 use axum::response::Redirect;
 use tower_http::compression::CompressionLayer;
@@ -35,6 +36,7 @@ pub fn routes() -> Routes<AppState> {
         .merge(sign_in::routes())
         .merge(account::routes())
         .merge(accounts::routes())
+        .merge(tokens::routes())
         .get("/", Allow::Visitors, async |app: App| Redirect::to(&home(&app)))
         .get(kit::problems::ROUTE, Allow::Anyone, kit::problems::kind)
         .layer_pages(kit::with_page_layers);

@@ -70,6 +70,7 @@ mod small_worlds;
 mod statements;
 mod stream;
 mod students;
+mod tokens;
 mod triggers_of_other_programs;
 mod unread_output;
 mod writing;

@@ -11,7 +11,7 @@ use crate::adoption_of_files_sqlite_only::found::Found;
 use crate::school::{Process, matricula};
 
 const VERSIONS: &str = "select version, name from matricula_migrations order by version";
-const ALL: [&str; 12] = [
+const ALL: [&str; 13] = [
     "1|students",
     "2|courses",
     "3|student_courses",
@@ -24,6 +24,7 @@ const ALL: [&str; 12] = [
     "10|writes_within_batches",
     "11|access",
     "12|sessions",
+    "15|uses_and_keys",
 ];
 
 fn run(database: &Path, more: &[&str]) -> (bool, String, String) {
@@ -56,7 +57,8 @@ fn the_command_says_what_it_did() {
          applied V2__courses\napplied V3__student_courses\napplied V4__event_log\n\
          applied V5__course_seats\napplied V6__waitlist\napplied V7__idempotency_keys\n\
          applied V8__nothing_lost\napplied V9__writes_by_others\n\
-         applied V10__writes_within_batches\napplied V11__access\napplied V12__sessions\nschool.db is up to date\n"
+         applied V10__writes_within_batches\napplied V11__access\napplied V12__sessions\n\
+         applied V15__uses_and_keys\nschool.db is up to date\n"
     );
     assert_eq!(run(&found.path, &[]).1, format!("{shown} is up to date\n"));
     assert_eq!(run(&found.path, &["--dry-run"]).1, format!("-- {shown} is up to date\n"));
@@ -187,6 +189,7 @@ async fn every_migration_keeps_the_data_that_was_there_before_it() {
         "insert into courses (name, level) values ('Botany', 'one');",
         "insert into matricula_people values (5, 1);",
         "insert into matricula_links values ('hash', 5, '2026-09-02T08:00:00.000Z');",
+        "insert into matricula_token_uses values (5, '2026-09-02T08:00:00.000Z');",
     ];
     assert_eq!(scripts.len(), data.len(), "a new migration brings sample data");
     let found = Found::nothing();

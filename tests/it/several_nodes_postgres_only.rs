@@ -43,7 +43,7 @@ async fn placed(tables: &[(&str, &str, &[i64])]) -> Database {
     database
 }
 
-const OURS: [&str; 16] = [
+const OURS: [&str; 18] = [
     "students",
     "courses",
     "student_courses",
@@ -55,9 +55,11 @@ const OURS: [&str; 16] = [
     "kept_columns",
     "matricula_access",
     "matricula_accounts",
+    "matricula_keys",
     "matricula_links",
     "matricula_people",
     "matricula_sessions",
+    "matricula_token_uses",
     "matricula_tokens",
     "matricula_migrations",
 ];

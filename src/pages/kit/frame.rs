@@ -6,7 +6,8 @@ use crate::state::App;
 /// The frame of a page for its reader.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// The section of the site, for the navigation: `courses`, `students`, `registration`, `accounts`, `account`.
+    /// The section of the site, for the navigation: `courses`, `students`, `registration`, `accounts`, `tokens`,
+    /// `account`.
     pub section: &'static str,
     identity: Identity,
 }

@@ -15,8 +15,9 @@ use crate::registrar::rights::Rights;
 macro_rules! select_tokens {
     ($rest:literal) => {
         concat!(
-            "select t.id, t.name, t.role, t.scopes, p.student_id, t.created_at, t.expires_at, t.revoked_at \
-             from matricula_tokens t left join matricula_people p on p.id = t.person_id ",
+            "select t.id, t.name, t.role, t.scopes, p.student_id, t.created_at, t.expires_at, t.revoked_at, u.used_at \
+             from matricula_tokens t left join matricula_people p on p.id = t.person_id \
+             left join matricula_token_uses u on u.token_id = t.id ",
             $rest
         )
     };
@@ -49,6 +50,7 @@ pub fn token(row: &Row<'_>) -> Result<Token, DbError> {
         created_at: row.stamp(5)?,
         expires_at: row.opt_stamp(6)?,
         revoked_at: row.opt_stamp(7)?,
+        used_at: row.opt_stamp(8)?,
     })
 }
 

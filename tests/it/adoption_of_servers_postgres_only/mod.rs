@@ -142,10 +142,12 @@ async fn our_tables_go_to_the_first_schema_of_the_search_path() {
             "log_head",
             "matricula_access",
             "matricula_accounts",
+            "matricula_keys",
             "matricula_links",
             "matricula_migrations",
             "matricula_people",
             "matricula_sessions",
+            "matricula_token_uses",
             "matricula_tokens",
             "student_courses",
             "waitlist"

@@ -12,6 +12,7 @@ use crate::access::sign_in::SignIn;
 use crate::db::Db;
 use crate::events::feed::Feed;
 use crate::http::cookies::SessionCookie;
+use crate::http::etags::EtagKey;
 use crate::http::fields::UnwritableFields;
 use crate::http::paging::LinkBase;
 use crate::mapping::{RecordTable, SchoolTables};
@@ -62,6 +63,8 @@ pub struct Services {
     pub tables: SchoolTables,
     /// The cookie of sessions.
     pub session_cookie: SessionCookie,
+    /// The key of entity tags.
+    pub etag_key: EtagKey,
     /// The start of links to this server.
     pub public_url: LinkBase,
 }

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod gate;
+pub mod keys;
 pub mod own;
 pub mod passwords;
 pub mod secret;

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use anyhow::Context;
 
 use crate::access::Access;
+use crate::access::keys::school_key;
 use crate::access::sign_in::SignIn;
 use crate::adoption::{self, MigrateOptions, Report};
 use crate::clock::Clock;
@@ -16,6 +17,7 @@ use crate::db::{Db, Location, Writer};
 use crate::events::feed::Feed;
 use crate::events::follower::Follower;
 use crate::http::cookies::SessionCookie;
+use crate::http::etags::EtagKey;
 use crate::http::paging::LinkBase;
 use crate::mapping;
 use crate::metrics::Metrics;
@@ -90,6 +92,9 @@ impl School {
                 .await
                 .with_context(|| format!("cannot read {location}"))?;
         let is_secure = public_url.as_ref().is_some_and(|url| url.as_str().starts_with("https://"));
+        let etag_key = school_key(&db, &registrar, "etag")
+            .await
+            .with_context(|| format!("cannot use the keys of {location}"))?;
         let sign_in = SignIn::start(db.clone(), clock.clone(), access.clone(), registrar.clone())?;
         Ok(Self {
             db: db.clone(),
@@ -106,6 +111,7 @@ impl School {
                     registrar,
                     metrics,
                     tables,
+                    etag_key: EtagKey::new(etag_key),
                     session_cookie: SessionCookie::new(is_secure),
                     public_url: LinkBase(public_url.map(|url| url.as_str().into())),
                 },

@@ -533,3 +533,51 @@ async fn a_student_lists_their_places_on_waitlists_page_by_page() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_etag_is_sealed_with_a_key_of_the_school_and_belongs_to_a_view() {
+    let (school, tokens) = school().await;
+    let (other, others) = self::school().await;
+    let tag = async |school: &School, path: &str, token: &str| {
+        school.get(path).with_token(token).await.is_ok().header("etag").to_owned()
+    };
+    let admin = |request: RequestBuilder| request.with_token(&tokens.admin);
+    let seats = json!({"capacity": 1, "waitlist_capacity": 5});
+    admin(school.put("/api/v1/courses/2/seats").json(&seats)).await.is_ok();
+    let of_others = |request: RequestBuilder| request.with_token(&others.admin);
+    of_others(other.put("/api/v1/courses/2/seats").json(&seats)).await.is_ok();
+    for path in ["/api/v1/students/1", "/api/v1/courses/1", "/api/v1/courses/2"] {
+        let sealed = tag(&school, path, &tokens.admin).await;
+        // The same record in another school has another tag, so nobody can compute it from a guess.
+        assert_ne!(tag(&other, path, &others.admin).await, sealed, "{path}");
+        // The same view, and the same server or another one of the school.
+        assert_eq!(tag(&school, path, &tokens.registrar).await, sealed, "{path}");
+        let second = School::open_at(school.database()).await;
+        assert_eq!(tag(&second, path, &tokens.registrar).await, sealed, "{path}");
+        // Another view.
+        let seen = tag(&school, path, &tokens.students[0]).await;
+        let parts =
+            |tag: &str| tag.trim_matches('"').as_bytes().chunks(16).map(<[u8]>::to_vec).collect::<Vec<_>>();
+        assert!(parts(&seen).iter().all(|part| !parts(&sealed).contains(part)), "{path}: {seen} {sealed}");
+        let asks = |token: &str, tag: &str| school.get(path).with_token(token).header("if-none-match", tag);
+        asks(&tokens.students[0], &seen).await.is(304);
+        asks(&tokens.students[0], &sealed).await.is_ok();
+        asks(&tokens.registrar, &seen).await.is_ok();
+        asks(&tokens.registrar, &format!("{seen}, W/{sealed}")).await.is(304);
+        // A condition of a write.
+        let change = |tag: &str| admin(school.patch(path, json!({"name": "New"}))).header("if-match", tag);
+        assert_eq!(
+            change(&seen).await.is_refused(412, "stale")["etag"].as_str().unwrap()[..33],
+            sealed[..33]
+        );
+        change(&format!("{seen}, {sealed}")).await.is_ok();
+        change(&sealed).await.is_refused(412, "stale");
+    }
+    let sealed = tag(&school, "/api/v1/courses/2", &tokens.admin).await;
+    let delete = |tag: &str| admin(school.delete("/api/v1/courses/2")).header("if-match", tag);
+    admin(school.put("/api/v1/students/1/courses/2")).await.is_created();
+    let present = delete(&sealed).await.is_refused(412, "stale")["etag"].as_str().unwrap().to_owned();
+    assert_eq!(present, tag(&school, "/api/v1/courses/2", &tokens.admin).await);
+    delete(&present).await.is_refused(409, "has-enrollments");
+    admin(school.delete("/api/v1/courses/2?drop=true")).header("if-match", &present).await.is(204);
+}

@@ -181,7 +181,7 @@ async fn only_students_accounts_and_tokens_belong_to_a_student() {
         &["token", "create", "--name", "x", "--role", "registrar", "--student", "1", "--database"][..],
         &["account", "add", "--role", "registrar", "--student", "1", "X", "x@example.edu", "--database"],
     ] {
-        let output = matricula().args(arguments).arg(&database).output().unwrap();
+        let output = matricula().args(arguments).arg(database).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && stderr.contains("with the role student belong"), "{stderr}");
     }

@@ -19,7 +19,7 @@ use crate::http::refused::Refused;
 use crate::http::reply::{Created, Found, List, Located, NoContent, Resource};
 use crate::http::routes::{Allow, Routes, only};
 use crate::problems::{
-    AccountNotFound, AddressTaken, FirstNotAdmin, LastAdmin, StudentNotFound, TokenNotFound,
+    AccountNotFound, AddressTaken, FirstNotAdmin, LastAdmin, RoleConflict, StudentNotFound, TokenNotFound,
 };
 use crate::registrar::{
     Account, Caller, ChangeAccount, Course, CreateAccount, CreateToken, MAX_TEXT, Outcome, Refusal,
@@ -175,7 +175,7 @@ async fn change_account(
     id: PathParams<AccountId>,
     _: NoQuery,
     Json(draft, caller): Json<AccountChange>,
-) -> Result<Found<Account>, Refused<(AccountNotFound, LastAdmin)>> {
+) -> Result<Found<Account>, Refused<(AccountNotFound, LastAdmin, RoleConflict)>> {
     let AccountId(id) = id.into_result()?;
     let AccountChange { role, enabled } = draft;
     let account = app.registrar.submit(ChangeAccount { id, role, enabled }, &caller).await?.answer;

@@ -40,7 +40,7 @@ const READ: Rights = Rights::of(&[
 #[derive(Clone, Copy, Debug)]
 struct View(u16);
 
-/// Seals like SIV (RFC 5297), with SipHash: a keyed hash of the view and the versions, and the versions masked by a keyed
+/// Seals like SIV (RFC 5297), with `SipHash`: a keyed hash of the view and the versions, and the versions masked by a keyed
 /// hash of that. The same tag gives the same text, on every server.
 impl EtagKey {
     /// This key, which has to be random.
@@ -52,7 +52,9 @@ impl EtagKey {
     fn hash(self, purpose: u8, words: &[u64]) -> u64 {
         let mut hasher = SipHasher13::new_with_key(&self.0);
         hasher.write_u8(purpose);
-        words.iter().for_each(|word| hasher.write(&word.to_le_bytes()));
+        for word in words {
+            hasher.write(&word.to_le_bytes());
+        }
         hasher.finish()
     }
 

@@ -7,5 +7,5 @@ create table matricula_token_uses (
 -- Random keys of this school, in hexadecimal; a server that needs one that is missing adds it.
 create table matricula_keys (
     name text not null primary key,
-    secret text not null
+    value text not null
 );

@@ -209,7 +209,7 @@ pub(super) fn new_version() -> Chore {
 
 /// A key of the school, if there is one.
 pub(super) async fn key(db: &Db, name: &str) -> Result<Option<[u8; 16]>, DbError> {
-    let sql = "select secret from matricula_keys where name = $1";
+    let sql = "select value from matricula_keys where name = $1";
     let Some(text) = db.query_opt(sql, [name.into()], |row| row.text(0)).await? else { return Ok(None) };
     let key = u128::from_str_radix(&text, 16).map(u128::to_be_bytes);
     key.map(Some).map_err(|_| DbError::Engine(format!("the key {name} in matricula_keys is not hexadecimal")))
@@ -218,7 +218,7 @@ pub(super) async fn key(db: &Db, name: &str) -> Result<Option<[u8; 16]>, DbError
 /// Adds a key, unless there is one.
 pub(super) fn add_key(name: &str, key: [u8; 16]) -> Chore {
     Chore {
-        sql: "insert into matricula_keys (name, secret) values ($1, $2) on conflict (name) do nothing",
+        sql: "insert into matricula_keys (name, value) values ($1, $2) on conflict (name) do nothing",
         args: vec![name.into(), format!("{:032x}", u128::from_be_bytes(key)).into()],
     }
 }

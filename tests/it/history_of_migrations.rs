@@ -23,7 +23,7 @@ const RECORDED_IN_FILES: [&str; 13] = [
     "10|writes_within_batches|16251011176909500396",
     "11|access|16361146577677343452",
     "12|sessions|14873501092995099956",
-    "15|uses_and_keys|12570228053933955391",
+    "15|uses_and_keys|7709313604871077128",
 ];
 const RECORDED_ON_SERVERS: [&str; 13] = [
     "1|students|3140361654377976359",
@@ -38,7 +38,7 @@ const RECORDED_ON_SERVERS: [&str; 13] = [
     "10|writes_within_batches|14438249905922229154",
     "11|access|9005557836296758405",
     "12|sessions|17031284128451131134",
-    "15|uses_and_keys|5246369364933563056",
+    "15|uses_and_keys|10317571313289659594",
 ];
 
 fn recorded(database: &Database) -> [&'static str; 13] {

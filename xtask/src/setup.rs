@@ -43,7 +43,7 @@ const TOOLS: &[[&str; 2]] = &[
     ["Flask", "a program whose database is adopted, with Flask-SQLAlchemy and psycopg2"],
     ["schemathesis", "a client that knows only the OpenAPI document"],
     ["newman", "runs the Postman collection (npm)"],
-    ["redocly", "checks the OpenAPI document by its recommended rules (npm)"],
+    ["@redocly/cli", "checks the OpenAPI document by its recommended rules (npm)"],
     ["axe-core", "checks the pages for accessibility (npm)"],
 ];
 

@@ -83,6 +83,12 @@ impl Stamp {
         &self.0
     }
 
+    /// The moment; `None` if it is none that [`Timestamp`] has.
+    #[must_use]
+    pub fn instant(&self) -> Option<Timestamp> {
+        self.0.parse().ok()
+    }
+
     /// The date and time of day in UTC; `None` if another program stored something else. Not a [`Timestamp`], which
     /// ends a day before the year 10000 does.
     #[must_use]

@@ -47,6 +47,8 @@ kinds! {
         "The account in `account_id` is not assigned to the course in `course_id` (any more). Nothing was changed.";
     FirstNotAdmin = "first-not-admin", 409, Signature, "The first one has to be an admin’s",
         "The first token or account closes the school. If it could not create others, nobody could. Nothing was changed.";
+    RoleConflict = "role-conflict", 409, Signature, "The role does not fit the account",
+        "An account with the role `student` belongs to a student of the school, and no other account does. Disable the account, and create another one with the new role. Nothing was changed.";
     LinkEnded = "link-ended", 410, Unrouted, "The link does not work any more",
         "A link to set a password works once, and for a day. Ask an admin for a new one.";
     ProviderUnavailable = "provider-unavailable", 502, Unrouted, "The other site cannot be reached",
@@ -135,6 +137,7 @@ impl From<Refusal> for Problem {
             Refusal::AlreadyExpired => {
                 invalid(vec![json!({"pointer": "/expires_at", "detail": "must be in the future"})])
             }
+            Refusal::StudentMissing | Refusal::OnlyStudents => Self::new::<RoleConflict>(detail),
             Refusal::Forbidden => Self::forbidden(detail),
             Refusal::AnswerNotKept => Self::new::<IdempotencyAnswerNotKept>(detail),
             Refusal::KeyInUse => Self::new::<IdempotencyKeyInUse>(detail),

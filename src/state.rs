@@ -15,6 +15,7 @@ use crate::disclosures::{Disclosures, Reading, Recorder, StudentList};
 use crate::events::Filter;
 use crate::events::feed::Feed;
 use crate::http::cookies::Cookie;
+use crate::http::etags::EtagKey;
 use crate::http::fields::UnwritableFields;
 use crate::http::paging::LinkBase;
 use crate::mapping::{RecordTable, SchoolTables};
@@ -71,6 +72,8 @@ pub struct Services {
     pub sign_on_cookie: Cookie,
     /// Ways in that the operator has set up.
     pub ways: Ways,
+    /// The key of entity tags.
+    pub etag_key: EtagKey,
     /// The start of links to this server.
     pub public_url: LinkBase,
 }

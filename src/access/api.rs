@@ -19,7 +19,7 @@ use crate::http::refused::Refused;
 use crate::http::reply::{Created, Found, List, Located, NoContent, Resource};
 use crate::http::routes::{Allow, Routes, only};
 use crate::problems::{
-    AccountNotFound, AddressTaken, FirstNotAdmin, LastAdmin, StudentNotFound, TokenNotFound,
+    AccountNotFound, AddressTaken, FirstNotAdmin, LastAdmin, RoleConflict, StudentNotFound, TokenNotFound,
 };
 use crate::registrar::{
     Account, AccountId, Caller, ChangeAccount, Course, CreateAccount, CreateToken, MAX_TEXT, Outcome,
@@ -175,7 +175,7 @@ async fn change_account(
     id: PathParams<AccountId>,
     _: NoQuery,
     Json(draft, caller): Json<AccountChange>,
-) -> Result<Found<Account>, Refused<(AccountNotFound, LastAdmin)>> {
+) -> Result<Found<Account>, Refused<(AccountNotFound, LastAdmin, RoleConflict)>> {
     let AccountId(id) = id.into_result()?;
     let AccountChange { role, enabled } = draft;
     let account = app.registrar.submit(ChangeAccount { id, role, enabled }, &caller).await?.answer;
@@ -252,7 +252,7 @@ pub(crate) struct NewToken {
     /// Fewer rights than those of the role; all of them if it is left out.
     #[schema(nullable = false)]
     scopes: Option<Rights>,
-    /// The student who it acts for, if its role is `student`.
+    /// The student who it acts for, only for the role `student`. Without one, such a token reads the catalogue.
     #[schema(nullable = false)]
     student_id: Option<StudentId>,
     /// When it stops working (RFC 3339); never if it is left out.
@@ -272,6 +272,9 @@ impl Draft for NewToken {
             let allowed = role.rights().to_string().replace(' ', ", ");
             fields.add_error("scopes", &format!("must be scopes of the role {role}: {allowed}"));
         }
+        if role != Role::Student && student_id.is_some() {
+            fields.add_error("student_id", ONLY_STUDENTS);
+        }
         Some(Self { name: name?, role, scopes, student_id, expires_at: expires_at? })
     }
 }
@@ -288,7 +291,7 @@ pub(crate) struct NewAccount {
     pub(crate) address: String,
     /// The person's role.
     pub(crate) role: Role,
-    /// The student who the person is.
+    /// The student who the person is: needed for the role `student`, and only for that.
     pub(crate) student_id: Option<StudentId>,
 }
 
@@ -299,9 +302,20 @@ impl Draft for NewAccount {
         let role = fields.required("role", role);
         let student_id = fields.optional("student_id", |value| fields::nullable(value, fields::id));
         let student_id = student_id.map(|id| id.flatten().map(StudentId));
+        match (role, student_id) {
+            (Some(Role::Student), Some(None)) => fields.add_error("student_id", STUDENT_MISSING),
+            (Some(Role::Student) | None, _) => {}
+            (Some(_), student_id) if student_id.flatten().is_some() => {
+                fields.add_error("student_id", ONLY_STUDENTS);
+            }
+            (Some(_), _) => {}
+        }
         Some(Self { name: name?, address: address?, role: role?, student_id: student_id? })
     }
 }
+
+pub(crate) const ONLY_STUDENTS: &str = "is only for the role student";
+const STUDENT_MISSING: &str = "is needed for the role student";
 
 /// What to change about an account.
 #[derive(Debug, ToSchema)]
@@ -341,11 +355,11 @@ impl PartialSchema for Name {
     }
 }
 
-fn name(value: &Value) -> Result<String, String> {
+pub(crate) fn name(value: &Value) -> Result<String, String> {
     fields::text(value, record_text)
 }
 
-fn role(value: &Value) -> Result<Role, String> {
+pub(crate) fn role(value: &Value) -> Result<Role, String> {
     fields::text(value, str::parse)
 }
 
@@ -363,7 +377,7 @@ fn id(text: &str) -> Option<i64> {
 
 /// The id of a token in a path.
 #[derive(Clone, Copy, Debug)]
-struct TokenId(i64);
+pub(crate) struct TokenId(pub(crate) i64);
 
 impl FromPath for TokenId {
     fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {

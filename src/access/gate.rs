@@ -104,7 +104,7 @@ impl Gate {
                     !token.starts_with(TOKEN_PREFIX) && self.proxied(asked).is_ok_and(|user| user.is_some())
                 };
                 if let Some(token) = bearer(line).filter(|token| !is_of_proxy(token)) {
-                    let known = self.app.access.by_token(token).await?;
+                    let known = self.app.sign_in.token_identity(token).await?;
                     return known.ok_or_else(|| {
                         Problem::unauthorized("The token is unknown, has expired, or was revoked.")
                     });

@@ -2,9 +2,12 @@
 
 pub mod api;
 pub mod gate;
+pub mod keys;
+pub mod own;
 pub mod passwords;
 pub mod proxy;
 pub mod secret;
+pub mod session;
 pub mod sign_in;
 pub mod sign_ins;
 pub mod sign_on;
@@ -16,13 +19,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinHandle;
 
 use self::proxy::TrustedProxy;
-use self::secret::{Secret, SecretHash};
+use self::secret::SecretHash;
 use self::sign_on::Providers;
-pub use self::store::{Named, accounts, named, tokens};
+pub use self::store::{Named, accounts, find_token, named, tokens};
 use crate::clock::{Clock, Stamp};
 use crate::db::{Db, DbError, Location};
 use crate::registrar::{Account, Actor, ExternalId, Grants, Identity, Proof};
@@ -47,7 +50,7 @@ const MAX_REMEMBERED: usize = 10_000;
 const IDLE_TIMEOUT: SignedDuration = SignedDuration::from_hours(12);
 /// How long a session lasts in any case (ASVS 5.0, 7.3.2).
 const SESSION_TTL: SignedDuration = SignedDuration::from_hours(14 * 24);
-/// How often the use of a session is written down.
+/// How often the use of a session or a token is written down.
 const USE_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
 
 /// Finds out who asks. Remembers tokens until rights change anywhere; a change by this server counts at once, one by
@@ -90,8 +93,8 @@ enum Key {
 #[derive(Clone, Debug)]
 struct Known {
     identity: Identity,
-    /// Of a session: when its last use was written down.
-    used_at: Option<Stamp>,
+    /// When its last use was written down.
+    used_at: Option<Timestamp>,
 }
 
 impl Access {
@@ -165,7 +168,9 @@ impl Access {
             tokio::time::sleep(POLL_INTERVAL).await;
             // While the database cannot be read, nothing new can be sent either.
             let now = match (&identity.actor, key) {
-                (Actor::Token(_), Some(hash)) => self.token(hash).await,
+                (Actor::Token(_), Some(hash)) => {
+                    self.by_token(hash).await.map(|known| known.map(|(one, _)| one))
+                }
                 (Actor::Account(id), None) => self.by_account(*id).await,
                 (Actor::Account(_), Some(hash)) => {
                     self.by_session(hash).await.map(|known| known.map(|(one, _)| one))
@@ -178,18 +183,12 @@ impl Access {
         }
     }
 
-    /// Who has this token; `None` if nobody has, or it has expired or was revoked.
+    /// Who has this token; `None` if nobody has, or it has expired or was revoked. Also returns whether its use should be
+    /// written down.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn by_token(&self, text: &str) -> Result<Option<Identity>, DbError> {
-        match Secret::parse(TOKEN_PREFIX, text) {
-            Some(secret) => self.token(secret.hash()).await,
-            None => Ok(None),
-        }
-    }
-
-    async fn token(&self, hash: SecretHash) -> Result<Option<Identity>, DbError> {
+    async fn by_token(&self, hash: SecretHash) -> Result<Option<(Identity, bool)>, DbError> {
         let read = async || {
             let token = store::token_by_hash(&self.0.db, &hash).await?;
             Ok(token.map(|token| Known {
@@ -199,10 +198,12 @@ impl Access {
                     grants: Grants { rights: token.scopes, student: token.student_id },
                     proof: Proof { version: 0, expires_at: token.expires_at, key: Some(*hash.as_bytes()) },
                 },
-                used_at: None,
+                used_at: token.used_at.as_ref().and_then(Stamp::instant),
             }))
         };
-        Ok(self.known(Key::Token(hash), read).await?.map(|known| known.identity))
+        let Some(known) = self.known(Key::Token(hash), read).await? else { return Ok(None) };
+        let is_due = self.is_unused_for(USE_INTERVAL, known.used_at);
+        Ok(Some((known.identity, is_due)))
     }
 
     /// Whose account somebody at a proxy has; `None` if it is not linked yet, or cannot be used.
@@ -238,17 +239,19 @@ impl Access {
                         key: Some(*hash.as_bytes()),
                     },
                 },
-                used_at: Some(session.used_at),
+                used_at: session.used_at.instant(),
             }))
         };
         let Some(known) = self.known(Key::Session(hash), read).await? else { return Ok(None) };
-        let now = self.0.clock.now();
-        let since = |time: SignedDuration| now.checked_sub(time).map(Stamp::from).unwrap_or_default();
-        let used_at = known.used_at.unwrap_or_default();
-        if used_at <= since(IDLE_TIMEOUT) {
+        if self.is_unused_for(IDLE_TIMEOUT, known.used_at) {
             return Ok(None);
         }
-        Ok(Some((known.identity, used_at <= since(USE_INTERVAL))))
+        let is_due = self.is_unused_for(USE_INTERVAL, known.used_at);
+        Ok(Some((known.identity, is_due)))
+    }
+
+    fn is_unused_for(&self, time: SignedDuration, used_at: Option<Timestamp>) -> bool {
+        used_at.is_none_or(|used_at| self.0.clock.now().duration_since(used_at) >= time)
     }
 
     /// What is remembered, or `read` now; `None` also after the expiry.
@@ -289,9 +292,9 @@ impl Access {
         }
     }
 
-    /// The use of a session has been written down.
-    fn session_used(&self, hash: SecretHash, now: Stamp) {
-        if let Some(known) = self.write().known.get_mut(&Key::Session(hash)) {
+    /// The use of a session or a token has been written down, or is about to be.
+    fn used(&self, key: &Key, now: Timestamp) {
+        if let Some(known) = self.write().known.get_mut(key) {
             known.used_at = Some(now);
         }
     }

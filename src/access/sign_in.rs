@@ -8,7 +8,7 @@ use super::sign_ins::{
     FailedSignIn, Network, SignInEntry, SignInOutcome, Unsuccessful, Way, store as records,
 };
 use super::throttle::{SignInThrottle, Wait};
-use super::{Access, IDLE_TIMEOUT, SESSION_TTL, store};
+use super::{Access, IDLE_TIMEOUT, Key, SESSION_TTL, TOKEN_PREFIX, store};
 use crate::clock::{Clock, Stamp};
 use crate::db::{Db, DbError};
 use crate::registrar::{
@@ -27,9 +27,9 @@ pub struct SignIn {
     pub(super) clock: Clock,
     pub(super) access: Access,
     pub(super) registrar: Registrar,
-    passwords: Passwords,
-    throttle: SignInThrottle,
-    failures: Tally<FailedSignIn>,
+    pub(super) passwords: Passwords,
+    pub(super) throttle: SignInThrottle,
+    pub(super) failures: Tally<FailedSignIn>,
 }
 
 /// Why somebody was not signed in.
@@ -134,7 +134,7 @@ impl SignIn {
 
     /// A new session, never one whose secret somebody else may have given to the browser before. `None` if the account may
     /// not sign in with this hashed password any more.
-    async fn new_session(
+    pub(super) async fn new_session(
         &self,
         account_id: i64,
         password: &str,
@@ -162,12 +162,36 @@ impl SignIn {
         let hash = secret.hash();
         let Some((identity, is_due)) = self.access.by_session(hash).await? else { return Ok(None) };
         if is_due {
-            let now = self.clock.stamp();
+            let now = self.clock.now();
             // If it cannot be written down now, it will be with a later request.
-            if let Err(error) = self.registrar.keep_house(vec![store::use_session(&hash, &now)]).await {
+            if let Err(error) = self.registrar.keep_house(vec![store::use_session(&hash, &now.into())]).await
+            {
                 tracing::debug!(%error, "the use of a session cannot be written down");
             }
-            self.access.session_used(hash, now);
+            self.access.used(&Key::Session(hash), now);
+        }
+        Ok(Some(identity))
+    }
+
+    /// Who has this token; `None` if nobody has, or it has expired or was revoked. Has it written down now and then that
+    /// the token is used, without waiting for that: programs read while nothing can be written.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn token_identity(&self, text: &str) -> Result<Option<Identity>, DbError> {
+        let Some(secret) = Secret::parse(TOKEN_PREFIX, text) else { return Ok(None) };
+        let hash = secret.hash();
+        let Some((identity, is_due)) = self.access.by_token(hash).await? else { return Ok(None) };
+        if let (true, Actor::Token(id)) = (is_due, &identity.actor) {
+            let now = self.clock.now();
+            // First, so that the requests in the meantime do not write it too.
+            self.access.used(&Key::Token(hash), now);
+            let (registrar, chores) = (self.registrar.clone(), vec![store::use_token(*id, &now.into())]);
+            tokio::spawn(async move {
+                if let Err(error) = registrar.keep_house(chores).await {
+                    tracing::debug!(%error, "the use of a token cannot be written down");
+                }
+            });
         }
         Ok(Some(identity))
     }
@@ -211,13 +235,10 @@ impl SignIn {
         Ok(self.access.refresh().await?)
     }
 
-    /// How many sessions of the account there are.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn sessions_of(&self, account_id: i64) -> Result<i64, DbError> {
-        let now = self.clock.now();
-        store::sessions_of(&self.db, account_id, &now.into(), &after(now, -IDLE_TIMEOUT)).await
+    /// The time after this span; `None` if there is no such time.
+    #[must_use]
+    pub fn in_future(&self, span: SignedDuration) -> Option<Stamp> {
+        self.clock.now().checked_add(span).ok().map(Stamp::from)
     }
 
     /// The latest sign-ins of the account, newest first.

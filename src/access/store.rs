@@ -1,6 +1,7 @@
 //! Reads accounts and tokens.
 
 use super::secret::SecretHash;
+use super::session::{OpenSession, SessionName};
 use crate::clock::Stamp;
 use crate::db::{Arg, Db, DbError, Row};
 use crate::lists::{ListRow, ShortListing};
@@ -33,7 +34,7 @@ pub(super) async fn token_by_hash(db: &Db, hash: &SecretHash) -> Result<Option<T
 ///
 /// # Errors
 /// When the database cannot be read.
-pub(super) async fn find_token(viewer: &Viewer, id: i64) -> Result<Option<Token>, DbError> {
+pub async fn find_token(viewer: &Viewer, id: i64) -> Result<Option<Token>, DbError> {
     let sql = select_tokens!("where t.id = $1 and cast($2 as bigint) = 1");
     viewer.db().query_opt(sql, [id.into(), administers(viewer).into()], token).await
 }
@@ -193,17 +194,34 @@ pub(super) fn forget_states(before: &Stamp) -> Chore {
     Chore { sql: "delete from matricula_used_states where used_at <= $1", args: vec![before.into()] }
 }
 
-/// How many sessions of the account have not expired.
+/// The sessions of the account that have not ended, the one that was used last first.
 pub(super) async fn sessions_of(
     db: &Db,
     account_id: i64,
     now: &Stamp,
     idle_since: &Stamp,
-) -> Result<i64, DbError> {
-    let sql =
-        "select count(*) from matricula_sessions where account_id = $1 and expires_at > $2 and used_at > $3";
-    let count = db.query(sql, [account_id.into(), now.into(), idle_since.into()], |row| row.int(0)).await?;
-    Ok(count.into_iter().sum())
+) -> Result<Vec<OpenSession>, DbError> {
+    let sql = "select substr(hash, 1, 16), created_at, used_at from matricula_sessions \
+               where account_id = $1 and expires_at > $2 and used_at > $3 order by used_at desc, hash";
+    let map = |row: &Row<'_>| {
+        Ok(OpenSession {
+            name: SessionName::from_stored(row.text(0)?),
+            opened_at: row.stamp(1)?,
+            used_at: row.stamp(2)?,
+        })
+    };
+    db.query(sql, [account_id.into(), now.into(), idle_since.into()], map).await
+}
+
+/// The account with this id and its hashed password, if it has one and is not disabled.
+pub(super) async fn account_with_password(
+    db: &Db,
+    account_id: i64,
+) -> Result<Option<(Account, String)>, DbError> {
+    let sql = "select a.id, a.name, a.address, a.role, p.student_id, a.created_at, a.disabled_at, a.password \
+               from matricula_accounts a left join matricula_people p on p.id = a.person_id \
+               where a.id = $1 and a.disabled_at is null and a.password is not null";
+    db.query_opt(sql, [account_id.into()], |row| Ok((account(row)?, row.text(7)?))).await
 }
 
 /// The account with this address, and its hashed password if it is not disabled. `address` is in lower case.
@@ -262,8 +280,25 @@ pub(super) fn use_session(hash: &SecretHash, now: &Stamp) -> Chore {
     }
 }
 
+/// Another server may have written a later use.
+pub(super) fn use_token(id: i64, now: &Stamp) -> Chore {
+    Chore {
+        sql: "insert into matricula_token_uses (token_id, used_at) values ($1, $2) on conflict (token_id) \
+              do update set used_at = excluded.used_at where matricula_token_uses.used_at < excluded.used_at",
+        args: vec![id.into(), now.into()],
+    }
+}
+
 pub(super) fn end_session(hash: &SecretHash) -> Chore {
     Chore { sql: "delete from matricula_sessions where hash = $1", args: vec![hash.to_hex().into()] }
+}
+
+/// Ends a session of this account, and of no other.
+pub(super) fn end_own_session(account_id: i64, name: &SessionName) -> Chore {
+    Chore {
+        sql: "delete from matricula_sessions where account_id = $1 and substr(hash, 1, 16) = $2",
+        args: vec![account_id.into(), name.as_str().into()],
+    }
 }
 
 pub(super) fn end_sessions_of(account_id: i64) -> Chore {
@@ -273,4 +308,20 @@ pub(super) fn end_sessions_of(account_id: i64) -> Chore {
 /// Makes every server forget what it remembers.
 pub(super) fn new_version() -> Chore {
     Chore { sql: "update matricula_access set version = version + 1 where id = 1", args: Vec::new() }
+}
+
+/// A key of the school, if there is one.
+pub(super) async fn key(db: &Db, name: &str) -> Result<Option<[u8; 16]>, DbError> {
+    let sql = "select value from matricula_keys where name = $1";
+    let Some(text) = db.query_opt(sql, [name.into()], |row| row.text(0)).await? else { return Ok(None) };
+    let key = u128::from_str_radix(&text, 16).map(u128::to_be_bytes);
+    key.map(Some).map_err(|_| DbError::Engine(format!("the key {name} in matricula_keys is not hexadecimal")))
+}
+
+/// Adds a key, unless there is one.
+pub(super) fn add_key(name: &str, key: [u8; 16]) -> Chore {
+    Chore {
+        sql: "insert into matricula_keys (name, value) values ($1, $2) on conflict (name) do nothing",
+        args: vec![name.into(), format!("{:032x}", u128::from_be_bytes(key)).into()],
+    }
 }

@@ -112,14 +112,15 @@ async fn create(args: CreateArgs, school: &School, clock: &Clock, out: &mut dyn 
 async fn list(school: &School, clock: &Clock, out: &mut dyn Write) -> anyhow::Result<()> {
     let viewer = Viewer::of_program(&school.db);
     let tokens = access::tokens(&viewer).read(&viewer, &Page::first(Limit::MAX)).await?.rows;
-    for Token { id, name, role, expires_at, .. } in tokens {
+    for Token { id, name, role, expires_at, used_at, .. } in tokens {
         let now = clock.stamp();
         let until = match expires_at {
             None => "does not expire".to_owned(),
             Some(time) if time <= now => format!("expired {time}"),
             Some(time) => format!("expires {time}"),
         };
-        writeln!(out, "{id}\t{role}\t{name}\t{until}")?;
+        let used = used_at.map_or_else(|| "never used".to_owned(), |time| format!("used {time}"));
+        writeln!(out, "{id}\t{role}\t{name}\t{until}\t{used}")?;
     }
     Ok(())
 }

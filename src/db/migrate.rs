@@ -21,7 +21,7 @@ const CREATE_HISTORY: &str = "create table if not exists matricula_migrations (
 )";
 
 /// Version, name and SQL, in order.
-const FILES: [(i64, &str, &str); 15] = [
+const FILES: [(i64, &str, &str); 16] = [
     (1, "students", include_str!("../../migrations/V1__students.sql")),
     (2, "courses", include_str!("../../migrations/V2__courses.sql")),
     (3, "student_courses", include_str!("../../migrations/V3__student_courses.sql")),
@@ -36,6 +36,7 @@ const FILES: [(i64, &str, &str); 15] = [
     (12, "sessions", include_str!("../../migrations/V12__sessions.sql")),
     (13, "instructors", include_str!("../../migrations/V13__instructors.sql")),
     (14, "records", include_str!("../../migrations/V14__records.sql")),
+    (15, "uses_and_keys", include_str!("../../migrations/V15__uses_and_keys.sql")),
     (16, "sign_on", include_str!("../../migrations/V16__sign_on.sql")),
 ];
 

@@ -78,7 +78,8 @@ fn tags<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {
     lines.flat_map(|line| line.split(',')).map(str::trim).filter(|tag| !tag.is_empty()).collect()
 }
 
-fn version(tag: &str) -> Option<(Version, Option<Version>)> {
+/// The versions in a tag of [`etag`].
+pub(super) fn version(tag: &str) -> Option<(Version, Option<Version>)> {
     let tag = tag.strip_prefix('"')?.strip_suffix('"')?;
     let version =
         |digits: &str| (digits.len() == 16).then(|| u64::from_str_radix(digits, 16).ok().map(Version))?;

@@ -7,6 +7,7 @@ pub mod cookies;
 mod db_error;
 mod document;
 pub mod echo;
+pub mod etags;
 pub mod extract;
 pub mod fields;
 pub mod headers;

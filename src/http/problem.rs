@@ -144,6 +144,15 @@ impl Problem {
         self
     }
 
+    /// Replaces the text of a member, if there is one and `change` returns another.
+    pub(super) fn change_text(&mut self, member: &str, change: impl FnOnce(&str) -> Option<String>) {
+        if let Some(Value::String(text)) = self.members.get_mut(member)
+            && let Some(changed) = change(text)
+        {
+            *text = changed;
+        }
+    }
+
     /// Adds an error for the log output; one that `is_transient` is logged as a warning.
     #[must_use]
     pub(super) fn with_cause(self, message: &'static str, error: DbError, is_transient: bool) -> Self {

@@ -1,5 +1,6 @@
 //! HTML pages for people.
 
+mod account;
 mod accounts;
 mod courses;
 mod day;
@@ -19,6 +20,7 @@ mod sign_in;
 mod sign_ins;
 mod sign_on;
 mod students;
+mod tokens;
 mod who;
 
 use axum::response::Redirect;
@@ -40,8 +42,10 @@ pub fn routes() -> Routes<AppState> {
         .merge(sample::routes())
         .merge(sign_in::routes())
         .merge(sign_on::routes())
+        .merge(account::routes())
         .merge(accounts::routes())
         .merge(sign_ins::routes())
+        .merge(tokens::routes())
         .get("/", Allow::Visitors, async |app: App| Redirect::to(&home(&app)))
         .get(kit::problems::ROUTE, Allow::Anyone, kit::problems::kind)
         .layer_pages(kit::with_page_layers);

@@ -1,4 +1,5 @@
-//! Signing in and out, the page of one's own account, and setting a password with a one-time link.
+//! Signing in and out, and setting a password with a one-time link.
+
 
 use askama::Template;
 use axum::http::header::{REFERRER_POLICY, RETRY_AFTER};
@@ -12,13 +13,14 @@ use crate::access::SIGN_IN;
 use crate::access::passwords::Password;
 use crate::access::secret::Secret;
 use crate::access::sign_in::NotSignedIn;
-use crate::access::sign_ins::{Network, SignInEntry};
+use crate::access::sign_ins::Network;
+use crate::access::throttle::Wait;
 use crate::http::extract::{FromPath, NoQuery, Parameters, PathParams, Query, from_text};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::problem::Problem;
 use crate::http::routes::{Allow, Routes};
 use crate::problems::LinkEnded;
-use crate::registrar::{Account, Actor, Refusal};
+use crate::registrar::{Account, Refusal};
 use crate::shares::Client;
 use crate::state::{App, AppState};
 
@@ -28,8 +30,6 @@ pub(super) fn routes() -> Routes<AppState> {
         .get(SIGN_IN, Allow::Visitors, show)
         .post(SIGN_IN, Allow::Visitors, sign_in)
         .post("/sign-out", Allow::Visitors, sign_out)
-        .get("/account", Allow::SignedIn, account)
-        .post("/account/sign-out-everywhere", Allow::SignedIn, sign_out_everywhere)
         .get("/set-password/{link}", Allow::Visitors, choose)
         .post("/set-password/{link}", Allow::Visitors, set_password)
 }
@@ -85,8 +85,7 @@ async fn sign_in(app: App, _: NoQuery, headers: HeaderMap, form: Form<Credential
             refused(&app, &address, &next, StatusCode::UNPROCESSABLE_ENTITY, message)
         }
         Err(NotSignedIn::Wait(wait)) => {
-            let message = format!("Too many attempts have failed. Try again in {} seconds.", wait.seconds());
-            let page = refused(&app, &address, &next, StatusCode::TOO_MANY_REQUESTS, message);
+            let page = refused(&app, &address, &next, StatusCode::TOO_MANY_REQUESTS, waiting(wait));
             ([(RETRY_AFTER, wait.seconds().to_string())], page).into_response()
         }
         Err(NotSignedIn::Refused(refusal)) => Problem::from(refusal).into_response(),
@@ -97,6 +96,11 @@ async fn sign_in(app: App, _: NoQuery, headers: HeaderMap, form: Form<Credential
 pub(super) fn network(app: &App) -> Network {
     let is_direct = |client: &Client| !client.network().is_loopback() && client.percent() < 100;
     app.client.filter(is_direct).map(Client::network)
+}
+
+/// The sentence for somebody who has to wait.
+pub(super) fn waiting(wait: Wait) -> String {
+    format!("Too many attempts have failed. Try again in {} seconds.", wait.seconds())
 }
 
 async fn sign_out(app: App, _: NoQuery, headers: HeaderMap) -> Result<Response, Problem> {
@@ -117,34 +121,6 @@ pub(super) async fn end_sessions(app: &App, headers: &HeaderMap) -> Result<(), R
 /// The secrets of the sessions that the browser has.
 fn secrets(app: &App, headers: &HeaderMap) -> Vec<Secret> {
     app.session_cookie.read_all(headers).filter_map(|value| Secret::parse("", value)).collect()
-}
-
-#[derive(Template)]
-#[template(path = "account.html")]
-struct AccountPage {
-    frame: Frame,
-    role: &'static str,
-    sessions: i64,
-    sign_ins: Vec<SignInEntry>,
-}
-
-/// Sign-ins on the page of one's own account.
-const SIGN_INS: i64 = 10;
-
-async fn account(app: App, _: NoQuery) -> Result<Response, Problem> {
-    let Actor::Account(id) = app.identity.actor else { return Ok(Redirect::to("/").into_response()) };
-    let role = app.identity.role.map_or("", |role| role.as_str());
-    let sessions = app.sign_in.sessions_of(id).await?;
-    let sign_ins = app.sign_in.latest_of(id, SIGN_INS).await?;
-    let frame = Frame::new(&app, "account");
-    Ok(Rendered(AccountPage { frame, role, sessions, sign_ins }).into_response())
-}
-
-async fn sign_out_everywhere(app: App, _: NoQuery) -> Result<Response, Problem> {
-    if let Actor::Account(id) = app.identity.actor {
-        app.sign_in.sign_out_everywhere(id, network(&app)).await?;
-    }
-    Ok(([app.session_cookie.clear()], Redirect::to(SIGN_IN)).into_response())
 }
 
 #[derive(Template)]

@@ -43,6 +43,10 @@ impl Command for CreateToken {
     }
 
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Token), Refusal> {
+        // Without a student, it reads the catalogue.
+        if self.role != Role::Student {
+            ensure_bound(self.role, self.student_id)?;
+        }
         self.student_id.map_or(Ok(()), |id| facts.student(id).map(|_| ()))?;
         if self.expires_at.as_ref().is_some_and(|time| *time <= facts.now) {
             return Err(Refusal::AlreadyExpired);
@@ -56,6 +60,7 @@ impl Command for CreateToken {
             created_at: facts.stamp.clone(),
             expires_at: self.expires_at.clone(),
             revoked_at: None,
+            used_at: None,
         };
         if facts.is_open && !token.scopes.has(Right::Administer) {
             return Err(Refusal::FirstNotAdmin);
@@ -133,6 +138,7 @@ impl Command for CreateAccount {
     }
 
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Account), Refusal> {
+        ensure_bound(self.role, self.student_id)?;
         self.student_id.map_or(Ok(()), |id| facts.student(id).map(|_| ()))?;
         let address = self.address.to_lowercase();
         if facts.accounts.values().any(|account| account.address == address) {
@@ -195,6 +201,9 @@ impl Command for ChangeAccount {
         }
         if account == *before {
             return Ok((Vec::new(), account));
+        }
+        if account.role != before.role {
+            ensure_bound(account.role, account.student_id)?;
         }
         if is_admin(before) && !is_admin(&account) && !has_other_admin(facts, None, Some(self.id)) {
             return Err(Refusal::LastAdmin);
@@ -265,10 +274,57 @@ impl Command for SetPassword {
         let link = facts.links.get(&self.link).filter(|link| link.expires_at > facts.now);
         let account = link.and_then(|link| facts.accounts.get(&link.account_id));
         let account = account.filter(|account| account.disabled_at.is_none()).ok_or(Refusal::LinkEnded)?;
-        let data = json!({"account_id": account.id, "password": "set"});
-        let change = Change::SetPassword(account.id, self.password.clone());
-        let event = event(EventKind::AccountChanged, account.student_id, change);
-        Ok((vec![event.with_data(data)], account.clone()))
+        Ok((vec![password_set(account, &self.password)], account.clone()))
+    }
+}
+
+/// Change the password of one's own account, whose present one has been checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangePassword {
+    /// The account.
+    pub account_id: i64,
+    /// The hashed password that was checked; another one may have been set in the meantime.
+    pub checked: String,
+    /// The new password, hashed.
+    pub password: String,
+}
+
+impl Command for ChangePassword {
+    type Answer = Account;
+
+    fn needs(&self, needs: &mut Needs) {
+        needs.account(self.account_id);
+        needs.password(self.account_id);
+        needs.changes_access();
+    }
+
+    fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
+        if caller.actor == Actor::Account(self.account_id) { Ok(()) } else { Err(Refusal::Forbidden) }
+    }
+
+    fn decide(&self, caller: &Caller, facts: &Facts) -> Result<(Vec<Event>, Account), Refusal> {
+        self.permit(caller)?;
+        let account =
+            facts.accounts.get(&self.account_id).ok_or(Refusal::AccountNotFound(self.account_id))?;
+        if facts.passwords.get(&self.account_id) != Some(&self.checked) {
+            return Err(Refusal::Unauthorized);
+        }
+        Ok((vec![password_set(account, &self.password)], account.clone()))
+    }
+}
+
+fn password_set(account: &Account, password: &str) -> Event {
+    let data = json!({"account_id": account.id, "password": "set"});
+    let change = Change::SetPassword(account.id, password.to_owned());
+    event(EventKind::AccountChanged, account.student_id, change).with_data(data)
+}
+
+/// The account of a student belongs to a student of the school, and no other one does.
+fn ensure_bound(role: Role, student_id: Option<StudentId>) -> Result<(), Refusal> {
+    match (role, student_id) {
+        (Role::Student, None) => Err(Refusal::StudentMissing),
+        (Role::Student, Some(_)) | (_, None) => Ok(()),
+        (_, Some(_)) => Err(Refusal::OnlyStudents),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::clock::Stamp;
 
 /// A token of a program, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(example = json!({"id": 57, "name": "Learning platform", "role": "registrar", "scopes": ["rosters:read"], "student_id": null, "created_at": "2026-09-01T08:00:00.000Z", "expires_at": null, "revoked_at": null}))]
+#[schema(example = json!({"id": 57, "name": "Learning platform", "role": "registrar", "scopes": ["rosters:read"], "student_id": null, "created_at": "2026-09-01T08:00:00.000Z", "expires_at": null, "revoked_at": null, "used_at": "2026-09-01T12:00:00.000Z"}))]
 pub struct Token {
     /// The id, which never comes back.
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
@@ -32,6 +32,9 @@ pub struct Token {
     /// When it was revoked.
     #[schema(required)]
     pub revoked_at: Option<Stamp>,
+    /// When it was used last, up to a few minutes earlier; null if never.
+    #[schema(required)]
+    pub used_at: Option<Stamp>,
 }
 
 /// The id of an account.

@@ -79,8 +79,10 @@ pub struct Facts {
     pub accounts: HashMap<i64, Account>,
     /// Those of the requested pairs of a course and an instructor's account that exist.
     pub instructors: HashSet<(CourseId, i64)>,
-    /// The requested sessions that exist, by the hashes of their secrets in hexadecimal.
-    pub sessions: HashSet<String>,
+    /// The hashed passwords of the requested accounts that have one.
+    pub passwords: HashMap<i64, String>,
+    /// The accounts of the requested sessions that exist, by the hashes of their secrets in hexadecimal.
+    pub sessions: HashMap<String, i64>,
     /// Admins who can sign in: with a password, a link, or at a provider.
     pub reachable_admins: HashSet<i64>,
     /// The requested identities at providers that are linked to an account, and those of the loaded accounts.
@@ -153,7 +155,7 @@ impl Facts {
             }),
             Actor::Account(id) => self.accounts.get(id).is_some_and(|account| {
                 // A proxy vouches for a caller without a session with each request.
-                caller.proof.session().is_none_or(|session| self.sessions.contains(&session))
+                caller.proof.session().is_none_or(|session| self.sessions.get(&session) == Some(id))
                     && account.disabled_at.is_none()
                     && (account.role.rights(), account.student_id)
                         == (caller.grants.rights, caller.grants.student)
@@ -291,9 +293,9 @@ impl Facts {
             Change::RemoveInstructor(course_id, account_id) => {
                 self.instructors.remove(&(*course_id, *account_id));
             }
-            Change::SetPassword(account_id, _) => {
-                // Its sessions end; which of the loaded ones they are does not matter to a batch.
-                self.sessions.clear();
+            Change::SetPassword(account_id, password) => {
+                self.passwords.insert(*account_id, password.clone());
+                self.sessions.retain(|_, owner| owner != account_id);
                 self.links.retain(|_, link| link.account_id != *account_id);
             }
         }

@@ -46,7 +46,9 @@ mod text;
 mod visible;
 mod waitlist;
 
-pub use self::access::{ChangeAccount, CreateAccount, CreateLink, CreateToken, RevokeToken, SetPassword};
+pub use self::access::{
+    ChangeAccount, ChangePassword, CreateAccount, CreateLink, CreateToken, RevokeToken, SetPassword,
+};
 pub use self::account::{Account, AccountId, ExternalId, ExternalLink, Link, NoAccount, Token};
 pub use self::answer::{Admission, Answer, OperationOutcome};
 pub use self::batch::{Batch, Operation};

@@ -24,6 +24,8 @@ pub struct Needs {
     pub(super) accounts: BTreeSet<i64>,
     /// Pairs of a course and an account.
     pub(super) instructors: BTreeSet<(CourseId, i64)>,
+    /// Accounts whose hashed passwords to load.
+    pub(super) passwords: BTreeSet<i64>,
     /// Addresses in lower case, whose accounts to load.
     pub(super) addresses: BTreeSet<String>,
     /// Students whose accounts to load.
@@ -103,6 +105,11 @@ impl Needs {
     /// Needs to know whether the account is assigned to the course as an instructor.
     pub fn instructor(&mut self, course_id: CourseId, account_id: i64) {
         self.instructors.insert((course_id, account_id));
+    }
+
+    /// Needs the hashed password of the account.
+    pub fn password(&mut self, id: i64) {
+        self.passwords.insert(id);
     }
 
     /// Needs the account with this address, which is in lower case.

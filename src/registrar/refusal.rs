@@ -133,6 +133,12 @@ pub enum Refusal {
     /// The token would already have expired.
     #[error("A token has to expire in the future.")]
     AlreadyExpired,
+    /// The account of a student has to name the student.
+    #[error("An account with the role student needs the student who the person is.")]
+    StudentMissing,
+    /// Only students' accounts and tokens belong to a student.
+    #[error("Only accounts and tokens with the role student belong to a student.")]
+    OnlyStudents,
     /// The caller has no right to do this.
     #[error("You have no right to do this.")]
     Forbidden,
@@ -193,6 +199,7 @@ impl Refusal {
             Self::Unauthorized => "unauthorized",
             Self::FirstNotAdmin => "first-not-admin",
             Self::AlreadyExpired => "already-expired",
+            Self::StudentMissing | Self::OnlyStudents => "role-conflict",
             Self::Forbidden => "forbidden",
             Self::KeyInUse => "idempotency-key-in-use",
             Self::KeyReused => "idempotency-key-reused",

@@ -124,6 +124,12 @@ impl Rights {
         Self(self.0 | others.0)
     }
 
+    /// The set as a number. It may differ between versions of the program.
+    #[must_use]
+    pub const fn bits(self) -> u16 {
+        self.0
+    }
+
     /// The rights, in the order of [`Right::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Right> {
         Right::ALL.into_iter().filter(move |right| self.has(*right))

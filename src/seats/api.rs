@@ -4,7 +4,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::{WaitlistEntry, store};
+use super::{OwnPlace, WaitlistEntry, store};
 use crate::clock::Stamp;
 use crate::courses::store::find as find_course;
 use crate::http::extract::{Json, NoQuery, PathParams, Query};
@@ -26,6 +26,7 @@ pub fn routes() -> Routes<AppState> {
         .api(only(Right::ReadCatalogue), routes!(show))
         .api(only(Right::WriteCourses), routes!(remove))
         .api(any_of(&[Right::ReadRosters, Right::ReadOwnRosters]), routes!(waitlist))
+        .api(only(Right::ReadOwnRecord), routes!(my_waitlists))
 }
 
 /// Limit the seats of a course
@@ -90,6 +91,20 @@ async fn waitlist(
     }
     let recorder = app.discloses_waitlist(id);
     Ok(List::new(list, &url).inspect(move |rows| recorder.sent(rows.len())))
+}
+
+/// List one's own places on waitlists
+///
+/// For the student who the caller is, in the order in which they joined.
+#[utoipa::path(get, path = "/api/v1/me/waitlists", tag = "access", params(PageQuery))]
+async fn my_waitlists(
+    app: App,
+    Query(query): Query<PageQuery>,
+    url: RequestUrl,
+) -> Result<List<OwnPlace>, Refused<()>> {
+    let listing = store::own_places(&app.viewer);
+    let page = query.of_list(&listing.order)?;
+    Ok(List::new(listing.read(&app.viewer, &page).await?, &url))
 }
 
 impl Resource for Seats {}

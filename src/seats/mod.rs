@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::clock::Stamp;
-use crate::registrar::StudentId;
+use crate::registrar::{CourseId, StudentId};
 
 /// A student on the waitlist of a course.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -24,6 +24,25 @@ pub struct WaitlistEntry {
     /// Null only if another program wrote null or deleted the student.
     #[schema(required)]
     pub email: Option<String>,
+    /// RFC 3339, UTC, milliseconds.
+    pub joined_at: Stamp,
+}
+
+/// A place of the caller on the waitlist of a course.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(example = json!({"position": 3, "course_id": 7, "name": "Logic 101", "level": "undergraduate", "joined_at": "2026-09-01T08:00:00.000Z"}))]
+pub struct OwnPlace {
+    /// 1 is the next to get a seat.
+    #[schema(minimum = 1)]
+    pub position: i64,
+    /// The course.
+    pub course_id: CourseId,
+    /// Null only if another program wrote null.
+    #[schema(required)]
+    pub name: Option<String>,
+    /// Null only if another program wrote null.
+    #[schema(required)]
+    pub level: Option<String>,
     /// RFC 3339, UTC, milliseconds.
     pub joined_at: Stamp,
 }

@@ -1,6 +1,6 @@
 //! Reads seats and waitlists from the database.
 
-use super::WaitlistEntry;
+use super::{OwnPlace, WaitlistEntry};
 use crate::db::{Arg, DbError, Reach, Row};
 use crate::instructors::store::visible_course;
 use crate::lists::{Cursor, ListRow, Listing};
@@ -76,6 +76,37 @@ pub async fn places_of(
     let place =
         |(course_id, name, joined_at, position)| (name, Place { student_id, course_id, position, joined_at });
     Ok(found.await?.into_iter().map(place).collect())
+}
+
+/// The places of the student who the caller is, in the order in which they joined; empty if the caller is none.
+#[must_use]
+pub fn own_places(viewer: &Viewer) -> Listing<OwnPlace> {
+    let own = viewer.own_student();
+    Listing {
+        // The position is counted from the rows before.
+        reach: Reach::Range,
+        count_reach: Reach::Range,
+        order: format!("places-of-{}", own.unwrap_or_default()),
+        count: "select count(*) from waitlist w join students s on s.id = w.student_id \
+                join courses c on c.id = w.course_id where w.student_id = $1",
+        count_args: vec![own.into()],
+        rows: "select (select count(*) from waitlist b join students bs on bs.id = b.student_id \
+               where b.course_id = w.course_id and b.joined_seq <= w.joined_seq), w.course_id, cast(c.name as text), \
+               cast(c.level as text), w.joined_at, w.joined_seq from waitlist w join students s on s.id = w.student_id \
+               join courses c on c.id = w.course_id where w.student_id = $1 and w.joined_seq > $2 \
+               order by w.joined_seq limit $3",
+        args: Box::new(move |after| vec![own.into(), after.map_or(0, |after| after.id).into()]),
+        map: |row| {
+            let place = OwnPlace {
+                position: row.int(0)?,
+                course_id: row.int(1)?.into(),
+                name: row.opt_text(2)?,
+                level: row.opt_text(3)?,
+                joined_at: row.stamp(4)?,
+            };
+            Ok(ListRow { row: place, text: None, id: row.int(5)? })
+        },
+    }
 }
 
 /// The waitlist of a course, in order. Also empty if there is no such course.

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 
 use anyhow::Context;
 
+use crate::access::keys::school_key;
 use crate::access::sign_in::SignIn;
 use crate::access::{Access, Ways};
 use crate::adoption::{self, MigrateOptions, Report};
@@ -17,6 +18,7 @@ use crate::disclosures::Disclosures;
 use crate::events::feed::Feed;
 use crate::events::follower::Follower;
 use crate::http::cookies::Cookie;
+use crate::http::etags::EtagKey;
 use crate::http::paging::LinkBase;
 use crate::mapping;
 use crate::metrics::Metrics;
@@ -92,6 +94,9 @@ impl School {
                 .await
                 .with_context(|| format!("cannot read {location}"))?;
         let is_secure = public_url.as_ref().is_some_and(|url| url.as_str().starts_with("https://"));
+        let etag_key = school_key(&db, &registrar, "etag")
+            .await
+            .with_context(|| format!("cannot use the keys of {location}"))?;
         let sign_in = SignIn::start(db.clone(), clock.clone(), access.clone(), registrar.clone())?;
         let disclosures = Disclosures::start(registrar.clone(), clock.clone());
         Ok(Self {
@@ -110,6 +115,7 @@ impl School {
                     registrar,
                     metrics,
                     tables,
+                    etag_key: EtagKey::new(etag_key),
                     session_cookie: Cookie::session(is_secure),
                     sign_on_cookie: Cookie::sign_on(is_secure),
                     ways,

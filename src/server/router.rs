@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use axum::extract::Request;
 use axum::http::Method;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::{Extension, Router};
 use utoipa::OpenApi;
 
 use crate::access::gate::{Gate, gate};
 use crate::http::echo::excerpt;
+use crate::http::etags::with_sealed_tags;
 use crate::http::limits::{self, RequestLimits};
 use crate::http::problem::{MethodNotAllowed, NotFound, Problem};
 use crate::http::routes::{Policy, Routes};
@@ -25,7 +27,10 @@ pub fn router(app: AppState, limits: &RequestLimits) -> Router {
         reason = "it is derived from signatures at compile time, and a test serializes it"
     )]
     let document = document().to_json().expect("the OpenAPI document is JSON");
-    let (routes, _, policy) = routes(document).into_parts();
+    let etag_key = app.etag_key;
+    let sealed = from_fn(move |request: Request, next: Next| with_sealed_tags(etag_key, request, next));
+    let api = api().layer_api(|api| api.layer(sealed));
+    let (routes, _, policy) = routes(api, document).into_parts();
     let gate_state = Gate { app: app.clone(), policy: Arc::new(policy) };
     let routes = routes
         .route_layer(from_fn_with_state(gate_state, gate))
@@ -52,12 +57,12 @@ pub fn document() -> utoipa::openapi::OpenApi {
 /// Who may use which route.
 #[must_use]
 pub fn policy() -> Policy {
-    routes(String::new()).into_parts().2
+    routes(api(), String::new()).into_parts().2
 }
 
 /// Every route of the server.
-fn routes(document: String) -> Routes<AppState> {
-    api().merge(system::routes(document)).merge(pages::routes())
+fn routes(api: Routes<AppState>, document: String) -> Routes<AppState> {
+    api.merge(system::routes(document)).merge(pages::routes())
 }
 
 fn api() -> Routes<AppState> {
@@ -97,6 +102,7 @@ fn api() -> Routes<AppState> {
         crate::enrollments::RosterEntry,
         crate::enrollments::Waitlisted,
         crate::enrollments::WaitlistStatus,
+        crate::seats::OwnPlace,
         crate::seats::WaitlistEntry,
         crate::batch::api::OperationResult,
         crate::events::LogEntry,

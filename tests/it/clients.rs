@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::school::{Database, Process, matricula};
+use crate::school::{Database, Process, School, matricula};
 
 /// A program that `cargo xtask setup` has installed.
 fn tool(path: &str) -> Command {
@@ -118,4 +118,33 @@ async fn the_postman_collection_passes_on_a_new_database_and_on_one_in_use() {
         assert!(counted("assertions") >= counted("requests"), "there are requests that test nothing");
         assert_eq!(report["run"]["failures"], Value::Array(Vec::new()));
     }
+}
+
+/// What redocly complains about in this document: the rules that it recommends, warnings included.
+fn lint(document: &Value) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("openapi.json"), document.to_string()).unwrap();
+    let output = tool("node_modules/.bin/redocly")
+        .args(["lint", "openapi.json", "--extends", "recommended", "--format", "json"])
+        .env("REDOCLY_TELEMETRY", "off")
+        .env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true")
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let report: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    let problems = report["problems"].as_array().unwrap();
+    assert_eq!(report["totals"]["ignored"], 0);
+    problems.iter().map(|problem| format!("{}: {}", problem["ruleId"], problem["message"])).collect()
+}
+
+#[tokio::test]
+async fn redocly_has_nothing_to_say_about_the_document() {
+    let school = School::open().await;
+    let mut document = school.get("/api/v1/openapi.json").await.is_ok().json();
+    assert_eq!(lint(&document), [""; 0]);
+    // It looks at the operations.
+    document["paths"]["/api/v1/courses"]["get"].as_object_mut().unwrap().remove("summary");
+    let complaints = lint(&document);
+    assert!(complaints.iter().any(|complaint| complaint.contains("operation-summary")), "{complaints:?}");
 }

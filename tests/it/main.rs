@@ -5,6 +5,7 @@
 #![expect(clippy::let_underscore_must_use, reason = "what matters is asserted; the rest is cleanup")]
 
 mod access;
+mod account;
 mod adopt;
 mod adoption_cases;
 mod adoption_of_files_sqlite_only;
@@ -72,6 +73,7 @@ mod small_worlds;
 mod statements;
 mod stream;
 mod students;
+mod tokens;
 mod triggers_of_other_programs;
 mod unread_output;
 mod writing;

@@ -11,7 +11,7 @@ use crate::adoption_of_files_sqlite_only::found::Found;
 use crate::school::{Process, matricula};
 
 const VERSIONS: &str = "select version, name from matricula_migrations order by version";
-const ALL: [&str; 15] = [
+const ALL: [&str; 16] = [
     "1|students",
     "2|courses",
     "3|student_courses",
@@ -26,6 +26,7 @@ const ALL: [&str; 15] = [
     "12|sessions",
     "13|instructors",
     "14|records",
+    "15|uses_and_keys",
     "16|sign_on",
 ];
 
@@ -60,7 +61,7 @@ fn the_command_says_what_it_did() {
          applied V5__course_seats\napplied V6__waitlist\napplied V7__idempotency_keys\n\
          applied V8__nothing_lost\napplied V9__writes_by_others\n\
          applied V10__writes_within_batches\napplied V11__access\napplied V12__sessions\n\
-         applied V13__instructors\napplied V14__records\napplied V16__sign_on\nschool.db is up to date\n"
+         applied V13__instructors\napplied V14__records\napplied V15__uses_and_keys\napplied V16__sign_on\nschool.db is up to date\n"
     );
     assert_eq!(run(&found.path, &[]).1, format!("{shown} is up to date\n"));
     assert_eq!(run(&found.path, &["--dry-run"]).1, format!("-- {shown} is up to date\n"));
@@ -194,6 +195,7 @@ async fn every_migration_keeps_the_data_that_was_there_before_it() {
         "insert into matricula_instructors values (1, 5);",
         "insert into matricula_sign_ins (at, outcome, way, times) \
          values ('2026-09-01T08:00:00.000Z', 'failed', 'password', 2);",
+        "insert into matricula_token_uses values (5, '2026-09-02T08:00:00.000Z');",
         "insert into matricula_identities values ('https://login.example.edu', 'ruth', 5, 1);",
     ];
     assert_eq!(scripts.len(), data.len(), "a new migration brings sample data");

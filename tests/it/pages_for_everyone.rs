@@ -38,6 +38,8 @@ async fn populated_school() -> (School, Vec<(&'static str, String)>) {
         ("student-delete", format!("{student}/delete")),
         ("registration", "/registration".to_owned()),
         ("sign-ins", "/sign-ins".to_owned()),
+        ("accounts", "/accounts".to_owned()),
+        ("tokens", "/tokens".to_owned()),
         ("problem", "/problems/course-full".to_owned()),
     ];
     (school, pages)

@@ -43,7 +43,7 @@ async fn placed(tables: &[(&str, &str, &[i64])]) -> Database {
     database
 }
 
-const OURS: [&str; 19] = [
+const OURS: [&str; 23] = [
     "students",
     "courses",
     "student_courses",
@@ -56,9 +56,13 @@ const OURS: [&str; 19] = [
     "matricula_access",
     "matricula_accounts",
     "matricula_instructors",
+    "matricula_keys",
     "matricula_links",
     "matricula_people",
+    "matricula_identities",
+    "matricula_used_states",
     "matricula_sessions",
+    "matricula_token_uses",
     "matricula_sign_ins",
     "matricula_disclosures",
     "matricula_tokens",

@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 use crate::shell::Shell;
 
 const PYTHON: &str = include_str!("../requirements.txt");
-const NODE: &str = "newman@6.2.2 axe-core@4.14.1 oidc-provider@8.8.1";
+const NODE: &str = "newman@6.2.2 axe-core@4.14.1 @redocly/cli@2.77.0 oidc-provider@8.8.1";
 
 /// A program that the machine must have: a command that succeeds if it is there, the packages that contain it, and its
 /// purpose.
@@ -43,6 +43,7 @@ const TOOLS: &[[&str; 2]] = &[
     ["Flask", "a program whose database is adopted, with Flask-SQLAlchemy and psycopg2"],
     ["schemathesis", "a client that knows only the OpenAPI document"],
     ["newman", "runs the Postman collection (npm)"],
+    ["@redocly/cli", "checks the OpenAPI document by its recommended rules (npm)"],
     ["axe-core", "checks the pages for accessibility (npm)"],
     ["oidc-provider", "a real provider of single sign-on (npm)"],
 ];

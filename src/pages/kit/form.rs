@@ -10,7 +10,7 @@ use crate::http::echo::{excerpt, excerpt_of};
 use crate::http::extract::FormFields;
 use crate::http::fields::{self, Draft, Fields, UnwritableFields};
 use crate::http::problem::Problem;
-use crate::registrar::{Caller, Command, MAX_TEXT, Refusal, Registrar, Version};
+use crate::registrar::{Caller, Command, MAX_TEXT, Outcome, Refusal, Registrar, Version};
 
 /// The hidden field with the version of the record that was shown.
 const IF_MATCH: &str = "if_match";
@@ -197,13 +197,25 @@ pub async fn submit<C: Command + Clone>(
     command: C,
     caller: &Caller,
 ) -> Result<C::Answer, Refusal> {
+    submit_once(registrar, command, caller).await.map(|outcome| outcome.answer)
+}
+
+/// As [`submit`]; also returns whether the command ran with an earlier request.
+///
+/// # Errors
+/// As [`submit`].
+pub async fn submit_once<C: Command + Clone>(
+    registrar: &Registrar,
+    command: C,
+    caller: &Caller,
+) -> Result<Outcome<C::Answer>, Refusal> {
     let deadline = Instant::now() + DOUBLE_CLICK_TIMEOUT;
     loop {
         match registrar.submit(command.clone(), caller).await.map_err(|outcome| outcome.answer) {
             Err(Refusal::KeyInUse) if Instant::now() < deadline => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            outcome => return outcome.map(|outcome| outcome.answer),
+            outcome => return outcome,
         }
     }
 }

@@ -1,12 +1,13 @@
 //! What stands around every page: navigation, and who is signed in.
 
-use crate::registrar::{Identity, Right, StudentId};
+use crate::registrar::{Actor, Identity, Right, StudentId};
 use crate::state::App;
 
 /// The frame of a page for its reader.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// The section of the site, for the navigation: `courses`, `students`, `registration`, `accounts`, `account`.
+    /// The section of the site, for the navigation: `courses`, `students`, `registration`, `accounts`, `tokens`,
+    /// `account`.
     pub section: &'static str,
     identity: Identity,
 }
@@ -24,10 +25,10 @@ impl Frame {
         Self { section: "", identity: Identity::NOBODY }
     }
 
-    /// Whether the reader has signed in.
+    /// Whether the reader is a person who has signed in.
     #[must_use]
     pub fn is_signed_in(&self) -> bool {
-        self.identity.role.is_some()
+        matches!(self.identity.actor, Actor::Account(_))
     }
 
     /// Whether everybody may do everything, because there is no account and no token.

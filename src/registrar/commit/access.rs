@@ -16,8 +16,9 @@ use crate::registrar::rights::Rights;
 macro_rules! select_tokens {
     ($rest:literal) => {
         concat!(
-            "select t.id, t.name, t.role, t.scopes, p.student_id, t.created_at, t.expires_at, t.revoked_at \
-             from matricula_tokens t left join matricula_people p on p.id = t.person_id ",
+            "select t.id, t.name, t.role, t.scopes, p.student_id, t.created_at, t.expires_at, t.revoked_at, u.used_at \
+             from matricula_tokens t left join matricula_people p on p.id = t.person_id \
+             left join matricula_token_uses u on u.token_id = t.id ",
             $rest
         )
     };
@@ -50,6 +51,7 @@ pub fn token(row: &Row<'_>) -> Result<Token, DbError> {
         created_at: row.stamp(5)?,
         expires_at: row.opt_stamp(6)?,
         revoked_at: row.opt_stamp(7)?,
+        used_at: row.opt_stamp(8)?,
     })
 }
 
@@ -85,13 +87,17 @@ pub(super) async fn load_access(tx: &Tx<'_>, needs: &Needs, facts: &mut Facts) -
         facts.is_open = !tx.query(OPEN, &[], |row| row.int(0)).await?.is_empty();
     }
     let sessions: Vec<_> = needs.sessions.iter().map(|hash| vec![hash.as_str().into()]).collect();
-    let found =
-        tx.query_many("select hash from matricula_sessions where hash = $1", &sessions, |row| row.text(0));
+    let sql = "select hash, account_id from matricula_sessions where hash = $1";
+    let found = tx.query_many(sql, &sessions, |row| Ok((row.text(0)?, row.int(1)?)));
     facts.sessions = found.await?.into_iter().flatten().collect();
     let pairs: Vec<_> =
         needs.instructors.iter().map(|(course, id)| vec![course.0.into(), (*id).into()]).collect();
     let found = tx.query_many(INSTRUCTOR, &pairs, |row| Ok((CourseId(row.int(0)?), row.int(1)?)));
     facts.instructors = found.await?.into_iter().flatten().collect();
+    let of_accounts = ids(&needs.passwords);
+    let sql = "select id, password from matricula_accounts where id = $1 and password is not null";
+    let found = tx.query_many(sql, &of_accounts, |row| Ok((row.int(0)?, row.text(1)?)));
+    facts.passwords = found.await?.into_iter().flatten().collect();
     if needs.all_admins {
         let reachable = tx.query(REACHABLE_ADMINS, &[(&facts.now).into()], |row| row.int(0)).await?;
         facts.reachable_admins = reachable.into_iter().collect();

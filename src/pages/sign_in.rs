@@ -1,6 +1,5 @@
 //! Signing in and out, and setting a password with a one-time link.
 
-
 use askama::Template;
 use axum::http::header::{REFERRER_POLICY, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use serde_json::{Value, json};
 
 use crate::school::{Client, Database, IdentityProvider, Process, Reply, RequestBuilder, matricula};
@@ -14,6 +16,7 @@ issuer = "ISSUER"
 client_id = "matricula"
 client_secret_file = "campus.secret"
 student_claim = "student_number"
+domains = ["example.edu", "example.com"]
 [provider.roles]
 admin = ["admins"]
 registrar = ["office"]
@@ -187,6 +190,12 @@ impl Visitor {
         (address, page)
     }
 
+    /// Goes to the lying provider, and comes back with this lie.
+    async fn comes_back(&mut self, lie: &str) -> Reply {
+        let (state, nonce) = leaves(self).await;
+        self.visit(&format!("/sign-in/campus/callback?code={lie}~{nonce}&state={state}")).await.1
+    }
+
     async fn me(&mut self) -> Value {
         self.visit("/api/v1/me").await.1.is_ok().json()
     }
@@ -256,7 +265,7 @@ async fn a_student_is_found_by_a_verified_address_or_by_the_id() {
     for (person, reason) in [
         ("zoe", "No student and no account here has your e-mail address."),
         ("cara", "More than one student here could be you."),
-        ("ana2", "The account with your e-mail address belongs to somebody else."),
+        ("ana2", "The account with your e-mail address is already used with another sign-in."),
         ("mallory", "No student and no account here has your e-mail address."),
         ("eve", "More than one student here could be you."),
     ] {
@@ -374,6 +383,11 @@ async fn what_the_provider_has_not_signed_for_this_attempt_is_not_believed() {
         "elsewhere",
         "address-not-verified",
         "verified-by-omission",
+        "address-elsewhere",
+        "look-alike-address",
+        "two-kinds-of-student",
+        "no-identifier",
+        "long-identifier",
     ] {
         let mut browser = site.browser();
         let (state, nonce) = leaves(&mut browser).await;
@@ -395,13 +409,36 @@ async fn what_the_provider_has_not_signed_for_this_attempt_is_not_believed() {
 }
 
 #[tokio::test]
+async fn an_address_gives_nobody_more_than_its_owner_has() {
+    let site = Site::open("liar.mjs").await;
+    // A student without an account yet, whose record has the address of a parent, who is an admin.
+    for (name, email) in [("Kim", "cara.kim@example.edu"), ("Child", "parent@example.edu")] {
+        site.ask("POST", "/api/v1/students").json(&json!({"name": name, "email": email})).await.is_created();
+    }
+    let parent = json!({"name": "Parent", "address": "parent@example.edu", "role": "admin"});
+    site.ask("POST", "/api/v1/accounts").json(&parent).await.is_created();
+    let mut child = site.browser();
+    child.comes_back("a-child").await.is_ok();
+    let me = child.me().await;
+    assert_eq!((&me["role"], &me["student_id"]), (&json!("student"), &json!(6)));
+
+    // Without an address that counts, the groups give the role, and no address is taken from anybody.
+    let mut office = site.browser();
+    office.comes_back("no-address").await.is_ok();
+    assert_eq!(office.me().await["role"], "registrar");
+    let accounts = site.ask("GET", "/api/v1/accounts").await.is_ok().json();
+    assert_eq!(accounts[2]["address"], json!(format!("new at {}", site.provider.issuer)));
+    office.visit("/account").await.1.is_ok();
+}
+
+#[tokio::test]
 async fn without_the_provider_the_server_runs_and_says_what_is_wrong() {
     let site = Site::open("server.mjs").await;
     let Site { process, database, admin, provider } = site;
     drop(provider);
     let browser = Client::new(process.address);
     let page = browser.ask("GET", "/sign-in/campus").header("accept", "text/html").await.is(502);
-    assert!(page.text().contains("Campus account cannot be reached."), "{}", page.text());
+    assert!(page.text().contains("Campus account cannot be reached"), "{}", page.text());
     browser.ask("GET", "/api/v1/me").header("authorization", &format!("Bearer {admin}")).await.is_ok();
     drop(database);
 }
@@ -444,6 +481,19 @@ async fn a_trusted_proxy_names_the_person() {
     let page = me("zoe@example.edu").await.is_refused(403, "forbidden");
     assert!(page["detail"].as_str().unwrap().contains("you have signed in as zoe@example.edu"));
     client.ask("GET", "/api/v1/me").await.is_refused(401, "unauthorized");
+    // In another case, and with a token of the proxy's own.
+    assert_eq!(me("ANA@EXAMPLE.EDU").await.is_ok().json()["actor"], ana["actor"]);
+    let passed_on =
+        client.ask("GET", "/api/v1/me").header("authorization", "Bearer eyJhbGciOiJub25lIn0.e30.");
+    through(passed_on, "ana@example.edu").await.is_ok();
+    // The name of somebody whom the server remembers is no token.
+    let known = "katherine.jones@school.edu";
+    let body = json!({"name": "Katherine", "address": known, "role": "admin"});
+    admin(client.ask("POST", "/api/v1/accounts")).json(&body).await.is_created();
+    me(known).await.is_ok();
+    let forged = format!("mtr_{}", BASE64.encode(format!("proxy {known}")));
+    let forged = client.ask("GET", "/api/v1/me").header("authorization", &format!("Bearer {forged}"));
+    forged.await.is_refused(401, "unauthorized");
     let twice = through(client.ask("GET", "/api/v1/me"), "ana@example.edu");
     through(twice, "ruth@example.edu").await.is_refused(401, "unauthorized");
 

@@ -4,6 +4,7 @@ mod attempt;
 mod provider;
 mod session;
 pub mod settings;
+mod wire;
 
 pub use self::attempt::Attempt;
 pub use self::provider::{Person, Provider, ProviderError};

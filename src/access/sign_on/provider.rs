@@ -1,37 +1,27 @@
 //! A provider of single sign-on: finds out its addresses and keys, sends people there, and checks what it says of them
 //! (`OpenID` Connect Core 1.0, authorization code flow, with PKCE as RFC 7636 and the `iss` of RFC 9207).
 
-use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use openidconnect::core::{
-    CoreAuthDisplay, CoreAuthPrompt, CoreClientAuthMethod, CoreErrorResponseType, CoreGenderClaim,
-    CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreProviderMetadata,
-    CoreResponseType, CoreRevocableToken, CoreRevocationErrorResponse, CoreTokenIntrospectionResponse,
-    CoreTokenType,
+    CoreClientAuthMethod, CoreJwsSigningAlgorithm, CoreProviderMetadata, CoreResponseType,
 };
 use openidconnect::url::Url;
 use openidconnect::{
-    AccessTokenHash, AdditionalClaims, AsyncHttpClient, AuthType, AuthenticationFlow, AuthorizationCode,
-    ClaimsVerificationError, Client, ClientId, CsrfToken, EmptyExtraTokenFields, EndpointMaybeSet,
-    EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IdTokenClaims, IdTokenFields, IssuerUrl, Nonce,
-    OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
-    SignatureVerificationError, StandardErrorResponse, StandardTokenResponse, UserInfoClaims,
+    AccessTokenHash, AuthType, AuthenticationFlow, AuthorizationCode, ClaimsVerificationError, Client,
+    ClientId, CsrfToken, IssuerUrl, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier,
+    RedirectUrl, Scope, SignatureVerificationError, TokenUrl, UserInfoUrl,
 };
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use thiserror::Error;
 use tokio::sync::{Mutex, Semaphore};
 
 use super::attempt::Attempt;
 use super::settings::ProviderSettings;
+use super::wire::{Claims, Http, OidcClient, Tokens, UserInfo, causes, excerpt, text, texts};
 
 /// How long an answer of a provider may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How large it may be, in bytes.
-const MAX_ANSWER: usize = 1 << 20;
 /// How many people can come back from a provider at a time; others wait for their turn.
 const MAX_AT_A_TIME: usize = 32;
 /// The longest identifier of a person, in bytes (`OpenID` Connect Core 1.0, section 2).
@@ -229,9 +219,9 @@ impl Provider {
             .map_err(|error| ProviderError::Unavailable(causes(&error)))?;
         let endpoints = [
             Some(found.authorization_endpoint().url()),
-            found.token_endpoint().map(|endpoint| endpoint.url()),
+            found.token_endpoint().map(TokenUrl::url),
             Some(found.jwks_uri().url()),
-            found.userinfo_endpoint().map(|endpoint| endpoint.url()),
+            found.userinfo_endpoint().map(UserInfoUrl::url),
         ];
         let is_open = |url: &Url| self.settings.issuer.starts_with("https://") && url.scheme() != "https";
         if endpoints.into_iter().flatten().any(is_open) {
@@ -334,108 +324,3 @@ struct Known {
     metadata: Arc<CoreProviderMetadata>,
     since: Instant,
 }
-
-/// The text of a claim; a number counts as its digits.
-fn text(claim: &Value) -> Option<String> {
-    match claim {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Array(one) if one.len() == 1 => text(one.first()?),
-        _ => None,
-    }
-}
-
-/// The texts of a claim with one or several.
-fn texts(claim: &Value) -> Vec<String> {
-    match claim {
-        Value::Array(several) => several.iter().filter_map(text).collect(),
-        one => text(one).into_iter().collect(),
-    }
-}
-
-/// The start of a text of the provider’s, which may be long.
-fn excerpt(text: &str) -> String {
-    text.chars().filter(|character| !character.is_control()).take(100).collect()
-}
-
-/// The error with its causes, which the library does not print.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
-}
-
-/// The HTTPS client, with a limit for the size of answers.
-#[derive(Clone, Debug)]
-struct Http(openidconnect::reqwest::Client);
-
-#[derive(Debug, Error)]
-enum HttpError {
-    #[error(transparent)]
-    Request(#[from] openidconnect::reqwest::Error),
-    #[error("the answer has more than {MAX_ANSWER} bytes")]
-    TooLarge,
-}
-
-impl<'c> AsyncHttpClient<'c> for Http {
-    type Error = HttpError;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'c>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(async move {
-            let mut response = self.0.execute(request.try_into()?).await?;
-            let mut answer = openidconnect::http::Response::new(Vec::new());
-            *answer.status_mut() = response.status();
-            *answer.headers_mut() = response.headers().clone();
-            while let Some(chunk) = response.chunk().await? {
-                if answer.body().len() + chunk.len() > MAX_ANSWER {
-                    return Err(HttpError::TooLarge);
-                }
-                answer.body_mut().extend_from_slice(&chunk);
-            }
-            Ok(answer)
-        })
-    }
-}
-
-/// Claims that the standard does not name.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-struct Extra(HashMap<String, Value>);
-
-impl AdditionalClaims for Extra {}
-
-type Claims = IdTokenClaims<Extra, CoreGenderClaim>;
-type UserInfo = UserInfoClaims<Extra, CoreGenderClaim>;
-type Tokens = StandardTokenResponse<
-    IdTokenFields<
-        Extra,
-        EmptyExtraTokenFields,
-        CoreGenderClaim,
-        CoreJweContentEncryptionAlgorithm,
-        CoreJwsSigningAlgorithm,
-    >,
-    CoreTokenType,
->;
-type OidcClient = Client<
-    Extra,
-    CoreAuthDisplay,
-    CoreGenderClaim,
-    CoreJweContentEncryptionAlgorithm,
-    CoreJsonWebKey,
-    CoreAuthPrompt,
-    StandardErrorResponse<CoreErrorResponseType>,
-    Tokens,
-    CoreTokenIntrospectionResponse,
-    CoreRevocableToken,
-    CoreRevocationErrorResponse,
-    EndpointSet,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointMaybeSet,
-    EndpointMaybeSet,
->;

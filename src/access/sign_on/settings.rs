@@ -205,7 +205,7 @@ struct FileProvider {
     roles: BTreeMap<String, Vec<String>>,
 }
 
-/// Claims that OpenID Connect Core 1.0 (section 5.1) defines, and those of the ID token.
+/// Claims that `OpenID` Connect Core 1.0 (section 5.1) defines, and those of the ID token.
 const STANDARD_CLAIMS: [&str; 29] = [
     "iss",
     "sub",

@@ -113,7 +113,8 @@ impl BatchWriter {
             }
             _ => self.read_only.insert(read_only(&tx, &self.tables).await?).clone(),
         };
-        let mut loaded = load_facts(&tx, items, &head, &found, &mut self.cache).await?;
+        // It is large.
+        let mut loaded = Box::pin(load_facts(&tx, items, &head, &found, &mut self.cache)).await?;
         let window = AnswerWindow::at(&head.now);
         let stored_answers = load_stored_answers(&tx, items, &window).await?;
         let swept = std::mem::take(&mut loaded.orphans).sweep(&mut loaded.facts);

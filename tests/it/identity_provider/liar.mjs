@@ -41,8 +41,15 @@ const tokens = (lie, nonce) => {
       return `${head}.${base64({ ...honest, groups: ['admins'] })}.${signature}`;
     },
     'other-access-token': () => signed({ ...honest, at_hash: hash }),
-    'address-not-verified': () => signed({ ...honest, sub: 'new', email_verified: false }),
-    'verified-by-omission': () => signed({ ...honest, sub: 'new', email_verified: undefined }),
+    'address-not-verified': () => signed({ ...honest, sub: 'new', groups: [], email_verified: false }),
+    'verified-by-omission': () => signed({ ...honest, sub: 'new', groups: [], email_verified: undefined }),
+    'address-elsewhere': () => signed({ ...honest, sub: 'new', groups: [], email: 'ruth@example.edu.evil.example' }),
+    'look-alike-address': () => signed({ ...honest, sub: 'new', groups: [], email: 'cara.\u212Aim@example.edu' }),
+    'two-kinds-of-student': () => signed({ ...honest, sub: 'new', groups: [], email: 'ana@example.edu', student_number: '2' }),
+    'no-identifier': () => signed({ ...honest, sub: '' }),
+    'long-identifier': () => signed({ ...honest, sub: 'x'.repeat(256) }),
+    'no-address': () => signed({ ...honest, sub: 'new', email: undefined }),
+    'a-child': () => signed({ ...honest, sub: 'child', groups: [], email: 'parent@example.edu', student_number: '6' }),
     'no-id-token': () => undefined,
   }[lie]();
   return { access_token: 'an access token', token_type: 'Bearer', expires_in: 300, id_token: idToken };

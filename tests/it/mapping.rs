@@ -376,12 +376,14 @@ async fn a_school_that_was_migrated_before_there_were_instructors_gets_their_tab
     database
         .other_program()
         .execute_batch(
-            "drop table matricula_instructors; delete from matricula_migrations where version = 13",
+            "drop table matricula_instructors; drop table matricula_sign_ins; drop table matricula_disclosures;
+             drop table matricula_token_uses; drop table matricula_keys; drop table matricula_identities;
+             drop table matricula_used_states; delete from matricula_migrations where version >= 13",
         )
         .unwrap();
 
     let report = migrate(&database, MAPPING).await.unwrap();
-    assert_eq!(report.applied, ["V13__instructors"]);
+    assert_eq!(report.applied[0], "V13__instructors");
 
     // It refers to the school's own table.
     let other = database.other_program();

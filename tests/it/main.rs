@@ -42,6 +42,7 @@ mod instructors;
 mod laws;
 mod linearizable;
 mod lists;
+mod log_output;
 mod long_lists;
 mod many_servers_postgres_only_a_file_is_for_one;
 mod mapping;

@@ -23,6 +23,8 @@ registrar = ["office"]
 instructor = ["faculty"]
 "#;
 
+const CLIENT_SECRET: &str = "a secret of the tests";
+
 fn people() -> Value {
     let person = |name: &str, more: Value| {
         let mut claims = json!({"name": name, "email": format!("{}@example.edu", name.to_lowercase()), "email_verified": true});
@@ -42,22 +44,35 @@ fn people() -> Value {
 }
 
 /// A server with single sign-on, the students 1 to 4 (of whom the last two share an address), and a token of an admin.
-struct Site {
-    process: Process,
-    database: Database,
+pub(crate) struct Site {
+    pub(crate) process: Process,
+    pub(crate) database: Database,
     provider: IdentityProvider,
-    admin: String,
+    pub(crate) admin: String,
 }
 
 impl Site {
     async fn open(script: &str) -> Self {
+        Self::open_with(script, &["--log", "error"], |_| {}).await
+    }
+
+    /// With these flags and this change of the command, as of where it writes its log.
+    pub(crate) async fn open_with(
+        script: &str,
+        flags: &[&str],
+        change: impl FnOnce(&mut std::process::Command),
+    ) -> Self {
         let database = Database::new();
         let provider = IdentityProvider::start(script, &people());
         let folder = tempfile::tempdir().unwrap();
         let settings = folder.path().join("sign-on.toml");
         std::fs::write(&settings, SETTINGS.replace("ISSUER", &provider.issuer)).unwrap();
-        std::fs::write(folder.path().join("campus.secret"), "a secret of the tests\n").unwrap();
-        let process = serve(&database, &["--sign-on", settings.to_str().unwrap()]).await;
+        std::fs::write(folder.path().join("campus.secret"), format!("{CLIENT_SECRET}\n")).unwrap();
+        let mut command = matricula();
+        command.arg("--database").arg(database.argument()).args(["--listen", "127.0.0.1:0"]).args(flags);
+        command.arg("--sign-on").arg(settings);
+        change(&mut command);
+        let process = Process::start(command).await;
         let admin = admin_token(&database);
         let site = Self { process, database, provider, admin };
         for (name, email) in [
@@ -76,12 +91,17 @@ impl Site {
         Client::new(self.process.address)
     }
 
+    /// The secret of the server at the provider.
+    pub(crate) fn secret(&self) -> &'static str {
+        CLIENT_SECRET
+    }
+
     /// A request of the admin.
-    fn ask(&self, method: &str, path: &str) -> RequestBuilder {
+    pub(crate) fn ask(&self, method: &str, path: &str) -> RequestBuilder {
         self.client().ask(method, path).header("authorization", &format!("Bearer {}", self.admin))
     }
 
-    fn browser(&self) -> Visitor {
+    pub(crate) fn browser(&self) -> Visitor {
         Visitor {
             client: self.client(),
             home: format!("http://{}", self.process.address),
@@ -108,21 +128,21 @@ fn admin_token(database: &Database) -> String {
 }
 
 /// A browser without scripts: it keeps cookies and follows redirects, also to another site.
-struct Visitor {
+pub(crate) struct Visitor {
     client: Client,
     home: String,
     /// The values, by site, path and name.
-    cookies: BTreeMap<(String, String, String), String>,
+    pub(crate) cookies: BTreeMap<(String, String, String), String>,
 }
 
 impl Visitor {
     /// Goes to an address of the server or of the provider, and on from there. Returns where it ends, and the page.
-    async fn visit(&mut self, address: &str) -> (String, Reply) {
+    pub(crate) async fn visit(&mut self, address: &str) -> (String, Reply) {
         let first = self.client.ask("GET", &absolute(&self.home, address));
         self.follow(address, first).await
     }
 
-    async fn post(&mut self, address: &str, fields: &[(&str, &str)]) -> (String, Reply) {
+    pub(crate) async fn post(&mut self, address: &str, fields: &[(&str, &str)]) -> (String, Reply) {
         let mut body = form_urlencoded::Serializer::new(String::new());
         body.extend_pairs(fields);
         let request = self.client.ask("POST", &absolute(&self.home, address));
@@ -351,7 +371,7 @@ async fn an_attempt_belongs_to_one_browser_and_one_session() {
 }
 
 /// Goes to the provider. Returns state and nonce.
-async fn leaves(browser: &mut Visitor) -> (String, String) {
+pub(crate) async fn leaves(browser: &mut Visitor) -> (String, String) {
     let reply = browser.client.ask("GET", &format!("{}/sign-in/campus", browser.home)).await.is(303);
     browser.keep(&browser.home.clone(), &reply);
     let (_, query) = reply.header("location").split_once('?').unwrap();

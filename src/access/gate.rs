@@ -45,12 +45,22 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
         Asked { method: request.method(), uri: request.uri(), headers: request.headers(), peer, caller };
     match gate.check(allow, &asked).await {
         Ok(identity) => {
+            let reader =
+                wants_page(request.uri().path(), request.headers()).then(|| Reader(identity.clone()));
             request.extensions_mut().insert(identity);
-            next.run(request).await
+            let mut response = next.run(request).await;
+            if let Some(reader) = reader {
+                response.extensions_mut().insert(reader);
+            }
+            response
         }
         Err(refused) => refused,
     }
 }
+
+/// Who reads a page, left in its response for the page of a problem, which is rendered behind the routes.
+#[derive(Clone, Debug)]
+pub struct Reader(pub Identity);
 
 /// What the gate needs to know of a request.
 struct Asked<'a> {
@@ -79,7 +89,9 @@ impl Gate {
             return Ok(identity);
         }
         if !identity.is_nobody() {
-            return Err(Problem::forbidden("You have no right to do this.").into_response());
+            let mut refused = Problem::forbidden("You have no right to do this.").into_response();
+            refused.extensions_mut().insert(Reader(identity));
+            return Err(refused);
         }
         let &Asked { method, uri, headers, .. } = asked;
         let is_visit =

@@ -5,7 +5,7 @@
 //! that any request can cause (a full queue, a failing disk, a bad query) are not listed there: see [`Scope`].
 
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{Extensions, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -287,8 +287,8 @@ impl<'a> ProblemBody<'a> {
 /// Marks the stored answer to an earlier request.
 pub(super) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// Renders a problem as a page; the second argument is the id of the request.
-pub type ProblemPage = fn(&Problem, Option<&str>) -> Response;
+/// Renders a problem as a page, from the id of the request and what the response carries, such as who its reader is.
+pub type ProblemPage = fn(&Problem, Option<&str>, &Extensions) -> Response;
 
 /// JSON without a request id. The problem itself is an extension of the response, from which [`Problem::render`]
 /// writes the final body.
@@ -308,7 +308,7 @@ impl Problem {
         let Some(problem) = response.extensions_mut().remove::<Self>() else { return response };
         problem.log(request_id);
         let rendered = match page {
-            Some(page) => page(&problem, request_id),
+            Some(page) => page(&problem, request_id, response.extensions()),
             None => problem.to_response(request_id),
         };
         let (head, body) = rendered.into_parts();

@@ -230,8 +230,15 @@ async fn a_student_lands_on_their_own_page_and_enrolls_there() {
     visit("/students/2").await.is(404);
     form(school.ask("POST", "/students/2/courses"), &[("course_id", "1")]).with_cookie(&cookie).await.is(404);
     for path in ["/students", "/accounts", "/courses/1/roster", "/courses/new", "/students/1/edit"] {
-        visit(path).await.is(403);
+        let refused = visit(path).await.is(403);
+        assert!(refused.text().contains("Sign out"), "{}", refused.text());
     }
+    let missing = visit("/courses/99").await.is(404);
+    assert!(
+        missing.text().contains("My courses") && !missing.text().contains("\"/students\""),
+        "{}",
+        missing.text()
+    );
     let log = school.get("/api/v1/events?type=enrollment.created").with_cookie(&admin).await.is_ok().json();
     assert!(log[0]["actor"].as_str().unwrap().starts_with("account:"), "{log}");
 }

@@ -23,7 +23,8 @@ registrar = ["office"]
 instructor = ["faculty"]
 "#;
 
-const CLIENT_SECRET: &str = "a secret of the tests";
+/// The secret of the server at the provider.
+pub(crate) const CLIENT_SECRET: &str = "a secret of the tests";
 
 fn people() -> Value {
     let person = |name: &str, more: Value| {
@@ -89,11 +90,6 @@ impl Site {
 
     fn client(&self) -> Client {
         Client::new(self.process.address)
-    }
-
-    /// The secret of the server at the provider.
-    pub(crate) fn secret(&self) -> &'static str {
-        CLIENT_SECRET
     }
 
     /// A request of the admin.

@@ -1,5 +1,6 @@
 //! What stands around every page: navigation, and who is signed in.
 
+use crate::access::gate::Reader;
 use crate::registrar::{Actor, Identity, Right, StudentId};
 use crate::state::App;
 
@@ -19,10 +20,10 @@ impl Frame {
         Self { section, identity: app.identity.clone() }
     }
 
-    /// The frame of a page about a problem, whose reader may be anybody.
+    /// The frame of a page about a problem, whose reader is not always known.
     #[must_use]
-    pub fn of_problem() -> Self {
-        Self { section: "", identity: Identity::NOBODY }
+    pub fn of_problem(reader: Option<&Reader>) -> Self {
+        Self { section: "", identity: reader.map_or(Identity::NOBODY, |reader| reader.0.clone()) }
     }
 
     /// Whether the reader is a person who has signed in.

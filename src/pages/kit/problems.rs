@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{Extensions, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 
 use super::filters;
@@ -42,9 +42,9 @@ const REPLACE_WHOLE_PAGE: [(HeaderName, HeaderValue); 3] = [
 
 /// The page for a problem, with its status.
 #[must_use]
-pub fn page(problem: &Problem, request_id: Option<&str>) -> Response {
+pub fn page(problem: &Problem, request_id: Option<&str>, response: &Extensions) -> Response {
     let page = ProblemPage {
-        frame: Frame::of_problem(),
+        frame: Frame::of_problem(response.get()),
         kind: problem.kind(),
         detail: problem.detail(),
         request_id,
@@ -63,7 +63,7 @@ pub fn page(problem: &Problem, request_id: Option<&str>) -> Response {
 pub async fn kind(slug: Result<Path<String>, PathRejection>) -> Result<impl IntoResponse, Problem> {
     let kind = slug.ok().and_then(|Path(slug)| problems::all().find(|kind| kind.slug == slug));
     let kind = kind.ok_or_else(|| Problem::new::<NotFound>("There is no problem with this name."))?;
-    Ok(Rendered(KindPage { frame: Frame::of_problem(), kind }))
+    Ok(Rendered(KindPage { frame: Frame::of_problem(None), kind }))
 }
 
 /// Splits a text at its backticks; returns each piece and whether it is code.

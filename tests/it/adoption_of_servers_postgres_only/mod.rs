@@ -153,6 +153,7 @@ async fn our_tables_go_to_the_first_schema_of_the_search_path() {
             "matricula_sign_ins",
             "matricula_token_uses",
             "matricula_tokens",
+            "matricula_used_states",
             "student_courses",
             "waitlist"
         ]

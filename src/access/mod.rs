@@ -25,7 +25,7 @@ use tokio::task::JoinHandle;
 use self::proxy::TrustedProxy;
 use self::secret::SecretHash;
 use self::sign_on::Providers;
-pub use self::store::{Named, accounts, find_token, named, tokens};
+pub use self::store::{Named, accounts, find_token, is_student, named, tokens};
 use crate::clock::{Clock, Stamp};
 use crate::db::{Db, DbError, Location};
 use crate::registrar::{Account, Actor, ExternalId, Grants, Identity, Proof};

@@ -4,7 +4,7 @@ use super::passwords::Password;
 use super::secret::Secret;
 use super::session::{OpenSession, SessionName};
 use super::sign_in::{NotSignedIn, SignIn, after};
-use super::sign_ins::{Network, Way};
+use super::sign_ins::{FailedSignIn, Network, SignInOutcome, Unsuccessful, Way, store as records};
 use super::{IDLE_TIMEOUT, store};
 use crate::db::DbError;
 use crate::registrar::{Account, Caller, ChangePassword, Refusal};
@@ -19,16 +19,22 @@ impl SignIn {
         store::sessions_of(&self.db, account_id, &now.into(), &after(now, -IDLE_TIMEOUT)).await
     }
 
-    /// Ends a session of this account, on every server within a second. Does nothing if the account has no such session.
+    /// Ends a session of this account, on every server within a second, and records that. Does nothing if the account has no such session.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub async fn end_own_session(&self, account_id: i64, name: &SessionName) -> Result<(), Refusal> {
+    pub async fn end_own_session(
+        &self,
+        account_id: i64,
+        name: &SessionName,
+        from: Network,
+    ) -> Result<(), Refusal> {
         // An invented name costs no write.
         if !self.sessions_of(account_id).await?.iter().any(|session| session.name == *name) {
             return Ok(());
         }
-        self.forget(vec![store::end_own_session(account_id, name)]).await
+        let record = records::ended(account_id, name, &self.clock.stamp(), from);
+        self.forget(vec![record, store::end_own_session(account_id, name)]).await
     }
 
     /// The account, if its owner can sign in.
@@ -63,7 +69,7 @@ impl SignIn {
     ) -> Result<Secret, NotSignedIn> {
         let known = store::account_with_password(&self.db, account_id).await?;
         let (account, checked) = known.ok_or(Refusal::Unauthorized)?;
-        self.check_password(&account.address, present, &checked, from).await?;
+        self.check_password(&account, present, &checked, from).await?;
         let password = self.passwords.hash(new).await?;
         let command = ChangePassword { account_id, checked, password: password.clone() };
         self.registrar.submit(command, caller).await.map_err(|refused| refused.answer)?;
@@ -73,24 +79,38 @@ impl SignIn {
             .ok_or(Refusal::Unauthorized)?)
     }
 
-    /// Checks the password of an account that exists, as a sign-in with this address does.
+    /// Checks the password of the account as a sign-in with its address does, and records a failure.
     async fn check_password(
         &self,
-        address: &str,
+        account: &Account,
         password: Password,
         stored: &str,
         from: Network,
     ) -> Result<(), NotSignedIn> {
-        let mut attempt = self.throttle.check(address, from, self.clock.now()).map_err(NotSignedIn::Wait)?;
+        let failed = |outcome| {
+            let failed =
+                FailedSignIn { account_id: Some(account.id), outcome, way: Way::Password, network: from };
+            Unsuccessful::new(&self.failures, failed)
+        };
+        let checked = self.throttle.check(&account.address, from, self.clock.now());
+        let mut attempt = checked.map_err(|wait| {
+            drop(failed(SignInOutcome::Waiting));
+            NotSignedIn::Wait(wait)
+        })?;
+        let failure = failed(SignInOutcome::Failed);
         attempt.begin();
         match self.passwords.verify(password, Some(stored.to_owned())).await {
-            Ok(true) => attempt.succeeded(),
+            Ok(true) => {
+                attempt.succeeded();
+                failure.dismiss();
+            }
             Ok(false) => {
                 attempt.failed(self.clock.now());
                 return Err(NotSignedIn::Wrong);
             }
             Err(busy) => {
                 attempt.cancel();
+                failure.dismiss();
                 return Err(busy.into());
             }
         }

@@ -225,7 +225,9 @@ impl SignIn {
     /// # Errors
     /// When it cannot be written.
     pub async fn sign_out_everywhere(&self, account_id: i64, from: Network) -> Result<(), Refusal> {
-        let record = records::signed_out_everywhere(account_id, &self.clock.stamp(), from);
+        let now = self.clock.now();
+        let record =
+            records::signed_out_everywhere(account_id, &now.into(), &after(now, -IDLE_TIMEOUT), from);
         self.forget(vec![record, store::end_sessions_of(account_id)]).await
     }
 
@@ -241,12 +243,17 @@ impl SignIn {
         self.clock.now().checked_add(span).ok().map(Stamp::from)
     }
 
-    /// The latest sign-ins of the account, newest first.
+    /// The latest entries of the account with this outcome, newest first.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn latest_of(&self, account_id: i64, max: i64) -> Result<Vec<SignInEntry>, DbError> {
-        records::latest_of(&self.db, account_id, max).await
+    pub async fn latest_of(
+        &self,
+        account_id: i64,
+        outcome: SignInOutcome,
+        max: i64,
+    ) -> Result<Vec<SignInEntry>, DbError> {
+        records::latest_of(&self.db, account_id, outcome, max).await
     }
 
     /// When a link that is created now stops working.

@@ -103,6 +103,25 @@ pub async fn named(viewer: &Viewer, actor: &Actor) -> Result<Option<Named>, DbEr
     viewer.db().query_opt(sql, args, map).await
 }
 
+/// Whether an actor is a student, also one whose name the caller may not know.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn is_student(viewer: &Viewer, actor: &Actor) -> Result<bool, DbError> {
+    let (sql, id) = match actor {
+        Actor::Account(id) => (
+            "select 1 from matricula_accounts a join matricula_people p on p.id = a.person_id where a.id = $1",
+            *id,
+        ),
+        Actor::Token(id) => (
+            "select 1 from matricula_tokens t join matricula_people p on p.id = t.person_id where t.id = $1",
+            *id,
+        ),
+        Actor::Anonymous | Actor::Cli | Actor::SignOn | Actor::Sample | Actor::Database => return Ok(false),
+    };
+    Ok(viewer.db().query_opt(sql, [id.into()], |row| row.int(0)).await?.is_some())
+}
+
 fn administers(viewer: &Viewer) -> i64 {
     i64::from(viewer.administers())
 }

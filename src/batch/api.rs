@@ -1,5 +1,6 @@
 //! The API of batches.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
@@ -48,12 +49,14 @@ async fn carry_out(
     JsonArray(drafts, caller): JsonArray<NewOperation>,
 ) -> Result<Outcome<StreamedArray<OperationResult>>, Refused<(RowRefused,)>> {
     query.mode.check_size(drafts.len())?;
-    let operations = drafts.into_iter().map(Operation::from).collect();
+    let operations: Vec<_> = drafts.into_iter().map(Operation::from).collect();
+    let telling =
+        Telling { courses: operations.iter().map(|one| one.course_id()).collect(), app: app.clone() };
     let outcomes = match query.mode {
         Mode::Each => super::each(&app.registrar, operations, &caller).await?,
         Mode::All => super::all(&app.registrar, operations, &caller).await?,
     };
-    Ok(outcomes.map(|outcomes| results(outcomes, caller.request_id)))
+    Ok(outcomes.map(|outcomes| results(outcomes, caller.request_id, telling)))
 }
 
 /// One operation.
@@ -135,9 +138,44 @@ impl Parameters for BatchQuery {
     const KNOWN: &'static [&'static str] = &["mode"];
 }
 
+/// Records for a program what operations that were not carried out tell about who takes which course.
+struct Telling {
+    /// The course of each operation.
+    courses: Vec<CourseId>,
+    app: App,
+}
+
+impl Telling {
+    fn record(&self, done: &[(usize, OperationOutcome)]) {
+        let mut told: BTreeMap<CourseId, usize> = BTreeMap::new();
+        for (index, outcome) in done {
+            let tells = matches!(
+                outcome,
+                OperationOutcome::Withheld
+                    | OperationOutcome::Refused(
+                        Refusal::AlreadyEnrolled(_)
+                            | Refusal::AlreadyWaitlisted(_)
+                            | Refusal::EnrollmentNotFound { .. }
+                    )
+            );
+            if let Some(course_id) = self.courses.get(*index).filter(|_| tells) {
+                *told.entry(*course_id).or_default() += 1;
+            }
+        }
+        for (course_id, students) in told {
+            self.app.discloses_roster(course_id, None).sent(students);
+        }
+    }
+}
+
 /// The response; `instance` is the id of the request.
-fn results(outcomes: Outcomes, instance: Option<Arc<str>>) -> StreamedArray<OperationResult> {
+fn results(
+    outcomes: Outcomes,
+    instance: Option<Arc<str>>,
+    telling: Telling,
+) -> StreamedArray<OperationResult> {
     let results = move |done: Vec<(usize, OperationOutcome)>| -> Vec<_> {
+        telling.record(&done);
         // A failure of the database affects all operations of a commit, so one line of log output is enough.
         let failed = done.iter().find_map(|(_, done)| match done {
             OperationOutcome::Refused(refusal @ Refusal::Engine(_)) => Some(Problem::from(refusal.clone())),

@@ -63,6 +63,11 @@ impl Reading {
             _ => None,
         }
     }
+
+    /// The reading at this time: a roster of the future is the present one.
+    fn at(self, now: &Stamp) -> Self {
+        Self { as_of: self.as_of.filter(|time| time < now), ..self }
+    }
 }
 
 /// Records what programs read.
@@ -83,7 +88,7 @@ impl Disclosures {
 
     /// Counts the rows of an answer, as they are sent.
     pub(crate) fn recorder(&self, reading: Option<Reading>) -> Recorder {
-        Recorder(reading.map(|reading| (self.0.clone(), reading)))
+        Recorder(reading.map(|reading| (self.0.clone(), reading.at(&self.0.now()))))
     }
 }
 
@@ -97,6 +102,11 @@ impl Recorder {
         if let Some((tally, reading)) = self.0.as_ref().filter(|_| rows > 0) {
             tally.record(reading.clone(), to_i64(rows));
         }
+    }
+
+    /// Records that an empty page is about to be sent with the total of the list, which tells about students too.
+    pub fn sent_total(&self, total: i64, rows: usize) {
+        self.sent(usize::from(total > 0 && rows == 0));
     }
 }
 

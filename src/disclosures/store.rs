@@ -1,6 +1,6 @@
 //! Reads and writes the record of disclosures.
 
-use super::{Disclosure, Reading};
+use super::{Disclosure, Reading, StudentList};
 use crate::clock::Stamp;
 use crate::db::{Arg, DbError, Reach, Row};
 use crate::events::About;
@@ -9,33 +9,47 @@ use crate::lists::{Cursor, Direction, ListRow, Listing};
 use crate::registrar::{Chore, Counted, StudentId, Tallied};
 use crate::viewer::Viewer;
 
-/// A condition: the list that was read between `d.at` and `d.until` may contain the student `$1`, who is known since the
-/// time `$2` and whose history begins after the `seq` `$3`. For null there is none.
-macro_rules! concerns {
-    () => {
-        "cast($1 as bigint) is not null and d.until >= $2 and (d.student_id = $1 \
-         or (d.student_id is null and d.course_id is null) \
-         or (d.student_id is null and d.what = 'events' and exists (select 1 from events e where e.student_id = $1 \
-         and e.seq > $3 and e.course_id = d.course_id and e.at <= d.until)) \
-         or (d.what = 'roster' and exists (select 1 from events e where e.student_id = $1 and e.seq > $3 \
-         and e.course_id = d.course_id and e.at <= coalesce(d.as_of, d.until) \
-         and e.type || '' in ('enrollment.created', 'enrollment.adopted', 'waitlist.promoted') \
-         and not exists (select 1 from events x where x.student_id = $1 and x.enrollment_id = e.enrollment_id \
-         and x.type || '' = 'enrollment.dropped' and x.at < coalesce(d.as_of, d.at)))) \
-         or (d.what = 'waitlist' and exists (select 1 from events e where e.student_id = $1 and e.seq > $3 \
-         and e.course_id = d.course_id and e.at <= d.until and e.type || '' = 'waitlist.joined' \
-         and not exists (select 1 from events x where x.student_id = $1 and x.seq > e.seq \
-         and x.course_id = e.course_id and x.type || '' in ('waitlist.left', 'waitlist.promoted') and x.at < d.at))))"
+/// A statement about `d`, the lists that were read which may contain the student `$1`, whose history begins after the
+/// `seq` `$2` and who is known since the time `$3`. For null there is none. `stays` are the times that the student spent on
+/// lists of courses.
+macro_rules! select_disclosures {
+    ($columns:literal, $rest:literal) => {
+        concat!(
+            "with stays (what, course_id, since, till, seq) as (\
+             select 'roster', e.course_id, e.at, coalesce((select min(x.at) from events x where x.student_id = $1 \
+             and x.seq > e.seq and x.course_id = e.course_id and x.type || '' = 'enrollment.dropped'), '9999'), e.seq \
+             from events e where e.student_id = $1 and e.seq > $2 \
+             and e.type || '' in ('enrollment.created', 'enrollment.adopted', 'waitlist.promoted') \
+             union all select 'waitlist', e.course_id, e.at, coalesce((select min(x.at) from events x where x.student_id = $1 \
+             and x.seq > e.seq and x.course_id = e.course_id and x.type || '' in ('waitlist.left', 'waitlist.promoted')), '9999'), \
+             e.seq from events e where e.student_id = $1 and e.seq > $2 and e.type || '' = 'waitlist.joined' \
+             union all select 'events', e.course_id, min(e.at), '9999', min(e.seq) from events e where e.student_id = $1 \
+             and e.seq > $2 and e.course_id is not null group by e.course_id), \
+             d (id, at, until, token_id, what, course_id, as_of, rows_sent, seq) as (\
+             select id, at, until, token_id, what, course_id, as_of, rows_sent, cast(null as bigint) \
+             from matricula_disclosures where student_id = $1 \
+             union all select id, at, until, token_id, what, course_id, as_of, rows_sent, cast(null as bigint) \
+             from matricula_disclosures where student_id is null and course_id is null \
+             union all select r.id, r.at, r.until, r.token_id, r.what, r.course_id, r.as_of, r.rows_sent, max(s.seq) \
+             from stays s join matricula_disclosures r on r.course_id = s.course_id and r.what = s.what \
+             where r.student_id is null and s.since <= coalesce(r.as_of, r.until) and s.till >= coalesce(r.as_of, r.at) \
+             group by r.id, r.at, r.until, r.token_id, r.what, r.course_id, r.as_of, r.rows_sent) \
+             select ",
+            $columns,
+            " where cast($1 as bigint) is not null and d.until >= $3 ",
+            $rest
+        )
     };
 }
 
-macro_rules! select_disclosures {
+/// The columns that [`disclosure`] reads. A course that was deleted since has no name.
+macro_rules! select_rows {
     ($rest:literal) => {
-        concat!(
-            "select d.id, d.at, d.until, d.token_id, t.name, d.what, d.course_id, cast(c.name as text), d.as_of, d.rows_sent \
-             from matricula_disclosures d left join matricula_tokens t on t.id = d.token_id \
-             left join courses c on c.id = d.course_id where ",
-            concerns!(),
+        select_disclosures!(
+            "d.id, d.at, d.until, d.token_id, t.name, d.what, d.course_id, \
+             (select cast(c.name as text) from courses c where c.id = d.course_id and not exists \
+             (select 1 from events x where x.course_id = d.course_id and x.seq > d.seq and x.type || '' = 'course.deleted')), \
+             d.as_of, d.rows_sent from d left join matricula_tokens t on t.id = d.token_id",
             $rest
         )
     };
@@ -52,12 +66,12 @@ pub async fn about(
 ) -> Result<Listing<Disclosure>, DbError> {
     let args = student(viewer, id).await?;
     let (rows, before_all) = match direction {
-        Direction::Asc => (select_disclosures!(" and d.id > $4 order by d.id limit $5"), 0),
-        Direction::Desc => (select_disclosures!(" and d.id < $4 order by d.id desc limit $5"), i64::MAX),
+        Direction::Asc => (select_rows!("and d.id > $4 order by d.id limit $5"), 0),
+        Direction::Desc => (select_rows!("and d.id < $4 order by d.id desc limit $5"), i64::MAX),
     };
     Ok(Listing {
         order: format!("disclosures-of-{id}.{direction:?}"),
-        count: concat!("select count(*) from matricula_disclosures d where ", concerns!()),
+        count: select_disclosures!("count(*) from d", ""),
         count_args: args.clone(),
         rows,
         args: Box::new(move |after: Option<&Cursor>| {
@@ -79,7 +93,7 @@ pub async fn about(
 pub async fn latest(viewer: &Viewer, id: StudentId, max: i64) -> Result<Vec<Disclosure>, DbError> {
     let mut args = student(viewer, id).await?;
     args.extend([i64::MAX.into(), max.into()]);
-    let sql = select_disclosures!(" and d.id < $4 order by d.id desc limit $5");
+    let sql = select_rows!("and d.id < $4 order by d.id desc limit $5");
     viewer.db().read(Reach::Range, sql, args, disclosure).await
 }
 
@@ -87,7 +101,7 @@ pub async fn latest(viewer: &Viewer, id: StudentId, max: i64) -> Result<Vec<Disc
 async fn student(viewer: &Viewer, id: StudentId) -> Result<Vec<Arg>, DbError> {
     let start = history_start(viewer, About::Student(id)).await?;
     let since = known_since(viewer, id, start).await?;
-    Ok(vec![viewer.student(id).into(), (&since).into(), start.into()])
+    Ok(vec![viewer.student(id).into(), start.into(), (&since).into()])
 }
 
 /// When this student was added. One who was there before the log counts as always there.
@@ -116,39 +130,44 @@ fn disclosure(row: &Row<'_>) -> Result<Disclosure, DbError> {
 impl Tallied for Reading {
     const NAME: &'static str = "disclosures";
 
-    fn chores(&self, counted: &Counted) -> Vec<Chore> {
-        let (begin, end) = counted.minute();
-        let reading: [Arg; 5] = [
-            self.token_id.into(),
-            self.list.as_str().into(),
-            self.course_id.map(i64::from).into(),
-            self.student_id.map(i64::from).into(),
-            self.as_of.as_ref().into(),
-        ];
-        let add = Chore {
-            sql: "update matricula_disclosures set until = $1, rows_sent = rows_sent + $2 where id = \
-                  (select max(id) from matricula_disclosures where at between $3 and $4 and token_id = $5 and what = $6 \
-                  and course_id is not distinct from cast($7 as bigint) \
-                  and student_id is not distinct from cast($8 as bigint) and as_of is not distinct from cast($9 as text))",
-            args: [(&counted.last).into(), counted.count.into(), (&begin).into(), (&end).into()]
-                .into_iter()
-                .chain(reading.clone())
-                .collect(),
-        };
-        let insert = Chore {
-            sql: "insert into matricula_disclosures (at, until, rows_sent, token_id, what, course_id, student_id, as_of) \
-                  select cast($1 as text), cast($2 as text), cast($3 as bigint), cast($4 as bigint), cast($5 as text), \
-                  cast($6 as bigint), cast($7 as bigint), cast($8 as text) \
-                  where not exists (select 1 from matricula_disclosures where at between $9 and $10 and token_id = $4 and what = $5 \
-                  and course_id is not distinct from cast($6 as bigint) \
-                  and student_id is not distinct from cast($7 as bigint) and as_of is not distinct from cast($8 as text))",
-            args: [(&counted.first).into(), (&counted.last).into(), counted.count.into()]
-                .into_iter()
-                .chain(reading)
-                .chain([(&begin).into(), (&end).into()])
-                .collect(),
-        };
-        vec![add, insert]
+    fn source(&self) -> i64 {
+        self.token_id
+    }
+
+    /// The program has read so much that the lists count as everybody's.
+    fn summary(&self) -> Self {
+        Self { list: StudentList::Students, course_id: None, student_id: None, as_of: None, ..*self }
+    }
+
+    fn chore(&self, counted: &Counted) -> Chore {
+        let (list, course_id) = (self.list.as_str(), self.course_id.map(i64::from));
+        let (student_id, as_of) = (self.student_id.map(i64::from), self.as_of.as_ref());
+        let record = format!(
+            "{} {} {list} {} {} {}",
+            counted.minute(),
+            self.token_id,
+            course_id.unwrap_or_default(),
+            student_id.unwrap_or_default(),
+            as_of.map(Stamp::as_str).unwrap_or_default()
+        );
+        Chore {
+            sql: "insert into matricula_disclosures \
+                  (at, until, token_id, what, course_id, student_id, as_of, rows_sent, record) \
+                  values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (record) do update set \
+                  until = case when excluded.until > matricula_disclosures.until then excluded.until \
+                  else matricula_disclosures.until end, rows_sent = matricula_disclosures.rows_sent + excluded.rows_sent",
+            args: vec![
+                (&counted.first).into(),
+                (&counted.last).into(),
+                self.token_id.into(),
+                list.into(),
+                course_id.into(),
+                student_id.into(),
+                as_of.into(),
+                counted.count.into(),
+                record.as_str().into(),
+            ],
+        }
     }
 
     fn delete_old(before: &Stamp, max: i64) -> Chore {

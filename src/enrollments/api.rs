@@ -13,6 +13,7 @@ use crate::http::paging::{PageQuery, RequestUrl};
 use crate::http::refused::Refused;
 use crate::http::reply::{Admitted, Ensured, Found, List, Located, NoContent, Resource};
 use crate::http::routes::{Routes, any_of};
+use crate::instructors::store::ensure_sees_roster;
 use crate::problems::{
     AlreadyEnrolled, AlreadyWaitlisted, CourseFull, CourseNotFound, EnrollmentNotFound, RegistrationClosed,
     RegistrationNotOpen, RowRefused, StudentNotFound, WaitlistFull,
@@ -168,7 +169,11 @@ async fn roster(
     if list.rows.is_empty() && !(time.is_some() && store::log_mentions_course(&app.viewer, id).await?) {
         find_course(&app.viewer, id).await?.ok_or(Refusal::CourseNotFound(id))?;
     }
+    if list.rows.is_empty() {
+        ensure_sees_roster(&app.viewer, id).await?;
+    }
     let recorder = app.discloses_roster(id, time);
+    recorder.sent_total(list.total, list.rows.len());
     Ok(List::new(list, &url).inspect(move |rows| recorder.sent(rows.len())))
 }
 

@@ -57,6 +57,7 @@ async fn list(
         return Ok(ListOrStream::Stream(EventStream::new(events.take_until(ended))));
     }
     let list = store::list(&app.viewer, &filter).read(&app.viewer, &query.page()?).await?;
+    recorder.sent_total(list.total, list.rows.len());
     let list = List::new(list, &url).inspect(move |entries| recorder.sent(LogEntry::about_students(entries)));
     Ok(ListOrStream::List(list))
 }

@@ -3,7 +3,7 @@
 use super::Instructor;
 use crate::db::{DbError, Row};
 use crate::lists::{ListRow, ShortListing};
-use crate::registrar::{Course, CourseId};
+use crate::registrar::{Course, CourseId, Refusal, Right};
 use crate::viewer::Viewer;
 
 /// The id of the course of [`Viewer::roster`], if the caller may see its students; otherwise null, which no row has. An
@@ -32,6 +32,18 @@ pub(crate) use visible_course;
 pub async fn sees_roster(viewer: &Viewer, id: CourseId) -> Result<bool, DbError> {
     let sql = concat!("select 1 from courses c where c.id = ", visible_course!("$1", "$2", "$3"));
     Ok(viewer.db().query_opt(sql, viewer.roster(id), |row| row.int(0)).await?.is_some())
+}
+
+/// Refuses a caller who may not read the roster and the waitlist of the course.
+///
+/// # Errors
+/// [`Refusal::Forbidden`], or when the database cannot be read.
+pub async fn ensure_sees_roster(viewer: &Viewer, id: CourseId) -> Result<(), Refusal> {
+    if viewer.has(Right::ReadRosters) || sees_roster(viewer, id).await? {
+        Ok(())
+    } else {
+        Err(Refusal::Forbidden)
+    }
 }
 
 /// The courses that the caller teaches, in order of their ids; none for a caller who is not an instructor.

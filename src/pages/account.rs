@@ -15,7 +15,7 @@ use crate::access::passwords::Password;
 use crate::access::secret::SecretHash;
 use crate::access::session::{OpenSession, SessionName};
 use crate::access::sign_in::NotSignedIn;
-use crate::access::sign_ins::SignInEntry;
+use crate::access::sign_ins::{SignInEntry, SignInOutcome};
 use crate::http::extract::{FromPath, NoQuery, Parameters, PathParams, Query, from_text};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::problem::{NotFound, Problem};
@@ -25,6 +25,8 @@ use crate::state::{App, AppState};
 
 /// How many of the latest sign-ins are shown.
 const SIGN_INS: i64 = 10;
+/// How many of the latest failures are shown.
+const FAILURES: i64 = 5;
 
 /// The page.
 const PAGE: &str = "/account";
@@ -49,6 +51,8 @@ struct AccountPage {
     /// Somebody who signs in elsewhere may have none.
     has_password: bool,
     sign_ins: Vec<SignInEntry>,
+    /// Apart from the others, so that a flood of them hides none.
+    failures: Vec<SignInEntry>,
     /// Whether the reader has just changed the password.
     is_changed: bool,
     refusal: Option<String>,
@@ -64,7 +68,8 @@ impl AccountPage {
             own: own_session(app),
             sessions,
             has_password: app.sign_in.has_password(account_id).await?,
-            sign_ins: app.sign_in.latest_of(account_id, SIGN_INS).await?,
+            sign_ins: app.sign_in.latest_of(account_id, SignInOutcome::SignedIn, SIGN_INS).await?,
+            failures: app.sign_in.latest_of(account_id, SignInOutcome::Failed, FAILURES).await?,
             is_changed: false,
             refusal: None,
         })
@@ -106,7 +111,7 @@ async fn end_session(
 ) -> Result<Response, Problem> {
     let name = session.into_result()?;
     let id = account_id(&app).ok_or(Refusal::Forbidden)?;
-    app.sign_in.end_own_session(id, &name).await?;
+    app.sign_in.end_own_session(id, &name, network(&app)).await?;
     if own_session(&app).as_ref() == Some(&name) {
         return Ok(([app.session_cookie.clear()], Redirect::to(SIGN_IN)).into_response());
     }

@@ -17,7 +17,7 @@ use crate::clock::Stamp;
 use crate::courses::store::{self, CourseSort};
 use crate::db::DbError;
 use crate::enrollments::{RosterEntry, store as enrollments};
-use crate::events::About;
+use crate::events::{About, Filter};
 use crate::http::extract::{NoQuery, Parameters, PathParams, Query, from_text};
 use crate::http::paging::RequestUrl;
 use crate::http::problem::Problem;
@@ -243,6 +243,8 @@ pub(super) async fn course_page(
     let waitlist = seats::waitlist_of(&app.viewer, id).read(&app.viewer, &Page::first(Limit::PAGE)).await?;
     app.discloses_roster(id, day.as_ref().map(|day| &day.end)).sent(roster.rows.len());
     app.discloses_waitlist(id).sent(waitlist.rows.len());
+    let history = History::load(&app.viewer, About::Course(id), query.before).await?;
+    app.discloses_events(&Filter { course_id: Some(id), ..Filter::default() }).sent(history.about_students());
     Ok(CoursePage {
         frame: Frame::new(app, "courses"),
         course: find::<Course>(app, id).await?,
@@ -255,7 +257,7 @@ pub(super) async fn course_page(
         limits: refused.limits.unwrap_or_else(|| SeatsForm::new(&seats)),
         instructors: InstructorsPanel::load(app, id, refused.instructors).await?,
         plot: Plot::load(&app.viewer, id).await?,
-        history: History::load(&app.viewer, About::Course(id), query.before).await?,
+        history,
         day,
     })
 }
@@ -278,6 +280,9 @@ async fn full_roster(
     let id = id.into_result()?;
     let day = Day::parse(&query.as_of, query.until.as_ref())?;
     let roster = roster(&app, id, day.as_ref()).await?.read(&app.viewer, &Page::first(Limit::MAX)).await?;
+    if roster.rows.is_empty() {
+        instructors::ensure_sees_roster(&app.viewer, id).await?;
+    }
     app.discloses_roster(id, day.as_ref().map(|day| &day.end)).sent(roster.rows.len());
     Ok(Rendered(RosterPage {
         frame: Frame::new(&app, "courses"),

@@ -38,6 +38,11 @@ impl History {
         let earlier = entries.last().filter(|_| has_more).map(|last| last.seq);
         Ok(Self { entries, earlier, has_newer: before.is_some() })
     }
+
+    /// How many of the entries are about a student.
+    pub(super) fn about_students(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.student.is_some()).count()
+    }
 }
 
 impl HistoryEntry {

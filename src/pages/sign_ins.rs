@@ -112,6 +112,7 @@ fn grant_phrase(entry: &HistoryEntry) -> String {
         Some(EventKind::AccountChanged) if data["link"].is_string() => {
             "New link to set a password:".to_owned()
         }
+        Some(EventKind::AccountChanged) if data["linked"] == true => "Linked to single sign-on:".to_owned(),
         Some(EventKind::AccountChanged) if data["enabled"] == false => "Account disabled:".to_owned(),
         Some(EventKind::AccountChanged) => format!("Account enabled, with the role {role}:"),
         Some(EventKind::TokenCreated) => format!("New token with the role {role}:"),

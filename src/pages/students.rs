@@ -91,7 +91,9 @@ async fn list(
     } else {
         app.roll.page(&app.viewer, search.as_ref(), query.sort, query.order, &page).await?
     };
-    app.discloses_students().sent(list.rows.len());
+    let recorder = app.discloses_students();
+    recorder.sent(list.rows.len());
+    recorder.sent_total(list.total, list.rows.len());
     let page = StudentsPage {
         frame: Frame::new(&app, "students"),
         is_empty: list.total == 0 && query.q.trim().is_empty(),

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::access::{self, Named};
 use crate::db::DbError;
 use crate::events::HistoryEntry;
-use crate::registrar::Actor;
+use crate::registrar::{Actor, EventKind};
 use crate::viewer::Viewer;
 
 /// Says in each entry who did it.
@@ -17,11 +17,20 @@ pub(super) async fn look_up(viewer: &Viewer, entries: &mut [HistoryEntry]) -> Re
     let mut known: HashMap<Actor, Option<String>> = HashMap::new();
     for entry in entries {
         let Some(actor) = &entry.actor else { continue };
+        // A seat came free because of somebody whom students and instructors may not know.
+        if entry.kind == Some(EventKind::WaitlistPromoted) && !viewer.sees_students() {
+            continue;
+        }
         let by = if let Some(by) = known.get(actor) {
             by.clone()
         } else {
             let named = access::named(viewer, actor).await?;
-            known.entry(actor.clone()).or_insert(words(viewer, actor, named)).clone()
+            let by = match named {
+                // What students do, they do for themselves.
+                None if access::is_student(viewer, actor).await? => None,
+                named => words(viewer, actor, named),
+            };
+            known.entry(actor.clone()).or_insert(by).clone()
         };
         entry.by = by;
     }

@@ -29,6 +29,13 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// The course that it is about.
+    #[must_use]
+    pub fn course_id(self) -> CourseId {
+        let (Self::Enroll(_, course_id) | Self::Drop(_, course_id)) = self;
+        course_id
+    }
+
     fn needs(self, needs: &mut Needs) {
         let (Self::Enroll(student_id, course_id) | Self::Drop(student_id, course_id)) = self;
         needs.pair(student_id, course_id);

@@ -1,7 +1,7 @@
 //! Records of what happens often and is no change of registration. They are counted in memory and written about once a
 //! second, many in one transaction, so that a flood of them is no flood of writes and nobody waits for them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,6 +22,8 @@ use crate::logging::LogThrottle;
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Different records in memory: while the database cannot be written to, further ones are lost.
 const MAX_WAITING: usize = 10_000;
+/// Different records of one source within a minute; from then on they are counted together.
+const MAX_DIFFERENT: usize = 500;
 /// Records in one transaction, so that writes of registration do not wait long for it.
 const MAX_WRITTEN: usize = 256;
 /// How long records are kept: longer than a school year.
@@ -36,15 +38,20 @@ pub trait Tallied: Clone + Debug + Eq + Hash + Send + Sync + 'static {
     /// What it is, for log output.
     const NAME: &'static str;
 
-    /// The statements that record it. They add to the record of the same minute, if there is one.
-    fn chores(&self, counted: &Counted) -> Vec<Chore>;
+    /// Who or what causes it. Each source has room of its own, so that none can crowd out the records of another.
+    fn source(&self) -> i64;
+
+    /// What is counted instead when the source causes too many different records within a minute. There are few of
+    /// these.
+    #[must_use]
+    fn summary(&self) -> Self;
+
+    /// The statement that records it. It adds to the record of the same minute, if there is one.
+    fn chore(&self, counted: &Counted) -> Chore;
 
     /// The statement that deletes at most `max` records from before this time.
     fn delete_old(before: &Stamp, max: i64) -> Chore;
 }
-
-/// A minute, to its last millisecond.
-const MINUTE: SignedDuration = SignedDuration::from_millis(59_999);
 
 /// How often something happened, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,16 +65,14 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// The first and the last moment of the minute in which it happened first.
+    /// The beginning of the minute in which it happened first.
     #[must_use]
-    pub fn minute(&self) -> (Stamp, Stamp) {
+    pub fn minute(&self) -> Stamp {
         let begin = self.first.utc().and_then(|time| {
             let seconds = SignedDuration::from_secs(i64::from(time.second()));
             self.first.checked_sub(seconds + SignedDuration::from_nanos(i64::from(time.subsec_nanosecond())))
         });
-        let begin = begin.unwrap_or_else(|| self.first.clone());
-        let end = begin.checked_sub(-MINUTE).unwrap_or_else(|| begin.clone());
-        (begin, end)
+        begin.unwrap_or_else(|| self.first.clone())
     }
 
     fn add(&mut self, other: Self) {
@@ -83,12 +88,47 @@ pub struct Tally<T>(Arc<Shared<T>>);
 
 #[derive(Debug)]
 struct Shared<T> {
-    /// By what happened and the minute in which it did.
-    waiting: Mutex<HashMap<(Stamp, T), Counted>>,
+    waiting: Mutex<Waiting<T>>,
     registrar: Registrar,
     clock: Clock,
     task: Mutex<Option<AbortHandle>>,
     lost: LogThrottle,
+}
+
+/// The records that are not written yet.
+#[derive(Debug)]
+struct Waiting<T> {
+    /// By what happened and the minute in which it did.
+    records: HashMap<(Stamp, T), Counted>,
+    /// The minute of `different`.
+    minute: Stamp,
+    /// What each source has caused within the minute, written or not.
+    different: HashMap<i64, HashSet<T>>,
+}
+
+impl<T> Default for Waiting<T> {
+    fn default() -> Self {
+        Self { records: HashMap::new(), minute: Stamp::default(), different: HashMap::new() }
+    }
+}
+
+impl<T: Tallied> Waiting<T> {
+    /// What to count in this minute: `what`, or its summary once its source has caused too many different records.
+    fn within_limits(&mut self, what: T, minute: &Stamp) -> T {
+        if self.minute != *minute {
+            self.minute = minute.clone();
+            self.different.clear();
+        }
+        let different = self.different.entry(what.source()).or_default();
+        if different.contains(&what) {
+            return what;
+        }
+        if different.len() >= MAX_DIFFERENT {
+            return what.summary();
+        }
+        different.insert(what.clone());
+        what
+    }
 }
 
 impl<T: Tallied> Tally<T> {
@@ -110,7 +150,15 @@ impl<T: Tallied> Tally<T> {
     /// Records that it happened `count` times just now. Never waits.
     pub fn record(&self, what: T, count: i64) {
         let now = self.0.clock.stamp();
-        self.add(what, Counted { count, first: now.clone(), last: now });
+        let counted = Counted { count, first: now.clone(), last: now };
+        let what = self.waiting().within_limits(what, &counted.minute());
+        self.add(what, counted);
+    }
+
+    /// The present time.
+    #[must_use]
+    pub fn now(&self) -> Stamp {
+        self.0.clock.stamp()
     }
 
     /// Writes everything that was recorded. Nothing may be recorded after this.
@@ -120,7 +168,7 @@ impl<T: Tallied> Tally<T> {
             task.abort();
         }
         if let Err(error) = self.write().await {
-            let lost = self.waiting().len();
+            let lost = self.waiting().records.len();
             self.0.registrar.metrics().records_lost.inc_by(u64::try_from(lost).unwrap_or(u64::MAX));
             tracing::warn!(%error, lost, "records of {} are lost", T::NAME);
         }
@@ -155,7 +203,7 @@ impl<T: Tallied> Tally<T> {
             if taken.is_empty() {
                 return Ok(());
             }
-            let chores = taken.iter().flat_map(|(what, counted)| what.chores(counted)).collect();
+            let chores = taken.iter().map(|(what, counted)| what.chore(counted)).collect();
             if let Err(error) = self.0.registrar.keep_house(chores).await {
                 for (what, counted) in taken {
                     self.add(what, counted);
@@ -174,21 +222,21 @@ impl<T: Tallied> Tally<T> {
 
     fn take(&self) -> Vec<(T, Counted)> {
         let mut waiting = self.waiting();
-        let keys: Vec<_> = waiting.keys().take(MAX_WRITTEN).cloned().collect();
+        let keys: Vec<_> = waiting.records.keys().take(MAX_WRITTEN).cloned().collect();
         let taken = keys.into_iter().filter_map(|key| {
-            let counted = waiting.remove(&key)?;
+            let counted = waiting.records.remove(&key)?;
             Some((key.1, counted))
         });
         taken.collect()
     }
 
     fn add(&self, what: T, counted: Counted) {
-        let key = (counted.minute().0, what);
+        let key = (counted.minute(), what);
         let mut waiting = self.waiting();
-        if let Some(known) = waiting.get_mut(&key) {
+        if let Some(known) = waiting.records.get_mut(&key) {
             known.add(counted);
-        } else if waiting.len() < MAX_WAITING {
-            waiting.insert(key, counted);
+        } else if waiting.records.len() < MAX_WAITING {
+            waiting.records.insert(key, counted);
         } else {
             drop(waiting);
             self.0.registrar.metrics().records_lost.inc();
@@ -198,7 +246,7 @@ impl<T: Tallied> Tally<T> {
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<(Stamp, T), Counted>> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting<T>> {
         self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -211,11 +259,10 @@ mod tests {
     fn a_minute_is_the_one_of_the_clock() {
         let counted = |first: &str| {
             let first = Stamp::from_stored(first.to_owned());
-            let (begin, end) = Counted { count: 1, last: first.clone(), first }.minute();
-            format!("{begin} {end}")
+            Counted { count: 1, last: first.clone(), first }.minute().to_string()
         };
         for time in ["2026-09-01T08:07:00.000Z", "2026-09-01T08:07:01.003Z", "2026-09-01T08:07:59.999Z"] {
-            assert_eq!(counted(time), "2026-09-01T08:07:00.000Z 2026-09-01T08:07:59.999Z");
+            assert_eq!(counted(time), "2026-09-01T08:07:00.000Z");
         }
     }
 }

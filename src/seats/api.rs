@@ -13,6 +13,7 @@ use crate::http::paging::{PageQuery, RequestUrl};
 use crate::http::refused::Refused;
 use crate::http::reply::{Found, List, NoContent, Resource};
 use crate::http::routes::{Routes, any_of, only};
+use crate::instructors::store::ensure_sees_roster;
 use crate::problems::{CourseNotFound, RowRefused};
 use crate::registrar::Right;
 use crate::registrar::{Caller, CourseId, Limits, MAX_SEATS, Refusal, RemoveSeats, Seats, SetSeats};
@@ -88,8 +89,10 @@ async fn waitlist(
     let list = listing.read(&app.viewer, &page).await?;
     if list.rows.is_empty() {
         find_course(&app.viewer, id).await?.ok_or(Refusal::CourseNotFound(id))?;
+        ensure_sees_roster(&app.viewer, id).await?;
     }
     let recorder = app.discloses_waitlist(id);
+    recorder.sent_total(list.total, list.rows.len());
     Ok(List::new(list, &url).inspect(move |rows| recorder.sent(rows.len())))
 }
 

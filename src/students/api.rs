@@ -54,6 +54,7 @@ async fn list(
     let listing = store::list(&app.viewer, query.q.as_ref(), query.sort, query.order);
     let page = query.page.of_list(&listing.order)?;
     let (list, recorder) = (listing.read(&app.viewer, &page).await?, app.discloses_students());
+    recorder.sent_total(list.total, list.rows.len());
     Ok(List::new(list, &url).inspect(move |rows| recorder.sent(rows.len())))
 }
 

@@ -136,6 +136,33 @@ async fn a_disabled_account_fails_as_itself_and_a_replaced_session_is_no_sign_ou
 }
 
 #[tokio::test]
+async fn what_happens_on_my_account_is_recorded_and_failures_hide_no_sign_in() {
+    let (school, admin) = school().await;
+    school.let_pass(Duration::from_mins(5));
+    let second = cookie(&sign_in(&school, RUTH, PASSWORD).await.is(303));
+    let page = school.get("/account").by(&second).await.is_ok();
+    let (_, first) = page.text().rsplit_once("/account/sessions/").unwrap();
+    let end = format!("/account/sessions/{}", &first[..first.find('"').unwrap()]);
+    form(school.ask("POST", &end), &[]).by(&second).await.is(303);
+    school.get("/api/v1/me").by(&admin).await.is_refused(401, "unauthorized");
+    assert_eq!(record(&school, &second, "?outcome=signed-out").await, ["Ruth signed-out - 1"]);
+
+    for status in [422, 422, 422, 422, 422, 429] {
+        let fields = [("present", "not the right one"), ("password", "nine quiet lanterns")];
+        form(school.ask("POST", "/account/password"), &fields).by(&second).await.is(status);
+    }
+    eventually("the failures are recorded", async || {
+        let mut failures = record(&school, &second, "").await.split_off(3);
+        failures.sort();
+        failures == ["Ruth failed password 5", "Ruth waiting password 1"]
+    })
+    .await;
+    let page = school.get("/account").by(&second).await.is_ok();
+    let (sign_ins, failures) = page.text().split_once("Wrong passwords").unwrap();
+    assert!(sign_ins.contains("signed in with a link") && failures.contains("failed"), "{}", page.text());
+}
+
+#[tokio::test]
 async fn a_failure_is_recorded_when_the_server_stops_right_after_it_and_what_was_typed_is_nowhere() {
     let (school, _) = school().await;
     sign_in(&school, "my own secret passphrase", "typed into the wrong field").await.is(422);
@@ -406,7 +433,65 @@ async fn a_program_that_reads_pages_leaves_a_record_too() {
     eventually("they are recorded", async || {
         let mut found = disclosed(&school, &ana, 1).await;
         found.sort();
-        found == ["Mirror roster Algebra 2", "Mirror students 2"]
+        found == ["Mirror events Algebra 1", "Mirror roster Algebra 2", "Mirror students 2"]
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_roster_of_the_future_is_the_present_one() {
+    let (school, admin, program, ana) = school_with_programs().await;
+    school.put("/api/v1/students/1/courses/1").by(&program).await.is_created();
+    school.get("/api/v1/courses/1/students?as_of=2099-01-01T00:00:00Z").by(&program).await.is_ok();
+    school.get("/courses/1/roster?as_of=2026-09-01").by(&program).await.is_ok();
+    school.let_pass(Duration::from_mins(5));
+    school.delete("/api/v1/students/1/courses/1").by(&program).await.is(204);
+    school.put("/api/v1/students/2/courses/1").by(&program).await.is_created();
+    eventually("it still concerns who was on it", async || {
+        disclosed(&school, &ana, 1).await == ["Mirror roster Algebra 2"]
+    })
+    .await;
+    assert_eq!(disclosed(&school, &admin, 2).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn what_refusals_and_totals_tell_is_recorded() {
+    let (school, admin, program, ana) = school_with_programs().await;
+    school.put("/api/v1/students/1/courses/1").by(&program).await.is_created();
+    let enrolls = token(
+        &school,
+        &admin,
+        json!({"name": "Kiosk", "role": "registrar", "scopes": ["enrollments:write"]}),
+    );
+    let enrolls = enrolls.await;
+    let enroll =
+        |student: i64, course: i64| json!({"op": "enroll", "student_id": student, "course_id": course});
+    let asked = json!([enroll(1, 1), enroll(2, 1), enroll(1, 99)]);
+    school.post("/api/v1/enrollments/batch?mode=all", asked).by(&enrolls).await.is_ok();
+    school.get("/api/v1/events?student_id=1&after=1000").by(&program).await.is_ok();
+    eventually("both are recorded", async || {
+        let mut found = disclosed(&school, &ana, 1).await;
+        found.sort();
+        found == ["Kiosk roster Algebra 2", "Mirror events 1"]
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_program_that_reads_without_end_fills_no_table_and_crowds_out_no_other() {
+    let (school, admin, program, ana) = school_with_programs().await;
+    let other = token(&school, &admin, json!({"name": "Mailer", "role": "registrar"})).await;
+    school.put("/api/v1/students/1/courses/1").by(&program).await.is_created();
+    school.let_pass(Duration::from_hours(1));
+    for second in 0..600 {
+        let time = format!("2026-09-01T08:{:02}:{:02}Z", 10 + second / 60, second % 60);
+        school.get(&format!("/api/v1/courses/1/students?as_of={time}")).by(&program).await.is_ok();
+    }
+    school.get("/api/v1/students").by(&other).await.is_ok();
+    eventually("the rest counts as everybody's list", async || {
+        let found = disclosed(&school, &ana, 1).await;
+        let rest = found.contains(&"Mirror students 100".to_owned());
+        rest && found.len() == 502 && found.contains(&"Mailer students 2".to_owned())
     })
     .await;
 }

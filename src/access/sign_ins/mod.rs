@@ -143,7 +143,7 @@ pub struct SignInEntry {
     pub account_name: Option<String>,
     /// `signed-in`, `failed`, `waiting` (not tried, because too many attempts had failed) or `signed-out`.
     pub outcome: String,
-    /// `password` or `link`; null for signing out.
+    /// `password`, `link` or `sign-on`; null for signing out.
     #[schema(required)]
     pub way: Option<String>,
     /// The network address, of IPv6 the network of the subscriber; null behind a proxy that does not pass it on.

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use super::{FailedSignIn, Network, SignInEntry, SignInOutcome, Way, network_text};
 use crate::access::secret::SecretHash;
+use crate::access::session::SessionName;
 use crate::clock::Stamp;
 use crate::db::{Arg, Db, DbError, Reach, Row};
 use crate::lists::{Cursor, Direction, ListRow, Listing};
@@ -73,15 +74,16 @@ static STATEMENTS: LazyLock<[Statements; 4]> = LazyLock::new(|| {
     })
 });
 
-/// The latest entries of an account, newest first.
+/// The latest entries of an account with this outcome, newest first.
 pub(in crate::access) async fn latest_of(
     db: &Db,
     account_id: i64,
+    outcome: SignInOutcome,
     max: i64,
 ) -> Result<Vec<SignInEntry>, DbError> {
     let sql = "select s.id, s.at, s.account_id, a.name, s.outcome, s.way, s.network, s.times from matricula_sign_ins s \
-               left join matricula_accounts a on a.id = s.account_id where s.account_id = $1 order by s.id desc limit $2";
-    db.read(Reach::Page, sql, [account_id.into(), max.into()], entry).await
+               left join matricula_accounts a on a.id = s.account_id where s.account_id = $1 and s.outcome = $2 order by s.id desc limit $3";
+    db.read(Reach::Page, sql, [account_id.into(), outcome.as_str().into(), max.into()], entry).await
 }
 
 fn entry(row: &Row<'_>) -> Result<SignInEntry, DbError> {
@@ -117,65 +119,68 @@ pub(in crate::access) fn signed_out(hash: &SecretHash, now: &Stamp, network: Net
     }
 }
 
-/// Records that all sessions of the account end, which has not happened yet.
-pub(in crate::access) fn signed_out_everywhere(account_id: i64, now: &Stamp, network: Network) -> Chore {
+/// Records that the session of this account with this name ends, which has not happened yet.
+pub(in crate::access) fn ended(account_id: i64, name: &SessionName, now: &Stamp, network: Network) -> Chore {
     Chore {
         sql: "insert into matricula_sign_ins (at, account_id, outcome, network, times) \
-              select cast($1 as text), s.account_id, 'signed-out', cast($2 as text), count(*) \
-              from matricula_sessions s where s.account_id = $3 group by s.account_id",
-        args: vec![now.into(), network_text(network).into(), account_id.into()],
+              select cast($1 as text), s.account_id, 'signed-out', cast($2 as text), 1 \
+              from matricula_sessions s where s.account_id = $3 and substr(s.hash, 1, 16) = $4",
+        args: vec![now.into(), network_text(network).into(), account_id.into(), name.as_str().into()],
+    }
+}
+
+/// Records that all sessions of the account end that were used after `idle_since`, which has not happened yet.
+pub(in crate::access) fn signed_out_everywhere(
+    account_id: i64,
+    now: &Stamp,
+    idle_since: &Stamp,
+    network: Network,
+) -> Chore {
+    Chore {
+        sql: "insert into matricula_sign_ins (at, account_id, outcome, network, times) \
+              select cast($1 as text), s.account_id, 'signed-out', cast($2 as text), count(*) from matricula_sessions s \
+              where s.account_id = $3 and s.expires_at > cast($1 as text) and s.used_at > $4 group by s.account_id",
+        args: vec![now.into(), network_text(network).into(), account_id.into(), idle_since.into()],
     }
 }
 
 impl Tallied for FailedSignIn {
     const NAME: &'static str = "failed sign-ins";
 
-    fn chores(&self, counted: &Counted) -> Vec<Chore> {
-        failed(self, counted)
+    /// All failures have the same: nobody who causes them is known.
+    fn source(&self) -> i64 {
+        0
+    }
+
+    /// Without the network, of which there are countless.
+    fn summary(&self) -> Self {
+        Self { network: None, ..self.clone() }
+    }
+
+    fn chore(&self, counted: &Counted) -> Chore {
+        let (outcome, way, network) = (self.outcome.as_str(), self.way.as_str(), network_text(self.network));
+        let account = self.account_id.unwrap_or_default();
+        let record =
+            format!("{} {account} {outcome} {way} {}", counted.minute(), network.as_deref().unwrap_or("-"));
+        Chore {
+            sql: "insert into matricula_sign_ins (at, account_id, outcome, way, network, times, record) \
+                  values ($1, $2, $3, $4, $5, $6, $7) \
+                  on conflict (record) do update set times = matricula_sign_ins.times + excluded.times",
+            args: vec![
+                (&counted.first).into(),
+                self.account_id.into(),
+                outcome.into(),
+                way.into(),
+                network.into(),
+                counted.count.into(),
+                record.as_str().into(),
+            ],
+        }
     }
 
     fn delete_old(before: &Stamp, max: i64) -> Chore {
         delete_old(before, max)
     }
-}
-
-/// Records failures: adds to the entry of the same minute, or makes one.
-fn failed(failed: &FailedSignIn, counted: &Counted) -> Vec<Chore> {
-    let (begin, end) = counted.minute();
-    let (account_id, network) = (Arg::from(failed.account_id), Arg::from(network_text(failed.network)));
-    let (outcome, way) = (Arg::from(failed.outcome.as_str()), Arg::from(failed.way.as_str()));
-    let add = Chore {
-        sql: "update matricula_sign_ins set times = times + $1 where id = (select max(id) from matricula_sign_ins \
-              where at between $2 and $3 and outcome = $4 and way = $5 \
-              and account_id is not distinct from cast($6 as bigint) and network is not distinct from cast($7 as text))",
-        args: vec![
-            counted.count.into(),
-            (&begin).into(),
-            (&end).into(),
-            outcome.clone(),
-            way.clone(),
-            account_id.clone(),
-            network.clone(),
-        ],
-    };
-    let insert = Chore {
-        sql: "insert into matricula_sign_ins (at, account_id, outcome, way, network, times) \
-              select cast($1 as text), cast($2 as bigint), cast($3 as text), cast($4 as text), cast($5 as text), \
-              cast($6 as bigint) where not exists (select 1 from matricula_sign_ins where at between $7 and $8 and outcome = $3 \
-              and way = $4 and account_id is not distinct from cast($2 as bigint) \
-              and network is not distinct from cast($5 as text))",
-        args: vec![
-            (&counted.first).into(),
-            account_id,
-            outcome,
-            way,
-            network,
-            counted.count.into(),
-            (&begin).into(),
-            (&end).into(),
-        ],
-    };
-    vec![add, insert]
 }
 
 /// Deletes some of the entries from before this time.

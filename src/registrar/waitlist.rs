@@ -333,9 +333,10 @@ mod tests {
 
     /// A course with one seat, taken by student 0, and students 1 to `count` on its waitlist. More students exist.
     fn rush(count: i64) -> Facts {
-        let course = Course { id: ALGEBRA, name: None, level: None, seats: None };
+        let course = Course { id: ALGEBRA, name: None, level: None, code: None, seats: None };
         let limits = Limits { capacity: Some(1), waitlist_capacity: 1_000_000, ..Limits::default() };
-        let student = |id| crate::registrar::Student { id: StudentId(id), name: None, email: None };
+        let student =
+            |id| crate::registrar::Student { id: StudentId(id), name: None, email: None, number: None };
         let mut facts = Facts {
             last_seq: count,
             students: (0..=count + 2 * OPERATIONS).map(|id| (StudentId(id), student(id))).collect(),

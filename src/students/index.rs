@@ -1,11 +1,11 @@
-//! Searches all students by a part of their name or e-mail address, and sorts them.
+//! Searches all students by a part of their name, e-mail address or number, and sorts them.
 
 use memchr::memmem;
 
 use super::store::{self, StudentSort};
 use crate::count::to_i64;
 use crate::db::{DbError, casefold};
-use crate::lists::{Cursor, Direction};
+use crate::lists::{Cursor, Direction, Search, exact_first};
 use crate::registrar::{Student, StudentId};
 
 /// Separates texts, and overwrites deleted students. Nobody can search for it.
@@ -15,10 +15,10 @@ const SEPARATOR: u8 = 0x1f;
 /// student.
 #[derive(Clone, Debug, Default)]
 pub(super) struct StudentIndex {
-    /// For each student the folded name and the folded address, each followed by a separator.
+    /// For each student the folded name, address and number, each followed by a separator.
     text: Vec<u8>,
-    /// Where each student's name ends.
-    middles: Vec<u32>,
+    /// Where each student's name and address end.
+    middles: Vec<[u32; 2]>,
     /// Where each student's texts end and the next student's begin.
     ends: Vec<u32>,
     ids: Vec<StudentId>,
@@ -65,12 +65,14 @@ impl StudentIndex {
         let number = to_u32(self.ids.len())?;
         let name = folded(student.name.as_deref());
         let email = folded(student.email.as_deref());
-        let middle = self.text.len() + name.len();
-        let end = to_u32(middle + email.len() + 2)?;
-        self.middles.push(to_u32(middle)?);
+        let external_id = folded(student.number.as_deref());
+        let name_end = self.text.len() + name.len();
+        let email_end = name_end + 1 + email.len();
+        let end = to_u32(email_end + external_id.len() + 2)?;
+        self.middles.push([to_u32(name_end)?, to_u32(email_end)?]);
         self.ends.push(end);
         self.ids.push(student.id);
-        for text in [name, email] {
+        for text in [name, email, external_id] {
             self.text.extend_from_slice(text.as_bytes());
             self.text.push(SEPARATOR);
         }
@@ -90,11 +92,7 @@ impl StudentIndex {
 
     /// Removes a student; does nothing if the student is not in the index.
     pub(super) fn remove(&mut self, id: StudentId) {
-        let at = self.partition_point(StudentSort::Id, |(_, other)| other < id);
-        let Some(&number) = self.orders[StudentSort::Id as usize].get(at) else { return };
-        if self.ids[number as usize] != id {
-            return;
-        }
+        let Some(number) = self.find(id) else { return };
         for sort in SORTS {
             let key = self.key(sort, number);
             let at = self.partition_point(sort, |other| other < key);
@@ -104,6 +102,12 @@ impl StudentIndex {
         self.text[begin..end].fill(SEPARATOR);
     }
 
+    fn find(&self, id: StudentId) -> Option<u32> {
+        let at = self.partition_point(StudentSort::Id, |(_, other)| other < id);
+        let number = self.orders[StudentSort::Id as usize].get(at).copied()?;
+        (self.ids[number as usize] == id).then_some(number)
+    }
+
     fn begin(&self, number: u32) -> usize {
         number.checked_sub(1).map_or(0, |before| self.ends[before as usize] as usize)
     }
@@ -111,11 +115,11 @@ impl StudentIndex {
     /// The sort key: as in the database, the bytes of the folded text, then the id.
     fn key(&self, sort: StudentSort, number: u32) -> (&[u8], StudentId) {
         let one = number as usize;
-        let middle = self.middles[one] as usize;
+        let [name_end, email_end] = self.middles[one].map(|end| end as usize);
         let text = match sort {
             StudentSort::Id => &[],
-            StudentSort::Name => &self.text[self.begin(number)..middle],
-            StudentSort::Email => &self.text[middle + 1..self.ends[one] as usize - 1],
+            StudentSort::Name => &self.text[self.begin(number)..name_end],
+            StudentSort::Email => &self.text[name_end + 1..email_end],
         };
         (text, self.ids[one])
     }
@@ -138,39 +142,55 @@ impl StudentIndex {
         self.orders[sort as usize].partition_point(|number| is_before(self.key(sort, *number)))
     }
 
+    /// A page of the students who match. Those with exactly the typed number or id come first.
     pub(super) fn page(
         &self,
-        search: Option<&str>,
+        search: Option<&Search>,
         sort: StudentSort,
         direction: Direction,
         after: Option<&Cursor>,
         limit: usize,
     ) -> IndexPage {
-        let matching = search.map(|folded| self.matching(folded));
+        let matching = search.map(|search| self.matching(search));
         let order = &self.orders[sort as usize];
-        let total = matching.as_ref().map_or(order.len(), |(count, _)| *count);
-        let place = after.map(|after| {
-            let text = after.text.as_deref().filter(|_| sort != StudentSort::Id).unwrap_or_default();
-            (text.as_bytes(), StudentId(after.id))
-        });
-        let rest: &mut dyn Iterator<Item = u32> = match direction {
+        let total = matching.as_ref().map_or(order.len(), |matching| matching.count);
+        let place = after.map(|after| Place::of(after, sort, direction, search.is_some()));
+        let among_others = place.as_ref().filter(|place| !place.is_exact).map(|place| place.key);
+        let others: &mut dyn Iterator<Item = u32> = match direction {
             Direction::Asc => {
-                let from = place.map_or(0, |place| self.partition_point(sort, |key| key <= place));
+                let from = among_others.map_or(0, |place| self.partition_point(sort, |key| key <= place));
                 &mut order[from..].iter().copied()
             }
             Direction::Desc => {
-                let until = place.map_or(order.len(), |place| self.partition_point(sort, |key| key < place));
+                let until =
+                    among_others.map_or(order.len(), |place| self.partition_point(sort, |key| key < place));
                 &mut order[..until].iter().rev().copied()
             }
         };
-        let is_wanted = |number: &u32| matching.as_ref().is_none_or(|(_, matches)| matches[*number as usize]);
-        let mut found: Vec<_> = rest.filter(is_wanted).take(limit.saturating_add(1)).collect();
+        let mut exact = matching.as_ref().map_or_else(Vec::new, |matching| matching.exact.clone());
+        exact.sort_unstable_by_key(|number| self.key(sort, *number));
+        if direction == Direction::Desc {
+            exact.reverse();
+        }
+        let is_after = |number: &&u32| match (&place, direction) {
+            (None, _) => true,
+            (Some(place), Direction::Asc) => place.is_exact && self.key(sort, **number) > place.key,
+            (Some(place), Direction::Desc) => place.is_exact && self.key(sort, **number) < place.key,
+        };
+        let is_other = |number: &u32| {
+            matching.as_ref().is_none_or(|it| it.is_matching[*number as usize] && !exact.contains(number))
+        };
+        let found = exact.iter().filter(is_after).copied().chain(others.filter(is_other));
+        let mut found: Vec<_> = found.take(limit.saturating_add(1)).collect();
         let more = found.len() > limit;
         found.truncate(limit);
         let next = found.last().filter(|_| more).map(|last| {
             let (text, id) = self.key(sort, *last);
-            let text = (sort != StudentSort::Id).then(|| String::from_utf8_lossy(text).into_owned());
-            Cursor { order: store::order(sort, direction), text, id: id.0, total: None }
+            let first = search.map(|_| exact_first(direction, exact.contains(last)));
+            let text = (sort != StudentSort::Id).then(|| String::from_utf8_lossy(text));
+            let text = (first.is_some() || text.is_some())
+                .then(|| first.into_iter().map(String::from).chain(text.map(String::from)).collect());
+            Cursor { order: store::order(sort, direction, search.is_some()), text, id: id.0, total: None }
         });
         IndexPage {
             total: to_i64(total),
@@ -179,18 +199,56 @@ impl StudentIndex {
         }
     }
 
-    /// How many students have this text in their name or address, and for each student whether they have it.
-    fn matching(&self, folded: &str) -> (usize, Vec<bool>) {
-        let finder = memmem::Finder::new(folded);
-        let mut matches = vec![false; self.ids.len()];
-        let (mut count, mut one, mut begin) = (0, 0, 0);
+    /// The students who have the typed text in their name, address or number, or as their id.
+    fn matching(&self, search: &Search) -> Matching {
+        let folded = search.folded();
+        let finder = memmem::Finder::new(&folded);
+        let mut found = Matching { count: 0, is_matching: vec![false; self.ids.len()], exact: Vec::new() };
+        let (mut one, mut begin) = (0, 0);
         while let Some(at) = finder.find(&self.text[begin..]) {
             one += self.ends[one..].iter().take_while(|end| **end as usize <= begin + at).count();
-            matches[one] = true;
-            count += 1;
             begin = self.ends[one] as usize;
+            let external_id = &self.text[self.middles[one][1] as usize + 1..begin - 1];
+            found.add(one, external_id == folded.as_bytes());
         }
-        (count, matches)
+        if let Some(number) = search.id().and_then(|id| self.find(StudentId(id))) {
+            found.add(number as usize, true);
+        }
+        found
+    }
+}
+
+/// The students who match a search.
+struct Matching {
+    count: usize,
+    /// For each student whether they match.
+    is_matching: Vec<bool>,
+    /// Those with exactly the typed number or id.
+    exact: Vec<u32>,
+}
+
+impl Matching {
+    fn add(&mut self, one: usize, is_exact: bool) {
+        self.count += usize::from(!std::mem::replace(&mut self.is_matching[one], true));
+        let number = u32::try_from(one).ok().filter(|number| is_exact && !self.exact.contains(number));
+        self.exact.extend(number);
+    }
+}
+
+/// The place of a cursor in an order.
+struct Place<'a> {
+    is_exact: bool,
+    key: (&'a [u8], StudentId),
+}
+
+impl<'a> Place<'a> {
+    fn of(after: &'a Cursor, sort: StudentSort, direction: Direction, has_search: bool) -> Self {
+        let text = after.text.as_deref().unwrap_or_default();
+        let is_exact = has_search && text.starts_with(exact_first(direction, true));
+        // With a search, the first character says whether it is an exact match.
+        let text = if has_search { text.get(1..).unwrap_or_default() } else { text };
+        let text = if sort == StudentSort::Id { "" } else { text };
+        Self { is_exact, key: (text.as_bytes(), StudentId(after.id)) }
     }
 }
 
@@ -209,9 +267,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::registrar::Record as _;
 
     fn student(id: i64, name: &str, email: &str) -> Student {
-        Student { id: StudentId(id), name: Some(name.to_owned()), email: Some(email.to_owned()) }
+        Student {
+            name: Some(name.to_owned()),
+            email: Some(email.to_owned()),
+            ..Student::empty(StudentId(id))
+        }
     }
 
     fn index(students: &[(&str, &str)]) -> StudentIndex {
@@ -227,10 +290,10 @@ mod tests {
         direction: Direction,
         limit: usize,
     ) -> (Vec<i64>, Vec<i64>) {
-        let search = search.map(casefold);
+        let search: Option<Search> = search.map(|search| search.parse().unwrap());
         let (mut ids, mut totals, mut after) = (Vec::new(), Vec::new(), None);
         loop {
-            let found = index.page(search.as_deref(), sort, direction, after.as_ref(), limit);
+            let found = index.page(search.as_ref(), sort, direction, after.as_ref(), limit);
             assert!(found.ids.len() <= limit);
             ids.extend(found.ids.iter().map(|id| id.0));
             totals.push(found.total);
@@ -281,13 +344,37 @@ mod tests {
     fn cursors_are_the_same_as_those_of_the_database() {
         let index = index(&[("Zoë", "z"), ("ANA", "a")]);
         let next = |sort| index.page(None, sort, Direction::Asc, None, 1).next.unwrap();
-        let order = store::order(StudentSort::Name, Direction::Asc);
+        let order = store::order(StudentSort::Name, Direction::Asc, false);
         assert_eq!(
             next(StudentSort::Name),
             Cursor { order, text: Some("ana".to_owned()), id: 2, total: None }
         );
-        let order = store::order(StudentSort::Id, Direction::Asc);
+        let order = store::order(StudentSort::Id, Direction::Asc, false);
         assert_eq!(next(StudentSort::Id), Cursor { order, text: None, id: 1, total: None });
+    }
+
+    #[test]
+    fn exactly_the_typed_number_or_id_comes_first() {
+        let students = [(1, "10"), (2, "3"), (3, "003"), (10, "0010"), (11, "AB10")];
+        let numbered = |(id, number): (i64, &str)| Student {
+            number: Some(number.to_owned()),
+            ..student(id, "Zoë", "z@x")
+        };
+        let mut index = StudentIndex::new(students.map(numbered).to_vec()).unwrap();
+        let found = |index: &StudentIndex, search| {
+            let all =
+                [1, 2, 9].map(|limit| paged(index, Some(search), StudentSort::Name, Direction::Asc, limit).0);
+            assert!(all.iter().all(|one| *one == all[0]), "{all:?}");
+            all[0].clone()
+        };
+        assert_eq!(found(&index, "10"), [1, 10, 11]);
+        assert_eq!(found(&index, "3"), [2, 3]);
+        assert_eq!(found(&index, "003"), [3]);
+        assert_eq!(found(&index, "ab10"), [11]);
+        let down = |limit| paged(&index, Some("10"), StudentSort::Id, Direction::Desc, limit).0;
+        assert_eq!((down(1), down(9)), (vec![10, 1, 11], vec![10, 1, 11]));
+        index.remove(StudentId(1));
+        assert_eq!(found(&index, "10"), [10, 11]);
     }
 
     #[test]
@@ -312,10 +399,15 @@ mod tests {
         direction: Direction,
     ) -> Vec<i64> {
         let lower = |text: &Option<String>| casefold(text.as_deref().unwrap_or_default());
+        let is_exact = |student: &Student| {
+            search.is_some_and(|search| {
+                student.id.to_string() == search || lower(&student.number) == casefold(search)
+            })
+        };
         let is_wanted = |student: &&Student| {
             search.is_none_or(|search| {
-                let search = casefold(search);
-                lower(&student.name).contains(&search) || lower(&student.email).contains(&search)
+                let texts = [&student.name, &student.email, &student.number];
+                is_exact(student) || texts.iter().any(|text| lower(text).contains(&casefold(search)))
             })
         };
         let mut found: Vec<_> = students.values().filter(is_wanted).collect();
@@ -327,6 +419,7 @@ mod tests {
         if direction == Direction::Desc {
             found.reverse();
         }
+        found.sort_by_key(|student| !is_exact(student));
         found.into_iter().map(|student| student.id.0).collect()
     }
 
@@ -334,17 +427,21 @@ mod tests {
         proptest::option::of("[abAßẞİıΣσςëË%_\\\\ \u{1f}]{0,4}")
     }
 
+    fn number() -> impl Strategy<Value = Option<String>> {
+        proptest::option::of("[01aA]{1,2}")
+    }
+
     proptest! {
         #[test]
         fn the_index_returns_the_same_as_the_database(
-            first in proptest::collection::vec((text(), text()), 0..12),
-            changes in proptest::collection::vec((1_i64..15, proptest::option::of((text(), text()))), 0..8),
-            search in proptest::option::of("[abAßẞİıΣσςëË%_\\\\]{1,2}"),
+            first in proptest::collection::vec((text(), text(), number()), 0..12),
+            changes in proptest::collection::vec((1_i64..15, proptest::option::of((text(), text(), number()))), 0..8),
+            search in proptest::option::of("[01abAßẞİıΣσςëË%_\\\\]{1,2}"),
             sort in proptest::sample::select(&SORTS[..]),
             is_down in any::<bool>(),
             limit in 1_usize..5,
         ) {
-            let student = |id, (name, email)| Student { id: StudentId(id), name, email };
+            let student = |id, (name, email, number)| Student { id: StudentId(id), name, email, number };
             let mut students: BTreeMap<_, _> =
                 (1..).zip(first).map(|(id, texts)| (StudentId(id), student(id, texts))).collect();
             let mut index = StudentIndex::new(students.values().cloned().collect()).unwrap();

@@ -10,7 +10,7 @@ use super::proposal::{OtherLink, Proposal, ProposedLine, RowCounts};
 use crate::adoption::store::grant;
 use crate::count::counted;
 use crate::db::catalog::{Column, ListedTable, plain_or_quoted};
-use crate::mapping::{EnrollmentsMapping, Mapping, RecordMapping};
+use crate::mapping::{COURSE_CODE, EnrollmentsMapping, Mapping, RecordMapping, STUDENT_NUMBER};
 
 /// Returns the proposal for a database with these tables, still without samples and without questions about rows. It
 /// has a mapping even if none is needed.
@@ -41,6 +41,14 @@ pub(super) fn guess(tables: &[ListedTable]) -> Proposal {
     proposal.mapping = Some(Mapping { students, courses, enrollments });
     proposal.fits = proposal.mapping.as_ref().is_some_and(|mapping| fields::fits(tables, mapping));
     proposal
+}
+
+/// The key of the external id in the mapping.
+fn external_id_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Student => STUDENT_NUMBER,
+        Kind::Course => COURSE_CODE,
+    }
 }
 
 impl Proposal {
@@ -81,6 +89,12 @@ impl Proposal {
             if let Some(value) = self.field(part, key, choice) {
                 record.fields.insert(key.to_owned(), value);
             }
+        }
+        let used: Vec<_> = record.fields.values().chain([&record.id]).map(String::as_str).collect();
+        if let Some((column, reason)) = fields::external_id(table, kind, &used) {
+            let key = external_id_of(kind);
+            self.line(part, key, &column, reason);
+            record.fields.insert(key.to_owned(), column);
         }
         Some(record)
     }

@@ -151,8 +151,8 @@ fn section(text: &mut String, title: &str, lines: Vec<String>) {
 fn samples(samples: &Samples) -> Vec<String> {
     let record = |kind: &str, id: i64, name: &Option<String>, more: [&Option<String>; 2]| {
         let name = name.as_deref().unwrap_or("no name");
-        let more: String = more.into_iter().flatten().map(|more| format!(", {more}")).collect();
-        format!("{kind} {id}: {name}{more}")
+        let more = more.into_iter().flatten().map(String::as_str);
+        format!("{kind} {id}: {}", std::iter::once(name).chain(more).collect::<Vec<_>>().join(", "))
     };
     let student = samples.student.as_ref();
     let student = student.map(|one| record("student", one.id, &one.name, [&one.email, &one.number]));

@@ -159,7 +159,7 @@ struct CourseList {
 }
 
 impl Parameters for CourseList {
-    const KNOWN: &'static [&'static str] = &["limit", "after", "q", "code", "sort", "order"];
+    const KNOWN: &'static [&'static str] = &["limit", "after", "q", "sort", "order", "code"];
 }
 
 impl CourseList {

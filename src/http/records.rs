@@ -22,28 +22,28 @@ impl<R: Record> Draft for NewRecord<R> {
     fn read(fields: &mut Fields) -> Option<Self> {
         let read = |field: &RecordField| {
             let value = if field.is_optional() || fields.is_unwritable(R::NAME, field.name) {
-                fields.optional(field.name, parse(field))?.flatten()
+                fields.optional(field.name, parse(field))?
             } else {
-                fields.required(field.name, parse(field))?
+                Some(fields.required(field.name, parse(field))?)
             };
-            Some((field.name, value.map(Some)))
+            Some(value.map(|value| (field.name, value)))
         };
         // All of them, so that every error is reported.
         let values: Vec<_> = R::FIELDS.iter().map(read).collect();
-        Some(Self(given(values.into_iter().collect::<Option<Vec<_>>>()?)))
+        let values = values.into_iter().collect::<Option<Vec<_>>>()?;
+        Some(Self(FieldValues::new(values.into_iter().flatten())))
     }
-}
-
-/// The values of the fields that are given.
-fn given<R>(values: Vec<(&'static str, Option<Option<String>>)>) -> FieldValues<R> {
-    FieldValues::new(values.into_iter().filter_map(|(name, value)| Some((name, value?))))
 }
 
 impl<R: Record> Draft for RecordChange<R> {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let read = |field: &RecordField| Some((field.name, fields.optional(field.name, parse(field))?));
+        let read = |field: &RecordField| {
+            let value = fields.optional(field.name, parse(field))?;
+            Some(value.map(|value| (field.name, value)))
+        };
         let values: Vec<_> = R::FIELDS.iter().map(read).collect();
-        Some(Self(given(values.into_iter().collect::<Option<Vec<_>>>()?)))
+        let values = values.into_iter().collect::<Option<Vec<_>>>()?;
+        Some(Self(FieldValues::new(values.into_iter().flatten())))
     }
 }
 

@@ -156,7 +156,7 @@ struct StudentList {
 }
 
 impl Parameters for StudentList {
-    const KNOWN: &'static [&'static str] = &["limit", "after", "q", "email", "number", "sort", "order"];
+    const KNOWN: &'static [&'static str] = &["limit", "after", "q", "sort", "order", "email", "number"];
 }
 
 impl StudentList {

@@ -4,7 +4,9 @@
 use super::names::{Kind, words};
 use crate::adoption::columns::{letters, time_of_enrollment};
 use crate::db::catalog::{Column, ListedTable, plain_or_quoted};
-use crate::mapping::{COURSE_FIELDS, Mapping, RecordMapping, STUDENT_FIELDS, keeps_texts};
+use crate::mapping::{
+    COURSE_CODE, COURSE_FIELDS, Mapping, RecordMapping, STUDENT_FIELDS, STUDENT_NUMBER, keeps_texts,
+};
 
 /// A column or an SQL expression, and the reason for the choice.
 pub(super) type Choice = (String, String);
@@ -172,27 +174,34 @@ pub(super) fn detail(table: &ListedTable, kind: Kind) -> Result<Choice, String> 
 }
 
 /// Returns the column with the number of a student or the code of a course: one of texts or whole numbers that is none
-/// of `used`, and no foreign key. `None` if no column looks like it.
-pub(super) fn external_id(table: &ListedTable, kind: Kind, used: &[&str]) -> Option<Choice> {
-    let (what, clear, perhaps) = match kind {
-        Kind::Student => ("the number", NUMBERS.as_slice(), PERHAPS_NUMBERS),
-        Kind::Course => ("the code", CODES.as_slice(), PERHAPS_CODES),
+/// of those in `record`, and no foreign key; with its key in the mapping. `None` if no column looks like it.
+pub(super) fn external_id(
+    table: &ListedTable,
+    kind: Kind,
+    record: &RecordMapping,
+) -> Option<(&'static str, Choice)> {
+    let (key, what, clear, perhaps) = match kind {
+        Kind::Student => (STUDENT_NUMBER, "the number", NUMBERS.as_slice(), PERHAPS_NUMBERS),
+        Kind::Course => (COURSE_CODE, "the code", CODES.as_slice(), PERHAPS_CODES),
     };
     let definition = &table.definition;
     let may_be = |column: &&Column| {
         let is_key = column.key > 0 || definition.references.iter().any(|key| key.column == column.name);
-        (column.is_integer || keeps_texts(column)) && !is_key && !used.contains(&column.name.as_str())
+        (column.is_integer || keeps_texts(column))
+            && !is_key
+            && record.id != column.name
+            && record.fields.values().all(|used| *used != column.name)
     };
     let candidates = |name: &&str| {
-        let columns = definition.columns.iter().filter(may_be);
-        columns.filter(|column| letters(&column.name) == **name).next()
+        let is_named = |column: &&Column| letters(&column.name) == **name;
+        definition.columns.iter().filter(may_be).find(is_named)
     };
     let column = clear.iter().find_map(candidates).map(|column| (column, format!("looks like {what}")));
     let perhaps = || perhaps.iter().find_map(candidates);
     let (column, reason) =
         column.or_else(|| Some((perhaps()?, format!("may be {what}; leave it out if it is not"))))?;
     let reason = if keeps_texts(column) { reason } else { format!("{reason}; it can only be read") };
-    Some((column.name.clone(), format!("the column that {reason}")))
+    Some((key, (column.name.clone(), format!("the column that {reason}"))))
 }
 
 /// Returns the column with the time of enrollment: a date or time whose name says when the row was added.

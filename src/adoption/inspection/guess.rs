@@ -10,7 +10,7 @@ use super::proposal::{OtherLink, Proposal, ProposedLine, RowCounts};
 use crate::adoption::store::grant;
 use crate::count::counted;
 use crate::db::catalog::{Column, ListedTable, plain_or_quoted};
-use crate::mapping::{COURSE_CODE, EnrollmentsMapping, Mapping, RecordMapping, STUDENT_NUMBER};
+use crate::mapping::{EnrollmentsMapping, Mapping, RecordMapping};
 
 /// Returns the proposal for a database with these tables, still without samples and without questions about rows. It
 /// has a mapping even if none is needed.
@@ -41,14 +41,6 @@ pub(super) fn guess(tables: &[ListedTable]) -> Proposal {
     proposal.mapping = Some(Mapping { students, courses, enrollments });
     proposal.fits = proposal.mapping.as_ref().is_some_and(|mapping| fields::fits(tables, mapping));
     proposal
-}
-
-/// The key of the external id in the mapping.
-fn external_id_of(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Student => STUDENT_NUMBER,
-        Kind::Course => COURSE_CODE,
-    }
 }
 
 impl Proposal {
@@ -83,16 +75,13 @@ impl Proposal {
         );
         self.line(part, "table", &table.name, format!("{reason}; {}", counted(table.rows, "row")));
         self.line(part, "id", &id, id_reason);
-        let choices = [("name", fields::name(table, kind)), (second, fields::detail(table, kind))];
         let mut record = RecordMapping { table: table.name.clone(), id, fields: BTreeMap::new() };
-        for (key, choice) in choices {
+        for (key, choice) in [("name", fields::name(table, kind)), (second, fields::detail(table, kind))] {
             if let Some(value) = self.field(part, key, choice) {
                 record.fields.insert(key.to_owned(), value);
             }
         }
-        let used: Vec<_> = record.fields.values().chain([&record.id]).map(String::as_str).collect();
-        if let Some((column, reason)) = fields::external_id(table, kind, &used) {
-            let key = external_id_of(kind);
+        if let Some((key, (column, reason))) = fields::external_id(table, kind, &record) {
             self.line(part, key, &column, reason);
             record.fields.insert(key.to_owned(), column);
         }

@@ -63,8 +63,9 @@ async fn leave_out_repeated(tx: &Tx<'_>, proposal: &mut Proposal) -> Result<(), 
         let values = if repeated == 1 { "1 value is".to_owned() } else { format!("{repeated} values are") };
         let reason = format!("the column {column} looks like it, but {values} there more than once");
         record.fields.remove(key);
-        let line = proposal.lines.iter_mut().find(|line| (line.part, line.key) == (part, key));
-        line.into_iter().for_each(|line| (line.value, line.reason) = (None, reason.clone()));
+        if let Some(line) = proposal.lines.iter_mut().find(|line| (line.part, line.key) == (part, key)) {
+            (line.value, line.reason) = (None, reason);
+        }
     }
     Ok(())
 }

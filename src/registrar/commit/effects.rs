@@ -66,7 +66,7 @@ impl<'a> Effects<'a> {
             Change::AddStudent(student) => self.new_students.push(student),
             Change::UpdateStudent(student, changed) => {
                 self.students.entry(student.id).or_default().extend(values(changed));
-                self.numbers.extend(external_id::<Student>(changed).map(|number| (student.id, number)));
+                self.numbers.extend(external_ids::<Student>(changed).map(|number| (student.id, number)));
             }
             Change::DeleteStudent(id) => {
                 self.students.remove(id);
@@ -77,7 +77,7 @@ impl<'a> Effects<'a> {
             Change::AddCourse(course) => self.new_courses.push(course),
             Change::UpdateCourse(course, changed) => {
                 self.courses.entry(course.id).or_default().extend(values(changed));
-                self.codes.extend(external_id::<Course>(changed).map(|code| (course.id, code)));
+                self.codes.extend(external_ids::<Course>(changed).map(|code| (course.id, code)));
             }
             Change::DeleteCourse(id) => {
                 self.courses.remove(id);
@@ -191,6 +191,6 @@ fn values(changed: &[NewValue]) -> impl Iterator<Item = (&'static str, Option<&s
 }
 
 /// The new external id, if it is among the changes.
-fn external_id<R: Record>(changed: &[NewValue]) -> Option<Option<&str>> {
-    values(changed).find(|(field, _)| *field == R::EXTERNAL_ID).map(|(_, value)| value)
+fn external_ids<R: Record>(changed: &[NewValue]) -> impl Iterator<Item = Option<&str>> {
+    values(changed).filter(|(field, _)| *field == R::EXTERNAL_ID).map(|(_, value)| value)
 }

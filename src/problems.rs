@@ -33,6 +33,8 @@ kinds! {
         "Students could enroll until `closes_at`. Nothing was changed.";
     HasEnrollments = "has-enrollments", 409, Signature, "There are still enrollments",
         "A student who still has courses, or a course that still has students, is not deleted by accident. Drop the enrollments first, or repeat the request with `?drop=true`, which drops them in the same transaction.";
+    NumberTaken = "number-taken", 409, Signature, "Another record has this number or code",
+        "The number of a student and the code of a course are unique, compared exactly as they are written. `url` is the record that has it. Nothing was changed.";
     RowRefused = "row-refused", 409, Signature, "The database refused the row",
         "The tables students and courses may belong to another program, whose constraints apply: a unique address, a required column that matricula does not know, a check, a trigger, a reference from another table. The detail names the constraint. Nothing was changed.";
     ReadOnlyField = "read-only-field", 409, Signature, "The field cannot be written",
@@ -117,6 +119,12 @@ impl From<Refusal> for Problem {
             Refusal::Stale(version) => Self::new::<Stale>(detail).with("etag", etag(version, None)),
             Refusal::StaleCourse { version, seats } => {
                 Self::new::<Stale>(detail).with("etag", etag(version, seats))
+            }
+            Refusal::NumberTaken(id) => {
+                Self::new::<NumberTaken>(detail).with("url", format!("/api/v1/students/{id}"))
+            }
+            Refusal::CodeTaken(id) => {
+                Self::new::<NumberTaken>(detail).with("url", format!("/api/v1/courses/{id}"))
             }
             Refusal::RowRefused(_) => Self::new::<RowRefused>(detail),
             Refusal::ReadOnlyField(field) | Refusal::AbsentField(field) => {

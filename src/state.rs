@@ -94,7 +94,7 @@ impl AppState {
 }
 
 fn unwritable<R: Record>(table: &RecordTable) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let fields = R::FIELDS.iter().filter(|field| table.column(field.name).is_none());
+    let fields = R::FIELDS.iter().filter(|field| !table.can_write(field.name));
     fields.map(|field| (R::NAME, field.name))
 }
 

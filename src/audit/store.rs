@@ -246,7 +246,11 @@ pub(super) const NOTES: [(&str, &str); 5] = [
          where not exists (select 1 from students s where s.id = w.student_id) \
          or not exists (select 1 from courses c where c.id = w.course_id) \
          union all select 'seats of course ' || course_id || ': there is no such course' from course_seats cs \
-         where not exists (select 1 from courses c where c.id = cs.course_id)",
+         where not exists (select 1 from courses c where c.id = cs.course_id) \
+         union all select 'number of student ' || student_id || ': there is no such student' \
+         from matricula_student_numbers n where not exists (select 1 from students s where s.id = n.student_id) \
+         union all select 'code of course ' || course_id || ': there is no such course' \
+         from matricula_course_codes n where not exists (select 1 from courses c where c.id = n.course_id)",
     ),
     (
         "students or courses that another program deleted; a running server adds this to the log",

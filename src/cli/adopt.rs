@@ -66,7 +66,9 @@ pub(super) async fn run(
         // The lines of a migration are not JSON.
         let (mut unseen, out) = (io::sink(), out);
         let out: &mut dyn Write = if args.json { &mut unseen } else { out };
-        return take(proposal.mapping.as_ref(), database, clock, out).await;
+        // Tables that fit are taken as they are.
+        let mapping = proposal.mapping.as_ref().filter(|_| !proposal.fits);
+        return take(mapping, database, clock, out).await;
     }
     Ok(())
 }
@@ -124,7 +126,13 @@ fn summary(proposal: &Proposal, database: &Location) -> String {
     );
     let missing: Vec<_> =
         proposal.missing.iter().map(|table| format!(" No table {table}: it is created.")).collect();
-    let verdict = if proposal.fits { " It fits as it is and needs no mapping." } else { "" };
+    let verdict = match (proposal.fits, &proposal.mapping) {
+        (true, None) => " It fits as it is and needs no mapping.",
+        (true, Some(_)) => {
+            " It fits as it is and needs no mapping, except to take numbers or codes from its own columns."
+        }
+        (false, _) => "",
+    };
     format!("{found}{}{verdict} Nothing was changed.", missing.concat())
 }
 
@@ -141,14 +149,15 @@ fn section(text: &mut String, title: &str, lines: Vec<String>) {
 }
 
 fn samples(samples: &Samples) -> Vec<String> {
-    let record = |kind: &str, id: i64, name: Option<&String>, more: Option<&String>| {
-        let name = name.map_or("no name", String::as_str);
-        format!("{kind} {id}: {name}{}", more.map(|more| format!(", {more}")).unwrap_or_default())
+    let record = |kind: &str, id: i64, name: &Option<String>, more: [&Option<String>; 2]| {
+        let name = name.as_deref().unwrap_or("no name");
+        let more = more.into_iter().flatten().map(String::as_str);
+        format!("{kind} {id}: {}", std::iter::once(name).chain(more).collect::<Vec<_>>().join(", "))
     };
     let student = samples.student.as_ref();
-    let student = student.map(|one| record("student", one.id, one.name.as_ref(), one.email.as_ref()));
+    let student = student.map(|one| record("student", one.id, &one.name, [&one.email, &one.number]));
     let course = samples.course.as_ref();
-    let course = course.map(|one| record("course", one.id, one.name.as_ref(), one.level.as_ref()));
+    let course = course.map(|one| record("course", one.id, &one.name, [&one.level, &one.code]));
     let enrollment = samples.enrollment.as_ref().map(|one| {
         let since = one.enrolled_at.as_deref().unwrap_or("the time of adoption");
         format!("student {} is enrolled in course {} since {since}", one.student_id, one.course_id)

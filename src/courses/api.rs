@@ -12,8 +12,8 @@ use crate::http::records::{NewRecord, RecordChange};
 use crate::http::refused::Refused;
 use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Resource};
 use crate::http::routes::{Routes, only};
-use crate::lists::{Direction, Search};
-use crate::problems::{CourseNotFound, HasEnrollments, ReadOnlyField, RowRefused, Stale};
+use crate::lists::{Conditions, Direction, Search};
+use crate::problems::{CourseNotFound, HasEnrollments, NumberTaken, ReadOnlyField, RowRefused, Stale};
 use crate::registrar::Right;
 use crate::registrar::{
     Caller, Course, CourseId, CreateCourse, DeleteCourse, Outcome, Refusal, SeenCourse, UpdateCourse, Version,
@@ -36,7 +36,7 @@ async fn create(
     app: App,
     _: NoQuery,
     Json(draft, caller): Json<NewCourse>,
-) -> Result<Outcome<Created<Course>>, Refused<(RowRefused, ReadOnlyField)>> {
+) -> Result<Outcome<Created<Course>>, Refused<(NumberTaken, RowRefused, ReadOnlyField)>> {
     let command = CreateCourse { values: draft.0 };
     Ok(app.registrar.submit(command, &caller).await?.map(Created))
 }
@@ -50,7 +50,7 @@ async fn list(
     Query(query): Query<CourseList>,
     url: RequestUrl,
 ) -> Result<List<Course>, Refused<()>> {
-    let listing = store::list(query.q.as_ref(), query.sort, query.order);
+    let listing = store::list(query.conditions(), query.sort, query.order);
     let page = query.page.of_list(&listing.order)?;
     Ok(List::new(listing.read(&app.viewer, &page).await?, &url))
 }
@@ -78,7 +78,7 @@ async fn change(
     expected: IfMatch,
     _: NoQuery,
     Json(draft, caller): Json<CourseChange>,
-) -> Result<Found<Course>, Refused<(CourseNotFound, RowRefused, ReadOnlyField, Stale)>> {
+) -> Result<Found<Course>, Refused<(CourseNotFound, NumberTaken, RowRefused, ReadOnlyField, Stale)>> {
     let command =
         UpdateCourse { id: id.into_result()?, values: draft.0, expected: expected.record_versions() };
     Ok(Found(app.registrar.submit(command, &caller).await?.answer))
@@ -142,10 +142,14 @@ struct CourseList {
     #[serde(flatten)]
     #[param(ignore)]
     page: PageQuery,
-    /// A part of the name or the level; case is ignored.
+    /// A part of the name, the level or the code; case is ignored. A course with exactly this code or id comes first.
     #[serde(deserialize_with = "from_text")]
     #[param(inline)]
     q: Option<Search>,
+    /// The code, exactly as it is written.
+    #[serde(deserialize_with = "from_text")]
+    #[param(inline)]
+    code: Option<Search>,
     /// The sort key; `id` breaks ties.
     #[param(inline)]
     sort: CourseSort,
@@ -155,7 +159,13 @@ struct CourseList {
 }
 
 impl Parameters for CourseList {
-    const KNOWN: &'static [&'static str] = &["limit", "after", "q", "sort", "order"];
+    const KNOWN: &'static [&'static str] = &["limit", "after", "q", "sort", "order", "code"];
+}
+
+impl CourseList {
+    fn conditions(&self) -> Conditions<'_> {
+        Conditions { search: self.q.as_ref(), external_id: self.code.as_ref(), ..Conditions::default() }
+    }
 }
 
 /// The query of a deletion.

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::db::{DbError, Reach, Row};
-use crate::lists::{Direction, ListRow, Listing, Search, SortKey, SortedList};
+use crate::lists::{Conditions, Direction, ListRow, Listing, SortKey, SortedList, SortedTable};
 use crate::registrar::{Course, CourseId, SeatCount};
 use crate::viewer::Viewer;
 
@@ -38,14 +38,23 @@ pub async fn find(viewer: &Viewer, id: CourseId) -> Result<Option<Course>, DbErr
     Ok(viewer.db().read(Reach::Range, sql, [i64::MAX.into(), id.0.into()], course).await?.pop())
 }
 
-/// The courses that match, sorted.
+/// The courses that match, sorted. The second text is the level.
 #[must_use]
-pub fn list(search: Option<&Search>, sort: CourseSort, direction: Direction) -> Listing<Course> {
+pub fn list(conditions: Conditions<'_>, sort: CourseSort, direction: Direction) -> Listing<Course> {
     static LIST: LazyLock<SortedList<Course>> = LazyLock::new(|| {
         // A range, because a page counts the students of each of its courses.
-        SortedList::new("courses", ["name", "level"], &columns(""), SOURCE, listed, Reach::Range)
+        let table = SortedTable {
+            name: "courses",
+            texts: ["name", "level"],
+            external_id: "cc.code",
+            columns: &columns(""),
+            source: SOURCE,
+            counted: "courses left join matricula_course_codes cc on cc.course_id = courses.id",
+            reach: Reach::Range,
+        };
+        SortedList::new(&table, listed)
     });
-    LIST.listing(search, sort, direction)
+    LIST.listing(conditions, sort, direction)
 }
 
 impl SortKey for CourseSort {
@@ -58,13 +67,14 @@ impl SortKey for CourseSort {
     }
 }
 
-const SOURCE: &str = "courses left join course_seats cs on cs.course_id = courses.id";
+const SOURCE: &str = "courses left join matricula_course_codes cc on cc.course_id = courses.id \
+    left join course_seats cs on cs.course_id = courses.id";
 
-/// The columns of a course: its own, its capacity, and its enrolled and waitlisted students. Counting stops at the
+/// The columns of a course: its own, its code, its capacity, and its enrolled and waitlisted students. Counting stops at the
 /// `limit`; without seats, the last three are null.
 fn columns(limit: &str) -> String {
     format!(
-        "cast(id as bigint), cast(name as text), cast(level as text), cs.capacity, \
+        "cast(id as bigint), cast(name as text), cast(level as text), cast(cc.code as text), cs.capacity, \
          case when cs.course_id is not null then \
          (select count(*) from (select 1 from student_courses sc join students s on s.id = sc.student_id \
          where sc.course_id = courses.id{limit}) few) end, \
@@ -74,13 +84,14 @@ fn columns(limit: &str) -> String {
 }
 
 fn listed(row: &Row<'_>) -> Result<ListRow<Course>, DbError> {
-    Ok(ListRow { row: course(row)?, text: row.opt_text(6)?, id: row.int(0)? })
+    Ok(ListRow { row: course(row)?, text: row.opt_text(7)?, id: row.int(0)? })
 }
 
 fn course(row: &Row<'_>) -> Result<Course, DbError> {
-    let seats = match row.opt_int(4)? {
-        Some(enrolled) => Some(SeatCount { capacity: row.opt_int(3)?, enrolled, waitlisted: row.int(5)? }),
+    let seats = match row.opt_int(5)? {
+        Some(enrolled) => Some(SeatCount { capacity: row.opt_int(4)?, enrolled, waitlisted: row.int(6)? }),
         None => None,
     };
-    Ok(Course { id: row.int(0)?.into(), name: row.opt_text(1)?, level: row.opt_text(2)?, seats })
+    let (name, level, code) = (row.opt_text(1)?, row.opt_text(2)?, row.opt_text(3)?);
+    Ok(Course { id: row.int(0)?.into(), name, level, code, seats })
 }

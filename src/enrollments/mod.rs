@@ -11,7 +11,7 @@ use crate::registrar::{CourseId, Place, StudentId};
 
 /// A student on the roster of a course.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(example = json!({"id": 4, "name": "Zoë Martin", "email": "zoe@example.edu", "enrolled_at": "2026-09-01T08:00:00.000Z"}))]
+#[schema(example = json!({"id": 4, "name": "Zoë Martin", "email": "zoe@example.edu", "number": "0042817", "enrolled_at": "2026-09-01T08:00:00.000Z"}))]
 pub struct RosterEntry {
     /// The student's id.
     pub id: StudentId,
@@ -21,6 +21,10 @@ pub struct RosterEntry {
     /// Null if another program wrote null, or if the student of a past roster has been deleted since.
     #[schema(required)]
     pub email: Option<String>,
+    /// The student's number; left out if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub number: Option<String>,
     /// RFC 3339, UTC, milliseconds.
     pub enrolled_at: Stamp,
 }

@@ -34,8 +34,9 @@ pub fn courses_of(viewer: &Viewer, student_id: StudentId) -> ShortListing<Course
     let visible = viewer.student(student_id);
     ShortListing {
         order: format!("courses-of-{student_id}"),
-        rows: "select sc.id, cast(c.id as bigint), cast(c.name as text), cast(c.level as text) from student_courses sc \
-               join students s on s.id = sc.student_id join courses c on c.id = sc.course_id where sc.student_id = $1",
+        rows: "select sc.id, cast(c.id as bigint), cast(c.name as text), cast(c.level as text), cast(cc.code as text) \
+               from student_courses sc join students s on s.id = sc.student_id join courses c on c.id = sc.course_id \
+               left join matricula_course_codes cc on cc.course_id = c.id where sc.student_id = $1",
         args: vec![visible.into()],
         map: listed_course,
     }
@@ -63,10 +64,11 @@ pub async fn courses_of_at(
     Ok(ShortListing {
         order: format!("courses-of-{student_id}-at-{time}"),
         rows: concat!(
-            "select e.enrollment_id, e.other_id, cast(c.name as text), cast(c.level as text) from (",
+            "select e.enrollment_id, e.other_id, cast(c.name as text), cast(c.level as text), cast(cc.code as text) from (",
             standing!("student_id = $1", "course_id", "$2", "$3", "$4"),
             ") e left join courses c on c.id = e.other_id and ",
-            same_course!("e.other_id", "e.seq")
+            same_course!("e.other_id", "e.seq"),
+            " left join matricula_course_codes cc on cc.course_id = c.id"
         ),
         args: vec![visible.into(), time.into(), 0.into(), start.into()],
         map: listed_course,
@@ -88,8 +90,10 @@ pub fn roster_of(viewer: &Viewer, course_id: CourseId) -> Listing<RosterEntry> {
         ),
         count_args: visible.to_vec(),
         rows: concat!(
-            "select cast(s.id as bigint), cast(s.name as text), cast(s.email as text), sc.enrolled_at, sc.id from student_courses sc \
-             join courses c on c.id = sc.course_id join students s on s.id = sc.student_id where sc.course_id = ",
+            "select cast(s.id as bigint), cast(s.name as text), cast(s.email as text), cast(sn.number as text), \
+             sc.enrolled_at, sc.id from student_courses sc join courses c on c.id = sc.course_id \
+             join students s on s.id = sc.student_id left join matricula_student_numbers sn on sn.student_id = s.id \
+             where sc.course_id = ",
             visible_course!("$1", "$2", "$3"),
             " and sc.id > $4 order by sc.id limit $5"
         ),
@@ -128,7 +132,8 @@ pub async fn roster_of_at(
         ),
         count_args: args(&visible, [time.into(), 0.into(), start.into()]),
         rows: concat!(
-            "select e.other_id, cast(s.name as text), cast(s.email as text), e.enrolled_at, e.enrollment_id from (",
+            "select e.other_id, cast(s.name as text), cast(s.email as text), cast(sn.number as text), e.enrolled_at, \
+             e.enrollment_id from (",
             standing!(
                 concat!("course_id = ", visible_course!("$1", "$2", "$3")),
                 "student_id",
@@ -138,7 +143,7 @@ pub async fn roster_of_at(
             ),
             ") e left join students s on s.id = e.other_id and ",
             same_student!("e.other_id", "e.seq"),
-            " order by e.enrollment_id limit $7"
+            " left join matricula_student_numbers sn on sn.student_id = s.id order by e.enrollment_id limit $7"
         ),
         args: args_at(visible, time.clone(), start),
         map: listed_on_roster,
@@ -246,8 +251,8 @@ fn args<const N: usize>(visible: &[Arg; 3], others: [Arg; N]) -> Vec<Arg> {
 }
 
 fn listed_course(row: &Row<'_>) -> Result<ListRow<Course>, DbError> {
-    let course =
-        Course { id: row.int(1)?.into(), name: row.opt_text(2)?, level: row.opt_text(3)?, seats: None };
+    let (name, level, code) = (row.opt_text(2)?, row.opt_text(3)?, row.opt_text(4)?);
+    let course = Course { id: row.int(1)?.into(), name, level, code, seats: None };
     Ok(ListRow { row: course, text: None, id: row.int(0)? })
 }
 
@@ -256,7 +261,8 @@ fn listed_on_roster(row: &Row<'_>) -> Result<ListRow<RosterEntry>, DbError> {
         id: row.int(0)?.into(),
         name: row.opt_text(1)?,
         email: row.opt_text(2)?,
-        enrolled_at: row.stamp(3)?,
+        number: row.opt_text(3)?,
+        enrolled_at: row.stamp(4)?,
     };
-    Ok(ListRow { row: entry, text: None, id: row.int(4)? })
+    Ok(ListRow { row: entry, text: None, id: row.int(5)? })
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -21,35 +21,39 @@ pub struct RecordChange<R>(pub FieldValues<R>);
 impl<R: Record> Draft for NewRecord<R> {
     fn read(fields: &mut Fields) -> Option<Self> {
         let read = |field: &RecordField| {
-            let value = if fields.is_unwritable(R::NAME, field.name) {
+            let value = if field.is_optional() || fields.is_unwritable(R::NAME, field.name) {
                 fields.optional(field.name, parse(field))?
             } else {
                 Some(fields.required(field.name, parse(field))?)
             };
-            Some((field.name, value))
+            Some(value.map(|value| (field.name, value)))
         };
         // All of them, so that every error is reported.
         let values: Vec<_> = R::FIELDS.iter().map(read).collect();
-        Some(Self(given(values.into_iter().collect::<Option<Vec<_>>>()?)))
+        let values = values.into_iter().collect::<Option<Vec<_>>>()?;
+        Some(Self(FieldValues::new(values.into_iter().flatten())))
     }
-}
-
-/// The values of the fields that are given.
-fn given<R>(values: Vec<(&'static str, Option<String>)>) -> FieldValues<R> {
-    FieldValues::new(values.into_iter().filter_map(|(name, value)| Some((name, value?))))
 }
 
 impl<R: Record> Draft for RecordChange<R> {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let read = |field: &RecordField| Some((field.name, fields.optional(field.name, parse(field))?));
+        let read = |field: &RecordField| {
+            let value = fields.optional(field.name, parse(field))?;
+            Some(value.map(|value| (field.name, value)))
+        };
         let values: Vec<_> = R::FIELDS.iter().map(read).collect();
-        Some(Self(given(values.into_iter().collect::<Option<Vec<_>>>()?)))
+        let values = values.into_iter().collect::<Option<Vec<_>>>()?;
+        Some(Self(FieldValues::new(values.into_iter().flatten())))
     }
 }
 
-fn parse(field: &RecordField) -> impl Fn(&Value) -> Result<String, String> + use<> {
-    let kind = field.kind;
-    move |value| fields::text(value, |text| kind.parse(text))
+/// `None` for the null of an optional field.
+fn parse(field: &RecordField) -> impl Fn(&Value) -> Result<Option<String>, String> + use<> {
+    let (kind, is_optional) = (field.kind, field.is_optional());
+    move |value| {
+        let text = |value: &Value| fields::text(value, |text| kind.parse(text));
+        if is_optional { fields::nullable(value, text) } else { text(value).map(Some) }
+    }
 }
 
 impl<R: Record> ToSchema for NewRecord<R> {
@@ -61,7 +65,8 @@ impl<R: Record> ToSchema for NewRecord<R> {
 impl<R: Record> PartialSchema for NewRecord<R> {
     fn schema() -> RefOr<Schema> {
         let example = R::FIELDS.iter().map(|field| (field.name.to_owned(), field.examples[0].into()));
-        let object = R::FIELDS.iter().fold(with_fields::<R>(), |object, field| object.required(field.name));
+        let required = R::FIELDS.iter().filter(|field| !field.is_optional());
+        let object = required.fold(with_fields::<R>(), |object, field| object.required(field.name));
         object
             .description(Some(format!("A {} to add.", R::NAME.to_lowercase())))
             .examples([Value::Object(example.collect())])
@@ -77,7 +82,10 @@ impl<R: Record> ToSchema for RecordChange<R> {
 
 impl<R: Record> PartialSchema for RecordChange<R> {
     fn schema() -> RefOr<Schema> {
-        let last = R::FIELDS.last().map(|field| (field.name.to_owned(), field.examples[1].into()));
+        let last = R::FIELDS
+            .iter()
+            .rfind(|field| !field.is_optional())
+            .map(|field| (field.name.to_owned(), field.examples[1].into()));
         with_fields::<R>()
             .description(Some(format!("The fields of a {} to change.", R::NAME.to_lowercase())))
             .examples([Value::Object(Map::from_iter(last))])
@@ -89,12 +97,20 @@ impl<R: Record> PartialSchema for RecordChange<R> {
 fn with_fields<R: Record>() -> ObjectBuilder {
     R::FIELDS.iter().fold(ObjectBuilder::new().schema_type(Type::Object), |object, field| {
         let text = ObjectBuilder::new()
-            .schema_type(Type::String)
-            .description(Some("Trimmed; no control characters."))
+            .schema_type(if field.is_optional() {
+                SchemaType::from_iter([Type::String, Type::Null])
+            } else {
+                Type::String.into()
+            })
+            .description(Some(if field.is_optional() {
+                "Trimmed, otherwise kept as written; unique. Null for none."
+            } else {
+                "Trimmed; no control characters."
+            }))
             .min_length(Some(1))
             .max_length(Some(MAX_TEXT));
         let text = match field.kind {
-            TextKind::Plain => text.pattern(Some(VISIBLE_TEXT)),
+            TextKind::Plain | TextKind::ExternalId => text.pattern(Some(VISIBLE_TEXT)),
             TextKind::Email => text.format(Some(SchemaFormat::KnownFormat(KnownFormat::Email))),
         };
         object.property(field.name, text)

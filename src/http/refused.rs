@@ -32,6 +32,7 @@ tuple_of_kinds!(A);
 tuple_of_kinds!(A B);
 tuple_of_kinds!(A B C);
 tuple_of_kinds!(A B C D);
+tuple_of_kinds!(A B C D E);
 tuple_of_kinds!(A B C D E F G);
 tuple_of_kinds!(A B C D E F G H I);
 

@@ -51,13 +51,14 @@ pub async fn ensure_sees_roster(viewer: &Viewer, id: CourseId) -> Result<(), Ref
 pub fn taught_courses(viewer: &Viewer) -> ShortListing<Course> {
     ShortListing {
         order: "taught-courses".to_owned(),
-        rows: "select cast(c.id as bigint), cast(c.name as text), cast(c.level as text) from matricula_instructors i \
-               join courses c on c.id = i.course_id where i.account_id = $1",
+        rows: "select cast(c.id as bigint), cast(c.name as text), cast(c.level as text), cast(cc.code as text) \
+               from matricula_instructors i join courses c on c.id = i.course_id \
+               left join matricula_course_codes cc on cc.course_id = c.id where i.account_id = $1",
         args: vec![viewer.instructor().into()],
         map: |row| {
             let id = row.int(0)?;
-            let course =
-                Course { id: id.into(), name: row.opt_text(1)?, level: row.opt_text(2)?, seats: None };
+            let (name, level, code) = (row.opt_text(1)?, row.opt_text(2)?, row.opt_text(3)?);
+            let course = Course { id: id.into(), name, level, code, seats: None };
             Ok(ListRow { row: course, text: None, id })
         },
     }

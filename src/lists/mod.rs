@@ -13,7 +13,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 pub use self::cursor::{Cursor, PLAIN_ORDER};
-pub use self::sorted::{SortKey, SortedList};
+pub use self::sorted::{Conditions, SortKey, SortedList, SortedTable, exact_first};
 use crate::count::to_i64;
 use crate::db::{Arg, DbError, Map, Reach, Total, casefold};
 use crate::registrar::{MAX_TEXT, VISIBLE_TEXT};
@@ -260,6 +260,18 @@ impl FromStr for Search {
 }
 
 impl Search {
+    /// The text as it was typed, trimmed.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// The id that was typed; `None` for another text, as `007`.
+    #[must_use]
+    pub fn id(&self) -> Option<i64> {
+        self.0.parse().ok().filter(|id: &i64| id.to_string() == self.0)
+    }
+
     /// The text to search for, for comparison with folded names and addresses.
     #[must_use]
     pub fn folded(&self) -> String {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::store::{compare, load_in, open_db, save, verify};
-pub use self::tables::{RecordTable, SchoolTables, Source};
+pub use self::tables::{RecordTable, SchoolTables, Source, keeps_texts};
 
 /// A mapping file, in TOML.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,12 +65,13 @@ impl Mapping {
     /// A message with the line and column of a mistake, or with the first unknown key and the known ones.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mapping: Self = toml::from_str(text).map_err(|error| error.to_string())?;
-        for (part, record, known) in
-            [("students", &mapping.students, STUDENT_FIELDS), ("courses", &mapping.courses, COURSE_FIELDS)]
-        {
+        for (part, record, known) in [
+            ("students", &mapping.students, STUDENT_KEYS.as_slice()),
+            ("courses", &mapping.courses, COURSE_KEYS.as_slice()),
+        ] {
             let mut fields = record.iter().flat_map(|record| record.fields.keys());
             if let Some(unknown) = fields.find(|field| !known.contains(&field.as_str())) {
-                let known = [&["table", "id"], known.as_slice()].concat().join(", ");
+                let known = [["table", "id"].as_slice(), known].concat().join(", ");
                 return Err(format!("[{part}] has an unknown key {unknown}; the known ones are {known}"));
             }
         }
@@ -78,7 +79,15 @@ impl Mapping {
     }
 }
 
-/// The fields of students and courses that a mapping may name, without the id; in the order of forms.
+/// The fields of students that are columns of the table or the view `students`, without the id; in the order of forms.
 pub const STUDENT_FIELDS: [&str; 2] = ["name", "email"];
-/// See [`STUDENT_FIELDS`].
+/// The fields of courses that are columns of the table or the view `courses`.
 pub const COURSE_FIELDS: [&str; 2] = ["name", "level"];
+/// The field of students with the id of the outside world, which has a table or a view of its own.
+pub const STUDENT_NUMBER: &str = "number";
+/// The field of courses with the id of the outside world.
+pub const COURSE_CODE: &str = "code";
+/// The fields of students that a mapping may name.
+const STUDENT_KEYS: [&str; 3] = ["name", "email", STUDENT_NUMBER];
+/// The fields of courses that a mapping may name.
+const COURSE_KEYS: [&str; 3] = ["name", "level", COURSE_CODE];

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::tables::differences;
-use super::{COURSE_FIELDS, Mapping, RecordTable, STUDENT_FIELDS, SchoolTables};
+use super::{COURSE_CODE, COURSE_FIELDS, Mapping, RecordTable, STUDENT_FIELDS, STUDENT_NUMBER, SchoolTables};
 use crate::db::{Arg, Db, DbError, Location, Tx};
 
 /// The table; only a school with a mapping has it.
@@ -24,7 +24,7 @@ impl SchoolTables {
     #[must_use]
     pub fn views(&self) -> String {
         let view = |name, table: &RecordTable, fields: &[&str]| {
-            if *table == RecordTable::plain(name, fields) {
+            if table.is_plain(name, fields) {
                 return String::new();
             }
             let columns: Vec<_> =
@@ -32,10 +32,23 @@ impl SchoolTables {
             let (id, columns, from) = (table.key.quoted_id(), columns.join(", "), &table.key.qualified);
             format!("create temporary view {name} as select {id} as id, {columns} from {from};\n")
         };
+        // In place of our table; a temporary view comes before it. An empty text is no id.
+        let external_ids = |name, key, table: &RecordTable, field| {
+            if !table.has(field) {
+                return String::new();
+            }
+            let (id, value, from) = (table.key.quoted_id(), table.read_expr(field), &table.key.qualified);
+            format!(
+                "create temporary view {name} as select {id} as {key}, {value} as {field} from {from} \
+                 where {value} <> '';\n"
+            )
+        };
         format!(
-            "{}{}",
+            "{}{}{}{}",
             view("students", &self.students, &STUDENT_FIELDS),
-            view("courses", &self.courses, &COURSE_FIELDS)
+            view("courses", &self.courses, &COURSE_FIELDS),
+            external_ids("matricula_student_numbers", "student_id", &self.students, STUDENT_NUMBER),
+            external_ids("matricula_course_codes", "course_id", &self.courses, COURSE_CODE)
         )
     }
 }
@@ -75,8 +88,12 @@ pub async fn open_db(location: &Location) -> Result<(Db, SchoolTables), DbError>
 /// # Errors
 /// [`DbError::Unwritable`] if they cannot, in the engine's words; others when the database cannot be read.
 pub async fn verify(db: &Db) -> Result<(), DbError> {
-    for sql in ["select id, name, email from students limit 0", "select id, name, level from courses limit 0"]
-    {
+    for sql in [
+        "select id, name, email from students limit 0",
+        "select id, name, level from courses limit 0",
+        "select student_id, number from matricula_student_numbers limit 0",
+        "select course_id, code from matricula_course_codes limit 0",
+    ] {
         db.query(sql, [], |_| Ok(())).await.map_err(|error| match error {
             DbError::Engine(why) => DbError::Unwritable(format!(
                 "the tables of students and courses are not what they were when they were adopted: {why}"

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{COURSE_FIELDS, Mapping, RecordMapping, STUDENT_FIELDS};
+use super::{COURSE_CODE, COURSE_FIELDS, Mapping, RecordMapping, STUDENT_FIELDS, STUDENT_NUMBER};
 use crate::db::NumberedTable;
-use crate::db::catalog::{Table, TableName, quoted};
+use crate::db::catalog::{Column, Table, TableName, quoted};
 
 /// The tables of a school's students and courses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,15 +63,27 @@ impl RecordTable {
         }
     }
 
+    /// Whether the columns of these fields, and the id, have the names that are used without a mapping.
+    pub(super) fn is_plain(&self, name: &str, fields: &[&str]) -> bool {
+        let Self { key, reference, fields: plain } = Self::plain(name, fields);
+        let is_same = |field: &&str| self.fields.get(*field) == plain.get(*field);
+        (&self.key, &self.reference) == (&key, &reference) && fields.iter().all(is_same)
+    }
+
     /// The table that a mapping names. A value that is exactly the name of a column is that column, anything else an
     /// expression.
     #[must_use]
     pub fn from_mapping(mapping: &RecordMapping, table: &Table, name: TableName) -> Self {
-        let source = |text: &String| match column(table, text) {
-            Some(name) => Source::Column(name),
+        let source = |field: &str, text: &String| match table.column(text) {
+            // Written as a number, `0042` would become 42: such a column is only read.
+            Some(column) if EXTERNAL_IDS.contains(&field) && !keeps_texts(column) => {
+                Source::Expression(format!("cast({} as text)", quoted(&column.name)))
+            }
+            Some(column) => Source::Column(quoted(&column.name)),
+            None if EXTERNAL_IDS.contains(&field) => Source::Expression(format!("cast({text} as text)")),
             None => Source::Expression(text.clone()),
         };
-        let fields = mapping.fields.iter().map(|(field, text)| (field.clone(), source(text)));
+        let fields = mapping.fields.iter().map(|(field, text)| (field.clone(), source(field, text)));
         Self {
             key: NumberedTable {
                 catalog_name: name.catalog,
@@ -90,6 +102,12 @@ impl RecordTable {
             Some(Source::Column(column)) => Some(column),
             Some(Source::Expression(_)) | None => None,
         }
+    }
+
+    /// Whether the field can be written, as far as the mapping says: to a column of the school, or to a table of ours.
+    #[must_use]
+    pub fn can_write(&self, field: &str) -> bool {
+        self.column(field).is_some() || (EXTERNAL_IDS.contains(&field) && !self.has(field))
     }
 
     /// Whether the field is an expression.
@@ -115,9 +133,16 @@ impl RecordTable {
     }
 }
 
-/// The column with exactly this name, as a statement writes it.
-fn column(table: &Table, name: &str) -> Option<String> {
-    table.column(name).map(|column| quoted(&column.name))
+/// The fields with ids of the outside world, which are texts.
+const EXTERNAL_IDS: [&str; 2] = [STUDENT_NUMBER, COURSE_CODE];
+
+/// Whether a column keeps every text as it is written. `character(n)`, as a server calls `char(n)`, pads it.
+#[must_use]
+pub fn keeps_texts(column: &Column) -> bool {
+    let kind = column.kind.to_lowercase();
+    // SQLite takes a type with `int` for a number, whatever else is in its name.
+    let is_text = ["char", "text", "clob"].iter().any(|part| kind.contains(part)) && !kind.contains("int");
+    is_text && !kind.starts_with("character(")
 }
 
 /// Lists the differences between two mappings, one line each: the key, the stored value and the given one.

@@ -23,7 +23,7 @@ use crate::http::paging::RequestUrl;
 use crate::http::problem::Problem;
 use crate::http::routes::{Routes, any_of, only};
 use crate::instructors::store as instructors;
-use crate::lists::{Direction, Limit, ListPart, Listing, Page};
+use crate::lists::{Conditions, Direction, Limit, ListPart, Listing, Page};
 use crate::mapping::{RecordTable, SchoolTables};
 use crate::registrar::Right;
 use crate::registrar::{Course, CourseId, DeleteCourse, Refusal, SeatCount, SeenCourse, Version};
@@ -87,7 +87,9 @@ async fn list(
     PartialRequest(is_partial): PartialRequest,
     here: RequestUrl,
 ) -> Result<Response, Problem> {
-    let listing = store::list(parse_search(&query.q)?.as_ref(), query.sort, query.order);
+    let search = parse_search(&query.q)?;
+    let wanted = Conditions { search: search.as_ref(), ..Conditions::default() };
+    let listing = store::list(wanted, query.sort, query.order);
     let page = Page::new(Some(Limit::PAGE), query.after.take(), &listing.order)?;
     let (has_previous, list) = (page.after.is_some(), listing.read(&app.viewer, &page).await?);
     let page = CoursesPage {

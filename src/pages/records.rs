@@ -57,7 +57,7 @@ pub(super) async fn new<R: PageRecord>(app: App, _: NoQuery) -> EditPage {
 /// An empty form with the fields that can be written in this school.
 fn new_page<R: PageRecord>(app: &App) -> EditPage {
     let table = R::table(&app.tables);
-    let fields = R::FIELDS.iter().filter(|field| table.column(field.name).is_some());
+    let fields = R::FIELDS.iter().filter(|field| table.can_write(field.name));
     EditPage::new(R::ADD, format!("/{}/new", R::SECTION), Frame::new(app, R::SECTION), fields.collect())
 }
 
@@ -125,6 +125,10 @@ fn saved<R: PageRecord>(record: &R) -> Response {
     Redirect::to(&format!("{}?saved={}", path::<R>(record.id()), R::SAVED)).into_response()
 }
 
-impl<R: Record> FormDraft for NewRecord<R> {}
+impl<R: Record> FormDraft for NewRecord<R> {
+    const NULLABLE: &[&str] = &[R::EXTERNAL_ID];
+}
 
-impl<R: Record> FormDraft for RecordChange<R> {}
+impl<R: Record> FormDraft for RecordChange<R> {
+    const NULLABLE: &[&str] = &[R::EXTERNAL_ID];
+}

@@ -20,7 +20,7 @@ use crate::http::extract::{NoQuery, Parameters, PathParams, Query, from_text};
 use crate::http::paging::RequestUrl;
 use crate::http::problem::Problem;
 use crate::http::routes::{Routes, any_of, only};
-use crate::lists::{Direction, Limit, ListPart, Page};
+use crate::lists::{Conditions, Direction, Limit, ListPart, Page};
 use crate::mapping::{RecordTable, SchoolTables};
 use crate::registrar::Right;
 use crate::registrar::{
@@ -83,11 +83,13 @@ async fn list(
     PartialRequest(is_partial): PartialRequest,
     here: RequestUrl,
 ) -> Result<Response, Problem> {
-    let (search, order) = (parse_search(&query.q)?, store::order(query.sort, query.order));
+    let search = parse_search(&query.q)?;
+    let order = store::order(query.sort, query.order, search.is_some());
     let page = Page::new(Some(Limit::PAGE), query.after.take(), &order)?;
     let has_previous = page.after.is_some();
     let list = if search.is_none() && query.sort == StudentSort::Id {
-        store::list(&app.viewer, None, query.sort, query.order).read(&app.viewer, &page).await?
+        let all = store::list(&app.viewer, Conditions::default(), query.sort, query.order);
+        all.read(&app.viewer, &page).await?
     } else {
         app.roll.page(&app.viewer, search.as_ref(), query.sort, query.order, &page).await?
     };
@@ -164,7 +166,7 @@ async fn delete(
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct StudentQuery {
-    /// Part of the name or level of a course to enroll in.
+    /// Part of the name, level or code of a course to enroll in.
     q: String,
     /// The course that the student was enrolled in just now.
     #[serde(deserialize_with = "from_text")]
@@ -252,7 +254,8 @@ pub(crate) async fn student_page(
     let all = Page { limit: None, after: None };
     let choice = match parse_search(&query.q)? {
         Some(search) => {
-            let found = courses::list(Some(&search), courses::CourseSort::Name, Direction::Asc);
+            let wanted = Conditions { search: Some(&search), ..Conditions::default() };
+            let found = courses::list(wanted, courses::CourseSort::Name, Direction::Asc);
             found.read(&app.viewer, &Page::first(Limit::PAGE)).await?
         }
         None => ListPart { total: 0, next: None, rows: Vec::new(), rest: None },

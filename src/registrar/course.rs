@@ -12,6 +12,7 @@ use super::record::{Course, CourseId, SeatCount, Version};
 use super::records::{Create, Record, RecordField, TextKind, Update, changed_names};
 use super::refusal::Refusal;
 use super::seats;
+use crate::mapping::COURSE_CODE;
 
 /// Add a course.
 pub type CreateCourse = Create<Course>;
@@ -24,6 +25,7 @@ impl Record for Course {
 
     const NAME: &'static str = "Course";
     const WRITE: Right = Right::WriteCourses;
+    const EXTERNAL_ID: &'static str = COURSE_CODE;
     const FIELDS: &'static [RecordField] = &[
         RecordField {
             name: "name",
@@ -39,10 +41,17 @@ impl Record for Course {
             kind: TextKind::Plain,
             examples: ["undergraduate", "graduate"],
         },
+        RecordField {
+            name: Self::EXTERNAL_ID,
+            label: "Course code",
+            hint: "Optional. The id that your other systems use, exactly as they write it, for example MATH-101.",
+            kind: TextKind::ExternalId,
+            examples: ["MATH-101", "MATH-102"],
+        },
     ];
 
     fn empty(id: CourseId) -> Self {
-        Self { id, name: None, level: None, seats: None }
+        Self { id, name: None, level: None, code: None, seats: None }
     }
 
     fn id(&self) -> CourseId {
@@ -50,15 +59,35 @@ impl Record for Course {
     }
 
     fn value(&self, field: &RecordField) -> Option<&String> {
-        if field.name == "name" { self.name.as_ref() } else { self.level.as_ref() }
+        match field.name {
+            "name" => self.name.as_ref(),
+            "level" => self.level.as_ref(),
+            _ => self.code.as_ref(),
+        }
     }
 
     fn value_mut(&mut self, field: &RecordField) -> &mut Option<String> {
-        if field.name == "name" { &mut self.name } else { &mut self.level }
+        match field.name {
+            "name" => &mut self.name,
+            "level" => &mut self.level,
+            _ => &mut self.code,
+        }
     }
 
     fn needs_row(id: CourseId, needs: &mut Needs) {
         needs.lock_course(id);
+    }
+
+    fn needs_holders(external_id: String, needs: &mut Needs) {
+        needs.code(external_id);
+    }
+
+    fn holder(external_id: &str, facts: &Facts) -> Option<CourseId> {
+        facts.codes.get(external_id)?.first().copied()
+    }
+
+    fn taken(holder: CourseId) -> Refusal {
+        Refusal::CodeTaken(holder)
     }
 
     fn find(id: CourseId, facts: &Facts) -> Result<&Self, Refusal> {

@@ -8,8 +8,8 @@ use super::kinds::EventKind;
 use super::record::{Course, CourseId, Enrollment, EnrollmentId, Limits, Student, StudentId, WaitlistEntry};
 use crate::clock::Stamp;
 
-/// The name of a field and its new value.
-pub type NewValue = (&'static str, String);
+/// The name of a field and its new value; `None` removes it.
+pub type NewValue = (&'static str, Option<String>);
 
 /// Something that happened, to be logged for good.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The facts by which commands are decided.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::account::{Account, Link, Token};
 use super::account::{ExternalId, ExternalLink};
@@ -67,6 +67,10 @@ pub struct Facts {
     pub enrolled: HashMap<CourseId, i64>,
     /// The waitlist of each course whose seats matter.
     pub waitlists: BTreeMap<CourseId, Waitlist>,
+    /// The students with each of the requested numbers.
+    pub numbers: HashMap<String, BTreeSet<StudentId>>,
+    /// The courses with each of the requested codes.
+    pub codes: HashMap<String, BTreeSet<CourseId>>,
     /// The number of changes of rights before the batch.
     pub rights_version: i64,
     /// Whether the accounts and tokens of all callers are loaded, since a command may change what they may do.
@@ -238,22 +242,28 @@ impl Facts {
         match change {
             Change::AddStudent(student) => {
                 self.added += 1;
+                set_external_id(&mut self.numbers, student.id, student.number.as_ref());
                 self.students.insert(student.id, student.clone());
             }
             Change::UpdateStudent(student, _) => {
+                set_external_id(&mut self.numbers, student.id, student.number.as_ref());
                 self.students.insert(student.id, student.clone());
             }
             Change::DeleteStudent(id) | Change::ForgetStudent(id) => {
+                set_external_id(&mut self.numbers, *id, None);
                 self.students.remove(id);
             }
             Change::AddCourse(course) => {
                 self.added += 1;
+                set_external_id(&mut self.codes, course.id, course.code.as_ref());
                 self.courses.insert(course.id, course.clone());
             }
             Change::UpdateCourse(course, _) => {
+                set_external_id(&mut self.codes, course.id, course.code.as_ref());
                 self.courses.insert(course.id, course.clone());
             }
             Change::DeleteCourse(id) | Change::ForgetCourse(id) => {
+                set_external_id(&mut self.codes, *id, None);
                 self.courses.remove(id);
                 self.instructors.retain(|(course, _)| course != id);
             }
@@ -358,5 +368,19 @@ impl Facts {
         if let Some(waitlist) = self.waitlists.get_mut(&waiting.course_id) {
             waitlist.remove(waiting.student_id);
         }
+    }
+}
+
+/// Makes the record `id` the holder of `now` only.
+fn set_external_id<Id: Copy + Ord>(
+    holders: &mut HashMap<String, BTreeSet<Id>>,
+    id: Id,
+    now: Option<&String>,
+) {
+    for ids in holders.values_mut() {
+        ids.remove(&id);
+    }
+    if let Some(external_id) = now {
+        holders.entry(external_id.clone()).or_default().insert(id);
     }
 }

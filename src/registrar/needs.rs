@@ -20,6 +20,10 @@ pub struct Needs {
     pub(super) limits: HashSet<CourseId>,
     /// Courses whose enrolled students and waitlist to load, even without limits.
     pub(super) seats: HashSet<CourseId>,
+    /// Numbers whose students to load.
+    pub(super) numbers: BTreeSet<String>,
+    /// Codes whose courses to load.
+    pub(super) codes: BTreeSet<String>,
     pub(super) tokens: BTreeSet<i64>,
     pub(super) accounts: BTreeSet<i64>,
     /// Pairs of a course and an account.
@@ -90,6 +94,16 @@ impl Needs {
         self.student(student_id);
         self.course(course_id);
         self.pairs.insert((student_id, course_id));
+    }
+
+    /// Needs to know which students have this number.
+    pub fn number(&mut self, number: String) {
+        self.numbers.insert(number);
+    }
+
+    /// Needs to know which courses have this code.
+    pub fn code(&mut self, code: String) {
+        self.codes.insert(code);
     }
 
     /// Needs the token.

@@ -65,8 +65,8 @@ id! {
 }
 
 /// A student: a row of `students`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[schema(example = json!({"id": 4, "name": "Zoë Martin", "email": "zoe@example.edu"}))]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"id": 4, "name": "Zoë Martin", "email": "zoe@example.edu", "number": "0042817"}))]
 pub struct Student {
     /// Assigned by the table when the student is added.
     pub id: StudentId,
@@ -76,11 +76,26 @@ pub struct Student {
     /// Null only if another program wrote a null.
     #[schema(required)]
     pub email: Option<String>,
+    /// The id of the outside world, unique and exactly as it was written; left out if the student has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub number: Option<String>,
+}
+
+/// A number that is set changes the version; a student without one has the version of a student without the field, so
+/// that `ETag`s from before it existed stay valid.
+impl Hash for Student {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.id, &self.name, &self.email).hash(state);
+        if let Some(number) = &self.number {
+            number.hash(state);
+        }
+    }
 }
 
 /// A course: a row of `courses`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(example = json!({"id": 7, "name": "Algebra", "level": "undergraduate"}))]
+#[schema(example = json!({"id": 7, "name": "Algebra", "level": "undergraduate", "code": "MATH-101"}))]
 pub struct Course {
     /// Assigned by the table when the course is added.
     pub id: CourseId,
@@ -90,16 +105,23 @@ pub struct Course {
     /// Null only if another program wrote a null.
     #[schema(required)]
     pub level: Option<String>,
+    /// The id of the outside world, unique and exactly as it was written; left out if the course has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub code: Option<String>,
     /// How full the course is; left out if it has no limits.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub seats: Option<SeatCount>,
 }
 
-/// Without the seats: an enrollment does not change the version of the course.
+/// Without the seats: an enrollment does not change the version of the course. A code counts as a number of a student.
 impl Hash for Course {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.id, &self.name, &self.level).hash(state);
+        if let Some(code) = &self.code {
+            code.hash(state);
+        }
     }
 }
 

@@ -29,6 +29,8 @@ pub trait Record: Clone + Debug + Hash + Into<Answer> + TryFrom<Answer> + Send +
 
     /// The right to add, change and delete such records.
     const WRITE: Right;
+    /// The name of the field with the id of the outside world: the only field that may be empty, and unique.
+    const EXTERNAL_ID: &'static str;
 
     /// Returns a record with this id and without values.
     fn empty(id: Self::Id) -> Self;
@@ -44,6 +46,15 @@ pub trait Record: Clone + Debug + Hash + Into<Answer> + TryFrom<Answer> + Send +
 
     /// Adds the row to what a change needs to read.
     fn needs_row(id: Self::Id, needs: &mut Needs);
+
+    /// Adds the records with this external id to what a change needs to read.
+    fn needs_holders(external_id: String, needs: &mut Needs);
+
+    /// The record with the lowest id among those with this external id; found tables may have several.
+    fn holder(external_id: &str, facts: &Facts) -> Option<Self::Id>;
+
+    /// The refusal for an external id that this record has.
+    fn taken(holder: Self::Id) -> Refusal;
 
     /// Returns the record as it is before a change.
     ///
@@ -95,6 +106,17 @@ pub enum TextKind {
     Plain,
     /// An address that [`email_address`] accepts.
     Email,
+    /// An id of the outside world: any text that [`record_text`] accepts, or none. It is kept as written, and no two
+    /// records have the same.
+    ExternalId,
+}
+
+impl RecordField {
+    /// Whether a record may be without a value.
+    #[must_use]
+    pub fn is_optional(&self) -> bool {
+        self.kind == TextKind::ExternalId
+    }
 }
 
 impl TextKind {
@@ -104,7 +126,7 @@ impl TextKind {
     /// A message about what is wrong.
     pub fn parse(self, input: &str) -> Result<String, String> {
         match self {
-            Self::Plain => record_text(input),
+            Self::Plain | Self::ExternalId => record_text(input),
             Self::Email => email_address(input),
         }
     }
@@ -118,15 +140,16 @@ pub struct FieldValues<R> {
 }
 
 impl<R> FieldValues<R> {
-    /// Takes pairs of a field's name and its value.
+    /// Takes pairs of a field's name and its value; `None` removes the value.
     #[must_use]
-    pub fn new(values: impl IntoIterator<Item = NewValue>) -> Self {
-        Self { values: values.into_iter().collect(), record: PhantomData }
+    pub fn new<V: Into<Option<String>>>(values: impl IntoIterator<Item = (&'static str, V)>) -> Self {
+        let values = values.into_iter().map(|(name, value)| (name, value.into()));
+        Self { values: values.collect(), record: PhantomData }
     }
 
     /// Returns the value of a field; `None` if it is not among these.
     #[must_use]
-    pub fn get(&self, field: &str) -> Option<&String> {
+    pub fn get(&self, field: &str) -> Option<&Option<String>> {
         self.values.iter().find(|(name, _)| *name == field).map(|(_, value)| value)
     }
 }
@@ -141,7 +164,7 @@ pub struct Create<R> {
 impl<R: Record> Create<R> {
     /// Adds a record with these values.
     #[must_use]
-    pub fn new<const N: usize>(values: [NewValue; N]) -> Self {
+    pub fn new<const N: usize>(values: [(&'static str, String); N]) -> Self {
         Self { values: FieldValues::new(values) }
     }
 }
@@ -149,7 +172,9 @@ impl<R: Record> Create<R> {
 impl<R: Record + PartialEq> Command for Create<R> {
     type Answer = R;
 
-    fn needs(&self, _: &mut Needs) {}
+    fn needs(&self, needs: &mut Needs) {
+        needs_holders(&self.values, needs);
+    }
 
     fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
         caller.ensure(R::WRITE)
@@ -160,6 +185,7 @@ impl<R: Record + PartialEq> Command for Create<R> {
         let given = set(&mut record, &self.values);
         let ReadOnlyFields { expressions, absent, .. } = R::read_only(facts);
         ensure_writable(&given, &[expressions], absent)?;
+        ensure_free::<R>(&given, facts)?;
         Ok((vec![record.clone().created()], record))
     }
 }
@@ -180,6 +206,7 @@ impl<R: Record + PartialEq> Command for Update<R> {
 
     fn needs(&self, needs: &mut Needs) {
         R::needs_row(self.id, needs);
+        needs_holders(&self.values, needs);
     }
 
     fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
@@ -193,9 +220,24 @@ impl<R: Record + PartialEq> Command for Update<R> {
         let changed = set(&mut record, &self.values);
         let ReadOnlyFields { generated, expressions, absent } = R::read_only(facts);
         ensure_writable(&changed, &[generated, expressions], absent)?;
+        ensure_free::<R>(&changed, facts)?;
         let updated = (!changed.is_empty()).then(|| record.clone().updated(changed));
         Ok((updated.into_iter().collect(), record.completed(facts)))
     }
+}
+
+/// Adds the records that have the new external id, if there is one.
+fn needs_holders<R: Record>(values: &FieldValues<R>, needs: &mut Needs) {
+    if let Some(Some(external_id)) = values.get(R::EXTERNAL_ID) {
+        R::needs_holders(external_id.clone(), needs);
+    }
+}
+
+/// Refuses a new external id that a record has.
+fn ensure_free<R: Record>(changed: &[NewValue], facts: &Facts) -> Result<(), Refusal> {
+    let external_id = changed.iter().find(|(field, _)| *field == R::EXTERNAL_ID);
+    let holder = external_id.and_then(|(_, value)| R::holder(value.as_deref()?, facts));
+    holder.map_or(Ok(()), |holder| Err(R::taken(holder)))
 }
 
 /// Sets the fields; returns those whose values change.
@@ -204,9 +246,9 @@ fn set<R: Record>(record: &mut R, values: &FieldValues<R>) -> Vec<NewValue> {
     for field in R::FIELDS {
         let present = record.value_mut(field);
         if let Some(new) = values.get(field.name)
-            && present.as_ref() != Some(new)
+            && present != new
         {
-            *present = Some(new.clone());
+            present.clone_from(new);
             changed.push((field.name, new.clone()));
         }
     }

@@ -86,6 +86,12 @@ pub enum Refusal {
         /// The version of its seats.
         seats: Option<Version>,
     },
+    /// This student has the number.
+    #[error("Student {0} has this number.")]
+    NumberTaken(StudentId),
+    /// This course has the code.
+    #[error("Course {0} has this code.")]
+    CodeTaken(CourseId),
     /// The database computes the field.
     #[error("The database computes {0}, so it cannot be set.")]
     ReadOnlyField(String),
@@ -187,6 +193,7 @@ impl Refusal {
             Self::HasEnrollments { .. } => "has-enrollments",
             Self::Stale(_) | Self::StaleCourse { .. } => "stale",
             Self::ReadOnlyField(_) | Self::AbsentField(_) => "read-only-field",
+            Self::NumberTaken(_) | Self::CodeTaken(_) => "number-taken",
             Self::RowRefused(_) => "row-refused",
             Self::TokenNotFound(_) => "token-not-found",
             Self::AccountNotFound(_) => "account-not-found",

@@ -9,7 +9,7 @@ use super::answer::Answer;
 use super::refusal::Refusal;
 
 /// The format that this version writes. Format 1 was written without a number.
-const FORMAT: i64 = 2;
+const FORMAT: i64 = 3;
 
 type AnswerResult = Result<Answer, Refusal>;
 
@@ -47,7 +47,8 @@ pub(super) fn read(text: &str) -> AnswerResult {
     let read =
         serde_json::from_str::<Versioned>(text).and_then(|stored| match (stored.form, stored.outcome) {
             (1, None) => serde_json::from_str::<AnswerResult>(text),
-            (FORMAT, Some(outcome)) => serde_json::from_value::<AnswerResult>(outcome),
+            // Since format 3 there are external ids, and refusals of those that are taken.
+            (2 | FORMAT, Some(outcome)) => serde_json::from_value::<AnswerResult>(outcome),
             (form, _) => Err(serde::de::Error::custom(format!("format {form} is not known"))),
         });
     read.unwrap_or_else(|error| {
@@ -71,14 +72,17 @@ mod tests {
             id: StudentId(2),
             name: Some("Ana".to_owned()),
             email: Some("ana@example.edu".to_owned()),
+            number: None,
         };
         let ana_stored = r#"{"Ok":{"Student":{"id":2,"name":"Ana","email":"ana@example.edu"}}}"#;
         assert_eq!(read(ana_stored), Ok(Answer::Student(ana.clone())));
         let gone = r#"{"Err":{"StudentNotFound":7}}"#;
         assert_eq!(read(gone), Err(Refusal::StudentNotFound(StudentId(7))));
-        let now =
+        let second =
             r#"{"form":2,"outcome":{"Ok":{"Student":{"id":2,"name":"Ana","email":"ana@example.edu"}}}}"#;
-        assert_eq!(read(now), Ok(Answer::Student(ana)));
+        assert_eq!(read(second), Ok(Answer::Student(ana.clone())));
+        let now = r#"{"form":3,"outcome":{"Ok":{"Student":{"id":2,"name":"Ana","email":"ana@example.edu","number":"0042"}}}}"#;
+        assert_eq!(read(now), Ok(Answer::Student(Student { number: Some("0042".to_owned()), ..ana })));
     }
 
     #[test]
@@ -96,7 +100,7 @@ mod tests {
             joined_at: Stamp::from_stored("t".to_owned()),
         };
         let seats = Seats::new(Limits { capacity: Some(30), ..Limits::default() }, 2, 1);
-        let outcomes: [AnswerResult; 5] = [
+        let outcomes: [AnswerResult; 6] = [
             Ok(Answer::Batch(vec![
                 OperationOutcome::Done(Answer::Gone),
                 OperationOutcome::Refused(Refusal::CourseNotFound(CourseId(3))),
@@ -106,14 +110,16 @@ mod tests {
             Ok(Answer::Waitlisted(place)),
             Ok(Answer::Seats(seats)),
             Err(Refusal::HasEnrollments { enrolled: 1, waitlisted: 2 }),
+            Err(Refusal::NumberTaken(StudentId(2))),
         ];
         let written: Vec<_> = outcomes.iter().map(|outcome| write(Some(outcome)).unwrap()).collect();
         let expected = [
-            r#"{"form":2,"outcome":{"Ok":{"Batch":[{"Done":"Gone"},{"Refused":{"CourseNotFound":3}},"Withheld"]}}}"#,
-            r#"{"form":2,"outcome":{"Ok":{"Enrollment":{"id":1,"student_id":2,"course_id":3,"enrolled_at":"t"}}}}"#,
-            r#"{"form":2,"outcome":{"Ok":{"Waitlisted":{"student_id":2,"course_id":3,"position":1,"joined_at":"t"}}}}"#,
-            r#"{"form":2,"outcome":{"Ok":{"Seats":{"capacity":30,"waitlist_capacity":0,"opens_at":null,"closes_at":null,"enrolled":2,"waitlisted":1}}}}"#,
-            r#"{"form":2,"outcome":{"Err":{"HasEnrollments":{"enrolled":1,"waitlisted":2}}}}"#,
+            r#"{"form":3,"outcome":{"Ok":{"Batch":[{"Done":"Gone"},{"Refused":{"CourseNotFound":3}},"Withheld"]}}}"#,
+            r#"{"form":3,"outcome":{"Ok":{"Enrollment":{"id":1,"student_id":2,"course_id":3,"enrolled_at":"t"}}}}"#,
+            r#"{"form":3,"outcome":{"Ok":{"Waitlisted":{"student_id":2,"course_id":3,"position":1,"joined_at":"t"}}}}"#,
+            r#"{"form":3,"outcome":{"Ok":{"Seats":{"capacity":30,"waitlist_capacity":0,"opens_at":null,"closes_at":null,"enrolled":2,"waitlisted":1}}}}"#,
+            r#"{"form":3,"outcome":{"Err":{"HasEnrollments":{"enrolled":1,"waitlisted":2}}}}"#,
+            r#"{"form":3,"outcome":{"Err":{"NumberTaken":2}}}"#,
         ];
         assert_eq!(written, expected);
         for (text, outcome) in written.iter().zip(outcomes) {
@@ -123,7 +129,7 @@ mod tests {
 
     #[test]
     fn an_unreadable_answer_is_reported_as_not_kept() {
-        for text in ["", "{", r#"{"Ok":"Unheard"}"#, r#"{"form":3,"outcome":{"Ok":"Gone"}}"#, r#"{"form":2}"#]
+        for text in ["", "{", r#"{"Ok":"Unheard"}"#, r#"{"form":4,"outcome":{"Ok":"Gone"}}"#, r#"{"form":2}"#]
         {
             assert_eq!(read(text), Err(Refusal::AnswerNotKept), "{text}");
         }

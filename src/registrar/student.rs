@@ -12,6 +12,7 @@ use super::record::{Student, StudentId, Version};
 use super::records::{Create, Record, RecordField, TextKind, Update, changed_names};
 use super::refusal::Refusal;
 use crate::count::to_i64;
+use crate::mapping::STUDENT_NUMBER;
 
 /// Add a student.
 pub type CreateStudent = Create<Student>;
@@ -24,6 +25,7 @@ impl Record for Student {
 
     const NAME: &'static str = "Student";
     const WRITE: Right = Right::WriteStudents;
+    const EXTERNAL_ID: &'static str = STUDENT_NUMBER;
     const FIELDS: &'static [RecordField] = &[
         RecordField {
             name: "name",
@@ -39,10 +41,17 @@ impl Record for Student {
             kind: TextKind::Email,
             examples: ["zoe@example.edu", "zoe.martin@example.edu"],
         },
+        RecordField {
+            name: Self::EXTERNAL_ID,
+            label: "Student number",
+            hint: "Optional. The id that your other systems use, exactly as they write it: 0042 is not 42.",
+            kind: TextKind::ExternalId,
+            examples: ["0042817", "0042818"],
+        },
     ];
 
     fn empty(id: StudentId) -> Self {
-        Self { id, name: None, email: None }
+        Self { id, name: None, email: None, number: None }
     }
 
     fn id(&self) -> StudentId {
@@ -50,15 +59,35 @@ impl Record for Student {
     }
 
     fn value(&self, field: &RecordField) -> Option<&String> {
-        if field.name == "name" { self.name.as_ref() } else { self.email.as_ref() }
+        match field.name {
+            "name" => self.name.as_ref(),
+            "email" => self.email.as_ref(),
+            _ => self.number.as_ref(),
+        }
     }
 
     fn value_mut(&mut self, field: &RecordField) -> &mut Option<String> {
-        if field.name == "name" { &mut self.name } else { &mut self.email }
+        match field.name {
+            "name" => &mut self.name,
+            "email" => &mut self.email,
+            _ => &mut self.number,
+        }
     }
 
     fn needs_row(id: StudentId, needs: &mut Needs) {
         needs.lock_student(id);
+    }
+
+    fn needs_holders(external_id: String, needs: &mut Needs) {
+        needs.number(external_id);
+    }
+
+    fn holder(external_id: &str, facts: &Facts) -> Option<StudentId> {
+        facts.numbers.get(external_id)?.first().copied()
+    }
+
+    fn taken(holder: StudentId) -> Refusal {
+        Refusal::NumberTaken(holder)
     }
 
     fn find(id: StudentId, facts: &Facts) -> Result<&Self, Refusal> {

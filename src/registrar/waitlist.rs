@@ -256,6 +256,7 @@ mod tests {
         Admission, Batch, Caller, Command, Course, CourseId, DropCourse, Enroll, Event, Facts, Limits,
         Operation, OperationOutcome, Refusal,
     };
+    use crate::registrar::{Record as _, Student};
 
     const ALGEBRA: CourseId = CourseId(7);
 
@@ -333,13 +334,12 @@ mod tests {
 
     /// A course with one seat, taken by student 0, and students 1 to `count` on its waitlist. More students exist.
     fn rush(count: i64) -> Facts {
-        let course = Course { id: ALGEBRA, name: None, level: None, seats: None };
         let limits = Limits { capacity: Some(1), waitlist_capacity: 1_000_000, ..Limits::default() };
-        let student = |id| crate::registrar::Student { id: StudentId(id), name: None, email: None };
+        let student = |id| (StudentId(id), Student::empty(StudentId(id)));
         let mut facts = Facts {
             last_seq: count,
-            students: (0..=count + 2 * OPERATIONS).map(|id| (StudentId(id), student(id))).collect(),
-            courses: [(ALGEBRA, course)].into(),
+            students: (0..=count + 2 * OPERATIONS).map(student).collect(),
+            courses: [(ALGEBRA, Course::empty(ALGEBRA))].into(),
             waitlists: [(ALGEBRA, (1..=count).map(|id| waiting(id, id)).collect())].into(),
             ..Facts::default()
         };

@@ -290,7 +290,8 @@ mod tests {
     fn counted(seats: &[(i64, Option<i64>, i64)]) -> CountedCourses {
         let course = |(id, capacity, enrolled): &(i64, Option<i64>, i64)| {
             let seats = SeatCount { capacity: *capacity, enrolled: *enrolled, waitlisted: 0 };
-            let course = Course { id: CourseId(*id), name: None, level: None, seats: Some(seats) };
+            let course =
+                Course { id: CourseId(*id), name: None, level: None, code: None, seats: Some(seats) };
             (course.id, course)
         };
         let courses: BTreeMap<_, _> = seats.iter().map(course).collect();

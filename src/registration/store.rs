@@ -46,5 +46,7 @@ pub async fn recent_counts(
 fn course(row: &Row<'_>) -> Result<Option<Course>, DbError> {
     let Some(id) = row.opt_int(0)? else { return Ok(None) };
     let seats = SeatCount { capacity: row.opt_int(3)?, enrolled: row.int(4)?, waitlisted: row.int(5)? };
-    Ok(Some(Course { id: id.into(), name: row.opt_text(1)?, level: row.opt_text(2)?, seats: Some(seats) }))
+    let (name, level) = (row.opt_text(1)?, row.opt_text(2)?);
+    // The view does not show codes.
+    Ok(Some(Course { id: id.into(), name, level, code: None, seats: Some(seats) }))
 }

@@ -11,7 +11,7 @@ use crate::registrar::{CourseId, StudentId};
 
 /// A student on the waitlist of a course.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(example = json!({"position": 1, "student_id": 4, "name": "Zoë Martin", "email": "zoe@example.edu", "joined_at": "2026-09-01T08:00:00.000Z"}))]
+#[schema(example = json!({"position": 1, "student_id": 4, "name": "Zoë Martin", "email": "zoe@example.edu", "number": "0042817", "joined_at": "2026-09-01T08:00:00.000Z"}))]
 pub struct WaitlistEntry {
     /// 1 is the next to get a seat.
     #[schema(minimum = 1)]
@@ -24,13 +24,17 @@ pub struct WaitlistEntry {
     /// Null only if another program wrote null or deleted the student.
     #[schema(required)]
     pub email: Option<String>,
+    /// The student's number; left out if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub number: Option<String>,
     /// RFC 3339, UTC, milliseconds.
     pub joined_at: Stamp,
 }
 
 /// A place of the caller on the waitlist of a course.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(example = json!({"position": 3, "course_id": 7, "name": "Logic 101", "level": "undergraduate", "joined_at": "2026-09-01T08:00:00.000Z"}))]
+#[schema(example = json!({"position": 3, "course_id": 7, "name": "Logic 101", "level": "undergraduate", "code": "MATH-101", "joined_at": "2026-09-01T08:00:00.000Z"}))]
 pub struct OwnPlace {
     /// 1 is the next to get a seat.
     #[schema(minimum = 1)]
@@ -43,6 +47,10 @@ pub struct OwnPlace {
     /// Null only if another program wrote null.
     #[schema(required)]
     pub level: Option<String>,
+    /// The course's code; left out if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub code: Option<String>,
     /// RFC 3339, UTC, milliseconds.
     pub joined_at: Stamp,
 }

@@ -92,8 +92,10 @@ pub fn own_places(viewer: &Viewer) -> Listing<OwnPlace> {
         count_args: vec![own.into()],
         rows: "select (select count(*) from waitlist b join students bs on bs.id = b.student_id \
                where b.course_id = w.course_id and b.joined_seq <= w.joined_seq), w.course_id, cast(c.name as text), \
-               cast(c.level as text), w.joined_at, w.joined_seq from waitlist w join students s on s.id = w.student_id \
-               join courses c on c.id = w.course_id where w.student_id = $1 and w.joined_seq > $2 \
+               cast(c.level as text), cast(cc.code as text), w.joined_at, w.joined_seq from waitlist w \
+               join students s on s.id = w.student_id join courses c on c.id = w.course_id \
+               left join matricula_course_codes cc on cc.course_id = c.id \
+               where w.student_id = $1 and w.joined_seq > $2 \
                order by w.joined_seq limit $3",
         args: Box::new(move |after| vec![own.into(), after.map_or(0, |after| after.id).into()]),
         map: |row| {
@@ -102,9 +104,10 @@ pub fn own_places(viewer: &Viewer) -> Listing<OwnPlace> {
                 course_id: row.int(1)?.into(),
                 name: row.opt_text(2)?,
                 level: row.opt_text(3)?,
-                joined_at: row.stamp(4)?,
+                code: row.opt_text(4)?,
+                joined_at: row.stamp(5)?,
             };
-            Ok(ListRow { row: place, text: None, id: row.int(5)? })
+            Ok(ListRow { row: place, text: None, id: row.int(6)? })
         },
     }
 }
@@ -128,10 +131,11 @@ pub fn waitlist_of(viewer: &Viewer, course_id: CourseId) -> Listing<WaitlistEntr
              where b.course_id = ",
             visible_course!("$2", "$3", "$4"),
             " and b.joined_seq <= $5)) \
-             + row_number() over (order by w.joined_seq), w.student_id, w.name, w.email, w.joined_at, w.joined_seq \
-             from (select wl.student_id, cast(s.name as text) as name, cast(s.email as text) as email, wl.joined_at, \
+             + row_number() over (order by w.joined_seq), w.student_id, w.name, w.email, w.number, w.joined_at, w.joined_seq \
+             from (select wl.student_id, cast(s.name as text) as name, cast(s.email as text) as email, \
+             cast(sn.number as text) as number, wl.joined_at, \
              wl.joined_seq from waitlist wl join students s on s.id = wl.student_id join courses c on c.id = wl.course_id \
-             where wl.course_id = ",
+             left join matricula_student_numbers sn on sn.student_id = s.id where wl.course_id = ",
             visible_course!("$2", "$3", "$4"),
             " and wl.joined_seq > $5 order by wl.joined_seq limit $6) w order by w.joined_seq"
         ),
@@ -146,10 +150,11 @@ pub fn waitlist_of(viewer: &Viewer, course_id: CourseId) -> Listing<WaitlistEntr
                 student_id: row.int(1)?.into(),
                 name: row.opt_text(2)?,
                 email: row.opt_text(3)?,
-                joined_at: row.stamp(4)?,
+                number: row.opt_text(4)?,
+                joined_at: row.stamp(5)?,
             };
             let text = Some(entry.position.to_string());
-            Ok(ListRow { row: entry, text, id: row.int(5)? })
+            Ok(ListRow { row: entry, text, id: row.int(6)? })
         },
     }
 }

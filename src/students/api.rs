@@ -12,8 +12,8 @@ use crate::http::records::{NewRecord, RecordChange};
 use crate::http::refused::Refused;
 use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Resource};
 use crate::http::routes::{Routes, any_of, only};
-use crate::lists::{Direction, Search};
-use crate::problems::{HasEnrollments, ReadOnlyField, RowRefused, Stale, StudentNotFound};
+use crate::lists::{Conditions, Direction, Search};
+use crate::problems::{HasEnrollments, NumberTaken, ReadOnlyField, RowRefused, Stale, StudentNotFound};
 use crate::registrar::Right;
 use crate::registrar::{
     Caller, CreateStudent, DeleteStudent, Outcome, Refusal, Student, StudentId, UpdateStudent, Version,
@@ -37,7 +37,7 @@ async fn create(
     app: App,
     _: NoQuery,
     Json(draft, caller): Json<NewStudent>,
-) -> Result<Outcome<Created<Student>>, Refused<(RowRefused, ReadOnlyField)>> {
+) -> Result<Outcome<Created<Student>>, Refused<(NumberTaken, RowRefused, ReadOnlyField)>> {
     let command = CreateStudent { values: draft.0 };
     Ok(app.registrar.submit(command, &caller).await?.map(Created))
 }
@@ -51,7 +51,7 @@ async fn list(
     Query(query): Query<StudentList>,
     url: RequestUrl,
 ) -> Result<List<Student>, Refused<()>> {
-    let listing = store::list(&app.viewer, query.q.as_ref(), query.sort, query.order);
+    let listing = store::list(&app.viewer, query.conditions(), query.sort, query.order);
     let page = query.page.of_list(&listing.order)?;
     let (list, recorder) = (listing.read(&app.viewer, &page).await?, app.discloses_students());
     recorder.sent_total(list.total, list.rows.len());
@@ -81,7 +81,7 @@ async fn change(
     expected: IfMatch,
     _: NoQuery,
     Json(draft, caller): Json<StudentChange>,
-) -> Result<Found<Student>, Refused<(StudentNotFound, RowRefused, ReadOnlyField, Stale)>> {
+) -> Result<Found<Student>, Refused<(StudentNotFound, NumberTaken, RowRefused, ReadOnlyField, Stale)>> {
     let command =
         UpdateStudent { id: id.into_result()?, values: draft.0, expected: expected.record_versions() };
     Ok(Found(app.registrar.submit(command, &caller).await?.answer))
@@ -135,10 +135,19 @@ struct StudentList {
     #[serde(flatten)]
     #[param(ignore)]
     page: PageQuery,
-    /// A part of the name or the address; case is ignored.
+    /// A part of the name, the address or the number; case is ignored. A student with exactly this number or id comes
+    /// first.
     #[serde(deserialize_with = "from_text")]
     #[param(inline)]
     q: Option<Search>,
+    /// The address, exactly.
+    #[serde(deserialize_with = "from_text")]
+    #[param(inline)]
+    email: Option<Search>,
+    /// The number, exactly: `0042` is not `42`.
+    #[serde(deserialize_with = "from_text")]
+    #[param(inline)]
+    number: Option<Search>,
     /// The sort key; `id` breaks ties.
     #[param(inline)]
     sort: StudentSort,
@@ -148,7 +157,17 @@ struct StudentList {
 }
 
 impl Parameters for StudentList {
-    const KNOWN: &'static [&'static str] = &["limit", "after", "q", "sort", "order"];
+    const KNOWN: &'static [&'static str] = &["limit", "after", "q", "sort", "order", "email", "number"];
+}
+
+impl StudentList {
+    fn conditions(&self) -> Conditions<'_> {
+        Conditions {
+            search: self.q.as_ref(),
+            second_text: self.email.as_ref(),
+            external_id: self.number.as_ref(),
+        }
+    }
 }
 
 /// The query of a deletion.

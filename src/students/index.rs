@@ -1,11 +1,7 @@
-//! Searches all students by a part of their name or e-mail address, and sorts them.
+//! The texts of all students, sorted, to be searched by a part of a name, an e-mail address or a number.
 
-use memchr::memmem;
-
-use super::store::{self, StudentSort};
-use crate::count::to_i64;
+use super::store::StudentSort;
 use crate::db::{DbError, casefold};
-use crate::lists::{Cursor, Direction};
 use crate::registrar::{Student, StudentId};
 
 /// Separates texts, and overwrites deleted students. Nobody can search for it.
@@ -15,23 +11,15 @@ const SEPARATOR: u8 = 0x1f;
 /// student.
 #[derive(Clone, Debug, Default)]
 pub(super) struct StudentIndex {
-    /// For each student the folded name and the folded address, each followed by a separator.
-    text: Vec<u8>,
-    /// Where each student's name ends.
-    middles: Vec<u32>,
+    /// For each student the folded name, address and number, each followed by a separator.
+    pub(super) text: Vec<u8>,
+    /// Where each student's name and address end.
+    pub(super) middles: Vec<[u32; 2]>,
     /// Where each student's texts end and the next student's begin.
-    ends: Vec<u32>,
-    ids: Vec<StudentId>,
-    /// The existing students in the order of each [`StudentSort`].
-    orders: [Vec<u32>; 3],
-}
-
-/// A page of the list.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct IndexPage {
-    pub(super) total: i64,
+    pub(super) ends: Vec<u32>,
     pub(super) ids: Vec<StudentId>,
-    pub(super) next: Option<Cursor>,
+    /// The existing students in the order of each [`StudentSort`].
+    pub(super) orders: [Vec<u32>; 3],
 }
 
 const SORTS: [StudentSort; 3] = [StudentSort::Id, StudentSort::Name, StudentSort::Email];
@@ -65,12 +53,14 @@ impl StudentIndex {
         let number = to_u32(self.ids.len())?;
         let name = folded(student.name.as_deref());
         let email = folded(student.email.as_deref());
-        let middle = self.text.len() + name.len();
-        let end = to_u32(middle + email.len() + 2)?;
-        self.middles.push(to_u32(middle)?);
+        let external_id = folded(student.number.as_deref());
+        let name_end = self.text.len() + name.len();
+        let email_end = name_end + 1 + email.len();
+        let end = to_u32(email_end + external_id.len() + 2)?;
+        self.middles.push([to_u32(name_end)?, to_u32(email_end)?]);
         self.ends.push(end);
         self.ids.push(student.id);
-        for text in [name, email] {
+        for text in [name, email, external_id] {
             self.text.extend_from_slice(text.as_bytes());
             self.text.push(SEPARATOR);
         }
@@ -90,11 +80,7 @@ impl StudentIndex {
 
     /// Removes a student; does nothing if the student is not in the index.
     pub(super) fn remove(&mut self, id: StudentId) {
-        let at = self.partition_point(StudentSort::Id, |(_, other)| other < id);
-        let Some(&number) = self.orders[StudentSort::Id as usize].get(at) else { return };
-        if self.ids[number as usize] != id {
-            return;
-        }
+        let Some(number) = self.find(id) else { return };
         for sort in SORTS {
             let key = self.key(sort, number);
             let at = self.partition_point(sort, |other| other < key);
@@ -104,18 +90,24 @@ impl StudentIndex {
         self.text[begin..end].fill(SEPARATOR);
     }
 
+    pub(super) fn find(&self, id: StudentId) -> Option<u32> {
+        let at = self.partition_point(StudentSort::Id, |(_, other)| other < id);
+        let number = self.orders[StudentSort::Id as usize].get(at).copied()?;
+        (self.ids[number as usize] == id).then_some(number)
+    }
+
     fn begin(&self, number: u32) -> usize {
         number.checked_sub(1).map_or(0, |before| self.ends[before as usize] as usize)
     }
 
     /// The sort key: as in the database, the bytes of the folded text, then the id.
-    fn key(&self, sort: StudentSort, number: u32) -> (&[u8], StudentId) {
+    pub(super) fn key(&self, sort: StudentSort, number: u32) -> (&[u8], StudentId) {
         let one = number as usize;
-        let middle = self.middles[one] as usize;
+        let [name_end, email_end] = self.middles[one].map(|end| end as usize);
         let text = match sort {
             StudentSort::Id => &[],
-            StudentSort::Name => &self.text[self.begin(number)..middle],
-            StudentSort::Email => &self.text[middle + 1..self.ends[one] as usize - 1],
+            StudentSort::Name => &self.text[self.begin(number)..name_end],
+            StudentSort::Email => &self.text[name_end + 1..email_end],
         };
         (text, self.ids[one])
     }
@@ -134,63 +126,12 @@ impl StudentIndex {
     }
 
     /// Partition point: entries before the first that does not satisfy the predicate.
-    fn partition_point(&self, sort: StudentSort, is_before: impl Fn((&[u8], StudentId)) -> bool) -> usize {
-        self.orders[sort as usize].partition_point(|number| is_before(self.key(sort, *number)))
-    }
-
-    pub(super) fn page(
+    pub(super) fn partition_point(
         &self,
-        search: Option<&str>,
         sort: StudentSort,
-        direction: Direction,
-        after: Option<&Cursor>,
-        limit: usize,
-    ) -> IndexPage {
-        let matching = search.map(|folded| self.matching(folded));
-        let order = &self.orders[sort as usize];
-        let total = matching.as_ref().map_or(order.len(), |(count, _)| *count);
-        let place = after.map(|after| {
-            let text = after.text.as_deref().filter(|_| sort != StudentSort::Id).unwrap_or_default();
-            (text.as_bytes(), StudentId(after.id))
-        });
-        let rest: &mut dyn Iterator<Item = u32> = match direction {
-            Direction::Asc => {
-                let from = place.map_or(0, |place| self.partition_point(sort, |key| key <= place));
-                &mut order[from..].iter().copied()
-            }
-            Direction::Desc => {
-                let until = place.map_or(order.len(), |place| self.partition_point(sort, |key| key < place));
-                &mut order[..until].iter().rev().copied()
-            }
-        };
-        let is_wanted = |number: &u32| matching.as_ref().is_none_or(|(_, matches)| matches[*number as usize]);
-        let mut found: Vec<_> = rest.filter(is_wanted).take(limit.saturating_add(1)).collect();
-        let more = found.len() > limit;
-        found.truncate(limit);
-        let next = found.last().filter(|_| more).map(|last| {
-            let (text, id) = self.key(sort, *last);
-            let text = (sort != StudentSort::Id).then(|| String::from_utf8_lossy(text).into_owned());
-            Cursor { order: store::order(sort, direction), text, id: id.0, total: None }
-        });
-        IndexPage {
-            total: to_i64(total),
-            ids: found.into_iter().map(|number| self.ids[number as usize]).collect(),
-            next,
-        }
-    }
-
-    /// How many students have this text in their name or address, and for each student whether they have it.
-    fn matching(&self, folded: &str) -> (usize, Vec<bool>) {
-        let finder = memmem::Finder::new(folded);
-        let mut matches = vec![false; self.ids.len()];
-        let (mut count, mut one, mut begin) = (0, 0, 0);
-        while let Some(at) = finder.find(&self.text[begin..]) {
-            one += self.ends[one..].iter().take_while(|end| **end as usize <= begin + at).count();
-            matches[one] = true;
-            count += 1;
-            begin = self.ends[one] as usize;
-        }
-        (count, matches)
+        is_before: impl Fn((&[u8], StudentId)) -> bool,
+    ) -> usize {
+        self.orders[sort as usize].partition_point(|number| is_before(self.key(sort, *number)))
     }
 }
 
@@ -209,9 +150,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::lists::{Cursor, Direction, Search};
+    use crate::registrar::Record as _;
+    use crate::students::store;
 
     fn student(id: i64, name: &str, email: &str) -> Student {
-        Student { id: StudentId(id), name: Some(name.to_owned()), email: Some(email.to_owned()) }
+        Student {
+            name: Some(name.to_owned()),
+            email: Some(email.to_owned()),
+            ..Student::empty(StudentId(id))
+        }
     }
 
     fn index(students: &[(&str, &str)]) -> StudentIndex {
@@ -227,10 +175,10 @@ mod tests {
         direction: Direction,
         limit: usize,
     ) -> (Vec<i64>, Vec<i64>) {
-        let search = search.map(casefold);
+        let search: Option<Search> = search.map(|search| search.parse().unwrap());
         let (mut ids, mut totals, mut after) = (Vec::new(), Vec::new(), None);
         loop {
-            let found = index.page(search.as_deref(), sort, direction, after.as_ref(), limit);
+            let found = index.page(search.as_ref(), sort, direction, after.as_ref(), limit);
             assert!(found.ids.len() <= limit);
             ids.extend(found.ids.iter().map(|id| id.0));
             totals.push(found.total);
@@ -281,13 +229,37 @@ mod tests {
     fn cursors_are_the_same_as_those_of_the_database() {
         let index = index(&[("Zoë", "z"), ("ANA", "a")]);
         let next = |sort| index.page(None, sort, Direction::Asc, None, 1).next.unwrap();
-        let order = store::order(StudentSort::Name, Direction::Asc);
+        let order = store::order(StudentSort::Name, Direction::Asc, false);
         assert_eq!(
             next(StudentSort::Name),
             Cursor { order, text: Some("ana".to_owned()), id: 2, total: None }
         );
-        let order = store::order(StudentSort::Id, Direction::Asc);
+        let order = store::order(StudentSort::Id, Direction::Asc, false);
         assert_eq!(next(StudentSort::Id), Cursor { order, text: None, id: 1, total: None });
+    }
+
+    #[test]
+    fn exactly_the_typed_number_or_id_comes_first() {
+        let students = [(1, "10"), (2, "3"), (3, "003"), (10, "0010"), (11, "AB10")];
+        let numbered = |(id, number): (i64, &str)| Student {
+            number: Some(number.to_owned()),
+            ..student(id, "Zoë", "z@x")
+        };
+        let mut index = StudentIndex::new(students.map(numbered).to_vec()).unwrap();
+        let found = |index: &StudentIndex, search| {
+            let all =
+                [1, 2, 9].map(|limit| paged(index, Some(search), StudentSort::Name, Direction::Asc, limit).0);
+            assert!(all.iter().all(|one| *one == all[0]), "{all:?}");
+            all[0].clone()
+        };
+        assert_eq!(found(&index, "10"), [1, 10, 11]);
+        assert_eq!(found(&index, "3"), [2, 3]);
+        assert_eq!(found(&index, "003"), [3]);
+        assert_eq!(found(&index, "ab10"), [11]);
+        let down = |limit| paged(&index, Some("10"), StudentSort::Id, Direction::Desc, limit).0;
+        assert_eq!((down(1), down(9)), (vec![10, 1, 11], vec![10, 1, 11]));
+        index.remove(StudentId(1));
+        assert_eq!(found(&index, "10"), [10, 11]);
     }
 
     #[test]
@@ -312,10 +284,15 @@ mod tests {
         direction: Direction,
     ) -> Vec<i64> {
         let lower = |text: &Option<String>| casefold(text.as_deref().unwrap_or_default());
+        let is_exact = |student: &Student| {
+            search.is_some_and(|search| {
+                student.id.to_string() == search || lower(&student.number) == casefold(search)
+            })
+        };
         let is_wanted = |student: &&Student| {
             search.is_none_or(|search| {
-                let search = casefold(search);
-                lower(&student.name).contains(&search) || lower(&student.email).contains(&search)
+                let texts = [&student.name, &student.email, &student.number];
+                is_exact(student) || texts.iter().any(|text| lower(text).contains(&casefold(search)))
             })
         };
         let mut found: Vec<_> = students.values().filter(is_wanted).collect();
@@ -327,6 +304,7 @@ mod tests {
         if direction == Direction::Desc {
             found.reverse();
         }
+        found.sort_by_key(|student| !is_exact(student));
         found.into_iter().map(|student| student.id.0).collect()
     }
 
@@ -334,17 +312,21 @@ mod tests {
         proptest::option::of("[abAßẞİıΣσςëË%_\\\\ \u{1f}]{0,4}")
     }
 
+    fn number() -> impl Strategy<Value = Option<String>> {
+        proptest::option::of("[01aA]{1,2}")
+    }
+
     proptest! {
         #[test]
         fn the_index_returns_the_same_as_the_database(
-            first in proptest::collection::vec((text(), text()), 0..12),
-            changes in proptest::collection::vec((1_i64..15, proptest::option::of((text(), text()))), 0..8),
-            search in proptest::option::of("[abAßẞİıΣσςëË%_\\\\]{1,2}"),
+            first in proptest::collection::vec((text(), text(), number()), 0..12),
+            changes in proptest::collection::vec((1_i64..15, proptest::option::of((text(), text(), number()))), 0..8),
+            search in proptest::option::of("[01abAßẞİıΣσςëË%_\\\\]{1,2}"),
             sort in proptest::sample::select(&SORTS[..]),
             is_down in any::<bool>(),
             limit in 1_usize..5,
         ) {
-            let student = |id, (name, email)| Student { id: StudentId(id), name, email };
+            let student = |id, (name, email, number)| Student { id: StudentId(id), name, email, number };
             let mut students: BTreeMap<_, _> =
                 (1..).zip(first).map(|(id, texts)| (StudentId(id), student(id, texts))).collect();
             let mut index = StudentIndex::new(students.values().cloned().collect()).unwrap();

@@ -2,6 +2,7 @@
 
 pub mod api;
 mod index;
+mod page;
 mod roll;
 pub mod store;
 

@@ -13,7 +13,7 @@ use super::store::{self, StudentSort};
 use crate::db::{Db, DbError};
 use crate::events::LogEntry;
 use crate::events::follower::{Follower, Subscription};
-use crate::lists::{Direction, ListPart, Page, Search};
+use crate::lists::{Conditions, Direction, ListPart, Page, Search};
 use crate::registrar::{EventKind, Student, StudentId};
 use crate::viewer::Viewer;
 
@@ -108,18 +108,19 @@ impl Roll {
         page: &Page,
     ) -> Result<ListPart<Student>, DbError> {
         if !viewer.sees_students() {
-            return store::list(viewer, search, sort, direction).read(viewer, page).await;
+            let wanted = Conditions { search, ..Conditions::default() };
+            return store::list(viewer, wanted, sort, direction).read(viewer, page).await;
         }
         // Reading takes a while: in a task of its own it is not cancelled and started again with every letter that
         // somebody types.
         let roll = self.clone();
         let index = tokio::spawn(async move { roll.current_index().await });
         let index = index.await.map_err(|error| DbError::Engine(error.to_string()))??;
-        let (search, after, most) = (search.map(Search::folded), page.after.clone(), page.max_rows());
+        let (search, after, most) = (search.cloned(), page.after.clone(), page.max_rows());
         let turn = Arc::clone(&self.turn).acquire_owned().await.map_err(|_| DbError::Busy)?;
         let found = run_blocking(move || {
             let _turn = turn;
-            index.page(search.as_deref(), sort, direction, after.as_ref(), most)
+            index.page(search.as_ref(), sort, direction, after.as_ref(), most)
         })
         .await?;
         // Load the current rows; students deleted in the meantime are left out.

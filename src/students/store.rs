@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::db::{Arg, Db, DbError, Reach, Row};
-use crate::lists::{Direction, ListRow, Listing, Search, SortKey, SortedList};
+use crate::lists::{Conditions, Direction, ListRow, Listing, Search, SortKey, SortedList, SortedTable};
 use crate::registrar::{Student, StudentId, no_log_head};
 use crate::viewer::Viewer;
 
@@ -20,6 +20,20 @@ pub enum StudentSort {
     Email,
 }
 
+/// The columns of a student.
+macro_rules! columns {
+    () => {
+        "cast(id as bigint), cast(name as text), cast(email as text), cast(sn.number as text)"
+    };
+}
+
+/// The students with their numbers.
+macro_rules! source {
+    () => {
+        "students left join matricula_student_numbers sn on sn.student_id = students.id"
+    };
+}
+
 /// Finds a student, if the caller may know.
 ///
 /// # Errors
@@ -28,7 +42,7 @@ pub async fn find(viewer: &Viewer, id: StudentId) -> Result<Option<Student>, DbE
     if !viewer.sees_student(id) {
         return Ok(None);
     }
-    let sql = "select cast(id as bigint), cast(name as text), cast(email as text) from students where id = cast($1 as bigint)";
+    let sql = concat!("select ", columns!(), " from ", source!(), " where id = cast($1 as bigint)");
     viewer.db().query_opt(sql, [id.0.into()], student).await
 }
 
@@ -37,9 +51,10 @@ pub async fn find(viewer: &Viewer, id: StudentId) -> Result<Option<Student>, DbE
 /// # Errors
 /// When the database cannot be read.
 pub async fn all(db: &Db) -> Result<(i64, Vec<Student>), DbError> {
-    let sql = "select cast(s.id as bigint), cast(s.name as text), cast(s.email as text), h.last_seq \
-               from log_head h left join students s on 1 = 1 where h.id = 1";
-    let map = |row: &Row<'_>| Ok((row.int(3)?, row.opt_int(0)?.map(|_| student(row)).transpose()?));
+    let sql = "select cast(s.id as bigint), cast(s.name as text), cast(s.email as text), cast(sn.number as text), \
+               h.last_seq from log_head h left join students s on 1 = 1 \
+               left join matricula_student_numbers sn on sn.student_id = s.id where h.id = 1";
+    let map = |row: &Row<'_>| Ok((row.int(4)?, row.opt_int(0)?.map(|_| student(row)).transpose()?));
     let rows = db.read(Reach::Scan, sql, Vec::new(), map).await?;
     let seq = rows.first().map(|(seq, _)| *seq).ok_or_else(no_log_head)?;
     Ok((seq, rows.into_iter().filter_map(|(_, student)| student).collect()))
@@ -55,8 +70,7 @@ const IDS_PER_STATEMENT: usize = 50;
 pub async fn find_many(db: &Db, ids: &[StudentId]) -> Result<Vec<Student>, DbError> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         let keys: Vec<_> = (1..=IDS_PER_STATEMENT).map(|key| format!("cast(${key} as bigint)")).collect();
-        let sql =
-            "select cast(id as bigint), cast(name as text), cast(email as text) from students where id in";
+        let sql = concat!("select ", columns!(), " from ", source!(), " where id in");
         format!("{sql} ({})", keys.join(", "))
     });
     let mut found = Vec::with_capacity(ids.len());
@@ -69,33 +83,40 @@ pub async fn find_many(db: &Db, ids: &[StudentId]) -> Result<Vec<Student>, DbErr
     Ok(found)
 }
 
-/// The students that match and that the caller may see, sorted.
+/// The students that match and that the caller may see, sorted. The second text is the address.
 #[must_use]
 pub fn list(
     viewer: &Viewer,
-    search: Option<&Search>,
+    conditions: Conditions<'_>,
     sort: StudentSort,
     direction: Direction,
 ) -> Listing<Student> {
     if viewer.sees_students() {
-        LIST.listing(search, sort, direction)
+        LIST.listing(conditions, sort, direction)
     } else {
-        only(viewer.own_student(), search, order(sort, direction))
+        only(viewer.own_student(), conditions, order(sort, direction, false))
     }
 }
 
 /// One student, if they match; nobody for null.
-fn only(id: Option<i64>, search: Option<&Search>, order: String) -> Listing<Student> {
-    let pattern: Option<String> = search.map(Search::pattern);
-    let args: Vec<Arg> = vec![id.into(), pattern.into()];
+fn only(id: Option<i64>, conditions: Conditions<'_>, order: String) -> Listing<Student> {
+    let Conditions { search, second_text, external_id } = conditions;
+    let exact = |text: Option<&Search>| Arg::Text(text.map(|text| text.text().to_owned()));
+    let (typed, pattern) = (search.and_then(Search::id), search.map(Search::pattern));
+    let args: Vec<Arg> =
+        vec![id.into(), pattern.into(), typed.into(), exact(second_text), exact(external_id)];
     Listing {
         order,
-        count: concat!("select count(*) from students where ", only_matching!()),
+        count: concat!("select count(*) from ", source!(), " where ", only_matching!()),
         count_args: args.clone(),
         rows: concat!(
-            "select cast(id as bigint), cast(name as text), cast(email as text), cast(null as text) from students where ",
+            "select ",
+            columns!(),
+            ", cast(null as text) from ",
+            source!(),
+            " where ",
             only_matching!(),
-            " and id > cast($3 as bigint) limit $4"
+            " and id > cast($6 as bigint) limit $7"
         ),
         args: Box::new(move |after| {
             let mut args = args.clone();
@@ -108,24 +129,36 @@ fn only(id: Option<i64>, search: Option<&Search>, order: String) -> Listing<Stud
     }
 }
 
-/// The student `$1`, if they match the pattern `$2` or there is none.
+/// The student `$1`, if they match the pattern `$2`, or the id `$3` that was typed, and have the address `$4` and the
+/// number `$5`; a null asks for nothing.
 macro_rules! only_matching {
     () => {
         "id = cast($1 as bigint) and (cast($2 as text) is null or casefold(cast(name as text)) like casefold($2) escape '~' \
-         or casefold(cast(email as text)) like casefold($2) escape '~')"
+         or casefold(cast(email as text)) like casefold($2) escape '~' \
+         or casefold(cast(sn.number as text)) like casefold($2) escape '~' or id = cast($3 as bigint)) \
+         and (cast($4 as text) is null or cast(email as text) collate \"C\" = $4) \
+         and (cast($5 as text) is null or cast(sn.number as text) collate \"C\" = $5)"
     };
 }
 use only_matching;
 
-/// The name of the list and its order, for cursors.
+/// The name of the list and its order, for cursors; with conditions, exact matches come first.
 #[must_use]
-pub fn order(sort: StudentSort, direction: Direction) -> String {
-    LIST.order(sort, direction)
+pub fn order(sort: StudentSort, direction: Direction, has_conditions: bool) -> String {
+    LIST.order(sort, direction, has_conditions)
 }
 
 static LIST: LazyLock<SortedList<Student>> = LazyLock::new(|| {
-    let columns = "cast(id as bigint), cast(name as text), cast(email as text)";
-    SortedList::new("students", ["name", "email"], columns, "students", listed, Reach::Page)
+    let table = SortedTable {
+        name: "students",
+        texts: ["name", "email"],
+        external_id: "sn.number",
+        columns: columns!(),
+        source: source!(),
+        counted: source!(),
+        reach: Reach::Page,
+    };
+    SortedList::new(&table, listed)
 });
 
 impl SortKey for StudentSort {
@@ -139,9 +172,10 @@ impl SortKey for StudentSort {
 }
 
 fn listed(row: &Row<'_>) -> Result<ListRow<Student>, DbError> {
-    Ok(ListRow { row: student(row)?, text: row.opt_text(3)?, id: row.int(0)? })
+    Ok(ListRow { row: student(row)?, text: row.opt_text(4)?, id: row.int(0)? })
 }
 
 fn student(row: &Row<'_>) -> Result<Student, DbError> {
-    Ok(Student { id: row.int(0)?.into(), name: row.opt_text(1)?, email: row.opt_text(2)? })
+    let (name, email, number) = (row.opt_text(1)?, row.opt_text(2)?, row.opt_text(3)?);
+    Ok(Student { id: row.int(0)?.into(), name, email, number })
 }

@@ -39,7 +39,7 @@ async fn all_errors_of_a_course_are_reported_at_once() {
             json!({"name": "A", "level": "b", "levle": "b", "seats": 3}),
             &[
                 "/levle: is not a known field; did you mean `level`?",
-                "/seats: is not a known field; the known ones are `name`, `level`",
+                "/seats: is not a known field; the known ones are `name`, `level`, `code`",
             ],
         ),
         (json!([{"name": "A", "level": "b"}]), &[": must be a JSON object"]),

@@ -37,7 +37,7 @@ fn found() -> Database {
     database
 }
 
-async fn migrate(database: &Database, mapping: &str) -> Result<adoption::Report, String> {
+pub(crate) async fn migrate(database: &Database, mapping: &str) -> Result<adoption::Report, String> {
     let options = MigrateOptions { mapping: Some(Mapping::parse(mapping)?), ..MigrateOptions::default() };
     let migrated = adoption::migrate_with(database.location(), &Clock::System, &options).await;
     migrated.map_err(|error| error.reason.to_string())
@@ -214,7 +214,10 @@ async fn another_mapping_is_refused_with_what_differs() {
 #[tokio::test]
 async fn an_unknown_key_of_a_mapping_is_refused() {
     for (mistake, message) in [
-        ("phone = 'x'", "[students] has an unknown key phone; the known ones are table, id, name, email"),
+        (
+            "phone = 'x'",
+            "[students] has an unknown key phone; the known ones are table, id, name, email, number",
+        ),
         ("[teachers]", "unknown field `teachers`"),
         ("name = ", "TOML parse error at line 5"),
     ] {
@@ -378,7 +381,8 @@ async fn a_school_that_was_migrated_before_there_were_instructors_gets_their_tab
         .execute_batch(
             "drop table matricula_instructors; drop table matricula_sign_ins; drop table matricula_disclosures;
              drop table matricula_token_uses; drop table matricula_keys; drop table matricula_identities;
-             drop table matricula_used_states; delete from matricula_migrations where version >= 13",
+             drop table matricula_used_states; drop table matricula_student_numbers;
+             drop table matricula_course_codes; delete from matricula_migrations where version >= 13",
         )
         .unwrap();
 

@@ -11,7 +11,7 @@ use crate::adoption_of_files_sqlite_only::found::Found;
 use crate::school::{Process, matricula};
 
 const VERSIONS: &str = "select version, name from matricula_migrations order by version";
-const ALL: [&str; 16] = [
+const ALL: [&str; 17] = [
     "1|students",
     "2|courses",
     "3|student_courses",
@@ -28,6 +28,7 @@ const ALL: [&str; 16] = [
     "14|records",
     "15|uses_and_keys",
     "16|sign_on",
+    "17|external_ids",
 ];
 
 fn run(database: &Path, more: &[&str]) -> (bool, String, String) {
@@ -61,7 +62,8 @@ fn the_command_says_what_it_did() {
          applied V5__course_seats\napplied V6__waitlist\napplied V7__idempotency_keys\n\
          applied V8__nothing_lost\napplied V9__writes_by_others\n\
          applied V10__writes_within_batches\napplied V11__access\napplied V12__sessions\n\
-         applied V13__instructors\napplied V14__records\napplied V15__uses_and_keys\napplied V16__sign_on\nschool.db is up to date\n"
+         applied V13__instructors\napplied V14__records\napplied V15__uses_and_keys\napplied V16__sign_on\n\
+         applied V17__external_ids\nschool.db is up to date\n"
     );
     assert_eq!(run(&found.path, &[]).1, format!("{shown} is up to date\n"));
     assert_eq!(run(&found.path, &["--dry-run"]).1, format!("-- {shown} is up to date\n"));

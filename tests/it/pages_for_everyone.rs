@@ -138,7 +138,7 @@ async fn everything_except_the_live_board_works_without_scripts() {
     page.goto("/courses").await;
     page.click_text("Load the sample school").await;
     page.waits_for_text("40 courses").await;
-    page.type_into("Search by name or level", "logic 101").await;
+    page.type_into("Search by name, level or code", "logic 101").await;
     page.click_text("Search").await;
     page.waits_for_text("1 course").await;
     page.click_text("Logic 101").await;

@@ -52,19 +52,19 @@ async fn courses_are_found_while_typing_and_sorted_by_a_click() {
     let page = Browser::open(&school).await;
     page.goto("/courses").await;
     page.waits_for_text("3 courses").await;
-    page.type_into("Search by name or level", "al").await;
+    page.type_into("Search by name, level or code", "al").await;
     page.waits_for_text("2 courses").await;
     page.waits_for_path("/courses?q=al&sort=id&order=asc").await;
     assert!(!page.text("#rows").await.contains("Botany"));
-    page.waits_for_focus("Search by name or level").await;
+    page.waits_for_focus("Search by name, level or code").await;
     page.click_text("Name").await;
     page.waits_for_path("/courses?sort=name&order=asc&q=al").await;
     assert!(page.text("#rows tbody tr:first-child").await.contains("Algebra"));
     page.click_text("Name").await;
     page.waits_for_path("/courses?sort=name&order=desc&q=al").await;
     assert!(page.text("#rows tbody tr:first-child").await.contains("Analysis"));
-    page.type_into("Search by name or level", "zoology").await;
-    page.waits_for_text("No course has “zoology” in its name or level.").await;
+    page.type_into("Search by name, level or code", "zoology").await;
+    page.waits_for_text("No course has “zoology” in its name, level or code.").await;
     page.has_no_complaints().await;
     page.loads_nothing_from_elsewhere().await;
 }

@@ -52,7 +52,7 @@ async fn a_student_enrolls_by_part_of_a_name_drops_and_undoes_it() {
     assert_eq!(algebra.roster().await, ["Ana"]);
     page.waits_for_text("dropped Algebra").await;
     page.type_into("Course name", "zoology").await;
-    page.waits_for_text("No course has “zoology” in its name or level.").await;
+    page.waits_for_text("No course has “zoology” in its name, level or code.").await;
     page.has_no_complaints().await;
     page.loads_nothing_from_elsewhere().await;
 }

@@ -86,6 +86,17 @@ async fn add_and_list(client: &Client, database: &Database) {
             (1..=6).map(|student| json!({"op": "enroll", "student_id": student, "course_id": 3})).collect();
         post(&format!("/api/v1/enrollments/batch{mode}"), json!(operations)).await.is_ok();
     }
+    for (list, field) in [(students, "number"), (courses, "code")] {
+        for (record, value) in [(1, json!("01")), (2, json!("02")), (2, json!(null))] {
+            client.ask("PATCH", &format!("{list}/{record}")).json(&json!({ field: value })).await.is_ok();
+        }
+        for sort in ["id", "name", if list == students { "email" } else { "level" }] {
+            for order in ["asc", "desc"] {
+                get(&format!("{list}?{field}=01&sort={sort}&order={order}&limit=2")).await;
+            }
+        }
+    }
+    get("/api/v1/students?email=s@example.edu&limit=1").await;
     for list in [students, courses] {
         let text = if list == students { "email" } else { "level" };
         for sort in ["id", "name", text] {

@@ -4,7 +4,9 @@
 use super::names::{Kind, words};
 use crate::adoption::columns::{letters, time_of_enrollment};
 use crate::db::catalog::{Column, ListedTable, plain_or_quoted};
-use crate::mapping::{COURSE_FIELDS, Mapping, RecordMapping, STUDENT_FIELDS};
+use crate::mapping::{
+    COURSE_CODE, COURSE_FIELDS, Mapping, RecordMapping, STUDENT_FIELDS, STUDENT_NUMBER, keeps_texts,
+};
 
 /// A column or an SQL expression, and the reason for the choice.
 pub(super) type Choice = (String, String);
@@ -12,6 +14,31 @@ pub(super) type Choice = (String, String);
 const FIRST_NAMES: [&str; 6] = ["firstname", "firstmidname", "fname", "givenname", "forename", "first"];
 const LAST_NAMES: [&str; 6] = ["lastname", "lname", "surname", "familyname", "secondname", "last"];
 const EMAILS: [&str; 6] = ["email", "emailaddress", "contactemail", "mail", "studentemail", "emailid"];
+/// Names of columns with the number of a student, as [`letters`]; the clearest first.
+const NUMBERS: [&str; 17] = [
+    "studentnumber",
+    "studentno",
+    "studentnum",
+    "matricno",
+    "matricnumber",
+    "matriculationnumber",
+    "matriculationno",
+    "rollno",
+    "rollnumber",
+    "registrationnumber",
+    "registrationno",
+    "regno",
+    "admissionnumber",
+    "admissionno",
+    "enrollmentnumber",
+    "enrollmentno",
+    "studentcode",
+];
+/// Names of columns that may have it, or something else.
+const PERHAPS_NUMBERS: [&str; 4] = ["studentid", "sisid", "externalid", "number"];
+/// The same for the code of a course.
+const CODES: [&str; 5] = ["coursecode", "code", "coursenumber", "courseno", "coursenum"];
+const PERHAPS_CODES: [&str; 4] = ["courseid", "sisid", "externalid", "number"];
 const LOGINS: [&str; 3] = ["username", "loginname", "login"];
 
 /// Returns the key of a table of students or courses; `target` is the column that a foreign key refers to.
@@ -144,6 +171,37 @@ pub(super) fn detail(table: &ListedTable, kind: Kind) -> Result<Choice, String> 
         Kind::Course => find(table, &["level", "courselevel"]).map(|column| looks_like(column, "the level")),
     };
     column.ok_or_else(|| "no column looks like it".to_owned())
+}
+
+/// Returns the column with the number of a student or the code of a course: one of texts or whole numbers that is none
+/// of those in `record`, and no foreign key; with its key in the mapping. `None` if no column looks like it.
+pub(super) fn external_id(
+    table: &ListedTable,
+    kind: Kind,
+    record: &RecordMapping,
+) -> Option<(&'static str, Choice)> {
+    let (key, what, clear, perhaps) = match kind {
+        Kind::Student => (STUDENT_NUMBER, "the number", NUMBERS.as_slice(), PERHAPS_NUMBERS),
+        Kind::Course => (COURSE_CODE, "the code", CODES.as_slice(), PERHAPS_CODES),
+    };
+    let definition = &table.definition;
+    let may_be = |column: &&Column| {
+        let is_key = column.key > 0 || definition.references.iter().any(|key| key.column == column.name);
+        (column.is_integer || keeps_texts(column))
+            && !is_key
+            && record.id != column.name
+            && record.fields.values().all(|used| *used != column.name)
+    };
+    let candidates = |name: &&str| {
+        let is_named = |column: &&Column| letters(&column.name) == **name;
+        definition.columns.iter().filter(may_be).find(is_named)
+    };
+    let column = clear.iter().find_map(candidates).map(|column| (column, format!("looks like {what}")));
+    let perhaps = || perhaps.iter().find_map(candidates);
+    let (column, reason) =
+        column.or_else(|| Some((perhaps()?, format!("may be {what}; leave it out if it is not"))))?;
+    let reason = if keeps_texts(column) { reason } else { format!("{reason}; it can only be read") };
+    Some((key, (column.name.clone(), format!("the column that {reason}"))))
 }
 
 /// Returns the column with the time of enrollment: a date or time whose name says when the row was added.

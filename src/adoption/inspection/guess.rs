@@ -75,12 +75,15 @@ impl Proposal {
         );
         self.line(part, "table", &table.name, format!("{reason}; {}", counted(table.rows, "row")));
         self.line(part, "id", &id, id_reason);
-        let choices = [("name", fields::name(table, kind)), (second, fields::detail(table, kind))];
         let mut record = RecordMapping { table: table.name.clone(), id, fields: BTreeMap::new() };
-        for (key, choice) in choices {
+        for (key, choice) in [("name", fields::name(table, kind)), (second, fields::detail(table, kind))] {
             if let Some(value) = self.field(part, key, choice) {
                 record.fields.insert(key.to_owned(), value);
             }
+        }
+        if let Some((key, (column, reason))) = fields::external_id(table, kind, &record) {
+            self.line(part, key, &column, reason);
+            record.fields.insert(key.to_owned(), column);
         }
         Some(record)
     }

@@ -16,12 +16,13 @@ pub use self::proposal::{
 use self::questions::Mark;
 use crate::db::catalog::{self, ListedTable};
 use crate::db::{DbError, Tx};
-use crate::mapping::{EnrollmentsMapping, Mapping, RecordMapping};
+use crate::mapping::{COURSE_CODE, EnrollmentsMapping, Mapping, RecordMapping, STUDENT_NUMBER};
 
 /// Inspects the database in a transaction that the caller drops.
 pub(super) async fn inspect(tx: &Tx<'_>) -> Result<Proposal, DbError> {
     let tables = catalog::tables(tx).await?;
     let mut proposal = guess::guess(&tables);
+    leave_out_repeated(tx, &mut proposal).await?;
     if let Some(mapping) = proposal.mapping.clone() {
         proposal.samples = store::samples(tx, &tables, &mapping).await?;
         for (part, record) in [("students", &mapping.students), ("courses", &mapping.courses)] {
@@ -35,11 +36,38 @@ pub(super) async fn inspect(tx: &Tx<'_>) -> Result<Proposal, DbError> {
     }
     // An answer may need a line of the mapping.
     proposal.fits &= proposal.questions.is_empty();
-    if proposal.fits {
+    // A mapping is still worth it for a column that has the external ids.
+    if proposal.fits && !proposal.lines.iter().any(|line| is_external_id(line) && line.value.is_some()) {
         proposal.mapping = None;
         proposal.lines.clear();
     }
     Ok(proposal)
+}
+
+fn is_external_id(line: &ProposedLine) -> bool {
+    [STUDENT_NUMBER, COURSE_CODE].contains(&line.key)
+}
+
+/// Leaves out columns for external ids that have a value twice.
+async fn leave_out_repeated(tx: &Tx<'_>, proposal: &mut Proposal) -> Result<(), DbError> {
+    let Some(mapping) = &mut proposal.mapping else { return Ok(()) };
+    let parts =
+        [("students", &mut mapping.students, STUDENT_NUMBER), ("courses", &mut mapping.courses, COURSE_CODE)];
+    for (part, record, key) in parts {
+        let Some(record) = record else { continue };
+        let Some(column) = record.fields.get(key) else { continue };
+        let repeated = store::repeated_values(tx, &record.table, column).await?;
+        if repeated == 0 {
+            continue;
+        }
+        let values = if repeated == 1 { "1 value is".to_owned() } else { format!("{repeated} values are") };
+        let reason = format!("the column {column} looks like it, but {values} there more than once");
+        record.fields.remove(key);
+        if let Some(line) = proposal.lines.iter_mut().find(|line| (line.part, line.key) == (part, key)) {
+            (line.value, line.reason) = (None, reason);
+        }
+    }
+    Ok(())
 }
 
 /// The tables that seem to link students and courses, with their numbers of rows.

@@ -9,7 +9,7 @@ use crate::mapping::Mapping;
 /// A proposal for adopting a database, before anything is changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Proposal {
-    /// The mapping that fits best; `None` if none is needed or none is possible.
+    /// The mapping that fits best; `None` if none is possible, or none is needed and it would add nothing.
     pub mapping: Option<Mapping>,
     /// Whether the database can be migrated as it is, without a mapping.
     pub fits: bool,
@@ -86,6 +86,9 @@ pub struct SampleStudent {
     pub name: Option<String>,
     /// The email address.
     pub email: Option<String>,
+    /// The number; left out if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
 }
 
 /// A course as it would appear.
@@ -97,6 +100,9 @@ pub struct SampleCourse {
     pub name: Option<String>,
     /// The level.
     pub level: Option<String>,
+    /// The code; left out if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
 }
 
 /// An enrollment as it would appear.

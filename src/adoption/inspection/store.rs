@@ -3,7 +3,7 @@
 use super::proposal::{SampleCourse, SampleEnrollment, SampleStudent, Samples};
 use crate::db::catalog::{self, ListedTable, plain_or_quoted, quoted};
 use crate::db::{DbError, Map, Row, Tx};
-use crate::mapping::{EnrollmentsMapping, Mapping, RecordMapping};
+use crate::mapping::{COURSE_CODE, EnrollmentsMapping, Mapping, RecordMapping, STUDENT_NUMBER};
 
 /// How many different values of a column are read.
 pub(super) const MAX_VALUES: i64 = 10;
@@ -17,11 +17,15 @@ pub(super) async fn samples(
     tables: &[ListedTable],
     mapping: &Mapping,
 ) -> Result<Samples, DbError> {
-    let student = record(tx, tables, mapping.students.as_ref(), "email", |row: &Row<'_>| {
-        Ok(SampleStudent { id: row.int(0)?, name: row.opt_text(1)?, email: row.opt_text(2)? })
+    let fields = ["name", "email", STUDENT_NUMBER];
+    let student = record(tx, tables, mapping.students.as_ref(), fields, |row: &Row<'_>| {
+        let (name, email, number) = (row.opt_text(1)?, row.opt_text(2)?, row.opt_text(3)?);
+        Ok(SampleStudent { id: row.int(0)?, name, email, number })
     });
-    let course = record(tx, tables, mapping.courses.as_ref(), "level", |row: &Row<'_>| {
-        Ok(SampleCourse { id: row.int(0)?, name: row.opt_text(1)?, level: row.opt_text(2)? })
+    let fields = ["name", "level", COURSE_CODE];
+    let course = record(tx, tables, mapping.courses.as_ref(), fields, |row: &Row<'_>| {
+        let (name, level, code) = (row.opt_text(1)?, row.opt_text(2)?, row.opt_text(3)?);
+        Ok(SampleCourse { id: row.int(0)?, name, level, code })
     });
     let (student, course) = (student.await?, course.await?);
     let enrollment = match &mapping.enrollments {
@@ -35,18 +39,22 @@ async fn record<T>(
     tx: &Tx<'_>,
     tables: &[ListedTable],
     record: Option<&RecordMapping>,
-    second: &str,
+    fields: [&str; 3],
     map: Map<T>,
 ) -> Result<Option<T>, DbError> {
     let Some(record) = record else { return Ok(None) };
     let Some(table) = tables.iter().find(|table| table.name == record.table) else { return Ok(None) };
-    let [name, second] = ["name", second].map(|field| {
+    let columns = fields.map(|field| {
         let value = record.fields.get(field);
-        value.map_or_else(|| "null".to_owned(), |value| source(table, value))
+        value.map_or_else(
+            || "cast(null as text)".to_owned(),
+            |value| format!("cast({} as text)", source(table, value)),
+        )
     });
     let id = quoted(&record.id);
     let sql = format!(
-        "select {id}, cast({name} as text), cast({second} as text) from {} where {} order by {id} limit 1",
+        "select {id}, {} from {} where {} order by {id} limit 1",
+        columns.join(", "),
         quoted(&table.name),
         catalog::is_whole_number(tx, &id)
     );
@@ -87,6 +95,15 @@ pub(super) async fn values(tx: &Tx<'_>, table: &str, column: &str) -> Result<Vec
         MAX_VALUES + 1
     );
     tx.query(&sql, &[], |row: &Row<'_>| Ok((row.text(0)?, row.int(1)?))).await
+}
+
+/// How many values of a column are there more than once, without null and the empty text.
+pub(super) async fn repeated_values(tx: &Tx<'_>, table: &str, column: &str) -> Result<i64, DbError> {
+    let (table, value) = (quoted(table), format!("cast({} as text)", quoted(column)));
+    let sql = format!(
+        "select count(*) from (select 1 from {table} where {value} <> '' group by {value} having count(*) > 1) repeated"
+    );
+    count(tx, &sql).await
 }
 
 /// How many rows have a value in a column.

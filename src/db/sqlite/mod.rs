@@ -20,6 +20,8 @@ pub(super) const TOKENS: &[(&str, &str)] = &[
     ("{{key}}", "integer"),
     ("{{self_numbering_key}}", "integer primary key autoincrement"),
     ("{{any_value}}", ""),
+    // What a column without a collation does. Another program does not know our collation "C".
+    ("{{by_bytes}}", ""),
     ("{{index_of}}", "instr"),
     ("{{log_writes_by_others}}", include_str!("../../../migrations/sqlite/log_writes_by_others.sql")),
     (

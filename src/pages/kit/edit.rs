@@ -9,7 +9,7 @@ use super::form::{Form, FormDraft, FormValues, new_key, retry_key};
 use super::frame::Frame;
 use super::page::{RefusedPage, Rendered};
 use crate::http::problem::Problem;
-use crate::registrar::{Caller, RecordField, Refusal, TextKind, Version};
+use crate::registrar::{Caller, Course, Record as _, RecordField, Refusal, Student, TextKind, Version};
 
 /// Whether `sent` is what a browser sends if the input showed `shown` and nobody edited it. Browsers remove line breaks
 /// from single-line inputs, and also surrounding whitespace from e-mail inputs (HTML Standard, value sanitization).
@@ -97,6 +97,15 @@ impl EditPage {
     pub fn refused(self, refusal: Refusal, caller: &Caller, current: Option<Version>) -> Response {
         let (is_stale, key) =
             (matches!(refusal, Refusal::Stale(_) | Refusal::StaleCourse { .. }), retry_key(&refusal, caller));
+        let taken = match refusal {
+            Refusal::NumberTaken(_) => Some((Student::EXTERNAL_ID, "Another student has this number")),
+            Refusal::CodeTaken(_) => Some((Course::EXTERNAL_ID, "Another course has this code")),
+            _ => None,
+        };
+        if let Some((field, error)) = taken {
+            let values = self.values.with_error(field, error);
+            return Self { values, key, ..self }.invalid();
+        }
         // The page shows the current record, so saving again may replace it.
         let version = if is_stale { current.map(version_field) } else { self.version };
         let problem = Problem::from(refusal);

@@ -71,7 +71,7 @@ pub(crate) fn utc_time(stamp: impl Display, _: &dyn Values) -> Result<String> {
 #[askama::filter_fn]
 pub(crate) fn input_type(kind: &TextKind, _: &dyn Values) -> Result<&'static str> {
     Ok(match kind {
-        TextKind::Plain => "text",
+        TextKind::Plain | TextKind::ExternalId => "text",
         TextKind::Email => "email",
     })
 }

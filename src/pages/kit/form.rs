@@ -119,6 +119,13 @@ impl FormValues {
         self.values.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value)
     }
 
+    /// Adds an error of a field: a sentence without its full stop, or words that follow its label.
+    #[must_use]
+    pub fn with_error(mut self, name: &str, error: &str) -> Self {
+        self.errors.push((name.to_owned(), error.to_owned()));
+        self
+    }
+
     /// The error of a field as a sentence that begins with its label, unless the error is a sentence of its own.
     #[must_use]
     pub fn error_sentence(&self, name: &str, label: &str) -> Option<String> {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::effects::{AccessEffects, Effects};
+use super::access_effects::AccessEffects;
+use super::effects::Effects;
 use super::rows::sets;
 use crate::db::{Arg, DbError, Insert, Row, Tx, Write};
 use crate::registrar::account::{Account, Link, Token};

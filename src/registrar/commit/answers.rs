@@ -73,6 +73,7 @@ pub(super) async fn store_answers(
 fn student_in(outcome: &Result<Answer, Refusal>) -> Option<StudentId> {
     match outcome {
         Ok(Answer::Student(student)) => Some(student.id),
+        Err(Refusal::NumberTaken(id)) => Some(*id),
         // After the student is deleted, the enrollment must not be confirmed to another student with the same id.
         Ok(Answer::Enrollment(enrollment)) | Err(Refusal::AlreadyEnrolled(enrollment)) => {
             Some(enrollment.student_id)

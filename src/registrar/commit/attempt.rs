@@ -5,7 +5,7 @@ use super::head::Head;
 use crate::db::{DbError, Need, WriteHealth, missing_rights};
 
 /// Rights on our own tables that some batch needs.
-const OWN_TABLES: [Need; 57] = [
+const OWN_TABLES: [Need; 63] = [
     ("matricula_migrations", "select"),
     ("log_head", "select"),
     ("log_head", "update"),
@@ -55,6 +55,12 @@ const OWN_TABLES: [Need; 57] = [
     ("matricula_instructors", "select"),
     ("matricula_instructors", "insert"),
     ("matricula_instructors", "delete"),
+    ("matricula_student_numbers", "select"),
+    ("matricula_student_numbers", "insert"),
+    ("matricula_student_numbers", "delete"),
+    ("matricula_course_codes", "select"),
+    ("matricula_course_codes", "insert"),
+    ("matricula_course_codes", "delete"),
     ("matricula_sign_ins", "select"),
     ("matricula_sign_ins", "insert"),
     ("matricula_sign_ins", "update"),

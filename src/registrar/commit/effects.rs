@@ -1,18 +1,15 @@
 //! The rows that a batch writes, once all of its commands are decided.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use super::reply::Replies;
-use crate::clock::Stamp;
+use super::access_effects::AccessEffects;
 use crate::db::Arg;
-use crate::registrar::account::ExternalLink;
-use crate::registrar::account::{Account, Link, Token};
-use crate::registrar::answer::{Answer, OperationOutcome};
 use crate::registrar::caller::Caller;
 use crate::registrar::event::{Change, Event, NewValue};
 use crate::registrar::record::{
     Course, CourseId, Enrollment, EnrollmentId, Limits, Student, StudentId, WaitlistEntry,
 };
+use crate::registrar::records::Record;
 
 /// The net effect of a batch on the tables, so that writing it takes a fixed number of statements.
 #[derive(Default)]
@@ -21,6 +18,10 @@ pub(super) struct Effects<'a> {
     pub(super) new_courses: Vec<&'a Course>,
     pub(super) students: BTreeMap<StudentId, ColumnChanges<'a>>,
     pub(super) courses: BTreeMap<CourseId, ColumnChanges<'a>>,
+    /// The new numbers of students who may have had another one; `None` if they have none any more.
+    pub(super) numbers: BTreeMap<StudentId, Option<&'a str>>,
+    /// The same for the codes of courses.
+    pub(super) codes: BTreeMap<CourseId, Option<&'a str>>,
     pub(super) deleted_students: Vec<StudentId>,
     pub(super) deleted_courses: Vec<CourseId>,
     /// Students and courses of which only the log entries may remain.
@@ -34,22 +35,8 @@ pub(super) struct Effects<'a> {
     pub(super) access: AccessEffects<'a>,
 }
 
-/// Changes of accounts and tokens.
-#[derive(Default)]
-pub(super) struct AccessEffects<'a> {
-    new_tokens: Vec<(&'a Token, &'a str)>,
-    revoked_tokens: Vec<(i64, &'a Stamp)>,
-    new_accounts: Vec<&'a Account>,
-    accounts: BTreeMap<i64, &'a Account>,
-    externals: Vec<&'a ExternalLink>,
-    links: BTreeMap<i64, &'a Link>,
-    passwords: BTreeMap<i64, &'a str>,
-    /// Pairs of a course and an account, and whether the account teaches the course from now on.
-    pub(super) instructors: BTreeMap<(CourseId, i64), bool>,
-}
-
 /// The columns of a row that the batch writes, with their new values. Other columns stay as they are.
-pub(super) type ColumnChanges<'a> = BTreeMap<&'static str, &'a str>;
+pub(super) type ColumnChanges<'a> = BTreeMap<&'static str, Option<&'a str>>;
 
 struct LimitsChange<'a> {
     /// Whether the course had limits before the batch.
@@ -79,16 +66,18 @@ impl<'a> Effects<'a> {
             Change::AddStudent(student) => self.new_students.push(student),
             Change::UpdateStudent(student, changed) => {
                 self.students.entry(student.id).or_default().extend(values(changed));
+                self.numbers.extend(external_ids::<Student>(changed).map(|number| (student.id, number)));
             }
             Change::DeleteStudent(id) => {
                 self.students.remove(id);
                 self.deleted_students.push(*id);
-                self.forgotten_students.push(*id);
+                self.forget_student(*id);
             }
-            Change::ForgetStudent(id) => self.forgotten_students.push(*id),
+            Change::ForgetStudent(id) => self.forget_student(*id),
             Change::AddCourse(course) => self.new_courses.push(course),
             Change::UpdateCourse(course, changed) => {
                 self.courses.entry(course.id).or_default().extend(values(changed));
+                self.codes.extend(external_ids::<Course>(changed).map(|code| (course.id, code)));
             }
             Change::DeleteCourse(id) => {
                 self.courses.remove(id);
@@ -138,8 +127,14 @@ impl<'a> Effects<'a> {
         }
     }
 
+    fn forget_student(&mut self, id: StudentId) {
+        self.forgotten_students.push(id);
+        self.numbers.insert(id, None);
+    }
+
     fn forget_course(&mut self, id: CourseId) {
         self.forgotten_courses.push(id);
+        self.codes.insert(id, None);
         self.access.instructors.retain(|(course, _), _| *course != id);
     }
 
@@ -191,210 +186,11 @@ impl<'a> Effects<'a> {
     }
 }
 
-impl AccessEffects<'_> {
-    pub(super) fn is_empty(&self) -> bool {
-        self.new_tokens.is_empty()
-            && self.revoked_tokens.is_empty()
-            && self.new_accounts.is_empty()
-            && self.accounts.is_empty()
-            && self.externals.is_empty()
-            && self.links.is_empty()
-            && self.passwords.is_empty()
-            && self.instructors.is_empty()
-    }
-
-    /// Whether there is a token or an account from now on.
-    pub(super) fn closes(&self) -> bool {
-        !self.new_tokens.is_empty() || !self.new_accounts.is_empty()
-    }
-
-    /// Bindings to students: each has the id of its token or account.
-    pub(super) fn people(&self) -> Vec<Vec<Arg>> {
-        let tokens = self.new_tokens.iter().map(|(token, _)| (token.id, token.student_id));
-        let accounts = self.new_accounts.iter().map(|account| (account.id, account.student_id));
-        let bound = tokens.chain(accounts).filter_map(|(id, student)| Some((id, student?)));
-        bound.map(|(id, student)| vec![id.into(), student.0.into()]).collect()
-    }
-
-    pub(super) fn new_tokens(&self) -> Vec<Vec<Arg>> {
-        let row = |(token, hash): &(&Token, &str)| {
-            vec![
-                token.id.into(),
-                token.name.as_str().into(),
-                token.role.as_str().into(),
-                token.scopes.to_string().into(),
-                token.student_id.map(|_| token.id).into(),
-                (*hash).into(),
-                (&token.created_at).into(),
-                token.expires_at.as_ref().into(),
-            ]
-        };
-        self.new_tokens.iter().map(row).collect()
-    }
-
-    pub(super) fn revoked_tokens(&self) -> Vec<Vec<Arg>> {
-        self.revoked_tokens.iter().map(|(id, at)| vec![(*at).into(), (*id).into()]).collect()
-    }
-
-    pub(super) fn new_accounts(&self) -> Vec<Vec<Arg>> {
-        let row = |account: &&Account| {
-            vec![
-                account.id.into(),
-                account.name.as_str().into(),
-                account.address.as_str().into(),
-                account.role.as_str().into(),
-                account.student_id.map(|_| account.id).into(),
-                (&account.created_at).into(),
-            ]
-        };
-        self.new_accounts.iter().map(row).collect()
-    }
-
-    /// Accounts whose earlier links end.
-    pub(super) fn relinked(&self) -> Vec<Vec<Arg>> {
-        let disabled =
-            self.accounts.values().filter(|account| account.disabled_at.is_some()).map(|one| &one.id);
-        self.links.keys().chain(self.passwords.keys()).chain(disabled).map(|id| vec![(*id).into()]).collect()
-    }
-
-    pub(super) fn links(&self) -> Vec<Vec<Arg>> {
-        let row =
-            |link: &&Link| vec![link.hash.as_str().into(), link.account_id.into(), (&link.expires_at).into()];
-        self.links.values().map(row).collect()
-    }
-
-    pub(super) fn externals(&self) -> Vec<Vec<Arg>> {
-        let row = |link: &&ExternalLink| {
-            let (provider, subject) = (link.external.provider.as_str(), link.external.subject.as_str());
-            vec![provider.into(), subject.into(), link.account_id.into(), i64::from(link.has_opened).into()]
-        };
-        self.externals.iter().map(row).collect()
-    }
-
-    pub(super) fn passwords(&self) -> Vec<Vec<Arg>> {
-        self.passwords.iter().map(|(id, password)| vec![(*password).into(), (*id).into()]).collect()
-    }
-
-    /// Accounts whose sessions end: they have been disabled, or have a new password.
-    pub(super) fn signed_out(&self) -> Vec<Vec<Arg>> {
-        let disabled =
-            self.accounts.values().filter(|account| account.disabled_at.is_some()).map(|one| one.id);
-        disabled.chain(self.passwords.keys().copied()).map(|id| vec![id.into()]).collect()
-    }
-
-    pub(super) fn accounts(&self) -> Vec<Vec<Arg>> {
-        let row = |account: &&Account| {
-            vec![account.role.as_str().into(), account.disabled_at.as_ref().into(), account.id.into()]
-        };
-        self.accounts.values().map(row).collect()
-    }
+fn values(changed: &[NewValue]) -> impl Iterator<Item = (&'static str, Option<&str>)> {
+    changed.iter().map(|(field, value)| (*field, value.as_deref()))
 }
 
-fn values(changed: &[NewValue]) -> impl Iterator<Item = (&'static str, &str)> {
-    changed.iter().map(|(field, value)| (*field, value.as_str()))
-}
-
-/// What the tables assigned: ids of new rows, by their provisional ids, and computed columns.
-#[derive(Default)]
-pub(super) struct Assigned {
-    pub(super) students: HashMap<StudentId, StudentId>,
-    pub(super) courses: HashMap<CourseId, CourseId>,
-    /// Rows as read back, where the table computes one of their columns.
-    pub(super) computed_students: HashMap<StudentId, Student>,
-    pub(super) computed_courses: HashMap<CourseId, Course>,
-}
-
-impl Assigned {
-    /// Whether all rows are exactly as decided.
-    pub(super) fn is_empty(&self) -> bool {
-        self.students.is_empty()
-            && self.courses.is_empty()
-            && self.computed_students.is_empty()
-            && self.computed_courses.is_empty()
-    }
-
-    pub(super) fn replace_provisional_ids(&self, events: &mut [(Event, &Caller)], answers: &mut Replies) {
-        for (event, _) in events {
-            event.student_id.iter_mut().for_each(|id| self.student_id(id));
-            event.course_id.iter_mut().for_each(|id| self.course_id(id));
-            event.changes.iter_mut().for_each(|change| self.change(change));
-        }
-        for answer in answers.iter_mut().filter_map(|reply| reply.answer.as_mut().ok()) {
-            self.answer(answer);
-        }
-    }
-
-    fn change(&self, change: &mut Change) {
-        match change {
-            Change::AddStudent(student) | Change::UpdateStudent(student, _) => self.student(student),
-            Change::AddCourse(course) | Change::UpdateCourse(course, _) => self.course(course),
-            Change::DeleteStudent(id) | Change::ForgetStudent(id) => self.student_id(id),
-            Change::DeleteCourse(id)
-            | Change::ForgetCourse(id)
-            | Change::DeleteLimits(id)
-            | Change::AddInstructor(id, _)
-            | Change::RemoveInstructor(id, _)
-            | Change::SetLimits { course_id: id, .. } => self.course_id(id),
-            Change::AddEnrollment(row) | Change::DeleteEnrollment(row) => {
-                self.student_id(&mut row.student_id);
-                self.course_id(&mut row.course_id);
-            }
-            Change::AddWaitlistEntry(row) | Change::DeleteWaitlistEntry(row) => {
-                self.student_id(&mut row.student_id);
-                self.course_id(&mut row.course_id);
-            }
-            Change::AddToken(..)
-            | Change::RevokeToken(..)
-            | Change::AddAccount(_)
-            | Change::UpdateAccount(_)
-            | Change::AddExternalLink(_)
-            | Change::AddLink(_)
-            | Change::SetPassword(..) => {}
-        }
-    }
-
-    fn answer(&self, answer: &mut Answer) {
-        match answer {
-            Answer::Student(student) => self.student(student),
-            Answer::Course(course) => self.course(course),
-            Answer::Enrollment(row) => {
-                self.student_id(&mut row.student_id);
-                self.course_id(&mut row.course_id);
-            }
-            Answer::Waitlisted(place) => {
-                self.student_id(&mut place.student_id);
-                self.course_id(&mut place.course_id);
-            }
-            Answer::Batch(done) => {
-                for done in done {
-                    if let OperationOutcome::Done(answer) = done {
-                        self.answer(answer);
-                    }
-                }
-            }
-            Answer::Seats(_) | Answer::Account(_) | Answer::Token(_) | Answer::Gone => {}
-        }
-    }
-
-    fn student(&self, student: &mut Student) {
-        self.student_id(&mut student.id);
-        if let Some(computed) = self.computed_students.get(&student.id) {
-            student.clone_from(computed);
-        }
-    }
-
-    fn course(&self, course: &mut Course) {
-        self.course_id(&mut course.id);
-        if let Some(computed) = self.computed_courses.get(&course.id) {
-            *course = Course { seats: course.seats.take(), ..computed.clone() };
-        }
-    }
-
-    fn student_id(&self, id: &mut StudentId) {
-        *id = self.students.get(id).copied().unwrap_or(*id);
-    }
-
-    fn course_id(&self, id: &mut CourseId) {
-        *id = self.courses.get(id).copied().unwrap_or(*id);
-    }
+/// The new external id, if it is among the changes.
+fn external_ids<R: Record>(changed: &[NewValue]) -> impl Iterator<Item = Option<&str>> {
+    values(changed).filter(|(field, _)| *field == R::EXTERNAL_ID).map(|(_, value)| value)
 }

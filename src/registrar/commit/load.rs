@@ -4,10 +4,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::access::load_access;
 use super::cache::{CourseCache, DatabaseState};
+use super::external_ids::load_external_ids;
 use super::head::Head;
 use super::orphans::{CheckedRow, Orphans, select_enrollments};
 use super::reply::BatchItem;
-use super::rows::{COURSE, STUDENT, course, limits, sets, student};
+use super::rows::{COURSE, COURSE_WITH_CODE, STUDENT, STUDENT_WITH_NUMBER, course, limits, sets, student};
 use crate::db::{DbError, Tx};
 use crate::registrar::caller::{Actor, Caller};
 use crate::registrar::facts::{Facts, ReadOnly};
@@ -92,6 +93,7 @@ pub(super) async fn load_facts(
         let unknown = cache.fill_limits(&needs.limits, &mut facts);
         load_rows(tx, &needs, &unknown, &mut facts, &mut orphans).await?;
         load_access(tx, &needs, &mut facts).await?;
+        load_external_ids(tx, &needs, &mut facts, &mut orphans).await?;
         // Deleting a student frees seats in courses that the command does not name.
         let freed: HashSet<_> = needs
             .all_of_student
@@ -163,8 +165,8 @@ async fn load_rows(
         biased;
         tx.query_many(STUDENT, &students, student),
         tx.query_many(COURSE, &courses, course),
-        tx.lock_many(STUDENT, &locked_students, student),
-        tx.lock_many(COURSE, &locked_courses, course),
+        tx.lock_many(STUDENT_WITH_NUMBER, &locked_students, student),
+        tx.lock_many(COURSE_WITH_CODE, &locked_courses, course),
         tx.query_many(select_enrollments!("sc.student_id = $1 and sc.course_id = $2"), &pairs, CheckedRow::enrollment),
         tx.query_many(select_enrollments!("sc.student_id = $1"), &all_of_student, CheckedRow::enrollment),
         tx.query_many(select_enrollments!("sc.course_id = $1"), &all_of_course, CheckedRow::enrollment),

@@ -1,10 +1,13 @@
 //! Commits a batch in one transaction: loads the facts, decides, writes the tables and appends to the log.
 
 mod access;
+mod access_effects;
 mod answers;
+mod assigned;
 mod attempt;
 mod cache;
 mod effects;
+mod external_ids;
 mod head;
 mod load;
 mod log;
@@ -23,6 +26,7 @@ pub use self::access::{account, token};
 use self::answers::{delete_expired_answers, erase_answers, load_stored_answers, store_answers};
 use self::cache::CourseCache;
 use self::effects::Effects;
+use self::external_ids::write_external_ids;
 use self::head::Head;
 pub use self::head::no_log_head;
 use self::load::load_facts;
@@ -253,6 +257,7 @@ async fn write(
     let entries = entries(&decided.events, facts, head.last_seq);
     let first_entry = FirstEntry::of(&entries);
     write_log_and_rows(tx, advanced_head, entries, &effects, tables).await?;
+    write_external_ids(tx, &effects, tables).await?;
     write_access(tx, &effects).await?;
     if has_saved {
         let enrolled: Vec<_> = effects.enrolled.values().map(|row| (*row).clone()).collect();

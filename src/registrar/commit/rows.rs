@@ -33,14 +33,28 @@ pub(super) fn sets<'a, T: Copy + Into<i64> + 'a>(ids: impl IntoIterator<Item = &
     ids.into_iter().map(|id| vec![Arg::Int(Some((*id).into()))]).collect()
 }
 
-pub(super) const STUDENT: &str = "select cast(id as bigint), cast(name as text), cast(email as text) from students where id = cast($1 as bigint)";
+/// The student without the number, which enrollments do not need.
+pub(super) const STUDENT: &str = "select cast(id as bigint), cast(name as text), cast(email as text), cast(null as text) from students where id = cast($1 as bigint)";
+
+/// The student with the number. No join: a server does not lock rows of the optional side of one.
+pub(super) const STUDENT_WITH_NUMBER: &str = "select cast(id as bigint), cast(name as text), cast(email as text), \
+    (select cast(sn.number as text) from matricula_student_numbers sn where sn.student_id = students.id) \
+    from students where id = cast($1 as bigint)";
 
 pub(super) fn student(row: &Row<'_>) -> Result<Student, DbError> {
-    Ok(Student { id: row.int(0)?.into(), name: row.opt_text(1)?, email: row.opt_text(2)? })
+    let (name, email, number) = (row.opt_text(1)?, row.opt_text(2)?, row.opt_text(3)?);
+    Ok(Student { id: row.int(0)?.into(), name, email, number })
 }
 
-pub(super) const COURSE: &str = "select cast(id as bigint), cast(name as text), cast(level as text) from courses where id = cast($1 as bigint)";
+/// The course without the code, which enrollments do not need.
+pub(super) const COURSE: &str = "select cast(id as bigint), cast(name as text), cast(level as text), cast(null as text) from courses where id = cast($1 as bigint)";
+
+/// The course with the code.
+pub(super) const COURSE_WITH_CODE: &str = "select cast(id as bigint), cast(name as text), cast(level as text), \
+    (select cast(cc.code as text) from matricula_course_codes cc where cc.course_id = courses.id) \
+    from courses where id = cast($1 as bigint)";
 
 pub(super) fn course(row: &Row<'_>) -> Result<Course, DbError> {
-    Ok(Course { id: row.int(0)?.into(), name: row.opt_text(1)?, level: row.opt_text(2)?, seats: None })
+    let (name, level, code) = (row.opt_text(1)?, row.opt_text(2)?, row.opt_text(3)?);
+    Ok(Course { id: row.int(0)?.into(), name, level, code, seats: None })
 }

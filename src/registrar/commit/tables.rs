@@ -1,15 +1,17 @@
 //! Writes the rows of a batch, in a fixed number of statements.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hash;
 
-use super::effects::{Assigned, ColumnChanges, Effects};
+use super::assigned::Assigned;
+use super::effects::{ColumnChanges, Effects};
 use super::log::{ADVANCE_HEAD, END_BATCH, INTO_EVENTS};
-use super::rows::{COURSE, STUDENT, course, sets, student};
+use super::rows::{COURSE, COURSE_WITH_CODE, STUDENT, STUDENT_WITH_NUMBER, course, sets, student};
 use crate::db::catalog;
 use crate::db::{Arg, DbError, Insert, Tx, Write};
 use crate::mapping::{RecordTable, SchoolTables};
 use crate::registrar::facts::{ReadOnly, ReadOnlyFields};
-use crate::registrar::record::{Course, CourseId, MAX_ID, Student, StudentId};
+use crate::registrar::record::{Course, MAX_ID, Student};
 use crate::registrar::records::{Record, RecordField};
 
 /// The fields of students and courses that cannot be written.
@@ -36,7 +38,12 @@ async fn read_only_fields(
     Ok(ReadOnlyFields {
         generated: names(&is_generated),
         expressions: names(&|field| table.is_expression(field)),
-        absent: names(&|field| !table.has(field)),
+        // An external id without a column of the school is in a table of ours.
+        absent: fields
+            .iter()
+            .filter(|field| !field.is_optional() && !table.has(field.name))
+            .map(|field| field.name.to_owned())
+            .collect(),
     })
 }
 
@@ -50,22 +57,24 @@ pub(super) async fn write_records(
     update_rows(tx, &tables.students, &effects.students).await?;
     update_rows(tx, &tables.courses, &effects.courses).await?;
 
-    let columns = writable_columns(&tables.students, Student::FIELDS, &read_only.students);
     let last_id = "select coalesce(max(student_id), 0) from events where student_id <= $1";
     let known_id = "select student_id from events where student_id = $1 limit 1";
     let used = UsedIds { last_id, known_id };
-    let ids = insert_rows(tx, &tables.students, &effects.new_students, &columns, &used).await?;
-    let students: HashMap<_, _> =
-        effects.new_students.iter().map(|s| s.id).zip(ids.into_iter().map(StudentId)).collect();
-    let columns = writable_columns(&tables.courses, Course::FIELDS, &read_only.courses);
+    let students =
+        insert_records(tx, &tables.students, &effects.new_students, &read_only.students, &used).await?;
     let last_id = "select coalesce(max(course_id), 0) from events where course_id <= $1";
     let known_id = "select course_id from events where course_id = $1 limit 1";
     let used = UsedIds { last_id, known_id };
-    let ids = insert_rows(tx, &tables.courses, &effects.new_courses, &columns, &used).await?;
-    let courses: HashMap<_, _> =
-        effects.new_courses.iter().map(|c| c.id).zip(ids.into_iter().map(CourseId)).collect();
+    let courses =
+        insert_records(tx, &tables.courses, &effects.new_courses, &read_only.courses, &used).await?;
 
-    let mut assigned = Assigned { students, courses, ..Assigned::default() };
+    let mut assigned = Assigned {
+        students,
+        courses,
+        has_own_numbers: !tables.students.has(Student::EXTERNAL_ID),
+        has_own_codes: !tables.courses.has(Course::EXTERNAL_ID),
+        ..Assigned::default()
+    };
     read_computed_columns(tx, effects, read_only, &mut assigned).await?;
     Ok(assigned)
 }
@@ -133,12 +142,14 @@ async fn read_computed_columns(
 ) -> Result<(), DbError> {
     if read_only.students.are_computed() {
         let written: Vec<_> = assigned.students.values().chain(effects.students.keys()).copied().collect();
-        let rows = tx.query_many(STUDENT, &sets(&written), student).await?;
+        let sql = if assigned.has_own_numbers { STUDENT } else { STUDENT_WITH_NUMBER };
+        let rows = tx.query_many(sql, &sets(&written), student).await?;
         assigned.computed_students = rows.into_iter().flatten().map(|row| (row.id, row)).collect();
     }
     if read_only.courses.are_computed() {
         let written: Vec<_> = assigned.courses.values().chain(effects.courses.keys()).copied().collect();
-        let rows = tx.query_many(COURSE, &sets(&written), course).await?;
+        let sql = if assigned.has_own_codes { COURSE } else { COURSE_WITH_CODE };
+        let rows = tx.query_many(sql, &sets(&written), course).await?;
         assigned.computed_courses = rows.into_iter().flatten().map(|row| (row.id, row)).collect();
     }
     Ok(())
@@ -150,29 +161,31 @@ async fn update_rows<Id: Copy + Into<i64>>(
     table: &RecordTable,
     rows: &BTreeMap<Id, ColumnChanges<'_>>,
 ) -> Result<(), DbError> {
-    let together: BTreeSet<Vec<&str>> = rows.values().map(|row| row.keys().copied().collect()).collect();
+    // An external id may be in a table of ours instead.
+    let written = |row: &ColumnChanges<'_>| -> Vec<&str> {
+        row.keys().copied().filter(|field| table.column(field).is_some()).collect()
+    };
+    let together: BTreeSet<Vec<&str>> = rows.values().map(written).filter(|it| !it.is_empty()).collect();
     for fields in together {
         let columns = fields.iter().filter_map(|field| table.column(field));
         let set: Vec<_> = columns.zip(1..).map(|(column, place)| format!("{column} = ${place}")).collect();
         let (name, id) = (&table.key.qualified, table.key.quoted_id());
         let sql =
             format!("update {name} set {} where {id} = cast(${} as bigint)", set.join(", "), set.len() + 1);
-        tx.execute_many(&sql, &changing(&fields, rows)).await?;
+        let changing = rows.iter().filter(|(_, changes)| written(changes) == fields);
+        let args: Vec<Vec<Arg>> = changing
+            .map(|(id, changes)| {
+                let values = fields.iter().map(|field| Arg::from(changes[field].map(str::to_owned)));
+                values.chain([(*id).into().into()]).collect()
+            })
+            .collect();
+        tx.execute_many(&sql, &args).await?;
     }
     Ok(())
 }
 
 fn delete_row(table: &RecordTable) -> String {
     format!("delete from {} where {} = cast($1 as bigint)", table.key.qualified, table.key.quoted_id())
-}
-
-/// The new values and the id of each row that changes exactly these columns.
-fn changing<Id: Copy + Into<i64>>(columns: &[&str], rows: &BTreeMap<Id, ColumnChanges<'_>>) -> Vec<Vec<Arg>> {
-    let changing = rows.iter().filter(|(_, changes)| changes.keys().copied().eq(columns.iter().copied()));
-    let args = |(id, changes): (&Id, &ColumnChanges<'_>)| {
-        changes.values().copied().map(Arg::from).chain([(*id).into().into()]).collect()
-    };
-    changing.map(args).collect()
 }
 
 /// The fields that a new row gets a value for, and their columns.
@@ -191,6 +204,28 @@ struct UsedIds {
     last_id: &'static str,
     /// Whether the id `$1` was used.
     known_id: &'static str,
+}
+
+/// Inserts records; returns their ids by their provisional ids. A column for external ids is left to its default in the
+/// rows of records that have none.
+async fn insert_records<R: Record<Id: Hash + Eq>>(
+    tx: &Tx<'_>,
+    table: &RecordTable,
+    records: &[&R],
+    read_only: &ReadOnlyFields,
+    used: &UsedIds,
+) -> Result<HashMap<R::Id, R::Id>, DbError> {
+    let all = writable_columns(table, R::FIELDS, read_only);
+    let has_external_id =
+        |record: &&R| all.iter().any(|(field, _)| field.is_optional() && record.value(field).is_some());
+    let (with, without): (Vec<&R>, Vec<&R>) = records.iter().copied().partition(has_external_id);
+    let required: Vec<_> = all.iter().copied().filter(|(field, _)| !field.is_optional()).collect();
+    let mut assigned = HashMap::with_capacity(records.len());
+    for (records, columns) in [(without, &required), (with, &all)] {
+        let ids = insert_rows(tx, table, &records, columns, used).await?;
+        assigned.extend(records.iter().map(|record| record.id()).zip(ids.into_iter().map(R::Id::from)));
+    }
+    Ok(assigned)
 }
 
 /// Inserts rows with these columns. Returns their ids, which are above every id in the log.

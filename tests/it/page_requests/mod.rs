@@ -1,6 +1,7 @@
 //! The pages, requested as a browser would: their content, their forms and their errors.
 
 mod courses;
+mod external_ids;
 mod forms;
 mod registration;
 mod students;

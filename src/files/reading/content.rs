@@ -35,8 +35,7 @@ pub(super) fn content_of(name: &str, bytes: &[u8]) -> Result<Content, FileRefusa
     let start = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
     let start = start[..start.len().min(1024)].to_ascii_lowercase();
     if start.starts_with(b"<") {
-        let is_html =
-            start.starts_with(b"<!doctype html") || memchr::memmem::find(&start, b"<html").is_some();
+        let is_html = memchr::memmem::find(&start, b"html").is_some();
         return Err(FileRefusal::something_else(if is_html { "an HTML page" } else { "an XML document" }));
     }
     if start.starts_with(b"{") {

@@ -122,6 +122,8 @@ pub(super) struct Columns {
     /// Moodle's `course1`, `role1`, `course2`, ...: each course with its role.
     pub(super) courses: Vec<(usize, Option<usize>)>,
     superseded: Vec<(usize, Meaning)>,
+    /// Those that a person has said are not to be read.
+    left_out: Vec<usize>,
 }
 
 impl Columns {
@@ -130,8 +132,24 @@ impl Columns {
     /// # Errors
     /// Two headings have the same meaning, and neither is preferred.
     pub(super) fn find(headings: &Headings, table: Table, options: &Options) -> Result<Self, FileRefusal> {
-        let mut columns = Self::default();
+        match Self::search(headings, table, options) {
+            (columns, None) => Ok(columns),
+            (_, Some((meaning, [first, second]))) => {
+                Err(two_columns(meaning, &headings.0[first].text, &headings.0[second].text))
+            }
+        }
+    }
+
+    /// Finds the columns of a table, and two that have the same meaning, if neither is preferred.
+    pub(super) fn search(
+        headings: &Headings,
+        table: Table,
+        options: &Options,
+    ) -> (Self, Option<(Meaning, [usize; 2])>) {
         let corrected = corrections(headings, options);
+        let left_out = corrected.iter().filter(|(_, to)| to.is_none()).map(|(place, _)| *place);
+        let mut columns = Self { left_out: left_out.collect(), ..Self::default() };
+        let mut equal = None;
         for (meaning, groups) in table {
             let by_hand = corrected.iter().filter(|(_, to)| *to == Some(*meaning)).map(|(place, _)| *place);
             let mut ranked = vec![by_hand.collect::<Vec<_>>()];
@@ -144,21 +162,17 @@ impl Columns {
             for places in ranked {
                 match (places.as_slice(), columns.place(*meaning)) {
                     ([], _) => {}
-                    ([place], None) => columns.places.push((*meaning, *place)),
-                    ([first, second, ..], None) => {
-                        return Err(two_columns(
-                            *meaning,
-                            &headings.0[*first].text,
-                            &headings.0[*second].text,
-                        ));
+                    ([place, rest @ ..], None) => {
+                        columns.places.push((*meaning, *place));
+                        equal = equal.or(rest.first().map(|other| (*meaning, [*place, *other])));
                     }
                     (places, Some(_)) => {
-                        columns.superseded.extend(places.iter().map(|place| (*place, *meaning)))
+                        columns.superseded.extend(places.iter().map(|place| (*place, *meaning)));
                     }
                 }
             }
         }
-        Ok(columns)
+        (columns, equal)
     }
 
     /// Finds Moodle's numbered columns too.
@@ -219,6 +233,9 @@ impl Columns {
         }
         if let Some((_, meaning)) = self.superseded.iter().find(|(ignored, _)| *ignored == place) {
             return Ignored::Superseded(*meaning);
+        }
+        if self.left_out.contains(&place) {
+            return Ignored::Unused;
         }
         let missing = table.iter().filter(|(meaning, _)| self.place(*meaning).is_none());
         let near = missing

@@ -141,8 +141,8 @@ fn recognized(
 
 /// What the rows of a list are, from what its columns can mean.
 fn plain_kind(headings: &Headings, options: &Options, name: &str) -> Option<FileKind> {
-    let columns = |kind| Columns::find(headings, table(Format::Plain, kind), options).ok();
-    let has = |kind, meanings: &[Meaning]| columns(kind).is_some_and(|columns| columns.has_any(meanings));
+    let columns = |kind| Columns::search(headings, table(Format::Plain, kind), options).0;
+    let has = |kind, meanings: &[Meaning]| columns(kind).has_any(meanings);
     if has(FileKind::Enrollments, STUDENT) && has(FileKind::Enrollments, &[Meaning::Code]) {
         return Some(FileKind::Enrollments);
     }

@@ -14,7 +14,7 @@ pub(super) struct Manifest {
 }
 
 /// More rows than a manifest has.
-const MAX_ROWS: usize = 200;
+const MAX_ROWS: usize = 256;
 
 impl Manifest {
     /// Takes a row of the manifest.
@@ -53,8 +53,8 @@ impl Manifest {
         names: impl Iterator<Item = &'a str>,
     ) -> Result<(), FileRefusal> {
         let there: Vec<_> = names.map(stem).collect();
-        let named = self.files.iter().filter(|(_, processing)| **processing != Processing::Absent);
-        match named.map(|(file, _)| file).find(|file| !there.contains(file)) {
+        let wanted = self.files.iter().filter(|(_, processing)| **processing != Processing::Absent);
+        match wanted.map(|(file, _)| file).find(|file| !there.contains(file)) {
             None => Ok(()),
             Some(file) => Err(FileRefusal::new(
                 "file-missing",

@@ -63,18 +63,20 @@ fn clever(headings: &Headings) -> Option<(Format, FileKind)> {
     Some((Format::Clever, kind))
 }
 
+/// Headings of files of Canvas that are not read.
+const OTHERS: [&str; 8] = [
+    "groupid",
+    "groupcategoryid",
+    "observerid",
+    "xlistcourseid",
+    "existinguserid",
+    "parentaccountid",
+    "adminid",
+    "changesistype",
+];
+
 fn canvas(headings: &Headings) -> Option<(Format, FileKind)> {
     let has = |key| headings.has(key);
-    const OTHERS: [&str; 8] = [
-        "groupid",
-        "groupcategoryid",
-        "observerid",
-        "xlistcourseid",
-        "existinguserid",
-        "parentaccountid",
-        "adminid",
-        "changesistype",
-    ];
     let kind = if OTHERS.into_iter().any(has) || has("termid") && has("name") && !has("courseid") {
         FileKind::Other
     } else if (has("userid") || has("userintegrationid"))

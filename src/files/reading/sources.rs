@@ -65,7 +65,6 @@ impl<'a> Set<'a> {
     }
 
     /// Opens the archives, and lists all files.
-    #[expect(clippy::type_complexity, reason = "an archive for each source that is one")]
     fn open<'b>(
         &mut self,
         sources: &'b [Source],
@@ -79,7 +78,8 @@ impl<'a> Set<'a> {
             let is_archive = content_of(name, bytes) == Ok(Content::Archive);
             let archive = if is_archive { self.archive(name, bytes, source, &mut items) } else { None };
             archives.push(archive);
-            if !is_archive && !(is_one_of_many && self.is_passed_over(name)) {
+            let is_listed = !is_archive && (!is_one_of_many || !self.is_passed_over(name));
+            if is_listed {
                 items.push(Item { name: name.clone(), source, entry: None });
             }
         }

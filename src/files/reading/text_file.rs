@@ -43,7 +43,7 @@ fn declared_delimiter(text: &str) -> Option<(u8, usize)> {
     let end = text.find(['\n', '\r']).unwrap_or(text.len());
     let line = text[..end].trim_matches('"');
     let named = line.get(..4).filter(|start| start.eq_ignore_ascii_case("sep="))?;
-    let delimiter = match line[named.len()..].as_bytes() {
+    let delimiter = match &line.as_bytes()[named.len()..] {
         [delimiter] if delimiter.is_ascii_punctuation() && *delimiter != b'"' || *delimiter == b'\t' => {
             *delimiter
         }

@@ -5,8 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::report;
-use super::settle::settle as settle_rows;
+use super::settle::{report, settle as settle_rows};
 use crate::files::reading::drafts::{CourseDraft, Drafts, EnrollmentDraft, SectionDraft};
 use crate::files::reading::reasons::Reason;
 use crate::files::reading::report::{Reading, Skipped};

@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 
 use super::courses::Sections;
-use super::report;
-use super::settle::settle as settle_rows;
+use super::settle::{report, settle as settle_rows};
 use crate::files::reading::drafts::Drafts;
 use crate::files::reading::reasons::Reason;
 use crate::files::reading::report::Reading;

@@ -6,10 +6,7 @@ mod people;
 mod settle;
 
 use super::drafts::Drafts;
-use super::reasons::Reason;
 use super::report::{Reading, Warning};
-use super::rows::Origin;
-use settle::Settled;
 
 /// Puts everything that was read into the reading.
 pub(super) fn gather(mut drafts: Drafts, reading: &mut Reading) {
@@ -30,14 +27,4 @@ pub(super) fn gather(mut drafts: Drafts, reading: &mut Reading) {
         reading.warnings.push(Warning { file, line: None, other: None, code: "not-a-student", detail });
     }
     reading.warnings.sort_by_key(|warning| (warning.file, warning.line));
-}
-
-/// Reports what was settled. The reason of a contradiction is made from the other row.
-fn report(settled: Settled, drafts: &mut Drafts, reading: &mut Reading, reason: impl Fn(Origin) -> Reason) {
-    for (origin, skipped) in settled.skipped {
-        *reading.files[origin.file as usize].counts.skipped.entry(skipped).or_default() += 1;
-    }
-    for (origin, other) in settled.contradictions {
-        drafts.refuse(origin, None, reason(other));
-    }
 }

@@ -2,8 +2,7 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 
-use super::report;
-use super::settle::settle as settle_rows;
+use super::settle::{Settled, report, settle as settle_rows};
 use crate::files::reading::drafts::{Drafts, PersonDraft};
 use crate::files::reading::reasons::Reason;
 use crate::files::reading::report::{Holder, Processing, Reading, Skipped, Warning};
@@ -34,7 +33,7 @@ pub(super) fn settle(drafts: &mut Drafts, reading: &mut Reading) {
     reading.holders = holders(&reading.people, &drafts.students);
 }
 
-fn settle_people(people: &mut Vec<PersonDraft>) -> super::Settled {
+fn settle_people(people: &mut Vec<PersonDraft>) -> Settled {
     settle_rows(
         people,
         |person| person.student,
@@ -87,18 +86,16 @@ fn holders(people: &[PersonRow], students: &Keys<StudentKey>) -> Vec<Holder> {
 
 /// Two ids with the same name and address may be one person.
 fn warn_of_same_people(people: &[PersonRow], warnings: &mut Vec<Warning>) {
-    let hasher = RandomState::new();
+    let state = RandomState::new();
     let said = |person: &PersonRow| {
         let email = person.email.as_ref()?.to_lowercase();
         Some((email, person.name.to_lowercase()))
     };
-    let hashed = people
-        .iter()
-        .zip(0_u32..)
-        .filter_map(|(person, place)| Some((hasher.hash_one(said(person)?), place)));
-    let mut hashed: Vec<_> = hashed.collect();
-    hashed.sort_unstable();
-    for pair in hashed.windows(2) {
+    let found =
+        people.iter().zip(0_u32..).filter_map(|(person, place)| Some((state.hash_one(said(person)?), place)));
+    let mut found: Vec<_> = found.collect();
+    found.sort_unstable();
+    for pair in found.windows(2) {
         let (first, second) = (&people[pair[0].1 as usize], &people[pair[1].1 as usize]);
         if pair[0].0 == pair[1].0 && said(first) == said(second) {
             let detail = format!(

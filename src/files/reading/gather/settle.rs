@@ -5,7 +5,9 @@ use std::hash::Hash;
 
 use jiff::Timestamp;
 
-use crate::files::reading::report::Skipped;
+use crate::files::reading::drafts::Drafts;
+use crate::files::reading::reasons::Reason;
+use crate::files::reading::report::{Reading, Skipped};
 use crate::files::reading::rows::Origin;
 
 /// What became of the rows that are not kept.
@@ -82,6 +84,21 @@ fn kept<D>(
         settled.contradictions.push((origin_of(place), origin_of(other)));
     }
     None
+}
+
+/// Reports what was settled. The reason of a contradiction is made from the other row.
+pub(super) fn report(
+    settled: Settled,
+    drafts: &mut Drafts,
+    reading: &mut Reading,
+    reason: impl Fn(Origin) -> Reason,
+) {
+    for (origin, skipped) in settled.skipped {
+        *reading.files[origin.file as usize].counts.skipped.entry(skipped).or_default() += 1;
+    }
+    for (origin, other) in settled.contradictions {
+        drafts.refuse(origin, None, reason(other));
+    }
 }
 
 #[cfg(test)]

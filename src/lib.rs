@@ -9,6 +9,7 @@
 //!   module per feature, with its statements that read and its JSON;
 //! - [`access`]: who asks: tokens and accounts;
 //! - [`viewer`]: the reading side for a caller;
+//! - [`files`]: reading the files that schools have;
 //! - [`lists`]: paging, sorting and searching;
 //! - [`registrar`]: the writer. Every change is a command, which a pure function decides and which is committed with
 //!   its event;
@@ -16,8 +17,8 @@
 //!   that tables and log agree, and sample data;
 //! - [`mapping`]: where the students, courses and enrollments of an existing database are;
 //! - [`db`]: SQL on SQLite and PostgreSQL;
-//! - [`clock`], [`count`], [`shares`], [`metrics`], [`logging`], [`redact`]: time, numbers, limits per client,
-//!   metrics, log output, and removing passwords from it.
+//! - [`clock`], [`count`], [`text`], [`shares`], [`metrics`], [`logging`], [`redact`]: time, numbers, texts, limits per
+//!   client, metrics, log output, and removing passwords from it.
 
 pub mod access;
 pub mod adoption;
@@ -32,6 +33,7 @@ pub mod db;
 pub mod disclosures;
 pub mod enrollments;
 pub mod events;
+pub mod files;
 pub mod http;
 pub mod instructors;
 pub mod lists;
@@ -49,4 +51,5 @@ pub mod server;
 pub mod shares;
 pub mod state;
 pub mod students;
+pub mod text;
 pub mod viewer;

@@ -42,8 +42,6 @@ mod student;
 mod sweep;
 pub(crate) mod sweeper;
 mod tally;
-mod text;
-mod visible;
 mod waitlist;
 
 pub use self::access::{
@@ -80,6 +78,5 @@ pub use self::sign_on::SignOn;
 pub use self::student::{CreateStudent, DeleteStudent, UpdateStudent};
 pub use self::sweep::Sweep;
 pub use self::tally::{Counted, Tallied, Tally};
-pub use self::text::{MAX_TEXT, email_address, record_text, search_text};
-pub use self::visible::VISIBLE_TEXT;
 pub use self::waitlist::Waitlist;
+pub use crate::text::{MAX_TEXT, VISIBLE_TEXT, email_address, record_text, search_text};

@@ -15,7 +15,7 @@ use super::fields::ensure_writable;
 use super::needs::Needs;
 use super::record::Version;
 use super::refusal::Refusal;
-use super::text::{email_address, record_text};
+use crate::text::{email_address, record_text};
 
 /// A student or a course, with text fields that people and programs write.
 pub trait Record: Clone + Debug + Hash + Into<Answer> + TryFrom<Answer> + Send + Sync + 'static {

@@ -40,6 +40,7 @@ mod hostile_names;
 mod hostile_requests;
 mod idempotency;
 mod ids;
+mod import_cases;
 mod instructors;
 mod laws;
 mod linearizable;

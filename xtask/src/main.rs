@@ -2,6 +2,7 @@
 
 mod bench;
 mod book;
+mod fuzz;
 mod parts;
 mod setup;
 mod shell;
@@ -9,7 +10,7 @@ mod shell;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::parts::{PARTS, Part};
 use crate::shell::Shell;
@@ -20,6 +21,7 @@ cargo xtask test <part>...  run these parts
 cargo xtask list            list the parts
 cargo xtask setup           install what the tests need: lists it and asks first
 cargo xtask bench           measure the service and what people would use instead: bench/RESULTS.md
+cargo xtask fuzz [seconds]  read damaged files, for each reader as long as this (600)
 cargo xtask bench --quick   the same in five minutes; --help lists the other flags
 ";
 
@@ -29,6 +31,7 @@ enum Task<'a> {
     List,
     Setup,
     Bench(&'a [&'a str]),
+    Fuzz(u32),
     Help,
 }
 
@@ -50,6 +53,8 @@ fn parse<'a>(words: &'a [&'a str]) -> Result<Task<'a>> {
         ["test", names @ ..] => Ok(Task::Test(parts::select(names)?)),
         ["list"] => Ok(Task::List),
         ["setup"] => Ok(Task::Setup),
+        ["fuzz"] => Ok(Task::Fuzz(600)),
+        ["fuzz", seconds] => Ok(Task::Fuzz(seconds.parse().context("the seconds are a number")?)),
         ["bench", flags @ ..] => Ok(Task::Bench(flags)),
         [] | ["help" | "-h" | "--help"] => Ok(Task::Help),
         other => bail!("unknown task `{}`:\n{USAGE}", other.join(" ")),
@@ -60,6 +65,7 @@ fn run(task: &Task<'_>) -> Result<()> {
     match task {
         Task::Test(parts) => parts::run(parts, &Shell::open()?, &mut io::stdout()),
         Task::Setup => setup::install_and_report(&Shell::open()?, &mut io::stdout()),
+        Task::Fuzz(seconds) => fuzz::run(*seconds, &Shell::open()?),
         Task::Bench(flags) => bench::run(flags, &Shell::open()?),
         Task::List => {
             for part in PARTS {

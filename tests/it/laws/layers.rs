@@ -66,6 +66,7 @@ const LAYERS: &[Layer] = &[
     layer("sample", &["sample/"], "registrar"),
     layer("audit", &["audit/"], "registrar db ground"),
     layer("adoption", &["adoption/"], "mapping db ground"),
+    layer("files", &["files/"], "ground"),
     layer("lists", &["lists/"], "viewer registrar db ground"),
     layer("viewer", &["viewer.rs"], "registrar db ground"),
     layer("config", &["config.rs"], "db ground"),
@@ -73,7 +74,7 @@ const LAYERS: &[Layer] = &[
     layer("mapping", &["mapping/"], "db ground"),
     layer("db", &["db/"], "ground"),
     layer("metrics", &["metrics.rs"], ""),
-    layer("ground", &["clock.rs", "count.rs", "shares.rs", "redact.rs", "logging/", "lib.rs"], ""),
+    layer("ground", &["clock.rs", "count.rs", "shares.rs", "redact.rs", "text/", "logging/", "lib.rs"], ""),
 ];
 
 fn layer_of(file: &str) -> Option<usize> {

@@ -1,8 +1,10 @@
 //! Validates texts for the fields of records, and for searches.
 
+mod visible;
+
 use email_address::EmailAddress;
 
-use super::visible;
+pub use self::visible::VISIBLE_TEXT;
 
 /// The maximum length of a text, in characters.
 pub const MAX_TEXT: usize = 255;

@@ -1,0 +1,3 @@
+//! Files of students, courses and enrollments.
+
+pub mod reading;

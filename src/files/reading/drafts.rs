@@ -1,0 +1,111 @@
+//! Rows as they are read, before the files of a set are put together.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::reasons::{Reason, RefusedRow};
+use super::refusals::FileRefusal;
+use super::report::Warning;
+use super::rows::{Keys, Origin, Reference, Standing, StudentKey, Wanted};
+
+/// Facts of all files of a reading: more than any school has, and few enough to be kept in memory.
+pub(super) const MAX_FACTS: usize = 2_000_000;
+
+/// A person.
+#[derive(Debug)]
+pub(super) struct PersonDraft {
+    pub(super) origin: Origin,
+    pub(super) student: Reference,
+    pub(super) number: Option<Box<str>>,
+    pub(super) name: Box<str>,
+    pub(super) email: Option<Box<str>>,
+    pub(super) standing: Standing,
+    pub(super) modified: Option<Timestamp>,
+}
+
+/// A course.
+#[derive(Debug)]
+pub(super) struct CourseDraft {
+    pub(super) origin: Origin,
+    pub(super) code: Box<str>,
+    pub(super) name: Box<str>,
+    pub(super) level: Option<Box<str>>,
+    pub(super) standing: Standing,
+    pub(super) modified: Option<Timestamp>,
+    /// In OneRoster, students enroll in classes of the course.
+    pub(super) has_classes: bool,
+}
+
+/// A section or class of a course.
+#[derive(Debug)]
+pub(super) struct SectionDraft {
+    pub(super) origin: Origin,
+    pub(super) key: Box<str>,
+    pub(super) course: Option<Box<str>>,
+    pub(super) name: Box<str>,
+    pub(super) level: Option<Box<str>>,
+    pub(super) standing: Standing,
+    pub(super) modified: Option<Timestamp>,
+    /// In OneRoster and Clever, a class is what students enroll in.
+    pub(super) is_course: bool,
+}
+
+/// A student and a course.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EnrollmentDraft {
+    pub(super) origin: Origin,
+    pub(super) student: Reference,
+    /// The course in [`Drafts::texts`].
+    pub(super) course: Option<Reference>,
+    /// The section in [`Drafts::texts`].
+    pub(super) section: Option<Reference>,
+    /// In OneRoster and Clever, a class is what students enroll in.
+    pub(super) section_is_course: bool,
+    pub(super) wanted: Wanted,
+    pub(super) modified: Option<Timestamp>,
+}
+
+/// Everything that was read.
+#[derive(Debug, Default)]
+pub(super) struct Drafts {
+    pub(super) people: Vec<PersonDraft>,
+    pub(super) courses: Vec<CourseDraft>,
+    pub(super) sections: Vec<SectionDraft>,
+    pub(super) enrollments: Vec<EnrollmentDraft>,
+    pub(super) students: Keys<StudentKey>,
+    /// Ids of courses and sections.
+    pub(super) texts: Keys<Box<str>>,
+    /// Who teaches, observes, ... a course.
+    pub(super) others: HashSet<Reference>,
+    /// Whether a person has the role of a student, for those whose role a file names.
+    pub(super) roles: HashMap<Reference, bool>,
+    /// Roles are in a file of their own, so whoever is not there has none.
+    pub(super) has_file_of_roles: bool,
+    pub(super) refused: Vec<RefusedRow>,
+    pub(super) warnings: Vec<Warning>,
+    /// How often each role other than student occurs, by file.
+    pub(super) other_roles: BTreeMap<(u32, String), u32>,
+}
+
+impl Drafts {
+    /// # Errors
+    /// There is too much to be kept in memory.
+    pub(super) fn ensure_bounded(&self) -> Result<(), FileRefusal> {
+        let facts = self.people.len()
+            + self.courses.len()
+            + self.sections.len()
+            + self.enrollments.len()
+            + self.refused.len()
+            + self.others.len();
+        if facts > MAX_FACTS {
+            return Err(FileRefusal::too_large("The rows of all files together are", MAX_FACTS as u64));
+        }
+        Ok(())
+    }
+
+    pub(super) fn refuse(&mut self, origin: Origin, column: Option<Arc<str>>, reason: Reason) {
+        self.refused.push(RefusedRow { origin, column, reason });
+    }
+}

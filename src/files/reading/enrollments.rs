@@ -1,0 +1,123 @@
+//! Rows of enrollments and of roles.
+
+use super::courses::section_key;
+use super::drafts::{Drafts, EnrollmentDraft};
+use super::headings::key;
+use super::meaning::Meaning;
+use super::reasons::Reason;
+use super::report::{Format, Skipped};
+use super::row::{Fault, Row};
+use super::rows::{StudentKey, Wanted};
+use super::words;
+use crate::text::record_text;
+
+/// Reads an enrollment; `Some` if the row is left out.
+pub(super) fn read(row: &Row<'_>, drafts: &mut Drafts) -> Result<Option<Skipped>, Fault> {
+    let has_role = row.layout.columns.place(Meaning::Role).is_some();
+    let role = row.text(Meaning::Role);
+    if has_role && role.is_empty() {
+        return Err(row.fault(Meaning::Role, Reason::RoleMissing));
+    }
+    if has_role && !words::is_student(role) {
+        if let Ok(student) = row.student() {
+            let student = drafts.students.add(student);
+            drafts.others.insert(student);
+        }
+        count_role(row, role, drafts);
+        return Ok(Some(Skipped::NotAStudent));
+    }
+    let student = row.student()?;
+    let section = section_key(row)?;
+    let course = row.id(Meaning::Code)?;
+    if section.is_none() && course.is_none() {
+        let column =
+            [Meaning::Code, Meaning::Section].into_iter().find(|at| row.layout.columns.place(*at).is_some());
+        return Err(row.fault(column.unwrap_or(Meaning::Code), Reason::CourseMissing));
+    }
+    let word = row.status(Meaning::Status, words::wanted, words::ENROLLMENT_WORDS)?;
+    let deleted = row.flag(Meaning::Deleted)?.unwrap_or(false);
+    let wanted = if deleted { Wanted::NotEnrolled } else { word.unwrap_or(Wanted::Enrolled) };
+    let draft = EnrollmentDraft {
+        origin: row.origin,
+        student: drafts.students.add(student),
+        course: course.map(|course| drafts.texts.add(course)),
+        section: section.map(|section| drafts.texts.add(section)),
+        section_is_course: [Format::OneRoster, Format::Clever].contains(&row.layout.format),
+        wanted,
+        modified: row.modified(),
+    };
+    drafts.enrollments.push(draft);
+    Ok(None)
+}
+
+/// The most roles of a file that are counted one by one.
+const MAX_ROLES: usize = 50;
+
+fn count_role(row: &Row<'_>, role: &str, drafts: &mut Drafts) {
+    let role = if row.layout.has_passwords { String::new() } else { role.chars().take(40).collect() };
+    let role = (row.origin.file, key(&role));
+    if drafts.other_roles.len() < MAX_ROLES || drafts.other_roles.contains_key(&role) {
+        *drafts.other_roles.entry(role).or_default() += 1;
+    }
+}
+
+/// Reads which role a person has. Whoever is a student somewhere is a student.
+pub(super) fn read_role(row: &Row<'_>, drafts: &mut Drafts) -> Result<(), Fault> {
+    drafts.has_file_of_roles = true;
+    let student = row.student()?;
+    let role = row.text(Meaning::Role);
+    if role.is_empty() {
+        return Err(row.fault(Meaning::Role, Reason::RoleMissing));
+    }
+    let word = row.status(Meaning::Status, words::wanted, words::ENROLLMENT_WORDS)?;
+    if word != Some(Wanted::NotEnrolled) {
+        let student = drafts.students.add(student);
+        *drafts.roles.entry(student).or_default() |= words::is_student(role);
+    }
+    Ok(())
+}
+
+/// Reads a line of Moodle's flat file: operation, role, id of the user, id of the course, and perhaps two times.
+pub(super) fn read_flat(row: &Row<'_>, drafts: &mut Drafts) -> Result<Option<Skipped>, Fault> {
+    let cell = |place| row.record.cell(place);
+    let fault = |column, reason| Fault { column, reason };
+    if cell(0).starts_with('#') {
+        return Ok(Some(Skipped::Comment));
+    }
+    let wanted = match cell(0).to_ascii_lowercase().as_str() {
+        "add" => Wanted::Enrolled,
+        "del" => Wanted::NotEnrolled,
+        _ => return Err(fault(None, Reason::UnknownOperation(row.quoted(cell(0))))),
+    };
+    let cells = u32::try_from(row.record.len()).unwrap_or(u32::MAX);
+    if row.record.len() > 6 {
+        return Err(fault(None, Reason::TooManyCells { cells, headings: 6 }));
+    }
+    if cell(1).is_empty() {
+        return Err(fault(None, Reason::RoleMissing));
+    }
+    if !words::is_student(cell(1)) {
+        let role: String = cell(1).chars().take(40).collect();
+        count_role(row, &role, drafts);
+        return Ok(Some(Skipped::NotAStudent));
+    }
+    let Some(number) = row.id_at(2)? else { return Err(fault(None, Reason::NumberMissing)) };
+    let Some(course) = row.id_at(3)? else { return Err(fault(None, Reason::CourseMissing)) };
+    let draft = EnrollmentDraft {
+        origin: row.origin,
+        student: drafts.students.add(StudentKey::Number(number)),
+        course: Some(drafts.texts.add(course)),
+        section: None,
+        section_is_course: false,
+        wanted,
+        modified: None,
+    };
+    drafts.enrollments.push(draft);
+    Ok(None)
+}
+
+/// Whether a row is one of Moodle's flat file, which has no heading.
+pub(super) fn is_flat(cells: &[&str]) -> bool {
+    let is_operation = |cell: &&str| ["add", "del"].contains(&cell.to_ascii_lowercase().as_str());
+    cells.len() >= 4 && cells.first().is_some_and(is_operation) && record_text(cells[1]).is_ok()
+}

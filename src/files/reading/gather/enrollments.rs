@@ -1,0 +1,45 @@
+//! Enrollments: one row for each student and course.
+
+use std::collections::HashMap;
+
+use super::courses::Sections;
+use super::settle::{report, settle as settle_rows};
+use crate::files::reading::drafts::Drafts;
+use crate::files::reading::reasons::Reason;
+use crate::files::reading::report::Reading;
+use crate::files::reading::rows::EnrollmentRow;
+
+/// Settles the enrollments of the reading. The drafts stay: they say who is a student.
+pub(super) fn settle(drafts: &mut Drafts, sections: &Sections, reading: &mut Reading) {
+    let mut courses = HashMap::new();
+    let mut wrong = Vec::new();
+    let mut rows = Vec::with_capacity(drafts.enrollments.len());
+    for draft in &drafts.enrollments {
+        let place = (draft.course, draft.section, draft.section_is_course);
+        let course = courses.entry(place).or_insert_with(|| {
+            let key = sections.course_of(draft, drafts);
+            key.map(|key| reading.course_keys.add(key))
+        });
+        match course {
+            Ok(course) => rows.push(EnrollmentRow {
+                origin: draft.origin,
+                student: draft.student,
+                course: *course,
+                wanted: draft.wanted,
+                modified: draft.modified,
+            }),
+            Err(_) => wrong.push(draft.origin),
+        }
+    }
+    for origin in wrong {
+        drafts.refuse(origin, None, Reason::SectionOfAnotherCourse);
+    }
+    let settled = settle_rows(
+        &mut rows,
+        |row| (row.student, row.course),
+        |row| (row.origin, row.modified),
+        |one, two| one.wanted == two.wanted,
+    );
+    report(settled, drafts, reading, |other| Reason::Contradicts(other, "student and course"));
+    reading.enrollments = rows;
+}

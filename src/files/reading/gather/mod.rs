@@ -1,0 +1,30 @@
+//! What the rows of all files say together: repeats, contradictions, sections of courses, and who is a student.
+
+mod courses;
+mod enrollments;
+mod people;
+mod settle;
+
+use super::drafts::Drafts;
+use super::report::{Reading, Warning};
+
+/// Puts everything that was read into the reading.
+pub(super) fn gather(mut drafts: Drafts, reading: &mut Reading) {
+    let roles = std::mem::take(&mut drafts.other_roles);
+    let courses = courses::settle(&mut drafts, reading);
+    enrollments::settle(&mut drafts, &courses, reading);
+    people::settle(&mut drafts, reading);
+    reading.students = drafts.students;
+    reading.refused = drafts.refused;
+    reading.refused.sort_by_key(|row| row.origin);
+    for row in &reading.refused {
+        reading.files[row.origin.file as usize].counts.refused += 1;
+    }
+    reading.warnings.extend(drafts.warnings);
+    for ((file, role), count) in roles {
+        let role = if role.is_empty() { "another role".to_owned() } else { format!("the role {role}") };
+        let detail = format!("{count} rows are of {role} and not of students. They are left out.");
+        reading.warnings.push(Warning { file, line: None, other: None, code: "not-a-student", detail });
+    }
+    reading.warnings.sort_by_key(|warning| (warning.file, warning.line));
+}

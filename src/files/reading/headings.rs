@@ -1,0 +1,298 @@
+//! The heading of a file, and which column means what.
+
+use std::sync::Arc;
+
+use super::Options;
+use super::layouts::{Table, is_known};
+use super::meaning::Meaning;
+use super::record::Record;
+use super::refusals::FileRefusal;
+use super::report::{Ignored, IgnoredColumn};
+
+/// More columns than any of the formats has.
+pub(super) const MAX_COLUMNS: usize = 1_000;
+
+/// One heading.
+#[derive(Clone, Debug)]
+pub(super) struct Heading {
+    /// As written.
+    pub(super) text: Arc<str>,
+    /// What counts when headings are compared.
+    pub(super) key: String,
+    /// It has the number or name of a table in front, as in PowerSchool.
+    pub(super) has_table: bool,
+}
+
+/// What counts when headings are compared: letters and digits in lower case.
+pub(super) fn key(text: &str) -> String {
+    let letters = text.chars().flat_map(|character| match character {
+        '#' => "number".chars().collect::<Vec<_>>(),
+        character if character.is_alphanumeric() => character.to_lowercase().collect(),
+        _ => Vec::new(),
+    });
+    letters.collect()
+}
+
+impl Heading {
+    fn new(text: &str) -> Self {
+        let (table, name) = table_and_name(text);
+        let (table, name) = (table.map(key), key(name));
+        let key = match table.as_deref() {
+            None | Some("1" | "students") => name,
+            Some("2" | "3" | "4" | "courses" | "sections" | "cc")
+                if !["id", "dcid", "name"].contains(&&*name) =>
+            {
+                name
+            }
+            Some(table) => format!("{table}.{name}"),
+        };
+        Self { text: Arc::from(text), key, has_table: table.is_some() }
+    }
+
+    /// Whether it is the heading of a password.
+    pub(super) fn is_password(&self) -> bool {
+        ["password", "passwd", "passwort", "contrasena", "motdepasse"]
+            .iter()
+            .any(|word| self.key.contains(word))
+            || ["pwd", "pin", "pass"].contains(&&*self.key)
+    }
+}
+
+/// PowerSchool's `[1]First_Name`, `[Students]First_Name` and `Students.First_Name`.
+fn table_and_name(text: &str) -> (Option<&str>, &str) {
+    if let Some((table, name)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return (Some(table), name);
+    }
+    match text.split_once('.') {
+        Some((table, name))
+            if ["students", "courses", "sections", "cc", "teachers"].contains(&&*key(table)) =>
+        {
+            (Some(table), name)
+        }
+        _ => (None, text),
+    }
+}
+
+/// The headings of a file.
+#[derive(Clone, Debug)]
+pub(super) struct Headings(pub(super) Vec<Heading>);
+
+impl Headings {
+    /// Reads the heading.
+    ///
+    /// # Errors
+    /// A heading is there twice, or there are too many.
+    pub(super) fn read(record: &Record) -> Result<Self, FileRefusal> {
+        if record.len() > MAX_COLUMNS {
+            return Err(
+                FileRefusal::too_large("The columns of a file are", MAX_COLUMNS as u64).at(record.line)
+            );
+        }
+        let headings = Self(record.cells().map(Heading::new).collect());
+        for (column, heading) in headings.0.iter().enumerate() {
+            let same = |other: &Heading| !other.key.is_empty() && other.key == heading.key;
+            let columns: Vec<_> = headings.places(same).map(|place| place + 1).collect();
+            if columns.len() > 1 && columns[0] == column + 1 {
+                return Err(FileRefusal::repeated_heading(&heading.text, &columns).at(record.line));
+            }
+        }
+        Ok(headings)
+    }
+
+    /// How many of them are known.
+    pub(super) fn known(record: &Record, options: &Options) -> usize {
+        let is_corrected = |key: &str| options.columns.keys().any(|heading| Heading::new(heading).key == key);
+        let headings = record.cells().take(MAX_COLUMNS).map(|cell| Heading::new(cell).key);
+        headings.filter(|key| !key.is_empty() && (is_known(key) || is_corrected(key))).count()
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|heading| heading.key == key)
+    }
+
+    fn places(&self, is_it: impl Fn(&Heading) -> bool) -> impl Iterator<Item = usize> {
+        self.0.iter().enumerate().filter(move |(_, heading)| is_it(heading)).map(|(place, _)| place)
+    }
+}
+
+/// Which column means what.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Columns {
+    places: Vec<(Meaning, usize)>,
+    /// Moodle's `course1`, `role1`, `course2`, ...: each course with its role.
+    pub(super) courses: Vec<(usize, Option<usize>)>,
+    superseded: Vec<(usize, Meaning)>,
+    /// Those that a person has said are not to be read.
+    left_out: Vec<usize>,
+}
+
+impl Columns {
+    /// Finds the columns of a table among the headings.
+    ///
+    /// # Errors
+    /// Two headings have the same meaning, and neither is preferred.
+    pub(super) fn find(headings: &Headings, table: Table, options: &Options) -> Result<Self, FileRefusal> {
+        match Self::search(headings, table, options) {
+            (columns, None) => Ok(columns),
+            (_, Some((meaning, [first, second]))) => {
+                Err(two_columns(meaning, &headings.0[first].text, &headings.0[second].text))
+            }
+        }
+    }
+
+    /// Finds the columns of a table, and two that have the same meaning, if neither is preferred.
+    pub(super) fn search(
+        headings: &Headings,
+        table: Table,
+        options: &Options,
+    ) -> (Self, Option<(Meaning, [usize; 2])>) {
+        let corrected = corrections(headings, options);
+        let left_out = corrected.iter().filter(|(_, to)| to.is_none()).map(|(place, _)| *place);
+        let mut columns = Self { left_out: left_out.collect(), ..Self::default() };
+        let mut equal = None;
+        for (meaning, groups) in table {
+            let by_hand = corrected.iter().filter(|(_, to)| *to == Some(*meaning)).map(|(place, _)| *place);
+            let mut ranked = vec![by_hand.collect::<Vec<_>>()];
+            for group in *groups {
+                let is_free = |place: &usize| corrected.iter().all(|(corrected, _)| corrected != place);
+                let found =
+                    headings.places(|heading| group.contains(&&*heading.key) && !heading.is_password());
+                ranked.push(found.filter(is_free).collect());
+            }
+            for places in ranked {
+                match (places.as_slice(), columns.place(*meaning)) {
+                    ([], _) => {}
+                    ([place, rest @ ..], None) => {
+                        columns.places.push((*meaning, *place));
+                        equal = equal.or(rest.first().map(|other| (*meaning, [*place, *other])));
+                    }
+                    (places, Some(_)) => {
+                        columns.superseded.extend(places.iter().map(|place| (*place, *meaning)));
+                    }
+                }
+            }
+        }
+        (columns, equal)
+    }
+
+    /// Finds Moodle's numbered columns too.
+    pub(super) fn with_courses(mut self, headings: &Headings) -> Self {
+        for (place, heading) in headings.0.iter().enumerate() {
+            if let Some(number) = heading.key.strip_prefix("course").filter(|number| is_number(number)) {
+                let role = format!("role{number}");
+                self.courses.push((place, headings.places(|heading| heading.key == role).next()));
+            }
+        }
+        self
+    }
+
+    /// The column with a meaning.
+    pub(super) fn place(&self, meaning: Meaning) -> Option<usize> {
+        self.places.iter().find(|(found, _)| *found == meaning).map(|(_, place)| *place)
+    }
+
+    /// Whether there is one with any of these meanings.
+    pub(super) fn has_any(&self, meanings: &[Meaning]) -> bool {
+        meanings.iter().any(|meaning| self.place(*meaning).is_some())
+    }
+
+    /// The columns that are read, in the order of the file.
+    pub(super) fn recognized(&self, headings: &Headings) -> Vec<(Arc<str>, Meaning)> {
+        let wide = self.courses.iter().flat_map(|(course, role)| {
+            let role = role.map(|role| (role, Meaning::Role));
+            [(*course, Meaning::Code)].into_iter().chain(role)
+        });
+        let mut places: Vec<_> =
+            self.places.iter().map(|(meaning, place)| (*place, *meaning)).chain(wide).collect();
+        places.sort_unstable();
+        places.into_iter().map(|(place, meaning)| (Arc::clone(&headings.0[place].text), meaning)).collect()
+    }
+
+    /// The columns that are not read, in the order of the file.
+    pub(super) fn ignored(&self, headings: &Headings, table: Table) -> Vec<IgnoredColumn> {
+        let is_read = |place: usize| {
+            self.places.iter().any(|(_, read)| *read == place)
+                || self.courses.iter().any(|(course, role)| *course == place || *role == Some(place))
+        };
+        let ignored = headings
+            .0
+            .iter()
+            .enumerate()
+            .filter(|(place, heading)| !is_read(*place) && !heading.key.is_empty());
+        ignored
+            .map(|(place, heading)| IgnoredColumn {
+                heading: Arc::clone(&heading.text),
+                why: self.why_ignored(place, heading, table),
+            })
+            .collect()
+    }
+
+    fn why_ignored(&self, place: usize, heading: &Heading, table: Table) -> Ignored {
+        if heading.is_password() {
+            return Ignored::Password;
+        }
+        if let Some((_, meaning)) = self.superseded.iter().find(|(ignored, _)| *ignored == place) {
+            return Ignored::Superseded(*meaning);
+        }
+        if self.left_out.contains(&place) {
+            return Ignored::Unused;
+        }
+        let missing = table.iter().filter(|(meaning, _)| self.place(*meaning).is_none());
+        let near = missing
+            .filter(|(_, groups)| groups.iter().copied().flatten().any(|key| is_near(key, &heading.key)));
+        near.map(|(meaning, _)| Ignored::DidYouMean(*meaning)).next().unwrap_or(Ignored::Unused)
+    }
+}
+
+fn corrections(headings: &Headings, options: &Options) -> Vec<(usize, Option<Meaning>)> {
+    let corrected = options.columns.iter().flat_map(|(heading, meaning)| {
+        let key = Heading::new(heading).key;
+        let places = headings.places(move |found| found.key == key && !found.is_password());
+        places.map(|place| (place, *meaning))
+    });
+    corrected.collect()
+}
+
+fn two_columns(meaning: Meaning, first: &str, second: &str) -> FileRefusal {
+    let detail = format!(
+        "Two columns mean the same ({}): \u{201c}{first}\u{201d} and \u{201c}{second}\u{201d}. Delete one, or say which is not used.",
+        meaning.label()
+    );
+    FileRefusal::new("two-columns-of-one-meaning", detail)
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// One or two letters off, in a word long enough that this is no coincidence.
+fn is_near(known: &str, found: &str) -> bool {
+    let allowed = if known.len() >= 8 { 2 } else { 1 };
+    known.len() >= 4 && found.len() <= known.len() + 2 && strsim::damerau_levenshtein(known, found) <= allowed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_blanks_and_marks_in_headings_do_not_count() {
+        for heading in
+            ["FIRST NAME", " first_name", "First-Name ", "first.name", "[1]First_Name", "Students.First_Name"]
+        {
+            assert_eq!(Heading::new(heading).key, "firstname", "{heading}");
+        }
+        assert_eq!(Heading::new("Student #").key, "studentnumber");
+        assert_eq!(Heading::new("[5]First_Name").key, "5.firstname");
+        assert_eq!(Heading::new("[CC]ID").key, "cc.id");
+        assert_eq!(Heading::new("[Courses]Course_Number").key, "coursenumber");
+    }
+
+    #[test]
+    fn passwords_are_known_in_many_words() {
+        for heading in ["password", "Initial Password", "PWD", "password_hash", "oldpassword"] {
+            assert!(Heading::new(heading).is_password(), "{heading}");
+        }
+        assert!(!Heading::new("passport").is_password());
+    }
+}

@@ -1,0 +1,97 @@
+//! Whose format a file has, and what its rows are, from its heading.
+
+use super::headings::Headings;
+use super::report::{FileKind, Format};
+
+/// Recognizes a file of one of the standards; a list that somebody made is none.
+pub(super) fn standard(headings: &Headings) -> Option<(Format, FileKind)> {
+    if headings.0.len() == 2 && headings.has("propertyname") && headings.has("value") {
+        return Some((Format::OneRoster, FileKind::Manifest));
+    }
+    one_roster(headings)
+        .or_else(|| moodle(headings))
+        .or_else(|| clever(headings))
+        .or_else(|| canvas(headings))
+}
+
+/// Whether the file comes from PowerSchool, which names neither its files nor their kinds.
+pub(super) fn is_from_power_school(headings: &Headings) -> bool {
+    headings.has("enrollstatus") || headings.0.iter().any(|heading| heading.has_table)
+}
+
+fn one_roster(headings: &Headings) -> Option<(Format, FileKind)> {
+    let has = |keys: &[&str]| keys.iter().all(|key| headings.has(key));
+    if !has(&["sourcedid"]) {
+        return None;
+    }
+    let kind = if has(&["classsourcedid", "usersourcedid", "role"]) {
+        FileKind::Enrollments
+    } else if has(&["usersourcedid", "role"]) {
+        FileKind::Roles
+    } else if has(&["coursesourcedid", "title", "schoolsourcedid"]) {
+        FileKind::Sections
+    } else if has(&["familyname"]) {
+        FileKind::People
+    } else if has(&["title", "coursecode"]) {
+        FileKind::Courses
+    } else {
+        FileKind::Other
+    };
+    Some((Format::OneRoster, kind))
+}
+
+fn moodle(headings: &Headings) -> Option<(Format, FileKind)> {
+    (headings.has("course1")).then_some((Format::MoodleUsers, FileKind::People))
+}
+
+fn clever(headings: &Headings) -> Option<(Format, FileKind)> {
+    let has = |key| headings.has(key);
+    if !has("schoolid") || has("enrollstatus") || headings.0.iter().any(|heading| heading.has_table) {
+        return None;
+    }
+    let kind = if has("sectionid") && has("studentid") {
+        FileKind::Enrollments
+    } else if has("sectionid") {
+        FileKind::Sections
+    } else if has("studentid") {
+        FileKind::People
+    } else if ["teacherid", "staffid", "schoolname"].into_iter().any(has) {
+        FileKind::Other
+    } else {
+        return None;
+    };
+    Some((Format::Clever, kind))
+}
+
+/// Headings of files of Canvas that are not read.
+const OTHERS: [&str; 8] = [
+    "groupid",
+    "groupcategoryid",
+    "observerid",
+    "xlistcourseid",
+    "existinguserid",
+    "parentaccountid",
+    "adminid",
+    "changesistype",
+];
+
+fn canvas(headings: &Headings) -> Option<(Format, FileKind)> {
+    let has = |key| headings.has(key);
+    let kind = if OTHERS.into_iter().any(has) || has("termid") && has("name") && !has("courseid") {
+        FileKind::Other
+    } else if (has("userid") || has("userintegrationid"))
+        && (has("courseid") || has("sectionid"))
+        && ["role", "roleid", "status"].into_iter().any(has)
+    {
+        FileKind::Enrollments
+    } else if has("userid") && (has("loginid") || has("status")) {
+        FileKind::People
+    } else if has("sectionid") && has("courseid") && has("name") {
+        FileKind::Sections
+    } else if has("courseid") && has("shortname") {
+        FileKind::Courses
+    } else {
+        return None;
+    };
+    Some((Format::Canvas, kind))
+}

@@ -1,0 +1,270 @@
+//! What a reading says about its files.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::encoding::Encoding;
+use super::meaning::Meaning;
+use super::reasons::RefusedRow;
+use super::refusals::FileRefusal;
+use super::rows::{CourseKey, CourseRow, EnrollmentRow, Keys, Origin, PersonRow, Reference, StudentKey};
+
+/// What files say: everything that was read, and everything that was not.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// The files in the order in which they were read.
+    pub files: Vec<FileReading>,
+    /// Students, each once.
+    pub people: Vec<PersonRow>,
+    /// Courses, each once.
+    pub courses: Vec<CourseRow>,
+    /// Enrollments, one for each pair.
+    pub enrollments: Vec<EnrollmentRow>,
+    /// How the rows name students.
+    pub students: Keys<StudentKey>,
+    /// How the rows name courses.
+    pub course_keys: Keys<CourseKey>,
+    /// Rows that are not used, in the order of files and lines.
+    pub refused: Vec<RefusedRow>,
+    /// What is worth a look, although nothing is refused for it.
+    pub warnings: Vec<Warning>,
+    /// Why nothing of the whole set is used, if it is not about one of the files.
+    pub refusal: Option<FileRefusal>,
+    pub(super) holders: Vec<Holder>,
+}
+
+/// Which person of the same reading a key names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Holder {
+    #[default]
+    Nobody,
+    Person(u32),
+    Several,
+}
+
+/// Which person of the same files a key names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found<'a> {
+    /// None: the student must be there already.
+    Nobody,
+    /// This one.
+    Person(&'a PersonRow),
+    /// More than one has the address.
+    Several,
+}
+
+impl Reading {
+    /// Whether nothing is used, because a file is refused: the files of a set refer to each other.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.refusal.is_some() || self.files.iter().any(|file| file.refusal.is_some())
+    }
+
+    /// Whether the files have no row that could count.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.people.is_empty() && self.courses.is_empty() && self.enrollments.is_empty()
+    }
+
+    /// The person of these files whom a key names.
+    #[must_use]
+    pub fn person(&self, reference: Reference) -> Found<'_> {
+        match self.holders.get(reference.index()) {
+            None | Some(Holder::Nobody) => Found::Nobody,
+            Some(Holder::Person(place)) => Found::Person(&self.people[*place as usize]),
+            Some(Holder::Several) => Found::Several,
+        }
+    }
+}
+
+/// What a file is and what was read in it.
+#[derive(Clone, Debug, Default)]
+pub struct FileReading {
+    /// Its name; in an archive with its path, which is only a label.
+    pub name: String,
+    /// How it is encoded, and whether that is guessed; `None` for a workbook.
+    pub encoding: Option<(Encoding, bool)>,
+    /// What separates its cells; `None` for a workbook.
+    pub delimiter: Option<char>,
+    /// Whose format it is.
+    pub format: Option<Format>,
+    /// What its rows are.
+    pub kind: Option<FileKind>,
+    /// What the manifest of the set says about the file.
+    pub processing: Option<Processing>,
+    /// The columns that are read: heading and meaning.
+    pub recognized: Vec<(Arc<str>, Meaning)>,
+    /// The columns that are not read.
+    pub ignored: Vec<IgnoredColumn>,
+    /// How many rows there are.
+    pub counts: Counts,
+    /// Why nothing of it is used.
+    pub refusal: Option<FileRefusal>,
+}
+
+/// A column that is not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IgnoredColumn {
+    /// Its heading, as written.
+    pub heading: Arc<str>,
+    /// Why.
+    pub why: Ignored,
+}
+
+/// Why a column is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ignored {
+    /// It is of no use here.
+    Unused,
+    /// It is nearly the heading of a column with this meaning, which is missing.
+    DidYouMean(Meaning),
+    /// Another column with the same meaning counts.
+    Superseded(Meaning),
+    /// Passwords are never read.
+    Password,
+}
+
+/// How many rows of a file became what. A row of Moodle's upload of users can be a person and several enrollments, some of
+/// them left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Rows with data, without the heading.
+    pub rows: u32,
+    /// Rows with nothing but blanks.
+    pub blank: u32,
+    /// Rows that are refused.
+    pub refused: u32,
+    /// Rows that are left out, by reason.
+    pub skipped: BTreeMap<Skipped, u32>,
+}
+
+/// Why a row is left out without being wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Skipped {
+    /// The row is about a teacher, a guardian, an observer, ...
+    NotAStudent,
+    /// The row says what another one says.
+    Repeat,
+    /// Another row about the same was changed later.
+    Older,
+    /// The sections or classes of the course are courses instead.
+    HasSections,
+    /// The row only describes a section of a course.
+    OnlySection,
+    /// The row only says who is what.
+    OnlyRole,
+    /// A comment.
+    Comment,
+}
+
+impl Skipped {
+    /// A stable word for programs.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotAStudent => "not-a-student",
+            Self::Repeat => "repeat",
+            Self::Older => "older",
+            Self::HasSections => "has-sections",
+            Self::OnlySection => "only-section",
+            Self::OnlyRole => "only-role",
+            Self::Comment => "comment",
+        }
+    }
+}
+
+/// Something worth a look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// The file, and the line if it is about one.
+    pub file: u32,
+    /// The physical line, from 1.
+    pub line: Option<u32>,
+    /// Another row that it is about.
+    pub other: Option<Origin>,
+    /// A stable word for programs.
+    pub code: &'static str,
+    /// A sentence for people.
+    pub detail: String,
+}
+
+/// Whose format a file has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// A list that somebody made.
+    Plain,
+    /// Canvas SIS CSV.
+    Canvas,
+    /// OneRoster CSV 1.1 or 1.2.
+    OneRoster,
+    /// Clever's CSV.
+    Clever,
+    /// Moodle's upload of users.
+    MoodleUsers,
+    /// Moodle's flat file of enrollments.
+    MoodleFlatFile,
+    /// An export of PowerSchool.
+    PowerSchool,
+}
+
+impl Format {
+    /// What people call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "list",
+            Self::Canvas => "Canvas SIS CSV",
+            Self::OneRoster => "OneRoster CSV",
+            Self::Clever => "Clever CSV",
+            Self::MoodleUsers => "Moodle users",
+            Self::MoodleFlatFile => "Moodle flat file",
+            Self::PowerSchool => "PowerSchool export",
+        }
+    }
+}
+
+/// What the rows of a file are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FileKind {
+    /// People; in Moodle's upload of users with their courses.
+    People,
+    /// Courses.
+    Courses,
+    /// Sections or classes of courses.
+    Sections,
+    /// Enrollments.
+    Enrollments,
+    /// Which person has which role.
+    Roles,
+    /// What the other files of the set are.
+    Manifest,
+    /// Nothing that is read here: terms, schools, teachers, grades, ...
+    Other,
+}
+
+impl FileKind {
+    /// A stable word for programs.
+    #[must_use]
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::People => "students",
+            Self::Courses => "courses",
+            Self::Sections => "sections",
+            Self::Enrollments => "enrollments",
+            Self::Roles => "roles",
+            Self::Manifest => "manifest",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// What a manifest says about a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Processing {
+    /// It has everything.
+    Bulk,
+    /// It has only what has changed.
+    Delta,
+    /// It is not part of the set.
+    Absent,
+}

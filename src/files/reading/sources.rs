@@ -1,0 +1,255 @@
+//! The files of a reading, one by one: those that were given, and those in archives.
+
+use std::borrow::Cow;
+
+use super::Options;
+use super::archive::{Archive, MAX_BYTES, MAX_ENTRIES, MAX_INFLATED_BYTES};
+use super::content::{Content, content_of, is_litter, is_table_by_name};
+use super::drafts::Drafts;
+use super::gather::gather;
+use super::manifest::{Manifest, stem};
+use super::refusals::FileRefusal;
+use super::report::{FileKind, FileReading, Format, Processing, Reading, Warning};
+use super::table::Table;
+use super::text_file;
+use super::workbook::Workbook;
+
+/// A file.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Its name, perhaps with a folder. It is a label, and says what the file is only where nothing else does.
+    pub name: String,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+}
+
+/// Reads files that belong together. A file that is refused is in the reading with its reason, and nothing of the others is
+/// used either: [`Reading::is_refused`].
+#[must_use]
+pub fn read(sources: &[Source], options: &Options) -> Reading {
+    let mut set = Set::new(options);
+    match set.open(sources) {
+        Ok((mut archives, mut items)) => {
+            // The manifest says how the others are to be read.
+            items.sort_by_key(|item| stem(&item.name) != "manifest");
+            for item in items {
+                set.item(&item, sources, &mut archives);
+            }
+        }
+        Err(refusal) => set.reading.refusal = Some(refusal),
+    }
+    set.finish()
+}
+
+/// A file that may have a table.
+struct Item {
+    name: String,
+    source: usize,
+    /// Its place in the archive that the source is.
+    entry: Option<usize>,
+}
+
+struct Set<'a> {
+    options: &'a Options,
+    reading: Reading,
+    drafts: Drafts,
+    manifest: Manifest,
+    /// How many bytes may still come out of archives.
+    budget: u64,
+}
+
+impl<'a> Set<'a> {
+    fn new(options: &'a Options) -> Self {
+        let (reading, drafts, manifest) = (Reading::default(), Drafts::default(), Manifest::default());
+        Self { options, reading, drafts, manifest, budget: MAX_INFLATED_BYTES }
+    }
+
+    /// Opens the archives, and lists all files.
+    fn open<'b>(
+        &mut self,
+        sources: &'b [Source],
+    ) -> Result<(Vec<Option<Archive<'b>>>, Vec<Item>), FileRefusal> {
+        let (mut archives, mut items) = (Vec::new(), Vec::new());
+        for (source, Source { name, bytes }) in sources.iter().enumerate() {
+            if bytes.len() as u64 > MAX_BYTES {
+                return Err(FileRefusal::too_large("The bytes of a file are", MAX_BYTES));
+            }
+            let is_one_of_many = sources.len() > 1;
+            let is_archive = content_of(name, bytes) == Ok(Content::Archive);
+            let archive = if is_archive { self.archive(name, bytes, source, &mut items) } else { None };
+            archives.push(archive);
+            let is_listed = !is_archive && (!is_one_of_many || !self.is_passed_over(name));
+            if is_listed {
+                items.push(Item { name: name.clone(), source, entry: None });
+            }
+        }
+        if items.len() > MAX_ENTRIES {
+            return Err(FileRefusal::too_large("The files together are", MAX_ENTRIES as u64));
+        }
+        Ok((archives, items))
+    }
+
+    fn archive<'b>(
+        &mut self,
+        name: &str,
+        bytes: &'b [u8],
+        source: usize,
+        items: &mut Vec<Item>,
+    ) -> Option<Archive<'b>> {
+        let opened = Archive::open(bytes).and_then(|mut archive| Ok((archive.files()?, archive)));
+        let found = match opened {
+            Ok((files, archive)) => {
+                let files: Vec<_> =
+                    files.into_iter().filter(|(_, name)| !self.is_passed_over(name)).collect();
+                if files.is_empty() {
+                    Err(FileRefusal::new("empty-archive", "The archive has no table."))
+                } else {
+                    Ok((files, archive))
+                }
+            }
+            Err(refusal) => Err(refusal),
+        };
+        match found {
+            Ok((files, archive)) => {
+                items.extend(files.into_iter().map(|(entry, name)| Item {
+                    name,
+                    source,
+                    entry: Some(entry),
+                }));
+                Some(archive)
+            }
+            Err(refusal) => {
+                self.add(FileReading {
+                    name: name.to_owned(),
+                    refusal: Some(refusal),
+                    ..FileReading::default()
+                });
+                None
+            }
+        }
+    }
+
+    /// Files of a folder or archive that are no tables. They are in the report, but for those that no person put there.
+    fn is_passed_over(&mut self, name: &str) -> bool {
+        if is_litter(name) {
+            return true;
+        }
+        let passed_over = !is_table_by_name(name);
+        if passed_over {
+            self.add(FileReading {
+                name: name.to_owned(),
+                kind: Some(FileKind::Other),
+                ..FileReading::default()
+            });
+        }
+        passed_over
+    }
+
+    fn add(&mut self, file: FileReading) -> u32 {
+        self.reading.files.push(file);
+        u32::try_from(self.reading.files.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    fn item(&mut self, item: &Item, sources: &[Source], archives: &mut [Option<Archive<'_>>]) {
+        let bytes = match (item.entry, &mut archives[item.source]) {
+            (Some(entry), Some(archive)) => archive.inflate(entry, &mut self.budget).map(Cow::Owned),
+            _ => Ok(Cow::Borrowed(&*sources[item.source].bytes)),
+        };
+        let content = bytes.and_then(|bytes| Ok((content_of(&item.name, &bytes)?, bytes)));
+        let refusal = match content {
+            Ok((Content::Text, bytes)) => return self.text(&item.name, &bytes),
+            Ok((Content::Workbook, bytes)) => return self.workbook(&item.name, &bytes),
+            Ok((Content::Archive, _)) => FileRefusal::new(
+                "archive-in-archive",
+                "This is an archive within an archive. Unpack it first.",
+            ),
+            Err(refusal) => refusal,
+        };
+        self.add(FileReading { name: item.name.clone(), refusal: Some(refusal), ..FileReading::default() });
+    }
+
+    fn text(&mut self, name: &str, bytes: &[u8]) {
+        let mut report = FileReading { name: name.to_owned(), ..FileReading::default() };
+        report.processing = self.manifest.processing(name);
+        let file = u32::try_from(self.reading.files.len()).unwrap_or(u32::MAX);
+        if report.processing == Some(Processing::Absent) {
+            report.kind = Some(FileKind::Other);
+            self.add(report);
+            let detail = "The manifest says that this file is absent, so it is not read.".to_owned();
+            self.warn(file, "absent-by-manifest", detail);
+            return;
+        }
+        let (options, drafts, manifest) = (self.options, &mut self.drafts, &mut self.manifest);
+        let result = text_file::read(bytes, options, &mut report, |report| {
+            Table::new(file, options, report, drafts, manifest)
+        });
+        report.refusal = result.err();
+        self.add(report);
+    }
+
+    /// Reads all sheets. One without a known heading is passed over if another sheet has one.
+    fn workbook(&mut self, name: &str, bytes: &[u8]) {
+        let mut book = match Workbook::open(bytes, &mut self.budget) {
+            Ok(book) => book,
+            Err(refusal) => {
+                self.add(FileReading {
+                    name: name.to_owned(),
+                    refusal: Some(refusal),
+                    ..FileReading::default()
+                });
+                return;
+            }
+        };
+        let first = self.reading.files.len();
+        let sheets = book.sheets();
+        for sheet in &sheets {
+            let name = if sheets.len() == 1 { name.to_owned() } else { format!("{name}: {sheet}") };
+            let mut report = FileReading { name, ..FileReading::default() };
+            let file = u32::try_from(self.reading.files.len()).unwrap_or(u32::MAX);
+            let mut table = Table::new(file, self.options, &mut report, &mut self.drafts, &mut self.manifest);
+            let result = book.rows(sheet, |record| table.take(record));
+            if result.is_ok() {
+                table.finish();
+            }
+            report.refusal = result.err();
+            self.add(report);
+        }
+        self.pass_over_other_sheets(first);
+    }
+
+    fn pass_over_other_sheets(&mut self, first: usize) {
+        let sheets = &mut self.reading.files[first..];
+        if !sheets.iter().any(|sheet| sheet.refusal.is_none() && sheet.kind.is_some()) {
+            return;
+        }
+        let mut others = Vec::new();
+        for (place, sheet) in sheets.iter_mut().enumerate() {
+            let has_no_heading =
+                |refusal: &FileRefusal| ["no-heading", "kind-unclear"].contains(&refusal.code);
+            if sheet.refusal.as_ref().is_some_and(has_no_heading) {
+                sheet.refusal = None;
+                sheet.kind = Some(FileKind::Other);
+                others.push(first + place);
+            }
+        }
+        for file in others {
+            let detail = "The sheet has no heading that is known, so it is not read.".to_owned();
+            self.warn(u32::try_from(file).unwrap_or(u32::MAX), "sheet-not-read", detail);
+        }
+    }
+
+    fn warn(&mut self, file: u32, code: &'static str, detail: String) {
+        self.reading.warnings.push(Warning { file, line: None, other: None, code, detail });
+    }
+
+    fn finish(mut self) -> Reading {
+        if self.reading.refusal.is_none() && !self.reading.is_refused() {
+            let files = self.reading.files.iter().filter(|file| file.format == Some(Format::OneRoster));
+            self.reading.refusal = self.manifest.ensure_complete(files.map(|file| &*file.name)).err();
+        }
+        if !self.reading.is_refused() {
+            gather(self.drafts, &mut self.reading);
+        }
+        self.reading
+    }
+}

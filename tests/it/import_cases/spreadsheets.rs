@@ -1,0 +1,121 @@
+//! XLSX workbooks.
+
+use rust_xlsxwriter::{ExcelDateTime, Format, Formula, Workbook, Worksheet};
+
+use super::{courses, people, read_text, refusals, refused, warnings};
+
+/// A workbook with one sheet.
+fn workbook(fill: impl FnOnce(&mut Worksheet)) -> Vec<u8> {
+    let mut workbook = Workbook::new();
+    fill(workbook.add_worksheet());
+    workbook.save_to_buffer().unwrap()
+}
+
+/// Writes texts from the first column on.
+fn write_texts(sheet: &mut Worksheet, row: u32, texts: &[&str]) {
+    for (column, text) in (0..).zip(texts) {
+        sheet.write_string(row, column, *text).unwrap();
+    }
+}
+
+/// Workbooks with every kind of cell.
+pub(super) fn samples() -> Vec<Vec<u8>> {
+    vec![shown(), unsure(), sheets()]
+}
+
+fn shown() -> Vec<u8> {
+    workbook(|sheet| {
+        write_texts(sheet, 0, &["Student ID", "Name", "E-mail", "Since"]);
+        write_texts(sheet, 1, &["0042", "Text", "text@example.edu"]);
+        write_texts(sheet, 2, &["", "Number", "number@example.edu"]);
+        sheet.write_number(2, 0, 12345).unwrap();
+        write_texts(sheet, 3, &["", "Padded", "padded@example.edu"]);
+        sheet.write_number_with_format(3, 0, 42, &Format::new().set_num_format("00000")).unwrap();
+        // Row 5 is empty.
+        write_texts(sheet, 5, &["", "Formula", "formula@example.edu"]);
+        sheet.write_formula(5, 0, Formula::new("=A2").set_result("0042f")).unwrap();
+        let day = ExcelDateTime::from_ymd(2026, 3, 5).unwrap();
+        sheet.write_datetime_with_format(5, 3, &day, &Format::new().set_num_format("yyyy-mm-dd")).unwrap();
+    })
+}
+
+fn unsure() -> Vec<u8> {
+    workbook(|sheet| {
+        write_texts(sheet, 0, &["id", "name", "email"]);
+        let names = ["Day", "Fraction", "Dashed", "Long", "Error"];
+        for (row, name) in (1..).zip(names) {
+            write_texts(sheet, row, &["", name, "a@example.edu"]);
+        }
+        let day = ExcelDateTime::from_ymd(2026, 3, 5).unwrap();
+        sheet.write_datetime_with_format(1, 0, &day, &Format::new().set_num_format("d-mmm")).unwrap();
+        sheet.write_number(2, 0, 12.5).unwrap();
+        sheet.write_number_with_format(3, 0, 421_234, &Format::new().set_num_format("000-000")).unwrap();
+        sheet.write_number(4, 0, 1_234_567_890_123_456_789.0).unwrap();
+        sheet.write_formula(5, 0, Formula::new("=NA()").set_result("#N/A")).unwrap();
+    })
+}
+
+fn sheets() -> Vec<u8> {
+    let mut workbook = Workbook::new();
+    let sheet = workbook.add_worksheet().set_name("People").unwrap();
+    write_texts(sheet, 0, &["id", "name", "email"]);
+    write_texts(sheet, 1, &["1", "Ann", "ann@example.edu"]);
+    let sheet = workbook.add_worksheet().set_name("Courses").unwrap();
+    write_texts(sheet, 0, &["Course code", "Title", "Level"]);
+    write_texts(sheet, 1, &["C1", "Art", "Beginner"]);
+    let sheet = workbook.add_worksheet().set_name("Read me").unwrap();
+    write_texts(sheet, 0, &["How to fill this in"]);
+    let sheet = workbook.add_worksheet().set_name("Hidden").unwrap().set_hidden(true);
+    write_texts(sheet, 0, &["id", "name", "email"]);
+    write_texts(sheet, 1, &["2", "Bo", "bo@example.edu"]);
+    workbook.save_to_buffer().unwrap()
+}
+
+#[test]
+fn ids_of_a_workbook_are_read_as_it_shows_them() {
+    let reading = read_text("students.xlsx", shown());
+    assert_eq!(
+        people(&reading),
+        [
+            "0042 Text <text@example.edu>",
+            "12345 Number <number@example.edu>",
+            "00042 Padded <padded@example.edu>",
+            "0042f Formula <formula@example.edu>",
+        ]
+    );
+    assert_eq!(reading.people[3].origin.line, 6);
+    assert_eq!(refused(&reading), [""; 0]);
+}
+
+#[test]
+fn ids_that_a_workbook_may_show_otherwise_are_refused() {
+    let reading = read_text("students.xlsx", unsure());
+    assert_eq!(people(&reading), [""; 0]);
+    assert_eq!(
+        refused(&reading),
+        [
+            "students.xlsx:2 id id-is-date",
+            "students.xlsx:3 id id-is-formatted-number",
+            "students.xlsx:4 id id-is-formatted-number",
+            "students.xlsx:5 id id-is-formatted-number",
+            "students.xlsx:6 id id-is-error",
+        ]
+    );
+}
+
+#[test]
+fn every_visible_sheet_with_a_heading_is_a_table() {
+    let reading = read_text("school.xlsx", sheets());
+    assert_eq!(refusals(&reading), [""; 0]);
+    assert_eq!(people(&reading), ["1 Ann <ann@example.edu>"]);
+    assert_eq!(courses(&reading), ["C1 Art, Beginner"]);
+    assert_eq!(warnings(&reading), ["school.xlsx: Read me sheet-not-read"]);
+}
+
+#[test]
+fn a_damaged_workbook_is_refused() {
+    let bytes = workbook(|sheet| write_texts(sheet, 0, &["id", "name", "email"]));
+    assert_eq!(refusals(&read_text("a.xlsx", &bytes[..bytes.len() / 2])), ["a.xlsx: damaged-workbook"]);
+    assert_eq!(refusals(&read_text("a.csv", &bytes)), ["a.csv: not-a-table"]);
+    assert_eq!(warnings(&read_text("a.xlsx", &bytes)), ["a.xlsx no-rows"]);
+}

@@ -118,6 +118,10 @@ fn a_repeated_heading_refuses_the_file() {
     assert_eq!(refusals(&read_text("a.csv", synonyms)), ["a.csv: two-columns-of-one-meaning at 1"]);
     let blanks = "id,name,email,,\n1,Ann,a@example.edu,,\n";
     assert_eq!(people(&read_text("a.csv", blanks)), ["1 Ann <a@example.edu>"]);
+    let unnamed = "id,,name,email,\n1,x,Ann,a@example.edu,\n2,,Bo,b@example.edu,y\n";
+    let reading = read_text("a.csv", unnamed);
+    assert_eq!(warnings(&reading), ["a.csv column-without-heading"]);
+    assert_eq!(refused(&reading), ["a.csv:3 too-many-cells"]);
 }
 
 #[test]

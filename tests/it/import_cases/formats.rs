@@ -1,10 +1,10 @@
 //! The formats of other systems.
 
-use std::io::{Cursor, Write as _};
+use std::io::{Cursor, Read as _, Write as _};
 
 use matricula::files::reading::{FileKind, Format, Found, Processing, Reference, Skipped, StudentKey};
-use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
+use zip::{ZipArchive, ZipWriter};
 
 use super::spreadsheets;
 use super::{
@@ -20,6 +20,20 @@ pub(super) fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
         zip.write_all(bytes).unwrap();
     }
     zip.finish().unwrap().into_inner()
+}
+
+/// The files of an archive.
+pub(super) fn unpacked(archive: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut zip = ZipArchive::new(Cursor::new(archive)).unwrap();
+    let mut entries = Vec::new();
+    for index in 0..zip.len() {
+        let mut file = zip.by_index(index).unwrap();
+        let name = file.name().unwrap().into_owned();
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).unwrap();
+        entries.push((name, bytes));
+    }
+    entries
 }
 
 #[test]

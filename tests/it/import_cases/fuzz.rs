@@ -2,13 +2,11 @@
 //! longer.
 
 use std::fs;
-use std::io::{Cursor, Read as _};
 use std::time::{Duration, Instant};
 
 use matricula::files::reading::{Found, Options, Reading, Source, read};
-use zip::ZipArchive;
 
-use super::formats::archive;
+use super::formats::{archive, unpacked};
 use super::{files, folder, read_all, spreadsheets};
 
 /// The most memory of the process that reads.
@@ -91,15 +89,7 @@ fn mutate(random: &mut fastrand::Rng, bytes: &mut Vec<u8>, other: &[u8]) {
 
 /// Changes the files in an archive, which is whole again afterwards.
 fn mutate_within(random: &mut fastrand::Rng, bytes: &[u8]) -> Vec<u8> {
-    let mut zip = ZipArchive::new(Cursor::new(bytes)).unwrap();
-    let mut entries = Vec::new();
-    for index in 0..zip.len() {
-        let mut file = zip.by_index(index).unwrap();
-        let name = file.name().unwrap().into_owned();
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).unwrap();
-        entries.push((name, bytes));
-    }
+    let mut entries = unpacked(bytes);
     for _ in 0..random.usize(1..3) {
         let other = random.choice(&entries).unwrap().1.clone();
         let at = random.usize(0..entries.len());

@@ -274,6 +274,26 @@ fn addresses_are_held_to_the_rules_of_records() {
 }
 
 #[test]
+fn a_later_file_says_what_has_changed() {
+    let before = read_all(&file("28", "users1.csv"));
+    assert_eq!(people(&before), ["s1 Ann Bole <ann@example.edu>", "s2 Bo Crane <bo@example.edu>"]);
+    let after = read_all(&file("28", "users2.csv"));
+    assert_eq!(people(&after), ["s1 Ann Bole-Kent <ann.kent@example.edu>", "s2 Bo Crane <bo@example.edu>"]);
+    // As one set, nobody knows which of them is right.
+    let both = read_all(&files("28"));
+    assert_eq!(people(&both), ["s2 Bo Crane <bo@example.edu>"]);
+    let lines = ["users1.csv:2 contradicts-another-row", "users2.csv:2 contradicts-another-row"];
+    assert_eq!(refused(&both), lines);
+}
+
+#[test]
+fn how_many_seats_there_are_is_not_in_the_files() {
+    let reading = read_all(&files("29"));
+    assert_eq!(enrollments(&reading), ["s1 in C1", "s2 in C1", "s3 in C1", "s4 in C1"]);
+    assert_eq!((courses(&reading), people(&reading).len()), (vec!["C1 Course One".to_owned()], 4));
+}
+
+#[test]
 fn ids_that_a_spreadsheet_has_damaged_are_refused() {
     let rows = "id,name,email\n1.23E+11,A,a@x.edu\n12345.0,B,b@x.edu\n5-Mar,C,c@x.edu\n\"=\"\"0042\"\"\",D,d@x.edu\n#N/A,E,e@x.edu\n02E800,F,f@x.edu\n'0042,G,g@x.edu\n";
     let reading = read_text("students.csv", rows);

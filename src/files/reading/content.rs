@@ -1,5 +1,6 @@
 //! What the bytes of a file are, whatever its name says.
 
+use super::archive::Archive;
 use super::refusals::FileRefusal;
 
 /// What a file has in it.
@@ -45,27 +46,27 @@ pub(super) fn content_of(name: &str, bytes: &[u8]) -> Result<Content, FileRefusa
 }
 
 fn zipped(name: &str, bytes: &[u8]) -> Result<Content, FileRefusal> {
-    let has = |part: &[u8]| memchr::memmem::find(bytes, part).is_some();
     let name = name.to_ascii_lowercase();
     let has_name_of = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
-    let is_workbook = has(b"xl/workbook.xml") || has_name_of(&[".xlsx", ".xlsm"]);
     if has_name_of(&[".csv", ".tsv", ".tab", ".txt"]) {
-        let what = "an Excel workbook or an archive with the name of a text file";
-        return Err(FileRefusal::something_else(what));
+        return Err(FileRefusal::something_else(
+            "an Excel workbook or an archive with the name of a text file",
+        ));
     }
-    if is_workbook {
+    let parts = Archive::open(bytes).and_then(|mut archive| archive.files()).unwrap_or_default();
+    let has = |part: &str| parts.iter().any(|(_, name)| name.eq_ignore_ascii_case(part));
+    if has("xl/workbook.xml") || parts.is_empty() && has_name_of(&[".xlsx", ".xlsm"]) {
         return Ok(Content::Workbook);
     }
-    if has(b"application/vnd.oasis.opendocument") {
-        return Err(FileRefusal::something_else("an OpenDocument file"));
+    let others = [
+        ("content.xml", "an OpenDocument file"),
+        ("xl/workbook.bin", "a binary Excel workbook (XLSB)"),
+        ("word/document.xml", "a Word document"),
+    ];
+    match others.into_iter().find(|(part, _)| has(part)) {
+        Some((_, what)) => Err(FileRefusal::something_else(what)),
+        None => Ok(Content::Archive),
     }
-    if has(b"xl/workbook.bin") {
-        return Err(FileRefusal::something_else("a binary Excel workbook (XLSB)"));
-    }
-    if has(b"word/document.xml") {
-        return Err(FileRefusal::something_else("a Word document"));
-    }
-    Ok(Content::Archive)
 }
 
 /// Whether a file of a folder or archive is looked at, by its name.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::reasons::{Reason, RefusedRow};
 use super::refusals::FileRefusal;
-use super::report::Warning;
+use super::report::{Skipped, Warning};
 use super::rows::{Keys, Origin, Reference, Standing, StudentKey, Wanted};
 
 /// Facts of all files of a reading: more than any school has, and few enough to be kept in memory.
@@ -85,6 +85,8 @@ pub(super) struct Drafts {
     pub(super) has_file_of_roles: bool,
     pub(super) refused: Vec<RefusedRow>,
     pub(super) warnings: Vec<Warning>,
+    /// Facts of rows that are left out, by file.
+    pub(super) skipped: BTreeMap<(u32, Skipped), u32>,
     /// How often each role other than student occurs, by file.
     pub(super) other_roles: BTreeMap<(u32, String), u32>,
 }

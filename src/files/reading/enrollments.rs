@@ -11,8 +11,8 @@ use super::rows::{StudentKey, Wanted};
 use super::words;
 use crate::text::record_text;
 
-/// Reads an enrollment; `Some` if the row is left out.
-pub(super) fn read(row: &Row<'_>, drafts: &mut Drafts) -> Result<Option<Skipped>, Fault> {
+/// Reads an enrollment.
+pub(super) fn read(row: &Row<'_>, drafts: &mut Drafts) -> Result<(), Fault> {
     let has_role = row.layout.columns.place(Meaning::Role).is_some();
     let role = row.text(Meaning::Role);
     if has_role && role.is_empty() {
@@ -23,8 +23,8 @@ pub(super) fn read(row: &Row<'_>, drafts: &mut Drafts) -> Result<Option<Skipped>
             let student = drafts.students.add(student);
             drafts.others.insert(student);
         }
-        count_role(row, role, drafts);
-        return Ok(Some(Skipped::NotAStudent));
+        leave_out(row, role, drafts);
+        return Ok(());
     }
     let student = row.student()?;
     let section = section_key(row)?;
@@ -47,13 +47,15 @@ pub(super) fn read(row: &Row<'_>, drafts: &mut Drafts) -> Result<Option<Skipped>
         modified: row.modified(),
     };
     drafts.enrollments.push(draft);
-    Ok(None)
+    Ok(())
 }
 
 /// The most roles of a file that are counted one by one.
 const MAX_ROLES: usize = 50;
 
-fn count_role(row: &Row<'_>, role: &str, drafts: &mut Drafts) {
+/// Leaves out a row of somebody who is no student.
+pub(super) fn leave_out(row: &Row<'_>, role: &str, drafts: &mut Drafts) {
+    *drafts.skipped.entry((row.origin.file, Skipped::NotAStudent)).or_default() += 1;
     let role = if row.layout.has_passwords { String::new() } else { role.chars().take(40).collect() };
     let role = (row.origin.file, key(&role));
     if drafts.other_roles.len() < MAX_ROLES || drafts.other_roles.contains_key(&role) {
@@ -97,9 +99,8 @@ pub(super) fn read_flat(row: &Row<'_>, drafts: &mut Drafts) -> Result<Option<Ski
         return Err(fault(None, Reason::RoleMissing));
     }
     if !words::is_student(cell(1)) {
-        let role: String = cell(1).chars().take(40).collect();
-        count_role(row, &role, drafts);
-        return Ok(Some(Skipped::NotAStudent));
+        leave_out(row, cell(1), drafts);
+        return Ok(None);
     }
     let Some(number) = row.id_at(2)? else { return Err(fault(None, Reason::NumberMissing)) };
     let Some(course) = row.id_at(3)? else { return Err(fault(None, Reason::CourseMissing)) };

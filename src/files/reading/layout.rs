@@ -17,7 +17,7 @@ pub(super) struct Layout {
     pub(super) format: Format,
     pub(super) kind: FileKind,
     pub(super) columns: Columns,
-    /// The headings as written.
+    /// The headings as written, up to the last that is not empty.
     pub(super) headings: Vec<Arc<str>>,
     /// Cells of this file are not repeated in messages.
     pub(super) has_passwords: bool,
@@ -49,7 +49,9 @@ impl Layout {
         report.recognized = columns.recognized(&headings);
         report.ignored = columns.ignored(&headings, table);
         let has_passwords = headings.0.iter().any(super::headings::Heading::is_password);
-        let texts = headings.0.iter().map(|heading| Arc::clone(&heading.text)).collect();
+        let named =
+            headings.0.iter().rposition(|heading| !heading.text.is_empty()).map_or(0, |last| last + 1);
+        let texts = headings.0[..named].iter().map(|heading| Arc::clone(&heading.text)).collect();
         let layout = Self { format, kind, columns, headings: texts, has_passwords };
         layout
             .ensure_complete(&report.ignored, headings.has("roleid"))

@@ -1,6 +1,7 @@
 //! Rows of people.
 
 use super::drafts::{Drafts, EnrollmentDraft, PersonDraft};
+use super::enrollments::leave_out;
 use super::meaning::Meaning;
 use super::reasons::Reason;
 use super::report::Format;
@@ -30,7 +31,11 @@ pub(super) fn read(row: &Row<'_>, drafts: &mut Drafts) -> Result<(), Fault> {
         *drafts.roles.entry(student).or_default() |= words::is_student(role);
     }
     let (origin, modified) = (row.origin, row.modified());
-    for (code, wanted) in courses {
+    for role in courses.other_roles {
+        drafts.others.insert(student);
+        leave_out(row, role, drafts);
+    }
+    for (code, wanted) in courses.taken {
         drafts.enrollments.push(EnrollmentDraft {
             origin,
             student,
@@ -89,15 +94,24 @@ fn first_name_first(text: &str) -> String {
 
 /// Moodle's `course1`, `role1`, `course2`, ...: whoever has no role there is a student. A person who is deleted takes no
 /// course.
-fn courses(row: &Row<'_>, standing: Standing) -> Result<Vec<(Box<str>, Wanted)>, Fault> {
-    let mut courses = Vec::new();
+fn courses<'a>(row: &Row<'a>, standing: Standing) -> Result<Courses<'a>, Fault> {
+    let mut courses = Courses::default();
     for (course, role) in &row.layout.columns.courses {
         let Some(code) = row.id_at(*course)? else { continue };
         let role = role.map_or("", |role| row.record.cell(role));
         if role.is_empty() || words::is_student(role) {
             let wanted = if standing == Standing::Deleted { Wanted::NotEnrolled } else { Wanted::Enrolled };
-            courses.push((code, wanted));
+            courses.taken.push((code, wanted));
+        } else {
+            courses.other_roles.push(role);
         }
     }
     Ok(courses)
+}
+
+#[derive(Default)]
+struct Courses<'a> {
+    taken: Vec<(Box<str>, Wanted)>,
+    /// The roles that are not that of a student.
+    other_roles: Vec<&'a str>,
 }

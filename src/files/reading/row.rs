@@ -146,7 +146,13 @@ impl<'a> Row<'a> {
         timestamp(self.text(Meaning::Modified))
     }
 
-    /// The first cell after the last heading that has something in it.
+    /// Whether a cell without a heading, between others, has something in it.
+    pub(super) fn has_unnamed(&self) -> bool {
+        let unnamed = self.layout.headings.iter().enumerate().filter(|(_, heading)| heading.is_empty());
+        unnamed.into_iter().any(|(place, _)| !self.record.cell(place).is_empty())
+    }
+
+    /// Whether a cell after the last heading has something in it.
     pub(super) fn has_surplus(&self) -> bool {
         let headings = self.layout.headings.len();
         (headings..self.record.len()).any(|place| !self.record.cell(place).is_empty())

@@ -23,6 +23,8 @@ pub(super) struct Table<'a> {
     manifest: &'a mut Manifest,
     layout: Option<Layout>,
     empty_statuses: u32,
+    /// The first line with something in a column without a heading.
+    unnamed: Option<u32>,
 }
 
 impl<'a> Table<'a> {
@@ -33,7 +35,7 @@ impl<'a> Table<'a> {
         drafts: &'a mut Drafts,
         manifest: &'a mut Manifest,
     ) -> Self {
-        Self { file, options, report, drafts, manifest, layout: None, empty_statuses: 0 }
+        Self { file, options, report, drafts, manifest, layout: None, empty_statuses: 0, unnamed: None }
     }
 
     /// Takes the next row.
@@ -77,6 +79,9 @@ impl<'a> Table<'a> {
         if layout.kind == FileKind::Manifest {
             return self.manifest.take(record);
         }
+        if self.unnamed.is_none() && row.has_unnamed() {
+            self.unnamed = Some(record.line);
+        }
         match read(&row, self.report.processing, self.drafts, &mut self.empty_statuses) {
             Ok(None) => {}
             Ok(Some(skipped)) => self.skip(skipped),
@@ -106,6 +111,11 @@ impl<'a> Table<'a> {
         }
         if self.report.counts.rows == 0 {
             warn("no-rows", "The file has no rows.".to_owned());
+        }
+        if let Some(line) = self.unnamed {
+            let detail =
+                format!("Line {line} has a cell in a column without a heading. Such columns are not read.");
+            warn("column-without-heading", detail);
         }
         let Some(layout) = &self.layout else { return };
         if layout.kind == FileKind::People && layout.columns.place(Meaning::Email).is_none() {
@@ -164,7 +174,7 @@ fn read(
         FileKind::People => people::read(row, drafts).map(|()| None),
         FileKind::Courses => courses::read(row, drafts).map(|()| None),
         FileKind::Sections => courses::read_section(row, drafts).map(|()| None),
-        FileKind::Enrollments => enrollments::read(row, drafts),
+        FileKind::Enrollments => enrollments::read(row, drafts).map(|()| None),
         FileKind::Roles => enrollments::read_role(row, drafts).map(|()| Some(Skipped::OnlyRole)),
         FileKind::Manifest | FileKind::Other => Ok(None),
     }

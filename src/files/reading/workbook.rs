@@ -2,8 +2,9 @@
 //! simple one.
 
 use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use calamine::{DataRef, ExcelDateTime, Reader as _, SheetType, SheetVisible, Style, Xlsx};
+use calamine::{DataRef, ExcelDateTime, Reader as _, SheetType, SheetVisible, Style, Xlsx, XlsxError};
 
 use super::archive::Archive;
 use super::headings::MAX_COLUMNS;
@@ -30,7 +31,7 @@ impl<'a> Workbook<'a> {
         measured.map_err(|refusal| {
             if refusal.code == "damaged-archive" { FileRefusal::damaged_workbook() } else { refusal }
         })?;
-        let book = Xlsx::new(Cursor::new(bytes)).map_err(|_| FileRefusal::damaged_workbook())?;
+        let book = shielded(|| Xlsx::new(Cursor::new(bytes)))?;
         Ok(Self { book })
     }
 
@@ -51,11 +52,10 @@ impl<'a> Workbook<'a> {
         sheet: &str,
         mut take: impl FnMut(&Record) -> Result<(), FileRefusal>,
     ) -> Result<(), FileRefusal> {
-        let damaged = |_| FileRefusal::damaged_workbook();
-        let mut cells = self.book.worksheet_cells_reader(sheet).map_err(damaged)?;
+        let mut cells = shielded(|| self.book.worksheet_cells_reader(sheet))?;
         let mut record = Record::default();
         record.begin(0);
-        while let Some((cell, style)) = cells.next_cell_with_style_id().map_err(damaged)? {
+        while let Some((cell, style)) = shielded(|| cells.next_cell_with_style_id())? {
             let (row, column) = cell.get_position();
             let line = row.saturating_add(1);
             if line != record.line {
@@ -80,6 +80,12 @@ impl<'a> Workbook<'a> {
         }
         flush(&mut record, &mut take)
     }
+}
+
+/// Calls the library, which panics at some damaged workbooks.
+fn shielded<T>(read: impl FnOnce() -> Result<T, XlsxError>) -> Result<T, FileRefusal> {
+    let result = catch_unwind(AssertUnwindSafe(read)).ok().and_then(Result::ok);
+    result.ok_or_else(FileRefusal::damaged_workbook)
 }
 
 fn flush(

@@ -1,11 +1,12 @@
 //! The formats of other systems.
 
-use std::io::{Cursor, Write as _};
+use std::io::{Cursor, Read as _, Write as _};
 
 use matricula::files::reading::{FileKind, Format, Found, Processing, Reference, Skipped, StudentKey};
-use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
+use zip::{ZipArchive, ZipWriter};
 
+use super::spreadsheets;
 use super::{
     courses, enrollments, file_of, files, ignored, people, read_all, read_text, refusals, refused, skipped,
     text, warnings,
@@ -19,6 +20,20 @@ pub(super) fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
         zip.write_all(bytes).unwrap();
     }
     zip.finish().unwrap().into_inner()
+}
+
+/// The files of an archive.
+pub(super) fn unpacked(archive: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut zip = ZipArchive::new(Cursor::new(archive)).unwrap();
+    let mut entries = Vec::new();
+    for index in 0..zip.len() {
+        let mut file = zip.by_index(index).unwrap();
+        let name = file.name().unwrap().into_owned();
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).unwrap();
+        entries.push((name, bytes));
+    }
+    entries
 }
 
 #[test]
@@ -145,6 +160,14 @@ fn a_row_of_moodle_has_a_person_and_several_courses() {
     assert_eq!(enrollments(&reading), ["est01 in MATH", "est01 in ART", "est02 in MATH"]);
     assert!(!format!("{reading:?}").contains("Secret"));
     assert_eq!(ignored(&reading, "users.csv"), ["password: Password"]);
+    let teaching = "username,firstname,lastname,email,course1,role1,course2,role2\nt1,Tia,Wend,t@x.edu,MATH,editingteacher,,\nt2,Una,Wend,u@x.edu,MATH,teacher,ART,\n";
+    let reading = read_text("users.csv", teaching);
+    assert_eq!(
+        (people(&reading), enrollments(&reading)),
+        (vec!["t2 Una Wend <u@x.edu>".to_owned()], vec!["t2 in ART".to_owned()])
+    );
+    assert_eq!(skipped(&reading, "users.csv", Skipped::NotAStudent), 3);
+    assert_eq!(warnings(&reading), ["users.csv not-a-student", "users.csv not-a-student"]);
     let shifted = "username,password,firstname,email,course1,deleted\na,\"x\",A,a@x.edu,M,Secret-4!\n";
     let reading = read_text("users.csv", shifted);
     assert_eq!(refused(&reading), ["users.csv:2 deleted status-unknown"]);
@@ -193,6 +216,8 @@ fn archives_are_bounded() {
         refusals(&read_text("a.zip", archive(&[("inner.zip", &inner)]))),
         ["inner.zip: archive-in-archive"]
     );
+    let book = spreadsheets::samples().remove(0);
+    assert_eq!(read_text("a.zip", archive(&[("book.xlsx", &book)])).people.len(), 4);
     let zeros = vec![b'a'; 32 << 20];
     assert_eq!(refusals(&read_text("a.zip", archive(&[("a.csv", &zeros)]))), ["a.csv: inflates-too-much"]);
     let many: Vec<_> = (0..1_001).map(|number| format!("{number}.csv")).collect();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use matricula::files::reading::{Found, Options, Reading, Source, read};
 
-use super::formats::archive;
+use super::formats::{archive, unpacked};
 use super::{files, folder, read_all, spreadsheets};
 
 /// The most memory of the process that reads.
@@ -87,6 +87,18 @@ fn mutate(random: &mut fastrand::Rng, bytes: &mut Vec<u8>, other: &[u8]) {
     }
 }
 
+/// Changes the files in an archive, which is whole again afterwards.
+fn mutate_within(random: &mut fastrand::Rng, bytes: &[u8]) -> Vec<u8> {
+    let mut entries = unpacked(bytes);
+    for _ in 0..random.usize(1..3) {
+        let other = random.choice(&entries).unwrap().1.clone();
+        let at = random.usize(0..entries.len());
+        mutate(random, &mut entries[at].1, &other);
+    }
+    let entries: Vec<_> = entries.iter().map(|(name, bytes)| (&**name, &**bytes)).collect();
+    archive(&entries)
+}
+
 /// The largest memory that this process has had.
 fn peak_memory() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
@@ -121,7 +133,11 @@ fn reads_damaged_files(reader: &str, seed: u64, time: Duration, most: usize) -> 
         let other = random.choice(&corpus).unwrap();
         for file in &mut set {
             let other = &random.choice(other).unwrap().bytes;
-            mutate(&mut random, &mut file.bytes, other);
+            if reader != "csv" && random.bool() {
+                file.bytes = mutate_within(&mut random, &file.bytes);
+            } else {
+                mutate(&mut random, &mut file.bytes, other);
+            }
         }
         check(&read(&set, &Options::default()));
         count += 1;

@@ -118,6 +118,10 @@ fn a_repeated_heading_refuses_the_file() {
     assert_eq!(refusals(&read_text("a.csv", synonyms)), ["a.csv: two-columns-of-one-meaning at 1"]);
     let blanks = "id,name,email,,\n1,Ann,a@example.edu,,\n";
     assert_eq!(people(&read_text("a.csv", blanks)), ["1 Ann <a@example.edu>"]);
+    let unnamed = "id,,name,email,\n1,x,Ann,a@example.edu,\n2,,Bo,b@example.edu,y\n";
+    let reading = read_text("a.csv", unnamed);
+    assert_eq!(warnings(&reading), ["a.csv column-without-heading"]);
+    assert_eq!(refused(&reading), ["a.csv:3 too-many-cells"]);
 }
 
 #[test]
@@ -267,6 +271,26 @@ fn addresses_are_held_to_the_rules_of_records() {
     let reading = read_text("a.csv", siblings);
     assert_eq!(people(&reading), ["Bo <bo@example.edu>"]);
     assert_eq!(refused(&reading), ["a.csv:2 email-not-unique", "a.csv:3 email-not-unique"]);
+}
+
+#[test]
+fn a_later_file_says_what_has_changed() {
+    let before = read_all(&file("28", "users1.csv"));
+    assert_eq!(people(&before), ["s1 Ann Bole <ann@example.edu>", "s2 Bo Crane <bo@example.edu>"]);
+    let after = read_all(&file("28", "users2.csv"));
+    assert_eq!(people(&after), ["s1 Ann Bole-Kent <ann.kent@example.edu>", "s2 Bo Crane <bo@example.edu>"]);
+    // As one set, nobody knows which of them is right.
+    let both = read_all(&files("28"));
+    assert_eq!(people(&both), ["s2 Bo Crane <bo@example.edu>"]);
+    let lines = ["users1.csv:2 contradicts-another-row", "users2.csv:2 contradicts-another-row"];
+    assert_eq!(refused(&both), lines);
+}
+
+#[test]
+fn how_many_seats_there_are_is_not_in_the_files() {
+    let reading = read_all(&files("29"));
+    assert_eq!(enrollments(&reading), ["s1 in C1", "s2 in C1", "s3 in C1", "s4 in C1"]);
+    assert_eq!((courses(&reading), people(&reading).len()), (vec!["C1 Course One".to_owned()], 4));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use rust_xlsxwriter::{ExcelDateTime, Format, Formula, Workbook, Worksheet};
 
+use super::formats::{archive, unpacked};
 use super::{courses, people, read_text, refusals, refused, warnings};
 
 /// A workbook with one sheet.
@@ -118,4 +119,16 @@ fn a_damaged_workbook_is_refused() {
     assert_eq!(refusals(&read_text("a.xlsx", &bytes[..bytes.len() / 2])), ["a.xlsx: damaged-workbook"]);
     assert_eq!(refusals(&read_text("a.csv", &bytes)), ["a.csv: not-a-table"]);
     assert_eq!(warnings(&read_text("a.xlsx", &bytes)), ["a.xlsx no-rows"]);
+}
+
+/// The library computes with the range that a sheet says it has, and panics in a development build.
+#[test]
+fn a_sheet_whose_range_ends_before_it_begins_does_no_harm() {
+    let mut entries = unpacked(&shown());
+    for (_, bytes) in entries.iter_mut().filter(|(name, _)| name.ends_with("sheet1.xml")) {
+        *bytes = String::from_utf8(std::mem::take(bytes)).unwrap().replace("A1:D6", "D6:A1").into_bytes();
+    }
+    let entries: Vec<_> = entries.iter().map(|(name, bytes)| (&**name, &**bytes)).collect();
+    let reading = read_text("a.xlsx", archive(&entries));
+    assert!(reading.people.len() == 4 || refusals(&reading) == ["a.xlsx: damaged-workbook"], "{reading:?}");
 }

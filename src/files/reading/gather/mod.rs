@@ -11,6 +11,9 @@ use super::report::{Reading, Warning};
 /// Puts everything that was read into the reading.
 pub(super) fn gather(mut drafts: Drafts, reading: &mut Reading) {
     let roles = std::mem::take(&mut drafts.other_roles);
+    for ((file, skipped), count) in std::mem::take(&mut drafts.skipped) {
+        *reading.files[file as usize].counts.skipped.entry(skipped).or_default() += count;
+    }
     let courses = courses::settle(&mut drafts, reading);
     enrollments::settle(&mut drafts, &courses, reading);
     people::settle(&mut drafts, reading);

@@ -84,7 +84,7 @@ fn holders(people: &[PersonRow], students: &Keys<StudentKey>) -> Vec<Holder> {
     holders
 }
 
-/// Two ids with the same name and address may be one person.
+/// Two ids with the same name and address may be one person. The first thousand are reported.
 fn warn_of_same_people(people: &[PersonRow], warnings: &mut Vec<Warning>) {
     let state = RandomState::new();
     let said = |person: &PersonRow| {
@@ -95,16 +95,20 @@ fn warn_of_same_people(people: &[PersonRow], warnings: &mut Vec<Warning>) {
         people.iter().zip(0_u32..).filter_map(|(person, place)| Some((state.hash_one(said(person)?), place)));
     let mut found: Vec<_> = found.collect();
     found.sort_unstable();
-    for pair in found.windows(2) {
+    let same = |pair: &[(u64, u32)]| {
         let (first, second) = (&people[pair[0].1 as usize], &people[pair[1].1 as usize]);
-        if pair[0].0 == pair[1].0 && said(first) == said(second) {
-            let detail = format!(
-                "Line {} has the same name and address with another id. Perhaps it is one person.",
-                first.origin.line
-            );
-            let (file, line) = (second.origin.file, Some(second.origin.line));
-            let other = Some(first.origin);
-            warnings.push(Warning { file, line, other, code: "same-person-twice", detail });
-        }
+        (pair[0].0 == pair[1].0 && said(first) == said(second)).then_some((first.origin, second.origin))
+    };
+    let pairs = found.windows(2).filter_map(same);
+    for (first, second) in pairs.take(MAX_WARNINGS) {
+        let detail = format!(
+            "Line {} has the same name and address with another id. Perhaps it is one person.",
+            first.line
+        );
+        let (file, line, other) = (second.file, Some(second.line), Some(first));
+        warnings.push(Warning { file, line, other, code: "same-person-twice", detail });
     }
 }
+
+/// More warnings of one kind nobody reads.
+const MAX_WARNINGS: usize = 1_000;

@@ -35,6 +35,7 @@ pub mod enrollments;
 pub mod events;
 pub mod files;
 pub mod http;
+pub mod imports;
 pub mod instructors;
 pub mod lists;
 pub mod logging;

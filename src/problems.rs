@@ -35,6 +35,8 @@ kinds! {
         "A student who still has courses, or a course that still has students, is not deleted by accident. Drop the enrollments first, or repeat the request with `?drop=true`, which drops them in the same transaction.";
     NumberTaken = "number-taken", 409, Signature, "Another record has this number or code",
         "The number of a student and the code of a course are unique, compared exactly as they are written. `url` is the record that has it. Nothing was changed.";
+    PlanChanged = "plan-changed", 409, Unrouted, "The data have changed since the plan was made",
+        "An import does exactly what its plan says. What it was based on is different now: make a new plan.";
     RowRefused = "row-refused", 409, Signature, "The database refused the row",
         "The tables students and courses may belong to another program, whose constraints apply: a unique address, a required column that matricula does not know, a check, a trigger, a reference from another table. The detail names the constraint. Nothing was changed.";
     ReadOnlyField = "read-only-field", 409, Signature, "The field cannot be written",
@@ -116,6 +118,7 @@ impl From<Refusal> for Problem {
             Refusal::HasEnrollments { enrolled, waitlisted } => {
                 Self::new::<HasEnrollments>(detail).with("enrolled", enrolled).with("waitlisted", waitlisted)
             }
+            Refusal::PlanChanged => Self::new::<PlanChanged>(detail),
             Refusal::Stale(version) => Self::new::<Stale>(detail).with("etag", etag(version, None)),
             Refusal::StaleCourse { version, seats } => {
                 Self::new::<Stale>(detail).with("etag", etag(version, seats))

@@ -3,6 +3,7 @@
 mod account;
 mod adopt;
 mod check;
+mod import;
 mod migrate;
 mod openapi;
 mod rush;
@@ -59,6 +60,15 @@ enum CliCommand {
         #[command(flatten)]
         database: DatabaseArgs,
     },
+    /// Import students, courses and enrollments from files
+    ///
+    /// Says what would happen, and asks. Importing the same files again changes nothing.
+    Import {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        #[command(flatten)]
+        args: import::ImportArgs,
+    },
     /// Add a sample school, to try things out
     Sample {
         #[command(flatten)]
@@ -96,6 +106,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
             adopt::run(args, &database.database, &clock, &mut out).await
         }
         Some(CliCommand::Check { database }) => check::run(&database.database, &clock, &mut out).await,
+        Some(CliCommand::Import { database, args }) => {
+            import::run(args, &database.database, clock, &mut out).await
+        }
         Some(CliCommand::Sample { database, args }) => {
             sample::run(args, &database.database, clock, &mut out).await
         }

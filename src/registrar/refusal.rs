@@ -78,6 +78,9 @@ pub enum Refusal {
     /// The record has changed since the caller read it; this is its current version.
     #[error("It has changed since you read it; read it again.")]
     Stale(Version),
+    /// A step of a plan would not have the planned effect any more.
+    #[error("The data have changed since the plan was made.")]
+    PlanChanged,
     /// The same for a course, of which the seats have a version too, if it has limits.
     #[error("It has changed since you read it; read it again.")]
     StaleCourse {
@@ -194,6 +197,7 @@ impl Refusal {
             Self::Stale(_) | Self::StaleCourse { .. } => "stale",
             Self::ReadOnlyField(_) | Self::AbsentField(_) => "read-only-field",
             Self::NumberTaken(_) | Self::CodeTaken(_) => "number-taken",
+            Self::PlanChanged => "plan-changed",
             Self::RowRefused(_) => "row-refused",
             Self::TokenNotFound(_) => "token-not-found",
             Self::AccountNotFound(_) => "account-not-found",

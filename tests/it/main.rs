@@ -41,6 +41,7 @@ mod hostile_requests;
 mod idempotency;
 mod ids;
 mod import_cases;
+mod imports;
 mod instructors;
 mod laws;
 mod linearizable;

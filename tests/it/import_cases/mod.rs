@@ -14,7 +14,7 @@ use matricula::files::reading::{
 };
 
 /// The folder of a case.
-fn folder(case: &str) -> PathBuf {
+pub(crate) fn folder(case: &str) -> PathBuf {
     let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/import_cases/cases");
     let found = fs::read_dir(&cases).unwrap().map(|entry| entry.unwrap().path());
     let mut found = found.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(case));

@@ -1,0 +1,297 @@
+//! Makes a plan.
+
+use std::collections::{HashMap, HashSet};
+
+use super::full::Vanishing;
+use super::known::{Known, Pair, ids, provisional};
+use super::{EnrollmentStep, FieldChange, Mode, Obstacle, Party, Plan, RecordStep, store};
+use crate::clock::Stamp;
+use crate::db::{Db, DbError};
+use crate::files::reading::{CourseKey, EnrollmentRow, Found, Reading, Standing, StudentKey, Wanted};
+use crate::mapping::{RecordTable, SchoolTables};
+use crate::registrar::{
+    Admission, Caller, Course, CourseId, FieldValues, Record, Refusal, Rehearsal, Student, StudentId, Version,
+};
+
+/// Makes the plan of a reading that is not refused. Reads the database, and changes nothing.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn make(
+    reading: Reading,
+    mode: Mode,
+    db: &Db,
+    tables: &SchoolTables,
+    now: Stamp,
+    caller: &Caller,
+) -> Result<Plan, DbError> {
+    let known = Known::load(db, &reading).await?;
+    let courses = courses(&reading, &known, &tables.courses);
+    let students = students(&reading, &known, &tables.students);
+    let rows_of_people: HashMap<_, _> = reading.people.iter().map(|row| row.reference).zip(0..).collect();
+    let students_by_key = reading.students.iter().map(|(reference, key)| {
+        let row = match reading.person(reference) {
+            Found::Person(person) => {
+                rows_of_people.get(&person.reference).map(|row: &usize| (*row, &students[*row]))
+            }
+            Found::Several => return Party::Nobody(shared_address()),
+            Found::Nobody => None,
+        };
+        party_of_student(row, known.students(key), key)
+    });
+    let students_by_key: Vec<_> = students_by_key.collect();
+    let rows_of_courses: HashMap<&str, usize> =
+        reading.courses.iter().map(|row| &*row.code).zip(0..).collect();
+    let courses_by_key: Vec<_> = reading
+        .course_keys
+        .iter()
+        .map(|(_, key)| party_of_course(key, &rows_of_courses, &courses, &known))
+        .collect();
+    let mut plan = Plan {
+        reading,
+        students,
+        courses,
+        enrollments: Vec::new(),
+        vanishing: Vanishing::default(),
+        students_by_key,
+        courses_by_key,
+    };
+    plan.enrollments = enrollments(&plan, db, now, caller).await?;
+    if mode == Mode::Full {
+        plan.vanishing = Vanishing::find(&plan, db).await?;
+    }
+    Ok(plan)
+}
+
+fn students(reading: &Reading, known: &Known, table: &RecordTable) -> Vec<RecordStep<Student>> {
+    let wanted: HashSet<_> = reading
+        .enrollments
+        .iter()
+        .filter(|row| row.wanted == Wanted::Enrolled)
+        .map(|row| row.student)
+        .collect();
+    let step = |row: &crate::files::reading::PersonRow| {
+        let found = known.students(reading.students.get(row.reference));
+        if found.len() > 1 {
+            return RecordStep::Refused(shared_address());
+        }
+        let values =
+            [("name", Some(&*row.name)), ("email", row.email.as_deref()), ("number", row.number.as_deref())];
+        // Somebody who takes no part is added only for an enrollment.
+        let is_wanted = row.standing == Standing::Active || wanted.contains(&row.reference);
+        record(found.first(), &values, row.standing, is_wanted, table)
+    };
+    reading.people.iter().map(step).collect()
+}
+
+fn courses(reading: &Reading, known: &Known, table: &RecordTable) -> Vec<RecordStep<Course>> {
+    let step = |row: &crate::files::reading::CourseRow| {
+        let values =
+            [("name", Some(&*row.name)), ("level", row.level.as_deref()), ("code", Some(&*row.code))];
+        let is_wanted = row.standing == Standing::Active;
+        record(known.by_code.get(&*row.code), &values, row.standing, is_wanted, table)
+    };
+    reading.courses.iter().map(step).collect()
+}
+
+/// What happens to a record of the files. Fields without a value stay as they are; a new record gets an empty text, since
+/// the tables want one.
+fn record<R: Record>(
+    present: Option<&R>,
+    values: &[(&'static str, Option<&str>)],
+    standing: Standing,
+    is_wanted: bool,
+    table: &RecordTable,
+) -> RecordStep<R> {
+    let is_writable = |field: &str| field == R::EXTERNAL_ID || table.column(field).is_some();
+    let values = values.iter().filter(|(field, _)| is_writable(field));
+    match (present, standing) {
+        (None, Standing::Deleted) => RecordStep::LeftOut,
+        (None, _) if !is_wanted => RecordStep::LeftOut,
+        (None, _) => {
+            let values = values.filter_map(|(field, value)| {
+                let value = if *field == R::EXTERNAL_ID { *value } else { Some(value.unwrap_or_default()) };
+                Some((*field, value?.to_owned()))
+            });
+            RecordStep::Add(FieldValues::new(values))
+        }
+        (Some(present), Standing::Deleted) => {
+            RecordStep::Remove { id: present.id(), version: Version::from_record(present) }
+        }
+        (Some(present), _) => {
+            let changes: Vec<_> =
+                values.filter_map(|(field, value)| change(present, field, (*value)?)).collect();
+            if changes.is_empty() {
+                RecordStep::Same(present.id())
+            } else {
+                RecordStep::Change { id: present.id(), version: Version::from_record(present), changes }
+            }
+        }
+    }
+}
+
+fn change<R: Record>(present: &R, field: &'static str, new: &str) -> Option<FieldChange> {
+    let described = R::FIELDS.iter().find(|known| known.name == field)?;
+    let old = present.value(described);
+    (old.map(String::as_str) != Some(new)).then(|| FieldChange {
+        field,
+        old: old.cloned(),
+        new: new.to_owned(),
+    })
+}
+
+fn party_of_student(
+    row: Option<(usize, &RecordStep<Student>)>,
+    found: &[Student],
+    key: &StudentKey,
+) -> Party<Student> {
+    match (row, found) {
+        (Some((row, step)), _) => party_of_row(row, step, "student"),
+        (None, [student]) => Party::Known(student.id),
+        (None, []) => {
+            let name = match key {
+                StudentKey::Number(number) => format!("the number {number}"),
+                StudentKey::Email(_) => "this address".to_owned(),
+            };
+            Party::Nobody(Obstacle::new(
+                "student-not-found",
+                format!("There is no student with {name}, and the files add none."),
+            ))
+        }
+        (None, _) => Party::Nobody(shared_address()),
+    }
+}
+
+fn party_of_course(
+    key: &CourseKey,
+    rows: &HashMap<&str, usize>,
+    courses: &[RecordStep<Course>],
+    known: &Known,
+) -> Party<Course> {
+    for code in key.codes() {
+        if let Some(row) = rows.get(code.as_str()) {
+            return party_of_row(*row, &courses[*row], "course");
+        }
+        if let Some(course) = known.by_code.get(&code) {
+            return Party::Known(course.id);
+        }
+    }
+    let code = key.codes().next().unwrap_or_default();
+    let detail = format!("There is no course with the code {code}, and the files add none.");
+    Party::Nobody(Obstacle::new("course-not-found", detail))
+}
+
+fn party_of_row<R: Record>(row: usize, step: &RecordStep<R>, what: &str) -> Party<R> {
+    match step {
+        RecordStep::Add(_) => Party::New(row),
+        RecordStep::Change { id, .. } | RecordStep::Same(id) => Party::Known(*id),
+        RecordStep::LeftOut => Party::Nobody(Obstacle::new(
+            if what == "student" { "student-left-out" } else { "course-left-out" },
+            format!("The files do not add the {what}, because it takes no part."),
+        )),
+        RecordStep::Remove { .. } => Party::Nobody(Obstacle::new(
+            if what == "student" { "student-removed" } else { "course-removed" },
+            format!("The files remove the {what}."),
+        )),
+        RecordStep::Refused(obstacle) => Party::Nobody(Obstacle::new(
+            if what == "student" { "student-refused" } else { "course-refused" },
+            format!("The row of the {what} is refused: {}", obstacle.detail),
+        )),
+    }
+}
+
+fn shared_address() -> Obstacle {
+    Obstacle::new(
+        "email-not-unique",
+        "Several students have this address. Without a column of ids it is not known who is who.",
+    )
+}
+
+/// The steps of the enrollments. Drops come first, so that their seats are free for others of the same files.
+async fn enrollments(
+    plan: &Plan,
+    db: &Db,
+    now: Stamp,
+    caller: &Caller,
+) -> Result<Vec<EnrollmentStep>, DbError> {
+    let mut rehearsal = rehearsal(plan, db, now, caller).await?;
+    let rows = &plan.reading.enrollments;
+    let mut steps = vec![EnrollmentStep::NotThere; rows.len()];
+    for wanted in [Wanted::NotEnrolled, Wanted::Enrolled] {
+        for (step, row) in steps.iter_mut().zip(rows).filter(|(_, row)| row.wanted == wanted) {
+            *step = match plan.pair(row) {
+                Ok(pair) => decided(&mut rehearsal, wanted, pair),
+                // Who is not there takes no course.
+                Err(_) if wanted == Wanted::NotEnrolled => EnrollmentStep::NotThere,
+                Err(obstacle) => EnrollmentStep::Refused(obstacle.clone()),
+            };
+        }
+    }
+    Ok(steps)
+}
+
+fn decided(rehearsal: &mut Rehearsal, wanted: Wanted, (student, course): Pair) -> EnrollmentStep {
+    let refusal = match wanted {
+        Wanted::Enrolled => match rehearsal.enroll(student, course) {
+            Ok(Admission::Enrolled(_)) => return EnrollmentStep::Enroll,
+            Ok(Admission::Waitlisted(place)) => return EnrollmentStep::Wait(place),
+            Err(Refusal::AlreadyEnrolled(_)) => return EnrollmentStep::AlreadyEnrolled,
+            Err(Refusal::AlreadyWaitlisted(_)) => return EnrollmentStep::AlreadyWaiting,
+            Err(refusal) => refusal,
+        },
+        Wanted::NotEnrolled => match rehearsal.drop_course(student, course) {
+            Ok(()) => return EnrollmentStep::Drop,
+            Err(Refusal::EnrollmentNotFound { .. }) => return EnrollmentStep::NotThere,
+            Err(refusal) => refusal,
+        },
+    };
+    EnrollmentStep::Refused(Obstacle::new(refusal.reason(), refusal.to_string()))
+}
+
+/// The facts of all courses and students that the enrollments name.
+async fn rehearsal(plan: &Plan, db: &Db, now: Stamp, caller: &Caller) -> Result<Rehearsal, DbError> {
+    let mut rehearsal = Rehearsal::new(now, caller.clone());
+    let pairs: Vec<Pair> = plan.reading.enrollments.iter().filter_map(|row| plan.pair(row).ok()).collect();
+    let students: HashSet<StudentId> = pairs.iter().map(|(student, _)| *student).collect();
+    let courses: HashSet<CourseId> = pairs.iter().map(|(_, course)| *course).collect();
+    let known_courses = ids(courses.iter().filter(|id| id.0 > 0));
+    let mut limits = store::limits_of(db, &known_courses).await?;
+    for id in &courses {
+        let limits = limits.remove(id);
+        let enrolled = if limits.is_some() { store::enrolled_in(db, *id).await? } else { 0 };
+        if limits.is_some() {
+            store::waitlist_of(db, *id).await?.into_iter().for_each(|waiting| rehearsal.add_waiting(waiting));
+        }
+        rehearsal.add_course(*id, limits, enrolled);
+    }
+    students.iter().for_each(|id| rehearsal.add_student(*id));
+    let known_students = ids(students.iter().filter(|id| id.0 > 0));
+    for enrollment in store::enrollments_of(db, &known_students).await? {
+        if courses.contains(&enrollment.course_id) {
+            rehearsal.add_enrollment(enrollment);
+        }
+    }
+    for waiting in store::waiting_of(db, &known_students).await? {
+        if courses.contains(&waiting.course_id) {
+            rehearsal.add_waiting(waiting);
+        }
+    }
+    Ok(rehearsal)
+}
+
+impl Plan {
+    /// The student and the course of a row; provisional ids for those that the files add.
+    pub(super) fn pair(&self, row: &EnrollmentRow) -> Result<Pair, &Obstacle> {
+        let student = match &self.students_by_key[row.student.index()] {
+            Party::Known(id) => *id,
+            Party::New(row) => provisional(*row),
+            Party::Nobody(obstacle) => return Err(obstacle),
+        };
+        let course = match &self.courses_by_key[row.course.index()] {
+            Party::Known(id) => *id,
+            Party::New(row) => provisional(*row),
+            Party::Nobody(obstacle) => return Err(obstacle),
+        };
+        Ok((student, course))
+    }
+}

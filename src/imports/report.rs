@@ -1,0 +1,179 @@
+//! What a plan says, for people and for programs.
+
+use serde_json::{Value, json};
+
+use super::{Done, EnrollmentStep, Obstacle, Plan, RecordStep};
+use crate::files::reading::{FileReading, FileRefusal, Ignored, Origin, Reading};
+use crate::registrar::Record;
+
+/// How many rows would have which effect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Students, courses and enrollments that would be new.
+    pub new: usize,
+    /// Of these, students who would get a place on a waitlist and no seat.
+    pub waiting: usize,
+    /// Students and courses that would change.
+    pub changed: usize,
+    /// Rows that would change nothing.
+    pub unchanged: usize,
+    /// Rows that are refused.
+    pub refused: usize,
+    /// Students, courses and enrollments that would vanish: by a row, or because the files are the whole truth.
+    pub vanishing: usize,
+}
+
+impl Counts {
+    pub(super) fn of(plan: &Plan) -> Self {
+        let mut counts = Self { refused: plan.reading.refused.len(), ..Self::default() };
+        plan.students.iter().for_each(|step| counts.record(step));
+        plan.courses.iter().for_each(|step| counts.record(step));
+        for step in &plan.enrollments {
+            match step {
+                EnrollmentStep::Enroll => counts.new += 1,
+                EnrollmentStep::Wait(_) => {
+                    counts.new += 1;
+                    counts.waiting += 1;
+                }
+                EnrollmentStep::AlreadyEnrolled
+                | EnrollmentStep::AlreadyWaiting
+                | EnrollmentStep::NotThere => {
+                    counts.unchanged += 1;
+                }
+                EnrollmentStep::Drop => counts.vanishing += 1,
+                EnrollmentStep::Refused(_) => counts.refused += 1,
+            }
+        }
+        counts.vanishing += plan.vanishing.len();
+        counts
+    }
+
+    fn record<R: Record>(&mut self, step: &RecordStep<R>) {
+        match step {
+            RecordStep::Add(_) => self.new += 1,
+            RecordStep::Change { .. } => self.changed += 1,
+            RecordStep::Same(_) | RecordStep::LeftOut => self.unchanged += 1,
+            RecordStep::Remove { .. } => self.vanishing += 1,
+            RecordStep::Refused(_) => self.refused += 1,
+        }
+    }
+
+    fn json(self) -> Value {
+        json!({
+            "new": self.new,
+            "waiting": self.waiting,
+            "changed": self.changed,
+            "unchanged": self.unchanged,
+            "refused": self.refused,
+            "would_vanish": self.vanishing,
+        })
+    }
+}
+
+/// A refused reading as JSON: the files, and why.
+#[must_use]
+pub fn refused(reading: &Reading) -> Value {
+    json!({
+        "applied": false,
+        "refused": reading.refusal.as_ref().map(refusal),
+        "files": reading.files.iter().map(file).collect::<Vec<_>>(),
+        "refused_rows": reading_refusals(reading),
+    })
+}
+
+/// A plan as JSON, and what was done if it was carried out.
+#[must_use]
+pub fn json(plan: &Plan, done: Option<&Done>) -> Value {
+    let mut refused_rows = reading_refusals(&plan.reading);
+    refused_rows.extend(
+        plan.obstacles().map(|(origin, obstacle)| obstacle_row(&plan.reading, Some(origin), obstacle)),
+    );
+    let changed = done.map(|done| {
+        let rows = done.changed.iter();
+        rows.map(|(origin, obstacle)| obstacle_row(&plan.reading, *origin, obstacle)).collect::<Vec<_>>()
+    });
+    json!({
+        "applied": done.is_some(),
+        "refused": null,
+        "files": plan.reading.files.iter().map(file).collect::<Vec<_>>(),
+        "counts": plan.counts().json(),
+        "held_back": plan.vanishing.held_back,
+        "refused_rows": refused_rows,
+        "warnings": warnings(&plan.reading),
+        "plan_changed": changed,
+    })
+}
+
+fn warnings(reading: &Reading) -> Vec<Value> {
+    let of = |warning: &crate::files::reading::Warning| {
+        json!({
+            "file": reading.files.get(warning.file as usize).map(|file| file.name.as_str()),
+            "line": warning.line,
+            "code": warning.code,
+            "detail": warning.detail,
+        })
+    };
+    reading.warnings.iter().map(of).collect()
+}
+
+fn reading_refusals(reading: &Reading) -> Vec<Value> {
+    let of = |row: &crate::files::reading::RefusedRow| {
+        json!({
+            "file": file_name(reading, row.origin),
+            "line": row.origin.line,
+            "column": row.column,
+            "code": row.reason.code(),
+            "detail": row.reason.to_string(),
+        })
+    };
+    reading.refused.iter().map(of).collect()
+}
+
+fn obstacle_row(reading: &Reading, origin: Option<Origin>, obstacle: &Obstacle) -> Value {
+    json!({
+        "file": origin.map(|origin| file_name(reading, origin)),
+        "line": origin.map(|origin| origin.line),
+        "column": null,
+        "code": obstacle.code,
+        "detail": obstacle.detail,
+    })
+}
+
+fn file_name(reading: &Reading, origin: Origin) -> &str {
+    &reading.files[origin.file as usize].name
+}
+
+fn refusal(refusal: &FileRefusal) -> Value {
+    json!({"code": refusal.code, "line": refusal.line, "detail": refusal.detail})
+}
+
+fn file(file: &FileReading) -> Value {
+    let skipped = file.counts.skipped.iter().map(|(why, rows)| (why.code().to_owned(), json!(rows)));
+    json!({
+        "name": file.name,
+        "format": file.format.map(|format| format.name()),
+        "kind": file.kind.map(|kind| kind.slug()),
+        "encoding": file.encoding.map(|(encoding, _)| encoding.name()),
+        "encoding_guessed": file.encoding.is_some_and(|(_, is_guessed)| is_guessed),
+        "delimiter": file.delimiter,
+        "columns": file.recognized.iter().map(|(heading, meaning)| json!({"heading": heading, "meaning": meaning.slug()})).collect::<Vec<_>>(),
+        "ignored": file.ignored.iter().map(|column| json!({
+            "heading": column.heading,
+            "why": why(column.why),
+        })).collect::<Vec<_>>(),
+        "rows": file.counts.rows,
+        "blank": file.counts.blank,
+        "refused": file.counts.refused,
+        "skipped": serde_json::Map::from_iter(skipped),
+        "refusal": file.refusal.as_ref().map(refusal),
+    })
+}
+
+fn why(ignored: Ignored) -> String {
+    match ignored {
+        Ignored::DidYouMean(meaning) => format!("unknown; did you mean {}?", meaning.slug()),
+        Ignored::Superseded(meaning) => format!("another column counts as {}", meaning.slug()),
+        Ignored::Password => "passwords are never read".to_owned(),
+        _ => "unknown".to_owned(),
+    }
+}

@@ -18,8 +18,8 @@ async fn populated_school() -> (School, Vec<(&'static str, String)>) {
     school.other_program_runs(&format!(
         "insert into matricula_sign_ins (at, outcome, way, network, times) \
          values ('2026-09-01T08:00:00.000Z', 'failed', 'password', '203.0.113.7', 3); \
-         insert into matricula_disclosures (at, until, token_id, what, course_id, rows_sent) \
-         values ('2026-09-01T08:00:00.000Z', '2026-09-01T08:00:00.000Z', 1, 'roster', {}, 2)",
+         insert into matricula_disclosures (at, until, token_id, what, course_id, rows_sent, record) \
+         values ('2026-09-01T08:00:00.000Z', '2026-09-01T08:00:00.000Z', 1, 'roster', {}, 2, 'one')",
         algebra.id
     ));
     let pages = vec![

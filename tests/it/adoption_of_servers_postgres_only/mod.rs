@@ -142,6 +142,7 @@ async fn our_tables_go_to_the_first_schema_of_the_search_path() {
             "log_head",
             "matricula_access",
             "matricula_accounts",
+            "matricula_course_codes",
             "matricula_disclosures",
             "matricula_identities",
             "matricula_instructors",
@@ -151,8 +152,10 @@ async fn our_tables_go_to_the_first_schema_of_the_search_path() {
             "matricula_people",
             "matricula_sessions",
             "matricula_sign_ins",
+            "matricula_student_numbers",
             "matricula_token_uses",
             "matricula_tokens",
+            "matricula_used_states",
             "student_courses",
             "waitlist"
         ]

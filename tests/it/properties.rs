@@ -15,12 +15,12 @@ use proptest::prelude::*;
 use crate::school::{Command, Database, FIRST_DAY, Model, enrollments_by, submit};
 
 /// The values that are given, and perhaps an external id, or that there is none.
-fn values<R>(
+fn values<'a, R>(
     texts: [(&'static str, Option<String>); 2],
-    external_id: (&'static str, Option<Option<&str>>),
+    (field, external_id): (&'static str, impl IntoIterator<Item = Option<&'a str>>),
 ) -> FieldValues<R> {
     let texts = texts.into_iter().filter_map(|(field, value)| Some((field, Some(value?))));
-    let external_id = external_id.1.map(|value| (external_id.0, value.map(str::to_owned)));
+    let external_id = external_id.into_iter().map(|value| (field, value.map(str::to_owned)));
     FieldValues::new(texts.chain(external_id))
 }
 

@@ -243,10 +243,12 @@ impl SortedTable<'_> {
     /// Whether a row has the text with this pattern, or this id.
     fn matches(&self, pattern: &str, id: &str) -> String {
         let pattern = folded(pattern);
-        let texts = self.texts.iter().chain([&self.external_id]);
-        let matches: Vec<_> =
-            texts.map(|text| format!("{} like {pattern} escape '~'", folded(text))).collect();
-        format!("{} or id = cast({id} as bigint)", matches.join(" or "))
+        let [one, other] = self.texts.map(|text| format!("{} like {pattern} escape '~'", folded(text)));
+        // Most schools have few external ids or none: a null is not worth the work of folding it.
+        let external_id = self.external_id;
+        let third =
+            format!("({external_id} is not null and {} like {pattern} escape '~')", folded(external_id));
+        format!("{one} or {other} or {third} or id = cast({id} as bigint)")
     }
 
     fn has_second_text(&self, text: &str) -> String {

@@ -1,9 +1,10 @@
 //! A school that has numbers and codes in columns of its own: those count, and are written where they can be.
 
+use matricula::adoption::{self, ProposedLine};
 use serde_json::{Value, json};
 
 use crate::mapping::migrate;
-use crate::school::{Database, School};
+use crate::school::{Database, School, matricula};
 
 const STUDENTS: &str = "/api/v1/students";
 
@@ -143,4 +144,80 @@ async fn the_table_of_a_school_may_have_the_plain_names() {
     assert_eq!(stored, ["ada@x.edu1"]);
     let course = json!({"name": "Algebra", "level": "one", "code": "M1"});
     school.post("/api/v1/courses", course).await.is_created();
+}
+
+/// The proposal for a database with these statements: whether it fits, and the lines for numbers and codes.
+async fn proposed(sql: &str) -> (bool, Vec<String>) {
+    let database = Database::new();
+    database.other_program().execute_batch(sql).unwrap();
+    let proposal = adoption::propose(database.location()).await.unwrap();
+    assert_eq!(proposal.questions, []);
+    let lines = proposal.lines.iter().filter(|line| ["number", "code"].contains(&line.key));
+    let line = |line: &ProposedLine| {
+        format!("{} = {}: {}", line.key, line.value.as_deref().unwrap_or("-"), line.reason)
+    };
+    (proposal.fits, lines.map(line).collect())
+}
+
+#[tokio::test]
+async fn adopt_proposes_columns_that_look_like_it() {
+    let school = |student: &str, course: &str, rows: &str| {
+        format!(
+            "create table student (id integer primary key, name text, {student});
+             create table course (id integer primary key, title text, {course}); {rows}"
+        )
+    };
+    let rows =
+        "insert into student values (1, 'Ana', '007'), (2, 'Ben', '008'), (3, 'Cy', ''), (4, 'Di', '');";
+    let (_, lines) = proposed(&school("student_no text", "code varchar(20)", rows)).await;
+    assert_eq!(
+        lines,
+        [
+            "number = student_no: the column that looks like the number",
+            "code = code: the column that looks like the code"
+        ]
+    );
+    let rows = "insert into student values (1, 'Ana', 7), (2, 'Ben', 8);";
+    let (_, lines) = proposed(&school("\"rollNumber\" integer", "number text", rows)).await;
+    assert_eq!(
+        lines,
+        [
+            "number = rollNumber: the column that looks like the number; it can only be read",
+            "code = number: the column that may be the code; leave it out if it is not"
+        ]
+    );
+    let rows = "insert into student values (1, 'Ana', '7'), (2, 'Ben', '7'), (3, 'Cy', '8');";
+    let (_, lines) = proposed(&school("matric_no text", "credits integer", rows)).await;
+    assert_eq!(
+        lines,
+        ["number = -: the column matric_no looks like it, but 1 value is there more than once"]
+    );
+    let (_, lines) = proposed(&school("phone text", "room text", "")).await;
+    assert_eq!(lines, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_database_that_fits_still_fits_with_such_a_column() {
+    let plain = "create table students (id integer primary key, name text, email text, student_number text);
+        create table courses (id integer primary key, name text, level text);";
+    let (fits, lines) = proposed(plain).await;
+    assert_eq!((fits, lines.len()), (true, 1));
+    // It is taken without a mapping, as it is; its owner can choose to map the column.
+    let database = Database::new();
+    database.other_program().execute_batch(plain).unwrap();
+    let mut command = matricula();
+    let output = command.args(["adopt", "--yes", "--database"]).arg(database.argument()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        printed.contains("needs no mapping, except to take numbers or codes from its own columns"),
+        "{printed}"
+    );
+    let school = School::open_at(&database).await;
+    let ana = json!({"name": "Ana", "email": "a@x.edu", "number": "1"});
+    school.post(STUDENTS, ana).await.is_created();
+    assert_eq!(
+        school.other_program().column("select coalesce(student_number, 'null') from students"),
+        ["null"]
+    );
 }

@@ -1,6 +1,6 @@
 //! The rules of registration hold for any commands in any order.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use matricula::audit::audit;
 use matricula::clock::{Clock, ManualClock, Stamp};
@@ -14,9 +14,14 @@ use proptest::prelude::*;
 
 use crate::school::{Command, Database, FIRST_DAY, Model, enrollments_by, submit};
 
-/// The values that are given.
-fn values<R>(values: [(&'static str, Option<String>); 2]) -> FieldValues<R> {
-    FieldValues::new(values.into_iter().filter_map(|(field, value)| Some((field, value?))))
+/// The values that are given, and perhaps an external id, or that there is none.
+fn values<'a, R>(
+    texts: [(&'static str, Option<String>); 2],
+    (field, external_id): (&'static str, impl IntoIterator<Item = Option<&'a str>>),
+) -> FieldValues<R> {
+    let texts = texts.into_iter().filter_map(|(field, value)| Some((field, Some(value?))));
+    let external_id = external_id.into_iter().map(|value| (field, value.map(str::to_owned)));
+    FieldValues::new(texts.chain(external_id))
 }
 
 pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
@@ -24,6 +29,9 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
     let course = || (1..4_i64).prop_map(CourseId);
     let text = || prop_oneof![Just("Ana"), Just("Ben"), Just("Zoë")].prop_map(str::to_owned);
     let maybe = || proptest::option::of(text());
+    let external_id = || {
+        proptest::option::of(proptest::option::weighted(0.8, prop_oneof![Just("1"), Just("01"), Just("x")]))
+    };
     let expected = || proptest::option::weighted(0.2, Just(vec![Version(7)]));
     let seats = || prop_oneof![3 => (0..3_i64).prop_map(Some), 1 => Just(None)];
     let time = |chance: f64| proptest::option::weighted(chance, (0..4_u64).prop_map(hour));
@@ -40,12 +48,22 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
         1 => (student(), course()).prop_map(|(student_id, course_id)| Operation::Drop(student_id, course_id)),
     ];
     let command = prop_oneof![
-        3 => (text(), text()).prop_map(|(name, email)| Command::CreateStudent(CreateStudent::new([("name", name), ("email", email)]))),
-        2 => (text(), text()).prop_map(|(name, level)| Command::CreateCourse(CreateCourse::new([("name", name), ("level", level)]))),
-        1 => (student(), maybe(), maybe(), expected())
-            .prop_map(|(id, name, email, expected)| Command::UpdateStudent(UpdateStudent { id, values: values([("name", name), ("email", email)]), expected })),
-        1 => (course(), maybe(), maybe(), expected())
-            .prop_map(|(id, name, level, expected)| Command::UpdateCourse(UpdateCourse { id, values: values([("name", name), ("level", level)]), expected })),
+        3 => (text(), text(), external_id()).prop_map(|(name, email, number)| {
+            let values = values([("name", Some(name)), ("email", Some(email))], ("number", number));
+            Command::CreateStudent(CreateStudent { values })
+        }),
+        2 => (text(), text(), external_id()).prop_map(|(name, level, code)| {
+            let values = values([("name", Some(name)), ("level", Some(level))], ("code", code));
+            Command::CreateCourse(CreateCourse { values })
+        }),
+        2 => (student(), maybe(), maybe(), external_id(), expected()).prop_map(|(id, name, email, number, expected)| {
+            let values = values([("name", name), ("email", email)], ("number", number));
+            Command::UpdateStudent(UpdateStudent { id, values, expected })
+        }),
+        2 => (course(), maybe(), maybe(), external_id(), expected()).prop_map(|(id, name, level, code, expected)| {
+            let values = values([("name", name), ("level", level)], ("code", code));
+            Command::UpdateCourse(UpdateCourse { id, values, expected })
+        }),
         1 => (student(), any::<bool>(), expected())
             .prop_map(|(id, drop, expected)| Command::DeleteStudent(DeleteStudent { id, drop, max_dropped: None, expected })),
         1 => (course(), any::<bool>(), expected())
@@ -88,6 +106,8 @@ proptest! {
             prop_assert!(model.facts.students.contains_key(&row.student_id), "no deleted student is enrolled");
             prop_assert!(model.facts.courses.contains_key(&row.course_id), "nobody is enrolled in a deleted course");
         }
+        let numbers: Vec<_> = model.facts.students.values().filter_map(|student| student.number.as_ref()).collect();
+        prop_assert_eq!(numbers.iter().collect::<BTreeSet<_>>().len(), numbers.len(), "no two students have the same number");
     }
 
     #[test]
@@ -189,6 +209,15 @@ proptest! {
             let mut expected: Vec<_> = model.facts.students.values().cloned().map(|s| (s.id.0, s.name, s.email)).collect();
             expected.sort();
             assert_eq!(rows, expected);
+            let numbers = model.facts.students.values().filter_map(|s| Some((s.id.0, s.number.clone()?)));
+            let codes = model.facts.courses.values().filter_map(|c| Some((c.id.0, c.code.clone()?)));
+            for (sql, held) in [
+                ("select student_id, number from matricula_student_numbers", numbers.collect::<BTreeMap<_, _>>()),
+                ("select course_id, code from matricula_course_codes", codes.collect()),
+            ] {
+                let rows = db.query(sql, [], |row| Ok((row.int(0)?, row.text(1)?))).await.unwrap();
+                assert_eq!(rows.into_iter().collect::<BTreeMap<_, _>>(), held);
+            }
             let kinds = db.query("select type from events order by seq", [], |row| row.text(0)).await.unwrap();
             assert_eq!(kinds, model.log.iter().map(|event| event.kind.as_str()).collect::<Vec<_>>());
         });

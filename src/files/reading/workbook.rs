@@ -26,10 +26,13 @@ impl<'a> Workbook<'a> {
     /// It is damaged, encrypted or too large.
     pub(super) fn open(bytes: &'a [u8], budget: &mut u64) -> Result<Self, FileRefusal> {
         let is_kept = |name: &str| !name.to_ascii_lowercase().contains("worksheets/");
-        let measured =
-            Archive::open(bytes).and_then(|mut archive| archive.measure(budget, MAX_KEPT_BYTES, is_kept));
-        measured.map_err(|refusal| {
-            if refusal.code == "damaged-archive" { FileRefusal::damaged_workbook() } else { refusal }
+        let measured = Archive::open(bytes).and_then(|mut archive| {
+            archive.measure(budget, MAX_KEPT_BYTES, is_kept)?;
+            ensure_count_of_texts(&mut archive)
+        });
+        measured.map_err(|refusal| match refusal.code {
+            "damaged-archive" => FileRefusal::damaged_workbook(),
+            _ => refusal,
         })?;
         let book = shielded(|| Xlsx::new(Cursor::new(bytes)))?;
         Ok(Self { book })
@@ -80,6 +83,36 @@ impl<'a> Workbook<'a> {
         }
         flush(&mut record, &mut take)
     }
+}
+
+/// The library reserves memory for as many texts as the workbook says that it has, and the process ends where there is not
+/// so much. Each text takes more than four bytes.
+fn ensure_count_of_texts(archive: &mut Archive<'_>) -> Result<(), FileRefusal> {
+    for (index, name) in archive.files()? {
+        if name.to_ascii_lowercase().ends_with("sharedstrings.xml") {
+            let mut limit = MAX_KEPT_BYTES;
+            let mut part = archive.inflate(index, &mut limit)?;
+            // As in UTF-16.
+            part.retain(|byte| *byte != 0);
+            let most = part.len() / 4;
+            if counts_of_texts(&part).any(|count| count > most) {
+                return Err(FileRefusal::damaged_workbook());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Every `uniqueCount="..."` in a part.
+fn counts_of_texts(part: &[u8]) -> impl Iterator<Item = usize> {
+    const NAME: &[u8] = b"uniqueCount";
+    memchr::memmem::find_iter(part, NAME).map(|at| {
+        let is_between = |byte: &&u8| byte.is_ascii_whitespace() || b"=\"'+".contains(byte);
+        let value = part[at + NAME.len()..].iter().skip_while(is_between);
+        let digits = value.take_while(|byte| byte.is_ascii_digit());
+        digits
+            .fold(0, |count: usize, digit| count.saturating_mul(10).saturating_add(usize::from(digit - b'0')))
+    })
 }
 
 /// Calls the library, which panics at some damaged workbooks.

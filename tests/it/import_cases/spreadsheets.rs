@@ -121,14 +121,30 @@ fn a_damaged_workbook_is_refused() {
     assert_eq!(warnings(&read_text("a.xlsx", &bytes)), ["a.xlsx no-rows"]);
 }
 
+/// A workbook with something replaced in one of its parts.
+fn replaced(part: &str, from: &str, to: &str) -> Vec<u8> {
+    let mut entries = unpacked(&shown());
+    for (_, bytes) in entries.iter_mut().filter(|(name, _)| name.ends_with(part)) {
+        let text = String::from_utf8(std::mem::take(bytes)).unwrap();
+        assert!(text.contains(from), "{text}");
+        *bytes = text.replace(from, to).into_bytes();
+    }
+    let entries: Vec<_> = entries.iter().map(|(name, bytes)| (&**name, &**bytes)).collect();
+    archive(&entries)
+}
+
 /// The library computes with the range that a sheet says it has, and panics in a development build.
 #[test]
 fn a_sheet_whose_range_ends_before_it_begins_does_no_harm() {
-    let mut entries = unpacked(&shown());
-    for (_, bytes) in entries.iter_mut().filter(|(name, _)| name.ends_with("sheet1.xml")) {
-        *bytes = String::from_utf8(std::mem::take(bytes)).unwrap().replace("A1:D6", "D6:A1").into_bytes();
-    }
-    let entries: Vec<_> = entries.iter().map(|(name, bytes)| (&**name, &**bytes)).collect();
-    let reading = read_text("a.xlsx", archive(&entries));
+    let reading = read_text("a.xlsx", replaced("sheet1.xml", "A1:D6", "D6:A1"));
     assert!(reading.people.len() == 4 || refusals(&reading) == ["a.xlsx: damaged-workbook"], "{reading:?}");
+}
+
+/// The library reserves memory for as many texts as a workbook says it has: more than there is ends the process.
+#[test]
+fn a_workbook_that_says_it_has_very_many_texts_is_refused() {
+    for count in ["uniqueCount=\"99999999999999\"", "uniqueCount = '10248191152060862896'"] {
+        let part = replaced("sharedStrings.xml", "uniqueCount", &format!("{count} was"));
+        assert_eq!(refusals(&read_text("a.xlsx", part)), ["a.xlsx: damaged-workbook"], "{count}");
+    }
 }

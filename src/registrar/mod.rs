@@ -43,13 +43,14 @@ mod sweep;
 pub(crate) mod sweeper;
 mod tally;
 mod text;
+mod unlink;
 mod visible;
 mod waitlist;
 
 pub use self::access::{
     ChangeAccount, ChangePassword, CreateAccount, CreateLink, CreateToken, RevokeToken, SetPassword,
 };
-pub use self::account::{Account, AccountId, ExternalId, ExternalLink, Link, NoAccount, Token};
+pub use self::account::{Account, AccountId, ByGroups, ExternalId, ExternalLink, Link, NoAccount, Token};
 pub use self::answer::{Admission, Answer, OperationOutcome};
 pub use self::batch::{Batch, Operation};
 pub use self::caller::{Actor, Caller, Grants, Identity, Outcome, Proof, Right, Rights, Role};
@@ -76,10 +77,11 @@ pub use self::record::{
 pub use self::records::{Create, FieldValues, Record, RecordField, TextKind, Update};
 pub use self::refusal::Refusal;
 pub use self::seats::{RemoveSeats, SetSeats};
-pub use self::sign_on::SignOn;
+pub use self::sign_on::{SignOn, is_address_of};
 pub use self::student::{CreateStudent, DeleteStudent, UpdateStudent};
 pub use self::sweep::Sweep;
 pub use self::tally::{Counted, Tallied, Tally};
-pub use self::text::{MAX_TEXT, email_address, record_text, search_text};
+pub use self::text::{MAX_TEXT, email_address, record_text, search_text, visible_text};
+pub use self::unlink::UnlinkAccount;
 pub use self::visible::VISIBLE_TEXT;
 pub use self::waitlist::Waitlist;

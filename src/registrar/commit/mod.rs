@@ -1,6 +1,7 @@
 //! Commits a batch in one transaction: loads the facts, decides, writes the tables and appends to the log.
 
 mod access;
+mod access_effects;
 mod answers;
 mod attempt;
 mod cache;

@@ -143,10 +143,13 @@ impl<'a> AccessEffects<'a> {
     }
 
     pub(super) fn externals(&self) -> Vec<Vec<Arg>> {
-        let row = |((provider, subject), link): (&(&str, &str), &Option<&ExternalLink>)| {
-            Some(vec![(*provider).into(), (*subject).into(), (*link)?.account_id.into()])
-        };
-        self.externals.iter().filter_map(row).collect()
+        let linked = self.externals.values().flatten();
+        linked
+            .map(|link| {
+                let (provider, subject) = identity(link);
+                vec![provider.into(), subject.into(), link.account_id.into()]
+            })
+            .collect()
     }
 
     pub(super) fn passwords(&self) -> Vec<Vec<Arg>> {

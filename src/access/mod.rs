@@ -1,6 +1,6 @@
 //! Who asks: tokens of programs and accounts of people, and what they may do.
 
-pub mod account_api;
+pub mod accounts;
 pub mod api;
 pub mod gate;
 pub mod keys;

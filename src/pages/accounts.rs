@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use super::kit::form::EmptyForm;
 use super::kit::{Form, FormDraft, FormValues, Frame, RefusedPage, Rendered, filters};
 use crate::access;
-use crate::access::account_api::{AccountChange, NewAccount};
+use crate::access::accounts::api::{AccountChange, NewAccount};
 use crate::access::secret::Secret;
 use crate::http::extract::{NoQuery, PathParams};
 use crate::http::paging::RequestUrl;

@@ -8,9 +8,10 @@ use openidconnect::url::Url;
 use openidconnect::{IssuerUrl, TokenUrl, UserInfoUrl};
 use tokio::sync::watch;
 
-use super::provider::{ProviderError, TIMEOUT};
 use super::wire::{Http, causes};
 
+/// How long the provider may take to answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long addresses and keys hold. A key that is not among them is looked for at once.
 const MAX_AGE: Duration = Duration::from_hours(1);
 
@@ -53,11 +54,8 @@ impl Discovery {
     /// on counting.
     ///
     /// # Errors
-    /// [`ProviderError::Unavailable`].
-    pub(super) async fn metadata(
-        &self,
-        outdated: Option<&Arc<CoreProviderMetadata>>,
-    ) -> Result<Arc<CoreProviderMetadata>, ProviderError> {
+    /// Why the provider cannot be used.
+    pub(super) async fn metadata(&self, outdated: Option<&Arc<CoreProviderMetadata>>) -> Found {
         let mut result = {
             let mut state = self.0.state();
             let last = state.last.as_ref();
@@ -81,7 +79,7 @@ impl Discovery {
         found.or_else(|why| {
             // Addresses and keys rarely change; whoever has a token with an unknown key needs others.
             let last = self.0.state().last.as_ref().map(|known| Arc::clone(&known.metadata));
-            last.filter(|_| outdated.is_none()).ok_or(ProviderError::Unavailable(why))
+            last.filter(|_| outdated.is_none()).ok_or(why)
         })
     }
 }

@@ -20,7 +20,7 @@ use super::settings::ProviderSettings;
 use super::wire::{Claims, Http, OidcClient, Tokens, UserInfo, causes, excerpt, text, texts};
 
 /// How long an answer of a provider may take.
-pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// How many people can come back from a provider at a time; others wait for their turn.
 const MAX_AT_A_TIME: usize = 32;
 /// The longest identifier of a person, in bytes (`OpenID` Connect Core 1.0, section 2).
@@ -105,7 +105,7 @@ impl Provider {
     /// # Errors
     /// [`ProviderError::Unavailable`].
     pub async fn address(&self, redirect: &str, attempt: &Attempt) -> Result<String, ProviderError> {
-        let metadata = self.discovery.metadata(None).await?;
+        let metadata = self.discovery.metadata(None).await.map_err(ProviderError::Unavailable)?;
         let verifier = PkceCodeVerifier::new(attempt.verifier.expose());
         let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier);
         let client = self.client(&metadata, redirect)?;
@@ -138,7 +138,7 @@ impl Provider {
         }
         let turn = tokio::time::timeout(TIMEOUT, self.turns.acquire()).await;
         let _turn = turn.map_err(|_| ProviderError::Busy)?.map_err(|_| ProviderError::Busy)?;
-        let metadata = self.discovery.metadata(None).await?;
+        let metadata = self.discovery.metadata(None).await.map_err(ProviderError::Unavailable)?;
         let client = self.client(&metadata, redirect)?;
         let request = client
             .exchange_code(AuthorizationCode::new(code))
@@ -161,7 +161,8 @@ impl Provider {
         let claims = match verified(&client, &tokens, &nonce) {
             // The provider may have begun to sign with a new key.
             Err(Unverified::Key(_)) => {
-                let metadata = self.discovery.metadata(Some(&metadata)).await?;
+                let metadata = self.discovery.metadata(Some(&metadata)).await;
+                let metadata = metadata.map_err(ProviderError::Unavailable)?;
                 verified(&self.client(&metadata, redirect)?, &tokens, &nonce)
             }
             verified => verified,

@@ -4,9 +4,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::api::{Name, ONLY_STUDENTS, name, role};
-use super::secret::Secret;
-use super::{SET_PASSWORD, store};
+use super::super::api::{Name, ONLY_STUDENTS, name, role};
+use super::super::secret::Secret;
+use super::super::{SET_PASSWORD, store};
 use crate::http::extract::{Json, NoQuery, PathParams, Query};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{PageQuery, RequestUrl};

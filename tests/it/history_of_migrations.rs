@@ -42,9 +42,9 @@ const RECORDED_ON_SERVERS: [&str; 16] = [
     "11|access|9005557836296758405",
     "12|sessions|17031284128451131134",
     "13|instructors|16317317316653033625",
-    "14|records|17294073137545581014",
+    "14|records|4989046909568867970",
     "15|uses_and_keys|10317571313289659594",
-    "16|sign_on|4897169270677160774",
+    "16|sign_on|10663110745457415904",
 ];
 
 fn recorded(database: &Database) -> [&'static str; 16] {

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::proxy::UnclearUser;
 use super::secret::Secret;
-use super::{SIGN_IN, TOKEN_PREFIX};
+use super::{Reader, SIGN_IN, TOKEN_PREFIX};
 use crate::db::DbError;
 use crate::http::echo::excerpt;
 use crate::http::extract::caller;
@@ -57,10 +57,6 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
         Err(refused) => refused,
     }
 }
-
-/// Who reads a page, left in its response for the page of a problem, which is rendered behind the routes.
-#[derive(Clone, Debug)]
-pub struct Reader(pub Identity);
 
 /// What the gate needs to know of a request.
 struct Asked<'a> {

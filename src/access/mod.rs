@@ -300,6 +300,11 @@ impl Access {
         }
     }
 
+    /// Looks it up again with the next request.
+    fn forget(&self, key: &Key) {
+        self.write().known.remove(key);
+    }
+
     async fn ensure_fresh(&self) -> Result<(), DbError> {
         let is_fresh = {
             let remembered = self.read();
@@ -325,6 +330,10 @@ fn known_account(account: &Account) -> Known {
     let identity = Identity { actor: Actor::Account(id), role: Some(role), grants, proof: Proof::default() };
     Known { identity, used_at: None }
 }
+
+/// Who reads a page, left in its response for the page of a problem, which is rendered behind the routes.
+#[derive(Clone, Debug)]
+pub struct Reader(pub Identity);
 
 /// Ways in that the operator has set up.
 #[derive(Debug, Default)]

@@ -145,16 +145,18 @@ impl SignIn {
         let now = self.clock.now();
         let (opened, expires_at) = (Stamp::from(now), after(now, SESSION_TTL));
         let chores = vec![
-            store::delete_idle_sessions(&after(now, -IDLE_TIMEOUT)),
+            store::hold_account(account_id),
             store::open_session(&secret.hash(), account_id, password, &opened, &expires_at),
             records::signed_in(&secret.hash(), way, from),
             store::delete_surplus_sessions(account_id, MAX_SESSIONS),
+            store::delete_idle_sessions(&after(now, -IDLE_TIMEOUT)),
         ];
         let changed = self.registrar.keep_house(chores).await?;
         Ok((changed.get(1) == Some(&1)).then_some(secret))
     }
 
-    /// Whose session this is. Writes down now and then that it is used.
+    /// Whose session this is. Has it written down now and then that it is used, without waiting for that: people read
+    /// while nothing can be written.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -163,12 +165,7 @@ impl SignIn {
         let Some((identity, is_due)) = self.access.by_session(hash).await? else { return Ok(None) };
         if is_due {
             let now = self.clock.now();
-            // If it cannot be written down now, it will be with a later request.
-            if let Err(error) = self.registrar.keep_house(vec![store::use_session(&hash, &now.into())]).await
-            {
-                tracing::debug!(%error, "the use of a session cannot be written down");
-            }
-            self.access.used(&Key::Session(hash), now);
+            self.note_use(Key::Session(hash), now, store::use_session(&hash, &now.into()));
         }
         Ok(Some(identity))
     }
@@ -184,16 +181,22 @@ impl SignIn {
         let Some((identity, is_due)) = self.access.by_token(hash).await? else { return Ok(None) };
         if let (true, Actor::Token(id)) = (is_due, &identity.actor) {
             let now = self.clock.now();
-            // First, so that the requests in the meantime do not write it too.
-            self.access.used(&Key::Token(hash), now);
-            let (registrar, chores) = (self.registrar.clone(), vec![store::use_token(*id, &now.into())]);
-            tokio::spawn(async move {
-                if let Err(error) = registrar.keep_house(chores).await {
-                    tracing::debug!(%error, "the use of a token cannot be written down");
-                }
-            });
+            self.note_use(Key::Token(hash), now, store::use_token(*id, &now.into()));
         }
         Ok(Some(identity))
+    }
+
+    /// Has the use written down; if that fails, with a later request.
+    fn note_use(&self, key: Key, now: Timestamp, chore: Chore) {
+        // First, so that the requests in the meantime do not write it too.
+        self.access.used(&key, now);
+        let (registrar, access) = (self.registrar.clone(), self.access.clone());
+        tokio::spawn(async move {
+            if let Err(error) = registrar.keep_house(vec![chore]).await {
+                tracing::debug!(%error, "the use of a session or a token cannot be written down");
+                access.forget(&key);
+            }
+        });
     }
 
     /// Ends a session that another one replaces, on every server within a second.

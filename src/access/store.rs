@@ -287,6 +287,15 @@ pub(super) async fn linked_account(
     db.query_opt(sql, [hash.to_hex().into(), now.into()], account).await
 }
 
+/// Makes changes of the account wait for the session that is about to be opened, and the session for a change that has
+/// begun: on a server, a change would not see a session that is not committed, and would not end it.
+pub(super) fn hold_account(id: i64) -> Chore {
+    Chore {
+        sql: "update matricula_accounts set created_at = created_at where id = $1",
+        args: vec![id.into()],
+    }
+}
+
 /// Opens a session if the account may still sign in, with this hashed password.
 pub(super) fn open_session(
     hash: &SecretHash,

@@ -166,15 +166,20 @@ async fn roster(
     };
     let page = query.page.of_list(&listing.order)?;
     let list = listing.read(&app.viewer, &page).await?;
-    if list.rows.is_empty() && !(time.is_some() && store::log_mentions_course(&app.viewer, id).await?) {
-        find_course(&app.viewer, id).await?.ok_or(Refusal::CourseNotFound(id))?;
-    }
     if list.rows.is_empty() {
-        ensure_sees_roster(&app.viewer, id).await?;
+        ensure_may_be_empty(&app, id, time).await?;
     }
     let recorder = app.discloses_roster(id, time);
     recorder.sent_total(list.total, list.rows.len());
     Ok(List::new(list, &url).inspect(move |rows| recorder.sent(rows.len())))
+}
+
+/// Refuses a roster without students if there is no such course, now or then, or the caller may not see its students.
+async fn ensure_may_be_empty(app: &App, id: CourseId, time: Option<&Stamp>) -> Result<(), Refusal> {
+    if !(time.is_some() && store::log_mentions_course(&app.viewer, id).await?) {
+        find_course(&app.viewer, id).await?.ok_or(Refusal::CourseNotFound(id))?;
+    }
+    ensure_sees_roster(&app.viewer, id).await
 }
 
 /// Why PUT does not enroll a student or put them on the waitlist.

@@ -128,9 +128,12 @@ async fn sign_out_everywhere(app: App, _: NoQuery) -> Result<Response, Problem> 
 async fn change_password(app: App, _: NoQuery, form: Form<PasswordChange>) -> Result<Response, Problem> {
     let id = account_id(&app).ok_or(Refusal::Forbidden)?;
     let page = AccountPage::load(&app, id).await?;
-    let Some(PasswordChange { present, new }) = form.draft else {
+    let Some(PasswordChange { present, new, is_same }) = form.draft else {
         return Ok(page.refused("Type your present password and a new one.".to_owned()));
     };
+    if is_same {
+        return Ok(page.refused("The new password is the present one.".to_owned()));
+    }
     let new = match Password::new_for_account(new, &[&page.account.name, &page.account.address]) {
         Ok(new) => new,
         Err(weak) => return Ok(page.refused(format!("The new password {weak}."))),
@@ -146,6 +149,8 @@ async fn change_password(app: App, _: NoQuery, form: Form<PasswordChange>) -> Re
             let page = RefusedPage(StatusCode::TOO_MANY_REQUESTS, page);
             Ok(([(RETRY_AFTER, wait.seconds().to_string())], page).into_response())
         }
+        // The first click of a double click has changed it, and has ended this session.
+        Err(NotSignedIn::Refused(Refusal::Unauthorized)) => Ok(Redirect::to(PAGE).into_response()),
         Err(NotSignedIn::Refused(refusal)) => Err(refusal.into()),
     }
 }
@@ -166,6 +171,7 @@ impl Parameters for Done {
 struct PasswordChange {
     present: Password,
     new: String,
+    is_same: bool,
 }
 
 impl Draft for PasswordChange {
@@ -175,11 +181,14 @@ impl Draft for PasswordChange {
         fields.optional("username", typed)?;
         let present = fields.required("present", typed);
         let new = fields.required("password", typed);
-        Some(Self { present: Password::new(present?), new: new? })
+        let (present, new) = (present?, new?);
+        Some(Self { is_same: present == new, present: Password::new(present), new })
     }
 }
 
-impl FormDraft for PasswordChange {}
+impl FormDraft for PasswordChange {
+    const HAS_SECRET: bool = true;
+}
 
 impl FromPath for SessionName {
     fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {

@@ -207,7 +207,9 @@ impl Draft for Credentials {
     }
 }
 
-impl FormDraft for Credentials {}
+impl FormDraft for Credentials {
+    const HAS_SECRET: bool = true;
+}
 
 /// The form to set a password.
 struct NewPassword(String);
@@ -221,7 +223,9 @@ impl Draft for NewPassword {
     }
 }
 
-impl FormDraft for NewPassword {}
+impl FormDraft for NewPassword {
+    const HAS_SECRET: bool = true;
+}
 
 /// The secret of a one-time link in a path.
 #[derive(Debug)]

@@ -48,7 +48,8 @@ impl Command for UnlinkAccount {
             course_id: None,
             enrollment_id: None,
             data: json!({"account_id": account.id, "linked": false, "provider": link.external.provider}),
-            changes: vec![Change::RemoveExternalLink(link.clone())],
+            // The account too, so that a session that is about to be opened waits for this, or this for it.
+            changes: vec![Change::UpdateAccount(account.clone()), Change::RemoveExternalLink(link.clone())],
         });
         Ok((unlinked.collect(), ()))
     }

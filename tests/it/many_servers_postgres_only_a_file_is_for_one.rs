@@ -14,7 +14,8 @@ use serde_json::json;
 use tokio::sync::Notify;
 use xtask::postgres::Server;
 
-use crate::school::{Client, Database, Process, Reply, School};
+use crate::school::{Client, Database, Process, Reply, School, eventually};
+use crate::sign_in;
 
 const ROUNDS: usize = 12;
 /// Answers in each round before the next failure.
@@ -30,6 +31,38 @@ struct Run {
     over: AtomicBool,
     answers: AtomicUsize,
     answered: Notify,
+}
+
+#[tokio::test]
+async fn a_sign_in_waits_for_a_change_of_the_password_on_another_server() {
+    let (school, _) = sign_in::school().await;
+    let admin = "select id from matricula_accounts where role = 'admin'";
+    let other = school.other_program();
+    // What another server does for a change of the password, before its commit.
+    other
+        .execute_batch(&format!(
+            "begin; update matricula_accounts set password = 'another' where id = ({admin}); \
+             delete from matricula_sessions where account_id = ({admin})"
+        ))
+        .unwrap();
+    let asking = tokio::spawn(
+        sign_in::form(
+            school.ask("POST", "/sign-in"),
+            &[("address", "ruth@example.edu"), ("password", sign_in::PASSWORD)],
+        )
+        .into_future(),
+    );
+    let watcher = school.other_program();
+    let waiting =
+        "select pid from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+    eventually("the sign-in waits", async || {
+        assert!(!asking.is_finished(), "a session was opened with the old password");
+        !watcher.column(waiting).is_empty()
+    })
+    .await;
+    other.execute_batch("commit").unwrap();
+    asking.await.unwrap().is(422);
+    assert_eq!(watcher.column("select count(*)::text from matricula_sessions"), ["0"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

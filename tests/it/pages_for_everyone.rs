@@ -21,8 +21,8 @@ async fn populated_school() -> (School, Vec<(&'static str, String)>) {
          insert into matricula_accounts (id, name, address, role, created_at) \
          values (900, 'Ruth Office', 'ruth@example.edu', 'admin', '2026-09-01T08:00:00.000Z'); \
          insert into matricula_identities (provider, subject, account_id) values ('proxy', 'ruth', 900); \
-         insert into matricula_disclosures (at, until, token_id, what, course_id, rows_sent) \
-         values ('2026-09-01T08:00:00.000Z', '2026-09-01T08:00:00.000Z', 1, 'roster', {}, 2)",
+         insert into matricula_disclosures (at, until, token_id, what, course_id, rows_sent, record) \
+         values ('2026-09-01T08:00:00.000Z', '2026-09-01T08:00:00.000Z', 1, 'roster', {}, 2, 'one')",
         algebra.id
     ));
     let pages = vec![

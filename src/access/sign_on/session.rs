@@ -57,12 +57,13 @@ impl SignIn {
             expires_at: &after(now, SESSION_TTL),
         };
         let [use_state, open] = store::open_linked_session(&session);
-        let mut chores = vec![use_state, open, store::delete_idle_sessions(&after(now, -IDLE_TIMEOUT))];
+        let mut chores = vec![store::hold_account(account.id), use_state, open];
         chores.push(records::signed_in(&hash, Way::SignOn, from));
+        chores.push(store::delete_idle_sessions(&after(now, -IDLE_TIMEOUT)));
         chores.push(store::forget_states(&after(now, -SESSION_TTL)));
         chores.push(store::delete_surplus_sessions(account.id, MAX_SESSIONS));
         let changed = self.registrar.keep_house(chores).await?;
-        if changed.get(1) == Some(&1) { Ok(secret) } else { Err(Refusal::Unauthorized) }
+        if changed.get(2) == Some(&1) { Ok(secret) } else { Err(Refusal::Unauthorized) }
     }
 
     /// Who a trusted proxy says has signed in there.

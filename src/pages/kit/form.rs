@@ -17,6 +17,9 @@ const IF_MATCH: &str = "if_match";
 
 /// A draft that can be read from a form.
 pub trait FormDraft: Draft {
+    /// Whether a field is a secret. Then no answer is stored for an `idempotency_key`, because a fingerprint of the
+    /// fields would be stored with it.
+    const HAS_SECRET: bool = false;
     /// Fields that hold a number; empty means null.
     const NUMBERS: &[&str] = &[];
     /// Text fields for which empty means null.
@@ -141,7 +144,8 @@ impl<T: FormDraft, S: Send + Sync> FromRequest<S> for Form<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let FormFields(values, caller, unwritable) = FormFields::from_request(request, state).await?;
+        let FormFields(values, mut caller, unwritable) = FormFields::from_request(request, state).await?;
+        caller.key = caller.key.filter(|_| !T::HAS_SECRET);
         let (hidden, values): (Vec<_>, Vec<_>) = values.into_iter().partition(|(name, _)| name == IF_MATCH);
         let shown_version = hidden.into_iter().next().map(|(_, tag)| excerpt(&tag).into_owned());
         let (draft, errors) = read(values.clone(), &unwritable);

@@ -1,6 +1,6 @@
 //! What stands around every page: navigation, and who is signed in.
 
-use crate::access::gate::Reader;
+use crate::access::Reader;
 use crate::registrar::{Actor, Identity, Right, StudentId};
 use crate::state::App;
 

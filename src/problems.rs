@@ -63,6 +63,8 @@ kinds! {
         "You have signed in at another site of your school, but no account here could be found that is yours. Tell the registrar’s office what the page says.";
     AddressTaken = "address-taken", 409, Signature, "Another account has this address",
         "People sign in with their e-mail address, so each account needs one of its own. Nothing was changed.";
+    NoPassword = "no-password", 409, Unrouted, "The account has no password",
+        "Its owner signs in at a provider of the school. An admin can give out a link with which the owner sets a password. Nothing was changed.";
     LastAdmin = "last-admin", 409, Signature, "Nobody could grant rights any more",
         "This is the only admin who can sign in. Make somebody else an admin first. Nothing was changed.";
     Stale = "stale", 412, Signature, "It has changed since you read it",
@@ -142,6 +144,7 @@ impl From<Refusal> for Problem {
             Refusal::LinkEnded => Self::new::<LinkEnded>(detail),
             Refusal::NoAccount(_) => Self::new::<NoAccountHere>(detail),
             Refusal::AddressTaken => Self::new::<AddressTaken>(detail),
+            Refusal::NoPassword => Self::new::<NoPassword>(detail),
             Refusal::LastAdmin => Self::new::<LastAdmin>(detail),
             Refusal::Unauthorized => Self::unauthorized(detail),
             Refusal::FirstNotAdmin => Self::new::<FirstNotAdmin>(detail),

@@ -1,5 +1,6 @@
 //! Who asks: tokens of programs and accounts of people, and what they may do.
 
+pub mod accounts;
 pub mod api;
 pub mod gate;
 pub mod keys;
@@ -22,10 +23,10 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinHandle;
 
-use self::proxy::TrustedProxy;
+use self::proxy::{PROXY, TrustedProxy};
 use self::secret::SecretHash;
 use self::sign_on::Providers;
-pub use self::store::{Named, accounts, find_token, is_student, named, tokens};
+pub use self::store::{Named, accounts, find_account, find_token, is_student, named, providers_of, tokens};
 use crate::clock::{Clock, Stamp};
 use crate::db::{Db, DbError, Location};
 use crate::registrar::{Account, Actor, ExternalId, Grants, Identity, Proof};
@@ -171,7 +172,7 @@ impl Access {
                 (Actor::Token(_), Some(hash)) => {
                     self.by_token(hash).await.map(|known| known.map(|(one, _)| one))
                 }
-                (Actor::Account(id), None) => self.by_account(*id).await,
+                (Actor::Account(id), None) => self.by_account_at_proxy(*id).await,
                 (Actor::Account(_), Some(hash)) => {
                     self.by_session(hash).await.map(|known| known.map(|(one, _)| one))
                 }
@@ -213,8 +214,8 @@ impl Access {
         Ok(self.known(key, read).await?.map(|known| known.identity))
     }
 
-    async fn by_account(&self, id: i64) -> Result<Option<Identity>, DbError> {
-        let read = async || Ok(store::usable_account(&self.0.db, id).await?.as_ref().map(known_account));
+    async fn by_account_at_proxy(&self, id: i64) -> Result<Option<Identity>, DbError> {
+        let read = async || Ok(store::account_at(&self.0.db, id, PROXY).await?.as_ref().map(known_account));
         Ok(self.known(Key::Account(id), read).await?.map(|known| known.identity))
     }
 

@@ -67,8 +67,10 @@ impl SignIn {
         from: Network,
         caller: &Caller,
     ) -> Result<Secret, NotSignedIn> {
-        let known = store::account_with_password(&self.db, account_id).await?;
-        let (account, checked) = known.ok_or(Refusal::Unauthorized)?;
+        let Some((account, checked)) = store::account_with_password(&self.db, account_id).await? else {
+            let is_usable = store::usable_account(&self.db, account_id).await?.is_some();
+            return Err(if is_usable { Refusal::NoPassword } else { Refusal::Unauthorized }.into());
+        };
         self.check_password(&account, present, &checked, from).await?;
         let password = self.passwords.hash(new).await?;
         let command = ChangePassword { account_id, checked, password: password.clone() };

@@ -1,5 +1,7 @@
 //! Reads accounts and tokens.
 
+use std::ops::RangeInclusive;
+
 use super::secret::SecretHash;
 use super::session::{OpenSession, SessionName};
 use crate::clock::Stamp;
@@ -43,7 +45,7 @@ pub async fn find_token(viewer: &Viewer, id: i64) -> Result<Option<Token>, DbErr
 ///
 /// # Errors
 /// When the database cannot be read.
-pub(super) async fn find_account(viewer: &Viewer, id: i64) -> Result<Option<Account>, DbError> {
+pub async fn find_account(viewer: &Viewer, id: i64) -> Result<Option<Account>, DbError> {
     let sql = select_accounts!("where a.id = $1 and cast($2 as bigint) = 1");
     viewer.db().query_opt(sql, [id.into(), administers(viewer).into()], account).await
 }
@@ -135,12 +137,12 @@ pub(super) struct Session {
 
 /// The session with this secret, unless its account has been disabled.
 pub(super) async fn session(db: &Db, hash: &SecretHash) -> Result<Option<Session>, DbError> {
-    let sql = "select a.id, a.name, a.address, a.role, p.student_id, a.created_at, a.disabled_at, s.used_at, s.expires_at \
+    let sql = "select a.id, a.name, a.address, a.role, p.student_id, a.created_at, a.disabled_at, a.by_groups, s.used_at, s.expires_at \
                from matricula_sessions s join matricula_accounts a on a.id = s.account_id \
                left join matricula_people p on p.id = a.person_id where s.hash = $1 and a.disabled_at is null \
                and (a.role <> 'student' or a.person_id is null or p.id is not null)";
     let map = |row: &Row<'_>| {
-        Ok(Session { account: account(row)?, used_at: row.stamp(7)?, expires_at: row.stamp(8)? })
+        Ok(Session { account: account(row)?, used_at: row.stamp(8)?, expires_at: row.stamp(9)? })
     };
     db.query_opt(sql, [hash.to_hex().into()], map).await
 }
@@ -155,6 +157,15 @@ pub(super) async fn account_of(db: &Db, external: &ExternalId) -> Result<Option<
     db.query_opt(sql, args, account).await
 }
 
+/// The account, if it can be used and somebody has it at this provider.
+pub(super) async fn account_at(db: &Db, id: i64, provider: &str) -> Result<Option<Account>, DbError> {
+    let sql = select_accounts!(
+        "where a.id = $1 and a.disabled_at is null and (a.role <> 'student' or a.person_id is null or p.id is not null) \
+         and exists (select 1 from matricula_identities i where i.account_id = a.id and i.provider = $2)"
+    );
+    db.query_opt(sql, [id.into(), provider.into()], account).await
+}
+
 /// The account, if it can be used.
 pub(super) async fn usable_account(db: &Db, id: i64) -> Result<Option<Account>, DbError> {
     let sql = select_accounts!(
@@ -163,11 +174,26 @@ pub(super) async fn usable_account(db: &Db, id: i64) -> Result<Option<Account>, 
     db.query_opt(sql, [id.into()], account).await
 }
 
-/// Students with this address: all that there are, or a few of many.
-pub(super) async fn students_with(db: &Db, address: &str) -> Result<Vec<StudentId>, DbError> {
-    let sql = "select cast(id as bigint) from students \
-               where casefold(trim(cast(email as text))) = casefold(cast($1 as text)) order by 1 limit 3";
-    db.query(sql, [address.into()], |row| row.int(0).map(StudentId)).await
+/// Students with this address or one that looks like it, and what is stored for them.
+pub(super) async fn students_with(db: &Db, address: &str) -> Result<Vec<(StudentId, String)>, DbError> {
+    let sql = "select cast(id as bigint), cast(email as text) from students \
+               where casefold(trim(cast(email as text))) = casefold(cast($1 as text)) order by 1";
+    db.query(sql, [address.into()], |row| Ok((StudentId(row.int(0)?), row.text(1)?))).await
+}
+
+/// Whoever has an account at a provider: the account and the provider, for accounts from one id to another; none for a
+/// caller who does not administer.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn providers_of(
+    viewer: &Viewer,
+    accounts: RangeInclusive<i64>,
+) -> Result<Vec<(i64, String)>, DbError> {
+    let sql = "select account_id, provider from matricula_identities \
+               where account_id >= $1 and account_id <= $2 and cast($3 as bigint) = 1 order by 1, 2";
+    let args = [(*accounts.start()).into(), (*accounts.end()).into(), administers(viewer).into()];
+    viewer.db().query(sql, args, |row| Ok((row.int(0)?, row.text(1)?))).await
 }
 
 /// A session of somebody whom a provider vouches for.
@@ -237,10 +263,10 @@ pub(super) async fn account_with_password(
     db: &Db,
     account_id: i64,
 ) -> Result<Option<(Account, String)>, DbError> {
-    let sql = "select a.id, a.name, a.address, a.role, p.student_id, a.created_at, a.disabled_at, a.password \
+    let sql = "select a.id, a.name, a.address, a.role, p.student_id, a.created_at, a.disabled_at, a.by_groups, a.password \
                from matricula_accounts a left join matricula_people p on p.id = a.person_id \
                where a.id = $1 and a.disabled_at is null and a.password is not null";
-    db.query_opt(sql, [account_id.into()], |row| Ok((account(row)?, row.text(7)?))).await
+    db.query_opt(sql, [account_id.into()], |row| Ok((account(row)?, row.text(8)?))).await
 }
 
 /// The account with this address, and its hashed password if it is not disabled. `address` is in lower case.

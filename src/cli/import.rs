@@ -219,9 +219,11 @@ fn describe_done(done: &Done, out: &mut dyn Write) -> io::Result<()> {
 /// Asks whether to do it, unless that was said already.
 fn ensure_confirmed(args: &ImportArgs, plan: &Plan, out: &mut dyn Write) -> anyhow::Result<()> {
     let gone = plan.counts().vanishing;
-    if plan.vanishing.is_alarming {
-        ensure!(
-            args.confirm == Some(gone),
+    if plan.vanishing.is_alarming && args.confirm != Some(gone) {
+        if args.json {
+            writeln!(out, "{:#}", report::json(plan, None))?;
+        }
+        bail!(
             "nothing was imported: {gone} students, courses and enrollments would vanish, more than a tenth of what there is; confirm it with --confirm {gone}"
         );
     }

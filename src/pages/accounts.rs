@@ -1,20 +1,25 @@
 //! The page where admins create accounts and give out links to set passwords.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 
 use super::kit::form::EmptyForm;
-use super::kit::{Form, FormDraft, FormValues, Frame, RefusedPage, filters};
+use super::kit::{Form, FormDraft, FormValues, Frame, RefusedPage, Rendered, filters};
 use crate::access;
-use crate::access::api::NewAccount;
+use crate::access::accounts::api::{AccountChange, NewAccount};
 use crate::access::secret::Secret;
 use crate::http::extract::{NoQuery, PathParams};
 use crate::http::paging::RequestUrl;
 use crate::http::problem::Problem;
 use crate::http::routes::{Routes, only};
 use crate::lists::{Limit, Page};
-use crate::registrar::{Account, AccountId, ChangeAccount, CreateAccount, CreateLink, Refusal, Right, Role};
+use crate::registrar::{
+    Account, AccountId, ByGroups, ChangeAccount, CreateAccount, CreateLink, Refusal, Right, Role,
+    UnlinkAccount,
+};
 use crate::state::{App, AppState};
 
 /// The routes of these pages.
@@ -26,6 +31,9 @@ pub(super) fn routes() -> Routes<AppState> {
         .post("/accounts/{account_id}/link", admin, new_link)
         .post("/accounts/{account_id}/disable", admin, disable)
         .post("/accounts/{account_id}/enable", admin, enable)
+        .post("/accounts/{account_id}/unlink", admin, unlink)
+        .get("/accounts/{account_id}/edit", admin, edit)
+        .post("/accounts/{account_id}/edit", admin, update)
 }
 
 #[derive(Template)]
@@ -33,6 +41,8 @@ pub(super) fn routes() -> Routes<AppState> {
 struct AccountsPage {
     frame: Frame,
     accounts: Vec<Account>,
+    /// Accounts of people at a provider, and what the provider is called.
+    linked: HashMap<i64, String>,
     /// A name, and the link to give to that person.
     link: Option<(String, String)>,
     values: FormValues,
@@ -50,8 +60,15 @@ impl AccountsPage {
     async fn load(app: &App) -> Result<Self, Problem> {
         let listing = access::accounts(&app.viewer);
         let accounts = listing.read(&app.viewer, &Page::first(Limit::MAX)).await?.rows;
+        let ids = accounts.first().map_or(0, |first| first.id)..=accounts.last().map_or(0, |last| last.id);
+        let linked = access::providers_of(&app.viewer, ids).await?.into_iter();
+        let linked = linked.map(|(id, issuer)| (id, app.ways.providers.label(&issuer).to_owned())).collect();
         let frame = Frame::new(app, "accounts");
-        Ok(Self { frame, accounts, link: None, values: FormValues::default(), refusal: None })
+        Ok(Self { frame, accounts, linked, link: None, values: FormValues::default(), refusal: None })
+    }
+
+    fn has_lost_groups(account: &Account) -> bool {
+        account.disabled_at.is_some() && account.by_groups == Some(ByGroups::Lost)
     }
 }
 
@@ -131,16 +148,86 @@ async fn change(
     enabled: bool,
 ) -> Result<Response, Problem> {
     let AccountId(id) = id.into_result()?;
-    let command = ChangeAccount { id, role: None, enabled: Some(enabled) };
+    let command = ChangeAccount { id, enabled: Some(enabled), ..ChangeAccount::default() };
     let done = app.registrar.submit(command, &form.caller).await;
-    let refusal = match done {
-        Ok(_) => None,
-        Err(refused) if matches!(refused.answer, Refusal::LastAdmin) => Some(refused.answer.to_string()),
-        Err(refused) => return Err(refused.into()),
+    changed(app, done.err().map(|refused| refused.answer)).await
+}
+
+async fn unlink(
+    app: App,
+    id: PathParams<AccountId>,
+    _: NoQuery,
+    form: Form<EmptyForm>,
+) -> Result<Response, Problem> {
+    let AccountId(id) = id.into_result()?;
+    let done = app.registrar.submit(UnlinkAccount { id }, &form.caller).await;
+    changed(&app, done.err().map(|refused| refused.answer)).await
+}
+
+/// The page after a change, or with the reason why the last admin stays one.
+async fn changed(app: &App, refusal: Option<Refusal>) -> Result<Response, Problem> {
+    let refusal = match refusal {
+        None => None,
+        Some(refusal @ Refusal::LastAdmin) => Some(refusal.to_string()),
+        Some(refusal) => return Err(refusal.into()),
     };
     let status = if refusal.is_none() { StatusCode::OK } else { StatusCode::CONFLICT };
     Ok(RefusedPage(status, AccountsPage { refusal, ..AccountsPage::load(app).await? }).into_response())
 }
+
+/// The form to change the name and the address of an account.
+#[derive(Template)]
+#[template(path = "account_edit.html")]
+struct EditAccountPage {
+    frame: Frame,
+    account: Account,
+    values: FormValues,
+    refusal: Option<String>,
+}
+
+impl EditAccountPage {
+    async fn load(app: &App, id: i64) -> Result<Self, Problem> {
+        let found = access::find_account(&app.viewer, id).await?;
+        let account = found.ok_or(Refusal::AccountNotFound(id))?;
+        let address = account.email().unwrap_or_default().to_owned();
+        let values = FormValues::new([("name", account.name.clone()), ("address", address)]);
+        Ok(Self { frame: Frame::new(app, "accounts"), account, values, refusal: None })
+    }
+}
+
+async fn edit(app: App, id: PathParams<AccountId>, _: NoQuery) -> Result<Response, Problem> {
+    let AccountId(id) = id.into_result()?;
+    Ok(Rendered(EditAccountPage::load(&app, id).await?).into_response())
+}
+
+async fn update(
+    app: App,
+    id: PathParams<AccountId>,
+    _: NoQuery,
+    form: Form<AccountChange>,
+) -> Result<Response, Problem> {
+    let AccountId(id) = id.into_result()?;
+    let page = EditAccountPage::load(&app, id).await?;
+    let form = form.without_unchanged(|name, sent| page.values.value(name) == sent);
+    let Some(change) = form.draft else {
+        let page = EditAccountPage { values: form.values, ..page };
+        return Ok(RefusedPage(StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
+    };
+    match app.registrar.submit(change.of(id), &form.caller).await.map_err(|refused| refused.answer) {
+        Ok(_) => Ok(Redirect::to("/accounts").into_response()),
+        Err(refusal) => Ok(page.refused(form.values, refusal)),
+    }
+}
+
+impl EditAccountPage {
+    fn refused(self, values: FormValues, refusal: Refusal) -> Response {
+        let problem = Problem::from(refusal);
+        let page = Self { values, refusal: Some(problem.detail().to_owned()), ..self };
+        RefusedPage(problem.status(), page).into_response()
+    }
+}
+
+impl FormDraft for AccountChange {}
 
 impl FormDraft for NewAccount {
     const NUMBERS: &[&str] = &["student_id"];

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::account::{Account, Link, Token};
+use super::account::{Account, ByGroups, Link, Token};
 use super::caller::{Actor, Caller, Right, Rights, Role};
 use super::command::Command;
 use super::event::{Change, Event};
@@ -155,6 +155,7 @@ impl Command for CreateAccount {
             student_id: self.student_id,
             created_at: facts.stamp.clone(),
             disabled_at: None,
+            by_groups: None,
         };
         let data = json!({"account_id": account.id, "role": account.role});
         let change = Change::AddAccount(account.clone());
@@ -166,15 +167,39 @@ impl Command for CreateAccount {
     }
 }
 
-/// Change the role of an account, disable it, or enable it again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Change an account, disable it, or enable it again. What is left out does not change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChangeAccount {
     /// The account.
     pub id: i64,
-    /// The new role; unchanged if it is left out.
+    /// The person's new name.
+    pub name: Option<String>,
+    /// The new e-mail address to sign in with; case is ignored.
+    pub address: Option<String>,
+    /// The new role.
     pub role: Option<Role>,
-    /// Whether the person may sign in; unchanged if it is left out.
+    /// Whether the person may sign in.
     pub enabled: Option<bool>,
+}
+
+impl ChangeAccount {
+    /// The account after the change.
+    fn changed(&self, before: &Account, facts: &Facts) -> Account {
+        let mut account = before.clone();
+        account.name = self.name.clone().unwrap_or(account.name);
+        account.address = self.address.as_ref().map_or(account.address, |address| address.to_lowercase());
+        account.role = self.role.unwrap_or(before.role);
+        match self.enabled {
+            Some(true) => account.disabled_at = None,
+            Some(false) if before.disabled_at.is_none() => account.disabled_at = Some(facts.stamp.clone()),
+            Some(false) | None => {}
+        }
+        // Groups that come back do not undo what an admin has decided.
+        if self.enabled.is_some() && before.by_groups.is_some() {
+            account.by_groups = Some(ByGroups::Given);
+        }
+        account
+    }
 }
 
 impl Command for ChangeAccount {
@@ -183,6 +208,7 @@ impl Command for ChangeAccount {
     fn needs(&self, needs: &mut Needs) {
         needs.all_admins();
         needs.account(self.id);
+        self.address.iter().for_each(|address| needs.address(address.to_lowercase()));
         needs.changes_access();
     }
 
@@ -192,24 +218,27 @@ impl Command for ChangeAccount {
 
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Account), Refusal> {
         let before = facts.accounts.get(&self.id).ok_or(Refusal::AccountNotFound(self.id))?;
-        let mut account = before.clone();
-        account.role = self.role.unwrap_or(before.role);
-        match self.enabled {
-            Some(true) => account.disabled_at = None,
-            Some(false) if before.disabled_at.is_none() => account.disabled_at = Some(facts.stamp.clone()),
-            Some(false) | None => {}
-        }
+        let account = self.changed(before, facts);
         if account == *before {
             return Ok((Vec::new(), account));
         }
         if account.role != before.role {
             ensure_bound(account.role, account.student_id)?;
         }
+        let is_taken = |other: &Account| other.id != self.id && other.address == account.address;
+        if account.address != before.address && facts.accounts.values().any(is_taken) {
+            return Err(Refusal::AddressTaken);
+        }
         if is_admin(before) && !is_admin(&account) && !has_other_admin(facts, None, Some(self.id)) {
             return Err(Refusal::LastAdmin);
         }
         let enabled = account.disabled_at.is_none();
-        let data = json!({"account_id": account.id, "role": account.role, "enabled": enabled});
+        let mut data = json!({"account_id": account.id, "role": account.role, "enabled": enabled});
+        let fields = [("name", account.name != before.name), ("address", account.address != before.address)];
+        let fields: Vec<_> = fields.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect();
+        if !fields.is_empty() {
+            data["fields"] = json!(fields);
+        }
         let change = Change::UpdateAccount(account.clone());
         Ok((vec![event(EventKind::AccountChanged, account.student_id, change).with_data(data)], account))
     }
@@ -328,7 +357,7 @@ fn ensure_bound(role: Role, student_id: Option<StudentId>) -> Result<(), Refusal
     }
 }
 
-fn is_admin(account: &Account) -> bool {
+pub(super) fn is_admin(account: &Account) -> bool {
     account.role == Role::Admin && account.disabled_at.is_none()
 }
 
@@ -338,10 +367,10 @@ fn is_admin_token(token: &Token, facts: &Facts) -> bool {
 }
 
 /// Whether somebody can still grant and revoke without this token, or without this account.
-fn has_other_admin(facts: &Facts, token: Option<i64>, account: Option<i64>) -> bool {
+pub(super) fn has_other_admin(facts: &Facts, token: Option<i64>, account: Option<i64>) -> bool {
     facts.tokens.values().any(|other| Some(other.id) != token && is_admin_token(other, facts))
         || facts.accounts.values().any(|other| {
-            Some(other.id) != account && is_admin(other) && facts.reachable_admins.contains(&other.id)
+            Some(other.id) != account && is_admin(other) && facts.reachable_admins.contains_key(&other.id)
         })
 }
 

@@ -1,5 +1,7 @@
 //! The records of accounts and tokens.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use utoipa::ToSchema;
@@ -7,6 +9,7 @@ use utoipa::ToSchema;
 use super::record::StudentId;
 use super::rights::{Rights, Role};
 use crate::clock::Stamp;
+use crate::text::email_address;
 
 /// A token of a program, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -73,6 +76,61 @@ pub struct Account {
     /// When it was disabled; null if the person may sign in.
     #[schema(required)]
     pub disabled_at: Option<Stamp>,
+    /// Whether the role follows the person's groups at a provider; `None` for an account that an admin has created.
+    #[serde(skip)]
+    pub by_groups: Option<ByGroups>,
+}
+
+/// The role of an account that single sign-on has opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByGroups {
+    /// The groups give it.
+    Given,
+    /// The groups give none any more. The account is disabled until they do, or until an admin decides otherwise.
+    Lost,
+}
+
+impl ByGroups {
+    /// As the database has it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Given => "given",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+impl FromStr for ByGroups {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "given" => Ok(Self::Given),
+            "lost" => Ok(Self::Lost),
+            other => Err(format!("unknown value of by_groups: {other}")),
+        }
+    }
+}
+
+impl Account {
+    /// The e-mail address; `None` if there is only the identifier at a provider in its place.
+    #[must_use]
+    pub fn email(&self) -> Option<&str> {
+        email_address(&self.address).is_ok().then_some(self.address.as_str())
+    }
+
+    /// Whether an admin has disabled it, for whatever reason.
+    #[must_use]
+    pub fn is_barred(&self) -> bool {
+        self.disabled_at.is_some() && self.by_groups != Some(ByGroups::Lost)
+    }
+
+    /// Whether its student is gone, so that nobody can use it.
+    #[must_use]
+    pub fn is_orphan(&self) -> bool {
+        self.role == Role::Student && self.student_id.is_none()
+    }
 }
 
 /// Who somebody is at a provider.
@@ -91,9 +149,6 @@ pub struct ExternalLink {
     pub external: ExternalId,
     /// The account.
     pub account_id: i64,
-    /// Whether the account was opened with it. Its role then follows the provider; one that an admin has created keeps
-    /// the role that the admin gave it.
-    pub has_opened: bool,
 }
 
 /// Why nobody is signed in, as the person is told.
@@ -106,7 +161,7 @@ pub enum NoAccount {
     #[error("More than one student here could be you.")]
     Several,
     /// Somebody signs in to the account already, here or at another provider.
-    #[error("The account with your e-mail address is already used with another sign-in.")]
+    #[error("The account here that could be yours is already used with another sign-in.")]
     OtherPerson,
     /// An admin has disabled the account.
     #[error("Your account is disabled.")]
@@ -117,4 +172,29 @@ pub enum NoAccount {
     /// The groups give no role any more.
     #[error("Your groups give you no role here.")]
     NoRole,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Account, Role};
+    use crate::clock::Stamp;
+
+    #[test]
+    fn an_identifier_at_a_provider_is_no_e_mail_address() {
+        let account = |address: &str| Account {
+            id: 1,
+            name: "Kim".to_owned(),
+            address: address.to_owned(),
+            role: Role::Admin,
+            student_id: None,
+            created_at: Stamp::default(),
+            disabled_at: None,
+            by_groups: None,
+        };
+        assert_eq!(account("kim@example.edu").email(), Some("kim@example.edu"));
+        for identifier in ["k2 at https://login.example.edu", "kim@example.edu at proxy", "k2 at proxy (58)"]
+        {
+            assert_eq!(account(identifier).email(), None, "{identifier}");
+        }
+    }
 }

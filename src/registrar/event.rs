@@ -76,6 +76,8 @@ pub enum Change {
     UpdateAccount(Account),
     /// Somebody at a provider has this account.
     AddExternalLink(ExternalLink),
+    /// Somebody at a provider has this account no more. Its sessions end.
+    RemoveExternalLink(ExternalLink),
     /// A new one-time link; earlier ones of the account stop working.
     AddLink(Link),
     /// The account is assigned to the course as an instructor.
@@ -151,6 +153,8 @@ impl Event {
                     | Change::RevokeToken(..)
                     | Change::AddAccount(_)
                     | Change::UpdateAccount(_)
+                    | Change::AddExternalLink(_)
+                    | Change::RemoveExternalLink(_)
                     | Change::SetPassword(..)
                     | Change::AddInstructor(..)
                     | Change::RemoveInstructor(..)

@@ -87,8 +87,8 @@ pub struct Facts {
     pub passwords: HashMap<i64, String>,
     /// The accounts of the requested sessions that exist, by the hashes of their secrets in hexadecimal.
     pub sessions: HashMap<String, i64>,
-    /// Admins who can sign in: with a password, a link, or at a provider.
-    pub reachable_admins: HashSet<i64>,
+    /// Admins who can sign in, and whether they can without a provider: with a password or a link.
+    pub reachable_admins: HashMap<i64, bool>,
     /// The requested identities at providers that are linked to an account, and those of the loaded accounts.
     pub externals: HashMap<ExternalId, ExternalLink>,
     /// The requested links that exist, by the hashes of their secrets.
@@ -292,6 +292,14 @@ impl Facts {
             }
             Change::AddExternalLink(link) => {
                 self.externals.insert(link.external.clone(), link.clone());
+                self.reachable_admins.entry(link.account_id).or_insert(false);
+            }
+            Change::RemoveExternalLink(link) => {
+                self.externals.remove(&link.external);
+                self.sessions.retain(|_, owner| *owner != link.account_id);
+                if self.reachable_admins.get(&link.account_id) == Some(&false) {
+                    self.reachable_admins.remove(&link.account_id);
+                }
             }
             Change::AddLink(link) => {
                 self.links.retain(|_, other| other.account_id != link.account_id);
@@ -337,6 +345,7 @@ impl Facts {
                     | Change::AddAccount(_)
                     | Change::UpdateAccount(_)
                     | Change::AddExternalLink(_)
+                    | Change::RemoveExternalLink(_)
                     | Change::AddLink(_)
                     | Change::AddInstructor(..)
                     | Change::RemoveInstructor(..)

@@ -44,12 +44,13 @@ mod student;
 mod sweep;
 pub(crate) mod sweeper;
 mod tally;
+mod unlink;
 mod waitlist;
 
 pub use self::access::{
     ChangeAccount, ChangePassword, CreateAccount, CreateLink, CreateToken, RevokeToken, SetPassword,
 };
-pub use self::account::{Account, AccountId, ExternalId, ExternalLink, Link, NoAccount, Token};
+pub use self::account::{Account, AccountId, ByGroups, ExternalId, ExternalLink, Link, NoAccount, Token};
 pub use self::answer::{Admission, Answer, OperationOutcome};
 pub use self::batch::{Batch, Operation};
 pub use self::caller::{Actor, Caller, Grants, Identity, Outcome, Proof, Right, Rights, Role};
@@ -78,9 +79,10 @@ pub use self::records::{Create, FieldValues, Record, RecordField, TextKind, Upda
 pub use self::refusal::Refusal;
 pub use self::rehearsal::Rehearsal;
 pub use self::seats::{RemoveSeats, SetSeats};
-pub use self::sign_on::SignOn;
+pub use self::sign_on::{SignOn, is_address_of};
 pub use self::student::{CreateStudent, DeleteStudent, UpdateStudent};
 pub use self::sweep::Sweep;
 pub use self::tally::{Counted, Tallied, Tally};
+pub use self::unlink::UnlinkAccount;
 pub use self::waitlist::Waitlist;
-pub use crate::text::{MAX_TEXT, VISIBLE_TEXT, email_address, record_text, search_text};
+pub use crate::text::{MAX_TEXT, VISIBLE_TEXT, email_address, record_text, search_text, visible_text};

@@ -36,6 +36,8 @@ pub struct Needs {
     pub(super) accounts_of_students: BTreeSet<StudentId>,
     /// Identities at providers, whose accounts to load.
     pub(super) externals: HashSet<ExternalId>,
+    /// Accounts whose identities at providers to load.
+    pub(super) identities: BTreeSet<i64>,
     pub(super) all_admins: bool,
     /// Hashes of sessions in hexadecimal.
     pub(super) sessions: BTreeSet<String>,
@@ -140,6 +142,12 @@ impl Needs {
     /// loaded.
     pub fn external(&mut self, id: ExternalId) {
         self.externals.insert(id);
+    }
+
+    /// Needs the account, and who has it at providers.
+    pub fn identities(&mut self, account_id: i64) {
+        self.accounts.insert(account_id);
+        self.identities.insert(account_id);
     }
 
     /// Needs to know whether the session with this hash still exists.

@@ -133,6 +133,9 @@ pub enum Refusal {
     /// Without this account, nobody could grant and revoke any more.
     #[error("This is the only admin who can sign in.")]
     LastAdmin,
+    /// The account has no password to change.
+    #[error("Your account has no password: you sign in at your provider.")]
+    NoPassword,
     /// The token or the session has ended since the request arrived.
     #[error("The token or the session has ended.")]
     Unauthorized,
@@ -206,6 +209,7 @@ impl Refusal {
             Self::LinkEnded => "link-ended",
             Self::NoAccount(_) => "no-account",
             Self::AddressTaken => "address-taken",
+            Self::NoPassword => "no-password",
             Self::LastAdmin => "last-admin",
             Self::Unauthorized => "unauthorized",
             Self::FirstNotAdmin => "first-not-admin",

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::account::{Account, ExternalId, ExternalLink, NoAccount};
+use super::access::{has_other_admin, is_admin};
+use super::account::{Account, ByGroups, ExternalId, ExternalLink, NoAccount};
 use super::caller::{Caller, Role};
 use super::command::Command;
 use super::event::{Change, Event};
@@ -13,10 +14,12 @@ use super::kinds::EventKind;
 use super::needs::Needs;
 use super::record::StudentId;
 use super::refusal::Refusal;
+use crate::text::visible_text;
 
 /// Find the account of somebody, or open one.
 ///
-/// Once linked, only the identifier counts: an address may be given to somebody else one day.
+/// Once linked, only the identifier counts: an address may be given to somebody else one day. The answer is a disabled
+/// account if the person's groups give no role any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignOn {
     /// Who, at which provider.
@@ -31,7 +34,7 @@ pub struct SignOn {
     pub may_be_student: bool,
     /// The student with the id that the provider names.
     pub student: Option<StudentId>,
-    /// Students who have the address: all that there are, or a few of many.
+    /// Students who have the address as [`is_address_of`] compares it: all that there are, or a few of many.
     pub students: Vec<StudentId>,
 }
 
@@ -40,11 +43,13 @@ impl Command for SignOn {
 
     fn needs(&self, needs: &mut Needs) {
         needs.external(self.external.clone());
+        needs.address(self.identifier());
         self.address.iter().for_each(|address| needs.address(address.clone()));
         for id in self.candidates() {
             needs.student(id);
             needs.accounts_of_student(id);
         }
+        needs.all_admins();
         needs.changes_access();
     }
 
@@ -66,28 +71,45 @@ impl Command for SignOn {
 }
 
 impl SignOn {
-    fn sign_on_again(&self, link: &ExternalLink, facts: &Facts) -> Result<(Vec<Event>, Account), NoAccount> {
+    fn sign_on_again(&self, link: &ExternalLink, facts: &Facts) -> Decided {
         let before = facts.accounts.get(&link.account_id).ok_or(NoAccount::Unknown)?;
-        ensure_usable(before)?;
-        if !link.has_opened {
-            return Ok((Vec::new(), before.clone()));
+        if before.is_barred() {
+            return Err(NoAccount::Disabled);
         }
-        let role =
-            if before.student_id.is_some() { self.may_be_student.then_some(before.role) } else { self.role };
-        let account = Account { role: role.ok_or(NoAccount::NoRole)?, ..before.clone() };
+        if before.is_orphan() {
+            return self.sign_on_anew(before, facts);
+        }
+        let account = self.followed(before, facts);
         if account == *before {
             return Ok((Vec::new(), account));
         }
-        let data = json!({"account_id": account.id, "role": account.role, "enabled": true, "provider": self.external.provider});
-        let change = Change::UpdateAccount(account.clone());
-        Ok((vec![event(EventKind::AccountChanged, &account, vec![change]).with_data(data)], account))
+        let data = json!({
+            "account_id": account.id, "role": account.role, "enabled": account.disabled_at.is_none(),
+            "provider": self.external.provider,
+        });
+        Ok((vec![changed(&account, vec![Change::UpdateAccount(account.clone())], data)], account))
+    }
+
+    /// The student of the linked account is gone. The person may be a student again, or be somebody else here now.
+    fn sign_on_anew(&self, before: &Account, facts: &Facts) -> Decided {
+        let (mut events, account) = self.sign_on_first(facts).map_err(|why| match why {
+            NoAccount::Unknown => NoAccount::StudentGone,
+            why => why,
+        })?;
+        let data = json!({"account_id": before.id, "linked": false, "provider": self.external.provider});
+        events.push(changed(before, Vec::new(), data));
+        Ok((events, account))
     }
 
     /// An address may belong to a member of staff and, as that of a parent, to a student. Then the groups decide who it
     /// is; without them it is the student, who may do less.
-    fn sign_on_first(&self, facts: &Facts) -> Result<(Vec<Event>, Account), NoAccount> {
+    fn sign_on_first(&self, facts: &Facts) -> Decided {
         let student = self.matching_student(facts);
-        let known = self.account_with_address(facts);
+        let holder = self.account_with_address(facts);
+        if holder.is_some_and(|account| account.is_orphan() && account.is_barred()) {
+            return Err(NoAccount::Disabled);
+        }
+        let known = holder.filter(|account| !self.has_outdated_address(account, facts));
         if let Some(role) = self.role {
             return match known {
                 Some(account) if account.student_id.is_none() => self.link(account, facts),
@@ -102,26 +124,52 @@ impl SignOn {
                 Err(NoAccount::NoRole)
             }
             (None, Some(account)) => self.link(account, facts),
-            (None, None) if self.may_be_student => Err(NoAccount::Unknown),
-            (None, None) => Err(NoAccount::NoRole),
+            (None, None) if !self.may_be_student => Err(NoAccount::NoRole),
+            (None, None) if holder.is_some_and(Account::is_orphan) => Err(NoAccount::StudentGone),
+            (None, None) => Err(NoAccount::Unknown),
         }
     }
 
     /// Whoever may change the address of a student must not get more than the student with it.
-    fn sign_on_student(&self, student: StudentId, facts: &Facts) -> Result<(Vec<Event>, Account), NoAccount> {
+    fn sign_on_student(&self, student: StudentId, facts: &Facts) -> Decided {
         let is_own =
             |account: &&Account| account.role == Role::Student && account.student_id == Some(student);
-        let mut accounts = facts.accounts.values().filter(is_own);
-        match (accounts.next(), accounts.next()) {
+        let own = || facts.accounts.values().filter(is_own);
+        let mut usable = own().filter(|account| !account.is_barred());
+        match (usable.next(), usable.next()) {
             (Some(account), None) => self.link(account, facts),
             (Some(_), Some(_)) => Err(NoAccount::Several),
+            (None, _) if own().any(|account| self.may_be_barred_by(account, facts)) => {
+                Err(NoAccount::Disabled)
+            }
             (None, _) => Ok(self.open(Role::Student, Some(student), facts)),
         }
     }
 
+    /// Whether an admin may have disabled this account of the student to keep this person out. If it was somebody else's,
+    /// it was a mistake that is the student's no more: it has another address, and another person at the same provider
+    /// had it, or somebody whom an admin has unlinked.
+    fn may_be_barred_by(&self, account: &Account, facts: &Facts) -> bool {
+        let mut links = facts.externals.values().filter(|link| link.account_id == account.id);
+        let is_of_other = match links.next() {
+            Some(link) => link.external.provider == self.external.provider,
+            None => account.by_groups.is_some(),
+        };
+        !is_of_other || self.address.as_ref() == Some(&account.address)
+    }
+
+    /// Whether the account has the address of this person although it cannot be theirs. Its student is gone, or single
+    /// sign-on has opened it for another student, and it was unlinked since.
+    fn has_outdated_address(&self, account: &Account, facts: &Facts) -> bool {
+        let is_own = || self.matching_student(facts) == Ok(account.student_id);
+        let is_linked = || facts.externals.values().any(|link| link.account_id == account.id);
+        account.is_orphan()
+            || account.by_groups.is_some() && account.student_id.is_some() && !is_own() && !is_linked()
+    }
+
     fn account_with_address<'f>(&self, facts: &'f Facts) -> Option<&'f Account> {
-        let address = self.address.as_ref()?;
-        facts.accounts.values().find(|account| account.address == *address)
+        let with = |address: &str| facts.accounts.values().find(|account| account.address == address);
+        self.address.as_deref().and_then(with).or_else(|| with(&self.identifier()))
     }
 
     /// The one student who it can be, if anything names one. An id and an address that belong to different students prove
@@ -133,7 +181,7 @@ impl SignOn {
         let has_address = |id: &StudentId| {
             let email = facts.students.get(id).and_then(|student| student.email.as_ref());
             let address = self.address.as_ref();
-            email.is_some_and(|email| address.is_some_and(|one| email.trim().eq_ignore_ascii_case(one)))
+            email.is_some_and(|email| address.is_some_and(|address| is_address_of(address, email)))
         };
         let by_address: BTreeSet<_> = self.candidates().filter(has_address).collect();
         let by_id = self.student.filter(|id| facts.students.contains_key(id));
@@ -145,43 +193,114 @@ impl SignOn {
         }
     }
 
-    fn link(&self, account: &Account, facts: &Facts) -> Result<(Vec<Event>, Account), NoAccount> {
-        ensure_usable(account)?;
+    fn link(&self, account: &Account, facts: &Facts) -> Decided {
+        if account.is_barred() {
+            return Err(NoAccount::Disabled);
+        }
         // Of anybody, also at another provider: an address may be given to somebody else one day.
         if facts.externals.values().any(|other| other.account_id == account.id) {
             return Err(NoAccount::OtherPerson);
         }
-        let data = json!({"account_id": account.id, "linked": true, "provider": self.external.provider});
-        let change = self.external_link(account, false);
-        let event = event(EventKind::AccountChanged, account, vec![change]).with_data(data);
-        Ok((vec![event], account.clone()))
+        let mut data = json!({"account_id": account.id, "linked": true, "provider": self.external.provider});
+        let mut changes = vec![self.external_link(account)];
+        let mut vacated = None;
+        let mut now = self.followed(account, facts);
+        if now.by_groups == Some(ByGroups::Lost) {
+            return Err(NoAccount::NoRole);
+        }
+        if now.by_groups.is_some() {
+            // As if it were opened now: it may have been somebody else's by mistake.
+            (now.address, vacated) = self.free_address(account.id, facts);
+            now.name = self.own_name(account.student_id, facts).unwrap_or_else(|| account.name.clone());
+        }
+        if now != *account {
+            data["role"] = json!(now.role);
+            data["enabled"] = json!(now.disabled_at.is_none());
+            changes.push(Change::UpdateAccount(now.clone()));
+        }
+        let events = std::iter::once(changed(&now, changes, data)).chain(vacated).collect();
+        Ok((events, now))
     }
 
     fn open(&self, role: Role, student_id: Option<StudentId>, facts: &Facts) -> (Vec<Event>, Account) {
-        // Siblings may share an address, and some providers name none. Nobody can type this one.
-        let of_nobody = |address: &String| facts.accounts.values().all(|account| account.address != *address);
-        let address = self.address.clone().filter(of_nobody);
-        let address =
-            address.unwrap_or_else(|| format!("{} at {}", self.external.subject, self.external.provider));
-        let student = || facts.students.get(&student_id?)?.name.clone();
+        let id = facts.last_seq + 1;
+        let (address, vacated) = self.free_address(id, facts);
         let account = Account {
-            id: facts.last_seq + 1,
-            name: self.name.clone().or_else(student).unwrap_or_else(|| address.clone()),
+            id,
+            name: self.own_name(student_id, facts).unwrap_or_else(|| visible_text(&address)),
             address,
             role,
             student_id,
             created_at: facts.stamp.clone(),
             disabled_at: None,
+            by_groups: Some(ByGroups::Given),
         };
         let data =
             json!({"account_id": account.id, "role": account.role, "provider": self.external.provider});
-        let changes = vec![Change::AddAccount(account.clone()), self.external_link(&account, true)];
-        (vec![event(EventKind::AccountCreated, &account, changes).with_data(data)], account)
+        let changes = vec![Change::AddAccount(account.clone()), self.external_link(&account)];
+        let opened = event(EventKind::AccountCreated, &account, changes).with_data(data);
+        (std::iter::once(opened).chain(vacated).collect(), account)
     }
 
-    fn external_link(&self, account: &Account, has_opened: bool) -> Change {
-        let external = self.external.clone();
-        Change::AddExternalLink(ExternalLink { external, account_id: account.id, has_opened })
+    /// The account as the groups want it, if they do.
+    fn followed(&self, before: &Account, facts: &Facts) -> Account {
+        if before.by_groups.is_none() {
+            return before.clone();
+        }
+        let role =
+            if before.student_id.is_some() { self.may_be_student.then_some(before.role) } else { self.role };
+        let is_last_admin = || is_admin(before) && !has_other_admin(facts, None, Some(before.id));
+        match role {
+            // Nobody could repair it.
+            role if role != Some(Role::Admin) && is_last_admin() => before.clone(),
+            Some(role) => {
+                Account { role, disabled_at: None, by_groups: Some(ByGroups::Given), ..before.clone() }
+            }
+            None => Account {
+                disabled_at: before.disabled_at.clone().or_else(|| Some(facts.stamp.clone())),
+                by_groups: Some(ByGroups::Lost),
+                ..before.clone()
+            },
+        }
+    }
+
+    /// The address for this account: the person's own, unless somebody else has it (siblings may share one, and some
+    /// providers name none). An account that cannot be theirs gives it up, with the event for that.
+    fn free_address(&self, id: i64, facts: &Facts) -> (String, Option<Event>) {
+        let holder = |address: &str| {
+            facts.accounts.values().find(|account| account.address == address && account.id != id)
+        };
+        let Some(address) = self.address.clone() else { return (self.free_identifier(id, &holder), None) };
+        match holder(&address) {
+            None => (address, None),
+            Some(other) if self.has_outdated_address(other, facts) => {
+                let former =
+                    Account { address: format!("{address} (account {})", other.id), ..other.clone() };
+                let data = json!({"account_id": other.id, "fields": ["address"]});
+                let change = Change::UpdateAccount(former);
+                (address, Some(changed(other, vec![change], data)))
+            }
+            Some(_) => (self.free_identifier(id, &holder), None),
+        }
+    }
+
+    fn free_identifier<'f>(&self, id: i64, holder: &dyn Fn(&str) -> Option<&'f Account>) -> String {
+        let identifier = self.identifier();
+        if holder(&identifier).is_none() { identifier } else { format!("{identifier} ({id})") }
+    }
+
+    /// Who it is at the provider, in the place of an address. Nobody can type it to sign in: it is none.
+    fn identifier(&self) -> String {
+        format!("{} at {}", self.external.subject, self.external.provider)
+    }
+
+    fn own_name(&self, student_id: Option<StudentId>, facts: &Facts) -> Option<String> {
+        let student = || facts.students.get(&student_id?)?.name.clone();
+        self.name.clone().or_else(student)
+    }
+
+    fn external_link(&self, account: &Account) -> Change {
+        Change::AddExternalLink(ExternalLink { external: self.external.clone(), account_id: account.id })
     }
 
     fn candidates(&self) -> impl Iterator<Item = StudentId> {
@@ -189,14 +308,17 @@ impl SignOn {
     }
 }
 
-fn ensure_usable(account: &Account) -> Result<(), NoAccount> {
-    if account.disabled_at.is_some() {
-        Err(NoAccount::Disabled)
-    } else if account.role == Role::Student && account.student_id.is_none() {
-        Err(NoAccount::StudentGone)
-    } else {
-        Ok(())
-    }
+type Decided = Result<(Vec<Event>, Account), NoAccount>;
+
+/// Whether an e-mail address that is stored for a student is this one. Only the case of ASCII is ignored: the lower case
+/// of other letters may be another person’s letter (the Kelvin sign becomes a k).
+#[must_use]
+pub fn is_address_of(address: &str, stored: &str) -> bool {
+    stored.trim_matches(' ').eq_ignore_ascii_case(address)
+}
+
+fn changed(account: &Account, changes: Vec<Change>, data: Value) -> Event {
+    event(EventKind::AccountChanged, account, changes).with_data(data)
 }
 
 fn event(kind: EventKind, account: &Account, changes: Vec<Change>) -> Event {

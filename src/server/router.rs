@@ -74,6 +74,7 @@ fn api() -> Routes<AppState> {
         .merge(batch::api::routes())
         .merge(seats::api::routes())
         .merge(events::api::routes())
+        .merge(access::accounts::api::routes())
         .merge(access::api::routes())
         .merge(access::sign_ins::api::routes())
         .merge(disclosures::api::routes())
@@ -108,7 +109,7 @@ fn api() -> Routes<AppState> {
         crate::events::LogEntry,
         crate::registrar::Token,
         crate::registrar::Account,
-        crate::access::api::CreatedAccount,
+        crate::access::accounts::api::CreatedAccount,
         crate::access::api::CreatedToken,
         crate::access::api::Me,
         crate::access::sign_ins::SignInEntry,

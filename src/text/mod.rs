@@ -22,6 +22,15 @@ pub fn record_text(input: &str) -> Result<String, String> {
     }
 }
 
+/// What a [`record_text`] may have of a text that somebody else has written: without characters that it must not have, cut
+/// to its length. May be empty.
+#[must_use]
+pub fn visible_text(input: &str) -> String {
+    let mut text: String = visible::without_faults(input).chars().take(MAX_TEXT).collect();
+    text.truncate(text.trim_end().len());
+    text
+}
+
 /// Validates an e-mail address: a [`record_text`] that is an address of RFC 5322 without comments or display name.
 ///
 /// # Errors

@@ -16,6 +16,20 @@ pub(super) fn fault(text: &str) -> Option<String> {
     None
 }
 
+/// The text without characters that are not allowed where they are, and without white space at its start.
+pub(super) fn without_faults(text: &str) -> String {
+    let mut kept = String::new();
+    let mut before = None;
+    for character in text.chars() {
+        let is_at_start = before.is_none() && character.is_whitespace();
+        if !is_at_start && !character.is_control() && rejection(character, before).is_none() {
+            kept.push(character);
+            before = Some(character);
+        }
+    }
+    kept
+}
+
 fn rejection(character: char, before: Option<char>) -> Option<&'static str> {
     const INVISIBLE: &str = "is invisible";
     if changes_direction(character) {
@@ -140,6 +154,16 @@ mod tests {
                 prop_assert!(text.chars().any(|character| !is_invisible(character)));
                 prop_assert!(!text.chars().any(changes_direction));
                 prop_assert!(!is_invisible(text.chars().next().unwrap()));
+            }
+        }
+
+        #[test]
+        fn what_is_left_of_a_text_has_no_fault(text in "[a\u{1}\u{200b}-\u{202e} \u{fe0f}\u{1f3f4}\u{e0041}\u{e007f}]{0,6}") {
+            let left = without_faults(&text);
+            prop_assert_eq!(fault(left.trim()), None);
+            prop_assert!(!left.chars().any(char::is_control));
+            if fault(text.trim()).is_none() && !text.chars().any(char::is_control) {
+                prop_assert_eq!(left.trim(), text.trim());
             }
         }
     }

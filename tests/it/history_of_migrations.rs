@@ -26,7 +26,7 @@ const RECORDED_IN_FILES: [&str; 17] = [
     "13|instructors|1053229577879877044",
     "14|records|875299819246139903",
     "15|uses_and_keys|7709313604871077128",
-    "16|sign_on|8872853864589493247",
+    "16|sign_on|17441487127969026794",
     "17|external_ids|8130055806316743087",
 ];
 const RECORDED_ON_SERVERS: [&str; 17] = [
@@ -45,7 +45,7 @@ const RECORDED_ON_SERVERS: [&str; 17] = [
     "13|instructors|16317317316653033625",
     "14|records|4989046909568867970",
     "15|uses_and_keys|10317571313289659594",
-    "16|sign_on|4897169270677160774",
+    "16|sign_on|10663110745457415904",
     "17|external_ids|2162890879267061508",
 ];
 

@@ -198,7 +198,7 @@ async fn every_migration_keeps_the_data_that_was_there_before_it() {
         "insert into matricula_sign_ins (at, outcome, way, times) \
          values ('2026-09-01T08:00:00.000Z', 'failed', 'password', 2);",
         "insert into matricula_token_uses values (5, '2026-09-02T08:00:00.000Z');",
-        "insert into matricula_identities values ('https://login.example.edu', 'ruth', 5, 1);",
+        "insert into matricula_identities values ('https://login.example.edu', 'ruth', 5);",
         "insert into matricula_student_numbers values (1, '0042'); insert into matricula_course_codes values (1, 'A1');",
     ];
     assert_eq!(scripts.len(), data.len(), "a new migration brings sample data");

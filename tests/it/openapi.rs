@@ -62,7 +62,7 @@ async fn every_operation_says_what_it_does_and_what_it_answers() {
             );
         }
     }
-    assert_eq!(names.len(), 39);
+    assert_eq!(names.len(), 40);
 }
 
 #[tokio::test]

@@ -18,6 +18,9 @@ async fn populated_school() -> (School, Vec<(&'static str, String)>) {
     school.other_program_runs(&format!(
         "insert into matricula_sign_ins (at, outcome, way, network, times) \
          values ('2026-09-01T08:00:00.000Z', 'failed', 'password', '203.0.113.7', 3); \
+         insert into matricula_accounts (id, name, address, role, created_at) \
+         values (900, 'Ruth Office', 'ruth@example.edu', 'admin', '2026-09-01T08:00:00.000Z'); \
+         insert into matricula_identities (provider, subject, account_id) values ('proxy', 'ruth', 900); \
          insert into matricula_disclosures (at, until, token_id, what, course_id, rows_sent, record) \
          values ('2026-09-01T08:00:00.000Z', '2026-09-01T08:00:00.000Z', 1, 'roster', {}, 2, 'one')",
         algebra.id
@@ -39,6 +42,7 @@ async fn populated_school() -> (School, Vec<(&'static str, String)>) {
         ("registration", "/registration".to_owned()),
         ("sign-ins", "/sign-ins".to_owned()),
         ("accounts", "/accounts".to_owned()),
+        ("account-edit", "/accounts/900/edit".to_owned()),
         ("tokens", "/tokens".to_owned()),
         ("problem", "/problems/course-full".to_owned()),
     ];

@@ -53,7 +53,27 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    async fn open(script: &str) -> Self {
+    /// A browser that comes back from the lying provider with these claims, and the page where it ends. Without groups
+    /// they give no role.
+    pub(crate) async fn signs_in(&self, claims: Value) -> (Visitor, Reply) {
+        let mut browser = self.browser();
+        let page = browser.comes_back(&BASE64.encode(claims.to_string())).await;
+        (browser, page)
+    }
+
+    /// The accounts, in order of creation.
+    pub(crate) async fn accounts(&self) -> Vec<Value> {
+        let accounts = self.ask("GET", "/api/v1/accounts").await.is_ok().json();
+        accounts.as_array().unwrap().clone()
+    }
+
+    /// The latest change of an account, as the log has it.
+    pub(crate) async fn last_change(&self) -> Value {
+        let events = self.ask("GET", "/api/v1/events?type=account.changed&limit=1000").await.is_ok().json();
+        events.as_array().unwrap().last().unwrap().clone()
+    }
+
+    pub(crate) async fn open(script: &str) -> Self {
         Self::open_with(script, &["--log", "error"], |_| {}).await
     }
 
@@ -106,7 +126,7 @@ impl Site {
     }
 }
 
-async fn serve(database: &Database, flags: &[&str]) -> Process {
+pub(crate) async fn serve(database: &Database, flags: &[&str]) -> Process {
     let mut command = matricula();
     command
         .arg("--database")
@@ -116,7 +136,7 @@ async fn serve(database: &Database, flags: &[&str]) -> Process {
     Process::start(command).await
 }
 
-fn admin_token(database: &Database) -> String {
+pub(crate) fn admin_token(database: &Database) -> String {
     let mut command = matricula();
     command.args(["token", "create", "--name", "Tests", "--role", "admin"]);
     let created = command.arg("--database").arg(database.argument()).output().unwrap();
@@ -207,12 +227,12 @@ impl Visitor {
     }
 
     /// Goes to the lying provider, and comes back with this lie.
-    async fn comes_back(&mut self, lie: &str) -> Reply {
+    pub(crate) async fn comes_back(&mut self, lie: &str) -> Reply {
         let (state, nonce) = leaves(self).await;
         self.visit(&format!("/sign-in/campus/callback?code={lie}~{nonce}&state={state}")).await.1
     }
 
-    async fn me(&mut self) -> Value {
+    pub(crate) async fn me(&mut self) -> Value {
         self.visit("/api/v1/me").await.1.is_ok().json()
     }
 }
@@ -281,7 +301,7 @@ async fn a_student_is_found_by_a_verified_address_or_by_the_id() {
     for (person, reason) in [
         ("zoe", "No student and no account here has your e-mail address."),
         ("cara", "More than one student here could be you."),
-        ("ana2", "The account with your e-mail address is already used with another sign-in."),
+        ("ana2", "The account here that could be yours is already used with another sign-in."),
         ("mallory", "No student and no account here has your e-mail address."),
         ("eve", "More than one student here could be you."),
     ] {
@@ -445,6 +465,67 @@ async fn an_address_gives_nobody_more_than_its_owner_has() {
     let accounts = site.ask("GET", "/api/v1/accounts").await.is_ok().json();
     assert_eq!(accounts[2]["address"], json!(format!("new at {}", site.provider.issuer)));
     office.visit("/account").await.1.is_ok();
+}
+
+#[tokio::test]
+async fn an_address_that_looks_alike_is_another_one() {
+    let site = Site::open("liar.mjs").await;
+    // With the Kelvin sign, which is a k in lower case.
+    for email in ["cara.\u{212a}im@example.edu"; 3] {
+        site.ask("POST", "/api/v1/students").json(&json!({"name": "Kim", "email": email})).await.is_created();
+    }
+    let kim = json!({"name": "Kim", "email": "Cara.Kim@example.edu"});
+    site.ask("POST", "/api/v1/students").json(&kim).await.is_created();
+    let claims = |subject: &str| json!({"sub": subject, "email": "cara.kim@example.edu"});
+    let (mut browser, page) = site.signs_in(claims("kim")).await;
+    assert_eq!(page.status, 200, "{}", page.text());
+    assert_eq!(browser.me().await["student_id"], 8);
+
+    // Two who have the address itself are two, however many look alike.
+    site.ask("DELETE", "/api/v1/students/8").await.is(204);
+    for _ in 0..2 {
+        site.ask("POST", "/api/v1/students").json(&kim).await.is_created();
+    }
+    let page = site.signs_in(claims("another")).await.1.is(403);
+    assert!(page.text().contains("More than one student here could be you."), "{}", page.text());
+}
+
+#[tokio::test]
+async fn a_name_from_a_provider_is_as_names_are_here() {
+    let site = Site::open("liar.mjs").await;
+    let long = "s".repeat(255);
+    for claims in [
+        json!({"sub": "a", "name": " \u{200b}\u{202e}Ru\u{7}th\u{2028} \u{200d}Office ", "groups": ["office"]}),
+        json!({"sub": long, "name": "\u{202e}\u{200b}", "email": null, "groups": ["office"]}),
+    ] {
+        site.signs_in(claims).await.1.is_ok();
+    }
+    let accounts = site.accounts().await;
+    assert_eq!(accounts[0]["name"], "Ruth Office");
+    assert_eq!(accounts[1]["name"], json!(long));
+    for account in accounts {
+        let name = json!({"name": account["name"]});
+        site.ask("PATCH", &format!("/api/v1/accounts/{}", account["id"])).json(&name).await.is_ok();
+    }
+}
+
+#[tokio::test]
+async fn who_has_no_address_and_no_password_is_told_so() {
+    let site = Site::open("liar.mjs").await;
+    let claims = json!({"sub": "k2", "email": null, "groups": ["office"]});
+    let (mut browser, _) = site.signs_in(claims).await;
+    let page = browser.visit("/account").await.1.is_ok();
+    assert!(page.text().contains("<dd>none: you sign in at your provider</dd>"), "{}", page.text());
+    assert!(!page.text().contains("k2 at"), "{}", page.text());
+    let fields = [("present", "some old password"), ("password", "seven quiet lanterns")];
+    let page = browser.post("/account/password", &fields).await.1.is(409);
+    assert!(page.text().contains("Your account has no password"), "{}", page.text());
+    browser.visit("/account").await.1.is_ok();
+
+    // Of somebody else at the same provider, who has a student's number alone.
+    site.signs_in(json!({"sub": "ben", "email": null, "student_number": "2"})).await.1.is_ok();
+    let page = site.signs_in(json!({"sub": "eve", "email": null, "student_number": "2"})).await.1.is(403);
+    assert!(page.text().contains("could be yours is already used") && !page.text().contains("your e-mail"));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Single sign-on: people sign in at a provider of the school.
 
 mod attempt;
+mod discovery;
 mod provider;
 mod session;
 pub mod settings;
@@ -10,6 +11,7 @@ pub use self::attempt::Attempt;
 pub use self::provider::{Person, Provider, ProviderError};
 
 use self::settings::SignOnSettings;
+use super::proxy::PROXY;
 
 /// The providers of the school. Cheap to share.
 #[derive(Debug, Default)]
@@ -34,6 +36,16 @@ impl Providers {
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Provider> {
         self.0.iter().find(|provider| provider.settings.name == name)
+    }
+
+    /// What people call the provider with this issuer: its label, or the issuer of one that is not used any more.
+    #[must_use]
+    pub fn label<'a>(&'a self, issuer: &'a str) -> &'a str {
+        match self.0.iter().find(|provider| provider.settings.issuer == issuer) {
+            Some(provider) => &provider.settings.label,
+            None if issuer == PROXY => "the proxy",
+            None => issuer,
+        }
     }
 
     /// Name and label of each, in order.

@@ -1,22 +1,21 @@
 //! A provider of single sign-on: finds out its addresses and keys, sends people there, and checks what it says of them
 //! (`OpenID` Connect Core 1.0, authorization code flow, with PKCE as RFC 7636 and the `iss` of RFC 9207).
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use openidconnect::core::{
     CoreClientAuthMethod, CoreJwsSigningAlgorithm, CoreProviderMetadata, CoreResponseType,
 };
-use openidconnect::url::Url;
 use openidconnect::{
     AccessTokenHash, AuthType, AuthenticationFlow, AuthorizationCode, ClaimsVerificationError, Client,
-    ClientId, CsrfToken, IssuerUrl, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier,
-    RedirectUrl, Scope, SignatureVerificationError, TokenUrl, UserInfoUrl,
+    ClientId, CsrfToken, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
+    Scope, SignatureVerificationError,
 };
 use thiserror::Error;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::attempt::Attempt;
+use super::discovery::Discovery;
 use super::settings::ProviderSettings;
 use super::wire::{Claims, Http, OidcClient, Tokens, UserInfo, causes, excerpt, text, texts};
 
@@ -26,8 +25,6 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_AT_A_TIME: usize = 32;
 /// The longest identifier of a person, in bytes (`OpenID` Connect Core 1.0, section 2).
 const MAX_SUBJECT: usize = 255;
-/// How long addresses and keys hold. A key that is not among them is looked for at once.
-const MAX_AGE: Duration = Duration::from_hours(1);
 
 /// The algorithms whose signatures count: those with a public key. `none` has no signature, and HMAC would make
 /// everybody who knows the client's secret a provider.
@@ -49,7 +46,7 @@ pub struct Provider {
     /// As the file describes it.
     pub settings: ProviderSettings,
     http: Http,
-    known: Mutex<Option<Known>>,
+    discovery: Discovery,
     /// Anybody can make this server ask a provider; this limits at how many at a time.
     turns: Semaphore,
 }
@@ -98,7 +95,9 @@ impl Provider {
             .redirect(openidconnect::reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| ProviderError::Unavailable(causes(&error)))?;
-        Ok(Self { settings, http: Http(http), known: Mutex::new(None), turns: Semaphore::new(MAX_AT_A_TIME) })
+        let http = Http(http);
+        let discovery = Discovery::new(settings.issuer.clone(), http.clone());
+        Ok(Self { settings, http, discovery, turns: Semaphore::new(MAX_AT_A_TIME) })
     }
 
     /// The address at the provider to send somebody to, who comes back to `redirect`.
@@ -106,7 +105,7 @@ impl Provider {
     /// # Errors
     /// [`ProviderError::Unavailable`].
     pub async fn address(&self, redirect: &str, attempt: &Attempt) -> Result<String, ProviderError> {
-        let metadata = self.metadata(None).await?;
+        let metadata = self.discovery.metadata(None).await.map_err(ProviderError::Unavailable)?;
         let verifier = PkceCodeVerifier::new(attempt.verifier.expose());
         let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier);
         let client = self.client(&metadata, redirect)?;
@@ -139,7 +138,7 @@ impl Provider {
         }
         let turn = tokio::time::timeout(TIMEOUT, self.turns.acquire()).await;
         let _turn = turn.map_err(|_| ProviderError::Busy)?.map_err(|_| ProviderError::Busy)?;
-        let metadata = self.metadata(None).await?;
+        let metadata = self.discovery.metadata(None).await.map_err(ProviderError::Unavailable)?;
         let client = self.client(&metadata, redirect)?;
         let request = client
             .exchange_code(AuthorizationCode::new(code))
@@ -162,7 +161,8 @@ impl Provider {
         let claims = match verified(&client, &tokens, &nonce) {
             // The provider may have begun to sign with a new key.
             Err(Unverified::Key(_)) => {
-                let metadata = self.metadata(Some(&metadata)).await?;
+                let metadata = self.discovery.metadata(Some(&metadata)).await;
+                let metadata = metadata.map_err(ProviderError::Unavailable)?;
                 verified(&self.client(&metadata, redirect)?, &tokens, &nonce)
             }
             verified => verified,
@@ -198,38 +198,6 @@ impl Provider {
             Err(_) => None,
         };
         Ok(self.read(&claims, more.as_ref()))
-    }
-
-    /// Addresses and keys of the provider; others than `outdated`.
-    async fn metadata(
-        &self,
-        outdated: Option<&Arc<CoreProviderMetadata>>,
-    ) -> Result<Arc<CoreProviderMetadata>, ProviderError> {
-        let mut known = self.known.lock().await;
-        if let Some(Known { metadata, since }) = known.as_ref()
-            && since.elapsed() < MAX_AGE
-            && outdated.is_none_or(|outdated| !Arc::ptr_eq(outdated, metadata))
-        {
-            return Ok(Arc::clone(metadata));
-        }
-        let issuer = IssuerUrl::new(self.settings.issuer.clone())
-            .map_err(|error| ProviderError::Unavailable(error.to_string()))?;
-        let found = CoreProviderMetadata::discover_async(issuer, &self.http)
-            .await
-            .map_err(|error| ProviderError::Unavailable(causes(&error)))?;
-        let endpoints = [
-            Some(found.authorization_endpoint().url()),
-            found.token_endpoint().map(TokenUrl::url),
-            Some(found.jwks_uri().url()),
-            found.userinfo_endpoint().map(UserInfoUrl::url),
-        ];
-        let is_open = |url: &Url| self.settings.issuer.starts_with("https://") && url.scheme() != "https";
-        if endpoints.into_iter().flatten().any(is_open) {
-            return Err(ProviderError::Unavailable("one of its addresses is not https".to_owned()));
-        }
-        let metadata = Arc::new(found);
-        *known = Some(Known { metadata: Arc::clone(&metadata), since: Instant::now() });
-        Ok(metadata)
     }
 
     fn client(&self, metadata: &CoreProviderMetadata, redirect: &str) -> Result<OidcClient, ProviderError> {
@@ -317,10 +285,4 @@ impl Unverified {
     fn other(text: impl Into<String>) -> Self {
         Self::Other(text.into())
     }
-}
-
-#[derive(Debug)]
-struct Known {
-    metadata: Arc<CoreProviderMetadata>,
-    since: Instant,
 }

@@ -10,11 +10,11 @@ use super::provider::{Person, Provider};
 use crate::clock::Stamp;
 use crate::registrar::{
     Account, Actor, Caller, ExternalId, Grants, Identity, NoAccount, Proof, Refusal, Role, SignOn, StudentId,
-    email_address,
+    email_address, is_address_of, visible_text,
 };
 
-/// The longest name, in characters.
-const MAX_TEXT: usize = 255;
+/// So many students with one address are too many.
+const ENOUGH: usize = 3;
 
 impl SignIn {
     /// Opens a session for a person who has come back from a provider, and records it. Returns its secret.
@@ -44,13 +44,7 @@ impl SignIn {
             may_be_student: settings.may_be_student(&person.groups),
             student: person.student.as_deref().and_then(student_id),
         };
-        let account = match self.submit_sign_on(command, caller).await {
-            Err(Refusal::NoAccount(NoAccount::NoRole)) => {
-                self.end_sessions_at(&external).await?;
-                return Err(NoAccount::NoRole.into());
-            }
-            submitted => submitted?,
-        };
+        let account = self.submit_sign_on(command, caller).await?;
         let secret = Secret::generate("");
         let now = self.clock.now();
         let (hash, opened) = (secret.hash(), Stamp::from(now));
@@ -104,28 +98,29 @@ impl SignIn {
     ) -> Result<Vec<StudentId>, Refusal> {
         match address {
             Some(address) if store::account_of(&self.db, external).await?.is_none() => {
-                Ok(store::students_with(&self.db, address).await?)
+                let similar = store::students_with(&self.db, address).await?.into_iter();
+                let holders = similar.filter(|(_, email)| is_address_of(address, email));
+                Ok(holders.map(|(id, _)| id).take(ENOUGH).collect())
             }
             _ => Ok(Vec::new()),
-        }
-    }
-
-    /// The provider gives somebody no role any more.
-    async fn end_sessions_at(&self, external: &ExternalId) -> Result<(), Refusal> {
-        match store::account_of(&self.db, external).await? {
-            Some(account) => self.forget(vec![store::end_sessions_of(account.id)]).await,
-            None => Ok(()),
         }
     }
 
     async fn submit_sign_on(&self, command: SignOn, caller: &Caller) -> Result<Account, Refusal> {
         let caller =
             Caller { actor: Actor::SignOn, grants: Grants::NONE, proof: Proof::default(), ..caller.clone() };
-        self.registrar
-            .submit(command, &caller)
-            .await
-            .map(|done| done.answer)
-            .map_err(|refused| refused.answer)
+        let is_admin = command.role == Some(Role::Admin);
+        let account = self.registrar.submit(command, &caller).await.map_err(|refused| refused.answer)?.answer;
+        if account.disabled_at.is_some() {
+            return Err(NoAccount::NoRole.into());
+        }
+        if account.by_groups.is_some() && account.role == Role::Admin && !is_admin {
+            tracing::warn!(
+                account = account.id,
+                "the groups of the only admin who can sign in give that role no more; the account keeps it"
+            );
+        }
+        Ok(account)
     }
 }
 
@@ -141,7 +136,6 @@ fn student_id(text: &str) -> Option<StudentId> {
 }
 
 fn usable_name(text: &str) -> Option<String> {
-    let name: String = text.chars().filter(|character| !character.is_control()).take(MAX_TEXT).collect();
-    let name = name.trim();
-    (!name.is_empty()).then(|| name.to_owned())
+    let name = visible_text(text);
+    (!name.is_empty()).then_some(name)
 }

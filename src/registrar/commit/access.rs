@@ -30,7 +30,7 @@ pub(crate) use select_tokens;
 macro_rules! select_accounts {
     ($rest:literal) => {
         concat!(
-            "select a.id, a.name, a.address, a.role, p.student_id, a.created_at, a.disabled_at \
+            "select a.id, a.name, a.address, a.role, p.student_id, a.created_at, a.disabled_at, a.by_groups \
              from matricula_accounts a left join matricula_people p on p.id = a.person_id ",
             $rest
         )
@@ -69,6 +69,7 @@ pub fn account(row: &Row<'_>) -> Result<Account, DbError> {
         student_id: row.opt_int(4)?.map(StudentId),
         created_at: row.stamp(5)?,
         disabled_at: row.opt_stamp(6)?,
+        by_groups: row.opt_text(7)?.map(|text| text.parse()).transpose().map_err(DbError::Engine)?,
     })
 }
 
@@ -100,7 +101,8 @@ pub(super) async fn load_access(tx: &Tx<'_>, needs: &Needs, facts: &mut Facts) -
     let found = tx.query_many(sql, &of_accounts, |row| Ok((row.int(0)?, row.text(1)?)));
     facts.passwords = found.await?.into_iter().flatten().collect();
     if needs.all_admins {
-        let reachable = tx.query(REACHABLE_ADMINS, &[(&facts.now).into()], |row| row.int(0)).await?;
+        let reachable = |row: &Row<'_>| Ok((row.int(0)?, row.int(1)? == 1));
+        let reachable = tx.query(REACHABLE_ADMINS, &[(&facts.now).into()], reachable).await?;
         facts.reachable_admins = reachable.into_iter().collect();
         let sql = select_tokens!("where t.revoked_at is null and t.scopes like '%admin%'");
         let admins = tx.query(sql, &[], token).await?;
@@ -124,7 +126,7 @@ pub(super) async fn load_access(tx: &Tx<'_>, needs: &Needs, facts: &mut Facts) -
 
 /// Loads the accounts of people at providers, and of students who may be such people.
 async fn load_externals(tx: &Tx<'_>, needs: &Needs, facts: &mut Facts) -> Result<(), DbError> {
-    if needs.externals.is_empty() {
+    if needs.externals.is_empty() && needs.identities.is_empty() {
         return Ok(());
     }
     let students: Vec<_> = needs.accounts_of_students.iter().map(|id| vec![id.0.into()]).collect();
@@ -141,8 +143,7 @@ async fn load_externals(tx: &Tx<'_>, needs: &Needs, facts: &mut Facts) -> Result
     let found = of_students.into_iter().chain(linked.await?).flatten();
     facts.accounts.extend(found.map(|account| (account.id, account)));
     let accounts: Vec<_> = facts.accounts.keys().map(|id| vec![(*id).into()]).collect();
-    let sql =
-        "select provider, subject, account_id, has_opened from matricula_identities where account_id = $1";
+    let sql = "select provider, subject, account_id from matricula_identities where account_id = $1";
     let links = tx.query_many(sql, &accounts, external_link).await?.into_iter().flatten();
     facts.externals = links.map(|link| (link.external.clone(), link)).collect();
     Ok(())
@@ -150,13 +151,17 @@ async fn load_externals(tx: &Tx<'_>, needs: &Needs, facts: &mut Facts) -> Result
 
 fn external_link(row: &Row<'_>) -> Result<ExternalLink, DbError> {
     let external = ExternalId { provider: row.text(0)?, subject: row.text(1)? };
-    Ok(ExternalLink { external, account_id: row.int(2)?, has_opened: row.int(3)? == 1 })
+    Ok(ExternalLink { external, account_id: row.int(2)? })
 }
 
-/// Admins with a password, with a link that works at `$1`, or whom a provider vouches for.
-const REACHABLE_ADMINS: &str = "select id from matricula_accounts a where role = 'admin' and disabled_at is null \
-    and (password is not null or exists (select 1 from matricula_links l where l.account_id = a.id and l.expires_at > $1) \
-    or exists (select 1 from matricula_identities i where i.account_id = a.id))";
+/// Admins with a password, with a link that works at `$1`, or whom a provider vouches for: one whose groups have given no
+/// role at the last sign-in is disabled. The second column is 1 for those who need no provider.
+const REACHABLE_ADMINS: &str = "select id, max(own) from ( \
+    select id, 1 as own from matricula_accounts where role = 'admin' and disabled_at is null and password is not null \
+    union all select a.id, 1 from matricula_accounts a join matricula_links l on l.account_id = a.id \
+    where a.role = 'admin' and a.disabled_at is null and l.expires_at > $1 \
+    union all select a.id, 0 from matricula_accounts a join matricula_identities i on i.account_id = a.id \
+    where a.role = 'admin' and a.disabled_at is null) ways group by id";
 
 const LINK: &str = "select hash, account_id, expires_at from matricula_links where hash = $1";
 
@@ -174,11 +179,11 @@ const INTO_TOKENS: Insert = Insert {
 };
 const INTO_ACCOUNTS: Insert = Insert {
     table: "matricula_accounts",
-    columns: &["id", "name", "address", "role", "person_id", "created_at"],
+    columns: &["id", "name", "address", "role", "person_id", "created_at", "disabled_at", "by_groups"],
 };
 
 const INTO_IDENTITIES: Insert =
-    Insert { table: "matricula_identities", columns: &["provider", "subject", "account_id", "has_opened"] };
+    Insert { table: "matricula_identities", columns: &["provider", "subject", "account_id"] };
 
 const INTO_LINKS: Insert =
     Insert { table: "matricula_links", columns: &["hash", "account_id", "expires_at"] };
@@ -212,12 +217,19 @@ pub(super) async fn write_access(tx: &Tx<'_>, effects: &Effects<'_>) -> Result<(
             "update matricula_tokens set revoked_at = $1 where id = $2",
             effects.access.revoked_tokens(),
         ),
-        Write::Insert(&INTO_ACCOUNTS, effects.access.new_accounts()),
+        Write::Change("update matricula_accounts set address = $1 where id = $2", effects.access.vacated()),
+        // Before the inserts: a new account may get an address that another one gives up.
         Write::Change(
-            "update matricula_accounts set role = $1, disabled_at = $2 where id = $3",
+            "update matricula_accounts set name = $1, address = $2, role = $3, disabled_at = $4, by_groups = $5 \
+             where id = $6",
             effects.access.accounts(),
         ),
+        Write::Insert(&INTO_ACCOUNTS, effects.access.new_accounts()),
         Write::Delete("delete from matricula_links where account_id = $1", effects.access.relinked()),
+        Write::Delete(
+            "delete from matricula_identities where provider = $1 and subject = $2",
+            effects.access.changed_externals(),
+        ),
         Write::Insert(&INTO_IDENTITIES, effects.access.externals()),
         Write::Insert(&INTO_LINKS, effects.access.links()),
         Write::Change(

@@ -1,28 +1,69 @@
-//! The rows of accounts and tokens that a batch writes.
+//! The rows of accounts, tokens and instructors that a batch writes.
 
 use std::collections::BTreeMap;
 
 use crate::clock::Stamp;
 use crate::db::Arg;
-use crate::registrar::account::ExternalLink;
-use crate::registrar::account::{Account, Link, Token};
+use crate::registrar::account::{Account, ExternalLink, Link, Token};
+use crate::registrar::event::Change;
 use crate::registrar::record::CourseId;
 
 /// Changes of accounts and tokens.
 #[derive(Default)]
 pub(super) struct AccessEffects<'a> {
-    pub(super) new_tokens: Vec<(&'a Token, &'a str)>,
-    pub(super) revoked_tokens: Vec<(i64, &'a Stamp)>,
-    pub(super) new_accounts: Vec<&'a Account>,
-    pub(super) accounts: BTreeMap<i64, &'a Account>,
-    pub(super) externals: Vec<&'a ExternalLink>,
-    pub(super) links: BTreeMap<i64, &'a Link>,
-    pub(super) passwords: BTreeMap<i64, &'a str>,
+    new_tokens: Vec<(&'a Token, &'a str)>,
+    revoked_tokens: Vec<(i64, &'a Stamp)>,
+    new_accounts: Vec<&'a Account>,
+    accounts: BTreeMap<i64, &'a Account>,
+    /// By provider and subject: whose account they have from now on.
+    externals: BTreeMap<(&'a str, &'a str), Option<&'a ExternalLink>>,
+    /// Accounts that somebody at a provider has no more.
+    unlinked: Vec<i64>,
+    links: BTreeMap<i64, &'a Link>,
+    passwords: BTreeMap<i64, &'a str>,
     /// Pairs of a course and an account, and whether the account teaches the course from now on.
     pub(super) instructors: BTreeMap<(CourseId, i64), bool>,
 }
 
-impl AccessEffects<'_> {
+impl<'a> AccessEffects<'a> {
+    /// Adds a change of accounts, tokens or instructors; others are none of these effects.
+    pub(super) fn add(&mut self, change: &'a Change) {
+        match change {
+            Change::AddToken(token, hash) => self.new_tokens.push((token, hash)),
+            Change::RevokeToken(id, at) => self.revoked_tokens.push((*id, at)),
+            Change::AddAccount(account) => self.new_accounts.push(account),
+            Change::UpdateAccount(account) => {
+                match self.new_accounts.iter_mut().find(|new| new.id == account.id) {
+                    Some(new) => *new = account,
+                    None => {
+                        self.accounts.insert(account.id, account);
+                    }
+                }
+            }
+            Change::AddExternalLink(link) => {
+                self.externals.insert(identity(link), Some(link));
+            }
+            Change::RemoveExternalLink(link) => {
+                self.externals.insert(identity(link), None);
+                self.unlinked.push(link.account_id);
+            }
+            Change::AddLink(link) => {
+                self.links.insert(link.account_id, link);
+            }
+            Change::AddInstructor(course_id, account_id) => {
+                self.instructors.insert((*course_id, *account_id), true);
+            }
+            Change::RemoveInstructor(course_id, account_id) => {
+                self.instructors.insert((*course_id, *account_id), false);
+            }
+            Change::SetPassword(account_id, password) => {
+                self.passwords.insert(*account_id, password);
+                self.links.remove(account_id);
+            }
+            _ => debug_assert!(false, "changes no rights: {change:?}"),
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.new_tokens.is_empty()
             && self.revoked_tokens.is_empty()
@@ -76,6 +117,8 @@ impl AccessEffects<'_> {
                 account.role.as_str().into(),
                 account.student_id.map(|_| account.id).into(),
                 (&account.created_at).into(),
+                account.disabled_at.as_ref().into(),
+                account.by_groups.map(|by_groups| by_groups.as_str().to_owned()).into(),
             ]
         };
         self.new_accounts.iter().map(row).collect()
@@ -94,29 +137,57 @@ impl AccessEffects<'_> {
         self.links.values().map(row).collect()
     }
 
+    /// Identities that have another account from now on, or none.
+    pub(super) fn changed_externals(&self) -> Vec<Vec<Arg>> {
+        self.externals.keys().map(|(provider, subject)| vec![(*provider).into(), (*subject).into()]).collect()
+    }
+
     pub(super) fn externals(&self) -> Vec<Vec<Arg>> {
-        let row = |link: &&ExternalLink| {
-            let (provider, subject) = (link.external.provider.as_str(), link.external.subject.as_str());
-            vec![provider.into(), subject.into(), link.account_id.into(), i64::from(link.has_opened).into()]
-        };
-        self.externals.iter().map(row).collect()
+        let linked = self.externals.values().flatten();
+        linked
+            .map(|link| {
+                let (provider, subject) = identity(link);
+                vec![provider.into(), subject.into(), link.account_id.into()]
+            })
+            .collect()
     }
 
     pub(super) fn passwords(&self) -> Vec<Vec<Arg>> {
         self.passwords.iter().map(|(id, password)| vec![(*password).into(), (*id).into()]).collect()
     }
 
-    /// Accounts whose sessions end: they have been disabled, or have a new password.
+    /// Accounts whose sessions end: they have been disabled, have a new password, or are unlinked from a provider.
     pub(super) fn signed_out(&self) -> Vec<Vec<Arg>> {
         let disabled =
             self.accounts.values().filter(|account| account.disabled_at.is_some()).map(|one| one.id);
-        disabled.chain(self.passwords.keys().copied()).map(|id| vec![id.into()]).collect()
+        let others = self.passwords.keys().chain(&self.unlinked).copied();
+        disabled.chain(others).map(|id| vec![id.into()]).collect()
     }
 
     pub(super) fn accounts(&self) -> Vec<Vec<Arg>> {
         let row = |account: &&Account| {
-            vec![account.role.as_str().into(), account.disabled_at.as_ref().into(), account.id.into()]
+            vec![
+                account.name.as_str().into(),
+                account.address.as_str().into(),
+                account.role.as_str().into(),
+                account.disabled_at.as_ref().into(),
+                account.by_groups.map(|by_groups| by_groups.as_str().to_owned()).into(),
+                account.id.into(),
+            ]
         };
         self.accounts.values().map(row).collect()
     }
+
+    /// Addresses that nobody can have, for accounts of which one may get the address of another.
+    pub(super) fn vacated(&self) -> Vec<Vec<Arg>> {
+        if self.accounts.len() < 2 {
+            return Vec::new();
+        }
+        self.accounts.keys().map(|id| vec![format!("account {id}").into(), (*id).into()]).collect()
+    }
+}
+
+/// Provider and subject.
+fn identity(link: &ExternalLink) -> (&str, &str) {
+    (link.external.provider.as_str(), link.external.subject.as_str())
 }

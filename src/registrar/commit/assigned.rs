@@ -73,6 +73,7 @@ impl Assigned {
             | Change::AddAccount(_)
             | Change::UpdateAccount(_)
             | Change::AddExternalLink(_)
+            | Change::RemoveExternalLink(_)
             | Change::AddLink(_)
             | Change::SetPassword(..) => {}
         }

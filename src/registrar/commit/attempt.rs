@@ -5,7 +5,7 @@ use super::head::Head;
 use crate::db::{DbError, Need, WriteHealth, missing_rights};
 
 /// Rights on our own tables that some batch needs.
-const OWN_TABLES: [Need; 63] = [
+const OWN_TABLES: [Need; 64] = [
     ("matricula_migrations", "select"),
     ("log_head", "select"),
     ("log_head", "update"),
@@ -42,6 +42,7 @@ const OWN_TABLES: [Need; 63] = [
     ("matricula_links", "delete"),
     ("matricula_identities", "select"),
     ("matricula_identities", "insert"),
+    ("matricula_identities", "delete"),
     ("matricula_used_states", "select"),
     ("matricula_used_states", "insert"),
     ("matricula_used_states", "delete"),

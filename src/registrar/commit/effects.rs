@@ -104,26 +104,16 @@ impl<'a> Effects<'a> {
                 self.waiting.insert(waiting.joined_seq, waiting);
             }
             Change::DeleteWaitlistEntry(waiting) => self.take_off_waitlist(waiting),
-            Change::AddToken(token, hash) => self.access.new_tokens.push((token, hash)),
-            Change::RevokeToken(id, at) => self.access.revoked_tokens.push((*id, at)),
-            Change::AddAccount(account) => self.access.new_accounts.push(account),
-            Change::UpdateAccount(account) => {
-                self.access.accounts.insert(account.id, account);
-            }
-            Change::AddExternalLink(link) => self.access.externals.push(link),
-            Change::AddLink(link) => {
-                self.access.links.insert(link.account_id, link);
-            }
-            Change::AddInstructor(course_id, account_id) => {
-                self.access.instructors.insert((*course_id, *account_id), true);
-            }
-            Change::RemoveInstructor(course_id, account_id) => {
-                self.access.instructors.insert((*course_id, *account_id), false);
-            }
-            Change::SetPassword(account_id, password) => {
-                self.access.passwords.insert(*account_id, password);
-                self.access.links.remove(account_id);
-            }
+            Change::AddToken(..)
+            | Change::RevokeToken(..)
+            | Change::AddAccount(_)
+            | Change::UpdateAccount(_)
+            | Change::AddExternalLink(_)
+            | Change::RemoveExternalLink(_)
+            | Change::AddLink(_)
+            | Change::AddInstructor(..)
+            | Change::RemoveInstructor(..)
+            | Change::SetPassword(..) => self.access.add(change),
         }
     }
 

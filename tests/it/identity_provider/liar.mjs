@@ -1,4 +1,5 @@
 // A provider of single sign-on that lies. Which lie it tells is in the code with which a person comes back: `LIE~NONCE`.
+// Instead of the name of a lie, LIE can be claims: JSON as base64url.
 
 import { createHmac, createHash, generateKeyPairSync, sign } from 'node:crypto';
 import http from 'node:http';
@@ -24,7 +25,7 @@ const tokens = (lie, nonce) => {
   };
   const { nonce: _, ...withoutNonce } = honest;
   const hash = createHash('sha256').update('another one').digest().subarray(0, 16).toString('base64url');
-  const idToken = {
+  const lies = {
     'honest': () => signed(honest),
     'other-audience': () => signed({ ...honest, aud: 'elsewhere' }),
     'several-audiences': () => signed({ ...honest, aud: ['matricula', 'elsewhere'] }),
@@ -51,8 +52,9 @@ const tokens = (lie, nonce) => {
     'no-address': () => signed({ ...honest, sub: 'new', email: undefined }),
     'a-child': () => signed({ ...honest, sub: 'child', groups: [], email: 'parent@example.edu', student_number: '6' }),
     'no-id-token': () => undefined,
-  }[lie]();
-  return { access_token: 'an access token', token_type: 'Bearer', expires_in: 300, id_token: idToken };
+  };
+  const claims = () => signed({ ...honest, groups: [], ...JSON.parse(Buffer.from(lie, 'base64url')) });
+  return { access_token: 'an access token', token_type: 'Bearer', expires_in: 300, id_token: (lies[lie] ?? claims)() };
 };
 
 const server = http.createServer(async (request, response) => {

@@ -1,0 +1,3 @@
+//! Accounts of people, for admins.
+
+pub mod api;

@@ -1,7 +1,6 @@
 //! Does what a plan says.
 
-use super::known::Pair;
-use super::{EnrollmentStep, Obstacle, Party, Plan, RecordStep};
+use super::steps::{EnrollmentStep, Obstacle, Pair, Party, Plan, RecordStep};
 use crate::files::reading::{EnrollmentRow, Origin};
 use crate::registrar::{
     Answer, Caller, CourseId, Create, DeleteCourse, DeleteStudent, DropCourse, Enroll, FieldValues,

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::known::Pair;
-use super::{EnrollmentStep, Plan, RecordStep, store};
+use super::steps::{EnrollmentStep, Pair, Plan, RecordStep, Vanishing};
+use super::store;
 use crate::db::{Db, DbError};
 use crate::files::reading::{FileKind, Wanted};
 use crate::registrar::{CourseId, Record, StudentId, Version};
@@ -11,34 +11,7 @@ use crate::registrar::{CourseId, Record, StudentId, Version};
 /// So many may vanish without being alarming.
 const FEW: usize = 5;
 
-/// What would vanish. Only records with an id of the outside world do: of the others the files cannot know.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Vanishing {
-    /// Students, with their versions now.
-    pub students: Vec<(StudentId, Version)>,
-    /// Courses, with their versions now.
-    pub courses: Vec<(CourseId, Version)>,
-    /// Enrollments of students and courses that stay.
-    pub enrollments: Vec<Pair>,
-    /// How many would vanish too, if no row were refused: who is on a refused row may be there.
-    pub held_back: usize,
-    /// Whether one of them is more than a tenth of what there is, and more than five.
-    pub is_alarming: bool,
-}
-
 impl Vanishing {
-    /// How many records and enrollments would vanish.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.students.len() + self.courses.len() + self.enrollments.len()
-    }
-
-    /// Whether nothing would.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Finds what the files of a plan do not mention, of the kinds of which they have a file.
     pub(super) async fn find(plan: &Plan, db: &Db) -> Result<Self, DbError> {
         let has = |kind: FileKind| plan.reading.files.iter().any(|file| file.kind == Some(kind));

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::store;
 use crate::db::{Db, DbError};
 use crate::files::reading::{Reading, StudentKey};
-use crate::registrar::{Course, CourseId, Student, StudentId};
+use crate::registrar::{Course, Student};
 
 /// The students and courses that the files name and that exist.
 #[derive(Debug, Default)]
@@ -72,15 +72,7 @@ impl Known {
     }
 }
 
-/// An id for the steps of a plan: that of a record which exists, or one of zero and below for a row that adds one.
-pub(super) fn provisional<Id: From<i64>>(row: usize) -> Id {
-    Id::from(-crate::count::to_i64(row))
-}
-
 /// The ids as statements need them.
 pub(super) fn ids<'a, Id: Copy + Into<i64> + 'a>(ids: impl IntoIterator<Item = &'a Id>) -> Vec<i64> {
     ids.into_iter().map(|id| (*id).into()).collect()
 }
-
-/// A pair that an enrollment is about.
-pub(super) type Pair = (StudentId, CourseId);

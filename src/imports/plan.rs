@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::full::Vanishing;
-use super::known::{Known, Pair, ids, provisional};
-use super::{EnrollmentStep, FieldChange, Mode, Obstacle, Party, Plan, RecordStep, store};
+use super::known::{Known, ids};
+use super::steps::{EnrollmentStep, FieldChange, Mode, Obstacle, Pair, Party, Plan, RecordStep, Vanishing};
+use super::store;
 use crate::clock::Stamp;
 use crate::db::{Db, DbError};
-use crate::files::reading::{CourseKey, EnrollmentRow, Found, Reading, Standing, StudentKey, Wanted};
+use crate::files::reading::{CourseKey, Found, Reading, Standing, StudentKey, Wanted};
 use crate::mapping::{RecordTable, SchoolTables};
 use crate::registrar::{
     Admission, Caller, Course, CourseId, FieldValues, Record, Refusal, Rehearsal, Student, StudentId, Version,
@@ -277,21 +277,4 @@ async fn rehearsal(plan: &Plan, db: &Db, now: Stamp, caller: &Caller) -> Result<
         }
     }
     Ok(rehearsal)
-}
-
-impl Plan {
-    /// The student and the course of a row; provisional ids for those that the files add.
-    pub(super) fn pair(&self, row: &EnrollmentRow) -> Result<Pair, &Obstacle> {
-        let student = match &self.students_by_key[row.student.index()] {
-            Party::Known(id) => *id,
-            Party::New(row) => provisional(*row),
-            Party::Nobody(obstacle) => return Err(obstacle),
-        };
-        let course = match &self.courses_by_key[row.course.index()] {
-            Party::Known(id) => *id,
-            Party::New(row) => provisional(*row),
-            Party::Nobody(obstacle) => return Err(obstacle),
-        };
-        Ok((student, course))
-    }
 }

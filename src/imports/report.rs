@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Done, EnrollmentStep, Obstacle, Plan, RecordStep};
+use super::carry_out::Done;
+use super::steps::{EnrollmentStep, Obstacle, Plan, RecordStep};
 use crate::files::reading::{FileReading, FileRefusal, Ignored, Origin, Reading};
 use crate::registrar::Record;
 
@@ -23,8 +24,29 @@ pub struct Counts {
     pub vanishing: usize,
 }
 
+impl Plan {
+    /// The numbers of what happens.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts::of(self)
+    }
+
+    /// How many steps carrying it out takes.
+    #[must_use]
+    pub fn steps(&self) -> usize {
+        let counts = self.counts();
+        counts.new + counts.changed + counts.vanishing
+    }
+
+    /// Whether it changes nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steps() == 0
+    }
+}
+
 impl Counts {
-    pub(super) fn of(plan: &Plan) -> Self {
+    fn of(plan: &Plan) -> Self {
         let mut counts = Self { refused: plan.reading.refused.len(), ..Self::default() };
         plan.students.iter().for_each(|step| counts.record(step));
         plan.courses.iter().for_each(|step| counts.record(step));

@@ -29,7 +29,7 @@ const LAYERS: &[Layer] = &[
     layer(
         "cli",
         &["main.rs", "cli/"],
-        "server sample audit adoption access viewer lists mapping http config registrar db metrics ground",
+        "server sample audit adoption access imports files viewer lists mapping http config registrar db metrics ground",
     ),
     layer(
         "server",
@@ -66,6 +66,7 @@ const LAYERS: &[Layer] = &[
     layer("sample", &["sample/"], "registrar"),
     layer("audit", &["audit/"], "registrar db ground"),
     layer("adoption", &["adoption/"], "mapping db ground"),
+    layer("imports", &["imports/"], "files mapping registrar db ground"),
     layer("files", &["files/"], "ground"),
     layer("lists", &["lists/"], "viewer registrar db ground"),
     layer("viewer", &["viewer.rs"], "registrar db ground"),

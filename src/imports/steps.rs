@@ -1,0 +1,207 @@
+//! A plan and its steps.
+
+use crate::count::to_i64;
+use crate::files::reading::{EnrollmentRow, Origin, Reading};
+use crate::registrar::{Course, CourseId, FieldValues, Place, Record, Student, StudentId, Version};
+
+/// What files would change.
+#[derive(Debug)]
+pub struct Plan {
+    /// What was read.
+    pub reading: Reading,
+    /// For each of its people, in the same order.
+    pub students: Vec<RecordStep<Student>>,
+    /// For each of its courses, in the same order.
+    pub courses: Vec<RecordStep<Course>>,
+    /// For each of its enrollments, in the same order.
+    pub enrollments: Vec<EnrollmentStep>,
+    /// What is there and would vanish, because the files are the whole truth.
+    pub vanishing: Vanishing,
+    /// The student of each key of the reading.
+    pub(super) students_by_key: Vec<Party<Student>>,
+    /// The course of each key of the reading.
+    pub(super) courses_by_key: Vec<Party<Course>>,
+}
+
+/// How much of the truth the files are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// What they do not mention stays.
+    #[default]
+    Add,
+    /// What is there and they do not mention vanishes.
+    Full,
+}
+
+/// What happens to a student or a course of the files.
+#[derive(Clone, Debug)]
+pub enum RecordStep<R: Record> {
+    /// It is added.
+    Add(FieldValues<R>),
+    /// Some of its fields change.
+    Change {
+        /// Its id.
+        id: R::Id,
+        /// Its version now.
+        version: Version,
+        /// What changes.
+        changes: Vec<FieldChange>,
+    },
+    /// It is there already, as the files have it.
+    Same(R::Id),
+    /// It takes no part and is not there: it is not added.
+    LeftOut,
+    /// It is deleted, with all of its enrollments.
+    Remove {
+        /// Its id.
+        id: R::Id,
+        /// Its version now.
+        version: Version,
+    },
+    /// Its row is refused.
+    Refused(Obstacle),
+}
+
+/// A field that changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldChange {
+    /// The name of the field.
+    pub field: &'static str,
+    /// Its value now.
+    pub old: Option<String>,
+    /// Its value afterwards.
+    pub new: String,
+}
+
+/// What happens to a student and a course.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EnrollmentStep {
+    /// The student is enrolled.
+    Enroll,
+    /// The course is full: the student gets this place on the waitlist.
+    Wait(Place),
+    /// The student is enrolled already.
+    AlreadyEnrolled,
+    /// The student is on the waitlist already.
+    AlreadyWaiting,
+    /// The student is dropped from the course, or taken off its waitlist.
+    Drop,
+    /// The student is not there anyway.
+    NotThere,
+    /// The row is refused.
+    Refused(Obstacle),
+}
+
+/// Why a row cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// A stable word for programs.
+    pub code: &'static str,
+    /// A sentence for people.
+    pub detail: String,
+}
+
+impl Obstacle {
+    pub(super) fn new(code: &'static str, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into() }
+    }
+}
+
+/// Who or what a key of the files names.
+#[derive(Clone, Debug)]
+pub(super) enum Party<R: Record> {
+    /// A record that exists.
+    Known(R::Id),
+    /// The record that this row of the files adds.
+    New(usize),
+    /// None that an enrollment can use.
+    Nobody(Obstacle),
+}
+
+impl Plan {
+    /// The student and the course of a row; provisional ids for those that the files add.
+    pub(super) fn pair(&self, row: &EnrollmentRow) -> Result<Pair, &Obstacle> {
+        let student = match &self.students_by_key[row.student.index()] {
+            Party::Known(id) => *id,
+            Party::New(row) => provisional(*row),
+            Party::Nobody(obstacle) => return Err(obstacle),
+        };
+        let course = match &self.courses_by_key[row.course.index()] {
+            Party::Known(id) => *id,
+            Party::New(row) => provisional(*row),
+            Party::Nobody(obstacle) => return Err(obstacle),
+        };
+        Ok((student, course))
+    }
+
+    /// Each refused row in words.
+    pub fn refusals(&self) -> impl Iterator<Item = String> {
+        let name = |origin: Origin| &self.reading.files[origin.file as usize].name;
+        let of_reading = self.reading.refused.iter().map(move |row| {
+            let column = row.column.as_ref().map(|column| format!(", {column}")).unwrap_or_default();
+            format!("{}, line {}{column}: {}", name(row.origin), row.origin.line, row.reason)
+        });
+        let of_plan = self.obstacles().map(move |(origin, obstacle)| {
+            format!("{}, line {}: {}", name(origin), origin.line, obstacle.detail)
+        });
+        of_reading.chain(of_plan)
+    }
+
+    /// Where the row of an obstacle is, with the obstacle: the rows that the plan refuses, after those that the reading has
+    /// refused.
+    pub(super) fn obstacles(&self) -> impl Iterator<Item = (Origin, &Obstacle)> {
+        let of_students = self.reading.people.iter().map(|row| row.origin).zip(&self.students);
+        let of_courses = self.reading.courses.iter().map(|row| row.origin).zip(&self.courses);
+        let of_enrollments = self.reading.enrollments.iter().map(|row| row.origin).zip(&self.enrollments);
+        let students = of_students.filter_map(|(origin, step)| match step {
+            RecordStep::Refused(obstacle) => Some((origin, obstacle)),
+            _ => None,
+        });
+        let courses = of_courses.filter_map(|(origin, step)| match step {
+            RecordStep::Refused(obstacle) => Some((origin, obstacle)),
+            _ => None,
+        });
+        let enrollments = of_enrollments.filter_map(|(origin, step)| match step {
+            EnrollmentStep::Refused(obstacle) => Some((origin, obstacle)),
+            _ => None,
+        });
+        students.chain(courses).chain(enrollments)
+    }
+}
+
+/// What would vanish. Only records with an id of the outside world do: of the others the files cannot know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vanishing {
+    /// Students, with their versions now.
+    pub students: Vec<(StudentId, Version)>,
+    /// Courses, with their versions now.
+    pub courses: Vec<(CourseId, Version)>,
+    /// Enrollments of students and courses that stay.
+    pub enrollments: Vec<Pair>,
+    /// How many would vanish too, if no row were refused: who is on a refused row may be there.
+    pub held_back: usize,
+    /// Whether one of them is more than a tenth of what there is, and more than five.
+    pub is_alarming: bool,
+}
+
+impl Vanishing {
+    /// How many records and enrollments would vanish.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.students.len() + self.courses.len() + self.enrollments.len()
+    }
+
+    /// Whether nothing would.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A pair that an enrollment is about.
+pub(super) type Pair = (StudentId, CourseId);
+
+/// An id for the steps of a plan: that of a record which exists, or one of zero and below for a row that adds one.
+fn provisional<Id: From<i64>>(row: usize) -> Id {
+    Id::from(-to_i64(row))
+}

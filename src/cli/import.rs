@@ -164,7 +164,7 @@ async fn import(
     progress.set_style(ProgressStyle::with_template("importing {wide_bar} {pos}/{len} {eta}")?);
     let done = plan
         .carry_out(&school.app.registrar, &caller, |steps| {
-            progress.set_position(u64::try_from(steps).unwrap_or(u64::MAX))
+            progress.set_position(u64::try_from(steps).unwrap_or(u64::MAX));
         })
         .await;
     progress.finish_and_clear();

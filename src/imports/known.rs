@@ -11,11 +11,11 @@ use crate::registrar::{Course, Student};
 #[derive(Debug, Default)]
 pub(super) struct Known {
     /// By number. Tables of the school may have the same number more than once; then the first one counts.
-    pub(super) by_number: HashMap<String, Student>,
+    pub(super) numbered: HashMap<String, Student>,
     /// By address in lower case. Several students may share one.
-    pub(super) by_address: HashMap<String, Vec<Student>>,
+    pub(super) addressed: HashMap<String, Vec<Student>>,
     /// By code.
-    pub(super) by_code: HashMap<String, Course>,
+    pub(super) coded: HashMap<String, Course>,
 }
 
 impl Known {
@@ -34,7 +34,7 @@ impl Known {
         for mut student in store::students_with_numbers(db, &numbers).await? {
             let Some(number) = student.number.take() else { continue };
             student.number = Some(number.clone());
-            let first = known.by_number.entry(number).or_insert_with(|| student.clone());
+            let first = known.numbered.entry(number).or_insert_with(|| student.clone());
             if student.id < first.id {
                 *first = student;
             }
@@ -42,7 +42,7 @@ impl Known {
         if !addresses.is_empty() {
             for student in store::students_with_addresses(db, &addresses).await? {
                 let address = student.email.as_deref().unwrap_or_default().trim().to_lowercase();
-                known.by_address.entry(address).or_default().push(student);
+                known.addressed.entry(address).or_default().push(student);
             }
         }
         let of_rows = reading.courses.iter().map(|row| row.code.to_string());
@@ -51,7 +51,7 @@ impl Known {
         let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
         for course in store::courses_with_codes(db, &codes).await? {
             let Some(code) = course.code.clone() else { continue };
-            let first = known.by_code.entry(code).or_insert_with(|| course.clone());
+            let first = known.coded.entry(code).or_insert_with(|| course.clone());
             if course.id < first.id {
                 *first = course;
             }
@@ -63,10 +63,10 @@ impl Known {
     pub(super) fn students(&self, key: &StudentKey) -> &[Student] {
         match key {
             StudentKey::Number(number) => {
-                self.by_number.get(&**number).map(std::slice::from_ref).unwrap_or_default()
+                self.numbered.get(&**number).map(std::slice::from_ref).unwrap_or_default()
             }
             StudentKey::Email(address) => {
-                self.by_address.get(&**address).map(Vec::as_slice).unwrap_or_default()
+                self.addressed.get(&**address).map(Vec::as_slice).unwrap_or_default()
             }
         }
     }

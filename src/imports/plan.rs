@@ -89,7 +89,7 @@ fn courses(reading: &Reading, known: &Known, table: &RecordTable) -> Vec<RecordS
         let values =
             [("name", Some(&*row.name)), ("level", row.level.as_deref()), ("code", Some(&*row.code))];
         let is_wanted = row.standing == Standing::Active;
-        record(known.by_code.get(&*row.code), &values, row.standing, is_wanted, table)
+        record(known.coded.get(&*row.code), &values, row.standing, is_wanted, table)
     };
     reading.courses.iter().map(step).collect()
 }
@@ -172,7 +172,7 @@ fn party_of_course(
         if let Some(row) = rows.get(code.as_str()) {
             return party_of_row(*row, &courses[*row], "course");
         }
-        if let Some(course) = known.by_code.get(&code) {
+        if let Some(course) = known.coded.get(&code) {
             return Party::Known(course.id);
         }
     }
@@ -264,7 +264,9 @@ async fn rehearsal(plan: &Plan, db: &Db, now: Stamp, caller: &Caller) -> Result<
         }
         rehearsal.add_course(*id, limits, enrolled);
     }
-    students.iter().for_each(|id| rehearsal.add_student(*id));
+    for id in &students {
+        rehearsal.add_student(*id);
+    }
     let known_students = ids(students.iter().filter(|id| id.0 > 0));
     for enrollment in store::enrollments_of(db, &known_students).await? {
         if courses.contains(&enrollment.course_id) {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::carry_out::Done;
 use super::steps::{EnrollmentStep, Obstacle, Plan, RecordStep};
-use crate::files::reading::{FileReading, FileRefusal, Ignored, Origin, Reading};
+use crate::files::reading::{FileKind, FileReading, FileRefusal, Format, Ignored, Origin, Reading};
 use crate::registrar::Record;
 
 /// How many rows would have which effect.
@@ -173,8 +173,8 @@ fn file(file: &FileReading) -> Value {
     let skipped = file.counts.skipped.iter().map(|(why, rows)| (why.code().to_owned(), json!(rows)));
     json!({
         "name": file.name,
-        "format": file.format.map(|format| format.name()),
-        "kind": file.kind.map(|kind| kind.slug()),
+        "format": file.format.map(Format::name),
+        "kind": file.kind.map(FileKind::slug),
         "encoding": file.encoding.map(|(encoding, _)| encoding.name()),
         "encoding_guessed": file.encoding.is_some_and(|(_, is_guessed)| is_guessed),
         "delimiter": file.delimiter,
@@ -186,7 +186,7 @@ fn file(file: &FileReading) -> Value {
         "rows": file.counts.rows,
         "blank": file.counts.blank,
         "refused": file.counts.refused,
-        "skipped": serde_json::Map::from_iter(skipped),
+        "skipped": skipped.collect::<serde_json::Map<_, _>>(),
         "refusal": file.refusal.as_ref().map(refusal),
     })
 }
@@ -196,6 +196,6 @@ fn why(ignored: Ignored) -> String {
         Ignored::DidYouMean(meaning) => format!("unknown; did you mean {}?", meaning.slug()),
         Ignored::Superseded(meaning) => format!("another column counts as {}", meaning.slug()),
         Ignored::Password => "passwords are never read".to_owned(),
-        _ => "unknown".to_owned(),
+        Ignored::Unused => "not used".to_owned(),
     }
 }

@@ -212,13 +212,14 @@ async fn a_full_import_removes_what_is_not_mentioned_and_asks_where_that_is_much
         format!("number,name,email\n{}", rows.collect::<String>())
     };
     let all = written(folder.path(), "all.csv", &people(20));
-    import(&school, &[all.clone()], &["--mode", "full"]).is_done();
+    import(&school, std::slice::from_ref(&all), &["--mode", "full"]).is_done();
     // A few vanish without a question.
     let fewer = written(folder.path(), "fewer.csv", &people(18));
     assert_eq!(import(&school, &[fewer], &["--mode", "full"]).is_done()["counts"]["would_vanish"], 2);
     let few = written(folder.path(), "few.csv", &people(8));
     let before = seq(&school).await;
-    let refused = import(&school, &[few.clone()], &["--mode", "full", "--confirm", "9"]).is_refused();
+    let refused =
+        import(&school, std::slice::from_ref(&few), &["--mode", "full", "--confirm", "9"]).is_refused();
     assert_eq!(refused["counts"]["would_vanish"], 10);
     assert_eq!(seq(&school).await, before);
     import(&school, &[few], &["--mode", "full", "--confirm", "10"]).is_done();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use matricula::http::problem::Scope;
 use matricula::problems;
 use regex::Regex;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::school::School;
 
@@ -32,6 +32,53 @@ async fn the_document_is_the_one_in_the_snapshot() {
     insta::with_settings!({ sort_maps => true, prepend_module_to_snapshot => false, omit_expression => true }, {
         insta::assert_json_snapshot!("openapi", document);
     });
+}
+
+/// The schema that a reference leads to.
+fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    match schema["$ref"].as_str() {
+        Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
+        None => schema,
+    }
+}
+
+#[tokio::test]
+async fn no_body_takes_the_name_of_a_column_that_is_not_in_its_schema() {
+    let school = School::open().await;
+    let columns = if school.database().is_on_a_server() {
+        "select distinct column_name::text from information_schema.columns where table_schema = 'public'"
+    } else {
+        "select distinct c.name from sqlite_master t join pragma_table_info(t.name) c where t.type = 'table'"
+    };
+    let columns = school.other_program().column(columns);
+    assert!(columns.len() > 60 && columns.contains(&"person_id".to_owned()), "{columns:?}");
+    let document = school.get("/api/v1/openapi.json").await.is_ok().json();
+    let log = school.get("/api/v1/events").await.is_ok().json();
+    let (mut bodies, parameter) = (0, Regex::new(r"\{[^}]*\}").unwrap());
+    for (path, method, operation) in operations(&document) {
+        let content = operation["requestBody"]["content"].as_object();
+        let Some((media_type, content)) = content.and_then(|content| content.iter().next()) else { continue };
+        let schema = resolved(&document, &content["schema"]);
+        let is_array = schema["items"].is_object();
+        let record = if is_array { resolved(&document, &schema["items"]) } else { schema };
+        let known = record["properties"].as_object().unwrap();
+        let address = parameter.replace_all(path, "1").into_owned();
+        for column in columns.iter().filter(|column| !known.contains_key(*column)) {
+            let body = json!({column: 1});
+            let body = if is_array { json!([body]) } else { body };
+            let request = school.ask(&method.to_uppercase(), &address).header("content-type", media_type);
+            let refused = request.body(body.to_string()).await.is_refused(400, "invalid-request");
+            let names =
+                |error: &Value| error["pointer"].as_str().is_some_and(|pointer| pointer.ends_with(column));
+            assert!(
+                refused["errors"].as_array().unwrap().iter().any(names),
+                "{method} {path} {column}: {refused}"
+            );
+        }
+        bodies += 1;
+    }
+    assert!(bodies >= 10, "only {bodies} operations have bodies");
+    assert_eq!(school.get("/api/v1/events").await.is_ok().json(), log);
 }
 
 #[tokio::test]

@@ -187,10 +187,10 @@ async fn adopt_proposes_columns_that_look_like_it() {
         ]
     );
     let rows = "insert into student values (1, 'Ana', '7'), (2, 'Ben', '7'), (3, 'Cy', '8');";
-    let (_, lines) = proposed(&school("matric_no text", "credits integer", rows)).await;
+    let (_, lines) = proposed(&school("student_no text", "credits integer", rows)).await;
     assert_eq!(
         lines,
-        ["number = -: the column matric_no looks like it, but 1 value is there more than once"]
+        ["number = -: the column student_no looks like it, but 1 value is there more than once"]
     );
     let (_, lines) = proposed(&school("phone text", "room text", "")).await;
     assert_eq!(lines, [""; 0]);

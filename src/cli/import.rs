@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
 
 use crate::clock::Clock;
 use crate::count::{counted, to_i64};
-use crate::db::Location;
+use crate::db::{Location, migrate};
 use crate::files::reading::{self, Encoding, Kind, Options, Reading, Source};
-use crate::imports::{self, Done, Mode, Plan, report};
+use crate::imports::{self, Done, Plan, report};
+use crate::mapping;
 use crate::registrar::{Actor, Caller};
 use crate::server::School;
 
@@ -26,9 +28,6 @@ pub(super) struct ImportArgs {
     /// What the rows are, where the headings do not say it
     #[arg(long)]
     kind: Option<KindArg>,
-    /// add: what the files do not mention stays; full: it vanishes
-    #[arg(long, default_value = "add")]
-    mode: ModeArg,
     /// The encoding of the files, for example windows-1252
     #[arg(long, value_name = "NAME", value_parser = encoding)]
     encoding: Option<Encoding>,
@@ -38,12 +37,9 @@ pub(super) struct ImportArgs {
     /// Print one JSON document
     #[arg(long)]
     json: bool,
-    /// Do not ask
+    /// Do not ask; needed where nobody can answer, and with --json
     #[arg(long)]
     yes: bool,
-    /// Confirm how many students, courses and enrollments vanish, where that is more than a tenth
-    #[arg(long, value_name = "NUMBER")]
-    confirm: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -51,12 +47,6 @@ enum KindArg {
     Students,
     Courses,
     Enrollments,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ModeArg {
-    Add,
-    Full,
 }
 
 fn encoding(label: &str) -> Result<Encoding, String> {
@@ -67,22 +57,60 @@ fn encoding(label: &str) -> Result<Encoding, String> {
 /// Imports files.
 ///
 /// # Errors
-/// If a file cannot be read or is refused, or the database cannot be opened, or what would vanish is not confirmed. Then
-/// nothing was changed.
+/// If a file cannot be read or is refused, the database cannot be opened, or nobody has said yes: then nothing was changed.
+/// Also if some steps could not be carried out as planned.
 pub(super) async fn run(
     args: ImportArgs,
     database: &Location,
     clock: Clock,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let reading = read(&args)?;
+    let mut document = None;
+    let done = import(&args, database, clock, &mut document, out).await;
+    if args.json {
+        let document = document.unwrap_or_else(|| json!({"applied": false}));
+        let error = done.as_ref().err().map(|error| format!("{error:#}"));
+        writeln!(out, "{:#}", with_error(document, error))?;
+    }
+    done
+}
+
+fn with_error(mut document: Value, error: Option<String>) -> Value {
+    document["error"] = error.into();
+    document
+}
+
+/// Imports files; leaves the report in `document`.
+async fn import(
+    args: &ImportArgs,
+    database: &Location,
+    clock: Clock,
+    document: &mut Option<Value>,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let reading = read(args)?;
     if reading.is_refused() {
-        return refuse(&args, &reading, out);
+        *document = Some(report::refused(&reading));
+        return refuse(&reading);
+    }
+    if args.dry_run {
+        ensure_migrated(database).await?;
     }
     let school = School::open(database, clock.clone(), None).await?;
-    let done = import(&args, reading, &school, &clock, out).await;
+    let done = carry_out(args, reading, &school, &clock, document, out).await;
     school.close().await;
     done
+}
+
+/// A dry run changes nothing, so it does not migrate either.
+async fn ensure_migrated(database: &Location) -> anyhow::Result<()> {
+    let needs_migration = || format!("{database} is not migrated: run `matricula migrate` first");
+    if let Location::File(path) = database {
+        ensure!(path.exists(), needs_migration());
+    }
+    let (db, _) = mapping::open_db(database).await.with_context(|| format!("cannot open {database}"))?;
+    ensure!(migrate::is_current(&db).await.with_context(|| database.to_string())?, needs_migration());
+    Ok(())
 }
 
 fn read(args: &ImportArgs) -> anyhow::Result<Reading> {
@@ -117,10 +145,7 @@ fn add_sources(path: &Path, sources: &mut Vec<Source>) -> anyhow::Result<()> {
 }
 
 /// Says why nothing is imported.
-fn refuse(args: &ImportArgs, reading: &Reading, out: &mut dyn Write) -> anyhow::Result<()> {
-    if args.json {
-        writeln!(out, "{:#}", report::refused(reading))?;
-    }
+fn refuse(reading: &Reading) -> anyhow::Result<()> {
     let of_files = reading
         .files
         .iter()
@@ -130,36 +155,24 @@ fn refuse(args: &ImportArgs, reading: &Reading, out: &mut dyn Write) -> anyhow::
     bail!("nothing was imported\n{}", why.join("\n"))
 }
 
-async fn import(
+async fn carry_out(
     args: &ImportArgs,
     reading: Reading,
     school: &School,
     clock: &Clock,
+    document: &mut Option<Value>,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let mode = match args.mode {
-        ModeArg::Add => Mode::Add,
-        ModeArg::Full => Mode::Full,
-    };
-    if mode == Mode::Full && reading.is_empty() {
-        if args.json {
-            writeln!(out, "{:#}", report::refused(&reading))?;
-        }
-        bail!("nothing was imported: the files have no rows, and with --mode full everything would vanish");
-    }
     let caller = Caller::program(Actor::Cli);
-    let (viewer, tables) = (&school.db, &school.app.tables);
-    let plan = imports::make(reading, mode, viewer, tables, clock.stamp(), &caller).await?;
+    let plan = imports::make(reading, &school.db, &school.app.tables, clock.stamp(), &caller).await?;
+    *document = Some(report::json(&plan, None));
     if !args.json {
         describe(&plan, out)?;
     }
     if args.dry_run || plan.is_empty() {
-        if args.json {
-            writeln!(out, "{:#}", report::json(&plan, None))?;
-        }
         return Ok(());
     }
-    ensure_confirmed(args, &plan, out)?;
+    ensure_confirmed(args, out)?;
     let progress = ProgressBar::new(u64::try_from(plan.steps()).unwrap_or(u64::MAX));
     progress.set_style(ProgressStyle::with_template("importing {wide_bar} {pos}/{len} {eta}")?);
     let done = plan
@@ -168,13 +181,13 @@ async fn import(
         })
         .await;
     progress.finish_and_clear();
-    let done = done?;
-    if args.json {
-        writeln!(out, "{:#}", report::json(&plan, Some(&done)))?;
-    } else {
-        describe_done(&done, out)?;
+    let done = done.context("the import has stopped; import the files again to do the rest")?;
+    *document = Some(report::json(&plan, Some(&done)));
+    if !args.json {
+        describe_done(&plan, &done, out)?;
     }
-    ensure!(done.changed.is_empty(), "the data have changed since the plan was made; import the files again");
+    let left = done.changed.len();
+    ensure!(left == 0, "{} could not be done as planned", counted(to_i64(left), "change"));
     Ok(())
 }
 
@@ -195,9 +208,6 @@ fn describe(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
         "{} new ({} on a waitlist), {} changed, {} unchanged, {} refused, {} would vanish",
         counts.new, counts.waiting, counts.changed, counts.unchanged, counts.refused, counts.vanishing
     )?;
-    if plan.vanishing.held_back > 0 {
-        writeln!(out, "{} more would vanish if no row were refused", plan.vanishing.held_back)?;
-    }
     let refused: Vec<_> = plan.refusals().collect();
     for line in refused.iter().take(MAX_LISTED) {
         writeln!(out, "  refused: {line}")?;
@@ -208,29 +218,20 @@ fn describe(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn describe_done(done: &Done, out: &mut dyn Write) -> io::Result<()> {
+fn describe_done(plan: &Plan, done: &Done, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "done: {}", counted(to_i64(done.steps), "change"))?;
-    for (_, obstacle) in done.changed.iter().take(MAX_LISTED) {
-        writeln!(out, "  not done: {}", obstacle.detail)?;
+    for line in plan.not_done(done).take(MAX_LISTED) {
+        writeln!(out, "  not done: {line}")?;
     }
     Ok(())
 }
 
 /// Asks whether to do it, unless that was said already.
-fn ensure_confirmed(args: &ImportArgs, plan: &Plan, out: &mut dyn Write) -> anyhow::Result<()> {
-    let gone = plan.counts().vanishing;
-    if plan.vanishing.is_alarming && args.confirm != Some(gone) {
-        if args.json {
-            writeln!(out, "{:#}", report::json(plan, None))?;
-        }
-        bail!(
-            "nothing was imported: {gone} students, courses and enrollments would vanish, more than a tenth of what there is; confirm it with --confirm {gone}"
-        );
-    }
-    if args.yes || args.json {
+fn ensure_confirmed(args: &ImportArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    if args.yes {
         return Ok(());
     }
-    ensure!(io::stdin().is_terminal(), "nothing was imported: confirm it with --yes");
+    ensure!(!args.json && io::stdin().is_terminal(), "nothing was imported: confirm it with --yes");
     write!(out, "Import this? [y/N] ")?;
     out.flush()?;
     let mut answer = String::new();

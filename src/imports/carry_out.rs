@@ -1,5 +1,8 @@
 //! Does what a plan says.
 
+use std::ops::Range;
+use std::time::Duration;
+
 use super::steps::{EnrollmentStep, Obstacle, Pair, Party, Plan, RecordStep};
 use crate::files::reading::{EnrollmentRow, Origin};
 use crate::registrar::{
@@ -9,7 +12,9 @@ use crate::registrar::{
 };
 
 /// Steps in one commit: few enough that other writes need not wait long.
-const STEPS_PER_COMMIT: usize = 500;
+const STEPS_PER_COMMIT: usize = 250;
+/// The time for others between two commits.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// What was done.
 #[derive(Debug, Default)]
@@ -41,27 +46,24 @@ impl Plan {
             .records(self.student_rows(), &self.students, ImportStep::AddStudent, ImportStep::ChangeStudent)
             .await?;
         let ids = Added { students: added_students, courses: added_courses };
+        let removed = self.student_rows().zip(&self.students).filter_map(|(origin, step)| match step {
+            RecordStep::Remove { id, version, ends } => {
+                Some((Some(origin), remove_student(*id, *version, *ends)))
+            }
+            _ => None,
+        });
+        worker.run(removed.collect(), |_, _| {}).await?;
+        let removed = self.course_rows().zip(&self.courses).filter_map(|(origin, step)| match step {
+            RecordStep::Remove { id, version, ends } => {
+                Some((Some(origin), remove_course(*id, *version, *ends)))
+            }
+            _ => None,
+        });
+        worker.run(removed.collect(), |_, _| {}).await?;
         worker.enrollments(self, &ids, |step| *step == EnrollmentStep::Drop).await?;
         worker
             .enrollments(self, &ids, |step| matches!(step, EnrollmentStep::Enroll | EnrollmentStep::Wait(_)))
             .await?;
-        let vanishing = self.vanishing.enrollments.iter();
-        let drops = vanishing.map(|(student_id, course_id)| (None, drop(*student_id, *course_id))).collect();
-        worker.run(drops, |_, _| {}).await?;
-        let removed = self.student_rows().zip(&self.students).filter_map(|(origin, step)| match step {
-            RecordStep::Remove { id, version } => Some((Some(origin), remove_student(*id, *version))),
-            _ => None,
-        });
-        let vanishing =
-            self.vanishing.students.iter().map(|(id, version)| (None, remove_student(*id, *version)));
-        worker.run(removed.chain(vanishing).collect(), |_, _| {}).await?;
-        let removed = self.course_rows().zip(&self.courses).filter_map(|(origin, step)| match step {
-            RecordStep::Remove { id, version } => Some((Some(origin), remove_course(*id, *version))),
-            _ => None,
-        });
-        let vanishing =
-            self.vanishing.courses.iter().map(|(id, version)| (None, remove_course(*id, *version)));
-        worker.run(removed.chain(vanishing).collect(), |_, _| {}).await?;
         Ok(worker.done)
     }
 
@@ -180,13 +182,31 @@ impl<P: Fn(usize)> Worker<'_, P> {
         steps: Vec<(Option<Origin>, ImportStep)>,
         mut answered: impl FnMut(usize, Answer),
     ) -> Result<(), Refusal> {
-        let (origins, mut steps): (Vec<_>, Vec<_>) = steps.into_iter().unzip();
-        let mut place = 0;
-        while !steps.is_empty() {
-            let rest = steps.split_off(steps.len().min(STEPS_PER_COMMIT));
-            let part = ImportPart { steps };
-            let outcome = self.registrar.submit(part, self.caller).await.map_err(|refused| refused.answer)?;
-            for outcome in outcome.answer {
+        let (origins, steps): (Vec<_>, Vec<_>) = steps.into_iter().unzip();
+        let mut parts: Vec<Range<usize>> = Vec::new();
+        let mut begin = 0;
+        while begin < steps.len() {
+            let end = steps.len().min(begin + STEPS_PER_COMMIT);
+            parts.push(begin..end);
+            begin = end;
+        }
+        parts.reverse();
+        while let Some(part) = parts.pop() {
+            let command = ImportPart { steps: steps[part.clone()].to_vec() };
+            let outcomes = match self.registrar.submit(command, self.caller).await {
+                Ok(outcome) => outcome.answer,
+                // The table has refused one of the rows: find it, so that it does not stop the others.
+                Err(refused) if matches!(refused.answer, Refusal::RowRefused(_)) => {
+                    if part.len() > 1 {
+                        let middle = part.start + part.len() / 2;
+                        parts.extend([middle..part.end, part.start..middle]);
+                        continue;
+                    }
+                    vec![OperationOutcome::Refused(refused.answer)]
+                }
+                Err(refused) => return Err(refused.answer),
+            };
+            for (place, outcome) in part.zip(outcomes) {
                 match outcome {
                     OperationOutcome::Done(answer) => {
                         self.done.steps += 1;
@@ -198,10 +218,10 @@ impl<P: Fn(usize)> Worker<'_, P> {
                     }
                     OperationOutcome::Withheld => {}
                 }
-                place += 1;
             }
             (self.progress)(self.done.steps + self.done.changed.len());
-            steps = rest;
+            // Another program that waits for a file's lock looks only now and then.
+            tokio::time::sleep(PAUSE).await;
         }
         Ok(())
     }
@@ -211,16 +231,21 @@ fn drop(student_id: StudentId, course_id: CourseId) -> ImportStep {
     ImportStep::Drop(DropCourse { student_id, course_id })
 }
 
-fn remove_student(id: StudentId, version: Version) -> ImportStep {
+fn remove_student(id: StudentId, version: Version, ends: usize) -> ImportStep {
     ImportStep::RemoveStudent(DeleteStudent {
         id,
         drop: true,
-        max_dropped: None,
+        max_dropped: Some(ends),
         expected: Some(vec![version]),
     })
 }
 
-fn remove_course(id: CourseId, version: Version) -> ImportStep {
+fn remove_course(id: CourseId, version: Version, ends: usize) -> ImportStep {
     let seen = SeenCourse { version, seats: None };
-    ImportStep::RemoveCourse(DeleteCourse { id, drop: true, max_dropped: None, expected: Some(vec![seen]) })
+    ImportStep::RemoveCourse(DeleteCourse {
+        id,
+        drop: true,
+        max_dropped: Some(ends),
+        expected: Some(vec![seen]),
+    })
 }

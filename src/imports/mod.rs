@@ -5,7 +5,6 @@
 //! effect by then is refused.
 
 mod carry_out;
-mod full;
 mod known;
 mod plan;
 pub mod report;
@@ -14,4 +13,4 @@ mod store;
 
 pub use self::carry_out::Done;
 pub use self::plan::make;
-pub use self::steps::{EnrollmentStep, FieldChange, Mode, Obstacle, Plan, RecordStep, Vanishing};
+pub use self::steps::{EnrollmentStep, FieldChange, Obstacle, Plan, RecordStep};

@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use super::known::{Known, ids};
-use super::steps::{EnrollmentStep, FieldChange, Mode, Obstacle, Pair, Party, Plan, RecordStep, Vanishing};
+use super::steps::{EnrollmentStep, FieldChange, Obstacle, Pair, Party, Plan, RecordStep};
 use super::store;
 use crate::clock::Stamp;
 use crate::db::{Db, DbError};
-use crate::files::reading::{CourseKey, Found, Reading, Standing, StudentKey, Wanted};
+use crate::files::reading::{CourseKey, Found, Origin, Reading, Standing, StudentKey, Wanted};
 use crate::mapping::{RecordTable, SchoolTables};
 use crate::registrar::{
     Admission, Caller, Course, CourseId, FieldValues, Record, Refusal, Rehearsal, Student, StudentId, Version,
@@ -19,15 +19,21 @@ use crate::registrar::{
 /// When the database cannot be read.
 pub async fn make(
     reading: Reading,
-    mode: Mode,
     db: &Db,
     tables: &SchoolTables,
     now: Stamp,
     caller: &Caller,
 ) -> Result<Plan, DbError> {
     let known = Known::load(db, &reading).await?;
-    let courses = courses(&reading, &known, &tables.courses);
-    let students = students(&reading, &known, &tables.students);
+    let mut courses = courses(&reading, &known, &tables.courses);
+    let mut students = students(&reading, &known, &tables.students);
+    refuse_second_rows(&mut students, |row| reading.people[row].origin);
+    refuse_second_rows(&mut courses, |row| reading.courses[row].origin);
+    for step in &mut courses {
+        if let RecordStep::Remove { id, ends, .. } = step {
+            *ends = usize::try_from(store::ends_of_course(db, *id).await?).unwrap_or(0);
+        }
+    }
     let rows_of_people: HashMap<_, _> = reading.people.iter().map(|row| row.reference).zip(0..).collect();
     let students_by_key = reading.students.iter().map(|(reference, key)| {
         let row = match reading.person(reference) {
@@ -47,19 +53,9 @@ pub async fn make(
         .iter()
         .map(|(_, key)| party_of_course(key, &rows_of_courses, &courses, &known))
         .collect();
-    let mut plan = Plan {
-        reading,
-        students,
-        courses,
-        enrollments: Vec::new(),
-        vanishing: Vanishing::default(),
-        students_by_key,
-        courses_by_key,
-    };
-    plan.enrollments = enrollments(&plan, db, now, caller).await?;
-    if mode == Mode::Full {
-        plan.vanishing = Vanishing::find(&plan, db).await?;
-    }
+    let mut plan =
+        Plan { reading, students, courses, enrollments: Vec::new(), students_by_key, courses_by_key };
+    plan.enrollments = enrollments(&mut plan, db, now, caller).await?;
     Ok(plan)
 }
 
@@ -116,7 +112,7 @@ fn record<R: Record>(
             RecordStep::Add(FieldValues::new(values))
         }
         (Some(present), Standing::Deleted) => {
-            RecordStep::Remove { id: present.id(), version: Version::from_record(present) }
+            RecordStep::Remove { id: present.id(), version: Version::from_record(present), ends: 0 }
         }
         (Some(present), _) => {
             let changes: Vec<_> =
@@ -126,6 +122,26 @@ fn record<R: Record>(
             } else {
                 RecordStep::Change { id: present.id(), version: Version::from_record(present), changes }
             }
+        }
+    }
+}
+
+/// Two rows may name the same record in two ways, by its id and by its address; only the first one counts.
+fn refuse_second_rows<R: Record>(steps: &mut [RecordStep<R>], origin: impl Fn(usize) -> Origin)
+where
+    R::Id: std::hash::Hash + Eq,
+{
+    let mut firsts: HashMap<R::Id, usize> = HashMap::new();
+    for (row, step) in steps.iter_mut().enumerate() {
+        let (RecordStep::Change { id, .. } | RecordStep::Same(id) | RecordStep::Remove { id, .. }) = step
+        else {
+            continue;
+        };
+        let first = *firsts.entry(*id).or_insert(row);
+        if first != row {
+            let line = origin(first).line;
+            let detail = format!("Line {line} is about the same record, named in another way.");
+            *step = RecordStep::Refused(Obstacle::new("same-record", detail));
         }
     }
 }
@@ -146,6 +162,11 @@ fn party_of_student(
     key: &StudentKey,
 ) -> Party<Student> {
     match (row, found) {
+        (Some((_, step)), [_, ..])
+            if matches!(key, StudentKey::Email(_)) && is_somebody_else(step, found) =>
+        {
+            Party::Nobody(shared_address())
+        }
         (Some((row, step)), _) => party_of_row(row, step, "student"),
         (None, [student]) => Party::Known(student.id),
         (None, []) => {
@@ -160,6 +181,15 @@ fn party_of_student(
         }
         (None, _) => Party::Nobody(shared_address()),
     }
+}
+
+/// Whether an address that the files give to one student belongs to others, too.
+fn is_somebody_else(step: &RecordStep<Student>, found: &[Student]) -> bool {
+    let own = match step {
+        RecordStep::Change { id, .. } | RecordStep::Same(id) | RecordStep::Remove { id, .. } => Some(*id),
+        RecordStep::Add(_) | RecordStep::LeftOut | RecordStep::Refused(_) => None,
+    };
+    found.iter().any(|student| Some(student.id) != own)
 }
 
 fn party_of_course(
@@ -207,9 +237,10 @@ fn shared_address() -> Obstacle {
     )
 }
 
-/// The steps of the enrollments. Drops come first, so that their seats are free for others of the same files.
+/// The steps of the enrollments. Students who are removed and drops come first, so that their seats are free for others
+/// of the same files. Also counts what ends with each removed student.
 async fn enrollments(
-    plan: &Plan,
+    plan: &mut Plan,
     db: &Db,
     now: Stamp,
     caller: &Caller,
@@ -231,12 +262,17 @@ async fn enrollments(
 }
 
 fn decided(rehearsal: &mut Rehearsal, wanted: Wanted, (student, course): Pair) -> EnrollmentStep {
+    // What is there already needs no open registration.
+    if wanted == Wanted::Enrolled && rehearsal.is_enrolled(student, course) {
+        return EnrollmentStep::AlreadyEnrolled;
+    }
+    if wanted == Wanted::Enrolled && rehearsal.is_waiting(student, course) {
+        return EnrollmentStep::AlreadyWaiting;
+    }
     let refusal = match wanted {
         Wanted::Enrolled => match rehearsal.enroll(student, course) {
             Ok(Admission::Enrolled(_)) => return EnrollmentStep::Enroll,
             Ok(Admission::Waitlisted(place)) => return EnrollmentStep::Wait(place),
-            Err(Refusal::AlreadyEnrolled(_)) => return EnrollmentStep::AlreadyEnrolled,
-            Err(Refusal::AlreadyWaitlisted(_)) => return EnrollmentStep::AlreadyWaiting,
             Err(refusal) => refusal,
         },
         Wanted::NotEnrolled => match rehearsal.drop_course(student, course) {
@@ -249,10 +285,17 @@ fn decided(rehearsal: &mut Rehearsal, wanted: Wanted, (student, course): Pair) -
 }
 
 /// The facts of all courses and students that the enrollments name.
-async fn rehearsal(plan: &Plan, db: &Db, now: Stamp, caller: &Caller) -> Result<Rehearsal, DbError> {
+async fn rehearsal(plan: &mut Plan, db: &Db, now: Stamp, caller: &Caller) -> Result<Rehearsal, DbError> {
     let mut rehearsal = Rehearsal::new(now, caller.clone());
     let pairs: Vec<Pair> = plan.reading.enrollments.iter().filter_map(|row| plan.pair(row).ok()).collect();
-    let students: HashSet<StudentId> = pairs.iter().map(|(student, _)| *student).collect();
+    let mut removed: HashMap<StudentId, usize> = HashMap::new();
+    for step in &plan.students {
+        if let RecordStep::Remove { id, .. } = step {
+            removed.insert(*id, 0);
+        }
+    }
+    let students: HashSet<StudentId> =
+        pairs.iter().map(|(student, _)| *student).chain(removed.keys().copied()).collect();
     let courses: HashSet<CourseId> = pairs.iter().map(|(_, course)| *course).collect();
     let known_courses = ids(courses.iter().filter(|id| id.0 > 0));
     let mut limits = store::limits_of(db, &known_courses).await?;
@@ -268,14 +311,32 @@ async fn rehearsal(plan: &Plan, db: &Db, now: Stamp, caller: &Caller) -> Result<
         rehearsal.add_student(*id);
     }
     let known_students = ids(students.iter().filter(|id| id.0 > 0));
+    let mut freed = Vec::new();
     for enrollment in store::enrollments_of(db, &known_students).await? {
-        if courses.contains(&enrollment.course_id) {
+        let pair = (enrollment.student_id, enrollment.course_id);
+        let ends = removed.get_mut(&pair.0).map(|ends| *ends += 1);
+        if courses.contains(&pair.1) {
+            freed.extend(ends.map(|()| pair));
             rehearsal.add_enrollment(enrollment);
         }
     }
     for waiting in store::waiting_of(db, &known_students).await? {
-        if courses.contains(&waiting.course_id) {
+        let pair = (waiting.student_id, waiting.course_id);
+        let ends = removed.get_mut(&pair.0).map(|ends| *ends += 1);
+        if courses.contains(&pair.1) {
+            freed.extend(ends.map(|()| pair));
             rehearsal.add_waiting(waiting);
+        }
+    }
+    // Places on waitlists first, so that nobody who is removed moves up.
+    freed.sort_by_key(|pair| !rehearsal.is_waiting(pair.0, pair.1));
+    for (student, course) in freed {
+        let gone = rehearsal.drop_course(student, course);
+        debug_assert!(gone.is_ok(), "it is there: {gone:?}");
+    }
+    for step in &mut plan.students {
+        if let RecordStep::Remove { id, ends, .. } = step {
+            *ends = removed.get(id).copied().unwrap_or_default();
         }
     }
     Ok(rehearsal)

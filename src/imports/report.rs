@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::carry_out::Done;
-use super::steps::{EnrollmentStep, Obstacle, Plan, RecordStep};
+use super::steps::{EnrollmentStep, FieldChange, Obstacle, Plan, RecordStep};
 use crate::files::reading::{FileKind, FileReading, FileRefusal, Format, Ignored, Origin, Reading};
 use crate::registrar::Record;
 
@@ -20,7 +20,7 @@ pub struct Counts {
     pub unchanged: usize,
     /// Rows that are refused.
     pub refused: usize,
-    /// Students, courses and enrollments that would vanish: by a row, or because the files are the whole truth.
+    /// Students, courses, enrollments and places on waitlists that would vanish: by a row, or with a student or course.
     pub vanishing: usize,
 }
 
@@ -29,6 +29,17 @@ impl Plan {
     #[must_use]
     pub fn counts(&self) -> Counts {
         Counts::of(self)
+    }
+
+    /// Each step that was not carried out, in words.
+    pub fn not_done<'a>(&'a self, done: &'a Done) -> impl Iterator<Item = String> + 'a {
+        done.changed.iter().map(|(origin, obstacle)| match origin {
+            Some(origin) => {
+                let name = &self.reading.files[origin.file as usize].name;
+                format!("{name}, line {}: {}", origin.line, obstacle.detail)
+            }
+            None => obstacle.detail.clone(),
+        })
     }
 
     /// How many steps carrying it out takes.
@@ -66,7 +77,6 @@ impl Counts {
                 EnrollmentStep::Refused(_) => counts.refused += 1,
             }
         }
-        counts.vanishing += plan.vanishing.len();
         counts
     }
 
@@ -75,7 +85,7 @@ impl Counts {
             RecordStep::Add(_) => self.new += 1,
             RecordStep::Change { .. } => self.changed += 1,
             RecordStep::Same(_) | RecordStep::LeftOut => self.unchanged += 1,
-            RecordStep::Remove { .. } => self.vanishing += 1,
+            RecordStep::Remove { ends, .. } => self.vanishing += 1 + ends,
             RecordStep::Refused(_) => self.refused += 1,
         }
     }
@@ -119,11 +129,44 @@ pub fn json(plan: &Plan, done: Option<&Done>) -> Value {
         "refused": null,
         "files": plan.reading.files.iter().map(file).collect::<Vec<_>>(),
         "counts": plan.counts().json(),
-        "held_back": plan.vanishing.held_back,
+        "changes": changes(plan),
         "refused_rows": refused_rows,
         "warnings": warnings(&plan.reading),
         "plan_changed": changed,
     })
+}
+
+/// Each record that would change or vanish, with its fields.
+fn changes(plan: &Plan) -> Vec<Value> {
+    let of = |origin: Origin, what: &str, fields: Option<&[FieldChange]>| {
+        let fields = fields.map(|fields| {
+            let fields = fields.iter();
+            let field = |one: &FieldChange| json!({"field": one.field, "old": one.old, "new": one.new});
+            fields.map(field).collect::<Vec<_>>()
+        });
+        json!({
+            "file": file_name(&plan.reading, origin),
+            "line": origin.line,
+            "record": what,
+            "fields": fields,
+            "removed": fields.is_none(),
+        })
+    };
+    let students = plan.reading.people.iter().map(|row| row.origin).zip(&plan.students);
+    let courses = plan.reading.courses.iter().map(|row| row.origin).zip(&plan.courses);
+    let students = students.filter_map(|(origin, step)| Some(of(origin, "student", changed(step)?)));
+    let courses = courses.filter_map(|(origin, step)| Some(of(origin, "course", changed(step)?)));
+    students.chain(courses).collect()
+}
+
+/// The fields that change; none of a record that is removed.
+#[expect(clippy::option_option, reason = "a step that changes nothing has neither")]
+fn changed<R: Record>(step: &RecordStep<R>) -> Option<Option<&[FieldChange]>> {
+    match step {
+        RecordStep::Change { changes, .. } => Some(Some(changes)),
+        RecordStep::Remove { .. } => Some(None),
+        _ => None,
+    }
 }
 
 fn warnings(reading: &Reading) -> Vec<Value> {

@@ -15,22 +15,10 @@ pub struct Plan {
     pub courses: Vec<RecordStep<Course>>,
     /// For each of its enrollments, in the same order.
     pub enrollments: Vec<EnrollmentStep>,
-    /// What is there and would vanish, because the files are the whole truth.
-    pub vanishing: Vanishing,
     /// The student of each key of the reading.
     pub(super) students_by_key: Vec<Party<Student>>,
     /// The course of each key of the reading.
     pub(super) courses_by_key: Vec<Party<Course>>,
-}
-
-/// How much of the truth the files are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// What they do not mention stays.
-    #[default]
-    Add,
-    /// What is there and they do not mention vanishes.
-    Full,
 }
 
 /// What happens to a student or a course of the files.
@@ -57,6 +45,8 @@ pub enum RecordStep<R: Record> {
         id: R::Id,
         /// Its version now.
         version: Version,
+        /// Its enrollments and places on waitlists, which end with it.
+        ends: usize,
     },
     /// Its row is refused.
     Refused(Obstacle),
@@ -166,35 +156,6 @@ impl Plan {
             _ => None,
         });
         students.chain(courses).chain(enrollments)
-    }
-}
-
-/// What would vanish. Only records with an id of the outside world do: of the others the files cannot know.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Vanishing {
-    /// Students, with their versions now.
-    pub students: Vec<(StudentId, Version)>,
-    /// Courses, with their versions now.
-    pub courses: Vec<(CourseId, Version)>,
-    /// Enrollments of students and courses that stay.
-    pub enrollments: Vec<Pair>,
-    /// How many would vanish too, if no row were refused: who is on a refused row may be there.
-    pub held_back: usize,
-    /// Whether one of them is more than a tenth of what there is, and more than five.
-    pub is_alarming: bool,
-}
-
-impl Vanishing {
-    /// How many records and enrollments would vanish.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.students.len() + self.courses.len() + self.enrollments.len()
-    }
-
-    /// Whether nothing would.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 

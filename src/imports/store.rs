@@ -6,9 +6,7 @@ use std::sync::LazyLock;
 use futures_util::StreamExt as _;
 
 use crate::db::{Arg, Db, DbError, Reach, Row};
-use crate::registrar::{
-    Course, CourseId, Enrollment, Limits, Student, StudentId, WaitlistEntry, enrollment, limits,
-};
+use crate::registrar::{Course, CourseId, Enrollment, Limits, Student, WaitlistEntry, enrollment, limits};
 
 /// The number of keys in one statement.
 const KEYS_PER_STATEMENT: usize = 50;
@@ -77,28 +75,6 @@ pub(super) async fn students_with_addresses(
     Ok(found)
 }
 
-/// All students with a number.
-pub(super) async fn numbered_students(db: &Db) -> Result<Vec<Student>, DbError> {
-    let sql = "select cast(s.id as bigint), cast(s.name as text), cast(s.email as text), cast(n.number as text) \
-               from matricula_student_numbers n join students s on s.id = n.student_id order by s.id";
-    db.read(Reach::Scan, sql, Vec::new(), student).await
-}
-
-/// All courses with a code.
-pub(super) async fn coded_courses(db: &Db) -> Result<Vec<Course>, DbError> {
-    let sql = "select cast(c.id as bigint), cast(c.name as text), cast(c.level as text), cast(n.code as text) \
-               from matricula_course_codes n join courses c on c.id = n.course_id order by c.id";
-    db.read(Reach::Scan, sql, Vec::new(), course).await
-}
-
-/// The enrollments of students with a number in courses with a code.
-pub(super) async fn identified_enrollments(db: &Db) -> Result<Vec<(StudentId, CourseId)>, DbError> {
-    let sql = "select sc.student_id, sc.course_id from student_courses sc \
-               join matricula_student_numbers n on n.student_id = sc.student_id \
-               join matricula_course_codes m on m.course_id = sc.course_id order by sc.student_id, sc.course_id";
-    db.read(Reach::Scan, sql, Vec::new(), |row| Ok((row.int(0)?.into(), row.int(1)?.into()))).await
-}
-
 /// All enrollments of these students.
 pub(super) async fn enrollments_of(db: &Db, students: &[i64]) -> Result<Vec<Enrollment>, DbError> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
@@ -149,6 +125,13 @@ pub(super) async fn limits_of(db: &Db, courses: &[i64]) -> Result<HashMap<Course
 pub(super) async fn enrolled_in(db: &Db, course: CourseId) -> Result<i64, DbError> {
     db.count(Reach::Range, "select count(*) from student_courses where course_id = $1", vec![course.0.into()])
         .await
+}
+
+/// How many enrollments and places on its waitlist the course has.
+pub(super) async fn ends_of_course(db: &Db, course: CourseId) -> Result<i64, DbError> {
+    let sql = "select (select count(*) from student_courses where course_id = $1) \
+               + (select count(*) from waitlist where course_id = $1)";
+    db.count(Reach::Range, sql, vec![course.0.into()]).await
 }
 
 /// Everybody on the waitlist of the course.

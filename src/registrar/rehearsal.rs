@@ -47,6 +47,18 @@ impl Rehearsal {
         self.facts.waitlists.entry(waiting.course_id).or_default().insert(waiting);
     }
 
+    /// Whether the student takes the course.
+    #[must_use]
+    pub fn is_enrolled(&self, student_id: StudentId, course_id: CourseId) -> bool {
+        self.facts.enrollments.contains_key(&(student_id, course_id))
+    }
+
+    /// Whether the student is on the course's waitlist.
+    #[must_use]
+    pub fn is_waiting(&self, student_id: StudentId, course_id: CourseId) -> bool {
+        self.facts.waitlist_entry(student_id, course_id).is_some()
+    }
+
     /// Enrolls a student, or puts them on the waitlist.
     ///
     /// # Errors

@@ -21,6 +21,12 @@ impl Imported {
         self.report
     }
 
+    fn is_refused_in_part(self) -> Value {
+        assert!(!self.succeeded, "{:#}", self.report);
+        assert_eq!(self.report["applied"], true);
+        self.report
+    }
+
     fn is_refused(self) -> Value {
         assert!(!self.succeeded, "{:#}", self.report);
         assert_eq!(self.report["applied"], false);
@@ -30,7 +36,12 @@ impl Imported {
 
 fn import(school: &School, paths: &[PathBuf], options: &[&str]) -> Imported {
     let mut command = matricula();
-    command.arg("import").arg("--database").arg(school.database().argument()).arg("--json").args(options);
+    command
+        .arg("import")
+        .arg("--database")
+        .arg(school.database().argument())
+        .args(["--json", "--yes"])
+        .args(options);
     let output = command.args(paths).output().unwrap();
     let report = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
         panic!(
@@ -181,7 +192,7 @@ async fn more_rows_than_seats_wait_or_are_refused_and_the_plan_says_so() {
 }
 
 #[tokio::test]
-async fn what_is_no_table_is_refused_and_a_full_import_of_nothing_too() {
+async fn what_is_no_table_is_refused_and_without_rows_nothing_happens() {
     let school = School::open().await;
     let before = seq(&school).await;
     let file = |name: &str| vec![folder("31").join(name)];
@@ -190,7 +201,6 @@ async fn what_is_no_table_is_refused_and_a_full_import_of_nothing_too() {
         assert!(report["files"][0]["refusal"]["detail"].is_string(), "{name}: {report:#}");
     }
     for name in ["empty.csv", "header-only.csv"] {
-        import(&school, &file(name), &["--mode", "full"]).is_refused();
         assert_eq!(import(&school, &file(name), &[]).is_done()["counts"]["new"], 0, "{name}");
     }
     assert_eq!(seq(&school).await, before);
@@ -203,40 +213,105 @@ fn written(folder: &Path, name: &str, text: &str) -> PathBuf {
 }
 
 #[tokio::test]
-async fn a_full_import_removes_what_is_not_mentioned_and_asks_where_that_is_much() {
+async fn a_seat_that_the_files_free_is_for_the_next_in_the_files() {
     let school = School::open().await;
-    let other = school.student("Not known outside").await;
     let folder = tempfile::tempdir().unwrap();
-    let people = |count: usize| -> String {
-        let rows = (0..count).map(|row| format!("s{row},Student {row},s{row}@example.edu\n"));
-        format!("number,name,email\n{}", rows.collect::<String>())
-    };
-    let all = written(folder.path(), "all.csv", &people(20));
-    import(&school, std::slice::from_ref(&all), &["--mode", "full"]).is_done();
-    // A few vanish without a question.
-    let fewer = written(folder.path(), "fewer.csv", &people(18));
-    assert_eq!(import(&school, &[fewer], &["--mode", "full"]).is_done()["counts"]["would_vanish"], 2);
-    let few = written(folder.path(), "few.csv", &people(8));
-    let before = seq(&school).await;
-    let refused =
-        import(&school, std::slice::from_ref(&few), &["--mode", "full", "--confirm", "9"]).is_refused();
-    assert_eq!(refused["counts"]["would_vanish"], 10);
-    assert_eq!(seq(&school).await, before);
-    import(&school, &[few], &["--mode", "full", "--confirm", "10"]).is_done();
-    let left = school.get("/api/v1/students").await.is_ok().ids();
-    assert!(left.len() == 9 && left.contains(&other.id), "{left:?}");
-    // Who is on a refused row may be there.
-    let damaged = written(
-        folder.path(),
-        "damaged.csv",
-        "number,name,email\n=\"0042\",Eve,eve@example.edu\ns0,Student 0,s0@example.edu\n",
-    );
-    let report = import(&school, &[damaged], &["--mode", "full"]).is_done();
+    let file = |name: &str, text: &str| vec![written(folder.path(), name, text)];
+    let people = "user_id,full_name,email,status\n";
+    import(&school, &file("a.csv", &format!("{people}s1,Ana,ana@example.edu,active\n")), &[]).is_done();
+    let algebra =
+        school.post("/api/v1/courses", json!({"name": "Algebra", "level": "one", "code": "A"})).await;
+    let algebra = algebra.is_created().json()["id"].clone();
+    school.put(&format!("/api/v1/courses/{algebra}/seats")).json(&json!({"capacity": 1})).await.is_ok();
+    school.put(&format!("/api/v1/students/1/courses/{algebra}")).await.is_created();
+
+    let both = [
+        written(
+            folder.path(),
+            "users.csv",
+            &format!("{people}s1,Ana,ana@example.edu,deleted\ns2,Ben,ben@example.edu,active\n"),
+        ),
+        written(folder.path(), "enrollments.csv", "course_id,user_id,role,status\nA,s2,student,active\n"),
+    ];
+    let report = import(&school, &both, &[]).is_done();
+    // Ana and her enrollment.
     assert_eq!(
-        (&report["counts"]["would_vanish"], &report["held_back"]),
-        (&json!(0), &json!(7)),
+        (&report["counts"]["would_vanish"], &report["counts"]["refused"]),
+        (&json!(2), &json!(0)),
         "{report:#}"
     );
-    // Bigger again: what was removed is new.
-    assert_eq!(import(&school, &[all], &[]).is_done()["counts"]["new"], 12);
+    let roster = school.get(&format!("/api/v1/courses/{algebra}/students")).await.is_ok().json();
+    assert_eq!((roster.as_array().unwrap().len(), &roster[0]["number"]), (1, &json!("s2")));
+    let log = seq(&school).await;
+    import(&school, &both, &[]).is_done();
+    assert_eq!(seq(&school).await, log);
+}
+
+#[tokio::test]
+async fn what_is_there_needs_no_open_registration() {
+    let school = School::open().await;
+    import(&school, &files("01"), &[]).is_done();
+    let id = school.get("/api/v1/courses?code=0061").await.is_ok().json()[0]["id"].clone();
+    let seats = json!({"capacity": 5, "closes_at": "2020-01-01T00:00:00Z"});
+    school.put(&format!("/api/v1/courses/{id}/seats")).json(&seats).await.is_ok();
+    let counts = import(&school, &files("01"), &[]).is_done()["counts"].clone();
+    assert_eq!((&counts["refused"], &counts["unchanged"]), (&json!(0), &json!(8)));
+}
+
+#[tokio::test]
+async fn a_row_that_the_table_refuses_does_not_stop_the_others() {
+    let school = School::open().await;
+    school.other_program_runs("create unique index one_address on students (email)");
+    let folder = tempfile::tempdir().unwrap();
+    let row = |row: usize| format!("s{row},Student {row},s{}@example.edu\n", if row == 7 { 3 } else { row });
+    let text = format!("number,name,email\n{}", (0..600).map(row).collect::<String>());
+    let report = import(&school, &[written(folder.path(), "s.csv", &text)], &[]).is_refused_in_part();
+    let left = report["plan_changed"].as_array().unwrap();
+    assert_eq!(
+        (left.len(), &left[0]["line"], &left[0]["code"]),
+        (1, &json!(9), &json!("row-refused")),
+        "{report:#}"
+    );
+    assert_eq!(school.get("/api/v1/students").await.is_ok().ids().len(), 599);
+}
+
+#[tokio::test]
+async fn standard_output_is_one_document_whatever_happens_and_nothing_happens_without_a_yes() {
+    let school = School::open().await;
+    let before = seq(&school).await;
+    let missing = import(&school, &[PathBuf::from("nowhere.csv")], &[]).is_refused();
+    assert!(missing["error"].as_str().unwrap().contains("cannot read nowhere.csv"), "{missing:#}");
+    let mut command = matricula();
+    command.arg("import").arg("--database").arg(school.database().argument()).arg("--json").args(files("01"));
+    let unconfirmed = command.output().unwrap();
+    let report: Value = serde_json::from_slice(&unconfirmed.stdout).unwrap();
+    assert_eq!((&report["applied"], &report["counts"]["new"]), (&json!(false), &json!(8)), "{report:#}");
+    assert!(report["error"].as_str().unwrap().contains("--yes") && !unconfirmed.status.success());
+    assert_eq!(seq(&school).await, before);
+}
+
+#[tokio::test]
+async fn a_dry_run_does_not_migrate() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("new.db");
+    let mut command = matricula();
+    command.arg("import").arg("--database").arg(&database).arg("--dry-run").args(files("01"));
+    let output = command.output().unwrap();
+    assert!(
+        !output.status.success() && String::from_utf8_lossy(&output.stderr).contains("matricula migrate")
+    );
+    assert!(!database.exists());
+}
+
+#[tokio::test]
+async fn two_rows_about_one_student_are_one_too_many() {
+    let school = School::open().await;
+    let folder = tempfile::tempdir().unwrap();
+    let known = written(folder.path(), "a.csv", "number,name,email\ns1,Zoe,zoe@example.edu\n");
+    let by_address = written(folder.path(), "b.csv", "name,email\nZoey,zoe@example.edu\n");
+    import(&school, std::slice::from_ref(&known), &[]).is_done();
+    let log = seq(&school).await;
+    let report = import(&school, &[known, by_address], &[]).is_done();
+    assert_eq!(report["refused_rows"][0]["code"], "same-record", "{report:#}");
+    assert_eq!(seq(&school).await, log);
 }

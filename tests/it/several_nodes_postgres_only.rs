@@ -43,7 +43,7 @@ async fn placed(tables: &[(&str, &str, &[i64])]) -> Database {
     database
 }
 
-const OURS: [&str; 23] = [
+const OURS: [&str; 25] = [
     "students",
     "courses",
     "student_courses",
@@ -55,6 +55,7 @@ const OURS: [&str; 23] = [
     "kept_columns",
     "matricula_access",
     "matricula_accounts",
+    "matricula_course_codes",
     "matricula_instructors",
     "matricula_keys",
     "matricula_links",
@@ -62,6 +63,7 @@ const OURS: [&str; 23] = [
     "matricula_identities",
     "matricula_used_states",
     "matricula_sessions",
+    "matricula_student_numbers",
     "matricula_token_uses",
     "matricula_sign_ins",
     "matricula_disclosures",

@@ -2,6 +2,7 @@
 
 mod password;
 
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use argon2::password_hash::{Error as HashError, PasswordHasher as _, PasswordVerifier as _};
@@ -12,9 +13,9 @@ use tokio::sync::oneshot;
 pub use self::password::{MAX_CHARACTERS, MIN_CHARACTERS, Password, WeakPassword};
 use super::secret::random_bytes;
 
-/// Threads that hash. Two, so that a sign-in need not wait for another one, and no more, so that a flood of sign-ins
-/// takes at most two cores (at a low priority) and 38 MiB.
-const THREADS: usize = 2;
+/// The most threads that hash. Two, so that a sign-in need not wait for another one, and no more, so that a flood of
+/// sign-ins takes at most 38 MiB.
+const MAX_THREADS: usize = 2;
 /// Passwords that may wait for a thread, less than a second of work; further ones are rejected at once.
 const MAX_WAITING: usize = 64;
 /// How much the threads give way to others, from 0 to 19; at 10, one gets about a tenth of a core that others use too.
@@ -55,7 +56,8 @@ impl Passwords {
     /// # Errors
     /// If the system starts no further thread.
     pub fn start() -> std::io::Result<Self> {
-        Self::start_with(THREADS, MAX_WAITING)
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Self::start_with(threads(cores), MAX_WAITING)
     }
 
     #[expect(clippy::disallowed_methods, reason = "hashing would block the threads of the runtime")]
@@ -105,6 +107,12 @@ impl Passwords {
         self.jobs.try_send(job).map_err(|_| Busy)?;
         answered.await.map_err(|_| Busy)
     }
+}
+
+/// At most half of the cores: even at a low priority, a thread that hashes keeps its core for milliseconds before it gives
+/// way, so that requests need others.
+fn threads(cores: usize) -> usize {
+    (cores / 2).clamp(1, MAX_THREADS)
 }
 
 fn run_jobs(queue: &Receiver<Job>) {
@@ -179,6 +187,11 @@ mod tests {
         // Something else that another program stored.
         assert_eq!(verify(GOOD, GOOD).await, Ok(false));
         assert_eq!(verify("", "").await, Ok(false));
+    }
+
+    #[test]
+    fn hashing_leaves_half_of_the_cores_to_requests() {
+        assert_eq!([1, 2, 3, 4, 64].map(threads), [1, 1, 1, 2, 2]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::http::problem::{
     self, IdempotencyAnswerNotKept, IdempotencyKeyInUse, IdempotencyKeyReused, Kind, Problem, ProblemKind,
     kinds,
 };
+use crate::imports::{ImportError, report};
 use crate::registrar::{AccountId, CourseId, Limits, Outcome, Refusal, StudentId};
 
 kinds! {
@@ -35,8 +36,14 @@ kinds! {
         "A student who still has courses, or a course that still has students, is not deleted by accident. Drop the enrollments first, or repeat the request with `?drop=true`, which drops them in the same transaction.";
     NumberTaken = "number-taken", 409, Signature, "Another record has this number or code",
         "The number of a student and the code of a course are unique, compared exactly as they are written. `url` is the record that has it. Nothing was changed.";
-    PlanChanged = "plan-changed", 409, Unrouted, "The data have changed since the plan was made",
+    PlanChanged = "plan-changed", 409, Signature, "The data have changed since the plan was made",
         "An import does exactly what its plan says. What it was based on is different now: make a new plan.";
+    ImportNotFound = "import-not-found", 404, Signature, "There is no such import",
+        "No import has this id. Imports are kept for 30 days, for a day if nothing was done with them.";
+    FilesRefused = "files-refused", 422, Signature, "The files are refused",
+        "A file is no table, is damaged, or contradicts itself or the others; `files` says of each file why. Nothing was kept and nothing was changed.";
+    ImportState = "import-state", 409, Signature, "The import is not in a state for this",
+        "What can be done with an import depends on its `status`: a plan can be applied, and what was applied can be undone. Nothing was changed.";
     RowRefused = "row-refused", 409, Signature, "The database refused the row",
         "The tables students and courses may belong to another program, whose constraints apply: a unique address, a required column that matricula does not know, a check, a trigger, a reference from another table. The detail names the constraint. Nothing was changed.";
     ReadOnlyField = "read-only-field", 409, Signature, "The field cannot be written",
@@ -74,6 +81,22 @@ kinds! {
 /// All kinds of problems that this server returns.
 pub fn all() -> impl Iterator<Item = &'static Kind> {
     problem::KINDS.iter().chain(KINDS).copied()
+}
+
+impl From<ImportError> for Problem {
+    fn from(error: ImportError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ImportError::Unreadable(reading) => {
+                Self::new::<FilesRefused>(detail).with("files", report::refused_files(&reading))
+            }
+            ImportError::NotFound(_) => Self::new::<ImportNotFound>(detail),
+            ImportError::WrongState(_) => Self::new::<ImportState>(detail),
+            ImportError::PlanChanged => Self::new::<PlanChanged>(detail),
+            ImportError::KeyReused => Self::new::<IdempotencyKeyReused>(detail),
+            ImportError::Refused(refusal) => refusal.into(),
+        }
+    }
 }
 
 impl From<Outcome<Refusal>> for Problem {

@@ -18,6 +18,7 @@ use crate::http::cookies::Cookie;
 use crate::http::etags::EtagKey;
 use crate::http::fields::UnwritableFields;
 use crate::http::paging::LinkBase;
+use crate::imports::Imports;
 use crate::mapping::{RecordTable, SchoolTables};
 use crate::metrics::Metrics;
 use crate::registrar::{Course, CourseId, Identity, Record, Registrar, Student};
@@ -60,6 +61,8 @@ pub struct Services {
     pub board: Board,
     /// The search index of all students.
     pub roll: Roll,
+    /// Plans imports, carries them out and undoes them.
+    pub imports: Imports,
     /// Records which lists of students programs read.
     pub disclosures: Disclosures,
     /// The metrics.

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use crate::clock::Clock;
 use crate::count::{counted, to_i64};
 use crate::db::{Location, migrate};
-use crate::files::reading::{self, Encoding, Kind, Options, Reading, Source};
+use crate::files::reading::{self, Encoding, Reading, Source};
+use crate::imports::staging::Settings;
 use crate::imports::{self, Done, Plan, report};
 use crate::mapping;
 use crate::registrar::{Actor, Caller};
@@ -88,7 +89,9 @@ async fn import(
     document: &mut Option<Value>,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let reading = read(args)?;
+    let sources = sources(&args.paths)?;
+    let settings = settings(args);
+    let reading = reading::read(&sources, &imports::options(&settings));
     if reading.is_refused() {
         *document = Some(report::refused(&reading));
         return refuse(&reading);
@@ -97,7 +100,8 @@ async fn import(
         ensure_migrated(database).await?;
     }
     let school = School::open(database, clock.clone(), None).await?;
-    let done = carry_out(args, reading, &school, &clock, document, out).await;
+    let files = Files { sources, settings };
+    let done = carry_out(args, files, reading, &school, &clock, document, out).await;
     school.close().await;
     done
 }
@@ -113,17 +117,28 @@ async fn ensure_migrated(database: &Location) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn read(args: &ImportArgs) -> anyhow::Result<Reading> {
+/// What is imported, and how it is read.
+struct Files {
+    sources: Vec<Source>,
+    settings: Settings,
+}
+
+fn sources(paths: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
     let mut sources = Vec::new();
-    for path in &args.paths {
+    for path in paths {
         add_sources(path, &mut sources)?;
     }
+    Ok(sources)
+}
+
+fn settings(args: &ImportArgs) -> Settings {
     let kind = args.kind.map(|kind| match kind {
-        KindArg::Students => Kind::Students,
-        KindArg::Courses => Kind::Courses,
-        KindArg::Enrollments => Kind::Enrollments,
+        KindArg::Students => "students",
+        KindArg::Courses => "courses",
+        KindArg::Enrollments => "enrollments",
     });
-    Ok(reading::read(&sources, &Options { kind, encoding: args.encoding, ..Options::default() }))
+    let encoding = args.encoding.map(|encoding| encoding.name().to_owned());
+    Settings { kind: kind.map(str::to_owned), encoding, ..Settings::default() }
 }
 
 /// Reads a file, or the files in a folder in the order of their names. Hidden files are left out.
@@ -157,6 +172,7 @@ fn refuse(reading: &Reading) -> anyhow::Result<()> {
 
 async fn carry_out(
     args: &ImportArgs,
+    files: Files,
     reading: Reading,
     school: &School,
     clock: &Clock,
@@ -175,16 +191,21 @@ async fn carry_out(
     ensure_confirmed(args, out)?;
     let progress = ProgressBar::new(u64::try_from(plan.steps()).unwrap_or(u64::MAX));
     progress.set_style(ProgressStyle::with_template("importing {wide_bar} {pos}/{len} {eta}")?);
-    let done = plan
-        .carry_out(&school.app.registrar, &caller, |steps| {
+    let Files { sources, settings } = files;
+    let imported = school
+        .app
+        .imports
+        .import(&sources, &settings, &plan, &caller, |steps| {
             progress.set_position(u64::try_from(steps).unwrap_or(u64::MAX));
         })
         .await;
     progress.finish_and_clear();
-    let done = done.context("the import has stopped; import the files again to do the rest")?;
-    *document = Some(report::json(&plan, Some(&done)));
+    let (id, done) = imported.context("the import has stopped; a server goes on with it when it runs")?;
+    let mut described = report::json(&plan, Some(&done));
+    described["id"] = id.into();
+    *document = Some(described);
     if !args.json {
-        describe_done(&plan, &done, out)?;
+        describe_done(id, &plan, &done, out)?;
     }
     let left = done.changed.len();
     ensure!(left == 0, "{} could not be done as planned", counted(to_i64(left), "change"));
@@ -218,8 +239,8 @@ fn describe(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn describe_done(plan: &Plan, done: &Done, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "done: {}", counted(to_i64(done.steps), "change"))?;
+fn describe_done(id: i64, plan: &Plan, done: &Done, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "done: {} (import {id})", counted(to_i64(done.steps), "change"))?;
     for line in plan.not_done(done).take(MAX_LISTED) {
         writeln!(out, "  not done: {line}")?;
     }

@@ -74,6 +74,7 @@ async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &LogOutp
     if has_ways || (!loopback && !args.allow_unauthenticated) {
         school.app.access.stay_closed();
     }
+    school.app.imports.start();
     let router = router::router(school.app.clone(), &limits);
     // Before the line is printed: a program that reads it may send the signal at once.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequest, FromRequestParts, MatchedPath, RawPathParams, Request};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap, HeaderName, Method};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use percent_encoding::{percent_decode, percent_decode_str};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -96,19 +96,36 @@ async fn read_body<T>(
 ) -> Result<(T, Caller), Problem> {
     check_content_type(request.headers(), "application/json", "body")?;
     let (mut caller, unwritable) = (caller(request.extensions()), unwritable_fields(request.extensions()));
-    let sent_key = (request.method() == Method::POST && request.headers().contains_key(&IDEMPOTENCY_KEY))
-        .then(|| {
-            let lines = request.headers().get_all(&IDEMPOTENCY_KEY).into_iter().cloned();
-            (request.uri().to_string(), lines.collect::<Vec<_>>())
-        });
+    let sent_key = key_of_request(request.method() == Method::POST, request.headers(), request.uri());
     // `_memory` is held until the body has been parsed.
     let Received { bytes: body, memory: _memory } = receive(request, max).await?;
     let draft = read(&body, &unwritable)?;
-    if let Some((uri, lines)) = sent_key {
-        let name = if let [line] = lines.as_slice() { line.to_str().ok() } else { None };
-        caller = with_key(caller, &uri, name, &body)?;
+    if let Some(key) = sent_key {
+        caller = key.of(caller, &body)?;
     }
     Ok((draft, caller))
+}
+
+/// The key of a request, before its body is known.
+pub(super) struct SentKey {
+    uri: String,
+    lines: Vec<HeaderValue>,
+}
+
+/// The key of a request that can have one.
+pub(super) fn key_of_request(can_have_key: bool, headers: &HeaderMap, uri: &Uri) -> Option<SentKey> {
+    (can_have_key && headers.contains_key(&IDEMPOTENCY_KEY)).then(|| {
+        let lines = headers.get_all(&IDEMPOTENCY_KEY).into_iter().cloned();
+        SentKey { uri: uri.to_string(), lines: lines.collect() }
+    })
+}
+
+impl SentKey {
+    /// The caller with the key, which belongs to this body.
+    pub(super) fn of(self, caller: Caller, body: &[u8]) -> Result<Caller, Problem> {
+        let name = if let [line] = self.lines.as_slice() { line.to_str().ok() } else { None };
+        with_key(caller, &self.uri, name, body)
+    }
 }
 
 /// The header with which a client names a request, so that it can retry it.

@@ -38,6 +38,8 @@ use crate::shares::{Quota, QuotaError};
 pub const MAX_BODY: usize = 1024 * 1024;
 /// Maximum size of a body that is an array of objects, in bytes.
 pub const MAX_LARGE_BODY: usize = 8 * MAX_BODY;
+/// Maximum size of a file, in bytes.
+pub const MAX_FILE: usize = 32 * MAX_BODY;
 /// Maximum size of all bodies that are being read, in bytes: eight of the largest.
 pub const MAX_ALL_BODIES: usize = 8 * MAX_LARGE_BODY;
 

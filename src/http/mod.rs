@@ -28,3 +28,4 @@ mod security;
 pub mod server;
 pub mod socket;
 pub mod system;
+pub mod upload;

@@ -94,7 +94,7 @@ kinds! {
     IdempotencyKeyInUse = "idempotency-key-in-use", 409, Keyed, "The Idempotency-Key is in use",
         "A request with this key is still being carried out. Retry in a moment to get its answer. This request changed nothing.";
     PayloadTooLarge = "payload-too-large", 413, Body, "The body is too large",
-        "A body may have at most 1 MiB, a batch 8 MiB. Nothing was changed.";
+        "A body may have at most 1 MiB, a batch 8 MiB, a file 32 MiB. Nothing was changed.";
     UriTooLong = "uri-too-long", 414, Unrouted, "The address is too long",
         "The path and the query are longer than the server accepts. Send long values in a body. Nothing was changed.";
     UnsupportedMediaType = "unsupported-media-type", 415, Body, "The media type of the body is not supported",

@@ -3,8 +3,9 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use super::rows::PlanRow;
 use super::steps::{EnrollmentStep, Obstacle, Pair, Party, Plan, RecordStep};
-use crate::files::reading::{EnrollmentRow, Origin};
+use crate::files::reading::EnrollmentRow;
 use crate::registrar::{
     Answer, Caller, CourseId, Create, DeleteCourse, DeleteStudent, DropCourse, Enroll, FieldValues,
     ImportPart, ImportStep, OperationOutcome, Record, Refusal, Registrar, SeenCourse, StudentId, Update,
@@ -21,9 +22,43 @@ const PAUSE: Duration = Duration::from_millis(2);
 pub struct Done {
     /// Steps that were carried out.
     pub steps: usize,
-    /// Steps of the plan that would have had another effect by then, and were not carried out: the row, if the step has
-    /// one, and why.
-    pub changed: Vec<(Option<Origin>, Obstacle)>,
+    /// Steps of the plan that would have had another effect by then, and were not carried out: the row and why.
+    pub changed: Vec<(PlanRow, Obstacle)>,
+}
+
+/// An import that is carried out: its id, and which of its rows.
+#[derive(Clone, Debug)]
+pub struct Order {
+    import_id: i64,
+    /// The numbers of the rows of courses, students and enrollments; `None` for one that is not to be carried out.
+    numbers: [Vec<Option<i64>>; 3],
+}
+
+impl Order {
+    /// Carries out the rows of a plan that `number` gives a number.
+    pub fn new(import_id: i64, plan: &Plan, number: impl Fn(usize, PlanRow) -> Option<i64>) -> Self {
+        let lengths = [plan.courses.len(), plan.students.len(), plan.enrollments.len()];
+        let mut numbers = lengths.map(|length| vec![None; length]);
+        for (place, row) in plan.rows().into_iter().enumerate() {
+            let (list, at) = match row {
+                PlanRow::Unread(_) => continue,
+                PlanRow::Course(at) => (0, at),
+                PlanRow::Student(at) => (1, at),
+                PlanRow::Enrollment(at) => (2, at),
+            };
+            numbers[list][at] = number(place, row);
+        }
+        Self { import_id, numbers }
+    }
+
+    fn number(&self, row: PlanRow) -> Option<i64> {
+        match row {
+            PlanRow::Unread(_) => None,
+            PlanRow::Course(at) => self.numbers[0][at],
+            PlanRow::Student(at) => self.numbers[1][at],
+            PlanRow::Enrollment(at) => self.numbers[2][at],
+        }
+    }
 }
 
 impl Plan {
@@ -34,32 +69,20 @@ impl Plan {
     /// When a commit fails; what was committed before stays, and making and carrying out the plan again does the rest.
     pub async fn carry_out(
         &self,
+        order: &Order,
         registrar: &Registrar,
         caller: &Caller,
-        progress: impl Fn(usize),
+        progress: impl Fn(usize) + Send,
     ) -> Result<Done, Refusal> {
-        let mut worker = Worker { registrar, caller, progress, done: Done::default() };
+        let mut worker = Worker { order, registrar, caller, progress, done: Done::default() };
         let added_courses = worker
-            .records(self.course_rows(), &self.courses, ImportStep::AddCourse, ImportStep::ChangeCourse)
+            .records(PlanRow::Course, &self.courses, ImportStep::AddCourse, ImportStep::ChangeCourse)
             .await?;
         let added_students = worker
-            .records(self.student_rows(), &self.students, ImportStep::AddStudent, ImportStep::ChangeStudent)
+            .records(PlanRow::Student, &self.students, ImportStep::AddStudent, ImportStep::ChangeStudent)
             .await?;
         let ids = Added { students: added_students, courses: added_courses };
-        let removed = self.student_rows().zip(&self.students).filter_map(|(origin, step)| match step {
-            RecordStep::Remove { id, version, ends } => {
-                Some((Some(origin), remove_student(*id, *version, *ends)))
-            }
-            _ => None,
-        });
-        worker.run(removed.collect(), |_, _| {}).await?;
-        let removed = self.course_rows().zip(&self.courses).filter_map(|(origin, step)| match step {
-            RecordStep::Remove { id, version, ends } => {
-                Some((Some(origin), remove_course(*id, *version, *ends)))
-            }
-            _ => None,
-        });
-        worker.run(removed.collect(), |_, _| {}).await?;
+        worker.run(self.removals(), |_, _| {}).await?;
         worker.enrollments(self, &ids, |step| *step == EnrollmentStep::Drop).await?;
         worker
             .enrollments(self, &ids, |step| matches!(step, EnrollmentStep::Enroll | EnrollmentStep::Wait(_)))
@@ -67,12 +90,21 @@ impl Plan {
         Ok(worker.done)
     }
 
-    fn student_rows(&self) -> impl Iterator<Item = Origin> {
-        self.reading.people.iter().map(|row| row.origin)
-    }
-
-    fn course_rows(&self) -> impl Iterator<Item = Origin> {
-        self.reading.courses.iter().map(|row| row.origin)
+    /// Removes students, then courses.
+    fn removals(&self) -> Vec<(PlanRow, ImportStep)> {
+        let students = self.students.iter().enumerate().filter_map(|(at, step)| match step {
+            RecordStep::Remove { id, version, ends } => {
+                Some((PlanRow::Student(at), remove_student(*id, *version, *ends)))
+            }
+            _ => None,
+        });
+        let courses = self.courses.iter().enumerate().filter_map(|(at, step)| match step {
+            RecordStep::Remove { id, version, ends } => {
+                Some((PlanRow::Course(at), remove_course(*id, *version, *ends)))
+            }
+            _ => None,
+        });
+        students.chain(courses).collect()
     }
 
     /// The pair of a row, once the records of the files are added; `None` if one of them was not.
@@ -98,6 +130,7 @@ struct Added {
 }
 
 struct Worker<'a, P> {
+    order: &'a Order,
     registrar: &'a Registrar,
     caller: &'a Caller,
     progress: P,
@@ -108,30 +141,26 @@ impl<P: Fn(usize)> Worker<'_, P> {
     /// Adds and changes records. Returns the ids of those that were added, by their rows.
     async fn records<R: Record + TryFrom<Answer>>(
         &mut self,
-        origins: impl Iterator<Item = Origin>,
+        row: impl Fn(usize) -> PlanRow,
         steps: &[RecordStep<R>],
         add: impl Fn(Create<R>) -> ImportStep,
         change: impl Fn(Update<R>) -> ImportStep,
     ) -> Result<Vec<Option<R::Id>>, Refusal> {
-        let rows: Vec<Origin> = origins.collect();
-        let planned = steps.iter().enumerate().filter_map(|(row, step)| match step {
-            RecordStep::Add(values) => Some((Some(rows[row]), row, add(Create { values: values.clone() }))),
+        let step_at = |at: usize| match &steps[at] {
+            RecordStep::Add(values) => Some(add(Create { values: values.clone() })),
             RecordStep::Change { id, version, changes } => {
                 let values = changes.iter().map(|change| (change.field, change.new.clone()));
                 let update =
                     Update { id: *id, values: FieldValues::new(values), expected: Some(vec![*version]) };
-                Some((Some(rows[row]), row, change(update)))
+                Some(change(update))
             }
             _ => None,
-        });
+        };
         let mut added = vec![None; steps.len()];
-        let mut planned = planned.peekable();
-        while planned.peek().is_some() {
-            let (mut part, mut places) = (Vec::new(), Vec::new());
-            for (origin, row, step) in planned.by_ref().take(STEPS_PER_COMMIT) {
-                part.push((origin, step));
-                places.push(row);
-            }
+        let is_wanted = |at: &usize| matches!(steps[*at], RecordStep::Add(_) | RecordStep::Change { .. });
+        let wanted: Vec<usize> = (0..steps.len()).filter(is_wanted).collect();
+        for places in wanted.chunks(STEPS_PER_COMMIT) {
+            let part = places.iter().filter_map(|at| Some((row(*at), step_at(*at)?))).collect();
             self.run(part, |index, answer| {
                 if let Ok(record) = R::try_from(answer) {
                     added[places[index]] = Some(record.id());
@@ -149,22 +178,22 @@ impl<P: Fn(usize)> Worker<'_, P> {
         added: &Added,
         is_wanted: impl Fn(&EnrollmentStep) -> bool,
     ) -> Result<(), Refusal> {
-        let rows = plan.reading.enrollments.iter().zip(&plan.enrollments);
-        let mut rows = rows.filter(|(_, step)| is_wanted(step)).peekable();
-        while rows.peek().is_some() {
-            let mut part = Vec::new();
-            for (row, step) in rows.by_ref().take(STEPS_PER_COMMIT) {
-                let Some((student_id, course_id)) = plan.added_pair(row, added) else {
-                    self.done.changed.push((
-                        Some(row.origin),
-                        Obstacle::new("plan-changed", "The student or the course could not be added."),
-                    ));
+        let wanted: Vec<usize> =
+            (0..plan.enrollments.len()).filter(|at| is_wanted(&plan.enrollments[*at])).collect();
+        for places in wanted.chunks(STEPS_PER_COMMIT) {
+            let mut part = Vec::with_capacity(places.len());
+            for &at in places {
+                let row = PlanRow::Enrollment(at);
+                let Some((student_id, course_id)) = plan.added_pair(&plan.reading.enrollments[at], added)
+                else {
+                    let detail = "The student or the course could not be added.";
+                    self.done.changed.push((row, Obstacle::new("plan-changed", detail)));
                     continue;
                 };
                 let enroll = Enroll { student_id, course_id };
                 part.push((
-                    Some(row.origin),
-                    match step {
+                    row,
+                    match &plan.enrollments[at] {
                         EnrollmentStep::Enroll => ImportStep::Enroll(enroll),
                         EnrollmentStep::Wait(_) => ImportStep::Wait(enroll),
                         _ => drop(student_id, course_id),
@@ -179,20 +208,27 @@ impl<P: Fn(usize)> Worker<'_, P> {
     /// Carries out steps, each with its row; calls `answered` with the answers, by the place of the step.
     async fn run(
         &mut self,
-        steps: Vec<(Option<Origin>, ImportStep)>,
+        steps: Vec<(PlanRow, ImportStep)>,
         mut answered: impl FnMut(usize, Answer),
     ) -> Result<(), Refusal> {
-        let (origins, steps): (Vec<_>, Vec<_>) = steps.into_iter().unzip();
+        let mut ordered = Vec::with_capacity(steps.len());
+        for (place, (row, step)) in steps.into_iter().enumerate() {
+            match self.order.number(row) {
+                Some(number) => ordered.push((place, row, (number, step))),
+                None => self.done.changed.push((row, Obstacle::from(&Refusal::PlanChanged))),
+            }
+        }
         let mut parts: Vec<Range<usize>> = Vec::new();
         let mut begin = 0;
-        while begin < steps.len() {
-            let end = steps.len().min(begin + STEPS_PER_COMMIT);
+        while begin < ordered.len() {
+            let end = ordered.len().min(begin + STEPS_PER_COMMIT);
             parts.push(begin..end);
             begin = end;
         }
         parts.reverse();
         while let Some(part) = parts.pop() {
-            let command = ImportPart { steps: steps[part.clone()].to_vec() };
+            let steps = ordered[part.clone()].iter().map(|(_, _, step)| step.clone()).collect();
+            let command = ImportPart { import_id: self.order.import_id, undoes: false, steps };
             let outcomes = match self.registrar.submit(command, self.caller).await {
                 Ok(outcome) => outcome.answer,
                 // The table has refused one of the rows: find it, so that it does not stop the others.
@@ -206,15 +242,14 @@ impl<P: Fn(usize)> Worker<'_, P> {
                 }
                 Err(refused) => return Err(refused.answer),
             };
-            for (place, outcome) in part.zip(outcomes) {
+            for ((place, row, _), outcome) in ordered[part].iter().zip(outcomes) {
                 match outcome {
                     OperationOutcome::Done(answer) => {
                         self.done.steps += 1;
-                        answered(place, answer);
+                        answered(*place, answer);
                     }
                     OperationOutcome::Refused(refusal) => {
-                        let obstacle = Obstacle::new(refusal.reason(), refusal.to_string());
-                        self.done.changed.push((origins[place], obstacle));
+                        self.done.changed.push((*row, Obstacle::from(&refusal)));
                     }
                     OperationOutcome::Withheld => {}
                 }
@@ -231,7 +266,7 @@ fn drop(student_id: StudentId, course_id: CourseId) -> ImportStep {
     ImportStep::Drop(DropCourse { student_id, course_id })
 }
 
-fn remove_student(id: StudentId, version: Version, ends: usize) -> ImportStep {
+pub(super) fn remove_student(id: StudentId, version: Version, ends: usize) -> ImportStep {
     ImportStep::RemoveStudent(DeleteStudent {
         id,
         drop: true,
@@ -240,7 +275,7 @@ fn remove_student(id: StudentId, version: Version, ends: usize) -> ImportStep {
     })
 }
 
-fn remove_course(id: CourseId, version: Version, ends: usize) -> ImportStep {
+pub(super) fn remove_course(id: CourseId, version: Version, ends: usize) -> ImportStep {
     let seen = SeenCourse { version, seats: None };
     ImportStep::RemoveCourse(DeleteCourse {
         id,

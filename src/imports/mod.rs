@@ -4,13 +4,20 @@
 //! as every other change, and changes nothing. [`Plan::carry_out`] does exactly what it says: a step that would have another
 //! effect by then is refused.
 
+pub mod api;
 mod carry_out;
 mod known;
 mod plan;
 pub mod report;
+mod rows;
+mod service;
+pub mod staging;
 mod steps;
 mod store;
+mod undo;
 
-pub use self::carry_out::Done;
+pub use self::carry_out::{Done, Order};
 pub use self::plan::make;
+pub use self::rows::{ImportRow, PlanRow, RowField, RowStatus};
+pub use self::service::{ImportError, Imports, options};
 pub use self::steps::{EnrollmentStep, FieldChange, Obstacle, Plan, RecordStep};

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::carry_out::Done;
+use super::rows::PlanRow;
 use super::steps::{EnrollmentStep, FieldChange, Obstacle, Plan, RecordStep};
 use crate::files::reading::{FileKind, FileReading, FileRefusal, Format, Ignored, Origin, Reading};
 use crate::registrar::Record;
@@ -33,12 +34,9 @@ impl Plan {
 
     /// Each step that was not carried out, in words.
     pub fn not_done<'a>(&'a self, done: &'a Done) -> impl Iterator<Item = String> + 'a {
-        done.changed.iter().map(|(origin, obstacle)| match origin {
-            Some(origin) => {
-                let name = &self.reading.files[origin.file as usize].name;
-                format!("{name}, line {}: {}", origin.line, obstacle.detail)
-            }
-            None => obstacle.detail.clone(),
+        done.changed.iter().map(|(row, obstacle)| {
+            let row = self.row(0, *row);
+            format!("{}, line {}: {}", row.file, row.line, obstacle.detail)
         })
     }
 
@@ -113,16 +111,29 @@ pub fn refused(reading: &Reading) -> Value {
     })
 }
 
+/// Of each refused file of a reading, and of the set, why it is refused.
+#[must_use]
+pub fn refused_files(reading: &Reading) -> Value {
+    let of_set = reading.refusal.iter().map(|why| json!({"name": null, "code": why.code, "line": why.line, "detail": why.detail}));
+    let of_files = reading.files.iter().filter_map(|file| {
+        let why = file.refusal.as_ref()?;
+        Some(json!({"name": file.name, "code": why.code, "line": why.line, "detail": why.detail}))
+    });
+    of_set.chain(of_files).collect()
+}
+
 /// A plan as JSON, and what was done if it was carried out.
 #[must_use]
 pub fn json(plan: &Plan, done: Option<&Done>) -> Value {
     let mut refused_rows = reading_refusals(&plan.reading);
-    refused_rows.extend(
-        plan.obstacles().map(|(origin, obstacle)| obstacle_row(&plan.reading, Some(origin), obstacle)),
-    );
+    refused_rows
+        .extend(plan.obstacles().map(|(origin, obstacle)| obstacle_row(&plan.reading, origin, obstacle)));
     let changed = done.map(|done| {
-        let rows = done.changed.iter();
-        rows.map(|(origin, obstacle)| obstacle_row(&plan.reading, *origin, obstacle)).collect::<Vec<_>>()
+        let row = |(row, obstacle): &(PlanRow, Obstacle)| {
+            let row = plan.row(0, *row);
+            json!({"file": row.file, "line": row.line, "column": null, "code": obstacle.code, "detail": obstacle.detail})
+        };
+        done.changed.iter().map(row).collect::<Vec<_>>()
     });
     json!({
         "applied": done.is_some(),
@@ -133,6 +144,16 @@ pub fn json(plan: &Plan, done: Option<&Done>) -> Value {
         "refused_rows": refused_rows,
         "warnings": warnings(&plan.reading),
         "plan_changed": changed,
+    })
+}
+
+/// What a plan says as a whole, without its rows.
+#[must_use]
+pub fn summary(plan: &Plan) -> Value {
+    json!({
+        "files": plan.reading.files.iter().map(file).collect::<Vec<_>>(),
+        "counts": plan.counts().json(),
+        "warnings": warnings(&plan.reading),
     })
 }
 
@@ -194,10 +215,10 @@ fn reading_refusals(reading: &Reading) -> Vec<Value> {
     reading.refused.iter().map(of).collect()
 }
 
-fn obstacle_row(reading: &Reading, origin: Option<Origin>, obstacle: &Obstacle) -> Value {
+fn obstacle_row(reading: &Reading, origin: Origin, obstacle: &Obstacle) -> Value {
     json!({
-        "file": origin.map(|origin| file_name(reading, origin)),
-        "line": origin.map(|origin| origin.line),
+        "file": file_name(reading, origin),
+        "line": origin.line,
         "column": null,
         "code": obstacle.code,
         "detail": obstacle.detail,

@@ -2,7 +2,7 @@
 
 use crate::count::to_i64;
 use crate::files::reading::{EnrollmentRow, Origin, Reading};
-use crate::registrar::{Course, CourseId, FieldValues, Place, Record, Student, StudentId, Version};
+use crate::registrar::{Course, CourseId, FieldValues, Place, Record, Refusal, Student, StudentId, Version};
 
 /// What files would change.
 #[derive(Debug)]
@@ -89,6 +89,12 @@ pub struct Obstacle {
     pub code: &'static str,
     /// A sentence for people.
     pub detail: String,
+}
+
+impl From<&Refusal> for Obstacle {
+    fn from(refusal: &Refusal) -> Self {
+        Self::new(refusal.reason(), refusal.to_string())
+    }
 }
 
 impl Obstacle {

@@ -13,14 +13,14 @@ const KEYS_PER_STATEMENT: usize = 50;
 
 /// The parameters of one statement for each few keys. The last key fills the rest, so that there is one prepared statement
 /// for any number of keys.
-fn statements<K: Clone + Into<Arg>>(keys: &[K]) -> impl Iterator<Item = Vec<Arg>> {
+pub(super) fn statements<K: Clone + Into<Arg>>(keys: &[K]) -> impl Iterator<Item = Vec<Arg>> {
     keys.chunks(KEYS_PER_STATEMENT).map(|keys| {
         let filled = keys.iter().chain(std::iter::repeat(&keys[keys.len() - 1]));
         filled.take(KEYS_PER_STATEMENT).map(|key| key.clone().into()).collect()
     })
 }
 
-fn places(kind: &str) -> String {
+pub(super) fn places(kind: &str) -> String {
     let places: Vec<_> = (1..=KEYS_PER_STATEMENT).map(|key| format!("cast(${key} as {kind})")).collect();
     places.join(", ")
 }
@@ -140,7 +140,7 @@ pub(super) async fn waitlist_of(db: &Db, course: CourseId) -> Result<Vec<Waitlis
     db.read(Reach::Range, sql, [course.0.into()], waiting).await
 }
 
-fn student(row: &Row<'_>) -> Result<Student, DbError> {
+pub(super) fn student(row: &Row<'_>) -> Result<Student, DbError> {
     Ok(Student {
         id: row.int(0)?.into(),
         name: row.opt_text(1)?,
@@ -149,7 +149,7 @@ fn student(row: &Row<'_>) -> Result<Student, DbError> {
     })
 }
 
-fn course(row: &Row<'_>) -> Result<Course, DbError> {
+pub(super) fn course(row: &Row<'_>) -> Result<Course, DbError> {
     Ok(Course {
         id: row.int(0)?.into(),
         name: row.opt_text(1)?,

@@ -84,6 +84,15 @@ pub enum Change {
     AddInstructor(CourseId, i64),
     /// The account is no longer assigned to the course.
     RemoveInstructor(CourseId, i64),
+    /// These entries of the log, the event's own the last one, are what an import has done.
+    LogImport {
+        /// The import.
+        import_id: i64,
+        /// The `seq` of the first entry.
+        first_seq: i64,
+        /// The `seq` of the last entry.
+        last_seq: i64,
+    },
     /// The account's new password, hashed. Its links and sessions end.
     SetPassword(i64, String),
 }

@@ -316,6 +316,7 @@ impl Facts {
                 self.sessions.retain(|_, owner| owner != account_id);
                 self.links.retain(|_, link| link.account_id != *account_id);
             }
+            Change::LogImport { .. } => {}
         }
     }
 
@@ -349,6 +350,7 @@ impl Facts {
                     | Change::AddLink(_)
                     | Change::AddInstructor(..)
                     | Change::RemoveInstructor(..)
+                    | Change::LogImport { .. }
                     | Change::SetPassword(..) => {
                         debug_assert!(false, "no operation of a batch does this: {change:?}");
                     }

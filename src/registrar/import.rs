@@ -5,18 +5,23 @@ use super::caller::{Caller, Right};
 use super::command::Command;
 use super::course::{CreateCourse, DeleteCourse, UpdateCourse};
 use super::enrollment::{DropCourse, Enroll};
-use super::event::Event;
+use super::event::{Change, Event};
 use super::facts::Facts;
 use super::needs::Needs;
+use super::record::EnrollmentId;
 use super::refusal::Refusal;
 use super::student::{CreateStudent, DeleteStudent, UpdateStudent};
 
-/// Steps of a plan that are carried out in order; each sees the changes of the steps before it. One that is refused
-/// leaves the others as they are.
+/// Steps of an import that are carried out in order; each sees the changes of the steps before it. One that is refused
+/// leaves the others as they are. Each event has the import in its data.
 #[derive(Clone, Debug)]
 pub struct ImportPart {
-    /// The steps.
-    pub steps: Vec<ImportStep>,
+    /// The import.
+    pub import_id: i64,
+    /// Whether the steps undo it.
+    pub undoes: bool,
+    /// The steps, each with the number of the row that it is for.
+    pub steps: Vec<(i64, ImportStep)>,
 }
 
 /// A step of a plan.
@@ -40,6 +45,10 @@ pub enum ImportStep {
     Wait(Enroll),
     /// See [`DropCourse`].
     Drop(DropCourse),
+    /// Ends this enrollment, and no later one of the same student in the course.
+    DropEnrollment(DropCourse, EnrollmentId),
+    /// Takes the student off the waitlist that they joined with this entry of the log, and have not left since.
+    LeaveWaitlist(DropCourse, i64),
 }
 
 impl ImportStep {
@@ -52,7 +61,9 @@ impl ImportStep {
             Self::ChangeCourse(step) => step.needs(needs),
             Self::RemoveCourse(step) => step.needs(needs),
             Self::Enroll(step) | Self::Wait(step) => step.needs(needs),
-            Self::Drop(step) => step.needs(needs),
+            Self::Drop(step) | Self::DropEnrollment(step, _) | Self::LeaveWaitlist(step, _) => {
+                step.needs(needs);
+            }
         }
     }
 
@@ -67,8 +78,22 @@ impl ImportStep {
             Self::Enroll(step) => admitted(*step, true, caller, facts),
             Self::Wait(step) => admitted(*step, false, caller, facts),
             Self::Drop(step) => answered(step.carry_out(caller, facts)),
+            Self::DropEnrollment(step, id) => {
+                let present = facts.enrollments.get(&(step.student_id, step.course_id));
+                ensure_unchanged(present.is_some_and(|enrollment| enrollment.id == *id))?;
+                answered(step.carry_out(caller, facts))
+            }
+            Self::LeaveWaitlist(step, joined_seq) => {
+                let present = facts.waitlist_entry(step.student_id, step.course_id);
+                ensure_unchanged(present.is_some_and(|entry| entry.joined_seq == *joined_seq))?;
+                answered(step.carry_out(caller, facts))
+            }
         }
     }
+}
+
+fn ensure_unchanged(is_unchanged: bool) -> Result<(), Refusal> {
+    if is_unchanged { Ok(()) } else { Err(Refusal::PlanChanged) }
 }
 
 fn answered<A: Into<Answer>>(
@@ -92,11 +117,21 @@ fn admitted(
     answered(step.carry_out(caller, facts))
 }
 
+impl ImportPart {
+    /// The event with the import and the number of the row in its data.
+    fn marked(&self, mut event: Event, row: i64) -> Event {
+        let import = if self.undoes { "undone_import" } else { "import" };
+        event.data[import] = self.import_id.into();
+        event.data["row"] = row.into();
+        event
+    }
+}
+
 impl Command for ImportPart {
     type Answer = Vec<OperationOutcome>;
 
     fn needs(&self, needs: &mut Needs) {
-        for step in &self.steps {
+        for (_, step) in &self.steps {
             step.needs(needs);
         }
     }
@@ -115,16 +150,21 @@ impl Command for ImportPart {
         caller: &Caller,
         facts: &mut Facts,
     ) -> Result<(Vec<Event>, Vec<OperationOutcome>), Refusal> {
-        let mut events = Vec::new();
+        let first_seq = facts.last_seq + 1;
+        let mut events: Vec<Event> = Vec::new();
         let mut done = Vec::with_capacity(self.steps.len());
-        for step in &self.steps {
+        for (row, step) in &self.steps {
             done.push(match step.carry_out(caller, facts) {
                 Ok((happened, answer)) => {
-                    events.extend(happened);
+                    events.extend(happened.into_iter().map(|event| self.marked(event, *row)));
                     OperationOutcome::Done(answer)
                 }
                 Err(refusal) => OperationOutcome::Refused(refusal),
             });
+        }
+        if let Some(last) = events.last_mut().filter(|_| !self.undoes) {
+            let (import_id, last_seq) = (self.import_id, facts.last_seq);
+            last.changes.push(Change::LogImport { import_id, first_seq, last_seq });
         }
         Ok((events, done))
     }

@@ -20,6 +20,7 @@ use crate::events::follower::Follower;
 use crate::http::cookies::Cookie;
 use crate::http::etags::EtagKey;
 use crate::http::paging::LinkBase;
+use crate::imports::Imports;
 use crate::mapping;
 use crate::metrics::Metrics;
 use crate::registrar::{Registrar, sweeper};
@@ -99,6 +100,7 @@ impl School {
             .with_context(|| format!("cannot use the keys of {location}"))?;
         let sign_in = SignIn::start(db.clone(), clock.clone(), access.clone(), registrar.clone())?;
         let disclosures = Disclosures::start(registrar.clone(), clock.clone());
+        let imports = Imports::new(db.clone(), registrar.clone(), tables.clone(), clock.clone());
         Ok(Self {
             db: db.clone(),
             sweeping,
@@ -112,6 +114,7 @@ impl School {
                     access,
                     sign_in,
                     disclosures,
+                    imports,
                     registrar,
                     metrics,
                     tables,
@@ -135,6 +138,7 @@ impl School {
             #[expect(clippy::let_underscore_must_use, reason = "it was aborted")]
             let _ = task.await;
         }
+        self.app.imports.close().await;
         self.app.sign_in.close().await;
         self.app.disclosures.close().await;
         self.app.registrar.stop();

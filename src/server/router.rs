@@ -16,7 +16,7 @@ use crate::http::problem::{MethodNotAllowed, NotFound, Problem};
 use crate::http::routes::{Policy, Routes};
 use crate::http::{openapi, system};
 use crate::state::AppState;
-use crate::{access, batch, courses, disclosures, enrollments, events, instructors, pages, seats, students};
+use crate::{access, batch, courses, disclosures, enrollments, events, imports, instructors, pages, seats, students};
 
 /// All routes, with `limits` applied.
 pub fn router(app: AppState, limits: &RequestLimits) -> Router {
@@ -78,6 +78,7 @@ fn api() -> Routes<AppState> {
         .merge(access::api::routes())
         .merge(access::sign_ins::api::routes())
         .merge(disclosures::api::routes())
+        .merge(imports::api::routes())
 }
 
 #[derive(OpenApi)]
@@ -91,6 +92,7 @@ fn api() -> Routes<AppState> {
         (name = "instructors", description = "Who teaches which course, and thereby sees its students"),
         (name = "seats", description = "Capacity, waitlists, and when registration is open"),
         (name = "events", description = "The log of all changes, in order"),
+        (name = "imports", description = "Files: what they would change, doing it, and undoing it"),
         (name = "access", description = "Who may do what: accounts of people and tokens of programs"),
     ),
     components(schemas(
@@ -114,6 +116,11 @@ fn api() -> Routes<AppState> {
         crate::access::api::Me,
         crate::access::sign_ins::SignInEntry,
         crate::disclosures::Disclosure,
+        crate::imports::staging::Import,
+        crate::imports::staging::RowCounts,
+        crate::imports::staging::Settings,
+        crate::imports::ImportRow,
+        crate::imports::RowField,
         crate::access::api::Name,
         crate::registrar::Role,
         crate::registrar::Rights,

@@ -68,7 +68,8 @@ impl Assigned {
                 self.student_id(&mut row.student_id);
                 self.course_id(&mut row.course_id);
             }
-            Change::AddToken(..)
+            Change::LogImport { .. }
+            | Change::AddToken(..)
             | Change::RevokeToken(..)
             | Change::AddAccount(_)
             | Change::UpdateAccount(_)

@@ -5,7 +5,7 @@ use super::head::Head;
 use crate::db::{DbError, Need, WriteHealth, missing_rights};
 
 /// Rights on our own tables that some batch needs.
-const OWN_TABLES: [Need; 64] = [
+const OWN_TABLES: [Need; 77] = [
     ("matricula_migrations", "select"),
     ("log_head", "select"),
     ("log_head", "update"),
@@ -70,6 +70,19 @@ const OWN_TABLES: [Need; 64] = [
     ("matricula_disclosures", "insert"),
     ("matricula_disclosures", "update"),
     ("matricula_disclosures", "delete"),
+    ("matricula_imports", "select"),
+    ("matricula_imports", "insert"),
+    ("matricula_imports", "update"),
+    ("matricula_imports", "delete"),
+    ("matricula_import_files", "select"),
+    ("matricula_import_files", "insert"),
+    ("matricula_import_files", "delete"),
+    ("matricula_import_rows", "select"),
+    ("matricula_import_rows", "insert"),
+    ("matricula_import_rows", "delete"),
+    ("matricula_import_entries", "select"),
+    ("matricula_import_entries", "insert"),
+    ("matricula_import_entries", "delete"),
 ];
 /// Rights that every batch needs.
 const READ_RIGHTS: [Need; 2] = [("students", "select"), ("courses", "select")];

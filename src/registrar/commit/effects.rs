@@ -32,6 +32,8 @@ pub(super) struct Effects<'a> {
     waiting: BTreeMap<i64, &'a WaitlistEntry>,
     left: Vec<&'a WaitlistEntry>,
     seats: BTreeMap<CourseId, LimitsChange<'a>>,
+    /// Imports and the entries of the log that each has made: the first and the last.
+    imported: Vec<(i64, i64, i64)>,
     pub(super) access: AccessEffects<'a>,
 }
 
@@ -104,6 +106,9 @@ impl<'a> Effects<'a> {
                 self.waiting.insert(waiting.joined_seq, waiting);
             }
             Change::DeleteWaitlistEntry(waiting) => self.take_off_waitlist(waiting),
+            Change::LogImport { import_id, first_seq, last_seq } => {
+                self.imported.push((*import_id, *first_seq, *last_seq));
+            }
             Change::AddToken(..)
             | Change::RevokeToken(..)
             | Change::AddAccount(_)
@@ -162,6 +167,11 @@ impl<'a> Effects<'a> {
     pub(super) fn seats_removed(&self) -> Vec<Vec<Arg>> {
         let removed = self.seats.iter().filter(|(_, seats)| seats.existed && seats.now.is_none());
         removed.map(|(id, _)| vec![id.0.into()]).collect()
+    }
+
+    pub(super) fn imported(&self) -> Vec<Vec<Arg>> {
+        let row = |&(import, first, last): &(i64, i64, i64)| vec![import.into(), first.into(), last.into()];
+        self.imported.iter().map(row).collect()
     }
 
     pub(super) fn dropped(&self) -> Vec<Vec<Arg>> {

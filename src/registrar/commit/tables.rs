@@ -81,6 +81,8 @@ pub(super) async fn write_records(
 
 const INTO_STUDENT_COURSES: Insert =
     Insert { table: "student_courses", columns: &["id", "student_id", "course_id", "enrolled_at"] };
+const INTO_IMPORTED: Insert =
+    Insert { table: "matricula_import_entries", columns: &["import_id", "first_seq", "last_seq"] };
 const INTO_WAITLIST: Insert =
     Insert { table: "waitlist", columns: &["student_id", "course_id", "joined_seq", "joined_at"] };
 
@@ -112,6 +114,7 @@ pub(super) async fn write_log_and_rows(
             ),
             Write::Insert(&INTO_WAITLIST, effects.waiting()),
             Write::Insert(&INTO_STUDENT_COURSES, effects.enrolled()),
+            Write::Insert(&INTO_IMPORTED, effects.imported()),
             // After the inserts, so that no new row gets the id of one that the log is about to record as deleted.
             Write::Change(&delete_student, sets(&effects.deleted_students)),
             Write::Change(&delete_course, sets(&effects.deleted_courses)),

@@ -1,0 +1,83 @@
+//! Receives a file as the body of a request.
+
+use axum::extract::{FromRequest, Request};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::{HeaderMap, Method};
+use bytes::Bytes;
+
+use super::body::{Received, receive};
+use super::extract::{caller, key_of_request};
+use super::limits::MAX_FILE;
+use super::problem::{Problem, UnsupportedMediaType};
+use crate::registrar::Caller;
+use crate::shares::QuotaGuard;
+
+/// The media types of files, and the ending of a name that fits.
+const MEDIA_TYPES: [(&str, &str); 6] = [
+    ("text/csv", "csv"),
+    ("text/tab-separated-values", "tsv"),
+    ("text/plain", "txt"),
+    ("application/zip", "zip"),
+    ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx"),
+    ("application/octet-stream", "file"),
+];
+
+/// A file of at most 32 MiB that is the body of a request, and its sender.
+#[derive(Debug)]
+pub struct FileBody {
+    /// The bytes of the file.
+    pub bytes: Bytes,
+    /// The ending of a file name that fits the media type.
+    pub ending: &'static str,
+    /// The `charset` of the media type (RFC 7111 for CSV).
+    pub charset: Option<String>,
+    /// Who sent it.
+    pub caller: Caller,
+    /// The part of the memory for bodies.
+    pub memory: Option<QuotaGuard>,
+}
+
+impl<S: Send + Sync> FromRequest<S> for FileBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (ending, charset) = media_type(request.headers())?;
+        let sender = caller(request.extensions());
+        let sent_key = key_of_request(request.method() == Method::POST, request.headers(), request.uri());
+        let Received { bytes, memory } = receive(request, MAX_FILE).await?;
+        let caller = match sent_key {
+            Some(key) => key.of(sender, &bytes)?,
+            None => sender,
+        };
+        Ok(Self { bytes, ending, charset, caller, memory })
+    }
+}
+
+/// The ending and the charset of the media type.
+fn media_type(headers: &HeaderMap) -> Result<(&'static str, Option<String>), Problem> {
+    let unsupported = || {
+        let known: Vec<_> = MEDIA_TYPES.map(|(name, _)| format!("`{name}`")).into();
+        let detail = format!(
+            "Send the file as the body, without `Content-Encoding`, with one of these as `Content-Type`: {}.",
+            known.join(", ")
+        );
+        Problem::new::<UnsupportedMediaType>(detail)
+    };
+    let plain = |coding: &axum::http::HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    let mut lines = headers.get_all(CONTENT_TYPE).into_iter();
+    let (Some(Ok(line)), None) = (lines.next().map(|line| line.to_str()), lines.next()) else {
+        return Err(unsupported());
+    };
+    let mut parts = line.split(';').map(str::trim);
+    let named = parts.next().unwrap_or_default();
+    let known = MEDIA_TYPES.iter().find(|(name, _)| name.eq_ignore_ascii_case(named));
+    let (_, ending) = known.ok_or_else(unsupported)?;
+    if !headers.get_all(CONTENT_ENCODING).into_iter().all(plain) {
+        return Err(unsupported());
+    }
+    let charset = parts.find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"').to_owned())
+    });
+    Ok((ending, charset))
+}

@@ -1,0 +1,227 @@
+//! The API of imports.
+
+use axum::extract::DefaultBodyLimit;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
+
+use super::staging::{self, Import, RIGHTS, Settings, WhichRows};
+use super::{ImportError, ImportRow};
+use crate::files::reading::{Encoding, Source};
+use crate::http::extract::{FromPath, NoQuery, Parameters, PathParams, Query, from_text};
+use crate::http::invalid::invalid;
+use crate::http::limits::MAX_FILE;
+use crate::http::paging::{PageQuery, RequestUrl};
+use crate::http::problem::Problem;
+use crate::http::refused::Refused;
+use crate::http::reply::{Created, Found, List, Located, Resource};
+use crate::http::routes::{Allow, Routes};
+use crate::http::upload::FileBody;
+use crate::problems::{FilesRefused, ImportNotFound, ImportState, PlanChanged};
+use crate::registrar::{Caller, MAX_ID, Rights};
+use crate::state::{App, AppState};
+
+/// The routes of imports.
+#[must_use]
+pub fn routes() -> Routes<AppState> {
+    Routes::new()
+        .api(ALLOWED, routes!(create, list))
+        .api(ALLOWED, routes!(show))
+        .api(ALLOWED, routes!(rows))
+        .api(ALLOWED, routes!(apply))
+        .api(ALLOWED, routes!(undo))
+        .layer_api(|api| api.layer(DefaultBodyLimit::max(MAX_FILE)))
+}
+
+/// Who may import: an import reads and writes students, courses and enrollments.
+pub const ALLOWED: Allow = Allow::AllOf(Rights::of(&RIGHTS));
+
+/// Bring a file
+///
+/// CSV, text with tabs, XLSX, or a zip archive of such files that belong together (Canvas SIS CSV, OneRoster CSV, ...), at
+/// most 32 MiB. Nothing changes yet: the answer says what the file would change. `charset` of the media type says how a file
+/// is encoded that does not say it itself.
+#[utoipa::path(
+    post,
+    path = "/api/v1/imports",
+    tag = "imports",
+    params(ImportQuery),
+    request_body(content(
+        (String = "text/csv"),
+        (String = "text/tab-separated-values"),
+        (Vec<u8> = "application/zip"),
+        (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        (Vec<u8> = "application/octet-stream")
+    ))
+)]
+async fn create(
+    app: App,
+    Query(query): Query<ImportQuery>,
+    file: FileBody,
+) -> Result<Created<Import>, Refused<(FilesRefused, ImportNotFound)>> {
+    let (source, settings, caller) = query.source(file)?;
+    let id = app.imports.plan(vec![source], settings, &caller).await?;
+    Ok(Created(find(&app, id).await?))
+}
+
+/// List imports
+///
+/// The latest first, of the last 30 days.
+#[utoipa::path(get, path = "/api/v1/imports", tag = "imports", params(PageQuery))]
+async fn list(app: App, Query(page): Query<PageQuery>, url: RequestUrl) -> Result<List<Import>, Refused<()>> {
+    let listing = staging::list(&app.viewer);
+    let page = page.of_list(&listing.order)?;
+    Ok(List::new(listing.read(&app.viewer, &page).await?, &url))
+}
+
+/// Read an import
+///
+/// While it runs, `done` of `total` steps are done.
+#[utoipa::path(get, path = "/api/v1/imports/{import_id}", tag = "imports")]
+async fn show(
+    app: App,
+    id: PathParams<ImportId>,
+    _: NoQuery,
+) -> Result<Found<Import>, Refused<(ImportNotFound,)>> {
+    Ok(Found(find(&app, id.into_result()?.0).await?))
+}
+
+/// List the rows of an import
+///
+/// What each row of the files would do or has done, in the order of their numbers: the refused rows first.
+#[utoipa::path(get, path = "/api/v1/imports/{import_id}/rows", tag = "imports", params(PageQuery, RowQuery))]
+async fn rows(
+    app: App,
+    id: PathParams<ImportId>,
+    Query(query): Query<RowQuery>,
+    url: RequestUrl,
+) -> Result<List<ImportRow>, Refused<(ImportNotFound,)>> {
+    let import = find(&app, id.into_result()?.0).await?;
+    let which = query.status.unwrap_or_default();
+    let page = query.page.of_list(&which.order(import.id))?;
+    let (list, recorder) =
+        (staging::read_rows(&app.viewer, &import, which, &page).await?, app.discloses_students());
+    Ok(List::new(list, &url).inspect(move |rows| recorder.sent(rows.len())))
+}
+
+/// Carry out an import
+///
+/// Exactly the plan, in several commits, so that others can write in between. The answer comes after a second at the
+/// latest; while `status` is `applying`, read the import again. An import that is applied already stays as it is.
+#[utoipa::path(post, path = "/api/v1/imports/{import_id}/apply", tag = "imports")]
+async fn apply(
+    app: App,
+    id: PathParams<ImportId>,
+    _: NoQuery,
+    caller: Caller,
+) -> Result<Found<Import>, Refused<(ImportNotFound, ImportState, PlanChanged, FilesRefused)>> {
+    let id = id.into_result()?.0;
+    app.imports.apply(id, &caller).await?;
+    Ok(Found(find(&app, id).await?))
+}
+
+/// Undo an import
+///
+/// As far as nobody has changed its students, courses and enrollments since; `remaining` counts the rows that stay. The
+/// answer comes after a second at the latest; while `status` is `undoing`, read the import again.
+#[utoipa::path(post, path = "/api/v1/imports/{import_id}/undo", tag = "imports")]
+async fn undo(
+    app: App,
+    id: PathParams<ImportId>,
+    _: NoQuery,
+    caller: Caller,
+) -> Result<Found<Import>, Refused<(ImportNotFound, ImportState)>> {
+    let id = id.into_result()?.0;
+    app.imports.undo(id, &caller).await?;
+    Ok(Found(find(&app, id).await?))
+}
+
+async fn find(app: &App, id: i64) -> Result<Import, Problem> {
+    let found = staging::find(&app.viewer, id).await?;
+    Ok(found.ok_or(ImportError::NotFound(id))?)
+}
+
+impl Resource for Import {}
+
+impl Located for Import {
+    fn location(&self) -> String {
+        format!("/api/v1/imports/{}", self.id)
+    }
+}
+
+/// The id of an import.
+#[derive(Clone, Copy, Debug, ToSchema)]
+#[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
+pub struct ImportId(pub i64);
+
+impl FromPath for ImportId {
+    fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
+        let text = given("import_id");
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let id = digits.then(|| text.parse().ok()).flatten().filter(|id| (1..=MAX_ID).contains(id));
+        id.map(Self).ok_or_else(|| Problem::new::<ImportNotFound>("There is no such import."))
+    }
+}
+
+/// How a file is read.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+struct ImportQuery {
+    /// What the rows are, where the headings do not say it.
+    #[param(inline)]
+    kind: Option<FileRows>,
+    /// The encoding of the file, such as `windows-1252`, where it does not say it itself.
+    encoding: Option<String>,
+    /// The name of the file, for messages.
+    name: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum FileRows {
+    Students,
+    Courses,
+    Enrollments,
+}
+
+impl Parameters for ImportQuery {
+    const KNOWN: &'static [&'static str] = &["kind", "encoding", "name"];
+}
+
+impl ImportQuery {
+    fn source(self, file: FileBody) -> Result<(Source, Settings, Caller), Problem> {
+        let encoding = self.encoding.or(file.charset);
+        if encoding.as_deref().is_some_and(|label| Encoding::from_label(label).is_none()) {
+            let detail = "must be the name of an encoding, such as `utf-8` or `windows-1252`";
+            return Err(invalid(vec![serde_json::json!({"parameter": "encoding", "detail": detail})]));
+        }
+        let kind = self.kind.map(|kind| match kind {
+            FileRows::Students => "students",
+            FileRows::Courses => "courses",
+            FileRows::Enrollments => "enrollments",
+        });
+        let name = self.name.filter(|name| !name.trim().is_empty());
+        let name = name.unwrap_or_else(|| format!("upload.{}", file.ending));
+        let settings = Settings { kind: kind.map(str::to_owned), encoding, ..Settings::default() };
+        Ok((Source { name, bytes: file.bytes.to_vec() }, settings, file.caller))
+    }
+}
+
+/// The query of the rows of an import.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+struct RowQuery {
+    #[serde(flatten)]
+    #[param(ignore)]
+    page: PageQuery,
+    /// Only rows with this effect; rows that were not carried out; rows that could not be undone.
+    #[serde(deserialize_with = "from_text")]
+    #[param(inline)]
+    status: Option<WhichRows>,
+}
+
+impl Parameters for RowQuery {
+    const KNOWN: &'static [&'static str] = &["limit", "after", "status"];
+}

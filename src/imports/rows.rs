@@ -1,0 +1,304 @@
+//! The rows of a plan, one by one, for people and programs that look at them.
+
+use std::collections::HashMap;
+use std::hash::{Hash as _, Hasher as _};
+
+use serde::{Deserialize, Serialize};
+use siphasher::sip::SipHasher13;
+use utoipa::ToSchema;
+
+use super::carry_out::Done;
+use super::steps::{EnrollmentStep, FieldChange, Obstacle, Plan, RecordStep};
+use crate::count::to_i64;
+use crate::files::reading::{Origin, StudentKey};
+use crate::registrar::Record;
+
+/// A row of the files, and what happens because of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"row": 0, "file": "students.csv", "line": 4, "status": "refused", "column": "Number", "code": "scientific-notation", "detail": "“1.2E+5” is a number in scientific notation: the spreadsheet has lost digits of the id. Export it as text."}))]
+pub struct ImportRow {
+    /// Its number in the plan, from 0: first the refused rows, then those that change something, then the others. Events
+    /// of the log name it.
+    #[schema(minimum = 0)]
+    pub row: i64,
+    /// The file.
+    pub file: String,
+    /// Its physical line in the file, from 1.
+    #[schema(minimum = 1)]
+    pub line: u32,
+    /// What happens.
+    pub status: RowStatus,
+    /// `student`, `course` or `enrollment`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub record: Option<String>,
+    /// How the file names the student: the number, or the address in a file without numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub student: Option<String>,
+    /// How the file names the course.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub course: Option<String>,
+    /// The values of a new student or course; of one that changes, those that change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<RowField>,
+    /// Whether the student gets a place on the waitlist and no seat.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub waitlisted: bool,
+    /// How many enrollments and places on waitlists end with it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schema(minimum = 0)]
+    pub ends: i64,
+    /// The column because of which it is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub column: Option<String>,
+    /// Why it is refused or was not done, as a word for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub code: Option<String>,
+    /// The same as a sentence for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub detail: Option<String>,
+}
+
+/// A field of a row.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+pub struct RowField {
+    /// The name of the field.
+    pub field: String,
+    /// Its value before; null in a new record.
+    #[schema(required)]
+    pub old: Option<String>,
+    /// Its value afterwards.
+    #[schema(required)]
+    pub new: Option<String>,
+}
+
+/// What happens because of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RowStatus {
+    /// It cannot be used.
+    Refused,
+    /// The record changes.
+    Changed,
+    /// The record or the enrollment is removed.
+    Vanishing,
+    /// The record or the enrollment is added.
+    New,
+    /// Nothing.
+    Unchanged,
+}
+
+impl RowStatus {
+    /// All of them, in the order of the rows of a plan.
+    pub const ALL: [Self; 5] =
+        [Self::Refused, Self::Changed, Self::Vanishing, Self::New, Self::Unchanged];
+
+    /// Its name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Changed => "changed",
+            Self::Vanishing => "vanishing",
+            Self::New => "new",
+            Self::Unchanged => "unchanged",
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(value: &i64) -> bool {
+    *value == 0
+}
+
+/// Which row of a plan: its place in one of the lists of the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PlanRow {
+    /// Of those that the reading has refused.
+    Unread(usize),
+    /// Of the courses.
+    Course(usize),
+    /// Of the students.
+    Student(usize),
+    /// Of the enrollments.
+    Enrollment(usize),
+}
+
+impl Plan {
+    /// All rows, in the order of their numbers.
+    #[must_use]
+    pub fn rows(&self) -> Vec<PlanRow> {
+        let unread = (0..self.reading.refused.len()).map(PlanRow::Unread);
+        let courses = (0..self.courses.len()).map(PlanRow::Course);
+        let students = (0..self.students.len()).map(PlanRow::Student);
+        let enrollments = (0..self.enrollments.len()).map(PlanRow::Enrollment);
+        let mut rows: Vec<_> = unread.chain(courses).chain(students).chain(enrollments).collect();
+        rows.sort_by_key(|row| self.status(*row));
+        rows
+    }
+
+    /// What happens because of a row.
+    #[must_use]
+    pub fn status(&self, row: PlanRow) -> RowStatus {
+        match row {
+            PlanRow::Unread(_) => RowStatus::Refused,
+            PlanRow::Course(place) => of_record(&self.courses[place]),
+            PlanRow::Student(place) => of_record(&self.students[place]),
+            PlanRow::Enrollment(place) => of_enrollment(&self.enrollments[place]),
+        }
+    }
+
+    /// The rows that were not carried out, with the reasons. A row of this plan has its number here.
+    #[must_use]
+    pub fn not_done_rows(&self, done: &Done) -> Vec<ImportRow> {
+        let numbers: HashMap<_, _> = self.rows().into_iter().zip(0..).collect();
+        let row = |(row, obstacle): &(PlanRow, Obstacle)| {
+            self.row(numbers.get(row).copied().unwrap_or_default(), *row).with_obstacle(obstacle)
+        };
+        done.changed.iter().map(row).collect()
+    }
+
+    /// A row with its number.
+    #[must_use]
+    pub fn row(&self, number: usize, which: PlanRow) -> ImportRow {
+        let mut row = match which {
+            PlanRow::Unread(place) => {
+                let refused = &self.reading.refused[place];
+                let mut row = self.empty_row(refused.origin, RowStatus::Refused);
+                row.column = refused.column.as_ref().map(ToString::to_string);
+                row.code = Some(refused.reason.code().to_owned());
+                row.detail = Some(refused.reason.to_string());
+                row
+            }
+            PlanRow::Course(place) => {
+                let of_file = &self.reading.courses[place];
+                let row = self.record_row(of_file.origin, &self.courses[place], "course");
+                ImportRow { course: Some(of_file.code.to_string()), ..row }
+            }
+            PlanRow::Student(place) => {
+                let of_file = &self.reading.people[place];
+                let row = self.record_row(of_file.origin, &self.students[place], "student");
+                let key = student_key(self.reading.students.get(of_file.reference));
+                ImportRow { student: Some(key), ..row }
+            }
+            PlanRow::Enrollment(place) => self.enrollment_row(place),
+        };
+        row.row = to_i64(number);
+        row
+    }
+
+    fn empty_row(&self, origin: Origin, status: RowStatus) -> ImportRow {
+        ImportRow {
+            row: 0,
+            file: self.reading.files[origin.file as usize].name.clone(),
+            line: origin.line,
+            status,
+            record: None,
+            student: None,
+            course: None,
+            fields: Vec::new(),
+            waitlisted: false,
+            ends: 0,
+            column: None,
+            code: None,
+            detail: None,
+        }
+    }
+
+    fn record_row<R: Record>(&self, origin: Origin, step: &RecordStep<R>, record: &str) -> ImportRow {
+        let mut row = self.empty_row(origin, of_record(step));
+        row.record = Some(record.to_owned());
+        match step {
+            RecordStep::Add(values) => {
+                let given = R::FIELDS.iter().filter_map(|field| Some((field.name, values.get(field.name)?)));
+                let field = |(name, new): (&'static str, &Option<String>)| RowField {
+                    field: name.to_owned(),
+                    old: None,
+                    new: new.clone(),
+                };
+                row.fields = given.map(field).collect();
+            }
+            RecordStep::Change { changes, .. } => row.fields = changes.iter().map(changed_field).collect(),
+            RecordStep::Remove { ends, .. } => row.ends = to_i64(*ends),
+            RecordStep::Refused(obstacle) => row.refuse(obstacle),
+            RecordStep::Same(_) | RecordStep::LeftOut => {}
+        }
+        row
+    }
+
+    fn enrollment_row(&self, place: usize) -> ImportRow {
+        let (of_file, step) = (&self.reading.enrollments[place], &self.enrollments[place]);
+        let mut row = self.empty_row(of_file.origin, of_enrollment(step));
+        row.record = Some("enrollment".to_owned());
+        row.student = Some(student_key(self.reading.students.get(of_file.student)));
+        row.course = self.reading.course_keys.get(of_file.course).codes().next();
+        row.waitlisted = matches!(step, EnrollmentStep::Wait(_));
+        if let EnrollmentStep::Refused(obstacle) = step {
+            row.refuse(obstacle);
+        }
+        row
+    }
+}
+
+impl ImportRow {
+    /// The row with the reason why it was not done.
+    #[must_use]
+    pub fn with_obstacle(mut self, obstacle: &Obstacle) -> Self {
+        self.refuse(obstacle);
+        self
+    }
+
+    /// A number that is the same for rows of two plans which do the same, whatever their numbers.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = SipHasher13::new();
+        Self { row: 0, ..self.clone() }.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn refuse(&mut self, obstacle: &Obstacle) {
+        self.code = Some(obstacle.code.to_owned());
+        self.detail = Some(obstacle.detail.clone());
+    }
+}
+
+fn changed_field(change: &FieldChange) -> RowField {
+    RowField { field: change.field.to_owned(), old: change.old.clone(), new: Some(change.new.clone()) }
+}
+
+fn student_key(key: &StudentKey) -> String {
+    match key {
+        StudentKey::Number(text) | StudentKey::Email(text) => text.to_string(),
+    }
+}
+
+fn of_record<R: Record>(step: &RecordStep<R>) -> RowStatus {
+    match step {
+        RecordStep::Add(_) => RowStatus::New,
+        RecordStep::Change { .. } => RowStatus::Changed,
+        RecordStep::Same(_) | RecordStep::LeftOut => RowStatus::Unchanged,
+        RecordStep::Remove { .. } => RowStatus::Vanishing,
+        RecordStep::Refused(_) => RowStatus::Refused,
+    }
+}
+
+fn of_enrollment(step: &EnrollmentStep) -> RowStatus {
+    match step {
+        EnrollmentStep::Enroll | EnrollmentStep::Wait(_) => RowStatus::New,
+        EnrollmentStep::AlreadyEnrolled | EnrollmentStep::AlreadyWaiting | EnrollmentStep::NotThere => {
+            RowStatus::Unchanged
+        }
+        EnrollmentStep::Drop => RowStatus::Vanishing,
+        EnrollmentStep::Refused(_) => RowStatus::Refused,
+    }
+}

@@ -1,0 +1,241 @@
+//! Undoes what an import has done, as far as nobody has changed it since.
+
+use std::collections::HashMap;
+
+use super::carry_out::{remove_course, remove_student};
+use super::rows::{ImportRow, RowField, RowStatus};
+use super::staging::{self, Entry, ListName, ROWS_PER_PLACE};
+use super::steps::Obstacle;
+use crate::db::{Db, DbError};
+use crate::registrar::{
+    Caller, Course, CourseId, DropCourse, Enroll, EnrollmentId, EventKind, FieldValues, ImportPart, ImportStep,
+    OperationOutcome, Record, Refusal, Registrar, Student, StudentId, Update, Version,
+};
+
+/// Undoes an import: the last change first. `progress` is called with the number of entries of the log that were looked at.
+/// Returns the rows that stay as they are, with the reasons. What is undone already, by whomever, is no longer looked at, so
+/// that it can be interrupted.
+///
+/// # Errors
+/// When the database cannot be read, or the caller may not do this any more.
+pub(super) async fn undo(
+    id: i64,
+    db: &Db,
+    registrar: &Registrar,
+    caller: &Caller,
+    progress: impl Fn(usize) + Send,
+) -> Result<Vec<ImportRow>, Refusal> {
+    let planned = records(id, db).await?;
+    let mut remaining: Vec<(i64, Obstacle)> = Vec::new();
+    let mut looked_at = 0;
+    for range in staging::ranges(db, id).await? {
+        let entries = staging::entries(db, range).await?;
+        looked_at += entries.len();
+        let present = Present::load(db, &entries).await?;
+        let mut steps = Vec::new();
+        for entry in &entries {
+            match step(entry, &planned, &present) {
+                Ok(Some(step)) => steps.push((entry.row, step)),
+                Ok(None) => {}
+                Err(obstacle) => remaining.push((entry.row, obstacle)),
+            }
+        }
+        remaining.extend(carry_out(id, steps, registrar, caller).await?);
+        progress(looked_at);
+    }
+    with_rows(id, db, remaining).await
+}
+
+/// The rows about students and courses that the import has added or changed, and all that it has removed.
+async fn records(id: i64, db: &Db) -> Result<HashMap<i64, ImportRow>, DbError> {
+    let mut records = HashMap::new();
+    let mut place = 0;
+    loop {
+        let rows = staging::rows_at(db, Some(id), ListName::Plan, (place, place)).await?;
+        let is_last = rows.last().is_none_or(|row| row.status == RowStatus::Unchanged);
+        let is_needed = |row: &ImportRow| {
+            row.status == RowStatus::Vanishing || row.record.as_deref().is_some_and(|record| record != "enrollment")
+        };
+        records.extend(rows.into_iter().filter(is_needed).map(|row| (row.row, row)));
+        if is_last {
+            return Ok(records);
+        }
+        place += 1;
+    }
+}
+
+/// The students and courses of entries that are about one of them, as they are now.
+struct Present {
+    students: HashMap<i64, Student>,
+    courses: HashMap<i64, Course>,
+}
+
+impl Present {
+    async fn load(db: &Db, entries: &[Entry]) -> Result<Self, DbError> {
+        let of = |kinds: [EventKind; 2], id: fn(&Entry) -> Option<i64>| -> Vec<i64> {
+            let about = entries.iter().filter(|entry| kinds.iter().any(|kind| kind.as_str() == entry.kind));
+            about.filter_map(id).collect()
+        };
+        let students = of([EventKind::StudentCreated, EventKind::StudentUpdated], |entry| entry.student_id);
+        let courses = of([EventKind::CourseCreated, EventKind::CourseUpdated], |entry| entry.course_id);
+        let students = staging::students_with_ids(db, &students).await?;
+        let courses = staging::courses_with_ids(db, &courses).await?;
+        Ok(Self {
+            students: students.into_iter().map(|student| (student.id.0, student)).collect(),
+            courses: courses.into_iter().map(|course| (course.id.0, course)).collect(),
+        })
+    }
+}
+
+/// The step that undoes an entry; `None` if there is nothing to undo.
+fn step(
+    entry: &Entry,
+    planned: &HashMap<i64, ImportRow>,
+    present: &Present,
+) -> Result<Option<ImportStep>, Obstacle> {
+    let row = planned.get(&entry.row);
+    let (student, course) = (entry.student_id.unwrap_or_default(), entry.course_id.unwrap_or_default());
+    let (student_id, course_id) = (StudentId(student), CourseId(course));
+    let pair = DropCourse { student_id, course_id };
+    let Ok(kind) = entry.kind.parse::<EventKind>() else { return Ok(None) };
+    match kind {
+        EventKind::EnrollmentCreated => {
+            Ok(entry.enrollment_id.map(|id| ImportStep::DropEnrollment(pair, EnrollmentId(id))))
+        }
+        EventKind::WaitlistJoined => Ok(Some(ImportStep::LeaveWaitlist(pair, entry.seq))),
+        // An enrollment that ended with its student or course cannot come back without it.
+        EventKind::EnrollmentDropped if row.is_some_and(is_enrollment) => {
+            Ok(Some(ImportStep::Enroll(Enroll { student_id, course_id })))
+        }
+        EventKind::WaitlistLeft if row.is_some_and(is_enrollment) => {
+            Err(Obstacle::new("place-lost", "The place on the waitlist is gone for good."))
+        }
+        EventKind::StudentCreated => {
+            let Some(now) = present.students.get(&student) else { return Ok(None) };
+            ensure_untouched(now, row)?;
+            Ok(Some(remove_student(now.id, Version::from_record(now), 0)))
+        }
+        EventKind::CourseCreated => {
+            let Some(now) = present.courses.get(&course) else { return Ok(None) };
+            ensure_untouched(now, row)?;
+            Ok(Some(remove_course(now.id, Version::from_record(now), 0)))
+        }
+        EventKind::StudentUpdated => {
+            let Some(now) = present.students.get(&student) else { return Ok(None) };
+            Ok(changed_back(now, row)?.map(ImportStep::ChangeStudent))
+        }
+        EventKind::CourseUpdated => {
+            let Some(now) = present.courses.get(&course) else { return Ok(None) };
+            Ok(changed_back(now, row)?.map(ImportStep::ChangeCourse))
+        }
+        EventKind::StudentDeleted | EventKind::CourseDeleted => {
+            Err(Obstacle::new("deleted", "What was deleted cannot be brought back with its id and its past."))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn is_enrollment(row: &ImportRow) -> bool {
+    row.record.as_deref() == Some("enrollment")
+}
+
+/// Whether the record has the values that the import has given it.
+fn ensure_untouched<R: Record>(now: &R, row: Option<&ImportRow>) -> Result<(), Obstacle> {
+    let is_same = |field: &RowField| value(now, &field.field) == field.new.as_deref();
+    if row.is_some_and(|row| row.fields.iter().all(is_same)) { Ok(()) } else { Err(touched()) }
+}
+
+/// The change back; `None` if the record has its values from before already.
+fn changed_back<R: Record + PartialEq>(
+    now: &R,
+    row: Option<&ImportRow>,
+) -> Result<Option<Update<R>>, Obstacle> {
+    let row = row.ok_or_else(touched)?;
+    if row.fields.iter().all(|field| value(now, &field.field) == field.old.as_deref()) {
+        return Ok(None);
+    }
+    ensure_untouched(now, Some(row))?;
+    let known = R::FIELDS.iter().filter_map(|known| {
+        let field = row.fields.iter().find(|field| field.field == known.name)?;
+        Some((known.name, field.old.clone()))
+    });
+    let expected = Some(vec![Version::from_record(now)]);
+    Ok(Some(Update { id: now.id(), values: FieldValues::new(known), expected }))
+}
+
+fn value<'r, R: Record>(record: &'r R, field: &str) -> Option<&'r str> {
+    let described = R::FIELDS.iter().find(|known| known.name == field)?;
+    record.value(described).map(String::as_str)
+}
+
+fn touched() -> Obstacle {
+    Obstacle::new("changed-since", "It has been changed since the import.")
+}
+
+/// Carries out the steps; returns those that were refused.
+async fn carry_out(
+    import_id: i64,
+    steps: Vec<(i64, ImportStep)>,
+    registrar: &Registrar,
+    caller: &Caller,
+) -> Result<Vec<(i64, Obstacle)>, Refusal> {
+    let mut refused = Vec::new();
+    let mut parts = vec![steps];
+    while let Some(steps) = parts.pop() {
+        if steps.is_empty() {
+            continue;
+        }
+        let command = ImportPart { import_id, undoes: true, steps: steps.clone() };
+        match registrar.submit(command, caller).await {
+            Ok(outcome) => {
+                let outcomes = steps.iter().zip(outcome.answer);
+                refused.extend(outcomes.filter_map(|((row, _), outcome)| match outcome {
+                    OperationOutcome::Refused(refusal) => Some((*row, obstacle(&refusal)?)),
+                    _ => None,
+                }));
+            }
+            // A table has refused one of the rows: find it, so that it does not stop the others.
+            Err(outcome) if matches!(outcome.answer, Refusal::RowRefused(_)) && steps.len() > 1 => {
+                let (first, second) = steps.split_at(steps.len() / 2);
+                parts.extend([second.to_vec(), first.to_vec()]);
+            }
+            Err(outcome) if matches!(outcome.answer, Refusal::RowRefused(_)) => {
+                refused.extend(steps.iter().map(|(row, _)| (*row, Obstacle::from(&outcome.answer))));
+            }
+            Err(outcome) => return Err(outcome.answer),
+        }
+    }
+    Ok(refused)
+}
+
+/// Why something stays as the import has left it; `None` if it is gone, or undone already.
+fn obstacle(refusal: &Refusal) -> Option<Obstacle> {
+    match refusal {
+        Refusal::StudentNotFound(_)
+        | Refusal::CourseNotFound(_)
+        | Refusal::EnrollmentNotFound { .. }
+        | Refusal::AlreadyEnrolled(_) => None,
+        Refusal::PlanChanged | Refusal::Stale(_) | Refusal::StaleCourse { .. } => Some(touched()),
+        other => Some(Obstacle::from(other)),
+    }
+}
+
+/// The rows with these numbers, with the reasons.
+async fn with_rows(
+    id: i64,
+    db: &Db,
+    mut remaining: Vec<(i64, Obstacle)>,
+) -> Result<Vec<ImportRow>, Refusal> {
+    remaining.sort_by_key(|(row, _)| *row);
+    let (mut rows, mut place, mut loaded) = (Vec::new(), usize::MAX, Vec::new());
+    for (number, obstacle) in remaining {
+        let Ok(number) = usize::try_from(number) else { continue };
+        if place != number / ROWS_PER_PLACE {
+            place = number / ROWS_PER_PLACE;
+            loaded = staging::rows_at(db, Some(id), ListName::Plan, (place, place)).await?;
+        }
+        let row: Option<&ImportRow> = loaded.get(number % ROWS_PER_PLACE);
+        rows.extend(row.map(|row| row.clone().with_obstacle(&obstacle)));
+    }
+    Ok(rows)
+}

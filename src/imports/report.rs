@@ -114,7 +114,10 @@ pub fn refused(reading: &Reading) -> Value {
 /// Of each refused file of a reading, and of the set, why it is refused.
 #[must_use]
 pub fn refused_files(reading: &Reading) -> Value {
-    let of_set = reading.refusal.iter().map(|why| json!({"name": null, "code": why.code, "line": why.line, "detail": why.detail}));
+    let of_set = reading
+        .refusal
+        .iter()
+        .map(|why| json!({"name": null, "code": why.code, "line": why.line, "detail": why.detail}));
     let of_files = reading.files.iter().filter_map(|file| {
         let why = file.refusal.as_ref()?;
         Some(json!({"name": file.name, "code": why.code, "line": why.line, "detail": why.detail}))

@@ -95,8 +95,7 @@ pub enum RowStatus {
 
 impl RowStatus {
     /// All of them, in the order of the rows of a plan.
-    pub const ALL: [Self; 5] =
-        [Self::Refused, Self::Changed, Self::Vanishing, Self::New, Self::Unchanged];
+    pub const ALL: [Self; 5] = [Self::Refused, Self::Changed, Self::Vanishing, Self::New, Self::Unchanged];
 
     /// Its name.
     #[must_use]

@@ -72,8 +72,10 @@ impl From<DbError> for ImportError {
 
 /// Why the files of a reading are refused.
 fn why(reading: &Reading) -> String {
-    let of_files =
-        reading.files.iter().filter_map(|file| Some(format!("{}: {}", file.name, file.refusal.as_ref()?.detail)));
+    let of_files = reading
+        .files
+        .iter()
+        .filter_map(|file| Some(format!("{}: {}", file.name, file.refusal.as_ref()?.detail)));
     let of_set = reading.refusal.as_ref().map(|refusal| refusal.detail.clone());
     of_set.into_iter().chain(of_files).collect::<Vec<_>>().join("\n")
 }
@@ -160,12 +162,7 @@ impl Imports {
     ///
     /// # Errors
     /// As [`Imports::plan`]; when somebody has begun to carry it out.
-    pub async fn plan_again(
-        &self,
-        id: i64,
-        settings: Settings,
-        caller: &Caller,
-    ) -> Result<(), ImportError> {
+    pub async fn plan_again(&self, id: i64, settings: Settings, caller: &Caller) -> Result<(), ImportError> {
         self.find(id).await?;
         let _turn = self.0.planning.acquire().await.map_err(|_| Refusal::Stopping)?;
         let (_, plan) = self.make(self.sources(id).await?, &settings, caller).await?;
@@ -192,7 +189,8 @@ impl Imports {
         if from == ImportStatus::Planned && digest_of(&plan) != digest {
             return Err(ImportError::PlanChanged);
         }
-        self.claim(id, from, ImportStatus::Applying, "Somebody else has begun to import these files.").await?;
+        self.claim(id, from, ImportStatus::Applying, "Somebody else has begun to import these files.")
+            .await?;
         drop(turn);
         self.work(self.clone().carry_out(id, plan, without_key(caller))).await;
         Ok(())
@@ -373,9 +371,8 @@ impl Imports {
             Ok(planned) => planned,
             Err(error) => return tracing::warn!(%error, import = id, "an import cannot go on yet"),
         };
-        let order = Order::new(id, &plan, |number, row| {
-            planned.get(&plan.row(number, row).fingerprint()).copied()
-        });
+        let order =
+            Order::new(id, &plan, |number, row| planned.get(&plan.row(number, row).fingerprint()).copied());
         let done_before = planned.len().saturating_sub(plan.rows().len());
         let tried = AtomicUsize::new(done_before);
         let work = plan.carry_out(&order, &self.0.registrar, &caller, |steps| {

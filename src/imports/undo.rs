@@ -8,8 +8,8 @@ use super::staging::{self, Entry, ListName, ROWS_PER_PLACE};
 use super::steps::Obstacle;
 use crate::db::{Db, DbError};
 use crate::registrar::{
-    Caller, Course, CourseId, DropCourse, Enroll, EnrollmentId, EventKind, FieldValues, ImportPart, ImportStep,
-    OperationOutcome, Record, Refusal, Registrar, Student, StudentId, Update, Version,
+    Caller, Course, CourseId, DropCourse, Enroll, EnrollmentId, EventKind, FieldValues, ImportPart,
+    ImportStep, OperationOutcome, Record, Refusal, Registrar, Student, StudentId, Update, Version,
 };
 
 /// Undoes an import: the last change first. `progress` is called with the number of entries of the log that were looked at.
@@ -54,7 +54,8 @@ async fn records(id: i64, db: &Db) -> Result<HashMap<i64, ImportRow>, DbError> {
         let rows = staging::rows_at(db, Some(id), ListName::Plan, (place, place)).await?;
         let is_last = rows.last().is_none_or(|row| row.status == RowStatus::Unchanged);
         let is_needed = |row: &ImportRow| {
-            row.status == RowStatus::Vanishing || row.record.as_deref().is_some_and(|record| record != "enrollment")
+            row.status == RowStatus::Vanishing
+                || row.record.as_deref().is_some_and(|record| record != "enrollment")
         };
         records.extend(rows.into_iter().filter(is_needed).map(|row| (row.row, row)));
         if is_last {
@@ -221,11 +222,7 @@ fn obstacle(refusal: &Refusal) -> Option<Obstacle> {
 }
 
 /// The rows with these numbers, with the reasons.
-async fn with_rows(
-    id: i64,
-    db: &Db,
-    mut remaining: Vec<(i64, Obstacle)>,
-) -> Result<Vec<ImportRow>, Refusal> {
+async fn with_rows(id: i64, db: &Db, mut remaining: Vec<(i64, Obstacle)>) -> Result<Vec<ImportRow>, Refusal> {
     remaining.sort_by_key(|(row, _)| *row);
     let (mut rows, mut place, mut loaded) = (Vec::new(), usize::MAX, Vec::new());
     for (number, obstacle) in remaining {

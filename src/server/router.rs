@@ -16,7 +16,9 @@ use crate::http::problem::{MethodNotAllowed, NotFound, Problem};
 use crate::http::routes::{Policy, Routes};
 use crate::http::{openapi, system};
 use crate::state::AppState;
-use crate::{access, batch, courses, disclosures, enrollments, events, imports, instructors, pages, seats, students};
+use crate::{
+    access, batch, courses, disclosures, enrollments, events, imports, instructors, pages, seats, students,
+};
 
 /// All routes, with `limits` applied.
 pub fn router(app: AppState, limits: &RequestLimits) -> Router {

@@ -42,6 +42,7 @@ mod idempotency;
 mod ids;
 mod import_cases;
 mod imports;
+mod imports_api;
 mod instructors;
 mod laws;
 mod linearizable;

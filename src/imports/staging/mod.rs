@@ -9,9 +9,9 @@ use utoipa::ToSchema;
 
 pub use self::row_list::{WhichRows, read as read_rows};
 pub(super) use self::store::{
-    Entry, ListName, NewImport, ROWS_PER_PLACE, add_file, add_rows, claim, courses_with_ids, delete_old, entries,
-    files, find_any, finish, id_of_record, id_of_request, ranges, read_rows as rows_at, remove_rows, set_plan,
-    students_with_ids, touch, unattended,
+    Entry, ListName, NewImport, ROWS_PER_PLACE, add_file, add_rows, claim, courses_with_ids, delete_old,
+    entries, files, find_any, finish, id_of_record, id_of_request, ranges, read_rows as rows_at, remove_rows,
+    set_plan, students_with_ids, touch, unattended,
 };
 pub use self::store::{find, list};
 use super::rows::RowStatus;

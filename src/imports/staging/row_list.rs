@@ -89,7 +89,8 @@ pub async fn read(
     };
     let begin = page.after.as_ref().map_or(all.start, |after| count(after.id).saturating_add(1));
     let wanted = begin.clamp(all.start, all.end)..all.end;
-    let first = wanted.start..wanted.end.min(wanted.start.saturating_add(page.max_rows().min(ROWS_PER_PLACE * 20)));
+    let first =
+        wanted.start..wanted.end.min(wanted.start.saturating_add(page.max_rows().min(ROWS_PER_PLACE * 20)));
     let rows = within(viewer, import.id, list, first.clone()).await?;
     let rest = first.end..wanted.end;
     let total = to_i64(all.len());

@@ -70,7 +70,8 @@ impl NewImport<'_> {
 
 /// The id of the import that was just added.
 pub(in crate::imports) async fn id_of_record(db: &Db, record: &str) -> Result<Option<i64>, DbError> {
-    db.query_opt("select id from matricula_imports where record = $1", [record.into()], |row| row.int(0)).await
+    db.query_opt("select id from matricula_imports where record = $1", [record.into()], |row| row.int(0))
+        .await
 }
 
 /// The id of the import that this request has made, and the fingerprint of that request.
@@ -92,7 +93,8 @@ pub(in crate::imports) fn add_file(id: i64, place: usize, part: usize, name: &st
 
 /// The files: place, name, and a part of the content, in order.
 pub(in crate::imports) async fn files(db: &Db, id: i64) -> Result<Vec<(i64, String, String)>, DbError> {
-    let sql = "select place, name, content from matricula_import_files where import_id = $1 order by place, part";
+    let sql =
+        "select place, name, content from matricula_import_files where import_id = $1 order by place, part";
     db.read(Reach::Range, sql, [id.into()], |row| Ok((row.int(0)?, row.text(1)?, row.text(2)?))).await
 }
 
@@ -182,7 +184,9 @@ pub(in crate::imports) fn finish(
         "remaining" => {
             "update matricula_imports set status = $1, done = $2, remaining = $3, undone_at = $4 where id = $5"
         }
-        _ => "update matricula_imports set status = $1, done = $2, not_done = $3, applied_at = $4 where id = $5",
+        _ => {
+            "update matricula_imports set status = $1, done = $2, not_done = $3, applied_at = $4 where id = $5"
+        }
     };
     let ended = Chore {
         sql,
@@ -213,8 +217,7 @@ pub(in crate::imports) async fn unattended(
 
 /// Which entries of the log an import has made: the first and the last of each commit, the latest first.
 pub(in crate::imports) async fn ranges(db: &Db, id: i64) -> Result<Vec<(i64, i64)>, DbError> {
-    let sql =
-        "select first_seq, last_seq from matricula_import_entries where import_id = $1 order by first_seq desc";
+    let sql = "select first_seq, last_seq from matricula_import_entries where import_id = $1 order by first_seq desc";
     db.read(Reach::Range, sql, [id.into()], |row| Ok((row.int(0)?, row.int(1)?))).await
 }
 
@@ -284,15 +287,21 @@ pub(in crate::imports) async fn courses_with_ids(db: &Db, ids: &[i64]) -> Result
 pub(in crate::imports) fn delete_old(unused: &Stamp, used: &Stamp, max: i64) -> Vec<Chore> {
     let old = |sql: &'static str| Chore { sql, args: vec![unused.into(), used.into(), max.into()] };
     vec![
-        old("delete from matricula_import_rows where (import_id, list, place) in (select r.import_id, r.list, r.place \
+        old(
+            "delete from matricula_import_rows where (import_id, list, place) in (select r.import_id, r.list, r.place \
              from matricula_imports i join matricula_import_rows r on r.import_id = i.id \
-             where (i.created_at < $1 and i.status in ('staging', 'planned')) or i.created_at < $2 limit $3)"),
-        old("delete from matricula_import_files where (import_id, place, part) in (select f.import_id, f.place, f.part \
+             where (i.created_at < $1 and i.status in ('staging', 'planned')) or i.created_at < $2 limit $3)",
+        ),
+        old(
+            "delete from matricula_import_files where (import_id, place, part) in (select f.import_id, f.place, f.part \
              from matricula_imports i join matricula_import_files f on f.import_id = i.id \
-             where (i.created_at < $1 and i.status in ('staging', 'planned')) or i.created_at < $2 limit $3)"),
-        old("delete from matricula_import_entries where (import_id, first_seq) in (select e.import_id, e.first_seq \
+             where (i.created_at < $1 and i.status in ('staging', 'planned')) or i.created_at < $2 limit $3)",
+        ),
+        old(
+            "delete from matricula_import_entries where (import_id, first_seq) in (select e.import_id, e.first_seq \
              from matricula_imports i join matricula_import_entries e on e.import_id = i.id \
-             where (i.created_at < $1 and i.status in ('staging', 'planned')) or i.created_at < $2 limit $3)"),
+             where (i.created_at < $1 and i.status in ('staging', 'planned')) or i.created_at < $2 limit $3)",
+        ),
         old("delete from matricula_imports where id in (select i.id from matricula_imports i \
              where ((i.created_at < $1 and i.status in ('staging', 'planned')) or i.created_at < $2) \
              and not exists (select 1 from matricula_import_rows r where r.import_id = i.id) \

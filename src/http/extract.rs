@@ -132,7 +132,12 @@ impl SentKey {
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Adds the request's key, with a fingerprint of its address and body.
-fn with_key(caller: Caller, uri: &str, name: Option<&str>, body: &[u8]) -> Result<Caller, Problem> {
+pub(super) fn with_key(
+    caller: Caller,
+    uri: &str,
+    name: Option<&str>,
+    body: &[u8],
+) -> Result<Caller, Problem> {
     let is_key =
         |name: &&str| (1..=255).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
     let name = name.filter(is_key).ok_or_else(|| {

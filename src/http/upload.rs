@@ -1,12 +1,15 @@
 //! Receives a file as the body of a request.
 
-use axum::extract::{FromRequest, Request};
+use axum::body::Body;
+use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method};
 use bytes::Bytes;
+use serde_json::json;
 
 use super::body::{Received, receive};
-use super::extract::{caller, key_of_request};
+use super::extract::{KEY_FIELD, caller, key_of_request, with_key};
+use super::invalid::invalid;
 use super::limits::MAX_FILE;
 use super::problem::{Problem, UnsupportedMediaType};
 use crate::registrar::Caller;
@@ -50,6 +53,57 @@ impl<S: Send + Sync> FromRequest<S> for FileBody {
             None => sender,
         };
         Ok(Self { bytes, ending, charset, caller, memory })
+    }
+}
+
+/// The files of a form (`multipart/form-data`, RFC 7578) of at most 32 MiB, its other fields, and its sender. The field
+/// `idempotency_key` stands for the header.
+#[derive(Debug)]
+pub struct UploadForm {
+    /// Names and contents of the files that were chosen.
+    pub files: Vec<(String, Bytes)>,
+    /// Names and values of the other fields.
+    pub fields: Vec<(String, String)>,
+    /// Who sent it.
+    pub caller: Caller,
+    /// The part of the memory for bodies.
+    pub memory: Option<QuotaGuard>,
+}
+
+impl<S: Send + Sync> FromRequest<S> for UploadForm {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let (sender, uri) = (caller(request.extensions()), request.uri().to_string());
+        let mut form = Request::new(Body::empty());
+        *form.headers_mut() = request.headers().clone();
+        // The limit of the route.
+        *form.extensions_mut() = request.extensions().clone();
+        let Received { bytes, memory } = receive(request, MAX_FILE).await?;
+        *form.body_mut() = Body::from(bytes.clone());
+        let unreadable = |_| {
+            let detail = "must be a form with files (`multipart/form-data`) that is complete";
+            invalid(vec![json!({"pointer": "", "detail": detail})])
+        };
+        let mut parts = Multipart::from_request(form, state).await.map_err(|_| unreadable(()))?;
+        let mut read = Self { files: Vec::new(), fields: Vec::new(), caller: sender, memory };
+        while let Some(part) = parts.next_field().await.map_err(|_| unreadable(()))? {
+            let name = part.name().unwrap_or_default().to_owned();
+            match part.file_name().map(str::to_owned) {
+                Some(file) => {
+                    let content = part.bytes().await.map_err(|_| unreadable(()))?;
+                    // A field for files where nothing was chosen sends an empty file without a name.
+                    if !file.is_empty() || !content.is_empty() {
+                        read.files.push((file, content));
+                    }
+                }
+                None => read.fields.push((name, part.text().await.map_err(|_| unreadable(()))?)),
+            }
+        }
+        if let Some((_, key)) = read.fields.iter().find(|(name, _)| name == KEY_FIELD) {
+            read.caller = with_key(read.caller, &uri, Some(key), &bytes)?;
+        }
+        Ok(read)
     }
 }
 

@@ -145,13 +145,13 @@ impl Imports {
         settings: Settings,
         caller: &Caller,
     ) -> Result<i64, ImportError> {
+        let _turn = self.0.planning.acquire().await.map_err(|_| Refusal::Stopping)?;
         let request = caller.key.as_ref().map(|key| (key.name.clone(), key.fingerprint.clone()));
         if let Some((name, fingerprint)) = &request
             && let Some((id, known)) = staging::id_of_request(&self.0.db, name).await?
         {
             return if known.as_ref() == Some(fingerprint) { Ok(id) } else { Err(ImportError::KeyReused) };
         }
-        let _turn = self.0.planning.acquire().await.map_err(|_| Refusal::Stopping)?;
         let (sources, plan) = self.make(sources, &settings, caller).await?;
         let id = self.add(&sources, request, caller).await?;
         self.write_plan(id, &plan, &settings).await?;

@@ -7,6 +7,7 @@ mod day;
 mod disclosures;
 mod enrollments;
 mod history;
+mod imports;
 mod instructors;
 mod instructors_panel;
 pub mod kit;
@@ -46,6 +47,7 @@ pub fn routes() -> Routes<AppState> {
         .merge(accounts::routes())
         .merge(sign_ins::routes())
         .merge(tokens::routes())
+        .merge(imports::routes())
         .get("/", Allow::Visitors, async |app: App| Redirect::to(&home(&app)))
         .get(kit::problems::ROUTE, Allow::Anyone, kit::problems::kind)
         .layer_pages(kit::with_page_layers);

@@ -1,13 +1,14 @@
 //! What stands around every page: navigation, and who is signed in.
 
 use crate::access::Reader;
+use crate::imports::staging::RIGHTS;
 use crate::registrar::{Actor, Identity, Right, StudentId};
 use crate::state::App;
 
 /// The frame of a page for its reader.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// The section of the site, for the navigation: `courses`, `students`, `registration`, `accounts`, `tokens`,
+    /// The section of the site, for the navigation: `courses`, `students`, `registration`, `imports`, `accounts`, `tokens`,
     /// `account`.
     pub section: &'static str,
     identity: Identity,
@@ -61,6 +62,12 @@ impl Frame {
     #[must_use]
     pub fn writes_courses(&self) -> bool {
         self.identity.grants.has(Right::WriteCourses)
+    }
+
+    /// Whether the reader brings files.
+    #[must_use]
+    pub fn imports(&self) -> bool {
+        RIGHTS.iter().all(|right| self.identity.grants.has(*right))
     }
 
     /// Whether the reader creates accounts.

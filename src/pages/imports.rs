@@ -1,0 +1,335 @@
+//! The pages on which one brings files, looks at what they would change, has it done, and undoes it.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::kit::form::{EmptyForm, new_key};
+use super::kit::{Form, Frame, RefusedPage, Rendered, filters};
+use crate::files::reading::{Meaning, Source};
+use crate::http::extract::{FormFields, NoQuery, Parameters, PathParams, Query, from_text};
+use crate::http::limits::MAX_FILE;
+use crate::http::paging::RequestUrl;
+use crate::http::problem::Problem;
+use crate::http::routes::Routes;
+use crate::http::upload::UploadForm;
+use crate::imports::api::{ALLOWED, ImportId};
+use crate::imports::staging::{self, Import, ImportStatus, Settings, WhichRows};
+use crate::imports::{ImportError, ImportRow, RowStatus};
+use crate::lists::{Cursor, Limit, ListPart, Page};
+use crate::state::{App, AppState};
+
+/// The page with all imports.
+const PAGE: &str = "/imports";
+
+/// The routes of these pages.
+pub(super) fn routes() -> Routes<AppState> {
+    Routes::new()
+        .get(PAGE, ALLOWED, list)
+        .post(PAGE, ALLOWED, bring)
+        .get("/imports/{import_id}", ALLOWED, show)
+        .post("/imports/{import_id}/columns", ALLOWED, correct)
+        .post("/imports/{import_id}/apply", ALLOWED, apply)
+        .post("/imports/{import_id}/undo", ALLOWED, undo)
+        .layer_pages(|pages| pages.layer(DefaultBodyLimit::max(MAX_FILE)))
+}
+
+#[derive(Template)]
+#[template(path = "imports.html")]
+struct ImportsPage {
+    frame: Frame,
+    imports: ListPart<Import>,
+    next: Option<String>,
+    has_previous: bool,
+    /// Why the files that were just brought are refused.
+    refusal: Option<String>,
+    key: String,
+}
+
+impl ImportsPage {
+    async fn load(app: &App, after: Option<Cursor>, here: Option<&RequestUrl>) -> Result<Self, Problem> {
+        let listing = staging::list(&app.viewer);
+        let page = Page::new(Some(Limit::PAGE), after, &listing.order)?;
+        let imports = listing.read(&app.viewer, &page).await?;
+        Ok(Self {
+            frame: Frame::new(app, "imports"),
+            next: imports.next.as_ref().and_then(|next| Some(here?.page_after(next))),
+            imports,
+            has_previous: page.after.is_some(),
+            refusal: None,
+            key: new_key(),
+        })
+    }
+}
+
+async fn list(app: App, Query(query): Query<PageQuery>, here: RequestUrl) -> Result<Response, Problem> {
+    Ok(Rendered(ImportsPage::load(&app, query.after, Some(&here)).await?).into_response())
+}
+
+async fn bring(app: App, _: NoQuery, form: UploadForm) -> Result<Response, Problem> {
+    let kind = form.fields.iter().find(|(name, value)| name == "kind" && !value.is_empty());
+    let settings = Settings { kind: kind.map(|(_, value)| value.clone()), ..Settings::default() };
+    let source =
+        |(name, bytes): &(String, bytes::Bytes)| Source { name: name.clone(), bytes: bytes.to_vec() };
+    let sources: Vec<_> = form.files.iter().map(source).collect();
+    let refusal = if sources.is_empty() {
+        "Choose a file first.".to_owned()
+    } else {
+        match app.imports.plan(sources, settings, &form.caller).await {
+            Ok(id) => return Ok(Redirect::to(&format!("{PAGE}/{id}")).into_response()),
+            Err(error @ ImportError::Unreadable(_)) => error.to_string(),
+            Err(error) => return Err(error.into()),
+        }
+    };
+    let page = ImportsPage { refusal: Some(refusal), ..ImportsPage::load(&app, None, None).await? };
+    Ok(RefusedPage(StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+}
+
+#[derive(Template)]
+#[template(path = "import.html")]
+struct ImportPage {
+    frame: Frame,
+    import: Import,
+    which: WhichRows,
+    rows: ListPart<ImportRow>,
+    next: Option<String>,
+    refusal: Option<String>,
+}
+
+/// A column of a file.
+struct Column {
+    heading: String,
+    /// The slug of its meaning; empty if it is not read.
+    meaning: String,
+    /// Why it is not read.
+    why: String,
+}
+
+impl ImportPage {
+    async fn load(app: &App, id: i64, query: ShowQuery, here: Option<&RequestUrl>) -> Result<Self, Problem> {
+        let import = staging::find(&app.viewer, id).await?.ok_or(ImportError::NotFound(id))?;
+        let which = query.show.unwrap_or_else(|| first_shown(&import));
+        let page = Page::new(Some(Limit::PAGE), query.after, &which.order(id))?;
+        let rows = staging::read_rows(&app.viewer, &import, which, &page).await?;
+        let next = rows.next.as_ref().and_then(|next| Some(here?.page_after(next)));
+        Ok(Self { frame: Frame::new(app, "imports"), import, which, rows, next, refusal: None })
+    }
+
+    fn is_planned(&self) -> bool {
+        self.import.status == ImportStatus::Planned
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.import.status == ImportStatus::Stopped
+    }
+
+    fn can_be_undone(&self) -> bool {
+        matches!(self.import.status, ImportStatus::Applied | ImportStatus::Stopped)
+    }
+
+    /// The lists of rows that are not empty: what to show, the label, how many.
+    fn lists(&self) -> Vec<(&'static str, &'static str, i64, bool)> {
+        let of = |status| crate::count::to_i64(self.import.rows.of(status));
+        let lists = [
+            ("not-done", "Not done", self.import.not_done, WhichRows::NotDone),
+            ("remaining", "Not undone", self.import.remaining, WhichRows::Remaining),
+            ("refused", "Refused", of(RowStatus::Refused), WhichRows::With(RowStatus::Refused)),
+            ("changed", "Changed", of(RowStatus::Changed), WhichRows::With(RowStatus::Changed)),
+            ("vanishing", "Removed", of(RowStatus::Vanishing), WhichRows::With(RowStatus::Vanishing)),
+            ("new", "New", of(RowStatus::New), WhichRows::With(RowStatus::New)),
+            ("unchanged", "Unchanged", of(RowStatus::Unchanged), WhichRows::With(RowStatus::Unchanged)),
+        ];
+        let shown = lists.into_iter().filter(|(_, _, rows, _)| *rows > 0);
+        shown.map(|(slug, label, rows, which)| (slug, label, rows, which == self.which)).collect()
+    }
+
+    /// The columns of a file, with their meanings.
+    fn columns(file: &serde_json::Value) -> Vec<Column> {
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let of = |list: &str, meaning: &str, why: &str| -> Vec<Column> {
+            let columns = file[list].as_array().into_iter().flatten();
+            let column = |column: &serde_json::Value| Column {
+                heading: text(&column["heading"]),
+                meaning: text(&column[meaning]),
+                why: text(&column[why]),
+            };
+            columns.map(column).collect()
+        };
+        let mut columns = of("columns", "meaning", "");
+        columns.extend(of("ignored", "", "why"));
+        columns
+    }
+
+    /// What happens because of a row, in words.
+    fn effect(row: &ImportRow) -> String {
+        if let Some(detail) = &row.detail {
+            return detail.clone();
+        }
+        let fields: Vec<_> = row
+            .fields
+            .iter()
+            .map(|field| {
+                let new = field.new.as_deref().unwrap_or("\u{2013}");
+                match (&field.old, row.status) {
+                    (_, RowStatus::New) => format!("{} {new}", field.field),
+                    (None, _) => format!("{}: \u{2013} \u{2192} {new}", field.field),
+                    (Some(old), _) => format!("{}: {old} \u{2192} {new}", field.field),
+                }
+            })
+            .collect();
+        match row.status {
+            RowStatus::New if row.waitlisted => "gets a place on the waitlist".to_owned(),
+            RowStatus::New if row.record.as_deref() == Some("enrollment") => "is enrolled".to_owned(),
+            RowStatus::Vanishing if row.ends > 0 => {
+                format!("is deleted, and with it {}", crate::count::counted(row.ends, "enrollment"))
+            }
+            RowStatus::Vanishing if row.record.as_deref() == Some("enrollment") => "is dropped".to_owned(),
+            RowStatus::Vanishing => "is deleted".to_owned(),
+            RowStatus::Unchanged => "stays as it is".to_owned(),
+            _ => fields.join("; "),
+        }
+    }
+}
+
+/// What to look at first: what went wrong, then what changes.
+fn first_shown(import: &Import) -> WhichRows {
+    if import.not_done > 0 && import.status == ImportStatus::Applied {
+        return WhichRows::NotDone;
+    }
+    if import.remaining > 0 {
+        return WhichRows::Remaining;
+    }
+    let first = RowStatus::ALL.into_iter().find(|status| import.rows.of(*status) > 0);
+    first.map_or(WhichRows::All, WhichRows::With)
+}
+
+async fn show(
+    app: App,
+    id: PathParams<ImportId>,
+    Query(query): Query<ShowQuery>,
+    here: RequestUrl,
+) -> Result<Response, Problem> {
+    let page = ImportPage::load(&app, id.into_result()?.0, query, Some(&here)).await?;
+    Ok(Rendered(page).into_response())
+}
+
+async fn correct(
+    app: App,
+    id: PathParams<ImportId>,
+    _: NoQuery,
+    FormFields(fields, caller, _): FormFields,
+) -> Result<Response, Problem> {
+    let id = id.into_result()?.0;
+    let page = ImportPage::load(&app, id, ShowQuery::default(), None).await?;
+    let settings = with_corrections(&page.import, &fields);
+    let corrected = app.imports.plan_again(id, settings, &caller).await;
+    answer(&app, id, corrected).await
+}
+
+/// The settings with the columns that were corrected.
+fn with_corrections(import: &Import, fields: &[(String, String)]) -> Settings {
+    let mut settings = import.settings.clone();
+    let known: BTreeMap<String, String> = import
+        .files
+        .iter()
+        .flat_map(ImportPage::columns)
+        .map(|column| (column.heading, column.meaning))
+        .collect();
+    for (heading, meaning) in fields {
+        if known.get(heading).is_some_and(|present| present != meaning) {
+            settings.columns.insert(heading.clone(), meaning.clone());
+        }
+    }
+    settings
+}
+
+async fn apply(
+    app: App,
+    id: PathParams<ImportId>,
+    _: NoQuery,
+    form: Form<EmptyForm>,
+) -> Result<Response, Problem> {
+    let id = id.into_result()?.0;
+    let applied = app.imports.apply(id, &form.caller).await;
+    answer(&app, id, applied).await
+}
+
+async fn undo(
+    app: App,
+    id: PathParams<ImportId>,
+    _: NoQuery,
+    form: Form<EmptyForm>,
+) -> Result<Response, Problem> {
+    let id = id.into_result()?.0;
+    let undone = app.imports.undo(id, &form.caller).await;
+    answer(&app, id, undone).await
+}
+
+/// The page of the import, with the reason if something was refused.
+async fn answer(app: &App, id: i64, done: Result<(), ImportError>) -> Result<Response, Problem> {
+    let error = match done {
+        Ok(()) => return Ok(Redirect::to(&format!("{PAGE}/{id}")).into_response()),
+        Err(error @ (ImportError::Refused(_) | ImportError::NotFound(_))) => return Err(error.into()),
+        Err(error) => error,
+    };
+    let (refusal, status) = (Some(error.to_string()), Problem::from(error).status());
+    let page = ImportPage { refusal, ..ImportPage::load(app, id, ShowQuery::default(), None).await? };
+    Ok(RefusedPage(status, page).into_response())
+}
+
+/// The query of the page with all imports.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct PageQuery {
+    #[serde(deserialize_with = "from_text")]
+    after: Option<Cursor>,
+}
+
+impl Parameters for PageQuery {
+    const KNOWN: &'static [&'static str] = &["after"];
+}
+
+/// The query of the page of an import.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ShowQuery {
+    /// Which rows.
+    #[serde(deserialize_with = "from_text")]
+    show: Option<WhichRows>,
+    #[serde(deserialize_with = "from_text")]
+    after: Option<Cursor>,
+}
+
+impl Parameters for ShowQuery {
+    const KNOWN: &'static [&'static str] = &["show", "after"];
+}
+
+/// What people call the state of an import.
+fn status_label(status: ImportStatus) -> &'static str {
+    match status {
+        ImportStatus::Staging | ImportStatus::Planned => "not imported yet",
+        ImportStatus::Applying => "being imported",
+        ImportStatus::Stopped => "stopped",
+        ImportStatus::Applied => "imported",
+        ImportStatus::Undoing => "being undone",
+        ImportStatus::Undone => "undone",
+    }
+}
+
+/// What people call the meaning with this slug.
+fn meaning_label(slug: &str) -> &'static str {
+    Meaning::from_slug(slug).map_or("not read", Meaning::label)
+}
+
+/// The names of the files of an import.
+fn file_names(import: &Import) -> String {
+    let names: Vec<_> = import.files.iter().filter_map(|file| file["name"].as_str()).collect();
+    match names.as_slice() {
+        [first, second, third, _, ..] => format!("{first}, {second}, {third} and {} more", names.len() - 3),
+        _ => names.join(", "),
+    }
+}

@@ -3,8 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::rows::PlanRow;
-use super::steps::{EnrollmentStep, Obstacle, Pair, Party, Plan, RecordStep};
+use super::steps::{EnrollmentStep, Obstacle, Pair, Party, Plan, PlanRow, RecordStep};
 use crate::files::reading::EnrollmentRow;
 use crate::registrar::{
     Answer, Caller, CourseId, Create, DeleteCourse, DeleteStudent, DropCourse, Enroll, FieldValues,

@@ -6,6 +6,8 @@
 
 pub mod api;
 mod carry_out;
+mod error;
+mod keeper;
 mod known;
 mod plan;
 pub mod report;
@@ -17,7 +19,8 @@ mod store;
 mod undo;
 
 pub use self::carry_out::{Done, Order};
+pub use self::error::ImportError;
 pub use self::plan::make;
-pub use self::rows::{ImportRow, PlanRow, RowField, RowStatus};
-pub use self::service::{ImportError, Imports, options};
-pub use self::steps::{EnrollmentStep, FieldChange, Obstacle, Plan, RecordStep};
+pub use self::rows::{ImportRow, RowField, RowStatus};
+pub use self::service::{Imports, options};
+pub use self::steps::{EnrollmentStep, FieldChange, Obstacle, Plan, PlanRow, RecordStep};

@@ -1,10 +1,12 @@
 //! What a plan says, for people and for programs.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use super::carry_out::Done;
-use super::rows::PlanRow;
-use super::steps::{EnrollmentStep, FieldChange, Obstacle, Plan, RecordStep};
+use super::rows::{ImportRow, RowStatus};
+use super::steps::{EnrollmentStep, FieldChange, Obstacle, Plan, PlanRow, RecordStep};
 use crate::files::reading::{FileKind, FileReading, FileRefusal, Format, Ignored, Origin, Reading};
 use crate::registrar::Record;
 
@@ -40,11 +42,21 @@ impl Plan {
         })
     }
 
+    /// The rows that were not carried out, with the reasons. A row of this plan has its number here.
+    #[must_use]
+    pub fn not_done_rows(&self, done: &Done) -> Vec<ImportRow> {
+        let numbers: HashMap<_, _> = self.rows().into_iter().zip(0..).collect();
+        let row = |(row, obstacle): &(PlanRow, Obstacle)| {
+            self.row(numbers.get(row).copied().unwrap_or_default(), *row).with_obstacle(obstacle)
+        };
+        done.changed.iter().map(row).collect()
+    }
+
     /// How many steps carrying it out takes.
     #[must_use]
     pub fn steps(&self) -> usize {
-        let counts = self.counts();
-        counts.new + counts.changed + counts.vanishing
+        let is_step = |row: &PlanRow| !matches!(self.status(*row), RowStatus::Refused | RowStatus::Unchanged);
+        self.rows().iter().filter(|row| is_step(row)).count()
     }
 
     /// Whether it changes nothing.

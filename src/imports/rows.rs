@@ -1,14 +1,12 @@
 //! The rows of a plan, one by one, for people and programs that look at them.
 
-use std::collections::HashMap;
 use std::hash::{Hash as _, Hasher as _};
 
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 use utoipa::ToSchema;
 
-use super::carry_out::Done;
-use super::steps::{EnrollmentStep, FieldChange, Obstacle, Plan, RecordStep};
+use super::steps::{EnrollmentStep, FieldChange, Obstacle, Plan, PlanRow, RecordStep};
 use crate::count::to_i64;
 use crate::files::reading::{Origin, StudentKey};
 use crate::registrar::Record;
@@ -120,19 +118,6 @@ fn is_zero(value: &i64) -> bool {
     *value == 0
 }
 
-/// Which row of a plan: its place in one of the lists of the plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PlanRow {
-    /// Of those that the reading has refused.
-    Unread(usize),
-    /// Of the courses.
-    Course(usize),
-    /// Of the students.
-    Student(usize),
-    /// Of the enrollments.
-    Enrollment(usize),
-}
-
 impl Plan {
     /// All rows, in the order of their numbers.
     #[must_use]
@@ -155,16 +140,6 @@ impl Plan {
             PlanRow::Student(place) => of_record(&self.students[place]),
             PlanRow::Enrollment(place) => of_enrollment(&self.enrollments[place]),
         }
-    }
-
-    /// The rows that were not carried out, with the reasons. A row of this plan has its number here.
-    #[must_use]
-    pub fn not_done_rows(&self, done: &Done) -> Vec<ImportRow> {
-        let numbers: HashMap<_, _> = self.rows().into_iter().zip(0..).collect();
-        let row = |(row, obstacle): &(PlanRow, Obstacle)| {
-            self.row(numbers.get(row).copied().unwrap_or_default(), *row).with_obstacle(obstacle)
-        };
-        done.changed.iter().map(row).collect()
     }
 
     /// A row with its number.

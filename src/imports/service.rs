@@ -1,33 +1,26 @@
 //! Plans imports, carries them out and undoes them, one after the other, for pages, API and command line.
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
-use serde_json::json;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::carry_out::{Done, Order};
-use super::staging::{self, Import, ImportStatus, ListName, NewImport, ROWS_PER_PLACE, RowCounts, Settings};
+use super::error::ImportError;
+use super::keeper::{self, Keeper};
+use super::staging::{self, ImportStatus, ListName, Settings};
 use super::steps::Plan;
-use super::{plan, report, undo};
+use super::{plan, undo};
 use crate::clock::Clock;
 use crate::count::to_i64;
 use crate::db::{Db, DbError};
-use crate::files::reading::{self, Encoding, Kind, Meaning, Options, Reading, Source};
+use crate::files::reading::{self, Encoding, Kind, Meaning, Options, Source};
 use crate::mapping::SchoolTables;
-use crate::registrar::{Actor, Caller, Chore, Refusal, Registrar};
+use crate::registrar::{Actor, Caller, Refusal, Registrar};
 
-/// How much of a file is in one row of the table, in bytes.
-const FILE_PART: usize = 384 * 1024;
-/// Statements in one transaction, each with a part of a file or some hundred rows.
-const CHORES_PER_COMMIT: usize = 4;
 /// How often the progress is written down.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long after the last sign of a server another one takes over what it was doing.
@@ -41,55 +34,14 @@ const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Old rows of each table that are deleted in one transaction.
 const MAX_DELETED: i64 = 50;
 
-/// Why an import was not planned, carried out or undone.
-#[derive(Debug, thiserror::Error)]
-pub enum ImportError {
-    /// The files are refused. Nothing was kept.
-    #[error("{}", why(.0))]
-    Unreadable(Box<Reading>),
-    /// There is no such import, or not any more.
-    #[error("There is no import {0}.")]
-    NotFound(i64),
-    /// It is not in a state for this.
-    #[error("{0}")]
-    WrongState(&'static str),
-    /// The data have changed since the plan was made.
-    #[error("The data have changed since the plan was made. Look at the new plan before you import it.")]
-    PlanChanged,
-    /// The key of the request belongs to another request.
-    #[error("This key belongs to another request.")]
-    KeyReused,
-    /// The database or the Registrar has refused.
-    #[error("{0}")]
-    Refused(#[from] Refusal),
-}
-
-impl From<DbError> for ImportError {
-    fn from(error: DbError) -> Self {
-        Self::Refused(error.into())
-    }
-}
-
-/// Why the files of a reading are refused.
-fn why(reading: &Reading) -> String {
-    let of_files = reading
-        .files
-        .iter()
-        .filter_map(|file| Some(format!("{}: {}", file.name, file.refusal.as_ref()?.detail)));
-    let of_set = reading.refusal.as_ref().map(|refusal| refusal.detail.clone());
-    of_set.into_iter().chain(of_files).collect::<Vec<_>>().join("\n")
-}
-
 /// Plans imports and carries them out. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Imports(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    db: Db,
-    registrar: Registrar,
+    keeper: Keeper,
     tables: SchoolTables,
-    clock: Clock,
     /// One reading and one plan at a time: each takes memory.
     planning: Semaphore,
     /// One import is carried out or undone at a time.
@@ -102,10 +54,8 @@ impl Imports {
     #[must_use]
     pub fn new(db: Db, registrar: Registrar, tables: SchoolTables, clock: Clock) -> Self {
         Self(Arc::new(Shared {
-            db,
-            registrar,
+            keeper: Keeper { db, registrar, clock },
             tables,
-            clock,
             planning: Semaphore::new(1),
             working: Semaphore::new(1),
             tasks: Mutex::default(),
@@ -148,13 +98,13 @@ impl Imports {
         let _turn = self.0.planning.acquire().await.map_err(|_| Refusal::Stopping)?;
         let request = caller.key.as_ref().map(|key| (key.name.clone(), key.fingerprint.clone()));
         if let Some((name, fingerprint)) = &request
-            && let Some((id, known)) = staging::id_of_request(&self.0.db, name).await?
+            && let Some((id, known)) = staging::id_of_request(&self.0.keeper.db, name).await?
         {
             return if known.as_ref() == Some(fingerprint) { Ok(id) } else { Err(ImportError::KeyReused) };
         }
         let (sources, plan) = self.make(sources, &settings, caller).await?;
-        let id = self.add(&sources, request, caller).await?;
-        self.write_plan(id, &plan, &settings).await?;
+        let id = self.0.keeper.add(&sources, request, caller).await?;
+        self.0.keeper.write_plan(id, &plan, &settings).await?;
         Ok(id)
     }
 
@@ -163,13 +113,13 @@ impl Imports {
     /// # Errors
     /// As [`Imports::plan`]; when somebody has begun to carry it out.
     pub async fn plan_again(&self, id: i64, settings: Settings, caller: &Caller) -> Result<(), ImportError> {
-        self.find(id).await?;
+        self.0.keeper.find(id).await?;
         let _turn = self.0.planning.acquire().await.map_err(|_| Refusal::Stopping)?;
-        let (_, plan) = self.make(self.sources(id).await?, &settings, caller).await?;
+        let (_, plan) = self.make(self.0.keeper.sources(id).await?, &settings, caller).await?;
         let begun = "Somebody has begun to import these files.";
-        self.claim(id, ImportStatus::Planned, ImportStatus::Staging, begun).await?;
-        self.write(vec![staging::remove_rows(id, ListName::Plan)]).await?;
-        self.write_plan(id, &plan, &settings).await
+        self.0.keeper.claim(id, ImportStatus::Planned, ImportStatus::Staging, begun).await?;
+        self.0.keeper.write(vec![staging::remove_rows(id, ListName::Plan)]).await?;
+        self.0.keeper.write_plan(id, &plan, &settings).await
     }
 
     /// Begins to carry out a plan that still holds, and waits a moment for its end. An import that is carried out
@@ -178,21 +128,23 @@ impl Imports {
     /// # Errors
     /// [`ImportError::PlanChanged`] when the plan would be another one now.
     pub async fn apply(&self, id: i64, caller: &Caller) -> Result<(), ImportError> {
-        let (import, digest) = self.find(id).await?;
+        let (import, digest) = self.0.keeper.find(id).await?;
         let from = match import.status {
             ImportStatus::Planned | ImportStatus::Stopped => import.status,
             ImportStatus::Applying | ImportStatus::Applied => return Ok(()),
             _ => return Err(ImportError::WrongState("The import is undone. Bring the files again.")),
         };
         let turn = self.0.planning.acquire().await.map_err(|_| Refusal::Stopping)?;
-        let (_, plan) = self.make(self.sources(id).await?, &import.settings, caller).await?;
-        if from == ImportStatus::Planned && digest_of(&plan) != digest {
+        let (_, plan) = self.make(self.0.keeper.sources(id).await?, &import.settings, caller).await?;
+        if from == ImportStatus::Planned && keeper::digest_of(&plan) != digest {
             return Err(ImportError::PlanChanged);
         }
-        self.claim(id, from, ImportStatus::Applying, "Somebody else has begun to import these files.")
+        self.0
+            .keeper
+            .claim(id, from, ImportStatus::Applying, "Somebody else has begun to import these files.")
             .await?;
         drop(turn);
-        self.work(self.clone().carry_out(id, plan, without_key(caller))).await;
+        self.work(self.clone().carry_out(id, import.total, plan, without_key(caller))).await;
         Ok(())
     }
 
@@ -201,7 +153,7 @@ impl Imports {
     /// # Errors
     /// When it was never carried out.
     pub async fn undo(&self, id: i64, caller: &Caller) -> Result<(), ImportError> {
-        let (import, _) = self.find(id).await?;
+        let (import, _) = self.0.keeper.find(id).await?;
         let from = match import.status {
             ImportStatus::Applied | ImportStatus::Stopped => import.status,
             ImportStatus::Undoing | ImportStatus::Undone => return Ok(()),
@@ -210,7 +162,10 @@ impl Imports {
             }
             _ => return Err(ImportError::WrongState("The import was never carried out.")),
         };
-        self.claim(id, from, ImportStatus::Undoing, "Somebody else has begun to undo the import.").await?;
+        self.0
+            .keeper
+            .claim(id, from, ImportStatus::Undoing, "Somebody else has begun to undo the import.")
+            .await?;
         self.work(self.clone().take_back(id, without_key(caller))).await;
         Ok(())
     }
@@ -228,23 +183,22 @@ impl Imports {
         caller: &Caller,
         progress: impl Fn(usize) + Send + Sync,
     ) -> Result<(i64, Done), ImportError> {
-        let id = self.add(sources, None, caller).await?;
-        self.write_plan(id, plan, settings).await?;
-        self.claim(id, ImportStatus::Planned, ImportStatus::Applying, "A server has deleted it.").await?;
+        let id = self.0.keeper.add(sources, None, caller).await?;
+        self.0.keeper.write_plan(id, plan, settings).await?;
+        self.0
+            .keeper
+            .claim(id, ImportStatus::Planned, ImportStatus::Applying, "A server has deleted it.")
+            .await?;
         let order = Order::new(id, plan, |number, _| Some(to_i64(number)));
         let tried = AtomicUsize::new(0);
-        let work = plan.carry_out(&order, &self.0.registrar, caller, |steps| {
+        let work = plan.carry_out(&order, &self.0.keeper.registrar, caller, |steps| {
             tried.store(steps, Ordering::Relaxed);
             progress(steps);
         });
         let done = self.with_heartbeat(id, &tried, work).await?;
         let rows = plan.not_done_rows(&done);
-        self.end(id, ImportStatus::Applied, done.steps + done.changed.len(), &rows).await?;
+        self.0.keeper.end(id, ImportStatus::Applied, done.steps + done.changed.len(), &rows).await?;
         Ok((id, done))
-    }
-
-    async fn find(&self, id: i64) -> Result<(Import, String), ImportError> {
-        staging::find_any(&self.0.db, Some(id)).await?.ok_or(ImportError::NotFound(id))
     }
 
     async fn make(
@@ -264,87 +218,10 @@ impl Imports {
         if reading.is_refused() {
             return Err(ImportError::Unreadable(Box::new(reading)));
         }
-        let made = plan::make(reading, &self.0.db, &self.0.tables, self.0.clock.stamp(), caller).await?;
+        let made =
+            plan::make(reading, &self.0.keeper.db, &self.0.tables, self.0.keeper.clock.stamp(), caller)
+                .await?;
         Ok((sources, made))
-    }
-
-    /// Writes down the files; returns the id of the import.
-    async fn add(
-        &self,
-        sources: &[Source],
-        request: Option<(String, String)>,
-        caller: &Caller,
-    ) -> Result<i64, ImportError> {
-        let record = format!("{:032x}", fastrand::u128(..));
-        let (actor, now) = (caller.actor.to_string(), self.0.clock.stamp());
-        let new = NewImport { actor: &actor, now: &now, request, record: &record };
-        self.write(vec![new.chore()]).await?;
-        let id = staging::id_of_record(&self.0.db, &record).await?;
-        // The same request is being carried out at the same time.
-        let id = id.ok_or(Refusal::KeyInUse)?;
-        for (place, source) in sources.iter().enumerate() {
-            let part = |part: usize| {
-                let end = source.bytes.len().min((part + 1) * FILE_PART);
-                let content = STANDARD.encode(&source.bytes[part * FILE_PART..end]);
-                staging::add_file(id, place, part, &source.name, content)
-            };
-            self.write_parts(source.bytes.len().div_ceil(FILE_PART), &part).await?;
-        }
-        Ok(id)
-    }
-
-    async fn write_plan(&self, id: i64, plan: &Plan, settings: &Settings) -> Result<(), ImportError> {
-        let rows = plan.rows();
-        let part = |place: usize| {
-            let numbers = place * ROWS_PER_PLACE..rows.len().min((place + 1) * ROWS_PER_PLACE);
-            let part: Vec<_> = numbers.map(|number| plan.row(number, rows[number])).collect();
-            staging::add_rows(id, ListName::Plan, place, &part)
-        };
-        self.write_parts(rows.len().div_ceil(ROWS_PER_PLACE), &part).await?;
-        let settings = serde_json::to_string(settings).unwrap_or_default();
-        let mut report = report::summary(plan);
-        report["rows"] = json!(row_counts(plan));
-        let digest = digest_of(plan);
-        self.write(vec![staging::set_plan(id, settings, report.to_string(), digest, plan.steps())]).await
-    }
-
-    async fn sources(&self, id: i64) -> Result<Vec<Source>, ImportError> {
-        let mut sources: BTreeMap<i64, Source> = BTreeMap::new();
-        for (place, name, content) in staging::files(&self.0.db, id).await? {
-            let source = sources.entry(place).or_insert_with(|| Source { name, bytes: Vec::new() });
-            let damaged = |error: base64::DecodeError| DbError::Engine(format!("a file is damaged: {error}"));
-            source.bytes.extend(STANDARD.decode(content).map_err(damaged)?);
-        }
-        Ok(sources.into_values().collect())
-    }
-
-    async fn claim(
-        &self,
-        id: i64,
-        from: ImportStatus,
-        to: ImportStatus,
-        otherwise: &'static str,
-    ) -> Result<(), ImportError> {
-        let chore = staging::claim(id, from, to, &self.0.clock.stamp());
-        let changed = self.0.registrar.keep_house(vec![chore]).await?;
-        if changed == [1] { Ok(()) } else { Err(ImportError::WrongState(otherwise)) }
-    }
-
-    /// Writes something in parts, some of them in each commit.
-    async fn write_parts(
-        &self,
-        parts: usize,
-        part: &(dyn Fn(usize) -> Chore + Sync),
-    ) -> Result<(), ImportError> {
-        for first in (0..parts).step_by(CHORES_PER_COMMIT) {
-            self.write((first..parts.min(first + CHORES_PER_COMMIT)).map(part).collect()).await?;
-        }
-        Ok(())
-    }
-
-    async fn write(&self, chores: Vec<Chore>) -> Result<(), ImportError> {
-        self.0.registrar.keep_house(chores).await?;
-        Ok(())
     }
 
     /// Works in the background; returns when that is done, or after a moment.
@@ -365,27 +242,27 @@ impl Imports {
     }
 
     /// Carries out the rows of the plan that was confirmed: of an import that was interrupted, those that are left.
-    async fn carry_out(self, id: i64, plan: Plan, caller: Caller) {
+    async fn carry_out(self, id: i64, total: i64, plan: Plan, caller: Caller) {
         let Ok(_turn) = self.0.working.acquire().await else { return };
-        let planned = match self.planned_rows(id).await {
+        let planned = match self.0.keeper.planned_rows(id).await {
             Ok(planned) => planned,
             Err(error) => return tracing::warn!(%error, import = id, "an import cannot go on yet"),
         };
         let order =
             Order::new(id, &plan, |number, row| planned.get(&plan.row(number, row).fingerprint()).copied());
-        let done_before = planned.len().saturating_sub(plan.rows().len());
+        let done_before = usize::try_from(total).unwrap_or_default().saturating_sub(plan.steps());
         let tried = AtomicUsize::new(done_before);
-        let work = plan.carry_out(&order, &self.0.registrar, &caller, |steps| {
+        let work = plan.carry_out(&order, &self.0.keeper.registrar, &caller, |steps| {
             tried.store(done_before + steps, Ordering::Relaxed);
         });
         let end = self.with_heartbeat(id, &tried, work).await;
         let written = match end {
             Ok(done) => {
                 let rows = plan.not_done_rows(&done);
-                self.end(id, ImportStatus::Applied, done.steps + done.changed.len(), &rows).await
+                self.0.keeper.end(id, ImportStatus::Applied, done.steps + done.changed.len(), &rows).await
             }
             Err(Refusal::Unauthorized | Refusal::Forbidden) => {
-                self.end(id, ImportStatus::Stopped, tried.into_inner(), &[]).await
+                self.0.keeper.end(id, ImportStatus::Stopped, tried.into_inner(), &[]).await
             }
             Err(error) => Err(error.into()),
         };
@@ -394,46 +271,24 @@ impl Imports {
         }
     }
 
-    /// The numbers of the rows of the plan, by what they do.
-    async fn planned_rows(&self, id: i64) -> Result<HashMap<u64, i64>, DbError> {
-        let mut planned = HashMap::new();
-        let mut place = 0;
-        loop {
-            let rows = staging::rows_at(&self.0.db, Some(id), ListName::Plan, (place, place + 19)).await?;
-            if rows.is_empty() {
-                return Ok(planned);
-            }
-            planned.extend(rows.iter().map(|row| (row.fingerprint(), row.row)));
-            place += 20;
-        }
-    }
-
     async fn take_back(self, id: i64, caller: Caller) {
         let Ok(_turn) = self.0.working.acquire().await else { return };
         let looked_at = AtomicUsize::new(0);
-        let work = undo::undo(id, &self.0.db, &self.0.registrar, &caller, |steps| {
+        let work = undo::undo(id, &self.0.keeper.db, &self.0.keeper.registrar, &caller, |steps| {
             looked_at.store(steps, Ordering::Relaxed);
         });
         let written = match self.with_heartbeat(id, &looked_at, work).await {
-            Ok(remaining) => self.end(id, ImportStatus::Undone, looked_at.into_inner(), &remaining).await,
+            Ok(remaining) => {
+                self.0.keeper.end(id, ImportStatus::Undone, looked_at.into_inner(), &remaining).await
+            }
             Err(Refusal::Unauthorized | Refusal::Forbidden) => {
-                self.end(id, ImportStatus::Stopped, looked_at.into_inner(), &[]).await
+                self.0.keeper.end(id, ImportStatus::Stopped, looked_at.into_inner(), &[]).await
             }
             Err(error) => Err(error.into()),
         };
         if let Err(error) = written {
             tracing::warn!(%error, import = id, "an import cannot be undone yet");
         }
-    }
-
-    async fn end(
-        &self,
-        id: i64,
-        status: ImportStatus,
-        done: usize,
-        rows: &[super::ImportRow],
-    ) -> Result<(), ImportError> {
-        self.write(staging::finish(id, status, done, rows, &self.0.clock.stamp())).await
     }
 
     /// Writes down the progress while it works.
@@ -443,8 +298,9 @@ impl Imports {
             match tokio::time::timeout(HEARTBEAT, &mut work).await {
                 Ok(end) => return end,
                 Err(_) => {
-                    let touch = staging::touch(id, steps.load(Ordering::Relaxed), &self.0.clock.stamp());
-                    if let Err(error) = self.write(vec![touch]).await {
+                    let touch =
+                        staging::touch(id, steps.load(Ordering::Relaxed), &self.0.keeper.clock.stamp());
+                    if let Err(error) = self.0.keeper.write(vec![touch]).await {
                         tracing::debug!(%error, import = id, "the progress of an import is not written down");
                     }
                 }
@@ -453,12 +309,12 @@ impl Imports {
     }
 
     async fn look_around(&self) -> Result<(), ImportError> {
-        let now = self.0.clock.stamp();
+        let now = self.0.keeper.clock.stamp();
         let ago = |time: SignedDuration| now.checked_sub(time).unwrap_or_else(|| now.clone());
-        for (id, status, actor) in staging::unattended(&self.0.db, &ago(ABANDONED)).await? {
+        for (id, status, actor) in staging::unattended(&self.0.keeper.db, &ago(ABANDONED)).await? {
             // Whoever began it was allowed to.
             let caller = Caller::program(Actor::from_stored(&actor).unwrap_or(Actor::Cli));
-            self.claim(id, status, status, "").await?;
+            self.0.keeper.claim(id, status, status, "").await?;
             tracing::info!(import = id, "going on with an import that another server has left");
             match status {
                 ImportStatus::Undoing => self.clone().take_back(id, caller).await,
@@ -466,16 +322,16 @@ impl Imports {
             }
         }
         let chores = staging::delete_old(&ago(UNUSED), &ago(KEPT), MAX_DELETED);
-        while self.0.registrar.keep_house(chores.clone()).await?.iter().any(|deleted| *deleted > 0) {}
+        while self.0.keeper.registrar.keep_house(chores.clone()).await?.iter().any(|deleted| *deleted > 0) {}
         Ok(())
     }
 
     async fn go_on(&self, id: i64, caller: Caller) -> Result<(), ImportError> {
-        let (import, _) = self.find(id).await?;
+        let (import, _) = self.0.keeper.find(id).await?;
         let turn = self.0.planning.acquire().await.map_err(|_| Refusal::Stopping)?;
-        let (_, plan) = self.make(self.sources(id).await?, &import.settings, &caller).await?;
+        let (_, plan) = self.make(self.0.keeper.sources(id).await?, &import.settings, &caller).await?;
         drop(turn);
-        self.clone().carry_out(id, plan, caller).await;
+        self.clone().carry_out(id, import.total, plan, caller).await;
         Ok(())
     }
 }
@@ -500,20 +356,4 @@ pub fn options(settings: &Settings) -> Options {
         encoding: settings.encoding.as_deref().and_then(Encoding::from_label),
         columns: columns.map(|(heading, slug)| (heading.clone(), Meaning::from_slug(slug))).collect(),
     }
-}
-
-fn row_counts(plan: &Plan) -> RowCounts {
-    let mut counts = RowCounts::default();
-    plan.rows().into_iter().for_each(|row| counts.add(plan.status(row)));
-    counts
-}
-
-/// The same for two plans only if all of their rows are the same.
-fn digest_of(plan: &Plan) -> String {
-    let mut hasher = Sha256::new();
-    for (number, row) in plan.rows().into_iter().enumerate() {
-        hasher.update(serde_json::to_vec(&plan.row(number, row)).unwrap_or_default());
-    }
-    let digits: Vec<_> = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    digits.concat()
 }

@@ -82,6 +82,19 @@ pub enum EnrollmentStep {
     Refused(Obstacle),
 }
 
+/// Which row of a plan: its place in one of the lists of the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PlanRow {
+    /// Of those that the reading has refused.
+    Unread(usize),
+    /// Of the courses.
+    Course(usize),
+    /// Of the students.
+    Student(usize),
+    /// Of the enrollments.
+    Enrollment(usize),
+}
+
 /// Why a row cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {

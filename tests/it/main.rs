@@ -60,6 +60,7 @@ mod other_programs_postgres_only;
 mod page_requests;
 mod pages_for_everyone;
 mod pages_of_courses;
+mod pages_of_imports;
 mod pages_of_registration;
 mod pages_of_students;
 mod past;

@@ -382,7 +382,9 @@ async fn a_school_that_was_migrated_before_there_were_instructors_gets_their_tab
             "drop table matricula_instructors; drop table matricula_sign_ins; drop table matricula_disclosures;
              drop table matricula_token_uses; drop table matricula_keys; drop table matricula_identities;
              drop table matricula_used_states; drop table matricula_student_numbers;
-             drop table matricula_course_codes; alter table matricula_accounts drop column by_groups;
+             drop table matricula_course_codes; drop table matricula_imports;
+             drop table matricula_import_files; drop table matricula_import_rows;
+             drop table matricula_import_entries; alter table matricula_accounts drop column by_groups;
              delete from matricula_migrations where version >= 13",
         )
         .unwrap();

@@ -11,7 +11,7 @@ use crate::adoption_of_files_sqlite_only::found::Found;
 use crate::school::{Process, matricula};
 
 const VERSIONS: &str = "select version, name from matricula_migrations order by version";
-const ALL: [&str; 17] = [
+const ALL: [&str; 18] = [
     "1|students",
     "2|courses",
     "3|student_courses",
@@ -29,6 +29,7 @@ const ALL: [&str; 17] = [
     "15|uses_and_keys",
     "16|sign_on",
     "17|external_ids",
+    "18|imports",
 ];
 
 fn run(database: &Path, more: &[&str]) -> (bool, String, String) {
@@ -63,7 +64,7 @@ fn the_command_says_what_it_did() {
          applied V8__nothing_lost\napplied V9__writes_by_others\n\
          applied V10__writes_within_batches\napplied V11__access\napplied V12__sessions\n\
          applied V13__instructors\napplied V14__records\napplied V15__uses_and_keys\napplied V16__sign_on\n\
-         applied V17__external_ids\nschool.db is up to date\n"
+         applied V17__external_ids\napplied V18__imports\nschool.db is up to date\n"
     );
     assert_eq!(run(&found.path, &[]).1, format!("{shown} is up to date\n"));
     assert_eq!(run(&found.path, &["--dry-run"]).1, format!("-- {shown} is up to date\n"));
@@ -200,6 +201,12 @@ async fn every_migration_keeps_the_data_that_was_there_before_it() {
         "insert into matricula_token_uses values (5, '2026-09-02T08:00:00.000Z');",
         "insert into matricula_identities values ('https://login.example.edu', 'ruth', 5);",
         "insert into matricula_student_numbers values (1, '0042'); insert into matricula_course_codes values (1, 'A1');",
+        "insert into matricula_imports (created_at, actor, status, settings, report, digest, total, done, not_done, \
+         remaining, touched_at, record) values ('2026-09-01T08:00:00.000Z', 'cli', 'planned', '{}', '{}', '', 1, 0, 0, \
+         0, '2026-09-01T08:00:00.000Z', 'random'); \
+         insert into matricula_import_files values (1, 0, 0, 'students.csv', 'bnVtYmVy'); \
+         insert into matricula_import_rows values (1, 'plan', 0, '[]'); \
+         insert into matricula_import_entries values (1, 1, 2);",
     ];
     assert_eq!(scripts.len(), data.len(), "a new migration brings sample data");
     let found = Found::nothing();

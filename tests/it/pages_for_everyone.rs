@@ -25,7 +25,16 @@ async fn populated_school() -> (School, Vec<(&'static str, String)>) {
          values ('2026-09-01T08:00:00.000Z', '2026-09-01T08:00:00.000Z', 1, 'roster', {}, 2, 'one')",
         algebra.id
     ));
+    let file = "number,name,email,phone\n1E+5,Zoë,zoe@example.edu,\n0043,Ana García,ana@example.edu,\n";
+    for which in ["", "&encoding=utf-8"] {
+        let path = format!("/api/v1/imports?name=students.csv{which}");
+        school.ask("POST", &path).header("content-type", "text/csv").body(file).await.is_created();
+    }
+    school.ask("POST", "/api/v1/imports/1/apply").await.is_ok();
     let pages = vec![
+        ("imports", "/imports".to_owned()),
+        ("import", "/imports/2".to_owned()),
+        ("import-applied", "/imports/1?show=new".to_owned()),
         ("courses", "/courses".to_owned()),
         ("courses-searched", "/courses?q=zoology".to_owned()),
         ("course", course.clone()),

@@ -43,7 +43,7 @@ async fn placed(tables: &[(&str, &str, &[i64])]) -> Database {
     database
 }
 
-const OURS: [&str; 25] = [
+const OURS: [&str; 29] = [
     "students",
     "courses",
     "student_courses",
@@ -56,6 +56,10 @@ const OURS: [&str; 25] = [
     "matricula_access",
     "matricula_accounts",
     "matricula_course_codes",
+    "matricula_import_entries",
+    "matricula_import_files",
+    "matricula_import_rows",
+    "matricula_imports",
     "matricula_instructors",
     "matricula_keys",
     "matricula_links",

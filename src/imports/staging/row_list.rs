@@ -9,11 +9,11 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::import::Import;
 use super::store::{ListName, ROWS_PER_PLACE, read_rows, visible};
-use super::{Import, RowStatus};
 use crate::count::to_i64;
 use crate::db::DbError;
-use crate::imports::rows::ImportRow;
+use crate::imports::rows::{ImportRow, RowStatus};
 use crate::lists::{Cursor, ListPart, Page};
 use crate::viewer::Viewer;
 

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use super::{Import, ImportStatus, RowCounts};
+use super::import::{Import, ImportStatus, RIGHTS, RowCounts};
 use crate::clock::Stamp;
 use crate::count::to_i64;
 use crate::db::{Db, DbError, Reach, Row};
@@ -359,7 +359,7 @@ pub fn list(viewer: &Viewer) -> Listing<Import> {
 
 /// Whether the caller may see imports, which show students, courses and enrollments.
 fn sees_imports(viewer: &Viewer) -> bool {
-    super::RIGHTS.iter().all(|right| viewer.has(*right))
+    RIGHTS.iter().all(|right| viewer.has(*right))
 }
 
 pub(super) fn visible(viewer: &Viewer, id: i64) -> Option<i64> {

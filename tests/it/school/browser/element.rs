@@ -117,7 +117,7 @@ impl<'a> Element<'a> {
             "date" | "time" | "datetime-local" | "month" | "week" => {
                 self.browser.session.run(SET, json!([as_argument(&self.id), text])).await.map(drop)
             }
-            "select-one" => self.post("value", json!({"text": text})).await,
+            "file" | "select-one" => self.post("value", json!({"text": text})).await,
             _ => self.post("value", json!({"text": format!("{CLEAR}{text}")})).await,
         }
     }

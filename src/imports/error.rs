@@ -1,0 +1,44 @@
+//! Why imports are refused.
+
+use crate::db::DbError;
+use crate::files::reading::Reading;
+use crate::registrar::Refusal;
+
+/// Why an import was not planned, carried out or undone.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The files are refused. Nothing was kept.
+    #[error("{}", why(.0))]
+    Unreadable(Box<Reading>),
+    /// There is no such import, or not any more.
+    #[error("There is no import {0}.")]
+    NotFound(i64),
+    /// It is not in a state for this.
+    #[error("{0}")]
+    WrongState(&'static str),
+    /// The data have changed since the plan was made.
+    #[error("The data have changed since the plan was made. Look at the new plan before you import it.")]
+    PlanChanged,
+    /// The key of the request belongs to another request.
+    #[error("This key belongs to another request.")]
+    KeyReused,
+    /// The database or the Registrar has refused.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+}
+
+impl From<DbError> for ImportError {
+    fn from(error: DbError) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+/// Why the files of a reading are refused.
+fn why(reading: &Reading) -> String {
+    let of_files = reading
+        .files
+        .iter()
+        .filter_map(|file| Some(format!("{}: {}", file.name, file.refusal.as_ref()?.detail)));
+    let of_set = reading.refusal.as_ref().map(|refusal| refusal.detail.clone());
+    of_set.into_iter().chain(of_files).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,161 @@
+//! Writes imports down, and reads them back.
+
+use std::collections::{BTreeMap, HashMap};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use super::error::ImportError;
+use super::report;
+use super::rows::ImportRow;
+use super::staging::{self, Import, ImportStatus, ListName, NewImport, ROWS_PER_PLACE, RowCounts, Settings};
+use super::steps::Plan;
+use crate::clock::Clock;
+use crate::db::{Db, DbError};
+use crate::files::reading::Source;
+use crate::registrar::{Caller, Chore, Refusal, Registrar};
+
+/// How much of a file is in one row of the table, in bytes.
+const FILE_PART: usize = 384 * 1024;
+/// Statements in one transaction, each with a part of a file or some hundred rows.
+const CHORES_PER_COMMIT: usize = 4;
+
+/// The tables of imports.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    pub(super) db: Db,
+    pub(super) registrar: Registrar,
+    pub(super) clock: Clock,
+}
+
+impl Keeper {
+    pub(super) async fn find(&self, id: i64) -> Result<(Import, String), ImportError> {
+        staging::find_any(&self.db, Some(id)).await?.ok_or(ImportError::NotFound(id))
+    }
+
+    /// Writes down the files; returns the id of the import.
+    pub(super) async fn add(
+        &self,
+        sources: &[Source],
+        request: Option<(String, String)>,
+        caller: &Caller,
+    ) -> Result<i64, ImportError> {
+        let record = format!("{:032x}", fastrand::u128(..));
+        let (actor, now) = (caller.actor.to_string(), self.clock.stamp());
+        let new = NewImport { actor: &actor, now: &now, request, record: &record };
+        self.write(vec![new.chore()]).await?;
+        let id = staging::id_of_record(&self.db, &record).await?;
+        // The same request is being carried out at the same time.
+        let id = id.ok_or(Refusal::KeyInUse)?;
+        for (place, source) in sources.iter().enumerate() {
+            let part = |part: usize| {
+                let end = source.bytes.len().min((part + 1) * FILE_PART);
+                let content = STANDARD.encode(&source.bytes[part * FILE_PART..end]);
+                staging::add_file(id, place, part, &source.name, content)
+            };
+            self.write_parts(source.bytes.len().div_ceil(FILE_PART), &part).await?;
+        }
+        Ok(id)
+    }
+
+    pub(super) async fn write_plan(
+        &self,
+        id: i64,
+        plan: &Plan,
+        settings: &Settings,
+    ) -> Result<(), ImportError> {
+        let rows = plan.rows();
+        let part = |place: usize| {
+            let numbers = place * ROWS_PER_PLACE..rows.len().min((place + 1) * ROWS_PER_PLACE);
+            let part: Vec<_> = numbers.map(|number| plan.row(number, rows[number])).collect();
+            staging::add_rows(id, ListName::Plan, place, &part)
+        };
+        self.write_parts(rows.len().div_ceil(ROWS_PER_PLACE), &part).await?;
+        let settings = serde_json::to_string(settings).unwrap_or_default();
+        let mut report = report::summary(plan);
+        report["rows"] = json!(row_counts(plan));
+        let digest = digest_of(plan);
+        self.write(vec![staging::set_plan(id, settings, report.to_string(), digest, plan.steps())]).await
+    }
+
+    pub(super) async fn sources(&self, id: i64) -> Result<Vec<Source>, ImportError> {
+        let mut sources: BTreeMap<i64, Source> = BTreeMap::new();
+        for (place, name, content) in staging::files(&self.db, id).await? {
+            let source = sources.entry(place).or_insert_with(|| Source { name, bytes: Vec::new() });
+            let damaged = |error: base64::DecodeError| DbError::Engine(format!("a file is damaged: {error}"));
+            source.bytes.extend(STANDARD.decode(content).map_err(damaged)?);
+        }
+        Ok(sources.into_values().collect())
+    }
+
+    pub(super) async fn claim(
+        &self,
+        id: i64,
+        from: ImportStatus,
+        to: ImportStatus,
+        otherwise: &'static str,
+    ) -> Result<(), ImportError> {
+        let chore = staging::claim(id, from, to, &self.clock.stamp());
+        let changed = self.registrar.keep_house(vec![chore]).await?;
+        if changed == [1] { Ok(()) } else { Err(ImportError::WrongState(otherwise)) }
+    }
+
+    /// Writes something in parts, some of them in each commit.
+    pub(super) async fn write_parts(
+        &self,
+        parts: usize,
+        part: &(dyn Fn(usize) -> Chore + Sync),
+    ) -> Result<(), ImportError> {
+        for first in (0..parts).step_by(CHORES_PER_COMMIT) {
+            self.write((first..parts.min(first + CHORES_PER_COMMIT)).map(part).collect()).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn write(&self, chores: Vec<Chore>) -> Result<(), ImportError> {
+        self.registrar.keep_house(chores).await?;
+        Ok(())
+    }
+
+    /// The numbers of the rows of the plan, by what they do.
+    pub(super) async fn planned_rows(&self, id: i64) -> Result<HashMap<u64, i64>, DbError> {
+        let mut planned = HashMap::new();
+        let mut place = 0;
+        loop {
+            let rows = staging::rows_at(&self.db, Some(id), ListName::Plan, (place, place + 19)).await?;
+            if rows.is_empty() {
+                return Ok(planned);
+            }
+            planned.extend(rows.iter().map(|row| (row.fingerprint(), row.row)));
+            place += 20;
+        }
+    }
+
+    pub(super) async fn end(
+        &self,
+        id: i64,
+        status: ImportStatus,
+        done: usize,
+        rows: &[ImportRow],
+    ) -> Result<(), ImportError> {
+        self.write(staging::finish(id, status, done, rows, &self.clock.stamp())).await
+    }
+}
+
+fn row_counts(plan: &Plan) -> RowCounts {
+    let mut counts = RowCounts::default();
+    plan.rows().into_iter().for_each(|row| counts.add(plan.status(row)));
+    counts
+}
+
+/// The same for two plans only if all of their rows are the same.
+pub(super) fn digest_of(plan: &Plan) -> String {
+    let mut hasher = Sha256::new();
+    for (number, row) in plan.rows().into_iter().enumerate() {
+        hasher.update(serde_json::to_vec(&plan.row(number, row)).unwrap_or_default());
+    }
+    let digits: Vec<_> = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.concat()
+}

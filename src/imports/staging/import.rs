@@ -1,0 +1,186 @@
+//! An import, as it is kept.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::clock::Stamp;
+use crate::imports::rows::RowStatus;
+use crate::registrar::Right;
+
+/// What a caller needs for imports: they read and write students, courses and enrollments.
+pub const RIGHTS: [Right; 5] = [
+    Right::ReadCatalogue,
+    Right::ReadStudents,
+    Right::WriteStudents,
+    Right::WriteCourses,
+    Right::WriteEnrollments,
+];
+
+/// An import.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(example = json!({"id": 7, "status": "planned", "created_at": "2026-09-01T08:00:00.000Z", "actor": "account:3", "applied_at": null, "undone_at": null, "settings": {"kind": null, "encoding": null, "columns": {}}, "files": [{"name": "students.csv"}], "counts": {"new": 2, "waiting": 0, "changed": 0, "unchanged": 0, "refused": 1, "would_vanish": 0}, "rows": {"refused": 1, "changed": 0, "vanishing": 0, "new": 2, "unchanged": 0}, "warnings": [], "total": 2, "done": 0, "not_done": 0, "remaining": 0}))]
+pub struct Import {
+    /// The id.
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
+    pub id: i64,
+    /// How far it is.
+    pub status: ImportStatus,
+    /// When the files were brought.
+    pub created_at: Stamp,
+    /// Who brought them, as in the log.
+    pub actor: String,
+    /// When all of it was carried out.
+    #[schema(required)]
+    pub applied_at: Option<Stamp>,
+    /// When it was undone.
+    #[schema(required)]
+    pub undone_at: Option<Stamp>,
+    /// How the files are read.
+    pub settings: Settings,
+    /// The files: format, kind, encoding, delimiter, columns, and how many rows.
+    #[schema(value_type = Vec<Object>)]
+    pub files: Vec<serde_json::Value>,
+    /// How many students, courses and enrollments would be new, changed, gone.
+    #[schema(value_type = Object)]
+    pub counts: serde_json::Value,
+    /// How many rows of the files have which effect.
+    pub rows: RowCounts,
+    /// What is worth a look.
+    #[schema(value_type = Vec<Object>)]
+    pub warnings: Vec<serde_json::Value>,
+    /// Steps of the plan.
+    #[schema(minimum = 0)]
+    pub total: i64,
+    /// Steps that were tried; while it is undone, steps that were looked at.
+    #[schema(minimum = 0)]
+    pub done: i64,
+    /// Steps that would have had another effect than planned by then, and were not carried out.
+    #[schema(minimum = 0)]
+    pub not_done: i64,
+    /// What could not be undone, because somebody has changed it since or it is gone for good.
+    #[schema(minimum = 0)]
+    pub remaining: i64,
+}
+
+/// How far an import is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ImportStatus {
+    /// Its plan is being written down.
+    Staging,
+    /// There is a plan, and nothing has changed yet.
+    Planned,
+    /// It is being carried out.
+    Applying,
+    /// It was stopped before its end: the one who began it lost the right to.
+    Stopped,
+    /// It is carried out.
+    Applied,
+    /// It is being undone.
+    Undoing,
+    /// It is undone, as far as that is possible.
+    Undone,
+}
+
+impl ImportStatus {
+    const ALL: [Self; 7] = [
+        Self::Staging,
+        Self::Planned,
+        Self::Applying,
+        Self::Stopped,
+        Self::Applied,
+        Self::Undoing,
+        Self::Undone,
+    ];
+
+    /// Its name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Staging => "staging",
+            Self::Planned => "planned",
+            Self::Applying => "applying",
+            Self::Stopped => "stopped",
+            Self::Applied => "applied",
+            Self::Undoing => "undoing",
+            Self::Undone => "undone",
+        }
+    }
+
+    /// Whether a server is at work on it.
+    #[must_use]
+    pub fn is_running(self) -> bool {
+        matches!(self, Self::Applying | Self::Undoing)
+    }
+
+    pub(super) fn from_stored(text: &str) -> Self {
+        Self::ALL.into_iter().find(|status| status.as_str() == text).unwrap_or(Self::Staging)
+    }
+}
+
+/// How many rows of the files have which effect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RowCounts {
+    /// Rows that are refused.
+    pub refused: usize,
+    /// Rows because of which a record changes.
+    pub changed: usize,
+    /// Rows because of which something is removed.
+    pub vanishing: usize,
+    /// Rows because of which something is added.
+    pub new: usize,
+    /// Rows that change nothing.
+    pub unchanged: usize,
+}
+
+impl RowCounts {
+    /// How many rows have this effect.
+    #[must_use]
+    pub fn of(&self, status: RowStatus) -> usize {
+        match status {
+            RowStatus::Refused => self.refused,
+            RowStatus::Changed => self.changed,
+            RowStatus::Vanishing => self.vanishing,
+            RowStatus::New => self.new,
+            RowStatus::Unchanged => self.unchanged,
+        }
+    }
+
+    pub(in crate::imports) fn add(&mut self, status: RowStatus) {
+        match status {
+            RowStatus::Refused => self.refused += 1,
+            RowStatus::Changed => self.changed += 1,
+            RowStatus::Vanishing => self.vanishing += 1,
+            RowStatus::New => self.new += 1,
+            RowStatus::Unchanged => self.unchanged += 1,
+        }
+    }
+
+    /// The numbers of the rows that have this effect; with `None` of all rows.
+    #[must_use]
+    pub fn numbers(&self, status: Option<RowStatus>) -> Range<usize> {
+        let Some(status) = status else {
+            return 0..RowStatus::ALL.into_iter().map(|status| self.of(status)).sum();
+        };
+        let before = RowStatus::ALL.into_iter().take_while(|other| *other != status);
+        let begin = before.map(|status| self.of(status)).sum();
+        begin..begin + self.of(status)
+    }
+}
+
+/// How the files of an import are read where they do not say it themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Settings {
+    /// `students`, `courses` or `enrollments`.
+    #[schema(required)]
+    pub kind: Option<String>,
+    /// The encoding of the files.
+    #[schema(required)]
+    pub encoding: Option<String>,
+    /// What columns mean, by their headings; an empty text for one that is not to be read.
+    #[serde(default)]
+    pub columns: BTreeMap<String, String>,
+}

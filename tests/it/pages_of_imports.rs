@@ -1,0 +1,132 @@
+//! What a registrar does with files in a browser.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::import_cases::folder;
+use crate::school::{Browser, School};
+
+/// A file of this name.
+struct Files(tempfile::TempDir);
+
+impl Files {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn write(&self, name: &str, content: &str) -> String {
+        let path: PathBuf = self.0.path().join(name);
+        fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+async fn students(school: &School) -> Vec<Value> {
+    school.get("/api/v1/students").await.is_ok().json().as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn files_are_brought_corrected_imported_and_undone() {
+    let school = School::open().await;
+    let files = Files::new();
+    let sheet = files.write(
+        "autumn.csv",
+        "Number;Rufname;Name;E-mail\n0042;Zoe;Zoë Martin;zoe@example.edu\n0043;Ana;Ana García;ana@example.edu\n1E+5;B;Ben;b@example.edu\n",
+    );
+    let page = Browser::open(&school).await;
+    page.goto("/").await;
+    page.click_text("Imports").await;
+    page.waits_for_text("No files have been imported in the last 30 days.").await;
+    page.type_into("#files", &sheet).await;
+    page.click_text("Look at them").await;
+    page.waits_for_text("Nothing has changed yet. The refused rows are left out.").await;
+    page.waits_for_text("is a number in scientific notation").await;
+    page.is_accessible().await;
+    assert_eq!(students(&school).await.len(), 0);
+
+    // The other column is the name.
+    page.type_into("Read Name as", "not read").await;
+    page.type_into("Read Rufname as", "name").await;
+    page.click_text("Read them like this").await;
+    page.goto("/imports/1?show=new").await;
+    page.waits_for_text("name Zoe").await;
+
+    page.click_text("Import 2 changes").await;
+    page.waits_for_text("Undo this import").await;
+    let names: Vec<_> = students(&school).await.iter().map(|student| student["name"].clone()).collect();
+    assert_eq!(names, ["Zoe", "Ana"]);
+    page.is_accessible().await;
+
+    page.click_text("Undo this import").await;
+    page.waits_for_text("Nothing of it is left.").await;
+    assert_eq!(students(&school).await.len(), 0);
+    page.click_text("All imports").await;
+    page.waits_for_text("undone").await;
+    page.has_no_complaints().await;
+}
+
+#[tokio::test]
+async fn a_page_for_signing_in_is_refused_and_says_what_to_do() {
+    let school = School::open().await;
+    let page = Browser::open(&school).await.without_scripts().await;
+    page.goto("/imports").await;
+    page.type_into("#files", folder("31").join("login.csv").to_str().unwrap()).await;
+    page.click_text("Look at them").await;
+    page.waits_for_text("login.csv: This is an HTML page, not a table. Save it as CSV (UTF-8) or XLSX.")
+        .await;
+    page.waits_for_text("Nothing was imported.").await;
+    page.is_accessible().await;
+    page.expects_status(422);
+    page.has_no_complaints().await;
+}
+
+#[tokio::test]
+async fn several_files_belong_together_and_the_second_time_nothing_is_left_to_do() {
+    let school = School::open().await;
+    let files = Files::new();
+    let names = [
+        files.write("students.csv", "number,name,email\n1,Ana,ana@example.edu\n2,Ben,ben@example.edu\n"),
+        files.write("courses.csv", "code,name,level\nMA1,Algebra,1\n"),
+        files.write("enrollments.csv", "student,course\n1,MA1\n2,MA1\n"),
+    ];
+    let page = Browser::open(&school).await.without_scripts().await;
+    for round in ["first", "second"] {
+        page.goto("/imports").await;
+        page.type_into("#files", &names.join("\n")).await;
+        page.click_text("Look at them").await;
+        if round == "first" {
+            page.click_text("Import 5 changes").await;
+            page.waits_for_text("Undo this import").await;
+        } else {
+            page.waits_for_text("There is nothing to import: everything is there already.").await;
+        }
+    }
+    let roster = school.get("/api/v1/courses/1/students").await.is_ok().json();
+    assert_eq!(roster.as_array().unwrap().len(), 2);
+    page.has_no_complaints().await;
+}
+
+#[tokio::test]
+async fn a_plan_that_does_not_hold_any_more_says_so() {
+    let school = School::open().await;
+    let page = Browser::open(&school).await;
+    let files = Files::new();
+    let sheet = files.write("students.csv", "number,name,email\n1,Ana,ana@example.edu\n");
+    page.goto("/imports").await;
+    page.type_into("#files", &sheet).await;
+    page.click_text("Look at them").await;
+    page.waits_for_text("Nothing has changed yet.").await;
+    let other = serde_json::json!({"name": "Ann", "email": "ann@example.edu", "number": "1"});
+    school.post("/api/v1/students", other).await.is_created();
+    page.click_text("Import 1 change").await;
+    page.waits_for_text("The data have changed since the plan was made.").await;
+    page.expects_status(409);
+    // Reading the files again makes the plan that holds now.
+    page.click_text("Read them like this").await;
+    page.waits_for_text("name: Ann → Ana").await;
+    page.click_text("Import 1 change").await;
+    page.waits_for_text("Undo this import").await;
+    assert_eq!(students(&school).await[0]["name"], "Ana");
+}

@@ -81,7 +81,7 @@ impl<S: Send + Sync> FromRequest<S> for UploadForm {
         *form.extensions_mut() = request.extensions().clone();
         let Received { bytes, memory } = receive(request, MAX_FILE).await?;
         *form.body_mut() = Body::from(bytes.clone());
-        let unreadable = |_| {
+        let unreadable = |()| {
             let detail = "must be a form with files (`multipart/form-data`) that is complete";
             invalid(vec![json!({"pointer": "", "detail": detail})])
         };

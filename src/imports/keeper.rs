@@ -124,7 +124,7 @@ impl Keeper {
         let mut planned = HashMap::new();
         let mut place = 0;
         loop {
-            let rows = staging::rows_at(&self.db, Some(id), ListName::Plan, (place, place + 19)).await?;
+            let rows = staging::rows_at(&self.db, Some(id), ListName::Plan, place..=place + 19).await?;
             if rows.is_empty() {
                 return Ok(planned);
             }

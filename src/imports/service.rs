@@ -295,15 +295,12 @@ impl Imports {
     async fn with_heartbeat<T>(&self, id: i64, steps: &AtomicUsize, work: impl Future<Output = T>) -> T {
         let mut work = std::pin::pin!(work);
         loop {
-            match tokio::time::timeout(HEARTBEAT, &mut work).await {
-                Ok(end) => return end,
-                Err(_) => {
-                    let touch =
-                        staging::touch(id, steps.load(Ordering::Relaxed), &self.0.keeper.clock.stamp());
-                    if let Err(error) = self.0.keeper.write(vec![touch]).await {
-                        tracing::debug!(%error, import = id, "the progress of an import is not written down");
-                    }
-                }
+            if let Ok(end) = tokio::time::timeout(HEARTBEAT, &mut work).await {
+                return end;
+            }
+            let touch = staging::touch(id, steps.load(Ordering::Relaxed), &self.0.keeper.clock.stamp());
+            if let Err(error) = self.0.keeper.write(vec![touch]).await {
+                tracing::debug!(%error, import = id, "the progress of an import is not written down");
             }
         }
     }

@@ -51,7 +51,7 @@ async fn records(id: i64, db: &Db) -> Result<HashMap<i64, ImportRow>, DbError> {
     let mut records = HashMap::new();
     let mut place = 0;
     loop {
-        let rows = staging::rows_at(db, Some(id), ListName::Plan, (place, place)).await?;
+        let rows = staging::rows_at(db, Some(id), ListName::Plan, place..=place).await?;
         let is_last = rows.last().is_none_or(|row| row.status == RowStatus::Unchanged);
         let is_needed = |row: &ImportRow| {
             row.status == RowStatus::Vanishing
@@ -229,7 +229,7 @@ async fn with_rows(id: i64, db: &Db, mut remaining: Vec<(i64, Obstacle)>) -> Res
         let Ok(number) = usize::try_from(number) else { continue };
         if place != number / ROWS_PER_PLACE {
             place = number / ROWS_PER_PLACE;
-            loaded = staging::rows_at(db, Some(id), ListName::Plan, (place, place)).await?;
+            loaded = staging::rows_at(db, Some(id), ListName::Plan, place..=place).await?;
         }
         let row: Option<&ImportRow> = loaded.get(number % ROWS_PER_PLACE);
         rows.extend(row.map(|row| row.clone().with_obstacle(&obstacle)));

@@ -125,8 +125,9 @@ async fn within(
     if numbers.is_empty() {
         return Ok(Vec::new());
     }
-    let (first, last) = (numbers.start / ROWS_PER_PLACE, (numbers.end - 1) / ROWS_PER_PLACE);
-    let found = read_rows(viewer.db(), visible(viewer, id), list, (first, last)).await?;
+    let first = numbers.start / ROWS_PER_PLACE;
+    let places = first..=(numbers.end - 1) / ROWS_PER_PLACE;
+    let found = read_rows(viewer.db(), visible(viewer, id), list, places).await?;
     let from_first = found.into_iter().skip(numbers.start - first * ROWS_PER_PLACE);
     Ok(from_first.take(numbers.len()).collect())
 }

@@ -1,5 +1,6 @@
 //! Reads and writes imports.
 
+use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
 use serde_json::Value;
@@ -120,11 +121,12 @@ pub(in crate::imports) async fn read_rows(
     db: &Db,
     id: Option<i64>,
     list: ListName,
-    (first, last): (usize, usize),
+    places: RangeInclusive<usize>,
 ) -> Result<Vec<ImportRow>, DbError> {
     let sql = "select content from matricula_import_rows where import_id = $1 and list = $2 and place between $3 and $4 \
                order by place";
-    let args = [id.into(), list.as_str().into(), to_i64(first).into(), to_i64(last).into()];
+    let args =
+        [id.into(), list.as_str().into(), to_i64(*places.start()).into(), to_i64(*places.end()).into()];
     let found = db.read(Reach::Range, sql, args, |row| row.text(0)).await?;
     let mut rows = Vec::new();
     for content in found {

@@ -6,9 +6,8 @@ use std::time::Duration;
 use super::steps::{EnrollmentStep, Obstacle, Pair, Party, Plan, RecordStep};
 use crate::files::reading::{EnrollmentRow, Origin};
 use crate::registrar::{
-    Answer, Caller, CourseId, Create, DeleteCourse, DeleteStudent, DropCourse, Enroll, FieldValues,
-    ImportPart, ImportStep, OperationOutcome, Record, Refusal, Registrar, SeenCourse, StudentId, Update,
-    Version,
+    Answer, Caller, CourseId, Create, Enroll, FieldValues, ImportPart, ImportStep, OperationOutcome, Record,
+    Refusal, Registrar, StudentId, Update,
 };
 
 /// Steps in one commit: few enough that other writes need not wait long.
@@ -46,24 +45,8 @@ impl Plan {
             .records(self.student_rows(), &self.students, ImportStep::AddStudent, ImportStep::ChangeStudent)
             .await?;
         let ids = Added { students: added_students, courses: added_courses };
-        let removed = self.student_rows().zip(&self.students).filter_map(|(origin, step)| match step {
-            RecordStep::Remove { id, version, ends } => {
-                Some((Some(origin), remove_student(*id, *version, *ends)))
-            }
-            _ => None,
-        });
-        worker.run(removed.collect(), |_, _| {}).await?;
-        let removed = self.course_rows().zip(&self.courses).filter_map(|(origin, step)| match step {
-            RecordStep::Remove { id, version, ends } => {
-                Some((Some(origin), remove_course(*id, *version, *ends)))
-            }
-            _ => None,
-        });
-        worker.run(removed.collect(), |_, _| {}).await?;
-        worker.enrollments(self, &ids, |step| *step == EnrollmentStep::Drop).await?;
-        worker
-            .enrollments(self, &ids, |step| matches!(step, EnrollmentStep::Enroll | EnrollmentStep::Wait(_)))
-            .await?;
+        worker.run(self.vanishing.steps(), |_, _| {}).await?;
+        worker.enrollments(self, &ids).await?;
         Ok(worker.done)
     }
 
@@ -142,14 +125,11 @@ impl<P: Fn(usize)> Worker<'_, P> {
         Ok(added)
     }
 
-    /// Enrolls or drops those whose steps are wanted.
-    async fn enrollments(
-        &mut self,
-        plan: &Plan,
-        added: &Added,
-        is_wanted: impl Fn(&EnrollmentStep) -> bool,
-    ) -> Result<(), Refusal> {
+    /// Enrolls students, or puts them on waitlists.
+    async fn enrollments(&mut self, plan: &Plan, added: &Added) -> Result<(), Refusal> {
         let rows = plan.reading.enrollments.iter().zip(&plan.enrollments);
+        let is_wanted =
+            |step: &EnrollmentStep| matches!(step, EnrollmentStep::Enroll | EnrollmentStep::Wait(_));
         let mut rows = rows.filter(|(_, step)| is_wanted(step)).peekable();
         while rows.peek().is_some() {
             let mut part = Vec::new();
@@ -162,14 +142,9 @@ impl<P: Fn(usize)> Worker<'_, P> {
                     continue;
                 };
                 let enroll = Enroll { student_id, course_id };
-                part.push((
-                    Some(row.origin),
-                    match step {
-                        EnrollmentStep::Enroll => ImportStep::Enroll(enroll),
-                        EnrollmentStep::Wait(_) => ImportStep::Wait(enroll),
-                        _ => drop(student_id, course_id),
-                    },
-                ));
+                let has_seat = *step == EnrollmentStep::Enroll;
+                let step = if has_seat { ImportStep::Enroll(enroll) } else { ImportStep::Wait(enroll) };
+                part.push((Some(row.origin), step));
             }
             self.run(part, |_, _| {}).await?;
         }
@@ -225,27 +200,4 @@ impl<P: Fn(usize)> Worker<'_, P> {
         }
         Ok(())
     }
-}
-
-fn drop(student_id: StudentId, course_id: CourseId) -> ImportStep {
-    ImportStep::Drop(DropCourse { student_id, course_id })
-}
-
-fn remove_student(id: StudentId, version: Version, ends: usize) -> ImportStep {
-    ImportStep::RemoveStudent(DeleteStudent {
-        id,
-        drop: true,
-        max_dropped: Some(ends),
-        expected: Some(vec![version]),
-    })
-}
-
-fn remove_course(id: CourseId, version: Version, ends: usize) -> ImportStep {
-    let seen = SeenCourse { version, seats: None };
-    ImportStep::RemoveCourse(DeleteCourse {
-        id,
-        drop: true,
-        max_dropped: Some(ends),
-        expected: Some(vec![seen]),
-    })
 }

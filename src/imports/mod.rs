@@ -5,12 +5,20 @@
 //! effect by then is refused.
 
 mod carry_out;
+mod enrollments;
+mod fields;
+mod full;
+mod guard;
 mod known;
+mod parties;
 mod plan;
+mod records;
 pub mod report;
 mod steps;
 mod store;
+mod vanishing;
 
 pub use self::carry_out::Done;
-pub use self::plan::make;
-pub use self::steps::{EnrollmentStep, FieldChange, Obstacle, Plan, RecordStep};
+pub use self::plan::{MakeOptions, Mode, NotMade, make};
+pub use self::steps::{EnrollmentStep, FieldChange, HeldBack, Obstacle, Pair, Plan, RecordStep};
+pub use self::vanishing::{Cause, Vanishing, VanishingPair, VanishingRecord};

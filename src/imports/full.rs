@@ -128,22 +128,19 @@ impl Unmentioned {
         gone: Vec<&'a T>,
         unnameable: Vec<&'a T>,
     ) -> Vec<&'a T> {
-        let mut hold_back = |count: usize, why: Obstacle| {
-            if count > 0 {
-                self.held_back.push(HeldBack { kind, count, why });
-            }
+        let (gone, kept, why) = match obstacle {
+            Some(why) => (Vec::new(), gone.len() + unnameable.len(), why),
+            None => (gone, unnameable.len(), Obstacle::new("not-nameable", NOT_NAMEABLE)),
         };
-        let why = "The files cannot name them: they have no id (or address) as the files use them, or share it with others.";
-        hold_back(unnameable.len(), Obstacle::new("not-nameable", why));
-        match obstacle {
-            None => gone,
-            Some(why) => {
-                hold_back(gone.len(), why);
-                Vec::new()
-            }
+        if kept > 0 {
+            self.held_back.push(HeldBack { kind, count: kept, why });
         }
+        gone
     }
 }
+
+const NOT_NAMEABLE: &str =
+    "The files cannot name them: they have no such id or address as the files use, or share it with others.";
 
 fn has(reading: &Reading, kinds: &[FileKind]) -> bool {
     reading.files.iter().any(|file| file.kind.is_some_and(|kind| kinds.contains(&kind)))

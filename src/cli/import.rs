@@ -245,6 +245,9 @@ fn describe(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
         "{} new ({} on a waitlist), {} changed, {} unchanged, {} refused, {} would vanish",
         counts.new, counts.waiting, counts.changed, counts.unchanged, counts.refused, counts.vanishing
     )?;
+    if counts.promoted > 0 {
+        writeln!(out, "  moving up from a waitlist: {}", counted(to_i64(counts.promoted), "student"))?;
+    }
     for held_back in &plan.held_back {
         writeln!(
             out,

@@ -33,35 +33,35 @@ pub(super) async fn decide(
     now: Stamp,
     caller: &Caller,
 ) -> Result<Decided, DbError> {
-    let mut play = Play::load(plan, unmentioned, db, Rehearsal::new(now, caller.clone())).await?;
+    let mut stage = Stage::load(plan, unmentioned, db, Rehearsal::new(now, caller.clone())).await?;
     for is_waiting in [true, false] {
         for (place, row) in plan.reading.enrollments.iter().enumerate() {
             if row.wanted == Wanted::NotEnrolled {
-                play.decide_drop(place, plan.pair(row), is_waiting, Cause::Row(row.origin));
+                stage.decide_drop(place, plan.pair(row), is_waiting, Cause::Row(row.origin));
             }
         }
-        play.drop_others(is_waiting);
+        stage.drop_others(is_waiting);
     }
-    for (step, row) in play.decided.steps.iter_mut().zip(&plan.reading.enrollments) {
+    for (step, row) in stage.decided.steps.iter_mut().zip(&plan.reading.enrollments) {
         if row.wanted == Wanted::Enrolled {
             *step = match plan.pair(row) {
-                Ok((student, course)) => enrolled(&mut play.rehearsal, student, course),
+                Ok((student, course)) => enrolled(&mut stage.rehearsal, student, course),
                 Err(obstacle) => EnrollmentStep::Refused(obstacle.clone()),
             };
         }
     }
-    Ok(play.decided)
+    Ok(stage.decided)
 }
 
 /// The rehearsal with everything that the plan is about.
-struct Play {
+struct Stage {
     rehearsal: Rehearsal,
     decided: Decided,
     /// Pairs that no row is about: of students who are deleted, and those that the files do not mention.
     others: Vec<(Taken, Cause)>,
 }
 
-impl Play {
+impl Stage {
     async fn load(
         plan: &Plan,
         unmentioned: Vec<Taken>,
@@ -97,7 +97,9 @@ impl Play {
         let courses: HashSet<CourseId> =
             courses.chain(others.iter().map(|(((_, course), _), _)| *course)).collect();
         load_courses(db, &courses, &mut rehearsal).await?;
-        students.iter().for_each(|id| rehearsal.add_student(*id));
+        for id in &students {
+            rehearsal.add_student(*id);
+        }
         for enrollment in enrolled.into_iter().filter(|row| courses.contains(&row.course_id)) {
             rehearsal.add_enrollment(enrollment);
         }

@@ -56,9 +56,10 @@ impl Unmentioned {
             let keys = Keys::of(reading, reading.people.iter().map(|row| row.reference));
             let named = Keys::of(reading, reading.students.iter().map(|(reference, _)| reference));
             let unmentioned = students.all.iter().filter(|student| !named.names(student));
-            let (gone, unnameable) = unmentioned.partition(|student| students.is_nameable(student, &keys));
+            let (gone, unnameable): (Vec<_>, Vec<_>) =
+                unmentioned.partition(|student| students.is_nameable(student, &keys));
             found.students =
-                found.unless("students", obstacle, gone, unnameable).into_iter().cloned().collect();
+                found.unless("students", obstacle, gone, &unnameable).into_iter().cloned().collect();
         }
         if has_courses {
             let stays = reading.courses.iter().any(|row| row.standing != Standing::Deleted);
@@ -72,9 +73,10 @@ impl Unmentioned {
                 keys.chain(reading.named_courses.iter().map(ToString::to_string)).collect();
             let is_named = |course: &&Course| course.code.as_ref().is_some_and(|code| named.contains(code));
             let unmentioned = courses.all.iter().filter(|course| !is_named(course));
-            let (gone, unnameable) = unmentioned.partition(|course| courses.is_nameable(course));
+            let (gone, unnameable): (Vec<_>, Vec<_>) =
+                unmentioned.partition(|course| courses.is_nameable(course));
             found.courses =
-                found.unless("courses", obstacle, gone, unnameable).into_iter().cloned().collect();
+                found.unless("courses", obstacle, gone, &unnameable).into_iter().cloned().collect();
         }
         if has_enrollments {
             found.find_pairs(plan, db, &students, &courses).await?;
@@ -115,8 +117,8 @@ impl Unmentioned {
         };
         let all = store::all_taken(db).await?;
         let unmentioned = all.iter().filter(|(pair, _)| !mentioned.contains(pair));
-        let (gone, unnameable) = unmentioned.partition(|(pair, _)| is_nameable(*pair));
-        self.pairs = self.unless("enrollments", obstacle, gone, unnameable).into_iter().copied().collect();
+        let (gone, unnameable): (Vec<_>, Vec<_>) = unmentioned.partition(|(pair, _)| is_nameable(*pair));
+        self.pairs = self.unless("enrollments", obstacle, gone, &unnameable).into_iter().copied().collect();
         Ok(())
     }
 
@@ -126,7 +128,7 @@ impl Unmentioned {
         kind: &'static str,
         obstacle: Option<Obstacle>,
         gone: Vec<&'a T>,
-        unnameable: Vec<&'a T>,
+        unnameable: &[&T],
     ) -> Vec<&'a T> {
         let (gone, kept, why) = match obstacle {
             Some(why) => (Vec::new(), gone.len() + unnameable.len(), why),

@@ -42,8 +42,6 @@ impl Plan {
 fn alarming(vanishing: &Vanishing) -> impl Iterator<Item = String> {
     let gone = [vanishing.students.len(), vanishing.courses.len(), vanishing.pairs.len()];
     let kinds = gone.into_iter().zip(vanishing.totals).zip(KINDS);
-    let is_much = |gone: usize, all: i64| gone > FEW && to_i64(gone).saturating_mul(10) > all;
-    kinds.filter_map(move |((gone, all), kind)| {
-        is_much(gone, all).then(|| format!("{gone} of {}", counted(all, kind)))
-    })
+    let much = kinds.filter(|((gone, all), _)| *gone > FEW && to_i64(*gone).saturating_mul(10) > *all);
+    much.map(|((gone, all), kind)| format!("{gone} of {}", counted(all, kind)))
 }

@@ -32,7 +32,7 @@ impl Crowd {
             let seats = json!({"capacity": 1, "waitlist_capacity": 9});
             crowd.school.put(&url).json(&seats).await.is_ok();
         }
-        crowd.imports(&[("enrollments.csv", "A,s1,student,active\nA,s2,student,active\nA,s3,student,active\nA,s4,student,active\nB,s2,student,active\nB,s1,student,active\n")]).await;
+        crowd.imports(&[("enrollments.csv", "A,s1,student,active\nA,s2,student,active\nA,s3,student,active\nA,s4,student,active\nB,s2,student,active\nB,s1,student,active\n")]);
         crowd
     }
 
@@ -42,7 +42,7 @@ impl Crowd {
     }
 
     /// Imports files that have these rows, after a dry run that says the same.
-    async fn imports(&self, rows: &[(&str, &str)]) -> Value {
+    fn imports(&self, rows: &[(&str, &str)]) -> Value {
         let heading = |name: &str| match name {
             "users.csv" => PEOPLE,
             "courses.csv" => COURSES,
@@ -91,7 +91,7 @@ fn promoted(report: &Value) -> Vec<[&Value; 2]> {
 async fn nobody_moves_up_whom_the_same_files_drop() {
     let crowd = Crowd::new().await;
     let rows = "A,s1,student,deleted\nA,s2,student,deleted\nA,s5,student,active\n";
-    let report = crowd.imports(&[("enrollments.csv", rows)]).await;
+    let report = crowd.imports(&[("enrollments.csv", rows)]);
     assert_eq!(promoted(&report), [[&json!("s3"), &json!("A")]], "{report:#}");
     assert_eq!(report["counts"]["waiting"], 1, "{report:#}");
     assert_eq!(crowd.seat("A").await, (vec![json!("s3")], vec![json!("s4"), json!("s5")]));
@@ -103,7 +103,7 @@ async fn nobody_moves_up_whom_the_same_files_delete() {
     let crowd = Crowd::new().await;
     // Each of the two waits for the seat of the other.
     let rows = "s1,Student 1,s1@example.edu,deleted\ns2,Student 2,s2@example.edu,deleted\n";
-    let report = crowd.imports(&[("users.csv", rows)]).await;
+    let report = crowd.imports(&[("users.csv", rows)]);
     assert_eq!(promoted(&report), [[&json!("s3"), &json!("A")]], "{report:#}");
     let expected = json!({"students": 2, "courses": 0, "enrollments": 2, "places_on_waitlists": 2});
     assert_eq!(
@@ -119,12 +119,10 @@ async fn nobody_moves_up_whom_the_same_files_delete() {
 #[tokio::test]
 async fn nobody_moves_up_into_a_course_that_the_same_files_delete() {
     let crowd = Crowd::new().await;
-    let report = crowd
-        .imports(&[
-            ("users.csv", "s1,Student 1,s1@example.edu,deleted\n"),
-            ("courses.csv", "A,A,Algebra,deleted\n"),
-        ])
-        .await;
+    let report = crowd.imports(&[
+        ("users.csv", "s1,Student 1,s1@example.edu,deleted\n"),
+        ("courses.csv", "A,A,Algebra,deleted\n"),
+    ]);
     // s1 and A; s1, s2, s3 and s4 in A, each once; s1 on the waitlist of B.
     let expected = json!({"students": 1, "courses": 1, "enrollments": 1, "places_on_waitlists": 4});
     assert_eq!((&report["would_vanish"], promoted(&report).len()), (&expected, 0), "{report:#}");

@@ -44,6 +44,8 @@ kinds! {
         "A file is no table, is damaged, or contradicts itself or the others; `files` says of each file why. Nothing was kept and nothing was changed.";
     ImportState = "import-state", 409, Signature, "The import is not in a state for this",
         "What can be done with an import depends on its `status`: a plan can be applied, and what was applied can be undone. Nothing was changed.";
+    ImportWouldRemove = "import-would-remove", 409, Signature, "Much would vanish",
+        "More than five and more than a tenth of the students, courses or enrollments would vanish, or another number than the one that was confirmed. Look at the rows with `status=vanishing`, then repeat the request with `confirm`. Nothing was changed.";
     RowRefused = "row-refused", 409, Signature, "The database refused the row",
         "The tables students and courses may belong to another program, whose constraints apply: a unique address, a required column that matricula does not know, a check, a trigger, a reference from another table. The detail names the constraint. Nothing was changed.";
     ReadOnlyField = "read-only-field", 409, Signature, "The field cannot be written",
@@ -93,6 +95,9 @@ impl From<ImportError> for Problem {
             ImportError::NotFound(_) => Self::new::<ImportNotFound>(detail),
             ImportError::WrongState(_) => Self::new::<ImportState>(detail),
             ImportError::PlanChanged => Self::new::<PlanChanged>(detail),
+            ImportError::WouldRemove(_, number) => {
+                Self::new::<ImportWouldRemove>(detail).with("confirm", number)
+            }
             ImportError::KeyReused => Self::new::<IdempotencyKeyReused>(detail),
             ImportError::Refused(refusal) => refusal.into(),
         }

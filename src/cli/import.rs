@@ -2,7 +2,7 @@ use std::fs;
 use std::io::{self, BufRead as _, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::count::{counted, to_i64};
 use crate::db::{Location, migrate};
 use crate::files::reading::{self, Encoding, Reading, Source};
 use crate::imports::staging::Settings;
-use crate::imports::{self, Done, Plan, report};
+use crate::imports::{self, Done, NotMade, Obstacle, Plan, report};
 use crate::mapping;
 use crate::registrar::{Actor, Caller};
 use crate::server::School;
@@ -29,6 +29,9 @@ pub(super) struct ImportArgs {
     /// What the rows are, where the headings do not say it
     #[arg(long)]
     kind: Option<KindArg>,
+    /// add: what the files do not mention stays; full: it vanishes, of each kind of which they have rows
+    #[arg(long, default_value = "add")]
+    mode: ModeArg,
     /// The encoding of the files, for example windows-1252
     #[arg(long, value_name = "NAME", value_parser = encoding)]
     encoding: Option<Encoding>,
@@ -41,6 +44,9 @@ pub(super) struct ImportArgs {
     /// Do not ask; needed where nobody can answer, and with --json
     #[arg(long)]
     yes: bool,
+    /// Confirm how many students, courses and enrollments vanish; needed where that is more than five and a tenth of them
+    #[arg(long, value_name = "NUMBER")]
+    confirm: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -48,6 +54,12 @@ enum KindArg {
     Students,
     Courses,
     Enrollments,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ModeArg {
+    Add,
+    Full,
 }
 
 fn encoding(label: &str) -> Result<Encoding, String> {
@@ -70,15 +82,26 @@ pub(super) async fn run(
     let done = import(&args, database, clock, &mut document, out).await;
     if args.json {
         let document = document.unwrap_or_else(|| json!({"applied": false}));
-        let error = done.as_ref().err().map(|error| format!("{error:#}"));
-        writeln!(out, "{:#}", with_error(document, error))?;
+        writeln!(out, "{:#}", with_error(document, done.as_ref().err())).map_err(|error| unsaid(&error))?;
     }
     done
 }
 
-fn with_error(mut document: Value, error: Option<String>) -> Value {
-    document["error"] = error.into();
+fn with_error(mut document: Value, error: Option<&anyhow::Error>) -> Value {
+    document["error"] = error.map(|error| format!("{error:#}")).into();
+    document["error_code"] =
+        error.and_then(|error| error.downcast_ref::<Stop>()).map(|stop| stop.0.code).into();
     document
+}
+
+/// Why a plan is not carried out.
+#[derive(Debug, thiserror::Error)]
+#[error("nothing was imported: {}", .0.detail)]
+struct Stop(Obstacle);
+
+/// The report could not be written. A reader that has gone is no success here: nobody knows what would happen.
+fn unsaid(error: &io::Error) -> anyhow::Error {
+    anyhow!("the report could not be written: {error}")
 }
 
 /// Imports files; leaves the report in `document`.
@@ -93,8 +116,7 @@ async fn import(
     let settings = settings(args);
     let reading = reading::read(&sources, &imports::options(&settings));
     if reading.is_refused() {
-        *document = Some(report::refused(&reading));
-        return refuse(&reading);
+        return refuse(&reading, document);
     }
     if args.dry_run {
         ensure_migrated(database).await?;
@@ -138,29 +160,35 @@ fn settings(args: &ImportArgs) -> Settings {
         KindArg::Enrollments => "enrollments",
     });
     let encoding = args.encoding.map(|encoding| encoding.name().to_owned());
-    Settings { kind: kind.map(str::to_owned), encoding, ..Settings::default() }
+    let mode = match args.mode {
+        ModeArg::Add => None,
+        ModeArg::Full => Some("full".to_owned()),
+    };
+    Settings { kind: kind.map(str::to_owned), mode, encoding, ..Settings::default() }
 }
 
-/// Reads a file, or the files in a folder in the order of their names. Hidden files are left out.
+/// Reads a file, or the files in a folder in the order of their names. Hidden files are left out. Each is named as it was
+/// given: two folders may have files of the same name.
 fn add_sources(path: &Path, sources: &mut Vec<Source>) -> anyhow::Result<()> {
-    let name =
-        |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if !path.is_dir() {
         let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        sources.push(Source { name: name(path), bytes });
+        sources.push(Source { name: path.to_string_lossy().into_owned(), bytes });
         return Ok(());
     }
+    let is_hidden =
+        |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
     let entries = fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut files: Vec<PathBuf> =
         entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
-    files.retain(|file| file.is_file() && !name(file).starts_with('.'));
+    files.retain(|file| file.is_file() && !is_hidden(file));
     files.sort();
     ensure!(!files.is_empty(), "there are no files in {}", path.display());
     files.iter().try_for_each(|file| add_sources(file, sources))
 }
 
 /// Says why nothing is imported.
-fn refuse(reading: &Reading) -> anyhow::Result<()> {
+fn refuse(reading: &Reading, document: &mut Option<Value>) -> anyhow::Result<()> {
+    *document = Some(report::refused(reading));
     let of_files = reading
         .files
         .iter()
@@ -180,15 +208,24 @@ async fn carry_out(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let caller = Caller::program(Actor::Cli);
-    let plan = imports::make(reading, &school.db, &school.app.tables, clock.stamp(), &caller).await?;
+    let (options, tables) = (imports::make_options(&files.settings), &school.app.tables);
+    let plan = match imports::make(reading, &options, &school.db, tables, clock.stamp(), &caller).await {
+        Ok(plan) => plan,
+        Err(NotMade::Refused(reading)) => return refuse(&reading, document),
+        Err(NotMade::Db(error)) => return Err(error.into()),
+    };
     *document = Some(report::json(&plan, None));
     if !args.json {
-        describe(&plan, out)?;
+        describe(&plan, out).map_err(|error| unsaid(&error))?;
+    }
+    // A dry run says what has to be confirmed.
+    if !args.dry_run || args.confirm.is_some() {
+        plan.ensure_confirmed(args.confirm).map_err(Stop)?;
     }
     if args.dry_run || plan.is_empty() {
         return Ok(());
     }
-    ensure_confirmed(args, out)?;
+    ensure_agreed(args, out)?;
     let progress = ProgressBar::new(u64::try_from(plan.steps()).unwrap_or(u64::MAX));
     progress.set_style(ProgressStyle::with_template("importing {wide_bar} {pos}/{len} {eta}")?);
     let Files { sources, settings } = files;
@@ -205,7 +242,7 @@ async fn carry_out(
     described["id"] = id.into();
     *document = Some(described);
     if !args.json {
-        describe_done(id, &plan, &done, out)?;
+        describe_done(id, &plan, &done, out).map_err(|error| unsaid(&error))?;
     }
     let left = done.changed.len();
     ensure!(left == 0, "{} could not be done as planned", counted(to_i64(left), "change"));
@@ -229,14 +266,34 @@ fn describe(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
         "{} new ({} on a waitlist), {} changed, {} unchanged, {} refused, {} would vanish",
         counts.new, counts.waiting, counts.changed, counts.unchanged, counts.refused, counts.vanishing
     )?;
-    let refused: Vec<_> = plan.refusals().collect();
-    for line in refused.iter().take(MAX_LISTED) {
-        writeln!(out, "  refused: {line}")?;
+    if counts.promoted > 0 {
+        writeln!(out, "  moving up from a waitlist: {}", counted(to_i64(counts.promoted), "student"))?;
     }
-    if refused.len() > MAX_LISTED {
-        writeln!(out, "  ... and {} more; --json lists all", refused.len() - MAX_LISTED)?;
+    for held_back in &plan.held_back {
+        writeln!(
+            out,
+            "  not in the files and kept: {} {}. {}",
+            held_back.count, held_back.kind, held_back.why.detail
+        )?;
+    }
+    list("refused", plan.refusals(), out)?;
+    list("vanishes", plan.departures(), out)?;
+    list("note", plan.warnings(), out)?;
+    if let Some(number) = plan.to_confirm() {
+        writeln!(out, "this much has to be confirmed: --confirm {number}")?;
     }
     Ok(())
+}
+
+fn list(what: &str, lines: impl Iterator<Item = String>, out: &mut dyn Write) -> io::Result<()> {
+    let mut lines = lines.fuse();
+    for line in lines.by_ref().take(MAX_LISTED) {
+        writeln!(out, "  {what}: {line}")?;
+    }
+    match lines.count() {
+        0 => Ok(()),
+        more => writeln!(out, "  ... and {more} more; --json lists all"),
+    }
 }
 
 fn describe_done(id: i64, plan: &Plan, done: &Done, out: &mut dyn Write) -> io::Result<()> {
@@ -248,13 +305,12 @@ fn describe_done(id: i64, plan: &Plan, done: &Done, out: &mut dyn Write) -> io::
 }
 
 /// Asks whether to do it, unless that was said already.
-fn ensure_confirmed(args: &ImportArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+fn ensure_agreed(args: &ImportArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     if args.yes {
         return Ok(());
     }
     ensure!(!args.json && io::stdin().is_terminal(), "nothing was imported: confirm it with --yes");
-    write!(out, "Import this? [y/N] ")?;
-    out.flush()?;
+    write!(out, "Import this? [y/N] ").and_then(|()| out.flush()).map_err(|error| unsaid(&error))?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     ensure!(answer.trim().eq_ignore_ascii_case("y"), "nothing was imported");

@@ -17,7 +17,7 @@ use crate::http::refused::Refused;
 use crate::http::reply::{Created, Found, List, Located, Resource};
 use crate::http::routes::{Allow, Routes};
 use crate::http::upload::FileBody;
-use crate::problems::{FilesRefused, ImportNotFound, ImportState, PlanChanged};
+use crate::problems::{FilesRefused, ImportNotFound, ImportState, ImportWouldRemove, PlanChanged};
 use crate::registrar::{Caller, MAX_ID, Rights};
 use crate::state::{App, AppState};
 
@@ -108,15 +108,16 @@ async fn rows(
 ///
 /// Exactly the plan, in several commits, so that others can write in between. The answer comes after a second at the
 /// latest; while `status` is `applying`, read the import again. An import that is applied already stays as it is.
-#[utoipa::path(post, path = "/api/v1/imports/{import_id}/apply", tag = "imports")]
+#[utoipa::path(post, path = "/api/v1/imports/{import_id}/apply", tag = "imports", params(ApplyQuery))]
 async fn apply(
     app: App,
     id: PathParams<ImportId>,
-    _: NoQuery,
+    Query(query): Query<ApplyQuery>,
     caller: Caller,
-) -> Result<Found<Import>, Refused<(ImportNotFound, ImportState, PlanChanged, FilesRefused)>> {
+) -> Result<Found<Import>, Refused<(ImportNotFound, ImportState, PlanChanged, ImportWouldRemove, FilesRefused)>>
+{
     let id = id.into_result()?.0;
-    app.imports.apply(id, &caller).await?;
+    app.imports.apply(id, query.confirm, &caller).await?;
     Ok(Found(find(&app, id).await?))
 }
 
@@ -171,6 +172,9 @@ struct ImportQuery {
     /// What the rows are, where the headings do not say it.
     #[param(inline)]
     kind: Option<FileRows>,
+    /// `add`: what the file does not mention stays; `full`: it vanishes, of each kind of which the file has rows.
+    #[param(inline)]
+    mode: FileMode,
     /// The encoding of the file, such as `windows-1252`, where it does not say it itself.
     encoding: Option<String>,
     /// The name of the file, for messages.
@@ -185,8 +189,16 @@ enum FileRows {
     Enrollments,
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum FileMode {
+    #[default]
+    Add,
+    Full,
+}
+
 impl Parameters for ImportQuery {
-    const KNOWN: &'static [&'static str] = &["kind", "encoding", "name"];
+    const KNOWN: &'static [&'static str] = &["kind", "mode", "encoding", "name"];
 }
 
 impl ImportQuery {
@@ -203,9 +215,25 @@ impl ImportQuery {
         });
         let name = self.name.filter(|name| !name.trim().is_empty());
         let name = name.unwrap_or_else(|| format!("upload.{}", file.ending));
-        let settings = Settings { kind: kind.map(str::to_owned), encoding, ..Settings::default() };
+        let mode = (self.mode == FileMode::Full).then(|| "full".to_owned());
+        let settings = Settings { kind: kind.map(str::to_owned), mode, encoding, ..Settings::default() };
         Ok((Source { name, bytes: file.bytes.to_vec() }, settings, file.caller))
     }
+}
+
+/// The query of carrying out an import.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+struct ApplyQuery {
+    /// The number of what vanishes, where that is much: `confirm` of the import.
+    #[serde(deserialize_with = "from_text")]
+    #[param(value_type = Option<i64>)]
+    confirm: Option<usize>,
+}
+
+impl Parameters for ApplyQuery {
+    const KNOWN: &'static [&'static str] = &["confirm"];
 }
 
 /// The query of the rows of an import.

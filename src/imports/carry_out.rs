@@ -3,12 +3,12 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::steps::{EnrollmentStep, Obstacle, Pair, Party, Plan, PlanRow, RecordStep};
+use super::steps::{EnrollmentStep, Obstacle, Pair, Party, Plan, RecordStep};
+use super::vanishing::{Gone, PlanRow};
 use crate::files::reading::EnrollmentRow;
 use crate::registrar::{
-    Answer, Caller, CourseId, Create, DeleteCourse, DeleteStudent, DropCourse, Enroll, FieldValues,
-    ImportPart, ImportStep, OperationOutcome, Record, Refusal, Registrar, SeenCourse, StudentId, Update,
-    Version,
+    Answer, Caller, CourseId, Create, Enroll, FieldValues, ImportPart, ImportStep, OperationOutcome, Record,
+    Refusal, Registrar, StudentId, Update,
 };
 
 /// Steps in one commit: few enough that other writes need not wait long.
@@ -29,14 +29,23 @@ pub struct Done {
 #[derive(Clone, Debug)]
 pub struct Order {
     import_id: i64,
-    /// The numbers of the rows of courses, students and enrollments; `None` for one that is not to be carried out.
-    numbers: [Vec<Option<i64>>; 3],
+    /// The numbers of the rows: of courses, students and enrollments, and of courses, students and pairs that vanish. `None`
+    /// for one that is not to be carried out.
+    numbers: [Vec<Option<i64>>; 6],
 }
 
 impl Order {
     /// Carries out the rows of a plan that `number` gives a number.
     pub fn new(import_id: i64, plan: &Plan, number: impl Fn(usize, PlanRow) -> Option<i64>) -> Self {
-        let lengths = [plan.courses.len(), plan.students.len(), plan.enrollments.len()];
+        let gone = &plan.vanishing;
+        let lengths = [
+            plan.courses.len(),
+            plan.students.len(),
+            plan.enrollments.len(),
+            gone.courses.len(),
+            gone.students.len(),
+            gone.pairs.len(),
+        ];
         let mut numbers = lengths.map(|length| vec![None; length]);
         for (place, row) in plan.rows().into_iter().enumerate() {
             let (list, at) = match row {
@@ -44,6 +53,9 @@ impl Order {
                 PlanRow::Course(at) => (0, at),
                 PlanRow::Student(at) => (1, at),
                 PlanRow::Enrollment(at) => (2, at),
+                PlanRow::Gone(Gone::Course(at)) => (3, at),
+                PlanRow::Gone(Gone::Student(at)) => (4, at),
+                PlanRow::Gone(Gone::Pair(at)) => (5, at),
             };
             numbers[list][at] = number(place, row);
         }
@@ -56,6 +68,9 @@ impl Order {
             PlanRow::Course(at) => self.numbers[0][at],
             PlanRow::Student(at) => self.numbers[1][at],
             PlanRow::Enrollment(at) => self.numbers[2][at],
+            PlanRow::Gone(Gone::Course(at)) => self.numbers[3][at],
+            PlanRow::Gone(Gone::Student(at)) => self.numbers[4][at],
+            PlanRow::Gone(Gone::Pair(at)) => self.numbers[5][at],
         }
     }
 }
@@ -81,29 +96,9 @@ impl Plan {
             .records(PlanRow::Student, &self.students, ImportStep::AddStudent, ImportStep::ChangeStudent)
             .await?;
         let ids = Added { students: added_students, courses: added_courses };
-        worker.run(self.removals(), |_, _| {}).await?;
-        worker.enrollments(self, &ids, |step| *step == EnrollmentStep::Drop).await?;
-        worker
-            .enrollments(self, &ids, |step| matches!(step, EnrollmentStep::Enroll | EnrollmentStep::Wait(_)))
-            .await?;
+        worker.run(self.vanishing.steps(), |_, _| {}).await?;
+        worker.enrollments(self, &ids).await?;
         Ok(worker.done)
-    }
-
-    /// Removes students, then courses.
-    fn removals(&self) -> Vec<(PlanRow, ImportStep)> {
-        let students = self.students.iter().enumerate().filter_map(|(at, step)| match step {
-            RecordStep::Remove { id, version, ends } => {
-                Some((PlanRow::Student(at), remove_student(*id, *version, *ends)))
-            }
-            _ => None,
-        });
-        let courses = self.courses.iter().enumerate().filter_map(|(at, step)| match step {
-            RecordStep::Remove { id, version, ends } => {
-                Some((PlanRow::Course(at), remove_course(*id, *version, *ends)))
-            }
-            _ => None,
-        });
-        students.chain(courses).collect()
     }
 
     /// The pair of a row, once the records of the files are added; `None` if one of them was not.
@@ -170,13 +165,10 @@ impl<P: Fn(usize)> Worker<'_, P> {
         Ok(added)
     }
 
-    /// Enrolls or drops those whose steps are wanted.
-    async fn enrollments(
-        &mut self,
-        plan: &Plan,
-        added: &Added,
-        is_wanted: impl Fn(&EnrollmentStep) -> bool,
-    ) -> Result<(), Refusal> {
+    /// Enrolls students, or puts them on waitlists.
+    async fn enrollments(&mut self, plan: &Plan, added: &Added) -> Result<(), Refusal> {
+        let is_wanted =
+            |step: &EnrollmentStep| matches!(step, EnrollmentStep::Enroll | EnrollmentStep::Wait(_));
         let wanted: Vec<usize> =
             (0..plan.enrollments.len()).filter(|at| is_wanted(&plan.enrollments[*at])).collect();
         for places in wanted.chunks(STEPS_PER_COMMIT) {
@@ -190,14 +182,9 @@ impl<P: Fn(usize)> Worker<'_, P> {
                     continue;
                 };
                 let enroll = Enroll { student_id, course_id };
-                part.push((
-                    row,
-                    match &plan.enrollments[at] {
-                        EnrollmentStep::Enroll => ImportStep::Enroll(enroll),
-                        EnrollmentStep::Wait(_) => ImportStep::Wait(enroll),
-                        _ => drop(student_id, course_id),
-                    },
-                ));
+                let has_seat = plan.enrollments[at] == EnrollmentStep::Enroll;
+                let step = if has_seat { ImportStep::Enroll(enroll) } else { ImportStep::Wait(enroll) };
+                part.push((row, step));
             }
             self.run(part, |_, _| {}).await?;
         }
@@ -259,27 +246,4 @@ impl<P: Fn(usize)> Worker<'_, P> {
         }
         Ok(())
     }
-}
-
-fn drop(student_id: StudentId, course_id: CourseId) -> ImportStep {
-    ImportStep::Drop(DropCourse { student_id, course_id })
-}
-
-pub(super) fn remove_student(id: StudentId, version: Version, ends: usize) -> ImportStep {
-    ImportStep::RemoveStudent(DeleteStudent {
-        id,
-        drop: true,
-        max_dropped: Some(ends),
-        expected: Some(vec![version]),
-    })
-}
-
-pub(super) fn remove_course(id: CourseId, version: Version, ends: usize) -> ImportStep {
-    let seen = SeenCourse { version, seats: None };
-    ImportStep::RemoveCourse(DeleteCourse {
-        id,
-        drop: true,
-        max_dropped: Some(ends),
-        expected: Some(vec![seen]),
-    })
 }

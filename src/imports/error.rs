@@ -19,6 +19,9 @@ pub enum ImportError {
     /// The data have changed since the plan was made.
     #[error("The data have changed since the plan was made. Look at the new plan before you import it.")]
     PlanChanged,
+    /// Much would vanish, and that was not confirmed: why not, and the number that confirms it.
+    #[error("{0}.")]
+    WouldRemove(String, usize),
     /// The key of the request belongs to another request.
     #[error("This key belongs to another request.")]
     KeyReused,

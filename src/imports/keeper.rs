@@ -156,6 +156,8 @@ pub(super) fn digest_of(plan: &Plan) -> String {
     for (number, row) in plan.rows().into_iter().enumerate() {
         hasher.update(serde_json::to_vec(&plan.row(number, row)).unwrap_or_default());
     }
+    // Who moves up from a waitlist is no row of its own.
+    hasher.update(format!("{:?}", plan.promoted));
     let digits: Vec<_> = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     digits.concat()
 }

@@ -4,72 +4,146 @@ use std::collections::{HashMap, HashSet};
 
 use super::store;
 use crate::db::{Db, DbError};
-use crate::files::reading::{Reading, StudentKey};
+use crate::files::reading::{Reading, Standing, StudentKey};
 use crate::registrar::{Course, Student};
+use crate::text::{look, spellings};
 
 /// The students and courses that the files name and that exist.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    /// By number. Tables of the school may have the same number more than once; then the first one counts.
-    pub(super) numbered: HashMap<String, Student>,
+    /// By number. Tables of the school may have the same number more than once.
+    numbered: HashMap<String, Vec<Student>>,
     /// By address in lower case. Several students may share one.
-    pub(super) addressed: HashMap<String, Vec<Student>>,
+    addressed: HashMap<String, Vec<Student>>,
     /// By code.
-    pub(super) coded: HashMap<String, Course>,
+    coded: HashMap<String, Vec<Course>>,
+    /// Courses without a code, by what people see of their names.
+    uncoded: HashMap<String, Course>,
 }
 
 impl Known {
     /// Looks up everything that a reading names.
     pub(super) async fn load(db: &Db, reading: &Reading) -> Result<Self, DbError> {
         let mut known = Self::default();
+        known.load_students(db, reading).await?;
+        known.load_courses(db, reading).await?;
+        Ok(known)
+    }
+
+    async fn load_students(&mut self, db: &Db, reading: &Reading) -> Result<(), DbError> {
         let (mut numbers, mut addresses) = (Vec::new(), HashSet::new());
         for (_, key) in reading.students.iter() {
             match key {
-                StudentKey::Number(number) => numbers.push(&**number),
+                StudentKey::Number(number) => {
+                    numbers.push(number.to_string());
+                    numbers.extend(spellings(number));
+                }
                 StudentKey::Email(address) => {
                     addresses.insert(address.to_string());
                 }
             }
         }
-        for mut student in store::students_with_numbers(db, &numbers).await? {
-            let Some(number) = student.number.take() else { continue };
-            student.number = Some(number.clone());
-            let first = known.numbered.entry(number).or_insert_with(|| student.clone());
-            if student.id < first.id {
-                *first = student;
+        for student in store::students_with_numbers(db, &numbers).await? {
+            let Some(number) = student.number.clone() else { continue };
+            add(&mut self.numbered, number, student, |student| student.id);
+        }
+        for row in reading.people.iter().filter(|row| row.standing != Standing::Deleted) {
+            let is_new = |number: &str| !self.numbered.contains_key(number);
+            if row.number.as_deref().is_some_and(is_new) {
+                addresses.extend(row.email.as_ref().map(|email| email.to_lowercase()));
             }
         }
         if !addresses.is_empty() {
-            for student in store::students_with_addresses(db, &addresses).await? {
-                let address = student.email.as_deref().unwrap_or_default().trim().to_lowercase();
-                known.addressed.entry(address).or_default().push(student);
+            for student in store::students_with_addresses(db, addresses).await? {
+                let address = address_of(&student);
+                self.addressed.entry(address).or_default().push(student);
             }
         }
-        let of_rows = reading.courses.iter().map(|row| row.code.to_string());
-        let codes: HashSet<String> =
-            reading.course_keys.iter().flat_map(|(_, key)| key.codes()).chain(of_rows).collect();
-        let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
+        Ok(())
+    }
+
+    async fn load_courses(&mut self, db: &Db, reading: &Reading) -> Result<(), DbError> {
+        let mut codes: HashSet<String> = HashSet::new();
+        for (_, key) in reading.course_keys.iter() {
+            codes.extend(key.codes());
+            codes.extend(reading.other_codes(key));
+        }
+        for row in &reading.courses {
+            codes.insert(row.code.to_string());
+            codes.extend(spellings(&row.code));
+        }
+        let codes: Vec<_> = codes.into_iter().collect();
         for course in store::courses_with_codes(db, &codes).await? {
             let Some(code) = course.code.clone() else { continue };
-            let first = known.coded.entry(code).or_insert_with(|| course.clone());
-            if course.id < first.id {
-                *first = course;
+            add(&mut self.coded, code, course, |course| course.id);
+        }
+        let new = reading
+            .courses
+            .iter()
+            .filter(|row| row.standing != Standing::Deleted && !self.coded.contains_key(&*row.code));
+        let names: HashSet<String> = new.map(|row| name_look(&row.name)).collect();
+        if !names.is_empty() {
+            for course in store::courses_without_codes(db).await? {
+                let name = name_look(course.name.as_deref().unwrap_or_default());
+                if names.contains(&name) {
+                    self.uncoded.entry(name).or_insert(course);
+                }
             }
         }
-        Ok(known)
+        Ok(())
     }
 
     /// The students whom a key names.
     pub(super) fn students(&self, key: &StudentKey) -> &[Student] {
-        match key {
-            StudentKey::Number(number) => {
-                self.numbered.get(&**number).map(std::slice::from_ref).unwrap_or_default()
-            }
-            StudentKey::Email(address) => {
-                self.addressed.get(&**address).map(Vec::as_slice).unwrap_or_default()
-            }
-        }
+        let found = match key {
+            StudentKey::Number(number) => self.numbered.get(&**number),
+            StudentKey::Email(address) => self.addressed.get(&**address),
+        };
+        found.map(Vec::as_slice).unwrap_or_default()
     }
+
+    /// The courses with a code.
+    pub(super) fn courses(&self, code: &str) -> &[Course] {
+        self.coded.get(code).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// A student with this address and without a number, whom a file of numbers cannot name.
+    pub(super) fn unnumbered(&self, email: &str) -> Option<&Student> {
+        let found = self.addressed.get(&email.to_lowercase())?;
+        found.iter().find(|student| student.number.is_none())
+    }
+
+    /// A course with this name and without a code, which a file cannot name.
+    pub(super) fn uncoded(&self, name: &str) -> Option<&Course> {
+        self.uncoded.get(&name_look(name))
+    }
+
+    /// A student whose number looks like this one and is written in another way.
+    pub(super) fn student_like(&self, number: &str) -> Option<&Student> {
+        spellings(number).iter().find_map(|other| self.numbered.get(other)?.first())
+    }
+
+    /// A course whose code looks like this one and is written in another way.
+    pub(super) fn course_like(&self, code: &str) -> Option<&Course> {
+        spellings(code).iter().find_map(|other| self.coded.get(other)?.first())
+    }
+}
+
+/// Adds a record; a statement with the same key twice finds it twice.
+fn add<R, Id: PartialEq>(found: &mut HashMap<String, Vec<R>>, key: String, record: R, id: fn(&R) -> Id) {
+    let records = found.entry(key).or_default();
+    if !records.iter().any(|one| id(one) == id(&record)) {
+        records.push(record);
+    }
+}
+
+/// The address of a student as files name it.
+pub(super) fn address_of(student: &Student) -> String {
+    student.email.as_deref().unwrap_or_default().trim().to_lowercase()
+}
+
+fn name_look(name: &str) -> String {
+    look(name.trim()).to_lowercase()
 }
 
 /// The ids as statements need them.

@@ -6,10 +6,16 @@
 
 pub mod api;
 mod carry_out;
+mod enrollments;
 mod error;
+mod fields;
+mod full;
+mod guard;
 mod keeper;
 mod known;
+mod parties;
 mod plan;
+mod records;
 pub mod report;
 mod rows;
 mod service;
@@ -17,10 +23,12 @@ pub mod staging;
 mod steps;
 mod store;
 mod undo;
+mod vanishing;
 
 pub use self::carry_out::{Done, Order};
 pub use self::error::ImportError;
-pub use self::plan::make;
+pub use self::plan::{MakeOptions, Mode, NotMade, make};
 pub use self::rows::{ImportRow, RowField, RowStatus};
-pub use self::service::{Imports, options};
-pub use self::steps::{EnrollmentStep, FieldChange, Obstacle, Plan, PlanRow, RecordStep};
+pub use self::service::{Imports, make_options, options};
+pub use self::steps::{EnrollmentStep, FieldChange, HeldBack, Obstacle, Pair, Plan, RecordStep};
+pub use self::vanishing::{Cause, Gone, PlanRow, Vanishing, VanishingPair, VanishingRecord};

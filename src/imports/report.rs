@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::carry_out::Done;
-use super::rows::{ImportRow, RowStatus};
-use super::steps::{EnrollmentStep, FieldChange, Obstacle, Plan, PlanRow, RecordStep};
+use super::rows::ImportRow;
+use super::steps::{EnrollmentStep, FieldChange, HeldBack, Obstacle, Pair, Plan, RecordStep};
+use super::vanishing::{Cause, PlanRow, Vanishing};
 use crate::files::reading::{FileKind, FileReading, FileRefusal, Format, Ignored, Origin, Reading};
-use crate::registrar::Record;
+use crate::registrar::{Course, Record, Student};
 
 /// How many rows would have which effect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,8 +24,11 @@ pub struct Counts {
     pub unchanged: usize,
     /// Rows that are refused.
     pub refused: usize,
-    /// Students, courses, enrollments and places on waitlists that would vanish: by a row, or with a student or course.
+    /// Students, courses, enrollments and places on waitlists that would vanish: by a row, with a student or course, or
+    /// because the files are the whole truth and do not mention them.
     pub vanishing: usize,
+    /// Students who would move up from a waitlist, because others leave.
+    pub promoted: usize,
 }
 
 impl Plan {
@@ -38,7 +42,10 @@ impl Plan {
     pub fn not_done<'a>(&'a self, done: &'a Done) -> impl Iterator<Item = String> + 'a {
         done.changed.iter().map(|(row, obstacle)| {
             let row = self.row(0, *row);
-            format!("{}, line {}: {}", row.file, row.line, obstacle.detail)
+            match (row.file, row.line) {
+                (Some(file), Some(line)) => format!("{file}, line {line}: {}", obstacle.detail),
+                _ => obstacle.detail.clone(),
+            }
         })
     }
 
@@ -52,11 +59,42 @@ impl Plan {
         done.changed.iter().map(row).collect()
     }
 
+    /// Each student, course, enrollment and place on a waitlist that vanishes, in words.
+    pub fn departures(&self) -> impl Iterator<Item = String> {
+        let named = |name: Option<&String>, id: Option<&String>| {
+            let name = name.map_or("(no name)", String::as_str);
+            id.map_or_else(|| name.to_owned(), |id| format!("{name} ({id})"))
+        };
+        let student = move |student: &Student| named(student.name.as_ref(), student.number.as_ref());
+        let course = move |course: &Course| named(course.name.as_ref(), course.code.as_ref());
+        let students = self.vanishing.students.iter().map(move |gone| student(&gone.record));
+        let courses = self.vanishing.courses.iter().map(move |gone| course(&gone.record));
+        let pairs = self.vanishing.pairs.iter().map(move |pair| {
+            let of_student = self.names.students.get(&pair.student_id).map(student);
+            let of_course = self.names.courses.get(&pair.course_id).map(course);
+            let what = if pair.is_waiting { "on the waitlist of" } else { "in" };
+            format!("{} {what} {}", of_student.unwrap_or_default(), of_course.unwrap_or_default())
+        });
+        students
+            .map(|name| format!("student {name}"))
+            .chain(courses.map(|name| format!("course {name}")))
+            .chain(pairs)
+    }
+
+    /// What is worth a look, although nothing is refused for it, in words.
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
+        self.reading.warnings.iter().map(|warning| {
+            let name = self.reading.files.get(warning.file as usize).map_or("", |file| &file.name);
+            let line = warning.line.map(|line| format!(", line {line}")).unwrap_or_default();
+            format!("{name}{line}: {}", warning.detail)
+        })
+    }
+
     /// How many steps carrying it out takes.
     #[must_use]
     pub fn steps(&self) -> usize {
-        let is_step = |row: &PlanRow| !matches!(self.status(*row), RowStatus::Refused | RowStatus::Unchanged);
-        self.rows().iter().filter(|row| is_step(row)).count()
+        let counts = self.counts();
+        counts.new + counts.changed + self.vanishing.steps().len()
     }
 
     /// Whether it changes nothing.
@@ -68,7 +106,12 @@ impl Plan {
 
 impl Counts {
     fn of(plan: &Plan) -> Self {
-        let mut counts = Self { refused: plan.reading.refused.len(), ..Self::default() };
+        let mut counts = Self {
+            refused: plan.reading.refused.len(),
+            vanishing: plan.vanishing.len(),
+            promoted: plan.promoted.len(),
+            ..Self::default()
+        };
         plan.students.iter().for_each(|step| counts.record(step));
         plan.courses.iter().for_each(|step| counts.record(step));
         for step in &plan.enrollments {
@@ -83,7 +126,7 @@ impl Counts {
                 | EnrollmentStep::NotThere => {
                     counts.unchanged += 1;
                 }
-                EnrollmentStep::Drop => counts.vanishing += 1,
+                EnrollmentStep::Drop => {}
                 EnrollmentStep::Refused(_) => counts.refused += 1,
             }
         }
@@ -95,7 +138,7 @@ impl Counts {
             RecordStep::Add(_) => self.new += 1,
             RecordStep::Change { .. } => self.changed += 1,
             RecordStep::Same(_) | RecordStep::LeftOut => self.unchanged += 1,
-            RecordStep::Remove { ends, .. } => self.vanishing += 1 + ends,
+            RecordStep::Remove { .. } => {}
             RecordStep::Refused(_) => self.refused += 1,
         }
     }
@@ -108,6 +151,7 @@ impl Counts {
             "unchanged": self.unchanged,
             "refused": self.refused,
             "would_vanish": self.vanishing,
+            "promoted": self.promoted,
         })
     }
 }
@@ -156,6 +200,11 @@ pub fn json(plan: &Plan, done: Option<&Done>) -> Value {
         "files": plan.reading.files.iter().map(file).collect::<Vec<_>>(),
         "counts": plan.counts().json(),
         "changes": changes(plan),
+        "would_vanish": vanishing_counts(&plan.vanishing),
+        "to_confirm": plan.to_confirm(),
+        "vanishing": vanishing(plan),
+        "held_back": plan.held_back.iter().map(held_back).collect::<Vec<_>>(),
+        "promoted": plan.promoted.iter().map(|pair| named_pair(plan, *pair)).collect::<Vec<_>>(),
         "refused_rows": refused_rows,
         "warnings": warnings(&plan.reading),
         "plan_changed": changed,
@@ -168,24 +217,79 @@ pub fn summary(plan: &Plan) -> Value {
     json!({
         "files": plan.reading.files.iter().map(file).collect::<Vec<_>>(),
         "counts": plan.counts().json(),
+        "would_vanish": vanishing_counts(&plan.vanishing),
+        "held_back": plan.held_back.iter().map(held_back).collect::<Vec<_>>(),
+        "confirm": plan.to_confirm(),
         "warnings": warnings(&plan.reading),
     })
 }
 
-/// Each record that would change or vanish, with its fields.
+/// How many of each kind would vanish.
+fn vanishing_counts(vanishing: &Vanishing) -> Value {
+    let waiting = vanishing.pairs.iter().filter(|pair| pair.is_waiting).count();
+    json!({
+        "students": vanishing.students.len(),
+        "courses": vanishing.courses.len(),
+        "enrollments": vanishing.pairs.len() - waiting,
+        "places_on_waitlists": waiting,
+    })
+}
+
+/// Each record and each pair that would vanish, and why.
+fn vanishing(plan: &Plan) -> Vec<Value> {
+    let of = |what: &str, cause: Cause, mut named: Value| {
+        named["record"] = what.into();
+        named["cause"] = cause.slug().into();
+        named["file"] = cause.origin().map(|origin| file_name(&plan.reading, origin)).into();
+        named["line"] = cause.origin().map(|origin| origin.line).into();
+        named
+    };
+    let students = plan.vanishing.students.iter();
+    let students = students.map(|gone| of("student", gone.cause, json!({"student": student(&gone.record)})));
+    let courses = plan.vanishing.courses.iter();
+    let courses = courses.map(|gone| of("course", gone.cause, json!({"course": course(&gone.record)})));
+    let pairs = plan.vanishing.pairs.iter().map(|pair| {
+        let what = if pair.is_waiting { "place-on-waitlist" } else { "enrollment" };
+        of(what, pair.cause, named_pair(plan, (pair.student_id, pair.course_id)))
+    });
+    students.chain(courses).chain(pairs).collect()
+}
+
+fn held_back(held_back: &HeldBack) -> Value {
+    json!({
+        "kind": held_back.kind,
+        "count": held_back.count,
+        "code": held_back.why.code,
+        "detail": held_back.why.detail,
+    })
+}
+
+fn named_pair(plan: &Plan, (student_id, course_id): Pair) -> Value {
+    let of_student = plan.names.students.get(&student_id).map(student);
+    let of_course = plan.names.courses.get(&course_id).map(course);
+    json!({
+        "student": of_student.unwrap_or_else(|| json!({"id": student_id})),
+        "course": of_course.unwrap_or_else(|| json!({"id": course_id})),
+    })
+}
+
+fn student(student: &Student) -> Value {
+    json!({"id": student.id, "number": student.number, "name": student.name})
+}
+
+fn course(course: &Course) -> Value {
+    json!({"id": course.id, "code": course.code, "name": course.name})
+}
+
+/// Each record that would change, with its fields.
 fn changes(plan: &Plan) -> Vec<Value> {
-    let of = |origin: Origin, what: &str, fields: Option<&[FieldChange]>| {
-        let fields = fields.map(|fields| {
-            let fields = fields.iter();
-            let field = |one: &FieldChange| json!({"field": one.field, "old": one.old, "new": one.new});
-            fields.map(field).collect::<Vec<_>>()
-        });
+    let of = |origin: Origin, what: &str, fields: &[FieldChange]| {
+        let field = |one: &FieldChange| json!({"field": one.field, "old": one.old, "new": one.new});
         json!({
             "file": file_name(&plan.reading, origin),
             "line": origin.line,
             "record": what,
-            "fields": fields,
-            "removed": fields.is_none(),
+            "fields": fields.iter().map(field).collect::<Vec<_>>(),
         })
     };
     let students = plan.reading.people.iter().map(|row| row.origin).zip(&plan.students);
@@ -195,12 +299,9 @@ fn changes(plan: &Plan) -> Vec<Value> {
     students.chain(courses).collect()
 }
 
-/// The fields that change; none of a record that is removed.
-#[expect(clippy::option_option, reason = "a step that changes nothing has neither")]
-fn changed<R: Record>(step: &RecordStep<R>) -> Option<Option<&[FieldChange]>> {
+fn changed<R: Record>(step: &RecordStep<R>) -> Option<&[FieldChange]> {
     match step {
-        RecordStep::Change { changes, .. } => Some(Some(changes)),
-        RecordStep::Remove { .. } => Some(None),
+        RecordStep::Change { changes, .. } => Some(changes),
         _ => None,
     }
 }
@@ -276,5 +377,6 @@ fn why(ignored: Ignored) -> String {
         Ignored::Superseded(meaning) => format!("another column counts as {}", meaning.slug()),
         Ignored::Password => "passwords are never read".to_owned(),
         Ignored::Unused => "not used".to_owned(),
+        Ignored::NotHeld(why) => why.to_owned(),
     }
 }

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 use utoipa::ToSchema;
 
-use super::steps::{EnrollmentStep, FieldChange, Obstacle, Plan, PlanRow, RecordStep};
+use super::steps::{EnrollmentStep, FieldChange, Obstacle, Plan, RecordStep};
+use super::vanishing::{Cause, Gone, PlanRow, VanishingPair, VanishingRecord};
 use crate::count::to_i64;
 use crate::files::reading::{Origin, StudentKey};
-use crate::registrar::Record;
+use crate::registrar::{Course, Record, RecordField, Student};
 
 /// A row of the files, and what happens because of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -19,18 +20,22 @@ pub struct ImportRow {
     /// of the log name it.
     #[schema(minimum = 0)]
     pub row: i64,
-    /// The file.
-    pub file: String,
+    /// The file; nothing for what vanishes without a row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub file: Option<String>,
     /// Its physical line in the file, from 1.
-    #[schema(minimum = 1)]
-    pub line: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1)]
+    pub line: Option<u32>,
     /// What happens.
     pub status: RowStatus,
-    /// `student`, `course` or `enrollment`.
+    /// `student`, `course`, `enrollment` or, of what vanishes, `place-on-waitlist`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub record: Option<String>,
-    /// How the file names the student: the number, or the address in a file without numbers.
+    /// How the file names the student: the number, or the address in a file without numbers. Of one who vanishes, the number,
+    /// otherwise the name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub student: Option<String>,
@@ -44,10 +49,10 @@ pub struct ImportRow {
     /// Whether the student gets a place on the waitlist and no seat.
     #[serde(default, skip_serializing_if = "is_false")]
     pub waitlisted: bool,
-    /// How many enrollments and places on waitlists end with it.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    #[schema(minimum = 0)]
-    pub ends: i64,
+    /// Why it vanishes: `row` says so, it is `not-in-files` that are the whole truth, `with-student` or `with-course`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub cause: Option<String>,
     /// The column because of which it is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -113,11 +118,6 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn is_zero(value: &i64) -> bool {
-    *value == 0
-}
-
 impl Plan {
     /// All rows, in the order of their numbers.
     #[must_use]
@@ -126,9 +126,25 @@ impl Plan {
         let courses = (0..self.courses.len()).map(PlanRow::Course);
         let students = (0..self.students.len()).map(PlanRow::Student);
         let enrollments = (0..self.enrollments.len()).map(PlanRow::Enrollment);
-        let mut rows: Vec<_> = unread.chain(courses).chain(students).chain(enrollments).collect();
+        let gone = &self.vanishing;
+        let gone = (0..gone.courses.len())
+            .map(Gone::Course)
+            .chain((0..gone.students.len()).map(Gone::Student))
+            .chain((0..gone.pairs.len()).map(Gone::Pair));
+        let all = unread.chain(courses).chain(students).chain(enrollments).chain(gone.map(PlanRow::Gone));
+        let mut rows: Vec<_> = all.filter(|row| !self.is_gone(*row)).collect();
         rows.sort_by_key(|row| self.status(*row));
         rows
+    }
+
+    /// Whether it is among what vanishes as well.
+    fn is_gone(&self, row: PlanRow) -> bool {
+        match row {
+            PlanRow::Course(place) => matches!(self.courses[place], RecordStep::Remove { .. }),
+            PlanRow::Student(place) => matches!(self.students[place], RecordStep::Remove { .. }),
+            PlanRow::Enrollment(place) => self.enrollments[place] == EnrollmentStep::Drop,
+            PlanRow::Unread(_) | PlanRow::Gone(_) => false,
+        }
     }
 
     /// What happens because of a row.
@@ -139,6 +155,7 @@ impl Plan {
             PlanRow::Course(place) => of_record(&self.courses[place]),
             PlanRow::Student(place) => of_record(&self.students[place]),
             PlanRow::Enrollment(place) => of_enrollment(&self.enrollments[place]),
+            PlanRow::Gone(_) => RowStatus::Vanishing,
         }
     }
 
@@ -148,7 +165,7 @@ impl Plan {
         let mut row = match which {
             PlanRow::Unread(place) => {
                 let refused = &self.reading.refused[place];
-                let mut row = self.empty_row(refused.origin, RowStatus::Refused);
+                let mut row = self.empty_row(Some(refused.origin), RowStatus::Refused);
                 row.column = refused.column.as_ref().map(ToString::to_string);
                 row.code = Some(refused.reason.code().to_owned());
                 row.detail = Some(refused.reason.to_string());
@@ -166,23 +183,24 @@ impl Plan {
                 ImportRow { student: Some(key), ..row }
             }
             PlanRow::Enrollment(place) => self.enrollment_row(place),
+            PlanRow::Gone(gone) => self.gone_row(gone),
         };
         row.row = to_i64(number);
         row
     }
 
-    fn empty_row(&self, origin: Origin, status: RowStatus) -> ImportRow {
+    fn empty_row(&self, origin: Option<Origin>, status: RowStatus) -> ImportRow {
         ImportRow {
             row: 0,
-            file: self.reading.files[origin.file as usize].name.clone(),
-            line: origin.line,
+            file: origin.map(|origin| self.reading.files[origin.file as usize].name.clone()),
+            line: origin.map(|origin| origin.line),
             status,
             record: None,
             student: None,
             course: None,
             fields: Vec::new(),
             waitlisted: false,
-            ends: 0,
+            cause: None,
             column: None,
             code: None,
             detail: None,
@@ -190,7 +208,7 @@ impl Plan {
     }
 
     fn record_row<R: Record>(&self, origin: Origin, step: &RecordStep<R>, record: &str) -> ImportRow {
-        let mut row = self.empty_row(origin, of_record(step));
+        let mut row = self.empty_row(Some(origin), of_record(step));
         row.record = Some(record.to_owned());
         match step {
             RecordStep::Add(values) => {
@@ -203,16 +221,15 @@ impl Plan {
                 row.fields = given.map(field).collect();
             }
             RecordStep::Change { changes, .. } => row.fields = changes.iter().map(changed_field).collect(),
-            RecordStep::Remove { ends, .. } => row.ends = to_i64(*ends),
             RecordStep::Refused(obstacle) => row.refuse(obstacle),
-            RecordStep::Same(_) | RecordStep::LeftOut => {}
+            RecordStep::Same(_) | RecordStep::LeftOut | RecordStep::Remove { .. } => {}
         }
         row
     }
 
     fn enrollment_row(&self, place: usize) -> ImportRow {
         let (of_file, step) = (&self.reading.enrollments[place], &self.enrollments[place]);
-        let mut row = self.empty_row(of_file.origin, of_enrollment(step));
+        let mut row = self.empty_row(Some(of_file.origin), of_enrollment(step));
         row.record = Some("enrollment".to_owned());
         row.student = Some(student_key(self.reading.students.get(of_file.student)));
         row.course = self.reading.course_keys.get(of_file.course).codes().next();
@@ -222,6 +239,54 @@ impl Plan {
         }
         row
     }
+}
+
+impl Plan {
+    fn gone_row(&self, gone: Gone) -> ImportRow {
+        match gone {
+            Gone::Course(place) => {
+                let VanishingRecord { record, cause } = &self.vanishing.courses[place];
+                let row = self.vanishing_row(*cause, "course");
+                ImportRow { course: code_of(record), fields: old_fields(record), ..row }
+            }
+            Gone::Student(place) => {
+                let VanishingRecord { record, cause } = &self.vanishing.students[place];
+                let row = self.vanishing_row(*cause, "student");
+                ImportRow { student: number_of(record), fields: old_fields(record), ..row }
+            }
+            Gone::Pair(place) => {
+                let VanishingPair { student_id, course_id, is_waiting, cause } = self.vanishing.pairs[place];
+                let record = if is_waiting { "place-on-waitlist" } else { "enrollment" };
+                let student = self.names.students.get(&student_id).and_then(number_of);
+                let course = self.names.courses.get(&course_id).and_then(code_of);
+                ImportRow { student, course, ..self.vanishing_row(cause, record) }
+            }
+        }
+    }
+
+    fn vanishing_row(&self, cause: Cause, record: &str) -> ImportRow {
+        let mut row = self.empty_row(cause.origin(), RowStatus::Vanishing);
+        row.record = Some(record.to_owned());
+        row.cause = Some(cause.slug().to_owned());
+        row
+    }
+}
+
+fn number_of(student: &Student) -> Option<String> {
+    student.number.clone().or_else(|| student.name.clone())
+}
+
+fn code_of(course: &Course) -> Option<String> {
+    course.code.clone().or_else(|| course.name.clone())
+}
+
+/// The values of a record that vanishes.
+fn old_fields<R: Record>(record: &R) -> Vec<RowField> {
+    let field = |field: &RecordField| {
+        let old = record.value(field)?.clone();
+        Some(RowField { field: field.name.to_owned(), old: Some(old), new: None })
+    };
+    R::FIELDS.iter().filter_map(field).collect()
 }
 
 impl ImportRow {

@@ -11,9 +11,10 @@ use tokio::task::JoinHandle;
 use super::carry_out::{Done, Order};
 use super::error::ImportError;
 use super::keeper::{self, Keeper};
+use super::plan::{self, MakeOptions, Mode, NotMade};
 use super::staging::{self, ImportStatus, ListName, Settings};
-use super::steps::Plan;
-use super::{plan, undo};
+use super::steps::{Obstacle, Plan};
+use super::undo;
 use crate::clock::Clock;
 use crate::count::to_i64;
 use crate::db::{Db, DbError};
@@ -126,8 +127,9 @@ impl Imports {
     /// already stays as it is.
     ///
     /// # Errors
-    /// [`ImportError::PlanChanged`] when the plan would be another one now.
-    pub async fn apply(&self, id: i64, caller: &Caller) -> Result<(), ImportError> {
+    /// [`ImportError::PlanChanged`] when the plan would be another one now; [`ImportError::WouldRemove`] when much would
+    /// vanish and `confirm` is not the number, or when `confirm` is another number.
+    pub async fn apply(&self, id: i64, confirm: Option<usize>, caller: &Caller) -> Result<(), ImportError> {
         let (import, digest) = self.0.keeper.find(id).await?;
         let from = match import.status {
             ImportStatus::Planned | ImportStatus::Stopped => import.status,
@@ -138,6 +140,10 @@ impl Imports {
         let (_, plan) = self.make(self.0.keeper.sources(id).await?, &import.settings, caller).await?;
         if from == ImportStatus::Planned && keeper::digest_of(&plan) != digest {
             return Err(ImportError::PlanChanged);
+        }
+        if from == ImportStatus::Planned {
+            let would_remove = |why: Obstacle| ImportError::WouldRemove(why.detail, plan.vanishing.len());
+            plan.ensure_confirmed(confirm).map_err(would_remove)?;
         }
         self.0
             .keeper
@@ -215,13 +221,12 @@ impl Imports {
         });
         let (sources, reading) =
             read.await.map_err(|_| DbError::Engine("reading a file has failed".to_owned()))?;
-        if reading.is_refused() {
-            return Err(ImportError::Unreadable(Box::new(reading)));
+        let (db, now) = (&self.0.keeper.db, self.0.keeper.clock.stamp());
+        match plan::make(reading, &make_options(settings), db, &self.0.tables, now, caller).await {
+            Ok(plan) => Ok((sources, plan)),
+            Err(NotMade::Refused(reading)) => Err(ImportError::Unreadable(reading)),
+            Err(NotMade::Db(error)) => Err(error.into()),
         }
-        let made =
-            plan::make(reading, &self.0.keeper.db, &self.0.tables, self.0.keeper.clock.stamp(), caller)
-                .await?;
-        Ok((sources, made))
     }
 
     /// Works in the background; returns when that is done, or after a moment.
@@ -336,6 +341,13 @@ impl Imports {
 /// A key of the request stands for one commit, and an import takes many.
 fn without_key(caller: &Caller) -> Caller {
     Caller { key: None, ..caller.clone() }
+}
+
+/// What to plan with these settings.
+#[must_use]
+pub fn make_options(settings: &Settings) -> MakeOptions {
+    let is_full = settings.mode.as_deref() == Some("full");
+    MakeOptions { mode: if is_full { Mode::Full } else { Mode::Add } }
 }
 
 /// How to read files with these settings.

@@ -1,5 +1,8 @@
 //! A plan and its steps.
 
+use std::collections::HashMap;
+
+use super::vanishing::Vanishing;
 use crate::count::to_i64;
 use crate::files::reading::{EnrollmentRow, Origin, Reading};
 use crate::registrar::{Course, CourseId, FieldValues, Place, Record, Refusal, Student, StudentId, Version};
@@ -15,6 +18,14 @@ pub struct Plan {
     pub courses: Vec<RecordStep<Course>>,
     /// For each of its enrollments, in the same order.
     pub enrollments: Vec<EnrollmentStep>,
+    /// What is taken away, because of a row or because the files do not mention it.
+    pub vanishing: Vanishing,
+    /// What would vanish and stays.
+    pub held_back: Vec<HeldBack>,
+    /// Who moves up from a waitlist, because somebody else leaves.
+    pub promoted: Vec<Pair>,
+    /// Of what is taken away, of who moves up and of warnings: the students and courses.
+    pub(super) names: Names,
     /// The student of each key of the reading.
     pub(super) students_by_key: Vec<Party<Student>>,
     /// The course of each key of the reading.
@@ -45,11 +56,38 @@ pub enum RecordStep<R: Record> {
         id: R::Id,
         /// Its version now.
         version: Version,
-        /// Its enrollments and places on waitlists, which end with it.
-        ends: usize,
     },
     /// Its row is refused.
     Refused(Obstacle),
+}
+
+impl<R: Record> RecordStep<R> {
+    /// The id of the record, if it is there already and the row is used.
+    #[must_use]
+    pub fn id(&self) -> Option<R::Id> {
+        match self {
+            Self::Change { id, .. } | Self::Same(id) | Self::Remove { id, .. } => Some(*id),
+            Self::Add(_) | Self::LeftOut | Self::Refused(_) => None,
+        }
+    }
+}
+
+/// What the files do not mention and does not vanish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldBack {
+    /// `students`, `courses` or `enrollments`.
+    pub kind: &'static str,
+    /// How many.
+    pub count: usize,
+    /// Why.
+    pub why: Obstacle,
+}
+
+/// Students and courses by their ids, to name them.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    pub(super) students: HashMap<StudentId, Student>,
+    pub(super) courses: HashMap<CourseId, Course>,
 }
 
 /// A field that changes.
@@ -80,19 +118,6 @@ pub enum EnrollmentStep {
     NotThere,
     /// The row is refused.
     Refused(Obstacle),
-}
-
-/// Which row of a plan: its place in one of the lists of the plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PlanRow {
-    /// Of those that the reading has refused.
-    Unread(usize),
-    /// Of the courses.
-    Course(usize),
-    /// Of the students.
-    Student(usize),
-    /// Of the enrollments.
-    Enrollment(usize),
 }
 
 /// Why a row cannot be used.
@@ -178,8 +203,8 @@ impl Plan {
     }
 }
 
-/// A pair that an enrollment is about.
-pub(super) type Pair = (StudentId, CourseId);
+/// A student and a course.
+pub type Pair = (StudentId, CourseId);
 
 /// An id for the steps of a plan: that of a record which exists, or one of zero and below for a row that adds one.
 fn provisional<Id: From<i64>>(row: usize) -> Id {

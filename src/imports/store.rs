@@ -6,7 +6,12 @@ use std::sync::LazyLock;
 use futures_util::StreamExt as _;
 
 use crate::db::{Arg, Db, DbError, Reach, Row};
-use crate::registrar::{Course, CourseId, Enrollment, Limits, Student, WaitlistEntry, enrollment, limits};
+use crate::registrar::{
+    Course, CourseId, Enrollment, Limits, Student, StudentId, WaitlistEntry, enrollment, limits,
+};
+
+/// A student and a course, and whether it is a place on the waitlist.
+pub(super) type Taken = ((StudentId, CourseId), bool);
 
 /// The number of keys in one statement.
 const KEYS_PER_STATEMENT: usize = 50;
@@ -26,7 +31,7 @@ pub(super) fn places(kind: &str) -> String {
 }
 
 /// The students with these numbers.
-pub(super) async fn students_with_numbers(db: &Db, numbers: &[&str]) -> Result<Vec<Student>, DbError> {
+pub(super) async fn students_with_numbers(db: &Db, numbers: &[String]) -> Result<Vec<Student>, DbError> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
             "select cast(s.id as bigint), cast(s.name as text), cast(s.email as text), cast(n.number as text) \
@@ -42,7 +47,7 @@ pub(super) async fn students_with_numbers(db: &Db, numbers: &[&str]) -> Result<V
 }
 
 /// The courses with these codes.
-pub(super) async fn courses_with_codes(db: &Db, codes: &[&str]) -> Result<Vec<Course>, DbError> {
+pub(super) async fn courses_with_codes(db: &Db, codes: &[String]) -> Result<Vec<Course>, DbError> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
             "select cast(c.id as bigint), cast(c.name as text), cast(c.level as text), cast(n.code as text) \
@@ -57,22 +62,105 @@ pub(super) async fn courses_with_codes(db: &Db, codes: &[&str]) -> Result<Vec<Co
     Ok(found)
 }
 
+/// The students with these ids.
+pub(super) async fn students_with_ids(db: &Db, ids: &[i64]) -> Result<Vec<Student>, DbError> {
+    static SQL: LazyLock<String> =
+        LazyLock::new(|| format!("{ALL_STUDENTS} where s.id in ({})", places("bigint")));
+    let mut found = Vec::new();
+    for args in statements(ids) {
+        found.extend(db.query(SQL.as_str(), args, student).await?);
+    }
+    Ok(found)
+}
+
+/// The courses with these ids.
+pub(super) async fn courses_with_ids(db: &Db, ids: &[i64]) -> Result<Vec<Course>, DbError> {
+    static SQL: LazyLock<String> =
+        LazyLock::new(|| format!("{ALL_COURSES} where c.id in ({})", places("bigint")));
+    let mut found = Vec::new();
+    for args in statements(ids) {
+        found.extend(db.query(SQL.as_str(), args, course).await?);
+    }
+    Ok(found)
+}
+
+const ALL_STUDENTS: &str = "select cast(s.id as bigint), cast(s.name as text), cast(s.email as text), cast(n.number as text) \
+     from students s left join matricula_student_numbers n on n.student_id = s.id";
+const ALL_COURSES: &str = "select cast(c.id as bigint), cast(c.name as text), cast(c.level as text), cast(n.code as text) \
+     from courses c left join matricula_course_codes n on n.course_id = c.id";
+
+/// Streams all rows of a statement and keeps those that are wanted.
+async fn kept<T: Send + 'static>(
+    db: &Db,
+    sql: &'static str,
+    map: fn(&Row<'_>) -> Result<T, DbError>,
+    is_wanted: impl Fn(&T) -> bool,
+) -> Result<Vec<T>, DbError> {
+    let mut rows = db.stream(sql, Vec::new(), map).await?;
+    let mut found = Vec::new();
+    while let Some(some) = rows.next().await {
+        found.extend(some?.into_iter().filter(&is_wanted));
+    }
+    Ok(found)
+}
+
 /// The students with these addresses, which are in lower case.
 pub(super) async fn students_with_addresses(
     db: &Db,
-    wanted: &HashSet<String>,
+    wanted: HashSet<String>,
 ) -> Result<Vec<Student>, DbError> {
-    let sql = "select cast(s.id as bigint), cast(s.name as text), cast(s.email as text), cast(n.number as text) \
-               from students s left join matricula_student_numbers n on n.student_id = s.id";
-    let mut rows = db.stream(sql, Vec::new(), student).await?;
+    kept(db, ALL_STUDENTS, student, |student: &Student| {
+        student.email.as_ref().is_some_and(|email| wanted.contains(&email.trim().to_lowercase()))
+    })
+    .await
+}
+
+/// The courses that have no code.
+pub(super) async fn courses_without_codes(db: &Db) -> Result<Vec<Course>, DbError> {
+    kept(db, ALL_COURSES, course, |course: &Course| course.code.is_none()).await
+}
+
+/// All students.
+pub(super) async fn all_students(db: &Db) -> Result<Vec<Student>, DbError> {
+    kept(db, ALL_STUDENTS, student, |_| true).await
+}
+
+/// All courses.
+pub(super) async fn all_courses(db: &Db) -> Result<Vec<Course>, DbError> {
+    kept(db, ALL_COURSES, course, |_| true).await
+}
+
+/// All enrollments and places on waitlists.
+pub(super) async fn all_taken(db: &Db) -> Result<Vec<Taken>, DbError> {
+    let sql = "select student_id, course_id, 0 from student_courses \
+               union all select student_id, course_id, 1 from waitlist";
+    kept(db, sql, taken, |_| true).await
+}
+
+/// The enrollments and places on waitlists in these courses.
+pub(super) async fn taken_in(db: &Db, courses: &[i64]) -> Result<Vec<Taken>, DbError> {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        let places = places("bigint");
+        format!(
+            "select student_id, course_id, 0 from student_courses where course_id in ({places}) \
+             union all select student_id, course_id, 1 from waitlist where course_id in ({places})"
+        )
+    });
     let mut found = Vec::new();
-    while let Some(students) = rows.next().await {
-        let is_wanted = |student: &Student| {
-            student.email.as_ref().is_some_and(|email| wanted.contains(&email.trim().to_lowercase()))
-        };
-        found.extend(students?.into_iter().filter(is_wanted));
+    for args in statements(courses) {
+        found.extend(db.read(Reach::Range, SQL.as_str(), args, taken).await?);
     }
     Ok(found)
+}
+
+/// How many students, courses, and enrollments with places on waitlists there are.
+pub(super) async fn totals(db: &Db) -> Result<[i64; 3], DbError> {
+    let count = |sql| db.count(Reach::Scan, sql, Vec::new());
+    Ok([
+        count("select count(*) from students").await?,
+        count("select count(*) from courses").await?,
+        count("select (select count(*) from student_courses) + (select count(*) from waitlist)").await?,
+    ])
 }
 
 /// All enrollments of these students.
@@ -121,23 +209,39 @@ pub(super) async fn limits_of(db: &Db, courses: &[i64]) -> Result<HashMap<Course
     Ok(found)
 }
 
-/// How many students take the course.
-pub(super) async fn enrolled_in(db: &Db, course: CourseId) -> Result<i64, DbError> {
-    db.count(Reach::Range, "select count(*) from student_courses where course_id = $1", vec![course.0.into()])
-        .await
+/// How many students take each of these courses, where any do.
+pub(super) async fn enrolled_in(db: &Db, courses: &[i64]) -> Result<HashMap<CourseId, i64>, DbError> {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "select course_id, count(*) from student_courses where course_id in ({}) group by course_id",
+            places("bigint")
+        )
+    });
+    let mut found = HashMap::new();
+    for args in statements(courses) {
+        let map = |row: &Row<'_>| Ok((CourseId(row.int(0)?), row.int(1)?));
+        found.extend(db.read(Reach::Range, SQL.as_str(), args, map).await?);
+    }
+    Ok(found)
 }
 
-/// How many enrollments and places on its waitlist the course has.
-pub(super) async fn ends_of_course(db: &Db, course: CourseId) -> Result<i64, DbError> {
-    let sql = "select (select count(*) from student_courses where course_id = $1) \
-               + (select count(*) from waitlist where course_id = $1)";
-    db.count(Reach::Range, sql, vec![course.0.into()]).await
+/// Everybody on the waitlists of these courses.
+pub(super) async fn waitlists_of(db: &Db, courses: &[i64]) -> Result<Vec<WaitlistEntry>, DbError> {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "select student_id, course_id, joined_seq, joined_at from waitlist where course_id in ({})",
+            places("bigint")
+        )
+    });
+    let mut found = Vec::new();
+    for args in statements(courses) {
+        found.extend(db.read(Reach::Range, SQL.as_str(), args, waiting).await?);
+    }
+    Ok(found)
 }
 
-/// Everybody on the waitlist of the course.
-pub(super) async fn waitlist_of(db: &Db, course: CourseId) -> Result<Vec<WaitlistEntry>, DbError> {
-    let sql = "select student_id, course_id, joined_seq, joined_at from waitlist where course_id = $1";
-    db.read(Reach::Range, sql, [course.0.into()], waiting).await
+fn taken(row: &Row<'_>) -> Result<Taken, DbError> {
+    Ok(((StudentId(row.int(0)?), CourseId(row.int(1)?)), row.int(2)? != 0))
 }
 
 pub(super) fn student(row: &Row<'_>) -> Result<Student, DbError> {

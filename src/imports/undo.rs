@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::carry_out::{remove_course, remove_student};
 use super::rows::{ImportRow, RowField, RowStatus};
 use super::staging::{self, Entry, ListName, ROWS_PER_PLACE};
 use super::steps::Obstacle;
+use super::vanishing::{remove_course, remove_student};
 use crate::db::{Db, DbError};
 use crate::registrar::{
     Caller, Course, CourseId, DropCourse, Enroll, EnrollmentId, EventKind, FieldValues, ImportPart,
@@ -114,12 +114,12 @@ fn step(
         EventKind::StudentCreated => {
             let Some(now) = present.students.get(&student) else { return Ok(None) };
             ensure_untouched(now, row)?;
-            Ok(Some(remove_student(now.id, Version::from_record(now), 0)))
+            Ok(Some(remove_student(now, 0)))
         }
         EventKind::CourseCreated => {
             let Some(now) = present.courses.get(&course) else { return Ok(None) };
             ensure_untouched(now, row)?;
-            Ok(Some(remove_course(now.id, Version::from_record(now), 0)))
+            Ok(Some(remove_course(now, 0)))
         }
         EventKind::StudentUpdated => {
             let Some(now) = present.students.get(&student) else { return Ok(None) };
@@ -137,7 +137,7 @@ fn step(
 }
 
 fn is_enrollment(row: &ImportRow) -> bool {
-    row.record.as_deref() == Some("enrollment")
+    matches!(row.record.as_deref(), Some("enrollment" | "place-on-waitlist"))
 }
 
 /// Whether the record has the values that the import has given it.

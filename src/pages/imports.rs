@@ -9,9 +9,10 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::kit::form::{EmptyForm, new_key};
-use super::kit::{Form, Frame, RefusedPage, Rendered, filters};
+use super::kit::{Form, FormDraft, Frame, RefusedPage, Rendered, filters};
 use crate::files::reading::{Meaning, Source};
 use crate::http::extract::{FormFields, NoQuery, Parameters, PathParams, Query, from_text};
+use crate::http::fields::{self, Draft, Fields};
 use crate::http::limits::MAX_FILE;
 use crate::http::paging::RequestUrl;
 use crate::http::problem::Problem;
@@ -21,6 +22,7 @@ use crate::imports::api::{ALLOWED, ImportId};
 use crate::imports::staging::{self, Import, ImportStatus, Settings, WhichRows};
 use crate::imports::{ImportError, ImportRow, RowStatus};
 use crate::lists::{Cursor, Limit, ListPart, Page};
+use crate::registrar::MAX_ID;
 use crate::state::{App, AppState};
 
 /// The page with all imports.
@@ -72,7 +74,12 @@ async fn list(app: App, Query(query): Query<PageQuery>, here: RequestUrl) -> Res
 
 async fn bring(app: App, _: NoQuery, form: UploadForm) -> Result<Response, Problem> {
     let kind = form.fields.iter().find(|(name, value)| name == "kind" && !value.is_empty());
-    let settings = Settings { kind: kind.map(|(_, value)| value.clone()), ..Settings::default() };
+    let mode = form.fields.iter().find(|(name, value)| name == "mode" && value == "full");
+    let settings = Settings {
+        kind: kind.map(|(_, value)| value.clone()),
+        mode: mode.map(|(_, value)| value.clone()),
+        ..Settings::default()
+    };
     let source =
         |(name, bytes): &(String, bytes::Bytes)| Source { name: name.clone(), bytes: bytes.to_vec() };
     let sources: Vec<_> = form.files.iter().map(source).collect();
@@ -184,11 +191,7 @@ impl ImportPage {
         match row.status {
             RowStatus::New if row.waitlisted => "gets a place on the waitlist".to_owned(),
             RowStatus::New if row.record.as_deref() == Some("enrollment") => "is enrolled".to_owned(),
-            RowStatus::Vanishing if row.ends > 0 => {
-                format!("is deleted, and with it {}", crate::count::counted(row.ends, "enrollment"))
-            }
-            RowStatus::Vanishing if row.record.as_deref() == Some("enrollment") => "is dropped".to_owned(),
-            RowStatus::Vanishing => "is deleted".to_owned(),
+            RowStatus::Vanishing => vanishes(row).to_owned(),
             RowStatus::Unchanged => "stays as it is".to_owned(),
             _ => fields.join("; "),
         }
@@ -251,11 +254,32 @@ async fn apply(
     app: App,
     id: PathParams<ImportId>,
     _: NoQuery,
-    form: Form<EmptyForm>,
+    form: Form<ApplyForm>,
 ) -> Result<Response, Problem> {
     let id = id.into_result()?.0;
-    let applied = app.imports.apply(id, &form.caller).await;
+    let confirm = form.draft.and_then(|draft| draft.confirm);
+    let applied = app.imports.apply(id, confirm, &form.caller).await;
     answer(&app, id, applied).await
+}
+
+/// The form that carries out an import.
+#[derive(Debug)]
+struct ApplyForm {
+    /// The number of what vanishes, as it was typed.
+    confirm: Option<usize>,
+}
+
+impl Draft for ApplyForm {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let number =
+            |value: &serde_json::Value| fields::nullable(value, |value| fields::number(value, 0, MAX_ID));
+        let confirm = fields.optional("confirm", number)?.flatten();
+        Some(Self { confirm: confirm.and_then(|number| usize::try_from(number).ok()) })
+    }
+}
+
+impl FormDraft for ApplyForm {
+    const NUMBERS: &[&str] = &["confirm"];
 }
 
 async fn undo(
@@ -306,6 +330,18 @@ struct ShowQuery {
 
 impl Parameters for ShowQuery {
     const KNOWN: &'static [&'static str] = &["show", "after"];
+}
+
+/// How something vanishes.
+fn vanishes(row: &ImportRow) -> &'static str {
+    match (row.record.as_deref(), row.cause.as_deref()) {
+        (_, Some("with-student")) => "ends with the student",
+        (_, Some("with-course")) => "ends with the course",
+        (Some("student" | "course"), Some("not-in-files")) => "is deleted: the files do not mention it",
+        (Some("student" | "course"), _) => "is deleted",
+        (_, Some("not-in-files")) => "is dropped: the files do not mention it",
+        _ => "is dropped",
+    }
 }
 
 /// What people call the state of an import.

@@ -6,6 +6,7 @@ use super::account::{Account, Link, Token};
 use super::account::{ExternalId, ExternalLink};
 use super::caller::{Actor, Caller, Proof, Rights};
 use super::event::{Change, Event};
+use super::read_only::ReadOnly;
 use super::record::{
     Course, CourseId, Enrollment, EnrollmentId, Limits, Place, Seats, Student, StudentId, WaitlistEntry,
 };
@@ -13,34 +14,6 @@ use super::refusal::Refusal;
 use super::waitlist::Waitlist;
 use crate::clock::Stamp;
 use crate::count::to_i64;
-
-/// Fields that cannot be written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ReadOnly {
-    /// Those of students.
-    pub students: ReadOnlyFields,
-    /// Those of courses.
-    pub courses: ReadOnlyFields,
-}
-
-/// Fields of one kind of record that cannot be written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ReadOnlyFields {
-    /// The table computes them.
-    pub generated: Vec<String>,
-    /// Expressions of the school's mapping.
-    pub expressions: Vec<String>,
-    /// The school's table does not have them.
-    pub absent: Vec<String>,
-}
-
-impl ReadOnlyFields {
-    /// Whether a value depends on more than what was written.
-    #[must_use]
-    pub fn are_computed(&self) -> bool {
-        !self.generated.is_empty() || !self.expressions.is_empty()
-    }
-}
 
 /// The facts by which the commands of one batch are decided.
 ///

@@ -30,6 +30,7 @@ mod kinds;
 mod lead;
 mod needs;
 mod queue;
+mod read_only;
 mod readiness;
 mod record;
 mod records;
@@ -70,6 +71,7 @@ pub use self::kinds::EventKind;
 pub use self::lead::lead;
 pub use self::needs::Needs;
 pub use self::queue::Registrar;
+pub use self::read_only::ReadOnlyFields;
 pub use self::readiness::Unready;
 pub use self::record::{
     Course, CourseId, Enrollment, EnrollmentId, Limits, MAX_ID, MAX_SEATS, Place, SeatCount, Seats, Student,

@@ -4,6 +4,7 @@ use super::answer::Admission;
 use super::caller::Caller;
 use super::command::Command as _;
 use super::enrollment::{DropCourse, Enroll};
+use super::event::Event;
 use super::facts::Facts;
 use super::record::{Course, CourseId, Enrollment, Limits, Student, StudentId, WaitlistEntry};
 use super::records::Record as _;
@@ -68,11 +69,17 @@ impl Rehearsal {
         done.map(|(_, admission)| admission)
     }
 
-    /// Drops a student from a course, or takes them off its waitlist.
+    /// Drops a student from a course, or takes them off its waitlist. Returns who moves up in their place.
     ///
     /// # Errors
     /// As [`DropCourse`].
-    pub fn drop_course(&mut self, student_id: StudentId, course_id: CourseId) -> Result<(), Refusal> {
-        DropCourse { student_id, course_id }.carry_out(&self.caller, &mut self.facts).map(|_| ())
+    pub fn drop_course(
+        &mut self,
+        student_id: StudentId,
+        course_id: CourseId,
+    ) -> Result<Vec<(StudentId, CourseId)>, Refusal> {
+        let (events, ()) = DropCourse { student_id, course_id }.carry_out(&self.caller, &mut self.facts)?;
+        let promoted = events.iter().filter_map(Event::new_enrollment);
+        Ok(promoted.map(|enrollment| (enrollment.student_id, enrollment.course_id)).collect())
     }
 }

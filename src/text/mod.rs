@@ -1,9 +1,11 @@
 //! Validates texts for the fields of records, and for searches.
 
+mod spelling;
 mod visible;
 
 use email_address::EmailAddress;
 
+pub use self::spelling::{is_same, look, spellings};
 pub use self::visible::VISIBLE_TEXT;
 
 /// The maximum length of a text, in characters.

@@ -59,6 +59,11 @@ fn is_joiner(character: char) -> bool {
     matches!(character, ZWNJ | ZWJ)
 }
 
+/// Whether it is only seen, if at all, by its effect on the characters next to it.
+pub(super) fn is_unseen(character: char) -> bool {
+    is_joiner(character) || selects_a_variant(character)
+}
+
 /// Whether a joiner or a variation selector can follow.
 fn can_precede_joiner(character: char) -> bool {
     !character.is_whitespace() && !is_tag(character) || character == '\u{e007f}'

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
@@ -10,31 +10,31 @@ use crate::import_cases::folder;
 use crate::school::{School, matricula};
 
 /// What `matricula import --json` has printed, and whether it succeeded.
-struct Imported {
+pub(crate) struct Imported {
     report: Value,
     succeeded: bool,
 }
 
 impl Imported {
-    fn is_done(self) -> Value {
+    pub(crate) fn is_done(self) -> Value {
         assert!(self.succeeded, "{:#}", self.report);
         self.report
     }
 
-    fn is_refused_in_part(self) -> Value {
+    pub(crate) fn is_refused_in_part(self) -> Value {
         assert!(!self.succeeded, "{:#}", self.report);
         assert_eq!(self.report["applied"], true);
         self.report
     }
 
-    fn is_refused(self) -> Value {
+    pub(crate) fn is_refused(self) -> Value {
         assert!(!self.succeeded, "{:#}", self.report);
         assert_eq!(self.report["applied"], false);
         self.report
     }
 }
 
-fn import(school: &School, paths: &[PathBuf], options: &[&str]) -> Imported {
+pub(crate) fn import(school: &School, paths: &[PathBuf], options: &[&str]) -> Imported {
     let mut command = matricula();
     command
         .arg("import")
@@ -54,7 +54,7 @@ fn import(school: &School, paths: &[PathBuf], options: &[&str]) -> Imported {
 }
 
 /// The files of a case, in the order of their names.
-fn files(case: &str) -> Vec<PathBuf> {
+pub(crate) fn files(case: &str) -> Vec<PathBuf> {
     let mut files: Vec<_> = fs::read_dir(folder(case)).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| {
         let name = file.file_name().unwrap().to_str().unwrap();
@@ -65,7 +65,7 @@ fn files(case: &str) -> Vec<PathBuf> {
 }
 
 /// The students, courses and enrollments, by the ids of the outside world.
-async fn state(school: &School) -> Value {
+pub(crate) async fn state(school: &School) -> Value {
     let students = school.get("/api/v1/students").await.is_ok().json();
     let courses = school.get("/api/v1/courses").await.is_ok().json();
     let id = |row: &Value, field: &str, other: &str| {
@@ -94,13 +94,34 @@ fn sorted(pairs: &Value) -> BTreeSet<String> {
 }
 
 /// The lines of refused rows.
-fn lines(report: &Value) -> BTreeSet<u64> {
+pub(crate) fn lines(report: &Value) -> BTreeSet<u64> {
     report["refused_rows"].as_array().unwrap().iter().map(|row| row["line"].as_u64().unwrap()).collect()
 }
 
 /// The rows of the log.
-async fn seq(school: &School) -> usize {
+pub(crate) async fn seq(school: &School) -> usize {
     school.get("/api/v1/events").await.is_ok().json().as_array().unwrap().len()
+}
+
+/// Files that are written for a test.
+pub(crate) struct Files(tempfile::TempDir);
+
+impl Files {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn with(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+/// The codes of refused rows.
+pub(crate) fn codes(report: &Value) -> Vec<&str> {
+    report["refused_rows"].as_array().unwrap().iter().map(|row| row["code"].as_str().unwrap()).collect()
 }
 
 #[tokio::test]
@@ -206,17 +227,11 @@ async fn what_is_no_table_is_refused_and_without_rows_nothing_happens() {
     assert_eq!(seq(&school).await, before);
 }
 
-fn written(folder: &Path, name: &str, text: &str) -> PathBuf {
-    let path = folder.join(name);
-    fs::write(&path, text).unwrap();
-    path
-}
-
 #[tokio::test]
 async fn a_seat_that_the_files_free_is_for_the_next_in_the_files() {
     let school = School::open().await;
-    let folder = tempfile::tempdir().unwrap();
-    let file = |name: &str, text: &str| vec![written(folder.path(), name, text)];
+    let folder = Files::new();
+    let file = |name: &str, text: &str| vec![folder.with(name, text)];
     let people = "user_id,full_name,email,status\n";
     import(&school, &file("a.csv", &format!("{people}s1,Ana,ana@example.edu,active\n")), &[]).is_done();
     let algebra =
@@ -226,12 +241,11 @@ async fn a_seat_that_the_files_free_is_for_the_next_in_the_files() {
     school.put(&format!("/api/v1/students/1/courses/{algebra}")).await.is_created();
 
     let both = [
-        written(
-            folder.path(),
+        folder.with(
             "users.csv",
             &format!("{people}s1,Ana,ana@example.edu,deleted\ns2,Ben,ben@example.edu,active\n"),
         ),
-        written(folder.path(), "enrollments.csv", "course_id,user_id,role,status\nA,s2,student,active\n"),
+        folder.with("enrollments.csv", "course_id,user_id,role,status\nA,s2,student,active\n"),
     ];
     let report = import(&school, &both, &[]).is_done();
     // Ana and her enrollment.
@@ -262,10 +276,10 @@ async fn what_is_there_needs_no_open_registration() {
 async fn a_row_that_the_table_refuses_does_not_stop_the_others() {
     let school = School::open().await;
     school.other_program_runs("create unique index one_address on students (email)");
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Files::new();
     let row = |row: usize| format!("s{row},Student {row},s{}@example.edu\n", if row == 7 { 3 } else { row });
     let text = format!("number,name,email\n{}", (0..600).map(row).collect::<String>());
-    let report = import(&school, &[written(folder.path(), "s.csv", &text)], &[]).is_refused_in_part();
+    let report = import(&school, &[folder.with("s.csv", &text)], &[]).is_refused_in_part();
     let left = report["plan_changed"].as_array().unwrap();
     assert_eq!(
         (left.len(), &left[0]["line"], &left[0]["code"]),
@@ -292,8 +306,8 @@ async fn standard_output_is_one_document_whatever_happens_and_nothing_happens_wi
 
 #[tokio::test]
 async fn a_dry_run_does_not_migrate() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = folder.path().join("new.db");
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("new.db");
     let mut command = matricula();
     command.arg("import").arg("--database").arg(&database).arg("--dry-run").args(files("01"));
     let output = command.output().unwrap();
@@ -306,9 +320,9 @@ async fn a_dry_run_does_not_migrate() {
 #[tokio::test]
 async fn two_rows_about_one_student_are_one_too_many() {
     let school = School::open().await;
-    let folder = tempfile::tempdir().unwrap();
-    let known = written(folder.path(), "a.csv", "number,name,email\ns1,Zoe,zoe@example.edu\n");
-    let by_address = written(folder.path(), "b.csv", "name,email\nZoey,zoe@example.edu\n");
+    let folder = Files::new();
+    let known = folder.with("a.csv", "number,name,email\ns1,Zoe,zoe@example.edu\n");
+    let by_address = folder.with("b.csv", "name,email\nZoey,zoe@example.edu\n");
     import(&school, std::slice::from_ref(&known), &[]).is_done();
     let log = seq(&school).await;
     let report = import(&school, &[known, by_address], &[]).is_done();

@@ -191,6 +191,17 @@ pub struct Name {
     pub undo: String,
 }
 
+/// A column with the type of its values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypedColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type as the engine calls it; may be empty in a file.
+    pub kind: String,
+    /// Whether the table computes its values.
+    pub is_computed: bool,
+}
+
 /// A column that another program has added to one of our tables, with the SQL to save its value and restore it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExtraColumn {

@@ -4,9 +4,9 @@ mod definition;
 
 pub use self::definition::{
     Column, ExtraColumn, Index, ListedTable, Name, Reference, Referrer, Rights, Rule, Table, TableName,
-    TableNodes, plain_or_quoted, quoted,
+    TableNodes, TypedColumn, plain_or_quoted, quoted,
 };
-use super::{DbError, EngineTx, Tx, migrate, postgres, sqlite};
+use super::{Db, DbError, EngineTx, Readers, Row, Tx, migrate, postgres, sqlite};
 
 /// Reasons why no table can be created at all; empty if there are none.
 ///
@@ -128,6 +128,21 @@ pub async fn last_assigned_id(tx: &Tx<'_>, table: &str) -> Result<Option<i64>, D
         EngineTx::Sqlite(_) => sqlite::catalog::last_assigned_id(tx, table).await,
         EngineTx::Postgres(_) => postgres::catalog::last_assigned_id(tx, table).await,
     }
+}
+
+/// The columns of a table, as a reader finds them.
+///
+/// # Errors
+/// When the catalog cannot be read.
+pub async fn columns(db: &Db, table: &str) -> Result<Vec<TypedColumn>, DbError> {
+    let sql = match db.readers {
+        Readers::Sqlite(_) => sqlite::catalog::TYPED_COLUMNS,
+        Readers::Postgres(_) => postgres::catalog::TYPED_COLUMNS,
+    };
+    let column = |row: &Row<'_>| {
+        Ok(TypedColumn { name: row.text(0)?, kind: row.text(1)?, is_computed: row.int(2)? != 0 })
+    };
+    db.query(sql, [table.into()], column).await
 }
 
 /// The names of a table's computed columns, in lower case.

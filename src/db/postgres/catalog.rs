@@ -9,6 +9,10 @@ pub(in crate::db) const PLAIN_COLUMNS: &str = "select cast(attname as text), for
     from pg_attribute where attrelid = to_regclass($1) and attnum > 0 and not attisdropped \
     and attgenerated = '' and attidentity <> 'a' order by attnum";
 
+pub(in crate::db) const TYPED_COLUMNS: &str = "select cast(attname as text), format_type(atttypid, atttypmod), \
+    cast(case when attgenerated <> '' then 1 else 0 end as bigint) \
+    from pg_attribute where attrelid = to_regclass($1) and attnum > 0 and not attisdropped";
+
 /// Reasons why no table can be created at all.
 ///
 /// # Errors

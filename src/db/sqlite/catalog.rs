@@ -8,6 +8,9 @@ pub(in crate::db) const COMPUTED_COLUMNS: &str =
 pub(in crate::db) const PLAIN_COLUMNS: &str =
     "select name, type from pragma_table_xinfo($1) where hidden = 0";
 
+pub(in crate::db) const TYPED_COLUMNS: &str =
+    "select name, type, hidden in (2, 3) from pragma_table_xinfo($1, 'main') where hidden <> 1";
+
 /// Whether the definition of `student_courses` has the words that the migration `V9__writes_by_others` replaces.
 ///
 /// # Errors

@@ -79,6 +79,8 @@ pub(super) struct Drafts {
     pub(super) texts: Keys<Box<str>>,
     /// Who teaches, observes, ... a course.
     pub(super) others: HashSet<Reference>,
+    /// Rows of those, with the course.
+    pub(super) other_rows: Vec<EnrollmentDraft>,
     /// Whether a person has the role of a student, for those whose role a file names.
     pub(super) roles: HashMap<Reference, bool>,
     /// Roles are in a file of their own, so whoever is not there has none.
@@ -100,7 +102,8 @@ impl Drafts {
             + self.sections.len()
             + self.enrollments.len()
             + self.refused.len()
-            + self.others.len();
+            + self.others.len()
+            + self.other_rows.len();
         if facts > MAX_FACTS {
             return Err(FileRefusal::too_large("The rows of all files together are", MAX_FACTS as u64));
         }

@@ -7,7 +7,7 @@ use super::meaning::Meaning;
 use super::reasons::Reason;
 use super::report::{Format, Skipped};
 use super::row::{Fault, Row};
-use super::rows::{StudentKey, Wanted};
+use super::rows::{Reference, StudentKey, Wanted};
 use super::words;
 use crate::text::record_text;
 
@@ -22,11 +22,25 @@ pub(super) fn read(row: &Row<'_>, drafts: &mut Drafts) -> Result<(), Fault> {
         if let Ok(student) = row.student() {
             let student = drafts.students.add(student);
             drafts.others.insert(student);
+            if let Ok(other) = draft(row, student, drafts) {
+                drafts.other_rows.push(other);
+            }
         }
         leave_out(row, role, drafts);
         return Ok(());
     }
     let student = row.student()?;
+    let word = row.status(Meaning::Status, words::wanted, words::ENROLLMENT_WORDS);
+    let student = drafts.students.add(student);
+    let draft = draft(row, student, drafts)?;
+    let deleted = row.flag(Meaning::Deleted)?.unwrap_or(false);
+    let wanted = if deleted { Wanted::NotEnrolled } else { word?.unwrap_or(Wanted::Enrolled) };
+    drafts.enrollments.push(EnrollmentDraft { wanted, ..draft });
+    Ok(())
+}
+
+/// The student and the course of a row.
+fn draft(row: &Row<'_>, student: Reference, drafts: &mut Drafts) -> Result<EnrollmentDraft, Fault> {
     let section = section_key(row)?;
     let course = row.id(Meaning::Code)?;
     if section.is_none() && course.is_none() {
@@ -34,20 +48,15 @@ pub(super) fn read(row: &Row<'_>, drafts: &mut Drafts) -> Result<(), Fault> {
             [Meaning::Code, Meaning::Section].into_iter().find(|at| row.layout.columns.place(*at).is_some());
         return Err(row.fault(column.unwrap_or(Meaning::Code), Reason::CourseMissing));
     }
-    let word = row.status(Meaning::Status, words::wanted, words::ENROLLMENT_WORDS)?;
-    let deleted = row.flag(Meaning::Deleted)?.unwrap_or(false);
-    let wanted = if deleted { Wanted::NotEnrolled } else { word.unwrap_or(Wanted::Enrolled) };
-    let draft = EnrollmentDraft {
+    Ok(EnrollmentDraft {
         origin: row.origin,
-        student: drafts.students.add(student),
+        student,
         course: course.map(|course| drafts.texts.add(course)),
         section: section.map(|section| drafts.texts.add(section)),
         section_is_course: [Format::OneRoster, Format::Clever].contains(&row.layout.format),
-        wanted,
+        wanted: Wanted::Enrolled,
         modified: row.modified(),
-    };
-    drafts.enrollments.push(draft);
-    Ok(())
+    })
 }
 
 /// The most roles of a file that are counted one by one.

@@ -31,20 +31,24 @@ pub(super) fn read(row: &Row<'_>, drafts: &mut Drafts) -> Result<(), Fault> {
         *drafts.roles.entry(student).or_default() |= words::is_student(role);
     }
     let (origin, modified) = (row.origin, row.modified());
-    for role in courses.other_roles {
+    let draft = |code, wanted, drafts: &mut Drafts| EnrollmentDraft {
+        origin,
+        student,
+        course: Some(drafts.texts.add(code)),
+        section: None,
+        section_is_course: false,
+        wanted,
+        modified,
+    };
+    for (code, role) in courses.other_roles {
         drafts.others.insert(student);
+        let other = draft(code, Wanted::Enrolled, drafts);
+        drafts.other_rows.push(other);
         leave_out(row, role, drafts);
     }
     for (code, wanted) in courses.taken {
-        drafts.enrollments.push(EnrollmentDraft {
-            origin,
-            student,
-            course: Some(drafts.texts.add(code)),
-            section: None,
-            section_is_course: false,
-            wanted,
-            modified,
-        });
+        let taken = draft(code, wanted, drafts);
+        drafts.enrollments.push(taken);
     }
     if let Some(name) = name {
         drafts.people.push(PersonDraft { origin, student, number, name, email, standing, modified });
@@ -103,7 +107,7 @@ fn courses<'a>(row: &Row<'a>, standing: Standing) -> Result<Courses<'a>, Fault> 
             let wanted = if standing == Standing::Deleted { Wanted::NotEnrolled } else { Wanted::Enrolled };
             courses.taken.push((code, wanted));
         } else {
-            courses.other_roles.push(role);
+            courses.other_roles.push((code, role));
         }
     }
     Ok(courses)
@@ -112,6 +116,6 @@ fn courses<'a>(row: &Row<'a>, standing: Standing) -> Result<Courses<'a>, Fault> 
 #[derive(Default)]
 struct Courses<'a> {
     taken: Vec<(Box<str>, Wanted)>,
-    /// The roles that are not that of a student.
-    other_roles: Vec<&'a str>,
+    /// The courses with a role that is not that of a student.
+    other_roles: Vec<(Box<str>, &'a str)>,
 }

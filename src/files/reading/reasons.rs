@@ -59,6 +59,8 @@ pub enum Reason {
     Contradicts(Origin, &'static str),
     /// Another row of this file without ids has the same address.
     EmailNotUnique(Origin),
+    /// The id of another row looks the same, and is written with other characters.
+    Lookalike(Origin),
     /// The section belongs to another course.
     SectionOfAnotherCourse,
 }
@@ -147,6 +149,7 @@ impl Reason {
             Self::UnknownOperation(_) => "operation-unknown",
             Self::Contradicts(..) => "contradicts-another-row",
             Self::EmailNotUnique(_) => "email-not-unique",
+            Self::Lookalike(_) => "id-looks-the-same",
             Self::SectionOfAnotherCourse => "section-of-another-course",
         }
     }
@@ -155,7 +158,9 @@ impl Reason {
     #[must_use]
     pub fn other_row(&self) -> Option<Origin> {
         match self {
-            Self::Contradicts(other, _) | Self::EmailNotUnique(other) => Some(*other),
+            Self::Contradicts(other, _) | Self::EmailNotUnique(other) | Self::Lookalike(other) => {
+                Some(*other)
+            }
             _ => None,
         }
     }
@@ -194,6 +199,12 @@ impl fmt::Display for Reason {
             Self::EmailNotUnique(other) => write!(
                 to,
                 "Line {} has the same address. Without a column of ids it is not known who is who.",
+                other.line
+            ),
+            Self::Lookalike(other) => write!(
+                to,
+                "The id on line {} looks the same, but has other characters: another kind of blank, or an accent apart from \
+                 its letter.",
                 other.line
             ),
             Self::SectionOfAnotherCourse => write!(to, "The section belongs to another course."),

@@ -1,6 +1,6 @@
 //! What a reading says about its files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::encoding::Encoding;
@@ -30,6 +30,12 @@ pub struct Reading {
     pub warnings: Vec<Warning>,
     /// Why nothing of the whole set is used, if it is not about one of the files.
     pub refusal: Option<FileRefusal>,
+    /// Students and courses of rows that are left out, because somebody teaches, observes, ... the course.
+    pub other_pairs: Vec<(Reference, Reference)>,
+    /// Every code of a course or section in the files, also of those that are left out.
+    pub named_courses: HashSet<Box<str>>,
+    /// Under which other code a course would have been imported if it had another number of sections.
+    pub other_codes: HashMap<Box<str>, Vec<Box<str>>>,
     pub(super) holders: Vec<Holder>,
 }
 
@@ -58,6 +64,18 @@ impl Reading {
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.refusal.is_some() || self.files.iter().any(|file| file.refusal.is_some())
+    }
+
+    /// The codes under which an import with another number of sections would have added the same course.
+    #[must_use]
+    pub fn other_codes(&self, key: &CourseKey) -> Vec<String> {
+        match key {
+            CourseKey::Code(code) => {
+                let others = self.other_codes.get(code).into_iter().flatten();
+                others.map(ToString::to_string).collect()
+            }
+            CourseKey::Section { .. } => key.codes().collect(),
+        }
     }
 
     /// Whether the files have no row that could count.
@@ -122,6 +140,8 @@ pub enum Ignored {
     Superseded(Meaning),
     /// Passwords are never read.
     Password,
+    /// The school's table cannot hold it; the sentence says why.
+    NotHeld(&'static str),
 }
 
 /// How many rows of a file became what. A row of Moodle's upload of users can be a person and several enrollments, some of

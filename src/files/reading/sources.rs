@@ -7,7 +7,7 @@ use super::archive::{Archive, MAX_BYTES, MAX_ENTRIES, MAX_INFLATED_BYTES};
 use super::content::{Content, content_of, is_litter, is_table_by_name};
 use super::drafts::Drafts;
 use super::gather::gather;
-use super::manifest::{Manifest, stem};
+use super::manifest::{Manifest, file_name, stem};
 use super::refusals::FileRefusal;
 use super::report::{FileKind, FileReading, Format, Processing, Reading, Warning};
 use super::table::Table;
@@ -64,7 +64,7 @@ impl<'a> Set<'a> {
         Self { options, reading, drafts, manifest, budget: MAX_INFLATED_BYTES }
     }
 
-    /// Opens the archives, and lists all files.
+    /// Opens the archives, and lists all files; those of an archive that is one of several files are named with it.
     fn open<'b>(
         &mut self,
         sources: &'b [Source],
@@ -76,9 +76,13 @@ impl<'a> Set<'a> {
             }
             let is_one_of_many = sources.len() > 1;
             let is_archive = content_of(name, bytes) == Ok(Content::Archive);
-            let archive = if is_archive { self.archive(name, bytes, source, &mut items) } else { None };
+            let folder = if is_one_of_many { format!("{name}/") } else { String::new() };
+            let archive =
+                if is_archive { self.archive(name, bytes, source, &folder, &mut items) } else { None };
             archives.push(archive);
-            let is_listed = !is_archive && (!is_one_of_many || !self.is_passed_over(name));
+            // A folder of the path says nothing: people keep files in hidden ones.
+            let is_passed_over = |set: &mut Self| is_litter(file_name(name)) || set.is_passed_over(name);
+            let is_listed = !is_archive && (!is_one_of_many || !is_passed_over(self));
             if is_listed {
                 items.push(Item { name: name.clone(), source, entry: None });
             }
@@ -94,13 +98,16 @@ impl<'a> Set<'a> {
         name: &str,
         bytes: &'b [u8],
         source: usize,
+        folder: &str,
         items: &mut Vec<Item>,
     ) -> Option<Archive<'b>> {
         let opened = Archive::open(bytes).and_then(|mut archive| Ok((archive.files()?, archive)));
         let found = match opened {
             Ok((files, archive)) => {
-                let files: Vec<_> =
-                    files.into_iter().filter(|(_, name)| !self.is_passed_over(name)).collect();
+                let files = files.into_iter().filter(|(_, name)| !is_litter(name));
+                let mut files: Vec<_> =
+                    files.map(|(entry, name)| (entry, format!("{folder}{name}"))).collect();
+                files.retain(|(_, name)| !self.is_passed_over(name));
                 if files.is_empty() {
                     Err(FileRefusal::new("empty-archive", "The archive has no table."))
                 } else {
@@ -129,11 +136,8 @@ impl<'a> Set<'a> {
         }
     }
 
-    /// Files of a folder or archive that are no tables. They are in the report, but for those that no person put there.
+    /// Files that are no tables, among others. They are in the report, but for those that no person put there.
     fn is_passed_over(&mut self, name: &str) -> bool {
-        if is_litter(name) {
-            return true;
-        }
         let passed_over = !is_table_by_name(name);
         if passed_over {
             self.add(FileReading {

@@ -21,7 +21,7 @@ pub const RIGHTS: [Right; 5] = [
 
 /// An import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(example = json!({"id": 7, "status": "planned", "created_at": "2026-09-01T08:00:00.000Z", "actor": "account:3", "applied_at": null, "undone_at": null, "settings": {"kind": null, "encoding": null, "columns": {}}, "files": [{"name": "students.csv"}], "counts": {"new": 2, "waiting": 0, "changed": 0, "unchanged": 0, "refused": 1, "would_vanish": 0}, "rows": {"refused": 1, "changed": 0, "vanishing": 0, "new": 2, "unchanged": 0}, "warnings": [], "total": 2, "done": 0, "not_done": 0, "remaining": 0}))]
+#[schema(example = json!({"id": 7, "status": "planned", "created_at": "2026-09-01T08:00:00.000Z", "actor": "account:3", "applied_at": null, "undone_at": null, "settings": {"kind": null, "mode": null, "encoding": null, "columns": {}}, "files": [{"name": "students.csv"}], "counts": {"new": 2, "waiting": 0, "changed": 0, "unchanged": 0, "refused": 1, "would_vanish": 0}, "rows": {"refused": 1, "changed": 0, "vanishing": 0, "new": 2, "unchanged": 0}, "confirm": null, "held_back": [], "warnings": [], "total": 2, "done": 0, "not_done": 0, "remaining": 0}))]
 pub struct Import {
     /// The id.
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
@@ -48,6 +48,12 @@ pub struct Import {
     pub counts: serde_json::Value,
     /// How many rows of the files have which effect.
     pub rows: RowCounts,
+    /// The number that has to be confirmed, since much would vanish.
+    #[schema(required, minimum = 1)]
+    pub confirm: Option<i64>,
+    /// What the files do not mention and stays, of each kind: how many, and why.
+    #[schema(value_type = Vec<Object>)]
+    pub held_back: Vec<serde_json::Value>,
     /// What is worth a look.
     #[schema(value_type = Vec<Object>)]
     pub warnings: Vec<serde_json::Value>,
@@ -177,6 +183,10 @@ pub struct Settings {
     /// `students`, `courses` or `enrollments`.
     #[schema(required)]
     pub kind: Option<String>,
+    /// `full` if what the files do not mention vanishes, of each kind of which they have rows; otherwise it stays.
+    #[serde(default)]
+    #[schema(required)]
+    pub mode: Option<String>,
     /// The encoding of the files.
     #[schema(required)]
     pub encoding: Option<String>,

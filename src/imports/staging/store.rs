@@ -381,6 +381,8 @@ fn import(row: &Row<'_>) -> Result<Import, DbError> {
         status: ImportStatus::from_stored(&row.text(3)?),
         settings: serde_json::from_str(&row.text(4)?).map_err(|error| unreadable(&error))?,
         files: list(report["files"].take()),
+        confirm: report["confirm"].as_i64(),
+        held_back: list(report["held_back"].take()),
         warnings: list(report["warnings"].take()),
         counts: report["counts"].take(),
         rows: counts,

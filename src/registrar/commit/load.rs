@@ -11,9 +11,10 @@ use super::reply::BatchItem;
 use super::rows::{COURSE, COURSE_WITH_CODE, STUDENT, STUDENT_WITH_NUMBER, course, limits, sets, student};
 use crate::db::{DbError, Tx};
 use crate::registrar::caller::{Actor, Caller};
-use crate::registrar::facts::{Facts, ReadOnly};
+use crate::registrar::facts::Facts;
 use crate::registrar::kinds::EventKind;
 use crate::registrar::needs::Needs;
+use crate::registrar::read_only::ReadOnly;
 use crate::registrar::record::{CourseId, Limits};
 use crate::registrar::waitlist::Waitlist;
 

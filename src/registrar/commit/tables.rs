@@ -10,41 +10,22 @@ use super::rows::{COURSE, COURSE_WITH_CODE, STUDENT, STUDENT_WITH_NUMBER, course
 use crate::db::catalog;
 use crate::db::{Arg, DbError, Insert, Tx, Write};
 use crate::mapping::{RecordTable, SchoolTables};
-use crate::registrar::facts::{ReadOnly, ReadOnlyFields};
+use crate::registrar::read_only::{ReadOnly, ReadOnlyFields};
 use crate::registrar::record::{Course, MAX_ID, Student};
 use crate::registrar::records::{Record, RecordField};
 
 /// The fields of students and courses that cannot be written.
 pub(super) async fn read_only(tx: &Tx<'_>, tables: &SchoolTables) -> Result<ReadOnly, DbError> {
     Ok(ReadOnly {
-        students: read_only_fields(tx, &tables.students, Student::FIELDS).await?,
-        courses: read_only_fields(tx, &tables.courses, Course::FIELDS).await?,
+        students: read_only_fields::<Student>(tx, &tables.students).await?,
+        courses: read_only_fields::<Course>(tx, &tables.courses).await?,
     })
 }
 
-async fn read_only_fields(
-    tx: &Tx<'_>,
-    table: &RecordTable,
-    fields: &[RecordField],
-) -> Result<ReadOnlyFields, DbError> {
+async fn read_only_fields<R: Record>(tx: &Tx<'_>, table: &RecordTable) -> Result<ReadOnlyFields, DbError> {
     let computed = catalog::computed_columns(tx, &table.key.catalog_name).await?;
-    let is_generated = |field: &str| {
-        let column = table.column(field).map(|column| column.trim_matches('"'));
-        column.is_some_and(|column| computed.iter().any(|computed| computed.eq_ignore_ascii_case(column)))
-    };
-    let names = |matches: &dyn Fn(&str) -> bool| -> Vec<String> {
-        fields.iter().filter(|field| matches(field.name)).map(|field| field.name.to_owned()).collect()
-    };
-    Ok(ReadOnlyFields {
-        generated: names(&is_generated),
-        expressions: names(&|field| table.is_expression(field)),
-        // An external id without a column of the school is in a table of ours.
-        absent: fields
-            .iter()
-            .filter(|field| !field.is_optional() && !table.has(field.name))
-            .map(|field| field.name.to_owned())
-            .collect(),
-    })
+    let fields: Vec<_> = R::FIELDS.iter().map(|field| field.name).collect();
+    Ok(ReadOnlyFields::find(table, &fields, R::EXTERNAL_ID, &computed))
 }
 
 /// Updates and inserts students and courses.

@@ -5,12 +5,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::settle::{report, settle as settle_rows};
+use super::settle::{refuse_lookalikes, report, settle as settle_rows};
 use crate::files::reading::drafts::{CourseDraft, Drafts, EnrollmentDraft, SectionDraft};
 use crate::files::reading::reasons::Reason;
 use crate::files::reading::report::{Reading, Skipped};
 use crate::files::reading::rows::{CourseKey, CourseRow};
-use crate::text::MAX_TEXT;
+use crate::text::{MAX_TEXT, look};
 
 /// Which course a section of these files is.
 #[derive(Debug, Default)]
@@ -50,6 +50,22 @@ impl Sections {
     }
 }
 
+/// Every code of a course or section that a row names.
+pub(super) fn named(drafts: &Drafts) -> HashSet<Box<str>> {
+    let of_enrollments = drafts.texts.iter().map(|(_, text)| text.clone());
+    let of_courses = drafts.courses.iter().map(|course| course.code.clone());
+    let of_sections = drafts.sections.iter().flat_map(|section| {
+        let within = section.course.as_ref().map(|course| within(course, &section.key));
+        [Some(section.key.clone()), section.course.clone(), within].into_iter().flatten()
+    });
+    of_enrollments.chain(of_courses).chain(of_sections).collect()
+}
+
+/// The code of a section as a course of its own.
+fn within(course: &str, section: &str) -> Box<str> {
+    format!("{course}/{section}").into()
+}
+
 /// Settles the courses of the reading.
 pub(super) fn settle(drafts: &mut Drafts, reading: &mut Reading) -> Sections {
     let mut sections = std::mem::take(&mut drafts.sections);
@@ -59,7 +75,8 @@ pub(super) fn settle(drafts: &mut Drafts, reading: &mut Reading) -> Sections {
         |section| (section.origin, section.modified),
         |one, two| {
             let said = |section: &SectionDraft| {
-                (section.course.clone(), section.name.clone(), section.level.clone(), section.standing)
+                let name = look(&section.name).into_owned();
+                (section.course.clone(), name, section.level.clone(), section.standing)
             };
             said(one) == said(two)
         },
@@ -79,10 +96,14 @@ pub(super) fn settle(drafts: &mut Drafts, reading: &mut Reading) -> Sections {
             section.course.as_ref().and_then(|course| counts.get(course)).copied().unwrap_or_default();
         let is_course = section.is_course || count > 1;
         let code = match &section.course {
-            Some(course) if !section.is_course && is_course => format!("{course}/{}", section.key).into(),
+            Some(course) if !section.is_course && is_course => within(course, &section.key),
             Some(course) if !is_course => course.clone(),
             _ => section.key.clone(),
         };
+        if let Some(course) = section.course.as_ref().filter(|_| !section.is_course) {
+            let other = if is_course { course.clone() } else { within(course, &section.key) };
+            reading.other_codes.entry(code.clone()).or_default().push(other);
+        }
         let key = section.key.clone();
         found.0.insert(
             key,
@@ -156,9 +177,15 @@ fn settle_courses(drafts: &mut Drafts, reading: &mut Reading) {
         &mut courses,
         |course| course.code.clone(),
         |course| (course.origin, course.modified),
-        |one, two| (&one.name, &one.level, one.standing) == (&two.name, &two.level, two.standing),
+        |one, two| {
+            let said = |course: &CourseDraft| {
+                (look(&course.name).into_owned(), course.level.clone(), course.standing)
+            };
+            said(one) == said(two)
+        },
     );
     report(settled, drafts, reading, |other| Reason::Contradicts(other, "course"));
+    refuse_lookalikes(&mut courses, |course| course.code.clone(), |course| course.origin, drafts);
     courses.sort_by_key(|course| course.origin);
     let keys = &mut reading.course_keys;
     let rows = courses.into_iter().map(|course| CourseRow {

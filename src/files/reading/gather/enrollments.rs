@@ -31,6 +31,11 @@ pub(super) fn settle(drafts: &mut Drafts, sections: &Sections, reading: &mut Rea
             Err(_) => wrong.push(draft.origin),
         }
     }
+    let others = drafts.other_rows.iter().filter_map(|draft| {
+        let key = sections.course_of(draft, drafts).ok()?;
+        Some((draft.student, reading.course_keys.add(key)))
+    });
+    reading.other_pairs = others.collect();
     for origin in wrong {
         drafts.refuse(origin, None, Reason::SectionOfAnotherCourse);
     }

@@ -14,6 +14,7 @@ pub(super) fn gather(mut drafts: Drafts, reading: &mut Reading) {
     for ((file, skipped), count) in std::mem::take(&mut drafts.skipped) {
         *reading.files[file as usize].counts.skipped.entry(skipped).or_default() += count;
     }
+    reading.named_courses = courses::named(&drafts);
     let courses = courses::settle(&mut drafts, reading);
     enrollments::settle(&mut drafts, &courses, reading);
     people::settle(&mut drafts, reading);

@@ -2,11 +2,12 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 
-use super::settle::{Settled, report, settle as settle_rows};
+use super::settle::{Settled, refuse_lookalikes, report, settle as settle_rows};
 use crate::files::reading::drafts::{Drafts, PersonDraft};
 use crate::files::reading::reasons::Reason;
 use crate::files::reading::report::{Holder, Processing, Reading, Skipped, Warning};
 use crate::files::reading::rows::{Keys, PersonRow, Reference, StudentKey};
+use crate::text::look;
 
 /// Settles the people of the reading.
 pub(super) fn settle(drafts: &mut Drafts, reading: &mut Reading) {
@@ -16,6 +17,8 @@ pub(super) fn settle(drafts: &mut Drafts, reading: &mut Reading) {
         people.into_iter().partition(|person| person.number.is_some());
     let settled = settle_people(&mut numbered);
     report(settled, drafts, reading, |other| Reason::Contradicts(other, "student"));
+    let id = |person: &PersonDraft| person.number.clone().unwrap_or_default();
+    refuse_lookalikes(&mut numbered, id, |person| person.origin, drafts);
     let settled = settle_people(&mut by_email);
     report(settled, drafts, reading, Reason::EmailNotUnique);
     numbered.append(&mut by_email);
@@ -38,7 +41,13 @@ fn settle_people(people: &mut Vec<PersonDraft>) -> Settled {
         people,
         |person| person.student,
         |person| (person.origin, person.modified),
-        |one, two| (&one.name, &one.email, one.standing) == (&two.name, &two.email, two.standing),
+        |one, two| {
+            let said = |person: &PersonDraft| {
+                let email = person.email.as_ref().map(|email| email.to_lowercase());
+                (look(&person.name).into_owned(), email, person.standing)
+            };
+            said(one) == said(two)
+        },
     )
 }
 

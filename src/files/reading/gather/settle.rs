@@ -9,6 +9,7 @@ use crate::files::reading::drafts::Drafts;
 use crate::files::reading::reasons::Reason;
 use crate::files::reading::report::{Reading, Skipped};
 use crate::files::reading::rows::Origin;
+use crate::text::look;
 
 /// What became of the rows that are not kept.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -99,6 +100,32 @@ pub(super) fn report(
     for (origin, other) in settled.contradictions {
         drafts.refuse(origin, None, reason(other));
     }
+}
+
+/// Refuses rows whose ids look the same and are not: nobody can tell which of them is meant.
+pub(super) fn refuse_lookalikes<D>(
+    rows: &mut Vec<D>,
+    id: impl Fn(&D) -> Box<str>,
+    origin: impl Fn(&D) -> Origin,
+    drafts: &mut Drafts,
+) {
+    let mut firsts: HashMap<String, usize> = HashMap::with_capacity(rows.len());
+    let mut others: BTreeMap<usize, usize> = BTreeMap::new();
+    for (place, row) in rows.iter().enumerate() {
+        let first = *firsts.entry(look(&id(row)).into_owned()).or_insert(place);
+        if first != place {
+            others.entry(first).or_insert(place);
+            others.insert(place, first);
+        }
+    }
+    for (place, other) in &others {
+        drafts.refuse(origin(&rows[*place]), None, Reason::Lookalike(origin(&rows[*other])));
+    }
+    let mut place = 0;
+    rows.retain(|_| {
+        place += 1;
+        !others.contains_key(&(place - 1))
+    });
 }
 
 #[cfg(test)]

@@ -1,0 +1,197 @@
+//! What happens to the enrollments, in the order in which the plan is carried out: whoever goes is off the waitlists first,
+//! then seats are freed, which moves others up, then students enroll.
+
+use std::collections::{HashMap, HashSet};
+
+use super::known::ids;
+use super::parties::is_unclear;
+use super::steps::{EnrollmentStep, Obstacle, Pair, Plan};
+use super::store::{self, Taken};
+use super::vanishing::{Cause, VanishingPair};
+use crate::clock::Stamp;
+use crate::db::{Db, DbError};
+use crate::files::reading::Wanted;
+use crate::registrar::{Admission, Caller, CourseId, Refusal, Rehearsal, StudentId};
+
+/// What was decided about the enrollments.
+pub(super) struct Decided {
+    /// For each row.
+    pub(super) steps: Vec<EnrollmentStep>,
+    /// What ends.
+    pub(super) vanishing: Vec<VanishingPair>,
+    /// Who moves up from a waitlist.
+    pub(super) promoted: Vec<Pair>,
+    /// What the students of the files take or wait for now.
+    pub(super) taken: HashSet<Pair>,
+}
+
+/// Decides about the rows of a plan, whose records are decided, and about pairs that the files do not mention.
+pub(super) async fn decide(
+    plan: &Plan,
+    unmentioned: Vec<Taken>,
+    db: &Db,
+    now: Stamp,
+    caller: &Caller,
+) -> Result<Decided, DbError> {
+    let mut stage = Stage::load(plan, unmentioned, db, Rehearsal::new(now, caller.clone())).await?;
+    for is_waiting in [true, false] {
+        for (place, row) in plan.reading.enrollments.iter().enumerate() {
+            if row.wanted == Wanted::NotEnrolled {
+                stage.decide_drop(place, plan.pair(row), is_waiting, Cause::Row(row.origin));
+            }
+        }
+        stage.drop_others(is_waiting);
+    }
+    for (step, row) in stage.decided.steps.iter_mut().zip(&plan.reading.enrollments) {
+        if row.wanted == Wanted::Enrolled {
+            *step = match plan.pair(row) {
+                Ok((student, course)) => enrolled(&mut stage.rehearsal, student, course),
+                Err(obstacle) => EnrollmentStep::Refused(obstacle.clone()),
+            };
+        }
+    }
+    Ok(stage.decided)
+}
+
+/// The rehearsal with everything that the plan is about.
+struct Stage {
+    rehearsal: Rehearsal,
+    decided: Decided,
+    /// Pairs that no row is about: of students who are deleted, and those that the files do not mention.
+    others: Vec<(Taken, Cause)>,
+}
+
+impl Stage {
+    async fn load(
+        plan: &Plan,
+        unmentioned: Vec<Taken>,
+        db: &Db,
+        mut rehearsal: Rehearsal,
+    ) -> Result<Self, DbError> {
+        let rows = &plan.reading.enrollments;
+        let pairs: Vec<Pair> = rows.iter().filter_map(|row| plan.pair(row).ok()).collect();
+        let gone = &plan.vanishing;
+        let gone_students: HashSet<StudentId> = gone.students.iter().map(|gone| gone.record.id).collect();
+        let gone_courses: HashSet<CourseId> = gone.courses.iter().map(|gone| gone.record.id).collect();
+        let mut others: Vec<(Taken, Cause)> = unmentioned
+            .into_iter()
+            .filter(|((student, course), _)| {
+                !gone_students.contains(student) && !gone_courses.contains(course)
+            })
+            .map(|taken| (taken, Cause::NotMentioned))
+            .collect();
+        let named = pairs.iter().copied().chain(others.iter().map(|((pair, _), _)| *pair));
+        let students: HashSet<StudentId> =
+            named.map(|(student, _)| student).chain(gone_students.iter().copied()).collect();
+        let known = ids(students.iter().filter(|id| id.0 > 0));
+        let enrolled = store::enrollments_of(db, &known).await?;
+        let waiting = store::waiting_of(db, &known).await?;
+        let taken = enrolled.iter().map(|row| ((row.student_id, row.course_id), false));
+        let taken: Vec<Taken> =
+            taken.chain(waiting.iter().map(|row| ((row.student_id, row.course_id), true))).collect();
+        let ends_with_student = |((student, course), _): &&Taken| {
+            gone_students.contains(student) && !gone_courses.contains(course)
+        };
+        others.extend(taken.iter().filter(ends_with_student).map(|taken| (*taken, Cause::WithStudent)));
+        let courses = pairs.iter().map(|(_, course)| *course);
+        let courses: HashSet<CourseId> =
+            courses.chain(others.iter().map(|(((_, course), _), _)| *course)).collect();
+        load_courses(db, &courses, &mut rehearsal).await?;
+        for id in &students {
+            rehearsal.add_student(*id);
+        }
+        for enrollment in enrolled.into_iter().filter(|row| courses.contains(&row.course_id)) {
+            rehearsal.add_enrollment(enrollment);
+        }
+        let in_gone = store::taken_in(db, &ids(&gone_courses)).await?;
+        let decided = Decided {
+            steps: vec![EnrollmentStep::NotThere; rows.len()],
+            vanishing: in_gone.into_iter().map(|taken| vanishing(taken, Cause::WithCourse)).collect(),
+            promoted: Vec::new(),
+            taken: taken.into_iter().map(|(pair, _)| pair).collect(),
+        };
+        Ok(Self { rehearsal, decided, others })
+    }
+
+    /// Decides about a row that says that somebody does not take a course: about a place on a waitlist, or about a seat.
+    fn decide_drop(&mut self, place: usize, pair: Result<Pair, &Obstacle>, is_waiting: bool, cause: Cause) {
+        let pair = match pair {
+            Ok(pair) => pair,
+            Err(obstacle) => {
+                if is_unclear(obstacle, Wanted::NotEnrolled) {
+                    self.decided.steps[place] = EnrollmentStep::Refused(obstacle.clone());
+                }
+                return;
+            }
+        };
+        let is_there = if is_waiting {
+            self.rehearsal.is_waiting(pair.0, pair.1)
+        } else {
+            self.rehearsal.is_enrolled(pair.0, pair.1)
+        };
+        if is_there {
+            self.decided.steps[place] = match self.drop(pair, is_waiting, cause) {
+                Ok(()) => EnrollmentStep::Drop,
+                Err(refusal) => refused(&refusal),
+            };
+        }
+    }
+
+    fn drop_others(&mut self, is_waiting: bool) {
+        let others: Vec<_> =
+            self.others.iter().copied().filter(|((_, waits), _)| *waits == is_waiting).collect();
+        for ((pair, _), cause) in others {
+            let done = self.drop(pair, is_waiting, cause);
+            debug_assert!(done.is_ok(), "it is there: {done:?}");
+        }
+    }
+
+    fn drop(&mut self, pair: Pair, is_waiting: bool, cause: Cause) -> Result<(), Refusal> {
+        let promoted = self.rehearsal.drop_course(pair.0, pair.1)?;
+        self.decided.promoted.extend(promoted);
+        self.decided.vanishing.push(vanishing((pair, is_waiting), cause));
+        Ok(())
+    }
+}
+
+fn vanishing(((student_id, course_id), is_waiting): Taken, cause: Cause) -> VanishingPair {
+    VanishingPair { student_id, course_id, is_waiting, cause }
+}
+
+/// The limits of the courses, how many students they have, and their waitlists.
+async fn load_courses(
+    db: &Db,
+    courses: &HashSet<CourseId>,
+    rehearsal: &mut Rehearsal,
+) -> Result<(), DbError> {
+    let known = ids(courses.iter().filter(|id| id.0 > 0));
+    let mut limits = store::limits_of(db, &known).await?;
+    let limited: Vec<CourseId> = limits.keys().copied().collect();
+    let enrolled: HashMap<CourseId, i64> = store::enrolled_in(db, &ids(&limited)).await?;
+    for id in courses {
+        rehearsal.add_course(*id, limits.remove(id), enrolled.get(id).copied().unwrap_or_default());
+    }
+    for waiting in store::waitlists_of(db, &ids(&limited)).await? {
+        rehearsal.add_waiting(waiting);
+    }
+    Ok(())
+}
+
+fn enrolled(rehearsal: &mut Rehearsal, student: StudentId, course: CourseId) -> EnrollmentStep {
+    // What is there already needs no open registration.
+    if rehearsal.is_enrolled(student, course) {
+        return EnrollmentStep::AlreadyEnrolled;
+    }
+    if rehearsal.is_waiting(student, course) {
+        return EnrollmentStep::AlreadyWaiting;
+    }
+    match rehearsal.enroll(student, course) {
+        Ok(Admission::Enrolled(_)) => EnrollmentStep::Enroll,
+        Ok(Admission::Waitlisted(place)) => EnrollmentStep::Wait(place),
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+fn refused(refusal: &Refusal) -> EnrollmentStep {
+    EnrollmentStep::Refused(Obstacle::new(refusal.reason(), refusal.to_string()))
+}

@@ -1,0 +1,47 @@
+//! How much may vanish without a second look.
+
+use super::steps::{Obstacle, Plan};
+use super::vanishing::Vanishing;
+use crate::count::{counted, to_i64};
+
+/// The kinds of what vanishes, as messages name them.
+const KINDS: [&str; 3] = ["student", "course", "enrollment"];
+/// So many of a kind may vanish without a second look, whatever part of all that is.
+const FEW: usize = 5;
+
+impl Plan {
+    /// The number that has to be confirmed before the plan is carried out: that of everything that vanishes, if more than
+    /// five and more than a tenth of the students, of the courses or of the enrollments do.
+    #[must_use]
+    pub fn to_confirm(&self) -> Option<usize> {
+        alarming(&self.vanishing).next().map(|_| self.vanishing.len())
+    }
+
+    /// Checks that what vanishes is confirmed, where that is much. A number that is given has to be right in any case.
+    ///
+    /// # Errors
+    /// `import-would-remove`, with the number that confirms it.
+    pub fn ensure_confirmed(&self, confirm: Option<usize>) -> Result<(), Obstacle> {
+        let refused = |detail: String| Err(Obstacle::new("import-would-remove", detail));
+        let gone = self.vanishing.len();
+        match confirm {
+            Some(confirm) if confirm == gone => Ok(()),
+            Some(confirm) => refused(format!(
+                "{gone} students, courses and enrollments would vanish, not {confirm}: look again, and confirm {gone}"
+            )),
+            None if self.to_confirm().is_none() => Ok(()),
+            None => refused(format!(
+                "{gone} students, courses and enrollments would vanish, {}: confirm the number {gone}",
+                alarming(&self.vanishing).collect::<Vec<_>>().join(", ")
+            )),
+        }
+    }
+}
+
+/// The kinds of which more than five and more than a tenth vanish.
+fn alarming(vanishing: &Vanishing) -> impl Iterator<Item = String> {
+    let gone = [vanishing.students.len(), vanishing.courses.len(), vanishing.pairs.len()];
+    let kinds = gone.into_iter().zip(vanishing.totals).zip(KINDS);
+    let much = kinds.filter(|((gone, all), _)| *gone > FEW && to_i64(*gone).saturating_mul(10) > *all);
+    much.map(|((gone, all), kind)| format!("{gone} of {}", counted(all, kind)))
+}

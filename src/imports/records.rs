@@ -1,0 +1,169 @@
+//! What happens to the students and courses of the files.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+
+use super::fields::RecordFields;
+use super::known::Known;
+use super::parties::{shared_address, shared_id};
+use super::steps::{FieldChange, Obstacle, RecordStep};
+use crate::files::reading::{CourseRow, Found, Origin, PersonRow, Reading, Reference, Standing, Wanted};
+use crate::registrar::{Course, FieldValues, Record, Student, Version};
+use crate::text::is_same;
+
+/// The step of each person.
+pub(super) fn students(reading: &Reading, known: &Known, fields: &RecordFields) -> Vec<RecordStep<Student>> {
+    let wanted: HashSet<Reference> = reading
+        .enrollments
+        .iter()
+        .filter(|row| row.wanted == Wanted::Enrolled)
+        .map(|row| match reading.person(row.student) {
+            // An address may name somebody whose row has a number.
+            Found::Person(person) => person.reference,
+            Found::Nobody | Found::Several => row.student,
+        })
+        .collect();
+    let step = |row: &PersonRow| {
+        let found = known.students(reading.students.get(row.reference));
+        if found.len() > 1 {
+            let is_numbered = row.number.is_some();
+            return RecordStep::Refused(if is_numbered { shared_id("students") } else { shared_address() });
+        }
+        let values =
+            [("name", Some(&*row.name)), ("email", row.email.as_deref()), ("number", row.number.as_deref())];
+        // Somebody who takes no part is added only for an enrollment.
+        let is_wanted = row.standing == Standing::Active || wanted.contains(&row.reference);
+        let step = record(found.first(), &values, row.standing, is_wanted, fields);
+        match (&step, ensure_new_student(row, known, fields)) {
+            (RecordStep::Add(_), Err(obstacle)) => RecordStep::Refused(obstacle),
+            _ => step,
+        }
+    };
+    let mut steps: Vec<_> = reading.people.iter().map(step).collect();
+    refuse_second_rows(&mut steps, |row| reading.people[row].origin);
+    steps
+}
+
+/// The step of each course.
+pub(super) fn courses(reading: &Reading, known: &Known, fields: &RecordFields) -> Vec<RecordStep<Course>> {
+    let step = |row: &CourseRow| {
+        let found = known.courses(&row.code);
+        if found.len() > 1 {
+            return RecordStep::Refused(shared_id("courses"));
+        }
+        let values =
+            [("name", Some(&*row.name)), ("level", row.level.as_deref()), ("code", Some(&*row.code))];
+        let is_wanted = row.standing == Standing::Active;
+        let step = record(found.first(), &values, row.standing, is_wanted, fields);
+        match (&step, ensure_new_course(row, known, fields)) {
+            (RecordStep::Add(_), Err(obstacle)) => RecordStep::Refused(obstacle),
+            _ => step,
+        }
+    };
+    let mut steps: Vec<_> = reading.courses.iter().map(step).collect();
+    refuse_second_rows(&mut steps, |row| reading.courses[row].origin);
+    steps
+}
+
+/// A row whose student is not found by number may be somebody who is there without one: then it is for a person to say.
+fn ensure_new_student(row: &PersonRow, known: &Known, fields: &RecordFields) -> Result<(), Obstacle> {
+    fields.ensure_id(row.number.as_deref())?;
+    let Some(number) = row.number.as_deref() else { return Ok(()) };
+    if let Some(student) = known.student_like(number) {
+        return Err(looks_the_same(&format!("Student {}", student.id), "number"));
+    }
+    match row.email.as_deref().and_then(|email| known.unnumbered(email)) {
+        Some(student) => Err(Obstacle::new(
+            "student-without-number",
+            format!(
+                "Student {} has this address and no number. If it is the same person, give that student the number \
+                 {number}; if not, add this one by hand.",
+                student.id
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The same for a course, by its name.
+fn ensure_new_course(row: &CourseRow, known: &Known, fields: &RecordFields) -> Result<(), Obstacle> {
+    fields.ensure_id(Some(&row.code))?;
+    if let Some(course) = known.course_like(&row.code) {
+        return Err(looks_the_same(&format!("Course {}", course.id), "code"));
+    }
+    match known.uncoded(&row.name) {
+        Some(course) => Err(Obstacle::new(
+            "course-without-code",
+            format!(
+                "Course {} has this name and no code. If it is the same course, give that course the code {}; if not, add \
+                 this one by hand.",
+                course.id, row.code
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn looks_the_same(record: &str, id: &str) -> Obstacle {
+    let detail = format!(
+        "{record} has a {id} that looks the same, but has other characters: another kind of blank, or an accent apart from \
+         its letter."
+    );
+    Obstacle::new("id-looks-the-same", detail)
+}
+
+/// What happens to a record of the files. Fields without a value stay as they are.
+fn record<R: Record>(
+    present: Option<&R>,
+    values: &[(&'static str, Option<&str>)],
+    standing: Standing,
+    is_wanted: bool,
+    fields: &RecordFields,
+) -> RecordStep<R> {
+    let values = values.iter().filter(|(field, _)| fields.holds(field));
+    match (present, standing) {
+        (None, Standing::Deleted) => RecordStep::LeftOut,
+        (None, _) if !is_wanted => RecordStep::LeftOut,
+        (None, _) => {
+            let values = values
+                .filter_map(|(field, value)| Some((*field, value.or(fields.default_of(field))?.to_owned())));
+            RecordStep::Add(FieldValues::new(values))
+        }
+        (Some(present), Standing::Deleted) => {
+            RecordStep::Remove { id: present.id(), version: Version::from_record(present) }
+        }
+        (Some(present), _) => {
+            let changes: Vec<_> =
+                values.filter_map(|(field, value)| change(present, field, (*value)?)).collect();
+            if changes.is_empty() {
+                RecordStep::Same(present.id())
+            } else {
+                RecordStep::Change { id: present.id(), version: Version::from_record(present), changes }
+            }
+        }
+    }
+}
+
+/// Two rows may name the same record in two ways, by its id and by its address; only the first one counts.
+fn refuse_second_rows<R: Record>(steps: &mut [RecordStep<R>], origin: impl Fn(usize) -> Origin)
+where
+    R::Id: Hash + Eq,
+{
+    let mut firsts: HashMap<R::Id, usize> = HashMap::new();
+    for (row, step) in steps.iter_mut().enumerate() {
+        let Some(id) = step.id() else { continue };
+        let first = *firsts.entry(id).or_insert(row);
+        if first != row {
+            let line = origin(first).line;
+            let detail = format!("Line {line} is about the same record, named in another way.");
+            *step = RecordStep::Refused(Obstacle::new("same-record", detail));
+        }
+    }
+}
+
+fn change<R: Record>(present: &R, field: &'static str, new: &str) -> Option<FieldChange> {
+    let described = R::FIELDS.iter().find(|known| known.name == field)?;
+    let old = present.value(described);
+    let is_same = old.is_some_and(|old| is_same(old, new));
+    (!is_same).then(|| FieldChange { field, old: old.cloned(), new: new.to_owned() })
+}

@@ -1,0 +1,173 @@
+//! What a plan takes away, and the order in which that happens.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use crate::files::reading::Origin;
+use crate::registrar::{
+    Course, CourseId, DeleteCourse, DeleteStudent, DropCourse, ImportStep, SeenCourse, Student, StudentId,
+    Version,
+};
+
+/// What a plan takes away.
+#[derive(Debug, Default)]
+pub struct Vanishing {
+    /// Students who are deleted.
+    pub students: Vec<VanishingRecord<Student>>,
+    /// Courses that are deleted.
+    pub courses: Vec<VanishingRecord<Course>>,
+    /// Enrollments and places on waitlists that end, also those that end with a student or a course.
+    pub pairs: Vec<VanishingPair>,
+    /// How much there is now of each kind: students, courses, enrollments together with places on waitlists.
+    pub(super) totals: [i64; 3],
+}
+
+/// Which row of a plan: its place in one of the lists of the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PlanRow {
+    /// Of those that the reading has refused.
+    Unread(usize),
+    /// Of the courses.
+    Course(usize),
+    /// Of the students.
+    Student(usize),
+    /// Of the enrollments.
+    Enrollment(usize),
+    /// Of what vanishes, because of a row or because no row mentions it.
+    Gone(Gone),
+}
+
+/// Something that vanishes: its place in one of the lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Gone {
+    /// Of the students.
+    Student(usize),
+    /// Of the courses.
+    Course(usize),
+    /// Of the pairs.
+    Pair(usize),
+}
+
+/// A student or a course that is deleted.
+#[derive(Clone, Debug)]
+pub struct VanishingRecord<R> {
+    /// As it is now.
+    pub record: R,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// An enrollment or a place on a waitlist that ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VanishingPair {
+    /// The student.
+    pub student_id: StudentId,
+    /// The course.
+    pub course_id: CourseId,
+    /// Whether it is a place on a waitlist.
+    pub is_waiting: bool,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Why something vanishes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// This row of the files says so.
+    Row(Origin),
+    /// The files are the whole truth and do not mention it.
+    NotMentioned,
+    /// Its student is deleted.
+    WithStudent,
+    /// Its course is deleted.
+    WithCourse,
+}
+
+impl Cause {
+    /// The row that says so.
+    #[must_use]
+    pub fn origin(self) -> Option<Origin> {
+        match self {
+            Self::Row(origin) => Some(origin),
+            Self::NotMentioned | Self::WithStudent | Self::WithCourse => None,
+        }
+    }
+
+    /// A stable word for programs.
+    #[must_use]
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::Row(_) => "row",
+            Self::NotMentioned => "not-in-files",
+            Self::WithStudent => "with-student",
+            Self::WithCourse => "with-course",
+        }
+    }
+}
+
+impl Vanishing {
+    /// How many students, courses, enrollments and places on waitlists vanish.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.students.len() + self.courses.len() + self.pairs.len()
+    }
+
+    /// Whether nothing vanishes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The steps in the order in which they are planned and carried out: first the places on waitlists, so that nobody moves
+    /// up who is to go; then courses, since nobody moves up into a course that is deleted; then drops; then students.
+    pub(super) fn steps(&self) -> Vec<(PlanRow, ImportStep)> {
+        let drop = |(at, pair): (usize, &VanishingPair)| {
+            let VanishingPair { student_id, course_id, .. } = *pair;
+            (PlanRow::Gone(Gone::Pair(at)), ImportStep::Drop(DropCourse { student_id, course_id }))
+        };
+        let pairs = || self.pairs.iter().enumerate();
+        let leave = pairs().filter(|(_, pair)| pair.is_waiting && pair.cause != Cause::WithCourse);
+        let mut steps: Vec<_> = leave.map(drop).collect();
+        let ends =
+            count(self.pairs.iter().filter(|pair| pair.cause == Cause::WithCourse), |pair| pair.course_id);
+        steps.extend(self.courses.iter().enumerate().map(|(at, course)| {
+            let max_dropped = ends.get(&course.record.id).copied().unwrap_or_default();
+            (PlanRow::Gone(Gone::Course(at)), remove_course(&course.record, max_dropped))
+        }));
+        let is_own = |cause: Cause| matches!(cause, Cause::Row(_) | Cause::NotMentioned);
+        steps.extend(pairs().filter(|(_, pair)| !pair.is_waiting && is_own(pair.cause)).map(drop));
+        let with_student =
+            self.pairs.iter().filter(|pair| !pair.is_waiting && pair.cause == Cause::WithStudent);
+        let ends = count(with_student, |pair| pair.student_id);
+        steps.extend(self.students.iter().enumerate().map(|(at, student)| {
+            let max_dropped = ends.get(&student.record.id).copied().unwrap_or_default();
+            (PlanRow::Gone(Gone::Student(at)), remove_student(&student.record, max_dropped))
+        }));
+        steps
+    }
+}
+
+/// Deletes the student as it is now, with at most so many enrollments.
+pub(super) fn remove_student(student: &Student, max_dropped: usize) -> ImportStep {
+    let expected = Some(vec![Version::from_record(student)]);
+    let (id, max_dropped) = (student.id, Some(max_dropped));
+    ImportStep::RemoveStudent(DeleteStudent { id, drop: true, max_dropped, expected })
+}
+
+/// Deletes the course as it is now, with at most so many enrollments and places on its waitlist.
+pub(super) fn remove_course(course: &Course, max_dropped: usize) -> ImportStep {
+    let expected = Some(vec![SeenCourse { version: Version::from_record(course), seats: None }]);
+    let (id, max_dropped) = (course.id, Some(max_dropped));
+    ImportStep::RemoveCourse(DeleteCourse { id, drop: true, max_dropped, expected })
+}
+
+fn count<'a, Id: Hash + Eq>(
+    pairs: impl Iterator<Item = &'a VanishingPair>,
+    id: impl Fn(&VanishingPair) -> Id,
+) -> HashMap<Id, usize> {
+    let mut counts = HashMap::new();
+    for pair in pairs {
+        *counts.entry(id(pair)).or_default() += 1;
+    }
+    counts
+}

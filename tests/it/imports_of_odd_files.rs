@@ -1,0 +1,167 @@
+//! `matricula import`: files that nearly name what is there, or are not what they seem.
+
+use std::io::pipe;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::imports::{Files, codes, import, seq};
+use crate::school::{School, matricula};
+
+async fn list(school: &School, path: &str) -> Vec<Value> {
+    school.get(path).await.is_ok().json().as_array().unwrap().clone()
+}
+
+fn warnings<'a>(report: &'a Value, code: &str) -> Vec<&'a Value> {
+    report["warnings"].as_array().unwrap().iter().filter(|warning| warning["code"] == code).collect()
+}
+
+#[tokio::test]
+async fn a_student_without_a_number_is_not_doubled_by_a_file_with_numbers() {
+    let (school, files) = (School::open().await, Files::new());
+    let [ana, _] = school.students(["Ana", "Ben"]).await;
+    let text = "number,name,email\ns1,Ana,ANA@example.edu\ns3,Cy,cy@example.edu\n";
+    let file = [files.with("students.csv", text)];
+    let report = import(&school, &file, &[]).is_done();
+    assert_eq!(codes(&report), ["student-without-number"], "{report:#}");
+    let detail = report["refused_rows"][0]["detail"].as_str().unwrap();
+    assert!(detail.starts_with("Student 1 has this address and no number."), "{detail}");
+    assert_eq!(list(&school, "/api/v1/students").await.len(), 3);
+
+    school.patch(&ana.url(), json!({"number": "s1"})).await.is_ok();
+    let report = import(&school, &file, &[]).is_done();
+    assert_eq!((codes(&report).len(), &report["counts"]["changed"]), (0, &json!(1)), "{report:#}");
+    assert_eq!(school.get(&ana.url()).await.is_ok().json()["email"], "ANA@example.edu");
+    assert_eq!(list(&school, "/api/v1/students").await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_course_without_a_code_is_not_doubled_by_a_file_with_codes() {
+    let (school, files) = (School::open().await, Files::new());
+    let algebra = school.course("Algebra").await;
+    let text = "code,name,level\nA,algebra,one\nB,Botany,one\n";
+    let file = [files.with("courses.csv", text)];
+    let report = import(&school, &file, &[]).is_done();
+    assert_eq!(codes(&report), ["course-without-code"], "{report:#}");
+    assert_eq!(list(&school, "/api/v1/courses").await.len(), 2);
+    school.patch(&algebra.url(), json!({"code": "A"})).await.is_ok();
+    assert_eq!(codes(&import(&school, &file, &[]).is_done()), [""; 0]);
+    assert_eq!(list(&school, "/api/v1/courses").await.len(), 2);
+}
+
+#[tokio::test]
+async fn an_import_whose_report_nobody_reads_changes_nothing_and_fails() {
+    let (school, files) = (School::open().await, Files::new());
+    let file = files.with("students.csv", "number,name,email\ns1,Ana,ana@example.edu\n");
+    let before = seq(&school).await;
+    let run = |options: &[&str]| {
+        let (reader, writer) = pipe().unwrap();
+        drop(reader);
+        let mut command = matricula();
+        command.args(["import", "--database"]).arg(school.database().argument()).arg("--yes");
+        command.args(options).arg(&file).stdout(writer).output().unwrap()
+    };
+    let unread = run(&[]);
+    let error = String::from_utf8_lossy(&unread.stderr).into_owned();
+    assert!(!unread.status.success() && error.contains("the report could not be written"), "{error}");
+    assert_eq!(seq(&school).await, before);
+    // One document is written at the end: what it says has happened.
+    assert!(!run(&["--json"]).status.success());
+    assert!(!run(&["--json", "--dry-run"]).status.success());
+}
+
+#[tokio::test]
+async fn somebody_who_takes_no_part_is_added_for_an_enrollment_that_names_them_in_any_way() {
+    let (school, files) = (School::open().await, Files::new());
+    let set = [
+        files.with("users.csv", "user_id,full_name,email,status\ns1,Ana,Ana@example.edu,suspended\n"),
+        files.with("courses.csv", "course_id,short_name,long_name,status\nA,A,Algebra,active\n"),
+        files.with("enrollments.csv", "course,email\nA,ana@example.edu\n"),
+    ];
+    let report = import(&school, &set, &[]).is_done();
+    assert_eq!(
+        (&report["counts"]["new"], &report["counts"]["refused"]),
+        (&json!(3), &json!(0)),
+        "{report:#}"
+    );
+    assert_eq!(list(&school, "/api/v1/students/1/courses").await.len(), 1);
+}
+
+#[tokio::test]
+async fn students_who_take_a_course_and_its_section_are_reported() {
+    let (school, files) = (School::open().await, Files::new());
+    let users = files
+        .with("users.csv", "user_id,full_name,email,status\ns1,Ana,a@x.edu,active\ns2,Bo,b@x.edu,active\n");
+    let courses = files.with("courses.csv", "course_id,short_name,long_name,status\nA,A,Algebra,active\n");
+    let sections =
+        |text: &str| files.with("sections.csv", &format!("section_id,course_id,name,status\n{text}"));
+    let enrollments =
+        |text: &str| files.with("enrollments.csv", &format!("section_id,user_id,role,status\n{text}"));
+    let set = |of_sections: &str, of_enrollments: &str| -> Vec<PathBuf> {
+        vec![users.clone(), courses.clone(), sections(of_sections), enrollments(of_enrollments)]
+    };
+    let one = set("1,A,One,active\n", "1,s1,student,active\n1,s2,student,active\n");
+    assert_eq!(warnings(&import(&school, &one, &[]).is_done(), "also-in-other-course").len(), 0);
+
+    let two = || set("1,A,One,active\n2,A,Two,active\n", "1,s1,student,active\n2,s2,student,active\n");
+    let report = import(&school, &two(), &[]).is_done();
+    let found = warnings(&report, "also-in-other-course");
+    assert_eq!((found.len(), &found[0]["line"]), (2, &json!(2)), "{report:#}");
+    assert!(
+        found[0]["detail"].as_str().unwrap().contains("The student s1 takes A/1 and also A,"),
+        "{report:#}"
+    );
+    assert_eq!(list(&school, "/api/v1/students/1/courses").await.len(), 2);
+
+    // With one section again, Ana is in the course as before, and in the section.
+    let one = set("1,A,One,active\n", "1,s1,student,active\n");
+    let report = import(&school, &one, &[]).is_done();
+    assert_eq!(warnings(&report, "also-in-other-course").len(), 1, "{report:#}");
+    // As the whole truth, the files say which of them counts.
+    let report = import(&school, &two(), &["--mode", "full"]).is_done();
+    assert_eq!(warnings(&report, "also-in-other-course").len(), 0, "{report:#}");
+    assert_eq!(report["would_vanish"]["enrollments"], 2, "{report:#}");
+    let taken = list(&school, "/api/v1/students/1/courses").await;
+    assert_eq!((taken.len(), &taken[0]["code"]), (1, &json!("A/1")));
+}
+
+#[tokio::test]
+async fn files_of_one_name_in_two_folders_are_told_apart() {
+    let (school, files) = (School::open().await, Files::new());
+    let (one, two) =
+        (files.with("one/s.csv", "number,name\n1.0,Ana\n"), files.with("two/s.csv", "number,name\n,Bo\n"));
+    let paths = [one.parent().unwrap().to_owned(), two.clone()];
+    let report = import(&school, &paths, &["--kind", "students"]).is_done();
+    let named: Vec<_> =
+        report["refused_rows"].as_array().unwrap().iter().map(|row| row["file"].clone()).collect();
+    assert_eq!(named, [json!(one), json!(two)], "{report:#}");
+}
+
+#[tokio::test]
+async fn one_record_in_two_spellings_is_one_record() {
+    let (school, files) = (School::open().await, Files::new());
+    let text = "number,name,email\n\
+        s1,Zo\u{eb} Martin,zoe@example.edu\n\
+        s1,Zoe\u{308}\u{a0}Martin,ZOE@example.edu\n\
+        s\u{a0}2,Bo,bo@example.edu\n\
+        s 2,Bo,bo@example.edu\n\
+        s\u{200b}3,Cy,cy@example.edu\n\
+        \u{a0}s4 ,Di,di@example.edu\n";
+    let report = import(&school, &[files.with("students.csv", text)], &[]).is_done();
+    assert_eq!(codes(&report), ["id-looks-the-same", "id-looks-the-same", "id-not-valid"], "{report:#}");
+    assert_eq!(report["files"][0]["skipped"]["repeat"], 1, "{report:#}");
+    let students = list(&school, "/api/v1/students").await;
+    let numbers: Vec<_> = students.iter().map(|student| student["number"].clone()).collect();
+    assert_eq!(numbers, [json!("s1"), json!("s4")]);
+
+    // Nor is the other spelling a change, or another student.
+    let log = seq(&school).await;
+    let text = "number,name,email\ns1,Zoe\u{308} Martin,zoe@example.edu\n";
+    let report = import(&school, &[files.with("students.csv", text)], &[]).is_done();
+    assert_eq!(report["counts"]["unchanged"], 1, "{report:#}");
+    school.patch("/api/v1/students/1", json!({"number": "\u{e9} 1"})).await.is_ok();
+    let text = "number,name,email\ne\u{301} 1,Zoe Martin,zoe@example.edu\n";
+    let report = import(&school, &[files.with("students.csv", text)], &[]).is_done();
+    assert_eq!(codes(&report), ["id-looks-the-same"], "{report:#}");
+    assert_eq!(seq(&school).await, log + 1);
+}

@@ -114,12 +114,14 @@ async fn apply(
     id: PathParams<ImportId>,
     Query(query): Query<ApplyQuery>,
     caller: Caller,
-) -> Result<Found<Import>, Refused<(ImportNotFound, ImportState, PlanChanged, ImportWouldRemove, FilesRefused)>>
-{
+) -> Result<Found<Import>, Refused<NotApplied>> {
     let id = id.into_result()?.0;
     app.imports.apply(id, query.confirm, &caller).await?;
     Ok(Found(find(&app, id).await?))
 }
+
+/// Why an import is not carried out.
+type NotApplied = (ImportNotFound, ImportState, PlanChanged, ImportWouldRemove, FilesRefused);
 
 /// Undo an import
 ///

@@ -264,7 +264,8 @@ impl Imports {
         let written = match end {
             Ok(done) => {
                 let rows = plan.not_done_rows(&done);
-                self.0.keeper.end(id, ImportStatus::Applied, done.steps + done.changed.len(), &rows).await
+                let done = done_before + done.steps + done.changed.len();
+                self.0.keeper.end(id, ImportStatus::Applied, done, &rows).await
             }
             Err(Refusal::Unauthorized | Refusal::Forbidden) => {
                 self.0.keeper.end(id, ImportStatus::Stopped, tried.into_inner(), &[]).await

@@ -58,6 +58,10 @@ async fn no_body_takes_the_name_of_a_column_that_is_not_in_its_schema() {
     for (path, method, operation) in operations(&document) {
         let content = operation["requestBody"]["content"].as_object();
         let Some((media_type, content)) = content.and_then(|content| content.iter().next()) else { continue };
+        // A file has no fields.
+        if media_type != "application/json" {
+            continue;
+        }
         let schema = resolved(&document, &content["schema"]);
         let is_array = schema["items"].is_object();
         let record = if is_array { resolved(&document, &schema["items"]) } else { schema };
@@ -109,7 +113,7 @@ async fn every_operation_says_what_it_does_and_what_it_answers() {
             );
         }
     }
-    assert_eq!(names.len(), 40);
+    assert_eq!(names.len(), 46);
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ pub mod report;
 mod steps;
 mod store;
 mod vanishing;
+mod warnings;
 
 pub use self::carry_out::Done;
 pub use self::plan::{MakeOptions, Mode, NotMade, make};

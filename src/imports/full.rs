@@ -50,9 +50,9 @@ impl Unmentioned {
         if has_people {
             let stays = reading.people.iter().any(|row| row.standing != Standing::Deleted);
             let obstacle =
-                no_rows(stays, "a student").or_else(|| refused_row(reading, &[FileKind::People])).or_else(
-                    || refused_step(reading, reading.people.iter().map(|row| row.origin), &plan.students),
-                );
+                no_rows(stays, "a student").or_else(|| unread(reading, &[FileKind::People])).or_else(|| {
+                    refused_step(reading, reading.people.iter().map(|row| row.origin), &plan.students)
+                });
             let keys = Keys::of(reading, reading.people.iter().map(|row| row.reference));
             let named = Keys::of(reading, reading.students.iter().map(|(reference, _)| reference));
             let unmentioned = students.all.iter().filter(|student| !named.names(student));
@@ -64,7 +64,7 @@ impl Unmentioned {
         if has_courses {
             let stays = reading.courses.iter().any(|row| row.standing != Standing::Deleted);
             let obstacle = no_rows(stays, "a course")
-                .or_else(|| refused_row(reading, &[FileKind::Courses, FileKind::Sections]))
+                .or_else(|| unread(reading, &[FileKind::Courses, FileKind::Sections]))
                 .or_else(|| {
                     refused_step(reading, reading.courses.iter().map(|row| row.origin), &plan.courses)
                 });
@@ -104,8 +104,7 @@ impl Unmentioned {
         let has_courses_of_people = reading.files.iter().any(|file| file.format == Some(Format::MoodleUsers));
         let of_people = has_courses_of_people.then_some(FileKind::People);
         let kinds: Vec<_> = of_people.into_iter().chain([FileKind::Enrollments]).collect();
-        let obstacle =
-            no_rows(stays, "an enrollment").or_else(|| refused_row(reading, &kinds)).or_else(unclear);
+        let obstacle = no_rows(stays, "an enrollment").or_else(|| unread(reading, &kinds)).or_else(unclear);
         let rows = reading.enrollments.iter().map(|row| (row.student, row.course));
         let keys = Keys::of(reading, rows.clone().map(|(student, _)| student));
         let mentioned = rows.chain(reading.other_pairs.iter().copied());
@@ -154,10 +153,15 @@ fn no_rows(stays: bool, what: &str) -> Option<Obstacle> {
     (!stays).then(|| Obstacle::new("no-rows", detail))
 }
 
-fn refused_row(reading: &Reading, kinds: &[FileKind]) -> Option<Obstacle> {
+fn unread(reading: &Reading, kinds: &[FileKind]) -> Option<Obstacle> {
+    if let Some(unread) = reading.warnings.iter().find(|warning| warning.code == "sheet-not-read") {
+        let name = &reading.files[unread.file as usize].name;
+        let detail = format!("A sheet is not read ({name}), so it is not clear what it is about. Delete it.");
+        return Some(Obstacle::new("sheet-not-read", detail));
+    }
     let is_of_kind = |file: u32| reading.files[file as usize].kind.is_some_and(|kind| kinds.contains(&kind));
     let row = reading.refused.iter().find(|row| is_of_kind(row.origin.file))?;
-    Some(not_clear(reading, row.origin, &row.reason.to_string()))
+    Some(not_clear(reading, row.origin, &reading.why(row)))
 }
 
 fn refused_step<R: Record>(

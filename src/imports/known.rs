@@ -17,8 +17,8 @@ pub(super) struct Known {
     addressed: HashMap<String, Vec<Student>>,
     /// By code.
     coded: HashMap<String, Vec<Course>>,
-    /// Courses without a code, by what people see of their names.
-    uncoded: HashMap<String, Course>,
+    /// Courses with the names of rows that would be new, by what people see of the names.
+    named: HashMap<String, Vec<Course>>,
 }
 
 impl Known {
@@ -83,11 +83,9 @@ impl Known {
             .filter(|row| row.standing != Standing::Deleted && !self.coded.contains_key(&*row.code));
         let names: HashSet<String> = new.map(|row| name_look(&row.name)).collect();
         if !names.is_empty() {
-            for course in store::courses_without_codes(db).await? {
-                let name = name_look(course.name.as_deref().unwrap_or_default());
-                if names.contains(&name) {
-                    self.uncoded.entry(name).or_insert(course);
-                }
+            let look = |course: &Course| name_look(course.name.as_deref().unwrap_or_default());
+            for course in store::courses_with_names(db, |course| names.contains(&look(course))).await? {
+                self.named.entry(look(&course)).or_default().push(course);
             }
         }
         Ok(())
@@ -107,15 +105,14 @@ impl Known {
         self.coded.get(code).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// A student with this address and without a number, whom a file of numbers cannot name.
-    pub(super) fn unnumbered(&self, email: &str) -> Option<&Student> {
-        let found = self.addressed.get(&email.to_lowercase())?;
-        found.iter().find(|student| student.number.is_none())
+    /// The students with this address, in any case.
+    pub(super) fn students_at(&self, email: &str) -> &[Student] {
+        self.addressed.get(&email.to_lowercase()).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// A course with this name and without a code, which a file cannot name.
-    pub(super) fn uncoded(&self, name: &str) -> Option<&Course> {
-        self.uncoded.get(&name_look(name))
+    /// The courses with this name, for a row that would be new.
+    pub(super) fn courses_named(&self, name: &str) -> &[Course] {
+        self.named.get(&name_look(name)).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// A student whose number looks like this one and is written in another way.
@@ -142,7 +139,8 @@ pub(super) fn address_of(student: &Student) -> String {
     student.email.as_deref().unwrap_or_default().trim().to_lowercase()
 }
 
-fn name_look(name: &str) -> String {
+/// What people see of a name, in lower case.
+pub(super) fn name_look(name: &str) -> String {
     look(name.trim()).to_lowercase()
 }
 

@@ -24,6 +24,7 @@ mod steps;
 mod store;
 mod undo;
 mod vanishing;
+mod warnings;
 
 pub use self::carry_out::{Done, Order};
 pub use self::error::ImportError;

@@ -6,12 +6,12 @@ use super::enrollments::{Decided, decide};
 use super::fields::Fields;
 use super::full::{self, Unmentioned};
 use super::known::{Known, ids};
-use super::steps::{EnrollmentStep, Names, Pair, Plan, RecordStep};
+use super::steps::{Names, Pair, Plan, RecordStep};
 use super::vanishing::{Cause, Vanishing, VanishingRecord};
-use super::{parties, records, store};
+use super::{parties, records, store, warnings};
 use crate::clock::Stamp;
 use crate::db::{Db, DbError};
-use crate::files::reading::{EnrollmentRow, Origin, Reading, StudentKey, Warning};
+use crate::files::reading::{Origin, Reading};
 use crate::mapping::SchoolTables;
 use crate::registrar::{Caller, Course, CourseId, Record, Student, StudentId};
 
@@ -79,8 +79,8 @@ pub async fn make(
     if !plan.vanishing.is_empty() {
         plan.vanishing.totals = store::totals(db).await?;
     }
-    let doubled = doubled(&plan, &known, &taken);
-    plan.reading.warnings.extend(doubled);
+    let warnings = warnings::find(&plan, &known, &taken);
+    plan.reading.warnings.extend(warnings);
     plan.names = names(&plan, db).await?;
     Ok(plan)
 }
@@ -125,45 +125,6 @@ fn remove_records(plan: &mut Plan, known: &Known, students: Vec<Student>, course
 fn removed<R: Record>(present: &R, step: &RecordStep<R>, origin: Origin) -> Option<VanishingRecord<R>> {
     let is_removed = matches!(step, RecordStep::Remove { .. });
     is_removed.then(|| VanishingRecord { record: present.clone(), cause: Cause::Row(origin) })
-}
-
-/// Students who take a course and also the one that an import with another number of sections has added for it.
-fn doubled(plan: &Plan, known: &Known, taken: &HashSet<Pair>) -> Vec<Warning> {
-    let gone = plan.vanishing.pairs.iter().map(|pair| (pair.student_id, pair.course_id));
-    let gone: HashSet<Pair> = gone.collect();
-    let rows = plan.reading.enrollments.iter().zip(&plan.enrollments);
-    let mut warnings = Vec::new();
-    for (row, _) in rows.filter(|(_, step)| takes(step)) {
-        let Ok((student, course)) = plan.pair(row) else { continue };
-        let key = plan.reading.course_keys.get(row.course);
-        for code in plan.reading.other_codes(key) {
-            let other = known.courses(&code).iter().find(|other| {
-                let pair = (student, other.id);
-                other.id != course && taken.contains(&pair) && !gone.contains(&pair)
-            });
-            warnings.extend(other.map(|_| doubled_warning(plan, row, &code)));
-        }
-    }
-    warnings
-}
-
-fn takes(step: &EnrollmentStep) -> bool {
-    use EnrollmentStep::{AlreadyEnrolled, AlreadyWaiting, Drop, Enroll, NotThere, Refused, Wait};
-    match step {
-        Enroll | Wait(_) | AlreadyEnrolled | AlreadyWaiting => true,
-        Drop | NotThere | Refused(_) => false,
-    }
-}
-
-fn doubled_warning(plan: &Plan, row: &EnrollmentRow, other: &str) -> Warning {
-    let (StudentKey::Number(student) | StudentKey::Email(student)) = plan.reading.students.get(row.student);
-    let code = plan.reading.course_keys.get(row.course).codes().next().unwrap_or_default();
-    let detail = format!(
-        "The student {student} takes {code} and also {other}, which an import with other sections has added for the same \
-         course. {other} stays: drop it if it is not meant."
-    );
-    let Origin { file, line } = row.origin;
-    Warning { file, line: Some(line), other: None, code: "also-in-other-course", detail }
 }
 
 /// The names of everybody and everything whose pairs are listed.

@@ -40,7 +40,7 @@ pub(super) fn students(reading: &Reading, known: &Known, fields: &RecordFields) 
         }
     };
     let mut steps: Vec<_> = reading.people.iter().map(step).collect();
-    refuse_second_rows(&mut steps, |row| reading.people[row].origin);
+    refuse_second_rows(&mut steps, reading, |row| reading.people[row].origin);
     steps
 }
 
@@ -61,7 +61,7 @@ pub(super) fn courses(reading: &Reading, known: &Known, fields: &RecordFields) -
         }
     };
     let mut steps: Vec<_> = reading.courses.iter().map(step).collect();
-    refuse_second_rows(&mut steps, |row| reading.courses[row].origin);
+    refuse_second_rows(&mut steps, reading, |row| reading.courses[row].origin);
     steps
 }
 
@@ -72,15 +72,20 @@ fn ensure_new_student(row: &PersonRow, known: &Known, fields: &RecordFields) -> 
     if let Some(student) = known.student_like(number) {
         return Err(looks_the_same(&format!("Student {}", student.id), "number"));
     }
-    match row.email.as_deref().and_then(|email| known.unnumbered(email)) {
-        Some(student) => Err(Obstacle::new(
-            "student-without-number",
-            format!(
-                "Student {} has this address and no number. If it is the same person, give that student the number \
-                 {number}; if not, add this one by hand.",
-                student.id
-            ),
-        )),
+    let same_address = row.email.as_deref().map(|email| known.students_at(email)).unwrap_or_default();
+    if let Some(student) = same_address.iter().find(|student| student.number.is_none()) {
+        let id = student.id;
+        let detail = format!(
+            "Student {id} has this address and no number. If it is the same person, give that student the number {number}; if \
+             not, add this one by hand."
+        );
+        return Err(Obstacle::new("student-without-number", detail));
+    }
+    let mut others = same_address.iter().filter_map(|student| Some((student.id, student.number.as_deref()?)));
+    match others.find(|(_, other)| differ_in_zeros(number, other)) {
+        Some((id, other)) => {
+            Err(lost_zeros(&format!("Student {id} has this address and the number {other}")))
+        }
         None => Ok(()),
     }
 }
@@ -91,17 +96,35 @@ fn ensure_new_course(row: &CourseRow, known: &Known, fields: &RecordFields) -> R
     if let Some(course) = known.course_like(&row.code) {
         return Err(looks_the_same(&format!("Course {}", course.id), "code"));
     }
-    match known.uncoded(&row.name) {
-        Some(course) => Err(Obstacle::new(
-            "course-without-code",
-            format!(
-                "Course {} has this name and no code. If it is the same course, give that course the code {}; if not, add \
-                 this one by hand.",
-                course.id, row.code
-            ),
-        )),
+    let same_name = known.courses_named(&row.name);
+    if let Some(course) = same_name.iter().find(|course| course.code.is_none()) {
+        let (id, code) = (course.id, &row.code);
+        let detail = format!(
+            "Course {id} has this name and no code. If it is the same course, give that course the code {code}; if not, add \
+             this one by hand."
+        );
+        return Err(Obstacle::new("course-without-code", detail));
+    }
+    let mut others = same_name.iter().filter_map(|course| Some((course.id, course.code.as_deref()?)));
+    match others.find(|(_, other)| differ_in_zeros(&row.code, other)) {
+        Some((id, other)) => Err(lost_zeros(&format!("Course {id} has this name and the code {other}"))),
         None => Ok(()),
     }
+}
+
+/// Whether two ids are the same number with other zeros before it.
+fn differ_in_zeros(one: &str, two: &str) -> bool {
+    let is_number = |id: &str| id.bytes().all(|byte| byte.is_ascii_digit());
+    one != two
+        && is_number(one)
+        && is_number(two)
+        && one.trim_start_matches('0') == two.trim_start_matches('0')
+}
+
+fn lost_zeros(found: &str) -> Obstacle {
+    let detail =
+        format!("{found}: a spreadsheet drops zeros before a number. Format the column of ids as text.");
+    Obstacle::new("id-differs-in-zeros", detail)
 }
 
 fn looks_the_same(record: &str, id: &str) -> Obstacle {
@@ -145,8 +168,11 @@ fn record<R: Record>(
 }
 
 /// Two rows may name the same record in two ways, by its id and by its address; only the first one counts.
-fn refuse_second_rows<R: Record>(steps: &mut [RecordStep<R>], origin: impl Fn(usize) -> Origin)
-where
+fn refuse_second_rows<R: Record>(
+    steps: &mut [RecordStep<R>],
+    reading: &Reading,
+    origin: impl Fn(usize) -> Origin,
+) where
     R::Id: Hash + Eq,
 {
     let mut firsts: HashMap<R::Id, usize> = HashMap::new();
@@ -154,8 +180,9 @@ where
         let Some(id) = step.id() else { continue };
         let first = *firsts.entry(id).or_insert(row);
         if first != row {
-            let line = origin(first).line;
-            let detail = format!("Line {line} is about the same record, named in another way.");
+            let first = origin(first);
+            let detail = format!("Line {} is about the same record, named in another way.", first.line);
+            let detail = reading.with_other_file(detail, origin(row).file, Some(first));
             *step = RecordStep::Refused(Obstacle::new("same-record", detail));
         }
     }

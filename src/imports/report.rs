@@ -86,7 +86,7 @@ impl Plan {
         self.reading.warnings.iter().map(|warning| {
             let name = self.reading.files.get(warning.file as usize).map_or("", |file| &file.name);
             let line = warning.line.map(|line| format!(", line {line}")).unwrap_or_default();
-            format!("{name}{line}: {}", warning.detail)
+            format!("{name}{line}: {}", self.reading.warned(warning))
         })
     }
 
@@ -312,7 +312,7 @@ fn warnings(reading: &Reading) -> Vec<Value> {
             "file": reading.files.get(warning.file as usize).map(|file| file.name.as_str()),
             "line": warning.line,
             "code": warning.code,
-            "detail": warning.detail,
+            "detail": reading.warned(warning),
         })
     };
     reading.warnings.iter().map(of).collect()
@@ -325,7 +325,7 @@ fn reading_refusals(reading: &Reading) -> Vec<Value> {
             "line": row.origin.line,
             "column": row.column,
             "code": row.reason.code(),
-            "detail": row.reason.to_string(),
+            "detail": reading.why(row),
         })
     };
     reading.refused.iter().map(of).collect()

@@ -173,7 +173,7 @@ impl Plan {
         let name = |origin: Origin| &self.reading.files[origin.file as usize].name;
         let of_reading = self.reading.refused.iter().map(move |row| {
             let column = row.column.as_ref().map(|column| format!(", {column}")).unwrap_or_default();
-            format!("{}, line {}{column}: {}", name(row.origin), row.origin.line, row.reason)
+            format!("{}, line {}{column}: {}", name(row.origin), row.origin.line, self.reading.why(row))
         });
         let of_plan = self.obstacles().map(move |(origin, obstacle)| {
             format!("{}, line {}: {}", name(origin), origin.line, obstacle.detail)

@@ -115,9 +115,12 @@ pub(super) async fn students_with_addresses(
     .await
 }
 
-/// The courses that have no code.
-pub(super) async fn courses_without_codes(db: &Db) -> Result<Vec<Course>, DbError> {
-    kept(db, ALL_COURSES, course, |course: &Course| course.code.is_none()).await
+/// The courses that are wanted for their names.
+pub(super) async fn courses_with_names(
+    db: &Db,
+    is_wanted: impl Fn(&Course) -> bool,
+) -> Result<Vec<Course>, DbError> {
+    kept(db, ALL_COURSES, course, is_wanted).await
 }
 
 /// All students.

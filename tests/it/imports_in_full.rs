@@ -247,3 +247,25 @@ async fn files_of_addresses_are_the_whole_truth_for_those_whose_address_is_their
     assert_eq!(school.get("/api/v1/students").await.is_ok().ids(), [1, 2, 4, 5]);
     assert_eq!(school.get(&ana.url()).await.is_ok().json()["email"], "ANA@example.edu");
 }
+
+#[tokio::test]
+async fn a_sheet_that_is_not_read_holds_back_everything() {
+    let files = Files::new();
+    let school = school(&files).await;
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let sheets = [
+        ("Notes", vec![["Ask"].as_slice(), &["Ben"]]),
+        ("Students", vec![&["number", "name", "email"], &["s1", "Student 1", "s1@example.edu"]]),
+    ];
+    for (name, rows) in sheets {
+        let sheet = book.add_worksheet().set_name(name).unwrap();
+        for (place, row) in (0..).zip(rows) {
+            sheet.write_row(place, 0, row.iter().copied()).unwrap();
+        }
+    }
+    let path = files.with("students.xlsx", "");
+    book.save(&path).unwrap();
+    let report = import(&school, &[path], &["--mode", "full"]).is_done();
+    assert_eq!(held_back(&report), [("students", 19, "sheet-not-read")], "{report:#}");
+    assert_eq!(count(&school, "/api/v1/students").await, 20);
+}

@@ -165,3 +165,44 @@ async fn one_record_in_two_spellings_is_one_record() {
     assert_eq!(codes(&report), ["id-looks-the-same"], "{report:#}");
     assert_eq!(seq(&school).await, log + 1);
 }
+
+#[tokio::test]
+async fn nobody_is_doubled_by_a_spreadsheet_that_drops_zeros() {
+    let (school, files) = (School::open().await, Files::new());
+    let set = |person: &str, course: &str| {
+        let people = format!("number,name,email\n{person},Ana,ana@example.edu\n");
+        let courses = format!("code,name,level\n{course},Algebra,one\n");
+        [files.with("students.csv", &people), files.with("courses.csv", &courses)]
+    };
+    import(&school, &set("0042", "007"), &[]).is_done();
+    let report = import(&school, &set("42", "7"), &["--mode", "full"]).is_done();
+    assert_eq!(codes(&report), ["id-differs-in-zeros", "id-differs-in-zeros"], "{report:#}");
+    assert_eq!((&report["counts"]["would_vanish"], &report["counts"]["new"]), (&json!(0), &json!(0)));
+    // Another number may be right, and is worth a look.
+    let report = import(&school, &set("43", "8"), &[]).is_done();
+    let found = warnings(&report, "same-person-other-number");
+    assert_eq!((found.len(), &found[0]["line"]), (1, &json!(2)), "{report:#}");
+}
+
+#[tokio::test]
+async fn a_word_for_no_id_is_no_id() {
+    let (school, files) = (School::open().await, Files::new());
+    let text = "number,name,email\nN/A,Ana,ana@example.edu\nnull,Bo,bo@example.edu\nNA,Cy,cy@example.edu\n";
+    let report = import(&school, &[files.with("students.csv", text)], &[]).is_done();
+    assert_eq!(codes(&report), ["id-is-placeholder", "id-is-placeholder"], "{report:#}");
+    assert_eq!(report["counts"]["new"], 1, "{report:#}");
+}
+
+#[tokio::test]
+async fn a_line_of_another_file_is_named_with_its_file() {
+    let (school, files) = (School::open().await, Files::new());
+    let one = files.with("one.csv", "number,name,email\ns1,Ana,ana@example.edu\ns2,Bo,bo@example.edu\n");
+    let two = files.with("two.csv", "number,name,email\ns1,Anna,ana@example.edu\ns3,Bo,bo@example.edu\n");
+    let report = import(&school, &[one.clone(), two.clone()], &[]).is_done();
+    for (row, other) in [(0, &two), (1, &one)] {
+        let detail = report["refused_rows"][row]["detail"].as_str().unwrap();
+        assert!(detail.ends_with(&format!(" That line is in {}.", other.display())), "{detail}");
+    }
+    let found = warnings(&report, "same-person-twice");
+    assert!(found[0]["detail"].as_str().unwrap().ends_with("one.csv."), "{report:#}");
+}

@@ -18,6 +18,8 @@ pub(super) fn damage(id: &str, kind: CellKind) -> Option<Damage> {
         Some(Damage::Formula)
     } else if first == '\'' {
         Some(Damage::Apostrophe)
+    } else if is_placeholder(id) {
+        Some(Damage::Placeholder)
     } else if is_error(id) {
         Some(Damage::Error)
     } else if is_scientific(id) {
@@ -34,6 +36,13 @@ pub(super) fn damage(id: &str, kind: CellKind) -> Option<Damage> {
 fn is_error(id: &str) -> bool {
     let errors = ["#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"];
     errors.contains(&id) || id.starts_with("##") && id.chars().all(|character| character == '#')
+}
+
+/// What people and programs write where there is no id: databases, JavaScript, Python, forms.
+fn is_placeholder(id: &str) -> bool {
+    let words =
+        ["n/a", "null", "nil", "none", "nan", "undefined", "-", "--", "\u{2013}", "\u{2014}", "?", "??"];
+    words.iter().any(|word| id.eq_ignore_ascii_case(word))
 }
 
 fn is_digits(text: &str) -> bool {
@@ -92,6 +101,12 @@ mod tests {
             ("'0042", Damage::Apostrophe),
             ("#N/A", Damage::Error),
             ("########", Damage::Error),
+            ("N/A", Damage::Placeholder),
+            ("NULL", Damage::Placeholder),
+            ("nan", Damage::Placeholder),
+            ("None", Damage::Placeholder),
+            ("-", Damage::Placeholder),
+            ("?", Damage::Placeholder),
             ("1.23E+11", Damage::Scientific),
             ("1,23E+11", Damage::Scientific),
             ("1E+15", Damage::Scientific),
@@ -139,6 +154,9 @@ mod tests {
             "a=b",
             "-5",
             "#12",
+            "NA",
+            "NULL1",
+            "A-",
             "13aa3",
         ] {
             assert_eq!(damage(id, CellKind::Text), None, "{id}");

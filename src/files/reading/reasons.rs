@@ -91,6 +91,8 @@ pub enum Damage {
     Date,
     /// `#N/A`.
     Error,
+    /// `N/A`, `null`.
+    Placeholder,
     /// `'0042`.
     Apostrophe,
     /// A number that the spreadsheet may show in another way.
@@ -105,6 +107,7 @@ impl Damage {
             Self::Decimal => "id-is-decimal",
             Self::Date => "id-is-date",
             Self::Error => "id-is-error",
+            Self::Placeholder => "id-is-placeholder",
             Self::Apostrophe => "id-has-apostrophe",
             Self::Unsure => "id-is-formatted-number",
         }
@@ -121,6 +124,7 @@ impl Damage {
             }
             Self::Date => "is a date: the spreadsheet took the id for one. Export it as text.",
             Self::Error => "is an error of the spreadsheet.",
+            Self::Placeholder => "stands for an id that is missing.",
             Self::Apostrophe => "begins with the apostrophe that spreadsheets put before text. Remove it.",
             Self::Unsure => {
                 "is a number that the spreadsheet may show in another way. Format the column as text."

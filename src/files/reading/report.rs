@@ -66,6 +66,27 @@ impl Reading {
         self.refusal.is_some() || self.files.iter().any(|file| file.refusal.is_some())
     }
 
+    /// Why a row is refused, in words.
+    #[must_use]
+    pub fn why(&self, row: &RefusedRow) -> String {
+        self.with_other_file(row.reason.to_string(), row.origin.file, row.reason.other_row())
+    }
+
+    /// What a warning says.
+    #[must_use]
+    pub fn warned(&self, warning: &Warning) -> String {
+        self.with_other_file(warning.detail.clone(), warning.file, warning.other)
+    }
+
+    /// A sentence that names a line of another file says of which.
+    #[must_use]
+    pub fn with_other_file(&self, detail: String, file: u32, other: Option<Origin>) -> String {
+        match other.filter(|other| other.file != file) {
+            Some(other) => format!("{detail} That line is in {}.", self.files[other.file as usize].name),
+            None => detail,
+        }
+    }
+
     /// The codes under which an import with another number of sections would have added the same course.
     #[must_use]
     pub fn other_codes(&self, key: &CourseKey) -> Vec<String> {

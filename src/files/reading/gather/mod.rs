@@ -7,6 +7,7 @@ mod settle;
 
 use super::drafts::Drafts;
 use super::report::{Reading, Warning};
+use crate::count::counted;
 
 /// Puts everything that was read into the reading.
 pub(super) fn gather(mut drafts: Drafts, reading: &mut Reading) {
@@ -27,7 +28,9 @@ pub(super) fn gather(mut drafts: Drafts, reading: &mut Reading) {
     reading.warnings.extend(drafts.warnings);
     for ((file, role), count) in roles {
         let role = if role.is_empty() { "another role".to_owned() } else { format!("the role {role}") };
-        let detail = format!("{count} rows are of {role} and not of students. They are left out.");
+        let (are, they) = if count == 1 { ("is", "It is") } else { ("are", "They are") };
+        let rows = counted(count.into(), "row");
+        let detail = format!("{rows} {are} of {role} and not of students. {they} left out.");
         reading.warnings.push(Warning { file, line: None, other: None, code: "not-a-student", detail });
     }
     reading.warnings.sort_by_key(|warning| (warning.file, warning.line));

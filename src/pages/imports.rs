@@ -206,6 +206,9 @@ fn first_shown(import: &Import) -> WhichRows {
     if import.remaining > 0 {
         return WhichRows::Remaining;
     }
+    if import.confirm.is_some() && import.status == ImportStatus::Planned {
+        return WhichRows::With(RowStatus::Vanishing);
+    }
     let first = RowStatus::ALL.into_iter().find(|status| import.rows.of(*status) > 0);
     first.map_or(WhichRows::All, WhichRows::With)
 }

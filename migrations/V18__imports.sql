@@ -12,7 +12,8 @@ create table matricula_imports (
     done {{key}} not null, -- steps that were tried
     not_done {{key}} not null, -- steps that would have had another effect, and were not carried out
     remaining {{key}} not null, -- what could not be undone
-    touched_at text not null, -- the last sign of the server that works on it
+    worker text, -- random: whoever works on it; nobody else adds to what it has done
+    touched_at text not null, -- the last sign of whoever works on it
     applied_at text,
     undone_at text,
     request text unique, -- the Idempotency-Key of the request, with its actor

@@ -149,6 +149,7 @@ impl From<Refusal> for Problem {
                 Self::new::<HasEnrollments>(detail).with("enrolled", enrolled).with("waitlisted", waitlisted)
             }
             Refusal::PlanChanged => Self::new::<PlanChanged>(detail),
+            Refusal::ImportTaken => Self::new::<ImportState>(detail),
             Refusal::Stale(version) => Self::new::<Stale>(detail).with("etag", etag(version, None)),
             Refusal::StaleCourse { version, seats } => {
                 Self::new::<Stale>(detail).with("etag", etag(version, seats))

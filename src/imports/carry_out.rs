@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use super::staging::Shift;
 use super::steps::{EnrollmentStep, Obstacle, Pair, Party, Plan, RecordStep};
 use super::vanishing::{Gone, PlanRow};
 use crate::files::reading::EnrollmentRow;
@@ -25,10 +26,10 @@ pub struct Done {
     pub changed: Vec<(PlanRow, Obstacle)>,
 }
 
-/// An import that is carried out: its id, and which of its rows.
+/// An import that is carried out: who works on it, and which of its rows.
 #[derive(Clone, Debug)]
 pub struct Order {
-    import_id: i64,
+    shift: Shift,
     /// The numbers of the rows: of courses, students and enrollments, and of courses, students and pairs that vanish. `None`
     /// for one that is not to be carried out.
     numbers: [Vec<Option<i64>>; 6],
@@ -36,7 +37,7 @@ pub struct Order {
 
 impl Order {
     /// Carries out the rows of a plan that `number` gives a number.
-    pub fn new(import_id: i64, plan: &Plan, number: impl Fn(usize, PlanRow) -> Option<i64>) -> Self {
+    pub fn new(shift: Shift, plan: &Plan, number: impl Fn(usize, PlanRow) -> Option<i64>) -> Self {
         let gone = &plan.vanishing;
         let lengths = [
             plan.courses.len(),
@@ -59,7 +60,7 @@ impl Order {
             };
             numbers[list][at] = number(place, row);
         }
-        Self { import_id, numbers }
+        Self { shift, numbers }
     }
 
     fn number(&self, row: PlanRow) -> Option<i64> {
@@ -214,7 +215,10 @@ impl<P: Fn(usize)> Worker<'_, P> {
         parts.reverse();
         while let Some(part) = parts.pop() {
             let steps = ordered[part.clone()].iter().map(|(_, _, step)| step.clone()).collect();
-            let command = ImportPart { import_id: self.order.import_id, undoes: false, steps };
+            let command = {
+                let Shift { import_id, worker } = self.order.shift.clone();
+                ImportPart { import_id, worker, undoes: false, steps }
+            };
             let outcomes = match self.registrar.submit(command, self.caller).await {
                 Ok(outcome) => outcome.answer,
                 // The table has refused one of the rows: find it, so that it does not stop the others.

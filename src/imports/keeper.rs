@@ -10,7 +10,9 @@ use sha2::{Digest as _, Sha256};
 use super::error::ImportError;
 use super::report;
 use super::rows::ImportRow;
-use super::staging::{self, Import, ImportStatus, ListName, NewImport, ROWS_PER_PLACE, RowCounts, Settings};
+use super::staging::{
+    self, Import, ImportStatus, ListName, NewImport, ROWS_PER_PLACE, RowCounts, Settings, Shift,
+};
 use super::steps::Plan;
 use crate::clock::Clock;
 use crate::db::{Db, DbError};
@@ -96,10 +98,12 @@ impl Keeper {
         from: ImportStatus,
         to: ImportStatus,
         otherwise: &'static str,
-    ) -> Result<(), ImportError> {
-        let chore = staging::claim(id, from, to, &self.clock.stamp());
+    ) -> Result<Shift, ImportError> {
+        let worker = format!("{:032x}", fastrand::u128(..)).into();
+        let shift = Shift { import_id: id, worker };
+        let chore = staging::claim(&shift, from, to, &self.clock.stamp());
         let changed = self.registrar.keep_house(vec![chore]).await?;
-        if changed == [1] { Ok(()) } else { Err(ImportError::WrongState(otherwise)) }
+        if changed == [1] { Ok(shift) } else { Err(ImportError::WrongState(otherwise)) }
     }
 
     /// Writes something in parts, some of them in each commit.
@@ -135,12 +139,12 @@ impl Keeper {
 
     pub(super) async fn end(
         &self,
-        id: i64,
+        shift: &Shift,
         status: ImportStatus,
         done: usize,
         rows: &[ImportRow],
     ) -> Result<(), ImportError> {
-        self.write(staging::finish(id, status, done, rows, &self.clock.stamp())).await
+        self.write(staging::finish(shift, status, done, rows, &self.clock.stamp())).await
     }
 }
 

@@ -12,7 +12,8 @@ use super::carry_out::{Done, Order};
 use super::error::ImportError;
 use super::keeper::{self, Keeper};
 use super::plan::{self, MakeOptions, Mode, NotMade};
-use super::staging::{self, ImportStatus, ListName, Settings};
+use super::rows::ImportRow;
+use super::staging::{self, ImportStatus, ListName, Settings, Shift};
 use super::steps::{Obstacle, Plan};
 use super::undo;
 use crate::clock::Clock;
@@ -145,12 +146,12 @@ impl Imports {
             let would_remove = |why: Obstacle| ImportError::WouldRemove(why.detail, plan.vanishing.len());
             plan.ensure_confirmed(confirm).map_err(would_remove)?;
         }
-        self.0
-            .keeper
-            .claim(id, from, ImportStatus::Applying, "Somebody else has begun to import these files.")
-            .await?;
+        let begun = "Somebody else has begun to import these files.";
+        let shift = self.0.keeper.claim(id, from, ImportStatus::Applying, begun).await?;
         drop(turn);
-        self.work(self.clone().carry_out(id, import.total, plan, without_key(caller))).await;
+        let is_whole = from == ImportStatus::Planned;
+        let total = (!is_whole).then_some(import.total);
+        self.work(self.clone().carry_out(shift, total, plan, without_key(caller))).await;
         Ok(())
     }
 
@@ -168,11 +169,9 @@ impl Imports {
             }
             _ => return Err(ImportError::WrongState("The import was never carried out.")),
         };
-        self.0
-            .keeper
-            .claim(id, from, ImportStatus::Undoing, "Somebody else has begun to undo the import.")
-            .await?;
-        self.work(self.clone().take_back(id, without_key(caller))).await;
+        let begun = "Somebody else has begun to undo the import.";
+        let shift = self.0.keeper.claim(id, from, ImportStatus::Undoing, begun).await?;
+        self.work(self.clone().take_back(shift, without_key(caller))).await;
         Ok(())
     }
 
@@ -191,19 +190,17 @@ impl Imports {
     ) -> Result<(i64, Done), ImportError> {
         let id = self.0.keeper.add(sources, None, caller).await?;
         self.0.keeper.write_plan(id, plan, settings).await?;
-        self.0
-            .keeper
-            .claim(id, ImportStatus::Planned, ImportStatus::Applying, "A server has deleted it.")
-            .await?;
-        let order = Order::new(id, plan, |number, _| Some(to_i64(number)));
+        let gone = "A server has deleted it.";
+        let shift = self.0.keeper.claim(id, ImportStatus::Planned, ImportStatus::Applying, gone).await?;
+        let order = Order::new(shift.clone(), plan, |number, _| Some(to_i64(number)));
         let tried = AtomicUsize::new(0);
         let work = plan.carry_out(&order, &self.0.keeper.registrar, caller, |steps| {
             tried.store(steps, Ordering::Relaxed);
             progress(steps);
         });
-        let done = self.with_heartbeat(id, &tried, work).await?;
+        let done = self.with_heartbeat(&shift, &tried, work).await?;
         let rows = plan.not_done_rows(&done);
-        self.0.keeper.end(id, ImportStatus::Applied, done.steps + done.changed.len(), &rows).await?;
+        self.0.keeper.end(&shift, ImportStatus::Applied, done.steps + done.changed.len(), &rows).await?;
         Ok((id, done))
     }
 
@@ -246,67 +243,81 @@ impl Imports {
         tasks.push(task);
     }
 
-    /// Carries out the rows of the plan that was confirmed: of an import that was interrupted, those that are left.
-    async fn carry_out(self, id: i64, total: i64, plan: Plan, caller: Caller) {
-        let Ok(_turn) = self.0.working.acquire().await else { return };
-        let planned = match self.0.keeper.planned_rows(id).await {
-            Ok(planned) => planned,
-            Err(error) => return tracing::warn!(%error, import = id, "an import cannot go on yet"),
-        };
-        let order =
-            Order::new(id, &plan, |number, row| planned.get(&plan.row(number, row).fingerprint()).copied());
-        let done_before = usize::try_from(total).unwrap_or_default().saturating_sub(plan.steps());
+    /// Carries out the rows of the plan that was confirmed: of an import that was interrupted after some of `total` steps,
+    /// those that are left.
+    async fn carry_out(self, shift: Shift, total: Option<i64>, plan: Plan, caller: Caller) {
+        let done_before = total.and_then(|total| usize::try_from(total).ok());
+        let done_before = done_before.map_or(0, |total| total.saturating_sub(plan.steps()));
         let tried = AtomicUsize::new(done_before);
-        let work = plan.carry_out(&order, &self.0.keeper.registrar, &caller, |steps| {
-            tried.store(done_before + steps, Ordering::Relaxed);
-        });
-        let end = self.with_heartbeat(id, &tried, work).await;
-        let written = match end {
-            Ok(done) => {
-                let rows = plan.not_done_rows(&done);
-                let done = done_before + done.steps + done.changed.len();
-                self.0.keeper.end(id, ImportStatus::Applied, done, &rows).await
-            }
-            Err(Refusal::Unauthorized | Refusal::Forbidden) => {
-                self.0.keeper.end(id, ImportStatus::Stopped, tried.into_inner(), &[]).await
-            }
-            Err(error) => Err(error.into()),
+        let work = async {
+            let _turn = self.0.working.acquire().await.map_err(|_| Refusal::Stopping)?;
+            let order = match total {
+                None => Order::new(shift.clone(), &plan, |number, _| Some(to_i64(number))),
+                Some(_) => {
+                    let planned = self.0.keeper.planned_rows(shift.import_id).await?;
+                    Order::new(shift.clone(), &plan, |number, row| {
+                        planned.get(&plan.row(number, row).fingerprint()).copied()
+                    })
+                }
+            };
+            let progress = |steps| tried.store(done_before + steps, Ordering::Relaxed);
+            plan.carry_out(&order, &self.0.keeper.registrar, &caller, progress).await
         };
-        if let Err(error) = written {
-            tracing::warn!(%error, import = id, "an import cannot go on yet");
-        }
+        let done = self.with_heartbeat(&shift, &tried, work).await;
+        let done = done.map(|done| {
+            (done_before + done.steps + done.changed.len(), plan.not_done_rows(&done), ImportStatus::Applied)
+        });
+        self.finish(&shift, &tried, done).await;
     }
 
-    async fn take_back(self, id: i64, caller: Caller) {
-        let Ok(_turn) = self.0.working.acquire().await else { return };
+    async fn take_back(self, shift: Shift, caller: Caller) {
         let looked_at = AtomicUsize::new(0);
-        let work = undo::undo(id, &self.0.keeper.db, &self.0.keeper.registrar, &caller, |steps| {
-            looked_at.store(steps, Ordering::Relaxed);
-        });
-        let written = match self.with_heartbeat(id, &looked_at, work).await {
-            Ok(remaining) => {
-                self.0.keeper.end(id, ImportStatus::Undone, looked_at.into_inner(), &remaining).await
-            }
+        let work = async {
+            let _turn = self.0.working.acquire().await.map_err(|_| Refusal::Stopping)?;
+            let Keeper { db, registrar, .. } = &self.0.keeper;
+            undo::undo(&shift, db, registrar, &caller, |steps| looked_at.store(steps, Ordering::Relaxed))
+                .await
+        };
+        let done = self.with_heartbeat(&shift, &looked_at, work).await;
+        let done = done.map(|remaining| (looked_at.load(Ordering::Relaxed), remaining, ImportStatus::Undone));
+        self.finish(&shift, &looked_at, done).await;
+    }
+
+    /// Writes down how the work has ended: how many steps, which rows are left, and the state of the import then.
+    async fn finish(
+        &self,
+        shift: &Shift,
+        tried: &AtomicUsize,
+        end: Result<(usize, Vec<ImportRow>, ImportStatus), Refusal>,
+    ) {
+        let written = match end {
+            Ok((steps, rows, status)) => self.0.keeper.end(shift, status, steps, &rows).await,
             Err(Refusal::Unauthorized | Refusal::Forbidden) => {
-                self.0.keeper.end(id, ImportStatus::Stopped, looked_at.into_inner(), &[]).await
+                let steps = tried.load(Ordering::Relaxed);
+                self.0.keeper.end(shift, ImportStatus::Stopped, steps, &[]).await
             }
             Err(error) => Err(error.into()),
         };
         if let Err(error) = written {
-            tracing::warn!(%error, import = id, "an import cannot be undone yet");
+            tracing::warn!(%error, import = shift.import_id, "an import cannot go on yet");
         }
     }
 
     /// Writes down the progress while it works.
-    async fn with_heartbeat<T>(&self, id: i64, steps: &AtomicUsize, work: impl Future<Output = T>) -> T {
+    async fn with_heartbeat<T>(
+        &self,
+        shift: &Shift,
+        steps: &AtomicUsize,
+        work: impl Future<Output = T>,
+    ) -> T {
         let mut work = std::pin::pin!(work);
         loop {
             if let Ok(end) = tokio::time::timeout(HEARTBEAT, &mut work).await {
                 return end;
             }
-            let touch = staging::touch(id, steps.load(Ordering::Relaxed), &self.0.keeper.clock.stamp());
+            let touch = staging::touch(shift, steps.load(Ordering::Relaxed), &self.0.keeper.clock.stamp());
             if let Err(error) = self.0.keeper.write(vec![touch]).await {
-                tracing::debug!(%error, import = id, "the progress of an import is not written down");
+                tracing::debug!(%error, import = shift.import_id, "the progress of an import is not written down");
             }
         }
     }
@@ -317,11 +328,11 @@ impl Imports {
         for (id, status, actor) in staging::unattended(&self.0.keeper.db, &ago(ABANDONED)).await? {
             // Whoever began it was allowed to.
             let caller = Caller::program(Actor::from_stored(&actor).unwrap_or(Actor::Cli));
-            self.0.keeper.claim(id, status, status, "").await?;
+            let shift = self.0.keeper.claim(id, status, status, "Another server goes on with it.").await?;
             tracing::info!(import = id, "going on with an import that another server has left");
             match status {
-                ImportStatus::Undoing => self.clone().take_back(id, caller).await,
-                _ => self.go_on(id, caller).await?,
+                ImportStatus::Undoing => self.clone().take_back(shift, caller).await,
+                _ => self.go_on(shift, caller).await?,
             }
         }
         let chores = staging::delete_old(&ago(UNUSED), &ago(KEPT), MAX_DELETED);
@@ -329,12 +340,13 @@ impl Imports {
         Ok(())
     }
 
-    async fn go_on(&self, id: i64, caller: Caller) -> Result<(), ImportError> {
+    async fn go_on(&self, shift: Shift, caller: Caller) -> Result<(), ImportError> {
+        let id = shift.import_id;
         let (import, _) = self.0.keeper.find(id).await?;
         let turn = self.0.planning.acquire().await.map_err(|_| Refusal::Stopping)?;
         let (_, plan) = self.make(self.0.keeper.sources(id).await?, &import.settings, &caller).await?;
         drop(turn);
-        self.clone().carry_out(id, import.total, plan, caller).await;
+        self.clone().carry_out(shift, Some(import.total), plan, caller).await;
         Ok(())
     }
 }

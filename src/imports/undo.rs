@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::rows::{ImportRow, RowField, RowStatus};
-use super::staging::{self, Entry, ListName, ROWS_PER_PLACE};
+use super::staging::{self, Entry, ListName, ROWS_PER_PLACE, Shift};
 use super::steps::Obstacle;
 use super::vanishing::{remove_course, remove_student};
 use crate::db::{Db, DbError};
@@ -19,12 +19,13 @@ use crate::registrar::{
 /// # Errors
 /// When the database cannot be read, or the caller may not do this any more.
 pub(super) async fn undo(
-    id: i64,
+    shift: &Shift,
     db: &Db,
     registrar: &Registrar,
     caller: &Caller,
     progress: impl Fn(usize) + Send,
 ) -> Result<Vec<ImportRow>, Refusal> {
+    let id = shift.import_id;
     let planned = records(id, db).await?;
     let mut remaining: Vec<(i64, Obstacle)> = Vec::new();
     let mut looked_at = 0;
@@ -40,7 +41,7 @@ pub(super) async fn undo(
                 Err(obstacle) => remaining.push((entry.row, obstacle)),
             }
         }
-        remaining.extend(carry_out(id, steps, registrar, caller).await?);
+        remaining.extend(carry_out(shift, steps, registrar, caller).await?);
         progress(looked_at);
     }
     with_rows(id, db, remaining).await
@@ -175,7 +176,7 @@ fn touched() -> Obstacle {
 
 /// Carries out the steps; returns those that were refused.
 async fn carry_out(
-    import_id: i64,
+    shift: &Shift,
     steps: Vec<(i64, ImportStep)>,
     registrar: &Registrar,
     caller: &Caller,
@@ -186,7 +187,10 @@ async fn carry_out(
         if steps.is_empty() {
             continue;
         }
-        let command = ImportPart { import_id, undoes: true, steps: steps.clone() };
+        let command = {
+            let Shift { import_id, worker } = shift.clone();
+            ImportPart { import_id, worker, undoes: true, steps: steps.clone() }
+        };
         match registrar.submit(command, caller).await {
             Ok(outcome) => {
                 let outcomes = steps.iter().zip(outcome.answer);

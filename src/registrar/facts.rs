@@ -66,6 +66,8 @@ pub struct Facts {
     pub externals: HashMap<ExternalId, ExternalLink>,
     /// The requested links that exist, by the hashes of their secrets.
     pub links: HashMap<String, Link>,
+    /// Who works on each of the requested imports.
+    pub import_workers: HashMap<i64, String>,
     /// Fields that cannot be written.
     pub read_only: ReadOnly,
     /// How many rows the batch has added to tables that assign ids themselves.

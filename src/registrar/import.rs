@@ -1,5 +1,7 @@
 //! Imports: the steps of a plan, each of which happens exactly as planned or not at all.
 
+use std::sync::Arc;
+
 use super::answer::{Admission, Answer, OperationOutcome};
 use super::caller::{Caller, Right};
 use super::command::Command;
@@ -18,6 +20,8 @@ use super::student::{CreateStudent, DeleteStudent, UpdateStudent};
 pub struct ImportPart {
     /// The import.
     pub import_id: i64,
+    /// Whoever works on it, by the random text that was written down at the beginning.
+    pub worker: Arc<str>,
     /// Whether the steps undo it.
     pub undoes: bool,
     /// The steps, each with the number of the row that it is for.
@@ -131,6 +135,7 @@ impl Command for ImportPart {
     type Answer = Vec<OperationOutcome>;
 
     fn needs(&self, needs: &mut Needs) {
+        needs.import(self.import_id);
         for (_, step) in &self.steps {
             step.needs(needs);
         }
@@ -150,6 +155,9 @@ impl Command for ImportPart {
         caller: &Caller,
         facts: &mut Facts,
     ) -> Result<(Vec<Event>, Vec<OperationOutcome>), Refusal> {
+        if facts.import_workers.get(&self.import_id).map(String::as_str) != Some(&*self.worker) {
+            return Err(Refusal::ImportTaken);
+        }
         let first_seq = facts.last_seq + 1;
         let mut events: Vec<Event> = Vec::new();
         let mut done = Vec::with_capacity(self.steps.len());

@@ -45,6 +45,8 @@ pub struct Needs {
     pub(super) changes_access: bool,
     /// Hashes of links; their accounts are loaded too.
     pub(super) links: BTreeSet<String>,
+    /// Imports whose workers to load.
+    pub(super) imports: BTreeSet<i64>,
     /// Whether to look for students and courses that are gone without a log entry about it.
     pub(super) vanished: bool,
 }
@@ -53,6 +55,11 @@ impl Needs {
     /// Needs to know whether the student exists.
     pub fn student(&mut self, id: StudentId) {
         self.students.insert(id);
+    }
+
+    /// Needs to know who works on the import, which nobody else begins to do until the commit.
+    pub fn import(&mut self, id: i64) {
+        self.imports.insert(id);
     }
 
     /// Needs the student's row, locked until the commit.

@@ -81,6 +81,9 @@ pub enum Refusal {
     /// A step of a plan would not have the planned effect any more.
     #[error("The data have changed since the plan was made.")]
     PlanChanged,
+    /// Somebody else works on the import by now.
+    #[error("Another server goes on with this import.")]
+    ImportTaken,
     /// The same for a course, of which the seats have a version too, if it has limits.
     #[error("It has changed since you read it; read it again.")]
     StaleCourse {
@@ -201,6 +204,7 @@ impl Refusal {
             Self::ReadOnlyField(_) | Self::AbsentField(_) => "read-only-field",
             Self::NumberTaken(_) | Self::CodeTaken(_) => "number-taken",
             Self::PlanChanged => "plan-changed",
+            Self::ImportTaken => "import-taken",
             Self::RowRefused(_) => "row-refused",
             Self::TokenNotFound(_) => "token-not-found",
             Self::AccountNotFound(_) => "account-not-found",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -69,6 +70,15 @@ pub struct Import {
     /// What could not be undone, because somebody has changed it since or it is gone for good.
     #[schema(minimum = 0)]
     pub remaining: i64,
+}
+
+/// Who works on which import.
+#[derive(Clone, Debug)]
+pub struct Shift {
+    /// The import.
+    pub import_id: i64,
+    /// A random text. What somebody does who has another one by now is refused.
+    pub worker: Arc<str>,
 }
 
 /// How far an import is.

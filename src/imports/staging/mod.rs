@@ -5,7 +5,7 @@ mod import;
 mod row_list;
 mod store;
 
-pub use self::import::{Import, ImportStatus, RIGHTS, RowCounts, Settings};
+pub use self::import::{Import, ImportStatus, RIGHTS, RowCounts, Settings, Shift};
 pub use self::row_list::{WhichRows, read as read_rows};
 pub(super) use self::store::{
     Entry, ListName, NewImport, ROWS_PER_PLACE, add_file, add_rows, claim, courses_with_ids, delete_old,

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use super::import::{Import, ImportStatus, RIGHTS, RowCounts};
+use super::import::{Import, ImportStatus, RIGHTS, RowCounts, Shift};
 use crate::clock::Stamp;
 use crate::count::to_i64;
 use crate::db::{Db, DbError, Reach, Row};
@@ -155,39 +155,44 @@ pub(in crate::imports) fn set_plan(
 }
 
 /// Begins to work on an import; changes nothing if it is not `from` any more.
-pub(in crate::imports) fn claim(id: i64, from: ImportStatus, to: ImportStatus, now: &Stamp) -> Chore {
+pub(in crate::imports) fn claim(shift: &Shift, from: ImportStatus, to: ImportStatus, now: &Stamp) -> Chore {
+    let Shift { import_id: id, worker } = shift;
     Chore {
-        sql: "update matricula_imports set status = $1, touched_at = $2, done = 0 where id = $3 and status = $4",
-        args: vec![to.as_str().into(), now.into(), id.into(), from.as_str().into()],
+        sql: "update matricula_imports set status = $1, worker = $2, touched_at = $3, done = 0 where id = $4 and status = $5",
+        args: vec![to.as_str().into(), (&**worker).into(), now.into(), (*id).into(), from.as_str().into()],
     }
 }
 
 /// Says how far it is, and that the server is still at work.
-pub(in crate::imports) fn touch(id: i64, done: usize, now: &Stamp) -> Chore {
+pub(in crate::imports) fn touch(shift: &Shift, done: usize, now: &Stamp) -> Chore {
+    let Shift { import_id: id, worker } = shift;
     Chore {
-        sql: "update matricula_imports set done = $1, touched_at = $2 where id = $3",
-        args: vec![to_i64(done).into(), now.into(), id.into()],
+        sql: "update matricula_imports set done = $1, touched_at = $2 where id = $3 and worker = $4",
+        args: vec![to_i64(done).into(), now.into(), (*id).into(), (&**worker).into()],
     }
 }
 
 /// Ends the work: `rows` could not be carried out, or not be undone.
 pub(in crate::imports) fn finish(
-    id: i64,
+    shift: &Shift,
     status: ImportStatus,
     done: usize,
     rows: &[ImportRow],
     now: &Stamp,
 ) -> Vec<Chore> {
+    let Shift { import_id: id, worker } = shift;
     let (list, column) = match status {
         ImportStatus::Undone => (ListName::Remaining, "remaining"),
         _ => (ListName::NotDone, "not_done"),
     };
     let sql = match column {
         "remaining" => {
-            "update matricula_imports set status = $1, done = $2, remaining = $3, undone_at = $4 where id = $5"
+            "update matricula_imports set status = $1, done = $2, remaining = $3, undone_at = $4 \
+             where id = $5 and worker = $6"
         }
         _ => {
-            "update matricula_imports set status = $1, done = $2, not_done = $3, applied_at = $4 where id = $5"
+            "update matricula_imports set status = $1, done = $2, not_done = $3, applied_at = $4 \
+             where id = $5 and worker = $6"
         }
     };
     let ended = Chore {
@@ -197,9 +202,11 @@ pub(in crate::imports) fn finish(
             to_i64(done).into(),
             to_i64(rows.len()).into(),
             now.into(),
-            id.into(),
+            (*id).into(),
+            (&**worker).into(),
         ],
     };
+    let id = *id;
     let parts = rows.chunks(ROWS_PER_PLACE).enumerate();
     let mut chores = vec![remove_rows(id, list)];
     chores.extend(parts.map(|(place, rows)| add_rows(id, list, place, rows)));

@@ -94,6 +94,7 @@ pub(super) async fn load_facts(
         let unknown = cache.fill_limits(&needs.limits, &mut facts);
         load_rows(tx, &needs, &unknown, &mut facts, &mut orphans).await?;
         load_access(tx, &needs, &mut facts).await?;
+        facts.import_workers = load_import_workers(tx, &needs).await?;
         load_external_ids(tx, &needs, &mut facts, &mut orphans).await?;
         // Deleting a student frees seats in courses that the command does not name.
         let freed: HashSet<_> = needs
@@ -189,6 +190,12 @@ async fn load_rows(
     facts.waitlists = waits.into_iter().flatten().map(|course| (course, Waitlist::default())).collect();
     facts.limits.extend(limits);
     Ok(())
+}
+
+async fn load_import_workers(tx: &Tx<'_>, needs: &Needs) -> Result<HashMap<i64, String>, DbError> {
+    let sql = "select id, worker from matricula_imports where id = $1 and worker is not null";
+    let found = tx.lock_many(sql, &sets(&needs.imports), |row| Ok((row.int(0)?, row.text(1)?))).await?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 async fn load_limits(tx: &Tx<'_>, courses: &HashSet<CourseId>) -> Result<HashMap<CourseId, Limits>, DbError> {

@@ -18,14 +18,14 @@ const KEYS_PER_STATEMENT: usize = 50;
 
 /// The parameters of one statement for each few keys. The last key fills the rest, so that there is one prepared statement
 /// for any number of keys.
-pub(super) fn statements<K: Clone + Into<Arg>>(keys: &[K]) -> impl Iterator<Item = Vec<Arg>> {
+fn statements<K: Clone + Into<Arg>>(keys: &[K]) -> impl Iterator<Item = Vec<Arg>> {
     keys.chunks(KEYS_PER_STATEMENT).map(|keys| {
         let filled = keys.iter().chain(std::iter::repeat(&keys[keys.len() - 1]));
         filled.take(KEYS_PER_STATEMENT).map(|key| key.clone().into()).collect()
     })
 }
 
-pub(super) fn places(kind: &str) -> String {
+fn places(kind: &str) -> String {
     let places: Vec<_> = (1..=KEYS_PER_STATEMENT).map(|key| format!("cast(${key} as {kind})")).collect();
     places.join(", ")
 }
@@ -247,7 +247,7 @@ fn taken(row: &Row<'_>) -> Result<Taken, DbError> {
     Ok(((StudentId(row.int(0)?), CourseId(row.int(1)?)), row.int(2)? != 0))
 }
 
-pub(super) fn student(row: &Row<'_>) -> Result<Student, DbError> {
+fn student(row: &Row<'_>) -> Result<Student, DbError> {
     Ok(Student {
         id: row.int(0)?.into(),
         name: row.opt_text(1)?,
@@ -256,7 +256,7 @@ pub(super) fn student(row: &Row<'_>) -> Result<Student, DbError> {
     })
 }
 
-pub(super) fn course(row: &Row<'_>) -> Result<Course, DbError> {
+fn course(row: &Row<'_>) -> Result<Course, DbError> {
     Ok(Course {
         id: row.int(0)?.into(),
         name: row.opt_text(1)?,

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::rows::{ImportRow, RowField, RowStatus};
 use super::staging::{self, Entry, ListName, ROWS_PER_PLACE, Shift};
 use super::steps::Obstacle;
+use super::store;
 use super::vanishing::{remove_course, remove_student};
 use crate::db::{Db, DbError};
 use crate::registrar::{
@@ -80,8 +81,8 @@ impl Present {
         };
         let students = of([EventKind::StudentCreated, EventKind::StudentUpdated], |entry| entry.student_id);
         let courses = of([EventKind::CourseCreated, EventKind::CourseUpdated], |entry| entry.course_id);
-        let students = staging::students_with_ids(db, &students).await?;
-        let courses = staging::courses_with_ids(db, &courses).await?;
+        let students = store::students_with_ids(db, &students).await?;
+        let courses = store::courses_with_ids(db, &courses).await?;
         Ok(Self {
             students: students.into_iter().map(|student| (student.id.0, student)).collect(),
             courses: courses.into_iter().map(|course| (course.id.0, course)).collect(),

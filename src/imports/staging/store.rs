@@ -10,9 +10,8 @@ use crate::clock::Stamp;
 use crate::count::to_i64;
 use crate::db::{Db, DbError, Reach, Row};
 use crate::imports::rows::ImportRow;
-use crate::imports::store::{course, places, statements, student};
 use crate::lists::{Cursor, ListRow, Listing};
-use crate::registrar::{Chore, Course, Student};
+use crate::registrar::Chore;
 use crate::viewer::Viewer;
 
 /// Rows in one row of the table.
@@ -259,64 +258,35 @@ pub(in crate::imports) async fn entries(db: &Db, (first, last): (i64, i64)) -> R
     db.read(Reach::Range, sql, [first.into(), last.into()], map).await
 }
 
-/// The students with these ids.
-pub(in crate::imports) async fn students_with_ids(db: &Db, ids: &[i64]) -> Result<Vec<Student>, DbError> {
-    static SQL: LazyLock<String> = LazyLock::new(|| {
-        format!(
-            "select cast(s.id as bigint), cast(s.name as text), cast(s.email as text), cast(n.number as text) \
-             from students s left join matricula_student_numbers n on n.student_id = s.id where s.id in ({})",
-            places("bigint")
-        )
-    });
-    let mut found = Vec::new();
-    for args in statements(ids) {
-        found.extend(db.query(SQL.as_str(), args, student).await?);
-    }
-    Ok(found)
-}
-
-/// The courses with these ids.
-pub(in crate::imports) async fn courses_with_ids(db: &Db, ids: &[i64]) -> Result<Vec<Course>, DbError> {
-    static SQL: LazyLock<String> = LazyLock::new(|| {
-        format!(
-            "select cast(c.id as bigint), cast(c.name as text), cast(c.level as text), cast(n.code as text) \
-             from courses c left join matricula_course_codes n on n.course_id = c.id where c.id in ({})",
-            places("bigint")
-        )
-    });
-    let mut found = Vec::new();
-    for args in statements(ids) {
-        found.extend(db.query(SQL.as_str(), args, course).await?);
-    }
-    Ok(found)
-}
-
 /// Deletes imports that nothing was done with since `unused`, and all from before `used`, with at most `max` rows of each
 /// table at a time.
 pub(in crate::imports) fn delete_old(unused: &Stamp, used: &Stamp, max: i64) -> Vec<Chore> {
-    let old = |sql: &'static str| Chore { sql, args: vec![unused.into(), used.into(), max.into()] };
-    vec![
-        old(
-            "delete from matricula_import_rows where (import_id, list, place) in (select r.import_id, r.list, r.place \
-             from matricula_imports i join matricula_import_rows r on r.import_id = i.id \
-             where (i.created_at < $1 and i.status in ('staging', 'planned')) or i.created_at < $2 limit $3)",
-        ),
-        old(
-            "delete from matricula_import_files where (import_id, place, part) in (select f.import_id, f.place, f.part \
-             from matricula_imports i join matricula_import_files f on f.import_id = i.id \
-             where (i.created_at < $1 and i.status in ('staging', 'planned')) or i.created_at < $2 limit $3)",
-        ),
-        old(
-            "delete from matricula_import_entries where (import_id, first_seq) in (select e.import_id, e.first_seq \
-             from matricula_imports i join matricula_import_entries e on e.import_id = i.id \
-             where (i.created_at < $1 and i.status in ('staging', 'planned')) or i.created_at < $2 limit $3)",
-        ),
-        old("delete from matricula_imports where id in (select i.id from matricula_imports i \
-             where ((i.created_at < $1 and i.status in ('staging', 'planned')) or i.created_at < $2) \
-             and not exists (select 1 from matricula_import_rows r where r.import_id = i.id) \
-             and not exists (select 1 from matricula_import_files f where f.import_id = i.id) \
-             and not exists (select 1 from matricula_import_entries e where e.import_id = i.id) limit $3)"),
-    ]
+    static SQL: LazyLock<[String; 4]> = LazyLock::new(|| {
+        let old = "((i.created_at < $1 and i.status in ('staging', 'planned')) or i.created_at < $2)";
+        let of = |table: &str, key: &str| {
+            let named: Vec<_> = key.split(", ").map(|column| format!("t.{column}")).collect();
+            format!(
+                "delete from {table} where ({key}) in (select {} from matricula_imports i \
+                 join {table} t on t.import_id = i.id where {old} limit $3)",
+                named.join(", ")
+            )
+        };
+        let has_no = |table: &str| format!("not exists (select 1 from {table} t where t.import_id = i.id)");
+        let tables = [
+            ("matricula_import_rows", "import_id, list, place"),
+            ("matricula_import_files", "import_id, place, part"),
+            ("matricula_import_entries", "import_id, first_seq"),
+        ];
+        let [rows, files, entries] = tables.map(|(table, key)| of(table, key));
+        let empty = tables.map(|(table, _)| has_no(table)).join(" and ");
+        let imports = format!(
+            "delete from matricula_imports where id in \
+             (select i.id from matricula_imports i where {old} and {empty} limit $3)"
+        );
+        [rows, files, entries, imports]
+    });
+    let chore = |sql: &'static String| Chore { sql, args: vec![unused.into(), used.into(), max.into()] };
+    SQL.iter().map(chore).collect()
 }
 
 const COLUMNS: &str = "id, created_at, actor, status, settings, report, digest, total, done, not_done, remaining, \

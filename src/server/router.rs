@@ -16,7 +16,9 @@ use crate::http::problem::{MethodNotAllowed, NotFound, Problem};
 use crate::http::routes::{Policy, Routes};
 use crate::http::{openapi, system};
 use crate::state::AppState;
-use crate::{access, batch, courses, disclosures, enrollments, events, instructors, pages, seats, students};
+use crate::{
+    access, batch, courses, disclosures, enrollments, events, exports, instructors, pages, seats, students,
+};
 
 /// All routes, with `limits` applied.
 pub fn router(app: AppState, limits: &RequestLimits) -> Router {
@@ -78,6 +80,7 @@ fn api() -> Routes<AppState> {
         .merge(access::api::routes())
         .merge(access::sign_ins::api::routes())
         .merge(disclosures::api::routes())
+        .merge(exports::api::routes())
 }
 
 #[derive(OpenApi)]
@@ -91,6 +94,7 @@ fn api() -> Routes<AppState> {
         (name = "instructors", description = "Who teaches which course, and thereby sees its students"),
         (name = "seats", description = "Capacity, waitlists, and when registration is open"),
         (name = "events", description = "The log of all changes, in order"),
+        (name = "exports", description = "Students, courses and enrollments as files"),
         (name = "access", description = "Who may do what: accounts of people and tokens of programs"),
     ),
     components(schemas(

@@ -29,7 +29,7 @@ const LAYERS: &[Layer] = &[
     layer(
         "cli",
         &["main.rs", "cli/"],
-        "server sample audit adoption access imports files viewer lists mapping http config registrar db metrics ground",
+        "server sample audit adoption access exports imports files viewer lists mapping http config registrar db metrics ground",
     ),
     layer(
         "server",
@@ -41,7 +41,11 @@ const LAYERS: &[Layer] = &[
         &["pages/"],
         "api state subjects access viewer mapping sample problems http lists registrar db ground",
     ),
-    layer("api", &["*/api.rs"], "state subjects access viewer problems http lists registrar ground"),
+    layer(
+        "api",
+        &["*/api.rs"],
+        "state exports files subjects access viewer problems http lists registrar ground",
+    ),
     layer("gate", &["access/gate.rs"], "state access http registrar db ground"),
     layer("state", &["state.rs"], "subjects access viewer mapping http registrar db metrics ground"),
     // The subjects and their reads: they know nothing of HTTP, and `http/` knows nothing of them.
@@ -60,6 +64,7 @@ const LAYERS: &[Layer] = &[
         ],
         "lists viewer registrar db ground",
     ),
+    layer("exports", &["exports/"], "subjects files lists viewer registrar db ground"),
     layer("access", &["access/"], "lists viewer registrar db ground"),
     layer("problems", &["problems.rs"], "http registrar"),
     layer("http", &["http/"], "lists config mapping registrar db metrics ground"),

@@ -32,7 +32,7 @@ impl Files {
 
     fn row(&mut self, cells: &[&str]) -> io::Result<()> {
         let mut bytes = Vec::new();
-        push_row(&mut bytes, Form::Machine, cells.iter().copied());
+        push_row(&mut bytes, Form::Exact, cells.iter().copied());
         self.archive.write(&bytes)
     }
 }
@@ -191,7 +191,7 @@ impl OneRoster {
 
     fn user(&mut self, student: Named, email: Option<String>) -> io::Result<()> {
         let (id, number) = self.student(&student);
-        let name = named(student.name, &id);
+        let name = on_one_line(&named(student.name, &id));
         let (given, family) = given_and_family(&name);
         let email = email.unwrap_or_default();
         let begin = [&*id, "", "", "true", &*id, "", given, family, "", &*number, &*email];

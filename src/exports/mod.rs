@@ -232,3 +232,27 @@ impl What {
 fn day_of(time: &Stamp) -> &str {
     time.as_str().get(..10).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::own_ids::OwnIds;
+    use super::*;
+    use crate::files::writing::Form;
+    use crate::registrar::Student;
+
+    fn student(id: i64) -> Student {
+        Student { id: id.into(), name: None, email: None, number: Some(id.to_string()) }
+    }
+
+    #[tokio::test]
+    async fn a_file_whose_rows_cannot_be_read_ends_with_an_error() {
+        for format in [TableFormat::Csv { form: Form::Machine, bom: false }, TableFormat::Xlsx] {
+            let rows = stream::iter([Ok(vec![student(1)]), Err(DbError::Busy), Ok(vec![student(2)])]).boxed();
+            let seen = Box::new(|_| ());
+            let sink = TableSink::new(&STUDENTS, format, OwnIds::default());
+            let pieces: Vec<_> = streamed(rows, sink, seen).collect().await;
+            assert!(matches!(pieces.last(), Some(Err(ExportError::Db(DbError::Busy)))), "{pieces:?}");
+            assert_eq!(pieces.iter().filter(|piece| piece.is_err()).count(), 1);
+        }
+    }
+}

@@ -38,10 +38,11 @@ impl<'a> Row<'a> {
         self.layout.columns.place(meaning).map_or("", |place| self.cell(place))
     }
 
-    /// A cell. In a list, the apostrophe is taken away by which our exports make a formula harmless in spreadsheets.
+    /// A cell. In a list of delimited text, the apostrophe is taken away by which our exports make a formula harmless in spreadsheets.
     fn cell(&self, place: usize) -> &'a str {
         let text = self.record.cell(place);
-        match text.strip_prefix('\'').filter(|_| self.layout.format == Format::Plain) {
+        let is_list = self.layout.format == Format::Plain && self.record.is_delimited();
+        match text.strip_prefix('\'').filter(|_| is_list) {
             Some(rest) if rest.trim_start_matches('\'').starts_with(TRIGGERS) => rest,
             _ => text,
         }

@@ -2,16 +2,20 @@
 
 use std::borrow::Cow;
 
-/// Who opens a CSV file.
+/// How cells of a CSV file are written.
+///
+/// In a list, an import takes away the apostrophe before a character that makes a formula. So that it restores every cell, a
+/// text that has one there already gets another one in both forms of lists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
-    /// A spreadsheet, for which a cell that begins with `=`, `+`, `-`, `@`, a tab or a line break is a formula or may become
-    /// one. Such a cell gets an apostrophe in front, also after apostrophes that it has already, so that taking one away
-    /// restores every cell.
+    /// A list for a spreadsheet, for which a cell that begins with `=`, `+`, `-`, `@`, a tab or a line break is a formula or
+    /// may become one. Such a cell gets an apostrophe in front.
     #[default]
     Spreadsheet,
-    /// A program. The cells are exactly the texts.
+    /// A list for a program: formulas are like other texts.
     Machine,
+    /// A file in the format of another system: exactly the texts.
+    Exact,
 }
 
 /// How a cell begins that a spreadsheet takes for a formula.
@@ -19,8 +23,14 @@ pub(crate) const TRIGGERS: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\n'];
 
 impl Form {
     fn cell(self, text: &str) -> Cow<'_, str> {
-        let is_formula = text.trim_start_matches('\'').starts_with(TRIGGERS);
-        if self == Self::Spreadsheet && is_formula { format!("'{text}").into() } else { text.into() }
+        let after = text.trim_start_matches('\'');
+        let is_formula = after.starts_with(TRIGGERS);
+        let gets_one = match self {
+            Self::Spreadsheet => is_formula,
+            Self::Machine => is_formula && after.len() < text.len(),
+            Self::Exact => false,
+        };
+        if gets_one { format!("'{text}").into() } else { text.into() }
     }
 }
 
@@ -80,7 +90,7 @@ mod tests {
             ("a=1", "a=1"),
         ] {
             assert_eq!(row(Form::Spreadsheet, &[text]), format!("{harmless}\r\n"));
-            assert_eq!(Form::Machine.cell(text), text);
+            assert_eq!(Form::Exact.cell(text), text);
         }
         assert_eq!(row(Form::Spreadsheet, &["\r=1"]), "\"'\r=1\"\r\n");
     }
@@ -88,9 +98,12 @@ mod tests {
     proptest! {
         #[test]
         fn taking_away_the_apostrophe_restores_every_cell(text in "['=a+\t-]{0,4}") {
-            let written = Form::Spreadsheet.cell(&text);
-            let is_marked = written.strip_prefix('\'').is_some_and(|rest| rest.trim_start_matches('\'').starts_with(TRIGGERS));
-            prop_assert_eq!(if is_marked { &written[1..] } else { &written }, &text);
+            for form in [Form::Spreadsheet, Form::Machine] {
+                let written = form.cell(&text);
+                let rest = written.strip_prefix('\'');
+                let is_marked = rest.is_some_and(|rest| rest.trim_start_matches('\'').starts_with(TRIGGERS));
+                prop_assert_eq!(if is_marked { &written[1..] } else { &written }, &text);
+            }
         }
     }
 }

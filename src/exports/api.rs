@@ -7,7 +7,6 @@ use utoipa_axum::routes;
 use super::tables::Table;
 use super::{Seen, System, What, archive, table, written};
 use crate::clock::Stamp;
-use crate::disclosures::Recorder;
 use crate::files::writing::{Form, TableFormat};
 use crate::http::download::{Accepts, Csv, Download, ListFormat, ListOrCsv, Media, Xlsx, Zip};
 use crate::http::extract::{NoQuery, Parameters, PathParams, Query, bool_from_text, from_text};
@@ -176,28 +175,30 @@ async fn oneroster(app: App, _: NoQuery, _: Accepts<Zip>) -> File<Zip> {
 }
 
 async fn file<M: Media>(app: &App, what: What, format: TableFormat) -> Result<Download<M>, Refusal> {
-    let seen = seen_by(match &what {
+    let recorder = match &what {
         What::Students | What::Enrollments(_) | What::Waitlists => Some(app.discloses_everybody()),
         What::Roster(id, time) => Some(app.discloses_roster(*id, time.as_ref())),
         What::Waitlist(id) => Some(app.discloses_waitlist(*id)),
         What::Courses => None,
-    });
+    };
+    let seen: Seen = match recorder {
+        Some(recorder) => Box::new(move |rows| recorder.sent(rows)),
+        None => unseen(),
+    };
     let file = table(&app.viewer, what, format, &app.clock.stamp(), seen).await?;
     Ok(Download::new(file.name, file.bytes))
 }
 
 async fn set(app: &App, system: System) -> Result<Download<Zip>, Refusal> {
-    let seen = seen_by(Some(app.discloses_everybody()));
+    let recorder = app.discloses_everybody();
+    let seen = Box::new(move |rows| recorder.sent(rows));
     let file = archive(&app.viewer, system, &app.clock.stamp(), seen).await?;
     Ok(Download::new(file.name, file.bytes))
 }
 
-fn seen_by(recorder: Option<Recorder>) -> Seen {
-    Box::new(move |rows| {
-        if let Some(recorder) = &recorder {
-            recorder.sent(rows);
-        }
-    })
+/// Records nothing.
+fn unseen() -> Seen {
+    Box::new(|_| ())
 }
 
 /// A list in the format that the client wants. Its rows are recorded already.
@@ -214,7 +215,7 @@ pub(crate) async fn list_or_csv<T: Send + 'static>(
         return Ok(ListOrCsv::List(list));
     }
     let (rows, list) = list.split();
-    let bytes = written(&app.viewer, rows, table, CsvQuery::default().format(), seen_by(None)).await?;
+    let bytes = written(&app.viewer, rows, table, CsvQuery::default().format(), unseen()).await?;
     Ok(ListOrCsv::Csv(Download::new(table.file_name(&app.clock.stamp()), bytes), list))
 }
 

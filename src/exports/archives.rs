@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use super::own_ids::{OwnIds, is_made_up};
 use super::store::{ArchiveRow, Named};
-use super::{Sink, day_of};
+use super::stream::{Sink, day_of};
 use crate::clock::Stamp;
 use crate::files::writing::one_roster::{FILES, given_and_family, id_about, is_id, on_one_line, school_year};
 use crate::files::writing::{Archive, Form, push_row};

@@ -8,16 +8,16 @@ pub mod api;
 mod archives;
 mod own_ids;
 mod store;
+mod stream;
 pub mod tables;
 
-use std::io;
-
 use bytes::Bytes;
-use futures_util::stream::{self, BoxStream};
-use futures_util::{StreamExt as _, TryStreamExt as _};
-use thiserror::Error;
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
 
 use self::archives::{Canvas, OneRoster};
+pub use self::stream::{ExportError, RowStream, Seen};
+use self::stream::{day_of, streamed};
 use self::tables::{COURSES, ENROLLMENTS, ROSTER, STUDENTS, Table, TableSink, WAITLIST, WAITLISTS};
 use crate::clock::Stamp;
 use crate::courses::store::{self as courses, CourseSort};
@@ -63,23 +63,6 @@ pub struct ExportFile {
     /// Its bytes. After an error it is incomplete.
     pub bytes: BoxStream<'static, Result<Bytes, ExportError>>,
 }
-
-/// Why a file is incomplete.
-#[derive(Debug, Error)]
-pub enum ExportError {
-    /// The database could not be read to the end.
-    #[error(transparent)]
-    Db(#[from] DbError),
-    /// The file is larger than its format allows.
-    #[error(transparent)]
-    Write(#[from] io::Error),
-}
-
-/// Rows, some at a time.
-pub type RowStream<T> = BoxStream<'static, Result<Vec<T>, DbError>>;
-
-/// Is called with the number of rows that are about to be sent.
-pub type Seen = Box<dyn Fn(usize) + Send>;
 
 /// Exports a table. `today` is for the name of the file.
 ///
@@ -173,39 +156,11 @@ pub async fn written<T: Send + 'static>(
 
 /// All rows of a list that was read without a limit.
 fn rows<T: Send + 'static>(part: ListPart<T>) -> RowStream<T> {
-    let first = stream::iter([Ok(part.rows)]);
+    let first = futures_util::stream::iter([Ok(part.rows)]);
     match part.rest {
         None => first.boxed(),
         Some(rest) => first.chain(rest).boxed(),
     }
-}
-
-/// Takes rows and gives bytes.
-trait Sink<T> {
-    /// Writes the next rows; returns the bytes that can be sent.
-    fn write(&mut self, rows: Vec<T>) -> io::Result<Vec<u8>>;
-
-    /// Writes the end; returns the last bytes.
-    fn finish(self) -> io::Result<Vec<u8>>;
-}
-
-fn streamed<T: Send + 'static>(
-    rows: RowStream<T>,
-    sink: impl Sink<T> + Send + 'static,
-    seen: Seen,
-) -> BoxStream<'static, Result<Bytes, ExportError>> {
-    stream::try_unfold(Some((rows, sink, seen)), |state| async {
-        let Some((mut rows, mut sink, seen)) = state else { return Ok(None) };
-        while let Some(chunk) = rows.try_next().await? {
-            seen(chunk.len());
-            let bytes = sink.write(chunk)?;
-            if !bytes.is_empty() {
-                return Ok(Some((bytes.into(), Some((rows, sink, seen)))));
-            }
-        }
-        Ok(Some((sink.finish()?.into(), None)))
-    })
-    .boxed()
 }
 
 impl What {
@@ -224,35 +179,6 @@ impl What {
             Self::Roster(id, _) => format!("roster-of-course-{id}"),
             Self::Waitlist(id) => format!("waitlist-of-course-{id}"),
             Self::Waitlists => "waitlists".to_owned(),
-        }
-    }
-}
-
-/// The day of a time: a time begins with it.
-fn day_of(time: &Stamp) -> &str {
-    time.as_str().get(..10).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::own_ids::OwnIds;
-    use super::*;
-    use crate::files::writing::Form;
-    use crate::registrar::Student;
-
-    fn student(id: i64) -> Student {
-        Student { id: id.into(), name: None, email: None, number: Some(id.to_string()) }
-    }
-
-    #[tokio::test]
-    async fn a_file_whose_rows_cannot_be_read_ends_with_an_error() {
-        for format in [TableFormat::Csv { form: Form::Machine, bom: false }, TableFormat::Xlsx] {
-            let rows = stream::iter([Ok(vec![student(1)]), Err(DbError::Busy), Ok(vec![student(2)])]).boxed();
-            let seen = Box::new(|_| ());
-            let sink = TableSink::new(&STUDENTS, format, OwnIds::default());
-            let pieces: Vec<_> = streamed(rows, sink, seen).collect().await;
-            assert!(matches!(pieces.last(), Some(Err(ExportError::Db(DbError::Busy)))), "{pieces:?}");
-            assert_eq!(pieces.iter().filter(|piece| piece.is_err()).count(), 1);
         }
     }
 }

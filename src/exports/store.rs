@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 
 use siphasher::sip::SipHasher13;
 
-use super::RowStream;
 use super::own_ids::OwnIds;
+use super::stream::RowStream;
 use crate::clock::Stamp;
 use crate::db::{Arg, Db, DbError, Reach, Row};
 use crate::events::store::{same_course, same_student};

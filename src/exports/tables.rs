@@ -8,7 +8,7 @@ use std::io;
 
 use super::own_ids::OwnIds;
 use super::store::{EnrollmentLine, Named, WaitlistLine};
-use super::{Sink, day_of};
+use super::stream::{Sink, day_of};
 use crate::clock::Stamp;
 use crate::enrollments::RosterEntry;
 use crate::files::writing::{Cell, TableFormat, TableWriter};

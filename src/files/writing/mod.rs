@@ -4,12 +4,14 @@
 //! Pure: no database, no network, no clock.
 
 mod archive;
+mod cell;
 mod csv;
 pub mod one_roster;
 mod table;
 mod workbook;
 
 pub use self::archive::Archive;
+pub use self::cell::Cell;
 pub(crate) use self::csv::TRIGGERS;
 pub use self::csv::{Form, push_row};
-pub use self::table::{Cell, TableFormat, TableWriter};
+pub use self::table::{TableFormat, TableWriter};

@@ -7,7 +7,7 @@ use std::io;
 use jiff::civil::{Date, DateTime};
 
 use super::archive::Archive;
-use super::table::Cell;
+use super::cell::Cell;
 
 /// The most rows that a sheet can have, with its heading.
 const MAX_ROWS: u32 = 1 << 20;

@@ -308,8 +308,11 @@ async fn a_long_file_is_sent_in_short_pieces() {
          insert into students select n, 'Student ' || n, 's' || n || '@example.edu' from n;",
     )
     .await;
-    school
-        .other_program_runs("insert into student_courses (student_id, course_id) select id, 1 from students");
+    for first in [1, 10_001] {
+        let enroll = |student| json!({"op": "enroll", "student_id": student, "course_id": 1});
+        let operations: Vec<_> = (first..first + 10_000).map(enroll).collect();
+        school.post("/api/v1/enrollments/batch", json!(operations)).await.is_ok();
+    }
     for (path, rows) in [
         ("exports/students.csv", 20_001),
         ("exports/enrollments.csv", 20_001),

@@ -48,6 +48,7 @@ const LAYERS: &[Layer] = &[
     ),
     layer("gate", &["access/gate.rs"], "state access http registrar db ground"),
     layer("state", &["state.rs"], "subjects access viewer mapping http registrar db metrics ground"),
+    layer("exports", &["exports/"], "subjects files lists viewer registrar db ground"),
     // The subjects and their reads: they know nothing of HTTP, and `http/` knows nothing of them.
     layer(
         "subjects",
@@ -64,7 +65,6 @@ const LAYERS: &[Layer] = &[
         ],
         "lists viewer registrar db ground",
     ),
-    layer("exports", &["exports/"], "subjects files lists viewer registrar db ground"),
     layer("access", &["access/"], "lists viewer registrar db ground"),
     layer("problems", &["problems.rs"], "http registrar"),
     layer("http", &["http/"], "lists config mapping registrar db metrics ground"),

@@ -122,17 +122,21 @@ impl Workbook {
 
     /// The parts that say what the sheets are. They come last, when the number of sheets is known.
     fn parts(&self) -> [(&'static str, String); 5] {
-        let (mut sheets, mut relations, mut types) = (String::new(), String::new(), String::new());
-        for sheet in 1..=self.sheets {
+        let each = |part: &dyn Fn(u32) -> String| (1..=self.sheets).map(part).collect::<String>();
+        let sheets = each(&|sheet| {
             let name = if sheet == 1 { self.name.clone() } else { format!("{} {sheet}", self.name) };
-            sheets.push_str(&format!("<sheet name=\"{name}\" sheetId=\"{sheet}\" r:id=\"rId{sheet}\"/>"));
-            relations.push_str(&format!(
-                "<Relationship Id=\"rId{sheet}\" Type=\"{RELATIONSHIPS}/worksheet\" Target=\"worksheets/sheet{sheet}.xml\"/>"
-            ));
-            types.push_str(&format!(
-                "<Override PartName=\"/xl/worksheets/sheet{sheet}.xml\" ContentType=\"{TYPES}.worksheet+xml\"/>"
-            ));
-        }
+            format!("<sheet name=\"{name}\" sheetId=\"{sheet}\" r:id=\"rId{sheet}\"/>")
+        });
+        let relations = each(&|sheet| {
+            let target = format!("worksheets/sheet{sheet}.xml");
+            format!(
+                "<Relationship Id=\"rId{sheet}\" Type=\"{RELATIONSHIPS}/worksheet\" Target=\"{target}\"/>"
+            )
+        });
+        let types = each(&|sheet| {
+            let name = format!("/xl/worksheets/sheet{sheet}.xml");
+            format!("<Override PartName=\"{name}\" ContentType=\"{TYPES}.worksheet+xml\"/>")
+        });
         let styles = self.sheets + 1;
         [
             ("xl/styles.xml", format!("<styleSheet xmlns=\"{MAIN}\">{STYLES}</styleSheet>")),
@@ -227,7 +231,9 @@ mod tests {
 
     fn sheets(rows: &[Vec<Cell>], max_rows: u32) -> Vec<(String, Vec<Vec<Data>>)> {
         let mut book = Workbook::with_max_rows("students", &["number", "name"], max_rows).unwrap();
-        rows.iter().for_each(|row| book.row(row).unwrap());
+        for row in rows {
+            book.row(row).unwrap();
+        }
         let mut bytes = book.take();
         bytes.extend(book.finish().unwrap());
         let mut book = Xlsx::new(Cursor::new(bytes)).unwrap();

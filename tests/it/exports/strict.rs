@@ -210,15 +210,12 @@ fn cells(text: &str) -> Result<Vec<Vec<String>>, String> {
             loop {
                 let (part, after) = rest.split_once('"').ok_or("a quote is not closed")?;
                 cell.push_str(part);
-                match after.strip_prefix('"') {
-                    Some(after) => {
-                        cell.push('"');
-                        rest = after;
-                    }
-                    None => {
-                        rest = after;
-                        break;
-                    }
+                if let Some(after) = after.strip_prefix('"') {
+                    cell.push('"');
+                    rest = after;
+                } else {
+                    rest = after;
+                    break;
                 }
             }
         } else {

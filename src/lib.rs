@@ -33,6 +33,7 @@ pub mod db;
 pub mod disclosures;
 pub mod enrollments;
 pub mod events;
+pub mod exports;
 pub mod files;
 pub mod http;
 pub mod imports;

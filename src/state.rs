@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 
 use crate::access::sign_in::SignIn;
 use crate::access::{Access, Ways};
-use crate::clock::Stamp;
+use crate::clock::{Clock, Stamp};
 use crate::db::Db;
 use crate::disclosures::{Disclosures, Reading, Recorder, StudentList};
 use crate::events::Filter;
@@ -65,6 +65,8 @@ pub struct Services {
     pub imports: Imports,
     /// Records which lists of students programs read.
     pub disclosures: Disclosures,
+    /// The clock.
+    pub clock: Clock,
     /// The metrics.
     pub metrics: Metrics,
     /// The tables of the students and courses.
@@ -105,8 +107,14 @@ impl App {
     /// Records how many students a list shows, if the caller is a program that sees all of them.
     #[must_use]
     pub fn discloses_students(&self) -> Recorder {
+        if self.viewer.sees_students() { self.discloses_everybody() } else { self.disclosures.recorder(None) }
+    }
+
+    /// Records how many rows of a file with data of all students are sent, if the caller is a program.
+    #[must_use]
+    pub fn discloses_everybody(&self) -> Recorder {
         let reading = Reading::by(&self.identity.actor, StudentList::Students, None, None, None);
-        self.disclosures.recorder(reading.filter(|_| self.viewer.sees_students()))
+        self.disclosures.recorder(reading)
     }
 
     /// Records how many students a roster shows, if the caller is a program. `as_of` is the time that it is for.

@@ -3,6 +3,7 @@
 mod account;
 mod adopt;
 mod check;
+mod export;
 mod import;
 mod migrate;
 mod openapi;
@@ -69,6 +70,15 @@ enum CliCommand {
         #[command(flatten)]
         args: import::ImportArgs,
     },
+    /// Export students, courses, enrollments or waitlists to a file
+    ///
+    /// Changes nothing, and can run next to a server. `import` reads what it writes.
+    Export {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        #[command(flatten)]
+        args: export::ExportArgs,
+    },
     /// Add a sample school, to try things out
     Sample {
         #[command(flatten)]
@@ -108,6 +118,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Some(CliCommand::Check { database }) => check::run(&database.database, &clock, &mut out).await,
         Some(CliCommand::Import { database, args }) => {
             import::run(args, &database.database, clock, &mut out).await
+        }
+        Some(CliCommand::Export { database, args }) => {
+            export::run(args, &database.database, &clock, &mut out).await
         }
         Some(CliCommand::Sample { database, args }) => {
             sample::run(args, &database.database, clock, &mut out).await

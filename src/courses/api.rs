@@ -5,9 +5,13 @@ use utoipa::IntoParams;
 use utoipa_axum::routes;
 
 use super::store::{self, CourseSort};
+use crate::exports::api::list_or_csv;
+use crate::exports::tables::COURSES;
 use crate::http::conditional::{IfMatch, IfNoneMatch};
+use crate::http::download::{ListFormat, ListOrCsv};
 use crate::http::extract::{Json, NoQuery, Parameters, PathParams, Query, bool_from_text, from_text};
 use crate::http::paging::{PageQuery, RequestUrl};
+use crate::http::problem::NotAcceptable;
 use crate::http::records::{NewRecord, RecordChange};
 use crate::http::refused::Refused;
 use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Resource};
@@ -43,16 +47,19 @@ async fn create(
 
 /// List courses
 ///
-/// Complete without `limit`; with `limit` in pages, with a `Link` to the next page.
+/// Complete without `limit`; with `limit` in pages, with a `Link` to the next page. With `Accept: text/csv`, the answer is
+/// a CSV file with the columns of the export.
 #[utoipa::path(get, path = "/api/v1/courses", tag = "courses", params(PageQuery, CourseList))]
 async fn list(
     app: App,
     Query(query): Query<CourseList>,
+    format: ListFormat,
     url: RequestUrl,
-) -> Result<List<Course>, Refused<()>> {
+) -> Result<ListOrCsv<Course>, Refused<(NotAcceptable,)>> {
     let listing = store::list(query.conditions(), query.sort, query.order);
     let page = query.page.of_list(&listing.order)?;
-    Ok(List::new(listing.read(&app.viewer, &page).await?, &url))
+    let list = List::new(listing.read(&app.viewer, &page).await?, &url);
+    Ok(list_or_csv(&app, list, &COURSES, format).await?)
 }
 
 /// Read a course

@@ -6,14 +6,16 @@ use utoipa_axum::routes;
 
 use super::{RosterEntry, Waitlisted, store};
 use crate::clock::Stamp;
-use crate::courses::store::find as find_course;
+use crate::exports::api::list_or_csv;
+use crate::exports::tables::{COURSES, ROSTER};
+use crate::http::download::{ListFormat, ListOrCsv};
 use crate::http::extract::{Json, NoQuery, Parameters, PathParams, Query, from_text};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{PageQuery, RequestUrl};
+use crate::http::problem::NotAcceptable;
 use crate::http::refused::Refused;
 use crate::http::reply::{Admitted, Ensured, Found, List, Located, NoContent, Resource};
 use crate::http::routes::{Routes, any_of};
-use crate::instructors::store::ensure_sees_roster;
 use crate::problems::{
     AlreadyEnrolled, AlreadyWaitlisted, CourseFull, CourseNotFound, EnrollmentNotFound, RegistrationClosed,
     RegistrationNotOpen, RowRefused, StudentNotFound, WaitlistFull,
@@ -59,7 +61,8 @@ async fn enroll(
 
 /// List the courses of a student
 ///
-/// In order of enrollment; `[]` if there are none. Complete without `limit`. With `as_of`, the courses at that time.
+/// In order of enrollment; `[]` if there are none. Complete without `limit`. With `as_of`, the courses at that time. With
+/// `Accept: text/csv`, the answer is a CSV file.
 #[utoipa::path(
     get,
     path = "/api/v1/students/{student_id}/courses",
@@ -70,8 +73,9 @@ async fn courses(
     app: App,
     student: PathParams<StudentId>,
     Query(query): Query<AsOfQuery>,
+    format: ListFormat,
     url: RequestUrl,
-) -> Result<List<Course>, Refused<(StudentNotFound,)>> {
+) -> Result<ListOrCsv<Course>, Refused<(StudentNotFound, NotAcceptable)>> {
     let id = student.into_result()?;
     let time = query.as_of.as_ref();
     let listing = match time {
@@ -83,7 +87,7 @@ async fn courses(
     if list.rows.is_empty() && !(time.is_some() && store::log_mentions_student(&app.viewer, id).await?) {
         find_student(&app.viewer, id).await?.ok_or(Refusal::StudentNotFound(id))?;
     }
-    Ok(List::new(list, &url))
+    Ok(list_or_csv(&app, List::new(list, &url), &COURSES, format).await?)
 }
 
 /// Enroll a student in a course if not already enrolled
@@ -145,7 +149,7 @@ async fn drop_course(
 /// The roster of a course
 ///
 /// Its students in order of enrollment; `[]` if there are none. Complete without `limit`. With `as_of`, the roster at
-/// that time.
+/// that time. With `Accept: text/csv`, the answer is a CSV file.
 #[utoipa::path(
     get,
     path = "/api/v1/courses/{course_id}/students",
@@ -156,8 +160,9 @@ async fn roster(
     app: App,
     course: PathParams<CourseId>,
     Query(query): Query<AsOfQuery>,
+    format: ListFormat,
     url: RequestUrl,
-) -> Result<List<RosterEntry>, Refused<(CourseNotFound,)>> {
+) -> Result<ListOrCsv<RosterEntry>, Refused<(CourseNotFound, NotAcceptable)>> {
     let id = course.into_result()?;
     let time = query.as_of.as_ref();
     let listing = match time {
@@ -167,19 +172,12 @@ async fn roster(
     let page = query.page.of_list(&listing.order)?;
     let list = listing.read(&app.viewer, &page).await?;
     if list.rows.is_empty() {
-        ensure_may_be_empty(&app, id, time).await?;
+        store::ensure_may_be_empty(&app.viewer, id, time).await?;
     }
     let recorder = app.discloses_roster(id, time);
     recorder.sent_total(list.total, list.rows.len());
-    Ok(List::new(list, &url).inspect(move |rows| recorder.sent(rows.len())))
-}
-
-/// Refuses a roster without students if there is no such course, now or then, or the caller may not see its students.
-async fn ensure_may_be_empty(app: &App, id: CourseId, time: Option<&Stamp>) -> Result<(), Refusal> {
-    if !(time.is_some() && store::log_mentions_course(&app.viewer, id).await?) {
-        find_course(&app.viewer, id).await?.ok_or(Refusal::CourseNotFound(id))?;
-    }
-    ensure_sees_roster(&app.viewer, id).await
+    let list = List::new(list, &url).inspect(move |rows| recorder.sent(rows.len()));
+    Ok(list_or_csv(&app, list, &ROSTER, format).await?)
 }
 
 /// Why PUT does not enroll a student or put them on the waitlist.

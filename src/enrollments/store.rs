@@ -2,12 +2,13 @@
 
 use super::RosterEntry;
 use crate::clock::Stamp;
+use crate::courses::store::find as find_course;
 use crate::db::{Arg, DbError, Reach, Row};
 use crate::events::About;
 use crate::events::store::{history_start, same_course, same_student};
-use crate::instructors::store::visible_course;
+use crate::instructors::store::{ensure_sees_roster, visible_course};
 use crate::lists::{ArgsAfter, ListRow, Listing, ShortListing};
-use crate::registrar::{Course, CourseId, Enrollment, StudentId, enrollment};
+use crate::registrar::{Course, CourseId, Enrollment, Refusal, StudentId, enrollment};
 use crate::viewer::Viewer;
 
 /// The enrollment of a student in a course.
@@ -148,6 +149,18 @@ pub async fn roster_of_at(
         args: args_at(visible, time.clone(), start),
         map: listed_on_roster,
     })
+}
+
+/// Refuses a roster or waitlist without students if there is no such course, now or then, or the caller may not see its
+/// students.
+///
+/// # Errors
+/// [`Refusal::CourseNotFound`], [`Refusal::Forbidden`], or when the database cannot be read.
+pub async fn ensure_may_be_empty(viewer: &Viewer, id: CourseId, time: Option<&Stamp>) -> Result<(), Refusal> {
+    if !(time.is_some() && log_mentions_course(viewer, id).await?) {
+        find_course(viewer, id).await?.ok_or(Refusal::CourseNotFound(id))?;
+    }
+    ensure_sees_roster(viewer, id).await
 }
 
 /// Whether the log has an event about this student.

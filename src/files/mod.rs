@@ -1,3 +1,4 @@
-//! Files of students, courses and enrollments.
+//! Files that people and other systems bring, and files for them.
 
 pub mod reading;
+pub mod writing;

@@ -6,6 +6,7 @@ pub mod connections;
 pub mod cookies;
 mod db_error;
 mod document;
+pub mod download;
 pub mod echo;
 pub mod etags;
 pub mod extract;

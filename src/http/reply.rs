@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, LINK, LOCATION};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -104,6 +104,31 @@ impl<T> List<T> {
         Self { total, next: next.map(|next| url.page_after(&next)), rows, rest }
     }
 
+    /// Takes all rows out, some at a time. What is left has the headers of the list.
+    #[must_use]
+    pub fn split(self) -> (BoxStream<'static, Result<Vec<T>, DbError>>, Self)
+    where
+        T: Send + 'static,
+    {
+        let Self { total, next, rows, rest } = self;
+        let first = stream::iter([Ok(rows)]);
+        let rows = match rest {
+            None => first.boxed(),
+            Some(rest) => first.chain(rest).boxed(),
+        };
+        (rows, Self { total, next, rows: Vec::new(), rest: None })
+    }
+
+    /// Adds `X-Total-Count`, and `Link` if there is a next page.
+    pub(super) fn add_headers(&self, headers: &mut HeaderMap) {
+        headers.insert(X_TOTAL_COUNT, HeaderValue::from(self.total));
+        if let Some(next) = &self.next
+            && let Ok(link) = HeaderValue::from_str(&format!("<{next}>; rel=\"next\""))
+        {
+            headers.insert(LINK, link);
+        }
+    }
+
     /// Calls `seen` with all rows, some at a time, before they are sent.
     #[must_use]
     pub fn inspect(self, seen: impl Fn(&[T]) + Send + 'static) -> Self
@@ -175,18 +200,12 @@ impl IntoResponse for NoContent {
 
 impl<T: Serialize + Send + 'static> IntoResponse for List<T> {
     fn into_response(self) -> Response {
-        let Self { total, next, rows, rest } = self;
-        let body = match rest {
-            None => Body::from(array(&rows)),
-            Some(rest) => streamed(&rows, rest),
+        let mut response = (StatusCode::OK, [(CONTENT_TYPE, JSON)]).into_response();
+        self.add_headers(response.headers_mut());
+        *response.body_mut() = match self.rest {
+            None => Body::from(array(&self.rows)),
+            Some(rest) => streamed(&self.rows, rest),
         };
-        let mut response = (StatusCode::OK, [(CONTENT_TYPE, JSON)], body).into_response();
-        response.headers_mut().insert(X_TOTAL_COUNT, HeaderValue::from(total));
-        if let Some(next) = next
-            && let Ok(link) = HeaderValue::from_str(&format!("<{next}>; rel=\"next\""))
-        {
-            response.headers_mut().insert(LINK, link);
-        }
         response
     }
 }

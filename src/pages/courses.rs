@@ -193,6 +193,16 @@ impl CoursePage {
         let query = |day: &Day| format!("as_of={}&until={}", day.date, day.end);
         self.day.as_ref().map(query).unwrap_or_default()
     }
+
+    /// The address of a list of the course as a file, without its ending.
+    fn file(&self, list: &str) -> String {
+        format!("/api/v1{}/{list}", self.path)
+    }
+
+    /// The moment for which the roster is shown.
+    fn moment(&self) -> Option<&Stamp> {
+        self.day.as_ref().map(|day| &day.end)
+    }
 }
 
 /// The query parameters of a course's page.

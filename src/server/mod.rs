@@ -109,7 +109,8 @@ impl School {
                 db.clone(),
                 Services {
                     feed: Feed::new(db.clone(), follower.clone()),
-                    board: Board::new(db.clone(), follower.clone(), clock),
+                    board: Board::new(db.clone(), follower.clone(), clock.clone()),
+                    clock,
                     roll: Roll::new(db, follower),
                     access,
                     sign_in,

@@ -17,7 +17,8 @@ use crate::http::routes::{Policy, Routes};
 use crate::http::{openapi, system};
 use crate::state::AppState;
 use crate::{
-    access, batch, courses, disclosures, enrollments, events, imports, instructors, pages, seats, students,
+    access, batch, courses, disclosures, enrollments, events, exports, imports, instructors, pages, seats,
+    students,
 };
 
 /// All routes, with `limits` applied.
@@ -81,6 +82,7 @@ fn api() -> Routes<AppState> {
         .merge(access::sign_ins::api::routes())
         .merge(disclosures::api::routes())
         .merge(imports::api::routes())
+        .merge(exports::api::routes())
 }
 
 #[derive(OpenApi)]
@@ -95,6 +97,7 @@ fn api() -> Routes<AppState> {
         (name = "seats", description = "Capacity, waitlists, and when registration is open"),
         (name = "events", description = "The log of all changes, in order"),
         (name = "imports", description = "Files: what they would change, doing it, and undoing it"),
+        (name = "exports", description = "Students, courses and enrollments as files"),
         (name = "access", description = "Who may do what: accounts of people and tokens of programs"),
     ),
     components(schemas(

@@ -5,9 +5,13 @@ use utoipa::IntoParams;
 use utoipa_axum::routes;
 
 use super::store::{self, StudentSort};
+use crate::exports::api::list_or_csv;
+use crate::exports::tables::STUDENTS;
 use crate::http::conditional::{IfMatch, IfNoneMatch};
+use crate::http::download::{ListFormat, ListOrCsv};
 use crate::http::extract::{Json, NoQuery, Parameters, PathParams, Query, bool_from_text, from_text};
 use crate::http::paging::{PageQuery, RequestUrl};
+use crate::http::problem::NotAcceptable;
 use crate::http::records::{NewRecord, RecordChange};
 use crate::http::refused::Refused;
 use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Resource};
@@ -44,18 +48,21 @@ async fn create(
 
 /// List students
 ///
-/// Complete without `limit`; with `limit` in pages, with a `Link` to the next page.
+/// Complete without `limit`; with `limit` in pages, with a `Link` to the next page. With `Accept: text/csv`, the answer is
+/// a CSV file with the columns of the export.
 #[utoipa::path(get, path = "/api/v1/students", tag = "students", params(PageQuery, StudentList))]
 async fn list(
     app: App,
     Query(query): Query<StudentList>,
+    format: ListFormat,
     url: RequestUrl,
-) -> Result<List<Student>, Refused<()>> {
+) -> Result<ListOrCsv<Student>, Refused<(NotAcceptable,)>> {
     let listing = store::list(&app.viewer, query.conditions(), query.sort, query.order);
     let page = query.page.of_list(&listing.order)?;
     let (list, recorder) = (listing.read(&app.viewer, &page).await?, app.discloses_students());
     recorder.sent_total(list.total, list.rows.len());
-    Ok(List::new(list, &url).inspect(move |rows| recorder.sent(rows.len())))
+    let list = List::new(list, &url).inspect(move |rows| recorder.sent(rows.len()));
+    Ok(list_or_csv(&app, list, &STUDENTS, format).await?)
 }
 
 /// Read a student

@@ -26,6 +26,7 @@ mod docs_page;
 mod documents;
 mod enrollments;
 mod events;
+mod exports;
 mod exposure;
 mod external_ids;
 mod external_ids_of_mapped_schools;

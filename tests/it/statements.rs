@@ -25,6 +25,7 @@ async fn every_statement_is_the_one_that_was_agreed_on() {
     read_everything(&client).await;
     fail_to_sign_in(&client).await;
     delete_everything(&client, &database).await;
+    export_everything(&client).await;
     read_as_a_program(&client).await;
     assert!(server.terminate().await.success());
     let found = reader.join().unwrap();
@@ -175,6 +176,18 @@ async fn read_everything(client: &Client) {
         ("/courses/1", json!({"name": "Logic", "level": "c"})),
     ] {
         client.ask("PATCH", &format!("/api/v1{path}")).json(&change).await.is_ok();
+    }
+}
+
+async fn export_everything(client: &Client) {
+    for file in [
+        "enrollments.csv",
+        "enrollments.csv?as_of=2999-01-01T00:00:00Z",
+        "waitlists.csv",
+        "canvas.zip",
+        "oneroster.zip",
+    ] {
+        client.ask("GET", &format!("/api/v1/exports/{file}")).await.is_ok();
     }
 }
 

@@ -96,6 +96,11 @@ impl Record {
         self.kinds.get(column).copied().unwrap_or(CellKind::Text)
     }
 
+    /// Whether the row is of a delimited text, not of a workbook.
+    pub(super) fn is_delimited(&self) -> bool {
+        self.kinds.is_empty()
+    }
+
     /// All cells without the blanks around them.
     pub(super) fn cells(&self) -> impl Iterator<Item = &str> {
         (0..self.len()).map(|column| self.cell(column))

@@ -7,9 +7,11 @@ use super::layout::Layout;
 use super::meaning::Meaning;
 use super::reasons::{Quoted, Reason};
 use super::record::Record;
+use super::report::Format;
 use super::rows::{Origin, Standing, StudentKey};
 use super::times::timestamp;
 use super::words;
+use crate::files::writing::TRIGGERS;
 use crate::text::{email_address, record_text};
 
 /// What is wrong with a row, and in which column.
@@ -33,7 +35,17 @@ const MAX_QUOTED: usize = 40;
 impl<'a> Row<'a> {
     /// The text of the column with this meaning; empty if there is no such column.
     pub(super) fn text(&self, meaning: Meaning) -> &'a str {
-        self.layout.columns.place(meaning).map_or("", |place| self.record.cell(place))
+        self.layout.columns.place(meaning).map_or("", |place| self.cell(place))
+    }
+
+    /// A cell. In a list of delimited text, the apostrophe is taken away by which our exports make a formula harmless in spreadsheets.
+    fn cell(&self, place: usize) -> &'a str {
+        let text = self.record.cell(place);
+        let is_list = self.layout.format == Format::Plain && self.record.is_delimited();
+        match text.strip_prefix('\'').filter(|_| is_list) {
+            Some(rest) if rest.trim_start_matches('\'').starts_with(TRIGGERS) => rest,
+            _ => text,
+        }
     }
 
     pub(super) fn fault(&self, meaning: Meaning, reason: Reason) -> Fault {
@@ -55,7 +67,7 @@ impl<'a> Row<'a> {
     }
 
     pub(super) fn id_at(&self, place: usize) -> Result<Option<Box<str>>, Fault> {
-        let text = self.record.cell(place);
+        let text = self.cell(place);
         if text.is_empty() {
             return Ok(None);
         }

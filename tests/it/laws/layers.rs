@@ -29,7 +29,7 @@ const LAYERS: &[Layer] = &[
     layer(
         "cli",
         &["main.rs", "cli/"],
-        "server sample audit adoption access imports files viewer lists mapping http config registrar db metrics ground",
+        "server sample audit adoption access exports imports files viewer lists mapping http config registrar db metrics ground",
     ),
     layer(
         "server",
@@ -44,10 +44,11 @@ const LAYERS: &[Layer] = &[
     layer(
         "api",
         &["*/api.rs"],
-        "state subjects imports files access viewer problems http lists registrar ground",
+        "state exports imports files subjects access viewer problems http lists registrar ground",
     ),
     layer("gate", &["access/gate.rs"], "state access http registrar db ground"),
     layer("state", &["state.rs"], "subjects imports access viewer mapping http registrar db metrics ground"),
+    layer("exports", &["exports/"], "subjects files lists viewer registrar db ground"),
     // The subjects and their reads: they know nothing of HTTP, and `http/` knows nothing of them.
     layer(
         "subjects",

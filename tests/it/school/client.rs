@@ -79,6 +79,18 @@ impl RequestBuilder {
 }
 
 impl RequestBuilder {
+    /// Sends the request, and returns the body in the pieces in which it came.
+    pub(crate) async fn pieces(self) -> Vec<Bytes> {
+        let request = self.request.body(Full::new(self.body)).unwrap();
+        let response = self.client.http.request(request).await.unwrap();
+        assert_eq!(response.status(), 200);
+        let (mut body, mut pieces) = (response.into_body(), Vec::new());
+        while let Some(frame) = body.frame().await {
+            pieces.extend(frame.unwrap().into_data());
+        }
+        pieces
+    }
+
     /// Opens a stream of events.
     pub(crate) async fn listen(self) -> Listener {
         let builder = self.header("accept", "text/event-stream");

@@ -1,0 +1,287 @@
+//! The API of exports.
+
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
+
+use super::tables::Table;
+use super::{Seen, System, What, archive, table, written};
+use crate::clock::Stamp;
+use crate::files::writing::{Form, TableFormat};
+use crate::http::download::{Accepts, Csv, Download, ListFormat, ListOrCsv, Media, Xlsx, Zip};
+use crate::http::extract::{NoQuery, Parameters, PathParams, Query, bool_from_text, from_text};
+use crate::http::problem::NotAcceptable;
+use crate::http::refused::Refused;
+use crate::http::reply::List;
+use crate::http::routes::{Allow, Routes, any_of, only};
+use crate::problems::CourseNotFound;
+use crate::registrar::{CourseId, Refusal, Right, Rights};
+use crate::state::{App, AppState};
+
+/// The routes of exports.
+#[must_use]
+pub fn routes() -> Routes<AppState> {
+    let (students, rosters) = (only(Right::ReadStudents), only(Right::ReadRosters));
+    let (catalogue, of_course) =
+        (only(Right::ReadCatalogue), any_of(&[Right::ReadRosters, Right::ReadOwnRosters]));
+    let everything =
+        Allow::AllOf(Rights::of(&[Right::ReadCatalogue, Right::ReadStudents, Right::ReadRosters]));
+    Routes::new()
+        .api(students, routes!(students_csv))
+        .api(students, routes!(students_xlsx))
+        .api(catalogue, routes!(courses_csv))
+        .api(catalogue, routes!(courses_xlsx))
+        .api(rosters, routes!(enrollments_csv))
+        .api(rosters, routes!(enrollments_xlsx))
+        .api(rosters, routes!(waitlists_csv))
+        .api(rosters, routes!(waitlists_xlsx))
+        .api(of_course, routes!(roster_csv))
+        .api(of_course, routes!(roster_xlsx))
+        .api(of_course, routes!(waitlist_csv))
+        .api(of_course, routes!(waitlist_xlsx))
+        .api(everything, routes!(canvas))
+        .api(everything, routes!(oneroster))
+}
+
+type File<M> = Result<Download<M>, Refused<(NotAcceptable,)>>;
+type FileOfCourse<M> = Result<Download<M>, Refused<(NotAcceptable, CourseNotFound)>>;
+
+/// Export students as CSV
+///
+/// All students with what an import restores. A student without a number gets one in the file that stays the same.
+#[utoipa::path(get, path = "/api/v1/exports/students.csv", tag = "exports", params(CsvQuery))]
+async fn students_csv(app: App, Query(query): Query<CsvQuery>, _: Accepts<Csv>) -> File<Csv> {
+    Ok(file(&app, What::Students, query.format()).await?)
+}
+
+/// Export students as a workbook
+#[utoipa::path(get, path = "/api/v1/exports/students.xlsx", tag = "exports")]
+async fn students_xlsx(app: App, _: NoQuery, _: Accepts<Xlsx>) -> File<Xlsx> {
+    Ok(file(&app, What::Students, TableFormat::Xlsx).await?)
+}
+
+/// Export courses as CSV
+///
+/// All courses with what an import restores. A course without a code gets one in the file that stays the same.
+#[utoipa::path(get, path = "/api/v1/exports/courses.csv", tag = "exports", params(CsvQuery))]
+async fn courses_csv(app: App, Query(query): Query<CsvQuery>, _: Accepts<Csv>) -> File<Csv> {
+    Ok(file(&app, What::Courses, query.format()).await?)
+}
+
+/// Export courses as a workbook
+///
+/// Also with seats, and how many are taken.
+#[utoipa::path(get, path = "/api/v1/exports/courses.xlsx", tag = "exports")]
+async fn courses_xlsx(app: App, _: NoQuery, _: Accepts<Xlsx>) -> File<Xlsx> {
+    Ok(file(&app, What::Courses, TableFormat::Xlsx).await?)
+}
+
+/// Export enrollments as CSV
+///
+/// In order of enrollment. With `as_of`, the census: who was enrolled at that time; cells about those who have been
+/// deleted since are empty.
+#[utoipa::path(get, path = "/api/v1/exports/enrollments.csv", tag = "exports", params(CsvQuery, CensusQuery))]
+async fn enrollments_csv(app: App, Query(query): Query<CsvCensusQuery>, _: Accepts<Csv>) -> File<Csv> {
+    let format = query.csv.format();
+    Ok(file(&app, What::Enrollments(query.as_of), format).await?)
+}
+
+/// Export enrollments as a workbook
+///
+/// Also with names and times. With `as_of`, the census at that time.
+#[utoipa::path(get, path = "/api/v1/exports/enrollments.xlsx", tag = "exports", params(CensusQuery))]
+async fn enrollments_xlsx(app: App, Query(query): Query<CensusQuery>, _: Accepts<Xlsx>) -> File<Xlsx> {
+    Ok(file(&app, What::Enrollments(query.as_of), TableFormat::Xlsx).await?)
+}
+
+/// Export all waitlists as CSV
+#[utoipa::path(get, path = "/api/v1/exports/waitlists.csv", tag = "exports", params(CsvQuery))]
+async fn waitlists_csv(app: App, Query(query): Query<CsvQuery>, _: Accepts<Csv>) -> File<Csv> {
+    Ok(file(&app, What::Waitlists, query.format()).await?)
+}
+
+/// Export all waitlists as a workbook
+#[utoipa::path(get, path = "/api/v1/exports/waitlists.xlsx", tag = "exports")]
+async fn waitlists_xlsx(app: App, _: NoQuery, _: Accepts<Xlsx>) -> File<Xlsx> {
+    Ok(file(&app, What::Waitlists, TableFormat::Xlsx).await?)
+}
+
+/// Export the roster of a course as CSV
+///
+/// In order of enrollment. With `as_of`, the roster at that time.
+#[utoipa::path(
+    get,
+    path = "/api/v1/courses/{course_id}/students.csv",
+    tag = "exports",
+    params(CsvQuery, CensusQuery)
+)]
+async fn roster_csv(
+    app: App,
+    course: PathParams<CourseId>,
+    Query(query): Query<CsvCensusQuery>,
+    _: Accepts<Csv>,
+) -> FileOfCourse<Csv> {
+    let format = query.csv.format();
+    Ok(file(&app, What::Roster(course.into_result()?, query.as_of), format).await?)
+}
+
+/// Export the roster of a course as a workbook
+#[utoipa::path(get, path = "/api/v1/courses/{course_id}/students.xlsx", tag = "exports", params(CensusQuery))]
+async fn roster_xlsx(
+    app: App,
+    course: PathParams<CourseId>,
+    Query(query): Query<CensusQuery>,
+    _: Accepts<Xlsx>,
+) -> FileOfCourse<Xlsx> {
+    Ok(file(&app, What::Roster(course.into_result()?, query.as_of), TableFormat::Xlsx).await?)
+}
+
+/// Export the waitlist of a course as CSV
+#[utoipa::path(get, path = "/api/v1/courses/{course_id}/waitlist.csv", tag = "exports", params(CsvQuery))]
+async fn waitlist_csv(
+    app: App,
+    course: PathParams<CourseId>,
+    Query(query): Query<CsvQuery>,
+    _: Accepts<Csv>,
+) -> FileOfCourse<Csv> {
+    Ok(file(&app, What::Waitlist(course.into_result()?), query.format()).await?)
+}
+
+/// Export the waitlist of a course as a workbook
+#[utoipa::path(get, path = "/api/v1/courses/{course_id}/waitlist.xlsx", tag = "exports")]
+async fn waitlist_xlsx(
+    app: App,
+    course: PathParams<CourseId>,
+    _: NoQuery,
+    _: Accepts<Xlsx>,
+) -> FileOfCourse<Xlsx> {
+    Ok(file(&app, What::Waitlist(course.into_result()?), TableFormat::Xlsx).await?)
+}
+
+/// Export everything as Canvas SIS CSV
+///
+/// Users, courses and enrollments, of one moment.
+#[utoipa::path(get, path = "/api/v1/exports/canvas.zip", tag = "exports")]
+async fn canvas(app: App, _: NoQuery, _: Accepts<Zip>) -> File<Zip> {
+    Ok(set(&app, System::Canvas).await?)
+}
+
+/// Export everything as OneRoster CSV 1.2
+///
+/// In bulk, of one moment: one school, one school year, and one class for each course.
+#[utoipa::path(get, path = "/api/v1/exports/oneroster.zip", tag = "exports")]
+async fn oneroster(app: App, _: NoQuery, _: Accepts<Zip>) -> File<Zip> {
+    Ok(set(&app, System::OneRoster).await?)
+}
+
+async fn file<M: Media>(app: &App, what: What, format: TableFormat) -> Result<Download<M>, Refusal> {
+    let recorder = match &what {
+        What::Students | What::Enrollments(_) | What::Waitlists => Some(app.discloses_everybody()),
+        What::Roster(id, time) => Some(app.discloses_roster(*id, time.as_ref())),
+        What::Waitlist(id) => Some(app.discloses_waitlist(*id)),
+        What::Courses => None,
+    };
+    let seen: Seen = match recorder {
+        Some(recorder) => Box::new(move |rows| recorder.sent(rows)),
+        None => unseen(),
+    };
+    let file = table(&app.viewer, what, format, &app.clock.stamp(), seen).await?;
+    Ok(Download::new(file.name, file.bytes))
+}
+
+async fn set(app: &App, system: System) -> Result<Download<Zip>, Refusal> {
+    let recorder = app.discloses_everybody();
+    let seen = Box::new(move |rows| recorder.sent(rows));
+    let file = archive(&app.viewer, system, &app.clock.stamp(), seen).await?;
+    Ok(Download::new(file.name, file.bytes))
+}
+
+/// Records nothing.
+fn unseen() -> Seen {
+    Box::new(|_| ())
+}
+
+/// A list in the format that the client wants. Its rows are recorded already.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(crate) async fn list_or_csv<T: Send + 'static>(
+    app: &App,
+    list: List<T>,
+    table: &'static Table<T>,
+    format: ListFormat,
+) -> Result<ListOrCsv<T>, Refusal> {
+    if format == ListFormat::Json {
+        return Ok(ListOrCsv::List(list));
+    }
+    let (rows, list) = list.split();
+    let bytes = written(&app.viewer, rows, table, CsvQuery::default().format(), unseen()).await?;
+    Ok(ListOrCsv::Csv(Download::new(table.file_name(&app.clock.stamp()), bytes), list))
+}
+
+/// Who opens the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Opener {
+    /// A spreadsheet: formulas are made harmless by an apostrophe, which an import takes away.
+    #[default]
+    Spreadsheet,
+    /// A program: cells are exactly the texts.
+    Machine,
+}
+
+/// The query of a CSV file.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+struct CsvQuery {
+    /// Who opens the file. For a spreadsheet, an apostrophe makes cells harmless that begin with `=`, `+`, `-`, `@`, a tab
+    /// or a line break; an import takes it away.
+    #[param(inline)]
+    r#for: Opener,
+    /// Begin the file with a byte order mark, by which Excel recognizes UTF-8.
+    #[serde(deserialize_with = "bool_from_text")]
+    bom: Option<bool>,
+}
+
+impl Parameters for CsvQuery {
+    const KNOWN: &'static [&'static str] = &["for", "bom"];
+}
+
+impl CsvQuery {
+    fn format(&self) -> TableFormat {
+        let form = match self.r#for {
+            Opener::Spreadsheet => Form::Spreadsheet,
+            Opener::Machine => Form::Machine,
+        };
+        TableFormat::Csv { form, bom: self.bom == Some(true) }
+    }
+}
+
+/// The query of a CSV file of a time.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct CsvCensusQuery {
+    #[serde(flatten)]
+    csv: CsvQuery,
+    #[serde(deserialize_with = "from_text")]
+    as_of: Option<Stamp>,
+}
+
+impl Parameters for CsvCensusQuery {
+    const KNOWN: &'static [&'static str] = &["for", "bom", "as_of"];
+}
+
+/// The query of a workbook of a time.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+struct CensusQuery {
+    /// The state at this time (RFC 3339), including everything that happened at this time.
+    #[serde(deserialize_with = "from_text")]
+    as_of: Option<Stamp>,
+}
+
+impl Parameters for CensusQuery {
+    const KNOWN: &'static [&'static str] = &["as_of"];
+}

@@ -1,0 +1,226 @@
+//! Reads what is exported.
+
+use std::collections::HashSet;
+use std::hash::Hasher as _;
+use std::sync::LazyLock;
+
+use siphasher::sip::SipHasher13;
+
+use super::own_ids::OwnIds;
+use super::stream::RowStream;
+use crate::clock::Stamp;
+use crate::db::{Arg, Db, DbError, Reach, Row};
+use crate::events::store::{same_course, same_student};
+use crate::registrar::Right;
+use crate::viewer::Viewer;
+
+/// A student or a course of an enrollment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) id: i64,
+    /// The number or code.
+    pub(super) external_id: Option<String>,
+    pub(super) name: Option<String>,
+}
+
+/// An enrollment. Who or what has been deleted since is `None`.
+#[derive(Debug)]
+pub(super) struct EnrollmentLine {
+    pub(super) student: Option<Named>,
+    pub(super) course: Option<Named>,
+    pub(super) enrolled_at: Stamp,
+}
+
+/// A place on a waitlist.
+#[derive(Debug)]
+pub(super) struct WaitlistLine {
+    pub(super) course: Named,
+    /// 1 is the next to get a seat.
+    pub(super) position: i64,
+    pub(super) student: Named,
+    pub(super) joined_at: Stamp,
+}
+
+/// A row of a set of files.
+#[derive(Debug)]
+pub(super) enum ArchiveRow {
+    /// A student with the address.
+    Student(Named, Option<String>),
+    /// The same again, for the file of roles.
+    Role(Named, Option<String>),
+    /// A course with its level.
+    Course(Named, Option<String>),
+    /// The same again, for the file of classes.
+    Class(Named, Option<String>),
+    /// A student and a course.
+    Enrollment(Named, Named),
+}
+
+/// Makes ids for records without one.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(super) async fn own_ids(viewer: &Viewer) -> Result<OwnIds, DbError> {
+    let db = viewer.db();
+    // When the school was set up: this stays the same, and no other school has it.
+    let sql = "select applied_on from matricula_migrations order by version limit 1";
+    let began = db.query_opt(sql, [], |row| row.text(0)).await?.unwrap_or_default();
+    let mut hasher = SipHasher13::new();
+    hasher.write(began.as_bytes());
+    let tag = OwnIds::tag(hasher.finish());
+    let numbers = "select cast(number as text) from matricula_student_numbers \
+                   where substr(cast(number as text), 1, 10) = $1";
+    let codes =
+        "select cast(code as text) from matricula_course_codes where substr(cast(code as text), 1, 10) = $1";
+    let (numbers, codes) = (taken(db, numbers, &tag).await?, taken(db, codes, &tag).await?);
+    Ok(OwnIds::new(tag, numbers, codes))
+}
+
+async fn taken(db: &Db, sql: &'static str, tag: &str) -> Result<HashSet<String>, DbError> {
+    Ok(db.read(Reach::Range, sql, [tag.into()], |row| row.text(0)).await?.into_iter().collect())
+}
+
+/// The least id of the rows that a caller with these rights may read; null, which is less than no id, for others.
+fn from_first(viewer: &Viewer, rights: &[Right]) -> Arg {
+    rights.iter().all(|right| viewer.has(*right)).then_some(i64::MIN).into()
+}
+
+/// All enrollments, or those at a time, according to the log: in order of enrollment. None for a caller who may not read
+/// all rosters.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(super) async fn enrollments(
+    viewer: &Viewer,
+    time: Option<&Stamp>,
+) -> Result<RowStream<EnrollmentLine>, DbError> {
+    let visible = from_first(viewer, &[Right::ReadRosters]);
+    let now = "select s.id, cast(sn.number as text), cast(s.name as text), c.id, cast(cc.code as text), \
+               cast(c.name as text), sc.enrolled_at from student_courses sc join students s on s.id = sc.student_id \
+               join courses c on c.id = sc.course_id \
+               left join matricula_student_numbers sn on sn.student_id = s.id \
+               left join matricula_course_codes cc on cc.course_id = c.id where sc.id >= $1 order by sc.id";
+    // An enrollment has at most two events, for its start and its end. One whose student or course another program has
+    // deleted ended with that.
+    let then = concat!(
+        "select s.id, cast(sn.number as text), cast(s.name as text), c.id, cast(cc.code as text), \
+         cast(c.name as text), e.enrolled_at from (select enrollment_id, min(student_id) as student_id, \
+         min(course_id) as course_id, min(at) as enrolled_at, min(seq) as seq from events \
+         where enrollment_id >= $1 and at <= $2 group by enrollment_id having count(*) = 1) e \
+         left join students s on s.id = e.student_id and ",
+        same_student!("e.student_id", "e.seq"),
+        " left join courses c on c.id = e.course_id and ",
+        same_course!("e.course_id", "e.seq"),
+        " left join matricula_student_numbers sn on sn.student_id = s.id \
+         left join matricula_course_codes cc on cc.course_id = c.id \
+         where not exists (select 1 from events d where d.student_id = e.student_id \
+         and d.type || '' = 'student.deleted' and d.seq > e.seq and d.at <= $2) \
+         and not exists (select 1 from events d where d.type = 'course.deleted' and d.course_id + 0 = e.course_id \
+         and d.seq > e.seq and d.at <= $2) order by e.enrollment_id"
+    );
+    match time {
+        None => viewer.db().stream(now, vec![visible], line).await,
+        Some(time) => viewer.db().stream(then, vec![visible, time.into()], line).await,
+    }
+}
+
+/// All waitlists, in order of the courses. None for a caller who may not read them.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(super) async fn waitlists(viewer: &Viewer) -> Result<RowStream<WaitlistLine>, DbError> {
+    let sql = "select c.id, cast(cc.code as text), cast(c.name as text), s.id, cast(sn.number as text), \
+               cast(s.name as text), w.joined_at, row_number() over (partition by w.course_id order by w.joined_seq) \
+               from waitlist w join students s on s.id = w.student_id join courses c on c.id = w.course_id \
+               left join matricula_student_numbers sn on sn.student_id = s.id \
+               left join matricula_course_codes cc on cc.course_id = c.id \
+               where w.joined_seq >= $1 order by w.course_id, w.joined_seq";
+    let map = |row: &Row<'_>| {
+        Ok(WaitlistLine {
+            course: named(row, 0)?,
+            student: named(row, 3)?,
+            joined_at: row.stamp(6)?,
+            position: row.int(7)?,
+        })
+    };
+    viewer.db().stream(sql, vec![from_first(viewer, &[Right::ReadRosters])], map).await
+}
+
+/// Students, courses and enrollments, in this order.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(super) async fn canvas(viewer: &Viewer) -> Result<RowStream<ArchiveRow>, DbError> {
+    static SQL: LazyLock<String> = LazyLock::new(|| one_snapshot(&[STUDENTS, COURSES, ENROLLMENTS]));
+    archive(viewer, SQL.as_str()).await
+}
+
+/// Students, their roles, courses, their classes, and enrollments, in this order.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(super) async fn one_roster(viewer: &Viewer) -> Result<RowStream<ArchiveRow>, DbError> {
+    static SQL: LazyLock<String> =
+        LazyLock::new(|| one_snapshot(&[STUDENTS, ROLES, COURSES, CLASSES, ENROLLMENTS]));
+    archive(viewer, SQL.as_str()).await
+}
+
+async fn archive(viewer: &Viewer, sql: &'static str) -> Result<RowStream<ArchiveRow>, DbError> {
+    let rights = [Right::ReadStudents, Right::ReadRosters, Right::ReadCatalogue];
+    viewer.db().stream(sql, vec![from_first(viewer, &rights)], archive_row).await
+}
+
+const STUDENTS: i64 = 1;
+const ROLES: i64 = 2;
+const COURSES: i64 = 3;
+const CLASSES: i64 = 4;
+const ENROLLMENTS: i64 = 5;
+
+/// One statement for all files of a set, so that no row refers to one that was added or deleted in the meantime.
+fn one_snapshot(parts: &[i64]) -> String {
+    let parts = parts.iter().map(|part| match *part {
+        STUDENTS | ROLES => format!(
+            "select {part} as part, cast(s.id as bigint) as place, cast(s.id as bigint) as id, \
+             cast(sn.number as text) as external_id, cast(s.name as text) as name, cast(s.email as text) as further, \
+             cast(null as bigint) as course_id, cast(null as text) as code from students s \
+             left join matricula_student_numbers sn on sn.student_id = s.id where s.id >= cast($1 as bigint)"
+        ),
+        COURSES | CLASSES => format!(
+            "select {part}, cast(c.id as bigint), cast(c.id as bigint), cast(cc.code as text), cast(c.name as text), \
+             cast(c.level as text), cast(null as bigint), cast(null as text) from courses c \
+             left join matricula_course_codes cc on cc.course_id = c.id where c.id >= cast($1 as bigint)"
+        ),
+        _ => format!(
+            "select {part}, sc.id, cast(s.id as bigint), cast(sn.number as text), cast(null as text), \
+             cast(null as text), cast(c.id as bigint), cast(cc.code as text) from student_courses sc \
+             join students s on s.id = sc.student_id join courses c on c.id = sc.course_id \
+             left join matricula_student_numbers sn on sn.student_id = s.id \
+             left join matricula_course_codes cc on cc.course_id = c.id where sc.id >= cast($1 as bigint)"
+        ),
+    });
+    format!("{} order by part, place", parts.collect::<Vec<_>>().join(" union all "))
+}
+
+fn archive_row(row: &Row<'_>) -> Result<ArchiveRow, DbError> {
+    let record = Named { id: row.int(2)?, external_id: row.opt_text(3)?, name: row.opt_text(4)? };
+    let further = row.opt_text(5)?;
+    Ok(match row.int(0)? {
+        STUDENTS => ArchiveRow::Student(record, further),
+        ROLES => ArchiveRow::Role(record, further),
+        COURSES => ArchiveRow::Course(record, further),
+        CLASSES => ArchiveRow::Class(record, further),
+        _ => {
+            let course = Named { id: row.int(6)?, external_id: row.opt_text(7)?, name: None };
+            ArchiveRow::Enrollment(record, course)
+        }
+    })
+}
+
+fn line(row: &Row<'_>) -> Result<EnrollmentLine, DbError> {
+    let known = |first| row.opt_int(first).and_then(|id| id.map(|_| named(row, first)).transpose());
+    Ok(EnrollmentLine { student: known(0)?, course: known(3)?, enrolled_at: row.stamp(6)? })
+}
+
+fn named(row: &Row<'_>, first: usize) -> Result<Named, DbError> {
+    Ok(Named { id: row.int(first)?, external_id: row.opt_text(first + 1)?, name: row.opt_text(first + 2)? })
+}

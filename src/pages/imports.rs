@@ -6,11 +6,15 @@ use askama::Template;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
 
+use super::import_words::{columns, effect, file_names, meaning_label, status_label};
 use super::kit::form::{EmptyForm, new_key};
 use super::kit::{Form, FormDraft, Frame, RefusedPage, Rendered, filters};
 use crate::files::reading::{Meaning, Source};
+use crate::files::writing::{Form as Cells, push_row};
+use crate::http::download::{Csv, Download};
 use crate::http::extract::{FormFields, NoQuery, Parameters, PathParams, Query, from_text};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::limits::MAX_FILE;
@@ -34,6 +38,7 @@ pub(super) fn routes() -> Routes<AppState> {
         .get(PAGE, ALLOWED, list)
         .post(PAGE, ALLOWED, bring)
         .get("/imports/{import_id}", ALLOWED, show)
+        .get("/imports/{import_id}/rows.csv", ALLOWED, download)
         .post("/imports/{import_id}/columns", ALLOWED, correct)
         .post("/imports/{import_id}/apply", ALLOWED, apply)
         .post("/imports/{import_id}/undo", ALLOWED, undo)
@@ -107,15 +112,6 @@ struct ImportPage {
     refusal: Option<String>,
 }
 
-/// A column of a file.
-struct Column {
-    heading: String,
-    /// The slug of its meaning; empty if it is not read.
-    meaning: String,
-    /// Why it is not read.
-    why: String,
-}
-
 impl ImportPage {
     async fn load(app: &App, id: i64, query: ShowQuery, here: Option<&RequestUrl>) -> Result<Self, Problem> {
         let import = staging::find(&app.viewer, id).await?.ok_or(ImportError::NotFound(id))?;
@@ -153,49 +149,6 @@ impl ImportPage {
         let shown = lists.into_iter().filter(|(_, _, rows, _)| *rows > 0);
         shown.map(|(slug, label, rows, which)| (slug, label, rows, which == self.which)).collect()
     }
-
-    /// The columns of a file, with their meanings.
-    fn columns(file: &serde_json::Value) -> Vec<Column> {
-        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-        let of = |list: &str, meaning: &str, why: &str| -> Vec<Column> {
-            let columns = file[list].as_array().into_iter().flatten();
-            let column = |column: &serde_json::Value| Column {
-                heading: text(&column["heading"]),
-                meaning: text(&column[meaning]),
-                why: text(&column[why]),
-            };
-            columns.map(column).collect()
-        };
-        let mut columns = of("columns", "meaning", "");
-        columns.extend(of("ignored", "", "why"));
-        columns
-    }
-
-    /// What happens because of a row, in words.
-    fn effect(row: &ImportRow) -> String {
-        if let Some(detail) = &row.detail {
-            return detail.clone();
-        }
-        let fields: Vec<_> = row
-            .fields
-            .iter()
-            .map(|field| {
-                let new = field.new.as_deref().unwrap_or("\u{2013}");
-                match (&field.old, row.status) {
-                    (_, RowStatus::New) => format!("{} {new}", field.field),
-                    (None, _) => format!("{}: \u{2013} \u{2192} {new}", field.field),
-                    (Some(old), _) => format!("{}: {old} \u{2192} {new}", field.field),
-                }
-            })
-            .collect();
-        match row.status {
-            RowStatus::New if row.waitlisted => "gets a place on the waitlist".to_owned(),
-            RowStatus::New if row.record.as_deref() == Some("enrollment") => "is enrolled".to_owned(),
-            RowStatus::Vanishing => vanishes(row).to_owned(),
-            RowStatus::Unchanged => "stays as it is".to_owned(),
-            _ => fields.join("; "),
-        }
-    }
 }
 
 /// What to look at first: what went wrong, then what changes.
@@ -223,6 +176,38 @@ async fn show(
     Ok(Rendered(page).into_response())
 }
 
+/// The rows as a file for a spreadsheet, to mend them there.
+async fn download(
+    app: App,
+    id: PathParams<ImportId>,
+    Query(query): Query<ShowQuery>,
+) -> Result<Download<Csv>, Problem> {
+    let id = id.into_result()?.0;
+    let import = staging::find(&app.viewer, id).await?.ok_or(ImportError::NotFound(id))?;
+    let which = query.show.unwrap_or_default();
+    let all = Page { limit: None, after: None };
+    let ListPart { rows, rest, .. } = staging::read_rows(&app.viewer, &import, which, &all).await?;
+    let mut head = "\u{feff}".as_bytes().to_vec();
+    push_row(&mut head, Cells::Spreadsheet, HEADINGS);
+    let parts = stream::iter([Ok(rows)]).chain(rest.unwrap_or_else(|| stream::empty().boxed()));
+    let lines = parts.map_ok(|rows| rows.iter().flat_map(line).collect::<Vec<u8>>().into());
+    let bytes = stream::iter([Ok(head.into())]).chain(lines);
+    Ok(Download::new(format!("import-{id}-{}", which.slug()), bytes.boxed()))
+}
+
+/// The headings of the file.
+const HEADINGS: [&str; 7] = ["file", "line", "what", "student", "course", "column", "effect"];
+
+/// A row of the file.
+fn line(row: &ImportRow) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let (line, effect) = (row.line.map(|line| line.to_string()), Some(effect(row)));
+    let cells = [&row.file, &line, &row.record, &row.student, &row.course, &row.column, &effect]
+        .map(|cell| cell.as_deref().unwrap_or_default());
+    push_row(&mut bytes, Cells::Spreadsheet, cells);
+    bytes
+}
+
 async fn correct(
     app: App,
     id: PathParams<ImportId>,
@@ -239,12 +224,8 @@ async fn correct(
 /// The settings with the columns that were corrected.
 fn with_corrections(import: &Import, fields: &[(String, String)]) -> Settings {
     let mut settings = import.settings.clone();
-    let known: BTreeMap<String, String> = import
-        .files
-        .iter()
-        .flat_map(ImportPage::columns)
-        .map(|column| (column.heading, column.meaning))
-        .collect();
+    let known: BTreeMap<String, String> =
+        import.files.iter().flat_map(columns).map(|column| (column.heading, column.meaning)).collect();
     for (heading, meaning) in fields {
         if known.get(heading).is_some_and(|present| present != meaning) {
             settings.columns.insert(heading.clone(), meaning.clone());
@@ -333,42 +314,4 @@ struct ShowQuery {
 
 impl Parameters for ShowQuery {
     const KNOWN: &'static [&'static str] = &["show", "after"];
-}
-
-/// How something vanishes.
-fn vanishes(row: &ImportRow) -> &'static str {
-    match (row.record.as_deref(), row.cause.as_deref()) {
-        (_, Some("with-student")) => "ends with the student",
-        (_, Some("with-course")) => "ends with the course",
-        (Some("student" | "course"), Some("not-in-files")) => "is deleted: the files do not mention it",
-        (Some("student" | "course"), _) => "is deleted",
-        (_, Some("not-in-files")) => "is dropped: the files do not mention it",
-        _ => "is dropped",
-    }
-}
-
-/// What people call the state of an import.
-fn status_label(status: ImportStatus) -> &'static str {
-    match status {
-        ImportStatus::Staging | ImportStatus::Planned => "not imported yet",
-        ImportStatus::Applying => "being imported",
-        ImportStatus::Stopped => "stopped",
-        ImportStatus::Applied => "imported",
-        ImportStatus::Undoing => "being undone",
-        ImportStatus::Undone => "undone",
-    }
-}
-
-/// What people call the meaning with this slug.
-fn meaning_label(slug: &str) -> &'static str {
-    Meaning::from_slug(slug).map_or("not read", Meaning::label)
-}
-
-/// The names of the files of an import.
-fn file_names(import: &Import) -> String {
-    let names: Vec<_> = import.files.iter().filter_map(|file| file["name"].as_str()).collect();
-    match names.as_slice() {
-        [first, second, third, _, ..] => format!("{first}, {second}, {third} and {} more", names.len() - 3),
-        _ => names.join(", "),
-    }
 }

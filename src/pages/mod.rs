@@ -7,6 +7,7 @@ mod day;
 mod disclosures;
 mod enrollments;
 mod history;
+mod import_words;
 mod imports;
 mod instructors;
 mod instructors_panel;

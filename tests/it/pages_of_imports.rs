@@ -45,6 +45,15 @@ async fn files_are_brought_corrected_imported_and_undone() {
     page.waits_for_text("is a number in scientific notation").await;
     page.is_accessible().await;
     assert_eq!(students(&school).await.len(), 0);
+    let link = page.attribute("a[download]", "href").await.unwrap();
+    let file = school.get(&link).await.is_ok();
+    assert_eq!(file.header("content-disposition"), "attachment; filename=\"import-1-refused.csv\"");
+    assert!(
+        file.text()
+            .starts_with("\u{feff}file,line,what,student,course,column,effect\r\nautumn.csv,4,,,,Number,"),
+        "{}",
+        file.text()
+    );
 
     // The other column is the name.
     page.type_into("Read Name as", "not read").await;

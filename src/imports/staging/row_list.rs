@@ -42,11 +42,16 @@ impl WhichRows {
         ("remaining", Self::Remaining),
     ];
 
+    /// Its name; `all` for all rows.
+    #[must_use]
+    pub fn slug(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, which)| *which == self).map_or("all", |(name, _)| *name)
+    }
+
     /// The name of its order, for cursors.
     #[must_use]
     pub fn order(self, id: i64) -> String {
-        let name = Self::NAMES.iter().find(|(_, which)| *which == self).map_or("all", |(name, _)| *name);
-        format!("import.{id}.{name}")
+        format!("import.{id}.{}", self.slug())
     }
 }
 

@@ -198,8 +198,9 @@ async fn carry_out(
         Err(NotMade::Refused(reading)) => return refuse(&reading, document),
         Err(NotMade::Db(error)) => return Err(error.into()),
     };
-    *document = Some(report::json(&plan, None));
-    if !args.json {
+    if args.json {
+        *document = Some(report::json(&plan, None));
+    } else {
         describe(&plan, out).map_err(|error| unsaid(&error))?;
     }
     // A dry run says what has to be confirmed.
@@ -219,8 +220,9 @@ async fn carry_out(
         .await;
     progress.finish_and_clear();
     let done = done.context("the import has stopped; import the files again to do the rest")?;
-    *document = Some(report::json(&plan, Some(&done)));
-    if !args.json {
+    if args.json {
+        *document = Some(report::json(&plan, Some(&done)));
+    } else {
         describe_done(&plan, &done, out).map_err(|error| unsaid(&error))?;
     }
     let left = done.changed.len();

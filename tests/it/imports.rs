@@ -115,7 +115,7 @@ impl Files {
         self.0.path()
     }
 
-    pub(crate) fn with(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn with(&self, name: &str, text: &(impl AsRef<[u8]> + ?Sized)) -> PathBuf {
         let path = self.0.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();

@@ -5,6 +5,7 @@
 //! effect by then is refused.
 
 mod carry_out;
+mod doubles;
 mod enrollments;
 mod fields;
 mod full;

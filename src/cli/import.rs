@@ -214,8 +214,9 @@ async fn carry_out(
         Err(NotMade::Refused(reading)) => return refuse(&reading, document),
         Err(NotMade::Db(error)) => return Err(error.into()),
     };
-    *document = Some(report::json(&plan, None));
-    if !args.json {
+    if args.json {
+        *document = Some(report::json(&plan, None));
+    } else {
         describe(&plan, out).map_err(|error| unsaid(&error))?;
     }
     // A dry run says what has to be confirmed.
@@ -238,10 +239,11 @@ async fn carry_out(
         .await;
     progress.finish_and_clear();
     let (id, done) = imported.context("the import has stopped; a server goes on with it when it runs")?;
-    let mut described = report::json(&plan, Some(&done));
-    described["id"] = id.into();
-    *document = Some(described);
-    if !args.json {
+    if args.json {
+        let mut described = report::json(&plan, Some(&done));
+        described["id"] = id.into();
+        *document = Some(described);
+    } else {
         describe_done(id, &plan, &done, out).map_err(|error| unsaid(&error))?;
     }
     let left = done.changed.len();

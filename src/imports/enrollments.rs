@@ -21,7 +21,7 @@ pub(super) struct Decided {
     pub(super) vanishing: Vec<VanishingPair>,
     /// Who moves up from a waitlist.
     pub(super) promoted: Vec<Pair>,
-    /// What the students of the files take or wait for now.
+    /// What the students of the files take or wait for now; empty if no course of the files has another code.
     pub(super) taken: HashSet<Pair>,
 }
 
@@ -86,13 +86,16 @@ impl Stage {
         let known = ids(students.iter().filter(|id| id.0 > 0));
         let enrolled = store::enrollments_of(db, &known).await?;
         let waiting = store::waiting_of(db, &known).await?;
-        let taken = enrolled.iter().map(|row| ((row.student_id, row.course_id), false));
-        let taken: Vec<Taken> =
-            taken.chain(waiting.iter().map(|row| ((row.student_id, row.course_id), true))).collect();
-        let ends_with_student = |((student, course), _): &&Taken| {
+        let taken = || {
+            let enrolled = enrolled.iter().map(|row| ((row.student_id, row.course_id), false));
+            enrolled.chain(waiting.iter().map(|row| ((row.student_id, row.course_id), true)))
+        };
+        let ends_with_student = |((student, course), _): &Taken| {
             gone_students.contains(student) && !gone_courses.contains(course)
         };
-        others.extend(taken.iter().filter(ends_with_student).map(|taken| (*taken, Cause::WithStudent)));
+        others.extend(taken().filter(ends_with_student).map(|taken| (taken, Cause::WithStudent)));
+        let has_other_codes = plan.reading.has_other_codes();
+        let taken_now = taken().filter(|_| has_other_codes).map(|(pair, _)| pair).collect();
         let courses = pairs.iter().map(|(_, course)| *course);
         let courses: HashSet<CourseId> =
             courses.chain(others.iter().map(|(((_, course), _), _)| *course)).collect();
@@ -108,7 +111,7 @@ impl Stage {
             steps: vec![EnrollmentStep::NotThere; rows.len()],
             vanishing: in_gone.into_iter().map(|taken| vanishing(taken, Cause::WithCourse)).collect(),
             promoted: Vec::new(),
-            taken: taken.into_iter().map(|(pair, _)| pair).collect(),
+            taken: taken_now,
         };
         Ok(Self { rehearsal, decided, others })
     }

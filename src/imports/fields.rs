@@ -118,14 +118,15 @@ impl RecordFields {
         (field != self.external_id && !self.numbers.contains(&field)).then_some("")
     }
 
-    /// Why a record with this id cannot be added, if so: the next import would not find it.
-    pub(super) fn ensure_id(&self, id: Option<&str>) -> Result<(), Obstacle> {
-        match (id, self.why_not(self.external_id)) {
-            (Some(id), Some(why)) => Err(Obstacle::new(
+    /// Refuses to add a record if the school does not keep the field by which the files name it: the next import would not
+    /// find it, and add it again.
+    pub(super) fn ensure_findable(&self, field: &str, named: &str) -> Result<(), Obstacle> {
+        match self.why_not(field) {
+            Some(why) => Err(Obstacle::new(
                 "read-only-field",
-                format!("There is no record with the id {id}, and none can be added with it: {why}."),
+                format!("There is none with this {named}, and none can be added with it: {why}."),
             )),
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 }

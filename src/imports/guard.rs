@@ -42,6 +42,26 @@ impl Plan {
 fn alarming(vanishing: &Vanishing) -> impl Iterator<Item = String> {
     let gone = [vanishing.students.len(), vanishing.courses.len(), vanishing.pairs.len()];
     let kinds = gone.into_iter().zip(vanishing.totals).zip(KINDS);
-    let much = kinds.filter(|((gone, all), _)| *gone > FEW && to_i64(*gone).saturating_mul(10) > *all);
+    let much = kinds.filter(|((gone, all), _)| is_much(*gone, *all));
     much.map(|((gone, all), kind)| format!("{gone} of {}", counted(all, kind)))
+}
+
+/// More than a tenth and more than a few.
+fn is_much(gone: usize, all: i64) -> bool {
+    gone > FEW && to_i64(gone).saturating_mul(10) > all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn much_is_more_than_five_and_more_than_a_tenth() {
+        for (gone, all) in [(0, 0), (5, 5), (6, 60), (100, 1_000)] {
+            assert!(!is_much(gone, all), "{gone} of {all}");
+        }
+        for (gone, all) in [(6, 6), (6, 59), (101, 1_000)] {
+            assert!(is_much(gone, all), "{gone} of {all}");
+        }
+    }
 }

@@ -15,10 +15,12 @@ pub(super) struct Known {
     numbered: HashMap<String, Vec<Student>>,
     /// By address in lower case. Several students may share one.
     addressed: HashMap<String, Vec<Student>>,
+    /// Students with the names of rows that may be new, by what people see of the names.
+    named: HashMap<String, Vec<Student>>,
     /// By code.
     coded: HashMap<String, Vec<Course>>,
-    /// Courses with the names of rows that would be new, by what people see of the names.
-    named: HashMap<String, Vec<Course>>,
+    /// Courses with the names of rows that would be new.
+    courses_named: HashMap<String, Vec<Course>>,
 }
 
 impl Known {
@@ -47,17 +49,22 @@ impl Known {
             let Some(number) = student.number.clone() else { continue };
             add(&mut self.numbered, number, student, |student| student.id);
         }
+        let mut names = HashSet::new();
         for row in reading.people.iter().filter(|row| row.standing != Standing::Deleted) {
-            let is_new = |number: &str| !self.numbered.contains_key(number);
-            if row.number.as_deref().is_some_and(is_new) {
+            if row.number.as_deref().is_none_or(|number| !self.numbered.contains_key(number)) {
                 addresses.extend(row.email.as_ref().map(|email| email.to_lowercase()));
+                names.insert(name_look(&row.name));
             }
         }
-        if !addresses.is_empty() {
-            for student in store::students_with_addresses(db, addresses).await? {
-                let address = address_of(&student);
-                self.addressed.entry(address).or_default().push(student);
-            }
+        if addresses.is_empty() && names.is_empty() {
+            return Ok(());
+        }
+        let look = |student: &Student| name_look(student.name.as_deref().unwrap_or_default());
+        let is_wanted =
+            |student: &Student| addresses.contains(&address_of(student)) || names.contains(&look(student));
+        for student in store::students_who(db, is_wanted).await? {
+            self.named.entry(look(&student)).or_default().push(student.clone());
+            self.addressed.entry(address_of(&student)).or_default().push(student);
         }
         Ok(())
     }
@@ -84,8 +91,8 @@ impl Known {
         let names: HashSet<String> = new.map(|row| name_look(&row.name)).collect();
         if !names.is_empty() {
             let look = |course: &Course| name_look(course.name.as_deref().unwrap_or_default());
-            for course in store::courses_with_names(db, |course| names.contains(&look(course))).await? {
-                self.named.entry(look(&course)).or_default().push(course);
+            for course in store::courses_which(db, |course| names.contains(&look(course))).await? {
+                self.courses_named.entry(look(&course)).or_default().push(course);
             }
         }
         Ok(())
@@ -110,9 +117,14 @@ impl Known {
         self.addressed.get(&email.to_lowercase()).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// The students with this name, for a row that would be new.
+    pub(super) fn students_named(&self, name: &str) -> &[Student] {
+        self.named.get(&name_look(name)).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// The courses with this name, for a row that would be new.
     pub(super) fn courses_named(&self, name: &str) -> &[Course] {
-        self.named.get(&name_look(name)).map(Vec::as_slice).unwrap_or_default()
+        self.courses_named.get(&name_look(name)).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// A student whose number looks like this one and is written in another way.

@@ -6,6 +6,7 @@
 
 pub mod api;
 mod carry_out;
+mod doubles;
 mod enrollments;
 mod error;
 mod fields;

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
+use super::doubles::{ensure_new_course, ensure_new_student};
 use super::fields::RecordFields;
 use super::known::Known;
 use super::parties::{shared_address, shared_id};
@@ -63,76 +64,6 @@ pub(super) fn courses(reading: &Reading, known: &Known, fields: &RecordFields) -
     let mut steps: Vec<_> = reading.courses.iter().map(step).collect();
     refuse_second_rows(&mut steps, reading, |row| reading.courses[row].origin);
     steps
-}
-
-/// A row whose student is not found by number may be somebody who is there without one: then it is for a person to say.
-fn ensure_new_student(row: &PersonRow, known: &Known, fields: &RecordFields) -> Result<(), Obstacle> {
-    fields.ensure_id(row.number.as_deref())?;
-    let Some(number) = row.number.as_deref() else { return Ok(()) };
-    if let Some(student) = known.student_like(number) {
-        return Err(looks_the_same(&format!("Student {}", student.id), "number"));
-    }
-    let same_address = row.email.as_deref().map(|email| known.students_at(email)).unwrap_or_default();
-    if let Some(student) = same_address.iter().find(|student| student.number.is_none()) {
-        let id = student.id;
-        let detail = format!(
-            "Student {id} has this address and no number. If it is the same person, give that student the number {number}; if \
-             not, add this one by hand."
-        );
-        return Err(Obstacle::new("student-without-number", detail));
-    }
-    let mut others = same_address.iter().filter_map(|student| Some((student.id, student.number.as_deref()?)));
-    match others.find(|(_, other)| differ_in_zeros(number, other)) {
-        Some((id, other)) => {
-            Err(lost_zeros(&format!("Student {id} has this address and the number {other}")))
-        }
-        None => Ok(()),
-    }
-}
-
-/// The same for a course, by its name.
-fn ensure_new_course(row: &CourseRow, known: &Known, fields: &RecordFields) -> Result<(), Obstacle> {
-    fields.ensure_id(Some(&row.code))?;
-    if let Some(course) = known.course_like(&row.code) {
-        return Err(looks_the_same(&format!("Course {}", course.id), "code"));
-    }
-    let same_name = known.courses_named(&row.name);
-    if let Some(course) = same_name.iter().find(|course| course.code.is_none()) {
-        let (id, code) = (course.id, &row.code);
-        let detail = format!(
-            "Course {id} has this name and no code. If it is the same course, give that course the code {code}; if not, add \
-             this one by hand."
-        );
-        return Err(Obstacle::new("course-without-code", detail));
-    }
-    let mut others = same_name.iter().filter_map(|course| Some((course.id, course.code.as_deref()?)));
-    match others.find(|(_, other)| differ_in_zeros(&row.code, other)) {
-        Some((id, other)) => Err(lost_zeros(&format!("Course {id} has this name and the code {other}"))),
-        None => Ok(()),
-    }
-}
-
-/// Whether two ids are the same number with other zeros before it.
-fn differ_in_zeros(one: &str, two: &str) -> bool {
-    let is_number = |id: &str| id.bytes().all(|byte| byte.is_ascii_digit());
-    one != two
-        && is_number(one)
-        && is_number(two)
-        && one.trim_start_matches('0') == two.trim_start_matches('0')
-}
-
-fn lost_zeros(found: &str) -> Obstacle {
-    let detail =
-        format!("{found}: a spreadsheet drops zeros before a number. Format the column of ids as text.");
-    Obstacle::new("id-differs-in-zeros", detail)
-}
-
-fn looks_the_same(record: &str, id: &str) -> Obstacle {
-    let detail = format!(
-        "{record} has a {id} that looks the same, but has other characters: another kind of blank, or an accent apart from \
-         its letter."
-    );
-    Obstacle::new("id-looks-the-same", detail)
 }
 
 /// What happens to a record of the files. Fields without a value stay as they are.

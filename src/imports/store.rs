@@ -1,6 +1,6 @@
 //! Reads what the files of an import name.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use futures_util::StreamExt as _;
@@ -104,19 +104,16 @@ async fn kept<T: Send + 'static>(
     Ok(found)
 }
 
-/// The students with these addresses, which are in lower case.
-pub(super) async fn students_with_addresses(
+/// The students who are wanted.
+pub(super) async fn students_who(
     db: &Db,
-    wanted: HashSet<String>,
+    is_wanted: impl Fn(&Student) -> bool,
 ) -> Result<Vec<Student>, DbError> {
-    kept(db, ALL_STUDENTS, student, |student: &Student| {
-        student.email.as_ref().is_some_and(|email| wanted.contains(&email.trim().to_lowercase()))
-    })
-    .await
+    kept(db, ALL_STUDENTS, student, is_wanted).await
 }
 
-/// The courses that are wanted for their names.
-pub(super) async fn courses_with_names(
+/// The courses that are wanted.
+pub(super) async fn courses_which(
     db: &Db,
     is_wanted: impl Fn(&Course) -> bool,
 ) -> Result<Vec<Course>, DbError> {

@@ -108,3 +108,31 @@ async fn a_number_that_two_students_have_names_neither_and_both_stay() {
     assert_eq!(report["counts"]["would_vanish"], 0, "{report:#}");
     assert_eq!(school.get("/api/v1/students").await.is_ok().ids(), [1, 2, 3]);
 }
+
+#[tokio::test]
+async fn nobody_is_added_by_an_address_that_the_school_does_not_keep() {
+    let (school, files) = (mapped("roll").await, Files::new());
+    let text = "name,email\nAda Lin,ada@example.edu\nDi Poe,di@example.edu\n";
+    let report = import(&school, &[files.with("students.csv", text)], &[]).is_done();
+    assert_eq!(codes(&report), ["read-only-field", "read-only-field"], "{report:#}");
+    assert_eq!(school.get("/api/v1/students").await.is_ok().ids(), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn nobody_is_added_next_to_somebody_of_the_same_name_without_an_address() {
+    let found = "create table students (id integer primary key, name text, email text);
+        create table courses (id integer primary key, name text, level text);
+        insert into students values (1, 'Ada Lin', null), (2, 'Bo Ek', '');";
+    let (school, files) = (School::open_found(found).await, Files::new());
+    for (text, code) in [
+        ("name,email\nAda Lin,ada@example.edu\nBo Ek,bo@example.edu\n", "student-without-address"),
+        (
+            "number,name,email\ns1,Ada Lin,ada@example.edu\ns2,Bo Ek,bo@example.edu\n",
+            "student-without-number",
+        ),
+    ] {
+        let report = import(&school, &[files.with("students.csv", text)], &[]).is_done();
+        assert_eq!(codes(&report), [code, code], "{report:#}");
+    }
+    assert_eq!(school.get("/api/v1/students").await.is_ok().ids(), [1, 2]);
+}

@@ -25,7 +25,7 @@ async fn a_student_without_a_number_is_not_doubled_by_a_file_with_numbers() {
     let report = import(&school, &file, &[]).is_done();
     assert_eq!(codes(&report), ["student-without-number"], "{report:#}");
     let detail = report["refused_rows"][0]["detail"].as_str().unwrap();
-    assert!(detail.starts_with("Student 1 has this address and no number."), "{detail}");
+    assert!(detail.starts_with("There is a student with this address and no number: student 1."), "{detail}");
     assert_eq!(list(&school, "/api/v1/students").await.len(), 3);
 
     school.patch(&ana.url(), json!({"number": "s1"})).await.is_ok();
@@ -205,4 +205,20 @@ async fn a_line_of_another_file_is_named_with_its_file() {
     }
     let found = warnings(&report, "same-person-twice");
     assert!(found[0]["detail"].as_str().unwrap().ends_with("one.csv."), "{report:#}");
+}
+
+#[tokio::test]
+async fn where_there_is_no_address_the_name_decides_who_may_be_doubled() {
+    let (school, files) = (School::open().await, Files::new());
+    school.student("Ana Lin").await;
+    // Another address is another person; without one, nobody knows.
+    for (row, expected) in [
+        ("s1,ana  LIN,", &["student-without-number"][..]),
+        ("s1,Ana Lin,lin@example.edu", &[]),
+        ("s2,Ana Lin,", &["student-without-number"]),
+    ] {
+        let file = [files.with("students.csv", &format!("number,name,email\n{row}\n"))];
+        assert_eq!(codes(&import(&school, &file, &[]).is_done()), expected, "{row}");
+    }
+    assert_eq!(list(&school, "/api/v1/students").await.len(), 2);
 }

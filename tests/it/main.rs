@@ -48,6 +48,7 @@ mod imports_api;
 mod imports_in_full;
 mod imports_of_found_schools;
 mod imports_of_odd_files;
+mod imports_of_real_files;
 mod instructors;
 mod laws;
 mod linearizable;

@@ -99,6 +99,13 @@ impl Reading {
         }
     }
 
+    /// Whether any course has such codes.
+    #[must_use]
+    pub fn has_other_codes(&self) -> bool {
+        let is_section = |key: &CourseKey| matches!(key, CourseKey::Section { .. });
+        !self.other_codes.is_empty() || self.course_keys.iter().any(|(_, key)| is_section(key))
+    }
+
     /// Whether the files have no row that could count.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -1,0 +1,107 @@
+//! Whether a row that would be new is about somebody or something that is there already: twenty thousand doubles are made in a
+//! second, and found one by one.
+
+use super::fields::RecordFields;
+use super::known::{Known, address_of};
+use super::steps::Obstacle;
+use crate::files::reading::{CourseRow, PersonRow};
+use crate::mapping::{COURSE_CODE, STUDENT_NUMBER};
+
+/// A row whose student is not found may be somebody who is there without what the files name people by: then it is for a
+/// person to say.
+pub(super) fn ensure_new_student(
+    row: &PersonRow,
+    known: &Known,
+    fields: &RecordFields,
+) -> Result<(), Obstacle> {
+    let email = row.email.as_deref();
+    let Some(number) = row.number.as_deref() else {
+        fields.ensure_findable("email", "address")?;
+        let same_name = known.students_named(&row.name).iter();
+        return match same_name.into_iter().find(|student| address_of(student).is_empty()) {
+            Some(student) => Err(incomplete("student", student.id.0, "name", "address", "that of the row")),
+            None => Ok(()),
+        };
+    };
+    fields.ensure_findable(STUDENT_NUMBER, "number")?;
+    if let Some(student) = known.student_like(number) {
+        return Err(looks_the_same(&format!("Student {}", student.id), "number"));
+    }
+    let same_address = email.map(|email| known.students_at(email)).unwrap_or_default().iter();
+    let same_address = same_address.map(|student| (student, "address"));
+    // Where one side has no address, there is only the name.
+    let same_name = known.students_named(&row.name).iter();
+    let same_name = same_name.filter(|student| email.is_none() || address_of(student).is_empty());
+    for (student, by) in same_address.chain(same_name.map(|student| (student, "name"))) {
+        match student.number.as_deref() {
+            None => return Err(incomplete("student", student.id.0, by, "number", number)),
+            Some(other) if differ_in_zeros(number, other) => {
+                return Err(lost_zeros(&format!(
+                    "Student {} has this {by} and the number {other}",
+                    student.id
+                )));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// The same for a course, by its name.
+pub(super) fn ensure_new_course(
+    row: &CourseRow,
+    known: &Known,
+    fields: &RecordFields,
+) -> Result<(), Obstacle> {
+    fields.ensure_findable(COURSE_CODE, "code")?;
+    if let Some(course) = known.course_like(&row.code) {
+        return Err(looks_the_same(&format!("Course {}", course.id), "code"));
+    }
+    for course in known.courses_named(&row.name) {
+        match course.code.as_deref() {
+            None => return Err(incomplete("course", course.id.0, "name", "code", &row.code)),
+            Some(other) if differ_in_zeros(&row.code, other) => {
+                return Err(lost_zeros(&format!("Course {} has this name and the code {other}", course.id)));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// The refusal of a row that may be about this record, which lacks what the files name it by.
+fn incomplete(what: &'static str, id: i64, by: &str, lacks: &str, value: &str) -> Obstacle {
+    let code = match lacks {
+        "number" => "student-without-number",
+        "address" => "student-without-address",
+        _ => "course-without-code",
+    };
+    let detail = format!(
+        "There is a {what} with this {by} and no {lacks}: {what} {id}. If it is the same one, give it the {lacks} ({value}) \
+         and import again; if not, add this one by hand."
+    );
+    Obstacle::new(code, detail)
+}
+
+/// Whether two ids are the same number with other zeros before it.
+fn differ_in_zeros(one: &str, two: &str) -> bool {
+    let is_number = |id: &str| id.bytes().all(|byte| byte.is_ascii_digit());
+    one != two
+        && is_number(one)
+        && is_number(two)
+        && one.trim_start_matches('0') == two.trim_start_matches('0')
+}
+
+fn lost_zeros(found: &str) -> Obstacle {
+    let detail =
+        format!("{found}: a spreadsheet drops zeros before a number. Format the column of ids as text.");
+    Obstacle::new("id-differs-in-zeros", detail)
+}
+
+fn looks_the_same(record: &str, id: &str) -> Obstacle {
+    let detail = format!(
+        "{record} has a {id} that looks the same, but has other characters: another kind of blank, or an accent apart from \
+         its letter."
+    );
+    Obstacle::new("id-looks-the-same", detail)
+}

@@ -109,7 +109,7 @@ async fn every_operation_says_what_it_does_and_what_it_answers() {
             );
         }
     }
-    assert_eq!(names.len(), 40);
+    assert_eq!(names.len(), 54);
 }
 
 #[tokio::test]

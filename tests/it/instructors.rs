@@ -94,12 +94,21 @@ async fn an_instructor_sees_the_roster_the_waitlist_and_the_past_of_their_course
     let head = nina.asks(&school.client, "HEAD", "/api/v1/courses/1/students?limit=1").await.is(200);
     assert_eq!(head.header("x-total-count"), "1");
 
+    for (file, rows) in [
+        ("students.csv", ",Ben,"),
+        ("students.csv?as_of=2026-09-01T08:30:00Z", ",Ana,"),
+        ("waitlist.csv", ",Cleo,"),
+    ] {
+        let file = nina.asks(&school.client, "GET", &format!("/api/v1/courses/1/{file}")).await.is_ok();
+        assert_eq!((file.text().lines().count(), file.text().contains(rows)), (2, true), "{file:?}");
+    }
+
     let page = nina.visits(&school, "/courses/1").await;
     for shown in ["Roster", "Ben", "Cleo", "Waitlist", "Enrollments over time", "dropped the course"] {
         assert!(page.contains(shown), "{shown}: {page}");
     }
     // Nothing that they may not open or do.
-    for hidden in ["/students", "/edit", "/delete", "Save seats", "id=\"instructors\""] {
+    for hidden in ["href=\"/students", "/edit", "/delete", "Save seats", "id=\"instructors\""] {
         assert!(!page.contains(hidden), "{hidden}: {page}");
     }
     let roster = nina.visits(&school, "/courses/1/roster").await;
@@ -123,6 +132,9 @@ async fn an_instructor_sees_nothing_of_other_courses() {
             format!("/api/v1/courses/{course}/students?as_of=2026-09-01T08:30:00Z"),
             format!("/api/v1/courses/{course}/students?as_of=2026-09-01T20:30:00Z&limit=1"),
             format!("/api/v1/courses/{course}/waitlist"),
+            format!("/api/v1/courses/{course}/students.csv"),
+            format!("/api/v1/courses/{course}/students.xlsx?as_of=2026-09-01T08:30:00Z"),
+            format!("/api/v1/courses/{course}/waitlist.csv"),
             format!("/api/v1/courses/{course}/waitlist?limit=1"),
         ] {
             who.may_not_read(&school, &path).await;

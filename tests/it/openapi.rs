@@ -113,7 +113,7 @@ async fn every_operation_says_what_it_does_and_what_it_answers() {
             );
         }
     }
-    assert_eq!(names.len(), 46);
+    assert_eq!(names.len(), 60);
 }
 
 #[tokio::test]

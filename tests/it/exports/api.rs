@@ -333,3 +333,30 @@ async fn a_long_file_is_sent_in_short_pieces() {
         }
     }
 }
+
+#[tokio::test]
+async fn pages_offer_files_to_those_who_may_have_them() {
+    let (school, admin) = a_closed_school().await;
+    let page =
+        async |path: &str, token: &str| school.get(path).with_token(token).await.is_ok().text().to_owned();
+    for (path, file) in [
+        ("/students", "/api/v1/exports/students"),
+        ("/courses", "/api/v1/exports/courses"),
+        ("/courses/1", "/api/v1/courses/1/students"),
+    ] {
+        let page = page(path, &admin).await;
+        for link in [format!("{file}.csv?bom=true"), format!("{file}.xlsx")] {
+            assert!(page.contains(&format!("href=\"{link}\"")), "{path}: {page}");
+            school.get(&link).with_token(&admin).await.is_ok();
+        }
+    }
+    let past = page("/courses/1?as_of=2026-09-01", &admin).await;
+    let link = "/api/v1/courses/1/students.csv?bom=true&amp;as_of=2026-09-01T23:59:59.999Z";
+    assert!(past.contains(link), "{past}");
+    school.get(&link.replace("&amp;", "&")).with_token(&admin).await.is_ok();
+    let ana = json!({"name": "App", "role": "student", "student_id": 1});
+    let ana = create(&school, Some(&admin), ana).await;
+    for path in ["/courses", "/courses/1"] {
+        assert!(!page(path, &ana).await.contains(".csv"), "{path}");
+    }
+}

@@ -13,6 +13,8 @@ create table matricula_imports (
     not_done {{key}} not null, -- steps that would have had another effect, and were not carried out
     remaining {{key}} not null, -- what could not be undone
     worker text, -- random: whoever works on it; nobody else adds to what it has done
+    worked_by text, -- who had it carried out or undone, as in the log
+    rights text, -- what they could do then; checked again by a server that goes on with it
     touched_at text not null, -- the last sign of whoever works on it
     applied_at text,
     undone_at text,

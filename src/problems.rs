@@ -12,6 +12,7 @@ use crate::http::problem::{
 };
 use crate::imports::{ImportError, report};
 use crate::registrar::{AccountId, CourseId, Limits, Outcome, Refusal, StudentId};
+use crate::shares::QuotaError;
 
 kinds! {
     StudentNotFound = "student-not-found", 404, Signature, "There is no such student",
@@ -98,6 +99,12 @@ impl From<ImportError> for Problem {
             ImportError::WouldRemove(_, number) => {
                 Self::new::<ImportWouldRemove>(detail).with("confirm", number)
             }
+            ImportError::Full(QuotaError::Exhausted) => {
+                Self::overloaded("Other files are being read. Nothing was kept; try again.")
+            }
+            ImportError::Full(QuotaError::ClientShare) => Self::rate_limited(
+                "Your other files are still being read. Wait for one of them; nothing was kept.",
+            ),
             ImportError::KeyReused => Self::new::<IdempotencyKeyReused>(detail),
             ImportError::Refused(refusal) => refusal.into(),
         }

@@ -57,10 +57,11 @@ pub const ALLOWED: Allow = Allow::AllOf(Rights::of(&RIGHTS));
 async fn create(
     app: App,
     Query(query): Query<ImportQuery>,
-    file: FileBody,
+    mut file: FileBody,
 ) -> Result<Created<Import>, Refused<(FilesRefused, ImportNotFound)>> {
+    let place = app.imports.place(app.client, file.memory.take())?;
     let (source, settings, caller) = query.source(file)?;
-    let id = app.imports.plan(vec![source], settings, &caller).await?;
+    let id = app.imports.plan(vec![source], settings, &caller, place).await?;
     Ok(Created(find(&app, id).await?))
 }
 
@@ -116,7 +117,8 @@ async fn apply(
     caller: Caller,
 ) -> Result<Found<Import>, Refused<NotApplied>> {
     let id = id.into_result()?.0;
-    app.imports.apply(id, query.confirm, &caller).await?;
+    let place = app.imports.place(app.client, None)?;
+    app.imports.apply(id, query.confirm, &caller, place).await?;
     Ok(Found(find(&app, id).await?))
 }
 
@@ -219,7 +221,7 @@ impl ImportQuery {
         let name = name.unwrap_or_else(|| format!("upload.{}", file.ending));
         let mode = (self.mode == FileMode::Full).then(|| "full".to_owned());
         let settings = Settings { kind: kind.map(str::to_owned), mode, encoding, ..Settings::default() };
-        Ok((Source { name, bytes: file.bytes.to_vec() }, settings, file.caller))
+        Ok((Source { name, bytes: file.bytes.into() }, settings, file.caller))
     }
 }
 

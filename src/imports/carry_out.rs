@@ -63,7 +63,8 @@ impl Order {
         Self { shift, numbers }
     }
 
-    fn number(&self, row: PlanRow) -> Option<i64> {
+    /// The number of a row that is to be carried out.
+    pub(super) fn number(&self, row: PlanRow) -> Option<i64> {
         match row {
             PlanRow::Unread(_) => None,
             PlanRow::Course(at) => self.numbers[0][at],

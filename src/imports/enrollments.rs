@@ -94,6 +94,8 @@ impl Stage {
             gone_students.contains(student) && !gone_courses.contains(course)
         };
         others.extend(taken().filter(ends_with_student).map(|taken| (taken, Cause::WithStudent)));
+        // What a plan says must not depend on the order in which a database finds rows.
+        others.sort_unstable_by_key(|(taken, _)| *taken);
         let has_other_codes = plan.reading.has_other_codes();
         let taken_now = taken().filter(|_| has_other_codes).map(|(pair, _)| pair).collect();
         let courses = pairs.iter().map(|(_, course)| *course);
@@ -106,7 +108,8 @@ impl Stage {
         for enrollment in enrolled.into_iter().filter(|row| courses.contains(&row.course_id)) {
             rehearsal.add_enrollment(enrollment);
         }
-        let in_gone = store::taken_in(db, &ids(&gone_courses)).await?;
+        let mut in_gone = store::taken_in(db, &ids(&gone_courses)).await?;
+        in_gone.sort_unstable();
         let decided = Decided {
             steps: vec![EnrollmentStep::NotThere; rows.len()],
             vanishing: in_gone.into_iter().map(|taken| vanishing(taken, Cause::WithCourse)).collect(),

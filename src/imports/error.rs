@@ -3,6 +3,7 @@
 use crate::db::DbError;
 use crate::files::reading::Reading;
 use crate::registrar::Refusal;
+use crate::shares::QuotaError;
 
 /// Why an import was not planned, carried out or undone.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +23,9 @@ pub enum ImportError {
     /// Much would vanish, and that was not confirmed: why not, and the number that confirms it.
     #[error("{0}.")]
     WouldRemove(String, usize),
+    /// Too many files wait to be read, or too many of this client.
+    #[error("Too many files are being read.")]
+    Full(QuotaError),
     /// The key of the request belongs to another request.
     #[error("This key belongs to another request.")]
     KeyReused,

@@ -1,6 +1,6 @@
 //! Writes imports down, and reads them back.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,12 +8,12 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::error::ImportError;
-use super::report;
 use super::rows::ImportRow;
 use super::staging::{
-    self, Import, ImportStatus, ListName, NewImport, ROWS_PER_PLACE, RowCounts, Settings, Shift,
+    self, Claim, Import, ImportStatus, ListName, NewImport, ROWS_PER_PLACE, RowCounts, Settings, Shift,
 };
 use super::steps::Plan;
+use super::{entries, report};
 use crate::clock::Clock;
 use crate::db::{Db, DbError};
 use crate::files::reading::Source;
@@ -92,16 +92,20 @@ impl Keeper {
         Ok(sources.into_values().collect())
     }
 
+    /// Begins to work on an import on behalf of the caller.
+    ///
+    /// # Errors
+    /// [`ImportError::WrongState`] with `otherwise` if its state or its plan is another one by now.
     pub(super) async fn claim(
         &self,
         id: i64,
-        from: ImportStatus,
-        to: ImportStatus,
+        claim: Claim<'_>,
+        caller: &Caller,
         otherwise: &'static str,
     ) -> Result<Shift, ImportError> {
         let worker = format!("{:032x}", fastrand::u128(..)).into();
         let shift = Shift { import_id: id, worker };
-        let chore = staging::claim(&shift, from, to, &self.clock.stamp());
+        let chore = staging::claim(&claim, &shift, caller, &self.clock.stamp());
         let changed = self.registrar.keep_house(vec![chore]).await?;
         if changed == [1] { Ok(shift) } else { Err(ImportError::WrongState(otherwise)) }
     }
@@ -123,18 +127,27 @@ impl Keeper {
         Ok(())
     }
 
-    /// The numbers of the rows of the plan, by what they do.
-    pub(super) async fn planned_rows(&self, id: i64) -> Result<HashMap<u64, i64>, DbError> {
-        let mut planned = HashMap::new();
+    /// The rows of the plan.
+    pub(super) async fn planned_rows(&self, id: i64) -> Result<Vec<ImportRow>, DbError> {
+        let mut planned = Vec::new();
         let mut place = 0;
         loop {
             let rows = staging::rows_at(&self.db, Some(id), ListName::Plan, place..=place + 19).await?;
             if rows.is_empty() {
                 return Ok(planned);
             }
-            planned.extend(rows.iter().map(|row| (row.fingerprint(), row.row)));
+            planned.extend(rows);
             place += 20;
         }
+    }
+
+    /// The numbers of the rows because of which something has happened.
+    pub(super) async fn rows_in_log(&self, id: i64) -> Result<HashSet<i64>, DbError> {
+        let mut rows = HashSet::new();
+        for range in entries::ranges(&self.db, id).await? {
+            rows.extend(entries::entries(&self.db, range).await?.iter().map(|entry| entry.row));
+        }
+        Ok(rows)
     }
 
     pub(super) async fn end(
@@ -160,8 +173,9 @@ pub(super) fn digest_of(plan: &Plan) -> String {
     for (number, row) in plan.rows().into_iter().enumerate() {
         hasher.update(serde_json::to_vec(&plan.row(number, row)).unwrap_or_default());
     }
-    // Who moves up from a waitlist is no row of its own.
-    hasher.update(format!("{:?}", plan.promoted));
+    // Rows name records by numbers and codes, which may belong to another record by then; who moves up from a waitlist is no
+    // row of its own.
+    hasher.update(plan.identities());
     let digits: Vec<_> = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     digits.concat()
 }

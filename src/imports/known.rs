@@ -156,7 +156,9 @@ pub(super) fn name_look(name: &str) -> String {
     look(name.trim()).to_lowercase()
 }
 
-/// The ids as statements need them.
+/// The ids as statements need them, in order, so that the same plan asks for the same.
 pub(super) fn ids<'a, Id: Copy + Into<i64> + 'a>(ids: impl IntoIterator<Item = &'a Id>) -> Vec<i64> {
-    ids.into_iter().map(|id| (*id).into()).collect()
+    let mut ids: Vec<i64> = ids.into_iter().map(|id| (*id).into()).collect();
+    ids.sort_unstable();
+    ids
 }

@@ -1,10 +1,8 @@
 //! What a plan says, for people and for programs.
 
-use std::collections::HashMap;
-
 use serde_json::{Value, json};
 
-use super::carry_out::Done;
+use super::carry_out::{Done, Order};
 use super::rows::ImportRow;
 use super::steps::{EnrollmentStep, FieldChange, HeldBack, Obstacle, Pair, Plan, RecordStep};
 use super::vanishing::{Cause, PlanRow, Vanishing};
@@ -49,12 +47,12 @@ impl Plan {
         })
     }
 
-    /// The rows that were not carried out, with the reasons. A row of this plan has its number here.
+    /// The rows that were not carried out, with the reasons.
     #[must_use]
-    pub fn not_done_rows(&self, done: &Done) -> Vec<ImportRow> {
-        let numbers: HashMap<_, _> = self.rows().into_iter().zip(0..).collect();
+    pub(super) fn not_done_rows(&self, order: &Order, done: &Done) -> Vec<ImportRow> {
         let row = |(row, obstacle): &(PlanRow, Obstacle)| {
-            self.row(numbers.get(row).copied().unwrap_or_default(), *row).with_obstacle(obstacle)
+            let number = order.number(*row).and_then(|number| usize::try_from(number).ok());
+            self.row(number.unwrap_or_default(), *row).with_obstacle(obstacle)
         };
         done.changed.iter().map(row).collect()
     }

@@ -305,6 +305,21 @@ impl ImportRow {
         hasher.finish()
     }
 
+    /// A number that is the same for rows of two plans which are about the same.
+    #[must_use]
+    pub fn subject(&self) -> u64 {
+        let mut hasher = SipHasher13::new();
+        (&self.file, self.line, &self.record, &self.student, &self.course).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// Whether it has a step of its own.
+    #[must_use]
+    pub fn is_step(&self) -> bool {
+        let ends_with_another = self.cause.as_deref().is_some_and(|cause| cause.starts_with("with-"));
+        !matches!(self.status, RowStatus::Refused | RowStatus::Unchanged) && !ends_with_another
+    }
+
     fn refuse(&mut self, obstacle: &Obstacle) {
         self.code = Some(obstacle.code.to_owned());
         self.detail = Some(obstacle.detail.clone());

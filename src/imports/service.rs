@@ -11,18 +11,23 @@ use tokio::task::JoinHandle;
 use super::carry_out::{Done, Order};
 use super::error::ImportError;
 use super::keeper::{self, Keeper};
-use super::plan::{self, MakeOptions, Mode, NotMade};
+use super::plan::{self, NotMade};
+use super::resumed::Resumed;
 use super::rows::ImportRow;
-use super::staging::{self, ImportStatus, ListName, Settings, Shift};
+use super::settings::{make_options, options};
+use super::staging::{self, Claim, ImportStatus, ListName, Settings, Shift, Unattended};
 use super::steps::{Obstacle, Plan};
 use super::undo;
 use crate::clock::Clock;
 use crate::count::to_i64;
 use crate::db::{Db, DbError};
-use crate::files::reading::{self, Encoding, Kind, Meaning, Options, Source};
+use crate::files::reading::{self, Source};
 use crate::mapping::SchoolTables;
-use crate::registrar::{Actor, Caller, Refusal, Registrar};
+use crate::registrar::{Actor, Caller, Grants, Proof, Refusal, Registrar, Rights};
+use crate::shares::{Client, Quota, QuotaGuard};
 
+/// Files that may wait to be read and planned.
+const MAX_WAITING: usize = 8;
 /// How often the progress is written down.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long after the last sign of a server another one takes over what it was doing.
@@ -44,6 +49,8 @@ pub struct Imports(Arc<Shared>);
 struct Shared {
     keeper: Keeper,
     tables: SchoolTables,
+    /// Files that are being read or wait for that.
+    places: Arc<Quota>,
     /// One reading and one plan at a time: each takes memory.
     planning: Semaphore,
     /// One import is carried out or undone at a time.
@@ -58,6 +65,7 @@ impl Imports {
         Self(Arc::new(Shared {
             keeper: Keeper { db, registrar, clock },
             tables,
+            places: Quota::new(MAX_WAITING),
             planning: Semaphore::new(1),
             working: Semaphore::new(1),
             tasks: Mutex::default(),
@@ -87,11 +95,31 @@ impl Imports {
         }
     }
 
+    /// A place in the queue of files that are read and planned, one after the other. `memory` is held as long as the place.
+    ///
+    /// # Errors
+    /// [`ImportError::Full`] at once, if the queue is full or the client has its share of it.
+    pub fn place(&self, client: Option<Client>, memory: Option<QuotaGuard>) -> Result<Place, ImportError> {
+        let turn = self.0.places.take(client, 1).map_err(ImportError::Full)?;
+        Ok(Place { _turn: turn, _memory: memory })
+    }
+
     /// Reads files and plans what they would change. Nothing changes; the plan is kept.
     ///
     /// # Errors
     /// When the files are refused: then nothing is kept. When the database cannot be read or written.
     pub async fn plan(
+        &self,
+        sources: Vec<Source>,
+        settings: Settings,
+        caller: &Caller,
+        place: Place,
+    ) -> Result<i64, ImportError> {
+        let (imports, caller) = (self.clone(), caller.clone());
+        to_the_end(place, async move { imports.plan_now(sources, settings, &caller).await }).await
+    }
+
+    async fn plan_now(
         &self,
         sources: Vec<Source>,
         settings: Settings,
@@ -114,12 +142,24 @@ impl Imports {
     ///
     /// # Errors
     /// As [`Imports::plan`]; when somebody has begun to carry it out.
-    pub async fn plan_again(&self, id: i64, settings: Settings, caller: &Caller) -> Result<(), ImportError> {
-        self.0.keeper.find(id).await?;
+    pub async fn plan_again(
+        &self,
+        id: i64,
+        settings: Settings,
+        caller: &Caller,
+        place: Place,
+    ) -> Result<(), ImportError> {
+        let (imports, caller) = (self.clone(), caller.clone());
+        to_the_end(place, async move { imports.plan_again_now(id, settings, &caller).await }).await
+    }
+
+    async fn plan_again_now(&self, id: i64, settings: Settings, caller: &Caller) -> Result<(), ImportError> {
         let _turn = self.0.planning.acquire().await.map_err(|_| Refusal::Stopping)?;
+        let (_, digest) = self.0.keeper.find(id).await?;
         let (_, plan) = self.make(self.0.keeper.sources(id).await?, &settings, caller).await?;
         let begun = "Somebody has begun to import these files.";
-        self.0.keeper.claim(id, ImportStatus::Planned, ImportStatus::Staging, begun).await?;
+        let claim = Claim { from: ImportStatus::Planned, to: ImportStatus::Staging, digest: &digest };
+        self.0.keeper.claim(id, claim, caller, begun).await?;
         self.0.keeper.write(vec![staging::remove_rows(id, ListName::Plan)]).await?;
         self.0.keeper.write_plan(id, &plan, &settings).await
     }
@@ -130,14 +170,26 @@ impl Imports {
     /// # Errors
     /// [`ImportError::PlanChanged`] when the plan would be another one now; [`ImportError::WouldRemove`] when much would
     /// vanish and `confirm` is not the number, or when `confirm` is another number.
-    pub async fn apply(&self, id: i64, confirm: Option<usize>, caller: &Caller) -> Result<(), ImportError> {
+    pub async fn apply(
+        &self,
+        id: i64,
+        confirm: Option<usize>,
+        caller: &Caller,
+        place: Place,
+    ) -> Result<(), ImportError> {
+        let (imports, caller) = (self.clone(), caller.clone());
+        to_the_end(place, async move { imports.apply_now(id, confirm, &caller).await }).await
+    }
+
+    async fn apply_now(&self, id: i64, confirm: Option<usize>, caller: &Caller) -> Result<(), ImportError> {
+        let turn = self.0.planning.acquire().await.map_err(|_| Refusal::Stopping)?;
         let (import, digest) = self.0.keeper.find(id).await?;
         let from = match import.status {
             ImportStatus::Planned | ImportStatus::Stopped => import.status,
             ImportStatus::Applying | ImportStatus::Applied => return Ok(()),
+            ImportStatus::Undoing => return Err(ImportError::WrongState("The import is being undone.")),
             _ => return Err(ImportError::WrongState("The import is undone. Bring the files again.")),
         };
-        let turn = self.0.planning.acquire().await.map_err(|_| Refusal::Stopping)?;
         let (_, plan) = self.make(self.0.keeper.sources(id).await?, &import.settings, caller).await?;
         if from == ImportStatus::Planned && keeper::digest_of(&plan) != digest {
             return Err(ImportError::PlanChanged);
@@ -147,11 +199,11 @@ impl Imports {
             plan.ensure_confirmed(confirm).map_err(would_remove)?;
         }
         let begun = "Somebody else has begun to import these files.";
-        let shift = self.0.keeper.claim(id, from, ImportStatus::Applying, begun).await?;
+        let claim = Claim { from, to: ImportStatus::Applying, digest: &digest };
+        let shift = self.0.keeper.claim(id, claim, caller, begun).await?;
         drop(turn);
         let is_whole = from == ImportStatus::Planned;
-        let total = (!is_whole).then_some(import.total);
-        self.work(self.clone().carry_out(shift, total, plan, without_key(caller))).await;
+        self.work(self.clone().carry_out(shift, is_whole, plan, without_key(caller))).await;
         Ok(())
     }
 
@@ -160,7 +212,7 @@ impl Imports {
     /// # Errors
     /// When it was never carried out.
     pub async fn undo(&self, id: i64, caller: &Caller) -> Result<(), ImportError> {
-        let (import, _) = self.0.keeper.find(id).await?;
+        let (import, digest) = self.0.keeper.find(id).await?;
         let from = match import.status {
             ImportStatus::Applied | ImportStatus::Stopped => import.status,
             ImportStatus::Undoing | ImportStatus::Undone => return Ok(()),
@@ -170,7 +222,8 @@ impl Imports {
             _ => return Err(ImportError::WrongState("The import was never carried out.")),
         };
         let begun = "Somebody else has begun to undo the import.";
-        let shift = self.0.keeper.claim(id, from, ImportStatus::Undoing, begun).await?;
+        let claim = Claim { from, to: ImportStatus::Undoing, digest: &digest };
+        let shift = self.0.keeper.claim(id, claim, caller, begun).await?;
         self.work(self.clone().take_back(shift, without_key(caller))).await;
         Ok(())
     }
@@ -191,7 +244,9 @@ impl Imports {
         let id = self.0.keeper.add(sources, None, caller).await?;
         self.0.keeper.write_plan(id, plan, settings).await?;
         let gone = "A server has deleted it.";
-        let shift = self.0.keeper.claim(id, ImportStatus::Planned, ImportStatus::Applying, gone).await?;
+        let digest = keeper::digest_of(plan);
+        let claim = Claim { from: ImportStatus::Planned, to: ImportStatus::Applying, digest: &digest };
+        let shift = self.0.keeper.claim(id, claim, caller, gone).await?;
         let order = Order::new(shift.clone(), plan, |number, _| Some(to_i64(number)));
         let tried = AtomicUsize::new(0);
         let work = plan.carry_out(&order, &self.0.keeper.registrar, caller, |steps| {
@@ -199,7 +254,7 @@ impl Imports {
             progress(steps);
         });
         let done = self.with_heartbeat(&shift, &tried, work).await?;
-        let rows = plan.not_done_rows(&done);
+        let rows = plan.not_done_rows(&order, &done);
         self.0.keeper.end(&shift, ImportStatus::Applied, done.steps + done.changed.len(), &rows).await?;
         Ok((id, done))
     }
@@ -243,30 +298,30 @@ impl Imports {
         tasks.push(task);
     }
 
-    /// Carries out the rows of the plan that was confirmed: of an import that was interrupted after some of `total` steps,
-    /// those that are left.
-    async fn carry_out(self, shift: Shift, total: Option<i64>, plan: Plan, caller: Caller) {
-        let done_before = total.and_then(|total| usize::try_from(total).ok());
-        let done_before = done_before.map_or(0, |total| total.saturating_sub(plan.steps()));
-        let tried = AtomicUsize::new(done_before);
+    /// Carries out the rows of the plan that was confirmed: of an import that was interrupted (not `is_whole`), those that
+    /// are left.
+    async fn carry_out(self, shift: Shift, is_whole: bool, plan: Plan, caller: Caller) {
+        let tried = AtomicUsize::new(0);
         let work = async {
             let _turn = self.0.working.acquire().await.map_err(|_| Refusal::Stopping)?;
-            let order = match total {
-                None => Order::new(shift.clone(), &plan, |number, _| Some(to_i64(number))),
-                Some(_) => {
-                    let planned = self.0.keeper.planned_rows(shift.import_id).await?;
-                    Order::new(shift.clone(), &plan, |number, row| {
-                        planned.get(&plan.row(number, row).fingerprint()).copied()
-                    })
-                }
-            };
-            let progress = |steps| tried.store(done_before + steps, Ordering::Relaxed);
-            plan.carry_out(&order, &self.0.keeper.registrar, &caller, progress).await
+            let progress = |steps| tried.store(steps, Ordering::Relaxed);
+            let Keeper { registrar, .. } = &self.0.keeper;
+            if is_whole {
+                let order = Order::new(shift.clone(), &plan, |number, _| Some(to_i64(number)));
+                let done = plan.carry_out(&order, registrar, &caller, progress).await?;
+                let rows = plan.not_done_rows(&order, &done);
+                return Ok((done.steps + rows.len(), rows, ImportStatus::Applied));
+            }
+            let id = shift.import_id;
+            let planned = self.0.keeper.planned_rows(id).await?;
+            let steps = planned.iter().filter(|row| row.is_step()).count();
+            let resumed = Resumed::new(planned, self.0.keeper.rows_in_log(id).await?);
+            let order = resumed.order(&shift, &plan);
+            let done = plan.carry_out(&order, registrar, &caller, progress).await?;
+            let rows = resumed.not_done(&plan, &order, &done, &self.0.keeper.rows_in_log(id).await?);
+            Ok((steps, rows, ImportStatus::Applied))
         };
         let done = self.with_heartbeat(&shift, &tried, work).await;
-        let done = done.map(|done| {
-            (done_before + done.steps + done.changed.len(), plan.not_done_rows(&done), ImportStatus::Applied)
-        });
         self.finish(&shift, &tried, done).await;
     }
 
@@ -325,14 +380,9 @@ impl Imports {
     async fn look_around(&self) -> Result<(), ImportError> {
         let now = self.0.keeper.clock.stamp();
         let ago = |time: SignedDuration| now.checked_sub(time).unwrap_or_else(|| now.clone());
-        for (id, status, actor) in staging::unattended(&self.0.keeper.db, &ago(ABANDONED)).await? {
-            // Whoever began it was allowed to.
-            let caller = Caller::program(Actor::from_stored(&actor).unwrap_or(Actor::Cli));
-            let shift = self.0.keeper.claim(id, status, status, "Another server goes on with it.").await?;
-            tracing::info!(import = id, "going on with an import that another server has left");
-            match status {
-                ImportStatus::Undoing => self.clone().take_back(shift, caller).await,
-                _ => self.go_on(shift, caller).await?,
+        for left in staging::unattended(&self.0.keeper.db, &ago(ABANDONED)).await? {
+            if let Err(error) = self.go_on(&left).await {
+                tracing::warn!(%error, import = left.id, "cannot go on with an import that another server has left");
             }
         }
         let chores = staging::delete_old(&ago(UNUSED), &ago(KEPT), MAX_DELETED);
@@ -340,42 +390,69 @@ impl Imports {
         Ok(())
     }
 
-    async fn go_on(&self, shift: Shift, caller: Caller) -> Result<(), ImportError> {
-        let id = shift.import_id;
-        let (import, _) = self.0.keeper.find(id).await?;
+    /// Goes on with what another server has left, if whoever began it still may do that.
+    async fn go_on(&self, left: &Unattended) -> Result<(), ImportError> {
+        let caller = caller_again(left);
         let turn = self.0.planning.acquire().await.map_err(|_| Refusal::Stopping)?;
-        let (_, plan) = self.make(self.0.keeper.sources(id).await?, &import.settings, &caller).await?;
+        let (import, digest) = self.0.keeper.find(left.id).await?;
+        let claim = Claim { from: left.status, to: left.status, digest: &digest };
+        let taken = "Another server goes on with it.";
+        let shift = self.0.keeper.claim(left.id, claim, &caller, taken).await?;
+        tracing::info!(import = left.id, "going on with an import that another server has left");
+        if left.status == ImportStatus::Undoing {
+            drop(turn);
+            self.clone().take_back(shift, caller).await;
+            return Ok(());
+        }
+        let (_, plan) = self.make(self.0.keeper.sources(left.id).await?, &import.settings, &caller).await?;
         drop(turn);
-        self.clone().carry_out(shift, Some(import.total), plan, caller).await;
+        self.clone().carry_out(shift, false, plan, caller).await;
         Ok(())
     }
+}
+
+/// Whoever began the work, with the rights that they had then. Whether they still have them is looked up in each commit.
+fn caller_again(left: &Unattended) -> Caller {
+    match Actor::from_stored(&left.worked_by) {
+        Some(actor @ (Actor::Account(_) | Actor::Token(_) | Actor::Anonymous)) => {
+            let grants = Grants { rights: Rights::from_stored(&left.rights), student: None };
+            Caller {
+                actor,
+                grants,
+                proof: Proof { version: NEVER, ..Proof::default() },
+                request_id: None,
+                key: None,
+            }
+        }
+        Some(actor) => Caller::program(actor),
+        None => Caller { grants: Grants::NONE, ..Caller::program(Actor::Anonymous) },
+    }
+}
+
+/// A number of changes of rights that there never is: what somebody could do then says nothing about now.
+const NEVER: i64 = -1;
+
+/// A place in the queue of files that are read and planned.
+#[derive(Debug)]
+pub struct Place {
+    _turn: QuotaGuard,
+    _memory: Option<QuotaGuard>,
+}
+
+/// Works to the end even if the client stops waiting: a plan is not left half written, and one file is read at a time.
+async fn to_the_end<T: Send + 'static>(
+    place: Place,
+    work: impl Future<Output = Result<T, ImportError>> + Send + 'static,
+) -> Result<T, ImportError> {
+    let task = tokio::spawn(async move {
+        let end = work.await;
+        drop(place);
+        end
+    });
+    task.await.map_err(|_| Refusal::Stopping)?
 }
 
 /// A key of the request stands for one commit, and an import takes many.
 fn without_key(caller: &Caller) -> Caller {
     Caller { key: None, ..caller.clone() }
-}
-
-/// What to plan with these settings.
-#[must_use]
-pub fn make_options(settings: &Settings) -> MakeOptions {
-    let is_full = settings.mode.as_deref() == Some("full");
-    MakeOptions { mode: if is_full { Mode::Full } else { Mode::Add } }
-}
-
-/// How to read files with these settings.
-#[must_use]
-pub fn options(settings: &Settings) -> Options {
-    let kind = settings.kind.as_deref().and_then(|kind| match kind {
-        "students" => Some(Kind::Students),
-        "courses" => Some(Kind::Courses),
-        "enrollments" => Some(Kind::Enrollments),
-        _ => None,
-    });
-    let columns = settings.columns.iter();
-    Options {
-        kind,
-        encoding: settings.encoding.as_deref().and_then(Encoding::from_label),
-        columns: columns.map(|(heading, slug)| (heading.clone(), Meaning::from_slug(slug))).collect(),
-    }
 }

@@ -14,18 +14,18 @@ use crate::registrar::{
 pub(super) type Taken = ((StudentId, CourseId), bool);
 
 /// The number of keys in one statement.
-const KEYS_PER_STATEMENT: usize = 50;
+pub(super) const KEYS_PER_STATEMENT: usize = 50;
 
 /// The parameters of one statement for each few keys. The last key fills the rest, so that there is one prepared statement
 /// for any number of keys.
-fn statements<K: Clone + Into<Arg>>(keys: &[K]) -> impl Iterator<Item = Vec<Arg>> {
+pub(super) fn statements<K: Clone + Into<Arg>>(keys: &[K]) -> impl Iterator<Item = Vec<Arg>> {
     keys.chunks(KEYS_PER_STATEMENT).map(|keys| {
         let filled = keys.iter().chain(std::iter::repeat(&keys[keys.len() - 1]));
         filled.take(KEYS_PER_STATEMENT).map(|key| key.clone().into()).collect()
     })
 }
 
-fn places(kind: &str) -> String {
+pub(super) fn places(kind: &str) -> String {
     let places: Vec<_> = (1..=KEYS_PER_STATEMENT).map(|key| format!("cast(${key} as {kind})")).collect();
     places.join(", ")
 }

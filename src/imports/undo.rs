@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::entries::{self, Entry};
 use super::rows::{ImportRow, RowField, RowStatus};
-use super::staging::{self, Entry, ListName, ROWS_PER_PLACE, Shift};
+use super::staging::{self, ListName, ROWS_PER_PLACE, Shift};
 use super::steps::Obstacle;
 use super::store;
 use super::vanishing::{remove_course, remove_student};
@@ -30,10 +31,10 @@ pub(super) async fn undo(
     let planned = records(id, db).await?;
     let mut remaining: Vec<(i64, Obstacle)> = Vec::new();
     let mut looked_at = 0;
-    for range in staging::ranges(db, id).await? {
-        let entries = staging::entries(db, range).await?;
+    for range in entries::ranges(db, id).await? {
+        let entries = entries::entries(db, range).await?;
         looked_at += entries.len();
-        let present = Present::load(db, &entries).await?;
+        let present = Present::load(id, db, &entries).await?;
         let mut steps = Vec::new();
         for entry in &entries {
             match step(entry, &planned, &present) {
@@ -71,22 +72,45 @@ async fn records(id: i64, db: &Db) -> Result<HashMap<i64, ImportRow>, DbError> {
 struct Present {
     students: HashMap<i64, Student>,
     courses: HashMap<i64, Course>,
+    /// Of students, courses and pairs: the last entry of the log that is not of the import.
+    later: HashMap<(Option<i64>, Option<i64>), i64>,
 }
 
 impl Present {
-    async fn load(db: &Db, entries: &[Entry]) -> Result<Self, DbError> {
+    async fn load(id: i64, db: &Db, entries: &[Entry]) -> Result<Self, DbError> {
         let of = |kinds: [EventKind; 2], id: fn(&Entry) -> Option<i64>| -> Vec<i64> {
             let about = entries.iter().filter(|entry| kinds.iter().any(|kind| kind.as_str() == entry.kind));
             about.filter_map(id).collect()
         };
         let students = of([EventKind::StudentCreated, EventKind::StudentUpdated], |entry| entry.student_id);
         let courses = of([EventKind::CourseCreated, EventKind::CourseUpdated], |entry| entry.course_id);
+        let dropped = of([EventKind::EnrollmentDropped, EventKind::WaitlistLeft], |entry| entry.student_id);
+        let named: Vec<i64> = students.iter().copied().chain(dropped).collect();
+        let mut later = HashMap::new();
+        for (student, course, seq) in entries::later(db, id, &named, &courses).await? {
+            for about in [(student, course), (student, None), (None, course)] {
+                let last = later.entry(about).or_insert(seq);
+                *last = seq.max(*last);
+            }
+        }
         let students = store::students_with_ids(db, &students).await?;
         let courses = store::courses_with_ids(db, &courses).await?;
         Ok(Self {
             students: students.into_iter().map(|student| (student.id.0, student)).collect(),
             courses: courses.into_iter().map(|course| (course.id.0, course)).collect(),
+            later,
         })
+    }
+
+    /// Checks that the log has nothing about these since the entry but what the import has done.
+    fn ensure_no_later(
+        &self,
+        entry: &Entry,
+        student: Option<i64>,
+        course: Option<i64>,
+    ) -> Result<(), Obstacle> {
+        let last = self.later.get(&(student, course));
+        if last.is_none_or(|last| *last < entry.seq) { Ok(()) } else { Err(touched()) }
     }
 }
 
@@ -108,6 +132,7 @@ fn step(
         EventKind::WaitlistJoined => Ok(Some(ImportStep::LeaveWaitlist(pair, entry.seq))),
         // An enrollment that ended with its student or course cannot come back without it.
         EventKind::EnrollmentDropped if row.is_some_and(is_enrollment) => {
+            present.ensure_no_later(entry, entry.student_id, entry.course_id)?;
             Ok(Some(ImportStep::Enroll(Enroll { student_id, course_id })))
         }
         EventKind::WaitlistLeft if row.is_some_and(is_enrollment) => {
@@ -115,11 +140,13 @@ fn step(
         }
         EventKind::StudentCreated => {
             let Some(now) = present.students.get(&student) else { return Ok(None) };
+            present.ensure_no_later(entry, entry.student_id, None)?;
             ensure_untouched(now, row)?;
             Ok(Some(remove_student(now, 0)))
         }
         EventKind::CourseCreated => {
             let Some(now) = present.courses.get(&course) else { return Ok(None) };
+            present.ensure_no_later(entry, None, entry.course_id)?;
             ensure_untouched(now, row)?;
             Ok(Some(remove_course(now, 0)))
         }

@@ -32,6 +32,9 @@ use crate::state::{App, AppState};
 /// The page with all imports.
 const PAGE: &str = "/imports";
 
+/// What the rows of files can be.
+const KINDS: [&str; 3] = ["students", "courses", "enrollments"];
+
 /// The routes of these pages.
 pub(super) fn routes() -> Routes<AppState> {
     Routes::new()
@@ -78,20 +81,20 @@ async fn list(app: App, Query(query): Query<PageQuery>, here: RequestUrl) -> Res
 }
 
 async fn bring(app: App, _: NoQuery, form: UploadForm) -> Result<Response, Problem> {
-    let kind = form.fields.iter().find(|(name, value)| name == "kind" && !value.is_empty());
+    let kind = form.fields.iter().find(|(name, value)| name == "kind" && KINDS.contains(&value.as_str()));
     let mode = form.fields.iter().find(|(name, value)| name == "mode" && value == "full");
     let settings = Settings {
         kind: kind.map(|(_, value)| value.clone()),
         mode: mode.map(|(_, value)| value.clone()),
         ..Settings::default()
     };
-    let source =
-        |(name, bytes): &(String, bytes::Bytes)| Source { name: name.clone(), bytes: bytes.to_vec() };
-    let sources: Vec<_> = form.files.iter().map(source).collect();
+    let place = app.imports.place(app.client, form.memory)?;
+    let source = |(name, bytes): (String, bytes::Bytes)| Source { name, bytes: bytes.into() };
+    let sources: Vec<_> = form.files.into_iter().map(source).collect();
     let refusal = if sources.is_empty() {
         "Choose a file first.".to_owned()
     } else {
-        match app.imports.plan(sources, settings, &form.caller).await {
+        match app.imports.plan(sources, settings, &form.caller, place).await {
             Ok(id) => return Ok(Redirect::to(&format!("{PAGE}/{id}")).into_response()),
             Err(error @ ImportError::Unreadable(_)) => error.to_string(),
             Err(error) => return Err(error.into()),
@@ -118,6 +121,7 @@ impl ImportPage {
         let which = query.show.unwrap_or_else(|| first_shown(&import));
         let page = Page::new(Some(Limit::PAGE), query.after, &which.order(id))?;
         let rows = staging::read_rows(&app.viewer, &import, which, &page).await?;
+        app.discloses_students().sent(rows.rows.len());
         let next = rows.next.as_ref().and_then(|next| Some(here?.page_after(next)));
         Ok(Self { frame: Frame::new(app, "imports"), import, which, rows, next, refusal: None })
     }
@@ -189,7 +193,9 @@ async fn download(
     let ListPart { rows, rest, .. } = staging::read_rows(&app.viewer, &import, which, &all).await?;
     let mut head = "\u{feff}".as_bytes().to_vec();
     push_row(&mut head, Cells::Spreadsheet, HEADINGS);
+    let recorder = app.discloses_students();
     let parts = stream::iter([Ok(rows)]).chain(rest.unwrap_or_else(|| stream::empty().boxed()));
+    let parts = parts.inspect_ok(move |rows| recorder.sent(rows.len()));
     let lines = parts.map_ok(|rows| rows.iter().flat_map(line).collect::<Vec<u8>>().into());
     let bytes = stream::iter([Ok(head.into())]).chain(lines);
     Ok(Download::new(format!("import-{id}-{}", which.slug()), bytes.boxed()))
@@ -216,19 +222,24 @@ async fn correct(
 ) -> Result<Response, Problem> {
     let id = id.into_result()?.0;
     let page = ImportPage::load(&app, id, ShowQuery::default(), None).await?;
+    let place = app.imports.place(app.client, None)?;
     let settings = with_corrections(&page.import, &fields);
-    let corrected = app.imports.plan_again(id, settings, &caller).await;
+    let corrected = app.imports.plan_again(id, settings, &caller, place).await;
     answer(&app, id, corrected).await
 }
+
+/// How the fields of columns are named, before the heading.
+const COLUMN: &str = "column:";
 
 /// The settings with the columns that were corrected.
 fn with_corrections(import: &Import, fields: &[(String, String)]) -> Settings {
     let mut settings = import.settings.clone();
     let known: BTreeMap<String, String> =
         import.files.iter().flat_map(columns).map(|column| (column.heading, column.meaning)).collect();
-    for (heading, meaning) in fields {
+    for (name, meaning) in fields {
+        let Some(heading) = name.strip_prefix(COLUMN) else { continue };
         if known.get(heading).is_some_and(|present| present != meaning) {
-            settings.columns.insert(heading.clone(), meaning.clone());
+            settings.columns.insert(heading.to_owned(), meaning.clone());
         }
     }
     settings
@@ -241,8 +252,9 @@ async fn apply(
     form: Form<ApplyForm>,
 ) -> Result<Response, Problem> {
     let id = id.into_result()?.0;
+    let place = app.imports.place(app.client, None)?;
     let confirm = form.draft.and_then(|draft| draft.confirm);
-    let applied = app.imports.apply(id, confirm, &form.caller).await;
+    let applied = app.imports.apply(id, confirm, &form.caller, place).await;
     answer(&app, id, applied).await
 }
 

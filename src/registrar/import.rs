@@ -83,13 +83,17 @@ impl ImportStep {
             Self::Wait(step) => admitted(*step, false, caller, facts),
             Self::Drop(step) => answered(step.carry_out(caller, facts)),
             Self::DropEnrollment(step, id) => {
-                let present = facts.enrollments.get(&(step.student_id, step.course_id));
-                ensure_unchanged(present.is_some_and(|enrollment| enrollment.id == *id))?;
+                let &DropCourse { student_id, course_id } = step;
+                let present = facts.enrollments.get(&(student_id, course_id));
+                let gone = Refusal::EnrollmentNotFound { student_id, course_id, place: None };
+                ensure_unchanged(present.ok_or(gone)?.id == *id)?;
                 answered(step.carry_out(caller, facts))
             }
             Self::LeaveWaitlist(step, joined_seq) => {
-                let present = facts.waitlist_entry(step.student_id, step.course_id);
-                ensure_unchanged(present.is_some_and(|entry| entry.joined_seq == *joined_seq))?;
+                let &DropCourse { student_id, course_id } = step;
+                let present = facts.waitlist_entry(student_id, course_id);
+                let gone = Refusal::EnrollmentNotFound { student_id, course_id, place: None };
+                ensure_unchanged(present.ok_or(gone)?.joined_seq == *joined_seq)?;
                 answered(step.carry_out(caller, facts))
             }
         }

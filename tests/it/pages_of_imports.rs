@@ -59,7 +59,7 @@ async fn files_are_brought_corrected_imported_and_undone() {
     page.type_into("Read Name as", "not read").await;
     page.type_into("Read Rufname as", "name").await;
     page.click_text("Read them like this").await;
-    page.waits_for("select[name='Rufname'] option[value='name'][selected]").await;
+    page.waits_for("select[name='column:Rufname'] option[value='name'][selected]").await;
     page.goto("/imports/1?show=new").await;
     page.waits_for_text("name Zoe").await;
 

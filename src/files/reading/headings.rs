@@ -11,6 +11,8 @@ use super::report::{Ignored, IgnoredColumn};
 
 /// More columns than any of the formats has.
 pub(super) const MAX_COLUMNS: usize = 1_000;
+/// The longest heading in characters.
+const MAX_HEADING: usize = 255;
 
 /// One heading.
 #[derive(Clone, Debug)]
@@ -86,6 +88,11 @@ impl Headings {
         if record.len() > MAX_COLUMNS {
             return Err(
                 FileRefusal::too_large("The columns of a file are", MAX_COLUMNS as u64).at(record.line)
+            );
+        }
+        if record.cells().any(|cell| cell.chars().count() > MAX_HEADING) {
+            return Err(
+                FileRefusal::too_large("The characters of a heading are", MAX_HEADING as u64).at(record.line)
             );
         }
         let headings = Self(record.cells().map(Heading::new).collect());

@@ -58,6 +58,22 @@ struct Set<'a> {
     budget: u64,
 }
 
+/// The longest name of a file in characters; of a longer one, the end is kept.
+const MAX_NAME: usize = 255;
+
+/// The name of a file as people can read it: each row is named by it.
+fn label(name: &str) -> String {
+    let is_hidden = |character: char| {
+        character.is_control()
+            || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let visible: String = name.chars().map(|one| if is_hidden(one) { '\u{fffd}' } else { one }).collect();
+    match visible.char_indices().rev().nth(MAX_NAME - 1) {
+        Some((end, _)) if end > 0 => format!("\u{2026}{}", &visible[end..]),
+        _ => visible,
+    }
+}
+
 impl<'a> Set<'a> {
     fn new(options: &'a Options) -> Self {
         let (reading, drafts, manifest) = (Reading::default(), Drafts::default(), Manifest::default());
@@ -149,7 +165,8 @@ impl<'a> Set<'a> {
         passed_over
     }
 
-    fn add(&mut self, file: FileReading) -> u32 {
+    fn add(&mut self, mut file: FileReading) -> u32 {
+        file.name = label(&file.name);
         self.reading.files.push(file);
         u32::try_from(self.reading.files.len() - 1).unwrap_or(u32::MAX)
     }

@@ -11,7 +11,7 @@ use crate::count::to_i64;
 use crate::db::{Db, DbError, Reach, Row};
 use crate::imports::rows::ImportRow;
 use crate::lists::{Cursor, ListRow, Listing};
-use crate::registrar::Chore;
+use crate::registrar::{Caller, Chore};
 use crate::viewer::Viewer;
 
 /// Rows in one row of the table.
@@ -154,12 +154,31 @@ pub(in crate::imports) fn set_plan(
 }
 
 /// Begins to work on an import; changes nothing if it is not `from` any more.
-pub(in crate::imports) fn claim(shift: &Shift, from: ImportStatus, to: ImportStatus, now: &Stamp) -> Chore {
-    let Shift { import_id: id, worker } = shift;
+pub(in crate::imports) fn claim(claim: &Claim<'_>, shift: &Shift, caller: &Caller, now: &Stamp) -> Chore {
     Chore {
-        sql: "update matricula_imports set status = $1, worker = $2, touched_at = $3, done = 0 where id = $4 and status = $5",
-        args: vec![to.as_str().into(), (&**worker).into(), now.into(), (*id).into(), from.as_str().into()],
+        sql: "update matricula_imports set status = $1, worker = $2, worked_by = $3, rights = $4, touched_at = $5, done = 0 \
+              where id = $6 and status = $7 and digest = $8",
+        args: vec![
+            claim.to.as_str().into(),
+            (&*shift.worker).into(),
+            caller.actor.to_string().into(),
+            caller.grants.rights.to_string().into(),
+            now.into(),
+            shift.import_id.into(),
+            claim.from.as_str().into(),
+            claim.digest.into(),
+        ],
     }
+}
+
+/// A change of the state of an import.
+pub(in crate::imports) struct Claim<'a> {
+    /// Its state until then.
+    pub(in crate::imports) from: ImportStatus,
+    /// Its state from then on.
+    pub(in crate::imports) to: ImportStatus,
+    /// The digest of its plan.
+    pub(in crate::imports) digest: &'a str,
 }
 
 /// Says how far it is, and that the server is still at work.
@@ -208,54 +227,39 @@ pub(in crate::imports) fn finish(
     let id = *id;
     let parts = rows.chunks(ROWS_PER_PLACE).enumerate();
     let mut chores = vec![remove_rows(id, list)];
+    if status != ImportStatus::Stopped {
+        // They may have columns that are never read, such as passwords.
+        let sql = "delete from matricula_import_files where import_id = $1";
+        chores.push(Chore { sql, args: vec![id.into()] });
+    }
     chores.extend(parts.map(|(place, rows)| add_rows(id, list, place, rows)));
     chores.push(ended);
     chores
 }
 
-/// Imports that no server has worked on since `before`, although they are not at an end: id, status, actor.
-pub(in crate::imports) async fn unattended(
-    db: &Db,
-    before: &Stamp,
-) -> Result<Vec<(i64, ImportStatus, String)>, DbError> {
-    let sql = "select id, status, actor from matricula_imports where status in ('applying', 'undoing') and touched_at < $1";
-    let map = |row: &Row<'_>| Ok((row.int(0)?, ImportStatus::from_stored(&row.text(1)?), row.text(2)?));
-    db.query(sql, [before.into()], map).await
+/// An import that no server works on, although it is not at an end.
+pub(in crate::imports) struct Unattended {
+    pub(in crate::imports) id: i64,
+    pub(in crate::imports) status: ImportStatus,
+    /// Who had it carried out or undone.
+    pub(in crate::imports) worked_by: String,
+    /// What they could do then.
+    pub(in crate::imports) rights: String,
 }
 
-/// Which entries of the log an import has made: the first and the last of each commit, the latest first.
-pub(in crate::imports) async fn ranges(db: &Db, id: i64) -> Result<Vec<(i64, i64)>, DbError> {
-    let sql = "select first_seq, last_seq from matricula_import_entries where import_id = $1 order by first_seq desc";
-    db.read(Reach::Range, sql, [id.into()], |row| Ok((row.int(0)?, row.int(1)?))).await
-}
-
-/// An entry of the log.
-pub(in crate::imports) struct Entry {
-    pub(in crate::imports) seq: i64,
-    pub(in crate::imports) kind: String,
-    pub(in crate::imports) student_id: Option<i64>,
-    pub(in crate::imports) course_id: Option<i64>,
-    pub(in crate::imports) enrollment_id: Option<i64>,
-    /// The number of the row.
-    pub(in crate::imports) row: i64,
-}
-
-/// Entries of the log, the latest first.
-pub(in crate::imports) async fn entries(db: &Db, (first, last): (i64, i64)) -> Result<Vec<Entry>, DbError> {
-    let sql = "select seq, type, student_id, course_id, enrollment_id, data from events \
-               where seq between $1 and $2 order by seq desc";
+/// Imports that no server has worked on since `before`, although they are not at an end.
+pub(in crate::imports) async fn unattended(db: &Db, before: &Stamp) -> Result<Vec<Unattended>, DbError> {
+    let sql = "select id, status, worked_by, rights from matricula_imports \
+               where status in ('applying', 'undoing') and touched_at < $1 order by id";
     let map = |row: &Row<'_>| {
-        let data: Value = serde_json::from_str(&row.text(5)?).unwrap_or_default();
-        Ok(Entry {
-            seq: row.int(0)?,
-            kind: row.text(1)?,
-            student_id: row.opt_int(2)?,
-            course_id: row.opt_int(3)?,
-            enrollment_id: row.opt_int(4)?,
-            row: data["row"].as_i64().unwrap_or(-1),
+        Ok(Unattended {
+            id: row.int(0)?,
+            status: ImportStatus::from_stored(&row.text(1)?),
+            worked_by: row.opt_text(2)?.unwrap_or_default(),
+            rights: row.opt_text(3)?.unwrap_or_default(),
         })
     };
-    db.read(Reach::Range, sql, [first.into(), last.into()], map).await
+    db.query(sql, [before.into()], map).await
 }
 
 /// Deletes imports that nothing was done with since `unused`, and all from before `used`, with at most `max` rows of each

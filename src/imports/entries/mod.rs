@@ -1,0 +1,5 @@
+//! The entries of the log that an import has made.
+
+mod store;
+
+pub(super) use self::store::{Entry, entries, later, ranges};

@@ -1,0 +1,72 @@
+//! Reads what an import has done, and what has happened since.
+
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use crate::db::{Db, DbError, Reach, Row};
+use crate::imports::store::{KEYS_PER_STATEMENT, places, statements};
+
+/// Which entries of the log an import has made: the first and the last of each commit, the latest first.
+pub(in crate::imports) async fn ranges(db: &Db, id: i64) -> Result<Vec<(i64, i64)>, DbError> {
+    let sql = "select first_seq, last_seq from matricula_import_entries where import_id = $1 order by first_seq desc";
+    db.read(Reach::Range, sql, [id.into()], |row| Ok((row.int(0)?, row.int(1)?))).await
+}
+
+/// Students and courses that something else has happened to after an import: the student, the course, the last `seq`.
+pub(in crate::imports) async fn later(
+    db: &Db,
+    import_id: i64,
+    students: &[i64],
+    courses: &[i64],
+) -> Result<Vec<(Option<i64>, Option<i64>, i64)>, DbError> {
+    static SQL: LazyLock<[String; 2]> = LazyLock::new(|| {
+        ["student_id", "course_id"].map(|column| {
+            format!(
+                "select student_id, course_id, max(seq) from events where {column} in ({}) and data not like ${} \
+                 group by student_id, course_id",
+                places("bigint"),
+                KEYS_PER_STATEMENT + 1
+            )
+        })
+    });
+    let own = format!("%import\":{import_id},\"row\":%");
+    let mut found = Vec::new();
+    for (sql, ids) in SQL.iter().zip([students, courses]) {
+        for mut args in statements(ids) {
+            args.push(own.as_str().into());
+            let map = |row: &Row<'_>| Ok((row.opt_int(0)?, row.opt_int(1)?, row.int(2)?));
+            found.extend(db.read(Reach::Range, sql.as_str(), args, map).await?);
+        }
+    }
+    Ok(found)
+}
+
+/// An entry of the log.
+pub(in crate::imports) struct Entry {
+    pub(in crate::imports) seq: i64,
+    pub(in crate::imports) kind: String,
+    pub(in crate::imports) student_id: Option<i64>,
+    pub(in crate::imports) course_id: Option<i64>,
+    pub(in crate::imports) enrollment_id: Option<i64>,
+    /// The number of the row.
+    pub(in crate::imports) row: i64,
+}
+
+/// Entries of the log, the latest first.
+pub(in crate::imports) async fn entries(db: &Db, (first, last): (i64, i64)) -> Result<Vec<Entry>, DbError> {
+    let sql = "select seq, type, student_id, course_id, enrollment_id, data from events \
+               where seq between $1 and $2 order by seq desc";
+    let map = |row: &Row<'_>| {
+        let data: Value = serde_json::from_str(&row.text(5)?).unwrap_or_default();
+        Ok(Entry {
+            seq: row.int(0)?,
+            kind: row.text(1)?,
+            student_id: row.opt_int(2)?,
+            course_id: row.opt_int(3)?,
+            enrollment_id: row.opt_int(4)?,
+            row: data["row"].as_i64().unwrap_or(-1),
+        })
+    };
+    db.read(Reach::Range, sql, [first.into(), last.into()], map).await
+}

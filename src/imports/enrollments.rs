@@ -105,7 +105,7 @@ impl Stage {
         for id in &students {
             rehearsal.add_student(*id);
         }
-        for enrollment in enrolled.into_iter().filter(|row| courses.contains(&row.course_id)) {
+        for enrollment in enrolled.iter().filter(|row| courses.contains(&row.course_id)) {
             rehearsal.add_enrollment(enrollment);
         }
         let mut in_gone = store::taken_in(db, &ids(&gone_courses)).await?;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::known::Known;
 use super::steps::{Obstacle, Party, RecordStep};
 use crate::files::reading::{CourseKey, Found, Reading, StudentKey, Wanted};
-use crate::registrar::{Course, Record, Student};
+use crate::registrar::{Course, Record, Student, StudentId};
 
 /// The student of each key of a reading.
 pub(super) fn students(
@@ -14,11 +14,17 @@ pub(super) fn students(
     known: &Known,
 ) -> Vec<Party<Student>> {
     let rows: HashMap<_, usize> = reading.people.iter().map(|row| row.reference).zip(0..).collect();
+    // A student whom one row names by number can be named by address elsewhere.
+    let by_id: HashMap<StudentId, usize> =
+        steps.iter().zip(0..).filter_map(|(step, row)| Some((step.id()?, row))).collect();
     let party = |(reference, key): (_, &StudentKey)| {
         let row = match reading.person(reference) {
             Found::Person(person) => rows.get(&person.reference).map(|row| (*row, &steps[*row])),
             Found::Several => return Party::Nobody(shared_address()),
-            Found::Nobody => None,
+            Found::Nobody => match known.students(key) {
+                [student] => by_id.get(&student.id).map(|row| (*row, &steps[*row])),
+                _ => None,
+            },
         };
         student(row, known.students(key), key)
     };

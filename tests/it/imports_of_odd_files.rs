@@ -222,3 +222,17 @@ async fn where_there_is_no_address_the_name_decides_who_may_be_doubled() {
     }
     assert_eq!(list(&school, "/api/v1/students").await.len(), 2);
 }
+
+#[tokio::test]
+async fn somebody_who_is_deleted_by_number_takes_no_course_by_address() {
+    let (school, files) = (School::open().await, Files::new());
+    let people = |status: &str, email: &str| {
+        files.with("users.csv", &format!("user_id,full_name,email,status\ns1,Ana,{email},{status}\n"))
+    };
+    let courses = files.with("courses.csv", "course_id,short_name,long_name,status\nA,A,Algebra,active\n");
+    let takes = files.with("takes.csv", "email,course\nana@example.edu,A\n");
+    import(&school, &[people("active", "ana@example.edu"), courses.clone(), takes.clone()], &[]).is_done();
+    let report = import(&school, &[people("deleted", ""), courses, takes], &[]).is_done();
+    assert_eq!(codes(&report), ["student-removed"], "{report:#}");
+    assert_eq!(list(&school, "/api/v1/students").await.len(), 0);
+}

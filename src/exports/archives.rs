@@ -65,11 +65,11 @@ impl Canvas {
     }
 
     fn student(&self, student: &Named) -> String {
-        student.external_id.clone().unwrap_or_else(|| self.ids.of_student(student.id))
+        self.ids.of_student(student.external_id.clone(), student.id)
     }
 
     fn course(&self, course: &Named) -> String {
-        course.external_id.clone().unwrap_or_else(|| self.ids.of_course(course.id))
+        self.ids.of_course(course.external_id.clone(), course.id)
     }
 
     fn add(&mut self, row: ArchiveRow) -> io::Result<()> {
@@ -154,12 +154,12 @@ impl OneRoster {
     /// The `sourcedId` of a student, and the number to show.
     fn student(&self, student: &Named) -> (String, String) {
         let id = student.external_id.clone().filter(|number| is_id(number));
-        (id.unwrap_or_else(|| self.ids.of_student(student.id)), shown(student))
+        (self.ids.of_student(id, student.id), shown(student))
     }
 
     fn course(&self, course: &Named) -> (String, String) {
         let id = course.external_id.clone().filter(|code| is_id(code));
-        (id.unwrap_or_else(|| self.ids.of_course(course.id)), shown(course))
+        (self.ids.of_course(id, course.id), shown(course))
     }
 
     fn add(&mut self, row: ArchiveRow) -> io::Result<()> {

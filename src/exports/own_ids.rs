@@ -1,22 +1,30 @@
-//! Ids in files for students without a number and courses without a code.
+//! Ids in files: the number of a student and the code of a course, and one that is made up where there is none.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-/// Makes ids of the form `m1a2b3c4d-5`: a tag of the school, and the id of the record here. They stay the same as long as
-/// the record has no number or code, and no record of this school has one of them as its own.
+/// Ids of the outside world that cannot be used as they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct ExternalIds {
+    /// Those that begin with the tag of this school: ids of an export that was imported here.
+    pub(super) made_up: HashSet<String>,
+    /// Those that several records of a school's own table have, each with the first of these records, whose it is.
+    pub(super) shared: HashMap<String, i64>,
+}
+
+/// The ids of records in files. One that is made up has the form `m1a2b3c4d-5`: a tag of the school, and the id of the
+/// record here. It stays the same as long as the record has no number or code, and no other record of this school has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct OwnIds {
     tag: String,
-    /// The numbers and codes that begin with the tag: ids of an export that was imported here.
-    numbers: HashSet<String>,
-    codes: HashSet<String>,
+    numbers: ExternalIds,
+    codes: ExternalIds,
 }
 
 /// The letter and hexadecimal digits before the hyphen.
 const TAG_LENGTH: usize = 9;
 
 impl OwnIds {
-    pub(super) fn new(tag: String, numbers: HashSet<String>, codes: HashSet<String>) -> Self {
+    pub(super) fn new(tag: String, numbers: ExternalIds, codes: ExternalIds) -> Self {
         Self { tag, numbers, codes }
     }
 
@@ -25,22 +33,25 @@ impl OwnIds {
         format!("m{:08x}-", hash & 0xffff_ffff)
     }
 
-    /// The id of a student without a number, or whose number cannot be used.
-    pub(super) fn of_student(&self, id: i64) -> String {
-        self.unused(id, &self.numbers)
+    /// The id of a student with this number.
+    pub(super) fn of_student(&self, number: Option<String>, id: i64) -> String {
+        self.of(&self.numbers, number, id)
     }
 
-    /// The id of a course without a code, or whose code cannot be used.
-    pub(super) fn of_course(&self, id: i64) -> String {
-        self.unused(id, &self.codes)
+    /// The id of a course with this code.
+    pub(super) fn of_course(&self, code: Option<String>, id: i64) -> String {
+        self.of(&self.codes, code, id)
     }
 
-    fn unused(&self, id: i64, taken: &HashSet<String>) -> String {
-        let mut own = format!("{}{id}", self.tag);
-        while taken.contains(&own) {
-            own.push_str(".1");
-        }
-        own
+    fn of(&self, known: &ExternalIds, external_id: Option<String>, id: i64) -> String {
+        let is_own = |external_id: &String| known.shared.get(external_id).is_none_or(|first| *first == id);
+        external_id.filter(is_own).unwrap_or_else(|| {
+            let mut own = format!("{}{id}", self.tag);
+            while known.made_up.contains(&own) {
+                own.push_str(".1");
+            }
+            own
+        })
     }
 }
 
@@ -63,10 +74,14 @@ mod tests {
     fn no_record_gets_the_id_that_another_one_has() {
         let tag = OwnIds::tag(0x1_0000_00ab);
         assert_eq!(tag, "m000000ab-");
-        let numbers = HashSet::from(["m000000ab-5".to_owned(), "m000000ab-5.1".to_owned()]);
-        let ids = OwnIds::new(tag, numbers, HashSet::new());
-        assert_eq!((ids.of_student(4), ids.of_student(5)), ("m000000ab-4".into(), "m000000ab-5.1.1".into()));
-        assert_eq!(ids.of_course(5), "m000000ab-5");
+        let made_up = HashSet::from(["m000000ab-5".to_owned(), "m000000ab-5.1".to_owned()]);
+        let shared = HashMap::from([("42".to_owned(), 7)]);
+        let ids = OwnIds::new(tag, ExternalIds { made_up, shared }, ExternalIds::default());
+        let of = |number: Option<&str>, id| ids.of_student(number.map(str::to_owned), id);
+        assert_eq!((of(None, 4), of(None, 5)), ("m000000ab-4".into(), "m000000ab-5.1.1".into()));
+        assert_eq!((of(Some("0042"), 4), of(Some("42"), 7)), ("0042".into(), "42".into()));
+        assert_eq!(of(Some("42"), 8), "m000000ab-8");
+        assert_eq!(ids.of_course(None, 5), "m000000ab-5");
         for id in ["m000000ab-5", "m000000ab-5.1.1"] {
             assert!(is_made_up(id), "{id}");
         }

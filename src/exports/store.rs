@@ -1,12 +1,11 @@
 //! Reads what is exported.
 
-use std::collections::HashSet;
 use std::hash::Hasher as _;
 use std::sync::LazyLock;
 
 use siphasher::sip::SipHasher13;
 
-use super::own_ids::OwnIds;
+use super::own_ids::{ExternalIds, OwnIds};
 use super::stream::RowStream;
 use crate::clock::Stamp;
 use crate::db::{Arg, Db, DbError, Reach, Row};
@@ -56,7 +55,7 @@ pub(super) enum ArchiveRow {
     Enrollment(Named, Named),
 }
 
-/// Makes ids for records without one.
+/// Makes the ids of records in files.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -68,16 +67,33 @@ pub(super) async fn own_ids(viewer: &Viewer) -> Result<OwnIds, DbError> {
     let mut hasher = SipHasher13::new();
     hasher.write(began.as_bytes());
     let tag = OwnIds::tag(hasher.finish());
-    let numbers = "select cast(number as text) from matricula_student_numbers \
-                   where substr(cast(number as text), 1, 10) = $1";
-    let codes =
-        "select cast(code as text) from matricula_course_codes where substr(cast(code as text), 1, 10) = $1";
-    let (numbers, codes) = (taken(db, numbers, &tag).await?, taken(db, codes, &tag).await?);
+    let numbers = external_ids(
+        db,
+        "select cast(number as text) from matricula_student_numbers where substr(cast(number as text), 1, 10) = $1",
+        "select cast(number as text), min(student_id) from matricula_student_numbers \
+         group by cast(number as text) having count(*) > 1",
+        &tag,
+    );
+    let codes = external_ids(
+        db,
+        "select cast(code as text) from matricula_course_codes where substr(cast(code as text), 1, 10) = $1",
+        "select cast(code as text), min(course_id) from matricula_course_codes \
+         group by cast(code as text) having count(*) > 1",
+        &tag,
+    );
+    let (numbers, codes) = (numbers.await?, codes.await?);
     Ok(OwnIds::new(tag, numbers, codes))
 }
 
-async fn taken(db: &Db, sql: &'static str, tag: &str) -> Result<HashSet<String>, DbError> {
-    Ok(db.read(Reach::Range, sql, [tag.into()], |row| row.text(0)).await?.into_iter().collect())
+async fn external_ids(
+    db: &Db,
+    made_up: &'static str,
+    shared: &'static str,
+    tag: &str,
+) -> Result<ExternalIds, DbError> {
+    let made_up = db.read(Reach::Range, made_up, [tag.into()], |row| row.text(0)).await?;
+    let shared = db.read(Reach::Range, shared, [], |row| Ok((row.text(0)?, row.int(1)?))).await?;
+    Ok(ExternalIds { made_up: made_up.into_iter().collect(), shared: shared.into_iter().collect() })
 }
 
 /// The least id of the rows that a caller with these rights may read; null, which is less than no id, for others.

@@ -110,11 +110,11 @@ pub(super) static WAITLISTS: Table<WaitlistLine> = Table {
 };
 
 fn student_number(number: Option<String>, id: i64, ids: &OwnIds) -> Cell {
-    Cell::Text(number.unwrap_or_else(|| ids.of_student(id)))
+    Cell::Text(ids.of_student(number, id))
 }
 
 fn course_code(code: Option<String>, id: i64, ids: &OwnIds) -> Cell {
-    Cell::Text(code.unwrap_or_else(|| ids.of_course(id)))
+    Cell::Text(ids.of_course(code, id))
 }
 
 /// The number and the name; empty for a student who has been deleted since.

@@ -23,6 +23,9 @@ pub(super) struct Workbook {
     max_rows: u32,
 }
 
+/// The most characters that a cell can have.
+const MAX_TEXT: usize = 32_767;
+
 /// The formats of cells, by their places in [`STYLES`].
 const HEADING: u8 = 1;
 const TEXT: u8 = 2;
@@ -91,6 +94,11 @@ impl Workbook {
         for (column, cell) in cells.iter().enumerate() {
             match cell {
                 Cell::Text(text) if text.is_empty() => {}
+                Cell::Text(text) if text.len() > MAX_TEXT && text.chars().count() > MAX_TEXT => {
+                    let message =
+                        format!("a text has more than {MAX_TEXT} characters, which no cell can have");
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+                }
                 Cell::Text(text) => push_text(&mut xml, column, row, TEXT, text),
                 Cell::Time(time) => match time.utc().and_then(serial) {
                     Some(serial) => push_number(&mut xml, column, row, TIME, &serial),
@@ -265,6 +273,13 @@ mod tests {
         let found = sheets(&rows, 3);
         let names: Vec<_> = found.iter().map(|(name, rows)| (name.as_str(), rows.len())).collect();
         assert_eq!(names, [("students", 3), ("students 2", 3), ("students 3", 2)]);
+    }
+
+    #[test]
+    fn a_text_that_no_cell_can_have_is_not_cut() {
+        let mut book = Workbook::new("students", &["name"]).unwrap();
+        book.row(&[text(&"é".repeat(MAX_TEXT))]).unwrap();
+        assert!(book.row(&[text(&"é".repeat(MAX_TEXT + 1))]).is_err());
     }
 
     #[test]

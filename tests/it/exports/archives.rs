@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{a_difficult_school, add_course, add_student, enroll, exported, strict, unzipped};
-use crate::school::School;
+use crate::school::{Database, School, matricula};
 
 #[tokio::test]
 async fn a_strict_reader_accepts_a_oneroster_archive() {
@@ -80,6 +80,33 @@ async fn a_canvas_archive_has_the_files_of_the_standard() {
     enroll(&school, ana, algebra).await;
     let (_, enrollments) = files(&school).remove(2);
     assert_eq!(enrollments, "course_id,user_id,role,status\r\nA 1,0042,student,active\r\n");
+}
+
+#[tokio::test]
+async fn two_records_of_a_schools_own_table_with_the_same_number_have_ids_of_their_own() {
+    let database = Database::new();
+    database.runs(
+        "create table person (id integer primary key, name text, nr text);
+         create table class (id integer primary key, title text, code text);
+         insert into person values (1, 'Ana', '42'), (2, 'Ben', '42');
+         insert into class values (7, 'Algebra', 'A'), (8, 'Botany', 'A')",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let mapping = folder.path().join("mapping.toml");
+    let text = "[students]\ntable = 'person'\nid = 'id'\nname = 'name'\nnumber = 'nr'\n\
+                [courses]\ntable = 'class'\nid = 'id'\nname = 'title'\ncode = 'code'\n";
+    std::fs::write(&mapping, text).unwrap();
+    let mut command = matricula();
+    command.arg("migrate").arg("--database").arg(database.argument()).arg("--mapping").arg(mapping);
+    assert!(command.output().unwrap().status.success());
+    let school = School::open_at(&database).await;
+    enroll(&school, 2, 8).await;
+    let accepted = strict::read(&unzipped(&exported(&database, &["oneroster"]))).unwrap();
+    let ids =
+        |file: &str| accepted.files[file].iter().map(|row| row["sourcedId"].as_str()).collect::<Vec<_>>();
+    assert_eq!((ids("users")[0], ids("classes")[0]), ("42", "A"));
+    assert!(ids("users")[1].ends_with("-2") && ids("classes")[1].ends_with("-8"), "{accepted:?}");
+    assert_eq!(accepted.files["enrollments"][0]["userSourcedId"], ids("users")[1]);
 }
 
 #[tokio::test]

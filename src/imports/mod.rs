@@ -6,6 +6,7 @@
 
 pub mod api;
 mod carry_out;
+mod desk;
 mod doubles;
 mod enrollments;
 mod entries;

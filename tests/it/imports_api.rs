@@ -157,8 +157,8 @@ async fn what_somebody_has_changed_since_is_not_undone() {
     let remaining = school.rows_of(&import, "remaining").await;
     let codes: Vec<_> = remaining.iter().map(|row| (&row["record"], &row["code"])).collect();
     let (student, course_row, enrollment) = (json!("student"), json!("course"), json!("enrollment"));
-    let (has, since) = (json!("has-enrollments"), json!("changed-since"));
-    assert_eq!(codes, [(&course_row, &has), (&student, &has), (&enrollment, &since)], "{remaining:#?}");
+    let since = json!("changed-since");
+    assert_eq!(codes, [(&course_row, &since), (&student, &since), (&enrollment, &since)], "{remaining:#?}");
     assert_eq!(undone["remaining"], 3);
     // Zoë has her old name again.
     let students = school.all("/api/v1/students").await;
@@ -281,10 +281,7 @@ async fn an_import_that_was_interrupted_is_finished_by_the_next_server() {
             .await
             .is_created();
     }
-    school.other_program_runs(
-        "update matricula_imports set status = 'applying', touched_at = '2020-01-01T00:00:00.000Z', \
-         created_at = '2100-01-01T00:00:00.000Z'",
-    );
+    school.other_program_runs(ABANDONED);
     let database = school.close().await;
     let process = Process::serve(&database).await;
     let server = Client::new(process.address);
@@ -347,4 +344,119 @@ async fn an_import_of_the_command_line_is_listed_and_can_be_undone() {
     assert_eq!(imports[0]["status"], "applied");
     assert_eq!(school.takes_back(&imports[0]).await["remaining"], 0);
     assert_eq!(school.all("/api/v1/students").await, Vec::<Value>::new());
+}
+
+/// As another server would find it that takes over from one that was killed.
+const ABANDONED: &str = "update matricula_imports set status = 'applying', touched_at = '2020-01-01T00:00:00.000Z', \
+                         created_at = '2100-01-01T00:00:00.000Z', worked_by = 'anonymous', rights = \
+                         'catalogue:read students:read rosters:read events:read students:write courses:write \
+                         enrollments:write own-record:read own-enrollments:write own-rosters:read admin'";
+
+async fn ends(server: &Client, import: &Value) -> Value {
+    let url = format!("/api/v1/imports/{}", import["id"]);
+    eventually("the import has an end", async || {
+        let status = server.ask("GET", &url).await.is_ok().json()["status"].clone();
+        status != "applying"
+    })
+    .await;
+    server.ask("GET", &url).await.is_ok().json()
+}
+
+#[tokio::test]
+async fn many_who_leave_with_their_enrollments_are_the_same_plan_each_time() {
+    let school = School::open().await;
+    let numbers: Vec<_> = (0..60).map(|number| format!("s{number}")).collect();
+    let lines = |line: &dyn Fn(&String) -> String| numbers.iter().map(line).collect::<Vec<_>>().concat();
+    let files = zip(&[
+        (
+            "students.csv",
+            &format!("number,name,email\n{}", lines(&|it| format!("{it},Name {it},{it}@example.edu\n"))),
+        ),
+        ("courses.csv", "code,name,level\nMA1,Algebra,1\n"),
+        ("enrollments.csv", &format!("student,course\n{}", lines(&|it| format!("{it},MA1\n")))),
+    ]);
+    let request = school.ask("POST", "/api/v1/imports").header("content-type", "application/zip");
+    let import = request.body(files).await.is_created().json();
+    school.carries_out(&import).await;
+    let file = format!(
+        "user_id,login_id,full_name,email,status\n{}",
+        lines(&|it| format!("{it},{it},Name {it},{it}@example.edu,deleted\n"))
+    );
+    let removal = school.plan(&file).await;
+    assert_eq!(removal["confirm"], 120, "{removal:#}");
+    let url = format!("/api/v1/imports/{}/apply", removal["id"]);
+    let refused = school.ask("POST", &url).await.is_refused(409, "import-would-remove");
+    assert_eq!(refused["confirm"], 120);
+    school.ask("POST", &format!("{url}?confirm=119")).await.is_refused(409, "import-would-remove");
+    let applied = school.ask("POST", &format!("{url}?confirm=120")).await.is_ok().json();
+    assert_eq!((&applied["status"], &applied["not_done"]), (&json!("applied"), &json!(0)), "{applied:#}");
+    assert_eq!(school.all("/api/v1/students").await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_number_that_has_moved_to_somebody_else_is_another_plan() {
+    let school = School::open().await;
+    let import = brings_a_school(&school).await;
+    school.carries_out(&import).await;
+    let drop = "course_id,user_id,role,status\nMA1,0042,student,deleted\n";
+    let removal = school.plan(drop).await;
+    let students = school.all("/api/v1/students").await;
+    let id = |number: &str| students.iter().find(|it| it["number"] == number).unwrap()["id"].clone();
+    let (zoe, ana) = (id("0042"), id("0043"));
+    for (id, number) in [(&zoe, json!(null)), (&ana, json!("0042"))] {
+        school.patch(&format!("/api/v1/students/{id}"), json!({"number": number})).await.is_ok();
+    }
+    let refused = school.ask("POST", &format!("/api/v1/imports/{}/apply", removal["id"])).await;
+    refused.is_refused(409, "plan-changed");
+}
+
+#[tokio::test]
+async fn a_server_that_goes_on_does_nothing_twice_and_says_what_is_not_done() {
+    let school = School::open().await;
+    let import = brings_a_school(&school).await;
+    school.carries_out(&import).await;
+    // Somebody has dropped Zoë on purpose and deleted Ana's course of another name; the server was killed before it wrote that
+    // it was done. What somebody has reversed is not done once more.
+    let students = school.all("/api/v1/students").await;
+    let zoe = students.iter().find(|it| it["number"] == "0042").unwrap()["id"].clone();
+    school.delete(&format!("/api/v1/students/{zoe}/courses/1")).await.is(204);
+    school.other_program_runs(
+        "insert into matricula_import_files values (1, 0, 0, 'students.csv', \
+         'bnVtYmVyLG5hbWUsZW1haWwKMDA0MixabywgQQo=')",
+    );
+    school.other_program_runs(ABANDONED);
+    let log = school.all("/api/v1/events").await.len();
+    let database = school.close().await;
+    let process = Process::serve(&database).await;
+    let server = Client::new(process.address);
+    let applied = ends(&server, &import).await;
+    assert_eq!((&applied["status"], &applied["not_done"]), (&json!("applied"), &json!(0)), "{applied:#}");
+    let events = server.ask("GET", "/api/v1/events").await.is_ok().json();
+    assert_eq!(events.as_array().unwrap().len(), log);
+}
+
+#[tokio::test]
+async fn a_server_goes_on_only_for_somebody_who_still_may() {
+    let school = School::open().await;
+    let import = school.plan(STUDENTS).await;
+    school.other_program_runs(ABANDONED);
+    school.other_program_runs("update matricula_imports set worked_by = 'token:7'");
+    let database = school.close().await;
+    let process = Process::serve(&database).await;
+    let server = Client::new(process.address);
+    assert_eq!(ends(&server, &import).await["status"], "stopped");
+    let students = server.ask("GET", "/api/v1/students").await.is_ok().json();
+    assert_eq!(students, json!([]));
+}
+
+#[tokio::test]
+async fn a_course_that_was_given_seats_since_is_not_undone() {
+    let school = School::open().await;
+    let import = school.brings("&kind=courses", "code,name,level\nMA1,Algebra,1\n").await.is_created().json();
+    school.carries_out(&import).await;
+    let course = school.all("/api/v1/courses").await[0].clone();
+    let seats = json!({"capacity": 5, "waitlist_capacity": 0});
+    school.put(&format!("/api/v1/courses/{}/seats", course["id"])).json(&seats).await.is_ok();
+    assert_eq!(school.takes_back(&import).await["remaining"], 1);
+    assert_eq!(school.all("/api/v1/courses").await.len(), 1);
 }

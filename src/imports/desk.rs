@@ -1,0 +1,202 @@
+//! Works on imports: reads and plans files, carries plans out and undoes them, and goes on with what another server has left.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use tokio::sync::Semaphore;
+
+use super::carry_out::Order;
+use super::error::ImportError;
+use super::keeper::Keeper;
+use super::plan::{self, NotMade};
+use super::resumed::Resumed;
+use super::rows::ImportRow;
+use super::settings::{make_options, options};
+use super::staging::{self, Claim, ImportStatus, Settings, Shift, Unattended};
+use super::steps::Plan;
+use super::undo;
+use crate::count::to_i64;
+use crate::db::DbError;
+use crate::files::reading::{self, Source};
+use crate::mapping::SchoolTables;
+use crate::registrar::{Actor, Caller, Grants, Proof, Refusal, Rights};
+
+/// How often the progress is written down.
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How long after the last sign of a server another one takes over what it was doing.
+const ABANDONED: SignedDuration = SignedDuration::from_secs(30);
+/// How long an import is kept that nothing was done with.
+const UNUSED: SignedDuration = SignedDuration::from_hours(24);
+/// How long an import is kept, and can be undone.
+const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// Old rows of each table that are deleted in one transaction.
+const MAX_DELETED: i64 = 50;
+
+/// Where imports are worked on.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) keeper: Keeper,
+    pub(super) tables: SchoolTables,
+    /// One reading and one plan at a time: each takes memory.
+    pub(super) planning: Semaphore,
+    /// One import is carried out or undone at a time.
+    pub(super) working: Semaphore,
+}
+
+impl Desk {
+    pub(super) async fn make(
+        &self,
+        sources: Vec<Source>,
+        settings: &Settings,
+        caller: &Caller,
+    ) -> Result<(Vec<Source>, Plan), ImportError> {
+        let options = options(settings);
+        // Reading is work for a processor, not for the threads of requests.
+        let read = tokio::task::spawn_blocking(move || {
+            let reading = reading::read(&sources, &options);
+            (sources, reading)
+        });
+        let (sources, reading) =
+            read.await.map_err(|_| DbError::Engine("reading a file has failed".to_owned()))?;
+        let (db, now) = (&self.keeper.db, self.keeper.clock.stamp());
+        match plan::make(reading, &make_options(settings), db, &self.tables, now, caller).await {
+            Ok(plan) => Ok((sources, plan)),
+            Err(NotMade::Refused(reading)) => Err(ImportError::Unreadable(reading)),
+            Err(NotMade::Db(error)) => Err(error.into()),
+        }
+    }
+
+    /// Carries out the rows of the plan that was confirmed: of an import that was interrupted (not `is_whole`), those that
+    /// are left.
+    pub(super) async fn carry_out(&self, shift: Shift, is_whole: bool, plan: Plan, caller: Caller) {
+        let tried = AtomicUsize::new(0);
+        let work = async {
+            let _turn = self.working.acquire().await.map_err(|_| Refusal::Stopping)?;
+            let progress = |steps| tried.store(steps, Ordering::Relaxed);
+            let Keeper { registrar, .. } = &self.keeper;
+            if is_whole {
+                let order = Order::new(shift.clone(), &plan, |number, _| Some(to_i64(number)));
+                let done = plan.carry_out(&order, registrar, &caller, progress).await?;
+                let rows = plan.not_done_rows(&order, &done);
+                return Ok((done.steps + rows.len(), rows, ImportStatus::Applied));
+            }
+            let id = shift.import_id;
+            let planned = self.keeper.planned_rows(id).await?;
+            let steps = planned.iter().filter(|row| row.is_step()).count();
+            let resumed = Resumed::new(planned, self.keeper.rows_in_log(id).await?);
+            let order = resumed.order(&shift, &plan);
+            let done = plan.carry_out(&order, registrar, &caller, progress).await?;
+            let rows = resumed.not_done(&plan, &order, &done, &self.keeper.rows_in_log(id).await?);
+            Ok((steps, rows, ImportStatus::Applied))
+        };
+        let done = self.with_heartbeat(&shift, &tried, work).await;
+        self.finish(&shift, &tried, done).await;
+    }
+
+    pub(super) async fn take_back(&self, shift: Shift, caller: Caller) {
+        let looked_at = AtomicUsize::new(0);
+        let work = async {
+            let _turn = self.working.acquire().await.map_err(|_| Refusal::Stopping)?;
+            let Keeper { db, registrar, .. } = &self.keeper;
+            undo::undo(&shift, db, registrar, &caller, |steps| looked_at.store(steps, Ordering::Relaxed))
+                .await
+        };
+        let done = self.with_heartbeat(&shift, &looked_at, work).await;
+        let done = done.map(|remaining| (looked_at.load(Ordering::Relaxed), remaining, ImportStatus::Undone));
+        self.finish(&shift, &looked_at, done).await;
+    }
+
+    /// Writes down how the work has ended: how many steps, which rows are left, and the state of the import then.
+    async fn finish(
+        &self,
+        shift: &Shift,
+        tried: &AtomicUsize,
+        end: Result<(usize, Vec<ImportRow>, ImportStatus), Refusal>,
+    ) {
+        let written = match end {
+            Ok((steps, rows, status)) => self.keeper.end(shift, status, steps, &rows).await,
+            Err(Refusal::Unauthorized | Refusal::Forbidden) => {
+                let steps = tried.load(Ordering::Relaxed);
+                self.keeper.end(shift, ImportStatus::Stopped, steps, &[]).await
+            }
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = written {
+            tracing::warn!(%error, import = shift.import_id, "an import cannot go on yet");
+        }
+    }
+
+    /// Writes down the progress while it works.
+    pub(super) async fn with_heartbeat<T>(
+        &self,
+        shift: &Shift,
+        steps: &AtomicUsize,
+        work: impl Future<Output = T>,
+    ) -> T {
+        let mut work = std::pin::pin!(work);
+        loop {
+            if let Ok(end) = tokio::time::timeout(HEARTBEAT, &mut work).await {
+                return end;
+            }
+            let touch = staging::touch(shift, steps.load(Ordering::Relaxed), &self.keeper.clock.stamp());
+            if let Err(error) = self.keeper.write(vec![touch]).await {
+                tracing::debug!(%error, import = shift.import_id, "the progress of an import is not written down");
+            }
+        }
+    }
+
+    pub(super) async fn look_around(&self) -> Result<(), ImportError> {
+        let now = self.keeper.clock.stamp();
+        let ago = |time: SignedDuration| now.checked_sub(time).unwrap_or_else(|| now.clone());
+        for left in staging::unattended(&self.keeper.db, &ago(ABANDONED)).await? {
+            if let Err(error) = self.go_on(&left).await {
+                tracing::warn!(%error, import = left.id, "cannot go on with an import that another server has left");
+            }
+        }
+        let chores = staging::delete_old(&ago(UNUSED), &ago(KEPT), MAX_DELETED);
+        while self.keeper.registrar.keep_house(chores.clone()).await?.iter().any(|deleted| *deleted > 0) {}
+        Ok(())
+    }
+
+    /// Goes on with what another server has left, if whoever began it still may do that.
+    async fn go_on(&self, left: &Unattended) -> Result<(), ImportError> {
+        let caller = caller_again(left);
+        let turn = self.planning.acquire().await.map_err(|_| Refusal::Stopping)?;
+        let (import, digest) = self.keeper.find(left.id).await?;
+        let claim = Claim { from: left.status, to: left.status, digest: &digest };
+        let taken = "Another server goes on with it.";
+        let shift = self.keeper.claim(left.id, claim, &caller, taken).await?;
+        tracing::info!(import = left.id, "going on with an import that another server has left");
+        if left.status == ImportStatus::Undoing {
+            drop(turn);
+            self.take_back(shift, caller).await;
+            return Ok(());
+        }
+        let (_, plan) = self.make(self.keeper.sources(left.id).await?, &import.settings, &caller).await?;
+        drop(turn);
+        self.carry_out(shift, false, plan, caller).await;
+        Ok(())
+    }
+}
+
+/// Whoever began the work, with the rights that they had then. Whether they still have them is looked up in each commit.
+fn caller_again(left: &Unattended) -> Caller {
+    match Actor::from_stored(&left.worked_by) {
+        Some(actor @ (Actor::Account(_) | Actor::Token(_) | Actor::Anonymous)) => {
+            let grants = Grants { rights: Rights::from_stored(&left.rights), student: None };
+            Caller {
+                actor,
+                grants,
+                proof: Proof { version: NEVER, ..Proof::default() },
+                request_id: None,
+                key: None,
+            }
+        }
+        Some(actor) => Caller::program(actor),
+        None => Caller { grants: Grants::NONE, ..Caller::program(Actor::Anonymous) },
+    }
+}
+
+/// A number of changes of rights that there never is: what somebody could do then says nothing about now.
+const NEVER: i64 = -1;

@@ -28,7 +28,7 @@ const RECORDED_IN_FILES: [&str; 18] = [
     "15|uses_and_keys|7709313604871077128",
     "16|sign_on|17441487127969026794",
     "17|external_ids|8130055806316743087",
-    "18|imports|10566978983839817677",
+    "18|imports|3091218288804435234",
 ];
 const RECORDED_ON_SERVERS: [&str; 18] = [
     "1|students|3140361654377976359",
@@ -48,7 +48,7 @@ const RECORDED_ON_SERVERS: [&str; 18] = [
     "15|uses_and_keys|10317571313289659594",
     "16|sign_on|10663110745457415904",
     "17|external_ids|2162890879267061508",
-    "18|imports|13652358231578390309",
+    "18|imports|5969476482488830322",
 ];
 
 fn recorded(database: &Database) -> [&'static str; 18] {

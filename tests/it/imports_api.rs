@@ -315,12 +315,10 @@ async fn old_imports_are_deleted_with_their_files() {
     })
     .await;
     server.ask("GET", &format!("/api/v1/imports/{}", unused["id"])).await.is_refused(404, "import-not-found");
-    for table in ["matricula_import_files", "matricula_import_rows"] {
-        assert_eq!(
-            database.other_program().column(&format!("select count(*) from {table}")),
-            ["1"],
-            "{table}"
-        );
+    // A file goes as soon as it is carried out: it may have columns that are never read, such as passwords.
+    for (table, rows) in [("matricula_import_files", "0"), ("matricula_import_rows", "1")] {
+        let count = format!("select cast(count(*) as text) from {table}");
+        assert_eq!(database.other_program().column(&count), [rows], "{table}");
     }
 }
 

@@ -66,7 +66,7 @@ const LAYERS: &[Layer] = &[
         "lists viewer registrar db ground",
     ),
     layer("access", &["access/"], "lists viewer registrar db ground"),
-    layer("problems", &["problems.rs"], "imports http registrar"),
+    layer("problems", &["problems.rs"], "imports http registrar ground"),
     layer("http", &["http/"], "lists config mapping registrar db metrics ground"),
     layer("sample", &["sample/"], "registrar"),
     layer("audit", &["audit/"], "registrar db ground"),

@@ -1,5 +1,6 @@
 //! What the files of an import name and the database has.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use super::store;
@@ -31,14 +32,15 @@ impl Known {
                 }
             }
         }
-        for mut student in store::students_with_numbers(db, &numbers).await? {
-            let Some(number) = student.number.take() else { continue };
-            student.number = Some(number.clone());
-            let first = known.numbered.entry(number).or_insert_with(|| student.clone());
-            if student.id < first.id {
-                *first = student;
+        let add = |student: Student| {
+            let Some(number) = student.number.clone() else { return };
+            match known.numbered.entry(number) {
+                Entry::Vacant(place) => drop(place.insert(student)),
+                Entry::Occupied(mut first) if student.id < first.get().id => drop(first.insert(student)),
+                Entry::Occupied(_) => {}
             }
-        }
+        };
+        store::students_with_numbers(db, &numbers, add).await?;
         if !addresses.is_empty() {
             for student in store::students_with_addresses(db, &addresses).await? {
                 let address = student.email.as_deref().unwrap_or_default().trim().to_lowercase();

@@ -10,7 +10,8 @@ use crate::db::{Db, DbError};
 use crate::files::reading::{CourseKey, Found, Origin, Reading, Standing, StudentKey, Wanted};
 use crate::mapping::{RecordTable, SchoolTables};
 use crate::registrar::{
-    Admission, Caller, Course, CourseId, FieldValues, Record, Refusal, Rehearsal, Student, StudentId, Version,
+    Admission, Caller, Course, CourseId, Enrollment, FieldValues, Record, Refusal, Rehearsal, Student,
+    StudentId, Version,
 };
 
 /// Makes the plan of a reading that is not refused. Reads the database, and changes nothing.
@@ -287,7 +288,7 @@ fn decided(rehearsal: &mut Rehearsal, wanted: Wanted, (student, course): Pair) -
 /// The facts of all courses and students that the enrollments name.
 async fn rehearsal(plan: &mut Plan, db: &Db, now: Stamp, caller: &Caller) -> Result<Rehearsal, DbError> {
     let mut rehearsal = Rehearsal::new(now, caller.clone());
-    let pairs: Vec<Pair> = plan.reading.enrollments.iter().filter_map(|row| plan.pair(row).ok()).collect();
+    let pairs = || plan.reading.enrollments.iter().filter_map(|row| plan.pair(row).ok());
     let mut removed: HashMap<StudentId, usize> = HashMap::new();
     for step in &plan.students {
         if let RecordStep::Remove { id, .. } = step {
@@ -295,8 +296,8 @@ async fn rehearsal(plan: &mut Plan, db: &Db, now: Stamp, caller: &Caller) -> Res
         }
     }
     let students: HashSet<StudentId> =
-        pairs.iter().map(|(student, _)| *student).chain(removed.keys().copied()).collect();
-    let courses: HashSet<CourseId> = pairs.iter().map(|(_, course)| *course).collect();
+        pairs().map(|(student, _)| student).chain(removed.keys().copied()).collect();
+    let courses: HashSet<CourseId> = pairs().map(|(_, course)| course).collect();
     let known_courses = ids(courses.iter().filter(|id| id.0 > 0));
     let mut limits = store::limits_of(db, &known_courses).await?;
     for id in &courses {
@@ -312,14 +313,15 @@ async fn rehearsal(plan: &mut Plan, db: &Db, now: Stamp, caller: &Caller) -> Res
     }
     let known_students = ids(students.iter().filter(|id| id.0 > 0));
     let mut freed = Vec::new();
-    for enrollment in store::enrollments_of(db, &known_students).await? {
+    let add = |enrollment: Enrollment| {
         let pair = (enrollment.student_id, enrollment.course_id);
         let ends = removed.get_mut(&pair.0).map(|ends| *ends += 1);
         if courses.contains(&pair.1) {
             freed.extend(ends.map(|()| pair));
-            rehearsal.add_enrollment(enrollment);
+            rehearsal.add_enrollment(&enrollment);
         }
-    }
+    };
+    store::enrollments_of(db, &known_students, add).await?;
     for waiting in store::waiting_of(db, &known_students).await? {
         let pair = (waiting.student_id, waiting.course_id);
         let ends = removed.get_mut(&pair.0).map(|ends| *ends += 1);

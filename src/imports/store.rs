@@ -25,8 +25,12 @@ fn places(kind: &str) -> String {
     places.join(", ")
 }
 
-/// The students with these numbers.
-pub(super) async fn students_with_numbers(db: &Db, numbers: &[&str]) -> Result<Vec<Student>, DbError> {
+/// Passes on the students with these numbers.
+pub(super) async fn students_with_numbers(
+    db: &Db,
+    numbers: &[&str],
+    mut take: impl FnMut(Student),
+) -> Result<(), DbError> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
             "select cast(s.id as bigint), cast(s.name as text), cast(s.email as text), cast(n.number as text) \
@@ -34,11 +38,10 @@ pub(super) async fn students_with_numbers(db: &Db, numbers: &[&str]) -> Result<V
             places("text")
         )
     });
-    let mut found = Vec::new();
     for args in statements(numbers) {
-        found.extend(db.query(SQL.as_str(), args, student).await?);
+        db.query(SQL.as_str(), args, student).await?.into_iter().for_each(&mut take);
     }
-    Ok(found)
+    Ok(())
 }
 
 /// The courses with these codes.
@@ -75,19 +78,22 @@ pub(super) async fn students_with_addresses(
     Ok(found)
 }
 
-/// All enrollments of these students.
-pub(super) async fn enrollments_of(db: &Db, students: &[i64]) -> Result<Vec<Enrollment>, DbError> {
+/// Passes on all enrollments of these students.
+pub(super) async fn enrollments_of(
+    db: &Db,
+    students: &[i64],
+    mut take: impl FnMut(Enrollment),
+) -> Result<(), DbError> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
             "select id, student_id, course_id, enrolled_at from student_courses where student_id in ({})",
             places("bigint")
         )
     });
-    let mut found = Vec::new();
     for args in statements(students) {
-        found.extend(db.query(SQL.as_str(), args, enrollment).await?);
+        db.query(SQL.as_str(), args, enrollment).await?.into_iter().for_each(&mut take);
     }
-    Ok(found)
+    Ok(())
 }
 
 /// All places of these students on waitlists.

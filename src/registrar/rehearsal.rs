@@ -1,9 +1,12 @@
 //! Enrollments and drops that are decided without being carried out, to say what an import would do.
 
+use std::collections::HashSet;
+
 use super::answer::Admission;
 use super::caller::Caller;
-use super::command::Command as _;
+use super::command::Command;
 use super::enrollment::{DropCourse, Enroll};
+use super::event::Change;
 use super::facts::Facts;
 use super::record::{Course, CourseId, Enrollment, Limits, Student, StudentId, WaitlistEntry};
 use super::records::Record as _;
@@ -14,15 +17,19 @@ use crate::clock::Stamp;
 /// do not exist yet can have ids of zero and below.
 #[derive(Debug)]
 pub struct Rehearsal {
+    /// Without enrollments, but for the one that is being decided.
     facts: Facts,
     caller: Caller,
+    /// Who takes what: as facts, the enrollments of a large import would need five times the memory.
+    enrolled: HashSet<(StudentId, CourseId)>,
 }
 
 impl Rehearsal {
     /// A rehearsal for this caller at this time, without any students and courses.
     #[must_use]
     pub fn new(now: Stamp, caller: Caller) -> Self {
-        Self { facts: Facts { stamp: now.clone(), now, ..Facts::default() }, caller }
+        let facts = Facts { stamp: now.clone(), now, ..Facts::default() };
+        Self { facts, caller, enrolled: HashSet::new() }
     }
 
     /// Adds a student.
@@ -38,8 +45,8 @@ impl Rehearsal {
     }
 
     /// Adds an enrollment, which is among the students that were counted for the course.
-    pub fn add_enrollment(&mut self, enrollment: Enrollment) {
-        self.facts.enrollments.insert((enrollment.student_id, enrollment.course_id), enrollment);
+    pub fn add_enrollment(&mut self, enrollment: &Enrollment) {
+        self.enrolled.insert((enrollment.student_id, enrollment.course_id));
     }
 
     /// Adds a student to the waitlist of a course.
@@ -50,7 +57,7 @@ impl Rehearsal {
     /// Whether the student takes the course.
     #[must_use]
     pub fn is_enrolled(&self, student_id: StudentId, course_id: CourseId) -> bool {
-        self.facts.enrollments.contains_key(&(student_id, course_id))
+        self.enrolled.contains(&(student_id, course_id))
     }
 
     /// Whether the student is on the course's waitlist.
@@ -64,8 +71,7 @@ impl Rehearsal {
     /// # Errors
     /// As [`Enroll`].
     pub fn enroll(&mut self, student_id: StudentId, course_id: CourseId) -> Result<Admission, Refusal> {
-        let done = Enroll { student_id, course_id }.carry_out(&self.caller, &mut self.facts);
-        done.map(|(_, admission)| admission)
+        self.decide(&Enroll { student_id, course_id }, (student_id, course_id))
     }
 
     /// Drops a student from a course, or takes them off its waitlist.
@@ -73,6 +79,61 @@ impl Rehearsal {
     /// # Errors
     /// As [`DropCourse`].
     pub fn drop_course(&mut self, student_id: StudentId, course_id: CourseId) -> Result<(), Refusal> {
-        DropCourse { student_id, course_id }.carry_out(&self.caller, &mut self.facts).map(|_| ())
+        self.decide(&DropCourse { student_id, course_id }, (student_id, course_id))
+    }
+
+    fn decide<C: Command>(
+        &mut self,
+        command: &C,
+        pair @ (student_id, course_id): (StudentId, CourseId),
+    ) -> Result<C::Answer, Refusal> {
+        if self.enrolled.contains(&pair) {
+            // Its id and its time decide nothing.
+            let (id, enrolled_at) = (self.facts.next_enrollment_id(), self.facts.stamp.clone());
+            let enrollment = Enrollment { id, student_id, course_id, enrolled_at };
+            self.facts.enrollments.insert(pair, enrollment);
+        }
+        let done = command.carry_out(&self.caller, &mut self.facts);
+        self.facts.enrollments.clear();
+        let (events, answer) = done?;
+        for change in events.iter().flat_map(|event| &event.changes) {
+            match change {
+                Change::AddEnrollment(row) => {
+                    self.enrolled.insert((row.student_id, row.course_id));
+                }
+                Change::DeleteEnrollment(row) => {
+                    self.enrolled.remove(&(row.student_id, row.course_id));
+                }
+                _ => {}
+            }
+        }
+        Ok(answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registrar::caller::Actor;
+
+    const ANA: StudentId = StudentId(1);
+    const BEN: StudentId = StudentId(-1);
+    const ALGEBRA: CourseId = CourseId(0);
+
+    #[test]
+    fn who_is_dropped_makes_room_for_the_next_on_the_waitlist() {
+        let mut rehearsal = Rehearsal::new(Stamp::default(), Caller::program(Actor::Cli));
+        [ANA, BEN].into_iter().for_each(|id| rehearsal.add_student(id));
+        let limits = Limits { capacity: Some(1), waitlist_capacity: 1, ..Limits::default() };
+        rehearsal.add_course(ALGEBRA, Some(limits), 0);
+
+        assert!(matches!(rehearsal.enroll(ANA, ALGEBRA), Ok(Admission::Enrolled(_))));
+        assert!(matches!(rehearsal.enroll(ANA, ALGEBRA), Err(Refusal::AlreadyEnrolled(_))));
+        assert!(matches!(rehearsal.enroll(BEN, ALGEBRA), Ok(Admission::Waitlisted(_))));
+        assert!(!rehearsal.is_enrolled(BEN, ALGEBRA) && rehearsal.is_waiting(BEN, ALGEBRA));
+
+        assert_eq!(rehearsal.drop_course(ANA, ALGEBRA), Ok(()));
+        assert!(!rehearsal.is_enrolled(ANA, ALGEBRA) && rehearsal.is_enrolled(BEN, ALGEBRA));
+        assert!(matches!(rehearsal.drop_course(ANA, ALGEBRA), Err(Refusal::EnrollmentNotFound { .. })));
     }
 }

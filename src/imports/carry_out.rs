@@ -1,7 +1,7 @@
 //! Does what a plan says.
 
-use std::ops::Range;
-use std::time::Duration;
+use std::ops::RangeInclusive;
+use std::time::{Duration, Instant};
 
 use super::steps::{EnrollmentStep, Obstacle, Pair, Party, Plan, RecordStep};
 use crate::files::reading::{EnrollmentRow, Origin};
@@ -11,10 +11,15 @@ use crate::registrar::{
     Version,
 };
 
-/// Steps in one commit: few enough that other writes need not wait long.
-const STEPS_PER_COMMIT: usize = 250;
+/// How long a commit should take, since other writes wait for it.
+const COMMIT_TIME: Duration = Duration::from_millis(20);
+/// Steps in a commit: the least, with which the import begins, and the most.
+const STEPS: RangeInclusive<usize> = 250..=2_000;
 /// The time for others between two commits.
-const PAUSE: Duration = Duration::from_millis(2);
+const PAUSE: Duration = Duration::from_millis(1);
+/// Enrollments in so many courses are carried out before those in others. Otherwise each row of a commit is about another
+/// course, and the commit changes as many pages of every index by course as it has rows.
+const COURSES_AT_A_TIME: usize = 256;
 
 /// What was done.
 #[derive(Debug, Default)]
@@ -38,7 +43,7 @@ impl Plan {
         caller: &Caller,
         progress: impl Fn(usize),
     ) -> Result<Done, Refusal> {
-        let mut worker = Worker { registrar, caller, progress, done: Done::default() };
+        let mut worker = Worker { registrar, caller, progress, size: *STEPS.start(), done: Done::default() };
         let added_courses = worker
             .records(self.course_rows(), &self.courses, ImportStep::AddCourse, ImportStep::ChangeCourse)
             .await?;
@@ -64,6 +69,7 @@ impl Plan {
         worker
             .enrollments(self, &ids, |step| matches!(step, EnrollmentStep::Enroll | EnrollmentStep::Wait(_)))
             .await?;
+        worker.done.changed.sort_by_key(|(origin, _)| *origin);
         Ok(worker.done)
     }
 
@@ -101,6 +107,8 @@ struct Worker<'a, P> {
     registrar: &'a Registrar,
     caller: &'a Caller,
     progress: P,
+    /// Steps in the next commit.
+    size: usize,
     done: Done,
 }
 
@@ -128,7 +136,7 @@ impl<P: Fn(usize)> Worker<'_, P> {
         let mut planned = planned.peekable();
         while planned.peek().is_some() {
             let (mut part, mut places) = (Vec::new(), Vec::new());
-            for (origin, row, step) in planned.by_ref().take(STEPS_PER_COMMIT) {
+            for (origin, row, step) in planned.by_ref().take(self.size) {
                 part.push((origin, step));
                 places.push(row);
             }
@@ -149,11 +157,14 @@ impl<P: Fn(usize)> Worker<'_, P> {
         added: &Added,
         is_wanted: impl Fn(&EnrollmentStep) -> bool,
     ) -> Result<(), Refusal> {
-        let rows = plan.reading.enrollments.iter().zip(&plan.enrollments);
-        let mut rows = rows.filter(|(_, step)| is_wanted(step)).peekable();
+        let (rows, steps) = (&plan.reading.enrollments, &plan.enrollments);
+        let mut order: Vec<usize> = (0..rows.len()).filter(|row| is_wanted(&steps[*row])).collect();
+        // Stable: within a course the order of the files decides who gets a seat.
+        order.sort_by_key(|row| rows[*row].course.index() / COURSES_AT_A_TIME);
+        let mut rows = order.into_iter().map(|row| (&rows[row], &steps[row])).peekable();
         while rows.peek().is_some() {
             let mut part = Vec::new();
-            for (row, step) in rows.by_ref().take(STEPS_PER_COMMIT) {
+            for (row, step) in rows.by_ref().take(self.size) {
                 let Some((student_id, course_id)) = plan.added_pair(row, added) else {
                     self.done.changed.push((
                         Some(row.origin),
@@ -183,16 +194,16 @@ impl<P: Fn(usize)> Worker<'_, P> {
         mut answered: impl FnMut(usize, Answer),
     ) -> Result<(), Refusal> {
         let (origins, steps): (Vec<_>, Vec<_>) = steps.into_iter().unzip();
-        let mut parts: Vec<Range<usize>> = Vec::new();
-        let mut begin = 0;
-        while begin < steps.len() {
-            let end = steps.len().min(begin + STEPS_PER_COMMIT);
-            parts.push(begin..end);
-            begin = end;
-        }
-        parts.reverse();
-        while let Some(part) = parts.pop() {
+        let whole = 0..steps.len();
+        let mut parts = vec![whole];
+        while let Some(mut part) = parts.pop() {
+            if part.len() > self.size {
+                let end = part.start + self.size;
+                parts.push(end..part.end);
+                part.end = end;
+            }
             let command = ImportPart { steps: steps[part.clone()].to_vec() };
+            let began = Instant::now();
             let outcomes = match self.registrar.submit(command, self.caller).await {
                 Ok(outcome) => outcome.answer,
                 // The table has refused one of the rows: find it, so that it does not stop the others.
@@ -206,6 +217,9 @@ impl<P: Fn(usize)> Worker<'_, P> {
                 }
                 Err(refused) => return Err(refused.answer),
             };
+            if part.len() == self.size {
+                self.size = next_size(self.size, began.elapsed());
+            }
             for (place, outcome) in part.zip(outcomes) {
                 match outcome {
                     OperationOutcome::Done(answer) => {
@@ -225,6 +239,14 @@ impl<P: Fn(usize)> Worker<'_, P> {
         }
         Ok(())
     }
+}
+
+/// Steps in the next commit, after one that has taken this long.
+fn next_size(size: usize, took: Duration) -> usize {
+    let micros = |time: Duration| usize::try_from(time.as_micros()).unwrap_or(usize::MAX);
+    let wanted = size.saturating_mul(micros(COMMIT_TIME)) / micros(took).max(1);
+    // A single slow commit says little.
+    wanted.clamp(size / 2, size * 2).clamp(*STEPS.start(), *STEPS.end())
 }
 
 fn drop(student_id: StudentId, course_id: CourseId) -> ImportStep {
@@ -248,4 +270,20 @@ fn remove_course(id: CourseId, version: Version, ends: usize) -> ImportStep {
         max_dropped: Some(ends),
         expected: Some(vec![seen]),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commits_grow_and_shrink_until_they_take_as_long_as_they_should() {
+        let after = |size, milliseconds| next_size(size, Duration::from_millis(milliseconds));
+        assert_eq!(after(500, 20), 500);
+        assert_eq!(after(500, 16), 625);
+        assert_eq!(after(500, 1), 1_000);
+        assert_eq!(after(1_500, 0), 2_000);
+        assert_eq!(after(1_000, 1_000), 500);
+        assert_eq!(after(400, 1_000), 250);
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::answer::{Admission, Answer, OperationOutcome};
 use super::caller::{Caller, Right};
-use super::command::Command;
+use super::command::{Command, Decision, carry_out_in_order};
 use super::course::{CreateCourse, DeleteCourse, UpdateCourse};
 use super::enrollment::{DropCourse, Enroll};
 use super::event::Event;
@@ -56,7 +56,7 @@ impl ImportStep {
         }
     }
 
-    fn carry_out(&self, caller: &Caller, facts: &mut Facts) -> Result<(Vec<Event>, Answer), Refusal> {
+    fn carry_out(&self, caller: &Caller, facts: &mut Facts) -> Decision {
         match self {
             Self::AddStudent(step) => answered(step.carry_out(caller, facts)),
             Self::ChangeStudent(step) => answered(step.carry_out(caller, facts)),
@@ -71,19 +71,12 @@ impl ImportStep {
     }
 }
 
-fn answered<A: Into<Answer>>(
-    done: Result<(Vec<Event>, A), Refusal>,
-) -> Result<(Vec<Event>, Answer), Refusal> {
+fn answered<A: Into<Answer>>(done: Result<(Vec<Event>, A), Refusal>) -> Decision {
     done.map(|(events, answer)| (events, answer.into()))
 }
 
 /// Enrolls the student if that gives them what was planned: a seat, or a place on the waitlist.
-fn admitted(
-    step: Enroll,
-    with_seat: bool,
-    caller: &Caller,
-    facts: &mut Facts,
-) -> Result<(Vec<Event>, Answer), Refusal> {
+fn admitted(step: Enroll, with_seat: bool, caller: &Caller, facts: &mut Facts) -> Decision {
     step.permit(caller)?;
     let (_, admission) = step.decide(caller, facts)?;
     if matches!(admission, Admission::Enrolled(_)) != with_seat {
@@ -115,18 +108,7 @@ impl Command for ImportPart {
         caller: &Caller,
         facts: &mut Facts,
     ) -> Result<(Vec<Event>, Vec<OperationOutcome>), Refusal> {
-        let mut events = Vec::new();
-        let mut done = Vec::with_capacity(self.steps.len());
-        for step in &self.steps {
-            done.push(match step.carry_out(caller, facts) {
-                Ok((happened, answer)) => {
-                    events.extend(happened);
-                    OperationOutcome::Done(answer)
-                }
-                Err(refusal) => OperationOutcome::Refused(refusal),
-            });
-        }
-        Ok((events, done))
+        Ok(carry_out_in_order(&self.steps, facts, |step, facts| step.carry_out(caller, facts)))
     }
 
     fn weight(&self) -> usize {

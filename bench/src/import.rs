@@ -125,7 +125,8 @@ async fn measure_alone(bench: &mut Bench, engine: Engine, files: &Path) -> Resul
 async fn measure_beside(bench: &mut Bench, engine: Engine, files: &Path) -> Result<([f64; 4], f64)> {
     let matricula = bench.places.matricula.clone();
     let school = bench.settings.import.school;
-    let database = bench.data.copy_for("imported into", engine, school, Tables::Ours).await?;
+    let owner = format!("imported into {}", engine.name());
+    let database = bench.data.copy_for(&owner, engine, school, Tables::Ours).await?;
     let service = Service::start(&serve(&matricula, &database))?;
     let mut work = Work::new(school);
     let (began, span) = (Instant::now(), bench.settings.span_at_rate);

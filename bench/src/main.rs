@@ -37,6 +37,7 @@ use crate::turns::Load;
 use crate::work::Kind;
 
 #[derive(Debug, Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 struct Args {
     #[command(subcommand)]
     task: Option<Task>,

@@ -123,7 +123,8 @@ mod tests {
     #[test]
     fn who_is_dropped_makes_room_for_the_next_on_the_waitlist() {
         let mut rehearsal = Rehearsal::new(Stamp::default(), Caller::program(Actor::Cli));
-        [ANA, BEN].into_iter().for_each(|id| rehearsal.add_student(id));
+        rehearsal.add_student(ANA);
+        rehearsal.add_student(BEN);
         let limits = Limits { capacity: Some(1), waitlist_capacity: 1, ..Limits::default() };
         rehearsal.add_course(ALGEBRA, Some(limits), 0);
 

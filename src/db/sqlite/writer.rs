@@ -153,14 +153,14 @@ impl Writer {
     fn lock(&self) -> Result<(), DbError> {
         let began = Instant::now();
         self.connection.busy_timeout(Duration::ZERO)?;
-        let begun = loop {
+        let result = loop {
             match self.connection.execute_batch("begin immediate").map_err(DbError::from) {
                 Err(DbError::Busy) if began.elapsed() < self.busy_timeout => std::thread::sleep(BUSY_RETRY),
                 done => break done,
             }
         };
         self.connection.busy_timeout(self.busy_timeout)?;
-        begun
+        result
     }
 }
 

@@ -12,9 +12,9 @@ use crate::registrar::{
 };
 
 /// How long a commit should take, since other writes wait for it.
-const COMMIT_TIME: Duration = Duration::from_millis(20);
+const COMMIT_TIME: Duration = Duration::from_millis(10);
 /// Steps in a commit: the least, with which the import begins, and the most.
-const STEPS: RangeInclusive<usize> = 250..=2_000;
+const STEPS: RangeInclusive<usize> = 100..=2_000;
 /// The time for others between two commits.
 const PAUSE: Duration = Duration::from_millis(1);
 /// Enrollments in so many courses are carried out before those in others. Otherwise each row of a commit is about another
@@ -279,11 +279,11 @@ mod tests {
     #[test]
     fn commits_grow_and_shrink_until_they_take_as_long_as_they_should() {
         let after = |size, milliseconds| next_size(size, Duration::from_millis(milliseconds));
-        assert_eq!(after(500, 20), 500);
-        assert_eq!(after(500, 16), 625);
+        assert_eq!(after(500, 10), 500);
+        assert_eq!(after(500, 8), 625);
         assert_eq!(after(500, 1), 1_000);
         assert_eq!(after(1_500, 0), 2_000);
         assert_eq!(after(1_000, 1_000), 500);
-        assert_eq!(after(400, 1_000), 250);
+        assert_eq!(after(150, 1_000), 100);
     }
 }

@@ -85,39 +85,102 @@ pub(crate) async fn at_rate(
     rate: u32,
     span: Duration,
 ) -> Result<Option<Figures>> {
-    let idle = Rc::new(RefCell::new(VecDeque::new()));
-    for _ in 0..connections {
-        let connection = Connection::open(address).await?;
-        idle.borrow_mut().push_back(connection);
-    }
-    let requests = (1..).take_while(|number| Duration::from_secs(1) * *number / rate < span);
+    let mut pace = Pace::start(address, connections, rate).await?;
     LocalSet::new()
         .run_until(async {
-            let mut pending: JoinSet<Result<Duration>> = JoinSet::new();
-            let began = Instant::now();
-            for number in requests {
-                let due = began + Duration::from_secs(1) * number / rate;
-                while Instant::now() < due || idle.borrow().is_empty() {
-                    if began.elapsed() > span * 2 {
-                        return Ok(None);
-                    }
-                    tokio::task::yield_now().await;
+            while pace.due() < span {
+                if !pace.send(|| work.next(kind), span * 2).await? {
+                    return Ok(None);
                 }
-                let mut connection = idle.borrow_mut().pop_front().context("no idle connection")?;
-                let (idle, request) = (Rc::clone(&idle), work.next(kind));
-                pending.spawn_local(async move {
-                    connection.send(&request).await?;
-                    let latency = due.elapsed();
-                    idle.borrow_mut().push_back(connection);
-                    Ok(latency)
-                });
             }
-            let latencies: Vec<_> = pending.join_all().await.into_iter().collect::<Result<_>>()?;
-            let took = began.elapsed();
+            let (latencies, took) = pace.finish().await?;
             // A server that is behind by a tenth does not catch up.
             Ok((took < span.mul_f64(1.1)).then(|| Figures::from_latencies(latencies, took)))
         })
         .await
+}
+
+/// As [`at_rate`], as long as `goes_on`, which is asked before each request. A server that does not hold the rate has
+/// long latencies.
+pub(crate) async fn at_rate_while(
+    address: SocketAddr,
+    work: &mut Work,
+    kind: Kind,
+    connections: usize,
+    rate: u32,
+    mut goes_on: impl FnMut() -> Result<bool>,
+) -> Result<Figures> {
+    let mut pace = Pace::start(address, connections, rate).await?;
+    LocalSet::new()
+        .run_until(async {
+            while goes_on()? {
+                pace.send(|| work.next(kind), Duration::MAX).await?;
+            }
+            let (latencies, took) = pace.finish().await?;
+            Ok(Figures::from_latencies(latencies, took))
+        })
+        .await
+}
+
+/// Sends requests at a fixed rate.
+struct Pace {
+    idle: Rc<RefCell<VecDeque<Connection>>>,
+    pending: JoinSet<Result<Duration>>,
+    latencies: Vec<Duration>,
+    rate: u32,
+    began: Instant,
+    sent: u32,
+}
+
+impl Pace {
+    async fn start(address: SocketAddr, connections: usize, rate: u32) -> Result<Self> {
+        let mut idle = VecDeque::new();
+        for _ in 0..connections {
+            idle.push_back(Connection::open(address).await?);
+        }
+        let idle = Rc::new(RefCell::new(idle));
+        let (pending, latencies) = (JoinSet::new(), Vec::new());
+        Ok(Self { idle, pending, latencies, rate, began: Instant::now(), sent: 0 })
+    }
+
+    /// When the next request is due, from the start.
+    fn due(&self) -> Duration {
+        Duration::from_secs(1) * (self.sent + 1) / self.rate
+    }
+
+    /// Sends a request when it is due and a connection is idle. Returns `false` if that is not before `until`, from the
+    /// start.
+    async fn send(&mut self, request: impl FnOnce() -> Request, until: Duration) -> Result<bool> {
+        let due = self.began + self.due();
+        while Instant::now() < due || self.idle.borrow().is_empty() {
+            if self.began.elapsed() > until {
+                return Ok(false);
+            }
+            tokio::task::yield_now().await;
+            // Not only at the end: a request that fails leaves no connection behind.
+            while let Some(answered) = self.pending.try_join_next() {
+                self.latencies.push(answered??);
+            }
+        }
+        self.sent += 1;
+        let mut connection = self.idle.borrow_mut().pop_front().context("no idle connection")?;
+        let (idle, request) = (Rc::clone(&self.idle), request());
+        self.pending.spawn_local(async move {
+            connection.send(&request).await?;
+            let latency = due.elapsed();
+            idle.borrow_mut().push_back(connection);
+            Ok(latency)
+        });
+        Ok(true)
+    }
+
+    /// Waits for all answers. Returns their latencies, and how long it took from the start.
+    async fn finish(mut self) -> Result<(Vec<Duration>, Duration)> {
+        while let Some(answered) = self.pending.join_next().await {
+            self.latencies.push(answered??);
+        }
+        Ok((self.latencies, self.began.elapsed()))
+    }
 }
 
 /// A connection that is opened again if the server closes it after an answer.

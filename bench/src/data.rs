@@ -120,22 +120,36 @@ impl Data {
         courses: u32,
     ) -> Result<String> {
         let name = format!("sample_{students}_{courses}");
-        let database = match engine {
-            Engine::Sqlite => {
-                remove(&self.file(&name))?;
-                text(&self.file(&name))
-            }
-            Engine::Postgres => {
-                self.execute(&format!("drop database if exists {name}")).await?;
-                self.execute(&format!("create database {name}")).await?;
-                self.postgres.database_url(&name)
-            }
-        };
+        let database = self.make_database(engine, &name).await?;
         self.add_sample(&database, &students.to_string(), &courses.to_string())?;
         if engine == Engine::Postgres {
             self.execute_in(&name, "vacuum analyze").await?;
         }
         Ok(database)
+    }
+
+    /// Makes a school without anybody.
+    pub(crate) async fn make_empty(&mut self, engine: Engine, name: &str) -> Result<String> {
+        let database = self.make_database(engine, name).await?;
+        let mut migrate = Command::new(&self.matricula);
+        migrate.args(["migrate", "--database", &database]);
+        ensure!(migrate.stdout(Stdio::null()).status()?.success(), "{migrate:?} failed");
+        Ok(database)
+    }
+
+    /// Makes a database without tables.
+    async fn make_database(&self, engine: Engine, name: &str) -> Result<String> {
+        match engine {
+            Engine::Sqlite => {
+                remove(&self.file(name))?;
+                Ok(text(&self.file(name)))
+            }
+            Engine::Postgres => {
+                self.execute(&format!("drop database if exists {name}")).await?;
+                self.execute(&format!("create database {name}")).await?;
+                Ok(self.postgres.database_url(name))
+            }
+        }
     }
 
     fn add_sample(&self, database: &str, students: &str, courses: &str) -> Result<()> {

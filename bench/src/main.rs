@@ -3,12 +3,15 @@
 //! All server processes run on core 0, the client on core 1. The same binary varies by a third from one minute to the
 //! next, so contenders take turns (A B C A B C ...), each figure is a median, and the report begins with ratios.
 
+mod bulk;
 mod client;
 mod contender;
 mod data;
 mod day;
+mod files;
 mod growth;
 mod hello;
+mod import;
 mod journal;
 mod machine;
 mod pages;
@@ -34,6 +37,7 @@ use crate::turns::Load;
 use crate::work::Kind;
 
 #[derive(Debug, Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 struct Args {
     #[command(subcommand)]
     task: Option<Task>,
@@ -49,6 +53,9 @@ struct Args {
     /// Only these kinds of work, by clients that are always busy: R1,W1
     #[arg(long, value_delimiter = ',')]
     work: Vec<Kind>,
+    /// Only the import
+    #[arg(long, conflicts_with_all = ["only", "work"])]
+    import: bool,
     /// Another build of matricula to compare with
     #[arg(long)]
     against: Option<PathBuf>,
@@ -69,8 +76,13 @@ struct Args {
 impl Args {
     /// Whether this run measures everything that `bench/RESULTS.md` reports, with the default settings.
     fn is_full_run(&self) -> bool {
-        let is_changed = self.only.is_some() || self.rounds.is_some() || self.seconds.is_some();
-        !(is_changed || !self.work.is_empty() || self.against.is_some() || self.quick || self.rehearsal)
+        let is_changed = self.rounds.is_some() || self.seconds.is_some() || self.against.is_some();
+        !(is_changed || self.is_partial() || self.import || self.quick || self.rehearsal)
+    }
+
+    /// Whether only some of the contenders or some of the work are measured.
+    fn is_partial(&self) -> bool {
+        self.only.is_some() || !self.work.is_empty()
     }
 }
 
@@ -86,6 +98,9 @@ enum Task {
     /// Write rows without a service (used by the benchmark itself)
     #[command(hide = true)]
     Raw { database: String, students: u64, milliseconds: u64 },
+    /// Write the rows of an import without a service (used by the benchmark itself)
+    #[command(hide = true)]
+    Bulk { from: String, into: String },
 }
 
 /// A run of the benchmark.
@@ -113,6 +128,7 @@ pub(crate) struct Settings {
     /// The loads that the contenders are measured with.
     loads: Vec<Load>,
     day: day::Day,
+    import: import::Import,
     pages: pages::PageSettings,
 }
 
@@ -128,12 +144,13 @@ impl Settings {
         Self {
             school: School { students },
             // A partial run also skips growth, registration day and pages.
-            sizes: if args.only.is_some() || !args.work.is_empty() { Vec::new() } else { sizes },
+            sizes: if args.is_partial() || args.import { Vec::new() } else { sizes },
             rounds: args.rounds.unwrap_or(rounds),
             span,
             span_at_rate: if args.is_full_run() { span * 3 } else { span },
-            loads: turns::loads(&args.work),
+            loads: if args.import { Vec::new() } else { turns::loads(&args.work) },
             day: day::Day::from_args(args),
+            import: import::Import::from_args(args),
             pages: pages::PageSettings::from_args(args),
         }
     }
@@ -148,6 +165,10 @@ fn main() -> Result<()> {
             let (school, span) = (School { students }, Duration::from_millis(milliseconds));
             let rate = runtime()?.block_on(raw::measure(&database, school, span))?;
             Ok(writeln!(io::stdout(), "{rate}")?)
+        }
+        Some(Task::Bulk { from, into }) => {
+            let seconds = runtime()?.block_on(bulk::copy(&from, &into))?;
+            Ok(writeln!(io::stdout(), "{seconds}")?)
         }
         None => runtime()?.block_on(run(&args)),
     }
@@ -185,11 +206,13 @@ async fn run(args: &Args) -> Result<()> {
         turns::measurements(&bench)
             + growth::measurements(&bench)
             + day::measurements(&bench)
+            + import::measurements(&bench)
             + pages::measurements(&bench),
     );
     turns::measure(&mut bench).await?;
     growth::measure(&mut bench).await?;
     day::measure(&mut bench).await?;
+    import::measure(&mut bench).await?;
     pages::measure(&mut bench).await?;
     // Only a full run replaces the committed results.
     let results = if args.is_full_run() { absolute(Path::new("bench"))? } else { folder };

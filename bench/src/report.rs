@@ -13,7 +13,7 @@ use crate::journal::Journal;
 use crate::targets::{self, Bound};
 use crate::turns::{CONNECTIONS, RATES};
 use crate::work::{KINDS, Kind};
-use crate::{Bench, day, growth, machine, pages, plot, turns};
+use crate::{Bench, day, growth, import, machine, pages, plot, turns};
 
 /// Writes the report and its plot into a folder.
 pub(crate) fn write(bench: &Bench, folder: &Path) -> Result<()> {
@@ -26,6 +26,9 @@ pub(crate) fn write(bench: &Bench, folder: &Path) -> Result<()> {
         growth_table(bench, &mut text)?;
         registration_day(bench, &mut text)?;
         page_table(bench, &mut text)?;
+    }
+    if bench.settings.import.is_wanted {
+        import_table(bench, &mut text)?;
     }
     machine::describe(bench, &mut text)?;
     fs::write(folder.join("RESULTS.md"), text)?;
@@ -204,6 +207,29 @@ fn registration_day(bench: &Bench, text: &mut String) -> Result<()> {
     for row in day::ROWS {
         let cells = ENGINES
             .map(|engine| bench.journal.value(&day::name(engine, row)).map_or_else(|| "–".to_owned(), short));
+        writeln!(text, "| {row} | {} |", cells.join(" | "))?;
+    }
+    Ok(writeln!(text)?)
+}
+
+fn import_table(bench: &Bench, text: &mut String) -> Result<()> {
+    let rows = bench.settings.import.rows;
+    writeln!(
+        text,
+        "## Import\n\n\
+         `matricula import` of three CSV files: {} students, {} courses, {} enrollments. First alone, into an empty\n\
+         school; the bulk load writes the same rows, with their events, in one transaction without any rules. Then into\n\
+         a school that is served meanwhile to clients who enroll students at {}/s.\n\n\
+         | | SQLite | PostgreSQL |\n|---|---|---|",
+        rows.students,
+        rows.courses,
+        rows.enrollments,
+        import::RATE
+    )?;
+    for row in import::ROWS {
+        let cells = ENGINES.map(|engine| {
+            bench.journal.value(&import::name(engine, row)).map_or_else(|| "–".to_owned(), short)
+        });
         writeln!(text, "| {row} | {} |", cells.join(" | "))?;
     }
     Ok(writeln!(text)?)

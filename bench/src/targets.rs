@@ -5,7 +5,7 @@ use crate::data::{Engine, School};
 use crate::growth::{CROWD, MEMORY, START};
 use crate::turns::CONNECTIONS;
 use crate::work::Kind;
-use crate::{Bench, growth, turns};
+use crate::{Bench, growth, import, turns};
 
 /// The goal for a ratio.
 #[derive(Clone, Copy)]
@@ -61,6 +61,10 @@ pub(crate) fn all(bench: &Bench) -> Vec<(String, Value<'_>, [Bound; 2])> {
         let p99 = |kind| Some(journal.load(&growth::load_name(engine, last?, (kind, CROWD)))?.p99);
         Some(p99(Kind::R1)?.max(p99(Kind::W1)?))
     });
+    let of_import = move |what: &'static str| -> Value<'_> {
+        Box::new(move |engine| journal.value(&import::name(engine, what)))
+    };
+    let imported = bench.settings.import.rows.total();
     let count = |school: Option<School>| school.map_or(0, |school| school.students);
     let (middle, large) = (sizes.get(1).or(sizes.first()).copied(), last);
     vec![
@@ -135,6 +139,34 @@ pub(crate) fn all(bench: &Bench) -> Vec<(String, Value<'_>, [Bound; 2])> {
             format!("start to first answer, {} students, ms", count(large)),
             number(large, START),
             [AtMost(20.0), AtMost(40.0)],
+        ),
+        (
+            format!("import of {imported} rows : the engine's bulk load"),
+            Box::new(move |engine| {
+                let value = |what| journal.value(&import::name(engine, what));
+                Some(value(import::APPLIED)? / value(import::BULK)?)
+            }),
+            [Any, Any],
+        ),
+        (
+            format!("import of {imported} rows, next to clients, s"),
+            of_import(import::APPLIED_BESIDE),
+            [AtMost(25.0), AtMost(35.0)],
+        ),
+        (
+            format!("plan of {imported} rows, next to clients, s"),
+            of_import(import::PLAN_BESIDE),
+            [AtMost(5.0), AtMost(5.0)],
+        ),
+        (
+            format!("memory of an import of {imported} rows, MiB"),
+            of_import(import::MEMORY),
+            [AtMost(286.0), AtMost(286.0)],
+        ),
+        (
+            format!("p99 of W1 at {}/s next to an import, ms", import::RATE),
+            of_import(import::P99_BESIDE),
+            [AtMost(50.0), AtMost(50.0)],
         ),
     ]
 }

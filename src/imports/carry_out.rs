@@ -1,7 +1,7 @@
 //! Does what a plan says.
 
-use std::ops::Range;
-use std::time::Duration;
+use std::ops::RangeInclusive;
+use std::time::{Duration, Instant};
 
 use super::staging::Shift;
 use super::steps::{EnrollmentStep, Obstacle, Pair, Party, Plan, RecordStep};
@@ -12,10 +12,15 @@ use crate::registrar::{
     Refusal, Registrar, StudentId, Update,
 };
 
-/// Steps in one commit: few enough that other writes need not wait long.
-const STEPS_PER_COMMIT: usize = 250;
+/// How long a commit should take, since other writes wait for it.
+const COMMIT_TIME: Duration = Duration::from_millis(10);
+/// Steps in a commit: the least, with which the import begins, and the most.
+const STEPS: RangeInclusive<usize> = 100..=2_000;
 /// The time for others between two commits.
-const PAUSE: Duration = Duration::from_millis(2);
+const PAUSE: Duration = Duration::from_millis(1);
+/// Enrollments in so many courses are carried out before those in others. Otherwise each row of a commit is about another
+/// course, and the commit changes as many pages of every index by course as it has rows.
+const COURSES_AT_A_TIME: usize = 256;
 
 /// What was done.
 #[derive(Debug, Default)]
@@ -90,7 +95,8 @@ impl Plan {
         caller: &Caller,
         progress: impl Fn(usize) + Send,
     ) -> Result<Done, Refusal> {
-        let mut worker = Worker { order, registrar, caller, progress, done: Done::default() };
+        let mut worker =
+            Worker { order, registrar, caller, progress, size: *STEPS.start(), done: Done::default() };
         let added_courses = worker
             .records(PlanRow::Course, &self.courses, ImportStep::AddCourse, ImportStep::ChangeCourse)
             .await?;
@@ -100,6 +106,7 @@ impl Plan {
         let ids = Added { students: added_students, courses: added_courses };
         worker.run(self.vanishing.steps(), |_, _| {}).await?;
         worker.enrollments(self, &ids).await?;
+        worker.done.changed.sort_by_key(|(row, _)| order.number(*row));
         Ok(worker.done)
     }
 
@@ -130,6 +137,8 @@ struct Worker<'a, P> {
     registrar: &'a Registrar,
     caller: &'a Caller,
     progress: P,
+    /// Steps in the next commit.
+    size: usize,
     done: Done,
 }
 
@@ -155,7 +164,7 @@ impl<P: Fn(usize)> Worker<'_, P> {
         let mut added = vec![None; steps.len()];
         let is_wanted = |at: &usize| matches!(steps[*at], RecordStep::Add(_) | RecordStep::Change { .. });
         let wanted: Vec<usize> = (0..steps.len()).filter(is_wanted).collect();
-        for places in wanted.chunks(STEPS_PER_COMMIT) {
+        for places in wanted.chunks(*STEPS.end()) {
             let part = places.iter().filter_map(|at| Some((row(*at), step_at(*at)?))).collect();
             self.run(part, |index, answer| {
                 if let Ok(record) = R::try_from(answer) {
@@ -171,14 +180,15 @@ impl<P: Fn(usize)> Worker<'_, P> {
     async fn enrollments(&mut self, plan: &Plan, added: &Added) -> Result<(), Refusal> {
         let is_wanted =
             |step: &EnrollmentStep| matches!(step, EnrollmentStep::Enroll | EnrollmentStep::Wait(_));
-        let wanted: Vec<usize> =
-            (0..plan.enrollments.len()).filter(|at| is_wanted(&plan.enrollments[*at])).collect();
-        for places in wanted.chunks(STEPS_PER_COMMIT) {
+        let rows = &plan.reading.enrollments;
+        let mut wanted: Vec<usize> = (0..rows.len()).filter(|at| is_wanted(&plan.enrollments[*at])).collect();
+        // Stable: within a course the order of the files decides who gets a seat.
+        wanted.sort_by_key(|at| rows[*at].course.index() / COURSES_AT_A_TIME);
+        for places in wanted.chunks(*STEPS.end()) {
             let mut part = Vec::with_capacity(places.len());
             for &at in places {
                 let row = PlanRow::Enrollment(at);
-                let Some((student_id, course_id)) = plan.added_pair(&plan.reading.enrollments[at], added)
-                else {
+                let Some((student_id, course_id)) = plan.added_pair(&rows[at], added) else {
                     let detail = "The student or the course could not be added.";
                     self.done.changed.push((row, Obstacle::new("plan-changed", detail)));
                     continue;
@@ -206,20 +216,20 @@ impl<P: Fn(usize)> Worker<'_, P> {
                 None => self.done.changed.push((row, Obstacle::from(&Refusal::PlanChanged))),
             }
         }
-        let mut parts: Vec<Range<usize>> = Vec::new();
-        let mut begin = 0;
-        while begin < ordered.len() {
-            let end = ordered.len().min(begin + STEPS_PER_COMMIT);
-            parts.push(begin..end);
-            begin = end;
-        }
-        parts.reverse();
-        while let Some(part) = parts.pop() {
+        let whole = 0..ordered.len();
+        let mut parts = if whole.is_empty() { Vec::new() } else { vec![whole] };
+        while let Some(mut part) = parts.pop() {
+            if part.len() > self.size {
+                let end = part.start + self.size;
+                parts.push(end..part.end);
+                part.end = end;
+            }
             let steps = ordered[part.clone()].iter().map(|(_, _, step)| step.clone()).collect();
             let command = {
                 let Shift { import_id, worker } = self.order.shift.clone();
                 ImportPart { import_id, worker, undoes: false, steps }
             };
+            let began = Instant::now();
             let outcomes = match self.registrar.submit(command, self.caller).await {
                 Ok(outcome) => outcome.answer,
                 // The table has refused one of the rows: find it, so that it does not stop the others.
@@ -233,6 +243,9 @@ impl<P: Fn(usize)> Worker<'_, P> {
                 }
                 Err(refused) => return Err(refused.answer),
             };
+            if part.len() == self.size {
+                self.size = next_size(self.size, began.elapsed());
+            }
             for ((place, row, _), outcome) in ordered[part].iter().zip(outcomes) {
                 match outcome {
                     OperationOutcome::Done(answer) => {
@@ -250,5 +263,29 @@ impl<P: Fn(usize)> Worker<'_, P> {
             tokio::time::sleep(PAUSE).await;
         }
         Ok(())
+    }
+}
+
+/// Steps in the next commit, after one that has taken this long.
+fn next_size(size: usize, took: Duration) -> usize {
+    let micros = |time: Duration| usize::try_from(time.as_micros()).unwrap_or(usize::MAX);
+    let wanted = size.saturating_mul(micros(COMMIT_TIME)) / micros(took).max(1);
+    // A single slow commit says little.
+    wanted.clamp(size / 2, size * 2).clamp(*STEPS.start(), *STEPS.end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commits_grow_and_shrink_until_they_take_as_long_as_they_should() {
+        let after = |size, milliseconds| next_size(size, Duration::from_millis(milliseconds));
+        assert_eq!(after(500, 10), 500);
+        assert_eq!(after(500, 8), 625);
+        assert_eq!(after(500, 1), 1_000);
+        assert_eq!(after(1_500, 0), 2_000);
+        assert_eq!(after(1_000, 1_000), 500);
+        assert_eq!(after(150, 1_000), 100);
     }
 }

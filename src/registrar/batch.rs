@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, OperationOutcome};
 use super::caller::{Caller, Right};
-use super::command::Command;
+use super::command::{Command, Decision, carry_out_in_order};
 use super::enrollment::{DropCourse, Enroll};
 use super::event::Event;
 use super::facts::Facts;
@@ -41,7 +41,7 @@ impl Operation {
         needs.pair(student_id, course_id);
     }
 
-    fn carry_out(self, caller: &Caller, facts: &mut Facts) -> Result<(Vec<Event>, Answer), Refusal> {
+    fn carry_out(self, caller: &Caller, facts: &mut Facts) -> Decision {
         match self {
             Self::Enroll(student_id, course_id) => {
                 let (events, admission) = Enroll { student_id, course_id }.carry_out(caller, facts)?;
@@ -81,17 +81,9 @@ impl Command for Batch {
         facts: &mut Facts,
     ) -> Result<(Vec<Event>, Vec<OperationOutcome>), Refusal> {
         let last_enrollment_id = facts.last_enrollment_id;
-        let mut events = Vec::new();
-        let mut done = Vec::with_capacity(self.operations.len());
-        for operation in &self.operations {
-            done.push(match operation.carry_out(caller, facts) {
-                Ok((happened, answer)) => {
-                    events.extend(happened);
-                    OperationOutcome::Done(answer)
-                }
-                Err(refusal) => OperationOutcome::Refused(refusal),
-            });
-        }
+        let (mut events, mut done) = carry_out_in_order(&self.operations, facts, |operation, facts| {
+            operation.carry_out(caller, facts)
+        });
         if self.all_or_nothing && done.iter().any(|done| matches!(done, OperationOutcome::Refused(_))) {
             facts.revert(&events, last_enrollment_id);
             events.clear();

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use super::answer::Answer;
+use super::answer::{Answer, OperationOutcome};
 use super::caller::Caller;
 use super::event::Event;
 use super::facts::Facts;
@@ -52,6 +52,25 @@ pub trait Command: Debug + Send + Sync + 'static {
 
 /// The events and the answer of a command, or the reason for its refusal.
 pub(super) type Decision = Result<(Vec<Event>, Answer), Refusal>;
+
+/// Carries out steps in order; each sees the changes of the steps before it. One that is refused leaves the others as they
+/// are.
+pub(super) fn carry_out_in_order<S>(
+    steps: &[S],
+    facts: &mut Facts,
+    carry_out: impl Fn(&S, &mut Facts) -> Decision,
+) -> (Vec<Event>, Vec<OperationOutcome>) {
+    let mut events = Vec::with_capacity(steps.len());
+    let outcomes = steps.iter().map(|step| match carry_out(step, facts) {
+        Ok((happened, answer)) => {
+            events.extend(happened);
+            OperationOutcome::Done(answer)
+        }
+        Err(refusal) => OperationOutcome::Refused(refusal),
+    });
+    let outcomes = outcomes.collect();
+    (events, outcomes)
+}
 
 /// A command of any type, in the queue.
 pub(super) trait AnyCommand: Debug + Send + Sync {

@@ -217,7 +217,7 @@ impl Facts {
         match change {
             Change::AddStudent(student) => {
                 self.added += 1;
-                set_external_id(&mut self.numbers, student.id, student.number.as_ref());
+                add_external_id(&mut self.numbers, student.id, student.number.as_ref());
                 self.students.insert(student.id, student.clone());
             }
             Change::UpdateStudent(student, _) => {
@@ -230,7 +230,7 @@ impl Facts {
             }
             Change::AddCourse(course) => {
                 self.added += 1;
-                set_external_id(&mut self.codes, course.id, course.code.as_ref());
+                add_external_id(&mut self.codes, course.id, course.code.as_ref());
                 self.courses.insert(course.id, course.clone());
             }
             Change::UpdateCourse(course, _) => {
@@ -366,6 +366,11 @@ fn set_external_id<Id: Copy + Ord>(
     for ids in holders.values_mut() {
         ids.remove(&id);
     }
+    add_external_id(holders, id, now);
+}
+
+/// As [`set_external_id`], for a new record, which holds nothing yet.
+fn add_external_id<Id: Ord>(holders: &mut HashMap<String, BTreeSet<Id>>, id: Id, now: Option<&String>) {
     if let Some(external_id) = now {
         holders.entry(external_id.clone()).or_default().insert(id);
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::answer::{Admission, Answer, OperationOutcome};
 use super::caller::{Caller, Right};
-use super::command::Command;
+use super::command::{Command, Decision, carry_out_in_order};
 use super::course::{CreateCourse, DeleteCourse, UpdateCourse};
 use super::enrollment::{DropCourse, Enroll};
 use super::event::{Change, Event};
@@ -71,7 +71,7 @@ impl ImportStep {
         }
     }
 
-    fn carry_out(&self, caller: &Caller, facts: &mut Facts) -> Result<(Vec<Event>, Answer), Refusal> {
+    fn carry_out(&self, caller: &Caller, facts: &mut Facts) -> Decision {
         match self {
             Self::AddStudent(step) => answered(step.carry_out(caller, facts)),
             Self::ChangeStudent(step) => answered(step.carry_out(caller, facts)),
@@ -104,19 +104,12 @@ fn ensure_unchanged(is_unchanged: bool) -> Result<(), Refusal> {
     if is_unchanged { Ok(()) } else { Err(Refusal::PlanChanged) }
 }
 
-fn answered<A: Into<Answer>>(
-    done: Result<(Vec<Event>, A), Refusal>,
-) -> Result<(Vec<Event>, Answer), Refusal> {
+fn answered<A: Into<Answer>>(done: Result<(Vec<Event>, A), Refusal>) -> Decision {
     done.map(|(events, answer)| (events, answer.into()))
 }
 
 /// Enrolls the student if that gives them what was planned: a seat, or a place on the waitlist.
-fn admitted(
-    step: Enroll,
-    with_seat: bool,
-    caller: &Caller,
-    facts: &mut Facts,
-) -> Result<(Vec<Event>, Answer), Refusal> {
+fn admitted(step: Enroll, with_seat: bool, caller: &Caller, facts: &mut Facts) -> Decision {
     step.permit(caller)?;
     let (_, admission) = step.decide(caller, facts)?;
     if matches!(admission, Admission::Enrolled(_)) != with_seat {
@@ -163,17 +156,10 @@ impl Command for ImportPart {
             return Err(Refusal::ImportTaken);
         }
         let first_seq = facts.last_seq + 1;
-        let mut events: Vec<Event> = Vec::new();
-        let mut done = Vec::with_capacity(self.steps.len());
-        for (row, step) in &self.steps {
-            done.push(match step.carry_out(caller, facts) {
-                Ok((happened, answer)) => {
-                    events.extend(happened.into_iter().map(|event| self.marked(event, *row)));
-                    OperationOutcome::Done(answer)
-                }
-                Err(refusal) => OperationOutcome::Refused(refusal),
-            });
-        }
+        let (mut events, done) = carry_out_in_order(&self.steps, facts, |(row, step), facts| {
+            let (events, answer) = step.carry_out(caller, facts)?;
+            Ok((events.into_iter().map(|event| self.marked(event, *row)).collect(), answer))
+        });
         if let Some(last) = events.last_mut().filter(|_| !self.undoes) {
             let (import_id, last_seq) = (self.import_id, facts.last_seq);
             last.changes.push(Change::LogImport { import_id, first_seq, last_seq });

@@ -333,3 +333,38 @@ async fn two_rows_about_one_student_are_one_too_many() {
     assert_eq!(report["refused_rows"][0]["code"], "same-record", "{report:#}");
     assert_eq!(seq(&school).await, log);
 }
+
+#[tokio::test]
+async fn with_many_courses_the_rows_of_each_are_carried_out_in_their_order() {
+    let school = School::open().await;
+    let folder = Files::new();
+    let file = |name: &str, text: &str| vec![folder.with(name, text)];
+    let courses: Vec<_> = (0..450).map(|course| format!("C{course},Course {course}\n")).collect();
+    let courses = courses.concat();
+    import(&school, &file("courses.csv", &format!("code,name\n{courses}")), &[]).is_done();
+    let students = file("students.csv", "number,name\nA,Ana\nB,Ben\nC,Cleo\n");
+    import(&school, &students, &[]).is_done();
+    for code in ["C0", "C449"] {
+        let id = school.get(&format!("/api/v1/courses?code={code}")).await.is_ok().json()[0]["id"].clone();
+        let seats = json!({"capacity": 1, "waitlist_capacity": 5});
+        school.put(&format!("/api/v1/courses/{id}/seats")).json(&seats).await.is_ok();
+    }
+
+    let all: Vec<_> = (0..450).rev().map(|course| format!("A,C{course}\n")).collect();
+    let all = all.concat();
+    let text = format!("student,course\nB,C449\nC,C449\n{all}C,C0\nB,C0\n");
+    let report = import(&school, &file("enrollments.csv", &text), &[]).is_done();
+    assert_eq!((&report["counts"]["new"], &report["counts"]["waiting"]), (&json!(454), &json!(4)));
+
+    for (code, enrolled, waiting) in [("C0", "A", ["C", "B"]), ("C449", "B", ["C", "A"])] {
+        let id = school.get(&format!("/api/v1/courses?code={code}")).await.is_ok().json()[0]["id"].clone();
+        let numbers = async |list: &str| {
+            let rows = school.get(&format!("/api/v1/courses/{id}/{list}")).await.is_ok().json();
+            let numbers =
+                rows.as_array().unwrap().iter().map(|row| row["number"].as_str().unwrap().to_owned());
+            numbers.collect::<Vec<_>>()
+        };
+        assert_eq!(numbers("students").await, [enrolled], "{code}");
+        assert_eq!(numbers("waitlist").await, waiting, "{code}");
+    }
+}

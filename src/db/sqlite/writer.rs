@@ -17,6 +17,9 @@ use crate::db::{Arg, DbError, Map, Write};
 const CHECKPOINT_PAGES: i64 = 64_000;
 /// Page cache for writes.
 const WRITER_CACHE_KIB: i64 = 40 * 1024;
+/// How long to wait before a lock that another program has is asked for again. SQLite's own pauses grow to 100 ms, in
+/// which a program that commits all the time, such as an import, would take the lock again and again.
+const BUSY_RETRY: Duration = Duration::from_micros(500);
 /// How long a migration waits for another one, which may be copying a million rows.
 const MIGRATION_BUSY_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long to wait before the switch to WAL mode is tried again.
@@ -30,6 +33,8 @@ const MIGRATION_CACHE_KIB: i64 = 96 * 1024;
 pub(in crate::db) struct Writer {
     pub(super) connection: Connection,
     path: PathBuf,
+    /// How long it waits for another program that writes.
+    busy_timeout: Duration,
     files: Option<Files>,
     checkpointer: Option<Checkpointer>,
 }
@@ -81,8 +86,9 @@ impl Writer {
     /// # Errors
     /// As [`Writer::open`].
     pub(in crate::db) fn open_for_migration(path: &Path) -> Result<Self, DbError> {
-        let writer = Self::open_file(path, false)?;
-        writer.connection.busy_timeout(MIGRATION_BUSY_TIMEOUT)?;
+        let mut writer = Self::open_file(path, false)?;
+        writer.busy_timeout = MIGRATION_BUSY_TIMEOUT;
+        writer.connection.busy_timeout(writer.busy_timeout)?;
         writer.connection.pragma_update(None, "cache_size", -MIGRATION_CACHE_KIB)?;
         Ok(writer)
     }
@@ -97,7 +103,8 @@ impl Writer {
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "foreign_keys", foreign_keys)?;
-        Ok(Self { connection, path: path.to_owned(), files: None, checkpointer: None })
+        let (path, busy_timeout) = (path.to_owned(), BUSY_TIMEOUT);
+        Ok(Self { connection, path, busy_timeout, files: None, checkpointer: None })
     }
 
     /// A number that changes when another connection has written.
@@ -131,9 +138,7 @@ impl Writer {
     /// [`DbError::Busy`] if another program keeps writing.
     pub(in crate::db) fn begin(&mut self) -> Result<Tx<'_>, DbError> {
         self.files.as_ref().map_or(Ok(()), |files| files.check(&self.connection))?;
-        self.connection
-            .execute_batch("begin immediate")
-            .map_err(|error| DbError::from(error).with_path(&self.path))?;
+        self.lock().map_err(|error| error.with_path(&self.path))?;
         let tx = Tx {
             connection: &self.connection,
             files: self.files.as_ref(),
@@ -142,6 +147,20 @@ impl Writer {
         };
         tx.files.map_or(Ok(()), Files::check_content)?;
         Ok(tx)
+    }
+
+    /// Begins a transaction once no other program writes.
+    fn lock(&self) -> Result<(), DbError> {
+        let began = Instant::now();
+        self.connection.busy_timeout(Duration::ZERO)?;
+        let result = loop {
+            match self.connection.execute_batch("begin immediate").map_err(DbError::from) {
+                Err(DbError::Busy) if began.elapsed() < self.busy_timeout => std::thread::sleep(BUSY_RETRY),
+                done => break done,
+            }
+        };
+        self.connection.busy_timeout(self.busy_timeout)?;
+        result
     }
 }
 

@@ -140,7 +140,7 @@ fn is_of_numbers(kind: &str) -> bool {
 /// Whether texts can be written to a column of this type and come back as they were. A type that is not known is left to
 /// the database, which may refuse a row.
 fn may_hold_texts(kind: &str) -> bool {
-    const OTHERS: [&str; 8] = ["real", "floa", "doub", "num", "dec", "date", "time", "bool"];
+    const OTHERS: [&str; 8] = ["real", "float", "double", "num", "dec", "date", "time", "bool"];
     let kind = kind.to_lowercase();
     kind.contains("char") || kind.contains("text") || !OTHERS.iter().any(|part| kind.contains(part))
 }

@@ -161,6 +161,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
+/// The sender of a `POST` without a body, with its key.
+#[derive(Debug)]
+pub struct Bodiless(pub Caller);
+
+impl<S: Send + Sync> FromRequestParts<S> for Bodiless {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let sender = caller(&parts.extensions);
+        let sent_key = key_of_request(parts.method == Method::POST, &parts.headers, &parts.uri);
+        sent_key.map_or(Ok(sender.clone()), |key| key.of(sender, &[])).map(Self)
+    }
+}
+
 /// The sender of a request.
 pub(crate) fn caller(extensions: &Extensions) -> Caller {
     let request_id = extensions.get::<RequestId>().map(|id| Arc::clone(&id.0));

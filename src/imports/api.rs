@@ -1,5 +1,7 @@
 //! The API of imports.
 
+use std::str::FromStr;
+
 use axum::extract::DefaultBodyLimit;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -8,7 +10,7 @@ use utoipa_axum::routes;
 use super::staging::{self, Import, RIGHTS, Settings, WhichRows};
 use super::{ImportError, ImportRow};
 use crate::files::reading::{Encoding, Source};
-use crate::http::extract::{FromPath, NoQuery, Parameters, PathParams, Query, from_text};
+use crate::http::extract::{Bodiless, FromPath, NoQuery, Parameters, PathParams, Query, from_text};
 use crate::http::invalid::invalid;
 use crate::http::limits::MAX_FILE;
 use crate::http::paging::{PageQuery, RequestUrl};
@@ -107,18 +109,18 @@ async fn rows(
 
 /// Carry out an import
 ///
-/// Exactly the plan, in several commits, so that others can write in between. The answer comes after a second at the
-/// latest; while `status` is `applying`, read the import again. An import that is applied already stays as it is.
+/// Exactly the plan, in several commits, so that others can write in between. The plan is made again first, to see whether it
+/// still holds. Then the answer waits at most a second for the end; while `status` is `applying`, read the import again. An import that is applied already stays as it is.
 #[utoipa::path(post, path = "/api/v1/imports/{import_id}/apply", tag = "imports", params(ApplyQuery))]
 async fn apply(
     app: App,
     id: PathParams<ImportId>,
     Query(query): Query<ApplyQuery>,
-    caller: Caller,
+    Bodiless(caller): Bodiless,
 ) -> Result<Found<Import>, Refused<NotApplied>> {
     let id = id.into_result()?.0;
     let place = app.imports.place(app.client, None)?;
-    app.imports.apply(id, query.confirm, &caller, place).await?;
+    app.imports.apply(id, query.confirm(), &caller, place).await?;
     Ok(Found(find(&app, id).await?))
 }
 
@@ -128,13 +130,13 @@ type NotApplied = (ImportNotFound, ImportState, PlanChanged, ImportWouldRemove, 
 /// Undo an import
 ///
 /// As far as nobody has changed its students, courses and enrollments since; `remaining` counts the rows that stay. The
-/// answer comes after a second at the latest; while `status` is `undoing`, read the import again.
+/// answer waits at most a second for the end; while `status` is `undoing`, read the import again.
 #[utoipa::path(post, path = "/api/v1/imports/{import_id}/undo", tag = "imports")]
 async fn undo(
     app: App,
     id: PathParams<ImportId>,
     _: NoQuery,
-    caller: Caller,
+    Bodiless(caller): Bodiless,
 ) -> Result<Found<Import>, Refused<(ImportNotFound, ImportState)>> {
     let id = id.into_result()?.0;
     app.imports.undo(id, &caller).await?;
@@ -232,8 +234,30 @@ impl ImportQuery {
 struct ApplyQuery {
     /// The number of what vanishes, where that is much: `confirm` of the import.
     #[serde(deserialize_with = "from_text")]
-    #[param(value_type = Option<i64>)]
-    confirm: Option<usize>,
+    #[param(inline)]
+    confirm: Option<Confirmed>,
+}
+
+/// How much vanishes, as it was confirmed.
+#[derive(Clone, Copy, Debug, ToSchema)]
+#[schema(minimum = 0, maximum = 9_007_199_254_740_991_i64)]
+struct Confirmed(i64);
+
+impl FromStr for Confirmed {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let number =
+            digits.then(|| text.parse().ok()).flatten().filter(|number| (0..=MAX_ID).contains(number));
+        number.map(Self).ok_or("must be a whole number from 0")
+    }
+}
+
+impl ApplyQuery {
+    fn confirm(&self) -> Option<usize> {
+        self.confirm.and_then(|Confirmed(number)| usize::try_from(number).ok())
+    }
 }
 
 impl Parameters for ApplyQuery {

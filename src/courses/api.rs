@@ -11,7 +11,6 @@ use crate::http::conditional::{IfMatch, IfNoneMatch};
 use crate::http::download::{ListFormat, ListOrCsv};
 use crate::http::extract::{Json, NoQuery, Parameters, PathParams, Query, bool_from_text, from_text};
 use crate::http::paging::{PageQuery, RequestUrl};
-use crate::http::problem::NotAcceptable;
 use crate::http::records::{NewRecord, RecordChange};
 use crate::http::refused::Refused;
 use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Resource};
@@ -55,7 +54,7 @@ async fn list(
     Query(query): Query<CourseList>,
     format: ListFormat,
     url: RequestUrl,
-) -> Result<ListOrCsv<Course>, Refused<(NotAcceptable,)>> {
+) -> Result<ListOrCsv<Course>, Refused<()>> {
     let listing = store::list(query.conditions(), query.sort, query.order);
     let page = query.page.of_list(&listing.order)?;
     let list = List::new(listing.read(&app.viewer, &page).await?, &url);

@@ -12,7 +12,6 @@ use crate::http::download::{ListFormat, ListOrCsv};
 use crate::http::extract::{Json, NoQuery, Parameters, PathParams, Query, from_text};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{PageQuery, RequestUrl};
-use crate::http::problem::NotAcceptable;
 use crate::http::refused::Refused;
 use crate::http::reply::{Admitted, Ensured, Found, List, Located, NoContent, Resource};
 use crate::http::routes::{Routes, any_of};
@@ -75,7 +74,7 @@ async fn courses(
     Query(query): Query<AsOfQuery>,
     format: ListFormat,
     url: RequestUrl,
-) -> Result<ListOrCsv<Course>, Refused<(StudentNotFound, NotAcceptable)>> {
+) -> Result<ListOrCsv<Course>, Refused<(StudentNotFound,)>> {
     let id = student.into_result()?;
     let time = query.as_of.as_ref();
     let listing = match time {
@@ -162,7 +161,7 @@ async fn roster(
     Query(query): Query<AsOfQuery>,
     format: ListFormat,
     url: RequestUrl,
-) -> Result<ListOrCsv<RosterEntry>, Refused<(CourseNotFound, NotAcceptable)>> {
+) -> Result<ListOrCsv<RosterEntry>, Refused<(CourseNotFound,)>> {
     let id = course.into_result()?;
     let time = query.as_of.as_ref();
     let listing = match time {

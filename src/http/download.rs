@@ -1,6 +1,7 @@
 //! Files that are sent while they are written, and which of its media types a client accepts.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::marker::PhantomData;
 
 use axum::body::Body;
@@ -133,7 +134,8 @@ fn not_acceptable(types: &str) -> Problem {
     ))
 }
 
-/// As what a client wants a list: as JSON, unless it prefers CSV.
+/// As what a client wants a list: as CSV if it prefers that, otherwise as JSON, whatever else it accepts (RFC 9110, 12.5.1):
+/// lists were JSON for everybody before there was CSV.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListFormat {
     /// JSON.
@@ -145,13 +147,11 @@ pub enum ListFormat {
 const JSON_TYPE: &str = "application/json";
 
 impl<S: Send + Sync> FromRequestParts<S> for ListFormat {
-    type Rejection = Problem;
+    type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        match (quality(&parts.headers, JSON_TYPE), quality(&parts.headers, Csv::TYPE)) {
-            (0, 0) => Err(not_acceptable("application/json or text/csv")),
-            (json, csv) => Ok(if csv > json { Self::Csv } else { Self::Json }),
-        }
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let prefers_csv = quality(&parts.headers, Csv::TYPE) > quality(&parts.headers, JSON_TYPE);
+        Ok(if prefers_csv { Self::Csv } else { Self::Json })
     }
 }
 

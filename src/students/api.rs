@@ -11,7 +11,6 @@ use crate::http::conditional::{IfMatch, IfNoneMatch};
 use crate::http::download::{ListFormat, ListOrCsv};
 use crate::http::extract::{Json, NoQuery, Parameters, PathParams, Query, bool_from_text, from_text};
 use crate::http::paging::{PageQuery, RequestUrl};
-use crate::http::problem::NotAcceptable;
 use crate::http::records::{NewRecord, RecordChange};
 use crate::http::refused::Refused;
 use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Resource};
@@ -56,7 +55,7 @@ async fn list(
     Query(query): Query<StudentList>,
     format: ListFormat,
     url: RequestUrl,
-) -> Result<ListOrCsv<Student>, Refused<(NotAcceptable,)>> {
+) -> Result<ListOrCsv<Student>, Refused<()>> {
     let listing = store::list(&app.viewer, query.conditions(), query.sort, query.order);
     let page = query.page.of_list(&listing.order)?;
     let (list, recorder) = (listing.read(&app.viewer, &page).await?, app.discloses_students());

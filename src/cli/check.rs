@@ -1,13 +1,13 @@
 use std::io::Write;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 
+use super::open::open_migrated;
 use crate::audit::{Finding, ahead, audit};
 use crate::clock::Clock;
 use crate::count::counted;
-use crate::db::{Location, migrate};
-use crate::mapping;
+use crate::db::Location;
 
 /// How far the log may be ahead of the clock without a warning: the clock may have been corrected a little.
 const TOLERATED_LEAD: Duration = Duration::from_secs(1);
@@ -17,15 +17,7 @@ const TOLERATED_LEAD: Duration = Duration::from_secs(1);
 /// # Errors
 /// If the database cannot be read, or the tables and the log do not agree.
 pub(super) async fn run(database: &Location, clock: &Clock, out: &mut dyn Write) -> anyhow::Result<()> {
-    if let Location::File(path) = database {
-        ensure!(path.exists(), "{database}: the file does not exist");
-    }
-    let (db, _) = mapping::open_db(database).await.with_context(|| format!("cannot open {database}"))?;
-    ensure!(
-        migrate::is_current(&db).await.with_context(|| database.to_string())?,
-        "the schema of {database} is not the one of this program: run `matricula migrate` first"
-    );
-    mapping::verify(&db).await.with_context(|| database.to_string())?;
+    let db = open_migrated(database).await?;
     let audit = audit(&db).await.with_context(|| database.to_string())?;
     for finding in &audit.findings {
         write_finding(out, "BROKEN", finding)?;

@@ -8,11 +8,11 @@ use anyhow::{Context as _, anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
 use futures_util::TryStreamExt as _;
 
+use super::open::open_migrated;
 use crate::clock::{Clock, Stamp};
-use crate::db::{Db, Location, migrate};
+use crate::db::{Db, Location};
 use crate::exports::{ExportFile, System, What, archive, table};
 use crate::files::writing::{Form, TableFormat};
-use crate::mapping;
 use crate::registrar::CourseId;
 use crate::viewer::Viewer;
 
@@ -93,27 +93,13 @@ pub(super) async fn run(
         args.output.is_some() || !is_binary || !io::stdout().is_terminal(),
         "this is no text: name a file with --output"
     );
-    let db = open(database).await?;
+    let db = open_migrated(database).await?;
     let file = export(wanted, &db, &clock.stamp()).await?;
     let written = match &args.output {
         Some(path) => save(file, path).await.with_context(|| format!("cannot write {}", path.display())),
         None => write(file, out).await,
     };
     written.context("the export is not complete")
-}
-
-/// Opens a database that is migrated: an export changes nothing.
-async fn open(database: &Location) -> anyhow::Result<Db> {
-    if let Location::File(path) = database {
-        ensure!(path.exists(), "{database}: the file does not exist");
-    }
-    let (db, _) = mapping::open_db(database).await.with_context(|| format!("cannot open {database}"))?;
-    ensure!(
-        migrate::is_current(&db).await.with_context(|| database.to_string())?,
-        "the schema of {database} is not the one of this program: run `matricula migrate` first"
-    );
-    mapping::verify(&db).await.with_context(|| database.to_string())?;
-    Ok(db)
 }
 
 async fn export(wanted: Wanted, db: &Db, today: &Stamp) -> anyhow::Result<ExportFile> {

@@ -7,13 +7,13 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
+use super::open::open_migrated;
 use crate::clock::Clock;
 use crate::count::{counted, to_i64};
-use crate::db::{Location, migrate};
+use crate::db::Location;
 use crate::files::reading::{self, Encoding, Reading, Source};
 use crate::imports::staging::Settings;
 use crate::imports::{self, Done, NotMade, Obstacle, Plan, report};
-use crate::mapping;
 use crate::registrar::{Actor, Caller};
 use crate::server::School;
 
@@ -119,24 +119,14 @@ async fn import(
         return refuse(&reading, document);
     }
     if args.dry_run {
-        ensure_migrated(database).await?;
+        // It changes nothing, so it does not migrate either.
+        open_migrated(database).await?;
     }
     let school = School::open(database, clock.clone(), None).await?;
     let files = Files { sources, settings };
     let done = carry_out(args, files, reading, &school, &clock, document, out).await;
     school.close().await;
     done
-}
-
-/// A dry run changes nothing, so it does not migrate either.
-async fn ensure_migrated(database: &Location) -> anyhow::Result<()> {
-    let needs_migration = || format!("{database} is not migrated: run `matricula migrate` first");
-    if let Location::File(path) = database {
-        ensure!(path.exists(), needs_migration());
-    }
-    let (db, _) = mapping::open_db(database).await.with_context(|| format!("cannot open {database}"))?;
-    ensure!(migrate::is_current(&db).await.with_context(|| database.to_string())?, needs_migration());
-    Ok(())
 }
 
 /// What is imported, and how it is read.

@@ -6,6 +6,7 @@ mod check;
 mod export;
 mod import;
 mod migrate;
+mod open;
 mod openapi;
 mod rush;
 mod sample;

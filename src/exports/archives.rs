@@ -7,8 +7,7 @@ use jiff::civil::Date;
 
 use super::own_ids::{OwnIds, is_made_up};
 use super::store::{ArchiveRow, Named};
-use super::stream::{Sink, day_of};
-use crate::clock::Stamp;
+use super::stream::Sink;
 use crate::files::writing::one_roster::{FILES, given_and_family, id_about, is_id, on_one_line, school_year};
 use crate::files::writing::{Archive, Form, push_row};
 
@@ -117,8 +116,8 @@ pub(super) struct OneRoster {
 const SCHOOL: &str = "school";
 
 impl OneRoster {
-    pub(super) fn new(ids: OwnIds, today: &Stamp) -> Self {
-        Self { files: Files::default(), ids, today: day_of(today).parse().unwrap_or(Date::ZERO) }
+    pub(super) fn new(ids: OwnIds, today: Date) -> Self {
+        Self { files: Files::default(), ids, today }
     }
 
     fn row(&mut self, file: &str, cells: &[&str]) -> io::Result<()> {

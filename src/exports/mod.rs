@@ -134,6 +134,8 @@ pub async fn archive(
         }
         System::OneRoster => {
             let rows = store::one_roster(viewer).await?;
+            let no_day = || DbError::Engine(format!("{today} is no time of a calendar"));
+            let today = today.utc().ok_or_else(no_day)?.date();
             ExportFile { name: name("oneroster"), bytes: streamed(rows, OneRoster::new(ids, today), seen) }
         }
     })

@@ -63,7 +63,8 @@ pub(super) async fn own_ids(viewer: &Viewer) -> Result<OwnIds, DbError> {
     let db = viewer.db();
     // When the school was set up: this stays the same, and no other school has it.
     let sql = "select applied_on from matricula_migrations order by version limit 1";
-    let began = db.query_opt(sql, [], |row| row.text(0)).await?.unwrap_or_default();
+    let began = db.query_opt(sql, [], |row| row.text(0)).await?;
+    let began = began.ok_or_else(|| DbError::Engine("the database is not migrated".to_owned()))?;
     let mut hasher = SipHasher13::new();
     hasher.write(began.as_bytes());
     let tag = OwnIds::tag(hasher.finish());

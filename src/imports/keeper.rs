@@ -75,7 +75,7 @@ impl Keeper {
             staging::add_rows(id, ListName::Plan, place, &part)
         };
         self.write_parts(rows.len().div_ceil(ROWS_PER_PLACE), &part).await?;
-        let settings = serde_json::to_string(settings).unwrap_or_default();
+        let settings = staging::json(settings);
         let mut report = report::summary(plan);
         report["rows"] = json!(row_counts(plan));
         let digest = digest_of(plan);
@@ -171,7 +171,7 @@ fn row_counts(plan: &Plan) -> RowCounts {
 pub(super) fn digest_of(plan: &Plan) -> String {
     let mut hasher = Sha256::new();
     for (number, row) in plan.rows().into_iter().enumerate() {
-        hasher.update(serde_json::to_vec(&plan.row(number, row)).unwrap_or_default());
+        hasher.update(staging::json(&plan.row(number, row)));
     }
     // Rows name records by numbers and codes, which may belong to another record by then; who moves up from a waitlist is no
     // row of its own.

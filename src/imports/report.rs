@@ -50,11 +50,11 @@ impl Plan {
     /// The rows that were not carried out, with the reasons.
     #[must_use]
     pub(super) fn not_done_rows(&self, order: &Order, done: &Done) -> Vec<ImportRow> {
-        let row = |(row, obstacle): &(PlanRow, Obstacle)| {
-            let number = order.number(*row).and_then(|number| usize::try_from(number).ok());
-            self.row(number.unwrap_or_default(), *row).with_obstacle(obstacle)
+        let numbered = |(row, obstacle): &(PlanRow, Obstacle)| {
+            let not_done = self.row(0, *row).with_obstacle(obstacle);
+            ImportRow { row: order.number(*row).unwrap_or(not_done.row), ..not_done }
         };
-        done.changed.iter().map(row).collect()
+        done.changed.iter().map(numbered).collect()
     }
 
     /// Each student, course, enrollment and place on a waitlist that vanishes, in words.

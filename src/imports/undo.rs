@@ -121,41 +121,45 @@ fn step(
     present: &Present,
 ) -> Result<Option<ImportStep>, Obstacle> {
     let row = planned.get(&entry.row);
-    let (student, course) = (entry.student_id.unwrap_or_default(), entry.course_id.unwrap_or_default());
-    let (student_id, course_id) = (StudentId(student), CourseId(course));
-    let pair = DropCourse { student_id, course_id };
-    let Ok(kind) = entry.kind.parse::<EventKind>() else { return Ok(None) };
+    let unknown = || Obstacle::new("unknown-entry", "A newer version of the program has made this change.");
+    let kind: EventKind = entry.kind.parse().map_err(|_| unknown())?;
+    let student = || entry.student_id.ok_or_else(unknown);
+    let course = || entry.course_id.ok_or_else(unknown);
+    let pair = || Ok::<_, Obstacle>((StudentId(student()?), CourseId(course()?)));
+    let drop = || pair().map(|(student_id, course_id)| DropCourse { student_id, course_id });
     match kind {
         EventKind::EnrollmentCreated => {
-            Ok(entry.enrollment_id.map(|id| ImportStep::DropEnrollment(pair, EnrollmentId(id))))
+            let id = entry.enrollment_id.ok_or_else(unknown)?;
+            Ok(Some(ImportStep::DropEnrollment(drop()?, EnrollmentId(id))))
         }
-        EventKind::WaitlistJoined => Ok(Some(ImportStep::LeaveWaitlist(pair, entry.seq))),
+        EventKind::WaitlistJoined => Ok(Some(ImportStep::LeaveWaitlist(drop()?, entry.seq))),
         // An enrollment that ended with its student or course cannot come back without it.
         EventKind::EnrollmentDropped if row.is_some_and(is_enrollment) => {
             present.ensure_no_later(entry, entry.student_id, entry.course_id)?;
+            let (student_id, course_id) = pair()?;
             Ok(Some(ImportStep::Enroll(Enroll { student_id, course_id })))
         }
         EventKind::WaitlistLeft if row.is_some_and(is_enrollment) => {
             Err(Obstacle::new("place-lost", "The place on the waitlist is gone for good."))
         }
         EventKind::StudentCreated => {
-            let Some(now) = present.students.get(&student) else { return Ok(None) };
+            let Some(now) = present.students.get(&student()?) else { return Ok(None) };
             present.ensure_no_later(entry, entry.student_id, None)?;
             ensure_untouched(now, row)?;
             Ok(Some(remove_student(now, 0)))
         }
         EventKind::CourseCreated => {
-            let Some(now) = present.courses.get(&course) else { return Ok(None) };
+            let Some(now) = present.courses.get(&course()?) else { return Ok(None) };
             present.ensure_no_later(entry, None, entry.course_id)?;
             ensure_untouched(now, row)?;
             Ok(Some(remove_course(now, 0)))
         }
         EventKind::StudentUpdated => {
-            let Some(now) = present.students.get(&student) else { return Ok(None) };
+            let Some(now) = present.students.get(&student()?) else { return Ok(None) };
             Ok(changed_back(now, row)?.map(ImportStep::ChangeStudent))
         }
         EventKind::CourseUpdated => {
-            let Some(now) = present.courses.get(&course) else { return Ok(None) };
+            let Some(now) = present.courses.get(&course()?) else { return Ok(None) };
             Ok(changed_back(now, row)?.map(ImportStep::ChangeCourse))
         }
         EventKind::StudentDeleted | EventKind::CourseDeleted => {
@@ -222,8 +226,8 @@ async fn carry_out(
         match registrar.submit(command, caller).await {
             Ok(outcome) => {
                 let outcomes = steps.iter().zip(outcome.answer);
-                refused.extend(outcomes.filter_map(|((row, _), outcome)| match outcome {
-                    OperationOutcome::Refused(refusal) => Some((*row, obstacle(&refusal)?)),
+                refused.extend(outcomes.filter_map(|((row, step), outcome)| match outcome {
+                    OperationOutcome::Refused(refusal) => Some((*row, obstacle(step, &refusal)?)),
                     _ => None,
                 }));
             }
@@ -242,12 +246,15 @@ async fn carry_out(
 }
 
 /// Why something stays as the import has left it; `None` if it is gone, or undone already.
-fn obstacle(refusal: &Refusal) -> Option<Obstacle> {
+fn obstacle(step: &ImportStep, refusal: &Refusal) -> Option<Obstacle> {
+    let is_restored = matches!(step, ImportStep::Enroll(_));
     match refusal {
-        Refusal::StudentNotFound(_)
-        | Refusal::CourseNotFound(_)
-        | Refusal::EnrollmentNotFound { .. }
-        | Refusal::AlreadyEnrolled(_) => None,
+        Refusal::AlreadyEnrolled(_) => None,
+        Refusal::StudentNotFound(_) | Refusal::CourseNotFound(_) | Refusal::EnrollmentNotFound { .. }
+            if !is_restored =>
+        {
+            None
+        }
         Refusal::PlanChanged | Refusal::Stale(_) | Refusal::StaleCourse { .. } => Some(touched()),
         other => Some(Obstacle::from(other)),
     }

@@ -7,6 +7,6 @@ use crate::shell::Shell;
 /// Runs each reader for so many seconds, with the checks of a development build.
 pub(crate) fn run(seconds: u32, shell: &Shell) -> Result<()> {
     shell.run(&format!(
-        "env MATRICULA_FUZZ_SECONDS={seconds} cargo test --locked --test it -- --ignored --nocapture for_long"
+        "env MATRICULA_FUZZ_SECONDS={seconds} cargo test --locked --test it -- --nocapture damaged_files_are_read_or_refused"
     ))
 }

@@ -198,8 +198,9 @@ fn push_number(xml: &mut String, column: usize, row: u32, style: u8, number: &st
     let _ = write!(xml, "<c r=\"{column}{row}\" s=\"{style}\"><v>{number}</v></c>");
 }
 
+#[expect(clippy::expect_used, reason = "the tables are constants, and none has more than 26 columns")]
 fn letter(column: usize) -> char {
-    ('A'..='Z').nth(column).unwrap_or('Z')
+    ('A'..='Z').nth(column).expect("a column with a letter")
 }
 
 /// Characters that XML does not have are written as `_x0007_`, as spreadsheets do (ECMA-376, 22.9.2.19).

@@ -58,15 +58,20 @@ pub(in crate::imports) async fn entries(db: &Db, (first, last): (i64, i64)) -> R
     let sql = "select seq, type, student_id, course_id, enrollment_id, data from events \
                where seq between $1 and $2 order by seq desc";
     let map = |row: &Row<'_>| {
-        let data: Value = serde_json::from_str(&row.text(5)?).unwrap_or_default();
+        let (seq, data) = (row.int(0)?, row.text(5)?);
+        let data: Value = serde_json::from_str(&data).map_err(|error| damaged(seq, &error.to_string()))?;
         Ok(Entry {
-            seq: row.int(0)?,
+            seq,
             kind: row.text(1)?,
             student_id: row.opt_int(2)?,
             course_id: row.opt_int(3)?,
             enrollment_id: row.opt_int(4)?,
-            row: data["row"].as_i64().unwrap_or(-1),
+            row: data["row"].as_i64().ok_or_else(|| damaged(seq, "it names no row"))?,
         })
     };
     db.read(Reach::Range, sql, [first.into(), last.into()], map).await
+}
+
+fn damaged(seq: i64, why: &str) -> DbError {
+    DbError::Engine(format!("entry {seq} of the log is not one of an import: {why}"))
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock::Stamp;
+use crate::db::DbError;
 use crate::imports::rows::RowStatus;
 use crate::registrar::Right;
 
@@ -132,8 +133,9 @@ impl ImportStatus {
         matches!(self, Self::Applying | Self::Undoing)
     }
 
-    pub(super) fn from_stored(text: &str) -> Self {
-        Self::ALL.into_iter().find(|status| status.as_str() == text).unwrap_or(Self::Staging)
+    pub(super) fn from_stored(text: &str) -> Result<Self, DbError> {
+        let known = Self::ALL.into_iter().find(|status| status.as_str() == text);
+        known.ok_or_else(|| DbError::Engine(format!("an import has the unknown status {text}")))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::import::{Import, ImportStatus, RIGHTS, RowCounts, Shift};
@@ -100,11 +101,17 @@ pub(in crate::imports) async fn files(db: &Db, id: i64) -> Result<Vec<(i64, Stri
 
 /// Adds rows; `place` counts from 0.
 pub(in crate::imports) fn add_rows(id: i64, list: ListName, place: usize, rows: &[ImportRow]) -> Chore {
-    let content = serde_json::to_string(rows).unwrap_or_default();
+    let content = json(rows);
     Chore {
         sql: "insert into matricula_import_rows (import_id, list, place, content) values ($1, $2, $3, $4)",
         args: vec![id.into(), list.as_str().into(), to_i64(place).into(), content.into()],
     }
+}
+
+/// A value of an import as JSON.
+#[expect(clippy::expect_used, reason = "writing to memory cannot fail, and all maps have strings as keys")]
+pub(in crate::imports) fn json(value: &(impl Serialize + ?Sized)) -> String {
+    serde_json::to_string(value).expect("a part of an import serializes to JSON")
 }
 
 /// Removes all rows of a list.
@@ -254,9 +261,9 @@ pub(in crate::imports) async fn unattended(db: &Db, before: &Stamp) -> Result<Ve
     let map = |row: &Row<'_>| {
         Ok(Unattended {
             id: row.int(0)?,
-            status: ImportStatus::from_stored(&row.text(1)?),
-            worked_by: row.opt_text(2)?.unwrap_or_default(),
-            rights: row.opt_text(3)?.unwrap_or_default(),
+            status: ImportStatus::from_stored(&row.text(1)?)?,
+            worked_by: row.text(2)?,
+            rights: row.text(3)?,
         })
     };
     db.query(sql, [before.into()], map).await
@@ -359,7 +366,7 @@ fn import(row: &Row<'_>) -> Result<Import, DbError> {
         id: row.int(0)?,
         created_at: row.stamp(1)?,
         actor: row.text(2)?,
-        status: ImportStatus::from_stored(&row.text(3)?),
+        status: ImportStatus::from_stored(&row.text(3)?)?,
         settings: serde_json::from_str(&row.text(4)?).map_err(|error| unreadable(&error))?,
         files: list(report["files"].take()),
         confirm: report["confirm"].as_i64(),

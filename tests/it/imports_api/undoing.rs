@@ -1,0 +1,100 @@
+//! Undoing: as far as nobody has changed anything since.
+
+use serde_json::{Value, json};
+
+use super::{STUDENTS, brings_a_school, zip};
+use crate::school::{School, matricula};
+
+#[tokio::test]
+async fn what_somebody_has_changed_since_is_not_undone() {
+    let school = School::open().await;
+    school
+        .post("/api/v1/students", json!({"name": "Z", "email": "zoe@example.edu", "number": "0042"}))
+        .await
+        .is_created();
+    let import = brings_a_school(&school).await;
+    assert_eq!((&import["counts"]["new"], &import["counts"]["changed"]), (&json!(4), &json!(1)));
+    school.carries_out(&import).await;
+    let students = school.all("/api/v1/students").await;
+    let course = school.all("/api/v1/courses").await[0].clone();
+    let logic = school.course("Logic").await;
+    // Ana, whom the import has added, takes another course by now. Zoë has left the course and is back in it.
+    let ana = students.iter().find(|student| student["number"] == "0043").unwrap();
+    let zoe = students.iter().find(|student| student["number"] == "0042").unwrap();
+    school.put(&format!("/api/v1/students/{}/courses/{}", ana["id"], logic.id)).await.is_created();
+    let seat = format!("/api/v1/students/{}/courses/{}", zoe["id"], course["id"]);
+    school.delete(&seat).await.is(204);
+    school.put(&seat).await.is_created();
+
+    let undone = school.takes_back(&import).await;
+    let remaining = school.rows_of(&import, "remaining").await;
+    let codes: Vec<_> = remaining.iter().map(|row| (&row["record"], &row["code"])).collect();
+    let (student, course_row, enrollment) = (json!("student"), json!("course"), json!("enrollment"));
+    let since = json!("changed-since");
+    assert_eq!(codes, [(&course_row, &since), (&student, &since), (&enrollment, &since)], "{remaining:#?}");
+    assert_eq!(undone["remaining"], 3);
+    // Zoë has her old name again.
+    let students = school.all("/api/v1/students").await;
+    assert_eq!(students.iter().find(|student| student["number"] == "0042").unwrap()["name"], "Z");
+    school.get(&seat).await.is_ok();
+    let ana_now = school.all(&format!("/api/v1/students/{}/courses", ana["id"])).await;
+    assert_eq!(ana_now.len(), 1);
+}
+
+#[tokio::test]
+async fn a_removal_cannot_be_undone_and_a_drop_can() {
+    let school = School::open().await;
+    let import = brings_a_school(&school).await;
+    school.carries_out(&import).await;
+    let files = zip(&[
+        (
+            "users.csv",
+            "user_id,login_id,full_name,email,status\n0043,ana,Ana García,ana@example.edu,deleted\n",
+        ),
+        ("enrollments.csv", "course_id,user_id,role,status\nMA1,0042,student,deleted\n"),
+    ]);
+    let request = school.ask("POST", "/api/v1/imports").header("content-type", "application/zip");
+    let removal = request.body(files).await.is_created().json();
+    assert_eq!(removal["counts"]["would_vanish"], 3, "{removal:#}");
+    school.carries_out(&removal).await;
+    assert_eq!(school.all("/api/v1/students").await.len(), 1);
+    let undone = school.takes_back(&removal).await;
+    assert_eq!(undone["remaining"], 1);
+    assert_eq!(school.rows_of(&removal, "remaining").await[0]["code"], "deleted");
+    let zoe = school.all("/api/v1/students").await[0].clone();
+    assert_eq!(school.all(&format!("/api/v1/students/{}/courses", zoe["id"])).await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_import_of_the_command_line_is_listed_and_can_be_undone() {
+    let school = School::open().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("students.csv");
+    std::fs::write(&file, STUDENTS).unwrap();
+    let mut command = matricula();
+    command
+        .arg("import")
+        .arg("--database")
+        .arg(school.database().argument())
+        .args(["--yes", "--json"])
+        .arg(&file);
+    let output = command.output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let imports = school.all("/api/v1/imports").await;
+    assert_eq!((&imports[0]["id"], &imports[0]["actor"]), (&report["id"], &json!("cli")));
+    assert_eq!(imports[0]["status"], "applied");
+    assert_eq!(school.takes_back(&imports[0]).await["remaining"], 0);
+    assert_eq!(school.all("/api/v1/students").await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_course_that_was_given_seats_since_is_not_undone() {
+    let school = School::open().await;
+    let import = school.brings("&kind=courses", "code,name,level\nMA1,Algebra,1\n").await.is_created().json();
+    school.carries_out(&import).await;
+    let course = school.all("/api/v1/courses").await[0].clone();
+    let seats = json!({"capacity": 5, "waitlist_capacity": 0});
+    school.put(&format!("/api/v1/courses/{}/seats", course["id"])).json(&seats).await.is_ok();
+    assert_eq!(school.takes_back(&import).await["remaining"], 1);
+    assert_eq!(school.all("/api/v1/courses").await.len(), 1);
+}

@@ -11,7 +11,7 @@ use crate::mapping;
 /// If it does not exist, is not migrated, or cannot be read.
 pub(super) async fn open_migrated(database: &Location) -> anyhow::Result<Db> {
     if let Location::File(path) = database {
-        ensure!(path.exists(), "{database}: the file does not exist");
+        ensure!(path.exists(), "{database}: the file does not exist; `matricula migrate` creates a new one");
     }
     let (db, _) = mapping::open_db(database).await.with_context(|| format!("cannot open {database}"))?;
     ensure!(

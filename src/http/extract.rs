@@ -194,28 +194,42 @@ fn check_content_type(headers: &HeaderMap, media_type: &str, noun: &str) -> Resu
         let detail = format!("Send the {noun} as `Content-Type: {media_type}`.");
         return Err(Problem::new::<UnsupportedMediaType>(detail));
     }
-    let plain = |coding: &axum::http::HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
-    if !headers.get_all(CONTENT_ENCODING).into_iter().all(plain) {
+    if is_encoded(headers) {
         let detail = format!("Send the {noun} uncompressed, without `Content-Encoding`.");
         return Err(Problem::new::<UnsupportedMediaType>(detail));
     }
     Ok(())
 }
 
+/// Whether the body is compressed, or encoded in another way.
+pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
+    let is_plain = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    !headers.get_all(CONTENT_ENCODING).into_iter().all(is_plain)
+}
+
+/// The media type of the body, and its `charset`; `None` if there is not one media type, or more than one charset.
+pub(super) fn content_type(headers: &HeaderMap) -> Option<(&str, Option<&str>)> {
+    let mut lines = headers.get_all(CONTENT_TYPE).into_iter();
+    let (Some(Ok(line)), None) = (lines.next().map(HeaderValue::to_str), lines.next()) else {
+        return None;
+    };
+    let mut parts = line.split(';').map(str::trim);
+    let name = parts.next()?;
+    let mut charsets = parts.filter_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.eq_ignore_ascii_case("charset").then(|| value.trim_matches('"'))
+    });
+    let charset = charsets.next();
+    charsets.next().is_none().then_some((name, charset))
+}
+
 /// Whether `Content-Type` names a media type. The only charset is UTF-8, for JSON (RFC 8259) and for forms (WHATWG
 /// URL, 5).
 fn has_media_type(headers: &HeaderMap, media_type: &str) -> bool {
-    let mut lines = headers.get_all(CONTENT_TYPE).into_iter();
-    let (Some(Ok(line)), None) = (lines.next().map(|line| line.to_str()), lines.next()) else {
-        return false;
-    };
-    let mut parts = line.split(';').map(str::trim);
-    let is_named = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case(media_type));
-    is_named
-        && parts.all(|parameter| {
-            let charset = parameter.to_ascii_lowercase();
-            charset.strip_prefix("charset=").is_none_or(|name| name.trim_matches('"') == "utf-8")
-        })
+    content_type(headers).is_some_and(|(name, charset)| {
+        name.eq_ignore_ascii_case(media_type)
+            && charset.is_none_or(|charset| charset.eq_ignore_ascii_case("utf-8"))
+    })
 }
 
 /// The ids in the path. An invalid id is an error only when a handler calls [`PathParams::into_result`], after the

@@ -2,13 +2,12 @@
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Multipart, Request};
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method};
 use bytes::Bytes;
 use serde_json::json;
 
 use super::body::{Received, receive};
-use super::extract::{KEY_FIELD, caller, key_of_request, with_key};
+use super::extract::{KEY_FIELD, caller, content_type, is_encoded, key_of_request, with_key};
 use super::invalid::invalid;
 use super::limits::MAX_FILE;
 use super::problem::{Problem, UnsupportedMediaType};
@@ -117,21 +116,11 @@ fn media_type(headers: &HeaderMap) -> Result<(&'static str, Option<String>), Pro
         );
         Problem::new::<UnsupportedMediaType>(detail)
     };
-    let plain = |coding: &axum::http::HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
-    let mut lines = headers.get_all(CONTENT_TYPE).into_iter();
-    let (Some(Ok(line)), None) = (lines.next().map(|line| line.to_str()), lines.next()) else {
-        return Err(unsupported());
-    };
-    let mut parts = line.split(';').map(str::trim);
-    let named = parts.next().unwrap_or_default();
-    let known = MEDIA_TYPES.iter().find(|(name, _)| name.eq_ignore_ascii_case(named));
-    let (_, ending) = known.ok_or_else(unsupported)?;
-    if !headers.get_all(CONTENT_ENCODING).into_iter().all(plain) {
+    if is_encoded(headers) {
         return Err(unsupported());
     }
-    let charset = parts.find_map(|parameter| {
-        let (name, value) = parameter.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"').to_owned())
-    });
-    Ok((ending, charset))
+    let (named, charset) = content_type(headers).ok_or_else(unsupported)?;
+    let known = MEDIA_TYPES.iter().find(|(name, _)| name.eq_ignore_ascii_case(named));
+    let (_, ending) = known.ok_or_else(unsupported)?;
+    Ok((ending, charset.map(str::to_owned)))
 }

@@ -42,11 +42,11 @@ kinds! {
     ImportNotFound = "import-not-found", 404, Signature, "There is no such import",
         "No import has this id. Imports are kept for 30 days, for a day if nothing was done with them.";
     FilesRefused = "files-refused", 422, Signature, "The files are refused",
-        "A file is no table, is damaged, or contradicts itself or the others; `files` says of each file why. Nothing was kept and nothing was changed.";
-    ImportState = "import-state", 409, Signature, "The import is not in a state for this",
-        "What can be done with an import depends on its `status`: a plan can be applied, and what was applied can be undone. Nothing was changed.";
-    ImportWouldRemove = "import-would-remove", 409, Signature, "Much would vanish",
-        "More than five and more than a tenth of the students, courses or enrollments would vanish, or another number than the one that was confirmed. Look at the rows with `status=vanishing`, then repeat the request with `confirm`. Nothing was changed.";
+        "A file is not a table, is damaged, or contradicts itself or another file; `files` gives the reason for each refused file. Nothing was kept and nothing was changed.";
+    ImportState = "import-state", 409, Signature, "The status of the import does not allow this",
+        "The `status` decides: `planned` and `stopped` imports can be applied, `applied` and `stopped` ones undone. Nothing was changed.";
+    ImportWouldRemove = "import-would-remove", 409, Signature, "Many records would vanish",
+        "More than five and more than a tenth of the students, courses or enrollments would vanish, or `confirm` has another number. Look at the rows with `status=vanishing`, then repeat the request with `confirm`. Nothing was changed.";
     RowRefused = "row-refused", 409, Signature, "The database refused the row",
         "The tables students and courses may belong to another program, whose constraints apply: a unique address, a required column that matricula does not know, a check, a trigger, a reference from another table. The detail names the constraint. Nothing was changed.";
     ReadOnlyField = "read-only-field", 409, Signature, "The field cannot be written",

@@ -110,7 +110,7 @@ impl App {
         if self.viewer.sees_students() { self.discloses_everybody() } else { self.disclosures.recorder(None) }
     }
 
-    /// Records how many rows of a file with data of all students are sent, if the caller is a program.
+    /// If the caller is a program, records how many rows of a file with data of all students are sent.
     #[must_use]
     pub fn discloses_everybody(&self) -> Recorder {
         let reading = Reading::by(&self.identity.actor, StudentList::Students, None, None, None);

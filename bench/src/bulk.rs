@@ -8,7 +8,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 use tokio_postgres::{Client, NoTls};
 
-/// The tables that an import fills, those that others refer to first, and the log.
+/// The tables that an import fills, referenced tables first, and the log.
 const TABLES: [&str; 6] = [
     "students",
     "matricula_student_numbers",
@@ -17,17 +17,17 @@ const TABLES: [&str; 6] = [
     "events",
     "student_courses",
 ];
-/// So that the triggers do not log the rows once more.
+/// Keeps the triggers from logging the rows again.
 const MARK_HEAD: &str = "update log_head set in_batch = -1 where id = 1";
 const END: &str = "update log_head set in_batch = 0 where id = 1";
 
-/// Copies the rows of a database into an empty one. Returns the seconds that the engine takes to write them; all of them
-/// have been read before.
+/// Copies the rows of a database into an empty one. Returns the seconds that the engine takes to write them; reading
+/// does not count.
 pub(crate) async fn copy(from: &str, into: &str) -> Result<f64> {
     if from.starts_with("postgres:") { copy_server(from, into).await } else { copy_file(from, into) }
 }
 
-/// With the settings of `db/sqlite`, by prepared inserts.
+/// Uses the settings of `db/sqlite` and prepared inserts.
 fn copy_file(from: &str, into: &str) -> Result<f64> {
     let (source, target) = (Connection::open(from)?, Connection::open(into)?);
     let mut tables = Vec::new();
@@ -54,7 +54,7 @@ fn copy_file(from: &str, into: &str) -> Result<f64> {
     Ok(began.elapsed().as_secs_f64())
 }
 
-/// By `copy`.
+/// Uses `copy`.
 async fn copy_server(from: &str, into: &str) -> Result<f64> {
     let (source, target) = (connect(from).await?, connect(into).await?);
     let mut tables = Vec::new();

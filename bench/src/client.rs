@@ -100,8 +100,8 @@ pub(crate) async fn at_rate(
         .await
 }
 
-/// As [`at_rate`], as long as `goes_on`, which is asked before each request. A server that does not hold the rate has
-/// long latencies.
+/// Like [`at_rate`], but while `goes_on` returns `true`; it is called before each request. A server that does not keep
+/// up with the rate has long latencies.
 pub(crate) async fn at_rate_while(
     address: SocketAddr,
     work: &mut Work,
@@ -148,8 +148,8 @@ impl Pace {
         Duration::from_secs(1) * (self.sent + 1) / self.rate
     }
 
-    /// Sends a request when it is due and a connection is idle. Returns `false` if that is not before `until`, from the
-    /// start.
+    /// Sends a request when it is due and a connection is idle. Returns `false` if that would be at `until` (from the
+    /// start) or later.
     async fn send(&mut self, request: impl FnOnce() -> Request, until: Duration) -> Result<bool> {
         let due = self.began + self.due();
         while Instant::now() < due || self.idle.borrow().is_empty() {
@@ -174,7 +174,7 @@ impl Pace {
         Ok(true)
     }
 
-    /// Waits for all answers. Returns their latencies, and how long it took from the start.
+    /// Waits for all answers. Returns their latencies and the time since the start.
     async fn finish(mut self) -> Result<(Vec<Duration>, Duration)> {
         while let Some(answered) = self.pending.join_next().await {
             self.latencies.push(answered??);

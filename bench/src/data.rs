@@ -128,7 +128,7 @@ impl Data {
         Ok(database)
     }
 
-    /// Makes a school without anybody.
+    /// Creates an empty school.
     pub(crate) async fn make_empty(&mut self, engine: Engine, name: &str) -> Result<String> {
         let database = self.make_database(engine, name).await?;
         let mut migrate = Command::new(&self.matricula);
@@ -137,7 +137,7 @@ impl Data {
         Ok(database)
     }
 
-    /// Makes a database without tables.
+    /// Creates a database without tables.
     async fn make_database(&self, engine: Engine, name: &str) -> Result<String> {
         match engine {
             Engine::Sqlite => {

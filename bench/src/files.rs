@@ -1,4 +1,4 @@
-//! The files that are imported: the same in every run.
+//! The files to import: the same in every run.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-/// How many rows the files have. Each student takes the same number of courses, all of them different.
+/// The numbers of rows. Each student takes the same number of different courses.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rows {
     pub(crate) students: u32,
@@ -26,7 +26,7 @@ impl Rows {
         self.students + self.courses + self.enrollments
     }
 
-    /// Writes the files into a folder, which is made.
+    /// Creates a folder and writes the files into it.
     pub(crate) fn write(self, folder: &Path) -> Result<()> {
         fs::create_dir_all(folder)?;
         let open = |name: &str| anyhow::Ok(BufWriter::new(File::create(folder.join(name))?));

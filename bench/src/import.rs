@@ -21,7 +21,7 @@ use crate::{Args, Bench};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Import {
     pub(crate) rows: Rows,
-    /// The school that is served meanwhile.
+    /// The school that is served to clients.
     school: School,
     pub(crate) is_wanted: bool,
 }
@@ -33,24 +33,24 @@ pub(crate) const RATE: u32 = 500;
 pub(crate) const PLAN: &str = "plan, s";
 /// Seconds of `matricula import --yes`, which makes the plan first.
 pub(crate) const APPLIED: &str = "plan and apply, s";
-/// Seconds of `matricula import --dry-run` when all rows are there.
+/// Seconds of `matricula import --dry-run` when all rows exist.
 pub(crate) const PLAN_AGAIN: &str = "plan once everything is there, s";
-/// Seconds in which the engine writes the same rows.
+/// Seconds that the engine takes to write the same rows.
 pub(crate) const BULK: &str = "the engine's own bulk load, s";
-/// As [`PLAN`], next to a server with clients.
-pub(crate) const PLAN_BESIDE: &str = "plan next to clients, s";
-/// As [`APPLIED`], next to a server with clients.
-pub(crate) const APPLIED_BESIDE: &str = "plan and apply next to clients, s";
+/// Like [`PLAN`], next to a server with clients.
+pub(crate) const PLAN_WITH_CLIENTS: &str = "plan next to clients, s";
+/// Like [`APPLIED`], next to a server with clients.
+pub(crate) const APPLIED_WITH_CLIENTS: &str = "plan and apply next to clients, s";
 /// The peak of resident memory of all of these programs, in MiB.
 pub(crate) const MEMORY: &str = "memory at most, MiB";
 /// The latency of the clients while nothing is imported.
 pub(crate) const P99_ALONE: &str = "clients alone: 99th percentile, ms";
 /// The latency of the clients while the import is planned and applied.
-pub(crate) const P99_BESIDE: &str = "clients meanwhile: 99th percentile, ms";
+pub(crate) const P99_DURING: &str = "clients next to an import: 99th percentile, ms";
 
 /// The rows of the table, with their units.
 pub(crate) const ROWS: [&str; 9] =
-    [PLAN, APPLIED, PLAN_AGAIN, BULK, PLAN_BESIDE, APPLIED_BESIDE, MEMORY, P99_ALONE, P99_BESIDE];
+    [PLAN, APPLIED, PLAN_AGAIN, BULK, PLAN_WITH_CLIENTS, APPLIED_WITH_CLIENTS, MEMORY, P99_ALONE, P99_DURING];
 
 impl Import {
     pub(crate) fn from_args(args: &Args) -> Self {
@@ -88,12 +88,12 @@ pub(crate) async fn measure(bench: &mut Bench) -> Result<()> {
         for (row, value) in [PLAN, APPLIED, PLAN_AGAIN, BULK].iter().zip(alone) {
             bench.journal.record(&named(row), Measured::Value(value))?;
         }
-        let (beside, memory_beside) = measure_beside(bench, engine, &files).await?;
-        let rows = [PLAN_BESIDE, APPLIED_BESIDE, P99_ALONE, P99_BESIDE];
-        for (row, value) in rows.iter().zip(beside) {
+        let (with_clients, memory_with_clients) = measure_with_clients(bench, engine, &files).await?;
+        let rows = [PLAN_WITH_CLIENTS, APPLIED_WITH_CLIENTS, P99_ALONE, P99_DURING];
+        for (row, value) in rows.iter().zip(with_clients) {
             bench.journal.record(&named(row), Measured::Value(value))?;
         }
-        bench.journal.record(&named(MEMORY), Measured::Value(memory.max(memory_beside)))?;
+        bench.journal.record(&named(MEMORY), Measured::Value(memory.max(memory_with_clients)))?;
     }
     Ok(())
 }
@@ -121,8 +121,8 @@ async fn measure_alone(bench: &mut Bench, engine: Engine, files: &Path) -> Resul
 }
 
 /// The seconds of a plan and of an import next to a server with clients, and the latency of the clients before and
-/// meanwhile; the peak of memory in MiB.
-async fn measure_beside(bench: &mut Bench, engine: Engine, files: &Path) -> Result<([f64; 4], f64)> {
+/// during both; the peak of memory in MiB.
+async fn measure_with_clients(bench: &mut Bench, engine: Engine, files: &Path) -> Result<([f64; 4], f64)> {
     let matricula = bench.places.matricula.clone();
     let school = bench.settings.import.school;
     let owner = format!("imported into {}", engine.name());
@@ -135,8 +135,8 @@ async fn measure_beside(bench: &mut Bench, engine: Engine, files: &Path) -> Resu
     let mut p99: f64 = 0.0;
     for flag in ["--dry-run", "--yes"] {
         let mut program = Importing::start(&matricula, &database, files, flag)?;
-        let meanwhile = clients(&service, &mut work, || program.is_running()).await?;
-        p99 = p99.max(meanwhile.p99);
+        let during = clients(&service, &mut work, || program.is_running()).await?;
+        p99 = p99.max(during.p99);
         programs.push(program);
     }
     service.stop()?;
@@ -152,7 +152,7 @@ async fn clients(
     client::at_rate_while(service.address, work, Kind::W1, CONNECTIONS, RATE, goes_on).await
 }
 
-/// A program that imports.
+/// A running `matricula import`.
 struct Importing {
     child: Child,
     began: Instant,
@@ -174,7 +174,7 @@ impl Importing {
         Ok(Self { child, began, seconds: 0.0, mebibytes: 0.0, status })
     }
 
-    /// Whether it is still running; to be asked every few milliseconds, to see the peak of its memory.
+    /// Whether it is still running. Call it every few milliseconds, so that it sees the peak of memory.
     ///
     /// # Errors
     /// When it has failed.
@@ -195,7 +195,7 @@ impl Importing {
 
 impl Drop for Importing {
     fn drop(&mut self) {
-        #[expect(clippy::let_underscore_must_use, reason = "it has ended by itself, but for an error")]
+        #[expect(clippy::let_underscore_must_use, reason = "it has ended, unless there was an error")]
         let _ = self.child.kill();
         #[expect(clippy::let_underscore_must_use, reason = "`drop` cannot report errors")]
         let _ = self.child.wait();

@@ -219,7 +219,7 @@ fn import_table(bench: &Bench, text: &mut String) -> Result<()> {
         "## Import\n\n\
          `matricula import` of three CSV files: {} students, {} courses, {} enrollments. First alone, into an empty\n\
          school; the bulk load writes the same rows, with their events, in one transaction without any rules. Then into\n\
-         a school that is served meanwhile to clients who enroll students at {}/s.\n\n\
+         a school that is served to clients at the same time, which enroll students at {}/s.\n\n\
          | | SQLite | PostgreSQL |\n|---|---|---|",
         rows.students,
         rows.courses,

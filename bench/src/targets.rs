@@ -150,12 +150,12 @@ pub(crate) fn all(bench: &Bench) -> Vec<(String, Value<'_>, [Bound; 2])> {
         ),
         (
             format!("import of {imported} rows, next to clients, s"),
-            of_import(import::APPLIED_BESIDE),
+            of_import(import::APPLIED_WITH_CLIENTS),
             [AtMost(25.0), AtMost(35.0)],
         ),
         (
             format!("plan of {imported} rows, next to clients, s"),
-            of_import(import::PLAN_BESIDE),
+            of_import(import::PLAN_WITH_CLIENTS),
             [AtMost(5.0), AtMost(5.0)],
         ),
         (
@@ -165,7 +165,7 @@ pub(crate) fn all(bench: &Bench) -> Vec<(String, Value<'_>, [Bound; 2])> {
         ),
         (
             format!("p99 of W1 at {}/s next to an import, ms", import::RATE),
-            of_import(import::P99_BESIDE),
+            of_import(import::P99_DURING),
             [AtMost(50.0), AtMost(50.0)],
         ),
     ]

@@ -151,7 +151,7 @@ pub async fn roster_of_at(
     })
 }
 
-/// Refuses a roster or waitlist without students if there is no such course, now or then, or the caller may not see its
+/// Refuses an empty roster or waitlist if there is no such course, now or at that time, or the caller may not see its
 /// students.
 ///
 /// # Errors

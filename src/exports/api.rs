@@ -48,7 +48,8 @@ type FileOfCourse<M> = Result<Download<M>, Refused<(NotAcceptable, CourseNotFoun
 
 /// Export students as CSV
 ///
-/// All students with what an import restores. A student without a number gets one in the file that stays the same.
+/// All students, with the columns that an import restores. In the file, a student without a number gets one, always the
+/// same.
 #[utoipa::path(get, path = "/api/v1/exports/students.csv", tag = "exports", params(CsvQuery))]
 async fn students_csv(app: App, Query(query): Query<CsvQuery>, _: Accepts<Csv>) -> File<Csv> {
     Ok(file(&app, What::Students, query.format()).await?)
@@ -62,7 +63,8 @@ async fn students_xlsx(app: App, _: NoQuery, _: Accepts<Xlsx>) -> File<Xlsx> {
 
 /// Export courses as CSV
 ///
-/// All courses with what an import restores. A course without a code gets one in the file that stays the same.
+/// All courses, with the columns that an import restores. In the file, a course without a code gets one, always the
+/// same.
 #[utoipa::path(get, path = "/api/v1/exports/courses.csv", tag = "exports", params(CsvQuery))]
 async fn courses_csv(app: App, Query(query): Query<CsvQuery>, _: Accepts<Csv>) -> File<Csv> {
     Ok(file(&app, What::Courses, query.format()).await?)
@@ -70,7 +72,7 @@ async fn courses_csv(app: App, Query(query): Query<CsvQuery>, _: Accepts<Csv>) -
 
 /// Export courses as a workbook
 ///
-/// Also with seats, and how many are taken.
+/// With further columns: seats, and how many are taken.
 #[utoipa::path(get, path = "/api/v1/exports/courses.xlsx", tag = "exports")]
 async fn courses_xlsx(app: App, _: NoQuery, _: Accepts<Xlsx>) -> File<Xlsx> {
     Ok(file(&app, What::Courses, TableFormat::Xlsx).await?)
@@ -78,7 +80,7 @@ async fn courses_xlsx(app: App, _: NoQuery, _: Accepts<Xlsx>) -> File<Xlsx> {
 
 /// Export enrollments as CSV
 ///
-/// In order of enrollment. With `as_of`, the census: who was enrolled at that time; cells about those who have been
+/// In order of enrollment. With `as_of`, the census: the enrollments at that time; cells about students who have been
 /// deleted since are empty.
 #[utoipa::path(get, path = "/api/v1/exports/enrollments.csv", tag = "exports", params(CsvQuery, CensusQuery))]
 async fn enrollments_csv(app: App, Query(query): Query<CsvCensusQuery>, _: Accepts<Csv>) -> File<Csv> {
@@ -88,7 +90,7 @@ async fn enrollments_csv(app: App, Query(query): Query<CsvCensusQuery>, _: Accep
 
 /// Export enrollments as a workbook
 ///
-/// Also with names and times. With `as_of`, the census at that time.
+/// With further columns: names and times. With `as_of`, the census at that time.
 #[utoipa::path(get, path = "/api/v1/exports/enrollments.xlsx", tag = "exports", params(CensusQuery))]
 async fn enrollments_xlsx(app: App, Query(query): Query<CensusQuery>, _: Accepts<Xlsx>) -> File<Xlsx> {
     Ok(file(&app, What::Enrollments(query.as_of), TableFormat::Xlsx).await?)
@@ -160,7 +162,7 @@ async fn waitlist_xlsx(
 
 /// Export everything as Canvas SIS CSV
 ///
-/// Users, courses and enrollments, of one moment.
+/// Users, courses and enrollments, all as of the same moment.
 #[utoipa::path(get, path = "/api/v1/exports/canvas.zip", tag = "exports")]
 async fn canvas(app: App, _: NoQuery, _: Accepts<Zip>) -> File<Zip> {
     Ok(set(&app, System::Canvas).await?)
@@ -168,7 +170,7 @@ async fn canvas(app: App, _: NoQuery, _: Accepts<Zip>) -> File<Zip> {
 
 /// Export everything as OneRoster CSV 1.2
 ///
-/// In bulk, of one moment: one school, one school year, and one class for each course.
+/// In bulk, all as of the same moment: one school, one school year, and one class for each course.
 #[utoipa::path(get, path = "/api/v1/exports/oneroster.zip", tag = "exports")]
 async fn oneroster(app: App, _: NoQuery, _: Accepts<Zip>) -> File<Zip> {
     Ok(set(&app, System::OneRoster).await?)
@@ -196,12 +198,12 @@ async fn set(app: &App, system: System) -> Result<Download<Zip>, Refusal> {
     Ok(Download::new(file.name, file.bytes))
 }
 
-/// Records nothing.
+/// A callback that records nothing.
 fn unseen() -> Seen {
     Box::new(|_| ())
 }
 
-/// A list in the format that the client wants. Its rows are recorded already.
+/// A list in the format that the client prefers. Reading its rows is recorded elsewhere.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -219,14 +221,14 @@ pub(crate) async fn list_or_csv<T: Send + 'static>(
     Ok(ListOrCsv::Csv(Download::new(table.file_name(&app.clock.stamp()), bytes), list))
 }
 
-/// Who opens the file.
+/// The kind of program that opens the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Opener {
-    /// A spreadsheet: formulas are made harmless by an apostrophe, which an import takes away.
+    /// A spreadsheet: an apostrophe makes formulas harmless; an import removes it.
     #[default]
     Spreadsheet,
-    /// A program: cells are exactly the texts.
+    /// A program: formulas stay as they are.
     Machine,
 }
 
@@ -235,8 +237,8 @@ enum Opener {
 #[into_params(parameter_in = Query)]
 #[serde(default)]
 struct CsvQuery {
-    /// Who opens the file. For a spreadsheet, an apostrophe makes cells harmless that begin with `=`, `+`, `-`, `@`, a tab
-    /// or a line break; an import takes it away.
+    /// The kind of program that opens the file. For a spreadsheet, cells that begin with `=`, `+`, `-`, `@`, a tab or a
+    /// line break get an apostrophe in front, which makes them harmless; an import removes it.
     #[param(inline)]
     r#for: Opener,
     /// Begin the file with a byte order mark, by which Excel recognizes UTF-8.
@@ -258,7 +260,7 @@ impl CsvQuery {
     }
 }
 
-/// The query of a CSV file of a time.
+/// The query of a CSV file as of a time.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct CsvCensusQuery {
@@ -272,12 +274,12 @@ impl Parameters for CsvCensusQuery {
     const KNOWN: &'static [&'static str] = &["for", "bom", "as_of"];
 }
 
-/// The query of a workbook of a time.
+/// The query of a workbook as of a time.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(default)]
 struct CensusQuery {
-    /// The state at this time (RFC 3339), including everything that happened at this time.
+    /// The state at this time (RFC 3339), including all events of this time.
     #[serde(deserialize_with = "from_text")]
     as_of: Option<Stamp>,
 }

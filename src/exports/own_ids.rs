@@ -1,18 +1,18 @@
-//! Ids in files: the number of a student and the code of a course, and one that is made up where there is none.
+//! Ids in files: the number of a student and the code of a course, or a made-up one if there is none.
 
 use std::collections::{HashMap, HashSet};
 
-/// Ids of the outside world that cannot be used as they are.
+/// Numbers or codes that cannot be used as they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ExternalIds {
-    /// Those that begin with the tag of this school: ids of an export that was imported here.
+    /// Ids that begin with the tag of this school: from an export that was imported here.
     pub(super) made_up: HashSet<String>,
-    /// Those that several records of a school's own table have, each with the first of these records, whose it is.
+    /// Ids that several records of a school's own table share, each with the first of these records, which keeps it.
     pub(super) shared: HashMap<String, i64>,
 }
 
-/// The ids of records in files. One that is made up has the form `m1a2b3c4d-5`: a tag of the school, and the id of the
-/// record here. It stays the same as long as the record has no number or code, and no other record of this school has it.
+/// The ids of records in files. A made-up id has the form `m1a2b3c4d-5`: a tag of the school, and the id of the record
+/// here. It stays the same as long as the record has no number or code, and no other record of this school has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct OwnIds {
     tag: String,
@@ -55,7 +55,7 @@ impl OwnIds {
     }
 }
 
-/// Whether a number or code is one that an export has made up, here or in another school.
+/// Whether an export has made up a number or code, here or in another school.
 pub(super) fn is_made_up(id: &str) -> bool {
     let Some((tag, rest)) = id.split_once('-') else { return false };
     let is_hex =

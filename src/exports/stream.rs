@@ -1,4 +1,4 @@
-//! Files that are written while their rows are read.
+//! Streams files: writes them while their rows are read.
 
 use std::io;
 
@@ -24,10 +24,10 @@ pub enum ExportError {
 /// Rows, some at a time.
 pub type RowStream<T> = BoxStream<'static, Result<Vec<T>, DbError>>;
 
-/// Is called with the number of rows that are about to be sent.
+/// Called with the number of rows that are about to be sent.
 pub type Seen = Box<dyn Fn(usize) + Send>;
 
-/// Takes rows and gives bytes.
+/// Turns rows into bytes.
 pub(super) trait Sink<T> {
     /// Writes the next rows; returns the bytes that can be sent.
     fn write(&mut self, rows: Vec<T>) -> io::Result<Vec<u8>>;
@@ -55,7 +55,7 @@ pub(super) fn streamed<T: Send + 'static>(
     .boxed()
 }
 
-/// The day of a time: a time begins with it.
+/// The day of a time: its first ten characters.
 pub(super) fn day_of(time: &Stamp) -> &str {
     time.as_str().get(..10).unwrap_or_default()
 }

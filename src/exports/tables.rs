@@ -1,8 +1,8 @@
-//! The tables: their columns, and which of them are in a CSV file.
+//! The exported tables: their columns, and which of these are in a CSV file.
 //!
-//! A CSV file of students, courses or enrollments has exactly what an import of it restores, so that importing it into an
-//! empty school and exporting it again gives the same bytes. A workbook is for people, and has further columns. No heading
-//! means anything else to an import.
+//! A CSV file of students, courses or enrollments has exactly the columns that an import restores, so that importing it
+//! into an empty school and exporting it again gives the same bytes. A workbook is for people, and has further columns.
+//! An import gives every heading the same meaning.
 
 use std::io;
 
@@ -19,7 +19,7 @@ use crate::seats::WaitlistEntry;
 pub struct Table<T> {
     name: &'static str,
     headings: &'static [&'static str],
-    /// How many of the columns are in a CSV file.
+    /// The number of columns in a CSV file: the first ones.
     in_csv: usize,
     cells: fn(T, &OwnIds) -> Vec<Cell>,
 }
@@ -77,7 +77,7 @@ pub static ROSTER: Table<RosterEntry> = Table {
     in_csv: 4,
     cells: |entry, ids| {
         let RosterEntry { id, name, email, number, enrolled_at } = entry;
-        // Of a student who has been deleted since, nothing is known, and another one may have the id.
+        // A student who has been deleted since is unknown, and another one may have the id.
         let is_known = number.is_some() || name.is_some() || email.is_some();
         let number = if is_known { student_number(number, id.0, ids) } else { None.into() };
         vec![number, name.into(), email.into(), Cell::Time(enrolled_at), Cell::Text(id.to_string())]
@@ -96,7 +96,7 @@ pub(super) static WAITLIST: Table<WaitlistEntry> = Table {
     },
 };
 
-/// All waitlists. An import refuses the rows because of their status: who waits is not enrolled.
+/// All waitlists. An import refuses the rows because of their status: a waiting student is not enrolled.
 pub(super) static WAITLISTS: Table<WaitlistLine> = Table {
     name: "waitlists",
     headings: &["course_code", "position", "student_number", "student_name", "joined_at", "status"],

@@ -1,4 +1,4 @@
-//! Files that people and other systems bring, and files for them.
+//! Reads files of people and other systems, and writes files for them.
 
 pub mod reading;
 pub mod writing;

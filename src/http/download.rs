@@ -1,4 +1,4 @@
-//! Files that are sent while they are written, and which of its media types a client accepts.
+//! Sends files while they are written, and chooses the media type that a client accepts.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -31,11 +31,11 @@ pub trait Media: Send + Sync + 'static {
     const CONTENT_TYPE: &'static str = Self::TYPE;
     /// The ending of names.
     const ENDING: &'static str;
-    /// What it looks like, for the document of the API.
+    /// An example for the document of the API.
     const EXAMPLE: Option<&'static str> = None;
 }
 
-/// CSV (RFC 4180). Many clients take a text without a charset for Latin-1.
+/// CSV (RFC 4180). With a charset: many clients read a text without one as Latin-1.
 #[derive(Debug)]
 pub struct Csv;
 
@@ -64,8 +64,8 @@ impl Media for Zip {
     const ENDING: &'static str = "zip";
 }
 
-/// 200 with a file to save. If it cannot be written to its end, the connection breaks, so that nobody takes a part for the
-/// whole.
+/// 200 with a file to save. If it cannot be written to its end, the connection breaks, so that an incomplete file is
+/// not taken for a complete one.
 pub struct Download<M> {
     name: String,
     body: Body,
@@ -73,7 +73,7 @@ pub struct Download<M> {
 }
 
 impl<M: Media> Download<M> {
-    /// A file with this name, without its ending. What makes it fail is logged.
+    /// A file with this name (without its ending). Errors while it is written are logged.
     #[must_use]
     pub fn new<E>(name: String, bytes: BoxStream<'static, Result<Bytes, E>>) -> Self
     where
@@ -112,7 +112,7 @@ impl<M: Media> IntoResponses for Download<M> {
     }
 }
 
-/// Present where the client accepts this format.
+/// Present if the client accepts this format.
 #[derive(Debug)]
 pub struct Accepts<M>(PhantomData<M>);
 
@@ -130,12 +130,12 @@ impl<M: Media, S: Send + Sync> FromRequestParts<S> for Accepts<M> {
 
 fn not_acceptable(types: &str) -> Problem {
     Problem::new::<NotAcceptable>(format!(
-        "The answer can be {types}, which the Accept header does not allow."
+        "This address has {types}, which the Accept header does not allow."
     ))
 }
 
-/// As what a client wants a list: as CSV if it prefers that, otherwise as JSON, whatever else it accepts (RFC 9110, 12.5.1):
-/// lists were JSON for everybody before there was CSV.
+/// The format of a list for a client: CSV if it prefers that (RFC 9110, 12.5.1), otherwise JSON, even if it accepts
+/// neither, because lists were always JSON before there was CSV.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListFormat {
     /// JSON.
@@ -155,8 +155,8 @@ impl<S: Send + Sync> FromRequestParts<S> for ListFormat {
     }
 }
 
-/// How much a client wants a media type, in thousandths: by the most specific range that it is in (RFC 9110, 12.5.1).
-/// Without the header, everything is as good.
+/// The client's weight for a media type, in thousandths: that of the most specific matching range (RFC 9110, 12.5.1).
+/// Without the header, all media types have the same.
 fn quality(headers: &HeaderMap, wanted: &str) -> u16 {
     let lines: Vec<_> = headers.get_all(ACCEPT).into_iter().filter_map(|line| line.to_str().ok()).collect();
     let ranges = lines.iter().flat_map(|line| line.split(',')).filter(|range| !range.trim().is_empty());
@@ -181,7 +181,7 @@ fn quality(headers: &HeaderMap, wanted: &str) -> u16 {
     if is_empty { 1000 } else { found.map_or(0, |(_, weight)| weight) }
 }
 
-/// `0.5` is 500; what is no weight counts as none.
+/// `0.5` is 500; an invalid weight is ignored, which gives 1000.
 fn thousandths(weight: &str) -> u16 {
     let (whole, decimals) = weight.split_once('.').unwrap_or((weight, ""));
     let digits = format!("{decimals:0<3}");
@@ -195,7 +195,7 @@ fn thousandths(weight: &str) -> u16 {
 pub enum ListOrCsv<T> {
     /// The list.
     List(List<T>),
-    /// The file, and the list without its rows, which has the headers.
+    /// The file, and the list without its rows, for the headers.
     Csv(Download<Csv>, List<T>),
 }
 
@@ -219,7 +219,7 @@ impl<T: ToSchema> IntoResponses for ListOrCsv<T> {
         let mut responses = List::<T>::responses();
         let file = Download::<Csv>::responses().remove("200");
         if let (Some(RefOr::T(response)), Some(RefOr::T(file))) = (responses.get_mut("200"), file) {
-            // The columns of the file are those of the list, whatever the example of a file is.
+            // The columns of the file are those of the list, so the example of another file would be wrong.
             let content = file.content.into_iter().map(|(kind, mut content)| {
                 if let RefOr::T(content) = &mut content {
                     content.example = None;

@@ -112,7 +112,7 @@ pub(super) struct SentKey {
     lines: Vec<HeaderValue>,
 }
 
-/// The key of a request that can have one.
+/// Reads the key of a request, if it can have one.
 pub(super) fn key_of_request(can_have_key: bool, headers: &HeaderMap, uri: &Uri) -> Option<SentKey> {
     (can_have_key && headers.contains_key(&IDEMPOTENCY_KEY)).then(|| {
         let lines = headers.get_all(&IDEMPOTENCY_KEY).into_iter().cloned();
@@ -121,7 +121,7 @@ pub(super) fn key_of_request(can_have_key: bool, headers: &HeaderMap, uri: &Uri)
 }
 
 impl SentKey {
-    /// The caller with the key, which belongs to this body.
+    /// The caller with the key for this body.
     pub(super) fn of(self, caller: Caller, body: &[u8]) -> Result<Caller, Problem> {
         let name = if let [line] = self.lines.as_slice() { line.to_str().ok() } else { None };
         with_key(caller, &self.uri, name, body)

@@ -89,8 +89,8 @@ kinds! {
     "Nothing has this address. /docs lists all addresses of the API.";
     MethodNotAllowed = "method-not-allowed", 405, Unrouted, "The method is not allowed here",
         "This address does not accept this method. The `Allow` header lists the methods that it accepts.";
-    NotAcceptable = "not-acceptable", 406, Signature, "There is no answer of this media type",
-        "The Accept header of the request allows none of the media types that this address has: lists are JSON or CSV, and files are what their names say.";
+    NotAcceptable = "not-acceptable", 406, Signature, "No answer has this media type",
+        "The Accept header of the request allows none of the media types at this address: lists are JSON or CSV, and the name of a file gives its type.";
     IdempotencyAnswerNotKept = "idempotency-answer-not-kept", 409, Keyed, "The answer is no longer stored",
     "A request with this key was carried out before, so it is not carried out again. Its answer was deleted together with its student, or was stored by another version of the server. This request changed nothing.";
     IdempotencyKeyInUse = "idempotency-key-in-use", 409, Keyed, "The Idempotency-Key is in use",

@@ -104,7 +104,7 @@ impl<T> List<T> {
         Self { total, next: next.map(|next| url.page_after(&next)), rows, rest }
     }
 
-    /// Takes all rows out, some at a time. What is left has the headers of the list.
+    /// Splits off the rows, as a stream. The other half has the headers of the list.
     #[must_use]
     pub fn split(self) -> (BoxStream<'static, Result<Vec<T>, DbError>>, Self)
     where

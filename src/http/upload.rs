@@ -14,7 +14,7 @@ use super::problem::{Problem, UnsupportedMediaType};
 use crate::registrar::Caller;
 use crate::shares::QuotaGuard;
 
-/// The media types of files, and the ending of a name that fits.
+/// The media types of files, and the matching endings of names.
 const MEDIA_TYPES: [(&str, &str); 6] = [
     ("text/csv", "csv"),
     ("text/tab-separated-values", "tsv"),
@@ -24,16 +24,16 @@ const MEDIA_TYPES: [(&str, &str); 6] = [
     ("application/octet-stream", "file"),
 ];
 
-/// A file of at most 32 MiB that is the body of a request, and its sender.
+/// The body of a request as a file of at most 32 MiB, and its sender.
 #[derive(Debug)]
 pub struct FileBody {
     /// The bytes of the file.
     pub bytes: Bytes,
-    /// The ending of a file name that fits the media type.
+    /// The ending of a file name that matches the media type.
     pub ending: &'static str,
     /// The `charset` of the media type (RFC 7111 for CSV).
     pub charset: Option<String>,
-    /// Who sent it.
+    /// The sender.
     pub caller: Caller,
     /// The part of the memory for bodies.
     pub memory: Option<QuotaGuard>,
@@ -59,11 +59,11 @@ impl<S: Send + Sync> FromRequest<S> for FileBody {
 /// `idempotency_key` stands for the header.
 #[derive(Debug)]
 pub struct UploadForm {
-    /// Names and contents of the files that were chosen.
+    /// Names and contents of the chosen files.
     pub files: Vec<(String, Bytes)>,
     /// Names and values of the other fields.
     pub fields: Vec<(String, String)>,
-    /// Who sent it.
+    /// The sender.
     pub caller: Caller,
     /// The part of the memory for bodies.
     pub memory: Option<QuotaGuard>,
@@ -81,7 +81,7 @@ impl<S: Send + Sync> FromRequest<S> for UploadForm {
         let Received { bytes, memory } = receive(request, MAX_FILE).await?;
         *form.body_mut() = Body::from(bytes.clone());
         let unreadable = |()| {
-            let detail = "must be a form with files (`multipart/form-data`) that is complete";
+            let detail = "must be a complete form with files (`multipart/form-data`)";
             invalid(vec![json!({"pointer": "", "detail": detail})])
         };
         let mut parts = Multipart::from_request(form, state).await.map_err(|_| unreadable(()))?;
@@ -91,7 +91,7 @@ impl<S: Send + Sync> FromRequest<S> for UploadForm {
             match part.file_name().map(str::to_owned) {
                 Some(file) => {
                     let content = part.bytes().await.map_err(|_| unreadable(()))?;
-                    // A field for files where nothing was chosen sends an empty file without a name.
+                    // If no file was chosen, browsers send an empty file without a name.
                     if !file.is_empty() || !content.is_empty() {
                         read.files.push((file, content));
                     }

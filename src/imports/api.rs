@@ -35,14 +35,14 @@ pub fn routes() -> Routes<AppState> {
         .layer_api(|api| api.layer(DefaultBodyLimit::max(MAX_FILE)))
 }
 
-/// Who may import: an import reads and writes students, courses and enrollments.
+/// The rights to import: an import reads and writes students, courses and enrollments.
 pub const ALLOWED: Allow = Allow::AllOf(Rights::of(&RIGHTS));
 
-/// Bring a file
+/// Upload a file
 ///
-/// CSV, text with tabs, XLSX, or a zip archive of such files that belong together (Canvas SIS CSV, OneRoster CSV, ...), at
-/// most 32 MiB. Nothing changes yet: the answer says what the file would change. `charset` of the media type says how a file
-/// is encoded that does not say it itself.
+/// CSV, text with tabs, XLSX, or a zip archive of such files that belong together (Canvas SIS CSV, OneRoster CSV, ...),
+/// at most 32 MiB. Nothing changes yet: the answer shows what the file would change. `charset` of the media type is the
+/// encoding, unless the file has one itself.
 #[utoipa::path(
     post,
     path = "/api/v1/imports",
@@ -91,7 +91,7 @@ async fn show(
 
 /// List the rows of an import
 ///
-/// What each row of the files would do or has done, in the order of their numbers: the refused rows first.
+/// The effect of each row of the files, planned or done, in the order of their numbers: the refused rows first.
 #[utoipa::path(get, path = "/api/v1/imports/{import_id}/rows", tag = "imports", params(PageQuery, RowQuery))]
 async fn rows(
     app: App,
@@ -109,8 +109,9 @@ async fn rows(
 
 /// Carry out an import
 ///
-/// Exactly the plan, in several commits, so that others can write in between. The plan is made again first, to see whether it
-/// still holds. Then the answer waits at most a second for the end; while `status` is `applying`, read the import again. An import that is applied already stays as it is.
+/// Carries out exactly the plan, in several commits, so that others can write in between. Makes the plan again first,
+/// to check that it still holds. The answer waits at most a second for the end; while `status` is `applying`, read the
+/// import again. Does nothing if the import is already applied.
 #[utoipa::path(post, path = "/api/v1/imports/{import_id}/apply", tag = "imports", params(ApplyQuery))]
 async fn apply(
     app: App,
@@ -129,8 +130,8 @@ type NotApplied = (ImportNotFound, ImportState, PlanChanged, ImportWouldRemove, 
 
 /// Undo an import
 ///
-/// As far as nobody has changed its students, courses and enrollments since; `remaining` counts the rows that stay. The
-/// answer waits at most a second for the end; while `status` is `undoing`, read the import again.
+/// Leaves out students, courses and enrollments that somebody has changed since; `remaining` counts the rows that stay.
+/// The answer waits at most a second for the end; while `status` is `undoing`, read the import again.
 #[utoipa::path(post, path = "/api/v1/imports/{import_id}/undo", tag = "imports")]
 async fn undo(
     app: App,
@@ -170,18 +171,18 @@ impl FromPath for ImportId {
     }
 }
 
-/// How a file is read.
+/// Settings for reading a file.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(default)]
 struct ImportQuery {
-    /// What the rows are, where the headings do not say it.
+    /// The kind of the rows, if the headings do not show it.
     #[param(inline)]
     kind: Option<FileRows>,
-    /// `add`: what the file does not mention stays; `full`: it vanishes, of each kind of which the file has rows.
+    /// `add`: records that the file does not mention stay. `full`: they vanish, if the file has rows of their kind.
     #[param(inline)]
     mode: FileMode,
-    /// The encoding of the file, such as `windows-1252`, where it does not say it itself.
+    /// The encoding of the file, such as `windows-1252`, unless the file has one itself.
     encoding: Option<String>,
     /// The name of the file, for messages.
     name: Option<String>,
@@ -232,13 +233,13 @@ impl ImportQuery {
 #[into_params(parameter_in = Query)]
 #[serde(default)]
 struct ApplyQuery {
-    /// The number of what vanishes, where that is much: `confirm` of the import.
+    /// The number of vanishing records, if there are many: `confirm` of the import.
     #[serde(deserialize_with = "from_text")]
     #[param(inline)]
     confirm: Option<Confirmed>,
 }
 
-/// How much vanishes, as it was confirmed.
+/// The confirmed number of vanishing records.
 #[derive(Clone, Copy, Debug, ToSchema)]
 #[schema(minimum = 0, maximum = 9_007_199_254_740_991_i64)]
 struct Confirmed(i64);

@@ -14,12 +14,12 @@ use crate::registrar::{
 
 /// How long a commit should take, since other writes wait for it.
 const COMMIT_TIME: Duration = Duration::from_millis(10);
-/// Steps in a commit: the least, with which the import begins, and the most.
+/// The minimum number of steps in a commit, which an import starts with, and the maximum.
 const STEPS: RangeInclusive<usize> = 100..=2_000;
 /// The time for others between two commits.
 const PAUSE: Duration = Duration::from_millis(1);
-/// Enrollments in so many courses are carried out before those in others. Otherwise each row of a commit is about another
-/// course, and the commit changes as many pages of every index by course as it has rows.
+/// Enrollments are carried out for this many courses at a time. Otherwise each row of a commit could be about another
+/// course, and the commit would change as many pages of every index by course as it has rows.
 const COURSES_AT_A_TIME: usize = 256;
 
 /// What was done.
@@ -27,21 +27,21 @@ const COURSES_AT_A_TIME: usize = 256;
 pub struct Done {
     /// Steps that were carried out.
     pub steps: usize,
-    /// Steps of the plan that would have had another effect by then, and were not carried out: the row and why.
+    /// Steps that would have had another effect by then, and were not carried out: the row and the reason.
     pub changed: Vec<(PlanRow, Obstacle)>,
 }
 
-/// An import that is carried out: who works on it, and which of its rows.
+/// A running import: its worker, and the rows to carry out.
 #[derive(Clone, Debug)]
 pub struct Order {
     shift: Shift,
-    /// The numbers of the rows: of courses, students and enrollments, and of courses, students and pairs that vanish. `None`
-    /// for one that is not to be carried out.
+    /// The numbers of the rows: of courses, students and enrollments, and of vanishing courses, students and pairs.
+    /// `None` for a row that is not to be carried out.
     numbers: [Vec<Option<i64>>; 6],
 }
 
 impl Order {
-    /// Carries out the rows of a plan that `number` gives a number.
+    /// An order for the rows of a plan to which `number` gives a number.
     pub fn new(shift: Shift, plan: &Plan, number: impl Fn(usize, PlanRow) -> Option<i64>) -> Self {
         let gone = &plan.vanishing;
         let lengths = [
@@ -232,7 +232,7 @@ impl<P: Fn(usize)> Worker<'_, P> {
             let began = Instant::now();
             let outcomes = match self.registrar.submit(command, self.caller).await {
                 Ok(outcome) => outcome.answer,
-                // The table has refused one of the rows: find it, so that it does not stop the others.
+                // The table refused one of the rows: find it, so that the others are imported.
                 Err(refused) if matches!(refused.answer, Refusal::RowRefused(_)) => {
                     if part.len() > 1 {
                         let middle = part.start + part.len() / 2;
@@ -259,18 +259,18 @@ impl<P: Fn(usize)> Worker<'_, P> {
                 }
             }
             (self.progress)(self.done.steps + self.done.changed.len());
-            // Another program that waits for a file's lock looks only now and then.
+            // Another program that waits for the lock of the file checks it only now and then.
             tokio::time::sleep(PAUSE).await;
         }
         Ok(())
     }
 }
 
-/// Steps in the next commit, after one that has taken this long.
+/// The number of steps in the next commit, after a commit that took this long.
 fn next_size(size: usize, took: Duration) -> usize {
     let micros = |time: Duration| usize::try_from(time.as_micros()).unwrap_or(usize::MAX);
     let wanted = size.saturating_mul(micros(COMMIT_TIME)) / micros(took).max(1);
-    // A single slow commit says little.
+    // Change by a factor of two at most: a single slow commit says little.
     wanted.clamp(size / 2, size * 2).clamp(*STEPS.start(), *STEPS.end())
 }
 

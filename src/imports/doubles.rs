@@ -1,5 +1,5 @@
-//! Whether a row that would be new is about somebody or something that is there already: twenty thousand doubles are made in a
-//! second, and found one by one.
+//! Refuses new rows that may be about an existing record: an import can add twenty thousand duplicates in a second, and
+//! people find them one by one.
 
 use super::fields::RecordFields;
 use super::known::{Known, address_of};
@@ -7,8 +7,8 @@ use super::steps::Obstacle;
 use crate::files::reading::{CourseRow, PersonRow};
 use crate::mapping::{COURSE_CODE, STUDENT_NUMBER};
 
-/// A row whose student is not found may be somebody who is there without what the files name people by: then it is for a
-/// person to say.
+/// Refuses a new student who may exist already, without the number or address by which the files name students: a
+/// person has to decide.
 pub(super) fn ensure_new_student(
     row: &PersonRow,
     known: &Known,
@@ -29,7 +29,7 @@ pub(super) fn ensure_new_student(
     }
     let same_address = email.map(|email| known.students_at(email)).unwrap_or_default().iter();
     let same_address = same_address.map(|student| (student, "address"));
-    // Where one side has no address, there is only the name.
+    // If one side has no address, only the name can be compared.
     let same_name = known.students_named(&row.name).iter();
     let same_name = same_name.filter(|student| email.is_none() || address_of(student).is_empty());
     for (student, by) in same_address.chain(same_name.map(|student| (student, "name"))) {
@@ -69,7 +69,7 @@ pub(super) fn ensure_new_course(
     Ok(())
 }
 
-/// The refusal of a row that may be about this record, which lacks what the files name it by.
+/// The refusal of a row that may be about this record, which has no id of the kind that the files use.
 fn incomplete(what: &'static str, id: i64, by: &str, lacks: &str, value: &str) -> Obstacle {
     let code = match lacks {
         "number" => "student-without-number",
@@ -78,12 +78,12 @@ fn incomplete(what: &'static str, id: i64, by: &str, lacks: &str, value: &str) -
     };
     let detail = format!(
         "There is a {what} with this {by} and no {lacks}: {what} {id}. If it is the same one, give it the {lacks} ({value}) \
-         and import again; if not, add this one by hand."
+         and import again; if not, add the {what} by hand."
     );
     Obstacle::new(code, detail)
 }
 
-/// Whether two ids are the same number with other zeros before it.
+/// Whether two ids are the same number except for leading zeros.
 fn differ_in_zeros(one: &str, two: &str) -> bool {
     let is_number = |id: &str| id.bytes().all(|byte| byte.is_ascii_digit());
     one != two
@@ -93,8 +93,7 @@ fn differ_in_zeros(one: &str, two: &str) -> bool {
 }
 
 fn lost_zeros(found: &str) -> Obstacle {
-    let detail =
-        format!("{found}: a spreadsheet drops zeros before a number. Format the column of ids as text.");
+    let detail = format!("{found}: spreadsheets drop leading zeros. Format the column of ids as text.");
     Obstacle::new("id-differs-in-zeros", detail)
 }
 

@@ -1,5 +1,5 @@
-//! What happens to the enrollments, in the order in which the plan is carried out: whoever goes is off the waitlists first,
-//! then seats are freed, which moves others up, then students enroll.
+//! Decides about enrollments, in the order in which the plan is carried out: first, leaving students are taken off
+//! waitlists; then seats are freed, which moves others up; then students enroll.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,15 +13,16 @@ use crate::db::{Db, DbError};
 use crate::files::reading::Wanted;
 use crate::registrar::{Admission, Caller, CourseId, Refusal, Rehearsal, StudentId};
 
-/// What was decided about the enrollments.
+/// The decisions about the enrollments.
 pub(super) struct Decided {
     /// For each row.
     pub(super) steps: Vec<EnrollmentStep>,
-    /// What ends.
+    /// Enrollments and places on waitlists that end.
     pub(super) vanishing: Vec<VanishingPair>,
-    /// Who moves up from a waitlist.
+    /// Students who move up from a waitlist.
     pub(super) promoted: Vec<Pair>,
-    /// What the students of the files take or wait for now; empty if no course of the files has another code.
+    /// The present enrollments and places on waitlists of the students in the files; empty if no course of the files
+    /// has another code.
     pub(super) taken: HashSet<Pair>,
 }
 
@@ -53,11 +54,11 @@ pub(super) async fn decide(
     Ok(stage.decided)
 }
 
-/// The rehearsal with everything that the plan is about.
+/// The rehearsal with all records of the plan.
 struct Stage {
     rehearsal: Rehearsal,
     decided: Decided,
-    /// Pairs that no row is about: of students who are deleted, and those that the files do not mention.
+    /// Pairs without a row: those of deleted students, and those that the files do not mention.
     others: Vec<(Taken, Cause)>,
 }
 
@@ -94,7 +95,7 @@ impl Stage {
             gone_students.contains(student) && !gone_courses.contains(course)
         };
         others.extend(taken().filter(ends_with_student).map(|taken| (taken, Cause::WithStudent)));
-        // What a plan says must not depend on the order in which a database finds rows.
+        // A plan must not depend on the order in which the database finds rows.
         others.sort_unstable_by_key(|(taken, _)| *taken);
         let has_other_codes = plan.reading.has_other_codes();
         let taken_now = taken().filter(|_| has_other_codes).map(|(pair, _)| pair).collect();
@@ -119,7 +120,7 @@ impl Stage {
         Ok(Self { rehearsal, decided, others })
     }
 
-    /// Decides about a row that says that somebody does not take a course: about a place on a waitlist, or about a seat.
+    /// Decides about a row that drops a student from a course, or takes them off its waitlist.
     fn decide_drop(&mut self, place: usize, pair: Result<Pair, &Obstacle>, is_waiting: bool, cause: Cause) {
         let pair = match pair {
             Ok(pair) => pair,
@@ -164,7 +165,7 @@ fn vanishing(((student_id, course_id), is_waiting): Taken, cause: Cause) -> Vani
     VanishingPair { student_id, course_id, is_waiting, cause }
 }
 
-/// The limits of the courses, how many students they have, and their waitlists.
+/// The limits of the courses, their numbers of students, and their waitlists.
 async fn load_courses(
     db: &Db,
     courses: &HashSet<CourseId>,
@@ -184,7 +185,7 @@ async fn load_courses(
 }
 
 fn enrolled(rehearsal: &mut Rehearsal, student: StudentId, course: CourseId) -> EnrollmentStep {
-    // What is there already needs no open registration.
+    // Existing enrollments do not need open registration.
     if rehearsal.is_enrolled(student, course) {
         return EnrollmentStep::AlreadyEnrolled;
     }

@@ -11,16 +11,16 @@ pub enum ImportError {
     /// The files are refused. Nothing was kept.
     #[error("{}", why(.0))]
     Unreadable(Box<Reading>),
-    /// There is no such import, or not any more.
+    /// There is no such import, or it has been deleted.
     #[error("There is no import {0}.")]
     NotFound(i64),
-    /// It is not in a state for this.
+    /// The status of the import does not allow this.
     #[error("{0}")]
     WrongState(&'static str),
     /// The data have changed since the plan was made.
     #[error("The data have changed since the plan was made. Look at the new plan before you import it.")]
     PlanChanged,
-    /// Much would vanish, and that was not confirmed: why not, and the number that confirms it.
+    /// Many records would vanish, and that was not confirmed: the reason, and the number to confirm.
     #[error("{0}.")]
     WouldRemove(String, usize),
     /// Too many files wait to be read, or too many of this client.

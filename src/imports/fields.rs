@@ -1,4 +1,4 @@
-//! Which fields of the files the school's tables can hold.
+//! The fields of the files that the school's tables can hold.
 
 use super::steps::Obstacle;
 use crate::db::{Db, DbError, catalog};
@@ -9,16 +9,16 @@ use crate::registrar::{Course, ReadOnlyFields, Record, Student};
 const COMPUTED: &str = "the school's table computes it";
 const ABSENT: &str = "the school has no column for it";
 const OTHER_TYPE: &str = "the school's column does not hold texts";
-const WHOLE_NUMBERS: &str = "the school's column holds whole numbers, and not every cell is one";
+const WHOLE_NUMBERS: &str = "the school's column holds whole numbers, and some cells are something else";
 
-/// The fields of both kinds of records.
+/// The fields of students and of courses.
 pub(super) struct Fields {
     pub(super) students: RecordFields,
     pub(super) courses: RecordFields,
 }
 
 impl Fields {
-    /// Looks up what the tables can hold of what the files have.
+    /// Looks up which fields of the files the tables can hold.
     pub(super) async fn load(db: &Db, tables: &SchoolTables, reading: &Reading) -> Result<Self, DbError> {
         let mut students = RecordFields::load::<Student>(db, &tables.students).await?;
         students.check("name", reading.people.iter().map(|row| Some(&*row.name)));
@@ -29,7 +29,7 @@ impl Fields {
         Ok(Self { students, courses })
     }
 
-    /// Moves the columns that the tables cannot hold to those that are ignored.
+    /// Moves the columns that the tables cannot hold to the ignored ones.
     pub(super) fn report(&self, reading: &mut Reading) {
         for file in &mut reading.files {
             let why = |meaning: Meaning| match file.kind? {
@@ -62,10 +62,10 @@ fn course_field(meaning: Meaning) -> Option<&'static str> {
     }
 }
 
-/// The fields of one kind of records, where something is special about them.
+/// The special fields of one kind of records.
 pub(super) struct RecordFields {
     external_id: &'static str,
-    /// Fields that are not written, and why.
+    /// Fields that are not written, and the reasons.
     not_held: Vec<(&'static str, &'static str)>,
     /// Columns of whole numbers: `007` would become 7.
     numbers: Vec<&'static str>,
@@ -96,14 +96,14 @@ impl RecordFields {
         Ok(fields)
     }
 
-    /// Gives up a column of numbers if the files have something else for it.
+    /// Stops writing a column of numbers if the files have other texts for it.
     fn check<'a>(&mut self, field: &'static str, mut values: impl Iterator<Item = Option<&'a str>>) {
         if self.numbers.contains(&field) && !values.all(|value| value.is_none_or(is_whole_number)) {
             self.not_held.push((field, WHOLE_NUMBERS));
         }
     }
 
-    /// Why a field is not written, if it is not.
+    /// The reason why a field is not written; `None` if it is.
     fn why_not(&self, field: &str) -> Option<&'static str> {
         self.not_held.iter().find(|(name, _)| *name == field).map(|(_, why)| *why)
     }
@@ -113,39 +113,39 @@ impl RecordFields {
         self.why_not(field).is_none()
     }
 
-    /// What a new record gets in a field for which the files have nothing: the tables want a text.
+    /// The value of a field of a new record if the files have none: the tables need a text.
     pub(super) fn default_of(&self, field: &str) -> Option<&'static str> {
         (field != self.external_id && !self.numbers.contains(&field)).then_some("")
     }
 
-    /// Refuses to add a record if the school does not keep the field by which the files name it: the next import would not
-    /// find it, and add it again.
+    /// Refuses to add a record if the school does not store the field by which the files name it: the next import would
+    /// not find the record, and would add it again.
     pub(super) fn ensure_findable(&self, field: &str, named: &str) -> Result<(), Obstacle> {
         match self.why_not(field) {
             Some(why) => Err(Obstacle::new(
                 "read-only-field",
-                format!("There is none with this {named}, and none can be added with it: {why}."),
+                format!("There is no record with this {named}, and none can be added: {why}."),
             )),
             None => Ok(()),
         }
     }
 }
 
-/// Whether a column of this type turns what is written into whole numbers.
+/// Whether a column of this type stores whole numbers.
 fn is_of_numbers(kind: &str) -> bool {
     let kind = kind.to_lowercase();
     kind.contains("int") && !kind.contains("interval") && !kind.contains("point") || kind.contains("serial")
 }
 
-/// Whether texts can be written to a column of this type and come back as they were. A type that is not known is left to
-/// the database, which may refuse a row.
+/// Whether a column of this type returns texts as they were written. `true` for unknown types: the database may refuse
+/// a row.
 fn may_hold_texts(kind: &str) -> bool {
     const OTHERS: [&str; 8] = ["real", "float", "double", "num", "dec", "date", "time", "bool"];
     let kind = kind.to_lowercase();
     kind.contains("char") || kind.contains("text") || !OTHERS.iter().any(|part| kind.contains(part))
 }
 
-/// Whether a column of whole numbers gives the text back as it was.
+/// Whether a column of whole numbers returns the text as it was written.
 fn is_whole_number(text: &str) -> bool {
     let digits = text.strip_prefix('-').filter(|digits| *digits != "0").unwrap_or(text);
     let is_canonical = digits == "0" || !digits.starts_with('0');

@@ -1,5 +1,6 @@
-//! Files that are the whole truth for the kinds of which they have rows: what is there and they do not mention. Whatever the
-//! files name in any way stays, and whatever they cannot name.
+//! Finds the records that vanish because the files are the whole truth and do not mention them. Files are the whole
+//! truth for the kinds that they have rows of. Records that the files name in any way stay, and so do records that the
+//! files cannot name.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -14,10 +15,10 @@ use crate::files::reading::{
 };
 use crate::registrar::{Course, CourseId, Record, Student, StudentId};
 
-/// Why files cannot be the whole truth, if so.
+/// The refusal of files that cannot be the whole truth.
 pub(super) fn refusal(reading: &Reading) -> Option<FileRefusal> {
     let why = reading.files.iter().find_map(|file| match (file.processing, file.format) {
-        (Some(Processing::Delta), _) => Some("the manifest says that they have only what has changed"),
+        (Some(Processing::Delta), _) => Some("the manifest says that they have only changes"),
         (_, Some(Format::MoodleFlatFile)) => Some("their lines say what to add and what to remove"),
         _ => None,
     })?;
@@ -25,7 +26,7 @@ pub(super) fn refusal(reading: &Reading) -> Option<FileRefusal> {
     Some(FileRefusal { code: "not-the-whole-truth", line: None, detail })
 }
 
-/// What the files do not mention.
+/// Records that the files do not mention.
 #[derive(Debug, Default)]
 pub(super) struct Unmentioned {
     pub(super) students: Vec<Student>,
@@ -35,7 +36,7 @@ pub(super) struct Unmentioned {
 }
 
 impl Unmentioned {
-    /// Finds it, for a plan whose records are decided.
+    /// Finds them, for a plan whose records are decided.
     pub(super) async fn find(plan: &Plan, db: &Db) -> Result<Self, DbError> {
         let reading = &plan.reading;
         let mut found = Self::default();
@@ -121,7 +122,8 @@ impl Unmentioned {
         Ok(())
     }
 
-    /// What vanishes, unless something stands in the way of all of its kind; reports what stays.
+    /// Returns the vanishing records, which are none if there is an obstacle for the whole kind; reports the others as
+    /// held back.
     fn unless<'a, T>(
         &mut self,
         kind: &'static str,
@@ -141,22 +143,22 @@ impl Unmentioned {
 }
 
 const NOT_NAMEABLE: &str =
-    "The files cannot name them: they have no such id or address as the files use, or share it with others.";
+    "The files cannot name them: they have no id or address as in the files, or share it with others.";
 
 fn has(reading: &Reading, kinds: &[FileKind]) -> bool {
     reading.files.iter().any(|file| file.kind.is_some_and(|kind| kinds.contains(&kind)))
 }
 
 fn no_rows(stays: bool, what: &str) -> Option<Obstacle> {
-    let detail =
-        format!("The files have no row of {what} that stays: that is not taken for an empty school.");
+    let detail = format!("The files have no row of {what} that stays, so nothing of this kind vanishes.");
     (!stays).then(|| Obstacle::new("no-rows", detail))
 }
 
 fn unread(reading: &Reading, kinds: &[FileKind]) -> Option<Obstacle> {
     if let Some(unread) = reading.warnings.iter().find(|warning| warning.code == "sheet-not-read") {
         let name = &reading.files[unread.file as usize].name;
-        let detail = format!("A sheet is not read ({name}), so it is not clear what it is about. Delete it.");
+        let detail =
+            format!("A sheet is not read ({name}), so it is not clear which records it is about. Delete it.");
         return Some(Obstacle::new("sheet-not-read", detail));
     }
     let is_of_kind = |file: u32| reading.files[file as usize].kind.is_some_and(|kind| kinds.contains(&kind));
@@ -177,8 +179,9 @@ fn refused_step<R: Record>(
 
 fn not_clear(reading: &Reading, origin: Origin, detail: &str) -> Obstacle {
     let (file, line) = (&reading.files[origin.file as usize].name, origin.line);
-    let detail =
-        format!("A row is refused ({file}, line {line}), so it is not clear what it is about. {detail}");
+    let detail = format!(
+        "A row is refused ({file}, line {line}), so it is not clear which record it is about. {detail}"
+    );
     Obstacle::new("rows-refused", detail)
 }
 
@@ -189,7 +192,7 @@ fn known_pair(plan: &Plan, student: Reference, course: Reference) -> Option<Pair
     }
 }
 
-/// Keys of the files, by which they name students.
+/// The keys by which the files name students.
 struct Keys<'a> {
     numbers: HashSet<&'a str>,
     addresses: HashSet<&'a str>,
@@ -233,7 +236,7 @@ impl Students {
         Some(&self.all[*self.by_id.get(&id)?])
     }
 
-    /// Whether files that use such keys could name the student, and nobody else by the same key.
+    /// Whether files with keys of this kind could name the student, by a key that no other student has.
     fn is_nameable(&self, student: &Student, keys: &Keys<'_>) -> bool {
         let by_number = || student.number.as_ref().and_then(|number| self.numbers.get(number)) == Some(&1);
         let by_address = || {

@@ -1,23 +1,23 @@
-//! How much may vanish without a second look.
+//! Limits how many records may vanish without a confirmation.
 
 use super::steps::{Obstacle, Plan};
 use super::vanishing::Vanishing;
 use crate::count::{counted, to_i64};
 
-/// The kinds of what vanishes, as messages name them.
+/// The kinds of records, as messages name them.
 const KINDS: [&str; 3] = ["student", "course", "enrollment"];
-/// So many of a kind may vanish without a second look, whatever part of all that is.
+/// This many records of a kind may vanish without a confirmation, however large their share is.
 const FEW: usize = 5;
 
 impl Plan {
-    /// The number that has to be confirmed before the plan is carried out: that of everything that vanishes, if more than
-    /// five and more than a tenth of the students, of the courses or of the enrollments do.
+    /// The number to confirm before the plan is carried out: that of all vanishing records, if more than five and more
+    /// than a tenth of the students, of the courses or of the enrollments vanish.
     #[must_use]
     pub fn to_confirm(&self) -> Option<usize> {
         alarming(&self.vanishing).next().map(|_| self.vanishing.len())
     }
 
-    /// Checks that what vanishes is confirmed, where that is much. A number that is given has to be right in any case.
+    /// Checks the confirmation if many records vanish. If there is a number, it has to be right in any case.
     ///
     /// # Errors
     /// `import-would-remove`, with the number that confirms it.
@@ -38,7 +38,7 @@ impl Plan {
     }
 }
 
-/// The kinds of which more than five and more than a tenth vanish.
+/// The kinds with more than five and more than a tenth of their records vanishing.
 fn alarming(vanishing: &Vanishing) -> impl Iterator<Item = String> {
     let gone = [vanishing.students.len(), vanishing.courses.len(), vanishing.pairs.len()];
     let kinds = gone.into_iter().zip(vanishing.totals).zip(KINDS);

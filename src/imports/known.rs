@@ -11,11 +11,11 @@ use crate::text::{look, spellings};
 /// The students and courses that the files name and that exist.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    /// By number. Tables of the school may have the same number more than once.
+    /// Students by number. Tables of the school may have the same number more than once.
     numbered: HashMap<String, Vec<Student>>,
     /// By address in lower case. Several students may share one.
     addressed: HashMap<String, Vec<Student>>,
-    /// Students with the names of rows that may be new, by what people see of the names.
+    /// Students with the names of rows that may be new, by [`name_look`].
     named: HashMap<String, Vec<Student>>,
     /// By code.
     coded: HashMap<String, Vec<Course>>,
@@ -127,18 +127,18 @@ impl Known {
         self.courses_named.get(&name_look(name)).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// A student whose number looks like this one and is written in another way.
+    /// A student whose number looks like this one but has other characters.
     pub(super) fn student_like(&self, number: &str) -> Option<&Student> {
         spellings(number).iter().find_map(|other| self.numbered.get(other)?.first())
     }
 
-    /// A course whose code looks like this one and is written in another way.
+    /// A course whose code looks like this one but has other characters.
     pub(super) fn course_like(&self, code: &str) -> Option<&Course> {
         spellings(code).iter().find_map(|other| self.coded.get(other)?.first())
     }
 }
 
-/// Adds a record; a statement with the same key twice finds it twice.
+/// Adds a record once, even if a statement that has the same key twice finds it twice.
 fn add<R, Id: PartialEq>(found: &mut HashMap<String, Vec<R>>, key: String, record: R, id: fn(&R) -> Id) {
     let records = found.entry(key).or_default();
     if !records.iter().any(|one| id(one) == id(&record)) {
@@ -151,12 +151,12 @@ pub(super) fn address_of(student: &Student) -> String {
     student.email.as_deref().unwrap_or_default().trim().to_lowercase()
 }
 
-/// What people see of a name, in lower case.
+/// The [`look`] of a name, in lower case.
 pub(super) fn name_look(name: &str) -> String {
     look(name.trim()).to_lowercase()
 }
 
-/// The ids as statements need them, in order, so that the same plan asks for the same.
+/// The ids as statements need them, sorted, so that the same plan runs the same statements.
 pub(super) fn ids<'a, Id: Copy + Into<i64> + 'a>(ids: impl IntoIterator<Item = &'a Id>) -> Vec<i64> {
     let mut ids: Vec<i64> = ids.into_iter().map(|id| (*id).into()).collect();
     ids.sort_unstable();

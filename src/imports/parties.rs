@@ -1,4 +1,4 @@
-//! Whom and what the keys of the files name.
+//! The students and courses that the keys of the files name.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ pub(super) fn students(
     known: &Known,
 ) -> Vec<Party<Student>> {
     let rows: HashMap<_, usize> = reading.people.iter().map(|row| row.reference).zip(0..).collect();
-    // A student whom one row names by number can be named by address elsewhere.
+    // Rows may name the same student by number and by address.
     let by_id: HashMap<StudentId, usize> =
         steps.iter().zip(0..).filter_map(|(step, row)| Some((step.id()?, row))).collect();
     let party = |(reference, key): (_, &StudentKey)| {
@@ -64,7 +64,7 @@ fn student(
     }
 }
 
-/// Whether an address that the files give to one student belongs to others, too.
+/// Whether an address that one student has in the files belongs to other students, too.
 fn is_somebody_else(step: &RecordStep<Student>, found: &[Student]) -> bool {
     found.iter().any(|student| Some(student.id) != step.id())
 }
@@ -96,7 +96,7 @@ fn of_row<R: Record>(row: usize, step: &RecordStep<R>, what: &str) -> Party<R> {
         RecordStep::Change { id, .. } | RecordStep::Same(id) => Party::Known(*id),
         RecordStep::LeftOut => Party::Nobody(Obstacle::new(
             if what == "student" { "student-left-out" } else { "course-left-out" },
-            format!("The files do not add the {what}, because it takes no part."),
+            format!("The files do not add the {what}, because it is not active."),
         )),
         RecordStep::Remove { .. } => Party::Nobody(Obstacle::new(
             if what == "student" { "student-removed" } else { "course-removed" },
@@ -109,13 +109,14 @@ fn of_row<R: Record>(row: usize, step: &RecordStep<R>, what: &str) -> Party<R> {
     }
 }
 
-/// Whether nothing is unclear about who is meant: they are not there, and are not to be.
+/// Whether the obstacle means that the record does not exist after the import, which is clear.
 fn is_absent(obstacle: &Obstacle) -> bool {
     let absent = ["student-left-out", "course-left-out", "student-removed", "course-removed"];
     absent.contains(&obstacle.code)
 }
 
-/// Whether it is unclear which student or course of the school a row is about. Who is not there takes no course.
+/// Whether it is unclear which student or course of the school a row is about. A student who does not exist takes no
+/// course, so dropping them is clear.
 pub(super) fn is_unclear(obstacle: &Obstacle, wanted: Wanted) -> bool {
     !is_absent(obstacle) && (wanted == Wanted::Enrolled || !obstacle.code.ends_with("-not-found"))
 }

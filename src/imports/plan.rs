@@ -15,20 +15,21 @@ use crate::files::reading::{Origin, Reading};
 use crate::mapping::SchoolTables;
 use crate::registrar::{Caller, Course, CourseId, Record, Student, StudentId};
 
-/// What happens to what the files do not mention.
+/// What happens to records that the files do not mention.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// It stays.
+    /// They stay.
     #[default]
     Add,
-    /// It vanishes: the files are the whole truth for the kinds (students, courses, enrollments) of which they have rows.
+    /// They vanish: the files are the whole truth for each kind (students, courses, enrollments) that they have rows
+    /// of.
     Full,
 }
 
-/// How a plan is made.
+/// Options for making a plan.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MakeOptions {
-    /// What happens to what the files do not mention.
+    /// What happens to records that the files do not mention.
     pub mode: Mode,
 }
 
@@ -46,7 +47,7 @@ pub enum NotMade {
 /// Makes the plan of a reading. Reads the database, and changes nothing.
 ///
 /// # Errors
-/// [`NotMade::Refused`] if the reading is refused, or cannot be the whole truth where it should be.
+/// [`NotMade::Refused`] if the reading is refused, or cannot be the whole truth in [`Mode::Full`].
 pub async fn make(
     mut reading: Reading,
     options: &MakeOptions,
@@ -85,7 +86,7 @@ pub async fn make(
     Ok(plan)
 }
 
-/// The plan with the steps of students and courses.
+/// A plan with the steps of students and courses, not yet of enrollments.
 fn of_records(reading: Reading, known: &Known, fields: &Fields) -> Plan {
     let courses = records::courses(&reading, known, &fields.courses);
     let students = records::students(&reading, known, &fields.students);
@@ -105,7 +106,7 @@ fn of_records(reading: Reading, known: &Known, fields: &Fields) -> Plan {
     }
 }
 
-/// Puts the students and courses that vanish into the plan: those of rows, and those that are not mentioned.
+/// Adds the vanishing students and courses to the plan: those that rows delete, and those that are not mentioned.
 fn remove_records(plan: &mut Plan, known: &Known, students: Vec<Student>, courses: Vec<Course>) {
     let reading = &plan.reading;
     let of_rows = reading.people.iter().zip(&plan.students).filter_map(|(row, step)| {
@@ -127,7 +128,7 @@ fn removed<R: Record>(present: &R, step: &RecordStep<R>, origin: Origin) -> Opti
     is_removed.then(|| VanishingRecord { record: present.clone(), cause: Cause::Row(origin) })
 }
 
-/// The names of everybody and everything whose pairs are listed.
+/// The names of the students and courses of all listed pairs.
 async fn names(plan: &Plan, db: &Db) -> Result<Names, DbError> {
     let pairs = plan.vanishing.pairs.iter().map(|pair| (pair.student_id, pair.course_id));
     let pairs: Vec<Pair> = pairs.chain(plan.promoted.iter().copied()).collect();

@@ -1,4 +1,4 @@
-//! What happens to the students and courses of the files.
+//! Decides about the students and courses of the files.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -19,7 +19,7 @@ pub(super) fn students(reading: &Reading, known: &Known, fields: &RecordFields) 
         .iter()
         .filter(|row| row.wanted == Wanted::Enrolled)
         .map(|row| match reading.person(row.student) {
-            // An address may name somebody whose row has a number.
+            // An address may name a student whose row has a number.
             Found::Person(person) => person.reference,
             Found::Nobody | Found::Several => row.student,
         })
@@ -32,7 +32,7 @@ pub(super) fn students(reading: &Reading, known: &Known, fields: &RecordFields) 
         }
         let values =
             [("name", Some(&*row.name)), ("email", row.email.as_deref()), ("number", row.number.as_deref())];
-        // Somebody who takes no part is added only for an enrollment.
+        // A student who takes no part is added only for an enrollment.
         let is_wanted = row.standing == Standing::Active || wanted.contains(&row.reference);
         let step = record(found.first(), &values, row.standing, is_wanted, fields);
         match (&step, ensure_new_student(row, known, fields)) {
@@ -66,7 +66,7 @@ pub(super) fn courses(reading: &Reading, known: &Known, fields: &RecordFields) -
     steps
 }
 
-/// What happens to a record of the files. Fields without a value stay as they are.
+/// Decides about a record of the files. Fields without a value stay as they are.
 fn record<R: Record>(
     present: Option<&R>,
     values: &[(&'static str, Option<&str>)],
@@ -98,7 +98,7 @@ fn record<R: Record>(
     }
 }
 
-/// Two rows may name the same record in two ways, by its id and by its address; only the first one counts.
+/// Refuses the second row about a record, if two rows name it in different ways (by its id and by its address).
 fn refuse_second_rows<R: Record>(
     steps: &mut [RecordStep<R>],
     reading: &Reading,
@@ -112,7 +112,8 @@ fn refuse_second_rows<R: Record>(
         let first = *firsts.entry(id).or_insert(row);
         if first != row {
             let first = origin(first);
-            let detail = format!("Line {} is about the same record, named in another way.", first.line);
+            let detail =
+                format!("Line {} is about the same record, which it names in another way.", first.line);
             let detail = reading.with_other_file(detail, origin(row).file, Some(first));
             *step = RecordStep::Refused(Obstacle::new("same-record", detail));
         }

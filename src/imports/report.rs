@@ -25,7 +25,7 @@ pub struct Counts {
     /// Students, courses, enrollments and places on waitlists that would vanish: by a row, with a student or course, or
     /// because the files are the whole truth and do not mention them.
     pub vanishing: usize,
-    /// Students who would move up from a waitlist, because others leave.
+    /// Waiting students who would move up, because others leave.
     pub promoted: usize,
 }
 
@@ -79,7 +79,7 @@ impl Plan {
             .chain(pairs)
     }
 
-    /// What is worth a look, although nothing is refused for it, in words.
+    /// The warnings, in words.
     pub fn warnings(&self) -> impl Iterator<Item = String> {
         self.reading.warnings.iter().map(|warning| {
             let name = self.reading.files.get(warning.file as usize).map_or("", |file| &file.name);
@@ -165,7 +165,7 @@ pub fn refused(reading: &Reading) -> Value {
     })
 }
 
-/// Of each refused file of a reading, and of the set, why it is refused.
+/// The reasons for each refused file of a reading, and for the set as a whole.
 #[must_use]
 pub fn refused_files(reading: &Reading) -> Value {
     let of_set = reading
@@ -209,7 +209,7 @@ pub fn json(plan: &Plan, done: Option<&Done>) -> Value {
     })
 }
 
-/// What a plan says as a whole, without its rows.
+/// A summary of a plan, without its rows.
 #[must_use]
 pub fn summary(plan: &Plan) -> Value {
     json!({
@@ -233,7 +233,7 @@ fn vanishing_counts(vanishing: &Vanishing) -> Value {
     })
 }
 
-/// Each record and each pair that would vanish, and why.
+/// Each record and each pair that would vanish, with the cause.
 fn vanishing(plan: &Plan) -> Vec<Value> {
     let of = |what: &str, cause: Cause, mut named: Value| {
         named["record"] = what.into();
@@ -279,7 +279,7 @@ fn course(course: &Course) -> Value {
     json!({"id": course.id, "code": course.code, "name": course.name})
 }
 
-/// Each record that would change, with its fields.
+/// Each record that would change, with its changed fields.
 fn changes(plan: &Plan) -> Vec<Value> {
     let of = |origin: Origin, what: &str, fields: &[FieldChange]| {
         let field = |one: &FieldChange| json!({"field": one.field, "old": one.old, "new": one.new});

@@ -1,4 +1,4 @@
-//! The rows of a plan, one by one, for people and programs that look at them.
+//! The rows of a plan, for people and programs that look at them one by one.
 
 use std::hash::{Hash as _, Hasher as _};
 
@@ -12,15 +12,15 @@ use crate::count::to_i64;
 use crate::files::reading::{Origin, StudentKey};
 use crate::registrar::{Course, Record, RecordField, Student};
 
-/// A row of the files, and what happens because of it.
+/// A row of the files and its effect.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"row": 0, "file": "students.csv", "line": 4, "status": "refused", "column": "Number", "code": "scientific-notation", "detail": "“1.2E+5” is a number in scientific notation: the spreadsheet has lost digits of the id. Export it as text."}))]
 pub struct ImportRow {
-    /// Its number in the plan, from 0: first the refused rows, then those that change something, then the others. Events
-    /// of the log name it.
+    /// Its number in the plan, from 0: first the refused rows, then those that change something, then the others.
+    /// Events have it in their data.
     #[schema(minimum = 0)]
     pub row: i64,
-    /// The file; nothing for what vanishes without a row.
+    /// The file; absent if a record vanishes without a row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub file: Option<String>,
@@ -28,40 +28,41 @@ pub struct ImportRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 1)]
     pub line: Option<u32>,
-    /// What happens.
+    /// The effect of the row.
     pub status: RowStatus,
-    /// `student`, `course`, `enrollment` or, of what vanishes, `place-on-waitlist`.
+    /// `student`, `course` or `enrollment`; `place-on-waitlist` only if it vanishes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub record: Option<String>,
-    /// How the file names the student: the number, or the address in a file without numbers. Of one who vanishes, the number,
-    /// otherwise the name.
+    /// The student as the file names them: the number, or the address in a file without numbers. If they vanish, the
+    /// number or, without one, the name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub student: Option<String>,
-    /// How the file names the course.
+    /// The course as the file names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub course: Option<String>,
-    /// The values of a new student or course; of one that changes, those that change.
+    /// The values of a new student or course, or the changed values of an existing one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<RowField>,
-    /// Whether the student gets a place on the waitlist and no seat.
+    /// Whether the student gets a place on the waitlist instead of a seat.
     #[serde(default, skip_serializing_if = "is_false")]
     pub waitlisted: bool,
-    /// Why it vanishes: `row` says so, it is `not-in-files` that are the whole truth, `with-student` or `with-course`.
+    /// Why it vanishes: a `row` says so, it is `not-in-files` although they are the whole truth, or it ends
+    /// `with-student` or `with-course`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub cause: Option<String>,
-    /// The column because of which it is refused.
+    /// The column with the reason for the refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub column: Option<String>,
-    /// Why it is refused or was not done, as a word for programs.
+    /// The reason why it is refused or was not done, as a word for programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub code: Option<String>,
-    /// The same as a sentence for people.
+    /// The same reason as a sentence for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub detail: Option<String>,
@@ -80,11 +81,11 @@ pub struct RowField {
     pub new: Option<String>,
 }
 
-/// What happens because of a row.
+/// The effect of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RowStatus {
-    /// It cannot be used.
+    /// The row cannot be used.
     Refused,
     /// The record changes.
     Changed,
@@ -92,12 +93,12 @@ pub enum RowStatus {
     Vanishing,
     /// The record or the enrollment is added.
     New,
-    /// Nothing.
+    /// The row changes nothing.
     Unchanged,
 }
 
 impl RowStatus {
-    /// All of them, in the order of the rows of a plan.
+    /// All effects, in the order of the rows of a plan.
     pub const ALL: [Self; 5] = [Self::Refused, Self::Changed, Self::Vanishing, Self::New, Self::Unchanged];
 
     /// Its name.
@@ -137,7 +138,7 @@ impl Plan {
         rows
     }
 
-    /// Whether it is among what vanishes as well.
+    /// Whether the row is also listed among the vanishing records.
     fn is_gone(&self, row: PlanRow) -> bool {
         match row {
             PlanRow::Course(place) => matches!(self.courses[place], RecordStep::Remove { .. }),
@@ -147,7 +148,7 @@ impl Plan {
         }
     }
 
-    /// What happens because of a row.
+    /// The effect of a row.
     #[must_use]
     pub fn status(&self, row: PlanRow) -> RowStatus {
         match row {
@@ -297,7 +298,7 @@ impl ImportRow {
         self
     }
 
-    /// A number that is the same for rows of two plans which do the same, whatever their numbers.
+    /// A hash of the row without its number: equal for rows of two plans that do the same.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         let mut hasher = SipHasher13::new();
@@ -305,7 +306,7 @@ impl ImportRow {
         hasher.finish()
     }
 
-    /// A number that is the same for rows of two plans which are about the same.
+    /// A hash of the place and the records of the row: equal for rows of two plans about the same.
     #[must_use]
     pub fn subject(&self) -> u64 {
         let mut hasher = SipHasher13::new();
@@ -313,7 +314,7 @@ impl ImportRow {
         hasher.finish()
     }
 
-    /// Whether it has a step of its own.
+    /// Whether the row has a step of its own.
     #[must_use]
     pub fn is_step(&self) -> bool {
         let ends_with_another = self.cause.as_deref().is_some_and(|cause| cause.starts_with("with-"));

@@ -1,17 +1,17 @@
-//! What the settings of an import mean for reading and planning.
+//! Converts the settings of an import to options for reading and planning.
 
 use super::plan::{MakeOptions, Mode};
 use super::staging::Settings;
 use crate::files::reading::{Encoding, Kind, Meaning, Options};
 
-/// What to plan with these settings.
+/// The options for planning.
 #[must_use]
 pub fn make_options(settings: &Settings) -> MakeOptions {
     let is_full = settings.mode.as_deref() == Some("full");
     MakeOptions { mode: if is_full { Mode::Full } else { Mode::Add } }
 }
 
-/// How to read files with these settings.
+/// The options for reading files.
 #[must_use]
 pub fn options(settings: &Settings) -> Options {
     let kind = settings.kind.as_deref().and_then(|kind| match kind {

@@ -18,13 +18,13 @@ pub struct Plan {
     pub courses: Vec<RecordStep<Course>>,
     /// For each of its enrollments, in the same order.
     pub enrollments: Vec<EnrollmentStep>,
-    /// What is taken away, because of a row or because the files do not mention it.
+    /// Records that vanish, because of a row or because the files do not mention them.
     pub vanishing: Vanishing,
-    /// What would vanish and stays.
+    /// Records that the files do not mention, but that stay.
     pub held_back: Vec<HeldBack>,
-    /// Who moves up from a waitlist, because somebody else leaves.
+    /// Students who move up from a waitlist, because others leave.
     pub promoted: Vec<Pair>,
-    /// Of what is taken away, of who moves up and of warnings: the students and courses.
+    /// The students and courses of vanishing pairs, of students who move up and of warnings.
     pub(super) names: Names,
     /// The student of each key of the reading.
     pub(super) students_by_key: Vec<Party<Student>>,
@@ -62,7 +62,7 @@ pub enum RecordStep<R: Record> {
 }
 
 impl<R: Record> RecordStep<R> {
-    /// The id of the record, if it is there already and the row is used.
+    /// The id of the record, if it exists already and the row is used.
     #[must_use]
     pub fn id(&self) -> Option<R::Id> {
         match self {
@@ -72,7 +72,7 @@ impl<R: Record> RecordStep<R> {
     }
 }
 
-/// What the files do not mention and does not vanish.
+/// Records of a kind that the files do not mention, but that do not vanish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldBack {
     /// `students`, `courses` or `enrollments`.
@@ -177,7 +177,7 @@ impl Plan {
         Ok((student, course))
     }
 
-    /// Whom the plan is about, by the ids of this school.
+    /// The students and courses of the plan, by the ids of this school.
     pub(super) fn identities(&self) -> String {
         let students: Vec<_> = self.students.iter().map(RecordStep::id).collect();
         let courses: Vec<_> = self.courses.iter().map(RecordStep::id).collect();

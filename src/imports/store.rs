@@ -89,7 +89,7 @@ const ALL_STUDENTS: &str = "select cast(s.id as bigint), cast(s.name as text), c
 const ALL_COURSES: &str = "select cast(c.id as bigint), cast(c.name as text), cast(c.level as text), cast(n.code as text) \
      from courses c left join matricula_course_codes n on n.course_id = c.id";
 
-/// Streams all rows of a statement and keeps those that are wanted.
+/// Streams all rows of a statement and keeps the wanted ones.
 async fn kept<T: Send + 'static>(
     db: &Db,
     sql: &'static str,
@@ -104,7 +104,7 @@ async fn kept<T: Send + 'static>(
     Ok(found)
 }
 
-/// The students who are wanted.
+/// The wanted students.
 pub(super) async fn students_who(
     db: &Db,
     is_wanted: impl Fn(&Student) -> bool,
@@ -112,7 +112,7 @@ pub(super) async fn students_who(
     kept(db, ALL_STUDENTS, student, is_wanted).await
 }
 
-/// The courses that are wanted.
+/// The wanted courses.
 pub(super) async fn courses_which(
     db: &Db,
     is_wanted: impl Fn(&Course) -> bool,
@@ -153,7 +153,7 @@ pub(super) async fn taken_in(db: &Db, courses: &[i64]) -> Result<Vec<Taken>, DbE
     Ok(found)
 }
 
-/// How many students, courses, and enrollments with places on waitlists there are.
+/// The numbers of students, of courses, and of enrollments plus places on waitlists.
 pub(super) async fn totals(db: &Db) -> Result<[i64; 3], DbError> {
     let count = |sql| db.count(Reach::Scan, sql, Vec::new());
     Ok([
@@ -209,7 +209,7 @@ pub(super) async fn limits_of(db: &Db, courses: &[i64]) -> Result<HashMap<Course
     Ok(found)
 }
 
-/// How many students take each of these courses, where any do.
+/// The number of students in each of these courses; empty courses are left out.
 pub(super) async fn enrolled_in(db: &Db, courses: &[i64]) -> Result<HashMap<CourseId, i64>, DbError> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(

@@ -1,4 +1,4 @@
-//! What a plan takes away, and the order in which that happens.
+//! The records that a plan removes, and the order of removing them.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -9,7 +9,7 @@ use crate::registrar::{
     Version,
 };
 
-/// What a plan takes away.
+/// The records that a plan removes: students, courses, enrollments and places on waitlists.
 #[derive(Debug, Default)]
 pub struct Vanishing {
     /// Students who are deleted.
@@ -18,40 +18,40 @@ pub struct Vanishing {
     pub courses: Vec<VanishingRecord<Course>>,
     /// Enrollments and places on waitlists that end, also those that end with a student or a course.
     pub pairs: Vec<VanishingPair>,
-    /// How much there is now of each kind: students, courses, enrollments together with places on waitlists.
+    /// The present numbers: students, courses, enrollments plus places on waitlists.
     pub(super) totals: [i64; 3],
 }
 
-/// Which row of a plan: its place in one of the lists of the plan.
+/// A row of a plan: its place in one of the lists of the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PlanRow {
-    /// Of those that the reading has refused.
+    /// In the rows that the reading has refused.
     Unread(usize),
-    /// Of the courses.
+    /// In the courses.
     Course(usize),
-    /// Of the students.
+    /// In the students.
     Student(usize),
-    /// Of the enrollments.
+    /// In the enrollments.
     Enrollment(usize),
-    /// Of what vanishes, because of a row or because no row mentions it.
+    /// In the vanishing records.
     Gone(Gone),
 }
 
-/// Something that vanishes: its place in one of the lists.
+/// A vanishing record: its place in one of the lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Gone {
-    /// Of the students.
+    /// In the students.
     Student(usize),
-    /// Of the courses.
+    /// In the courses.
     Course(usize),
-    /// Of the pairs.
+    /// In the pairs.
     Pair(usize),
 }
 
 /// A student or a course that is deleted.
 #[derive(Clone, Debug)]
 pub struct VanishingRecord<R> {
-    /// As it is now.
+    /// The record as it is now.
     pub record: R,
     /// Why.
     pub cause: Cause,
@@ -70,7 +70,7 @@ pub struct VanishingPair {
     pub cause: Cause,
 }
 
-/// Why something vanishes.
+/// Why a record vanishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// This row of the files says so.
@@ -84,7 +84,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// The row that says so.
+    /// The row that removes it.
     #[must_use]
     pub fn origin(self) -> Option<Origin> {
         match self {
@@ -118,8 +118,8 @@ impl Vanishing {
         self.len() == 0
     }
 
-    /// The steps in the order in which they are planned and carried out: first the places on waitlists, so that nobody moves
-    /// up who is to go; then courses, since nobody moves up into a course that is deleted; then drops; then students.
+    /// The steps in the order in which they are planned and carried out: first places on waitlists, so that leaving
+    /// students do not move up; then courses, since nobody moves up into a deleted course; then drops; then students.
     pub(super) fn steps(&self) -> Vec<(PlanRow, ImportStep)> {
         let drop = |(at, pair): (usize, &VanishingPair)| {
             let VanishingPair { student_id, course_id, .. } = *pair;

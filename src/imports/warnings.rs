@@ -1,4 +1,4 @@
-//! What is worth a look in a plan, although nothing is refused for it.
+//! Warnings: rows of a plan that are worth a look, although they are not refused.
 
 use std::collections::HashSet;
 
@@ -7,14 +7,14 @@ use super::steps::{EnrollmentStep, Pair, Plan, RecordStep};
 use crate::files::reading::{EnrollmentRow, Origin, PersonRow, StudentKey, Warning};
 use crate::registrar::Student;
 
-/// What the database shows about rows that are used.
+/// Finds the warnings for which the database is needed.
 pub(super) fn find(plan: &Plan, known: &Known, taken: &HashSet<Pair>) -> Vec<Warning> {
     let mut warnings = renumbered(plan, known);
     warnings.extend(doubled(plan, known, taken));
     warnings
 }
 
-/// New students with the name and the address of one with another number.
+/// Warns of new students who have the name and the address of an existing one with another number.
 fn renumbered(plan: &Plan, known: &Known) -> Vec<Warning> {
     let rows = plan.reading.people.iter().zip(&plan.students);
     let added = rows.filter(|(_, step)| matches!(step, RecordStep::Add(_))).map(|(row, _)| row);
@@ -24,7 +24,7 @@ fn renumbered(plan: &Plan, known: &Known) -> Vec<Warning> {
         };
         let same = known.students_at(row.email.as_deref()?).iter().find(is_same)?;
         let detail = format!(
-            "Student {} has the same name and address with another number. Perhaps it is one person.",
+            "Student {} has the same name and address with another number. Perhaps they are the same person.",
             same.id
         );
         let Origin { file, line } = row.origin;
@@ -33,7 +33,7 @@ fn renumbered(plan: &Plan, known: &Known) -> Vec<Warning> {
     added.filter_map(warning).collect()
 }
 
-/// Students who take a course and also the one that an import with another number of sections has added for it.
+/// Warns of students who take a course and also the one that an import with another number of sections added for it.
 fn doubled(plan: &Plan, known: &Known, taken: &HashSet<Pair>) -> Vec<Warning> {
     let gone = plan.vanishing.pairs.iter().map(|pair| (pair.student_id, pair.course_id));
     let gone: HashSet<Pair> = gone.collect();
@@ -66,7 +66,7 @@ fn doubled_warning(plan: &Plan, row: &EnrollmentRow, other: &str) -> Warning {
     let code = plan.reading.course_keys.get(row.course).codes().next().unwrap_or_default();
     let detail = format!(
         "The student {student} takes {code} and also {other}, which an import with other sections has added for the same \
-         course. {other} stays: drop it if it is not meant."
+         course. {other} stays: drop the student there if that is wrong."
     );
     let Origin { file, line } = row.origin;
     Warning { file, line: Some(line), other: None, code: "also-in-other-course", detail }

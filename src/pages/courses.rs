@@ -194,12 +194,12 @@ impl CoursePage {
         self.day.as_ref().map(query).unwrap_or_default()
     }
 
-    /// The address of a list of the course as a file, without its ending.
+    /// The address of the file with a list of the course, without the ending.
     fn file(&self, list: &str) -> String {
         format!("/api/v1{}/{list}", self.path)
     }
 
-    /// The moment for which the roster is shown.
+    /// The time of the roster that is shown.
     fn moment(&self) -> Option<&Stamp> {
         self.day.as_ref().map(|day| &day.end)
     }

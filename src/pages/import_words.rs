@@ -1,4 +1,4 @@
-//! What the pages of imports say about rows and columns.
+//! Words for rows and columns on the pages of imports.
 
 use crate::files::reading::Meaning;
 use crate::imports::staging::{Import, ImportStatus};
@@ -30,7 +30,7 @@ pub(super) fn columns(file: &serde_json::Value) -> Vec<Column> {
     columns
 }
 
-/// What happens because of a row, in words.
+/// The effect of a row, in words.
 pub(super) fn effect(row: &ImportRow) -> String {
     if let Some(detail) = &row.detail {
         return detail.clone();
@@ -56,7 +56,7 @@ pub(super) fn effect(row: &ImportRow) -> String {
     }
 }
 
-/// How something vanishes.
+/// The effect on a record that vanishes.
 fn vanishes(row: &ImportRow) -> &'static str {
     match (row.record.as_deref(), row.cause.as_deref()) {
         (_, Some("with-student")) => "ends with the student",
@@ -68,7 +68,7 @@ fn vanishes(row: &ImportRow) -> &'static str {
     }
 }
 
-/// What people call the state of an import.
+/// The label of the status of an import.
 pub(super) fn status_label(status: ImportStatus) -> &'static str {
     match status {
         ImportStatus::Staging | ImportStatus::Planned => "not imported yet",
@@ -80,7 +80,7 @@ pub(super) fn status_label(status: ImportStatus) -> &'static str {
     }
 }
 
-/// What people call the meaning with this slug.
+/// The label of the meaning with this slug.
 pub(super) fn meaning_label(slug: &str) -> &'static str {
     Meaning::from_slug(slug).map_or("not read", Meaning::label)
 }

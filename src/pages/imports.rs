@@ -1,4 +1,4 @@
-//! The pages on which one brings files, looks at what they would change, has it done, and undoes it.
+//! The pages for uploading files, looking at their plan, carrying it out and undoing it.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ use crate::state::{App, AppState};
 /// The page with all imports.
 const PAGE: &str = "/imports";
 
-/// What the rows of files can be.
+/// The kinds of rows that a file can have.
 const KINDS: [&str; 3] = ["students", "courses", "enrollments"];
 
 /// The routes of these pages.
@@ -55,7 +55,7 @@ struct ImportsPage {
     imports: ListPart<Import>,
     next: Option<String>,
     has_previous: bool,
-    /// Why the files that were just brought are refused.
+    /// Why the uploaded files are refused.
     refusal: Option<String>,
     key: String,
 }
@@ -138,7 +138,7 @@ impl ImportPage {
         matches!(self.import.status, ImportStatus::Applied | ImportStatus::Stopped)
     }
 
-    /// The lists of rows that are not empty: what to show, the label, how many.
+    /// The lists with rows: slug, label, number of rows, whether it is shown.
     fn lists(&self) -> Vec<(&'static str, &'static str, i64, bool)> {
         let of = |status| crate::count::to_i64(self.import.rows.of(status));
         let lists = [
@@ -155,7 +155,7 @@ impl ImportPage {
     }
 }
 
-/// What to look at first: what went wrong, then what changes.
+/// The list to show first: failures, then changes.
 fn first_shown(import: &Import) -> WhichRows {
     if import.not_done > 0 && import.status == ImportStatus::Applied {
         return WhichRows::NotDone;
@@ -180,7 +180,7 @@ async fn show(
     Ok(Rendered(page).into_response())
 }
 
-/// The rows as a file for a spreadsheet, to mend them there.
+/// The rows as a file for a spreadsheet, so that people can correct them there.
 async fn download(
     app: App,
     id: PathParams<ImportId>,
@@ -228,10 +228,10 @@ async fn correct(
     answer(&app, id, corrected).await
 }
 
-/// How the fields of columns are named, before the heading.
+/// The prefix of the names of fields for columns, before the heading.
 const COLUMN: &str = "column:";
 
-/// The settings with the columns that were corrected.
+/// The settings with the corrected columns.
 fn with_corrections(import: &Import, fields: &[(String, String)]) -> Settings {
     let mut settings = import.settings.clone();
     let known: BTreeMap<String, String> =
@@ -261,7 +261,7 @@ async fn apply(
 /// The form that carries out an import.
 #[derive(Debug)]
 struct ApplyForm {
-    /// The number of what vanishes, as it was typed.
+    /// The number of vanishing records, as it was typed.
     confirm: Option<usize>,
 }
 
@@ -289,7 +289,7 @@ async fn undo(
     answer(&app, id, undone).await
 }
 
-/// The page of the import, with the reason if something was refused.
+/// The page of the import, with the reason for a refusal.
 async fn answer(app: &App, id: i64, done: Result<(), ImportError>) -> Result<Response, Problem> {
     let error = match done {
         Ok(()) => return Ok(Redirect::to(&format!("{PAGE}/{id}")).into_response()),

@@ -53,8 +53,7 @@ pub trait Command: Debug + Send + Sync + 'static {
 /// The events and the answer of a command, or the reason for its refusal.
 pub(super) type Decision = Result<(Vec<Event>, Answer), Refusal>;
 
-/// Carries out steps in order; each sees the changes of the steps before it. One that is refused leaves the others as they
-/// are.
+/// Carries out steps in order; each sees the changes of the steps before it. A refused step does not affect the others.
 pub(super) fn carry_out_in_order<S>(
     steps: &[S],
     facts: &mut Facts,

@@ -84,7 +84,7 @@ pub enum Change {
     AddInstructor(CourseId, i64),
     /// The account is no longer assigned to the course.
     RemoveInstructor(CourseId, i64),
-    /// These entries of the log, the event's own the last one, are what an import has done.
+    /// An import has made these entries of the log; the last one is the event's own.
     LogImport {
         /// The import.
         import_id: i64,

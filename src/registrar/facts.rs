@@ -66,7 +66,7 @@ pub struct Facts {
     pub externals: HashMap<ExternalId, ExternalLink>,
     /// The requested links that exist, by the hashes of their secrets.
     pub links: HashMap<String, Link>,
-    /// Who works on each of the requested imports.
+    /// The workers of the requested imports.
     pub import_workers: HashMap<i64, String>,
     /// Fields that cannot be written.
     pub read_only: ReadOnly,
@@ -369,7 +369,7 @@ fn set_external_id<Id: Copy + Ord>(
     add_external_id(holders, id, now);
 }
 
-/// As [`set_external_id`], for a new record, which holds nothing yet.
+/// Like [`set_external_id`], for a new record, which has no id yet.
 fn add_external_id<Id: Ord>(holders: &mut HashMap<String, BTreeSet<Id>>, id: Id, now: Option<&String>) {
     if let Some(external_id) = now {
         holders.entry(external_id.clone()).or_default().insert(id);

@@ -14,17 +14,17 @@ use super::record::EnrollmentId;
 use super::refusal::Refusal;
 use super::student::{CreateStudent, DeleteStudent, UpdateStudent};
 
-/// Steps of an import that are carried out in order; each sees the changes of the steps before it. One that is refused
-/// leaves the others as they are. Each event has the import in its data.
+/// Steps of an import, carried out in order; each sees the changes of the steps before it. A refused step does not
+/// affect the others. Each event has the import in its data.
 #[derive(Clone, Debug)]
 pub struct ImportPart {
     /// The import.
     pub import_id: i64,
-    /// Whoever works on it, by the random text that was written down at the beginning.
+    /// The random text of the worker, stored when it began.
     pub worker: Arc<str>,
-    /// Whether the steps undo it.
+    /// Whether the steps undo the import.
     pub undoes: bool,
-    /// The steps, each with the number of the row that it is for.
+    /// The steps, each with the number of its row.
     pub steps: Vec<(i64, ImportStep)>,
 }
 
@@ -49,9 +49,9 @@ pub enum ImportStep {
     Wait(Enroll),
     /// See [`DropCourse`].
     Drop(DropCourse),
-    /// Ends this enrollment, and no later one of the same student in the course.
+    /// Ends this enrollment, but not a later one of the same student in the course.
     DropEnrollment(DropCourse, EnrollmentId),
-    /// Takes the student off the waitlist that they joined with this entry of the log, and have not left since.
+    /// Takes the student off the waitlist, if they joined it with this entry of the log and have not left since.
     LeaveWaitlist(DropCourse, i64),
 }
 

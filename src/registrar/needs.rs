@@ -57,7 +57,7 @@ impl Needs {
         self.students.insert(id);
     }
 
-    /// Needs to know who works on the import, which nobody else begins to do until the commit.
+    /// Needs to know the worker of the import, which does not change until the commit.
     pub fn import(&mut self, id: i64) {
         self.imports.insert(id);
     }

@@ -1,29 +1,30 @@
-//! Which fields of records cannot be written in this school.
+//! The fields of records that cannot be written in this school.
 
 use crate::mapping::RecordTable;
 
 /// Fields that cannot be written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadOnly {
-    /// Those of students.
+    /// Fields of students.
     pub students: ReadOnlyFields,
-    /// Those of courses.
+    /// Fields of courses.
     pub courses: ReadOnlyFields,
 }
 
 /// Fields of one kind of record that cannot be written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadOnlyFields {
-    /// The table computes them.
+    /// Fields that the table computes.
     pub generated: Vec<String>,
-    /// Expressions of the school's mapping.
+    /// Fields that are expressions in the school's mapping.
     pub expressions: Vec<String>,
-    /// The school's table does not have them.
+    /// Fields that the school's table does not have.
     pub absent: Vec<String>,
 }
 
 impl ReadOnlyFields {
-    /// Those of `fields`, of which `external_id` is one, in a table with these computed columns.
+    /// The fields among `fields` that cannot be written to a table with these computed columns. `external_id` is one of
+    /// `fields`.
     #[must_use]
     pub fn find(table: &RecordTable, fields: &[&str], external_id: &str, computed: &[String]) -> Self {
         let is_generated = |field: &str| {
@@ -36,12 +37,12 @@ impl ReadOnlyFields {
         Self {
             generated: names(&is_generated),
             expressions: names(&|field| table.is_expression(field)),
-            // An external id without a column of the school is in a table of ours.
+            // If the school has no column for the external id, our own table has it.
             absent: names(&|field| field != external_id && !table.has(field)),
         }
     }
 
-    /// Whether a value depends on more than what was written.
+    /// Whether a value may differ from the one that was written.
     #[must_use]
     pub fn are_computed(&self) -> bool {
         !self.generated.is_empty() || !self.expressions.is_empty()

@@ -81,7 +81,7 @@ pub enum Refusal {
     /// A step of a plan would not have the planned effect any more.
     #[error("The data have changed since the plan was made.")]
     PlanChanged,
-    /// Somebody else works on the import by now.
+    /// Another worker has taken over the import.
     #[error("Another server goes on with this import.")]
     ImportTaken,
     /// The same for a course, of which the seats have a version too, if it has limits.

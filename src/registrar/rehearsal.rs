@@ -17,10 +17,10 @@ use crate::clock::Stamp;
 /// do not exist yet can have ids of zero and below.
 #[derive(Debug)]
 pub struct Rehearsal {
-    /// Without enrollments, but for the one that is being decided.
+    /// Without enrollments, except for the one that is being decided.
     facts: Facts,
     caller: Caller,
-    /// Who takes what: as facts, the enrollments of a large import would need five times the memory.
+    /// All enrollments. As facts, those of a large import would need five times the memory.
     enrolled: HashSet<(StudentId, CourseId)>,
 }
 
@@ -75,7 +75,7 @@ impl Rehearsal {
         done.map(|(_, admission)| admission)
     }
 
-    /// Drops a student from a course, or takes them off its waitlist. Returns who moves up in their place.
+    /// Drops a student from a course, or takes them off its waitlist. Returns the student who moves up in their place.
     ///
     /// # Errors
     /// As [`DropCourse`].
@@ -95,7 +95,7 @@ impl Rehearsal {
         pair @ (student_id, course_id): (StudentId, CourseId),
     ) -> Result<(Vec<Event>, C::Answer), Refusal> {
         if self.enrolled.contains(&pair) {
-            // Its id and its time decide nothing.
+            // Its id and its time do not matter.
             let (id, enrolled_at) = (self.facts.next_enrollment_id(), self.facts.stamp.clone());
             let enrollment = Enrollment { id, student_id, course_id, enrolled_at };
             self.facts.enrollments.insert(pair, enrollment);
@@ -128,7 +128,7 @@ mod tests {
     const ALGEBRA: CourseId = CourseId(0);
 
     #[test]
-    fn who_is_dropped_makes_room_for_the_next_on_the_waitlist() {
+    fn dropping_a_student_makes_room_for_the_next_on_the_waitlist() {
         let mut rehearsal = Rehearsal::new(Stamp::default(), Caller::program(Actor::Cli));
         for id in [ANA, BEN] {
             rehearsal.add_student(id);

@@ -96,7 +96,7 @@ fn api() -> Routes<AppState> {
         (name = "instructors", description = "Who teaches which course, and thereby sees its students"),
         (name = "seats", description = "Capacity, waitlists, and when registration is open"),
         (name = "events", description = "The log of all changes, in order"),
-        (name = "imports", description = "Files: what they would change, doing it, and undoing it"),
+        (name = "imports", description = "Upload files, look at their plans, carry them out and undo them"),
         (name = "exports", description = "Students, courses and enrollments as files"),
         (name = "access", description = "Who may do what: accounts of people and tokens of programs"),
     ),

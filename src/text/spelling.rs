@@ -1,4 +1,4 @@
-//! Texts that look the same and are written with other characters.
+//! Texts that look the same but have different characters.
 
 use std::borrow::Cow;
 
@@ -12,8 +12,8 @@ pub fn is_same(one: &str, two: &str) -> bool {
     one == two || (!(one.is_ascii() && two.is_ascii()) && one.nfc().eq(two.nfc()))
 }
 
-/// The text as people see it: composed, with each run of white space as one blank, without characters that are not seen.
-/// Texts with the same look cannot be told apart.
+/// The text as people see it: composed, with each run of white space as one blank, without invisible characters. People
+/// cannot distinguish texts with the same look.
 #[must_use]
 pub fn look(text: &str) -> Cow<'_, str> {
     let is_plain = text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes;
@@ -32,7 +32,7 @@ pub fn look(text: &str) -> Cow<'_, str> {
     Cow::Owned(seen)
 }
 
-/// Other ways to write a text with the same [`look`]: the usual ones, since there is no end of them.
+/// Other texts with the same [`look`]: the usual ones, since there are endlessly many.
 #[must_use]
 pub fn spellings(text: &str) -> Vec<String> {
     if text.is_ascii() && !text.contains(' ') {

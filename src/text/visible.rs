@@ -59,7 +59,7 @@ fn is_joiner(character: char) -> bool {
     matches!(character, ZWNJ | ZWJ)
 }
 
-/// Whether it is only seen, if at all, by its effect on the characters next to it.
+/// Whether the character is invisible, except perhaps for its effect on those next to it.
 pub(super) fn is_unseen(character: char) -> bool {
     is_joiner(character) || selects_a_variant(character)
 }

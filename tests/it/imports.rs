@@ -217,7 +217,7 @@ async fn more_rows_than_seats_wait_or_are_refused_and_the_plan_says_so() {
 }
 
 #[tokio::test]
-async fn what_is_no_table_is_refused_and_without_rows_nothing_happens() {
+async fn files_that_are_not_tables_are_refused_and_files_without_rows_change_nothing() {
     let school = School::open().await;
     let before = seq(&school).await;
     let file = |name: &str| vec![folder("31").join(name)];
@@ -266,7 +266,7 @@ async fn a_seat_that_the_files_free_is_for_the_next_in_the_files() {
 }
 
 #[tokio::test]
-async fn what_is_there_needs_no_open_registration() {
+async fn existing_enrollments_need_no_open_registration() {
     let school = School::open().await;
     import(&school, &files("01"), &[]).is_done();
     let id = school.get("/api/v1/courses?code=0061").await.is_ok().json()[0]["id"].clone();

@@ -1,4 +1,4 @@
-//! `matricula import`: seats that the files free, and who gets them.
+//! `matricula import`: which students get the seats that the files free.
 
 use std::path::PathBuf;
 
@@ -41,7 +41,7 @@ impl Crowd {
         found[0]["id"].clone()
     }
 
-    /// Imports files that have these rows, after a dry run that says the same.
+    /// Imports files with these rows, after a dry run with the same result.
     fn imports(&self, rows: &[(&str, &str)]) -> Value {
         let heading = |name: &str| match name {
             "users.csv" => PEOPLE,
@@ -70,13 +70,13 @@ impl Crowd {
         numbers
     }
 
-    /// Who has the seat of a course, and who waits for it.
+    /// The student with the seat of a course, and the waiting students.
     async fn seat(&self, course: &str) -> (Vec<Value>, Vec<Value>) {
         let url = format!("/api/v1/courses/{}", self.id("courses", "code", course).await);
         (self.numbers(&format!("{url}/students")).await, self.numbers(&format!("{url}/waitlist")).await)
     }
 
-    /// How often somebody has moved up from a waitlist.
+    /// The number of students who have moved up from a waitlist.
     async fn promotions(&self) -> usize {
         self.school.log().await.iter().filter(|kind| *kind == "waitlist.promoted").count()
     }
@@ -131,7 +131,7 @@ async fn nobody_moves_up_into_a_course_that_the_same_files_delete() {
 }
 
 #[tokio::test]
-async fn what_is_not_mentioned_frees_seats_like_what_is_dropped() {
+async fn unmentioned_enrollments_free_seats_like_dropped_ones() {
     let crowd = Crowd::new().await;
     // The file has all of B, and of A only s3 and s4.
     let rows = "A,s3,student,active\nA,s4,student,active\nB,s2,student,active\nB,s1,student,active\n";
@@ -142,7 +142,7 @@ async fn what_is_not_mentioned_frees_seats_like_what_is_dropped() {
     assert_eq!((&planned["vanishing"], &done["plan_changed"]), (&done["vanishing"], &json!([])));
     assert_eq!(crowd.seat("A").await, (vec![json!("s3")], vec![json!("s4")]));
     assert_eq!(crowd.promotions().await, 1);
-    // The people are not there to be read as the whole truth.
+    // A file of people alone changes nothing.
     let people = [crowd.files.with("users.csv", &crowd.people)];
     assert_eq!(import(&crowd.school, &people, &["--mode", "full"]).is_done()["counts"]["unchanged"], 5);
 }

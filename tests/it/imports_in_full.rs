@@ -1,4 +1,5 @@
-//! `matricula import --mode full`: what the files do not mention vanishes, and what they name in any way does not.
+//! `matricula import --mode full`: records that the files do not mention vanish, and records that they name in any way
+//! stay.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -55,7 +56,7 @@ async fn count(school: &School, path: &str) -> usize {
 }
 
 #[tokio::test]
-async fn what_is_not_mentioned_vanishes_with_everything_that_depends_on_it() {
+async fn unmentioned_records_vanish_with_everything_that_depends_on_them() {
     let files = Files::new();
     let school = school(&files).await;
     let set = [files.with("users.csv", &people(1..=18))];
@@ -157,7 +158,7 @@ async fn a_refused_row_holds_back_all_of_its_kind_and_only_that() {
     let detail = report["held_back"][0]["detail"].as_str().unwrap();
     assert!(detail.contains(&format!("{}, line 21", of_people.display())), "{detail}");
 
-    // Nor do enrollments vanish while it is not clear whom a row names, or what it says.
+    // Enrollments do not vanish either while it is not clear which student a row names, or what it says.
     for row in ["A,s99,student,active\n", "A,s19,student,semi\n", "C,s19,student,active\n"] {
         let text = format!("{}{row}", enrollments("A", 1..=18));
         let report = full(&school, &[files.with("enrollments.csv", &text)]).is_done();
@@ -183,7 +184,7 @@ async fn a_kind_without_rows_is_never_emptied() {
 }
 
 #[tokio::test]
-async fn whatever_the_files_name_in_any_way_stays() {
+async fn records_that_the_files_name_in_any_way_stay() {
     let files = Files::new();
     let school = school(&files).await;
     // s19 teaches now, s20 is suspended, s18 observes B; A has sections, so that it is no course of the files any more.
@@ -213,7 +214,7 @@ async fn whatever_the_files_name_in_any_way_stays() {
 }
 
 #[tokio::test]
-async fn what_files_cannot_name_stays_and_is_reported() {
+async fn records_that_files_cannot_name_stay_and_are_reported() {
     let files = Files::new();
     let school = school(&files).await;
     let (zoe, music) = (school.student("Zoe").await, school.course("Music").await);

@@ -1,4 +1,4 @@
-//! `matricula import` into tables that another program has made: what they cannot hold is not planned.
+//! `matricula import` into tables that another program has made: values that these cannot hold are not planned.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! `matricula import`: files that nearly name what is there, or are not what they seem.
+//! `matricula import`: files that almost name existing records, or are not what they seem to be.
 
 use std::io::pipe;
 use std::path::PathBuf;
@@ -65,7 +65,7 @@ async fn an_import_whose_report_nobody_reads_changes_nothing_and_fails() {
     let error = String::from_utf8_lossy(&unread.stderr).into_owned();
     assert!(!unread.status.success() && error.contains("the report could not be written"), "{error}");
     assert_eq!(seq(&school).await, before);
-    // One document is written at the end: what it says has happened.
+    // One document is written at the end, when its contents have happened.
     assert!(!run(&["--json"]).status.success());
     assert!(!run(&["--json", "--dry-run"]).status.success());
 }
@@ -117,7 +117,7 @@ async fn students_who_take_a_course_and_its_section_are_reported() {
     let one = set("1,A,One,active\n", "1,s1,student,active\n");
     let report = import(&school, &one, &[]).is_done();
     assert_eq!(warnings(&report, "also-in-other-course").len(), 1, "{report:#}");
-    // As the whole truth, the files say which of them counts.
+    // As the whole truth, the files decide between the two courses.
     let report = import(&school, &two(), &["--mode", "full"]).is_done();
     assert_eq!(warnings(&report, "also-in-other-course").len(), 0, "{report:#}");
     assert_eq!(report["would_vanish"]["enrollments"], 2, "{report:#}");
@@ -208,7 +208,7 @@ async fn a_line_of_another_file_is_named_with_its_file() {
 }
 
 #[tokio::test]
-async fn where_there_is_no_address_the_name_decides_who_may_be_doubled() {
+async fn without_an_address_the_name_shows_possible_duplicates() {
     let (school, files) = (School::open().await, Files::new());
     school.student("Ana Lin").await;
     // Another address is another person; without one, nobody knows.

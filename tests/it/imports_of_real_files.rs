@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::imports::{Files, import, seq};
 use crate::school::School;
 
-/// Files, and what is right.
+/// Files and the right results.
 struct Case {
     seen_in: &'static str,
     files: &'static [(&'static str, &'static [u8])],

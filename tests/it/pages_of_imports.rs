@@ -1,4 +1,4 @@
-//! What a registrar does with files in a browser.
+//! Imports of files in a browser.
 
 use std::fs;
 use std::path::PathBuf;
@@ -40,7 +40,7 @@ async fn files_are_brought_corrected_imported_and_undone() {
     page.click_text("Imports").await;
     page.waits_for_text("No files have been imported in the last 30 days.").await;
     page.type_into("#files", &sheet).await;
-    page.click_text("Look at them").await;
+    page.click_text("Preview").await;
     page.waits_for_text("Nothing has changed yet. The refused rows are left out.").await;
     page.waits_for_text("is a number in scientific notation").await;
     page.is_accessible().await;
@@ -58,7 +58,7 @@ async fn files_are_brought_corrected_imported_and_undone() {
     // The other column is the name.
     page.type_into("Read Name as", "not read").await;
     page.type_into("Read Rufname as", "name").await;
-    page.click_text("Read them like this").await;
+    page.click_text("Read the files again").await;
     page.waits_for("select[name='column:Rufname'] option[value='name'][selected]").await;
     page.goto("/imports/1?show=new").await;
     page.waits_for_text("name Zoe").await;
@@ -70,7 +70,7 @@ async fn files_are_brought_corrected_imported_and_undone() {
     page.is_accessible().await;
 
     page.click_text("Undo this import").await;
-    page.waits_for_text("Nothing of it is left.").await;
+    page.waits_for_text("Everything was undone.").await;
     assert_eq!(students(&school).await.len(), 0);
     page.click_text("All imports").await;
     page.waits_for_text("undone").await;
@@ -83,7 +83,7 @@ async fn a_page_for_signing_in_is_refused_and_says_what_to_do() {
     let page = Browser::open(&school).await.without_scripts().await;
     page.goto("/imports").await;
     page.type_into("#files", folder("31").join("login.csv").to_str().unwrap()).await;
-    page.click_text("Look at them").await;
+    page.click_text("Preview").await;
     page.waits_for_text("login.csv: This is an HTML page, not a table. Save it as CSV (UTF-8) or XLSX.")
         .await;
     page.waits_for_text("Nothing was imported.").await;
@@ -105,12 +105,15 @@ async fn several_files_belong_together_and_the_second_time_nothing_is_left_to_do
     for round in ["first", "second"] {
         page.goto("/imports").await;
         page.type_into("#files", &names.join("\n")).await;
-        page.click_text("Look at them").await;
+        page.click_text("Preview").await;
         if round == "first" {
             page.click_text("Import 5 changes").await;
             page.waits_for_text("Undo this import").await;
         } else {
-            page.waits_for_text("There is nothing to import: everything is there already.").await;
+            page.waits_for_text(
+                "There is nothing to import: the school already has everything in the files.",
+            )
+            .await;
         }
     }
     let roster = school.get("/api/v1/courses/1/students").await.is_ok().json();
@@ -126,15 +129,15 @@ async fn a_plan_that_does_not_hold_any_more_says_so() {
     let sheet = files.write("students.csv", "number,name,email\n1,Ana,ana@example.edu\n");
     page.goto("/imports").await;
     page.type_into("#files", &sheet).await;
-    page.click_text("Look at them").await;
+    page.click_text("Preview").await;
     page.waits_for_text("Nothing has changed yet.").await;
     let other = serde_json::json!({"name": "Ann", "email": "ann@example.edu", "number": "1"});
     school.post("/api/v1/students", other).await.is_created();
     page.click_text("Import 1 change").await;
     page.waits_for_text("The data have changed since the plan was made.").await;
     page.expects_status(409);
-    // Reading the files again makes the plan that holds now.
-    page.click_text("Read them like this").await;
+    // Reading the files again makes a new plan.
+    page.click_text("Read the files again").await;
     page.waits_for_text("name: Ann → Ana").await;
     page.click_text("Import 1 change").await;
     page.waits_for_text("Undo this import").await;

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 pub use self::password::{MAX_CHARACTERS, MIN_CHARACTERS, Password, WeakPassword};
 use super::secret::random_bytes;
 
-/// The most threads that hash. Two, so that a sign-in need not wait for another one, and no more, so that a flood of
+/// Maximum number of hashing threads. Two, so that a sign-in need not wait for another one; no more, so that a flood of
 /// sign-ins takes at most 38 MiB.
 const MAX_THREADS: usize = 2;
 /// Passwords that may wait for a thread, less than a second of work; further ones are rejected at once.
@@ -109,8 +109,8 @@ impl Passwords {
     }
 }
 
-/// At most half of the cores: even at a low priority, a thread that hashes keeps its core for milliseconds before it gives
-/// way, so that requests need others.
+/// At most half of the cores: even at a low priority, a hashing thread keeps its core for milliseconds, and requests
+/// need the others.
 fn threads(cores: usize) -> usize {
     (cores / 2).clamp(1, MAX_THREADS)
 }

@@ -196,7 +196,7 @@ pub struct Name {
 pub struct TypedColumn {
     /// Its name.
     pub name: String,
-    /// Its type as the engine calls it; may be empty in a file.
+    /// The engine's name of its type; may be empty on SQLite.
     pub kind: String,
     /// Whether the table computes its values.
     pub is_computed: bool,

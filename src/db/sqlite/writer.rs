@@ -17,8 +17,8 @@ use crate::db::{Arg, DbError, Map, Write};
 const CHECKPOINT_PAGES: i64 = 64_000;
 /// Page cache for writes.
 const WRITER_CACHE_KIB: i64 = 40 * 1024;
-/// How long to wait before a lock that another program has is asked for again. SQLite's own pauses grow to 100 ms, in
-/// which a program that commits all the time, such as an import, would take the lock again and again.
+/// The pause before another attempt to get a lock that another program holds. SQLite's own pauses grow to 100 ms; a
+/// program that commits all the time, such as an import, would take the lock again and again in between.
 const BUSY_RETRY: Duration = Duration::from_micros(500);
 /// How long a migration waits for another one, which may be copying a million rows.
 const MIGRATION_BUSY_TIMEOUT: Duration = Duration::from_mins(1);
@@ -33,7 +33,7 @@ const MIGRATION_CACHE_KIB: i64 = 96 * 1024;
 pub(in crate::db) struct Writer {
     pub(super) connection: Connection,
     path: PathBuf,
-    /// How long it waits for another program that writes.
+    /// How long to wait for the lock of another program.
     busy_timeout: Duration,
     files: Option<Files>,
     checkpointer: Option<Checkpointer>,

@@ -79,7 +79,7 @@ pub(super) struct Drafts {
     pub(super) texts: Keys<Box<str>>,
     /// Who teaches, observes, ... a course.
     pub(super) others: HashSet<Reference>,
-    /// Rows of those, with the course.
+    /// Rows of other roles, with the course.
     pub(super) other_rows: Vec<EnrollmentDraft>,
     /// Whether a person has the role of a student, for those whose role a file names.
     pub(super) roles: HashMap<Reference, bool>,

@@ -38,7 +38,7 @@ fn is_error(id: &str) -> bool {
     errors.contains(&id) || id.starts_with("##") && id.chars().all(|character| character == '#')
 }
 
-/// What people and programs write where there is no id: databases, JavaScript, Python, forms.
+/// Whether an id is a placeholder for a missing one, as databases, JavaScript, Python and people in forms write it.
 fn is_placeholder(id: &str) -> bool {
     let words =
         ["n/a", "null", "nil", "none", "nan", "undefined", "-", "--", "\u{2013}", "\u{2014}", "?", "??"];

@@ -116,6 +116,6 @@ fn courses<'a>(row: &Row<'a>, standing: Standing) -> Result<Courses<'a>, Fault> 
 #[derive(Default)]
 struct Courses<'a> {
     taken: Vec<(Box<str>, Wanted)>,
-    /// The courses with a role that is not that of a student.
+    /// The courses in which the person has another role than student.
     other_roles: Vec<(Box<str>, &'a str)>,
 }

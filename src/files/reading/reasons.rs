@@ -59,7 +59,7 @@ pub enum Reason {
     Contradicts(Origin, &'static str),
     /// Another row of this file without ids has the same address.
     EmailNotUnique(Origin),
-    /// The id of another row looks the same, and is written with other characters.
+    /// The id of another row looks the same but has other characters.
     Lookalike(Origin),
     /// The section belongs to another course.
     SectionOfAnotherCourse,

@@ -96,7 +96,7 @@ impl Record {
         self.kinds.get(column).copied().unwrap_or(CellKind::Text)
     }
 
-    /// Whether the row is of a delimited text, not of a workbook.
+    /// Whether the row is from a delimited text, not from a workbook.
     pub(super) fn is_delimited(&self) -> bool {
         self.kinds.is_empty()
     }

@@ -30,11 +30,11 @@ pub struct Reading {
     pub warnings: Vec<Warning>,
     /// Why nothing of the whole set is used, if it is not about one of the files.
     pub refusal: Option<FileRefusal>,
-    /// Students and courses of rows that are left out, because somebody teaches, observes, ... the course.
+    /// Students and courses of rows that are left out because of another role (teacher, observer, ...).
     pub other_pairs: Vec<(Reference, Reference)>,
-    /// Every code of a course or section in the files, also of those that are left out.
+    /// Every code of a course or section in the files, including rows that are left out.
     pub named_courses: HashSet<Box<str>>,
-    /// Under which other code a course would have been imported if it had another number of sections.
+    /// By code of a course: the codes that it would have with another number of sections.
     pub other_codes: HashMap<Box<str>, Vec<Box<str>>>,
     pub(super) holders: Vec<Holder>,
 }
@@ -72,13 +72,13 @@ impl Reading {
         self.with_other_file(row.reason.to_string(), row.origin.file, row.reason.other_row())
     }
 
-    /// What a warning says.
+    /// The text of a warning.
     #[must_use]
     pub fn warned(&self, warning: &Warning) -> String {
         self.with_other_file(warning.detail.clone(), warning.file, warning.other)
     }
 
-    /// A sentence that names a line of another file says of which.
+    /// Adds the name of the file to a sentence about a line of another file.
     #[must_use]
     pub fn with_other_file(&self, detail: String, file: u32, other: Option<Origin>) -> String {
         match other.filter(|other| other.file != file) {
@@ -168,7 +168,7 @@ pub enum Ignored {
     Superseded(Meaning),
     /// Passwords are never read.
     Password,
-    /// The school's table cannot hold it; the sentence says why.
+    /// The school's table cannot hold it, for this reason.
     NotHeld(&'static str),
 }
 

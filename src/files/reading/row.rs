@@ -38,7 +38,7 @@ impl<'a> Row<'a> {
         self.layout.columns.place(meaning).map_or("", |place| self.cell(place))
     }
 
-    /// A cell. In a list of delimited text, the apostrophe is taken away by which our exports make a formula harmless in spreadsheets.
+    /// The text of a cell. In a delimited list, without the apostrophe that our exports put before formulas.
     fn cell(&self, place: usize) -> &'a str {
         let text = self.record.cell(place);
         let is_list = self.layout.format == Format::Plain && self.record.is_delimited();

@@ -58,10 +58,10 @@ struct Set<'a> {
     budget: u64,
 }
 
-/// The longest name of a file in characters; of a longer one, the end is kept.
+/// Maximum length of a file name in characters; a longer one keeps its end.
 const MAX_NAME: usize = 255;
 
-/// The name of a file as people can read it: each row is named by it.
+/// The readable name of a file, which messages about its rows use.
 fn label(name: &str) -> String {
     let is_hidden = |character: char| {
         character.is_control()
@@ -80,7 +80,8 @@ impl<'a> Set<'a> {
         Self { options, reading, drafts, manifest, budget: MAX_INFLATED_BYTES }
     }
 
-    /// Opens the archives, and lists all files; those of an archive that is one of several files are named with it.
+    /// Opens the archives and lists all files. If there are several, names from an archive begin with the name of the
+    /// archive.
     fn open<'b>(
         &mut self,
         sources: &'b [Source],
@@ -96,7 +97,7 @@ impl<'a> Set<'a> {
             let archive =
                 if is_archive { self.archive(name, bytes, source, &folder, &mut items) } else { None };
             archives.push(archive);
-            // A folder of the path says nothing: people keep files in hidden ones.
+            // Folders of the path do not matter: people keep files in hidden ones.
             let is_passed_over = |set: &mut Self| is_litter(file_name(name)) || set.is_passed_over(name);
             let is_listed = !is_archive && (!is_one_of_many || !is_passed_over(self));
             if is_listed {
@@ -152,7 +153,8 @@ impl<'a> Set<'a> {
         }
     }
 
-    /// Files that are no tables, among others. They are in the report, but for those that no person put there.
+    /// Whether to skip a file among others, since its name is not that of a table. The report lists it. (Files that no
+    /// person put there are skipped before.)
     fn is_passed_over(&mut self, name: &str) -> bool {
         let passed_over = !is_table_by_name(name);
         if passed_over {

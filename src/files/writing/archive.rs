@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-/// A zip archive. It does not say when it was made, so that the same files are the same bytes.
+/// A zip archive without times, so that the same files give the same bytes.
 pub struct Archive {
     zip: ZipWriter<StreamWriter<Buffer>>,
     buffer: Buffer,
 }
 
-/// What is written and not sent yet. The writer has one end, and the archive the other.
+/// Bytes that are written and not sent yet, shared by the writer and the archive.
 #[derive(Clone, Debug, Default)]
 struct Buffer(Arc<Mutex<Vec<u8>>>);
 
@@ -46,10 +46,10 @@ impl Archive {
         Ok(self.zip.start_file(name, options)?)
     }
 
-    /// Adds to the file that was begun.
+    /// Adds bytes to the current file.
     ///
     /// # Errors
-    /// The file is larger than one in an archive can be: 4 GiB.
+    /// The file is larger than 4 GiB.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.zip.write_all(bytes)
     }

@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
-/// How cells of a CSV file are written.
+/// The form of cells in a CSV file.
 ///
-/// In a list, an import takes away the apostrophe before a character that makes a formula. So that it restores every cell, a
-/// text that has one there already gets another one in both forms of lists.
+/// From a list, an import removes an apostrophe before a character that makes a formula. A text that already has one
+/// there gets another one in both forms of lists, so that the import restores every cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
-    /// A list for a spreadsheet, for which a cell that begins with `=`, `+`, `-`, `@`, a tab or a line break is a formula or
-    /// may become one. Such a cell gets an apostrophe in front.
+    /// A list for a spreadsheet. A cell that begins with `=`, `+`, `-`, `@`, a tab or a line break gets an apostrophe
+    /// in front, since spreadsheets may take it for a formula.
     #[default]
     Spreadsheet,
     /// A list for a program: formulas are like other texts.
@@ -18,7 +18,7 @@ pub enum Form {
     Exact,
 }
 
-/// How a cell begins that a spreadsheet takes for a formula.
+/// First characters of cells that spreadsheets take for formulas.
 pub(crate) const TRIGGERS: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\n'];
 
 impl Form {
@@ -52,7 +52,7 @@ pub fn push_row<'a>(out: &mut Vec<u8>, form: Form, cells: impl IntoIterator<Item
     out.extend_from_slice(b"\r\n");
 }
 
-/// Also white space at an end, which some programs cut off from a cell without quotes.
+/// White space at an end needs quotes, too: some programs cut it off otherwise.
 fn needs_quotes(cell: &str) -> bool {
     cell.contains([',', '"', '\r', '\n'])
         || cell.starts_with(char::is_whitespace)

@@ -1,4 +1,4 @@
-//! What OneRoster CSV 1.2 demands of every file, and our rows do not have by themselves.
+//! Values that OneRoster CSV 1.2 demands and our rows do not have.
 
 use std::hash::Hasher as _;
 
@@ -55,7 +55,7 @@ pub fn is_id(text: &str) -> bool {
     (1..=255).contains(&text.len()) && text.bytes().all(is_allowed)
 }
 
-/// An id for a row that is about these others. Ids of any length have one of 32 characters, which is the same in every
+/// An id for a row that refers to rows with these ids: 32 characters, whatever their length, and the same in every
 /// school.
 #[must_use]
 pub fn id_about(ids: &[&str]) -> String {
@@ -68,14 +68,14 @@ pub fn id_about(ids: &[&str]) -> String {
     format!("{:016x}{:016x}", hash.h1, hash.h2)
 }
 
-/// A text without line breaks, which no field may have, and without other control characters.
+/// The text with blanks in place of line breaks, which no field may have, and other control characters.
 #[must_use]
 pub fn on_one_line(text: &str) -> String {
     text.replace(|character: char| character.is_control() || "\u{2028}\u{2029}".contains(character), " ")
 }
 
-/// The given and the family name of a name, both of which every person needs: what is before and after the last single
-/// blank. Whoever has one name, or blanks that would not come back when the two are put together, has `-` as the other.
+/// Splits a name into the given and the family name at the last single blank; OneRoster needs both. A single name, or a
+/// name with blanks that joining the two would not restore, gets `-` as its given name.
 #[must_use]
 pub fn given_and_family(name: &str) -> (&str, &str) {
     let parts = name.rsplit_once(' ').filter(|(given, family)| {
@@ -85,7 +85,7 @@ pub fn given_and_family(name: &str) -> (&str, &str) {
     parts.unwrap_or(("-", name))
 }
 
-/// The school year from August to July in which a day is: its first and its last day.
+/// The first and last day of the school year (August to July) of a day.
 #[must_use]
 pub fn school_year(day: Date) -> (Date, Date) {
     let first = if day.month() < 8 { day.year() - 1 } else { day.year() };

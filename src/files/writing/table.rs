@@ -6,17 +6,17 @@ use super::cell::Cell;
 use super::csv::{Form, push_row};
 use super::workbook::Workbook;
 
-/// How a table is written.
+/// The format of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TableFormat {
-    /// As CSV.
+    /// CSV.
     Csv {
-        /// Who opens it.
+        /// The kind of program that opens it.
         form: Form,
-        /// Whether it begins with a byte order mark, by which Excel recognizes UTF-8.
+        /// Whether it begins with a byte order mark, which makes Excel read it as UTF-8.
         bom: bool,
     },
-    /// As a workbook. In its cells of text nothing is a formula.
+    /// A workbook. Texts in its cells are never formulas.
     Xlsx,
 }
 
@@ -47,7 +47,7 @@ impl TableWriter {
     /// Adds a row.
     ///
     /// # Errors
-    /// The workbook is larger than one can be.
+    /// The workbook is too large for its format, or a text for a cell.
     pub fn row(&mut self, cells: Vec<Cell>) -> io::Result<()> {
         match &mut self.0 {
             Writer::Csv { form, bytes } => {

@@ -1,5 +1,5 @@
 //! An XLSX workbook (ECMA-376) that is sent while it is written: libraries need the whole workbook in memory or on disk
-//! before its first byte can leave. It has one sheet, and another one where a sheet is full.
+//! before its first byte can leave. When a sheet is full, another one follows.
 
 use std::fmt::Write as _;
 use std::io;
@@ -9,7 +9,7 @@ use jiff::civil::{Date, DateTime};
 use super::archive::Archive;
 use super::cell::Cell;
 
-/// The most rows that a sheet can have, with its heading.
+/// Maximum number of rows on a sheet, including the heading.
 const MAX_ROWS: u32 = 1 << 20;
 
 /// A workbook.
@@ -23,7 +23,7 @@ pub(super) struct Workbook {
     max_rows: u32,
 }
 
-/// The most characters that a cell can have.
+/// Maximum number of characters in a cell.
 const MAX_TEXT: usize = 32_767;
 
 /// The formats of cells, by their places in [`STYLES`].
@@ -37,7 +37,7 @@ const RELATIONSHIPS: &str = "http://schemas.openxmlformats.org/officeDocument/20
 const PACKAGE: &str = "http://schemas.openxmlformats.org/package/2006";
 const TYPES: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml";
 
-/// 0: as it comes; 1: bold; 2: text; 3: a time.
+/// 0: general; 1: bold; 2: text; 3: time.
 const STYLES: &str = "<numFmts count=\"1\"><numFmt numFmtId=\"164\" formatCode=\"yyyy\\-mm\\-dd\\ hh:mm:ss\"/></numFmts>\
     <fonts count=\"2\"><font><sz val=\"11\"/><name val=\"Calibri\"/></font><font><b/><sz val=\"11\"/><name val=\"Calibri\"/></font></fonts>\
     <fills count=\"2\"><fill><patternFill patternType=\"none\"/></fill><fill><patternFill patternType=\"gray125\"/></fill></fills>\
@@ -95,8 +95,7 @@ impl Workbook {
             match cell {
                 Cell::Text(text) if text.is_empty() => {}
                 Cell::Text(text) if text.len() > MAX_TEXT && text.chars().count() > MAX_TEXT => {
-                    let message =
-                        format!("a text has more than {MAX_TEXT} characters, which no cell can have");
+                    let message = format!("a text has more than {MAX_TEXT} characters, the limit of a cell");
                     return Err(io::Error::new(io::ErrorKind::InvalidData, message));
                 }
                 Cell::Text(text) => push_text(&mut xml, column, row, TEXT, text),
@@ -128,7 +127,7 @@ impl Workbook {
         self.archive.finish()
     }
 
-    /// The parts that say what the sheets are. They come last, when the number of sheets is known.
+    /// The parts that describe the sheets. They come last, when the number of sheets is known.
     fn parts(&self) -> [(&'static str, String); 5] {
         let each = |part: &dyn Fn(u32) -> String| (1..=self.sheets).map(part).collect::<String>();
         let sheets = each(&|sheet| {
@@ -182,7 +181,7 @@ impl Workbook {
     }
 }
 
-/// A text in the cell itself. The tables have few columns, so that a letter names each.
+/// Writes a text into the cell itself. The tables have so few columns that one letter is enough for each.
 #[expect(clippy::let_underscore_must_use, reason = "writing to a string cannot fail")]
 fn push_text(xml: &mut String, column: usize, row: u32, style: u8, text: &str) {
     let column = letter(column);
@@ -203,7 +202,7 @@ fn letter(column: usize) -> char {
     ('A'..='Z').nth(column).expect("a column with a letter")
 }
 
-/// Characters that XML does not have are written as `_x0007_`, as spreadsheets do (ECMA-376, 22.9.2.19).
+/// Writes characters that XML does not allow as `_x0007_`, as spreadsheets do (ECMA-376, 22.9.2.19).
 #[expect(clippy::let_underscore_must_use, reason = "writing to a string cannot fail")]
 fn push_escaped(xml: &mut String, text: &str) {
     for character in text.chars() {
@@ -220,8 +219,9 @@ fn push_escaped(xml: &mut String, text: &str) {
     }
 }
 
-/// The days since the beginning of 1900 as spreadsheets count them, with the time of day as a fraction. `None` for a time
-/// that they do not have, and for the first weeks, in which they count a day that there was not.
+/// The days since the beginning of 1900 as spreadsheets count them, with the time of day as a fraction. `None` for a
+/// time that they cannot show, and for the first weeks of 1900, because spreadsheets count a February 29 that did not
+/// exist.
 fn serial(time: DateTime) -> Option<String> {
     const EPOCH: Date = Date::constant(1899, 12, 30);
     let days = time.date().since(EPOCH).ok()?.get_days();

@@ -1,4 +1,4 @@
-//! An import, as it is kept.
+//! A stored import.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -12,7 +12,7 @@ use crate::db::DbError;
 use crate::imports::rows::RowStatus;
 use crate::registrar::Right;
 
-/// What a caller needs for imports: they read and write students, courses and enrollments.
+/// The rights that imports require: they read and write students, courses and enrollments.
 pub const RIGHTS: [Right; 5] = [
     Right::ReadCatalogue,
     Right::ReadStudents,
@@ -28,61 +28,61 @@ pub struct Import {
     /// The id.
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub id: i64,
-    /// How far it is.
+    /// The status.
     pub status: ImportStatus,
-    /// When the files were brought.
+    /// When the files were uploaded.
     pub created_at: Stamp,
-    /// Who brought them, as in the log.
+    /// Who uploaded them, as in the log.
     pub actor: String,
-    /// When all of it was carried out.
+    /// When it was carried out completely.
     #[schema(required)]
     pub applied_at: Option<Stamp>,
     /// When it was undone.
     #[schema(required)]
     pub undone_at: Option<Stamp>,
-    /// How the files are read.
+    /// The settings for reading the files.
     pub settings: Settings,
-    /// The files: format, kind, encoding, delimiter, columns, and how many rows.
+    /// The files: format, kind, encoding, delimiter, columns and numbers of rows.
     #[schema(value_type = Vec<Object>)]
     pub files: Vec<serde_json::Value>,
-    /// How many students, courses and enrollments would be new, changed, gone.
+    /// The numbers of students, courses and enrollments that would be new, changed or gone.
     #[schema(value_type = Object)]
     pub counts: serde_json::Value,
-    /// How many rows of the files have which effect.
+    /// The number of rows of the files with each effect.
     pub rows: RowCounts,
-    /// The number that has to be confirmed, since much would vanish.
+    /// The number to confirm, if many records would vanish.
     #[schema(required, minimum = 1)]
     pub confirm: Option<i64>,
-    /// What the files do not mention and stays, of each kind: how many, and why.
+    /// Records that the files do not mention and that stay: the number and the reason, for each kind.
     #[schema(value_type = Vec<Object>)]
     pub held_back: Vec<serde_json::Value>,
-    /// What is worth a look.
+    /// Warnings: facts worth a look, although nothing is refused.
     #[schema(value_type = Vec<Object>)]
     pub warnings: Vec<serde_json::Value>,
     /// Steps of the plan.
     #[schema(minimum = 0)]
     pub total: i64,
-    /// Steps that were tried; while it is undone, steps that were looked at.
+    /// Steps that were tried; while the import is being undone, steps that were looked at.
     #[schema(minimum = 0)]
     pub done: i64,
     /// Steps that would have had another effect than planned by then, and were not carried out.
     #[schema(minimum = 0)]
     pub not_done: i64,
-    /// What could not be undone, because somebody has changed it since or it is gone for good.
+    /// Rows that could not be undone, because somebody has changed the record since or it cannot be restored.
     #[schema(minimum = 0)]
     pub remaining: i64,
 }
 
-/// Who works on which import.
+/// A worker and its import.
 #[derive(Clone, Debug)]
 pub struct Shift {
     /// The import.
     pub import_id: i64,
-    /// A random text. What somebody does who has another one by now is refused.
+    /// A random text. Commits of a worker whose text is not the current one any more are refused.
     pub worker: Arc<str>,
 }
 
-/// How far an import is.
+/// The status of an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ImportStatus {
@@ -92,7 +92,7 @@ pub enum ImportStatus {
     Planned,
     /// It is being carried out.
     Applying,
-    /// It was stopped before its end: the one who began it lost the right to.
+    /// It was stopped before its end, because the person who started it lost the right to import.
     Stopped,
     /// It is carried out.
     Applied,
@@ -127,7 +127,7 @@ impl ImportStatus {
         }
     }
 
-    /// Whether a server is at work on it.
+    /// Whether a server works on it.
     #[must_use]
     pub fn is_running(self) -> bool {
         matches!(self, Self::Applying | Self::Undoing)
@@ -139,23 +139,23 @@ impl ImportStatus {
     }
 }
 
-/// How many rows of the files have which effect.
+/// The number of rows of the files with each effect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RowCounts {
     /// Rows that are refused.
     pub refused: usize,
-    /// Rows because of which a record changes.
+    /// Rows that change a record.
     pub changed: usize,
-    /// Rows because of which something is removed.
+    /// Rows that remove something.
     pub vanishing: usize,
-    /// Rows because of which something is added.
+    /// Rows that add something.
     pub new: usize,
     /// Rows that change nothing.
     pub unchanged: usize,
 }
 
 impl RowCounts {
-    /// How many rows have this effect.
+    /// The number of rows with this effect.
     #[must_use]
     pub fn of(&self, status: RowStatus) -> usize {
         match status {
@@ -177,7 +177,7 @@ impl RowCounts {
         }
     }
 
-    /// The numbers of the rows that have this effect; with `None` of all rows.
+    /// The numbers of the rows with this effect; of all rows if it is `None`.
     #[must_use]
     pub fn numbers(&self, status: Option<RowStatus>) -> Range<usize> {
         let Some(status) = status else {
@@ -189,20 +189,21 @@ impl RowCounts {
     }
 }
 
-/// How the files of an import are read where they do not say it themselves.
+/// Settings for reading the files of an import, if the files do not show them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Settings {
     /// `students`, `courses` or `enrollments`.
     #[schema(required)]
     pub kind: Option<String>,
-    /// `full` if what the files do not mention vanishes, of each kind of which they have rows; otherwise it stays.
+    /// `full` if records that the files do not mention vanish (those of a kind that the files have rows of); otherwise
+    /// these stay.
     #[serde(default)]
     #[schema(required)]
     pub mode: Option<String>,
     /// The encoding of the files.
     #[schema(required)]
     pub encoding: Option<String>,
-    /// What columns mean, by their headings; an empty text for one that is not to be read.
+    /// The meanings of columns by their headings; an empty text for a column that is not to be read.
     #[serde(default)]
     pub columns: BTreeMap<String, String>,
 }

@@ -1,5 +1,5 @@
-//! Imports that are planned, carried out and undone later: the files, the plan and what became of it are kept in tables of
-//! ours, for 30 days, or a day if nothing was done with them.
+//! Imports that are planned, carried out and undone later. Our tables keep the files, the plan and its result for 30
+//! days, or for a day if the import is not carried out.
 
 mod import;
 mod row_list;

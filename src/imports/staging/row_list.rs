@@ -17,17 +17,17 @@ use crate::imports::rows::{ImportRow, RowStatus};
 use crate::lists::{Cursor, ListPart, Page};
 use crate::viewer::Viewer;
 
-/// Which rows of an import.
+/// A choice of rows of an import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhichRows {
     /// All rows of the plan.
     #[default]
     All,
-    /// Those of the plan that have this effect.
+    /// Rows of the plan with this effect.
     With(RowStatus),
-    /// Those that were not carried out, since they would have had another effect than planned.
+    /// Rows that were not carried out, since they would have had another effect than planned.
     NotDone,
-    /// Those that could not be undone.
+    /// Rows that could not be undone.
     Remaining,
 }
 

@@ -64,7 +64,7 @@ impl Frame {
         self.identity.grants.has(Right::WriteCourses)
     }
 
-    /// Whether the reader brings files.
+    /// Whether the reader may import files.
     #[must_use]
     pub fn imports(&self) -> bool {
         RIGHTS.iter().all(|right| self.identity.grants.has(*right))

@@ -32,7 +32,7 @@ pub(super) struct Effects<'a> {
     waiting: BTreeMap<i64, &'a WaitlistEntry>,
     left: Vec<&'a WaitlistEntry>,
     seats: BTreeMap<CourseId, LimitsChange<'a>>,
-    /// Imports and the entries of the log that each has made: the first and the last.
+    /// Imports, each with the first and last of its entries in the log.
     imported: Vec<(i64, i64, i64)>,
     pub(super) access: AccessEffects<'a>,
 }

@@ -1,4 +1,4 @@
-//! The files of the API: what is in them, and who gets them.
+//! The files of the API: their contents, and who may read them.
 
 use std::time::Duration;
 
@@ -111,7 +111,7 @@ async fn a_list_is_csv_for_those_who_want_it() {
     assert_eq!((page.header("x-total-count"), page.text().lines().count()), ("2", 2));
     assert!(page.text().contains("Ben") && page.next_page().is_some());
     assert_eq!(csv("/api/v1/students?q=ana").await.text().lines().count(), 2);
-    // Everybody else gets JSON, as before.
+    // All other clients get JSON.
     for accept in [
         "*/*",
         "application/json",
@@ -126,7 +126,7 @@ async fn a_list_is_csv_for_those_who_want_it() {
 }
 
 #[tokio::test]
-async fn what_a_client_does_not_accept_is_not_sent() {
+async fn media_types_that_a_client_does_not_accept_are_not_sent() {
     let school = School::open().await;
     add_course(&school, "Algebra", None).await;
     for (path, accept) in [
@@ -186,7 +186,7 @@ async fn the_census_is_of_a_moment_of_the_past() {
         file.text().lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(census("2026-08-31T08:00:00Z").await, [""; 0]);
-    // Nothing is known any more about Ben.
+    // Ben has been deleted, so his cells are empty.
     assert_eq!(census("2026-09-01T12:00:00Z").await, ["0042,A", ",A"]);
     assert_eq!(census("2026-09-02T12:00:00Z").await, [",A", "0042,B"]);
     assert_eq!(census("2026-09-03T12:00:00Z").await, ["0042,B"]);
@@ -262,7 +262,7 @@ async fn scopes_say_which_files_a_token_gets() {
     for path in all.iter().filter(|path| !path.contains("courses.csv")) {
         school.get(&format!("/api/v1/{path}")).with_token(&ana).await.is_refused(403, "forbidden");
     }
-    // A list as CSV has no more than the list.
+    // A list as CSV has the same rows as the list.
     let own = school.get("/api/v1/students").with_token(&ana).header("accept", "text/csv").await.is_ok();
     assert_eq!(own.text(), "number,name,email\r\n0042,Ana,someone@example.edu\r\n");
 }

@@ -1,4 +1,4 @@
-//! The sets of files of other systems.
+//! Archives in the formats of other systems.
 
 use serde_json::json;
 
@@ -18,7 +18,7 @@ async fn a_strict_reader_accepts_a_oneroster_archive() {
     assert_eq!((&*zoe["sourcedId"], &*zoe["givenName"], &*zoe["familyName"]), ("0042", "Zoë", "Martin"));
     let madona = users.iter().find(|user| user["familyName"] == "Madona").unwrap();
     assert_eq!((&*madona["givenName"], &*madona["identifier"]), ("-", ""));
-    // An id that OneRoster does not allow is shown where it is allowed.
+    // An id that OneRoster does not allow as `sourcedId` is the `identifier`.
     let hooft = users.iter().find(|user| user["familyName"] == "'tHooft").unwrap();
     assert!(hooft["sourcedId"].starts_with('m') && hooft["identifier"] == "#12", "{hooft:?}");
     let logic = &accepted.files["classes"][1];

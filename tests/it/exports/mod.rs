@@ -1,4 +1,4 @@
-//! What goes out as files.
+//! Exports.
 
 mod api;
 mod archives;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::school::{Database, School, matricula};
 
-/// What `matricula export` writes to standard output.
+/// The standard output of `matricula export`.
 fn exported(database: &Database, options: &[&str]) -> Vec<u8> {
     let output = export(database, options);
     assert!(output.status.success(), "{options:?}: {}", String::from_utf8_lossy(&output.stderr));

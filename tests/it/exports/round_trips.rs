@@ -85,7 +85,8 @@ async fn a_canvas_archive_comes_back() {
     assert!(again == archive, "the bytes of the archive too");
 }
 
-/// Numbers and codes that OneRoster's ids cannot be are not in what an import reads: see the test of such a school below.
+/// Without numbers and codes that OneRoster ids cannot have: an import does not read those. A test of such a school is
+/// below.
 #[tokio::test]
 async fn a_oneroster_archive_comes_back() {
     let school = School::open().await;
@@ -117,7 +118,7 @@ async fn a_oneroster_archive_comes_back() {
 }
 
 #[tokio::test]
-async fn who_has_no_number_gets_one_in_files_that_stays_and_that_nobody_else_has() {
+async fn students_without_a_number_get_a_lasting_and_unique_one_in_files() {
     let school = School::open().await;
     let ana = add_student(&school, "Ana", None).await;
     let ids = || {
@@ -127,7 +128,7 @@ async fn who_has_no_number_gets_one_in_files_that_stays_and_that_nobody_else_has
     };
     let own = ids().remove(0);
     assert!(own.starts_with('m') && own.ends_with(&format!("-{ana}")), "{own}");
-    // Another student gets it as their number: an export was imported here.
+    // Another student gets this id as a number, as if an export was imported here.
     add_student(&school, "Ben", Some(&own)).await;
     assert_eq!(ids(), [format!("{own}.1"), own.clone()]);
     school.patch(&format!("/api/v1/students/{ana}"), json!({"number": "0042"})).await.is_ok();
@@ -135,7 +136,7 @@ async fn who_has_no_number_gets_one_in_files_that_stays_and_that_nobody_else_has
 }
 
 #[tokio::test]
-async fn who_waits_is_not_imported_as_enrolled() {
+async fn waiting_students_are_not_imported_as_enrolled() {
     let school = School::open().await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
     let [algebra] = school.courses(["Algebra"]).await;

@@ -1,5 +1,4 @@
-//! A reader as strict as those of the systems that import OneRoster CSV 1.2: it accepts nothing that the standard does not
-//! allow.
+//! A strict reader of OneRoster CSV 1.2: it accepts only files that the standard allows.
 
 use std::collections::{BTreeMap, BTreeSet};
 

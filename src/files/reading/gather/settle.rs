@@ -102,7 +102,7 @@ pub(super) fn report(
     }
 }
 
-/// Refuses rows whose ids look the same and are not: nobody can tell which of them is meant.
+/// Refuses rows whose ids look the same but are different: it is not clear which one is meant.
 pub(super) fn refuse_lookalikes<D>(
     rows: &mut Vec<D>,
     id: impl Fn(&D) -> Box<str>,

@@ -1,23 +1,15 @@
 //! Does what a plan says.
 
-use std::ops::RangeInclusive;
-use std::time::{Duration, Instant};
-
+use super::commits::{Commits, MAX_STEPS};
 use super::staging::Shift;
 use super::steps::{EnrollmentStep, Obstacle, Pair, Party, Plan, RecordStep};
 use super::vanishing::{Gone, PlanRow};
 use crate::files::reading::EnrollmentRow;
 use crate::registrar::{
-    Answer, Caller, CourseId, Create, Enroll, FieldValues, ImportPart, ImportStep, OperationOutcome, Record,
-    Refusal, Registrar, StudentId, Update,
+    Answer, Caller, CourseId, Create, Enroll, FieldValues, ImportStep, OperationOutcome, Record, Refusal,
+    Registrar, StudentId, Update,
 };
 
-/// How long a commit should take, since other writes wait for it.
-const COMMIT_TIME: Duration = Duration::from_millis(10);
-/// The minimum number of steps in a commit, which an import starts with, and the maximum.
-const STEPS: RangeInclusive<usize> = 100..=2_000;
-/// The time for others between two commits.
-const PAUSE: Duration = Duration::from_millis(1);
 /// Enrollments are carried out for this many courses at a time. Otherwise each row of a commit could be about another
 /// course, and the commit would change as many pages of every index by course as it has rows.
 const COURSES_AT_A_TIME: usize = 256;
@@ -95,8 +87,8 @@ impl Plan {
         caller: &Caller,
         progress: impl Fn(usize) + Send,
     ) -> Result<Done, Refusal> {
-        let mut worker =
-            Worker { order, registrar, caller, progress, size: *STEPS.start(), done: Done::default() };
+        let commits = Commits::new(registrar, caller, &order.shift, false);
+        let mut worker = Worker { order, commits, progress, done: Done::default() };
         let added_courses = worker
             .records(PlanRow::Course, &self.courses, ImportStep::AddCourse, ImportStep::ChangeCourse)
             .await?;
@@ -134,11 +126,8 @@ struct Added {
 
 struct Worker<'a, P> {
     order: &'a Order,
-    registrar: &'a Registrar,
-    caller: &'a Caller,
+    commits: Commits<'a>,
     progress: P,
-    /// Steps in the next commit.
-    size: usize,
     done: Done,
 }
 
@@ -164,7 +153,7 @@ impl<P: Fn(usize)> Worker<'_, P> {
         let mut added = vec![None; steps.len()];
         let is_wanted = |at: &usize| matches!(steps[*at], RecordStep::Add(_) | RecordStep::Change { .. });
         let wanted: Vec<usize> = (0..steps.len()).filter(is_wanted).collect();
-        for places in wanted.chunks(*STEPS.end()) {
+        for places in wanted.chunks(MAX_STEPS) {
             let part = places.iter().filter_map(|at| Some((row(*at), step_at(*at)?))).collect();
             self.run(part, |index, answer| {
                 if let Ok(record) = R::try_from(answer) {
@@ -184,7 +173,7 @@ impl<P: Fn(usize)> Worker<'_, P> {
         let mut wanted: Vec<usize> = (0..rows.len()).filter(|at| is_wanted(&plan.enrollments[*at])).collect();
         // Stable: within a course the order of the files decides who gets a seat.
         wanted.sort_by_key(|at| rows[*at].course.index() / COURSES_AT_A_TIME);
-        for places in wanted.chunks(*STEPS.end()) {
+        for places in wanted.chunks(MAX_STEPS) {
             let mut part = Vec::with_capacity(places.len());
             for &at in places {
                 let row = PlanRow::Enrollment(at);
@@ -209,83 +198,29 @@ impl<P: Fn(usize)> Worker<'_, P> {
         steps: Vec<(PlanRow, ImportStep)>,
         mut answered: impl FnMut(usize, Answer),
     ) -> Result<(), Refusal> {
-        let mut ordered = Vec::with_capacity(steps.len());
+        let Self { order, commits, progress, done } = self;
+        let (mut rows, mut numbered) = (Vec::with_capacity(steps.len()), Vec::with_capacity(steps.len()));
         for (place, (row, step)) in steps.into_iter().enumerate() {
-            match self.order.number(row) {
-                Some(number) => ordered.push((place, row, (number, step))),
-                None => self.done.changed.push((row, Obstacle::from(&Refusal::PlanChanged))),
+            match order.number(row) {
+                Some(number) => {
+                    rows.push((place, row));
+                    numbered.push((number, step));
+                }
+                None => done.changed.push((row, Obstacle::from(&Refusal::PlanChanged))),
             }
         }
-        let whole = 0..ordered.len();
-        let mut parts = if whole.is_empty() { Vec::new() } else { vec![whole] };
-        while let Some(mut part) = parts.pop() {
-            if part.len() > self.size {
-                let end = part.start + self.size;
-                parts.push(end..part.end);
-                part.end = end;
-            }
-            let steps = ordered[part.clone()].iter().map(|(_, _, step)| step.clone()).collect();
-            let command = {
-                let Shift { import_id, worker } = self.order.shift.clone();
-                ImportPart { import_id, worker, undoes: false, steps }
-            };
-            let began = Instant::now();
-            let outcomes = match self.registrar.submit(command, self.caller).await {
-                Ok(outcome) => outcome.answer,
-                // The table refused one of the rows: find it, so that the others are imported.
-                Err(refused) if matches!(refused.answer, Refusal::RowRefused(_)) => {
-                    if part.len() > 1 {
-                        let middle = part.start + part.len() / 2;
-                        parts.extend([middle..part.end, part.start..middle]);
-                        continue;
-                    }
-                    vec![OperationOutcome::Refused(refused.answer)]
+        let outcome = |at: usize, outcome| {
+            let (place, row) = rows[at];
+            match outcome {
+                OperationOutcome::Done(answer) => {
+                    done.steps += 1;
+                    answered(place, answer);
                 }
-                Err(refused) => return Err(refused.answer),
-            };
-            if part.len() == self.size {
-                self.size = next_size(self.size, began.elapsed());
+                OperationOutcome::Refused(refusal) => done.changed.push((row, Obstacle::from(&refusal))),
+                OperationOutcome::Withheld => {}
             }
-            for ((place, row, _), outcome) in ordered[part].iter().zip(outcomes) {
-                match outcome {
-                    OperationOutcome::Done(answer) => {
-                        self.done.steps += 1;
-                        answered(*place, answer);
-                    }
-                    OperationOutcome::Refused(refusal) => {
-                        self.done.changed.push((*row, Obstacle::from(&refusal)));
-                    }
-                    OperationOutcome::Withheld => {}
-                }
-            }
-            (self.progress)(self.done.steps + self.done.changed.len());
-            // Another program that waits for the lock of the file checks it only now and then.
-            tokio::time::sleep(PAUSE).await;
-        }
-        Ok(())
-    }
-}
-
-/// The number of steps in the next commit, after a commit that took this long.
-fn next_size(size: usize, took: Duration) -> usize {
-    let micros = |time: Duration| usize::try_from(time.as_micros()).unwrap_or(usize::MAX);
-    let wanted = size.saturating_mul(micros(COMMIT_TIME)) / micros(took).max(1);
-    // Change by a factor of two at most: a single slow commit says little.
-    wanted.clamp(size / 2, size * 2).clamp(*STEPS.start(), *STEPS.end())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn commits_grow_and_shrink_until_they_take_as_long_as_they_should() {
-        let after = |size, milliseconds| next_size(size, Duration::from_millis(milliseconds));
-        assert_eq!(after(500, 10), 500);
-        assert_eq!(after(500, 8), 625);
-        assert_eq!(after(500, 1), 1_000);
-        assert_eq!(after(1_500, 0), 2_000);
-        assert_eq!(after(1_000, 1_000), 500);
-        assert_eq!(after(150, 1_000), 100);
+            progress(done.steps + done.changed.len());
+        };
+        commits.run(&numbered, outcome).await
     }
 }

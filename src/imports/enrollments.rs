@@ -7,7 +7,7 @@ use super::known::ids;
 use super::parties::is_unclear;
 use super::steps::{EnrollmentStep, Obstacle, Pair, Plan};
 use super::store::{self, Taken};
-use super::vanishing::{Cause, VanishingPair};
+use super::vanishing::{Cause, Held, VanishingPair};
 use crate::clock::Stamp;
 use crate::db::{Db, DbError};
 use crate::files::reading::Wanted;
@@ -41,7 +41,7 @@ pub(super) async fn decide(
                 stage.decide_drop(place, plan.pair(row), is_waiting, Cause::Row(row.origin));
             }
         }
-        stage.drop_others(is_waiting);
+        stage.drop_others(is_waiting).map_err(|refusal| DbError::Engine(refusal.to_string()))?;
     }
     for (step, row) in stage.decided.steps.iter_mut().zip(&plan.reading.enrollments) {
         if row.wanted == Wanted::Enrolled {
@@ -60,6 +60,8 @@ struct Stage {
     decided: Decided,
     /// Pairs without a row: those of deleted students, and those that the files do not mention.
     others: Vec<(Taken, Cause)>,
+    /// The enrollments and places on waitlists of the students of the plan.
+    held: HashMap<Pair, Held>,
 }
 
 impl Stage {
@@ -109,15 +111,21 @@ impl Stage {
         for enrollment in enrolled.iter().filter(|row| courses.contains(&row.course_id)) {
             rehearsal.add_enrollment(enrollment);
         }
+        let seats = enrolled.iter().map(|row| ((row.student_id, row.course_id), Held::Seat(row.id)));
+        let places = waiting.iter().map(|row| ((row.student_id, row.course_id), Held::Place(row.joined_seq)));
+        let held: HashMap<Pair, Held> =
+            seats.chain(places).filter(|((_, course), _)| courses.contains(course)).collect();
+        // Others may have dropped a pair since it was found.
+        others.retain(|((pair, _), _)| held.contains_key(pair));
         let mut in_gone = store::taken_in(db, &ids(&gone_courses)).await?;
         in_gone.sort_unstable();
         let decided = Decided {
             steps: vec![EnrollmentStep::NotThere; rows.len()],
-            vanishing: in_gone.into_iter().map(|taken| vanishing(taken, Cause::WithCourse)).collect(),
+            vanishing: in_gone.into_iter().map(|taken| vanishing(taken, Cause::WithCourse, None)).collect(),
             promoted: Vec::new(),
             taken: taken_now,
         };
-        Ok(Self { rehearsal, decided, others })
+        Ok(Self { rehearsal, decided, others, held })
     }
 
     /// Decides about a row that drops a student from a course, or takes them off its waitlist.
@@ -144,25 +152,34 @@ impl Stage {
         }
     }
 
-    fn drop_others(&mut self, is_waiting: bool) {
+    fn drop_others(&mut self, is_waiting: bool) -> Result<(), Refusal> {
         let others: Vec<_> =
             self.others.iter().copied().filter(|((_, waits), _)| *waits == is_waiting).collect();
         for ((pair, _), cause) in others {
-            let done = self.drop(pair, is_waiting, cause);
-            debug_assert!(done.is_ok(), "it is there: {done:?}");
+            match self.drop(pair, is_waiting, cause) {
+                // Somebody dropped it between the reads.
+                Ok(()) | Err(Refusal::EnrollmentNotFound { .. }) => {}
+                Err(refusal) => return Err(refusal),
+            }
         }
+        Ok(())
     }
 
     fn drop(&mut self, pair: Pair, is_waiting: bool, cause: Cause) -> Result<(), Refusal> {
         let promoted = self.rehearsal.drop_course(pair.0, pair.1)?;
         self.decided.promoted.extend(promoted);
-        self.decided.vanishing.push(vanishing((pair, is_waiting), cause));
+        let held = self.held.get(&pair).copied();
+        self.decided.vanishing.push(vanishing((pair, is_waiting), cause, held));
         Ok(())
     }
 }
 
-fn vanishing(((student_id, course_id), is_waiting): Taken, cause: Cause) -> VanishingPair {
-    VanishingPair { student_id, course_id, is_waiting, cause }
+fn vanishing(
+    ((student_id, course_id), is_waiting): Taken,
+    cause: Cause,
+    held: Option<Held>,
+) -> VanishingPair {
+    VanishingPair { student_id, course_id, is_waiting, held, cause }
 }
 
 /// The limits of the courses, their numbers of students, and their waitlists.

@@ -6,6 +6,7 @@
 
 pub mod api;
 mod carry_out;
+mod commits;
 mod desk;
 mod doubles;
 mod enrollments;
@@ -38,4 +39,4 @@ pub use self::rows::{ImportRow, RowField, RowStatus};
 pub use self::service::Imports;
 pub use self::settings::{make_options, options};
 pub use self::steps::{EnrollmentStep, FieldChange, HeldBack, Obstacle, Pair, Plan, RecordStep};
-pub use self::vanishing::{Cause, Gone, PlanRow, Vanishing, VanishingPair, VanishingRecord};
+pub use self::vanishing::{Cause, Gone, Held, PlanRow, Vanishing, VanishingPair, VanishingRecord};

@@ -256,7 +256,8 @@ impl Plan {
                 ImportRow { student: number_of(record), fields: old_fields(record), ..row }
             }
             Gone::Pair(place) => {
-                let VanishingPair { student_id, course_id, is_waiting, cause } = self.vanishing.pairs[place];
+                let VanishingPair { student_id, course_id, is_waiting, cause, .. } =
+                    self.vanishing.pairs[place];
                 let record = if is_waiting { "place-on-waitlist" } else { "enrollment" };
                 let student = self.names.students.get(&student_id).and_then(number_of);
                 let course = self.names.courses.get(&course_id).and_then(code_of);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::commits::Commits;
 use super::entries::{self, Entry};
 use super::rows::{ImportRow, RowField, RowStatus};
 use super::staging::{self, ListName, ROWS_PER_PLACE, Shift};
@@ -10,13 +11,13 @@ use super::store;
 use super::vanishing::{remove_course, remove_student};
 use crate::db::{Db, DbError};
 use crate::registrar::{
-    Caller, Course, CourseId, DropCourse, Enroll, EnrollmentId, EventKind, FieldValues, ImportPart,
-    ImportStep, OperationOutcome, Record, Refusal, Registrar, Student, StudentId, Update, Version,
+    Caller, Course, CourseId, DropCourse, Enroll, EnrollmentId, EventKind, FieldValues, ImportStep,
+    OperationOutcome, Record, Refusal, Registrar, Student, StudentId, Update, Version,
 };
 
 /// Undoes an import: the last change first. `progress` is called with the number of entries of the log that were looked at.
-/// Returns the rows that stay as they are, with the reasons. What is undone already, by whomever, is no longer looked at, so
-/// that it can be interrupted.
+/// Returns the rows that stay as they are, with the reasons. Changes that are reversed already are none of these, so that an
+/// interrupted undoing can begin again.
 ///
 /// # Errors
 /// When the database cannot be read, or the caller may not do this any more.
@@ -30,6 +31,7 @@ pub(super) async fn undo(
     let id = shift.import_id;
     let planned = records(id, db).await?;
     let mut remaining: Vec<(i64, Obstacle)> = Vec::new();
+    let mut commits = Commits::new(registrar, caller, shift, true);
     let mut looked_at = 0;
     for range in entries::ranges(db, id).await? {
         let entries = entries::entries(db, range).await?;
@@ -43,7 +45,13 @@ pub(super) async fn undo(
                 Err(obstacle) => remaining.push((entry.row, obstacle)),
             }
         }
-        remaining.extend(carry_out(shift, steps, registrar, caller).await?);
+        let outcome = |place: usize, outcome| {
+            let (row, step): &(i64, ImportStep) = &steps[place];
+            if let OperationOutcome::Refused(refusal) = outcome {
+                remaining.extend(obstacle(step, &refusal).map(|why| (*row, why)));
+            }
+        };
+        commits.run(&steps, outcome).await?;
         progress(looked_at);
     }
     with_rows(id, db, remaining).await
@@ -206,45 +214,6 @@ fn touched() -> Obstacle {
     Obstacle::new("changed-since", "It has been changed since the import.")
 }
 
-/// Carries out the steps; returns those that were refused.
-async fn carry_out(
-    shift: &Shift,
-    steps: Vec<(i64, ImportStep)>,
-    registrar: &Registrar,
-    caller: &Caller,
-) -> Result<Vec<(i64, Obstacle)>, Refusal> {
-    let mut refused = Vec::new();
-    let mut parts = vec![steps];
-    while let Some(steps) = parts.pop() {
-        if steps.is_empty() {
-            continue;
-        }
-        let command = {
-            let Shift { import_id, worker } = shift.clone();
-            ImportPart { import_id, worker, undoes: true, steps: steps.clone() }
-        };
-        match registrar.submit(command, caller).await {
-            Ok(outcome) => {
-                let outcomes = steps.iter().zip(outcome.answer);
-                refused.extend(outcomes.filter_map(|((row, step), outcome)| match outcome {
-                    OperationOutcome::Refused(refusal) => Some((*row, obstacle(step, &refusal)?)),
-                    _ => None,
-                }));
-            }
-            // A table has refused one of the rows: find it, so that it does not stop the others.
-            Err(outcome) if matches!(outcome.answer, Refusal::RowRefused(_)) && steps.len() > 1 => {
-                let (first, second) = steps.split_at(steps.len() / 2);
-                parts.extend([second.to_vec(), first.to_vec()]);
-            }
-            Err(outcome) if matches!(outcome.answer, Refusal::RowRefused(_)) => {
-                refused.extend(steps.iter().map(|(row, _)| (*row, Obstacle::from(&outcome.answer))));
-            }
-            Err(outcome) => return Err(outcome.answer),
-        }
-    }
-    Ok(refused)
-}
-
 /// Why something stays as the import has left it; `None` if it is gone, or undone already.
 fn obstacle(step: &ImportStep, refusal: &Refusal) -> Option<Obstacle> {
     let is_restored = matches!(step, ImportStep::Enroll(_));
@@ -265,13 +234,14 @@ async fn with_rows(id: i64, db: &Db, mut remaining: Vec<(i64, Obstacle)>) -> Res
     remaining.sort_by_key(|(row, _)| *row);
     let (mut rows, mut place, mut loaded) = (Vec::new(), usize::MAX, Vec::new());
     for (number, obstacle) in remaining {
-        let Ok(number) = usize::try_from(number) else { continue };
+        let missing = || DbError::Engine(format!("import {id} has no row {number}"));
+        let number = usize::try_from(number).map_err(|_| missing())?;
         if place != number / ROWS_PER_PLACE {
             place = number / ROWS_PER_PLACE;
             loaded = staging::rows_at(db, Some(id), ListName::Plan, place..=place).await?;
         }
-        let row: Option<&ImportRow> = loaded.get(number % ROWS_PER_PLACE);
-        rows.extend(row.map(|row| row.clone().with_obstacle(&obstacle)));
+        let row: &ImportRow = loaded.get(number % ROWS_PER_PLACE).ok_or_else(missing)?;
+        rows.push(row.clone().with_obstacle(&obstacle));
     }
     Ok(rows)
 }

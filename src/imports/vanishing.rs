@@ -5,8 +5,8 @@ use std::hash::Hash;
 
 use crate::files::reading::Origin;
 use crate::registrar::{
-    Course, CourseId, DeleteCourse, DeleteStudent, DropCourse, ImportStep, SeenCourse, Student, StudentId,
-    Version,
+    Course, CourseId, DeleteCourse, DeleteStudent, DropCourse, EnrollmentId, ImportStep, SeenCourse, Student,
+    StudentId, Version,
 };
 
 /// The records that a plan removes: students, courses, enrollments and places on waitlists.
@@ -57,6 +57,15 @@ pub struct VanishingRecord<R> {
     pub cause: Cause,
 }
 
+/// Exactly one enrollment or place on a waitlist, and no later one of the same student in the course.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// The enrollment.
+    Seat(EnrollmentId),
+    /// The place, by the `seq` of the log with which the student joined.
+    Place(i64),
+}
+
 /// An enrollment or a place on a waitlist that ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VanishingPair {
@@ -66,6 +75,8 @@ pub struct VanishingPair {
     pub course_id: CourseId,
     /// Whether it is a place on a waitlist.
     pub is_waiting: bool,
+    /// Which enrollment or which place it is, for a step of its own.
+    pub held: Option<Held>,
     /// Why.
     pub cause: Cause,
 }
@@ -123,11 +134,16 @@ impl Vanishing {
     pub(super) fn steps(&self) -> Vec<(PlanRow, ImportStep)> {
         let drop = |(at, pair): (usize, &VanishingPair)| {
             let VanishingPair { student_id, course_id, .. } = *pair;
-            (PlanRow::Gone(Gone::Pair(at)), ImportStep::Drop(DropCourse { student_id, course_id }))
+            let step = DropCourse { student_id, course_id };
+            let step = match pair.held? {
+                Held::Seat(id) => ImportStep::DropEnrollment(step, id),
+                Held::Place(joined_seq) => ImportStep::LeaveWaitlist(step, joined_seq),
+            };
+            Some((PlanRow::Gone(Gone::Pair(at)), step))
         };
         let pairs = || self.pairs.iter().enumerate();
         let leave = pairs().filter(|(_, pair)| pair.is_waiting && pair.cause != Cause::WithCourse);
-        let mut steps: Vec<_> = leave.map(drop).collect();
+        let mut steps: Vec<_> = leave.filter_map(drop).collect();
         let ends =
             count(self.pairs.iter().filter(|pair| pair.cause == Cause::WithCourse), |pair| pair.course_id);
         steps.extend(self.courses.iter().enumerate().map(|(at, course)| {
@@ -135,7 +151,7 @@ impl Vanishing {
             (PlanRow::Gone(Gone::Course(at)), remove_course(&course.record, max_dropped))
         }));
         let is_own = |cause: Cause| matches!(cause, Cause::Row(_) | Cause::NotMentioned);
-        steps.extend(pairs().filter(|(_, pair)| !pair.is_waiting && is_own(pair.cause)).map(drop));
+        steps.extend(pairs().filter(|(_, pair)| !pair.is_waiting && is_own(pair.cause)).filter_map(drop));
         let with_student =
             self.pairs.iter().filter(|pair| !pair.is_waiting && pair.cause == Cause::WithStudent);
         let ends = count(with_student, |pair| pair.student_id);

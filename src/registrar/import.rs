@@ -47,8 +47,6 @@ pub enum ImportStep {
     Enroll(Enroll),
     /// See [`Enroll`]: on the waitlist, and not with a seat.
     Wait(Enroll),
-    /// See [`DropCourse`].
-    Drop(DropCourse),
     /// Ends this enrollment, but not a later one of the same student in the course.
     DropEnrollment(DropCourse, EnrollmentId),
     /// Takes the student off the waitlist, if they joined it with this entry of the log and have not left since.
@@ -65,7 +63,7 @@ impl ImportStep {
             Self::ChangeCourse(step) => step.needs(needs),
             Self::RemoveCourse(step) => step.needs(needs),
             Self::Enroll(step) | Self::Wait(step) => step.needs(needs),
-            Self::Drop(step) | Self::DropEnrollment(step, _) | Self::LeaveWaitlist(step, _) => {
+            Self::DropEnrollment(step, _) | Self::LeaveWaitlist(step, _) => {
                 step.needs(needs);
             }
         }
@@ -81,7 +79,6 @@ impl ImportStep {
             Self::RemoveCourse(step) => answered(step.carry_out(caller, facts)),
             Self::Enroll(step) => admitted(*step, true, caller, facts),
             Self::Wait(step) => admitted(*step, false, caller, facts),
-            Self::Drop(step) => answered(step.carry_out(caller, facts)),
             Self::DropEnrollment(step, id) => {
                 let &DropCourse { student_id, course_id } = step;
                 let present = facts.enrollments.get(&(student_id, course_id));

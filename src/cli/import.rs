@@ -3,6 +3,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail, ensure};
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -11,9 +12,8 @@ use super::open::open_migrated;
 use crate::clock::Clock;
 use crate::count::{counted, to_i64};
 use crate::db::Location;
-use crate::files::reading::{self, Encoding, Reading, Source};
-use crate::imports::staging::Settings;
-use crate::imports::{self, Done, NotMade, Obstacle, Plan, report};
+use crate::files::reading::{self, Encoding, Kind, Options, Reading, Source};
+use crate::imports::{self, Done, Mode, NotMade, Obstacle, Plan, Settings, report};
 use crate::registrar::{Actor, Caller};
 use crate::server::School;
 
@@ -28,12 +28,12 @@ pub(super) struct ImportArgs {
     paths: Vec<PathBuf>,
     /// What the rows are, where the headings do not say it
     #[arg(long)]
-    kind: Option<KindArg>,
+    kind: Option<Kind>,
     /// add: what the files do not mention stays; full: it vanishes, of each kind of which they have rows
     #[arg(long, default_value = "add")]
-    mode: ModeArg,
+    mode: Mode,
     /// The encoding of the files, for example windows-1252
-    #[arg(long, value_name = "NAME", value_parser = encoding)]
+    #[arg(long, value_name = "NAME")]
     encoding: Option<Encoding>,
     /// Only say what would happen
     #[arg(long)]
@@ -49,22 +49,31 @@ pub(super) struct ImportArgs {
     confirm: Option<usize>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum KindArg {
-    Students,
-    Courses,
-    Enrollments,
+impl ValueEnum for Kind {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Students, Self::Courses, Self::Enrollments]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            Self::Students => "students",
+            Self::Courses => "courses",
+            Self::Enrollments => "enrollments",
+        }))
+    }
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ModeArg {
-    Add,
-    Full,
-}
+impl ValueEnum for Mode {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Add, Self::Full]
+    }
 
-fn encoding(label: &str) -> Result<Encoding, String> {
-    Encoding::from_label(label)
-        .ok_or_else(|| "is not the name of an encoding, such as utf-8 or windows-1252".to_owned())
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            Self::Add => "add",
+            Self::Full => "full",
+        }))
+    }
 }
 
 /// Imports files.
@@ -114,7 +123,7 @@ async fn import(
 ) -> anyhow::Result<()> {
     let sources = sources(&args.paths)?;
     let settings = settings(args);
-    let reading = reading::read(&sources, &imports::options(&settings));
+    let reading = reading::read(&sources, &settings.reading);
     if reading.is_refused() {
         return refuse(&reading, document);
     }
@@ -144,17 +153,8 @@ fn sources(paths: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
 }
 
 fn settings(args: &ImportArgs) -> Settings {
-    let kind = args.kind.map(|kind| match kind {
-        KindArg::Students => "students",
-        KindArg::Courses => "courses",
-        KindArg::Enrollments => "enrollments",
-    });
-    let encoding = args.encoding.map(|encoding| encoding.name().to_owned());
-    let mode = match args.mode {
-        ModeArg::Add => None,
-        ModeArg::Full => Some("full".to_owned()),
-    };
-    Settings { kind: kind.map(str::to_owned), mode, encoding, ..Settings::default() }
+    let ImportArgs { kind, encoding, mode, .. } = *args;
+    Settings { reading: Options { kind, encoding, ..Options::default() }, mode }
 }
 
 /// Reads a file, or the files in a folder in the order of their names. Hidden files are left out. Each is named as it was
@@ -179,13 +179,7 @@ fn add_sources(path: &Path, sources: &mut Vec<Source>) -> anyhow::Result<()> {
 /// Says why nothing is imported.
 fn refuse(reading: &Reading, document: &mut Option<Value>) -> anyhow::Result<()> {
     *document = Some(report::refused(reading));
-    let of_files = reading
-        .files
-        .iter()
-        .filter_map(|file| Some(format!("{}: {}", file.name, file.refusal.as_ref()?.detail)));
-    let of_set = reading.refusal.as_ref().map(|refusal| refusal.detail.clone());
-    let why: Vec<_> = of_set.into_iter().chain(of_files).collect();
-    bail!("nothing was imported\n{}", why.join("\n"))
+    bail!("nothing was imported\n{}", reading.why_refused())
 }
 
 async fn carry_out(
@@ -198,8 +192,8 @@ async fn carry_out(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let caller = Caller::program(Actor::Cli);
-    let (options, tables) = (imports::make_options(&files.settings), &school.app.tables);
-    let plan = match imports::make(reading, &options, &school.db, tables, clock.stamp(), &caller).await {
+    let (mode, tables) = (files.settings.mode, &school.app.tables);
+    let plan = match imports::make(reading, mode, &school.db, tables, clock.stamp(), &caller).await {
         Ok(plan) => plan,
         Err(NotMade::Refused(reading)) => return refuse(&reading, document),
         Err(NotMade::Db(error)) => return Err(error.into()),

@@ -21,7 +21,7 @@ const CREATE_HISTORY: &str = "create table if not exists matricula_migrations (
 )";
 
 /// Version, name and SQL, in order.
-const FILES: [(i64, &str, &str); 18] = [
+const FILES: [(i64, &str, &str); 19] = [
     (1, "students", include_str!("../../migrations/V1__students.sql")),
     (2, "courses", include_str!("../../migrations/V2__courses.sql")),
     (3, "student_courses", include_str!("../../migrations/V3__student_courses.sql")),
@@ -40,6 +40,7 @@ const FILES: [(i64, &str, &str); 18] = [
     (16, "sign_on", include_str!("../../migrations/V16__sign_on.sql")),
     (17, "external_ids", include_str!("../../migrations/V17__external_ids.sql")),
     (18, "imports", include_str!("../../migrations/V18__imports.sql")),
+    (19, "mode_of_imports", include_str!("../../migrations/V19__mode_of_imports.sql")),
 ];
 
 /// The placeholders for the triggers that log writes by other programs, which the engines express quite differently.

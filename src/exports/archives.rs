@@ -121,9 +121,8 @@ impl OneRoster {
     }
 
     fn row(&mut self, file: &str, cells: &[&str]) -> io::Result<()> {
-        if let Some(file) = FILES.into_iter().find(|(name, _)| *name == file) {
-            self.files.begin(file)?;
-        }
+        let known = FILES.into_iter().find(|(name, _)| *name == file);
+        self.files.begin(known.ok_or_else(|| io::Error::other(format!("OneRoster has no file {file}")))?)?;
         let lines: Vec<String> = cells.iter().map(|cell| on_one_line(cell)).collect();
         self.files.row(&lines.iter().map(String::as_str).collect::<Vec<_>>())
     }

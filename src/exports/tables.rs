@@ -161,29 +161,28 @@ impl<T> TableSink<T> {
         }
     }
 
-    fn writer(&mut self) -> io::Result<&mut TableWriter> {
+    /// The writer, begun with the headings.
+    fn begun(&mut self) -> io::Result<TableWriter> {
         let headings = &self.table.headings[..self.columns()];
-        let writer = match self.writer.take() {
-            Some(writer) => writer,
-            None => TableWriter::new(self.format, self.table.name, headings)?,
-        };
-        Ok(self.writer.insert(writer))
+        match self.writer.take() {
+            Some(writer) => Ok(writer),
+            None => TableWriter::new(self.format, self.table.name, headings),
+        }
     }
 }
 
 impl<T> Sink<T> for TableSink<T> {
     fn write(&mut self, rows: Vec<T>) -> io::Result<Vec<u8>> {
-        let columns = self.columns();
+        let (columns, mut writer) = (self.columns(), self.begun()?);
         for row in rows {
             let mut cells = (self.table.cells)(row, &self.ids);
             cells.truncate(columns);
-            self.writer()?.row(cells)?;
+            writer.row(cells)?;
         }
-        Ok(self.writer()?.take())
+        Ok(self.writer.insert(writer).take())
     }
 
     fn finish(mut self) -> io::Result<Vec<u8>> {
-        self.writer()?;
-        self.writer.map_or_else(|| Ok(Vec::new()), TableWriter::finish)
+        self.begun()?.finish()
     }
 }

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
-use super::staging::{self, Import, RIGHTS, Settings, WhichRows};
-use super::{ImportError, ImportRow};
-use crate::files::reading::{Encoding, Source};
+use super::staging::{self, Import, RIGHTS, WhichRows};
+use super::{ImportError, ImportRow, Mode, Settings};
+use crate::files::reading::{Encoding, Kind, Options, Source};
 use crate::http::extract::{Bodiless, FromPath, NoQuery, Parameters, PathParams, Query, from_text};
 use crate::http::invalid::invalid;
 use crate::http::limits::MAX_FILE;
@@ -178,30 +178,16 @@ impl FromPath for ImportId {
 struct ImportQuery {
     /// The kind of the rows, if the headings do not show it.
     #[param(inline)]
-    kind: Option<FileRows>,
+    kind: Option<Kind>,
     /// `add`: records that the file does not mention stay. `full`: they vanish, if the file has rows of their kind.
     #[param(inline)]
-    mode: FileMode,
+    mode: Mode,
     /// The encoding of the file, such as `windows-1252`, unless the file has one itself.
-    encoding: Option<String>,
+    #[serde(deserialize_with = "from_text")]
+    #[param(inline)]
+    encoding: Option<Encoding>,
     /// The name of the file, for messages.
     name: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum FileRows {
-    Students,
-    Courses,
-    Enrollments,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum FileMode {
-    #[default]
-    Add,
-    Full,
 }
 
 impl Parameters for ImportQuery {
@@ -210,20 +196,16 @@ impl Parameters for ImportQuery {
 
 impl ImportQuery {
     fn source(self, file: FileBody) -> Result<(Source, Settings, Caller), Problem> {
-        let encoding = self.encoding.or(file.charset);
-        if encoding.as_deref().is_some_and(|label| Encoding::from_label(label).is_none()) {
-            let detail = "must be the name of an encoding, such as `utf-8` or `windows-1252`";
-            return Err(invalid(vec![serde_json::json!({"parameter": "encoding", "detail": detail})]));
-        }
-        let kind = self.kind.map(|kind| match kind {
-            FileRows::Students => "students",
-            FileRows::Courses => "courses",
-            FileRows::Enrollments => "enrollments",
-        });
+        let encoding = match (self.encoding, file.charset) {
+            (None, Some(charset)) => Some(charset.parse().map_err(|why: &str| {
+                invalid(vec![serde_json::json!({"parameter": "charset", "detail": why})])
+            })?),
+            (given, _) => given,
+        };
         let name = self.name.filter(|name| !name.trim().is_empty());
         let name = name.unwrap_or_else(|| format!("upload.{}", file.ending));
-        let mode = (self.mode == FileMode::Full).then(|| "full".to_owned());
-        let settings = Settings { kind: kind.map(str::to_owned), mode, encoding, ..Settings::default() };
+        let reading = Options { kind: self.kind, encoding, ..Options::default() };
+        let settings = Settings { reading, mode: self.mode };
         Ok((Source { name, bytes: file.bytes.into() }, settings, file.caller))
     }
 }

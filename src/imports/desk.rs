@@ -11,9 +11,8 @@ use super::error::ImportError;
 use super::keeper::Keeper;
 use super::plan::{self, NotMade};
 use super::resumed::Resumed;
-use super::rows::ImportRow;
-use super::settings::{make_options, options};
-use super::staging::{self, Claim, ImportStatus, Settings, Shift, Unattended};
+use super::settings::Settings;
+use super::staging::{self, Claim, End, ImportStatus, Shift, Unattended};
 use super::steps::Plan;
 use super::undo;
 use crate::count::to_i64;
@@ -51,7 +50,7 @@ impl Desk {
         settings: &Settings,
         caller: &Caller,
     ) -> Result<(Vec<Source>, Plan), ImportError> {
-        let options = options(settings);
+        let options = settings.reading.clone();
         // Reading is work for a processor, not for the threads of requests.
         let read = tokio::task::spawn_blocking(move || {
             let reading = reading::read(&sources, &options);
@@ -60,7 +59,7 @@ impl Desk {
         let (sources, reading) =
             read.await.map_err(|_| DbError::Engine("reading a file has failed".to_owned()))?;
         let (db, now) = (&self.keeper.db, self.keeper.clock.stamp());
-        match plan::make(reading, &make_options(settings), db, &self.tables, now, caller).await {
+        match plan::make(reading, settings.mode, db, &self.tables, now, caller).await {
             Ok(plan) => Ok((sources, plan)),
             Err(NotMade::Refused(reading)) => Err(ImportError::Unreadable(reading)),
             Err(NotMade::Db(error)) => Err(error.into()),
@@ -79,7 +78,7 @@ impl Desk {
                 let order = Order::new(shift.clone(), &plan, |number, _| Some(to_i64(number)));
                 let done = plan.carry_out(&order, registrar, &caller, progress).await?;
                 let rows = plan.not_done_rows(&order, &done);
-                return Ok((done.steps + rows.len(), rows, ImportStatus::Applied));
+                return Ok((done.steps + rows.len(), End::Applied(rows)));
             }
             let id = shift.import_id;
             let planned = self.keeper.planned_rows(id).await?;
@@ -88,7 +87,7 @@ impl Desk {
             let order = resumed.order(&shift, &plan);
             let done = plan.carry_out(&order, registrar, &caller, progress).await?;
             let rows = resumed.not_done(&plan, &order, &done, &self.keeper.rows_in_log(id).await?);
-            Ok((steps, rows, ImportStatus::Applied))
+            Ok((steps, End::Applied(rows)))
         };
         let done = self.with_heartbeat(&shift, &tried, work).await;
         self.finish(&shift, &tried, done).await;
@@ -103,22 +102,16 @@ impl Desk {
                 .await
         };
         let done = self.with_heartbeat(&shift, &looked_at, work).await;
-        let done = done.map(|remaining| (looked_at.load(Ordering::Relaxed), remaining, ImportStatus::Undone));
+        let done = done.map(|remaining| (looked_at.load(Ordering::Relaxed), End::Undone(remaining)));
         self.finish(&shift, &looked_at, done).await;
     }
 
-    /// Writes down how the work has ended: how many steps, which rows are left, and the state of the import then.
-    async fn finish(
-        &self,
-        shift: &Shift,
-        tried: &AtomicUsize,
-        end: Result<(usize, Vec<ImportRow>, ImportStatus), Refusal>,
-    ) {
+    /// Writes down how the work has ended, after how many steps.
+    async fn finish(&self, shift: &Shift, tried: &AtomicUsize, end: Result<(usize, End), Refusal>) {
         let written = match end {
-            Ok((steps, rows, status)) => self.keeper.end(shift, status, steps, &rows).await,
+            Ok((steps, end)) => self.keeper.end(shift, &end, steps).await,
             Err(Refusal::Unauthorized | Refusal::Forbidden) => {
-                let steps = tried.load(Ordering::Relaxed);
-                self.keeper.end(shift, ImportStatus::Stopped, steps, &[]).await
+                self.keeper.end(shift, &End::Stopped, tried.load(Ordering::Relaxed)).await
             }
             Err(error) => Err(error.into()),
         };
@@ -148,13 +141,17 @@ impl Desk {
 
     pub(super) async fn look_around(&self) -> Result<(), ImportError> {
         let now = self.keeper.clock.stamp();
-        let ago = |time: SignedDuration| now.checked_sub(time).unwrap_or_else(|| now.clone());
-        for left in staging::unattended(&self.keeper.db, &ago(ABANDONED)).await? {
+        let [Some(abandoned), Some(unused), Some(kept)] =
+            [ABANDONED, UNUSED, KEPT].map(|time| now.checked_sub(time))
+        else {
+            return Ok(());
+        };
+        for left in staging::unattended(&self.keeper.db, &abandoned).await? {
             if let Err(error) = self.go_on(&left).await {
                 tracing::warn!(%error, import = left.id, "cannot go on with an import that another server has left");
             }
         }
-        let chores = staging::delete_old(&ago(UNUSED), &ago(KEPT), MAX_DELETED);
+        let chores = staging::delete_old(&unused, &kept, MAX_DELETED);
         while self.keeper.registrar.keep_house(chores.clone()).await?.iter().any(|deleted| *deleted > 0) {}
         Ok(())
     }
@@ -174,6 +171,9 @@ impl Desk {
             return Ok(());
         }
         let (_, plan) = self.make(self.keeper.sources(left.id).await?, &import.settings, &caller).await?;
+        if left.status == ImportStatus::Staging {
+            return self.keeper.write_plan(&shift, &plan, &import.settings, None).await;
+        }
         drop(turn);
         self.carry_out(shift, false, plan, caller).await;
         Ok(())

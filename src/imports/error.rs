@@ -9,7 +9,7 @@ use crate::shares::QuotaError;
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The files are refused. Nothing was kept.
-    #[error("{}", why(.0))]
+    #[error("{}", .0.why_refused())]
     Unreadable(Box<Reading>),
     /// There is no such import, or it has been deleted.
     #[error("There is no import {0}.")]
@@ -38,14 +38,4 @@ impl From<DbError> for ImportError {
     fn from(error: DbError) -> Self {
         Self::Refused(error.into())
     }
-}
-
-/// Why the files of a reading are refused.
-fn why(reading: &Reading) -> String {
-    let of_files = reading
-        .files
-        .iter()
-        .filter_map(|file| Some(format!("{}: {}", file.name, file.refusal.as_ref()?.detail)));
-    let of_set = reading.refusal.as_ref().map(|refusal| refusal.detail.clone());
-    of_set.into_iter().chain(of_files).collect::<Vec<_>>().join("\n")
 }

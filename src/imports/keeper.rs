@@ -1,19 +1,18 @@
 //! Writes imports down, and reads them back.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use super::entries;
 use super::error::ImportError;
 use super::rows::ImportRow;
-use super::staging::{
-    self, Claim, Import, ImportStatus, ListName, NewImport, ROWS_PER_PLACE, RowCounts, Settings, Shift,
-};
+use super::settings::Settings;
+use super::staging::{self, Claim, End, Import, ListName, NewImport, NewPlan, ROWS_PER_PLACE, Shift};
 use super::steps::Plan;
-use super::{entries, report};
 use crate::clock::Clock;
 use crate::db::{Db, DbError};
 use crate::files::reading::Source;
@@ -37,49 +36,52 @@ impl Keeper {
         staging::find_any(&self.db, Some(id)).await?.ok_or(ImportError::NotFound(id))
     }
 
-    /// Writes down the files; returns the id of the import.
-    pub(super) async fn add(
-        &self,
-        sources: &[Source],
-        request: Option<(String, String)>,
-        caller: &Caller,
-    ) -> Result<i64, ImportError> {
-        let record = format!("{:032x}", fastrand::u128(..));
+    /// Writes down the files of a new import; returns the import and its worker.
+    pub(super) async fn add(&self, sources: &[Source], caller: &Caller) -> Result<Shift, ImportError> {
+        let worker: Arc<str> = format!("{:032x}", fastrand::u128(..)).into();
         let (actor, now) = (caller.actor.to_string(), self.clock.stamp());
-        let new = NewImport { actor: &actor, now: &now, request, record: &record };
+        let new = NewImport { actor: &actor, now: &now, worker: &worker };
         self.write(vec![new.chore()]).await?;
-        let id = staging::id_of_record(&self.db, &record).await?;
-        // The same request is being carried out at the same time.
-        let id = id.ok_or(Refusal::KeyInUse)?;
+        let id = staging::id_of_worker(&self.db, &worker).await?;
+        let shift = Shift { import_id: id.ok_or(Refusal::ImportTaken)?, worker };
         for (place, source) in sources.iter().enumerate() {
             let part = |part: usize| {
                 let end = source.bytes.len().min((part + 1) * FILE_PART);
                 let content = STANDARD.encode(&source.bytes[part * FILE_PART..end]);
-                staging::add_file(id, place, part, &source.name, content)
+                staging::add_file(&shift, place, part, &source.name, content)
             };
-            self.write_parts(source.bytes.len().div_ceil(FILE_PART), &part).await?;
+            self.write_parts(&shift, source.bytes.len().div_ceil(FILE_PART), &part).await?;
         }
-        Ok(id)
+        Ok(shift)
     }
 
+    /// Writes down a plan. `request` is the `Idempotency-Key` of its request with the actor, and the fingerprint of the
+    /// request.
     pub(super) async fn write_plan(
         &self,
-        id: i64,
+        shift: &Shift,
         plan: &Plan,
         settings: &Settings,
+        request: Option<(String, String)>,
     ) -> Result<(), ImportError> {
         let rows = plan.rows();
         let part = |place: usize| {
             let numbers = place * ROWS_PER_PLACE..rows.len().min((place + 1) * ROWS_PER_PLACE);
             let part: Vec<_> = numbers.map(|number| plan.row(number, rows[number])).collect();
-            staging::add_rows(id, ListName::Plan, place, &part)
+            staging::add_rows(shift, ListName::Plan, place, &part)
         };
-        self.write_parts(rows.len().div_ceil(ROWS_PER_PLACE), &part).await?;
-        let settings = staging::json(settings);
-        let mut report = report::summary(plan);
-        report["rows"] = json!(row_counts(plan));
-        let digest = digest_of(plan);
-        self.write(vec![staging::set_plan(id, settings, report.to_string(), digest, plan.steps())]).await
+        self.write(vec![staging::remove_rows(shift, ListName::Plan)]).await?;
+        self.write_parts(shift, rows.len().div_ceil(ROWS_PER_PLACE), &part).await?;
+        let plan = NewPlan {
+            settings: staging::json(settings),
+            report: staging::json(&plan.summary()),
+            digest: digest_of(plan),
+            total: plan.steps(),
+            request,
+        };
+        // Another request with this key was faster.
+        let written = self.write(vec![staging::set_plan(shift, plan)]).await?;
+        if written == [1] { Ok(()) } else { Err(Refusal::KeyInUse.into()) }
     }
 
     pub(super) async fn sources(&self, id: i64) -> Result<Vec<Source>, ImportError> {
@@ -111,20 +113,26 @@ impl Keeper {
     }
 
     /// Writes something in parts, some of them in each commit.
-    pub(super) async fn write_parts(
+    async fn write_parts(
         &self,
+        shift: &Shift,
         parts: usize,
         part: &(dyn Fn(usize) -> Chore + Sync),
     ) -> Result<(), ImportError> {
         for first in (0..parts).step_by(CHORES_PER_COMMIT) {
-            self.write((first..parts.min(first + CHORES_PER_COMMIT)).map(part).collect()).await?;
+            let mut chores: Vec<_> = (first..parts.min(first + CHORES_PER_COMMIT)).map(part).collect();
+            chores.push(staging::touch(shift, 0, &self.clock.stamp()));
+            let written = self.write(chores).await?;
+            if written.last() != Some(&1) {
+                return Err(Refusal::ImportTaken.into());
+            }
         }
         Ok(())
     }
 
-    pub(super) async fn write(&self, chores: Vec<Chore>) -> Result<(), ImportError> {
-        self.registrar.keep_house(chores).await?;
-        Ok(())
+    /// Returns how many rows each statement has changed.
+    pub(super) async fn write(&self, chores: Vec<Chore>) -> Result<Vec<usize>, ImportError> {
+        Ok(self.registrar.keep_house(chores).await?)
     }
 
     /// The rows of the plan.
@@ -150,21 +158,11 @@ impl Keeper {
         Ok(rows)
     }
 
-    pub(super) async fn end(
-        &self,
-        shift: &Shift,
-        status: ImportStatus,
-        done: usize,
-        rows: &[ImportRow],
-    ) -> Result<(), ImportError> {
-        self.write(staging::finish(shift, status, done, rows, &self.clock.stamp())).await
+    /// Writes down how the work has ended, after `done` steps.
+    pub(super) async fn end(&self, shift: &Shift, end: &End, done: usize) -> Result<(), ImportError> {
+        let written = self.write(staging::finish(shift, end, done, &self.clock.stamp())).await?;
+        if written.last() == Some(&1) { Ok(()) } else { Err(Refusal::ImportTaken.into()) }
     }
-}
-
-fn row_counts(plan: &Plan) -> RowCounts {
-    let mut counts = RowCounts::default();
-    plan.rows().into_iter().for_each(|row| counts.add(plan.status(row)));
-    counts
 }
 
 /// The same for two plans only if all of their rows are the same.
@@ -173,9 +171,9 @@ pub(super) fn digest_of(plan: &Plan) -> String {
     for (number, row) in plan.rows().into_iter().enumerate() {
         hasher.update(staging::json(&plan.row(number, row)));
     }
-    // Rows name records by numbers and codes, which may belong to another record by then; who moves up from a waitlist is no
-    // row of its own.
-    hasher.update(plan.identities());
+    // Rows do not say which enrollment or which place on a waitlist ends, and who moves up from a waitlist has none.
+    let held: Vec<_> = plan.vanishing.pairs.iter().map(|pair| pair.held).collect();
+    hasher.update(format!("{held:?}{:?}", plan.promoted));
     let digits: Vec<_> = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     digits.concat()
 }

@@ -28,15 +28,19 @@ mod settings;
 pub mod staging;
 mod steps;
 mod store;
+mod summary;
 mod undo;
 mod vanishing;
 mod warnings;
 
 pub use self::carry_out::{Done, Order};
 pub use self::error::ImportError;
-pub use self::plan::{MakeOptions, Mode, NotMade, make};
+pub use self::plan::{NotMade, make};
 pub use self::rows::{ImportRow, RowField, RowStatus};
 pub use self::service::Imports;
-pub use self::settings::{make_options, options};
+pub use self::settings::{Mode, Settings};
 pub use self::steps::{EnrollmentStep, FieldChange, HeldBack, Obstacle, Pair, Plan, RecordStep};
+pub use self::summary::{
+    Counts, FileSummary, KeptRecords, Notice, ReadColumn, Summary, UnreadColumn, WhyRefused,
+};
 pub use self::vanishing::{Cause, Gone, Held, PlanRow, Vanishing, VanishingPair, VanishingRecord};

@@ -6,6 +6,7 @@ use super::enrollments::{Decided, decide};
 use super::fields::Fields;
 use super::full::{self, Unmentioned};
 use super::known::{Known, ids};
+use super::settings::Mode;
 use super::steps::{Names, Pair, Plan, RecordStep};
 use super::vanishing::{Cause, Vanishing, VanishingRecord};
 use super::{parties, records, store, warnings};
@@ -14,24 +15,6 @@ use crate::db::{Db, DbError};
 use crate::files::reading::{Origin, Reading};
 use crate::mapping::SchoolTables;
 use crate::registrar::{Caller, Course, CourseId, Record, Student, StudentId};
-
-/// What happens to records that the files do not mention.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// They stay.
-    #[default]
-    Add,
-    /// They vanish: the files are the whole truth for each kind (students, courses, enrollments) that they have rows
-    /// of.
-    Full,
-}
-
-/// Options for making a plan.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct MakeOptions {
-    /// What happens to records that the files do not mention.
-    pub mode: Mode,
-}
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
@@ -50,13 +33,13 @@ pub enum NotMade {
 /// [`NotMade::Refused`] if the reading is refused, or cannot be the whole truth in [`Mode::Full`].
 pub async fn make(
     mut reading: Reading,
-    options: &MakeOptions,
+    mode: Mode,
     db: &Db,
     tables: &SchoolTables,
     now: Stamp,
     caller: &Caller,
 ) -> Result<Plan, NotMade> {
-    if options.mode == Mode::Full && !reading.is_refused() {
+    if mode == Mode::Full && !reading.is_refused() {
         reading.refusal = full::refusal(&reading);
     }
     if reading.is_refused() {
@@ -66,7 +49,7 @@ pub async fn make(
     fields.report(&mut reading);
     let known = Known::load(db, &reading).await?;
     let mut plan = of_records(reading, &known, &fields);
-    let unmentioned = match options.mode {
+    let unmentioned = match mode {
         Mode::Add => Unmentioned::default(),
         Mode::Full => Unmentioned::find(&plan, db).await?,
     };

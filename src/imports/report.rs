@@ -4,38 +4,13 @@ use serde_json::{Value, json};
 
 use super::carry_out::{Done, Order};
 use super::rows::ImportRow;
-use super::steps::{EnrollmentStep, FieldChange, HeldBack, Obstacle, Pair, Plan, RecordStep};
+use super::steps::{FieldChange, Obstacle, Pair, Plan, RecordStep};
+use super::summary::{FileSummary, Summary, WhyRefused};
 use super::vanishing::{Cause, PlanRow, Vanishing};
-use crate::files::reading::{FileKind, FileReading, FileRefusal, Format, Ignored, Origin, Reading};
+use crate::files::reading::{Origin, Reading};
 use crate::registrar::{Course, Record, Student};
 
-/// How many rows would have which effect.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Students, courses and enrollments that would be new.
-    pub new: usize,
-    /// Of these, students who would get a place on a waitlist and no seat.
-    pub waiting: usize,
-    /// Students and courses that would change.
-    pub changed: usize,
-    /// Rows that would change nothing.
-    pub unchanged: usize,
-    /// Rows that are refused.
-    pub refused: usize,
-    /// Students, courses, enrollments and places on waitlists that would vanish: by a row, with a student or course, or
-    /// because the files are the whole truth and do not mention them.
-    pub vanishing: usize,
-    /// Waiting students who would move up, because others leave.
-    pub promoted: usize,
-}
-
 impl Plan {
-    /// The numbers of what happens.
-    #[must_use]
-    pub fn counts(&self) -> Counts {
-        Counts::of(self)
-    }
-
     /// Each step that was not carried out, in words.
     pub fn not_done<'a>(&'a self, done: &'a Done) -> impl Iterator<Item = String> + 'a {
         done.changed.iter().map(|(row, obstacle)| {
@@ -51,10 +26,10 @@ impl Plan {
     #[must_use]
     pub(super) fn not_done_rows(&self, order: &Order, done: &Done) -> Vec<ImportRow> {
         let numbered = |(row, obstacle): &(PlanRow, Obstacle)| {
-            let not_done = self.row(0, *row).with_obstacle(obstacle);
-            ImportRow { row: order.number(*row).unwrap_or(not_done.row), ..not_done }
+            let number = order.number(*row)?;
+            Some(ImportRow { row: number, ..self.row(0, *row).with_obstacle(obstacle) })
         };
-        done.changed.iter().map(numbered).collect()
+        done.changed.iter().filter_map(numbered).collect()
     }
 
     /// Each student, course, enrollment and place on a waitlist that vanishes, in words.
@@ -102,65 +77,13 @@ impl Plan {
     }
 }
 
-impl Counts {
-    fn of(plan: &Plan) -> Self {
-        let mut counts = Self {
-            refused: plan.reading.refused.len(),
-            vanishing: plan.vanishing.len(),
-            promoted: plan.promoted.len(),
-            ..Self::default()
-        };
-        plan.students.iter().for_each(|step| counts.record(step));
-        plan.courses.iter().for_each(|step| counts.record(step));
-        for step in &plan.enrollments {
-            match step {
-                EnrollmentStep::Enroll => counts.new += 1,
-                EnrollmentStep::Wait(_) => {
-                    counts.new += 1;
-                    counts.waiting += 1;
-                }
-                EnrollmentStep::AlreadyEnrolled
-                | EnrollmentStep::AlreadyWaiting
-                | EnrollmentStep::NotThere => {
-                    counts.unchanged += 1;
-                }
-                EnrollmentStep::Drop => {}
-                EnrollmentStep::Refused(_) => counts.refused += 1,
-            }
-        }
-        counts
-    }
-
-    fn record<R: Record>(&mut self, step: &RecordStep<R>) {
-        match step {
-            RecordStep::Add(_) => self.new += 1,
-            RecordStep::Change { .. } => self.changed += 1,
-            RecordStep::Same(_) | RecordStep::LeftOut => self.unchanged += 1,
-            RecordStep::Remove { .. } => {}
-            RecordStep::Refused(_) => self.refused += 1,
-        }
-    }
-
-    fn json(self) -> Value {
-        json!({
-            "new": self.new,
-            "waiting": self.waiting,
-            "changed": self.changed,
-            "unchanged": self.unchanged,
-            "refused": self.refused,
-            "would_vanish": self.vanishing,
-            "promoted": self.promoted,
-        })
-    }
-}
-
 /// A refused reading as JSON: the files, and why.
 #[must_use]
 pub fn refused(reading: &Reading) -> Value {
     json!({
         "applied": false,
-        "refused": reading.refusal.as_ref().map(refusal),
-        "files": reading.files.iter().map(file).collect::<Vec<_>>(),
+        "refused": reading.refusal.as_ref().map(WhyRefused::from),
+        "files": reading.files.iter().map(FileSummary::from).collect::<Vec<_>>(),
         "refused_rows": reading_refusals(reading),
     })
 }
@@ -192,33 +115,21 @@ pub fn json(plan: &Plan, done: Option<&Done>) -> Value {
         };
         done.changed.iter().map(row).collect::<Vec<_>>()
     });
+    let Summary { files, counts, held_back, confirm, warnings } = plan.summary();
     json!({
         "applied": done.is_some(),
         "refused": null,
-        "files": plan.reading.files.iter().map(file).collect::<Vec<_>>(),
-        "counts": plan.counts().json(),
+        "files": files,
+        "counts": counts,
         "changes": changes(plan),
         "would_vanish": vanishing_counts(&plan.vanishing),
-        "to_confirm": plan.to_confirm(),
+        "to_confirm": confirm,
         "vanishing": vanishing(plan),
-        "held_back": plan.held_back.iter().map(held_back).collect::<Vec<_>>(),
+        "held_back": held_back,
         "promoted": plan.promoted.iter().map(|pair| named_pair(plan, *pair)).collect::<Vec<_>>(),
         "refused_rows": refused_rows,
-        "warnings": warnings(&plan.reading),
+        "warnings": warnings,
         "plan_changed": changed,
-    })
-}
-
-/// A summary of a plan, without its rows.
-#[must_use]
-pub fn summary(plan: &Plan) -> Value {
-    json!({
-        "files": plan.reading.files.iter().map(file).collect::<Vec<_>>(),
-        "counts": plan.counts().json(),
-        "would_vanish": vanishing_counts(&plan.vanishing),
-        "held_back": plan.held_back.iter().map(held_back).collect::<Vec<_>>(),
-        "confirm": plan.to_confirm(),
-        "warnings": warnings(&plan.reading),
     })
 }
 
@@ -251,15 +162,6 @@ fn vanishing(plan: &Plan) -> Vec<Value> {
         of(what, pair.cause, named_pair(plan, (pair.student_id, pair.course_id)))
     });
     students.chain(courses).chain(pairs).collect()
-}
-
-fn held_back(held_back: &HeldBack) -> Value {
-    json!({
-        "kind": held_back.kind,
-        "count": held_back.count,
-        "code": held_back.why.code,
-        "detail": held_back.why.detail,
-    })
 }
 
 fn named_pair(plan: &Plan, (student_id, course_id): Pair) -> Value {
@@ -304,18 +206,6 @@ fn changed<R: Record>(step: &RecordStep<R>) -> Option<&[FieldChange]> {
     }
 }
 
-fn warnings(reading: &Reading) -> Vec<Value> {
-    let of = |warning: &crate::files::reading::Warning| {
-        json!({
-            "file": reading.files.get(warning.file as usize).map(|file| file.name.as_str()),
-            "line": warning.line,
-            "code": warning.code,
-            "detail": reading.warned(warning),
-        })
-    };
-    reading.warnings.iter().map(of).collect()
-}
-
 fn reading_refusals(reading: &Reading) -> Vec<Value> {
     let of = |row: &crate::files::reading::RefusedRow| {
         json!({
@@ -341,40 +231,4 @@ fn obstacle_row(reading: &Reading, origin: Origin, obstacle: &Obstacle) -> Value
 
 fn file_name(reading: &Reading, origin: Origin) -> &str {
     &reading.files[origin.file as usize].name
-}
-
-fn refusal(refusal: &FileRefusal) -> Value {
-    json!({"code": refusal.code, "line": refusal.line, "detail": refusal.detail})
-}
-
-fn file(file: &FileReading) -> Value {
-    let skipped = file.counts.skipped.iter().map(|(why, rows)| (why.code().to_owned(), json!(rows)));
-    json!({
-        "name": file.name,
-        "format": file.format.map(Format::name),
-        "kind": file.kind.map(FileKind::slug),
-        "encoding": file.encoding.map(|(encoding, _)| encoding.name()),
-        "encoding_guessed": file.encoding.is_some_and(|(_, is_guessed)| is_guessed),
-        "delimiter": file.delimiter,
-        "columns": file.recognized.iter().map(|(heading, meaning)| json!({"heading": heading, "meaning": meaning.slug()})).collect::<Vec<_>>(),
-        "ignored": file.ignored.iter().map(|column| json!({
-            "heading": column.heading,
-            "why": why(column.why),
-        })).collect::<Vec<_>>(),
-        "rows": file.counts.rows,
-        "blank": file.counts.blank,
-        "refused": file.counts.refused,
-        "skipped": skipped.collect::<serde_json::Map<_, _>>(),
-        "refusal": file.refusal.as_ref().map(refusal),
-    })
-}
-
-fn why(ignored: Ignored) -> String {
-    match ignored {
-        Ignored::DidYouMean(meaning) => format!("unknown; did you mean {}?", meaning.slug()),
-        Ignored::Superseded(meaning) => format!("another column counts as {}", meaning.slug()),
-        Ignored::Password => "passwords are never read".to_owned(),
-        Ignored::Unused => "not used".to_owned(),
-        Ignored::NotHeld(why) => why.to_owned(),
-    }
 }

@@ -24,8 +24,12 @@ impl Resumed {
     /// is to be done again by the new plan, somebody has reversed it since.
     pub(super) fn order(&self, shift: &Shift, plan: &Plan) -> Order {
         let left = self.planned.iter().filter(|row| !self.in_log.contains(&row.row));
-        let left: HashMap<u64, i64> = left.map(|row| (row.fingerprint(), row.row)).collect();
-        Order::new(shift.clone(), plan, |number, row| left.get(&plan.row(number, row).fingerprint()).copied())
+        let left: HashMap<u64, &ImportRow> = left.map(|row| (row.fingerprint(), row)).collect();
+        Order::new(shift.clone(), plan, |number, row| {
+            let now = plan.row(number, row);
+            let planned = left.get(&now.fingerprint()).filter(|planned| planned.is_about_the_same(&now));
+            planned.map(|planned| planned.row)
+        })
     }
 
     /// The rows that were confirmed and not carried out, with the reasons. `in_log` are the numbers of rows because of which

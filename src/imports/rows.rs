@@ -43,6 +43,14 @@ pub struct ImportRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub course: Option<String>,
+    /// The id of the student, if they exist already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
+    pub student_id: Option<i64>,
+    /// The id of the course, if it exists already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
+    pub course_id: Option<i64>,
     /// The values of a new student or course, or the changed values of an existing one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<RowField>,
@@ -174,14 +182,17 @@ impl Plan {
             }
             PlanRow::Course(place) => {
                 let of_file = &self.reading.courses[place];
-                let row = self.record_row(of_file.origin, &self.courses[place], "course");
-                ImportRow { course: Some(of_file.code.to_string()), ..row }
+                let step = &self.courses[place];
+                let row = self.record_row(of_file.origin, step, "course");
+                let course_id = step.id().map(|id| id.0);
+                ImportRow { course: Some(of_file.code.to_string()), course_id, ..row }
             }
             PlanRow::Student(place) => {
                 let of_file = &self.reading.people[place];
-                let row = self.record_row(of_file.origin, &self.students[place], "student");
+                let step = &self.students[place];
+                let row = self.record_row(of_file.origin, step, "student");
                 let key = student_key(self.reading.students.get(of_file.reference));
-                ImportRow { student: Some(key), ..row }
+                ImportRow { student: Some(key), student_id: step.id().map(|id| id.0), ..row }
             }
             PlanRow::Enrollment(place) => self.enrollment_row(place),
             PlanRow::Gone(gone) => self.gone_row(gone),
@@ -199,6 +210,8 @@ impl Plan {
             record: None,
             student: None,
             course: None,
+            student_id: None,
+            course_id: None,
             fields: Vec::new(),
             waitlisted: false,
             cause: None,
@@ -234,6 +247,8 @@ impl Plan {
         row.record = Some("enrollment".to_owned());
         row.student = Some(student_key(self.reading.students.get(of_file.student)));
         row.course = self.reading.course_keys.get(of_file.course).codes().next();
+        row.student_id = self.students_by_key[of_file.student.index()].id().map(|id| id.0);
+        row.course_id = self.courses_by_key[of_file.course.index()].id().map(|id| id.0);
         row.waitlisted = matches!(step, EnrollmentStep::Wait(_));
         if let EnrollmentStep::Refused(obstacle) = step {
             row.refuse(obstacle);
@@ -248,12 +263,14 @@ impl Plan {
             Gone::Course(place) => {
                 let VanishingRecord { record, cause } = &self.vanishing.courses[place];
                 let row = self.vanishing_row(*cause, "course");
-                ImportRow { course: code_of(record), fields: old_fields(record), ..row }
+                let course_id = Some(record.id.0);
+                ImportRow { course: code_of(record), course_id, fields: old_fields(record), ..row }
             }
             Gone::Student(place) => {
                 let VanishingRecord { record, cause } = &self.vanishing.students[place];
                 let row = self.vanishing_row(*cause, "student");
-                ImportRow { student: number_of(record), fields: old_fields(record), ..row }
+                let student_id = Some(record.id.0);
+                ImportRow { student: number_of(record), student_id, fields: old_fields(record), ..row }
             }
             Gone::Pair(place) => {
                 let VanishingPair { student_id, course_id, is_waiting, cause, .. } =
@@ -261,7 +278,8 @@ impl Plan {
                 let record = if is_waiting { "place-on-waitlist" } else { "enrollment" };
                 let student = self.names.students.get(&student_id).and_then(number_of);
                 let course = self.names.courses.get(&course_id).and_then(code_of);
-                ImportRow { student, course, ..self.vanishing_row(cause, record) }
+                let (student_id, course_id) = (Some(student_id.0), Some(course_id.0));
+                ImportRow { student, course, student_id, course_id, ..self.vanishing_row(cause, record) }
             }
         }
     }
@@ -299,11 +317,13 @@ impl ImportRow {
         self
     }
 
-    /// A hash of the row without its number: equal for rows of two plans that do the same.
+    /// A hash of the row without its number: equal for rows of two plans that do the same. If the import itself has added
+    /// the record in the meantime, only one of them has its id: see [`ImportRow::is_about_the_same`].
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         let mut hasher = SipHasher13::new();
-        Self { row: 0, ..self.clone() }.hash(&mut hasher);
+        Self { row: 0, student_id: None, course_id: None, ..self.clone() }.hash(&mut hasher);
+        self.ids_without_line().hash(&mut hasher);
         hasher.finish()
     }
 
@@ -312,7 +332,20 @@ impl ImportRow {
     pub fn subject(&self) -> u64 {
         let mut hasher = SipHasher13::new();
         (&self.file, self.line, &self.record, &self.student, &self.course).hash(&mut hasher);
+        self.ids_without_line().hash(&mut hasher);
         hasher.finish()
+    }
+
+    /// The ids of a record that vanishes without a line: others may have the same name.
+    fn ids_without_line(&self) -> Option<(Option<i64>, Option<i64>)> {
+        self.line.is_none().then_some((self.student_id, self.course_id))
+    }
+
+    /// Whether the row of a later plan is about the same records, or about those that this row was to add.
+    #[must_use]
+    pub fn is_about_the_same(&self, later: &Self) -> bool {
+        let is_same = |planned: Option<i64>, now| planned.is_none() || planned == now;
+        is_same(self.student_id, later.student_id) && is_same(self.course_id, later.course_id)
     }
 
     /// Whether the row has a step of its own.

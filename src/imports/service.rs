@@ -11,11 +11,12 @@ use super::carry_out::{Done, Order};
 use super::desk::{Desk, HEARTBEAT};
 use super::error::ImportError;
 use super::keeper::{self, Keeper};
-use super::staging::{self, Claim, ImportStatus, ListName, Settings};
+use super::settings::Settings;
+use super::staging::{self, Claim, End, ImportStatus, RIGHTS};
 use super::steps::{Obstacle, Plan};
 use crate::clock::Clock;
 use crate::count::to_i64;
-use crate::db::Db;
+use crate::db::{Db, DbError};
 use crate::files::reading::Source;
 use crate::mapping::SchoolTables;
 use crate::registrar::{Caller, Refusal, Registrar};
@@ -97,6 +98,7 @@ impl Imports {
         caller: &Caller,
         place: Place,
     ) -> Result<i64, ImportError> {
+        ensure_may_import(caller)?;
         let (imports, caller) = (self.clone(), caller.clone());
         to_the_end(place, async move { imports.plan_now(sources, settings, &caller).await }).await
     }
@@ -115,9 +117,9 @@ impl Imports {
             return if known.as_ref() == Some(fingerprint) { Ok(id) } else { Err(ImportError::KeyReused) };
         }
         let (sources, plan) = self.0.desk.make(sources, &settings, caller).await?;
-        let id = self.0.desk.keeper.add(&sources, request, caller).await?;
-        self.0.desk.keeper.write_plan(id, &plan, &settings).await?;
-        Ok(id)
+        let shift = self.0.desk.keeper.add(&sources, caller).await?;
+        self.0.desk.keeper.write_plan(&shift, &plan, &settings, request).await?;
+        Ok(shift.import_id)
     }
 
     /// Reads the files of an import again, with other settings, and plans it again.
@@ -131,6 +133,7 @@ impl Imports {
         caller: &Caller,
         place: Place,
     ) -> Result<(), ImportError> {
+        ensure_may_import(caller)?;
         let (imports, caller) = (self.clone(), caller.clone());
         to_the_end(place, async move { imports.plan_again_now(id, settings, &caller).await }).await
     }
@@ -141,9 +144,8 @@ impl Imports {
         let (_, plan) = self.0.desk.make(self.0.desk.keeper.sources(id).await?, &settings, caller).await?;
         let begun = "Somebody has begun to import these files.";
         let claim = Claim { from: ImportStatus::Planned, to: ImportStatus::Staging, digest: &digest };
-        self.0.desk.keeper.claim(id, claim, caller, begun).await?;
-        self.0.desk.keeper.write(vec![staging::remove_rows(id, ListName::Plan)]).await?;
-        self.0.desk.keeper.write_plan(id, &plan, &settings).await
+        let shift = self.0.desk.keeper.claim(id, claim, caller, begun).await?;
+        self.0.desk.keeper.write_plan(&shift, &plan, &settings, None).await
     }
 
     /// Begins to carry out a plan that still holds, and waits a moment for its end. An import that is carried out
@@ -159,6 +161,7 @@ impl Imports {
         caller: &Caller,
         place: Place,
     ) -> Result<(), ImportError> {
+        ensure_may_import(caller)?;
         let (imports, caller) = (self.clone(), caller.clone());
         to_the_end(place, async move { imports.apply_now(id, confirm, &caller).await }).await
     }
@@ -169,8 +172,11 @@ impl Imports {
         let from = match import.status {
             ImportStatus::Planned | ImportStatus::Stopped => import.status,
             ImportStatus::Applying | ImportStatus::Applied => return Ok(()),
+            ImportStatus::Staging => return Err(ImportError::WrongState("The files are being read again.")),
             ImportStatus::Undoing => return Err(ImportError::WrongState("The import is being undone.")),
-            _ => return Err(ImportError::WrongState("The import is undone. Bring the files again.")),
+            ImportStatus::Undone => {
+                return Err(ImportError::WrongState("The import is undone. Bring the files again."));
+            }
         };
         let (_, plan) =
             self.0.desk.make(self.0.desk.keeper.sources(id).await?, &import.settings, caller).await?;
@@ -196,6 +202,7 @@ impl Imports {
     /// # Errors
     /// When it was never carried out.
     pub async fn undo(&self, id: i64, caller: &Caller) -> Result<(), ImportError> {
+        ensure_may_import(caller)?;
         let (import, digest) = self.0.desk.keeper.find(id).await?;
         let from = match import.status {
             ImportStatus::Applied | ImportStatus::Stopped => import.status,
@@ -203,7 +210,9 @@ impl Imports {
             ImportStatus::Applying => {
                 return Err(ImportError::WrongState("The import is still running. Undo it when it is done."));
             }
-            _ => return Err(ImportError::WrongState("The import was never carried out.")),
+            ImportStatus::Staging | ImportStatus::Planned => {
+                return Err(ImportError::WrongState("The import was never carried out."));
+            }
         };
         let begun = "Somebody else has begun to undo the import.";
         let claim = Claim { from, to: ImportStatus::Undoing, digest: &digest };
@@ -226,8 +235,10 @@ impl Imports {
         caller: &Caller,
         progress: impl Fn(usize) + Send + Sync,
     ) -> Result<(i64, Done), ImportError> {
-        let id = self.0.desk.keeper.add(sources, None, caller).await?;
-        self.0.desk.keeper.write_plan(id, plan, settings).await?;
+        ensure_may_import(caller)?;
+        let added = self.0.desk.keeper.add(sources, caller).await?;
+        self.0.desk.keeper.write_plan(&added, plan, settings, None).await?;
+        let id = added.import_id;
         let gone = "A server has deleted it.";
         let digest = keeper::digest_of(plan);
         let claim = Claim { from: ImportStatus::Planned, to: ImportStatus::Applying, digest: &digest };
@@ -240,7 +251,8 @@ impl Imports {
         });
         let done = self.0.desk.with_heartbeat(&shift, &tried, work).await?;
         let rows = plan.not_done_rows(&order, &done);
-        self.0.desk.keeper.end(&shift, ImportStatus::Applied, done.steps + done.changed.len(), &rows).await?;
+        let tried = done.steps + done.changed.len();
+        self.0.desk.keeper.end(&shift, &End::Applied(rows), tried).await?;
         Ok((id, done))
     }
 
@@ -279,7 +291,17 @@ async fn to_the_end<T: Send + 'static>(
         drop(place);
         end
     });
-    task.await.map_err(|_| Refusal::Stopping)?
+    match task.await {
+        Ok(end) => end,
+        Err(error) if error.is_panic() => {
+            Err(DbError::Engine("the work on an import has failed".to_owned()).into())
+        }
+        Err(_) => Err(Refusal::Stopping.into()),
+    }
+}
+
+fn ensure_may_import(caller: &Caller) -> Result<(), Refusal> {
+    RIGHTS.into_iter().try_for_each(|right| caller.ensure(right))
 }
 
 /// A key of the request stands for one commit, and an import takes many.

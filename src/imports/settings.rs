@@ -1,29 +1,28 @@
-//! Converts the settings of an import to options for reading and planning.
+//! How an import reads its files, and what it does with them.
 
-use super::plan::{MakeOptions, Mode};
-use super::staging::Settings;
-use crate::files::reading::{Encoding, Kind, Meaning, Options};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-/// The options for planning.
-#[must_use]
-pub fn make_options(settings: &Settings) -> MakeOptions {
-    let is_full = settings.mode.as_deref() == Some("full");
-    MakeOptions { mode: if is_full { Mode::Full } else { Mode::Add } }
+use crate::files::reading::Options;
+
+/// The settings of an import.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Settings {
+    /// How the files are read where they do not say it themselves.
+    #[serde(flatten)]
+    pub reading: Options,
+    /// What happens to records that the files do not mention.
+    #[serde(default)]
+    pub mode: Mode,
 }
 
-/// The options for reading files.
-#[must_use]
-pub fn options(settings: &Settings) -> Options {
-    let kind = settings.kind.as_deref().and_then(|kind| match kind {
-        "students" => Some(Kind::Students),
-        "courses" => Some(Kind::Courses),
-        "enrollments" => Some(Kind::Enrollments),
-        _ => None,
-    });
-    let columns = settings.columns.iter();
-    Options {
-        kind,
-        encoding: settings.encoding.as_deref().and_then(Encoding::from_label),
-        columns: columns.map(|(heading, slug)| (heading.clone(), Meaning::from_slug(slug))).collect(),
-    }
+/// What happens to records that the files do not mention.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// They stay.
+    #[default]
+    Add,
+    /// They vanish: the files are the whole truth for each kind (students, courses, enrollments) that they have rows of.
+    Full,
 }

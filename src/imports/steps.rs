@@ -153,7 +153,7 @@ pub(super) enum Party<R: Record> {
 }
 
 impl<R: Record> Party<R> {
-    fn id(&self) -> Option<R::Id> {
+    pub(super) fn id(&self) -> Option<R::Id> {
         match self {
             Self::Known(id) => Some(*id),
             Self::New(_) | Self::Nobody(_) => None,
@@ -175,21 +175,6 @@ impl Plan {
             Party::Nobody(obstacle) => return Err(obstacle),
         };
         Ok((student, course))
-    }
-
-    /// The students and courses of the plan, by the ids of this school.
-    pub(super) fn identities(&self) -> String {
-        let students: Vec<_> = self.students.iter().map(RecordStep::id).collect();
-        let courses: Vec<_> = self.courses.iter().map(RecordStep::id).collect();
-        let of_students: Vec<_> = self.students_by_key.iter().map(Party::id).collect();
-        let of_courses: Vec<_> = self.courses_by_key.iter().map(Party::id).collect();
-        let gone = &self.vanishing;
-        let gone_students: Vec<_> = gone.students.iter().map(|gone| gone.record.id).collect();
-        let gone_courses: Vec<_> = gone.courses.iter().map(|gone| gone.record.id).collect();
-        format!(
-            "{students:?}{courses:?}{of_students:?}{of_courses:?}{gone_students:?}{gone_courses:?}{:?}{:?}",
-            gone.pairs, self.promoted
-        )
     }
 
     /// Each refused row in words.

@@ -2,32 +2,41 @@
 
 use crate::files::reading::Meaning;
 use crate::imports::staging::{Import, ImportStatus};
-use crate::imports::{ImportRow, RowStatus};
+use crate::imports::{FileSummary, ImportRow, RowStatus};
 
 /// A column of a file.
-pub(super) struct Column {
-    pub(super) heading: String,
-    /// The slug of its meaning; empty if it is not read.
-    pub(super) meaning: String,
+pub(super) struct Column<'f> {
+    pub(super) heading: &'f str,
+    /// What its cells mean; `None` if it is not read.
+    pub(super) meaning: Option<Meaning>,
     /// Why it is not read.
-    pub(super) why: String,
+    pub(super) why: &'f str,
+    /// Whether somebody can say that it means something else.
+    pub(super) is_correctable: bool,
 }
 
-/// The columns of a file, with their meanings.
-pub(super) fn columns(file: &serde_json::Value) -> Vec<Column> {
-    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-    let of = |list: &str, meaning: &str, why: &str| -> Vec<Column> {
-        let columns = file[list].as_array().into_iter().flatten();
-        let column = |column: &serde_json::Value| Column {
-            heading: text(&column["heading"]),
-            meaning: text(&column[meaning]),
-            why: text(&column[why]),
-        };
-        columns.map(column).collect()
-    };
-    let mut columns = of("columns", "meaning", "");
-    columns.extend(of("ignored", "", "why"));
-    columns
+impl Column<'_> {
+    /// What the field of the column has as its value.
+    pub(super) fn value(&self) -> &'static str {
+        self.meaning.map_or("", Meaning::slug)
+    }
+}
+
+/// The columns of a file.
+pub(super) fn columns(file: &FileSummary) -> Vec<Column<'_>> {
+    let read = file.columns.iter().map(|column| Column {
+        heading: &column.heading,
+        meaning: Some(column.meaning),
+        why: "",
+        is_correctable: true,
+    });
+    let unread = file.ignored.iter().map(|column| Column {
+        heading: &column.heading,
+        meaning: None,
+        why: &column.why,
+        is_correctable: !column.is_password,
+    });
+    read.chain(unread).collect()
 }
 
 /// The effect of a row, in words.
@@ -71,7 +80,8 @@ fn vanishes(row: &ImportRow) -> &'static str {
 /// The label of the status of an import.
 pub(super) fn status_label(status: ImportStatus) -> &'static str {
     match status {
-        ImportStatus::Staging | ImportStatus::Planned => "not imported yet",
+        ImportStatus::Staging => "being read",
+        ImportStatus::Planned => "not imported yet",
         ImportStatus::Applying => "being imported",
         ImportStatus::Stopped => "stopped",
         ImportStatus::Applied => "imported",
@@ -80,14 +90,9 @@ pub(super) fn status_label(status: ImportStatus) -> &'static str {
     }
 }
 
-/// The label of the meaning with this slug.
-pub(super) fn meaning_label(slug: &str) -> &'static str {
-    Meaning::from_slug(slug).map_or("not read", Meaning::label)
-}
-
 /// The names of the files of an import.
 pub(super) fn file_names(import: &Import) -> String {
-    let names: Vec<_> = import.files.iter().filter_map(|file| file["name"].as_str()).collect();
+    let names: Vec<_> = import.files.iter().map(|file| file.name.as_str()).collect();
     match names.as_slice() {
         [first, second, third, _, ..] => format!("{first}, {second}, {third} and {} more", names.len() - 3),
         _ => names.join(", "),

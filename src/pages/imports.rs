@@ -1,39 +1,37 @@
 //! The pages for uploading files, looking at their plan, carrying it out and undoing it.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
+use serde::de::IntoDeserializer as _;
+use serde_json::json;
 
-use super::import_words::{columns, effect, file_names, meaning_label, status_label};
+use super::import_words::{Column, columns, effect, file_names, status_label};
 use super::kit::form::{EmptyForm, new_key};
 use super::kit::{Form, FormDraft, Frame, RefusedPage, Rendered, filters};
-use crate::files::reading::{Meaning, Source};
+use crate::files::reading::{Correction, Kind, Meaning, Source};
 use crate::files::writing::{Form as Cells, push_row};
 use crate::http::download::{Csv, Download};
 use crate::http::extract::{FormFields, NoQuery, Parameters, PathParams, Query, from_text};
 use crate::http::fields::{self, Draft, Fields};
+use crate::http::invalid::invalid;
 use crate::http::limits::MAX_FILE;
 use crate::http::paging::RequestUrl;
 use crate::http::problem::Problem;
 use crate::http::routes::Routes;
 use crate::http::upload::UploadForm;
 use crate::imports::api::{ALLOWED, ImportId};
-use crate::imports::staging::{self, Import, ImportStatus, Settings, WhichRows};
-use crate::imports::{ImportError, ImportRow, RowStatus};
+use crate::imports::staging::{self, Import, ImportStatus, WhichRows};
+use crate::imports::{ImportError, ImportRow, Mode, RowStatus, Settings};
 use crate::lists::{Cursor, Limit, ListPart, Page};
 use crate::registrar::MAX_ID;
 use crate::state::{App, AppState};
 
 /// The page with all imports.
 const PAGE: &str = "/imports";
-
-/// The kinds of rows that a file can have.
-const KINDS: [&str; 3] = ["students", "courses", "enrollments"];
 
 /// The routes of these pages.
 pub(super) fn routes() -> Routes<AppState> {
@@ -81,13 +79,7 @@ async fn list(app: App, Query(query): Query<PageQuery>, here: RequestUrl) -> Res
 }
 
 async fn bring(app: App, _: NoQuery, form: UploadForm) -> Result<Response, Problem> {
-    let kind = form.fields.iter().find(|(name, value)| name == "kind" && KINDS.contains(&value.as_str()));
-    let mode = form.fields.iter().find(|(name, value)| name == "mode" && value == "full");
-    let settings = Settings {
-        kind: kind.map(|(_, value)| value.clone()),
-        mode: mode.map(|(_, value)| value.clone()),
-        ..Settings::default()
-    };
+    let settings = settings(&form.fields)?;
     let place = app.imports.place(app.client, form.memory)?;
     let source = |(name, bytes): (String, bytes::Bytes)| Source { name, bytes: bytes.into() };
     let sources: Vec<_> = form.files.into_iter().map(source).collect();
@@ -102,6 +94,29 @@ async fn bring(app: App, _: NoQuery, form: UploadForm) -> Result<Response, Probl
     };
     let page = ImportsPage { refusal: Some(refusal), ..ImportsPage::load(&app, None, None).await? };
     Ok(RefusedPage(StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+}
+
+/// The settings of the form.
+fn settings(form: &[(String, String)]) -> Result<Settings, Problem> {
+    let mut settings = Settings::default();
+    for (name, value) in form.iter().filter(|(_, value)| !value.is_empty()) {
+        match name.as_str() {
+            "kind" => settings.reading.kind = Some(chosen::<Kind>(name, value)?),
+            "mode" => settings.mode = chosen(name, value)?,
+            _ => {}
+        }
+    }
+    Ok(settings)
+}
+
+/// One of the values that a field offers.
+fn chosen<'v, T: Deserialize<'v>>(field: &str, value: &'v str) -> Result<T, Problem> {
+    let known: Result<T, serde::de::value::Error> = T::deserialize(value.into_deserializer());
+    known.map_err(|_| {
+        invalid(vec![
+            json!({"pointer": format!("/{field}"), "detail": "must be one of the choices of the form"}),
+        ])
+    })
 }
 
 #[derive(Template)]
@@ -140,7 +155,7 @@ impl ImportPage {
 
     /// The lists with rows: slug, label, number of rows, whether it is shown.
     fn lists(&self) -> Vec<(&'static str, &'static str, i64, bool)> {
-        let of = |status| crate::count::to_i64(self.import.rows.of(status));
+        let of = |status| crate::count::to_i64(self.import.counts.of(status));
         let lists = [
             ("not-done", "Not done", self.import.not_done, WhichRows::NotDone),
             ("remaining", "Not undone", self.import.remaining, WhichRows::Remaining),
@@ -166,7 +181,7 @@ fn first_shown(import: &Import) -> WhichRows {
     if import.confirm.is_some() && import.status == ImportStatus::Planned {
         return WhichRows::With(RowStatus::Vanishing);
     }
-    let first = RowStatus::ALL.into_iter().find(|status| import.rows.of(*status) > 0);
+    let first = RowStatus::ALL.into_iter().find(|status| import.counts.of(*status) > 0);
     first.map_or(WhichRows::All, WhichRows::With)
 }
 
@@ -221,28 +236,33 @@ async fn correct(
     FormFields(fields, caller, _): FormFields,
 ) -> Result<Response, Problem> {
     let id = id.into_result()?.0;
-    let page = ImportPage::load(&app, id, ShowQuery::default(), None).await?;
+    let import = staging::find(&app.viewer, id).await?.ok_or(ImportError::NotFound(id))?;
     let place = app.imports.place(app.client, None)?;
-    let settings = with_corrections(&page.import, &fields);
+    let settings = with_corrections(&import, &fields)?;
     let corrected = app.imports.plan_again(id, settings, &caller, place).await;
     answer(&app, id, corrected).await
 }
 
-/// The prefix of the names of fields for columns, before the heading.
-const COLUMN: &str = "column:";
-
-/// The settings with the corrected columns.
-fn with_corrections(import: &Import, fields: &[(String, String)]) -> Settings {
+/// The settings with the corrected columns. The name of a field is `column:`, the place of the file, `:` and the heading.
+fn with_corrections(import: &Import, fields: &[(String, String)]) -> Result<Settings, Problem> {
     let mut settings = import.settings.clone();
-    let known: BTreeMap<String, String> =
-        import.files.iter().flat_map(columns).map(|column| (column.heading, column.meaning)).collect();
-    for (name, meaning) in fields {
-        let Some(heading) = name.strip_prefix(COLUMN) else { continue };
-        if known.get(heading).is_some_and(|present| present != meaning) {
-            settings.columns.insert(heading.to_owned(), meaning.clone());
+    let corrections = &mut settings.reading.corrections;
+    for (name, value) in fields {
+        let Some((place, heading)) = name.strip_prefix("column:").and_then(|name| name.split_once(':'))
+        else {
+            continue;
+        };
+        let file = place.parse().ok().and_then(|place: usize| import.files.get(place));
+        let Some(file) = file else { continue };
+        let is_it = |column: &Column<'_>| column.heading == heading && column.value() != value;
+        if columns(file).iter().any(is_it) {
+            let file = file.name.clone();
+            corrections.retain(|one| one.file != file || one.heading != heading);
+            let meaning = if value.is_empty() { None } else { Some(chosen(name, value)?) };
+            corrections.push(Correction { file, heading: heading.to_owned(), meaning });
         }
     }
-    settings
+    Ok(settings)
 }
 
 async fn apply(

@@ -11,7 +11,7 @@ use crate::adoption_of_files_sqlite_only::found::Found;
 use crate::school::{Process, matricula};
 
 const VERSIONS: &str = "select version, name from matricula_migrations order by version";
-const ALL: [&str; 18] = [
+const ALL: [&str; 19] = [
     "1|students",
     "2|courses",
     "3|student_courses",
@@ -30,6 +30,7 @@ const ALL: [&str; 18] = [
     "16|sign_on",
     "17|external_ids",
     "18|imports",
+    "19|mode_of_imports",
 ];
 
 fn run(database: &Path, more: &[&str]) -> (bool, String, String) {
@@ -64,7 +65,7 @@ fn the_command_says_what_it_did() {
          applied V8__nothing_lost\napplied V9__writes_by_others\n\
          applied V10__writes_within_batches\napplied V11__access\napplied V12__sessions\n\
          applied V13__instructors\napplied V14__records\napplied V15__uses_and_keys\napplied V16__sign_on\n\
-         applied V17__external_ids\napplied V18__imports\nschool.db is up to date\n"
+         applied V17__external_ids\napplied V18__imports\napplied V19__mode_of_imports\nschool.db is up to date\n"
     );
     assert_eq!(run(&found.path, &[]).1, format!("{shown} is up to date\n"));
     assert_eq!(run(&found.path, &["--dry-run"]).1, format!("-- {shown} is up to date\n"));
@@ -178,6 +179,23 @@ async fn a_migrated_database_is_not_examined_again() {
 }
 
 #[tokio::test]
+async fn an_import_of_an_older_program_has_a_mode() {
+    let scripts = Found::nothing().dry_run().await.unwrap().statements;
+    let found = Found::nothing();
+    for script in &scripts[..18] {
+        found.shell(script);
+    }
+    found.shell(
+        "insert into matricula_imports (created_at, actor, status, settings, report, digest, total, done, not_done, \
+         remaining, touched_at, record) values ('', '', 'planned', '{\"kind\":null,\"mode\":null,\"encoding\":null}', \
+         '{}', '', 1, 0, 0, 0, '', '')",
+    );
+    found.shell(&scripts[18]);
+    let settings = found.rows("select settings from matricula_imports");
+    assert_eq!(settings, [r#"{"kind":null,"mode":"add","encoding":null}"#]);
+}
+
+#[tokio::test]
 async fn every_migration_keeps_the_data_that_was_there_before_it() {
     let scripts = Found::nothing().dry_run().await.unwrap().statements;
     let data = [
@@ -207,6 +225,9 @@ async fn every_migration_keeps_the_data_that_was_there_before_it() {
          insert into matricula_import_files values (1, 0, 0, 'students.csv', 'bnVtYmVy'); \
          insert into matricula_import_rows values (1, 'plan', 0, '[]'); \
          insert into matricula_import_entries values (1, 1, 2);",
+        "insert into matricula_imports (created_at, actor, status, settings, report, digest, total, done, not_done, \
+         remaining, touched_at, record) values ('2026-09-01T08:00:00.000Z', 'cli', 'planned', '{\"mode\":\"full\"}', \
+         '{}', '', 1, 0, 0, 0, '2026-09-01T08:00:00.000Z', 'other');",
     ];
     assert_eq!(scripts.len(), data.len(), "a new migration brings sample data");
     let found = Found::nothing();

@@ -59,7 +59,7 @@ async fn files_are_brought_corrected_imported_and_undone() {
     page.type_into("Read Name as", "not read").await;
     page.type_into("Read Rufname as", "name").await;
     page.click_text("Read the files again").await;
-    page.waits_for("select[name='column:Rufname'] option[value='name'][selected]").await;
+    page.waits_for("select[name='column:0:Rufname'] option[value='name'][selected]").await;
     page.goto("/imports/1?show=new").await;
     page.waits_for_text("name Zoe").await;
 
@@ -142,4 +142,32 @@ async fn a_plan_that_does_not_hold_any_more_says_so() {
     page.click_text("Import 1 change").await;
     page.waits_for_text("Undo this import").await;
     assert_eq!(students(&school).await[0]["name"], "Ana");
+}
+
+#[tokio::test]
+async fn files_that_are_read_again_without_a_correction_are_read_in_the_same_way() {
+    let school = School::open().await;
+    let page = Browser::open(&school).await.without_scripts().await;
+    page.goto("/imports").await;
+    // The same heading means a student in one file, and a course in another.
+    let files = Files::new();
+    let names = [
+        files.write("users.csv", "user_id,login_id,full_name,email,status\n1,a,Ana,ana@example.edu,active\n"),
+        files.write("courses.csv", "course_id,short_name,long_name,status\nMA1,MA1,Algebra,active\n"),
+        files.write("enrollments.csv", "course_id,user_id,role,status\nMA1,1,student,active\n"),
+    ];
+    page.type_into("#files", &names.join("\n")).await;
+    page.click_text("Preview").await;
+    page.waits_for_text("Import 3 changes").await;
+    let before = school.get("/api/v1/imports/1").await.is_ok().json();
+    page.click_text("Read the files again").await;
+    page.waits_for_text("Import 3 changes").await;
+    assert_eq!(school.get("/api/v1/imports/1").await.is_ok().json(), before);
+    page.type_into("Read long_name as", "not read").await;
+    page.click_text("Read the files again").await;
+    page.waits_for_text("Import 3 changes").await;
+    let settings = school.get("/api/v1/imports/1").await.is_ok().json()["settings"].clone();
+    let correction = serde_json::json!([{"file": "courses.csv", "heading": "long_name", "meaning": null}]);
+    assert_eq!(settings["corrections"], correction);
+    page.has_no_complaints().await;
 }

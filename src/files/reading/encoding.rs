@@ -1,14 +1,19 @@
 //! Which characters the bytes of a file mean.
 
 use std::borrow::Cow;
+use std::str::FromStr;
 
 use encoding_rs::{UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::delimited::line_breaks;
 use super::refusals::FileRefusal;
 
 /// An encoding of text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(into = "&'static str", try_from = "String")]
+#[schema(value_type = String, example = "windows-1252")]
 pub struct Encoding(&'static encoding_rs::Encoding);
 
 impl Encoding {
@@ -24,6 +29,28 @@ impl Encoding {
     #[must_use]
     pub fn name(self) -> &'static str {
         self.0.name()
+    }
+}
+
+impl From<Encoding> for &'static str {
+    fn from(encoding: Encoding) -> Self {
+        encoding.name()
+    }
+}
+
+impl FromStr for Encoding {
+    type Err = &'static str;
+
+    fn from_str(label: &str) -> Result<Self, Self::Err> {
+        Self::from_label(label).ok_or("must be the name of an encoding, such as `utf-8` or `windows-1252`")
+    }
+}
+
+impl TryFrom<String> for Encoding {
+    type Error = &'static str;
+
+    fn try_from(label: String) -> Result<Self, Self::Error> {
+        label.parse()
     }
 }
 

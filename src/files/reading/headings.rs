@@ -108,7 +108,8 @@ impl Headings {
 
     /// How many of them are known.
     pub(super) fn known(record: &Record, options: &Options) -> usize {
-        let is_corrected = |key: &str| options.columns.keys().any(|heading| Heading::new(heading).key == key);
+        let is_corrected =
+            |key: &str| options.corrections.iter().any(|one| Heading::new(&one.heading).key == key);
         let headings = record.cells().take(MAX_COLUMNS).map(|cell| Heading::new(cell).key);
         headings.filter(|key| !key.is_empty() && (is_known(key) || is_corrected(key))).count()
     }
@@ -252,10 +253,10 @@ impl Columns {
 }
 
 fn corrections(headings: &Headings, options: &Options) -> Vec<(usize, Option<Meaning>)> {
-    let corrected = options.columns.iter().flat_map(|(heading, meaning)| {
-        let key = Heading::new(heading).key;
+    let corrected = options.corrections.iter().flat_map(|correction| {
+        let key = Heading::new(&correction.heading).key;
         let places = headings.places(move |found| found.key == key && !found.is_password());
-        places.map(|place| (place, *meaning))
+        places.map(|place| (place, correction.meaning))
     });
     corrected.collect()
 }

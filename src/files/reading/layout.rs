@@ -195,7 +195,7 @@ fn kind_of_name(name: &str) -> Option<FileKind> {
 
 fn unknown(headings: &Headings, options: &Options) -> FileRefusal {
     let is_known = headings.0.iter().any(|heading| super::layouts::is_known(&heading.key))
-        || !options.columns.is_empty();
+        || !options.corrections.is_empty();
     if is_known {
         let detail = "The columns do not say whether the rows are students, courses or enrollments. Say which kind it is.";
         FileRefusal::new("kind-unclear", detail)

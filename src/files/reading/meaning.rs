@@ -1,7 +1,11 @@
 //! What a column can mean.
 
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
 /// What the cells of a column mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Meaning {
     /// The student's id in the outside world.
     Number,

@@ -36,7 +36,8 @@ mod times;
 mod words;
 mod workbook;
 
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use self::archive::{MAX_BYTES, MAX_ENTRIES, MAX_INFLATED_BYTES};
 pub use self::encoding::Encoding;
@@ -53,19 +54,42 @@ pub use self::rows::{
 pub use self::sources::{Source, read};
 
 /// How files are read where they do not say it themselves.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Options {
     /// What the rows are, where the heading does not belong to one of the standards.
+    #[schema(required)]
     pub kind: Option<Kind>,
     /// How the files are encoded; a byte order mark in a file still counts.
+    #[schema(required)]
     pub encoding: Option<Encoding>,
-    /// What columns mean, by their headings; `None` for a column that is not to be read. A password is not read in any
-    /// case.
-    pub columns: BTreeMap<String, Option<Meaning>>,
+    /// Columns that are read in another way than their headings say.
+    #[serde(default)]
+    pub corrections: Vec<Correction>,
+}
+
+/// What a column of a file means. A password is not read in any case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Correction {
+    /// The name of the file.
+    pub file: String,
+    /// The heading of the column.
+    pub heading: String,
+    /// What the column means; null for a column that is not to be read.
+    #[schema(required)]
+    pub meaning: Option<Meaning>,
+}
+
+impl Options {
+    /// The options for the file with this name: without the corrections of others.
+    fn of_file(&self, name: &str) -> Self {
+        let of_it = self.corrections.iter().filter(|correction| correction.file == name);
+        Self { corrections: of_it.cloned().collect(), ..*self }
+    }
 }
 
 /// What the rows of a file are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Students.
     Students,

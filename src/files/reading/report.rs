@@ -66,6 +66,17 @@ impl Reading {
         self.refusal.is_some() || self.files.iter().any(|file| file.refusal.is_some())
     }
 
+    /// Why nothing is used, in words: a line for the set of files, and one for each file that is refused.
+    #[must_use]
+    pub fn why_refused(&self) -> String {
+        let of_set = self.refusal.iter().map(|refusal| refusal.detail.clone());
+        let of_files = self
+            .files
+            .iter()
+            .filter_map(|file| Some(format!("{}: {}", file.name, file.refusal.as_ref()?.detail)));
+        of_set.chain(of_files).collect::<Vec<_>>().join("\n")
+    }
+
     /// Why a row is refused, in words.
     #[must_use]
     pub fn why(&self, row: &RefusedRow) -> String {

@@ -202,9 +202,10 @@ impl<'a> Set<'a> {
             self.warn(file, "absent-by-manifest", detail);
             return;
         }
-        let (options, drafts, manifest) = (self.options, &mut self.drafts, &mut self.manifest);
-        let result = text_file::read(bytes, options, &mut report, |report| {
-            Table::new(file, options, report, drafts, manifest)
+        let options = self.options.of_file(name);
+        let (drafts, manifest) = (&mut self.drafts, &mut self.manifest);
+        let result = text_file::read(bytes, &options, &mut report, |report| {
+            Table::new(file, &options, report, drafts, manifest)
         });
         report.refusal = result.err();
         self.add(report);
@@ -227,9 +228,10 @@ impl<'a> Set<'a> {
         let sheets = book.sheets();
         for sheet in &sheets {
             let name = if sheets.len() == 1 { name.to_owned() } else { format!("{name}: {sheet}") };
+            let options = self.options.of_file(&name);
             let mut report = FileReading { name, ..FileReading::default() };
             let file = u32::try_from(self.reading.files.len()).unwrap_or(u32::MAX);
-            let mut table = Table::new(file, self.options, &mut report, &mut self.drafts, &mut self.manifest);
+            let mut table = Table::new(file, &options, &mut report, &mut self.drafts, &mut self.manifest);
             let result = book.rows(sheet, |record| table.take(record));
             if result.is_ok() {
                 table.finish();

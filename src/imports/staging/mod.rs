@@ -5,11 +5,11 @@ mod import;
 mod row_list;
 mod store;
 
-pub use self::import::{Import, ImportStatus, RIGHTS, RowCounts, Settings, Shift};
+pub use self::import::{Import, ImportStatus, RIGHTS, Shift};
 pub use self::row_list::{WhichRows, read as read_rows};
 pub(super) use self::store::{
-    Claim, ListName, NewImport, ROWS_PER_PLACE, Unattended, add_file, add_rows, claim, delete_old, files,
-    find_any, finish, id_of_record, id_of_request, json, read_rows as rows_at, remove_rows, set_plan, touch,
-    unattended,
+    Claim, End, ListName, NewImport, NewPlan, ROWS_PER_PLACE, Unattended, add_file, add_rows, claim,
+    delete_old, files, find_any, finish, id_of_request, id_of_worker, json, read_rows as rows_at,
+    remove_rows, set_plan, touch, unattended,
 };
 pub use self::store::{find, list};

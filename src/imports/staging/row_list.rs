@@ -87,8 +87,8 @@ pub async fn read(
     page: &Page,
 ) -> Result<ListPart<ImportRow>, DbError> {
     let (list, all) = match which {
-        WhichRows::All => (ListName::Plan, import.rows.numbers(None)),
-        WhichRows::With(status) => (ListName::Plan, import.rows.numbers(Some(status))),
+        WhichRows::All => (ListName::Plan, import.counts.numbers(None)),
+        WhichRows::With(status) => (ListName::Plan, import.counts.numbers(Some(status))),
         WhichRows::NotDone => (ListName::NotDone, 0..count(import.not_done)),
         WhichRows::Remaining => (ListName::Remaining, 0..count(import.remaining)),
     };

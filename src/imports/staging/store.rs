@@ -4,13 +4,14 @@ use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde::de::DeserializeOwned;
 
-use super::import::{Import, ImportStatus, RIGHTS, RowCounts, Shift};
+use super::import::{Import, ImportStatus, RIGHTS, Shift};
 use crate::clock::Stamp;
 use crate::count::to_i64;
 use crate::db::{Db, DbError, Reach, Row};
 use crate::imports::rows::ImportRow;
+use crate::imports::summary::Summary;
 use crate::lists::{Cursor, ListRow, Listing};
 use crate::registrar::{Caller, Chore};
 use crate::viewer::Viewer;
@@ -43,35 +44,31 @@ impl ListName {
 pub(in crate::imports) struct NewImport<'a> {
     pub(in crate::imports) actor: &'a str,
     pub(in crate::imports) now: &'a Stamp,
-    /// The `Idempotency-Key` of its request with the actor, and the fingerprint of the request.
-    pub(in crate::imports) request: Option<(String, String)>,
-    /// A random text by which it is found.
-    pub(in crate::imports) record: &'a str,
+    /// The random text of its worker, by which it is found.
+    pub(in crate::imports) worker: &'a str,
 }
 
 impl NewImport<'_> {
-    /// The statement that adds it, unless its request has been here before.
+    /// The statement that adds it.
     pub(in crate::imports) fn chore(&self) -> Chore {
-        let (request, fingerprint) = self.request.clone().unzip();
         Chore {
             sql: "insert into matricula_imports (created_at, actor, status, settings, report, digest, total, done, \
-                  not_done, remaining, touched_at, request, fingerprint, record) \
-                  values ($1, $2, 'staging', '{}', '{}', '', 0, 0, 0, 0, $3, $4, $5, $6) on conflict do nothing",
+                  not_done, remaining, touched_at, worker, record) \
+                  values ($1, $2, 'staging', '{}', '{}', '', 0, 0, 0, 0, $3, $4, $5)",
             args: vec![
                 self.now.into(),
                 self.actor.into(),
                 self.now.into(),
-                request.into(),
-                fingerprint.into(),
-                self.record.into(),
+                self.worker.into(),
+                self.worker.into(),
             ],
         }
     }
 }
 
 /// The id of the import that was just added.
-pub(in crate::imports) async fn id_of_record(db: &Db, record: &str) -> Result<Option<i64>, DbError> {
-    db.query_opt("select id from matricula_imports where record = $1", [record.into()], |row| row.int(0))
+pub(in crate::imports) async fn id_of_worker(db: &Db, worker: &str) -> Result<Option<i64>, DbError> {
+    db.query_opt("select id from matricula_imports where record = $1", [worker.into()], |row| row.int(0))
         .await
 }
 
@@ -80,15 +77,30 @@ pub(in crate::imports) async fn id_of_request(
     db: &Db,
     request: &str,
 ) -> Result<Option<(i64, Option<String>)>, DbError> {
-    let sql = "select id, fingerprint from matricula_imports where request = $1 and status <> 'staging'";
+    let sql = "select id, fingerprint from matricula_imports where request = $1";
     db.query_opt(sql, [request.into()], |row| Ok((row.int(0)?, row.opt_text(1)?))).await
 }
 
-/// Adds a part of a file.
-pub(in crate::imports) fn add_file(id: i64, place: usize, part: usize, name: &str, content: String) -> Chore {
+/// Adds a part of a file. As everything that a worker writes, it changes nothing once another one has taken over.
+pub(in crate::imports) fn add_file(
+    shift: &Shift,
+    place: usize,
+    part: usize,
+    name: &str,
+    content: String,
+) -> Chore {
     Chore {
-        sql: "insert into matricula_import_files (import_id, place, part, name, content) values ($1, $2, $3, $4, $5)",
-        args: vec![id.into(), to_i64(place).into(), to_i64(part).into(), name.into(), content.into()],
+        sql: "insert into matricula_import_files (import_id, place, part, name, content) \
+              select id, cast($1 as bigint), cast($2 as bigint), cast($3 as text), cast($4 as text) \
+              from matricula_imports where id = $5 and worker = $6",
+        args: vec![
+            to_i64(place).into(),
+            to_i64(part).into(),
+            name.into(),
+            content.into(),
+            shift.import_id.into(),
+            (&*shift.worker).into(),
+        ],
     }
 }
 
@@ -100,11 +112,18 @@ pub(in crate::imports) async fn files(db: &Db, id: i64) -> Result<Vec<(i64, Stri
 }
 
 /// Adds rows; `place` counts from 0.
-pub(in crate::imports) fn add_rows(id: i64, list: ListName, place: usize, rows: &[ImportRow]) -> Chore {
-    let content = json(rows);
+pub(in crate::imports) fn add_rows(shift: &Shift, list: ListName, place: usize, rows: &[ImportRow]) -> Chore {
     Chore {
-        sql: "insert into matricula_import_rows (import_id, list, place, content) values ($1, $2, $3, $4)",
-        args: vec![id.into(), list.as_str().into(), to_i64(place).into(), content.into()],
+        sql: "insert into matricula_import_rows (import_id, list, place, content) \
+              select id, cast($1 as text), cast($2 as bigint), cast($3 as text) \
+              from matricula_imports where id = $4 and worker = $5",
+        args: vec![
+            list.as_str().into(),
+            to_i64(place).into(),
+            json(rows).into(),
+            shift.import_id.into(),
+            (&*shift.worker).into(),
+        ],
     }
 }
 
@@ -115,10 +134,20 @@ pub(in crate::imports) fn json(value: &(impl Serialize + ?Sized)) -> String {
 }
 
 /// Removes all rows of a list.
-pub(in crate::imports) fn remove_rows(id: i64, list: ListName) -> Chore {
+pub(in crate::imports) fn remove_rows(shift: &Shift, list: ListName) -> Chore {
     Chore {
-        sql: "delete from matricula_import_rows where import_id = $1 and list = $2",
-        args: vec![id.into(), list.as_str().into()],
+        sql: "delete from matricula_import_rows where import_id = $1 and list = $2 \
+              and exists (select 1 from matricula_imports where id = $1 and worker = $3)",
+        args: vec![shift.import_id.into(), list.as_str().into(), (&*shift.worker).into()],
+    }
+}
+
+/// Removes the files. They may have columns that are never read, such as passwords.
+fn remove_files(shift: &Shift) -> Chore {
+    Chore {
+        sql: "delete from matricula_import_files where import_id = $1 \
+              and exists (select 1 from matricula_imports where id = $1 and worker = $2)",
+        args: vec![shift.import_id.into(), (&*shift.worker).into()],
     }
 }
 
@@ -136,27 +165,42 @@ pub(in crate::imports) async fn read_rows(
     let found = db.read(Reach::Range, sql, args, |row| row.text(0)).await?;
     let mut rows = Vec::new();
     for content in found {
-        rows.extend(serde_json::from_str::<Vec<ImportRow>>(&content).map_err(|error| unreadable(&error))?);
+        rows.extend(parsed::<Vec<ImportRow>>(&content)?);
     }
     Ok(rows)
 }
 
-fn unreadable(error: &serde_json::Error) -> DbError {
-    DbError::Engine(format!("an import cannot be read: {error}"))
+/// A plan to be written down, after its rows.
+pub(in crate::imports) struct NewPlan {
+    /// JSON.
+    pub(in crate::imports) settings: String,
+    /// JSON.
+    pub(in crate::imports) report: String,
+    pub(in crate::imports) digest: String,
+    /// The number of its steps.
+    pub(in crate::imports) total: usize,
+    /// The `Idempotency-Key` of its request with the actor, and the fingerprint of the request.
+    pub(in crate::imports) request: Option<(String, String)>,
 }
 
-/// Writes down a plan, after its rows.
-pub(in crate::imports) fn set_plan(
-    id: i64,
-    settings: String,
-    report: String,
-    digest: String,
-    total: usize,
-) -> Chore {
+/// Writes down a plan; changes nothing if its request has made another import in the meantime.
+pub(in crate::imports) fn set_plan(shift: &Shift, plan: NewPlan) -> Chore {
+    let (request, fingerprint) = plan.request.unzip();
     Chore {
-        sql: "update matricula_imports set settings = $1, report = $2, digest = $3, total = $4, status = 'planned' \
-              where id = $5 and status = 'staging'",
-        args: vec![settings.into(), report.into(), digest.into(), to_i64(total).into(), id.into()],
+        sql: "update matricula_imports set settings = $1, report = $2, digest = $3, total = $4, status = 'planned', \
+              request = coalesce($5, request), fingerprint = coalesce($6, fingerprint) \
+              where id = $7 and worker = $8 and status = 'staging' \
+              and not exists (select 1 from matricula_imports other where other.request = $5)",
+        args: vec![
+            plan.settings.into(),
+            plan.report.into(),
+            plan.digest.into(),
+            to_i64(plan.total).into(),
+            request.into(),
+            fingerprint.into(),
+            shift.import_id.into(),
+            (&*shift.worker).into(),
+        ],
     }
 }
 
@@ -197,50 +241,46 @@ pub(in crate::imports) fn touch(shift: &Shift, done: usize, now: &Stamp) -> Chor
     }
 }
 
-/// Ends the work: `rows` could not be carried out, or not be undone.
-pub(in crate::imports) fn finish(
-    shift: &Shift,
-    status: ImportStatus,
-    done: usize,
-    rows: &[ImportRow],
-    now: &Stamp,
-) -> Vec<Chore> {
-    let Shift { import_id: id, worker } = shift;
-    let (list, column) = match status {
-        ImportStatus::Undone => (ListName::Remaining, "remaining"),
-        _ => (ListName::NotDone, "not_done"),
-    };
-    let sql = match column {
-        "remaining" => {
-            "update matricula_imports set status = $1, done = $2, remaining = $3, undone_at = $4 \
-             where id = $5 and worker = $6"
+/// How the work on an import ends.
+pub(in crate::imports) enum End {
+    /// It is carried out, except for these rows.
+    Applied(Vec<ImportRow>),
+    /// It is undone, except for these rows.
+    Undone(Vec<ImportRow>),
+    /// Whoever had it carried out or undone may not do that any more.
+    Stopped,
+}
+
+/// Ends the work, after `done` steps. The last of the statements changes the import, if it is still this worker's.
+pub(in crate::imports) fn finish(shift: &Shift, end: &End, done: usize, now: &Stamp) -> Vec<Chore> {
+    let (id, worker) = (shift.import_id.into(), (&*shift.worker).into());
+    let (list, rows, sql) = match end {
+        End::Applied(not_done) => (
+            ListName::NotDone,
+            not_done,
+            "update matricula_imports set status = 'applied', done = $1, applied_at = $2, touched_at = $2, not_done = $3 \
+             where id = $4 and worker = $5",
+        ),
+        End::Undone(remaining) => (
+            ListName::Remaining,
+            remaining,
+            "update matricula_imports set status = 'undone', done = $1, undone_at = $2, touched_at = $2, remaining = $3 \
+             where id = $4 and worker = $5",
+        ),
+        // What was carried out completely before it was to be undone still is.
+        End::Stopped => {
+            let sql = "update matricula_imports set \
+                       done = case when status = 'undoing' and applied_at is not null then total else $1 end, \
+                       status = case when status = 'undoing' and applied_at is not null then 'applied' else 'stopped' end, \
+                       touched_at = $2 where id = $3 and worker = $4";
+            return vec![Chore { sql, args: vec![to_i64(done).into(), now.into(), id, worker] }];
         }
-        _ => {
-            "update matricula_imports set status = $1, done = $2, not_done = $3, applied_at = $4 \
-             where id = $5 and worker = $6"
-        }
     };
-    let ended = Chore {
-        sql,
-        args: vec![
-            status.as_str().into(),
-            to_i64(done).into(),
-            to_i64(rows.len()).into(),
-            now.into(),
-            (*id).into(),
-            (&**worker).into(),
-        ],
-    };
-    let id = *id;
+    let args = vec![to_i64(done).into(), now.into(), to_i64(rows.len()).into(), id, worker];
     let parts = rows.chunks(ROWS_PER_PLACE).enumerate();
-    let mut chores = vec![remove_rows(id, list)];
-    if status != ImportStatus::Stopped {
-        // They may have columns that are never read, such as passwords.
-        let sql = "delete from matricula_import_files where import_id = $1";
-        chores.push(Chore { sql, args: vec![id.into()] });
-    }
-    chores.extend(parts.map(|(place, rows)| add_rows(id, list, place, rows)));
-    chores.push(ended);
+    let mut chores = vec![remove_rows(shift, list), remove_files(shift)];
+    chores.extend(parts.map(|(place, rows)| add_rows(shift, list, place, rows)));
+    chores.push(Chore { sql, args });
     chores
 }
 
@@ -254,10 +294,11 @@ pub(in crate::imports) struct Unattended {
     pub(in crate::imports) rights: String,
 }
 
-/// Imports that no server has worked on since `before`, although they are not at an end.
+/// Imports that no server has worked on since `before`, although they are not at an end. A new import whose server has
+/// stopped is none of these: nobody knows its id.
 pub(in crate::imports) async fn unattended(db: &Db, before: &Stamp) -> Result<Vec<Unattended>, DbError> {
     let sql = "select id, status, worked_by, rights from matricula_imports \
-               where status in ('applying', 'undoing') and touched_at < $1 order by id";
+               where (status in ('applying', 'undoing') or (status = 'staging' and digest <> '')) and touched_at < $1 order by id";
     let map = |row: &Row<'_>| {
         Ok(Unattended {
             id: row.int(0)?,
@@ -317,9 +358,8 @@ pub(in crate::imports) async fn find_any(
     db: &Db,
     id: Option<i64>,
 ) -> Result<Option<(Import, String)>, DbError> {
-    static SQL: LazyLock<String> = LazyLock::new(|| {
-        format!("select {COLUMNS} from matricula_imports where id = $1 and status <> 'staging'")
-    });
+    static SQL: LazyLock<String> =
+        LazyLock::new(|| format!("select {COLUMNS} from matricula_imports where id = $1 and digest <> ''"));
     db.query_opt(SQL.as_str(), [id.into()], |row| Ok((import(row)?, row.text(6)?))).await
 }
 
@@ -328,14 +368,14 @@ pub(in crate::imports) async fn find_any(
 pub fn list(viewer: &Viewer) -> Listing<Import> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
-            "select {COLUMNS} from matricula_imports where cast($1 as bigint) = 1 and status <> 'staging' and id < $2 \
+            "select {COLUMNS} from matricula_imports where cast($1 as bigint) = 1 and digest <> '' and id < $2 \
              order by id desc limit $3"
         )
     });
     let sees = i64::from(sees_imports(viewer));
     Listing {
         order: "imports".to_owned(),
-        count: "select count(*) from matricula_imports where cast($1 as bigint) = 1 and status <> 'staging'",
+        count: "select count(*) from matricula_imports where cast($1 as bigint) = 1 and digest <> ''",
         count_args: vec![sees.into()],
         rows: SQL.as_str(),
         args: Box::new(move |after: Option<&Cursor>| {
@@ -357,23 +397,18 @@ pub(super) fn visible(viewer: &Viewer, id: i64) -> Option<i64> {
 }
 
 fn import(row: &Row<'_>) -> Result<Import, DbError> {
-    let parsed = |text: String| serde_json::from_str::<Value>(&text).map_err(|error| unreadable(&error));
-    let mut report = parsed(row.text(5)?)?;
-    let counts: RowCounts =
-        serde_json::from_value(report["rows"].take()).map_err(|error| unreadable(&error))?;
-    let list = |value: Value| if let Value::Array(list) = value { list } else { Vec::new() };
+    let Summary { files, counts, held_back, confirm, warnings } = parsed(&row.text(5)?)?;
     Ok(Import {
         id: row.int(0)?,
         created_at: row.stamp(1)?,
         actor: row.text(2)?,
         status: ImportStatus::from_stored(&row.text(3)?)?,
-        settings: serde_json::from_str(&row.text(4)?).map_err(|error| unreadable(&error))?,
-        files: list(report["files"].take()),
-        confirm: report["confirm"].as_i64(),
-        held_back: list(report["held_back"].take()),
-        warnings: list(report["warnings"].take()),
-        counts: report["counts"].take(),
-        rows: counts,
+        settings: parsed(&row.text(4)?)?,
+        files,
+        counts,
+        confirm,
+        held_back,
+        warnings,
         total: row.int(7)?,
         done: row.int(8)?,
         not_done: row.int(9)?,
@@ -381,4 +416,9 @@ fn import(row: &Row<'_>) -> Result<Import, DbError> {
         applied_at: row.opt_stamp(11)?,
         undone_at: row.opt_stamp(12)?,
     })
+}
+
+/// A value of an import from JSON.
+fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, DbError> {
+    serde_json::from_str(text).map_err(|error| DbError::Engine(format!("an import cannot be read: {error}")))
 }

@@ -1,8 +1,6 @@
 //! The cases whose quirk is in the rows, and others of the same kinds.
 
-use std::collections::BTreeMap;
-
-use matricula::files::reading::{Encoding, Kind, Meaning, Options, Skipped, read};
+use matricula::files::reading::{Correction, Encoding, Kind, Meaning, Options, Skipped, read};
 
 use super::{
     courses, enrollments, file, file_of, files, ignored, people, read_all, read_text, refusals, refused,
@@ -139,12 +137,19 @@ fn headings_are_known_in_any_order_and_spelling_and_others_are_named() {
 
 #[test]
 fn a_person_can_correct_what_a_column_means() {
-    let columns = BTreeMap::from([
-        ("Matricola".to_owned(), Some(Meaning::Number)),
-        ("Chi".to_owned(), Some(Meaning::Name)),
-        ("email".to_owned(), None),
-    ]);
-    let options = Options { columns, kind: Some(Kind::Students), ..Options::default() };
+    let correction = |file: &str, heading: &str, meaning| Correction {
+        file: file.to_owned(),
+        heading: heading.to_owned(),
+        meaning,
+    };
+    let corrections = vec![
+        correction("a.csv", "Matricola", Some(Meaning::Number)),
+        correction("a.csv", "Chi", Some(Meaning::Name)),
+        correction("a.csv", "email", None),
+        // It does not concern this file.
+        correction("b.csv", "Posta", Some(Meaning::Email)),
+    ];
+    let options = Options { corrections, kind: Some(Kind::Students), ..Options::default() };
     let reading = read(&[text("a.csv", "Matricola;Chi;email;Posta\n0042;Nila, K.;x;y\n")], &options);
     assert_eq!(people(&reading), ["0042 Nila, K."]);
     assert_eq!(ignored(&reading, "a.csv"), ["email: Unused", "Posta: Unused"]);

@@ -114,10 +114,7 @@ async fn rows_are_read_in_pages_by_what_they_do() {
     let rows: Vec<_> = (0..1_234).map(|row| format!("{row:05},Student {row},s{row}@example.edu\n")).collect();
     let rows = rows.concat();
     let import = school.plan(&format!("number,name,email\n1E+9,Ben,ben@example.edu\n{rows}")).await;
-    assert_eq!(
-        import["rows"],
-        json!({"refused": 1, "changed": 0, "vanishing": 0, "new": 1234, "unchanged": 0})
-    );
+    assert_eq!((&import["counts"]["refused"], &import["counts"]["new"]), (&json!(1), &json!(1_234)));
     let all = school.all(&format!("/api/v1/imports/{}/rows", import["id"])).await;
     assert_eq!(all.len(), 1_235);
     assert!(all.iter().zip(0..).all(|(row, number)| row["row"] == number));

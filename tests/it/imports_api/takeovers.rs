@@ -1,39 +1,91 @@
 //! Imports that another server has left, and old ones.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{STUDENTS, brings_a_school};
-use crate::school::{Client, Process, School, eventually};
+use super::{STUDENTS, brings_a_school, school_in_a_zip, zip};
+use crate::school::{Client, Database, Process, School, eventually};
+
+/// Students who all take one course: `2 * STUDENTS + 1` steps.
+const STUDENTS_IN_FILE: usize = 3_000;
+
+fn large_school() -> Vec<u8> {
+    let lines = |line: &dyn Fn(usize) -> String| (0..STUDENTS_IN_FILE).map(line).collect::<String>();
+    zip(&[
+        (
+            "students.csv",
+            &format!("number,name,email\n{}", lines(&|it| format!("{it},Name {it},{it}@example.edu\n"))),
+        ),
+        ("courses.csv", "code,name,level\nMA1,Algebra,1\n"),
+        ("enrollments.csv", &format!("student,course\n{}", lines(&|it| format!("{it},MA1\n")))),
+    ])
+}
+
+/// Sends a request that begins long work, and kills the server as soon as the work shows.
+async fn is_killed_at_work(server: &mut Process, url: String, shows: impl AsyncFn(&Client) -> bool) {
+    let client = Client::new(server.address);
+    let request = tokio::spawn({
+        let client = client.clone();
+        async move { client.ask("POST", &url).send().await }
+    });
+    eventually("the work shows", async || shows(&client).await).await;
+    server.kill();
+    let _ = request.await.unwrap();
+}
+
+async fn total(server: &Client, path: &str) -> usize {
+    let reply = server.ask("GET", &format!("{path}?limit=1")).await.is_ok();
+    reply.header("x-total-count").parse().unwrap()
+}
 
 #[tokio::test]
-async fn an_import_that_was_interrupted_is_finished_by_the_next_server() {
-    let school = School::open().await;
-    let import = brings_a_school(&school).await;
-    // A server has added the students and was killed then.
-    for (number, name, email) in
-        [("0042", "Zoë Martin", "zoe@example.edu"), ("0043", "Ana García", "ana@example.edu")]
-    {
-        school
-            .post("/api/v1/students", json!({"name": name, "email": email, "number": number}))
-            .await
-            .is_created();
-    }
-    school.other_program_runs(ABANDONED);
-    let database = school.close().await;
-    let process = Process::serve(&database).await;
-    let server = Client::new(process.address);
+async fn an_import_whose_server_was_killed_is_finished_by_the_next_one_and_nothing_is_done_twice() {
+    let database = Database::new();
+    let mut server = Process::serve(&database).await;
+    let client = Client::new(server.address);
+    let request = client.ask("POST", "/api/v1/imports").header("content-type", "application/zip");
+    let import = request.body(large_school()).await.is_created().json();
     let url = format!("/api/v1/imports/{}", import["id"]);
-    eventually("the import is applied", async || {
-        server.ask("GET", &url).await.is_ok().json()["status"] == "applied"
+    let steps = 2 * STUDENTS_IN_FILE + 1;
+    assert_eq!(import["total"], steps);
+
+    is_killed_at_work(&mut server, format!("{url}/apply"), async |client| {
+        total(client, "/api/v1/students").await > 0
     })
     .await;
-    let applied = server.ask("GET", &url).await.is_ok().json();
-    assert_eq!((&applied["not_done"], &applied["done"]), (&json!(0), &json!(5)), "{applied:#}");
-    let students = server.ask("GET", "/api/v1/students").await.is_ok().json();
-    assert_eq!(students.as_array().unwrap().len(), 2);
-    let roster = server.ask("GET", "/api/v1/courses/1/students").await.is_ok().json();
-    assert_eq!(roster.as_array().unwrap().len(), 2);
+    assert_eq!(status(&database), ["applying"]);
+    database.other_program().execute_batch(LONG_AGO).unwrap();
+    let mut server = Process::serve(&database).await;
+    let client = Client::new(server.address);
+    let applied = ends(&client, &import).await;
+    assert_eq!((&applied["status"], &applied["not_done"]), (&json!("applied"), &json!(0)), "{applied:#}");
+    assert_eq!(applied["done"], steps);
+    assert_eq!(total(&client, "/api/v1/students").await, STUDENTS_IN_FILE);
+    assert_eq!(total(&client, "/api/v1/courses/1/students").await, STUDENTS_IN_FILE);
+    assert_eq!(total(&client, "/api/v1/events").await, steps);
+
+    is_killed_at_work(&mut server, format!("{url}/undo"), async |client| {
+        total(client, "/api/v1/courses/1/students").await < STUDENTS_IN_FILE
+    })
+    .await;
+    assert_eq!(status(&database), ["undoing"]);
+    database.other_program().execute_batch(LONG_AGO).unwrap();
+    let server = Process::serve(&database).await;
+    let client = Client::new(server.address);
+    let undone = ends(&client, &import).await;
+    assert_eq!((&undone["status"], &undone["remaining"]), (&json!("undone"), &json!(0)), "{undone:#}");
+    assert_eq!(total(&client, "/api/v1/students").await, 0);
+    assert_eq!(total(&client, "/api/v1/courses").await, 0);
+    assert_eq!(total(&client, "/api/v1/events").await, 2 * steps);
 }
+
+fn status(database: &Database) -> Vec<String> {
+    database.other_program().column("select status from matricula_imports")
+}
+
+/// The last sign of the server that was killed is from long ago.
+const LONG_AGO: &str = "update matricula_imports set touched_at = '2020-01-01T00:00:00.000Z'";
 
 #[tokio::test]
 async fn old_imports_are_deleted_with_their_files() {
@@ -69,7 +121,7 @@ async fn ends(server: &Client, import: &Value) -> Value {
     let url = format!("/api/v1/imports/{}", import["id"]);
     eventually("the import has an end", async || {
         let status = server.ask("GET", &url).await.is_ok().json()["status"].clone();
-        status != "applying"
+        !["staging", "applying", "undoing"].iter().any(|running| status == *running)
     })
     .await;
     server.ask("GET", &url).await.is_ok().json()
@@ -80,15 +132,15 @@ async fn a_server_that_goes_on_does_nothing_twice_and_says_what_is_not_done() {
     let school = School::open().await;
     let import = brings_a_school(&school).await;
     school.carries_out(&import).await;
-    // Somebody has dropped Zoë on purpose and deleted Ana's course of another name; the server was killed before it wrote that
-    // it was done. What somebody has reversed is not done once more.
+    // Somebody has dropped Zoë on purpose; the server was killed before it wrote that it was done. What somebody has reversed
+    // is not done once more.
     let students = school.all("/api/v1/students").await;
     let zoe = students.iter().find(|it| it["number"] == "0042").unwrap()["id"].clone();
     school.delete(&format!("/api/v1/students/{zoe}/courses/1")).await.is(204);
-    school.other_program_runs(
-        "insert into matricula_import_files values (1, 0, 0, 'students.csv', \
-         'bnVtYmVyLG5hbWUsZW1haWwKMDA0MixabywgQQo=')",
-    );
+    let file = STANDARD.encode(school_in_a_zip());
+    school.other_program_runs(&format!(
+        "insert into matricula_import_files values (1, 0, 0, 'upload.zip', '{file}')"
+    ));
     school.other_program_runs(ABANDONED);
     let log = school.all("/api/v1/events").await.len();
     let database = school.close().await;
@@ -112,4 +164,39 @@ async fn a_server_goes_on_only_for_somebody_who_still_may() {
     assert_eq!(ends(&server, &import).await["status"], "stopped");
     let students = server.ask("GET", "/api/v1/students").await.is_ok().json();
     assert_eq!(students, json!([]));
+}
+
+#[tokio::test]
+async fn whoever_may_not_undo_any_more_leaves_an_import_as_it_is() {
+    let school = School::open().await;
+    let import = school.plan(STUDENTS).await;
+    school.carries_out(&import).await;
+    school.other_program_runs(&ABANDONED.replace("'applying'", "'undoing'"));
+    school.other_program_runs("update matricula_imports set worked_by = 'token:7'");
+    let database = school.close().await;
+    let process = Process::serve(&database).await;
+    let server = Client::new(process.address);
+    let now = ends(&server, &import).await;
+    assert_eq!(
+        (&now["status"], &now["done"], &now["not_done"]),
+        (&json!("applied"), &json!(2), &json!(0)),
+        "{now:#}"
+    );
+    assert_eq!(total(&server, "/api/v1/students").await, 2);
+}
+
+#[tokio::test]
+async fn files_whose_server_was_killed_while_it_read_them_again_are_read_by_the_next_one() {
+    let school = School::open().await;
+    let import = school.plan(STUDENTS).await;
+    school.other_program_runs(&ABANDONED.replace("'applying'", "'staging'"));
+    school.other_program_runs("delete from matricula_import_rows");
+    let database = school.close().await;
+    let process = Process::serve(&database).await;
+    let server = Client::new(process.address);
+    assert_eq!(ends(&server, &import).await["status"], "planned");
+    let rows = server.ask("GET", &format!("/api/v1/imports/{}/rows", import["id"])).await.is_ok().json();
+    assert_eq!(rows.as_array().unwrap().len(), 2);
+    let applied = server.ask("POST", &format!("/api/v1/imports/{}/apply", import["id"])).await.is_ok().json();
+    assert_eq!(applied["status"], "applied");
 }

@@ -43,7 +43,7 @@ pub enum ImportStep {
     ChangeCourse(UpdateCourse),
     /// See [`DeleteCourse`].
     RemoveCourse(DeleteCourse),
-    /// See [`Enroll`]: with a seat, and not on the waitlist.
+    /// See [`Enroll`]: with a seat, and not on the waitlist. With an override it is always a seat.
     Enroll(Enroll),
     /// See [`Enroll`]: on the waitlist, and not with a seat.
     Wait(Enroll),
@@ -77,8 +77,8 @@ impl ImportStep {
             Self::AddCourse(step) => answered(step.carry_out(caller, facts)),
             Self::ChangeCourse(step) => answered(step.carry_out(caller, facts)),
             Self::RemoveCourse(step) => answered(step.carry_out(caller, facts)),
-            Self::Enroll(step) => admitted(*step, true, caller, facts),
-            Self::Wait(step) => admitted(*step, false, caller, facts),
+            Self::Enroll(step) => admitted(step, true, caller, facts),
+            Self::Wait(step) => admitted(step, false, caller, facts),
             Self::DropEnrollment(step, id) => {
                 let &DropCourse { student_id, course_id } = step;
                 let present = facts.enrollments.get(&(student_id, course_id));
@@ -106,7 +106,7 @@ fn answered<A: Into<Answer>>(done: Result<(Vec<Event>, A), Refusal>) -> Decision
 }
 
 /// Enrolls the student if that gives them what was planned: a seat, or a place on the waitlist.
-fn admitted(step: Enroll, with_seat: bool, caller: &Caller, facts: &mut Facts) -> Decision {
+fn admitted(step: &Enroll, with_seat: bool, caller: &Caller, facts: &mut Facts) -> Decision {
     step.permit(caller)?;
     let (_, admission) = step.decide(caller, facts)?;
     if matches!(admission, Admission::Enrolled(_)) != with_seat {

@@ -1,8 +1,10 @@
 //! The API of enrollments.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
-use serde_json::Value;
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use serde_json::{Value, json};
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 use utoipa_axum::routes;
@@ -222,7 +224,7 @@ impl Located for Enrollment {
 
 /// The course to enroll in.
 #[derive(Debug, ToSchema)]
-#[schema(example = json!({"course_id": 7, "override": {"reason": "senior, approved by the dean"}}))]
+#[schema(example = json!({"course_id": 7}))]
 pub(crate) struct NewEnrollment {
     /// The id of the course.
     pub(crate) course_id: CourseId,
@@ -248,27 +250,34 @@ impl NewEnrollment {
 }
 
 /// Why a student gets a seat beyond the limits of a course.
-#[derive(Debug, ToSchema)]
-#[schema(as = Override, example = json!({"reason": "senior, approved by the dean"}))]
+#[derive(Debug)]
 pub(crate) struct NewOverride {
-    /// For those who read the history of the student or the course; it stays in the log for good.
-    #[schema(value_type = Reason, required)]
+    /// `None` if it is missing or blank.
     pub(crate) reason: Option<String>,
 }
 
-/// The schema of a reason.
-#[derive(Debug)]
-struct Reason;
+impl ToSchema for NewOverride {
+    fn name() -> Cow<'static, str> {
+        "Override".into()
+    }
+}
 
-impl ToSchema for Reason {}
-
-impl PartialSchema for Reason {
+impl PartialSchema for NewOverride {
     fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new()
+        let reason = ObjectBuilder::new()
             .schema_type(Type::String)
+            .description(Some(
+                "For those who read the history of the student or the course; it stays in the log for good.",
+            ))
             .min_length(Some(1))
             .max_length(Some(MAX_REASON))
-            .pattern(Some(VISIBLE_TEXT))
+            .pattern(Some(VISIBLE_TEXT));
+        ObjectBuilder::new()
+            .description(Some("Why a student gets a seat beyond the limits of a course."))
+            .property("reason", reason)
+            .required("reason")
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+            .examples([json!({"reason": "senior, approved by the dean"})])
             .into()
     }
 }

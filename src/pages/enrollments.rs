@@ -16,7 +16,9 @@ use crate::http::invalid::invalid;
 use crate::http::problem::Problem;
 use crate::http::routes::{Routes, any_of, only};
 use crate::registrar::Right;
-use crate::registrar::{Admission, Caller, CourseId, DropCourse, Enroll, Override, Refusal, StudentId};
+use crate::registrar::{
+    Admission, Caller, Course, CourseId, DropCourse, Enroll, Override, Refusal, StudentId,
+};
 use crate::state::{App, AppState};
 use crate::students::store as students;
 
@@ -52,7 +54,7 @@ async fn enroll(
     match submit(&app.registrar, Enroll::new(student_id, course_id), &form.caller).await {
         Ok(Admission::Enrolled(_)) => Ok(redirect_to_student(student_id, "enrolled", course_id)),
         Ok(Admission::Waitlisted(_)) => Ok(redirect_to_student(student_id, "waits", course_id)),
-        Err(refusal) => refused(&app, (student_id, course_id), &query, refusal).await,
+        Err(refusal) => refused(&app, (student_id, course_id), &query, refusal, None).await,
     }
 }
 
@@ -74,7 +76,7 @@ async fn enroll_anyway(
     };
     match submit(&app.registrar, Enroll { student_id, course_id, r#override }, &form.caller).await {
         Ok(_) => Ok(redirect_to_student(student_id, "enrolled", course_id)),
-        Err(refusal) => refused(&app, pair, &query, refusal).await,
+        Err(refusal) => refused(&app, pair, &query, refusal, Some(form.values)).await,
     }
 }
 
@@ -118,7 +120,7 @@ async fn drop_or_leave(
     let command = DropCourse { student_id, course_id };
     match submit(&app.registrar, command, caller).await {
         Ok(()) => Ok(redirect_to_student(student_id, action, course_id)),
-        Err(refusal) => refused(app, (student_id, course_id), &StudentQuery::default(), refusal).await,
+        Err(refusal) => refused(app, (student_id, course_id), &StudentQuery::default(), refusal, None).await,
     }
 }
 
@@ -127,11 +129,13 @@ fn redirect_to_student(student_id: StudentId, action: &str, course_id: CourseId)
     Redirect::to(&format!("/students/{student_id}?{action}={course_id}")).into_response()
 }
 
+/// The student's page with the refusal; `typed` is what the form for an override had in it.
 async fn refused(
     app: &App,
     (student_id, course_id): (StudentId, CourseId),
     query: &StudentQuery,
     refusal: Refusal,
+    typed: Option<FormValues>,
 ) -> Result<Response, Problem> {
     let student = students::find(&app.viewer, student_id).await?.map(|student| display_name(&student.name));
     let course = courses::find(&app.viewer, course_id).await?;
@@ -139,23 +143,28 @@ async fn refused(
         let course = display_name(&course.name);
         refusal_with_names(&refusal, &isolate_name(&student), &isolate_name(&course))
     });
-    let offer = course.filter(|_| can_be_overridden(&refusal)).map(Offer::new);
+    let offer = course.and_then(|course| offer(&refusal, course, typed));
     let problem = Problem::from(refusal);
     let text = text.unwrap_or_else(|| problem.detail().to_owned());
     let page = student_page(app, student_id, query, Some(text), offer).await?;
     Ok(RefusedPage(problem.status(), page).into_response())
 }
 
-/// Whether staff can enroll the student anyway, with an override.
-fn can_be_overridden(refusal: &Refusal) -> bool {
-    matches!(
-        refusal,
-        Refusal::CourseFull { .. }
+/// What staff can do about a refusal: enroll the student anyway, or try an override again with the typed reason.
+fn offer(refusal: &Refusal, course: Course, typed: Option<FormValues>) -> Option<Offer> {
+    match (refusal, typed) {
+        (Refusal::AlreadyEnrolled(_), _) => None,
+        (_, Some(values)) => Some(Offer { course, values, is_open: true }),
+        (
+            Refusal::CourseFull { .. }
             | Refusal::WaitlistFull { .. }
             | Refusal::AlreadyWaitlisted(_)
             | Refusal::RegistrationNotOpen { .. }
-            | Refusal::RegistrationClosed { .. }
-    )
+            | Refusal::RegistrationClosed { .. },
+            None,
+        ) => Some(Offer::new(course)),
+        _ => None,
+    }
 }
 
 /// A refusal with names instead of ids; `None` if it is about neither the student nor the course.

@@ -212,3 +212,39 @@ fn promoted(waiting: WaitlistEntry, row: Enrollment) -> Event {
     let changes = vec![Change::DeleteWaitlistEntry(waiting), Change::AddEnrollment(row)];
     Event::about_pair(EventKind::WaitlistPromoted, student_id, course_id, changes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::caller::{Grants, Role};
+    use super::*;
+
+    fn enroll(r#override: Option<Override>) -> Enroll {
+        Enroll { student_id: StudentId(1), course_id: CourseId(7), r#override }
+    }
+
+    fn caller(role: Role) -> Caller {
+        let student = (role == Role::Student).then_some(StudentId(1));
+        Caller { grants: Grants { rights: role.rights(), student }, ..Caller::default() }
+    }
+
+    #[test]
+    fn only_those_who_enroll_any_student_may_override() {
+        let by_the_dean = Override::new(Some("the dean".to_owned())).unwrap();
+        for (role, enrolls, overrides) in [
+            (Role::Admin, Ok(()), Ok(())),
+            (Role::Registrar, Ok(()), Ok(())),
+            (Role::Instructor, Err(Refusal::Forbidden), Err(Refusal::Forbidden)),
+            (Role::Student, Ok(()), Err(Refusal::Forbidden)),
+        ] {
+            assert_eq!(enroll(None).permit(&caller(role)), enrolls, "{role}");
+            assert_eq!(enroll(Some(by_the_dean.clone())).permit(&caller(role)), overrides, "{role}");
+        }
+    }
+
+    #[test]
+    fn an_override_has_a_reason() {
+        for none in [None, Some(""), Some(" \t")] {
+            assert_eq!(Override::new(none.map(str::to_owned)), Err(Refusal::OverrideNeedsReason));
+        }
+    }
+}

@@ -168,3 +168,41 @@ impl Command for ImportPart {
         self.steps.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::enrollment::Override;
+    use super::super::record::{Course, CourseId, Limits, Student, StudentId};
+    use super::super::records::Record as _;
+    use super::*;
+
+    #[test]
+    fn a_step_with_an_override_is_a_seat_and_never_a_place_on_the_waitlist() {
+        let (student_id, course_id) = (StudentId(1), CourseId(7));
+        let limits = Limits { capacity: Some(0), waitlist_capacity: 9, ..Limits::default() };
+        let before = Facts {
+            students: [(student_id, Student::empty(student_id))].into(),
+            courses: [(course_id, Course::empty(course_id))].into(),
+            limits: [(course_id, limits)].into(),
+            import_workers: [(3, "worker".to_owned())].into(),
+            ..Facts::default()
+        };
+        let r#override = Override::new(Some("the dean".to_owned())).ok();
+        let enroll = Enroll { student_id, course_id, r#override };
+        let carry_out = |step| {
+            let steps = vec![(5, step)];
+            let part = ImportPart { import_id: 3, worker: "worker".into(), undoes: false, steps };
+            part.carry_out(&Caller::default(), &mut before.clone()).unwrap()
+        };
+
+        let (events, done) = carry_out(ImportStep::Enroll(enroll.clone()));
+        assert!(matches!(done[0], OperationOutcome::Done(Answer::Enrollment(_))), "{done:?}");
+        let data = r#"{"override":{"reason":"the dean"},"import":3,"row":5}"#;
+        assert_eq!(events[0].data, serde_json::from_str::<serde_json::Value>(data).unwrap());
+
+        let (events, done) = carry_out(ImportStep::Wait(enroll));
+        assert_eq!((events, done), (vec![], vec![OperationOutcome::Refused(Refusal::PlanChanged)]));
+        let (_, done) = carry_out(ImportStep::Enroll(Enroll::new(student_id, course_id)));
+        assert_eq!(done, [OperationOutcome::Refused(Refusal::PlanChanged)]);
+    }
+}

@@ -33,6 +33,8 @@ kinds! {
         "Students can enroll from `opens_at` on. Nothing was changed.";
     RegistrationClosed = "registration-closed", 409, Signature, "Registration is closed",
         "Students could enroll until `closes_at`. Nothing was changed.";
+    OverrideNeedsReason = "override-needs-reason", 400, Signature, "An override needs a reason",
+        "Staff can enroll a student although the course is full or its registration is not open, if `override` has a `reason`, which is kept in the log. Nothing was changed.";
     HasEnrollments = "has-enrollments", 409, Signature, "There are still enrollments",
         "A student who still has courses, or a course that still has students, is not deleted by accident. Drop the enrollments first, or repeat the request with `?drop=true`, which drops them in the same transaction.";
     NumberTaken = "number-taken", 409, Signature, "Another record has this number or code",
@@ -154,6 +156,9 @@ impl From<Refusal> for Problem {
             }
             Refusal::HasEnrollments { enrolled, waitlisted } => {
                 Self::new::<HasEnrollments>(detail).with("enrolled", enrolled).with("waitlisted", waitlisted)
+            }
+            Refusal::OverrideNeedsReason => {
+                Self::new::<OverrideNeedsReason>(detail).with("pointer", "/override/reason")
             }
             Refusal::PlanChanged => Self::new::<PlanChanged>(detail),
             Refusal::ImportTaken => Self::new::<ImportState>(detail),

@@ -109,6 +109,21 @@ macro_rules! free_seats {
     };
 }
 
+/// Whether the entry takes a student off a waitlist; the columns have this prefix.
+macro_rules! leaves_waitlist {
+    ($prefix:literal) => {
+        concat!(
+            "(",
+            $prefix,
+            "type in ('waitlist.left', 'waitlist.promoted') or (",
+            $prefix,
+            "type = 'enrollment.created' and ",
+            $prefix,
+            "data like '%\"from_waitlist\":true%'))"
+        )
+    };
+}
+
 pub(super) const PROMISES: [(&str, &str); 15] = [
     (
         "the log has no gap",
@@ -177,21 +192,27 @@ pub(super) const PROMISES: [(&str, &str); 15] = [
     ),
     (
         "every student on a waitlist joined it in the log, and has neither left nor moved up since",
-        "select 'student ' || student_id || ' waits for course ' || course_id from ( \
-         select student_id, course_id, joined_seq, joined_at from waitlist \
-         except select student_id, course_id, seq, at from events where type = 'waitlist.joined') found \
-         union all select 'student ' || w.student_id || ' left the waitlist of course ' || w.course_id || ' or moved up' from waitlist w \
-         join events e on e.student_id = w.student_id and e.course_id = w.course_id and e.seq > w.joined_seq \
-         where e.type in ('waitlist.left', 'waitlist.promoted')",
+        concat!(
+            "select 'student ' || student_id || ' waits for course ' || course_id from ( \
+             select student_id, course_id, joined_seq, joined_at from waitlist \
+             except select student_id, course_id, seq, at from events where type = 'waitlist.joined') found \
+             union all select 'student ' || w.student_id || ' left the waitlist of course ' || w.course_id || ' or moved up' from waitlist w \
+             join events e on e.student_id = w.student_id and e.course_id = w.course_id and e.seq > w.joined_seq \
+             where ",
+            leaves_waitlist!("e.")
+        ),
     ),
     (
         "every student who joined a waitlist is on it, has left or has moved up",
-        "select 'student ' || student_id || ' for course ' || course_id from ( \
-         select student_id, course_id, \
-         sum(case when type = 'waitlist.joined' then 1 when type in ('waitlist.left', 'waitlist.promoted') then -1 else 0 end) \
-         as waits from events where type like 'waitlist.%' group by student_id, course_id) counted \
-         where waits <> (select count(*) from waitlist w \
-         where w.student_id = counted.student_id and w.course_id = counted.course_id)",
+        concat!(
+            "select 'student ' || student_id || ' for course ' || course_id from ( \
+             select student_id, course_id, sum(case when type = 'waitlist.joined' then 1 else -1 end) as waits \
+             from events where type = 'waitlist.joined' or ",
+            leaves_waitlist!(""),
+            " group by student_id, course_id) counted \
+             where waits <> (select count(*) from waitlist w \
+             where w.student_id = counted.student_id and w.course_id = counted.course_id)"
+        ),
     ),
     (
         // A student who was deleted by another program holds the seat until a server drops the row. A seat that

@@ -1,7 +1,12 @@
 //! The API of enrollments.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use serde_json::{Value, json};
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 use utoipa_axum::routes;
 
 use super::{RosterEntry, Waitlisted, store};
@@ -16,13 +21,14 @@ use crate::http::refused::Refused;
 use crate::http::reply::{Admitted, Ensured, Found, List, Located, NoContent, Resource};
 use crate::http::routes::{Routes, any_of};
 use crate::problems::{
-    AlreadyEnrolled, AlreadyWaitlisted, CourseFull, CourseNotFound, EnrollmentNotFound, RegistrationClosed,
-    RegistrationNotOpen, RowRefused, StudentNotFound, WaitlistFull,
+    AlreadyEnrolled, AlreadyWaitlisted, CourseFull, CourseNotFound, EnrollmentNotFound, OverrideNeedsReason,
+    RegistrationClosed, RegistrationNotOpen, RowRefused, StudentNotFound, WaitlistFull,
 };
-use crate::registrar::Right;
 use crate::registrar::{
-    Admission, Caller, Course, CourseId, DropCourse, Enroll, Enrollment, Outcome, Refusal, StudentId,
+    Admission, Caller, Course, CourseId, DropCourse, Enroll, Enrollment, Outcome, Override, Refusal,
+    StudentId,
 };
+use crate::registrar::{MAX_REASON, Right, VISIBLE_TEXT, reason_text};
 use crate::seats::store::place;
 use crate::state::{App, AppState};
 use crate::students::store::find as find_student;
@@ -43,7 +49,9 @@ pub fn routes() -> Routes<AppState> {
 
 /// Enroll a student in a course
 ///
-/// If the course is full and has a waitlist, the answer is 202 with the position on it.
+/// If the course is full and has a waitlist, the answer is 202 with the position on it. With `override`, which needs the
+/// scope `enrollments:write`, the student gets a seat although the course is full, others wait for it, or its
+/// registration is not open. A student who waits for the course leaves its waitlist; the others keep their places.
 #[utoipa::path(post, path = "/api/v1/students/{student_id}/courses", tag = "enrollments")]
 async fn enroll(
     app: App,
@@ -51,7 +59,8 @@ async fn enroll(
     _: NoQuery,
     Json(draft, caller): Json<NewEnrollment>,
 ) -> Result<Outcome<Admitted<Enrollment, Waitlisted>>, Refused<EnrollErrors>> {
-    let command = Enroll { student_id: student.into_result()?, course_id: draft.course_id };
+    let (course_id, r#override) = (draft.course_id, draft.into_override(&caller)?);
+    let command = Enroll { student_id: student.into_result()?, course_id, r#override };
     Ok(app.registrar.submit(command, &caller).await?.map(|admission| match admission {
         Admission::Enrolled(enrollment) => Admitted::Created(enrollment),
         Admission::Waitlisted(place) => Admitted::Waiting(place.into()),
@@ -101,7 +110,7 @@ async fn ensure(
     caller: Caller,
 ) -> Result<Ensured<Enrollment, Waitlisted>, Refused<EnsureErrors>> {
     let (student_id, course_id) = pair.into_result()?;
-    let outcome = app.registrar.submit(Enroll { student_id, course_id }, &caller).await;
+    let outcome = app.registrar.submit(Enroll::new(student_id, course_id), &caller).await;
     match outcome.map(|outcome| outcome.answer).map_err(|outcome| outcome.answer) {
         Ok(Admission::Enrolled(enrollment)) => Ok(Ensured::Created(enrollment)),
         Err(Refusal::AlreadyEnrolled(enrollment)) => Ok(Ensured::Found(enrollment)),
@@ -190,8 +199,10 @@ type EnsureErrors = (
     RowRefused,
 );
 
-/// The same for POST, which is also refused if the student is already enrolled or waiting.
+/// The same for POST, which is also refused if the student is already enrolled or waiting, or for an override without a
+/// reason.
 type EnrollErrors = (
+    OverrideNeedsReason,
     StudentNotFound,
     CourseNotFound,
     RegistrationNotOpen,
@@ -217,12 +228,65 @@ impl Located for Enrollment {
 pub(crate) struct NewEnrollment {
     /// The id of the course.
     pub(crate) course_id: CourseId,
+    /// Staff enrolls the student beyond the limits of the course.
+    r#override: Option<NewOverride>,
 }
 
 impl Draft for NewEnrollment {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let course_id = fields.required("course_id", fields::id)?;
-        Some(Self { course_id: CourseId(course_id) })
+        let course_id = fields.required("course_id", fields::id);
+        let r#override = fields.optional_object("override");
+        Some(Self { course_id: CourseId(course_id?), r#override: r#override? })
+    }
+}
+
+impl NewEnrollment {
+    /// The override, if there is one. Whether the caller may have it comes before whether it has a reason.
+    fn into_override(self, caller: &Caller) -> Result<Option<Override>, Refusal> {
+        let Some(NewOverride { reason }) = self.r#override else { return Ok(None) };
+        caller.ensure(Right::WriteEnrollments)?;
+        Override::new(reason).map(Some)
+    }
+}
+
+/// Why a student gets a seat beyond the limits of a course.
+#[derive(Debug)]
+pub(crate) struct NewOverride {
+    /// `None` if it is missing or blank.
+    pub(crate) reason: Option<String>,
+}
+
+impl ToSchema for NewOverride {
+    fn name() -> Cow<'static, str> {
+        "Override".into()
+    }
+}
+
+impl PartialSchema for NewOverride {
+    fn schema() -> RefOr<Schema> {
+        let reason = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some(
+                "For those who read the history of the student or the course; it stays in the log for good.",
+            ))
+            .min_length(Some(1))
+            .max_length(Some(MAX_REASON))
+            .pattern(Some(VISIBLE_TEXT));
+        ObjectBuilder::new()
+            .description(Some("Why a student gets a seat beyond the limits of a course."))
+            .property("reason", reason)
+            .required("reason")
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+            .examples([json!({"reason": "senior, approved by the dean"})])
+            .into()
+    }
+}
+
+impl Draft for NewOverride {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let text = |value: &Value| fields::text(value, reason_text);
+        let reason = fields.optional("reason", |value| fields::nullable(value, text).map(Option::flatten))?;
+        Some(Self { reason: reason.flatten() })
     }
 }
 

@@ -39,7 +39,8 @@ pub struct LogEntry {
     /// The id of the request.
     #[schema(required)]
     pub request_id: Option<String>,
-    /// Details: the names of the fields that an update changed, or the limits that were set.
+    /// Details: the names of the fields that an update changed, the limits that were set, or the `override` that gave a seat
+    /// beyond them, with its `reason`, and `from_waitlist` if the student waited for the course.
     #[schema(value_type = Object)]
     pub data: Value,
 }

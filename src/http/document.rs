@@ -1,9 +1,11 @@
-//! A JSON body before its fields are read: the members of its object, without nested values except short arrays, since no
-//! draft needs others and they take many times the memory of their text.
+//! A JSON body before its fields are read: the members of its object, without nested values except short arrays and
+//! objects of scalars, since no draft needs others and they take many times the memory of their text.
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+
+use super::echo::excerpt;
 
 /// A JSON value. The members of an object are a list, so that duplicates can be detected.
 pub(super) enum Document {
@@ -33,7 +35,7 @@ const MAX_MEMBERS: usize = 1000;
 /// The same for each object in an array.
 const MAX_MEMBERS_IN_ARRAY: usize = 20;
 
-/// Items of an array in a member that are stored; one more shows that there are too many.
+/// Items of an array, or members of an object, in a member that are stored; one more shows that there are too many.
 pub(super) const MAX_ITEMS: usize = 33;
 
 struct DocumentVisitor {
@@ -113,7 +115,8 @@ impl<'de> Visitor<'de> for DocumentsVisitor {
     none! { visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64) visit_str(&str) visit_unit() }
 }
 
-/// Reads the value of a member: of an array, the first scalar items; of an object, nothing.
+/// Reads the value of a member: of an array, the first scalar items; of an object, the first members, which must have
+/// different names, with their scalar values.
 #[derive(Clone, Copy)]
 struct Items(usize);
 
@@ -139,8 +142,16 @@ impl<'de> Visitor<'de> for Items {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut members = serde_json::Map::new();
+        while members.len() < self.0 {
+            let Some(name) = map.next_key::<String>()? else { return Ok(Value::Object(members)) };
+            let value = map.next_value_seed(Self(0))?;
+            if let Some(name) = members.insert(name.clone(), value).map(|_| name) {
+                return Err(A::Error::custom(format!("`{}` is given more than once", excerpt(&name))));
+            }
+        }
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Value::Object(serde_json::Map::new()))
+        Ok(Value::Object(members))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
@@ -165,12 +176,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nested_values_are_discarded() {
-        let body = r#"{"a":[[1,2],{"b":3},4,"five"],"c":{"d":[1]},"e":"f","g":-1,"h":1.5,"i":true,"j":null}"#;
+    fn deeply_nested_values_are_discarded() {
+        let body = r#"{"a":[[1,2],{"b":3},4,"five"],"c":{"d":[1],"k":"l"},"e":"f","g":-1,"h":1.5,"i":true,"j":null}"#;
         let Document::Object(members, 0) = serde_json::from_str(body).unwrap() else { panic!("{body}") };
         let read: Value = members.into_iter().collect::<serde_json::Map<_, _>>().into();
-        let flat = r#"{"a":[[],{},4,"five"],"c":{},"e":"f","g":-1,"h":1.5,"i":true,"j":null}"#;
+        let flat = r#"{"a":[[],{},4,"five"],"c":{"d":[],"k":"l"},"e":"f","g":-1,"h":1.5,"i":true,"j":null}"#;
         assert_eq!(read, serde_json::from_str::<Value>(flat).unwrap());
         assert!(serde_json::from_str::<Document>(r#"{"a":[1,}"#).is_err());
+        assert!(serde_json::from_str::<Document>(r#"{"a":{"b":1,"b":2}}"#).is_err());
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserializer as _;
 use serde_json::Value;
 use serde_json::json;
 
-use super::document::{Document, DocumentsVisitor};
+use super::document::{Document, DocumentsVisitor, MAX_ITEMS};
 use super::echo::excerpt;
 use super::invalid::{MAX_ERRORS, invalid, invalid_of};
 use super::problem::{MalformedJson, Problem};
@@ -50,12 +50,8 @@ pub fn read_many<T: Draft>(body: &[u8], max: usize) -> Result<Vec<T>, Problem> {
             Ok(draft) => drafts.push(draft),
             Err((found, count)) => {
                 total += count;
-                errors.extend(found.into_iter().take(MAX_ERRORS.saturating_sub(errors.len())).map(
-                    |mut error| {
-                        error["pointer"] = format!("/{index}{}", member(&error, "pointer")).into();
-                        error
-                    },
-                ));
+                let room = MAX_ERRORS.saturating_sub(errors.len());
+                errors.extend(found.into_iter().take(room).map(|error| below(&index.to_string(), error)));
             }
         }
     }
@@ -77,6 +73,12 @@ pub fn read_members<T: Draft>(
             .map(|(field, detail)| (field.to_owned(), detail.to_owned()))
             .collect()
     })
+}
+
+/// An error in the member `name`, which is an object or the item of an array, as an error of the whole body.
+fn below(name: &str, mut error: Value) -> Value {
+    error["pointer"] = format!("/{name}{}", member(&error, "pointer")).into();
+    error
 }
 
 /// A member of an error that [`read_document`] returned.
@@ -159,6 +161,32 @@ impl Fields {
         }
     }
 
+    /// Takes a field that is an object with fields of its own; `Some(None)` if it is left out or null.
+    pub fn optional_object<T: Draft>(&mut self, name: &'static str) -> Option<Option<T>> {
+        let document = match self.take(name) {
+            None | Some(Value::Null) => return Some(None),
+            Some(Value::Object(members)) if members.len() < MAX_ITEMS => {
+                Document::Object(members.into_iter().collect(), 0)
+            }
+            Some(Value::Object(_)) => {
+                self.add_error(name, "has too many members");
+                return None;
+            }
+            Some(_) => {
+                self.add_error(name, "must be an object or null");
+                return None;
+            }
+        };
+        match read_document(document, &self.unwritable) {
+            Ok(draft) => Some(Some(draft)),
+            Err((errors, total)) => {
+                self.omitted += total - errors.len();
+                self.errors.extend(errors.into_iter().map(|error| below(name, error)));
+                None
+            }
+        }
+    }
+
     fn take(&mut self, name: &'static str) -> Option<Value> {
         self.known.push(name);
         let index = self.members.iter().position(|(member, _)| member == name)?;
@@ -182,7 +210,7 @@ impl Fields {
 
     fn reject_unknown(&mut self) {
         let mut unknown = std::mem::take(&mut self.members);
-        self.omitted = unknown.len().saturating_sub(MAX_ERRORS);
+        self.omitted += unknown.len().saturating_sub(MAX_ERRORS);
         unknown.truncate(MAX_ERRORS);
         for (name, _) in unknown {
             let detail = match nearest(&name, &self.known) {

@@ -182,7 +182,7 @@ impl<P: Fn(usize)> Worker<'_, P> {
                     self.done.changed.push((row, Obstacle::new("plan-changed", detail)));
                     continue;
                 };
-                let enroll = Enroll { student_id, course_id };
+                let enroll = Enroll::new(student_id, course_id);
                 let has_seat = plan.enrollments[at] == EnrollmentStep::Enroll;
                 let step = if has_seat { ImportStep::Enroll(enroll) } else { ImportStep::Wait(enroll) };
                 part.push((row, step));

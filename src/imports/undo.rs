@@ -145,7 +145,7 @@ fn step(
         EventKind::EnrollmentDropped if row.is_some_and(is_enrollment) => {
             present.ensure_no_later(entry, entry.student_id, entry.course_id)?;
             let (student_id, course_id) = pair()?;
-            Ok(Some(ImportStep::Enroll(Enroll { student_id, course_id })))
+            Ok(Some(ImportStep::Enroll(Enroll::new(student_id, course_id))))
         }
         EventKind::WaitlistLeft if row.is_some_and(is_enrollment) => {
             Err(Obstacle::new("place-lost", "The place on the waitlist is gone for good."))

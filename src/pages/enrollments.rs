@@ -1,21 +1,24 @@
 //! The forms on a student's page that enroll and drop.
 
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::json;
 
 use super::kit::filters::{display_name, isolate_name};
 use super::kit::form::EmptyForm;
-use super::kit::{Form, FormDraft, RefusedPage, submit};
-use super::students::{StudentQuery, student_page};
+use super::kit::{Form, FormDraft, FormValues, RefusedPage, submit};
+use super::students::{Offer, StudentQuery, student_page};
 use crate::clock::Stamp;
 use crate::courses::store as courses;
-use crate::enrollments::api::NewEnrollment;
+use crate::enrollments::api::{NewEnrollment, NewOverride};
 use crate::http::extract::{NoQuery, PathParams, Query};
 use crate::http::invalid::invalid;
 use crate::http::problem::Problem;
-use crate::http::routes::{Routes, any_of};
+use crate::http::routes::{Routes, any_of, only};
 use crate::registrar::Right;
-use crate::registrar::{Admission, Caller, CourseId, DropCourse, Enroll, Refusal, StudentId};
+use crate::registrar::{
+    Admission, Caller, Course, CourseId, DropCourse, Enroll, Override, Refusal, StudentId,
+};
 use crate::state::{App, AppState};
 use crate::students::store as students;
 
@@ -24,6 +27,11 @@ pub(super) fn routes() -> Routes<AppState> {
     let enrolls = any_of(&[Right::WriteEnrollments, Right::EnrollOneself]);
     Routes::new()
         .post("/students/{student_id}/courses", enrolls, enroll)
+        .post(
+            "/students/{student_id}/courses/{course_id}/override",
+            only(Right::WriteEnrollments),
+            enroll_anyway,
+        )
         .post("/students/{student_id}/courses/{course_id}/drop", enrolls, drop_course)
         .post("/students/{student_id}/courses/{course_id}/leave", enrolls, leave_waitlist)
 }
@@ -39,15 +47,50 @@ async fn enroll(
     form: Form<NewEnrollment>,
 ) -> Result<Response, Problem> {
     let student_id = student.into_result()?;
-    let Some(NewEnrollment { course_id }) = form.draft else {
+    let Some(NewEnrollment { course_id, .. }) = form.draft else {
         let detail = form.values.error("course_id").unwrap_or("is required");
         return Err(invalid(vec![json!({"pointer": "/course_id", "detail": detail})]));
     };
-    match submit(&app.registrar, Enroll { student_id, course_id }, &form.caller).await {
+    match submit(&app.registrar, Enroll::new(student_id, course_id), &form.caller).await {
         Ok(Admission::Enrolled(_)) => Ok(redirect_to_student(student_id, "enrolled", course_id)),
         Ok(Admission::Waitlisted(_)) => Ok(redirect_to_student(student_id, "waits", course_id)),
-        Err(refusal) => refused(&app, (student_id, course_id), &query, refusal).await,
+        Err(refusal) => refused(&app, (student_id, course_id), &query, refusal, None).await,
     }
+}
+
+impl FormDraft for NewOverride {}
+
+async fn enroll_anyway(
+    app: App,
+    pair: PathParams<(StudentId, CourseId)>,
+    Query(query): Query<StudentQuery>,
+    form: Form<NewOverride>,
+) -> Result<Response, Problem> {
+    let pair @ (student_id, course_id) = pair.into_result()?;
+    let r#override = match form.draft.map(|draft| Override::new(draft.reason)) {
+        Some(Ok(r#override)) => Some(r#override),
+        Some(Err(_)) => {
+            return ask_again(&app, pair, &query, form.values.with_error("reason", "is required")).await;
+        }
+        None => return ask_again(&app, pair, &query, form.values).await,
+    };
+    match submit(&app.registrar, Enroll { student_id, course_id, r#override }, &form.caller).await {
+        Ok(_) => Ok(redirect_to_student(student_id, "enrolled", course_id)),
+        Err(refusal) => refused(&app, pair, &query, refusal, Some(form.values)).await,
+    }
+}
+
+/// The student's page with the form for an override, and what is wrong with the reason.
+async fn ask_again(
+    app: &App,
+    (student_id, course_id): (StudentId, CourseId),
+    query: &StudentQuery,
+    values: FormValues,
+) -> Result<Response, Problem> {
+    let course = courses::find(&app.viewer, course_id).await?.ok_or(Refusal::CourseNotFound(course_id))?;
+    let offer = Offer { course, values, is_open: true };
+    let page = student_page(app, student_id, query, None, Some(offer)).await?;
+    Ok(RefusedPage(StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
 }
 
 async fn drop_course(
@@ -77,7 +120,7 @@ async fn drop_or_leave(
     let command = DropCourse { student_id, course_id };
     match submit(&app.registrar, command, caller).await {
         Ok(()) => Ok(redirect_to_student(student_id, action, course_id)),
-        Err(refusal) => refused(app, (student_id, course_id), &StudentQuery::default(), refusal).await,
+        Err(refusal) => refused(app, (student_id, course_id), &StudentQuery::default(), refusal, None).await,
     }
 }
 
@@ -86,21 +129,42 @@ fn redirect_to_student(student_id: StudentId, action: &str, course_id: CourseId)
     Redirect::to(&format!("/students/{student_id}?{action}={course_id}")).into_response()
 }
 
+/// The student's page with the refusal; `typed` is what the form for an override had in it.
 async fn refused(
     app: &App,
     (student_id, course_id): (StudentId, CourseId),
     query: &StudentQuery,
     refusal: Refusal,
+    typed: Option<FormValues>,
 ) -> Result<Response, Problem> {
     let student = students::find(&app.viewer, student_id).await?.map(|student| display_name(&student.name));
-    let course = courses::find(&app.viewer, course_id).await?.map(|course| display_name(&course.name));
-    let text = student.zip(course).and_then(|(student, course)| {
+    let course = courses::find(&app.viewer, course_id).await?;
+    let text = student.zip(course.as_ref()).and_then(|(student, course)| {
+        let course = display_name(&course.name);
         refusal_with_names(&refusal, &isolate_name(&student), &isolate_name(&course))
     });
+    let offer = course.and_then(|course| offer(&refusal, course, typed));
     let problem = Problem::from(refusal);
     let text = text.unwrap_or_else(|| problem.detail().to_owned());
-    let page = student_page(app, student_id, query, Some(text)).await?;
+    let page = student_page(app, student_id, query, Some(text), offer).await?;
     Ok(RefusedPage(problem.status(), page).into_response())
+}
+
+/// What staff can do about a refusal: enroll the student anyway, or try an override again with the typed reason.
+fn offer(refusal: &Refusal, course: Course, typed: Option<FormValues>) -> Option<Offer> {
+    match (refusal, typed) {
+        (Refusal::AlreadyEnrolled(_), _) => None,
+        (_, Some(values)) => Some(Offer { course, values, is_open: true }),
+        (
+            Refusal::CourseFull { .. }
+            | Refusal::WaitlistFull { .. }
+            | Refusal::AlreadyWaitlisted(_)
+            | Refusal::RegistrationNotOpen { .. }
+            | Refusal::RegistrationClosed { .. },
+            None,
+        ) => Some(Offer::new(course)),
+        _ => None,
+    }
 }
 
 /// A refusal with names instead of ids; `None` if it is about neither the student nor the course.

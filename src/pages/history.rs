@@ -22,6 +22,8 @@ pub(super) struct History {
     pub earlier: Option<i64>,
     /// Whether there are newer entries.
     pub has_newer: bool,
+    /// Whether the reader may know the reasons of overrides: they are about students.
+    pub shows_reasons: bool,
 }
 
 impl History {
@@ -36,7 +38,9 @@ impl History {
         entries.truncate(PAGE_SIZE);
         who::look_up(viewer, &mut entries).await?;
         let earlier = entries.last().filter(|_| has_more).map(|last| last.seq);
-        Ok(Self { entries, earlier, has_newer: before.is_some() })
+        // A student reads the history of no other student.
+        let shows_reasons = viewer.sees_students() || matches!(about, About::Student(_));
+        Ok(Self { entries, earlier, has_newer: before.is_some(), shows_reasons })
     }
 
     /// How many of the entries are about a student.
@@ -101,6 +105,12 @@ impl HistoryEntry {
             | EventKind::TokenCreated
             | EventKind::TokenRevoked => kind.to_string(),
         }
+    }
+
+    /// Why the student got the seat beyond the limits of the course; `None` if it was by the rules.
+    #[must_use]
+    pub fn override_reason(&self) -> Option<&str> {
+        self.data["override"]["reason"].as_str()
     }
 
     /// The name of the student, or `student` and the id if the student has been deleted.

@@ -108,7 +108,7 @@ async fn set_seats(
         return Ok(());
     }
     for student_id in waiting {
-        let command = Enroll { student_id: *student_id, course_id: course.id };
+        let command = Enroll::new(*student_id, course.id);
         registrar.submit(command, &caller).await.map_err(|outcome| outcome.answer)?;
     }
     Ok(())

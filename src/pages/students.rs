@@ -8,7 +8,9 @@ use super::history::History;
 use super::kit::Frame;
 use super::kit::filters::display_name;
 use super::kit::form::{Deletion, new_key};
-use super::kit::{DeletePage, Form, ListQuery, PartialRequest, Rendered, filters, parse_search, submit};
+use super::kit::{
+    DeletePage, Form, FormValues, ListQuery, PartialRequest, Rendered, filters, parse_search, submit,
+};
 use super::records::{self, PageRecord, find, path};
 use crate::count::to_i64;
 use crate::courses::store as courses;
@@ -203,12 +205,30 @@ pub(crate) struct StudentPage {
     waiting: Vec<(Option<String>, Place)>,
     last_action: Option<(Action, Course)>,
     refusal: Option<String>,
+    offer: Option<Offer>,
     q: String,
     choice: ListPart<Course>,
     history: History,
     /// The latest lists which may contain the student that programs have read.
     disclosures: Vec<Disclosure>,
     key: String,
+}
+
+/// A form with which staff enrolls the student in a course that would not take them by the rules.
+pub(super) struct Offer {
+    /// The course.
+    pub(super) course: Course,
+    /// The typed reason, and what is wrong with it.
+    pub(super) values: FormValues,
+    /// Whether the form is shown at once.
+    pub(super) is_open: bool,
+}
+
+impl Offer {
+    /// The form for this course, not yet opened.
+    pub(super) fn new(course: Course) -> Self {
+        Self { course, values: FormValues::default(), is_open: false }
+    }
 }
 
 /// How many disclosures the page shows.
@@ -239,16 +259,17 @@ async fn show(
     Query(query): Query<StudentQuery>,
     PartialRequest(is_partial): PartialRequest,
 ) -> Result<Response, Problem> {
-    let page = student_page(&app, id.into_result()?, &query, None).await?;
+    let page = student_page(&app, id.into_result()?, &query, None, None).await?;
     Ok(if is_partial { Rendered(page.as_choice()).into_response() } else { Rendered(page).into_response() })
 }
 
-/// The page of a student; `refusal` is why the last form was refused.
+/// The page of a student; `refusal` is why the last form was refused, and `offer` what staff can do about it.
 pub(crate) async fn student_page(
     app: &App,
     id: StudentId,
     query: &StudentQuery,
     refusal: Option<String>,
+    offer: Option<Offer>,
 ) -> Result<StudentPage, Problem> {
     let student = find::<Student>(app, id).await?;
     let all = Page { limit: None, after: None };
@@ -269,6 +290,7 @@ pub(crate) async fn student_page(
         waiting: seats::places_of(&app.viewer, id).await?,
         last_action: last_action(app, query).await?,
         refusal,
+        offer,
         q: query.q.clone(),
         choice,
         history: History::load(&app.viewer, About::Student(id), query.before).await?,
@@ -281,6 +303,10 @@ pub(crate) async fn student_page(
         Action::Waitlisted => page.is_waiting_for(course),
         Action::Dropped | Action::Left => !page.is_enrolled_in(course) && !page.is_waiting_for(course),
     });
+    if let Some((Action::Waitlisted, course)) = &page.last_action {
+        page.offer = page.offer.or_else(|| Some(Offer::new(course.clone())));
+    }
+    page.offer = page.offer.filter(|_| page.frame.writes_enrollments());
     Ok(page)
 }
 

@@ -44,7 +44,7 @@ impl Operation {
     fn carry_out(self, caller: &Caller, facts: &mut Facts) -> Decision {
         match self {
             Self::Enroll(student_id, course_id) => {
-                let (events, admission) = Enroll { student_id, course_id }.carry_out(caller, facts)?;
+                let (events, admission) = Enroll::new(student_id, course_id).carry_out(caller, facts)?;
                 Ok((events, admission.into()))
             }
             Self::Drop(student_id, course_id) => {

@@ -1,7 +1,9 @@
 //! Enrollments and waitlists: which student takes which course, or waits for a seat.
 
+use serde_json::json;
+
 use super::answer::Admission;
-use super::caller::Caller;
+use super::caller::{Caller, Right};
 use super::command::Command;
 use super::event::{Change, Event};
 use super::facts::Facts;
@@ -11,12 +13,39 @@ use super::record::{CourseId, Enrollment, EnrollmentId, Limits, Seats, StudentId
 use super::refusal::Refusal;
 
 /// Enroll a student in a course, or put them on its waitlist if it is full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Enroll {
     /// The student.
     pub student_id: StudentId,
     /// The course.
     pub course_id: CourseId,
+    /// Staff gives the student a seat whatever the window, the seats and the waitlist say.
+    pub r#override: Option<Override>,
+}
+
+/// Why a student gets a seat beyond the limits of a course.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    reason: String,
+}
+
+impl Override {
+    /// An override for this reason, which the log has for good.
+    ///
+    /// # Errors
+    /// [`Refusal::OverrideNeedsReason`] if there is none, or a blank one.
+    pub fn new(reason: Option<String>) -> Result<Self, Refusal> {
+        let reason = reason.filter(|reason| !reason.trim().is_empty());
+        reason.map(|reason| Self { reason }).ok_or(Refusal::OverrideNeedsReason)
+    }
+}
+
+impl Enroll {
+    /// Enrolls by the rules, without an override.
+    #[must_use]
+    pub fn new(student_id: StudentId, course_id: CourseId) -> Self {
+        Self { student_id, course_id, r#override: None }
+    }
 }
 
 impl Command for Enroll {
@@ -27,25 +56,34 @@ impl Command for Enroll {
     }
 
     fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
-        caller.ensure_enrolls(self.student_id)
+        match self.r#override {
+            Some(_) => caller.ensure(Right::WriteEnrollments),
+            None => caller.ensure_enrolls(self.student_id),
+        }
     }
 
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Admission), Refusal> {
-        let &Self { student_id, course_id } = self;
+        let &Self { student_id, course_id, ref r#override } = self;
         facts.student(student_id)?;
         facts.course(course_id)?;
-        ensure_open(course_id, facts)?;
+        if r#override.is_none() {
+            ensure_open(course_id, facts)?;
+        }
         if let Some(enrollment) = facts.enrollments.get(&(student_id, course_id)) {
             return Err(Refusal::AlreadyEnrolled(enrollment.clone()));
+        }
+        let enrolled_at = facts.stamp.clone();
+        let enrollment = Enrollment { id: facts.next_enrollment_id(), student_id, course_id, enrolled_at };
+        if let Some(r#override) = r#override {
+            let waiting = facts.waitlist_entry(student_id, course_id);
+            let event = overridden(waiting.cloned(), enrollment.clone(), r#override);
+            return Ok((vec![event], Admission::Enrolled(enrollment)));
         }
         if let Some(place) = facts.place(student_id, course_id) {
             return Err(Refusal::AlreadyWaitlisted(place));
         }
         let Seats { capacity, waitlist_capacity, enrolled, waitlisted, .. } = facts.seats_of(course_id);
         let Some(capacity) = capacity.filter(|capacity| enrolled >= *capacity) else {
-            let enrolled_at = facts.stamp.clone();
-            let enrollment =
-                Enrollment { id: facts.next_enrollment_id(), student_id, course_id, enrolled_at };
             return Ok((vec![created(enrollment.clone())], Admission::Enrolled(enrollment)));
         };
         if waitlist_capacity == 0 {
@@ -138,6 +176,19 @@ fn created(row: Enrollment) -> Event {
     Event::about_pair(EventKind::EnrollmentCreated, student_id, course_id, vec![Change::AddEnrollment(row)])
 }
 
+/// The student gets a seat by an override. One who waits for it leaves the waitlist, which `from_waitlist` says to those
+/// who only read the log.
+fn overridden(waiting: Option<WaitlistEntry>, row: Enrollment, r#override: &Override) -> Event {
+    let (student_id, course_id) = (row.student_id, row.course_id);
+    let mut data = json!({"override": {"reason": r#override.reason}});
+    if waiting.is_some() {
+        data["from_waitlist"] = true.into();
+    }
+    let waiting = waiting.map(Change::DeleteWaitlistEntry);
+    let changes = waiting.into_iter().chain([Change::AddEnrollment(row)]).collect();
+    Event::about_pair(EventKind::EnrollmentCreated, student_id, course_id, changes).with_data(data)
+}
+
 /// The student no longer takes the course.
 pub(super) fn dropped(row: Enrollment) -> Event {
     let (student_id, course_id) = (row.student_id, row.course_id);
@@ -160,4 +211,40 @@ fn promoted(waiting: WaitlistEntry, row: Enrollment) -> Event {
     let (student_id, course_id) = (row.student_id, row.course_id);
     let changes = vec![Change::DeleteWaitlistEntry(waiting), Change::AddEnrollment(row)];
     Event::about_pair(EventKind::WaitlistPromoted, student_id, course_id, changes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::caller::{Grants, Role};
+    use super::*;
+
+    fn enroll(r#override: Option<Override>) -> Enroll {
+        Enroll { student_id: StudentId(1), course_id: CourseId(7), r#override }
+    }
+
+    fn caller(role: Role) -> Caller {
+        let student = (role == Role::Student).then_some(StudentId(1));
+        Caller { grants: Grants { rights: role.rights(), student }, ..Caller::default() }
+    }
+
+    #[test]
+    fn only_those_who_enroll_any_student_may_override() {
+        let by_the_dean = Override::new(Some("the dean".to_owned())).unwrap();
+        for (role, enrolls, overrides) in [
+            (Role::Admin, Ok(()), Ok(())),
+            (Role::Registrar, Ok(()), Ok(())),
+            (Role::Instructor, Err(Refusal::Forbidden), Err(Refusal::Forbidden)),
+            (Role::Student, Ok(()), Err(Refusal::Forbidden)),
+        ] {
+            assert_eq!(enroll(None).permit(&caller(role)), enrolls, "{role}");
+            assert_eq!(enroll(Some(by_the_dean.clone())).permit(&caller(role)), overrides, "{role}");
+        }
+    }
+
+    #[test]
+    fn an_override_has_a_reason() {
+        for none in [None, Some(""), Some(" \t")] {
+            assert_eq!(Override::new(none.map(str::to_owned)), Err(Refusal::OverrideNeedsReason));
+        }
+    }
 }

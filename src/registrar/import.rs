@@ -43,7 +43,7 @@ pub enum ImportStep {
     ChangeCourse(UpdateCourse),
     /// See [`DeleteCourse`].
     RemoveCourse(DeleteCourse),
-    /// See [`Enroll`]: with a seat, and not on the waitlist.
+    /// See [`Enroll`]: with a seat, and not on the waitlist. With an override it is always a seat.
     Enroll(Enroll),
     /// See [`Enroll`]: on the waitlist, and not with a seat.
     Wait(Enroll),
@@ -77,8 +77,8 @@ impl ImportStep {
             Self::AddCourse(step) => answered(step.carry_out(caller, facts)),
             Self::ChangeCourse(step) => answered(step.carry_out(caller, facts)),
             Self::RemoveCourse(step) => answered(step.carry_out(caller, facts)),
-            Self::Enroll(step) => admitted(*step, true, caller, facts),
-            Self::Wait(step) => admitted(*step, false, caller, facts),
+            Self::Enroll(step) => admitted(step, true, caller, facts),
+            Self::Wait(step) => admitted(step, false, caller, facts),
             Self::DropEnrollment(step, id) => {
                 let &DropCourse { student_id, course_id } = step;
                 let present = facts.enrollments.get(&(student_id, course_id));
@@ -106,7 +106,7 @@ fn answered<A: Into<Answer>>(done: Result<(Vec<Event>, A), Refusal>) -> Decision
 }
 
 /// Enrolls the student if that gives them what was planned: a seat, or a place on the waitlist.
-fn admitted(step: Enroll, with_seat: bool, caller: &Caller, facts: &mut Facts) -> Decision {
+fn admitted(step: &Enroll, with_seat: bool, caller: &Caller, facts: &mut Facts) -> Decision {
     step.permit(caller)?;
     let (_, admission) = step.decide(caller, facts)?;
     if matches!(admission, Admission::Enrolled(_)) != with_seat {
@@ -166,5 +166,43 @@ impl Command for ImportPart {
 
     fn weight(&self) -> usize {
         self.steps.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::enrollment::Override;
+    use super::super::record::{Course, CourseId, Limits, Student, StudentId};
+    use super::super::records::Record as _;
+    use super::*;
+
+    #[test]
+    fn a_step_with_an_override_is_a_seat_and_never_a_place_on_the_waitlist() {
+        let (student_id, course_id) = (StudentId(1), CourseId(7));
+        let limits = Limits { capacity: Some(0), waitlist_capacity: 9, ..Limits::default() };
+        let before = Facts {
+            students: [(student_id, Student::empty(student_id))].into(),
+            courses: [(course_id, Course::empty(course_id))].into(),
+            limits: [(course_id, limits)].into(),
+            import_workers: [(3, "worker".to_owned())].into(),
+            ..Facts::default()
+        };
+        let r#override = Override::new(Some("the dean".to_owned())).ok();
+        let enroll = Enroll { student_id, course_id, r#override };
+        let carry_out = |step| {
+            let steps = vec![(5, step)];
+            let part = ImportPart { import_id: 3, worker: "worker".into(), undoes: false, steps };
+            part.carry_out(&Caller::default(), &mut before.clone()).unwrap()
+        };
+
+        let (events, done) = carry_out(ImportStep::Enroll(enroll.clone()));
+        assert!(matches!(done[0], OperationOutcome::Done(Answer::Enrollment(_))), "{done:?}");
+        let data = r#"{"override":{"reason":"the dean"},"import":3,"row":5}"#;
+        assert_eq!(events[0].data, serde_json::from_str::<serde_json::Value>(data).unwrap());
+
+        let (events, done) = carry_out(ImportStep::Wait(enroll));
+        assert_eq!((events, done), (vec![], vec![OperationOutcome::Refused(Refusal::PlanChanged)]));
+        let (_, done) = carry_out(ImportStep::Enroll(Enroll::new(student_id, course_id)));
+        assert_eq!(done, [OperationOutcome::Refused(Refusal::PlanChanged)]);
     }
 }

@@ -60,7 +60,7 @@ pub use self::command::Command;
 pub(crate) use self::commit::{OPEN, select_accounts, select_tokens};
 pub use self::commit::{account, enrollment, limits, no_log_head, token};
 pub use self::course::{CreateCourse, DeleteCourse, SeenCourse, UpdateCourse};
-pub use self::enrollment::{DropCourse, Enroll};
+pub use self::enrollment::{DropCourse, Enroll, Override};
 pub use self::event::{Change, Event, NewValue};
 pub use self::facts::Facts;
 pub use self::import::{ImportPart, ImportStep};
@@ -87,4 +87,6 @@ pub use self::sweep::Sweep;
 pub use self::tally::{Counted, Tallied, Tally};
 pub use self::unlink::UnlinkAccount;
 pub use self::waitlist::Waitlist;
-pub use crate::text::{MAX_TEXT, VISIBLE_TEXT, email_address, record_text, search_text, visible_text};
+pub use crate::text::{
+    MAX_REASON, MAX_TEXT, VISIBLE_TEXT, email_address, reason_text, record_text, search_text, visible_text,
+};

@@ -67,6 +67,9 @@ pub enum Refusal {
         /// Its limits.
         limits: Limits,
     },
+    /// An override says why it is made.
+    #[error("An override needs a reason.")]
+    OverrideNeedsReason,
     /// A student or a course with enrollments or waitlist entries is not deleted.
     #[error("There {}. Drop all enrollments first, or repeat the request with drop=true.", still(*.enrolled, *.waitlisted))]
     HasEnrollments {
@@ -199,6 +202,7 @@ impl Refusal {
             Self::WaitlistFull { .. } => "waitlist-full",
             Self::RegistrationNotOpen { .. } => "registration-not-open",
             Self::RegistrationClosed { .. } => "registration-closed",
+            Self::OverrideNeedsReason => "override-needs-reason",
             Self::HasEnrollments { .. } => "has-enrollments",
             Self::Stale(_) | Self::StaleCourse { .. } => "stale",
             Self::ReadOnlyField(_) | Self::AbsentField(_) => "read-only-field",

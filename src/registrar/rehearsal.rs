@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::answer::Admission;
 use super::caller::Caller;
 use super::command::Command;
-use super::enrollment::{DropCourse, Enroll};
+use super::enrollment::{DropCourse, Enroll, Override};
 use super::event::{Change, Event};
 use super::facts::Facts;
 use super::record::{Course, CourseId, Enrollment, Limits, Student, StudentId, WaitlistEntry};
@@ -71,8 +71,22 @@ impl Rehearsal {
     /// # Errors
     /// As [`Enroll`].
     pub fn enroll(&mut self, student_id: StudentId, course_id: CourseId) -> Result<Admission, Refusal> {
-        let done = self.decide(&Enroll { student_id, course_id }, (student_id, course_id));
+        let done = self.decide(&Enroll::new(student_id, course_id), (student_id, course_id));
         done.map(|(_, admission)| admission)
+    }
+
+    /// Enrolls a student by an override, with a seat in any case.
+    ///
+    /// # Errors
+    /// As [`Enroll`].
+    pub fn enroll_with(
+        &mut self,
+        student_id: StudentId,
+        course_id: CourseId,
+        r#override: Override,
+    ) -> Result<Admission, Refusal> {
+        let command = Enroll { student_id, course_id, r#override: Some(r#override) };
+        self.decide(&command, (student_id, course_id)).map(|(_, admission)| admission)
     }
 
     /// Drops a student from a course, or takes them off its waitlist. Returns the student who moves up in their place.
@@ -125,6 +139,7 @@ mod tests {
 
     const ANA: StudentId = StudentId(1);
     const BEN: StudentId = StudentId(-1);
+    const CLEO: StudentId = StudentId(-2);
     const ALGEBRA: CourseId = CourseId(0);
 
     #[test]
@@ -144,5 +159,27 @@ mod tests {
         assert_eq!(rehearsal.drop_course(ANA, ALGEBRA), Ok(vec![(BEN, ALGEBRA)]));
         assert!(!rehearsal.is_enrolled(ANA, ALGEBRA) && rehearsal.is_enrolled(BEN, ALGEBRA));
         assert!(matches!(rehearsal.drop_course(ANA, ALGEBRA), Err(Refusal::EnrollmentNotFound { .. })));
+    }
+
+    #[test]
+    fn an_override_gives_a_seat_beyond_the_capacity_which_nobody_gets_after_a_drop() {
+        let mut rehearsal = Rehearsal::new(Stamp::default(), Caller::program(Actor::Cli));
+        for id in [ANA, BEN, CLEO] {
+            rehearsal.add_student(id);
+        }
+        let limits = Limits { capacity: Some(1), waitlist_capacity: 2, ..Limits::default() };
+        rehearsal.add_course(ALGEBRA, Some(limits), 0);
+        let by_the_dean = || Override::new(Some("the dean".to_owned())).unwrap();
+        assert!(matches!(rehearsal.enroll(ANA, ALGEBRA), Ok(Admission::Enrolled(_))));
+        assert!(matches!(rehearsal.enroll(CLEO, ALGEBRA), Ok(Admission::Waitlisted(_))));
+        assert!(matches!(rehearsal.enroll(BEN, ALGEBRA), Ok(Admission::Waitlisted(_))));
+
+        assert!(matches!(rehearsal.enroll_with(BEN, ALGEBRA, by_the_dean()), Ok(Admission::Enrolled(_))));
+
+        assert!(rehearsal.is_enrolled(BEN, ALGEBRA) && !rehearsal.is_waiting(BEN, ALGEBRA));
+        let again = rehearsal.enroll_with(BEN, ALGEBRA, by_the_dean());
+        assert!(matches!(again, Err(Refusal::AlreadyEnrolled(_))));
+        assert_eq!(rehearsal.drop_course(ANA, ALGEBRA), Ok(vec![]));
+        assert_eq!(rehearsal.drop_course(BEN, ALGEBRA), Ok(vec![(CLEO, ALGEBRA)]));
     }
 }

@@ -343,7 +343,7 @@ mod tests {
             waitlists: [(ALGEBRA, (1..=count).map(|id| waiting(id, id)).collect())].into(),
             ..Facts::default()
         };
-        carry_out(&Enroll { student_id: StudentId(0), course_id: ALGEBRA }, &mut facts).unwrap();
+        carry_out(&Enroll::new(StudentId(0), ALGEBRA), &mut facts).unwrap();
         facts.limits.insert(ALGEBRA, limits);
         facts
     }
@@ -353,7 +353,7 @@ mod tests {
         let mut facts = rush(count);
         STEPS.set(0);
         for n in 0..OPERATIONS {
-            let enroll = |id| Enroll { student_id: StudentId(id), course_id: ALGEBRA };
+            let enroll = |id| Enroll::new(StudentId(id), ALGEBRA);
             let (_, joined) = carry_out(&enroll(count + 1 + n), &mut facts).unwrap();
             assert!(matches!(joined, Admission::Waitlisted(_)));
             let again = carry_out(&enroll(count / 2 + n), &mut facts).unwrap_err();

@@ -60,6 +60,8 @@ struct CourseEvent {
     seq: i64,
     course_id: CourseId,
     kind: Option<EventKind>,
+    /// Whether the student got the seat by an override while waiting for it.
+    from_waitlist: bool,
 }
 
 impl PendingEvents {
@@ -69,7 +71,8 @@ impl PendingEvents {
         let room = (MAX_PENDING + 1).saturating_sub(pending.len());
         let happened = entries.iter().filter_map(|entry| {
             let (seq, kind) = (entry.seq, entry.r#type.parse().ok());
-            Some(CourseEvent { seq, course_id: entry.course_id?, kind })
+            let from_waitlist = entry.data["from_waitlist"] == true;
+            Some(CourseEvent { seq, course_id: entry.course_id?, kind, from_waitlist })
         });
         pending.extend(happened.take(room));
     }
@@ -193,9 +196,10 @@ impl CountedCourses {
     /// Applies events; returns `false` without changing anything if everything has to be counted again.
     fn apply(&mut self, happened: &[CourseEvent]) -> bool {
         let mut changes: BTreeMap<CourseId, (i64, i64)> = BTreeMap::new();
-        for &CourseEvent { course_id, kind, .. } in happened.iter().filter(|happened| happened.seq > self.seq)
-        {
-            let Some((enrolled, waitlisted)) = kind.and_then(change_of_seats) else { return false };
+        for event in happened.iter().filter(|happened| happened.seq > self.seq) {
+            let &CourseEvent { course_id, kind, from_waitlist, .. } = event;
+            let change = kind.and_then(|kind| change_of_seats(kind, from_waitlist));
+            let Some((enrolled, waitlisted)) = change else { return false };
             if !self.courses.contains_key(&course_id) {
                 return false;
             }
@@ -241,8 +245,9 @@ fn natural_key(name: &str) -> String {
 
 /// The change of the numbers of enrolled and waitlisted students by an event of this kind; `None` if it changes the
 /// course itself.
-fn change_of_seats(kind: EventKind) -> Option<(i64, i64)> {
+fn change_of_seats(kind: EventKind, from_waitlist: bool) -> Option<(i64, i64)> {
     match kind {
+        EventKind::EnrollmentCreated if from_waitlist => Some((1, -1)),
         EventKind::EnrollmentCreated | EventKind::EnrollmentAdopted => Some((1, 0)),
         EventKind::EnrollmentDropped => Some((-1, 0)),
         EventKind::WaitlistJoined => Some((0, 1)),
@@ -305,7 +310,7 @@ mod tests {
     }
 
     fn happened(seq: i64, course: i64, kind: EventKind) -> CourseEvent {
-        CourseEvent { seq, course_id: CourseId(course), kind: Some(kind) }
+        CourseEvent { seq, course_id: CourseId(course), kind: Some(kind), from_waitlist: false }
     }
 
     #[test]
@@ -344,13 +349,19 @@ mod tests {
         assert!(counted.apply(&events));
         let seats = counted.courses[&CourseId(2)].seats.clone().unwrap();
         assert_eq!((seats.enrolled, seats.waitlisted, counted.seq), (2, 0, 19));
-        let set = happened(21, 2, EventKind::SeatsSet);
-        let other_course = happened(21, 3, EventKind::EnrollmentCreated);
+        let joined = happened(20, 2, EventKind::WaitlistJoined);
+        let by_override =
+            CourseEvent { from_waitlist: true, ..happened(21, 2, EventKind::EnrollmentCreated) };
+        assert!(counted.apply(&[joined, by_override]));
+        let seats = counted.courses[&CourseId(2)].seats.clone().unwrap();
+        assert_eq!((seats.enrolled, seats.waitlisted, counted.seq), (3, 0, 21));
+        let set = happened(23, 2, EventKind::SeatsSet);
+        let other_course = happened(23, 3, EventKind::EnrollmentCreated);
         let newer = CourseEvent { kind: None, ..set };
         for event in [set, other_course, newer] {
-            assert!(!counted.apply(&[happened(20, 1, EventKind::EnrollmentCreated), event]));
+            assert!(!counted.apply(&[happened(22, 1, EventKind::EnrollmentCreated), event]));
         }
-        assert_eq!(counted.seq, 19);
+        assert_eq!(counted.seq, 21);
     }
 
     #[test]

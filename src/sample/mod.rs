@@ -88,7 +88,7 @@ fn choices(student_id: StudentId, courses: &[CourseId], rng: &mut Rng) -> Vec<En
     }
     let mut taken: Vec<_> = taken.into_iter().collect();
     taken.sort_unstable();
-    taken.into_iter().map(|index| Enroll { student_id, course_id: courses[index] }).collect()
+    taken.into_iter().map(|index| Enroll::new(student_id, courses[index])).collect()
 }
 
 fn pick<T: Copy>(values: &[T], rng: &mut Rng) -> T {

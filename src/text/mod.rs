@@ -11,6 +11,9 @@ pub use self::visible::VISIBLE_TEXT;
 /// The maximum length of a text, in characters.
 pub const MAX_TEXT: usize = 255;
 
+/// The maximum length of a reason, in characters: a sentence or two.
+pub const MAX_REASON: usize = 500;
+
 /// Validates a text for a field: trims it; it must have 1 to 255 characters, without control characters, invisible
 /// characters, or characters that change the direction of the text around it.
 ///
@@ -22,6 +25,18 @@ pub fn record_text(input: &str) -> Result<String, String> {
         Some(fault) => Err(fault),
         None => Ok(text.to_owned()),
     }
+}
+
+/// Validates a reason: as [`record_text`], but up to 500 characters. `None` if it is blank.
+///
+/// # Errors
+/// A message about what is wrong.
+pub fn reason_text(input: &str) -> Result<Option<String>, String> {
+    if input.trim().is_empty() {
+        return Ok(None);
+    }
+    let text = trimmed_text(input, MAX_REASON)?;
+    visible::fault(text).map_or_else(|| Ok(Some(text.to_owned())), Err)
 }
 
 /// What a [`record_text`] may have of a text that somebody else has written: without characters that it must not have, cut
@@ -52,13 +67,16 @@ pub fn email_address(input: &str) -> Result<String, String> {
 /// # Errors
 /// A message about what is wrong.
 pub fn search_text(input: &str) -> Result<&str, String> {
+    trimmed_text(input, MAX_TEXT)
+}
+
+/// The trimmed text, if it has 1 to `max` characters and no control characters.
+fn trimmed_text(input: &str, max: usize) -> Result<&str, String> {
     let text = input.trim();
     match text.chars().count() {
         0 => Err("must not be empty".to_owned()),
-        1..=MAX_TEXT if text.chars().any(char::is_control) => {
-            Err("must not have control characters".to_owned())
-        }
-        1..=MAX_TEXT => Ok(text),
-        length => Err(format!("must have at most {MAX_TEXT} characters, not {length}")),
+        length if length > max => Err(format!("must have at most {max} characters, not {length}")),
+        _ if text.chars().any(char::is_control) => Err("must not have control characters".to_owned()),
+        _ => Ok(text),
     }
 }

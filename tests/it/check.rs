@@ -279,3 +279,68 @@ async fn a_hundred_changes_in_any_order_break_no_promise() {
         }
     }
 }
+
+/// As [`school_with_a_waitlist`], but Cleo and Dan have seats beyond the capacity by overrides; Cleo had waited.
+async fn school_with_overrides() -> Database {
+    let school = School::open_at(&school_with_a_waitlist().await).await;
+    school.student("Dan").await;
+    for student in [3, 4] {
+        let body = json!({"course_id": 1, "override": {"reason": "the dean"}});
+        school.post(&format!("/api/v1/students/{student}/courses"), body).await.is_created();
+    }
+    school.close().await
+}
+
+#[tokio::test]
+async fn a_course_that_is_over_full_by_overrides_is_in_order_but_not_one_with_a_further_seat() {
+    let database = school_with_overrides().await;
+    assert_eq!(found_after(&database, "").await, []);
+    let output = matricula().arg("check").arg("--database").arg(database.argument()).output().unwrap();
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "ok: 3 enrollments agree with the 11 events in the log\n"
+    );
+    let found = found_after(
+        &database,
+        "insert into students (id, name, email) values (5, 'Eve', 'eve@example.edu');
+         insert into student_courses (id, student_id, course_id, enrolled_at) values (4, 5, 1, 'DAY');
+         insert into events (seq, at, type, student_id, course_id, enrollment_id, data)
+             values (12, 'DAY', 'enrollment.created', 5, 1, 4, '{}');
+         update log_head set last_seq = 12, last_enrollment_id = 4;",
+    )
+    .await;
+    let oversold = "seq 12: student 5 got a seat in course 1 when 3 of 1 seats were taken";
+    assert_eq!(found[0], ("no seat was ever given out twice".to_owned(), vec![oversold.to_owned()]));
+}
+
+#[tokio::test]
+async fn a_seat_that_was_promoted_into_an_over_full_course_is_found() {
+    let database = school_with_overrides().await;
+    let found = found_after(
+        &database,
+        "delete from student_courses where id = 1;
+         delete from waitlist where student_id = 2;
+         insert into student_courses (id, student_id, course_id, enrolled_at) values (4, 2, 1, 'DAY');
+         insert into events (seq, at, type, student_id, course_id, enrollment_id, data)
+             values (12, 'DAY', 'enrollment.dropped', 1, 1, 1, '{}'), (13, 'DAY', 'waitlist.promoted', 2, 1, 4, '{}');
+         update log_head set last_seq = 13, last_enrollment_id = 4;",
+    )
+    .await;
+    let oversold = "seq 13: student 2 got a seat in course 1 when 2 of 1 seats were taken";
+    assert_eq!(found, [("no seat was ever given out twice".to_owned(), vec![oversold.to_owned()])]);
+}
+
+#[tokio::test]
+async fn an_override_that_forgets_the_waitlist_is_found() {
+    let database = school_with_overrides().await;
+    let found =
+        found_after(&database, "update events set data = '{\"override\":{\"reason\":\"\"}}' where seq = 10")
+            .await;
+    assert_eq!(
+        found,
+        [(
+            "every student who joined a waitlist is on it, has left or has moved up".to_owned(),
+            vec!["student 3 for course 1".to_owned()]
+        )]
+    );
+}

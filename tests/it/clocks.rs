@@ -95,7 +95,7 @@ async fn servers_use_the_clock_of_their_database_postgres_only() {
     )
     .unwrap();
     let school = matricula::server::School::open(database.location(), Clock::System, None).await.unwrap();
-    let command = Enroll { student_id: StudentId(1), course_id: CourseId(1) };
+    let command = Enroll::new(StudentId(1), CourseId(1));
     let admission = submit(&school.app.registrar, command).await;
     assert!(matches!(admission, Ok(Admission::Enrolled(_))), "{admission:?}");
     school.close().await;

@@ -63,6 +63,7 @@ mod openapi;
 mod orphans;
 mod other_programs;
 mod other_programs_postgres_only;
+mod overrides;
 mod page_requests;
 mod pages_for_everyone;
 mod pages_of_courses;

@@ -45,6 +45,7 @@ async fn populated_school() -> (School, Vec<(&'static str, String)>) {
         ("course-delete", format!("{course}/delete")),
         ("students", "/students".to_owned()),
         ("student", format!("{student}?q=b&dropped={}", algebra.id)),
+        ("student-waits", format!("/students/{}?waits={}", eve.id, algebra.id)),
         ("student-new", "/students/new".to_owned()),
         ("student-edit", format!("{student}/edit")),
         ("student-delete", format!("{student}/delete")),

@@ -1,4 +1,4 @@
-//! The registration board in a browser.
+//! The registration board, and enrolling beyond the limits of a course, in a browser.
 
 use serde_json::json;
 
@@ -26,4 +26,92 @@ async fn the_board_shows_how_seats_fill_without_loading_again() {
     page.is_accessible().await;
     page.has_no_complaints().await;
     page.loads_nothing_from_elsewhere().await;
+}
+
+#[tokio::test]
+async fn staff_enrolls_a_student_anyway_with_a_reason() {
+    let school = School::open().await;
+    let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
+    let [ana, ben, eve] = school.students(["Ana", "Ben", "Eve"]).await;
+    ana.enrolls_in(&algebra).await.is_created();
+    algebra.seats(1, 0).await;
+    let closed = json!({"capacity": 9, "closes_at": "2026-08-01T08:00:00Z"});
+    school.put(&botany.seats_url()).json(&closed).await.is_ok();
+    for (student, name, with_scripts) in [(&ben, "desk", true), (&eve, "phone", false)] {
+        let page = if with_scripts { Browser::open(&school).await } else { Browser::phone(&school).await };
+        let page = if with_scripts { page } else { page.without_scripts().await };
+        page.goto(&format!("/students/{}?q=a", student.id)).await;
+        page.click_text("Enroll in Algebra").await;
+        page.waits_for_text("Algebra is full and has no waitlist.").await;
+        page.expects_status(409);
+        page.picture(&format!("override-offered-{name}")).await;
+        page.click_text("Enroll anyway…").await;
+        page.type_into("Reason", "  ").await;
+        page.click_text("Enroll with this reason").await;
+        page.waits_for_text("Reason is required.").await;
+        page.expects_status(422);
+        page.picture(&format!("override-refused-{name}")).await;
+        if with_scripts {
+            page.is_accessible().await;
+        }
+        page.type_into("Reason", "two\u{202e}faced").await;
+        page.click_text("Enroll with this reason").await;
+        page.waits_for_text("Reason must not have the character U+202E").await;
+        page.type_into("Reason", "senior, approved by the dean").await;
+        page.click_text("Enroll with this reason").await;
+        page.waits_for_text("Enrolled in Algebra.").await;
+        page.waits_for_text("enrolled in Algebra, with an override: “senior, approved by the dean”").await;
+        // The search is gone after a success, as after an ordinary enrollment.
+        page.goto(&format!("/students/{}?q=botany", student.id)).await;
+        page.click_text("Enroll in Botany").await;
+        page.waits_for_text("Registration for Botany closed at").await;
+        page.click_text("Enroll anyway…").await;
+        page.type_into("Reason", "late arrival").await;
+        page.click_text("Enroll with this reason").await;
+        page.waits_for_text("Enrolled in Botany.").await;
+        page.has_no_complaints().await;
+    }
+    let page = Browser::open(&school).await;
+    page.goto(&format!("/courses/{}", algebra.id)).await;
+    page.waits_for_text("3 of 1").await;
+    page.waits_for_text("Eve enrolled, with an override: “senior, approved by the dean”").await;
+    page.is_accessible().await;
+    page.picture("override-course-desk").await;
+    page.has_no_complaints().await;
+}
+
+#[tokio::test]
+async fn staff_gives_a_seat_to_a_student_who_waits() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let [ana, ben, eve] = school.students(["Ana", "Ben", "Eve"]).await;
+    ana.enrolls_in(&algebra).await.is_created();
+    algebra.seats(1, 5).await;
+    ben.enrolls_in(&algebra).await.is(202);
+    let board = Browser::open(&school).await;
+    board.goto("/registration").await;
+    board.waits_for_text("1 waiting").await;
+    let page = Browser::open(&school).await;
+    page.goto(&format!("/students/{}?q=algebra", eve.id)).await;
+    page.click_text("Join the waitlist of Algebra").await;
+    page.waits_for_text("Algebra is full: the student is on the waitlist.").await;
+    board.waits_for_text("2 waiting").await;
+    page.goto(&format!("/students/{}", eve.id)).await;
+    page.picture("override-waiting-desk").await;
+    page.click_text("Enroll anyway… in Algebra").await;
+    page.waits_for_path(&format!("/students/{}?waits={}", eve.id, algebra.id)).await;
+    page.click_text("Enroll anyway…").await;
+    page.type_into("Reason", "graduates in May").await;
+    page.picture("override-waits-desk").await;
+    page.is_accessible().await;
+    page.click_text("Enroll with this reason").await;
+    page.waits_for_text("Enrolled in Algebra.").await;
+    assert_eq!(
+        (algebra.roster().await, algebra.waitlist().await),
+        (vec!["Ana".to_owned(), "Eve".to_owned()], vec!["Ben".to_owned()])
+    );
+    board.waits_for_text("2 of 1").await;
+    board.waits_for_text("1 waiting").await;
+    page.has_no_complaints().await;
+    board.has_no_complaints().await;
 }

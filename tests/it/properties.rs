@@ -7,8 +7,8 @@ use matricula::clock::{Clock, ManualClock, Stamp};
 use matricula::db::Db;
 use matricula::registrar::{
     Answer, Batch, CourseId, CreateCourse, CreateStudent, DeleteCourse, DeleteStudent, DropCourse, Enroll,
-    FieldValues, Limits, Operation, OperationOutcome, Refusal, RemoveSeats, SeenCourse, SetSeats, StudentId,
-    UpdateCourse, UpdateStudent, Version, Waitlist, limits,
+    FieldValues, Limits, Operation, OperationOutcome, Override, Refusal, RemoveSeats, SeenCourse, SetSeats,
+    StudentId, UpdateCourse, UpdateStudent, Version, Waitlist, limits,
 };
 use proptest::prelude::*;
 
@@ -72,8 +72,11 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
                 let expected = expected.map(|versions| versions.into_iter().map(seen).collect());
                 Command::DeleteCourse(DeleteCourse { id, drop, max_dropped: None, expected })
             }),
-        8 => (student(), course())
-            .prop_map(|(student_id, course_id)| Command::Enroll(Enroll { student_id, course_id })),
+        8 => (student(), course()).prop_map(|(student, course)| Command::Enroll(Enroll::new(student, course))),
+        2 => (student(), course()).prop_map(|(student_id, course_id)| {
+            let r#override = Override::new(Some("the dean".to_owned())).ok();
+            Command::Enroll(Enroll { student_id, course_id, r#override })
+        }),
         3 => (student(), course())
             .prop_map(|(student_id, course_id)| Command::Drop(DropCourse { student_id, course_id })),
         1 => (student(), course())
@@ -116,10 +119,10 @@ proptest! {
         for command in &commands {
             let events = model.log.len();
             match (command, model.carry_out(command)) {
-                (Command::Enroll(Enroll { student_id, course_id }), Ok(Answer::Enrollment(row))) => {
+                (Command::Enroll(Enroll { student_id, course_id, .. }), Ok(Answer::Enrollment(row))) => {
                     prop_assert_eq!(model.facts.enrollments.get(&(*student_id, *course_id)), Some(&row));
                 }
-                (Command::Enroll(Enroll { student_id, course_id }), Err(Refusal::AlreadyEnrolled(row))) => {
+                (Command::Enroll(Enroll { student_id, course_id, .. }), Err(Refusal::AlreadyEnrolled(row))) => {
                     prop_assert_eq!((row.student_id, row.course_id), (*student_id, *course_id));
                 }
                 (
@@ -129,8 +132,13 @@ proptest! {
                 ) => {
                     prop_assert!(!model.facts.enrollments.contains_key(&(*student_id, *course_id)));
                 }
-                (Command::Enroll(Enroll { student_id, course_id }), Ok(Answer::Waitlisted(place))) => {
+                (Command::Enroll(Enroll { student_id, course_id, r#override }), Ok(Answer::Waitlisted(place))) => {
+                    prop_assert_eq!(r#override, &None, "an override is always a seat");
                     prop_assert_eq!(model.facts.place(*student_id, *course_id), Some(place));
+                }
+                (Command::Enroll(Enroll { r#override: Some(_), .. }), Err(refusal)) => {
+                    let is_missing = matches!(refusal, Refusal::StudentNotFound(_) | Refusal::CourseNotFound(_));
+                    prop_assert!(is_missing, "an override is a seat: {refusal:?}");
                 }
                 (Command::SetSeats(SetSeats { course_id, limits, .. }), Ok(Answer::Seats(seats))) => {
                     prop_assert_eq!(&model.facts.limits_of(*course_id), limits);

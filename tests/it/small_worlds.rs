@@ -4,7 +4,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use matricula::registrar::{
-    CourseId, CreateCourse, CreateStudent, DeleteCourse, DeleteStudent, DropCourse, Enroll, Limits,
+    CourseId, CreateCourse, CreateStudent, DeleteCourse, DeleteStudent, DropCourse, Enroll, Limits, Override,
     RemoveSeats, SetSeats, StudentId,
 };
 
@@ -19,7 +19,9 @@ fn commands() -> Vec<Command> {
     let mut commands = Vec::new();
     for course_id in (1..=COURSES).map(CourseId) {
         for student_id in students.clone() {
-            commands.push(Command::Enroll(Enroll { student_id, course_id }));
+            commands.push(Command::Enroll(Enroll::new(student_id, course_id)));
+            let r#override = Override::new(Some("the dean".to_owned())).ok();
+            commands.push(Command::Enroll(Enroll { student_id, course_id, r#override }));
             commands.push(Command::DropAsStudent(DropCourse { student_id, course_id }));
         }
         for (capacity, waitlist_capacity) in [(1, 0), (1, 2), (2, 1)] {

@@ -115,7 +115,7 @@ async fn a_row_that_the_database_rejects_fails_alone() {
         CreateCourse::new([("name", "Botany".to_owned()), ("level", "graduate".to_owned())]),
     );
     let twin = submit(registrar, create("Twin"));
-    let enroll = Enroll { student_id: ana.id, course_id: algebra.id };
+    let enroll = Enroll::new(ana.id, algebra.id);
     let enroll = submit(registrar, enroll);
     let release = async {
         tokio::task::yield_now().await;
@@ -154,7 +154,7 @@ impl Command for Admit {
     fn carry_out(&self, caller: &Caller, facts: &mut Facts) -> Result<(Vec<Event>, Admission), Refusal> {
         facts.course(self.course_id)?;
         let (added, student) = create(self.name).carry_out(caller, facts)?;
-        let enroll = Enroll { student_id: student.id, course_id: self.course_id };
+        let enroll = Enroll::new(student.id, self.course_id);
         let (enrolled, admission) = enroll.carry_out(caller, facts)?;
         Ok(([added, enrolled].concat(), admission))
     }

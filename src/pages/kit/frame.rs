@@ -64,6 +64,12 @@ impl Frame {
         self.identity.grants.has(Right::WriteCourses)
     }
 
+    /// Whether the reader enrolls any student.
+    #[must_use]
+    pub fn writes_enrollments(&self) -> bool {
+        self.identity.grants.has(Right::WriteEnrollments)
+    }
+
     /// Whether the reader may import files.
     #[must_use]
     pub fn imports(&self) -> bool {

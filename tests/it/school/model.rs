@@ -4,6 +4,7 @@ use matricula::clock::Stamp;
 use matricula::registrar::{
     Answer, Caller, Change, Command as _, CourseId, Enrollment, Event, EventKind, Facts, Refusal, StudentId,
 };
+use serde_json::Value;
 
 use super::{Command, FIRST_DAY};
 
@@ -27,6 +28,7 @@ impl Model {
 
     pub(crate) fn carry_out(&mut self, command: &Command) -> Result<Answer, Refusal> {
         let before = self.facts.clone();
+        let mut forced = None;
         let (events, mut answer) = match command.decide(&Caller::default(), &self.facts) {
             Ok(decided) => decided,
             Err(refusal) => {
@@ -51,10 +53,11 @@ impl Model {
                 }
             }
             self.check_order(&event);
+            forced = forced.or(event.course_id.filter(|_| event.data["override"].is_object()));
             self.facts.apply(&event);
             self.log.push(event);
         }
-        self.check_seats(&before);
+        self.check_seats(&before, forced);
         Ok(answer)
     }
 
@@ -80,12 +83,26 @@ impl Model {
                 let waits = self.facts.place(waiting.student_id, waiting.course_id);
                 assert_eq!(waits, None, "nobody waits twice for one course");
             }
+            // Everybody else moves up only when it is their turn.
+            (
+                EventKind::EnrollmentCreated,
+                [Change::DeleteWaitlistEntry(waiting), Change::AddEnrollment(_)],
+            ) => {
+                assert_eq!(event.data["from_waitlist"], true, "the log says that the student waited");
+                assert!(event.data["override"].is_object(), "only an override passes others over");
+                let place = self.facts.place(waiting.student_id, waiting.course_id);
+                assert!(place.is_some(), "only a student who waits leaves the waitlist");
+            }
+            (EventKind::EnrollmentCreated, changes) => {
+                assert!(matches!(changes, [Change::AddEnrollment(_)]), "{changes:?}");
+                assert_eq!(event.data["from_waitlist"], Value::Null);
+            }
             _ => {}
         }
     }
 
-    /// Checks the invariants after every command.
-    fn check_seats(&self, before: &Facts) {
+    /// Checks the invariants after every command; `forced` is the course in which it gave a seat by an override.
+    fn check_seats(&self, before: &Facts, forced: Option<CourseId>) {
         let facts = &self.facts;
         for id in facts.courses.keys() {
             let (seats, were) = (facts.seats_of(*id), before.seats_of(*id));
@@ -93,12 +110,25 @@ impl Model {
             assert_eq!(seats.enrolled, i64::try_from(rows).unwrap(), "the count is the number of rows");
             if let Some(capacity) = seats.capacity {
                 assert!(
-                    seats.enrolled <= capacity.max(were.enrolled),
+                    seats.enrolled <= capacity.max(were.enrolled + i64::from(forced == Some(*id))),
                     "no seat is sold twice: {seats:?}, were {were:?}"
                 );
             }
             let idle = seats.capacity.is_none_or(|capacity| seats.enrolled < capacity);
             assert!(!idle || seats.waitlisted == 0, "no seat is free while a student waits: {seats:?}");
+            if forced == Some(*id) {
+                let rest = |facts: &Facts| -> Vec<_> {
+                    let waiting = facts.waitlist_entries_of_course(*id).cloned();
+                    waiting
+                        .filter(|waiting| !self.facts.enrollments.contains_key(&(waiting.student_id, *id)))
+                        .collect()
+                };
+                assert_eq!(
+                    rest(facts),
+                    rest(before),
+                    "an override leaves the others on the waitlist, in order"
+                );
+            }
             let places = seats.waitlist_capacity.max(were.waitlisted);
             assert!(seats.waitlisted <= places, "the waitlist is no longer than it may be: {seats:?}");
             for waiting in facts.waitlist_entries_of_course(*id) {

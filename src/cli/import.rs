@@ -14,7 +14,7 @@ use crate::count::{counted, to_i64};
 use crate::db::Location;
 use crate::files::reading::{self, Encoding, Kind, Options, Reading, Source};
 use crate::imports::{self, Done, Mode, NotMade, Obstacle, Plan, Settings, report};
-use crate::registrar::{Actor, Caller};
+use crate::registrar::{Actor, Caller, Override};
 use crate::server::School;
 
 /// How many refused rows are listed.
@@ -41,6 +41,10 @@ pub(super) struct ImportArgs {
     /// Print one JSON document
     #[arg(long)]
     json: bool,
+    /// Enroll students although a course is full, others wait for it, or its registration is not open: the reason, which the
+    /// log has for good
+    #[arg(long, value_name = "REASON")]
+    r#override: Option<Override>,
     /// Do not ask; needed where nobody can answer, and with --json
     #[arg(long)]
     yes: bool,
@@ -154,7 +158,8 @@ fn sources(paths: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
 
 fn settings(args: &ImportArgs) -> Settings {
     let ImportArgs { kind, encoding, mode, .. } = *args;
-    Settings { reading: Options { kind, encoding, ..Options::default() }, mode }
+    let reading = Options { kind, encoding, ..Options::default() };
+    Settings { reading, mode, r#override: args.r#override.clone() }
 }
 
 /// Reads a file, or the files in a folder in the order of their names. Hidden files are left out. Each is named as it was
@@ -192,8 +197,8 @@ async fn carry_out(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let caller = Caller::program(Actor::Cli);
-    let (mode, tables) = (files.settings.mode, &school.app.tables);
-    let plan = match imports::make(reading, mode, &school.db, tables, clock.stamp(), &caller).await {
+    let (settings, tables) = (&files.settings, &school.app.tables);
+    let plan = match imports::make(reading, settings, &school.db, tables, clock.stamp(), &caller).await {
         Ok(plan) => plan,
         Err(NotMade::Refused(reading)) => return refuse(&reading, document),
         Err(NotMade::Db(error)) => return Err(error.into()),
@@ -252,6 +257,9 @@ fn describe(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
         "{} new ({} on a waitlist), {} changed, {} unchanged, {} refused, {} would vanish",
         counts.new, counts.waiting, counts.changed, counts.unchanged, counts.refused, counts.vanishing
     )?;
+    if counts.overridden > 0 {
+        writeln!(out, "  enrolled by the override: {}", counted(to_i64(counts.overridden), "student"))?;
+    }
     if counts.promoted > 0 {
         writeln!(out, "  moving up from a waitlist: {}", counted(to_i64(counts.promoted), "student"))?;
     }

@@ -20,7 +20,7 @@ use crate::http::reply::{Created, Found, List, Located, Resource};
 use crate::http::routes::{Allow, Routes};
 use crate::http::upload::FileBody;
 use crate::problems::{FilesRefused, ImportNotFound, ImportState, ImportWouldRemove, PlanChanged};
-use crate::registrar::{Caller, MAX_ID, Rights};
+use crate::registrar::{Caller, MAX_ID, Override, Rights};
 use crate::state::{App, AppState};
 
 /// The routes of imports.
@@ -186,12 +186,17 @@ struct ImportQuery {
     #[serde(deserialize_with = "from_text")]
     #[param(inline)]
     encoding: Option<Encoding>,
+    /// Enroll students although a course is full, others wait for it, or its registration is not open: the reason, at most
+    /// 500 characters, which the log has for good.
+    #[serde(deserialize_with = "from_text")]
+    #[param(value_type = Option<String>, min_length = 1, max_length = 500)]
+    override_reason: Option<Override>,
     /// The name of the file, for messages.
     name: Option<String>,
 }
 
 impl Parameters for ImportQuery {
-    const KNOWN: &'static [&'static str] = &["kind", "mode", "encoding", "name"];
+    const KNOWN: &'static [&'static str] = &["kind", "mode", "encoding", "override_reason", "name"];
 }
 
 impl ImportQuery {
@@ -205,7 +210,7 @@ impl ImportQuery {
         let name = self.name.filter(|name| !name.trim().is_empty());
         let name = name.unwrap_or_else(|| format!("upload.{}", file.ending));
         let reading = Options { kind: self.kind, encoding, ..Options::default() };
-        let settings = Settings { reading, mode: self.mode };
+        let settings = Settings { reading, mode: self.mode, r#override: self.override_reason };
         Ok((Source { name, bytes: file.bytes.into() }, settings, file.caller))
     }
 }

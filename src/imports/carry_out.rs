@@ -167,8 +167,10 @@ impl<P: Fn(usize)> Worker<'_, P> {
 
     /// Enrolls students, or puts them on waitlists.
     async fn enrollments(&mut self, plan: &Plan, added: &Added) -> Result<(), Refusal> {
-        let is_wanted =
-            |step: &EnrollmentStep| matches!(step, EnrollmentStep::Enroll | EnrollmentStep::Wait(_));
+        let is_wanted = |step: &EnrollmentStep| {
+            use EnrollmentStep::{Enroll, EnrollAnyway, Wait};
+            matches!(step, Enroll | EnrollAnyway | Wait(_))
+        };
         let rows = &plan.reading.enrollments;
         let mut wanted: Vec<usize> = (0..rows.len()).filter(|at| is_wanted(&plan.enrollments[*at])).collect();
         // Stable: within a course the order of the files decides who gets a seat.
@@ -182,9 +184,14 @@ impl<P: Fn(usize)> Worker<'_, P> {
                     self.done.changed.push((row, Obstacle::new("plan-changed", detail)));
                     continue;
                 };
-                let enroll = Enroll::new(student_id, course_id);
-                let has_seat = plan.enrollments[at] == EnrollmentStep::Enroll;
-                let step = if has_seat { ImportStep::Enroll(enroll) } else { ImportStep::Wait(enroll) };
+                let by_the_rules = Enroll::new(student_id, course_id);
+                let step = match plan.enrollments[at] {
+                    EnrollmentStep::Wait(_) => ImportStep::Wait(by_the_rules),
+                    EnrollmentStep::EnrollAnyway => {
+                        ImportStep::Enroll(Enroll { r#override: plan.r#override.clone(), ..by_the_rules })
+                    }
+                    _ => ImportStep::Enroll(by_the_rules),
+                };
                 part.push((row, step));
             }
             self.run(part, |_, _| {}).await?;

@@ -59,7 +59,7 @@ impl Desk {
         let (sources, reading) =
             read.await.map_err(|_| DbError::Engine("reading a file has failed".to_owned()))?;
         let (db, now) = (&self.keeper.db, self.keeper.clock.stamp());
-        match plan::make(reading, settings.mode, db, &self.tables, now, caller).await {
+        match plan::make(reading, settings, db, &self.tables, now, caller).await {
             Ok(plan) => Ok((sources, plan)),
             Err(NotMade::Refused(reading)) => Err(ImportError::Unreadable(reading)),
             Err(NotMade::Db(error)) => Err(error.into()),

@@ -11,7 +11,7 @@ use super::vanishing::{Cause, Held, VanishingPair};
 use crate::clock::Stamp;
 use crate::db::{Db, DbError};
 use crate::files::reading::Wanted;
-use crate::registrar::{Admission, Caller, CourseId, Refusal, Rehearsal, StudentId};
+use crate::registrar::{Admission, Caller, CourseId, Override, Refusal, Rehearsal, StudentId};
 
 /// The decisions about the enrollments.
 pub(super) struct Decided {
@@ -46,7 +46,7 @@ pub(super) async fn decide(
     for (step, row) in stage.decided.steps.iter_mut().zip(&plan.reading.enrollments) {
         if row.wanted == Wanted::Enrolled {
             *step = match plan.pair(row) {
-                Ok((student, course)) => enrolled(&mut stage.rehearsal, student, course),
+                Ok(pair) => enrolled(&mut stage.rehearsal, pair, plan.r#override.as_ref()),
                 Err(obstacle) => EnrollmentStep::Refused(obstacle.clone()),
             };
         }
@@ -201,10 +201,21 @@ async fn load_courses(
     Ok(())
 }
 
-fn enrolled(rehearsal: &mut Rehearsal, student: StudentId, course: CourseId) -> EnrollmentStep {
+fn enrolled(
+    rehearsal: &mut Rehearsal,
+    (student, course): Pair,
+    r#override: Option<&Override>,
+) -> EnrollmentStep {
     // Existing enrollments do not need open registration.
     if rehearsal.is_enrolled(student, course) {
         return EnrollmentStep::AlreadyEnrolled;
+    }
+    if let Some(r#override) = r#override {
+        return match rehearsal.enroll_with(student, course, r#override) {
+            Ok(true) => EnrollmentStep::EnrollAnyway,
+            Ok(false) => EnrollmentStep::Enroll,
+            Err(refusal) => refused(&refusal),
+        };
     }
     if rehearsal.is_waiting(student, course) {
         return EnrollmentStep::AlreadyWaiting;

@@ -6,7 +6,7 @@ use super::enrollments::{Decided, decide};
 use super::fields::Fields;
 use super::full::{self, Unmentioned};
 use super::known::{Known, ids};
-use super::settings::Mode;
+use super::settings::{Mode, Settings};
 use super::steps::{Names, Pair, Plan, RecordStep};
 use super::vanishing::{Cause, Vanishing, VanishingRecord};
 use super::{parties, records, store, warnings};
@@ -33,13 +33,13 @@ pub enum NotMade {
 /// [`NotMade::Refused`] if the reading is refused, or cannot be the whole truth in [`Mode::Full`].
 pub async fn make(
     mut reading: Reading,
-    mode: Mode,
+    settings: &Settings,
     db: &Db,
     tables: &SchoolTables,
     now: Stamp,
     caller: &Caller,
 ) -> Result<Plan, NotMade> {
-    if mode == Mode::Full && !reading.is_refused() {
+    if settings.mode == Mode::Full && !reading.is_refused() {
         reading.refusal = full::refusal(&reading);
     }
     if reading.is_refused() {
@@ -49,7 +49,8 @@ pub async fn make(
     fields.report(&mut reading);
     let known = Known::load(db, &reading).await?;
     let mut plan = of_records(reading, &known, &fields);
-    let unmentioned = match mode {
+    plan.r#override.clone_from(&settings.r#override);
+    let unmentioned = match settings.mode {
         Mode::Add => Unmentioned::default(),
         Mode::Full => Unmentioned::find(&plan, db).await?,
     };
@@ -83,6 +84,7 @@ fn of_records(reading: Reading, known: &Known, fields: &Fields) -> Plan {
         vanishing: Vanishing::default(),
         held_back: Vec::new(),
         promoted: Vec::new(),
+        r#override: None,
         names: Names::default(),
         students_by_key,
         courses_by_key,

@@ -57,6 +57,9 @@ pub struct ImportRow {
     /// Whether the student gets a place on the waitlist instead of a seat.
     #[serde(default, skip_serializing_if = "is_false")]
     pub waitlisted: bool,
+    /// Whether the student gets a seat by the override of the import, since the rules do not allow it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub overridden: bool,
     /// Why it vanishes: a `row` says so, it is `not-in-files` although they are the whole truth, or it ends
     /// `with-student` or `with-course`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -214,6 +217,7 @@ impl Plan {
             course_id: None,
             fields: Vec::new(),
             waitlisted: false,
+            overridden: false,
             cause: None,
             column: None,
             code: None,
@@ -250,6 +254,7 @@ impl Plan {
         row.student_id = self.students_by_key[of_file.student.index()].id().map(|id| id.0);
         row.course_id = self.courses_by_key[of_file.course.index()].id().map(|id| id.0);
         row.waitlisted = matches!(step, EnrollmentStep::Wait(_));
+        row.overridden = *step == EnrollmentStep::EnrollAnyway;
         if let EnrollmentStep::Refused(obstacle) = step {
             row.refuse(obstacle);
         }
@@ -383,7 +388,7 @@ fn of_record<R: Record>(step: &RecordStep<R>) -> RowStatus {
 
 fn of_enrollment(step: &EnrollmentStep) -> RowStatus {
     match step {
-        EnrollmentStep::Enroll | EnrollmentStep::Wait(_) => RowStatus::New,
+        EnrollmentStep::Enroll | EnrollmentStep::EnrollAnyway | EnrollmentStep::Wait(_) => RowStatus::New,
         EnrollmentStep::AlreadyEnrolled | EnrollmentStep::AlreadyWaiting | EnrollmentStep::NotThere => {
             RowStatus::Unchanged
         }

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::enrollments::api::NewOverride;
 use crate::files::reading::Options;
+use crate::registrar::Override;
 
 /// The settings of an import.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -14,6 +16,19 @@ pub struct Settings {
     /// What happens to records that the files do not mention.
     #[serde(default)]
     pub mode: Mode,
+    /// Why students of the files get seats in courses that are full, that others wait for, or whose registration is not
+    /// open. Null: by the rules, they wait or are refused.
+    #[serde(default)]
+    #[schema(required, value_type = Option<NewOverride>)]
+    pub r#override: Option<Override>,
+}
+
+impl Settings {
+    /// Why students get seats beyond the limits of courses.
+    #[must_use]
+    pub fn override_reason(&self) -> Option<&str> {
+        self.r#override.as_ref().map(Override::reason)
+    }
 }
 
 /// What happens to records that the files do not mention.

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use super::vanishing::Vanishing;
 use crate::count::to_i64;
 use crate::files::reading::{EnrollmentRow, Origin, Reading};
-use crate::registrar::{Course, CourseId, FieldValues, Place, Record, Refusal, Student, StudentId, Version};
+use crate::registrar::{
+    Course, CourseId, FieldValues, Override, Place, Record, Refusal, Student, StudentId, Version,
+};
 
 /// What files would change.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub struct Plan {
     pub held_back: Vec<HeldBack>,
     /// Students who move up from a waitlist, because others leave.
     pub promoted: Vec<Pair>,
+    /// Why students get seats that the rules do not allow.
+    pub r#override: Option<Override>,
     /// The students and courses of vanishing pairs, of students who move up and of warnings.
     pub(super) names: Names,
     /// The student of each key of the reading.
@@ -106,6 +110,8 @@ pub struct FieldChange {
 pub enum EnrollmentStep {
     /// The student is enrolled.
     Enroll,
+    /// The student is enrolled by the override of the import, since the rules do not allow it.
+    EnrollAnyway,
     /// The course is full: the student gets this place on the waitlist.
     Wait(Place),
     /// The student is enrolled already.

@@ -36,6 +36,9 @@ pub struct Counts {
     pub new: usize,
     /// Of these, students who would get a place on a waitlist and no seat.
     pub waiting: usize,
+    /// Of these, students who would get a seat by the override, since the rules do not allow it.
+    #[serde(default)]
+    pub overridden: usize,
     /// Students and courses that would change.
     pub changed: usize,
     /// Rows that would change nothing.
@@ -166,8 +169,10 @@ impl Plan {
     #[must_use]
     pub fn counts(&self) -> Counts {
         let waits = |step: &&EnrollmentStep| matches!(step, EnrollmentStep::Wait(_));
+        let is_overridden = |step: &&EnrollmentStep| **step == EnrollmentStep::EnrollAnyway;
         let mut counts = Counts {
             waiting: self.enrollments.iter().filter(waits).count(),
+            overridden: self.enrollments.iter().filter(is_overridden).count(),
             promoted: self.promoted.len(),
             ..Counts::default()
         };

@@ -37,18 +37,26 @@ pub(super) async fn undo(
         let entries = entries::entries(db, range).await?;
         looked_at += entries.len();
         let present = Present::load(id, db, &entries).await?;
-        let mut steps = Vec::new();
+        let (mut steps, mut had_place) = (Vec::new(), Vec::new());
         for entry in &entries {
             match step(entry, &planned, &present) {
-                Ok(Some(step)) => steps.push((entry.row, step)),
+                Ok(Some(step)) => {
+                    steps.push((entry.row, step));
+                    had_place.push(entry.from_waitlist);
+                }
                 Ok(None) => {}
                 Err(obstacle) => remaining.push((entry.row, obstacle)),
             }
         }
         let outcome = |place: usize, outcome| {
             let (row, step): &(i64, ImportStep) = &steps[place];
-            if let OperationOutcome::Refused(refusal) = outcome {
-                remaining.extend(obstacle(step, &refusal).map(|why| (*row, why)));
+            match outcome {
+                OperationOutcome::Refused(refusal) => {
+                    remaining.extend(obstacle(step, &refusal).map(|why| (*row, why)));
+                }
+                // The seat is gone; it was given to somebody who waited for it.
+                _ if had_place[place] => remaining.push((*row, place_lost())),
+                _ => {}
             }
         };
         commits.run(&steps, outcome).await?;
@@ -147,9 +155,7 @@ fn step(
             let (student_id, course_id) = pair()?;
             Ok(Some(ImportStep::Enroll(Enroll::new(student_id, course_id))))
         }
-        EventKind::WaitlistLeft if row.is_some_and(is_enrollment) => {
-            Err(Obstacle::new("place-lost", "The place on the waitlist is gone for good."))
-        }
+        EventKind::WaitlistLeft if row.is_some_and(is_enrollment) => Err(place_lost()),
         EventKind::StudentCreated => {
             let Some(now) = present.students.get(&student()?) else { return Ok(None) };
             present.ensure_no_later(entry, entry.student_id, None)?;
@@ -208,6 +214,10 @@ fn changed_back<R: Record + PartialEq>(
 fn value<'r, R: Record>(record: &'r R, field: &str) -> Option<&'r str> {
     let described = R::FIELDS.iter().find(|known| known.name == field)?;
     record.value(described).map(String::as_str)
+}
+
+fn place_lost() -> Obstacle {
+    Obstacle::new("place-lost", "The place on the waitlist is gone for good.")
 }
 
 fn touched() -> Obstacle {

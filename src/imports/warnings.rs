@@ -54,9 +54,11 @@ fn doubled(plan: &Plan, known: &Known, taken: &HashSet<Pair>) -> Vec<Warning> {
 }
 
 fn takes(step: &EnrollmentStep) -> bool {
-    use EnrollmentStep::{AlreadyEnrolled, AlreadyWaiting, Drop, Enroll, NotThere, Refused, Wait};
+    use EnrollmentStep::{
+        AlreadyEnrolled, AlreadyWaiting, Drop, Enroll, EnrollAnyway, NotThere, Refused, Wait,
+    };
     match step {
-        Enroll | Wait(_) | AlreadyEnrolled | AlreadyWaiting => true,
+        Enroll | EnrollAnyway | Wait(_) | AlreadyEnrolled | AlreadyWaiting => true,
         Drop | NotThere | Refused(_) => false,
     }
 }

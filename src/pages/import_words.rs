@@ -58,6 +58,7 @@ pub(super) fn effect(row: &ImportRow) -> String {
         .collect();
     match row.status {
         RowStatus::New if row.waitlisted => "gets a place on the waitlist".to_owned(),
+        RowStatus::New if row.overridden => "is enrolled, beyond the limits of the course".to_owned(),
         RowStatus::New if row.record.as_deref() == Some("enrollment") => "is enrolled".to_owned(),
         RowStatus::Vanishing => vanishes(row).to_owned(),
         RowStatus::Unchanged => "stays as it is".to_owned(),

@@ -103,6 +103,7 @@ fn settings(form: &[(String, String)]) -> Result<Settings, Problem> {
         match name.as_str() {
             "kind" => settings.reading.kind = Some(chosen::<Kind>(name, value)?),
             "mode" => settings.mode = chosen(name, value)?,
+            "override_reason" => settings.r#override = Some(value.parse().map_err(|why| wrong(name, why))?),
             _ => {}
         }
     }
@@ -112,11 +113,11 @@ fn settings(form: &[(String, String)]) -> Result<Settings, Problem> {
 /// One of the values that a field offers.
 fn chosen<'v, T: Deserialize<'v>>(field: &str, value: &'v str) -> Result<T, Problem> {
     let known: Result<T, serde::de::value::Error> = T::deserialize(value.into_deserializer());
-    known.map_err(|_| {
-        invalid(vec![
-            json!({"pointer": format!("/{field}"), "detail": "must be one of the choices of the form"}),
-        ])
-    })
+    known.map_err(|_| wrong(field, "must be one of the choices of the form".to_owned()))
+}
+
+fn wrong(field: &str, detail: String) -> Problem {
+    invalid(vec![json!({"pointer": format!("/{field}"), "detail": detail})])
 }
 
 #[derive(Template)]
@@ -151,6 +152,11 @@ impl ImportPage {
 
     fn can_be_undone(&self) -> bool {
         matches!(self.import.status, ImportStatus::Applied | ImportStatus::Stopped)
+    }
+
+    /// The number of students who get seats beyond the limits of courses.
+    fn overridden(&self) -> i64 {
+        crate::count::to_i64(self.import.counts.overridden)
     }
 
     /// The lists with rows: slug, label, number of rows, whether it is shown.

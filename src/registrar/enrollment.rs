@@ -1,5 +1,8 @@
 //! Enrollments and waitlists: which student takes which course, or waits for a seat.
 
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::answer::Admission;
@@ -11,6 +14,7 @@ use super::kinds::EventKind;
 use super::needs::Needs;
 use super::record::{CourseId, Enrollment, EnrollmentId, Limits, Seats, StudentId, WaitlistEntry};
 use super::refusal::Refusal;
+use crate::text::reason_text;
 
 /// Enroll a student in a course, or put them on its waitlist if it is full.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +28,7 @@ pub struct Enroll {
 }
 
 /// Why a student gets a seat beyond the limits of a course.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Override {
     reason: String,
 }
@@ -37,6 +41,23 @@ impl Override {
     pub fn new(reason: Option<String>) -> Result<Self, Refusal> {
         let reason = reason.filter(|reason| !reason.trim().is_empty());
         reason.map(|reason| Self { reason }).ok_or(Refusal::OverrideNeedsReason)
+    }
+}
+
+impl Override {
+    /// The reason.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
+impl FromStr for Override {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let reason = reason_text(text)?.ok_or("must say why")?;
+        Ok(Self { reason })
     }
 }
 

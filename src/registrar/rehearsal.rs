@@ -75,7 +75,8 @@ impl Rehearsal {
         done.map(|(_, admission)| admission)
     }
 
-    /// Enrolls a student by an override, with a seat in any case.
+    /// Gives a student a seat: by the rules if these allow it, and otherwise by the override. Returns whether the override
+    /// was needed.
     ///
     /// # Errors
     /// As [`Enroll`].
@@ -83,10 +84,14 @@ impl Rehearsal {
         &mut self,
         student_id: StudentId,
         course_id: CourseId,
-        r#override: Override,
-    ) -> Result<Admission, Refusal> {
-        let command = Enroll { student_id, course_id, r#override: Some(r#override) };
-        self.decide(&command, (student_id, course_id)).map(|(_, admission)| admission)
+        r#override: &Override,
+    ) -> Result<bool, Refusal> {
+        let by_the_rules = Enroll::new(student_id, course_id);
+        let decided = by_the_rules.decide(&self.caller, &self.facts);
+        let is_needed = !matches!(decided, Ok((_, Admission::Enrolled(_))));
+        let r#override = is_needed.then(|| r#override.clone());
+        self.decide(&Enroll { r#override, ..by_the_rules }, (student_id, course_id))?;
+        Ok(is_needed)
     }
 
     /// Drops a student from a course, or takes them off its waitlist. Returns the student who moves up in their place.
@@ -169,15 +174,15 @@ mod tests {
         }
         let limits = Limits { capacity: Some(1), waitlist_capacity: 2, ..Limits::default() };
         rehearsal.add_course(ALGEBRA, Some(limits), 0);
-        let by_the_dean = || Override::new(Some("the dean".to_owned())).unwrap();
+        let by_the_dean = Override::new(Some("the dean".to_owned())).unwrap();
         assert!(matches!(rehearsal.enroll(ANA, ALGEBRA), Ok(Admission::Enrolled(_))));
         assert!(matches!(rehearsal.enroll(CLEO, ALGEBRA), Ok(Admission::Waitlisted(_))));
         assert!(matches!(rehearsal.enroll(BEN, ALGEBRA), Ok(Admission::Waitlisted(_))));
 
-        assert!(matches!(rehearsal.enroll_with(BEN, ALGEBRA, by_the_dean()), Ok(Admission::Enrolled(_))));
+        assert_eq!(rehearsal.enroll_with(BEN, ALGEBRA, &by_the_dean), Ok(true));
 
         assert!(rehearsal.is_enrolled(BEN, ALGEBRA) && !rehearsal.is_waiting(BEN, ALGEBRA));
-        let again = rehearsal.enroll_with(BEN, ALGEBRA, by_the_dean());
+        let again = rehearsal.enroll_with(BEN, ALGEBRA, &by_the_dean);
         assert!(matches!(again, Err(Refusal::AlreadyEnrolled(_))));
         assert_eq!(rehearsal.drop_course(ANA, ALGEBRA), Ok(vec![]));
         assert_eq!(rehearsal.drop_course(BEN, ALGEBRA), Ok(vec![(CLEO, ALGEBRA)]));

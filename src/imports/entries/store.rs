@@ -30,7 +30,7 @@ pub(in crate::imports) async fn later(
             )
         })
     });
-    let own = format!("%import\":{import_id},\"row\":%");
+    let own = format!("%import\":{import_id},%");
     let mut found = Vec::new();
     for (sql, ids) in SQL.iter().zip([students, courses]) {
         for mut args in statements(ids) {
@@ -51,6 +51,8 @@ pub(in crate::imports) struct Entry {
     pub(in crate::imports) enrollment_id: Option<i64>,
     /// The number of the row.
     pub(in crate::imports) row: i64,
+    /// Whether the student was on the waitlist until then.
+    pub(in crate::imports) from_waitlist: bool,
 }
 
 /// Entries of the log, the latest first.
@@ -66,6 +68,7 @@ pub(in crate::imports) async fn entries(db: &Db, (first, last): (i64, i64)) -> R
             student_id: row.opt_int(2)?,
             course_id: row.opt_int(3)?,
             enrollment_id: row.opt_int(4)?,
+            from_waitlist: data["from_waitlist"] == true,
             row: data["row"].as_i64().ok_or_else(|| damaged(seq, "it names no row"))?,
         })
     };

@@ -159,7 +159,8 @@ fn a_workbook_with_a_text_of_a_megabyte_is_refused() {
     for text in ["<r><t>aaaa</t></r>", "<t>aaaa&amp;</t><c/>"] {
         let cell = |count: usize| {
             let text = text.repeat(count);
-            let cell = format!("<row r=\"9\"><c t=\"inlineStr\"><is>{text}</is><v>1</v></c></row></sheetData>");
+            let cell =
+                format!("<row r=\"9\"><c t=\"inlineStr\"><is>{text}</is><v>1</v></c></row></sheetData>");
             replaced("sheet1.xml", "</sheetData>", &cell)
         };
         assert_eq!(refusals(&read_text("a.xlsx", cell(10))), [""; 0]);

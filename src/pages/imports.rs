@@ -103,7 +103,9 @@ fn settings(form: &[(String, String)]) -> Result<Settings, Problem> {
         match name.as_str() {
             "kind" => settings.reading.kind = Some(chosen::<Kind>(name, value)?),
             "mode" => settings.mode = chosen(name, value)?,
-            "override_reason" => settings.r#override = Some(value.parse().map_err(|why| wrong(name, why))?),
+            "override_reason" => {
+                settings.r#override = Some(value.parse().map_err(|why: String| wrong(name, &why))?)
+            }
             _ => {}
         }
     }
@@ -113,10 +115,10 @@ fn settings(form: &[(String, String)]) -> Result<Settings, Problem> {
 /// One of the values that a field offers.
 fn chosen<'v, T: Deserialize<'v>>(field: &str, value: &'v str) -> Result<T, Problem> {
     let known: Result<T, serde::de::value::Error> = T::deserialize(value.into_deserializer());
-    known.map_err(|_| wrong(field, "must be one of the choices of the form".to_owned()))
+    known.map_err(|_| wrong(field, "must be one of the choices of the form"))
 }
 
-fn wrong(field: &str, detail: String) -> Problem {
+fn wrong(field: &str, detail: &str) -> Problem {
     invalid(vec![json!({"pointer": format!("/{field}"), "detail": detail})])
 }
 

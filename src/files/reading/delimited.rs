@@ -3,7 +3,7 @@
 
 use memchr::{memchr, memchr2, memchr3};
 
-use super::record::{Record, RowFault};
+use super::record::{MAX_ROW_BYTES, Record, RowFault};
 use super::refusals::FileRefusal;
 
 /// Reads rows one by one.
@@ -13,23 +13,26 @@ pub(super) struct Delimited<'a> {
     delimiter: u8,
     at: usize,
     line: u32,
+    /// Where the row that is being read begins.
+    start: usize,
 }
 
 impl<'a> Delimited<'a> {
     /// Starts at a byte of the text, which is on this line. The delimiter is an ASCII character.
     pub(super) fn new(text: &'a str, delimiter: u8, at: usize, line: u32) -> Self {
-        Self { text, delimiter, at, line }
+        Self { text, delimiter, at, line, start: at }
     }
 
     /// Reads the next row; false at the end of the text.
     ///
     /// # Errors
-    /// A quote that opens is never closed.
+    /// A quote that opens is never closed, or a row is too long.
     pub(super) fn next(&mut self, record: &mut Record) -> Result<bool, FileRefusal> {
         record.begin(self.line);
         if self.at == self.text.len() {
             return Ok(false);
         }
+        self.start = self.at;
         while self.cell(record)? {}
         record.check();
         Ok(true)
@@ -42,6 +45,9 @@ impl<'a> Delimited<'a> {
         }
         let rest = &self.text.as_bytes()[self.at..];
         let length = memchr3(self.delimiter, b'\n', b'\r', rest).unwrap_or(rest.len());
+        if self.at + length - self.start > MAX_ROW_BYTES {
+            return Err(FileRefusal::long_row(record.line));
+        }
         record.push(&self.text[self.at..self.at + length]);
         record.end_cell();
         self.at += length;
@@ -74,7 +80,9 @@ impl<'a> Delimited<'a> {
         let opened = self.line;
         self.at = opening + 1;
         loop {
-            let Some(length) = memchr(b'"', &bytes[self.at..]) else {
+            let within = &bytes[self.at..(self.start + MAX_ROW_BYTES).clamp(self.at, bytes.len())];
+            // What is closed only far away was not meant as a quote.
+            let Some(length) = memchr(b'"', within) else {
                 return Err(FileRefusal::unclosed_quote(opened));
             };
             let part = &self.text[self.at..self.at + length];
@@ -157,9 +165,28 @@ mod tests {
         assert!(file.next(&mut record).unwrap());
         assert_eq!(record.fault, Some(RowFault::TextAfterQuote));
         assert_eq!(file.next(&mut record), Err(FileRefusal::unclosed_quote(2)));
+        let far = format!("a,b\n1,\"{}\"\n", "x\n".repeat(MAX_ROW_BYTES / 2));
+        let mut file = Delimited::new(&far, b',', 0, 1);
+        assert!(file.next(&mut record).unwrap());
+        assert_eq!(file.next(&mut record), Err(FileRefusal::unclosed_quote(2)));
         let mut file = Delimited::new("a\n\"b", b',', 0, 1);
         assert!(file.next(&mut record).unwrap());
         assert_eq!(file.next(&mut record), Err(FileRefusal::unclosed_quote(2)));
+    }
+
+    #[test]
+    fn a_row_that_is_too_long_is_refused_with_its_line() {
+        for part in ["a", ",", " ,"] {
+            let long = |bytes: usize| format!("a,b\n\n{}\n1,2\n", part.repeat(bytes / part.len()));
+            let mut record = Record::default();
+            let rows = |text: &str, record: &mut Record| {
+                let mut file = Delimited::new(text, b',', 0, 1);
+                (0..4).map(|_| file.next(record)).collect::<Vec<_>>()
+            };
+            assert_eq!(rows(&long(MAX_ROW_BYTES), &mut record), [const { Ok(true) }; 4], "{part}");
+            let found = rows(&long(MAX_ROW_BYTES + 2 * part.len()), &mut record);
+            assert_eq!(found[..3], [Ok(true), Ok(true), Err(FileRefusal::long_row(3))], "{part}");
+        }
     }
 
     proptest! {

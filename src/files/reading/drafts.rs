@@ -12,6 +12,8 @@ use super::rows::{Keys, Origin, Reference, Standing, StudentKey, Wanted};
 
 /// Facts of all files of a reading: more than any school has, and few enough to be kept in memory.
 pub(super) const MAX_FACTS: usize = 2_000_000;
+/// Rows of all files of a reading, also blank ones and those that are not kept: each takes time.
+const MAX_ROWS: u32 = 5_000_000;
 
 /// A person.
 #[derive(Debug)]
@@ -89,6 +91,8 @@ pub(super) struct Drafts {
     pub(super) warnings: Vec<Warning>,
     /// Facts of rows that are left out, by file.
     pub(super) skipped: BTreeMap<(u32, Skipped), u32>,
+    /// How many rows there were.
+    rows: u32,
     /// How often each role other than student occurs, by file.
     pub(super) other_roles: BTreeMap<(u32, String), u32>,
 }
@@ -103,14 +107,43 @@ impl Drafts {
             + self.enrollments.len()
             + self.refused.len()
             + self.others.len()
-            + self.other_rows.len();
+            + self.other_rows.len()
+            + self.roles.len();
         if facts > MAX_FACTS {
             return Err(FileRefusal::too_large("The rows of all files together are", MAX_FACTS as u64));
         }
         Ok(())
     }
 
+    /// Counts a row.
+    ///
+    /// # Errors
+    /// There are too many.
+    pub(super) fn count_row(&mut self) -> Result<(), FileRefusal> {
+        self.rows = self.rows.saturating_add(1);
+        if self.rows > MAX_ROWS {
+            return Err(FileRefusal::too_large("The rows of all files together are", MAX_ROWS.into()));
+        }
+        Ok(())
+    }
+
     pub(super) fn refuse(&mut self, origin: Origin, column: Option<Arc<str>>, reason: Reason) {
         self.refused.push(RefusedRow { origin, column, reason });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_roles_are_kept_and_so_are_bounded() {
+        let mut drafts = Drafts::default();
+        for number in 0..=MAX_FACTS {
+            assert_eq!(drafts.ensure_bounded(), Ok(()), "{number}");
+            let student = drafts.students.add(StudentKey::Number(number.to_string().into()));
+            drafts.roles.insert(student, true);
+        }
+        assert_eq!(drafts.ensure_bounded().unwrap_err().code, "too-large");
     }
 }

@@ -54,6 +54,9 @@ impl TryFrom<String> for Encoding {
     }
 }
 
+/// The most bytes of a file that is decoded into a second text. UTF-8 is read where it is.
+const MAX_DECODED_BYTES: usize = 128 << 20;
+
 /// The text of a file.
 #[derive(Debug)]
 pub(super) struct Decoded<'a> {
@@ -67,7 +70,7 @@ pub(super) struct Decoded<'a> {
 /// UTF-8, and what is not is Windows-1252. The mark is not part of the text.
 ///
 /// # Errors
-/// Bytes that the encoding does not have, or bytes of two encodings in one file.
+/// Bytes that the encoding does not have, bytes of two encodings in one file, or too many bytes to be decoded.
 pub(super) fn decode(bytes: &[u8], forced: Option<Encoding>) -> Result<Decoded<'_>, FileRefusal> {
     if let Some((marked, length)) = encoding_rs::Encoding::for_bom(bytes) {
         return decoded(&bytes[length..], marked, false);
@@ -92,6 +95,12 @@ fn decoded<'a>(
     encoding: &'static encoding_rs::Encoding,
     is_guessed: bool,
 ) -> Result<Decoded<'a>, FileRefusal> {
+    if encoding != UTF_8 && bytes.len() > MAX_DECODED_BYTES {
+        return Err(FileRefusal::too_large(
+            "The bytes of a file that is not UTF-8 are",
+            MAX_DECODED_BYTES as u64,
+        ));
+    }
     match encoding.decode_without_bom_handling_and_without_replacement(bytes) {
         Some(text) => Ok(Decoded { text, encoding: Encoding(encoding), is_guessed }),
         None => Err(FileRefusal::not_in_encoding(encoding.name(), first_malformed(bytes, encoding))),
@@ -154,6 +163,14 @@ mod tests {
         assert_eq!(text_of(b"Zo\xeb, 5 \x80", None), says("Zoë, 5 €", "windows-1252", true));
         assert_eq!(text_of(b"Zo\xc3\xab", Some("ISO-8859-1")), says("ZoÃ«", "windows-1252", false));
         assert_eq!(text_of(b"\xc8\xe2", Some("windows-1251")), says("Ив", "windows-1251", false));
+    }
+
+    #[test]
+    fn a_large_file_has_to_be_utf_8() {
+        let bytes = vec![b'a'; MAX_DECODED_BYTES + 1];
+        let forced = |label| decode(&bytes, Encoding::from_label(label)).map(|decoded| decoded.text.len());
+        assert_eq!(forced("utf-8"), Ok(bytes.len()));
+        assert_eq!(forced("latin1").unwrap_err().code, "too-large");
     }
 
     #[test]

@@ -100,7 +100,8 @@ fn first_name_first(text: &str) -> String {
 /// course.
 fn courses<'a>(row: &Row<'a>, standing: Standing) -> Result<Courses<'a>, Fault> {
     let mut courses = Courses::default();
-    for (course, role) in &row.layout.columns.courses {
+    let there = row.layout.columns.courses.iter().take_while(|(course, _)| *course < row.record.len());
+    for (course, role) in there {
         let Some(code) = row.id_at(*course)? else { continue };
         let role = role.map_or("", |role| row.record.cell(role));
         if role.is_empty() || words::is_student(role) {

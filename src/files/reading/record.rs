@@ -22,6 +22,9 @@ pub(super) enum RowFault {
     Nul,
 }
 
+/// The most bytes of a row: more than a thousand columns have.
+pub(super) const MAX_ROW_BYTES: usize = 1 << 20;
+
 /// One row.
 #[derive(Debug, Default)]
 pub(super) struct Record {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::record::MAX_ROW_BYTES;
+
 /// Why nothing of a file is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileRefusal {
@@ -51,6 +53,10 @@ impl FileRefusal {
 
     pub(super) fn too_large(what: &str, limit: u64) -> Self {
         Self::new("too-large", format!("{what} at most {limit}. Split the file."))
+    }
+
+    pub(super) fn long_row(line: u32) -> Self {
+        Self::too_large("The bytes of a row are", MAX_ROW_BYTES as u64).at(line)
     }
 
     pub(super) fn repeated_heading(heading: &str, columns: &[usize]) -> Self {

@@ -160,7 +160,8 @@ impl<'a> Row<'a> {
 
     /// Whether a cell without a heading, between others, has something in it.
     pub(super) fn has_unnamed(&self) -> bool {
-        let unnamed = self.layout.headings.iter().enumerate().filter(|(_, heading)| heading.is_empty());
+        let there = self.layout.headings.iter().take(self.record.len());
+        let unnamed = there.enumerate().filter(|(_, heading)| heading.is_empty());
         unnamed.into_iter().any(|(place, _)| !self.record.cell(place).is_empty())
     }
 

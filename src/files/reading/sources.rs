@@ -211,9 +211,15 @@ impl<'a> Set<'a> {
         self.add(report);
     }
 
-    /// Reads all sheets. One without a known heading is passed over if another sheet has one.
     fn workbook(&mut self, name: &str, bytes: &[u8]) {
-        let mut book = match Workbook::open(bytes, &mut self.budget) {
+        let mut budget = self.budget;
+        self.sheets(name, bytes, &mut budget);
+        self.budget = budget;
+    }
+
+    /// Reads all sheets. One without a known heading is passed over if another sheet has one.
+    fn sheets(&mut self, name: &str, bytes: &[u8], budget: &mut u64) {
+        let mut book = match Workbook::open(bytes, budget) {
             Ok(book) => book,
             Err(refusal) => {
                 self.add(FileReading {

@@ -43,6 +43,7 @@ impl<'a> Table<'a> {
     /// # Errors
     /// The file is refused.
     pub(super) fn take(&mut self, record: &Record) -> Result<(), FileRefusal> {
+        self.drafts.count_row()?;
         if record.is_blank() {
             self.report.counts.blank = self.report.counts.blank.saturating_add(1);
             return Ok(());

@@ -1,41 +1,34 @@
 //! XLSX workbooks: each visible sheet is a table. A cell is read as the spreadsheet shows it, as far as its format is a
 //! simple one.
 
-use std::io::Cursor;
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 
 use calamine::{DataRef, ExcelDateTime, Reader as _, SheetType, SheetVisible, Style, Xlsx, XlsxError};
 
-use super::archive::Archive;
 use super::headings::MAX_COLUMNS;
-use super::record::{CellKind, Record};
+use super::parts::{Gate, Parts};
+use super::record::{CellKind, MAX_ROW_BYTES, Record};
 use super::refusals::FileRefusal;
-
-/// The most bytes of the parts of a workbook that are kept in memory as a whole: texts and styles.
-const MAX_KEPT_BYTES: u64 = 128 << 20;
-/// The most text in a row.
-const MAX_ROW_BYTES: usize = 1 << 20;
 
 /// An open workbook.
 pub(super) struct Workbook<'a> {
-    book: Xlsx<Cursor<&'a [u8]>>,
+    book: Xlsx<Parts<'a>>,
+    gate: Rc<RefCell<Gate<'a>>>,
 }
 
 impl<'a> Workbook<'a> {
+    /// What is read of it is taken off the budget.
+    ///
     /// # Errors
     /// It is damaged, encrypted or too large.
-    pub(super) fn open(bytes: &'a [u8], budget: &mut u64) -> Result<Self, FileRefusal> {
-        let is_kept = |name: &str| !name.to_ascii_lowercase().contains("worksheets/");
-        let measured = Archive::open(bytes).and_then(|mut archive| {
-            archive.measure(budget, MAX_KEPT_BYTES, is_kept)?;
-            ensure_count_of_texts(&mut archive)
-        });
-        measured.map_err(|refusal| match refusal.code {
-            "damaged-archive" => FileRefusal::damaged_workbook(),
-            _ => refusal,
-        })?;
-        let book = shielded(|| Xlsx::new(Cursor::new(bytes)))?;
-        Ok(Self { book })
+    pub(super) fn open(bytes: &'a [u8], budget: &'a mut u64) -> Result<Self, FileRefusal> {
+        let parts = Parts::new(bytes, budget).map_err(of_workbook)?;
+        let gate = parts.gate();
+        let book = shielded(&gate, || Xlsx::new(parts))?;
+        gate.borrow_mut().open();
+        Ok(Self { book, gate })
     }
 
     /// The names of the sheets that people see.
@@ -55,10 +48,10 @@ impl<'a> Workbook<'a> {
         sheet: &str,
         mut take: impl FnMut(&Record) -> Result<(), FileRefusal>,
     ) -> Result<(), FileRefusal> {
-        let mut cells = shielded(|| self.book.worksheet_cells_reader(sheet))?;
+        let mut cells = shielded(&self.gate, || self.book.worksheet_cells_reader(sheet))?;
         let mut record = Record::default();
         record.begin(0);
-        while let Some((cell, style)) = shielded(|| cells.next_cell_with_style_id())? {
+        while let Some((cell, style)) = shielded(&self.gate, || cells.next_cell_with_style_id())? {
             let (row, column) = cell.get_position();
             let line = row.saturating_add(1);
             if line != record.line {
@@ -78,47 +71,30 @@ impl<'a> Workbook<'a> {
             }
             record.put(column, &text, kind);
             if record.size() > MAX_ROW_BYTES {
-                return Err(FileRefusal::too_large("The bytes of a row are", MAX_ROW_BYTES as u64).at(line));
+                return Err(FileRefusal::long_row(line));
             }
         }
         flush(&mut record, &mut take)
     }
 }
 
-/// The library reserves memory for as many texts as the workbook says that it has, and the process ends where there is not
-/// so much. Each text takes more than four bytes.
-fn ensure_count_of_texts(archive: &mut Archive<'_>) -> Result<(), FileRefusal> {
-    for (index, name) in archive.files()? {
-        if name.to_ascii_lowercase().ends_with("sharedstrings.xml") {
-            let mut limit = MAX_KEPT_BYTES;
-            let mut part = archive.inflate(index, &mut limit)?;
-            // As in UTF-16.
-            part.retain(|byte| *byte != 0);
-            let most = part.len() / 4;
-            if counts_of_texts(&part).any(|count| count > most) {
-                return Err(FileRefusal::damaged_workbook());
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Every `uniqueCount="..."` in a part.
-fn counts_of_texts(part: &[u8]) -> impl Iterator<Item = usize> {
-    const NAME: &[u8] = b"uniqueCount";
-    memchr::memmem::find_iter(part, NAME).map(|at| {
-        let is_between = |byte: &&u8| byte.is_ascii_whitespace() || b"=\"'+".contains(byte);
-        let value = part[at + NAME.len()..].iter().skip_while(is_between);
-        let digits = value.take_while(|byte| byte.is_ascii_digit());
-        digits
-            .fold(0, |count: usize, digit| count.saturating_mul(10).saturating_add(usize::from(digit - b'0')))
-    })
-}
-
-/// Calls the library, which panics at some damaged workbooks.
-fn shielded<T>(read: impl FnOnce() -> Result<T, XlsxError>) -> Result<T, FileRefusal> {
+/// Calls the library, which panics at some damaged workbooks. What was refused before it was read counts first.
+fn shielded<T>(
+    gate: &RefCell<Gate<'_>>,
+    read: impl FnOnce() -> Result<T, XlsxError>,
+) -> Result<T, FileRefusal> {
     let result = catch_unwind(AssertUnwindSafe(read)).ok().and_then(Result::ok);
+    if let Some(refusal) = gate.borrow().refusal() {
+        return Err(of_workbook(refusal));
+    }
     result.ok_or_else(FileRefusal::damaged_workbook)
+}
+
+fn of_workbook(refusal: FileRefusal) -> FileRefusal {
+    match refusal.code {
+        "damaged-archive" => FileRefusal::damaged_workbook(),
+        _ => refusal,
+    }
 }
 
 fn flush(
@@ -192,5 +168,25 @@ mod tests {
         assert_eq!(number_shown(0.5, "General"), ("0.5".to_owned(), CellKind::UnsureNumber));
         assert_eq!(number_shown(1e18, "General").1, CellKind::UnsureNumber);
         assert_eq!(number_shown(f64::NAN, "General").1, CellKind::UnsureNumber);
+    }
+    /// A workbook can name its sheets, and what it keeps, again and again.
+    #[test]
+    fn what_is_read_again_is_taken_off_the_budget_again() {
+        const BUDGET: u64 = 1 << 20;
+        let mut written = rust_xlsxwriter::Workbook::new();
+        written.add_worksheet().write_string(0, 0, "id").unwrap();
+        let bytes = written.save_to_buffer().unwrap();
+        let read = |budget: u64, times: usize| {
+            let mut rest = budget;
+            let mut book = Workbook::open(&bytes, &mut rest).unwrap();
+            let result = (0..times).try_for_each(|_| book.rows("Sheet1", |_| Ok(())));
+            drop(book);
+            result.map(|()| budget - rest)
+        };
+        let [none, once, twice] = [0, 1, 2].map(|times| read(BUDGET, times).unwrap());
+        assert!(none > 0 && once > none);
+        assert_eq!(twice - once, once - none);
+        assert_eq!(read(twice, 2), Ok(twice));
+        assert_eq!(read(twice - 1, 2).unwrap_err().code, "too-large");
     }
 }

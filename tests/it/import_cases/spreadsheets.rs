@@ -140,6 +140,45 @@ fn a_sheet_whose_range_ends_before_it_begins_does_no_harm() {
     assert!(reading.people.len() == 4 || refusals(&reading) == ["a.xlsx: damaged-workbook"], "{reading:?}");
 }
 
+/// The library keeps a number format once for each cell format that names it.
+#[test]
+fn a_workbook_with_a_long_format_of_many_cells_is_refused() {
+    let styles = |length: usize, count: usize| {
+        let code = "0".repeat(length);
+        let formats = format!("<numFmt numFmtId=\"164\" formatCode=\"{code}\"/>");
+        let cells = "<xf numFmtId=\"164\"/>".repeat(count);
+        replaced("styles.xml", "</cellXfs>", &format!("{cells}</cellXfs><x>{formats}</x>"))
+    };
+    assert_eq!(refusals(&read_text("a.xlsx", styles(1_000, 1_000))), [""; 0]);
+    assert_eq!(refusals(&read_text("a.xlsx", styles(100_000, 1_000))), ["a.xlsx: damaged-workbook"]);
+}
+
+/// The library keeps the text of a cell as a whole, whatever is between its pieces, also if another value follows.
+#[test]
+fn a_workbook_with_a_text_of_a_megabyte_is_refused() {
+    for text in ["<r><t>aaaa</t></r>", "<t>aaaa&amp;</t><c/>"] {
+        let cell = |count: usize| {
+            let text = text.repeat(count);
+            let cell =
+                format!("<row r=\"9\"><c t=\"inlineStr\"><is>{text}</is><v>1</v></c></row></sheetData>");
+            replaced("sheet1.xml", "</sheetData>", &cell)
+        };
+        assert_eq!(refusals(&read_text("a.xlsx", cell(10))), [""; 0]);
+        assert_eq!(refusals(&read_text("a.xlsx", cell(300_000))), ["a.xlsx: too-large"]);
+    }
+}
+
+/// A workbook can name a sheet again and again. It would be read as often.
+#[test]
+fn a_workbook_that_names_a_sheet_very_often_is_refused() {
+    let named = |count: usize| {
+        let sheets = "<sheet name=\"Sheet1\" sheetId=\"1\" r:id=\"rId1\"/>".repeat(count);
+        replaced("workbook.xml", "</sheets>", &format!("{sheets}</sheets>"))
+    };
+    assert_eq!(refusals(&read_text("a.xlsx", named(1))), [""; 0]);
+    assert_eq!(refusals(&read_text("a.xlsx", named(1_000))), ["a.xlsx: damaged-workbook"]);
+}
+
 /// The library reserves memory for as many texts as a workbook says it has: more than there is ends the process.
 #[test]
 fn a_workbook_that_says_it_has_very_many_texts_is_refused() {

@@ -104,7 +104,7 @@ fn settings(form: &[(String, String)]) -> Result<Settings, Problem> {
             "kind" => settings.reading.kind = Some(chosen::<Kind>(name, value)?),
             "mode" => settings.mode = chosen(name, value)?,
             "override_reason" => {
-                settings.r#override = Some(value.parse().map_err(|why: String| wrong(name, &why))?)
+                settings.r#override = Some(value.parse().map_err(|why: String| wrong(name, &why))?);
             }
             _ => {}
         }

@@ -1,12 +1,8 @@
 //! The API of enrollments.
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
-use serde_json::{Value, json};
-use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Type};
-use utoipa::openapi::{RefOr, Schema};
-use utoipa::{IntoParams, PartialSchema, ToSchema};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
 use super::{RosterEntry, Waitlisted, store};
@@ -28,7 +24,7 @@ use crate::registrar::{
     Admission, Caller, Course, CourseId, DropCourse, Enroll, Enrollment, Outcome, Override, Refusal,
     StudentId,
 };
-use crate::registrar::{MAX_REASON, Right, VISIBLE_TEXT, reason_text};
+use crate::registrar::{Right, reason_text};
 use crate::seats::store::place;
 use crate::state::{App, AppState};
 use crate::students::store::find as find_student;
@@ -229,6 +225,7 @@ pub(crate) struct NewEnrollment {
     /// The id of the course.
     pub(crate) course_id: CourseId,
     /// Staff enrolls the student beyond the limits of the course.
+    #[schema(value_type = Option<Override>)]
     r#override: Option<NewOverride>,
 }
 
@@ -254,32 +251,6 @@ impl NewEnrollment {
 pub(crate) struct NewOverride {
     /// `None` if it is missing or blank.
     pub(crate) reason: Option<String>,
-}
-
-impl ToSchema for NewOverride {
-    fn name() -> Cow<'static, str> {
-        "Override".into()
-    }
-}
-
-impl PartialSchema for NewOverride {
-    fn schema() -> RefOr<Schema> {
-        let reason = ObjectBuilder::new()
-            .schema_type(Type::String)
-            .description(Some(
-                "For those who read the history of the student or the course; it stays in the log for good.",
-            ))
-            .min_length(Some(1))
-            .max_length(Some(MAX_REASON))
-            .pattern(Some(VISIBLE_TEXT));
-        ObjectBuilder::new()
-            .description(Some("Why a student gets a seat beyond the limits of a course."))
-            .property("reason", reason)
-            .required("reason")
-            .additional_properties(Some(AdditionalProperties::FreeForm(false)))
-            .examples([json!({"reason": "senior, approved by the dean"})])
-            .into()
-    }
 }
 
 impl Draft for NewOverride {

@@ -7,11 +7,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
+use super::contents::{self, ListName, ROWS_PER_PLACE};
 use super::entries;
 use super::error::ImportError;
+use super::json::to_json;
 use super::rows::ImportRow;
 use super::settings::Settings;
-use super::staging::{self, Claim, End, Import, ListName, NewImport, NewPlan, ROWS_PER_PLACE, Shift};
+use super::staging::{self, Claim, End, Import, NewImport, NewPlan, Shift};
 use super::steps::Plan;
 use crate::clock::Clock;
 use crate::db::{Db, DbError};
@@ -48,7 +50,7 @@ impl Keeper {
             let part = |part: usize| {
                 let end = source.bytes.len().min((part + 1) * FILE_PART);
                 let content = STANDARD.encode(&source.bytes[part * FILE_PART..end]);
-                staging::add_file(&shift, place, part, &source.name, content)
+                contents::add_file(&shift, place, part, &source.name, content)
             };
             self.write_parts(&shift, source.bytes.len().div_ceil(FILE_PART), &part).await?;
         }
@@ -68,13 +70,13 @@ impl Keeper {
         let part = |place: usize| {
             let numbers = place * ROWS_PER_PLACE..rows.len().min((place + 1) * ROWS_PER_PLACE);
             let part: Vec<_> = numbers.map(|number| plan.row(number, rows[number])).collect();
-            staging::add_rows(shift, ListName::Plan, place, &part)
+            contents::add_rows(shift, ListName::Plan, place, &part)
         };
-        self.write(vec![staging::remove_rows(shift, ListName::Plan)]).await?;
+        self.write(vec![contents::remove_rows(shift, ListName::Plan)]).await?;
         self.write_parts(shift, rows.len().div_ceil(ROWS_PER_PLACE), &part).await?;
         let plan = NewPlan {
-            settings: staging::json(settings),
-            report: staging::json(&plan.summary()),
+            settings: to_json(settings),
+            report: to_json(&plan.summary()),
             digest: digest_of(plan),
             total: plan.steps(),
             request,
@@ -86,7 +88,7 @@ impl Keeper {
 
     pub(super) async fn sources(&self, id: i64) -> Result<Vec<Source>, ImportError> {
         let mut sources: BTreeMap<i64, Source> = BTreeMap::new();
-        for (place, name, content) in staging::files(&self.db, id).await? {
+        for (place, name, content) in contents::files(&self.db, id).await? {
             let source = sources.entry(place).or_insert_with(|| Source { name, bytes: Vec::new() });
             let damaged = |error: base64::DecodeError| DbError::Engine(format!("a file is damaged: {error}"));
             source.bytes.extend(STANDARD.decode(content).map_err(damaged)?);
@@ -140,7 +142,7 @@ impl Keeper {
         let mut planned = Vec::new();
         let mut place = 0;
         loop {
-            let rows = staging::rows_at(&self.db, Some(id), ListName::Plan, place..=place + 19).await?;
+            let rows = contents::read_rows(&self.db, Some(id), ListName::Plan, place..=place + 19).await?;
             if rows.is_empty() {
                 return Ok(planned);
             }
@@ -169,7 +171,7 @@ impl Keeper {
 pub(super) fn digest_of(plan: &Plan) -> String {
     let mut hasher = Sha256::new();
     for (number, row) in plan.rows().into_iter().enumerate() {
-        hasher.update(staging::json(&plan.row(number, row)));
+        hasher.update(to_json(&plan.row(number, row)));
     }
     // Rows do not say which enrollment or which place on a waitlist ends, and who moves up from a waitlist has none.
     let held: Vec<_> = plan.vanishing.pairs.iter().map(|pair| pair.held).collect();

@@ -7,6 +7,7 @@
 pub mod api;
 mod carry_out;
 mod commits;
+mod contents;
 mod desk;
 mod doubles;
 mod enrollments;
@@ -15,6 +16,7 @@ mod error;
 mod fields;
 mod full;
 mod guard;
+mod json;
 mod keeper;
 mod known;
 mod parties;

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::enrollments::api::NewOverride;
 use crate::files::reading::Options;
 use crate::registrar::Override;
 
@@ -19,7 +18,7 @@ pub struct Settings {
     /// Why students of the files get seats in courses that are full, that others wait for, or whose registration is not
     /// open. Null: by the rules, they wait or are refused.
     #[serde(default)]
-    #[schema(required, value_type = Option<NewOverride>)]
+    #[schema(required)]
     pub r#override: Option<Override>,
 }
 

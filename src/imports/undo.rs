@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use super::commits::Commits;
+use super::contents::{self, ListName, ROWS_PER_PLACE};
 use super::entries::{self, Entry};
 use super::rows::{ImportRow, RowField, RowStatus};
-use super::staging::{self, ListName, ROWS_PER_PLACE, Shift};
+use super::staging::Shift;
 use super::steps::Obstacle;
 use super::store;
 use super::vanishing::{remove_course, remove_student};
@@ -70,7 +71,7 @@ async fn records(id: i64, db: &Db) -> Result<HashMap<i64, ImportRow>, DbError> {
     let mut records = HashMap::new();
     let mut place = 0;
     loop {
-        let rows = staging::rows_at(db, Some(id), ListName::Plan, place..=place).await?;
+        let rows = contents::read_rows(db, Some(id), ListName::Plan, place..=place).await?;
         let is_last = rows.last().is_none_or(|row| row.status == RowStatus::Unchanged);
         let is_needed = |row: &ImportRow| {
             row.status == RowStatus::Vanishing
@@ -248,7 +249,7 @@ async fn with_rows(id: i64, db: &Db, mut remaining: Vec<(i64, Obstacle)>) -> Res
         let number = usize::try_from(number).map_err(|_| missing())?;
         if place != number / ROWS_PER_PLACE {
             place = number / ROWS_PER_PLACE;
-            loaded = staging::rows_at(db, Some(id), ListName::Plan, place..=place).await?;
+            loaded = contents::read_rows(db, Some(id), ListName::Plan, place..=place).await?;
         }
         let row: &ImportRow = loaded.get(number % ROWS_PER_PLACE).ok_or_else(missing)?;
         rows.push(row.clone().with_obstacle(&obstacle));

@@ -4,6 +4,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::answer::Admission;
 use super::caller::{Caller, Right};
@@ -14,7 +17,7 @@ use super::kinds::EventKind;
 use super::needs::Needs;
 use super::record::{CourseId, Enrollment, EnrollmentId, Limits, Seats, StudentId, WaitlistEntry};
 use super::refusal::Refusal;
-use crate::text::reason_text;
+use crate::text::{MAX_REASON, VISIBLE_TEXT, reason_text};
 
 /// Enroll a student in a course, or put them on its waitlist if it is full.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +44,28 @@ impl Override {
     pub fn new(reason: Option<String>) -> Result<Self, Refusal> {
         let reason = reason.filter(|reason| !reason.trim().is_empty());
         reason.map(|reason| Self { reason }).ok_or(Refusal::OverrideNeedsReason)
+    }
+}
+
+impl ToSchema for Override {}
+
+impl PartialSchema for Override {
+    fn schema() -> RefOr<Schema> {
+        let reason = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some(
+                "For those who read the history of the student or the course; it stays in the log for good.",
+            ))
+            .min_length(Some(1))
+            .max_length(Some(MAX_REASON))
+            .pattern(Some(VISIBLE_TEXT));
+        ObjectBuilder::new()
+            .description(Some("Why a student gets a seat beyond the limits of a course."))
+            .property("reason", reason)
+            .required("reason")
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+            .examples([json!({"reason": "senior, approved by the dean"})])
+            .into()
     }
 }
 

@@ -8,8 +8,7 @@ mod store;
 pub use self::import::{Import, ImportStatus, RIGHTS, Shift};
 pub use self::row_list::{WhichRows, read as read_rows};
 pub(super) use self::store::{
-    Claim, End, ListName, NewImport, NewPlan, ROWS_PER_PLACE, Unattended, add_file, add_rows, claim,
-    delete_old, files, find_any, finish, id_of_request, id_of_worker, json, read_rows as rows_at,
-    remove_rows, set_plan, touch, unattended,
+    Claim, End, NewImport, NewPlan, Unattended, claim, delete_old, find_any, finish, id_of_request,
+    id_of_worker, set_plan, touch, unattended,
 };
 pub use self::store::{find, list};

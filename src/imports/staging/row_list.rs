@@ -10,9 +10,10 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::import::Import;
-use super::store::{ListName, ROWS_PER_PLACE, read_rows, visible};
+use super::store::visible;
 use crate::count::to_i64;
 use crate::db::DbError;
+use crate::imports::contents::{ListName, ROWS_PER_PLACE, read_rows};
 use crate::imports::rows::{ImportRow, RowStatus};
 use crate::lists::{Cursor, ListPart, Page};
 use crate::viewer::Viewer;

@@ -1,44 +1,18 @@
 //! Reads and writes imports.
 
-use std::ops::RangeInclusive;
 use std::sync::LazyLock;
-
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::import::{Import, ImportStatus, RIGHTS, Shift};
 use crate::clock::Stamp;
 use crate::count::to_i64;
 use crate::db::{Db, DbError, Reach, Row};
+use crate::imports::contents::{ListName, ROWS_PER_PLACE, add_rows, remove_files, remove_rows};
+use crate::imports::json::from_json;
 use crate::imports::rows::ImportRow;
 use crate::imports::summary::Summary;
 use crate::lists::{Cursor, ListRow, Listing};
 use crate::registrar::{Caller, Chore};
 use crate::viewer::Viewer;
-
-/// Rows in one row of the table.
-pub(in crate::imports) const ROWS_PER_PLACE: usize = 500;
-
-/// A list of rows of an import.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::imports) enum ListName {
-    /// All rows of the plan.
-    Plan,
-    /// Rows that were not carried out.
-    NotDone,
-    /// Rows that could not be undone.
-    Remaining,
-}
-
-impl ListName {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Plan => "plan",
-            Self::NotDone => "not-done",
-            Self::Remaining => "remaining",
-        }
-    }
-}
 
 /// An import to be written down.
 pub(in crate::imports) struct NewImport<'a> {
@@ -79,95 +53,6 @@ pub(in crate::imports) async fn id_of_request(
 ) -> Result<Option<(i64, Option<String>)>, DbError> {
     let sql = "select id, fingerprint from matricula_imports where request = $1";
     db.query_opt(sql, [request.into()], |row| Ok((row.int(0)?, row.opt_text(1)?))).await
-}
-
-/// Adds a part of a file. As everything that a worker writes, it changes nothing once another one has taken over.
-pub(in crate::imports) fn add_file(
-    shift: &Shift,
-    place: usize,
-    part: usize,
-    name: &str,
-    content: String,
-) -> Chore {
-    Chore {
-        sql: "insert into matricula_import_files (import_id, place, part, name, content) \
-              select id, cast($1 as bigint), cast($2 as bigint), cast($3 as text), cast($4 as text) \
-              from matricula_imports where id = $5 and worker = $6",
-        args: vec![
-            to_i64(place).into(),
-            to_i64(part).into(),
-            name.into(),
-            content.into(),
-            shift.import_id.into(),
-            (&*shift.worker).into(),
-        ],
-    }
-}
-
-/// The files: place, name, and a part of the content, in order.
-pub(in crate::imports) async fn files(db: &Db, id: i64) -> Result<Vec<(i64, String, String)>, DbError> {
-    let sql =
-        "select place, name, content from matricula_import_files where import_id = $1 order by place, part";
-    db.read(Reach::Range, sql, [id.into()], |row| Ok((row.int(0)?, row.text(1)?, row.text(2)?))).await
-}
-
-/// Adds rows; `place` counts from 0.
-pub(in crate::imports) fn add_rows(shift: &Shift, list: ListName, place: usize, rows: &[ImportRow]) -> Chore {
-    Chore {
-        sql: "insert into matricula_import_rows (import_id, list, place, content) \
-              select id, cast($1 as text), cast($2 as bigint), cast($3 as text) \
-              from matricula_imports where id = $4 and worker = $5",
-        args: vec![
-            list.as_str().into(),
-            to_i64(place).into(),
-            json(rows).into(),
-            shift.import_id.into(),
-            (&*shift.worker).into(),
-        ],
-    }
-}
-
-/// A value of an import as JSON.
-#[expect(clippy::expect_used, reason = "writing to memory cannot fail, and all maps have strings as keys")]
-pub(in crate::imports) fn json(value: &(impl Serialize + ?Sized)) -> String {
-    serde_json::to_string(value).expect("a part of an import serializes to JSON")
-}
-
-/// Removes all rows of a list.
-pub(in crate::imports) fn remove_rows(shift: &Shift, list: ListName) -> Chore {
-    Chore {
-        sql: "delete from matricula_import_rows where import_id = $1 and list = $2 \
-              and exists (select 1 from matricula_imports where id = $1 and worker = $3)",
-        args: vec![shift.import_id.into(), list.as_str().into(), (&*shift.worker).into()],
-    }
-}
-
-/// Removes the files. They may have columns that are never read, such as passwords.
-fn remove_files(shift: &Shift) -> Chore {
-    Chore {
-        sql: "delete from matricula_import_files where import_id = $1 \
-              and exists (select 1 from matricula_imports where id = $1 and worker = $2)",
-        args: vec![shift.import_id.into(), (&*shift.worker).into()],
-    }
-}
-
-/// Rows of a list, from a place to another; none of no import.
-pub(in crate::imports) async fn read_rows(
-    db: &Db,
-    id: Option<i64>,
-    list: ListName,
-    places: RangeInclusive<usize>,
-) -> Result<Vec<ImportRow>, DbError> {
-    let sql = "select content from matricula_import_rows where import_id = $1 and list = $2 and place between $3 and $4 \
-               order by place";
-    let args =
-        [id.into(), list.as_str().into(), to_i64(*places.start()).into(), to_i64(*places.end()).into()];
-    let found = db.read(Reach::Range, sql, args, |row| row.text(0)).await?;
-    let mut rows = Vec::new();
-    for content in found {
-        rows.extend(parsed::<Vec<ImportRow>>(&content)?);
-    }
-    Ok(rows)
 }
 
 /// A plan to be written down, after its rows.
@@ -397,13 +282,13 @@ pub(super) fn visible(viewer: &Viewer, id: i64) -> Option<i64> {
 }
 
 fn import(row: &Row<'_>) -> Result<Import, DbError> {
-    let Summary { files, counts, held_back, confirm, warnings } = parsed(&row.text(5)?)?;
+    let Summary { files, counts, held_back, confirm, warnings } = from_json(&row.text(5)?)?;
     Ok(Import {
         id: row.int(0)?,
         created_at: row.stamp(1)?,
         actor: row.text(2)?,
         status: ImportStatus::from_stored(&row.text(3)?)?,
-        settings: parsed(&row.text(4)?)?,
+        settings: from_json(&row.text(4)?)?,
         files,
         counts,
         confirm,
@@ -416,9 +301,4 @@ fn import(row: &Row<'_>) -> Result<Import, DbError> {
         applied_at: row.opt_stamp(11)?,
         undone_at: row.opt_stamp(12)?,
     })
-}
-
-/// A value of an import from JSON.
-fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, DbError> {
-    serde_json::from_str(text).map_err(|error| DbError::Engine(format!("an import cannot be read: {error}")))
 }

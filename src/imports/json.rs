@@ -1,0 +1,17 @@
+//! Values of imports in the database.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::db::DbError;
+
+/// A value of an import as JSON.
+#[expect(clippy::expect_used, reason = "writing to memory cannot fail, and all maps have strings as keys")]
+pub(super) fn to_json(value: &(impl Serialize + ?Sized)) -> String {
+    serde_json::to_string(value).expect("a part of an import serializes to JSON")
+}
+
+/// A value of an import from JSON.
+pub(super) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, DbError> {
+    serde_json::from_str(text).map_err(|error| DbError::Engine(format!("an import cannot be read: {error}")))
+}

@@ -105,12 +105,12 @@ impl Plan {
     /// The pair of a row, once the records of the files are added; `None` if one of them was not.
     fn added_pair(&self, row: &EnrollmentRow, added: &Added) -> Option<Pair> {
         let student = match &self.students_by_key[row.student.index()] {
-            Party::Known(id) => *id,
+            Party::Known { id, .. } => *id,
             Party::New(row) => added.students[*row]?,
             Party::Nobody(_) => return None,
         };
         let course = match &self.courses_by_key[row.course.index()] {
-            Party::Known(id) => *id,
+            Party::Known { id, .. } => *id,
             Party::New(row) => added.courses[*row]?,
             Party::Nobody(_) => return None,
         };

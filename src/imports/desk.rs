@@ -83,10 +83,10 @@ impl Desk {
             let id = shift.import_id;
             let planned = self.keeper.planned_rows(id).await?;
             let steps = planned.iter().filter(|row| row.is_step()).count();
-            let resumed = Resumed::new(planned, self.keeper.rows_in_log(id).await?);
+            let resumed = Resumed::new(planned, self.keeper.in_log(id).await?);
             let order = resumed.order(&shift, &plan);
             let done = plan.carry_out(&order, registrar, &caller, progress).await?;
-            let rows = resumed.not_done(&plan, &order, &done, &self.keeper.rows_in_log(id).await?);
+            let rows = resumed.not_done(&plan, &order, &done, &self.keeper.in_log(id).await?.rows);
             Ok((steps, End::Applied(rows)))
         };
         let done = self.with_heartbeat(&shift, &tried, work).await;

@@ -187,7 +187,7 @@ fn not_clear(reading: &Reading, origin: Origin, detail: &str) -> Obstacle {
 
 fn known_pair(plan: &Plan, student: Reference, course: Reference) -> Option<Pair> {
     match (&plan.students_by_key[student.index()], &plan.courses_by_key[course.index()]) {
-        (Party::Known(student), Party::Known(course)) => Some((*student, *course)),
+        (Party::Known { id: student, .. }, Party::Known { id: course, .. }) => Some((*student, *course)),
         _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! Writes imports down, and reads them back.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -11,6 +11,7 @@ use super::contents::{self, ListName, ROWS_PER_PLACE};
 use super::entries;
 use super::error::ImportError;
 use super::json::to_json;
+use super::resumed::InLog;
 use super::rows::ImportRow;
 use super::settings::Settings;
 use super::staging::{self, Claim, End, Import, NewImport, NewPlan, Shift};
@@ -18,7 +19,7 @@ use super::steps::Plan;
 use crate::clock::Clock;
 use crate::db::{Db, DbError};
 use crate::files::reading::Source;
-use crate::registrar::{Caller, Chore, Refusal, Registrar};
+use crate::registrar::{Caller, Chore, EventKind, Refusal, Registrar};
 
 /// How much of a file is in one row of the table, in bytes.
 const FILE_PART: usize = 384 * 1024;
@@ -151,13 +152,21 @@ impl Keeper {
         }
     }
 
-    /// The numbers of the rows because of which something has happened.
-    pub(super) async fn rows_in_log(&self, id: i64) -> Result<HashSet<i64>, DbError> {
-        let mut rows = HashSet::new();
+    /// What the log has of the import.
+    pub(super) async fn in_log(&self, id: i64) -> Result<InLog, DbError> {
+        let mut in_log = InLog::default();
         for range in entries::ranges(&self.db, id).await? {
-            rows.extend(entries::entries(&self.db, range).await?.iter().map(|entry| entry.row));
+            for entry in entries::entries(&self.db, range).await? {
+                in_log.rows.insert(entry.row);
+                let added = match entry.kind.parse() {
+                    Ok(EventKind::StudentCreated) => entry.student_id,
+                    Ok(EventKind::CourseCreated) => entry.course_id,
+                    _ => None,
+                };
+                in_log.added.extend(added.map(|id| (entry.row, id)));
+            }
         }
-        Ok(rows)
+        Ok(in_log)
     }
 
     /// Writes down how the work has ended, after `done` steps.

@@ -48,7 +48,7 @@ fn student(
             Party::Nobody(shared_address())
         }
         (Some((row, step)), _) => of_row(row, step, "student"),
-        (None, [student]) => Party::Known(student.id),
+        (None, [student]) => Party::Known { id: student.id, row: None },
         (None, []) => {
             let name = match key {
                 StudentKey::Number(number) => format!("the number {number}"),
@@ -81,7 +81,7 @@ fn course(
         }
         match known.courses(&code) {
             [] => {}
-            [course] => return Party::Known(course.id),
+            [course] => return Party::Known { id: course.id, row: None },
             [_, _, ..] => return Party::Nobody(shared_id("courses")),
         }
     }
@@ -93,7 +93,7 @@ fn course(
 fn of_row<R: Record>(row: usize, step: &RecordStep<R>, what: &str) -> Party<R> {
     match step {
         RecordStep::Add(_) => Party::New(row),
-        RecordStep::Change { id, .. } | RecordStep::Same(id) => Party::Known(*id),
+        RecordStep::Change { id, .. } | RecordStep::Same(id) => Party::Known { id: *id, row: Some(row) },
         RecordStep::LeftOut => Party::Nobody(Obstacle::new(
             if what == "student" { "student-left-out" } else { "course-left-out" },
             format!("The files do not add the {what}, because it is not active."),

@@ -322,12 +322,13 @@ impl ImportRow {
         self
     }
 
-    /// A hash of the row without its number: equal for rows of two plans that do the same. If the import itself has added
-    /// the record in the meantime, only one of them has its id: see [`ImportRow::is_about_the_same`].
+    /// A hash of the row without its number, the ids of its records, and whether it needs the override: equal for rows of two
+    /// plans that do the same, if these agree.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         let mut hasher = SipHasher13::new();
-        Self { row: 0, student_id: None, course_id: None, ..self.clone() }.hash(&mut hasher);
+        Self { row: 0, student_id: None, course_id: None, overridden: false, ..self.clone() }
+            .hash(&mut hasher);
         self.ids_without_line().hash(&mut hasher);
         hasher.finish()
     }
@@ -344,13 +345,6 @@ impl ImportRow {
     /// The ids of a record that vanishes without a line: others may have the same name.
     fn ids_without_line(&self) -> Option<(Option<i64>, Option<i64>)> {
         self.line.is_none().then_some((self.student_id, self.course_id))
-    }
-
-    /// Whether the row of a later plan is about the same records, or about those that this row was to add.
-    #[must_use]
-    pub fn is_about_the_same(&self, later: &Self) -> bool {
-        let is_same = |planned: Option<i64>, now| planned.is_none() || planned == now;
-        is_same(self.student_id, later.student_id) && is_same(self.course_id, later.course_id)
     }
 
     /// Whether the row has a step of its own.

@@ -150,8 +150,8 @@ impl Obstacle {
 /// Who or what a key of the files names.
 #[derive(Clone, Debug)]
 pub(super) enum Party<R: Record> {
-    /// A record that exists.
-    Known(R::Id),
+    /// A record that exists, and the row of the files about it, if there is one.
+    Known { id: R::Id, row: Option<usize> },
     /// The record that this row of the files adds.
     New(usize),
     /// None that an enrollment can use.
@@ -161,8 +161,17 @@ pub(super) enum Party<R: Record> {
 impl<R: Record> Party<R> {
     pub(super) fn id(&self) -> Option<R::Id> {
         match self {
-            Self::Known(id) => Some(*id),
+            Self::Known { id, .. } => Some(*id),
             Self::New(_) | Self::Nobody(_) => None,
+        }
+    }
+
+    /// The row of the files about the record.
+    pub(super) fn row(&self) -> Option<usize> {
+        match self {
+            Self::Known { row, .. } => *row,
+            Self::New(row) => Some(*row),
+            Self::Nobody(_) => None,
         }
     }
 }
@@ -171,12 +180,12 @@ impl Plan {
     /// The student and the course of a row; provisional ids for those that the files add.
     pub(super) fn pair(&self, row: &EnrollmentRow) -> Result<Pair, &Obstacle> {
         let student = match &self.students_by_key[row.student.index()] {
-            Party::Known(id) => *id,
+            Party::Known { id, .. } => *id,
             Party::New(row) => provisional(*row),
             Party::Nobody(obstacle) => return Err(obstacle),
         };
         let course = match &self.courses_by_key[row.course.index()] {
-            Party::Known(id) => *id,
+            Party::Known { id, .. } => *id,
             Party::New(row) => provisional(*row),
             Party::Nobody(obstacle) => return Err(obstacle),
         };

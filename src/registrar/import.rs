@@ -105,9 +105,14 @@ fn answered<A: Into<Answer>>(done: Result<(Vec<Event>, A), Refusal>) -> Decision
     done.map(|(events, answer)| (events, answer.into()))
 }
 
-/// Enrolls the student if that gives them what was planned: a seat, or a place on the waitlist.
+/// Enrolls the student if that gives them what was planned: a seat, or a place on the waitlist. Where the rules allow a seat,
+/// the override is not used.
 fn admitted(step: &Enroll, with_seat: bool, caller: &Caller, facts: &mut Facts) -> Decision {
     step.permit(caller)?;
+    let by_the_rules = Enroll::new(step.student_id, step.course_id);
+    // A seat may have become free since the plan was made: then there is no exception to log.
+    let is_needed = !matches!(by_the_rules.decide(caller, facts), Ok((_, Admission::Enrolled(_))));
+    let step = if is_needed { step } else { &by_the_rules };
     let (_, admission) = step.decide(caller, facts)?;
     if matches!(admission, Admission::Enrolled(_)) != with_seat {
         return Err(Refusal::PlanChanged);

@@ -15,8 +15,10 @@ pub const MAX_INFLATED_BYTES: u64 = 512 << 20;
 pub const MAX_ENTRIES: usize = 1_000;
 /// How many times larger than in the archive a file may be. Text of many equal rows shrinks to a hundredth.
 const MAX_RATIO: u64 = 250;
-/// So large a file may be, however much smaller it was in the archive.
+/// So large a part of a workbook may be, however much smaller it was in the archive.
 const FREE_BYTES: u64 = 1 << 20;
+/// So large any other file may be: spreadsheets save a million empty rows as a million lines of commas.
+const FREE_BYTES_OF_TEXT: u64 = MAX_BYTES;
 /// How much is inflated at a time.
 const BUFFER_BYTES: usize = 64 << 10;
 
@@ -73,7 +75,7 @@ impl<'a> Archive<'a> {
     /// It is damaged, encrypted or too large.
     pub(super) fn inflate(&mut self, index: usize, budget: &mut u64) -> Result<Vec<u8>, FileRefusal> {
         let mut bytes = Vec::new();
-        self.pass(index, budget, |size, part| {
+        self.pass_within(FREE_BYTES_OF_TEXT, index, budget, |size, part| {
             if bytes.is_empty() {
                 bytes.reserve_exact(size);
             }
@@ -92,6 +94,16 @@ impl<'a> Archive<'a> {
         &mut self,
         index: usize,
         budget: &mut u64,
+        take: impl FnMut(usize, &[u8]) -> Result<(), FileRefusal>,
+    ) -> Result<(), FileRefusal> {
+        self.pass_within(FREE_BYTES, index, budget, take)
+    }
+
+    fn pass_within(
+        &mut self,
+        free: u64,
+        index: usize,
+        budget: &mut u64,
         mut take: impl FnMut(usize, &[u8]) -> Result<(), FileRefusal>,
     ) -> Result<(), FileRefusal> {
         let raw = self.zip.by_index_raw(index).map_err(|_| FileRefusal::damaged_archive())?;
@@ -102,7 +114,7 @@ impl<'a> Archive<'a> {
             ));
         }
         // The archive may say that it has more than there is.
-        let by_ratio = raw.compressed_size().min(self.size).saturating_mul(MAX_RATIO).max(FREE_BYTES);
+        let by_ratio = raw.compressed_size().min(self.size).saturating_mul(MAX_RATIO).max(free);
         drop(raw);
         let limit = by_ratio.min(*budget);
         let mut file = self.zip.by_index(index).map_err(|_| FileRefusal::damaged_archive())?;
@@ -162,9 +174,16 @@ mod tests {
             let bytes = archive(within, outside);
             let mut budget = MAX_INFLATED_BYTES;
             let mut archive = Archive::open(&bytes).unwrap();
-            let refusal = archive.inflate(0, &mut budget).unwrap_err();
+            let refusal = archive.pass(0, &mut budget, |_, _| Ok(())).unwrap_err();
             assert_eq!(refusal.code, "inflates-too-much", "{within:?} {outside}");
             assert_eq!(MAX_INFLATED_BYTES - budget, FREE_BYTES);
         }
+    }
+
+    #[test]
+    fn a_text_may_be_many_times_larger_than_in_the_archive() {
+        let bytes = archive(None, 2_000_000);
+        let inflated = Archive::open(&bytes).unwrap().inflate(0, &mut MAX_INFLATED_BYTES.clone()).unwrap();
+        assert_eq!(inflated.len(), 2_000_000);
     }
 }

@@ -167,8 +167,16 @@ impl<'a> Set<'a> {
         passed_over
     }
 
+    /// The readable name of a file that no other one has.
+    fn own_name(&self, name: &str) -> String {
+        let name = label(name);
+        let is_free = |name: &String| self.reading.files.iter().all(|file| file.name != *name);
+        let numbered = (2..).map(|number: usize| format!("{name} ({number})"));
+        std::iter::once(name.clone()).chain(numbered).find(is_free).unwrap_or(name)
+    }
+
     fn add(&mut self, mut file: FileReading) -> u32 {
-        file.name = label(&file.name);
+        file.name = self.own_name(&file.name);
         self.reading.files.push(file);
         u32::try_from(self.reading.files.len() - 1).unwrap_or(u32::MAX)
     }
@@ -192,7 +200,7 @@ impl<'a> Set<'a> {
     }
 
     fn text(&mut self, name: &str, bytes: &[u8]) {
-        let mut report = FileReading { name: name.to_owned(), ..FileReading::default() };
+        let mut report = FileReading { name: self.own_name(name), ..FileReading::default() };
         report.processing = self.manifest.processing(name);
         let file = u32::try_from(self.reading.files.len()).unwrap_or(u32::MAX);
         if report.processing == Some(Processing::Absent) {
@@ -202,7 +210,7 @@ impl<'a> Set<'a> {
             self.warn(file, "absent-by-manifest", detail);
             return;
         }
-        let options = self.options.of_file(name);
+        let options = self.options.of_file(&report.name);
         let (drafts, manifest) = (&mut self.drafts, &mut self.manifest);
         let result = text_file::read(bytes, &options, &mut report, |report| {
             Table::new(file, &options, report, drafts, manifest)
@@ -234,8 +242,8 @@ impl<'a> Set<'a> {
         let sheets = book.sheets();
         for sheet in &sheets {
             let name = if sheets.len() == 1 { name.to_owned() } else { format!("{name}: {sheet}") };
-            let options = self.options.of_file(&name);
-            let mut report = FileReading { name, ..FileReading::default() };
+            let mut report = FileReading { name: self.own_name(&name), ..FileReading::default() };
+            let options = self.options.of_file(&report.name);
             let file = u32::try_from(self.reading.files.len()).unwrap_or(u32::MAX);
             let mut table = Table::new(file, &options, &mut report, &mut self.drafts, &mut self.manifest);
             let result = book.rows(sheet, |record| table.take(record));

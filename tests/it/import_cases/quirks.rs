@@ -1,6 +1,6 @@
 //! The cases whose quirk is in the rows, and others of the same kinds.
 
-use matricula::files::reading::{Correction, Encoding, Kind, Meaning, Options, Skipped, read};
+use matricula::files::reading::{Correction, Encoding, FileReading, Kind, Meaning, Options, Skipped, read};
 
 use super::{
     courses, enrollments, file, file_of, files, ignored, people, read_all, read_text, refusals, refused,
@@ -153,6 +153,26 @@ fn a_person_can_correct_what_a_column_means() {
     let reading = read(&[text("a.csv", "Matricola;Chi;email;Posta\n0042;Nila, K.;x;y\n")], &options);
     assert_eq!(people(&reading), ["0042 Nila, K."]);
     assert_eq!(ignored(&reading, "a.csv"), ["email: Unused", "Posta: Unused"]);
+}
+
+#[test]
+fn each_file_has_a_name_of_its_own_that_corrections_can_use() {
+    let list = "Matricola;name;email\n0042;Nila;n@example.edu\n";
+    let sources = [text("a\u{200e}b.csv", list), text("list.csv", list), text("list.csv", list)];
+    let options = Options { kind: Some(Kind::Students), ..Options::default() };
+    let names: Vec<_> = read(&sources, &options).files.into_iter().map(|file| file.name).collect();
+    assert_eq!(names, ["a\u{fffd}b.csv", "list.csv", "list.csv (2)"]);
+    for corrected in &names {
+        let correction = Correction {
+            file: corrected.clone(),
+            heading: "Matricola".to_owned(),
+            meaning: Some(Meaning::Number),
+        };
+        let reading = read(&sources, &Options { corrections: vec![correction], ..options.clone() });
+        let has_number = |file: &&FileReading| file.recognized.iter().any(|(_, it)| *it == Meaning::Number);
+        let with_number: Vec<_> = reading.files.iter().filter(has_number).map(|file| &file.name).collect();
+        assert_eq!(with_number, [corrected]);
+    }
 }
 
 #[test]

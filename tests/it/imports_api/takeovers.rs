@@ -200,3 +200,46 @@ async fn files_whose_server_was_killed_while_it_read_them_again_are_read_by_the_
     let applied = server.ask("POST", &format!("/api/v1/imports/{}/apply", import["id"])).await.is_ok().json();
     assert_eq!(applied["status"], "applied");
 }
+
+#[tokio::test]
+async fn nobody_gets_the_courses_of_somebody_whose_number_they_have_by_now() {
+    let school = School::open().await;
+    let import = brings_a_school(&school).await;
+    school.carries_out(&import).await;
+    // As if the server had been killed before it enrolled anybody. Then Zoë's number goes to somebody else.
+    let students = school.all("/api/v1/students").await;
+    let id = |number: &str| students.iter().find(|it| it["number"] == number).unwrap()["id"].clone();
+    let (zoe, ana) = (id("0042"), id("0043"));
+    for student in [&zoe, &ana] {
+        school.delete(&format!("/api/v1/students/{student}/courses/1")).await.is(204);
+    }
+    school.patch(&format!("/api/v1/students/{zoe}"), json!({"number": null})).await.is_ok();
+    let lea = json!({"name": "Zoë Martin", "email": "zoe@example.edu", "number": "0042"});
+    let lea = school.post("/api/v1/students", lea).await.is_created().json()["id"].clone();
+    forget_enrollments(&school);
+    let file = STANDARD.encode(school_in_a_zip());
+    school.other_program_runs(&format!(
+        "insert into matricula_import_files values (1, 0, 0, 'upload.zip', '{file}')"
+    ));
+    school.other_program_runs(ABANDONED);
+    let database = school.close().await;
+    let process = Process::serve(&database).await;
+    let server = Client::new(process.address);
+    let applied = ends(&server, &import).await;
+    assert_eq!((&applied["status"], &applied["not_done"]), (&json!("applied"), &json!(1)), "{applied:#}");
+    let rows = server.ask("GET", &format!("/api/v1/imports/{}/rows?status=not-done", import["id"])).await;
+    assert_eq!(
+        (&rows.json()[0]["student"], &rows.json()[0]["record"]),
+        (&json!("0042"), &json!("enrollment"))
+    );
+    let courses =
+        async |student: &Value| total(&server, &format!("/api/v1/students/{student}/courses")).await;
+    assert_eq!((courses(&zoe).await, courses(&ana).await, courses(&lea).await), (0, 1, 0));
+}
+
+/// The log forgets that the import has enrolled anybody.
+fn forget_enrollments(school: &School) {
+    let last = "(select max(seq) from events where type in ('student.created', 'course.created') and data like '%import%')";
+    school.other_program_runs(&format!("update matricula_import_entries set last_seq = {last}"));
+    school.other_program_runs("delete from matricula_import_entries where last_seq < first_seq");
+}

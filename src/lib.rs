@@ -17,8 +17,8 @@
 //!   that tables and log agree, and sample data;
 //! - [`mapping`]: where the students, courses and enrollments of an existing database are;
 //! - [`db`]: SQL on SQLite and PostgreSQL;
-//! - [`clock`], [`count`], [`text`], [`shares`], [`metrics`], [`logging`], [`redact`]: time, numbers, texts, limits per
-//!   client, metrics, log output, and removing passwords from it.
+//! - [`clock`], [`count`], [`text`], [`priority`], [`shares`], [`metrics`], [`logging`], [`redact`]: time, numbers, texts,
+//!   priorities, limits per client, metrics, log output, and removing passwords from it.
 
 pub mod access;
 pub mod adoption;
@@ -43,6 +43,7 @@ pub mod logging;
 pub mod mapping;
 pub mod metrics;
 pub mod pages;
+pub mod priority;
 pub mod problems;
 pub mod redact;
 pub mod registrar;

@@ -21,7 +21,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::Clock;
 use crate::config::{DatabaseArgs, ServeArgs};
-use crate::logging;
+use crate::db::Location;
+use crate::{logging, priority};
 
 /// Course registration: students, courses, and who is enrolled in what.
 ///
@@ -97,6 +98,18 @@ enum CliCommand {
     Rush(Box<rush::RushArgs>),
     /// Print the OpenAPI 3.1 document
     Openapi,
+}
+
+/// Lowers the priority of a command that takes long, so that a server on the same machine answers first. To be called
+/// before there are threads, which get the priority of the one that starts them.
+///
+/// An SQLite database has one lock: a program that holds it must not wait for a processor.
+pub fn give_way(cli: &Cli) {
+    if let Some(CliCommand::Import { database, .. }) = &cli.command
+        && matches!(database.database, Location::Server(_))
+    {
+        priority::give_way();
+    }
 }
 
 /// Runs a command.

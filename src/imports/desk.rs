@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::carry_out::Order;
 use super::error::ImportError;
-use super::keeper::Keeper;
+use super::keeper::{Keeper, digest_of};
 use super::plan::{self, NotMade};
 use super::resumed::Resumed;
 use super::settings::Settings;
@@ -19,6 +19,7 @@ use crate::count::to_i64;
 use crate::db::DbError;
 use crate::files::reading::{self, Source};
 use crate::mapping::SchoolTables;
+use crate::priority;
 use crate::registrar::{Actor, Caller, Grants, Proof, Refusal, Rights};
 
 /// How often the progress is written down.
@@ -32,6 +33,14 @@ const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Old rows of each table that are deleted in one transaction.
 const MAX_DELETED: i64 = 50;
 
+/// A plan, and what it was made from.
+pub(super) struct Made {
+    pub(super) sources: Vec<Source>,
+    pub(super) plan: Plan,
+    /// See [`digest_of`].
+    pub(super) digest: String,
+}
+
 /// Where imports are worked on.
 #[derive(Debug)]
 pub(super) struct Desk {
@@ -44,25 +53,27 @@ pub(super) struct Desk {
 }
 
 impl Desk {
+    /// Reads files and makes their plan. That takes a processor for seconds, so it has a thread of its own, which gives way to
+    /// requests.
     pub(super) async fn make(
         &self,
         sources: Vec<Source>,
         settings: &Settings,
         caller: &Caller,
-    ) -> Result<(Vec<Source>, Plan), ImportError> {
-        let options = settings.reading.clone();
-        // Reading is work for a processor, not for the threads of requests.
-        let read = tokio::task::spawn_blocking(move || {
-            let reading = reading::read(&sources, &options);
-            (sources, reading)
-        });
-        let (sources, reading) =
-            read.await.map_err(|_| DbError::Engine("reading a file has failed".to_owned()))?;
-        let (db, now) = (&self.keeper.db, self.keeper.clock.stamp());
-        match plan::make(reading, settings, db, &self.tables, now, caller).await {
-            Ok(plan) => Ok((sources, plan)),
-            Err(NotMade::Refused(reading)) => Err(ImportError::Unreadable(reading)),
-            Err(NotMade::Db(error)) => Err(error.into()),
+    ) -> Result<Made, ImportError> {
+        let (db, tables, now) = (self.keeper.db.clone(), self.tables.clone(), self.keeper.clock.stamp());
+        let (settings, caller) = (settings.clone(), caller.clone());
+        let work = async move {
+            let reading = reading::read(&sources, &settings.reading);
+            let plan = plan::make(reading, &settings, &db, &tables, now, &caller).await?;
+            let digest = digest_of(&plan);
+            Ok(Made { sources, plan, digest })
+        };
+        match priority::on_a_thread_of_its_own(work).await {
+            Some(Ok(made)) => Ok(made),
+            Some(Err(NotMade::Refused(reading))) => Err(ImportError::Unreadable(reading)),
+            Some(Err(NotMade::Db(error))) => Err(error.into()),
+            None => Err(DbError::Engine("planning an import has failed".to_owned()).into()),
         }
     }
 
@@ -170,12 +181,12 @@ impl Desk {
             self.take_back(shift, caller).await;
             return Ok(());
         }
-        let (_, plan) = self.make(self.keeper.sources(left.id).await?, &import.settings, &caller).await?;
+        let made = self.make(self.keeper.sources(left.id).await?, &import.settings, &caller).await?;
         if left.status == ImportStatus::Staging {
-            return self.keeper.write_plan(&shift, &plan, &import.settings, None).await;
+            return self.keeper.write_plan(&shift, (&made.plan, &made.digest), &import.settings, None).await;
         }
         drop(turn);
-        self.carry_out(shift, false, plan, caller).await;
+        self.carry_out(shift, false, made.plan, caller).await;
         Ok(())
     }
 }

@@ -58,12 +58,12 @@ impl Keeper {
         Ok(shift)
     }
 
-    /// Writes down a plan. `request` is the `Idempotency-Key` of its request with the actor, and the fingerprint of the
+    /// Writes down a plan with its digest. `request` is the `Idempotency-Key` of its request with the actor, and the fingerprint of the
     /// request.
     pub(super) async fn write_plan(
         &self,
         shift: &Shift,
-        plan: &Plan,
+        (plan, digest): (&Plan, &str),
         settings: &Settings,
         request: Option<(String, String)>,
     ) -> Result<(), ImportError> {
@@ -78,7 +78,7 @@ impl Keeper {
         let plan = NewPlan {
             settings: to_json(settings),
             report: to_json(&plan.summary()),
-            digest: digest_of(plan),
+            digest: digest.to_owned(),
             total: plan.steps(),
             request,
         };

@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::carry_out::{Done, Order};
-use super::desk::{Desk, HEARTBEAT};
+use super::desk::{Desk, HEARTBEAT, Made};
 use super::error::ImportError;
 use super::keeper::{self, Keeper};
 use super::settings::Settings;
@@ -116,9 +116,9 @@ impl Imports {
         {
             return if known.as_ref() == Some(fingerprint) { Ok(id) } else { Err(ImportError::KeyReused) };
         }
-        let (sources, plan) = self.0.desk.make(sources, &settings, caller).await?;
-        let shift = self.0.desk.keeper.add(&sources, caller).await?;
-        self.0.desk.keeper.write_plan(&shift, &plan, &settings, request).await?;
+        let made = self.0.desk.make(sources, &settings, caller).await?;
+        let shift = self.0.desk.keeper.add(&made.sources, caller).await?;
+        self.0.desk.keeper.write_plan(&shift, (&made.plan, &made.digest), &settings, request).await?;
         Ok(shift.import_id)
     }
 
@@ -141,11 +141,11 @@ impl Imports {
     async fn plan_again_now(&self, id: i64, settings: Settings, caller: &Caller) -> Result<(), ImportError> {
         let _turn = self.0.desk.planning.acquire().await.map_err(|_| Refusal::Stopping)?;
         let (_, digest) = self.0.desk.keeper.find(id).await?;
-        let (_, plan) = self.0.desk.make(self.0.desk.keeper.sources(id).await?, &settings, caller).await?;
+        let made = self.0.desk.make(self.0.desk.keeper.sources(id).await?, &settings, caller).await?;
         let begun = "Somebody has begun to import these files.";
         let claim = Claim { from: ImportStatus::Planned, to: ImportStatus::Staging, digest: &digest };
         let shift = self.0.desk.keeper.claim(id, claim, caller, begun).await?;
-        self.0.desk.keeper.write_plan(&shift, &plan, &settings, None).await
+        self.0.desk.keeper.write_plan(&shift, (&made.plan, &made.digest), &settings, None).await
     }
 
     /// Begins to carry out a plan that still holds, and waits a moment for its end. An import that is carried out
@@ -178,9 +178,9 @@ impl Imports {
                 return Err(ImportError::WrongState("The import is undone. Bring the files again."));
             }
         };
-        let (_, plan) =
+        let Made { plan, digest: now, .. } =
             self.0.desk.make(self.0.desk.keeper.sources(id).await?, &import.settings, caller).await?;
-        if from == ImportStatus::Planned && keeper::digest_of(&plan) != digest {
+        if from == ImportStatus::Planned && now != digest {
             return Err(ImportError::PlanChanged);
         }
         if from == ImportStatus::Planned {
@@ -237,10 +237,10 @@ impl Imports {
     ) -> Result<(i64, Done), ImportError> {
         ensure_may_import(caller)?;
         let added = self.0.desk.keeper.add(sources, caller).await?;
-        self.0.desk.keeper.write_plan(&added, plan, settings, None).await?;
+        let digest = keeper::digest_of(plan);
+        self.0.desk.keeper.write_plan(&added, (plan, &digest), settings, None).await?;
         let id = added.import_id;
         let gone = "A server has deleted it.";
-        let digest = keeper::digest_of(plan);
         let claim = Claim { from: ImportStatus::Planned, to: ImportStatus::Applying, digest: &digest };
         let shift = self.0.desk.keeper.claim(id, claim, caller, gone).await?;
         let order = Order::new(shift.clone(), plan, |number, _| Some(to_i64(number)));

@@ -12,15 +12,13 @@ use tokio::sync::oneshot;
 
 pub use self::password::{MAX_CHARACTERS, MIN_CHARACTERS, Password, WeakPassword};
 use super::secret::random_bytes;
+use crate::priority::give_way;
 
 /// Maximum number of hashing threads. Two, so that a sign-in need not wait for another one; no more, so that a flood of
 /// sign-ins takes at most 38 MiB.
 const MAX_THREADS: usize = 2;
 /// Passwords that may wait for a thread, less than a second of work; further ones are rejected at once.
 const MAX_WAITING: usize = 64;
-/// How much the threads give way to others, from 0 to 19; at 10, one gets about a tenth of a core that others use too.
-#[cfg(target_os = "linux")]
-const NICENESS: i32 = 10;
 
 /// The first choice of the OWASP Password Storage Cheat Sheet for argon2id (RFC 9106) with little memory: 19 MiB, 2
 /// passes, 1 lane. They are part of each stored hash, so new hashes can have others.
@@ -116,11 +114,7 @@ fn threads(cores: usize) -> usize {
 }
 
 fn run_jobs(queue: &Receiver<Job>) {
-    // On Linux, this is about the calling thread alone; elsewhere it would slow down the whole process.
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(NICENESS) {
-        tracing::debug!(%error, "password hashing keeps the priority of requests");
-    }
+    give_way();
     for job in queue {
         // A thread that ended would never be replaced, and without threads nobody could sign in.
         if catch_unwind(AssertUnwindSafe(job)).is_err() {

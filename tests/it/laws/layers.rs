@@ -80,7 +80,11 @@ const LAYERS: &[Layer] = &[
     layer("mapping", &["mapping/"], "db ground"),
     layer("db", &["db/"], "ground"),
     layer("metrics", &["metrics.rs"], ""),
-    layer("ground", &["clock.rs", "count.rs", "shares.rs", "redact.rs", "text/", "logging/", "lib.rs"], ""),
+    layer(
+        "ground",
+        &["clock.rs", "count.rs", "priority.rs", "shares.rs", "redact.rs", "text/", "logging/", "lib.rs"],
+        "",
+    ),
 ];
 
 fn layer_of(file: &str) -> Option<usize> {

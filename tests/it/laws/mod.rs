@@ -97,9 +97,9 @@ fn the_time_comes_from_the_clock() {
 }
 
 #[test]
-fn threads_belong_to_the_database_the_registrar_and_passwords() {
+fn threads_belong_to_the_database_the_registrar_passwords_and_long_work() {
     enforce(
-        only_in(r"thread::(spawn|Builder)", &["db/", "registrar/", "access/passwords/"]),
+        only_in(r"thread::(spawn|Builder)", &["db/", "registrar/", "access/passwords/", "priority.rs"]),
         &[("http/server.rs", "std::thread::spawn(|| ());")],
     );
 }

@@ -60,7 +60,7 @@ struct Stage {
     decided: Decided,
     /// Pairs without a row: those of deleted students, and those that the files do not mention.
     others: Vec<(Taken, Cause)>,
-    /// The enrollments and places on waitlists of the students of the plan.
+    /// The enrollments and places on waitlists that may end.
     held: HashMap<Pair, Held>,
 }
 
@@ -113,8 +113,11 @@ impl Stage {
         }
         let seats = enrolled.iter().map(|row| ((row.student_id, row.course_id), Held::Seat(row.id)));
         let places = waiting.iter().map(|row| ((row.student_id, row.course_id), Held::Place(row.joined_seq)));
+        let drops = rows.iter().filter(|row| row.wanted == Wanted::NotEnrolled);
+        let drops = drops.filter_map(|row| plan.pair(row).ok());
+        let drops: HashSet<Pair> = drops.chain(others.iter().map(|((pair, _), _)| *pair)).collect();
         let held: HashMap<Pair, Held> =
-            seats.chain(places).filter(|((_, course), _)| courses.contains(course)).collect();
+            seats.chain(places).filter(|(pair, _)| drops.contains(pair)).collect();
         // Others may have dropped a pair since it was found.
         others.retain(|((pair, _), _)| held.contains_key(pair));
         let mut in_gone = store::taken_in(db, &ids(&gone_courses)).await?;

@@ -134,6 +134,13 @@ impl Plan {
     /// All rows, in the order of their numbers.
     #[must_use]
     pub fn rows(&self) -> Vec<PlanRow> {
+        let mut rows: Vec<_> = self.rows_in_any_order().collect();
+        rows.sort_by_key(|row| self.status(*row));
+        rows
+    }
+
+    /// All rows.
+    pub(super) fn rows_in_any_order(&self) -> impl Iterator<Item = PlanRow> {
         let unread = (0..self.reading.refused.len()).map(PlanRow::Unread);
         let courses = (0..self.courses.len()).map(PlanRow::Course);
         let students = (0..self.students.len()).map(PlanRow::Student);
@@ -144,9 +151,7 @@ impl Plan {
             .chain((0..gone.students.len()).map(Gone::Student))
             .chain((0..gone.pairs.len()).map(Gone::Pair));
         let all = unread.chain(courses).chain(students).chain(enrollments).chain(gone.map(PlanRow::Gone));
-        let mut rows: Vec<_> = all.filter(|row| !self.is_gone(*row)).collect();
-        rows.sort_by_key(|row| self.status(*row));
-        rows
+        all.filter(|row| !self.is_gone(*row))
     }
 
     /// Whether the row is also listed among the vanishing records.

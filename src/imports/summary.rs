@@ -176,7 +176,7 @@ impl Plan {
             promoted: self.promoted.len(),
             ..Counts::default()
         };
-        for row in self.rows() {
+        for row in self.rows_in_any_order() {
             *counts.of_mut(self.status(row)) += 1;
         }
         counts

@@ -3,10 +3,13 @@
 use std::fs;
 use std::path::PathBuf;
 
+use regex::Regex;
 use serde_json::Value;
 
 use crate::import_cases::folder;
+use crate::imports_api::zip;
 use crate::school::{Browser, School};
+use crate::sign_in::form;
 
 /// A file of this name.
 struct Files(tempfile::TempDir);
@@ -144,30 +147,39 @@ async fn a_plan_that_does_not_hold_any_more_says_so() {
     assert_eq!(students(&school).await[0]["name"], "Ana");
 }
 
+/// The fields of the form with the columns, as a browser sends them.
+fn columns_of(page: &str) -> Vec<(String, String)> {
+    let select = Regex::new(r#"(?s)<select name="(column:[^"]+)".*?</select>"#).unwrap();
+    let selected = Regex::new(r#"value="([^"]*)" selected"#).unwrap();
+    let value = |select: &str| selected.captures(select).map_or(String::new(), |value| value[1].to_owned());
+    select.captures_iter(page).map(|found| (found[1].to_owned(), value(&found[0]))).collect()
+}
+
 #[tokio::test]
-async fn files_that_are_read_again_without_a_correction_are_read_in_the_same_way() {
+async fn columns_are_corrected_in_one_file_and_stay_as_they_are_without_a_correction() {
     let school = School::open().await;
-    let page = Browser::open(&school).await.without_scripts().await;
-    page.goto("/imports").await;
-    // The same heading means a student in one file, and a course in another.
-    let files = Files::new();
-    let names = [
-        files.write("users.csv", "user_id,login_id,full_name,email,status\n1,a,Ana,ana@example.edu,active\n"),
-        files.write("courses.csv", "course_id,short_name,long_name,status\nMA1,MA1,Algebra,active\n"),
-        files.write("enrollments.csv", "course_id,user_id,role,status\nMA1,1,student,active\n"),
+    // Headings of one file mean something else in another.
+    let files: [(&str, &str); 3] = [
+        ("users.csv", "user_id,login_id,full_name,email,status\n1,a,Ana,ana@example.edu,active\n"),
+        ("courses.csv", "course_id,short_name,long_name,status\nMA1,MA1,Algebra,active\n"),
+        ("enrollments.csv", "course_id,user_id,role,status\nMA1,1,student,active\n"),
     ];
-    page.type_into("#files", &names.join("\n")).await;
-    page.click_text("Preview").await;
-    page.waits_for_text("Import 3 changes").await;
-    let before = school.get("/api/v1/imports/1").await.is_ok().json();
-    page.click_text("Read the files again").await;
-    page.waits_for_text("Import 3 changes").await;
-    assert_eq!(school.get("/api/v1/imports/1").await.is_ok().json(), before);
-    page.type_into("Read long_name as", "not read").await;
-    page.click_text("Read the files again").await;
-    page.waits_for_text("Import 3 changes").await;
-    let settings = school.get("/api/v1/imports/1").await.is_ok().json()["settings"].clone();
+    let request = school.ask("POST", "/api/v1/imports").header("content-type", "application/zip");
+    let import = request.body(zip(&files)).await.is_created().json();
+    let columns = columns_of(school.get("/imports/1").await.is_ok().text());
+    assert_eq!(columns.len(), 13, "{columns:#?}");
+    let send = async |columns: &[(String, String)]| {
+        let fields: Vec<_> = columns.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        form(school.ask("POST", "/imports/1/columns"), &fields).await.is(303);
+        school.get("/api/v1/imports/1").await.is_ok().json()
+    };
+    assert_eq!(send(&columns).await, import);
+    let corrected = columns.into_iter().map(|(name, value)| match name.as_str() {
+        "column:1:long_name" => (name, String::new()),
+        _ => (name, value),
+    });
+    let corrected: Vec<_> = corrected.collect();
+    let settings = send(&corrected).await["settings"].clone();
     let correction = serde_json::json!([{"file": "courses.csv", "heading": "long_name", "meaning": null}]);
     assert_eq!(settings["corrections"], correction);
-    page.has_no_complaints().await;
 }

@@ -22,9 +22,9 @@ use crate::files::reading::Source;
 use crate::registrar::{Caller, Chore, EventKind, Refusal, Registrar};
 
 /// How much of a file is in one row of the table, in bytes.
-const FILE_PART: usize = 384 * 1024;
+const FILE_PART: usize = 128 * 1024;
 /// Statements in one transaction, each with a part of a file or some hundred rows.
-const CHORES_PER_COMMIT: usize = 4;
+const CHORES_PER_COMMIT: usize = 2;
 
 /// The tables of imports.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Undoes what an import has done, as far as nobody has changed it since.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::commits::Commits;
 use super::contents::{self, ListName, ROWS_PER_PLACE};
@@ -63,8 +63,31 @@ pub(super) async fn undo(
         commits.run(&steps, outcome).await?;
         progress(looked_at);
     }
+    let ended = ended_with_deleted(&planned, &remaining);
+    remaining.extend(ended);
     with_rows(id, db, remaining).await
 }
+
+/// Enrollments and places on waitlists that have ended with a student or a course that does not come back.
+fn ended_with_deleted(
+    planned: &HashMap<i64, ImportRow>,
+    remaining: &[(i64, Obstacle)],
+) -> Vec<(i64, Obstacle)> {
+    let deleted = remaining.iter().filter(|(_, why)| why.code == DELETED);
+    let deleted: HashSet<_> =
+        deleted.filter_map(|(row, _)| planned.get(row)).map(|row| (row.student_id, row.course_id)).collect();
+    let has_ended = |row: &&ImportRow| match row.cause.as_deref() {
+        Some("with-student") => deleted.contains(&(row.student_id, None)),
+        Some("with-course") => deleted.contains(&(None, row.course_id)),
+        _ => false,
+    };
+    let why =
+        || Obstacle::new(DELETED, "It has ended with its student or course, which cannot be brought back.");
+    planned.values().filter(has_ended).map(|row| (row.row, why())).collect()
+}
+
+/// The code for what cannot be undone because it was deleted.
+const DELETED: &str = "deleted";
 
 /// The rows about students and courses that the import has added or changed, and all that it has removed.
 async fn records(id: i64, db: &Db) -> Result<HashMap<i64, ImportRow>, DbError> {
@@ -178,7 +201,7 @@ fn step(
             Ok(changed_back(now, row)?.map(ImportStep::ChangeCourse))
         }
         EventKind::StudentDeleted | EventKind::CourseDeleted => {
-            Err(Obstacle::new("deleted", "What was deleted cannot be brought back with its id and its past."))
+            Err(Obstacle::new(DELETED, "What was deleted cannot be brought back with its id and its past."))
         }
         _ => Ok(None),
     }

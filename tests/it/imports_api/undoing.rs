@@ -59,8 +59,14 @@ async fn a_removal_cannot_be_undone_and_a_drop_can() {
     school.carries_out(&removal).await;
     assert_eq!(school.all("/api/v1/students").await.len(), 1);
     let undone = school.takes_back(&removal).await;
-    assert_eq!(undone["remaining"], 1);
-    assert_eq!(school.rows_of(&removal, "remaining").await[0]["code"], "deleted");
+    // Ana does not come back, nor does the enrollment that ended with her.
+    let remaining = school.rows_of(&removal, "remaining").await;
+    let remaining: Vec<_> =
+        remaining.iter().map(|row| (&row["record"], &row["cause"], &row["code"])).collect();
+    let (student, enrollment) = (json!("student"), json!("enrollment"));
+    let (by_row, with_student, deleted) = (json!("row"), json!("with-student"), json!("deleted"));
+    assert_eq!(remaining, [(&student, &by_row, &deleted), (&enrollment, &with_student, &deleted)]);
+    assert_eq!(undone["remaining"], 2);
     let zoe = school.all("/api/v1/students").await[0].clone();
     assert_eq!(school.all(&format!("/api/v1/students/{}/courses", zoe["id"])).await.len(), 1);
 }

@@ -169,7 +169,7 @@ impl<P: Fn(usize)> Worker<'_, P> {
     async fn enrollments(&mut self, plan: &Plan, added: &Added) -> Result<(), Refusal> {
         let is_wanted = |step: &EnrollmentStep| {
             use EnrollmentStep::{Enroll, EnrollAnyway, Wait};
-            matches!(step, Enroll | EnrollAnyway | Wait(_))
+            matches!(step, Enroll | EnrollAnyway | Wait)
         };
         let rows = &plan.reading.enrollments;
         let mut wanted: Vec<usize> = (0..rows.len()).filter(|at| is_wanted(&plan.enrollments[*at])).collect();
@@ -186,7 +186,7 @@ impl<P: Fn(usize)> Worker<'_, P> {
                 };
                 let by_the_rules = Enroll::new(student_id, course_id);
                 let step = match plan.enrollments[at] {
-                    EnrollmentStep::Wait(_) => ImportStep::Wait(by_the_rules),
+                    EnrollmentStep::Wait => ImportStep::Wait(by_the_rules),
                     EnrollmentStep::EnrollAnyway => {
                         ImportStep::Enroll(Enroll { r#override: plan.r#override.clone(), ..by_the_rules })
                     }

@@ -47,7 +47,7 @@ pub(super) async fn decide(
         if row.wanted == Wanted::Enrolled {
             *step = match plan.pair(row) {
                 Ok(pair) => enrolled(&mut stage.rehearsal, pair, plan.r#override.as_ref()),
-                Err(obstacle) => EnrollmentStep::Refused(obstacle.clone()),
+                Err(obstacle) => EnrollmentStep::Refused(Box::new(obstacle.clone())),
             };
         }
     }
@@ -72,7 +72,7 @@ impl Stage {
         mut rehearsal: Rehearsal,
     ) -> Result<Self, DbError> {
         let rows = &plan.reading.enrollments;
-        let pairs: Vec<Pair> = rows.iter().filter_map(|row| plan.pair(row).ok()).collect();
+        let pairs = || rows.iter().filter_map(|row| plan.pair(row).ok());
         let gone = &plan.vanishing;
         let gone_students: HashSet<StudentId> = gone.students.iter().map(|gone| gone.record.id).collect();
         let gone_courses: HashSet<CourseId> = gone.courses.iter().map(|gone| gone.record.id).collect();
@@ -83,15 +83,15 @@ impl Stage {
             })
             .map(|taken| (taken, Cause::NotMentioned))
             .collect();
-        let named = pairs.iter().copied().chain(others.iter().map(|((pair, _), _)| *pair));
+        let named = pairs().chain(others.iter().map(|((pair, _), _)| *pair));
         let students: HashSet<StudentId> =
             named.map(|(student, _)| student).chain(gone_students.iter().copied()).collect();
         let known = ids(students.iter().filter(|id| id.0 > 0));
-        let enrolled = store::enrollments_of(db, &known).await?;
+        let seats = store::seats_of(db, &known).await?;
         let waiting = store::waiting_of(db, &known).await?;
         let taken = || {
-            let enrolled = enrolled.iter().map(|row| ((row.student_id, row.course_id), false));
-            enrolled.chain(waiting.iter().map(|row| ((row.student_id, row.course_id), true)))
+            let seats = seats.iter().map(|(pair, _)| (*pair, false));
+            seats.chain(waiting.iter().map(|row| ((row.student_id, row.course_id), true)))
         };
         let ends_with_student = |((student, course), _): &Taken| {
             gone_students.contains(student) && !gone_courses.contains(course)
@@ -101,17 +101,17 @@ impl Stage {
         others.sort_unstable_by_key(|(taken, _)| *taken);
         let has_other_codes = plan.reading.has_other_codes();
         let taken_now = taken().filter(|_| has_other_codes).map(|(pair, _)| pair).collect();
-        let courses = pairs.iter().map(|(_, course)| *course);
+        let courses = pairs().map(|(_, course)| course);
         let courses: HashSet<CourseId> =
             courses.chain(others.iter().map(|(((_, course), _), _)| *course)).collect();
         load_courses(db, &courses, &mut rehearsal).await?;
         for id in &students {
             rehearsal.add_student(*id);
         }
-        for enrollment in enrolled.iter().filter(|row| courses.contains(&row.course_id)) {
-            rehearsal.add_enrollment(enrollment);
+        for ((student, course), _) in seats.iter().filter(|((_, course), _)| courses.contains(course)) {
+            rehearsal.add_enrollment(*student, *course);
         }
-        let seats = enrolled.iter().map(|row| ((row.student_id, row.course_id), Held::Seat(row.id)));
+        let seats = seats.into_iter().map(|(pair, id)| (pair, Held::Seat(id)));
         let places = waiting.iter().map(|row| ((row.student_id, row.course_id), Held::Place(row.joined_seq)));
         let drops = rows.iter().filter(|row| row.wanted == Wanted::NotEnrolled);
         let drops = drops.filter_map(|row| plan.pair(row).ok());
@@ -137,7 +137,7 @@ impl Stage {
             Ok(pair) => pair,
             Err(obstacle) => {
                 if is_unclear(obstacle, Wanted::NotEnrolled) {
-                    self.decided.steps[place] = EnrollmentStep::Refused(obstacle.clone());
+                    self.decided.steps[place] = EnrollmentStep::Refused(Box::new(obstacle.clone()));
                 }
                 return;
             }
@@ -225,11 +225,11 @@ fn enrolled(
     }
     match rehearsal.enroll(student, course) {
         Ok(Admission::Enrolled(_)) => EnrollmentStep::Enroll,
-        Ok(Admission::Waitlisted(place)) => EnrollmentStep::Wait(place),
+        Ok(Admission::Waitlisted(_)) => EnrollmentStep::Wait,
         Err(refusal) => refused(&refusal),
     }
 }
 
 fn refused(refusal: &Refusal) -> EnrollmentStep {
-    EnrollmentStep::Refused(Obstacle::new(refusal.reason(), refusal.to_string()))
+    EnrollmentStep::Refused(Box::new(Obstacle::from(refusal)))
 }

@@ -140,7 +140,8 @@ impl Known {
 
 /// Adds a record once, even if a statement that has the same key twice finds it twice.
 fn add<R, Id: PartialEq>(found: &mut HashMap<String, Vec<R>>, key: String, record: R, id: fn(&R) -> Id) {
-    let records = found.entry(key).or_default();
+    // Nearly every key has one record.
+    let records = found.entry(key).or_insert_with(|| Vec::with_capacity(1));
     if !records.iter().any(|one| id(one) == id(&record)) {
         records.push(record);
     }

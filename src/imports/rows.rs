@@ -258,7 +258,7 @@ impl Plan {
         row.course = self.reading.course_keys.get(of_file.course).codes().next();
         row.student_id = self.students_by_key[of_file.student.index()].id().map(|id| id.0);
         row.course_id = self.courses_by_key[of_file.course.index()].id().map(|id| id.0);
-        row.waitlisted = matches!(step, EnrollmentStep::Wait(_));
+        row.waitlisted = *step == EnrollmentStep::Wait;
         row.overridden = *step == EnrollmentStep::EnrollAnyway;
         if let EnrollmentStep::Refused(obstacle) = step {
             row.refuse(obstacle);
@@ -387,7 +387,7 @@ fn of_record<R: Record>(step: &RecordStep<R>) -> RowStatus {
 
 fn of_enrollment(step: &EnrollmentStep) -> RowStatus {
     match step {
-        EnrollmentStep::Enroll | EnrollmentStep::EnrollAnyway | EnrollmentStep::Wait(_) => RowStatus::New,
+        EnrollmentStep::Enroll | EnrollmentStep::EnrollAnyway | EnrollmentStep::Wait => RowStatus::New,
         EnrollmentStep::AlreadyEnrolled | EnrollmentStep::AlreadyWaiting | EnrollmentStep::NotThere => {
             RowStatus::Unchanged
         }

@@ -6,7 +6,7 @@ use super::vanishing::Vanishing;
 use crate::count::to_i64;
 use crate::files::reading::{EnrollmentRow, Origin, Reading};
 use crate::registrar::{
-    Course, CourseId, FieldValues, Override, Place, Record, Refusal, Student, StudentId, Version,
+    Course, CourseId, FieldValues, Override, Record, Refusal, Student, StudentId, Version,
 };
 
 /// What files would change.
@@ -112,8 +112,8 @@ pub enum EnrollmentStep {
     Enroll,
     /// The student is enrolled by the override of the import, since the rules do not allow it.
     EnrollAnyway,
-    /// The course is full: the student gets this place on the waitlist.
-    Wait(Place),
+    /// The course is full: the student gets a place on the waitlist.
+    Wait,
     /// The student is enrolled already.
     AlreadyEnrolled,
     /// The student is on the waitlist already.
@@ -122,8 +122,8 @@ pub enum EnrollmentStep {
     Drop,
     /// The student is not there anyway.
     NotThere,
-    /// The row is refused.
-    Refused(Obstacle),
+    /// The row is refused. The reason is boxed, since there is a step for each of a million rows.
+    Refused(Box<Obstacle>),
 }
 
 /// Why a row cannot be used.
@@ -220,7 +220,7 @@ impl Plan {
             _ => None,
         });
         let enrollments = of_enrollments.filter_map(|(origin, step)| match step {
-            EnrollmentStep::Refused(obstacle) => Some((origin, obstacle)),
+            EnrollmentStep::Refused(obstacle) => Some((origin, &**obstacle)),
             _ => None,
         });
         students.chain(courses).chain(enrollments)

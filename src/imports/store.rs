@@ -5,13 +5,12 @@ use std::sync::LazyLock;
 
 use futures_util::StreamExt as _;
 
+use super::steps::Pair;
 use crate::db::{Arg, Db, DbError, Reach, Row};
-use crate::registrar::{
-    Course, CourseId, Enrollment, Limits, Student, StudentId, WaitlistEntry, enrollment, limits,
-};
+use crate::registrar::{Course, CourseId, EnrollmentId, Limits, Student, StudentId, WaitlistEntry, limits};
 
 /// A student and a course, and whether it is a place on the waitlist.
-pub(super) type Taken = ((StudentId, CourseId), bool);
+pub(super) type Taken = (Pair, bool);
 
 /// The number of keys in one statement.
 pub(super) const KEYS_PER_STATEMENT: usize = 50;
@@ -163,17 +162,17 @@ pub(super) async fn totals(db: &Db) -> Result<[i64; 3], DbError> {
     ])
 }
 
-/// All enrollments of these students.
-pub(super) async fn enrollments_of(db: &Db, students: &[i64]) -> Result<Vec<Enrollment>, DbError> {
+/// All enrollments of these students, each with its id.
+pub(super) async fn seats_of(db: &Db, students: &[i64]) -> Result<Vec<(Pair, EnrollmentId)>, DbError> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
-            "select id, student_id, course_id, enrolled_at from student_courses where student_id in ({})",
+            "select id, student_id, course_id from student_courses where student_id in ({})",
             places("bigint")
         )
     });
     let mut found = Vec::new();
     for args in statements(students) {
-        found.extend(db.query(SQL.as_str(), args, enrollment).await?);
+        found.extend(db.query(SQL.as_str(), args, seat).await?);
     }
     Ok(found)
 }
@@ -238,6 +237,10 @@ pub(super) async fn waitlists_of(db: &Db, courses: &[i64]) -> Result<Vec<Waitlis
         found.extend(db.read(Reach::Range, SQL.as_str(), args, waiting).await?);
     }
     Ok(found)
+}
+
+fn seat(row: &Row<'_>) -> Result<(Pair, EnrollmentId), DbError> {
+    Ok(((StudentId(row.int(1)?), CourseId(row.int(2)?)), row.int(0)?.into()))
 }
 
 fn taken(row: &Row<'_>) -> Result<Taken, DbError> {

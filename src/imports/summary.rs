@@ -168,7 +168,7 @@ impl Plan {
     /// The numbers of what happens.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let waits = |step: &&EnrollmentStep| matches!(step, EnrollmentStep::Wait(_));
+        let waits = |step: &&EnrollmentStep| **step == EnrollmentStep::Wait;
         let is_overridden = |step: &&EnrollmentStep| **step == EnrollmentStep::EnrollAnyway;
         let mut counts = Counts {
             waiting: self.enrollments.iter().filter(waits).count(),

@@ -58,7 +58,7 @@ fn takes(step: &EnrollmentStep) -> bool {
         AlreadyEnrolled, AlreadyWaiting, Drop, Enroll, EnrollAnyway, NotThere, Refused, Wait,
     };
     match step {
-        Enroll | EnrollAnyway | Wait(_) | AlreadyEnrolled | AlreadyWaiting => true,
+        Enroll | EnrollAnyway | Wait | AlreadyEnrolled | AlreadyWaiting => true,
         Drop | NotThere | Refused(_) => false,
     }
 }

@@ -45,8 +45,8 @@ impl Rehearsal {
     }
 
     /// Adds an enrollment, which is among the students that were counted for the course.
-    pub fn add_enrollment(&mut self, enrollment: &Enrollment) {
-        self.enrolled.insert((enrollment.student_id, enrollment.course_id));
+    pub fn add_enrollment(&mut self, student_id: StudentId, course_id: CourseId) {
+        self.enrolled.insert((student_id, course_id));
     }
 
     /// Adds a student to the waitlist of a course.

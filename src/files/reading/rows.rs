@@ -1,9 +1,8 @@
 //! The rows of a reading: people, courses and enrollments, in the order of the files.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 
-use jiff::Timestamp;
+use indexmap::IndexSet;
 
 /// Where a row begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,8 +78,6 @@ pub struct EnrollmentRow {
     pub course: Reference,
     /// Whether the student is to take the course.
     pub wanted: Wanted,
-    /// When the other system last changed it.
-    pub modified: Option<Timestamp>,
 }
 
 /// How files name a student.
@@ -126,6 +123,11 @@ impl CourseKey {
 pub struct Reference(u32);
 
 impl Reference {
+    /// There are fewer keys than rows, so fewer than 2^32.
+    fn new(place: usize) -> Self {
+        Self(u32::try_from(place).unwrap_or(u32::MAX))
+    }
+
     /// The position of the key, from 0 and below [`Keys::len`]: what is found for a key can be in a vector.
     #[must_use]
     pub fn index(self) -> usize {
@@ -135,55 +137,46 @@ impl Reference {
 
 /// Keys, each once, numbered in the order of their first appearance.
 #[derive(Clone, Debug)]
-pub struct Keys<K> {
-    keys: Vec<K>,
-    places: HashMap<K, u32>,
-}
+pub struct Keys<K>(IndexSet<K>);
 
 impl<K> Default for Keys<K> {
     fn default() -> Self {
-        Self { keys: Vec::new(), places: HashMap::new() }
+        Self(IndexSet::new())
     }
 }
 
-impl<K: Eq + Hash + Clone> Keys<K> {
+impl<K: Eq + Hash> Keys<K> {
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.keys.len()
+        self.0.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.0.is_empty()
     }
 
     /// The key of a reference that came from here.
     #[must_use]
     pub fn get(&self, reference: Reference) -> &K {
-        &self.keys[reference.index()]
+        &self.0[reference.index()]
     }
 
     /// The reference to a key, if it is there.
     #[must_use]
     pub fn find(&self, key: &K) -> Option<Reference> {
-        self.places.get(key).copied().map(Reference)
+        self.0.get_index_of(key).map(Reference::new)
     }
 
     /// All keys in order.
     pub fn iter(&self) -> impl Iterator<Item = (Reference, &K)> {
-        (0..).map(Reference).zip(&self.keys)
+        (0..).map(Reference).zip(&self.0)
     }
 
-    /// The reference to a key, which is added if it is new. There are fewer keys than rows, so fewer than 2^32.
+    /// The reference to a key, which is added if it is new.
     pub(super) fn add(&mut self, key: K) -> Reference {
-        if let Some(&place) = self.places.get(&key) {
-            return Reference(place);
-        }
-        let place = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
-        self.keys.push(key.clone());
-        self.places.insert(key, place);
-        Reference(place)
+        Reference::new(self.0.insert_full(key).0)
     }
 }

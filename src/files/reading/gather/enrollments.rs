@@ -21,13 +21,10 @@ pub(super) fn settle(drafts: &mut Drafts, sections: &Sections, reading: &mut Rea
             key.map(|key| reading.course_keys.add(key))
         });
         match course {
-            Ok(course) => rows.push(EnrollmentRow {
-                origin: draft.origin,
-                student: draft.student,
-                course: *course,
-                wanted: draft.wanted,
-                modified: draft.modified,
-            }),
+            Ok(course) => {
+                let (origin, student, wanted) = (draft.origin, draft.student, draft.wanted);
+                rows.push((EnrollmentRow { origin, student, course: *course, wanted }, draft.modified));
+            }
             Err(_) => wrong.push(draft.origin),
         }
     }
@@ -41,10 +38,12 @@ pub(super) fn settle(drafts: &mut Drafts, sections: &Sections, reading: &mut Rea
     }
     let settled = settle_rows(
         &mut rows,
-        |row| (row.student, row.course),
-        |row| (row.origin, row.modified),
-        |one, two| one.wanted == two.wanted,
+        |(row, _)| (row.student, row.course),
+        |(row, modified)| (row.origin, *modified),
+        |(one, _), (two, _)| one.wanted == two.wanted,
     );
     report(settled, drafts, reading, |other| Reason::Contradicts(other, "student and course"));
-    reading.enrollments = rows;
+    // Not collected in place, which would keep the memory of the times.
+    reading.enrollments = Vec::with_capacity(rows.len());
+    reading.enrollments.extend(rows.into_iter().map(|(row, _)| row));
 }

@@ -11,6 +11,7 @@ use super::vanishing::{Cause, Held, VanishingPair};
 use crate::clock::Stamp;
 use crate::db::{Db, DbError};
 use crate::files::reading::Wanted;
+use crate::priority::pause_if_due;
 use crate::registrar::{Admission, Caller, CourseId, Override, Refusal, Rehearsal, StudentId};
 
 /// The decisions about the enrollments.
@@ -37,6 +38,7 @@ pub(super) async fn decide(
     let mut stage = Stage::load(plan, unmentioned, db, Rehearsal::new(now, caller.clone())).await?;
     for is_waiting in [true, false] {
         for (place, row) in plan.reading.enrollments.iter().enumerate() {
+            pause_if_due();
             if row.wanted == Wanted::NotEnrolled {
                 stage.decide_drop(place, plan.pair(row), is_waiting, Cause::Row(row.origin));
             }
@@ -44,6 +46,7 @@ pub(super) async fn decide(
         stage.drop_others(is_waiting).map_err(|refusal| DbError::Engine(refusal.to_string()))?;
     }
     for (step, row) in stage.decided.steps.iter_mut().zip(&plan.reading.enrollments) {
+        pause_if_due();
         if row.wanted == Wanted::Enrolled {
             *step = match plan.pair(row) {
                 Ok(pair) => enrolled(&mut stage.rehearsal, pair, plan.r#override.as_ref()),
@@ -72,7 +75,7 @@ impl Stage {
         mut rehearsal: Rehearsal,
     ) -> Result<Self, DbError> {
         let rows = &plan.reading.enrollments;
-        let pairs = || rows.iter().filter_map(|row| plan.pair(row).ok());
+        let pairs = || rows.iter().inspect(|_| pause_if_due()).filter_map(|row| plan.pair(row).ok());
         let gone = &plan.vanishing;
         let gone_students: HashSet<StudentId> = gone.students.iter().map(|gone| gone.record.id).collect();
         let gone_courses: HashSet<CourseId> = gone.courses.iter().map(|gone| gone.record.id).collect();
@@ -108,7 +111,7 @@ impl Stage {
         for id in &students {
             rehearsal.add_student(*id);
         }
-        for ((student, course), _) in seats.iter().filter(|((_, course), _)| courses.contains(course)) {
+        for ((student, course), _) in seats.iter().inspect(|_| pause_if_due()).filter(|((_, course), _)| courses.contains(course)) {
             rehearsal.add_enrollment(*student, *course);
         }
         let seats = seats.into_iter().map(|(pair, id)| (pair, Held::Seat(id)));

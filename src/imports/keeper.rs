@@ -19,6 +19,7 @@ use super::steps::Plan;
 use crate::clock::Clock;
 use crate::db::{Db, DbError};
 use crate::files::reading::Source;
+use crate::priority::pause_if_due;
 use crate::registrar::{Caller, Chore, EventKind, Refusal, Registrar};
 
 /// How much of a file is in one row of the table, in bytes.
@@ -180,6 +181,7 @@ impl Keeper {
 pub(super) fn digest_of(plan: &Plan) -> String {
     let mut hasher = Sha256::new();
     for (number, row) in plan.rows().into_iter().enumerate() {
+        pause_if_due();
         hasher.update(to_json(&plan.row(number, row)));
     }
     // Rows do not say which enrollment or which place on a waitlist ends, and who moves up from a waitlist has none.

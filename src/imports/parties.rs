@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::known::Known;
 use super::steps::{Obstacle, Party, RecordStep};
 use crate::files::reading::{CourseKey, Found, Reading, StudentKey, Wanted};
+use crate::priority::pause_if_due;
 use crate::registrar::{Course, Record, Student, StudentId};
 
 /// The student of each key of a reading.
@@ -18,6 +19,7 @@ pub(super) fn students(
     let by_id: HashMap<StudentId, usize> =
         steps.iter().zip(0..).filter_map(|(step, row)| Some((step.id()?, row))).collect();
     let party = |(reference, key): (_, &StudentKey)| {
+        pause_if_due();
         let row = match reading.person(reference) {
             Found::Person(person) => rows.get(&person.reference).map(|row| (*row, &steps[*row])),
             Found::Several => return Party::Nobody(shared_address()),

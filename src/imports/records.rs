@@ -9,6 +9,7 @@ use super::known::Known;
 use super::parties::{shared_address, shared_id};
 use super::steps::{FieldChange, Obstacle, RecordStep};
 use crate::files::reading::{CourseRow, Found, Origin, PersonRow, Reading, Reference, Standing, Wanted};
+use crate::priority::pause_if_due;
 use crate::registrar::{Course, FieldValues, Record, Student, Version};
 use crate::text::is_same;
 
@@ -25,6 +26,7 @@ pub(super) fn students(reading: &Reading, known: &Known, fields: &RecordFields) 
         })
         .collect();
     let step = |row: &PersonRow| {
+        pause_if_due();
         let found = known.students(reading.students.get(row.reference));
         if found.len() > 1 {
             let is_numbered = row.number.is_some();

@@ -10,6 +10,7 @@ use super::steps::{EnrollmentStep, FieldChange, Obstacle, Plan, RecordStep};
 use super::vanishing::{Cause, Gone, PlanRow, VanishingPair, VanishingRecord};
 use crate::count::to_i64;
 use crate::files::reading::{Origin, StudentKey};
+use crate::priority::pause_if_due;
 use crate::registrar::{Course, Record, RecordField, Student};
 
 /// A row of the files and its effect.
@@ -134,9 +135,8 @@ impl Plan {
     /// All rows, in the order of their numbers.
     #[must_use]
     pub fn rows(&self) -> Vec<PlanRow> {
-        let mut rows: Vec<_> = self.rows_in_any_order().collect();
-        rows.sort_by_key(|row| self.status(*row));
-        rows
+        let with = |status| self.rows_in_any_order().filter(move |row| self.status(*row) == status);
+        RowStatus::ALL.into_iter().flat_map(with).inspect(|_| pause_if_due()).collect()
     }
 
     /// All rows.

@@ -12,6 +12,7 @@ use super::report::{FileKind, FileReading, Format, Processing, Skipped, Warning}
 use super::row::{Fault, Row};
 use super::rows::Origin;
 use super::{Options, courses, enrollments, people};
+use crate::priority::pause_if_due;
 
 /// Reads the rows of one file as they come.
 #[derive(Debug)]
@@ -74,6 +75,7 @@ impl<'a> Table<'a> {
     }
 
     fn row(&mut self, record: &Record) -> Result<(), FileRefusal> {
+        pause_if_due();
         self.report.counts.rows = self.report.counts.rows.saturating_add(1);
         let Some(layout) = &self.layout else { return Ok(()) };
         let row = Row { record, layout, origin: Origin { file: self.file, line: record.line } };

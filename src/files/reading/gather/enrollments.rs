@@ -8,6 +8,7 @@ use crate::files::reading::drafts::Drafts;
 use crate::files::reading::reasons::Reason;
 use crate::files::reading::report::Reading;
 use crate::files::reading::rows::EnrollmentRow;
+use crate::priority::pause_if_due;
 
 /// Settles the enrollments of the reading. The drafts stay: they say who is a student.
 pub(super) fn settle(drafts: &mut Drafts, sections: &Sections, reading: &mut Reading) {
@@ -15,6 +16,7 @@ pub(super) fn settle(drafts: &mut Drafts, sections: &Sections, reading: &mut Rea
     let mut wrong = Vec::new();
     let mut rows = Vec::with_capacity(drafts.enrollments.len());
     for draft in &drafts.enrollments {
+        pause_if_due();
         let place = (draft.course, draft.section, draft.section_is_course);
         let course = courses.entry(place).or_insert_with(|| {
             let key = sections.course_of(draft, drafts);

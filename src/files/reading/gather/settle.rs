@@ -9,6 +9,7 @@ use crate::files::reading::drafts::Drafts;
 use crate::files::reading::reasons::Reason;
 use crate::files::reading::report::{Reading, Skipped};
 use crate::files::reading::rows::Origin;
+use crate::priority::pause_if_due;
 use crate::text::look;
 
 /// What became of the rows that are not kept.
@@ -30,6 +31,7 @@ pub(super) fn settle<D, K: Eq + Hash>(
     let mut firsts = HashMap::with_capacity(rows.len());
     let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (place, row) in rows.iter().enumerate() {
+        pause_if_due();
         let first = *firsts.entry(key(row)).or_insert(place);
         if first != place {
             groups.entry(first).or_insert_with(|| vec![first]).push(place);
@@ -112,6 +114,7 @@ pub(super) fn refuse_lookalikes<D>(
     let mut firsts: HashMap<String, usize> = HashMap::with_capacity(rows.len());
     let mut others: BTreeMap<usize, usize> = BTreeMap::new();
     for (place, row) in rows.iter().enumerate() {
+        pause_if_due();
         let first = *firsts.entry(look(&id(row)).into_owned()).or_insert(place);
         if first != place {
             others.entry(first).or_insert(place);

@@ -26,15 +26,19 @@ kinds! {
     AlreadyWaitlisted = "already-waitlisted", 409, Signature, "The student is already on the waitlist of the course",
         "A student can be on the waitlist of a course only once. `position` is the place on the waitlist, 1 is next; DELETE on `url` gives the place up.";
     CourseFull = "course-full", 409, Signature, "The course is full",
-        "All seats are taken, and the course has no waitlist. `capacity` is the number of seats, `enrolled` the number of students. Nothing was changed.";
+        "All seats are taken, and the course has no waitlist that still moves up, or the request did not want to wait. `capacity` is the number of seats, `enrolled` the number of students. Nothing was changed.";
     WaitlistFull = "waitlist-full", 409, Signature, "The waitlist is full",
         "All seats are taken, and all places on the waitlist, too: `waitlist_capacity` is their number. Nothing was changed.";
     RegistrationNotOpen = "registration-not-open", 409, Signature, "Registration is not open yet",
         "Students can enroll from `opens_at` on. Nothing was changed.";
     RegistrationClosed = "registration-closed", 409, Signature, "Registration is closed",
         "Students could enroll until `closes_at`. Nothing was changed.";
+    DropDeadlinePassed = "drop-deadline-passed", 409, Signature, "The deadline for drops has passed",
+        "Students could drop the course until `drop_until`. Staff can drop them with an override, which has a reason. Nothing was changed.";
+    NothingToRestore = "nothing-to-restore", 409, Signature, "There is nothing to restore",
+        "The student has the seat or the place on the waitlist already, or never had one in this course. Nothing was changed.";
     OverrideNeedsReason = "override-needs-reason", 400, Signature, "An override needs a reason",
-        "Staff can enroll a student although the course is full or its registration is not open, if `override` has a `reason`, which is kept in the log. Nothing was changed.";
+        "Staff can enroll a student although the course is full or its registration is not open, and drop one after the deadline, if `override` has a `reason`, which is kept in the log. Nothing was changed.";
     HasEnrollments = "has-enrollments", 409, Signature, "There are still enrollments",
         "A student who still has courses, or a course that still has students, is not deleted by accident. Drop the enrollments first, or repeat the request with `?drop=true`, which drops them in the same transaction.";
     NumberTaken = "number-taken", 409, Signature, "Another record has this number or code",
@@ -147,6 +151,16 @@ impl From<Refusal> for Problem {
             Refusal::RegistrationNotOpen { course_id, limits } => {
                 window::<RegistrationNotOpen>(detail, course_id, &limits)
             }
+            Refusal::EndsBeforeOpening(fields) => {
+                let error = |field| json!({"pointer": format!("/{field}"), "detail": Limits::BEFORE_OPENING});
+                invalid(fields.into_iter().map(error).collect())
+            }
+            Refusal::DropDeadlinePassed { course_id, drop_until } => Self::new::<DropDeadlinePassed>(detail)
+                .with("course_id", course_id.0)
+                .with("drop_until", json!(drop_until)),
+            Refusal::NothingToRestore { student_id, course_id } => Self::new::<NothingToRestore>(detail)
+                .with("student_id", student_id.0)
+                .with("course_id", course_id.0),
             Refusal::RegistrationClosed { course_id, limits } => {
                 window::<RegistrationClosed>(detail, course_id, &limits)
             }

@@ -1,7 +1,7 @@
 //! Replays the log from the beginning, to find seats that were given out twice, students who were passed over on a
 //! waitlist, and students who left a waitlist that they were not on.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures_util::StreamExt as _;
 use serde::Deserialize as _;
@@ -38,11 +38,13 @@ struct Replay {
 
 #[derive(Default)]
 struct CourseState {
-    capacity: Option<i64>,
+    limits: Limits,
     enrolled: i64,
     /// The waiting students, by the `seq` with which they joined.
     queue: BTreeMap<i64, i64>,
     joined: HashMap<i64, i64>,
+    /// Students with a restored place: others may have moved up while they were not on the waitlist.
+    restored: HashSet<i64>,
     /// A student who joined at or before this `seq` and still waits was passed over.
     passed_over_up_to: i64,
 }
@@ -71,14 +73,15 @@ impl Replay {
         let course = self.courses.entry(course_id).or_default();
         match entry.kind.as_str() {
             "seats.set" => match Limits::deserialize(&entry.data) {
-                Ok(limits) => course.capacity = limits.capacity,
+                Ok(limits) => course.limits = limits,
                 Err(error) => self.unreadable.add(|| format!("seq {seq}: {error}")),
             },
-            "seats.removed" => course.capacity = None,
+            "seats.removed" => course.limits = Limits::default(),
             "course.deleted" => *course = CourseState::default(),
-            "waitlist.joined" => {
-                course.queue.insert(seq, student_id);
-                course.joined.insert(student_id, seq);
+            "waitlist.joined" => course.join(student_id, seq),
+            "waitlist.restored" => {
+                course.join(student_id, entry.data["joined_seq"].as_i64().unwrap_or(seq));
+                course.restored.insert(student_id);
             }
             "waitlist.left" => {
                 let was_on_it = course.leave(student_id).is_some();
@@ -90,12 +93,16 @@ impl Replay {
             }
             "enrollment.dropped" => course.enrolled -= 1,
             "enrollment.adopted" => course.enrolled += 1,
+            "enrollment.restored" => {
+                course.enrolled += 1;
+                course.leave(student_id);
+            }
             "enrollment.created" | "waitlist.promoted" => {
                 // Nor to overrides by staff.
                 let is_forced = is_external || entry.data["override"] != Value::Null;
                 let is_promoted = entry.kind == "waitlist.promoted";
                 let enrolled = course.enrolled;
-                if let Some(capacity) = course.capacity.filter(|capacity| enrolled >= *capacity)
+                if let Some(capacity) = course.limits.capacity.filter(|capacity| enrolled >= *capacity)
                     && (is_promoted || !is_forced)
                 {
                     self.oversold.add(|| {
@@ -105,17 +112,20 @@ impl Replay {
                     });
                 }
                 course.enrolled += 1;
+                let is_restored = course.restored.contains(&student_id);
                 let joined = course.leave(student_id);
                 if is_promoted && joined.is_none() && !is_external {
                     self.absent
                         .add(|| format!("seq {seq}: student {student_id} moved up in course {course_id}"));
                 }
-                if joined.is_some_and(|joined| joined <= course.passed_over_up_to) {
+                if joined.is_some_and(|joined| joined <= course.passed_over_up_to) && !is_restored {
                     self.passed_over.add(|| {
                         format!("seq {seq}: student {student_id} moved up in course {course_id} after a student who joined later")
                     });
                 }
-                if is_promoted || (course.capacity.is_some() && !is_forced) {
+                // Seats that a request frees serve it first; a waitlist that has ended leaves them to everybody.
+                let goes_first = entry.data["freed_in_request"] == true || !course.limits.moves_up(&entry.at);
+                if is_promoted || (course.limits.capacity.is_some() && !is_forced && !goes_first) {
                     let before = joined.unwrap_or(seq);
                     let last = course.queue.range(..before).next_back().map_or(0, |(seq, _)| *seq);
                     course.passed_over_up_to = course.passed_over_up_to.max(last);
@@ -131,7 +141,7 @@ impl Replay {
         courses.sort_unstable_by_key(|(id, _)| **id);
         for (id, course) in courses {
             for (seq, student) in course.queue.range(..=course.passed_over_up_to) {
-                if waiting.get(&(*id, *student)) == Some(&true) {
+                if waiting.get(&(*id, *student)) == Some(&true) && !course.restored.contains(student) {
                     self.passed_over.add(|| {
                         format!(
                             "student {student} has waited for course {id} since seq {seq} and was passed over"
@@ -155,9 +165,15 @@ impl Replay {
 }
 
 impl CourseState {
+    fn join(&mut self, student: i64, seq: i64) {
+        self.queue.insert(seq, student);
+        self.joined.insert(student, seq);
+    }
+
     fn leave(&mut self, student: i64) -> Option<i64> {
         let joined = self.joined.remove(&student)?;
         self.queue.remove(&joined);
+        self.restored.remove(&student);
         Some(joined)
     }
 }

@@ -29,9 +29,10 @@ pub(super) async fn compare(db: &Db) -> Result<Option<Finding>, DbError> {
 }
 
 fn shown(limits: Option<&Limits>) -> String {
-    let Some(Limits { capacity, waitlist_capacity, opens_at, closes_at }) = limits else {
+    let Some(limits) = limits else {
         return "no limits".to_owned();
     };
+    let Limits { capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until } = limits;
     let seats = match capacity {
         None => "unlimited seats".to_owned(),
         Some(1) => "1 seat".to_owned(),
@@ -39,7 +40,13 @@ fn shown(limits: Option<&Limits>) -> String {
     };
     let places = if *waitlist_capacity == 1 { "place" } else { "places" };
     let mut parts = vec![seats, format!("{waitlist_capacity} {places} on the waitlist")];
-    for (word, time) in [("opens", opens_at), ("closes", closes_at)] {
+    let times = [
+        ("opens", opens_at),
+        ("closes", closes_at),
+        ("the waitlist closes", waitlist_closes_at),
+        ("drops end", drop_until),
+    ];
+    for (word, time) in times {
         parts.extend(time.as_ref().map(|time| format!("{word} {time}")));
     }
     parts.join(", ")

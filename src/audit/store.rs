@@ -18,6 +18,7 @@ pub(super) async fn counts(db: &Db) -> Result<(i64, i64), DbError> {
 /// An entry of the log about a course.
 pub(super) struct CourseEntry {
     pub(super) seq: i64,
+    pub(super) at: Stamp,
     pub(super) kind: String,
     pub(super) course_id: i64,
     /// 0 if it is not about a student.
@@ -28,12 +29,13 @@ pub(super) struct CourseEntry {
 
 /// All entries about courses, in order.
 pub(super) async fn entries(db: &Db) -> Result<Rows<CourseEntry>, DbError> {
-    let sql = "select seq, type, course_id, coalesce(student_id, 0), actor, data from events \
+    let sql = "select seq, type, course_id, coalesce(student_id, 0), actor, data, at from events \
                where course_id is not null order by seq";
     db.stream(sql, Vec::new(), |row| {
         let data = row.text(5)?;
         Ok(CourseEntry {
             seq: row.int(0)?,
+            at: row.stamp(6)?,
             kind: row.text(1)?,
             course_id: row.int(2)?,
             student_id: row.int(3)?,
@@ -74,7 +76,7 @@ pub(super) struct CourseSeats {
 pub(super) async fn seats(db: &Db) -> Result<Vec<CourseSeats>, DbError> {
     let sql = "select coalesce(cs.course_id, last.course_id), coalesce(e.type, ''), coalesce(e.data, '{}'), \
                case when cs.course_id is null then 0 else 1 end, \
-               cs.capacity, coalesce(cs.waitlist_capacity, 0), cs.opens_at, cs.closes_at \
+               cs.capacity, coalesce(cs.waitlist_capacity, 0), cs.opens_at, cs.closes_at, cs.waitlist_closes_at, cs.drop_until \
                from (select course_id, max(seq) as seq from events \
                where type in ('seats.set', 'seats.removed', 'course.deleted') group by course_id) last \
                full join course_seats cs on cs.course_id = last.course_id \
@@ -91,7 +93,8 @@ pub(super) async fn seats(db: &Db) -> Result<Vec<CourseSeats>, DbError> {
     .await
 }
 
-/// Courses with a free seat and a waitlist, restricted to those where another program freed the last seat, or not.
+/// Courses with a free seat and a waitlist that moves up, restricted to those where another program freed the last seat, or
+/// not. A waitlist that has ended since the last entry of the log was in order until then.
 macro_rules! free_seats {
     ($whether:literal) => {
         concat!(
@@ -100,7 +103,9 @@ macro_rules! free_seats {
              and exists (select 1 from courses c where c.id = w.course_id) group by course_id \
              having not exists (select 1 from course_seats cs where cs.course_id = w.course_id and cs.capacity <= \
              (select count(*) from student_courses sc \
-             where sc.course_id = w.course_id and sc.student_id = cast(sc.student_id as bigint)))",
+             where sc.course_id = w.course_id and sc.student_id = cast(sc.student_id as bigint))) \
+             and not exists (select 1 from course_seats cs where cs.course_id = w.course_id \
+             and coalesce(cs.waitlist_closes_at, cs.closes_at) <= (select last_at from log_head where id = 1))",
             $whether,
             "exists (select 1 from events e where e.course_id = w.course_id \
              and e.type = 'enrollment.dropped' and e.actor = 'database' and not exists (select 1 from events later \
@@ -117,14 +122,14 @@ macro_rules! leaves_waitlist {
             $prefix,
             "type in ('waitlist.left', 'waitlist.promoted') or (",
             $prefix,
-            "type = 'enrollment.created' and ",
+            "type in ('enrollment.created', 'enrollment.restored') and ",
             $prefix,
             "data like '%\"from_waitlist\":true%'))"
         )
     };
 }
 
-pub(super) const PROMISES: [(&str, &str); 15] = [
+pub(super) const PROMISES: [(&str, &str); 16] = [
     (
         "the log has no gap",
         "select 'after seq ' || seq from events e where seq < (select last_seq from log_head) \
@@ -153,15 +158,18 @@ pub(super) const PROMISES: [(&str, &str); 15] = [
          select id, student_id, course_id, enrolled_at from student_courses \
          except select enrollment_id, student_id, course_id, at from events \
          where type in ('enrollment.created', 'enrollment.adopted', 'waitlist.promoted')) found \
-         union all select 'enrollment ' || id || ' was dropped' from student_courses \
-         where id in (select enrollment_id from events where type = 'enrollment.dropped')",
+         union all select 'enrollment ' || id || ' was dropped' from student_courses where id in ( \
+         select enrollment_id from events e where type = 'enrollment.dropped' and not exists (select 1 from events r \
+         where r.enrollment_id = e.enrollment_id and r.type = 'enrollment.restored' and r.seq > e.seq))",
     ),
     (
         "every enrollment in the log that was not dropped exists",
         "select 'enrollment ' || enrollment_id || ' of student ' || student_id || ' in course ' || course_id from ( \
          select enrollment_id, student_id, course_id from events \
          where type in ('enrollment.created', 'enrollment.adopted', 'waitlist.promoted') \
-         except select enrollment_id, student_id, course_id from events where type = 'enrollment.dropped' \
+         except select enrollment_id, student_id, course_id from events e where type = 'enrollment.dropped' \
+         and not exists (select 1 from events r \
+         where r.enrollment_id = e.enrollment_id and r.type = 'enrollment.restored' and r.seq > e.seq) \
          except select id, student_id, course_id from student_courses) missing",
     ),
     (
@@ -198,7 +206,8 @@ pub(super) const PROMISES: [(&str, &str); 15] = [
              except select student_id, course_id, seq, at from events where type = 'waitlist.joined') found \
              union all select 'student ' || w.student_id || ' left the waitlist of course ' || w.course_id || ' or moved up' from waitlist w \
              join events e on e.student_id = w.student_id and e.course_id = w.course_id and e.seq > w.joined_seq \
-             where ",
+             where not exists (select 1 from events r where r.student_id = e.student_id and r.course_id = e.course_id \
+             and r.type = 'waitlist.restored' and r.seq > e.seq) and ",
             leaves_waitlist!("e.")
         ),
     ),
@@ -206,8 +215,9 @@ pub(super) const PROMISES: [(&str, &str); 15] = [
         "every student who joined a waitlist is on it, has left or has moved up",
         concat!(
             "select 'student ' || student_id || ' for course ' || course_id from ( \
-             select student_id, course_id, sum(case when type = 'waitlist.joined' then 1 else -1 end) as waits \
-             from events where type = 'waitlist.joined' or ",
+             select student_id, course_id, \
+             sum(case when type in ('waitlist.joined', 'waitlist.restored') then 1 else -1 end) as waits \
+             from events where type in ('waitlist.joined', 'waitlist.restored') or ",
             leaves_waitlist!(""),
             " group by student_id, course_id) counted \
              where waits <> (select count(*) from waitlist w \
@@ -230,12 +240,19 @@ pub(super) const PROMISES: [(&str, &str); 15] = [
         "every drop ends an enrollment that had begun",
         "select 'seq ' || min(case when drops = 1 then seq end) || ': enrollment ' \
          || coalesce(cast(enrollment_id as text), 'without an id') from ( \
-         select seq, student_id, course_id, enrollment_id, case when type = 'enrollment.dropped' then 1 else 0 end as drops \
-         from events where type in ('enrollment.created', 'enrollment.adopted', 'waitlist.promoted') \
+         select seq, student_id, course_id, enrollment_id, case when type = 'enrollment.dropped' then 1 else 0 end as drops, \
+         case when type = 'enrollment.restored' then 1 else 0 end as restores \
+         from events where type in ('enrollment.created', 'enrollment.adopted', 'enrollment.restored', 'waitlist.promoted') \
          or (type = 'enrollment.dropped' and coalesce(actor, '') <> 'database')) e \
-         group by enrollment_id having sum(drops) > 0 and (enrollment_id is null or sum(drops) > 1 \
+         group by enrollment_id having sum(drops) > 0 and (enrollment_id is null or sum(drops) > 1 + sum(restores) \
          or (sum(drops) < count(*) and (min(seq) = min(case when drops = 1 then seq end) \
          or count(distinct student_id) <> 1 or count(distinct course_id) <> 1)))",
+    ),
+    (
+        "every restored enrollment had been dropped",
+        "select 'seq ' || seq || ': enrollment ' || enrollment_id from (select seq, type, enrollment_id, \
+         lag(type) over (partition by enrollment_id order by seq) as before from events \
+         where enrollment_id is not null) e where type = 'enrollment.restored' and before <> 'enrollment.dropped'",
     ),
 ];
 
@@ -246,7 +263,7 @@ pub(super) const NOTES: [(&str, &str); 5] = [
         "enrollments that another program inserted and that were dropped",
         "select 'seq ' || min(seq) || ': enrollment ' || enrollment_id from events \
          where enrollment_id is not null and type in \
-         ('enrollment.created', 'enrollment.adopted', 'waitlist.promoted', 'enrollment.dropped') \
+         ('enrollment.created', 'enrollment.adopted', 'enrollment.restored', 'waitlist.promoted', 'enrollment.dropped') \
          group by enrollment_id having count(*) = 1 and min(type) = 'enrollment.dropped' \
          and coalesce(min(actor), '') <> 'database'",
     ),

@@ -23,7 +23,8 @@ use crate::http::routes::{Routes, any_of};
 use crate::problems::RowRefused;
 use crate::registrar::Right;
 use crate::registrar::{
-    Answer, CourseId, Enrollment, Operation, OperationOutcome, Outcome, Refusal, StudentId,
+    Answer, CourseId, DropCourse, Enroll, Enrollment, Operation, OperationOutcome, Outcome, Override,
+    Refusal, StudentId, Swap,
 };
 use crate::state::{App, AppState};
 
@@ -36,12 +37,13 @@ pub fn routes() -> Routes<AppState> {
         .layer_api(|api| api.layer(DefaultBodyLimit::max(MAX_LARGE_BODY)))
 }
 
-/// Enroll and drop many at once
+/// Enroll, drop and swap many at once
 ///
 /// 1 to 10,000 operations, at most 8 MiB; one result per operation, in the same order. With `mode=each`, every
 /// operation that is possible is carried out, in several commits. With `mode=all`, all are carried out in one commit,
 /// or none: then the refused operations say why, and the others have the status 424. All other writes wait for that
-/// commit, so `mode=all` takes at most 1,000 operations.
+/// commit, so `mode=all` takes at most 1,000 operations. With it, seats that operations give up serve the other
+/// operations of the request first, whatever their order, and then the waitlist: two students can exchange their seats.
 #[utoipa::path(post, path = "/api/v1/enrollments/batch", tag = "enrollments", params(BatchQuery), request_body = Vec<NewOperation>)]
 async fn carry_out(
     app: App,
@@ -51,7 +53,7 @@ async fn carry_out(
     query.mode.check_size(drafts.len())?;
     let operations: Vec<_> = drafts.into_iter().map(Operation::from).collect();
     let telling =
-        Telling { courses: operations.iter().map(|one| one.course_id()).collect(), app: app.clone() };
+        Telling { courses: operations.iter().map(|one| one.courses().collect()).collect(), app: app.clone() };
     let outcomes = match query.mode {
         Mode::Each => super::each(&app.registrar, operations, &caller).await?,
         Mode::All => super::all(&app.registrar, operations, &caller).await?,
@@ -59,46 +61,84 @@ async fn carry_out(
     Ok(outcomes.map(|outcomes| results(outcomes, caller.request_id, telling)))
 }
 
-/// One operation.
-#[derive(Debug, ToSchema)]
+/// One operation. (`Deserialize` only says how the schema names the variants; [`Draft`] reads them.)
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(tag = "op", rename_all = "lowercase")]
 #[schema(example = json!({"op": "enroll", "student_id": 4, "course_id": 7}))]
-struct NewOperation {
-    /// What to do.
-    op: OperationName,
-    /// The id of the student.
-    student_id: StudentId,
-    /// The id of the course.
-    course_id: CourseId,
-}
-
-/// The kind of operation.
-#[derive(Clone, Copy, Debug, ToSchema)]
-#[schema(rename_all = "lowercase")]
-enum OperationName {
+enum NewOperation {
     /// Like POST of one enrollment.
-    Enroll,
+    #[schema(example = json!({"op": "enroll", "student_id": 4, "course_id": 7}))]
+    Enroll {
+        /// The id of the student.
+        student_id: StudentId,
+        /// The id of the course.
+        course_id: CourseId,
+        /// Whether the student goes on the waitlist if the course is full; true if it is left out.
+        #[schema(nullable = false, default = true)]
+        wait: Option<bool>,
+        /// Staff enrolls the student beyond the limits of the course.
+        r#override: Option<Override>,
+    },
     /// Like DELETE of one enrollment.
-    Drop,
+    #[schema(example = json!({"op": "drop", "student_id": 5, "course_id": 7}))]
+    Drop {
+        /// The id of the student.
+        student_id: StudentId,
+        /// The id of the course.
+        course_id: CourseId,
+        /// Staff drops the student after the deadline.
+        r#override: Option<Override>,
+    },
+    /// The seat in one course for a seat in another, or everything stays as it is; never a place on the waitlist.
+    #[schema(example = json!({"op": "swap", "student_id": 4, "from": 7, "to": 9}))]
+    Swap {
+        /// The id of the student.
+        student_id: StudentId,
+        /// The id of the course in which the student has a seat.
+        from: CourseId,
+        /// The id of the course in which the student gets one.
+        to: CourseId,
+    },
 }
 
 impl Draft for NewOperation {
     fn read(fields: &mut Fields) -> Option<Self> {
         let op = fields.required("op", |value| match value.as_str() {
-            Some("enroll") => Ok(OperationName::Enroll),
-            Some("drop") => Ok(OperationName::Drop),
-            _ => Err("must be `enroll` or `drop`".to_owned()),
+            Some(op @ ("enroll" | "drop" | "swap")) => Ok(op.to_owned()),
+            _ => Err("must be `enroll`, `drop` or `swap`".to_owned()),
         });
-        let student_id = fields.required("student_id", fields::id);
-        let course_id = fields.required("course_id", fields::id);
-        Some(Self { op: op?, student_id: student_id?.into(), course_id: course_id?.into() })
+        let student_id = fields.required("student_id", fields::id).map(StudentId);
+        if op.as_deref() == Some("swap") {
+            let from = fields.required("from", fields::id).map(CourseId);
+            let to = fields.required("to", fields::id).map(CourseId);
+            return Some(Self::Swap { student_id: student_id?, from: from?, to: to? });
+        }
+        let course_id = fields.required("course_id", fields::id).map(CourseId);
+        let r#override = fields.optional_object("override");
+        if op.as_deref() == Some("drop") {
+            return Some(Self::Drop {
+                student_id: student_id?,
+                course_id: course_id?,
+                r#override: r#override?,
+            });
+        }
+        let wait = fields.optional("wait", fields::boolean);
+        op?;
+        let (student_id, course_id) = (student_id?, course_id?);
+        Some(Self::Enroll { student_id, course_id, wait: wait?, r#override: r#override? })
     }
 }
 
 impl From<NewOperation> for Operation {
-    fn from(NewOperation { op, student_id, course_id }: NewOperation) -> Self {
-        match op {
-            OperationName::Enroll => Self::Enroll(student_id, course_id),
-            OperationName::Drop => Self::Drop(student_id, course_id),
+    fn from(new: NewOperation) -> Self {
+        match new {
+            NewOperation::Enroll { student_id, course_id, wait, r#override } => {
+                Self::Enroll(Enroll { student_id, course_id, r#override, wait: wait.unwrap_or(true) })
+            }
+            NewOperation::Drop { student_id, course_id, r#override } => {
+                Self::Drop(DropCourse { student_id, course_id, r#override })
+            }
+            NewOperation::Swap { student_id, from, to } => Self::Swap(Swap { student_id, from, to }),
         }
     }
 }
@@ -140,8 +180,8 @@ impl Parameters for BatchQuery {
 
 /// Records for a program what operations that were not carried out tell about who takes which course.
 struct Telling {
-    /// The course of each operation.
-    courses: Vec<CourseId>,
+    /// The courses of each operation.
+    courses: Vec<Vec<CourseId>>,
     app: App,
 }
 
@@ -158,7 +198,7 @@ impl Telling {
                             | Refusal::EnrollmentNotFound { .. }
                     )
             );
-            if let Some(course_id) = self.courses.get(*index).filter(|_| tells) {
+            for course_id in self.courses.get(*index).filter(|_| tells).into_iter().flatten() {
                 *told.entry(*course_id).or_default() += 1;
             }
         }

@@ -21,7 +21,7 @@ const CREATE_HISTORY: &str = "create table if not exists matricula_migrations (
 )";
 
 /// Version, name and SQL, in order.
-const FILES: [(i64, &str, &str); 19] = [
+const FILES: [(i64, &str, &str); 21] = [
     (1, "students", include_str!("../../migrations/V1__students.sql")),
     (2, "courses", include_str!("../../migrations/V2__courses.sql")),
     (3, "student_courses", include_str!("../../migrations/V3__student_courses.sql")),
@@ -41,10 +41,13 @@ const FILES: [(i64, &str, &str); 19] = [
     (17, "external_ids", include_str!("../../migrations/V17__external_ids.sql")),
     (18, "imports", include_str!("../../migrations/V18__imports.sql")),
     (19, "mode_of_imports", include_str!("../../migrations/V19__mode_of_imports.sql")),
+    (20, "deadlines", include_str!("../../migrations/V20__deadlines.sql")),
+    (21, "restored_enrollments", include_str!("../../migrations/V21__restored_enrollments.sql")),
 ];
 
 /// The placeholders for the triggers that log writes by other programs, which the engines express quite differently.
-const TRIGGERS: [&str; 2] = ["{{log_writes_by_others}}", "{{log_writes_within_batches}}"];
+const TRIGGERS: [&str; 3] =
+    ["{{log_writes_by_others}}", "{{log_writes_within_batches}}", "{{log_replaced_rows}}"];
 
 /// A migration that this database has not had yet.
 #[derive(Clone, Debug, PartialEq, Eq)]

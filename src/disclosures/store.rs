@@ -19,10 +19,10 @@ macro_rules! select_disclosures {
              select 'roster', e.course_id, e.at, coalesce((select min(x.at) from events x where x.student_id = $1 \
              and x.seq > e.seq and x.course_id = e.course_id and x.type || '' = 'enrollment.dropped'), '9999'), e.seq \
              from events e where e.student_id = $1 and e.seq > $2 \
-             and e.type || '' in ('enrollment.created', 'enrollment.adopted', 'waitlist.promoted') \
+             and e.type || '' in ('enrollment.created', 'enrollment.adopted', 'enrollment.restored', 'waitlist.promoted') \
              union all select 'waitlist', e.course_id, e.at, coalesce((select min(x.at) from events x where x.student_id = $1 \
-             and x.seq > e.seq and x.course_id = e.course_id and x.type || '' in ('waitlist.left', 'waitlist.promoted', 'enrollment.created')), '9999'), \
-             e.seq from events e where e.student_id = $1 and e.seq > $2 and e.type || '' = 'waitlist.joined' \
+             and x.seq > e.seq and x.course_id = e.course_id and x.type || '' in ('waitlist.left', 'waitlist.promoted', 'enrollment.created', 'enrollment.restored')), '9999'), \
+             e.seq from events e where e.student_id = $1 and e.seq > $2 and e.type || '' in ('waitlist.joined', 'waitlist.restored') \
              union all select 'events', e.course_id, min(e.at), '9999', min(e.seq) from events e where e.student_id = $1 \
              and e.seq > $2 and e.course_id is not null group by e.course_id), \
              d (id, at, until, token_id, what, course_id, as_of, rows_sent, seq) as (\

@@ -15,13 +15,14 @@ use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{PageQuery, RequestUrl};
 use crate::http::refused::Refused;
 use crate::http::reply::{Admitted, Ensured, Found, List, Located, NoContent, Resource};
-use crate::http::routes::{Routes, any_of};
+use crate::http::routes::{Routes, any_of, only};
 use crate::problems::{
-    AlreadyEnrolled, AlreadyWaitlisted, CourseFull, CourseNotFound, EnrollmentNotFound, OverrideNeedsReason,
-    RegistrationClosed, RegistrationNotOpen, RowRefused, StudentNotFound, WaitlistFull,
+    AlreadyEnrolled, AlreadyWaitlisted, CourseFull, CourseNotFound, DropDeadlinePassed, EnrollmentNotFound,
+    NothingToRestore, OverrideNeedsReason, RegistrationClosed, RegistrationNotOpen, RowRefused,
+    StudentNotFound, WaitlistFull,
 };
 use crate::registrar::{
-    Admission, Caller, Course, CourseId, DropCourse, Enroll, Enrollment, Outcome, Override, Refusal,
+    Admission, Caller, Course, CourseId, DropCourse, Enroll, Enrollment, Outcome, Override, Refusal, Restore,
     StudentId,
 };
 use crate::registrar::{Right, reason_text};
@@ -40,12 +41,14 @@ pub fn routes() -> Routes<AppState> {
         .api(enrolls, routes!(ensure))
         .api(reads_student, routes!(show))
         .api(enrolls, routes!(drop_course))
+        .api(only(Right::WriteEnrollments), routes!(restore))
         .api(any_of(&[Right::ReadRosters, Right::ReadOwnRosters]), routes!(roster))
 }
 
 /// Enroll a student in a course
 ///
-/// If the course is full and has a waitlist, the answer is 202 with the position on it. With `override`, which needs the
+/// If the course is full and has a waitlist, the answer is 202 with the position on it, unless `wait` is false: then it is
+/// a seat or nothing. With `override`, which needs the
 /// scope `enrollments:write`, the student gets a seat although the course is full, others wait for it, or its
 /// registration is not open. A student who waits for the course leaves its waitlist; the others keep their places.
 #[utoipa::path(post, path = "/api/v1/students/{student_id}/courses", tag = "enrollments")]
@@ -55,8 +58,9 @@ async fn enroll(
     _: NoQuery,
     Json(draft, caller): Json<NewEnrollment>,
 ) -> Result<Outcome<Admitted<Enrollment, Waitlisted>>, Refused<EnrollErrors>> {
-    let (course_id, r#override) = (draft.course_id, draft.into_override(&caller)?);
-    let command = Enroll { student_id: student.into_result()?, course_id, r#override };
+    let (course_id, wait) = (draft.course_id, draft.wait.unwrap_or(true));
+    let r#override = draft.into_override(&caller)?;
+    let command = Enroll { student_id: student.into_result()?, course_id, r#override, wait };
     Ok(app.registrar.submit(command, &caller).await?.map(|admission| match admission {
         Admission::Enrolled(enrollment) => Admitted::Created(enrollment),
         Admission::Waitlisted(place) => Admitted::Waiting(place.into()),
@@ -136,18 +140,43 @@ async fn show(
 /// Drop a course, or leave its waitlist
 ///
 /// The enrollment ends, but stays in the log. The first student on the waitlist gets the seat in the same
-/// transaction.
-#[utoipa::path(delete, path = "/api/v1/students/{student_id}/courses/{course_id}", tag = "enrollments")]
+/// transaction. After the deadline for drops (`drop_until`), only staff drops a student, with an `override_reason`.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/students/{student_id}/courses/{course_id}",
+    tag = "enrollments",
+    params(DropQuery)
+)]
 async fn drop_course(
+    app: App,
+    pair: PathParams<(StudentId, CourseId)>,
+    Query(query): Query<DropQuery>,
+    caller: Caller,
+) -> Result<NoContent, Refused<DropErrors>> {
+    let (student_id, course_id) = pair.into_result()?;
+    let command = DropCourse { student_id, course_id, r#override: query.override_reason };
+    app.registrar.submit(command, &caller).await?;
+    Ok(NoContent)
+}
+
+/// Restore what was dropped last
+///
+/// The enrollment comes back with its id, its `enrolled_at` and its further columns, over capacity if need be; a place on
+/// the waitlist with its `joined_at` and its position, or with the seat that is free by now. Needs the scope
+/// `enrollments:write`.
+#[utoipa::path(post, path = "/api/v1/students/{student_id}/courses/{course_id}/restore", tag = "enrollments")]
+async fn restore(
     app: App,
     pair: PathParams<(StudentId, CourseId)>,
     _: NoQuery,
     caller: Caller,
-) -> Result<NoContent, Refused<(StudentNotFound, CourseNotFound, EnrollmentNotFound, RowRefused)>> {
+) -> Result<Outcome<Admitted<Enrollment, Waitlisted>>, Refused<RestoreErrors>> {
     let (student_id, course_id) = pair.into_result()?;
-    let command = DropCourse { student_id, course_id };
-    app.registrar.submit(command, &caller).await?;
-    Ok(NoContent)
+    let command = Restore { student_id, course_id };
+    Ok(app.registrar.submit(command, &caller).await?.map(|admission| match admission {
+        Admission::Enrolled(enrollment) => Admitted::Created(enrollment),
+        Admission::Waitlisted(place) => Admitted::Waiting(place.into()),
+    }))
 }
 
 /// The roster of a course
@@ -210,6 +239,20 @@ type EnrollErrors = (
     RowRefused,
 );
 
+/// Why a student is not dropped.
+type DropErrors = (
+    StudentNotFound,
+    CourseNotFound,
+    EnrollmentNotFound,
+    RegistrationNotOpen,
+    RegistrationClosed,
+    DropDeadlinePassed,
+    RowRefused,
+);
+
+/// Why nothing is restored.
+type RestoreErrors = (StudentNotFound, CourseNotFound, NothingToRestore, RowRefused);
+
 impl Resource for Enrollment {}
 
 impl Located for Enrollment {
@@ -224,6 +267,9 @@ impl Located for Enrollment {
 pub(crate) struct NewEnrollment {
     /// The id of the course.
     pub(crate) course_id: CourseId,
+    /// Whether the student goes on the waitlist if the course is full; true if it is left out.
+    #[schema(nullable = false, default = true)]
+    wait: Option<bool>,
     /// Staff enrolls the student beyond the limits of the course.
     #[schema(value_type = Option<Override>)]
     r#override: Option<NewOverride>,
@@ -232,8 +278,15 @@ pub(crate) struct NewEnrollment {
 impl Draft for NewEnrollment {
     fn read(fields: &mut Fields) -> Option<Self> {
         let course_id = fields.required("course_id", fields::id);
+        let wait = fields.optional("wait", fields::boolean);
         let r#override = fields.optional_object("override");
-        Some(Self { course_id: CourseId(course_id?), r#override: r#override? })
+        Some(Self { course_id: CourseId(course_id?), wait: wait?, r#override: r#override? })
+    }
+}
+
+impl Draft for Override {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        fields.required("reason", |value| fields::text(value, str::parse))
     }
 }
 
@@ -259,6 +312,21 @@ impl Draft for NewOverride {
         let reason = fields.optional("reason", |value| fields::nullable(value, text).map(Option::flatten))?;
         Some(Self { reason: reason.flatten() })
     }
+}
+
+/// The query of a drop.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+struct DropQuery {
+    /// Staff drops the student after the deadline for drops, for this reason, which is kept in the log.
+    #[serde(deserialize_with = "from_text")]
+    #[param(value_type = Option<String>, min_length = 1, max_length = 500)]
+    override_reason: Option<Override>,
+}
+
+impl Parameters for DropQuery {
+    const KNOWN: &'static [&'static str] = &["override_reason"];
 }
 
 /// The query of a list: a page, and a time.

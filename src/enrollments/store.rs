@@ -222,7 +222,7 @@ pub async fn steps(
          sum(case when type = 'enrollment.dropped' then -1 else 1 end) from events where course_id = ",
         visible_course!("$2", "$3", "$4"),
         " and seq > $5 and type in \
-         ('enrollment.created', 'enrollment.adopted', 'enrollment.dropped', 'waitlist.promoted') \
+         ('enrollment.created', 'enrollment.adopted', 'enrollment.dropped', 'enrollment.restored', 'waitlist.promoted') \
          group by 1 order by 1"
     );
     let [visible, asked, account] = viewer.roster(id);
@@ -231,8 +231,8 @@ pub async fn steps(
 }
 
 /// The enrollments with events for which `which` holds, at the time `time`, with ids above `after`, without events up to
-/// the `seq` `start`; all but `which` are names of parameters. Each enrollment has at most two events, for its start and its end, so one with a single event had not ended. Events are
-/// in order of time.
+/// the `seq` `start`; all but `which` are names of parameters. Each enrollment begins once, and every end is followed by
+/// nothing or by a restoration, so one with an odd number of events had not ended. Events are in order of time.
 macro_rules! standing {
     ($which:expr, $other:literal, $time:literal, $after:literal, $start:literal) => {
         concat!(
@@ -246,7 +246,7 @@ macro_rules! standing {
             $after,
             " and seq > ",
             $start,
-            " group by enrollment_id having count(*) = 1"
+            " group by enrollment_id having count(*) % 2 = 1"
         )
     };
 }

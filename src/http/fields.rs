@@ -256,6 +256,14 @@ pub fn number(value: &Value, min: i64, max: i64) -> Result<i64, String> {
         .ok_or_else(|| format!("must be a whole number from {} to {}", thousands(min), thousands(max)))
 }
 
+/// `true` or `false`.
+///
+/// # Errors
+/// If the value is another one.
+pub fn boolean(value: &Value) -> Result<bool, String> {
+    value.as_bool().ok_or_else(|| "must be `true` or `false`".to_owned())
+}
+
 /// A time (RFC 3339, with an offset), converted to the form in which it is stored: UTC, milliseconds.
 ///
 /// # Errors

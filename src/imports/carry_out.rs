@@ -96,7 +96,7 @@ impl Plan {
             .records(PlanRow::Student, &self.students, ImportStep::AddStudent, ImportStep::ChangeStudent)
             .await?;
         let ids = Added { students: added_students, courses: added_courses };
-        worker.run(self.vanishing.steps(), |_, _| {}).await?;
+        worker.run(self.vanishing.steps(self.r#override.as_ref()), |_, _| {}).await?;
         worker.enrollments(self, &ids).await?;
         worker.done.changed.sort_by_key(|(row, _)| order.number(*row));
         Ok(worker.done)

@@ -12,7 +12,7 @@ use crate::clock::Stamp;
 use crate::db::{Db, DbError};
 use crate::files::reading::Wanted;
 use crate::priority::pause_if_due;
-use crate::registrar::{Admission, Caller, CourseId, Override, Refusal, Rehearsal, StudentId};
+use crate::registrar::{Admission, Caller, CourseId, Override, Refusal, Rehearsal, Rehearsed, StudentId};
 
 /// The decisions about the enrollments.
 pub(super) struct Decided {
@@ -22,6 +22,8 @@ pub(super) struct Decided {
     pub(super) vanishing: Vec<VanishingPair>,
     /// Students who move up from a waitlist.
     pub(super) promoted: Vec<Pair>,
+    /// How many enrollments the files do not mention that stay, since the deadline for drops has passed.
+    pub(super) past_deadline: usize,
     /// The present enrollments and places on waitlists of the students in the files; empty if no course of the files
     /// has another code.
     pub(super) taken: HashSet<Pair>,
@@ -65,6 +67,7 @@ struct Stage {
     others: Vec<(Taken, Cause)>,
     /// The enrollments and places on waitlists that may end.
     held: HashMap<Pair, Held>,
+    r#override: Option<Override>,
 }
 
 impl Stage {
@@ -111,7 +114,9 @@ impl Stage {
         for id in &students {
             rehearsal.add_student(*id);
         }
-        for ((student, course), _) in seats.iter().inspect(|_| pause_if_due()).filter(|((_, course), _)| courses.contains(course)) {
+        for ((student, course), _) in
+            seats.iter().inspect(|_| pause_if_due()).filter(|((_, course), _)| courses.contains(course))
+        {
             rehearsal.add_enrollment(*student, *course);
         }
         let seats = seats.into_iter().map(|(pair, id)| (pair, Held::Seat(id)));
@@ -129,9 +134,10 @@ impl Stage {
             steps: vec![EnrollmentStep::NotThere; rows.len()],
             vanishing: in_gone.into_iter().map(|taken| vanishing(taken, Cause::WithCourse, None)).collect(),
             promoted: Vec::new(),
+            past_deadline: 0,
             taken: taken_now,
         };
-        Ok(Self { rehearsal, decided, others, held })
+        Ok(Self { rehearsal, decided, others, held, r#override: plan.r#override.clone() })
     }
 
     /// Decides about a row that drops a student from a course, or takes them off its waitlist.
@@ -165,6 +171,7 @@ impl Stage {
             match self.drop(pair, is_waiting, cause) {
                 // Somebody dropped it between the reads.
                 Ok(()) | Err(Refusal::EnrollmentNotFound { .. }) => {}
+                Err(Refusal::DropDeadlinePassed { .. }) => self.decided.past_deadline += 1,
                 Err(refusal) => return Err(refusal),
             }
         }
@@ -172,10 +179,16 @@ impl Stage {
     }
 
     fn drop(&mut self, pair: Pair, is_waiting: bool, cause: Cause) -> Result<(), Refusal> {
-        let promoted = self.rehearsal.drop_course(pair.0, pair.1)?;
+        // No deadline keeps the enrollments of a student who is deleted.
+        let deleted = || Override::new(Some("deleted with the student".to_owned())).ok();
+        let r#override = if cause == Cause::WithStudent { deleted() } else { self.r#override.clone() };
+        let Rehearsed { promoted, is_overridden } =
+            self.rehearsal.drop_course(pair.0, pair.1, r#override.as_ref())?;
+        let is_overridden = is_overridden && cause != Cause::WithStudent;
         self.decided.promoted.extend(promoted);
         let held = self.held.get(&pair).copied();
-        self.decided.vanishing.push(vanishing((pair, is_waiting), cause, held));
+        let pair = VanishingPair { is_overridden, ..vanishing((pair, is_waiting), cause, held) };
+        self.decided.vanishing.push(pair);
         Ok(())
     }
 }
@@ -185,7 +198,7 @@ fn vanishing(
     cause: Cause,
     held: Option<Held>,
 ) -> VanishingPair {
-    VanishingPair { student_id, course_id, is_waiting, held, cause }
+    VanishingPair { student_id, course_id, is_waiting, held, cause, is_overridden: false }
 }
 
 /// The limits of the courses, their numbers of students, and their waitlists.

@@ -7,7 +7,7 @@ use super::fields::Fields;
 use super::full::{self, Unmentioned};
 use super::known::{Known, ids};
 use super::settings::{Mode, Settings};
-use super::steps::{Names, Pair, Plan, RecordStep};
+use super::steps::{HeldBack, Names, Obstacle, Pair, Plan, RecordStep};
 use super::vanishing::{Cause, Vanishing, VanishingRecord};
 use super::{parties, records, store, warnings};
 use crate::clock::Stamp;
@@ -57,10 +57,12 @@ pub async fn make(
     let Unmentioned { students, courses, pairs, held_back } = unmentioned;
     remove_records(&mut plan, &known, students, courses);
     plan.held_back = held_back;
-    let Decided { steps, vanishing, promoted, taken } = decide(&plan, pairs, db, now, caller).await?;
+    let Decided { steps, vanishing, promoted, past_deadline, taken } =
+        decide(&plan, pairs, db, now, caller).await?;
     plan.enrollments = steps;
     plan.vanishing.pairs = vanishing;
     plan.promoted = promoted;
+    plan.held_back.extend(past_deadline_for_drops(past_deadline));
     if !plan.vanishing.is_empty() {
         plan.vanishing.totals = store::totals(db).await?;
     }
@@ -68,6 +70,13 @@ pub async fn make(
     plan.reading.warnings.extend(warnings);
     plan.names = names(&plan, db).await?;
     Ok(plan)
+}
+
+/// Enrollments that the files do not mention, but that no rule allows to end.
+fn past_deadline_for_drops(count: usize) -> Option<HeldBack> {
+    let detail = "The deadline for drops has passed. With an override, they are dropped.";
+    let why = Obstacle::new("drop-deadline-passed", detail);
+    (count > 0).then_some(HeldBack { kind: "enrollments", count, why })
 }
 
 /// A plan with the steps of students and courses, not yet of enrollments.

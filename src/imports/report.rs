@@ -67,7 +67,7 @@ impl Plan {
     #[must_use]
     pub fn steps(&self) -> usize {
         let counts = self.counts();
-        counts.new + counts.changed + self.vanishing.steps().len()
+        counts.new + counts.changed + self.vanishing.steps(None).len()
     }
 
     /// Whether it changes nothing.

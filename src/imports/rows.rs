@@ -58,7 +58,7 @@ pub struct ImportRow {
     /// Whether the student gets a place on the waitlist instead of a seat.
     #[serde(default, skip_serializing_if = "is_false")]
     pub waitlisted: bool,
-    /// Whether the student gets a seat by the override of the import, since the rules do not allow it.
+    /// Whether the student gets a seat, or is dropped, by the override of the import, since the rules do not allow it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub overridden: bool,
     /// Why it vanishes: a `row` says so, it is `not-in-files` although they are the whole truth, or it ends
@@ -283,13 +283,14 @@ impl Plan {
                 ImportRow { student: number_of(record), student_id, fields: old_fields(record), ..row }
             }
             Gone::Pair(place) => {
-                let VanishingPair { student_id, course_id, is_waiting, cause, .. } =
+                let VanishingPair { student_id, course_id, is_waiting, cause, is_overridden, .. } =
                     self.vanishing.pairs[place];
                 let record = if is_waiting { "place-on-waitlist" } else { "enrollment" };
                 let student = self.names.students.get(&student_id).and_then(number_of);
                 let course = self.names.courses.get(&course_id).and_then(code_of);
                 let (student_id, course_id) = (Some(student_id.0), Some(course_id.0));
-                ImportRow { student, course, student_id, course_id, ..self.vanishing_row(cause, record) }
+                let row = self.vanishing_row(cause, record);
+                ImportRow { student, course, student_id, course_id, overridden: is_overridden, ..row }
             }
         }
     }

@@ -196,7 +196,8 @@ pub(super) async fn waiting_of(db: &Db, students: &[i64]) -> Result<Vec<Waitlist
 pub(super) async fn limits_of(db: &Db, courses: &[i64]) -> Result<HashMap<CourseId, Limits>, DbError> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
-            "select course_id, capacity, waitlist_capacity, opens_at, closes_at from course_seats where course_id in ({})",
+            "select course_id, capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until \
+             from course_seats where course_id in ({})",
             places("bigint")
         )
     });

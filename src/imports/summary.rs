@@ -172,7 +172,8 @@ impl Plan {
         let is_overridden = |step: &&EnrollmentStep| **step == EnrollmentStep::EnrollAnyway;
         let mut counts = Counts {
             waiting: self.enrollments.iter().filter(waits).count(),
-            overridden: self.enrollments.iter().filter(is_overridden).count(),
+            overridden: self.enrollments.iter().filter(is_overridden).count()
+                + self.vanishing.pairs.iter().filter(|pair| pair.is_overridden).count(),
             promoted: self.promoted.len(),
             ..Counts::default()
         };

@@ -166,7 +166,7 @@ fn step(
     let student = || entry.student_id.ok_or_else(unknown);
     let course = || entry.course_id.ok_or_else(unknown);
     let pair = || Ok::<_, Obstacle>((StudentId(student()?), CourseId(course()?)));
-    let drop = || pair().map(|(student_id, course_id)| DropCourse { student_id, course_id });
+    let drop = || pair().map(|(student_id, course_id)| DropCourse::new(student_id, course_id));
     match kind {
         EventKind::EnrollmentCreated => {
             let id = entry.enrollment_id.ok_or_else(unknown)?;

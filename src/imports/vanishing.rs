@@ -5,8 +5,8 @@ use std::hash::Hash;
 
 use crate::files::reading::Origin;
 use crate::registrar::{
-    Course, CourseId, DeleteCourse, DeleteStudent, DropCourse, EnrollmentId, ImportStep, SeenCourse, Student,
-    StudentId, Version,
+    Course, CourseId, DeleteCourse, DeleteStudent, DropCourse, EnrollmentId, ImportStep, Override,
+    SeenCourse, Student, StudentId, Version,
 };
 
 /// The records that a plan removes: students, courses, enrollments and places on waitlists.
@@ -79,6 +79,8 @@ pub struct VanishingPair {
     pub held: Option<Held>,
     /// Why.
     pub cause: Cause,
+    /// Whether it ends by the override of the import, since the rules do not allow it.
+    pub is_overridden: bool,
 }
 
 /// Why a record vanishes.
@@ -131,10 +133,11 @@ impl Vanishing {
 
     /// The steps in the order in which they are planned and carried out: first places on waitlists, so that leaving
     /// students do not move up; then courses, since nobody moves up into a deleted course; then drops; then students.
-    pub(super) fn steps(&self) -> Vec<(PlanRow, ImportStep)> {
+    pub(super) fn steps(&self, r#override: Option<&Override>) -> Vec<(PlanRow, ImportStep)> {
         let drop = |(at, pair): (usize, &VanishingPair)| {
-            let VanishingPair { student_id, course_id, .. } = *pair;
-            let step = DropCourse { student_id, course_id };
+            let VanishingPair { student_id, course_id, is_overridden, .. } = *pair;
+            let r#override = r#override.filter(|_| is_overridden).cloned();
+            let step = DropCourse { student_id, course_id, r#override };
             let step = match pair.held? {
                 Held::Seat(id) => ImportStep::DropEnrollment(step, id),
                 Held::Place(joined_seq) => ImportStep::LeaveWaitlist(step, joined_seq),

@@ -74,7 +74,9 @@ async fn enroll_anyway(
         }
         None => return ask_again(&app, pair, &query, form.values).await,
     };
-    match submit(&app.registrar, Enroll { student_id, course_id, r#override }, &form.caller).await {
+    match submit(&app.registrar, Enroll { r#override, ..Enroll::new(student_id, course_id) }, &form.caller)
+        .await
+    {
         Ok(_) => Ok(redirect_to_student(student_id, "enrolled", course_id)),
         Err(refusal) => refused(&app, pair, &query, refusal, Some(form.values)).await,
     }
@@ -117,7 +119,7 @@ async fn drop_or_leave(
     action: &str,
     caller: &Caller,
 ) -> Result<Response, Problem> {
-    let command = DropCourse { student_id, course_id };
+    let command = DropCourse::new(student_id, course_id);
     match submit(&app.registrar, command, caller).await {
         Ok(()) => Ok(redirect_to_student(student_id, action, course_id)),
         Err(refusal) => refused(app, (student_id, course_id), &StudentQuery::default(), refusal, None).await,

@@ -61,8 +61,10 @@ impl HistoryEntry {
             EventKind::EnrollmentCreated => "enrolled in".to_owned(),
             EventKind::EnrollmentAdopted => "was already enrolled in".to_owned(),
             EventKind::EnrollmentDropped => "dropped".to_owned(),
+            EventKind::EnrollmentRestored => "is enrolled again as before in".to_owned(),
             EventKind::WaitlistJoined => "joined the waitlist of".to_owned(),
             EventKind::WaitlistLeft => "left the waitlist of".to_owned(),
+            EventKind::WaitlistRestored => "got their place back on the waitlist of".to_owned(),
             EventKind::WaitlistPromoted => "got a seat from the waitlist of".to_owned(),
             EventKind::AccountCreated => "got an account".to_owned(),
             EventKind::AccountChanged => "had their account changed".to_owned(),
@@ -94,8 +96,10 @@ impl HistoryEntry {
             EventKind::EnrollmentCreated => "enrolled".to_owned(),
             EventKind::EnrollmentAdopted => "was already enrolled".to_owned(),
             EventKind::EnrollmentDropped => "dropped the course".to_owned(),
+            EventKind::EnrollmentRestored => "is enrolled again as before".to_owned(),
             EventKind::WaitlistJoined => "joined the waitlist".to_owned(),
             EventKind::WaitlistLeft => "left the waitlist".to_owned(),
+            EventKind::WaitlistRestored => "got their place back on the waitlist".to_owned(),
             EventKind::WaitlistPromoted => "got a seat from the waitlist".to_owned(),
             EventKind::StudentCreated
             | EventKind::StudentUpdated
@@ -107,7 +111,7 @@ impl HistoryEntry {
         }
     }
 
-    /// Why the student got the seat beyond the limits of the course; `None` if it was by the rules.
+    /// Why the student got the seat, or was dropped, beyond the limits of the course; `None` if it was by the rules.
     #[must_use]
     pub fn override_reason(&self) -> Option<&str> {
         self.data["override"]["reason"].as_str()

@@ -27,11 +27,15 @@ pub(super) fn routes() -> Routes<AppState> {
 
 impl FormDraft for NewSeats {
     const NUMBERS: &[&str] = &["capacity", "waitlist_capacity"];
-    const NULLABLE: &[&str] = &["opens_at", "closes_at"];
+    const NULLABLE: &[&str] = &["opens_at", "closes_at", "waitlist_closes_at", "drop_until"];
     const MESSAGES: &[(&str, &str, &str)] = &[
         ("opens_at", "must be a time", "Write the time like 2026-09-01T08:00:00Z"),
         ("closes_at", "must be a time", "Write the time like 2026-09-01T08:00:00Z"),
+        ("waitlist_closes_at", "must be a time", "Write the time like 2026-09-01T08:00:00Z"),
+        ("drop_until", "must be a time", "Write the time like 2026-09-01T08:00:00Z"),
         ("closes_at", "must be after", "Registration must close after it opens"),
+        ("waitlist_closes_at", "must be after", "The waitlist must close after registration opens"),
+        ("drop_until", "must be after", "The deadline must be after registration opens"),
     ];
 }
 

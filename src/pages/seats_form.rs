@@ -34,6 +34,8 @@ impl SeatsForm {
             ("waitlist_capacity", seats.waitlist_capacity.to_string()),
             ("opens_at", time(&seats.opens_at)),
             ("closes_at", time(&seats.closes_at)),
+            ("waitlist_closes_at", time(&seats.waitlist_closes_at)),
+            ("drop_until", time(&seats.drop_until)),
         ]);
         Self { values, version: Some(limits_version(seats)), refusal: None, key: new_key() }
     }
@@ -76,6 +78,8 @@ pub(super) fn limits_text(limits: &Limits) -> String {
     }
     parts.extend(limits.opens_at.iter().map(|opens| format!("opens {opens}")));
     parts.extend(limits.closes_at.iter().map(|closes| format!("closes {closes}")));
+    parts.extend(limits.waitlist_closes_at.iter().map(|end| format!("waitlist until {end}")));
+    parts.extend(limits.drop_until.iter().map(|end| format!("drops until {end}")));
     parts.join(", ")
 }
 

@@ -11,6 +11,7 @@ use super::record::{
     Course, CourseId, Enrollment, EnrollmentId, Limits, Place, Seats, Student, StudentId, WaitlistEntry,
 };
 use super::refusal::Refusal;
+use super::restore::Ended;
 use super::waitlist::Waitlist;
 use crate::clock::Stamp;
 use crate::count::to_i64;
@@ -40,6 +41,10 @@ pub struct Facts {
     pub enrolled: HashMap<CourseId, i64>,
     /// The waitlist of each course whose seats matter.
     pub waitlists: BTreeMap<CourseId, Waitlist>,
+    /// Courses in which the request that is being decided has freed seats: these serve it before the waitlist.
+    pub freed: BTreeSet<CourseId>,
+    /// What each requested student had last in a course, if the log says that it has ended.
+    pub ended: HashMap<(StudentId, CourseId), Ended>,
     /// The students with each of the requested numbers.
     pub numbers: HashMap<String, BTreeSet<StudentId>>,
     /// The courses with each of the requested codes.
@@ -211,6 +216,7 @@ impl Facts {
         for change in &event.changes {
             self.change(change);
         }
+        self.ended.extend(Ended::by(event));
     }
 
     fn change(&mut self, change: &Change) {
@@ -336,7 +342,8 @@ impl Facts {
     }
 
     fn enroll(&mut self, enrollment: &Enrollment) {
-        self.last_enrollment_id = enrollment.id.0;
+        // A restored enrollment has an earlier id.
+        self.last_enrollment_id = self.last_enrollment_id.max(enrollment.id.0);
         self.enrollments.insert((enrollment.student_id, enrollment.course_id), enrollment.clone());
         *self.enrolled.entry(enrollment.course_id).or_default() += 1;
     }

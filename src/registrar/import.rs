@@ -6,7 +6,8 @@ use super::answer::{Admission, Answer, OperationOutcome};
 use super::caller::{Caller, Right};
 use super::command::{Command, Decision, carry_out_in_order};
 use super::course::{CreateCourse, DeleteCourse, UpdateCourse};
-use super::enrollment::{DropCourse, Enroll};
+use super::drop::DropCourse;
+use super::enrollment::Enroll;
 use super::event::{Change, Event};
 use super::facts::Facts;
 use super::needs::Needs;
@@ -47,7 +48,8 @@ pub enum ImportStep {
     Enroll(Enroll),
     /// See [`Enroll`]: on the waitlist, and not with a seat.
     Wait(Enroll),
-    /// Ends this enrollment, but not a later one of the same student in the course.
+    /// Ends this enrollment, but not a later one of the same student in the course. An override is used only if the rules
+    /// do not allow the drop.
     DropEnrollment(DropCourse, EnrollmentId),
     /// Takes the student off the waitlist, if they joined it with this entry of the log and have not left since.
     LeaveWaitlist(DropCourse, i64),
@@ -80,14 +82,15 @@ impl ImportStep {
             Self::Enroll(step) => admitted(step, true, caller, facts),
             Self::Wait(step) => admitted(step, false, caller, facts),
             Self::DropEnrollment(step, id) => {
-                let &DropCourse { student_id, course_id } = step;
+                let &DropCourse { student_id, course_id, .. } = step;
                 let present = facts.enrollments.get(&(student_id, course_id));
                 let gone = Refusal::EnrollmentNotFound { student_id, course_id, place: None };
                 ensure_unchanged(present.ok_or(gone)?.id == *id)?;
-                answered(step.carry_out(caller, facts))
+                step.permit(caller)?;
+                answered(step.by_the_rules_first(caller, facts).carry_out(caller, facts))
             }
             Self::LeaveWaitlist(step, joined_seq) => {
-                let &DropCourse { student_id, course_id } = step;
+                let &DropCourse { student_id, course_id, .. } = step;
                 let present = facts.waitlist_entry(student_id, course_id);
                 let gone = Refusal::EnrollmentNotFound { student_id, course_id, place: None };
                 ensure_unchanged(present.ok_or(gone)?.joined_seq == *joined_seq)?;
@@ -176,7 +179,7 @@ impl Command for ImportPart {
 
 #[cfg(test)]
 mod tests {
-    use super::super::enrollment::Override;
+    use super::super::overrides::Override;
     use super::super::record::{Course, CourseId, Limits, Student, StudentId};
     use super::super::records::Record as _;
     use super::*;
@@ -193,7 +196,7 @@ mod tests {
             ..Facts::default()
         };
         let r#override = Override::new(Some("the dean".to_owned())).ok();
-        let enroll = Enroll { student_id, course_id, r#override };
+        let enroll = Enroll { r#override, ..Enroll::new(student_id, course_id) };
         let carry_out = |step| {
             let steps = vec![(5, step)];
             let part = ImportPart { import_id: 3, worker: "worker".into(), undoes: false, steps };

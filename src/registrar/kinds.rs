@@ -43,6 +43,8 @@ kinds! {
     EnrollmentCreated = "enrollment.created",
     /// A student left a course.
     EnrollmentDropped = "enrollment.dropped",
+    /// A dropped enrollment was restored, with its id and its time.
+    EnrollmentRestored = "enrollment.restored",
     /// An enrollment was found when the database was adopted.
     EnrollmentAdopted = "enrollment.adopted",
     /// The limits of a course were set.
@@ -53,6 +55,8 @@ kinds! {
     WaitlistJoined = "waitlist.joined",
     /// A student left a waitlist without getting a seat.
     WaitlistLeft = "waitlist.left",
+    /// A student who had left a waitlist got the same place again.
+    WaitlistRestored = "waitlist.restored",
     /// A student got a seat from a waitlist.
     WaitlistPromoted = "waitlist.promoted",
     /// An account was created.

@@ -47,6 +47,8 @@ pub struct Needs {
     pub(super) links: BTreeSet<String>,
     /// Imports whose workers to load.
     pub(super) imports: BTreeSet<i64>,
+    /// Pairs of which the log is asked what the student had last in the course.
+    pub(super) ended: BTreeSet<(StudentId, CourseId)>,
     /// Whether to look for students and courses that are gone without a log entry about it.
     pub(super) vanished: bool,
 }
@@ -103,6 +105,11 @@ impl Needs {
         self.student(student_id);
         self.course(course_id);
         self.pairs.insert((student_id, course_id));
+    }
+
+    /// Needs to know what the student had last in the course and has no more.
+    pub fn ended(&mut self, student_id: StudentId, course_id: CourseId) {
+        self.ended.insert((student_id, course_id));
     }
 
     /// Needs to know which students have this number.

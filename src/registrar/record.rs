@@ -164,8 +164,80 @@ pub struct Limits {
     pub waitlist_capacity: i64,
     /// Students enroll and drop from this time on; RFC 3339, UTC, milliseconds.
     pub opens_at: Option<Stamp>,
-    /// Students enroll and drop until this time; RFC 3339, UTC, milliseconds.
+    /// Students enroll until this time; RFC 3339, UTC, milliseconds. They also drop until then, unless `drop_until` says
+    /// otherwise.
     pub closes_at: Option<Stamp>,
+    /// The waitlist moves up until this time, in place of `closes_at`.
+    pub waitlist_closes_at: Option<Stamp>,
+    /// Students drop until this time, in place of `closes_at`. From then on staff needs a reason.
+    pub drop_until: Option<Stamp>,
+}
+
+/// The limits to change; those that are `None` stay as they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LimitsChange {
+    /// Seats; `Some(None)` is unlimited.
+    pub capacity: Option<Option<i64>>,
+    /// Places on the waitlist.
+    pub waitlist_capacity: Option<i64>,
+    /// See [`Limits::opens_at`].
+    pub opens_at: Option<Option<Stamp>>,
+    /// See [`Limits::closes_at`].
+    pub closes_at: Option<Option<Stamp>>,
+    /// See [`Limits::waitlist_closes_at`].
+    pub waitlist_closes_at: Option<Option<Stamp>>,
+    /// See [`Limits::drop_until`].
+    pub drop_until: Option<Option<Stamp>>,
+}
+
+impl LimitsChange {
+    /// The limits after the change.
+    #[must_use]
+    pub fn apply(&self, now: Limits) -> Limits {
+        let Self { capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until } =
+            self.clone();
+        Limits {
+            capacity: capacity.unwrap_or(now.capacity),
+            waitlist_capacity: waitlist_capacity.unwrap_or(now.waitlist_capacity),
+            opens_at: opens_at.unwrap_or(now.opens_at),
+            closes_at: closes_at.unwrap_or(now.closes_at),
+            waitlist_closes_at: waitlist_closes_at.unwrap_or(now.waitlist_closes_at),
+            drop_until: drop_until.unwrap_or(now.drop_until),
+        }
+    }
+}
+
+impl Limits {
+    /// What is wrong with an end that is not after the opening.
+    pub const BEFORE_OPENING: &str = "must be after registration opens";
+
+    /// The ends that are not after the opening, which would leave no time at all.
+    #[must_use]
+    pub fn before_opening(&self) -> Vec<&'static str> {
+        let ends = [
+            ("closes_at", &self.closes_at),
+            ("waitlist_closes_at", &self.waitlist_closes_at),
+            ("drop_until", &self.drop_until),
+        ];
+        let is_before = |end: &Stamp| self.opens_at.as_ref().is_some_and(|opens_at| end <= opens_at);
+        ends.into_iter()
+            .filter(|(_, end)| end.as_ref().is_some_and(is_before))
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    /// Whether the waitlist moves up at this time: until `waitlist_closes_at` or, without one, as long as registration has
+    /// not closed.
+    #[must_use]
+    pub fn moves_up(&self, now: &Stamp) -> bool {
+        self.waitlist_end().is_none_or(|end| now < end)
+    }
+
+    /// When the waitlist stops moving up; `None` is never.
+    #[must_use]
+    pub fn waitlist_end(&self) -> Option<&Stamp> {
+        self.waitlist_closes_at.as_ref().or(self.closes_at.as_ref())
+    }
 }
 
 /// How full a course is.
@@ -185,7 +257,7 @@ pub struct SeatCount {
 
 /// The limits of a course, and how full it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(example = json!({"capacity": 30, "waitlist_capacity": 10, "opens_at": "2026-09-01T08:00:00.000Z", "closes_at": null, "enrolled": 28, "waitlisted": 0}))]
+#[schema(example = json!({"capacity": 30, "waitlist_capacity": 10, "opens_at": "2026-09-01T08:00:00.000Z", "closes_at": "2026-09-15T00:00:00.000Z", "waitlist_closes_at": null, "drop_until": "2026-10-01T00:00:00.000Z", "enrolled": 28, "waitlisted": 0}))]
 pub struct Seats {
     /// Seats; null is unlimited.
     #[schema(required, minimum = 0, maximum = 1_000_000)]
@@ -196,9 +268,15 @@ pub struct Seats {
     /// Students enroll and drop from this time on (RFC 3339, UTC, milliseconds); null is always.
     #[schema(required)]
     pub opens_at: Option<Stamp>,
-    /// Students enroll and drop until this time; null is forever.
+    /// Students enroll until this time; null is forever. They also drop until then, unless `drop_until` is set.
     #[schema(required)]
     pub closes_at: Option<Stamp>,
+    /// The waitlist moves up until this time; null is until `closes_at`.
+    #[schema(required)]
+    pub waitlist_closes_at: Option<Stamp>,
+    /// Students drop until this time; null is until `closes_at`. From then on staff needs a reason to drop a student.
+    #[schema(required)]
+    pub drop_until: Option<Stamp>,
     /// Enrolled students. More than the capacity only if it was lowered.
     #[schema(minimum = 0)]
     pub enrolled: i64,
@@ -219,8 +297,18 @@ impl Seats {
     /// Combines limits with the number of enrolled and of waitlisted students.
     #[must_use]
     pub fn new(limits: Limits, enrolled: i64, waitlisted: i64) -> Self {
-        let Limits { capacity, waitlist_capacity, opens_at, closes_at } = limits;
-        Self { capacity, waitlist_capacity, opens_at, closes_at, enrolled, waitlisted }
+        let Limits { capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until } =
+            limits;
+        Self {
+            capacity,
+            waitlist_capacity,
+            opens_at,
+            closes_at,
+            waitlist_closes_at,
+            drop_until,
+            enrolled,
+            waitlisted,
+        }
     }
 }
 
@@ -228,8 +316,9 @@ impl Seats {
     /// The limits of the course.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        let Self { capacity, waitlist_capacity, opens_at, closes_at, .. } = self.clone();
-        Limits { capacity, waitlist_capacity, opens_at, closes_at }
+        let Self { capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until, .. } =
+            self.clone();
+        Limits { capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until }
     }
 
     /// How full the course is.

@@ -67,6 +67,25 @@ pub enum Refusal {
         /// Its limits.
         limits: Limits,
     },
+    /// These ends of a window would not be after its beginning.
+    #[error("Registration would end before it opens.")]
+    EndsBeforeOpening(Vec<String>),
+    /// The deadline for drops has passed.
+    #[error("Students could drop course {course_id} until {drop_until}; staff can drop them with a reason.")]
+    DropDeadlinePassed {
+        /// The course.
+        course_id: CourseId,
+        /// The deadline.
+        drop_until: Stamp,
+    },
+    /// The log has nothing that the student had in the course and lost.
+    #[error("Student {student_id} has dropped nothing in course {course_id} that could be restored.")]
+    NothingToRestore {
+        /// The student.
+        student_id: StudentId,
+        /// The course.
+        course_id: CourseId,
+    },
     /// An override says why it is made.
     #[error("An override needs a reason.")]
     OverrideNeedsReason,
@@ -202,6 +221,9 @@ impl Refusal {
             Self::WaitlistFull { .. } => "waitlist-full",
             Self::RegistrationNotOpen { .. } => "registration-not-open",
             Self::RegistrationClosed { .. } => "registration-closed",
+            Self::EndsBeforeOpening(_) => "ends-before-opening",
+            Self::DropDeadlinePassed { .. } => "drop-deadline-passed",
+            Self::NothingToRestore { .. } => "nothing-to-restore",
             Self::OverrideNeedsReason => "override-needs-reason",
             Self::HasEnrollments { .. } => "has-enrollments",
             Self::Stale(_) | Self::StaleCourse { .. } => "stale",

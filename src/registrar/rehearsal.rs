@@ -5,9 +5,11 @@ use std::collections::HashSet;
 use super::answer::Admission;
 use super::caller::Caller;
 use super::command::Command;
-use super::enrollment::{DropCourse, Enroll, Override};
+use super::drop::DropCourse;
+use super::enrollment::Enroll;
 use super::event::{Change, Event};
 use super::facts::Facts;
+use super::overrides::Override;
 use super::record::{Course, CourseId, Enrollment, Limits, Student, StudentId, WaitlistEntry};
 use super::records::Record as _;
 use super::refusal::Refusal;
@@ -22,6 +24,15 @@ pub struct Rehearsal {
     caller: Caller,
     /// All enrollments. As facts, those of a large import would need five times the memory.
     enrolled: HashSet<(StudentId, CourseId)>,
+}
+
+/// What a drop would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rehearsed {
+    /// The students who move up in the place of the one who leaves.
+    pub promoted: Vec<(StudentId, CourseId)>,
+    /// Whether the rules do not allow the drop.
+    pub is_overridden: bool,
 }
 
 impl Rehearsal {
@@ -94,7 +105,8 @@ impl Rehearsal {
         Ok(is_needed)
     }
 
-    /// Drops a student from a course, or takes them off its waitlist. Returns the student who moves up in their place.
+    /// Drops a student from a course, or takes them off its waitlist: by the rules if these allow it, and otherwise by the
+    /// override.
     ///
     /// # Errors
     /// As [`DropCourse`].
@@ -102,10 +114,20 @@ impl Rehearsal {
         &mut self,
         student_id: StudentId,
         course_id: CourseId,
-    ) -> Result<Vec<(StudentId, CourseId)>, Refusal> {
-        let (events, ()) = self.decide(&DropCourse { student_id, course_id }, (student_id, course_id))?;
+        r#override: Option<&Override>,
+    ) -> Result<Rehearsed, Refusal> {
+        let pair = (student_id, course_id);
+        let by_the_rules = self.decide(&DropCourse::new(student_id, course_id), pair);
+        let (events, is_overridden) = match (by_the_rules, r#override) {
+            (Err(Refusal::DropDeadlinePassed { .. }), Some(r#override)) => {
+                let r#override = Some(r#override.clone());
+                (self.decide(&DropCourse { student_id, course_id, r#override }, pair)?.0, true)
+            }
+            (decided, _) => (decided?.0, false),
+        };
         let promoted = events.iter().filter_map(Event::new_enrollment);
-        Ok(promoted.map(|enrollment| (enrollment.student_id, enrollment.course_id)).collect())
+        let promoted = promoted.map(|enrollment| (enrollment.student_id, enrollment.course_id)).collect();
+        Ok(Rehearsed { promoted, is_overridden })
     }
 
     fn decide<C: Command>(
@@ -161,9 +183,11 @@ mod tests {
         assert!(matches!(rehearsal.enroll(BEN, ALGEBRA), Ok(Admission::Waitlisted(_))));
         assert!(!rehearsal.is_enrolled(BEN, ALGEBRA) && rehearsal.is_waiting(BEN, ALGEBRA));
 
-        assert_eq!(rehearsal.drop_course(ANA, ALGEBRA), Ok(vec![(BEN, ALGEBRA)]));
+        let promoted = |done: Result<Rehearsed, Refusal>| done.map(|done| done.promoted);
+        assert_eq!(promoted(rehearsal.drop_course(ANA, ALGEBRA, None)), Ok(vec![(BEN, ALGEBRA)]));
         assert!(!rehearsal.is_enrolled(ANA, ALGEBRA) && rehearsal.is_enrolled(BEN, ALGEBRA));
-        assert!(matches!(rehearsal.drop_course(ANA, ALGEBRA), Err(Refusal::EnrollmentNotFound { .. })));
+        let again = rehearsal.drop_course(ANA, ALGEBRA, None);
+        assert!(matches!(again, Err(Refusal::EnrollmentNotFound { .. })));
     }
 
     #[test]
@@ -184,7 +208,8 @@ mod tests {
         assert!(rehearsal.is_enrolled(BEN, ALGEBRA) && !rehearsal.is_waiting(BEN, ALGEBRA));
         let again = rehearsal.enroll_with(BEN, ALGEBRA, &by_the_dean);
         assert!(matches!(again, Err(Refusal::AlreadyEnrolled(_))));
-        assert_eq!(rehearsal.drop_course(ANA, ALGEBRA), Ok(vec![]));
-        assert_eq!(rehearsal.drop_course(BEN, ALGEBRA), Ok(vec![(CLEO, ALGEBRA)]));
+        let mut dropped = |id| rehearsal.drop_course(id, ALGEBRA, None).map(|done| done.promoted);
+        assert_eq!(dropped(ANA), Ok(vec![]));
+        assert_eq!(dropped(BEN), Ok(vec![(CLEO, ALGEBRA)]));
     }
 }

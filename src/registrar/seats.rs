@@ -10,7 +10,7 @@ use super::facts::Facts;
 use super::fields::ensure_current;
 use super::kinds::EventKind;
 use super::needs::Needs;
-use super::record::{CourseId, Limits, Seats, Version};
+use super::record::{CourseId, Limits, LimitsChange, Seats, Version};
 use super::refusal::Refusal;
 use crate::count::to_i64;
 
@@ -40,16 +40,52 @@ impl Command for SetSeats {
         let Self { course_id, limits, expected } = self;
         facts.course(*course_id)?;
         ensure_current(&facts.limits_of(*course_id), expected.as_deref())?;
-        let seats = facts.seats_of(*course_id);
-        let before = facts.limits.get(course_id);
-        if before == Some(limits) {
-            return Ok((Vec::new(), seats));
-        }
-        let promoted = promotions(*course_id, limits, 0, facts.last_enrollment_id, facts);
-        let moved = to_i64(promoted.len());
-        let answer = Seats::new(limits.clone(), seats.enrolled + moved, seats.waitlisted - moved);
-        Ok(([vec![set(*course_id, limits.clone(), before.is_none())], promoted].concat(), answer))
+        Ok(set(*course_id, limits, facts))
     }
+}
+
+/// Change some of the limits of a course.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeSeats {
+    /// The course.
+    pub course_id: CourseId,
+    /// What changes.
+    pub change: LimitsChange,
+}
+
+impl Command for ChangeSeats {
+    type Answer = Seats;
+
+    fn needs(&self, needs: &mut Needs) {
+        needs.seats(self.course_id);
+    }
+
+    fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
+        caller.ensure(Right::WriteCourses)
+    }
+
+    fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Seats), Refusal> {
+        facts.course(self.course_id)?;
+        let limits = self.change.apply(facts.limits_of(self.course_id));
+        let before_opening = limits.before_opening();
+        if !before_opening.is_empty() {
+            return Err(Refusal::EndsBeforeOpening(before_opening.into_iter().map(str::to_owned).collect()));
+        }
+        Ok(set(self.course_id, &limits, facts))
+    }
+}
+
+/// Sets the limits, and moves up students who get a seat by that.
+fn set(course_id: CourseId, limits: &Limits, facts: &Facts) -> (Vec<Event>, Seats) {
+    let seats = facts.seats_of(course_id);
+    let before = facts.limits.get(&course_id);
+    if before == Some(limits) {
+        return (Vec::new(), seats);
+    }
+    let promoted = promotions(course_id, limits, 0, facts.last_enrollment_id, facts);
+    let moved = to_i64(promoted.len());
+    let answer = Seats::new(limits.clone(), seats.enrolled + moved, seats.waitlisted - moved);
+    ([vec![were_set(course_id, limits.clone(), before.is_none())], promoted].concat(), answer)
 }
 
 /// Remove the limits of a course.
@@ -82,13 +118,15 @@ impl Command for RemoveSeats {
 }
 
 /// The limits of the course were set.
-fn set(course_id: CourseId, limits: Limits, is_first: bool) -> Event {
-    let Limits { capacity, waitlist_capacity, opens_at, closes_at } = &limits;
+fn were_set(course_id: CourseId, limits: Limits, is_first: bool) -> Event {
+    let Limits { capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until } = &limits;
     let data = json!({
         "capacity": capacity,
         "waitlist_capacity": waitlist_capacity,
         "opens_at": opens_at,
         "closes_at": closes_at,
+        "waitlist_closes_at": waitlist_closes_at,
+        "drop_until": drop_until,
     });
     Event::about_course(EventKind::SeatsSet, course_id, Change::SetLimits { course_id, limits, is_first })
         .with_data(data)

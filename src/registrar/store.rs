@@ -2,6 +2,7 @@
 
 use super::commit::no_log_head;
 use super::record::{CourseId, StudentId};
+use crate::clock::Stamp;
 use crate::db::{Db, DbError, Reach};
 
 /// Loads the courses that have orphaned rows: enrollments, waitlist entries or limits of a student or course that
@@ -23,16 +24,18 @@ pub(super) async fn courses_with_orphans(db: &Db) -> Result<Vec<CourseId>, DbErr
     db.read(Reach::Scan, sql, [], |row| Ok(row.int(0)?.into())).await
 }
 
-/// Loads the courses with a free seat and a waitlist: another program has dropped an enrollment.
+/// Loads the courses with a free seat and a waitlist that moves up at this time: another program has dropped an enrollment.
 ///
 /// # Errors
 /// When the engine fails.
-pub(super) async fn courses_with_free_seats(db: &Db) -> Result<Vec<CourseId>, DbError> {
+pub(super) async fn courses_with_free_seats(db: &Db, now: &Stamp) -> Result<Vec<CourseId>, DbError> {
     let sql = "select course_id from waitlist w group by course_id \
                having not exists (select 1 from course_seats cs where cs.course_id = w.course_id and cs.capacity <= \
                (select count(*) from student_courses sc \
-               where sc.course_id = w.course_id and sc.student_id = cast(sc.student_id as bigint)))";
-    db.read(Reach::Scan, sql, [], |row| Ok(row.int(0)?.into())).await
+               where sc.course_id = w.course_id and sc.student_id = cast(sc.student_id as bigint))) \
+               and not exists (select 1 from course_seats cs where cs.course_id = w.course_id \
+               and coalesce(cs.waitlist_closes_at, cs.closes_at) <= $1)";
+    db.read(Reach::Scan, sql, [now.into()], |row| Ok(row.int(0)?.into())).await
 }
 
 /// The last `seq` of the log, and how many entries after `seq` are about enrollments that other programs have written.

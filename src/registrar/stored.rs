@@ -83,6 +83,9 @@ mod tests {
         assert_eq!(read(second), Ok(Answer::Student(ana.clone())));
         let now = r#"{"form":3,"outcome":{"Ok":{"Student":{"id":2,"name":"Ana","email":"ana@example.edu","number":"0042"}}}}"#;
         assert_eq!(read(now), Ok(Answer::Student(Student { number: Some("0042".to_owned()), ..ana })));
+        let without_deadlines = r#"{"form":3,"outcome":{"Ok":{"Seats":{"capacity":30,"waitlist_capacity":0,"opens_at":null,"closes_at":null,"enrolled":2,"waitlisted":1}}}}"#;
+        let seats = Seats::new(Limits { capacity: Some(30), ..Limits::default() }, 2, 1);
+        assert_eq!(read(without_deadlines), Ok(Answer::Seats(seats)));
     }
 
     #[test]
@@ -117,7 +120,7 @@ mod tests {
             r#"{"form":3,"outcome":{"Ok":{"Batch":[{"Done":"Gone"},{"Refused":{"CourseNotFound":3}},"Withheld"]}}}"#,
             r#"{"form":3,"outcome":{"Ok":{"Enrollment":{"id":1,"student_id":2,"course_id":3,"enrolled_at":"t"}}}}"#,
             r#"{"form":3,"outcome":{"Ok":{"Waitlisted":{"student_id":2,"course_id":3,"position":1,"joined_at":"t"}}}}"#,
-            r#"{"form":3,"outcome":{"Ok":{"Seats":{"capacity":30,"waitlist_capacity":0,"opens_at":null,"closes_at":null,"enrolled":2,"waitlisted":1}}}}"#,
+            r#"{"form":3,"outcome":{"Ok":{"Seats":{"capacity":30,"waitlist_capacity":0,"opens_at":null,"closes_at":null,"waitlist_closes_at":null,"drop_until":null,"enrolled":2,"waitlisted":1}}}}"#,
             r#"{"form":3,"outcome":{"Err":{"HasEnrollments":{"enrolled":1,"waitlisted":2}}}}"#,
             r#"{"form":3,"outcome":{"Err":{"NumberTaken":2}}}"#,
         ];

@@ -12,6 +12,7 @@ use super::queue::Registrar;
 use super::refusal::Refusal;
 use super::store;
 use super::sweep::Sweep;
+use crate::clock::Clock;
 use crate::db::Db;
 
 /// How often to look when no write of another program is noticed: database servers enforce foreign keys themselves.
@@ -26,14 +27,19 @@ const MAX_PER_COMMIT: usize = 50;
 
 /// Looks once at the beginning, and then after each notification of `external_write` and each write of another program
 /// to `student_courses`, until aborted.
-pub(crate) fn start(db: Db, registrar: Registrar, external_write: Arc<Notify>) -> JoinHandle<()> {
+pub(crate) fn start(
+    db: Db,
+    registrar: Registrar,
+    clock: Clock,
+    external_write: Arc<Notify>,
+) -> JoinHandle<()> {
     tokio::spawn(async move {
         // What was written before is found by the first look, without the log.
         let mut last_seq = i64::MAX;
         loop {
             let began = Instant::now();
             last_seq = store::entries_by_others(&db, last_seq).await.map_or(last_seq, |(last, _)| last);
-            if let Err(error) = sweep(&db, &registrar).await {
+            if let Err(error) = sweep(&db, &registrar, &clock).await {
                 tracing::warn!(%error, "cannot look for orphaned rows of other programs");
             }
             tokio::time::sleep((began.elapsed() * PAUSE_FACTOR).max(MIN_PAUSE)).await;
@@ -51,10 +57,10 @@ pub(crate) fn start(db: Db, registrar: Registrar, external_write: Arc<Notify>) -
     })
 }
 
-async fn sweep(db: &Db, registrar: &Registrar) -> Result<(), Refusal> {
+async fn sweep(db: &Db, registrar: &Registrar, clock: &Clock) -> Result<(), Refusal> {
     let courses = [
         store::courses_with_orphans(db).await?,
-        store::courses_with_free_seats(db).await?,
+        store::courses_with_free_seats(db, &clock.stamp()).await?,
         store::vanished_courses(db).await?,
     ]
     .concat();

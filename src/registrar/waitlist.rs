@@ -358,7 +358,7 @@ mod tests {
             assert!(matches!(joined, Admission::Waitlisted(_)));
             let again = carry_out(&enroll(count / 2 + n), &mut facts).unwrap_err();
             assert!(matches!(again, Refusal::AlreadyWaitlisted(_)));
-            let drops = |id| DropCourse { student_id: StudentId(id), course_id: ALGEBRA };
+            let drops = |id| DropCourse::new(StudentId(id), ALGEBRA);
             // The first one leaves, so that the next one moves up when the seat becomes free.
             let (first, last) = (2 * n + 1, count - n);
             for id in [first, last, 2 * n] {
@@ -378,11 +378,11 @@ mod tests {
     fn reverted_batch_steps(count: i64) -> usize {
         let mut facts = rush(count);
         let before = facts.clone();
-        let mut operations: Vec<_> =
-            (1..=OPERATIONS).map(|n| Operation::Drop(StudentId(n), ALGEBRA)).collect();
-        operations.extend((1..=OPERATIONS).map(|n| Operation::Enroll(StudentId(count + n), ALGEBRA)));
-        operations.push(Operation::Drop(StudentId(0), ALGEBRA));
-        operations.push(Operation::Drop(StudentId(0), ALGEBRA));
+        let drop = |id| Operation::Drop(DropCourse::new(StudentId(id), ALGEBRA));
+        let enroll = |id| Operation::Enroll(Enroll::new(StudentId(id), ALGEBRA));
+        let mut operations: Vec<_> = (1..=OPERATIONS).map(drop).collect();
+        operations.extend((1..=OPERATIONS).map(|n| enroll(count + n)));
+        operations.extend([drop(0), drop(0)]);
         STEPS.set(0);
         let (events, done) = carry_out(&Batch { operations, all_or_nothing: true }, &mut facts).unwrap();
         let steps = STEPS.get();

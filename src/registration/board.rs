@@ -247,10 +247,12 @@ fn natural_key(name: &str) -> String {
 /// course itself.
 fn change_of_seats(kind: EventKind, from_waitlist: bool) -> Option<(i64, i64)> {
     match kind {
-        EventKind::EnrollmentCreated if from_waitlist => Some((1, -1)),
-        EventKind::EnrollmentCreated | EventKind::EnrollmentAdopted => Some((1, 0)),
+        EventKind::EnrollmentCreated | EventKind::EnrollmentRestored if from_waitlist => Some((1, -1)),
+        EventKind::EnrollmentCreated | EventKind::EnrollmentAdopted | EventKind::EnrollmentRestored => {
+            Some((1, 0))
+        }
         EventKind::EnrollmentDropped => Some((-1, 0)),
-        EventKind::WaitlistJoined => Some((0, 1)),
+        EventKind::WaitlistJoined | EventKind::WaitlistRestored => Some((0, 1)),
         EventKind::WaitlistLeft => Some((0, -1)),
         EventKind::WaitlistPromoted => Some((1, -1)),
         EventKind::StudentCreated

@@ -16,7 +16,9 @@ use crate::http::routes::{Routes, any_of, only};
 use crate::instructors::store::ensure_sees_roster;
 use crate::problems::{CourseNotFound, RowRefused};
 use crate::registrar::Right;
-use crate::registrar::{Caller, CourseId, Limits, MAX_SEATS, Refusal, RemoveSeats, Seats, SetSeats};
+use crate::registrar::{
+    Caller, ChangeSeats, CourseId, Limits, LimitsChange, MAX_SEATS, Refusal, RemoveSeats, Seats, SetSeats,
+};
 use crate::state::{App, AppState};
 
 /// The routes of seats and waitlists.
@@ -24,6 +26,7 @@ use crate::state::{App, AppState};
 pub fn routes() -> Routes<AppState> {
     Routes::new()
         .api(only(Right::WriteCourses), routes!(set))
+        .api(only(Right::WriteCourses), routes!(change))
         .api(only(Right::ReadCatalogue), routes!(show))
         .api(only(Right::WriteCourses), routes!(remove))
         .api(any_of(&[Right::ReadRosters, Right::ReadOwnRosters]), routes!(waitlist))
@@ -42,6 +45,20 @@ async fn set(
     Json(draft, caller): Json<NewSeats>,
 ) -> Result<Found<Seats>, Refused<(CourseNotFound, RowRefused)>> {
     let command = SetSeats { course_id: course.into_result()?, limits: draft.into(), expected: None };
+    Ok(Found(app.registrar.submit(command, &caller).await?.answer))
+}
+
+/// Change some limits of a course
+///
+/// A merge patch (RFC 7396): limits that are left out stay as they are, and null removes one. Otherwise as PUT.
+#[utoipa::path(patch, path = "/api/v1/courses/{course_id}/seats", tag = "seats")]
+async fn change(
+    app: App,
+    course: PathParams<CourseId>,
+    _: NoQuery,
+    Json(change, caller): Json<SeatsChange>,
+) -> Result<Found<Seats>, Refused<(CourseNotFound, RowRefused)>> {
+    let command = ChangeSeats { course_id: course.into_result()?, change: change.into() };
     Ok(Found(app.registrar.submit(command, &caller).await?.answer))
 }
 
@@ -126,6 +143,10 @@ pub(crate) struct NewSeats {
     pub(crate) opens_at: Option<Stamp>,
     /// When registration closes (RFC 3339). Null if it stays open.
     pub(crate) closes_at: Option<Stamp>,
+    /// Until when the waitlist moves up (RFC 3339). Null is as long as registration is open.
+    pub(crate) waitlist_closes_at: Option<Stamp>,
+    /// Until when students drop (RFC 3339). Null is as long as registration is open.
+    pub(crate) drop_until: Option<Stamp>,
 }
 
 impl Draft for NewSeats {
@@ -135,17 +156,88 @@ impl Draft for NewSeats {
         let waitlist_capacity = fields.optional("waitlist_capacity", seats);
         let opens_at = fields.optional("opens_at", |value| fields::nullable(value, fields::time));
         let closes_at = fields.optional("closes_at", |value| fields::nullable(value, fields::time));
-        let (opens_at, closes_at) = (opens_at?.flatten(), closes_at?.flatten());
-        if opens_at.is_some() && closes_at.is_some() && opens_at >= closes_at {
-            fields.add_error("closes_at", "must be after registration opens");
+        let waitlist_closes_at =
+            fields.optional("waitlist_closes_at", |value| fields::nullable(value, fields::time));
+        let drop_until = fields.optional("drop_until", |value| fields::nullable(value, fields::time));
+        let new = Self {
+            capacity: capacity?,
+            waitlist_capacity: waitlist_capacity?,
+            opens_at: opens_at?.flatten(),
+            closes_at: closes_at?.flatten(),
+            waitlist_closes_at: waitlist_closes_at?.flatten(),
+            drop_until: drop_until?.flatten(),
+        };
+        for field in new.limits().before_opening() {
+            fields.add_error(field, Limits::BEFORE_OPENING);
         }
-        Some(Self { capacity: capacity?, waitlist_capacity: waitlist_capacity?, opens_at, closes_at })
+        Some(new)
+    }
+}
+
+impl NewSeats {
+    fn limits(&self) -> Limits {
+        Limits {
+            capacity: self.capacity,
+            waitlist_capacity: self.waitlist_capacity.unwrap_or_default(),
+            opens_at: self.opens_at.clone(),
+            closes_at: self.closes_at.clone(),
+            waitlist_closes_at: self.waitlist_closes_at.clone(),
+            drop_until: self.drop_until.clone(),
+        }
     }
 }
 
 impl From<NewSeats> for Limits {
     fn from(new: NewSeats) -> Self {
-        let NewSeats { capacity, waitlist_capacity, opens_at, closes_at } = new;
-        Self { capacity, waitlist_capacity: waitlist_capacity.unwrap_or_default(), opens_at, closes_at }
+        new.limits()
+    }
+}
+
+/// The limits to change; those that are left out stay as they are.
+#[derive(Debug, ToSchema)]
+#[schema(example = json!({"capacity": 35, "closes_at": "2026-09-15T00:00:00Z"}))]
+struct SeatsChange {
+    /// The number of seats; null for no limit.
+    #[schema(minimum = 0, maximum = 1_000_000)]
+    capacity: Option<Option<i64>>,
+    /// The number of places on the waitlist; 0 for no waitlist.
+    #[schema(minimum = 0, maximum = 1_000_000, nullable = false)]
+    waitlist_capacity: Option<i64>,
+    /// When registration opens (RFC 3339); null if it is already open.
+    opens_at: Option<Option<Stamp>>,
+    /// When registration closes (RFC 3339); null if it stays open.
+    closes_at: Option<Option<Stamp>>,
+    /// Until when the waitlist moves up (RFC 3339); null is as long as registration is open.
+    waitlist_closes_at: Option<Option<Stamp>>,
+    /// Until when students drop (RFC 3339); null is as long as registration is open.
+    drop_until: Option<Option<Stamp>>,
+}
+
+impl Draft for SeatsChange {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let seats = |value: &Value| fields::number(value, 0, MAX_SEATS);
+        let time = |value: &Value| fields::nullable(value, fields::time);
+        let capacity = fields.optional("capacity", |value| fields::nullable(value, seats));
+        let waitlist_capacity = fields.optional("waitlist_capacity", seats);
+        let opens_at = fields.optional("opens_at", time);
+        let closes_at = fields.optional("closes_at", time);
+        let waitlist_closes_at = fields.optional("waitlist_closes_at", time);
+        let drop_until = fields.optional("drop_until", time);
+        Some(Self {
+            capacity: capacity?,
+            waitlist_capacity: waitlist_capacity?,
+            opens_at: opens_at?,
+            closes_at: closes_at?,
+            waitlist_closes_at: waitlist_closes_at?,
+            drop_until: drop_until?,
+        })
+    }
+}
+
+impl From<SeatsChange> for LimitsChange {
+    fn from(change: SeatsChange) -> Self {
+        let SeatsChange { capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until } =
+            change;
+        Self { capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until }
     }
 }

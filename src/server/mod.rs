@@ -88,7 +88,7 @@ impl School {
         )
         .await
         .with_context(|| format!("cannot write to {location}"))?;
-        let sweeping = sweeper::start(db.clone(), registrar.clone(), others_wrote);
+        let sweeping = sweeper::start(db.clone(), registrar.clone(), clock.clone(), others_wrote);
         let follower = Follower::start(db.clone(), news);
         let (access, watching) =
             Access::start(db.clone(), clock.clone(), Arc::clone(registrar.rights_changes()))

@@ -14,6 +14,10 @@ fn drop(student: &Student, course: &Course) -> Value {
     json!({"op": "drop", "student_id": student.id, "course_id": course.id})
 }
 
+fn swap(student: &Student, from: &Course, to: &Course) -> Value {
+    json!({"op": "swap", "student_id": student.id, "from": from.id, "to": to.id})
+}
+
 fn statuses(results: &Value) -> Vec<i64> {
     let results = results.as_array().unwrap();
     for (index, result) in results.iter().enumerate() {
@@ -79,6 +83,123 @@ async fn with_mode_all_everything_is_done_or_nothing() {
         school.post(&all, json!([enroll(&ana, &algebra), enroll(&ben, &algebra)])).await.is_ok().json();
     assert_eq!(statuses(&results), [201, 201]);
     assert_eq!(algebra.roster().await, ["Ana", "Ben"]);
+}
+
+#[tokio::test]
+async fn a_seat_or_nothing() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    algebra.seats(1, 5).await;
+    let seat = |student: &Student| json!({"course_id": algebra.id, "student_id": student.id, "wait": false});
+    let mut body = seat(&ana);
+    body.as_object_mut().unwrap().remove("student_id");
+    school.post(&ana.courses_url(), body.clone()).await.is_created();
+    let full = school.post(&ben.courses_url(), body).await.is_refused(409, "course-full");
+    assert_eq!((&full["capacity"], &full["enrolled"]), (&json!(1), &json!(1)));
+    let mut operation = seat(&ben);
+    operation["op"] = "enroll".into();
+    let results = school.post(BATCH, json!([operation.clone()])).await.is_ok().json();
+    assert_eq!(statuses(&results), [409]);
+    operation["wait"] = "no".into();
+    let problem = school.post(BATCH, json!([operation])).await.is_refused(400, "invalid-request");
+    assert_eq!(errors(&problem), ["/0/wait: must be `true` or `false`"]);
+    assert_eq!(algebra.waitlist().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_swap_gets_the_new_seat_or_keeps_the_old_one() {
+    let school = School::open().await;
+    let [algebra, botany, chemistry] = school.courses(["Algebra", "Botany", "Chemistry"]).await;
+    let [ana, ben, cleo] = school.students(["Ana", "Ben", "Cleo"]).await;
+    for course in [&algebra, &botany] {
+        course.seats(1, 5).await;
+    }
+    ana.enrolls_in(&algebra).await.is_created();
+    cleo.enrolls_in(&algebra).await.is(202);
+    ben.enrolls_in(&botany).await.is_created();
+    let swaps = async |student: &Student, from: &Course, to: &Course| {
+        school.post(BATCH, json!([swap(student, from, to)])).await.is_ok().json()[0].clone()
+    };
+
+    let full = swaps(&ana, &algebra, &botany).await;
+    assert_eq!((&full["status"], &full["problem"]["type"]), (&json!(409), &json!("/problems/course-full")));
+    assert_eq!((ana.courses().await, botany.waitlist().await.len()), (vec!["Algebra".into()], 0));
+
+    let done = swaps(&ana, &algebra, &chemistry).await;
+    assert_eq!((&done["status"], &done["enrollment"]["course_id"]), (&json!(201), &json!(chemistry.id)));
+    assert_eq!(ana.courses().await, ["Chemistry"]);
+    assert_eq!(algebra.roster().await, ["Cleo"], "the seat that Ana gave up");
+
+    for (student, from, to, status, kind) in [
+        (&ana, &algebra, &botany, 404, "enrollment-not-found"),
+        (&ana, &chemistry, &chemistry, 409, "already-enrolled"),
+    ] {
+        let refused = swaps(student, from, to).await;
+        assert_eq!(refused["status"], status);
+        assert_eq!(refused["problem"]["type"], format!("/problems/{kind}"));
+    }
+    // Somebody who only waits holds no seat.
+    ana.enrolls_in(&algebra).await.is(202);
+    assert_eq!(swaps(&ana, &algebra, &botany).await["status"], 404);
+    assert_eq!(ana.courses().await, ["Chemistry"]);
+}
+
+#[tokio::test]
+async fn two_students_exchange_their_seats_in_full_courses() {
+    let school = School::open().await;
+    let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
+    let [ana, ben, cleo, dan] = school.students(["Ana", "Ben", "Cleo", "Dan"]).await;
+    for course in [&algebra, &botany] {
+        course.seats(1, 5).await;
+    }
+    ana.enrolls_in(&algebra).await.is_created();
+    ben.enrolls_in(&botany).await.is_created();
+    for course in [&algebra, &botany] {
+        cleo.enrolls_in(course).await.is(202);
+    }
+    let all = format!("{BATCH}?mode=all");
+    let exchange = json!([swap(&ana, &algebra, &botany), swap(&ben, &botany, &algebra)]);
+    assert_eq!(statuses(&school.post(BATCH, exchange.clone()).await.is_ok().json()), [409, 409]);
+
+    let results = school.post(&all, exchange).await.is_ok().json();
+    assert_eq!(statuses(&results), [201, 201]);
+    assert_eq!((algebra.roster().await, botany.roster().await), (vec!["Ben".into()], vec!["Ana".into()]));
+    assert_eq!((algebra.waitlist().await.len(), botany.waitlist().await.len()), (1, 1));
+
+    // Seats that a request gives up serve it first, whatever the order, and then the waitlist.
+    let results =
+        school.post(&all, json!([enroll(&dan, &algebra), drop(&ben, &algebra)])).await.is_ok().json();
+    assert_eq!(statuses(&results), [201, 204]);
+    assert_eq!((algebra.roster().await, algebra.waitlist().await), (vec!["Dan".into()], vec!["Cleo".into()]));
+    let log = school.get("/api/v1/events?type=enrollment.created").await.is_ok().json();
+    assert_eq!(log.as_array().unwrap().last().unwrap()["data"], json!({"freed_in_request": true}));
+    let results = school.post(&all, json!([drop(&dan, &algebra), drop(&ana, &botany)])).await.is_ok().json();
+    assert_eq!(statuses(&results), [204, 204]);
+    assert_eq!((algebra.roster().await, botany.roster().await), (vec!["Cleo".into()], vec!["Cleo".into()]));
+
+    // Without a seat for everybody nothing happens.
+    let exchange = json!([swap(&cleo, &algebra, &botany), drop(&cleo, &botany), enroll(&ana, &botany)]);
+    let results = school.post(&all, exchange).await.is_ok().json();
+    assert_eq!(statuses(&results)[0], 409, "Cleo is in Botany already: {results}");
+    assert_eq!(cleo.courses().await, ["Algebra", "Botany"]);
+}
+
+#[tokio::test]
+async fn one_who_waits_gets_the_seat_that_the_same_request_gives_up() {
+    let school = School::open().await;
+    let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
+    let [ana, ben, cleo] = school.students(["Ana", "Ben", "Cleo"]).await;
+    algebra.seats(1, 5).await;
+    ana.enrolls_in(&algebra).await.is_created();
+    ben.enrolls_in(&algebra).await.is(202);
+    cleo.enrolls_in(&algebra).await.is(202);
+    cleo.enrolls_in(&botany).await.is_created();
+    let exchange = json!([swap(&cleo, &botany, &algebra), swap(&ana, &algebra, &botany)]);
+    let results = school.post(&format!("{BATCH}?mode=all"), exchange).await.is_ok().json();
+    assert_eq!(statuses(&results), [201, 201]);
+    assert_eq!((algebra.roster().await, algebra.waitlist().await), (vec!["Cleo".into()], vec!["Ben".into()]));
+    assert_eq!(botany.roster().await, ["Ana"]);
 }
 
 #[tokio::test]

@@ -181,14 +181,23 @@ async fn an_override_needs_a_reason_of_at_most_500_visible_characters() {
 }
 
 #[tokio::test]
-async fn a_batch_has_no_overrides() {
+async fn an_operation_of_a_batch_can_have_an_override() {
     let school = School::open().await;
-    let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
-    let operation = json!({"op": "enroll", "student_id": ana.id, "course_id": algebra.id, "override": {"reason": REASON}});
-    let refused = school.post("/api/v1/enrollments/batch", json!([operation])).await;
+    let algebra = school.course("Algebra").await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    algebra.seats(0, 0).await;
+    let enroll = |student: &Student, r#override: Value| json!({"op": "enroll", "student_id": student.id, "course_id": algebra.id, "override": r#override});
+    let batch = json!([enroll(&ana, json!({"reason": REASON})), enroll(&ben, Value::Null)]);
+    let results = school.post("/api/v1/enrollments/batch", batch).await.is_ok().json();
+    assert_eq!((&results[0]["status"], &results[1]["status"]), (&json!(201), &json!(409)));
+    assert_eq!(school.data_of_enrollments().await, [json!({"override": {"reason": REASON}})]);
+    let blank = school.post("/api/v1/enrollments/batch", json!([enroll(&ben, json!({"reason": " "}))])).await;
+    assert_eq!(errors(&blank.is_refused(400, "invalid-request")), ["/0/override/reason: must say why"]);
+    let swap = json!([{"op": "swap", "student_id": 1, "from": 1, "to": 2, "override": {"reason": REASON}}]);
+    let refused = school.post("/api/v1/enrollments/batch", swap).await;
     assert_eq!(
         errors(&refused.is_refused(400, "invalid-request")),
-        ["/0/override: is not a known field; the known ones are `op`, `student_id`, `course_id`"]
+        ["/0/override: is not a known field; the known ones are `op`, `student_id`, `from`, `to`"]
     );
 }
 

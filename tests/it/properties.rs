@@ -6,9 +6,10 @@ use matricula::audit::audit;
 use matricula::clock::{Clock, ManualClock, Stamp};
 use matricula::db::Db;
 use matricula::registrar::{
-    Answer, Batch, CourseId, CreateCourse, CreateStudent, DeleteCourse, DeleteStudent, DropCourse, Enroll,
-    FieldValues, Limits, Operation, OperationOutcome, Override, Refusal, RemoveSeats, SeenCourse, SetSeats,
-    StudentId, UpdateCourse, UpdateStudent, Version, Waitlist, limits,
+    Answer, Batch, ChangeSeats, CourseId, CreateCourse, CreateStudent, DeleteCourse, DeleteStudent,
+    DropCourse, Enroll, EventKind, FieldValues, Limits, LimitsChange, Operation, OperationOutcome, Override,
+    Refusal, RemoveSeats, Restore, SeenCourse, SetSeats, StudentId, Swap, UpdateCourse, UpdateStudent,
+    Version, Waitlist, limits,
 };
 use proptest::prelude::*;
 
@@ -35,17 +36,45 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
     let expected = || proptest::option::weighted(0.2, Just(vec![Version(7)]));
     let seats = || prop_oneof![3 => (0..3_i64).prop_map(Some), 1 => Just(None)];
     let time = |chance: f64| proptest::option::weighted(chance, (0..4_u64).prop_map(hour));
-    let limits = (seats(), 0..3_i64, time(0.1), time(0.1)).prop_map(
-        |(capacity, waitlist_capacity, opens_at, closes_at)| Limits {
+    let limits = (seats(), 0..3_i64, time(0.1), time(0.1), time(0.1), time(0.1)).prop_map(
+        |(capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until)| Limits {
             capacity,
             waitlist_capacity,
             opens_at,
             closes_at,
+            waitlist_closes_at,
+            drop_until,
         },
     );
+    let change =
+        (proptest::option::of(seats()), proptest::option::of(time(0.3)), proptest::option::of(time(0.3)))
+            .prop_map(|(capacity, waitlist_closes_at, drop_until)| LimitsChange {
+                capacity,
+                waitlist_closes_at,
+                drop_until,
+                ..LimitsChange::default()
+            });
+    let by_the_dean = || Override::new(Some("the dean".to_owned())).ok();
+    let enroll = move || {
+        (student(), course(), proptest::bool::weighted(0.8), proptest::bool::weighted(0.2)).prop_map(
+            move |(student_id, course_id, wait, is_forced)| {
+                let r#override = if is_forced { by_the_dean() } else { None };
+                Enroll { student_id, course_id, r#override, wait }
+            },
+        )
+    };
+    let drop = move || {
+        (student(), course(), proptest::bool::weighted(0.3)).prop_map(
+            move |(student_id, course_id, is_forced)| {
+                let r#override = if is_forced { by_the_dean() } else { None };
+                DropCourse { student_id, course_id, r#override }
+            },
+        )
+    };
     let operation = prop_oneof![
-        2 => (student(), course()).prop_map(|(student_id, course_id)| Operation::Enroll(student_id, course_id)),
-        1 => (student(), course()).prop_map(|(student_id, course_id)| Operation::Drop(student_id, course_id)),
+        2 => (student(), course()).prop_map(|(student, course)| Operation::Enroll(Enroll::new(student, course))),
+        1 => drop().prop_map(Operation::Drop),
+        2 => (student(), course(), course()).prop_map(|(student_id, from, to)| Operation::Swap(Swap { student_id, from, to })),
     ];
     let command = prop_oneof![
         3 => (text(), text(), external_id()).prop_map(|(name, email, number)| {
@@ -72,15 +101,13 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
                 let expected = expected.map(|versions| versions.into_iter().map(seen).collect());
                 Command::DeleteCourse(DeleteCourse { id, drop, max_dropped: None, expected })
             }),
-        8 => (student(), course()).prop_map(|(student, course)| Command::Enroll(Enroll::new(student, course))),
-        2 => (student(), course()).prop_map(|(student_id, course_id)| {
-            let r#override = Override::new(Some("the dean".to_owned())).ok();
-            Command::Enroll(Enroll { student_id, course_id, r#override })
-        }),
-        3 => (student(), course())
-            .prop_map(|(student_id, course_id)| Command::Drop(DropCourse { student_id, course_id })),
+        10 => enroll().prop_map(Command::Enroll),
+        3 => drop().prop_map(Command::Drop),
         1 => (student(), course())
-            .prop_map(|(student_id, course_id)| Command::DropAsStudent(DropCourse { student_id, course_id })),
+            .prop_map(|(student, course)| Command::DropAsStudent(DropCourse::new(student, course))),
+        3 => (student(), course())
+            .prop_map(|(student_id, course_id)| Command::Restore(Restore { student_id, course_id })),
+        2 => (course(), change).prop_map(|(course_id, change)| Command::ChangeSeats(ChangeSeats { course_id, change })),
         3 => (course(), limits).prop_map(|(course_id, limits)| Command::SetSeats(SetSeats { course_id, limits, expected: None })),
         1 => course().prop_map(|course_id| Command::RemoveSeats(RemoveSeats { course_id })),
         2 => (proptest::collection::vec(operation, 1..7), any::<bool>())
@@ -102,7 +129,8 @@ proptest! {
             let _ = model.carry_out(command);
             prop_assert_eq!(&model.facts.enrollments, &enrollments_by(&model.log));
         }
-        let ids: Vec<_> = model.log.iter().filter_map(|event| Some(event.new_enrollment()?.id.0)).collect();
+        let new = model.log.iter().filter(|event| event.kind != EventKind::EnrollmentRestored);
+        let ids: Vec<_> = new.filter_map(|event| Some(event.new_enrollment()?.id.0)).collect();
         let counted: Vec<_> = (1..).take(ids.len()).collect();
         prop_assert_eq!(ids, counted, "ids are used once, in order");
         for row in model.facts.enrollments.values() {
@@ -117,7 +145,7 @@ proptest! {
     fn a_command_that_succeeds_has_its_effect(commands in commands()) {
         let mut model = Model::new();
         for command in &commands {
-            let events = model.log.len();
+            let (events, before) = (model.log.len(), model.facts.clone());
             match (command, model.carry_out(command)) {
                 (Command::Enroll(Enroll { student_id, course_id, .. }), Ok(Answer::Enrollment(row))) => {
                     prop_assert_eq!(model.facts.enrollments.get(&(*student_id, *course_id)), Some(&row));
@@ -126,13 +154,20 @@ proptest! {
                     prop_assert_eq!((row.student_id, row.course_id), (*student_id, *course_id));
                 }
                 (
-                    Command::Drop(DropCourse { student_id, course_id })
-                    | Command::DropAsStudent(DropCourse { student_id, course_id }),
+                    Command::Drop(DropCourse { student_id, course_id, .. })
+                    | Command::DropAsStudent(DropCourse { student_id, course_id, .. }),
                     Ok(_),
                 ) => {
                     prop_assert!(!model.facts.enrollments.contains_key(&(*student_id, *course_id)));
                 }
-                (Command::Enroll(Enroll { student_id, course_id, r#override }), Ok(Answer::Waitlisted(place))) => {
+                (Command::Restore(Restore { student_id, course_id }), Ok(Answer::Enrollment(row))) => {
+                    prop_assert_eq!(model.facts.enrollments.get(&(*student_id, *course_id)), Some(&row));
+                }
+                (Command::Restore(Restore { student_id, course_id }), Ok(Answer::Waitlisted(place))) => {
+                    prop_assert_eq!(model.facts.place(*student_id, *course_id), Some(place));
+                }
+                (Command::Enroll(Enroll { student_id, course_id, r#override, wait }), Ok(Answer::Waitlisted(place))) => {
+                    prop_assert!(wait, "without `wait` it is a seat or nothing");
                     prop_assert_eq!(r#override, &None, "an override is always a seat");
                     prop_assert_eq!(model.facts.place(*student_id, *course_id), Some(place));
                 }
@@ -151,6 +186,13 @@ proptest! {
                     let was_done = done.iter().any(|done| matches!(done, OperationOutcome::Done(_)));
                     prop_assert!(!(*all_or_nothing && refused && was_done), "all or nothing");
                     prop_assert!(!withheld || *all_or_nothing && refused, "nothing is withheld without a reason");
+                    if let ([Operation::Swap(swap)], [done]) = (operations.as_slice(), done.as_slice()) {
+                        let has_seat = |course| model.facts.enrollments.contains_key(&(swap.student_id, course));
+                        let is_done = matches!(done, OperationOutcome::Done(Answer::Enrollment(_)));
+                        prop_assert!(!is_done || has_seat(swap.to) && !has_seat(swap.from), "a seat for a seat");
+                        let held = before.enrollments.contains_key(&(swap.student_id, swap.from));
+                        prop_assert!(is_done || held == has_seat(swap.from), "the held seat is not lost");
+                    }
                     prop_assert_eq!(model.log.len() > events, was_done);
                 }
                 (Command::DeleteStudent(DeleteStudent { id, .. }), Ok(_)) => {
@@ -209,7 +251,8 @@ proptest! {
             let expected: Vec<_> = model.facts.waitlists.values().flat_map(Waitlist::iter)
                 .map(|row| (row.student_id.0, row.course_id.0, row.joined_seq)).collect();
             assert_eq!(rows, expected);
-            let sql = "select course_id, capacity, waitlist_capacity, opens_at, closes_at from course_seats";
+            let sql = "select course_id, capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until \
+                       from course_seats";
             let rows = db.query(sql, [], |row| Ok((CourseId(row.int(0)?), limits(row, 1)?))).await.unwrap();
             assert_eq!(rows.into_iter().collect::<HashMap<_, _>>(), model.facts.limits);
             let sql = "select cast(id as bigint), name, email from students order by id";

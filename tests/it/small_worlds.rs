@@ -1,33 +1,44 @@
-//! Every possible small school: three students, two courses, one or two seats, any commands in any order. The model
+//! Every possible small school: three students, one or two courses, one or two seats, any commands in any order. The model
 //! checks its promises at every step.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 use matricula::registrar::{
-    CourseId, CreateCourse, CreateStudent, DeleteCourse, DeleteStudent, DropCourse, Enroll, Limits, Override,
-    RemoveSeats, SetSeats, StudentId,
+    Batch, CourseId, CreateCourse, CreateStudent, DeleteCourse, DeleteStudent, DropCourse, Ended, Enroll,
+    Limits, Operation, Override, RemoveSeats, Restore, SetSeats, StudentId, Swap,
 };
 
-use crate::school::{Command, Model};
+use crate::school::{Command, FIRST_DAY, Model};
 
 const STUDENTS: i64 = 3;
-const COURSES: i64 = 2;
 
-/// Every command about a course and its students.
-fn commands() -> Vec<Command> {
+/// Every command about `courses` courses and their students.
+fn commands(courses: i64) -> Vec<Command> {
     let students = (1..=STUDENTS).map(StudentId);
     let mut commands = Vec::new();
-    for course_id in (1..=COURSES).map(CourseId) {
+    for course_id in (1..=courses).map(CourseId) {
         for student_id in students.clone() {
             commands.push(Command::Enroll(Enroll::new(student_id, course_id)));
             let r#override = Override::new(Some("the dean".to_owned())).ok();
-            commands.push(Command::Enroll(Enroll { student_id, course_id, r#override }));
-            commands.push(Command::DropAsStudent(DropCourse { student_id, course_id }));
+            commands.push(Command::Enroll(Enroll { r#override, ..Enroll::new(student_id, course_id) }));
+            commands.push(Command::DropAsStudent(DropCourse::new(student_id, course_id)));
         }
         for (capacity, waitlist_capacity) in [(1, 0), (1, 2), (2, 1)] {
-            let limits = Limits { capacity: Some(capacity), waitlist_capacity, ..Limits::default() };
-            commands.push(Command::SetSeats(SetSeats { course_id, limits, expected: None }));
+            commands.push(set_seats(
+                course_id,
+                Limits { capacity: Some(capacity), waitlist_capacity, ..Limits::default() },
+            ));
         }
+        // Its waitlist has ended.
+        commands.push(set_seats(
+            course_id,
+            Limits {
+                capacity: Some(1),
+                waitlist_capacity: 2,
+                waitlist_closes_at: FIRST_DAY.parse().ok(),
+                ..Limits::default()
+            },
+        ));
         commands.push(Command::RemoveSeats(RemoveSeats { course_id }));
         commands.push(Command::DeleteCourse(DeleteCourse {
             id: course_id,
@@ -42,8 +53,37 @@ fn commands() -> Vec<Command> {
     commands
 }
 
+fn set_seats(course_id: CourseId, limits: Limits) -> Command {
+    Command::SetSeats(SetSeats { course_id, limits, expected: None })
+}
+
+/// Every student gives their seat in one of two courses for one in the other, alone or as an exchange with another student.
+fn swaps() -> Vec<Command> {
+    let swap = |student: i64, from: i64| {
+        let (student_id, from, to) = (StudentId(student), CourseId(from), CourseId(3 - from));
+        Operation::Swap(Swap { student_id, from, to })
+    };
+    let mut commands = Vec::new();
+    for (student, from) in (1..=STUDENTS).flat_map(|student| [(student, 1), (student, 2)]) {
+        commands.push(all_or_none(vec![swap(student, from)]));
+        let others = (1..=STUDENTS).filter(|other| *other != student);
+        commands.extend(others.map(|other| all_or_none(vec![swap(student, from), swap(other, 3 - from)])));
+    }
+    commands
+}
+
+fn all_or_none(operations: Vec<Operation>) -> Command {
+    Command::Batch(Batch { operations, all_or_nothing: true })
+}
+
+/// What was dropped from the only course comes back.
+fn restorations() -> impl Iterator<Item = Command> {
+    let restore = |student| Restore { student_id: StudentId(student), course_id: CourseId(1) };
+    (1..=STUDENTS).map(move |student| Command::Restore(restore(student)))
+}
+
 /// A key that is equal for schools that behave the same from then on.
-fn state_key(model: &Model) -> String {
+fn state_key(model: &Model, has_restorations: bool) -> String {
     let facts = &model.facts;
     let mut students: Vec<_> = facts.students.keys().map(|id| id.0).collect();
     students.sort_unstable();
@@ -51,14 +91,31 @@ fn state_key(model: &Model) -> String {
     courses.sort_unstable();
     let courses = courses.into_iter().map(|id| {
         let enrolled: Vec<_> = facts.enrollments_of_course(id).map(|row| row.student_id.0).collect();
-        let waiting: Vec<_> = facts.waitlist_entries_of_course(id).map(|row| row.student_id.0).collect();
-        (id.0, facts.limits_of(id), enrolled, waiting)
+        let mut waiting: BTreeMap<_, _> = facts
+            .waitlist_entries_of_course(id)
+            .map(|entry| (entry.joined_seq, (entry.student_id.0, true)))
+            .collect();
+        let mut dropped = BTreeSet::new();
+        for ((student, _), ended) in facts.ended.iter().filter(|_| has_restorations) {
+            match ended {
+                Ended::Seat(_) => {
+                    dropped.insert(student.0);
+                }
+                // Places that were given up count too: they come back in their order.
+                Ended::Place(entry) => {
+                    waiting.entry(entry.joined_seq).or_insert((student.0, false));
+                }
+            }
+        }
+        let waiting: Vec<_> = waiting.into_values().collect();
+        (id.0, facts.limits_of(id), enrolled, waiting, dropped)
     });
     format!("{students:?} {:?}", courses.collect::<Vec<_>>())
 }
 
-#[test]
-fn every_small_school_keeps_the_promises() {
+/// Follows every command from every school that can be reached; returns how many schools there are. The model asserts
+/// its promises.
+fn explore(courses: i64, commands: &[Command], has_restorations: bool) -> usize {
     let mut first = Model::new();
     for _ in 0..STUDENTS {
         first
@@ -68,7 +125,7 @@ fn every_small_school_keeps_the_promises() {
             ])))
             .unwrap();
     }
-    for _ in 0..COURSES {
+    for _ in 0..courses {
         first
             .carry_out(&Command::CreateCourse(CreateCourse::new([
                 ("name", "Algebra".to_owned()),
@@ -77,19 +134,29 @@ fn every_small_school_keeps_the_promises() {
             .unwrap();
     }
     first.log.clear();
-    let commands = commands();
-    let mut seen = HashSet::from([state_key(&first)]);
+    let mut seen = HashSet::from([state_key(&first, has_restorations)]);
     let mut open = VecDeque::from([first]);
     while let Some(school) = open.pop_front() {
-        for command in &commands {
+        for command in commands {
             let mut next = school.clone();
-            // The model asserts its promises.
             let _ = next.carry_out(command);
             next.log.clear();
-            if seen.insert(state_key(&next)) {
+            if seen.insert(state_key(&next, has_restorations)) {
                 open.push_back(next);
             }
         }
     }
-    assert!(seen.len() > 5_000, "only {} schools were seen", seen.len());
+    seen.len()
+}
+
+#[test]
+fn every_small_school_keeps_the_promises() {
+    let schools = explore(2, &[commands(2), swaps()].concat(), false);
+    assert!(schools > 5_000, "only {schools} schools were seen");
+}
+
+#[test]
+fn so_does_every_small_school_in_which_drops_are_restored() {
+    let schools = explore(1, &commands(1).into_iter().chain(restorations()).collect::<Vec<_>>(), true);
+    assert!(schools > 1_000, "only {schools} schools were seen");
 }

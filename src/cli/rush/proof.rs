@@ -90,9 +90,13 @@ impl CourseState {
         for event in log {
             let Some(student) = event["student_id"].as_i64() else { continue };
             match event["type"].as_str().and_then(|kind| kind.parse().ok()) {
-                Some(EventKind::EnrollmentCreated | EventKind::EnrollmentAdopted) => roster.push(student),
+                Some(
+                    EventKind::EnrollmentCreated
+                    | EventKind::EnrollmentAdopted
+                    | EventKind::EnrollmentRestored,
+                ) => roster.push(student),
                 Some(EventKind::EnrollmentDropped) => roster.retain(|other| *other != student),
-                Some(EventKind::WaitlistJoined) => waitlist.push(student),
+                Some(EventKind::WaitlistJoined | EventKind::WaitlistRestored) => waitlist.push(student),
                 Some(EventKind::WaitlistLeft) => waitlist.retain(|other| *other != student),
                 Some(EventKind::WaitlistPromoted) => {
                     if waitlist.first() != Some(&student) {

@@ -42,6 +42,7 @@ pub(super) const TOKENS: &[(&str, &str)] = &[
         "{{log_writes_within_batches}}",
         include_str!("../../../migrations/postgres/log_writes_within_batches.sql"),
     ),
+    ("{{log_replaced_rows}}", include_str!("../../../migrations/postgres/log_replaced_rows.sql")),
 ];
 
 /// The current time, not that of the transaction's start.

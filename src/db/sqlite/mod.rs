@@ -28,6 +28,7 @@ pub(super) const TOKENS: &[(&str, &str)] = &[
         "{{log_writes_within_batches}}",
         include_str!("../../../migrations/sqlite/log_writes_within_batches.sql"),
     ),
+    ("{{log_replaced_rows}}", include_str!("../../../migrations/sqlite/log_replaced_rows.sql")),
 ];
 
 pub(super) const HAS_TABLE: &str = "select 1 from sqlite_schema where type = 'table' and name = $1 collate nocase \

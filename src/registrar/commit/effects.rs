@@ -159,6 +159,8 @@ impl<'a> Effects<'a> {
                 limits.waitlist_capacity.into(),
                 limits.opens_at.as_ref().into(),
                 limits.closes_at.as_ref().into(),
+                limits.waitlist_closes_at.as_ref().into(),
+                limits.drop_until.as_ref().into(),
             ]
         })
         .collect()

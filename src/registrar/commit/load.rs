@@ -15,7 +15,8 @@ use crate::registrar::facts::Facts;
 use crate::registrar::kinds::EventKind;
 use crate::registrar::needs::Needs;
 use crate::registrar::read_only::ReadOnly;
-use crate::registrar::record::{CourseId, Limits};
+use crate::registrar::record::{CourseId, Enrollment, Limits, StudentId, WaitlistEntry};
+use crate::registrar::restore::Ended;
 use crate::registrar::waitlist::Waitlist;
 
 /// The facts of a batch, and the cache to update after its commit.
@@ -95,6 +96,7 @@ pub(super) async fn load_facts(
         load_rows(tx, &needs, &unknown, &mut facts, &mut orphans).await?;
         load_access(tx, &needs, &mut facts).await?;
         facts.import_workers = load_import_workers(tx, &needs).await?;
+        facts.ended = load_ended(tx, &needs).await?;
         load_external_ids(tx, &needs, &mut facts, &mut orphans).await?;
         // Deleting a student frees seats in courses that the command does not name.
         let freed: HashSet<_> = needs
@@ -198,8 +200,41 @@ async fn load_import_workers(tx: &Tx<'_>, needs: &Needs) -> Result<HashMap<i64, 
     Ok(found.into_iter().flatten().collect())
 }
 
+/// What each student had last in a course, if they are still the same ones.
+async fn load_ended(tx: &Tx<'_>, needs: &Needs) -> Result<HashMap<(StudentId, CourseId), Ended>, DbError> {
+    let pairs: Vec<_> =
+        needs.ended.iter().map(|(student, course)| vec![student.0.into(), course.0.into()]).collect();
+    // The events are few, so they are found by the student.
+    let found = tx.query_many(ENDED, &pairs, |row| Ok((row.opt_int(0)?, row.int(1)?, row.stamp(2)?))).await?;
+    let ended = needs.ended.iter().zip(found).filter_map(|(&(student_id, course_id), mut found)| {
+        let ended = match found.pop()? {
+            (Some(id), _, enrolled_at) => {
+                Ended::Seat(Enrollment { id: id.into(), student_id, course_id, enrolled_at })
+            }
+            (None, joined_seq, joined_at) => {
+                Ended::Place(WaitlistEntry { student_id, course_id, joined_seq, joined_at })
+            }
+        };
+        Some(((student_id, course_id), ended))
+    });
+    Ok(ended.collect())
+}
+
+/// The beginning of the last enrollment or place on the waitlist of a student in a course that has ended: its id, if it is an
+/// enrollment, and the `seq` and the time of its first entry.
+const ENDED: &str = "select e.enrollment_id, b.seq, b.at from events e join events b on b.seq = \
+    (select case when e.enrollment_id is null then max(x.seq) else min(x.seq) end from events x \
+    where x.student_id = e.student_id and x.course_id = e.course_id and x.seq < e.seq \
+    and ((e.enrollment_id is null and x.type = 'waitlist.joined') \
+    or (x.enrollment_id = e.enrollment_id and x.type in ('enrollment.created', 'enrollment.adopted', 'waitlist.promoted')))) \
+    where e.seq = (select max(l.seq) from events l where l.student_id = $1 and l.course_id = $2 \
+    and l.type in ('enrollment.dropped', 'waitlist.left')) \
+    and not exists (select 1 from events d where d.student_id = e.student_id and d.type = 'student.deleted' and d.seq > e.seq) \
+    and not exists (select 1 from events d where d.course_id = e.course_id and d.type = 'course.deleted' and d.seq > e.seq)";
+
 async fn load_limits(tx: &Tx<'_>, courses: &HashSet<CourseId>) -> Result<HashMap<CourseId, Limits>, DbError> {
-    let sql = "select course_id, capacity, waitlist_capacity, opens_at, closes_at from course_seats where course_id = $1";
+    let sql = "select course_id, capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until \
+               from course_seats where course_id = $1";
     let found =
         tx.query_many(sql, &sets(courses), |row| Ok((CourseId(row.int(0)?), limits(row, 1)?))).await?;
     Ok(found.into_iter().flatten().collect())

@@ -16,7 +16,8 @@ pub fn enrollment(row: &Row<'_>) -> Result<Enrollment, DbError> {
     })
 }
 
-/// Reads limits from the columns `capacity, waitlist_capacity, opens_at, closes_at`, starting at column `first`.
+/// Reads limits from the columns `capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until`,
+/// starting at column `first`.
 ///
 /// # Errors
 /// When a column has another type.
@@ -26,6 +27,8 @@ pub fn limits(row: &Row<'_>, first: usize) -> Result<Limits, DbError> {
         waitlist_capacity: row.int(first + 1)?,
         opens_at: row.opt_stamp(first + 2)?,
         closes_at: row.opt_stamp(first + 3)?,
+        waitlist_closes_at: row.opt_stamp(first + 4)?,
+        drop_until: row.opt_stamp(first + 5)?,
     })
 }
 

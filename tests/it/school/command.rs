@@ -1,7 +1,7 @@
 use matricula::registrar::{
-    self, Answer, Batch, Caller, CreateCourse, CreateStudent, DeleteCourse, DeleteStudent, DropCourse,
-    Enroll, Event, Facts, Grants, Needs, Refusal, Registrar, RemoveSeats, Role, SetSeats, UpdateCourse,
-    UpdateStudent,
+    self, Answer, Batch, Caller, ChangeSeats, CreateCourse, CreateStudent, DeleteCourse, DeleteStudent,
+    DropCourse, Enroll, Event, Facts, Grants, Needs, Refusal, Registrar, RemoveSeats, Restore, Role,
+    SetSeats, UpdateCourse, UpdateStudent,
 };
 
 #[derive(Clone, Debug)]
@@ -17,8 +17,10 @@ pub(crate) enum Command {
     /// Submitted by a student instead of staff.
     DropAsStudent(DropCourse),
     SetSeats(SetSeats),
+    ChangeSeats(ChangeSeats),
     RemoveSeats(RemoveSeats),
     Batch(Batch),
+    Restore(Restore),
 }
 
 /// Evaluates an expression with the command of any variant.
@@ -34,8 +36,10 @@ macro_rules! each {
             Command::Enroll($one) => $done,
             Command::Drop($one) | Command::DropAsStudent($one) => $done,
             Command::SetSeats($one) => $done,
+            Command::ChangeSeats($one) => $done,
             Command::RemoveSeats($one) => $done,
             Command::Batch($one) => $done,
+            Command::Restore($one) => $done,
         }
     };
 }

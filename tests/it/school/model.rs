@@ -28,7 +28,7 @@ impl Model {
 
     pub(crate) fn carry_out(&mut self, command: &Command) -> Result<Answer, Refusal> {
         let before = self.facts.clone();
-        let mut forced = None;
+        let (mut forced, mut restored) = (None, None);
         let (events, mut answer) = match command.decide(&Caller::default(), &self.facts) {
             Ok(decided) => decided,
             Err(refusal) => {
@@ -53,11 +53,14 @@ impl Model {
                 }
             }
             self.check_order(&event);
-            forced = forced.or(event.course_id.filter(|_| event.data["override"].is_object()));
+            let goes_beyond = event.kind == EventKind::EnrollmentRestored
+                || (event.kind == EventKind::EnrollmentCreated && event.data["override"].is_object());
+            forced = forced.or(event.course_id.filter(|_| goes_beyond));
+            restored = restored.or(event.course_id.filter(|_| event.kind == EventKind::WaitlistRestored));
             self.facts.apply(&event);
             self.log.push(event);
         }
-        self.check_seats(&before, forced);
+        self.check_seats(&before, forced, restored);
         Ok(answer)
     }
 
@@ -74,6 +77,10 @@ impl Model {
                     "the first on the waitlist moves up"
                 );
             }
+            (EventKind::WaitlistRestored, [Change::AddWaitlistEntry(waiting)]) => {
+                let waits = self.facts.place(waiting.student_id, waiting.course_id);
+                assert_eq!(waits, None, "nobody waits twice for one course");
+            }
             (EventKind::WaitlistJoined, [Change::AddWaitlistEntry(waiting)]) => {
                 let last = self.facts.waitlist_entries_of_course(waiting.course_id).last();
                 assert!(
@@ -89,7 +96,13 @@ impl Model {
                 [Change::DeleteWaitlistEntry(waiting), Change::AddEnrollment(_)],
             ) => {
                 assert_eq!(event.data["from_waitlist"], true, "the log says that the student waited");
-                assert!(event.data["override"].is_object(), "only an override passes others over");
+                let limits = self.facts.limits_of(waiting.course_id);
+                assert!(
+                    event.data["override"].is_object()
+                        || event.data["freed_in_request"] == true
+                        || !limits.moves_up(&self.facts.now),
+                    "only an override or the request that freed the seat passes others over"
+                );
                 let place = self.facts.place(waiting.student_id, waiting.course_id);
                 assert!(place.is_some(), "only a student who waits leaves the waitlist");
             }
@@ -101,8 +114,9 @@ impl Model {
         }
     }
 
-    /// Checks the invariants after every command; `forced` is the course in which it gave a seat by an override.
-    fn check_seats(&self, before: &Facts, forced: Option<CourseId>) {
+    /// Checks the invariants after every command; `forced` is the course in which it gave a seat by an override or restored
+    /// one, `restored` the course on whose waitlist it restored a place.
+    fn check_seats(&self, before: &Facts, forced: Option<CourseId>, restored: Option<CourseId>) {
         let facts = &self.facts;
         for id in facts.courses.keys() {
             let (seats, were) = (facts.seats_of(*id), before.seats_of(*id));
@@ -115,7 +129,11 @@ impl Model {
                 );
             }
             let idle = seats.capacity.is_none_or(|capacity| seats.enrolled < capacity);
-            assert!(!idle || seats.waitlisted == 0, "no seat is free while a student waits: {seats:?}");
+            let moves_up = seats.limits().moves_up(&facts.now);
+            assert!(
+                !idle || seats.waitlisted == 0 || !moves_up,
+                "no seat is free while a student waits: {seats:?}"
+            );
             if forced == Some(*id) {
                 let rest = |facts: &Facts| -> Vec<_> {
                     let waiting = facts.waitlist_entries_of_course(*id).cloned();
@@ -129,7 +147,7 @@ impl Model {
                     "an override leaves the others on the waitlist, in order"
                 );
             }
-            let places = seats.waitlist_capacity.max(were.waitlisted);
+            let places = seats.waitlist_capacity.max(were.waitlisted + i64::from(restored == Some(*id)));
             assert!(seats.waitlisted <= places, "the waitlist is no longer than it may be: {seats:?}");
             for waiting in facts.waitlist_entries_of_course(*id) {
                 let pair = (waiting.student_id, *id);

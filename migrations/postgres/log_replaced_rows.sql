@@ -1,0 +1,1 @@
+-- Nothing changes here: a server calls the triggers for replaced rows, too.

@@ -25,7 +25,9 @@ struct Short(Document);
 
 impl<'de> Deserialize<'de> for Short {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(DocumentVisitor { max: MAX_MEMBERS_IN_ARRAY, items: Items(0) }).map(Self)
+        deserializer
+            .deserialize_any(DocumentVisitor { max: MAX_MEMBERS_IN_ARRAY, items: Items(MAX_ITEMS_IN_ARRAY) })
+            .map(Self)
     }
 }
 
@@ -34,6 +36,9 @@ const MAX_MEMBERS: usize = 1000;
 
 /// The same for each object in an array.
 const MAX_MEMBERS_IN_ARRAY: usize = 20;
+
+/// Members of an object in a member of it that are stored: an override has one, and one more shows that there are too many.
+const MAX_ITEMS_IN_ARRAY: usize = 2;
 
 /// Items of an array, or members of an object, in a member that are stored; one more shows that there are too many.
 pub(super) const MAX_ITEMS: usize = 33;

@@ -181,6 +181,8 @@ struct CoursePage {
     day: Option<Day>,
     roster: ListPart<RosterEntry>,
     waitlist: ListPart<WaitlistEntry>,
+    /// Since when the waitlist does not move up any more.
+    stands_since: Option<Stamp>,
     limits: SeatsForm,
     instructors: Option<InstructorsPanel>,
     plot: Option<Plot>,
@@ -257,6 +259,8 @@ pub(super) async fn course_page(
     app.discloses_waitlist(id).sent(waitlist.rows.len());
     let history = History::load(&app.viewer, About::Course(id), query.before).await?;
     app.discloses_events(&Filter { course_id: Some(id), ..Filter::default() }).sent(history.about_students());
+    let limits = seats.limits();
+    let stands_since = limits.waitlist_end().filter(|_| !limits.moves_up(&app.clock.stamp())).cloned();
     Ok(CoursePage {
         frame: Frame::new(app, "courses"),
         course: find::<Course>(app, id).await?,
@@ -266,6 +270,7 @@ pub(super) async fn course_page(
         shows_students: instructors::sees_roster(&app.viewer, id).await?,
         roster,
         waitlist,
+        stands_since,
         limits: refused.limits.unwrap_or_else(|| SeatsForm::new(&seats)),
         instructors: InstructorsPanel::load(app, id, refused.instructors).await?,
         plot: Plot::load(&app.viewer, id).await?,

@@ -1,39 +1,32 @@
-//! The forms on a student's page that enroll and drop.
+//! The forms on a student's page that enroll.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::json;
 
 use super::kit::filters::{display_name, isolate_name};
-use super::kit::form::EmptyForm;
 use super::kit::{Form, FormDraft, FormValues, RefusedPage, submit};
 use super::students::{Offer, StudentQuery, student_page};
 use crate::clock::Stamp;
 use crate::courses::store as courses;
 use crate::enrollments::api::{NewEnrollment, NewOverride};
-use crate::http::extract::{NoQuery, PathParams, Query};
+use crate::http::extract::{PathParams, Query};
 use crate::http::invalid::invalid;
 use crate::http::problem::Problem;
 use crate::http::routes::{Routes, any_of, only};
 use crate::registrar::Right;
-use crate::registrar::{
-    Admission, Caller, Course, CourseId, DropCourse, Enroll, Override, Refusal, StudentId,
-};
+use crate::registrar::{Admission, Course, CourseId, Enroll, Override, Refusal, StudentId};
 use crate::state::{App, AppState};
 use crate::students::store as students;
 
 /// The routes of these forms.
 pub(super) fn routes() -> Routes<AppState> {
     let enrolls = any_of(&[Right::WriteEnrollments, Right::EnrollOneself]);
-    Routes::new()
-        .post("/students/{student_id}/courses", enrolls, enroll)
-        .post(
-            "/students/{student_id}/courses/{course_id}/override",
-            only(Right::WriteEnrollments),
-            enroll_anyway,
-        )
-        .post("/students/{student_id}/courses/{course_id}/drop", enrolls, drop_course)
-        .post("/students/{student_id}/courses/{course_id}/leave", enrolls, leave_waitlist)
+    Routes::new().post("/students/{student_id}/courses", enrolls, enroll).post(
+        "/students/{student_id}/courses/{course_id}/override",
+        only(Right::WriteEnrollments),
+        enroll_anyway,
+    )
 }
 
 impl FormDraft for NewEnrollment {
@@ -95,44 +88,13 @@ async fn ask_again(
     Ok(RefusedPage(StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
 }
 
-async fn drop_course(
-    app: App,
-    pair: PathParams<(StudentId, CourseId)>,
-    _: NoQuery,
-    form: Form<EmptyForm>,
-) -> Result<Response, Problem> {
-    drop_or_leave(&app, pair.into_result()?, "dropped", &form.caller).await
-}
-
-async fn leave_waitlist(
-    app: App,
-    pair: PathParams<(StudentId, CourseId)>,
-    _: NoQuery,
-    form: Form<EmptyForm>,
-) -> Result<Response, Problem> {
-    drop_or_leave(&app, pair.into_result()?, "left", &form.caller).await
-}
-
-async fn drop_or_leave(
-    app: &App,
-    (student_id, course_id): (StudentId, CourseId),
-    action: &str,
-    caller: &Caller,
-) -> Result<Response, Problem> {
-    let command = DropCourse::new(student_id, course_id);
-    match submit(&app.registrar, command, caller).await {
-        Ok(()) => Ok(redirect_to_student(student_id, action, course_id)),
-        Err(refusal) => refused(app, (student_id, course_id), &StudentQuery::default(), refusal, None).await,
-    }
-}
-
 /// Redirects to the student's page, which reports the action.
-fn redirect_to_student(student_id: StudentId, action: &str, course_id: CourseId) -> Response {
+pub(super) fn redirect_to_student(student_id: StudentId, action: &str, course_id: CourseId) -> Response {
     Redirect::to(&format!("/students/{student_id}?{action}={course_id}")).into_response()
 }
 
 /// The student's page with the refusal; `typed` is what the form for an override had in it.
-async fn refused(
+pub(super) async fn refused(
     app: &App,
     (student_id, course_id): (StudentId, CourseId),
     query: &StudentQuery,
@@ -180,13 +142,19 @@ fn refusal_with_names(refusal: &Refusal, student: &str, course: &str) -> Option<
         Refusal::AlreadyWaitlisted(place) => {
             format!("{student} is already on the waitlist of {course}, at place {}.", place.position)
         }
-        Refusal::CourseFull { .. } => format!("{course} is full and has no waitlist."),
+        Refusal::CourseFull { .. } => format!("{course} is full, and nobody joins its waitlist now."),
         Refusal::WaitlistFull { .. } => format!("{course} is full, and so is its waitlist."),
         Refusal::RegistrationNotOpen { limits, .. } => {
             format!("Registration for {course} opens at {}.", time(&limits.opens_at))
         }
         Refusal::RegistrationClosed { limits, .. } => {
             format!("Registration for {course} closed at {}.", time(&limits.closes_at))
+        }
+        Refusal::DropDeadlinePassed { drop_until, .. } => {
+            format!("Students could drop {course} until {drop_until}.")
+        }
+        Refusal::NothingToRestore { .. } => {
+            format!("{student} has nothing in {course} that could be restored.")
         }
         _ => return None,
     })

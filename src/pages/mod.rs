@@ -5,6 +5,7 @@ mod accounts;
 mod courses;
 mod day;
 mod disclosures;
+mod drops;
 mod enrollments;
 mod history;
 mod import_words;
@@ -38,6 +39,7 @@ pub fn routes() -> Routes<AppState> {
     let pages = students::routes()
         .merge(courses::routes())
         .merge(enrollments::routes())
+        .merge(drops::routes())
         .merge(seats::routes())
         .merge(instructors::routes())
         .merge(registration::routes())

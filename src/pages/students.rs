@@ -176,6 +176,9 @@ pub(crate) struct StudentQuery {
     /// The course whose waitlist the student joined just now.
     #[serde(deserialize_with = "from_text")]
     waits: Option<i64>,
+    /// The course in which the student was restored just now.
+    #[serde(deserialize_with = "from_text")]
+    restored: Option<i64>,
     /// The course that the student dropped just now.
     #[serde(deserialize_with = "from_text")]
     dropped: Option<i64>,
@@ -191,7 +194,8 @@ pub(crate) struct StudentQuery {
 }
 
 impl Parameters for StudentQuery {
-    const KNOWN: &'static [&'static str] = &["q", "enrolled", "waits", "dropped", "left", "before", "saved"];
+    const KNOWN: &'static [&'static str] =
+        &["q", "enrolled", "waits", "restored", "dropped", "left", "before", "saved"];
 }
 
 #[derive(Template)]
@@ -239,6 +243,7 @@ const MAX_DISCLOSURES: i64 = 10;
 enum Action {
     Enrolled,
     Waitlisted,
+    Restored,
     Dropped,
     Left,
 }
@@ -299,7 +304,7 @@ pub(crate) async fn student_page(
     };
     // After going back, or at an old address, do not report what is no longer true.
     page.last_action = page.last_action.take().filter(|(action, course)| match action {
-        Action::Enrolled => page.is_enrolled_in(course),
+        Action::Enrolled | Action::Restored => page.is_enrolled_in(course),
         Action::Waitlisted => page.is_waiting_for(course),
         Action::Dropped | Action::Left => !page.is_enrolled_in(course) && !page.is_waiting_for(course),
     });
@@ -324,6 +329,7 @@ async fn last_action(app: &App, query: &StudentQuery) -> Result<Option<(Action, 
     let actions = [
         (Action::Enrolled, query.enrolled),
         (Action::Waitlisted, query.waits),
+        (Action::Restored, query.restored),
         (Action::Dropped, query.dropped),
         (Action::Left, query.left),
     ];

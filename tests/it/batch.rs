@@ -263,7 +263,7 @@ async fn errors_in_a_batch_are_reported_with_their_place_and_nothing_is_done() {
     let algebra = school.course("Algebra").await;
     let body = json!([
         enroll(&ana, &algebra),
-        {"op": "swap", "student_id": 0, "course_id": algebra.id},
+        {"op": "trade", "student_id": 0, "course_id": algebra.id},
         {"op": "drop", "student": ana.id, "course_id": algebra.id},
         7,
     ]);
@@ -271,7 +271,7 @@ async fn errors_in_a_batch_are_reported_with_their_place_and_nothing_is_done() {
     assert_eq!(
         errors(&problem),
         [
-            "/1/op: must be `enroll` or `drop`",
+            "/1/op: must be `enroll`, `drop` or `swap`",
             "/1/student_id: must be a whole number from 1 to 9,007,199,254,740,991",
             "/2/student_id: is required",
             "/2/student: is not a known field; did you mean `student_id`?",

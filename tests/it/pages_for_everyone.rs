@@ -177,7 +177,7 @@ async fn everything_except_the_live_board_works_without_scripts() {
     page.waits_for_text("Enrolled in Logic 101.").await;
     page.click_text("Drop Logic 101").await;
     page.click_text("Undo").await;
-    page.waits_for_text("Enrolled in Logic 101.").await;
+    page.waits_for_text("Enrolled in Logic 101 as before.").await;
     page.goto("/registration").await;
     page.waits_for_text("Enrollments per minute").await;
     assert_eq!(page.find_all(".board li").await.len(), 40);

@@ -48,11 +48,42 @@ async fn a_student_enrolls_by_part_of_a_name_drops_and_undoes_it() {
     page.waits_for_text("Dropped Algebra.").await;
     assert_eq!(ana.courses().await, [""; 0]);
     page.click_text("Undo").await;
-    page.waits_for_text("Enrolled in Algebra.").await;
+    page.waits_for_text("Enrolled in Algebra as before.").await;
     assert_eq!(algebra.roster().await, ["Ana"]);
     page.waits_for_text("dropped Algebra").await;
     page.type_into("Course name", "zoology").await;
     page.waits_for_text("No course has “zoology” in its name, level or code.").await;
+    page.has_no_complaints().await;
+    page.loads_nothing_from_elsewhere().await;
+}
+
+#[tokio::test]
+async fn a_drop_that_gives_the_seat_away_asks_first_and_can_be_undone() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    let limits = json!({"capacity": 1, "waitlist_capacity": 5, "drop_until": "2026-09-01T09:00:00Z"});
+    school.put(&algebra.seats_url()).json(&limits).await.is_ok();
+    ana.enrolls_in(&algebra).await.is_created();
+    ben.enrolls_in(&algebra).await.is(202);
+    let page = Browser::open(&school).await;
+    page.goto(&format!("/students/{}", ana.id)).await;
+    page.click_text("Drop Algebra").await;
+    page.waits_for_text("the first of them gets the seat at once").await;
+    page.is_accessible().await;
+    page.click_text("Cancel").await;
+    page.waits_for_path(&format!("/students/{}", ana.id)).await;
+    // After the deadline it also asks why.
+    school.let_pass(std::time::Duration::from_hours(1));
+    page.click_text("Drop Algebra").await;
+    page.type_into("Reason", "medical withdrawal").await;
+    page.is_accessible().await;
+    page.click_text("Drop Algebra").await;
+    page.waits_for_text("if you undo this, the course has more students than seats").await;
+    assert_eq!(algebra.roster().await, ["Ben"]);
+    page.click_text("Undo").await;
+    page.waits_for_text("Enrolled in Algebra as before.").await;
+    assert_eq!(algebra.roster().await, ["Ana", "Ben"]);
     page.has_no_complaints().await;
     page.loads_nothing_from_elsewhere().await;
 }

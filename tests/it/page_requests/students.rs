@@ -18,7 +18,7 @@ async fn a_page_confirms_a_change_only_while_it_is_true() {
     ana.drops(&algebra).await.is(204);
     assert!(!page_with("enrolled").await.contains("Enrolled in Algebra"));
     assert!(page_with("dropped").await.contains("Dropped Algebra . Undo"));
-    assert!(page_with("left").await.contains("Left the waitlist of Algebra"));
+    assert!(page_with("left").await.contains("Left the waitlist of Algebra . Undo"));
 }
 
 #[tokio::test]
@@ -43,10 +43,32 @@ async fn the_forms_to_enroll_and_drop_show_the_outcome() {
     assert!(page.contains("Algebra is full, and so is its waitlist."), "{page}");
     assert!(enroll(&ana, &algebra).await.is_page(409).contains("Ana has been enrolled in Algebra since "));
     let drop = format!("/students/{}/courses/{}/drop", ana.id, algebra.id);
-    let leads = school.form(&drop, &[]).await.leads_to();
+    // Ben would get the seat.
+    assert_eq!(school.form(&drop, &[]).await.leads_to(), drop);
+    let asks = school.page(&drop).await.is_page(200);
     assert!(
-        school.page(&leads).await.is_page(200).contains("The seat went to the next student on the waitlist.")
+        asks.contains("1 student is on the waitlist: the first of them gets the seat at once."),
+        "{asks}"
     );
+    assert_eq!(algebra.roster().await, ["Ana"]);
+    let leads = school.form(&drop, &[("confirmed", "true")]).await.leads_to();
+    let page = school.page(&leads).await.is_page(200);
+    assert!(page.contains("if you undo this, the course has more students than seats. Undo"), "{page}");
+    assert_eq!(algebra.roster().await, ["Ben"]);
+    let restore = format!("/students/{}/courses/{}/restore", ana.id, algebra.id);
+    let leads = school.form(&restore, &[]).await.leads_to();
+    assert!(school.page(&leads).await.is_page(200).contains("Enrolled in Algebra as before."));
+    assert!(
+        school
+            .form(&restore, &[])
+            .await
+            .is_page(409)
+            .contains("Ana has nothing in Algebra that could be restored.")
+    );
+    // Ben has a seat, and the course is over-full: nobody gets Ana's.
+    school.form(&drop, &[]).await.leads_to();
+    // There is nothing to ask any more.
+    assert_eq!(school.page(&drop).await.leads_to(), format!("/students/{}", ana.id));
     assert!(school.form(&drop, &[]).await.is_page(404).contains("Ana is not enrolled in Algebra."));
     assert!(
         school.form(&format!("/students/{}/courses", ana.id), &[]).await.is_page(400).contains("is required")
@@ -61,6 +83,32 @@ async fn the_forms_to_enroll_and_drop_show_the_outcome() {
     ] {
         assert!(history.contains(entry), "{entry} is not in {history}");
     }
+}
+
+#[tokio::test]
+async fn after_the_deadline_for_drops_the_page_asks_staff_why() {
+    let school = School::open().await;
+    let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
+    let limits = json!({"capacity": 9, "drop_until": "2026-09-01T09:00:00Z", "waitlist_closes_at": "2026-09-01T09:00:00Z"});
+    school.put(&algebra.seats_url()).json(&limits).await.is_ok();
+    ana.enrolls_in(&algebra).await.is_created();
+    school.let_pass(std::time::Duration::from_hours(1));
+    let drop = format!("/students/{}/courses/{}/drop", ana.id, algebra.id);
+    assert_eq!(school.form(&drop, &[]).await.leads_to(), drop);
+    let asks = school.page(&drop).await.is_page(200);
+    assert!(asks.contains("Students could drop the course until 1 September 2026, 09:00 UTC ."), "{asks}");
+    for none in ["", " "] {
+        let again = school.form(&drop, &[("confirmed", "true"), ("reason", none)]).await.is_page(422);
+        assert!(again.contains("Reason is required."), "{again}");
+    }
+    let long = "x".repeat(501);
+    let again = school.form(&drop, &[("confirmed", "true"), ("reason", &long)]).await.is_page(422);
+    assert!(again.contains("must have at most 500 characters"), "{again}");
+    assert_eq!(algebra.roster().await, ["Ana"]);
+    let leads =
+        school.form(&drop, &[("confirmed", "true"), ("reason", "medical withdrawal")]).await.leads_to();
+    let page = school.page(&leads).await.is_page(200);
+    assert!(page.contains("dropped Algebra , with an override: “ medical withdrawal ”"), "{page}");
 }
 
 #[tokio::test]

@@ -321,7 +321,7 @@ impl Draft for NewOverride {
 struct DropQuery {
     /// Staff drops the student after the deadline for drops, for this reason, which is kept in the log.
     #[serde(deserialize_with = "from_text")]
-    #[param(value_type = Option<String>, min_length = 1, max_length = 500)]
+    #[param(required = false, schema_with = Override::reason_schema)]
     override_reason: Option<Override>,
 }
 

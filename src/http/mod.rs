@@ -25,6 +25,7 @@ pub mod records;
 pub mod refused;
 pub mod reply;
 pub mod routes;
+mod schemas;
 mod security;
 pub mod server;
 pub mod socket;

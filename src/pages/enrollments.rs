@@ -142,7 +142,7 @@ fn refusal_with_names(refusal: &Refusal, student: &str, course: &str) -> Option<
         Refusal::AlreadyWaitlisted(place) => {
             format!("{student} is already on the waitlist of {course}, at place {}.", place.position)
         }
-        Refusal::CourseFull { .. } => format!("{course} is full, and nobody joins its waitlist now."),
+        Refusal::CourseFull { .. } => format!("{course} is full."),
         Refusal::WaitlistFull { .. } => format!("{course} is full, and so is its waitlist."),
         Refusal::RegistrationNotOpen { limits, .. } => {
             format!("Registration for {course} opens at {}.", time(&limits.opens_at))

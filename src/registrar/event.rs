@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use super::account::ExternalLink;
 use super::account::{Account, Link, Token};
 use super::kinds::EventKind;
-use super::record::{Course, CourseId, Enrollment, EnrollmentId, Limits, Student, StudentId, WaitlistEntry};
+use super::record::{
+    Course, CourseId, Ended, Enrollment, EnrollmentId, Limits, Student, StudentId, WaitlistEntry,
+};
 use crate::clock::Stamp;
 
 /// The name of a field and its new value; `None` removes it.
@@ -171,6 +173,20 @@ impl Event {
                     | Change::ForgetStudent(_)
             )
         })
+    }
+
+    /// What it ends and a later restoration can give back, with its pair.
+    #[must_use]
+    pub(super) fn ends(&self) -> Option<((StudentId, CourseId), Ended)> {
+        match (self.kind, self.changes.first()?) {
+            (EventKind::EnrollmentDropped, Change::DeleteEnrollment(row)) => {
+                Some(((row.student_id, row.course_id), Ended::Seat(row.clone())))
+            }
+            (EventKind::WaitlistLeft, Change::DeleteWaitlistEntry(entry)) => {
+                Some(((entry.student_id, entry.course_id), Ended::Place(entry.clone())))
+            }
+            _ => None,
+        }
     }
 
     /// The enrollment that it creates, if any.

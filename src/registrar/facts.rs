@@ -8,10 +8,10 @@ use super::caller::{Actor, Caller, Proof, Rights};
 use super::event::{Change, Event};
 use super::read_only::ReadOnly;
 use super::record::{
-    Course, CourseId, Enrollment, EnrollmentId, Limits, Place, Seats, Student, StudentId, WaitlistEntry,
+    Course, CourseId, Ended, Enrollment, EnrollmentId, Limits, Place, Seats, Student, StudentId,
+    WaitlistEntry,
 };
 use super::refusal::Refusal;
-use super::restore::Ended;
 use super::waitlist::Waitlist;
 use crate::clock::Stamp;
 use crate::count::to_i64;
@@ -216,7 +216,7 @@ impl Facts {
         for change in &event.changes {
             self.change(change);
         }
-        self.ended.extend(Ended::by(event));
+        self.ended.extend(event.ends());
     }
 
     fn change(&mut self, change: &Change) {

@@ -80,13 +80,13 @@ pub use self::queue::Registrar;
 pub use self::read_only::ReadOnlyFields;
 pub use self::readiness::Unready;
 pub use self::record::{
-    Course, CourseId, Enrollment, EnrollmentId, Limits, LimitsChange, MAX_ID, MAX_SEATS, Place, SeatCount,
-    Seats, Student, StudentId, Version, WaitlistEntry,
+    Course, CourseId, Ended, Enrollment, EnrollmentId, Limits, LimitsChange, MAX_ID, MAX_SEATS, Place,
+    SeatCount, Seats, Student, StudentId, Version, WaitlistEntry,
 };
 pub use self::records::{Create, FieldValues, Record, RecordField, TextKind, Update};
 pub use self::refusal::Refusal;
 pub use self::rehearsal::{Rehearsal, Rehearsed};
-pub use self::restore::{Ended, Restore};
+pub use self::restore::Restore;
 pub use self::seats::{ChangeSeats, RemoveSeats, SetSeats};
 pub use self::sign_on::{SignOn, is_address_of};
 pub use self::student::{CreateStudent, DeleteStudent, UpdateStudent};

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Type};
+use utoipa::openapi::schema::{AdditionalProperties, Object, ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -32,17 +32,9 @@ impl ToSchema for Override {}
 
 impl PartialSchema for Override {
     fn schema() -> RefOr<Schema> {
-        let reason = ObjectBuilder::new()
-            .schema_type(Type::String)
-            .description(Some(
-                "For those who read the history of the student or the course; it stays in the log for good.",
-            ))
-            .min_length(Some(1))
-            .max_length(Some(MAX_REASON))
-            .pattern(Some(VISIBLE_TEXT));
         ObjectBuilder::new()
             .description(Some("Why staff enrolls or drops a student beyond the limits of a course."))
-            .property("reason", reason)
+            .property("reason", Self::reason_schema())
             .required("reason")
             .additional_properties(Some(AdditionalProperties::FreeForm(false)))
             .examples([json!({"reason": "senior, approved by the dean"})])
@@ -51,6 +43,20 @@ impl PartialSchema for Override {
 }
 
 impl Override {
+    /// The schema of the reason.
+    #[must_use]
+    pub fn reason_schema() -> Object {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some(
+                "For those who read the history of the student or the course; it stays in the log for good.",
+            ))
+            .min_length(Some(1))
+            .max_length(Some(MAX_REASON))
+            .pattern(Some(VISIBLE_TEXT))
+            .build()
+    }
+
     /// The reason.
     #[must_use]
     pub fn reason(&self) -> &str {

@@ -353,3 +353,12 @@ pub struct Place {
     /// RFC 3339, UTC, milliseconds.
     pub joined_at: Stamp,
 }
+
+/// What a student had in a course, according to the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// An enrollment, which was dropped.
+    Seat(Enrollment),
+    /// A place on the waitlist, which the student left.
+    Place(WaitlistEntry),
+}

@@ -10,7 +10,7 @@ use super::event::{Change, Event};
 use super::facts::Facts;
 use super::kinds::EventKind;
 use super::needs::Needs;
-use super::record::{CourseId, Enrollment, Place, Seats, StudentId, WaitlistEntry};
+use super::record::{CourseId, Ended, Enrollment, Place, Seats, StudentId, WaitlistEntry};
 use super::refusal::Refusal;
 use crate::count::to_i64;
 
@@ -22,31 +22,6 @@ pub struct Restore {
     pub student_id: StudentId,
     /// The course.
     pub course_id: CourseId,
-}
-
-/// What a student had in a course, according to the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// An enrollment, which was dropped.
-    Seat(Enrollment),
-    /// A place on the waitlist, which the student left.
-    Place(WaitlistEntry),
-}
-
-impl Ended {
-    /// What the event ends, with its pair.
-    pub(super) fn by(event: &Event) -> Option<((StudentId, CourseId), Self)> {
-        let change = event.changes.first()?;
-        match (event.kind, change) {
-            (EventKind::EnrollmentDropped, Change::DeleteEnrollment(row)) => {
-                Some(((row.student_id, row.course_id), Self::Seat(row.clone())))
-            }
-            (EventKind::WaitlistLeft, Change::DeleteWaitlistEntry(entry)) => {
-                Some(((entry.student_id, entry.course_id), Self::Place(entry.clone())))
-            }
-            _ => None,
-        }
-    }
 }
 
 impl Command for Restore {

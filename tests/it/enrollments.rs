@@ -216,7 +216,7 @@ async fn a_course_is_named_by_a_whole_number() {
         ),
         (
             json!({"course_id": 1, "note": ""}),
-            &["/note: is not a known field; the known ones are `course_id`, `override`"],
+            &["/note: is not a known field; the known ones are `course_id`, `wait`, `override`"],
         ),
         (json!([1]), &[": must be a JSON object"]),
     ] {

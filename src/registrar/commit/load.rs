@@ -15,8 +15,7 @@ use crate::registrar::facts::Facts;
 use crate::registrar::kinds::EventKind;
 use crate::registrar::needs::Needs;
 use crate::registrar::read_only::ReadOnly;
-use crate::registrar::record::{CourseId, Enrollment, Limits, StudentId, WaitlistEntry};
-use crate::registrar::restore::Ended;
+use crate::registrar::record::{CourseId, Ended, Enrollment, Limits, StudentId, WaitlistEntry};
 use crate::registrar::waitlist::Waitlist;
 
 /// The facts of a batch, and the cache to update after its commit.

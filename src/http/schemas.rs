@@ -1,0 +1,99 @@
+//! Adjusts the schemas of the OpenAPI document.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use utoipa::openapi::path::{Operation, Parameter, PathItem};
+use utoipa::openapi::schema::{
+    AdditionalProperties, Array, ArrayItems, Object, OneOf, Schema, SchemaType, Type,
+};
+use utoipa::openapi::{OpenApi, Ref, RefOr};
+
+/// Replaces references to ids, times and other single values by their schemas, so that the document shows their limits
+/// where they are used.
+pub(super) fn inline_values(document: &mut OpenApi) {
+    let Some(components) = &mut document.components else { return };
+    let is_value = |_: &String, schema: &mut RefOr<Schema>| {
+        matches!(schema, RefOr::T(Schema::Object(object))
+            if object.properties.is_empty() && object.enum_values.is_none()
+                && matches!(object.schema_type, SchemaType::Type(Type::Integer | Type::String)))
+    };
+    let values: BTreeMap<_, _> = components
+        .schemas
+        .extract_if(.., is_value)
+        .filter_map(|(name, schema)| match schema {
+            RefOr::T(Schema::Object(object)) => Some((Ref::from_schema_name(name).ref_location, object)),
+            _ => None,
+        })
+        .collect();
+    for object in components.schemas.values_mut().flat_map(objects) {
+        object.properties.values_mut().for_each(|property| inline_value(property, &values));
+    }
+    let operations = document.paths.paths.values_mut().flat_map(operations);
+    for parameter in operations.flat_map(|operation| operation.parameters.iter_mut().flatten()) {
+        if let RefOr::T(Parameter { schema: Some(schema), .. }) = parameter {
+            inline_value(schema, &values);
+        }
+    }
+}
+
+/// `values` by their `$ref`.
+fn inline_value(schema: &mut RefOr<Schema>, values: &BTreeMap<String, Object>) {
+    let (reference, is_nullable) = match schema {
+        RefOr::Ref(reference) => (&*reference, false),
+        // `Option` of a value: the value or null.
+        RefOr::T(Schema::OneOf(OneOf { items, .. })) => match items.as_slice() {
+            [RefOr::Ref(reference), RefOr::T(_)] | [RefOr::T(_), RefOr::Ref(reference)] => (reference, true),
+            _ => return,
+        },
+        RefOr::T(_) => return,
+    };
+    let Some(mut value) = values.get(&reference.ref_location).cloned() else { return };
+    value.description = Some(reference.description.clone()).filter(|description| !description.is_empty());
+    if is_nullable && let SchemaType::Type(plain) = value.schema_type {
+        value.schema_type = SchemaType::Array(vec![plain, Type::Null]);
+    }
+    *schema = RefOr::T(Schema::Object(value));
+}
+
+/// Bodies get `additionalProperties: false`, since unknown fields are refused.
+pub(super) fn close_bodies(document: &mut OpenApi) {
+    let bodies = document.paths.paths.values_mut().flat_map(operations).filter_map(|operation| {
+        let Some(RefOr::T(body)) = &operation.request_body else { return None };
+        let schemas = body.content.values().filter_map(|content| match content {
+            RefOr::T(content) => content.schema.as_ref(),
+            RefOr::Ref(_) => None,
+        });
+        let refs = schemas.filter_map(|schema| match schema {
+            RefOr::Ref(reference) => Some(&reference.ref_location),
+            RefOr::T(Schema::Array(Array { items: ArrayItems::RefOrSchema(items), .. })) => match &**items {
+                RefOr::Ref(reference) => Some(&reference.ref_location),
+                RefOr::T(_) => None,
+            },
+            RefOr::T(_) => None,
+        });
+        Some(refs.cloned().collect::<Vec<_>>())
+    });
+    let bodies: BTreeSet<_> = bodies.flatten().collect();
+    for (name, schema) in document.components.iter_mut().flat_map(|components| &mut components.schemas) {
+        if bodies.contains(&Ref::from_schema_name(name).ref_location) {
+            for object in objects(schema) {
+                object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+            }
+        }
+    }
+}
+
+/// The object that a schema is, or those that it may be.
+fn objects(schema: &mut RefOr<Schema>) -> Vec<&mut Object> {
+    match schema {
+        RefOr::T(Schema::Object(object)) => vec![object],
+        RefOr::T(Schema::OneOf(one)) => one.items.iter_mut().flat_map(objects).collect(),
+        RefOr::T(_) | RefOr::Ref(_) => Vec::new(),
+    }
+}
+
+/// The operations of a path.
+pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem { get, put, post, delete, patch, .. } = item;
+    [get, put, post, delete, patch].into_iter().flatten()
+}

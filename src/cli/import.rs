@@ -12,7 +12,7 @@ use super::open::open_migrated;
 use crate::clock::Clock;
 use crate::count::{counted, to_i64};
 use crate::db::Location;
-use crate::files::reading::{self, Encoding, Kind, Options, Reading, Source};
+use crate::files::reading::{self, Encoding, Kind, MAX_BYTES, Options, Reading, Source};
 use crate::imports::{self, Done, Mode, NotMade, Obstacle, Plan, Settings, report};
 use crate::registrar::{Actor, Caller, Override};
 use crate::server::School;
@@ -162,10 +162,13 @@ fn settings(args: &ImportArgs) -> Settings {
     Settings { reading, mode, r#override: args.r#override.clone() }
 }
 
-/// Reads a file, or the files in a folder in the order of their names. Hidden files are left out. Each is named as it was
+/// Reads a file, or the files in a folder and its folders in the order of their names. Hidden ones are left out. Each is named as it was
 /// given: two folders may have files of the same name.
 fn add_sources(path: &Path, sources: &mut Vec<Source>) -> anyhow::Result<()> {
     if !path.is_dir() {
+        let about = fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
+        ensure!(about.is_file(), "{} is no file and no folder", path.display());
+        ensure!(about.len() <= MAX_BYTES, "{} has more than {MAX_BYTES} bytes: split it", path.display());
         let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         sources.push(Source { name: path.to_string_lossy().into_owned(), bytes });
         return Ok(());
@@ -175,7 +178,7 @@ fn add_sources(path: &Path, sources: &mut Vec<Source>) -> anyhow::Result<()> {
     let entries = fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut files: Vec<PathBuf> =
         entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
-    files.retain(|file| file.is_file() && !is_hidden(file));
+    files.retain(|file| !is_hidden(file));
     files.sort();
     ensure!(!files.is_empty(), "there are no files in {}", path.display());
     files.iter().try_for_each(|file| add_sources(file, sources))
@@ -258,7 +261,11 @@ fn describe(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
         counts.new, counts.waiting, counts.changed, counts.unchanged, counts.refused, counts.vanishing
     )?;
     if counts.overridden > 0 {
-        writeln!(out, "  enrolled by the override: {}", counted(to_i64(counts.overridden), "student"))?;
+        writeln!(
+            out,
+            "  beyond the limits, by the override: {}",
+            counted(to_i64(counts.overridden), "change")
+        )?;
     }
     if counts.promoted > 0 {
         writeln!(out, "  moving up from a waitlist: {}", counted(to_i64(counts.promoted), "student"))?;

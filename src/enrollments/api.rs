@@ -10,7 +10,7 @@ use crate::clock::Stamp;
 use crate::exports::api::list_or_csv;
 use crate::exports::tables::{COURSES, ROSTER};
 use crate::http::download::{ListFormat, ListOrCsv};
-use crate::http::extract::{Json, NoQuery, Parameters, PathParams, Query, from_text};
+use crate::http::extract::{Bodiless, Json, NoQuery, OptionalJson, Parameters, PathParams, Query, from_text};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{PageQuery, RequestUrl};
 use crate::http::refused::Refused;
@@ -101,16 +101,22 @@ async fn courses(
 /// Enroll a student in a course if not already enrolled
 ///
 /// Like POST, but safe to repeat: 201 the first time, 200 with the same body afterwards; 202 while the student is on
-/// the waitlist.
-#[utoipa::path(put, path = "/api/v1/students/{student_id}/courses/{course_id}", tag = "enrollments")]
+/// the waitlist. The body may be left out; with `wait` false, it is a seat or nothing.
+#[utoipa::path(
+    put,
+    path = "/api/v1/students/{student_id}/courses/{course_id}",
+    tag = "enrollments",
+    request_body = Option<EnsuredEnrollment>
+)]
 async fn ensure(
     app: App,
     pair: PathParams<(StudentId, CourseId)>,
     _: NoQuery,
-    caller: Caller,
+    OptionalJson(draft, caller): OptionalJson<EnsuredEnrollment>,
 ) -> Result<Ensured<Enrollment, Waitlisted>, Refused<EnsureErrors>> {
     let (student_id, course_id) = pair.into_result()?;
-    let outcome = app.registrar.submit(Enroll::new(student_id, course_id), &caller).await;
+    let enroll = Enroll { wait: draft.wait.unwrap_or(true), ..Enroll::new(student_id, course_id) };
+    let outcome = app.registrar.submit(enroll, &caller).await;
     match outcome.map(|outcome| outcome.answer).map_err(|outcome| outcome.answer) {
         Ok(Admission::Enrolled(enrollment)) => Ok(Ensured::Created(enrollment)),
         Err(Refusal::AlreadyEnrolled(enrollment)) => Ok(Ensured::Found(enrollment)),
@@ -169,7 +175,7 @@ async fn restore(
     app: App,
     pair: PathParams<(StudentId, CourseId)>,
     _: NoQuery,
-    caller: Caller,
+    Bodiless(caller): Bodiless,
 ) -> Result<Outcome<Admitted<Enrollment, Waitlisted>>, Refused<RestoreErrors>> {
     let (student_id, course_id) = pair.into_result()?;
     let command = Restore { student_id, course_id };
@@ -281,6 +287,21 @@ impl Draft for NewEnrollment {
         let wait = fields.optional("wait", fields::boolean);
         let r#override = fields.optional_object("override");
         Some(Self { course_id: CourseId(course_id?), wait: wait?, r#override: r#override? })
+    }
+}
+
+/// How to enroll in the course of the address.
+#[derive(Debug, ToSchema)]
+#[schema(example = json!({"wait": false}))]
+struct EnsuredEnrollment {
+    /// Whether the student goes on the waitlist if the course is full; true if it is left out.
+    #[schema(nullable = false, default = true)]
+    wait: Option<bool>,
+}
+
+impl Draft for EnsuredEnrollment {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        Some(Self { wait: fields.optional("wait", fields::boolean)? })
     }
 }
 

@@ -161,17 +161,37 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// The sender of a `POST` without a body, with its key.
+/// The sender of a `POST` without a body, with its key. An empty object, or null, counts as none.
 #[derive(Debug)]
 pub struct Bodiless(pub Caller);
 
-impl<S: Send + Sync> FromRequestParts<S> for Bodiless {
+impl<S: Send + Sync> FromRequest<S> for Bodiless {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let sender = caller(&parts.extensions);
-        let sent_key = key_of_request(parts.method == Method::POST, &parts.headers, &parts.uri);
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let sender = caller(request.extensions());
+        let sent_key = key_of_request(request.method() == Method::POST, request.headers(), request.uri());
+        let Received { bytes, .. } = receive(request, MAX_BODY).await?;
+        if !["", "{}", "null"].contains(&str::from_utf8(&bytes).unwrap_or("?").trim()) {
+            return Err(invalid(vec![json!({"pointer": "", "detail": "must be empty"})]));
+        }
         sent_key.map_or(Ok(sender.clone()), |key| key.of(sender, &[])).map(Self)
+    }
+}
+
+/// A JSON body that may be left out, which is the same as an empty object; otherwise like [`Json`].
+#[derive(Debug)]
+pub struct OptionalJson<T>(pub T, pub Caller);
+
+impl<T: Draft, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let is_json = check_content_type(request.headers(), "application/json", "body");
+        let (caller, unwritable) = (caller(request.extensions()), unwritable_fields(request.extensions()));
+        let Received { bytes, memory: _memory } = receive(request, MAX_BODY).await?;
+        let body: &[u8] = if bytes.is_empty() { b"{}" } else { is_json.map(|()| &*bytes)? };
+        Ok(Self(fields::read(body, &unwritable)?, caller))
     }
 }
 

@@ -181,7 +181,13 @@ impl Desk {
             self.take_back(shift, caller).await;
             return Ok(());
         }
-        let made = self.make(self.keeper.sources(left.id).await?, &import.settings, &caller).await?;
+        let made = self.make(self.keeper.sources(left.id).await?, &import.settings, &caller).await;
+        if left.status == ImportStatus::Applying && matches!(made, Err(ImportError::Unreadable(_))) {
+            // Another version of the program does not read the files any more. What was done can be undone.
+            let done = usize::try_from(import.done).unwrap_or_default();
+            return self.keeper.end(&shift, &End::Stopped, done).await;
+        }
+        let made = made?;
         if left.status == ImportStatus::Staging {
             return self.keeper.write_plan(&shift, (&made.plan, &made.digest), &import.settings, None).await;
         }

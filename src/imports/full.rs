@@ -17,6 +17,11 @@ use crate::registrar::{Course, CourseId, Record, Student, StudentId};
 
 /// The refusal of files that cannot be the whole truth.
 pub(super) fn refusal(reading: &Reading) -> Option<FileRefusal> {
+    if reading.is_empty() && reading.refused.is_empty() {
+        let detail =
+            "The files have no rows, so they are not the whole truth. Import them without the mode full.";
+        return Some(FileRefusal { code: "no-rows", line: None, detail: detail.to_owned() });
+    }
     let why = reading.files.iter().find_map(|file| match (file.processing, file.format) {
         (Some(Processing::Delta), _) => Some("the manifest says that they have only changes"),
         (_, Some(Format::MoodleFlatFile)) => Some("their lines say what to add and what to remove"),
@@ -155,11 +160,13 @@ fn no_rows(stays: bool, what: &str) -> Option<Obstacle> {
 }
 
 fn unread(reading: &Reading, kinds: &[FileKind]) -> Option<Obstacle> {
-    if let Some(unread) = reading.warnings.iter().find(|warning| warning.code == "sheet-not-read") {
+    let is_unread = |code| ["sheet-not-read", "file-not-read"].contains(&code);
+    if let Some(unread) = reading.warnings.iter().find(|warning| is_unread(warning.code)) {
         let name = &reading.files[unread.file as usize].name;
+        let what = if unread.code == "file-not-read" { "A file" } else { "A sheet" };
         let detail =
-            format!("A sheet is not read ({name}), so it is not clear which records it is about. Delete it.");
-        return Some(Obstacle::new("sheet-not-read", detail));
+            format!("{what} is not read ({name}), so it is not clear which records it is about. Delete it.");
+        return Some(Obstacle::new(unread.code, detail));
     }
     let is_of_kind = |file: u32| reading.files[file as usize].kind.is_some_and(|kind| kinds.contains(&kind));
     let row = reading.refused.iter().find(|row| is_of_kind(row.origin.file))?;

@@ -185,7 +185,7 @@ impl Plan {
                 let mut row = self.empty_row(Some(refused.origin), RowStatus::Refused);
                 row.column = refused.column.as_ref().map(ToString::to_string);
                 row.code = Some(refused.reason.code().to_owned());
-                row.detail = Some(refused.reason.to_string());
+                row.detail = Some(self.reading.why(refused));
                 row
             }
             PlanRow::Course(place) => {

@@ -36,7 +36,7 @@ pub struct Counts {
     pub new: usize,
     /// Of these, students who would get a place on a waitlist and no seat.
     pub waiting: usize,
-    /// Of these, students who would get a seat by the override, since the rules do not allow it.
+    /// Students who would get a seat or be dropped by the override, since the rules do not allow it.
     #[serde(default)]
     pub overridden: usize,
     /// Students and courses that would change.

@@ -12,8 +12,8 @@ use super::store;
 use super::vanishing::{remove_course, remove_student};
 use crate::db::{Db, DbError};
 use crate::registrar::{
-    Caller, Course, CourseId, DropCourse, Enroll, EnrollmentId, EventKind, FieldValues, ImportStep,
-    OperationOutcome, Record, Refusal, Registrar, Student, StudentId, Update, Version,
+    Caller, Course, CourseId, DropCourse, EnrollmentId, EventKind, FieldValues, ImportStep, OperationOutcome,
+    Record, Refusal, Registrar, Restore, Student, StudentId, Update, Version,
 };
 
 /// Undoes an import: the last change first. `progress` is called with the number of entries of the log that were looked at.
@@ -174,12 +174,11 @@ fn step(
         }
         EventKind::WaitlistJoined => Ok(Some(ImportStep::LeaveWaitlist(drop()?, entry.seq))),
         // An enrollment that ended with its student or course cannot come back without it.
-        EventKind::EnrollmentDropped if row.is_some_and(is_enrollment) => {
+        EventKind::EnrollmentDropped | EventKind::WaitlistLeft if row.is_some_and(is_enrollment) => {
             present.ensure_no_later(entry, entry.student_id, entry.course_id)?;
             let (student_id, course_id) = pair()?;
-            Ok(Some(ImportStep::Enroll(Enroll::new(student_id, course_id))))
+            Ok(Some(ImportStep::Restore(Restore { student_id, course_id })))
         }
-        EventKind::WaitlistLeft if row.is_some_and(is_enrollment) => Err(place_lost()),
         EventKind::StudentCreated => {
             let Some(now) = present.students.get(&student()?) else { return Ok(None) };
             present.ensure_no_later(entry, entry.student_id, None)?;
@@ -250,9 +249,9 @@ fn touched() -> Obstacle {
 
 /// Why something stays as the import has left it; `None` if it is gone, or undone already.
 fn obstacle(step: &ImportStep, refusal: &Refusal) -> Option<Obstacle> {
-    let is_restored = matches!(step, ImportStep::Enroll(_));
+    let is_restored = matches!(step, ImportStep::Restore(_));
     match refusal {
-        Refusal::AlreadyEnrolled(_) => None,
+        Refusal::NothingToRestore { .. } => None,
         Refusal::StudentNotFound(_) | Refusal::CourseNotFound(_) | Refusal::EnrollmentNotFound { .. }
             if !is_restored =>
         {

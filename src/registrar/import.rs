@@ -11,8 +11,9 @@ use super::enrollment::Enroll;
 use super::event::{Change, Event};
 use super::facts::Facts;
 use super::needs::Needs;
-use super::record::EnrollmentId;
+use super::record::{CourseId, Ended, EnrollmentId, StudentId};
 use super::refusal::Refusal;
+use super::restore::Restore;
 use super::student::{CreateStudent, DeleteStudent, UpdateStudent};
 
 /// Steps of an import, carried out in order; each sees the changes of the steps before it. A refused step does not
@@ -51,6 +52,8 @@ pub enum ImportStep {
     /// Ends this enrollment, but not a later one of the same student in the course. An override is used only if the rules
     /// do not allow the drop.
     DropEnrollment(DropCourse, EnrollmentId),
+    /// See [`Restore`].
+    Restore(Restore),
     /// Takes the student off the waitlist, if they joined it with this entry of the log and have not left since.
     LeaveWaitlist(DropCourse, i64),
 }
@@ -65,6 +68,7 @@ impl ImportStep {
             Self::ChangeCourse(step) => step.needs(needs),
             Self::RemoveCourse(step) => step.needs(needs),
             Self::Enroll(step) | Self::Wait(step) => step.needs(needs),
+            Self::Restore(step) => step.needs(needs),
             Self::DropEnrollment(step, _) | Self::LeaveWaitlist(step, _) => {
                 step.needs(needs);
             }
@@ -81,6 +85,7 @@ impl ImportStep {
             Self::RemoveCourse(step) => answered(step.carry_out(caller, facts)),
             Self::Enroll(step) => admitted(step, true, caller, facts),
             Self::Wait(step) => admitted(step, false, caller, facts),
+            Self::Restore(step) => answered(step.carry_out(caller, facts)),
             Self::DropEnrollment(step, id) => {
                 let &DropCourse { student_id, course_id, .. } = step;
                 let present = facts.enrollments.get(&(student_id, course_id));
@@ -93,10 +98,42 @@ impl ImportStep {
                 let &DropCourse { student_id, course_id, .. } = step;
                 let present = facts.waitlist_entry(student_id, course_id);
                 let gone = Refusal::EnrollmentNotFound { student_id, course_id, place: None };
+                // A student who has a seat by now has not just left.
+                ensure_unchanged(!facts.enrollments.contains_key(&(student_id, course_id)))?;
                 ensure_unchanged(present.ok_or(gone)?.joined_seq == *joined_seq)?;
                 answered(step.carry_out(caller, facts))
             }
         }
+    }
+}
+
+impl ImportStep {
+    /// The pair whose enrollment or place on the waitlist it ends.
+    fn ends(&self) -> Option<(StudentId, CourseId)> {
+        match self {
+            Self::DropEnrollment(step, _) | Self::LeaveWaitlist(step, _) => {
+                Some((step.student_id, step.course_id))
+            }
+            _ => None,
+        }
+    }
+
+    /// Checks that what it ends has not ended and been restored since: then somebody wants it to be there.
+    ///
+    /// # Errors
+    /// [`Refusal::PlanChanged`].
+    fn ensure_not_restored(&self, facts: &Facts) -> Result<(), Refusal> {
+        let ended = self.ends().and_then(|pair| facts.ended.get(&pair));
+        let is_restored = match (self, ended) {
+            (Self::DropEnrollment(drop, id), Some(Ended::Seat(row))) => {
+                row.id == *id && facts.enrollments.contains_key(&(drop.student_id, drop.course_id))
+            }
+            (Self::LeaveWaitlist(drop, seq), Some(Ended::Place(entry))) => {
+                entry.joined_seq == *seq && facts.waitlist_entry(drop.student_id, drop.course_id).is_some()
+            }
+            _ => false,
+        };
+        ensure_unchanged(!is_restored)
     }
 }
 
@@ -140,6 +177,9 @@ impl Command for ImportPart {
         needs.import(self.import_id);
         for (_, step) in &self.steps {
             step.needs(needs);
+            if let Some((student_id, course_id)) = step.ends().filter(|_| self.undoes) {
+                needs.ended(student_id, course_id);
+            }
         }
     }
 
@@ -162,6 +202,9 @@ impl Command for ImportPart {
         }
         let first_seq = facts.last_seq + 1;
         let (mut events, done) = carry_out_in_order(&self.steps, facts, |(row, step), facts| {
+            if self.undoes {
+                step.ensure_not_restored(facts)?;
+            }
             let (events, answer) = step.carry_out(caller, facts)?;
             Ok((events.into_iter().map(|event| self.marked(event, *row)).collect(), answer))
         });
@@ -180,7 +223,7 @@ impl Command for ImportPart {
 #[cfg(test)]
 mod tests {
     use super::super::overrides::Override;
-    use super::super::record::{Course, CourseId, Limits, Student, StudentId};
+    use super::super::record::{Course, Limits, Student};
     use super::super::records::Record as _;
     use super::*;
 

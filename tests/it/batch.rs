@@ -97,6 +97,15 @@ async fn a_seat_or_nothing() {
     school.post(&ana.courses_url(), body.clone()).await.is_created();
     let full = school.post(&ben.courses_url(), body).await.is_refused(409, "course-full");
     assert_eq!((&full["capacity"], &full["enrolled"]), (&json!(1), &json!(1)));
+    let ensure = || school.put(&ben.enrollment_url(&algebra));
+    ensure().json(&json!({"wait": false})).await.is_refused(409, "course-full");
+    let problem = ensure().json(&json!({"seat": true})).await.is_refused(400, "invalid-request");
+    assert_eq!(errors(&problem), ["/seat: is not a known field; the known ones are `wait`"]);
+    ensure()
+        .header("content-type", "text/plain")
+        .body("wait")
+        .await
+        .is_refused(415, "unsupported-media-type");
     let mut operation = seat(&ben);
     operation["op"] = "enroll".into();
     let results = school.post(BATCH, json!([operation.clone()])).await.is_ok().json();

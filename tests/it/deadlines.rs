@@ -136,6 +136,22 @@ async fn a_deadline_does_not_keep_anybody_on_a_waitlist_or_a_deleted_student_in_
 }
 
 #[tokio::test]
+async fn a_student_leaves_a_waitlist_at_any_time() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    let times = json!({"closes_at": "2026-09-01T09:00:00Z", "drop_until": "2026-09-01T09:00:00Z"});
+    algebra.limits(&school, 1, times).await;
+    ana.enrolls_in(&algebra).await.is_created();
+    ben.enrolls_in(&algebra).await.is(202);
+    let admin = create(&school, None, json!({"name": "admin", "role": "admin"})).await;
+    let body = json!({"name": "ben", "role": "student", "student_id": ben.id});
+    let student = create(&school, Some(&admin), body).await;
+    school.let_pass(HOUR);
+    school.delete(&ben.enrollment_url(&algebra)).with_token(&student).await.is(204);
+}
+
+#[tokio::test]
 async fn patch_changes_the_limits_that_it_names() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;

@@ -224,3 +224,26 @@ async fn only_those_who_enroll_any_student_restore() {
     let registrar = token(json!({"name": "office", "role": "registrar"})).await;
     school.restores(&ana, &algebra).with_token(&registrar).await.is_created();
 }
+
+#[tokio::test]
+async fn a_restoration_that_is_sent_again_is_done_once() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let ana = school.student("Ana").await;
+    ana.enrolls_in(&algebra).await.is_created();
+    ana.drops(&algebra).await.is(204);
+    let restore = || school.restores(&ana, &algebra).header("idempotency-key", "restore-ana");
+    let first = restore().await.is_created();
+    let again = restore().await.is_created();
+    assert_eq!((again.header("idempotency-replayed"), &again.body), ("true", &first.body));
+    // A late retry does not take back what somebody has done since.
+    ana.drops(&algebra).await.is(204);
+    restore().await.is_created();
+    assert_eq!(algebra.roster().await, [""; 0]);
+    let other = school.ask("POST", &format!("{}/restore", ana.enrollment_url(&algebra)));
+    other
+        .header("content-type", "application/json")
+        .body("{\"id\":1}")
+        .await
+        .is_refused(400, "invalid-request");
+}

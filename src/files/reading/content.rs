@@ -69,10 +69,13 @@ fn zipped(name: &str, bytes: &[u8]) -> Result<Content, FileRefusal> {
     }
 }
 
-/// Whether a file of a folder or archive is looked at, by its name.
+/// Whether a file of a folder or archive is looked at, by its name. Tables that cannot be read are looked at too, and
+/// refused: somebody wants them to be read.
 pub(super) fn is_table_by_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    [".csv", ".tsv", ".tab", ".txt", ".xlsx", ".xlsm", ".zip"].iter().any(|end| name.ends_with(end))
+    [".csv", ".tsv", ".tab", ".txt", ".xlsx", ".xlsm", ".zip", ".xls", ".xlsb", ".ods", ".numbers"]
+        .iter()
+        .any(|end| name.ends_with(end))
 }
 
 /// Whether a file is one that systems put into folders by themselves.

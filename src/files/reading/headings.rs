@@ -187,8 +187,9 @@ impl Columns {
     pub(super) fn with_courses(mut self, headings: &Headings) -> Self {
         for (place, heading) in headings.0.iter().enumerate() {
             if let Some(number) = heading.key.strip_prefix("course").filter(|number| is_number(number)) {
-                let role = format!("role{number}");
-                self.courses.push((place, headings.places(|heading| heading.key == role).next()));
+                let [role, r#type] = ["role", "type"].map(|word| format!("{word}{number}"));
+                let column = |key: &str| headings.places(|heading| heading.key == key).next();
+                self.courses.push((place, column(&role).or_else(|| column(&r#type))));
             }
         }
         self

@@ -124,8 +124,11 @@ fn recognized(
         Kind::Enrollments => FileKind::Enrollments,
     });
     if let Some((format, kind)) = standard(headings) {
-        let differs = forced.is_some_and(|forced| {
-            forced != kind && [FileKind::People, FileKind::Courses, FileKind::Enrollments].contains(&kind)
+        let differs = forced.is_some_and(|forced| match kind {
+            FileKind::People | FileKind::Courses | FileKind::Enrollments => forced != kind,
+            // Other files of a set are no students because of a kind that is meant for the whole set.
+            FileKind::Other => is_complete(headings, options, forced),
+            FileKind::Sections | FileKind::Roles | FileKind::Manifest => false,
         });
         if !differs {
             return Ok((format, kind));
@@ -141,15 +144,25 @@ fn recognized(
     }
 }
 
+/// Whether a list of this kind has all the columns that it needs.
+fn is_complete(headings: &Headings, options: &Options, kind: FileKind) -> bool {
+    let columns = Columns::search(headings, table(Format::Plain, kind), options).0;
+    match kind {
+        FileKind::People => columns.has_any(STUDENT) && columns.has_any(NAMES),
+        FileKind::Courses => columns.has_any(&[Meaning::Code]) && columns.has_any(&[Meaning::Name]),
+        _ => columns.has_any(STUDENT) && columns.has_any(&[Meaning::Code]),
+    }
+}
+
 /// What the rows of a list are, from what its columns can mean.
 fn plain_kind(headings: &Headings, options: &Options, name: &str) -> Option<FileKind> {
     let columns = |kind| Columns::search(headings, table(Format::Plain, kind), options).0;
     let has = |kind, meanings: &[Meaning]| columns(kind).has_any(meanings);
-    if has(FileKind::Enrollments, STUDENT) && has(FileKind::Enrollments, &[Meaning::Code]) {
+    if is_complete(headings, options, FileKind::Enrollments) {
         return Some(FileKind::Enrollments);
     }
-    let is_people = has(FileKind::People, STUDENT) && has(FileKind::People, NAMES);
-    let is_courses = has(FileKind::Courses, &[Meaning::Code]) && has(FileKind::Courses, &[Meaning::Name]);
+    let is_people = is_complete(headings, options, FileKind::People);
+    let is_courses = is_complete(headings, options, FileKind::Courses);
     match (is_people, is_courses) {
         (true, true) => {
             let parts = [Meaning::FirstName, Meaning::LastName, Meaning::SortableName, Meaning::Email];

@@ -19,6 +19,13 @@ pub(super) fn is_from_power_school(headings: &Headings) -> bool {
     headings.has("enrollstatus") || headings.0.iter().any(|heading| heading.has_table)
 }
 
+/// Whether the columns are those of students in a list that somebody made, perhaps with ids of other systems.
+fn has_students(headings: &Headings) -> bool {
+    let has = |key: &&str| headings.has(key);
+    let named = ["email", "emailaddress", "studentemail", "firstname", "lastname", "studentname"];
+    named.iter().any(has) || ["studentid", "studentnumber"].iter().any(has) && headings.has("name")
+}
+
 fn one_roster(headings: &Headings) -> Option<(Format, FileKind)> {
     let has = |keys: &[&str]| keys.iter().all(|key| headings.has(key));
     if !has(&["sourcedid"]) {
@@ -34,6 +41,8 @@ fn one_roster(headings: &Headings) -> Option<(Format, FileKind)> {
         FileKind::People
     } else if has(&["title", "coursecode"]) {
         FileKind::Courses
+    } else if has_students(headings) {
+        return None;
     } else {
         FileKind::Other
     };
@@ -55,7 +64,9 @@ fn clever(headings: &Headings) -> Option<(Format, FileKind)> {
         FileKind::Sections
     } else if has("studentid") {
         FileKind::People
-    } else if ["teacherid", "staffid", "schoolname"].into_iter().any(has) {
+    } else if ["teacherid", "staffid", "schoolname"].into_iter().any(has)
+        && !["code", "coursecode", "courseid"].into_iter().any(has)
+    {
         FileKind::Other
     } else {
         return None;
@@ -77,7 +88,10 @@ const OTHERS: [&str; 8] = [
 
 fn canvas(headings: &Headings) -> Option<(Format, FileKind)> {
     let has = |key| headings.has(key);
-    let kind = if OTHERS.into_iter().any(has) || has("termid") && has("name") && !has("courseid") {
+    let is_other = OTHERS.into_iter().any(has) || has("termid") && has("name") && !has("courseid");
+    let kind = if is_other && has_students(headings) {
+        return None;
+    } else if is_other {
         FileKind::Other
     } else if (has("userid") || has("userintegrationid"))
         && (has("courseid") || has("sectionid"))
@@ -86,7 +100,7 @@ fn canvas(headings: &Headings) -> Option<(Format, FileKind)> {
         FileKind::Enrollments
     } else if has("userid") && (has("loginid") || has("status")) {
         FileKind::People
-    } else if has("sectionid") && has("courseid") && has("name") {
+    } else if has("sectionid") && has("courseid") && has("name") && !has_students(headings) {
         FileKind::Sections
     } else if has("courseid") && has("shortname") {
         FileKind::Courses

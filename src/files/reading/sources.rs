@@ -158,11 +158,14 @@ impl<'a> Set<'a> {
     fn is_passed_over(&mut self, name: &str) -> bool {
         let passed_over = !is_table_by_name(name);
         if passed_over {
-            self.add(FileReading {
+            let file = self.add(FileReading {
                 name: name.to_owned(),
                 kind: Some(FileKind::Other),
                 ..FileReading::default()
             });
+            let detail = "The file is not read: its name is not that of a table (CSV, TSV, TXT, XLSX) or of a zip archive.";
+            let (code, detail) = ("file-not-read", detail.to_owned());
+            self.reading.warnings.push(Warning { file, line: None, other: None, code, detail });
         }
         passed_over
     }
@@ -281,10 +284,24 @@ impl<'a> Set<'a> {
         self.reading.warnings.push(Warning { file, line: None, other: None, code, detail });
     }
 
+    /// Whether no file has rows of a kind that is read.
+    fn has_only_others(&self) -> bool {
+        let is_other = |file: &FileReading| {
+            matches!(file.kind, Some(FileKind::Other | FileKind::Manifest))
+                || file.processing == Some(Processing::Absent)
+        };
+        !self.reading.files.is_empty() && self.reading.files.iter().all(is_other)
+    }
+
     fn finish(mut self) -> Reading {
         if self.reading.refusal.is_none() && !self.reading.is_refused() {
             let files = self.reading.files.iter().filter(|file| file.format == Some(Format::OneRoster));
             self.reading.refusal = self.manifest.ensure_complete(files.map(|file| &*file.name)).err();
+        }
+        if self.reading.refusal.is_none() && !self.reading.is_refused() && self.has_only_others() {
+            let detail = "None of the files is read as students, courses or enrollments. If it is a list of these, say of which \
+                          kind it is.";
+            self.reading.refusal = Some(FileRefusal::new("nothing-to-read", detail));
         }
         if !self.reading.is_refused() {
             gather(self.drafts, &mut self.reading);

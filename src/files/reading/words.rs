@@ -82,7 +82,8 @@ pub(super) fn flag(word: &str) -> Option<bool> {
 
 /// Whether a role is that of a student. Every other role, known or not, is that of somebody else.
 pub(super) fn is_student(role: &str) -> bool {
-    ["student", "learner", "pupil", "studentenrollment"].contains(&key(role).as_str())
+    // 1 is a student in Moodle's `type1`; 2 and 3 are teachers.
+    ["student", "learner", "pupil", "studentenrollment", "1"].contains(&key(role).as_str())
 }
 
 #[cfg(test)]

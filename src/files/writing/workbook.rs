@@ -202,11 +202,13 @@ fn letter(column: usize) -> char {
     ('A'..='Z').nth(column).expect("a column with a letter")
 }
 
-/// Writes characters that XML does not allow as `_x0007_`, as spreadsheets do (ECMA-376, 22.9.2.19).
+/// Writes characters that XML does not allow as `_x0007_`, as spreadsheets do, and the beginning of a text that looks like
+/// that as `_x005F_` (ECMA-376, 22.9.2.19).
 #[expect(clippy::let_underscore_must_use, reason = "writing to a string cannot fail")]
 fn push_escaped(xml: &mut String, text: &str) {
-    for character in text.chars() {
+    for (place, character) in text.char_indices() {
         match character {
+            '_' if is_escape(&text[place..]) => xml.push_str("_x005F_"),
             '&' => xml.push_str("&amp;"),
             '<' => xml.push_str("&lt;"),
             '>' => xml.push_str("&gt;"),
@@ -217,6 +219,14 @@ fn push_escaped(xml: &mut String, text: &str) {
             character => xml.push(character),
         }
     }
+}
+
+/// Whether a text begins like `_x0007_`.
+fn is_escape(text: &str) -> bool {
+    let digits = text.strip_prefix("_x").and_then(|rest| rest.get(..5));
+    digits.is_some_and(|digits| {
+        digits.ends_with('_') && digits[..4].bytes().all(|digit| digit.is_ascii_hexdigit())
+    })
 }
 
 /// The days since the beginning of 1900 as spreadsheets count them, with the time of day as a fraction. `None` for a

@@ -243,3 +243,56 @@ fn keys_say_whom_of_the_same_files_they_name() {
     let reference: Reference = reading.students.find(&key).unwrap();
     assert!(matches!(reading.person(reference), Found::Person(person) if &*person.name == "Bo"));
 }
+
+#[test]
+fn lists_with_ids_of_other_systems_are_lists() {
+    let kind = |name: &str, heading: &str| {
+        let row = heading.split(',').map(|_| "x").collect::<Vec<_>>().join(",");
+        let reading = read_text(name, format!("{heading}\n{row}\n"));
+        (reading.files[0].kind, reading.refusal.map(|refusal| refusal.code))
+    };
+    for (heading, expected) in [
+        ("Student ID,Name,Email,Course ID,Section ID", FileKind::Enrollments),
+        ("student_id,name,email,group_id", FileKind::People),
+        ("Student ID,Name,Email,Term ID", FileKind::People),
+        ("sourcedId,name,email", FileKind::People),
+        ("School ID,Teacher ID,Code,Name,Level", FileKind::Courses),
+    ] {
+        assert_eq!(kind("list.csv", heading), (Some(expected), None), "{heading}");
+    }
+    // Files of the systems themselves stay what they are, and alone they are nothing.
+    for heading in [
+        "group_id,user_id,status",
+        "term_id,name,status",
+        "School_id,Teacher_id,Last_name,First_name,Teacher_email",
+    ] {
+        assert_eq!(kind("other.csv", heading), (Some(FileKind::Other), Some("nothing-to-read")), "{heading}");
+    }
+}
+
+#[test]
+fn a_kind_that_is_named_counts_for_a_file_that_has_its_columns() {
+    let options = Options { kind: Some(Kind::Students), ..Options::default() };
+    let list = text("list.csv", "School_id,Staff_id,Number,Name\n1,2,3,Ana\n");
+    assert_eq!(read(std::slice::from_ref(&list), &options).files[0].kind, Some(FileKind::People));
+    assert_eq!(read_all(&[list]).files[0].kind, Some(FileKind::Other));
+}
+
+#[test]
+fn types_of_moodle_say_who_is_a_student() {
+    let reading = read_text(
+        "m.csv",
+        "username,firstname,lastname,course1,type1\ns1,Ana,A,C1,1\ns2,Ben,B,C1,\nt1,Cleo,C,C1,2\n",
+    );
+    assert_eq!(enrollments(&reading), ["s1 in C1", "s2 in C1"]);
+}
+
+#[test]
+fn tables_that_cannot_be_read_are_not_passed_over() {
+    let csv = text("a.csv", "number,name\n1,Ana\n");
+    let with = |name: &str, bytes: &[u8]| read_all(&[csv.clone(), text(name, bytes)]);
+    assert!(with("b.xls", b"\xd0\xcf\x11\xe0 an old workbook").is_refused());
+    let reading = with("notes.pdf", b"%PDF-1.7");
+    assert!(!reading.is_refused());
+    assert_eq!(reading.warnings[0].code, "file-not-read");
+}

@@ -104,3 +104,68 @@ async fn a_course_that_was_given_seats_since_is_not_undone() {
     assert_eq!(school.takes_back(&import).await["remaining"], 1);
     assert_eq!(school.all("/api/v1/courses").await.len(), 1);
 }
+
+#[tokio::test]
+async fn dropped_enrollments_and_places_come_back_exactly() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let students = school.students(["Ana", "Ben", "Cleo", "Dan"]).await;
+    algebra.seats(2, 9).await;
+    for (student, status) in students.iter().zip([201, 201, 202, 202]) {
+        student.enrolls_in(&algebra).await.is(status);
+        school.let_pass(std::time::Duration::from_secs(60));
+    }
+    school.patch(&algebra.url(), json!({"code": "MA1"})).await.is_ok();
+    for (student, number) in students.iter().zip(["1", "2", "3", "4"]) {
+        school.patch(&student.url(), json!({"number": number})).await.is_ok();
+    }
+    let before = [
+        school.get(&algebra.roster_url()).await.text().to_owned(),
+        school.get(&algebra.waitlist_url()).await.text().to_owned(),
+    ];
+    let removal = school
+        .plan("student,course,status\n1,MA1,deleted\n2,MA1,deleted\n3,MA1,deleted\n4,MA1,deleted\n")
+        .await;
+    school.carries_out(&removal).await;
+    assert_eq!((algebra.roster().await.len(), algebra.waitlist().await.len()), (0, 0));
+
+    let undone = school.takes_back(&removal).await;
+    assert_eq!(undone["remaining"], 0);
+    let after = [
+        school.get(&algebra.roster_url()).await.text().to_owned(),
+        school.get(&algebra.waitlist_url()).await.text().to_owned(),
+    ];
+    assert_eq!(after, before);
+}
+
+#[tokio::test]
+async fn what_somebody_has_restored_since_stays() {
+    let school = School::open().await;
+    let import = brings_a_school(&school).await;
+    school.carries_out(&import).await;
+    school.delete("/api/v1/students/1/courses/1").await.is(204);
+    school.post("/api/v1/students/1/courses/1/restore", Value::Null).await.is_created();
+
+    school.takes_back(&import).await;
+    let remaining = school.rows_of(&import, "remaining").await;
+    let enrollment = remaining.iter().find(|row| row["record"] == "enrollment").unwrap();
+    assert_eq!((&enrollment["student"], &enrollment["code"]), (&json!("0042"), &json!("changed-since")));
+    school.get("/api/v1/students/1/courses/1").await.is_ok();
+}
+
+#[tokio::test]
+async fn a_student_who_has_got_a_seat_from_the_waitlist_since_is_left() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    algebra.seats(1, 9).await;
+    ana.enrolls_in(&algebra).await.is_created();
+    school.patch(&algebra.url(), json!({"code": "MA1"})).await.is_ok();
+    school.patch(&ben.url(), json!({"number": "2"})).await.is_ok();
+    let import = school.plan("student,course\n2,MA1\n").await;
+    school.carries_out(&import).await;
+    ana.drops(&algebra).await.is(204);
+    let undone = school.takes_back(&import).await;
+    assert_eq!(undone["remaining"], 1);
+    assert_eq!(algebra.roster().await, ["Ben"]);
+}

@@ -2,7 +2,9 @@
 
 use std::io::{Cursor, Read as _, Write as _};
 
-use matricula::files::reading::{FileKind, Format, Found, Processing, Reference, Skipped, StudentKey};
+use matricula::files::reading::{
+    FileKind, Format, Found, Kind, Options, Processing, Reference, Skipped, StudentKey, read,
+};
 use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 

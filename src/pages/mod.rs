@@ -14,6 +14,7 @@ mod instructors_panel;
 pub mod kit;
 mod plot;
 mod records;
+mod reference;
 mod registration;
 mod sample;
 mod seats;
@@ -49,6 +50,7 @@ pub fn routes() -> Routes<AppState> {
         .merge(sign_ins::routes())
         .merge(tokens::routes())
         .merge(imports::routes())
+        .merge(reference::routes())
         .get("/", Allow::Visitors, async |app: App| Redirect::to(&home(&app)))
         .get(kit::problems::ROUTE, Allow::Anyone, kit::problems::kind)
         .layer_pages(kit::with_page_layers);

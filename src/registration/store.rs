@@ -24,6 +24,18 @@ pub async fn courses(viewer: &Viewer) -> Result<(i64, Vec<Course>), DbError> {
     Ok((seq, rows.into_iter().filter_map(|(_, course)| course).collect()))
 }
 
+/// The number of courses and the largest id. Where they are not those of the board, another program has added or
+/// deleted courses.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn extent(viewer: &Viewer) -> Result<(i64, i64), DbError> {
+    let sql = "select count(*), coalesce(max(cast(id as bigint)), 0) from courses";
+    let extent =
+        viewer.db().read(Reach::Range, sql, Vec::new(), |row| Ok((row.int(0)?, row.int(1)?))).await?;
+    Ok(extent.first().copied().unwrap_or_default())
+}
+
 /// Of the first `max` events after the `seq` `after`, those later than `since`: for each type their number and the
 /// time of the first one.
 ///

@@ -2,9 +2,12 @@
 
 mod account;
 mod accounts;
+mod catalogue;
+mod course_enrollments;
 mod courses;
 mod day;
 mod disclosures;
+mod enroll_panel;
 mod enrollments;
 mod history;
 mod import_words;
@@ -12,10 +15,12 @@ mod imports;
 mod instructors;
 mod instructors_panel;
 pub mod kit;
+mod pasted;
 mod plot;
 mod records;
 mod reference;
 mod registration;
+mod roster;
 mod sample;
 mod seats;
 mod seats_form;
@@ -39,6 +44,8 @@ pub fn routes() -> Routes<AppState> {
     let pages = students::routes()
         .merge(courses::routes())
         .merge(enrollments::routes())
+        .merge(course_enrollments::routes())
+        .merge(roster::routes())
         .merge(seats::routes())
         .merge(instructors::routes())
         .merge(registration::routes())

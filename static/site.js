@@ -4,12 +4,20 @@
   // A date has no time zone; `Date` reads it as UTC.
   const dateFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" });
 
+  // Times in a sentence: without the year if it is this one, with the time zone.
+  const momentFormat = (time) => {
+    const isThisYear = time.getFullYear() === new Date().getFullYear();
+    const parts = { month: "short", day: "numeric", hour: "numeric", minute: "2-digit", timeZoneName: "short" };
+    return new Intl.DateTimeFormat(undefined, isThisYear ? parts : { ...parts, year: "numeric" });
+  };
+
   // Times to read. The title keeps the text of the server and marks elements that are converted already.
   const showTimes = (root) => {
-    for (const time of root.querySelectorAll("time[datetime]:not([title])")) {
+    for (const time of root.querySelectorAll("time[datetime]:not([title], [data-clock])")) {
       time.title = time.textContent;
       const isDate = time.dateTime.length === "2026-09-01".length;
-      time.textContent = (isDate ? dateFormat : format).format(new Date(time.dateTime));
+      const at = new Date(time.dateTime);
+      time.textContent = (isDate ? dateFormat : "moment" in time.dataset ? momentFormat(at) : format).format(at);
     }
   };
 
@@ -60,7 +68,74 @@
     }
   };
 
+  // A roster is known up to today.
+  const endPastDays = () => {
+    for (const day of document.querySelectorAll("input[data-past]")) {
+      day.max = toLocal(new Date()).slice(0, "2026-09-01".length);
+    }
+  };
+
+  const addCopyButtons = () => {
+    for (const button of document.querySelectorAll("button[data-copy]")) {
+      const text = document.getElementById(button.dataset.copy);
+      button.hidden = false;
+      button.addEventListener("click", async () => {
+        text.select();
+        // Only pages with a secure connection may use the clipboard; the selection can always be copied.
+        await navigator.clipboard?.writeText(text.value);
+        button.textContent = navigator.clipboard ? "Copied" : "Selected";
+      });
+    }
+    for (const button of document.querySelectorAll("button[data-print]")) {
+      button.hidden = false;
+      button.addEventListener("click", () => print());
+    }
+  };
+
+  // The clock of the board shows the time of the server, which decides when registration opens.
+  const startClock = () => {
+    const clock = document.querySelector("time[data-clock]");
+    if (!clock) return;
+    const ahead = new Date(clock.dateTime) - Date.now();
+    const clockFormat = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit", second: "2-digit" });
+    const tick = () => {
+      const now = Date.now() + ahead;
+      clock.textContent = clockFormat.format(now);
+      setTimeout(tick, 1000 - (now % 1000));
+    };
+    tick();
+  };
+
+  // The board says since when it hears nothing. The server sends something at least every ten seconds.
+  const watchFeed = () => {
+    const feed = document.querySelector("[data-feed]");
+    if (!feed) return;
+    const notice = document.querySelector("[data-lost]");
+    const timeFormat = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+    let heard = Date.now();
+    const lose = () => {
+      if (!notice.hidden || document.hidden) return;
+      notice.querySelector("[data-since]").textContent = timeFormat.format(heard);
+      notice.hidden = false;
+    };
+    feed.addEventListener("htmx:sse:after:message", () => {
+      heard = Date.now();
+      notice.hidden = true;
+    });
+    feed.addEventListener("htmx:sse:error", lose);
+    feed.addEventListener("htmx:sse:before:connection", (event) => {
+      if (event.detail.connection.attempt > 1) lose();
+    });
+    setInterval(() => {
+      if (Date.now() - heard > 25_000) lose();
+    }, 1000);
+  };
+
   showTimes(document);
+  endPastDays();
+  addCopyButtons();
+  startClock();
+  watchFeed();
   sendEndsOfDays();
   addTimePickers();
   document.addEventListener("htmx:after:swap", () => showTimes(document));

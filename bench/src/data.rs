@@ -154,7 +154,16 @@ impl Data {
 
     fn add_sample(&self, database: &str, students: &str, courses: &str) -> Result<()> {
         let mut sample = Command::new(&self.matricula);
-        sample.args(["sample", "--database", database, "--students", students, "--courses", courses]);
+        sample.args([
+            "sample",
+            "--database",
+            database,
+            "--students",
+            students,
+            "--courses",
+            courses,
+            "--without-seats",
+        ]);
         ensure!(sample.stdout(Stdio::null()).status()?.success(), "{sample:?} failed");
         Ok(())
     }

@@ -160,7 +160,7 @@ async fn measure_lists(day: &Day, address: std::net::SocketAddr) -> Result<[f64;
 /// Answers per second, and three percentiles of the latency in milliseconds.
 fn rehearse(bench: &Bench, service: &Service) -> Result<[f64; 4]> {
     let mut command = Command::new(&bench.places.matricula);
-    command.args(["rush", "--url", &format!("http://{}", service.address)]);
+    command.args(["rush", "--yes", "--url", &format!("http://{}", service.address)]);
     command.args(bench.settings.day.rush.iter().flat_map(|(name, value)| [name, value]));
     let output = command.output()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

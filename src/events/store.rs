@@ -4,11 +4,12 @@ use std::array;
 use std::sync::LazyLock;
 
 use super::{About, Filter, HistoryEntry, LogEntry};
+use crate::clock::Stamp;
 use crate::count::to_i64;
 use crate::db::{Arg, Db, DbError, Reach, Row};
 use crate::instructors::store::visible_course;
 use crate::lists::{Cursor, ListRow, Listing, PLAIN_ORDER};
-use crate::registrar::{Actor, EventKind, StudentId, no_log_head};
+use crate::registrar::{Actor, CourseId, EventKind, StudentId, no_log_head};
 use crate::viewer::Viewer;
 
 /// The entries that match, in order.
@@ -147,6 +148,21 @@ pub async fn last_seq(db: &Db) -> Result<i64, DbError> {
     last.ok_or_else(no_log_head)
 }
 
+/// The `seq` of the last entry about a course up to a time; 0 if there is none.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn last_seq_at(viewer: &Viewer, course_id: CourseId, time: &Stamp) -> Result<i64, DbError> {
+    let sql = concat!(
+        "select coalesce(max(seq), 0) from events where course_id = ",
+        visible_course!("$1", "$2", "$3"),
+        " and at <= $4"
+    );
+    let args = viewer.roster(course_id).into_iter().chain([time.into()]).collect::<Vec<_>>();
+    let last = viewer.db().read(Reach::Range, sql, args, |row| row.int(0)).await?;
+    Ok(last.first().copied().unwrap_or_default())
+}
+
 fn args(filter: &Filter) -> Vec<Arg> {
     let mut args = Vec::new();
     // Null, which no row has, where nothing may pass.
@@ -221,7 +237,9 @@ pub(crate) use same_course;
 macro_rules! history_of {
 ($which:expr, $after:literal, $before:literal, $max:literal) => {
         concat!(
-            "select e.seq, e.at, e.type, e.student_id, cast(s.name as text), e.course_id, cast(c.name as text), e.data, e.actor from (\
+            "select e.seq, e.at, e.type, e.student_id, \
+             coalesce(cast(s.name as text), case when s.id is not null then '(no name)' end), e.course_id, \
+             coalesce(cast(c.name as text), case when c.id is not null then '(no name)' end), e.data, e.actor from (\
              select seq, at, type, student_id, course_id, data, actor from events where ",
              $which,
             " and seq > ",

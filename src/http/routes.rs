@@ -117,15 +117,6 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.page(&Method::POST, path, allow, handler)
     }
 
-    /// Adds the routes of a library, which it reads with `GET` at these paths.
-    #[must_use]
-    pub fn library(mut self, router: Router<S>, paths: &[&str], allow: Allow) -> Self {
-        self.pages = self.pages.merge(router);
-        let rule = |path: &&str| Rule { method: Method::GET, path: (*path).to_owned(), allow };
-        self.rules.extend(paths.iter().map(rule));
-        self
-    }
-
     /// Adds other routes.
     #[must_use]
     pub fn merge(self, other: Self) -> Self {

@@ -1,12 +1,13 @@
 //! Routes outside the API: health, readiness, metrics, the OpenAPI document and its page.
 
-use axum::Router;
-use axum::extract::{FromRef, State};
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::map_response;
-use axum::response::{IntoResponse, Response};
-use utoipa_swagger_ui::{Config, SwaggerUi, Url};
+use std::sync::Arc;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRef, Path, State};
+use axum::http::HeaderValue;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::response::{IntoResponse, Redirect, Response};
+use utoipa_swagger_ui::{Config, Url};
 
 use super::problem::{NotFound, Problem};
 use super::routes::{Allow, Routes};
@@ -21,11 +22,8 @@ pub const OPENAPI: &str = "/api/v1/openapi.json";
 /// The paths that monitoring reads.
 const MONITORING: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
-/// Swagger UI uses inline styles and `data:` images; its scripts are files of this server.
-const REFERENCE_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
-     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-);
+/// The path of the page with the reference of the API. The files that it loads are below.
+pub const REFERENCE: &str = "/docs/";
 
 /// Whether a path is for monitoring, which is answered even when the server refuses everything else.
 #[must_use]
@@ -42,27 +40,31 @@ where
     Registrar: FromRef<S>,
     Metrics: FromRef<S>,
 {
-    let docs = SwaggerUi::new("/docs")
-        .config(Config::new([Url::new("matricula", OPENAPI)]).validator_url("none").try_it_out_enabled(true));
+    let config = Config::new([Url::new("matricula", OPENAPI)]).validator_url("none").try_it_out_enabled(true);
+    let config = Arc::new(config);
     Routes::new()
         .get(OPENAPI, Allow::Anyone, async move || ([(CONTENT_TYPE, "application/json")], document))
         .get("/healthz", Allow::Anyone, async || "ok\n")
         .get("/readyz", Allow::Anyone, ready)
         .get("/metrics", Allow::Anyone, metrics)
-        .library(
-            Router::from(docs).layer(map_response(reference)),
-            &["/docs", "/docs/", "/docs/{*rest}"],
-            Allow::Anyone,
-        )
+        .get("/docs", Allow::Anyone, async || Redirect::permanent(REFERENCE))
+        .get("/docs/{*rest}", Allow::Anyone, async move |path: Result<Path<String>, PathRejection>| {
+            reference_file(path.as_ref().map_or("", |Path(path)| path), config)
+        })
 }
 
-/// Adds to Swagger UI's own routes what they lack: problems for 404, and a content security policy.
-async fn reference(mut response: Response) -> Response {
-    if response.status() == StatusCode::NOT_FOUND {
-        return Problem::new::<NotFound>("The API reference has no such file.").into_response();
+/// A file of Swagger UI, other than its pages: the reference is a page of ours.
+fn reference_file(path: &str, config: Arc<Config<'static>>) -> Result<Response, Problem> {
+    let missing = || Problem::new::<NotFound>("The API reference has no such file.");
+    let file = utoipa_swagger_ui::serve(path, config).ok().flatten();
+    let file = file
+        .filter(|_| ![Some("html"), None].contains(&path.rsplit_once('.').map(|(_, ending)| ending)))
+        .ok_or_else(missing)?;
+    let mut response = ([(CONTENT_TYPE, file.content_type)], file.bytes.into_owned()).into_response();
+    if file.gzpipped {
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    response.headers_mut().insert(CONTENT_SECURITY_POLICY, REFERENCE_POLICY);
-    response
+    Ok(response)
 }
 
 /// Ready if the database answers, its schema is this program's, and the last attempt to write succeeded.

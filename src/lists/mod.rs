@@ -31,6 +31,8 @@ pub struct Limit(i64);
 impl Limit {
     /// For a list on a page for people.
     pub const PAGE: Self = Self(50);
+    /// For a roster on a page for people: most courses are shown whole.
+    pub const ROSTER: Self = Self(250);
     /// The maximum.
     pub const MAX: Self = Self(10_000);
     /// For suggestions while somebody types.

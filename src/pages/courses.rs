@@ -1,32 +1,38 @@
 //! The pages of courses.
 
 use askama::Template;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
+use super::catalogue;
+use super::enroll_panel::{Action, EnrollPanel, Pasted, RefusedEnrollment};
 use super::history::History;
 use super::instructors_panel::InstructorsPanel;
 use super::kit::Frame;
 use super::kit::filters::display_name;
 use super::kit::form::{Deletion, new_key};
-use super::kit::{DeletePage, Form, ListQuery, PartialRequest, Rendered, filters, parse_search, submit};
-use super::records::{self, PageRecord, find, path};
+use super::kit::{DeletePage, Form, PartialRequest, RefusedPage, Rendered, filters, submit};
+use super::pasted::LineOutcome;
+use super::records::{self, Alike, MAX_ALIKE, PageRecord, Saved, find, path};
+use super::roster::{Roster, RosterOrder};
 use super::seats_form::SeatsForm;
-use super::{day::Day, plot::Plot};
+use super::{day::Day, day::NoDay, plot::Plot};
 use crate::clock::Stamp;
-use crate::courses::store::{self, CourseSort};
-use crate::db::DbError;
-use crate::enrollments::{RosterEntry, store as enrollments};
+use crate::courses::store;
+use crate::db::{DbError, casefold};
+use crate::events::store as events;
 use crate::events::{About, Filter};
 use crate::http::extract::{NoQuery, Parameters, PathParams, Query, from_text};
-use crate::http::paging::RequestUrl;
 use crate::http::problem::Problem;
-use crate::http::routes::{Routes, any_of, only};
+use crate::http::routes::{Routes, only};
 use crate::instructors::store as instructors;
-use crate::lists::{Conditions, Direction, Limit, ListPart, Listing, Page};
+use crate::lists::{Limit, ListPart, Page};
 use crate::mapping::{RecordTable, SchoolTables};
-use crate::registrar::Right;
-use crate::registrar::{Course, CourseId, DeleteCourse, Refusal, SeatCount, SeenCourse, Version};
+use crate::registrar::{
+    Course, CourseId, DeleteCourse, MAX_ID, Refusal, Right, Seats, SeenCourse, StudentId, Version,
+};
+use crate::registration::{LiveCourse, Outlook};
 use crate::seats::{WaitlistEntry, store as seats};
 use crate::state::{App, AppState};
 use crate::viewer::Viewer;
@@ -34,89 +40,22 @@ use crate::viewer::Viewer;
 /// The routes of these pages.
 pub(super) fn routes() -> Routes<AppState> {
     let (catalogue, writes) = (only(Right::ReadCatalogue), only(Right::WriteCourses));
-    let rosters = any_of(&[Right::ReadRosters, Right::ReadOwnRosters]);
     Routes::new()
-        .get("/courses", catalogue, list)
+        .get("/courses", catalogue, catalogue::list)
         .get("/courses/new", writes, records::new::<Course>)
         .post("/courses/new", writes, records::create::<Course>)
         .get("/courses/{course_id}", catalogue, show)
-        .get("/courses/{course_id}/roster", rosters, full_roster)
         .get("/courses/{course_id}/edit", writes, records::edit::<Course>)
         .post("/courses/{course_id}/edit", writes, records::update::<Course>)
         .get("/courses/{course_id}/delete", writes, confirm_delete)
         .post("/courses/{course_id}/delete", writes, delete)
 }
 
-#[derive(Template)]
-#[template(path = "courses.html", blocks = ["rows"])]
-struct CoursesPage {
-    frame: Frame,
-    list: ListPart<Course>,
-    query: ListQuery<CourseSort>,
-    /// The courses that the reader teaches.
-    taught: Vec<Course>,
-    /// Whether the school has no courses at all.
-    is_empty: bool,
-    next: Option<String>,
-    /// Whether this is not the first page.
-    has_previous: bool,
-    is_partial: bool,
-}
-
-impl CoursesPage {
-    fn sort(&self) -> &'static str {
-        match self.query.sort {
-            CourseSort::Id => "id",
-            CourseSort::Name => "name",
-            CourseSort::Level => "level",
-        }
-    }
-
-    fn order(&self) -> &'static str {
-        if self.ascending() { "asc" } else { "desc" }
-    }
-
-    fn ascending(&self) -> bool {
-        self.query.order == Direction::Asc
-    }
-}
-
-async fn list(
-    app: App,
-    Query(mut query): Query<ListQuery<CourseSort>>,
-    PartialRequest(is_partial): PartialRequest,
-    here: RequestUrl,
-) -> Result<Response, Problem> {
-    let search = parse_search(&query.q)?;
-    let wanted = Conditions { search: search.as_ref(), ..Conditions::default() };
-    let listing = store::list(wanted, query.sort, query.order);
-    let page = Page::new(Some(Limit::PAGE), query.after.take(), &listing.order)?;
-    let (has_previous, list) = (page.after.is_some(), listing.read(&app.viewer, &page).await?);
-    let page = CoursesPage {
-        frame: Frame::new(&app, "courses"),
-        taught: if is_partial { Vec::new() } else { taught(&app.viewer).await? },
-        is_empty: list.total == 0 && query.q.trim().is_empty(),
-        next: list.next.as_ref().map(|next| here.page_after(next)),
-        list,
-        query,
-        has_previous,
-        is_partial,
-    };
-    Ok(if is_partial { Rendered(page.as_rows()).into_response() } else { Rendered(page).into_response() })
-}
-
-/// The courses that the caller teaches.
-async fn taught(viewer: &Viewer) -> Result<Vec<Course>, DbError> {
-    if viewer.instructor().is_none() {
-        return Ok(Vec::new());
-    }
-    Ok(instructors::taught_courses(viewer).read(viewer, &Page::first(Limit::MAX)).await?.rows)
-}
-
 impl PageRecord for Course {
+    const ADDED: &'static str = "The course is added.";
+    const ALIKE: [&'static str; 2] = ["Another course has this name:", "Other courses have this name:"];
     const SECTION: &'static str = "courses";
     const ADD: &'static str = "Add a course";
-    const SAVED: &'static str = "course";
 
     fn table(tables: &SchoolTables) -> &RecordTable {
         &tables.courses
@@ -128,6 +67,32 @@ impl PageRecord for Course {
 
     fn not_found(id: CourseId) -> Refusal {
         Refusal::CourseNotFound(id)
+    }
+
+    async fn alike(&self, app: &App) -> Result<Vec<Alike>, DbError> {
+        let Some(name) = self.name.as_deref().map(casefold) else { return Ok(Vec::new()) };
+        let all = app.board.courses(&app.viewer).await?;
+        let is_alike = |other: &&Course| {
+            other.id != self.id && other.name.as_deref().map(casefold) == Some(name.clone())
+        };
+        let alike = all.iter().map(|live| &live.course).filter(is_alike).take(MAX_ALIKE);
+        let details = |course: &Course| course.code.clone().or_else(|| course.level.clone());
+        Ok(alike
+            .map(|course| Alike {
+                path: path::<Self>(course.id),
+                name: display_name(&course.name),
+                detail: details(course),
+            })
+            .collect())
+    }
+
+    fn saved_text(saved: &str) -> Option<&'static str> {
+        match saved {
+            "seats" => Some("The seats are saved."),
+            "instructor" => Some("The instructor is added."),
+            "no-instructor" => Some("The instructor is removed."),
+            _ => None,
+        }
     }
 }
 
@@ -162,27 +127,31 @@ async fn delete(
     let max_dropped = form.draft.as_ref().and_then(|deletion| deletion.drop);
     let drop = max_dropped.is_some();
     Ok(match submit(&app.registrar, DeleteCourse { id, drop, max_dropped, expected }, &form.caller).await {
-        Ok(()) => Redirect::to("/courses?deleted=true").into_response(),
+        Ok(()) => Redirect::to(&format!("/courses?deleted={id}")).into_response(),
         Err(refusal) => delete_page(&app, id).await?.refused(refusal, &form.caller),
     })
 }
 
 #[derive(Template)]
 #[template(path = "course.html")]
-struct CoursePage {
+pub(super) struct CoursePage {
     frame: Frame,
-    course: Course,
     path: String,
+    /// The course with its seats and its window.
+    live: LiveCourse,
+    now: Stamp,
     /// The message about what was saved just now.
-    saved: Option<&'static str>,
-    count: Option<SeatCount>,
+    saved: Option<Saved>,
     /// Whether the reader sees who is and was in the course.
     shows_students: bool,
     day: Option<Day>,
-    roster: ListPart<RosterEntry>,
+    /// The day that was asked for and what is wrong with it.
+    no_day: Option<(String, NoDay)>,
+    roster: Roster,
     waitlist: ListPart<WaitlistEntry>,
     /// Since when the waitlist does not move up any more.
     stands_since: Option<Stamp>,
+    panel: Option<EnrollPanel>,
     limits: SeatsForm,
     instructors: Option<InstructorsPanel>,
     plot: Option<Plot>,
@@ -190,10 +159,22 @@ struct CoursePage {
 }
 
 impl CoursePage {
-    /// The query for the day that is shown; empty for the current roster.
-    fn day_query(&self) -> String {
-        let query = |day: &Day| format!("as_of={}&until={}", day.date, day.end);
-        self.day.as_ref().map(query).unwrap_or_default()
+    /// The course.
+    fn course(&self) -> &Course {
+        &self.live.course
+    }
+
+    /// The query for the day and the order that are shown; empty for the current roster as it grew.
+    fn view_query(&self, order: &str) -> String {
+        let day = self.day.as_ref().map(|day| format!("as_of={}&until={}", day.date, day.asked));
+        let order = (order == RosterOrder::NAME).then(|| "sort=name".to_owned());
+        day.into_iter().chain(order).collect::<Vec<_>>().join("&")
+    }
+
+    /// The start of the keys of the buttons that drop, and whether the roster gets the focus; `None` where nobody drops.
+    fn drop_buttons(&self) -> Option<(&str, bool)> {
+        let panel = self.panel.as_ref().filter(|_| self.day.is_none())?;
+        Some((&panel.key, panel.continues_in_roster()))
     }
 
     /// The address of the file with a list of the course, without the ending.
@@ -207,6 +188,16 @@ impl CoursePage {
     }
 }
 
+/// The part of the page that changes while somebody types the name of a student.
+#[derive(Template)]
+#[template(path = "found.html")]
+struct FoundStudents {
+    path: String,
+    live: LiveCourse,
+    now: Stamp,
+    panel: EnrollPanel,
+}
+
 /// The query parameters of a course's page.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -216,113 +207,137 @@ pub(crate) struct CourseQuery {
     /// The last moment of that day in the viewer's time zone, set by a script.
     #[serde(deserialize_with = "from_text")]
     until: Option<Stamp>,
+    /// The order of the roster.
+    sort: RosterOrder,
+    /// Part of the name, address or number of a student to enroll.
+    who: String,
     /// Show the history before this `seq`.
     #[serde(deserialize_with = "from_text")]
     before: Option<i64>,
-    /// What was saved just now: `course`, `seats`, `instructor` or `no-instructor`.
+    /// What was saved just now: see [`Saved`].
     saved: Option<String>,
+    /// The student who was enrolled just now.
+    #[serde(deserialize_with = "from_text")]
+    enrolled: Option<i64>,
+    /// The student who joined the waitlist just now.
+    #[serde(deserialize_with = "from_text")]
+    waits: Option<i64>,
+    /// The student who was dropped just now.
+    #[serde(deserialize_with = "from_text")]
+    dropped: Option<i64>,
+    /// The student who was removed from the waitlist just now.
+    #[serde(deserialize_with = "from_text")]
+    left: Option<i64>,
 }
 
 impl Parameters for CourseQuery {
-    const KNOWN: &'static [&'static str] = &["as_of", "until", "before", "saved"];
+    const KNOWN: &'static [&'static str] =
+        &["as_of", "until", "sort", "who", "before", "saved", "enrolled", "waits", "dropped", "left"];
+}
+
+impl CourseQuery {
+    /// What the last form did, as the address says it.
+    fn done(&self) -> Option<(Action, StudentId)> {
+        let ids = [self.enrolled, self.waits, self.dropped, self.left];
+        Action::ALL.into_iter().zip(ids).find_map(|(action, id)| id.map(|id| (action, StudentId(id))))
+    }
 }
 
 async fn show(
     app: App,
     id: PathParams<CourseId>,
     Query(query): Query<CourseQuery>,
-) -> Result<impl IntoResponse, Problem> {
-    Ok(Rendered(course_page(&app, id.into_result()?, &query, RefusedForms::default()).await?))
+    PartialRequest(is_partial): PartialRequest,
+) -> Result<Response, Problem> {
+    let page = course_page(&app, id.into_result()?, &query, RefusedForms::default()).await?;
+    if is_partial && let Some(panel) = page.panel {
+        let CoursePage { path, live, now, .. } = page;
+        return Ok(Rendered(FoundStudents { path, live, now, panel }).into_response());
+    }
+    let status = if page.no_day.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Ok(RefusedPage(status, page).into_response())
 }
 
-/// The forms of a course's page that were sent and refused.
+/// The forms of a course's page that were sent and refused, or have more to say than an address holds.
 #[derive(Debug, Default)]
 pub(super) struct RefusedForms {
     /// The form for the seats.
     pub limits: Option<SeatsForm>,
     /// Why the form for instructors was refused.
     pub instructors: Option<String>,
+    /// Why a student was not enrolled.
+    pub enrollment: RefusedEnrollment,
+    /// What a pasted list led to.
+    pub pasted: Option<Pasted>,
 }
 
 /// The page of a course.
+///
+/// # Errors
+/// 404 if there is no such course, or when the database cannot be read.
 pub(super) async fn course_page(
     app: &App,
     id: CourseId,
     query: &CourseQuery,
-    refused: RefusedForms,
-) -> Result<impl Template + use<>, Problem> {
+    forms: RefusedForms,
+) -> Result<CoursePage, Problem> {
     let seats = seats::find(&app.viewer, id).await?.ok_or(Refusal::CourseNotFound(id))?;
-    let day = Day::parse(&query.as_of, query.until.as_ref())?;
-    let roster = roster(app, id, day.as_ref()).await?.read(&app.viewer, &Page::first(Limit::PAGE)).await?;
+    let (day, no_day) = match Day::parse(&query.as_of, query.until.as_ref(), app.clock.now()) {
+        Ok(day) => (day, None),
+        Err(why) => (None, Some((query.as_of.clone(), why))),
+    };
+    let roster = Roster::load(app, id, day.as_ref(), query.sort, Limit::ROSTER).await?;
     let waitlist = seats::waitlist_of(&app.viewer, id).read(&app.viewer, &Page::first(Limit::PAGE)).await?;
-    app.discloses_roster(id, day.as_ref().map(|day| &day.end)).sent(roster.rows.len());
     app.discloses_waitlist(id).sent(waitlist.rows.len());
-    let history = History::load(&app.viewer, About::Course(id), query.before).await?;
-    app.discloses_events(&Filter { course_id: Some(id), ..Filter::default() }).sent(history.about_students());
     let limits = seats.limits();
     let stands_since = limits.waitlist_end().filter(|_| !limits.moves_up(&app.clock.stamp())).cloned();
+    let history = history(app, id, day.as_ref(), query.before).await?;
+    let (done, forms_enrollment) = (query.done(), forms.enrollment);
     Ok(CoursePage {
         frame: Frame::new(app, "courses"),
-        course: find::<Course>(app, id).await?,
         path: path::<Course>(id),
-        saved: query.saved.as_deref().and_then(saved_text),
-        count: Some(seats.count()),
+        saved: Saved::load::<Course>(app, id, query.saved.as_deref()).await?,
         shows_students: instructors::sees_roster(&app.viewer, id).await?,
+        live: live(find::<Course>(app, id).await?, &seats),
+        now: app.clock.stamp(),
         roster,
         waitlist,
         stands_since,
-        limits: refused.limits.unwrap_or_else(|| SeatsForm::new(&seats)),
-        instructors: InstructorsPanel::load(app, id, refused.instructors).await?,
+        panel: EnrollPanel::load(app, id, &query.who, done, forms_enrollment, forms.pasted).await?,
+        limits: forms.limits.unwrap_or_else(|| SeatsForm::new(&seats)),
+        instructors: InstructorsPanel::load(app, id, forms.instructors).await?,
         plot: Plot::load(&app.viewer, id).await?,
         history,
         day,
+        no_day,
     })
 }
 
-#[derive(Template)]
-#[template(path = "roster.html")]
-struct RosterPage {
-    frame: Frame,
-    course: Course,
-    day: Option<Day>,
-    roster: ListPart<RosterEntry>,
-}
-
-/// The whole roster, for printing.
-async fn full_roster(
-    app: App,
-    id: PathParams<CourseId>,
-    Query(query): Query<CourseQuery>,
-) -> Result<impl IntoResponse, Problem> {
-    let id = id.into_result()?;
-    let day = Day::parse(&query.as_of, query.until.as_ref())?;
-    let roster = roster(&app, id, day.as_ref()).await?.read(&app.viewer, &Page::first(Limit::MAX)).await?;
-    if roster.rows.is_empty() {
-        instructors::ensure_sees_roster(&app.viewer, id).await?;
+/// The course with its seats, which are current, and its window.
+fn live(course: Course, seats: &Seats) -> LiveCourse {
+    LiveCourse {
+        course: Course { seats: Some(seats.count()), ..course },
+        waitlist_capacity: seats.waitlist_capacity,
+        opens_at: seats.opens_at.clone(),
+        closes_at: seats.closes_at.clone(),
     }
-    app.discloses_roster(id, day.as_ref().map(|day| &day.end)).sent(roster.rows.len());
-    Ok(Rendered(RosterPage {
-        frame: Frame::new(&app, "courses"),
-        course: find::<Course>(&app, id).await?,
-        day,
-        roster,
-    }))
 }
 
-async fn roster(app: &App, id: CourseId, day: Option<&Day>) -> Result<Listing<RosterEntry>, Problem> {
-    Ok(match day {
-        None => enrollments::roster_of(&app.viewer, id),
-        Some(day) => enrollments::roster_of_at(&app.viewer, id, &day.end).await?,
-    })
-}
-
-/// The message for a value of `saved`.
-fn saved_text(saved: &str) -> Option<&'static str> {
-    match saved {
-        "course" => Some("The course is saved."),
-        "seats" => Some("The seats are saved."),
-        "instructor" => Some("The instructor is added."),
-        "no-instructor" => Some("The instructor is removed."),
-        _ => None,
-    }
+/// The history of the course; for a past day, nothing that came later.
+async fn history(
+    app: &App,
+    id: CourseId,
+    day: Option<&Day>,
+    before: Option<i64>,
+) -> Result<History, Problem> {
+    let end = match day {
+        Some(day) => Some(events::last_seq_at(&app.viewer, id, &day.end).await? + 1),
+        None => None,
+    };
+    let first = before.unwrap_or(MAX_ID).min(end.unwrap_or(MAX_ID));
+    let mut history = History::load(&app.viewer, About::Course(id), Some(first)).await?;
+    history.has_newer = before.is_some();
+    let filter = Filter { course_id: Some(id), ..Filter::default() };
+    app.discloses_events(&filter).sent(history.about_students());
+    Ok(history)
 }

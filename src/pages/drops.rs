@@ -1,8 +1,10 @@
-//! Dropping a course, leaving a waitlist, and taking that back, from a student's page.
+//! Dropping a course, leaving a waitlist, and taking that back, from a student's page. The page that asks before a drop is
+//! also that of a course's page.
 
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::enrollments::{redirect_to_student, refused};
@@ -14,7 +16,7 @@ use super::students::StudentQuery;
 use crate::clock::Stamp;
 use crate::courses::store as courses;
 use crate::enrollments::store as enrollments;
-use crate::http::extract::{NoQuery, PathParams};
+use crate::http::extract::{NoQuery, Parameters, PathParams, Query};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::problem::Problem;
 use crate::http::routes::{Routes, any_of, only};
@@ -48,22 +50,77 @@ pub(crate) struct DropPage {
     /// The deadline, if it has passed: staff says why.
     passed: Option<Stamp>,
     values: FormValues,
+    from: From,
+    /// The address of the page that asked.
+    back: String,
     key: String,
 }
 
-async fn ask(app: App, pair: PathParams<(StudentId, CourseId)>, _: NoQuery) -> Result<Response, Problem> {
+/// The page on which somebody drops a student.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum From {
+    /// The student's.
+    #[default]
+    Student,
+    /// The course's.
+    Course,
+}
+
+impl From {
+    /// The address of the page.
+    fn path(self, (student_id, course_id): (StudentId, CourseId)) -> String {
+        match self {
+            Self::Student => format!("/students/{student_id}"),
+            Self::Course => format!("/courses/{course_id}"),
+        }
+    }
+}
+
+/// The query parameters of the page that asks.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct AskQuery {
+    /// `course` if the form is on the course's page.
+    from: Option<String>,
+}
+
+impl AskQuery {
+    fn from(&self) -> From {
+        if self.from.as_deref() == Some("course") { From::Course } else { From::Student }
+    }
+}
+
+impl Parameters for AskQuery {
+    const KNOWN: &'static [&'static str] = &["from"];
+}
+
+async fn ask(
+    app: App,
+    pair: PathParams<(StudentId, CourseId)>,
+    Query(query): Query<AskQuery>,
+) -> Result<Response, Problem> {
     let pair = pair.into_result()?;
-    let page = drop_page(&app, pair, FormValues::default()).await?;
-    Ok(match page {
+    Ok(match drop_page(&app, pair, query.from(), FormValues::default()).await? {
         Some(page) => Rendered(page).into_response(),
-        None => Redirect::to(&format!("/students/{}", pair.0)).into_response(),
+        None => Redirect::to(&query.from().path(pair)).into_response(),
     })
+}
+
+/// The address of the question that comes before a drop, if there is something to ask.
+pub(super) async fn asks(
+    app: &App,
+    pair: (StudentId, CourseId),
+    from: From,
+) -> Result<Option<String>, Problem> {
+    let page = drop_page(app, pair, from, FormValues::default()).await?;
+    Ok(page.map(|page| page.path()))
 }
 
 /// The page, if the student takes the course and there is something to ask.
 async fn drop_page(
     app: &App,
-    (student_id, course_id): (StudentId, CourseId),
+    pair @ (student_id, course_id): (StudentId, CourseId),
+    from: From,
     values: FormValues,
 ) -> Result<Option<DropPage>, Problem> {
     let student = find::<Student>(app, student_id).await?;
@@ -76,7 +133,8 @@ async fn drop_page(
     let takes_course = enrollments::find(&app.viewer, student_id, course_id).await?.is_some();
     let asks = takes_course && (next_of.is_some() || passed.is_some());
     let course = display_name(&course.name);
-    Ok(asks.then(|| DropPage { frame, student, course_id, course, next_of, passed, values, key: new_key() }))
+    let (back, key) = (from.path(pair), new_key());
+    Ok(asks.then(|| DropPage { frame, student, course_id, course, next_of, passed, values, from, back, key }))
 }
 
 /// How many students wait, if the first of them gets the seat of a student who is dropped now.
@@ -108,32 +166,40 @@ impl FormDraft for Drop {}
 async fn drop_course(
     app: App,
     pair: PathParams<(StudentId, CourseId)>,
-    _: NoQuery,
+    Query(query): Query<AskQuery>,
     form: Form<Drop>,
 ) -> Result<Response, Problem> {
-    let pair @ (student_id, course_id) = pair.into_result()?;
+    let (pair @ (student_id, course_id), from) = (pair.into_result()?, query.from());
     let Some(Drop { is_confirmed, reason }) = form.draft else {
-        return ask_again(&app, pair, form.values).await;
+        return ask_again(&app, pair, from, form.values).await;
     };
-    if !is_confirmed && let Some(page) = drop_page(&app, pair, FormValues::default()).await? {
-        return Ok(Redirect::to(&page.path()).into_response());
+    if !is_confirmed && let Some(question) = asks(&app, pair, from).await? {
+        return Ok(Redirect::to(&question).into_response());
     }
     let r#override = reason.and_then(|reason| Override::new(Some(reason)).ok());
     let command = DropCourse { student_id, course_id, r#override };
     match submit(&app.registrar, command, &form.caller).await {
+        Ok(()) if from == From::Course => {
+            Ok(Redirect::to(&format!("/courses/{course_id}?dropped={student_id}")).into_response())
+        }
         Ok(()) => Ok(redirect_to_student(student_id, "dropped", course_id)),
         Err(Refusal::DropDeadlinePassed { .. }) if form.caller.is_staff() => {
-            ask_again(&app, pair, form.values.with_error("reason", "is required")).await
+            ask_again(&app, pair, from, form.values.with_error("reason", "is required")).await
         }
         Err(refusal) => refused(&app, pair, &StudentQuery::default(), refusal, None).await,
     }
 }
 
 /// The page with what is wrong with the reason.
-async fn ask_again(app: &App, pair: (StudentId, CourseId), values: FormValues) -> Result<Response, Problem> {
-    Ok(match drop_page(app, pair, values).await? {
+async fn ask_again(
+    app: &App,
+    pair: (StudentId, CourseId),
+    from: From,
+    values: FormValues,
+) -> Result<Response, Problem> {
+    Ok(match drop_page(app, pair, from, values).await? {
         Some(page) => RefusedPage(StatusCode::UNPROCESSABLE_ENTITY, page).into_response(),
-        None => Redirect::to(&format!("/students/{}", pair.0)).into_response(),
+        None => Redirect::to(&from.path(pair)).into_response(),
     })
 }
 
@@ -166,7 +232,8 @@ async fn restore(
 
 impl DropPage {
     fn path(&self) -> String {
-        format!("/students/{}/courses/{}/drop", self.student.id, self.course_id)
+        let query = if self.from == From::Course { "?from=course" } else { "" };
+        format!("/students/{}/courses/{}/drop{query}", self.student.id, self.course_id)
     }
 }
 

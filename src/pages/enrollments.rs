@@ -132,7 +132,7 @@ fn offer(refusal: &Refusal, course: Course, typed: Option<FormValues>) -> Option
 }
 
 /// A refusal with names instead of ids; `None` if it is about neither the student nor the course.
-fn refusal_with_names(refusal: &Refusal, student: &str, course: &str) -> Option<String> {
+pub(super) fn refusal_with_names(refusal: &Refusal, student: &str, course: &str) -> Option<String> {
     let time = |time: &Option<Stamp>| time.as_ref().map(Stamp::to_string).unwrap_or_default();
     Some(match refusal {
         Refusal::EnrollmentNotFound { .. } => format!("{student} is not enrolled in {course}."),

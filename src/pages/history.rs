@@ -117,13 +117,13 @@ impl HistoryEntry {
         self.data["override"]["reason"].as_str()
     }
 
-    /// The name of the student, or `student` and the id if the student has been deleted.
+    /// The name of the student, or `deleted student` and the id if the student has been deleted.
     #[must_use]
     pub fn student_label(&self) -> String {
         label("student", self.student.map(i64::from), self.student_name.as_deref())
     }
 
-    /// The name of the course, or `course` and the id if the course has been deleted.
+    /// The name of the course, or `deleted course` and the id if the course has been deleted.
     #[must_use]
     pub fn course_label(&self) -> String {
         label("course", self.course.map(i64::from), self.course_name.as_deref())
@@ -145,7 +145,7 @@ impl HistoryEntry {
 fn label(kind: &str, id: Option<i64>, name: Option<&str>) -> String {
     match (name, id) {
         (Some(name), _) => name.to_owned(),
-        (None, Some(id)) => format!("{kind} {id}"),
+        (None, Some(id)) => format!("deleted {kind} {id}"),
         (None, None) => kind.to_owned(),
     }
 }

@@ -2,10 +2,13 @@
 
 mod account;
 mod accounts;
+mod catalogue;
+mod course_enrollments;
 mod courses;
 mod day;
 mod disclosures;
 mod drops;
+mod enroll_panel;
 mod enrollments;
 mod history;
 mod import_words;
@@ -13,9 +16,12 @@ mod imports;
 mod instructors;
 mod instructors_panel;
 pub mod kit;
+mod pasted;
 mod plot;
 mod records;
+mod reference;
 mod registration;
+mod roster;
 mod sample;
 mod seats;
 mod seats_form;
@@ -40,6 +46,8 @@ pub fn routes() -> Routes<AppState> {
         .merge(courses::routes())
         .merge(enrollments::routes())
         .merge(drops::routes())
+        .merge(course_enrollments::routes())
+        .merge(roster::routes())
         .merge(seats::routes())
         .merge(instructors::routes())
         .merge(registration::routes())
@@ -51,6 +59,7 @@ pub fn routes() -> Routes<AppState> {
         .merge(sign_ins::routes())
         .merge(tokens::routes())
         .merge(imports::routes())
+        .merge(reference::routes())
         .get("/", Allow::Visitors, async |app: App| Redirect::to(&home(&app)))
         .get(kit::problems::ROUTE, Allow::Anyone, kit::problems::kind)
         .layer_pages(kit::with_page_layers);

@@ -1,5 +1,7 @@
 //! The pages of students.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use askama::Template;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -11,10 +13,11 @@ use super::kit::form::{Deletion, new_key};
 use super::kit::{
     DeletePage, Form, FormValues, ListQuery, PartialRequest, Rendered, filters, parse_search, submit,
 };
-use super::records::{self, PageRecord, find, path};
+use super::records::{self, Alike, MAX_ALIKE, PageRecord, Saved, find, path};
+use crate::clock::Stamp;
 use crate::count::to_i64;
 use crate::courses::store as courses;
-use crate::db::DbError;
+use crate::db::{DbError, casefold};
 use crate::disclosures::{Disclosure, store as disclosures};
 use crate::enrollments::store as enrollments;
 use crate::events::About;
@@ -28,6 +31,7 @@ use crate::registrar::Right;
 use crate::registrar::{
     Course, CourseId, DeleteStudent, Place, Refusal, SeatCount, Student, StudentId, Version,
 };
+use crate::registration::{LiveCourse, Outlook};
 use crate::seats::store as seats;
 use crate::state::{App, AppState};
 use crate::students::store::{self, StudentSort};
@@ -56,6 +60,8 @@ struct StudentsPage {
     /// Whether the school has no students at all.
     is_empty: bool,
     next: Option<String>,
+    /// The student who was deleted just now.
+    deleted: Option<i64>,
     /// Whether this is not the first page.
     has_previous: bool,
     is_partial: bool,
@@ -102,6 +108,7 @@ async fn list(
         frame: Frame::new(&app, "students"),
         is_empty: list.total == 0 && query.q.trim().is_empty(),
         next: list.next.as_ref().map(|next| here.page_after(next)),
+        deleted: deleted(&app.viewer, query.deleted).await?,
         list,
         query,
         has_previous,
@@ -110,10 +117,18 @@ async fn list(
     Ok(if is_partial { Rendered(page.as_rows()).into_response() } else { Rendered(page).into_response() })
 }
 
+/// The student who was deleted just now, if that is so.
+async fn deleted(viewer: &Viewer, id: Option<i64>) -> Result<Option<i64>, DbError> {
+    let Some(id) = id else { return Ok(None) };
+    Ok(store::find(viewer, StudentId(id)).await?.is_none().then_some(id))
+}
+
 impl PageRecord for Student {
     const SECTION: &'static str = "students";
     const ADD: &'static str = "Add a student";
-    const SAVED: &'static str = "true";
+    const ADDED: &'static str = "The student is added.";
+    const ALIKE: [&'static str; 2] =
+        ["Another student has this address:", "Other students have this address:"];
 
     fn table(tables: &SchoolTables) -> &RecordTable {
         &tables.students
@@ -125,6 +140,25 @@ impl PageRecord for Student {
 
     fn not_found(id: StudentId) -> Refusal {
         Refusal::StudentNotFound(id)
+    }
+
+    async fn alike(&self, app: &App) -> Result<Vec<Alike>, DbError> {
+        let Some(search) = self.email.as_deref().and_then(|email| email.parse().ok()) else {
+            return Ok(Vec::new());
+        };
+        let first = Page::first(Limit::PAGE);
+        let found =
+            app.roll.page(&app.viewer, Some(&search), StudentSort::Email, Direction::Asc, &first).await?;
+        let address = |student: &Self| student.email.as_deref().map(casefold);
+        let alike = found.rows.iter().filter(|other| other.id != self.id && address(other) == address(self));
+        Ok(alike
+            .take(MAX_ALIKE)
+            .map(|student| Alike {
+                path: path::<Self>(student.id),
+                name: display_name(&student.name),
+                detail: student.number.clone(),
+            })
+            .collect())
     }
 }
 
@@ -159,7 +193,7 @@ async fn delete(
     let max_dropped = form.draft.as_ref().and_then(|deletion| deletion.drop);
     let drop = max_dropped.is_some();
     Ok(match submit(&app.registrar, DeleteStudent { id, drop, max_dropped, expected }, &form.caller).await {
-        Ok(()) => Redirect::to("/students?deleted=true").into_response(),
+        Ok(()) => Redirect::to(&format!("/students?deleted={id}")).into_response(),
         Err(refusal) => delete_page(&app, id).await?.refused(refusal, &form.caller),
     })
 }
@@ -188,14 +222,16 @@ pub(crate) struct StudentQuery {
     /// Show the history before this `seq`.
     #[serde(deserialize_with = "from_text")]
     before: Option<i64>,
-    /// Whether the student was saved just now.
+    /// What was saved just now: see [`Saved`].
+    saved: Option<String>,
+    /// The course in which staff wants to enroll the student anyway.
     #[serde(deserialize_with = "from_text")]
-    saved: Option<bool>,
+    anyway: Option<i64>,
 }
 
 impl Parameters for StudentQuery {
     const KNOWN: &'static [&'static str] =
-        &["q", "enrolled", "waits", "restored", "dropped", "left", "before", "saved"];
+        &["q", "enrolled", "waits", "restored", "dropped", "left", "before", "saved", "anyway"];
 }
 
 #[derive(Template)]
@@ -204,7 +240,7 @@ pub(crate) struct StudentPage {
     frame: Frame,
     student: Student,
     path: String,
-    saved: bool,
+    saved: Option<Saved>,
     enrolled: Vec<Course>,
     waiting: Vec<(Option<String>, Place)>,
     last_action: Option<(Action, Course)>,
@@ -212,6 +248,9 @@ pub(crate) struct StudentPage {
     offer: Option<Offer>,
     q: String,
     choice: ListPart<Course>,
+    /// The seats and windows of the courses on the page.
+    live: BTreeMap<CourseId, LiveCourse>,
+    now: Stamp,
     history: History,
     /// The latest lists which may contain the student that programs have read.
     disclosures: Vec<Disclosure>,
@@ -249,8 +288,28 @@ enum Action {
 }
 
 impl StudentPage {
+    /// Whether the next step is in the search: whoever has enrolled a student by keyboard goes on typing there.
+    fn continues_in_search(&self) -> bool {
+        match self.last_action {
+            Some((Action::Enrolled | Action::Waitlisted | Action::Restored, _)) => true,
+            Some((Action::Dropped | Action::Left, _)) => self.enrolled.is_empty() && self.waiting.is_empty(),
+            None => false,
+        }
+    }
+
+    /// Whether the next step is in the list of courses, where the last one was dropped.
+    fn continues_in_list(&self) -> bool {
+        self.last_action.is_some() && !self.continues_in_search()
+    }
+
     fn is_enrolled_in(&self, course: &Course) -> bool {
         self.enrolled.iter().any(|enrolled| enrolled.id == course.id)
+    }
+
+    /// What would happen if the student enrolled in a course of the page. A course that another program has just added
+    /// has no limits yet.
+    fn outlook(&self, course: &Course) -> Outlook {
+        self.live.get(&course.id).map_or(Outlook::Seat, |live| live.outlook(&self.now))
     }
 
     fn is_waiting_for(&self, course: &Course) -> bool {
@@ -286,12 +345,18 @@ pub(crate) async fn student_page(
         }
         None => ListPart { total: 0, next: None, rows: Vec::new(), rest: None },
     };
+    let enrolled = enrollments::courses_of(&app.viewer, id).read(&app.viewer, &all).await?.rows;
+    let shown: BTreeSet<_> = enrolled.iter().chain(&choice.rows).map(|course| course.id).collect();
+    let board = app.board.courses(&app.viewer).await?;
+    let live = board.iter().filter(|live| shown.contains(&live.course.id));
     let mut page = StudentPage {
         frame: Frame::new(app, "students"),
         student,
+        live: live.map(|live| (live.course.id, live.clone())).collect(),
+        now: app.clock.stamp(),
         path: path::<Student>(id),
-        saved: query.saved == Some(true),
-        enrolled: enrollments::courses_of(&app.viewer, id).read(&app.viewer, &all).await?.rows,
+        saved: Saved::load::<Student>(app, id, query.saved.as_deref()).await?,
+        enrolled,
         waiting: seats::places_of(&app.viewer, id).await?,
         last_action: last_action(app, query).await?,
         refusal,
@@ -311,13 +376,13 @@ pub(crate) async fn student_page(
     if let Some((Action::Waitlisted, course)) = &page.last_action {
         page.offer = page.offer.or_else(|| Some(Offer::new(course.clone())));
     }
+    if let (None, None, Some(id)) = (&page.offer, &page.refusal, query.anyway) {
+        let course = courses::find(&app.viewer, CourseId(id)).await?;
+        let course = course.filter(|course| !page.is_enrolled_in(course));
+        page.offer = course.map(|course| Offer { is_open: true, ..Offer::new(course) });
+    }
     page.offer = page.offer.filter(|_| page.frame.writes_enrollments());
     Ok(page)
-}
-
-/// Whether all seats are taken and students are waiting, so that enrolling means joining the waitlist.
-fn has_queue(course: &Course) -> bool {
-    course.seats.as_ref().is_some_and(|seats| seats.is_full() && seats.waitlisted > 0)
 }
 
 fn is_full(course: &Course) -> bool {

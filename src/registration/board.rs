@@ -8,13 +8,15 @@ use std::time::{Duration, Instant};
 use jiff::{Timestamp, ToSpan};
 use tokio::sync::Mutex;
 
-use super::store;
+use super::order::in_order;
+use super::{LiveCourse, store};
 use crate::clock::Clock;
+use crate::count::to_i64;
 use crate::db::{Db, DbError};
 use crate::events::LogEntry;
 use crate::events::follower::{Follower, Subscription};
 use crate::events::store::last_seq;
-use crate::registrar::{Course, CourseId, EventKind};
+use crate::registrar::{CourseId, EventKind};
 use crate::shares::{Client, Quota, QuotaError, QuotaGuard};
 use crate::viewer::Viewer;
 
@@ -44,8 +46,8 @@ struct CountedCourses {
     when: Instant,
     /// The counts include the log up to here.
     seq: i64,
-    courses: BTreeMap<CourseId, Course>,
-    in_order: Arc<[Course]>,
+    courses: BTreeMap<CourseId, LiveCourse>,
+    in_order: Arc<[LiveCourse]>,
     pending: Arc<PendingEvents>,
     _subscription: Option<Subscription>,
 }
@@ -111,7 +113,7 @@ impl Board {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn courses(&self, _: &Viewer) -> Result<Arc<[Course]>, DbError> {
+    pub async fn courses(&self, _: &Viewer) -> Result<Arc<[LiveCourse]>, DbError> {
         let mut counted = self.counted.lock().await;
         if let Some(counted) = counted.as_mut().filter(|counted| counted.when.elapsed() < COUNT_TTL) {
             self.follower.catch_up().await?;
@@ -126,6 +128,20 @@ impl Board {
         Ok(in_order)
     }
 
+    /// As [`Board::courses`], and exact about which courses there are, also where another program adds or deletes them.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn present_courses(&self, viewer: &Viewer) -> Result<Arc<[LiveCourse]>, DbError> {
+        let courses = self.courses(viewer).await?;
+        let last = courses.iter().map(|live| live.course.id.0).max();
+        if store::extent(viewer).await? == (to_i64(courses.len()), last.unwrap_or_default()) {
+            return Ok(courses);
+        }
+        *self.counted.lock().await = None;
+        self.courses(viewer).await
+    }
+
     async fn count(&self) -> Result<CountedCourses, DbError> {
         let pending = Arc::new(PendingEvents::default());
         let handler = Arc::clone(&pending);
@@ -133,7 +149,7 @@ impl Board {
         // recognized by their `seq`.
         let subscription = self.follower.subscribe(move |entries| handler.extend(entries)).await?;
         let (seq, courses) = store::courses(&Viewer::of_program(&self.db)).await?;
-        let courses = courses.into_iter().map(|course| (course.id, course)).collect();
+        let courses = courses.into_iter().map(|live| (live.course.id, live)).collect();
         let in_order = in_order(&courses);
         let when = Instant::now();
         Ok(CountedCourses { when, seq, courses, in_order, pending, _subscription: Some(subscription) })
@@ -207,7 +223,7 @@ impl CountedCourses {
             *sum = (sum.0 + enrolled, sum.1 + waitlisted);
         }
         for (id, (enrolled, waitlisted)) in &changes {
-            if let Some(seats) = self.courses.get_mut(id).and_then(|course| course.seats.as_mut()) {
+            if let Some(seats) = self.courses.get_mut(id).and_then(|live| live.course.seats.as_mut()) {
                 seats.enrolled += enrolled;
                 seats.waitlisted += waitlisted;
             }
@@ -218,29 +234,6 @@ impl CountedCourses {
         }
         true
     }
-}
-
-fn in_order(courses: &BTreeMap<CourseId, Course>) -> Arc<[Course]> {
-    let mut courses: Vec<_> = courses.values().cloned().collect();
-    courses
-        .sort_by_cached_key(|course| (sort_key(course), course.name.as_deref().map(natural_key), course.id));
-    courses.into()
-}
-
-/// A key that sorts numbers in names by value: `Rush 2` before `Rush 10`.
-fn natural_key(name: &str) -> String {
-    let mut key = String::with_capacity(name.len() + 16);
-    let mut rest = name;
-    while let Some(start) = rest.find(|letter: char| letter.is_ascii_digit()) {
-        let (before, digits) = rest.split_at(start);
-        let end = digits.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(digits.len());
-        key.push_str(before);
-        key.extend(std::iter::repeat_n('0', 20_usize.saturating_sub(end)));
-        key.push_str(&digits[..end]);
-        rest = &digits[end..];
-    }
-    key.push_str(rest);
-    key
 }
 
 /// The change of the numbers of enrolled and waitlisted students by an event of this kind; `None` if it changes the
@@ -272,16 +265,6 @@ fn change_of_seats(kind: EventKind, from_waitlist: bool) -> Option<(i64, i64)> {
     }
 }
 
-/// Sorts courses with the fewest free seats first, then those without a limit, the largest first.
-fn sort_key(course: &Course) -> (bool, i64) {
-    let seats = course.seats.as_ref();
-    match seats.and_then(|seats| seats.capacity.map(|capacity| capacity - seats.enrolled - seats.waitlisted))
-    {
-        Some(free) => (false, free),
-        None => (true, seats.map_or(0, |seats| -seats.enrolled)),
-    }
-}
-
 /// Converts a count in `span` seconds to a rate per minute.
 fn per_minute(count: i64, span: f64) -> i64 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a rate")]
@@ -292,14 +275,23 @@ fn per_minute(count: i64, span: f64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registrar::SeatCount;
+    use crate::registrar::{Course, SeatCount};
 
     fn counted(seats: &[(i64, Option<i64>, i64)]) -> CountedCourses {
         let course = |(id, capacity, enrolled): &(i64, Option<i64>, i64)| {
             let seats = SeatCount { capacity: *capacity, enrolled: *enrolled, waitlisted: 0 };
             let course =
                 Course { id: CourseId(*id), name: None, level: None, code: None, seats: Some(seats) };
-            (course.id, course)
+            (
+                course.id,
+                LiveCourse {
+                    course,
+                    waitlist_capacity: 0,
+                    opens_at: None,
+                    closes_at: None,
+                    waitlist_closes_at: None,
+                },
+            )
         };
         let courses: BTreeMap<_, _> = seats.iter().map(course).collect();
         let in_order = in_order(&courses);
@@ -308,7 +300,7 @@ mod tests {
     }
 
     fn ids(counted: &CountedCourses) -> Vec<i64> {
-        counted.in_order.iter().map(|course| course.id.0).collect()
+        counted.in_order.iter().map(|live| live.course.id.0).collect()
     }
 
     fn happened(seq: i64, course: i64, kind: EventKind) -> CourseEvent {
@@ -319,13 +311,6 @@ mod tests {
     fn the_fullest_courses_come_first_and_those_without_limits_last() {
         let counted = counted(&[(1, None, 9), (2, Some(30), 3), (3, Some(30), 30), (4, None, 90)]);
         assert_eq!(ids(&counted), [3, 2, 4, 1]);
-    }
-
-    #[test]
-    fn numbers_in_names_sort_by_value() {
-        let mut names = ["Rush 10", "Rush", "Rush 2", "Rush 2b"];
-        names.sort_by_key(|name| natural_key(name));
-        assert_eq!(names, ["Rush", "Rush 2", "Rush 2b", "Rush 10"]);
     }
 
     #[test]
@@ -349,13 +334,13 @@ mod tests {
             happened(19, 2, EventKind::WaitlistPromoted),
         ];
         assert!(counted.apply(&events));
-        let seats = counted.courses[&CourseId(2)].seats.clone().unwrap();
+        let seats = counted.courses[&CourseId(2)].course.seats.clone().unwrap();
         assert_eq!((seats.enrolled, seats.waitlisted, counted.seq), (2, 0, 19));
         let joined = happened(20, 2, EventKind::WaitlistJoined);
         let by_override =
             CourseEvent { from_waitlist: true, ..happened(21, 2, EventKind::EnrollmentCreated) };
         assert!(counted.apply(&[joined, by_override]));
-        let seats = counted.courses[&CourseId(2)].seats.clone().unwrap();
+        let seats = counted.courses[&CourseId(2)].course.seats.clone().unwrap();
         assert_eq!((seats.enrolled, seats.waitlisted, counted.seq), (3, 0, 21));
         let set = happened(23, 2, EventKind::SeatsSet);
         let other_course = happened(23, 3, EventKind::EnrollmentCreated);

@@ -1,5 +1,6 @@
 //! Reads the data of the live view.
 
+use super::LiveCourse;
 use crate::clock::Stamp;
 use crate::db::{Db, DbError, Reach, Row};
 use crate::registrar::{Course, EventKind, SeatCount, no_log_head};
@@ -9,10 +10,13 @@ use crate::viewer::Viewer;
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn courses(viewer: &Viewer) -> Result<(i64, Vec<Course>), DbError> {
+pub async fn courses(viewer: &Viewer) -> Result<(i64, Vec<LiveCourse>), DbError> {
     let sql = "select cast(c.id as bigint), cast(c.name as text), cast(c.level as text), cs.capacity, \
-               coalesce(e.enrolled, 0), coalesce(w.waiting, 0), h.last_seq from log_head h left join courses c on 1 = 1 \
+               coalesce(e.enrolled, 0), coalesce(w.waiting, 0), h.last_seq, cast(cc.code as text), \
+               coalesce(cs.waitlist_capacity, 0), cs.opens_at, cs.closes_at, cs.waitlist_closes_at \
+               from log_head h left join courses c on 1 = 1 \
                left join course_seats cs on cs.course_id = c.id \
+               left join matricula_course_codes cc on cc.course_id = c.id \
                left join (select sc.course_id, count(*) as enrolled from student_courses sc \
                join students s on s.id = sc.student_id group by sc.course_id) e \
                on e.course_id = c.id \
@@ -22,6 +26,18 @@ pub async fn courses(viewer: &Viewer) -> Result<(i64, Vec<Course>), DbError> {
     let rows = viewer.db().read(Reach::Scan, sql, Vec::new(), |row| Ok((row.int(6)?, course(row)?))).await?;
     let seq = rows.first().map(|(seq, _)| *seq).ok_or_else(no_log_head)?;
     Ok((seq, rows.into_iter().filter_map(|(_, course)| course).collect()))
+}
+
+/// The number of courses and the largest id. Where they are not those of the board, another program has added or
+/// deleted courses.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn extent(viewer: &Viewer) -> Result<(i64, i64), DbError> {
+    let sql = "select count(*), coalesce(max(cast(id as bigint)), 0) from courses";
+    let extent =
+        viewer.db().read(Reach::Range, sql, Vec::new(), |row| Ok((row.int(0)?, row.int(1)?))).await?;
+    Ok(extent.first().copied().unwrap_or_default())
 }
 
 /// Of the first `max` events after the `seq` `after`, those later than `since`: for each type their number and the
@@ -43,10 +59,15 @@ pub async fn recent_counts(
     .await
 }
 
-fn course(row: &Row<'_>) -> Result<Option<Course>, DbError> {
+fn course(row: &Row<'_>) -> Result<Option<LiveCourse>, DbError> {
     let Some(id) = row.opt_int(0)? else { return Ok(None) };
     let seats = SeatCount { capacity: row.opt_int(3)?, enrolled: row.int(4)?, waitlisted: row.int(5)? };
-    let (name, level) = (row.opt_text(1)?, row.opt_text(2)?);
-    // The view does not show codes.
-    Ok(Some(Course { id: id.into(), name, level, code: None, seats: Some(seats) }))
+    let (name, level, code) = (row.opt_text(1)?, row.opt_text(2)?, row.opt_text(7)?);
+    Ok(Some(LiveCourse {
+        course: Course { id: id.into(), name, level, code, seats: Some(seats) },
+        waitlist_capacity: row.int(8)?,
+        opens_at: row.opt_stamp(9)?,
+        closes_at: row.opt_stamp(10)?,
+        waitlist_closes_at: row.opt_stamp(11)?,
+    }))
 }

@@ -1,19 +1,28 @@
 //! A generated school for trying out, teaching and measuring. It is added with the same commands as the API uses.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use fastrand::Rng;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use indicatif::ProgressBar;
 
+use crate::count::to_i64;
 use crate::registrar::{
-    Actor, Caller, Command, CourseId, CreateCourse, CreateStudent, Enroll, Refusal, Registrar, StudentId,
+    Actor, Caller, Command, CourseId, CreateCourse, CreateStudent, Enroll, Limits, Refusal, Registrar,
+    SetSeats, StudentId,
 };
 
 /// Commands in flight at a time: enough to fill the Registrar's batches.
 const MAX_IN_FLIGHT: usize = 512;
 
-/// The size of a school.
+/// Students who try to enroll in each full course, so that it has a waitlist.
+const WAITING: usize = 5;
+/// Of the first students, so many take turns to wait.
+const WHO_WAIT: usize = 50;
+/// Places on each waitlist.
+const PLACES: i64 = 10;
+
+/// What a school has.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
     /// Number of students.
@@ -22,6 +31,13 @@ pub struct Size {
     pub courses: u32,
     /// The same seed makes the same school.
     pub seed: u64,
+    /// Whether courses have limits: in turn full with a waitlist, nearly full, half empty, and none.
+    pub has_seats: bool,
+}
+
+impl Size {
+    /// Small enough to load within a moment, large enough that lists have several pages.
+    pub const DEFAULT: Self = Self { students: 500, courses: 40, seed: 1, has_seats: true };
 }
 
 /// Adds a school; returns its number of enrollments.
@@ -44,9 +60,53 @@ pub async fn add(size: Size, registrar: &Registrar, progress: &ProgressBar) -> R
     progress.set_message("enrollments");
     let wanted: Vec<_> = students.iter().flat_map(|student| choices(*student, &courses, &mut rng)).collect();
     progress.set_length(progress.position() + wanted.len() as u64);
+    let mut rosters: HashMap<CourseId, HashSet<StudentId>> = HashMap::new();
+    for Enroll { student_id, course_id, .. } in &wanted {
+        rosters.entry(*course_id).or_default().insert(*student_id);
+    }
     let enrollments: Vec<_> = submit_all(registrar, progress, wanted).try_collect().await?;
+    if size.has_seats {
+        progress.set_message("seats");
+        add_seats(registrar, progress, &courses, &students, &rosters).await?;
+    }
     progress.finish_and_clear();
     Ok(enrollments.len())
+}
+
+/// Sets the seats of the courses in turn: full with a waitlist, nearly full, half empty, and without a limit.
+async fn add_seats(
+    registrar: &Registrar,
+    progress: &ProgressBar,
+    courses: &[CourseId],
+    students: &[StudentId],
+    rosters: &HashMap<CourseId, HashSet<StudentId>>,
+) -> Result<(), Refusal> {
+    let (mut limits, mut waiting) = (Vec::new(), Vec::new());
+    let groups: Vec<_> = students.iter().take(WHO_WAIT).collect();
+    for (place, course_id) in courses.iter().copied().enumerate() {
+        let roster = rosters.get(&course_id);
+        let enrolled = roster.map_or(0, |roster| to_i64(roster.len()));
+        let capacity = match place % 4 {
+            0 => enrolled,
+            1 => enrolled + 3,
+            2 => enrolled * 2,
+            _ => continue,
+        };
+        let seats = Limits { capacity: Some(capacity), waitlist_capacity: PLACES, ..Limits::default() };
+        limits.push(SetSeats { course_id, limits: seats, expected: None });
+        if capacity > enrolled {
+            continue;
+        }
+        // Students who are enrolled already would be refused, and the board would show that.
+        let is_new = |id: &StudentId| roster.is_none_or(|roster| !roster.contains(id));
+        let group = groups.chunks(WAITING).cycle().nth(place).into_iter().flatten();
+        waiting
+            .extend(group.map(|id| **id).filter(is_new).map(|student_id| Enroll::new(student_id, course_id)));
+    }
+    progress.set_length(progress.position() + limits.len() as u64 + waiting.len() as u64);
+    let _: Vec<_> = submit_all(registrar, progress, limits).try_collect().await?;
+    let _: Vec<_> = submit_all(registrar, progress, waiting).try_collect().await?;
+    Ok(())
 }
 
 fn submit_all<'a, C: Command>(

@@ -13,7 +13,7 @@ use crate::access::{Access, Ways};
 use crate::adoption::{self, MigrateOptions, Report};
 use crate::clock::Clock;
 use crate::config::PublicUrl;
-use crate::db::{Db, Location, Writer};
+use crate::db::{Db, DbError, Location, Writer};
 use crate::disclosures::Disclosures;
 use crate::events::feed::Feed;
 use crate::events::follower::Follower;
@@ -21,12 +21,15 @@ use crate::http::cookies::Cookie;
 use crate::http::etags::EtagKey;
 use crate::http::paging::LinkBase;
 use crate::imports::Imports;
+use crate::lists::{Conditions, Direction, Limit, Page};
 use crate::mapping;
 use crate::metrics::Metrics;
 use crate::registrar::{Registrar, sweeper};
-use crate::registration::Board;
+use crate::registration::{Board, store as registration};
 use crate::state::{AppState, Services};
 use crate::students::Roll;
+use crate::students::store::{self as students, StudentSort};
+use crate::viewer::Viewer;
 
 /// A running school.
 #[derive(Debug)]
@@ -128,6 +131,19 @@ impl School {
             ),
             writing,
         })
+    }
+
+    /// How many students and courses the school has.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn size(&self) -> Result<(i64, i64), DbError> {
+        let viewer = Viewer::of_program(&self.db);
+        let first = Page::first(Limit::SUGGESTIONS);
+        let students = students::list(&viewer, Conditions::default(), StudentSort::Id, Direction::Asc);
+        let students = students.read(&viewer, &first).await?;
+        let (courses, _) = registration::extent(&viewer).await?;
+        Ok((students.total, courses))
     }
 
     /// Accepts no more changes, and returns once all accepted changes are safely on disk.

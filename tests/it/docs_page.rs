@@ -14,6 +14,15 @@ async fn the_reference_shows_every_operation_and_loads_nothing_from_elsewhere() 
             browser.waits_for_text(operation["summary"].as_str().unwrap()).await;
         }
     }
+    browser.picture("docs-desk").await;
+    browser.waits_for_text("Programs can do everything that these pages do.").await;
+    let frame = "const of = (css, name) => getComputedStyle(document.querySelector(css))[name];
+        return [of('.opblock-summary-path', 'fontFamily').split(',')[0], of('.opblock', 'backgroundColor') == of('header', 'backgroundColor')]";
+    assert_eq!(
+        browser.run(frame).await,
+        serde_json::json!(["Inter", true]),
+        "the reference looks like the pages"
+    );
     browser.has_no_complaints().await;
     browser.loads_nothing_from_elsewhere().await;
 }

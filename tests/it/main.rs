@@ -70,6 +70,7 @@ mod pages_for_everyone;
 mod pages_of_courses;
 mod pages_of_imports;
 mod pages_of_registration;
+mod pages_of_rosters;
 mod pages_of_students;
 mod past;
 mod properties;

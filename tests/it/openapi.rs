@@ -161,10 +161,9 @@ async fn the_interactive_reference_needs_no_network() {
     let resources = Regex::new(r#"(?:src|href)\s*=\s*["']([^"']+)"#).unwrap();
     let resources: Vec<_> = resources.captures_iter(page.text()).map(|found| found[1].to_owned()).collect();
     assert!(resources.len() >= 3, "{resources:?}");
-    for resource in &resources {
+    for resource in resources.iter().filter(|resource| resource.contains('.')) {
         assert!(!resource.contains("//"), "{resource} is elsewhere");
-        let path = format!("/docs/{}", resource.trim_start_matches("./"));
-        assert!(!school.get(&path).await.is_ok().body.is_empty());
+        assert!(!school.get(resource).await.is_ok().body.is_empty());
     }
     let start = school.get("/docs/swagger-initializer.js").await.is_ok();
     assert!(start.text().contains("/api/v1/openapi.json"), "{}", start.text());

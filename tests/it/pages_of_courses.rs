@@ -23,13 +23,14 @@ async fn a_course_is_added_changed_and_deleted() {
 
     page.type_into("Name", "Algebra").await;
     page.press("Enter").await;
-    page.waits_for_path("/courses/1?saved=course").await;
-    page.waits_for_text("The course is saved.").await;
+    page.waits_for_path("/courses/1?saved=added").await;
+    page.waits_for_text("The course is added.").await;
     assert_eq!(page.title().await, "Algebra – matricula");
     page.click_text("Edit").await;
     page.type_into("Name", "Linear Algebra").await;
     page.click_text("Save").await;
     page.waits_for_text("Linear Algebra").await;
+    page.waits_for_text("Saved. Name: Linear Algebra.").await;
     page.waits_for_text("The course was changed: name").await;
 
     page.click_text("Delete").await;
@@ -38,7 +39,7 @@ async fn a_course_is_added_changed_and_deleted() {
     page.waits_for_path("/courses/1").await;
     page.click_text("Delete").await;
     page.click_text("Delete Linear Algebra").await;
-    page.waits_for_path("/courses?deleted=true").await;
+    page.waits_for_path("/courses?deleted=1").await;
     page.waits_for_text("The course is deleted.").await;
     page.waits_for_text("No courses yet").await;
     page.has_no_complaints().await;
@@ -54,11 +55,9 @@ async fn courses_are_found_while_typing_and_sorted_by_a_click() {
     page.waits_for_text("3 courses").await;
     page.type_into("Search by name, level or code", "al").await;
     page.waits_for_text("2 courses").await;
-    page.waits_for_path("/courses?q=al&sort=id&order=asc").await;
+    page.waits_for_path("/courses?q=al&sort=name&order=asc").await;
     assert!(!page.text("#rows").await.contains("Botany"));
     page.waits_for_focus("Search by name, level or code").await;
-    page.click_text("Name").await;
-    page.waits_for_path("/courses?sort=name&order=asc&q=al").await;
     assert!(page.text("#rows tbody tr:first-child").await.contains("Algebra"));
     page.click_text("Name").await;
     page.waits_for_path("/courses?sort=name&order=desc&q=al").await;
@@ -126,7 +125,7 @@ async fn a_course_shows_its_roster_its_waitlist_and_its_roster_on_a_day() {
     page.waits_for_text("As of the end of Sep 2, 2026: 1 student.").await;
     let then = page.text("[aria-label='Students on the roster']").await;
     assert!(then.contains("Ana") && !then.contains("Ben"), "{then}");
-    page.click_text("Print the whole roster").await;
+    page.click_text("Print the roster").await;
     page.waits_for_text("1 student, as of the end of Sep 2, 2026").await;
     page.has_no_complaints().await;
     page.loads_nothing_from_elsewhere().await;
@@ -145,9 +144,9 @@ async fn a_day_ends_in_the_time_zone_of_the_browser() {
     page.goto(&format!("/courses/{}", algebra.id)).await;
     page.run("document.getElementById('as_of').value = '2026-09-01'").await;
     page.click_text("Show").await;
-    page.waits_for_text("As of the end of Sep 1, 2026: 2 students.").await;
-    page.click_text("Print the whole roster").await;
-    page.waits_for_text("2 students, as of the end of Sep 1, 2026").await;
+    page.waits_for_text("As of today, Sep 1, 2026, 8:00 PM: 2 students.").await;
+    page.click_text("Print the roster").await;
+    page.waits_for_text("2 students, as of today").await;
     page.has_no_complaints().await;
 }
 
@@ -160,7 +159,7 @@ async fn a_double_click_adds_one_course() {
     page.type_into("Level", "graduate").await;
     // Two submissions of the same form, the second before the first is answered.
     page.run("const form = document.querySelector('main form'); form.submit(); form.submit()").await;
-    page.waits_for_path("/courses/1?saved=course").await;
+    page.waits_for_path("/courses/1?saved=added").await;
     assert_eq!(school.get("/api/v1/courses").await.ids(), [1]);
     page.has_no_complaints().await;
 }

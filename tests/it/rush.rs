@@ -63,6 +63,30 @@ async fn a_server_that_loses_acknowledged_enrollments_is_detected() {
 }
 
 #[tokio::test]
+async fn a_rush_or_a_sample_leaves_a_school_with_people_alone_unless_told() {
+    let school = School::open().await;
+    school.student("Ana").await;
+    let database = school.close().await;
+    let server = Process::serve(&database).await;
+    let output = rush(&server, &["--students", "5", "--courses", "2"]).await;
+    let printed = output_text(&output);
+    assert_eq!(output.status.code(), Some(1), "{printed}");
+    assert!(printed.contains("the school has students already"), "{printed}");
+    let output = rush(&server, &["--students", "5", "--courses", "2", "--yes"]).await;
+    assert!(output.status.success(), "{}", output_text(&output));
+    assert!(server.terminate().await.success());
+    let sample = |more: &[&str]| {
+        let mut command = matricula();
+        command.args(["sample", "--students", "5", "--courses", "4", "--database"]).arg(database.argument());
+        command.args(more).output().unwrap()
+    };
+    let refused = output_text(&sample(&[]));
+    assert!(refused.contains("the school has 6 students and 2 courses already"), "{refused}");
+    let added = output_text(&sample(&["--yes"]));
+    assert!(added.contains("added 5 students, 4 courses and"), "{added}");
+}
+
+#[tokio::test]
 async fn a_rush_needs_a_server() {
     for (url, reason) in [
         ("http://127.0.0.1:9", "cannot reach 127.0.0.1:9"),

@@ -47,6 +47,9 @@ pub(super) struct RushArgs {
     /// The same seed gives the same choices
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Rehearse in a school that has students or courses; the ones that rush adds stay there
+    #[arg(long)]
+    yes: bool,
 }
 
 /// Time until registration opens, in which all clients start asking.
@@ -57,11 +60,14 @@ const MAX_FINDINGS: usize = 20;
 /// Creates students and courses on the server, opens registration, and checks the result.
 ///
 /// # Errors
-/// If the server cannot be used, or a check fails.
+/// If the server cannot be used, has a school that is not empty, or a check fails.
 pub(super) async fn run(args: RushArgs, clock: &Clock, out: &mut dyn Write) -> anyhow::Result<()> {
     let span = Duration::try_from_secs_f64(args.minutes * 60.0).context("--minutes")?;
     let server = Target::parse(&args.url)?;
     let mut rng = Rng::with_seed(args.seed);
+    if !args.yes {
+        ensure_empty(&server).await?;
+    }
     let courses = create(
         &server,
         args.courses,
@@ -134,6 +140,20 @@ async fn rush(
         all.add(stats);
     }
     (all, began.elapsed().saturating_sub(OPENING_DELAY))
+}
+
+/// Refuses a school with students or courses, which a rehearsal would fill with invented ones.
+async fn ensure_empty(server: &Target) -> anyhow::Result<()> {
+    let mut client = server.client();
+    for kind in ["students", "courses"] {
+        let found = client.get(&format!("/api/v1/{kind}?limit=1")).await?;
+        if found.as_array().is_none_or(|found| !found.is_empty()) {
+            bail!(
+                "the school has {kind} already; rush adds its own, which stay. To rehearse there all the same, say --yes"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Creates `count` records with POST and returns their ids.

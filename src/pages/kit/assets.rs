@@ -28,7 +28,7 @@ macro_rules! assets {
     ($($(#[$doc:meta])* $id:ident = $stem:literal . $extension:literal, $media_type:literal, [$($file:literal),+];)*) => {
         $($(#[$doc])* pub static $id: Asset = Asset {
             media_type: $media_type,
-            content: LazyLock::new(|| concat_files(&[$(include_bytes!(concat!("../../../static/", $file)).as_slice()),+])),
+            content: LazyLock::new(|| content($media_type, &[$(include_bytes!(concat!("../../../static/", $file)).as_slice()),+])),
             path: LazyLock::new(|| asset_path($stem, &$id.content, $extension)),
         };)*
         static ALL: &[&Asset] = &[$(&$id),*];
@@ -38,6 +38,8 @@ macro_rules! assets {
 assets! {
     /// The one stylesheet.
     STYLE = "style"."css", "text/css; charset=utf-8", ["style.css"];
+    /// The API reference in the look of the pages.
+    REFERENCE = "reference"."css", "text/css; charset=utf-8", ["reference.css"];
     /// Shows times in the viewer's time zone.
     SITE = "site"."js", "text/javascript; charset=utf-8", ["site.js"];
     /// htmx 4 and its extension for server-sent events (0BSD), as published on npm. One file: htmx starts right after
@@ -45,6 +47,12 @@ assets! {
     HTMX = "htmx"."js", "text/javascript; charset=utf-8", ["vendor/htmx.min.js", "vendor/hx-sse.min.js"];
     /// The icon in the browser's tab.
     ICON = "icon"."svg", "image/svg+xml", ["icon.svg"];
+    /// Inter (OFL), weights 400 to 700: the letters of English and most Western languages.
+    LATIN = "latin"."woff2", "font/woff2", ["fonts/inter-latin.woff2"];
+    /// The same for Latin Extended-A, such as Polish, Czech and Turkish.
+    LATIN_EXTENDED = "latin-ext"."woff2", "font/woff2", ["fonts/inter-latin-ext.woff2"];
+    /// The same for Vietnamese.
+    VIETNAMESE = "vietnamese"."woff2", "font/woff2", ["fonts/inter-vietnamese.woff2"];
 }
 
 impl fmt::Display for Asset {
@@ -64,8 +72,19 @@ pub async fn get(Path(name): Path<String>) -> Result<Response, Problem> {
     Ok((head, asset.content.clone()).into_response())
 }
 
-fn concat_files(files: &[&[u8]]) -> Bytes {
-    files.join(b"\n".as_slice()).into()
+/// The content of an asset. In stylesheets, the names of fonts become the paths at which they are served.
+fn content(media_type: &str, files: &[&[u8]]) -> Bytes {
+    let content = files.join(b"\n".as_slice());
+    if !media_type.starts_with("text/css") {
+        return content.into();
+    }
+    let fonts = [
+        ("fonts/inter-latin.woff2", &LATIN),
+        ("fonts/inter-latin-ext.woff2", &LATIN_EXTENDED),
+        ("fonts/inter-vietnamese.woff2", &VIETNAMESE),
+    ];
+    let style = String::from_utf8_lossy(&content).into_owned();
+    fonts.iter().fold(style, |style, (name, font)| style.replace(name, &font.path)).into()
 }
 
 fn asset_path(stem: &str, content: &[u8], extension: &str) -> String {

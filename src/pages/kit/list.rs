@@ -21,9 +21,9 @@ pub struct ListQuery<S> {
     /// The row after which the page starts.
     #[serde(deserialize_with = "from_text")]
     pub after: Option<Cursor>,
-    /// Whether a row was deleted just now.
+    /// The id of the row that was deleted just now.
     #[serde(deserialize_with = "from_text")]
-    pub deleted: Option<bool>,
+    pub deleted: Option<i64>,
 }
 
 impl<S: Default + DeserializeOwned> Parameters for ListQuery<S> {

@@ -7,6 +7,7 @@ pub mod form;
 pub mod frame;
 pub mod list;
 pub mod page;
+mod problem_words;
 pub mod problems;
 
 pub use self::edit::{DeletePage, EditPage};

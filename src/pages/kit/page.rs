@@ -14,8 +14,8 @@ use axum::response::{Html, IntoResponse, Response};
 use crate::http::memory;
 
 /// Allows only our own files, nothing inline, and no framing by other sites.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; \
+    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// htmx sends `partial` if it replaces only a part of the page.
 const HX_REQUEST_TYPE: HeaderName = HeaderName::from_static("hx-request-type");
@@ -71,10 +71,10 @@ pub fn with_page_layers<S: Clone + Send + Sync + 'static>(pages: Router<S>) -> R
     }))
 }
 
-/// Sets the headers that every page has.
+/// Sets the headers that every page has, unless it has a policy of its own.
 pub(super) fn with_page_headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
     // Pages have names of students: no cache may store them.
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store"));
     // Programs get problems as JSON, htmx gets a part of a page.

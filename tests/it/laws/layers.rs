@@ -34,7 +34,7 @@ const LAYERS: &[Layer] = &[
     layer(
         "server",
         &["server/"],
-        "pages api gate state subjects imports access adoption mapping problems http config registrar db metrics ground",
+        "pages api gate state subjects imports access adoption lists viewer mapping problems http config registrar db metrics ground",
     ),
     layer(
         "pages",
@@ -68,7 +68,7 @@ const LAYERS: &[Layer] = &[
     layer("access", &["access/"], "lists viewer registrar db ground"),
     layer("problems", &["problems.rs"], "imports http registrar ground"),
     layer("http", &["http/"], "lists config mapping registrar db metrics ground"),
-    layer("sample", &["sample/"], "registrar"),
+    layer("sample", &["sample/"], "registrar ground"),
     layer("audit", &["audit/"], "registrar db ground"),
     layer("adoption", &["adoption/"], "mapping db ground"),
     layer("imports", &["imports/"], "files lists viewer mapping registrar db ground"),

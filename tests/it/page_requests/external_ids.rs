@@ -11,7 +11,7 @@ async fn a_number_is_entered_changed_and_removed_on_the_form() {
     assert!(blank.text().contains("name=\"number\" type=\"text\""));
     let fields = |number| [("name", "Ana"), ("email", "ana@example.edu"), ("number", number)];
     let path = school.form("/students/new", &fields(" 0042 ")).await.leads_to();
-    assert_eq!(path, "/students/1?saved=true");
+    assert_eq!(path, "/students/1?saved=added");
     assert!(school.page("/students/1").await.is_page(200).contains("number 0042"));
     assert!(school.page("/students").await.is_page(200).contains("Ana 0042"));
     school.form("/students/1/edit", &fields("0043")).await.leads_to();

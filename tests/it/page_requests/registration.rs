@@ -54,6 +54,41 @@ async fn the_board_counts_what_happens_and_what_is_refused() {
 }
 
 #[tokio::test]
+async fn the_board_is_useful_with_many_courses_and_on_a_wall() {
+    let school = School::open().await;
+    let [algebra, botany, _] = school.courses(["Algebra", "Botany", "Chemistry"]).await;
+    let [ana, ben, eve] = school.students(["Ana", "Ben", "Eve"]).await;
+    for course in [&algebra, &botany] {
+        course.seats(1, 5).await;
+        ana.enrolls_in(course).await.is_created();
+    }
+    for (student, course) in [(&ben, &algebra), (&ben, &botany), (&eve, &botany)] {
+        student.enrolls_in(course).await.is(202);
+    }
+    let opens = json!({"capacity": 40, "opens_at": "2026-12-01T08:00:00Z"});
+    school.put("/api/v1/courses/3/seats").json(&opens).await.is_ok();
+    let board = school.page("/registration").await;
+    assert!(board.text().contains("<noscript><meta http-equiv=\"refresh\" content=\"10\"></noscript>"));
+    let board = board.is_page(200);
+    for expected in
+        ["Seats left 40", "Most wanted Botany 2 waiting Algebra 1 waiting", "40 left Opens 1 December 2026"]
+    {
+        assert!(board.contains(expected), "{expected:?} is not in {board}");
+    }
+    for number in 0..150 {
+        school.course(&format!("Seminar {number}")).await;
+    }
+    let board = school.page("/registration").await.is_page(200);
+    assert!(board.contains("Page 1 of 2, 153 courses Next page"), "{board}");
+    let found = school.page("/registration?q=botany").await.is_page(200);
+    assert!(found.contains("Botany 1 of 1") && !found.contains("Seminar"), "{found}");
+    let wall = school.page("/registration?wall=true").await.is_page(200);
+    assert!(wall.contains("Fewest seats left") && wall.matches("Seminar").count() < 12, "{wall}");
+    let paused = school.page("/registration?still=true").await;
+    assert!(!paused.text().contains("http-equiv"), "{}", paused.text());
+}
+
+#[tokio::test]
 async fn the_board_shows_changes_live_until_the_server_stops() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;

@@ -320,6 +320,7 @@ fn live(course: Course, seats: &Seats) -> LiveCourse {
         waitlist_capacity: seats.waitlist_capacity,
         opens_at: seats.opens_at.clone(),
         closes_at: seats.closes_at.clone(),
+        waitlist_closes_at: seats.waitlist_closes_at.clone(),
     }
 }
 

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::kit::filters::{display_name, isolate_name};
 use super::kit::{Form, FormDraft, FormValues, RefusedPage, submit};
-use super::students::{Offer, StudentQuery, student_page};
+use super::offer::Offer;
+use super::students::{StudentQuery, student_page};
 use crate::clock::Stamp;
 use crate::courses::store as courses;
 use crate::enrollments::api::{NewEnrollment, NewOverride};

@@ -16,6 +16,7 @@ mod imports;
 mod instructors;
 mod instructors_panel;
 pub mod kit;
+mod offer;
 mod pasted;
 mod plot;
 mod records;

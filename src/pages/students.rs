@@ -10,9 +10,8 @@ use super::history::History;
 use super::kit::Frame;
 use super::kit::filters::display_name;
 use super::kit::form::{Deletion, new_key};
-use super::kit::{
-    DeletePage, Form, FormValues, ListQuery, PartialRequest, Rendered, filters, parse_search, submit,
-};
+use super::kit::{DeletePage, Form, ListQuery, PartialRequest, Rendered, filters, parse_search, submit};
+use super::offer::Offer;
 use super::records::{self, Alike, MAX_ALIKE, PageRecord, Saved, find, path};
 use crate::clock::Stamp;
 use crate::count::to_i64;
@@ -255,23 +254,6 @@ pub(crate) struct StudentPage {
     /// The latest lists which may contain the student that programs have read.
     disclosures: Vec<Disclosure>,
     key: String,
-}
-
-/// A form with which staff enrolls the student in a course that would not take them by the rules.
-pub(super) struct Offer {
-    /// The course.
-    pub(super) course: Course,
-    /// The typed reason, and what is wrong with it.
-    pub(super) values: FormValues,
-    /// Whether the form is shown at once.
-    pub(super) is_open: bool,
-}
-
-impl Offer {
-    /// The form for this course, not yet opened.
-    pub(super) fn new(course: Course) -> Self {
-        Self { course, values: FormValues::default(), is_open: false }
-    }
 }
 
 /// How many disclosures the page shows.

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use fastrand::Rng;
+use matricula::clock::Clock;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -41,7 +42,7 @@ const PAGES: [Page; 15] = [
     ("courses, a word searched for", |_, _| "/courses?q=logic".to_owned()),
     ("a course", |settings, rng| format!("/courses/{}", rng.u32(1..=settings.courses))),
     ("a course, its roster of a day", |settings, rng| {
-        format!("/courses/{}?as_of=2200-01-01", rng.u32(1..=settings.courses))
+        format!("/courses/{}?as_of={}", rng.u32(1..=settings.courses), today())
     }),
     ("a whole roster", |settings, rng| format!("/courses/{}/roster", rng.u32(1..=settings.courses))),
     ("students", |_, _| "/students".to_owned()),
@@ -56,6 +57,11 @@ const PAGES: [Page; 15] = [
     ("a form", |settings, rng| format!("/students/{}/edit", rng.u32(1..=settings.students))),
     ("deleting", |settings, rng| format!("/courses/{}/delete", rng.u32(1..=settings.courses))),
 ];
+
+/// The date in UTC: pages refuse days that have not come yet.
+fn today() -> String {
+    Clock::System.stamp().as_str().chars().take("2026-09-01".len()).collect()
+}
 
 /// The goals: at most this many milliseconds for a page, and at most this weight in kB.
 pub(crate) const GOALS: (f64, f64) = (10.0, 100.0);

@@ -32,7 +32,7 @@ impl Limit {
     /// For a list on a page for people.
     pub const PAGE: Self = Self(50);
     /// For a roster on a page for people: most courses are shown whole.
-    pub const ROSTER: Self = Self(250);
+    pub const ROSTER: Self = Self(100);
     /// The maximum.
     pub const MAX: Self = Self(10_000);
     /// For suggestions while somebody types.

@@ -5,6 +5,7 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 
 use super::day::{Day, NoDay};
+use super::kit::filters::isolate_name;
 use super::kit::{Frame, Rendered, filters};
 use super::records::find;
 use crate::clock::Stamp;
@@ -96,9 +97,11 @@ impl Roster {
         Ok(Self { rows: part.rows, total: part.total, is_complete, order, is_past: day.is_some() })
     }
 
-    /// The addresses of all rows, as an e-mail program takes them.
+    /// The addresses of all rows, as an e-mail program takes them. Another program may have written some that change the
+    /// direction of text; nobody can be reached there.
     pub(super) fn addresses(&self) -> String {
-        let mut addresses: Vec<_> = self.rows.iter().filter_map(|entry| entry.email.as_deref()).collect();
+        let addresses = self.rows.iter().filter_map(|entry| entry.email.as_deref());
+        let mut addresses: Vec<_> = addresses.filter(|address| isolate_name(address) == *address).collect();
         addresses.sort_unstable();
         addresses.dedup();
         addresses.join(", ")

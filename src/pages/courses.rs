@@ -9,7 +9,7 @@ use super::instructors_panel::InstructorsPanel;
 use super::kit::Frame;
 use super::kit::filters::display_name;
 use super::kit::form::{Deletion, new_key};
-use super::kit::{DeletePage, Form, ListQuery, PartialRequest, Rendered, filters, parse_search, submit};
+use super::kit::{DeletePage, Form, ListQuery, PartialRequest, Rendered, filters, submit};
 use super::records::{self, PageRecord, find, path};
 use super::seats_form::SeatsForm;
 use super::{day::Day, plot::Plot};
@@ -23,7 +23,7 @@ use crate::http::paging::RequestUrl;
 use crate::http::problem::Problem;
 use crate::http::routes::{Routes, any_of, only};
 use crate::instructors::store as instructors;
-use crate::lists::{Conditions, Direction, Limit, ListPart, Listing, Page};
+use crate::lists::{Direction, Limit, ListPart, Listing, Page, Rolled as _};
 use crate::mapping::{RecordTable, SchoolTables};
 use crate::registrar::Right;
 use crate::registrar::{Course, CourseId, DeleteCourse, Refusal, SeatCount, SeenCourse, Version};
@@ -87,11 +87,10 @@ async fn list(
     PartialRequest(is_partial): PartialRequest,
     here: RequestUrl,
 ) -> Result<Response, Problem> {
-    let search = parse_search(&query.q)?;
-    let wanted = Conditions { search: search.as_ref(), ..Conditions::default() };
-    let listing = store::list(wanted, query.sort, query.order);
-    let page = Page::new(Some(Limit::PAGE), query.after.take(), &listing.order)?;
-    let (has_previous, list) = (page.after.is_some(), listing.read(&app.viewer, &page).await?);
+    let wanted = query.wanted()?;
+    let page = Page::new(Some(Limit::PAGE), query.after.take(), &wanted.sorting(Course::LIST).order)?;
+    let has_previous = page.after.is_some();
+    let list = app.courses.list(&app.viewer, &wanted, &page).await?;
     let page = CoursesPage {
         frame: Frame::new(&app, "courses"),
         taught: if is_partial { Vec::new() } else { taught(&app.viewer).await? },

@@ -25,8 +25,8 @@ use crate::mapping;
 use crate::metrics::Metrics;
 use crate::registrar::{Registrar, sweeper};
 use crate::registration::Board;
+use crate::roll::Roll;
 use crate::state::{AppState, Services};
-use crate::students::Roll;
 
 /// A running school.
 #[derive(Debug)]
@@ -111,7 +111,8 @@ impl School {
                     feed: Feed::new(db.clone(), follower.clone()),
                     board: Board::new(db.clone(), follower.clone(), clock.clone()),
                     clock,
-                    roll: Roll::new(db, follower),
+                    students: Roll::new(db.clone(), follower.clone()),
+                    courses: Roll::new(db, follower),
                     access,
                     sign_in,
                     disclosures,

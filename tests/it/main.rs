@@ -33,6 +33,7 @@ mod external_ids_of_mapped_schools;
 mod failover_postgres_only;
 mod file_size_limit_sqlite_only;
 mod files_under_the_server_sqlite_only;
+mod finding;
 mod found_rows;
 mod found_tables;
 mod further_columns;

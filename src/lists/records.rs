@@ -81,6 +81,16 @@ impl<T: Searchable + Send + 'static> RecordList<T> {
         }
     }
 
+    /// The first `max` records with larger ids.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn newer_than(&'static self, db: &Db, id: i64, max: i64) -> Result<Vec<T>, DbError> {
+        // Nearly always none, so that nothing waits for long reads.
+        let rows = db.read(Reach::Page, &self.by_id[0], [id.into(), max.into()], self.map).await?;
+        Ok(rows.into_iter().map(|row| row.row).collect())
+    }
+
     /// The records with these ids, in any order; missing ones are left out.
     ///
     /// # Errors

@@ -40,6 +40,14 @@ pub trait Rolled: Searchable + Debug + Send + Sync + 'static {
     /// When the database cannot be read.
     fn all(db: &Db) -> impl Future<Output = Result<(i64, Vec<Texts>), DbError>> + Send;
 
+    /// The first `max` records with larger ids.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn newer_than(db: &Db, id: i64, max: i64) -> impl Future<Output = Result<Vec<Self>, DbError>> + Send
+    where
+        Self: Sized;
+
     /// The records with these ids, in any order; missing ones are left out.
     ///
     /// # Errors

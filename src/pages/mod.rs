@@ -6,6 +6,7 @@ mod courses;
 mod day;
 mod disclosures;
 mod enrollments;
+mod find;
 mod history;
 mod import_words;
 mod imports;
@@ -49,6 +50,7 @@ pub fn routes() -> Routes<AppState> {
         .merge(sign_ins::routes())
         .merge(tokens::routes())
         .merge(imports::routes())
+        .merge(find::routes())
         .get("/", Allow::Visitors, async |app: App| Redirect::to(&home(&app)))
         .get(kit::problems::ROUTE, Allow::Anyone, kit::problems::kind)
         .layer_pages(kit::with_page_layers);

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 use super::index::Index;
+use crate::count::to_i64;
 use crate::db::{Db, DbError};
 use crate::events::LogEntry;
 use crate::events::follower::{Follower, Subscription};
-use crate::lists::{Cursor, Direction, Limit, Page, Rolled, Texts, run_blocking};
-use crate::viewer::Viewer;
+use crate::lists::{Rolled, Texts, run_blocking};
 
 /// How long the index is considered fresh: another program may have written to the table, which the log does not
 /// show.
@@ -182,7 +182,12 @@ impl<R: Rolled> CachedIndex<R> {
         roll.follower.catch_up().await?;
         let Some(ids) = self.changed.take(self.seq) else { return Ok(false) };
         let changed = R::find_many(&roll.db, &ids).await?;
-        let Some(added) = newer_than::<R>(&roll.db, self.index.last_id()).await? else { return Ok(false) };
+        // Most tables number new rows upward, so those that another program adds are found at once.
+        let last = self.index.last_id().unwrap_or(i64::MIN);
+        let added = R::newer_than(&roll.db, last, to_i64(MAX_CHANGED)).await?;
+        if added.len() == MAX_CHANGED {
+            return Ok(false);
+        }
         if ids.is_empty() && added.is_empty() {
             return Ok(true);
         }
@@ -214,23 +219,12 @@ fn updated(
     Ok(index)
 }
 
-/// The records with larger ids; `None` if there are many. Most tables number new rows upward, so those that another
-/// program adds are found at once.
-async fn newer_than<R: Rolled>(db: &Db, id: Option<i64>) -> Result<Option<Vec<R>>, DbError> {
-    let program = Viewer::of_program(db);
-    let list = R::by_id(&program, Direction::Asc);
-    // With a total, nothing is counted.
-    let after = id.map(|id| Cursor { order: String::new(), text: None, id, total: Some(0) });
-    let part = list.read(&program, &Page { limit: Some(Limit::PAGE), after }).await?;
-    Ok(part.next.is_none().then_some(part.rows))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::db::Location;
-    use crate::lists::Sorting;
+    use crate::lists::{Direction, Sorting};
     use crate::registrar::Student;
     use crate::server::School;
 

@@ -124,6 +124,10 @@ impl Rolled for Student {
         Texts::all(db, sql).await
     }
 
+    async fn newer_than(db: &Db, id: i64, max: i64) -> Result<Vec<Self>, DbError> {
+        LIST.newer_than(db, id, max).await
+    }
+
     async fn find_many(db: &Db, ids: &[i64]) -> Result<Vec<Self>, DbError> {
         LIST.with_ids(db, ids).await
     }

@@ -68,6 +68,7 @@ mod overrides;
 mod page_requests;
 mod pages_for_everyone;
 mod pages_of_courses;
+mod pages_of_finding;
 mod pages_of_imports;
 mod pages_of_registration;
 mod pages_of_students;

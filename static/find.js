@@ -4,11 +4,28 @@
   const dialog = document.querySelector("dialog.find");
   if (!dialog) return;
   const open = document.querySelector("button.find");
-  const field = dialog.querySelector("input");
+  const field = dialog.querySelector("[role=combobox]");
   const list = dialog.querySelector("[role=listbox]");
   const status = dialog.querySelector("[role=status]");
+  const slash = dialog.querySelector("[type=checkbox]");
   let search = new AbortController();
   let waiting;
+
+  // Whoever dictates may not want a single character to open a dialog (WCAG 2.1.4). Some browsers forbid to store it.
+  const storage = (() => {
+    try {
+      return localStorage;
+    } catch {
+      return undefined;
+    }
+  })();
+  const showSlash = () => open.classList.toggle("by-slash", slash.checked);
+  slash.checked = storage?.getItem("find-by-slash") !== "off";
+  slash.addEventListener("change", () => {
+    storage?.setItem("find-by-slash", slash.checked ? "on" : "off");
+    showSlash();
+  });
+  showSlash();
 
   const options = () => [...list.querySelectorAll("[role=option]")];
   const active = () => list.querySelector("[aria-selected=true]");
@@ -77,7 +94,7 @@
   document.addEventListener("keydown", (event) => {
     const isChord = (event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "k";
     const isTyping = event.target.closest?.("input, textarea, select, [contenteditable]");
-    const isSlash = event.key === "/" && !event.ctrlKey && !event.metaKey && !event.altKey && !isTyping;
+    const isSlash = event.key === "/" && slash.checked && !event.ctrlKey && !event.metaKey && !event.altKey && !isTyping;
     if (!isChord && !isSlash) return;
     event.preventDefault();
     openDialog();

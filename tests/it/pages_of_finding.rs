@@ -61,6 +61,14 @@ async fn a_key_some_letters_and_enter_lead_to_a_student_or_a_course() {
     page.waits_for_text("Nothing is found.").await;
     page.press("Enter").await;
     page.is_accessible().await;
+
+    // A key that opens a dialog can be turned off, for good.
+    page.run("document.querySelector('dialog [type=checkbox]').click()").await;
+    page.goto("/courses").await;
+    page.press("/").await;
+    assert_eq!(page.run("return document.querySelector('dialog').open").await, false);
+    page.press("Control+k").await;
+    page.waits_for_focus("Find a student or a course").await;
     page.has_no_complaints().await;
     page.loads_nothing_from_elsewhere().await;
 }

@@ -7,6 +7,7 @@
 //! - [`http`] and [`problems`]: the accept loop, limits, reading requests, responses, problems, the OpenAPI document;
 //! - [`students`], [`courses`], [`instructors`], [`enrollments`], [`batch`], [`seats`], [`events`], [`registration`]: one
 //!   module per feature, with its statements that read and its JSON;
+//! - [`roll`]: all students and all courses in memory, for searches and sorted lists;
 //! - [`access`]: who asks: tokens and accounts;
 //! - [`viewer`]: the reading side for a caller;
 //! - [`files`]: reading the files that schools have;
@@ -48,6 +49,7 @@ pub mod problems;
 pub mod redact;
 pub mod registrar;
 pub mod registration;
+pub mod roll;
 pub mod sample;
 pub mod seats;
 pub mod server;

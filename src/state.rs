@@ -23,8 +23,8 @@ use crate::mapping::{RecordTable, SchoolTables};
 use crate::metrics::Metrics;
 use crate::registrar::{Course, CourseId, Identity, Record, Registrar, Student};
 use crate::registration::Board;
+use crate::roll::Roll;
 use crate::shares::Client;
-use crate::students::Roll;
 use crate::viewer::Viewer;
 
 /// The state of the router. Handlers receive an [`App`] made from it. Cheap to clone.
@@ -59,8 +59,10 @@ pub struct Services {
     pub feed: Feed,
     /// The live view of how full each course is.
     pub board: Board,
-    /// The search index of all students.
-    pub roll: Roll,
+    /// The list of all students, for searches.
+    pub students: Roll<Student>,
+    /// The list of all courses, for searches.
+    pub courses: Roll<Course>,
     /// Plans imports, carries them out and undoes them.
     pub imports: Imports,
     /// Records which lists of students programs read.

@@ -15,7 +15,7 @@ use crate::http::records::{NewRecord, RecordChange};
 use crate::http::refused::Refused;
 use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Resource};
 use crate::http::routes::{Routes, only};
-use crate::lists::{Conditions, Direction, Search};
+use crate::lists::{Direction, Rolled as _, Search, Wanted};
 use crate::problems::{CourseNotFound, HasEnrollments, NumberTaken, ReadOnlyField, RowRefused, Stale};
 use crate::registrar::Right;
 use crate::registrar::{
@@ -55,9 +55,9 @@ async fn list(
     format: ListFormat,
     url: RequestUrl,
 ) -> Result<ListOrCsv<Course>, Refused<()>> {
-    let listing = store::list(query.conditions(), query.sort, query.order);
-    let page = query.page.of_list(&listing.order)?;
-    let list = List::new(listing.read(&app.viewer, &page).await?, &url);
+    let (wanted, page) = query.split();
+    let page = page.of_list(&wanted.sorting(Course::LIST).order)?;
+    let list = List::new(app.courses.list(&app.viewer, &wanted, &page).await?, &url);
     Ok(list_or_csv(&app, list, &COURSES, format).await?)
 }
 
@@ -148,7 +148,8 @@ struct CourseList {
     #[serde(flatten)]
     #[param(ignore)]
     page: PageQuery,
-    /// A part of the name, the level or the code; case is ignored. A course with exactly this code or id comes first.
+    /// Words, in any order, each a part of the name, the level or the code. Case, accents, shapes of apostrophes and
+    /// repeated blanks make no difference; a comma separates words. A course with exactly this code or id comes first.
     #[serde(deserialize_with = "from_text")]
     #[param(inline)]
     q: Option<Search>,
@@ -156,7 +157,8 @@ struct CourseList {
     #[serde(deserialize_with = "from_text")]
     #[param(inline)]
     code: Option<Search>,
-    /// The sort key; `id` breaks ties.
+    /// The sort key. Texts are in the order of Unicode's root collation, with numbers in the order of their values; `id`
+    /// breaks ties.
     #[param(inline)]
     sort: CourseSort,
     /// The sort order.
@@ -169,8 +171,10 @@ impl Parameters for CourseList {
 }
 
 impl CourseList {
-    fn conditions(&self) -> Conditions<'_> {
-        Conditions { search: self.q.as_ref(), external_id: self.code.as_ref(), ..Conditions::default() }
+    fn split(self) -> (Wanted<CourseSort>, PageQuery) {
+        let Self { page, q, code, sort, order } = self;
+        let external_id = code.map(|code| code.text().to_owned());
+        (Wanted { search: q, second_text: None, external_id, sort, direction: order }, page)
     }
 }
 

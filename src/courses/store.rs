@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use crate::db::{DbError, Reach, Row};
-use crate::lists::{Conditions, Direction, ListRow, Listing, SortKey, SortedList, SortedTable};
-use crate::registrar::{Course, CourseId, SeatCount};
+use crate::db::{Db, DbError, Reach, Row};
+use crate::lists::{Direction, ListRow, ListedTable, Listing, RecordList, Rolled, SortKey, Texts, Wanted};
+use crate::registrar::{Course, CourseId, EventKind, SeatCount, StudentId};
 use crate::viewer::Viewer;
 
 /// The sort key of the list.
@@ -14,9 +14,9 @@ pub enum CourseSort {
     /// The id.
     #[default]
     Id,
-    /// The name, ignoring case.
+    /// The name.
     Name,
-    /// The level, ignoring case.
+    /// The level.
     Level,
 }
 
@@ -38,23 +38,63 @@ pub async fn find(viewer: &Viewer, id: CourseId) -> Result<Option<Course>, DbErr
     Ok(viewer.db().read(Reach::Range, sql, [i64::MAX.into(), id.0.into()], course).await?.pop())
 }
 
-/// The courses that match, sorted. The second text is the level.
+/// All courses in the order of their ids.
 #[must_use]
-pub fn list(conditions: Conditions<'_>, sort: CourseSort, direction: Direction) -> Listing<Course> {
-    static LIST: LazyLock<SortedList<Course>> = LazyLock::new(|| {
-        // A range, because a page counts the students of each of its courses.
-        let table = SortedTable {
-            name: "courses",
-            texts: ["name", "level"],
-            external_id: "cc.code",
-            columns: &columns(""),
-            source: SOURCE,
-            counted: "courses left join matricula_course_codes cc on cc.course_id = courses.id",
-            reach: Reach::Range,
-        };
-        SortedList::new(&table, listed)
-    });
-    LIST.listing(conditions, sort, direction)
+pub fn by_id(direction: Direction) -> Listing<Course> {
+    let order = Wanted { sort: CourseSort::Id, direction, ..Wanted::default() }.sorting(Course::LIST).order;
+    LIST.by_id(order, direction)
+}
+
+static LIST: LazyLock<RecordList<Course>> = LazyLock::new(|| {
+    let table = ListedTable {
+        name: "courses",
+        second_text: "level",
+        external_id: "cc.code",
+        columns: &columns(""),
+        source: SOURCE,
+        // A page counts the students of each of its courses.
+        reach: Reach::Range,
+    };
+    RecordList::new(&table, listed)
+});
+
+impl Rolled for Course {
+    const LIST: &'static str = "courses";
+
+    type Sort = CourseSort;
+
+    fn changed_by(kind: EventKind, _: Option<StudentId>, course: Option<CourseId>) -> Option<i64> {
+        use EventKind::{CourseCreated, CourseDeleted, CourseUpdated};
+        course.filter(|_| matches!(kind, CourseCreated | CourseUpdated | CourseDeleted)).map(i64::from)
+    }
+
+    /// Everybody who may list courses sees all of them.
+    fn sees_all(_: &Viewer) -> bool {
+        true
+    }
+
+    fn by_id(_: &Viewer, direction: Direction) -> Listing<Self> {
+        by_id(direction)
+    }
+
+    async fn with(db: &Db, wanted: &Wanted<CourseSort>) -> Result<Vec<Self>, DbError> {
+        LIST.with_texts(db, wanted).await
+    }
+
+    async fn all(db: &Db) -> Result<(i64, Vec<Texts>), DbError> {
+        let sql = "select cast(c.id as bigint), cast(c.name as text), cast(c.level as text), \
+                   cast(cc.code as text), h.last_seq from log_head h left join courses c on 1 = 1 \
+                   left join matricula_course_codes cc on cc.course_id = c.id where h.id = 1";
+        Texts::all(db, sql).await
+    }
+
+    async fn newer_than(db: &Db, id: i64, max: i64) -> Result<Vec<Self>, DbError> {
+        LIST.newer_than(db, id, max).await
+    }
+
+    async fn find_many(db: &Db, ids: &[i64]) -> Result<Vec<Self>, DbError> {
+        LIST.with_ids(db, ids).await
+    }
 }
 
 impl SortKey for CourseSort {
@@ -84,7 +124,7 @@ fn columns(limit: &str) -> String {
 }
 
 fn listed(row: &Row<'_>) -> Result<ListRow<Course>, DbError> {
-    Ok(ListRow { row: course(row)?, text: row.opt_text(7)?, id: row.int(0)? })
+    Ok(ListRow { row: course(row)?, text: None, id: row.int(0)? })
 }
 
 fn course(row: &Row<'_>) -> Result<Course, DbError> {

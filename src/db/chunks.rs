@@ -1,8 +1,11 @@
 //! Sends a long list from a connection to its consumer in chunks of rows.
 
-use std::time::Duration;
+use std::future::ready;
+use std::pin::pin;
+use std::time::{Duration, Instant};
 
-use futures_util::Stream;
+use futures_util::stream::once;
+use futures_util::{Stream, StreamExt as _};
 use tokio::sync::mpsc;
 
 use super::DbError;
@@ -28,6 +31,20 @@ pub(super) fn channel<T: Send + 'static>() -> (ChunkSender<T>, impl Stream<Item 
 /// Sends a chunk; returns `false` if the consumer did not take it in time.
 pub(super) async fn send_within<T>(sender: &ChunkSender<T>, chunk: Chunk<T>, time: Duration) -> bool {
     matches!(tokio::time::timeout(time, sender.send(chunk)).await, Ok(Ok(())))
+}
+
+/// Sends parts of a list and the mark of its end, as long as the consumer takes them in time.
+pub(super) async fn send_all<T>(sender: &ChunkSender<T>, parts: impl Stream<Item = Chunk<T>>) {
+    let deadline = Instant::now() + MAX_DURATION;
+    // An empty part is not the end.
+    let parts = parts.filter(|part| ready(!part.as_ref().is_ok_and(Vec::is_empty)));
+    let mut parts = pin!(parts.chain(once(ready(Ok(Vec::new())))));
+    while let Some(part) = parts.next().await {
+        let time = MAX_STALL.min(deadline.saturating_duration_since(Instant::now()));
+        if !send_within(sender, part, time).await {
+            return;
+        }
+    }
 }
 
 /// The next chunk; `None` after the last one and after an error.

@@ -30,6 +30,7 @@ mod writer;
 
 use std::sync::Arc;
 
+use futures_util::Stream;
 use tokio::sync::oneshot;
 
 pub use self::args::Arg;
@@ -41,9 +42,10 @@ pub use self::location::{BadLocation, Location};
 pub use self::numbered::NumberedTable;
 pub use self::reach::Reach;
 use self::read::Read;
-pub use self::read::{Rows, Total};
+pub use self::read::Rows;
 pub use self::rights::{Need, missing_rights};
 pub use self::row::{Map, Row};
+pub use self::turns::Turn;
 use self::turns::Turns;
 pub use self::write::{Insert, Write};
 pub use self::write_health::WriteHealth;
@@ -131,26 +133,19 @@ impl Db {
             Reach::Range => Some(self.turns.range(self.client)?),
             Reach::Scan => Some(self.turns.scan(self.client)?),
         };
-        Ok(self.run(Read { reach, sql, args: args.into(), map, total: None, turn }).await?.0)
+        self.run(Read { reach, sql, args: args.into(), map, turn }).await
     }
 
-    /// Runs a scan for a part of a list and, if needed, for the list's total. Both take one turn, so a search does
-    /// not queue again for its count.
+    /// A turn to search what is in memory. Searches wait for each other, so that any number of them leaves cores for
+    /// other requests.
     ///
     /// # Errors
     /// As [`Db::read`].
-    pub async fn search<T: Send + 'static>(
-        &self,
-        sql: &'static str,
-        args: Vec<Arg>,
-        map: Map<T>,
-        total: Total,
-    ) -> Result<(Vec<T>, Option<i64>), DbError> {
-        let turn = Some(self.turns.scan(self.client)?);
-        self.run(Read { reach: Reach::Scan, sql, args, map, total: Some(total), turn }).await
+    pub async fn turn_to_search(&self) -> Result<Turn, DbError> {
+        self.turns.search(self.client).await
     }
 
-    async fn run<T: Send + 'static>(&self, read: Read<T>) -> Result<(Vec<T>, Option<i64>), DbError> {
+    async fn run<T: Send + 'static>(&self, read: Read<T>) -> Result<Vec<T>, DbError> {
         match &self.readers {
             Readers::Sqlite(readers) => readers.run(read).await,
             Readers::Postgres(readers) => readers.run(read).await,
@@ -260,6 +255,23 @@ impl Db {
             Readers::Sqlite(readers) => Box::pin(readers.stream(sql, args, map, place)?),
             Readers::Postgres(readers) => Box::pin(readers.stream(sql, args, map, place).await?),
         })
+    }
+
+    /// Streams a list that is read in parts. The same limits apply as to [`Db::stream`].
+    ///
+    /// # Errors
+    /// As [`Db::stream`].
+    pub fn stream_parts<T: Send + 'static>(
+        &self,
+        parts: impl Stream<Item = Result<Vec<T>, DbError>> + Send + 'static,
+    ) -> Result<Rows<T>, DbError> {
+        let place = self.turns.stream(self.client)?;
+        let (sender, stream) = chunks::channel();
+        tokio::spawn(async move {
+            chunks::send_all(&sender, parts).await;
+            drop(place);
+        });
+        Ok(Box::pin(stream))
     }
 }
 

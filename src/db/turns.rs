@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 use super::DbError;
 use crate::shares::{Client, Quota, QuotaError, QuotaGuard};
 
@@ -24,6 +26,9 @@ const MAX_WAIT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Turns {
     scans: Arc<Scans>,
+    /// Searches in memory, one at a time.
+    searches: Arc<Scans>,
+    searching: Arc<Semaphore>,
     ranges: Arc<Quota>,
     streams: Arc<Quota>,
 }
@@ -39,9 +44,10 @@ struct Scans {
 /// A turn to read, held until the engine is done with it. So a client that asks and disconnects again and again gets
 /// no more of them than one that waits.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub struct Turn {
     _place: QuotaGuard,
     scan: Option<Scan>,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 #[derive(Debug)]
@@ -56,9 +62,13 @@ impl Turns {
     /// Turns for an engine that runs `scans` scans at a time and reads `streams` long lists.
     pub(super) fn new(scans: usize, streams: usize) -> Self {
         let at_once = u32::try_from(scans).unwrap_or(u32::MAX).max(1);
-        let scans = Scans { places: Quota::new(MAX_SCANS), at_once, pace: AtomicU64::new(0) };
-        scans.set_pace(INITIAL_PACE);
-        Self { scans: Arc::new(scans), ranges: Quota::new(MAX_RANGES), streams: Quota::new(streams) }
+        Self {
+            scans: Scans::new(at_once),
+            searches: Scans::new(1),
+            searching: Arc::new(Semaphore::new(1)),
+            ranges: Quota::new(MAX_RANGES),
+            streams: Quota::new(streams),
+        }
     }
 
     /// A turn to scan a whole table.
@@ -67,12 +77,18 @@ impl Turns {
     /// [`DbError::Busy`] if it would have to wait too long, [`DbError::OverShare`] if the client has too many
     /// already.
     pub(super) fn scan(&self, client: Option<Client>) -> Result<Turn, DbError> {
-        let scan = Scan {
-            scans: Arc::clone(&self.scans),
-            until: client.and_then(|_| Instant::now().checked_add(MAX_WAIT)),
-            began: None,
-        };
-        Ok(Turn { _place: self.scans.places.take(client, 1)?, scan: Some(scan) })
+        Scans::turn(&self.scans, client)
+    }
+
+    /// A turn to search what is in memory, which has begun.
+    ///
+    /// # Errors
+    /// As [`Turns::scan`].
+    pub(super) async fn search(&self, client: Option<Client>) -> Result<Turn, DbError> {
+        let mut turn = Scans::turn(&self.searches, client)?;
+        let permit = Arc::clone(&self.searching).acquire_owned().await;
+        turn.begin()?;
+        Ok(Turn { _permit: Some(permit.map_err(|_| DbError::Busy)?), ..turn })
     }
 
     /// A turn to read a long range of an index.
@@ -80,7 +96,7 @@ impl Turns {
     /// # Errors
     /// As [`Turns::scan`].
     pub(super) fn range(&self, client: Option<Client>) -> Result<Turn, DbError> {
-        Ok(Turn { _place: self.ranges.take(client, 1)?, scan: None })
+        Ok(Turn { _place: self.ranges.take(client, 1)?, scan: None, _permit: None })
     }
 
     /// A place among the long lists that are being read.
@@ -93,6 +109,18 @@ impl Turns {
 }
 
 impl Scans {
+    fn new(at_once: u32) -> Arc<Self> {
+        let scans = Self { places: Quota::new(MAX_SCANS), at_once, pace: AtomicU64::new(0) };
+        scans.set_pace(INITIAL_PACE);
+        Arc::new(scans)
+    }
+
+    fn turn(scans: &Arc<Self>, client: Option<Client>) -> Result<Turn, DbError> {
+        let until = client.and_then(|_| Instant::now().checked_add(MAX_WAIT));
+        let scan = Scan { scans: Arc::clone(scans), until, began: None };
+        Ok(Turn { _place: scans.places.take(client, 1)?, scan: Some(scan), _permit: None })
+    }
+
     fn record(&self, time: Duration) {
         let pace = Duration::from_micros(self.pace.load(Ordering::Relaxed));
         self.set_pace(pace * 3 / 4 + time / self.at_once / 4);

@@ -5,7 +5,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
-use super::{RosterEntry, Waitlisted, store};
+use super::{RosterEntry, RosterSort, Waitlisted, store};
 use crate::clock::Stamp;
 use crate::exports::api::list_or_csv;
 use crate::exports::tables::{COURSES, ROSTER};
@@ -16,6 +16,7 @@ use crate::http::paging::{PageQuery, RequestUrl};
 use crate::http::refused::Refused;
 use crate::http::reply::{Admitted, Ensured, Found, List, Located, NoContent, Resource};
 use crate::http::routes::{Routes, any_of, only};
+use crate::lists::{Search, Wanted};
 use crate::problems::{
     AlreadyEnrolled, AlreadyWaitlisted, CourseFull, CourseNotFound, DropDeadlinePassed, EnrollmentNotFound,
     NothingToRestore, OverrideNeedsReason, RegistrationClosed, RegistrationNotOpen, RowRefused,
@@ -187,29 +188,25 @@ async fn restore(
 
 /// The roster of a course
 ///
-/// Its students in order of enrollment; `[]` if there are none. Complete without `limit`. With `as_of`, the roster at
-/// that time. With `Accept: text/csv`, the answer is a CSV file.
+/// Its students in order of enrollment, or of their names; `[]` if there are none. Complete without `limit`. With `as_of`,
+/// the roster at that time. With `Accept: text/csv`, the answer is a CSV file.
 #[utoipa::path(
     get,
     path = "/api/v1/courses/{course_id}/students",
     tag = "enrollments",
-    params(PageQuery, AsOfQuery)
+    params(PageQuery, RosterQuery)
 )]
 async fn roster(
     app: App,
     course: PathParams<CourseId>,
-    Query(query): Query<AsOfQuery>,
+    Query(query): Query<RosterQuery>,
     format: ListFormat,
     url: RequestUrl,
 ) -> Result<ListOrCsv<RosterEntry>, Refused<(CourseNotFound,)>> {
-    let id = course.into_result()?;
-    let time = query.as_of.as_ref();
-    let listing = match time {
-        None => store::roster_of(&app.viewer, id),
-        Some(time) => store::roster_of_at(&app.viewer, id, time).await?,
-    };
-    let page = query.page.of_list(&listing.order)?;
-    let list = listing.read(&app.viewer, &page).await?;
+    let (id, time, wanted) = (course.into_result()?, query.as_of.as_ref(), query.wanted());
+    let listing = store::roster(&app.viewer, id, time).await?;
+    let page = query.page.of_list(&listing.order_of(&wanted))?;
+    let list = listing.read_wanted(&app.viewer, wanted, &page).await?;
     if list.rows.is_empty() {
         store::ensure_may_be_empty(&app.viewer, id, time).await?;
     }
@@ -365,4 +362,36 @@ struct AsOfQuery {
 
 impl Parameters for AsOfQuery {
     const KNOWN: &'static [&'static str] = &["limit", "after", "as_of"];
+}
+
+/// The query of a roster.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+struct RosterQuery {
+    #[serde(flatten)]
+    #[param(ignore)]
+    page: PageQuery,
+    /// The roster at this time (RFC 3339), including everything that happened at this time.
+    #[serde(deserialize_with = "from_text")]
+    as_of: Option<Stamp>,
+    /// Words that a student's name, address or number must have, as in the list of students. A student with exactly this
+    /// number or id comes first.
+    #[serde(deserialize_with = "from_text")]
+    #[param(inline)]
+    q: Option<Search>,
+    /// The sort key. Names are in the order of Unicode's root collation, with numbers in the order of their values; the
+    /// student's id breaks ties.
+    #[param(inline)]
+    sort: RosterSort,
+}
+
+impl Parameters for RosterQuery {
+    const KNOWN: &'static [&'static str] = &["limit", "after", "as_of", "q", "sort"];
+}
+
+impl RosterQuery {
+    fn wanted(&self) -> Wanted<RosterSort> {
+        Wanted { search: self.q.clone(), sort: self.sort, ..Wanted::default() }
+    }
 }

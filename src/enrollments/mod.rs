@@ -3,10 +3,11 @@
 pub mod api;
 pub mod store;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock::Stamp;
+use crate::lists::{Searchable, SortKey};
 use crate::registrar::{CourseId, Place, StudentId};
 
 /// A student on the roster of a course.
@@ -27,6 +28,36 @@ pub struct RosterEntry {
     pub number: Option<String>,
     /// RFC 3339, UTC, milliseconds.
     pub enrolled_at: Stamp,
+}
+
+impl Searchable for RosterEntry {
+    fn id(&self) -> i64 {
+        self.id.0
+    }
+
+    fn texts(&self) -> [Option<&str>; 3] {
+        [self.name.as_deref(), self.email.as_deref(), self.number.as_deref()]
+    }
+}
+
+/// The sort key of a roster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RosterSort {
+    /// The order of enrollment.
+    #[default]
+    Enrolled,
+    /// The name.
+    Name,
+}
+
+impl SortKey for RosterSort {
+    fn text(self) -> Option<usize> {
+        match self {
+            Self::Enrolled => None,
+            Self::Name => Some(0),
+        }
+    }
 }
 
 /// A place on the waitlist of a full course.

@@ -151,6 +151,21 @@ pub async fn roster_of_at(
     })
 }
 
+/// The roster of a course, now or at a time.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn roster(
+    viewer: &Viewer,
+    course_id: CourseId,
+    time: Option<&Stamp>,
+) -> Result<Listing<RosterEntry>, DbError> {
+    match time {
+        None => Ok(roster_of(viewer, course_id)),
+        Some(time) => roster_of_at(viewer, course_id, time).await,
+    }
+}
+
 /// Refuses an empty roster or waitlist if there is no such course, now or at that time, or the caller may not see its
 /// students.
 ///

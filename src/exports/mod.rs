@@ -20,14 +20,14 @@ pub use self::stream::{ExportError, RowStream, Seen};
 use self::stream::{day_of, streamed};
 use self::tables::{COURSES, ENROLLMENTS, ROSTER, STUDENTS, Table, TableSink, WAITLIST, WAITLISTS};
 use crate::clock::Stamp;
-use crate::courses::store::{self as courses, CourseSort};
+use crate::courses::store as courses;
 use crate::db::DbError;
 use crate::enrollments::store as enrollments;
 use crate::files::writing::TableFormat;
-use crate::lists::{Conditions, Direction, ListPart, Page};
+use crate::lists::{Direction, ListPart, Page};
 use crate::registrar::{CourseId, Refusal};
 use crate::seats::store as seats;
-use crate::students::store::{self as students, StudentSort};
+use crate::students::store as students;
 use crate::viewer::Viewer;
 
 /// What is exported as a table.
@@ -78,14 +78,13 @@ pub async fn table(
 ) -> Result<ExportFile, Refusal> {
     let day = day_of(what.as_of().unwrap_or(today)).to_owned();
     let all = Page { limit: None, after: None };
-    let none = Conditions::default;
     let bytes = match &what {
         What::Students => {
-            let list = students::list(viewer, none(), StudentSort::Id, Direction::Asc);
+            let list = students::by_id(viewer, Direction::Asc);
             written(viewer, rows(list.read(viewer, &all).await?), &STUDENTS, format, seen).await?
         }
         What::Courses => {
-            let list = courses::list(none(), CourseSort::Id, Direction::Asc);
+            let list = courses::by_id(Direction::Asc);
             written(viewer, rows(list.read(viewer, &all).await?), &COURSES, format, seen).await?
         }
         What::Enrollments(time) => {

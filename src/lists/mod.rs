@@ -1,22 +1,25 @@
 //! Lists: complete without a limit, in pages with one; nothing is truncated silently.
 
 mod cursor;
-mod sorted;
+mod ranks;
+mod records;
+mod rolled;
+mod search;
 
 use std::str::FromStr;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use serde::Deserialize;
-use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::ToSchema;
 
 pub use self::cursor::{Cursor, PLAIN_ORDER};
-pub use self::sorted::{Conditions, SortKey, SortedList, SortedTable, exact_first};
+pub use self::ranks::{Rank, SortKey, Sorting, Wanted, run_blocking, select};
+pub use self::records::{ListedTable, RecordList, has_exact_texts};
+pub use self::rolled::{Rolled, Texts};
+pub use self::search::{Pattern, Search, Searchable};
 use crate::count::to_i64;
-use crate::db::{Arg, DbError, Map, Reach, Total, casefold};
-use crate::registrar::{MAX_TEXT, VISIBLE_TEXT};
+use crate::db::{Arg, DbError, Map, Reach};
 use crate::viewer::Viewer;
 
 /// Rows of a complete list that are read before the rest is streamed; also the largest page that counts as a short
@@ -119,19 +122,13 @@ impl<T: Send + 'static> Listing<T> {
         let max = page.limit.map_or(FIRST_ROWS, |limit| limit.0);
         let args = self.args_after(page.after.as_ref(), max + 1);
         let known_total = page.after.as_ref().and_then(|after| after.total);
-        let (mut rows, counted) = if self.count_reach == Reach::Scan && known_total.is_none() {
-            let unless_within = page.after.is_none().then(|| usize::try_from(max).unwrap_or(usize::MAX));
-            let total = Total { sql: self.count, args: self.count_args.clone(), unless_within };
-            db.search(self.rows, args, self.map, total).await?
-        } else {
-            (db.read(self.reach_for(max), self.rows, args, self.map).await?, known_total)
-        };
+        let mut rows = db.read(self.reach_for(max), self.rows, args, self.map).await?;
         let more = to_i64(rows.len()) > max;
         if more {
             rows.pop();
         }
-        let total = match (counted, i64::try_from(rows.len())) {
-            (Some(counted), _) => counted,
+        let total = match (known_total, i64::try_from(rows.len())) {
+            (Some(known), _) => known,
             (None, Ok(all)) if !more && page.after.is_none() => all,
             _ => db.count(self.count_reach, self.count, self.count_args.clone()).await?,
         };
@@ -234,59 +231,6 @@ pub enum Direction {
     Asc,
     /// Descending.
     Desc,
-}
-
-/// A text to search for: 1 to 255 characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Search(String);
-
-impl ToSchema for Search {}
-
-impl PartialSchema for Search {
-    fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new()
-            .schema_type(Type::String)
-            .min_length(Some(1))
-            .max_length(Some(MAX_TEXT))
-            .pattern(Some(VISIBLE_TEXT))
-            .into()
-    }
-}
-
-impl FromStr for Search {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        crate::registrar::search_text(text).map(|text| Self(text.to_owned()))
-    }
-}
-
-impl Search {
-    /// The text as it was typed, trimmed.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        &self.0
-    }
-
-    /// The id that was typed; `None` for another text, as `007`.
-    #[must_use]
-    pub fn id(&self) -> Option<i64> {
-        self.0.parse().ok().filter(|id: &i64| id.to_string() == self.0)
-    }
-
-    /// The text to search for, for comparison with folded names and addresses.
-    #[must_use]
-    pub fn folded(&self) -> String {
-        casefold(&self.0)
-    }
-
-    /// A pattern for `casefold(column) like casefold($n) escape '~'` that finds the text anywhere in the column. The escape
-    /// character is no backslash, which a server with `standard_conforming_strings=off` reads differently.
-    #[must_use]
-    pub fn pattern(&self) -> String {
-        let escaped = self.0.replace('~', "~~").replace('%', "~%").replace('_', "~_");
-        format!("%{escaped}%")
-    }
 }
 
 #[cfg(test)]

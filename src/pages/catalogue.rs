@@ -7,14 +7,15 @@ use serde::Deserialize;
 use super::kit::{Frame, PartialRequest, Rendered, filters, parse_search};
 use crate::clock::Stamp;
 use crate::count::to_i64;
-use crate::db::{DbError, casefold};
+use crate::db::DbError;
 use crate::http::extract::{Parameters, Query, from_text};
 use crate::http::problem::Problem;
 use crate::instructors::store as instructors;
-use crate::lists::{Direction, Limit, Page, Search};
+use crate::lists::{Direction, Limit, Page, Pattern, Search};
 use crate::registrar::Course;
-use crate::registration::{LiveCourse, natural_key};
+use crate::registration::LiveCourse;
 use crate::state::App;
+use crate::text::collation;
 use crate::viewer::Viewer;
 
 /// Courses on one page of the list.
@@ -72,12 +73,12 @@ impl CatalogueQuery {
     }
 
     /// Whether the list has this course.
-    fn has(&self, live: &LiveCourse, search: Option<&Search>, now: &Stamp) -> bool {
+    fn has(&self, live: &LiveCourse, search: Option<&Pattern>, now: &Stamp) -> bool {
         (self.open != Some(true) || live.is_open(now))
             && (self.free != Some(true) || live.free().is_none_or(|free| free > 0))
             && (self.waiting != Some(true) || live.wanted_by().1 > 0)
             && (self.level.is_empty() || live.course.level.as_deref() == Some(&*self.level))
-            && search.is_none_or(|search| matches(&live.course, search))
+            && search.is_none_or(|search| search.find_in(&live.course).is_some())
     }
 
     /// The address of the same list sorted and paged like this.
@@ -99,14 +100,6 @@ impl CatalogueQuery {
         }
         format!("/courses?{}", link.finish())
     }
-}
-
-/// Whether the search finds the course by its id, or by a part of its name, level or code.
-pub(super) fn matches(course: &Course, search: &Search) -> bool {
-    let text = search.folded();
-    let texts = [&course.name, &course.level, &course.code];
-    search.id() == Some(course.id.0)
-        || texts.into_iter().flatten().any(|value| casefold(value).contains(&text))
 }
 
 #[derive(Template)]
@@ -171,6 +164,7 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     let search = parse_search(&query.q)?;
     let (all, now) = (app.board.present_courses(&app.viewer).await?, app.clock.stamp());
+    let search = search.as_ref().map(Search::pattern);
     let found =
         sorted(all.iter().filter(|live| query.has(live, search.as_ref(), &now)), &query, search.as_ref());
     let pages = found.len().div_ceil(PAGE_SIZE).max(1);
@@ -197,11 +191,11 @@ pub(super) async fn list(
 fn sorted<'a>(
     courses: impl Iterator<Item = &'a LiveCourse>,
     query: &CatalogueQuery,
-    search: Option<&Search>,
+    search: Option<&Pattern>,
 ) -> Vec<&'a LiveCourse> {
     // The board has the fewest free seats first.
     let mut courses: Vec<_> = courses.collect();
-    let key = |text: &Option<String>| text.as_deref().map(|text| natural_key(&casefold(text)));
+    let key = |text: &Option<String>| text.as_deref().map(collation::key);
     match query.sort {
         Sort::Name => courses.sort_by_cached_key(|live| (key(&live.course.name), live.course.id)),
         Sort::Level => courses
@@ -213,10 +207,7 @@ fn sorted<'a>(
         courses.reverse();
     }
     if let Some(search) = search {
-        let is_exact = |course: &Course| {
-            search.id() == Some(course.id.0) || course.code.as_deref() == Some(search.text())
-        };
-        courses.sort_by_key(|live| !is_exact(&live.course));
+        courses.sort_by_cached_key(|live| search.find_in(&live.course) != Some(true));
     }
     courses
 }

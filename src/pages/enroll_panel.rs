@@ -6,7 +6,7 @@ use super::pasted::LineResult;
 use crate::db::DbError;
 use crate::enrollments::store as enrollments;
 use crate::http::problem::Problem;
-use crate::lists::{Direction, Limit, Page};
+use crate::lists::{Limit, Page, Wanted};
 use crate::registrar::{CourseId, Right, Student, StudentId};
 use crate::seats::store as seats;
 use crate::state::App;
@@ -118,8 +118,8 @@ impl EnrollPanel {
         let (mut found, mut total) = (Vec::new(), 0);
         if let Some(search) = parse_search(who)? {
             let first = Page::first(Limit::SUGGESTIONS);
-            let list =
-                app.roll.page(&app.viewer, Some(&search), StudentSort::Name, Direction::Asc, &first).await?;
+            let wanted = Wanted { search: Some(search), sort: StudentSort::Name, ..Wanted::default() };
+            let list = app.students.list(&app.viewer, &wanted, &first).await?;
             app.discloses_students().sent(list.rows.len());
             total = list.total;
             for student in list.rows {

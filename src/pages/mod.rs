@@ -10,6 +10,7 @@ mod disclosures;
 mod drops;
 mod enroll_panel;
 mod enrollments;
+mod find;
 mod history;
 mod import_words;
 mod imports;
@@ -61,6 +62,7 @@ pub fn routes() -> Routes<AppState> {
         .merge(tokens::routes())
         .merge(imports::routes())
         .merge(reference::routes())
+        .merge(find::routes())
         .get("/", Allow::Visitors, async |app: App| Redirect::to(&home(&app)))
         .get(kit::problems::ROUTE, Allow::Anyone, kit::problems::kind)
         .layer_pages(kit::with_page_layers);

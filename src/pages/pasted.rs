@@ -9,7 +9,7 @@ use super::kit::filters::{display_name, isolate_name};
 use super::kit::submit;
 use crate::db::{DbError, casefold};
 use crate::http::problem::Problem;
-use crate::lists::{Direction, Limit, Page};
+use crate::lists::{Limit, Page, Wanted};
 use crate::registrar::{Admission, Caller, CourseId, Enroll, Refusal, Student, StudentId};
 use crate::state::App;
 use crate::students::store::StudentSort;
@@ -108,8 +108,8 @@ async fn find(app: &App, line: &str) -> Result<Result<Student, String>, DbError>
     for part in &parts {
         let Ok(search) = part.parse() else { continue };
         let first = Page::first(Limit::PAGE);
-        let list =
-            app.roll.page(&app.viewer, Some(&search), StudentSort::Name, Direction::Asc, &first).await?;
+        let wanted = Wanted { search: Some(search), sort: StudentSort::Name, ..Wanted::default() };
+        let list = app.students.list(&app.viewer, &wanted, &first).await?;
         let exact: Vec<_> = list.rows.into_iter().filter(|student| is_exact(student, part)).collect();
         // A number or an address after a name says which of several people with this name is meant.
         if !exact.is_empty() && (found.is_empty() || exact.len() < found.len()) {

@@ -9,7 +9,6 @@ use axum::response::sse::Event;
 use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
 
-use super::catalogue::matches;
 use super::kit::{Frame, Rendered, filters, parse_search};
 use crate::clock::Stamp;
 use crate::count::to_i64;
@@ -91,11 +90,11 @@ struct BoardPage {
 impl BoardPage {
     /// Reads the board; the rates may be up to `age` old.
     async fn read(app: &App, query: &BoardQuery, age: Duration) -> Result<Self, Problem> {
-        let search = parse_search(&query.q)?;
+        let search = parse_search(&query.q)?.map(|search| search.pattern());
         let all = app.board.courses(&app.viewer).await?;
         let seats = || all.iter().filter_map(|live| live.course.seats.as_ref());
         let is_found =
-            |live: &&LiveCourse| search.as_ref().is_none_or(|search| matches(&live.course, search));
+            |live: &&LiveCourse| search.as_ref().is_none_or(|search| search.find_in(&live.course).is_some());
         let is_wall = query.wall == Some(true);
         // On a wall, there is no room for courses that have nothing left, and those without a limit always have.
         let is_shown = |live: &&LiveCourse| !is_wall || live.free().is_some_and(|free| free > 0);

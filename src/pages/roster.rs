@@ -9,7 +9,6 @@ use super::kit::filters::isolate_name;
 use super::kit::{Frame, Rendered, filters};
 use super::records::find;
 use crate::clock::Stamp;
-use crate::db::casefold;
 use crate::enrollments::{RosterEntry, store as enrollments};
 use crate::http::extract::{Parameters, PathParams, Query, from_text};
 use crate::http::invalid::invalid;
@@ -18,8 +17,8 @@ use crate::http::routes::{Routes, any_of};
 use crate::instructors::store as instructors;
 use crate::lists::{Limit, Page};
 use crate::registrar::{Course, CourseId, Right};
-use crate::registration::natural_key;
 use crate::state::{App, AppState};
+use crate::text::collation;
 
 /// The route of the page to print.
 pub(super) fn routes() -> Routes<AppState> {
@@ -86,7 +85,7 @@ impl Roster {
         let mut part = listing.read(&app.viewer, &page).await?;
         if order == RosterOrder::Name {
             part.rows.sort_by_cached_key(|entry| {
-                let name = entry.name.as_deref().map(|name| natural_key(&casefold(name)));
+                let name = entry.name.as_deref().map(collation::key);
                 // Students who have been deleted come last.
                 (name.is_none(), name, entry.id)
             });

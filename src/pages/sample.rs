@@ -11,7 +11,7 @@ use crate::courses::store as courses;
 use crate::http::extract::NoQuery;
 use crate::http::problem::Problem;
 use crate::http::routes::{Allow, Routes};
-use crate::lists::{Conditions, Direction, Limit, Page};
+use crate::lists::{Direction, Limit, Page};
 use crate::registrar::{IdempotencyKey, Refusal, Right, Rights};
 use crate::sample::{self, Size};
 use crate::state::{App, AppState};
@@ -48,13 +48,8 @@ async fn fill(app: App) -> Result<(), Problem> {
         }
     };
     let first = Page::first(Limit::PAGE);
-    let students = || {
-        let all = Conditions::default();
-        students::list(&app.viewer, all, students::StudentSort::Id, Direction::Asc).read(&app.viewer, &first)
-    };
-    let courses = courses::list(Conditions::default(), courses::CourseSort::Id, Direction::Asc)
-        .read(&app.viewer, &first)
-        .await?;
+    let students = || students::by_id(&app.viewer, Direction::Asc).read(&app.viewer, &first);
+    let courses = courses::by_id(Direction::Asc).read(&app.viewer, &first).await?;
     // Do not mix the sample with existing data.
     if courses.total + students().await?.total > 0 {
         return Ok(());

@@ -24,7 +24,7 @@ use crate::http::extract::{NoQuery, Parameters, PathParams, Query, from_text};
 use crate::http::paging::RequestUrl;
 use crate::http::problem::Problem;
 use crate::http::routes::{Routes, any_of, only};
-use crate::lists::{Conditions, Direction, Limit, ListPart, Page};
+use crate::lists::{Direction, Limit, ListPart, Page, Rolled as _, Wanted};
 use crate::mapping::{RecordTable, SchoolTables};
 use crate::registrar::Right;
 use crate::registrar::{
@@ -90,16 +90,10 @@ async fn list(
     PartialRequest(is_partial): PartialRequest,
     here: RequestUrl,
 ) -> Result<Response, Problem> {
-    let search = parse_search(&query.q)?;
-    let order = store::order(query.sort, query.order, search.is_some());
-    let page = Page::new(Some(Limit::PAGE), query.after.take(), &order)?;
+    let wanted = query.wanted()?;
+    let page = Page::new(Some(Limit::PAGE), query.after.take(), &wanted.sorting(Student::LIST).order)?;
     let has_previous = page.after.is_some();
-    let list = if search.is_none() && query.sort == StudentSort::Id {
-        let all = store::list(&app.viewer, Conditions::default(), query.sort, query.order);
-        all.read(&app.viewer, &page).await?
-    } else {
-        app.roll.page(&app.viewer, search.as_ref(), query.sort, query.order, &page).await?
-    };
+    let list = app.students.list(&app.viewer, &wanted, &page).await?;
     let recorder = app.discloses_students();
     recorder.sent(list.rows.len());
     recorder.sent_total(list.total, list.rows.len());
@@ -145,9 +139,9 @@ impl PageRecord for Student {
         let Some(search) = self.email.as_deref().and_then(|email| email.parse().ok()) else {
             return Ok(Vec::new());
         };
+        let wanted = Wanted { search: Some(search), sort: StudentSort::Email, ..Wanted::default() };
         let first = Page::first(Limit::PAGE);
-        let found =
-            app.roll.page(&app.viewer, Some(&search), StudentSort::Email, Direction::Asc, &first).await?;
+        let found = app.students.list(&app.viewer, &wanted, &first).await?;
         let address = |student: &Self| student.email.as_deref().map(casefold);
         let alike = found.rows.iter().filter(|other| other.id != self.id && address(other) == address(self));
         Ok(alike
@@ -321,9 +315,9 @@ pub(crate) async fn student_page(
     let all = Page { limit: None, after: None };
     let choice = match parse_search(&query.q)? {
         Some(search) => {
-            let wanted = Conditions { search: Some(&search), ..Conditions::default() };
-            let found = courses::list(wanted, courses::CourseSort::Name, Direction::Asc);
-            found.read(&app.viewer, &Page::first(Limit::PAGE)).await?
+            let sort = courses::CourseSort::Name;
+            let wanted = Wanted { search: Some(search), sort, ..Wanted::default() };
+            app.courses.list(&app.viewer, &wanted, &Page::first(Limit::PAGE)).await?
         }
         None => ListPart { total: 0, next: None, rows: Vec::new(), rest: None },
     };

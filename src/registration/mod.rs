@@ -5,7 +5,6 @@ mod order;
 pub mod store;
 
 pub use self::board::{Board, Rates};
-pub use self::order::natural_key;
 use crate::clock::Stamp;
 use crate::registrar::{Course, SeatCount};
 

@@ -21,14 +21,14 @@ use crate::http::cookies::Cookie;
 use crate::http::etags::EtagKey;
 use crate::http::paging::LinkBase;
 use crate::imports::Imports;
-use crate::lists::{Conditions, Direction, Limit, Page};
+use crate::lists::{Direction, Limit, Page};
 use crate::mapping;
 use crate::metrics::Metrics;
 use crate::registrar::{Registrar, sweeper};
 use crate::registration::{Board, store as registration};
+use crate::roll::Roll;
 use crate::state::{AppState, Services};
-use crate::students::Roll;
-use crate::students::store::{self as students, StudentSort};
+use crate::students::store as students;
 use crate::viewer::Viewer;
 
 /// A running school.
@@ -114,7 +114,8 @@ impl School {
                     feed: Feed::new(db.clone(), follower.clone()),
                     board: Board::new(db.clone(), follower.clone(), clock.clone()),
                     clock,
-                    roll: Roll::new(db, follower),
+                    students: Roll::new(db.clone(), follower.clone()),
+                    courses: Roll::new(db, follower),
                     access,
                     sign_in,
                     disclosures,
@@ -140,8 +141,7 @@ impl School {
     pub async fn size(&self) -> Result<(i64, i64), DbError> {
         let viewer = Viewer::of_program(&self.db);
         let first = Page::first(Limit::SUGGESTIONS);
-        let students = students::list(&viewer, Conditions::default(), StudentSort::Id, Direction::Asc);
-        let students = students.read(&viewer, &first).await?;
+        let students = students::by_id(&viewer, Direction::Asc).read(&viewer, &first).await?;
         let (courses, _) = registration::extent(&viewer).await?;
         Ok((students.total, courses))
     }

@@ -15,7 +15,7 @@ use crate::http::records::{NewRecord, RecordChange};
 use crate::http::refused::Refused;
 use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Resource};
 use crate::http::routes::{Routes, any_of, only};
-use crate::lists::{Conditions, Direction, Search};
+use crate::lists::{Direction, Rolled as _, Search, Wanted};
 use crate::problems::{HasEnrollments, NumberTaken, ReadOnlyField, RowRefused, Stale, StudentNotFound};
 use crate::registrar::Right;
 use crate::registrar::{
@@ -56,9 +56,9 @@ async fn list(
     format: ListFormat,
     url: RequestUrl,
 ) -> Result<ListOrCsv<Student>, Refused<()>> {
-    let listing = store::list(&app.viewer, query.conditions(), query.sort, query.order);
-    let page = query.page.of_list(&listing.order)?;
-    let (list, recorder) = (listing.read(&app.viewer, &page).await?, app.discloses_students());
+    let (wanted, page) = query.split();
+    let page = page.of_list(&wanted.sorting(Student::LIST).order)?;
+    let (list, recorder) = (app.students.list(&app.viewer, &wanted, &page).await?, app.discloses_students());
     recorder.sent_total(list.total, list.rows.len());
     let list = List::new(list, &url).inspect(move |rows| recorder.sent(rows.len()));
     Ok(list_or_csv(&app, list, &STUDENTS, format).await?)
@@ -141,8 +141,8 @@ struct StudentList {
     #[serde(flatten)]
     #[param(ignore)]
     page: PageQuery,
-    /// A part of the name, the address or the number; case is ignored. A student with exactly this number or id comes
-    /// first.
+    /// Words, in any order, each a part of the name, the address or the number. Case, accents, shapes of apostrophes and
+    /// repeated blanks make no difference; a comma separates words. A student with exactly this number or id comes first.
     #[serde(deserialize_with = "from_text")]
     #[param(inline)]
     q: Option<Search>,
@@ -154,7 +154,8 @@ struct StudentList {
     #[serde(deserialize_with = "from_text")]
     #[param(inline)]
     number: Option<Search>,
-    /// The sort key; `id` breaks ties.
+    /// The sort key. Texts are in the order of Unicode's root collation, with numbers in the order of their values; `id`
+    /// breaks ties.
     #[param(inline)]
     sort: StudentSort,
     /// The sort order.
@@ -167,12 +168,11 @@ impl Parameters for StudentList {
 }
 
 impl StudentList {
-    fn conditions(&self) -> Conditions<'_> {
-        Conditions {
-            search: self.q.as_ref(),
-            second_text: self.email.as_ref(),
-            external_id: self.number.as_ref(),
-        }
+    fn split(self) -> (Wanted<StudentSort>, PageQuery) {
+        let Self { page, q, email, number, sort, order } = self;
+        let exactly = |text: Option<Search>| text.map(|text| text.text().to_owned());
+        let (second_text, external_id) = (exactly(email), exactly(number));
+        (Wanted { search: q, second_text, external_id, sort, direction: order }, page)
     }
 }
 

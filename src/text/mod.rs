@@ -1,10 +1,13 @@
 //! Validates texts for the fields of records, and for searches.
 
+pub mod collation;
+mod folding;
 mod spelling;
 mod visible;
 
 use email_address::EmailAddress;
 
+pub use self::folding::{folded, words};
 pub use self::spelling::{is_same, look, spellings};
 pub use self::visible::VISIBLE_TEXT;
 

@@ -83,7 +83,7 @@ fn changes_direction(character: char) -> bool {
 }
 
 /// Unicode's `Default_Ignorable_Code_Point`, and blank letters and symbols.
-fn is_invisible(character: char) -> bool {
+pub(super) fn is_invisible(character: char) -> bool {
     changes_direction(character)
         || is_joiner(character)
         || selects_a_variant(character)

@@ -40,8 +40,8 @@ async fn a_list_without_a_limit_is_complete() {
     for (url, first, last) in [
         (STUDENTS, 1, 1700),
         ("/api/v1/students?order=desc", 1700, 1),
-        ("/api/v1/students?sort=name", 1, 999),
-        ("/api/v1/students?sort=email&order=desc&q=EXAMPLE", 9, 1000),
+        ("/api/v1/students?sort=name", 1, 1700),
+        ("/api/v1/students?sort=email&order=desc&q=EXAMPLE", 1700, 1),
     ] {
         let list = school.get(url).await.is_ok();
         let ids = list.ids();
@@ -88,16 +88,10 @@ async fn a_made_up_cursor_does_not_make_the_server_fail() {
     let cursor = first.next_page().unwrap().split("after=").nth(1).unwrap().to_owned();
     let decoded = String::from_utf8(BASE64.decode(cursor).unwrap()).unwrap();
     for text in ["\\u0000", "A\\u0000na", "\\uffff", "\\\\", "'", "%"] {
-        let forged = BASE64.encode(decoded.replace("\"ana\"", &format!("\"{text}\"")));
+        let forged = BASE64.encode(decoded.replace("\"1Ana\"", &format!("\"{text}\"")));
         assert_ne!(forged, BASE64.encode(&decoded), "{decoded}");
         for more in ["&limit=1", ""] {
-            let reply = school.get(&format!("/api/v1/students?sort=name{more}&after={forged}")).await;
-            let status = reply.status.as_u16();
-            assert!([200, 400].contains(&status), "{text}: {reply:?}");
-            assert!(
-                status == 200 || text.contains("0000") && school.database().is_on_a_server(),
-                "{reply:?}"
-            );
+            school.get(&format!("/api/v1/students?sort=name{more}&after={forged}")).await.is_ok();
         }
     }
 }
@@ -174,38 +168,37 @@ async fn every_row_that_stays_is_seen_once_while_others_come_and_go() {
 }
 
 #[tokio::test]
-async fn lists_are_sorted_whatever_the_case_with_the_id_for_ties_and_nulls_first() {
+async fn lists_are_sorted_as_people_sort_with_the_id_for_ties_and_nulls_first() {
     let school = School::open_found(LAX).await;
     school.other_program_runs(
         "insert into students (name, email) values ('ben', 'B@x.org'), ('Ana', null), (null, 'z@x.org'), ('ANA', 'a@x.org'),
              ('Ångström', 'A@x.org'), ('ana', 'b@x.org'), (null, null), ('ångström', 'c@x.org'), ('Zoë', 'ß@x.org');
          insert into courses (name, level) select name, email from students order by id;",
     );
+    let (by_id, by_name, by_second) =
+        ([1, 2, 3, 4, 5, 6, 7, 8, 9], [3, 7, 6, 2, 4, 8, 5, 1, 9], [2, 7, 4, 5, 6, 1, 8, 9, 3]);
     for (list, second) in [("students", "email"), ("courses", "level")] {
-        for (sort, field) in
-            [("", "id"), ("sort=id", "id"), ("sort=name", "name"), (&format!("sort={second}"), second)]
+        for (sort, ascending) in
+            [("", by_id), ("sort=id", by_id), ("sort=name", by_name), (&format!("sort={second}"), by_second)]
         {
-            let mut expected = school.get(&format!("/api/v1/{list}")).await.is_ok().json();
-            let expected = expected.as_array_mut().unwrap();
-            let text = |row: &Value| row[field].as_str().unwrap_or_default().to_lowercase();
-            expected.sort_by_key(|row| (text(row), row["id"].as_i64()));
-            assert_eq!(expected.len(), 9);
             for order in ["", "order=asc", "order=desc"] {
-                let url = format!("/api/v1/{list}?{sort}&{order}").replace("?&", "?");
-                let url = url.trim_end_matches(['&', '?']);
+                let mut expected = ascending;
                 if order == "order=desc" {
                     expected.reverse();
                 }
-                assert_eq!(school.get(url).await.is_ok().json(), json!(expected), "{url}");
+                let url = format!("/api/v1/{list}?{sort}&{order}").replace("?&", "?");
+                let url = url.trim_end_matches(['&', '?']);
+                assert_eq!(school.get(url).await.is_ok().ids(), expected, "{url}");
                 let paged = format!("{url}{}limit=2", if url.contains('?') { '&' } else { '?' });
-                assert_eq!(&rows(&pages(&school, &paged).await), expected, "{paged}");
+                let paged = pages(&school, &paged).await;
+                assert_eq!(paged.iter().flat_map(Reply::ids).collect::<Vec<_>>(), expected, "{url}");
             }
         }
     }
 }
 
 #[tokio::test]
-async fn a_search_finds_part_of_a_word_whatever_its_case_and_takes_every_character_literally() {
+async fn a_search_finds_parts_of_words_and_takes_every_character_literally() {
     let school = School::open().await;
     for (name, email) in [
         ("Zoë Martin", "martin@example.edu"),
@@ -236,7 +229,9 @@ async fn a_search_finds_part_of_a_word_whatever_its_case_and_takes_every_charact
             ("_", &[3]),
             ("a_b", &[3]),
             ("%5C", &[4]),
-            ("zoe", &[]),
+            ("zoe", &[1, 2]),
+            ("martin%2C+zo", &[1]),
+            ("martin+z%40", &[]),
             ("%27%20or%201%3D1--", &[]),
         ] {
             let reply = school.get(&format!("/api/v1/{list}?q={q}")).await.is_ok();

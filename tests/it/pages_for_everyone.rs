@@ -50,6 +50,7 @@ async fn populated_school() -> (School, Vec<(&'static str, String)>) {
         ("student-edit", format!("{student}/edit")),
         ("student-delete", format!("{student}/delete")),
         ("registration", "/registration".to_owned()),
+        ("find", "/find?q=a".to_owned()),
         ("sign-ins", "/sign-ins".to_owned()),
         ("accounts", "/accounts".to_owned()),
         ("account-edit", "/accounts/900/edit".to_owned()),

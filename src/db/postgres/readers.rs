@@ -48,10 +48,7 @@ impl Readers {
         })
     }
 
-    pub(in crate::db) async fn run<T: Send + 'static>(
-        &self,
-        mut read: Read<T>,
-    ) -> Result<(Vec<T>, Option<i64>), DbError> {
+    pub(in crate::db) async fn run<T: Send + 'static>(&self, mut read: Read<T>) -> Result<Vec<T>, DbError> {
         check_args(&read.args)?;
         let readers = match read.reach {
             Reach::Key | Reach::Page => {
@@ -59,7 +56,7 @@ impl Readers {
                 loop {
                     match self.by_key.query(read.reach, read.sql, read.args.clone(), read.map).await {
                         Err(error) => backoff.wait(error).await?,
-                        found => return Ok((found?, None)),
+                        found => return found,
                     }
                 }
             }
@@ -77,7 +74,8 @@ impl Readers {
                     // Skip a client that has disconnected.
                     () = answer.closed() => return Err(DbError::Busy),
                 };
-                readers.rows_and_total(&mut read).await
+                read.turn.as_mut().map_or(Ok(()), Turn::begin)?;
+                readers.query(read.sql, &read.args, read.map).await
             };
             let found = found.await;
             // End the turn before the client gets its answer.
@@ -135,16 +133,6 @@ impl Dedicated {
             waiting: Semaphore::new(waiting),
             turns: Semaphore::new(at_once),
         })
-    }
-
-    async fn rows_and_total<T>(&self, read: &mut Read<T>) -> Result<(Vec<T>, Option<i64>), DbError> {
-        read.turn.as_mut().map_or(Ok(()), Turn::begin)?;
-        let rows = self.query(read.sql, &read.args, read.map).await?;
-        let Some(total) = read.total.as_ref().filter(|total| total.is_needed(rows.len())) else {
-            return Ok((rows, None));
-        };
-        let counted = self.query(total.sql, &total.args, |row| row.int(0)).await?;
-        Ok((rows, Some(counted.into_iter().sum())))
     }
 
     async fn query<T>(&self, sql: &str, args: &[Arg], map: Map<T>) -> Result<Vec<T>, DbError> {

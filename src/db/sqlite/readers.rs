@@ -82,10 +82,7 @@ impl Readers {
         })
     }
 
-    pub(in crate::db) async fn run<T: Send + 'static>(
-        &self,
-        mut read: Read<T>,
-    ) -> Result<(Vec<T>, Option<i64>), DbError> {
+    pub(in crate::db) async fn run<T: Send + 'static>(&self, mut read: Read<T>) -> Result<Vec<T>, DbError> {
         let pool = match read.reach {
             Reach::Key | Reach::Page => &self.keys,
             Reach::Range => &self.ranges,
@@ -97,7 +94,8 @@ impl Readers {
             if answer.is_closed() {
                 return;
             }
-            let found = rows_and_total(connection, &mut read);
+            let begun = read.turn.as_mut().map_or(Ok(()), Turn::begin);
+            let found = begun.and_then(|()| query(connection, read.sql, &read.args, read.map));
             // End the turn before the client gets its answer.
             drop(read);
             #[expect(clippy::let_underscore_must_use, reason = "a client that went away needs no answer")]
@@ -135,14 +133,6 @@ impl Readers {
             .map_err(|error| DbError::Engine(error.to_string()))?;
         Ok(stream)
     }
-}
-
-fn rows_and_total<T>(connection: &Connection, read: &mut Read<T>) -> Result<(Vec<T>, Option<i64>), DbError> {
-    read.turn.as_mut().map_or(Ok(()), Turn::begin)?;
-    let rows = query(connection, read.sql, &read.args, read.map)?;
-    let total = read.total.take().filter(|total| total.is_needed(rows.len()));
-    let total = total.map(|total| query(connection, total.sql, &total.args, |row| row.int(0))).transpose()?;
-    Ok((rows, total.map(|counted| counted.into_iter().sum())))
 }
 
 /// Threads that share a queue.
@@ -266,17 +256,16 @@ mod tests {
             BARRIER.wait();
             row.int(0)
         };
-        let read = |reach, map| {
-            readers.run(Read { reach, sql: "select 1", args: Vec::new(), map, total: None, turn: None })
-        };
+        let read =
+            |reach, map| readers.run(Read { reach, sql: "select 1", args: Vec::new(), map, turn: None });
         let count = read(Reach::Range, slow);
         let others = async {
             for reach in [Reach::Key, Reach::Scan] {
-                assert_eq!(read(reach, |row| row.int(0)).await, Ok((vec![1], None)));
+                assert_eq!(read(reach, |row| row.int(0)).await, Ok(vec![1]));
             }
             tokio::task::spawn_blocking(|| BARRIER.wait()).await.unwrap();
         };
         let (count, ()) = tokio::join!(count, others);
-        assert_eq!(count, Ok((vec![1], None)));
+        assert_eq!(count, Ok(vec![1]));
     }
 }

@@ -40,8 +40,8 @@ assets! {
     STYLE = "style"."css", "text/css; charset=utf-8", ["style.css"];
     /// The API reference in the look of the pages.
     REFERENCE = "reference"."css", "text/css; charset=utf-8", ["reference.css"];
-    /// Shows times in the viewer's time zone.
-    SITE = "site"."js", "text/javascript; charset=utf-8", ["site.js"];
+    /// Shows times in the viewer's time zone, and finds students and courses.
+    SITE = "site"."js", "text/javascript; charset=utf-8", ["site.js", "find.js"];
     /// htmx 4 and its extension for server-sent events (0BSD), as published on npm. One file: htmx starts right after
     /// it is loaded and ignores extensions that are registered later.
     HTMX = "htmx"."js", "text/javascript; charset=utf-8", ["vendor/htmx.min.js", "vendor/hx-sse.min.js"];

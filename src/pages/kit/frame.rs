@@ -52,6 +52,18 @@ impl Frame {
         self.identity.grants.has(Right::ReadStudents)
     }
 
+    /// Whether the reader gets the dialog that finds students and courses: everybody but students, who have few courses.
+    #[must_use]
+    pub fn finds(&self) -> bool {
+        self.reads_students() || self.identity.grants.has(Right::ReadOwnRosters)
+    }
+
+    /// What the dialog finds, as its label.
+    #[must_use]
+    pub fn find_label(&self) -> &'static str {
+        if self.reads_students() { "Find a student or a course" } else { "Find a course" }
+    }
+
     /// Whether the reader changes students.
     #[must_use]
     pub fn writes_students(&self) -> bool {

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use crate::http::extract::{Parameters, from_text};
 use crate::http::invalid::invalid;
 use crate::http::problem::Problem;
-use crate::lists::{Cursor, Direction, Search};
+use crate::lists::{Cursor, Direction, Search, Wanted};
 
 /// The query parameters of a list.
 #[derive(Debug, Default, Deserialize)]
@@ -28,6 +28,17 @@ pub struct ListQuery<S> {
 
 impl<S: Default + DeserializeOwned> Parameters for ListQuery<S> {
     const KNOWN: &'static [&'static str] = &["q", "sort", "order", "after", "deleted"];
+}
+
+impl<S: Copy> ListQuery<S> {
+    /// The rows that the query asks for.
+    ///
+    /// # Errors
+    /// As [`parse_search`].
+    pub fn wanted(&self) -> Result<Wanted<S>, Problem> {
+        let (search, sort, direction) = (parse_search(&self.q)?, self.sort, self.order);
+        Ok(Wanted { search, second_text: None, external_id: None, sort, direction })
+    }
 }
 
 /// Parses a search; `None` if it is empty.

@@ -61,6 +61,7 @@ const LAYERS: &[Layer] = &[
             "seats/",
             "events/",
             "registration/",
+            "roll/",
             "disclosures/",
         ],
         "lists viewer registrar db ground",

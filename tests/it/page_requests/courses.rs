@@ -128,11 +128,11 @@ async fn a_long_list_and_a_long_history_have_more_pages() {
     let next = next.captures(first.text()).unwrap()[1].replace("&#38;", "&");
     let first = first.is_page(200);
     assert!(
-        first.contains("60 courses") && first.contains("Course 9 ") && !first.contains("Course 55 "),
+        first.contains("60 courses") && first.contains("Course 0 ") && !first.contains("Course 50 "),
         "{first}"
     );
     let second = school.page(&next).await.is_page(200);
-    assert!(second.contains("Course 55 ") && second.contains("Previous page"), "{second}");
+    assert!(second.contains("Course 50 ") && second.contains("Previous page"), "{second}");
     let ana = school.student("Ana").await;
     for number in 0..25 {
         school.patch(&ana.url(), json!({"name": format!("Ana {number}")})).await.is_ok();

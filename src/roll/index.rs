@@ -1,0 +1,231 @@
+//! The texts of all records, sorted, to be searched by their words.
+
+use std::sync::OnceLock;
+
+use crate::db::DbError;
+use crate::lists::{Rank, Searchable, Texts};
+use crate::text::{collation, folded};
+
+/// Separates texts. Nobody can search for it.
+const SEPARATOR: char = '\u{1f}';
+
+/// The texts of all records in two buffers, and the positions of each record's texts. There is no allocation per record.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Index {
+    /// For each record its three folded texts, each followed by a separator.
+    pub(super) folded: String,
+    /// Where the first two folded texts of each record end.
+    pub(super) middles: Vec<[u32; 2]>,
+    /// Where each record's folded texts end and the next record's begin.
+    pub(super) ends: Vec<u32>,
+    /// The texts by which lists are sorted, as they are written, unless that is how they are folded.
+    written: String,
+    /// Where the two written texts of each record end.
+    written_ends: Vec<[u32; 2]>,
+    pub(super) ids: Vec<i64>,
+    /// Whether the record is still there.
+    pub(super) alive: Vec<bool>,
+    /// The existing records in the order of their ids.
+    by_id: Vec<u32>,
+    /// The same in the order of each text that lists are sorted by, once somebody asks for it: it takes longer than all
+    /// the rest.
+    by_text: [OnceLock<Vec<u32>>; 2],
+}
+
+/// The sort keys: the id, and two texts.
+const SORTS: [Option<usize>; 3] = [None, Some(0), Some(1)];
+
+impl Index {
+    pub(super) fn new(records: &[Texts]) -> Result<Self, DbError> {
+        let mut index = Self::default();
+        for record in records {
+            index.append(record)?;
+        }
+        index.folded.shrink_to_fit();
+        index.written.shrink_to_fit();
+        index.by_id = (0..).take(index.ids.len()).collect();
+        let ids = &index.ids;
+        index.by_id.sort_unstable_by_key(|number| ids[*number as usize]);
+        Ok(index)
+    }
+
+    /// All existing records in the order of a text.
+    fn sorted(&self, text: usize) -> Vec<u32> {
+        // Keys of the collation are compared much faster than texts. The first bytes, stored next to each entry, settle
+        // most comparisons without a cache miss.
+        let (mut keys, mut ends) = (Vec::new(), Vec::with_capacity(self.by_id.len()));
+        for number in &self.by_id {
+            collation::write_key(self.written(text, *number), &mut keys);
+            ends.push(keys.len());
+        }
+        let key = |place: usize| &keys[place.checked_sub(1).map_or(0, |before| ends[before])..ends[place]];
+        let mut order: Vec<_> = (0..self.by_id.len()).map(|place| (first_bytes(key(place)), place)).collect();
+        order.sort_unstable_by(|(first, one), (other_first, other)| {
+            first.cmp(other_first).then_with(|| key(*one).cmp(key(*other))).then_with(|| {
+                let written = |place: usize| self.written(text, self.by_id[place]);
+                // Places are in the order of ids.
+                written(*one).cmp(written(*other)).then_with(|| one.cmp(other))
+            })
+        });
+        order.into_iter().map(|(_, place)| self.by_id[place]).collect()
+    }
+
+    /// Appends a record's texts without adding the record to the orders.
+    fn append(&mut self, record: &impl Searchable) -> Result<u32, DbError> {
+        let number = to_u32(self.ids.len())?;
+        let (mut middles, mut written_ends) = ([0; 2], [0; 2]);
+        for (place, text) in record.texts().into_iter().enumerate() {
+            let text = text.unwrap_or_default();
+            let folded = folded(text);
+            self.folded.push_str(&folded);
+            if let Some(middle) = middles.get_mut(place) {
+                *middle = to_u32(self.folded.len())?;
+                if folded != text {
+                    self.written.push_str(text);
+                }
+                written_ends[place] = to_u32(self.written.len())?;
+            }
+            self.folded.push(SEPARATOR);
+        }
+        self.ends.push(to_u32(self.folded.len())?);
+        self.middles.push(middles);
+        self.written_ends.push(written_ends);
+        self.ids.push(record.id());
+        self.alive.push(true);
+        Ok(number)
+    }
+
+    /// Adds a record that is not in the index.
+    pub(super) fn add(&mut self, record: &impl Searchable) -> Result<(), DbError> {
+        let number = self.append(record)?;
+        self.update_orders(number, |order, at| order.insert(at, number));
+        Ok(())
+    }
+
+    /// Removes a record; does nothing if it is not in the index.
+    pub(super) fn remove(&mut self, id: i64) {
+        let Some(number) = self.find(id) else { return };
+        self.update_orders(number, |order, at| {
+            order.remove(at);
+        });
+        self.alive[number as usize] = false;
+    }
+
+    /// Calls `update` with each order and the place of a record in it.
+    fn update_orders(&mut self, number: u32, update: impl Fn(&mut Vec<u32>, usize)) {
+        let places = SORTS.map(|sort| {
+            let is_there = sort.is_none_or(|text| self.by_text[text].get().is_some());
+            is_there.then(|| self.place_of(sort, number))
+        });
+        let [by_name, by_second] = &mut self.by_text;
+        let orders = [Some(&mut self.by_id), by_name.get_mut(), by_second.get_mut()];
+        for (order, place) in orders.into_iter().zip(places) {
+            if let (Some(order), Some(place)) = (order, place) {
+                update(order, place);
+            }
+        }
+    }
+
+    pub(super) fn find(&self, id: i64) -> Option<u32> {
+        let order = self.order(None);
+        let at = order.partition_point(|number| self.ids[*number as usize] < id);
+        order.get(at).copied().filter(|number| self.ids[*number as usize] == id)
+    }
+
+    /// The largest id; `None` without records.
+    pub(super) fn last_id(&self) -> Option<i64> {
+        self.order(None).last().map(|number| self.ids[*number as usize])
+    }
+
+    /// The existing records in this order.
+    pub(super) fn order(&self, sort: Option<usize>) -> &[u32] {
+        sort.map_or(&self.by_id, |text| self.by_text[text].get_or_init(|| self.sorted(text)))
+    }
+
+    /// Where a record is in an order, or belongs.
+    fn place_of(&self, sort: Option<usize>, number: u32) -> usize {
+        let rank = self.rank(sort, number);
+        self.partition_point(sort, |other| other.compare_ascending(&rank).is_lt())
+    }
+
+    /// Partition point: entries before the first that does not satisfy the predicate.
+    pub(super) fn partition_point(&self, sort: Option<usize>, is_before: impl Fn(Rank<'_>) -> bool) -> usize {
+        self.order(sort).partition_point(|number| is_before(self.rank(sort, *number)))
+    }
+
+    /// Where a record stands, if it is not exactly what was typed.
+    pub(super) fn rank(&self, sort: Option<usize>, number: u32) -> Rank<'_> {
+        let text = sort.map_or("", |sort| self.written(sort, number));
+        Rank { is_exact: false, text, position: self.ids[number as usize] }
+    }
+
+    /// A text that lists are sorted by, as it is written.
+    fn written(&self, place: usize, number: u32) -> &str {
+        let one = number as usize;
+        let begin = match place.checked_sub(1) {
+            Some(before) => self.written_ends[one][before],
+            None => one.checked_sub(1).map_or(0, |before| self.written_ends[before][1]),
+        };
+        let written = &self.written[begin as usize..self.written_ends[one][place] as usize];
+        if written.is_empty() { self.folded(place, number) } else { written }
+    }
+
+    /// A folded text.
+    pub(super) fn folded(&self, place: usize, number: u32) -> &str {
+        let one = number as usize;
+        let begin = match place.checked_sub(1) {
+            Some(before) => self.middles[one][before] as usize + 1,
+            None => self.begin(one),
+        };
+        let end = self.middles[one].get(place).map_or(self.ends[one] as usize - 1, |end| *end as usize);
+        &self.folded[begin..end]
+    }
+
+    /// Where the folded texts of a record begin.
+    pub(super) fn begin(&self, one: usize) -> usize {
+        one.checked_sub(1).map_or(0, |before| self.ends[before] as usize)
+    }
+
+    /// The ids of records that are not as in `records`, which are all of them; `None` if there are more than `max`, or if
+    /// much of the index is about records that are gone.
+    pub(super) fn differences(&self, records: &[Texts], max: usize) -> Option<Vec<i64>> {
+        let mut is_there = vec![false; self.ids.len()];
+        let mut different = Vec::new();
+        for record in records {
+            let number = self.find(record.id);
+            if let Some(number) = number {
+                is_there[number as usize] = true;
+            }
+            if !number.is_some_and(|number| self.is_same(number, record)) {
+                different.push(record.id);
+            }
+            if different.len() > max {
+                return None;
+            }
+        }
+        let gone = self.order(None).iter().filter(|number| !is_there[**number as usize]);
+        different.extend(gone.map(|number| self.ids[*number as usize]).take(max + 1));
+        let garbage = self.ids.len() - self.order(None).len();
+        (different.len() <= max && garbage <= max + self.ids.len() / 4).then_some(different)
+    }
+
+    fn is_same(&self, number: u32, record: &Texts) -> bool {
+        let [one, second, external_id] = record.texts().map(Option::unwrap_or_default);
+        self.written(0, number) == one
+            && self.written(1, number) == second
+            && self.folded(2, number) == folded(external_id)
+    }
+}
+
+/// The first bytes of a key as a number in the same order; different keys may have the same one.
+fn first_bytes(key: &[u8]) -> u128 {
+    let mut bytes = [0; 16];
+    for (to, byte) in bytes.iter_mut().zip(key) {
+        *to = *byte;
+    }
+    u128::from_be_bytes(bytes)
+}
+
+fn to_u32(number: usize) -> Result<u32, DbError> {
+    u32::try_from(number).map_err(|_| DbError::Engine("the names of all records exceed 4 GiB".to_owned()))
+}

@@ -1,0 +1,93 @@
+//! The list of a roll: from the database where that is as good, otherwise from the index.
+
+use std::collections::BTreeMap;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+
+use super::Roll;
+use crate::db::{Db, DbError, Rows};
+use crate::lists::{
+    Direction, ListPart, Page, Rolled, Sorting, Wanted, has_exact_texts, run_blocking, select,
+};
+use crate::viewer::Viewer;
+
+/// Rows of a complete list that are read at a time.
+const ROWS_AT_A_TIME: usize = 500;
+
+impl<R: Rolled> Roll<R> {
+    /// A part of the list of the records that are wanted and that the viewer sees. In the order of ids, and for exact
+    /// texts, it is read from the database. Searches and other orders are exact for changes through matricula; changes by
+    /// other programs may appear some seconds later.
+    ///
+    /// # Errors
+    /// When the database cannot be read; also [`DbError::Busy`] and [`DbError::OverShare`] if too many searches wait.
+    pub async fn list(
+        &self,
+        viewer: &Viewer,
+        wanted: &Wanted<R::Sort>,
+        page: &Page,
+    ) -> Result<ListPart<R>, DbError> {
+        if wanted.is_everything_by_id() {
+            return R::by_id(viewer, wanted.direction).read(viewer, page).await;
+        }
+        let sorting = wanted.sorting(R::LIST);
+        let mut rows = if !R::sees_all(viewer) {
+            let all = Page { limit: None, after: None };
+            R::by_id(viewer, Direction::Asc).read(viewer, &all).await?.rows
+        } else if wanted.is_exact() {
+            R::with(viewer.db(), wanted).await?
+        } else {
+            return self.search(viewer, wanted, sorting, page).await;
+        };
+        rows.retain(|row| has_exact_texts(row, wanted));
+        let rows = rows.into_iter().map(|row| (row.id(), row)).collect();
+        select(rows, wanted.search.clone(), sorting, page).await
+    }
+
+    async fn search(
+        &self,
+        viewer: &Viewer,
+        wanted: &Wanted<R::Sort>,
+        sorting: Sorting,
+        page: &Page,
+    ) -> Result<ListPart<R>, DbError> {
+        // Reading takes a while: in a task of its own it is not cancelled and started again with every letter that
+        // somebody types.
+        let roll = self.clone();
+        let index = tokio::spawn(async move { roll.current_index().await });
+        let index = index.await.map_err(|error| DbError::Engine(error.to_string()))??;
+        let (search, after, max) = (wanted.search.clone(), page.after.clone(), page.max_rows());
+        let turn = viewer.db().turn_to_search().await?;
+        let found = run_blocking(move || {
+            let _turn = turn;
+            index.page(search.as_ref(), &sorting, after.as_ref(), max)
+        })
+        .await?;
+        let (first, later) = found.ids.split_at(found.ids.len().min(first_rows(page)));
+        let rows = load(viewer.db(), first).await?;
+        let rest = if later.is_empty() { None } else { Some(rest(viewer.db(), later)?) };
+        Ok(ListPart { total: found.total, next: found.next, rows, rest })
+    }
+}
+
+/// Without a limit, a list is sent while it is read.
+fn first_rows(page: &Page) -> usize {
+    if page.limit.is_some() { usize::MAX } else { ROWS_AT_A_TIME }
+}
+
+/// The present rows with these ids, in this order; those that are gone are left out.
+async fn load<R: Rolled>(db: &Db, ids: &[i64]) -> Result<Vec<R>, DbError> {
+    let mut rows: BTreeMap<_, _> =
+        R::find_many(db, ids).await?.into_iter().map(|row| (row.id(), row)).collect();
+    Ok(ids.iter().filter_map(|id| rows.remove(id)).collect())
+}
+
+fn rest<R: Rolled>(db: &Db, ids: &[i64]) -> Result<Rows<R>, DbError> {
+    let parts: Vec<Vec<i64>> = ids.chunks(ROWS_AT_A_TIME).map(<[i64]>::to_vec).collect();
+    let reader = db.clone();
+    db.stream_parts(stream::iter(parts).then(move |ids| {
+        let reader = reader.clone();
+        async move { load(&reader, &ids).await }
+    }))
+}

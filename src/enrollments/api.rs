@@ -23,8 +23,8 @@ use crate::problems::{
     StudentNotFound, WaitlistFull,
 };
 use crate::registrar::{
-    Admission, Caller, Course, CourseId, DropCourse, Enroll, Enrollment, Outcome, Override, Refusal, Restore,
-    StudentId,
+    Admission, Caller, Course, CourseId, DropCourse, Enroll, Enrollment, Outcome, Override, OverrideReason,
+    Refusal, Restore, StudentId,
 };
 use crate::registrar::{Right, reason_text};
 use crate::seats::store::place;
@@ -339,7 +339,7 @@ impl Draft for NewOverride {
 struct DropQuery {
     /// Staff drops the student after the deadline for drops, for this reason, which is kept in the log.
     #[serde(deserialize_with = "from_text")]
-    #[param(required = false, schema_with = Override::reason_schema)]
+    #[param(value_type = Option<OverrideReason>)]
     override_reason: Option<Override>,
 }
 

@@ -21,7 +21,7 @@ use super::reply::{
     Admitted, Created, Current, Ensured, Found, List, ListOrStream, NoContent, Resource, StreamedArray,
 };
 use super::routes::Policy;
-use super::schemas::{close_bodies, inline_values, operations};
+use super::schemas::{close_bodies, inline_values, operations, unwrap_optional_bodies};
 use super::security::add_security;
 use crate::registrar::{MAX_ID, Outcome};
 
@@ -32,6 +32,7 @@ type Responses = BTreeMap<String, RefOr<Response>>;
 pub fn complete(document: &mut OpenApi, policy: &Policy) {
     add_security(document, policy);
     inline_values(document);
+    unwrap_optional_bodies(document);
     close_bodies(document);
     for (path, item) in &mut document.paths.paths {
         if let Some(post) = &mut item.post {

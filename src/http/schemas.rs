@@ -6,7 +6,7 @@ use utoipa::openapi::path::{Operation, Parameter, PathItem};
 use utoipa::openapi::schema::{
     AdditionalProperties, Array, ArrayItems, Object, OneOf, Schema, SchemaType, Type,
 };
-use utoipa::openapi::{OpenApi, Ref, RefOr};
+use utoipa::openapi::{OpenApi, Ref, RefOr, Required};
 
 /// Replaces references to ids, times and other single values by their schemas, so that the document shows their limits
 /// where they are used.
@@ -53,6 +53,25 @@ fn inline_value(schema: &mut RefOr<Schema>, values: &BTreeMap<String, Object>) {
         value.schema_type = SchemaType::Array(vec![plain, Type::Null]);
     }
     *schema = RefOr::T(Schema::Object(value));
+}
+
+/// Makes bodies optional that are described as one or null.
+pub(super) fn unwrap_optional_bodies(document: &mut OpenApi) {
+    for operation in document.paths.paths.values_mut().flat_map(operations) {
+        let Some(RefOr::T(body)) = &mut operation.request_body else { continue };
+        let schemas = body.content.values_mut().filter_map(|content| match content {
+            RefOr::T(content) => content.schema.as_mut(),
+            RefOr::Ref(_) => None,
+        });
+        for schema in schemas {
+            let RefOr::T(Schema::OneOf(one)) = &*schema else { continue };
+            let reference = one.items.iter().find(|item| matches!(item, RefOr::Ref(_))).cloned();
+            if let Some(reference) = reference {
+                *schema = reference;
+                body.required = Some(Required::False);
+            }
+        }
+    }
 }
 
 /// Bodies get `additionalProperties: false`, since unknown fields are refused.

@@ -20,7 +20,7 @@ use crate::http::reply::{Created, Found, List, Located, Resource};
 use crate::http::routes::{Allow, Routes};
 use crate::http::upload::FileBody;
 use crate::problems::{FilesRefused, ImportNotFound, ImportState, ImportWouldRemove, PlanChanged};
-use crate::registrar::{Caller, MAX_ID, Override, Rights};
+use crate::registrar::{Caller, MAX_ID, Override, OverrideReason, Rights};
 use crate::state::{App, AppState};
 
 /// The routes of imports.
@@ -189,7 +189,7 @@ struct ImportQuery {
     /// Enroll students although a course is full, others wait for it, or its registration is not open: the reason, at most
     /// 500 characters, which the log has for good.
     #[serde(deserialize_with = "from_text")]
-    #[param(required = false, schema_with = Override::reason_schema)]
+    #[param(value_type = Option<OverrideReason>)]
     override_reason: Option<Override>,
     /// The name of the file, for messages.
     name: Option<String>,

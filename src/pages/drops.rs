@@ -134,7 +134,18 @@ async fn drop_page(
     let asks = takes_course && (next_of.is_some() || passed.is_some());
     let course = display_name(&course.name);
     let (back, key) = (from.path(pair), new_key());
-    Ok(asks.then(|| DropPage { frame, student, course_id, course, next_of, passed, values, from, back, key }))
+    Ok(asks.then_some(DropPage {
+        frame,
+        student,
+        course_id,
+        course,
+        next_of,
+        passed,
+        values,
+        from,
+        back,
+        key,
+    }))
 }
 
 /// How many students wait, if the first of them gets the seat of a student who is dropped now.

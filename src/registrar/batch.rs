@@ -166,7 +166,9 @@ impl Batch {
         for course_id in std::mem::take(&mut facts.freed) {
             let limits = facts.limits_of(course_id);
             let promoted = promotions(course_id, &limits, 0, facts.last_enrollment_id, facts);
-            promoted.iter().for_each(|event| facts.apply(event));
+            for event in &promoted {
+                facts.apply(event);
+            }
             events.extend(promoted);
         }
         if outcomes.iter().any(|outcome| matches!(outcome, OperationOutcome::Refused(_))) {

@@ -101,7 +101,7 @@ fn ensure_in_time(
     }
     let is_early = limits.opens_at.as_ref().is_some_and(|opens_at| facts.now < *opens_at);
     if is_early && !caller.is_staff() {
-        return Err(Refusal::RegistrationNotOpen { course_id, limits: limits.clone() });
+        return Err(Refusal::RegistrationNotOpen { course_id, limits: Box::new(limits.clone()) });
     }
     Ok(())
 }

@@ -126,10 +126,10 @@ pub(super) fn ensure_open(course_id: CourseId, facts: &Facts) -> Result<(), Refu
     let Some(limits) = facts.limits.get(&course_id) else { return Ok(()) };
     let now = &facts.now;
     if limits.closes_at.as_ref().is_some_and(|closes_at| closes_at <= now) {
-        return Err(Refusal::RegistrationClosed { course_id, limits: limits.clone() });
+        return Err(Refusal::RegistrationClosed { course_id, limits: Box::new(limits.clone()) });
     }
     if limits.opens_at.as_ref().is_some_and(|opens_at| now < opens_at) {
-        return Err(Refusal::RegistrationNotOpen { course_id, limits: limits.clone() });
+        return Err(Refusal::RegistrationNotOpen { course_id, limits: Box::new(limits.clone()) });
     }
     Ok(())
 }

@@ -75,7 +75,7 @@ pub use self::keys::KeyGuard;
 pub use self::kinds::EventKind;
 pub use self::lead::lead;
 pub use self::needs::Needs;
-pub use self::overrides::Override;
+pub use self::overrides::{Override, OverrideReason};
 pub use self::queue::Registrar;
 pub use self::read_only::ReadOnlyFields;
 pub use self::readiness::Unready;

@@ -42,10 +42,20 @@ impl PartialSchema for Override {
     }
 }
 
+/// The schema of the reason of an override, in a query.
+#[derive(Debug)]
+pub struct OverrideReason;
+
+impl ToSchema for OverrideReason {}
+
+impl PartialSchema for OverrideReason {
+    fn schema() -> RefOr<Schema> {
+        Override::reason_schema().into()
+    }
+}
+
 impl Override {
-    /// The schema of the reason.
-    #[must_use]
-    pub fn reason_schema() -> Object {
+    fn reason_schema() -> Object {
         ObjectBuilder::new()
             .schema_type(Type::String)
             .description(Some(

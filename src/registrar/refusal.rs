@@ -56,16 +56,16 @@ pub enum Refusal {
     RegistrationNotOpen {
         /// The course.
         course_id: CourseId,
-        /// Its limits.
-        limits: Limits,
+        /// Its limits. Boxed, since every refusal has the size of the largest.
+        limits: Box<Limits>,
     },
     /// Registration has closed.
     #[error("Registration for course {course_id} closed at {}.", bound(.limits.closes_at.as_ref()))]
     RegistrationClosed {
         /// The course.
         course_id: CourseId,
-        /// Its limits.
-        limits: Limits,
+        /// Its limits. Boxed, since every refusal has the size of the largest.
+        limits: Box<Limits>,
     },
     /// These ends of a window would not be after its beginning.
     #[error("Registration would end before it opens.")]

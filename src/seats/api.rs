@@ -196,6 +196,7 @@ impl From<NewSeats> for Limits {
 /// The limits to change; those that are left out stay as they are.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({"capacity": 35, "closes_at": "2026-09-15T00:00:00Z"}))]
+#[expect(clippy::option_option, reason = "a merge patch tells what is left out from null")]
 struct SeatsChange {
     /// The number of seats; null for no limit.
     #[schema(minimum = 0, maximum = 1_000_000)]

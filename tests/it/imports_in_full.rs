@@ -172,15 +172,19 @@ async fn a_kind_without_rows_is_never_emptied() {
     let files = Files::new();
     let school = school(&files).await;
     let deleted = people(1..=2).replace("active", "deleted");
-    for (text, gone) in [(PEOPLE, 0), (&*deleted, 2)] {
-        let report = full(&school, &[files.with("users.csv", text)]).is_done();
-        assert_eq!(report["would_vanish"]["students"], gone, "{report:#}");
-        assert_eq!((held_back(&report)[0].0, held_back(&report)[0].2), ("students", "no-rows"), "{report:#}");
+    let report = full(&school, &[files.with("users.csv", &deleted)]).is_done();
+    assert_eq!(report["would_vanish"]["students"], 2, "{report:#}");
+    assert_eq!((held_back(&report)[0].0, held_back(&report)[0].2), ("students", "no-rows"), "{report:#}");
+    let all = files.with("users.csv", &people(3..=20));
+    for (name, heading, kept) in
+        [("courses.csv", COURSES, ("courses", 2)), ("enrollments.csv", ENROLLMENTS, ("enrollments", 18))]
+    {
+        let report = full(&school, &[all.clone(), files.with(name, heading)]).is_done();
+        assert!(held_back(&report).contains(&(kept.0, kept.1, "no-rows")), "{report:#}");
+        // Alone, it says nothing about anything.
+        full(&school, &[files.with(name, heading)]).is_refused();
     }
-    let report = full(&school, &[files.with("courses.csv", COURSES)]).is_done();
-    assert_eq!(held_back(&report), [("courses", 2, "no-rows")], "{report:#}");
-    let report = full(&school, &[files.with("enrollments.csv", ENROLLMENTS)]).is_done();
-    assert_eq!(held_back(&report), [("enrollments", 18, "no-rows")], "{report:#}");
+    full(&school, &[files.with("users.csv", PEOPLE)]).is_refused();
 }
 
 #[tokio::test]

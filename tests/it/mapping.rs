@@ -385,6 +385,8 @@ async fn a_school_that_was_migrated_before_there_were_instructors_gets_their_tab
              drop table matricula_course_codes; drop table matricula_imports;
              drop table matricula_import_files; drop table matricula_import_rows;
              drop table matricula_import_entries; alter table matricula_accounts drop column by_groups;
+             alter table course_seats drop column waitlist_closes_at;
+             alter table course_seats drop column drop_until;
              delete from matricula_migrations where version >= 13",
         )
         .unwrap();

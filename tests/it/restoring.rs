@@ -18,7 +18,7 @@ async fn an_enrollment_comes_back_with_its_id_and_its_time_over_capacity_if_need
     let [ana, ben, cleo] = school.students(["Ana", "Ben", "Cleo"]).await;
     algebra.seats(1, 5).await;
     let enrolled = ana.enrolls_in(&algebra).await.is_created().json();
-    school.let_pass(std::time::Duration::from_secs(60));
+    school.let_pass(std::time::Duration::from_mins(1));
     for waits in [&ben, &cleo] {
         waits.enrolls_in(&algebra).await.is(202);
     }
@@ -149,7 +149,7 @@ async fn rosters_of_the_past_know_what_was_dropped_and_restored() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     let ana = school.student("Ana").await;
-    let minute = || school.let_pass(std::time::Duration::from_secs(60));
+    let minute = || school.let_pass(std::time::Duration::from_mins(1));
     let enrolled = ana.enrolls_in(&algebra).await.is_created().json();
     for _ in 0..2 {
         minute();

@@ -80,8 +80,16 @@ const WORDS: &[(&[&str], &str)] = &[
         "Registration for this course is over. Staff can still enroll a student, with a reason.",
     ),
     (
+        &["drop-deadline-passed"],
+        "It is too late for students to drop this course. Staff can still drop them, with a reason.",
+    ),
+    (
+        &["nothing-to-restore"],
+        "The student has not lost anything in this course that could be given back, or has it again already.",
+    ),
+    (
         &["override-needs-reason"],
-        "Enrolling a student against the rules of a course needs a reason. Write a few words; they stay in the history.",
+        "Enrolling or dropping a student against the rules of a course needs a reason. Write a few words; they stay in the history.",
     ),
     (
         &["has-enrollments"],

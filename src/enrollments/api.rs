@@ -339,7 +339,7 @@ impl Draft for NewOverride {
 struct DropQuery {
     /// Staff drops the student after the deadline for drops, for this reason, which is kept in the log.
     #[serde(deserialize_with = "from_text")]
-    #[param(value_type = Option<OverrideReason>)]
+    #[param(value_type = Option<OverrideReason>, inline)]
     override_reason: Option<Override>,
 }
 

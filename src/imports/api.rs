@@ -189,7 +189,7 @@ struct ImportQuery {
     /// Enroll students although a course is full, others wait for it, or its registration is not open: the reason, at most
     /// 500 characters, which the log has for good.
     #[serde(deserialize_with = "from_text")]
-    #[param(value_type = Option<OverrideReason>)]
+    #[param(value_type = Option<OverrideReason>, inline)]
     override_reason: Option<Override>,
     /// The name of the file, for messages.
     name: Option<String>,

@@ -117,13 +117,13 @@ pub(super) async fn enrollments(
                join courses c on c.id = sc.course_id \
                left join matricula_student_numbers sn on sn.student_id = s.id \
                left join matricula_course_codes cc on cc.course_id = c.id where sc.id >= $1 order by sc.id";
-    // An enrollment has at most two events, for its start and its end. One whose student or course another program has
-    // deleted ended with that.
+    // An enrollment begins once, and every end is followed by nothing or by a restoration. One whose student or course
+    // another program has deleted ended with that.
     let then = concat!(
         "select s.id, cast(sn.number as text), cast(s.name as text), c.id, cast(cc.code as text), \
          cast(c.name as text), e.enrolled_at from (select enrollment_id, min(student_id) as student_id, \
          min(course_id) as course_id, min(at) as enrolled_at, min(seq) as seq from events \
-         where enrollment_id >= $1 and at <= $2 group by enrollment_id having count(*) = 1) e \
+         where enrollment_id >= $1 and at <= $2 group by enrollment_id having count(*) % 2 = 1) e \
          left join students s on s.id = e.student_id and ",
         same_student!("e.student_id", "e.seq"),
         " left join courses c on c.id = e.course_id and ",

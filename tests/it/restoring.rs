@@ -168,6 +168,11 @@ async fn rosters_of_the_past_know_what_was_dropped_and_restored() {
         let url = format!("{}?as_of=2026-09-01T{time}:00Z", algebra.roster_url());
         let roster = school.get(&url).await.is_ok().json();
         assert_eq!(roster.as_array().unwrap().len(), usize::from(is_there), "{time}");
+        let census = format!("/api/v1/exports/enrollments.csv?as_of=2026-09-01T{time}:00Z");
+        let lines = school.get(&census).await.is_ok().text().lines().count();
+        assert_eq!(lines, 1 + usize::from(is_there), "{time}");
+        let courses = format!("{}?as_of=2026-09-01T{time}:00Z", ana.courses_url());
+        assert_eq!(school.get(&courses).await.is_ok().ids().len(), usize::from(is_there), "{time}");
         if is_there {
             assert_eq!(roster[0]["enrolled_at"], enrolled["enrolled_at"]);
         }

@@ -160,7 +160,7 @@ pub async fn last_seq_at(viewer: &Viewer, course_id: CourseId, time: &Stamp) -> 
     );
     let args = viewer.roster(course_id).into_iter().chain([time.into()]).collect::<Vec<_>>();
     let last = viewer.db().read(Reach::Range, sql, args, |row| row.int(0)).await?;
-    Ok(last.first().copied().unwrap_or_default())
+    last.first().copied().ok_or_else(|| DbError::Engine("the log cannot be counted".to_owned()))
 }
 
 fn args(filter: &Filter) -> Vec<Arg> {

@@ -184,7 +184,8 @@ impl Desk {
         let made = self.make(self.keeper.sources(left.id).await?, &import.settings, &caller).await;
         if left.status == ImportStatus::Applying && matches!(made, Err(ImportError::Unreadable(_))) {
             // Another version of the program does not read the files any more. What was done can be undone.
-            let done = usize::try_from(import.done).unwrap_or_default();
+            let damaged = |_| DbError::Engine(format!("import {} has done {} steps", left.id, import.done));
+            let done = usize::try_from(import.done).map_err(damaged)?;
             return self.keeper.end(&shift, &End::Stopped, done).await;
         }
         let made = made?;

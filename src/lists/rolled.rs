@@ -1,4 +1,4 @@
-//! Records of which all are kept in memory, for searches.
+//! Records that are all kept in memory, for searches.
 
 use std::fmt::Debug;
 

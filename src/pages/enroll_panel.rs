@@ -42,7 +42,7 @@ pub(super) struct FoundStudent {
     pub is_waiting: bool,
 }
 
-/// What the last form did, and to whom.
+/// What the last form did, and for which student.
 #[derive(Debug)]
 pub(super) struct Done {
     /// What.

@@ -299,8 +299,7 @@ impl<'a> Set<'a> {
             self.reading.refusal = self.manifest.ensure_complete(files.map(|file| &*file.name)).err();
         }
         if self.reading.refusal.is_none() && !self.reading.is_refused() && self.has_only_others() {
-            let detail = "None of the files is read as students, courses or enrollments. If it is a list of these, say of which \
-                          kind it is.";
+            let detail = "No students, courses or enrollments were recognized in the files. If there are any, choose their kind.";
             self.reading.refusal = Some(FileRefusal::new("nothing-to-read", detail));
         }
         if !self.reading.is_refused() {

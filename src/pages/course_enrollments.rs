@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::courses::{CourseQuery, RefusedForms, course_page};
-use super::drops::{self, From};
+use super::drops::{self, Opener};
 use super::enroll_panel::{Action, Pasted, RefusedEnrollment};
 use super::enrollments::refusal_with_names;
 use super::kit::filters::{display_name, isolate_name};
@@ -130,7 +130,7 @@ async fn drop_student(
     form: Form<EmptyForm>,
 ) -> Result<Response, Problem> {
     let pair = pair.into_result()?;
-    match drops::asks(&app, pair, From::Course).await? {
+    match drops::asks(&app, pair, Opener::Course).await? {
         Some(question) => Ok(Redirect::to(&question).into_response()),
         None => end(&app, pair, Action::Dropped, &form).await,
     }

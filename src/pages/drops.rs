@@ -50,7 +50,7 @@ pub(crate) struct DropPage {
     /// The deadline, if it has passed: staff says why.
     passed: Option<Stamp>,
     values: FormValues,
-    from: From,
+    from: Opener,
     /// The address of the page that asked.
     back: String,
     key: String,
@@ -58,7 +58,7 @@ pub(crate) struct DropPage {
 
 /// The page on which somebody drops a student.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum From {
+pub(super) enum Opener {
     /// The student's.
     #[default]
     Student,
@@ -66,7 +66,7 @@ pub(super) enum From {
     Course,
 }
 
-impl From {
+impl Opener {
     /// The address of the page.
     fn path(self, (student_id, course_id): (StudentId, CourseId)) -> String {
         match self {
@@ -85,8 +85,8 @@ struct AskQuery {
 }
 
 impl AskQuery {
-    fn from(&self) -> From {
-        if self.from.as_deref() == Some("course") { From::Course } else { From::Student }
+    fn from(&self) -> Opener {
+        if self.from.as_deref() == Some("course") { Opener::Course } else { Opener::Student }
     }
 }
 
@@ -110,7 +110,7 @@ async fn ask(
 pub(super) async fn asks(
     app: &App,
     pair: (StudentId, CourseId),
-    from: From,
+    from: Opener,
 ) -> Result<Option<String>, Problem> {
     let page = drop_page(app, pair, from, FormValues::default()).await?;
     Ok(page.map(|page| page.path()))
@@ -120,7 +120,7 @@ pub(super) async fn asks(
 async fn drop_page(
     app: &App,
     pair @ (student_id, course_id): (StudentId, CourseId),
-    from: From,
+    from: Opener,
     values: FormValues,
 ) -> Result<Option<DropPage>, Problem> {
     let student = find::<Student>(app, student_id).await?;
@@ -157,13 +157,13 @@ fn next_of(seats: &Seats, now: &Stamp) -> Option<i64> {
 
 /// What a drop is sent with.
 #[derive(Debug)]
-pub(crate) struct Drop {
+pub(crate) struct DropForm {
     /// Whether the person has read what it does.
     is_confirmed: bool,
     reason: Option<String>,
 }
 
-impl Draft for Drop {
+impl Draft for DropForm {
     fn read(fields: &mut Fields) -> Option<Self> {
         let text = |value: &Value| fields::text(value, reason_text);
         let reason = fields.optional("reason", text)?;
@@ -172,16 +172,16 @@ impl Draft for Drop {
     }
 }
 
-impl FormDraft for Drop {}
+impl FormDraft for DropForm {}
 
 async fn drop_course(
     app: App,
     pair: PathParams<(StudentId, CourseId)>,
     Query(query): Query<AskQuery>,
-    form: Form<Drop>,
+    form: Form<DropForm>,
 ) -> Result<Response, Problem> {
     let (pair @ (student_id, course_id), from) = (pair.into_result()?, query.from());
-    let Some(Drop { is_confirmed, reason }) = form.draft else {
+    let Some(DropForm { is_confirmed, reason }) = form.draft else {
         return ask_again(&app, pair, from, form.values).await;
     };
     if !is_confirmed && let Some(question) = asks(&app, pair, from).await? {
@@ -190,7 +190,7 @@ async fn drop_course(
     let r#override = reason.and_then(|reason| Override::new(Some(reason)).ok());
     let command = DropCourse { student_id, course_id, r#override };
     match submit(&app.registrar, command, &form.caller).await {
-        Ok(()) if from == From::Course => {
+        Ok(()) if from == Opener::Course => {
             Ok(Redirect::to(&format!("/courses/{course_id}?dropped={student_id}")).into_response())
         }
         Ok(()) => Ok(redirect_to_student(student_id, "dropped", course_id)),
@@ -205,7 +205,7 @@ async fn drop_course(
 async fn ask_again(
     app: &App,
     pair: (StudentId, CourseId),
-    from: From,
+    from: Opener,
     values: FormValues,
 ) -> Result<Response, Problem> {
     Ok(match drop_page(app, pair, from, values).await? {
@@ -243,7 +243,7 @@ async fn restore(
 
 impl DropPage {
     fn path(&self) -> String {
-        let query = if self.from == From::Course { "?from=course" } else { "" };
+        let query = if self.from == Opener::Course { "?from=course" } else { "" };
         format!("/students/{}/courses/{}/drop{query}", self.student.id, self.course_id)
     }
 }

@@ -33,6 +33,16 @@ kinds! {
         "Students can enroll from `opens_at` on. Nothing was changed.";
     RegistrationClosed = "registration-closed", 409, Signature, "Registration is closed",
         "Students could enroll until `closes_at`. Nothing was changed.";
+    StudentOnHold = "student-on-hold", 409, Signature, "The student is on hold",
+        "Until every hold in `holds` is released, the student does not enroll, joins no waitlist, and is passed over when seats come free. Each has its `reason`. Enrollments stay, and the place in line too. Nothing was changed.";
+    CourseLimitReached = "course-limit-reached", 409, Signature, "The student has as many courses as they may have",
+        "`courses` is the number of the student’s enrollments and places on waitlists, `course_limit` the most they may have. Swapping one course for another is possible. Nothing was changed.";
+    HoldNotFound = "hold-not-found", 404, Signature, "There is no such hold",
+        "The student has no hold with the id in `hold_id` (any more). Nothing was changed.";
+    GroupNotFound = "group-not-found", 404, Signature, "There is no such group",
+        "No group has the name in `group`, which counts exactly as it is written. Nothing was changed.";
+    NotInGroup = "not-in-group", 404, Signature, "The student is not in the group",
+        "The student in `student_id` is not a member of the group in `group` (any more). Nothing was changed.";
     DropDeadlinePassed = "drop-deadline-passed", 409, Signature, "The deadline for drops has passed",
         "Students could drop the course until `drop_until`. Staff can drop them with an override, which has a reason. Nothing was changed.";
     NothingToRestore = "nothing-to-restore", 409, Signature, "There is nothing to restore",
@@ -151,6 +161,22 @@ impl From<Refusal> for Problem {
             Refusal::RegistrationNotOpen { course_id, limits } => {
                 window::<RegistrationNotOpen>(detail, course_id, &limits)
             }
+            Refusal::OnHold { student_id, holds } => Self::new::<StudentOnHold>(detail)
+                .with("student_id", student_id.0)
+                .with("holds", json!(holds)),
+            Refusal::CourseLimitReached { student_id, course_limit, courses } => {
+                Self::new::<CourseLimitReached>(detail)
+                    .with("student_id", student_id.0)
+                    .with("course_limit", course_limit)
+                    .with("courses", courses)
+            }
+            Refusal::HoldNotFound { student_id, hold_id } => Self::new::<HoldNotFound>(detail)
+                .with("student_id", student_id.0)
+                .with("hold_id", hold_id),
+            Refusal::GroupNotFound(group) => Self::new::<GroupNotFound>(detail).with("group", json!(group)),
+            Refusal::NotInGroup { group, student_id } => Self::new::<NotInGroup>(detail)
+                .with("group", json!(group))
+                .with("student_id", student_id.0),
             Refusal::EndsBeforeOpening(fields) => {
                 let error = |field| json!({"pointer": format!("/{field}"), "detail": Limits::BEFORE_OPENING});
                 invalid(fields.into_iter().map(error).collect())

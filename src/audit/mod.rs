@@ -3,6 +3,7 @@
 mod finding;
 mod replay;
 mod seats;
+mod standing;
 mod store;
 
 use std::time::Duration;
@@ -38,6 +39,7 @@ pub async fn audit(db: &Db) -> Result<Audit, DbError> {
     let (events, enrollments) = store::counts(db).await?;
     let mut findings = broken(db, &store::PROMISES).await?;
     findings.extend(seats::compare(db).await?);
+    findings.extend(standing::compare(db).await?);
     findings.extend(replay::replay(db).await?);
     findings.extend(Finding::new("the file is intact", db.integrity().await?));
     Ok(Audit { events, enrollments, findings, notes: broken(db, &store::NOTES).await? })

@@ -30,6 +30,8 @@ pub(super) async fn replay(db: &Db) -> Result<Vec<Finding>, DbError> {
 #[derive(Default)]
 struct Replay {
     courses: HashMap<i64, CourseState>,
+    /// Students who were on hold once: others may have moved up in the meantime.
+    held: HashSet<i64>,
     oversold: BrokenRows,
     passed_over: BrokenRows,
     absent: BrokenRows,
@@ -70,6 +72,10 @@ impl Replay {
         let &CourseEntry { seq, course_id, student_id, .. } = entry;
         // The rules do not apply to changes by other programs.
         let is_external = entry.actor.as_deref() == Some("database");
+        if entry.kind == "hold.placed" {
+            self.held.insert(student_id);
+            return;
+        }
         let course = self.courses.entry(course_id).or_default();
         match entry.kind.as_str() {
             "seats.set" => match Limits::deserialize(&entry.data) {
@@ -112,7 +118,7 @@ impl Replay {
                     });
                 }
                 course.enrolled += 1;
-                let is_restored = course.restored.contains(&student_id);
+                let is_restored = course.restored.contains(&student_id) || self.held.contains(&student_id);
                 let joined = course.leave(student_id);
                 if is_promoted && joined.is_none() && !is_external {
                     self.absent
@@ -141,7 +147,8 @@ impl Replay {
         courses.sort_unstable_by_key(|(id, _)| **id);
         for (id, course) in courses {
             for (seq, student) in course.queue.range(..=course.passed_over_up_to) {
-                if waiting.get(&(*id, *student)) == Some(&true) && !course.restored.contains(student) {
+                let is_exempt = course.restored.contains(student) || self.held.contains(student);
+                if waiting.get(&(*id, *student)) == Some(&true) && !is_exempt {
                     self.passed_over.add(|| {
                         format!(
                             "student {student} has waited for course {id} since seq {seq} and was passed over"

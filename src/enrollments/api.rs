@@ -19,7 +19,8 @@ use crate::http::routes::{Routes, any_of, only};
 use crate::lists::{Search, Wanted};
 use crate::problems::{
     AlreadyEnrolled, AlreadyWaitlisted, CourseFull, CourseNotFound, DropDeadlinePassed, EnrollmentNotFound,
-    NothingToRestore, OverrideNeedsReason, RegistrationClosed, RegistrationNotOpen, RowRefused,
+    NothingToRestore, OverrideNeedsReason, RegistrationClosed, RegistrationNotOpen, RowRefused, StudentOnHold,
+    CourseLimitReached,
     StudentNotFound, WaitlistFull,
 };
 use crate::registrar::{
@@ -61,7 +62,7 @@ async fn enroll(
 ) -> Result<Outcome<Admitted<Enrollment, Waitlisted>>, Refused<EnrollErrors>> {
     let (course_id, wait) = (draft.course_id, draft.wait.unwrap_or(true));
     let r#override = draft.into_override(&caller)?;
-    let command = Enroll { student_id: student.into_result()?, course_id, r#override, wait };
+    let command = Enroll { r#override, wait, ..Enroll::new(student.into_result()?, course_id) };
     Ok(app.registrar.submit(command, &caller).await?.map(|admission| match admission {
         Admission::Enrolled(enrollment) => Admitted::Created(enrollment),
         Admission::Waitlisted(place) => Admitted::Waiting(place.into()),
@@ -222,6 +223,8 @@ type EnsureErrors = (
     CourseNotFound,
     RegistrationNotOpen,
     RegistrationClosed,
+    StudentOnHold,
+    CourseLimitReached,
     CourseFull,
     WaitlistFull,
     RowRefused,
@@ -237,6 +240,8 @@ type EnrollErrors = (
     RegistrationClosed,
     AlreadyEnrolled,
     AlreadyWaitlisted,
+    StudentOnHold,
+    CourseLimitReached,
     CourseFull,
     WaitlistFull,
     RowRefused,

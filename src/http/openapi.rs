@@ -23,7 +23,7 @@ use super::reply::{
 use super::routes::Policy;
 use super::schemas::{close_bodies, inline_values, operations, unwrap_optional_bodies};
 use super::security::add_security;
-use crate::registrar::{MAX_ID, Outcome};
+use crate::registrar::{MAX_GROUP_NAME, MAX_ID, Outcome};
 
 type Responses = BTreeMap<String, RefOr<Response>>;
 
@@ -69,7 +69,11 @@ fn complete_operation(path: &str, operation: &mut Operation) {
     }
     let mut parameters = Vec::new();
     for name in path.split(['{', '}']).skip(1).step_by(2) {
-        parameters.push(parameter(name, ParameterIn::Path, id_schema(), "The id."));
+        let (schema, meaning) = match name {
+            "group" => (name_schema(), "The name of the group, exactly as it is written."),
+            _ => (id_schema(), "The id."),
+        };
+        parameters.push(parameter(name, ParameterIn::Path, schema, meaning));
     }
     if operation.responses.responses.contains_key("412") {
         let meaning = "Carry out the request only if the current `ETag` is one of these (RFC 9110).";
@@ -138,6 +142,11 @@ fn header(meaning: &str, schema: ObjectBuilder) -> utoipa::openapi::Header {
 
 fn text_schema() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(SchemaType::Type(Type::String))
+}
+
+/// A name as a part of the path.
+fn name_schema() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).min_length(Some(1)).max_length(Some(MAX_GROUP_NAME))
 }
 
 fn id_schema() -> ObjectBuilder {

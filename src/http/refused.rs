@@ -34,7 +34,8 @@ tuple_of_kinds!(A B C);
 tuple_of_kinds!(A B C D);
 tuple_of_kinds!(A B C D E);
 tuple_of_kinds!(A B C D E F G);
-tuple_of_kinds!(A B C D E F G H I J);
+tuple_of_kinds!(A B C D E F G H I);
+tuple_of_kinds!(A B C D E F G H I J K L);
 
 /// A problem of one of the kinds `P`, or of a kind that any request can cause.
 #[derive(Debug)]

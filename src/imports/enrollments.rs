@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::known::ids;
 use super::parties::is_unclear;
 use super::steps::{EnrollmentStep, Obstacle, Pair, Plan};
+use super::standings::store::{rules_of, standings_of};
 use super::store::{self, Taken};
 use super::vanishing::{Cause, Held, VanishingPair};
 use crate::clock::Stamp;
@@ -111,8 +112,10 @@ impl Stage {
         let courses: HashSet<CourseId> =
             courses.chain(others.iter().map(|(((_, course), _), _)| *course)).collect();
         load_courses(db, &courses, &mut rehearsal).await?;
+        rehearsal.set_rules(rules_of(db).await?);
+        let mut standings = standings_of(db, &known).await?;
         for id in &students {
-            rehearsal.add_student(*id);
+            rehearsal.add_student(*id, standings.remove(id).unwrap_or_default());
         }
         for ((student, course), _) in
             seats.iter().inspect(|_| pause_if_due()).filter(|((_, course), _)| courses.contains(course))
@@ -214,8 +217,8 @@ async fn load_courses(
     for id in courses {
         rehearsal.add_course(*id, limits.remove(id), enrolled.get(id).copied().unwrap_or_default());
     }
-    for waiting in store::waitlists_of(db, &ids(&limited)).await? {
-        rehearsal.add_waiting(waiting);
+    for (waiting, is_on_hold) in store::waitlists_of(db, &ids(&limited)).await? {
+        rehearsal.add_waiting(waiting, is_on_hold);
     }
     Ok(())
 }

@@ -28,6 +28,7 @@ mod rows;
 mod service;
 mod settings;
 pub mod staging;
+mod standings;
 mod steps;
 mod store;
 mod summary;

@@ -196,7 +196,7 @@ pub(super) async fn waiting_of(db: &Db, students: &[i64]) -> Result<Vec<Waitlist
 pub(super) async fn limits_of(db: &Db, courses: &[i64]) -> Result<HashMap<CourseId, Limits>, DbError> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
-            "select course_id, capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until \
+            "select course_id, capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until, group_windows \
              from course_seats where course_id in ({})",
             places("bigint")
         )
@@ -225,17 +225,18 @@ pub(super) async fn enrolled_in(db: &Db, courses: &[i64]) -> Result<HashMap<Cour
     Ok(found)
 }
 
-/// Everybody on the waitlists of these courses.
-pub(super) async fn waitlists_of(db: &Db, courses: &[i64]) -> Result<Vec<WaitlistEntry>, DbError> {
+/// Everybody on the waitlists of these courses, each with whether they are on hold.
+pub(super) async fn waitlists_of(db: &Db, courses: &[i64]) -> Result<Vec<(WaitlistEntry, bool)>, DbError> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
-            "select student_id, course_id, joined_seq, joined_at from waitlist where course_id in ({})",
+            "select student_id, course_id, joined_seq, joined_at, on_hold from waitlist where course_id in ({})",
             places("bigint")
         )
     });
     let mut found = Vec::new();
     for args in statements(courses) {
-        found.extend(db.read(Reach::Range, SQL.as_str(), args, waiting).await?);
+        let map = |row: &Row<'_>| Ok((waiting(row)?, row.int(4)? != 0));
+        found.extend(db.read(Reach::Range, SQL.as_str(), args, map).await?);
     }
     Ok(found)
 }

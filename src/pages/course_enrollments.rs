@@ -216,15 +216,7 @@ async fn refused(
     let course = find::<Course>(app, course_id).await?;
     let names = [&student.name, &course.name].map(|name| isolate_name(&display_name(name)));
     let why = refusal_with_names(&refusal, &names[0], &names[1]);
-    let is_by_the_rules = matches!(
-        refusal,
-        Refusal::CourseFull { .. }
-            | Refusal::WaitlistFull { .. }
-            | Refusal::AlreadyWaitlisted(_)
-            | Refusal::RegistrationNotOpen { .. }
-            | Refusal::RegistrationClosed { .. }
-    );
-    let offer = (is_by_the_rules || typed.is_some()).then(|| {
+    let offer = (refusal.can_be_overridden() || typed.is_some()).then(|| {
         let is_open = typed.is_some();
         (student, typed.unwrap_or_default(), is_open)
     });

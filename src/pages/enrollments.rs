@@ -120,14 +120,7 @@ fn offer(refusal: &Refusal, course: Course, typed: Option<FormValues>) -> Option
     match (refusal, typed) {
         (Refusal::AlreadyEnrolled(_), _) => None,
         (_, Some(values)) => Some(Offer { course, values, is_open: true }),
-        (
-            Refusal::CourseFull { .. }
-            | Refusal::WaitlistFull { .. }
-            | Refusal::AlreadyWaitlisted(_)
-            | Refusal::RegistrationNotOpen { .. }
-            | Refusal::RegistrationClosed { .. },
-            None,
-        ) => Some(Offer::new(course)),
+        (refusal, None) if refusal.can_be_overridden() => Some(Offer::new(course)),
         _ => None,
     }
 }
@@ -153,6 +146,13 @@ pub(super) fn refusal_with_names(refusal: &Refusal, student: &str, course: &str)
         }
         Refusal::DropDeadlinePassed { drop_until, .. } => {
             format!("Students could drop {course} until {drop_until}.")
+        }
+        Refusal::OnHold { holds, .. } => {
+            let reasons: Vec<_> = holds.iter().map(|hold| hold.reason.as_str()).collect();
+            format!("{student} is on hold: {}", reasons.join(" / "))
+        }
+        Refusal::CourseLimitReached { courses, course_limit, .. } => {
+            format!("{student} has {courses} courses and places on waitlists, and may have {course_limit}.")
         }
         Refusal::NothingToRestore { .. } => {
             format!("{student} has nothing in {course} that could be restored.")

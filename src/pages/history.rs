@@ -66,6 +66,10 @@ impl HistoryEntry {
             EventKind::WaitlistLeft => "left the waitlist of".to_owned(),
             EventKind::WaitlistRestored => "got their place back on the waitlist of".to_owned(),
             EventKind::WaitlistPromoted => "got a seat from the waitlist of".to_owned(),
+            EventKind::GroupJoined => format!("was added to the group {}", self.group()),
+            EventKind::GroupLeft => format!("was taken out of the group {}", self.group()),
+            EventKind::HoldPlaced => format!("was put on hold: {}", self.data["reason"].as_str().unwrap_or_default()),
+            EventKind::HoldReleased => "had a hold released".to_owned(),
             EventKind::AccountCreated => "got an account".to_owned(),
             EventKind::AccountChanged => "had their account changed".to_owned(),
             EventKind::TokenCreated => "got a token".to_owned(),
@@ -75,6 +79,9 @@ impl HistoryEntry {
             | EventKind::CourseDeleted
             | EventKind::SeatsSet
             | EventKind::SeatsRemoved
+            | EventKind::RulesSet
+            | EventKind::GroupSet
+            | EventKind::GroupDeleted
             | EventKind::InstructorAssigned
             | EventKind::InstructorRemoved => kind.to_string(),
         }
@@ -104,11 +111,23 @@ impl HistoryEntry {
             EventKind::StudentCreated
             | EventKind::StudentUpdated
             | EventKind::StudentDeleted
+            | EventKind::RulesSet
+            | EventKind::GroupSet
+            | EventKind::GroupDeleted
+            | EventKind::GroupJoined
+            | EventKind::GroupLeft
+            | EventKind::HoldPlaced
+            | EventKind::HoldReleased
             | EventKind::AccountCreated
             | EventKind::AccountChanged
             | EventKind::TokenCreated
             | EventKind::TokenRevoked => kind.to_string(),
         }
+    }
+
+    /// The name of the group that a student joined or left.
+    fn group(&self) -> &str {
+        self.data["group"].as_str().unwrap_or_default()
     }
 
     /// Why the student got the seat, or was dropped, beyond the limits of the course; `None` if it was by the rules.

@@ -11,7 +11,7 @@ use crate::http::extract::{NoQuery, PathParams};
 use crate::http::problem::Problem;
 use crate::http::routes::{Routes, only};
 use crate::registrar::Right;
-use crate::registrar::{CourseId, SetSeats};
+use crate::registrar::{ChangeSeats, CourseId};
 use crate::seats::api::NewSeats;
 use crate::state::{App, AppState};
 
@@ -55,7 +55,7 @@ async fn set(
     let (status, seats_form) = match form.draft {
         None => (StatusCode::UNPROCESSABLE_ENTITY, sent),
         Some(draft) => {
-            let command = SetSeats { course_id, limits: draft.into(), expected };
+            let command = ChangeSeats { course_id, change: draft.into(), expected };
             let Err(refusal) = submit(&app.registrar, command, &form.caller).await else {
                 return Ok(Redirect::to(&format!("/courses/{course_id}?saved=seats")).into_response());
             };

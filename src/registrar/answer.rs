@@ -3,8 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, Token};
+use super::group::Group;
+use super::hold::Hold;
 use super::record::{Course, Enrollment, Place, Seats, Student};
 use super::refusal::Refusal;
+use super::rules::Rules;
 
 /// The result of a command that was carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +26,12 @@ pub enum Answer {
     Account(Account),
     /// The new token, without its secret.
     Token(Token),
+    /// The group after it was added or changed.
+    Group(Group),
+    /// The new hold.
+    Hold(Hold),
+    /// The new rules.
+    Rules(Rules),
     /// The outcome of each operation of a batch, in order.
     Batch(Vec<OperationOutcome>),
     /// It was deleted, or does not exist any more.
@@ -78,6 +87,9 @@ answers! {
     Seats = Answer::Seats(seats) => seats, Self::Seats;
     Account = Answer::Account(account) => account, Self::Account;
     Token = Answer::Token(token) => token, Self::Token;
+    Group = Answer::Group(group) => group, Self::Group;
+    Hold = Answer::Hold(hold) => hold, Self::Hold;
+    Rules = Answer::Rules(rules) => rules, Self::Rules;
     Vec<OperationOutcome> = Answer::Batch(done) => done, Self::Batch;
     () = Answer::Gone => (), |()| Self::Gone;
 }

@@ -2,7 +2,7 @@
 
 use super::caller::{Caller, Right};
 use super::command::Command;
-use super::enrollment::{dropped, ensure_open, left, promotions};
+use super::enrollment::{dropped, left, promotions};
 use super::event::Event;
 use super::facts::Facts;
 use super::needs::Needs;
@@ -65,7 +65,7 @@ impl DropCourse {
     pub(super) fn without_promotions(&self, caller: &Caller, facts: &Facts) -> Result<Vec<Event>, Refusal> {
         let &Self { student_id, course_id, ref r#override } = self;
         let mut event = if let Some(enrollment) = facts.enrollments.get(&(student_id, course_id)) {
-            ensure_in_time(course_id, caller, r#override.as_ref(), facts)?;
+            self.ensure_in_time(caller, facts)?;
             dropped(enrollment.clone())
         } else if let Some(waiting) = facts.waitlist_entry(student_id, course_id) {
             // Nothing is lost for anybody else, so no deadline applies.
@@ -79,29 +79,21 @@ impl DropCourse {
         }
         Ok(vec![event])
     }
-}
 
-/// Students drop from the opening of registration until the deadline for drops or, without one, the end of registration.
-/// Staff drops at any time, but gives a reason after a deadline.
-fn ensure_in_time(
-    course_id: CourseId,
-    caller: &Caller,
-    r#override: Option<&Override>,
-    facts: &Facts,
-) -> Result<(), Refusal> {
-    let Some(limits) = facts.limits.get(&course_id) else { return Ok(()) };
-    if r#override.is_some() {
-        return Ok(());
+    /// Students drop from the opening of registration until the deadline for drops or, without one, the end of registration.
+    /// Staff drops at any time, but gives a reason after a deadline.
+    fn ensure_in_time(&self, caller: &Caller, facts: &Facts) -> Result<(), Refusal> {
+        let &Self { student_id, course_id, ref r#override } = self;
+        let Some(limits) = facts.limits.get(&course_id) else { return Ok(()) };
+        if r#override.is_some() {
+            return Ok(());
+        }
+        let Some(drop_until) = &limits.drop_until else {
+            return if caller.is_staff() { Ok(()) } else { facts.ensure_open(student_id, course_id) };
+        };
+        if *drop_until <= facts.now {
+            return Err(Refusal::DropDeadlinePassed { course_id, drop_until: drop_until.clone() });
+        }
+        if caller.is_staff() { Ok(()) } else { facts.ensure_opened(student_id, course_id) }
     }
-    let Some(drop_until) = &limits.drop_until else {
-        return if caller.is_staff() { Ok(()) } else { ensure_open(course_id, facts) };
-    };
-    if *drop_until <= facts.now {
-        return Err(Refusal::DropDeadlinePassed { course_id, drop_until: drop_until.clone() });
-    }
-    let is_early = limits.opens_at.as_ref().is_some_and(|opens_at| facts.now < *opens_at);
-    if is_early && !caller.is_staff() {
-        return Err(Refusal::RegistrationNotOpen { course_id, limits: Box::new(limits.clone()) });
-    }
-    Ok(())
 }

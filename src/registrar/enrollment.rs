@@ -24,13 +24,15 @@ pub struct Enroll {
     pub r#override: Option<Override>,
     /// Whether the student goes on the waitlist if the course is full.
     pub wait: bool,
+    /// A course that the student gives up at the same time, so that it does not count among their courses.
+    pub in_place_of: Option<CourseId>,
 }
 
 impl Enroll {
     /// Enrolls by the rules, without an override; on the waitlist if the course is full.
     #[must_use]
     pub fn new(student_id: StudentId, course_id: CourseId) -> Self {
-        Self { student_id, course_id, r#override: None, wait: true }
+        Self { student_id, course_id, r#override: None, wait: true, in_place_of: None }
     }
 }
 
@@ -49,11 +51,11 @@ impl Command for Enroll {
     }
 
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Admission), Refusal> {
-        let &Self { student_id, course_id, ref r#override, wait } = self;
+        let &Self { student_id, course_id, ref r#override, wait, in_place_of } = self;
         facts.student(student_id)?;
         facts.course(course_id)?;
         if r#override.is_none() {
-            ensure_open(course_id, facts)?;
+            facts.ensure_open(student_id, course_id)?;
         }
         if let Some(enrollment) = facts.enrollments.get(&(student_id, course_id)) {
             return Err(Refusal::AlreadyEnrolled(enrollment.clone()));
@@ -71,6 +73,10 @@ impl Command for Enroll {
         let place = facts.place(student_id, course_id);
         if let Some(place) = place.clone().filter(|_| moves_up && !is_freed) {
             return Err(Refusal::AlreadyWaitlisted(place));
+        }
+        facts.ensure_no_hold(student_id)?;
+        if place.is_none() {
+            facts.ensure_may_have_another_course(student_id, in_place_of)?;
         }
         let Seats { capacity, waitlist_capacity, enrolled, waitlisted, .. } = facts.seats_of(course_id);
         let Some(capacity) = capacity.filter(|capacity| enrolled >= *capacity) else {
@@ -98,8 +104,8 @@ impl Command for Enroll {
     }
 }
 
-/// Moves up students from the waitlist when `freed` seats come free under these limits: from the front, as many as
-/// there are free seats, as long as the waitlist moves up. Their enrollments get the ids after `last_id`.
+/// Moves up students from the waitlist when `freed` seats come free under these limits: from the front, without those who
+/// are on hold, as many as there are free seats, as long as the waitlist moves up. Their enrollments get the ids after `last_id`.
 pub(super) fn promotions(
     course_id: CourseId,
     limits: &Limits,
@@ -112,26 +118,13 @@ pub(super) fn promotions(
     }
     let free = limits.capacity.map(|capacity| capacity - (facts.enrolled_in(course_id) - freed));
     let free = free.map_or(usize::MAX, |free| usize::try_from(free).unwrap_or(0));
-    let next = facts.waitlist_entries_of_course(course_id).take(free);
+    let next = facts.next_on_waitlist(course_id).take(free);
     let promoted = |(id, waiting): (i64, &WaitlistEntry)| {
         let &WaitlistEntry { student_id, course_id, .. } = waiting;
         let id = EnrollmentId(id);
         promoted(waiting.clone(), Enrollment { id, student_id, course_id, enrolled_at: facts.stamp.clone() })
     };
     (last_id + 1..).zip(next).map(promoted).collect()
-}
-
-/// Checks the registration window: open from `opens_at` (inclusive) to `closes_at` (exclusive).
-pub(super) fn ensure_open(course_id: CourseId, facts: &Facts) -> Result<(), Refusal> {
-    let Some(limits) = facts.limits.get(&course_id) else { return Ok(()) };
-    let now = &facts.now;
-    if limits.closes_at.as_ref().is_some_and(|closes_at| closes_at <= now) {
-        return Err(Refusal::RegistrationClosed { course_id, limits: Box::new(limits.clone()) });
-    }
-    if limits.opens_at.as_ref().is_some_and(|opens_at| now < opens_at) {
-        return Err(Refusal::RegistrationNotOpen { course_id, limits: Box::new(limits.clone()) });
-    }
-    Ok(())
 }
 
 /// The student gets a seat. One who waits for it leaves the waitlist, which `from_waitlist` says to those who only read the

@@ -4,10 +4,13 @@ use serde_json::{Value, json};
 
 use super::account::ExternalLink;
 use super::account::{Account, Link, Token};
+use super::group::{Group, GroupName};
+use super::hold::Hold;
 use super::kinds::EventKind;
 use super::record::{
     Course, CourseId, Ended, Enrollment, EnrollmentId, Limits, Student, StudentId, WaitlistEntry,
 };
+use super::rules::Rules;
 use crate::clock::Stamp;
 
 /// The name of a field and its new value; `None` removes it.
@@ -68,6 +71,20 @@ pub enum Change {
     AddWaitlistEntry(WaitlistEntry),
     /// The entry on the waitlist is deleted.
     DeleteWaitlistEntry(WaitlistEntry),
+    /// The school gets these rules.
+    SetRules(Rules),
+    /// A new group, or the new limit of one.
+    SetGroup(Group),
+    /// The group is deleted, with its members.
+    DeleteGroup(GroupName),
+    /// The student is in the group from now on.
+    JoinGroup(Group, StudentId),
+    /// The student is no longer in the group.
+    LeaveGroup(GroupName, StudentId),
+    /// A new hold.
+    AddHold(Hold),
+    /// The hold is released.
+    RemoveHold(Hold),
     /// A new token, and the hash of its secret.
     AddToken(Token, String),
     /// The token is revoked, at this time.
@@ -100,6 +117,19 @@ pub enum Change {
 }
 
 impl Event {
+    /// Creates an event about the whole school.
+    #[must_use]
+    pub fn about_school(kind: EventKind, change: Change) -> Self {
+        Self {
+            kind,
+            student_id: None,
+            course_id: None,
+            enrollment_id: None,
+            data: json!({}),
+            changes: vec![change],
+        }
+    }
+
     /// Creates an event about a student.
     #[must_use]
     pub fn about_student(kind: EventKind, id: StudentId, change: Change) -> Self {

@@ -6,12 +6,15 @@ use super::account::{Account, Link, Token};
 use super::account::{ExternalId, ExternalLink};
 use super::caller::{Actor, Caller, Proof, Rights};
 use super::event::{Change, Event};
+use super::group::GroupName;
 use super::read_only::ReadOnly;
 use super::record::{
     Course, CourseId, Ended, Enrollment, EnrollmentId, Limits, Place, Seats, Student, StudentId,
     WaitlistEntry,
 };
 use super::refusal::Refusal;
+use super::rules::Rules;
+use super::standing::Standing;
 use super::waitlist::Waitlist;
 use crate::clock::Stamp;
 use crate::count::to_i64;
@@ -45,6 +48,12 @@ pub struct Facts {
     pub freed: BTreeSet<CourseId>,
     /// What each requested student had last in a course, if the log says that it has ended.
     pub ended: HashMap<(StudentId, CourseId), Ended>,
+    /// The groups, holds and courses of the requested students, where any of these matter.
+    pub standings: HashMap<StudentId, Standing>,
+    /// The requested groups that exist, each with its limit of courses.
+    pub groups: BTreeMap<GroupName, Option<i64>>,
+    /// The rules of the whole school.
+    pub rules: Rules,
     /// The students with each of the requested numbers.
     pub numbers: HashMap<String, BTreeSet<StudentId>>,
     /// The courses with each of the requested codes.
@@ -168,6 +177,11 @@ impl Facts {
         self.waitlists.get(&id).into_iter().flat_map(Waitlist::iter)
     }
 
+    /// The students on the waitlist who move up when seats come free, in order: those who are not on hold.
+    pub fn next_on_waitlist(&self, id: CourseId) -> impl Iterator<Item = &WaitlistEntry> {
+        self.waitlists.get(&id).into_iter().flat_map(Waitlist::iter_without_holds)
+    }
+
     /// The student's entries on waitlists, ordered by course.
     pub fn waitlist_entries_of_student(&self, id: StudentId) -> impl Iterator<Item = &WaitlistEntry> {
         self.waitlists.values().filter_map(move |waitlist| waitlist.get(id))
@@ -233,6 +247,7 @@ impl Facts {
             Change::DeleteStudent(id) | Change::ForgetStudent(id) => {
                 set_external_id(&mut self.numbers, *id, None);
                 self.students.remove(id);
+                self.standings.remove(id);
             }
             Change::AddCourse(course) => {
                 self.added += 1;
@@ -258,6 +273,13 @@ impl Facts {
             }
             Change::AddWaitlistEntry(waiting) => self.put_on_waitlist(waiting),
             Change::DeleteWaitlistEntry(waiting) => self.take_off_waitlist(waiting),
+            Change::SetRules(_)
+            | Change::SetGroup(_)
+            | Change::DeleteGroup(_)
+            | Change::JoinGroup(..)
+            | Change::LeaveGroup(..)
+            | Change::AddHold(_)
+            | Change::RemoveHold(_) => self.change_standing(change),
             Change::AddToken(token, _) => {
                 self.is_open = false;
                 self.tokens.insert(token.id, token.clone());
@@ -312,27 +334,7 @@ impl Facts {
                     Change::DeleteEnrollment(enrollment) => self.enroll(enrollment),
                     Change::AddWaitlistEntry(waiting) => self.take_off_waitlist(waiting),
                     Change::DeleteWaitlistEntry(waiting) => self.put_on_waitlist(waiting),
-                    Change::AddStudent(_)
-                    | Change::UpdateStudent(..)
-                    | Change::DeleteStudent(_)
-                    | Change::ForgetStudent(_)
-                    | Change::AddCourse(_)
-                    | Change::UpdateCourse(..)
-                    | Change::DeleteCourse(_)
-                    | Change::ForgetCourse(_)
-                    | Change::SetLimits { .. }
-                    | Change::DeleteLimits(_)
-                    | Change::AddToken(..)
-                    | Change::RevokeToken(..)
-                    | Change::AddAccount(_)
-                    | Change::UpdateAccount(_)
-                    | Change::AddExternalLink(_)
-                    | Change::RemoveExternalLink(_)
-                    | Change::AddLink(_)
-                    | Change::AddInstructor(..)
-                    | Change::RemoveInstructor(..)
-                    | Change::LogImport { .. }
-                    | Change::SetPassword(..) => {
+                    _ => {
                         debug_assert!(false, "no operation of a batch does this: {change:?}");
                     }
                 }
@@ -346,21 +348,28 @@ impl Facts {
         self.last_enrollment_id = self.last_enrollment_id.max(enrollment.id.0);
         self.enrollments.insert((enrollment.student_id, enrollment.course_id), enrollment.clone());
         *self.enrolled.entry(enrollment.course_id).or_default() += 1;
+        self.count_course(enrollment.student_id, 1);
     }
 
     fn leave(&mut self, enrollment: &Enrollment) {
         self.enrollments.remove(&(enrollment.student_id, enrollment.course_id));
         *self.enrolled.entry(enrollment.course_id).or_default() -= 1;
+        self.count_course(enrollment.student_id, -1);
     }
 
     fn put_on_waitlist(&mut self, waiting: &WaitlistEntry) {
-        self.waitlists.entry(waiting.course_id).or_default().insert(waiting.clone());
+        let is_on_hold = !self.holds_of(waiting.student_id).is_empty();
+        let waitlist = self.waitlists.entry(waiting.course_id).or_default();
+        waitlist.insert(waiting.clone());
+        waitlist.set_on_hold(waiting.student_id, is_on_hold);
+        self.count_course(waiting.student_id, 1);
     }
 
     fn take_off_waitlist(&mut self, waiting: &WaitlistEntry) {
         if let Some(waitlist) = self.waitlists.get_mut(&waiting.course_id) {
             waitlist.remove(waiting.student_id);
         }
+        self.count_course(waiting.student_id, -1);
     }
 }
 

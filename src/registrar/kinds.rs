@@ -59,6 +59,20 @@ kinds! {
     WaitlistRestored = "waitlist.restored",
     /// A student got a seat from a waitlist.
     WaitlistPromoted = "waitlist.promoted",
+    /// The rules of the whole school were set.
+    RulesSet = "rules.set",
+    /// A group was added, or its limit was changed.
+    GroupSet = "group.set",
+    /// A group was deleted.
+    GroupDeleted = "group.deleted",
+    /// A student was added to a group.
+    GroupJoined = "group.joined",
+    /// A student was taken out of a group.
+    GroupLeft = "group.left",
+    /// A hold was placed on a student.
+    HoldPlaced = "hold.placed",
+    /// A hold on a student was released.
+    HoldReleased = "hold.released",
     /// An account was created.
     AccountCreated = "account.created",
     /// The role of an account was changed, or it was disabled or enabled.

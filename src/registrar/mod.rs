@@ -22,6 +22,8 @@ mod enrollment;
 mod event;
 mod facts;
 mod fields;
+mod group;
+mod hold;
 mod housekeeping;
 mod import;
 mod instructor;
@@ -40,8 +42,10 @@ mod refusal;
 mod rehearsal;
 mod restore;
 mod rights;
+mod rules;
 mod seats;
 mod sign_on;
+mod standing;
 mod store;
 mod stored;
 mod student;
@@ -62,12 +66,17 @@ pub use self::caller::{Actor, Caller, Grants, Identity, Outcome, Proof, Right, R
 pub use self::chore::Chore;
 pub use self::command::Command;
 pub(crate) use self::commit::{OPEN, select_accounts, select_tokens};
-pub use self::commit::{account, enrollment, limits, no_log_head, token};
+pub use self::commit::{account, enrollment, hold, limits, no_log_head, token};
 pub use self::course::{CreateCourse, DeleteCourse, SeenCourse, UpdateCourse};
 pub use self::drop::DropCourse;
 pub use self::enrollment::Enroll;
 pub use self::event::{Change, Event, NewValue};
 pub use self::facts::Facts;
+pub use self::group::{
+    DeleteGroup, Group, GroupName, GroupWindow, JoinGroup, LeaveGroup, MAX_COURSE_LIMIT, MAX_GROUP_NAME, MAX_GROUP_WINDOWS,
+    SetGroup,
+};
+pub use self::hold::{Hold, PlaceHold, ReleaseHold};
 pub use self::import::{ImportPart, ImportStep};
 pub use self::instructor::{AssignInstructor, RemoveInstructor};
 pub use self::key::IdempotencyKey;
@@ -87,8 +96,10 @@ pub use self::records::{Create, FieldValues, Record, RecordField, TextKind, Upda
 pub use self::refusal::Refusal;
 pub use self::rehearsal::{Rehearsal, Rehearsed};
 pub use self::restore::Restore;
+pub use self::rules::{Rules, SetRules};
 pub use self::seats::{ChangeSeats, RemoveSeats, SetSeats};
 pub use self::sign_on::{SignOn, is_address_of};
+pub use self::standing::Standing;
 pub use self::student::{CreateStudent, DeleteStudent, UpdateStudent};
 pub use self::swap::Swap;
 pub use self::sweep::Sweep;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::account::ExternalId;
+use super::group::GroupName;
 use super::record::{CourseId, StudentId};
 
 /// Which facts the commands of a batch need. Nothing else is loaded.
@@ -49,6 +50,14 @@ pub struct Needs {
     pub(super) imports: BTreeSet<i64>,
     /// Pairs of which the log is asked what the student had last in the course.
     pub(super) ended: BTreeSet<(StudentId, CourseId)>,
+    /// Students whose groups, holds and number of courses to load.
+    pub(super) standings: BTreeSet<StudentId>,
+    /// Groups to load.
+    pub(super) groups: BTreeSet<GroupName>,
+    /// Whether a command may change what students may do, so that the standing of each has to be loaded.
+    pub(super) changes_standing: bool,
+    /// Whether to load the limits of all courses that have times for groups.
+    pub(super) all_group_windows: bool,
     /// Whether to look for students and courses that are gone without a log entry about it.
     pub(super) vanished: bool,
 }
@@ -100,11 +109,42 @@ impl Needs {
         self.seats.insert(id);
     }
 
-    /// Needs to know whether the student takes the course or waits for it.
+    /// Needs to know whether the student takes the course or waits for it, and whether they may enroll.
     pub fn pair(&mut self, student_id: StudentId, course_id: CourseId) {
         self.student(student_id);
         self.course(course_id);
         self.pairs.insert((student_id, course_id));
+        self.standings.insert(student_id);
+    }
+
+    /// Needs the group.
+    pub fn group(&mut self, name: GroupName) {
+        self.groups.insert(name);
+    }
+
+    /// Needs to know whether the student is in the group, which is about to change.
+    pub fn membership(&mut self, name: GroupName, student_id: StudentId) {
+        self.student(student_id);
+        self.group(name);
+        self.standings.insert(student_id);
+        self.changes_standing = true;
+    }
+
+    /// Needs the holds of the student, which are about to change, and all that the student waits for.
+    pub fn holds(&mut self, student_id: StudentId) {
+        self.all_of_student(student_id);
+        self.standings.insert(student_id);
+        self.changes_standing = true;
+    }
+
+    /// Needs the standing of each student who is asked about, since the command changes what students may do.
+    pub fn changes_standing(&mut self) {
+        self.changes_standing = true;
+    }
+
+    /// Needs the limits of all courses that have times for groups.
+    pub fn all_group_windows(&mut self) {
+        self.all_group_windows = true;
     }
 
     /// Needs to know what the student had last in the course and has no more.

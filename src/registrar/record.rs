@@ -4,6 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
+use super::group::{GroupName, GroupWindow};
 use crate::clock::Stamp;
 use crate::count::thousands;
 use serde::{Deserialize, Serialize};
@@ -171,6 +172,9 @@ pub struct Limits {
     pub waitlist_closes_at: Option<Stamp>,
     /// Students drop until this time, in place of `closes_at`. From then on staff needs a reason.
     pub drop_until: Option<Stamp>,
+    /// Groups that enroll from another time on, ordered by group.
+    #[serde(default)]
+    pub group_windows: Vec<GroupWindow>,
 }
 
 /// The limits to change; those that are `None` stay as they are.
@@ -188,14 +192,23 @@ pub struct LimitsChange {
     pub waitlist_closes_at: Option<Option<Stamp>>,
     /// See [`Limits::drop_until`].
     pub drop_until: Option<Option<Stamp>>,
+    /// See [`Limits::group_windows`].
+    pub group_windows: Option<Vec<GroupWindow>>,
 }
 
 impl LimitsChange {
     /// The limits after the change.
     #[must_use]
     pub fn apply(&self, now: Limits) -> Limits {
-        let Self { capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until } =
-            self.clone();
+        let Self {
+            capacity,
+            waitlist_capacity,
+            opens_at,
+            closes_at,
+            waitlist_closes_at,
+            drop_until,
+            group_windows,
+        } = self.clone();
         Limits {
             capacity: capacity.unwrap_or(now.capacity),
             waitlist_capacity: waitlist_capacity.unwrap_or(now.waitlist_capacity),
@@ -203,6 +216,7 @@ impl LimitsChange {
             closes_at: closes_at.unwrap_or(now.closes_at),
             waitlist_closes_at: waitlist_closes_at.unwrap_or(now.waitlist_closes_at),
             drop_until: drop_until.unwrap_or(now.drop_until),
+            group_windows: group_windows.unwrap_or(now.group_windows),
         }
     }
 }
@@ -211,7 +225,7 @@ impl Limits {
     /// What is wrong with an end that is not after the opening.
     pub const BEFORE_OPENING: &str = "must be after registration opens";
 
-    /// The ends that are not after the opening, which would leave no time at all.
+    /// The ends that are not after the opening, for everybody or for a group, which would leave no time at all.
     #[must_use]
     pub fn before_opening(&self) -> Vec<&'static str> {
         let ends = [
@@ -219,11 +233,20 @@ impl Limits {
             ("waitlist_closes_at", &self.waitlist_closes_at),
             ("drop_until", &self.drop_until),
         ];
-        let is_before = |end: &Stamp| self.opens_at.as_ref().is_some_and(|opens_at| end <= opens_at);
+        let is_before = |end: &Stamp| {
+            self.opens_at.iter().chain(self.group_windows.iter().map(|window| &window.opens_at)).any(|opens_at| end <= opens_at)
+        };
         ends.into_iter()
             .filter(|(_, end)| end.as_ref().is_some_and(is_before))
             .map(|(name, _)| name)
             .collect()
+    }
+
+    /// When registration opens for a student; `None` if it is open. In a group with a time of its own that time counts, and in
+    /// several the earliest.
+    pub fn opening_for(&self, is_member: impl Fn(&GroupName) -> bool) -> Option<&Stamp> {
+        let own = self.group_windows.iter().filter(|window| is_member(&window.group)).map(|window| &window.opens_at);
+        own.min().or(self.opens_at.as_ref())
     }
 
     /// Whether the waitlist moves up at this time: until `waitlist_closes_at` or, without one, as long as registration has
@@ -257,7 +280,7 @@ pub struct SeatCount {
 
 /// The limits of a course, and how full it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(example = json!({"capacity": 30, "waitlist_capacity": 10, "opens_at": "2026-09-01T08:00:00.000Z", "closes_at": "2026-09-15T00:00:00.000Z", "waitlist_closes_at": null, "drop_until": "2026-10-01T00:00:00.000Z", "enrolled": 28, "waitlisted": 0}))]
+#[schema(example = json!({"capacity": 30, "waitlist_capacity": 10, "opens_at": "2026-09-01T08:00:00.000Z", "closes_at": "2026-09-15T00:00:00.000Z", "waitlist_closes_at": null, "drop_until": "2026-10-01T00:00:00.000Z", "group_windows": [], "enrolled": 28, "waitlisted": 0}))]
 pub struct Seats {
     /// Seats; null is unlimited.
     #[schema(required, minimum = 0, maximum = 1_000_000)]
@@ -277,6 +300,10 @@ pub struct Seats {
     /// Students drop until this time; null is until `closes_at`. From then on staff needs a reason to drop a student.
     #[schema(required)]
     pub drop_until: Option<Stamp>,
+    /// Groups that enroll from a time of their own on, in place of `opens_at`. A student in several of them enrolls from the
+    /// earliest of their times on.
+    #[serde(default)]
+    pub group_windows: Vec<GroupWindow>,
     /// Enrolled students. More than the capacity only if it was lowered.
     #[schema(minimum = 0)]
     pub enrolled: i64,
@@ -297,8 +324,15 @@ impl Seats {
     /// Combines limits with the number of enrolled and of waitlisted students.
     #[must_use]
     pub fn new(limits: Limits, enrolled: i64, waitlisted: i64) -> Self {
-        let Limits { capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until } =
-            limits;
+        let Limits {
+            capacity,
+            waitlist_capacity,
+            opens_at,
+            closes_at,
+            waitlist_closes_at,
+            drop_until,
+            group_windows,
+        } = limits;
         Self {
             capacity,
             waitlist_capacity,
@@ -306,6 +340,7 @@ impl Seats {
             closes_at,
             waitlist_closes_at,
             drop_until,
+            group_windows,
             enrolled,
             waitlisted,
         }
@@ -316,9 +351,17 @@ impl Seats {
     /// The limits of the course.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        let Self { capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until, .. } =
-            self.clone();
-        Limits { capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until }
+        let Self {
+            capacity,
+            waitlist_capacity,
+            opens_at,
+            closes_at,
+            waitlist_closes_at,
+            drop_until,
+            group_windows,
+            ..
+        } = self.clone();
+        Limits { capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until, group_windows }
     }
 
     /// How full the course is.

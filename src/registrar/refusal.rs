@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::account::NoAccount;
+use super::group::GroupName;
+use super::hold::Hold;
 use super::record::{CourseId, Enrollment, Limits, Place, StudentId, Version};
 use crate::clock::Stamp;
 use crate::db::DbError;
@@ -66,6 +68,43 @@ pub enum Refusal {
         course_id: CourseId,
         /// Its limits. Boxed, since every refusal has the size of the largest.
         limits: Box<Limits>,
+    },
+    /// The student has holds.
+    #[error("Student {student_id} is on hold: {}", reasons(.holds))]
+    OnHold {
+        /// The student.
+        student_id: StudentId,
+        /// The holds, at least one.
+        holds: Vec<Hold>,
+    },
+    /// The student has as many courses as they may have.
+    #[error("Student {student_id} has {courses} courses and places on waitlists, and may have {course_limit}.")]
+    CourseLimitReached {
+        /// The student.
+        student_id: StudentId,
+        /// The most courses of the student.
+        course_limit: i64,
+        /// Enrollments and places on waitlists.
+        courses: i64,
+    },
+    /// The student has no such hold.
+    #[error("Student {student_id} has no hold {hold_id}.")]
+    HoldNotFound {
+        /// The student.
+        student_id: StudentId,
+        /// The hold.
+        hold_id: i64,
+    },
+    /// There is no such group.
+    #[error("There is no group {0}.")]
+    GroupNotFound(GroupName),
+    /// The student is not in the group.
+    #[error("Student {student_id} is not in the group {group}.")]
+    NotInGroup {
+        /// The group.
+        group: GroupName,
+        /// The student.
+        student_id: StudentId,
     },
     /// These ends of a window would not be after its beginning.
     #[error("Registration would end before it opens.")]
@@ -208,6 +247,21 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whether staff can go beyond the rule that refuses an enrollment, with an [`Override`](super::Override).
+    #[must_use]
+    pub fn can_be_overridden(&self) -> bool {
+        matches!(
+            self,
+            Self::CourseFull { .. }
+                | Self::WaitlistFull { .. }
+                | Self::AlreadyWaitlisted(_)
+                | Self::RegistrationNotOpen { .. }
+                | Self::RegistrationClosed { .. }
+                | Self::OnHold { .. }
+                | Self::CourseLimitReached { .. }
+        )
+    }
+
     /// The reason in one word, for metrics.
     #[must_use]
     pub fn reason(&self) -> &'static str {
@@ -221,6 +275,11 @@ impl Refusal {
             Self::WaitlistFull { .. } => "waitlist-full",
             Self::RegistrationNotOpen { .. } => "registration-not-open",
             Self::RegistrationClosed { .. } => "registration-closed",
+            Self::OnHold { .. } => "student-on-hold",
+            Self::CourseLimitReached { .. } => "course-limit-reached",
+            Self::HoldNotFound { .. } => "hold-not-found",
+            Self::GroupNotFound(_) => "group-not-found",
+            Self::NotInGroup { .. } => "not-in-group",
             Self::EndsBeforeOpening(_) => "ends-before-opening",
             Self::DropDeadlinePassed { .. } => "drop-deadline-passed",
             Self::NothingToRestore { .. } => "nothing-to-restore",
@@ -259,6 +318,11 @@ impl Refusal {
 #[expect(clippy::expect_used, reason = "a window without this end refuses nobody")]
 fn bound(time: Option<&Stamp>) -> &Stamp {
     time.expect("a window that refuses has this end")
+}
+
+/// The reasons of the holds, one sentence after the other.
+fn reasons(holds: &[Hold]) -> String {
+    holds.iter().map(|hold| hold.reason.as_str()).collect::<Vec<_>>().join(" / ")
 }
 
 fn still(enrolled: usize, waitlisted: usize) -> String {

@@ -13,6 +13,8 @@ use super::overrides::Override;
 use super::record::{Course, CourseId, Enrollment, Limits, Student, StudentId, WaitlistEntry};
 use super::records::Record as _;
 use super::refusal::Refusal;
+use super::rules::Rules;
+use super::standing::Standing;
 use crate::clock::Stamp;
 
 /// Facts by which enrollments and drops are decided as the Registrar would, one after the other. Students and courses that
@@ -43,9 +45,15 @@ impl Rehearsal {
         Self { facts, caller, enrolled: HashSet::new() }
     }
 
-    /// Adds a student.
-    pub fn add_student(&mut self, id: StudentId) {
+    /// Sets the rules of the whole school.
+    pub fn set_rules(&mut self, rules: Rules) {
+        self.facts.rules = rules;
+    }
+
+    /// Adds a student, who has this standing.
+    pub fn add_student(&mut self, id: StudentId, standing: Standing) {
         self.facts.students.insert(id, Student::empty(id));
+        self.facts.standings.insert(id, standing);
     }
 
     /// Adds a course with its limits, if it has any, and the number of its students.
@@ -60,9 +68,12 @@ impl Rehearsal {
         self.enrolled.insert((student_id, course_id));
     }
 
-    /// Adds a student to the waitlist of a course.
-    pub fn add_waiting(&mut self, waiting: WaitlistEntry) {
-        self.facts.waitlists.entry(waiting.course_id).or_default().insert(waiting);
+    /// Adds a student, who may be on hold, to the waitlist of a course.
+    pub fn add_waiting(&mut self, waiting: WaitlistEntry, is_on_hold: bool) {
+        let student_id = waiting.student_id;
+        let waitlist = self.facts.waitlists.entry(waiting.course_id).or_default();
+        waitlist.insert(waiting);
+        waitlist.set_on_hold(student_id, is_on_hold);
     }
 
     /// Whether the student takes the course.
@@ -173,7 +184,7 @@ mod tests {
     fn dropping_a_student_makes_room_for_the_next_on_the_waitlist() {
         let mut rehearsal = Rehearsal::new(Stamp::default(), Caller::program(Actor::Cli));
         for id in [ANA, BEN] {
-            rehearsal.add_student(id);
+            rehearsal.add_student(id, Standing::default());
         }
         let limits = Limits { capacity: Some(1), waitlist_capacity: 1, ..Limits::default() };
         rehearsal.add_course(ALGEBRA, Some(limits), 0);
@@ -194,7 +205,7 @@ mod tests {
     fn an_override_gives_a_seat_beyond_the_capacity_which_nobody_gets_after_a_drop() {
         let mut rehearsal = Rehearsal::new(Stamp::default(), Caller::program(Actor::Cli));
         for id in [ANA, BEN, CLEO] {
-            rehearsal.add_student(id);
+            rehearsal.add_student(id, Standing::default());
         }
         let limits = Limits { capacity: Some(1), waitlist_capacity: 2, ..Limits::default() };
         rehearsal.add_course(ALGEBRA, Some(limits), 0);

@@ -8,6 +8,7 @@ use super::enrollment::promotions;
 use super::event::{Change, Event};
 use super::facts::Facts;
 use super::fields::ensure_current;
+use super::group::GroupWindow;
 use super::kinds::EventKind;
 use super::needs::Needs;
 use super::record::{CourseId, Limits, LimitsChange, Seats, Version};
@@ -30,6 +31,7 @@ impl Command for SetSeats {
 
     fn needs(&self, needs: &mut Needs) {
         needs.seats(self.course_id);
+        needs_groups(&self.limits.group_windows, needs);
     }
 
     fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
@@ -39,6 +41,7 @@ impl Command for SetSeats {
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Seats), Refusal> {
         let Self { course_id, limits, expected } = self;
         facts.course(*course_id)?;
+        ensure_groups(&limits.group_windows, facts)?;
         ensure_current(&facts.limits_of(*course_id), expected.as_deref())?;
         Ok(set(*course_id, limits, facts))
     }
@@ -51,6 +54,8 @@ pub struct ChangeSeats {
     pub course_id: CourseId,
     /// What changes.
     pub change: LimitsChange,
+    /// Change them only if the present limits have one of these versions.
+    pub expected: Option<Vec<Version>>,
 }
 
 impl Command for ChangeSeats {
@@ -58,6 +63,7 @@ impl Command for ChangeSeats {
 
     fn needs(&self, needs: &mut Needs) {
         needs.seats(self.course_id);
+        needs_groups(self.change.group_windows.iter().flatten(), needs);
     }
 
     fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
@@ -66,13 +72,24 @@ impl Command for ChangeSeats {
 
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Seats), Refusal> {
         facts.course(self.course_id)?;
-        let limits = self.change.apply(facts.limits_of(self.course_id));
+        ensure_groups(self.change.group_windows.iter().flatten(), facts)?;
+        let before = facts.limits_of(self.course_id);
+        ensure_current(&before, self.expected.as_deref())?;
+        let limits = self.change.apply(before);
         let before_opening = limits.before_opening();
         if !before_opening.is_empty() {
             return Err(Refusal::EndsBeforeOpening(before_opening.into_iter().map(str::to_owned).collect()));
         }
         Ok(set(self.course_id, &limits, facts))
     }
+}
+
+fn needs_groups<'a>(windows: impl IntoIterator<Item = &'a GroupWindow>, needs: &mut Needs) {
+    windows.into_iter().for_each(|window| needs.group(window.group.clone()));
+}
+
+fn ensure_groups<'a>(windows: impl IntoIterator<Item = &'a GroupWindow>, facts: &Facts) -> Result<(), Refusal> {
+    windows.into_iter().try_for_each(|window| facts.group(&window.group).map(|_| ()))
 }
 
 /// Sets the limits, and moves up students who get a seat by that.
@@ -118,8 +135,16 @@ impl Command for RemoveSeats {
 }
 
 /// The limits of the course were set.
-fn were_set(course_id: CourseId, limits: Limits, is_first: bool) -> Event {
-    let Limits { capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until } = &limits;
+pub(super) fn were_set(course_id: CourseId, limits: Limits, is_first: bool) -> Event {
+    let Limits {
+        capacity,
+        waitlist_capacity,
+        opens_at,
+        closes_at,
+        waitlist_closes_at,
+        drop_until,
+        group_windows,
+    } = &limits;
     let data = json!({
         "capacity": capacity,
         "waitlist_capacity": waitlist_capacity,
@@ -127,6 +152,7 @@ fn were_set(course_id: CourseId, limits: Limits, is_first: bool) -> Event {
         "closes_at": closes_at,
         "waitlist_closes_at": waitlist_closes_at,
         "drop_until": drop_until,
+        "group_windows": group_windows,
     });
     Event::about_course(EventKind::SeatsSet, course_id, Change::SetLimits { course_id, limits, is_first })
         .with_data(data)

@@ -9,7 +9,7 @@ use super::answer::Answer;
 use super::refusal::Refusal;
 
 /// The format that this version writes. Format 1 was written without a number.
-const FORMAT: i64 = 3;
+const FORMAT: i64 = 4;
 
 type AnswerResult = Result<Answer, Refusal>;
 
@@ -47,8 +47,8 @@ pub(super) fn read(text: &str) -> AnswerResult {
     let read =
         serde_json::from_str::<Versioned>(text).and_then(|stored| match (stored.form, stored.outcome) {
             (1, None) => serde_json::from_str::<AnswerResult>(text),
-            // Since format 3 there are external ids, and refusals of those that are taken.
-            (2 | FORMAT, Some(outcome)) => serde_json::from_value::<AnswerResult>(outcome),
+            // Since format 3 there are external ids, and refusals of those that are taken; since 4 groups and holds.
+            (2 | 3 | FORMAT, Some(outcome)) => serde_json::from_value::<AnswerResult>(outcome),
             (form, _) => Err(serde::de::Error::custom(format!("format {form} is not known"))),
         });
     read.unwrap_or_else(|error| {
@@ -117,12 +117,12 @@ mod tests {
         ];
         let written: Vec<_> = outcomes.iter().map(|outcome| write(Some(outcome)).unwrap()).collect();
         let expected = [
-            r#"{"form":3,"outcome":{"Ok":{"Batch":[{"Done":"Gone"},{"Refused":{"CourseNotFound":3}},"Withheld"]}}}"#,
-            r#"{"form":3,"outcome":{"Ok":{"Enrollment":{"id":1,"student_id":2,"course_id":3,"enrolled_at":"t"}}}}"#,
-            r#"{"form":3,"outcome":{"Ok":{"Waitlisted":{"student_id":2,"course_id":3,"position":1,"joined_at":"t"}}}}"#,
-            r#"{"form":3,"outcome":{"Ok":{"Seats":{"capacity":30,"waitlist_capacity":0,"opens_at":null,"closes_at":null,"waitlist_closes_at":null,"drop_until":null,"enrolled":2,"waitlisted":1}}}}"#,
-            r#"{"form":3,"outcome":{"Err":{"HasEnrollments":{"enrolled":1,"waitlisted":2}}}}"#,
-            r#"{"form":3,"outcome":{"Err":{"NumberTaken":2}}}"#,
+            r#"{"form":4,"outcome":{"Ok":{"Batch":[{"Done":"Gone"},{"Refused":{"CourseNotFound":3}},"Withheld"]}}}"#,
+            r#"{"form":4,"outcome":{"Ok":{"Enrollment":{"id":1,"student_id":2,"course_id":3,"enrolled_at":"t"}}}}"#,
+            r#"{"form":4,"outcome":{"Ok":{"Waitlisted":{"student_id":2,"course_id":3,"position":1,"joined_at":"t"}}}}"#,
+            r#"{"form":4,"outcome":{"Ok":{"Seats":{"capacity":30,"waitlist_capacity":0,"opens_at":null,"closes_at":null,"waitlist_closes_at":null,"drop_until":null,"group_windows":[],"enrolled":2,"waitlisted":1}}}}"#,
+            r#"{"form":4,"outcome":{"Err":{"HasEnrollments":{"enrolled":1,"waitlisted":2}}}}"#,
+            r#"{"form":4,"outcome":{"Err":{"NumberTaken":2}}}"#,
         ];
         assert_eq!(written, expected);
         for (text, outcome) in written.iter().zip(outcomes) {
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn an_unreadable_answer_is_reported_as_not_kept() {
-        for text in ["", "{", r#"{"Ok":"Unheard"}"#, r#"{"form":4,"outcome":{"Ok":"Gone"}}"#, r#"{"form":2}"#]
+        for text in ["", "{", r#"{"Ok":"Unheard"}"#, r#"{"form":5,"outcome":{"Ok":"Gone"}}"#, r#"{"form":2}"#]
         {
             assert_eq!(read(text), Err(Refusal::AnswerNotKept), "{text}");
         }

@@ -49,7 +49,7 @@ impl Command for Swap {
 impl Swap {
     /// The half that gets the new seat.
     pub(super) fn enrollment(&self) -> Enroll {
-        Enroll { wait: false, ..Enroll::new(self.student_id, self.to) }
+        Enroll { wait: false, in_place_of: Some(self.from), ..Enroll::new(self.student_id, self.to) }
     }
 
     /// The half that gives up the held seat.

@@ -1,6 +1,6 @@
 //! The waitlist of a course in memory. Positions and changes take O(log n): a rush can put 100,000 students on it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use super::record::{StudentId, WaitlistEntry};
@@ -17,6 +17,8 @@ pub struct Waitlist {
     counts: Vec<usize>,
     /// The slot of each student on the waitlist.
     slot_of: HashMap<StudentId, usize>,
+    /// Those of the students who are on hold, so that they do not move up.
+    on_hold: BTreeSet<StudentId>,
 }
 
 struct Slot {
@@ -73,6 +75,20 @@ impl Waitlist {
         })
     }
 
+    /// The entries of students who are not on hold, in order.
+    pub fn iter_without_holds(&self) -> impl Iterator<Item = &WaitlistEntry> {
+        self.iter().filter(|waiting| !self.on_hold.contains(&waiting.student_id))
+    }
+
+    /// Marks a student on the waitlist as on hold, or not any more.
+    pub fn set_on_hold(&mut self, student_id: StudentId, is_on_hold: bool) {
+        if is_on_hold && self.slot_of.contains_key(&student_id) {
+            self.on_hold.insert(student_id);
+        } else {
+            self.on_hold.remove(&student_id);
+        }
+    }
+
     /// Adds an entry at its place by `joined_seq`. At the end, or if this entry was there before, it takes O(log n);
     /// elsewhere O(n).
     pub fn insert(&mut self, waiting: WaitlistEntry) {
@@ -106,6 +122,7 @@ impl Waitlist {
     /// Removes the student's entry.
     pub fn remove(&mut self, student_id: StudentId) -> Option<WaitlistEntry> {
         let at = self.slot_of.remove(&student_id)?;
+        self.on_hold.remove(&student_id);
         let slot = self.slots.get_mut(at)?;
         slot.is_taken = false;
         let removed = slot.waiting.clone();
@@ -216,10 +233,10 @@ impl FromIterator<WaitlistEntry> for Waitlist {
     }
 }
 
-/// Equal if the same students wait in the same order; empty slots do not matter.
+/// Equal if the same students wait in the same order and are on hold; empty slots do not matter.
 impl PartialEq for Waitlist {
     fn eq(&self, other: &Self) -> bool {
-        self.len() == other.len() && self.iter().eq(other.iter())
+        self.len() == other.len() && self.on_hold == other.on_hold && self.iter().eq(other.iter())
     }
 }
 

@@ -256,6 +256,13 @@ fn change_of_seats(kind: EventKind, from_waitlist: bool) -> Option<(i64, i64)> {
         | EventKind::CourseDeleted
         | EventKind::SeatsSet
         | EventKind::SeatsRemoved
+        | EventKind::RulesSet
+        | EventKind::GroupSet
+        | EventKind::GroupDeleted
+        | EventKind::GroupJoined
+        | EventKind::GroupLeft
+        | EventKind::HoldPlaced
+        | EventKind::HoldReleased
         | EventKind::AccountCreated
         | EventKind::AccountChanged
         | EventKind::InstructorAssigned

@@ -1,5 +1,7 @@
 //! The API of seats and waitlists.
 
+use std::str::FromStr as _;
+
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -14,10 +16,11 @@ use crate::http::refused::Refused;
 use crate::http::reply::{Found, List, NoContent, Resource};
 use crate::http::routes::{Routes, any_of, only};
 use crate::instructors::store::ensure_sees_roster;
-use crate::problems::{CourseNotFound, RowRefused};
+use crate::problems::{CourseNotFound, GroupNotFound, RowRefused};
 use crate::registrar::Right;
 use crate::registrar::{
-    Caller, ChangeSeats, CourseId, Limits, LimitsChange, MAX_SEATS, Refusal, RemoveSeats, Seats, SetSeats,
+    Caller, ChangeSeats, CourseId, GroupName, GroupWindow, Limits, LimitsChange, MAX_GROUP_WINDOWS, MAX_SEATS, Refusal, RemoveSeats,
+    Seats, SetSeats,
 };
 use crate::state::{App, AppState};
 
@@ -43,7 +46,7 @@ async fn set(
     course: PathParams<CourseId>,
     _: NoQuery,
     Json(draft, caller): Json<NewSeats>,
-) -> Result<Found<Seats>, Refused<(CourseNotFound, RowRefused)>> {
+) -> Result<Found<Seats>, Refused<(CourseNotFound, GroupNotFound, RowRefused)>> {
     let command = SetSeats { course_id: course.into_result()?, limits: draft.into(), expected: None };
     Ok(Found(app.registrar.submit(command, &caller).await?.answer))
 }
@@ -57,8 +60,8 @@ async fn change(
     course: PathParams<CourseId>,
     _: NoQuery,
     Json(change, caller): Json<SeatsChange>,
-) -> Result<Found<Seats>, Refused<(CourseNotFound, RowRefused)>> {
-    let command = ChangeSeats { course_id: course.into_result()?, change: change.into() };
+) -> Result<Found<Seats>, Refused<(CourseNotFound, GroupNotFound, RowRefused)>> {
+    let command = ChangeSeats { course_id: course.into_result()?, change: change.into(), expected: None };
     Ok(Found(app.registrar.submit(command, &caller).await?.answer))
 }
 
@@ -147,6 +150,9 @@ pub(crate) struct NewSeats {
     pub(crate) waitlist_closes_at: Option<Stamp>,
     /// Until when students drop (RFC 3339). Null is as long as registration is open.
     pub(crate) drop_until: Option<Stamp>,
+    /// Groups that enroll from a time of their own on, in place of `opens_at`; each group once.
+    #[schema(nullable = false, max_items = 100)]
+    pub(crate) group_windows: Option<Vec<GroupWindow>>,
 }
 
 impl Draft for NewSeats {
@@ -159,6 +165,7 @@ impl Draft for NewSeats {
         let waitlist_closes_at =
             fields.optional("waitlist_closes_at", |value| fields::nullable(value, fields::time));
         let drop_until = fields.optional("drop_until", |value| fields::nullable(value, fields::time));
+        let group_windows = fields.optional("group_windows", group_windows);
         let new = Self {
             capacity: capacity?,
             waitlist_capacity: waitlist_capacity?,
@@ -166,6 +173,7 @@ impl Draft for NewSeats {
             closes_at: closes_at?.flatten(),
             waitlist_closes_at: waitlist_closes_at?.flatten(),
             drop_until: drop_until?.flatten(),
+            group_windows: group_windows?,
         };
         for field in new.limits().before_opening() {
             fields.add_error(field, Limits::BEFORE_OPENING);
@@ -183,6 +191,31 @@ impl NewSeats {
             closes_at: self.closes_at.clone(),
             waitlist_closes_at: self.waitlist_closes_at.clone(),
             drop_until: self.drop_until.clone(),
+            group_windows: self.group_windows.clone().unwrap_or_default(),
+        }
+    }
+}
+
+impl From<NewSeats> for LimitsChange {
+    /// All limits, except for the windows of groups where these are left out.
+    fn from(new: NewSeats) -> Self {
+        let NewSeats {
+            capacity,
+            waitlist_capacity,
+            opens_at,
+            closes_at,
+            waitlist_closes_at,
+            drop_until,
+            group_windows,
+        } = new;
+        Self {
+            capacity: Some(capacity),
+            waitlist_capacity: Some(waitlist_capacity.unwrap_or_default()),
+            opens_at: Some(opens_at),
+            closes_at: Some(closes_at),
+            waitlist_closes_at: Some(waitlist_closes_at),
+            drop_until: Some(drop_until),
+            group_windows,
         }
     }
 }
@@ -212,6 +245,9 @@ struct SeatsChange {
     waitlist_closes_at: Option<Option<Stamp>>,
     /// Until when students drop (RFC 3339); null is as long as registration is open.
     drop_until: Option<Option<Stamp>>,
+    /// All groups that enroll from a time of their own on; `[]` for none.
+    #[schema(nullable = false, max_items = 100)]
+    group_windows: Option<Vec<GroupWindow>>,
 }
 
 impl Draft for SeatsChange {
@@ -224,6 +260,7 @@ impl Draft for SeatsChange {
         let closes_at = fields.optional("closes_at", time);
         let waitlist_closes_at = fields.optional("waitlist_closes_at", time);
         let drop_until = fields.optional("drop_until", time);
+        let group_windows = fields.optional("group_windows", group_windows);
         Some(Self {
             capacity: capacity?,
             waitlist_capacity: waitlist_capacity?,
@@ -231,14 +268,44 @@ impl Draft for SeatsChange {
             closes_at: closes_at?,
             waitlist_closes_at: waitlist_closes_at?,
             drop_until: drop_until?,
+            group_windows: group_windows?,
         })
     }
 }
 
 impl From<SeatsChange> for LimitsChange {
     fn from(change: SeatsChange) -> Self {
-        let SeatsChange { capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until } =
-            change;
-        Self { capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until }
+        let SeatsChange {
+            capacity,
+            waitlist_capacity,
+            opens_at,
+            closes_at,
+            waitlist_closes_at,
+            drop_until,
+            group_windows,
+        } = change;
+        Self { capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until, group_windows }
+    }
+}
+
+/// Windows of groups, ordered by group.
+fn group_windows(value: &Value) -> Result<Vec<GroupWindow>, String> {
+    let each = "must be an array of objects with `group` and `opens_at`";
+    let items = value.as_array().ok_or(each)?;
+    if items.len() > MAX_GROUP_WINDOWS {
+        return Err(format!("must have at most {MAX_GROUP_WINDOWS} groups"));
+    }
+    let mut windows = Vec::with_capacity(items.len());
+    for item in items {
+        let members = item.as_object().filter(|members| members.len() == 2).ok_or(each)?;
+        let (group, opens_at) = members.get("group").zip(members.get("opens_at")).ok_or(each)?;
+        let group = fields::text(group, GroupName::from_str).map_err(|error| format!("`group` {error}"))?;
+        let opens_at = fields::time(opens_at).map_err(|error| format!("`opens_at` {error}"))?;
+        windows.push(GroupWindow { group, opens_at });
+    }
+    windows.sort_by(|one, other| one.group.cmp(&other.group));
+    match windows.windows(2).find(|pair| pair[0].group == pair[1].group) {
+        Some(pair) => Err(format!("must have the group {} only once", pair[0].group)),
+        None => Ok(windows),
     }
 }

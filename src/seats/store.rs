@@ -13,7 +13,7 @@ use crate::viewer::Viewer;
 /// When the database cannot be read.
 pub async fn find(viewer: &Viewer, id: CourseId) -> Result<Option<Seats>, DbError> {
     let sql = "select cs.capacity, coalesce(cs.waitlist_capacity, 0), cs.opens_at, cs.closes_at, \
-               cs.waitlist_closes_at, cs.drop_until, \
+               cs.waitlist_closes_at, cs.drop_until, cs.group_windows, \
                (select count(*) from (select 1 from student_courses sc join students s on s.id = sc.student_id \
                where sc.course_id = c.id limit $1) few), \
                (select count(*) from (select 1 from waitlist w join students s on s.id = w.student_id \
@@ -21,7 +21,7 @@ pub async fn find(viewer: &Viewer, id: CourseId) -> Result<Option<Seats>, DbErro
                from courses c left join course_seats cs on cs.course_id = c.id where c.id = cast($2 as bigint)";
     let map = |row: &Row<'_>| {
         let limits: Limits = limits(row, 0)?;
-        Ok(Seats::new(limits, row.int(6)?, row.int(7)?))
+        Ok(Seats::new(limits, row.int(7)?, row.int(8)?))
     };
     let found =
         viewer.db().query_opt(sql, [(Reach::MAX_COUNTED_BY_KEY + 1).into(), id.0.into()], map).await?;

@@ -17,8 +17,8 @@ use crate::http::routes::{Policy, Routes};
 use crate::http::{openapi, system};
 use crate::state::AppState;
 use crate::{
-    access, batch, courses, disclosures, enrollments, events, exports, imports, instructors, pages, seats,
-    students,
+    access, batch, courses, disclosures, enrollments, events, exports, groups, holds, imports, instructors,
+    pages, rules, seats, students,
 };
 
 /// All routes, with `limits` applied.
@@ -76,6 +76,9 @@ fn api() -> Routes<AppState> {
         .merge(enrollments::api::routes())
         .merge(batch::api::routes())
         .merge(seats::api::routes())
+        .merge(groups::api::routes())
+        .merge(holds::api::routes())
+        .merge(rules::api::routes())
         .merge(events::api::routes())
         .merge(access::accounts::api::routes())
         .merge(access::api::routes())
@@ -95,6 +98,9 @@ fn api() -> Routes<AppState> {
         (name = "courses", description = "The courses of the school"),
         (name = "instructors", description = "Who teaches which course, and thereby sees its students"),
         (name = "seats", description = "Capacity, waitlists, and when registration is open"),
+        (name = "groups", description = "Groups of students, who enroll at times of their own"),
+        (name = "holds", description = "Why students do not enroll at present"),
+        (name = "rules", description = "What holds for the whole school"),
         (name = "events", description = "The log of all changes, in order"),
         (name = "imports", description = "Upload files, look at their plans, carry them out and undo them"),
         (name = "exports", description = "Students, courses and enrollments as files"),
@@ -107,6 +113,10 @@ fn api() -> Routes<AppState> {
         crate::registrar::Enrollment,
         crate::registrar::SeatCount,
         crate::registrar::Seats,
+        crate::registrar::GroupWindow,
+        crate::registrar::Group,
+        crate::registrar::Hold,
+        crate::registrar::Rules,
         crate::enrollments::RosterEntry,
         crate::enrollments::Waitlisted,
         crate::enrollments::WaitlistStatus,

@@ -6,14 +6,15 @@ use matricula::audit::audit;
 use matricula::clock::{Clock, ManualClock, Stamp};
 use matricula::db::Db;
 use matricula::registrar::{
-    Answer, Batch, ChangeSeats, CourseId, CreateCourse, CreateStudent, DeleteCourse, DeleteStudent,
-    DropCourse, Enroll, EventKind, FieldValues, Limits, LimitsChange, Operation, OperationOutcome, Override,
-    Refusal, RemoveSeats, Restore, SeenCourse, SetSeats, StudentId, Swap, UpdateCourse, UpdateStudent,
+    Answer, Batch, ChangeSeats, CourseId, CreateCourse, CreateStudent, DeleteCourse, DeleteGroup,
+    DeleteStudent, DropCourse, Enroll, EventKind, FieldValues, Group, GroupName, GroupWindow, JoinGroup,
+    LeaveGroup, Limits, LimitsChange, Operation, OperationOutcome, Override, PlaceHold, Refusal, RemoveSeats,
+    Restore, Rules, SeenCourse, SetGroup, SetRules, SetSeats, StudentId, Swap, UpdateCourse, UpdateStudent,
     Version, Waitlist, limits,
 };
 use proptest::prelude::*;
 
-use crate::school::{Command, Database, FIRST_DAY, Model, enrollments_by, submit};
+use crate::school::{Command, Database, FIRST_DAY, Model, ReleaseFirstHold, enrollments_by, submit};
 
 /// The values that are given, and perhaps an external id, or that there is none.
 fn values<'a, R>(
@@ -36,16 +37,21 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
     let expected = || proptest::option::weighted(0.2, Just(vec![Version(7)]));
     let seats = || prop_oneof![3 => (0..3_i64).prop_map(Some), 1 => Just(None)];
     let time = |chance: f64| proptest::option::weighted(chance, (0..4_u64).prop_map(hour));
-    let limits = (seats(), 0..3_i64, time(0.1), time(0.1), time(0.1), time(0.1)).prop_map(
-        |(capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until)| Limits {
+    let group = || prop_oneof![Just("Seniors"), Just("Athletes")].prop_map(|name| name.parse::<GroupName>().unwrap());
+    let window = (group(), (0..4_u64).prop_map(hour)).prop_map(|(group, opens_at)| GroupWindow { group, opens_at });
+    let windows = || proptest::option::weighted(0.2, window.clone()).prop_map(Vec::from_iter);
+    let limits = (seats(), 0..3_i64, time(0.1), time(0.1), time(0.1), time(0.1), windows()).prop_map(
+        |(capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until, group_windows)| Limits {
             capacity,
             waitlist_capacity,
             opens_at,
             closes_at,
             waitlist_closes_at,
             drop_until,
+            group_windows,
         },
     );
+    let course_limit = || proptest::option::weighted(0.7, 0..3_i64);
     let change =
         (proptest::option::of(seats()), proptest::option::of(time(0.3)), proptest::option::of(time(0.3)))
             .prop_map(|(capacity, waitlist_closes_at, drop_until)| LimitsChange {
@@ -59,7 +65,7 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
         (student(), course(), proptest::bool::weighted(0.8), proptest::bool::weighted(0.2)).prop_map(
             move |(student_id, course_id, wait, is_forced)| {
                 let r#override = if is_forced { by_the_dean() } else { None };
-                Enroll { student_id, course_id, r#override, wait }
+                Enroll { r#override, wait, ..Enroll::new(student_id, course_id) }
             },
         )
     };
@@ -107,9 +113,16 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
             .prop_map(|(student, course)| Command::DropAsStudent(DropCourse::new(student, course))),
         3 => (student(), course())
             .prop_map(|(student_id, course_id)| Command::Restore(Restore { student_id, course_id })),
-        2 => (course(), change).prop_map(|(course_id, change)| Command::ChangeSeats(ChangeSeats { course_id, change })),
+        2 => (course(), change).prop_map(|(course_id, change)| Command::ChangeSeats(ChangeSeats { course_id, change, expected: None })),
         3 => (course(), limits).prop_map(|(course_id, limits)| Command::SetSeats(SetSeats { course_id, limits, expected: None })),
         1 => course().prop_map(|course_id| Command::RemoveSeats(RemoveSeats { course_id })),
+        2 => student().prop_map(|student_id| Command::PlaceHold(PlaceHold { student_id, reason: "fees".to_owned() })),
+        3 => student().prop_map(|student_id| Command::ReleaseHold(ReleaseFirstHold(student_id))),
+        1 => course_limit().prop_map(|course_limit| Command::SetRules(SetRules { rules: Rules { course_limit } })),
+        2 => (group(), course_limit()).prop_map(|(name, course_limit)| Command::SetGroup(SetGroup { group: Group { name, course_limit } })),
+        1 => group().prop_map(|name| Command::DeleteGroup(DeleteGroup { name })),
+        3 => (group(), student()).prop_map(|(name, student_id)| Command::JoinGroup(JoinGroup { name, student_id })),
+        1 => (group(), student()).prop_map(|(name, student_id)| Command::LeaveGroup(LeaveGroup { name, student_id })),
         2 => (proptest::collection::vec(operation, 1..7), any::<bool>())
             .prop_map(|(operations, all_or_nothing)| Command::Batch(Batch { operations, all_or_nothing })),
     ];
@@ -166,7 +179,7 @@ proptest! {
                 (Command::Restore(Restore { student_id, course_id }), Ok(Answer::Waitlisted(place))) => {
                     prop_assert_eq!(model.facts.place(*student_id, *course_id), Some(place));
                 }
-                (Command::Enroll(Enroll { student_id, course_id, r#override, wait }), Ok(Answer::Waitlisted(place))) => {
+                (Command::Enroll(Enroll { student_id, course_id, r#override, wait, .. }), Ok(Answer::Waitlisted(place))) => {
                     prop_assert!(wait, "without `wait` it is a seat or nothing");
                     prop_assert_eq!(r#override, &None, "an override is always a seat");
                     prop_assert_eq!(model.facts.place(*student_id, *course_id), Some(place));
@@ -251,7 +264,7 @@ proptest! {
             let expected: Vec<_> = model.facts.waitlists.values().flat_map(Waitlist::iter)
                 .map(|row| (row.student_id.0, row.course_id.0, row.joined_seq)).collect();
             assert_eq!(rows, expected);
-            let sql = "select course_id, capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until \
+            let sql = "select course_id, capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until, group_windows \
                        from course_seats";
             let rows = db.query(sql, [], |row| Ok((CourseId(row.int(0)?), limits(row, 1)?))).await.unwrap();
             assert_eq!(rows.into_iter().collect::<HashMap<_, _>>(), model.facts.limits);
@@ -269,6 +282,16 @@ proptest! {
                 let rows = db.query(sql, [], |row| Ok((row.int(0)?, row.text(1)?))).await.unwrap();
                 assert_eq!(rows.into_iter().collect::<BTreeMap<_, _>>(), held);
             }
+            let sql = "select group_name, student_id from matricula_group_students order by student_id, group_name";
+            let rows = db.query(sql, [], |row| Ok((row.text(0)?, row.int(1)?))).await.unwrap();
+            let standings: BTreeMap<_, _> = model.facts.standings.iter().collect();
+            let members = standings.iter().flat_map(|(id, of)| of.groups.keys().map(|name| (name.to_string(), id.0)));
+            assert_eq!(rows, members.collect::<Vec<_>>());
+            let rows = db.query("select id, student_id from matricula_holds order by student_id, id", [], |row| {
+                Ok((row.int(0)?, row.int(1)?))
+            }).await.unwrap();
+            let holds = standings.iter().flat_map(|(id, of)| of.holds.iter().map(|hold| (hold.id, id.0)));
+            assert_eq!(rows, holds.collect::<Vec<_>>());
             let kinds = db.query("select type from events order by seq", [], |row| row.text(0)).await.unwrap();
             assert_eq!(kinds, model.log.iter().map(|event| event.kind.as_str()).collect::<Vec<_>>());
         });

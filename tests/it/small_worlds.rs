@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 use matricula::registrar::{
     Batch, CourseId, CreateCourse, CreateStudent, DeleteCourse, DeleteStudent, DropCourse, Ended, Enroll,
-    Limits, Operation, Override, RemoveSeats, Restore, SetSeats, StudentId, Swap,
+    GroupName, GroupWindow, JoinGroup, LeaveGroup, Limits, Operation, Override, PlaceHold, RemoveSeats,
+    Restore, Rules, SetGroup, SetRules, SetSeats, StudentId, Swap, Group,
 };
 
-use crate::school::{Command, FIRST_DAY, Model};
+use crate::school::{Command, FIRST_DAY, Model, ReleaseFirstHold};
 
 const STUDENTS: i64 = 3;
 
@@ -53,6 +54,15 @@ fn commands(courses: i64) -> Vec<Command> {
     commands
 }
 
+/// Those of the commands about `courses` courses that enroll and drop, and one limit for the first course.
+fn few_commands(courses: i64) -> Vec<Command> {
+    let enrolls = |command: &Command| matches!(command, Command::Enroll(_) | Command::DropAsStudent(_));
+    let mut commands: Vec<_> = commands(courses).into_iter().filter(enrolls).collect();
+    let limits = Limits { capacity: Some(1), waitlist_capacity: 2, ..Limits::default() };
+    commands.push(set_seats(CourseId(1), limits));
+    commands
+}
+
 fn set_seats(course_id: CourseId, limits: Limits) -> Command {
     Command::SetSeats(SetSeats { course_id, limits, expected: None })
 }
@@ -80,6 +90,51 @@ fn all_or_none(operations: Vec<Operation>) -> Command {
 fn restorations() -> impl Iterator<Item = Command> {
     let restore = |student| Restore { student_id: StudentId(student), course_id: CourseId(1) };
     (1..=STUDENTS).map(move |student| Command::Restore(restore(student)))
+}
+
+/// Holds on every student, and their release.
+fn holds() -> Vec<Command> {
+    let place = |student| PlaceHold { student_id: StudentId(student), reason: "fees".to_owned() };
+    let students = || 1..=STUDENTS;
+    let placed = students().map(|student| Command::PlaceHold(place(student)));
+    placed.chain(students().map(|student| Command::ReleaseHold(ReleaseFirstHold(StudentId(student))))).collect()
+}
+
+/// The whole school, or the group of the seniors, gets a limit of courses.
+fn course_limits() -> Vec<Command> {
+    let of_school = |course_limit| Command::SetRules(SetRules { rules: Rules { course_limit } });
+    let mut commands = vec![of_school(None), of_school(Some(1))];
+    commands.extend(seniors(Some(0)));
+    commands
+}
+
+/// Every student joins and leaves the group of the seniors.
+fn seniors(course_limit: Option<i64>) -> Vec<Command> {
+    let name: GroupName = "Seniors".parse().unwrap();
+    let mut commands = vec![Command::SetGroup(SetGroup { group: Group { name: name.clone(), course_limit } })];
+    for student_id in (1..=STUDENTS).map(StudentId) {
+        commands.push(Command::JoinGroup(JoinGroup { name: name.clone(), student_id }));
+        commands.push(Command::LeaveGroup(LeaveGroup { name: name.clone(), student_id }));
+    }
+    commands
+}
+
+/// The only course is open, closed or not open yet, for the seniors alone or for everybody else.
+fn group_windows() -> Vec<Command> {
+    let (past, future) = ("2026-01-01T08:00:00Z", "2027-01-01T08:00:00Z");
+    let windows = [(past, future), (future, past), (future, future)];
+    let set = windows.map(|(opens_at, for_seniors)| {
+        let window = GroupWindow { group: "Seniors".parse().unwrap(), opens_at: for_seniors.parse().unwrap() };
+        let limits = Limits {
+            capacity: Some(1),
+            waitlist_capacity: 1,
+            opens_at: opens_at.parse().ok(),
+            group_windows: vec![window],
+            ..Limits::default()
+        };
+        set_seats(CourseId(1), limits)
+    });
+    [seniors(None), set.to_vec()].concat()
 }
 
 /// A key that is equal for schools that behave the same from then on.
@@ -110,7 +165,13 @@ fn state_key(model: &Model, has_restorations: bool) -> String {
         let waiting: Vec<_> = waiting.into_values().collect();
         (id.0, facts.limits_of(id), enrolled, waiting, dropped)
     });
-    format!("{students:?} {:?}", courses.collect::<Vec<_>>())
+    let standing = |id: &i64| {
+        let standing = &facts.standings[&StudentId(*id)];
+        (standing.holds.len(), standing.groups.len())
+    };
+    let standings: Vec<_> = students.iter().map(standing).collect();
+    let rules = (&facts.rules, &facts.groups, standings);
+    format!("{students:?} {rules:?} {:?}", courses.collect::<Vec<_>>())
 }
 
 /// Follows every command from every school that can be reached; returns how many schools there are. The model asserts
@@ -138,6 +199,12 @@ fn explore(courses: i64, commands: &[Command], has_restorations: bool) -> usize 
     let mut open = VecDeque::from([first]);
     while let Some(school) = open.pop_front() {
         for command in commands {
+            // A second hold changes nothing but the number of releases.
+            if let Command::PlaceHold(place) = command
+                && school.facts.standings.get(&place.student_id).is_some_and(|standing| !standing.holds.is_empty())
+            {
+                continue;
+            }
             let mut next = school.clone();
             let _ = next.carry_out(command);
             next.log.clear();
@@ -159,4 +226,22 @@ fn every_small_school_keeps_the_promises() {
 fn so_does_every_small_school_in_which_drops_are_restored() {
     let schools = explore(1, &commands(1).into_iter().chain(restorations()).collect::<Vec<_>>(), true);
     assert!(schools > 1_000, "only {schools} schools were seen");
+}
+
+#[test]
+fn so_does_every_small_school_with_holds() {
+    let schools = explore(1, &[commands(1), holds(), restorations().collect()].concat(), true);
+    assert!(schools > 5_000, "only {schools} schools were seen");
+}
+
+#[test]
+fn so_does_every_small_school_with_limits_of_courses() {
+    let schools = explore(2, &[few_commands(2), swaps(), course_limits()].concat(), false);
+    assert!(schools > 4_000, "only {schools} schools were seen");
+}
+
+#[test]
+fn so_does_every_small_school_that_opens_at_different_times_for_a_group() {
+    let schools = explore(1, &[commands(1), group_windows()].concat(), false);
+    assert!(schools > 2_000, "only {schools} schools were seen");
 }

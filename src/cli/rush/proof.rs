@@ -117,6 +117,13 @@ impl CourseState {
                     | EventKind::CourseDeleted
                     | EventKind::SeatsSet
                     | EventKind::SeatsRemoved
+                    | EventKind::RulesSet
+                    | EventKind::GroupSet
+                    | EventKind::GroupDeleted
+                    | EventKind::GroupJoined
+                    | EventKind::GroupLeft
+                    | EventKind::HoldPlaced
+                    | EventKind::HoldReleased
                     | EventKind::AccountCreated
                     | EventKind::AccountChanged
                     | EventKind::InstructorAssigned

@@ -80,6 +80,17 @@ const WORDS: &[(&[&str], &str)] = &[
         "Registration for this course is over. Staff can still enroll a student, with a reason.",
     ),
     (
+        &["student-on-hold"],
+        "The student has a hold, for the reason that the message gives, and cannot enroll until it is released. Staff can still enroll the student anyway, with a reason.",
+    ),
+    (
+        &["course-limit-reached"],
+        "The student has as many courses and places in line as they may have. One can be dropped or swapped for another. Staff can still enroll the student anyway, with a reason.",
+    ),
+    (&["hold-not-found"], "This hold is not here any more: somebody has released it."),
+    (&["group-not-found"], "There is no such group. It may have been deleted since you opened the page."),
+    (&["not-in-group"], "The student is not in this group any more."),
+    (
         &["drop-deadline-passed"],
         "It is too late for students to drop this course. Staff can still drop them, with a reason.",
     ),

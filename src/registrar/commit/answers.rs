@@ -78,11 +78,19 @@ fn student_in(outcome: &Result<Answer, Refusal>) -> Option<StudentId> {
         Ok(Answer::Enrollment(enrollment)) | Err(Refusal::AlreadyEnrolled(enrollment)) => {
             Some(enrollment.student_id)
         }
+        Ok(Answer::Hold(hold)) => Some(hold.student_id),
+        Err(Refusal::OnHold { student_id, .. }) => Some(*student_id),
         Ok(Answer::Waitlisted(place)) | Err(Refusal::AlreadyWaitlisted(place)) => Some(place.student_id),
         Ok(Answer::Account(Account { student_id, .. }) | Answer::Token(Token { student_id, .. })) => {
             *student_id
         }
-        Ok(Answer::Course(_) | Answer::Seats(_) | Answer::Batch(_) | Answer::Gone) | Err(_) => None,
+        Ok(Answer::Course(_)
+            | Answer::Seats(_)
+            | Answer::Group(_)
+            | Answer::Rules(_)
+            | Answer::Batch(_)
+            | Answer::Gone)
+        | Err(_) => None,
     }
 }
 

@@ -53,7 +53,11 @@ impl Assigned {
         match change {
             Change::AddStudent(student) | Change::UpdateStudent(student, _) => self.student(student),
             Change::AddCourse(course) | Change::UpdateCourse(course, _) => self.course(course),
-            Change::DeleteStudent(id) | Change::ForgetStudent(id) => self.student_id(id),
+            Change::DeleteStudent(id)
+            | Change::ForgetStudent(id)
+            | Change::JoinGroup(_, id)
+            | Change::LeaveGroup(_, id) => self.student_id(id),
+            Change::AddHold(hold) | Change::RemoveHold(hold) => self.student_id(&mut hold.student_id),
             Change::DeleteCourse(id)
             | Change::ForgetCourse(id)
             | Change::DeleteLimits(id)
@@ -69,6 +73,9 @@ impl Assigned {
                 self.course_id(&mut row.course_id);
             }
             Change::LogImport { .. }
+            | Change::SetRules(_)
+            | Change::SetGroup(_)
+            | Change::DeleteGroup(_)
             | Change::AddToken(..)
             | Change::RevokeToken(..)
             | Change::AddAccount(_)
@@ -99,7 +106,13 @@ impl Assigned {
                     }
                 }
             }
-            Answer::Seats(_) | Answer::Account(_) | Answer::Token(_) | Answer::Gone => {}
+            Answer::Hold(hold) => self.student_id(&mut hold.student_id),
+            Answer::Seats(_)
+            | Answer::Account(_)
+            | Answer::Token(_)
+            | Answer::Group(_)
+            | Answer::Rules(_)
+            | Answer::Gone => {}
         }
     }
 

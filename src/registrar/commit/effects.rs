@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::access_effects::AccessEffects;
+use super::standing::{StandingEffects, stored_windows};
 use crate::db::Arg;
 use crate::registrar::caller::Caller;
 use crate::registrar::event::{Change, Event, NewValue};
@@ -35,6 +36,7 @@ pub(super) struct Effects<'a> {
     /// Imports, each with the first and last of its entries in the log.
     imported: Vec<(i64, i64, i64)>,
     pub(super) access: AccessEffects<'a>,
+    pub(super) standing: StandingEffects<'a>,
 }
 
 /// The columns of a row that the batch writes, with their new values. Other columns stay as they are.
@@ -109,6 +111,13 @@ impl<'a> Effects<'a> {
             Change::LogImport { import_id, first_seq, last_seq } => {
                 self.imported.push((*import_id, *first_seq, *last_seq));
             }
+            Change::SetRules(_)
+            | Change::SetGroup(_)
+            | Change::DeleteGroup(_)
+            | Change::JoinGroup(..)
+            | Change::LeaveGroup(..)
+            | Change::AddHold(_)
+            | Change::RemoveHold(_) => self.standing.add(change),
             Change::AddToken(..)
             | Change::RevokeToken(..)
             | Change::AddAccount(_)
@@ -124,6 +133,7 @@ impl<'a> Effects<'a> {
 
     fn forget_student(&mut self, id: StudentId) {
         self.forgotten_students.push(id);
+        self.standing.forget(id);
         self.numbers.insert(id, None);
     }
 
@@ -137,6 +147,11 @@ impl<'a> Effects<'a> {
         if self.waiting.remove(&waiting.joined_seq).is_none() {
             self.left.push(waiting);
         }
+    }
+
+    /// Has the new places on waitlists marked, where their students are on hold.
+    pub(super) fn mark_waiting(&mut self) {
+        self.standing.to_mark.extend(self.waiting.values().map(|waiting| waiting.student_id));
     }
 
     pub(super) fn waiting(&self) -> Vec<Vec<Arg>> {
@@ -161,6 +176,7 @@ impl<'a> Effects<'a> {
                 limits.closes_at.as_ref().into(),
                 limits.waitlist_closes_at.as_ref().into(),
                 limits.drop_until.as_ref().into(),
+                stored_windows(&limits.group_windows),
             ]
         })
         .collect()

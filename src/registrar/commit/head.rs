@@ -1,5 +1,6 @@
 //! The head of the log: the row that every batch locks first.
 
+use super::standing::StoredRules;
 use crate::clock::{Clock, Stamp};
 use crate::db::{DbError, Tx};
 
@@ -14,6 +15,7 @@ pub(super) struct Head {
     pub(super) rights_version: i64,
     /// Whether additional columns of dropped enrollments have ever been saved.
     pub(super) has_saved: bool,
+    pub(super) rules: StoredRules,
     /// The time of the last log entry; empty if there is none.
     pub(super) last_at: Stamp,
     /// The current time: of the database server, which is the same for all of our servers, otherwise of
@@ -44,12 +46,16 @@ impl Head {
         // One round trip; the others are answered once the head is locked. In order (`biased`): when the first fails,
         // the others only report that the transaction has failed.
         let version = tx.query("select version from matricula_access where id = 1", &[], |row| row.int(0));
-        let (mut taken, in_table, version, now) =
-            tokio::try_join!(biased; taken, in_table, version, time(tx, clock))?;
+        let rules = tx.query(StoredRules::SQL, &[], StoredRules::from_row);
+        let (mut taken, in_table, version, rules, now) =
+            tokio::try_join!(biased; taken, in_table, version, rules, time(tx, clock))?;
         let (last_seq, last_enrollment_id, last_at, has_saved) = taken.pop().ok_or_else(no_log_head)?;
         let last_enrollment_id = in_table.into_iter().fold(last_enrollment_id, i64::max);
         let rights_version = version.into_iter().sum();
-        Ok(Self { last_seq, last_enrollment_id, rights_version, has_saved: has_saved != 0, last_at, now })
+        // Without its row there would be no limits.
+        let rules = rules.into_iter().next().ok_or_else(no_rules)?;
+        let has_saved = has_saved != 0;
+        Ok(Self { last_seq, last_enrollment_id, rights_version, has_saved, rules, last_at, now })
     }
 
     /// The end of the log, which in a file never goes back: a log that did is that of an older copy.
@@ -75,6 +81,10 @@ impl Head {
 #[must_use]
 pub fn no_log_head() -> DbError {
     DbError::Engine("the table log_head has lost its row: run `matricula check`".to_owned())
+}
+
+fn no_rules() -> DbError {
+    DbError::Engine("the table matricula_rules has lost its row: run `matricula check`".to_owned())
 }
 
 pub(super) async fn time(tx: &Tx<'_>, clock: &Clock) -> Result<Stamp, DbError> {

@@ -8,6 +8,7 @@ use super::external_ids::load_external_ids;
 use super::head::Head;
 use super::orphans::{CheckedRow, Orphans, select_enrollments};
 use super::reply::BatchItem;
+use super::standing::{courses_with_group_windows, load_standing};
 use super::rows::{COURSE, COURSE_WITH_CODE, STUDENT, STUDENT_WITH_NUMBER, course, limits, sets, student};
 use crate::db::{DbError, Tx};
 use crate::registrar::caller::{Actor, Caller};
@@ -79,6 +80,9 @@ pub(super) async fn load_facts(
         // A server does not report writes of other programs, so the cache may contain the rows to be swept.
         cache = CourseCache::default();
     }
+    if needs.all_group_windows {
+        needs.limits.extend(courses_with_group_windows(tx).await?);
+    }
     loop {
         let mut facts = Facts {
             now: head.now.clone(),
@@ -93,6 +97,7 @@ pub(super) async fn load_facts(
         let mut orphans = Orphans::default();
         let unknown = cache.fill_limits(&needs.limits, &mut facts);
         load_rows(tx, &needs, &unknown, &mut facts, &mut orphans).await?;
+        load_standing(tx, &needs, &head.rules, &mut facts).await?;
         load_access(tx, &needs, &mut facts).await?;
         facts.import_workers = load_import_workers(tx, &needs).await?;
         facts.ended = load_ended(tx, &needs).await?;
@@ -232,7 +237,7 @@ const ENDED: &str = "select e.enrollment_id, b.seq, b.at from events e join even
     and not exists (select 1 from events d where d.course_id = e.course_id and d.type = 'course.deleted' and d.seq > e.seq)";
 
 async fn load_limits(tx: &Tx<'_>, courses: &HashSet<CourseId>) -> Result<HashMap<CourseId, Limits>, DbError> {
-    let sql = "select course_id, capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until \
+    let sql = "select course_id, capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until, group_windows \
                from course_seats where course_id = $1";
     let found =
         tx.query_many(sql, &sets(courses), |row| Ok((CourseId(row.int(0)?), limits(row, 1)?))).await?;
@@ -257,10 +262,10 @@ async fn load_seats(
         tx.query_many(
             "select w.student_id, w.course_id, w.joined_seq, w.joined_at, \
              (select count(*) from students s where s.id = cast(w.student_id as bigint)), \
-             (select count(*) from courses c where c.id = cast(w.course_id as bigint)) \
+             (select count(*) from courses c where c.id = cast(w.course_id as bigint)), w.on_hold \
              from waitlist w where w.course_id = $1",
             &courses_asked,
-            CheckedRow::waiting,
+            |row| Ok((CheckedRow::waiting(row)?, row.int(6)? != 0)),
         ),
         tx.query_many(
             select_enrollments!(
@@ -273,11 +278,14 @@ async fn load_seats(
     )?;
     facts.enrolled.extend(courses.iter().copied().zip(counts.into_iter().flatten()));
     for (course, waits) in courses.iter().zip(waits) {
-        let waitlist = waits.iter().map(|checked| checked.row.clone()).collect();
-        facts.waitlists.insert(*course, waitlist);
-        for checked in waits {
+        let mut waitlist: Waitlist = waits.iter().map(|(checked, _)| checked.row.clone()).collect();
+        for (checked, is_on_hold) in waits {
+            if is_on_hold {
+                waitlist.set_on_hold(checked.row.student_id, true);
+            }
             orphans.add_waiting(checked);
         }
+        facts.waitlists.insert(*course, waitlist);
     }
     for checked in gone.into_iter().flatten() {
         let row = checked.row.clone();

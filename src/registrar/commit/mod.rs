@@ -15,6 +15,7 @@ mod orphans;
 mod reply;
 mod rows;
 mod saved_columns;
+mod standing;
 mod tables;
 
 use std::sync::Arc;
@@ -34,6 +35,8 @@ use self::log::{ADVANCE_HEAD, END_BATCH, FirstEntry, advanced_head, entries, res
 use self::reply::Reply;
 pub(super) use self::reply::{BatchItem, Replies};
 pub use self::rows::{enrollment, limits};
+pub use self::standing::hold;
+use self::standing::write_standing;
 use self::tables::{read_only, write_log_and_rows, write_records};
 use super::caller::{Actor, Caller};
 use super::chore::Chore;
@@ -259,6 +262,11 @@ async fn write(
     let first_entry = FirstEntry::of(&entries);
     write_log_and_rows(tx, advanced_head, entries, &effects, tables).await?;
     write_external_ids(tx, &effects, tables).await?;
+    if head.rules.has_holds {
+        // A restored place may be that of a student who is on hold by now.
+        effects.mark_waiting();
+    }
+    write_standing(tx, &effects.standing).await?;
     write_access(tx, &effects).await?;
     if has_saved {
         let enrolled: Vec<_> = effects.enrolled.values().map(|row| (*row).clone()).collect();

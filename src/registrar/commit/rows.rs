@@ -1,5 +1,6 @@
 //! Converts rows to records.
 
+use super::standing::group_windows;
 use crate::db::{Arg, DbError, Row};
 use crate::registrar::record::{Course, Enrollment, Limits, Student};
 
@@ -16,8 +17,8 @@ pub fn enrollment(row: &Row<'_>) -> Result<Enrollment, DbError> {
     })
 }
 
-/// Reads limits from the columns `capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until`,
-/// starting at column `first`.
+/// Reads limits from the columns `capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until,
+/// `group_windows`, starting at column `first`.
 ///
 /// # Errors
 /// When a column has another type.
@@ -29,6 +30,7 @@ pub fn limits(row: &Row<'_>, first: usize) -> Result<Limits, DbError> {
         closes_at: row.opt_stamp(first + 3)?,
         waitlist_closes_at: row.opt_stamp(first + 4)?,
         drop_until: row.opt_stamp(first + 5)?,
+        group_windows: group_windows(row.opt_text(first + 6)?)?,
     })
 }
 

@@ -1,7 +1,8 @@
 use matricula::registrar::{
-    self, Answer, Batch, Caller, ChangeSeats, CreateCourse, CreateStudent, DeleteCourse, DeleteStudent,
-    DropCourse, Enroll, Event, Facts, Grants, Needs, Refusal, Registrar, RemoveSeats, Restore, Role,
-    SetSeats, UpdateCourse, UpdateStudent,
+    self, Answer, Batch, Caller, ChangeSeats, CreateCourse, CreateStudent, DeleteCourse, DeleteGroup,
+    DeleteStudent, DropCourse, Enroll, Event, Facts, Grants, JoinGroup, LeaveGroup, Needs, PlaceHold,
+    Refusal, Registrar, ReleaseHold, RemoveSeats, Restore, Role, SetGroup, SetRules, SetSeats, StudentId,
+    UpdateCourse, UpdateStudent,
 };
 
 #[derive(Clone, Debug)]
@@ -21,6 +22,13 @@ pub(crate) enum Command {
     RemoveSeats(RemoveSeats),
     Batch(Batch),
     Restore(Restore),
+    PlaceHold(PlaceHold),
+    ReleaseHold(ReleaseFirstHold),
+    SetRules(SetRules),
+    SetGroup(SetGroup),
+    DeleteGroup(DeleteGroup),
+    JoinGroup(JoinGroup),
+    LeaveGroup(LeaveGroup),
 }
 
 /// Evaluates an expression with the command of any variant.
@@ -40,6 +48,13 @@ macro_rules! each {
             Command::RemoveSeats($one) => $done,
             Command::Batch($one) => $done,
             Command::Restore($one) => $done,
+            Command::PlaceHold($one) => $done,
+            Command::ReleaseHold($one) => $done,
+            Command::SetRules($one) => $done,
+            Command::SetGroup($one) => $done,
+            Command::DeleteGroup($one) => $done,
+            Command::JoinGroup($one) => $done,
+            Command::LeaveGroup($one) => $done,
         }
     };
 }
@@ -49,6 +64,33 @@ impl Command {
         let Self::DropAsStudent(drop) = self else { return default.clone() };
         let grants = Grants { rights: Role::Student.rights(), student: Some(drop.student_id) };
         Caller { grants, ..default.clone() }
+    }
+}
+
+/// Releases the first hold of a student.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReleaseFirstHold(pub(crate) StudentId);
+
+impl ReleaseFirstHold {
+    fn of(self, hold_id: i64) -> ReleaseHold {
+        ReleaseHold { student_id: self.0, hold_id }
+    }
+}
+
+impl registrar::Command for ReleaseFirstHold {
+    type Answer = ();
+
+    fn needs(&self, needs: &mut Needs) {
+        self.of(0).needs(needs);
+    }
+
+    fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
+        self.of(0).permit(caller)
+    }
+
+    fn decide(&self, caller: &Caller, facts: &Facts) -> Result<(Vec<Event>, ()), Refusal> {
+        let first = facts.standings.get(&self.0).and_then(|standing| standing.holds.first());
+        self.of(first.map_or(0, |hold| hold.id)).decide(caller, facts)
     }
 }
 

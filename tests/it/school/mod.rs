@@ -28,7 +28,7 @@ use tokio::task::JoinHandle;
 
 pub(crate) use self::browser::Browser;
 pub(crate) use self::client::{Client, Reply, RequestBuilder, errors};
-pub(crate) use self::command::{Command, submit};
+pub(crate) use self::command::{Command, ReleaseFirstHold, submit};
 pub(crate) use self::database::{Database, OtherProgram};
 pub(crate) use self::identity_provider::IdentityProvider;
 pub(crate) use self::model::{Model, enrollments_by};

@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 
 use matricula::clock::Stamp;
 use matricula::registrar::{
-    Answer, Caller, Change, Command as _, CourseId, Enrollment, Event, EventKind, Facts, Refusal, StudentId,
+    Answer, Caller, Change, Command as _, CourseId, Enrollment, Event, EventKind, Facts, Refusal, Standing,
+    StudentId,
 };
 use serde_json::Value;
 
@@ -58,23 +59,30 @@ impl Model {
             forced = forced.or(event.course_id.filter(|_| goes_beyond));
             restored = restored.or(event.course_id.filter(|_| event.kind == EventKind::WaitlistRestored));
             self.facts.apply(&event);
+            for change in &event.changes {
+                if let Change::AddStudent(student) = change {
+                    self.facts.standings.insert(student.id, Standing::default());
+                }
+            }
             self.log.push(event);
         }
         self.check_seats(&before, forced, restored);
+        self.check_courses(&before, forced.or(restored).is_some());
         Ok(answer)
     }
 
     /// First come, first served.
     fn check_order(&self, event: &Event) {
+        self.check_standing(event);
         match (event.kind, event.changes.as_slice()) {
             (
                 EventKind::WaitlistPromoted,
                 [Change::DeleteWaitlistEntry(waiting), Change::AddEnrollment(_)],
             ) => {
                 assert_eq!(
-                    self.facts.waitlist_entries_of_course(waiting.course_id).next(),
+                    self.facts.next_on_waitlist(waiting.course_id).next(),
                     Some(waiting),
-                    "the first on the waitlist moves up"
+                    "the first on the waitlist who is not on hold moves up"
                 );
             }
             (EventKind::WaitlistRestored, [Change::AddWaitlistEntry(waiting)]) => {
@@ -114,6 +122,44 @@ impl Model {
         }
     }
 
+    /// A student on hold, or before registration opens for them, gets nothing but by an override or a restoration.
+    fn check_standing(&self, event: &Event) {
+        let by_the_rules = matches!(
+            event.kind,
+            EventKind::EnrollmentCreated | EventKind::WaitlistJoined | EventKind::WaitlistPromoted
+        ) && !event.data["override"].is_object();
+        let (Some(student_id), Some(course_id), true) = (event.student_id, event.course_id, by_the_rules) else {
+            return;
+        };
+        let standing = &self.facts.standings[&student_id];
+        assert_eq!(standing.holds, [], "a student on hold gets neither a seat nor a place");
+        if event.kind != EventKind::WaitlistPromoted {
+            let limits = self.facts.limits_of(course_id);
+            let own = limits.group_windows.iter().filter(|window| standing.groups.contains_key(&window.group));
+            let opens_at = own.map(|window| &window.opens_at).min().or(limits.opens_at.as_ref());
+            assert!(opens_at.is_none_or(|opens_at| *opens_at <= self.facts.now), "it is open for the student");
+        }
+    }
+
+    /// Nobody gets more courses than they may have, but by an override or a restoration.
+    fn check_courses(&self, before: &Facts, goes_beyond: bool) {
+        for (id, standing) in &self.facts.standings {
+            let taken = self.facts.enrollments_of_student(*id).count();
+            let courses = taken + self.facts.waitlist_entries_of_student(*id).count();
+            assert_eq!(standing.courses, i64::try_from(courses).unwrap(), "the count is the number of rows");
+            let were = before.standings.get(id).map_or(0, |standing| standing.courses);
+            let limit = standing.course_limit(self.facts.rules.course_limit);
+            assert!(
+                limit.is_none_or(|limit| standing.courses <= limit.max(were)) || goes_beyond,
+                "student {id} has {courses} courses and may have {limit:?}"
+            );
+        }
+        assert!(
+            self.facts.standings.keys().all(|id| self.facts.students.contains_key(id)),
+            "only students have holds and groups"
+        );
+    }
+
     /// Checks the invariants after every command; `forced` is the course in which it gave a seat by an override or restored
     /// one, `restored` the course on whose waitlist it restored a place.
     fn check_seats(&self, before: &Facts, forced: Option<CourseId>, restored: Option<CourseId>) {
@@ -131,7 +177,7 @@ impl Model {
             let idle = seats.capacity.is_none_or(|capacity| seats.enrolled < capacity);
             let moves_up = seats.limits().moves_up(&facts.now);
             assert!(
-                !idle || seats.waitlisted == 0 || !moves_up,
+                !idle || facts.next_on_waitlist(*id).next().is_none() || !moves_up,
                 "no seat is free while a student waits: {seats:?}"
             );
             if forced == Some(*id) {

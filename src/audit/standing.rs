@@ -1,0 +1,95 @@
+//! Checks that groups, holds and the rules of the school are as the log says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::StreamExt as _;
+
+use super::finding::Finding;
+use super::store::{self, StandingEntry};
+use crate::db::{Db, DbError};
+
+/// What the log, or the tables, say about groups, holds and rules.
+#[derive(Default)]
+pub(super) struct Standings {
+    /// The limit of courses of the whole school.
+    pub(super) course_limit: Option<i64>,
+    /// The limit of each group.
+    pub(super) groups: BTreeMap<String, Option<i64>>,
+    /// The members of groups.
+    pub(super) members: BTreeSet<(String, i64)>,
+    /// The student of each hold.
+    pub(super) holds: BTreeMap<i64, i64>,
+}
+
+/// Differences between the tables and the log. Students whom another program has deleted are left out: a running server
+/// removes their rows.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(super) async fn compare(db: &Db) -> Result<Option<Finding>, DbError> {
+    let mut logged = Standings::default();
+    let mut entries = store::standing_entries(db).await?;
+    while let Some(entries) = entries.next().await {
+        entries?.iter().for_each(|entry| logged.apply(entry));
+    }
+    let stored = store::standings(db).await?;
+    let gone = store::vanished_students(db).await?;
+    logged.members.retain(|(_, student)| !gone.contains(student));
+    logged.holds.retain(|_, student| !gone.contains(student));
+    Ok(Finding::new("groups, holds and rules are as the log says", differences(&stored, &logged)))
+}
+
+fn differences(stored: &Standings, logged: &Standings) -> Vec<String> {
+    let mut found = Vec::new();
+    if stored.course_limit != logged.course_limit {
+        let limit = |limit: Option<i64>| limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
+        let (stored, logged) = (limit(stored.course_limit), limit(logged.course_limit));
+        found.push(format!("the limit of courses is {stored}; the log says {logged}"));
+    }
+    for (stored, logged, which) in
+        [(stored, logged, "is not in the log"), (logged, stored, "is in the log, but not there")]
+    {
+        let groups = stored.groups.iter().filter(|(name, limit)| logged.groups.get(*name) != Some(limit));
+        found.extend(groups.map(|(name, _)| format!("the group {name} as it is {which}")));
+        let members = stored.members.difference(&logged.members);
+        found.extend(members.map(|(name, student)| format!("student {student} in the group {name} {which}")));
+        let holds = stored.holds.iter().filter(|(id, student)| logged.holds.get(id) != Some(student));
+        found.extend(holds.map(|(id, student)| format!("hold {id} of student {student} {which}")));
+    }
+    found
+}
+
+impl Standings {
+    fn apply(&mut self, entry: &StandingEntry) {
+        let &StandingEntry { seq, student_id, ref kind, ref data } = entry;
+        let group = || data["group"].as_str().unwrap_or_default().to_owned();
+        match kind.as_str() {
+            "rules.set" => self.course_limit = data["course_limit"].as_i64(),
+            "group.set" => {
+                self.groups.insert(group(), data["course_limit"].as_i64());
+            }
+            "group.deleted" => {
+                let group = group();
+                self.groups.remove(&group);
+                self.members.retain(|(name, _)| *name != group);
+            }
+            "group.joined" => {
+                self.members.insert((group(), student_id));
+            }
+            "group.left" => {
+                self.members.remove(&(group(), student_id));
+            }
+            "hold.placed" => {
+                self.holds.insert(seq, student_id);
+            }
+            "hold.released" => {
+                self.holds.remove(&data["hold_id"].as_i64().unwrap_or_default());
+            }
+            "student.deleted" => {
+                self.members.retain(|(_, student)| *student != student_id);
+                self.holds.retain(|_, student| *student != student_id);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Holds: why students do not enroll at present.
+
+pub mod api;
+pub mod store;

@@ -1,0 +1,62 @@
+//! Reads the groups, holds and numbers of courses of students.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use crate::db::{Db, DbError, Reach};
+use crate::imports::store::{places, statements};
+use crate::registrar::{GroupName, Rules, Standing, StudentId, hold};
+
+/// The rules of the whole school.
+pub(in crate::imports) async fn rules_of(db: &Db) -> Result<Rules, DbError> {
+    let sql = "select course_limit from matricula_rules where id = 1";
+    let found = db.query_opt(sql, [], |row| Ok(Rules { course_limit: row.opt_int(0)? })).await?;
+    found.ok_or_else(|| DbError::Engine("the table matricula_rules has lost its row".to_owned()))
+}
+
+/// The standing of each of these students.
+pub(in crate::imports) async fn standings_of(
+    db: &Db,
+    students: &[i64],
+) -> Result<HashMap<StudentId, Standing>, DbError> {
+    static COURSES: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "select s.id, (select count(*) from student_courses sc join courses c on c.id = sc.course_id \
+             where sc.student_id = s.id) + (select count(*) from waitlist w join courses c on c.id = w.course_id \
+             where w.student_id = s.id) from students s where s.id in ({})",
+            places("bigint")
+        )
+    });
+    static GROUPS: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "select m.student_id, g.name, g.course_limit from matricula_group_students m \
+             join matricula_groups g on g.name = m.group_name where m.student_id in ({})",
+            places("bigint")
+        )
+    });
+    static HOLDS: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "select id, student_id, reason, placed_at from matricula_holds where student_id in ({}) order by id",
+            places("bigint")
+        )
+    });
+    let mut found: HashMap<StudentId, Standing> = HashMap::new();
+    for args in statements(students) {
+        let courses = db.read(Reach::Range, COURSES.as_str(), args.clone(), |row| {
+            Ok((StudentId(row.int(0)?), row.int(1)?))
+        });
+        for (id, courses) in courses.await? {
+            found.entry(id).or_default().courses = courses;
+        }
+        let groups = db.query(GROUPS.as_str(), args.clone(), |row| {
+            Ok((StudentId(row.int(0)?), (GroupName::from_stored(row.text(1)?), row.opt_int(2)?)))
+        });
+        for (id, group) in groups.await? {
+            found.entry(id).or_default().groups.extend([group]);
+        }
+        for hold in db.query(HOLDS.as_str(), args, hold).await? {
+            found.entry(hold.student_id).or_default().holds.push(hold);
+        }
+    }
+    Ok(found)
+}

@@ -170,13 +170,13 @@ impl From<Refusal> for Problem {
                     .with("course_limit", course_limit)
                     .with("courses", courses)
             }
-            Refusal::HoldNotFound { student_id, hold_id } => Self::new::<HoldNotFound>(detail)
-                .with("student_id", student_id.0)
-                .with("hold_id", hold_id),
+            Refusal::HoldNotFound { student_id, hold_id } => {
+                Self::new::<HoldNotFound>(detail).with("student_id", student_id.0).with("hold_id", hold_id)
+            }
             Refusal::GroupNotFound(group) => Self::new::<GroupNotFound>(detail).with("group", json!(group)),
-            Refusal::NotInGroup { group, student_id } => Self::new::<NotInGroup>(detail)
-                .with("group", json!(group))
-                .with("student_id", student_id.0),
+            Refusal::NotInGroup { group, student_id } => {
+                Self::new::<NotInGroup>(detail).with("group", json!(group)).with("student_id", student_id.0)
+            }
             Refusal::EndsBeforeOpening(fields) => {
                 let error = |field| json!({"pointer": format!("/{field}"), "detail": Limits::BEFORE_OPENING});
                 invalid(fields.into_iter().map(error).collect())

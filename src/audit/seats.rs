@@ -32,8 +32,15 @@ fn shown(limits: Option<&Limits>) -> String {
     let Some(limits) = limits else {
         return "no limits".to_owned();
     };
-    let Limits { capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until, group_windows } =
-        limits;
+    let Limits {
+        capacity,
+        waitlist_capacity,
+        opens_at,
+        closes_at,
+        waitlist_closes_at,
+        drop_until,
+        group_windows,
+    } = limits;
     let seats = match capacity {
         None => "unlimited seats".to_owned(),
         Some(1) => "1 seat".to_owned(),
@@ -50,6 +57,7 @@ fn shown(limits: Option<&Limits>) -> String {
     for (word, time) in times {
         parts.extend(time.as_ref().map(|time| format!("{word} {time}")));
     }
-    parts.extend(group_windows.iter().map(|window| format!("opens {} for {}", window.opens_at, window.group)));
+    parts
+        .extend(group_windows.iter().map(|window| format!("opens {} for {}", window.opens_at, window.group)));
     parts.join(", ")
 }

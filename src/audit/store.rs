@@ -82,8 +82,8 @@ pub(super) async fn standings(db: &Db) -> Result<Standings, DbError> {
     let members = "select m.group_name, m.student_id from matricula_group_students m join students s on s.id = m.student_id";
     let holds = "select h.id, h.student_id from matricula_holds h join students s on s.id = h.student_id";
     let course_limit = db.query_opt(rules, [], |row| row.opt_int(0)).await?;
-    let course_limit =
-        course_limit.ok_or_else(|| DbError::Engine("the table matricula_rules has lost its row".to_owned()))?;
+    let course_limit = course_limit
+        .ok_or_else(|| DbError::Engine("the table matricula_rules has lost its row".to_owned()))?;
     let groups = db.read(Reach::Scan, groups, [], |row| Ok((row.text(0)?, row.opt_int(1)?))).await?;
     let members = db.read(Reach::Scan, members, [], |row| Ok((row.text(0)?, row.int(1)?))).await?;
     let holds = db.read(Reach::Scan, holds, [], |row| Ok((row.int(0)?, row.int(1)?))).await?;

@@ -132,9 +132,11 @@ impl Draft for NewOperation {
 impl From<NewOperation> for Operation {
     fn from(new: NewOperation) -> Self {
         match new {
-            NewOperation::Enroll { student_id, course_id, wait, r#override } => {
-                Self::Enroll(Enroll { r#override, wait: wait.unwrap_or(true), ..Enroll::new(student_id, course_id) })
-            }
+            NewOperation::Enroll { student_id, course_id, wait, r#override } => Self::Enroll(Enroll {
+                r#override,
+                wait: wait.unwrap_or(true),
+                ..Enroll::new(student_id, course_id)
+            }),
             NewOperation::Drop { student_id, course_id, r#override } => {
                 Self::Drop(DropCourse { student_id, course_id, r#override })
             }

@@ -18,10 +18,9 @@ use crate::http::reply::{Admitted, Ensured, Found, List, Located, NoContent, Res
 use crate::http::routes::{Routes, any_of, only};
 use crate::lists::{Search, Wanted};
 use crate::problems::{
-    AlreadyEnrolled, AlreadyWaitlisted, CourseFull, CourseNotFound, DropDeadlinePassed, EnrollmentNotFound,
-    NothingToRestore, OverrideNeedsReason, RegistrationClosed, RegistrationNotOpen, RowRefused, StudentOnHold,
-    CourseLimitReached,
-    StudentNotFound, WaitlistFull,
+    AlreadyEnrolled, AlreadyWaitlisted, CourseFull, CourseLimitReached, CourseNotFound, DropDeadlinePassed,
+    EnrollmentNotFound, NothingToRestore, OverrideNeedsReason, RegistrationClosed, RegistrationNotOpen,
+    RowRefused, StudentNotFound, StudentOnHold, WaitlistFull,
 };
 use crate::registrar::{
     Admission, Caller, Course, CourseId, DropCourse, Enroll, Enrollment, Outcome, Override, OverrideReason,

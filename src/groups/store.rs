@@ -15,9 +15,7 @@ pub fn groups() -> Listing<Group> {
         count: "select count(*) from matricula_groups",
         count_args: Vec::new(),
         rows: "select name, course_limit from matricula_groups where name > cast($1 as text) order by name limit $2",
-        args: Box::new(|after| {
-            vec![after.and_then(|after| after.text.clone()).unwrap_or_default().into()]
-        }),
+        args: Box::new(|after| vec![after.and_then(|after| after.text.clone()).unwrap_or_default().into()]),
         map: |row| {
             let group = group(row)?;
             Ok(ListRow { text: Some(group.name.to_string()), row: group, id: 0 })

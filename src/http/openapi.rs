@@ -146,7 +146,10 @@ fn text_schema() -> ObjectBuilder {
 
 /// A name as a part of the path.
 fn name_schema() -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).min_length(Some(1)).max_length(Some(MAX_GROUP_NAME))
+    ObjectBuilder::new()
+        .schema_type(SchemaType::Type(Type::String))
+        .min_length(Some(1))
+        .max_length(Some(MAX_GROUP_NAME))
 }
 
 fn id_schema() -> ObjectBuilder {

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::known::ids;
 use super::parties::is_unclear;
-use super::steps::{EnrollmentStep, Obstacle, Pair, Plan};
 use super::standings::store::{rules_of, standings_of};
+use super::steps::{EnrollmentStep, Obstacle, Pair, Plan};
 use super::store::{self, Taken};
 use super::vanishing::{Cause, Held, VanishingPair};
 use crate::clock::Stamp;

@@ -68,7 +68,9 @@ impl HistoryEntry {
             EventKind::WaitlistPromoted => "got a seat from the waitlist of".to_owned(),
             EventKind::GroupJoined => format!("was added to the group {}", self.group()),
             EventKind::GroupLeft => format!("was taken out of the group {}", self.group()),
-            EventKind::HoldPlaced => format!("was put on hold: {}", self.data["reason"].as_str().unwrap_or_default()),
+            EventKind::HoldPlaced => {
+                format!("was put on hold: {}", self.data["reason"].as_str().unwrap_or_default())
+            }
             EventKind::HoldReleased => "had a hold released".to_owned(),
             EventKind::AccountCreated => "got an account".to_owned(),
             EventKind::AccountChanged => "had their account changed".to_owned(),

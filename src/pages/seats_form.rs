@@ -77,7 +77,9 @@ pub(super) fn limits_text(limits: &Limits) -> String {
         parts.push(format!("a waitlist of {}", limits.waitlist_capacity));
     }
     parts.extend(limits.opens_at.iter().map(|opens| format!("opens {opens}")));
-    parts.extend(limits.group_windows.iter().map(|window| format!("opens {} for {}", window.opens_at, window.group)));
+    parts.extend(
+        limits.group_windows.iter().map(|window| format!("opens {} for {}", window.opens_at, window.group)),
+    );
     parts.extend(limits.closes_at.iter().map(|closes| format!("closes {closes}")));
     parts.extend(limits.waitlist_closes_at.iter().map(|end| format!("waitlist until {end}")));
     parts.extend(limits.drop_until.iter().map(|end| format!("drops until {end}")));

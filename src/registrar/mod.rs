@@ -73,8 +73,8 @@ pub use self::enrollment::Enroll;
 pub use self::event::{Change, Event, NewValue};
 pub use self::facts::Facts;
 pub use self::group::{
-    DeleteGroup, Group, GroupName, GroupWindow, JoinGroup, LeaveGroup, MAX_COURSE_LIMIT, MAX_GROUP_NAME, MAX_GROUP_WINDOWS,
-    SetGroup,
+    DeleteGroup, Group, GroupName, GroupWindow, JoinGroup, LeaveGroup, MAX_COURSE_LIMIT, MAX_GROUP_NAME,
+    MAX_GROUP_WINDOWS, SetGroup,
 };
 pub use self::hold::{Hold, PlaceHold, ReleaseHold};
 pub use self::import::{ImportPart, ImportStep};

@@ -234,7 +234,10 @@ impl Limits {
             ("drop_until", &self.drop_until),
         ];
         let is_before = |end: &Stamp| {
-            self.opens_at.iter().chain(self.group_windows.iter().map(|window| &window.opens_at)).any(|opens_at| end <= opens_at)
+            self.opens_at
+                .iter()
+                .chain(self.group_windows.iter().map(|window| &window.opens_at))
+                .any(|opens_at| end <= opens_at)
         };
         ends.into_iter()
             .filter(|(_, end)| end.as_ref().is_some_and(is_before))
@@ -245,7 +248,11 @@ impl Limits {
     /// When registration opens for a student; `None` if it is open. In a group with a time of its own that time counts, and in
     /// several the earliest.
     pub fn opening_for(&self, is_member: impl Fn(&GroupName) -> bool) -> Option<&Stamp> {
-        let own = self.group_windows.iter().filter(|window| is_member(&window.group)).map(|window| &window.opens_at);
+        let own = self
+            .group_windows
+            .iter()
+            .filter(|window| is_member(&window.group))
+            .map(|window| &window.opens_at);
         own.min().or(self.opens_at.as_ref())
     }
 
@@ -361,7 +368,15 @@ impl Seats {
             group_windows,
             ..
         } = self.clone();
-        Limits { capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until, group_windows }
+        Limits {
+            capacity,
+            waitlist_capacity,
+            opens_at,
+            closes_at,
+            waitlist_closes_at,
+            drop_until,
+            group_windows,
+        }
     }
 
     /// How full the course is.

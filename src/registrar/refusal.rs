@@ -78,7 +78,9 @@ pub enum Refusal {
         holds: Vec<Hold>,
     },
     /// The student has as many courses as they may have.
-    #[error("Student {student_id} has {courses} courses and places on waitlists, and may have {course_limit}.")]
+    #[error(
+        "Student {student_id} has {courses} courses and places on waitlists, and may have {course_limit}."
+    )]
     CourseLimitReached {
         /// The student.
         student_id: StudentId,

@@ -72,7 +72,8 @@ fn restored_place(entry: &WaitlistEntry, facts: &Facts) -> (Vec<Event>, Admissio
     let event =
         Event::about_pair(EventKind::WaitlistRestored, student_id, course_id, changes).with_data(data);
     let Seats { capacity, enrolled, .. } = facts.seats_of(course_id);
-    let has_seat = capacity.is_none_or(|capacity| enrolled < capacity) && facts.holds_of(student_id).is_empty();
+    let has_seat =
+        capacity.is_none_or(|capacity| enrolled < capacity) && facts.holds_of(student_id).is_empty();
     if has_seat && facts.limits_of(course_id).moves_up(&facts.now) {
         let (id, enrolled_at) = (facts.next_enrollment_id(), facts.stamp.clone());
         let row = Enrollment { id, student_id, course_id, enrolled_at };

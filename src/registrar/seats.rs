@@ -88,7 +88,10 @@ fn needs_groups<'a>(windows: impl IntoIterator<Item = &'a GroupWindow>, needs: &
     windows.into_iter().for_each(|window| needs.group(window.group.clone()));
 }
 
-fn ensure_groups<'a>(windows: impl IntoIterator<Item = &'a GroupWindow>, facts: &Facts) -> Result<(), Refusal> {
+fn ensure_groups<'a>(
+    windows: impl IntoIterator<Item = &'a GroupWindow>,
+    facts: &Facts,
+) -> Result<(), Refusal> {
     windows.into_iter().try_for_each(|window| facts.group(&window.group).map(|_| ()))
 }
 

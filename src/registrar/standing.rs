@@ -85,7 +85,8 @@ impl Facts {
     ) -> Result<(), Refusal> {
         let Some(standing) = self.standings.get(&student_id) else { return Ok(()) };
         let Some(course_limit) = standing.course_limit(self.rules.course_limit) else { return Ok(()) };
-        let gives_up = given_up.is_some_and(|course_id| self.enrollments.contains_key(&(student_id, course_id)));
+        let gives_up =
+            given_up.is_some_and(|course_id| self.enrollments.contains_key(&(student_id, course_id)));
         let courses = standing.courses;
         if courses - i64::from(gives_up) < course_limit {
             return Ok(());

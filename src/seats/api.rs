@@ -19,8 +19,8 @@ use crate::instructors::store::ensure_sees_roster;
 use crate::problems::{CourseNotFound, GroupNotFound, RowRefused};
 use crate::registrar::Right;
 use crate::registrar::{
-    Caller, ChangeSeats, CourseId, GroupName, GroupWindow, Limits, LimitsChange, MAX_GROUP_WINDOWS, MAX_SEATS, Refusal, RemoveSeats,
-    Seats, SetSeats,
+    Caller, ChangeSeats, CourseId, GroupName, GroupWindow, Limits, LimitsChange, MAX_GROUP_WINDOWS,
+    MAX_SEATS, Refusal, RemoveSeats, Seats, SetSeats,
 };
 use crate::state::{App, AppState};
 
@@ -284,7 +284,15 @@ impl From<SeatsChange> for LimitsChange {
             drop_until,
             group_windows,
         } = change;
-        Self { capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until, group_windows }
+        Self {
+            capacity,
+            waitlist_capacity,
+            opens_at,
+            closes_at,
+            waitlist_closes_at,
+            drop_until,
+            group_windows,
+        }
     }
 }
 

@@ -37,11 +37,21 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
     let expected = || proptest::option::weighted(0.2, Just(vec![Version(7)]));
     let seats = || prop_oneof![3 => (0..3_i64).prop_map(Some), 1 => Just(None)];
     let time = |chance: f64| proptest::option::weighted(chance, (0..4_u64).prop_map(hour));
-    let group = || prop_oneof![Just("Seniors"), Just("Athletes")].prop_map(|name| name.parse::<GroupName>().unwrap());
-    let window = (group(), (0..4_u64).prop_map(hour)).prop_map(|(group, opens_at)| GroupWindow { group, opens_at });
+    let group =
+        || prop_oneof![Just("Seniors"), Just("Athletes")].prop_map(|name| name.parse::<GroupName>().unwrap());
+    let window =
+        (group(), (0..4_u64).prop_map(hour)).prop_map(|(group, opens_at)| GroupWindow { group, opens_at });
     let windows = || proptest::option::weighted(0.2, window.clone()).prop_map(Vec::from_iter);
     let limits = (seats(), 0..3_i64, time(0.1), time(0.1), time(0.1), time(0.1), windows()).prop_map(
-        |(capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until, group_windows)| Limits {
+        |(
+            capacity,
+            waitlist_capacity,
+            opens_at,
+            closes_at,
+            waitlist_closes_at,
+            drop_until,
+            group_windows,
+        )| Limits {
             capacity,
             waitlist_capacity,
             opens_at,

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 use matricula::registrar::{
     Batch, CourseId, CreateCourse, CreateStudent, DeleteCourse, DeleteStudent, DropCourse, Ended, Enroll,
-    GroupName, GroupWindow, JoinGroup, LeaveGroup, Limits, Operation, Override, PlaceHold, RemoveSeats,
-    Restore, Rules, SetGroup, SetRules, SetSeats, StudentId, Swap, Group,
+    Group, GroupName, GroupWindow, JoinGroup, LeaveGroup, Limits, Operation, Override, PlaceHold,
+    RemoveSeats, Restore, Rules, SetGroup, SetRules, SetSeats, StudentId, Swap,
 };
 
 use crate::school::{Command, FIRST_DAY, Model, ReleaseFirstHold};
@@ -97,7 +97,9 @@ fn holds() -> Vec<Command> {
     let place = |student| PlaceHold { student_id: StudentId(student), reason: "fees".to_owned() };
     let students = || 1..=STUDENTS;
     let placed = students().map(|student| Command::PlaceHold(place(student)));
-    placed.chain(students().map(|student| Command::ReleaseHold(ReleaseFirstHold(StudentId(student))))).collect()
+    placed
+        .chain(students().map(|student| Command::ReleaseHold(ReleaseFirstHold(StudentId(student)))))
+        .collect()
 }
 
 /// The whole school, or the group of the seniors, gets a limit of courses.
@@ -111,7 +113,8 @@ fn course_limits() -> Vec<Command> {
 /// Every student joins and leaves the group of the seniors.
 fn seniors(course_limit: Option<i64>) -> Vec<Command> {
     let name: GroupName = "Seniors".parse().unwrap();
-    let mut commands = vec![Command::SetGroup(SetGroup { group: Group { name: name.clone(), course_limit } })];
+    let mut commands =
+        vec![Command::SetGroup(SetGroup { group: Group { name: name.clone(), course_limit } })];
     for student_id in (1..=STUDENTS).map(StudentId) {
         commands.push(Command::JoinGroup(JoinGroup { name: name.clone(), student_id }));
         commands.push(Command::LeaveGroup(LeaveGroup { name: name.clone(), student_id }));
@@ -124,7 +127,8 @@ fn group_windows() -> Vec<Command> {
     let (past, future) = ("2026-01-01T08:00:00Z", "2027-01-01T08:00:00Z");
     let windows = [(past, future), (future, past), (future, future)];
     let set = windows.map(|(opens_at, for_seniors)| {
-        let window = GroupWindow { group: "Seniors".parse().unwrap(), opens_at: for_seniors.parse().unwrap() };
+        let window =
+            GroupWindow { group: "Seniors".parse().unwrap(), opens_at: for_seniors.parse().unwrap() };
         let limits = Limits {
             capacity: Some(1),
             waitlist_capacity: 1,
@@ -201,7 +205,11 @@ fn explore(courses: i64, commands: &[Command], has_restorations: bool) -> usize 
         for command in commands {
             // A second hold changes nothing but the number of releases.
             if let Command::PlaceHold(place) = command
-                && school.facts.standings.get(&place.student_id).is_some_and(|standing| !standing.holds.is_empty())
+                && school
+                    .facts
+                    .standings
+                    .get(&place.student_id)
+                    .is_some_and(|standing| !standing.holds.is_empty())
             {
                 continue;
             }

@@ -84,12 +84,14 @@ fn student_in(outcome: &Result<Answer, Refusal>) -> Option<StudentId> {
         Ok(Answer::Account(Account { student_id, .. }) | Answer::Token(Token { student_id, .. })) => {
             *student_id
         }
-        Ok(Answer::Course(_)
+        Ok(
+            Answer::Course(_)
             | Answer::Seats(_)
             | Answer::Group(_)
             | Answer::Rules(_)
             | Answer::Batch(_)
-            | Answer::Gone)
+            | Answer::Gone,
+        )
         | Err(_) => None,
     }
 }

@@ -23,7 +23,8 @@ pub(super) struct StoredRules {
 }
 
 impl StoredRules {
-    pub(super) const SQL: &str = "select course_limit, has_groups, has_holds from matricula_rules where id = 1";
+    pub(super) const SQL: &str =
+        "select course_limit, has_groups, has_holds from matricula_rules where id = 1";
 
     pub(super) fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
         let rules = Rules { course_limit: row.opt_int(0)? };
@@ -109,7 +110,8 @@ pub fn hold(row: &Row<'_>) -> Result<Hold, DbError> {
 /// Reads the column `group_windows`.
 pub(super) fn group_windows(text: Option<String>) -> Result<Vec<GroupWindow>, DbError> {
     let windows = text.map(|text| serde_json::from_str(&text)).transpose();
-    let windows = windows.map_err(|_| DbError::Engine("a group_windows in course_seats is not valid".to_owned()))?;
+    let windows =
+        windows.map_err(|_| DbError::Engine("a group_windows in course_seats is not valid".to_owned()))?;
     Ok(windows.unwrap_or_default())
 }
 

@@ -128,16 +128,21 @@ impl Model {
             event.kind,
             EventKind::EnrollmentCreated | EventKind::WaitlistJoined | EventKind::WaitlistPromoted
         ) && !event.data["override"].is_object();
-        let (Some(student_id), Some(course_id), true) = (event.student_id, event.course_id, by_the_rules) else {
+        let (Some(student_id), Some(course_id), true) = (event.student_id, event.course_id, by_the_rules)
+        else {
             return;
         };
         let standing = &self.facts.standings[&student_id];
         assert_eq!(standing.holds, [], "a student on hold gets neither a seat nor a place");
         if event.kind != EventKind::WaitlistPromoted {
             let limits = self.facts.limits_of(course_id);
-            let own = limits.group_windows.iter().filter(|window| standing.groups.contains_key(&window.group));
+            let own =
+                limits.group_windows.iter().filter(|window| standing.groups.contains_key(&window.group));
             let opens_at = own.map(|window| &window.opens_at).min().or(limits.opens_at.as_ref());
-            assert!(opens_at.is_none_or(|opens_at| *opens_at <= self.facts.now), "it is open for the student");
+            assert!(
+                opens_at.is_none_or(|opens_at| *opens_at <= self.facts.now),
+                "it is open for the student"
+            );
         }
     }
 

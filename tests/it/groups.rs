@@ -1,0 +1,296 @@
+//! Groups of students, for which courses open at times of their own, and the limit of courses.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::access::{WithToken as _, create};
+use crate::school::{Course, RequestBuilder, School, Student, errors};
+
+impl School {
+    /// Adds a group with these members.
+    async fn group(&self, name: &str, members: &[&Student]) {
+        self.sets_group(name, json!({})).await.is_ok();
+        for student in members {
+            self.joins(student, name).await.is(204);
+        }
+    }
+
+    fn sets_group(&self, name: &str, body: Value) -> RequestBuilder {
+        self.ask("PUT", &format!("/api/v1/groups/{name}")).json(&body)
+    }
+
+    fn joins(&self, student: &Student, group: &str) -> RequestBuilder {
+        self.put(&format!("/api/v1/groups/{group}/students/{}", student.id))
+    }
+
+    fn leaves(&self, student: &Student, group: &str) -> RequestBuilder {
+        self.delete(&format!("/api/v1/groups/{group}/students/{}", student.id))
+    }
+
+    async fn limits_courses(&self, limit: Option<i64>) {
+        let rules = json!({"course_limit": limit});
+        let reply = self.ask("PUT", "/api/v1/rules").json(&rules).await.is_ok().json();
+        assert_eq!((reply, self.get("/api/v1/rules").await.is_ok().json()), (rules.clone(), rules));
+    }
+}
+
+impl Course {
+    fn windows(&self, school: &School, body: Value) -> RequestBuilder {
+        school.patch(&self.seats_url(), body)
+    }
+}
+
+fn names(list: &Value) -> Vec<&str> {
+    list.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect()
+}
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+#[tokio::test]
+async fn a_course_opens_for_each_group_at_its_own_time() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let [ana, ben, cleo, dan] = school.students(["Ana", "Ben", "Cleo", "Dan"]).await;
+    school.group("Seniors", &[&ana, &dan]).await;
+    school.group("Latecomers", &[&cleo, &dan]).await;
+    let windows = json!([
+        {"group": "Latecomers", "opens_at": "2026-09-01T11:00:00.000Z"},
+        {"group": "Seniors", "opens_at": "2026-09-01T09:00:00.000Z"},
+    ]);
+    let limits = json!({"opens_at": "2026-09-01T10:00:00Z", "group_windows": windows});
+    let seats = algebra.windows(&school, limits).await.is_ok().json();
+    assert_eq!(seats["group_windows"], windows);
+    assert_eq!(school.get(&algebra.seats_url()).await.is_ok().json()["group_windows"], windows);
+
+    // 8:00: the refusal says when this student may enroll; in two groups the earlier time counts.
+    for (student, opens_at) in [
+        (&ana, "2026-09-01T09:00:00.000Z"),
+        (&ben, "2026-09-01T10:00:00.000Z"),
+        (&cleo, "2026-09-01T11:00:00.000Z"),
+        (&dan, "2026-09-01T09:00:00.000Z"),
+    ] {
+        let refused = student.enrolls_in(&algebra).await.is_refused(409, "registration-not-open");
+        assert_eq!(refused["opens_at"], opens_at);
+        let detail = format!("Registration for course {} opens at {opens_at}.", algebra.id);
+        assert_eq!(refused["detail"], detail);
+    }
+    school.let_pass(HOUR);
+    for student in [&ana, &dan] {
+        student.enrolls_in(&algebra).await.is_created();
+    }
+    for student in [&ben, &cleo] {
+        student.enrolls_in(&algebra).await.is_refused(409, "registration-not-open");
+    }
+    school.let_pass(HOUR);
+    ben.enrolls_in(&algebra).await.is_created();
+    cleo.enrolls_in(&algebra).await.is_refused(409, "registration-not-open");
+    // Who leaves the group enrolls when everybody does.
+    school.leaves(&cleo, "Latecomers").await.is(204);
+    cleo.enrolls_in(&algebra).await.is_created();
+}
+
+#[tokio::test]
+async fn students_drop_from_their_own_opening_on() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    school.group("Seniors", &[&ana]).await;
+    for student in [&ana, &ben] {
+        student.enrolls_in(&algebra).await.is_created();
+    }
+    let window = json!([{"group": "Seniors", "opens_at": "2026-09-01T07:00:00Z"}]);
+    algebra
+        .windows(&school, json!({"opens_at": "2026-09-01T09:00:00Z", "group_windows": window}))
+        .await
+        .is_ok();
+    let admin = create(&school, None, json!({"name": "Admin", "role": "admin"})).await;
+    for (student, status) in [(&ana, 204), (&ben, 409)] {
+        let own = json!({"name": "Own", "role": "student", "student_id": student.id});
+        let token = create(&school, Some(&admin), own).await;
+        school.delete(&student.enrollment_url(&algebra)).with_token(&token).await.is(status);
+    }
+}
+
+#[tokio::test]
+async fn a_group_is_known_by_its_name() {
+    let school = School::open().await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    assert_eq!(school.get("/api/v1/groups").await.is_ok().json(), json!([]));
+    let honors = school.sets_group("Honors%20%26%20more", json!({"course_limit": 8})).await.is_ok().json();
+    assert_eq!(honors, json!({"name": "Honors & more", "course_limit": 8}));
+    assert_eq!(school.get("/api/v1/groups/Honors%20%26%20more").await.is_ok().json(), honors);
+    school.group("Athletes", &[&ana, &ben]).await;
+    school.joins(&ana, "Honors%20%26%20more").await.is(204);
+
+    let groups = school.get("/api/v1/groups").await.is_ok();
+    assert_eq!(
+        (names(&groups.json()), groups.header("x-total-count")),
+        (vec!["Athletes", "Honors & more"], "2")
+    );
+    let first = school.get("/api/v1/groups?limit=1").await.is_ok();
+    let next = school.get(first.next_page().unwrap()).await.is_ok();
+    assert_eq!((names(&first.json()), names(&next.json())), (vec!["Athletes"], vec!["Honors & more"]));
+    let athletes = school.get("/api/v1/groups/Athletes/students").await.is_ok();
+    assert_eq!((names(&athletes.json()), athletes.header("x-total-count")), (vec!["Ana", "Ben"], "2"));
+    let of_ana = school.get(&format!("{}/groups", ana.url())).await.is_ok().json();
+    assert_eq!(names(&of_ana), ["Athletes", "Honors & more"]);
+
+    // Everything can be repeated.
+    let before = school.log().await.len();
+    school.joins(&ana, "Athletes").await.is(204);
+    school.sets_group("Honors%20%26%20more", json!({"course_limit": 8})).await.is_ok();
+    assert_eq!(school.log().await.len(), before);
+
+    school.leaves(&ana, "Athletes").await.is(204);
+    school.leaves(&ana, "Athletes").await.is_refused(404, "not-in-group");
+    school.joins(&ana, "athletes").await.is_refused(404, "group-not-found");
+    school.get("/api/v1/groups/athletes/students").await.is_refused(404, "group-not-found");
+    school.put("/api/v1/groups/Athletes/students/99").await.is_refused(404, "student-not-found");
+    school.delete(&ben.url()).await.is(204);
+    assert_eq!(school.get("/api/v1/groups/Athletes/students").await.is_ok().json(), json!([]));
+    let too_long = format!("/api/v1/groups/{}", "x".repeat(101));
+    school.ask("PUT", &too_long).json(&json!({})).await.is_refused(404, "group-not-found");
+    let log = school.get("/api/v1/events?type=group.joined").await.is_ok().json();
+    assert_eq!((&log[0]["student_id"], &log[0]["data"]), (&json!(ana.id), &json!({"group": "Athletes"})));
+}
+
+#[tokio::test]
+async fn with_a_group_its_times_and_its_members_go() {
+    let school = School::open().await;
+    let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
+    let ana = school.student("Ana").await;
+    school.group("Seniors", &[&ana]).await;
+    let window = json!([{"group": "Seniors", "opens_at": "2027-01-01T08:00:00Z"}]);
+    algebra.windows(&school, json!({"group_windows": window, "capacity": 5})).await.is_ok();
+    botany.seats(3, 0).await;
+    ana.enrolls_in(&algebra).await.is_refused(409, "registration-not-open");
+
+    school.delete("/api/v1/groups/Seniors").await.is(204);
+
+    let seats = school.get(&algebra.seats_url()).await.is_ok().json();
+    assert_eq!((&seats["group_windows"], &seats["capacity"]), (&json!([]), &json!(5)));
+    ana.enrolls_in(&algebra).await.is_created();
+    school.delete("/api/v1/groups/Seniors").await.is_refused(404, "group-not-found");
+    // A later group with the name begins without them.
+    school.group("Seniors", &[]).await;
+    assert_eq!(school.get("/api/v1/groups/Seniors/students").await.is_ok().json(), json!([]));
+}
+
+#[tokio::test]
+async fn windows_of_groups_are_checked() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    school.group("Seniors", &[]).await;
+    let at = |group: &str, opens_at: &str| json!({"group": group, "opens_at": opens_at});
+    let noon = "2026-09-01T12:00:00Z";
+    for (windows, error) in [
+        (json!({}), "must be an array of objects with `group` and `opens_at`"),
+        (json!([{"group": "Seniors"}]), "must be an array of objects with `group` and `opens_at`"),
+        (json!([at("Seniors", "noon")]), "`opens_at` must be a time"),
+        (json!([at(" ", noon)]), "`group` must not be empty"),
+        (json!([at("Seniors", noon), at("Seniors", noon)]), "must have the group Seniors only once"),
+        (json!(vec![at("Seniors", noon); 101]), "must have at most 100 groups"),
+    ] {
+        let refused = algebra.windows(&school, json!({"group_windows": windows})).await;
+        let refused = refused.is_refused(400, "invalid-request");
+        let errors = errors(&refused);
+        assert!(errors[0].starts_with(&format!("/group_windows: {error}")), "{errors:?}");
+    }
+    let unknown = algebra.windows(&school, json!({"group_windows": [at("Juniors", noon)]})).await;
+    assert_eq!(unknown.is_refused(404, "group-not-found")["group"], "Juniors");
+    let early = json!({"closes_at": "2026-09-01T11:00:00Z", "group_windows": [at("Seniors", noon)]});
+    let refused = algebra.windows(&school, early).await.is_refused(400, "invalid-request");
+    assert_eq!(errors(&refused), ["/closes_at: must be after registration opens"]);
+    // PUT replaces all limits, PATCH only what it names.
+    algebra.windows(&school, json!({"group_windows": [at("Seniors", noon)]})).await.is_ok();
+    let patched = algebra.windows(&school, json!({"capacity": 3})).await.is_ok().json();
+    assert_eq!(patched["group_windows"], json!([at("Seniors", "2026-09-01T12:00:00.000Z")]));
+    assert_eq!(algebra.seats(3, 0).await["group_windows"], json!([]));
+}
+
+#[tokio::test]
+async fn a_student_has_no_more_courses_than_the_limit() {
+    let school = School::open().await;
+    let [algebra, botany, chemistry] = school.courses(["Algebra", "Botany", "Chemistry"]).await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    botany.seats(1, 5).await;
+    ben.enrolls_in(&botany).await.is_created();
+    school.limits_courses(Some(2)).await;
+    ana.enrolls_in(&algebra).await.is_created();
+    // A place in line counts, so that moving up never goes beyond the limit.
+    ana.enrolls_in(&botany).await.is(202);
+
+    let refused = ana.enrolls_in(&chemistry).await.is_refused(409, "course-limit-reached");
+
+    assert_eq!((&refused["courses"], &refused["course_limit"]), (&json!(2), &json!(2)));
+    // What is there already is no further course.
+    ana.ensures_enrollment_in(&algebra).await.is_ok();
+    ana.ensures_enrollment_in(&botany).await.is(202);
+    // One course for another is possible, and so is going beyond the limit with a reason.
+    let swap = json!([{"op": "swap", "student_id": ana.id, "from": algebra.id, "to": chemistry.id}]);
+    let swapped = school.post("/api/v1/enrollments/batch", swap).await.is_ok().json();
+    assert_eq!(swapped[0]["status"], 201);
+    ben.drops(&botany).await.is(204);
+    assert_eq!(ana.courses().await, ["Chemistry", "Botany"]);
+    ana.enrolls_in(&algebra).await.is_refused(409, "course-limit-reached");
+    let anyway = json!({"course_id": algebra.id, "override": {"reason": "the dean"}});
+    school.post(&ana.courses_url(), anyway).await.is_created();
+    // A lower limit takes nothing away.
+    school.limits_courses(Some(1)).await;
+    assert_eq!(ana.courses().await.len(), 3);
+    school.limits_courses(None).await;
+    ben.enrolls_in(&algebra).await.is_created();
+}
+
+#[tokio::test]
+async fn members_of_a_group_have_its_limit_of_courses_and_of_several_groups_the_lowest() {
+    let school = School::open().await;
+    let [algebra, botany, chemistry] = school.courses(["Algebra", "Botany", "Chemistry"]).await;
+    let ana = school.student("Ana").await;
+    school.limits_courses(Some(1)).await;
+    ana.enrolls_in(&algebra).await.is_created();
+    school.sets_group("Honors", json!({"course_limit": 3})).await.is_ok();
+    school.joins(&ana, "Honors").await.is(204);
+    ana.enrolls_in(&botany).await.is_created();
+    school.sets_group("Probation", json!({"course_limit": 2})).await.is_ok();
+    school.joins(&ana, "Probation").await.is(204);
+    let refused = ana.enrolls_in(&chemistry).await.is_refused(409, "course-limit-reached");
+    assert_eq!(refused["course_limit"], 2);
+    // All operations of a batch count, in order; with all or nothing, a drop makes room first.
+    let batch = json!([
+        {"op": "enroll", "student_id": ana.id, "course_id": chemistry.id},
+        {"op": "drop", "student_id": ana.id, "course_id": algebra.id},
+    ]);
+    let done = school.post("/api/v1/enrollments/batch?mode=all", batch).await.is_ok().json();
+    assert_eq!((&done[0]["status"], &done[1]["status"]), (&json!(201), &json!(204)));
+    for body in [json!({"course_limit": 1001}), json!({"course_limit": -1}), json!({"course_limit": "2"})] {
+        school.sets_group("Honors", body.clone()).await.is_refused(400, "invalid-request");
+        school.ask("PUT", "/api/v1/rules").json(&body).await.is_refused(400, "invalid-request");
+    }
+}
+
+#[tokio::test]
+async fn students_see_their_own_groups_and_change_none() {
+    let school = School::open().await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    school.group("Seniors", &[&ana, &ben]).await;
+    let admin = create(&school, None, json!({"name": "Admin", "role": "admin"})).await;
+    let own = json!({"name": "Ana", "role": "student", "student_id": ana.id});
+    let token = create(&school, Some(&admin), own).await;
+
+    let of_ana = school.get(&format!("{}/groups", ana.url())).with_token(&token).await.is_ok().json();
+    assert_eq!(names(&of_ana), ["Seniors"]);
+    let of_ben = school.get(&format!("{}/groups", ben.url())).with_token(&token).await;
+    of_ben.is_refused(404, "student-not-found");
+    school.get("/api/v1/groups/Seniors/students").with_token(&token).await.is_refused(403, "forbidden");
+    school.get("/api/v1/groups").with_token(&token).await.is_refused(403, "forbidden");
+    school.leaves(&ana, "Seniors").with_token(&token).await.is_refused(403, "forbidden");
+    school.sets_group("Mine", json!({})).with_token(&token).await.is_refused(403, "forbidden");
+    let rules = json!({"course_limit": 99});
+    school.ask("PUT", "/api/v1/rules").json(&rules).with_token(&token).await.is_refused(403, "forbidden");
+    assert_eq!(
+        school.get("/api/v1/rules").with_token(&token).await.is_ok().json(),
+        json!({"course_limit": null})
+    );
+}

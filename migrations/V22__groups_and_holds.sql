@@ -13,9 +13,9 @@ create table matricula_group_students (
 
 create index matricula_group_students_student on matricula_group_students (student_id);
 
--- The groups that enroll from another time on, as a JSON array of {"group", "opens_at"}; null if there are none. They are
--- always read and written with the limits of the course.
-alter table course_seats add column group_windows text;
+-- When registration opens for groups, as a JSON object of their names and times; null if for none at another time. It is
+-- always read and written with the other limits of the course.
+alter table course_seats add column group_opens_at text;
 
 -- Holds: the student does not enroll, and does not move up from a waitlist, until all of them are released. The rows go
 -- with the student, whoever deletes it.

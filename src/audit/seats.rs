@@ -39,7 +39,7 @@ fn shown(limits: Option<&Limits>) -> String {
         closes_at,
         waitlist_closes_at,
         drop_until,
-        group_windows,
+        group_opens_at,
     } = limits;
     let seats = match capacity {
         None => "unlimited seats".to_owned(),
@@ -57,7 +57,6 @@ fn shown(limits: Option<&Limits>) -> String {
     for (word, time) in times {
         parts.extend(time.as_ref().map(|time| format!("{word} {time}")));
     }
-    parts
-        .extend(group_windows.iter().map(|window| format!("opens {} for {}", window.opens_at, window.group)));
+    parts.extend(group_opens_at.iter().map(|(group, opens_at)| format!("opens {opens_at} for {group}")));
     parts.join(", ")
 }

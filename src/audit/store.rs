@@ -1,11 +1,10 @@
 //! The promises, each as a query for the rows that break it. One statement each, so that each sees a single moment of
 //! a running school.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::standing::Standings;
 use crate::clock::Stamp;
 use crate::db::{Db, DbError, Reach, Rows};
 use crate::registrar::{Limits, limits};
@@ -53,55 +52,6 @@ pub(super) async fn entries(db: &Db) -> Result<Rows<CourseEntry>, DbError> {
     .await
 }
 
-/// An entry of the log about groups, holds, rules, or the end of a student.
-pub(super) struct StandingEntry {
-    pub(super) seq: i64,
-    pub(super) kind: String,
-    /// 0 if it is not about a student.
-    pub(super) student_id: i64,
-    pub(super) data: Value,
-}
-
-/// All entries about groups, holds and rules, and the deletions of students, in order.
-pub(super) async fn standing_entries(db: &Db) -> Result<Rows<StandingEntry>, DbError> {
-    let sql = "select seq, type, coalesce(student_id, 0), data from events where type in ('rules.set', 'group.set', \
-               'group.deleted', 'group.joined', 'group.left', 'hold.placed', 'hold.released', 'student.deleted') order by seq";
-    db.stream(sql, Vec::new(), |row| {
-        let (seq, kind, student_id, data) = (row.int(0)?, row.text(1)?, row.int(2)?, row.text(3)?);
-        let data =
-            serde_json::from_str(&data).map_err(|error| DbError::Engine(format!("events.data: {error}")))?;
-        Ok(StandingEntry { seq, kind, student_id, data })
-    })
-    .await
-}
-
-/// The groups, holds and rules in the tables, those of students who exist.
-pub(super) async fn standings(db: &Db) -> Result<Standings, DbError> {
-    let rules = "select course_limit from matricula_rules where id = 1";
-    let groups = "select name, course_limit from matricula_groups";
-    let members = "select m.group_name, m.student_id from matricula_group_students m join students s on s.id = m.student_id";
-    let holds = "select h.id, h.student_id from matricula_holds h join students s on s.id = h.student_id";
-    let course_limit = db.query_opt(rules, [], |row| row.opt_int(0)).await?;
-    let course_limit = course_limit
-        .ok_or_else(|| DbError::Engine("the table matricula_rules has lost its row".to_owned()))?;
-    let groups = db.read(Reach::Scan, groups, [], |row| Ok((row.text(0)?, row.opt_int(1)?))).await?;
-    let members = db.read(Reach::Scan, members, [], |row| Ok((row.text(0)?, row.int(1)?))).await?;
-    let holds = db.read(Reach::Scan, holds, [], |row| Ok((row.int(0)?, row.int(1)?))).await?;
-    Ok(Standings {
-        course_limit,
-        groups: groups.into_iter().collect(),
-        members: members.into_iter().collect(),
-        holds: holds.into_iter().collect(),
-    })
-}
-
-/// Students in groups or on hold, according to the log, who do not exist any more.
-pub(super) async fn vanished_students(db: &Db) -> Result<HashSet<i64>, DbError> {
-    let sql = "select distinct e.student_id from events e where e.type in ('group.joined', 'hold.placed') \
-               and not exists (select 1 from students s where s.id = e.student_id)";
-    Ok(db.read(Reach::Scan, sql, [], |row| row.int(0)).await?.into_iter().collect())
-}
-
 /// Everyone on a waitlist, as course and student, and whether the student still exists.
 pub(super) async fn waiting_students(db: &Db) -> Result<HashMap<(i64, i64), bool>, DbError> {
     let sql = "select w.course_id, w.student_id, (select count(*) from students s where s.id = w.student_id) from waitlist w";
@@ -127,7 +77,7 @@ pub(super) struct CourseSeats {
 pub(super) async fn seats(db: &Db) -> Result<Vec<CourseSeats>, DbError> {
     let sql = "select coalesce(cs.course_id, last.course_id), coalesce(e.type, ''), coalesce(e.data, '{}'), \
                case when cs.course_id is null then 0 else 1 end, \
-               cs.capacity, coalesce(cs.waitlist_capacity, 0), cs.opens_at, cs.closes_at, cs.waitlist_closes_at, cs.drop_until, cs.group_windows \
+               cs.capacity, coalesce(cs.waitlist_capacity, 0), cs.opens_at, cs.closes_at, cs.waitlist_closes_at, cs.drop_until, cs.group_opens_at \
                from (select course_id, max(seq) as seq from events \
                where type in ('seats.set', 'seats.removed', 'course.deleted') group by course_id) last \
                full join course_seats cs on cs.course_id = last.course_id \

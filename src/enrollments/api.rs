@@ -24,9 +24,8 @@ use crate::problems::{
 };
 use crate::registrar::{
     Admission, Caller, Course, CourseId, DropCourse, Enroll, Enrollment, Outcome, Override, OverrideReason,
-    Refusal, Restore, StudentId,
+    Refusal, Restore, Right, StudentId, reason_text,
 };
-use crate::registrar::{Right, reason_text};
 use crate::seats::store::place;
 use crate::state::{App, AppState};
 use crate::students::store::find as find_student;

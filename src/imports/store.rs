@@ -196,7 +196,7 @@ pub(super) async fn waiting_of(db: &Db, students: &[i64]) -> Result<Vec<Waitlist
 pub(super) async fn limits_of(db: &Db, courses: &[i64]) -> Result<HashMap<CourseId, Limits>, DbError> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
-            "select course_id, capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until, group_windows \
+            "select course_id, capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until, group_opens_at \
              from course_seats where course_id in ({})",
             places("bigint")
         )

@@ -78,7 +78,7 @@ pub(super) fn limits_text(limits: &Limits) -> String {
     }
     parts.extend(limits.opens_at.iter().map(|opens| format!("opens {opens}")));
     parts.extend(
-        limits.group_windows.iter().map(|window| format!("opens {} for {}", window.opens_at, window.group)),
+        limits.group_opens_at.iter().map(|(group, opens_at)| format!("opens {opens_at} for {group}")),
     );
     parts.extend(limits.closes_at.iter().map(|closes| format!("closes {closes}")));
     parts.extend(limits.waitlist_closes_at.iter().map(|end| format!("waitlist until {end}")));

@@ -3,11 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, Token};
-use super::group::Group;
-use super::hold::Hold;
 use super::record::{Course, Enrollment, Place, Seats, Student};
 use super::refusal::Refusal;
-use super::rules::Rules;
+use super::standing::{Group, Hold, Rules};
 
 /// The result of a command that was carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,9 +8,10 @@ use super::command::Command;
 use super::event::{Change, Event};
 use super::facts::Facts;
 use super::kinds::EventKind;
+use super::limits::Limits;
 use super::needs::Needs;
 use super::overrides::Override;
-use super::record::{CourseId, Enrollment, EnrollmentId, Limits, Seats, StudentId, WaitlistEntry};
+use super::record::{CourseId, Enrollment, EnrollmentId, Seats, StudentId, WaitlistEntry};
 use super::refusal::Refusal;
 
 /// Enroll a student in a course, or put them on its waitlist if it is full.

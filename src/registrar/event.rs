@@ -4,13 +4,11 @@ use serde_json::{Value, json};
 
 use super::account::ExternalLink;
 use super::account::{Account, Link, Token};
-use super::group::{Group, GroupName};
-use super::hold::Hold;
+use super::group_name::GroupName;
 use super::kinds::EventKind;
-use super::record::{
-    Course, CourseId, Ended, Enrollment, EnrollmentId, Limits, Student, StudentId, WaitlistEntry,
-};
-use super::rules::Rules;
+use super::limits::Limits;
+use super::record::{Course, CourseId, Ended, Enrollment, EnrollmentId, Student, StudentId, WaitlistEntry};
+use super::standing::{Group, Hold, Rules};
 use crate::clock::Stamp;
 
 /// The name of a field and its new value; `None` removes it.

@@ -6,15 +6,14 @@ use super::account::{Account, Link, Token};
 use super::account::{ExternalId, ExternalLink};
 use super::caller::{Actor, Caller, Proof, Rights};
 use super::event::{Change, Event};
-use super::group::GroupName;
+use super::group_name::GroupName;
+use super::limits::Limits;
 use super::read_only::ReadOnly;
 use super::record::{
-    Course, CourseId, Ended, Enrollment, EnrollmentId, Limits, Place, Seats, Student, StudentId,
-    WaitlistEntry,
+    Course, CourseId, Ended, Enrollment, EnrollmentId, Place, Seats, Student, StudentId, WaitlistEntry,
 };
 use super::refusal::Refusal;
-use super::rules::Rules;
-use super::standing::Standing;
+use super::standing::{Rules, Standing};
 use super::waitlist::Waitlist;
 use crate::clock::Stamp;
 use crate::count::to_i64;

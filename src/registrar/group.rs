@@ -1,94 +1,19 @@
 //! Groups of students: their members can enroll earlier or later than others, and in more or fewer courses.
 
-use std::fmt;
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
 use serde_json::json;
-use utoipa::ToSchema;
 
 use super::caller::{Caller, Right};
 use super::command::Command;
 use super::event::{Change, Event};
 use super::facts::Facts;
+use super::group_name::GroupName;
 use super::kinds::EventKind;
+use super::limits::Limits;
 use super::needs::Needs;
-use super::record::{Limits, StudentId};
+use super::record::StudentId;
 use super::refusal::Refusal;
 use super::seats::were_set;
-use crate::clock::Stamp;
-use crate::text::record_text;
-
-/// The maximum number of courses that a rule can name.
-pub const MAX_COURSE_LIMIT: i64 = 1_000;
-
-/// The maximum length of the name of a group, in characters.
-pub const MAX_GROUP_NAME: usize = 100;
-
-/// The maximum number of groups with times of their own in one course.
-pub const MAX_GROUP_WINDOWS: usize = 100;
-
-/// The name of a group, by which it is known: exactly as it is written, at most [`MAX_GROUP_NAME`] characters.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(transparent)]
-#[schema(value_type = String, min_length = 1, max_length = 100)]
-pub struct GroupName(String);
-
-impl GroupName {
-    /// The name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// A name as the database has it.
-    #[must_use]
-    pub fn from_stored(name: String) -> Self {
-        Self(name)
-    }
-}
-
-impl FromStr for GroupName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let name = record_text(text)?;
-        match name.chars().count() {
-            length if length > MAX_GROUP_NAME => {
-                Err(format!("must have at most {MAX_GROUP_NAME} characters, not {length}"))
-            }
-            _ => Ok(Self(name)),
-        }
-    }
-}
-
-impl fmt::Display for GroupName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// A group of students.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(example = json!({"name": "Seniors", "course_limit": 8}))]
-pub struct Group {
-    /// Its name.
-    pub name: GroupName,
-    /// The most courses of a member, places on waitlists included; null is the limit of the whole school. A member of several
-    /// groups has the lowest of their limits.
-    #[schema(required, minimum = 0, maximum = 1_000)]
-    pub course_limit: Option<i64>,
-}
-
-/// From when on the members of a group enroll in a course, in place of the course's `opens_at`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[schema(example = json!({"group": "Seniors", "opens_at": "2026-08-25T08:00:00.000Z"}))]
-pub struct GroupWindow {
-    /// The group.
-    pub group: GroupName,
-    /// Its members enroll from this time on; RFC 3339, UTC, milliseconds.
-    pub opens_at: Stamp,
-}
+use super::standing::Group;
 
 /// Add a group, or change its limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,7 +57,7 @@ impl Command for DeleteGroup {
 
     fn needs(&self, needs: &mut Needs) {
         needs.group(self.name.clone());
-        needs.all_group_windows();
+        needs.all_group_openings();
         needs.changes_standing();
     }
 
@@ -144,12 +69,12 @@ impl Command for DeleteGroup {
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, ()), Refusal> {
         let name = &self.name;
         facts.group(name)?;
-        let is_named = |limits: &Limits| limits.group_windows.iter().any(|window| window.group == *name);
+        let is_named = |limits: &Limits| limits.group_opens_at.contains_key(name);
         let mut courses: Vec<_> = facts.limits.iter().filter(|(_, limits)| is_named(limits)).collect();
         courses.sort_unstable_by_key(|(id, _)| **id);
         let without = |limits: &Limits| {
             let mut limits = limits.clone();
-            limits.group_windows.retain(|window| window.group != *name);
+            limits.group_opens_at.remove(name);
             limits
         };
         let mut events: Vec<_> =

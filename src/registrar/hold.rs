@@ -1,8 +1,6 @@
 //! Holds: a student who has one does not enroll, for a reason that the student reads.
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
-use utoipa::ToSchema;
 
 use super::caller::{Caller, Right};
 use super::command::Command;
@@ -13,23 +11,7 @@ use super::kinds::EventKind;
 use super::needs::Needs;
 use super::record::{Enrollment, EnrollmentId, StudentId, WaitlistEntry};
 use super::refusal::Refusal;
-use crate::clock::Stamp;
-
-/// Why a student does not enroll at present.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(example = json!({"id": 48213, "student_id": 4, "reason": "Library fees: 12 euros are open. Ask at the library.", "placed_at": "2026-09-01T08:00:00.000Z"}))]
-pub struct Hold {
-    /// The `seq` of the event that placed it; never used again.
-    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
-    pub id: i64,
-    /// The student.
-    pub student_id: StudentId,
-    /// The reason, which the student reads.
-    #[schema(min_length = 1, max_length = 500)]
-    pub reason: String,
-    /// RFC 3339, UTC, milliseconds.
-    pub placed_at: Stamp,
-}
+use super::standing::Hold;
 
 /// Place a hold on a student. Enrollments and places on waitlists stay, but until the hold is released the student gets no
 /// further ones, and is passed over when seats come free.

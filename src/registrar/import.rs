@@ -222,8 +222,9 @@ impl Command for ImportPart {
 
 #[cfg(test)]
 mod tests {
+    use super::super::limits::Limits;
     use super::super::overrides::Override;
-    use super::super::record::{Course, Limits, Student};
+    use super::super::record::{Course, Student};
     use super::super::records::Record as _;
     use super::*;
 

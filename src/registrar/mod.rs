@@ -18,11 +18,13 @@ mod command;
 mod commit;
 mod course;
 mod drop;
+mod eligibility;
 mod enrollment;
 mod event;
 mod facts;
 mod fields;
 mod group;
+mod group_name;
 mod hold;
 mod housekeeping;
 mod import;
@@ -31,6 +33,7 @@ mod key;
 mod keys;
 mod kinds;
 mod lead;
+mod limits;
 mod needs;
 mod overrides;
 mod queue;
@@ -72,34 +75,33 @@ pub use self::drop::DropCourse;
 pub use self::enrollment::Enroll;
 pub use self::event::{Change, Event, NewValue};
 pub use self::facts::Facts;
-pub use self::group::{
-    DeleteGroup, Group, GroupName, GroupWindow, JoinGroup, LeaveGroup, MAX_COURSE_LIMIT, MAX_GROUP_NAME,
-    MAX_GROUP_WINDOWS, SetGroup,
-};
-pub use self::hold::{Hold, PlaceHold, ReleaseHold};
+pub use self::group::{DeleteGroup, JoinGroup, LeaveGroup, SetGroup};
+pub use self::group_name::{GroupName, MAX_GROUP_NAME, MAX_GROUP_OPENINGS};
+pub use self::hold::{PlaceHold, ReleaseHold};
 pub use self::import::{ImportPart, ImportStep};
 pub use self::instructor::{AssignInstructor, RemoveInstructor};
 pub use self::key::IdempotencyKey;
 pub use self::keys::KeyGuard;
 pub use self::kinds::EventKind;
 pub use self::lead::lead;
+pub use self::limits::{GroupOpenings, Limits, LimitsChange, MAX_SEATS};
 pub use self::needs::Needs;
 pub use self::overrides::{Override, OverrideReason};
 pub use self::queue::Registrar;
 pub use self::read_only::ReadOnlyFields;
 pub use self::readiness::Unready;
 pub use self::record::{
-    Course, CourseId, Ended, Enrollment, EnrollmentId, Limits, LimitsChange, MAX_ID, MAX_SEATS, Place,
-    SeatCount, Seats, Student, StudentId, Version, WaitlistEntry,
+    Course, CourseId, Ended, Enrollment, EnrollmentId, MAX_ID, Place, SeatCount, Seats, Student, StudentId,
+    Version, WaitlistEntry,
 };
 pub use self::records::{Create, FieldValues, Record, RecordField, TextKind, Update};
 pub use self::refusal::Refusal;
 pub use self::rehearsal::{Rehearsal, Rehearsed};
 pub use self::restore::Restore;
-pub use self::rules::{Rules, SetRules};
+pub use self::rules::SetRules;
 pub use self::seats::{ChangeSeats, RemoveSeats, SetSeats};
 pub use self::sign_on::{SignOn, is_address_of};
-pub use self::standing::Standing;
+pub use self::standing::{Group, Hold, MAX_COURSE_LIMIT, Rules, Standing};
 pub use self::student::{CreateStudent, DeleteStudent, UpdateStudent};
 pub use self::swap::Swap;
 pub use self::sweep::Sweep;

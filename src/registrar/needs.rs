@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::account::ExternalId;
-use super::group::GroupName;
+use super::group_name::GroupName;
 use super::record::{CourseId, StudentId};
 
 /// Which facts the commands of a batch need. Nothing else is loaded.
@@ -57,7 +57,7 @@ pub struct Needs {
     /// Whether a command may change what students may do, so that the standing of each has to be loaded.
     pub(super) changes_standing: bool,
     /// Whether to load the limits of all courses that have times for groups.
-    pub(super) all_group_windows: bool,
+    pub(super) all_group_openings: bool,
     /// Whether to look for students and courses that are gone without a log entry about it.
     pub(super) vanished: bool,
 }
@@ -143,8 +143,8 @@ impl Needs {
     }
 
     /// Needs the limits of all courses that have times for groups.
-    pub fn all_group_windows(&mut self) {
-        self.all_group_windows = true;
+    pub fn all_group_openings(&mut self) {
+        self.all_group_openings = true;
     }
 
     /// Needs to know what the student had last in the course and has no more.

@@ -1,10 +1,12 @@
 //! The school's records, as the whole program uses them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
-use super::group::{GroupName, GroupWindow};
+use super::group_name::GroupName;
+use super::limits::Limits;
 use crate::clock::Stamp;
 use crate::count::thousands;
 use serde::{Deserialize, Serialize};
@@ -153,123 +155,6 @@ impl Version {
     }
 }
 
-/// The maximum number of seats of a course, and of places on its waitlist.
-pub const MAX_SEATS: i64 = 1_000_000;
-
-/// The limits of a course: a row of `course_seats`. By default there are none.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Limits {
-    /// Seats; `None` is unlimited.
-    pub capacity: Option<i64>,
-    /// Places on the waitlist; 0 is no waitlist.
-    pub waitlist_capacity: i64,
-    /// Students enroll and drop from this time on; RFC 3339, UTC, milliseconds.
-    pub opens_at: Option<Stamp>,
-    /// Students enroll until this time; RFC 3339, UTC, milliseconds. They also drop until then, unless `drop_until` says
-    /// otherwise.
-    pub closes_at: Option<Stamp>,
-    /// The waitlist moves up until this time, in place of `closes_at`.
-    pub waitlist_closes_at: Option<Stamp>,
-    /// Students drop until this time, in place of `closes_at`. From then on staff needs a reason.
-    pub drop_until: Option<Stamp>,
-    /// Groups that enroll from another time on, ordered by group.
-    #[serde(default)]
-    pub group_windows: Vec<GroupWindow>,
-}
-
-/// The limits to change; those that are `None` stay as they are.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LimitsChange {
-    /// Seats; `Some(None)` is unlimited.
-    pub capacity: Option<Option<i64>>,
-    /// Places on the waitlist.
-    pub waitlist_capacity: Option<i64>,
-    /// See [`Limits::opens_at`].
-    pub opens_at: Option<Option<Stamp>>,
-    /// See [`Limits::closes_at`].
-    pub closes_at: Option<Option<Stamp>>,
-    /// See [`Limits::waitlist_closes_at`].
-    pub waitlist_closes_at: Option<Option<Stamp>>,
-    /// See [`Limits::drop_until`].
-    pub drop_until: Option<Option<Stamp>>,
-    /// See [`Limits::group_windows`].
-    pub group_windows: Option<Vec<GroupWindow>>,
-}
-
-impl LimitsChange {
-    /// The limits after the change.
-    #[must_use]
-    pub fn apply(&self, now: Limits) -> Limits {
-        let Self {
-            capacity,
-            waitlist_capacity,
-            opens_at,
-            closes_at,
-            waitlist_closes_at,
-            drop_until,
-            group_windows,
-        } = self.clone();
-        Limits {
-            capacity: capacity.unwrap_or(now.capacity),
-            waitlist_capacity: waitlist_capacity.unwrap_or(now.waitlist_capacity),
-            opens_at: opens_at.unwrap_or(now.opens_at),
-            closes_at: closes_at.unwrap_or(now.closes_at),
-            waitlist_closes_at: waitlist_closes_at.unwrap_or(now.waitlist_closes_at),
-            drop_until: drop_until.unwrap_or(now.drop_until),
-            group_windows: group_windows.unwrap_or(now.group_windows),
-        }
-    }
-}
-
-impl Limits {
-    /// What is wrong with an end that is not after the opening.
-    pub const BEFORE_OPENING: &str = "must be after registration opens";
-
-    /// The ends that are not after the opening, for everybody or for a group, which would leave no time at all.
-    #[must_use]
-    pub fn before_opening(&self) -> Vec<&'static str> {
-        let ends = [
-            ("closes_at", &self.closes_at),
-            ("waitlist_closes_at", &self.waitlist_closes_at),
-            ("drop_until", &self.drop_until),
-        ];
-        let is_before = |end: &Stamp| {
-            self.opens_at
-                .iter()
-                .chain(self.group_windows.iter().map(|window| &window.opens_at))
-                .any(|opens_at| end <= opens_at)
-        };
-        ends.into_iter()
-            .filter(|(_, end)| end.as_ref().is_some_and(is_before))
-            .map(|(name, _)| name)
-            .collect()
-    }
-
-    /// When registration opens for a student; `None` if it is open. In a group with a time of its own that time counts, and in
-    /// several the earliest.
-    pub fn opening_for(&self, is_member: impl Fn(&GroupName) -> bool) -> Option<&Stamp> {
-        let own = self
-            .group_windows
-            .iter()
-            .filter(|window| is_member(&window.group))
-            .map(|window| &window.opens_at);
-        own.min().or(self.opens_at.as_ref())
-    }
-
-    /// Whether the waitlist moves up at this time: until `waitlist_closes_at` or, without one, as long as registration has
-    /// not closed.
-    #[must_use]
-    pub fn moves_up(&self, now: &Stamp) -> bool {
-        self.waitlist_end().is_none_or(|end| now < end)
-    }
-
-    /// When the waitlist stops moving up; `None` is never.
-    #[must_use]
-    pub fn waitlist_end(&self) -> Option<&Stamp> {
-        self.waitlist_closes_at.as_ref().or(self.closes_at.as_ref())
-    }
-}
-
 /// How full a course is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"capacity": 30, "enrolled": 28, "waitlisted": 0}))]
@@ -287,7 +172,7 @@ pub struct SeatCount {
 
 /// The limits of a course, and how full it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(example = json!({"capacity": 30, "waitlist_capacity": 10, "opens_at": "2026-09-01T08:00:00.000Z", "closes_at": "2026-09-15T00:00:00.000Z", "waitlist_closes_at": null, "drop_until": "2026-10-01T00:00:00.000Z", "group_windows": [], "enrolled": 28, "waitlisted": 0}))]
+#[schema(example = json!({"capacity": 30, "waitlist_capacity": 10, "opens_at": "2026-09-01T08:00:00.000Z", "closes_at": "2026-09-15T00:00:00.000Z", "waitlist_closes_at": null, "drop_until": "2026-10-01T00:00:00.000Z", "group_opens_at": {"Seniors": "2026-08-25T08:00:00.000Z"}, "enrolled": 28, "waitlisted": 0}))]
 pub struct Seats {
     /// Seats; null is unlimited.
     #[schema(required, minimum = 0, maximum = 1_000_000)]
@@ -310,7 +195,8 @@ pub struct Seats {
     /// Groups that enroll from a time of their own on, in place of `opens_at`. A student in several of them enrolls from the
     /// earliest of their times on.
     #[serde(default)]
-    pub group_windows: Vec<GroupWindow>,
+    #[schema(value_type = BTreeMap<String, Stamp>)]
+    pub group_opens_at: BTreeMap<GroupName, Stamp>,
     /// Enrolled students. More than the capacity only if it was lowered.
     #[schema(minimum = 0)]
     pub enrolled: i64,
@@ -338,7 +224,7 @@ impl Seats {
             closes_at,
             waitlist_closes_at,
             drop_until,
-            group_windows,
+            group_opens_at,
         } = limits;
         Self {
             capacity,
@@ -347,7 +233,7 @@ impl Seats {
             closes_at,
             waitlist_closes_at,
             drop_until,
-            group_windows,
+            group_opens_at,
             enrolled,
             waitlisted,
         }
@@ -365,7 +251,7 @@ impl Seats {
             closes_at,
             waitlist_closes_at,
             drop_until,
-            group_windows,
+            group_opens_at,
             ..
         } = self.clone();
         Limits {
@@ -375,7 +261,7 @@ impl Seats {
             closes_at,
             waitlist_closes_at,
             drop_until,
-            group_windows,
+            group_opens_at,
         }
     }
 

@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::account::NoAccount;
-use super::group::GroupName;
-use super::hold::Hold;
-use super::record::{CourseId, Enrollment, Limits, Place, StudentId, Version};
+use super::group_name::GroupName;
+use super::limits::Limits;
+use super::record::{CourseId, Enrollment, Place, StudentId, Version};
+use super::standing::Hold;
 use crate::clock::Stamp;
 use crate::db::DbError;
 

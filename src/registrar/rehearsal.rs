@@ -9,12 +9,12 @@ use super::drop::DropCourse;
 use super::enrollment::Enroll;
 use super::event::{Change, Event};
 use super::facts::Facts;
+use super::limits::Limits;
 use super::overrides::Override;
-use super::record::{Course, CourseId, Enrollment, Limits, Student, StudentId, WaitlistEntry};
+use super::record::{Course, CourseId, Enrollment, Student, StudentId, WaitlistEntry};
 use super::records::Record as _;
 use super::refusal::Refusal;
-use super::rules::Rules;
-use super::standing::Standing;
+use super::standing::{Rules, Standing};
 use crate::clock::Stamp;
 
 /// Facts by which enrollments and drops are decided as the Registrar would, one after the other. Students and courses that

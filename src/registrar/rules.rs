@@ -1,8 +1,6 @@
 //! The rules that hold for the whole school.
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
-use utoipa::ToSchema;
 
 use super::caller::{Caller, Right};
 use super::command::Command;
@@ -11,16 +9,7 @@ use super::facts::Facts;
 use super::kinds::EventKind;
 use super::needs::Needs;
 use super::refusal::Refusal;
-
-/// The rules that hold for the whole school.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(example = json!({"course_limit": 6}))]
-pub struct Rules {
-    /// The most courses of a student, places on waitlists included, unless a group of the student has another limit; null is
-    /// no limit.
-    #[schema(required, minimum = 0, maximum = 1_000)]
-    pub course_limit: Option<i64>,
-}
+use super::standing::Rules;
 
 /// Set the rules of the whole school. Students who have more courses than the new limit keep them.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,10 +8,11 @@ use super::enrollment::promotions;
 use super::event::{Change, Event};
 use super::facts::Facts;
 use super::fields::ensure_current;
-use super::group::GroupWindow;
+use super::group_name::GroupName;
 use super::kinds::EventKind;
+use super::limits::{GroupOpenings, Limits, LimitsChange};
 use super::needs::Needs;
-use super::record::{CourseId, Limits, LimitsChange, Seats, Version};
+use super::record::{CourseId, Seats, Version};
 use super::refusal::Refusal;
 use crate::count::to_i64;
 
@@ -31,7 +32,7 @@ impl Command for SetSeats {
 
     fn needs(&self, needs: &mut Needs) {
         needs.seats(self.course_id);
-        needs_groups(&self.limits.group_windows, needs);
+        needs_groups(self.limits.group_opens_at.keys(), needs);
     }
 
     fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
@@ -41,7 +42,7 @@ impl Command for SetSeats {
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Seats), Refusal> {
         let Self { course_id, limits, expected } = self;
         facts.course(*course_id)?;
-        ensure_groups(&limits.group_windows, facts)?;
+        ensure_groups(limits.group_opens_at.keys(), facts)?;
         ensure_current(&facts.limits_of(*course_id), expected.as_deref())?;
         Ok(set(*course_id, limits, facts))
     }
@@ -63,7 +64,7 @@ impl Command for ChangeSeats {
 
     fn needs(&self, needs: &mut Needs) {
         needs.seats(self.course_id);
-        needs_groups(self.change.group_windows.iter().flatten(), needs);
+        needs_groups(self.change.group_opens_at.iter().flat_map(GroupOpenings::groups), needs);
     }
 
     fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
@@ -72,7 +73,7 @@ impl Command for ChangeSeats {
 
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Seats), Refusal> {
         facts.course(self.course_id)?;
-        ensure_groups(self.change.group_windows.iter().flatten(), facts)?;
+        ensure_groups(self.change.group_opens_at.iter().flat_map(GroupOpenings::groups), facts)?;
         let before = facts.limits_of(self.course_id);
         ensure_current(&before, self.expected.as_deref())?;
         let limits = self.change.apply(before);
@@ -84,15 +85,12 @@ impl Command for ChangeSeats {
     }
 }
 
-fn needs_groups<'a>(windows: impl IntoIterator<Item = &'a GroupWindow>, needs: &mut Needs) {
-    windows.into_iter().for_each(|window| needs.group(window.group.clone()));
+fn needs_groups<'a>(groups: impl Iterator<Item = &'a GroupName>, needs: &mut Needs) {
+    groups.for_each(|group| needs.group(group.clone()));
 }
 
-fn ensure_groups<'a>(
-    windows: impl IntoIterator<Item = &'a GroupWindow>,
-    facts: &Facts,
-) -> Result<(), Refusal> {
-    windows.into_iter().try_for_each(|window| facts.group(&window.group).map(|_| ()))
+fn ensure_groups<'a>(mut groups: impl Iterator<Item = &'a GroupName>, facts: &Facts) -> Result<(), Refusal> {
+    groups.try_for_each(|group| facts.group(group).map(|_| ()))
 }
 
 /// Sets the limits, and moves up students who get a seat by that.
@@ -146,7 +144,7 @@ pub(super) fn were_set(course_id: CourseId, limits: Limits, is_first: bool) -> E
         closes_at,
         waitlist_closes_at,
         drop_until,
-        group_windows,
+        group_opens_at,
     } = &limits;
     let data = json!({
         "capacity": capacity,
@@ -155,7 +153,7 @@ pub(super) fn were_set(course_id: CourseId, limits: Limits, is_first: bool) -> E
         "closes_at": closes_at,
         "waitlist_closes_at": waitlist_closes_at,
         "drop_until": drop_until,
-        "group_windows": group_windows,
+        "group_opens_at": group_opens_at,
     });
     Event::about_course(EventKind::SeatsSet, course_id, Change::SetLimits { course_id, limits, is_first })
         .with_data(data)

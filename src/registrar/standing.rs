@@ -1,14 +1,54 @@
-//! What decides whether a student may enroll at all, and when: groups, holds, and the number of their courses.
+//! What decides whether a student may enroll at all: groups, holds, and the rules of the school.
 
 use std::collections::BTreeMap;
 
-use super::event::Change;
-use super::facts::Facts;
-use super::group::GroupName;
-use super::hold::Hold;
-use super::record::{CourseId, Limits, StudentId};
-use super::refusal::Refusal;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::group_name::GroupName;
+use super::record::StudentId;
 use crate::clock::Stamp;
+
+/// The maximum number of courses that a rule can name.
+pub const MAX_COURSE_LIMIT: i64 = 1_000;
+
+/// A group of students.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"name": "Seniors", "course_limit": 8}))]
+pub struct Group {
+    /// Its name.
+    pub name: GroupName,
+    /// The most courses of a member, places on waitlists included; null is the limit of the whole school. A member of several
+    /// groups has the lowest of their limits.
+    #[schema(required, minimum = 0, maximum = 1_000)]
+    pub course_limit: Option<i64>,
+}
+
+/// Why a student does not enroll at present.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"id": 48213, "student_id": 4, "reason": "Library fees: 12 euros are open. Ask at the library.", "placed_at": "2026-09-01T08:00:00.000Z"}))]
+pub struct Hold {
+    /// The `seq` of the event that placed it; never used again.
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
+    pub id: i64,
+    /// The student.
+    pub student_id: StudentId,
+    /// The reason, which the student reads.
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: String,
+    /// RFC 3339, UTC, milliseconds.
+    pub placed_at: Stamp,
+}
+
+/// The rules that hold for the whole school.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"course_limit": 6}))]
+pub struct Rules {
+    /// The most courses of a student, places on waitlists included, unless a group of the student has another limit; null is
+    /// no limit.
+    #[schema(required, minimum = 0, maximum = 1_000)]
+    pub course_limit: Option<i64>,
+}
 
 /// The groups and holds of a student, and the number of their courses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,122 +66,5 @@ impl Standing {
     #[must_use]
     pub fn course_limit(&self, of_school: Option<i64>) -> Option<i64> {
         self.groups.values().flatten().min().copied().or(of_school)
-    }
-}
-
-impl Facts {
-    /// Returns the limit of courses of an existing group.
-    pub(super) fn group(&self, name: &GroupName) -> Result<Option<i64>, Refusal> {
-        self.groups.get(name).copied().ok_or_else(|| Refusal::GroupNotFound(name.clone()))
-    }
-
-    pub(super) fn is_member(&self, student_id: StudentId, name: &GroupName) -> bool {
-        self.standings.get(&student_id).is_some_and(|standing| standing.groups.contains_key(name))
-    }
-
-    pub(super) fn holds_of(&self, student_id: StudentId) -> &[Hold] {
-        self.standings.get(&student_id).map_or(&[], |standing| &standing.holds)
-    }
-
-    /// When registration for a course with these limits opens for the student; `None` if it is open.
-    fn opening_for<'a>(&self, student_id: StudentId, limits: &'a Limits) -> Option<&'a Stamp> {
-        limits.opening_for(|group| self.is_member(student_id, group))
-    }
-
-    /// Checks the registration window: open from the student's opening (inclusive) to `closes_at` (exclusive).
-    pub(super) fn ensure_open(&self, student_id: StudentId, course_id: CourseId) -> Result<(), Refusal> {
-        let Some(limits) = self.limits.get(&course_id) else { return Ok(()) };
-        if limits.closes_at.as_ref().is_some_and(|closes_at| *closes_at <= self.now) {
-            return Err(Refusal::RegistrationClosed { course_id, limits: Box::new(limits.clone()) });
-        }
-        self.ensure_opened(student_id, course_id)
-    }
-
-    /// Checks only the beginning of the registration window.
-    pub(super) fn ensure_opened(&self, student_id: StudentId, course_id: CourseId) -> Result<(), Refusal> {
-        let Some(limits) = self.limits.get(&course_id) else { return Ok(()) };
-        match self.opening_for(student_id, limits) {
-            Some(opens_at) if self.now < *opens_at => {
-                let limits = Limits { opens_at: Some(opens_at.clone()), ..limits.clone() };
-                Err(Refusal::RegistrationNotOpen { course_id, limits: Box::new(limits) })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Checks that the student has no hold.
-    pub(super) fn ensure_no_hold(&self, student_id: StudentId) -> Result<(), Refusal> {
-        match self.holds_of(student_id) {
-            [] => Ok(()),
-            holds => Err(Refusal::OnHold { student_id, holds: holds.to_vec() }),
-        }
-    }
-
-    /// Checks that the student may have one more course. One that the same command gives up does not count.
-    pub(super) fn ensure_may_have_another_course(
-        &self,
-        student_id: StudentId,
-        given_up: Option<CourseId>,
-    ) -> Result<(), Refusal> {
-        let Some(standing) = self.standings.get(&student_id) else { return Ok(()) };
-        let Some(course_limit) = standing.course_limit(self.rules.course_limit) else { return Ok(()) };
-        let gives_up =
-            given_up.is_some_and(|course_id| self.enrollments.contains_key(&(student_id, course_id)));
-        let courses = standing.courses;
-        if courses - i64::from(gives_up) < course_limit {
-            return Ok(());
-        }
-        Err(Refusal::CourseLimitReached { student_id, course_limit, courses })
-    }
-
-    /// Applies a change of groups, holds or rules.
-    pub(super) fn change_standing(&mut self, change: &Change) {
-        match change {
-            Change::SetRules(rules) => self.rules = rules.clone(),
-            Change::SetGroup(group) => {
-                self.groups.insert(group.name.clone(), group.course_limit);
-                for standing in self.standings.values_mut() {
-                    standing.groups.entry(group.name.clone()).and_modify(|limit| *limit = group.course_limit);
-                }
-            }
-            Change::DeleteGroup(name) => {
-                self.groups.remove(name);
-                for standing in self.standings.values_mut() {
-                    standing.groups.remove(name);
-                }
-            }
-            Change::JoinGroup(group, student_id) => {
-                let standing = self.standings.entry(*student_id).or_default();
-                standing.groups.insert(group.name.clone(), group.course_limit);
-            }
-            Change::LeaveGroup(name, student_id) => {
-                self.standings.entry(*student_id).or_default().groups.remove(name);
-            }
-            Change::AddHold(hold) => {
-                self.standings.entry(hold.student_id).or_default().holds.push(hold.clone());
-                self.mark_on_hold(hold.student_id);
-            }
-            Change::RemoveHold(hold) => {
-                let standing = self.standings.entry(hold.student_id).or_default();
-                standing.holds.retain(|other| other.id != hold.id);
-                self.mark_on_hold(hold.student_id);
-            }
-            _ => debug_assert!(false, "changes no standing: {change:?}"),
-        }
-    }
-
-    /// Marks the student's places on waitlists as those of a student with a hold or without one.
-    fn mark_on_hold(&mut self, student_id: StudentId) {
-        let is_on_hold = !self.holds_of(student_id).is_empty();
-        for waitlist in self.waitlists.values_mut() {
-            waitlist.set_on_hold(student_id, is_on_hold);
-        }
-    }
-
-    /// Counts a course that the student has from now on, or no more.
-    pub(super) fn count_course(&mut self, student_id: StudentId, change: i64) {
-        if let Some(standing) = self.standings.get_mut(&student_id) {
-            standing.courses += change;
-        }
     }
 }

@@ -120,7 +120,7 @@ mod tests {
             r#"{"form":4,"outcome":{"Ok":{"Batch":[{"Done":"Gone"},{"Refused":{"CourseNotFound":3}},"Withheld"]}}}"#,
             r#"{"form":4,"outcome":{"Ok":{"Enrollment":{"id":1,"student_id":2,"course_id":3,"enrolled_at":"t"}}}}"#,
             r#"{"form":4,"outcome":{"Ok":{"Waitlisted":{"student_id":2,"course_id":3,"position":1,"joined_at":"t"}}}}"#,
-            r#"{"form":4,"outcome":{"Ok":{"Seats":{"capacity":30,"waitlist_capacity":0,"opens_at":null,"closes_at":null,"waitlist_closes_at":null,"drop_until":null,"group_windows":[],"enrolled":2,"waitlisted":1}}}}"#,
+            r#"{"form":4,"outcome":{"Ok":{"Seats":{"capacity":30,"waitlist_capacity":0,"opens_at":null,"closes_at":null,"waitlist_closes_at":null,"drop_until":null,"group_opens_at":{},"enrolled":2,"waitlisted":1}}}}"#,
             r#"{"form":4,"outcome":{"Err":{"HasEnrollments":{"enrolled":1,"waitlisted":2}}}}"#,
             r#"{"form":4,"outcome":{"Err":{"NumberTaken":2}}}"#,
         ];

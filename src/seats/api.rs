@@ -1,14 +1,17 @@
 //! The API of seats and waitlists.
 
-use std::str::FromStr as _;
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, SchemaType, Type};
+use utoipa::openapi::{RefOr, Schema};
 use utoipa_axum::routes;
 
 use super::{OwnPlace, WaitlistEntry, store};
 use crate::clock::Stamp;
 use crate::courses::store::find as find_course;
+use crate::http::echo::excerpt;
 use crate::http::extract::{Json, NoQuery, PathParams, Query};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{PageQuery, RequestUrl};
@@ -19,7 +22,7 @@ use crate::instructors::store::ensure_sees_roster;
 use crate::problems::{CourseNotFound, GroupNotFound, RowRefused};
 use crate::registrar::Right;
 use crate::registrar::{
-    Caller, ChangeSeats, CourseId, GroupName, GroupWindow, Limits, LimitsChange, MAX_GROUP_WINDOWS,
+    Caller, ChangeSeats, CourseId, GroupName, GroupOpenings, Limits, LimitsChange, MAX_GROUP_OPENINGS,
     MAX_SEATS, Refusal, RemoveSeats, Seats, SetSeats,
 };
 use crate::state::{App, AppState};
@@ -150,9 +153,9 @@ pub(crate) struct NewSeats {
     pub(crate) waitlist_closes_at: Option<Stamp>,
     /// Until when students drop (RFC 3339). Null is as long as registration is open.
     pub(crate) drop_until: Option<Stamp>,
-    /// Groups that enroll from a time of their own on, in place of `opens_at`; each group once.
-    #[schema(nullable = false, max_items = 100)]
-    pub(crate) group_windows: Option<Vec<GroupWindow>>,
+    /// Groups that enroll from a time of their own on, in place of `opens_at`: their names and times, at most 32.
+    #[schema(schema_with = group_openings_schema)]
+    pub(crate) group_opens_at: Option<GroupOpenings>,
 }
 
 impl Draft for NewSeats {
@@ -165,7 +168,7 @@ impl Draft for NewSeats {
         let waitlist_closes_at =
             fields.optional("waitlist_closes_at", |value| fields::nullable(value, fields::time));
         let drop_until = fields.optional("drop_until", |value| fields::nullable(value, fields::time));
-        let group_windows = fields.optional("group_windows", group_windows);
+        let group_opens_at = fields.optional("group_opens_at", group_openings);
         let new = Self {
             capacity: capacity?,
             waitlist_capacity: waitlist_capacity?,
@@ -173,7 +176,7 @@ impl Draft for NewSeats {
             closes_at: closes_at?.flatten(),
             waitlist_closes_at: waitlist_closes_at?.flatten(),
             drop_until: drop_until?.flatten(),
-            group_windows: group_windows?,
+            group_opens_at: group_opens_at?,
         };
         for field in new.limits().before_opening() {
             fields.add_error(field, Limits::BEFORE_OPENING);
@@ -183,6 +186,15 @@ impl Draft for NewSeats {
 }
 
 impl NewSeats {
+    fn group_openings(&self) -> BTreeMap<GroupName, Stamp> {
+        let given = match &self.group_opens_at {
+            Some(GroupOpenings::Change(given)) => Some(given),
+            Some(GroupOpenings::None) | None => None,
+        };
+        let set = |(group, opens_at): (&GroupName, &Option<Stamp>)| Some((group.clone(), opens_at.clone()?));
+        given.into_iter().flatten().filter_map(set).collect()
+    }
+
     fn limits(&self) -> Limits {
         Limits {
             capacity: self.capacity,
@@ -191,7 +203,7 @@ impl NewSeats {
             closes_at: self.closes_at.clone(),
             waitlist_closes_at: self.waitlist_closes_at.clone(),
             drop_until: self.drop_until.clone(),
-            group_windows: self.group_windows.clone().unwrap_or_default(),
+            group_opens_at: self.group_openings(),
         }
     }
 }
@@ -206,7 +218,7 @@ impl From<NewSeats> for LimitsChange {
             closes_at,
             waitlist_closes_at,
             drop_until,
-            group_windows,
+            group_opens_at,
         } = new;
         Self {
             capacity: Some(capacity),
@@ -215,7 +227,7 @@ impl From<NewSeats> for LimitsChange {
             closes_at: Some(closes_at),
             waitlist_closes_at: Some(waitlist_closes_at),
             drop_until: Some(drop_until),
-            group_windows,
+            group_opens_at,
         }
     }
 }
@@ -245,9 +257,10 @@ struct SeatsChange {
     waitlist_closes_at: Option<Option<Stamp>>,
     /// Until when students drop (RFC 3339); null is as long as registration is open.
     drop_until: Option<Option<Stamp>>,
-    /// All groups that enroll from a time of their own on; `[]` for none.
-    #[schema(nullable = false, max_items = 100)]
-    group_windows: Option<Vec<GroupWindow>>,
+    /// Groups that enroll from a time of their own on: their names and times. Groups that are left out stay as they are;
+    /// null in place of a time takes it away, and null in place of the object takes all away.
+    #[schema(schema_with = group_openings_schema)]
+    group_opens_at: Option<GroupOpenings>,
 }
 
 impl Draft for SeatsChange {
@@ -260,7 +273,7 @@ impl Draft for SeatsChange {
         let closes_at = fields.optional("closes_at", time);
         let waitlist_closes_at = fields.optional("waitlist_closes_at", time);
         let drop_until = fields.optional("drop_until", time);
-        let group_windows = fields.optional("group_windows", group_windows);
+        let group_opens_at = fields.optional("group_opens_at", group_openings);
         Some(Self {
             capacity: capacity?,
             waitlist_capacity: waitlist_capacity?,
@@ -268,7 +281,7 @@ impl Draft for SeatsChange {
             closes_at: closes_at?,
             waitlist_closes_at: waitlist_closes_at?,
             drop_until: drop_until?,
-            group_windows: group_windows?,
+            group_opens_at: group_opens_at?,
         })
     }
 }
@@ -282,7 +295,7 @@ impl From<SeatsChange> for LimitsChange {
             closes_at,
             waitlist_closes_at,
             drop_until,
-            group_windows,
+            group_opens_at,
         } = change;
         Self {
             capacity,
@@ -291,29 +304,41 @@ impl From<SeatsChange> for LimitsChange {
             closes_at,
             waitlist_closes_at,
             drop_until,
-            group_windows,
+            group_opens_at,
         }
     }
 }
 
-/// Windows of groups, ordered by group.
-fn group_windows(value: &Value) -> Result<Vec<GroupWindow>, String> {
-    let each = "must be an array of objects with `group` and `opens_at`";
-    let items = value.as_array().ok_or(each)?;
-    if items.len() > MAX_GROUP_WINDOWS {
-        return Err(format!("must have at most {MAX_GROUP_WINDOWS} groups"));
+fn group_openings_schema() -> RefOr<Schema> {
+    let nullable = |kind| SchemaType::Array(vec![kind, Type::Null]);
+    let time = ObjectBuilder::new()
+        .schema_type(nullable(Type::String))
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    ObjectBuilder::new()
+        .schema_type(nullable(Type::Object))
+        .description(Some(
+            "When registration opens for groups, in place of `opens_at`: their names and times, at most 32. In a change, groups \
+             that are left out stay as they are; null in place of a time takes it away, and null in place of the object takes \
+             all away.",
+        ))
+        .max_properties(Some(MAX_GROUP_OPENINGS))
+        .additional_properties(Some(time))
+        .into()
+}
+
+/// Openings of groups by their names; null takes away the opening of its own.
+fn group_openings(value: &Value) -> Result<GroupOpenings, String> {
+    if value.is_null() {
+        return Ok(GroupOpenings::None);
     }
-    let mut windows = Vec::with_capacity(items.len());
-    for item in items {
-        let members = item.as_object().filter(|members| members.len() == 2).ok_or(each)?;
-        let (group, opens_at) = members.get("group").zip(members.get("opens_at")).ok_or(each)?;
-        let group = fields::text(group, GroupName::from_str).map_err(|error| format!("`group` {error}"))?;
-        let opens_at = fields::time(opens_at).map_err(|error| format!("`opens_at` {error}"))?;
-        windows.push(GroupWindow { group, opens_at });
+    let members = value.as_object().ok_or("must be an object of groups and times")?;
+    if members.len() > MAX_GROUP_OPENINGS {
+        return Err(format!("must have at most {MAX_GROUP_OPENINGS} groups"));
     }
-    windows.sort_by(|one, other| one.group.cmp(&other.group));
-    match windows.windows(2).find(|pair| pair[0].group == pair[1].group) {
-        Some(pair) => Err(format!("must have the group {} only once", pair[0].group)),
-        None => Ok(windows),
-    }
+    let opening = |(group, opens_at): (&String, &Value)| {
+        let name = group.parse().map_err(|error| format!("has a group whose name {error}"))?;
+        let opens_at = fields::nullable(opens_at, fields::time);
+        Ok((name, opens_at.map_err(|error| format!("has a time for {} that {error}", excerpt(group)))?))
+    };
+    Ok(GroupOpenings::Change(members.iter().map(opening).collect::<Result<_, String>>()?))
 }

@@ -13,7 +13,7 @@ use crate::viewer::Viewer;
 /// When the database cannot be read.
 pub async fn find(viewer: &Viewer, id: CourseId) -> Result<Option<Seats>, DbError> {
     let sql = "select cs.capacity, coalesce(cs.waitlist_capacity, 0), cs.opens_at, cs.closes_at, \
-               cs.waitlist_closes_at, cs.drop_until, cs.group_windows, \
+               cs.waitlist_closes_at, cs.drop_until, cs.group_opens_at, \
                (select count(*) from (select 1 from student_courses sc join students s on s.id = sc.student_id \
                where sc.course_id = c.id limit $1) few), \
                (select count(*) from (select 1 from waitlist w join students s on s.id = w.student_id \

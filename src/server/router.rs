@@ -113,7 +113,6 @@ fn api() -> Routes<AppState> {
         crate::registrar::Enrollment,
         crate::registrar::SeatCount,
         crate::registrar::Seats,
-        crate::registrar::GroupWindow,
         crate::registrar::Group,
         crate::registrar::Hold,
         crate::registrar::Rules,

@@ -54,14 +54,11 @@ async fn a_course_opens_for_each_group_at_its_own_time() {
     let [ana, ben, cleo, dan] = school.students(["Ana", "Ben", "Cleo", "Dan"]).await;
     school.group("Seniors", &[&ana, &dan]).await;
     school.group("Latecomers", &[&cleo, &dan]).await;
-    let windows = json!([
-        {"group": "Latecomers", "opens_at": "2026-09-01T11:00:00.000Z"},
-        {"group": "Seniors", "opens_at": "2026-09-01T09:00:00.000Z"},
-    ]);
-    let limits = json!({"opens_at": "2026-09-01T10:00:00Z", "group_windows": windows});
+    let windows = json!({"Latecomers": "2026-09-01T11:00:00.000Z", "Seniors": "2026-09-01T09:00:00.000Z"});
+    let limits = json!({"opens_at": "2026-09-01T10:00:00Z", "group_opens_at": windows});
     let seats = algebra.windows(&school, limits).await.is_ok().json();
-    assert_eq!(seats["group_windows"], windows);
-    assert_eq!(school.get(&algebra.seats_url()).await.is_ok().json()["group_windows"], windows);
+    assert_eq!(seats["group_opens_at"], windows);
+    assert_eq!(school.get(&algebra.seats_url()).await.is_ok().json()["group_opens_at"], windows);
 
     // 8:00: the refusal says when this student may enroll; in two groups the earlier time counts.
     for (student, opens_at) in [
@@ -99,9 +96,9 @@ async fn students_drop_from_their_own_opening_on() {
     for student in [&ana, &ben] {
         student.enrolls_in(&algebra).await.is_created();
     }
-    let window = json!([{"group": "Seniors", "opens_at": "2026-09-01T07:00:00Z"}]);
+    let window = json!({"Seniors": "2026-09-01T07:00:00Z"});
     algebra
-        .windows(&school, json!({"opens_at": "2026-09-01T09:00:00Z", "group_windows": window}))
+        .windows(&school, json!({"opens_at": "2026-09-01T09:00:00Z", "group_opens_at": window}))
         .await
         .is_ok();
     let admin = create(&school, None, json!({"name": "Admin", "role": "admin"})).await;
@@ -161,15 +158,15 @@ async fn with_a_group_its_times_and_its_members_go() {
     let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
     let ana = school.student("Ana").await;
     school.group("Seniors", &[&ana]).await;
-    let window = json!([{"group": "Seniors", "opens_at": "2027-01-01T08:00:00Z"}]);
-    algebra.windows(&school, json!({"group_windows": window, "capacity": 5})).await.is_ok();
+    let window = json!({"Seniors": "2027-01-01T08:00:00Z"});
+    algebra.windows(&school, json!({"group_opens_at": window, "capacity": 5})).await.is_ok();
     botany.seats(3, 0).await;
     ana.enrolls_in(&algebra).await.is_refused(409, "registration-not-open");
 
     school.delete("/api/v1/groups/Seniors").await.is(204);
 
     let seats = school.get(&algebra.seats_url()).await.is_ok().json();
-    assert_eq!((&seats["group_windows"], &seats["capacity"]), (&json!([]), &json!(5)));
+    assert_eq!((&seats["group_opens_at"], &seats["capacity"]), (&json!({}), &json!(5)));
     ana.enrolls_in(&algebra).await.is_created();
     school.delete("/api/v1/groups/Seniors").await.is_refused(404, "group-not-found");
     // A later group with the name begins without them.
@@ -182,31 +179,37 @@ async fn windows_of_groups_are_checked() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
     school.group("Seniors", &[]).await;
-    let at = |group: &str, opens_at: &str| json!({"group": group, "opens_at": opens_at});
-    let noon = "2026-09-01T12:00:00Z";
-    for (windows, error) in [
-        (json!({}), "must be an array of objects with `group` and `opens_at`"),
-        (json!([{"group": "Seniors"}]), "must be an array of objects with `group` and `opens_at`"),
-        (json!([at("Seniors", "noon")]), "`opens_at` must be a time"),
-        (json!([at(" ", noon)]), "`group` must not be empty"),
-        (json!([at("Seniors", noon), at("Seniors", noon)]), "must have the group Seniors only once"),
-        (json!(vec![at("Seniors", noon); 101]), "must have at most 100 groups"),
+    let (noon, stored) = ("2026-09-01T12:00:00Z", "2026-09-01T12:00:00.000Z");
+    let many: serde_json::Map<_, _> = (0..33).map(|group| (group.to_string(), json!(noon))).collect();
+    for (times, error) in [
+        (json!([]), "must be an object of groups and times"),
+        (json!({"Seniors": "noon"}), "has a time for Seniors that must be a time"),
+        (json!({"Seniors": 7}), "has a time for Seniors that must be a text"),
+        (json!({" ": noon}), "has a group whose name must not be empty"),
+        (json!(many), "must have at most 32 groups"),
     ] {
-        let refused = algebra.windows(&school, json!({"group_windows": windows})).await;
-        let refused = refused.is_refused(400, "invalid-request");
-        let errors = errors(&refused);
-        assert!(errors[0].starts_with(&format!("/group_windows: {error}")), "{errors:?}");
+        let refused = algebra.windows(&school, json!({"group_opens_at": times})).await;
+        let errors = errors(&refused.is_refused(400, "invalid-request"));
+        assert!(errors[0].starts_with(&format!("/group_opens_at: {error}")), "{errors:?}");
     }
-    let unknown = algebra.windows(&school, json!({"group_windows": [at("Juniors", noon)]})).await;
+    let unknown = algebra.windows(&school, json!({"group_opens_at": {"Juniors": noon}})).await;
     assert_eq!(unknown.is_refused(404, "group-not-found")["group"], "Juniors");
-    let early = json!({"closes_at": "2026-09-01T11:00:00Z", "group_windows": [at("Seniors", noon)]});
+    let early = json!({"closes_at": "2026-09-01T11:00:00Z", "group_opens_at": {"Seniors": noon}});
     let refused = algebra.windows(&school, early).await.is_refused(400, "invalid-request");
     assert_eq!(errors(&refused), ["/closes_at: must be after registration opens"]);
-    // PUT replaces all limits, PATCH only what it names.
-    algebra.windows(&school, json!({"group_windows": [at("Seniors", noon)]})).await.is_ok();
-    let patched = algebra.windows(&school, json!({"capacity": 3})).await.is_ok().json();
-    assert_eq!(patched["group_windows"], json!([at("Seniors", "2026-09-01T12:00:00.000Z")]));
-    assert_eq!(algebra.seats(3, 0).await["group_windows"], json!([]));
+
+    // A merge patch changes what it names, PUT replaces everything.
+    school.group("Athletes", &[]).await;
+    let change =
+        async |body: Value| algebra.windows(&school, body).await.is_ok().json()["group_opens_at"].clone();
+    let both = json!({"Athletes": stored, "Seniors": stored});
+    assert_eq!(change(json!({"group_opens_at": {"Seniors": noon}})).await, json!({"Seniors": stored}));
+    assert_eq!(change(json!({"group_opens_at": {"Athletes": noon}})).await, both);
+    assert_eq!(change(json!({"capacity": 3})).await, both);
+    assert_eq!(change(json!({"group_opens_at": {"Athletes": null}})).await, json!({"Seniors": stored}));
+    assert_eq!(change(json!({"group_opens_at": null})).await, json!({}));
+    change(json!({"group_opens_at": {"Seniors": noon}})).await;
+    assert_eq!(algebra.seats(3, 0).await["group_opens_at"], json!({}));
 }
 
 #[tokio::test]

@@ -387,7 +387,7 @@ async fn a_school_that_was_migrated_before_there_were_instructors_gets_their_tab
              drop table matricula_import_entries; alter table matricula_accounts drop column by_groups;
              alter table course_seats drop column waitlist_closes_at;
              alter table course_seats drop column drop_until;
-             alter table course_seats drop column group_windows;
+             alter table course_seats drop column group_opens_at;
              alter table waitlist drop column on_hold; drop table matricula_group_students;
              drop table matricula_groups; drop table matricula_holds; drop table matricula_rules;
              delete from matricula_migrations where version >= 13",

@@ -7,10 +7,10 @@ use matricula::clock::{Clock, ManualClock, Stamp};
 use matricula::db::Db;
 use matricula::registrar::{
     Answer, Batch, ChangeSeats, CourseId, CreateCourse, CreateStudent, DeleteCourse, DeleteGroup,
-    DeleteStudent, DropCourse, Enroll, EventKind, FieldValues, Group, GroupName, GroupWindow, JoinGroup,
-    LeaveGroup, Limits, LimitsChange, Operation, OperationOutcome, Override, PlaceHold, Refusal, RemoveSeats,
-    Restore, Rules, SeenCourse, SetGroup, SetRules, SetSeats, StudentId, Swap, UpdateCourse, UpdateStudent,
-    Version, Waitlist, limits,
+    DeleteStudent, DropCourse, Enroll, EventKind, FieldValues, Group, GroupName, JoinGroup, LeaveGroup,
+    Limits, LimitsChange, Operation, OperationOutcome, Override, PlaceHold, Refusal, RemoveSeats, Restore,
+    Rules, SeenCourse, SetGroup, SetRules, SetSeats, StudentId, Swap, UpdateCourse, UpdateStudent, Version,
+    Waitlist, limits,
 };
 use proptest::prelude::*;
 
@@ -39,10 +39,9 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
     let time = |chance: f64| proptest::option::weighted(chance, (0..4_u64).prop_map(hour));
     let group =
         || prop_oneof![Just("Seniors"), Just("Athletes")].prop_map(|name| name.parse::<GroupName>().unwrap());
-    let window =
-        (group(), (0..4_u64).prop_map(hour)).prop_map(|(group, opens_at)| GroupWindow { group, opens_at });
-    let windows = || proptest::option::weighted(0.2, window.clone()).prop_map(Vec::from_iter);
-    let limits = (seats(), 0..3_i64, time(0.1), time(0.1), time(0.1), time(0.1), windows()).prop_map(
+    let opening = (group(), (0..4_u64).prop_map(hour));
+    let openings = || proptest::option::weighted(0.2, opening.clone()).prop_map(BTreeMap::from_iter);
+    let limits = (seats(), 0..3_i64, time(0.1), time(0.1), time(0.1), time(0.1), openings()).prop_map(
         |(
             capacity,
             waitlist_capacity,
@@ -50,7 +49,7 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
             closes_at,
             waitlist_closes_at,
             drop_until,
-            group_windows,
+            group_opens_at,
         )| Limits {
             capacity,
             waitlist_capacity,
@@ -58,7 +57,7 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
             closes_at,
             waitlist_closes_at,
             drop_until,
-            group_windows,
+            group_opens_at,
         },
     );
     let course_limit = || proptest::option::weighted(0.7, 0..3_i64);
@@ -274,7 +273,7 @@ proptest! {
             let expected: Vec<_> = model.facts.waitlists.values().flat_map(Waitlist::iter)
                 .map(|row| (row.student_id.0, row.course_id.0, row.joined_seq)).collect();
             assert_eq!(rows, expected);
-            let sql = "select course_id, capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until, group_windows \
+            let sql = "select course_id, capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until, group_opens_at \
                        from course_seats";
             let rows = db.query(sql, [], |row| Ok((CourseId(row.int(0)?), limits(row, 1)?))).await.unwrap();
             assert_eq!(rows.into_iter().collect::<HashMap<_, _>>(), model.facts.limits);

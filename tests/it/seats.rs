@@ -17,7 +17,7 @@ async fn a_course_without_limits_takes_everybody_and_says_so() {
     let algebra = school.course("Algebra").await;
     ana.enrolls_in(&algebra).await.is_created();
     ben.enrolls_in(&algebra).await.is_created();
-    let none = json!({"capacity": null, "waitlist_capacity": 0, "opens_at": null, "closes_at": null, "waitlist_closes_at": null, "drop_until": null, "enrolled": 2, "waitlisted": 0});
+    let none = json!({"capacity": null, "waitlist_capacity": 0, "opens_at": null, "closes_at": null, "waitlist_closes_at": null, "drop_until": null, "group_opens_at": {}, "enrolled": 2, "waitlisted": 0});
     assert_eq!(school.get(&algebra.seats_url()).await.is_ok().json(), none);
     assert!(school.get(&algebra.url()).await.is_ok().json().get("seats").is_none());
     school.delete(&algebra.seats_url()).await.is(204);
@@ -32,7 +32,7 @@ async fn a_full_course_refuses_and_says_how_full_it_is() {
     let set = algebra.seats(1, 0).await;
     assert_eq!(
         set,
-        json!({"capacity": 1, "waitlist_capacity": 0, "opens_at": null, "closes_at": null, "waitlist_closes_at": null, "drop_until": null, "enrolled": 0, "waitlisted": 0})
+        json!({"capacity": 1, "waitlist_capacity": 0, "opens_at": null, "closes_at": null, "waitlist_closes_at": null, "drop_until": null, "group_opens_at": {}, "enrolled": 0, "waitlisted": 0})
     );
     ana.enrolls_in(&algebra).await.is_created();
 
@@ -347,7 +347,7 @@ async fn all_errors_of_limits_are_reported_at_once() {
             "/waitlist_capacity: must be a whole number from 0 to 1,000,000",
             "/opens_at: must be a time with an offset, like 2026-09-01T08:00:00Z (RFC 3339)",
             "/closes_at: must be a time with an offset, like 2026-09-01T08:00:00Z (RFC 3339)",
-            "/seats: is not a known field; the known ones are `capacity`, `waitlist_capacity`, `opens_at`, `closes_at`, `waitlist_closes_at`, `drop_until`",
+            "/seats: is not a known field; the known ones are `capacity`, `waitlist_capacity`, `opens_at`, `closes_at`, `waitlist_closes_at`, `drop_until`, `group_opens_at`",
         ]
     );
     let body =

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 use matricula::registrar::{
     Batch, CourseId, CreateCourse, CreateStudent, DeleteCourse, DeleteStudent, DropCourse, Ended, Enroll,
-    Group, GroupName, GroupWindow, JoinGroup, LeaveGroup, Limits, Operation, Override, PlaceHold,
-    RemoveSeats, Restore, Rules, SetGroup, SetRules, SetSeats, StudentId, Swap,
+    Group, GroupName, JoinGroup, LeaveGroup, Limits, Operation, Override, PlaceHold, RemoveSeats, Restore,
+    Rules, SetGroup, SetRules, SetSeats, StudentId, Swap,
 };
 
 use crate::school::{Command, FIRST_DAY, Model, ReleaseFirstHold};
@@ -123,17 +123,16 @@ fn seniors(course_limit: Option<i64>) -> Vec<Command> {
 }
 
 /// The only course is open, closed or not open yet, for the seniors alone or for everybody else.
-fn group_windows() -> Vec<Command> {
+fn group_openings() -> Vec<Command> {
     let (past, future) = ("2026-01-01T08:00:00Z", "2027-01-01T08:00:00Z");
     let windows = [(past, future), (future, past), (future, future)];
     let set = windows.map(|(opens_at, for_seniors)| {
-        let window =
-            GroupWindow { group: "Seniors".parse().unwrap(), opens_at: for_seniors.parse().unwrap() };
+        let opening = ("Seniors".parse().unwrap(), for_seniors.parse().unwrap());
         let limits = Limits {
             capacity: Some(1),
             waitlist_capacity: 1,
             opens_at: opens_at.parse().ok(),
-            group_windows: vec![window],
+            group_opens_at: [opening].into(),
             ..Limits::default()
         };
         set_seats(CourseId(1), limits)
@@ -250,6 +249,6 @@ fn so_does_every_small_school_with_limits_of_courses() {
 
 #[test]
 fn so_does_every_small_school_that_opens_at_different_times_for_a_group() {
-    let schools = explore(1, &[commands(1), group_windows()].concat(), false);
+    let schools = explore(1, &[commands(1), group_openings()].concat(), false);
     assert!(schools > 2_000, "only {schools} schools were seen");
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use crate::registrar::facts::Facts;
-use crate::registrar::record::{CourseId, Limits};
+use crate::registrar::limits::Limits;
+use crate::registrar::record::CourseId;
 use crate::registrar::waitlist::Waitlist;
 
 /// Maximum number of cached courses.

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::access_effects::AccessEffects;
-use super::standing::{StandingEffects, stored_windows};
+use super::standing::{StandingEffects, stored_openings};
 use crate::db::Arg;
 use crate::registrar::caller::Caller;
 use crate::registrar::event::{Change, Event, NewValue};
+use crate::registrar::limits::Limits;
 use crate::registrar::record::{
-    Course, CourseId, Enrollment, EnrollmentId, Limits, Student, StudentId, WaitlistEntry,
+    Course, CourseId, Enrollment, EnrollmentId, Student, StudentId, WaitlistEntry,
 };
 use crate::registrar::records::Record;
 
@@ -176,7 +177,7 @@ impl<'a> Effects<'a> {
                 limits.closes_at.as_ref().into(),
                 limits.waitlist_closes_at.as_ref().into(),
                 limits.drop_until.as_ref().into(),
-                stored_windows(&limits.group_windows),
+                stored_openings(&limits.group_opens_at),
             ]
         })
         .collect()

@@ -9,14 +9,15 @@ use super::head::Head;
 use super::orphans::{CheckedRow, Orphans, select_enrollments};
 use super::reply::BatchItem;
 use super::rows::{COURSE, COURSE_WITH_CODE, STUDENT, STUDENT_WITH_NUMBER, course, limits, sets, student};
-use super::standing::{courses_with_group_windows, load_standing};
+use super::standing::{courses_with_group_openings, load_standing};
 use crate::db::{DbError, Tx};
 use crate::registrar::caller::{Actor, Caller};
 use crate::registrar::facts::Facts;
 use crate::registrar::kinds::EventKind;
+use crate::registrar::limits::Limits;
 use crate::registrar::needs::Needs;
 use crate::registrar::read_only::ReadOnly;
-use crate::registrar::record::{CourseId, Ended, Enrollment, Limits, StudentId, WaitlistEntry};
+use crate::registrar::record::{CourseId, Ended, Enrollment, StudentId, WaitlistEntry};
 use crate::registrar::waitlist::Waitlist;
 
 /// The facts of a batch, and the cache to update after its commit.
@@ -80,8 +81,8 @@ pub(super) async fn load_facts(
         // A server does not report writes of other programs, so the cache may contain the rows to be swept.
         cache = CourseCache::default();
     }
-    if needs.all_group_windows {
-        needs.limits.extend(courses_with_group_windows(tx).await?);
+    if needs.all_group_openings {
+        needs.limits.extend(courses_with_group_openings(tx).await?);
     }
     loop {
         let mut facts = Facts {
@@ -237,7 +238,7 @@ const ENDED: &str = "select e.enrollment_id, b.seq, b.at from events e join even
     and not exists (select 1 from events d where d.course_id = e.course_id and d.type = 'course.deleted' and d.seq > e.seq)";
 
 async fn load_limits(tx: &Tx<'_>, courses: &HashSet<CourseId>) -> Result<HashMap<CourseId, Limits>, DbError> {
-    let sql = "select course_id, capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until, group_windows \
+    let sql = "select course_id, capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until, group_opens_at \
                from course_seats where course_id = $1";
     let found =
         tx.query_many(sql, &sets(courses), |row| Ok((CourseId(row.int(0)?), limits(row, 1)?))).await?;

@@ -1,8 +1,9 @@
 //! Converts rows to records.
 
-use super::standing::group_windows;
+use super::standing::group_openings;
 use crate::db::{Arg, DbError, Row};
-use crate::registrar::record::{Course, Enrollment, Limits, Student};
+use crate::registrar::limits::Limits;
+use crate::registrar::record::{Course, Enrollment, Student};
 
 /// Reads an enrollment from the columns `id, student_id, course_id, enrolled_at`.
 ///
@@ -18,7 +19,7 @@ pub fn enrollment(row: &Row<'_>) -> Result<Enrollment, DbError> {
 }
 
 /// Reads limits from the columns `capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until,
-/// `group_windows`, starting at column `first`.
+/// `group_opens_at`, starting at column `first`.
 ///
 /// # Errors
 /// When a column has another type.
@@ -30,7 +31,7 @@ pub fn limits(row: &Row<'_>, first: usize) -> Result<Limits, DbError> {
         closes_at: row.opt_stamp(first + 3)?,
         waitlist_closes_at: row.opt_stamp(first + 4)?,
         drop_until: row.opt_stamp(first + 5)?,
-        group_windows: group_windows(row.opt_text(first + 6)?)?,
+        group_opens_at: group_openings(row.opt_text(first + 6)?)?,
     })
 }
 

@@ -7,12 +7,10 @@ use crate::clock::Stamp;
 use crate::db::{Arg, DbError, Insert, Row, Tx, Write};
 use crate::registrar::event::Change;
 use crate::registrar::facts::Facts;
-use crate::registrar::group::{GroupName, GroupWindow};
-use crate::registrar::hold::Hold;
+use crate::registrar::group_name::GroupName;
 use crate::registrar::needs::Needs;
 use crate::registrar::record::{CourseId, StudentId};
-use crate::registrar::rules::Rules;
-use crate::registrar::standing::Standing;
+use crate::registrar::standing::{Hold, Rules, Standing};
 
 /// The rules of the whole school, and whether there has ever been a group or a hold.
 #[derive(Clone, Debug, Default)]
@@ -85,8 +83,8 @@ pub(super) async fn load_standing(
 }
 
 /// The courses that open for some group at a time of its own.
-pub(super) async fn courses_with_group_windows(tx: &Tx<'_>) -> Result<Vec<CourseId>, DbError> {
-    let sql = "select course_id from course_seats where group_windows is not null";
+pub(super) async fn courses_with_group_openings(tx: &Tx<'_>) -> Result<Vec<CourseId>, DbError> {
+    let sql = "select course_id from course_seats where group_opens_at is not null";
     tx.query(sql, &[], |row| Ok(CourseId(row.int(0)?))).await
 }
 
@@ -107,19 +105,17 @@ pub fn hold(row: &Row<'_>) -> Result<Hold, DbError> {
     })
 }
 
-/// Reads the column `group_windows`.
-pub(super) fn group_windows(text: Option<String>) -> Result<Vec<GroupWindow>, DbError> {
-    let windows = text.map(|text| serde_json::from_str(&text)).transpose();
-    let windows =
-        windows.map_err(|_| DbError::Engine("a group_windows in course_seats is not valid".to_owned()))?;
-    Ok(windows.unwrap_or_default())
+/// Reads the column `group_opens_at`.
+pub(super) fn group_openings(text: Option<String>) -> Result<BTreeMap<GroupName, Stamp>, DbError> {
+    let openings = text.map(|text| serde_json::from_str(&text)).transpose();
+    openings
+        .map(Option::unwrap_or_default)
+        .map_err(|error| DbError::Engine(format!("group_opens_at in course_seats: {error}")))
 }
 
-/// The text for the column `group_windows`.
-pub(super) fn stored_windows(windows: &[GroupWindow]) -> Arg {
-    let text = |window: &GroupWindow| serde_json::json!({"group": window.group, "opens_at": window.opens_at});
-    let windows: Vec<_> = windows.iter().map(text).collect();
-    Arg::Text((!windows.is_empty()).then(|| serde_json::Value::from(windows).to_string()))
+/// The text for the column `group_opens_at`.
+pub(super) fn stored_openings(openings: &BTreeMap<GroupName, Stamp>) -> Arg {
+    Arg::Text((!openings.is_empty()).then(|| serde_json::json!(openings).to_string()))
 }
 
 /// The groups, holds and rules that a batch writes.

@@ -88,12 +88,12 @@ pub(super) async fn write_log_and_rows(
             Write::Change("delete from course_seats where course_id = $1", effects.seats_removed()),
             Write::Change(
                 "insert into course_seats \
-             (course_id, capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until, group_windows) \
+             (course_id, capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until, group_opens_at) \
              values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (course_id) do update set capacity = excluded.capacity, \
              waitlist_capacity = excluded.waitlist_capacity, opens_at = excluded.opens_at, \
              closes_at = excluded.closes_at, waitlist_closes_at = excluded.waitlist_closes_at, \
              drop_until = excluded.drop_until, \
-             group_windows = excluded.group_windows",
+             group_opens_at = excluded.group_opens_at",
                 effects.seats_set(),
             ),
             Write::Insert(&INTO_WAITLIST, effects.waiting()),

@@ -136,9 +136,8 @@ impl Model {
         assert_eq!(standing.holds, [], "a student on hold gets neither a seat nor a place");
         if event.kind != EventKind::WaitlistPromoted {
             let limits = self.facts.limits_of(course_id);
-            let own =
-                limits.group_windows.iter().filter(|window| standing.groups.contains_key(&window.group));
-            let opens_at = own.map(|window| &window.opens_at).min().or(limits.opens_at.as_ref());
+            let own = limits.group_opens_at.iter().filter(|(group, _)| standing.groups.contains_key(*group));
+            let opens_at = own.map(|(_, opens_at)| opens_at).min().or(limits.opens_at.as_ref());
             assert!(
                 opens_at.is_none_or(|opens_at| *opens_at <= self.facts.now),
                 "it is open for the student"

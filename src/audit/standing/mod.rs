@@ -1,25 +1,12 @@
 //! Checks that groups, holds and the rules of the school are as the log says.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod store;
 
 use futures_util::StreamExt as _;
 
+use self::store::{StandingEntry, Standings};
 use super::finding::Finding;
-use super::store::{self, StandingEntry};
 use crate::db::{Db, DbError};
-
-/// What the log, or the tables, say about groups, holds and rules.
-#[derive(Default)]
-pub(super) struct Standings {
-    /// The limit of courses of the whole school.
-    pub(super) course_limit: Option<i64>,
-    /// The limit of each group.
-    pub(super) groups: BTreeMap<String, Option<i64>>,
-    /// The members of groups.
-    pub(super) members: BTreeSet<(String, i64)>,
-    /// The student of each hold.
-    pub(super) holds: BTreeMap<i64, i64>,
-}
 
 /// Differences between the tables and the log. Students whom another program has deleted are left out: a running server
 /// removes their rows.

@@ -1,0 +1,151 @@
+//! The limits of a course: its seats, its waitlist, and when registration is open.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::group_name::GroupName;
+use crate::clock::Stamp;
+
+/// The maximum number of seats of a course, and of places on its waitlist.
+pub const MAX_SEATS: i64 = 1_000_000;
+
+/// The limits of a course: a row of `course_seats`. By default there are none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Limits {
+    /// Seats; `None` is unlimited.
+    pub capacity: Option<i64>,
+    /// Places on the waitlist; 0 is no waitlist.
+    pub waitlist_capacity: i64,
+    /// Students enroll and drop from this time on; RFC 3339, UTC, milliseconds.
+    pub opens_at: Option<Stamp>,
+    /// Students enroll until this time; RFC 3339, UTC, milliseconds. They also drop until then, unless `drop_until` says
+    /// otherwise.
+    pub closes_at: Option<Stamp>,
+    /// The waitlist moves up until this time, in place of `closes_at`.
+    pub waitlist_closes_at: Option<Stamp>,
+    /// Students drop until this time, in place of `closes_at`. From then on staff needs a reason.
+    pub drop_until: Option<Stamp>,
+    /// Groups that enroll from another time on, in place of `opens_at`.
+    #[serde(default)]
+    pub group_opens_at: BTreeMap<GroupName, Stamp>,
+}
+
+/// The limits to change; those that are `None` stay as they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LimitsChange {
+    /// Seats; `Some(None)` is unlimited.
+    pub capacity: Option<Option<i64>>,
+    /// Places on the waitlist.
+    pub waitlist_capacity: Option<i64>,
+    /// See [`Limits::opens_at`].
+    pub opens_at: Option<Option<Stamp>>,
+    /// See [`Limits::closes_at`].
+    pub closes_at: Option<Option<Stamp>>,
+    /// See [`Limits::waitlist_closes_at`].
+    pub waitlist_closes_at: Option<Option<Stamp>>,
+    /// See [`Limits::drop_until`].
+    pub drop_until: Option<Option<Stamp>>,
+    /// See [`Limits::group_opens_at`].
+    pub group_opens_at: Option<GroupOpenings>,
+}
+
+/// The openings of groups to change: those that are not named stay as they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GroupOpenings {
+    /// No group has an opening of its own any more.
+    None,
+    /// These groups get another opening, or none of their own.
+    Change(BTreeMap<GroupName, Option<Stamp>>),
+}
+
+impl GroupOpenings {
+    /// The groups that get an opening.
+    pub fn groups(&self) -> impl Iterator<Item = &GroupName> {
+        let change = match self {
+            Self::None => None,
+            Self::Change(change) => Some(change),
+        };
+        change.into_iter().flatten().filter(|(_, opens_at)| opens_at.is_some()).map(|(group, _)| group)
+    }
+
+    fn apply(self, mut now: BTreeMap<GroupName, Stamp>) -> BTreeMap<GroupName, Stamp> {
+        let Self::Change(change) = self else { return BTreeMap::new() };
+        for (group, opens_at) in change {
+            match opens_at {
+                Some(opens_at) => now.insert(group, opens_at),
+                None => now.remove(&group),
+            };
+        }
+        now
+    }
+}
+
+impl LimitsChange {
+    /// The limits after the change.
+    #[must_use]
+    pub fn apply(&self, now: Limits) -> Limits {
+        let Self {
+            capacity,
+            waitlist_capacity,
+            opens_at,
+            closes_at,
+            waitlist_closes_at,
+            drop_until,
+            group_opens_at,
+        } = self.clone();
+        Limits {
+            capacity: capacity.unwrap_or(now.capacity),
+            waitlist_capacity: waitlist_capacity.unwrap_or(now.waitlist_capacity),
+            opens_at: opens_at.unwrap_or(now.opens_at),
+            closes_at: closes_at.unwrap_or(now.closes_at),
+            waitlist_closes_at: waitlist_closes_at.unwrap_or(now.waitlist_closes_at),
+            drop_until: drop_until.unwrap_or(now.drop_until),
+            group_opens_at: group_opens_at
+                .map_or(now.group_opens_at.clone(), |change| change.apply(now.group_opens_at)),
+        }
+    }
+}
+
+impl Limits {
+    /// What is wrong with an end that is not after the opening.
+    pub const BEFORE_OPENING: &str = "must be after registration opens";
+
+    /// The ends that are not after the opening, for everybody or for a group, which would leave no time at all.
+    #[must_use]
+    pub fn before_opening(&self) -> Vec<&'static str> {
+        let ends = [
+            ("closes_at", &self.closes_at),
+            ("waitlist_closes_at", &self.waitlist_closes_at),
+            ("drop_until", &self.drop_until),
+        ];
+        let is_before = |end: &Stamp| {
+            self.opens_at.iter().chain(self.group_opens_at.values()).any(|opens_at| end <= opens_at)
+        };
+        ends.into_iter()
+            .filter(|(_, end)| end.as_ref().is_some_and(is_before))
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    /// When registration opens for a student; `None` if it is open. In a group with a time of its own that time counts, and in
+    /// several the earliest.
+    pub fn opening_for(&self, is_member: impl Fn(&GroupName) -> bool) -> Option<&Stamp> {
+        let own =
+            self.group_opens_at.iter().filter(|(group, _)| is_member(group)).map(|(_, opens_at)| opens_at);
+        own.min().or(self.opens_at.as_ref())
+    }
+
+    /// Whether the waitlist moves up at this time: until `waitlist_closes_at` or, without one, as long as registration has
+    /// not closed.
+    #[must_use]
+    pub fn moves_up(&self, now: &Stamp) -> bool {
+        self.waitlist_end().is_none_or(|end| now < end)
+    }
+
+    /// When the waitlist stops moving up; `None` is never.
+    #[must_use]
+    pub fn waitlist_end(&self) -> Option<&Stamp> {
+        self.waitlist_closes_at.as_ref().or(self.closes_at.as_ref())
+    }
+}

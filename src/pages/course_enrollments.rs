@@ -10,7 +10,7 @@ use super::enrollments::refusal_with_names;
 use super::kit::filters::{display_name, isolate_name};
 use super::kit::form::EmptyForm;
 use super::kit::{Form, FormDraft, FormValues, RefusedPage, Rendered, submit};
-use super::pasted::{self, MAX_LINES};
+use super::pasted;
 use super::records::find;
 use crate::enrollments::api::NewOverride;
 use crate::http::extract::{NoQuery, PathParams, Query};
@@ -180,13 +180,7 @@ async fn enroll_list(
     let course_id = course.into_result()?;
     let course = find::<Course>(&app, course_id).await?;
     let text = form.draft.map(|draft| draft.people).unwrap_or_default();
-    let error = match pasted::lines(&text).count() {
-        0 => Some("Write or paste at least one line.".to_owned()),
-        count if count > MAX_LINES => {
-            Some(format!("A list may have up to {MAX_LINES} lines; this one has {count}."))
-        }
-        _ => None,
-    };
+    let error = pasted::fault(&text);
     let results = if error.is_some() {
         Vec::new()
     } else {

@@ -12,7 +12,8 @@ use super::instructors_panel::InstructorsPanel;
 use super::kit::Frame;
 use super::kit::filters::display_name;
 use super::kit::form::{Deletion, new_key};
-use super::kit::{DeletePage, Form, PartialRequest, RefusedPage, Rendered, filters, submit};
+use super::kit::{DeletePage, Form, FormValues, PartialRequest, RefusedPage, Rendered, filters, submit};
+use super::openings::OpeningsPanel;
 use super::pasted::LineOutcome;
 use super::records::{self, Alike, MAX_ALIKE, PageRecord, Saved, find, path};
 use super::roster::{Roster, RosterOrder};
@@ -89,6 +90,7 @@ impl PageRecord for Course {
     fn saved_text(saved: &str) -> Option<&'static str> {
         match saved {
             "seats" => Some("The seats are saved."),
+            "openings" => Some("The time for the group is saved."),
             "instructor" => Some("The instructor is added."),
             "no-instructor" => Some("The instructor is removed."),
             _ => None,
@@ -153,6 +155,7 @@ pub(super) struct CoursePage {
     stands_since: Option<Stamp>,
     panel: Option<EnrollPanel>,
     limits: SeatsForm,
+    openings: Option<OpeningsPanel>,
     instructors: Option<InstructorsPanel>,
     plot: Option<Plot>,
     history: History,
@@ -265,6 +268,8 @@ pub(super) struct RefusedForms {
     pub limits: Option<SeatsForm>,
     /// Why the form for instructors was refused.
     pub instructors: Option<String>,
+    /// The form for the time at which the course opens for a group.
+    pub openings: Option<FormValues>,
     /// Why a student was not enrolled.
     pub enrollment: RefusedEnrollment,
     /// What a pasted list led to.
@@ -305,6 +310,7 @@ pub(super) async fn course_page(
         stands_since,
         panel: EnrollPanel::load(app, id, &query.who, done, forms_enrollment, forms.pasted).await?,
         limits: forms.limits.unwrap_or_else(|| SeatsForm::new(&seats)),
+        openings: OpeningsPanel::load(app, &seats, forms.openings).await?,
         instructors: InstructorsPanel::load(app, id, forms.instructors).await?,
         plot: Plot::load(&app.viewer, id).await?,
         history,

@@ -11,6 +11,7 @@ mod drops;
 mod enroll_panel;
 mod enrollments;
 mod find;
+mod groups;
 mod history;
 mod import_words;
 mod imports;
@@ -18,6 +19,7 @@ mod instructors;
 mod instructors_panel;
 pub mod kit;
 mod offer;
+mod openings;
 mod pasted;
 mod plot;
 mod records;
@@ -30,6 +32,7 @@ mod seats_form;
 mod sign_in;
 mod sign_ins;
 mod sign_on;
+mod standing;
 mod students;
 mod tokens;
 mod who;
@@ -52,6 +55,9 @@ pub fn routes() -> Routes<AppState> {
         .merge(roster::routes())
         .merge(seats::routes())
         .merge(instructors::routes())
+        .merge(openings::routes())
+        .merge(standing::routes())
+        .merge(groups::routes())
         .merge(registration::routes())
         .merge(sample::routes())
         .merge(sign_in::routes())

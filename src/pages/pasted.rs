@@ -10,12 +10,14 @@ use super::kit::submit;
 use crate::db::{DbError, casefold};
 use crate::http::problem::Problem;
 use crate::lists::{Limit, Page, Wanted};
-use crate::registrar::{Admission, Caller, CourseId, Enroll, Refusal, Student, StudentId};
+use crate::registrar::{
+    Admission, Caller, CourseId, Enroll, GroupName, JoinGroup, Refusal, Student, StudentId,
+};
 use crate::state::App;
 use crate::students::store::StudentSort;
 
 /// Lines of a list: the largest lecture, twice.
-pub(super) const MAX_LINES: usize = 1_000;
+const MAX_LINES: usize = 1_000;
 /// Students who are enrolled at a time; the Registrar commits them together.
 const MAX_IN_FLIGHT: usize = 64;
 /// Students of one line who are named, if several fit.
@@ -41,6 +43,8 @@ pub(super) enum LineOutcome {
     Waits(i64),
     /// The student has a seat or a place already.
     Already(String),
+    /// The student is in the group.
+    InGroup,
     /// Nothing was changed, and why.
     Refused(String),
 }
@@ -55,11 +59,7 @@ pub(super) async fn enroll_all(
     text: &str,
     caller: &Caller,
 ) -> Result<Vec<LineResult>, Problem> {
-    let mut meant = Vec::new();
-    for line in lines(text) {
-        meant.push((line.to_owned(), find(app, line).await?));
-    }
-    app.discloses_students().sent(meant.iter().filter(|(_, found)| found.is_ok()).count());
+    let meant = meant(app, text).await?;
     // One key belongs to one command; enrolling somebody again changes nothing.
     let caller = Caller { key: None, ..caller.clone() };
     let enroll = |(line, found): (String, Result<Student, String>)| {
@@ -77,8 +77,59 @@ pub(super) async fn enroll_all(
     Ok(stream::iter(meant).map(enroll).buffered(MAX_IN_FLIGHT).collect().await)
 }
 
+/// Adds the students of the lines to a group, in their order.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(super) async fn join_all(
+    app: &App,
+    group: &GroupName,
+    text: &str,
+    caller: &Caller,
+) -> Result<Vec<LineResult>, Problem> {
+    let meant = meant(app, text).await?;
+    let caller = Caller { key: None, ..caller.clone() };
+    let join = |(line, found): (String, Result<Student, String>)| {
+        let caller = &caller;
+        async move {
+            let student = match found {
+                Ok(student) => student,
+                Err(why) => return LineResult { line, student: None, outcome: LineOutcome::Refused(why) },
+            };
+            let command = JoinGroup { name: group.clone(), student_id: student.id };
+            let outcome = match submit(&app.registrar, command, caller).await {
+                Ok(()) => LineOutcome::InGroup,
+                Err(refusal) => LineOutcome::Refused(Problem::from(refusal).detail().to_owned()),
+            };
+            LineResult { line, student: Some(student), outcome }
+        }
+    };
+    Ok(stream::iter(meant).map(join).buffered(MAX_IN_FLIGHT).collect().await)
+}
+
+/// The lines, each with the student whom it means, or why there is not one.
+async fn meant(app: &App, text: &str) -> Result<Vec<(String, Result<Student, String>)>, DbError> {
+    let mut meant = Vec::new();
+    for line in lines(text) {
+        meant.push((line.to_owned(), find(app, line).await?));
+    }
+    app.discloses_students().sent(meant.iter().filter(|(_, found)| found.is_ok()).count());
+    Ok(meant)
+}
+
+/// What is wrong with a pasted list: it is empty, or has more than [`MAX_LINES`] lines.
+pub(super) fn fault(text: &str) -> Option<String> {
+    match lines(text).count() {
+        0 => Some("Write or paste at least one line.".to_owned()),
+        count if count > MAX_LINES => {
+            Some(format!("A list may have up to {MAX_LINES} lines; this one has {count}."))
+        }
+        _ => None,
+    }
+}
+
 /// The lines that say something.
-pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
+fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.lines().map(str::trim).filter(|line| !line.is_empty())
 }
 

@@ -13,6 +13,7 @@ use super::kit::form::{Deletion, new_key};
 use super::kit::{DeletePage, Form, ListQuery, PartialRequest, Rendered, filters, parse_search, submit};
 use super::offer::Offer;
 use super::records::{self, Alike, MAX_ALIKE, PageRecord, Saved, find, path};
+use super::standing::Standing;
 use crate::clock::Stamp;
 use crate::count::to_i64;
 use crate::courses::store as courses;
@@ -122,6 +123,16 @@ impl PageRecord for Student {
     const ADDED: &'static str = "The student is added.";
     const ALIKE: [&'static str; 2] =
         ["Another student has this address:", "Other students have this address:"];
+
+    fn saved_text(saved: &str) -> Option<&'static str> {
+        match saved {
+            "hold" => Some("The hold is placed. The student does not enroll until it is released."),
+            "no-hold" => Some("The hold is released."),
+            "group" => Some("The student is added to the group."),
+            "no-group" => Some("The student is no longer in the group."),
+            _ => None,
+        }
+    }
 
     fn table(tables: &SchoolTables) -> &RecordTable {
         &tables.students
@@ -236,6 +247,8 @@ pub(crate) struct StudentPage {
     saved: Option<Saved>,
     enrolled: Vec<Course>,
     waiting: Vec<(Option<String>, Place)>,
+    /// Why the student may not enroll, and their groups.
+    standing: Standing,
     last_action: Option<(Action, Course)>,
     refusal: Option<String>,
     offer: Option<Offer>,
@@ -334,6 +347,7 @@ pub(crate) async fn student_page(
         saved: Saved::load::<Student>(app, id, query.saved.as_deref()).await?,
         enrolled,
         waiting: seats::places_of(&app.viewer, id).await?,
+        standing: Standing::load(app, id).await?,
         last_action: last_action(app, query).await?,
         refusal,
         offer,

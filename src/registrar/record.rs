@@ -12,6 +12,8 @@ use crate::count::thousands;
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::{RefOr, Schema};
 
 /// The largest id: 2^53 − 1, which JavaScript still reads exactly.
 pub const MAX_ID: i64 = (1 << 53) - 1;
@@ -195,7 +197,7 @@ pub struct Seats {
     /// Groups that enroll from a time of their own on, in place of `opens_at`. A student in several of them enrolls from the
     /// earliest of their times on.
     #[serde(default)]
-    #[schema(value_type = BTreeMap<String, Stamp>)]
+    #[schema(schema_with = times_by_name)]
     pub group_opens_at: BTreeMap<GroupName, Stamp>,
     /// Enrolled students. More than the capacity only if it was lowered.
     #[schema(minimum = 0)]
@@ -203,6 +205,21 @@ pub struct Seats {
     /// Students on the waitlist.
     #[schema(minimum = 0)]
     pub waitlisted: i64,
+}
+
+/// The schema of an object whose members are times.
+fn times_by_name() -> RefOr<Schema> {
+    let time = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some(
+            "Groups that enroll from a time of their own on, in place of `opens_at`. A student in several of them enrolls from \
+             the earliest of their times on.",
+        ))
+        .additional_properties(Some(time))
+        .into()
 }
 
 impl SeatCount {

@@ -34,8 +34,7 @@ async fn set(
     _: NoQuery,
     Json(draft, caller): Json<NewRules>,
 ) -> Result<Found<Rules>, Refused<(RowRefused,)>> {
-    let rules = Rules { course_limit: draft.course_limit };
-    Ok(Found(app.registrar.submit(SetRules { rules }, &caller).await?.answer))
+    Ok(Found(app.registrar.submit(SetRules { rules: draft.into() }, &caller).await?.answer))
 }
 
 /// The rules of the whole school.
@@ -52,6 +51,12 @@ impl Draft for NewRules {
         let limit = |value: &_| fields::number(value, 0, MAX_COURSE_LIMIT);
         let course_limit = fields.required("course_limit", |value| fields::nullable(value, limit));
         Some(Self { course_limit: course_limit? })
+    }
+}
+
+impl From<NewRules> for Rules {
+    fn from(new: NewRules) -> Self {
+        Self { course_limit: new.course_limit }
     }
 }
 

@@ -167,7 +167,7 @@ async fn patch_changes_the_limits_that_it_names() {
         changed,
         json!({"capacity": 2, "waitlist_capacity": 9, "opens_at": "2026-09-01T08:00:00.000Z",
             "closes_at": "2026-09-02T08:00:00.000Z", "waitlist_closes_at": null, "drop_until": null,
-            "enrolled": 2, "waitlisted": 0})
+            "group_opens_at": {}, "enrolled": 2, "waitlisted": 0})
     );
     let changed = patch(json!({"capacity": null, "drop_until": "2026-09-03T08:00:00Z"})).await.is_ok().json();
     assert_eq!(

@@ -1,0 +1,127 @@
+//! The form on a course's page that says when the course opens for a group.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use super::courses::{CourseQuery, RefusedForms, course_page};
+use super::kit::{Form, FormDraft, FormValues, RefusedPage, submit};
+use crate::clock::Stamp;
+use crate::db::DbError;
+use crate::groups::store;
+use crate::http::extract::{NoQuery, PathParams};
+use crate::http::fields::{self, Draft, Fields};
+use crate::http::problem::Problem;
+use crate::http::routes::{Routes, only};
+use crate::lists::{Limit, Page};
+use crate::registrar::{
+    ChangeSeats, CourseId, Group, GroupName, GroupOpenings, LimitsChange, Refusal, Right, Seats,
+};
+use crate::state::{App, AppState};
+
+/// The routes of this form.
+pub(super) fn routes() -> Routes<AppState> {
+    let writes = only(Right::WriteCourses);
+    Routes::new().get("/courses/{course_id}/openings", writes, redirect_to_course).post(
+        "/courses/{course_id}/openings",
+        writes,
+        set,
+    )
+}
+
+/// When a course opens for groups, for somebody who changes courses.
+#[derive(Debug)]
+pub(super) struct OpeningsPanel {
+    /// The groups for which it opens at a time of their own, with that time.
+    pub openings: Vec<(GroupName, Stamp)>,
+    /// All groups.
+    pub groups: Vec<Group>,
+    /// What was typed, and what is wrong with it.
+    pub values: FormValues,
+}
+
+impl OpeningsPanel {
+    /// Loads the panel; `None` for a caller who does not change courses, and in a school without groups.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(super) async fn load(
+        app: &App,
+        seats: &Seats,
+        values: Option<FormValues>,
+    ) -> Result<Option<Self>, DbError> {
+        if !app.viewer.has(Right::WriteCourses) {
+            return Ok(None);
+        }
+        let groups = store::groups().read(&app.viewer, &Page::first(Limit::MAX)).await?.rows;
+        let openings = seats.group_opens_at.clone().into_iter().collect();
+        let values = values.unwrap_or_default();
+        Ok((!groups.is_empty()).then_some(Self { openings, groups, values }))
+    }
+}
+
+/// After a refused form, the address bar shows the form's own path; opening that again leads to the course.
+async fn redirect_to_course(course: PathParams<CourseId>, _: NoQuery) -> Result<Redirect, Problem> {
+    Ok(Redirect::to(&format!("/courses/{}", course.into_result()?)))
+}
+
+/// A group, and when the course opens for it; without a time as for everybody.
+#[derive(Debug)]
+struct Opening {
+    group: GroupName,
+    opens_at: Option<Stamp>,
+}
+
+impl Draft for Opening {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let group = fields.required("group", |value| fields::text(value, str::parse));
+        let opens_at = fields.required("group_opens_at", |value| fields::nullable(value, fields::time));
+        Some(Self { group: group?, opens_at: opens_at? })
+    }
+}
+
+impl FormDraft for Opening {
+    const NULLABLE: &[&str] = &["group_opens_at"];
+    const MESSAGES: &[(&str, &str, &str)] = &[
+        ("group", "must not be empty", "Choose a group"),
+        ("group_opens_at", "must be a time", "Write the time like 2026-09-01T08:00:00Z"),
+    ];
+}
+
+async fn set(
+    app: App,
+    course: PathParams<CourseId>,
+    _: NoQuery,
+    form: Form<Opening>,
+) -> Result<Response, Problem> {
+    let course_id = course.into_result()?;
+    let Some(Opening { group, opens_at }) = form.draft else {
+        return refused(&app, course_id, StatusCode::UNPROCESSABLE_ENTITY, form.values).await;
+    };
+    let openings = GroupOpenings::Change([(group, opens_at)].into());
+    let change = LimitsChange { group_opens_at: Some(openings), ..LimitsChange::default() };
+    let command = ChangeSeats { course_id, change, expected: None };
+    match submit(&app.registrar, command, &form.caller).await {
+        Ok(_) => Ok(Redirect::to(&format!("/courses/{course_id}?saved=openings")).into_response()),
+        Err(Refusal::EndsBeforeOpening(_)) => {
+            let error = "Registration must open for the group before it closes";
+            let values = form.values.with_error("group_opens_at", error);
+            refused(&app, course_id, StatusCode::UNPROCESSABLE_ENTITY, values).await
+        }
+        Err(Refusal::GroupNotFound(_)) => {
+            let values = form.values.with_error("group", "Somebody has deleted this group");
+            refused(&app, course_id, StatusCode::NOT_FOUND, values).await
+        }
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+async fn refused(
+    app: &App,
+    id: CourseId,
+    status: StatusCode,
+    values: FormValues,
+) -> Result<Response, Problem> {
+    let forms = RefusedForms { openings: Some(values), ..RefusedForms::default() };
+    let page = course_page(app, id, &CourseQuery::default(), forms).await?;
+    Ok(RefusedPage(status, page).into_response())
+}

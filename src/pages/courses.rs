@@ -13,7 +13,7 @@ use super::kit::Frame;
 use super::kit::filters::display_name;
 use super::kit::form::{Deletion, new_key};
 use super::kit::{DeletePage, Form, FormValues, PartialRequest, RefusedPage, Rendered, filters, submit};
-use super::openings::OpeningsPanel;
+use super::openings_panel::OpeningsPanel;
 use super::pasted::LineOutcome;
 use super::records::{self, Alike, MAX_ALIKE, PageRecord, Saved, find, path};
 use super::roster::{Roster, RosterOrder};

@@ -1,4 +1,4 @@
-//! The holds and groups of a student, on the student's page.
+//! The forms on a student's page for holds and groups.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -6,18 +6,12 @@ use axum::response::{IntoResponse, Redirect, Response};
 use super::kit::form::EmptyForm;
 use super::kit::{Form, FormDraft, RefusedPage, submit};
 use super::students::{StudentQuery, student_page};
-use crate::db::DbError;
-use crate::groups::store as groups;
 use crate::holds::api::{HoldId, NewHold};
-use crate::holds::store as holds;
 use crate::http::extract::{NoQuery, PathParams};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::problem::Problem;
 use crate::http::routes::{Routes, only};
-use crate::lists::{Limit, Page};
-use crate::registrar::{
-    Group, GroupName, Hold, JoinGroup, LeaveGroup, PlaceHold, Refusal, ReleaseHold, Right, StudentId,
-};
+use crate::registrar::{GroupName, JoinGroup, LeaveGroup, PlaceHold, Refusal, ReleaseHold, Right, StudentId};
 use crate::state::{App, AppState};
 
 /// The routes of these forms.
@@ -30,35 +24,6 @@ pub(super) fn routes() -> Routes<AppState> {
         .get("/students/{student_id}/groups", writes, redirect_to_student)
         .post("/students/{student_id}/groups", writes, join)
         .post("/students/{student_id}/groups/leave", writes, leave)
-}
-
-/// Why a student may not enroll, and the groups that decide when they may.
-#[derive(Debug)]
-pub(super) struct Standing {
-    /// The student's holds.
-    pub holds: Vec<Hold>,
-    /// The student's groups.
-    pub groups: Vec<Group>,
-    /// The groups that the student could be added to.
-    pub others: Vec<Group>,
-}
-
-impl Standing {
-    /// Loads the holds and groups of a student; the other groups only for somebody who changes students.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub(super) async fn load(app: &App, id: StudentId) -> Result<Self, DbError> {
-        let all = Page::first(Limit::MAX);
-        let holds = holds::holds_of(&app.viewer, id).read(&app.viewer, &all).await?.rows;
-        let own = groups::groups_of(&app.viewer, id).read(&app.viewer, &all).await?.rows;
-        let mut others = Vec::new();
-        if app.viewer.has(Right::WriteStudents) {
-            others = groups::groups().read(&app.viewer, &all).await?.rows;
-            others.retain(|group| !own.contains(group));
-        }
-        Ok(Self { holds, groups: own, others })
-    }
 }
 
 /// After a refused form, the address bar shows the form's own path; opening that again leads to the student.

@@ -13,7 +13,7 @@ use super::kit::form::{Deletion, new_key};
 use super::kit::{DeletePage, Form, ListQuery, PartialRequest, Rendered, filters, parse_search, submit};
 use super::offer::Offer;
 use super::records::{self, Alike, MAX_ALIKE, PageRecord, Saved, find, path};
-use super::standing::Standing;
+use super::standing_panel::Standing;
 use crate::clock::Stamp;
 use crate::count::to_i64;
 use crate::courses::store as courses;

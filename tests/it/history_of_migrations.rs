@@ -32,7 +32,7 @@ const RECORDED_IN_FILES: [&str; 22] = [
     "19|mode_of_imports|12722647187856423139",
     "20|deadlines|9007849446817473184",
     "21|restored_enrollments|13523046225782508095",
-    "22|groups_and_holds|12789568033646069174",
+    "22|groups_and_holds|9367792184976117751",
 ];
 const RECORDED_ON_SERVERS: [&str; 22] = [
     "1|students|3140361654377976359",

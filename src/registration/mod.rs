@@ -6,7 +6,7 @@ pub mod store;
 
 pub use self::board::{Board, Rates};
 use crate::clock::Stamp;
-use crate::registrar::{Course, SeatCount};
+use crate::registrar::{Course, SeatCount, Seats};
 
 /// A course with its current seats and its registration window.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,18 @@ impl Outlook {
 }
 
 impl LiveCourse {
+    /// A course with these seats, which are current, and its window.
+    #[must_use]
+    pub fn new(course: Course, seats: &Seats) -> Self {
+        Self {
+            course: Course { seats: Some(seats.count()), ..course },
+            waitlist_capacity: seats.waitlist_capacity,
+            opens_at: seats.opens_at.clone(),
+            closes_at: seats.closes_at.clone(),
+            waitlist_closes_at: seats.waitlist_closes_at.clone(),
+        }
+    }
+
     /// What would happen to a student who enrolls at `now`.
     #[must_use]
     pub fn outlook(&self, now: &Stamp) -> Outlook {

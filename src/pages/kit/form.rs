@@ -211,6 +211,26 @@ pub async fn submit<C: Command + Clone>(
     submit_once(registrar, command, caller).await.map(|outcome| outcome.answer)
 }
 
+/// As [`submit`], for a command that changes nothing when it is sent again after it was carried out. If an earlier request
+/// with the same key was refused, the command is tried again, since the reason may be gone: somebody goes back to a page
+/// and taps the same button.
+///
+/// # Errors
+/// As [`submit`].
+pub async fn submit_anew<C: Command + Clone>(
+    registrar: &Registrar,
+    command: C,
+    caller: &Caller,
+) -> Result<C::Answer, Refusal> {
+    match submit_patiently(registrar, command.clone(), caller).await {
+        Err(Outcome { replayed: true, .. }) => {
+            let without_key = Caller { key: None, ..caller.clone() };
+            submit(registrar, command, &without_key).await
+        }
+        outcome => outcome.map(|outcome| outcome.answer).map_err(|outcome| outcome.answer),
+    }
+}
+
 /// As [`submit`]; also returns whether the command ran with an earlier request.
 ///
 /// # Errors
@@ -220,10 +240,19 @@ pub async fn submit_once<C: Command + Clone>(
     command: C,
     caller: &Caller,
 ) -> Result<Outcome<C::Answer>, Refusal> {
+    submit_patiently(registrar, command, caller).await.map_err(|outcome| outcome.answer)
+}
+
+/// Submits a command, and waits while an earlier request with the same key runs.
+async fn submit_patiently<C: Command + Clone>(
+    registrar: &Registrar,
+    command: C,
+    caller: &Caller,
+) -> Result<Outcome<C::Answer>, Outcome<Refusal>> {
     let deadline = Instant::now() + DOUBLE_CLICK_TIMEOUT;
     loop {
-        match registrar.submit(command.clone(), caller).await.map_err(|outcome| outcome.answer) {
-            Err(Refusal::KeyInUse) if Instant::now() < deadline => {
+        match registrar.submit(command.clone(), caller).await {
+            Err(Outcome { answer: Refusal::KeyInUse, .. }) if Instant::now() < deadline => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             outcome => return outcome,

@@ -43,6 +43,11 @@ impl CoursePage {
         &self.live.course
     }
 
+    /// When registration closes, if it has not.
+    fn closes_at(&self) -> Option<&Stamp> {
+        self.live.closes_at.as_ref().filter(|closes_at| **closes_at > self.me.now)
+    }
+
     /// The student's enrollment in the course.
     fn enrollment(&self) -> Option<&OwnEnrollment> {
         self.me.enrollment(self.live.course.id)

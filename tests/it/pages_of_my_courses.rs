@@ -18,7 +18,7 @@ async fn open_school() -> (School, String, String) {
     }
     for (course, limits) in [
         (1, json!({"capacity": 1, "waitlist_capacity": 5})),
-        (2, json!({"opens_at": "2026-09-01T08:00:01Z"})),
+        (2, json!({"capacity": null, "opens_at": "2026-09-01T08:00:01Z"})),
         (3, json!({"capacity": 30, "drop_until": "2026-09-15T08:00:00Z"})),
     ] {
         by_office("PUT", &format!("/api/v1/courses/{course}/seats")).json(&limits).await.is_ok();

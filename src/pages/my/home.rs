@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::response::{IntoResponse, Response};
 
-use super::me::{Dropping, Me};
+use super::me::{Dropping, Me, Standing};
 use crate::clock::Stamp;
 use crate::count::to_i64;
 use crate::http::extract::NoQuery;
@@ -71,8 +71,8 @@ async fn show(app: App, _: NoQuery, PartialRequest(is_partial): PartialRequest) 
 
 /// The courses that open next for the student.
 fn opening(me: &Me, all: &[LiveCourse]) -> Option<Opening> {
-    let opens_at = |live: &LiveCourse| match me.outlook(live) {
-        Outlook::OpensAt(opens_at) if me.enrollment(live.course.id).is_none() => Some(opens_at),
+    let opens_at = |live: &LiveCourse| match me.standing(live) {
+        Standing::Open(Outlook::OpensAt(opens_at)) => Some(opens_at),
         _ => None,
     };
     let at = all.iter().filter_map(opens_at).min()?;

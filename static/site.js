@@ -122,7 +122,7 @@
     const parts = (seconds) => {
       const [days, hours, minutes] = [86400, 3600, 60].map((unit) => Math.floor(seconds / unit));
       const two = (number) => String(number).padStart(2, "0");
-      if (days >= 2) return `in ${days} days`;
+      if (days >= 1) return `in ${days} d ${hours % 24} h`;
       if (hours >= 1) return `in ${hours}:${two(minutes % 60)}:${two(seconds % 60)}`;
       return `in ${minutes}:${two(seconds % 60)}`;
     };

@@ -11,8 +11,9 @@
     return new Intl.DateTimeFormat(undefined, isThisYear ? parts : { ...parts, year: "numeric" });
   };
 
-  // Times of day, and times to be kept.
+  // Days and times of day, and times to be kept.
   const onlyFormats = {
+    date: new Intl.DateTimeFormat(undefined, { weekday: "short", month: "short", day: "numeric" }),
     clock: new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }),
     exact: new Intl.DateTimeFormat(undefined, {
       weekday: "short", year: "numeric", month: "short", day: "numeric",

@@ -211,9 +211,12 @@ pub async fn submit<C: Command + Clone>(
     submit_once(registrar, command, caller).await.map(|outcome| outcome.answer)
 }
 
-/// As [`submit`], for a command that changes nothing when it is sent again after it was carried out. If an earlier request
-/// with the same key was refused, the command is tried again, since the reason may be gone: somebody goes back to a page
-/// and taps the same button.
+/// How often a form is tried again that was refused before.
+const MAX_TRIES: i64 = 20;
+
+/// As [`submit`], for a form that somebody sends again from a page that they went back to. If it was carried out before,
+/// they get its result again. If it was refused before, it is tried again, since the reason may be gone: each try has a
+/// part of the key, so that none is carried out twice.
 ///
 /// # Errors
 /// As [`submit`].
@@ -222,13 +225,18 @@ pub async fn submit_anew<C: Command + Clone>(
     command: C,
     caller: &Caller,
 ) -> Result<C::Answer, Refusal> {
-    match submit_patiently(registrar, command.clone(), caller).await {
-        Err(Outcome { replayed: true, .. }) => {
-            let without_key = Caller { key: None, ..caller.clone() };
-            submit(registrar, command, &without_key).await
+    for part in 0..MAX_TRIES {
+        let key = caller.key.as_ref().map(|key| key.with_part(part));
+        match submit_patiently(registrar, command.clone(), &Caller { key, ..caller.clone() }).await {
+            // It was carried out, but nobody knows with which result.
+            Err(Outcome { replayed: true, answer: Refusal::AnswerNotKept }) => {
+                return Err(Refusal::AnswerNotKept);
+            }
+            Err(Outcome { replayed: true, .. }) => {}
+            outcome => return outcome.map(|outcome| outcome.answer).map_err(|outcome| outcome.answer),
         }
-        outcome => outcome.map(|outcome| outcome.answer).map_err(|outcome| outcome.answer),
     }
+    submit(registrar, command, &Caller { key: None, ..caller.clone() }).await
 }
 
 /// As [`submit`]; also returns whether the command ran with an earlier request.

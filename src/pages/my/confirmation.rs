@@ -120,7 +120,7 @@ fn is_given_up_for(other: &HistoryEntry, entry: &HistoryEntry) -> bool {
 
 fn now(me: &Me, course_id: CourseId) -> Now {
     match (me.enrollment(course_id), me.wait(course_id)) {
-        (Some(held), _) => Now::Seat(Dropping::new(&held.limits, &me.now)),
+        (Some(held), _) => Now::Seat(me.dropping(&held.limits)),
         (None, Some(wait)) => Now::Place(wait.position),
         (None, None) => Now::Nothing,
     }

@@ -67,6 +67,9 @@ pub(in crate::pages) async fn page(app: &App, me: Me, id: CourseId) -> Result<Re
 /// # Errors
 /// 404 if there is no such course, or when the database cannot be read.
 pub(super) async fn refused(app: &App, id: CourseId, refusal: Refusal) -> Result<Response, Problem> {
+    if is_about_request(&refusal) {
+        return Err(refusal.into());
+    }
     let me = Me::require(app).await?;
     let words = in_words(app, &refusal).await?;
     let problem = Problem::from(refusal);
@@ -90,7 +93,7 @@ async fn course_page(
     };
     Ok(CoursePage {
         frame: Frame::new(app, "courses"),
-        dropping: Dropping::new(&limits, &me.now),
+        dropping: me.dropping(&limits),
         stands_since: limits.waitlist_end().filter(|_| !limits.moves_up(&me.now)).cloned(),
         me,
         live,
@@ -121,6 +124,23 @@ async fn others(app: &App, me: &Me, course: &Course) -> Result<Vec<LiveCourse>, 
     let namesakes = all.iter().filter(is_other).filter(has_name);
     let peers = all.iter().filter(is_other).filter(has_level).filter(|live| !has_name(live));
     Ok(namesakes.chain(peers).take(MAX_OTHERS).cloned().collect())
+}
+
+/// Whether a refusal is about the request or the server, and not about the course.
+fn is_about_request(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::StudentNotFound(_)
+            | Refusal::CourseNotFound(_)
+            | Refusal::Unauthorized
+            | Refusal::Forbidden
+            | Refusal::KeyInUse
+            | Refusal::KeyReused
+            | Refusal::AnswerNotKept
+            | Refusal::Overloaded
+            | Refusal::Stopping
+            | Refusal::Engine(_)
+    )
 }
 
 /// A refusal in words for the student; `None` if it is not about a course.

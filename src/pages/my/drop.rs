@@ -59,7 +59,7 @@ impl DropPage {
             place,
             goes_to_next: seats.waitlisted > 0 && !is_over_full && seats.limits().moves_up(&me.now),
             can_come_back: !matches!(me.outlook(&live), Outlook::ClosedAt(_)),
-            dropping: Dropping::new(&seats.limits(), &me.now),
+            dropping: me.dropping(&seats.limits()),
             has_moved_up: false,
             live,
             key: new_key(),

@@ -47,7 +47,7 @@ pub(in crate::pages) enum Dropping {
 impl Dropping {
     /// What the limits of a course say at `now`.
     #[must_use]
-    pub(in crate::pages) fn new(limits: &Limits, now: &Stamp) -> Self {
+    fn new(limits: &Limits, now: &Stamp) -> Self {
         let end = limits.drop_until.as_ref().or(limits.closes_at.as_ref());
         if let Some(end) = end.filter(|end| *end <= now) {
             return Self::Since(end.clone());
@@ -96,6 +96,11 @@ impl Me {
     /// The place on the waitlist of a course.
     pub(in crate::pages) fn wait(&self, id: CourseId) -> Option<&OwnWait> {
         self.waits.iter().find(|wait| wait.course.id == id)
+    }
+
+    /// Whether this student may drop a course with these limits now.
+    pub(in crate::pages) fn dropping(&self, limits: &Limits) -> Dropping {
+        Dropping::new(limits, &self.now)
     }
 
     /// What would happen to this student who enrolls now.

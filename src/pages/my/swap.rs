@@ -45,7 +45,7 @@ async fn choose(app: App, course: PathParams<CourseId>, _: NoQuery) -> Result<Re
     if me.enrollment(course_id).is_some() || me.held.is_empty() {
         return Ok(Redirect::to(&format!("/courses/{course_id}")).into_response());
     }
-    let held = me.held.iter().map(|held| (held.clone(), Dropping::new(&held.limits, &me.now)));
+    let held = me.held.iter().map(|held| (held.clone(), me.dropping(&held.limits)));
     let page = SwapPage {
         frame: Frame::new(&app, "courses"),
         outlook: me.outlook(&live),

@@ -118,7 +118,9 @@ async fn a_repeated_tap_gives_the_same_confirmation_and_enrolls_once() {
     let me = office.lets_in(&school, &ana).await;
     let shown = me.visits("/courses").await.is_ok();
     let key = shown.hidden("idempotency_key");
-    let confirmation = me.taps_enroll(&algebra, &key).await.leads_to();
+    let (first, second) = tokio::join!(me.taps_enroll(&algebra, &key), me.taps_enroll(&algebra, &key));
+    let confirmation = first.leads_to();
+    assert_eq!(second.leads_to(), confirmation);
     assert_eq!(me.taps_enroll(&algebra, &key).await.leads_to(), confirmation);
     // Another form, from another page.
     assert_eq!(me.taps_enroll(&algebra, "other").await.leads_to(), confirmation);
@@ -144,7 +146,7 @@ async fn a_repeated_tap_gives_the_same_confirmation_and_enrolls_once() {
 #[tokio::test]
 async fn enroll_gives_a_seat_or_says_what_else_there_is_and_the_same_tap_works_when_a_seat_comes_free() {
     let school = School::open().await;
-    let [logic, section, other] = school.courses(["Logic", "Logic", "Botany"]).await;
+    let [logic, section, _] = school.courses(["Logic", "Logic", "Botany"]).await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
     logic.seats(1, 1).await;
     ana.enrolls_in(&logic).await.is_created();
@@ -161,8 +163,13 @@ async fn enroll_gives_a_seat_or_says_what_else_there_is_and_the_same_tap_works_w
     assert!(others.starts_with(" Logic undergraduate"), "{others}");
     assert!(others.contains("Botany"), "{others}");
     office.drops(&school, &ana, &logic).await;
-    me.taps_enroll(&logic, "k").await.leads_to();
+    let confirmation = me.taps_enroll(&logic, "k").await.leads_to();
     assert_eq!(office.roster(&school, &logic).await, ["Ben"]);
+    // The tap that worked is not carried out a second time, even after a drop.
+    me.drops(&logic, "seat", "drop").await.leads_to();
+    assert_eq!(me.taps_enroll(&logic, "k").await.leads_to(), confirmation);
+    assert_eq!(office.roster(&school, &logic).await, [""; 0]);
+    me.taps_enroll(&logic, "anew").await.leads_to();
     // A waitlist that is full, too.
     let [cleo, dan, eve] = ["Cleo", "Dan", "Eve"].map(|name| json!({"name": name, "email": "s@example.edu"}));
     let mut ids = Vec::new();
@@ -187,7 +194,6 @@ async fn enroll_gives_a_seat_or_says_what_else_there_is_and_the_same_tap_works_w
     // Who asks for the waitlist gets a seat where there is one.
     let seat = eve.joins_waitlist(&section, "k").await.leads_to();
     assert!(eve.reads(&seat).await.contains("You are enrolled in Logic"));
-    let _ = other;
 }
 
 #[tokio::test]

@@ -129,6 +129,8 @@
     };
     const refreshing = document.querySelector("[data-refresh]");
     const refresh = () => refreshing?.dispatchEvent(new Event("refresh"));
+    // Never sends a form again: the page after a refused form has the address of its course.
+    const reload = () => location.replace(stated.dataset.here ?? location.href);
     const stated = document.querySelector("[data-now]");
     const ahead = stated ? new Date(stated.dataset.now) - Date.now() : 0;
     const tick = () => {
@@ -137,8 +139,8 @@
         const seconds = Math.ceil((new Date(shown.dataset.until) - now) / 1000);
         shown.hidden = seconds <= 0;
         if (seconds > 0) shown.textContent = parts(seconds);
-        // Not everybody at the same moment: the whole school waits for it.
-        else shown.dataset.due ??= setTimeout(refreshing ? refresh : () => location.reload(), Math.random() * 1500);
+        // Spread out, since the whole school may wait for the same moment.
+        else shown.dataset.due ??= setTimeout(refreshing ? refresh : reload, Math.random() * 1500);
       }
     };
     if (!stated && !refreshing) return;

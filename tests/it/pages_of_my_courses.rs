@@ -56,7 +56,7 @@ const PAGES: [(&str, &str); 9] = [
     ("my-account", "/account"),
 ];
 
-/// What is too small for a thumb: the names of controls less than 44 pixels high.
+/// Controls that are less than 44 pixels high, too small for a thumb.
 const SMALL: &str = "
     const controls = 'button, .button, .tabs a, select, input:not([type=checkbox], [type=hidden])';
     const all = [...document.querySelectorAll(controls)];
@@ -160,6 +160,21 @@ async fn the_place_in_line_moves_and_the_countdown_ends_while_the_page_is_open()
     by_office("DELETE", "/api/v1/students/3/courses/1").await.is(204);
     page.run("document.dispatchEvent(new Event('visibilitychange'))").await;
     page.waits_for_text("1st in line was 2nd on").await;
+    page.has_no_complaints().await;
+    // A tap that was too early: the page that says so becomes the one with the button, and sends nothing again.
+    let soon = json!({"opens_at": "2026-09-01T08:00:02Z"});
+    by_office("PATCH", "/api/v1/courses/3/seats").json(&soon).await.is_ok();
+    let early = "const form = document.createElement('form');
+        [form.method, form.action] = ['post', '/my/courses/3/enroll'];
+        document.body.append(form);
+        form.submit();";
+    page.run(early).await;
+    page.waits_for_text("Registration for Chemistry opens for you at").await;
+    page.expects_status(409);
+    school.let_pass(std::time::Duration::from_secs(1));
+    page.waits_for_path("/courses/3").await;
+    page.click_text("Enroll in Chemistry").await;
+    page.waits_for_text("You are enrolled in Chemistry").await;
     page.has_no_complaints().await;
 }
 

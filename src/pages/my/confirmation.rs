@@ -1,4 +1,4 @@
-//! Confirmations: what a student's entries in the log say, to be kept.
+//! Confirmations of a student's own entries in the log.
 
 use askama::Template;
 use axum::response::{IntoResponse, Redirect, Response};

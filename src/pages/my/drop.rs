@@ -108,7 +108,7 @@ async fn drop_course(
     form: Form<DropForm>,
 ) -> Result<Response, Problem> {
     let (me, course_id) = (Me::require(&app).await?, course.into_result()?);
-    // Who leaves a waitlist does not give up the seat that they got in the meantime.
+    // Leaving a waitlist must not give up a seat that the student has got in the meantime.
     let leaves = form.draft.is_some_and(|draft| draft.is_place);
     if leaves && me.enrollment(course_id).is_some() {
         let (live, seats) = find(&app, course_id).await?;

@@ -42,7 +42,7 @@ async fn enroll(
     form: Form<EnrollForm>,
 ) -> Result<Response, Problem> {
     let (id, course_id) = (own_id(&app)?, course.into_result()?);
-    // Who pressed *Enroll* wants a seat, and decides about the waitlist after reading how many wait.
+    // *Enroll* means a seat: students decide about the waitlist once they know how many wait.
     let wait = form.draft.is_some_and(|draft| draft.waits);
     let command = Enroll { wait, ..Enroll::new(id, course_id) };
     match submit_anew(&app.registrar, command, &form.caller).await {

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::response::{IntoResponse, Response};
 
-use super::me::{Dropping, Me, Standing};
+use super::me::{Dropping, Me};
 use crate::clock::Stamp;
 use crate::count::to_i64;
 use crate::http::extract::NoQuery;
@@ -57,27 +57,33 @@ async fn show(app: App, _: NoQuery, PartialRequest(is_partial): PartialRequest) 
     let me = Me::require(&app).await?;
     let student = students::find(&app.viewer, me.id).await?.ok_or(Refusal::StudentNotFound(me.id))?;
     let all = app.board.courses(&app.viewer).await?;
-    let can_get_seat = all.iter().filter(|live| me.can_get_seat(live)).count();
-    let can_enroll = all.iter().filter(|live| me.can_enroll(live)).count();
+    let outlooks: Vec<_> = all.iter().filter_map(|live| Some((live, me.own_outlook(live)?))).collect();
+    let count = |is_it: fn(&Outlook) -> bool| to_i64(outlooks.iter().filter(|(_, it)| is_it(it)).count());
     let page = HomePage {
         frame: Frame::new(&app, "my"),
         student,
-        next: opening(&me, &all),
-        open: (to_i64(can_get_seat), to_i64(can_enroll - can_get_seat)),
+        next: opening(&outlooks),
+        open: (
+            count(|outlook| matches!(outlook, Outlook::Seat)),
+            count(|outlook| matches!(outlook, Outlook::Waitlist(_))),
+        ),
         me,
     };
     Ok(if is_partial { Rendered(page.as_live()).into_response() } else { Rendered(page).into_response() })
 }
 
 /// The courses that open next for the student.
-fn opening(me: &Me, all: &[LiveCourse]) -> Option<Opening> {
-    let opens_at = |live: &LiveCourse| match me.standing(live) {
-        Standing::Open(Outlook::OpensAt(opens_at)) => Some(opens_at),
+fn opening(outlooks: &[(&LiveCourse, Outlook)]) -> Option<Opening> {
+    let opens_at = |outlook: &Outlook| match outlook {
+        Outlook::OpensAt(opens_at) => Some(opens_at.clone()),
         _ => None,
     };
-    let at = all.iter().filter_map(opens_at).min()?;
-    let mut named: Vec<_> = all.iter().filter(|live| opens_at(live).as_ref() == Some(&at)).collect();
+    let at = outlooks.iter().filter_map(|(_, outlook)| opens_at(outlook)).min()?;
+    let is_next = |(live, outlook): &(&LiveCourse, Outlook)| {
+        (opens_at(outlook).as_ref() == Some(&at)).then(|| (*live).clone())
+    };
+    let mut named: Vec<_> = outlooks.iter().filter_map(is_next).collect();
     let others = to_i64(named.len().saturating_sub(MAX_NAMED));
     named.truncate(MAX_NAMED);
-    Some(Opening { at, named: named.into_iter().cloned().collect(), others })
+    Some(Opening { at, named, others })
 }

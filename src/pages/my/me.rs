@@ -120,14 +120,22 @@ impl Me {
         }
     }
 
+    /// What would happen to this student who enrolls now; `None` for a course that they take or wait for.
+    pub(super) fn own_outlook(&self, live: &LiveCourse) -> Option<Outlook> {
+        match self.standing(live) {
+            Standing::Open(outlook) => Some(outlook),
+            Standing::Enrolled | Standing::Waiting(_) => None,
+        }
+    }
+
     /// Whether this student could enroll now, or join the waitlist.
     pub(in crate::pages) fn can_enroll(&self, live: &LiveCourse) -> bool {
-        matches!(self.standing(live), Standing::Open(outlook) if outlook.is_possible())
+        self.own_outlook(live).is_some_and(|outlook| outlook.is_possible())
     }
 
     /// Whether this student could get a seat now.
     pub(in crate::pages) fn can_get_seat(&self, live: &LiveCourse) -> bool {
-        self.standing(live) == Standing::Open(Outlook::Seat)
+        self.own_outlook(live) == Some(Outlook::Seat)
     }
 }
 

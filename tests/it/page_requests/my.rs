@@ -191,7 +191,7 @@ async fn enroll_gives_a_seat_or_says_what_else_there_is_and_the_same_tap_works_w
     let full = dan.joins_waitlist(&logic, "k").await.is_page(409);
     assert!(full.contains("Logic is full, and so is its waitlist."), "{full}");
     assert!(full.contains("All places on the waitlist are taken, too."), "{full}");
-    // Who asks for the waitlist gets a seat where there is one.
+    // Joining the waitlist gives a seat if there is one.
     let seat = eve.joins_waitlist(&section, "k").await.leads_to();
     assert!(eve.reads(&seat).await.contains("You are enrolled in Logic"));
 }

@@ -11,7 +11,7 @@ use crate::enrollments::OwnEnrollment;
 use crate::http::problem::Problem;
 use crate::pages::kit::filters::{self, display_name, isolate_name};
 use crate::pages::kit::form::new_key;
-use crate::pages::kit::{Frame, RefusedPage, Rendered};
+use crate::pages::kit::{Frame, RefusedPage, Rendered, for_people};
 use crate::registrar::{Course, CourseId, Refusal, Seats};
 use crate::registration::{LiveCourse, Outlook};
 use crate::seats::store as seats;
@@ -73,6 +73,8 @@ pub(super) async fn refused(app: &App, id: CourseId, refusal: Refusal) -> Result
     let me = Me::require(app).await?;
     let words = in_words(app, &refusal).await?;
     let problem = Problem::from(refusal);
+    // The detail of a problem names ids, which say nothing to people.
+    let words = words.or_else(|| for_people(problem.kind()).map(str::to_owned));
     let words = words.unwrap_or_else(|| problem.detail().to_owned());
     let page = course_page(app, me, id, Some(words)).await?;
     Ok(RefusedPage(problem.status(), page).into_response())

@@ -108,14 +108,16 @@ async fn drop_course(
     form: Form<DropForm>,
 ) -> Result<Response, Problem> {
     let (me, course_id) = (Me::require(&app).await?, course.into_result()?);
-    // Leaving a waitlist must not give up a seat that the student has got in the meantime.
-    let leaves = form.draft.is_some_and(|draft| draft.is_place);
-    if leaves && me.enrollment(course_id).is_some() {
+    let Some(DropForm { is_place }) = form.draft else {
+        return Ok(Redirect::to(&format!("/my/courses/{course_id}/drop")).into_response());
+    };
+    // Leaving a waitlist must not give up a seat that the student has got in the meantime, nor the other way round.
+    let other = if is_place { me.enrollment(course_id).is_some() } else { me.wait(course_id).is_some() };
+    if other {
         let (live, seats) = find(&app, course_id).await?;
         if let Some(page) = DropPage::new(&app, &me, live, &seats) {
-            return Ok(
-                RefusedPage(StatusCode::CONFLICT, DropPage { has_moved_up: true, ..page }).into_response()
-            );
+            let page = DropPage { has_moved_up: is_place, ..page };
+            return Ok(RefusedPage(StatusCode::CONFLICT, page).into_response());
         }
     }
     let refusal = match submit_anew(&app.registrar, DropCourse::new(me.id, course_id), &form.caller).await {

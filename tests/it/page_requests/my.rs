@@ -264,6 +264,10 @@ async fn leaving_asks_first_and_takes_no_seat_that_came_in_the_meantime() {
     );
     assert!(ben_phone.reads(&question).await.contains("now only the registrar’s office can."));
     let cleo_phone = office.lets_in(&school, &cleo).await;
+    // A form that is about a seat, or about nothing, leaves no waitlist.
+    let page = cleo_phone.drops(&algebra, "seat", "seat").await.is_page(409);
+    assert!(page.starts_with("Leave the waitlist of Algebra ?"), "{page}");
+    assert_eq!(cleo_phone.sends(&question, &[]).await.leads_to(), question);
     let left = cleo_phone.drops(&algebra, "place", "k").await.leads_to();
     assert!(cleo_phone.reads(&left).await.contains("You left the waitlist of Algebra"));
     assert_eq!(cleo_phone.visits(&question).await.leads_to(), format!("/courses/{}", algebra.id));

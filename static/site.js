@@ -11,13 +11,24 @@
     return new Intl.DateTimeFormat(undefined, isThisYear ? parts : { ...parts, year: "numeric" });
   };
 
+  // Days and times of day, and times to be kept.
+  const onlyFormats = {
+    date: new Intl.DateTimeFormat(undefined, { weekday: "short", month: "short", day: "numeric" }),
+    clock: new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }),
+    exact: new Intl.DateTimeFormat(undefined, {
+      weekday: "short", year: "numeric", month: "short", day: "numeric",
+      hour: "numeric", minute: "2-digit", second: "2-digit", timeZoneName: "short",
+    }),
+  };
+
   // Times to read. The title keeps the text of the server and marks elements that are converted already.
   const showTimes = (root) => {
     for (const time of root.querySelectorAll("time[datetime]:not([title], [data-clock])")) {
       time.title = time.textContent;
       const isDate = time.dateTime.length === "2026-09-01".length;
       const at = new Date(time.dateTime);
-      time.textContent = (isDate ? dateFormat : "moment" in time.dataset ? momentFormat(at) : format).format(at);
+      const wanted = isDate ? dateFormat : "moment" in time.dataset ? momentFormat(at) : onlyFormats[time.dataset.only];
+      time.textContent = (wanted ?? format).format(at);
     }
   };
 
@@ -106,6 +117,40 @@
     tick();
   };
 
+  // Counts down to times by the clock of the server, and refreshes what changes by itself: when a time has come, every
+  // twenty seconds while somebody looks, and when they come back.
+  const countDown = () => {
+    const parts = (seconds) => {
+      const [days, hours, minutes] = [86400, 3600, 60].map((unit) => Math.floor(seconds / unit));
+      const two = (number) => String(number).padStart(2, "0");
+      if (days >= 1) return `in ${days} d ${hours % 24} h`;
+      if (hours >= 1) return `in ${hours}:${two(minutes % 60)}:${two(seconds % 60)}`;
+      return `in ${minutes}:${two(seconds % 60)}`;
+    };
+    const refreshing = document.querySelector("[data-refresh]");
+    const refresh = () => refreshing?.dispatchEvent(new Event("refresh"));
+    // Never sends a form again: the page after a refused form has the address of its course.
+    const reload = () => location.replace(stated.dataset.here ?? location.href);
+    const stated = document.querySelector("[data-now]");
+    const ahead = stated ? new Date(stated.dataset.now) - Date.now() : 0;
+    const tick = () => {
+      const now = Date.now() + ahead;
+      for (const shown of document.querySelectorAll("[data-until]")) {
+        const seconds = Math.ceil((new Date(shown.dataset.until) - now) / 1000);
+        shown.hidden = seconds <= 0;
+        if (seconds > 0) shown.textContent = parts(seconds);
+        // Spread out, since the whole school may wait for the same moment.
+        else shown.dataset.due ??= setTimeout(refreshing ? refresh : reload, Math.random() * 1500);
+      }
+    };
+    if (!stated && !refreshing) return;
+    tick();
+    setInterval(tick, 1000);
+    if (!refreshing) return;
+    setInterval(() => document.hidden || refresh(), 20_000);
+    document.addEventListener("visibilitychange", () => document.hidden || refresh());
+  };
+
   // The board says since when it hears nothing. The server sends something at least every ten seconds.
   const watchFeed = () => {
     const feed = document.querySelector("[data-feed]");
@@ -135,6 +180,7 @@
   endPastDays();
   addCopyButtons();
   startClock();
+  countDown();
   watchFeed();
   sendEndsOfDays();
   addTimePickers();

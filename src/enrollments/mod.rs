@@ -8,7 +8,18 @@ use utoipa::ToSchema;
 
 use crate::clock::Stamp;
 use crate::lists::{Searchable, SortKey};
-use crate::registrar::{CourseId, Place, StudentId};
+use crate::registrar::{Course, CourseId, Limits, Place, StudentId};
+
+/// A course that the caller takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnEnrollment {
+    /// The course, without its seats.
+    pub course: Course,
+    /// RFC 3339, UTC, milliseconds.
+    pub enrolled_at: Stamp,
+    /// The limits of the course.
+    pub limits: Limits,
+}
 
 /// A student on the roster of a course.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]

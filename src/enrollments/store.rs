@@ -1,6 +1,6 @@
 //! Reads enrollments from the database.
 
-use super::RosterEntry;
+use super::{OwnEnrollment, RosterEntry};
 use crate::clock::Stamp;
 use crate::courses::store::find as find_course;
 use crate::db::{Arg, DbError, Reach, Row};
@@ -8,7 +8,7 @@ use crate::events::About;
 use crate::events::store::{history_start, same_course, same_student};
 use crate::instructors::store::{ensure_sees_roster, visible_course};
 use crate::lists::{ArgsAfter, ListRow, Listing, ShortListing};
-use crate::registrar::{Course, CourseId, Enrollment, Refusal, StudentId, enrollment};
+use crate::registrar::{Course, CourseId, Enrollment, Refusal, StudentId, enrollment, limits};
 use crate::viewer::Viewer;
 
 /// The enrollment of a student in a course.
@@ -48,6 +48,27 @@ pub fn courses_of(viewer: &Viewer, student_id: StudentId) -> ShortListing<Course
 pub fn own_courses(viewer: &Viewer) -> ShortListing<Course> {
     let own = viewer.own_student();
     ShortListing { args: vec![own.into()], ..courses_of(viewer, StudentId(own.unwrap_or_default())) }
+}
+
+/// The enrollments of the student who the caller is with the limits of the courses, in order of enrollment; empty if the
+/// caller is none.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn own_enrollments(viewer: &Viewer) -> Result<Vec<OwnEnrollment>, DbError> {
+    let sql = "select sc.id, cast(c.id as bigint), cast(c.name as text), cast(c.level as text), cast(cc.code as text), \
+               sc.enrolled_at, cs.capacity, coalesce(cs.waitlist_capacity, 0), cs.opens_at, cs.closes_at, \
+               cs.waitlist_closes_at, cs.drop_until, cs.group_opens_at from student_courses sc \
+               join students s on s.id = sc.student_id join courses c on c.id = sc.course_id \
+               left join matricula_course_codes cc on cc.course_id = c.id \
+               left join course_seats cs on cs.course_id = c.id where sc.student_id = $1";
+    let map = |row: &Row<'_>| {
+        let ListRow { row: course, id, .. } = listed_course(row)?;
+        Ok((id, OwnEnrollment { course, enrolled_at: row.stamp(5)?, limits: limits(row, 6)? }))
+    };
+    let mut found = viewer.db().query(sql, [viewer.own_student().into()], map).await?;
+    found.sort_unstable_by_key(|(id, _)| *id);
+    Ok(found.into_iter().map(|(_, enrollment)| enrollment).collect())
 }
 
 /// The courses of a student at a time, according to the log, in order of enrollment. A course that has been deleted

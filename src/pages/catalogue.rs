@@ -5,6 +5,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::kit::{Frame, PartialRequest, Rendered, filters, parse_search};
+use super::my::catalogue::{OwnCatalogue, Shown};
+use super::my::me::Me;
 use crate::clock::Stamp;
 use crate::count::to_i64;
 use crate::db::DbError;
@@ -72,9 +74,10 @@ impl CatalogueQuery {
         self.q.trim().is_empty() && self.level.is_empty() && !filters.contains(&Some(true))
     }
 
-    /// Whether the list has this course.
-    fn has(&self, live: &LiveCourse, search: Option<&Pattern>, now: &Stamp) -> bool {
-        (self.open != Some(true) || live.is_open(now))
+    /// Whether the list has this course. For a student, open courses are those that they could enroll in.
+    fn has(&self, live: &LiveCourse, search: Option<&Pattern>, now: &Stamp, me: Option<&Me>) -> bool {
+        let is_open = || me.map_or_else(|| live.is_open(now), |me| me.can_enroll(live));
+        (self.open != Some(true) || is_open())
             && (self.free != Some(true) || live.free().is_none_or(|free| free > 0))
             && (self.waiting != Some(true) || live.wanted_by().1 > 0)
             && (self.level.is_empty() || live.course.level.as_deref() == Some(&*self.level))
@@ -151,6 +154,23 @@ impl CoursesPage {
     fn to_page(&self, page: usize) -> String {
         self.query.link(self.sort(), self.order(), page)
     }
+
+    /// What a student's page shows of it.
+    fn into_shown(self) -> Shown {
+        Shown {
+            links: [self.page.saturating_sub(1), self.page + 1].map(|page| self.to_page(page)),
+            courses: self.courses,
+            total: self.total,
+            is_open: self.query.open == Some(true),
+            is_free: self.query.free == Some(true),
+            q: self.query.q,
+            level: self.query.level,
+            levels: self.levels,
+            page: self.page,
+            pages: self.pages,
+            is_partial: self.is_partial,
+        }
+    }
 }
 
 /// The list of courses.
@@ -162,11 +182,11 @@ pub(super) async fn list(
     Query(query): Query<CatalogueQuery>,
     PartialRequest(is_partial): PartialRequest,
 ) -> Result<Response, Problem> {
-    let search = parse_search(&query.q)?;
+    let (search, me) = (parse_search(&query.q)?, Me::load(&app).await?);
     let (all, now) = (app.board.present_courses(&app.viewer).await?, app.clock.stamp());
     let search = search.as_ref().map(Search::pattern);
-    let found =
-        sorted(all.iter().filter(|live| query.has(live, search.as_ref(), &now)), &query, search.as_ref());
+    let has = |live: &&LiveCourse| query.has(live, search.as_ref(), &now, me.as_ref());
+    let found = sorted(all.iter().filter(has), &query, search.as_ref());
     let pages = found.len().div_ceil(PAGE_SIZE).max(1);
     let page = usize::try_from(query.page.unwrap_or(1)).unwrap_or(1).clamp(1, pages);
     let is_gone = |id: &i64| all.iter().all(|live| live.course.id.0 != *id);
@@ -175,7 +195,7 @@ pub(super) async fn list(
         total: to_i64(found.len()),
         courses: found.into_iter().skip((page - 1) * PAGE_SIZE).take(PAGE_SIZE).cloned().collect(),
         levels: levels(&all),
-        taught: if is_partial { Vec::new() } else { taught(&app.viewer).await? },
+        taught: if is_partial || me.is_some() { Vec::new() } else { taught(&app.viewer).await? },
         is_empty: all.is_empty(),
         deleted: query.deleted.filter(is_gone),
         query,
@@ -184,6 +204,14 @@ pub(super) async fn list(
         now,
         is_partial,
     };
+    if let Some(me) = me {
+        let page = OwnCatalogue::new(&app, me, page.into_shown());
+        return Ok(if is_partial {
+            Rendered(page.as_rows()).into_response()
+        } else {
+            Rendered(page).into_response()
+        });
+    }
     Ok(if is_partial { Rendered(page.as_rows()).into_response() } else { Rendered(page).into_response() })
 }
 

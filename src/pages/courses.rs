@@ -13,6 +13,7 @@ use super::kit::Frame;
 use super::kit::filters::display_name;
 use super::kit::form::{Deletion, new_key};
 use super::kit::{DeletePage, Form, FormValues, PartialRequest, RefusedPage, Rendered, filters, submit};
+use super::my::{self, me::Me};
 use super::openings_panel::OpeningsPanel;
 use super::pasted::LineOutcome;
 use super::records::{self, Alike, MAX_ALIKE, PageRecord, Saved, find, path};
@@ -31,7 +32,7 @@ use crate::instructors::store as instructors;
 use crate::lists::{Limit, ListPart, Page};
 use crate::mapping::{RecordTable, SchoolTables};
 use crate::registrar::{
-    Course, CourseId, DeleteCourse, MAX_ID, Refusal, Right, Seats, SeenCourse, StudentId, Version,
+    Course, CourseId, DeleteCourse, MAX_ID, Refusal, Right, SeenCourse, StudentId, Version,
 };
 use crate::registration::{LiveCourse, Outlook};
 use crate::seats::{WaitlistEntry, store as seats};
@@ -252,7 +253,11 @@ async fn show(
     Query(query): Query<CourseQuery>,
     PartialRequest(is_partial): PartialRequest,
 ) -> Result<Response, Problem> {
-    let page = course_page(&app, id.into_result()?, &query, RefusedForms::default()).await?;
+    let id = id.into_result()?;
+    if let Some(me) = Me::load(&app).await? {
+        return my::course::page(&app, me, id).await;
+    }
+    let page = course_page(&app, id, &query, RefusedForms::default()).await?;
     if is_partial && let Some(panel) = page.panel {
         let CoursePage { path, live, now, .. } = page;
         return Ok(Rendered(FoundStudents { path, live, now, panel }).into_response());
@@ -303,7 +308,7 @@ pub(super) async fn course_page(
         path: path::<Course>(id),
         saved: Saved::load::<Course>(app, id, query.saved.as_deref()).await?,
         shows_students: instructors::sees_roster(&app.viewer, id).await?,
-        live: live(find::<Course>(app, id).await?, &seats),
+        live: LiveCourse::new(find::<Course>(app, id).await?, &seats),
         now: app.clock.stamp(),
         roster,
         waitlist,
@@ -317,17 +322,6 @@ pub(super) async fn course_page(
         day,
         no_day,
     })
-}
-
-/// The course with its seats, which are current, and its window.
-fn live(course: Course, seats: &Seats) -> LiveCourse {
-    LiveCourse {
-        course: Course { seats: Some(seats.count()), ..course },
-        waitlist_capacity: seats.waitlist_capacity,
-        opens_at: seats.opens_at.clone(),
-        closes_at: seats.closes_at.clone(),
-        waitlist_closes_at: seats.waitlist_closes_at.clone(),
-    }
 }
 
 /// The history of the course; for a past day, nothing that came later.

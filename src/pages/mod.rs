@@ -18,6 +18,7 @@ mod imports;
 mod instructors;
 mod instructors_panel;
 pub mod kit;
+mod my;
 mod offer;
 mod openings;
 mod openings_panel;
@@ -71,7 +72,8 @@ pub fn routes() -> Routes<AppState> {
         .merge(imports::routes())
         .merge(reference::routes())
         .merge(find::routes())
-        .get("/", Allow::Visitors, async |app: App| Redirect::to(&home(&app)))
+        .merge(my::routes())
+        .get("/", Allow::Visitors, async |app: App| Redirect::to(home(&app)))
         .get(kit::problems::ROUTE, Allow::Anyone, kit::problems::kind)
         .layer_pages(kit::with_page_layers);
     let assets = Routes::new().get(kit::assets::ROUTE, Allow::Anyone, kit::assets::get);
@@ -79,7 +81,6 @@ pub fn routes() -> Routes<AppState> {
 }
 
 /// The first page for the caller: a student's own, for everybody else the courses.
-fn home(app: &App) -> String {
-    let own = app.identity.grants.student.filter(|_| app.identity.role == Some(Role::Student));
-    own.map_or_else(|| "/courses".to_owned(), |id| format!("/students/{id}"))
+fn home(app: &App) -> &'static str {
+    if app.identity.role == Some(Role::Student) { "/my" } else { "/courses" }
 }

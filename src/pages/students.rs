@@ -312,7 +312,11 @@ async fn show(
     Query(query): Query<StudentQuery>,
     PartialRequest(is_partial): PartialRequest,
 ) -> Result<Response, Problem> {
-    let page = student_page(&app, id.into_result()?, &query, None, None).await?;
+    let id = id.into_result()?;
+    if app.viewer.own_student() == Some(id.0) {
+        return Ok(Redirect::to("/my").into_response());
+    }
+    let page = student_page(&app, id, &query, None, None).await?;
     Ok(if is_partial { Rendered(page.as_choice()).into_response() } else { Rendered(page).into_response() })
 }
 

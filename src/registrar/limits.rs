@@ -31,6 +31,16 @@ pub struct Limits {
     pub group_opens_at: BTreeMap<GroupName, Stamp>,
 }
 
+/// Registration opens at one time for everybody, except for groups that have a time of their own: of several the earliest.
+pub fn opening_for<'a>(
+    opens_at: Option<&'a Stamp>,
+    group_opens_at: &'a BTreeMap<GroupName, Stamp>,
+    is_member: impl Fn(&GroupName) -> bool,
+) -> Option<&'a Stamp> {
+    let own = group_opens_at.iter().filter(|(group, _)| is_member(group)).map(|(_, opens_at)| opens_at);
+    own.min().or(opens_at)
+}
+
 /// The limits to change; those that are `None` stay as they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LimitsChange {
@@ -131,9 +141,7 @@ impl Limits {
     /// When registration opens for a student; `None` if it is open. In a group with a time of its own that time counts, and in
     /// several the earliest.
     pub fn opening_for(&self, is_member: impl Fn(&GroupName) -> bool) -> Option<&Stamp> {
-        let own =
-            self.group_opens_at.iter().filter(|(group, _)| is_member(group)).map(|(_, opens_at)| opens_at);
-        own.min().or(self.opens_at.as_ref())
+        opening_for(self.opens_at.as_ref(), &self.group_opens_at, is_member)
     }
 
     /// Whether the waitlist moves up at this time: until `waitlist_closes_at` or, without one, as long as registration has

@@ -69,7 +69,7 @@ pub use self::caller::{Actor, Caller, Grants, Identity, Outcome, Proof, Right, R
 pub use self::chore::Chore;
 pub use self::command::Command;
 pub(crate) use self::commit::{OPEN, select_accounts, select_tokens};
-pub use self::commit::{account, enrollment, hold, limits, no_log_head, token};
+pub use self::commit::{account, enrollment, group_openings, hold, limits, no_log_head, token};
 pub use self::course::{CreateCourse, DeleteCourse, SeenCourse, UpdateCourse};
 pub use self::drop::DropCourse;
 pub use self::enrollment::Enroll;
@@ -84,7 +84,7 @@ pub use self::key::IdempotencyKey;
 pub use self::keys::KeyGuard;
 pub use self::kinds::EventKind;
 pub use self::lead::lead;
-pub use self::limits::{GroupOpenings, Limits, LimitsChange, MAX_SEATS};
+pub use self::limits::{GroupOpenings, Limits, LimitsChange, MAX_SEATS, opening_for};
 pub use self::needs::Needs;
 pub use self::overrides::{Override, OverrideReason};
 pub use self::queue::Registrar;

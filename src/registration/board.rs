@@ -297,6 +297,7 @@ mod tests {
                     opens_at: None,
                     closes_at: None,
                     waitlist_closes_at: None,
+                    group_opens_at: BTreeMap::new(),
                 },
             )
         };

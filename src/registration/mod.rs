@@ -4,9 +4,11 @@ mod board;
 mod order;
 pub mod store;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 pub use self::board::{Board, Rates};
 use crate::clock::Stamp;
-use crate::registrar::{Course, SeatCount};
+use crate::registrar::{Course, GroupName, SeatCount, Seats, opening_for};
 
 /// A course with its current seats and its registration window.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub struct LiveCourse {
     pub closes_at: Option<Stamp>,
     /// The waitlist moves up until this time, in place of `closes_at`.
     pub waitlist_closes_at: Option<Stamp>,
+    /// When registration opens for groups, in place of `opens_at`.
+    pub group_opens_at: BTreeMap<GroupName, Stamp>,
 }
 
 /// What would happen to a student who enrolls in a course, according to its limits.
@@ -47,13 +51,34 @@ impl Outlook {
 }
 
 impl LiveCourse {
-    /// What would happen to a student who enrolls at `now`.
+    /// A course with these seats, which are current, and its window.
+    #[must_use]
+    pub fn new(course: Course, seats: &Seats) -> Self {
+        Self {
+            course: Course { seats: Some(seats.count()), ..course },
+            waitlist_capacity: seats.waitlist_capacity,
+            opens_at: seats.opens_at.clone(),
+            closes_at: seats.closes_at.clone(),
+            waitlist_closes_at: seats.waitlist_closes_at.clone(),
+            group_opens_at: seats.group_opens_at.clone(),
+        }
+    }
+
+    /// What would happen to a student without groups who enrolls at `now`.
     #[must_use]
     pub fn outlook(&self, now: &Stamp) -> Outlook {
+        self.outlook_for(&BTreeSet::new(), now)
+    }
+
+    /// What would happen to a student in these groups who enrolls at `now`.
+    #[must_use]
+    pub fn outlook_for(&self, groups: &BTreeSet<GroupName>, now: &Stamp) -> Outlook {
         if let Some(closes_at) = self.closes_at.as_ref().filter(|closes_at| *closes_at <= now) {
             return Outlook::ClosedAt(closes_at.clone());
         }
-        if let Some(opens_at) = self.opens_at.as_ref().filter(|opens_at| *opens_at > now) {
+        let opens_at =
+            opening_for(self.opens_at.as_ref(), &self.group_opens_at, |group| groups.contains(group));
+        if let Some(opens_at) = opens_at.filter(|opens_at| *opens_at > now) {
             return Outlook::OpensAt(opens_at.clone());
         }
         let Some(seats) = self.course.seats.as_ref().filter(|seats| seats.is_full()) else {
@@ -98,8 +123,15 @@ mod tests {
             let course = Course { id: CourseId(1), name: None, level: None, code: None, seats };
             let (opens_at, closes_at) = (opens_at.map(at), closes_at.map(at));
             let waitlist_closes_at = waitlist.map(at);
-            LiveCourse { course, waitlist_capacity: 3, opens_at, closes_at, waitlist_closes_at }
-                .outlook(&at(12))
+            LiveCourse {
+                course,
+                waitlist_capacity: 3,
+                opens_at,
+                closes_at,
+                waitlist_closes_at,
+                group_opens_at: BTreeMap::new(),
+            }
+            .outlook(&at(12))
         };
         let course = |enrolled, waitlisted, opens_at, closes_at| {
             with_waitlist_until(enrolled, waitlisted, [opens_at, closes_at, None])

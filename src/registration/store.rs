@@ -3,7 +3,7 @@
 use super::LiveCourse;
 use crate::clock::Stamp;
 use crate::db::{Db, DbError, Reach, Row};
-use crate::registrar::{Course, EventKind, SeatCount, no_log_head};
+use crate::registrar::{Course, EventKind, SeatCount, group_openings, no_log_head};
 use crate::viewer::Viewer;
 
 /// All courses with their seats, and the `seq` of the last event, both from one consistent snapshot.
@@ -13,7 +13,7 @@ use crate::viewer::Viewer;
 pub async fn courses(viewer: &Viewer) -> Result<(i64, Vec<LiveCourse>), DbError> {
     let sql = "select cast(c.id as bigint), cast(c.name as text), cast(c.level as text), cs.capacity, \
                coalesce(e.enrolled, 0), coalesce(w.waiting, 0), h.last_seq, cast(cc.code as text), \
-               coalesce(cs.waitlist_capacity, 0), cs.opens_at, cs.closes_at, cs.waitlist_closes_at \
+               coalesce(cs.waitlist_capacity, 0), cs.opens_at, cs.closes_at, cs.waitlist_closes_at, cs.group_opens_at \
                from log_head h left join courses c on 1 = 1 \
                left join course_seats cs on cs.course_id = c.id \
                left join matricula_course_codes cc on cc.course_id = c.id \
@@ -69,5 +69,6 @@ fn course(row: &Row<'_>) -> Result<Option<LiveCourse>, DbError> {
         opens_at: row.opt_stamp(9)?,
         closes_at: row.opt_stamp(10)?,
         waitlist_closes_at: row.opt_stamp(11)?,
+        group_opens_at: group_openings(row.opt_text(12)?)?,
     }))
 }

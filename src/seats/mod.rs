@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::clock::Stamp;
-use crate::registrar::{CourseId, StudentId};
+use crate::registrar::{Course, CourseId, Limits, StudentId};
 
 /// A student on the waitlist of a course.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -53,4 +53,19 @@ pub struct OwnPlace {
     pub code: Option<String>,
     /// RFC 3339, UTC, milliseconds.
     pub joined_at: Stamp,
+}
+
+/// A place of the caller on a waitlist, and how it has moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnWait {
+    /// The course, without its seats.
+    pub course: Course,
+    /// 1 is the next to get a seat.
+    pub position: i64,
+    /// The position at first.
+    pub first_position: i64,
+    /// RFC 3339, UTC, milliseconds.
+    pub joined_at: Stamp,
+    /// The limits of the course.
+    pub limits: Limits,
 }

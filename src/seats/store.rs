@@ -1,10 +1,10 @@
 //! Reads seats and waitlists from the database.
 
-use super::{OwnPlace, WaitlistEntry};
+use super::{OwnPlace, OwnWait, WaitlistEntry};
 use crate::db::{Arg, DbError, Reach, Row};
 use crate::instructors::store::visible_course;
 use crate::lists::{Cursor, ListRow, Listing};
-use crate::registrar::{CourseId, Limits, MAX_SEATS, Place, Seats, StudentId, limits};
+use crate::registrar::{Course, CourseId, Limits, MAX_SEATS, Place, Seats, StudentId, limits};
 use crate::viewer::Viewer;
 
 /// The limits of a course, and how full it is; `None` if there is no such course.
@@ -111,6 +111,40 @@ pub fn own_places(viewer: &Viewer) -> Listing<OwnPlace> {
             Ok(ListRow { row: place, text: None, id: row.int(6)? })
         },
     }
+}
+
+/// The places of the student who the caller is with the limits of the courses, in the order in which they joined; empty if
+/// the caller is none. The first position is counted from the log.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn own_waits(viewer: &Viewer) -> Result<Vec<OwnWait>, DbError> {
+    let own = viewer.own_student();
+    let sql = "select cast(c.id as bigint), cast(c.name as text), cast(c.level as text), cast(cc.code as text), w.joined_at, \
+               (select count(*) from waitlist b join students bs on bs.id = b.student_id \
+               where b.course_id = w.course_id and b.joined_seq <= w.joined_seq), \
+               (select coalesce(sum(case when e.type in ('waitlist.joined', 'waitlist.restored') then 1 \
+               when e.type in ('waitlist.left', 'waitlist.promoted') or e.data like '%\"from_waitlist\":true%' then -1 \
+               else 0 end), 0) from events e where e.course_id = w.course_id and e.seq <= w.joined_seq), \
+               cs.capacity, coalesce(cs.waitlist_capacity, 0), cs.opens_at, cs.closes_at, cs.waitlist_closes_at, \
+               cs.drop_until, cs.group_opens_at from waitlist w join students s on s.id = w.student_id join courses c on c.id = w.course_id \
+               left join matricula_course_codes cc on cc.course_id = c.id \
+               left join course_seats cs on cs.course_id = c.id where w.student_id = $1 order by w.joined_seq";
+    let waits = "select 1 from waitlist where student_id = $1 limit 1";
+    if viewer.db().query_opt(waits, [own.into()], |row| row.int(0)).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let map = |row: &Row<'_>| {
+        let (name, level, code) = (row.opt_text(1)?, row.opt_text(2)?, row.opt_text(3)?);
+        Ok(OwnWait {
+            course: Course { id: row.int(0)?.into(), name, level, code, seats: None },
+            joined_at: row.stamp(4)?,
+            position: row.int(5)?,
+            first_position: row.int(6)?,
+            limits: limits(row, 7)?,
+        })
+    };
+    viewer.db().read(Reach::Range, sql, [own.into()], map).await
 }
 
 /// The waitlist of a course, in order. Also empty if there is no such course.

@@ -284,7 +284,7 @@ async fn students_see_their_own_number_only() {
         let change = school.patch("/api/v1/students/1", json!({"number": number})).with_token(&ana);
         change.await.is_refused(403, "forbidden");
     }
-    let page = school.get("/students/1").header("accept", "text/html").with_token(&ana).await.is_ok();
+    let page = school.get("/my/record").header("accept", "text/html").with_token(&ana).await.is_ok();
     assert!(page.text().contains("001"));
 }
 

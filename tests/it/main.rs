@@ -73,6 +73,7 @@ mod pages_for_everyone;
 mod pages_of_courses;
 mod pages_of_finding;
 mod pages_of_imports;
+mod pages_of_my_courses;
 mod pages_of_registration;
 mod pages_of_rosters;
 mod pages_of_students;

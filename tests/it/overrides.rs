@@ -313,7 +313,7 @@ async fn the_page_offers_no_override_to_a_student_and_shows_the_reason_to_those_
     for (by, path, sees_reason) in [
         (&admin, "/students/1", true),
         (&admin, "/courses/1", true),
-        (&ana, "/students/1", true),
+        (&ana, "/my/record", true),
         (&nina, "/courses/1", false),
     ] {
         let page = school.get(path).header("accept", "text/html").with_cookie(by).await.is_ok();

@@ -216,13 +216,10 @@ async fn a_student_lands_on_their_own_page_and_enrolls_there() {
     let link = account(&school, Some(&admin), &ana).await;
     let cookie = cookie(&set_password(&school, &link, PASSWORD).await.is(303));
     let visit = |path: &str| school.get(path).with_cookie(&cookie).header("accept", "text/html");
-    assert_eq!(visit("/").await.is(303).header("location"), "/students/1");
-    let page = visit("/students/1").await.is_ok();
-    assert!(
-        page.text().contains("My courses") && !page.text().contains("/students/1/edit"),
-        "{}",
-        page.text()
-    );
+    assert_eq!(visit("/").await.is(303).header("location"), "/my");
+    assert_eq!(visit("/students/1").await.is(303).header("location"), "/my");
+    let page = visit("/my").await.is_ok();
+    assert!(page.text().contains("My courses") && !page.text().contains("/students"), "{}", page.text());
     let enroll = form(school.ask("POST", "/students/1/courses"), &[("course_id", "1")]);
     enroll.with_cookie(&cookie).await.is(303);
     let course = visit("/courses/1").await.is_ok();

@@ -26,7 +26,8 @@ async fn every_statement_is_the_one_that_was_agreed_on() {
     fail_to_sign_in(&client).await;
     delete_everything(&client, &database).await;
     export_everything(&client).await;
-    read_as_a_program(&client).await;
+    let admin = read_as_a_program(&client).await;
+    read_as_a_student(&client, &admin).await;
     assert!(server.terminate().await.success());
     let found = reader.join().unwrap();
 
@@ -198,11 +199,25 @@ async fn fail_to_sign_in(client: &Client) {
 }
 
 /// A token closes the school; what it reads is recorded at the latest when the server stops.
-async fn read_as_a_program(client: &Client) {
+/// Returns the token of an admin, which closes the school.
+async fn read_as_a_program(client: &Client) -> String {
     let token = client.ask("POST", "/api/v1/tokens").json(&json!({"name": "Mirror", "role": "admin"}));
     let secret = token.await.is_created().json()["token"].as_str().unwrap().to_owned();
     let list = client.ask("GET", "/api/v1/students").header("authorization", &format!("Bearer {secret}"));
     list.await.is_ok();
+    secret
+}
+
+async fn read_as_a_student(client: &Client, admin: &str) {
+    let by = |token: &str, method: &str, path: &str| {
+        client.ask(method, path).header("authorization", &format!("Bearer {token}"))
+    };
+    let full = json!({"capacity": 0, "waitlist_capacity": 1});
+    by(admin, "PUT", "/api/v1/courses/1/seats").json(&full).await.is_ok();
+    by(admin, "PUT", "/api/v1/students/5/courses/1").await;
+    let token = json!({"name": "Phone", "role": "student", "student_id": 5});
+    let token = by(admin, "POST", "/api/v1/tokens").json(&token).await.is_created().json();
+    by(token["token"].as_str().unwrap(), "GET", "/my").header("accept", "text/html").await.is_ok();
 }
 
 async fn delete_everything(client: &Client, database: &Database) {

@@ -57,6 +57,18 @@ pub(crate) fn number(number: &i64, _: &dyn Values) -> Result<String> {
     Ok(group_thousands(*number))
 }
 
+/// A place in a line: `1st`, `22nd`, `113th`.
+#[askama::filter_fn]
+pub(crate) fn ordinal(place: &i64, _: &dyn Values) -> Result<String> {
+    Ok(ordinal_number(*place))
+}
+
+/// A number to be read aloud or copied: `48 213`, with blanks at which no line ends.
+#[askama::filter_fn]
+pub(crate) fn reference(number: &i64, _: &dyn Values) -> Result<String> {
+    Ok(group_thousands(*number).replace(',', "\u{a0}"))
+}
+
 /// A stored time for people, in UTC; a script converts it to the viewer's time zone.
 #[askama::filter_fn]
 pub(crate) fn utc_time(stamp: impl Display, _: &dyn Values) -> Result<String> {
@@ -119,6 +131,17 @@ fn name_or_placeholder(name: &Option<String>) -> &str {
     name.as_deref().filter(|name| !name.trim().is_empty()).unwrap_or("(no name)")
 }
 
+fn ordinal_number(place: i64) -> String {
+    let ending = match (place % 100, place % 10) {
+        (11..=13, _) => "th",
+        (_, 1) => "st",
+        (_, 2) => "nd",
+        (_, 3) => "rd",
+        _ => "th",
+    };
+    format!("{}{ending}", group_thousands(place))
+}
+
 fn group_thousands(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut text = if number < 0 { "\u{2212}".to_owned() } else { String::new() };
@@ -133,7 +156,7 @@ fn group_thousands(number: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{group_thousands, isolate_name, path_without_server, split_times};
+    use super::{group_thousands, isolate_name, ordinal_number, path_without_server, split_times};
 
     #[test]
     fn a_name_does_not_change_the_direction_of_the_text_around_it() {
@@ -162,6 +185,15 @@ mod tests {
         for text in ["", "no time", "ÖÖÖÖÖÖÖÖÖÖÖÖÖZ", "2026-13-01T08:00:00.000Z"] {
             assert_eq!(split_times(text), [(false, text)]);
         }
+    }
+
+    #[test]
+    fn places_in_a_line_are_ordinal_numbers() {
+        let texts = [1, 2, 3, 4, 11, 12, 13, 21, 102, 111, 1_003].map(ordinal_number);
+        assert_eq!(
+            texts,
+            ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "102nd", "111th", "1,003rd"]
+        );
     }
 
     #[test]

@@ -211,6 +211,34 @@ pub async fn submit<C: Command + Clone>(
     submit_once(registrar, command, caller).await.map(|outcome| outcome.answer)
 }
 
+/// How often a form is tried again that was refused before.
+const MAX_TRIES: i64 = 20;
+
+/// As [`submit`], for a form that somebody sends again from a page that they went back to. If it was carried out before,
+/// they get its result again. If it was refused before, it is tried again, since the reason may be gone: each try has a
+/// part of the key, so that none is carried out twice.
+///
+/// # Errors
+/// As [`submit`].
+pub async fn submit_anew<C: Command + Clone>(
+    registrar: &Registrar,
+    command: C,
+    caller: &Caller,
+) -> Result<C::Answer, Refusal> {
+    for part in 0..MAX_TRIES {
+        let key = caller.key.as_ref().map(|key| key.with_part(part));
+        match submit_patiently(registrar, command.clone(), &Caller { key, ..caller.clone() }).await {
+            // It was carried out, but nobody knows with which result.
+            Err(Outcome { replayed: true, answer: Refusal::AnswerNotKept }) => {
+                return Err(Refusal::AnswerNotKept);
+            }
+            Err(Outcome { replayed: true, .. }) => {}
+            outcome => return outcome.map(|outcome| outcome.answer).map_err(|outcome| outcome.answer),
+        }
+    }
+    submit(registrar, command, &Caller { key: None, ..caller.clone() }).await
+}
+
 /// As [`submit`]; also returns whether the command ran with an earlier request.
 ///
 /// # Errors
@@ -220,10 +248,19 @@ pub async fn submit_once<C: Command + Clone>(
     command: C,
     caller: &Caller,
 ) -> Result<Outcome<C::Answer>, Refusal> {
+    submit_patiently(registrar, command, caller).await.map_err(|outcome| outcome.answer)
+}
+
+/// Submits a command, and waits while an earlier request with the same key runs.
+async fn submit_patiently<C: Command + Clone>(
+    registrar: &Registrar,
+    command: C,
+    caller: &Caller,
+) -> Result<Outcome<C::Answer>, Outcome<Refusal>> {
     let deadline = Instant::now() + DOUBLE_CLICK_TIMEOUT;
     loop {
-        match registrar.submit(command.clone(), caller).await.map_err(|outcome| outcome.answer) {
-            Err(Refusal::KeyInUse) if Instant::now() < deadline => {
+        match registrar.submit(command.clone(), caller).await {
+            Err(Outcome { answer: Refusal::KeyInUse, .. }) if Instant::now() < deadline => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             outcome => return outcome,

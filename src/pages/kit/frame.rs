@@ -2,13 +2,13 @@
 
 use crate::access::Reader;
 use crate::imports::staging::RIGHTS;
-use crate::registrar::{Actor, Identity, Right, StudentId};
+use crate::registrar::{Actor, Identity, Right};
 use crate::state::App;
 
 /// The frame of a page for its reader.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// The section of the site, for the navigation: `courses`, `students`, `registration`, `imports`, `accounts`, `tokens`,
+    /// The section of the site, for the navigation: `my`, `courses`, `students`, `registration`, `imports`, `accounts`, `tokens`,
     /// `account`.
     pub section: &'static str,
     identity: Identity,
@@ -39,11 +39,10 @@ impl Frame {
         self.identity.is_everybody()
     }
 
-    /// The page of the student who the reader is.
+    /// Whether the reader is a student.
     #[must_use]
-    pub fn own_page(&self) -> Option<String> {
-        let StudentId(id) = self.identity.grants.student?;
-        Some(format!("/students/{id}"))
+    pub fn is_student(&self) -> bool {
+        self.identity.grants.student.is_some()
     }
 
     /// Whether the reader sees all students.

@@ -15,3 +15,4 @@ pub use self::form::{Form, FormDraft, FormValues, submit};
 pub use self::frame::Frame;
 pub use self::list::{ListQuery, parse_search};
 pub use self::page::{PartialRequest, RefusedPage, Rendered, with_page_layers};
+pub(in crate::pages) use self::problem_words::for_people;

@@ -183,7 +183,7 @@ const WORDS: &[(&[&str], &str)] = &[
 
 /// What a kind of problem means for a person, and what to do about it. `None` for a kind without words of its own.
 #[must_use]
-pub(super) fn for_people(kind: &Kind) -> Option<&'static str> {
+pub(in crate::pages) fn for_people(kind: &Kind) -> Option<&'static str> {
     WORDS.iter().find(|(slugs, _)| slugs.contains(&kind.slug)).map(|(_, words)| *words)
 }
 

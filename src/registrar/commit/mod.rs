@@ -35,8 +35,8 @@ use self::log::{ADVANCE_HEAD, END_BATCH, FirstEntry, advanced_head, entries, res
 use self::reply::Reply;
 pub(super) use self::reply::{BatchItem, Replies};
 pub use self::rows::{enrollment, limits};
-pub use self::standing::hold;
 use self::standing::write_standing;
+pub use self::standing::{group_openings, hold};
 use self::tables::{read_only, write_log_and_rows, write_records};
 use super::caller::{Actor, Caller};
 use super::chore::Chore;

@@ -106,7 +106,10 @@ pub fn hold(row: &Row<'_>) -> Result<Hold, DbError> {
 }
 
 /// Reads the column `group_opens_at`.
-pub(super) fn group_openings(text: Option<String>) -> Result<BTreeMap<GroupName, Stamp>, DbError> {
+///
+/// # Errors
+/// When it is not an object of names and times.
+pub fn group_openings(text: Option<String>) -> Result<BTreeMap<GroupName, Stamp>, DbError> {
     let openings = text.map(|text| serde_json::from_str(&text)).transpose();
     openings
         .map(Option::unwrap_or_default)

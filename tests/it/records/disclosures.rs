@@ -62,7 +62,7 @@ async fn a_student_sees_which_programs_have_read_lists_with_them() {
         let path = format!("/api/v1/students/{other}/disclosures");
         school.get(&path).by(&ana).await.is_refused(404, "student-not-found");
     }
-    let page = school.get("/students/1").by(&ana).await.is_ok();
+    let page = school.get("/my/record").by(&ana).await.is_ok();
     for words in ["Who has read your record", "Mirror</bdi> read the roster of <bdi>Algebra", "(3 rows)"] {
         assert!(page.text().contains(words), "{words}: {}", page.text());
     }

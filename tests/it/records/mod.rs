@@ -87,7 +87,7 @@ async fn pages_show_staff_by_name_to_staff_and_as_the_office_to_students() {
     }
     let page = school.get("/courses/1").by(&admin).await.is_ok();
     assert!(page.text().contains("by <bdi>Ruth</bdi>"), "{}", page.text());
-    let page = school.get("/students/1").by(&student).await.is_ok();
+    let page = school.get("/my/record").by(&student).await.is_ok();
     for who in ["the office", "another program", "you"] {
         assert!(page.text().contains(&format!("by <bdi>{who}</bdi>")), "{who}: {}", page.text());
     }

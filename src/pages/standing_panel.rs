@@ -1,10 +1,12 @@
 //! The holds and groups of a student, on the student's page.
 
+use std::collections::BTreeSet;
+
 use crate::db::DbError;
 use crate::groups::store as groups;
 use crate::holds::store as holds;
 use crate::lists::{Limit, Page};
-use crate::registrar::{Group, Hold, Right, StudentId};
+use crate::registrar::{Group, GroupName, Hold, Right, StudentId};
 use crate::state::App;
 
 /// Why a student may not enroll, and the groups that decide when they may.
@@ -19,6 +21,11 @@ pub(super) struct Standing {
 }
 
 impl Standing {
+    /// The names of the student's groups.
+    pub(super) fn group_names(&self) -> BTreeSet<GroupName> {
+        self.groups.iter().map(|group| group.name.clone()).collect()
+    }
+
     /// Loads the holds and groups of a student; the other groups only for somebody who changes students.
     ///
     /// # Errors

@@ -298,7 +298,8 @@ impl StudentPage {
     /// What would happen if the student enrolled in a course of the page. A course that another program has just added
     /// has no limits yet.
     fn outlook(&self, course: &Course) -> Outlook {
-        self.live.get(&course.id).map_or(Outlook::Seat, |live| live.outlook(&self.now))
+        let groups = self.standing.group_names();
+        self.live.get(&course.id).map_or(Outlook::Seat, |live| live.outlook_for(&groups, &self.now))
     }
 
     fn is_waiting_for(&self, course: &Course) -> bool {

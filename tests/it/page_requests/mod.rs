@@ -4,6 +4,7 @@ mod catalogue;
 mod courses;
 mod external_ids;
 mod forms;
+mod groups;
 mod my;
 mod registration;
 mod rosters;

@@ -56,7 +56,7 @@ const RECORDED_ON_SERVERS: [&str; 22] = [
     "19|mode_of_imports|12722647187856423139",
     "20|deadlines|9007849446817473184",
     "21|restored_enrollments|1410570562612818916",
-    "22|groups_and_holds|0",
+    "22|groups_and_holds|4697942097528776242",
 ];
 
 fn recorded(database: &Database) -> [&'static str; 22] {

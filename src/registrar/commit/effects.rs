@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::access_effects::AccessEffects;
-use super::standing::{StandingEffects, stored_openings};
+use super::rows::stored_openings;
+use super::standing::StandingEffects;
 use crate::db::Arg;
 use crate::registrar::caller::Caller;
 use crate::registrar::event::{Change, Event, NewValue};

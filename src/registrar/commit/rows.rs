@@ -1,7 +1,10 @@
 //! Converts rows to records.
 
-use super::standing::group_openings;
+use std::collections::BTreeMap;
+
+use crate::clock::Stamp;
 use crate::db::{Arg, DbError, Row};
+use crate::registrar::group_name::GroupName;
 use crate::registrar::limits::Limits;
 use crate::registrar::record::{Course, Enrollment, Student};
 
@@ -33,6 +36,22 @@ pub fn limits(row: &Row<'_>, first: usize) -> Result<Limits, DbError> {
         drop_until: row.opt_stamp(first + 5)?,
         group_opens_at: group_openings(row.opt_text(first + 6)?)?,
     })
+}
+
+/// Reads the column `group_opens_at`.
+///
+/// # Errors
+/// When it is not an object of names and times.
+pub fn group_openings(text: Option<String>) -> Result<BTreeMap<GroupName, Stamp>, DbError> {
+    let openings = text.map(|text| serde_json::from_str(&text)).transpose();
+    openings
+        .map(Option::unwrap_or_default)
+        .map_err(|error| DbError::Engine(format!("group_opens_at in course_seats: {error}")))
+}
+
+/// The text for the column `group_opens_at`.
+pub(super) fn stored_openings(openings: &BTreeMap<GroupName, Stamp>) -> Arg {
+    Arg::Text((!openings.is_empty()).then(|| serde_json::json!(openings).to_string()))
 }
 
 pub(super) fn sets<'a, T: Copy + Into<i64> + 'a>(ids: impl IntoIterator<Item = &'a T>) -> Vec<Vec<Arg>> {

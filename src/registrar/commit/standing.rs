@@ -105,22 +105,6 @@ pub fn hold(row: &Row<'_>) -> Result<Hold, DbError> {
     })
 }
 
-/// Reads the column `group_opens_at`.
-///
-/// # Errors
-/// When it is not an object of names and times.
-pub fn group_openings(text: Option<String>) -> Result<BTreeMap<GroupName, Stamp>, DbError> {
-    let openings = text.map(|text| serde_json::from_str(&text)).transpose();
-    openings
-        .map(Option::unwrap_or_default)
-        .map_err(|error| DbError::Engine(format!("group_opens_at in course_seats: {error}")))
-}
-
-/// The text for the column `group_opens_at`.
-pub(super) fn stored_openings(openings: &BTreeMap<GroupName, Stamp>) -> Arg {
-    Arg::Text((!openings.is_empty()).then(|| serde_json::json!(openings).to_string()))
-}
-
 /// The groups, holds and rules that a batch writes.
 #[derive(Default)]
 pub(super) struct StandingEffects<'a> {

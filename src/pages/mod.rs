@@ -32,6 +32,7 @@ mod sign_ins;
 mod sign_on;
 mod students;
 mod tokens;
+mod uploads;
 mod who;
 
 use axum::response::Redirect;

@@ -176,7 +176,40 @@
     }, 1000);
   };
 
+  // A browser empties the field of the files when it shows another page. A form that is refused keeps them instead.
+  const keepFiles = () => {
+    document.addEventListener("submit", async (event) => {
+      const form = event.target.closest("form[data-keeps-files]");
+      if (!form) return;
+      event.preventDefault();
+      const button = form.querySelector("button");
+      button.disabled = true;
+      const body = new FormData(form);
+      const answer = await fetch(form.action, { method: "POST", body, headers: { accept: "text/html" } }).catch(() => null);
+      if (!answer) {
+        form.submit();
+        return;
+      }
+      if (answer.redirected) {
+        location.assign(answer.url);
+        return;
+      }
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const main = document.adoptNode(page.querySelector("main"));
+      const fresh = main.querySelector("form[data-keeps-files] input[type=file]");
+      const files = form.querySelector("input[type=file]");
+      document.querySelector("main").replaceWith(main);
+      if (fresh) {
+        fresh.previousElementSibling.textContent = "These files are sent again; you can choose others.";
+        fresh.replaceWith(files);
+      }
+      showTimes(main);
+      main.querySelector("[autofocus]")?.focus();
+    });
+  };
+
   showTimes(document);
+  keepFiles();
   endPastDays();
   addCopyButtons();
   startClock();

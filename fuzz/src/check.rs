@@ -1,15 +1,15 @@
-//! What holds for every reading.
+//! What holds for every reading. The tests of the reader use this file, too.
 
-use std::panic;
-use std::sync::{Mutex, Once};
-
-use crate::files::reading::{Found, Options, Reading, Source, read};
-use crate::text::record_text;
+use matricula::files::reading::{Found, Options, Reading, Source, read, without_passwords};
+use matricula::text::record_text;
 
 /// Reads files, and checks the reading.
 pub fn read_and_check(files: &[Source], options: &Options) {
     let reading = read(files, options);
     check(&reading);
+    if !reading.is_refused() {
+        copies_are_read_as_the_files_are(files, &reading, options);
+    }
 }
 
 fn check(reading: &Reading) {
@@ -27,24 +27,40 @@ fn check(reading: &Reading) {
     }
 }
 
-/// Lets the reader of workbooks catch the panics of its library, as it does in the server: the fuzzer ends at every other
-/// panic. Each place is printed once.
-pub fn report_panics_of_the_library() {
-    static ONCE: Once = Once::new();
-    static PLACES: Mutex<Vec<String>> = Mutex::new(Vec::new());
-    ONCE.call_once(|| {
-        let end = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            let place = info.location().map(ToString::to_string).unwrap_or_default();
-            if !place.contains("/calamine-") {
-                return end(info);
-            }
-            if let Ok(mut places) = PLACES.lock()
-                && !places.contains(&place)
-            {
-                eprintln!("the library panicked: {info}");
-                places.push(place);
-            }
-        }));
-    });
+fn copies_are_read_as_the_files_are(files: &[Source], reading: &Reading, options: &Options) {
+    let copies = match without_passwords(files.to_vec(), reading, options) {
+        Ok(copies) => copies,
+        Err(refusal) => {
+            assert!(["too-large", "passwords-not-removed"].contains(&refusal.code), "{refusal:?}");
+            return;
+        }
+    };
+    assert_eq!(report(&read(&copies, options)), report(reading));
+}
+
+/// Everything that a reading reports.
+fn report(reading: &Reading) -> String {
+    let files: Vec<_> = reading
+        .files
+        .iter()
+        .map(|file| {
+            let columns = (&file.recognized, &file.ignored);
+            (
+                &file.name,
+                file.encoding,
+                file.delimiter,
+                file.format,
+                file.kind,
+                columns,
+                &file.counts,
+                &file.refusal,
+            )
+        })
+        .collect();
+    let Reading { people, courses, enrollments, refused, warnings, refusal, other_pairs, .. } = reading;
+    let keys: Vec<_> = reading.students.iter().collect();
+    let course_keys: Vec<_> = reading.course_keys.iter().collect();
+    format!(
+        "{files:#?}{people:#?}{courses:#?}{enrollments:#?}{refused:#?}{warnings:#?}{refusal:?}{other_pairs:?}{keys:?}{course_keys:?}"
+    )
 }

@@ -5,14 +5,15 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail, ensure};
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use futures_util::TryStreamExt as _;
 
 use super::open::open_migrated;
 use crate::clock::{Clock, Stamp};
 use crate::db::{Db, Location};
-use crate::exports::{ExportFile, System, What, archive, table};
-use crate::files::writing::{Form, TableFormat};
+use crate::exports::{ExportFile, Opener, System, What, archive, table};
+use crate::files::writing::TableFormat;
 use crate::registrar::CourseId;
 use crate::viewer::Viewer;
 
@@ -65,10 +66,17 @@ enum Format {
     Xlsx,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Opener {
-    Spreadsheet,
-    Machine,
+impl ValueEnum for Opener {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Spreadsheet, Self::Machine]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            Self::Spreadsheet => "spreadsheet",
+            Self::Machine => "machine",
+        }))
+    }
 }
 
 /// What is written.
@@ -171,10 +179,6 @@ impl ExportArgs {
         if self.format == Some(Format::Xlsx) || self.format.is_none() && says_xlsx() {
             return TableFormat::Xlsx;
         }
-        let form = match self.opener {
-            Opener::Spreadsheet => Form::Spreadsheet,
-            Opener::Machine => Form::Machine,
-        };
-        TableFormat::Csv { form, bom: self.bom }
+        TableFormat::Csv { form: self.opener.form(), bom: self.bom }
     }
 }

@@ -12,7 +12,7 @@ use super::open::open_migrated;
 use crate::clock::Clock;
 use crate::count::{counted, to_i64};
 use crate::db::Location;
-use crate::files::reading::{self, Encoding, Kind, MAX_BYTES, Options, Reading, Source};
+use crate::files::reading::{self, Correction, Encoding, Kind, MAX_BYTES, Options, Reading, Source};
 use crate::imports::{self, Done, Mode, NotMade, Obstacle, Plan, Settings, report};
 use crate::registrar::{Actor, Caller, Override};
 use crate::server::School;
@@ -35,6 +35,9 @@ pub(super) struct ImportArgs {
     /// The encoding of the files, for example windows-1252
     #[arg(long, value_name = "NAME")]
     encoding: Option<Encoding>,
+    /// How a column is to be read: its heading, = and a field (number, name, email, code, ..., ignore); may be repeated
+    #[arg(long = "column", value_name = "HEADING=FIELD", value_parser = column)]
+    columns: Vec<Correction>,
     /// Only say what would happen
     #[arg(long)]
     dry_run: bool,
@@ -51,6 +54,10 @@ pub(super) struct ImportArgs {
     /// Confirm how many students, courses and enrollments vanish; needed where that is more than five and a tenth of them
     #[arg(long, value_name = "NUMBER")]
     confirm: Option<usize>,
+}
+
+fn column(text: &str) -> Result<Correction, String> {
+    Correction::parse(text, '=')
 }
 
 impl ValueEnum for Kind {
@@ -158,7 +165,7 @@ fn sources(paths: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
 
 fn settings(args: &ImportArgs) -> Settings {
     let ImportArgs { kind, encoding, mode, .. } = *args;
-    let reading = Options { kind, encoding, ..Options::default() };
+    let reading = Options { kind, encoding, corrections: args.columns.clone() };
     Settings { reading, mode, r#override: args.r#override.clone() }
 }
 
@@ -200,32 +207,49 @@ async fn carry_out(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let caller = Caller::program(Actor::Cli);
-    let (settings, tables) = (&files.settings, &school.app.tables);
-    let plan = match imports::make(reading, settings, &school.db, tables, clock.stamp(), &caller).await {
+    let mut plan = match plan(reading, &files.settings, school, clock, &caller).await {
+        Err(Unplanned::Refused(reading)) => return refuse(&reading, document),
+        Err(Unplanned::Other(error)) => return Err(error),
         Ok(plan) => plan,
-        Err(NotMade::Refused(reading)) => return refuse(&reading, document),
-        Err(NotMade::Db(error)) => return Err(error.into()),
     };
-    if args.json {
-        *document = Some(report::json(&plan, None));
-    } else {
-        describe(&plan, out).map_err(|error| unsaid(&error))?;
+    loop {
+        if args.json {
+            *document = Some(report::json(&plan, None));
+        } else {
+            describe(&plan, out).map_err(|error| unsaid(&error))?;
+        }
+        // A dry run says what has to be confirmed.
+        if !args.dry_run || args.confirm.is_some() {
+            plan.ensure_confirmed(args.confirm).map_err(Stop)?;
+        }
+        if args.dry_run || plan.is_empty() {
+            return Ok(());
+        }
+        if args.yes {
+            break;
+        }
+        ensure_agreed(args, out)?;
+        // Somebody may take long to answer.
+        let reading = reading::read(&files.sources, &files.settings.reading);
+        let now = match self::plan(reading, &files.settings, school, clock, &caller).await {
+            Err(Unplanned::Refused(reading)) => return refuse(&reading, document),
+            Err(Unplanned::Other(error)) => return Err(error),
+            Ok(plan) => plan,
+        };
+        if now.digest() == plan.digest() {
+            break;
+        }
+        plan = now;
+        writeln!(out, "The data have changed in the meantime, and nothing was imported yet. The plan now:")
+            .map_err(|error| unsaid(&error))?;
     }
-    // A dry run says what has to be confirmed.
-    if !args.dry_run || args.confirm.is_some() {
-        plan.ensure_confirmed(args.confirm).map_err(Stop)?;
-    }
-    if args.dry_run || plan.is_empty() {
-        return Ok(());
-    }
-    ensure_agreed(args, out)?;
     let progress = ProgressBar::new(u64::try_from(plan.steps()).unwrap_or(u64::MAX));
     progress.set_style(ProgressStyle::with_template("importing {wide_bar} {pos}/{len} {eta}")?);
     let Files { sources, settings } = files;
     let imported = school
         .app
         .imports
-        .import(&sources, &settings, &plan, &caller, |steps| {
+        .import(sources, &settings, &plan, &caller, |steps| {
             progress.set_position(u64::try_from(steps).unwrap_or(u64::MAX));
         })
         .await;
@@ -241,6 +265,26 @@ async fn carry_out(
     let left = done.changed.len();
     ensure!(left == 0, "{} could not be done as planned", counted(to_i64(left), "change"));
     Ok(())
+}
+
+/// Why there is no plan.
+enum Unplanned {
+    Refused(Box<Reading>),
+    Other(anyhow::Error),
+}
+
+async fn plan(
+    reading: Reading,
+    settings: &Settings,
+    school: &School,
+    clock: &Clock,
+    caller: &Caller,
+) -> Result<Plan, Unplanned> {
+    let made = imports::make(reading, settings, &school.db, &school.app.tables, clock.stamp(), caller).await;
+    made.map_err(|why| match why {
+        NotMade::Refused(reading) => Unplanned::Refused(reading),
+        NotMade::Db(error) => Unplanned::Other(error.into()),
+    })
 }
 
 /// What the files would change, in words.

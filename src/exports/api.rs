@@ -1,13 +1,13 @@
 //! The API of exports.
 
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 use utoipa_axum::routes;
 
 use super::tables::Table;
-use super::{Seen, System, What, archive, table, written};
+use super::{Opener, Seen, System, What, archive, table, written};
 use crate::clock::Stamp;
-use crate::files::writing::{Form, TableFormat};
+use crate::files::writing::TableFormat;
 use crate::http::download::{Accepts, Csv, Download, ListFormat, ListOrCsv, Media, Xlsx, Zip};
 use crate::http::extract::{NoQuery, Parameters, PathParams, Query, bool_from_text, from_text};
 use crate::http::problem::NotAcceptable;
@@ -221,17 +221,6 @@ pub(crate) async fn list_or_csv<T: Send + 'static>(
     Ok(ListOrCsv::Csv(Download::new(table.file_name(&app.clock.stamp()), bytes), list))
 }
 
-/// The kind of program that opens the file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum Opener {
-    /// A spreadsheet: an apostrophe makes formulas harmless; an import removes it.
-    #[default]
-    Spreadsheet,
-    /// A program: formulas stay as they are.
-    Machine,
-}
-
 /// The query of a CSV file.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -252,11 +241,7 @@ impl Parameters for CsvQuery {
 
 impl CsvQuery {
     fn format(&self) -> TableFormat {
-        let form = match self.r#for {
-            Opener::Spreadsheet => Form::Spreadsheet,
-            Opener::Machine => Form::Machine,
-        };
-        TableFormat::Csv { form, bom: self.bom == Some(true) }
+        TableFormat::Csv { form: self.r#for.form(), bom: self.bom == Some(true) }
     }
 }
 

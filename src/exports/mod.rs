@@ -6,6 +6,7 @@
 
 pub mod api;
 mod archives;
+mod opener;
 mod own_ids;
 mod store;
 mod stream;
@@ -16,6 +17,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 
 use self::archives::{Canvas, OneRoster};
+pub use self::opener::Opener;
 pub use self::stream::{ExportError, RowStream, Seen};
 use self::stream::{day_of, streamed};
 use self::tables::{COURSES, ENROLLMENTS, ROSTER, STUDENTS, Table, TableSink, WAITLIST, WAITLISTS};

@@ -85,7 +85,7 @@ pub static ROSTER: Table<RosterEntry> = Table {
 };
 
 /// The waitlist of a course.
-pub(super) static WAITLIST: Table<WaitlistEntry> = Table {
+pub static WAITLIST: Table<WaitlistEntry> = Table {
     name: "waitlist",
     headings: &["position", "number", "name", "email", "joined_at"],
     in_csv: 5,

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::hash::Hasher;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, MatchedPath, RawPathParams, Request};
@@ -22,6 +21,7 @@ use super::invalid::invalid;
 use super::limits::{MAX_BODY, MAX_LARGE_BODY};
 use super::observe::RequestId;
 use super::problem::{Problem, UnsupportedMediaType};
+pub use super::query_texts::{bool_from_text, from_text};
 use crate::registrar::{Caller, Identity};
 
 /// Objects in a body that is an array.
@@ -325,6 +325,8 @@ pub struct Query<T>(pub T);
 pub trait Parameters: DeserializeOwned {
     /// The names of all its parameters.
     const KNOWN: &'static [&'static str];
+    /// The names of those that may be given more than once; they are read from a list of texts.
+    const REPEATED: &'static [&'static str] = &[];
 }
 
 impl<T: Parameters, S: Send + Sync> FromRequestParts<S> for Query<T> {
@@ -339,7 +341,9 @@ impl<T: Parameters, S: Send + Sync> FromRequestParts<S> for Query<T> {
             let (name, value) = form_urlencoded::parse(pair.as_bytes()).next().expect("one pair");
             if percent_decode_str(pair).decode_utf8().is_err() {
                 errors.push(json!({"parameter": name, "detail": "is not UTF-8 after percent-decoding"}));
-            } else if !T::KNOWN.contains(&name.as_ref()) {
+                continue;
+            }
+            if !T::KNOWN.contains(&name.as_ref()) {
                 let hint = match nearest(&name, T::KNOWN) {
                     Some(known) => format!("did you mean `{known}`?"),
                     None if T::KNOWN.is_empty() => "this address takes none".to_owned(),
@@ -347,13 +351,23 @@ impl<T: Parameters, S: Send + Sync> FromRequestParts<S> for Query<T> {
                 };
                 errors
                     .push(json!({"parameter": name, "detail": format!("is not a known parameter; {hint}")}));
-            } else if given.insert(name.to_string(), Value::String(value.into_owned())).is_some() {
-                errors.push(json!({"parameter": name, "detail": "is given more than once"}));
-            } else if let Err(error) = T::deserialize(json!({ name.as_ref(): given[name.as_ref()] })) {
+                continue;
+            }
+            let value = value.into_owned();
+            let is_repeated = T::REPEATED.contains(&name.as_ref());
+            let text = Value::String(value.clone());
+            let alone = if is_repeated { json!([text]) } else { text };
+            match given.get_mut(name.as_ref()) {
+                None => _ = given.insert(name.to_string(), alone.clone()),
+                Some(Value::Array(values)) => values.push(json!(value)),
+                Some(_) => {
+                    errors.push(json!({"parameter": name, "detail": "is given more than once"}));
+                    continue;
+                }
+            }
+            if let Err(error) = T::deserialize(json!({ name.as_ref(): alone })) {
                 // A message may repeat the value; a long one is shortened.
-                #[expect(clippy::expect_used, reason = "it was inserted as a string above")]
-                let value = given[name.as_ref()].as_str().expect("a parameter is a string");
-                let detail = reworded(&error.to_string()).replace(value, &excerpt(value));
+                let detail = reworded(&error.to_string()).replace(&value, &excerpt(&value));
                 errors.push(json!({"parameter": name, "detail": detail}));
             }
         }
@@ -373,26 +387,4 @@ fn reworded(message: &str) -> String {
         Some((unknown, names)) if unknown.starts_with("unknown variant ") => format!("must be {names}"),
         _ => message.to_owned(),
     }
-}
-
-/// Deserializes `true` or `false` from the text of a query parameter.
-///
-/// # Errors
-/// For any other text.
-pub fn bool_from_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
-    let text = <String as Deserialize>::deserialize(deserializer)?;
-    text.parse().map(Some).map_err(|_| serde::de::Error::custom("must be `true` or `false`"))
-}
-
-/// Deserializes a query parameter from its text, with `FromStr` and its error.
-///
-/// # Errors
-/// The error of `FromStr`.
-pub fn from_text<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: FromStr<Err: std::fmt::Display>,
-{
-    let text = <String as Deserialize>::deserialize(deserializer)?;
-    text.parse().map(Some).map_err(serde::de::Error::custom)
 }

@@ -21,6 +21,7 @@ pub mod observe;
 pub mod openapi;
 pub mod paging;
 pub mod problem;
+pub mod query_texts;
 pub mod records;
 pub mod refused;
 pub mod reply;

@@ -9,7 +9,7 @@ use utoipa_axum::routes;
 
 use super::staging::{self, Import, RIGHTS, WhichRows};
 use super::{ImportError, ImportRow, Mode, Settings};
-use crate::files::reading::{Encoding, Kind, Options, Source};
+use crate::files::reading::{Correction, Encoding, Kind, Options, Source};
 use crate::http::extract::{Bodiless, FromPath, NoQuery, Parameters, PathParams, Query, from_text};
 use crate::http::invalid::invalid;
 use crate::http::limits::MAX_FILE;
@@ -165,10 +165,15 @@ pub struct ImportId(pub i64);
 impl FromPath for ImportId {
     fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
         let text = given("import_id");
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        let id = digits.then(|| text.parse().ok()).flatten().filter(|id| (1..=MAX_ID).contains(id));
+        let id = whole_number(&text).filter(|id| *id > 0);
         id.map(Self).ok_or_else(|| Problem::new::<ImportNotFound>("There is no such import."))
     }
+}
+
+/// A whole number from 0 in digits only.
+fn whole_number(text: &str) -> Option<i64> {
+    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|number| is_digits && *number <= MAX_ID)
 }
 
 /// Settings for reading a file.
@@ -193,10 +198,24 @@ struct ImportQuery {
     override_reason: Option<Override>,
     /// The name of the file, for messages.
     name: Option<String>,
+    /// How a column is to be read where its heading does not say it: the heading, `:` and a field (`number`, `name`,
+    /// `first-name`, `last-name`, `email`, `code`, `level`, `section`, `role`, `status`, ..., `ignore`), such as
+    /// `Rufname:name`. Repeat the parameter for several columns. A column called `password` is never read or kept.
+    #[serde(deserialize_with = "corrections")]
+    #[param(value_type = Vec<String>, inline, required = false)]
+    column: Vec<Correction>,
+}
+
+/// Corrections of columns from the texts of a query parameter.
+fn corrections<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Correction>, D::Error> {
+    let texts = <Vec<String> as Deserialize>::deserialize(deserializer)?;
+    let read = |text: &String| Correction::parse(text, ':').map_err(serde::de::Error::custom);
+    texts.iter().map(read).collect()
 }
 
 impl Parameters for ImportQuery {
-    const KNOWN: &'static [&'static str] = &["kind", "mode", "encoding", "override_reason", "name"];
+    const KNOWN: &'static [&'static str] = &["kind", "mode", "encoding", "override_reason", "name", "column"];
+    const REPEATED: &'static [&'static str] = &["column"];
 }
 
 impl ImportQuery {
@@ -209,7 +228,7 @@ impl ImportQuery {
         };
         let name = self.name.filter(|name| !name.trim().is_empty());
         let name = name.unwrap_or_else(|| format!("upload.{}", file.ending));
-        let reading = Options { kind: self.kind, encoding, ..Options::default() };
+        let reading = Options { kind: self.kind, encoding, corrections: self.column };
         let settings = Settings { reading, mode: self.mode, r#override: self.override_reason };
         Ok((Source { name, bytes: file.bytes.into() }, settings, file.caller))
     }
@@ -235,10 +254,7 @@ impl FromStr for Confirmed {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        let number =
-            digits.then(|| text.parse().ok()).flatten().filter(|number| (0..=MAX_ID).contains(number));
-        number.map(Self).ok_or("must be a whole number from 0")
+        whole_number(text).map(Self).ok_or("must be a whole number from 0")
     }
 }
 

@@ -1,8 +1,8 @@
 //! Does what a plan says.
 
 use super::commits::{Commits, MAX_STEPS};
-use super::staging::Shift;
-use super::steps::{EnrollmentStep, Obstacle, Pair, Party, Plan, RecordStep};
+use super::staging::Assignment;
+use super::steps::{EnrollmentStep, Obstacle, Pair, Plan, RecordStep};
 use super::vanishing::{Gone, PlanRow};
 use crate::files::reading::EnrollmentRow;
 use crate::registrar::{
@@ -23,18 +23,18 @@ pub struct Done {
     pub changed: Vec<(PlanRow, Obstacle)>,
 }
 
-/// A running import: its worker, and the rows to carry out.
+/// The rows of a plan that a worker carries out, with their numbers.
 #[derive(Clone, Debug)]
-pub struct Order {
-    shift: Shift,
+pub struct RowNumbers {
+    assignment: Assignment,
     /// The numbers of the rows: of courses, students and enrollments, and of vanishing courses, students and pairs.
     /// `None` for a row that is not to be carried out.
     numbers: [Vec<Option<i64>>; 6],
 }
 
-impl Order {
-    /// An order for the rows of a plan to which `number` gives a number.
-    pub fn new(shift: Shift, plan: &Plan, number: impl Fn(usize, PlanRow) -> Option<i64>) -> Self {
+impl RowNumbers {
+    /// The rows of a plan to which `number` gives a number.
+    pub fn new(assignment: Assignment, plan: &Plan, number: impl Fn(usize, PlanRow) -> Option<i64>) -> Self {
         let gone = &plan.vanishing;
         let lengths = [
             plan.courses.len(),
@@ -57,7 +57,7 @@ impl Order {
             };
             numbers[list][at] = number(place, row);
         }
-        Self { shift, numbers }
+        Self { assignment, numbers }
     }
 
     /// The number of a row that is to be carried out.
@@ -82,13 +82,13 @@ impl Plan {
     /// When a commit fails; what was committed before stays, and making and carrying out the plan again does the rest.
     pub async fn carry_out(
         &self,
-        order: &Order,
+        to_do: &RowNumbers,
         registrar: &Registrar,
         caller: &Caller,
         progress: impl Fn(usize) + Send,
     ) -> Result<Done, Refusal> {
-        let commits = Commits::new(registrar, caller, &order.shift, false);
-        let mut worker = Worker { order, commits, progress, done: Done::default() };
+        let commits = Commits::new(registrar, caller, &to_do.assignment, false);
+        let mut worker = Worker { to_do, commits, progress, done: Done::default() };
         let added_courses = worker
             .records(PlanRow::Course, &self.courses, ImportStep::AddCourse, ImportStep::ChangeCourse)
             .await?;
@@ -98,23 +98,15 @@ impl Plan {
         let ids = Added { students: added_students, courses: added_courses };
         worker.run(self.vanishing.steps(self.r#override.as_ref()), |_, _| {}).await?;
         worker.enrollments(self, &ids).await?;
-        worker.done.changed.sort_by_key(|(row, _)| order.number(*row));
+        worker.done.changed.sort_by_key(|(row, _)| to_do.number(*row));
         Ok(worker.done)
     }
 
     /// The pair of a row, once the records of the files are added; `None` if one of them was not.
     fn added_pair(&self, row: &EnrollmentRow, added: &Added) -> Option<Pair> {
-        let student = match &self.students_by_key[row.student.index()] {
-            Party::Known { id, .. } => *id,
-            Party::New(row) => added.students[*row]?,
-            Party::Nobody(_) => return None,
-        };
-        let course = match &self.courses_by_key[row.course.index()] {
-            Party::Known { id, .. } => *id,
-            Party::New(row) => added.courses[*row]?,
-            Party::Nobody(_) => return None,
-        };
-        Some((student, course))
+        let student = self.students_by_key[row.student.index()].id_or(Some, |row| added.students[row]);
+        let course = self.courses_by_key[row.course.index()].id_or(Some, |row| added.courses[row]);
+        student.ok().flatten().zip(course.ok().flatten())
     }
 }
 
@@ -125,7 +117,7 @@ struct Added {
 }
 
 struct Worker<'a, P> {
-    order: &'a Order,
+    to_do: &'a RowNumbers,
     commits: Commits<'a>,
     progress: P,
     done: Done,
@@ -205,10 +197,10 @@ impl<P: Fn(usize)> Worker<'_, P> {
         steps: Vec<(PlanRow, ImportStep)>,
         mut answered: impl FnMut(usize, Answer),
     ) -> Result<(), Refusal> {
-        let Self { order, commits, progress, done } = self;
+        let Self { to_do, commits, progress, done } = self;
         let (mut rows, mut numbered) = (Vec::with_capacity(steps.len()), Vec::with_capacity(steps.len()));
         for (place, (row, step)) in steps.into_iter().enumerate() {
-            match order.number(row) {
+            match to_do.number(row) {
                 Some(number) => {
                     rows.push((place, row));
                     numbered.push((number, step));

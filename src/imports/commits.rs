@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
-use super::staging::Shift;
+use super::staging::Assignment;
 use crate::registrar::{Caller, ImportPart, ImportStep, OperationOutcome, Refusal, Registrar};
 
 /// How long a commit should take, since other writes wait for it.
@@ -19,15 +19,20 @@ pub(super) const MAX_STEPS: usize = 2_000;
 pub(super) struct Commits<'a> {
     registrar: &'a Registrar,
     caller: &'a Caller,
-    shift: &'a Shift,
+    assignment: &'a Assignment,
     undoes: bool,
     /// The number of steps in the next commit.
     size: usize,
 }
 
 impl<'a> Commits<'a> {
-    pub(super) fn new(registrar: &'a Registrar, caller: &'a Caller, shift: &'a Shift, undoes: bool) -> Self {
-        Self { registrar, caller, shift, undoes, size: *STEPS.start() }
+    pub(super) fn new(
+        registrar: &'a Registrar,
+        caller: &'a Caller,
+        assignment: &'a Assignment,
+        undoes: bool,
+    ) -> Self {
+        Self { registrar, caller, assignment, undoes, size: *STEPS.start() }
     }
 
     /// Carries out steps, each with the number of its row; calls `outcome` with the place of each step and its outcome.
@@ -47,7 +52,7 @@ impl<'a> Commits<'a> {
                 parts.push(end..part.end);
                 part.end = end;
             }
-            let Shift { import_id, worker } = self.shift.clone();
+            let Assignment { import_id, worker } = self.assignment.clone();
             let steps = steps[part.clone()].to_vec();
             let command = ImportPart { import_id, worker, undoes: self.undoes, steps };
             let began = Instant::now();

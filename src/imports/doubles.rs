@@ -6,6 +6,7 @@ use super::known::{Known, address_of};
 use super::steps::Obstacle;
 use crate::files::reading::{CourseRow, PersonRow};
 use crate::mapping::{COURSE_CODE, STUDENT_NUMBER};
+use crate::registrar::{Course, Student};
 
 /// Refuses a new student who may exist already, without the number or address by which the files name students: a
 /// person has to decide.
@@ -19,13 +20,15 @@ pub(super) fn ensure_new_student(
         fields.ensure_findable("email", "address")?;
         let same_name = known.students_named(&row.name).iter();
         return match same_name.into_iter().find(|student| address_of(student).is_empty()) {
-            Some(student) => Err(incomplete("student", student.id.0, "name", "address", "that of the row")),
+            Some(student) => {
+                Err(incomplete("student", &student_named(student), "name", "address", "that of the row"))
+            }
             None => Ok(()),
         };
     };
     fields.ensure_findable(STUDENT_NUMBER, "number")?;
     if let Some(student) = known.student_like(number) {
-        return Err(looks_the_same(&format!("Student {}", student.id), "number"));
+        return Err(looks_the_same(&student_named(student), "number"));
     }
     let same_address = email.map(|email| known.students_at(email)).unwrap_or_default().iter();
     let same_address = same_address.map(|student| (student, "address"));
@@ -34,11 +37,11 @@ pub(super) fn ensure_new_student(
     let same_name = same_name.filter(|student| email.is_none() || address_of(student).is_empty());
     for (student, by) in same_address.chain(same_name.map(|student| (student, "name"))) {
         match student.number.as_deref() {
-            None => return Err(incomplete("student", student.id.0, by, "number", number)),
+            None => return Err(incomplete("student", &student_named(student), by, "number", number)),
             Some(other) if differ_in_zeros(number, other) => {
                 return Err(lost_zeros(&format!(
-                    "Student {} has this {by} and the number {other}",
-                    student.id
+                    "{} has this {by} and the number {other}",
+                    student_named(student)
                 )));
             }
             Some(_) => {}
@@ -55,13 +58,16 @@ pub(super) fn ensure_new_course(
 ) -> Result<(), Obstacle> {
     fields.ensure_findable(COURSE_CODE, "code")?;
     if let Some(course) = known.course_like(&row.code) {
-        return Err(looks_the_same(&format!("Course {}", course.id), "code"));
+        return Err(looks_the_same(&course_named(course), "code"));
     }
     for course in known.courses_named(&row.name) {
         match course.code.as_deref() {
-            None => return Err(incomplete("course", course.id.0, "name", "code", &row.code)),
+            None => return Err(incomplete("course", &course_named(course), "name", "code", &row.code)),
             Some(other) if differ_in_zeros(&row.code, other) => {
-                return Err(lost_zeros(&format!("Course {} has this name and the code {other}", course.id)));
+                return Err(lost_zeros(&format!(
+                    "{} has this name and the code {other}",
+                    course_named(course)
+                )));
             }
             Some(_) => {}
         }
@@ -70,17 +76,36 @@ pub(super) fn ensure_new_course(
 }
 
 /// The refusal of a row that may be about this record, which has no id of the kind that the files use.
-fn incomplete(what: &'static str, id: i64, by: &str, lacks: &str, value: &str) -> Obstacle {
+fn incomplete(what: &'static str, name: &str, by: &str, lacks: &str, value: &str) -> Obstacle {
     let code = match lacks {
         "number" => "student-without-number",
         "address" => "student-without-address",
         _ => "course-without-code",
     };
     let detail = format!(
-        "There is a {what} with this {by} and no {lacks}: {what} {id}. If it is the same one, give it the {lacks} ({value}) \
+        "There is a {what} with this {by} and no {lacks}: {name}. If it is the same one, give it the {lacks} ({value}) \
          and import again; if not, add the {what} by hand."
     );
     Obstacle::new(code, detail)
+}
+
+/// The name of a student, with the number if there is one.
+pub(super) fn student_named(student: &Student) -> String {
+    named(student.name.as_deref(), student.number.as_deref(), "a student")
+}
+
+/// The name of a course, with the code if there is one.
+pub(super) fn course_named(course: &Course) -> String {
+    named(course.name.as_deref(), course.code.as_deref(), "a course")
+}
+
+fn named(name: Option<&str>, id: Option<&str>, what: &str) -> String {
+    match (name.filter(|name| !name.trim().is_empty()), id) {
+        (Some(name), Some(id)) => format!("{name} ({id})"),
+        (Some(name), None) => name.to_owned(),
+        (None, Some(id)) => id.to_owned(),
+        (None, None) => format!("{what} without a name"),
+    }
 }
 
 /// Whether two ids are the same number except for leading zeros.

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::carry_out::{Done, Order};
+use super::carry_out::{Done, RowNumbers};
 use super::rows::ImportRow;
 use super::steps::{FieldChange, Obstacle, Pair, Plan, RecordStep};
-use super::summary::{FileSummary, Summary, WhyRefused};
+use super::summary::{Counts, FileSummary, Summary, WhyRefused};
 use super::vanishing::{Cause, PlanRow, Vanishing};
 use crate::files::reading::{Origin, Reading};
 use crate::registrar::{Course, Record, Student};
@@ -24,9 +24,9 @@ impl Plan {
 
     /// The rows that were not carried out, with the reasons.
     #[must_use]
-    pub(super) fn not_done_rows(&self, order: &Order, done: &Done) -> Vec<ImportRow> {
+    pub(super) fn not_done_rows(&self, to_do: &RowNumbers, done: &Done) -> Vec<ImportRow> {
         let numbered = |(row, obstacle): &(PlanRow, Obstacle)| {
-            let number = order.number(*row)?;
+            let number = to_do.number(*row)?;
             Some(ImportRow { row: number, ..self.row(0, *row).with_obstacle(obstacle) })
         };
         done.changed.iter().filter_map(numbered).collect()
@@ -84,7 +84,8 @@ pub fn refused(reading: &Reading) -> Value {
         "applied": false,
         "refused": reading.refusal.as_ref().map(WhyRefused::from),
         "files": reading.files.iter().map(FileSummary::from).collect::<Vec<_>>(),
-        "refused_rows": reading_refusals(reading),
+        "counts": Counts::default(),
+        "refused_rows": [],
     })
 }
 
@@ -97,7 +98,9 @@ pub fn refused_files(reading: &Reading) -> Value {
         .map(|why| json!({"name": null, "code": why.code, "line": why.line, "detail": why.detail}));
     let of_files = reading.files.iter().filter_map(|file| {
         let why = file.refusal.as_ref()?;
-        Some(json!({"name": file.name, "code": why.code, "line": why.line, "detail": why.detail}))
+        let FileSummary { columns, ignored, .. } = FileSummary::from(file);
+        let why = json!({"name": file.name, "code": why.code, "line": why.line, "detail": why.detail, "columns": columns, "ignored": ignored});
+        Some(why)
     });
     of_set.chain(of_files).collect()
 }
@@ -105,13 +108,11 @@ pub fn refused_files(reading: &Reading) -> Value {
 /// A plan as JSON, and what was done if it was carried out.
 #[must_use]
 pub fn json(plan: &Plan, done: Option<&Done>) -> Value {
-    let mut refused_rows = reading_refusals(&plan.reading);
-    refused_rows
-        .extend(plan.obstacles().map(|(origin, obstacle)| obstacle_row(&plan.reading, origin, obstacle)));
+    let refused_rows: Vec<_> = plan.refused_rows().map(|row| refused_row(&row)).collect();
     let changed = done.map(|done| {
         let row = |(row, obstacle): &(PlanRow, Obstacle)| {
-            let row = plan.row(0, *row);
-            json!({"file": row.file, "line": row.line, "column": null, "code": obstacle.code, "detail": obstacle.detail})
+            let (column, row) = (plan.column_of_refusal(*row), plan.row(0, *row));
+            json!({"file": row.file, "line": row.line, "column": column, "code": obstacle.code, "detail": obstacle.detail})
         };
         done.changed.iter().map(row).collect::<Vec<_>>()
     });
@@ -206,27 +207,9 @@ fn changed<R: Record>(step: &RecordStep<R>) -> Option<&[FieldChange]> {
     }
 }
 
-fn reading_refusals(reading: &Reading) -> Vec<Value> {
-    let of = |row: &crate::files::reading::RefusedRow| {
-        json!({
-            "file": file_name(reading, row.origin),
-            "line": row.origin.line,
-            "column": row.column,
-            "code": row.reason.code(),
-            "detail": reading.why(row),
-        })
-    };
-    reading.refused.iter().map(of).collect()
-}
-
-fn obstacle_row(reading: &Reading, origin: Origin, obstacle: &Obstacle) -> Value {
-    json!({
-        "file": file_name(reading, origin),
-        "line": origin.line,
-        "column": null,
-        "code": obstacle.code,
-        "detail": obstacle.detail,
-    })
+fn refused_row(row: &ImportRow) -> Value {
+    let ImportRow { file, line, column, code, detail, .. } = row;
+    json!({"file": file, "line": line, "column": column, "code": code, "detail": detail})
 }
 
 fn file_name(reading: &Reading, origin: Origin) -> &str {

@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::carry_out::{Done, Order};
+use super::carry_out::{Done, RowNumbers};
 use super::rows::{ImportRow, RowStatus};
-use super::staging::Shift;
+use super::staging::Assignment;
 use super::steps::{Obstacle, Plan};
 use super::vanishing::PlanRow;
 use crate::registrar::Refusal;
@@ -42,10 +42,10 @@ impl Resumed {
 
     /// Carries out the rows of a new plan that do what was confirmed. What has happened already is not done once more: if it
     /// is to be done again by the new plan, somebody has reversed it since.
-    pub(super) fn order(&self, shift: &Shift, plan: &Plan) -> Order {
+    pub(super) fn to_do(&self, assignment: &Assignment, plan: &Plan) -> RowNumbers {
         let left = self.planned.iter().filter(|row| !self.in_log.contains(&row.row));
         let left: HashMap<u64, &ImportRow> = left.map(|row| (row.fingerprint(), row)).collect();
-        Order::new(shift.clone(), plan, |number, which| {
+        RowNumbers::new(assignment.clone(), plan, |number, which| {
             let now = plan.row(number, which);
             let planned = left.get(&now.fingerprint())?;
             // Where the rules allow a seat by now, the override is not used; it is never used for another row.
@@ -59,12 +59,12 @@ impl Resumed {
     pub(super) fn not_done(
         self,
         plan: &Plan,
-        order: &Order,
+        to_do: &RowNumbers,
         done: &Done,
         in_log: &HashSet<i64>,
     ) -> Vec<ImportRow> {
         let refused: HashMap<i64, &Obstacle> =
-            done.changed.iter().filter_map(|(row, why)| Some((order.number(*row)?, why))).collect();
+            done.changed.iter().filter_map(|(row, why)| Some((to_do.number(*row)?, why))).collect();
         let now: HashMap<u64, (PlanRow, ImportRow)> = plan
             .rows()
             .into_iter()

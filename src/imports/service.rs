@@ -7,17 +7,16 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use super::carry_out::{Done, Order};
-use super::desk::{Desk, HEARTBEAT, Made};
+use super::carry_out::Done;
 use super::error::ImportError;
-use super::keeper::{self, Keeper};
+use super::runner::{HEARTBEAT, Made, Runner};
 use super::settings::Settings;
 use super::staging::{self, Claim, End, ImportStatus, RIGHTS};
 use super::steps::{Obstacle, Plan};
+use super::storage::Storage;
 use crate::clock::Clock;
-use crate::count::to_i64;
 use crate::db::{Db, DbError};
-use crate::files::reading::Source;
+use crate::files::reading::{self, Source};
 use crate::mapping::SchoolTables;
 use crate::registrar::{Caller, Refusal, Registrar};
 use crate::shares::{Client, Quota, QuotaGuard};
@@ -33,7 +32,7 @@ pub struct Imports(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    desk: Arc<Desk>,
+    runner: Arc<Runner>,
     /// Files that are being read or wait for that.
     places: Arc<Quota>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -44,8 +43,8 @@ impl Imports {
     #[must_use]
     pub fn new(db: Db, registrar: Registrar, tables: SchoolTables, clock: Clock) -> Self {
         Self(Arc::new(Shared {
-            desk: Arc::new(Desk {
-                keeper: Keeper { db, registrar, clock },
+            runner: Arc::new(Runner {
+                storage: Storage { db, registrar, clock },
                 tables,
                 planning: Semaphore::new(1),
                 working: Semaphore::new(1),
@@ -60,7 +59,7 @@ impl Imports {
         let imports = self.clone();
         self.keep(tokio::spawn(async move {
             loop {
-                if let Err(error) = imports.0.desk.look_around().await {
+                if let Err(error) = imports.0.runner.resume_and_delete_old().await {
                     tracing::warn!(%error, "cannot go on with imports");
                 }
                 tokio::time::sleep(ROUND).await;
@@ -109,17 +108,17 @@ impl Imports {
         settings: Settings,
         caller: &Caller,
     ) -> Result<i64, ImportError> {
-        let _turn = self.0.desk.planning.acquire().await.map_err(|_| Refusal::Stopping)?;
+        let _turn = self.0.runner.planning.acquire().await.map_err(|_| Refusal::Stopping)?;
         let request = caller.key.as_ref().map(|key| (key.name.clone(), key.fingerprint.clone()));
         if let Some((name, fingerprint)) = &request
-            && let Some((id, known)) = staging::id_of_request(&self.0.desk.keeper.db, name).await?
+            && let Some((id, known)) = staging::id_of_request(&self.0.runner.storage.db, name).await?
         {
             return if known.as_ref() == Some(fingerprint) { Ok(id) } else { Err(ImportError::KeyReused) };
         }
-        let made = self.0.desk.make(sources, &settings, caller).await?;
-        let shift = self.0.desk.keeper.add(&made.sources, caller).await?;
-        self.0.desk.keeper.write_plan(&shift, (&made.plan, &made.digest), &settings, request).await?;
-        Ok(shift.import_id)
+        let made = self.0.runner.make((sources, false), &settings, caller).await?;
+        let assignment = self.0.runner.storage.add(&made.files, caller).await?;
+        self.0.runner.storage.write_plan(&assignment, (&made.plan, &made.digest), &settings, request).await?;
+        Ok(assignment.import_id)
     }
 
     /// Reads the files of an import again, with other settings, and plans it again.
@@ -139,13 +138,17 @@ impl Imports {
     }
 
     async fn plan_again_now(&self, id: i64, settings: Settings, caller: &Caller) -> Result<(), ImportError> {
-        let _turn = self.0.desk.planning.acquire().await.map_err(|_| Refusal::Stopping)?;
-        let (_, digest) = self.0.desk.keeper.find(id).await?;
-        let made = self.0.desk.make(self.0.desk.keeper.sources(id).await?, &settings, caller).await?;
+        let _turn = self.0.runner.planning.acquire().await.map_err(|_| Refusal::Stopping)?;
+        let (_, digest) = self.0.runner.storage.find(id).await?;
+        let made =
+            self.0.runner.make((self.0.runner.storage.sources(id).await?, true), &settings, caller).await?;
         let begun = "Somebody has begun to import these files.";
         let claim = Claim { from: ImportStatus::Planned, to: ImportStatus::Staging, digest: &digest };
-        let shift = self.0.desk.keeper.claim(id, claim, caller, begun).await?;
-        self.0.desk.keeper.write_plan(&shift, (&made.plan, &made.digest), &settings, None).await
+        let assignment = self.0.runner.storage.claim(id, claim, caller, begun).await?;
+        if settings.reading.names_passwords() {
+            self.0.runner.storage.replace_files(&assignment, &made.files).await?;
+        }
+        self.0.runner.storage.write_plan(&assignment, (&made.plan, &made.digest), &settings, None).await
     }
 
     /// Begins to carry out a plan that still holds, and waits a moment for its end. An import that is carried out
@@ -167,8 +170,8 @@ impl Imports {
     }
 
     async fn apply_now(&self, id: i64, confirm: Option<usize>, caller: &Caller) -> Result<(), ImportError> {
-        let turn = self.0.desk.planning.acquire().await.map_err(|_| Refusal::Stopping)?;
-        let (import, digest) = self.0.desk.keeper.find(id).await?;
+        let turn = self.0.runner.planning.acquire().await.map_err(|_| Refusal::Stopping)?;
+        let (import, digest) = self.0.runner.storage.find(id).await?;
         let from = match import.status {
             ImportStatus::Planned | ImportStatus::Stopped => import.status,
             ImportStatus::Applying | ImportStatus::Applied => return Ok(()),
@@ -178,8 +181,11 @@ impl Imports {
                 return Err(ImportError::WrongState("The import is undone. Bring the files again."));
             }
         };
-        let Made { plan, digest: now, .. } =
-            self.0.desk.make(self.0.desk.keeper.sources(id).await?, &import.settings, caller).await?;
+        let Made { plan, digest: now, .. } = self
+            .0
+            .runner
+            .make((self.0.runner.storage.sources(id).await?, true), &import.settings, caller)
+            .await?;
         if from == ImportStatus::Planned && now != digest {
             return Err(ImportError::PlanChanged);
         }
@@ -189,11 +195,11 @@ impl Imports {
         }
         let begun = "Somebody else has begun to import these files.";
         let claim = Claim { from, to: ImportStatus::Applying, digest: &digest };
-        let shift = self.0.desk.keeper.claim(id, claim, caller, begun).await?;
+        let assignment = self.0.runner.storage.claim(id, claim, caller, begun).await?;
         drop(turn);
         let is_whole = from == ImportStatus::Planned;
-        let (desk, caller) = (Arc::clone(&self.0.desk), without_key(caller));
-        self.work(async move { desk.carry_out(shift, is_whole, plan, caller).await }).await;
+        let (runner, caller) = (Arc::clone(&self.0.runner), without_key(caller));
+        self.work(async move { runner.carry_out(assignment, is_whole, plan, caller).await }).await;
         Ok(())
     }
 
@@ -203,7 +209,7 @@ impl Imports {
     /// When it was never carried out.
     pub async fn undo(&self, id: i64, caller: &Caller) -> Result<(), ImportError> {
         ensure_may_import(caller)?;
-        let (import, digest) = self.0.desk.keeper.find(id).await?;
+        let (import, digest) = self.0.runner.storage.find(id).await?;
         let from = match import.status {
             ImportStatus::Applied | ImportStatus::Stopped => import.status,
             ImportStatus::Undoing | ImportStatus::Undone => return Ok(()),
@@ -216,9 +222,9 @@ impl Imports {
         };
         let begun = "Somebody else has begun to undo the import.";
         let claim = Claim { from, to: ImportStatus::Undoing, digest: &digest };
-        let shift = self.0.desk.keeper.claim(id, claim, caller, begun).await?;
-        let (desk, caller) = (Arc::clone(&self.0.desk), without_key(caller));
-        self.work(async move { desk.take_back(shift, caller).await }).await;
+        let assignment = self.0.runner.storage.claim(id, claim, caller, begun).await?;
+        let (runner, caller) = (Arc::clone(&self.0.runner), without_key(caller));
+        self.work(async move { runner.undo(assignment, caller).await }).await;
         Ok(())
     }
 
@@ -229,30 +235,30 @@ impl Imports {
     /// When a commit fails; a server goes on with the rest.
     pub async fn import(
         &self,
-        sources: &[Source],
+        sources: Vec<Source>,
         settings: &Settings,
         plan: &Plan,
         caller: &Caller,
         progress: impl Fn(usize) + Send + Sync,
     ) -> Result<(i64, Done), ImportError> {
         ensure_may_import(caller)?;
-        let added = self.0.desk.keeper.add(sources, caller).await?;
-        let digest = keeper::digest_of(plan);
-        self.0.desk.keeper.write_plan(&added, (plan, &digest), settings, None).await?;
+        let files = reading::without_passwords(sources, &plan.reading, &settings.reading)
+            .map_err(|refusal| ImportError::Unreadable(Box::new(plan.reading.refused_for(refusal))))?;
+        let added = self.0.runner.storage.add(&files, caller).await?;
+        let digest = plan.digest();
+        self.0.runner.storage.write_plan(&added, (plan, &digest), settings, None).await?;
         let id = added.import_id;
         let gone = "A server has deleted it.";
         let claim = Claim { from: ImportStatus::Planned, to: ImportStatus::Applying, digest: &digest };
-        let shift = self.0.desk.keeper.claim(id, claim, caller, gone).await?;
-        let order = Order::new(shift.clone(), plan, |number, _| Some(to_i64(number)));
+        let assignment = self.0.runner.storage.claim(id, claim, caller, gone).await?;
         let tried = AtomicUsize::new(0);
-        let work = plan.carry_out(&order, &self.0.desk.keeper.registrar, caller, |steps| {
+        let work = self.0.runner.carry_out_whole(&assignment, plan, caller, |steps| {
             tried.store(steps, Ordering::Relaxed);
             progress(steps);
         });
-        let done = self.0.desk.with_heartbeat(&shift, &tried, work).await?;
-        let rows = plan.not_done_rows(&order, &done);
+        let (done, rows) = self.0.runner.with_heartbeat(&assignment, &tried, work).await?;
         let tried = done.steps + done.changed.len();
-        self.0.desk.keeper.end(&shift, &End::Applied(rows), tried).await?;
+        self.0.runner.storage.end(&assignment, &End::Applied(rows), tried).await?;
         Ok((id, done))
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::vanishing::Vanishing;
 use crate::count::to_i64;
-use crate::files::reading::{EnrollmentRow, Origin, Reading};
+use crate::files::reading::{EnrollmentRow, Reading};
 use crate::registrar::{
     Course, CourseId, FieldValues, Override, Record, Refusal, Student, StudentId, Version,
 };
@@ -159,6 +159,19 @@ pub(super) enum Party<R: Record> {
 }
 
 impl<R: Record> Party<R> {
+    /// The id, with that of a new record from its row.
+    pub(super) fn id_or<Id>(
+        &self,
+        known: impl FnOnce(R::Id) -> Id,
+        added: impl FnOnce(usize) -> Id,
+    ) -> Result<Id, &Obstacle> {
+        match self {
+            Self::Known { id, .. } => Ok(known(*id)),
+            Self::New(row) => Ok(added(*row)),
+            Self::Nobody(obstacle) => Err(obstacle),
+        }
+    }
+
     pub(super) fn id(&self) -> Option<R::Id> {
         match self {
             Self::Known { id, .. } => Some(*id),
@@ -179,51 +192,9 @@ impl<R: Record> Party<R> {
 impl Plan {
     /// The student and the course of a row; provisional ids for those that the files add.
     pub(super) fn pair(&self, row: &EnrollmentRow) -> Result<Pair, &Obstacle> {
-        let student = match &self.students_by_key[row.student.index()] {
-            Party::Known { id, .. } => *id,
-            Party::New(row) => provisional(*row),
-            Party::Nobody(obstacle) => return Err(obstacle),
-        };
-        let course = match &self.courses_by_key[row.course.index()] {
-            Party::Known { id, .. } => *id,
-            Party::New(row) => provisional(*row),
-            Party::Nobody(obstacle) => return Err(obstacle),
-        };
+        let student = self.students_by_key[row.student.index()].id_or(|id| id, provisional)?;
+        let course = self.courses_by_key[row.course.index()].id_or(|id| id, provisional)?;
         Ok((student, course))
-    }
-
-    /// Each refused row in words.
-    pub fn refusals(&self) -> impl Iterator<Item = String> {
-        let name = |origin: Origin| &self.reading.files[origin.file as usize].name;
-        let of_reading = self.reading.refused.iter().map(move |row| {
-            let column = row.column.as_ref().map(|column| format!(", {column}")).unwrap_or_default();
-            format!("{}, line {}{column}: {}", name(row.origin), row.origin.line, self.reading.why(row))
-        });
-        let of_plan = self.obstacles().map(move |(origin, obstacle)| {
-            format!("{}, line {}: {}", name(origin), origin.line, obstacle.detail)
-        });
-        of_reading.chain(of_plan)
-    }
-
-    /// Where the row of an obstacle is, with the obstacle: the rows that the plan refuses, after those that the reading has
-    /// refused.
-    pub(super) fn obstacles(&self) -> impl Iterator<Item = (Origin, &Obstacle)> {
-        let of_students = self.reading.people.iter().map(|row| row.origin).zip(&self.students);
-        let of_courses = self.reading.courses.iter().map(|row| row.origin).zip(&self.courses);
-        let of_enrollments = self.reading.enrollments.iter().map(|row| row.origin).zip(&self.enrollments);
-        let students = of_students.filter_map(|(origin, step)| match step {
-            RecordStep::Refused(obstacle) => Some((origin, obstacle)),
-            _ => None,
-        });
-        let courses = of_courses.filter_map(|(origin, step)| match step {
-            RecordStep::Refused(obstacle) => Some((origin, obstacle)),
-            _ => None,
-        });
-        let enrollments = of_enrollments.filter_map(|(origin, step)| match step {
-            EnrollmentStep::Refused(obstacle) => Some((origin, &**obstacle)),
-            _ => None,
-        });
-        students.chain(courses).chain(enrollments)
     }
 }
 

@@ -252,8 +252,8 @@ fn read_column((heading, meaning): &(std::sync::Arc<str>, Meaning)) -> ReadColum
 impl From<&IgnoredColumn> for UnreadColumn {
     fn from(column: &IgnoredColumn) -> Self {
         let why = match column.why {
-            Ignored::DidYouMean(meaning) => format!("unknown; did you mean {}?", meaning.slug()),
-            Ignored::Superseded(meaning) => format!("another column counts as {}", meaning.slug()),
+            Ignored::DidYouMean(meaning) => format!("unknown; did you mean {}?", meaning.label()),
+            Ignored::Superseded(meaning) => format!("another column is read as {}", meaning.label()),
             Ignored::Password => "passwords are never read".to_owned(),
             Ignored::Unused => "not used".to_owned(),
             Ignored::NotHeld(why) => why.to_owned(),

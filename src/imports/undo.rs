@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use super::commits::Commits;
 use super::contents::{self, ListName, ROWS_PER_PLACE};
 use super::entries::{self, Entry};
-use super::rows::{ImportRow, RowField, RowStatus};
-use super::staging::Shift;
-use super::steps::Obstacle;
+use super::rows::{ImportRow, RowField, RowStatus, number_of};
+use super::staging::Assignment;
+use super::steps::{Obstacle, Pair};
 use super::store;
 use super::vanishing::{remove_course, remove_student};
 use crate::db::{Db, DbError};
@@ -23,20 +23,22 @@ use crate::registrar::{
 /// # Errors
 /// When the database cannot be read, or the caller may not do this any more.
 pub(super) async fn undo(
-    shift: &Shift,
+    assignment: &Assignment,
     db: &Db,
     registrar: &Registrar,
     caller: &Caller,
     progress: impl Fn(usize) + Send,
 ) -> Result<Vec<ImportRow>, Refusal> {
-    let id = shift.import_id;
+    let id = assignment.import_id;
     let planned = records(id, db).await?;
     let mut remaining: Vec<(i64, Obstacle)> = Vec::new();
-    let mut commits = Commits::new(registrar, caller, shift, true);
+    let mut commits = Commits::new(registrar, caller, assignment, true);
     let mut looked_at = 0;
+    let mut moved_up = MovedUp::default();
     for range in entries::ranges(db, id).await? {
         let entries = entries::entries(db, range).await?;
         looked_at += entries.len();
+        moved_up.take(&entries);
         let present = Present::load(id, db, &entries).await?;
         let (mut steps, mut had_place) = (Vec::new(), Vec::new());
         for entry in &entries {
@@ -65,7 +67,69 @@ pub(super) async fn undo(
     }
     let ended = ended_with_deleted(&planned, &remaining);
     remaining.extend(ended);
-    with_rows(id, db, remaining).await
+    let mut rows = with_rows(id, db, remaining).await?;
+    rows.extend(moved_up.rows(id, db).await?);
+    rows.sort_by_key(|row| row.row);
+    Ok(rows)
+}
+
+/// Students who moved up from a waitlist because the import had freed a seat. They keep it.
+#[derive(Default)]
+struct MovedUp {
+    /// The number of the row that has freed the seat, and who got it.
+    seats: Vec<(i64, StudentId, EnrollmentId)>,
+    /// Students whom the import itself has put on a waitlist: their rows say what became of them.
+    joined: HashSet<(Option<i64>, Option<i64>)>,
+}
+
+impl MovedUp {
+    fn take(&mut self, entries: &[Entry]) {
+        for entry in entries {
+            let pair = (entry.student_id, entry.course_id);
+            match (entry.kind.parse(), entry.student_id, entry.enrollment_id) {
+                (Ok(EventKind::WaitlistJoined), ..) => {
+                    self.joined.insert(pair);
+                }
+                // The latest comes first: one whom the import has put on the waitlist joined it before.
+                (Ok(EventKind::WaitlistPromoted), Some(student), Some(seat)) => {
+                    self.seats.push((entry.row, StudentId(student), EnrollmentId(seat)));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A row for each who still has the seat: that of the seat, with the other student.
+    async fn rows(self, id: i64, db: &Db) -> Result<Vec<ImportRow>, Refusal> {
+        let ids: Vec<i64> = self.seats.iter().map(|(_, student, _)| student.0).collect();
+        let now: HashMap<EnrollmentId, Pair> =
+            store::seats_of(db, &ids).await?.into_iter().map(|(pair, seat)| (seat, pair)).collect();
+        let students = store::students_with_ids(db, &ids).await?;
+        let students: HashMap<_, _> = students.into_iter().map(|student| (student.id, student)).collect();
+        let has_kept = |seat: &EnrollmentId| {
+            let pair = now.get(seat).map(|(student, course)| (Some(student.0), Some(course.0)));
+            pair.is_some_and(|pair| !self.joined.contains(&pair))
+        };
+        let mut kept: Vec<_> = self.seats.iter().filter(|(_, _, seat)| has_kept(seat)).collect();
+        kept.sort_by_key(|(row, ..)| *row);
+        let freed = with_rows(id, db, kept.iter().map(|(row, ..)| (*row, moved_up())).collect()).await?;
+        let rows = freed.into_iter().zip(kept.iter().map(|(_, student, _)| *student));
+        let of_student = |(row, student_id): (ImportRow, StudentId)| ImportRow {
+            record: Some("enrollment".to_owned()),
+            status: RowStatus::New,
+            student: students.get(&student_id).and_then(number_of),
+            student_id: Some(student_id.0),
+            overridden: false,
+            cause: None,
+            ..row
+        };
+        Ok(rows.map(of_student).collect())
+    }
+}
+
+fn moved_up() -> Obstacle {
+    let detail = "The student moved up from the waitlist when the import freed a seat, and keeps it.";
+    Obstacle::new("moved-up", detail)
 }
 
 /// Enrollments and places on waitlists that have ended with a student or a course that does not come back.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::doubles::student_named;
 use super::known::{Known, name_look};
 use super::steps::{EnrollmentStep, Pair, Plan, RecordStep};
 use crate::files::reading::{EnrollmentRow, Origin, PersonRow, StudentKey, Warning};
@@ -24,8 +25,8 @@ fn renumbered(plan: &Plan, known: &Known) -> Vec<Warning> {
         };
         let same = known.students_at(row.email.as_deref()?).iter().find(is_same)?;
         let detail = format!(
-            "Student {} has the same name and address with another number. Perhaps they are the same person.",
-            same.id
+            "{} has the same name and address with another number. Perhaps they are the same person.",
+            student_named(same)
         );
         let Origin { file, line } = row.origin;
         Some(Warning { file, line: Some(line), other: None, code: "same-person-other-number", detail })

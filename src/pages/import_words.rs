@@ -39,6 +39,26 @@ pub(super) fn columns(file: &FileSummary) -> Vec<Column<'_>> {
     read.chain(unread).collect()
 }
 
+/// What people call a kind of record.
+pub(super) fn record_word(record: &str) -> &str {
+    if record == "place-on-waitlist" { "place on the waitlist" } else { record }
+}
+
+/// What people call the kind of the rows of a file.
+pub(super) fn kind_word(kind: &str) -> &str {
+    match kind {
+        "roles" => "roles of people",
+        "manifest" => "list of the files",
+        "other" => "not read",
+        known => known,
+    }
+}
+
+/// What people call a field of a record.
+fn field_word(field: &str) -> &str {
+    if field == "email" { "e-mail" } else { field }
+}
+
 /// The effect of a row, in words.
 pub(super) fn effect(row: &ImportRow) -> String {
     if let Some(detail) = &row.detail {
@@ -48,11 +68,12 @@ pub(super) fn effect(row: &ImportRow) -> String {
         .fields
         .iter()
         .map(|field| {
+            let word = field_word(&field.field);
             let new = field.new.as_deref().unwrap_or("\u{2013}");
             match (&field.old, row.status) {
-                (_, RowStatus::New) => format!("{} {new}", field.field),
-                (None, _) => format!("{}: \u{2013} \u{2192} {new}", field.field),
-                (Some(old), _) => format!("{}: {old} \u{2192} {new}", field.field),
+                (_, RowStatus::New) => format!("{word} {new}"),
+                (None, _) => format!("{word}: \u{2013} \u{2192} {new}"),
+                (Some(old), _) => format!("{word}: {old} \u{2192} {new}"),
             }
         })
         .collect();

@@ -2,27 +2,23 @@
 
 use askama::Template;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
-use serde::de::IntoDeserializer as _;
-use serde_json::json;
 
-use super::import_words::{Column, columns, effect, file_names, status_label};
-use super::kit::form::{EmptyForm, new_key};
+use super::import_words::{Column, columns, effect, file_names, kind_word, record_word};
+use super::kit::form::EmptyForm;
 use super::kit::{Form, FormDraft, Frame, RefusedPage, Rendered, filters};
-use crate::files::reading::{Correction, Kind, Meaning, Source};
+use super::uploads::{self, PAGE};
+use crate::files::reading::{Correction, Meaning};
 use crate::files::writing::{Form as Cells, push_row};
 use crate::http::download::{Csv, Download};
 use crate::http::extract::{FormFields, NoQuery, Parameters, PathParams, Query, from_text};
 use crate::http::fields::{self, Draft, Fields};
-use crate::http::invalid::invalid;
 use crate::http::limits::MAX_FILE;
 use crate::http::paging::RequestUrl;
 use crate::http::problem::Problem;
 use crate::http::routes::Routes;
-use crate::http::upload::UploadForm;
 use crate::imports::api::{ALLOWED, ImportId};
 use crate::imports::staging::{self, Import, ImportStatus, WhichRows};
 use crate::imports::{ImportError, ImportRow, Mode, RowStatus, Settings};
@@ -30,96 +26,17 @@ use crate::lists::{Cursor, Limit, ListPart, Page};
 use crate::registrar::MAX_ID;
 use crate::state::{App, AppState};
 
-/// The page with all imports.
-const PAGE: &str = "/imports";
-
 /// The routes of these pages.
 pub(super) fn routes() -> Routes<AppState> {
     Routes::new()
-        .get(PAGE, ALLOWED, list)
-        .post(PAGE, ALLOWED, bring)
+        .get(PAGE, ALLOWED, uploads::list)
+        .post(PAGE, ALLOWED, uploads::bring)
         .get("/imports/{import_id}", ALLOWED, show)
         .get("/imports/{import_id}/rows.csv", ALLOWED, download)
         .post("/imports/{import_id}/columns", ALLOWED, correct)
         .post("/imports/{import_id}/apply", ALLOWED, apply)
         .post("/imports/{import_id}/undo", ALLOWED, undo)
         .layer_pages(|pages| pages.layer(DefaultBodyLimit::max(MAX_FILE)))
-}
-
-#[derive(Template)]
-#[template(path = "imports.html")]
-struct ImportsPage {
-    frame: Frame,
-    imports: ListPart<Import>,
-    next: Option<String>,
-    has_previous: bool,
-    /// Why the uploaded files are refused.
-    refusal: Option<String>,
-    key: String,
-}
-
-impl ImportsPage {
-    async fn load(app: &App, after: Option<Cursor>, here: Option<&RequestUrl>) -> Result<Self, Problem> {
-        let listing = staging::list(&app.viewer);
-        let page = Page::new(Some(Limit::PAGE), after, &listing.order)?;
-        let imports = listing.read(&app.viewer, &page).await?;
-        Ok(Self {
-            frame: Frame::new(app, "imports"),
-            next: imports.next.as_ref().and_then(|next| Some(here?.page_after(next))),
-            imports,
-            has_previous: page.after.is_some(),
-            refusal: None,
-            key: new_key(),
-        })
-    }
-}
-
-async fn list(app: App, Query(query): Query<PageQuery>, here: RequestUrl) -> Result<Response, Problem> {
-    Ok(Rendered(ImportsPage::load(&app, query.after, Some(&here)).await?).into_response())
-}
-
-async fn bring(app: App, _: NoQuery, form: UploadForm) -> Result<Response, Problem> {
-    let settings = settings(&form.fields)?;
-    let place = app.imports.place(app.client, form.memory)?;
-    let source = |(name, bytes): (String, bytes::Bytes)| Source { name, bytes: bytes.into() };
-    let sources: Vec<_> = form.files.into_iter().map(source).collect();
-    let refusal = if sources.is_empty() {
-        "Choose a file first.".to_owned()
-    } else {
-        match app.imports.plan(sources, settings, &form.caller, place).await {
-            Ok(id) => return Ok(Redirect::to(&format!("{PAGE}/{id}")).into_response()),
-            Err(error @ ImportError::Unreadable(_)) => error.to_string(),
-            Err(error) => return Err(error.into()),
-        }
-    };
-    let page = ImportsPage { refusal: Some(refusal), ..ImportsPage::load(&app, None, None).await? };
-    Ok(RefusedPage(StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
-}
-
-/// The settings of the form.
-fn settings(form: &[(String, String)]) -> Result<Settings, Problem> {
-    let mut settings = Settings::default();
-    for (name, value) in form.iter().filter(|(_, value)| !value.is_empty()) {
-        match name.as_str() {
-            "kind" => settings.reading.kind = Some(chosen::<Kind>(name, value)?),
-            "mode" => settings.mode = chosen(name, value)?,
-            "override_reason" => {
-                settings.r#override = Some(value.parse().map_err(|why: String| wrong(name, &why))?);
-            }
-            _ => {}
-        }
-    }
-    Ok(settings)
-}
-
-/// One of the values that a field offers.
-fn chosen<'v, T: Deserialize<'v>>(field: &str, value: &'v str) -> Result<T, Problem> {
-    let known: Result<T, serde::de::value::Error> = T::deserialize(value.into_deserializer());
-    known.map_err(|_| wrong(field, "must be one of the choices of the form"))
-}
-
-fn wrong(field: &str, detail: &str) -> Problem {
-    invalid(vec![json!({"pointer": format!("/{field}"), "detail": detail})])
 }
 
 #[derive(Template)]
@@ -131,6 +48,8 @@ struct ImportPage {
     rows: ListPart<ImportRow>,
     next: Option<String>,
     refusal: Option<String>,
+    /// Whether the server that worked on the import has stopped.
+    is_interrupted: bool,
 }
 
 impl ImportPage {
@@ -141,7 +60,16 @@ impl ImportPage {
         let rows = staging::read_rows(&app.viewer, &import, which, &page).await?;
         app.discloses_students().sent(rows.rows.len());
         let next = rows.next.as_ref().and_then(|next| Some(here?.page_after(next)));
-        Ok(Self { frame: Frame::new(app, "imports"), import, which, rows, next, refusal: None })
+        let is_interrupted = import.is_interrupted(&app.clock.stamp());
+        Ok(Self {
+            frame: Frame::new(app, "imports"),
+            import,
+            which,
+            rows,
+            next,
+            refusal: None,
+            is_interrupted,
+        })
     }
 
     fn is_planned(&self) -> bool {
@@ -154,6 +82,11 @@ impl ImportPage {
 
     fn can_be_undone(&self) -> bool {
         matches!(self.import.status, ImportStatus::Applied | ImportStatus::Stopped)
+    }
+
+    /// The encodings to choose from: label, name, whether it is the chosen one.
+    fn encodings(&self) -> Vec<(&'static str, &'static str, bool)> {
+        uploads::encodings(self.import.settings.reading.encoding)
     }
 
     /// The number of students who get seats beyond the limits of courses.
@@ -231,7 +164,8 @@ const HEADINGS: [&str; 7] = ["file", "line", "what", "student", "course", "colum
 fn line(row: &ImportRow) -> Vec<u8> {
     let mut bytes = Vec::new();
     let (line, effect) = (row.line.map(|line| line.to_string()), Some(effect(row)));
-    let cells = [&row.file, &line, &row.record, &row.student, &row.course, &row.column, &effect]
+    let record = row.record.as_deref().map(record_word).map(str::to_owned);
+    let cells = [&row.file, &line, &record, &row.student, &row.course, &row.column, &effect]
         .map(|cell| cell.as_deref().unwrap_or_default());
     push_row(&mut bytes, Cells::Spreadsheet, cells);
     bytes
@@ -254,6 +188,9 @@ async fn correct(
 /// The settings with the corrected columns. The name of a field is `column:`, the place of the file, `:` and the heading.
 fn with_corrections(import: &Import, fields: &[(String, String)]) -> Result<Settings, Problem> {
     let mut settings = import.settings.clone();
+    if let Some((_, label)) = fields.iter().find(|(name, _)| name == "encoding") {
+        settings.reading.encoding = uploads::encoding(label)?;
+    }
     let corrections = &mut settings.reading.corrections;
     for (name, value) in fields {
         let Some((place, heading)) = name.strip_prefix("column:").and_then(|name| name.split_once(':'))
@@ -265,8 +202,9 @@ fn with_corrections(import: &Import, fields: &[(String, String)]) -> Result<Sett
         let is_it = |column: &Column<'_>| column.heading == heading && column.value() != value;
         if columns(file).iter().any(is_it) {
             let file = file.name.clone();
+            let file = Some(file);
             corrections.retain(|one| one.file != file || one.heading != heading);
-            let meaning = if value.is_empty() { None } else { Some(chosen(name, value)?) };
+            let meaning = if value.is_empty() { None } else { Some(uploads::chosen(name, value)?) };
             corrections.push(Correction { file, heading: heading.to_owned(), meaning });
         }
     }
@@ -327,18 +265,6 @@ async fn answer(app: &App, id: i64, done: Result<(), ImportError>) -> Result<Res
     let (refusal, status) = (Some(error.to_string()), Problem::from(error).status());
     let page = ImportPage { refusal, ..ImportPage::load(app, id, ShowQuery::default(), None).await? };
     Ok(RefusedPage(status, page).into_response())
-}
-
-/// The query of the page with all imports.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct PageQuery {
-    #[serde(deserialize_with = "from_text")]
-    after: Option<Cursor>,
-}
-
-impl Parameters for PageQuery {
-    const KNOWN: &'static [&'static str] = &["after"];
 }
 
 /// The query of the page of an import.

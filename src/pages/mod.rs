@@ -38,6 +38,7 @@ mod standing;
 mod standing_panel;
 mod students;
 mod tokens;
+mod uploads;
 mod who;
 
 use axum::response::Redirect;

@@ -11,6 +11,9 @@ use utoipa_axum::routes;
 use super::{OwnPlace, WaitlistEntry, store};
 use crate::clock::Stamp;
 use crate::courses::store::find as find_course;
+use crate::exports::api::list_or_csv;
+use crate::exports::tables::WAITLIST;
+use crate::http::download::{ListFormat, ListOrCsv};
 use crate::http::echo::excerpt;
 use crate::http::extract::{Json, NoQuery, PathParams, Query};
 use crate::http::fields::{self, Draft, Fields};
@@ -104,8 +107,9 @@ async fn waitlist(
     app: App,
     course: PathParams<CourseId>,
     Query(query): Query<PageQuery>,
+    format: ListFormat,
     url: RequestUrl,
-) -> Result<List<WaitlistEntry>, Refused<(CourseNotFound,)>> {
+) -> Result<ListOrCsv<WaitlistEntry>, Refused<(CourseNotFound,)>> {
     let id = course.into_result()?;
     let listing = store::waitlist_of(&app.viewer, id);
     let page = query.of_list(&listing.order)?;
@@ -116,7 +120,8 @@ async fn waitlist(
     }
     let recorder = app.discloses_waitlist(id);
     recorder.sent_total(list.total, list.rows.len());
-    Ok(List::new(list, &url).inspect(move |rows| recorder.sent(rows.len())))
+    let list = List::new(list, &url).inspect(move |rows| recorder.sent(rows.len()));
+    Ok(list_or_csv(&app, list, &WAITLIST, format).await?)
 }
 
 /// List one's own places on waitlists

@@ -25,7 +25,7 @@ async fn a_student_without_a_number_is_not_doubled_by_a_file_with_numbers() {
     let report = import(&school, &file, &[]).is_done();
     assert_eq!(codes(&report), ["student-without-number"], "{report:#}");
     let detail = report["refused_rows"][0]["detail"].as_str().unwrap();
-    assert!(detail.starts_with("There is a student with this address and no number: student 1."), "{detail}");
+    assert!(detail.starts_with("There is a student with this address and no number: Ana."), "{detail}");
     assert_eq!(list(&school, "/api/v1/students").await.len(), 3);
 
     school.patch(&ana.url(), json!({"number": "s1"})).await.is_ok();
@@ -235,4 +235,26 @@ async fn somebody_who_is_deleted_by_number_takes_no_course_by_address() {
     let report = import(&school, &[people("deleted", ""), courses, takes], &[]).is_done();
     assert_eq!(codes(&report), ["student-removed"], "{report:#}");
     assert_eq!(list(&school, "/api/v1/students").await.len(), 0);
+}
+
+#[tokio::test]
+async fn columns_can_be_explained_on_the_command_line() {
+    let (school, files) = (School::open().await, Files::new());
+    let file = [files.with(
+        "hallgatok.csv",
+        "Azonos\u{ed}t\u{f3};N\u{e9}v;Lev\u{e9}l\n0042;Kov\u{e1}cs \u{c1}gi;agi@example.edu\n",
+    )];
+    let refused = import(&school, &file, &[]).is_refused();
+    assert_eq!(refused["files"][0]["refusal"]["code"], "no-heading", "{refused:#}");
+    assert_eq!(refused["counts"]["new"], 0);
+    let columns = [
+        "--column",
+        "Azonos\u{ed}t\u{f3}=number",
+        "--column",
+        "n\u{e9}v=name",
+        "--column",
+        "Lev\u{e9}l=email",
+    ];
+    import(&school, &file, &columns).is_done();
+    assert_eq!(list(&school, "/api/v1/students").await[0]["name"], "Kov\u{e1}cs \u{c1}gi");
 }

@@ -77,6 +77,7 @@ mod pages_of_my_courses;
 mod pages_of_registration;
 mod pages_of_rosters;
 mod pages_of_students;
+mod passwords_in_files;
 mod past;
 mod properties;
 mod readiness;

@@ -183,3 +183,39 @@ async fn columns_are_corrected_in_one_file_and_stay_as_they_are_without_a_correc
     let correction = serde_json::json!([{"file": "courses.csv", "heading": "long_name", "meaning": null}]);
     assert_eq!(settings["corrections"], correction);
 }
+
+#[tokio::test]
+async fn a_refused_file_keeps_what_was_chosen_and_its_columns_can_be_explained() {
+    for scripts in [true, false] {
+        let school = School::open().await;
+        let files = Files::new();
+        let sheet = files.write("hallgatok.csv", "Azonosito;Nev;Level\n0042;Zoe Martin;zoe@example.edu\n");
+        let page = Browser::open(&school).await;
+        let page = if scripts { page } else { page.without_scripts().await };
+        page.goto("/imports").await;
+        page.type_into("#files", &sheet).await;
+        page.type_into("Contents", "students").await;
+        page.type_into("Encoding of text files", "Central Europe (Windows-1250)").await;
+        page.type_into("Reason to enroll beyond limits", "the dean").await;
+        page.click_text("Preview").await;
+        page.waits_for_text("There is no column for an id or an e-mail address, nor for a name.").await;
+        page.waits_for_text("Nothing was imported.").await;
+        page.waits_for("#kind option[value=students][selected]").await;
+        page.waits_for("#encoding option[value='windows-1250'][selected]").await;
+        page.waits_for("#override[value='the dean']").await;
+        page.is_accessible().await;
+
+        page.type_into("Azonosito", "student number").await;
+        page.type_into("Nev", "name").await;
+        page.type_into("Level", "e-mail").await;
+        if !scripts {
+            page.type_into("#files", &sheet).await;
+        }
+        page.click_text("Preview").await;
+        page.click_text("Import 1 change").await;
+        page.waits_for_text("Undo this import").await;
+        assert_eq!(students(&school).await[0]["number"], "0042");
+        page.expects_status(422);
+        page.has_no_complaints().await;
+    }
+}

@@ -1,6 +1,8 @@
 //! Delimited text: the format of RFC 4180 as programs really write it. A line ends with CR, LF or CRLF, all three may
 //! be in one file; a quoted cell may have line breaks; the number of a line is that of an editor.
 
+use std::ops::Range;
+
 use memchr::{memchr, memchr2, memchr3};
 
 use super::record::{MAX_ROW_BYTES, Record, RowFault};
@@ -34,6 +36,44 @@ impl<'a> Delimited<'a> {
         }
         self.start = self.at;
         while self.cell(record)? {}
+        record.check();
+        Ok(true)
+    }
+
+    /// Reads the next row with the range of each cell in the text, without what ends the cell.
+    ///
+    /// # Errors
+    /// As [`Delimited::next`].
+    pub(super) fn next_with_ranges(
+        &mut self,
+        record: &mut Record,
+        ranges: &mut Vec<Range<usize>>,
+    ) -> Result<bool, FileRefusal> {
+        ranges.clear();
+        record.begin(self.line);
+        if self.at == self.text.len() {
+            return Ok(false);
+        }
+        self.start = self.at;
+        loop {
+            let begin = self.at;
+            let is_followed = self.cell(record)?;
+            let read = &self.text[begin..self.at];
+            let end = if is_followed {
+                self.at - 1
+            } else {
+                begin
+                    + read
+                        .strip_suffix("\r\n")
+                        .or_else(|| read.strip_suffix(['\r', '\n']))
+                        .unwrap_or(read)
+                        .len()
+            };
+            ranges.push(begin..end);
+            if !is_followed {
+                break;
+            }
+        }
         record.check();
         Ok(true)
     }

@@ -107,6 +107,18 @@ fn decoded<'a>(
     }
 }
 
+/// The bytes of a text in an encoding, without a byte order mark. A character that the encoding does not have becomes another
+/// one.
+pub(super) fn encode(text: &str, Encoding(encoding): Encoding) -> Vec<u8> {
+    if encoding == UTF_16LE {
+        text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+    } else if encoding == UTF_16BE {
+        text.encode_utf16().flat_map(u16::to_be_bytes).collect()
+    } else {
+        encoding.encode(text).0.into_owned()
+    }
+}
+
 /// The line of the first bytes that the encoding does not have.
 fn first_malformed(bytes: &[u8], encoding: &'static encoding_rs::Encoding) -> u32 {
     let (text, _) = encoding.decode_without_bom_handling(bytes);

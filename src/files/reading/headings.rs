@@ -1,5 +1,6 @@
 //! The heading of a file, and which column means what.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Options;
@@ -13,6 +14,36 @@ use super::report::{Ignored, IgnoredColumn};
 pub(super) const MAX_COLUMNS: usize = 1_000;
 /// The longest heading in characters.
 const MAX_HEADING: usize = 255;
+
+/// Words for passwords, also as a part of a heading.
+const PASSWORDS: [&str; 23] = [
+    "password",
+    "passwd",
+    "pswd",
+    "passphrase",
+    "passcode",
+    "passwort",
+    "kennwort",
+    "contrase\u{f1}a",
+    "contrasena",
+    "contrasenya",
+    "motdepasse",
+    "senha",
+    "palavrapasse",
+    "wachtwoord",
+    "l\u{f6}senord",
+    "adgangskode",
+    "salasana",
+    "has\u{142}o",
+    "heslo",
+    "parola",
+    "\u{43f}\u{430}\u{440}\u{43e}\u{43b}\u{44c}",
+    "\u{5bc6}\u{7801}",
+    "\u{30d1}\u{30b9}\u{30ef}\u{30fc}\u{30c9}",
+];
+/// Words for passwords that are parts of other words.
+const SHORT_PASSWORDS: [&str; 9] =
+    ["pwd", "pw", "pin", "pass", "mdp", "secret", "studentpin", "userpin", "loginpin"];
 
 /// One heading.
 #[derive(Clone, Debug)]
@@ -53,11 +84,13 @@ impl Heading {
 
     /// Whether it is the heading of a password.
     pub(super) fn is_password(&self) -> bool {
-        ["password", "passwd", "passwort", "contrasena", "motdepasse"]
-            .iter()
-            .any(|word| self.key.contains(word))
-            || ["pwd", "pin", "pass"].contains(&&*self.key)
+        PASSWORDS.iter().any(|word| self.key.contains(word)) || SHORT_PASSWORDS.contains(&&*self.key)
     }
+}
+
+/// Whether a text could be the heading of passwords.
+pub(super) fn is_password(text: &str) -> bool {
+    text.len() <= MAX_HEADING && Heading::new(text).is_password()
 }
 
 /// PowerSchool's `[1]First_Name`, `[Students]First_Name` and `Students.First_Name`.
@@ -83,7 +116,7 @@ impl Headings {
     /// Reads the heading.
     ///
     /// # Errors
-    /// A heading is there twice, or there are too many.
+    /// There are too many headings, or one is too long.
     pub(super) fn read(record: &Record) -> Result<Self, FileRefusal> {
         if record.len() > MAX_COLUMNS {
             return Err(
@@ -95,15 +128,20 @@ impl Headings {
                 FileRefusal::too_large("The characters of a heading are", MAX_HEADING as u64).at(record.line)
             );
         }
-        let headings = Self(record.cells().map(Heading::new).collect());
-        for (column, heading) in headings.0.iter().enumerate() {
+        Ok(Self(record.cells().map(Heading::new).collect()))
+    }
+
+    /// # Errors
+    /// A heading is there twice.
+    pub(super) fn ensure_different(&self) -> Result<(), FileRefusal> {
+        for (column, heading) in self.0.iter().enumerate() {
             let same = |other: &Heading| !other.key.is_empty() && other.key == heading.key;
-            let columns: Vec<_> = headings.places(same).map(|place| place + 1).collect();
+            let columns: Vec<_> = self.places(same).map(|place| place + 1).collect();
             if columns.len() > 1 && columns[0] == column + 1 {
-                return Err(FileRefusal::repeated_heading(&heading.text, &columns).at(record.line));
+                return Err(FileRefusal::repeated_heading(&heading.text, &columns));
             }
         }
-        Ok(headings)
+        Ok(())
     }
 
     /// How many of them are known.
@@ -132,22 +170,11 @@ pub(super) struct Columns {
     superseded: Vec<(usize, Meaning)>,
     /// Those that a person has said are not to be read.
     left_out: Vec<usize>,
+    /// Those that have passwords.
+    pub(super) passwords: Vec<usize>,
 }
 
 impl Columns {
-    /// Finds the columns of a table among the headings.
-    ///
-    /// # Errors
-    /// Two headings have the same meaning, and neither is preferred.
-    pub(super) fn find(headings: &Headings, table: Table, options: &Options) -> Result<Self, FileRefusal> {
-        match Self::search(headings, table, options) {
-            (columns, None) => Ok(columns),
-            (_, Some((meaning, [first, second]))) => {
-                Err(two_columns(meaning, &headings.0[first].text, &headings.0[second].text))
-            }
-        }
-    }
-
     /// Finds the columns of a table, and two that have the same meaning, if neither is preferred.
     pub(super) fn search(
         headings: &Headings,
@@ -155,8 +182,12 @@ impl Columns {
         options: &Options,
     ) -> (Self, Option<(Meaning, [usize; 2])>) {
         let corrected = corrections(headings, options);
-        let left_out = corrected.iter().filter(|(_, to)| to.is_none()).map(|(place, _)| *place);
-        let mut columns = Self { left_out: left_out.collect(), ..Self::default() };
+        let corrected_to =
+            |wanted| corrected.iter().filter(move |(_, to)| *to == wanted).map(|(place, _)| *place);
+        let left_out = corrected_to(None).collect();
+        let known = headings.places(Heading::is_password);
+        let passwords = known.chain(corrected_to(Some(Meaning::Password))).collect();
+        let mut columns = Self { left_out, passwords, ..Self::default() };
         let mut equal = None;
         for (meaning, groups) in table {
             let by_hand = corrected.iter().filter(|(_, to)| *to == Some(*meaning)).map(|(place, _)| *place);
@@ -237,7 +268,7 @@ impl Columns {
     }
 
     fn why_ignored(&self, place: usize, heading: &Heading, table: Table) -> Ignored {
-        if heading.is_password() {
+        if self.passwords.contains(&place) {
             return Ignored::Password;
         }
         if let Some((_, meaning)) = self.superseded.iter().find(|(ignored, _)| *ignored == place) {
@@ -254,15 +285,18 @@ impl Columns {
 }
 
 fn corrections(headings: &Headings, options: &Options) -> Vec<(usize, Option<Meaning>)> {
-    let corrected = options.corrections.iter().flat_map(|correction| {
+    let mut corrected = BTreeMap::new();
+    for correction in &options.corrections {
         let key = Heading::new(&correction.heading).key;
-        let places = headings.places(move |found| found.key == key && !found.is_password());
-        places.map(|place| (place, correction.meaning))
-    });
-    corrected.collect()
+        let places = headings.places(|found| !key.is_empty() && found.key == key && !found.is_password());
+        corrected.extend(places.map(|place| (place, correction.meaning)));
+    }
+    corrected.into_iter().collect()
 }
 
-fn two_columns(meaning: Meaning, first: &str, second: &str) -> FileRefusal {
+/// The refusal of two columns that have the same meaning.
+pub(super) fn two_columns(headings: &Headings, meaning: Meaning, [first, second]: [usize; 2]) -> FileRefusal {
+    let [first, second] = [first, second].map(|place| &*headings.0[place].text);
     let detail = format!(
         "Two columns mean the same ({}): \u{201c}{first}\u{201d} and \u{201c}{second}\u{201d}. Delete one, or say which is not used.",
         meaning.label()
@@ -299,7 +333,15 @@ mod tests {
 
     #[test]
     fn passwords_are_known_in_many_words() {
-        for heading in ["password", "Initial Password", "PWD", "password_hash", "oldpassword"] {
+        for heading in [
+            "password",
+            "Initial Password",
+            "PWD",
+            "password_hash",
+            "oldpassword",
+            "Kennwort",
+            "Contrase\u{f1}a",
+        ] {
             assert!(Heading::new(heading).is_password(), "{heading}");
         }
         assert!(!Heading::new("passport").is_password());

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::headings::{Columns, Headings};
+use super::headings::{Columns, Headings, two_columns};
 use super::layouts::table;
 use super::meaning::Meaning;
+use super::passwords::PasswordColumns;
 use super::recognize::{is_from_power_school, standard};
 use super::record::Record;
 use super::refusals::FileRefusal;
@@ -37,10 +38,12 @@ impl Layout {
         report: &mut FileReading,
     ) -> Result<Self, FileRefusal> {
         let headings = Headings::read(record)?;
+        // A file that is refused for its heading shows its columns, so that people can say what they mean.
+        report.ignored = Columns::search(&headings, &[], options).0.ignored(&headings, &[]);
+        headings.ensure_different().map_err(|refusal| refusal.at(record.line))?;
         let (format, kind) = recognized(&headings, options, report, record.line)?;
         let table = table(format, kind);
-        let mut columns =
-            Columns::find(&headings, table, options).map_err(|refusal| refusal.at(record.line))?;
+        let (mut columns, of_one_meaning) = Columns::search(&headings, table, options);
         if format == Format::MoodleUsers {
             columns = columns.with_courses(&headings);
         }
@@ -48,7 +51,19 @@ impl Layout {
         report.kind = Some(kind);
         report.recognized = columns.recognized(&headings);
         report.ignored = columns.ignored(&headings, table);
-        let has_passwords = headings.0.iter().any(super::headings::Heading::is_password);
+        if let Some((meaning, places)) = of_one_meaning {
+            return Err(two_columns(&headings, meaning, places).at(record.line));
+        }
+        let has_passwords = !columns.passwords.is_empty();
+        report.passwords = PasswordColumns {
+            heading_line: record.line,
+            headings: headings
+                .0
+                .iter()
+                .rposition(|heading| !heading.text.is_empty())
+                .map_or(0, |last| last + 1),
+            columns: columns.passwords.clone(),
+        };
         let named =
             headings.0.iter().rposition(|heading| !heading.text.is_empty()).map_or(0, |last| last + 1);
         let texts = headings.0[..named].iter().map(|heading| Arc::clone(&heading.text)).collect();

@@ -45,11 +45,13 @@ pub enum Meaning {
     Suspended,
     /// When the row was last changed.
     Modified,
+    /// A password, whatever its heading says: never read, and not kept with the files.
+    Password,
 }
 
 impl Meaning {
     /// All of them, in the order in which people are shown them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Number,
         Self::Name,
         Self::ShortName,
@@ -69,6 +71,7 @@ impl Meaning {
         Self::Deleted,
         Self::Suspended,
         Self::Modified,
+        Self::Password,
     ];
 
     /// A stable word for programs.
@@ -94,6 +97,7 @@ impl Meaning {
             Self::Deleted => "deleted",
             Self::Suspended => "suspended",
             Self::Modified => "modified",
+            Self::Password => "password",
         }
     }
 
@@ -126,6 +130,7 @@ impl Meaning {
             Self::Deleted => "deleted",
             Self::Suspended => "suspended",
             Self::Modified => "last changed",
+            Self::Password => "password (never read)",
         }
     }
 }

@@ -9,6 +9,7 @@
 
 mod archive;
 mod content;
+mod copies;
 mod courses;
 mod delimited;
 mod drafts;
@@ -22,7 +23,9 @@ mod layouts;
 mod manifest;
 mod markup;
 mod meaning;
+mod number_format;
 mod parts;
+mod passwords;
 mod people;
 mod reasons;
 mod recognize;
@@ -37,11 +40,13 @@ mod text_file;
 mod times;
 mod words;
 mod workbook;
+mod workbook_copy;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::archive::{MAX_BYTES, MAX_ENTRIES, MAX_INFLATED_BYTES};
+pub use self::copies::without_passwords;
 pub use self::encoding::Encoding;
 pub use self::meaning::Meaning;
 pub use self::reasons::{Damage, Quoted, Reason, RefusedRow};
@@ -72,8 +77,10 @@ pub struct Options {
 /// What a column of a file means. A password is not read in any case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Correction {
-    /// The name of the file.
-    pub file: String,
+    /// The name of the file; null for every file with such a column.
+    #[serde(default)]
+    #[schema(required)]
+    pub file: Option<String>,
     /// The heading of the column.
     pub heading: String,
     /// What the column means; null for a column that is not to be read.
@@ -81,11 +88,43 @@ pub struct Correction {
     pub meaning: Option<Meaning>,
 }
 
+impl Correction {
+    /// Reads a correction for all files from the heading, a separator, and the meaning or [`IGNORE`]: `Rufname:name`.
+    ///
+    /// # Errors
+    /// There is no separator, or the meaning is not known.
+    pub fn parse(text: &str, separator: char) -> Result<Self, String> {
+        let parts = text.rsplit_once(separator).filter(|(heading, _)| !heading.trim().is_empty());
+        let (heading, field) = parts.ok_or_else(|| {
+            format!("must be a heading, `{separator}` and a field, such as `Rufname{separator}name`")
+        })?;
+        let meaning = match field.trim() {
+            IGNORE => None,
+            field => Some(Meaning::from_slug(field).ok_or_else(|| {
+                let known: Vec<_> = Meaning::ALL.iter().map(|meaning| meaning.slug()).collect();
+                format!("has a field that is not known; known are {}, {IGNORE}", known.join(", "))
+            })?),
+        };
+        Ok(Self { file: None, heading: heading.trim().to_owned(), meaning })
+    }
+}
+
+/// The word for a column that is not to be read.
+pub const IGNORE: &str = "ignore";
+
 impl Options {
+    /// Whether a person has said that a column has passwords.
+    #[must_use]
+    pub fn names_passwords(&self) -> bool {
+        self.corrections.iter().any(|correction| correction.meaning == Some(Meaning::Password))
+    }
+
     /// The options for the file with this name: without the corrections of others.
     fn of_file(&self, name: &str) -> Self {
-        let of_it = self.corrections.iter().filter(|correction| correction.file == name);
-        Self { corrections: of_it.cloned().collect(), ..*self }
+        // What was said about this file counts more than what was said about all.
+        let of_all = self.corrections.iter().filter(|correction| correction.file.is_none());
+        let of_it = self.corrections.iter().filter(|correction| correction.file.as_deref() == Some(name));
+        Self { corrections: of_all.chain(of_it).cloned().collect(), ..*self }
     }
 }
 

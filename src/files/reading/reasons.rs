@@ -122,7 +122,7 @@ impl Damage {
             Self::Decimal => {
                 "is a number with a decimal place: a program took the id for a number. Export it as text."
             }
-            Self::Date => "is a date: the spreadsheet took the id for one. Export it as text.",
+            Self::Date => "is a date: the spreadsheet took the text for one. Export it as text.",
             Self::Error => "is an error of the spreadsheet.",
             Self::Placeholder => "stands for an id that is missing.",
             Self::Apostrophe => "begins with the apostrophe that spreadsheets put before text. Remove it.",

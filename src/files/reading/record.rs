@@ -94,6 +94,12 @@ impl Record {
         self.text[start..end].trim()
     }
 
+    /// Whether a cell has any text, perhaps only blanks.
+    pub(super) fn has_text(&self, column: usize) -> bool {
+        let start = column.checked_sub(1).map_or(0, |before| self.ends[before]);
+        self.ends.get(column).is_some_and(|end| start < *end)
+    }
+
     /// What a spreadsheet says about a cell.
     pub(super) fn kind(&self, column: usize) -> CellKind {
         self.kinds.get(column).copied().unwrap_or(CellKind::Text)

@@ -16,6 +16,13 @@ pub struct FileRefusal {
 }
 
 impl FileRefusal {
+    /// Whether the file could be read if somebody said what its columns mean.
+    #[must_use]
+    pub fn is_about_columns(&self) -> bool {
+        ["no-heading", "kind-unclear", "column-missing", "two-columns-of-one-meaning", "nothing-to-read"]
+            .contains(&self.code)
+    }
+
     pub(super) fn new(code: &'static str, detail: impl Into<String>) -> Self {
         Self { code, line: None, detail: detail.into() }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::encoding::Encoding;
 use super::meaning::Meaning;
+use super::passwords::PasswordColumns;
 use super::reasons::RefusedRow;
 use super::refusals::FileRefusal;
 use super::rows::{CourseKey, CourseRow, EnrollmentRow, Keys, Origin, PersonRow, Reference, StudentKey};
@@ -64,6 +65,12 @@ impl Reading {
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.refusal.is_some() || self.files.iter().any(|file| file.refusal.is_some())
+    }
+
+    /// The same files, of which nothing is used for this reason.
+    #[must_use]
+    pub fn refused_for(&self, refusal: FileRefusal) -> Self {
+        Self { files: self.files.clone(), refusal: Some(refusal), ..Self::default() }
     }
 
     /// Why nothing is used, in words: a line for the set of files, and one for each file that is refused.
@@ -157,6 +164,18 @@ pub struct FileReading {
     pub counts: Counts,
     /// Why nothing of it is used.
     pub refusal: Option<FileRefusal>,
+    /// Its columns with passwords.
+    pub(super) passwords: PasswordColumns,
+    /// Where it was found.
+    pub(super) place: Place,
+}
+
+/// Where a file was found: in which of the given files, in which entry of an archive, and on which sheet of a workbook.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Place {
+    pub(super) source: usize,
+    pub(super) entry: Option<usize>,
+    pub(super) sheet: Option<usize>,
 }
 
 /// A column that is not read.

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use super::ids::damage;
 use super::layout::Layout;
 use super::meaning::Meaning;
-use super::reasons::{Quoted, Reason};
-use super::record::Record;
+use super::reasons::{Damage, Quoted, Reason};
+use super::record::{CellKind, Record};
 use super::report::Format;
 use super::rows::{Origin, Standing, StudentKey};
 use super::times::timestamp;
@@ -89,6 +89,10 @@ impl<'a> Row<'a> {
         let text = self.text(meaning);
         if text.is_empty() {
             return Ok(None);
+        }
+        // A level such as 9-10 becomes a day.
+        if self.layout.columns.place(meaning).is_some_and(|place| self.record.kind(place) == CellKind::Date) {
+            return Err(self.fault(meaning, Reason::Damaged(Damage::Date, self.quoted(text))));
         }
         accepted(text, code, subject, record_text).map(Some).map_err(|reason| self.fault(meaning, reason))
     }

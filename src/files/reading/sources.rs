@@ -9,7 +9,7 @@ use super::drafts::Drafts;
 use super::gather::gather;
 use super::manifest::{Manifest, file_name, stem};
 use super::refusals::FileRefusal;
-use super::report::{FileKind, FileReading, Format, Processing, Reading, Warning};
+use super::report::{FileKind, FileReading, Format, Place, Processing, Reading, Warning};
 use super::table::Table;
 use super::text_file;
 use super::workbook::Workbook;
@@ -44,9 +44,7 @@ pub fn read(sources: &[Source], options: &Options) -> Reading {
 /// A file that may have a table.
 struct Item {
     name: String,
-    source: usize,
-    /// Its place in the archive that the source is.
-    entry: Option<usize>,
+    place: Place,
 }
 
 struct Set<'a> {
@@ -98,10 +96,12 @@ impl<'a> Set<'a> {
                 if is_archive { self.archive(name, bytes, source, &folder, &mut items) } else { None };
             archives.push(archive);
             // Folders of the path do not matter: people keep files in hidden ones.
-            let is_passed_over = |set: &mut Self| is_litter(file_name(name)) || set.is_passed_over(name);
+            let place = Place { source, ..Place::default() };
+            let is_passed_over =
+                |set: &mut Self| is_litter(file_name(name)) || set.is_passed_over(name, place);
             let is_listed = !is_archive && (!is_one_of_many || !is_passed_over(self));
             if is_listed {
-                items.push(Item { name: name.clone(), source, entry: None });
+                items.push(Item { name: name.clone(), place });
             }
         }
         if items.len() > MAX_ENTRIES {
@@ -124,7 +124,9 @@ impl<'a> Set<'a> {
                 let files = files.into_iter().filter(|(_, name)| !is_litter(name));
                 let mut files: Vec<_> =
                     files.map(|(entry, name)| (entry, format!("{folder}{name}"))).collect();
-                files.retain(|(_, name)| !self.is_passed_over(name));
+                files.retain(|(entry, name)| {
+                    !self.is_passed_over(name, Place { source, entry: Some(*entry), sheet: None })
+                });
                 if files.is_empty() {
                     Err(FileRefusal::new("empty-archive", "The archive has no table."))
                 } else {
@@ -137,8 +139,7 @@ impl<'a> Set<'a> {
             Ok((files, archive)) => {
                 items.extend(files.into_iter().map(|(entry, name)| Item {
                     name,
-                    source,
-                    entry: Some(entry),
+                    place: Place { source, entry: Some(entry), sheet: None },
                 }));
                 Some(archive)
             }
@@ -155,12 +156,13 @@ impl<'a> Set<'a> {
 
     /// Whether to skip a file among others, since its name is not that of a table. The report lists it. (Files that no
     /// person put there are skipped before.)
-    fn is_passed_over(&mut self, name: &str) -> bool {
+    fn is_passed_over(&mut self, name: &str, place: Place) -> bool {
         let passed_over = !is_table_by_name(name);
         if passed_over {
             let file = self.add(FileReading {
                 name: name.to_owned(),
                 kind: Some(FileKind::Other),
+                place,
                 ..FileReading::default()
             });
             let detail = "The file is not read: its name is not that of a table (CSV, TSV, TXT, XLSX) or of a zip archive.";
@@ -185,14 +187,14 @@ impl<'a> Set<'a> {
     }
 
     fn item(&mut self, item: &Item, sources: &[Source], archives: &mut [Option<Archive<'_>>]) {
-        let bytes = match (item.entry, &mut archives[item.source]) {
+        let bytes = match (item.place.entry, &mut archives[item.place.source]) {
             (Some(entry), Some(archive)) => archive.inflate(entry, &mut self.budget).map(Cow::Owned),
-            _ => Ok(Cow::Borrowed(&*sources[item.source].bytes)),
+            _ => Ok(Cow::Borrowed(&*sources[item.place.source].bytes)),
         };
         let content = bytes.and_then(|bytes| Ok((content_of(&item.name, &bytes)?, bytes)));
         let refusal = match content {
-            Ok((Content::Text, bytes)) => return self.text(&item.name, &bytes),
-            Ok((Content::Workbook, bytes)) => return self.workbook(&item.name, &bytes),
+            Ok((Content::Text, bytes)) => return self.text(item, &bytes),
+            Ok((Content::Workbook, bytes)) => return self.workbook(item, &bytes),
             Ok((Content::Archive, _)) => FileRefusal::new(
                 "archive-in-archive",
                 "This is an archive within an archive. Unpack it first.",
@@ -202,8 +204,8 @@ impl<'a> Set<'a> {
         self.add(FileReading { name: item.name.clone(), refusal: Some(refusal), ..FileReading::default() });
     }
 
-    fn text(&mut self, name: &str, bytes: &[u8]) {
-        let mut report = FileReading { name: self.own_name(name), ..FileReading::default() };
+    fn text(&mut self, Item { name, place }: &Item, bytes: &[u8]) {
+        let mut report = FileReading { name: self.own_name(name), place: *place, ..FileReading::default() };
         report.processing = self.manifest.processing(name);
         let file = u32::try_from(self.reading.files.len()).unwrap_or(u32::MAX);
         if report.processing == Some(Processing::Absent) {
@@ -222,14 +224,14 @@ impl<'a> Set<'a> {
         self.add(report);
     }
 
-    fn workbook(&mut self, name: &str, bytes: &[u8]) {
+    fn workbook(&mut self, item: &Item, bytes: &[u8]) {
         let mut budget = self.budget;
-        self.sheets(name, bytes, &mut budget);
+        self.sheets(item, bytes, &mut budget);
         self.budget = budget;
     }
 
     /// Reads all sheets. One without a known heading is passed over if another sheet has one.
-    fn sheets(&mut self, name: &str, bytes: &[u8], budget: &mut u64) {
+    fn sheets(&mut self, Item { name, place }: &Item, bytes: &[u8], budget: &mut u64) {
         let mut book = match Workbook::open(bytes, budget) {
             Ok(book) => book,
             Err(refusal) => {
@@ -243,9 +245,10 @@ impl<'a> Set<'a> {
         };
         let first = self.reading.files.len();
         let sheets = book.sheets();
-        for sheet in &sheets {
-            let name = if sheets.len() == 1 { name.to_owned() } else { format!("{name}: {sheet}") };
-            let mut report = FileReading { name: self.own_name(&name), ..FileReading::default() };
+        for (number, sheet) in sheets.iter().enumerate() {
+            let name = if sheets.len() == 1 { name.clone() } else { format!("{name}: {sheet}") };
+            let place = Place { sheet: Some(number), ..*place };
+            let mut report = FileReading { name: self.own_name(&name), place, ..FileReading::default() };
             let options = self.options.of_file(&report.name);
             let file = u32::try_from(self.reading.files.len()).unwrap_or(u32::MAX);
             let mut table = Table::new(file, &options, &mut report, &mut self.drafts, &mut self.manifest);

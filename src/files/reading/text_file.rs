@@ -39,7 +39,7 @@ pub(super) fn read<'a>(
 }
 
 /// Excel's first line `sep=;`, and where the next one begins.
-fn declared_delimiter(text: &str) -> Option<(u8, usize)> {
+pub(super) fn declared_delimiter(text: &str) -> Option<(u8, usize)> {
     let end = text.find(['\n', '\r']).unwrap_or(text.len());
     let line = text[..end].trim_matches('"');
     let named = line.get(..4).filter(|start| start.eq_ignore_ascii_case("sep="))?;

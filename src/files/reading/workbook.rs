@@ -1,5 +1,5 @@
-//! XLSX workbooks: each visible sheet is a table. A cell is read as the spreadsheet shows it, as far as its format is a
-//! simple one.
+//! XLSX workbooks: each visible sheet is a table. A cell is read as the spreadsheet shows it; days and times have the form
+//! of ISO 8601, whatever the language of the spreadsheet.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,9 +8,11 @@ use std::rc::Rc;
 use calamine::{DataRef, ExcelDateTime, Reader as _, SheetType, SheetVisible, Style, Xlsx, XlsxError};
 
 use super::headings::MAX_COLUMNS;
+use super::number_format;
 use super::parts::{Gate, Parts};
 use super::record::{CellKind, MAX_ROW_BYTES, Record};
 use super::refusals::FileRefusal;
+use super::workbook_copy::kind_of_text;
 
 /// An open workbook.
 pub(super) struct Workbook<'a> {
@@ -114,45 +116,49 @@ fn shown(value: &DataRef<'_>, style: Option<&Style>) -> Option<(String, CellKind
         style.and_then(|style| style.number_format.as_ref()).map_or("General", |format| &format.format_code);
     Some(match value {
         DataRef::Empty => return None,
-        DataRef::String(text) => (text.clone(), CellKind::Text),
+        DataRef::String(text) => (text.clone(), kind_of_text(format)),
         DataRef::SharedString(text) => ((*text).to_owned(), CellKind::Text),
         DataRef::Bool(yes) => ((if *yes { "TRUE" } else { "FALSE" }).to_owned(), CellKind::Text),
         DataRef::Int(number) => (number.to_string(), CellKind::Number),
         DataRef::Float(number) => number_shown(*number, format),
         DataRef::DateTime(time) => (time_shown(time), CellKind::Date),
-        DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => (text.clone(), CellKind::Date),
+        DataRef::DateTimeIso(text) => (iso_day(text).to_owned(), CellKind::Date),
+        DataRef::DurationIso(text) => (text.clone(), CellKind::Date),
         DataRef::Error(error) => (error.to_string(), CellKind::Text),
     })
 }
 
-/// The largest number of which a spreadsheet keeps every digit.
-const MAX_EXACT: f64 = 999_999_999_999_999.0;
-
 fn number_shown(number: f64, format: &str) -> (String, CellKind) {
-    // Rust writes numbers without an exponent, and whole ones without a decimal place.
-    let plain = number.to_string();
-    if number.fract() != 0.0 || number.abs() > MAX_EXACT {
-        return (plain, CellKind::UnsureNumber);
-    }
-    if format.len() > 1 && format.bytes().all(|byte| byte == b'0') && number >= 0.0 {
-        let width = format.len().min(MAX_WIDTH);
-        return (format!("{plain:0>width$}"), CellKind::Number);
-    }
-    let is_simple = ["", "General", "GENERAL", "0", "@", "#", "0_ ", "0;-0", "#,##0", "0.00", "#,##0.00"]
-        .contains(&format);
-    (plain, if is_simple { CellKind::Number } else { CellKind::UnsureNumber })
+    let (text, is_certain) = number_format::shown(number, format);
+    (text, if is_certain { CellKind::Number } else { CellKind::UnsureNumber })
 }
 
-/// More digits than a number has that a spreadsheet keeps.
-const MAX_WIDTH: usize = 30;
-
+/// A day or a time in the form of ISO 8601, a time of day alone, or an elapsed time of any number of hours.
 fn time_shown(time: &ExcelDateTime) -> String {
+    const SECONDS_PER_DAY: f64 = 86_400.0;
     let (year, month, day, hour, minute, second, _) = time.to_ymd_hms_milli();
+    let clock = format!("{minute:02}:{second:02}");
+    if time.is_duration() {
+        let seconds = (time.as_f64() * SECONDS_PER_DAY).round().abs();
+        let sign = if time.as_f64() < 0.0 { "-" } else { "" };
+        let (hours, rest) = ((seconds / 3600.0).floor(), seconds % 3600.0);
+        return format!("{sign}{hours}:{:02}:{:02}", (rest / 60.0).floor(), rest % 60.0);
+    }
+    if (0.0..1.0).contains(&time.as_f64()) {
+        return format!("{hour:02}:{clock}");
+    }
     if (hour, minute, second) == (0, 0, 0) {
         format!("{year:04}-{month:02}-{day:02}")
     } else {
-        format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+        format!("{year:04}-{month:02}-{day:02} {hour:02}:{clock}")
     }
+}
+
+/// A day in the form of ISO 8601 without the midnight that programs add.
+fn iso_day(text: &str) -> &str {
+    let rest = text.split_once(['T', ' ']);
+    rest.filter(|(_, clock)| clock.trim_end_matches('Z').chars().all(|it| matches!(it, '0' | ':' | '.')))
+        .map_or(text, |(day, _)| day)
 }
 
 #[cfg(test)]
@@ -160,15 +166,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_shown_as_the_spreadsheet_shows_them() {
-        assert_eq!(number_shown(42.0, "General"), ("42".to_owned(), CellKind::Number));
-        assert_eq!(number_shown(42.0, "00000"), ("00042".to_owned(), CellKind::Number));
-        assert_eq!(number_shown(123_456_789_012.0, "0"), ("123456789012".to_owned(), CellKind::Number));
-        assert_eq!(number_shown(42.0, "000-000").1, CellKind::UnsureNumber);
-        assert_eq!(number_shown(0.5, "General"), ("0.5".to_owned(), CellKind::UnsureNumber));
-        assert_eq!(number_shown(1e18, "General").1, CellKind::UnsureNumber);
-        assert_eq!(number_shown(f64::NAN, "General").1, CellKind::UnsureNumber);
+    fn days_times_and_elapsed_times_are_told_apart() {
+        use calamine::ExcelDateTimeType::{DateTime, TimeDelta};
+        let text = |value, kind| time_shown(&ExcelDateTime::new(value, kind, false));
+        assert_eq!(text(46_086.0, DateTime), "2026-03-05");
+        assert_eq!(text(46_086.5, DateTime), "2026-03-05 12:00:00");
+        assert_eq!(text(0.354_166_666_7, DateTime), "08:30:00");
+        assert_eq!(text(1.5625, TimeDelta), "37:30:00");
+        assert_eq!(text(-0.25, TimeDelta), "-6:00:00");
+        assert_eq!(iso_day("2026-03-05T00:00:00"), "2026-03-05");
+        assert_eq!(iso_day("2026-03-05T08:00:00"), "2026-03-05T08:00:00");
     }
+
     /// A workbook can name its sheets, and what it keeps, again and again.
     #[test]
     fn what_is_read_again_is_taken_off_the_budget_again() {

@@ -15,3 +15,4 @@ pub use self::cell::Cell;
 pub(crate) use self::csv::TRIGGERS;
 pub use self::csv::{Form, push_row};
 pub use self::table::{TableFormat, TableWriter};
+pub(crate) use self::workbook::push_escaped;

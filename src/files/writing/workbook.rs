@@ -205,7 +205,7 @@ fn letter(column: usize) -> char {
 /// Writes characters that XML does not allow as `_x0007_`, as spreadsheets do, and the beginning of a text that looks like
 /// that as `_x005F_` (ECMA-376, 22.9.2.19).
 #[expect(clippy::let_underscore_must_use, reason = "writing to a string cannot fail")]
-fn push_escaped(xml: &mut String, text: &str) {
+pub(crate) fn push_escaped(xml: &mut String, text: &str) {
     for (place, character) in text.char_indices() {
         match character {
             '_' if is_escape(&text[place..]) => xml.push_str("_x005F_"),

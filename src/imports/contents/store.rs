@@ -6,7 +6,7 @@ use crate::count::to_i64;
 use crate::db::{Db, DbError, Reach};
 use crate::imports::json::{from_json, to_json};
 use crate::imports::rows::ImportRow;
-use crate::imports::staging::Shift;
+use crate::imports::staging::Assignment;
 use crate::registrar::Chore;
 
 /// Rows in one row of the table.
@@ -35,7 +35,7 @@ impl ListName {
 
 /// Adds a part of a file. As everything that a worker writes, it changes nothing once another one has taken over.
 pub(in crate::imports) fn add_file(
-    shift: &Shift,
+    assignment: &Assignment,
     place: usize,
     part: usize,
     name: &str,
@@ -50,8 +50,8 @@ pub(in crate::imports) fn add_file(
             to_i64(part).into(),
             name.into(),
             content.into(),
-            shift.import_id.into(),
-            (&*shift.worker).into(),
+            assignment.import_id.into(),
+            (&*assignment.worker).into(),
         ],
     }
 }
@@ -64,7 +64,12 @@ pub(in crate::imports) async fn files(db: &Db, id: i64) -> Result<Vec<(i64, Stri
 }
 
 /// Adds rows; `place` counts from 0.
-pub(in crate::imports) fn add_rows(shift: &Shift, list: ListName, place: usize, rows: &[ImportRow]) -> Chore {
+pub(in crate::imports) fn add_rows(
+    assignment: &Assignment,
+    list: ListName,
+    place: usize,
+    rows: &[ImportRow],
+) -> Chore {
     Chore {
         sql: "insert into matricula_import_rows (import_id, list, place, content) \
               select id, cast($1 as text), cast($2 as bigint), cast($3 as text) \
@@ -73,27 +78,27 @@ pub(in crate::imports) fn add_rows(shift: &Shift, list: ListName, place: usize, 
             list.as_str().into(),
             to_i64(place).into(),
             to_json(rows).into(),
-            shift.import_id.into(),
-            (&*shift.worker).into(),
+            assignment.import_id.into(),
+            (&*assignment.worker).into(),
         ],
     }
 }
 
 /// Removes all rows of a list.
-pub(in crate::imports) fn remove_rows(shift: &Shift, list: ListName) -> Chore {
+pub(in crate::imports) fn remove_rows(assignment: &Assignment, list: ListName) -> Chore {
     Chore {
         sql: "delete from matricula_import_rows where import_id = $1 and list = $2 \
               and exists (select 1 from matricula_imports where id = $1 and worker = $3)",
-        args: vec![shift.import_id.into(), list.as_str().into(), (&*shift.worker).into()],
+        args: vec![assignment.import_id.into(), list.as_str().into(), (&*assignment.worker).into()],
     }
 }
 
-/// Removes the files. They may have columns that are never read, such as passwords.
-pub(in crate::imports) fn remove_files(shift: &Shift) -> Chore {
+/// Removes the files. They may have columns that are never read.
+pub(in crate::imports) fn remove_files(assignment: &Assignment) -> Chore {
     Chore {
         sql: "delete from matricula_import_files where import_id = $1 \
               and exists (select 1 from matricula_imports where id = $1 and worker = $2)",
-        args: vec![shift.import_id.into(), (&*shift.worker).into()],
+        args: vec![assignment.import_id.into(), (&*assignment.worker).into()],
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -22,7 +23,7 @@ pub const RIGHTS: [Right; 5] = [
 
 /// An import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(example = json!({"id": 7, "status": "planned", "created_at": "2026-09-01T08:00:00.000Z", "actor": "account:3", "applied_at": null, "undone_at": null, "settings": {"kind": null, "encoding": null, "corrections": [], "mode": "add", "override": null}, "files": [{"name": "students.csv", "format": "list", "kind": "students", "encoding": "UTF-8", "encoding_guessed": false, "delimiter": ",", "columns": [{"heading": "Number", "meaning": "number"}], "ignored": [{"heading": "Room", "why": "not used", "is_password": false}], "rows": 3, "blank": 0, "refused": 1, "skipped": {}, "refusal": null}], "counts": {"new": 2, "waiting": 0, "overridden": 0, "changed": 0, "unchanged": 0, "refused": 1, "would_vanish": 0, "promoted": 0}, "confirm": null, "held_back": [], "warnings": [], "total": 2, "done": 0, "not_done": 0, "remaining": 0}))]
+#[schema(example = json!({"id": 7, "status": "planned", "created_at": "2026-09-01T08:00:00.000Z", "actor": "account:3", "applied_at": null, "undone_at": null, "last_active_at": "2026-09-01T08:00:00.000Z", "settings": {"kind": null, "encoding": null, "corrections": [], "mode": "add", "override": null}, "files": [{"name": "students.csv", "format": "list", "kind": "students", "encoding": "UTF-8", "encoding_guessed": false, "delimiter": ",", "columns": [{"heading": "Number", "meaning": "number"}], "ignored": [{"heading": "Room", "why": "not used", "is_password": false}], "rows": 3, "blank": 0, "refused": 1, "skipped": {}, "refusal": null}], "counts": {"new": 2, "waiting": 0, "overridden": 0, "changed": 0, "unchanged": 0, "refused": 1, "would_vanish": 0, "promoted": 0}, "confirm": null, "held_back": [], "warnings": [], "total": 2, "done": 0, "not_done": 0, "remaining": 0}))]
 pub struct Import {
     /// The id.
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
@@ -39,6 +40,9 @@ pub struct Import {
     /// When it was undone.
     #[schema(required)]
     pub undone_at: Option<Stamp>,
+    /// When a server last worked on it. While it is being carried out or undone, servers say so every second; if they have not
+    /// for some seconds, the work is interrupted, and a server goes on with it 30 seconds after this time.
+    pub last_active_at: Stamp,
     /// The settings: how the files are read, and what happens to records that they do not mention.
     pub settings: Settings,
     /// The files, and how they are read.
@@ -61,14 +65,15 @@ pub struct Import {
     /// Steps that would have had another effect than planned by then, and were not carried out.
     #[schema(minimum = 0)]
     pub not_done: i64,
-    /// Rows that could not be undone, because somebody has changed the record since or it cannot be restored.
+    /// Rows that could not be undone, because somebody has changed the record since or it cannot be restored, and students
+    /// who moved up from a waitlist when the import freed a seat, and keep it.
     #[schema(minimum = 0)]
     pub remaining: i64,
 }
 
 /// A worker and its import.
 #[derive(Clone, Debug)]
-pub struct Shift {
+pub struct Assignment {
     /// The import.
     pub import_id: i64,
     /// A random text. Commits of a worker whose text is not the current one any more are refused.
@@ -93,6 +98,18 @@ pub enum ImportStatus {
     Undoing,
     /// It is undone, as far as that is possible.
     Undone,
+}
+
+/// How long a server that works on an import may be silent before the work counts as interrupted.
+const MAX_SILENCE: SignedDuration = SignedDuration::from_secs(5);
+
+impl Import {
+    /// Whether the server that worked on it has stopped: another one goes on in a moment.
+    #[must_use]
+    pub fn is_interrupted(&self, now: &Stamp) -> bool {
+        self.status.is_running()
+            && now.checked_sub(MAX_SILENCE).is_some_and(|latest| self.last_active_at < latest)
+    }
 }
 
 impl ImportStatus {

@@ -5,7 +5,7 @@ mod import;
 mod row_list;
 mod store;
 
-pub use self::import::{Import, ImportStatus, RIGHTS, Shift};
+pub use self::import::{Assignment, Import, ImportStatus, RIGHTS};
 pub use self::row_list::{WhichRows, read as read_rows};
 pub(super) use self::store::{
     Claim, End, NewImport, NewPlan, Unattended, claim, delete_old, find_any, finish, id_of_request,

@@ -2,11 +2,11 @@
 
 use std::sync::LazyLock;
 
-use super::import::{Import, ImportStatus, RIGHTS, Shift};
+use super::import::{Assignment, Import, ImportStatus, RIGHTS};
 use crate::clock::Stamp;
 use crate::count::to_i64;
 use crate::db::{Db, DbError, Reach, Row};
-use crate::imports::contents::{ListName, ROWS_PER_PLACE, add_rows, remove_files, remove_rows};
+use crate::imports::contents::{ListName, remove_files};
 use crate::imports::json::from_json;
 use crate::imports::rows::ImportRow;
 use crate::imports::summary::Summary;
@@ -69,7 +69,7 @@ pub(in crate::imports) struct NewPlan {
 }
 
 /// Writes down a plan; changes nothing if its request has made another import in the meantime.
-pub(in crate::imports) fn set_plan(shift: &Shift, plan: NewPlan) -> Chore {
+pub(in crate::imports) fn set_plan(assignment: &Assignment, plan: NewPlan) -> Chore {
     let (request, fingerprint) = plan.request.unzip();
     Chore {
         sql: "update matricula_imports set settings = $1, report = $2, digest = $3, total = $4, status = 'planned', \
@@ -83,24 +83,29 @@ pub(in crate::imports) fn set_plan(shift: &Shift, plan: NewPlan) -> Chore {
             to_i64(plan.total).into(),
             request.into(),
             fingerprint.into(),
-            shift.import_id.into(),
-            (&*shift.worker).into(),
+            assignment.import_id.into(),
+            (&*assignment.worker).into(),
         ],
     }
 }
 
 /// Begins to work on an import; changes nothing if it is not `from` any more.
-pub(in crate::imports) fn claim(claim: &Claim<'_>, shift: &Shift, caller: &Caller, now: &Stamp) -> Chore {
+pub(in crate::imports) fn claim(
+    claim: &Claim<'_>,
+    assignment: &Assignment,
+    caller: &Caller,
+    now: &Stamp,
+) -> Chore {
     Chore {
         sql: "update matricula_imports set status = $1, worker = $2, worked_by = $3, rights = $4, touched_at = $5, done = 0 \
               where id = $6 and status = $7 and digest = $8",
         args: vec![
             claim.to.as_str().into(),
-            (&*shift.worker).into(),
+            (&*assignment.worker).into(),
             caller.actor.to_string().into(),
             caller.grants.rights.to_string().into(),
             now.into(),
-            shift.import_id.into(),
+            assignment.import_id.into(),
             claim.from.as_str().into(),
             claim.digest.into(),
         ],
@@ -118,8 +123,8 @@ pub(in crate::imports) struct Claim<'a> {
 }
 
 /// Says how far it is, and that the server is still at work.
-pub(in crate::imports) fn touch(shift: &Shift, done: usize, now: &Stamp) -> Chore {
-    let Shift { import_id: id, worker } = shift;
+pub(in crate::imports) fn touch(assignment: &Assignment, done: usize, now: &Stamp) -> Chore {
+    let Assignment { import_id: id, worker } = assignment;
     Chore {
         sql: "update matricula_imports set done = $1, touched_at = $2 where id = $3 and worker = $4",
         args: vec![to_i64(done).into(), now.into(), (*id).into(), (&**worker).into()],
@@ -136,18 +141,28 @@ pub(in crate::imports) enum End {
     Stopped,
 }
 
-/// Ends the work, after `done` steps. The last of the statements changes the import, if it is still this worker's.
-pub(in crate::imports) fn finish(shift: &Shift, end: &End, done: usize, now: &Stamp) -> Vec<Chore> {
-    let (id, worker) = (shift.import_id.into(), (&*shift.worker).into());
-    let (list, rows, sql) = match end {
+impl End {
+    /// The rows that are written down before the end, and their list.
+    pub(in crate::imports) fn rows(&self) -> Option<(ListName, &[ImportRow])> {
+        match self {
+            Self::Applied(rows) => Some((ListName::NotDone, rows)),
+            Self::Undone(rows) => Some((ListName::Remaining, rows)),
+            Self::Stopped => None,
+        }
+    }
+}
+
+/// Ends the work, after `done` steps, once its rows are written down. The last of the statements changes the import, if it is
+/// still this worker's.
+pub(in crate::imports) fn finish(assignment: &Assignment, end: &End, done: usize, now: &Stamp) -> Vec<Chore> {
+    let (id, worker) = (assignment.import_id.into(), (&*assignment.worker).into());
+    let (rows, sql) = match end {
         End::Applied(not_done) => (
-            ListName::NotDone,
             not_done,
             "update matricula_imports set status = 'applied', done = $1, applied_at = $2, touched_at = $2, not_done = $3 \
              where id = $4 and worker = $5",
         ),
         End::Undone(remaining) => (
-            ListName::Remaining,
             remaining,
             "update matricula_imports set status = 'undone', done = $1, undone_at = $2, touched_at = $2, remaining = $3 \
              where id = $4 and worker = $5",
@@ -162,11 +177,7 @@ pub(in crate::imports) fn finish(shift: &Shift, end: &End, done: usize, now: &St
         }
     };
     let args = vec![to_i64(done).into(), now.into(), to_i64(rows.len()).into(), id, worker];
-    let parts = rows.chunks(ROWS_PER_PLACE).enumerate();
-    let mut chores = vec![remove_rows(shift, list), remove_files(shift)];
-    chores.extend(parts.map(|(place, rows)| add_rows(shift, list, place, rows)));
-    chores.push(Chore { sql, args });
-    chores
+    vec![remove_files(assignment), Chore { sql, args }]
 }
 
 /// An import that no server works on, although it is not at an end.
@@ -227,7 +238,7 @@ pub(in crate::imports) fn delete_old(unused: &Stamp, used: &Stamp, max: i64) -> 
 }
 
 const COLUMNS: &str = "id, created_at, actor, status, settings, report, digest, total, done, not_done, remaining, \
-    applied_at, undone_at";
+    applied_at, undone_at, touched_at";
 
 /// The import; `None` also for a caller who may not see it.
 ///
@@ -300,5 +311,6 @@ fn import(row: &Row<'_>) -> Result<Import, DbError> {
         remaining: row.int(10)?,
         applied_at: row.opt_stamp(11)?,
         undone_at: row.opt_stamp(12)?,
+        last_active_at: row.stamp(13)?,
     })
 }

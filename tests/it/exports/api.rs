@@ -100,6 +100,7 @@ async fn a_list_is_csv_for_those_who_want_it() {
         ("students".to_owned(), "exports/students.csv".to_owned()),
         ("courses".to_owned(), "exports/courses.csv".to_owned()),
         (format!("courses/{algebra}/students"), format!("courses/{algebra}/students.csv")),
+        (format!("courses/{algebra}/waitlist"), format!("courses/{algebra}/waitlist.csv")),
     ] {
         let export = school.get(&format!("/api/v1/{export}")).await.is_ok();
         assert_eq!(csv(&format!("/api/v1/{list}")).await.text(), export.text());

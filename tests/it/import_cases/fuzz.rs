@@ -4,10 +4,11 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use matricula::files::reading::{Found, Options, Reading, Source, read};
+use matricula::files::reading::{Options, Source};
 
+use super::check::read_and_check;
 use super::formats::{archive, unpacked};
-use super::{files, folder, read_all, spreadsheets};
+use super::{files, folder, spreadsheets};
 
 /// The most memory of the process that reads.
 const MAX_MEMORY: u64 = 1 << 30;
@@ -106,22 +107,6 @@ fn peak_memory() -> u64 {
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
 }
 
-/// What holds for every reading.
-fn check(reading: &Reading) {
-    assert!(!reading.is_refused() || reading.is_empty() && reading.refused.is_empty());
-    for row in &reading.enrollments {
-        assert!(!matches!(reading.person(row.student), Found::Person(person) if person.name.is_empty()));
-        assert!(reading.course_keys.get(row.course).codes().all(|code| !code.is_empty()));
-    }
-    for row in &reading.refused {
-        assert!(reading.files.len() > row.origin.file as usize && row.origin.line > 0);
-        assert!(row.reason.to_string().ends_with('.'), "{}", row.reason);
-    }
-    for person in &reading.people {
-        assert!(matricula::registrar::record_text(&person.name).is_ok_and(|name| *name == *person.name));
-    }
-}
-
 /// Reads damaged files of a reader until the time is over, the same ones for the same seed. Returns how many.
 fn reads_damaged_files(reader: &str, seed: u64, time: Duration, most: usize) -> usize {
     let corpus = corpus(reader);
@@ -139,7 +124,7 @@ fn reads_damaged_files(reader: &str, seed: u64, time: Duration, most: usize) -> 
                 mutate(&mut random, &mut file.bytes, other);
             }
         }
-        check(&read(&set, &Options::default()));
+        read_and_check(&set, &Options::default());
         count += 1;
     }
     let peak = peak_memory();
@@ -161,7 +146,7 @@ fn damaged_files_are_read_or_refused() {
             None => assert_eq!(reads_damaged_files(reader, 1, Duration::MAX, 300), 300),
         }
     }
-    for set in corpus("csv") {
-        check(&read_all(&set));
+    for set in ["csv", "xlsx", "zip"].into_iter().flat_map(corpus) {
+        read_and_check(&set, &Options::default());
     }
 }

@@ -1,5 +1,9 @@
 //! Files with the quirks of real ones: what is read of them, and what is refused with which line.
 
+#[expect(unreachable_pub, reason = "the fuzzers are another crate")]
+#[path = "../../../fuzz/src/check.rs"]
+mod check;
+pub(crate) mod copies;
 mod formats;
 mod fuzz;
 mod quirks;

@@ -138,7 +138,7 @@ fn headings_are_known_in_any_order_and_spelling_and_others_are_named() {
 #[test]
 fn a_person_can_correct_what_a_column_means() {
     let correction = |file: &str, heading: &str, meaning| Correction {
-        file: file.to_owned(),
+        file: Some(file.to_owned()),
         heading: heading.to_owned(),
         meaning,
     };
@@ -164,7 +164,7 @@ fn each_file_has_a_name_of_its_own_that_corrections_can_use() {
     assert_eq!(names, ["a\u{fffd}b.csv", "list.csv", "list.csv (2)"]);
     for corrected in &names {
         let correction = Correction {
-            file: corrected.clone(),
+            file: Some(corrected.clone()),
             heading: "Matricola".to_owned(),
             meaning: Some(Meaning::Number),
         };

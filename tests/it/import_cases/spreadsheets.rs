@@ -33,6 +33,8 @@ fn shown() -> Vec<u8> {
         write_texts(sheet, 3, &["", "Padded", "padded@example.edu"]);
         sheet.write_number_with_format(3, 0, 42, &Format::new().set_num_format("00000")).unwrap();
         // Row 5 is empty.
+        write_texts(sheet, 6, &["", "Dashed", "dashed@example.edu"]);
+        sheet.write_number_with_format(6, 0, 421_234, &Format::new().set_num_format("000-000")).unwrap();
         write_texts(sheet, 5, &["", "Formula", "formula@example.edu"]);
         sheet.write_formula(5, 0, Formula::new("=A2").set_result("0042f")).unwrap();
         let day = ExcelDateTime::from_ymd(2026, 3, 5).unwrap();
@@ -43,14 +45,14 @@ fn shown() -> Vec<u8> {
 fn unsure() -> Vec<u8> {
     workbook(|sheet| {
         write_texts(sheet, 0, &["id", "name", "email"]);
-        let names = ["Day", "Fraction", "Dashed", "Long", "Error"];
+        let names = ["Day", "Fraction", "Percent", "Long", "Error"];
         for (row, name) in (1..).zip(names) {
             write_texts(sheet, row, &["", name, "a@example.edu"]);
         }
         let day = ExcelDateTime::from_ymd(2026, 3, 5).unwrap();
         sheet.write_datetime_with_format(1, 0, &day, &Format::new().set_num_format("d-mmm")).unwrap();
         sheet.write_number(2, 0, 12.5).unwrap();
-        sheet.write_number_with_format(3, 0, 421_234, &Format::new().set_num_format("000-000")).unwrap();
+        sheet.write_number_with_format(3, 0, 421_234, &Format::new().set_num_format("0000%")).unwrap();
         sheet.write_number(4, 0, 1_234_567_890_123_456_789.0).unwrap();
         sheet.write_formula(5, 0, Formula::new("=NA()").set_result("#N/A")).unwrap();
     })
@@ -82,6 +84,7 @@ fn ids_of_a_workbook_are_read_as_it_shows_them() {
             "12345 Number <number@example.edu>",
             "00042 Padded <padded@example.edu>",
             "0042f Formula <formula@example.edu>",
+            "421-234 Dashed <dashed@example.edu>",
         ]
     );
     assert_eq!(reading.people[3].origin.line, 6);
@@ -136,8 +139,8 @@ fn replaced(part: &str, from: &str, to: &str) -> Vec<u8> {
 /// The library computes with the range that a sheet says it has, and panics in a development build.
 #[test]
 fn a_sheet_whose_range_ends_before_it_begins_does_no_harm() {
-    let reading = read_text("a.xlsx", replaced("sheet1.xml", "A1:D6", "D6:A1"));
-    assert!(reading.people.len() == 4 || refusals(&reading) == ["a.xlsx: damaged-workbook"], "{reading:?}");
+    let reading = read_text("a.xlsx", replaced("sheet1.xml", "A1:D7", "D7:A1"));
+    assert!(reading.people.len() == 5 || refusals(&reading) == ["a.xlsx: damaged-workbook"], "{reading:?}");
 }
 
 /// The library keeps a number format once for each cell format that names it.

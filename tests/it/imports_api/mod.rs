@@ -19,11 +19,11 @@ impl School {
             .body(file)
     }
 
-    async fn plan(&self, file: &str) -> Value {
+    pub(crate) async fn plan(&self, file: &str) -> Value {
         self.brings("", file.to_owned()).await.is_created().json()
     }
 
-    async fn carries_out(&self, import: &Value) -> Value {
+    pub(crate) async fn carries_out(&self, import: &Value) -> Value {
         let url = format!("/api/v1/imports/{}/apply", import["id"]);
         let applied = self.ask("POST", &url).await.is_ok().json();
         assert_eq!(applied["status"], "applied", "{applied:#}");
@@ -42,7 +42,7 @@ impl School {
         self.get(&url).await.is_ok().json().as_array().unwrap().clone()
     }
 
-    async fn all(&self, path: &str) -> Vec<Value> {
+    pub(crate) async fn all(&self, path: &str) -> Vec<Value> {
         self.get(path).await.is_ok().json().as_array().unwrap().clone()
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{STUDENTS, brings_a_school, school_in_a_zip, zip};
 use crate::import_cases::folder;
-use crate::school::{Reply, School};
+use crate::school::{Reply, School, errors};
 
 #[tokio::test]
 async fn a_plan_changes_nothing_and_is_carried_out_and_undone_as_it_says() {
@@ -190,4 +190,66 @@ async fn a_number_that_has_moved_to_somebody_else_is_another_plan() {
     }
     let refused = school.ask("POST", &format!("/api/v1/imports/{}/apply", removal["id"])).await;
     refused.is_refused(409, "plan-changed");
+}
+
+#[tokio::test]
+async fn a_file_with_foreign_headings_is_refused_with_its_columns_and_read_once_they_are_explained() {
+    let school = School::open().await;
+    let file = "N\u{fa}mero de alumno;Apelativo;Correo;Llave\n0042;Zo\u{eb};zoe@example.edu;abc\n";
+    let refused = school.brings("", file).await.is_refused(422, "files-refused");
+    let columns: Vec<_> =
+        refused["files"][0]["ignored"].as_array().unwrap().iter().map(|it| &it["heading"]).collect();
+    assert_eq!(columns, ["N\u{fa}mero de alumno", "Apelativo", "Correo", "Llave"], "{refused:#}");
+    // A refused file leaves nothing behind.
+    assert_eq!(school.all("/api/v1/imports").await.len(), 0);
+
+    let columns = "&column=N%C3%BAmero%20de%20alumno:number&column=apelativo:name&column=CORREO:email&column=Llave:password";
+    let import = school.brings(columns, file).await.is_created().json();
+    assert_eq!(
+        (&import["counts"]["new"], &import["counts"]["refused"]),
+        (&json!(1), &json!(0)),
+        "{import:#}"
+    );
+    assert_eq!(
+        import["files"][0]["ignored"],
+        json!([{"heading": "Llave", "why": "passwords are never read", "is_password": true}])
+    );
+    school.carries_out(&import).await;
+    assert_eq!(school.all("/api/v1/students").await[0]["number"], "0042");
+}
+
+#[tokio::test]
+async fn two_columns_of_one_meaning_and_a_missing_one_are_settled_by_saying_what_they_mean() {
+    let school = School::open().await;
+    let two = "number,name,full name,email\n1,Zoe,Zo\u{eb} Martin,zoe@example.edu\n";
+    let refused = school.brings("", two).await.is_refused(422, "files-refused");
+    assert_eq!(refused["files"][0]["code"], "two-columns-of-one-meaning");
+    assert_eq!(refused["files"][0]["columns"].as_array().unwrap().len(), 3, "{refused:#}");
+    let import = school.brings("&column=name:ignore", two).await.is_created().json();
+    assert_eq!(import["counts"]["new"], 1);
+    let missing = "number,Wer,email\n1,Zoe,zoe@example.edu\n";
+    school.brings("", missing).await.is_refused(422, "files-refused");
+    school.brings("&column=Wer:name", missing).await.is_created();
+}
+
+#[tokio::test]
+async fn a_correction_that_is_none_is_refused() {
+    let school = School::open().await;
+    let answer = |query: &str| school.brings(query, STUDENTS);
+    let problem = answer("&column=name").await.is_refused(400, "invalid-request");
+    assert_eq!(errors(&problem), ["column: must be a heading, `:` and a field, such as `Rufname:name`"]);
+    let problem = answer("&column=a:name&column=b:shoe").await.is_refused(400, "invalid-request");
+    assert!(errors(&problem)[0].contains("known are number, name,"), "{problem:#}");
+    answer("&kind=students&kind=courses").await.is_refused(400, "invalid-request");
+}
+
+#[tokio::test]
+async fn a_row_that_the_plan_refuses_names_the_column_that_matters() {
+    let school = School::open().await;
+    let [ana] = school.students(["Ana"]).await;
+    school.patch(&ana.url(), json!({"number": "1"})).await.is_ok();
+    let import = school.plan("Student ID,Course code\n1,MA1\n2,MA1\n").await;
+    let columns: Vec<_> =
+        school.rows_of(&import, "refused").await.iter().map(|row| row["column"].clone()).collect();
+    assert_eq!(columns, ["Course code", "Student ID"]);
 }

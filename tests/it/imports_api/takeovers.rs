@@ -243,3 +243,16 @@ fn forget_enrollments(school: &School) {
     school.other_program_runs(&format!("update matricula_import_entries set last_seq = {last}"));
     school.other_program_runs("delete from matricula_import_entries where last_seq < first_seq");
 }
+
+#[tokio::test]
+async fn an_interrupted_import_says_so_until_a_server_goes_on() {
+    let school = School::open().await;
+    let import = school.plan(STUDENTS).await;
+    let page = format!("/imports/{}", import["id"]);
+    let stopped = "The server that worked on this has stopped.";
+    assert!(!school.get(&page).await.is_ok().text().contains(stopped));
+    school.other_program_runs(ABANDONED);
+    assert!(school.get(&page).await.is_ok().text().contains(stopped));
+    let import = school.get(&format!("/api/v1/imports/{}", import["id"])).await.is_ok().json();
+    assert_eq!(import["last_active_at"], "2020-01-01T00:00:00.000Z");
+}

@@ -139,6 +139,42 @@ async fn dropped_enrollments_and_places_come_back_exactly() {
 }
 
 #[tokio::test]
+async fn who_moved_up_into_a_freed_seat_keeps_it_and_is_listed() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let students = school.students(["Ana", "Ben", "Cleo"]).await;
+    algebra.seats(1, 9).await;
+    for (student, status) in students.iter().zip([201, 202, 202]) {
+        student.enrolls_in(&algebra).await.is(status);
+    }
+    school.patch(&algebra.url(), json!({"code": "MA1"})).await.is_ok();
+    for (student, number) in students.iter().zip(["1", "2", "3"]) {
+        school.patch(&student.url(), json!({"number": number})).await.is_ok();
+    }
+    let removal = school.plan("student,course,status\n1,MA1,deleted\n").await;
+    assert_eq!(removal["counts"]["promoted"], 1);
+    school.carries_out(&removal).await;
+    assert_eq!(algebra.roster().await, ["Ben"]);
+
+    let undone = school.takes_back(&removal).await;
+    assert_eq!(algebra.roster().await, ["Ana", "Ben"]);
+    assert_eq!(undone["remaining"], 1);
+    let remaining = school.rows_of(&removal, "remaining").await;
+    let said =
+        ["student", "course", "record", "code", "detail"].map(|field| remaining[0][field].as_str().unwrap());
+    assert_eq!(
+        said,
+        [
+            "2",
+            "MA1",
+            "enrollment",
+            "moved-up",
+            "The student moved up from the waitlist when the import freed a seat, and keeps it."
+        ]
+    );
+}
+
+#[tokio::test]
 async fn what_somebody_has_restored_since_stays() {
     let school = School::open().await;
     let import = brings_a_school(&school).await;

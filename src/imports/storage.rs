@@ -14,7 +14,7 @@ use super::json::to_json;
 use super::resumed::InLog;
 use super::rows::ImportRow;
 use super::settings::Settings;
-use super::staging::{self, Claim, End, Import, NewImport, NewPlan, Shift};
+use super::staging::{self, Assignment, Claim, End, Import, NewImport, NewPlan};
 use super::steps::Plan;
 use crate::clock::Clock;
 use crate::db::{Db, DbError};
@@ -27,43 +27,52 @@ const FILE_PART: usize = 128 * 1024;
 /// Statements in one transaction, each with a part of a file or some hundred rows.
 const CHORES_PER_COMMIT: usize = 2;
 
-/// The tables of imports.
+/// The database and the Registrar, as imports use them.
 #[derive(Debug)]
-pub(super) struct Keeper {
+pub(super) struct Storage {
     pub(super) db: Db,
     pub(super) registrar: Registrar,
     pub(super) clock: Clock,
 }
 
-impl Keeper {
+impl Storage {
     pub(super) async fn find(&self, id: i64) -> Result<(Import, String), ImportError> {
         staging::find_any(&self.db, Some(id)).await?.ok_or(ImportError::NotFound(id))
     }
 
     /// Writes down the files of a new import; returns the import and its worker.
-    pub(super) async fn add(&self, sources: &[Source], caller: &Caller) -> Result<Shift, ImportError> {
+    pub(super) async fn add(&self, sources: &[Source], caller: &Caller) -> Result<Assignment, ImportError> {
         let worker: Arc<str> = format!("{:032x}", fastrand::u128(..)).into();
         let (actor, now) = (caller.actor.to_string(), self.clock.stamp());
         let new = NewImport { actor: &actor, now: &now, worker: &worker };
         self.write(vec![new.chore()]).await?;
         let id = staging::id_of_worker(&self.db, &worker).await?;
-        let shift = Shift { import_id: id.ok_or(Refusal::ImportTaken)?, worker };
+        let assignment = Assignment { import_id: id.ok_or(Refusal::ImportTaken)?, worker };
         for (place, source) in sources.iter().enumerate() {
-            let part = |part: usize| {
-                let end = source.bytes.len().min((part + 1) * FILE_PART);
-                let content = STANDARD.encode(&source.bytes[part * FILE_PART..end]);
-                contents::add_file(&shift, place, part, &source.name, content)
-            };
-            self.write_parts(&shift, source.bytes.len().div_ceil(FILE_PART), &part).await?;
+            let part = |part: usize| file_part(&assignment, place, source, part);
+            self.write_parts(&assignment, 0, file_parts(source), &part).await?;
         }
-        Ok(shift)
+        Ok(assignment)
+    }
+
+    /// Writes down other files for an import, in one commit: an import has its files at every time.
+    pub(super) async fn replace_files(
+        &self,
+        assignment: &Assignment,
+        sources: &[Source],
+    ) -> Result<(), ImportError> {
+        let mut chores = vec![contents::remove_files(assignment)];
+        for (place, source) in sources.iter().enumerate() {
+            chores.extend((0..file_parts(source)).map(|part| file_part(assignment, place, source, part)));
+        }
+        self.write(chores).await.map(drop)
     }
 
     /// Writes down a plan with its digest. `request` is the `Idempotency-Key` of its request with the actor, and the fingerprint of the
     /// request.
     pub(super) async fn write_plan(
         &self,
-        shift: &Shift,
+        assignment: &Assignment,
         (plan, digest): (&Plan, &str),
         settings: &Settings,
         request: Option<(String, String)>,
@@ -72,10 +81,10 @@ impl Keeper {
         let part = |place: usize| {
             let numbers = place * ROWS_PER_PLACE..rows.len().min((place + 1) * ROWS_PER_PLACE);
             let part: Vec<_> = numbers.map(|number| plan.row(number, rows[number])).collect();
-            contents::add_rows(shift, ListName::Plan, place, &part)
+            contents::add_rows(assignment, ListName::Plan, place, &part)
         };
-        self.write(vec![contents::remove_rows(shift, ListName::Plan)]).await?;
-        self.write_parts(shift, rows.len().div_ceil(ROWS_PER_PLACE), &part).await?;
+        self.write(vec![contents::remove_rows(assignment, ListName::Plan)]).await?;
+        self.write_parts(assignment, 0, rows.len().div_ceil(ROWS_PER_PLACE), &part).await?;
         let plan = NewPlan {
             settings: to_json(settings),
             report: to_json(&plan.summary()),
@@ -84,7 +93,7 @@ impl Keeper {
             request,
         };
         // Another request with this key was faster.
-        let written = self.write(vec![staging::set_plan(shift, plan)]).await?;
+        let written = self.write(vec![staging::set_plan(assignment, plan)]).await?;
         if written == [1] { Ok(()) } else { Err(Refusal::KeyInUse.into()) }
     }
 
@@ -108,24 +117,25 @@ impl Keeper {
         claim: Claim<'_>,
         caller: &Caller,
         otherwise: &'static str,
-    ) -> Result<Shift, ImportError> {
+    ) -> Result<Assignment, ImportError> {
         let worker = format!("{:032x}", fastrand::u128(..)).into();
-        let shift = Shift { import_id: id, worker };
-        let chore = staging::claim(&claim, &shift, caller, &self.clock.stamp());
+        let assignment = Assignment { import_id: id, worker };
+        let chore = staging::claim(&claim, &assignment, caller, &self.clock.stamp());
         let changed = self.registrar.keep_house(vec![chore]).await?;
-        if changed == [1] { Ok(shift) } else { Err(ImportError::WrongState(otherwise)) }
+        if changed == [1] { Ok(assignment) } else { Err(ImportError::WrongState(otherwise)) }
     }
 
-    /// Writes something in parts, some of them in each commit.
+    /// Writes something in parts, some of them in each commit, while `done` steps are done.
     async fn write_parts(
         &self,
-        shift: &Shift,
+        assignment: &Assignment,
+        done: usize,
         parts: usize,
         part: &(dyn Fn(usize) -> Chore + Sync),
     ) -> Result<(), ImportError> {
         for first in (0..parts).step_by(CHORES_PER_COMMIT) {
             let mut chores: Vec<_> = (first..parts.min(first + CHORES_PER_COMMIT)).map(part).collect();
-            chores.push(staging::touch(shift, 0, &self.clock.stamp()));
+            chores.push(staging::touch(assignment, done, &self.clock.stamp()));
             let written = self.write(chores).await?;
             if written.last() != Some(&1) {
                 return Err(Refusal::ImportTaken.into());
@@ -171,22 +181,49 @@ impl Keeper {
     }
 
     /// Writes down how the work has ended, after `done` steps.
-    pub(super) async fn end(&self, shift: &Shift, end: &End, done: usize) -> Result<(), ImportError> {
-        let written = self.write(staging::finish(shift, end, done, &self.clock.stamp())).await?;
+    pub(super) async fn end(
+        &self,
+        assignment: &Assignment,
+        end: &End,
+        done: usize,
+    ) -> Result<(), ImportError> {
+        if let Some((list, rows)) = end.rows() {
+            self.write(vec![contents::remove_rows(assignment, list)]).await?;
+            let part = |place: usize| {
+                let last = rows.len().min((place + 1) * ROWS_PER_PLACE);
+                contents::add_rows(assignment, list, place, &rows[place * ROWS_PER_PLACE..last])
+            };
+            self.write_parts(assignment, done, rows.len().div_ceil(ROWS_PER_PLACE), &part).await?;
+        }
+        let written = self.write(staging::finish(assignment, end, done, &self.clock.stamp())).await?;
         if written.last() == Some(&1) { Ok(()) } else { Err(Refusal::ImportTaken.into()) }
     }
 }
 
-/// The same for two plans only if all of their rows are the same.
-pub(super) fn digest_of(plan: &Plan) -> String {
-    let mut hasher = Sha256::new();
-    for (number, row) in plan.rows().into_iter().enumerate() {
-        pause_if_due();
-        hasher.update(to_json(&plan.row(number, row)));
+/// The number of parts in which a file is written down: an empty one has a part, too.
+fn file_parts(file: &Source) -> usize {
+    file.bytes.len().div_ceil(FILE_PART).max(1)
+}
+
+fn file_part(assignment: &Assignment, place: usize, file: &Source, part: usize) -> Chore {
+    let end = file.bytes.len().min((part + 1) * FILE_PART);
+    let content = STANDARD.encode(&file.bytes[part * FILE_PART..end]);
+    contents::add_file(assignment, place, part, &file.name, content)
+}
+
+impl Plan {
+    /// A text that is the same for two plans only if all of their rows are the same.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let mut hasher = Sha256::new();
+        for (number, row) in self.rows().into_iter().enumerate() {
+            pause_if_due();
+            hasher.update(to_json(&self.row(number, row)));
+        }
+        // Rows do not say which enrollment or which place on a waitlist ends, and who moves up from a waitlist has none.
+        let held: Vec<_> = self.vanishing.pairs.iter().map(|pair| pair.held).collect();
+        hasher.update(format!("{held:?}{:?}", self.promoted));
+        let digits: Vec<_> = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        digits.concat()
     }
-    // Rows do not say which enrollment or which place on a waitlist ends, and who moves up from a waitlist has none.
-    let held: Vec<_> = plan.vanishing.pairs.iter().map(|pair| pair.held).collect();
-    hasher.update(format!("{held:?}{:?}", plan.promoted));
-    let digits: Vec<_> = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    digits.concat()
 }

@@ -6,14 +6,15 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tokio::sync::Semaphore;
 
-use super::carry_out::Order;
+use super::carry_out::{Done, RowNumbers};
 use super::error::ImportError;
-use super::keeper::{Keeper, digest_of};
 use super::plan::{self, NotMade};
 use super::resumed::Resumed;
+use super::rows::ImportRow;
 use super::settings::Settings;
-use super::staging::{self, Claim, End, ImportStatus, Shift, Unattended};
+use super::staging::{self, Assignment, Claim, End, ImportStatus, Unattended};
 use super::steps::Plan;
+use super::storage::Storage;
 use super::undo;
 use crate::count::to_i64;
 use crate::db::DbError;
@@ -33,18 +34,19 @@ const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Old rows of each table that are deleted in one transaction.
 const MAX_DELETED: i64 = 50;
 
-/// A plan, and what it was made from.
+/// A plan, and the files that are kept with it.
 pub(super) struct Made {
-    pub(super) sources: Vec<Source>,
+    /// Without passwords.
+    pub(super) files: Vec<Source>,
     pub(super) plan: Plan,
-    /// See [`digest_of`].
+    /// See [`Plan::digest`].
     pub(super) digest: String,
 }
 
-/// Where imports are worked on.
+/// Reads, plans, carries out and undoes imports.
 #[derive(Debug)]
-pub(super) struct Desk {
-    pub(super) keeper: Keeper,
+pub(super) struct Runner {
+    pub(super) storage: Storage,
     pub(super) tables: SchoolTables,
     /// One reading and one plan at a time: each takes memory.
     pub(super) planning: Semaphore,
@@ -52,22 +54,29 @@ pub(super) struct Desk {
     pub(super) working: Semaphore,
 }
 
-impl Desk {
-    /// Reads files and makes their plan. That takes a processor for seconds, so it has a thread of its own, which gives way to
+impl Runner {
+    /// Reads files (`is_kept`: those of an import that is written down) and makes their plan. That takes a processor for seconds, so it has a thread of its own, which gives way to
     /// requests.
     pub(super) async fn make(
         &self,
-        sources: Vec<Source>,
+        (sources, is_kept): (Vec<Source>, bool),
         settings: &Settings,
         caller: &Caller,
     ) -> Result<Made, ImportError> {
-        let (db, tables, now) = (self.keeper.db.clone(), self.tables.clone(), self.keeper.clock.stamp());
+        let (db, tables, now) = (self.storage.db.clone(), self.tables.clone(), self.storage.clock.stamp());
         let (settings, caller) = (settings.clone(), caller.clone());
         let work = async move {
             let reading = reading::read(&sources, &settings.reading);
             let plan = plan::make(reading, &settings, &db, &tables, now, &caller).await?;
-            let digest = digest_of(&plan);
-            Ok(Made { sources, plan, digest })
+            let digest = plan.digest();
+            let is_kept_already = is_kept && !settings.reading.names_passwords();
+            let kept = if is_kept_already {
+                Ok(sources)
+            } else {
+                reading::without_passwords(sources, &plan.reading, &settings.reading)
+            };
+            let refused = |refusal| NotMade::Refused(Box::new(plan.reading.refused_for(refusal)));
+            Ok(Made { files: kept.map_err(refused)?, plan, digest })
         };
         match priority::on_a_thread_of_its_own(work).await {
             Some(Ok(made)) => Ok(made),
@@ -79,62 +88,74 @@ impl Desk {
 
     /// Carries out the rows of the plan that was confirmed: of an import that was interrupted (not `is_whole`), those that
     /// are left.
-    pub(super) async fn carry_out(&self, shift: Shift, is_whole: bool, plan: Plan, caller: Caller) {
+    pub(super) async fn carry_out(&self, assignment: Assignment, is_whole: bool, plan: Plan, caller: Caller) {
         let tried = AtomicUsize::new(0);
         let work = async {
             let _turn = self.working.acquire().await.map_err(|_| Refusal::Stopping)?;
             let progress = |steps| tried.store(steps, Ordering::Relaxed);
-            let Keeper { registrar, .. } = &self.keeper;
+            let Storage { registrar, .. } = &self.storage;
             if is_whole {
-                let order = Order::new(shift.clone(), &plan, |number, _| Some(to_i64(number)));
-                let done = plan.carry_out(&order, registrar, &caller, progress).await?;
-                let rows = plan.not_done_rows(&order, &done);
-                return Ok((done.steps + rows.len(), End::Applied(rows)));
+                let (done, rows) = self.carry_out_whole(&assignment, &plan, &caller, progress).await?;
+                return Ok((done.steps + done.changed.len(), End::Applied(rows)));
             }
-            let id = shift.import_id;
-            let planned = self.keeper.planned_rows(id).await?;
+            let id = assignment.import_id;
+            let planned = self.storage.planned_rows(id).await?;
             let steps = planned.iter().filter(|row| row.is_step()).count();
-            let resumed = Resumed::new(planned, self.keeper.in_log(id).await?);
-            let order = resumed.order(&shift, &plan);
-            let done = plan.carry_out(&order, registrar, &caller, progress).await?;
-            let rows = resumed.not_done(&plan, &order, &done, &self.keeper.in_log(id).await?.rows);
+            let resumed = Resumed::new(planned, self.storage.in_log(id).await?);
+            let to_do = resumed.to_do(&assignment, &plan);
+            let done = plan.carry_out(&to_do, registrar, &caller, progress).await?;
+            let rows = resumed.not_done(&plan, &to_do, &done, &self.storage.in_log(id).await?.rows);
             Ok((steps, End::Applied(rows)))
         };
-        let done = self.with_heartbeat(&shift, &tried, work).await;
-        self.finish(&shift, &tried, done).await;
+        let done = self.with_heartbeat(&assignment, &tried, work).await;
+        self.finish(&assignment, &tried, done).await;
     }
 
-    pub(super) async fn take_back(&self, shift: Shift, caller: Caller) {
+    /// Carries out all rows of a plan. Returns what was done, and the rows that were not.
+    pub(super) async fn carry_out_whole(
+        &self,
+        assignment: &Assignment,
+        plan: &Plan,
+        caller: &Caller,
+        progress: impl Fn(usize) + Send,
+    ) -> Result<(Done, Vec<ImportRow>), Refusal> {
+        let to_do = RowNumbers::new(assignment.clone(), plan, |number, _| Some(to_i64(number)));
+        let done = plan.carry_out(&to_do, &self.storage.registrar, caller, progress).await?;
+        let rows = plan.not_done_rows(&to_do, &done);
+        Ok((done, rows))
+    }
+
+    pub(super) async fn undo(&self, assignment: Assignment, caller: Caller) {
         let looked_at = AtomicUsize::new(0);
         let work = async {
             let _turn = self.working.acquire().await.map_err(|_| Refusal::Stopping)?;
-            let Keeper { db, registrar, .. } = &self.keeper;
-            undo::undo(&shift, db, registrar, &caller, |steps| looked_at.store(steps, Ordering::Relaxed))
+            let Storage { db, registrar, .. } = &self.storage;
+            undo::undo(&assignment, db, registrar, &caller, |steps| looked_at.store(steps, Ordering::Relaxed))
                 .await
         };
-        let done = self.with_heartbeat(&shift, &looked_at, work).await;
+        let done = self.with_heartbeat(&assignment, &looked_at, work).await;
         let done = done.map(|remaining| (looked_at.load(Ordering::Relaxed), End::Undone(remaining)));
-        self.finish(&shift, &looked_at, done).await;
+        self.finish(&assignment, &looked_at, done).await;
     }
 
     /// Writes down how the work has ended, after how many steps.
-    async fn finish(&self, shift: &Shift, tried: &AtomicUsize, end: Result<(usize, End), Refusal>) {
+    async fn finish(&self, assignment: &Assignment, tried: &AtomicUsize, end: Result<(usize, End), Refusal>) {
         let written = match end {
-            Ok((steps, end)) => self.keeper.end(shift, &end, steps).await,
+            Ok((steps, end)) => self.storage.end(assignment, &end, steps).await,
             Err(Refusal::Unauthorized | Refusal::Forbidden) => {
-                self.keeper.end(shift, &End::Stopped, tried.load(Ordering::Relaxed)).await
+                self.storage.end(assignment, &End::Stopped, tried.load(Ordering::Relaxed)).await
             }
             Err(error) => Err(error.into()),
         };
         if let Err(error) = written {
-            tracing::warn!(%error, import = shift.import_id, "an import cannot go on yet");
+            tracing::warn!(%error, import = assignment.import_id, "an import cannot go on yet");
         }
     }
 
     /// Writes down the progress while it works.
     pub(super) async fn with_heartbeat<T>(
         &self,
-        shift: &Shift,
+        assignment: &Assignment,
         steps: &AtomicUsize,
         work: impl Future<Output = T>,
     ) -> T {
@@ -143,27 +164,28 @@ impl Desk {
             if let Ok(end) = tokio::time::timeout(HEARTBEAT, &mut work).await {
                 return end;
             }
-            let touch = staging::touch(shift, steps.load(Ordering::Relaxed), &self.keeper.clock.stamp());
-            if let Err(error) = self.keeper.write(vec![touch]).await {
-                tracing::debug!(%error, import = shift.import_id, "the progress of an import is not written down");
+            let touch =
+                staging::touch(assignment, steps.load(Ordering::Relaxed), &self.storage.clock.stamp());
+            if let Err(error) = self.storage.write(vec![touch]).await {
+                tracing::debug!(%error, import = assignment.import_id, "the progress of an import is not written down");
             }
         }
     }
 
-    pub(super) async fn look_around(&self) -> Result<(), ImportError> {
-        let now = self.keeper.clock.stamp();
+    pub(super) async fn resume_and_delete_old(&self) -> Result<(), ImportError> {
+        let now = self.storage.clock.stamp();
         let [Some(abandoned), Some(unused), Some(kept)] =
             [ABANDONED, UNUSED, KEPT].map(|time| now.checked_sub(time))
         else {
             return Ok(());
         };
-        for left in staging::unattended(&self.keeper.db, &abandoned).await? {
+        for left in staging::unattended(&self.storage.db, &abandoned).await? {
             if let Err(error) = self.go_on(&left).await {
                 tracing::warn!(%error, import = left.id, "cannot go on with an import that another server has left");
             }
         }
         let chores = staging::delete_old(&unused, &kept, MAX_DELETED);
-        while self.keeper.registrar.keep_house(chores.clone()).await?.iter().any(|deleted| *deleted > 0) {}
+        while self.storage.registrar.keep_house(chores.clone()).await?.iter().any(|deleted| *deleted > 0) {}
         Ok(())
     }
 
@@ -171,29 +193,32 @@ impl Desk {
     async fn go_on(&self, left: &Unattended) -> Result<(), ImportError> {
         let caller = caller_again(left);
         let turn = self.planning.acquire().await.map_err(|_| Refusal::Stopping)?;
-        let (import, digest) = self.keeper.find(left.id).await?;
+        let (import, digest) = self.storage.find(left.id).await?;
         let claim = Claim { from: left.status, to: left.status, digest: &digest };
         let taken = "Another server goes on with it.";
-        let shift = self.keeper.claim(left.id, claim, &caller, taken).await?;
+        let assignment = self.storage.claim(left.id, claim, &caller, taken).await?;
         tracing::info!(import = left.id, "going on with an import that another server has left");
         if left.status == ImportStatus::Undoing {
             drop(turn);
-            self.take_back(shift, caller).await;
+            self.undo(assignment, caller).await;
             return Ok(());
         }
-        let made = self.make(self.keeper.sources(left.id).await?, &import.settings, &caller).await;
+        let made = self.make((self.storage.sources(left.id).await?, true), &import.settings, &caller).await;
         if left.status == ImportStatus::Applying && matches!(made, Err(ImportError::Unreadable(_))) {
             // Another version of the program does not read the files any more. What was done can be undone.
             let damaged = |_| DbError::Engine(format!("import {} has done {} steps", left.id, import.done));
             let done = usize::try_from(import.done).map_err(damaged)?;
-            return self.keeper.end(&shift, &End::Stopped, done).await;
+            return self.storage.end(&assignment, &End::Stopped, done).await;
         }
         let made = made?;
         if left.status == ImportStatus::Staging {
-            return self.keeper.write_plan(&shift, (&made.plan, &made.digest), &import.settings, None).await;
+            return self
+                .storage
+                .write_plan(&assignment, (&made.plan, &made.digest), &import.settings, None)
+                .await;
         }
         drop(turn);
-        self.carry_out(shift, false, made.plan, caller).await;
+        self.carry_out(assignment, false, made.plan, caller).await;
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use crate::http::problem::{
     kinds,
 };
 use crate::imports::{ImportError, report};
-use crate::registrar::{AccountId, CourseId, Limits, Outcome, Refusal, StudentId};
+use crate::registrar::{AccountId, CourseId, Limits, Outcome, Refusal, StudentId, Version};
 use crate::shares::QuotaError;
 
 kinds! {
@@ -202,16 +202,10 @@ impl From<Refusal> for Problem {
             }
             Refusal::PlanChanged => Self::new::<PlanChanged>(detail),
             Refusal::ImportTaken => Self::new::<ImportState>(detail),
-            Refusal::Stale(version) => Self::new::<Stale>(detail).with("etag", etag(version, None)),
-            Refusal::StaleCourse { version, seats } => {
-                Self::new::<Stale>(detail).with("etag", etag(version, seats))
-            }
-            Refusal::NumberTaken(id) => {
-                Self::new::<NumberTaken>(detail).with("url", format!("/api/v1/students/{id}"))
-            }
-            Refusal::CodeTaken(id) => {
-                Self::new::<NumberTaken>(detail).with("url", format!("/api/v1/courses/{id}"))
-            }
+            Refusal::Stale(version) => stale(detail, version, None),
+            Refusal::StaleCourse { version, seats } => stale(detail, version, seats),
+            Refusal::NumberTaken(id) => taken(detail, format!("/api/v1/students/{id}")),
+            Refusal::CodeTaken(id) => taken(detail, format!("/api/v1/courses/{id}")),
             Refusal::RowRefused(_) => Self::new::<RowRefused>(detail),
             Refusal::ReadOnlyField(field) | Refusal::AbsentField(field) => {
                 Self::new::<ReadOnlyField>(detail).with("pointer", format!("/{field}"))
@@ -245,6 +239,15 @@ impl From<Refusal> for Problem {
 
 fn url(student_id: StudentId, course_id: CourseId) -> String {
     format!("/api/v1/students/{student_id}/courses/{course_id}")
+}
+
+fn stale(detail: String, version: Version, seats: Option<Version>) -> Problem {
+    Problem::new::<Stale>(detail).with("etag", etag(version, seats))
+}
+
+/// A number or code that the record at this address has.
+fn taken(detail: String, url: String) -> Problem {
+    Problem::new::<NumberTaken>(detail).with("url", url)
 }
 
 fn window<K: ProblemKind>(detail: String, course_id: CourseId, limits: &Limits) -> Problem {

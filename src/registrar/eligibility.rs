@@ -57,16 +57,16 @@ impl Facts {
         }
     }
 
-    /// Checks that the student may have one more course. One that the same command gives up does not count.
+    /// Checks that the student may have one more course. A course that the same command gives up does not count.
     pub(super) fn ensure_may_have_another_course(
         &self,
         student_id: StudentId,
-        given_up: Option<CourseId>,
+        in_place_of: Option<CourseId>,
     ) -> Result<(), Refusal> {
         let Some(standing) = self.standings.get(&student_id) else { return Ok(()) };
         let Some(course_limit) = standing.course_limit(self.rules.course_limit) else { return Ok(()) };
         let gives_up =
-            given_up.is_some_and(|course_id| self.enrollments.contains_key(&(student_id, course_id)));
+            in_place_of.is_some_and(|course_id| self.enrollments.contains_key(&(student_id, course_id)));
         let courses = standing.courses;
         if courses - i64::from(gives_up) < course_limit {
             return Ok(());

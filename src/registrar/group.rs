@@ -57,7 +57,7 @@ impl Command for DeleteGroup {
 
     fn needs(&self, needs: &mut Needs) {
         needs.group(self.name.clone());
-        needs.all_group_openings();
+        needs.openings_of(self.name.clone());
         needs.changes_standing();
     }
 

@@ -50,16 +50,23 @@ pub struct Needs {
     pub(super) imports: BTreeSet<i64>,
     /// Pairs of which the log is asked what the student had last in the course.
     pub(super) ended: BTreeSet<(StudentId, CourseId)>,
-    /// Students whose groups, holds and number of courses to load.
-    pub(super) standings: BTreeSet<StudentId>,
-    /// Groups to load.
-    pub(super) groups: BTreeSet<GroupName>,
-    /// Whether a command may change what students may do, so that the standing of each has to be loaded.
-    pub(super) changes_standing: bool,
-    /// Whether to load the limits of all courses that have times for groups.
-    pub(super) all_group_openings: bool,
+    /// What to load of groups and holds.
+    pub(super) standing: StandingNeeds,
     /// Whether to look for students and courses that are gone without a log entry about it.
     pub(super) vanished: bool,
+}
+
+/// Which groups and holds the commands of a batch need.
+#[derive(Debug, Default)]
+pub(super) struct StandingNeeds {
+    /// Students whose groups, holds and number of courses to load.
+    pub(super) students: BTreeSet<StudentId>,
+    /// Groups to load.
+    pub(super) groups: BTreeSet<GroupName>,
+    /// Groups for which courses may open at times of their own: the limits of these courses are loaded.
+    pub(super) openings_of: BTreeSet<GroupName>,
+    /// Whether a command may change what students may do, so that the standing of each has to be loaded.
+    pub(super) changes: bool,
 }
 
 impl Needs {
@@ -114,37 +121,37 @@ impl Needs {
         self.student(student_id);
         self.course(course_id);
         self.pairs.insert((student_id, course_id));
-        self.standings.insert(student_id);
+        self.standing.students.insert(student_id);
     }
 
     /// Needs the group.
     pub fn group(&mut self, name: GroupName) {
-        self.groups.insert(name);
+        self.standing.groups.insert(name);
     }
 
     /// Needs to know whether the student is in the group, which is about to change.
     pub fn membership(&mut self, name: GroupName, student_id: StudentId) {
         self.student(student_id);
         self.group(name);
-        self.standings.insert(student_id);
-        self.changes_standing = true;
+        self.standing.students.insert(student_id);
+        self.standing.changes = true;
     }
 
     /// Needs the holds of the student, which are about to change, and all that the student waits for.
     pub fn holds(&mut self, student_id: StudentId) {
         self.all_of_student(student_id);
-        self.standings.insert(student_id);
-        self.changes_standing = true;
+        self.standing.students.insert(student_id);
+        self.standing.changes = true;
     }
 
     /// Needs the standing of each student who is asked about, since the command changes what students may do.
     pub fn changes_standing(&mut self) {
-        self.changes_standing = true;
+        self.standing.changes = true;
     }
 
-    /// Needs the limits of all courses that have times for groups.
-    pub fn all_group_openings(&mut self) {
-        self.all_group_openings = true;
+    /// Needs the limits of all courses that open for the group at a time of its own.
+    pub fn openings_of(&mut self, name: GroupName) {
+        self.standing.openings_of.insert(name);
     }
 
     /// Needs to know what the student had last in the course and has no more.

@@ -10,14 +10,14 @@ use crate::school::{Course, RequestBuilder, School, Student, errors};
 impl School {
     /// Adds a group with these members.
     async fn group(&self, name: &str, members: &[&Student]) {
-        self.sets_group(name, json!({})).await.is_ok();
+        self.sets_group(name, &json!({})).await.is_ok();
         for student in members {
             self.joins(student, name).await.is(204);
         }
     }
 
-    fn sets_group(&self, name: &str, body: Value) -> RequestBuilder {
-        self.ask("PUT", &format!("/api/v1/groups/{name}")).json(&body)
+    fn sets_group(&self, name: &str, body: &Value) -> RequestBuilder {
+        self.ask("PUT", &format!("/api/v1/groups/{name}")).json(body)
     }
 
     fn joins(&self, student: &Student, group: &str) -> RequestBuilder {
@@ -45,7 +45,7 @@ fn names(list: &Value) -> Vec<&str> {
     list.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect()
 }
 
-const HOUR: Duration = Duration::from_secs(60 * 60);
+const HOUR: Duration = Duration::from_hours(1);
 
 #[tokio::test]
 async fn a_course_opens_for_each_group_at_its_own_time() {
@@ -114,7 +114,7 @@ async fn a_group_is_known_by_its_name() {
     let school = School::open().await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
     assert_eq!(school.get("/api/v1/groups").await.is_ok().json(), json!([]));
-    let honors = school.sets_group("Honors%20%26%20more", json!({"course_limit": 8})).await.is_ok().json();
+    let honors = school.sets_group("Honors%20%26%20more", &json!({"course_limit": 8})).await.is_ok().json();
     assert_eq!(honors, json!({"name": "Honors & more", "course_limit": 8}));
     assert_eq!(school.get("/api/v1/groups/Honors%20%26%20more").await.is_ok().json(), honors);
     school.group("Athletes", &[&ana, &ben]).await;
@@ -136,7 +136,7 @@ async fn a_group_is_known_by_its_name() {
     // Everything can be repeated.
     let before = school.log().await.len();
     school.joins(&ana, "Athletes").await.is(204);
-    school.sets_group("Honors%20%26%20more", json!({"course_limit": 8})).await.is_ok();
+    school.sets_group("Honors%20%26%20more", &json!({"course_limit": 8})).await.is_ok();
     assert_eq!(school.log().await.len(), before);
 
     school.leaves(&ana, "Athletes").await.is(204);
@@ -253,10 +253,10 @@ async fn members_of_a_group_have_its_limit_of_courses_and_of_several_groups_the_
     let ana = school.student("Ana").await;
     school.limits_courses(Some(1)).await;
     ana.enrolls_in(&algebra).await.is_created();
-    school.sets_group("Honors", json!({"course_limit": 3})).await.is_ok();
+    school.sets_group("Honors", &json!({"course_limit": 3})).await.is_ok();
     school.joins(&ana, "Honors").await.is(204);
     ana.enrolls_in(&botany).await.is_created();
-    school.sets_group("Probation", json!({"course_limit": 2})).await.is_ok();
+    school.sets_group("Probation", &json!({"course_limit": 2})).await.is_ok();
     school.joins(&ana, "Probation").await.is(204);
     let refused = ana.enrolls_in(&chemistry).await.is_refused(409, "course-limit-reached");
     assert_eq!(refused["course_limit"], 2);
@@ -268,7 +268,7 @@ async fn members_of_a_group_have_its_limit_of_courses_and_of_several_groups_the_
     let done = school.post("/api/v1/enrollments/batch?mode=all", batch).await.is_ok().json();
     assert_eq!((&done[0]["status"], &done[1]["status"]), (&json!(201), &json!(204)));
     for body in [json!({"course_limit": 1001}), json!({"course_limit": -1}), json!({"course_limit": "2"})] {
-        school.sets_group("Honors", body.clone()).await.is_refused(400, "invalid-request");
+        school.sets_group("Honors", &body).await.is_refused(400, "invalid-request");
         school.ask("PUT", "/api/v1/rules").json(&body).await.is_refused(400, "invalid-request");
     }
 }
@@ -289,7 +289,7 @@ async fn students_see_their_own_groups_and_change_none() {
     school.get("/api/v1/groups/Seniors/students").with_token(&token).await.is_refused(403, "forbidden");
     school.get("/api/v1/groups").with_token(&token).await.is_refused(403, "forbidden");
     school.leaves(&ana, "Seniors").with_token(&token).await.is_refused(403, "forbidden");
-    school.sets_group("Mine", json!({})).with_token(&token).await.is_refused(403, "forbidden");
+    school.sets_group("Mine", &json!({})).with_token(&token).await.is_refused(403, "forbidden");
     let rules = json!({"course_limit": 99});
     school.ask("PUT", "/api/v1/rules").json(&rules).with_token(&token).await.is_refused(403, "forbidden");
     assert_eq!(

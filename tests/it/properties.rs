@@ -26,6 +26,25 @@ fn values<'a, R>(
     FieldValues::new(texts.chain(external_id))
 }
 
+fn group() -> impl Strategy<Value = GroupName> + Clone {
+    prop_oneof![Just("Seniors"), Just("Athletes")].prop_map(|name| name.parse().unwrap())
+}
+
+/// Commands about groups, holds and the rules of the school.
+fn standing_commands() -> impl Strategy<Value = Command> {
+    let student = || (1..5_i64).prop_map(StudentId);
+    let course_limit = || proptest::option::weighted(0.7, 0..3_i64);
+    prop_oneof![
+        2 => student().prop_map(|student_id| Command::PlaceHold(PlaceHold { student_id, reason: "fees".to_owned() })),
+        3 => student().prop_map(|student_id| Command::ReleaseHold(ReleaseFirstHold(student_id))),
+        1 => course_limit().prop_map(|course_limit| Command::SetRules(SetRules { rules: Rules { course_limit } })),
+        2 => (group(), course_limit()).prop_map(|(name, course_limit)| Command::SetGroup(SetGroup { group: Group { name, course_limit } })),
+        1 => group().prop_map(|name| Command::DeleteGroup(DeleteGroup { name })),
+        3 => (group(), student()).prop_map(|(name, student_id)| Command::JoinGroup(JoinGroup { name, student_id })),
+        1 => (group(), student()).prop_map(|(name, student_id)| Command::LeaveGroup(LeaveGroup { name, student_id })),
+    ]
+}
+
 pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
     let student = || (1..5_i64).prop_map(StudentId);
     let course = || (1..4_i64).prop_map(CourseId);
@@ -37,8 +56,6 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
     let expected = || proptest::option::weighted(0.2, Just(vec![Version(7)]));
     let seats = || prop_oneof![3 => (0..3_i64).prop_map(Some), 1 => Just(None)];
     let time = |chance: f64| proptest::option::weighted(chance, (0..4_u64).prop_map(hour));
-    let group =
-        || prop_oneof![Just("Seniors"), Just("Athletes")].prop_map(|name| name.parse::<GroupName>().unwrap());
     let opening = (group(), (0..4_u64).prop_map(hour));
     let openings = || proptest::option::weighted(0.2, opening.clone()).prop_map(BTreeMap::from_iter);
     let limits = (seats(), 0..3_i64, time(0.1), time(0.1), time(0.1), time(0.1), openings()).prop_map(
@@ -60,7 +77,6 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
             group_opens_at,
         },
     );
-    let course_limit = || proptest::option::weighted(0.7, 0..3_i64);
     let change =
         (proptest::option::of(seats()), proptest::option::of(time(0.3)), proptest::option::of(time(0.3)))
             .prop_map(|(capacity, waitlist_closes_at, drop_until)| LimitsChange {
@@ -125,13 +141,7 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
         2 => (course(), change).prop_map(|(course_id, change)| Command::ChangeSeats(ChangeSeats { course_id, change, expected: None })),
         3 => (course(), limits).prop_map(|(course_id, limits)| Command::SetSeats(SetSeats { course_id, limits, expected: None })),
         1 => course().prop_map(|course_id| Command::RemoveSeats(RemoveSeats { course_id })),
-        2 => student().prop_map(|student_id| Command::PlaceHold(PlaceHold { student_id, reason: "fees".to_owned() })),
-        3 => student().prop_map(|student_id| Command::ReleaseHold(ReleaseFirstHold(student_id))),
-        1 => course_limit().prop_map(|course_limit| Command::SetRules(SetRules { rules: Rules { course_limit } })),
-        2 => (group(), course_limit()).prop_map(|(name, course_limit)| Command::SetGroup(SetGroup { group: Group { name, course_limit } })),
-        1 => group().prop_map(|name| Command::DeleteGroup(DeleteGroup { name })),
-        3 => (group(), student()).prop_map(|(name, student_id)| Command::JoinGroup(JoinGroup { name, student_id })),
-        1 => (group(), student()).prop_map(|(name, student_id)| Command::LeaveGroup(LeaveGroup { name, student_id })),
+        8 => standing_commands(),
         2 => (proptest::collection::vec(operation, 1..7), any::<bool>())
             .prop_map(|(operations, all_or_nothing)| Command::Batch(Batch { operations, all_or_nothing })),
     ];

@@ -81,7 +81,7 @@ pub(super) async fn load_facts(
         // A server does not report writes of other programs, so the cache may contain the rows to be swept.
         cache = CourseCache::default();
     }
-    if needs.all_group_openings {
+    if !needs.standing.openings_of.is_empty() {
         needs.limits.extend(courses_with_group_openings(tx).await?);
     }
     loop {

@@ -21,7 +21,7 @@ pub fn enrollment(row: &Row<'_>) -> Result<Enrollment, DbError> {
     })
 }
 
-/// Reads limits from the columns `capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until,
+/// Reads limits from the columns `capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until` and
 /// `group_opens_at`, starting at column `first`.
 ///
 /// # Errors

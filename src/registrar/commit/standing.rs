@@ -43,14 +43,14 @@ pub(super) async fn load_standing(
     facts: &mut Facts,
 ) -> Result<(), DbError> {
     facts.rules = stored.rules.clone();
-    let names: Vec<_> = needs.groups.iter().map(|name| vec![name.as_str().into()]).collect();
+    let names: Vec<_> = needs.standing.groups.iter().map(|name| vec![name.as_str().into()]).collect();
     let sql = "select name, course_limit from matricula_groups where name = cast($1 as text)";
     let groups = tx.query_many(sql, &names, |row| Ok((group_name(row)?, row.opt_int(1)?))).await?;
     facts.groups = groups.into_iter().flatten().collect();
-    if !stored.distinguish_students() && !needs.changes_standing {
+    if !stored.distinguish_students() && !needs.standing.changes {
         return Ok(());
     }
-    let students = sets(&needs.standings);
+    let students = sets(&needs.standing.students);
     let (groups, holds, courses) = tokio::try_join!(
         biased;
         tx.query_many(
@@ -78,7 +78,7 @@ pub(super) async fn load_standing(
         holds,
         courses: courses.into_iter().sum(),
     };
-    facts.standings = needs.standings.iter().copied().zip(found.map(standing)).collect();
+    facts.standings = needs.standing.students.iter().copied().zip(found.map(standing)).collect();
     Ok(())
 }
 

@@ -43,7 +43,7 @@ async fn placed(tables: &[(&str, &str, &[i64])]) -> Database {
     database
 }
 
-const OURS: [&str; 29] = [
+const OURS: [&str; 33] = [
     "students",
     "courses",
     "student_courses",
@@ -56,6 +56,9 @@ const OURS: [&str; 29] = [
     "matricula_access",
     "matricula_accounts",
     "matricula_course_codes",
+    "matricula_group_students",
+    "matricula_groups",
+    "matricula_holds",
     "matricula_import_entries",
     "matricula_import_files",
     "matricula_import_rows",
@@ -66,6 +69,7 @@ const OURS: [&str; 29] = [
     "matricula_people",
     "matricula_identities",
     "matricula_used_states",
+    "matricula_rules",
     "matricula_sessions",
     "matricula_student_numbers",
     "matricula_token_uses",

@@ -5,7 +5,7 @@ use super::head::Head;
 use crate::db::{DbError, Need, WriteHealth, missing_rights};
 
 /// Rights on our own tables that some batch needs.
-const OWN_TABLES: [Need; 77] = [
+const OWN_TABLES: [Need; 90] = [
     ("matricula_migrations", "select"),
     ("log_head", "select"),
     ("log_head", "update"),
@@ -21,6 +21,7 @@ const OWN_TABLES: [Need; 77] = [
     ("course_seats", "delete"),
     ("waitlist", "select"),
     ("waitlist", "insert"),
+    ("waitlist", "update"),
     ("waitlist", "delete"),
     ("idempotency_keys", "select"),
     ("idempotency_keys", "insert"),
@@ -83,6 +84,18 @@ const OWN_TABLES: [Need; 77] = [
     ("matricula_import_entries", "select"),
     ("matricula_import_entries", "insert"),
     ("matricula_import_entries", "delete"),
+    ("matricula_groups", "select"),
+    ("matricula_groups", "insert"),
+    ("matricula_groups", "update"),
+    ("matricula_groups", "delete"),
+    ("matricula_group_students", "select"),
+    ("matricula_group_students", "insert"),
+    ("matricula_group_students", "delete"),
+    ("matricula_holds", "select"),
+    ("matricula_holds", "insert"),
+    ("matricula_holds", "delete"),
+    ("matricula_rules", "select"),
+    ("matricula_rules", "update"),
 ];
 /// Rights that every batch needs.
 const READ_RIGHTS: [Need; 2] = [("students", "select"), ("courses", "select")];

@@ -78,7 +78,7 @@ pub(super) async fn undo(
 struct MovedUp {
     /// The number of the row that has freed the seat, and who got it.
     seats: Vec<(i64, StudentId, EnrollmentId)>,
-    /// Students whom the import itself has put on a waitlist: their rows say what became of them.
+    /// Students that the import itself put on a waitlist: their own rows report what became of them.
     joined: HashSet<(Option<i64>, Option<i64>)>,
 }
 
@@ -90,7 +90,7 @@ impl MovedUp {
                 (Ok(EventKind::WaitlistJoined), ..) => {
                     self.joined.insert(pair);
                 }
-                // The latest comes first: one whom the import has put on the waitlist joined it before.
+                // Newest first: a student that the import put on the waitlist joined it earlier.
                 (Ok(EventKind::WaitlistPromoted), Some(student), Some(seat)) => {
                     self.seats.push((entry.row, StudentId(student), EnrollmentId(seat)));
                 }

@@ -8,7 +8,7 @@ use self::store::{StandingEntry, Standings};
 use super::finding::Finding;
 use crate::db::{Db, DbError};
 
-/// Differences between the tables and the log. Students whom another program has deleted are left out: a running server
+/// Differences between the tables and the log. Leaves out students that another program has deleted: a running server
 /// removes their rows.
 ///
 /// # Errors

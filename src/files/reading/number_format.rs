@@ -1,6 +1,6 @@
 //! Numbers as a spreadsheet shows them, for the formats that ids, codes and amounts have (ECMA-376, 18.8.31).
 
-/// The largest number of which a spreadsheet keeps every digit.
+/// The largest number that a spreadsheet stores exactly.
 const MAX_EXACT: f64 = 999_999_999_999_999.0;
 /// More digits than a number has that a spreadsheet keeps.
 const MAX_DIGITS: usize = 30;
@@ -224,7 +224,7 @@ impl Section {
             }
         }
         reversed.extend(is_negative.then_some('-'));
-        // A number of which no digit is shown cannot be told from an empty cell.
+        // A number that shows no digits looks like an empty cell.
         (count > 0).then(|| reversed.into_iter().rev().collect())
     }
 }

@@ -67,7 +67,7 @@ impl Reading {
         self.refusal.is_some() || self.files.iter().any(|file| file.refusal.is_some())
     }
 
-    /// The same files, of which nothing is used for this reason.
+    /// The same files, all refused for this reason.
     #[must_use]
     pub fn refused_for(&self, refusal: FileRefusal) -> Self {
         Self { files: self.files.clone(), refusal: Some(refusal), ..Self::default() }

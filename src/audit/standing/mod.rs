@@ -14,16 +14,20 @@ use crate::db::{Db, DbError};
 /// # Errors
 /// When the database cannot be read.
 pub(super) async fn compare(db: &Db) -> Result<Option<Finding>, DbError> {
-    let mut logged = Standings::default();
+    let (mut logged, mut unreadable) = (Standings::default(), Vec::new());
     let mut entries = store::standing_entries(db).await?;
     while let Some(entries) = entries.next().await {
-        entries?.iter().for_each(|entry| logged.apply(entry));
+        let entries = entries?;
+        let without_data = entries.iter().filter(|entry| logged.apply(entry).is_none());
+        unreadable
+            .extend(without_data.map(|entry| format!("seq {} does not say what it is about", entry.seq)));
     }
     let stored = store::standings(db).await?;
     let gone = store::vanished_students(db).await?;
     logged.members.retain(|(_, student)| !gone.contains(student));
     logged.holds.retain(|_, student| !gone.contains(student));
-    Ok(Finding::new("groups, holds and rules are as the log says", differences(&stored, &logged)))
+    let found = [unreadable, differences(&stored, &logged)].concat();
+    Ok(Finding::new("groups, holds and rules are as the log says", found))
 }
 
 fn differences(stored: &Standings, logged: &Standings) -> Vec<String> {
@@ -47,30 +51,31 @@ fn differences(stored: &Standings, logged: &Standings) -> Vec<String> {
 }
 
 impl Standings {
-    fn apply(&mut self, entry: &StandingEntry) {
+    /// Applies an entry of the log; `None` if it does not say what it is about.
+    fn apply(&mut self, entry: &StandingEntry) -> Option<()> {
         let &StandingEntry { seq, student_id, ref kind, ref data } = entry;
-        let group = || data["group"].as_str().unwrap_or_default().to_owned();
+        let group = || data["group"].as_str().map(str::to_owned);
         match kind.as_str() {
             "rules.set" => self.course_limit = data["course_limit"].as_i64(),
             "group.set" => {
-                self.groups.insert(group(), data["course_limit"].as_i64());
+                self.groups.insert(group()?, data["course_limit"].as_i64());
             }
             "group.deleted" => {
-                let group = group();
+                let group = group()?;
                 self.groups.remove(&group);
                 self.members.retain(|(name, _)| *name != group);
             }
             "group.joined" => {
-                self.members.insert((group(), student_id));
+                self.members.insert((group()?, student_id));
             }
             "group.left" => {
-                self.members.remove(&(group(), student_id));
+                self.members.remove(&(group()?, student_id));
             }
             "hold.placed" => {
                 self.holds.insert(seq, student_id);
             }
             "hold.released" => {
-                self.holds.remove(&data["hold_id"].as_i64().unwrap_or_default());
+                self.holds.remove(&data["hold_id"].as_i64()?);
             }
             "student.deleted" => {
                 self.members.retain(|(_, student)| *student != student_id);
@@ -78,5 +83,6 @@ impl Standings {
             }
             _ => {}
         }
+        Some(())
     }
 }

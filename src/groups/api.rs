@@ -1,5 +1,6 @@
 //! The API of groups.
 
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -7,6 +8,7 @@ use super::store;
 use crate::http::echo::excerpt;
 use crate::http::extract::{FromPath, Json, NoQuery, PathParams, Query};
 use crate::http::fields::{self, Draft, Fields};
+use crate::http::invalid::invalid;
 use crate::http::paging::{PageQuery, RequestUrl};
 use crate::http::problem::Problem;
 use crate::http::refused::Refused;
@@ -64,11 +66,12 @@ async fn show(
 #[utoipa::path(put, path = "/api/v1/groups/{group}", tag = "groups")]
 async fn set(
     app: App,
-    group: PathParams<GroupName>,
+    name: PathParams<NewName>,
     _: NoQuery,
     Json(draft, caller): Json<NewGroup>,
-) -> Result<Found<Group>, Refused<(GroupNotFound, RowRefused)>> {
-    let group = Group { name: group.into_result()?, course_limit: draft.course_limit };
+) -> Result<Found<Group>, Refused<(RowRefused,)>> {
+    let NewName(name) = name.into_result()?;
+    let group = Group { name, course_limit: draft.course_limit };
     Ok(Found(app.registrar.submit(SetGroup { group }, &caller).await?.answer))
 }
 
@@ -162,19 +165,29 @@ async fn groups_of(
 #[schema(example = json!({"course_limit": 8}))]
 struct NewGroup {
     /// The most courses of a member, places on waitlists included; null is the limit of the whole school.
-    #[schema(minimum = 0, maximum = 1_000)]
+    #[schema(required, minimum = 0, maximum = 1_000)]
     course_limit: Option<i64>,
 }
 
 impl Draft for NewGroup {
     fn read(fields: &mut Fields) -> Option<Self> {
         let limit = |value: &_| fields::number(value, 0, MAX_COURSE_LIMIT);
-        let course_limit = fields.optional("course_limit", |value| fields::nullable(value, limit));
-        Some(Self { course_limit: course_limit?.flatten() })
+        let course_limit = fields.required("course_limit", |value| fields::nullable(value, limit));
+        Some(Self { course_limit: course_limit? })
     }
 }
 
 impl Resource for Group {}
+
+/// The name for a group that need not exist yet.
+struct NewName(GroupName);
+
+impl FromPath for NewName {
+    fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
+        let name = given("group").parse();
+        name.map(Self).map_err(|error| invalid(vec![json!({"parameter": "group", "detail": error})]))
+    }
+}
 
 impl FromPath for GroupName {
     fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {

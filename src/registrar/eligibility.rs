@@ -57,7 +57,8 @@ impl Facts {
         }
     }
 
-    /// Checks that the student may have one more course. A course that the same command gives up does not count.
+    /// Checks that the student may have one more course. One in place of a course that the same command gives up is not one
+    /// more, also for a student who has more courses than a limit that was lowered since.
     pub(super) fn ensure_may_have_another_course(
         &self,
         student_id: StudentId,
@@ -68,7 +69,7 @@ impl Facts {
         let gives_up =
             in_place_of.is_some_and(|course_id| self.enrollments.contains_key(&(student_id, course_id)));
         let courses = standing.courses;
-        if courses - i64::from(gives_up) < course_limit {
+        if gives_up || courses < course_limit {
             return Ok(());
         }
         Err(Refusal::CourseLimitReached { student_id, course_limit, courses })

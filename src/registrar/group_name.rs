@@ -43,6 +43,8 @@ impl FromStr for GroupName {
             length if length > MAX_GROUP_NAME => {
                 Err(format!("must have at most {MAX_GROUP_NAME} characters, not {length}"))
             }
+            // Clients leave such segments out of a URL (RFC 3986, section 5.2.4), so that nobody could ask for the group.
+            _ if matches!(name.as_str(), "." | "..") => Err("must not be a dot or two".to_owned()),
             _ => Ok(Self(name)),
         }
     }

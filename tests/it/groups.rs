@@ -10,7 +10,7 @@ use crate::school::{Course, RequestBuilder, School, Student, errors};
 impl School {
     /// Adds a group with these members.
     async fn group(&self, name: &str, members: &[&Student]) {
-        self.sets_group(name, &json!({})).await.is_ok();
+        self.sets_group(name, &json!({"course_limit": null})).await.is_ok();
         for student in members {
             self.joins(student, name).await.is(204);
         }
@@ -147,9 +147,27 @@ async fn a_group_is_known_by_its_name() {
     school.delete(&ben.url()).await.is(204);
     assert_eq!(school.get("/api/v1/groups/Athletes/students").await.is_ok().json(), json!([]));
     let too_long = format!("/api/v1/groups/{}", "x".repeat(101));
-    school.ask("PUT", &too_long).json(&json!({})).await.is_refused(404, "group-not-found");
+    school.get(&too_long).await.is_refused(404, "group-not-found");
     let log = school.get("/api/v1/events?type=group.joined").await.is_ok().json();
     assert_eq!((&log[0]["student_id"], &log[0]["data"]), (&json!(ana.id), &json!({"group": "Athletes"})));
+}
+
+#[tokio::test]
+async fn what_a_group_is_called_and_its_limit_are_checked() {
+    let school = School::open().await;
+    let bad = |name: String| {
+        let refused = school.sets_group(&name, &json!({"course_limit": null}));
+        async { errors(&refused.await.is_refused(400, "invalid-request")).remove(0) }
+    };
+    assert_eq!(bad("x".repeat(101)).await, "group: must have at most 100 characters, not 101");
+    assert_eq!(bad("%20".to_owned()).await, "group: must not be empty");
+    // Clients of HTTP leave these out of a URL.
+    assert_eq!(bad("%2E%2E%20".to_owned()).await, "group: must not be a dot or two");
+    // A limit is not lifted by leaving it out.
+    school.sets_group("Seniors", &json!({"course_limit": 4})).await.is_ok();
+    let refused = school.sets_group("Seniors", &json!({})).await.is_refused(400, "invalid-request");
+    assert_eq!(errors(&refused), ["/course_limit: is required"]);
+    assert_eq!(school.get("/api/v1/groups/Seniors").await.is_ok().json()["course_limit"], 4);
 }
 
 #[tokio::test]
@@ -215,7 +233,8 @@ async fn windows_of_groups_are_checked() {
 #[tokio::test]
 async fn a_student_has_no_more_courses_than_the_limit() {
     let school = School::open().await;
-    let [algebra, botany, chemistry] = school.courses(["Algebra", "Botany", "Chemistry"]).await;
+    let [algebra, botany, chemistry, drawing] =
+        school.courses(["Algebra", "Botany", "Chemistry", "Drawing"]).await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
     botany.seats(1, 5).await;
     ben.enrolls_in(&botany).await.is_created();
@@ -239,9 +258,13 @@ async fn a_student_has_no_more_courses_than_the_limit() {
     ana.enrolls_in(&algebra).await.is_refused(409, "course-limit-reached");
     let anyway = json!({"course_id": algebra.id, "override": {"reason": "the dean"}});
     school.post(&ana.courses_url(), anyway).await.is_created();
-    // A lower limit takes nothing away.
+    // A lower limit takes nothing away, and does not keep a student above it from one course for another.
     school.limits_courses(Some(1)).await;
-    assert_eq!(ana.courses().await.len(), 3);
+    assert_eq!(ana.courses().await, ["Chemistry", "Botany", "Algebra"]);
+    let swap = json!([{"op": "swap", "student_id": ana.id, "from": algebra.id, "to": drawing.id}]);
+    let swapped = school.post("/api/v1/enrollments/batch", swap).await.is_ok().json();
+    assert_eq!(swapped[0]["status"], 201);
+    assert_eq!(ana.courses().await, ["Chemistry", "Botany", "Drawing"]);
     school.limits_courses(None).await;
     ben.enrolls_in(&algebra).await.is_created();
 }

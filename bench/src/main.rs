@@ -56,6 +56,9 @@ struct Args {
     /// Only the import
     #[arg(long, conflicts_with_all = ["only", "work"])]
     import: bool,
+    /// Only the pages
+    #[arg(long, conflicts_with_all = ["only", "work", "import"])]
+    pages: bool,
     /// Another build of matricula to compare with
     #[arg(long)]
     against: Option<PathBuf>,
@@ -77,7 +80,7 @@ impl Args {
     /// Whether this run measures everything that `bench/RESULTS.md` reports, with the default settings.
     fn is_full_run(&self) -> bool {
         let is_changed = self.rounds.is_some() || self.seconds.is_some() || self.against.is_some();
-        !(is_changed || self.is_partial() || self.import || self.quick || self.rehearsal)
+        !(is_changed || self.is_partial() || self.import || self.pages || self.quick || self.rehearsal)
     }
 
     /// Whether only some of the contenders or some of the work are measured.
@@ -144,11 +147,11 @@ impl Settings {
         Self {
             school: School { students },
             // A partial run also skips growth, registration day and pages.
-            sizes: if args.is_partial() || args.import { Vec::new() } else { sizes },
+            sizes: if args.is_partial() || args.import || args.pages { Vec::new() } else { sizes },
             rounds: args.rounds.unwrap_or(rounds),
             span,
             span_at_rate: if args.is_full_run() { span * 3 } else { span },
-            loads: if args.import { Vec::new() } else { turns::loads(&args.work) },
+            loads: if args.import || args.pages { Vec::new() } else { turns::loads(&args.work) },
             day: day::Day::from_args(args),
             import: import::Import::from_args(args),
             pages: pages::PageSettings::from_args(args),

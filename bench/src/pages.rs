@@ -21,22 +21,24 @@ pub(crate) struct PageSettings {
     pub(crate) students: u32,
     pub(crate) courses: u32,
     requests: usize,
+    pub(crate) is_wanted: bool,
 }
 
 impl PageSettings {
     pub(crate) fn from_args(args: &Args) -> Self {
-        match (args.rehearsal, args.quick) {
-            (true, _) => Self { students: 200, courses: 20, requests: 5 },
-            (_, true) => Self { students: 10_000, courses: 200, requests: 100 },
-            _ => Self { students: 100_000, courses: 2_000, requests: 300 },
-        }
+        let (students, courses, requests) = match (args.rehearsal, args.quick) {
+            (true, _) => (200, 20, 5),
+            (_, true) => (10_000, 200, 100),
+            _ => (100_000, 2_000, 300),
+        };
+        Self { students, courses, requests, is_wanted: !(args.is_partial() || args.import) }
     }
 }
 
-/// The name of a page, and a function that returns the path of a random one.
+/// The name of a page, and a function that returns the path of a random one. Pages below `/my` are a student's.
 type Page = (&'static str, fn(&PageSettings, &mut Rng) -> String);
 
-const PAGES: [Page; 15] = [
+const PAGES: [Page; 24] = [
     ("courses", |_, _| "/courses".to_owned()),
     ("courses by name", |_, _| "/courses?sort=name".to_owned()),
     ("courses, a word searched for", |_, _| "/courses?q=logic".to_owned()),
@@ -56,7 +58,23 @@ const PAGES: [Page; 15] = [
     ("registration", |_, _| "/registration".to_owned()),
     ("a form", |settings, rng| format!("/students/{}/edit", rng.u32(1..=settings.students))),
     ("deleting", |settings, rng| format!("/courses/{}/delete", rng.u32(1..=settings.courses))),
+    ("history", |_, _| "/history".to_owned()),
+    ("groups", |_, _| "/groups".to_owned()),
+    ("a group", |_, _| format!("/groups/of/{GROUP}")),
+    ("finding, three letters of a name", |_, _| "/find?q=tan".to_owned()),
+    ("my courses", |_, _| "/my".to_owned()),
+    ("the catalogue for a student", |_, _| "/my/courses".to_owned()),
+    ("the catalogue for a student, a word searched for", |_, _| "/my/courses?q=logic".to_owned()),
+    ("a course for a student", |settings, rng| format!("/my/courses/{}", rng.u32(1..=settings.courses))),
+    ("my record", |_, _| "/my/record".to_owned()),
 ];
+
+/// A group with a fiftieth of the students.
+const GROUP: &str = "Seniors";
+/// The header in which a proxy names the student, who signs in by e-mail address.
+const USER: &str = "X-Remote-User";
+/// The student who is signed in: in the group, and with a hold.
+const STUDENT: u32 = 1;
 
 /// The date in UTC: pages refuse days that have not come yet.
 fn today() -> String {
@@ -78,16 +96,12 @@ pub(crate) fn weight_name(engine: Engine, page: &str) -> String {
     format!("page on {}, {page}, kB", engine.name())
 }
 
-fn is_wanted(bench: &Bench) -> bool {
-    !bench.settings.sizes.is_empty()
-}
-
 pub(crate) fn measurements(bench: &Bench) -> usize {
-    if is_wanted(bench) { ENGINES.len() * PAGES.len() * 2 } else { 0 }
+    if bench.settings.pages.is_wanted { ENGINES.len() * PAGES.len() * 2 } else { 0 }
 }
 
 pub(crate) async fn measure(bench: &mut Bench) -> Result<()> {
-    let engines = if is_wanted(bench) { &ENGINES[..] } else { &[] };
+    let engines = if bench.settings.pages.is_wanted { &ENGINES[..] } else { &[] };
     for engine in engines.iter().copied() {
         let named = |name: String| format!("{name}, round 1");
         if PAGES.iter().all(|(page, _)| bench.journal.has(&named(weight_name(engine, page)))) {
@@ -96,14 +110,42 @@ pub(crate) async fn measure(bench: &mut Bench) -> Result<()> {
         let settings = bench.settings.pages;
         let database = bench.data.make_sample(engine, settings.students, settings.courses).await?;
         let service = Service::start(&serve(&bench.places.matricula, &database))?;
-        for (page, path) in PAGES {
-            let (time, weight) = measure_page(&service, &settings, path).await?;
+        let student = make_group(service.address, &settings).await?;
+        let (of_students, of_staff): (Vec<_>, Vec<_>) =
+            PAGES.iter().partition(|(_, path)| path(&settings, &mut Rng::with_seed(1)).starts_with("/my"));
+        let mut measured = Vec::new();
+        for (page, path) in of_staff {
+            measured.push((page, measure_page(&service, &settings, path, "").await?));
+        }
+        service.stop()?;
+        let mut behind_proxy = serve(&bench.places.matricula, &database);
+        behind_proxy.args(["--trust-user-header", USER, "--trusted-proxy", "127.0.0.1"]);
+        let service = Service::start(&behind_proxy)?;
+        for (page, path) in of_students {
+            measured.push((page, measure_page(&service, &settings, path, &student).await?));
+        }
+        service.stop()?;
+        for (page, (time, weight)) in measured {
             bench.journal.record(&named(time_name(engine, page)), Measured::Value(time))?;
             bench.journal.record(&named(weight_name(engine, page)), Measured::Value(weight))?;
         }
-        service.stop()?;
     }
     Ok(())
+}
+
+/// Adds the group and the hold; returns the line of the header that names the student.
+async fn make_group(address: SocketAddr, settings: &PageSettings) -> Result<String> {
+    let group = format!("/api/v1/groups/{GROUP}");
+    send(address, "PUT", &group, r#"{"course_limit":null}"#).await?;
+    for student in (STUDENT..=settings.students).step_by(50) {
+        send(address, "PUT", &format!("{group}/students/{student}"), "").await?;
+    }
+    let student = format!("/api/v1/students/{STUDENT}");
+    send(address, "POST", &format!("{student}/holds"), r#"{"reason":"Library fees"}"#).await?;
+    let answer = send(address, "GET", &student, "").await?;
+    let (_, body) = answer.split_once("\r\n\r\n").context("no body")?;
+    let student: serde_json::Value = serde_json::from_str(body)?;
+    Ok(format!("{USER}: {}\r\n", student["email"].as_str().context("no address")?))
 }
 
 /// The median response time for a single client in milliseconds, and the weight of the heaviest page in kB.
@@ -111,36 +153,53 @@ async fn measure_page(
     service: &Service,
     settings: &PageSettings,
     path: fn(&PageSettings, &mut Rng) -> String,
+    user: &str,
 ) -> Result<(f64, f64)> {
     let mut rng = Rng::with_seed(1);
     let (mut times, mut heaviest) = (Vec::new(), 0);
     // The first request warms up. It is not compressed, so that the names of the assets can be read.
-    let first = get(service.address, &path(settings, &mut rng), "identity").await?;
+    let first = get(service.address, &path(settings, &mut rng), "identity", user).await?;
     for _ in 0..settings.requests {
         let path = path(settings, &mut rng);
         let sent = Instant::now();
-        let response = get(service.address, &path, "gzip").await?;
+        let response = get(service.address, &path, "gzip", user).await?;
         times.push(sent.elapsed());
         heaviest = heaviest.max(response.len());
     }
     for asset in String::from_utf8(first)?.split('"').filter(|text| text.starts_with("/assets/")) {
-        heaviest += get(service.address, asset, "gzip").await?.len();
+        heaviest += get(service.address, asset, "gzip", user).await?.len();
     }
     times.sort_unstable();
     let weight = u32::try_from(heaviest).context("a page of gigabytes")?;
     Ok((percentile(&times, 0.5).as_secs_f64() * 1e3, f64::from(weight) / 1e3))
 }
 
-/// Requests a page on a new connection; returns all bytes of the response as they were sent.
-async fn get(address: SocketAddr, path: &str, encoding: &str) -> Result<Vec<u8>> {
+/// Requests a page, with the line of the header that names a student.
+async fn get(address: SocketAddr, path: &str, encoding: &str, user: &str) -> Result<Vec<u8>> {
+    let request =
+        format!("GET {path} HTTP/1.1\r\nAccept: text/html\r\nAccept-Encoding: {encoding}\r\n{user}");
+    let response = exchange(address, &request, "").await?;
+    ensure!(response.starts_with(b"HTTP/1.1 200 "), "{path}: {}", String::from_utf8_lossy(&response));
+    Ok(response)
+}
+
+/// Sends a request to the API.
+async fn send(address: SocketAddr, method: &str, path: &str, body: &str) -> Result<String> {
+    let content = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
+    let request = format!("{method} {path} HTTP/1.1\r\n{content}");
+    let response = String::from_utf8(exchange(address, &request, body).await?)?;
+    ensure!(response.starts_with("HTTP/1.1 2"), "{method} {path}: {response}");
+    Ok(response)
+}
+
+/// Sends the request line and these headers on a new connection; returns all bytes of the response as they were sent.
+async fn exchange(address: SocketAddr, head: &str, body: &str) -> Result<Vec<u8>> {
     let mut stream = TcpStream::connect(address).await?;
-    let head = format!(
-        "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\nAccept-Encoding: {encoding}\r\n\
-         Connection: close\r\n\r\n"
-    );
-    stream.write_all(head.as_bytes()).await?;
+    let length = body.len();
+    let request =
+        format!("{head}Host: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
+    stream.write_all(request.as_bytes()).await?;
     let mut response = Vec::with_capacity(16 * 1024);
     stream.read_to_end(&mut response).await?;
-    ensure!(response.starts_with(b"HTTP/1.1 200 "), "{path}: {}", String::from_utf8_lossy(&response));
     Ok(response)
 }

@@ -25,6 +25,8 @@ pub(crate) fn write(bench: &Bench, folder: &Path) -> Result<()> {
     if !bench.settings.sizes.is_empty() {
         growth_table(bench, &mut text)?;
         registration_day(bench, &mut text)?;
+    }
+    if bench.settings.pages.is_wanted {
         page_table(bench, &mut text)?;
     }
     if bench.settings.import.is_wanted {

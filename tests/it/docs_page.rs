@@ -15,6 +15,7 @@ async fn the_reference_shows_every_operation_and_loads_nothing_from_elsewhere() 
         }
     }
     browser.picture("docs-desk").await;
+    browser.is_accessible_but_for(&["nested-interactive"]).await;
     browser.waits_for_text("Programs can do everything that these pages do.").await;
     let frame = "const of = (css, name) => getComputedStyle(document.querySelector(css))[name];
         return [of('.opblock-summary-path', 'fontFamily').split(',')[0], of('.opblock', 'backgroundColor') == of('header', 'backgroundColor')]";

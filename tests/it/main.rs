@@ -72,6 +72,7 @@ mod page_requests;
 mod pages_for_everyone;
 mod pages_of_courses;
 mod pages_of_finding;
+mod pages_of_groups;
 mod pages_of_imports;
 mod pages_of_my_courses;
 mod pages_of_registration;

@@ -115,10 +115,9 @@ impl WorkbookCopy {
     fn parts(&self) -> [(&'static str, String); 4] {
         let (mut sheets, mut relations) = (String::new(), String::new());
         for (number, name) in (1..).zip(&self.sheets) {
-            let mut escaped = String::new();
-            push_escaped(&mut escaped, name);
-            let escaped = escaped.replace('"', "&quot;");
-            let _ = write!(sheets, "<sheet name=\"{escaped}\" sheetId=\"{number}\" r:id=\"r{number}\"/>");
+            let _ = write!(sheets, "<sheet name=\"");
+            push_attribute(&mut sheets, name);
+            let _ = write!(sheets, "\" sheetId=\"{number}\" r:id=\"r{number}\"/>");
             let _ = write!(
                 relations,
                 "<Relationship Id=\"r{number}\" Type=\"{RELATIONSHIPS}/worksheet\" Target=\"worksheets/sheet{number}.xml\"/>"
@@ -161,6 +160,22 @@ impl WorkbookCopy {
     }
 }
 
+/// Writes the value of an attribute. Unlike a cell it has no escapes of the spreadsheet, so characters that XML does not allow
+/// stay as they are: the file that was read has them, too.
+fn push_attribute(xml: &mut String, text: &str) {
+    for character in text.chars() {
+        match character {
+            '&' => xml.push_str("&amp;"),
+            '<' => xml.push_str("&lt;"),
+            '"' => xml.push_str("&quot;"),
+            '\t' => xml.push_str("&#9;"),
+            '\n' => xml.push_str("&#10;"),
+            '\r' => xml.push_str("&#13;"),
+            character => xml.push(character),
+        }
+    }
+}
+
 fn too_large() -> FileRefusal {
     FileRefusal::too_large("The bytes of the cells of a workbook are", MAX_INFLATED_BYTES)
 }
@@ -172,4 +187,22 @@ fn push_column(xml: &mut String, column: usize) {
         push_column(xml, first - 1);
     }
     xml.extend(('A'..='Z').nth(last));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::workbook::Workbook;
+    use super::*;
+
+    #[test]
+    fn sheets_keep_their_names_whatever_they_are() {
+        let names = ["People", "a \"b\" <c> & 'd'", "_x0041_", "\0\u{7}\u{fffe}", "two\r\n\tlines", "Ÿ 学生"];
+        let mut copy = WorkbookCopy::default();
+        for name in names {
+            copy.begin_sheet(name).unwrap();
+        }
+        let (bytes, mut budget) = (copy.finish().unwrap(), MAX_INFLATED_BYTES);
+        let book = Workbook::open(&bytes, &mut budget).unwrap();
+        assert_eq!(book.sheets(), names);
+    }
 }

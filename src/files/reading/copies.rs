@@ -14,7 +14,7 @@ use super::manifest::file_name;
 use super::passwords::{HIDDEN, PasswordColumns};
 use super::record::Record;
 use super::refusals::FileRefusal;
-use super::report::{FileReading, Place, Reading};
+use super::report::{FileKind, FileReading, Place, Reading};
 use super::sources::Source;
 use super::text_file::declared_delimiter;
 use super::workbook::Workbook;
@@ -63,7 +63,7 @@ impl Copier<'_> {
         if content_of(&file.name, &file.bytes) == Ok(Content::Archive) {
             return self.archive(source, &file.bytes);
         }
-        if self.is_one_of_many && is_litter(file_name(&file.name)) {
+        if self.is_one_of_many && (is_litter(file_name(&file.name)) || self.is_passed_over(&place)) {
             return Ok(Some(Vec::new()));
         }
         Ok(match self.file(&file.name, &file.bytes, place)? {
@@ -88,13 +88,20 @@ impl Copier<'_> {
         }
         let mut copy = NewArchive::default();
         for (entry, name) in entries {
-            let content = archive.inflate(entry, &mut self.budget)?;
+            let is_read = !self.is_passed_over(&place(entry));
+            let content = if is_read { archive.inflate(entry, &mut self.budget)? } else { Vec::new() };
             let content = self.file(&name, &content, place(entry))?;
             copy.begin(&name)
                 .and_then(|()| copy.write(&content))
                 .map_err(|_| FileRefusal::damaged_archive())?;
         }
         copy.finish().map(Some).map_err(|_| FileRefusal::damaged_archive())
+    }
+
+    /// Whether nothing of a file was read. It may be damaged, or of any size.
+    fn is_passed_over(&self, place: &Place) -> bool {
+        let report = self.reports.get(place);
+        report.is_some_and(|file| file.kind == Some(FileKind::Other) && !is_text(file))
     }
 
     fn file<'b>(&mut self, name: &str, bytes: &'b [u8], place: Place) -> Result<Cow<'b, [u8]>, FileRefusal> {
@@ -185,5 +192,33 @@ fn push_hidden(copy: &mut String, cell: &str, delimiter: char, keeps_letters: bo
             _ if copy.ends_with(HIDDEN) => {}
             _ => copy.push(HIDDEN),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::reading::read;
+
+    #[test]
+    fn what_was_not_read_is_not_opened_for_the_copy() {
+        let mut archive = NewArchive::default();
+        for (name, content) in
+            [("users.csv", "name,email,password\nAna,ana@example.edu,secret\n"), ("plan.pdf", "x")]
+        {
+            archive.begin(name).unwrap();
+            archive.write(content.as_bytes()).unwrap();
+        }
+        let mut bytes = archive.finish().unwrap();
+        // Its checksum, which is in the directory at the end, is wrong.
+        let directory = bytes.windows(4).rposition(|mark| mark == b"PK\x01\x02").unwrap();
+        bytes[directory + 16] ^= 1;
+        let (sources, options) = (vec![Source { name: "all.zip".to_owned(), bytes }], Options::default());
+        let reading = read(&sources, &options);
+        assert!(!reading.is_refused(), "{:?}", reading.files);
+
+        let copies = without_passwords(sources, &reading, &options).unwrap();
+
+        assert_eq!(read(&copies, &options).people.len(), 1);
     }
 }

@@ -1,11 +1,14 @@
 //! Instructors see the rosters, waitlists and past of the courses that they are assigned to, and nothing else.
 
+mod endings;
+mod pages;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::access::{WithToken, create};
-use crate::school::{Browser, Client, RequestBuilder, School, eventually};
+use crate::school::{Client, RequestBuilder, School};
 use crate::sign_in::{PASSWORD, WithCookie, cookie, form, set_password};
 
 /// A school with two courses, Algebra (1) and Botany (2): in each is one student who has dropped, one who is enrolled,
@@ -274,43 +277,6 @@ async fn a_registrar_assigns_and_removes_instructors() {
 }
 
 #[tokio::test]
-async fn a_removal_counts_at_once_on_every_server() {
-    let (school, Staff { registrar, nina, .. }) = school().await;
-    let other = School::open_at(school.database()).await;
-    let paths = ["/api/v1/courses/1/students", "/api/v1/courses/1/waitlist", "/api/v1/me/teaching"];
-    for path in paths {
-        for server in [&school, &other] {
-            assert_eq!(nina.reads(server, path).await.as_array().unwrap().len(), 1, "{path}");
-        }
-    }
-    school.delete(&nina.teaches(1)).with_token(&registrar).await.is(204);
-    for path in paths {
-        for server in [&school, &other] {
-            match path {
-                "/api/v1/me/teaching" => assert_eq!(nina.reads(server, path).await, json!([])),
-                _ => nina.may_not_read(server, path).await,
-            }
-        }
-    }
-    other.put(&nina.teaches(1)).with_token(&registrar).await.is(204);
-    assert_eq!(names(&nina.reads(&school, "/api/v1/courses/1/students").await), ["Ben"]);
-}
-
-#[tokio::test]
-async fn with_another_role_the_assignment_counts_for_nothing() {
-    let (school, Staff { admin, nina, .. }) = school().await;
-    let account = format!("/api/v1/accounts/{}", nina.id);
-    let change = async |change: Value| school.patch(&account, change).with_token(&admin).await.is_ok();
-    change(json!({"role": "registrar"})).await;
-    nina.asks(&school.client, "GET", "/api/v1/me/teaching").await.is_refused(403, "forbidden");
-    // The assignment stays, and counts again with the role.
-    change(json!({"role": "instructor"})).await;
-    assert_eq!(names(&nina.reads(&school, "/api/v1/courses/1/students").await), ["Ben"]);
-    change(json!({"enabled": false})).await;
-    nina.asks(&school.client, "GET", "/api/v1/courses/1/students").await.is_refused(401, "unauthorized");
-}
-
-#[tokio::test]
 async fn a_token_of_an_instructor_sees_no_roster() {
     let (school, Staff { admin, nina, .. }) = school().await;
     let token = create(&school, Some(&admin), json!({"name": "x", "role": "instructor"})).await;
@@ -320,137 +286,6 @@ async fn a_token_of_an_instructor_sees_no_roster() {
         school.get(path).with_token(&token).await.is_refused(403, "forbidden");
     }
     assert_eq!(school.get("/api/v1/me/teaching").with_token(&token).await.is_ok().json(), json!([]));
-}
-
-#[tokio::test]
-async fn a_later_course_with_the_same_id_does_not_get_the_instructors() {
-    let (school, Staff { registrar, nina, .. }) = school().await;
-    // By us, with a course that has students.
-    school.delete("/api/v1/courses/1?drop=true").with_token(&registrar).await.is(204);
-    assert_eq!(nina.reads(&school, "/api/v1/me/teaching").await, json!([]));
-    school.other_program_runs("insert into courses (id, name, level) values (1, 'Chess', 'one')");
-    school.put("/api/v1/students/1/courses/1").with_token(&registrar).await.is_created();
-    nina.may_not_read(&school, "/api/v1/courses/1/students").await;
-    // The past of the deleted course neither.
-    let past = "/api/v1/courses/1/students?as_of=2026-09-01T08:30:00Z";
-    nina.may_not_read(&school, past).await;
-
-    // By another program, with foreign keys: in one breath.
-    school.let_pass(Duration::from_hours(1));
-    let drama = school.post("/api/v1/courses", json!({"name": "Drama", "level": "one"}));
-    let drama = drama.with_token(&registrar).await.is_created().json();
-    school.put(&nina.teaches(drama["id"].as_i64().unwrap())).with_token(&registrar).await.is(204);
-    school.other_program_runs(&format!(
-        "delete from courses where id = {0}; insert into courses (id, name, level) values ({0}, 'Ethics', 'one');",
-        drama["id"]
-    ));
-    assert_eq!(nina.reads(&school, "/api/v1/me/teaching").await, json!([]));
-}
-
-#[tokio::test]
-async fn a_course_that_another_program_deletes_without_foreign_keys_takes_its_instructors_with_it() {
-    let (school, Staff { registrar, nina, .. }) = school().await;
-    school.put(&nina.teaches(2)).with_token(&registrar).await.is(204);
-    school.other_program_runs("pragma foreign_keys = off; delete from courses where id = 1");
-    // At once, before anything was swept.
-    assert_eq!(names(&nina.reads(&school, "/api/v1/me/teaching").await), ["Botany"]);
-    for path in [
-        "/api/v1/courses/1/students?as_of=2026-09-01T08:30:00Z",
-        "/api/v1/courses/1/students?as_of=2026-09-01T08:30:00Z&limit=1",
-    ] {
-        nina.may_not_read(&school, path).await;
-    }
-    // A school looks for such rows when it opens.
-    let database = school.close().await;
-    let school = School::open_at(&database).await;
-    let links = "select course_id || '' from matricula_instructors";
-    eventually("the row is gone", async || school.other_program().column(links) == ["2"]).await;
-    school.other_program_runs("insert into courses (id, name, level) values (1, 'Chess', 'one')");
-    school.put("/api/v1/students/1/courses/1").with_token(&registrar).await.is_created();
-    assert_eq!(names(&nina.reads(&school, "/api/v1/me/teaching").await), ["Botany"]);
-    nina.may_not_read(&school, "/api/v1/courses/1/students").await;
-}
-
-/// The path of the link with which a new account sets its password.
-async fn link(school: &School, admin: &str, name: &str, role: &str) -> String {
-    let account = json!({"name": name, "address": format!("{role}@example.edu"), "role": role});
-    let created = school.post("/api/v1/accounts", account).with_token(admin).await.is_created().json();
-    let (_, secret) = created["link"].as_str().unwrap().split_once("/set-password/").unwrap();
-    format!("/set-password/{secret}")
-}
-
-async fn sign_in(page: &Browser, link: &str) {
-    page.goto(link).await;
-    page.type_into("New password", PASSWORD).await;
-    page.click_text("Set password and sign in").await;
-    page.waits_for_text("Sign out").await;
-}
-
-#[tokio::test]
-async fn a_registrar_adds_and_removes_an_instructor_on_the_page_of_the_course() {
-    let (school, Staff { admin, nina, omar, .. }) = school().await;
-    let link = link(&school, &admin, "Ruth Office", "registrar").await;
-    for with_scripts in [true, false] {
-        let page = Browser::open(&school).await;
-        let page = if with_scripts { page } else { page.without_scripts().await };
-        if with_scripts {
-            sign_in(&page, &link).await;
-        } else {
-            page.goto("/sign-in").await;
-            page.type_into("E-mail address", "registrar@example.edu").await;
-            page.type_into("Password", PASSWORD).await;
-            page.click_text("Sign in").await;
-            page.waits_for_text("Sign out").await;
-        }
-        page.goto("/courses/1").await;
-        page.waits_for_text("Nina Teacher").await;
-        page.click_text("Add instructor").await;
-        page.waits_for_text("Choose an instructor.").await;
-        page.expects_status(422);
-        page.goto("/courses/1").await;
-        let option = page.find(&format!("#account_id option[value='{}']", omar.id)).await;
-        assert_eq!(option.text().await, "Omar Teacher");
-        page.type_into("Add an instructor", "Omar").await;
-        page.click_text("Add instructor").await;
-        page.waits_for_path("/courses/1?saved=instructor").await;
-        page.waits_for_text("The instructor is added.").await;
-        assert!(page.text("[aria-labelledby=instructors]").await.contains("Omar Teacher"));
-        assert_eq!(names(&omar.reads(&school, "/api/v1/courses/1/students").await), ["Ben"]);
-        if with_scripts {
-            page.is_accessible().await;
-        }
-        page.picture("course-instructors-desk").await;
-        page.click_text("Remove Omar Teacher").await;
-        page.waits_for_path("/courses/1?saved=no-instructor").await;
-        page.waits_for_text("The instructor is removed.").await;
-        omar.may_not_read(&school, "/api/v1/courses/1/students").await;
-        page.has_no_complaints().await;
-    }
-    assert_eq!(names(&nina.reads(&school, "/api/v1/courses/1/students").await), ["Ben"]);
-}
-
-#[tokio::test]
-async fn the_pages_of_an_instructor_are_accessible() {
-    let (school, Staff { admin, registrar, .. }) = school().await;
-    let link = link(&school, &admin, "Pia Teacher", "instructor").await;
-    let page = Browser::phone(&school).await;
-    sign_in(&page, &link).await;
-    let accounts = school.get("/api/v1/accounts").with_token(&admin).await.is_ok().json();
-    let id = &accounts.as_array().unwrap().last().unwrap()["id"];
-    let path = format!("/api/v1/courses/1/instructors/{id}");
-    school.put(&path).with_token(&registrar).await.is(204);
-    page.goto("/courses").await;
-    page.waits_for_text("Your courses").await;
-    page.is_accessible().await;
-    page.picture("courses-of-an-instructor-phone").await;
-    page.click_text("Algebra").await;
-    page.waits_for_text("Ben").await;
-    page.is_accessible().await;
-    page.picture("course-of-an-instructor-phone").await;
-    page.click_text("Print the roster").await;
-    page.waits_for_text("course 1 · 1 student").await;
-    page.is_accessible().await;
-    page.has_no_complaints().await;
 }
 
 #[tokio::test]

@@ -4,18 +4,22 @@
   // A date has no time zone; `Date` reads it as UTC.
   const dateFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" });
 
-  // Times in a sentence: without the year if it is this one, with the time zone.
-  const momentFormat = (time) => {
+  // Without the year if it is this one.
+  const formatWithoutThisYear = (time, parts) => {
     const isThisYear = time.getFullYear() === new Date().getFullYear();
-    const parts = { month: "short", day: "numeric", hour: "numeric", minute: "2-digit", timeZoneName: "short" };
     return new Intl.DateTimeFormat(undefined, isThisYear ? parts : { ...parts, year: "numeric" });
   };
 
+  // Times in a sentence, with the time zone.
+  const momentFormat = (time) => formatWithoutThisYear(
+    time, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit", timeZoneName: "short" },
+  );
+
   // Days and times of day, and times to be kept.
   const onlyFormats = {
-    date: new Intl.DateTimeFormat(undefined, { weekday: "short", month: "short", day: "numeric" }),
-    clock: new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }),
-    exact: new Intl.DateTimeFormat(undefined, {
+    date: (time) => formatWithoutThisYear(time, { weekday: "short", month: "short", day: "numeric" }),
+    clock: () => new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }),
+    exact: () => new Intl.DateTimeFormat(undefined, {
       weekday: "short", year: "numeric", month: "short", day: "numeric",
       hour: "numeric", minute: "2-digit", second: "2-digit", timeZoneName: "short",
     }),
@@ -27,7 +31,7 @@
       time.title = time.textContent;
       const isDate = time.dateTime.length === "2026-09-01".length;
       const at = new Date(time.dateTime);
-      const wanted = isDate ? dateFormat : "moment" in time.dataset ? momentFormat(at) : onlyFormats[time.dataset.only];
+      const wanted = isDate ? dateFormat : "moment" in time.dataset ? momentFormat(at) : onlyFormats[time.dataset.only]?.(at);
       time.textContent = (wanted ?? format).format(at);
     }
   };
@@ -195,7 +199,13 @@
         return;
       }
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const main = document.adoptNode(page.querySelector("main"));
+      const answered = page.querySelector("main");
+      // An error page of a proxy, for example for files that are too large for it: the browser shows it.
+      if (!answered) {
+        form.submit();
+        return;
+      }
+      const main = document.adoptNode(answered);
       const fresh = main.querySelector("form[data-keeps-files] input[type=file]");
       const files = form.querySelector("input[type=file]");
       document.querySelector("main").replaceWith(main);

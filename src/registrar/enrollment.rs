@@ -21,7 +21,7 @@ pub struct Enroll {
     pub student_id: StudentId,
     /// The course.
     pub course_id: CourseId,
-    /// Staff gives the student a seat whatever the window, the seats and the waitlist say.
+    /// Staff gives the student a seat whatever the window, the seats, the waitlist, holds and the limit of courses say.
     pub r#override: Option<Override>,
     /// Whether the student goes on the waitlist if the course is full.
     pub wait: bool,

@@ -323,7 +323,7 @@ fn bound(time: Option<&Stamp>) -> &Stamp {
     time.expect("a window that refuses has this end")
 }
 
-/// The reasons of the holds, one sentence after the other.
+/// The reasons of the holds, with slashes between them.
 fn reasons(holds: &[Hold]) -> String {
     holds.iter().map(|hold| hold.reason.as_str()).collect::<Vec<_>>().join(" / ")
 }

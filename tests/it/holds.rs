@@ -117,6 +117,30 @@ async fn a_restored_place_of_a_student_on_hold_is_passed_over() {
 }
 
 #[tokio::test]
+async fn a_student_on_hold_waits_for_a_course_without_limits_and_may_leave_it_or_get_a_seat() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let [ana, ben, cleo] = school.students(["Ana", "Ben", "Cleo"]).await;
+    algebra.seats(1, 3).await;
+    ana.enrolls_in(&algebra).await.is_created();
+    for waiting in [&ben, &cleo] {
+        waiting.enrolls_in(&algebra).await.is(202);
+        school.place_hold(waiting, FEES).await.is_created();
+    }
+    school.delete(&algebra.seats_url()).await.is(204);
+    assert_eq!(algebra.waitlist().await, ["Ben", "Cleo"]);
+
+    ben.drops(&algebra).await.is(204);
+    let anyway = json!({"course_id": algebra.id, "override": {"reason": "the fees are paid tomorrow"}});
+    school.post(&cleo.courses_url(), anyway).await.is_created();
+
+    assert_eq!(
+        (algebra.roster().await, algebra.waitlist().await.len()),
+        (vec!["Ana".to_owned(), "Cleo".to_owned()], 0)
+    );
+}
+
+#[tokio::test]
 async fn holds_go_with_the_student() {
     let school = School::open().await;
     let ana = school.student("Ana").await;

@@ -220,7 +220,7 @@ const MAX_TRIES: i64 = 20;
 ///
 /// # Errors
 /// As [`submit`].
-pub async fn submit_anew<C: Command + Clone>(
+pub async fn submit_again<C: Command + Clone>(
     registrar: &Registrar,
     command: C,
     caller: &Caller,

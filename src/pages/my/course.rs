@@ -145,19 +145,17 @@ fn is_about_request(refusal: &Refusal) -> bool {
     )
 }
 
-/// A refusal in words for the student; `None` if it is not about a course.
+/// A refusal in words for the student; `None` if it has no words of its own here.
 async fn in_words(app: &App, refusal: &Refusal) -> Result<Option<String>, Problem> {
     match refusal {
         Refusal::OnHold { holds, .. } => {
             let reasons: Vec<_> = holds.iter().map(|hold| hold.reason.as_str()).collect();
             let reasons = reasons.join(" / ");
-            return Ok(Some(format!(
-                "You are on hold, so you cannot enroll until it is released. {reasons}"
-            )));
+            return Ok(Some(format!("You cannot enroll as long as you are on hold. {reasons}")));
         }
         Refusal::CourseLimitReached { courses, course_limit, .. } => {
             return Ok(Some(format!(
-                "You have {courses} courses and places in line, and may have {course_limit}. Swap one of them for this course, or drop one."
+                "You have as many courses as you may have, places in line included: {courses} of {course_limit}. Drop one, or swap a course that you have for this one."
             )));
         }
         _ => {}

@@ -12,7 +12,7 @@ use crate::http::extract::{NoQuery, PathParams};
 use crate::http::fields::{Draft, Fields};
 use crate::http::problem::Problem;
 use crate::http::routes::{Routes, only};
-use crate::pages::kit::form::{new_key, submit_anew};
+use crate::pages::kit::form::{new_key, submit_again};
 use crate::pages::kit::{Form, FormDraft, Frame, RefusedPage, Rendered, filters};
 use crate::registrar::{CourseId, DropCourse, Refusal, Right, Seats};
 use crate::registration::{LiveCourse, Outlook};
@@ -120,7 +120,7 @@ async fn drop_course(
             return Ok(RefusedPage(StatusCode::CONFLICT, page).into_response());
         }
     }
-    let refusal = match submit_anew(&app.registrar, DropCourse::new(me.id, course_id), &form.caller).await {
+    let refusal = match submit_again(&app.registrar, DropCourse::new(me.id, course_id), &form.caller).await {
         Ok(()) => return latest(&app, me.id, course_id, &DROPS).await,
         Err(refusal) => refusal,
     };

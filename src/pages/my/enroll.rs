@@ -9,7 +9,7 @@ use crate::http::extract::{NoQuery, PathParams};
 use crate::http::fields::{Draft, Fields};
 use crate::http::problem::Problem;
 use crate::http::routes::{Routes, only};
-use crate::pages::kit::form::submit_anew;
+use crate::pages::kit::form::submit_again;
 use crate::pages::kit::{Form, FormDraft};
 use crate::registrar::{CourseId, Enroll, Refusal, Right};
 use crate::state::{App, AppState};
@@ -45,7 +45,7 @@ async fn enroll(
     // *Enroll* means a seat: students decide about the waitlist once they know how many wait.
     let wait = form.draft.is_some_and(|draft| draft.waits);
     let command = Enroll { wait, ..Enroll::new(id, course_id) };
-    match submit_anew(&app.registrar, command, &form.caller).await {
+    match submit_again(&app.registrar, command, &form.caller).await {
         Ok(_) | Err(Refusal::AlreadyEnrolled(_) | Refusal::AlreadyWaitlisted(_)) => {
             latest(&app, id, course_id, &ADMISSIONS).await
         }

@@ -86,8 +86,9 @@ impl Me {
         let groups = groups::groups_of(&app.viewer, id).read(&app.viewer, &all).await?;
         Ok(Some(Self {
             id,
-            held: enrollments::own_enrollments(&app.viewer).await?,
+            // Before the enrollments: a student who moves up in between then has both, and not nothing.
             waits: seats::own_waits(&app.viewer).await?,
+            held: enrollments::own_enrollments(&app.viewer).await?,
             groups: groups.rows.into_iter().map(|group| group.name).collect(),
             holds: holds::holds_of(&app.viewer, id).read(&app.viewer, &all).await?.rows,
             now: app.clock.stamp(),

@@ -11,7 +11,7 @@ use crate::http::extract::{NoQuery, PathParams};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::problem::Problem;
 use crate::http::routes::{Routes, only};
-use crate::pages::kit::form::{new_key, submit_anew};
+use crate::pages::kit::form::{new_key, submit_again};
 use crate::pages::kit::{Form, FormDraft, Frame, Rendered, filters};
 use crate::registrar::{CourseId, Refusal, Right, Swap};
 use crate::registration::{LiveCourse, Outlook};
@@ -83,7 +83,7 @@ async fn swap(
         return Ok(Redirect::to(&format!("/my/courses/{to}/swap")).into_response());
     };
     let command = Swap { student_id: me.id, from, to };
-    let refusal = match submit_anew(&app.registrar, command, &form.caller).await {
+    let refusal = match submit_again(&app.registrar, command, &form.caller).await {
         Ok(_) | Err(Refusal::AlreadyEnrolled(_)) => return latest(&app, me.id, to, &ADMISSIONS).await,
         Err(refusal) => refusal,
     };

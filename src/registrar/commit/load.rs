@@ -116,6 +116,9 @@ pub(super) async fn load_facts(
         facts.limits.extend(load_limits(tx, &unknown).await?);
         needs.limits.extend(freed);
         needs.seats.extend(facts.limits.keys().chain(facts.waitlists.keys()));
+        // A student on hold still waits for a course whose limits were removed.
+        let on_hold = needs.pairs.iter().filter(|(student, _)| !facts.holds_of(*student).is_empty());
+        needs.seats.extend(on_hold.map(|(_, course)| *course));
         verify(tx, &mut cache, &needs.seats).await?;
         let unknown = cache.fill_seats(&needs.seats, &mut facts);
         load_seats(tx, &unknown, &mut facts, &mut orphans).await?;

@@ -11,7 +11,9 @@ use crate::http::problem::{
     kinds,
 };
 use crate::imports::{ImportError, report};
-use crate::registrar::{AccountId, CourseId, Limits, Outcome, Refusal, StudentId, Version};
+use crate::registrar::{
+    AccountId, CourseId, Limits, MAX_GROUP_OPENINGS, Outcome, Refusal, StudentId, Version,
+};
 use crate::shares::QuotaError;
 
 kinds! {
@@ -180,6 +182,10 @@ impl From<Refusal> for Problem {
             Refusal::EndsBeforeOpening(fields) => {
                 let error = |field| json!({"pointer": format!("/{field}"), "detail": Limits::BEFORE_OPENING});
                 invalid(fields.into_iter().map(error).collect())
+            }
+            Refusal::TooManyGroupOpenings => {
+                let error = format!("must have at most {MAX_GROUP_OPENINGS} groups, with those that it has");
+                invalid(vec![json!({"pointer": "/group_opens_at", "detail": error})])
             }
             Refusal::DropDeadlinePassed { course_id, drop_until } => Self::new::<DropDeadlinePassed>(detail)
                 .with("course_id", course_id.0)

@@ -9,7 +9,7 @@ use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{PageQuery, RequestUrl};
 use crate::http::problem::Problem;
 use crate::http::refused::Refused;
-use crate::http::reply::{Created, List, Located, NoContent, Resource};
+use crate::http::reply::{Created, Found, List, Located, NoContent, Resource};
 use crate::http::routes::{Routes, any_of, only};
 use crate::problems::{HoldNotFound, RowRefused, StudentNotFound};
 use crate::registrar::{
@@ -23,6 +23,7 @@ use crate::students::store::find as find_student;
 pub fn routes() -> Routes<AppState> {
     Routes::new()
         .api(any_of(&[Right::ReadStudents, Right::ReadOwnRecord]), routes!(holds))
+        .api(any_of(&[Right::ReadStudents, Right::ReadOwnRecord]), routes!(show))
         .api(only(Right::WriteStudents), routes!(place))
         .api(only(Right::WriteStudents), routes!(release))
 }
@@ -45,6 +46,21 @@ async fn holds(
         find_student(&app.viewer, id).await?.ok_or(Refusal::StudentNotFound(id))?;
     }
     Ok(List::new(list, &url))
+}
+
+/// Read a hold
+#[utoipa::path(get, path = "/api/v1/students/{student_id}/holds/{hold_id}", tag = "holds")]
+async fn show(
+    app: App,
+    hold: PathParams<(StudentId, HoldId)>,
+    _: NoQuery,
+) -> Result<Found<Hold>, Refused<(StudentNotFound, HoldNotFound)>> {
+    let (student_id, HoldId(hold_id)) = hold.into_result()?;
+    if let Some(hold) = store::find(&app.viewer, student_id, hold_id).await? {
+        return Ok(Found(hold));
+    }
+    find_student(&app.viewer, student_id).await?.ok_or(Refusal::StudentNotFound(student_id))?;
+    Err(Refusal::HoldNotFound { student_id, hold_id }.into())
 }
 
 /// Place a hold on a student

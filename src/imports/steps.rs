@@ -137,7 +137,20 @@ pub struct Obstacle {
 
 impl From<&Refusal> for Obstacle {
     fn from(refusal: &Refusal) -> Self {
-        Self::new(refusal.reason(), refusal.to_string())
+        // A new student has no id yet, and the row says who it is.
+        let detail = match refusal {
+            Refusal::OnHold { holds, .. } => {
+                let reasons: Vec<_> = holds.iter().map(|hold| hold.reason.as_str()).collect();
+                format!("The student is on hold: {}", reasons.join(" "))
+            }
+            Refusal::CourseLimitReached { courses, course_limit, .. } => {
+                format!(
+                    "The student would have more courses and places on waitlists than {course_limit}, and has {courses}."
+                )
+            }
+            other => other.to_string(),
+        };
+        Self::new(refusal.reason(), detail)
     }
 }
 

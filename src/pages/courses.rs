@@ -92,6 +92,7 @@ impl PageRecord for Course {
         match saved {
             "seats" => Some("The seats are saved."),
             "openings" => Some("The time for the group is saved."),
+            "opening-removed" => Some("The time for the group is removed."),
             "instructor" => Some("The instructor is added."),
             "no-instructor" => Some("The instructor is removed."),
             _ => None,

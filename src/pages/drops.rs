@@ -21,7 +21,7 @@ use crate::http::fields::{self, Draft, Fields};
 use crate::http::problem::Problem;
 use crate::http::routes::{Routes, any_of, only};
 use crate::registrar::{
-    Admission, CourseId, DropCourse, Override, Refusal, Restore, Right, Seats, Student, StudentId,
+    Admission, CourseId, DropCourse, Held, Override, Refusal, Restore, Right, Seats, Student, StudentId,
     reason_text,
 };
 use crate::seats::store as seats;
@@ -129,7 +129,9 @@ async fn drop_page(
     let now = app.clock.stamp();
     let frame = Frame::new(app, "students");
     let is_past = |deadline: &Stamp| *deadline <= now && frame.writes_enrollments();
-    let (next_of, passed) = (next_of(&seats, &now), seats.drop_until.clone().filter(is_past));
+    let has_next = seats::has_next(&app.viewer, course_id).await?;
+    let next_of = next_of(&seats, &now).filter(|_| has_next);
+    let passed = seats.drop_until.clone().filter(is_past);
     let takes_course = enrollments::find(&app.viewer, student_id, course_id).await?.is_some();
     let asks = takes_course && (next_of.is_some() || passed.is_some());
     let course = display_name(&course.name);
@@ -188,7 +190,8 @@ async fn drop_course(
         return Ok(Redirect::to(&question).into_response());
     }
     let r#override = reason.and_then(|reason| Override::new(Some(reason)).ok());
-    let command = DropCourse { student_id, course_id, r#override };
+    let expected = Some(Held::Seat);
+    let command = DropCourse { r#override, expected, ..DropCourse::new(student_id, course_id) };
     match submit(&app.registrar, command, &form.caller).await {
         Ok(()) if from == Opener::Course => {
             Ok(Redirect::to(&format!("/courses/{course_id}?dropped={student_id}")).into_response())
@@ -221,7 +224,7 @@ async fn leave_waitlist(
     form: Form<EmptyForm>,
 ) -> Result<Response, Problem> {
     let pair @ (student_id, course_id) = pair.into_result()?;
-    match submit(&app.registrar, DropCourse::new(student_id, course_id), &form.caller).await {
+    match submit(&app.registrar, DropCourse::leave_waitlist(student_id, course_id), &form.caller).await {
         Ok(()) => Ok(redirect_to_student(student_id, "left", course_id)),
         Err(refusal) => refused(&app, pair, &StudentQuery::default(), refusal, None).await,
     }

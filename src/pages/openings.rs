@@ -10,7 +10,9 @@ use crate::http::extract::{NoQuery, PathParams};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::problem::Problem;
 use crate::http::routes::{Routes, only};
-use crate::registrar::{ChangeSeats, CourseId, GroupName, GroupOpenings, LimitsChange, Refusal, Right};
+use crate::registrar::{
+    ChangeSeats, CourseId, GroupName, GroupOpenings, LimitsChange, MAX_GROUP_OPENINGS, Refusal, Right,
+};
 use crate::state::{App, AppState};
 
 /// The routes of this form.
@@ -28,7 +30,7 @@ async fn redirect_to_course(course: PathParams<CourseId>, _: NoQuery) -> Result<
     Ok(Redirect::to(&format!("/courses/{}", course.into_result()?)))
 }
 
-/// A group, and when the course opens for it; without a time as for everybody.
+/// A group, and when the course opens for it; `None` removes the time.
 #[derive(Debug)]
 struct Opening {
     group: GroupName,
@@ -38,13 +40,15 @@ struct Opening {
 impl Draft for Opening {
     fn read(fields: &mut Fields) -> Option<Self> {
         let group = fields.required("group", |value| fields::text(value, str::parse));
-        let opens_at = fields.required("group_opens_at", |value| fields::nullable(value, fields::time));
-        Some(Self { group: group?, opens_at: opens_at? })
+        if fields.optional("remove", |_| Ok(()))?.is_some() {
+            return Some(Self { group: group?, opens_at: None });
+        }
+        let opens_at = fields.required("group_opens_at", fields::time);
+        Some(Self { group: group?, opens_at: Some(opens_at?) })
     }
 }
 
 impl FormDraft for Opening {
-    const NULLABLE: &[&str] = &["group_opens_at"];
     const MESSAGES: &[(&str, &str, &str)] = &[
         ("group", "must not be empty", "Choose a group"),
         ("group_opens_at", "must be a time", "Write the time like 2026-09-01T08:00:00Z"),
@@ -61,14 +65,21 @@ async fn set(
     let Some(Opening { group, opens_at }) = form.draft else {
         return refused(&app, course_id, StatusCode::UNPROCESSABLE_ENTITY, form.values).await;
     };
+    let saved = if opens_at.is_some() { "openings" } else { "opening-removed" };
     let openings = GroupOpenings::Change([(group, opens_at)].into());
     let change = LimitsChange { group_opens_at: Some(openings), ..LimitsChange::default() };
     let command = ChangeSeats { course_id, change, expected: None };
     match submit(&app.registrar, command, &form.caller).await {
-        Ok(_) => Ok(Redirect::to(&format!("/courses/{course_id}?saved=openings")).into_response()),
+        Ok(_) => Ok(Redirect::to(&format!("/courses/{course_id}?saved={saved}")).into_response()),
         Err(Refusal::EndsBeforeOpening(_)) => {
             let error = "Registration must open for the group before it closes";
             let values = form.values.with_error("group_opens_at", error);
+            refused(&app, course_id, StatusCode::UNPROCESSABLE_ENTITY, values).await
+        }
+        Err(Refusal::TooManyGroupOpenings) => {
+            let error =
+                format!("The course has times for {MAX_GROUP_OPENINGS} groups already. Remove one first");
+            let values = form.values.with_error("group", &error);
             refused(&app, course_id, StatusCode::UNPROCESSABLE_ENTITY, values).await
         }
         Err(Refusal::GroupNotFound(_)) => {

@@ -151,8 +151,11 @@ impl Batch {
         // In order, except that held seats are given up first: two students can exchange theirs.
         let mut given_up = vec![None; self.operations.len()];
         for place in self.held_seats(facts) {
-            let drop = self.operations[place].drop();
-            given_up[place] = drop.map(|drop| give_up(&drop, caller, facts, &mut events));
+            let operation = &self.operations[place];
+            given_up[place] = operation.drop().map(|drop| give_up(&drop, caller, facts, &mut events));
+            if let (Operation::Swap(swap), Some(Ok(()))) = (operation, &given_up[place]) {
+                facts.swapped.insert((swap.student_id, swap.from));
+            }
         }
         let mut outcomes = Vec::with_capacity(self.operations.len());
         for (operation, given_up) in self.operations.iter().zip(given_up) {
@@ -161,6 +164,9 @@ impl Batch {
                 Some(Ok(())) => operation.enroll(caller, facts, &mut events),
                 None => operation.enroll_and_give_up(caller, facts, &mut events),
             };
+            if let Operation::Swap(swap) = operation {
+                facts.swapped.remove(&(swap.student_id, swap.from));
+            }
             outcomes.push(done.map_or_else(OperationOutcome::Refused, OperationOutcome::Done));
         }
         for course_id in std::mem::take(&mut facts.freed) {

@@ -19,13 +19,31 @@ pub struct DropCourse {
     pub course_id: CourseId,
     /// Staff drops the student although the deadline for drops has passed.
     pub r#override: Option<Override>,
+    /// What the caller believes that the student has. Who leaves a waitlist does not give up a seat that they have got in the
+    /// meantime.
+    pub expected: Option<Held>,
+}
+
+/// What a student has in a course.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// An enrollment.
+    Seat,
+    /// A place on the waitlist.
+    Place,
 }
 
 impl DropCourse {
-    /// Drops by the rules, without an override.
+    /// Drops by the rules, without an override, whatever the student has.
     #[must_use]
     pub fn new(student_id: StudentId, course_id: CourseId) -> Self {
-        Self { student_id, course_id, r#override: None }
+        Self { student_id, course_id, r#override: None, expected: None }
+    }
+
+    /// Takes the student off the waitlist only.
+    #[must_use]
+    pub fn leave_waitlist(student_id: StudentId, course_id: CourseId) -> Self {
+        Self { expected: Some(Held::Place), ..Self::new(student_id, course_id) }
     }
 }
 
@@ -56,18 +74,25 @@ impl Command for DropCourse {
 impl DropCourse {
     /// Without the override, if the rules allow the drop.
     pub(super) fn by_the_rules_first(&self, caller: &Caller, facts: &Facts) -> Self {
-        let by_the_rules = Self::new(self.student_id, self.course_id);
+        let by_the_rules = Self { r#override: None, ..self.clone() };
         let needs_override = by_the_rules.without_promotions(caller, facts).is_err();
         if needs_override { self.clone() } else { by_the_rules }
     }
 
     /// As [`Command::decide`], but a seat that comes free stays free.
     pub(super) fn without_promotions(&self, caller: &Caller, facts: &Facts) -> Result<Vec<Event>, Refusal> {
-        let &Self { student_id, course_id, ref r#override } = self;
+        let &Self { student_id, course_id, ref r#override, expected } = self;
         let mut event = if let Some(enrollment) = facts.enrollments.get(&(student_id, course_id)) {
+            if expected == Some(Held::Place) {
+                return Err(Refusal::AlreadyEnrolled(enrollment.clone()));
+            }
             self.ensure_in_time(caller, facts)?;
             dropped(enrollment.clone())
         } else if let Some(waiting) = facts.waitlist_entry(student_id, course_id) {
+            if expected == Some(Held::Seat) {
+                let place = facts.place(student_id, course_id);
+                return Err(Refusal::EnrollmentNotFound { student_id, course_id, place });
+            }
             // Nothing is lost for anybody else, so no deadline applies.
             left(waiting.clone())
         } else {
@@ -83,7 +108,7 @@ impl DropCourse {
     /// Students drop from the opening of registration until the deadline for drops or, without one, the end of registration.
     /// Staff drops at any time, but gives a reason after a deadline.
     fn ensure_in_time(&self, caller: &Caller, facts: &Facts) -> Result<(), Refusal> {
-        let &Self { student_id, course_id, ref r#override } = self;
+        let &Self { student_id, course_id, ref r#override, .. } = self;
         let Some(limits) = facts.limits.get(&course_id) else { return Ok(()) };
         if r#override.is_some() {
             return Ok(());

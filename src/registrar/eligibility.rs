@@ -66,9 +66,11 @@ impl Facts {
     ) -> Result<(), Refusal> {
         let Some(standing) = self.standings.get(&student_id) else { return Ok(()) };
         let Some(course_limit) = standing.course_limit(self.rules.course_limit) else { return Ok(()) };
-        let gives_up =
-            in_place_of.is_some_and(|course_id| self.enrollments.contains_key(&(student_id, course_id)));
-        let courses = standing.courses;
+        let gives_up = in_place_of
+            .map(|course_id| (student_id, course_id))
+            .is_some_and(|pair| self.enrollments.contains_key(&pair) || self.swapped.contains(&pair));
+        let swapped = self.swapped.iter().filter(|(id, _)| *id == student_id);
+        let courses = swapped.fold(standing.courses, |courses, _| courses + 1);
         if gives_up || courses < course_limit {
             return Ok(());
         }

@@ -84,6 +84,9 @@ impl Command for Enroll {
             // A waitlist that does not move up leaves free seats to those who ask for them.
             let waiting = facts.waitlist_entry(student_id, course_id).cloned();
             let mut event = created(waiting, enrollment.clone());
+            if let Some(given_up) = in_place_of {
+                event.data["in_place_of"] = given_up.0.into();
+            }
             if is_freed && facts.waitlisted_in(course_id) > 0 {
                 event.data["freed_in_request"] = true.into();
             }
@@ -101,7 +104,8 @@ impl Command for Enroll {
         let joined_at = facts.stamp.clone();
         let joined_seq = facts.last_seq + 1;
         let waiting = WaitlistEntry { student_id, course_id, joined_seq, joined_at };
-        Ok((vec![joined(waiting)], Admission::Waitlisted(facts.last_place(student_id, course_id))))
+        let place = facts.last_place(student_id, course_id);
+        Ok((vec![joined(waiting, place.position)], Admission::Waitlisted(place)))
     }
 }
 
@@ -145,9 +149,10 @@ pub(super) fn dropped(row: Enrollment) -> Event {
     Event::about_pair(EventKind::EnrollmentDropped, student_id, course_id, changes)
 }
 
-fn joined(row: WaitlistEntry) -> Event {
+fn joined(row: WaitlistEntry, position: i64) -> Event {
     let (student_id, course_id) = (row.student_id, row.course_id);
     Event::about_pair(EventKind::WaitlistJoined, student_id, course_id, vec![Change::AddWaitlistEntry(row)])
+        .with_data(json!({"position": position}))
 }
 
 /// The student left the waitlist without getting a seat.

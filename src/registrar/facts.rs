@@ -45,6 +45,8 @@ pub struct Facts {
     pub waitlists: BTreeMap<CourseId, Waitlist>,
     /// Courses in which the request that is being decided has freed seats: these serve it before the waitlist.
     pub freed: BTreeSet<CourseId>,
+    /// Seats that swaps of the request have given up and not replaced yet: they count among the courses of their students.
+    pub swapped: BTreeSet<(StudentId, CourseId)>,
     /// What each requested student had last in a course, if the log says that it has ended.
     pub ended: HashMap<(StudentId, CourseId), Ended>,
     /// The groups, holds and courses of the requested students, where any of these matter.

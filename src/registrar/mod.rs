@@ -71,7 +71,7 @@ pub use self::command::Command;
 pub(crate) use self::commit::{OPEN, select_accounts, select_tokens};
 pub use self::commit::{account, enrollment, group_openings, hold, limits, no_log_head, token};
 pub use self::course::{CreateCourse, DeleteCourse, SeenCourse, UpdateCourse};
-pub use self::drop::DropCourse;
+pub use self::drop::{DropCourse, Held};
 pub use self::enrollment::Enroll;
 pub use self::event::{Change, Event, NewValue};
 pub use self::facts::Facts;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::account::NoAccount;
-use super::group_name::GroupName;
+use super::group_name::{GroupName, MAX_GROUP_OPENINGS};
 use super::limits::Limits;
 use super::record::{CourseId, Enrollment, Place, StudentId, Version};
 use super::standing::Hold;
@@ -112,6 +112,9 @@ pub enum Refusal {
     /// These ends of a window would not be after its beginning.
     #[error("Registration would end before it opens.")]
     EndsBeforeOpening(Vec<String>),
+    /// The course would open at times of their own for more groups than one course can have.
+    #[error("A course can open for at most {MAX_GROUP_OPENINGS} groups at times of their own.")]
+    TooManyGroupOpenings,
     /// The deadline for drops has passed.
     #[error("Students could drop course {course_id} until {drop_until}; staff can drop them with a reason.")]
     DropDeadlinePassed {
@@ -284,6 +287,7 @@ impl Refusal {
             Self::GroupNotFound(_) => "group-not-found",
             Self::NotInGroup { .. } => "not-in-group",
             Self::EndsBeforeOpening(_) => "ends-before-opening",
+            Self::TooManyGroupOpenings => "too-many-groups",
             Self::DropDeadlinePassed { .. } => "drop-deadline-passed",
             Self::NothingToRestore { .. } => "nothing-to-restore",
             Self::OverrideNeedsReason => "override-needs-reason",

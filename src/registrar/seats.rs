@@ -8,7 +8,7 @@ use super::enrollment::promotions;
 use super::event::{Change, Event};
 use super::facts::Facts;
 use super::fields::ensure_current;
-use super::group_name::GroupName;
+use super::group_name::{GroupName, MAX_GROUP_OPENINGS};
 use super::kinds::EventKind;
 use super::limits::{GroupOpenings, Limits, LimitsChange};
 use super::needs::Needs;
@@ -77,6 +77,9 @@ impl Command for ChangeSeats {
         let before = facts.limits_of(self.course_id);
         ensure_current(&before, self.expected.as_deref())?;
         let limits = self.change.apply(before);
+        if limits.group_opens_at.len() > MAX_GROUP_OPENINGS {
+            return Err(Refusal::TooManyGroupOpenings);
+        }
         let before_opening = limits.before_opening();
         if !before_opening.is_empty() {
             return Err(Refusal::EndsBeforeOpening(before_opening.into_iter().map(str::to_owned).collect()));

@@ -62,7 +62,7 @@ pub struct OwnWait {
     pub course: Course,
     /// 1 is the next to get a seat.
     pub position: i64,
-    /// The position at first.
+    /// The position at first; that of today if an older program wrote the log, which had no positions.
     pub first_position: i64,
     /// RFC 3339, UTC, milliseconds.
     pub joined_at: Stamp,

@@ -1,5 +1,7 @@
 //! Reads seats and waitlists from the database.
 
+use serde_json::Value;
+
 use super::{OwnPlace, OwnWait, WaitlistEntry};
 use crate::db::{Arg, DbError, Reach, Row};
 use crate::instructors::store::visible_course;
@@ -114,7 +116,7 @@ pub fn own_places(viewer: &Viewer) -> Listing<OwnPlace> {
 }
 
 /// The places of the student who the caller is with the limits of the courses, in the order in which they joined; empty if
-/// the caller is none. The first position is counted from the log.
+/// the caller is none. The log has the first position.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -123,9 +125,7 @@ pub async fn own_waits(viewer: &Viewer) -> Result<Vec<OwnWait>, DbError> {
     let sql = "select cast(c.id as bigint), cast(c.name as text), cast(c.level as text), cast(cc.code as text), w.joined_at, \
                (select count(*) from waitlist b join students bs on bs.id = b.student_id \
                where b.course_id = w.course_id and b.joined_seq <= w.joined_seq), \
-               (select coalesce(sum(case when e.type in ('waitlist.joined', 'waitlist.restored') then 1 \
-               when e.type in ('waitlist.left', 'waitlist.promoted') or e.data like '%\"from_waitlist\":true%' then -1 \
-               else 0 end), 0) from events e where e.course_id = w.course_id and e.seq <= w.joined_seq), \
+               (select e.data from events e where e.seq = w.joined_seq), \
                cs.capacity, coalesce(cs.waitlist_capacity, 0), cs.opens_at, cs.closes_at, cs.waitlist_closes_at, \
                cs.drop_until, cs.group_opens_at from waitlist w join students s on s.id = w.student_id join courses c on c.id = w.course_id \
                left join matricula_course_codes cc on cc.course_id = c.id \
@@ -136,15 +136,28 @@ pub async fn own_waits(viewer: &Viewer) -> Result<Vec<OwnWait>, DbError> {
     }
     let map = |row: &Row<'_>| {
         let (name, level, code) = (row.opt_text(1)?, row.opt_text(2)?, row.opt_text(3)?);
+        let position = row.int(5)?;
+        let joined = row.opt_text(6)?.and_then(|data| serde_json::from_str::<Value>(&data).ok());
+        let first_position = joined.and_then(|data| data["position"].as_i64());
         Ok(OwnWait {
             course: Course { id: row.int(0)?.into(), name, level, code, seats: None },
             joined_at: row.stamp(4)?,
-            position: row.int(5)?,
-            first_position: row.int(6)?,
+            position,
+            first_position: first_position.unwrap_or(position),
             limits: limits(row, 7)?,
         })
     };
     viewer.db().read(Reach::Range, sql, [own.into()], map).await
+}
+
+/// Whether somebody waits who would get a free seat: students on hold do not.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn has_next(viewer: &Viewer, course_id: CourseId) -> Result<bool, DbError> {
+    let sql = "select 1 from waitlist w join students s on s.id = w.student_id \
+               where w.course_id = $1 and w.on_hold = 0 limit 1";
+    Ok(viewer.db().query_opt(sql, [course_id.0.into()], |row| row.int(0)).await?.is_some())
 }
 
 /// The waitlist of a course, in order. Also empty if there is no such course.

@@ -233,8 +233,8 @@ async fn windows_of_groups_are_checked() {
 #[tokio::test]
 async fn a_student_has_no_more_courses_than_the_limit() {
     let school = School::open().await;
-    let [algebra, botany, chemistry, drawing] =
-        school.courses(["Algebra", "Botany", "Chemistry", "Drawing"]).await;
+    let [algebra, botany, chemistry, drawing, english] =
+        school.courses(["Algebra", "Botany", "Chemistry", "Drawing", "English"]).await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
     botany.seats(1, 5).await;
     ben.enrolls_in(&botany).await.is_created();
@@ -265,6 +265,18 @@ async fn a_student_has_no_more_courses_than_the_limit() {
     let swapped = school.post("/api/v1/enrollments/batch", swap).await.is_ok().json();
     assert_eq!(swapped[0]["status"], 201);
     assert_eq!(ana.courses().await, ["Chemistry", "Botany", "Drawing"]);
+    // Nor does it with all or nothing, where the held seat is given up first. That seat is nobody's way to one more course.
+    let all = "/api/v1/enrollments/batch?mode=all";
+    let swap = |from: &Course, to: &Course| json!({"op": "swap", "student_id": ana.id, "from": from.id, "to": to.id});
+    school.post(all, json!([swap(&drawing, &algebra)])).await.is_ok();
+    school.limits_courses(Some(3)).await;
+    let more = json!({"op": "enroll", "student_id": ana.id, "course_id": english.id});
+    for operations in [json!([more, swap(&algebra, &drawing)]), json!([swap(&algebra, &drawing), more])] {
+        let refused = school.post(all, operations).await.is_ok().json();
+        let of_more = refused.as_array().unwrap().iter().find(|done| done["status"] == 409).unwrap();
+        assert_eq!(of_more["problem"]["type"], "/problems/course-limit-reached", "{refused}");
+    }
+    assert_eq!(ana.courses().await, ["Chemistry", "Botany", "Algebra"]);
     school.limits_courses(None).await;
     ben.enrolls_in(&algebra).await.is_created();
 }

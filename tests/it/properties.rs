@@ -7,7 +7,7 @@ use matricula::clock::{Clock, ManualClock, Stamp};
 use matricula::db::Db;
 use matricula::registrar::{
     Answer, Batch, ChangeSeats, CourseId, CreateCourse, CreateStudent, DeleteCourse, DeleteGroup,
-    DeleteStudent, DropCourse, Enroll, EventKind, FieldValues, Group, GroupName, JoinGroup, LeaveGroup,
+    DeleteStudent, DropCourse, Enroll, EventKind, FieldValues, Group, GroupName, Held, JoinGroup, LeaveGroup,
     Limits, LimitsChange, Operation, OperationOutcome, Override, PlaceHold, Refusal, RemoveSeats, Restore,
     Rules, SeenCourse, SetGroup, SetRules, SetSeats, StudentId, Swap, UpdateCourse, UpdateStudent, Version,
     Waitlist, limits,
@@ -95,10 +95,11 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
         )
     };
     let drop = move || {
-        (student(), course(), proptest::bool::weighted(0.3)).prop_map(
-            move |(student_id, course_id, is_forced)| {
+        let expected = proptest::option::weighted(0.3, prop_oneof![Just(Held::Seat), Just(Held::Place)]);
+        (student(), course(), proptest::bool::weighted(0.3), expected).prop_map(
+            move |(student_id, course_id, is_forced, expected)| {
                 let r#override = if is_forced { by_the_dean() } else { None };
-                DropCourse { student_id, course_id, r#override }
+                DropCourse { r#override, expected, ..DropCourse::new(student_id, course_id) }
             },
         )
     };
@@ -186,11 +187,14 @@ proptest! {
                     prop_assert_eq!((row.student_id, row.course_id), (*student_id, *course_id));
                 }
                 (
-                    Command::Drop(DropCourse { student_id, course_id, .. })
-                    | Command::DropAsStudent(DropCourse { student_id, course_id, .. }),
+                    Command::Drop(DropCourse { student_id, course_id, expected, .. })
+                    | Command::DropAsStudent(DropCourse { student_id, course_id, expected, .. }),
                     Ok(_),
                 ) => {
-                    prop_assert!(!model.facts.enrollments.contains_key(&(*student_id, *course_id)));
+                    let pair = (*student_id, *course_id);
+                    prop_assert!(!model.facts.enrollments.contains_key(&pair));
+                    let had_seat = before.enrollments.contains_key(&pair);
+                    prop_assert!(expected.is_none_or(|held| (held == Held::Seat) == had_seat), "only what was meant");
                 }
                 (Command::Restore(Restore { student_id, course_id }), Ok(Answer::Enrollment(row))) => {
                     prop_assert_eq!(model.facts.enrollments.get(&(*student_id, *course_id)), Some(&row));

@@ -63,6 +63,12 @@ fn few_commands(courses: i64) -> Vec<Command> {
     commands
 }
 
+/// Every student leaves the waitlist of the first course, and no seat.
+fn leaves() -> impl Iterator<Item = Command> {
+    let leave = |student| DropCourse::leave_waitlist(StudentId(student), CourseId(1));
+    (1..=STUDENTS).map(move |student| Command::DropAsStudent(leave(student)))
+}
+
 fn set_seats(course_id: CourseId, limits: Limits) -> Command {
     Command::SetSeats(SetSeats { course_id, limits, expected: None })
 }
@@ -243,7 +249,8 @@ fn so_does_every_small_school_with_holds() {
 
 #[test]
 fn so_does_every_small_school_with_limits_of_courses() {
-    let schools = explore(2, &[few_commands(2), swaps(), course_limits()].concat(), false);
+    let schools =
+        explore(2, &[few_commands(2), swaps(), course_limits(), leaves().collect()].concat(), false);
     assert!(schools > 4_000, "only {schools} schools were seen");
 }
 

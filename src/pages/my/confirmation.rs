@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use super::home;
 use super::me::{Dropping, Me};
 use crate::courses::store as courses;
+use crate::db::DbError;
 use crate::events::{About, HistoryEntry, store as events};
 use crate::http::extract::{FromPath, NoQuery, PathParams};
 use crate::http::problem::{NotFound, Problem};
@@ -67,7 +68,7 @@ struct ConfirmationPage {
     /// The course; `None` if it has been deleted since.
     course: Option<Course>,
     /// The course that the student gave up for it.
-    given_up: Option<HistoryEntry>,
+    given_up: Option<Course>,
     now: Now,
 }
 
@@ -90,8 +91,7 @@ async fn show(app: App, seq: PathParams<Seq>, _: NoQuery) -> Result<Response, Pr
     let Seq(seq) = seq.into_result()?;
     let me = Me::require(&app).await?;
     let student = students::find(&app.viewer, me.id).await?.ok_or(Refusal::StudentNotFound(me.id))?;
-    // The entry, and the one after it, which is a drop if the student swapped.
-    let mut entries = events::latest(&app.viewer, About::Student(me.id), seq + 2, 2).await?;
+    let mut entries = events::latest(&app.viewer, About::Student(me.id), seq + 1, 1).await?;
     who::look_up(&app.viewer, &mut entries).await?;
     let place = entries.iter().position(|entry| entry.seq == seq).ok_or_else(no_confirmation)?;
     let entry = entries.remove(place);
@@ -103,19 +103,19 @@ async fn show(app: App, seq: PathParams<Seq>, _: NoQuery) -> Result<Response, Pr
         student,
         kind,
         course: if exists { courses::find(&app.viewer, course_id).await? } else { None },
-        given_up: entries.into_iter().find(|other| is_given_up_for(other, &entry)),
+        given_up: given_up(&app, &entry).await?,
         now: if exists { now(&me, course_id) } else { Now::Nothing },
         entry,
     };
     Ok(Rendered(page).into_response())
 }
 
-/// Whether the entry is the other half of a swap: it follows at once, by the same actor.
-fn is_given_up_for(other: &HistoryEntry, entry: &HistoryEntry) -> bool {
-    other.seq == entry.seq + 1
-        && entry.kind == Some(EventKind::EnrollmentCreated)
-        && other.kind == Some(EventKind::EnrollmentDropped)
-        && (&other.at, &other.actor) == (&entry.at, &entry.actor)
+/// The course that the student gave up for this one; `None` if it exists no more.
+async fn given_up(app: &App, entry: &HistoryEntry) -> Result<Option<Course>, DbError> {
+    match entry.data["in_place_of"].as_i64() {
+        Some(id) => courses::find(&app.viewer, CourseId(id)).await,
+        None => Ok(None),
+    }
 }
 
 fn now(me: &Me, course_id: CourseId) -> Now {

@@ -48,6 +48,13 @@ impl CoursePage {
         self.live.closes_at.as_ref().filter(|closes_at| **closes_at > self.me.now)
     }
 
+    /// Whether a student who waits can take a free seat like everybody else, since the waitlist does not move up any more.
+    fn is_free_for_all(&self) -> bool {
+        self.stands_since.is_some()
+            && self.me.holds.is_empty()
+            && self.me.outlook(&self.live) == Outlook::Seat
+    }
+
     /// The student's enrollment in the course.
     fn enrollment(&self) -> Option<&OwnEnrollment> {
         self.me.enrollment(self.live.course.id)

@@ -8,14 +8,16 @@ use serde_json::Value;
 use super::confirmation::{DROPS, find as find_confirmation, latest, path};
 use super::course::{find, refused};
 use super::me::{Dropping, Me, Standing};
+use crate::db::DbError;
 use crate::http::extract::{NoQuery, PathParams};
 use crate::http::fields::{Draft, Fields};
 use crate::http::problem::Problem;
 use crate::http::routes::{Routes, only};
 use crate::pages::kit::form::{new_key, submit_again};
 use crate::pages::kit::{Form, FormDraft, Frame, RefusedPage, Rendered, filters};
-use crate::registrar::{CourseId, DropCourse, Refusal, Right, Seats};
+use crate::registrar::{CourseId, DropCourse, Held, Refusal, Right, Seats, StudentId};
 use crate::registration::{LiveCourse, Outlook};
+use crate::seats::store as seats;
 use crate::state::{App, AppState};
 
 /// The routes of this page.
@@ -47,23 +49,24 @@ struct DropPage {
 }
 
 impl DropPage {
-    fn new(app: &App, me: &Me, live: LiveCourse, seats: &Seats) -> Option<Self> {
+    async fn new(app: &App, me: &Me, live: LiveCourse, seats: &Seats) -> Result<Option<Self>, DbError> {
         let place = match me.standing(&live) {
             Standing::Enrolled => None,
             Standing::Waiting(place) => Some(place),
-            Standing::Open(_) => return None,
+            Standing::Open(_) | Standing::Barred(_) => return Ok(None),
         };
         let is_over_full = seats.capacity.is_some_and(|capacity| seats.enrolled > capacity);
-        Some(Self {
+        let has_next = seats::has_next(&app.viewer, live.course.id).await?;
+        Ok(Some(Self {
             frame: Frame::new(app, "my"),
             place,
-            goes_to_next: seats.waitlisted > 0 && !is_over_full && seats.limits().moves_up(&me.now),
+            goes_to_next: has_next && !is_over_full && seats.limits().moves_up(&me.now),
             can_come_back: !matches!(me.outlook(&live), Outlook::ClosedAt(_)),
             dropping: me.dropping(&seats.limits()),
             has_moved_up: false,
             live,
             key: new_key(),
-        })
+        }))
     }
 
     /// Whether the student may do what the page asks about. Nobody has to stay on a waitlist.
@@ -75,7 +78,7 @@ impl DropPage {
 async fn ask(app: App, course: PathParams<CourseId>, _: NoQuery) -> Result<Response, Problem> {
     let course_id = course.into_result()?;
     let (live, seats) = find(&app, course_id).await?;
-    Ok(match DropPage::new(&app, &Me::require(&app).await?, live, &seats) {
+    Ok(match DropPage::new(&app, &Me::require(&app).await?, live, &seats).await? {
         Some(page) => Rendered(page).into_response(),
         None => Redirect::to(&format!("/courses/{course_id}")).into_response(),
     })
@@ -111,24 +114,33 @@ async fn drop_course(
     let Some(DropForm { is_place }) = form.draft else {
         return Ok(Redirect::to(&format!("/my/courses/{course_id}/drop")).into_response());
     };
-    // Leaving a waitlist must not give up a seat that the student has got in the meantime, nor the other way round.
-    let other = if is_place { me.enrollment(course_id).is_some() } else { me.wait(course_id).is_some() };
-    if other {
-        let (live, seats) = find(&app, course_id).await?;
-        if let Some(page) = DropPage::new(&app, &me, live, &seats) {
-            let page = DropPage { has_moved_up: is_place, ..page };
+    let expected = Some(if is_place { Held::Place } else { Held::Seat });
+    let command = DropCourse { expected, ..DropCourse::new(me.id, course_id) };
+    match submit_again(&app.registrar, command, &form.caller).await {
+        Ok(()) => latest(&app, me.id, course_id, &DROPS).await,
+        Err(refusal) => not_dropped(&app, me.id, course_id, refusal).await,
+    }
+}
+
+async fn not_dropped(
+    app: &App,
+    student_id: StudentId,
+    course_id: CourseId,
+    refusal: Refusal,
+) -> Result<Response, Problem> {
+    let has_moved_up = matches!(refusal, Refusal::AlreadyEnrolled(_));
+    if has_moved_up || matches!(refusal, Refusal::EnrollmentNotFound { place: Some(_), .. }) {
+        let (live, seats) = find(app, course_id).await?;
+        if let Some(page) = DropPage::new(app, &Me::require(app).await?, live, &seats).await? {
+            let page = DropPage { has_moved_up, ..page };
             return Ok(RefusedPage(StatusCode::CONFLICT, page).into_response());
         }
     }
-    let refusal = match submit_again(&app.registrar, DropCourse::new(me.id, course_id), &form.caller).await {
-        Ok(()) => return latest(&app, me.id, course_id, &DROPS).await,
-        Err(refusal) => refusal,
-    };
     // It was dropped before.
     if let Refusal::EnrollmentNotFound { .. } = refusal
-        && let Some(seq) = find_confirmation(&app, me.id, course_id, &DROPS).await?
+        && let Some(seq) = find_confirmation(app, student_id, course_id, &DROPS).await?
     {
         return Ok(Redirect::to(&path(seq)).into_response());
     }
-    refused(&app, course_id, refusal).await
+    refused(app, course_id, refusal).await
 }

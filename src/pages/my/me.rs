@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::clock::Stamp;
+use crate::count::to_i64;
 use crate::db::DbError;
 use crate::enrollments::{OwnEnrollment, store as enrollments};
 use crate::groups::store as groups;
@@ -11,6 +12,7 @@ use crate::http::problem::Problem;
 use crate::lists::{Limit, Page};
 use crate::registrar::{CourseId, GroupName, Hold, Limits, StudentId};
 use crate::registration::{LiveCourse, Outlook};
+use crate::rules::store as rules;
 use crate::seats::{OwnWait, store as seats};
 use crate::state::App;
 
@@ -27,6 +29,8 @@ pub(in crate::pages) struct Me {
     pub groups: BTreeSet<GroupName>,
     /// Why the student does not enroll at present.
     pub holds: Vec<Hold>,
+    /// The most courses that the student may have, places in line included; `None` for no limit.
+    pub course_limit: Option<i64>,
     /// The time of all that is shown.
     pub now: Stamp,
 }
@@ -40,6 +44,8 @@ pub(in crate::pages) enum Standing {
     Waiting(i64),
     /// Neither: what would happen to the student now.
     Open(Outlook),
+    /// Neither, and the student may have no further course: what would happen to others now.
+    Barred(Outlook),
 }
 
 /// Whether a student may drop a course.
@@ -83,13 +89,16 @@ impl Me {
     pub(in crate::pages) async fn load(app: &App) -> Result<Option<Self>, DbError> {
         let Some(id) = app.viewer.own_student().map(StudentId) else { return Ok(None) };
         let all = Page::first(Limit::MAX);
-        let groups = groups::groups_of(&app.viewer, id).read(&app.viewer, &all).await?;
+        let groups = groups::groups_of(&app.viewer, id).read(&app.viewer, &all).await?.rows;
+        let of_groups = groups.iter().filter_map(|group| group.course_limit).min();
+        let course_limit = of_groups.or(rules::find(&app.viewer).await?.course_limit);
         Ok(Some(Self {
             id,
             // Before the enrollments: a student who moves up in between then has both, and not nothing.
             waits: seats::own_waits(&app.viewer).await?,
             held: enrollments::own_enrollments(&app.viewer).await?,
-            groups: groups.rows.into_iter().map(|group| group.name).collect(),
+            course_limit,
+            groups: groups.into_iter().map(|group| group.name).collect(),
             holds: holds::holds_of(&app.viewer, id).read(&app.viewer, &all).await?.rows,
             now: app.clock.stamp(),
         }))
@@ -123,6 +132,16 @@ impl Me {
         live.outlook_for(&self.groups, &self.now)
     }
 
+    /// The most courses that the student may have, if they have as many, or more.
+    pub(in crate::pages) fn full_limit(&self) -> Option<i64> {
+        self.course_limit.filter(|limit| *limit <= self.courses())
+    }
+
+    /// The number of the student's courses, places in line included.
+    pub(super) fn courses(&self) -> i64 {
+        to_i64(self.held.len() + self.waits.len())
+    }
+
     /// What the course is to this student.
     pub(in crate::pages) fn standing(&self, live: &LiveCourse) -> Standing {
         let id = live.course.id;
@@ -131,26 +150,34 @@ impl Me {
         }
         match self.wait(id) {
             Some(wait) => Standing::Waiting(wait.position),
-            None => Standing::Open(self.outlook(live)),
+            None => {
+                let outlook = self.outlook(live);
+                let is_barred = !self.holds.is_empty() || self.full_limit().is_some();
+                if is_barred && outlook.is_possible() {
+                    Standing::Barred(outlook)
+                } else {
+                    Standing::Open(outlook)
+                }
+            }
         }
     }
 
-    /// What would happen to this student who enrolls now; `None` for a course that they take or wait for.
+    /// What the limits of the course say about this student now; `None` for a course that they take or wait for.
     pub(super) fn own_outlook(&self, live: &LiveCourse) -> Option<Outlook> {
         match self.standing(live) {
-            Standing::Open(outlook) => Some(outlook),
+            Standing::Open(outlook) | Standing::Barred(outlook) => Some(outlook),
             Standing::Enrolled | Standing::Waiting(_) => None,
         }
     }
 
-    /// Whether this student could enroll now, or join the waitlist.
+    /// Whether this student could enroll now, or join the waitlist, perhaps in place of another course.
     pub(in crate::pages) fn can_enroll(&self, live: &LiveCourse) -> bool {
-        self.own_outlook(live).is_some_and(|outlook| outlook.is_possible())
+        self.holds.is_empty() && self.own_outlook(live).is_some_and(|outlook| outlook.is_possible())
     }
 
-    /// Whether this student could get a seat now.
+    /// Whether this student could get a seat now, perhaps in place of another course.
     pub(in crate::pages) fn can_get_seat(&self, live: &LiveCourse) -> bool {
-        self.own_outlook(live) == Some(Outlook::Seat)
+        self.holds.is_empty() && self.own_outlook(live) == Some(Outlook::Seat)
     }
 }
 

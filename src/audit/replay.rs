@@ -30,8 +30,8 @@ pub(super) async fn replay(db: &Db) -> Result<Vec<Finding>, DbError> {
 #[derive(Default)]
 struct Replay {
     courses: HashMap<i64, CourseState>,
-    /// Students who were on hold once: others may have moved up in the meantime.
-    held: HashSet<i64>,
+    /// How many holds each student has who is on hold.
+    holds: HashMap<i64, usize>,
     oversold: BrokenRows,
     passed_over: BrokenRows,
     absent: BrokenRows,
@@ -45,8 +45,8 @@ struct CourseState {
     /// The waiting students, by the `seq` with which they joined.
     queue: BTreeMap<i64, i64>,
     joined: HashMap<i64, i64>,
-    /// Students with a restored place: others may have moved up while they were not on the waitlist.
-    restored: HashSet<i64>,
+    /// Students who others may have passed: their place was restored, or others moved up while they were on hold.
+    excused: HashSet<i64>,
     /// A student who joined at or before this `seq` and still waits was passed over.
     passed_over_up_to: i64,
 }
@@ -72,9 +72,13 @@ impl Replay {
         let &CourseEntry { seq, course_id, student_id, .. } = entry;
         // The rules do not apply to changes by other programs.
         let is_external = entry.actor.as_deref() == Some("database");
-        if entry.kind == "hold.placed" {
-            self.held.insert(student_id);
-            return;
+        match entry.kind.as_str() {
+            "hold.placed" => return *self.holds.entry(student_id).or_default() += 1,
+            "hold.released" => return self.release(student_id),
+            "student.deleted" => {
+                self.holds.remove(&student_id);
+            }
+            _ => {}
         }
         let course = self.courses.entry(course_id).or_default();
         match entry.kind.as_str() {
@@ -87,7 +91,7 @@ impl Replay {
             "waitlist.joined" => course.join(student_id, seq),
             "waitlist.restored" => {
                 course.join(student_id, entry.data["joined_seq"].as_i64().unwrap_or(seq));
-                course.restored.insert(student_id);
+                course.excused.insert(student_id);
             }
             "waitlist.left" => {
                 let was_on_it = course.leave(student_id).is_some();
@@ -118,13 +122,13 @@ impl Replay {
                     });
                 }
                 course.enrolled += 1;
-                let is_restored = course.restored.contains(&student_id) || self.held.contains(&student_id);
+                let is_excused = course.excused.contains(&student_id);
                 let joined = course.leave(student_id);
                 if is_promoted && joined.is_none() && !is_external {
                     self.absent
                         .add(|| format!("seq {seq}: student {student_id} moved up in course {course_id}"));
                 }
-                if joined.is_some_and(|joined| joined <= course.passed_over_up_to) && !is_restored {
+                if joined.is_some_and(|joined| joined <= course.passed_over_up_to) && !is_excused {
                     self.passed_over.add(|| {
                         format!("seq {seq}: student {student_id} moved up in course {course_id} after a student who joined later")
                     });
@@ -135,9 +139,20 @@ impl Replay {
                     let before = joined.unwrap_or(seq);
                     let last = course.queue.range(..before).next_back().map_or(0, |(seq, _)| *seq);
                     course.passed_over_up_to = course.passed_over_up_to.max(last);
+                    let before = course.queue.range(..before).map(|(_, student)| *student);
+                    course.excused.extend(before.filter(|student| self.holds.contains_key(student)));
                 }
             }
             _ => {}
+        }
+    }
+
+    fn release(&mut self, student_id: i64) {
+        if let Some(holds) = self.holds.get_mut(&student_id) {
+            *holds -= 1;
+            if *holds == 0 {
+                self.holds.remove(&student_id);
+            }
         }
     }
 
@@ -147,8 +162,7 @@ impl Replay {
         courses.sort_unstable_by_key(|(id, _)| **id);
         for (id, course) in courses {
             for (seq, student) in course.queue.range(..=course.passed_over_up_to) {
-                let is_exempt = course.restored.contains(student) || self.held.contains(student);
-                if waiting.get(&(*id, *student)) == Some(&true) && !is_exempt {
+                if waiting.get(&(*id, *student)) == Some(&true) && !course.excused.contains(student) {
                     self.passed_over.add(|| {
                         format!(
                             "student {student} has waited for course {id} since seq {seq} and was passed over"
@@ -180,7 +194,7 @@ impl CourseState {
     fn leave(&mut self, student: i64) -> Option<i64> {
         let joined = self.joined.remove(&student)?;
         self.queue.remove(&joined);
-        self.restored.remove(&student);
+        self.excused.remove(&student);
         Some(joined)
     }
 }

@@ -28,10 +28,10 @@ pub(super) struct CourseEntry {
     pub(super) data: Value,
 }
 
-/// All entries about courses, in order, and those that place holds on students.
+/// All entries about courses, in order, and those that decide who is on hold.
 pub(super) async fn entries(db: &Db) -> Result<Rows<CourseEntry>, DbError> {
     let sql = "select seq, type, coalesce(course_id, 0), coalesce(student_id, 0), actor, data, at from events \
-               where course_id is not null or type = 'hold.placed' order by seq";
+               where course_id is not null or type in ('hold.placed', 'hold.released', 'student.deleted') order by seq";
     db.stream(sql, Vec::new(), |row| {
         let data = row.text(5)?;
         Ok(CourseEntry {

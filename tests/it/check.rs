@@ -77,6 +77,32 @@ async fn a_student_who_was_passed_over_on_a_waitlist_is_found() {
 }
 
 #[tokio::test]
+async fn only_who_is_on_hold_may_be_passed_over() {
+    for (released, findings) in [(10, 1), (13, 0)] {
+        let database = school_with_a_waitlist().await;
+        let holds = format!(
+            "insert into events (seq, at, type, student_id, data) values (9, 'DAY', 'hold.placed', 2, '{{\"reason\":\"fees\"}}'),
+             ({released}, 'DAY', 'hold.released', 2, '{{\"hold_id\":9}}');"
+        );
+        let found = found_after(
+            &database,
+            &format!(
+                "{holds}
+                 update student_courses set student_id = 3, id = 2;
+                 delete from waitlist where student_id = 3;
+                 insert into events (seq, at, type, student_id, course_id, enrollment_id, data)
+                     values (11, 'DAY', 'enrollment.dropped', 1, 1, 1, '{{}}'), (12, 'DAY', 'waitlist.promoted', 3, 1, 2, '{{}}');
+                 update student_courses set enrolled_at = 'DAY';
+                 update log_head set last_seq = 13, last_enrollment_id = 2;"
+            ),
+        )
+        .await;
+        let promise = "no student was ever passed over on a waitlist";
+        assert_eq!(found.iter().filter(|(found, _)| found == promise).count(), findings, "{found:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_id_that_was_given_twice_is_found() {
     let database = school_with_a_waitlist().await;
     let found = found_after(
@@ -306,7 +332,7 @@ async fn a_course_that_is_over_full_by_overrides_is_in_order_but_not_one_with_a_
          insert into student_courses (id, student_id, course_id, enrolled_at) values (4, 5, 1, 'DAY');
          insert into events (seq, at, type, student_id, course_id, enrollment_id, data)
              values (12, 'DAY', 'enrollment.created', 5, 1, 4, '{}');
-         update log_head set last_seq = 12, last_enrollment_id = 4;",
+         update log_head set last_seq = 13, last_enrollment_id = 4;",
     )
     .await;
     let oversold = "seq 12: student 5 got a seat in course 1 when 3 of 1 seats were taken";

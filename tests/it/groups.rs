@@ -210,6 +210,20 @@ async fn windows_of_groups_are_checked() {
         let errors = errors(&refused.is_refused(400, "invalid-request"));
         assert!(errors[0].starts_with(&format!("/group_opens_at: {error}")), "{errors:?}");
     }
+    // Also one by one.
+    for group in 0..33 {
+        let name = format!("G{group}");
+        school.group(&name, &[]).await;
+        let one = json!({"group_opens_at": {name: noon}});
+        let reply = algebra.windows(&school, one).await;
+        if group < 32 {
+            reply.is_ok();
+        } else {
+            let refused = errors(&reply.is_refused(400, "invalid-request"));
+            assert_eq!(refused, ["/group_opens_at: must have at most 32 groups, with those that it has"]);
+        }
+    }
+    algebra.windows(&school, json!({"group_opens_at": null})).await.is_ok();
     let unknown = algebra.windows(&school, json!({"group_opens_at": {"Juniors": noon}})).await;
     assert_eq!(unknown.is_refused(404, "group-not-found")["group"], "Juniors");
     let early = json!({"closes_at": "2026-09-01T11:00:00Z", "group_opens_at": {"Seniors": noon}});

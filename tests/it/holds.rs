@@ -33,6 +33,10 @@ async fn a_student_on_hold_does_not_enroll_and_reads_why() {
 
     let hold = placed.json();
     assert_eq!(placed.header("location"), format!("{}/{}", holds_url(&ana), hold["id"]));
+    assert_eq!(school.get(placed.header("location")).await.is_ok().json(), hold);
+    let other = school.student("Ben").await;
+    let of_other = format!("{}/{}", holds_url(&other), hold["id"]);
+    school.get(&of_other).await.is_refused(404, "hold-not-found");
     assert_eq!((&hold["student_id"], &hold["reason"]), (&json!(ana.id), &json!(FEES)));
     assert_eq!(school.get(&holds_url(&ana)).await.is_ok().json(), json!([hold]));
     let refused = ana.enrolls_in(&algebra).await.is_refused(409, "student-on-hold");

@@ -68,7 +68,11 @@ async fn the_page_of_a_course_has_times_for_groups() {
     assert_eq!(seats["group_opens_at"], json!({"Seniors": "2026-09-01T10:00:00.000Z"}));
     let late = school.form(&path, &[("group", "Seniors"), ("group_opens_at", "2026-09-01T13:00:00Z")]).await;
     assert!(late.is_page(422).contains("Registration must open for the group before it closes."));
-    school.form(&path, &[("group", "Seniors"), ("group_opens_at", "")]).await.leads_to();
+    // A time that is left out by mistake removes nothing.
+    let empty = school.form(&path, &[("group", "Seniors"), ("group_opens_at", "")]).await.is_page(422);
+    assert!(empty.contains("Write the time like"), "{empty}");
+    let removed = school.form(&path, &[("group", "Seniors"), ("remove", "true")]).await.leads_to();
+    assert!(school.page(&removed).await.is_page(200).contains("The time for the group is removed."));
     assert_eq!(school.get(&algebra.seats_url()).await.is_ok().json()["group_opens_at"], json!({}));
 }
 

@@ -31,4 +31,5 @@ mod security;
 pub mod server;
 pub mod socket;
 pub mod system;
+mod unread;
 pub mod upload;

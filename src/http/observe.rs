@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use tower::{Layer, Service};
 
+use super::unread::Reading;
 use crate::metrics::Metrics;
 
 /// The header that carries a request's id, in both directions.
@@ -78,9 +79,11 @@ where
             status: None,
         };
         request.extensions_mut().insert(RequestId(Arc::clone(&exchange.id)));
+        let reading = Reading::watch(&mut request);
         let answer = self.inner.call(request);
         Box::pin(async move {
             let mut response = answer.await?;
+            reading.announce(&mut response);
             if let Ok(id) = HeaderValue::from_str(&exchange.id) {
                 response.headers_mut().insert(X_REQUEST_ID, id);
             }

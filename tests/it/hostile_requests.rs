@@ -208,3 +208,32 @@ async fn a_time_needs_a_valid_offset() {
         assert_eq!(form.status.as_u16(), if is_valid { 303 } else { 422 }, "typed {time}");
     }
 }
+
+#[tokio::test]
+async fn a_refusal_says_that_the_connection_ends_if_the_body_was_not_read() {
+    let school = School::open().await;
+    let body = r#"{"name":"Ana","email":"ana@example.edu"}"#;
+    let head = |path: &str, more: &str| {
+        let length = body.len();
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\n{more}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        )
+    };
+    for (path, more, status) in
+        [("/nowhere", "", 404), ("/api/v1/students", "Origin: https://elsewhere.example\r\n", 403)]
+    {
+        let mut raw = school.connects().await;
+        raw.sends(&head(path, more)).await;
+        let answer = raw.answer().await;
+        assert_eq!((answer.status(), answer.header("connection")), (status, Some("close")), "{path}");
+    }
+    // What was read leaves the connection as it was.
+    let mut raw = school.connects().await;
+    for (text, status) in [(body, 201), ("{}", 400)] {
+        raw.sends(&head("/api/v1/students", "").replace(&body.len().to_string(), &text.len().to_string()))
+            .await;
+        raw.sends(text).await;
+        let answer = raw.answer().await;
+        assert_eq!((answer.status(), answer.header("connection")), (status, None), "{}", answer.0);
+    }
+}

@@ -9,6 +9,7 @@ use super::meaning::Meaning;
 use super::record::Record;
 use super::refusals::FileRefusal;
 use super::report::{Ignored, IgnoredColumn};
+use crate::text::folded;
 
 /// More columns than any of the formats has.
 pub(super) const MAX_COLUMNS: usize = 1_000;
@@ -16,7 +17,13 @@ pub(super) const MAX_COLUMNS: usize = 1_000;
 const MAX_HEADING: usize = 255;
 
 /// Words for passwords, also as a part of a heading.
-const PASSWORDS: [&str; 23] = [
+const PASSWORDS: [&str; 29] = [
+    "geheimwort",
+    "initialpw",
+    "jelszo",
+    "\u{be44}\u{bc00}\u{bc88}\u{d638}",
+    "\u{643}\u{644}\u{645}\u{629}\u{627}\u{644}\u{645}\u{631}\u{648}\u{631}",
+    "\u{5e1}\u{5d9}\u{5e1}\u{5de}\u{5d4}",
     "password",
     "passwd",
     "pswd",
@@ -42,8 +49,8 @@ const PASSWORDS: [&str; 23] = [
     "\u{30d1}\u{30b9}\u{30ef}\u{30fc}\u{30c9}",
 ];
 /// Words for passwords that are parts of other words.
-const SHORT_PASSWORDS: [&str; 9] =
-    ["pwd", "pw", "pin", "pass", "mdp", "secret", "studentpin", "userpin", "loginpin"];
+const SHORT_PASSWORDS: [&str; 10] =
+    ["pwd", "pw", "pin", "pass", "passw", "mdp", "secret", "studentpin", "userpin", "loginpin"];
 
 /// One heading.
 #[derive(Clone, Debug)]
@@ -84,7 +91,12 @@ impl Heading {
 
     /// Whether it is the heading of a password.
     pub(super) fn is_password(&self) -> bool {
-        PASSWORDS.iter().any(|word| self.key.contains(word)) || SHORT_PASSWORDS.contains(&&*self.key)
+        // Also in full width, and with accents that do not belong there.
+        let plain = (!self.key.is_ascii()).then(|| key(&folded(&self.key)));
+        plain
+            .iter()
+            .chain([&self.key])
+            .any(|key| PASSWORDS.iter().any(|word| key.contains(word)) || SHORT_PASSWORDS.contains(&&**key))
     }
 }
 
@@ -341,6 +353,11 @@ mod tests {
             "oldpassword",
             "Kennwort",
             "Contrase\u{f1}a",
+            "\u{ff50}\u{ff41}\u{ff53}\u{ff53}\u{ff57}\u{ff4f}\u{ff52}\u{ff44}",
+            "p\u{e4}ssword",
+            "passw.",
+            "initial_pw",
+            "\u{be44}\u{bc00}\u{bc88}\u{d638}",
         ] {
             assert!(Heading::new(heading).is_password(), "{heading}");
         }

@@ -172,7 +172,9 @@ impl StudentList {
         let Self { page, q, email, number, sort, order } = self;
         let exactly = |text: Option<Search>| text.map(|text| text.text().to_owned());
         let (second_text, external_id) = (exactly(email), exactly(number));
-        (Wanted { search: q, second_text, external_id, sort, direction: order }, page)
+        let wanted =
+            Wanted { search: q, second_text, external_id, is_filtered: false, sort, direction: order };
+        (wanted, page)
     }
 }
 

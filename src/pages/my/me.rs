@@ -10,7 +10,7 @@ use crate::holds::store as holds;
 use crate::http::problem::Problem;
 use crate::lists::{Limit, Page};
 use crate::registrar::{CourseId, GroupName, Hold, Limits, StudentId};
-use crate::registration::{LiveCourse, Outlook};
+use crate::registration::{Chooser, LiveCourse, Outlook};
 use crate::seats::{OwnWait, store as seats};
 use crate::state::App;
 
@@ -142,9 +142,11 @@ impl Me {
         }
     }
 
-    /// Whether this student could enroll now, or join the waitlist.
-    pub(in crate::pages) fn can_enroll(&self, live: &LiveCourse) -> bool {
-        self.own_outlook(live).is_some_and(|outlook| outlook.is_possible())
+    /// This student, as far as it matters to which courses are open to them.
+    pub(in crate::pages) fn chooser(&self) -> Chooser {
+        let taken = self.held.iter().map(|held| held.course.id);
+        let taken = taken.chain(self.waits.iter().map(|wait| wait.course.id)).collect();
+        Chooser { groups: self.groups.clone(), taken }
     }
 
     /// Whether this student could get a seat now.

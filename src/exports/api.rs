@@ -4,8 +4,8 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::routes;
 
-use super::tables::Table;
-use super::{Opener, Seen, System, What, archive, table, written};
+use super::tables::{STUDENTS, Table};
+use super::{Opener, Seen, System, What, archive, table, written, written_students};
 use crate::clock::Stamp;
 use crate::files::writing::TableFormat;
 use crate::http::as_of::past;
@@ -16,7 +16,7 @@ use crate::http::refused::Refused;
 use crate::http::reply::List;
 use crate::http::routes::{Allow, Routes, any_of, only};
 use crate::problems::CourseNotFound;
-use crate::registrar::{CourseId, Refusal, Right, Rights};
+use crate::registrar::{CourseId, Refusal, Right, Rights, Student};
 use crate::state::{App, AppState};
 
 /// The routes of exports.
@@ -49,7 +49,7 @@ type FileOfCourse<M> = Result<Download<M>, Refused<(NotAcceptable, CourseNotFoun
 
 /// Export students as CSV
 ///
-/// All students, with the columns that an import restores. In the file, a student without a number gets one, always the
+/// All students, with the columns that an import restores: also `groups`, if any student is in one. In the file, a student without a number gets one, always the
 /// same.
 #[utoipa::path(get, path = "/api/v1/exports/students.csv", tag = "exports", params(CsvQuery))]
 async fn students_csv(app: App, Query(query): Query<CsvQuery>, _: Accepts<Csv>) -> File<Csv> {
@@ -222,6 +222,23 @@ pub(crate) async fn list_or_csv<T: Send + 'static>(
     let (rows, list) = list.split();
     let bytes = written(&app.viewer, rows, table, CsvQuery::default().format(), unseen()).await?;
     Ok(ListOrCsv::Csv(Download::new(table.file_name(&app.clock.stamp()), bytes), list))
+}
+
+/// The same for students, whose groups are in the file.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(crate) async fn students_or_csv(
+    app: &App,
+    list: List<Student>,
+    format: ListFormat,
+) -> Result<ListOrCsv<Student>, Refusal> {
+    if format == ListFormat::Json {
+        return Ok(ListOrCsv::List(list));
+    }
+    let (rows, list) = list.split();
+    let bytes = written_students(&app.viewer, rows, CsvQuery::default().format(), unseen()).await?;
+    Ok(ListOrCsv::Csv(Download::new(STUDENTS.file_name(&app.clock.stamp()), bytes), list))
 }
 
 /// The query of a CSV file.

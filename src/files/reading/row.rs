@@ -12,7 +12,7 @@ use super::rows::{Origin, Standing, StudentKey};
 use super::times::timestamp;
 use super::words;
 use crate::files::writing::TRIGGERS;
-use crate::text::{email_address, record_text};
+use crate::text::{email_address, group_text, record_text, split_names};
 
 /// What is wrong with a row, and in which column.
 #[derive(Debug)]
@@ -105,6 +105,28 @@ impl<'a> Row<'a> {
         }
         let email = accepted(text, "email-not-valid", "The address", email_address);
         email.map(Some).map_err(|reason| self.fault(Meaning::Email, reason))
+    }
+
+    /// The names of groups, each once; `None` in a file without such a column.
+    pub(super) fn groups(&self) -> Result<Option<Vec<Box<str>>>, Fault> {
+        let places = &self.layout.columns.groups;
+        let mut names: Vec<Box<str>> = Vec::new();
+        for place in places {
+            let fault = |reason| Fault { column: Some(*place), reason };
+            let cell = self.cell(*place);
+            // A group such as 9-10 becomes a day.
+            if !cell.is_empty() && self.record.kind(*place) == CellKind::Date {
+                return Err(fault(Reason::Damaged(Damage::Date, self.quoted(cell))));
+            }
+            for name in split_names(cell) {
+                let name =
+                    accepted(&name, "group-not-valid", "The name of a group", group_text).map_err(fault)?;
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
+        Ok((!places.is_empty()).then_some(names))
     }
 
     /// How the row names its student: by id if the file has ids.

@@ -138,7 +138,7 @@ impl From<NewOperation> for Operation {
                 ..Enroll::new(student_id, course_id)
             }),
             NewOperation::Drop { student_id, course_id, r#override } => {
-                Self::Drop(DropCourse { student_id, course_id, r#override })
+                Self::Drop(DropCourse { r#override, ..DropCourse::new(student_id, course_id) })
             }
             NewOperation::Swap { student_id, from, to } => Self::Swap(Swap { student_id, from, to }),
         }

@@ -160,7 +160,7 @@ async fn drop_course(
     caller: Caller,
 ) -> Result<NoContent, Refused<DropErrors>> {
     let (student_id, course_id) = pair.into_result()?;
-    let command = DropCourse { student_id, course_id, r#override: query.override_reason };
+    let command = DropCourse { r#override: query.override_reason, ..DropCourse::new(student_id, course_id) };
     app.registrar.submit(command, &caller).await?;
     Ok(NoContent)
 }

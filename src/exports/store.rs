@@ -8,7 +8,6 @@ use siphasher::sip::SipHasher13;
 
 use super::own_ids::{ExternalIds, OwnIds};
 use super::stream::RowStream;
-use super::tables::Grouped;
 use crate::clock::Stamp;
 use crate::db::{Arg, Db, DbError, Reach, Row};
 use crate::events::store::{same_course, same_student};
@@ -40,6 +39,13 @@ pub(super) struct WaitlistLine {
     pub(super) position: i64,
     pub(super) student: Named,
     pub(super) joined_at: Stamp,
+}
+
+/// A student with the names of their groups.
+#[derive(Debug)]
+pub(super) struct Grouped {
+    pub(super) student: Student,
+    pub(super) groups: Vec<String>,
 }
 
 /// A row of a set of files.

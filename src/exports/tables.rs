@@ -7,7 +7,7 @@
 use std::io;
 
 use super::own_ids::OwnIds;
-use super::store::{EnrollmentLine, Named, WaitlistLine};
+use super::store::{EnrollmentLine, Grouped, Named, WaitlistLine};
 use super::stream::{Sink, day_of};
 use crate::clock::Stamp;
 use crate::enrollments::RosterEntry;
@@ -35,13 +35,6 @@ pub static STUDENTS: Table<Student> = Table {
         vec![student_number(number, id.0, ids), name.into(), email.into(), Cell::Text(id.to_string())]
     },
 };
-
-/// A student with the names of their groups.
-#[derive(Debug)]
-pub(super) struct Grouped {
-    pub(super) student: Student,
-    pub(super) groups: Vec<String>,
-}
 
 /// Students of a school in which any student is in a group.
 pub(super) static GROUPED_STUDENTS: Table<Grouped> = Table {

@@ -1,39 +1,17 @@
 //! Decides about the groups of the students of the files.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
+use super::group_plan::{GROUPS, GroupChange, GroupPlan};
 use super::known::ids;
 use super::rows::RowField;
 use super::settings::Mode;
 use super::standings::store::{all_groups, groups_of};
-use super::steps::{FieldChange, Plan, RecordStep};
+use super::steps::{Plan, RecordStep};
 use crate::db::{Db, DbError};
 use crate::files::reading::Reading;
 use crate::priority::pause_if_due;
-use crate::registrar::{GroupName, GroupedStudent, Standing, Student, StudentId, StudentRecord};
-use crate::text::joined_names;
-
-/// What the files do to the groups of students.
-#[derive(Debug, Default)]
-pub struct GroupPlan {
-    /// Groups that are made, since a student joins them and they do not exist.
-    pub new: BTreeSet<GroupName>,
-    /// The groups that exist, each with its limit of courses; empty if the files name no groups.
-    limits: BTreeMap<GroupName, Option<i64>>,
-    /// By the place of the student's row.
-    changes: HashMap<usize, GroupChange>,
-}
-
-/// What changes about the groups of a student.
-#[derive(Debug)]
-struct GroupChange {
-    before: BTreeSet<GroupName>,
-    joins: Vec<GroupName>,
-    leaves: Vec<GroupName>,
-}
-
-/// What the field of a row is called.
-pub(super) const GROUPS: &str = "groups";
+use crate::registrar::{GroupName, Standing, Student, StudentId};
 
 impl GroupPlan {
     /// Compares the groups of the rows with those of the students. In [`Mode::Full`], those of the row are all that a student
@@ -78,41 +56,6 @@ impl GroupPlan {
         }
         Ok(plan)
     }
-
-    /// Whether the groups of the student of a row change.
-    pub(super) fn changes(&self, at: usize) -> bool {
-        self.changes.contains_key(&at)
-    }
-
-    /// The groups before and afterwards, if they change.
-    pub(super) fn field(&self, at: usize) -> Option<RowField> {
-        let GroupChange { before, joins, leaves } = self.changes.get(&at)?;
-        let after: BTreeSet<_> =
-            before.iter().filter(|name| !leaves.contains(name)).chain(joins.iter()).collect();
-        let text = |names: &mut dyn Iterator<Item = &GroupName>| {
-            let cell = joined_names(names.map(GroupName::as_str));
-            (!cell.is_empty()).then_some(cell)
-        };
-        let (old, new) = (text(&mut before.iter()), text(&mut after.into_iter()));
-        Some(RowField { field: GROUPS.to_owned(), old, new })
-    }
-
-    /// The step for the student of a row, if their groups change.
-    pub(super) fn step(&self, at: usize, record: impl FnOnce() -> StudentRecord) -> Option<GroupedStudent> {
-        let change = self.changes.get(&at)?;
-        let makes = change.joins.iter().filter(|name| self.new.contains(*name)).cloned().collect();
-        let (joins, leaves) = (change.joins.clone(), change.leaves.clone());
-        Some(GroupedStudent { record: record(), makes, joins, leaves })
-    }
-
-    /// Changes a standing to what it will be when students are enrolled.
-    fn apply(&self, change: &GroupChange, standing: &mut Standing) {
-        for name in &change.leaves {
-            standing.groups.remove(name);
-        }
-        let joined = |name: &GroupName| (name.clone(), self.limits.get(name).copied().flatten());
-        standing.groups.extend(change.joins.iter().map(joined));
-    }
 }
 
 impl Plan {
@@ -129,9 +72,15 @@ impl Plan {
         }
     }
 
-    /// All fields that change of an existing student, for programs.
-    pub(super) fn changed_groups(&self, at: usize, changes: &[FieldChange]) -> Option<RowField> {
-        let is_there = !changes.is_empty() || matches!(self.students[at], RecordStep::Same(_));
-        self.groups.field(at).filter(|_| is_there)
+    /// The groups of the student of a row before and afterwards, if they change.
+    pub(super) fn groups_field(&self, at: usize) -> Option<RowField> {
+        let [old, new] = self.groups.before_and_after(at)?;
+        Some(RowField { field: GROUPS.to_owned(), old, new })
+    }
+
+    /// The same, for a student who exists already.
+    pub(super) fn changed_groups(&self, at: usize) -> Option<RowField> {
+        self.students[at].id()?;
+        self.groups_field(at)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::enrollments::{Decided, decide};
 use super::fields::Fields;
 use super::full::{self, Unmentioned};
-use super::groups::GroupPlan;
+use super::group_plan::GroupPlan;
 use super::known::{Known, ids};
 use super::settings::{Mode, Settings};
 use super::steps::{HeldBack, Names, Obstacle, Pair, Plan, RecordStep};

@@ -199,7 +199,7 @@ fn changes(plan: &Plan) -> Vec<Value> {
     let courses = plan.reading.courses.iter().map(|row| row.origin).zip(&plan.courses);
     let students = students.filter_map(|(at, (origin, step))| {
         let fields = changed(step).unwrap_or_default();
-        let groups = plan.changed_groups(at, fields);
+        let groups = plan.changed_groups(at);
         (!fields.is_empty() || groups.is_some()).then(|| of(origin, "student", fields, groups))
     });
     let courses = courses.filter_map(|(origin, step)| Some(of(origin, "course", changed(step)?, None)));

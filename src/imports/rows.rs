@@ -200,7 +200,7 @@ impl Plan {
                 let step = &self.students[place];
                 let mut row = self.record_row(of_file.origin, step, "student");
                 row.status = self.status(which);
-                row.fields.extend(self.groups.field(place));
+                row.fields.extend(self.groups_field(place));
                 let key = student_key(self.reading.students.get(of_file.reference));
                 ImportRow { student: Some(key), student_id: step.id().map(|id| id.0), ..row }
             }

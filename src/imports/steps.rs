@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::groups::GroupPlan;
+use super::group_plan::GroupPlan;
 use super::vanishing::Vanishing;
 use crate::count::to_i64;
 use crate::files::reading::{EnrollmentRow, Reading};

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::commits::Commits;
 use super::contents::{self, ListName, ROWS_PER_PLACE};
 use super::entries::{self, Entry};
-use super::groups::GROUPS;
+use super::group_plan::GROUPS;
 use super::rows::{ImportRow, RowField, RowStatus, number_of};
 use super::staging::Assignment;
 use super::steps::{Obstacle, Pair};

@@ -137,7 +137,7 @@ impl Vanishing {
         let drop = |(at, pair): (usize, &VanishingPair)| {
             let VanishingPair { student_id, course_id, is_overridden, .. } = *pair;
             let r#override = r#override.filter(|_| is_overridden).cloned();
-            let step = DropCourse { student_id, course_id, r#override };
+            let step = DropCourse { r#override, ..DropCourse::new(student_id, course_id) };
             let step = match pair.held? {
                 Held::Seat(id) => ImportStep::DropEnrollment(step, id),
                 Held::Place(joined_seq) => ImportStep::LeaveWaitlist(step, joined_seq),

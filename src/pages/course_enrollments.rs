@@ -18,8 +18,8 @@ use crate::http::fields::{self, Draft, Fields};
 use crate::http::problem::Problem;
 use crate::http::routes::{Allow, Routes};
 use crate::registrar::{
-    Admission, Course, CourseId, DropCourse, Enroll, Override, Refusal, Restore, Right, Rights, Student,
-    StudentId,
+    Admission, Course, CourseId, DropCourse, Enroll, GivesUp, Override, Refusal, Restore, Right, Rights,
+    Student, StudentId,
 };
 use crate::state::{App, AppState};
 
@@ -165,7 +165,9 @@ async fn end(
     action: Action,
     form: &Form<EmptyForm>,
 ) -> Result<Response, Problem> {
-    match submit(&app.registrar, DropCourse::new(student_id, course_id), &form.caller).await {
+    let gives_up = (action == Action::Left).then_some(GivesUp::Place);
+    let command = DropCourse { gives_up, ..DropCourse::new(student_id, course_id) };
+    match submit(&app.registrar, command, &form.caller).await {
         Ok(()) => Ok(redirect(course_id, action, student_id)),
         Err(refusal) => refused(app, (course_id, student_id), CourseQuery::default(), refusal, None).await,
     }

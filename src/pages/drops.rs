@@ -19,9 +19,9 @@ use crate::enrollments::store as enrollments;
 use crate::http::extract::{NoQuery, Parameters, PathParams, Query};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::problem::Problem;
-use crate::http::routes::{Routes, any_of, only};
+use crate::http::routes::{Routes, only};
 use crate::registrar::{
-    Admission, CourseId, DropCourse, Override, Refusal, Restore, Right, Seats, Student, StudentId,
+    Admission, CourseId, DropCourse, GivesUp, Override, Refusal, Restore, Right, Seats, Student, StudentId,
     reason_text,
 };
 use crate::seats::store as seats;
@@ -29,12 +29,13 @@ use crate::state::{App, AppState};
 
 /// The routes of these pages.
 pub(super) fn routes() -> Routes<AppState> {
-    let enrolls = any_of(&[Right::WriteEnrollments, Right::EnrollOneself]);
+    // Students have pages of their own.
+    let enrolls = only(Right::WriteEnrollments);
     Routes::new()
         .get("/students/{student_id}/courses/{course_id}/drop", enrolls, ask)
         .post("/students/{student_id}/courses/{course_id}/drop", enrolls, drop_course)
         .post("/students/{student_id}/courses/{course_id}/leave", enrolls, leave_waitlist)
-        .post("/students/{student_id}/courses/{course_id}/restore", only(Right::WriteEnrollments), restore)
+        .post("/students/{student_id}/courses/{course_id}/restore", enrolls, restore)
 }
 
 /// The page that asks before a drop that cannot be taken back as if nothing had happened, or that needs a reason.
@@ -188,7 +189,7 @@ async fn drop_course(
         return Ok(Redirect::to(&question).into_response());
     }
     let r#override = reason.and_then(|reason| Override::new(Some(reason)).ok());
-    let command = DropCourse { student_id, course_id, r#override };
+    let command = DropCourse { r#override, ..DropCourse::new(student_id, course_id) };
     match submit(&app.registrar, command, &form.caller).await {
         Ok(()) if from == Opener::Course => {
             Ok(Redirect::to(&format!("/courses/{course_id}?dropped={student_id}")).into_response())
@@ -221,7 +222,8 @@ async fn leave_waitlist(
     form: Form<EmptyForm>,
 ) -> Result<Response, Problem> {
     let pair @ (student_id, course_id) = pair.into_result()?;
-    match submit(&app.registrar, DropCourse::new(student_id, course_id), &form.caller).await {
+    let leave = DropCourse { gives_up: Some(GivesUp::Place), ..DropCourse::new(student_id, course_id) };
+    match submit(&app.registrar, leave, &form.caller).await {
         Ok(()) => Ok(redirect_to_student(student_id, "left", course_id)),
         Err(refusal) => refused(&app, pair, &StudentQuery::default(), refusal, None).await,
     }

@@ -19,13 +19,24 @@ pub struct DropCourse {
     pub course_id: CourseId,
     /// Staff drops the student although the deadline for drops has passed.
     pub r#override: Option<Override>,
+    /// What the student has, as somebody saw it before: if by now it is the other, nothing is given up. `None` for either.
+    pub gives_up: Option<GivesUp>,
+}
+
+/// A seat, or a place on the waitlist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GivesUp {
+    /// The seat.
+    Seat,
+    /// The place on the waitlist.
+    Place,
 }
 
 impl DropCourse {
     /// Drops by the rules, without an override.
     #[must_use]
     pub fn new(student_id: StudentId, course_id: CourseId) -> Self {
-        Self { student_id, course_id, r#override: None }
+        Self { student_id, course_id, r#override: None, gives_up: None }
     }
 }
 
@@ -56,14 +67,26 @@ impl Command for DropCourse {
 impl DropCourse {
     /// Without the override, if the rules allow the drop.
     pub(super) fn by_the_rules_first(&self, caller: &Caller, facts: &Facts) -> Self {
-        let by_the_rules = Self::new(self.student_id, self.course_id);
+        let by_the_rules = Self { r#override: None, ..self.clone() };
         let needs_override = by_the_rules.without_promotions(caller, facts).is_err();
         if needs_override { self.clone() } else { by_the_rules }
     }
 
     /// As [`Command::decide`], but a seat that comes free stays free.
     pub(super) fn without_promotions(&self, caller: &Caller, facts: &Facts) -> Result<Vec<Event>, Refusal> {
-        let &Self { student_id, course_id, ref r#override } = self;
+        let &Self { student_id, course_id, ref r#override, gives_up } = self;
+        match (gives_up, facts.enrollments.get(&(student_id, course_id))) {
+            // A seat came free for the student in the meantime.
+            (Some(GivesUp::Place), Some(enrollment)) => {
+                return Err(Refusal::AlreadyEnrolled(enrollment.clone()));
+            }
+            (Some(GivesUp::Seat), None) => {
+                facts
+                    .place(student_id, course_id)
+                    .map_or(Ok(()), |place| Err(Refusal::AlreadyWaitlisted(place)))?;
+            }
+            _ => {}
+        }
         let mut event = if let Some(enrollment) = facts.enrollments.get(&(student_id, course_id)) {
             self.ensure_in_time(caller, facts)?;
             dropped(enrollment.clone())
@@ -83,7 +106,7 @@ impl DropCourse {
     /// Students drop from the opening of registration until the deadline for drops or, without one, the end of registration.
     /// Staff drops at any time, but gives a reason after a deadline.
     fn ensure_in_time(&self, caller: &Caller, facts: &Facts) -> Result<(), Refusal> {
-        let &Self { student_id, course_id, ref r#override } = self;
+        let &Self { student_id, course_id, ref r#override, .. } = self;
         let Some(limits) = facts.limits.get(&course_id) else { return Ok(()) };
         if r#override.is_some() {
             return Ok(());

@@ -132,7 +132,11 @@ impl Rehearsal {
         let (events, is_overridden) = match (by_the_rules, r#override) {
             (Err(Refusal::DropDeadlinePassed { .. }), Some(r#override)) => {
                 let r#override = Some(r#override.clone());
-                (self.decide(&DropCourse { student_id, course_id, r#override }, pair)?.0, true)
+                (
+                    self.decide(&DropCourse { r#override, ..DropCourse::new(student_id, course_id) }, pair)?
+                        .0,
+                    true,
+                )
             }
             (decided, _) => (decided?.0, false),
         };

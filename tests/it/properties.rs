@@ -98,7 +98,7 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
         (student(), course(), proptest::bool::weighted(0.3)).prop_map(
             move |(student_id, course_id, is_forced)| {
                 let r#override = if is_forced { by_the_dean() } else { None };
-                DropCourse { student_id, course_id, r#override }
+                DropCourse { r#override, ..DropCourse::new(student_id, course_id) }
             },
         )
     };

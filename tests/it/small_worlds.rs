@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 use matricula::registrar::{
     Batch, CourseId, CreateCourse, CreateStudent, DeleteCourse, DeleteStudent, DropCourse, Ended, Enroll,
-    Group, GroupName, JoinGroup, LeaveGroup, Limits, Operation, Override, PlaceHold, RemoveSeats, Restore,
-    Rules, SetGroup, SetRules, SetSeats, StudentId, Swap,
+    GivesUp, Group, GroupName, JoinGroup, LeaveGroup, Limits, Operation, Override, PlaceHold, RemoveSeats,
+    Restore, Rules, SetGroup, SetRules, SetSeats, StudentId, Swap,
 };
 
 use crate::school::{Command, FIRST_DAY, Model, ReleaseFirstHold};
@@ -22,7 +22,10 @@ fn commands(courses: i64) -> Vec<Command> {
             commands.push(Command::Enroll(Enroll::new(student_id, course_id)));
             let r#override = Override::new(Some("the dean".to_owned())).ok();
             commands.push(Command::Enroll(Enroll { r#override, ..Enroll::new(student_id, course_id) }));
-            commands.push(Command::DropAsStudent(DropCourse::new(student_id, course_id)));
+            for gives_up in [None, Some(GivesUp::Seat), Some(GivesUp::Place)] {
+                let drop = DropCourse { gives_up, ..DropCourse::new(student_id, course_id) };
+                commands.push(Command::DropAsStudent(drop));
+            }
         }
         for (capacity, waitlist_capacity) in [(1, 0), (1, 2), (2, 1)] {
             commands.push(set_seats(

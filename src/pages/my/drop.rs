@@ -14,7 +14,7 @@ use crate::http::problem::Problem;
 use crate::http::routes::{Routes, only};
 use crate::pages::kit::form::{new_key, submit_anew};
 use crate::pages::kit::{Form, FormDraft, Frame, RefusedPage, Rendered, filters};
-use crate::registrar::{CourseId, DropCourse, Refusal, Right, Seats};
+use crate::registrar::{CourseId, DropCourse, GivesUp, Refusal, Right, Seats};
 use crate::registration::{LiveCourse, Outlook};
 use crate::state::{App, AppState};
 
@@ -112,16 +112,13 @@ async fn drop_course(
         return Ok(Redirect::to(&format!("/my/courses/{course_id}/drop")).into_response());
     };
     // Leaving a waitlist must not give up a seat that the student has got in the meantime, nor the other way round.
-    let other = if is_place { me.enrollment(course_id).is_some() } else { me.wait(course_id).is_some() };
-    if other {
-        let (live, seats) = find(&app, course_id).await?;
-        if let Some(page) = DropPage::new(&app, &me, live, &seats) {
-            let page = DropPage { has_moved_up: is_place, ..page };
-            return Ok(RefusedPage(StatusCode::CONFLICT, page).into_response());
-        }
-    }
-    let refusal = match submit_anew(&app.registrar, DropCourse::new(me.id, course_id), &form.caller).await {
+    let gives_up = Some(if is_place { GivesUp::Place } else { GivesUp::Seat });
+    let command = DropCourse { gives_up, ..DropCourse::new(me.id, course_id) };
+    let refusal = match submit_anew(&app.registrar, command, &form.caller).await {
         Ok(()) => return latest(&app, me.id, course_id, &DROPS).await,
+        Err(Refusal::AlreadyEnrolled(_) | Refusal::AlreadyWaitlisted(_)) => {
+            return ask_again(&app, course_id, is_place).await;
+        }
         Err(refusal) => refusal,
     };
     // It was dropped before.
@@ -131,4 +128,13 @@ async fn drop_course(
         return Ok(Redirect::to(&path(seq)).into_response());
     }
     refused(&app, course_id, refusal).await
+}
+
+/// The page again, for what the student has now.
+async fn ask_again(app: &App, course_id: CourseId, has_moved_up: bool) -> Result<Response, Problem> {
+    let (me, (live, seats)) = (Me::require(app).await?, find(app, course_id).await?);
+    Ok(match DropPage::new(app, &me, live, &seats) {
+        Some(page) => RefusedPage(StatusCode::CONFLICT, DropPage { has_moved_up, ..page }).into_response(),
+        None => Redirect::to(&format!("/courses/{course_id}")).into_response(),
+    })
 }

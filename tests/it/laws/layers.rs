@@ -83,7 +83,7 @@ const LAYERS: &[Layer] = &[
     layer("registrar", &["registrar/"], "mapping db metrics ground"),
     layer("mapping", &["mapping/"], "db ground"),
     layer("db", &["db/"], "ground"),
-    layer("metrics", &["metrics.rs"], ""),
+    layer("metrics", &["metrics.rs", "demand.rs"], ""),
     layer(
         "ground",
         &["clock.rs", "count.rs", "priority.rs", "shares.rs", "redact.rs", "text/", "logging/", "lib.rs"],

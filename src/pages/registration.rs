@@ -149,7 +149,7 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// The reasons of the refusals, the most frequent first: `120 full, 22 not open yet`.
+    /// The reasons of the refusals, the most frequent first: `120 full, 22 not open yet`, or only `full`.
     fn reasons(&self) -> String {
         let named = [
             (NoSeat::Full, "full"),
@@ -159,8 +159,11 @@ impl Wanted {
         ];
         let mut counts = named.map(|(why, word)| (self.refused.by(why), word));
         counts.sort_by_key(|(count, _)| Reverse(*count));
-        let counts = counts.iter().filter(|(count, _)| *count > 0);
-        counts.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
+        let counts: Vec<_> = counts.iter().filter(|(count, _)| *count > 0).collect();
+        match counts.as_slice() {
+            [(_, word)] => (*word).to_owned(),
+            _ => counts.iter().map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(", "),
+        }
     }
 }
 

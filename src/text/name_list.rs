@@ -5,6 +5,10 @@ use super::record_text;
 /// The maximum length of the name of a group, in characters.
 pub const MAX_GROUP_NAME: usize = 100;
 
+/// The maximum number of groups that the files of an import name for one student: more are a mistake, and each of them is a
+/// change of its own.
+pub const MAX_GROUPS_OF_STUDENT: usize = 50;
+
 /// The characters that separate names.
 const SEPARATORS: [char; 2] = [';', '|'];
 

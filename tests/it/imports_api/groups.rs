@@ -120,6 +120,17 @@ async fn rows_with_a_wrong_group_or_of_nobody_are_refused() {
     );
     let detail = "The name of a group must have at most 100 characters, not 101";
     assert!(rows[0]["detail"].as_str().unwrap().contains(detail), "{rows:#?}");
+    // More than fifty, in a cell or on as many lines.
+    let names = |from: usize, until: usize| (from..until).map(|group| format!("g{group}"));
+    let in_a_cell = format!("number,groups\n0042,{}\n", names(0, 51).collect::<Vec<_>>().join(";"));
+    let on_lines: Vec<_> = names(0, 51).map(|name| format!("0042,{name}")).collect();
+    for file in [in_a_cell, format!("number,groups\n{}\n", on_lines.join("\n"))] {
+        let plan = school.plan(&file).await;
+        assert_eq!((&plan["total"], &plan["new_groups"]), (&json!(0), &json!([])), "{plan:#}");
+        assert_eq!(school.rows_of(&plan, "refused").await[0]["code"], "too-many-groups");
+    }
+    let fifty = format!("number,groups\n0042,{}\n", names(0, 50).collect::<Vec<_>>().join("|"));
+    assert_eq!(school.plan(&fifty).await["counts"]["new_groups"], 50);
     // The groups of refused rows are not made.
     assert_eq!(plan["new_groups"], json!(["Choir"]));
     school.carries_out(&plan).await;

@@ -143,11 +143,14 @@ async fn the_board_says_which_courses_students_were_refused_in() {
         {"op": "enroll", "student_id": ben.id, "course_id": botany.id},
     ]);
     school.post("/api/v1/enrollments/batch", operations).await.is_ok();
+    let closes = json!({"closes_at": "2026-08-01T08:00:00Z"});
+    school.put(&chemistry.seats_url()).json(&closes).await.is_ok();
+    eve.enrolls_in(&chemistry).await.is_refused(409, "registration-closed");
     let shown = board().await;
     for expected in [
-        "Most wanted Botany 3 students refused in the last hour: 3 full",
-        "Algebra 1 waiting 1 student refused in the last hour: 1 waitlist full",
-        "Chemistry 1 student refused in the last hour: 1 not open yet",
+        "Most wanted Botany 3 students refused in the last hour: full",
+        "Algebra 1 waiting 1 student refused in the last hour: waitlist full",
+        "Chemistry 2 students refused in the last hour: 1 not open yet, 1 closed",
         "Refusals are those of this server.",
     ] {
         assert!(shown.contains(expected), "{expected:?} is not in {shown}");

@@ -9,8 +9,9 @@ use super::settle::{Settled, refuse_lookalikes, report, settle as settle_rows};
 use crate::files::reading::drafts::{Drafts, PersonDraft};
 use crate::files::reading::reasons::Reason;
 use crate::files::reading::report::{Holder, Processing, Reading, Skipped, Warning};
+use crate::files::reading::row::too_many_groups;
 use crate::files::reading::rows::{Keys, PersonRow, Reference, StudentKey};
-use crate::text::look;
+use crate::text::{MAX_GROUPS_OF_STUDENT, look};
 
 /// Settles the people of the reading.
 pub(super) fn settle(drafts: &mut Drafts, reading: &mut Reading) {
@@ -28,6 +29,14 @@ pub(super) fn settle(drafts: &mut Drafts, reading: &mut Reading) {
     report(settled, drafts, reading, Reason::EmailNotUnique);
     numbered.append(&mut by_email);
     add_unnamed(&mut numbered, unnamed, drafts, reading);
+    numbered.retain(|person| {
+        let named = groups.get(&person.student).map_or(0, |groups| groups.len());
+        let is_usual = named <= MAX_GROUPS_OF_STUDENT;
+        if !is_usual {
+            drafts.refuse(person.origin, None, too_many_groups());
+        }
+        is_usual
+    });
     numbered.sort_by_key(|person| person.origin);
     let rows = numbered.into_iter().map(|person| PersonRow {
         origin: person.origin,

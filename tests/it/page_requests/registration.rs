@@ -124,7 +124,7 @@ async fn the_board_says_which_courses_students_were_refused_in() {
     algebra.seats(1, 1).await;
     botany.seats(0, 0).await;
     let opens = json!({"opens_at": "2026-12-01T08:00:00Z"});
-    school.put(&chemistry.seats_url()).json(&opens).await.is_ok();
+    school.patch(&chemistry.seats_url(), opens).await.is_ok();
     let board = async || school.page("/registration").await.is_page(200);
     assert!(board().await.contains("nobody was refused one in the last hour"));
     ana.enrolls_in(&algebra).await.is_created();
@@ -143,8 +143,8 @@ async fn the_board_says_which_courses_students_were_refused_in() {
         {"op": "enroll", "student_id": ben.id, "course_id": botany.id},
     ]);
     school.post("/api/v1/enrollments/batch", operations).await.is_ok();
-    let closes = json!({"closes_at": "2026-08-01T08:00:00Z"});
-    school.put(&chemistry.seats_url()).json(&closes).await.is_ok();
+    let closes = json!({"opens_at": null, "closes_at": "2026-08-01T08:00:00Z"});
+    school.patch(&chemistry.seats_url(), closes).await.is_ok();
     eve.enrolls_in(&chemistry).await.is_refused(409, "registration-closed");
     let shown = board().await;
     for expected in [

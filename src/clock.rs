@@ -22,6 +22,14 @@ pub enum Clock {
     Manual(ManualClock),
 }
 
+/// The error for a time in the future, where only the past can be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is in the future: it is {now} now")]
+pub struct InFuture {
+    /// The current time.
+    pub now: Stamp,
+}
+
 /// A clock that a test sets: milliseconds since 1970, UTC.
 #[derive(Clone, Debug, Default)]
 pub struct ManualClock(Arc<AtomicI64>);
@@ -33,7 +41,21 @@ impl ManualClock {
     }
 }
 
+/// How far a time may be ahead of the clock and still count as the present: clocks of clients, and of servers that share
+/// a database, differ a little. A time that one server has written into the log is never in the future for another.
+const MAX_SKEW: SignedDuration = SignedDuration::from_secs(5);
+
 impl Clock {
+    /// Refuses a time in the future, about which the log does not know anything yet. Five seconds ahead count as the present.
+    ///
+    /// # Errors
+    /// A time later than that.
+    pub fn ensure_past(&self, time: &Stamp) -> Result<(), InFuture> {
+        let now = self.now();
+        let latest = Stamp::from(now.checked_add(MAX_SKEW).unwrap_or(now));
+        if *time > latest { Err(InFuture { now: now.into() }) } else { Ok(()) }
+    }
+
     /// The current time, rounded to milliseconds.
     #[must_use]
     pub fn now(&self) -> Timestamp {

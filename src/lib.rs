@@ -18,8 +18,8 @@
 //!   that tables and log agree, and sample data;
 //! - [`mapping`]: where the students, courses and enrollments of an existing database are;
 //! - [`db`]: SQL on SQLite and PostgreSQL;
-//! - [`clock`], [`count`], [`text`], [`priority`], [`shares`], [`metrics`], [`logging`], [`redact`]: time, numbers, texts,
-//!   priorities, limits per client, metrics, log output, and removing passwords from it.
+//! - [`clock`], [`count`], [`text`], [`priority`], [`shares`], [`metrics`], [`demand`], [`logging`], [`redact`]: time, numbers,
+//!   texts, priorities, limits per client, metrics, refused seats, log output, and removing passwords from it.
 
 pub mod access;
 pub mod adoption;
@@ -31,6 +31,7 @@ pub mod config;
 pub mod count;
 pub mod courses;
 pub mod db;
+pub mod demand;
 pub mod disclosures;
 pub mod enrollments;
 pub mod events;

@@ -14,6 +14,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::demand::Demand;
+
 /// Bucket bounds in seconds, for requests and commits: a flush takes 0.2 ms on a good disk, 30 s is the timeout.
 const SECONDS: [f64; 14] =
     [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
@@ -36,6 +38,8 @@ pub struct Metrics {
     pub log_dropped: Counter,
     /// Records of sign-ins and of disclosures that were lost.
     pub records_lost: Counter,
+    /// Students who were refused a seat, by course.
+    pub demand: Demand,
     refusals: Arc<Refusals>,
     http: Arc<Http>,
 }
@@ -133,6 +137,7 @@ impl Metrics {
             commit_seconds,
             log_dropped,
             records_lost,
+            demand: Demand::default(),
             refusals,
             http,
         }

@@ -96,6 +96,9 @@ pub(super) async fn run(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let wanted = args.wanted()?;
+    if let Some(time) = &args.as_of {
+        clock.ensure_past(time).map_err(|error| anyhow!("--as-of {time} {error}"))?;
+    }
     let is_binary = !matches!(wanted, Wanted::Table(_, TableFormat::Csv { .. }));
     ensure!(
         args.output.is_some() || !is_binary || !io::stdout().is_terminal(),

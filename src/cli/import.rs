@@ -14,7 +14,7 @@ use crate::count::{counted, to_i64};
 use crate::db::Location;
 use crate::files::reading::{self, Correction, Encoding, Kind, MAX_BYTES, Options, Reading, Source};
 use crate::imports::{self, Done, Mode, NotMade, Obstacle, Plan, Settings, report};
-use crate::registrar::{Actor, Caller, Override};
+use crate::registrar::{Actor, Caller, GroupName, Override};
 use crate::server::School;
 
 /// How many refused rows are listed.
@@ -313,6 +313,12 @@ fn describe(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
     }
     if counts.promoted > 0 {
         writeln!(out, "  moving up from a waitlist: {}", counted(to_i64(counts.promoted), "student"))?;
+    }
+    if counts.new_groups > 0 {
+        let names: Vec<_> = plan.groups.new.iter().take(MAX_LISTED).map(GroupName::as_str).collect();
+        let more = if counts.new_groups > names.len() { ", ..." } else { "" };
+        let groups = counted(to_i64(counts.new_groups), "new group");
+        writeln!(out, "  {groups}: {}{more}", names.join(", "))?;
     }
     for held_back in &plan.held_back {
         writeln!(

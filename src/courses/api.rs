@@ -15,7 +15,7 @@ use crate::http::records::{NewRecord, RecordChange};
 use crate::http::refused::Refused;
 use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Resource};
 use crate::http::routes::{Routes, only};
-use crate::lists::{Direction, Rolled as _, Search, Wanted};
+use crate::lists::{CourseFilter, Direction, Rolled as _, Search, Wanted};
 use crate::problems::{CourseNotFound, HasEnrollments, NumberTaken, ReadOnlyField, RowRefused, Stale};
 use crate::registrar::Right;
 use crate::registrar::{
@@ -55,10 +55,14 @@ async fn list(
     format: ListFormat,
     url: RequestUrl,
 ) -> Result<ListOrCsv<Course>, Refused<()>> {
-    let (wanted, page) = query.split();
+    let (wanted, filter, page) = query.split();
     let page = page.of_list(&wanted.sorting(Course::LIST).order)?;
-    let list = List::new(app.courses.list(&app.viewer, &wanted, &page).await?, &url);
-    Ok(list_or_csv(&app, list, &COURSES, format).await?)
+    let part = if filter.is_all() {
+        app.courses.list(&app.viewer, &wanted, &page).await?
+    } else {
+        app.board.list(&app.viewer, filter, wanted, Course::LIST, &page).await?
+    };
+    Ok(list_or_csv(&app, List::new(part, &url), &COURSES, format).await?)
 }
 
 /// Read a course
@@ -157,6 +161,16 @@ struct CourseList {
     #[serde(deserialize_with = "from_text")]
     #[param(inline)]
     code: Option<Search>,
+    /// Only courses in which registration is open (`false`: only others). For a student, those in which they could enroll
+    /// now or join the waitlist.
+    #[serde(deserialize_with = "bool_from_text")]
+    open: Option<bool>,
+    /// Only courses with free seats or without a limit (`false`: only others).
+    #[serde(deserialize_with = "bool_from_text")]
+    free: Option<bool>,
+    /// Only courses with students on the waitlist (`false`: only others).
+    #[serde(deserialize_with = "bool_from_text")]
+    waiting: Option<bool>,
     /// The sort key. Texts are in the order of Unicode's root collation, with numbers in the order of their values; `id`
     /// breaks ties.
     #[param(inline)]
@@ -167,14 +181,19 @@ struct CourseList {
 }
 
 impl Parameters for CourseList {
-    const KNOWN: &'static [&'static str] = &["limit", "after", "q", "sort", "order", "code"];
+    const KNOWN: &'static [&'static str] =
+        &["limit", "after", "q", "sort", "order", "code", "open", "free", "waiting"];
 }
 
 impl CourseList {
-    fn split(self) -> (Wanted<CourseSort>, PageQuery) {
-        let Self { page, q, code, sort, order } = self;
+    fn split(self) -> (Wanted<CourseSort>, CourseFilter, PageQuery) {
+        let Self { page, q, code, open, free, waiting, sort, order } = self;
+        let filter = CourseFilter { open, free, waiting };
         let external_id = code.map(|code| code.text().to_owned());
-        (Wanted { search: q, second_text: None, external_id, sort, direction: order }, page)
+        let is_filtered = !filter.is_all();
+        let wanted =
+            Wanted { search: q, second_text: None, external_id, is_filtered, sort, direction: order };
+        (wanted, filter, page)
     }
 }
 

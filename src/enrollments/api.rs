@@ -9,6 +9,7 @@ use super::{RosterEntry, RosterSort, Waitlisted, store};
 use crate::clock::Stamp;
 use crate::exports::api::list_or_csv;
 use crate::exports::tables::{COURSES, ROSTER};
+use crate::http::as_of::past;
 use crate::http::download::{ListFormat, ListOrCsv};
 use crate::http::extract::{Bodiless, Json, NoQuery, OptionalJson, Parameters, PathParams, Query, from_text};
 use crate::http::fields::{self, Draft, Fields};
@@ -84,8 +85,7 @@ async fn courses(
     format: ListFormat,
     url: RequestUrl,
 ) -> Result<ListOrCsv<Course>, Refused<(StudentNotFound,)>> {
-    let id = student.into_result()?;
-    let time = query.as_of.as_ref();
+    let (time, id) = (past(query.as_of.as_ref(), &app.clock)?, student.into_result()?);
     let listing = match time {
         None => store::courses_of(&app.viewer, id),
         Some(time) => store::courses_of_at(&app.viewer, id, time).await?,
@@ -202,7 +202,7 @@ async fn roster(
     format: ListFormat,
     url: RequestUrl,
 ) -> Result<ListOrCsv<RosterEntry>, Refused<(CourseNotFound,)>> {
-    let (id, time, wanted) = (course.into_result()?, query.as_of.as_ref(), query.wanted());
+    let (time, id, wanted) = (past(query.as_of.as_ref(), &app.clock)?, course.into_result()?, query.wanted());
     let listing = store::roster(&app.viewer, id, time).await?;
     let page = query.page.of_list(&listing.order_of(&wanted))?;
     let list = listing.read_wanted(&app.viewer, wanted, &page).await?;
@@ -358,7 +358,7 @@ struct AsOfQuery {
     #[serde(flatten)]
     #[param(ignore)]
     page: PageQuery,
-    /// The state at this time (RFC 3339), including everything that happened at this time.
+    /// The state at this time (RFC 3339), which is not in the future, including everything that happened at this time.
     #[serde(deserialize_with = "from_text")]
     as_of: Option<Stamp>,
 }
@@ -375,7 +375,7 @@ struct RosterQuery {
     #[serde(flatten)]
     #[param(ignore)]
     page: PageQuery,
-    /// The roster at this time (RFC 3339), including everything that happened at this time.
+    /// The roster at this time (RFC 3339), which is not in the future, including everything that happened at this time.
     #[serde(deserialize_with = "from_text")]
     as_of: Option<Stamp>,
     /// Words that a student's name, address or number must have, as in the list of students. A student with exactly this

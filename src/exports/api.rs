@@ -4,10 +4,11 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::routes;
 
-use super::tables::Table;
-use super::{Opener, Seen, System, What, archive, table, written};
+use super::tables::{STUDENTS, Table};
+use super::{Opener, Seen, System, What, archive, table, written, written_students};
 use crate::clock::Stamp;
 use crate::files::writing::TableFormat;
+use crate::http::as_of::past;
 use crate::http::download::{Accepts, Csv, Download, ListFormat, ListOrCsv, Media, Xlsx, Zip};
 use crate::http::extract::{NoQuery, Parameters, PathParams, Query, bool_from_text, from_text};
 use crate::http::problem::NotAcceptable;
@@ -15,7 +16,7 @@ use crate::http::refused::Refused;
 use crate::http::reply::List;
 use crate::http::routes::{Allow, Routes, any_of, only};
 use crate::problems::CourseNotFound;
-use crate::registrar::{CourseId, Refusal, Right, Rights};
+use crate::registrar::{CourseId, Refusal, Right, Rights, Student};
 use crate::state::{App, AppState};
 
 /// The routes of exports.
@@ -48,7 +49,7 @@ type FileOfCourse<M> = Result<Download<M>, Refused<(NotAcceptable, CourseNotFoun
 
 /// Export students as CSV
 ///
-/// All students, with the columns that an import restores. In the file, a student without a number gets one, always the
+/// All students, with the columns that an import restores: also `groups`, if any student is in one. In the file, a student without a number gets one, always the
 /// same.
 #[utoipa::path(get, path = "/api/v1/exports/students.csv", tag = "exports", params(CsvQuery))]
 async fn students_csv(app: App, Query(query): Query<CsvQuery>, _: Accepts<Csv>) -> File<Csv> {
@@ -84,8 +85,8 @@ async fn courses_xlsx(app: App, _: NoQuery, _: Accepts<Xlsx>) -> File<Xlsx> {
 /// deleted since are empty.
 #[utoipa::path(get, path = "/api/v1/exports/enrollments.csv", tag = "exports", params(CsvQuery, CensusQuery))]
 async fn enrollments_csv(app: App, Query(query): Query<CsvCensusQuery>, _: Accepts<Csv>) -> File<Csv> {
-    let format = query.csv.format();
-    Ok(file(&app, What::Enrollments(query.as_of), format).await?)
+    let (format, time) = (query.csv.format(), past(query.as_of.as_ref(), &app.clock)?.cloned());
+    Ok(file(&app, What::Enrollments(time), format).await?)
 }
 
 /// Export enrollments as a workbook
@@ -93,7 +94,8 @@ async fn enrollments_csv(app: App, Query(query): Query<CsvCensusQuery>, _: Accep
 /// With further columns: names and times. With `as_of`, the census at that time.
 #[utoipa::path(get, path = "/api/v1/exports/enrollments.xlsx", tag = "exports", params(CensusQuery))]
 async fn enrollments_xlsx(app: App, Query(query): Query<CensusQuery>, _: Accepts<Xlsx>) -> File<Xlsx> {
-    Ok(file(&app, What::Enrollments(query.as_of), TableFormat::Xlsx).await?)
+    let time = past(query.as_of.as_ref(), &app.clock)?.cloned();
+    Ok(file(&app, What::Enrollments(time), TableFormat::Xlsx).await?)
 }
 
 /// Export all waitlists as CSV
@@ -123,8 +125,8 @@ async fn roster_csv(
     Query(query): Query<CsvCensusQuery>,
     _: Accepts<Csv>,
 ) -> FileOfCourse<Csv> {
-    let format = query.csv.format();
-    Ok(file(&app, What::Roster(course.into_result()?, query.as_of), format).await?)
+    let (format, time) = (query.csv.format(), past(query.as_of.as_ref(), &app.clock)?.cloned());
+    Ok(file(&app, What::Roster(course.into_result()?, time), format).await?)
 }
 
 /// Export the roster of a course as a workbook
@@ -135,7 +137,8 @@ async fn roster_xlsx(
     Query(query): Query<CensusQuery>,
     _: Accepts<Xlsx>,
 ) -> FileOfCourse<Xlsx> {
-    Ok(file(&app, What::Roster(course.into_result()?, query.as_of), TableFormat::Xlsx).await?)
+    let time = past(query.as_of.as_ref(), &app.clock)?.cloned();
+    Ok(file(&app, What::Roster(course.into_result()?, time), TableFormat::Xlsx).await?)
 }
 
 /// Export the waitlist of a course as CSV
@@ -221,6 +224,23 @@ pub(crate) async fn list_or_csv<T: Send + 'static>(
     Ok(ListOrCsv::Csv(Download::new(table.file_name(&app.clock.stamp()), bytes), list))
 }
 
+/// The same for students, whose groups are in the file.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(crate) async fn students_or_csv(
+    app: &App,
+    list: List<Student>,
+    format: ListFormat,
+) -> Result<ListOrCsv<Student>, Refusal> {
+    if format == ListFormat::Json {
+        return Ok(ListOrCsv::List(list));
+    }
+    let (rows, list) = list.split();
+    let bytes = written_students(&app.viewer, rows, CsvQuery::default().format(), unseen()).await?;
+    Ok(ListOrCsv::Csv(Download::new(STUDENTS.file_name(&app.clock.stamp()), bytes), list))
+}
+
 /// The query of a CSV file.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -264,7 +284,7 @@ impl Parameters for CsvCensusQuery {
 #[into_params(parameter_in = Query)]
 #[serde(default)]
 struct CensusQuery {
-    /// The state at this time (RFC 3339), including all events of this time.
+    /// The state at this time (RFC 3339), which is not in the future, including all events of this time.
     #[serde(deserialize_with = "from_text")]
     as_of: Option<Stamp>,
 }

@@ -20,14 +20,16 @@ use self::archives::{Canvas, OneRoster};
 pub use self::opener::Opener;
 pub use self::stream::{ExportError, RowStream, Seen};
 use self::stream::{day_of, streamed};
-use self::tables::{COURSES, ENROLLMENTS, ROSTER, STUDENTS, Table, TableSink, WAITLIST, WAITLISTS};
+use self::tables::{
+    COURSES, ENROLLMENTS, GROUPED_STUDENTS, ROSTER, STUDENTS, Table, TableSink, WAITLIST, WAITLISTS,
+};
 use crate::clock::Stamp;
 use crate::courses::store as courses;
 use crate::db::DbError;
 use crate::enrollments::store as enrollments;
 use crate::files::writing::TableFormat;
 use crate::lists::{Direction, ListPart, Page};
-use crate::registrar::{CourseId, Refusal};
+use crate::registrar::{CourseId, Refusal, Student};
 use crate::seats::store as seats;
 use crate::students::store as students;
 use crate::viewer::Viewer;
@@ -83,7 +85,7 @@ pub async fn table(
     let bytes = match &what {
         What::Students => {
             let list = students::by_id(viewer, Direction::Asc);
-            written(viewer, rows(list.read(viewer, &all).await?), &STUDENTS, format, seen).await?
+            written_students(viewer, rows(list.read(viewer, &all).await?), format, seen).await?
         }
         What::Courses => {
             let list = courses::by_id(Direction::Asc);
@@ -155,6 +157,27 @@ pub async fn written<T: Send + 'static>(
 ) -> Result<BoxStream<'static, Result<Bytes, ExportError>>, DbError> {
     let ids = store::own_ids(viewer).await?;
     Ok(streamed(rows, TableSink::new(table, format, ids), seen))
+}
+
+/// Writes students, with their groups if anybody is in one: files of schools without groups have no such column.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn written_students(
+    viewer: &Viewer,
+    rows: RowStream<Student>,
+    format: TableFormat,
+    seen: Seen,
+) -> Result<BoxStream<'static, Result<Bytes, ExportError>>, DbError> {
+    if !store::has_members(viewer).await? {
+        return written(viewer, rows, &STUDENTS, format, seen).await;
+    }
+    let db = viewer.db().clone();
+    let grouped = rows.then(move |rows| {
+        let db = db.clone();
+        async move { store::grouped(&db, rows?).await }
+    });
+    written(viewer, grouped.boxed(), &GROUPED_STUDENTS, format, seen).await
 }
 
 /// All rows of a list that was read without a limit.

@@ -1,5 +1,6 @@
 //! Reads what is exported.
 
+use std::collections::BTreeMap;
 use std::hash::Hasher as _;
 use std::sync::LazyLock;
 
@@ -10,7 +11,7 @@ use super::stream::RowStream;
 use crate::clock::Stamp;
 use crate::db::{Arg, Db, DbError, Reach, Row};
 use crate::events::store::{same_course, same_student};
-use crate::registrar::Right;
+use crate::registrar::{Right, Student};
 use crate::viewer::Viewer;
 
 /// A student or a course of an enrollment.
@@ -38,6 +39,13 @@ pub(super) struct WaitlistLine {
     pub(super) position: i64,
     pub(super) student: Named,
     pub(super) joined_at: Stamp,
+}
+
+/// A student with the names of their groups.
+#[derive(Debug)]
+pub(super) struct Grouped {
+    pub(super) student: Student,
+    pub(super) groups: Vec<String>,
 }
 
 /// A row of a set of files.
@@ -85,6 +93,47 @@ pub(super) async fn own_ids(viewer: &Viewer) -> Result<OwnIds, DbError> {
     let (numbers, codes) = (numbers.await?, codes.await?);
     Ok(OwnIds::new(tag, numbers, codes))
 }
+
+/// Whether any student is in a group.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(super) async fn has_members(viewer: &Viewer) -> Result<bool, DbError> {
+    let sql = "select 1 from matricula_group_students m join students s on s.id = m.student_id limit 1";
+    Ok(viewer.db().query_opt(sql, [], |row| row.int(0)).await?.is_some())
+}
+
+/// The students with their groups.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(super) async fn grouped(db: &Db, students: Vec<Student>) -> Result<Vec<Grouped>, DbError> {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        let ids: Vec<_> = (1..=STUDENTS_PER_STATEMENT).map(|id| format!("cast(${id} as bigint)")).collect();
+        format!(
+            "select student_id, group_name from matricula_group_students where student_id in ({})",
+            ids.join(", ")
+        )
+    });
+    let mut groups: BTreeMap<i64, Vec<String>> = BTreeMap::new();
+    for some in students.chunks(STUDENTS_PER_STATEMENT) {
+        let last = &some[some.len() - 1];
+        let ids = some.iter().chain(std::iter::repeat(last)).take(STUDENTS_PER_STATEMENT);
+        let ids: Vec<Arg> = ids.map(|student| student.id.0.into()).collect();
+        for (id, group) in db.query(SQL.as_str(), ids, |row| Ok((row.int(0)?, row.text(1)?))).await? {
+            groups.entry(id).or_default().push(group);
+        }
+    }
+    let grouped = students.into_iter().map(|student| {
+        let mut groups = groups.remove(&student.id.0).unwrap_or_default();
+        groups.sort_unstable();
+        Grouped { student, groups }
+    });
+    Ok(grouped.collect())
+}
+
+/// The number of students in one statement.
+const STUDENTS_PER_STATEMENT: usize = 50;
 
 async fn external_ids(
     db: &Db,

@@ -7,13 +7,14 @@
 use std::io;
 
 use super::own_ids::OwnIds;
-use super::store::{EnrollmentLine, Named, WaitlistLine};
+use super::store::{EnrollmentLine, Grouped, Named, WaitlistLine};
 use super::stream::{Sink, day_of};
 use crate::clock::Stamp;
 use crate::enrollments::RosterEntry;
 use crate::files::writing::{Cell, TableFormat, TableWriter};
 use crate::registrar::{Course, Student};
 use crate::seats::WaitlistEntry;
+use crate::text::joined_names;
 
 /// A kind of table.
 pub struct Table<T> {
@@ -24,7 +25,7 @@ pub struct Table<T> {
     cells: fn(T, &OwnIds) -> Vec<Cell>,
 }
 
-/// Students.
+/// Students of a school without groups.
 pub static STUDENTS: Table<Student> = Table {
     name: "students",
     headings: &["number", "name", "email", "id"],
@@ -32,6 +33,18 @@ pub static STUDENTS: Table<Student> = Table {
     cells: |student, ids| {
         let Student { id, name, email, number } = student;
         vec![student_number(number, id.0, ids), name.into(), email.into(), Cell::Text(id.to_string())]
+    },
+};
+
+/// Students of a school in which any student is in a group.
+pub(super) static GROUPED_STUDENTS: Table<Grouped> = Table {
+    name: "students",
+    headings: &["number", "name", "email", "groups", "id"],
+    in_csv: 4,
+    cells: |Grouped { student, groups }, ids| {
+        let mut cells = (STUDENTS.cells)(student, ids);
+        cells.insert(3, Cell::Text(joined_names(groups.iter().map(String::as_str))));
+        cells
     },
 };
 

@@ -1,5 +1,6 @@
 //! HTTP: what the API and the pages share. The server and its limits, reading requests, responses, problems, OpenAPI.
 
+pub mod as_of;
 mod body;
 pub mod conditional;
 pub mod connections;

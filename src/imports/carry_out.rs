@@ -7,7 +7,7 @@ use super::vanishing::{Gone, PlanRow};
 use crate::files::reading::EnrollmentRow;
 use crate::registrar::{
     Answer, Caller, CourseId, Create, Enroll, FieldValues, ImportStep, OperationOutcome, Record, Refusal,
-    Registrar, StudentId, Update,
+    Registrar, Student, StudentId, StudentRecord, Update,
 };
 
 /// Enrollments are carried out for this many courses at a time. Otherwise each row of a commit could be about another
@@ -90,10 +90,20 @@ impl Plan {
         let commits = Commits::new(registrar, caller, &to_do.assignment, false);
         let mut worker = Worker { to_do, commits, progress, done: Done::default() };
         let added_courses = worker
-            .records(PlanRow::Course, &self.courses, ImportStep::AddCourse, ImportStep::ChangeCourse)
+            .records(
+                PlanRow::Course,
+                &self.courses,
+                |_| false,
+                |_, step| match step {
+                    NewOrChanged::New(create) => Some(ImportStep::AddCourse(create)),
+                    NewOrChanged::Changed(update) => Some(ImportStep::ChangeCourse(update)),
+                    NewOrChanged::Same(_) => None,
+                },
+            )
             .await?;
+        let is_regrouped = |at| self.groups.changes(at);
         let added_students = worker
-            .records(PlanRow::Student, &self.students, ImportStep::AddStudent, ImportStep::ChangeStudent)
+            .records(PlanRow::Student, &self.students, is_regrouped, |at, step| self.student(at, step))
             .await?;
         let ids = Added { students: added_students, courses: added_courses };
         worker.run(self.vanishing.steps(self.r#override.as_ref()), |_, _| {}).await?;
@@ -102,12 +112,37 @@ impl Plan {
         Ok(worker.done)
     }
 
+    /// The step of a student: the record and the groups at once, so that an import that is interrupted has done both or
+    /// nothing.
+    fn student(&self, at: usize, step: NewOrChanged<Student>) -> Option<ImportStep> {
+        if self.groups.changes(at) {
+            let record = || match step {
+                NewOrChanged::New(create) => StudentRecord::Add(create),
+                NewOrChanged::Changed(update) => StudentRecord::Change(update),
+                NewOrChanged::Same(id) => StudentRecord::Same(id),
+            };
+            return self.groups.step(at, record).map(|step| ImportStep::Grouped(Box::new(step)));
+        }
+        match step {
+            NewOrChanged::New(create) => Some(ImportStep::AddStudent(create)),
+            NewOrChanged::Changed(update) => Some(ImportStep::ChangeStudent(update)),
+            NewOrChanged::Same(_) => None,
+        }
+    }
+
     /// The pair of a row, once the records of the files are added; `None` if one of them was not.
     fn added_pair(&self, row: &EnrollmentRow, added: &Added) -> Option<Pair> {
         let student = self.students_by_key[row.student.index()].id_or(Some, |row| added.students[row]);
         let course = self.courses_by_key[row.course.index()].id_or(Some, |row| added.courses[row]);
         student.ok().flatten().zip(course.ok().flatten())
     }
+}
+
+/// What happens to a record that stays.
+enum NewOrChanged<R: Record> {
+    New(Create<R>),
+    Changed(Update<R>),
+    Same(R::Id),
 }
 
 /// The ids of the added records, by their rows.
@@ -129,21 +164,24 @@ impl<P: Fn(usize)> Worker<'_, P> {
         &mut self,
         row: impl Fn(usize) -> PlanRow,
         steps: &[RecordStep<R>],
-        add: impl Fn(Create<R>) -> ImportStep,
-        change: impl Fn(Update<R>) -> ImportStep,
+        is_regrouped: impl Fn(usize) -> bool,
+        step: impl Fn(usize, NewOrChanged<R>) -> Option<ImportStep>,
     ) -> Result<Vec<Option<R::Id>>, Refusal> {
         let step_at = |at: usize| match &steps[at] {
-            RecordStep::Add(values) => Some(add(Create { values: values.clone() })),
+            RecordStep::Add(values) => step(at, NewOrChanged::New(Create { values: values.clone() })),
             RecordStep::Change { id, version, changes } => {
                 let values = changes.iter().map(|change| (change.field, change.new.clone()));
                 let update =
                     Update { id: *id, values: FieldValues::new(values), expected: Some(vec![*version]) };
-                Some(change(update))
+                step(at, NewOrChanged::Changed(update))
             }
-            _ => None,
+            RecordStep::Same(id) => step(at, NewOrChanged::Same(*id)),
+            RecordStep::LeftOut | RecordStep::Remove { .. } | RecordStep::Refused(_) => None,
         };
         let mut added = vec![None; steps.len()];
-        let is_wanted = |at: &usize| matches!(steps[*at], RecordStep::Add(_) | RecordStep::Change { .. });
+        let is_wanted = |at: &usize| {
+            matches!(steps[*at], RecordStep::Add(_) | RecordStep::Change { .. }) || is_regrouped(*at)
+        };
         let wanted: Vec<usize> = (0..steps.len()).filter(is_wanted).collect();
         for places in wanted.chunks(MAX_STEPS) {
             let part = places.iter().filter_map(|at| Some((row(*at), step_at(*at)?))).collect();

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::known::ids;
 use super::parties::is_unclear;
 use super::standings::store::{rules_of, standings_of};
-use super::steps::{EnrollmentStep, Obstacle, Pair, Plan};
+use super::steps::{EnrollmentStep, Obstacle, Pair, Plan, provisional};
 use super::store::{self, Taken};
 use super::vanishing::{Cause, Held, VanishingPair};
 use crate::clock::Stamp;
@@ -114,6 +114,7 @@ impl Stage {
         load_courses(db, &courses, &mut rehearsal).await?;
         rehearsal.set_rules(rules_of(db).await?);
         let mut standings = standings_of(db, &known).await?;
+        plan.regroup(&mut standings, provisional);
         for id in &students {
             rehearsal.add_student(*id, standings.remove(id).unwrap_or_default());
         }

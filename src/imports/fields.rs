@@ -21,7 +21,8 @@ impl Fields {
     /// Looks up which fields of the files the tables can hold.
     pub(super) async fn load(db: &Db, tables: &SchoolTables, reading: &Reading) -> Result<Self, DbError> {
         let mut students = RecordFields::load::<Student>(db, &tables.students).await?;
-        students.check("name", reading.people.iter().map(|row| Some(&*row.name)));
+        students
+            .check("name", reading.people.iter().map(|row| Some(&*row.name).filter(|name| !name.is_empty())));
         students.check("email", reading.people.iter().map(|row| row.email.as_deref()));
         let mut courses = RecordFields::load::<Course>(db, &tables.courses).await?;
         courses.check("name", reading.courses.iter().map(|row| Some(&*row.name)));

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::store;
 use crate::db::{Db, DbError};
-use crate::files::reading::{Reading, Standing, StudentKey};
+use crate::files::reading::{PersonRow, Reading, Standing, StudentKey};
 use crate::registrar::{Course, Student};
 use crate::text::{look, spellings};
 
@@ -50,7 +50,9 @@ impl Known {
             add(&mut self.numbered, number, student, |student| student.id);
         }
         let mut names = HashSet::new();
-        for row in reading.people.iter().filter(|row| row.standing != Standing::Deleted) {
+        // A row without a name adds nobody.
+        let adds = |row: &&PersonRow| row.standing != Standing::Deleted && !row.name.is_empty();
+        for row in reading.people.iter().filter(adds) {
             if row.number.as_deref().is_none_or(|number| !self.numbered.contains_key(number)) {
                 addresses.extend(row.email.as_ref().map(|email| email.to_lowercase()));
                 names.insert(name_look(&row.name));

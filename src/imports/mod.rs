@@ -14,6 +14,8 @@ mod entries;
 mod error;
 mod fields;
 mod full;
+mod group_plan;
+mod groups;
 mod guard;
 mod json;
 mod known;
@@ -40,6 +42,7 @@ mod warnings;
 
 pub use self::carry_out::{Done, RowNumbers};
 pub use self::error::ImportError;
+pub use self::group_plan::GroupPlan;
 pub use self::plan::{NotMade, make};
 pub use self::rows::{ImportRow, RowField, RowStatus};
 pub use self::service::Imports;

@@ -51,16 +51,7 @@ fn student(
         }
         (Some((row, step)), _) => of_row(row, step, "student"),
         (None, [student]) => Party::Known { id: student.id, row: None },
-        (None, []) => {
-            let name = match key {
-                StudentKey::Number(number) => format!("the number {number}"),
-                StudentKey::Email(_) => "this address".to_owned(),
-            };
-            Party::Nobody(Obstacle::new(
-                "student-not-found",
-                format!("There is no student with {name}, and the files add none."),
-            ))
-        }
+        (None, []) => Party::Nobody(no_such_student(key)),
         (None, _) if is_address => Party::Nobody(shared_address()),
         (None, _) => Party::Nobody(shared_id("students")),
     }
@@ -121,6 +112,15 @@ fn is_absent(obstacle: &Obstacle) -> bool {
 /// course, so dropping them is clear.
 pub(super) fn is_unclear(obstacle: &Obstacle, wanted: Wanted) -> bool {
     !is_absent(obstacle) && (wanted == Wanted::Enrolled || !obstacle.code.ends_with("-not-found"))
+}
+
+/// The refusal of a row that names a student who is not there, and whom no row adds.
+pub(super) fn no_such_student(key: &StudentKey) -> Obstacle {
+    let name = match key {
+        StudentKey::Number(number) => format!("the number {number}"),
+        StudentKey::Email(_) => "this address".to_owned(),
+    };
+    Obstacle::new("student-not-found", format!("There is no student with {name}, and the files add none."))
 }
 
 pub(super) fn shared_address() -> Obstacle {

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::enrollments::{Decided, decide};
 use super::fields::Fields;
 use super::full::{self, Unmentioned};
+use super::group_plan::GroupPlan;
 use super::known::{Known, ids};
 use super::settings::{Mode, Settings};
 use super::steps::{HeldBack, Names, Obstacle, Pair, Plan, RecordStep};
@@ -50,6 +51,7 @@ pub async fn make(
     let known = Known::load(db, &reading).await?;
     let mut plan = of_records(reading, &known, &fields);
     plan.r#override.clone_from(&settings.r#override);
+    plan.groups = GroupPlan::make(&plan.reading, &plan.students, settings.mode, db).await?;
     let unmentioned = match settings.mode {
         Mode::Add => Unmentioned::default(),
         Mode::Full => Unmentioned::find(&plan, db).await?,
@@ -90,6 +92,7 @@ fn of_records(reading: Reading, known: &Known, fields: &Fields) -> Plan {
         students,
         courses,
         enrollments: Vec::new(),
+        groups: GroupPlan::default(),
         vanishing: Vanishing::default(),
         held_back: Vec::new(),
         promoted: Vec::new(),

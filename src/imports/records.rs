@@ -6,7 +6,7 @@ use std::hash::Hash;
 use super::doubles::{ensure_new_course, ensure_new_student};
 use super::fields::RecordFields;
 use super::known::Known;
-use super::parties::{shared_address, shared_id};
+use super::parties::{no_such_student, shared_address, shared_id};
 use super::steps::{FieldChange, Obstacle, RecordStep};
 use crate::files::reading::{CourseRow, Found, Origin, PersonRow, Reading, Reference, Standing, Wanted};
 use crate::priority::pause_if_due;
@@ -32,12 +32,15 @@ pub(super) fn students(reading: &Reading, known: &Known, fields: &RecordFields) 
             let is_numbered = row.number.is_some();
             return RecordStep::Refused(if is_numbered { shared_id("students") } else { shared_address() });
         }
-        let values =
-            [("name", Some(&*row.name)), ("email", row.email.as_deref()), ("number", row.number.as_deref())];
+        let name = Some(&*row.name).filter(|name| !name.is_empty());
+        let values = [("name", name), ("email", row.email.as_deref()), ("number", row.number.as_deref())];
         // A student who takes no part is added only for an enrollment.
         let is_wanted = row.standing == Standing::Active || wanted.contains(&row.reference);
         let step = record(found.first(), &values, row.standing, is_wanted, fields);
         match (&step, ensure_new_student(row, known, fields)) {
+            (RecordStep::Add(_), _) if row.name.is_empty() => {
+                RecordStep::Refused(no_such_student(reading.students.get(row.reference)))
+            }
             (RecordStep::Add(_), Err(obstacle)) => RecordStep::Refused(obstacle),
             _ => step,
         }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::carry_out::{Done, RowNumbers};
-use super::rows::ImportRow;
+use super::rows::{ImportRow, RowField};
 use super::steps::{FieldChange, Obstacle, Pair, Plan, RecordStep};
 use super::summary::{Counts, FileSummary, Summary, WhyRefused};
 use super::vanishing::{Cause, PlanRow, Vanishing};
@@ -116,12 +116,13 @@ pub fn json(plan: &Plan, done: Option<&Done>) -> Value {
         };
         done.changed.iter().map(row).collect::<Vec<_>>()
     });
-    let Summary { files, counts, held_back, confirm, warnings } = plan.summary();
+    let Summary { files, counts, held_back, confirm, warnings, new_groups } = plan.summary();
     json!({
         "applied": done.is_some(),
         "refused": null,
         "files": files,
         "counts": counts,
+        "new_groups": new_groups,
         "changes": changes(plan),
         "would_vanish": vanishing_counts(&plan.vanishing),
         "to_confirm": confirm,
@@ -184,19 +185,24 @@ fn course(course: &Course) -> Value {
 
 /// Each record that would change, with its changed fields.
 fn changes(plan: &Plan) -> Vec<Value> {
-    let of = |origin: Origin, what: &str, fields: &[FieldChange]| {
+    let of = |origin: Origin, what: &str, fields: &[FieldChange], groups: Option<RowField>| {
         let field = |one: &FieldChange| json!({"field": one.field, "old": one.old, "new": one.new});
+        let groups = groups.map(|one| json!({"field": one.field, "old": one.old, "new": one.new}));
         json!({
             "file": file_name(&plan.reading, origin),
             "line": origin.line,
             "record": what,
-            "fields": fields.iter().map(field).collect::<Vec<_>>(),
+            "fields": fields.iter().map(field).chain(groups).collect::<Vec<_>>(),
         })
     };
-    let students = plan.reading.people.iter().map(|row| row.origin).zip(&plan.students);
+    let students = plan.reading.people.iter().map(|row| row.origin).zip(&plan.students).enumerate();
     let courses = plan.reading.courses.iter().map(|row| row.origin).zip(&plan.courses);
-    let students = students.filter_map(|(origin, step)| Some(of(origin, "student", changed(step)?)));
-    let courses = courses.filter_map(|(origin, step)| Some(of(origin, "course", changed(step)?)));
+    let students = students.filter_map(|(at, (origin, step))| {
+        let fields = changed(step).unwrap_or_default();
+        let groups = plan.changed_groups(at);
+        (!fields.is_empty() || groups.is_some()).then(|| of(origin, "student", fields, groups))
+    });
+    let courses = courses.filter_map(|(origin, step)| Some(of(origin, "course", changed(step)?, None)));
     students.chain(courses).collect()
 }
 

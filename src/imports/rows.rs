@@ -167,7 +167,10 @@ impl Plan {
         match row {
             PlanRow::Unread(_) => RowStatus::Refused,
             PlanRow::Course(place) => of_record(&self.courses[place]),
-            PlanRow::Student(place) => of_record(&self.students[place]),
+            PlanRow::Student(place) => match of_record(&self.students[place]) {
+                RowStatus::Unchanged if self.groups.changes(place) => RowStatus::Changed,
+                status => status,
+            },
             PlanRow::Enrollment(place) => of_enrollment(&self.enrollments[place]),
             PlanRow::Gone(_) => RowStatus::Vanishing,
         }
@@ -195,7 +198,9 @@ impl Plan {
             PlanRow::Student(place) => {
                 let of_file = &self.reading.people[place];
                 let step = &self.students[place];
-                let row = self.record_row(of_file.origin, step, "student");
+                let mut row = self.record_row(of_file.origin, step, "student");
+                row.status = self.status(which);
+                row.fields.extend(self.groups_field(place));
                 let key = student_key(self.reading.students.get(of_file.reference));
                 ImportRow { student: Some(key), student_id: step.id().map(|id| id.0), ..row }
             }

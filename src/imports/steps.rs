@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::group_plan::GroupPlan;
 use super::vanishing::Vanishing;
 use crate::count::to_i64;
 use crate::files::reading::{EnrollmentRow, Reading};
@@ -20,6 +21,8 @@ pub struct Plan {
     pub courses: Vec<RecordStep<Course>>,
     /// For each of its enrollments, in the same order.
     pub enrollments: Vec<EnrollmentStep>,
+    /// What changes about the groups of the students.
+    pub groups: GroupPlan,
     /// Records that vanish, because of a row or because the files do not mention them.
     pub vanishing: Vanishing,
     /// Records that the files do not mention, but that stay.
@@ -215,6 +218,6 @@ impl Plan {
 pub type Pair = (StudentId, CourseId);
 
 /// An id for the steps of a plan: that of a record which exists, or one of zero and below for a row that adds one.
-fn provisional<Id: From<i64>>(row: usize) -> Id {
+pub(super) fn provisional<Id: From<i64>>(row: usize) -> Id {
     Id::from(-to_i64(row))
 }

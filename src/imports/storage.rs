@@ -223,6 +223,9 @@ impl Plan {
         // Rows do not say which enrollment or which place on a waitlist ends, and who moves up from a waitlist has none.
         let held: Vec<_> = self.vanishing.pairs.iter().map(|pair| pair.held).collect();
         hasher.update(format!("{held:?}{:?}", self.promoted));
+        if !self.groups.new.is_empty() {
+            hasher.update(format!("{:?}", self.groups.new));
+        }
         let digits: Vec<_> = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         digits.concat()
     }

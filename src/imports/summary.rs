@@ -26,7 +26,13 @@ pub struct Summary {
     pub confirm: Option<i64>,
     /// Facts worth a look.
     pub warnings: Vec<Notice>,
+    /// The names of groups that would be made: the first 100.
+    #[serde(default)]
+    pub new_groups: Vec<String>,
 }
+
+/// The most names of new groups in a summary: in a file with so many, a column has been taken for another.
+const MAX_NEW_GROUPS: usize = 100;
 
 /// The number of rows of a plan with each effect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -51,6 +57,9 @@ pub struct Counts {
     pub vanishing: usize,
     /// Waiting students who would move up, because others leave.
     pub promoted: usize,
+    /// Groups that would be made, since students join them and they do not exist.
+    #[serde(default)]
+    pub new_groups: usize,
 }
 
 /// A file of an import, and how it is read.
@@ -162,6 +171,7 @@ impl Plan {
             held_back: self.held_back.iter().map(KeptRecords::from).collect(),
             confirm: self.to_confirm().map(to_i64),
             warnings: notices(&self.reading),
+            new_groups: self.groups.new.iter().take(MAX_NEW_GROUPS).map(ToString::to_string).collect(),
         }
     }
 
@@ -175,6 +185,7 @@ impl Plan {
             overridden: self.enrollments.iter().filter(is_overridden).count()
                 + self.vanishing.pairs.iter().filter(|pair| pair.is_overridden).count(),
             promoted: self.promoted.len(),
+            new_groups: self.groups.new.len(),
             ..Counts::default()
         };
         for row in self.rows_in_any_order() {

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::commits::Commits;
 use super::contents::{self, ListName, ROWS_PER_PLACE};
 use super::entries::{self, Entry};
+use super::group_plan::GROUPS;
 use super::rows::{ImportRow, RowField, RowStatus, number_of};
 use super::staging::Assignment;
 use super::steps::{Obstacle, Pair};
@@ -12,8 +13,9 @@ use super::store;
 use super::vanishing::{remove_course, remove_student};
 use crate::db::{Db, DbError};
 use crate::registrar::{
-    Caller, Course, CourseId, DropCourse, EnrollmentId, EventKind, FieldValues, ImportStep, OperationOutcome,
-    Record, Refusal, Registrar, Restore, Student, StudentId, Update, Version,
+    Caller, Course, CourseId, DropCourse, EnrollmentId, EventKind, FieldValues, GroupName, ImportStep,
+    JoinGroup, LeaveGroup, OperationOutcome, Record, Refusal, Registrar, Restore, Student, StudentId,
+    UnmakeGroup, Update, Version,
 };
 
 /// Undoes an import: the last change first. `progress` is called with the number of entries of the log that were looked at.
@@ -164,7 +166,12 @@ async fn records(id: i64, db: &Db) -> Result<HashMap<i64, ImportRow>, DbError> {
             row.status == RowStatus::Vanishing
                 || row.record.as_deref().is_some_and(|record| record != "enrollment")
         };
-        records.extend(rows.into_iter().filter(is_needed).map(|row| (row.row, row)));
+        let mut rows: Vec<_> = rows.into_iter().filter(is_needed).collect();
+        // Groups are no fields of the record: entries of their own say who has joined and left.
+        for row in &mut rows {
+            row.fields.retain(|field| field.field != GROUPS);
+        }
+        records.extend(rows.into_iter().map(|row| (row.row, row)));
         if is_last {
             return Ok(records);
         }
@@ -178,6 +185,8 @@ struct Present {
     courses: HashMap<i64, Course>,
     /// Of students, courses and pairs: the last entry of the log that is not of the import.
     later: HashMap<(Option<i64>, Option<i64>), i64>,
+    /// The same of students and groups.
+    later_in_groups: HashMap<(i64, String), i64>,
 }
 
 impl Present {
@@ -197,9 +206,16 @@ impl Present {
                 *last = seq.max(*last);
             }
         }
+        let regrouped = of([EventKind::GroupJoined, EventKind::GroupLeft], |entry| entry.student_id);
+        let mut later_in_groups = HashMap::new();
+        for (student, group, seq) in entries::later_in_groups(db, id, &regrouped).await? {
+            let last = later_in_groups.entry((student, group)).or_insert(seq);
+            *last = seq.max(*last);
+        }
         let students = store::students_with_ids(db, &students).await?;
         let courses = store::courses_with_ids(db, &courses).await?;
         Ok(Self {
+            later_in_groups,
             students: students.into_iter().map(|student| (student.id.0, student)).collect(),
             courses: courses.into_iter().map(|course| (course.id.0, course)).collect(),
             later,
@@ -216,6 +232,16 @@ impl Present {
         let last = self.later.get(&(student, course));
         if last.is_none_or(|last| *last < entry.seq) { Ok(()) } else { Err(touched()) }
     }
+
+    /// Checks that the student has not joined or left the group since the entry but by the import. Returns both.
+    fn membership(&self, entry: &Entry) -> Result<(GroupName, StudentId), Obstacle> {
+        let (student, group) = entry.student_id.zip(entry.group.clone()).ok_or_else(unknown_entry)?;
+        let last = self.later_in_groups.get(&(student, group.clone()));
+        if last.is_some_and(|last| *last > entry.seq) {
+            return Err(touched());
+        }
+        Ok((GroupName::from_stored(group), StudentId(student)))
+    }
 }
 
 /// The step that undoes an entry; `None` if there is nothing to undo.
@@ -225,7 +251,7 @@ fn step(
     present: &Present,
 ) -> Result<Option<ImportStep>, Obstacle> {
     let row = planned.get(&entry.row);
-    let unknown = || Obstacle::new("unknown-entry", "A newer version of the program has made this change.");
+    let unknown = unknown_entry;
     let kind: EventKind = entry.kind.parse().map_err(|_| unknown())?;
     let student = || entry.student_id.ok_or_else(unknown);
     let course = || entry.course_id.ok_or_else(unknown);
@@ -263,11 +289,27 @@ fn step(
             let Some(now) = present.courses.get(&course()?) else { return Ok(None) };
             Ok(changed_back(now, row)?.map(ImportStep::ChangeCourse))
         }
+        EventKind::GroupJoined => {
+            let (name, student_id) = present.membership(entry)?;
+            Ok(Some(ImportStep::LeaveGroup(LeaveGroup { name, student_id })))
+        }
+        EventKind::GroupLeft => {
+            let (name, student_id) = present.membership(entry)?;
+            Ok(Some(ImportStep::JoinGroup(JoinGroup { name, student_id })))
+        }
+        EventKind::GroupSet => {
+            let name = entry.group.clone().ok_or_else(unknown)?;
+            Ok(Some(ImportStep::UnmakeGroup(UnmakeGroup(GroupName::from_stored(name)))))
+        }
         EventKind::StudentDeleted | EventKind::CourseDeleted => {
             Err(Obstacle::new(DELETED, "What was deleted cannot be brought back with its id and its past."))
         }
         _ => Ok(None),
     }
+}
+
+fn unknown_entry() -> Obstacle {
+    Obstacle::new("unknown-entry", "A newer version of the program has made this change.")
 }
 
 fn is_enrollment(row: &ImportRow) -> bool {
@@ -315,7 +357,12 @@ fn touched() -> Obstacle {
 fn obstacle(step: &ImportStep, refusal: &Refusal) -> Option<Obstacle> {
     let is_restored = matches!(step, ImportStep::Restore(_));
     match refusal {
-        Refusal::NothingToRestore { .. } => None,
+        Refusal::NothingToRestore { .. } | Refusal::NotInGroup { .. } => None,
+        Refusal::GroupNotFound(_) if !matches!(step, ImportStep::JoinGroup(_)) => None,
+        Refusal::PlanChanged if matches!(step, ImportStep::UnmakeGroup(_)) => {
+            let detail = "The group that the import has made stays: it has students or a limit, or a course opens for it.";
+            Some(Obstacle::new("group-in-use", detail))
+        }
         Refusal::StudentNotFound(_) | Refusal::CourseNotFound(_) | Refusal::EnrollmentNotFound { .. }
             if !is_restored =>
         {

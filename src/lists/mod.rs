@@ -1,6 +1,7 @@
 //! Lists: complete without a limit, in pages with one; nothing is truncated silently.
 
 mod cursor;
+mod filter;
 mod ranks;
 mod records;
 mod rolled;
@@ -14,6 +15,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 pub use self::cursor::{Cursor, PLAIN_ORDER};
+pub use self::filter::CourseFilter;
 pub use self::ranks::{Rank, SortKey, Sorting, Wanted, run_blocking, select};
 pub use self::records::{ListedTable, RecordList, has_exact_texts};
 pub use self::rolled::{Rolled, Texts};

@@ -24,6 +24,8 @@ pub struct Wanted<S> {
     pub second_text: Option<String>,
     /// Rows whose external id is exactly this.
     pub external_id: Option<String>,
+    /// Whether a filter that the list itself does not know leaves out rows.
+    pub is_filtered: bool,
     /// The sort key.
     pub sort: S,
     /// Ascending or descending.
@@ -66,7 +68,7 @@ impl<S: SortKey + PartialEq> Wanted<S> {
     }
 
     fn has_conditions(&self) -> bool {
-        self.search.is_some() || self.is_exact()
+        self.search.is_some() || self.is_exact() || self.is_filtered
     }
 
     /// The order of these rows in the list with this name.

@@ -13,9 +13,9 @@ use crate::db::DbError;
 use crate::http::extract::{Parameters, Query, from_text};
 use crate::http::problem::Problem;
 use crate::instructors::store as instructors;
-use crate::lists::{Direction, Limit, Page, Pattern, Search};
+use crate::lists::{CourseFilter, Direction, Limit, Page, Pattern, Search};
 use crate::registrar::Course;
-use crate::registration::LiveCourse;
+use crate::registration::{Chooser, LiveCourse};
 use crate::state::App;
 use crate::text::collation;
 use crate::viewer::Viewer;
@@ -70,16 +70,24 @@ impl Parameters for CatalogueQuery {
 impl CatalogueQuery {
     /// Whether the query asks for all courses.
     fn is_all(&self) -> bool {
-        let filters = [self.open, self.free, self.waiting];
-        self.q.trim().is_empty() && self.level.is_empty() && !filters.contains(&Some(true))
+        self.q.trim().is_empty() && self.level.is_empty() && self.filter().is_all()
     }
 
-    /// Whether the list has this course. For a student, open courses are those that they could enroll in.
-    fn has(&self, live: &LiveCourse, search: Option<&Pattern>, now: &Stamp, me: Option<&Me>) -> bool {
-        let is_open = || me.map_or_else(|| live.is_open(now), |me| me.can_enroll(live));
-        (self.open != Some(true) || is_open())
-            && (self.free != Some(true) || live.free().is_none_or(|free| free > 0))
-            && (self.waiting != Some(true) || live.wanted_by().1 > 0)
+    /// The conditions on seats and windows; the boxes of the form have no state for their opposites.
+    fn filter(&self) -> CourseFilter {
+        let [open, free, waiting] = [self.open, self.free, self.waiting].map(|it| it.filter(|it| *it));
+        CourseFilter { open, free, waiting }
+    }
+
+    /// Whether the list has this course.
+    fn has(
+        &self,
+        live: &LiveCourse,
+        search: Option<&Pattern>,
+        now: &Stamp,
+        chooser: Option<&Chooser>,
+    ) -> bool {
+        live.meets(self.filter(), now, chooser)
             && (self.level.is_empty() || live.course.level.as_deref() == Some(&*self.level))
             && search.is_none_or(|search| search.find_in(&live.course).is_some())
     }
@@ -185,7 +193,8 @@ pub(super) async fn list(
     let (search, me) = (parse_search(&query.q)?, Me::load(&app).await?);
     let (all, now) = (app.board.present_courses(&app.viewer).await?, app.clock.stamp());
     let search = search.as_ref().map(Search::pattern);
-    let has = |live: &&LiveCourse| query.has(live, search.as_ref(), &now, me.as_ref());
+    let chooser = me.as_ref().map(Me::chooser);
+    let has = |live: &&LiveCourse| query.has(live, search.as_ref(), &now, chooser.as_ref());
     let found = sorted(all.iter().filter(has), &query, search.as_ref());
     let pages = found.len().div_ceil(PAGE_SIZE).max(1);
     let page = usize::try_from(query.page.unwrap_or(1)).unwrap_or(1).clamp(1, pages);

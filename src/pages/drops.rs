@@ -19,7 +19,7 @@ use crate::enrollments::store as enrollments;
 use crate::http::extract::{NoQuery, Parameters, PathParams, Query};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::problem::Problem;
-use crate::http::routes::{Routes, any_of, only};
+use crate::http::routes::{Routes, only};
 use crate::registrar::{
     Admission, CourseId, DropCourse, Held, Override, Refusal, Restore, Right, Seats, Student, StudentId,
     reason_text,
@@ -29,12 +29,13 @@ use crate::state::{App, AppState};
 
 /// The routes of these pages.
 pub(super) fn routes() -> Routes<AppState> {
-    let enrolls = any_of(&[Right::WriteEnrollments, Right::EnrollOneself]);
+    // Students have pages of their own.
+    let enrolls = only(Right::WriteEnrollments);
     Routes::new()
         .get("/students/{student_id}/courses/{course_id}/drop", enrolls, ask)
         .post("/students/{student_id}/courses/{course_id}/drop", enrolls, drop_course)
         .post("/students/{student_id}/courses/{course_id}/leave", enrolls, leave_waitlist)
-        .post("/students/{student_id}/courses/{course_id}/restore", only(Right::WriteEnrollments), restore)
+        .post("/students/{student_id}/courses/{course_id}/restore", enrolls, restore)
 }
 
 /// The page that asks before a drop that cannot be taken back as if nothing had happened, or that needs a reason.

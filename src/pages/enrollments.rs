@@ -14,7 +14,7 @@ use crate::enrollments::api::{NewEnrollment, NewOverride};
 use crate::http::extract::{PathParams, Query};
 use crate::http::invalid::invalid;
 use crate::http::problem::Problem;
-use crate::http::routes::{Routes, any_of, only};
+use crate::http::routes::{Routes, only};
 use crate::registrar::Right;
 use crate::registrar::{Admission, Course, CourseId, Enroll, Override, Refusal, StudentId};
 use crate::state::{App, AppState};
@@ -22,10 +22,11 @@ use crate::students::store as students;
 
 /// The routes of these forms.
 pub(super) fn routes() -> Routes<AppState> {
-    let enrolls = any_of(&[Right::WriteEnrollments, Right::EnrollOneself]);
+    // Students have pages of their own.
+    let enrolls = only(Right::WriteEnrollments);
     Routes::new().post("/students/{student_id}/courses", enrolls, enroll).post(
         "/students/{student_id}/courses/{course_id}/override",
-        only(Right::WriteEnrollments),
+        enrolls,
         enroll_anyway,
     )
 }

@@ -94,6 +94,11 @@ impl ImportPage {
         crate::count::to_i64(self.import.counts.overridden)
     }
 
+    /// The number of groups that are made.
+    fn new_groups(&self) -> i64 {
+        crate::count::to_i64(self.import.counts.new_groups)
+    }
+
     /// The lists with rows: slug, label, number of rows, whether it is shown.
     fn lists(&self) -> Vec<(&'static str, &'static str, i64, bool)> {
         let of = |status| crate::count::to_i64(self.import.counts.of(status));

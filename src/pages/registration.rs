@@ -1,7 +1,7 @@
 //! The registration board: live seats of all courses, for a screen on the wall on registration day.
 
 use std::cmp::Reverse;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use askama::Template;
 use axum::response::IntoResponse;
@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::kit::{Frame, Rendered, filters, parse_search};
 use crate::clock::Stamp;
 use crate::count::to_i64;
+use crate::demand::{CourseDemand, NoSeat, Refused};
 use crate::http::extract::{Parameters, Query, from_text};
 use crate::http::problem::{Kind, Problem};
 use crate::http::reply::EventStream;
@@ -26,7 +27,7 @@ use crate::state::{App, AppState};
 const PAGE_SIZE: usize = 100;
 /// Courses on a screen on the wall, which nobody scrolls.
 const WALL_SIZE: usize = 15;
-/// Courses that are named because most students wait for them.
+/// Courses that are named because most students wait for them, or were refused a seat.
 const MOST_WANTED: usize = 6;
 /// How often the live board is refreshed.
 const REFRESH: Duration = Duration::from_secs(1);
@@ -80,8 +81,10 @@ struct BoardPage {
     courses: Vec<LiveCourse>,
     /// How many courses the search finds.
     found: i64,
-    /// The courses for which most students wait.
-    wanted: Vec<LiveCourse>,
+    /// The courses for which most students wait, or were refused a seat.
+    wanted: Vec<Wanted>,
+    /// Whether more students may have been refused than are counted.
+    is_at_least: bool,
     pulse: Rates,
     /// Each reason of the last minute: the kind of problem if there is one, the reason's name, and the count.
     refusals: Vec<(Option<&'static Kind>, &'static str, i64)>,
@@ -101,6 +104,7 @@ impl BoardPage {
         let found: Vec<_> = all.iter().filter(is_found).filter(is_shown).collect();
         let size = if is_wall { WALL_SIZE } else { PAGE_SIZE };
         let pages = found.len().div_ceil(size).max(1);
+        let demand = app.metrics.demand.read(Instant::now(), age);
         let page = usize::from(query.page.unwrap_or(1)).clamp(1, pages);
         Ok(Self {
             frame: Frame::new(app, "registration"),
@@ -116,7 +120,8 @@ impl BoardPage {
             free: all.iter().filter_map(LiveCourse::free).sum(),
             found: to_i64(found.len()),
             courses: found.into_iter().skip((page - 1) * size).take(size).cloned().collect(),
-            wanted: most_wanted(&all),
+            wanted: most_wanted(&all, &demand),
+            is_at_least: demand.is_at_least,
             pulse: app.board.rates(&app.viewer, age).await?,
             refusals: app.metrics.recent_refusals().into_iter().map(with_kind).collect(),
         })
@@ -136,11 +141,49 @@ impl BoardPage {
     }
 }
 
-/// The courses for which most students wait.
-fn most_wanted(all: &[LiveCourse]) -> Vec<LiveCourse> {
-    let mut wanted: Vec<_> = all.iter().filter(|live| live.wanted_by().1 > 0).collect();
-    wanted.sort_by_key(|live| Reverse(live.wanted_by().1));
-    wanted.into_iter().take(MOST_WANTED).cloned().collect()
+/// A course for which students wait, or were refused a seat.
+struct Wanted {
+    live: LiveCourse,
+    waiting: i64,
+    refused: Refused,
+}
+
+impl Wanted {
+    /// The reasons of the refusals, the most frequent first: `120 full, 22 not open yet`, or only `full`.
+    fn reasons(&self) -> String {
+        let named = [
+            (NoSeat::Full, "full"),
+            (NoSeat::WaitlistFull, "waitlist full"),
+            (NoSeat::NotOpen, "not open yet"),
+            (NoSeat::Closed, "closed"),
+        ];
+        let mut counts = named.map(|(why, word)| (self.refused.by(why), word));
+        counts.sort_by_key(|(count, _)| Reverse(*count));
+        let counts: Vec<_> = counts.iter().filter(|(count, _)| *count > 0).collect();
+        match counts.as_slice() {
+            [(_, word)] => (*word).to_owned(),
+            _ => counts.iter().map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(", "),
+        }
+    }
+}
+
+/// The courses for which most students wait, or were refused a seat.
+fn most_wanted(all: &[LiveCourse], demand: &CourseDemand) -> Vec<Wanted> {
+    let of = |live: &LiveCourse| {
+        let refused = demand.courses.get(&live.course.id.0).copied().unwrap_or_default();
+        (live.wanted_by().1, refused)
+    };
+    let wanted_by = |live: &LiveCourse| {
+        let (waiting, refused) = of(live);
+        waiting + refused.total()
+    };
+    let mut wanted: Vec<_> = all.iter().filter(|live| wanted_by(live) > 0).collect();
+    wanted.sort_by_key(|live| Reverse(wanted_by(live)));
+    let wanted = wanted.into_iter().take(MOST_WANTED).map(|live| {
+        let (waiting, refused) = of(live);
+        Wanted { live: live.clone(), waiting, refused }
+    });
+    wanted.collect()
 }
 
 fn with_kind((reason, count): (&'static str, i64)) -> (Option<&'static Kind>, &'static str, i64) {

@@ -110,6 +110,14 @@ impl Operation {
 impl Command for Batch {
     type Answer = Vec<OperationOutcome>;
 
+    fn enrolls(&self, operation: usize) -> Option<StudentId> {
+        match self.operations.get(operation)? {
+            Operation::Enroll(enroll) => Some(enroll.student_id),
+            Operation::Swap(swap) => Some(swap.student_id),
+            Operation::Drop(_) => None,
+        }
+    }
+
     fn needs(&self, needs: &mut Needs) {
         for operation in &self.operations {
             operation.needs(needs);

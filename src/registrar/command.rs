@@ -7,6 +7,7 @@ use super::caller::Caller;
 use super::event::Event;
 use super::facts::Facts;
 use super::needs::Needs;
+use super::record::StudentId;
 use super::refusal::Refusal;
 
 /// A change that the Registrar can carry out.
@@ -48,6 +49,11 @@ pub trait Command: Debug + Send + Sync + 'static {
     fn weight(&self) -> usize {
         1
     }
+
+    /// The student for whom the operation with this number asks for a seat.
+    fn enrolls(&self, _operation: usize) -> Option<StudentId> {
+        None
+    }
 }
 
 /// The events and the answer of a command, or the reason for its refusal.
@@ -77,6 +83,7 @@ pub(super) trait AnyCommand: Debug + Send + Sync {
     fn permit(&self, caller: &Caller) -> Result<(), Refusal>;
     fn carry_out(&self, caller: &Caller, facts: &mut Facts) -> Decision;
     fn weight(&self) -> usize;
+    fn enrolls(&self, operation: usize) -> Option<StudentId>;
 }
 
 impl<C: Command> AnyCommand for C {
@@ -94,5 +101,9 @@ impl<C: Command> AnyCommand for C {
 
     fn weight(&self) -> usize {
         Command::weight(self)
+    }
+
+    fn enrolls(&self, operation: usize) -> Option<StudentId> {
+        Command::enrolls(self, operation)
     }
 }

@@ -77,6 +77,13 @@ impl Facts {
         Err(Refusal::CourseLimitReached { student_id, course_limit, courses })
     }
 
+    /// Forgets a student who is gone.
+    pub(super) fn forget_standing(&mut self, id: StudentId) {
+        for name in self.standings.remove(&id).unwrap_or_default().groups.into_keys() {
+            self.group_sizes.entry(name).and_modify(|size| *size -= 1);
+        }
+    }
+
     /// Applies a change of groups, holds or rules.
     pub(super) fn change_standing(&mut self, change: &Change) {
         match change {
@@ -89,16 +96,22 @@ impl Facts {
             }
             Change::DeleteGroup(name) => {
                 self.groups.remove(name);
+                self.group_sizes.entry(name.clone()).and_modify(|size| *size = 0);
                 for standing in self.standings.values_mut() {
                     standing.groups.remove(name);
                 }
             }
             Change::JoinGroup(group, student_id) => {
                 let standing = self.standings.entry(*student_id).or_default();
-                standing.groups.insert(group.name.clone(), group.course_limit);
+                if standing.groups.insert(group.name.clone(), group.course_limit).is_none() {
+                    self.group_sizes.entry(group.name.clone()).and_modify(|size| *size += 1);
+                }
             }
             Change::LeaveGroup(name, student_id) => {
-                self.standings.entry(*student_id).or_default().groups.remove(name);
+                let standing = self.standings.entry(*student_id).or_default();
+                if standing.groups.remove(name).is_some() {
+                    self.group_sizes.entry(name.clone()).and_modify(|size| *size -= 1);
+                }
             }
             Change::AddHold(hold) => {
                 self.standings.entry(hold.student_id).or_default().holds.push(hold.clone());

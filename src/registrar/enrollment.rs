@@ -44,6 +44,10 @@ impl Command for Enroll {
         needs.pair(self.student_id, self.course_id);
     }
 
+    fn enrolls(&self, _: usize) -> Option<StudentId> {
+        Some(self.student_id)
+    }
+
     fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
         match self.r#override {
             Some(_) => caller.ensure(Right::WriteEnrollments),

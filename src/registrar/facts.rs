@@ -53,6 +53,8 @@ pub struct Facts {
     pub standings: HashMap<StudentId, Standing>,
     /// The requested groups that exist, each with its limit of courses.
     pub groups: BTreeMap<GroupName, Option<i64>>,
+    /// The number of students in each of the requested groups.
+    pub group_sizes: BTreeMap<GroupName, i64>,
     /// The rules of the whole school.
     pub rules: Rules,
     /// The students with each of the requested numbers.
@@ -248,7 +250,7 @@ impl Facts {
             Change::DeleteStudent(id) | Change::ForgetStudent(id) => {
                 set_external_id(&mut self.numbers, *id, None);
                 self.students.remove(id);
-                self.standings.remove(id);
+                self.forget_standing(*id);
             }
             Change::AddCourse(course) => {
                 self.added += 1;

@@ -6,10 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::text::record_text;
-
-/// The maximum length of the name of a group, in characters.
-pub const MAX_GROUP_NAME: usize = 100;
+pub use crate::text::MAX_GROUP_NAME;
+use crate::text::group_text;
 
 /// The maximum number of groups for which one course opens at times of their own.
 pub const MAX_GROUP_OPENINGS: usize = 32;
@@ -38,15 +36,7 @@ impl FromStr for GroupName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let name = record_text(text)?;
-        match name.chars().count() {
-            length if length > MAX_GROUP_NAME => {
-                Err(format!("must have at most {MAX_GROUP_NAME} characters, not {length}"))
-            }
-            // Clients leave such segments out of a URL (RFC 3986, section 5.2.4), so that nobody could ask for the group.
-            _ if matches!(name.as_str(), "." | "..") => Err("must not be a dot or two".to_owned()),
-            _ => Ok(Self(name)),
-        }
+        group_text(text).map(Self)
     }
 }
 

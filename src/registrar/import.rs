@@ -10,6 +10,8 @@ use super::drop::DropCourse;
 use super::enrollment::Enroll;
 use super::event::{Change, Event};
 use super::facts::Facts;
+use super::group::{JoinGroup, LeaveGroup};
+use super::import_groups::{GroupedStudent, UnmakeGroup};
 use super::needs::Needs;
 use super::record::{CourseId, Ended, EnrollmentId, StudentId};
 use super::refusal::Refusal;
@@ -54,6 +56,14 @@ pub enum ImportStep {
     DropEnrollment(DropCourse, EnrollmentId),
     /// See [`Restore`].
     Restore(Restore),
+    /// See [`GroupedStudent`].
+    Grouped(Box<GroupedStudent>),
+    /// See [`JoinGroup`].
+    JoinGroup(JoinGroup),
+    /// See [`LeaveGroup`].
+    LeaveGroup(LeaveGroup),
+    /// See [`UnmakeGroup`].
+    UnmakeGroup(UnmakeGroup),
     /// Takes the student off the waitlist, if they joined it with this entry of the log and have not left since.
     LeaveWaitlist(DropCourse, i64),
 }
@@ -69,6 +79,10 @@ impl ImportStep {
             Self::RemoveCourse(step) => step.needs(needs),
             Self::Enroll(step) | Self::Wait(step) => step.needs(needs),
             Self::Restore(step) => step.needs(needs),
+            Self::Grouped(step) => step.needs(needs),
+            Self::JoinGroup(step) => step.needs(needs),
+            Self::LeaveGroup(step) => step.needs(needs),
+            Self::UnmakeGroup(step) => step.needs(needs),
             Self::DropEnrollment(step, _) | Self::LeaveWaitlist(step, _) => {
                 step.needs(needs);
             }
@@ -86,6 +100,10 @@ impl ImportStep {
             Self::Enroll(step) => admitted(step, true, caller, facts),
             Self::Wait(step) => admitted(step, false, caller, facts),
             Self::Restore(step) => answered(step.carry_out(caller, facts)),
+            Self::Grouped(step) => step.carry_out(caller, facts),
+            Self::JoinGroup(step) => answered(step.carry_out(caller, facts)),
+            Self::LeaveGroup(step) => answered(step.carry_out(caller, facts)),
+            Self::UnmakeGroup(step) => step.carry_out(caller, facts),
             Self::DropEnrollment(step, id) => {
                 let &DropCourse { student_id, course_id, .. } = step;
                 let present = facts.enrollments.get(&(student_id, course_id));

@@ -65,6 +65,8 @@ pub(super) struct StandingNeeds {
     pub(super) groups: BTreeSet<GroupName>,
     /// Groups for which courses may open at times of their own: the limits of these courses are loaded.
     pub(super) openings_of: BTreeSet<GroupName>,
+    /// Groups whose students are counted.
+    pub(super) members_of: BTreeSet<GroupName>,
     /// Whether a command may change what students may do, so that the standing of each has to be loaded.
     pub(super) changes: bool,
 }
@@ -152,6 +154,11 @@ impl Needs {
     /// Needs the limits of all courses that open for the group at a time of its own.
     pub fn openings_of(&mut self, name: GroupName) {
         self.standing.openings_of.insert(name);
+    }
+
+    /// Needs the number of students in the group.
+    pub fn members_of(&mut self, name: GroupName) {
+        self.standing.members_of.insert(name);
     }
 
     /// Needs to know what the student had last in the course and has no more.

@@ -277,6 +277,7 @@ async fn serve(
         metrics.record_refusals(
             answers.iter().flat_map(|outcome| refusals(&outcome.answer)).map(Refusal::reason),
         );
+        metrics.demand.record(began, super::refused_seats::refused_seats(&items, &answers));
         batch_writer.write_health().log();
         committed.notify_one();
         let error = answers.iter().find_map(|outcome| error_for_untried(&outcome.answer));

@@ -31,6 +31,10 @@ impl Command for Swap {
         needs.pair(self.student_id, self.to);
     }
 
+    fn enrolls(&self, _: usize) -> Option<StudentId> {
+        Some(self.student_id)
+    }
+
     fn permit(&self, caller: &Caller) -> Result<(), Refusal> {
         caller.ensure_enrolls(self.student_id)
     }

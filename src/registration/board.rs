@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use super::order::in_order;
 use super::{LiveCourse, store};
-use crate::clock::Clock;
+use crate::clock::{Clock, Stamp};
 use crate::count::to_i64;
 use crate::db::{Db, DbError};
 use crate::events::LogEntry;
@@ -107,6 +107,11 @@ impl Board {
     pub fn new(db: Db, follower: Follower, clock: Clock) -> Self {
         let places = Quota::new(MAX_WATCHERS);
         Self { db, follower, clock, counted: Arc::default(), rates: Arc::default(), places }
+    }
+
+    /// The current time.
+    pub(super) fn now(&self) -> Stamp {
+        self.clock.stamp()
     }
 
     /// Every course with its current seats, the fullest first.
@@ -293,6 +298,7 @@ mod tests {
                 course.id,
                 LiveCourse {
                     course,
+                    has_limits: true,
                     waitlist_capacity: 0,
                     opens_at: None,
                     closes_at: None,

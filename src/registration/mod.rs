@@ -1,12 +1,15 @@
 //! The live view of registration: how full each course is, and how fast students enroll.
 
 mod board;
+mod filter;
+mod list;
 mod order;
 pub mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::board::{Board, Rates};
+pub use self::filter::Chooser;
 use crate::clock::Stamp;
 use crate::registrar::{Course, GroupName, SeatCount, Seats, opening_for};
 
@@ -15,6 +18,8 @@ use crate::registrar::{Course, GroupName, SeatCount, Seats, opening_for};
 pub struct LiveCourse {
     /// The course; its `seats` are always there, also without limits.
     pub course: Course,
+    /// Whether limits are set.
+    pub has_limits: bool,
     /// Places on the waitlist.
     pub waitlist_capacity: i64,
     /// When registration opens; `None` if it was always open.
@@ -55,6 +60,7 @@ impl LiveCourse {
     #[must_use]
     pub fn new(course: Course, seats: &Seats) -> Self {
         Self {
+            has_limits: course.seats.is_some(),
             course: Course { seats: Some(seats.count()), ..course },
             waitlist_capacity: seats.waitlist_capacity,
             opens_at: seats.opens_at.clone(),
@@ -87,6 +93,14 @@ impl LiveCourse {
         let moves_up = self.waitlist_closes_at.as_ref().is_none_or(|end| now < end);
         let has_place = moves_up && seats.waitlisted < self.waitlist_capacity;
         if has_place { Outlook::Waitlist(seats.waitlisted) } else { Outlook::Full }
+    }
+
+    /// The course as lists have it: with its seats only if limits are set.
+    #[must_use]
+    pub fn listed(&self) -> Course {
+        let mut course = self.course.clone();
+        course.seats = course.seats.filter(|_| self.has_limits);
+        course
     }
 
     /// Whether registration is open at `now`.
@@ -125,6 +139,7 @@ mod tests {
             let waitlist_closes_at = waitlist.map(at);
             LiveCourse {
                 course,
+                has_limits: true,
                 waitlist_capacity: 3,
                 opens_at,
                 closes_at,

@@ -5,8 +5,7 @@ use utoipa::IntoParams;
 use utoipa_axum::routes;
 
 use super::store::{self, StudentSort};
-use crate::exports::api::list_or_csv;
-use crate::exports::tables::STUDENTS;
+use crate::exports::api::students_or_csv;
 use crate::http::conditional::{IfMatch, IfNoneMatch};
 use crate::http::download::{ListFormat, ListOrCsv};
 use crate::http::extract::{Json, NoQuery, Parameters, PathParams, Query, bool_from_text, from_text};
@@ -61,7 +60,7 @@ async fn list(
     let (list, recorder) = (app.students.list(&app.viewer, &wanted, &page).await?, app.discloses_students());
     recorder.sent_total(list.total, list.rows.len());
     let list = List::new(list, &url).inspect(move |rows| recorder.sent(rows.len()));
-    Ok(list_or_csv(&app, list, &STUDENTS, format).await?)
+    Ok(students_or_csv(&app, list, format).await?)
 }
 
 /// Read a student
@@ -172,7 +171,9 @@ impl StudentList {
         let Self { page, q, email, number, sort, order } = self;
         let exactly = |text: Option<Search>| text.map(|text| text.text().to_owned());
         let (second_text, external_id) = (exactly(email), exactly(number));
-        (Wanted { search: q, second_text, external_id, sort, direction: order }, page)
+        let wanted =
+            Wanted { search: q, second_text, external_id, is_filtered: false, sort, direction: order };
+        (wanted, page)
     }
 }
 

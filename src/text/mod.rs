@@ -2,12 +2,14 @@
 
 pub mod collation;
 mod folding;
+mod name_list;
 mod spelling;
 mod visible;
 
 use email_address::EmailAddress;
 
 pub use self::folding::{folded, words};
+pub use self::name_list::{MAX_GROUP_NAME, MAX_GROUPS_OF_STUDENT, group_text, joined_names, split_names};
 pub use self::spelling::{is_same, look, spellings};
 pub use self::visible::VISIBLE_TEXT;
 

@@ -4,6 +4,7 @@
 use regex::Regex;
 use serde_json::json;
 
+use crate::access::WithToken as _;
 use crate::lists::pages;
 use crate::school::{Course, Reply, School};
 
@@ -118,7 +119,7 @@ async fn a_roster_is_searched_and_sorted_now_and_at_a_time() {
         let courses = format!("{}/courses", student.header("location"));
         school.post(&courses, json!({"course_id": algebra.id})).await.is_created();
     }
-    let as_of = "as_of=2999-01-01T00:00:00Z";
+    let as_of = "as_of=2026-09-01T08:00:00Z";
     for time in ["", as_of] {
         let ids = async |query: &str| {
             let url = format!("{}?{query}&{time}", algebra.roster_url());
@@ -188,4 +189,106 @@ async fn a_change_is_found_at_once_by_whoever_made_it() {
             .ids(),
         [course.id]
     );
+}
+
+#[tokio::test]
+async fn courses_are_found_by_their_seats_and_windows_as_on_the_page() {
+    let school = School::open().await;
+    let students = school.students(["Ana", "Ben", "Eve"]).await;
+    let courses = school.courses(["Algebra", "Botany", "Chemistry", "Drama", "English"]).await;
+    let [algebra, botany, chemistry, _, english] = &courses;
+    school.patch(&botany.url(), json!({"code": "B1"})).await.is_ok();
+    // Full with a waitlist; full; seats left; no limit; not open yet.
+    algebra.seats(1, 5).await;
+    botany.seats(1, 0).await;
+    chemistry.seats(2, 0).await;
+    school.put(&english.seats_url()).json(&json!({"capacity": 1, "opens_at": "2026-09-02T08:00:00Z"})).await;
+    for (student, course) in [(0, algebra), (1, algebra), (0, botany), (0, chemistry)] {
+        students[student].ensures_enrollment_in(course).await;
+    }
+    for (query, found) in [
+        ("open=true", &[1, 2, 3, 4][..]),
+        ("free=true", &[3, 4, 5]),
+        ("waiting=true", &[1]),
+        ("open=true&free=true", &[3, 4]),
+        ("open=true&waiting=true", &[1]),
+        ("free=true&waiting=true", &[]),
+        ("free=true&q=english", &[5]),
+        ("free=true&q=algebra", &[]),
+    ] {
+        assert_eq!(listed_courses(&school, query).await, found, "{query}");
+    }
+    // Programs can ask for the others, and by code.
+    for (query, found) in [
+        ("open=false", &[5][..]),
+        ("free=false", &[1, 2]),
+        ("waiting=false&open=true", &[2, 3, 4]),
+        ("open=true&code=B1", &[2]),
+        ("free=true&code=B1", &[]),
+        ("open=true&sort=name&order=desc&q=ra", &[4, 3, 2, 1]),
+        ("open=true&sort=name&order=desc&q=bra", &[1]),
+    ] {
+        let list = school.get(&format!("/api/v1/courses?{query}")).await.is_ok();
+        assert_eq!((list.ids(), list.header("x-total-count")), (found.to_vec(), &*found.len().to_string()));
+    }
+    // Rows are those of the whole list.
+    let all = school.get("/api/v1/courses").await.is_ok().json();
+    let open = school.get("/api/v1/courses?open=true").await.is_ok().json();
+    assert_eq!(open.as_array().unwrap()[..], all.as_array().unwrap()[..4]);
+    // Each change is seen at once.
+    students[0].drops(botany).await.is(204);
+    assert_eq!(school.get("/api/v1/courses?free=true").await.is_ok().ids(), [2, 3, 4, 5]);
+    school.let_pass(std::time::Duration::from_hours(24));
+    assert_eq!(school.get("/api/v1/courses?open=true").await.is_ok().ids(), [1, 2, 3, 4, 5]);
+    let csv = school.get("/api/v1/courses?waiting=true").header("accept", "text/csv").await.is_ok();
+    assert!(csv.text().contains("Algebra") && !csv.text().contains("Botany"), "{}", csv.text());
+    let refused = school.get("/api/v1/courses?open=yes").await.is_refused(400, "invalid-request");
+    assert_eq!(refused["errors"][0]["detail"], "must be `true` or `false`");
+    // A cursor of the list by ids is not one of what was found.
+    let first = school.get("/api/v1/courses?limit=1").await.is_ok();
+    let cursor = Regex::new("after=([^>&]+)").unwrap().captures(first.header("link")).unwrap()[1].to_owned();
+    school.get(&format!("/api/v1/courses?open=true&after={cursor}")).await.is_refused(400, "invalid-request");
+}
+
+/// The courses that the API and the page list, which are the same.
+async fn listed_courses(school: &School, query: &str) -> Vec<i64> {
+    let url = format!("/api/v1/courses?{query}");
+    let ids = school.get(&url).await.is_ok().ids();
+    let paged = pages(school, &format!("{url}&limit=1")).await;
+    assert!(paged.iter().all(|page| page.header("x-total-count") == ids.len().to_string()));
+    assert_eq!(paged.iter().flat_map(Reply::ids).collect::<Vec<_>>(), ids, "{url} in pages");
+    let page = school.get(&format!("/courses?sort=id&{query}")).header("accept", "text/html").await.is_ok();
+    assert_eq!(shown(&page, "courses"), ids, "the page: {query}");
+    ids
+}
+
+#[tokio::test]
+async fn courses_are_open_to_students_as_they_are_to_them() {
+    let school = School::open().await;
+    let [ana, _] = school.students(["Ana", "Ben"]).await;
+    let courses = school.courses(["Algebra", "Botany", "Chemistry"]).await;
+    let [algebra, botany, chemistry] = &courses;
+    ana.enrolls_in(algebra).await.is_created();
+    school.put("/api/v1/groups/Seniors").json(&json!({})).await.is_ok();
+    school.put("/api/v1/groups/Seniors/students/1").await.is(204);
+    let seats =
+        json!({"opens_at": "2026-09-09T08:00:00Z", "group_opens_at": {"Seniors": "2026-09-01T08:00:00Z"}});
+    school.patch(&botany.seats_url(), seats).await.is_ok();
+    chemistry.seats(0, 0).await;
+    let token = |id: i64| {
+        school.post("/api/v1/tokens", json!({"name": "Phone", "role": "student", "student_id": id}))
+    };
+    let admin = school.post("/api/v1/tokens", json!({"name": "Office", "role": "admin"}));
+    let admin = admin.await.is_created().json()["token"].as_str().unwrap().to_owned();
+    let mut tokens = Vec::new();
+    for id in [1, 2] {
+        let token = token(id).with_token(&admin).await.is_created().json();
+        tokens.push(token["token"].as_str().unwrap().to_owned());
+    }
+    let open =
+        async |token: &str| school.get("/api/v1/courses?open=true").with_token(token).await.is_ok().ids();
+    // Ana takes Algebra, and Botany opens for her group; Chemistry is full.
+    assert_eq!(open(&tokens[0]).await, [2]);
+    assert_eq!(open(&tokens[1]).await, [1]);
+    assert_eq!(open(&admin).await, [1, 3]);
 }

@@ -194,7 +194,7 @@ async fn a_time_needs_a_valid_offset() {
         ("Z[UTC]", false),
         ("", false),
     ] {
-        let time = format!("2026-09-01T09:00:00{offset}");
+        let time = format!("2026-08-31T07:00:00{offset}");
         let roster = school.get(&format!("{}?as_of={time}", algebra.roster_url())).await;
         assert_eq!(roster.status.as_u16(), if is_valid { 200 } else { 400 }, "as_of {time}");
         let page = school.get(&format!("/courses/1?as_of=2026-09-01&until={time}")).await;

@@ -157,14 +157,9 @@ async fn rosters_of_the_past_know_what_was_dropped_and_restored() {
         minute();
         school.restores(&ana, &algebra).await.is_created();
     }
-    for (time, is_there) in [
-        ("08:00", true),
-        ("08:01", false),
-        ("08:02", true),
-        ("08:03", false),
-        ("08:04", true),
-        ("09:00", true),
-    ] {
+    for (time, is_there) in
+        [("08:00", true), ("08:01", false), ("08:02", true), ("08:03", false), ("08:04", true)]
+    {
         let url = format!("{}?as_of=2026-09-01T{time}:00Z", algebra.roster_url());
         let roster = school.get(&url).await.is_ok().json();
         assert_eq!(roster.as_array().unwrap().len(), usize::from(is_there), "{time}");

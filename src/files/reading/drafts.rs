@@ -21,8 +21,11 @@ pub(super) struct PersonDraft {
     pub(super) origin: Origin,
     pub(super) student: Reference,
     pub(super) number: Option<Box<str>>,
+    /// Empty in a file without names.
     pub(super) name: Box<str>,
     pub(super) email: Option<Box<str>>,
+    /// The groups in [`Drafts::groups`]; `None` in a file without them.
+    pub(super) groups: Option<Box<[Reference]>>,
     pub(super) standing: Standing,
     pub(super) modified: Option<Timestamp>,
 }
@@ -79,6 +82,10 @@ pub(super) struct Drafts {
     pub(super) students: Keys<StudentKey>,
     /// Ids of courses and sections.
     pub(super) texts: Keys<Box<str>>,
+    /// Names of groups.
+    pub(super) groups: Keys<Box<str>>,
+    /// How many groups the rows name, each as often as it is named.
+    pub(super) named_groups: usize,
     /// Who teaches, observes, ... a course.
     pub(super) others: HashSet<Reference>,
     /// Rows of other roles, with the course.
@@ -108,7 +115,8 @@ impl Drafts {
             + self.refused.len()
             + self.others.len()
             + self.other_rows.len()
-            + self.roles.len();
+            + self.roles.len()
+            + self.named_groups;
         if facts > MAX_FACTS {
             return Err(FileRefusal::too_large("The rows of all files together are", MAX_FACTS as u64));
         }

@@ -89,6 +89,11 @@ impl Heading {
         Self { text: Arc::from(text), key, has_table: table.is_some() }
     }
 
+    /// Whether it is the heading of groups, or of one of several columns of them.
+    fn is_of_groups(&self, keys: &[&str]) -> bool {
+        keys.contains(&&*self.key) || self.key.strip_prefix("cohort").is_some_and(is_number)
+    }
+
     /// Whether it is the heading of a password.
     pub(super) fn is_password(&self) -> bool {
         // Also in full width, and with accents that do not belong there.
@@ -179,6 +184,8 @@ pub(super) struct Columns {
     places: Vec<(Meaning, usize)>,
     /// Moodle's `course1`, `role1`, `course2`, ...: each course with its role.
     pub(super) courses: Vec<(usize, Option<usize>)>,
+    /// All columns of groups.
+    pub(super) groups: Vec<usize>,
     superseded: Vec<(usize, Meaning)>,
     /// Those that a person has said are not to be read.
     left_out: Vec<usize>,
@@ -204,8 +211,14 @@ impl Columns {
         for (meaning, groups) in table {
             let by_hand = corrected.iter().filter(|(_, to)| *to == Some(*meaning)).map(|(place, _)| *place);
             let mut ranked = vec![by_hand.collect::<Vec<_>>()];
+            let is_free = |place: &usize| corrected.iter().all(|(corrected, _)| corrected != place);
+            if *meaning == Meaning::Groups {
+                let is_it = |heading: &Heading| groups.iter().any(|keys| heading.is_of_groups(keys));
+                columns.groups = ranked.concat();
+                columns.groups.extend(headings.places(is_it).filter(is_free));
+                continue;
+            }
             for group in *groups {
-                let is_free = |place: &usize| corrected.iter().all(|(corrected, _)| corrected != place);
                 let found =
                     headings.places(|heading| group.contains(&&*heading.key) && !heading.is_password());
                 ranked.push(found.filter(is_free).collect());
@@ -256,6 +269,7 @@ impl Columns {
         });
         let mut places: Vec<_> =
             self.places.iter().map(|(meaning, place)| (*place, *meaning)).chain(wide).collect();
+        places.extend(self.groups.iter().map(|place| (*place, Meaning::Groups)));
         places.sort_unstable();
         places.into_iter().map(|(place, meaning)| (Arc::clone(&headings.0[place].text), meaning)).collect()
     }
@@ -263,7 +277,8 @@ impl Columns {
     /// The columns that are not read, in the order of the file.
     pub(super) fn ignored(&self, headings: &Headings, table: Table) -> Vec<IgnoredColumn> {
         let is_read = |place: usize| {
-            self.places.iter().any(|(_, read)| *read == place)
+            self.groups.contains(&place)
+                || self.places.iter().any(|(_, read)| *read == place)
                 || self.courses.iter().any(|(course, role)| *course == place || *role == Some(place))
         };
         let ignored = headings

@@ -94,7 +94,9 @@ impl Layout {
         match self.kind {
             FileKind::People => {
                 missing.extend((!has(STUDENT)).then_some("an id or an e-mail address"));
-                missing.extend((!has(NAMES) && !is_wide).then_some("a name"));
+                // A list of who is in which groups has no names.
+                let is_list = is_wide || !self.columns.groups.is_empty();
+                missing.extend((!has(NAMES) && !is_list).then_some("a name"));
             }
             FileKind::Courses => {
                 missing.extend((!has(&[Meaning::Code])).then_some("the course code"));

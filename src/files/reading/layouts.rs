@@ -15,6 +15,18 @@ const EMAIL: &[&[&str]] = &[
     &["email", "emailaddress", "mail", "mailaddress"],
     &["studentemail", "studentemailaddress", "schoolemail", "useremail"],
 ];
+/// Also Moodle's `cohort1`, `cohort2`, ...: a person may be in several.
+const GROUPS: &[&[&str]] = &[&[
+    "groups",
+    "group",
+    "groupname",
+    "groupnames",
+    "studentgroup",
+    "studentgroups",
+    "cohort",
+    "cohorts",
+    "cohortname",
+]];
 
 const PEOPLE: Table = &[
     (
@@ -43,6 +55,7 @@ const PEOPLE: Table = &[
         ]],
     ),
     (Meaning::Email, EMAIL),
+    (Meaning::Groups, GROUPS),
     (Meaning::Role, ROLE),
     (Meaning::Status, STATUS),
     (Meaning::EnrollStatus, &[&["enrollstatus"]]),

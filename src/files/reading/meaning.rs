@@ -21,6 +21,8 @@ pub enum Meaning {
     LastName,
     /// The student's e-mail address.
     Email,
+    /// Groups of students that the student is in; several names in one cell are separated.
+    Groups,
     /// The course's id in the outside world.
     Code,
     /// The course's level.
@@ -51,7 +53,7 @@ pub enum Meaning {
 
 impl Meaning {
     /// All of them, in the order in which people are shown them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Number,
         Self::Name,
         Self::ShortName,
@@ -59,6 +61,7 @@ impl Meaning {
         Self::FirstName,
         Self::LastName,
         Self::Email,
+        Self::Groups,
         Self::Code,
         Self::Level,
         Self::Section,
@@ -85,6 +88,7 @@ impl Meaning {
             Self::FirstName => "first-name",
             Self::LastName => "last-name",
             Self::Email => "email",
+            Self::Groups => "groups",
             Self::Code => "code",
             Self::Level => "level",
             Self::Section => "section",
@@ -118,6 +122,7 @@ impl Meaning {
             Self::FirstName => "first name",
             Self::LastName => "last name",
             Self::Email => "e-mail",
+            Self::Groups => "groups",
             Self::Code => "course code",
             Self::Level => "level",
             Self::Section => "section",

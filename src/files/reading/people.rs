@@ -6,7 +6,7 @@ use super::meaning::Meaning;
 use super::reasons::Reason;
 use super::report::Format;
 use super::row::{Fault, Row, accepted};
-use super::rows::{Standing, StudentKey, Wanted};
+use super::rows::{Reference, Standing, StudentKey, Wanted};
 use super::words;
 use crate::text::record_text;
 
@@ -25,6 +25,7 @@ pub(super) fn read(row: &Row<'_>, drafts: &mut Drafts) -> Result<(), Fault> {
     let standing = row.standing_of_person()?;
     let name = name(row)?;
     let courses = courses(row, standing)?;
+    let groups = row.groups()?;
     let student = drafts.students.add(key);
     let role = row.text(Meaning::Role);
     if !role.is_empty() {
@@ -50,10 +51,17 @@ pub(super) fn read(row: &Row<'_>, drafts: &mut Drafts) -> Result<(), Fault> {
         let taken = draft(code, wanted, drafts);
         drafts.enrollments.push(taken);
     }
-    if let Some(name) = name {
-        drafts.people.push(PersonDraft { origin, student, number, name, email, standing, modified });
+    if name.is_some() || groups.is_some() {
+        let (name, groups) = (name.unwrap_or_default(), groups.map(|names| added(names, drafts)));
+        drafts.people.push(PersonDraft { origin, student, number, name, email, groups, standing, modified });
     }
     Ok(())
+}
+
+/// The references to names of groups, which are added where they are new.
+fn added(names: Vec<Box<str>>, drafts: &mut Drafts) -> Box<[Reference]> {
+    drafts.named_groups += names.len();
+    names.into_iter().map(|name| drafts.groups.add(name)).collect()
 }
 
 /// The name in one text: the parts if there are any, otherwise the whole name. `None` only where the file has no names.

@@ -25,6 +25,8 @@ pub struct Reading {
     pub students: Keys<StudentKey>,
     /// How the rows name courses.
     pub course_keys: Keys<CourseKey>,
+    /// The names of groups in the rows.
+    pub groups: Keys<Box<str>>,
     /// Rows that are not used, in the order of files and lines.
     pub refused: Vec<RefusedRow>,
     /// What is worth a look, although nothing is refused for it.

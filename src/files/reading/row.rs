@@ -12,7 +12,7 @@ use super::rows::{Origin, Standing, StudentKey};
 use super::times::timestamp;
 use super::words;
 use crate::files::writing::TRIGGERS;
-use crate::text::{email_address, record_text};
+use crate::text::{MAX_GROUPS_OF_STUDENT, email_address, group_text, record_text, split_names};
 
 /// What is wrong with a row, and in which column.
 #[derive(Debug)]
@@ -107,6 +107,32 @@ impl<'a> Row<'a> {
         email.map(Some).map_err(|reason| self.fault(Meaning::Email, reason))
     }
 
+    /// The names of groups, each once; `None` in a file without such a column.
+    pub(super) fn groups(&self) -> Result<Option<Vec<Box<str>>>, Fault> {
+        let places = &self.layout.columns.groups;
+        let mut names: Vec<Box<str>> = Vec::new();
+        for place in places {
+            let fault = |reason| Fault { column: Some(*place), reason };
+            let cell = self.cell(*place);
+            // A group such as 9-10 becomes a day.
+            if !cell.is_empty() && self.record.kind(*place) == CellKind::Date {
+                return Err(fault(Reason::Damaged(Damage::Date, self.quoted(cell))));
+            }
+            let in_cell = split_names(cell);
+            if in_cell.len() > MAX_GROUPS_OF_STUDENT {
+                return Err(fault(too_many_groups()));
+            }
+            for name in in_cell {
+                let name =
+                    accepted(&name, "group-not-valid", "The name of a group", group_text).map_err(fault)?;
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
+        Ok((!places.is_empty()).then_some(names))
+    }
+
     /// How the row names its student: by id if the file has ids.
     pub(super) fn student(&self) -> Result<StudentKey, Fault> {
         if let Some(number) = self.id(Meaning::Number)? {
@@ -174,6 +200,12 @@ impl<'a> Row<'a> {
         let headings = self.layout.headings.len();
         (headings..self.record.len()).any(|place| !self.record.cell(place).is_empty())
     }
+}
+
+/// The reason for a row that names more groups than a student can be in.
+pub(super) fn too_many_groups() -> Reason {
+    let fault = format!("A student can have at most {MAX_GROUPS_OF_STUDENT} groups in the files");
+    Reason::NotAccepted { code: "too-many-groups", fault: fault.into() }
 }
 
 /// Checks a text by the rules of the record, which are those of the API.

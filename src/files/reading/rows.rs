@@ -42,8 +42,10 @@ pub struct PersonRow {
     pub reference: Reference,
     /// The id in the outside world, as written; `None` in a file without ids.
     pub number: Option<Box<str>>,
-    /// A name that the rules of the record accept.
+    /// A name that the rules of the record accept; empty in a file without names, where the student must be there already.
     pub name: Box<str>,
+    /// The student's groups in [`Reading::groups`](super::Reading::groups); `None` in a file without a column of groups.
+    pub groups: Option<Box<[Reference]>>,
     /// An address that the rules of the record accept; `None` where the cell is empty or the file has no such column.
     pub email: Option<Box<str>>,
     /// Whether the person is active.

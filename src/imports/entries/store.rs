@@ -42,6 +42,35 @@ pub(in crate::imports) async fn later(
     Ok(found)
 }
 
+/// Students who have joined or left groups, not because of the import: the student, the group, the `seq`.
+pub(in crate::imports) async fn later_in_groups(
+    db: &Db,
+    import_id: i64,
+    students: &[i64],
+) -> Result<Vec<(i64, String, i64)>, DbError> {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "select student_id, data, seq from events where student_id in ({}) \
+             and type in ('group.joined', 'group.left') and data not like ${}",
+            places("bigint"),
+            KEYS_PER_STATEMENT + 1
+        )
+    });
+    let own = format!("%import\":{import_id},%");
+    let mut found = Vec::new();
+    for mut args in statements(students) {
+        args.push(own.as_str().into());
+        let map = |row: &Row<'_>| {
+            let (seq, data) = (row.int(2)?, row.text(1)?);
+            let data: Value =
+                serde_json::from_str(&data).map_err(|error| damaged(seq, &error.to_string()))?;
+            Ok((row.int(0)?, data["group"].as_str().unwrap_or_default().to_owned(), seq))
+        };
+        found.extend(db.read(Reach::Range, SQL.as_str(), args, map).await?);
+    }
+    Ok(found)
+}
+
 /// An entry of the log.
 pub(in crate::imports) struct Entry {
     pub(in crate::imports) seq: i64,
@@ -53,6 +82,8 @@ pub(in crate::imports) struct Entry {
     pub(in crate::imports) row: i64,
     /// Whether the student was on the waitlist until then.
     pub(in crate::imports) from_waitlist: bool,
+    /// The group, if it is about one.
+    pub(in crate::imports) group: Option<String>,
 }
 
 /// Entries of the log, the latest first.
@@ -69,6 +100,7 @@ pub(in crate::imports) async fn entries(db: &Db, (first, last): (i64, i64)) -> R
             course_id: row.opt_int(3)?,
             enrollment_id: row.opt_int(4)?,
             from_waitlist: data["from_waitlist"] == true,
+            group: data["group"].as_str().map(str::to_owned),
             row: data["row"].as_i64().ok_or_else(|| damaged(seq, "it names no row"))?,
         })
     };

@@ -23,7 +23,7 @@ pub const RIGHTS: [Right; 5] = [
 
 /// An import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(example = json!({"id": 7, "status": "planned", "created_at": "2026-09-01T08:00:00.000Z", "actor": "account:3", "applied_at": null, "undone_at": null, "last_active_at": "2026-09-01T08:00:00.000Z", "settings": {"kind": null, "encoding": null, "corrections": [], "mode": "add", "override": null}, "files": [{"name": "students.csv", "format": "list", "kind": "students", "encoding": "UTF-8", "encoding_guessed": false, "delimiter": ",", "columns": [{"heading": "Number", "meaning": "number"}], "ignored": [{"heading": "Room", "why": "not used", "is_password": false}], "rows": 3, "blank": 0, "refused": 1, "skipped": {}, "refusal": null}], "counts": {"new": 2, "waiting": 0, "overridden": 0, "changed": 0, "unchanged": 0, "refused": 1, "would_vanish": 0, "promoted": 0}, "confirm": null, "held_back": [], "warnings": [], "total": 2, "done": 0, "not_done": 0, "remaining": 0}))]
+#[schema(example = json!({"id": 7, "status": "planned", "created_at": "2026-09-01T08:00:00.000Z", "actor": "account:3", "applied_at": null, "undone_at": null, "last_active_at": "2026-09-01T08:00:00.000Z", "settings": {"kind": null, "encoding": null, "corrections": [], "mode": "add", "override": null}, "files": [{"name": "students.csv", "format": "list", "kind": "students", "encoding": "UTF-8", "encoding_guessed": false, "delimiter": ",", "columns": [{"heading": "Number", "meaning": "number"}], "ignored": [{"heading": "Room", "why": "not used", "is_password": false}], "rows": 3, "blank": 0, "refused": 1, "skipped": {}, "refusal": null}], "counts": {"new": 2, "waiting": 0, "overridden": 0, "changed": 0, "unchanged": 0, "refused": 1, "would_vanish": 0, "promoted": 0, "new_groups": 1}, "confirm": null, "held_back": [], "warnings": [], "new_groups": ["Seniors"], "total": 2, "done": 0, "not_done": 0, "remaining": 0}))]
 pub struct Import {
     /// The id.
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
@@ -49,6 +49,9 @@ pub struct Import {
     pub files: Vec<FileSummary>,
     /// The numbers of rows with each effect.
     pub counts: Counts,
+    /// The names of groups that are made, since students join them and they do not exist: the first 100; `counts` has their
+    /// number.
+    pub new_groups: Vec<String>,
     /// The number to confirm, if many records would vanish.
     #[schema(required, minimum = 1)]
     pub confirm: Option<i64>,

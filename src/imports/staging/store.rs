@@ -293,7 +293,7 @@ pub(super) fn visible(viewer: &Viewer, id: i64) -> Option<i64> {
 }
 
 fn import(row: &Row<'_>) -> Result<Import, DbError> {
-    let Summary { files, counts, held_back, confirm, warnings } = from_json(&row.text(5)?)?;
+    let Summary { files, counts, held_back, confirm, warnings, new_groups } = from_json(&row.text(5)?)?;
     Ok(Import {
         id: row.int(0)?,
         created_at: row.stamp(1)?,
@@ -305,6 +305,7 @@ fn import(row: &Row<'_>) -> Result<Import, DbError> {
         confirm,
         held_back,
         warnings,
+        new_groups,
         total: row.int(7)?,
         done: row.int(8)?,
         not_done: row.int(9)?,

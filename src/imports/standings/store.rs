@@ -1,9 +1,9 @@
 //! Reads the groups, holds and numbers of courses of students.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
-use crate::db::{Db, DbError, Reach};
+use crate::db::{Db, DbError, Reach, Row};
 use crate::imports::store::{places, statements};
 use crate::registrar::{GroupName, Rules, Standing, StudentId, hold};
 
@@ -12,6 +12,39 @@ pub(in crate::imports) async fn rules_of(db: &Db) -> Result<Rules, DbError> {
     let sql = "select course_limit from matricula_rules where id = 1";
     let found = db.query_opt(sql, [], |row| Ok(Rules { course_limit: row.opt_int(0)? })).await?;
     found.ok_or_else(|| DbError::Engine("the table matricula_rules has lost its row".to_owned()))
+}
+
+static GROUPS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "select m.student_id, g.name, g.course_limit from matricula_group_students m \
+         join matricula_groups g on g.name = m.group_name where m.student_id in ({})",
+        places("bigint")
+    )
+});
+
+/// All groups, each with its limit of courses.
+pub(in crate::imports) async fn all_groups(db: &Db) -> Result<BTreeMap<GroupName, Option<i64>>, DbError> {
+    let sql = "select name, course_limit from matricula_groups";
+    let map = |row: &Row<'_>| Ok((GroupName::from_stored(row.text(0)?), row.opt_int(1)?));
+    Ok(db.read(Reach::Range, sql, [], map).await?.into_iter().collect())
+}
+
+/// The groups of each of these students who is in any, each with its limit of courses.
+pub(in crate::imports) async fn groups_of(
+    db: &Db,
+    students: &[i64],
+) -> Result<HashMap<StudentId, BTreeMap<GroupName, Option<i64>>>, DbError> {
+    let mut found: HashMap<_, BTreeMap<_, _>> = HashMap::new();
+    for args in statements(students) {
+        for (id, group) in db.query(GROUPS.as_str(), args, member).await? {
+            found.entry(id).or_default().extend([group]);
+        }
+    }
+    Ok(found)
+}
+
+fn member(row: &Row<'_>) -> Result<(StudentId, (GroupName, Option<i64>)), DbError> {
+    Ok((StudentId(row.int(0)?), (GroupName::from_stored(row.text(1)?), row.opt_int(2)?)))
 }
 
 /// The standing of each of these students.
@@ -24,13 +57,6 @@ pub(in crate::imports) async fn standings_of(
             "select s.id, (select count(*) from student_courses sc join courses c on c.id = sc.course_id \
              where sc.student_id = s.id) + (select count(*) from waitlist w join courses c on c.id = w.course_id \
              where w.student_id = s.id) from students s where s.id in ({})",
-            places("bigint")
-        )
-    });
-    static GROUPS: LazyLock<String> = LazyLock::new(|| {
-        format!(
-            "select m.student_id, g.name, g.course_limit from matricula_group_students m \
-             join matricula_groups g on g.name = m.group_name where m.student_id in ({})",
             places("bigint")
         )
     });
@@ -48,10 +74,7 @@ pub(in crate::imports) async fn standings_of(
         for (id, courses) in courses.await? {
             found.entry(id).or_default().courses = courses;
         }
-        let groups = db.query(GROUPS.as_str(), args.clone(), |row| {
-            Ok((StudentId(row.int(0)?), (GroupName::from_stored(row.text(1)?), row.opt_int(2)?)))
-        });
-        for (id, group) in groups.await? {
+        for (id, group) in db.query(GROUPS.as_str(), args.clone(), member).await? {
             found.entry(id).or_default().groups.extend([group]);
         }
         for hold in db.query(HOLDS.as_str(), args, hold).await? {

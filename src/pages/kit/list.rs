@@ -37,7 +37,7 @@ impl<S: Copy> ListQuery<S> {
     /// As [`parse_search`].
     pub fn wanted(&self) -> Result<Wanted<S>, Problem> {
         let (search, sort, direction) = (parse_search(&self.q)?, self.sort, self.order);
-        Ok(Wanted { search, second_text: None, external_id: None, sort, direction })
+        Ok(Wanted { search, second_text: None, external_id: None, is_filtered: false, sort, direction })
     }
 }
 

@@ -11,7 +11,7 @@ use crate::holds::store as holds;
 use crate::http::problem::Problem;
 use crate::lists::{Limit, Page};
 use crate::registrar::{CourseId, GroupName, Hold, Limits, StudentId};
-use crate::registration::{LiveCourse, Outlook};
+use crate::registration::{Chooser, LiveCourse, Outlook};
 use crate::rules::store as rules;
 use crate::seats::{OwnWait, store as seats};
 use crate::state::App;
@@ -170,9 +170,11 @@ impl Me {
         }
     }
 
-    /// Whether this student could enroll now, or join the waitlist, perhaps in place of another course.
-    pub(in crate::pages) fn can_enroll(&self, live: &LiveCourse) -> bool {
-        self.holds.is_empty() && self.own_outlook(live).is_some_and(|outlook| outlook.is_possible())
+    /// This student, as far as it matters to which courses are open to them.
+    pub(in crate::pages) fn chooser(&self) -> Chooser {
+        let taken = self.held.iter().map(|held| held.course.id);
+        let taken = taken.chain(self.waits.iter().map(|wait| wait.course.id)).collect();
+        Chooser { groups: self.groups.clone(), taken, is_on_hold: !self.holds.is_empty() }
     }
 
     /// Whether this student could get a seat now, perhaps in place of another course.

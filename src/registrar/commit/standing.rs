@@ -47,6 +47,17 @@ pub(super) async fn load_standing(
     let sql = "select name, course_limit from matricula_groups where name = cast($1 as text)";
     let groups = tx.query_many(sql, &names, |row| Ok((group_name(row)?, row.opt_int(1)?))).await?;
     facts.groups = groups.into_iter().flatten().collect();
+    let sizes: Vec<_> = needs.standing.members_of.iter().map(|name| vec![name.as_str().into()]).collect();
+    let sql = "select count(*) from matricula_group_students m join students s on s.id = m.student_id \
+               where m.group_name = cast($1 as text)";
+    let sizes = tx.query_many(sql, &sizes, |row| row.int(0)).await?;
+    facts.group_sizes = needs
+        .standing
+        .members_of
+        .iter()
+        .cloned()
+        .zip(sizes.into_iter().map(|size| size.into_iter().sum()))
+        .collect();
     if !stored.distinguish_students() && !needs.standing.changes {
         return Ok(());
     }

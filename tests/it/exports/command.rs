@@ -88,3 +88,12 @@ async fn an_export_creates_and_migrates_nothing() {
     );
     assert!(refusal(&database, &["students"]).contains("run `matricula migrate` first"));
 }
+
+#[tokio::test]
+async fn the_future_is_not_exported() {
+    let school = a_difficult_school().await;
+    for options in [&["enrollments"][..], &["roster", "--course", "1"]] {
+        let refused = refusal(school.database(), &[options, &["--as-of", "2999-01-01T00:00:00Z"]].concat());
+        assert!(refused.contains("--as-of 2999-01-01T00:00:00.000Z is in the future: it is 2"), "{refused}");
+    }
+}

@@ -123,3 +123,30 @@ async fn a_difficult_school() -> School {
     }
     school
 }
+
+/// Groups whose names are difficult in cells; one is empty, and some students are in none or in several.
+async fn difficult_groups(school: &School) {
+    let students = school.get("/api/v1/students").await.is_ok().ids();
+    let names = [
+        "Seniors",
+        "A;B",
+        "a|b",
+        "\"Honors\"",
+        "5\" discs",
+        "=1+1",
+        "'x",
+        "-",
+        "Class, of 2027",
+        "Größe",
+        "Empty",
+    ];
+    for (place, name) in names.iter().enumerate() {
+        let name =
+            percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC).to_string();
+        let group = format!("/api/v1/groups/{name}");
+        school.put(&group).json(&json!({})).await.is_ok();
+        for student in students.iter().skip(place).step_by(3).take(if place == 10 { 0 } else { 5 }) {
+            school.put(&format!("{group}/students/{student}")).await.is(204);
+        }
+    }
+}

@@ -2,15 +2,26 @@
 
 use serde_json::json;
 
-use super::{a_difficult_school, add_course, add_student, enroll, exported, import, text, unzipped};
+use super::{
+    a_difficult_school, add_course, add_student, difficult_groups, enroll, exported, import, text, unzipped,
+};
 use crate::school::School;
 
 const TABLES: [&str; 3] = ["students", "courses", "enrollments"];
 
 async fn tables_come_back(options: &[&str]) {
     let school = a_difficult_school().await;
+    let without = come_back(&school, options).await;
+    assert!(!text(&without).contains("groups"), "{}", text(&without));
+    difficult_groups(&school).await;
+    let with = come_back(&school, options).await;
+    assert!(text(&with).lines().next().unwrap().ends_with("email,groups"), "{}", text(&with));
+}
+
+/// Exports a school, imports that and exports it again. Returns the file of students.
+async fn come_back(school: &School, options: &[&str]) -> Vec<u8> {
     let export = |school: &School, what: &str| exported(school.database(), &[&[what], options].concat());
-    let files = TABLES.map(|what| export(&school, what));
+    let files = TABLES.map(|what| export(school, what));
     let other = School::open().await;
     let named: Vec<_> = ["students.csv", "courses.csv", "enrollments.csv"]
         .into_iter()
@@ -20,6 +31,7 @@ async fn tables_come_back(options: &[&str]) {
     for (what, file) in TABLES.iter().zip(&files) {
         assert_eq!(text(&export(&other, what)), text(file));
     }
+    files[0].clone()
 }
 
 #[tokio::test]

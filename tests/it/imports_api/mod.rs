@@ -1,5 +1,6 @@
 //! Imports by the API: a plan that changes nothing, exactly the plan, and back again.
 
+mod groups;
 mod overrides;
 mod plans;
 mod takeovers;

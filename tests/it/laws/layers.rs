@@ -83,10 +83,20 @@ const LAYERS: &[Layer] = &[
     layer("registrar", &["registrar/"], "mapping db metrics ground"),
     layer("mapping", &["mapping/"], "db ground"),
     layer("db", &["db/"], "ground"),
-    layer("metrics", &["metrics.rs"], ""),
+    layer("metrics", &["metrics.rs"], "ground"),
     layer(
         "ground",
-        &["clock.rs", "count.rs", "priority.rs", "shares.rs", "redact.rs", "text/", "logging/", "lib.rs"],
+        &[
+            "clock.rs",
+            "count.rs",
+            "demand.rs",
+            "priority.rs",
+            "shares.rs",
+            "redact.rs",
+            "text/",
+            "logging/",
+            "lib.rs",
+        ],
         "",
     ),
 ];

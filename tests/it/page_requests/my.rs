@@ -448,3 +448,21 @@ async fn a_question_promises_the_seat_to_nobody_on_hold() {
     school.post(&format!("{}/holds", ben.url()), hold).with_token(&office.token).await.is_created();
     assert!(!me.reads(&path).await.contains(question));
 }
+
+#[tokio::test]
+async fn the_forms_of_the_staff_are_not_for_students() {
+    let school = School::open().await;
+    let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
+    let office = Office::of(&school).await;
+    let phone = office.lets_in(&school, &ana).await;
+    let course = algebra.id.to_string();
+    let own = format!("/students/{}/courses", ana.id);
+    phone.sends(&own, &[("course_id", &course)]).await.is_page(403);
+    assert_eq!(office.roster(&school, &algebra).await, [""; 0]);
+    phone.taps_enroll(&algebra, "k").await.leads_to();
+    for form in ["drop", "leave", "restore", "override"] {
+        phone.sends(&format!("{own}/{course}/{form}"), &[("confirmed", "true")]).await.is_page(403);
+    }
+    phone.visits(&format!("{own}/{course}/drop")).await.is_page(403);
+    assert_eq!(office.roster(&school, &algebra).await, ["Ana"]);
+}

@@ -115,3 +115,44 @@ async fn a_log_without_its_head_is_an_error_and_not_an_empty_log() {
     school.other_program_runs("insert into log_head select * from saved; drop table saved;");
     school.page("/registration").await.is_page(200);
 }
+
+#[tokio::test]
+async fn the_board_says_which_courses_students_were_refused_in() {
+    let school = School::open().await;
+    let [algebra, botany, chemistry] = school.courses(["Algebra", "Botany", "Chemistry"]).await;
+    let [ana, ben, eve] = school.students(["Ana", "Ben", "Eve"]).await;
+    algebra.seats(1, 1).await;
+    botany.seats(0, 0).await;
+    let opens = json!({"opens_at": "2026-12-01T08:00:00Z"});
+    school.patch(&chemistry.seats_url(), opens).await.is_ok();
+    let board = async || school.page("/registration").await.is_page(200);
+    assert!(board().await.contains("nobody was refused one in the last hour"));
+    ana.enrolls_in(&algebra).await.is_created();
+    ben.enrolls_in(&algebra).await.is(202);
+    // Eve taps as often as she likes.
+    for _ in 0..3 {
+        eve.enrolls_in(&algebra).await.is_refused(409, "waitlist-full");
+        eve.enrolls_in(&botany).await.is_refused(409, "course-full");
+    }
+    ana.enrolls_in(&botany).await.is_refused(409, "course-full");
+    // A batch and a swap ask for seats, too.
+    let operations = json!([
+        {"op": "drop", "student_id": ana.id, "course_id": chemistry.id},
+        {"op": "enroll", "student_id": ben.id, "course_id": chemistry.id},
+        {"op": "swap", "student_id": ana.id, "from": algebra.id, "to": botany.id},
+        {"op": "enroll", "student_id": ben.id, "course_id": botany.id},
+    ]);
+    school.post("/api/v1/enrollments/batch", operations).await.is_ok();
+    let closes = json!({"opens_at": null, "closes_at": "2026-08-01T08:00:00Z"});
+    school.patch(&chemistry.seats_url(), closes).await.is_ok();
+    eve.enrolls_in(&chemistry).await.is_refused(409, "registration-closed");
+    let shown = board().await;
+    for expected in [
+        "Most wanted Botany 3 students refused in the last hour: full",
+        "Algebra 1 waiting 1 student refused in the last hour: waitlist full",
+        "Chemistry 2 students refused in the last hour: 1 not open yet, 1 closed",
+        "Refusals are those of this server.",
+    ] {
+        assert!(shown.contains(expected), "{expected:?} is not in {shown}");
+    }
+}

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use matricula::clock::Stamp;
 use matricula::registrar::{
-    Answer, Caller, Change, Command as _, CourseId, Enrollment, Event, EventKind, Facts, Refusal, Standing,
-    StudentId,
+    Answer, Caller, Change, Command as _, CourseId, Enrollment, Event, EventKind, Facts, Held, Refusal,
+    Standing, StudentId,
 };
 use serde_json::Value;
 
@@ -37,6 +37,7 @@ impl Model {
                 return Err(refusal);
             }
         };
+        check_given_up(command, &events);
         for mut event in events {
             for change in &mut event.changes {
                 match change {
@@ -236,4 +237,15 @@ pub(crate) fn enrollments_by(log: &[Event]) -> BTreeMap<(StudentId, CourseId), E
         }
     }
     taken
+}
+
+/// Only what the student was seen to have is given up.
+fn check_given_up(command: &Command, events: &[Event]) {
+    let (Command::Drop(drop) | Command::DropAsStudent(drop)) = command else { return };
+    let given_up = match drop.expected {
+        Some(Held::Seat) => EventKind::EnrollmentDropped,
+        Some(Held::Place) => EventKind::WaitlistLeft,
+        None => return,
+    };
+    assert_eq!(events[0].kind, given_up, "a place is not taken for a seat, nor the other way round");
 }

@@ -20,6 +20,7 @@ pub(super) fn gather(mut drafts: Drafts, reading: &mut Reading) {
     enrollments::settle(&mut drafts, &courses, reading);
     people::settle(&mut drafts, reading);
     reading.students = drafts.students;
+    reading.groups = drafts.groups;
     reading.refused = drafts.refused;
     reading.refused.sort_by_key(|row| row.origin);
     for row in &reading.refused {

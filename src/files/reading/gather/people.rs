@@ -1,18 +1,24 @@
 //! People: who is a student, each once.
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
+
+use jiff::Timestamp;
 
 use super::settle::{Settled, refuse_lookalikes, report, settle as settle_rows};
 use crate::files::reading::drafts::{Drafts, PersonDraft};
 use crate::files::reading::reasons::Reason;
 use crate::files::reading::report::{Holder, Processing, Reading, Skipped, Warning};
+use crate::files::reading::row::too_many_groups;
 use crate::files::reading::rows::{Keys, PersonRow, Reference, StudentKey};
-use crate::text::look;
+use crate::text::{MAX_GROUPS_OF_STUDENT, look};
 
 /// Settles the people of the reading.
 pub(super) fn settle(drafts: &mut Drafts, reading: &mut Reading) {
     let mut people = std::mem::take(&mut drafts.people);
     leave_out_others(&mut people, drafts, reading);
+    let mut groups = groups(&mut people);
+    let (people, unnamed): (Vec<_>, Vec<_>) = people.into_iter().partition(|person| !person.name.is_empty());
     let (mut numbered, mut by_email): (Vec<_>, Vec<_>) =
         people.into_iter().partition(|person| person.number.is_some());
     let settled = settle_people(&mut numbered);
@@ -22,6 +28,15 @@ pub(super) fn settle(drafts: &mut Drafts, reading: &mut Reading) {
     let settled = settle_people(&mut by_email);
     report(settled, drafts, reading, Reason::EmailNotUnique);
     numbered.append(&mut by_email);
+    add_unnamed(&mut numbered, unnamed, drafts, reading);
+    numbered.retain(|person| {
+        let named = groups.get(&person.student).map_or(0, |groups| groups.len());
+        let is_usual = named <= MAX_GROUPS_OF_STUDENT;
+        if !is_usual {
+            drafts.refuse(person.origin, None, too_many_groups());
+        }
+        is_usual
+    });
     numbered.sort_by_key(|person| person.origin);
     let rows = numbered.into_iter().map(|person| PersonRow {
         origin: person.origin,
@@ -29,11 +44,62 @@ pub(super) fn settle(drafts: &mut Drafts, reading: &mut Reading) {
         number: person.number,
         name: person.name,
         email: person.email,
+        groups: groups.remove(&person.student),
         standing: person.standing,
     });
     reading.people = rows.collect();
     warn_of_same_people(&reading.people, &mut reading.warnings);
     reading.holders = holders(&reading.people, &drafts.students);
+}
+
+/// The groups of each student of whom any row names groups: what all of these rows say together or, if they say when they
+/// were changed, the last ones.
+fn groups(people: &mut [PersonDraft]) -> HashMap<Reference, Box<[Reference]>> {
+    let mut found: HashMap<Reference, (Option<Timestamp>, Vec<Reference>)> = HashMap::new();
+    for person in people {
+        let Some(named) = person.groups.take() else { continue };
+        let (modified, groups) = found.entry(person.student).or_insert((person.modified, Vec::new()));
+        if person.modified > *modified {
+            (*modified, *groups) = (person.modified, Vec::new());
+        }
+        if person.modified == *modified {
+            groups.extend(named);
+        }
+    }
+    let once = |mut groups: Vec<Reference>| {
+        groups.sort_unstable();
+        groups.dedup();
+        groups.into_boxed_slice()
+    };
+    found.into_iter().map(|(student, (_, groups))| (student, once(groups))).collect()
+}
+
+/// Adds the people of lists without names, as far as no other file names them.
+fn add_unnamed(
+    people: &mut Vec<PersonDraft>,
+    mut unnamed: Vec<PersonDraft>,
+    drafts: &mut Drafts,
+    reading: &mut Reading,
+) {
+    if unnamed.is_empty() {
+        return;
+    }
+    let mut settled = settle_people(&mut unnamed);
+    // A student may be in several groups, each on a line of its own.
+    settled.skipped.retain(|(_, why)| *why != Skipped::Repeat);
+    report(settled, drafts, reading, |other| Reason::Contradicts(other, "student"));
+    let named: HashMap<Reference, usize> = people.iter().map(|person| person.student).zip(0..).collect();
+    for person in unnamed {
+        match named.get(&person.student).map(|place| &people[*place]) {
+            None => people.push(person),
+            Some(other) => {
+                let email = |person: &PersonDraft| person.email.as_ref().map(|email| email.to_lowercase());
+                if person.email.is_some() && email(&person) != email(other) {
+                    drafts.refuse(person.origin, None, Reason::Contradicts(other.origin, "student"));
+                }
+            }
+        }
+    }
 }
 
 fn settle_people(people: &mut Vec<PersonDraft>) -> Settled {
@@ -98,7 +164,7 @@ fn warn_of_same_people(people: &[PersonRow], warnings: &mut Vec<Warning>) {
     let state = RandomState::new();
     let said = |person: &PersonRow| {
         let email = person.email.as_ref()?.to_lowercase();
-        Some((email, person.name.to_lowercase()))
+        (!person.name.is_empty()).then(|| (email, person.name.to_lowercase()))
     };
     let found =
         people.iter().zip(0_u32..).filter_map(|(person, place)| Some((state.hash_one(said(person)?), place)));

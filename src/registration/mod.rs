@@ -1,12 +1,14 @@
 //! The live view of registration: how full each course is, and how fast students enroll.
 
 mod board;
+mod filter;
 mod order;
 pub mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::board::{Board, Rates};
+pub use self::filter::{Chooser, CourseFilter};
 use crate::clock::Stamp;
 use crate::registrar::{Course, GroupName, SeatCount, Seats, opening_for};
 

@@ -25,7 +25,7 @@ use crate::state::{App, AppState};
 pub const ALLOWED: Allow = only(Right::WriteCourses);
 
 /// The most ids of courses in a request.
-const MAX_IDS: usize = 10_000;
+const MAX_IDS: usize = 1_000;
 
 /// The routes of changes.
 #[must_use]
@@ -187,6 +187,8 @@ struct NewSeatChange {
 }
 
 impl Draft for NewSeatChange {
+    const ITEMS_OF_OBJECTS: usize = MAX_IDS + 1;
+
     fn read(fields: &mut Fields) -> Option<Self> {
         let courses = fields.optional_object("courses");
         let seats = fields.optional_object::<LimitsChange>("seats")?;
@@ -218,7 +220,7 @@ impl Draft for CourseChoice {
 fn ids(value: &Value) -> Result<BTreeSet<i64>, String> {
     let ids = value.as_array().ok_or("must be an array of ids")?;
     if ids.len() > MAX_IDS {
-        return Err("must have at most 10,000 ids".to_owned());
+        return Err("must have at most 1,000 ids".to_owned());
     }
     ids.iter().map(|id| fields::id(id).map_err(|error| format!("has an id that {error}"))).collect()
 }

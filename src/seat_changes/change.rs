@@ -164,6 +164,12 @@ impl SeatChange {
             && now.checked_sub(MAX_SILENCE).is_some_and(|latest| self.last_active_at < latest)
     }
 
+    /// How many courses it has changed, and how many it is about.
+    #[must_use]
+    pub fn extent(&self) -> (i64, i64) {
+        (self.done + self.undone + self.remaining, self.counts.all())
+    }
+
     /// How many courses have a status; `None` for those in the list that are not counted apart.
     #[must_use]
     pub fn count(&self, status: CourseStatus) -> i64 {

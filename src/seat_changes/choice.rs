@@ -34,9 +34,9 @@ pub struct CourseChoice {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub waiting: Option<bool>,
-    /// The ids of courses, at most 10,000.
+    /// The ids of courses, at most 1,000.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, max_items = 10_000)]
+    #[schema(nullable = false, max_items = 1_000)]
     pub ids: Option<BTreeSet<i64>>,
 }
 

@@ -7,6 +7,7 @@ pub mod api;
 mod change;
 mod choice;
 mod error;
+mod json;
 mod plan;
 mod runner;
 mod service;

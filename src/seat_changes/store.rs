@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::change::{ChangeStatus, ChangedCourse, CourseCounts, CourseStatus, Reason, SeatChange};
-use super::staging::from_json;
+use super::json::from_json;
 use crate::clock::Stamp;
 use crate::db::{Db, DbError, Reach, Row};
 use crate::lists::{Cursor, ListRow, Listing};

@@ -70,6 +70,8 @@ const OURS: [&str; 33] = [
     "matricula_identities",
     "matricula_used_states",
     "matricula_rules",
+    "matricula_seat_changes",
+    "matricula_seat_change_courses",
     "matricula_sessions",
     "matricula_student_numbers",
     "matricula_token_uses",

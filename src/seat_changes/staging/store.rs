@@ -2,48 +2,36 @@
 
 use std::sync::Arc;
 
-use super::change::{ChangeStatus, CourseStatus, Reason};
-use super::choice::CourseChoice;
-use super::plan::{Plan, PlannedCourse};
 use crate::clock::Stamp;
 use crate::count::to_i64;
-use crate::db::DbError;
 use crate::registrar::{Caller, Chore, CourseId, LimitsChange};
+use crate::seat_changes::change::{ChangeStatus, CourseStatus, Reason};
+use crate::seat_changes::choice::CourseChoice;
+use crate::seat_changes::json::to_json;
+use crate::seat_changes::plan::{Plan, PlannedCourse};
 
 /// A worker and its change.
 #[derive(Clone, Debug)]
-pub(super) struct Assignment {
-    pub(super) change_id: i64,
+pub(in crate::seat_changes) struct Assignment {
+    pub(in crate::seat_changes) change_id: i64,
     /// A random text. Commits of a worker whose text is not the current one any more are refused.
-    pub(super) worker: Arc<str>,
+    pub(in crate::seat_changes) worker: Arc<str>,
 }
 
 impl Assignment {
     /// A new worker.
-    pub(super) fn new(change_id: i64) -> Self {
+    pub(in crate::seat_changes) fn new(change_id: i64) -> Self {
         Self { change_id, worker: random().into() }
     }
 }
 
 /// A text that is never made again.
-pub(super) fn random() -> String {
+pub(in crate::seat_changes) fn random() -> String {
     format!("{:032x}", fastrand::u128(..))
 }
 
-/// A value as JSON.
-#[expect(clippy::expect_used, reason = "writing to memory cannot fail, and all maps have strings as keys")]
-pub(super) fn to_json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).expect("a part of a change serializes to JSON")
-}
-
-/// A value from JSON.
-pub(super) fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, DbError> {
-    serde_json::from_str(text)
-        .map_err(|error| DbError::Engine(format!("a change of seats cannot be read: {error}")))
-}
-
 /// Adds a change that nobody sees yet. `record` is a random text by which it is found.
-pub(super) fn add(
+pub(in crate::seat_changes) fn add(
     record: &str,
     (choice, change): (&CourseChoice, &LimitsChange),
     plan: &Plan,
@@ -72,7 +60,7 @@ pub(super) fn add(
 }
 
 /// Adds a course of a change; `place` counts from 1.
-pub(super) fn add_course(change_id: i64, place: usize, course: &PlannedCourse) -> Chore {
+pub(in crate::seat_changes) fn add_course(change_id: i64, place: usize, course: &PlannedCourse) -> Chore {
     let why = course.why.clone();
     let (code, detail) = why.map(|Reason { code, detail }| (code, detail)).unzip();
     let is_kept = course.status == CourseStatus::Unchanged;
@@ -95,7 +83,7 @@ pub(super) fn add_course(change_id: i64, place: usize, course: &PlannedCourse) -
 }
 
 /// Shows a change, once its courses are written down. Changes nothing if another request with the same key was faster.
-pub(super) fn publish(change_id: i64, caller: &Caller) -> Chore {
+pub(in crate::seat_changes) fn publish(change_id: i64, caller: &Caller) -> Chore {
     let request = caller.key.as_ref().map(|key| (key.name.clone(), key.fingerprint.clone()));
     let (request, fingerprint) = request.unzip();
     Chore {
@@ -107,7 +95,7 @@ pub(super) fn publish(change_id: i64, caller: &Caller) -> Chore {
 }
 
 /// Begins to work on a change; changes nothing if its status is not `from` any more.
-pub(super) fn claim(
+pub(in crate::seat_changes) fn claim(
     assignment: &Assignment,
     (from, to): (ChangeStatus, ChangeStatus),
     caller: &Caller,
@@ -129,7 +117,12 @@ pub(super) fn claim(
 }
 
 /// Takes over the work that another server has left, if it has not gone on since.
-pub(super) fn take_over(assignment: &Assignment, status: ChangeStatus, before: &Stamp, now: &Stamp) -> Chore {
+pub(in crate::seat_changes) fn take_over(
+    assignment: &Assignment,
+    status: ChangeStatus,
+    before: &Stamp,
+    now: &Stamp,
+) -> Chore {
     Chore {
         sql: "update matricula_seat_changes set worker = $1, touched_at = $2 \
               where id = $3 and status = $4 and touched_at < $5",
@@ -144,7 +137,7 @@ pub(super) fn take_over(assignment: &Assignment, status: ChangeStatus, before: &
 }
 
 /// Writes down why a course has not changed.
-pub(super) fn note(
+pub(in crate::seat_changes) fn note(
     assignment: &Assignment,
     course_id: CourseId,
     status: CourseStatus,
@@ -166,7 +159,7 @@ pub(super) fn note(
 }
 
 /// Counts what became of the courses, and says that the server is still at work.
-pub(super) fn count(assignment: &Assignment, now: &Stamp) -> Chore {
+pub(in crate::seat_changes) fn count(assignment: &Assignment, now: &Stamp) -> Chore {
     Chore {
         sql: "update matricula_seat_changes set \
               done = (select count(*) from matricula_seat_change_courses c where c.change_id = $1 and c.status = 'done'), \
@@ -181,7 +174,7 @@ pub(super) fn count(assignment: &Assignment, now: &Stamp) -> Chore {
 
 /// How the work on a change ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(in crate::seat_changes) enum End {
     /// It is carried out.
     Applied,
     /// It is undone.
@@ -193,7 +186,7 @@ pub(super) enum End {
 }
 
 /// Ends the work; changes nothing if another worker has taken over.
-pub(super) fn finish(assignment: &Assignment, end: End, now: &Stamp) -> Chore {
+pub(in crate::seat_changes) fn finish(assignment: &Assignment, end: End, now: &Stamp) -> Chore {
     let Assignment { change_id, worker } = assignment;
     let own = vec![(*change_id).into(), (&**worker).into()];
     let timed = vec![now.into(), (*change_id).into(), (&**worker).into()];
@@ -221,7 +214,7 @@ pub(super) fn finish(assignment: &Assignment, end: End, now: &Stamp) -> Chore {
 }
 
 /// Deletes changes that nothing was done with since `unused`, and all from before `used`, with at most `max` rows at a time.
-pub(super) fn delete_old(unused: &Stamp, used: &Stamp, max: i64) -> [Chore; 2] {
+pub(in crate::seat_changes) fn delete_old(unused: &Stamp, used: &Stamp, max: i64) -> [Chore; 2] {
     let sql = [
         "delete from matricula_seat_change_courses where (change_id, course_id) in \
          (select c.change_id, c.course_id from matricula_seat_changes s \

@@ -103,6 +103,7 @@ fn api() -> Routes<AppState> {
         (name = "holds", description = "Why students do not enroll at present"),
         (name = "rules", description = "What holds for the whole school"),
         (name = "events", description = "The log of all changes, in order"),
+        (name = "seat-changes", description = "The seats of many courses: plan a change, look at it, carry it out, undo it"),
         (name = "imports", description = "Upload files, look at their plans, carry them out and undo them"),
         (name = "exports", description = "Students, courses and enrollments as files"),
         (name = "access", description = "Who may do what: accounts of people and tokens of programs"),

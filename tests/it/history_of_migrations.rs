@@ -33,7 +33,7 @@ const RECORDED_IN_FILES: [&str; 23] = [
     "20|deadlines|9007849446817473184",
     "21|restored_enrollments|13523046225782508095",
     "22|groups_and_holds|9367792184976117751",
-    "23|seat_changes|FILES",
+    "23|seat_changes|15154665935212482785",
 ];
 const RECORDED_ON_SERVERS: [&str; 23] = [
     "1|students|3140361654377976359",
@@ -58,7 +58,7 @@ const RECORDED_ON_SERVERS: [&str; 23] = [
     "20|deadlines|9007849446817473184",
     "21|restored_enrollments|1410570562612818916",
     "22|groups_and_holds|4697942097528776242",
-    "23|seat_changes|SERVERS",
+    "23|seat_changes|15127567168869181712",
 ];
 
 fn recorded(database: &Database) -> [&'static str; 23] {

@@ -1,5 +1,6 @@
 //! Changes of the seats of many courses, in words.
 
+use super::kit::filters::display_name;
 use crate::clock::Stamp;
 use crate::count::{counted, thousands};
 use crate::registrar::{GroupOpenings, Limits, LimitsChange};
@@ -122,6 +123,12 @@ pub(super) fn chosen(choice: &CourseChoice) -> String {
     format!("courses that {all}")
 }
 
+/// Which courses a change is about, as a title.
+pub(super) fn title(choice: &CourseChoice) -> String {
+    let chosen = chosen(choice);
+    chosen.strip_prefix('c').map_or_else(|| chosen.replacen('a', "A", 1), |rest| format!("C{rest}"))
+}
+
 /// The label of the status of a change.
 pub(super) fn status_label(status: ChangeStatus) -> &'static str {
     match status {
@@ -175,10 +182,10 @@ fn moves(students: i64, one: &str, many: &str) -> String {
 
 /// The name of a course, or `deleted course` and the id.
 pub(super) fn label(course: &ChangedCourse) -> String {
-    match (&course.name, &course.why) {
-        (Some(name), _) if !name.trim().is_empty() => name.clone(),
-        (None, _) => format!("deleted course {}", course.course_id),
-        (Some(_), _) => "(no name)".to_owned(),
+    if course.is_deleted {
+        format!("deleted course {}", course.course_id)
+    } else {
+        display_name(&course.name)
     }
 }
 
@@ -209,7 +216,8 @@ mod tests {
     fn a_choice_of_courses_reads_as_a_part_of_a_sentence() {
         let all = CourseChoice::default();
         let some = CourseChoice { q: Some("bio".to_owned()), waiting: Some(true), ..all.clone() };
-        assert_eq!(chosen(&all), "all courses");
+        assert_eq!((chosen(&all).as_str(), title(&all).as_str()), ("all courses", "All courses"));
+        assert_eq!(title(&some), "Courses that match “bio” and have students waiting");
         assert_eq!(chosen(&some), "courses that match “bio” and have students waiting");
     }
 }

@@ -8,7 +8,9 @@ use serde::Deserialize;
 use super::kit::form::{EmptyForm, new_key};
 use super::kit::{Form, Frame, RefusedPage, Rendered, filters};
 use super::seat_change_form::{ChangeDraft, ChoiceQuery, NewChangePage};
-use super::seat_change_words::{chosen, differences, effect, label, list_label, settings, status_label};
+use super::seat_change_words::{
+    chosen, differences, effect, label, list_label, settings, status_label, title,
+};
 use super::who;
 use crate::http::extract::{NoQuery, Parameters, PathParams, Query, from_text};
 use crate::http::paging::RequestUrl;

@@ -170,7 +170,7 @@ impl SeatChange {
         (self.done + self.undone + self.remaining, self.counts.all())
     }
 
-    /// How many courses have a status; `None` for those in the list that are not counted apart.
+    /// How many courses have this status.
     #[must_use]
     pub fn count(&self, status: CourseStatus) -> i64 {
         match status {
@@ -196,6 +196,9 @@ pub struct ChangedCourse {
     /// Its name; null if it has been deleted, or if another program wrote null.
     #[schema(required)]
     pub name: Option<String>,
+    /// Whether it has been deleted.
+    #[serde(skip)]
+    pub is_deleted: bool,
     /// Its code; left out if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

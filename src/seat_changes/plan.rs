@@ -78,7 +78,9 @@ impl School {
     pub(super) fn named(&self) -> String {
         let ids: BTreeSet<i64> = self.courses.iter().map(|live| live.course.id.0).collect();
         let mut hasher = Sha256::new();
-        ids.iter().for_each(|id| hasher.update(id.to_be_bytes()));
+        for id in ids {
+            hasher.update(id.to_be_bytes());
+        }
         hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
     }
 

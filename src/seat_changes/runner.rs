@@ -157,7 +157,8 @@ impl Worker<'_> {
     /// Works on some courses, in one commit if the tables accept all of its rows.
     async fn part(&mut self, steps: &[Step], is_whole: bool) -> Result<(), Refusal> {
         let mut notes = Vec::new();
-        let mut parts = vec![0..steps.len()];
+        let whole = 0..steps.len();
+        let mut parts = vec![whole];
         while let Some(part) = parts.pop() {
             let began = Instant::now();
             let command = self.command(&steps[part.clone()], is_whole);
@@ -222,5 +223,5 @@ impl Worker<'_> {
 /// The halves of a range, the first one last; `None` of a single place.
 fn halves(part: &Range<usize>) -> Option<[Range<usize>; 2]> {
     let middle = part.start + part.len() / 2;
-    (part.len() > 1).then(|| [middle..part.end, part.start..middle])
+    (part.len() > 1).then_some([middle..part.end, part.start..middle])
 }

@@ -60,12 +60,13 @@ pub fn courses(viewer: &Viewer, id: i64, status: Option<CourseStatus>) -> Listin
     let name = status.map_or("all", CourseStatus::as_str);
     let status = status.map(|status| status.as_str().to_owned());
     Listing {
-        order: format!("seat-change.{id}.{}", name),
+        order: format!("seat-change.{id}.{name}"),
         count: "select count(*) from matricula_seat_change_courses where change_id = $1 \
                 and (cast($2 as text) is null or status = $2)",
         count_args: vec![visible.into(), status.clone().into()],
         rows: "select sc.place, sc.course_id, cast(c.name as text), cast(cc.code as text), sc.status, sc.limits_before, \
-               sc.limits_after, sc.enrolled, sc.moves_up, sc.moved_up, sc.code, sc.detail \
+               sc.limits_after, sc.enrolled, sc.moves_up, sc.moved_up, sc.code, sc.detail, \
+               cast(c.id as bigint) \
                from matricula_seat_change_courses sc left join courses c on c.id = sc.course_id \
                left join matricula_course_codes cc on cc.course_id = sc.course_id \
                where sc.change_id = $1 and (cast($2 as text) is null or sc.status = $2) and sc.place > $3 \
@@ -217,6 +218,7 @@ fn course(row: &Row<'_>) -> Result<ChangedCourse, DbError> {
     Ok(ChangedCourse {
         course_id: row.int(1)?.into(),
         name: row.opt_text(2)?,
+        is_deleted: row.opt_int(12)?.is_none(),
         code: row.opt_text(3)?,
         status: CourseStatus::from_stored(&row.text(4)?)?,
         after: after.unwrap_or_else(|| before.clone()),

@@ -83,8 +83,9 @@ macro_rules! statuses {
     ($(#[$doc:meta])* $type:ident { $($(#[$variant_doc:meta])* $name:ident = $text:literal,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+        #[serde(rename_all = "kebab-case")]
         pub enum $type {
-            $($(#[$variant_doc])* #[serde(rename = $text)] $name,)*
+            $($(#[$variant_doc])* $name,)*
         }
 
         impl $type {

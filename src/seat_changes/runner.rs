@@ -22,6 +22,8 @@ const ABANDONED: SignedDuration = SignedDuration::from_secs(30);
 const UNUSED: SignedDuration = SignedDuration::from_hours(24);
 /// How long a change is kept, and can be undone.
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// Notes about courses that have not changed, in one transaction.
+const NOTES_PER_COMMIT: usize = 100;
 /// Old rows of each table that are deleted in one transaction.
 const MAX_DELETED: i64 = 50;
 
@@ -179,8 +181,8 @@ impl Worker<'_> {
             notes.push(staging::count(self.assignment, &self.runner.clock.stamp()));
             self.last_sign = Instant::now();
         }
-        if !notes.is_empty() {
-            self.runner.registrar.keep_house(notes).await?;
+        for notes in notes.chunks(NOTES_PER_COMMIT) {
+            self.runner.registrar.keep_house(notes.to_vec()).await?;
         }
         Ok(())
     }

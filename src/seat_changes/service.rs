@@ -14,6 +14,7 @@ use super::runner::{Runner, Task};
 use super::staging::{self, Assignment};
 use super::store;
 use crate::clock::Clock;
+use crate::count::to_i64;
 use crate::db::{Db, DbError};
 use crate::groups::store as groups;
 use crate::registrar::{Caller, Chore, GroupOpenings, LimitsChange, Refusal, Registrar, Right};
@@ -149,6 +150,10 @@ impl SeatChanges {
         if task == Task::Apply {
             let school = School::load(viewer, &self.0.board, &change.courses).await?;
             let before = store::limits_before(&self.0.runner.db, id).await?;
+            if to_i64(before.len()) != change.counts.all() {
+                // It is so old that it is being deleted.
+                return Err(SeatChangeError::NotFound(id));
+            }
             let is_same = before.iter().all(|(id, before)| school.has_still(*id, before.as_ref()));
             if school.named() != named || !is_same {
                 return Err(SeatChangeError::PlanChanged);

@@ -5,8 +5,8 @@
 //! - [`server`] and [`state`]: startup and shutdown, all routes, the state of handlers;
 //! - [`pages`]: the pages for browsers;
 //! - [`http`] and [`problems`]: the accept loop, limits, reading requests, responses, problems, the OpenAPI document;
-//! - [`students`], [`courses`], [`instructors`], [`enrollments`], [`batch`], [`seats`], [`groups`], [`holds`], [`rules`],
-//!   [`events`], [`registration`]: one module per feature, with its statements that read and its JSON;
+//! - [`students`], [`courses`], [`instructors`], [`enrollments`], [`batch`], [`seats`], [`seat_changes`], [`groups`],
+//!   [`holds`], [`rules`], [`events`], [`registration`]: one module per feature, with its statements that read and its JSON;
 //! - [`roll`]: all students and all courses in memory, for searches and sorted lists;
 //! - [`access`]: who asks: tokens and accounts;
 //! - [`viewer`]: the reading side for a caller;
@@ -55,6 +55,7 @@ pub mod registration;
 pub mod roll;
 pub mod rules;
 pub mod sample;
+pub mod seat_changes;
 pub mod seats;
 pub mod server;
 pub mod shares;

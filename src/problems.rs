@@ -56,13 +56,17 @@ kinds! {
     NumberTaken = "number-taken", 409, Signature, "Another record has this number or code",
         "The number of a student and the code of a course are unique, compared exactly as they are written. `url` is the record that has it. Nothing was changed.";
     PlanChanged = "plan-changed", 409, Signature, "The data have changed since the plan was made",
-        "An import does exactly what its plan says. What it was based on is different now: make a new plan.";
+        "An import, and a change of the seats of many courses, does exactly what its plan says. What it was based on is different now: make a new plan. Nothing was changed.";
     ImportNotFound = "import-not-found", 404, Signature, "There is no such import",
         "No import has this id. Imports are kept for 30 days, for a day if nothing was done with them.";
     FilesRefused = "files-refused", 422, Signature, "The files are refused",
         "A file is not a table, is damaged, or contradicts itself or another file; `files` gives the reason for each refused file. Nothing was kept and nothing was changed.";
     ImportState = "import-state", 409, Signature, "The status of the import does not allow this",
         "The `status` decides: `planned` and `stopped` imports can be applied, `applied` and `stopped` ones undone. Nothing was changed.";
+    SeatChangeNotFound = "seat-change-not-found", 404, Signature, "There is no such change",
+        "No change of the seats of many courses has this id. Changes are kept for 30 days, for a day if they were not carried out.";
+    SeatChangeState = "seat-change-state", 409, Signature, "The status of the change does not allow this",
+        "The `status` decides: `planned` and `stopped` changes can be applied, `applied` and `stopped` ones undone. Nothing was changed.";
     ImportWouldRemove = "import-would-remove", 409, Signature, "Many records would vanish",
         "More than five and more than a tenth of the students, courses or enrollments would vanish, or `confirm` has another number. Look at the rows with `status=vanishing`, then repeat the request with `confirm`. Nothing was changed.";
     RowRefused = "row-refused", 409, Signature, "The database refused the row",
@@ -208,6 +212,7 @@ impl From<Refusal> for Problem {
             }
             Refusal::PlanChanged => Self::new::<PlanChanged>(detail),
             Refusal::ImportTaken => Self::new::<ImportState>(detail),
+            Refusal::SeatChangeTaken => Self::new::<SeatChangeState>(detail),
             Refusal::Stale(version) => stale(detail, version, None),
             Refusal::StaleCourse { version, seats } => stale(detail, version, seats),
             Refusal::NumberTaken(id) => taken(detail, format!("/api/v1/students/{id}")),

@@ -24,6 +24,7 @@ use crate::metrics::Metrics;
 use crate::registrar::{Course, CourseId, Identity, Record, Registrar, Student};
 use crate::registration::Board;
 use crate::roll::Roll;
+use crate::seat_changes::SeatChanges;
 use crate::shares::Client;
 use crate::viewer::Viewer;
 
@@ -65,6 +66,8 @@ pub struct Services {
     pub courses: Roll<Course>,
     /// Plans imports, carries them out and undoes them.
     pub imports: Imports,
+    /// Plans changes of the seats of many courses, carries them out and undoes them.
+    pub seat_changes: SeatChanges,
     /// Records which lists of students programs read.
     pub disclosures: Disclosures,
     /// The clock.

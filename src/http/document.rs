@@ -1,5 +1,5 @@
 //! A JSON body before its fields are read: the members of its object, without nested values except short arrays and
-//! objects of scalars, since no draft needs others and they take many times the memory of their text.
+//! objects of scalars, since few drafts need others and they take many times the memory of their text.
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -14,9 +14,13 @@ pub(super) enum Document {
     Other,
 }
 
-impl<'de> Deserialize<'de> for Document {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(DocumentVisitor { max: MAX_MEMBERS, items: Items(MAX_ITEMS) })
+impl Document {
+    /// Reads a body. `deeper` items of arrays and objects in the objects of its members are stored; 0 for most drafts.
+    pub(super) fn read(body: &[u8], deeper: usize) -> Result<Self, serde_json::Error> {
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let items = Items { max: MAX_ITEMS, deeper };
+        let document = json.deserialize_any(DocumentVisitor { max: MAX_MEMBERS, items })?;
+        json.end().map(|()| document)
     }
 }
 
@@ -26,7 +30,10 @@ struct Short(Document);
 impl<'de> Deserialize<'de> for Short {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer
-            .deserialize_any(DocumentVisitor { max: MAX_MEMBERS_IN_ARRAY, items: Items(MAX_ITEMS_IN_ARRAY) })
+            .deserialize_any(DocumentVisitor {
+                max: MAX_MEMBERS_IN_ARRAY,
+                items: Items { max: MAX_ITEMS_IN_ARRAY, deeper: 0 },
+            })
             .map(Self)
     }
 }
@@ -120,10 +127,21 @@ impl<'de> Visitor<'de> for DocumentsVisitor {
     none! { visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64) visit_str(&str) visit_unit() }
 }
 
-/// Reads the value of a member: of an array, the first scalar items; of an object, the first members, which must have
-/// different names, with their scalar values.
+/// Reads the value of a member: of an array, the first items; of an object, the first members, which must have different
+/// names.
 #[derive(Clone, Copy)]
-struct Items(usize);
+struct Items {
+    /// Items that are stored.
+    max: usize,
+    /// Items of items that are stored; 0 if only scalar ones are.
+    deeper: usize,
+}
+
+impl Items {
+    fn of_item(self) -> Self {
+        Self { max: self.deeper, deeper: 0 }
+    }
+}
 
 impl<'de> DeserializeSeed<'de> for Items {
     type Value = Value;
@@ -148,9 +166,9 @@ impl<'de> Visitor<'de> for Items {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut members = serde_json::Map::new();
-        while members.len() < self.0 {
+        while members.len() < self.max {
             let Some(name) = map.next_key::<String>()? else { return Ok(Value::Object(members)) };
-            let value = map.next_value_seed(Self(0))?;
+            let value = map.next_value_seed(self.of_item())?;
             if let Some(name) = members.insert(name.clone(), value).map(|_| name) {
                 return Err(A::Error::custom(format!("`{}` is given more than once", excerpt(&name))));
             }
@@ -161,8 +179,8 @@ impl<'de> Visitor<'de> for Items {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
         let mut items = Vec::new();
-        while items.len() < self.0 {
-            let Some(item) = seq.next_element_seed(Self(0))? else { return Ok(Value::Array(items)) };
+        while items.len() < self.max {
+            let Some(item) = seq.next_element_seed(self.of_item())? else { return Ok(Value::Array(items)) };
             items.push(item);
         }
         while seq.next_element::<IgnoredAny>()?.is_some() {}
@@ -183,11 +201,17 @@ mod tests {
     #[test]
     fn deeply_nested_values_are_discarded() {
         let body = r#"{"a":[[1,2],{"b":3},4,"five"],"c":{"d":[1],"k":"l"},"e":"f","g":-1,"h":1.5,"i":true,"j":null}"#;
-        let Document::Object(members, 0) = serde_json::from_str(body).unwrap() else { panic!("{body}") };
-        let read: Value = members.into_iter().collect::<serde_json::Map<_, _>>().into();
+        let read = |deeper| -> Value {
+            let document = Document::read(body.as_bytes(), deeper).unwrap();
+            let Document::Object(members, 0) = document else { panic!("{body}") };
+            members.into_iter().collect::<serde_json::Map<_, _>>().into()
+        };
         let flat = r#"{"a":[[],{},4,"five"],"c":{"d":[],"k":"l"},"e":"f","g":-1,"h":1.5,"i":true,"j":null}"#;
-        assert_eq!(read, serde_json::from_str::<Value>(flat).unwrap());
-        assert!(serde_json::from_str::<Document>(r#"{"a":[1,}"#).is_err());
-        assert!(serde_json::from_str::<Document>(r#"{"a":{"b":1,"b":2}}"#).is_err());
+        assert_eq!(read(0), serde_json::from_str::<Value>(flat).unwrap());
+        let deeper = flat.replace("[[],{}", "[[1],{\"b\":3}").replace("\"d\":[]", "\"d\":[1]");
+        assert_eq!(read(1), serde_json::from_str::<Value>(&deeper).unwrap());
+        for wrong in [r#"{"a":[1,}"#, r#"{"a":{"b":1,"b":2}}"#, "{} {}"] {
+            assert!(Document::read(wrong.as_bytes(), 0).is_err(), "{wrong}");
+        }
     }
 }

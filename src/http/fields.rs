@@ -17,6 +17,10 @@ use crate::registrar::MAX_ID;
 
 /// A type that a body can be read into.
 pub trait Draft: Sized {
+    /// How many items are read of an array or an object in an object of the body; 0 if it has none. Further ones are
+    /// discarded, so one more than are allowed shows that there are too many.
+    const ITEMS_OF_OBJECTS: usize = 0;
+
     /// Takes the fields that it knows; errors are collected in `fields`. `None` if a field that it needs is invalid.
     fn read(fields: &mut Fields) -> Option<Self>;
 }
@@ -26,7 +30,7 @@ pub trait Draft: Sized {
 /// # Errors
 /// `malformed-json` with the line and column, or `invalid-request` with all errors.
 pub fn read<T: Draft>(body: &[u8], unwritable: &UnwritableFields) -> Result<T, Problem> {
-    let document = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
+    let document = Document::read(body, T::ITEMS_OF_OBJECTS).map_err(|error| malformed(&error))?;
     read_document(document, unwritable).map_err(|(errors, total)| invalid_of(errors, total))
 }
 

@@ -1,13 +1,13 @@
 //! Does what a plan says.
 
-use super::commits::{Commits, MAX_STEPS};
+use super::commits::Commits;
 use super::staging::Assignment;
 use super::steps::{EnrollmentStep, Obstacle, Pair, Plan, RecordStep};
 use super::vanishing::{Gone, PlanRow};
 use crate::files::reading::EnrollmentRow;
 use crate::registrar::{
-    Answer, Caller, CourseId, Create, Enroll, FieldValues, ImportStep, OperationOutcome, Record, Refusal,
-    Registrar, Student, StudentId, StudentRecord, Update,
+    Answer, Caller, CourseId, Create, Enroll, FieldValues, ImportStep, OperationOutcome, Pace, Record,
+    Refusal, Registrar, Student, StudentId, StudentRecord, Update,
 };
 
 /// Enrollments are carried out for this many courses at a time. Otherwise each row of a commit could be about another
@@ -183,7 +183,7 @@ impl<P: Fn(usize)> Worker<'_, P> {
             matches!(steps[*at], RecordStep::Add(_) | RecordStep::Change { .. }) || is_regrouped(*at)
         };
         let wanted: Vec<usize> = (0..steps.len()).filter(is_wanted).collect();
-        for places in wanted.chunks(MAX_STEPS) {
+        for places in wanted.chunks(Pace::MAX_STEPS) {
             let part = places.iter().filter_map(|at| Some((row(*at), step_at(*at)?))).collect();
             self.run(part, |index, answer| {
                 if let Ok(record) = R::try_from(answer) {
@@ -205,7 +205,7 @@ impl<P: Fn(usize)> Worker<'_, P> {
         let mut wanted: Vec<usize> = (0..rows.len()).filter(|at| is_wanted(&plan.enrollments[*at])).collect();
         // Stable: within a course the order of the files decides who gets a seat.
         wanted.sort_by_key(|at| rows[*at].course.index() / COURSES_AT_A_TIME);
-        for places in wanted.chunks(MAX_STEPS) {
+        for places in wanted.chunks(Pace::MAX_STEPS) {
             let mut part = Vec::with_capacity(places.len());
             for &at in places {
                 let row = PlanRow::Enrollment(at);

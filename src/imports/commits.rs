@@ -1,19 +1,9 @@
 //! Carries out steps of an import in several commits, small enough that others hardly wait for one.
 
-use std::ops::RangeInclusive;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::staging::Assignment;
-use crate::registrar::{Caller, ImportPart, ImportStep, OperationOutcome, Refusal, Registrar};
-
-/// How long a commit should take, since other writes wait for it.
-const COMMIT_TIME: Duration = Duration::from_millis(10);
-/// The minimum number of steps in a commit, which an import starts with, and the maximum.
-const STEPS: RangeInclusive<usize> = 100..=MAX_STEPS;
-/// The time for others between two commits.
-const PAUSE: Duration = Duration::from_millis(1);
-/// The most steps in a commit.
-pub(super) const MAX_STEPS: usize = 2_000;
+use crate::registrar::{Caller, ImportPart, ImportStep, OperationOutcome, Pace, Refusal, Registrar};
 
 /// Commits of an import.
 pub(super) struct Commits<'a> {
@@ -21,8 +11,7 @@ pub(super) struct Commits<'a> {
     caller: &'a Caller,
     assignment: &'a Assignment,
     undoes: bool,
-    /// The number of steps in the next commit.
-    size: usize,
+    pace: Pace,
 }
 
 impl<'a> Commits<'a> {
@@ -32,7 +21,7 @@ impl<'a> Commits<'a> {
         assignment: &'a Assignment,
         undoes: bool,
     ) -> Self {
-        Self { registrar, caller, assignment, undoes, size: *STEPS.start() }
+        Self { registrar, caller, assignment, undoes, pace: Pace::default() }
     }
 
     /// Carries out steps, each with the number of its row; calls `outcome` with the place of each step and its outcome.
@@ -47,8 +36,8 @@ impl<'a> Commits<'a> {
         let whole = 0..steps.len();
         let mut parts = if whole.is_empty() { Vec::new() } else { vec![whole] };
         while let Some(mut part) = parts.pop() {
-            if part.len() > self.size {
-                let end = part.start + self.size;
+            if part.len() > self.pace.size() {
+                let end = part.start + self.pace.size();
                 parts.push(end..part.end);
                 part.end = end;
             }
@@ -69,37 +58,10 @@ impl<'a> Commits<'a> {
                 }
                 Err(refused) => return Err(refused.answer),
             };
-            if part.len() == self.size {
-                self.size = next_size(self.size, began.elapsed());
-            }
+            self.pace.learn(part.len(), began.elapsed());
             part.zip(outcomes).for_each(|(place, done)| outcome(place, done));
-            // Another program that waits for the lock of the file checks it only now and then.
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(Pace::PAUSE).await;
         }
         Ok(())
-    }
-}
-
-/// The number of steps in the next commit, after a commit that took this long.
-fn next_size(size: usize, took: Duration) -> usize {
-    let micros = |time: Duration| usize::try_from(time.as_micros()).unwrap_or(usize::MAX);
-    let wanted = size.saturating_mul(micros(COMMIT_TIME)) / micros(took).max(1);
-    // Change by a factor of two at most: a single slow commit says little.
-    wanted.clamp(size / 2, size * 2).clamp(*STEPS.start(), *STEPS.end())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn commits_grow_and_shrink_until_they_take_as_long_as_they_should() {
-        let after = |size, milliseconds| next_size(size, Duration::from_millis(milliseconds));
-        assert_eq!(after(500, 10), 500);
-        assert_eq!(after(500, 8), 625);
-        assert_eq!(after(500, 1), 1_000);
-        assert_eq!(after(1_500, 0), 2_000);
-        assert_eq!(after(1_000, 1_000), 500);
-        assert_eq!(after(150, 1_000), 100);
     }
 }

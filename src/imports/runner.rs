@@ -21,7 +21,7 @@ use crate::db::DbError;
 use crate::files::reading::{self, Source};
 use crate::mapping::SchoolTables;
 use crate::priority;
-use crate::registrar::{Actor, Caller, Grants, Proof, Refusal, Rights};
+use crate::registrar::{Caller, Refusal};
 
 /// How often the progress is written down.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -191,7 +191,7 @@ impl Runner {
 
     /// Goes on with what another server has left, if whoever began it still may do that.
     async fn go_on(&self, left: &Unattended) -> Result<(), ImportError> {
-        let caller = caller_again(left);
+        let caller = Caller::resumed(&left.worked_by, &left.rights);
         let turn = self.planning.acquire().await.map_err(|_| Refusal::Stopping)?;
         let (import, digest) = self.storage.find(left.id).await?;
         let claim = Claim { from: left.status, to: left.status, digest: &digest };
@@ -222,24 +222,3 @@ impl Runner {
         Ok(())
     }
 }
-
-/// Whoever began the work, with the rights that they had then. Whether they still have them is looked up in each commit.
-fn caller_again(left: &Unattended) -> Caller {
-    match Actor::from_stored(&left.worked_by) {
-        Some(actor @ (Actor::Account(_) | Actor::Token(_) | Actor::Anonymous)) => {
-            let grants = Grants { rights: Rights::from_stored(&left.rights), student: None };
-            Caller {
-                actor,
-                grants,
-                proof: Proof { version: NEVER, ..Proof::default() },
-                request_id: None,
-                key: None,
-            }
-        }
-        Some(actor) => Caller::program(actor),
-        None => Caller { grants: Grants::NONE, ..Caller::program(Actor::Anonymous) },
-    }
-}
-
-/// A number of changes of rights that there never is: what somebody could do then says nothing about now.
-const NEVER: i64 = -1;

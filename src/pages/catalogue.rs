@@ -96,6 +96,14 @@ impl CatalogueQuery {
     fn link(&self, sort: &str, order: &str, page: usize) -> String {
         let mut link = form_urlencoded::Serializer::new(String::new());
         link.append_pair("sort", sort).append_pair("order", order);
+        self.append_filters(&mut link);
+        if page > 1 {
+            link.append_pair("page", &page.to_string());
+        }
+        format!("/courses?{}", link.finish())
+    }
+
+    fn append_filters(&self, link: &mut form_urlencoded::Serializer<'_, String>) {
         for (name, value) in [("q", &self.q), ("level", &self.level)] {
             if !value.is_empty() {
                 link.append_pair(name, value);
@@ -106,10 +114,6 @@ impl CatalogueQuery {
                 link.append_pair(name, "true");
             }
         }
-        if page > 1 {
-            link.append_pair("page", &page.to_string());
-        }
-        format!("/courses?{}", link.finish())
     }
 }
 
@@ -161,6 +165,13 @@ impl CoursesPage {
 
     fn to_page(&self, page: usize) -> String {
         self.query.link(self.sort(), self.order(), page)
+    }
+
+    /// The form that changes the seats of all courses of the list.
+    fn to_change(&self) -> String {
+        let mut link = form_urlencoded::Serializer::new(String::new());
+        self.query.append_filters(&mut link);
+        format!("/seat-changes/new?{}", link.finish())
     }
 
     /// What a student's page shows of it.

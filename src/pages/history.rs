@@ -98,7 +98,16 @@ impl HistoryEntry {
             EventKind::CourseCreated => "The course was added".to_owned(),
             EventKind::CourseUpdated => format!("The course was changed: {}", self.changed()),
             EventKind::CourseDeleted => "The course was deleted".to_owned(),
+            EventKind::SeatsSet if self.has("seat_change") => {
+                format!("Seats were set, with those of other courses: {}", self.limits())
+            }
+            EventKind::SeatsSet if self.has("undone_seat_change") => {
+                format!("Seats were put back: {}", self.limits())
+            }
             EventKind::SeatsSet => format!("Seats were set: {}", self.limits()),
+            EventKind::SeatsRemoved if self.has("undone_seat_change") => {
+                "Seats were put back: no limit".to_owned()
+            }
             EventKind::SeatsRemoved => "The seat limit was removed".to_owned(),
             EventKind::InstructorAssigned => "An instructor was added".to_owned(),
             EventKind::InstructorRemoved => "An instructor was removed".to_owned(),
@@ -148,6 +157,11 @@ impl HistoryEntry {
     #[must_use]
     pub fn course_label(&self) -> String {
         label("course", self.course.map(i64::from), self.course_name.as_deref())
+    }
+
+    /// Whether the entry names such a change of many courses.
+    fn has(&self, member: &str) -> bool {
+        !self.data[member].is_null()
     }
 
     fn limits(&self) -> String {

@@ -29,6 +29,9 @@ mod reference;
 mod registration;
 mod roster;
 mod sample;
+mod seat_change_form;
+mod seat_change_words;
+mod seat_changes;
 mod seats;
 mod seats_form;
 mod sign_in;
@@ -58,6 +61,7 @@ pub fn routes() -> Routes<AppState> {
         .merge(course_enrollments::routes())
         .merge(roster::routes())
         .merge(seats::routes())
+        .merge(seat_changes::routes())
         .merge(instructors::routes())
         .merge(openings::routes())
         .merge(standing::routes())

@@ -37,6 +37,16 @@ pub(super) async fn look_up(viewer: &Viewer, entries: &mut [HistoryEntry]) -> Re
     Ok(())
 }
 
+/// Who an actor is, as the log names them, in words; `None` while the school is open to everybody.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(super) async fn name(viewer: &Viewer, actor: &str) -> Result<Option<String>, DbError> {
+    let Some(actor) = Actor::from_stored(actor) else { return Ok(None) };
+    let named = access::named(viewer, &actor).await?;
+    Ok(words(viewer, &actor, named))
+}
+
 fn words(viewer: &Viewer, actor: &Actor, named: Option<Named>) -> Option<String> {
     let is_own = |named: &Named| {
         named.student_id.is_some_and(|id| !viewer.sees_students() && viewer.own_student() == Some(id.0))

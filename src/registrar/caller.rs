@@ -185,6 +185,22 @@ impl Caller {
         Self { actor, ..Self::default() }
     }
 
+    /// Whoever began work that another server goes on with, with the rights that they had then. Whether they still have them
+    /// is looked up in each commit. `actor` and `rights` are as they were stored.
+    #[must_use]
+    pub fn resumed(actor: &str, rights: &str) -> Self {
+        match Actor::from_stored(actor) {
+            Some(actor @ (Actor::Account(_) | Actor::Token(_) | Actor::Anonymous)) => {
+                let grants = Grants { rights: Rights::from_stored(rights), student: None };
+                // A number of changes of rights that there never is: what somebody could do then says nothing about now.
+                let proof = Proof { version: -1, ..Proof::default() };
+                Self { actor, grants, proof, request_id: None, key: None }
+            }
+            Some(actor) => Self::program(actor),
+            None => Self { grants: Grants::NONE, ..Self::program(Actor::Anonymous) },
+        }
+    }
+
     /// Refuses a caller without the right.
     ///
     /// # Errors

@@ -110,6 +110,17 @@ pub enum Change {
         /// The `seq` of the last entry.
         last_seq: i64,
     },
+    /// The course has got its limits from a change of many courses, or has them back because that was undone.
+    LogSeatChange {
+        /// The change.
+        change_id: i64,
+        /// The course.
+        course_id: CourseId,
+        /// Whether the change was undone.
+        is_undone: bool,
+        /// How many students have moved up from its waitlist by that.
+        moved_up: i64,
+    },
     /// The account's new password, hashed. Its links and sessions end.
     SetPassword(i64, String),
 }

@@ -85,6 +85,8 @@ pub struct Facts {
     pub links: HashMap<String, Link>,
     /// The workers of the requested imports.
     pub import_workers: HashMap<i64, String>,
+    /// The workers of the requested changes of the seats of many courses.
+    pub seat_change_workers: HashMap<i64, String>,
     /// Fields that cannot be written.
     pub read_only: ReadOnly,
     /// How many rows the batch has added to tables that assign ids themselves.
@@ -322,7 +324,7 @@ impl Facts {
                 self.sessions.retain(|_, owner| owner != account_id);
                 self.links.retain(|_, link| link.account_id != *account_id);
             }
-            Change::LogImport { .. } => {}
+            Change::LogImport { .. } | Change::LogSeatChange { .. } => {}
         }
     }
 

@@ -2,33 +2,59 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, SchemaType, Type};
+use utoipa::openapi::{RefOr, Schema};
 
-use super::group_name::GroupName;
+use super::group_name::{GroupName, MAX_GROUP_OPENINGS};
 use crate::clock::Stamp;
 
 /// The maximum number of seats of a course, and of places on its waitlist.
 pub const MAX_SEATS: i64 = 1_000_000;
 
 /// The limits of a course: a row of `course_seats`. By default there are none.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"capacity": 30, "waitlist_capacity": 10, "opens_at": "2026-09-01T08:00:00.000Z", "closes_at": null, "waitlist_closes_at": null, "drop_until": null, "group_opens_at": {}}))]
 pub struct Limits {
-    /// Seats; `None` is unlimited.
+    /// Seats; null is unlimited.
+    #[schema(required, minimum = 0, maximum = 1_000_000)]
     pub capacity: Option<i64>,
     /// Places on the waitlist; 0 is no waitlist.
+    #[schema(minimum = 0, maximum = 1_000_000)]
     pub waitlist_capacity: i64,
     /// Students enroll and drop from this time on; RFC 3339, UTC, milliseconds.
+    #[schema(required)]
     pub opens_at: Option<Stamp>,
     /// Students enroll until this time; RFC 3339, UTC, milliseconds. They also drop until then, unless `drop_until` says
     /// otherwise.
+    #[schema(required)]
     pub closes_at: Option<Stamp>,
     /// The waitlist moves up until this time, in place of `closes_at`.
+    #[schema(required)]
     pub waitlist_closes_at: Option<Stamp>,
     /// Students drop until this time, in place of `closes_at`. From then on staff needs a reason.
+    #[schema(required)]
     pub drop_until: Option<Stamp>,
     /// Groups that enroll from another time on, in place of `opens_at`.
     #[serde(default)]
+    #[schema(schema_with = times_by_name)]
     pub group_opens_at: BTreeMap<GroupName, Stamp>,
+}
+
+/// The schema of an object whose members are times.
+pub(super) fn times_by_name() -> RefOr<Schema> {
+    let time = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some(
+            "Groups that enroll from a time of their own on, in place of `opens_at`. A student in several of them enrolls from \
+             the earliest of their times on.",
+        ))
+        .additional_properties(Some(time))
+        .into()
 }
 
 /// Registration opens at one time for everybody, except for groups that have a time of their own: of several the earliest.
@@ -41,27 +67,69 @@ pub fn opening_for<'a>(
     own.min().or(opens_at)
 }
 
-/// The limits to change; those that are `None` stay as they are.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The limits to change; those that are left out stay as they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+#[schema(as = SeatsChange, example = json!({"capacity": 35, "closes_at": "2026-09-15T00:00:00Z"}))]
 pub struct LimitsChange {
-    /// Seats; `Some(None)` is unlimited.
+    /// The number of seats; null for no limit.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "named")]
+    #[schema(required = false, minimum = 0, maximum = 1_000_000)]
     pub capacity: Option<Option<i64>>,
-    /// Places on the waitlist.
+    /// The number of places on the waitlist; 0 for no waitlist.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, minimum = 0, maximum = 1_000_000, nullable = false)]
     pub waitlist_capacity: Option<i64>,
-    /// See [`Limits::opens_at`].
+    /// When registration opens (RFC 3339); null if it is already open.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "named")]
+    #[schema(required = false)]
     pub opens_at: Option<Option<Stamp>>,
-    /// See [`Limits::closes_at`].
+    /// When registration closes (RFC 3339); null if it stays open.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "named")]
+    #[schema(required = false)]
     pub closes_at: Option<Option<Stamp>>,
-    /// See [`Limits::waitlist_closes_at`].
+    /// Until when the waitlist moves up (RFC 3339); null is as long as registration is open.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "named")]
+    #[schema(required = false)]
     pub waitlist_closes_at: Option<Option<Stamp>>,
-    /// See [`Limits::drop_until`].
+    /// Until when students drop (RFC 3339); null is as long as registration is open.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "named")]
+    #[schema(required = false)]
     pub drop_until: Option<Option<Stamp>>,
-    /// See [`Limits::group_opens_at`].
+    /// Groups that enroll from a time of their own on: their names and times. Groups that are left out stay as they are;
+    /// null in place of a time takes it away, and null in place of the object takes all away.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "named")]
+    #[schema(required = false, schema_with = group_openings_schema)]
     pub group_opens_at: Option<GroupOpenings>,
 }
 
+/// A member that is there, also if it is null.
+fn named<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// The schema of openings of groups in a change.
+#[must_use]
+pub fn group_openings_schema() -> RefOr<Schema> {
+    let nullable = |kind| SchemaType::Array(vec![kind, Type::Null]);
+    let time = ObjectBuilder::new()
+        .schema_type(nullable(Type::String))
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    ObjectBuilder::new()
+        .schema_type(nullable(Type::Object))
+        .description(Some(
+            "When registration opens for groups, in place of `opens_at`: their names and times, at most 32. In a change, groups \
+             that are left out stay as they are; null in place of a time takes it away, and null in place of the object takes \
+             all away.",
+        ))
+        .max_properties(Some(MAX_GROUP_OPENINGS))
+        .additional_properties(Some(time))
+        .into()
+}
+
 /// The openings of groups to change: those that are not named stay as they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
 pub enum GroupOpenings {
     /// No group has an opening of its own any more.
     None,
@@ -92,6 +160,12 @@ impl GroupOpenings {
 }
 
 impl LimitsChange {
+    /// Whether nothing changes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// The limits after the change.
     #[must_use]
     pub fn apply(&self, now: Limits) -> Limits {

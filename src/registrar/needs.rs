@@ -48,6 +48,8 @@ pub struct Needs {
     pub(super) links: BTreeSet<String>,
     /// Imports whose workers to load.
     pub(super) imports: BTreeSet<i64>,
+    /// Changes of the seats of many courses whose workers to load.
+    pub(super) seat_changes: BTreeSet<i64>,
     /// Pairs of which the log is asked what the student had last in the course.
     pub(super) ended: BTreeSet<(StudentId, CourseId)>,
     /// What to load of groups and holds.
@@ -80,6 +82,11 @@ impl Needs {
     /// Needs to know the worker of the import, which does not change until the commit.
     pub fn import(&mut self, id: i64) {
         self.imports.insert(id);
+    }
+
+    /// Needs to know the worker of the change of the seats of many courses, which does not change until the commit.
+    pub fn seat_change(&mut self, id: i64) {
+        self.seat_changes.insert(id);
     }
 
     /// Needs the student's row, locked until the commit.

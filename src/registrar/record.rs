@@ -6,14 +6,12 @@ use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use super::group_name::GroupName;
-use super::limits::Limits;
+use super::limits::{Limits, times_by_name};
 use crate::clock::Stamp;
 use crate::count::thousands;
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
-use utoipa::openapi::{RefOr, Schema};
 
 /// The largest id: 2^53 − 1, which JavaScript still reads exactly.
 pub const MAX_ID: i64 = (1 << 53) - 1;
@@ -205,21 +203,6 @@ pub struct Seats {
     /// Students on the waitlist.
     #[schema(minimum = 0)]
     pub waitlisted: i64,
-}
-
-/// The schema of an object whose members are times.
-fn times_by_name() -> RefOr<Schema> {
-    let time = ObjectBuilder::new()
-        .schema_type(Type::String)
-        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
-    ObjectBuilder::new()
-        .schema_type(Type::Object)
-        .description(Some(
-            "Groups that enroll from a time of their own on, in place of `opens_at`. A student in several of them enrolls from \
-             the earliest of their times on.",
-        ))
-        .additional_properties(Some(time))
-        .into()
 }
 
 impl SeatCount {

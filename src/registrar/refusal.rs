@@ -151,6 +151,9 @@ pub enum Refusal {
     /// Another worker has taken over the import.
     #[error("Another server goes on with this import.")]
     ImportTaken,
+    /// Another worker has taken over the change of the seats of many courses.
+    #[error("Another server goes on with this change.")]
+    SeatChangeTaken,
     /// The same for a course, of which the seats have a version too, if it has limits.
     #[error("It has changed since you read it; read it again.")]
     StaleCourse {
@@ -297,6 +300,7 @@ impl Refusal {
             Self::NumberTaken(_) | Self::CodeTaken(_) => "number-taken",
             Self::PlanChanged => "plan-changed",
             Self::ImportTaken => "import-taken",
+            Self::SeatChangeTaken => "seat-change-taken",
             Self::RowRefused(_) => "row-refused",
             Self::TokenNotFound(_) => "token-not-found",
             Self::AccountNotFound(_) => "account-not-found",

@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, SchemaType, Type};
-use utoipa::openapi::{RefOr, Schema};
 use utoipa_axum::routes;
 
 use super::{OwnPlace, WaitlistEntry, store};
@@ -26,7 +24,7 @@ use crate::problems::{CourseNotFound, GroupNotFound, RowRefused};
 use crate::registrar::Right;
 use crate::registrar::{
     Caller, ChangeSeats, CourseId, GroupName, GroupOpenings, Limits, LimitsChange, MAX_GROUP_OPENINGS,
-    MAX_SEATS, Refusal, RemoveSeats, Seats, SetSeats,
+    MAX_SEATS, Refusal, RemoveSeats, Seats, SetSeats, group_openings_schema,
 };
 use crate::state::{App, AppState};
 
@@ -65,9 +63,9 @@ async fn change(
     app: App,
     course: PathParams<CourseId>,
     _: NoQuery,
-    Json(change, caller): Json<SeatsChange>,
+    Json(change, caller): Json<LimitsChange>,
 ) -> Result<Found<Seats>, Refused<(CourseNotFound, GroupNotFound, RowRefused)>> {
-    let command = ChangeSeats { course_id: course.into_result()?, change: change.into(), expected: None };
+    let command = ChangeSeats { course_id: course.into_result()?, change, expected: None };
     Ok(Found(app.registrar.submit(command, &caller).await?.answer))
 }
 
@@ -243,32 +241,7 @@ impl From<NewSeats> for Limits {
     }
 }
 
-/// The limits to change; those that are left out stay as they are.
-#[derive(Debug, ToSchema)]
-#[schema(example = json!({"capacity": 35, "closes_at": "2026-09-15T00:00:00Z"}))]
-#[expect(clippy::option_option, reason = "a merge patch tells what is left out from null")]
-struct SeatsChange {
-    /// The number of seats; null for no limit.
-    #[schema(minimum = 0, maximum = 1_000_000)]
-    capacity: Option<Option<i64>>,
-    /// The number of places on the waitlist; 0 for no waitlist.
-    #[schema(minimum = 0, maximum = 1_000_000, nullable = false)]
-    waitlist_capacity: Option<i64>,
-    /// When registration opens (RFC 3339); null if it is already open.
-    opens_at: Option<Option<Stamp>>,
-    /// When registration closes (RFC 3339); null if it stays open.
-    closes_at: Option<Option<Stamp>>,
-    /// Until when the waitlist moves up (RFC 3339); null is as long as registration is open.
-    waitlist_closes_at: Option<Option<Stamp>>,
-    /// Until when students drop (RFC 3339); null is as long as registration is open.
-    drop_until: Option<Option<Stamp>>,
-    /// Groups that enroll from a time of their own on: their names and times. Groups that are left out stay as they are;
-    /// null in place of a time takes it away, and null in place of the object takes all away.
-    #[schema(schema_with = group_openings_schema)]
-    group_opens_at: Option<GroupOpenings>,
-}
-
-impl Draft for SeatsChange {
+impl Draft for LimitsChange {
     fn read(fields: &mut Fields) -> Option<Self> {
         let seats = |value: &Value| fields::number(value, 0, MAX_SEATS);
         let time = |value: &Value| fields::nullable(value, fields::time);
@@ -289,46 +262,6 @@ impl Draft for SeatsChange {
             group_opens_at: group_opens_at?,
         })
     }
-}
-
-impl From<SeatsChange> for LimitsChange {
-    fn from(change: SeatsChange) -> Self {
-        let SeatsChange {
-            capacity,
-            waitlist_capacity,
-            opens_at,
-            closes_at,
-            waitlist_closes_at,
-            drop_until,
-            group_opens_at,
-        } = change;
-        Self {
-            capacity,
-            waitlist_capacity,
-            opens_at,
-            closes_at,
-            waitlist_closes_at,
-            drop_until,
-            group_opens_at,
-        }
-    }
-}
-
-fn group_openings_schema() -> RefOr<Schema> {
-    let nullable = |kind| SchemaType::Array(vec![kind, Type::Null]);
-    let time = ObjectBuilder::new()
-        .schema_type(nullable(Type::String))
-        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
-    ObjectBuilder::new()
-        .schema_type(nullable(Type::Object))
-        .description(Some(
-            "When registration opens for groups, in place of `opens_at`: their names and times, at most 32. In a change, groups \
-             that are left out stay as they are; null in place of a time takes it away, and null in place of the object takes \
-             all away.",
-        ))
-        .max_properties(Some(MAX_GROUP_OPENINGS))
-        .additional_properties(Some(time))
-        .into()
 }
 
 /// Openings of groups by their names; null takes away the opening of its own.

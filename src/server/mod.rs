@@ -27,6 +27,7 @@ use crate::metrics::Metrics;
 use crate::registrar::{Registrar, sweeper};
 use crate::registration::{Board, store as registration};
 use crate::roll::Roll;
+use crate::seat_changes::SeatChanges;
 use crate::state::{AppState, Services};
 use crate::students::store as students;
 use crate::viewer::Viewer;
@@ -104,6 +105,8 @@ impl School {
         let sign_in = SignIn::start(db.clone(), clock.clone(), access.clone(), registrar.clone())?;
         let disclosures = Disclosures::start(registrar.clone(), clock.clone());
         let imports = Imports::new(db.clone(), registrar.clone(), tables.clone(), clock.clone());
+        let board = Board::new(db.clone(), follower.clone(), clock.clone());
+        let seat_changes = SeatChanges::new(db.clone(), registrar.clone(), board.clone(), clock.clone());
         Ok(Self {
             db: db.clone(),
             sweeping,
@@ -112,7 +115,7 @@ impl School {
                 db.clone(),
                 Services {
                     feed: Feed::new(db.clone(), follower.clone()),
-                    board: Board::new(db.clone(), follower.clone(), clock.clone()),
+                    board,
                     clock,
                     students: Roll::new(db.clone(), follower.clone()),
                     courses: Roll::new(db, follower),
@@ -120,6 +123,7 @@ impl School {
                     sign_in,
                     disclosures,
                     imports,
+                    seat_changes,
                     registrar,
                     metrics,
                     tables,
@@ -156,6 +160,7 @@ impl School {
             let _ = task.await;
         }
         self.app.imports.close().await;
+        self.app.seat_changes.close().await;
         self.app.sign_in.close().await;
         self.app.disclosures.close().await;
         self.app.registrar.stop();

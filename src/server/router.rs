@@ -18,7 +18,7 @@ use crate::http::{openapi, system};
 use crate::state::AppState;
 use crate::{
     access, batch, courses, disclosures, enrollments, events, exports, groups, holds, imports, instructors,
-    pages, rules, seats, students,
+    pages, rules, seat_changes, seats, students,
 };
 
 /// All routes, with `limits` applied.
@@ -85,6 +85,7 @@ fn api() -> Routes<AppState> {
         .merge(access::sign_ins::api::routes())
         .merge(disclosures::api::routes())
         .merge(imports::api::routes())
+        .merge(seat_changes::api::routes())
         .merge(exports::api::routes())
 }
 
@@ -102,6 +103,7 @@ fn api() -> Routes<AppState> {
         (name = "holds", description = "Why students do not enroll at present"),
         (name = "rules", description = "What holds for the whole school"),
         (name = "events", description = "The log of all changes, in order"),
+        (name = "seat-changes", description = "The seats of many courses: plan a change, look at it, carry it out, undo it"),
         (name = "imports", description = "Upload files, look at their plans, carry them out and undo them"),
         (name = "exports", description = "Students, courses and enrollments as files"),
         (name = "access", description = "Who may do what: accounts of people and tokens of programs"),
@@ -131,6 +133,13 @@ fn api() -> Routes<AppState> {
         crate::access::sign_ins::SignInEntry,
         crate::disclosures::Disclosure,
         crate::imports::staging::Import,
+        crate::seat_changes::SeatChange,
+        crate::seat_changes::CourseCounts,
+        crate::seat_changes::CourseChoice,
+        crate::seat_changes::ChangedCourse,
+        crate::seat_changes::Reason,
+        crate::registrar::Limits,
+        crate::registrar::LimitsChange,
         crate::imports::Counts,
         crate::imports::FileSummary,
         crate::imports::ReadColumn,

@@ -129,7 +129,7 @@ async fn a_server_with_a_full_disk_refuses_writes_but_not_reads_until_there_is_r
     let path = folder.path().join("school.db");
     // A limit on the size of files stands for a full disk: for the engine, both are a failed write.
     let mut command = std::process::Command::new("sh");
-    command.args(["-c", "trap '' XFSZ; ulimit -S -f 400; exec \"$0\" \"$@\""]).arg(matricula().get_program());
+    command.args(["-c", "trap '' XFSZ; ulimit -S -f 480; exec \"$0\" \"$@\""]).arg(matricula().get_program());
     command.arg("--database").arg(&path).args(["--listen", "127.0.0.1:0", "--log", "off"]);
     let server = Process::start(command).await;
     let client = Client::new(server.address);

@@ -11,7 +11,7 @@ use crate::adoption_of_files_sqlite_only::found::Found;
 use crate::school::{Process, matricula};
 
 const VERSIONS: &str = "select version, name from matricula_migrations order by version";
-const ALL: [&str; 22] = [
+const ALL: [&str; 23] = [
     "1|students",
     "2|courses",
     "3|student_courses",
@@ -34,6 +34,7 @@ const ALL: [&str; 22] = [
     "20|deadlines",
     "21|restored_enrollments",
     "22|groups_and_holds",
+    "23|seat_changes",
 ];
 
 fn run(database: &Path, more: &[&str]) -> (bool, String, String) {
@@ -69,7 +70,8 @@ fn the_command_says_what_it_did() {
          applied V10__writes_within_batches\napplied V11__access\napplied V12__sessions\n\
          applied V13__instructors\napplied V14__records\napplied V15__uses_and_keys\napplied V16__sign_on\n\
          applied V17__external_ids\napplied V18__imports\napplied V19__mode_of_imports\napplied V20__deadlines\n\
-         applied V21__restored_enrollments\napplied V22__groups_and_holds\nschool.db is up to date\n"
+         applied V21__restored_enrollments\napplied V22__groups_and_holds\n\
+         applied V23__seat_changes\nschool.db is up to date\n"
     );
     assert_eq!(run(&found.path, &[]).1, format!("{shown} is up to date\n"));
     assert_eq!(run(&found.path, &["--dry-run"]).1, format!("-- {shown} is up to date\n"));
@@ -236,6 +238,10 @@ async fn every_migration_keeps_the_data_that_was_there_before_it() {
         "insert into student_courses (student_id, course_id) values (1, 2);",
         "insert into matricula_groups values ('Seniors', 8); insert into matricula_group_students values ('Seniors', 1); \
          insert into matricula_holds values (7, 1, 'fees', '2026-09-01T08:00:00.000Z');",
+        "insert into matricula_seat_changes (created_at, actor, status, courses, seats, named, planned, unchanged, refused, \
+         moves_up, done, not_done, undone, remaining, moved_up, touched_at, record) values ('2026-09-01T08:00:00.000Z', \
+         'cli', 'planned', '{}', '{\"capacity\":40}', '', 1, 0, 0, 0, 0, 0, 0, 0, 0, '2026-09-01T08:00:00.000Z', 'one'); \
+         insert into matricula_seat_change_courses values (1, 1, 1, 'planned', null, '{}', 2, 0, 0, null, null);",
     ];
     assert_eq!(scripts.len(), data.len(), "a new migration brings sample data");
     let found = Found::nothing();

@@ -115,7 +115,7 @@ async fn every_operation_says_what_it_does_and_what_it_answers() {
             );
         }
     }
-    assert_eq!(names.len(), 76);
+    assert_eq!(names.len(), 82);
 }
 
 #[tokio::test]

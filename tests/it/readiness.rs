@@ -207,7 +207,7 @@ async fn serve_refuses_to_start_on_a_file_or_folder_that_it_may_not_write_sqlite
 async fn a_server_with_a_full_disk_is_unready_until_there_is_room_sqlite_only() {
     let database = Database::file();
     // For the program, a file that may not grow is like a full disk.
-    let limited = "trap '' XFSZ; ulimit -S -f 400; exec \"$0\" \"$@\"";
+    let limited = "trap '' XFSZ; ulimit -S -f 480; exec \"$0\" \"$@\"";
     let mut command = Command::new("sh");
     command.env_clear().args(["-c", limited, env!("CARGO_BIN_EXE_matricula")]).arg("--database");
     command.arg(database.argument()).args(["--listen", "127.0.0.1:0", "--log", "off"]);

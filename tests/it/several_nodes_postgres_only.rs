@@ -43,7 +43,7 @@ async fn placed(tables: &[(&str, &str, &[i64])]) -> Database {
     database
 }
 
-const OURS: [&str; 33] = [
+const OURS: [&str; 35] = [
     "students",
     "courses",
     "student_courses",
@@ -70,6 +70,8 @@ const OURS: [&str; 33] = [
     "matricula_identities",
     "matricula_used_states",
     "matricula_rules",
+    "matricula_seat_changes",
+    "matricula_seat_change_courses",
     "matricula_sessions",
     "matricula_student_numbers",
     "matricula_token_uses",

@@ -112,7 +112,15 @@ const WORDS: &[(&[&str], &str)] = &[
     ),
     (
         &["plan-changed"],
-        "Something has changed since the preview of the import was made. Upload the file again for a new preview.",
+        "Something has changed since the preview was made, so nothing was done. Make a new preview: for an import, upload the file again.",
+    ),
+    (
+        &["seat-change-not-found"],
+        "This change of seats is not here. Changes are kept for 30 days, and for a day if nothing was done with them.",
+    ),
+    (
+        &["seat-change-state"],
+        "This change of seats has been made or undone already. Open it to see how it stands.",
     ),
     (
         &["import-not-found"],

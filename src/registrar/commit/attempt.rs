@@ -5,7 +5,7 @@ use super::head::Head;
 use crate::db::{DbError, Need, WriteHealth, missing_rights};
 
 /// Rights on our own tables that some batch needs.
-const OWN_TABLES: [Need; 90] = [
+const OWN_TABLES: [Need; 98] = [
     ("matricula_migrations", "select"),
     ("log_head", "select"),
     ("log_head", "update"),
@@ -84,6 +84,14 @@ const OWN_TABLES: [Need; 90] = [
     ("matricula_import_entries", "select"),
     ("matricula_import_entries", "insert"),
     ("matricula_import_entries", "delete"),
+    ("matricula_seat_changes", "select"),
+    ("matricula_seat_changes", "insert"),
+    ("matricula_seat_changes", "update"),
+    ("matricula_seat_changes", "delete"),
+    ("matricula_seat_change_courses", "select"),
+    ("matricula_seat_change_courses", "insert"),
+    ("matricula_seat_change_courses", "update"),
+    ("matricula_seat_change_courses", "delete"),
     ("matricula_groups", "select"),
     ("matricula_groups", "insert"),
     ("matricula_groups", "update"),

@@ -37,6 +37,8 @@ pub(super) struct Effects<'a> {
     seats: BTreeMap<CourseId, LimitsChange<'a>>,
     /// Imports, each with the first and last of its entries in the log.
     imported: Vec<(i64, i64, i64)>,
+    /// Courses with limits from a change of many courses: what became of them, how many students moved up, the change.
+    seat_changes: Vec<(&'static str, i64, i64, CourseId)>,
     pub(super) access: AccessEffects<'a>,
     pub(super) standing: StandingEffects<'a>,
 }
@@ -112,6 +114,10 @@ impl<'a> Effects<'a> {
             Change::DeleteWaitlistEntry(waiting) => self.take_off_waitlist(waiting),
             Change::LogImport { import_id, first_seq, last_seq } => {
                 self.imported.push((*import_id, *first_seq, *last_seq));
+            }
+            Change::LogSeatChange { change_id, course_id, is_undone, moved_up } => {
+                let status = if *is_undone { "undone" } else { "done" };
+                self.seat_changes.push((status, *moved_up, *change_id, *course_id));
             }
             Change::SetRules(_)
             | Change::SetGroup(_)
@@ -192,6 +198,13 @@ impl<'a> Effects<'a> {
     pub(super) fn imported(&self) -> Vec<Vec<Arg>> {
         let row = |&(import, first, last): &(i64, i64, i64)| vec![import.into(), first.into(), last.into()];
         self.imported.iter().map(row).collect()
+    }
+
+    pub(super) fn seat_changes(&self) -> Vec<Vec<Arg>> {
+        let row = |&(status, moved_up, change_id, course_id): &(&str, i64, i64, CourseId)| {
+            vec![status.into(), moved_up.into(), change_id.into(), course_id.0.into()]
+        };
+        self.seat_changes.iter().map(row).collect()
     }
 
     pub(super) fn dropped(&self) -> Vec<Vec<Arg>> {

@@ -101,6 +101,7 @@ pub(super) async fn load_facts(
         load_standing(tx, &needs, &head.rules, &mut facts).await?;
         load_access(tx, &needs, &mut facts).await?;
         facts.import_workers = load_import_workers(tx, &needs).await?;
+        facts.seat_change_workers = load_seat_change_workers(tx, &needs).await?;
         facts.ended = load_ended(tx, &needs).await?;
         load_external_ids(tx, &needs, &mut facts, &mut orphans).await?;
         // Deleting a student frees seats in courses that the command does not name.
@@ -205,6 +206,12 @@ async fn load_rows(
 async fn load_import_workers(tx: &Tx<'_>, needs: &Needs) -> Result<HashMap<i64, String>, DbError> {
     let sql = "select id, worker from matricula_imports where id = $1 and worker is not null";
     let found = tx.lock_many(sql, &sets(&needs.imports), |row| Ok((row.int(0)?, row.text(1)?))).await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+async fn load_seat_change_workers(tx: &Tx<'_>, needs: &Needs) -> Result<HashMap<i64, String>, DbError> {
+    let sql = "select id, worker from matricula_seat_changes where id = $1 and worker is not null";
+    let found = tx.lock_many(sql, &sets(&needs.seat_changes), |row| Ok((row.int(0)?, row.text(1)?))).await?;
     Ok(found.into_iter().flatten().collect())
 }
 

@@ -99,6 +99,11 @@ pub(super) async fn write_log_and_rows(
             Write::Insert(&INTO_WAITLIST, effects.waiting()),
             Write::Insert(&INTO_STUDENT_COURSES, effects.enrolled()),
             Write::Insert(&INTO_IMPORTED, effects.imported()),
+            Write::Change(
+                "update matricula_seat_change_courses set status = $1, moved_up = moved_up + $2 \
+                 where change_id = $3 and course_id = $4",
+                effects.seat_changes(),
+            ),
             // After the inserts, so that no new row gets the id of one that the log is about to record as deleted.
             Write::Change(&delete_student, sets(&effects.deleted_students)),
             Write::Change(&delete_course, sets(&effects.deleted_courses)),

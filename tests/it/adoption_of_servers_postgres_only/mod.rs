@@ -158,6 +158,8 @@ async fn our_tables_go_to_the_first_schema_of_the_search_path() {
             "matricula_migrations",
             "matricula_people",
             "matricula_rules",
+            "matricula_seat_change_courses",
+            "matricula_seat_changes",
             "matricula_sessions",
             "matricula_sign_ins",
             "matricula_student_numbers",

@@ -59,6 +59,7 @@ const LAYERS: &[Layer] = &[
             "enrollments/",
             "batch/",
             "seats/",
+            "seat_changes/",
             "events/",
             "registration/",
             "roll/",

@@ -49,7 +49,7 @@ async fn very_many_courses_change_in_commits_between_which_others_write() {
     let change = plans(&school.client, json!({"capacity": 30, "waitlist_capacity": 5})).await;
     assert_eq!(change["counts"]["changed"], COURSES);
     let path = format!("{}/apply", url(&change));
-    let (applied, added) = tokio::join!(school.ask("POST", &path), school.course("Late"));
+    let (applied, added) = tokio::join!(school.ask("POST", &path), school.student("Late"));
     applied.is_ok();
     let applied = ends(&school.client, &change).await;
     assert_eq!(applied["status"], "applied");
@@ -81,7 +81,6 @@ async fn a_change_whose_server_was_killed_is_finished_by_the_next_one_and_nothin
     let other = database.other_program();
     let status = other.column("select status from matricula_seat_changes");
     assert!(["applying", "applied"].contains(&status[0].as_str()), "{status:?}");
-    // Somebody has changed a course that was still to come, or was done already.
     other.execute_batch(LONG_AGO).unwrap();
     let server = Process::serve(&database).await;
     let client = Client::new(server.address);

@@ -313,8 +313,10 @@ async fn all_bad_parameters_of_a_list_are_reported_at_once() {
     let school = School::open().await;
     let number = "must be a whole number from 1 to 10,000";
     let long = format!("q={}", "%C3%AB".repeat(256));
-    for (list, second, exact) in [("students", "email", "`email`, `number`"), ("courses", "level", "`code`")]
-    {
+    for (list, second, exact) in [
+        ("students", "email", "`email`, `number`"),
+        ("courses", "level", "`code`, `open`, `free`, `waiting`"),
+    ] {
         for (query, wrong) in [
             ("limit=0", vec![format!("limit: {number}")]),
             ("limit=abc", vec![format!("limit: {number}")]),

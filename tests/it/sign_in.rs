@@ -220,12 +220,12 @@ async fn a_student_lands_on_their_own_page_and_enrolls_there() {
     assert_eq!(visit("/students/1").await.is(303).header("location"), "/my");
     let page = visit("/my").await.is_ok();
     assert!(page.text().contains("My courses") && !page.text().contains("/students"), "{}", page.text());
-    let enroll = form(school.ask("POST", "/students/1/courses"), &[("course_id", "1")]);
+    let enroll = form(school.ask("POST", "/my/courses/1/enroll"), &[]);
     enroll.with_cookie(&cookie).await.is(303);
     let course = visit("/courses/1").await.is_ok();
     assert!(!course.text().contains("Roster") && !course.text().contains("Ana</bdi>"), "{}", course.text());
     visit("/students/2").await.is(404);
-    form(school.ask("POST", "/students/2/courses"), &[("course_id", "1")]).with_cookie(&cookie).await.is(404);
+    form(school.ask("POST", "/students/2/courses"), &[("course_id", "1")]).with_cookie(&cookie).await.is(403);
     for path in ["/students", "/accounts", "/courses/1/roster", "/courses/new", "/students/1/edit"] {
         let refused = visit(path).await.is(403);
         assert!(refused.text().contains("Sign out"), "{}", refused.text());

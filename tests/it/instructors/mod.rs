@@ -133,7 +133,7 @@ async fn an_instructor_sees_nothing_of_other_courses() {
             format!("/api/v1/courses/{course}/students"),
             format!("/api/v1/courses/{course}/students?limit=1"),
             format!("/api/v1/courses/{course}/students?as_of=2026-09-01T08:30:00Z"),
-            format!("/api/v1/courses/{course}/students?as_of=2026-09-01T20:30:00Z&limit=1"),
+            format!("/api/v1/courses/{course}/students?as_of=2026-09-01T08:30:00Z&limit=1"),
             format!("/api/v1/courses/{course}/waitlist"),
             format!("/api/v1/courses/{course}/students.csv"),
             format!("/api/v1/courses/{course}/students.xlsx?as_of=2026-09-01T08:30:00Z"),

@@ -183,14 +183,8 @@ impl From<Refusal> for Problem {
             Refusal::NotInGroup { group, student_id } => {
                 Self::new::<NotInGroup>(detail).with("group", json!(group)).with("student_id", student_id.0)
             }
-            Refusal::EndsBeforeOpening(fields) => {
-                let error = |field| json!({"pointer": format!("/{field}"), "detail": Limits::BEFORE_OPENING});
-                invalid(fields.into_iter().map(error).collect())
-            }
-            Refusal::TooManyGroupOpenings => {
-                let error = format!("must have at most {MAX_GROUP_OPENINGS} groups, with those that it has");
-                invalid(vec![json!({"pointer": "/group_opens_at", "detail": error})])
-            }
+            Refusal::EndsBeforeOpening(fields) => ends_before_opening(fields),
+            Refusal::TooManyGroupOpenings => too_many_group_openings(),
             Refusal::DropDeadlinePassed { course_id, drop_until } => Self::new::<DropDeadlinePassed>(detail)
                 .with("course_id", course_id.0)
                 .with("drop_until", json!(drop_until)),
@@ -250,6 +244,16 @@ impl From<Refusal> for Problem {
 
 fn url(student_id: StudentId, course_id: CourseId) -> String {
     format!("/api/v1/students/{student_id}/courses/{course_id}")
+}
+
+fn ends_before_opening(fields: Vec<String>) -> Problem {
+    let error = |field| json!({"pointer": format!("/{field}"), "detail": Limits::BEFORE_OPENING});
+    invalid(fields.into_iter().map(error).collect())
+}
+
+fn too_many_group_openings() -> Problem {
+    let error = format!("must have at most {MAX_GROUP_OPENINGS} groups, with those that it has");
+    invalid(vec![json!({"pointer": "/group_opens_at", "detail": error})])
 }
 
 fn stale(detail: String, version: Version, seats: Option<Version>) -> Problem {

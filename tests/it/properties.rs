@@ -45,6 +45,11 @@ fn standing_commands() -> impl Strategy<Value = Command> {
     ]
 }
 
+/// What a student is believed to have, if somebody looked before.
+fn held() -> impl Strategy<Value = Option<Held>> {
+    proptest::option::weighted(0.3, prop_oneof![Just(Held::Seat), Just(Held::Place)])
+}
+
 pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
     let student = || (1..5_i64).prop_map(StudentId);
     let course = || (1..4_i64).prop_map(CourseId);
@@ -95,8 +100,7 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
         )
     };
     let drop = move || {
-        let expected = proptest::option::weighted(0.3, prop_oneof![Just(Held::Seat), Just(Held::Place)]);
-        (student(), course(), proptest::bool::weighted(0.3), expected).prop_map(
+        (student(), course(), proptest::bool::weighted(0.3), held()).prop_map(
             move |(student_id, course_id, is_forced, expected)| {
                 let r#override = if is_forced { by_the_dean() } else { None };
                 DropCourse { r#override, expected, ..DropCourse::new(student_id, course_id) }

@@ -148,18 +148,12 @@ impl Me {
         if self.enrollment(id).is_some() {
             return Standing::Enrolled;
         }
-        match self.wait(id) {
-            Some(wait) => Standing::Waiting(wait.position),
-            None => {
-                let outlook = self.outlook(live);
-                let is_barred = !self.holds.is_empty() || self.full_limit().is_some();
-                if is_barred && outlook.is_possible() {
-                    Standing::Barred(outlook)
-                } else {
-                    Standing::Open(outlook)
-                }
-            }
+        if let Some(wait) = self.wait(id) {
+            return Standing::Waiting(wait.position);
         }
+        let outlook = self.outlook(live);
+        let is_barred = !self.holds.is_empty() || self.full_limit().is_some();
+        if is_barred && outlook.is_possible() { Standing::Barred(outlook) } else { Standing::Open(outlook) }
     }
 
     /// What the limits of the course say about this student now; `None` for a course that they take or wait for.

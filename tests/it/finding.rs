@@ -269,7 +269,7 @@ async fn courses_are_open_to_students_as_they_are_to_them() {
     let courses = school.courses(["Algebra", "Botany", "Chemistry"]).await;
     let [algebra, botany, chemistry] = &courses;
     ana.enrolls_in(algebra).await.is_created();
-    school.put("/api/v1/groups/Seniors").json(&json!({})).await.is_ok();
+    school.put("/api/v1/groups/Seniors").json(&json!({"course_limit": null})).await.is_ok();
     school.put("/api/v1/groups/Seniors/students/1").await.is(204);
     let seats =
         json!({"opens_at": "2026-09-09T08:00:00Z", "group_opens_at": {"Seniors": "2026-09-01T08:00:00Z"}});

@@ -123,7 +123,7 @@ async fn a_preview_that_does_not_hold_any_more_is_made_again() {
 #[tokio::test]
 async fn it_works_with_a_thumb_and_without_scripts() {
     let (school, [biology, botany, _]) = school().await;
-    school.put("/api/v1/groups/Seniors").json(&json!({})).await.is_ok();
+    school.put("/api/v1/groups/Seniors").json(&json!({"course_limit": null})).await.is_ok();
     let page = Browser::phone(&school).await.without_scripts().await.dark().await;
     page.goto("/courses?q=bio").await;
     page.picture("courses-390-dark").await;

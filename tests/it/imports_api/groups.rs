@@ -142,7 +142,7 @@ async fn courses_open_for_the_groups_that_the_same_files_name() {
     let school = School::open().await;
     let course = json!({"name": "Algebra", "level": "1", "code": "MA1"});
     school.post("/api/v1/courses", course).await.is_created();
-    school.put("/api/v1/groups/Seniors").json(&json!({})).await.is_ok();
+    school.put("/api/v1/groups/Seniors").json(&json!({"course_limit": null})).await.is_ok();
     let seats =
         json!({"opens_at": "2099-01-10T14:00:00Z", "group_opens_at": {"Seniors": "2026-01-08T14:00:00Z"}});
     school.patch("/api/v1/courses/1/seats", seats).await.is_ok();
@@ -164,7 +164,7 @@ async fn courses_open_for_the_groups_that_the_same_files_name() {
 async fn undoing_takes_back_the_groups_that_nobody_has_touched_since() {
     let school = School::open().await;
     school.imports("", "number,name,email\n0042,Zoë,zoe@example.edu\n0043,Ana,ana@example.edu\n").await;
-    school.put("/api/v1/groups/Juniors").json(&json!({})).await.is_ok();
+    school.put("/api/v1/groups/Juniors").json(&json!({"course_limit": null})).await.is_ok();
     school.put("/api/v1/groups/Juniors/students/1").await.is(204);
     let file = "number,name,email,groups\n\
         0042,Zoë Martin,zoe@example.edu,Seniors; Choir\n\
@@ -199,7 +199,7 @@ async fn undoing_takes_back_the_groups_that_nobody_has_touched_since() {
 #[tokio::test]
 async fn a_group_that_is_deleted_between_the_plan_and_the_import_is_not_made_again() {
     let school = School::open().await;
-    school.put("/api/v1/groups/Seniors").json(&json!({})).await.is_ok();
+    school.put("/api/v1/groups/Seniors").json(&json!({"course_limit": null})).await.is_ok();
     let plan = school.plan("number,name,email,groups\n0042,Zoë,zoe@example.edu,Seniors\n").await;
     school.delete("/api/v1/groups/Seniors").await.is(204);
     // Nothing in the rows has changed: the group is new now, which the plan has not said.

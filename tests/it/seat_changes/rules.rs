@@ -173,7 +173,7 @@ async fn openings_of_groups_change_one_by_one() {
     let school = School::open().await;
     let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
     for group in ["Athletes", "Seniors"] {
-        school.put(&format!("/api/v1/groups/{group}")).json(&json!({})).await.is_ok();
+        school.put(&format!("/api/v1/groups/{group}")).json(&json!({"course_limit": null})).await.is_ok();
     }
     let [early, late] = ["2026-09-02T08:00:00.000Z", "2026-09-03T08:00:00.000Z"];
     let athletes = json!({"group_opens_at": {"Athletes": early}});
